@@ -1,0 +1,76 @@
+import type { CacheError } from '../errors.js'
+
+export type Argument = string | Buffer
+/** Replies have RESP2 shapes under RESP2 and RESP3 alike: maps are flat arrays, doubles strings, booleans 0 or 1. */
+export type Reply = string | Buffer | number | null | readonly Reply[]
+
+export interface Command {
+  readonly args: readonly [name: string, ...arguments_: Argument[]]
+  /** The keys the command concerns. The first one routes it; none: any node will do. */
+  readonly keys: readonly string[]
+  /** Bulk strings come back as Buffers, not as UTF-8 strings. */
+  readonly binary?: boolean
+}
+
+export interface SendOptions {
+  /** Milliseconds until a command that has no reply settles with `CommandTimeoutError`; the driver's own `timeout` where it is missing. */
+  readonly timeout?: number
+}
+
+export type Topology = 'standalone' | 'sentinel' | 'cluster' | 'sharded'
+
+/**
+ * What `createCacheClient` needs of a Redis client. Small, so that a driver for another client is an afternoon's work:
+ * `runDriverTests` from `@cache/core/driver-tests` tells its author when it is done.
+ */
+export interface Driver {
+  /** `'ioredis'`, `'node-redis'`, … */
+  readonly name: string
+  readonly topology: Topology
+  /**
+   * One write per node, replies in the order asked, each settled on its own: what failed is a `CacheError` in its place, the
+   * promise itself never rejects. Not a transaction. Every command settles within the timeout, and one that timed out or
+   * that waits for a connection leaves the client's queue as well: nothing is executed later that was reported as failed
+   * before it was written.
+   */
+  send(commands: readonly Command[], options?: SendOptions): Promise<readonly (Reply | CacheError)[]>
+  /** Groups keys that one command may name together: all, by slot, or by shard. Keys keep their order within a group. */
+  group(keys: readonly string[]): readonly (readonly string[])[]
+  /** A connection of its own, for blocking commands: without a deadline unless one is given. */
+  dedicate(): Promise<Connection>
+  /**
+   * A connection of its own for messages. Resolves once it listens. `gap` is called whenever messages may have been missed,
+   * `live` once it listens again.
+   */
+  subscribe(channels: readonly string[], on: SubscriptionEvents, options?: SubscribeOptions): Promise<Subscription>
+  /** Each primary, for commands that concern a node and not a key (SCAN, CLIENT TRACKING, FLUSHDB, SCRIPT). */
+  nodes(): Promise<readonly NodeHandle[]>
+  /** Ends what the driver opened; the client that the user passed in stays open. */
+  close(): Promise<void>
+}
+
+export interface Connection {
+  send(commands: readonly Command[], options?: SendOptions): Promise<readonly (Reply | CacheError)[]>
+  close(): Promise<void>
+}
+
+export interface SubscriptionEvents {
+  message(channel: string, payload: string): void
+  gap(): void
+  live(): void
+}
+
+export interface SubscribeOptions {
+  /** Sharded pub/sub (SSUBSCRIBE, Redis ≥ 7) of one channel, on the node that owns its slot. */
+  readonly sharded?: boolean
+}
+
+export interface Subscription {
+  close(): Promise<void>
+}
+
+export interface NodeHandle {
+  /** `host:port`. */
+  readonly id: string
+  send(commands: readonly Command[], options?: SendOptions): Promise<readonly (Reply | CacheError)[]>
+}

@@ -1,0 +1,94 @@
+/** Where an error happened: the key or the command concerned, and what caused it. */
+export interface ErrorDetails {
+  readonly code?: string
+  readonly key?: string | undefined
+  readonly command?: string | undefined
+  readonly cause?: unknown
+}
+
+/**
+ * The parent of every error this library throws. `code` is stable and meant for `switch`; `message` is meant for people:
+ * it says what was tried, on which key, what came, and what to do. Values, passwords and encryption keys never appear in it.
+ *
+ * @example
+ * try { await products.set(42, product) }
+ * catch (error) { if (error instanceof CacheError && error.code === 'TIMEOUT') … }
+ */
+export class CacheError extends Error {
+  override name = 'CacheError'
+  readonly code: string
+  readonly key: string | undefined
+  readonly command: string | undefined
+
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = details.code ?? 'CACHE'
+    this.key = details.key
+    this.command = details.command
+  }
+}
+
+/** Redis could not be reached, or the connection was lost before the reply came: a write may or may not have been done. */
+export class ConnectionError extends CacheError {
+  override name = 'ConnectionError'
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { code: 'CONNECTION', ...details })
+  }
+}
+
+/** No reply within the deadline: the command may or may not have been done. */
+export class CommandTimeoutError extends CacheError {
+  override name = 'CommandTimeoutError'
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { code: 'TIMEOUT', ...details })
+  }
+}
+
+/** Redis answered with an error. `code` is Redis' own: `WRONGTYPE`, `OOM`, `NOPERM`, `READONLY`, `NOSCRIPT`, `ERR`, … */
+export class ServerError extends CacheError {
+  override name = 'ServerError'
+
+  /** From the text of an error reply, `CODE what happened`. */
+  static fromReply(text: string, details: ErrorDetails = {}): ServerError {
+    const code = /^[A-Z][A-Z0-9]*(?= |$)/.exec(text)?.[0] ?? 'ERR'
+    const about = [details.command, details.key].filter(Boolean).join(' ')
+    return new ServerError(`Redis refused ${about || 'a command'}: ${text}`, { ...details, code })
+  }
+}
+
+/** A value can't be encoded (a cycle, a BigInt in JSON, `undefined`), or is larger than `maxValueBytes`. Nothing was sent. */
+export class CodecError extends CacheError {
+  override name = 'CodecError'
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { code: 'CODEC', ...details })
+  }
+}
+
+/** A key part is empty, holds control characters, or the whole key is over 8 KiB. Nothing was sent. */
+export class InvalidKeyError extends CacheError {
+  override name = 'InvalidKeyError'
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, { code: 'INVALID_KEY', ...details })
+  }
+}
+
+/** An option is of the wrong type or out of range. Thrown when the thing is created, never later. */
+export class InvalidOptionError extends CacheError {
+  override name = 'InvalidOptionError'
+  constructor(
+    /** The option's name, as a path: `resilience.breaker.failures`. */
+    readonly option: string,
+    expected: string,
+    received: unknown,
+  ) {
+    super(`Option "${option}" must be ${expected}, but is ${describe(received)}.`, { code: 'INVALID_OPTION' })
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined || typeof value === 'boolean') return String(value)
+  if (typeof value === 'number' || typeof value === 'bigint') return `${typeof value} ${value}`
+  if (typeof value === 'string') return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value)
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'function' ? 'a function' : 'an object'
+}

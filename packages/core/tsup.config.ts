@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    ioredis: 'src/drivers/ioredis.ts',
+    'node-redis': 'src/drivers/node-redis.ts',
+    'driver-tests': 'src/driver-tests/index.ts',
+  },
+  format: ['esm', 'cjs'],
+  dts: true,
+  target: 'node20',
+  loader: { '.lua': 'text' },
+})
