@@ -56,6 +56,26 @@ export class ServerError extends CacheError {
   }
 }
 
+/**
+ * The source was changed (`stored: true`; `result` is what the change answered), and Redis could not be told any more. The old
+ * entries expire within `intentTtl`; until then they may be read.
+ */
+export class CacheWriteError extends CacheError {
+  override name = 'CacheWriteError'
+  readonly stored = true
+  constructor(
+    keys: readonly string[],
+    readonly result: unknown,
+    intentTtl: number,
+    cause: unknown,
+  ) {
+    super(
+      `The source was changed, but Redis did not take note of it for ${keys.slice(0, 3).join(', ')}${keys.length > 3 ? ` and ${keys.length - 3} more` : ''}. What is cached expires within ${intentTtl} ms. Don't repeat the change.`,
+      { code: 'CACHE_WRITE', key: keys[0], cause },
+    )
+  }
+}
+
 /** A value can't be encoded (a cycle, a BigInt in JSON, `undefined`), or is larger than `maxValueBytes`. Nothing was sent. */
 export class CodecError extends CacheError {
   override name = 'CodecError'

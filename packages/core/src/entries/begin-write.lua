@@ -1,0 +1,18 @@
+-- Announces a write of the source. Until its commit nobody fills, and the old value lives no longer than the intent.
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
+-- ARGV[1] token  ARGV[2] intent's ttl, ms
+-- returns 1
+-- cost: O(log n) in the writers under way
+
+local ttl = tonumber(ARGV[2])
+redis.call('DEL', KEYS[2])
+local others = writers(KEYS[3])
+if redis.call('ZSCORE', KEYS[3], ARGV[1]) then others = others - 1 end -- asked again after a lost reply
+redis.call('ZADD', KEYS[3], now() + ttl, ARGV[1])
+if others > 0 then markConflict(KEYS[3]) end
+-- The set lives past its last deadline, so that expired intents are dropped by the clock of `writers` alone.
+if redis.call('PTTL', KEYS[3]) < ttl + 1000 then redis.call('PEXPIRE', KEYS[3], ttl + 1000) end
+
+local life = redis.call('PTTL', KEYS[1])
+if life == -1 or life > ttl then redis.call('PEXPIRE', KEYS[1], ttl) end
+return 1

@@ -1,0 +1,43 @@
+-- Ends a write of the source: stores its value where that is safe, else deletes the entry.
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
+-- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known)  ARGV[3] value  ARGV[4] ttl, ms
+-- returns 'stored', 'kept' (a newer version was there) or 'deleted'
+-- cost: O(log n) in the writers under way
+
+local left = writers(KEYS[3])
+local conflict = redis.call('ZSCORE', KEYS[3], 'conflict')
+local inTime = redis.call('ZREM', KEYS[3], ARGV[1]) == 1
+local others = inTime and left - 1 or left
+if others == 0 then
+  redis.call('DEL', KEYS[3])
+elseif not inTime then
+  markConflict(KEYS[3])
+end
+redis.call('DEL', KEYS[2])
+
+local function delete()
+  redis.call('DEL', KEYS[1])
+  return 'deleted'
+end
+
+local function store(ttl)
+  local done = redis.pcall('SET', KEYS[1], ARGV[3], 'PX', ttl)
+  if not done.err then return 'stored' end
+  delete() -- out of memory: the old value must not outlive the write
+  error(done)
+end
+
+if ARGV[2] == 'none' then return delete() end
+
+local mine = version(ARGV[3])
+if not mine then return inTime and not conflict and store(ARGV[4]) or delete() end
+
+-- With a version the newer one wins. Between overlapping writers only a value that is there proves that nothing newer was
+-- stored and lost again; and what is stored under another's intent lives no longer than that.
+local theirs = version(redis.call('GET', KEYS[1]))
+if theirs and theirs > mine then return 'kept' end
+if not inTime or (conflict and not theirs) then return delete() end
+if others == 0 then return store(ARGV[4]) end
+local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+local room = first - now()
+return room > 0 and store(math.min(tonumber(ARGV[4]), room)) or delete()

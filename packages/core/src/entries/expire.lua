@@ -1,0 +1,12 @@
+-- Makes an entry stale: it keeps as much of its life as a stale entry may have. A load under way can't fill.
+-- KEYS[1] the entry  KEYS[2] its lease
+-- ARGV[1] how long a stale entry lives on, ms (0: not at all)
+-- returns 1 if there was an entry, else 0
+-- cost: O(1)
+
+redis.call('DEL', KEYS[2])
+if ARGV[1] == '0' then return redis.call('DEL', KEYS[1]) end
+local life = redis.call('PTTL', KEYS[1])
+if life == -2 then return 0 end
+if life == -1 or life > tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return 1

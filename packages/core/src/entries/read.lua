@@ -1,0 +1,7 @@
+-- An entry with what it has left to live, of one moment.
+-- KEYS[1] the entry
+-- returns nothing, or {value, ms left to live (-1: it does not expire)}
+-- cost: O(1)
+
+local value = redis.call('GET', KEYS[1])
+return value and {value, redis.call('PTTL', KEYS[1])}

@@ -1,0 +1,69 @@
+import type { Reply } from '../drivers/driver.js'
+import { defineScript } from '../script.js'
+import beginWriteLua from './begin-write.lua'
+import commitWriteLua from './commit-write.lua'
+import expireLua from './expire.lua'
+import fillLua from './fill.lua'
+import intentsLua from './intents.lua'
+import invalidateLua from './invalidate.lua'
+import leaseLua from './lease.lua'
+import readLua from './read.lua'
+import releaseLua from './release.lua'
+import versionLua from './version.lua'
+
+/** What is stored, and the ms it has left to live; infinite where it does not expire. */
+export interface Stored {
+  readonly value: Buffer
+  readonly life: number
+}
+
+export interface LeaseReply {
+  readonly status: 'hit' | 'bypass' | 'skip' | 'wait' | 'leased'
+  readonly stored: Stored | undefined
+  /** Ms until the lease in the way ends. */
+  readonly remaining: number
+}
+
+const one = (reply: Reply): boolean => reply === 1
+const stored = (value: Reply, life: Reply): Stored => ({ value: value as Buffer, life: life === -1 ? Infinity : (life as number) })
+
+export const readScript = defineScript({
+  name: 'entry read',
+  lua: readLua,
+  binary: true,
+  parse: (reply): Stored | undefined => {
+    if (reply === null) return undefined
+    const [value, life] = reply as readonly Reply[]
+    return stored(value!, life!)
+  },
+})
+
+export const leaseScript = defineScript({
+  name: 'entry lease',
+  lua: `${intentsLua}\n${leaseLua}`,
+  binary: true,
+  parse: (reply): LeaseReply => {
+    const [status, value, life, remaining] = reply as readonly Reply[]
+    return {
+      status: String(status) as LeaseReply['status'],
+      stored: value === null ? undefined : stored(value!, life!),
+      remaining: remaining as number,
+    }
+  },
+})
+
+export const fillScript = defineScript({ name: 'entry fill', lua: `${versionLua}\n${fillLua}`, parse: one })
+
+export const releaseScript = defineScript({ name: 'entry release', lua: releaseLua, parse: one })
+
+export const invalidateScript = defineScript({ name: 'entry invalidate', lua: `${intentsLua}\n${invalidateLua}`, parse: one })
+
+export const expireScript = defineScript({ name: 'entry expire', lua: expireLua, parse: one })
+
+export const beginWriteScript = defineScript({ name: 'entry beginWrite', lua: `${intentsLua}\n${beginWriteLua}`, parse: one })
+
+export const commitWriteScript = defineScript({
+  name: 'entry commitWrite',
+  lua: `${intentsLua}\n${versionLua}\n${commitWriteLua}`,
+  parse: (reply) => String(reply) as 'stored' | 'kept' | 'deleted',
+})

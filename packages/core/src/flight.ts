@@ -1,0 +1,55 @@
+/**
+ * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may take it: whoever asked later may
+ * know of an invalidation that the value does not.
+ */
+export interface Landing<T> {
+  readonly value: T
+  readonly asOf: number
+  /** Redis did not answer on the way. */
+  readonly down: boolean
+}
+
+/**
+ * One load that many callers of this process wait for. Its signal aborts when the last of them has left.
+ */
+export class Flight<T> {
+  readonly landing: Promise<Landing<T>>
+  readonly #controller = new AbortController()
+  #aboard = 0
+
+  constructor(fly: (flight: Flight<T>) => Promise<Landing<T>>) {
+    this.landing = fly(this)
+    this.landing.catch(() => undefined) // when everybody has left, nobody is there to hear of it
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  /** The landing, or the signal's reason as soon as it aborts. */
+  async join(signal: AbortSignal | undefined): Promise<Landing<T>> {
+    this.#aboard++
+    if (!signal) return this.landing
+    const left = aborted(signal)
+    try {
+      return await Promise.race([this.landing, left.promise])
+    } finally {
+      left.forget()
+      if (signal.aborted) this.#leave(signal.reason)
+    }
+  }
+
+  #leave(reason: unknown): void {
+    this.#aboard--
+    if (this.#aboard === 0) this.#controller.abort(reason)
+  }
+}
+
+function aborted(signal: AbortSignal): { readonly promise: Promise<never>; forget(): void } {
+  let onAbort!: () => void
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  return { promise, forget: () => signal.removeEventListener('abort', onAbort) }
+}

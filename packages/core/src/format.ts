@@ -1,0 +1,136 @@
+import { checkCodec, type Codec } from './codec.js'
+import { json } from './codecs/json.js'
+import { CodecError } from './errors.js'
+import { frame, frameAbsent, isFrame, unframe, type Meta } from './frame.js'
+import { applySchema, checkSchema, type Checked, type Schema } from './schema.js'
+
+export type { Meta } from './frame.js'
+
+/** How the values of one cache are stored: what is written is checked for its size, what is read for its shape as well. */
+export interface Format<T> {
+  /**
+   * What to store. `null` and `undefined` are "there is none": an entry without a payload, whatever the codec.
+   *
+   * @throws {CodecError} if the value can't be encoded, or takes more than `maxValueBytes`.
+   */
+  encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer
+  /** What is stored. Never throws or rejects; a promise only where the schema is asynchronous. */
+  decode(key: string, stored: Buffer): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable>
+}
+
+export interface Decoded<T> {
+  readonly value: T
+  /** The value is `null` or `undefined`: there is none. */
+  readonly absent: boolean
+  readonly version: number | undefined
+  readonly computeTime: number | undefined
+}
+
+/** An entry that must not be served: to the reader it is a miss. */
+export class Undecodable {
+  constructor(
+    /** `'size'`: over `maxValueBytes`. `'frame'`: its metadata can't be read. `'codec'`: its payload can't. `'schema'`: it is of another shape. */
+    readonly reason: 'codec' | 'frame' | 'schema' | 'size',
+    readonly error: CodecError,
+  ) {}
+}
+
+export interface FormatOptions<T> {
+  /** Default `json`. */
+  readonly codec?: Codec<T> | undefined
+  /**
+   * Checks what was read, and only that; its output is what the reader gets. A schema that transforms sees its own output again
+   * when that was stored, so its transforms must leave their own results alone.
+   */
+  readonly schema?: Schema<T> | undefined
+  /** Bytes. Default 8 MiB. */
+  readonly maxValueBytes?: number | undefined
+}
+
+export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
+
+/**
+ * How values are stored: through a codec, in a frame where metadata travels with them.
+ *
+ * @throws {InvalidOptionError} for a codec or a schema that is none.
+ * @example
+ * const products = createFormat<Product>({ schema: productSchema })
+ * products.decode('product:42', Buffer.from(products.encode('product:42', chair, { version: 7 })))
+ */
+export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
+  const codec = checkCodec<T>('codec', options.codec ?? json)
+  const schema = options.schema && checkSchema<T>('schema', options.schema)
+  const maxValueBytes = options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES
+  return new EntryFormat(codec, schema, maxValueBytes)
+}
+
+class EntryFormat<T> implements Format<T> {
+  readonly #codec: Codec<T>
+  readonly #schema: Schema<T> | undefined
+  readonly #maxValueBytes: number
+
+  constructor(codec: Codec<T>, schema: Schema<T> | undefined, maxValueBytes: number) {
+    this.#codec = codec
+    this.#schema = schema
+    this.#maxValueBytes = maxValueBytes
+  }
+
+  encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
+    try {
+      const stored = value === null || value === undefined ? frameAbsent(value as null | undefined, meta) : frame(this.#payload(key, value), meta)
+      this.#checkSize(key, stored)
+      return stored
+    } catch (cause) {
+      if (cause instanceof CodecError && cause.key !== undefined) throw cause
+      const why = cause instanceof CodecError ? `: ${cause.message}` : ` with the codec "${this.#codec.name}".`
+      throw new CodecError(`Can't encode the value of "${key}"${why}`, { key, cause })
+    }
+  }
+
+  decode(key: string, stored: Buffer): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
+    if (stored.length > this.#maxValueBytes) return undecodable('size', key, `has ${stored.length} bytes, more than maxValueBytes, ${this.#maxValueBytes}`)
+    if (!isFrame(stored)) return this.#value(key, stored, undefined)
+    const framed = unframe(stored)
+    if (framed === undefined) return undecodable('frame', key, 'has a frame that is cut off, or of a newer version')
+    if (framed.presence === 'present') return this.#value(key, framed.payload, framed)
+    return decoded(framed.presence as T, framed)
+  }
+
+  #payload(key: string, value: T): string | Buffer {
+    const payload = this.#codec.encode(value, { key, maxValueBytes: this.#maxValueBytes })
+    if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload
+    throw new CodecError(`Its codec "${this.#codec.name}" must return a string or a Buffer at once.`)
+  }
+
+  #checkSize(key: string, stored: string | Buffer): void {
+    const max = this.#maxValueBytes
+    // No UTF-16 unit takes more than three bytes of UTF-8.
+    if (typeof stored === 'string' && stored.length * 3 <= max) return
+    const bytes = Buffer.byteLength(stored)
+    if (bytes > max) throw new CodecError(`The value of "${key}" has ${bytes} bytes, more than maxValueBytes, ${max}.`, { key, code: 'VALUE_TOO_LARGE' })
+  }
+
+  #value(key: string, payload: Buffer, meta: Meta | undefined): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
+    let value: T
+    try {
+      value = this.#codec.decode(payload, { key, maxValueBytes: this.#maxValueBytes })
+    } catch (cause) {
+      return undecodable('codec', key, `can't be read by the codec "${this.#codec.name}"`, cause)
+    }
+    if (this.#schema === undefined) return decoded(value, meta)
+    const checked = applySchema(this.#schema, value)
+    return checked instanceof Promise ? checked.then((late) => afterSchema(key, late, meta)) : afterSchema(key, checked, meta)
+  }
+}
+
+function afterSchema<T>(key: string, checked: Checked<T>, meta: Meta | undefined): Decoded<T> | Undecodable {
+  return checked.error === undefined ? decoded(checked.value, meta) : undecodable('schema', key, 'does not fit its schema', checked.error)
+}
+
+function decoded<T>(value: T, meta: Meta | undefined): Decoded<T> {
+  return { value, absent: value === null || value === undefined, version: meta?.version, computeTime: meta?.computeTime }
+}
+
+function undecodable(reason: Undecodable['reason'], key: string, what: string, cause?: unknown): Undecodable {
+  return new Undecodable(reason, new CodecError(`The entry "${key}" ${what}.`, { key, cause }))
+}

@@ -1,0 +1,35 @@
+import { jittered } from '../duration.js'
+
+/** Keys whose loader threw lately, with the error; the oldest is forgotten first. */
+export class RememberedErrors {
+  readonly #ttl: number
+  readonly #keep: (error: unknown) => boolean
+  readonly #errors = new Map<string, { readonly error: unknown; readonly until: number }>()
+
+  constructor(ttl: number, keep: (error: unknown) => boolean) {
+    this.#ttl = ttl
+    this.#keep = keep
+  }
+
+  add(key: string, error: unknown): void {
+    if (!this.#keep(error)) return
+    this.#errors.delete(key)
+    this.#errors.set(key, { error, until: performance.now() + jittered(this.#ttl, 0.1) })
+    if (this.#errors.size > MOST) this.#errors.delete(this.#errors.keys().next().value!)
+  }
+
+  get(key: string): { readonly error: unknown } | undefined {
+    const remembered = this.#errors.get(key)
+    if (remembered && performance.now() >= remembered.until) {
+      this.#errors.delete(key)
+      return undefined
+    }
+    return remembered
+  }
+
+  forget(key: string): void {
+    this.#errors.delete(key)
+  }
+}
+
+const MOST = 1_000

@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import type { Reply } from './drivers/driver.js'
+import { InvalidOptionError } from './errors.js'
+
+/** A Lua script that Redis knows by its SHA-1; made by `defineScript`, run by `client.run`. */
+export interface Script<R> {
+  readonly name: string
+  readonly source: string
+  readonly sha: string
+  readonly binary: boolean
+  /** Turns the reply of one call into what `client.run` resolves to. */
+  readonly parse: (reply: Reply) => R
+}
+
+export interface ScriptDefinition<R> {
+  readonly name: string
+  /** The body of one call, with its own `KEYS` and `ARGV`, ending in `return`. All keys of a call lie in one slot. */
+  readonly lua: string
+  /** Bulk strings come back as Buffers. */
+  readonly binary?: boolean
+  readonly parse: (reply: Reply) => R
+}
+
+/**
+ * A script whose calls of one tick travel together: one EVALSHA per group of keys, each call decided after the one before it,
+ * in the order asked; an error in one does not touch the others. Sent as EVAL when the server does not know it (NOSCRIPT).
+ *
+ * Source: https://redis.io/docs/latest/develop/programmability/eval-intro/
+ *
+ * @example
+ * const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
+ * await client.run(increment, ['views'], ['2'])
+ */
+export function defineScript<R>({ name, lua, binary = false, parse }: ScriptDefinition<R>): Script<R> {
+  if (typeof lua !== 'string' || !/\breturn\b/.test(lua)) throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
+  if (typeof parse !== 'function') throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
+  const source = overCalls(lua)
+  return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, parse }
+}
+
+/**
+ * Runs the body once for each call. ARGV[1] is the number of calls; each has the same number of keys and arguments.
+ * Returns the replies in order, and behind them the failures: call, message, call, message, …
+ */
+function overCalls(body: string): string {
+  return `local function call(KEYS, ARGV)
+${body}
+end
+local calls = tonumber(ARGV[1])
+local keys, args = #KEYS / calls, (#ARGV - 1) / calls
+local replies, failures = {}, {}
+for i = 0, calls - 1 do
+  local k, a = {}, {}
+  for j = 1, keys do k[j] = KEYS[i * keys + j] end
+  for j = 1, args do a[j] = ARGV[1 + i * args + j] end
+  local done, reply = pcall(call, k, a)
+  if not done then
+    failures[#failures + 1] = i
+    failures[#failures + 1] = type(reply) == 'table' and reply.err or tostring(reply)
+    reply = false
+  end
+  if reply == nil then reply = false end
+  replies[i + 1] = reply
+end
+replies[calls + 1] = failures
+return replies`
+}
