@@ -1,0 +1,26 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+let made: Promise<string> | undefined
+
+/** The directory of everything this process puts on disk; it is removed when the process ends, in whatever way it ends. */
+export function runDirectory(): Promise<string> {
+  return (made ??= makeRunDirectory())
+}
+
+async function makeRunDirectory(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'cache-testkit-'))
+  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', directory], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  keeper.unref()
+  if (keeper.stdin instanceof Socket) keeper.stdin.unref()
+  return directory
+}
+
+// The servers are killed at the same moment: one that still writes can make the first removal fail.
+const KEEPER = `
+read -r _
+for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && exit; sleep 0.2; done
+`
