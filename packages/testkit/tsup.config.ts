@@ -1,3 +1,8 @@
 import { defineConfig } from 'tsup'
 
-export default defineConfig({ entry: ['src/index.ts'], format: ['esm'], dts: true, target: 'node20' })
+export default defineConfig({
+  entry: { index: 'src/index.ts', 'find-redis': 'src/bin/find-redis.ts' },
+  format: ['esm'],
+  dts: { entry: { index: 'src/index.ts' } },
+  target: 'node20',
+})

@@ -6,6 +6,7 @@ export interface Address {
 }
 
 export interface Access extends Address {
+  readonly username?: string | undefined
   readonly password?: string | undefined
   readonly database?: number | undefined
 }
@@ -20,6 +21,7 @@ export async function ask(server: Access, [name, ...args]: readonly [string, ...
   const connection = new Redis({
     host: server.host,
     port: server.port,
+    ...(server.username === undefined ? {} : { username: server.username }),
     ...(server.password === undefined ? {} : { password: server.password }),
     db: server.database ?? 0,
     protocol: 2,

@@ -1,6 +1,8 @@
 import type { Address } from './command.js'
-import { localMachine } from './machine/local.js'
+import { findBinary } from './find/binary.js'
+import { ownMachine } from './machine/own-machine.js'
 import { launchServer } from './server.js'
+import { borrowDatabase } from './shared-redis.js'
 
 export interface RedisOptions {
   /** The port; a free one where it is missing. */
@@ -10,41 +12,55 @@ export interface RedisOptions {
   /** Further lines of redis.conf: `{ maxmemory: '10mb', 'maxmemory-policy': 'allkeys-lru' }`. */
   readonly config?: Readonly<Record<string, string>>
   readonly password?: string
+  /** A database of the server that `REDIS_URL` names will do, where it names one. */
+  readonly shared?: boolean
 }
 
 export interface RedisServer extends Address, AsyncDisposable {
-  /** `redis://127.0.0.1:port`, with the password where there is one. */
+  /** `redis://127.0.0.1:port`, with the password and the database where there is one. */
   readonly url: string
   readonly password: string | undefined
+  /** 0, except on a shared server. */
+  readonly database: number
+  /** @throws {Error} while it is not running. */
   readonly pid: number
-  /** Where it keeps its files; removed by `stop()`, or when the run ends. */
+  /** Where it keeps its files, until `stop()` removes them; empty on a shared server. */
   readonly directory: string
-  /** Redis' version, `'7.0.15'`; what Valkey claims to be compatible with. */
+  /** Redis' version, `'7.0.15'`; of Valkey, the one it claims to be compatible with. */
   readonly version: string
   readonly running: boolean
   /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>
-  /** SIGSTOP: the kernel still accepts connections and bytes, nobody answers. */
+  /** SIGSTOP: the system still accepts connections and bytes, nobody answers. */
   pause(): Promise<void>
   /** SIGCONT. */
   resume(): Promise<void>
   /** Ends it if it runs, and starts it on the same port and directory. Without `aof` it comes back empty. */
   restart(): Promise<void>
+  /** Deletes all keys. */
+  flush(): Promise<void>
   /** SIGKILL, and removes the directory. */
   stop(): Promise<void>
-  /** One command on a connection of its own; the reply as `redis-cli` would print it into a pipe. */
+  /** One command on a connection of its own; the reply as `redis-cli` prints it into a pipe. Gives up after 10 s. */
   cli(...command: [name: string, ...args: (string | number)[]]): Promise<string>
 }
 
 /**
- * A Redis of your own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It dies with this process, also when that
- * is killed.
+ * A Redis of one's own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It dies with this process, also when that
+ * is killed. Where no server can be started and no option needs one's own, a database of `REDIS_URL` takes its place, as with
+ * `shared: true`: then `kill`, `pause`, `resume` and `restart` throw.
  *
- * @throws {StartError} with what the server said, when it does not come up.
+ * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it does not come up.
  * @example
  * await using redis = await startRedis({ aof: 'always' })
  * await redis.cli('SET', 'key', 'value')
  */
-export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  return launchServer(localMachine('redis-server'), options)
+export async function startRedis({ shared = false, ...options }: RedisOptions = {}): Promise<RedisServer> {
+  const url = process.env.REDIS_URL
+  if (url && (shared || (isPlain(options) && (await findBinary(process.env)) === undefined))) return borrowDatabase(url)
+  return launchServer(await ownMachine(), options)
+}
+
+function isPlain(options: RedisOptions): boolean {
+  return Object.values(options).every((value) => value === undefined)
 }

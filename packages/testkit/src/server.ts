@@ -1,30 +1,59 @@
 import { join } from 'node:path'
 import { asText, ask } from './command.js'
-import { StartError, type Machine, type ServerProcess } from './machine/machine.js'
+import { CONFIG_FILE, StartError, type Machine, type ServerProcess } from './machine/machine.js'
 import type { RedisOptions, RedisServer } from './redis.js'
 
-export interface LaunchOptions extends RedisOptions {
+export interface LaunchOptions extends Omit<RedisOptions, 'shared'> {
   /** Files that stand in the server's directory before it starts, by name. */
   readonly files?: Readonly<Record<string, string>>
-  readonly mode?: 'server' | 'sentinel'
+  readonly sentinel?: boolean
 }
 
-/** A server on this machine; on another free port if somebody took the chosen one in the meantime. */
+/** A server of one's own; on another free port if somebody took the first one in the meantime. */
 export async function launchServer(machine: Machine, options: LaunchOptions = {}): Promise<RedisServer> {
+  if (options.port !== undefined) return launchOn(machine, options.port, options)
+  return untilPortsAreFree(async () => launchOn(machine, await machine.freePort(), options))
+}
+
+/** A free port is not reserved: it can be gone when the server wants it. */
+export async function untilPortsAreFree<T>(launch: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const server = new OwnServer(machine, options.port ?? (await machine.freePort()), options)
     try {
-      await server.start()
-      return server
+      return await launch()
     } catch (error) {
-      await server.stop()
-      if (!(error instanceof StartError && error.portTaken && options.port === undefined && attempt < 5)) throw error
+      if (!(error instanceof StartError && error.portTaken) || attempt === 5) throw error
     }
+  }
+}
+
+/** Several servers at once: all of them, or none and the first one's error. */
+export async function launchTogether<S extends RedisServer>(launches: readonly Promise<S>[]): Promise<readonly S[]> {
+  const settled = await Promise.allSettled(launches)
+  const servers = settled.flatMap((launch) => (launch.status === 'fulfilled' ? [launch.value] : []))
+  const failed = settled.find((launch) => launch.status === 'rejected')
+  if (failed === undefined) return servers
+  await stopAll(servers)
+  throw failed.reason
+}
+
+export async function stopAll(servers: readonly RedisServer[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.stop()))
+}
+
+async function launchOn(machine: Machine, port: number, options: LaunchOptions): Promise<RedisServer> {
+  const server = new OwnServer(machine, port, options)
+  try {
+    await server.start()
+    return server
+  } catch (error) {
+    await server.stop()
+    throw error
   }
 }
 
 class OwnServer implements RedisServer {
   readonly host = '127.0.0.1'
+  readonly database = 0
   readonly port: number
   readonly password: string | undefined
   directory = ''
@@ -54,15 +83,14 @@ class OwnServer implements RedisServer {
 
   async start(): Promise<void> {
     this.directory = await this.#machine.makeDirectory()
-    const files = { ...this.#options.files, [CONFIG]: configuration(this.port, this.directory, this.#options) }
+    const files = { ...this.#options.files, [CONFIG_FILE]: this.#configuration() }
     await Promise.all(Object.entries(files).map(([name, text]) => this.#machine.writeFile(join(this.directory, name), text)))
     await this.#launch()
     this.version = /redis_version:(\S+)/.exec(await this.cli('INFO', 'server'))?.[1] ?? 'unknown'
   }
 
   async kill(): Promise<void> {
-    if (!this.running) return
-    await this.#end('SIGKILL')
+    if (this.running) await this.#end('SIGKILL')
   }
 
   async pause(): Promise<void> {
@@ -85,6 +113,10 @@ class OwnServer implements RedisServer {
     this.directory = ''
   }
 
+  async flush(): Promise<void> {
+    await ask(this, ['FLUSHALL'])
+  }
+
   async cli(...command: [name: string, ...args: (string | number)[]]): Promise<string> {
     return asText(await ask(this, command))
   }
@@ -94,15 +126,14 @@ class OwnServer implements RedisServer {
   }
 
   async #launch(): Promise<void> {
-    const mode = this.#options.mode === 'sentinel' ? ['--sentinel'] : []
-    this.#process = await this.#machine.launch([join(this.directory, CONFIG), ...mode])
+    this.#process = await this.#machine.launch(this.directory, this.#options.sentinel === true ? ['--sentinel'] : [])
   }
 
-  /** A stopped process sees SIGTERM only when it continues. */
+  /** A paused process sees SIGTERM only when it continues. */
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
     const process = this.#alive()
     await process.signal(signal)
-    await process.signal('SIGCONT')
+    if (signal === 'SIGTERM') await process.signal('SIGCONT')
     await process.exited()
   }
 
@@ -110,19 +141,13 @@ class OwnServer implements RedisServer {
     if (this.#process?.running !== true) throw new Error(`The Redis on port ${this.port} is not running: it was killed or stopped.`)
     return this.#process
   }
-}
 
-const CONFIG = 'redis.conf'
-
-function configuration(port: number, directory: string, { mode, aof = false, password, config = {} }: LaunchOptions): string {
-  const common = { port: String(port), bind: '127.0.0.1', dir: quoted(directory), ...(password === undefined ? {} : { requirepass: quoted(password) }) }
-  const storage = { save: '', appendonly: aof === false ? 'no' : 'yes', appendfsync: aof === 'always' ? 'always' : 'everysec' }
-  const lines = { ...common, ...(mode === 'sentinel' ? {} : storage), ...config }
-  return Object.entries(lines)
-    .map(([name, value]) => `${name} ${value === '' ? '""' : value}\n`)
-    .join('')
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text)
+  #configuration(): string {
+    const { sentinel = false, aof = false, config = {} } = this.#options
+    const access = this.password === undefined ? {} : { requirepass: JSON.stringify(this.password), masterauth: JSON.stringify(this.password) }
+    const network = { port: String(this.port), bind: this.#machine.bind, 'protected-mode': 'no', dir: JSON.stringify(this.directory) }
+    const storage = { save: '', appendonly: aof === false ? 'no' : 'yes', appendfsync: aof === 'always' ? 'always' : 'everysec' }
+    const lines = { ...network, ...(sentinel ? {} : { ...access, ...storage }), ...config }
+    return Object.entries(lines).reduce((text, [name, value]) => `${text}${name} ${value === '' ? '""' : value}\n`, '')
+  }
 }

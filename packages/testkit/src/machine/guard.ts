@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
-import { StartError, type ServerProcess } from './machine.js'
+import { ACCEPTING, StartError, type ServerProcess, type Signal } from './machine.js'
 
 /**
  * Starts a server that can't outlive this process. A shell of a few hundred kilobytes stands in between and holds the end of a pipe
@@ -11,7 +11,7 @@ export async function launchGuarded(binary: string, args: readonly string[]): Pr
   // A session of its own: Ctrl-C in a terminal reaches the tests, which still need their servers to clean up.
   const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', binary, ...args], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
   const exited = new Promise<void>((resolve) => shell.once('exit', () => resolve()))
-  const pid = await accepting(shell, args)
+  const pid = await accepting(shell)
   letGo(shell)
   const running = () => shell.exitCode === null && shell.signalCode === null
   return {
@@ -20,7 +20,7 @@ export async function launchGuarded(binary: string, args: readonly string[]): Pr
       return running()
     },
     async signal(signal) {
-      if (running()) process.kill(pid, signal)
+      if (running()) killIfThere(pid, signal)
     },
     async exited() {
       if (running()) shell.ref()
@@ -46,7 +46,7 @@ kill -KILL "$guard" 2>/dev/null
 `
 
 /** The server's pid, once it says that it accepts connections. */
-function accepting(shell: ChildProcess, args: readonly string[]): Promise<number> {
+function accepting(shell: ChildProcess): Promise<number> {
   let output = ''
   return new Promise((resolve, reject) => {
     const onOutput = (chunk: Buffer) => {
@@ -57,13 +57,19 @@ function accepting(shell: ChildProcess, args: readonly string[]): Promise<number
       resolve(Number(pid))
     }
     for (const stream of [shell.stdout, shell.stderr]) stream?.on('data', onOutput)
-    shell.once('close', () => reject(new StartError(args, output)))
+    shell.once('close', () => reject(new StartError(output)))
     shell.once('error', reject)
   })
 }
 
-// What Redis and Valkey say in server mode, and in Sentinel mode.
-const ACCEPTING = /Ready to accept connections|Sentinel ID is/
+/** The server can be gone before its shell is. */
+function killIfThere(pid: number, signal: Signal): void {
+  try {
+    process.kill(pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
 
 /** A server that a test forgot does not keep the run from ending. */
 function letGo(shell: ChildProcess): void {

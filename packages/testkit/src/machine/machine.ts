@@ -1,33 +1,44 @@
 /** Where servers run: this machine, or a container. */
 export interface Machine {
-  /** A port that a server may listen on and that this process can reach on 127.0.0.1. */
+  /** The address servers listen on, so that this process reaches them on 127.0.0.1. */
+  readonly bind: string
+  /** A port that is free there, and 10,000 above it another for the bus of a Cluster's node. */
   freePort(): Promise<number>
   /** An empty directory for one server, removed with the run at the latest. */
   makeDirectory(): Promise<string>
   removeDirectory(directory: string): Promise<void>
-  /** Writes a file unless it is there. */
   writeFile(path: string, text: string): Promise<void>
-  /** Starts `redis-server` with these arguments; resolves once it accepts connections. */
-  launch(args: readonly string[]): Promise<ServerProcess>
+  /**
+   * Starts a server with the redis.conf of this directory; resolves once it accepts connections.
+   *
+   * @throws {StartError} when it ends before that.
+   */
+  launch(directory: string, flags: readonly string[]): Promise<ServerProcess>
 }
+
+export const CONFIG_FILE = 'redis.conf'
 
 export type Signal = 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'
 
 export interface ServerProcess {
   readonly pid: number
   readonly running: boolean
+  /** Nothing where the process is gone. */
   signal(signal: Signal): Promise<void>
   /** Resolves when the process is gone. */
   exited(): Promise<void>
 }
 
-/** A server ended before it accepted connections. */
+/** What a log holds once the server accepts connections: in server mode, and in Sentinel mode. */
+export const ACCEPTING = /Ready to accept connections|Sentinel ID is/
+
+/** A server ended before it accepted connections; the message holds its log. */
 export class StartError extends Error {
   override name = 'StartError'
   readonly portTaken: boolean
 
-  constructor(args: readonly string[], output: string) {
-    super(`redis-server ${args.join(' ')} ended before it accepted connections. It said:\n${output}`)
-    this.portTaken = /Address already in use|Failed listening on port/i.test(output)
+  constructor(log: string) {
+    super(`The Redis server ended before it accepted connections. It said:\n${log.trim()}`)
+    this.portTaken = /Address already in use|Failed listening on port/i.test(log)
   }
 }

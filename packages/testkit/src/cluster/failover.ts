@@ -1,0 +1,31 @@
+import { ask } from '../command.js'
+import { eventually } from '../eventually.js'
+import type { Node } from './cluster.js'
+import { untilAgreed } from './view.js'
+
+export interface ClusterFailoverOptions {
+  /**
+   * The replica takes over without asking: for a primary that is paused, and for one that is down (then it is the default). Writes
+   * that the replica has not seen are lost, as in a real failover.
+   */
+  readonly takeover?: boolean
+}
+
+/** A replica of `primary` takes its place. Returns the new primary once all running nodes know it. */
+export async function failOver(nodes: readonly Node[], primary: Node | undefined, options: ClusterFailoverOptions = {}): Promise<Node> {
+  const replica = await replicaOf(nodes, primary)
+  const takeover = options.takeover ?? (primary !== undefined && !primary.running)
+  await ask(replica, ['CLUSTER', 'FAILOVER', ...(takeover ? ['TAKEOVER'] : [])])
+  await eventually(async () => (await replica.cli('ROLE')).startsWith('master'), { within: 30_000 })
+  await untilAgreed(nodes, takeover ? primary : undefined)
+  return replica
+}
+
+async function replicaOf(nodes: readonly Node[], primary: Node | undefined): Promise<Node> {
+  for (const node of nodes) {
+    if (!node.running || node.role === 'primary') continue
+    const [, host, port] = (await ask(node, ['ROLE'])) as [string, string, number]
+    if (primary === undefined || (host === primary.host && port === primary.port)) return node
+  }
+  throw new Error(primary === undefined ? 'This Cluster has no running replica.' : `The primary on port ${primary.port} has no running replica.`)
+}

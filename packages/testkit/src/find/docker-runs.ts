@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/** Whether a container engine answers. Testcontainers is loaded only where there is a socket to ask. */
+export async function dockerRuns(env: NodeJS.ProcessEnv): Promise<boolean> {
+  if (!env.DOCKER_HOST && !sockets(env).some((path) => existsSync(path))) return false
+  const { getContainerRuntimeClient } = await import('testcontainers')
+  return getContainerRuntimeClient().then(
+    () => true,
+    () => false,
+  )
+}
+
+/** Where engines listen: Docker's own, rootless, Docker Desktop, Colima, Podman. */
+function sockets(env: NodeJS.ProcessEnv): readonly string[] {
+  const home = env.HOME ?? homedir()
+  const runtime = env.XDG_RUNTIME_DIR ?? ''
+  return [
+    '/var/run/docker.sock',
+    join(runtime, 'docker.sock'),
+    join(home, '.docker/run/docker.sock'),
+    join(home, '.docker/desktop/docker.sock'),
+    join(home, '.colima/default/docker.sock'),
+    join(runtime, 'podman/podman.sock'),
+  ]
+}
