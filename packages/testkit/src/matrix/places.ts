@@ -1,0 +1,45 @@
+import { startCluster, type RedisCluster } from '../cluster/cluster.js'
+import { startRedis, type RedisServer } from '../redis.js'
+import { startSentinel, type RedisSentinel } from '../sentinel.js'
+
+/** Where the clients of a case connect to. */
+export type Place =
+  | { readonly topology: 'standalone'; readonly redis: RedisServer }
+  | { readonly topology: 'cluster'; readonly redis: RedisCluster }
+  | { readonly topology: 'sentinel'; readonly redis: RedisSentinel }
+
+export type Topology = Place['topology']
+
+/** One of each for all cases of a test file: started by the first that asks, ended with the process. */
+export async function sharedPlace(topology: Topology): Promise<Place> {
+  const place = await (places.get(topology) ?? keep(topology, start[topology]()))
+  for (const server of serversOf(place)) await (server.running ? alert(server) : server.restart())
+  if (place.topology !== 'standalone') await place.redis.ready()
+  await place.redis.flush()
+  return place
+}
+
+const places = new Map<Topology, Promise<Place>>()
+
+function keep(topology: Topology, place: Promise<Place>): Promise<Place> {
+  places.set(topology, place)
+  place.catch(() => places.delete(topology))
+  return place
+}
+
+const start: Record<Topology, () => Promise<Place>> = {
+  standalone: async () => ({ topology: 'standalone', redis: await startRedis() }),
+  cluster: async () => ({ topology: 'cluster', redis: await startCluster() }),
+  sentinel: async () => ({ topology: 'sentinel', redis: await startSentinel({ sentinels: 1 }) }),
+}
+
+export function serversOf(place: Place): readonly RedisServer[] {
+  if (place.topology === 'standalone') return [place.redis]
+  if (place.topology === 'cluster') return place.redis.nodes
+  return [place.redis.primary, ...place.redis.replicas, ...place.redis.sentinels]
+}
+
+/** A test before may have left it paused; one that is shared can't be. */
+async function alert(server: RedisServer): Promise<void> {
+  if (server.directory !== '') await server.resume()
+}

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { matrix, type RawClient, type Stage } from '../src/index.js'
+
+const drivers = { ioredis: (raw: RawClient) => raw, 'node-redis': (raw: RawClient) => raw }
+
+describe.each(matrix<RawClient>(drivers, { sentinel: true, majors: true }))('on $name', ({ start, topology, client }) => {
+  let stage: Stage<RawClient>
+  beforeAll(async () => void (stage = await start()))
+  beforeEach(() => stage.flush())
+  afterAll(() => stage.stop())
+
+  it('a raw client is connected, and what it writes on any node is gone after a flush', async () => {
+    const raw = await stage.raw()
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+    await Promise.all(keys.map((key) => raw.set(key, 'value')))
+    expect(await Promise.all(keys.map((key) => raw.get(key)))).toEqual(keys.map(() => 'value'))
+    await stage.flush()
+    expect(await Promise.all(keys.map((key) => raw.get(key)))).toEqual(keys.map(() => null))
+  })
+
+  it('each driver has a client of its own, of the right kind', async () => {
+    expect(stage.driver()).not.toBe(stage.driver())
+    expect('status' in stage.driver()).toBe(client === 'ioredis')
+    expect([stage.server, stage.cluster, stage.sentinel].filter(Boolean)).toEqual([stage[({ standalone: 'server', cluster: 'cluster', sentinel: 'sentinel' } as const)[topology]]])
+    expect(stage.version).toMatch(/^\d+\.\d+\.\d+/)
+  })
+})
