@@ -55,12 +55,16 @@ export class Batch {
 
   call(script: Script<unknown>, keys: readonly string[], args: readonly Argument[], timeout: number): Promise<Reply> {
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    const { calls } = this.#lane(timeout)
+    const { calls, asked } = this.#lane(timeout)
+    const same = script.asks ? `${script.sha} ${keys.join(' ')} ${args.join(' ')}` : undefined
+    const known = same === undefined ? undefined : asked.get(same)
+    if (known) return known
     const arity = `${script.sha} ${keys.length} ${args.length}`
     const call = { script, keys, args, ...request<Reply>() }
     const alike = calls.get(arity)
     if (alike) alike.push(call)
     else calls.set(arity, [call])
+    if (same !== undefined) asked.set(same, call.promise)
     this.#inFlight++
     return call.promise
   }
@@ -86,7 +90,7 @@ export class Batch {
       void Promise.resolve().then(() => process.nextTick(() => this.#flush()))
     }
     let lane = this.#lanes.get(timeout)
-    if (!lane) this.#lanes.set(timeout, (lane = { reads: new Map(), calls: new Map(), commands: [] }))
+    if (!lane) this.#lanes.set(timeout, (lane = { reads: new Map(), calls: new Map(), asked: new Map(), commands: [] }))
     return lane
   }
 
@@ -143,6 +147,8 @@ export class Batch {
 interface Lane {
   readonly reads: Map<string, Request<Buffer | null>>
   readonly calls: Map<string, Call[]>
+  /** Of scripts that only ask: who asks the same gets the same answer. */
+  readonly asked: Map<string, Promise<Reply>>
   readonly commands: (Request<Reply> & { readonly command: Command })[]
 }
 

@@ -8,6 +8,7 @@ export interface Script<R> {
   readonly source: string
   readonly sha: string
   readonly binary: boolean
+  readonly asks: boolean
   /** Turns the reply of one call into what `client.run` resolves to. */
   readonly parse: (reply: Reply) => R
 }
@@ -18,6 +19,8 @@ export interface ScriptDefinition<R> {
   readonly lua: string
   /** Bulk strings come back as Buffers. */
   readonly binary?: boolean
+  /** It changes nothing: calls of one tick that ask the same are asked once. */
+  readonly asks?: boolean
   readonly parse: (reply: Reply) => R
 }
 
@@ -31,11 +34,11 @@ export interface ScriptDefinition<R> {
  * const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
  * await client.run(increment, ['views'], ['2'])
  */
-export function defineScript<R>({ name, lua, binary = false, parse }: ScriptDefinition<R>): Script<R> {
+export function defineScript<R>({ name, lua, binary = false, asks = false, parse }: ScriptDefinition<R>): Script<R> {
   if (typeof lua !== 'string' || !/\breturn\b/.test(lua)) throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
   if (typeof parse !== 'function') throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
   const source = overCalls(lua)
-  return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, parse }
+  return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, asks, parse }
 }
 
 /**

@@ -69,7 +69,7 @@ export class ReadPath<T> {
     this.#refreshMany(stale, loadMany)
     if (missing.size === 0) return values
     const loaded = await this.#rideMany(missing, arrival, loadMany, signal)
-    return values.map((value, i) => (missing.has(keys[i]!) ? loaded.get(keys[i]!) : value))
+    return keys.map((key, i) => (missing.has(key) ? loaded.get(key) : values[i]))
   }
 
   /** What is cached, fresh or stale. */

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict'
+import type { Command, Driver, Reply } from '../drivers/driver.js'
+import { CacheError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
+import { companion, slot } from '../keys.js'
+import { createToken } from '../token.js'
+
+/** What `runDriverTests` needs of a test runner: vitest, node:test, jest and mocha have it. */
+export interface Runner {
+  describe(name: string, body: () => void): unknown
+  it(name: string, test: () => Promise<void>): unknown
+}
+
+/**
+ * The conformance suite: when it is green, every pattern runs on the driver. It needs a Redis of its own, which it writes to.
+ *
+ * @example
+ * import { describe, it } from 'vitest'
+ * runDriverTests(async () => myDriver(await connect(process.env.REDIS_URL)), { describe, it })
+ */
+export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { describe, it }: Runner): void {
+  const run = createToken()
+  let prefix = 0
+  const check = (name: string, test: (driver: Driver, key: (name: string) => string) => Promise<void>): unknown =>
+    it(name, async () => {
+      const driver = await makeDriver()
+      const own = `driver-tests:${run}:${++prefix}`
+      try {
+        await test(driver, (name) => `{${own}}:${name}`)
+      } finally {
+        await driver.close()
+      }
+    })
+
+  describe('replies', () => {
+    check('come in the order asked, whatever their number', async (driver, key) => {
+      const commands = Array.from({ length: 10_000 }, (_, i) => command('ECHO', String(i)))
+      const replies = await driver.send(commands, { timeout: 20_000 })
+      assert.deepEqual(replies, commands.map((_, i) => String(i)))
+      assert.deepEqual(await driver.send([]), [])
+      assert.deepEqual(await driver.send([on(key('a'), 'SET', key('a'), '1'), on(key('a'), 'INCR', key('a')), on(key('a'), 'GET', key('a'))]), ['OK', 2, '2'])
+    })
+
+    check('are settled each on its own: an error stands in its place and touches no other', async (driver, key) => {
+      const [set, wrong, get, unknown] = await driver.send([
+        on(key('s'), 'SET', key('s'), 'x'), on(key('s'), 'RPUSH', key('s'), 'y'), on(key('s'), 'GET', key('s')), command('NOSUCHCOMMAND'),
+      ])
+      assert.equal(set, 'OK')
+      assert.ok(wrong instanceof ServerError)
+      assert.equal(wrong.code, 'WRONGTYPE')
+      assert.equal(wrong.key, key('s'))
+      assert.equal(wrong.command, 'RPUSH')
+      assert.equal(get, 'x')
+      assert.ok(unknown instanceof ServerError)
+      assert.equal(unknown.code, 'ERR')
+    })
+
+    check("have RESP2's shapes", async (driver, key) => {
+      const ask = async (k: string, ...args: [string, ...string[]]): Promise<Reply> => {
+        const [reply] = await driver.send([on(k, ...args)])
+        if (reply instanceof CacheError) throw reply
+        return reply!
+      }
+      const [hash, sorted, set, stream] = [key('h'), key('z'), key('m'), key('x')]
+      await ask(hash, 'HSET', hash, 'a', '1', 'b', '2')
+      assert.deepEqual(await ask(hash, 'HGETALL', hash), ['a', '1', 'b', '2'])
+      await ask(sorted, 'ZADD', sorted, '1.5', 'one', '+inf', 'all', '3', 'three')
+      assert.deepEqual(await ask(sorted, 'ZRANGE', sorted, '0', '-1', 'WITHSCORES'), ['one', '1.5', 'three', '3', 'all', 'inf'])
+      assert.equal(await ask(sorted, 'ZSCORE', sorted, 'one'), '1.5')
+      assert.equal(await ask(sorted, 'ZSCORE', sorted, 'three'), '3')
+      assert.equal(await ask(sorted, 'ZSCORE', sorted, 'none'), null)
+      await ask(set, 'SADD', set, 'x')
+      assert.deepEqual(await ask(set, 'SMEMBERS', set), ['x'])
+      assert.equal(await ask(set, 'SISMEMBER', set, 'x'), 1)
+      const id = await ask(stream, 'XADD', stream, '*', 'f', 'v')
+      assert.deepEqual(await ask(stream, 'XREAD', 'STREAMS', stream, '0'), [[stream, [[id, ['f', 'v']]]]])
+      assert.deepEqual(await ask(hash, 'EVAL', "return {1, 'two', false, {3, {'four'}}, true}", '1', hash), [1, 'two', null, [3, ['four']], 1])
+      assert.equal(await ask(hash, 'GET', key('nothing')), null)
+      assert.deepEqual(await ask(hash, 'CONFIG', 'GET', 'maxmemory-samples').catch(() => ['maxmemory-samples', '5']), ['maxmemory-samples', '5'])
+    })
+
+    check('carry errors inside arrays in their place', async (driver, key) => {
+      const [reply] = await driver.send([on(key('e'), 'EVAL', "return {1, {err='MINE own'}, 3}", '1', key('e'))])
+      const [one, error, three] = reply as readonly unknown[]
+      assert.equal(one, 1)
+      assert.ok(error instanceof ServerError)
+      assert.equal(error.code, 'MINE')
+      assert.equal(three, 3)
+    })
+
+    check('give back every byte as it was', async (driver, key) => {
+      const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+      const large = Buffer.alloc(1_000_000, every)
+      const text = 'a\0b\r\nc 😀 é'
+      const k = key('b')
+      const replies = await driver.send([
+        on(k, 'SET', k, every), { ...on(k, 'GET', k), binary: true }, on(k, 'SET', k, large), { ...on(k, 'GET', k), binary: true },
+        on(k, 'SET', k, text), on(k, 'GET', k), { ...on(k, 'MGET', k, key('none')), binary: true },
+      ], { timeout: 10_000 })
+      assert.deepEqual(replies[1], every)
+      assert.deepEqual(replies[3], large)
+      assert.equal(replies[5], text)
+      assert.deepEqual(replies[6], [Buffer.from(text), null])
+    })
+
+    check('come for keys of any name', async (driver) => {
+      for (const name of ['*', '{}', '}{', '{a}b', ' ', '😀', '__proto__', 'constructor', 'x'.repeat(5_000), '\0', 'a\r\nb', 'undefined']) {
+        const k = `driver-tests:${name}`
+        assert.deepEqual(await driver.send([on(k, 'SET', k, name, 'PX', '10000'), on(k, 'GET', k)]), ['OK', name], JSON.stringify(name))
+      }
+    })
+  })
+
+  describe('keys', () => {
+    check('of one group may be named by one command, and are in their order', async (driver, key) => {
+      const keys = Array.from({ length: 300 }, (_, i) => `driver-tests:group:${i}`)
+      const groups = driver.group(keys)
+      assert.deepEqual([...groups.flat()].sort(), [...keys].sort())
+      for (const group of groups) assert.deepEqual([...group], keys.filter((k) => group.includes(k)))
+      const replies = await driver.send(groups.map((group) => ({ args: ['MGET', ...group], keys: group })))
+      for (const [i, reply] of replies.entries()) assert.deepEqual(reply, groups[i]!.map(() => null))
+      assert.equal(driver.group([key('a'), companion(key('a'), 'lease'), key('b')]).length, 1)
+      assert.equal(driver.group(['k', companion('k', 'lease'), companion('k', 'intents')]).length, 1)
+      assert.equal(slot('k'), slot(companion('k', 'lease')))
+      assert.deepEqual(driver.group([]), [])
+    })
+  })
+
+  describe('deadlines', () => {
+    check('end what gets no reply, and let the next command through', async (driver, key) => {
+      const k = key('slow')
+      const spin = on(k, 'EVAL', "local n = 0 for i = 1, 3e7 do n = n + i end return n", '1', k)
+      const [late] = await driver.send([spin], { timeout: 5 })
+      assert.ok(late instanceof CommandTimeoutError)
+      assert.equal(late.command, 'EVAL')
+      assert.deepEqual(await driver.send([on(k, 'ECHO', 'on')], { timeout: 20_000 }), ['on'])
+    })
+  })
+
+  describe('connections of their own', () => {
+    check('block without holding up the others', async (driver, key) => {
+      const k = key('list')
+      const connection = await driver.dedicate()
+      const popped = connection.send([on(k, 'BLPOP', k, '10')])
+      const started = performance.now()
+      assert.deepEqual(await driver.send([on(k, 'ECHO', 'x')]), ['x'])
+      assert.ok(performance.now() - started < 5_000)
+      await driver.send([on(k, 'RPUSH', k, 'item')])
+      assert.deepEqual(await popped, [[k, 'item']])
+      await connection.close()
+      assert.ok((await connection.send([on(k, 'ECHO', 'x')]))[0] instanceof ConnectionError)
+    })
+
+    check('receive messages, and tell of a gap and of its end', async (driver, key) => {
+      const channel = key('channel')
+      const heard: string[] = []
+      const subscription = await driver.subscribe([channel], { message: (on, payload) => heard.push(`${on} ${payload}`), gap: () => heard.push('gap'), live: () => heard.push('live') })
+      const publish = (payload: string) => driver.send([on(channel, 'PUBLISH', channel, payload)])
+      await publish('one 😀')
+      await until(() => heard.length === 1)
+      for (const node of await driver.nodes()) await node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')])
+      await until(() => heard.includes('live'))
+      await publish('two')
+      await until(() => heard.at(-1)?.endsWith('two') === true)
+      assert.deepEqual(heard, [`${channel} one 😀`, 'gap', 'live', `${channel} two`])
+      await subscription.close()
+      await publish('three')
+      assert.equal(heard.length, 4)
+    })
+  })
+
+  describe('nodes', () => {
+    check('are the primaries, each of which answers', async (driver) => {
+      const nodes = await driver.nodes()
+      assert.ok(nodes.length >= 1)
+      assert.equal(new Set(nodes.map(({ id }) => id)).size, nodes.length)
+      for (const node of nodes) assert.deepEqual(await node.send([command('PING')]), ['PONG'])
+      if (driver.topology === 'cluster') assert.ok(nodes.length > 1)
+    })
+  })
+
+  describe('closing', () => {
+    check('ends what is under way and refuses what comes after, as often as one likes', async (driver, key) => {
+      const connection = await driver.dedicate()
+      const blocked = connection.send([on(key('none'), 'BLPOP', key('none'), '30')])
+      await driver.send([command('PING')])
+      await driver.close()
+      await driver.close()
+      assert.ok((await blocked)[0] instanceof ConnectionError)
+      const [after] = await driver.send([command('PING')])
+      assert.ok(after instanceof ConnectionError)
+      assert.match(after.message, /closed/)
+    })
+  })
+}
+
+function command(...args: [string, ...string[]]): Command {
+  return { args, keys: [] }
+}
+
+function on(key: string, ...args: [string, ...(string | Buffer)[]]): Command {
+  return { args, keys: [key] }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error('what was waited for did not happen within 10 s')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

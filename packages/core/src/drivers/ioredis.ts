@@ -1,0 +1,156 @@
+import { parseDuration, type Duration } from '../duration.js'
+import { InvalidOptionError } from '../errors.js'
+import { slot } from '../keys.js'
+import { checkOptions } from '../options.js'
+import type { Driver, NodeHandle, Topology } from './driver.js'
+import { subscribeThrough, type OpenFeed } from './feed.js'
+import { bySlot } from './group.js'
+import { ioredisWire, onEnd } from './ioredis-wire.js'
+import { Link } from './link.js'
+
+export interface DriverOptions {
+  /** How long a command waits for its reply where its sender does not say. Default 1 s. */
+  readonly timeout?: Duration
+}
+
+/** What this driver needs of ioredis' `Redis` and `Cluster`, of major 5 or 6. */
+export interface IoredisClient {
+  readonly status: string
+  readonly options: object
+  connect(): Promise<void>
+  disconnect(): void
+  call(command: string, ...args: (string | Buffer)[]): Promise<unknown>
+  callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>
+  on(event: string, listener: (...args: any[]) => void): unknown
+  off(event: string, listener: (...args: any[]) => void): unknown
+}
+
+/** Of which `Cluster` has more. */
+export interface IoredisCluster extends IoredisClient {
+  readonly slots: (readonly string[])[]
+  nodes(role: 'master'): IoredisNode[]
+}
+
+export interface IoredisNode extends IoredisClient {
+  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined }
+  duplicate(override?: object): IoredisNode
+  subscribe(...channels: string[]): Promise<unknown>
+}
+
+/**
+ * A driver over ioredis 5 or 6: standalone, Sentinel or Cluster, recognised by its shape. The client stays yours: its options are not
+ * changed, and `close()` leaves it open. Reads go to primaries.
+ *
+ * ioredis resends what was under way when a connection broke (`autoResendUnfulfilledCommands`, on by default), also after this driver
+ * has reported it as failed; set it to `false` where a command of your own must not run twice. The patterns' own steps may.
+ *
+ * @throws {InvalidOptionError} for a client with `keyPrefix` (use `namespace`), or one that reads from replicas.
+ * @example
+ * const client = createCacheClient(ioredisDriver(new Redis()))
+ * const client = createCacheClient(ioredisDriver(new Cluster([{ host, port }])))
+ */
+export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}): Driver {
+  const check = checkOptions('ioredisDriver', options, ['timeout'])
+  const timeout = check.duration('timeout', 1_000)
+  const topology = topologyOf(client)
+  const cluster = topology === 'cluster' ? (client as IoredisCluster) : undefined
+  const link = new Link(ioredisWire(client, cluster), timeout)
+  const opened = new Set<{ close(): Promise<void> }>()
+
+  return {
+    name: 'ioredis',
+    topology,
+    send: (commands, how) => link.send(commands, how),
+    group: cluster ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
+
+    async dedicate() {
+      const own = (client as IoredisNode).duplicate(cluster ? undefined : { lazyConnect: true })
+      const connection = new Link(ioredisWire(own, cluster && (own as unknown as IoredisCluster)))
+      const handle = {
+        send: connection.send.bind(connection),
+        async close() {
+          opened.delete(handle)
+          await connection.close()
+          own.disconnect()
+        },
+      }
+      opened.add(handle)
+      return handle
+    },
+
+    async subscribe(channels, on, { sharded = false } = {}) {
+      const subscription = await subscribeThrough(openFeed(client, cluster, channels, sharded), on, timeout)
+      const handle = { close: () => { opened.delete(handle); return subscription.close() } }
+      opened.add(handle)
+      return handle
+    },
+
+    nodes: async () => (cluster ? await primaries(cluster, timeout) : [{ id: addressOf(client as IoredisNode), send: (commands, how) => link.send(commands, how) }]),
+
+    async close() {
+      await Promise.all([...opened].map((one) => one.close()))
+      await link.close()
+    },
+  }
+}
+
+function topologyOf(client: unknown): Topology {
+  const shape = client as Partial<IoredisNode & IoredisCluster> | null | undefined
+  const isClient = typeof shape === 'object' && shape !== null && typeof shape.call === 'function' && typeof shape.status === 'string'
+  if (!isClient) throw new InvalidOptionError('client', "a Redis or a Cluster of ioredis (for the package 'redis' there is nodeRedisDriver)", client)
+  const options = shape.options as { keyPrefix?: string; scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: { keyPrefix?: string } }
+  if (options.keyPrefix || options.redisOptions?.keyPrefix) throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', options.keyPrefix)
+  if (typeof shape.nodes === 'function' && Array.isArray(shape.slots)) {
+    if (options.scaleReads !== undefined && options.scaleReads !== 'master') throw new InvalidOptionError('client.options.scaleReads', "'master': a replica may answer with what was invalidated", options.scaleReads)
+    return 'cluster'
+  }
+  if (!options.sentinels) return 'standalone'
+  if (options.role === 'slave') throw new InvalidOptionError('client.options.role', "'master': a replica may answer with what was invalidated", options.role)
+  return 'sentinel'
+}
+
+async function primaries(cluster: IoredisCluster, timeout: number): Promise<NodeHandle[]> {
+  if (cluster.status !== 'ready') await cluster.connect().catch(() => undefined)
+  return cluster.nodes('master').map((node) => {
+    let handle = handles.get(node)
+    if (!handle) {
+      const link = new Link(ioredisWire(node, undefined), timeout)
+      handles.set(node, (handle = { id: addressOf(node), send: (commands, how) => link.send(commands, how) }))
+    }
+    return handle
+  })
+}
+
+/** One link for each node, however often it is asked for. */
+const handles = new WeakMap<IoredisNode, NodeHandle>()
+
+/** A connection of its own, with one life: what comes after its end is the feed's business. */
+function openFeed(client: IoredisClient, cluster: IoredisCluster | undefined, channels: readonly string[], sharded: boolean): OpenFeed {
+  return async ({ message, ended }) => {
+    const node = cluster ? nodeFor(cluster, sharded ? channels[0] : undefined) : (client as IoredisNode)
+    const own = node.duplicate({ lazyConnect: true, retryStrategy: null, autoResubscribe: false, connectTimeout: 2_000, maxRetriesPerRequest: 0, readOnly: false })
+    own.on('error', () => undefined)
+    own.on(sharded ? 'smessage' : 'message', message)
+    onEnd(own, ended)
+    try {
+      await own.connect()
+      if (sharded) await own.call('SSUBSCRIBE', ...channels)
+      else await own.subscribe(...channels)
+    } catch (error) {
+      own.disconnect()
+      throw error
+    }
+    return { close: () => own.disconnect() }
+  }
+}
+
+function nodeFor(cluster: IoredisCluster, channel: string | undefined): IoredisNode {
+  const nodes = cluster.nodes('master')
+  if (nodes.length === 0) throw new Error('no primary of the Cluster is known')
+  const owner = channel === undefined ? undefined : cluster.slots[slot(channel)]?.[0]
+  return nodes.find((node) => addressOf(node) === owner) ?? nodes[Math.floor(Math.random() * nodes.length)]!
+}
+
+function addressOf({ options }: IoredisNode): string {
+  return options.path ?? `${options.host ?? 'localhost'}:${options.port ?? 6379}`
+}

@@ -1,0 +1,146 @@
+import { ConnectionError, CommandTimeoutError, type CacheError } from '../errors.js'
+import type { Command, Connection, Reply, SendOptions } from './driver.js'
+import { Deadlines } from './deadlines.js'
+import { described, nameOf } from './replies.js'
+
+/** What the clients differ in. */
+export interface Wire {
+  /** Whether what is written now goes out at once, and not into a queue for later. */
+  isReady(): boolean
+  /** Why nothing can ever be written again, if so. */
+  ended(): string | undefined
+  /** Connects, if nobody has yet. */
+  connect(): void
+  /** Called when it may be ready again, when the connection was lost with what was under way, and with what went wrong. Returns how to stop listening. */
+  watch(on: { ready(): void; lost(): void; trouble(error: unknown): void }): () => void
+  /** Writes now; settles each command by its place. `signal` aborts when nobody waits any more for what is still unwritten. */
+  write(commands: readonly Command[], settle: (place: number, reply: Reply | CacheError) => void, signal: AbortSignal): void
+}
+
+/**
+ * Sends over one client connection (or one client of a Cluster), and sees to it that everything settles: each send has a deadline,
+ * waits for the connection by itself instead of in the client's offline queue, and fails as soon as the connection is lost.
+ */
+export class Link implements Connection {
+  readonly #wire: Wire
+  readonly #timeout: number | undefined
+  readonly #deadlines = new Deadlines()
+  readonly #waiting = new Set<Sending>()
+  readonly #written = new Set<Sending>()
+  readonly #forget: () => void
+  #closed = false
+  #trouble: unknown
+
+  /** `timeout`: ms for sends that don't say otherwise; none where it is missing. */
+  constructor(wire: Wire, timeout?: number) {
+    this.#wire = wire
+    this.#timeout = timeout
+    this.#forget = wire.watch({ ready: () => this.#writeWaiting(), lost: () => this.#lose(), trouble: (error) => { this.#trouble = error } })
+    wire.connect()
+  }
+
+  send(commands: readonly Command[], { timeout = this.#timeout }: SendOptions = {}): Promise<readonly (Reply | CacheError)[]> {
+    if (commands.length === 0) return Promise.resolve([])
+    const dead = this.#closed ? 'the driver is closed' : this.#wire.ended()
+    if (dead !== undefined) return Promise.resolve(commands.map((command) => unsent(command, dead)))
+    return new Promise((resolve) => {
+      const sending = new Sending(commands, (replies) => {
+        this.#waiting.delete(sending)
+        this.#written.delete(sending)
+        if (deadline) deadline.expire = undefined
+        resolve(replies)
+      })
+      const deadline = timeout === undefined ? undefined : this.#deadlines.set(timeout, () => sending.fail(this.#waiting.has(sending) ? (command) => unreached(command, timeout, this.#trouble) : (command) => late(command, timeout)))
+      if (this.#wire.isReady()) this.#write(sending)
+      else {
+        this.#waiting.add(sending)
+        this.#wire.connect()
+      }
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#forget()
+    for (const sending of [...this.#waiting, ...this.#written]) sending.fail((command) => unsent(command, 'the driver was closed'))
+  }
+
+  #write(sending: Sending): void {
+    this.#written.add(sending)
+    this.#wire.write(sending.commands, sending.settle, sending.signal)
+  }
+
+  #writeWaiting(): void {
+    const dead = this.#wire.ended()
+    for (const sending of [...this.#waiting]) {
+      if (dead !== undefined) sending.fail((command) => unsent(command, dead))
+      else if (this.#wire.isReady()) {
+        this.#waiting.delete(sending)
+        this.#write(sending)
+      }
+    }
+  }
+
+  #lose(): void {
+    for (const sending of [...this.#written]) sending.fail((command) => lost(command, this.#trouble))
+    if (this.#wire.ended() !== undefined) this.#writeWaiting()
+  }
+}
+
+/** One send: its replies as they come. */
+class Sending {
+  readonly commands: readonly Command[]
+  readonly #replies: (Reply | CacheError)[]
+  readonly #done: (replies: readonly (Reply | CacheError)[]) => void
+  #controller: AbortController | undefined
+  #open: number
+
+  constructor(commands: readonly Command[], done: (replies: readonly (Reply | CacheError)[]) => void) {
+    this.commands = commands
+    this.#replies = new Array<Reply | CacheError>(commands.length)
+    this.#open = commands.length
+    this.#done = done
+  }
+
+  get signal(): AbortSignal {
+    return (this.#controller ??= new AbortController()).signal
+  }
+
+  readonly settle = (place: number, reply: Reply | CacheError): void => {
+    if (this.#replies[place] !== undefined) return
+    this.#replies[place] = reply
+    this.#open--
+    if (this.#open === 0) this.#done(this.#replies)
+  }
+
+  /** What has no reply by now gets none. */
+  fail(error: (command: Command) => CacheError): void {
+    this.#controller?.abort()
+    for (const [place, command] of this.commands.entries()) this.settle(place, error(command))
+  }
+}
+
+function unsent(command: Command, why: string): CacheError {
+  return new ConnectionError(`${described(command)} was not sent: ${why}.`, { command: nameOf(command), key: command.keys[0] })
+}
+
+function lost(command: Command, cause: unknown): CacheError {
+  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : ''
+  return new ConnectionError(`${described(command)} got no reply, the connection was lost${why}. It may or may not have been executed. Check that Redis is up and reachable.`, {
+    command: nameOf(command), key: command.keys[0], cause,
+  })
+}
+
+function unreached(command: Command, timeout: number, cause: unknown): CacheError {
+  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : ''
+  return new ConnectionError(`${described(command)} was not sent: there was no connection to Redis within ${timeout} ms${why}. Check that the server is up, reachable, and takes the password.`, {
+    command: nameOf(command), key: command.keys[0], cause,
+  })
+}
+
+function late(command: Command, timeout: number): CacheError {
+  return new CommandTimeoutError(`${described(command)} got no reply within ${timeout} ms. It may or may not have been executed. Check that Redis answers, or allow more time.`, {
+    command: nameOf(command), key: command.keys[0],
+  })
+}

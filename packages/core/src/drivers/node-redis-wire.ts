@@ -1,0 +1,83 @@
+import type { Command, Topology } from './driver.js'
+import type { Wire } from './link.js'
+import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis.js'
+import { errorOf, replyOf } from './replies.js'
+
+/**
+ * Everything as RESP2 would have it, as bytes: by the type bytes of RESP3, https://github.com/redis/redis-specifications.
+ * Blob strings and verbatim strings as Buffers, doubles and big numbers as text, maps as arrays.
+ */
+const AS_RESP2 = { 36: Buffer, 61: Buffer, 44: String, 40: String, 37: Array }
+
+/** node-redis' clients, as `Link` writes through them. */
+export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire {
+  const send = senderOf(client, topology)
+  let connecting = false
+  let wasOpen = client.isOpen
+  let tell: { ready(): void; trouble(error: unknown): void } | undefined
+  const isReady = (): boolean => client.isReady ?? (client.isOpen && !connecting)
+
+  return {
+    isReady,
+    ended: () => (wasOpen && !client.isOpen && !connecting ? 'the node-redis client is closed' : undefined),
+    connect() {
+      if (client.isOpen || connecting || wasOpen) return
+      connecting = true
+      client.connect().then(
+        () => {
+          connecting = false
+          wasOpen = true
+          tell?.ready()
+        },
+        (error: unknown) => {
+          connecting = false
+          tell?.trouble(error)
+        },
+      )
+    },
+    watch({ ready, lost, trouble }) {
+      tell = { ready, trouble }
+      const onError = (error: unknown): void => {
+        trouble(error)
+        // One node of many may fail alone; its commands are rejected one by one.
+        if (topology === 'standalone' && !isReady()) lost()
+      }
+      const onReady = (): void => {
+        wasOpen = true
+        if (isReady()) ready()
+      }
+      client.on('error', onError)
+      client.on('ready', onReady)
+      client.on('end', lost)
+      return () => {
+        tell = undefined
+        client.on('error', () => undefined) // the client stays open, and an 'error' nobody hears would end the process
+        client.off('error', onError)
+        client.off('ready', onReady)
+        client.off('end', lost)
+      }
+    },
+    write(commands, settle, signal) {
+      for (const [place, command] of commands.entries()) {
+        send(command, { typeMapping: AS_RESP2, abortSignal: signal }).then(
+          (raw) => settle(place, replyOf(raw, command)),
+          (error: unknown) => settle(place, errorOf(error, command)),
+        )
+      }
+    },
+  }
+}
+
+type Sender = (command: Command, options: object) => Promise<unknown>
+
+/** Always to a primary. */
+function senderOf(client: NodeRedisClient, topology: Topology): Sender {
+  switch (topology) {
+    case 'cluster':
+      return ({ args, keys }, options) => (client as NodeRedisCluster).sendCommand(keys[0], false, args, options)
+    case 'sentinel':
+      return ({ args }, options) => (client as NodeRedisSentinel).sendCommand(false, args, options)
+    default:
+      return ({ args }, options) => (client as NodeRedisStandalone).sendCommand(args, options)
+  }
+}

@@ -1,0 +1,14 @@
+import { matrix } from '@cache/testkit'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { runDriverTests } from '../../src/driver-tests/index.js'
+import { ioredisDriver } from '../../src/drivers/ioredis.js'
+import { nodeRedisDriver } from '../../src/drivers/node-redis.js'
+
+const cases = matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver }, { sentinel: true, majors: true })
+
+describe.each(cases)('the driver on $name', (one) => {
+  let stage: Awaited<ReturnType<typeof one.start>>
+  beforeAll(async () => { stage = await one.start() })
+  afterAll(() => stage.stop())
+  runDriverTests(() => stage.driver(), { describe, it })
+})
