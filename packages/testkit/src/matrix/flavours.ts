@@ -1,5 +1,5 @@
 import { ioredisClients, type Ioredis, type IoredisLibrary, type IoredisVariant } from './ioredis.js'
-import { nodeRedisClients, type NodeRedis, type NodeRedisLibrary, type NodeRedisVariant } from './node-redis.js'
+import { nodeRedisClients, type NodeRedis, type NodeRedisLibrary, type Protocol } from './node-redis.js'
 import type { Place } from './places.js'
 
 export type RawClient = Ioredis | NodeRedis
@@ -29,21 +29,21 @@ function ioredis(name: string, library: () => Promise<IoredisLibrary>, variant: 
   return { name, client: 'ioredis', load: async () => ioredisClients(await library(), variant) }
 }
 
-function nodeRedis(name: string, library: () => Promise<NodeRedisLibrary>, variant: NodeRedisVariant = {}): Flavour<'node-redis', NodeRedis> {
-  return { name, client: 'node-redis', load: async () => nodeRedisClients(await library(), variant) }
+function nodeRedis(name: string, library: () => Promise<NodeRedisLibrary>, protocol: Protocol = {}): Flavour<'node-redis', NodeRedis> {
+  return { name, client: 'node-redis', load: async () => nodeRedisClients(await library(), protocol) }
 }
 
 function ioredis6(): Promise<IoredisLibrary> {
   return import('ioredis')
 }
 
-function redis6(): Promise<NodeRedisLibrary> {
-  return import('redis')
-}
-
 // Classes with private members are never assignable to each other, however alike they are.
 async function ioredis5(): Promise<IoredisLibrary> {
   return (await import('ioredis-5')) as unknown as IoredisLibrary
+}
+
+async function redis6(): Promise<NodeRedisLibrary> {
+  return (await import('redis')) as unknown as NodeRedisLibrary
 }
 
 async function redis5(): Promise<NodeRedisLibrary> {

@@ -1,33 +1,40 @@
-import type { RedisClientType, RedisClusterType, RedisSentinelType, createClient, createCluster, createSentinel } from 'redis'
+import type { RedisClientType, RedisClusterType, RedisSentinelType } from 'redis'
+import type { Address } from '../command.js'
 import type { Place } from './places.js'
 
 export type NodeRedis = RedisClientType | RedisClusterType | RedisSentinelType
 
-/** What a client is made with; major 5 fits as well. */
+/** What is used of the library, for both majors. Its own generic types take the compiler a quarter of a minute to compare. */
 export interface NodeRedisLibrary {
-  readonly createClient: typeof createClient
-  readonly createCluster: typeof createCluster
-  readonly createSentinel: typeof createSentinel
+  createClient(options: Protocol & Client & { readonly url: string }): RedisClientType
+  createCluster(options: Protocol & { readonly rootNodes: readonly { readonly url: string }[]; readonly defaults: Client }): RedisClusterType
+  createSentinel(options: Protocol & SentinelPlace & { readonly nodeClientOptions: Client; readonly sentinelClientOptions: Client }): RedisSentinelType
 }
 
-export interface NodeRedisVariant {
+export interface Protocol {
   /** 3 where it is missing, and 2 in major 5. */
   readonly RESP?: 2 | 3
 }
 
+interface Client {
+  readonly socket: { readonly reconnectStrategy: (retries: number) => number; readonly connectTimeout: number }
+}
+
+interface SentinelPlace {
+  readonly name: string
+  readonly sentinelRootNodes: readonly Address[]
+}
+
 /** Clients that try again within a fifth of a second: tests wait for them. */
-export function nodeRedisClients({ createClient, createCluster, createSentinel }: NodeRedisLibrary, variant: NodeRedisVariant): (place: Place) => NodeRedis {
-  // The types tell clients of RESP 2 and 3 apart; whoever gets one of these does not.
-  const options: Readonly<Record<string, number>> = { ...variant }
-  const socket = { reconnectStrategy: soon, connectTimeout: 2_000 } as const
+export function nodeRedisClients({ createClient, createCluster, createSentinel }: NodeRedisLibrary, protocol: Protocol): (place: Place) => NodeRedis {
+  const client: Client = { socket: { reconnectStrategy: soon, connectTimeout: 2_000 } }
   return (place) => {
-    if (place.topology === 'standalone') return createClient({ ...options, url: place.redis.url, socket })
+    if (place.topology === 'standalone') return createClient({ ...protocol, ...client, url: place.redis.url })
     if (place.topology === 'cluster') {
-      const rootNodes = place.redis.nodes.map(({ url }) => ({ url }))
-      return createCluster({ ...options, rootNodes, defaults: { socket } })
+      return createCluster({ ...protocol, rootNodes: place.redis.nodes.map(({ url }) => ({ url })), defaults: client })
     }
     const { name, addresses } = place.redis
-    return createSentinel({ ...options, name, sentinelRootNodes: [...addresses], nodeClientOptions: { socket }, sentinelClientOptions: { socket } })
+    return createSentinel({ ...protocol, name, sentinelRootNodes: addresses, nodeClientOptions: client, sentinelClientOptions: client })
   }
 }
 

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { startRedis } from '../src/index.js'
+import { isAlive } from './is-alive.js'
+
+describe('startRedis', () => {
+  it('starts a server of its own, which stop() ends and cleans up after', async () => {
+    const redis = await startRedis()
+    const { pid, directory } = redis
+    expect(redis.url).toBe(`redis://127.0.0.1:${redis.port}`)
+    expect(redis.version).toMatch(/^\d+\.\d+\.\d+$/)
+    expect(await redis.cli('INFO', 'server')).toContain(`process_id:${pid}`)
+    await redis.stop()
+    await redis.stop()
+    expect(redis.running).toBe(false)
+    expect(isAlive(pid)).toBe(false)
+    expect(existsSync(directory)).toBe(false)
+    expect(() => redis.pid).toThrow(/not running/)
+    await expect(redis.restart()).rejects.toThrow(/start another one/)
+  })
+
+  it('with aof, what was acknowledged survives a kill', async () => {
+    await using redis = await startRedis({ aof: 'always' })
+    await redis.cli('SET', 'key', 'value')
+    await redis.kill()
+    expect(redis.running).toBe(false)
+    await expect(redis.cli('PING')).rejects.toThrow(/ECONNREFUSED/)
+    const { port } = redis
+    await redis.restart()
+    expect(redis.port).toBe(port)
+    expect(await redis.cli('GET', 'key')).toBe('value')
+  })
+
+  it('without aof, it comes back empty', async () => {
+    await using redis = await startRedis()
+    await redis.cli('SET', 'key', 'value')
+    await redis.restart()
+    expect(await redis.cli('DBSIZE')).toBe('0')
+  })
+
+  it('while it is paused nobody answers, and what was asked is answered when it resumes', async () => {
+    await using redis = await startRedis()
+    await redis.pause()
+    let answered = false
+    const answer = redis.cli('PING').then((reply) => ((answered = true), reply))
+    // Another server answers meanwhile: the silence is the first one's own.
+    await using other = await startRedis()
+    await other.cli('PING')
+    expect(answered).toBe(false)
+    await redis.resume()
+    expect(await answer).toBe('PONG')
+  })
+
+  it('a paused server can be restarted, killed and stopped', async () => {
+    await using redis = await startRedis()
+    await redis.pause()
+    await redis.restart()
+    expect(await redis.cli('PING')).toBe('PONG')
+    await redis.pause()
+    await redis.kill()
+    await redis.restart()
+    await redis.pause()
+  })
+
+  it('password and lines of redis.conf are honoured, quotes and empty values included', async () => {
+    const config = { maxmemory: '10mb', 'client-output-buffer-limit': 'pubsub 1mb 1mb 1', 'notify-keyspace-events': '' }
+    await using redis = await startRedis({ password: 'a "b" #c', config })
+    expect(await redis.cli('CONFIG', 'GET', 'maxmemory')).toBe('maxmemory\n10485760')
+    expect(await redis.cli('CONFIG', 'GET', 'client-output-buffer-limit')).toContain('pubsub 1048576 1048576 1')
+    expect(decodeURIComponent(new URL(redis.url).password)).toBe('a "b" #c')
+  })
+
+  it('a server that does not come up says why', async () => {
+    await expect(startRedis({ config: { 'no-such-line': 'yes' } })).rejects.toThrow(/no-such-line/)
+    const holder = createServer().listen(0, '127.0.0.1')
+    await once(holder, 'listening')
+    const { port } = holder.address() as { port: number }
+    await expect(startRedis({ port })).rejects.toThrow(/Address already in use/i)
+    holder.close()
+  })
+
+  it('twenty servers at once get twenty ports', async () => {
+    const servers = await Promise.all(Array.from({ length: 20 }, () => startRedis()))
+    expect(new Set(servers.map(({ port }) => port)).size).toBe(20)
+    await Promise.all(servers.map((server) => server.stop()))
+  })
+})
