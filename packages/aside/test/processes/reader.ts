@@ -10,7 +10,7 @@ import { createAside } from '@cache/aside'
 export interface Start { readonly url: string; readonly client: 'ioredis' | 'node-redis'; readonly leaseTtl?: number; readonly waitFor?: number }
 
 export type Order =
-  | { readonly do: 'read'; readonly id: string; readonly callers: number; readonly value: number; readonly hold: boolean }
+  | { readonly do: 'read'; readonly id: string; readonly callers: number; readonly value: number; readonly hold: boolean; /** Ms the loader takes. */ readonly takes?: number }
   | { readonly do: 'release' }
   | { readonly do: 'mutate'; readonly id: string }
   | { readonly do: 'invalidate'; readonly id: string }
@@ -33,7 +33,7 @@ for (;;) {
   }
 }
 
-async function read({ id, callers, value, hold }: Extract<Order, { do: 'read' }>): Promise<void> {
+async function read({ id, callers, value, hold, takes = 0 }: Extract<Order, { do: 'read' }>): Promise<void> {
   let loads = 0
   const load = async (): Promise<number> => {
     loads++
@@ -42,6 +42,7 @@ async function read({ id, callers, value, hold }: Extract<Order, { do: 'read' }>
       child.say({ type: 'loading', id })
       await held
     }
+    await new Promise((resolve) => setTimeout(resolve, takes))
     return value
   }
   const started = performance.now()

@@ -10,6 +10,11 @@ export interface Runner {
   it(name: string, test: () => Promise<void>): unknown
 }
 
+export interface DriverTestsOptions {
+  /** `false` for a client that can't open a connection of its own: `dedicate` must then reject with the code `UNSUPPORTED`. */
+  readonly dedicates?: boolean
+}
+
 /**
  * The conformance suite: when it is green, every pattern runs on the driver. It needs a Redis of its own, which it writes to.
  *
@@ -17,7 +22,7 @@ export interface Runner {
  * import { describe, it } from 'vitest'
  * runDriverTests(async () => myDriver(await connect(process.env.REDIS_URL)), { describe, it })
  */
-export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { describe, it }: Runner): void {
+export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { describe, it }: Runner, { dedicates = true }: DriverTestsOptions = {}): void {
   const run = createToken()
   let prefix = 0
   const check = (name: string, test: (driver: Driver, key: (name: string) => string) => Promise<void>): unknown =>
@@ -128,6 +133,7 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
   describe('deadlines', () => {
     check('end what gets no reply, and let the next command through', async (driver, key) => {
       const k = key('slow')
+      await driver.send([on(k, 'ECHO', 'connected')], { timeout: 20_000 })
       const spin = on(k, 'EVAL', "local n = 0 for i = 1, 3e7 do n = n + i end return n", '1', k)
       const [late] = await driver.send([spin], { timeout: 5 })
       assert.ok(late instanceof CommandTimeoutError)
@@ -137,7 +143,11 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
   })
 
   describe('connections of their own', () => {
-    check('block without holding up the others', async (driver, key) => {
+    if (!dedicates) {
+      check('are refused with a clear error', async (driver) => {
+        await assert.rejects(driver.dedicate(), (error) => error instanceof CacheError && error.code === 'UNSUPPORTED')
+      })
+    } else check('block without holding up the others', async (driver, key) => {
       const k = key('list')
       const connection = await driver.dedicate()
       const popped = connection.send([on(k, 'BLPOP', k, '10')])
@@ -180,9 +190,8 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
 
   describe('closing', () => {
     check('ends what is under way and refuses what comes after, as often as one likes', async (driver, key) => {
-      const connection = await driver.dedicate()
-      const blocked = connection.send([on(key('none'), 'BLPOP', key('none'), '30')])
-      await driver.send([command('PING')])
+      await driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 })
+      const blocked = driver.send([on(key('none'), 'BLPOP', key('none'), '30')], { timeout: 60_000 })
       await driver.close()
       await driver.close()
       assert.ok((await blocked)[0] instanceof ConnectionError)

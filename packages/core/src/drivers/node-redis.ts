@@ -1,8 +1,8 @@
-import { InvalidOptionError } from '../errors.js'
+import { CacheError, InvalidOptionError } from '../errors.js'
 import { slot } from '../keys.js'
 import { checkOptions } from '../options.js'
 import type { Argument, Driver, NodeHandle, Topology } from './driver.js'
-import { subscribeThrough, type OpenFeed } from './feed.js'
+import { subscribeThrough, type Feed, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
 import type { DriverOptions } from './ioredis.js'
 import { Link } from './link.js'
@@ -40,6 +40,7 @@ interface Duplicable extends NodeRedisStandalone {
   readonly options?: { readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string } }
   duplicate(overrides?: object): Duplicable
   subscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
+  unsubscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
   sSubscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
 }
 
@@ -68,6 +69,9 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
     group: topology === 'cluster' ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
 
     async dedicate() {
+      if (typeof duplicable.duplicate !== 'function') {
+        throw new CacheError("node-redis 5 can't duplicate a Sentinel client, so there is no connection of its own for blocking commands. Use redis 6, or ioredis.", { code: 'UNSUPPORTED' })
+      }
       const own = duplicable.duplicate()
       const connection = new Link(nodeRedisWire(own, topology))
       const handle = {
@@ -83,7 +87,7 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
     },
 
     async subscribe(channels, on, { sharded = false } = {}) {
-      const subscription = await subscribeThrough(openFeed(duplicable, topology, channels, sharded), on, timeout)
+      const subscription = await subscribeThrough(openFeed(duplicable, link, topology, channels, sharded), on, timeout)
       const handle = { close: () => { opened.delete(handle); return subscription.close() } }
       opened.add(handle)
       return handle
@@ -125,17 +129,15 @@ async function primaries(cluster: NodeRedisCluster, link: Link, timeout: number)
 const handles = new WeakMap<NodeRedisStandalone, NodeHandle>()
 
 /** A connection of its own, with one life: what comes after its end is the feed's business. */
-function openFeed(client: Duplicable, topology: Topology, channels: readonly string[], sharded: boolean): OpenFeed {
+function openFeed(client: Duplicable, link: Link, topology: Topology, channels: readonly string[], sharded: boolean): OpenFeed {
   return async ({ message, ended }) => {
+    await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
+    const listener = (payload: string, channel: string): void => message(channel, payload)
+    if (topology === 'sentinel') return sentinelFeed(client, channels, listener, ended)
     const own = await duplicateFor(client, topology, sharded ? channels[0] : undefined)
-    own.on('error', () => { if (topology !== 'sentinel' || !own.isOpen) ended() })
-    own.on('end', ended)
-    own.on('topology-change', (event: { type?: string }) => { if (event.type === 'MASTER_CHANGE') ended() })
-    own.on('client-error', ended)
-    own.on('sharded-channel-moved', ended)
+    for (const event of ['error', 'end', 'sharded-channel-moved']) own.on(event, ended)
     try {
       await own.connect()
-      const listener = (payload: string, channel: string): void => message(channel, payload)
       await (sharded ? own.sSubscribe(channels, listener) : own.subscribe(channels, listener))
     } catch (error) {
       await quietly(own)
@@ -145,8 +147,23 @@ function openFeed(client: Duplicable, topology: Topology, channels: readonly str
   }
 }
 
+/** A Sentinel client keeps a connection for messages and reconnects it by itself; any trouble it tells of may have been a gap. */
+async function sentinelFeed(client: Duplicable, channels: readonly string[], listener: (payload: string, channel: string) => void, ended: () => void): Promise<Feed> {
+  const events = ['error', 'client-error', 'topology-change']
+  const stop = (): void => {
+    for (const event of events) client.off(event, onTrouble)
+    client.unsubscribe(channels, listener).catch(() => undefined)
+  }
+  const onTrouble = (): void => {
+    stop()
+    ended()
+  }
+  await client.subscribe(channels, listener)
+  for (const event of events) client.on(event, onTrouble)
+  return { close: stop }
+}
+
 async function duplicateFor(client: Duplicable, topology: Topology, channel: string | undefined): Promise<Duplicable> {
-  if (topology === 'sentinel') return client.duplicate()
   const node = topology === 'cluster' ? await nodeFor(client as unknown as NodeRedisCluster & Slots, channel) : client
   return node.duplicate({ socket: { ...node.options?.socket, reconnectStrategy: false } })
 }
