@@ -1,0 +1,59 @@
+import tseslint from 'typescript-eslint'
+
+const patterns = ['aside', 'write-through', 'write-behind', 'lock', 'ratelimit', 'versioning', 'pubsub-invalidation', 'sharding']
+
+/** What a package may import of ours, and nothing else. */
+const allowed = {
+  testkit: [],
+  core: [],
+  otel: ['core'],
+  ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
+  hierarchical: ['core', 'versioning'],
+  service: ['core', ...patterns, 'hierarchical'],
+}
+
+const imports = Object.entries(allowed).map(([name, may]) => ({
+  files: [`packages/${name}/src/**/*.ts`],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': ['error', {
+      patterns: [
+        { regex: `^@cache/(?!(${[...may, '(?!)'].join('|')})(/|$))`, message: `@cache/${name} may import ${may.map((other) => `@cache/${other}`).join(', ') || 'nothing of ours'}: nothing upwards, and no pattern from a pattern.` },
+        { regex: '/(src|dist)/', message: 'Import a package by its public name.' },
+      ],
+    }],
+  },
+}))
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '**/.turbo/**', '.tools/**', 'apps/bench/results/**'] },
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parser: tseslint.parser, parserOptions: { projectService: { allowDefaultProject: ['scripts/*.ts'] }, tsconfigRootDir: import.meta.dirname } },
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      'no-debugger': 'error',
+      'no-var': 'error',
+      'prefer-const': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['packages/*/src/**/*.ts'],
+    rules: {
+      'no-console': 'error',
+      'no-restricted-syntax': ['error', {
+        selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+        message: 'The host’s clock decides nothing: the server’s TIME for what lives in Redis, performance.now() for deadlines in the process.',
+      }],
+    },
+  },
+  { files: ['packages/testkit/src/**/*.ts'], rules: { 'no-console': 'off', 'no-restricted-syntax': 'off' } },
+  ...imports,
+  { files: ['packages/core/src/**/*.ts'], rules: { 'no-restricted-imports': ['error', { paths: ['ioredis', 'redis'].map((name) => ({ name, message: 'Core loads no client: its drivers know them by their shape.' })) }] } },
+)

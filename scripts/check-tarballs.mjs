@@ -1,0 +1,91 @@
+// Installs each published package from its tarball into an empty project, with one of the two clients, and uses it there:
+// as ESM, as CommonJS, and from TypeScript under both module resolutions. Shows that the other client is neither needed nor loaded.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const scratch = mkdtempSync(join(tmpdir(), 'cache-tarballs-'))
+const manifest = (folder) => JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
+const published = readdirSync(join(root, 'packages')).filter((folder) => !manifest(folder).private)
+const { startRedis } = await import(join(root, 'packages/testkit/dist/index.js'))
+
+const clients = {
+  ioredis: { driver: 'ioredisDriver', make: (load) => `const { Redis } = ${load('ioredis')}; const raw = new Redis(process.env.REDIS_URL); const end = () => raw.disconnect()`, other: 'redis' },
+  redis: { driver: 'nodeRedisDriver', make: (load) => `const { createClient } = ${load('redis')}; const raw = createClient({ url: process.env.REDIS_URL }); const end = () => raw.destroy()`, other: 'ioredis' },
+}
+
+const server = await startRedis()
+try {
+  const tarballs = Object.fromEntries(published.map((folder) => [manifest(folder).name, pack(folder)]))
+  for (const [client, how] of Object.entries(clients)) check(client, how, tarballs)
+  console.log(`${published.length} packages, ${Object.keys(clients).length} clients: installed, imported, required, type-checked and run`)
+} finally {
+  await server.stop()
+  rmSync(scratch, { recursive: true, force: true })
+}
+
+function pack(folder) {
+  const output = execFileSync('pnpm', ['pack', '--json', '--pack-destination', scratch], { cwd: join(root, 'packages', folder), encoding: 'utf8' })
+  return JSON.parse(output.slice(output.indexOf('{'))).filename
+}
+
+function check(client, how, tarballs) {
+  const project = join(scratch, `with-${client}`)
+  mkdirSync(project)
+  const version = manifest('core').devDependencies[client]
+  const devDependencies = { typescript: '~5.9.0', '@types/node': '^20.0.0' }
+  const overrides = Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`]))
+  write(project, 'package.json', JSON.stringify({ name: 'consumer', private: true, dependencies: { ...overrides, [client]: version }, overrides, devDependencies }))
+  run(project, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel', 'error'])
+
+  write(project, 'use.mjs', program(client, how, (name) => `await import('${name}')`, 'import.meta.url'))
+  write(project, 'use.cjs', `(async () => {${program(client, how, (name) => `require('${name}')`, '__filename')}})().catch((error) => { console.error(error); process.exit(1) })`)
+  for (const file of ['use.mjs', 'use.cjs']) run(project, 'node', [file])
+
+  const names = Object.keys(tarballs)
+  write(project, 'use.ts', `${names.map((name, i) => `import * as all${i} from '${name}'`).join('\n')}
+import { createCacheClient } from '@cache/core'
+import { ${how.driver} } from '@cache/core/${client === 'redis' ? 'node-redis' : 'ioredis'}'
+${client === 'redis' ? "import { createClient } from 'redis'\nexport const client = createCacheClient(nodeRedisDriver(createClient()))" : "import { Redis } from 'ioredis'\nexport const client = createCacheClient(ioredisDriver(new Redis()))"}
+export const everything = [${names.map((_, i) => `all${i}`).join(', ')}]\n`)
+  for (const [module, moduleResolution] of [['node16', 'node16'], ['preserve', 'bundler']]) {
+    run(project, 'npx', ['tsc', '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--module', module, '--moduleResolution', moduleResolution, '--skipLibCheck', String(client === 'redis'), 'use.ts'])
+  }
+}
+
+/** Uses core (and aside, on top of it) against a real Redis, and looks at what was loaded. */
+function program(client, how, load, here) {
+  return `
+const { createRequire } = ${load('node:module')}
+const { createCacheClient } = ${load('@cache/core')}
+const loaded = () => Object.keys(createRequire(${here}).cache ?? {}).join('\\n')
+if (/node_modules[\\\\/](ioredis|redis|@redis)[\\\\/]/.test(loaded())) throw new Error('@cache/core alone has loaded a client')
+${published.map((folder) => `${load(manifest(folder).name)}`).join('\n')}
+const { ${how.driver} } = ${load(`@cache/core/${client === 'redis' ? 'node-redis' : 'ioredis'}`)}
+${how.make(load)}
+const { createAside } = ${load('@cache/aside')}
+const client = createCacheClient(${how.driver}(raw), { namespace: 'tarball' })
+const things = createAside({ client, prefix: 'thing', ttl: '1m' })
+const thing = await things.getOrLoad(1, () => ({ id: 1 }))
+if (thing.id !== 1 || (await things.invalidate(1)) !== 1) throw new Error('it does not work')
+if (/node_modules[\\\\/]${how.other}[\\\\/]/.test(loaded())) throw new Error('${how.other} was loaded')
+try { createRequire(${here}).resolve('${how.other}'); throw new Error('${how.other} is installed') } catch (error) { if (error.code !== 'MODULE_NOT_FOUND') throw error }
+await client.close()
+end()
+`
+}
+
+function write(project, name, text) {
+  writeFileSync(join(project, name), text)
+}
+
+function run(cwd, name, args) {
+  try {
+    execFileSync(name, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, REDIS_URL: server.url } })
+  } catch (error) {
+    throw new Error(`${name} ${args.join(' ')} in ${cwd}:\n${error.stdout}\n${error.stderr}`)
+  }
+}
