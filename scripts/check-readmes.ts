@@ -11,7 +11,7 @@ import { startRedis } from '@cache/testkit'
 interface Block { readonly file: string; readonly line: number; readonly code: string; readonly runs: boolean; readonly name: string }
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const folders = ['.', ...['packages', 'apps'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))]
+const folders = ['.', ...['packages', 'apps'].filter((folder) => existsSync(join(root, folder))).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))]
 const blocks = folders.map((folder) => join(root, folder, 'README.md')).filter((file) => existsSync(file)).flatMap(blocksOf)
 const scratch = join(root, '.tmp', 'readmes')
 

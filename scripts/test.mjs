@@ -12,7 +12,7 @@ const { values: options } = parseArgs({ options: { only: { type: 'string' }, pac
 const only = options.only?.split(',')
 const scratch = mkdtempSync(join(tmpdir(), 'cache-test-'))
 const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', ...(options.chaos && { CHAOS: '1' }) }
-const packages = ['packages', 'apps'].flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)).filter((path) => existsSync(join(root, path, 'package.json')))
+const packages = ['packages', 'apps'].filter((folder) => existsSync(join(root, folder))).flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)).filter((path) => existsSync(join(root, path, 'package.json')))
 const published = packages.filter((path) => !JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).private)
 const total = { passed: 0, failed: 0, skipped: 0 }
 
