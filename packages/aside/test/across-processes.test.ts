@@ -12,7 +12,7 @@ afterAll(() => server.stop())
 interface Read { readonly type: 'read'; readonly loads: number; readonly values: readonly number[]; readonly slowest: number }
 
 async function readers(count: number, data: Omit<Start, 'url'>) {
-  const group = await spawnProcesses(file, { count, data: { url: server.url, ...data } })
+  const group = spawnProcesses(file, { count, data: { url: server.url, ...data } })
   await Promise.all(group.processes.map((reader) => reader.next('ready')))
   return group
 }

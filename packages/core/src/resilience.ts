@@ -2,7 +2,7 @@ import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, h
 import type { Send } from './batch.js'
 import type { Command, Driver, Reply } from './drivers/driver.js'
 import type { Duration } from './duration.js'
-import { CacheError, CommandTimeoutError, ConnectionError } from './errors.js'
+import { CommandTimeoutError, ConnectionError, type CacheError } from './errors.js'
 import type { OptionChecks } from './options.js'
 import { channels, tell } from './telemetry.js'
 

@@ -22,14 +22,14 @@ const values = createAside<number>({ client: createCacheClient(driver, { namespa
 
 let release: (() => void) | undefined
 
-child.say({ type: 'ready' })
+await child.say({ type: 'ready' })
 for (;;) {
   const order = await child.next<Order>()
   if (order.do === 'read') void read(order)
   else if (order.do === 'release') release?.()
   else {
     await (order.do === 'mutate' ? values.mutate(order.id, () => undefined) : values.invalidate(order.id))
-    child.say({ type: 'done', id: order.id })
+    await child.say({ type: 'done', id: order.id })
   }
 }
 
@@ -39,7 +39,7 @@ async function read({ id, callers, value, hold, takes = 0 }: Extract<Order, { do
     loads++
     if (hold) {
       const held = new Promise<void>((resolve) => { release = resolve })
-      child.say({ type: 'loading', id })
+      await child.say({ type: 'loading', id })
       await held
     }
     await new Promise((resolve) => setTimeout(resolve, takes))
@@ -52,5 +52,5 @@ async function read({ id, callers, value, hold, takes = 0 }: Extract<Order, { do
     times.push(performance.now() - started)
     return answer
   }))
-  child.say({ type: 'read', id, loads, values: [...new Set(got)], slowest: Math.max(...times) })
+  await child.say({ type: 'read', id, loads, values: [...new Set(got)], slowest: Math.max(...times) })
 }

@@ -1,4 +1,4 @@
-import { parseDuration, type Duration } from '../duration.js'
+import type { Duration } from '../duration.js'
 import { InvalidOptionError } from '../errors.js'
 import { slot } from '../keys.js'
 import { checkOptions } from '../options.js'

@@ -6,7 +6,7 @@ import type { Batch } from '../batch.js'
 import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
-import { beginWriteScript, commitWriteScript, expireScript, fillScript, invalidateScript, leaseScript, readScript, releaseScript, type Stored } from './scripts.js'
+import { beginWriteScript, commitWriteScript, expireScript, fillScript, invalidateScript, leaseScript, readScript, releaseScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
@@ -101,7 +101,7 @@ export function createEntryStore({ batch, readTimeout, writeTimeout }: Wiring): 
     async readMany(keys, format) {
       const values = await batch.readMany(keys, readTimeout)
       const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
-      return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries) : (entries as Awaited<(typeof entries)[number]>[])
+      return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
     },
 
     async readWithLife(key, format) {

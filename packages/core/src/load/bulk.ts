@@ -46,7 +46,7 @@ export class BulkLoad<T> {
   #go(): void {
     const round = this.#round
     this.#round = undefined
-    void round?.run(this.#loadMany)
+    round?.run(this.#loadMany)
   }
 }
 
@@ -74,9 +74,7 @@ class Round<T> {
     return (await this.#answers)[index]
   }
 
-  async run(loadMany: LoadMany<T>): Promise<void> {
-    const answers = (async () => loadMany(this.#keys, { signal: this.#controller.signal, contexts: this.#contexts }))()
-    this.#settle(answers)
-    await answers.catch(() => undefined) // each key's caller hears of it
+  run(loadMany: LoadMany<T>): void {
+    this.#settle((async () => loadMany(this.#keys, { signal: this.#controller.signal, contexts: this.#contexts }))())
   }
 }
