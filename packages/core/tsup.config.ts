@@ -9,6 +9,7 @@ export default defineConfig({
   },
   format: ['esm', 'cjs'],
   dts: true,
+  splitting: true, // one copy of each class for all entries, in CommonJS too: `instanceof` depends on it
   target: 'node20',
   loader: { '.lua': 'text' },
 })

@@ -1,15 +1,15 @@
 import { slot } from '../keys.js'
 import type { Command, Reply } from './driver.js'
 import type { CacheError } from '../errors.js'
-import type { IoredisClient, IoredisCluster } from './ioredis.js'
+import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis.js'
 import type { Wire } from './link.js'
 import { errorOf, replyOf } from './replies.js'
 
 type Settle = (place: number, reply: Reply | CacheError) => void
 
 interface Pipeline {
-  call(command: string, ...args: (string | Buffer)[]): unknown
-  callBuffer(command: string, ...args: (string | Buffer)[]): unknown
+  call(command: string, args: (string | Buffer)[]): unknown
+  callBuffer(command: string, args: (string | Buffer)[]): unknown
   exec(): Promise<[error: Error | null, reply: unknown][] | null>
 }
 
@@ -35,7 +35,7 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
       else if (commands.length === 1) writeOne(client, commands[0]!, 0, settle)
-      else void writeAll(client, commands, commands.map((_, place) => place), settle, () => false)
+      else void writeAll(client, commands, commands.map((_, place) => place), settle, (error, place) => settle(place, errorOf(error, commands[place]!)))
     },
   }
 }
@@ -47,55 +47,59 @@ export function onEnd(client: IoredisClient, ended: () => void): void {
 
 function writeOne(client: IoredisClient, command: Command, place: number, settle: Settle): void {
   const [name, ...args] = command.args
-  const sent = command.binary ? client.callBuffer(name, ...args) : client.call(name, ...args)
+  const sent = command.binary ? client.callBuffer(name, args) : client.call(name, args)
   sent.then((raw) => settle(place, replyOf(raw, command)), (error: unknown) => settle(place, errorOf(error, command)))
 }
 
-/** One pipeline. What `again` says of an error is sent once more by itself, which follows redirections. */
-async function writeAll(client: IoredisClient, commands: readonly Command[], places: readonly number[], settle: Settle, again: (error: Error) => boolean): Promise<void> {
+/** One pipeline. `failed` decides what becomes of a command that met an error. */
+async function writeAll(client: IoredisClient, commands: readonly Command[], places: readonly number[], settle: Settle, failed: (error: Error, place: number) => void): Promise<void> {
   const pipeline = (client as unknown as { pipeline(): Pipeline }).pipeline()
   for (const place of places) {
     const { args: [name, ...args], binary } = commands[place]!
-    if (binary) pipeline.callBuffer(name, ...args)
-    else pipeline.call(name, ...args)
+    if (binary) pipeline.callBuffer(name, args)
+    else pipeline.call(name, args)
   }
-  let results: [Error | null, unknown][]
+  let results: [Error | null, unknown][] = []
   try {
     results = (await pipeline.exec()) ?? []
   } catch (error) {
-    // A pipeline that a Cluster refuses as a whole, its slots having moved, was not sent.
-    const refused = /slots/.test((error as Error).message)
-    for (const place of places) refused ? writeOne(client, commands[place]!, place, settle) : settle(place, errorOf(error, commands[place]!))
+    for (const place of places) failed(error as Error, place)
     return
   }
   for (const [i, place] of places.entries()) {
-    const command = commands[place]!
     const [error, raw] = results[i] ?? [new Error('the connection was lost'), undefined]
-    if (!error) settle(place, replyOf(raw, command))
-    else if (again(error)) writeOne(client, command, place, settle)
-    else settle(place, errorOf(error, command))
+    if (error) failed(error, place)
+    else settle(place, replyOf(raw, commands[place]!))
   }
 }
 
+/**
+ * One pipeline for each node, on the node's own connection. The Cluster's own pipelines repeat themselves whole at wherever one
+ * command was sent on to; here each that was sent on goes again by itself, through the Cluster.
+ */
 function writeToCluster(cluster: IoredisCluster, commands: readonly Command[], settle: Settle): void {
-  const nodes = new Map<string, number[]>()
+  const again = (place: number): void => writeOne(cluster, commands[place]!, place, settle)
+  const byNode = new Map<string, number[]>()
   for (const [place, { keys }] of commands.entries()) {
-    const owners = keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]
-    if (!owners) {
-      writeOne(cluster, commands[place]!, place, settle)
-      continue
-    }
-    const node = owners.join()
-    const places = nodes.get(node)
-    if (places) places.push(place)
-    else nodes.set(node, [place])
+    const owner = keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]?.[0]
+    const places = owner === undefined ? undefined : byNode.get(owner)
+    if (owner === undefined) again(place)
+    else if (places) places.push(place)
+    else byNode.set(owner, [place])
   }
-  for (const places of nodes.values()) {
-    if (places.length === 1) writeOne(cluster, commands[places[0]!]!, places[0]!, settle)
-    else void writeAll(cluster, commands, places, settle, redirected)
+  const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
+  for (const [address, places] of byNode) {
+    const node = places.length === 1 ? undefined : nodes.find((one) => addressOf(one) === address && one.status === 'ready')
+    if (!node) places.forEach(again)
+    else {
+      void writeAll(node, commands, places, settle, (error, place) => {
+        if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) again(place)
+        else settle(place, errorOf(error, commands[place]!))
+      })
+    }
   }
 }
 
-function redirected(error: Error): boolean {
-  return /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)
+export function addressOf({ options }: IoredisNode): string {
+  return options.path ?? `${options.host ?? 'localhost'}:${options.port ?? 6379}`
 }

@@ -5,7 +5,7 @@ import { checkOptions } from '../options.js'
 import type { Driver, NodeHandle, Topology } from './driver.js'
 import { subscribeThrough, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
-import { ioredisWire, onEnd } from './ioredis-wire.js'
+import { addressOf, ioredisWire, onEnd } from './ioredis-wire.js'
 import { Link } from './link.js'
 
 export interface DriverOptions {
@@ -19,8 +19,8 @@ export interface IoredisClient {
   readonly options: object
   connect(): Promise<void>
   disconnect(): void
-  call(command: string, ...args: (string | Buffer)[]): Promise<unknown>
-  callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>
+  call(command: string, args: (string | Buffer)[]): Promise<unknown>
+  callBuffer(command: string, args: (string | Buffer)[]): Promise<unknown>
   on(event: string, listener: (...args: any[]) => void): unknown
   off(event: string, listener: (...args: any[]) => void): unknown
 }
@@ -64,7 +64,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
     group: cluster ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
 
     async dedicate() {
-      const own = (client as IoredisNode).duplicate(cluster ? undefined : { lazyConnect: true })
+      const own = (client as IoredisNode).duplicate(cluster ? undefined : { lazyConnect: true, autoResendUnfulfilledCommands: false })
       const connection = new Link(ioredisWire(own, cluster && (own as unknown as IoredisCluster)))
       const handle = {
         send: connection.send.bind(connection),
@@ -100,6 +100,7 @@ function topologyOf(client: unknown): Topology {
   if (!isClient) throw new InvalidOptionError('client', "a Redis or a Cluster of ioredis (for the package 'redis' there is nodeRedisDriver)", client)
   const options = shape.options as { keyPrefix?: string; scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: { keyPrefix?: string } }
   if (options.keyPrefix || options.redisOptions?.keyPrefix) throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', options.keyPrefix)
+  if ((options as { stringNumbers?: boolean }).stringNumbers) throw new InvalidOptionError('client.options.stringNumbers', 'unset: the patterns count with what Redis answers', true)
   if (typeof shape.nodes === 'function' && Array.isArray(shape.slots)) {
     if (options.scaleReads !== undefined && options.scaleReads !== 'master') throw new InvalidOptionError('client.options.scaleReads', "'master': a replica may answer with what was invalidated", options.scaleReads)
     return 'cluster'
@@ -134,7 +135,7 @@ function openFeed(client: IoredisClient, cluster: IoredisCluster | undefined, ch
     onEnd(own, ended)
     try {
       await own.connect()
-      if (sharded) await own.call('SSUBSCRIBE', ...channels)
+      if (sharded) await own.call('SSUBSCRIBE', [...channels])
       else await own.subscribe(...channels)
     } catch (error) {
       own.disconnect()
@@ -149,8 +150,4 @@ function nodeFor(cluster: IoredisCluster, channel: string | undefined): IoredisN
   if (nodes.length === 0) throw new Error('no primary of the Cluster is known')
   const owner = channel === undefined ? undefined : cluster.slots[slot(channel)]?.[0]
   return nodes.find((node) => addressOf(node) === owner) ?? nodes[Math.floor(Math.random() * nodes.length)]!
-}
-
-function addressOf({ options }: IoredisNode): string {
-  return options.path ?? `${options.host ?? 'localhost'}:${options.port ?? 6379}`
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { ConnectionError, CommandTimeoutError, type CacheError } from '../errors.js'
 import type { Command, Connection, Reply, SendOptions } from './driver.js'
 import { Deadlines } from './deadlines.js'
@@ -104,7 +105,11 @@ class Sending {
   }
 
   get signal(): AbortSignal {
-    return (this.#controller ??= new AbortController()).signal
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.commands.length > 10) setMaxListeners(0, this.#controller.signal) // one for each command
+    }
+    return this.#controller.signal
   }
 
   readonly settle = (place: number, reply: Reply | CacheError): void => {

@@ -108,6 +108,8 @@ function topologyOf(client: unknown): Topology {
   if (!isClient || shape.idleClients !== undefined) {
     throw new InvalidOptionError('client', "what createClient, createSentinel or createCluster of 'redis' made (for ioredis there is ioredisDriver)", client)
   }
+  const keyPrefix = (shape as { options?: { keyPrefix?: unknown } }).options?.keyPrefix
+  if (keyPrefix !== undefined && keyPrefix !== '') throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', keyPrefix)
   if (typeof shape.nodeClient === 'function') return 'cluster'
   return typeof shape.getSentinelNode === 'function' ? 'sentinel' : 'standalone'
 }
