@@ -17,7 +17,14 @@ export interface Access extends Address {
  * @throws {Error} also when nothing answers within 10 s.
  * @example await ask(server, ['CLUSTER', 'INFO']) // 'cluster_state:ok…'
  */
-export async function ask(server: Access, [name, ...args]: readonly [string, ...(string | number)[]]): Promise<unknown> {
+export async function ask(server: Access, command: CommandLine): Promise<unknown> {
+  return (await askAll(server, [command]))[0]
+}
+
+export type CommandLine = readonly [name: string, ...args: (string | number)[]]
+
+/** Several commands, one after the other, over one connection. */
+export async function askAll(server: Access, commands: readonly CommandLine[]): Promise<readonly unknown[]> {
   const connection = new Redis({
     host: server.host,
     port: server.port,
@@ -38,7 +45,9 @@ export async function ask(server: Access, [name, ...args]: readonly [string, ...
   connection.on('error', (error: Error) => (reason = error))
   try {
     await connection.connect()
-    return await connection.call(name, ...args)
+    const replies: unknown[] = []
+    for (const [name, ...args] of commands) replies.push(await connection.call(name, ...args))
+    return replies
   } catch (error) {
     throw reason ?? error
   } finally {

@@ -20,39 +20,44 @@ export interface Patience {
 export async function eventually<T extends {} | null | undefined>(check: () => T | Promise<T>, patience: Patience = {}): Promise<Truthy<T>> {
   const { within = 10_000, every = 20 } = patience
   const deadline = performance.now() + within
+  let last: Failure | undefined
   for (;;) {
     const outcome = await attempt(check, deadline)
-    if (outcome.held) return outcome.value
-    if (performance.now() >= deadline) throw failure(outcome, within)
+    if ('value' in outcome) return outcome.value
+    if (last === undefined || !outcome.hung) last = outcome
+    if (performance.now() >= deadline) throw failure(last, within)
     await sleep(every)
   }
 }
 
 export type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
-type Outcome<T> =
-  | { readonly held: true; readonly value: Truthy<T> }
-  | { readonly held: false; readonly said: string; readonly cause?: unknown }
+interface Failure {
+  readonly said: string
+  readonly cause?: unknown
+  /** The deadline ended the check: the one before it has more to tell. */
+  readonly hung?: boolean
+}
 
 /** One check, which may itself hang: the deadline ends it. */
-async function attempt<T>(check: () => T | Promise<T>, deadline: number): Promise<Outcome<T>> {
-  const hung = new AbortController()
+async function attempt<T>(check: () => T | Promise<T>, deadline: number): Promise<{ readonly value: Truthy<T> } | Failure> {
+  const over = new AbortController()
   try {
     return await Promise.race([
       Promise.resolve(check()).then(judge),
-      sleep(Math.max(1, deadline - performance.now()), { held: false, said: 'had not answered yet' } as const, { signal: hung.signal }),
+      sleep(Math.max(1, deadline - performance.now()), { said: 'had not answered yet', hung: true }, { signal: over.signal }),
     ])
   } catch (error) {
-    return { held: false, said: `threw ${error instanceof Error ? error.message : String(error)}`, cause: error }
+    return { said: `threw: ${error instanceof Error ? error.message : String(error)}`, cause: error }
   } finally {
-    hung.abort()
+    over.abort()
   }
 }
 
-function judge<T>(value: T): Outcome<T> {
-  return value ? { held: true, value: value as Truthy<T> } : { held: false, said: `answered ${JSON.stringify(value) ?? String(value)}` }
+function judge<T>(value: T): { readonly value: Truthy<T> } | Failure {
+  return value ? { value: value as Truthy<T> } : { said: `answered ${JSON.stringify(value) ?? String(value)}` }
 }
 
-function failure(outcome: { said: string; cause?: unknown }, within: number): Error {
-  return new Error(`What was waited for did not happen within ${within} ms: the last check ${outcome.said}.`, { cause: outcome.cause })
+function failure({ said, cause }: Failure, within: number): Error {
+  return new Error(`What was waited for did not happen within ${within} ms: the last check ${said}`, { cause })
 }

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Address } from './command.js'
 import { freePort } from './free-port.js'
-import { setTimeout as sleep } from 'node:timers/promises'
 
 /** From the client to the server, from the server to the client, or both ways. */
 export type Direction = 'requests' | 'replies' | 'both'
@@ -12,6 +12,8 @@ export interface TcpProxy extends Address, AsyncDisposable {
   readonly url: string
   /** Connections that are open now. */
   readonly connections: number
+  /** Bytes that vanished so far: wait for some to know that a reply was lost, before `pass()` lets the next one through. */
+  readonly swallowed: number
   /** Ends all connections and refuses new ones, until `pass()`. */
   cut(): Promise<void>
   /** Ends the present connections; new ones are welcome. */
@@ -45,7 +47,7 @@ class Relay implements TcpProxy {
   readonly url: string
   readonly #target: Address
   readonly #links = new Set<Link>()
-  readonly #weather: Weather = { delay: { requests: 0, replies: 0 }, swallow: { requests: false, replies: false } }
+  readonly #weather: Weather = { delay: { requests: 0, replies: 0 }, swallow: { requests: false, replies: false }, swallowed: 0 }
   #server: Server | undefined
 
   constructor(target: Address, port: number) {
@@ -56,6 +58,10 @@ class Relay implements TcpProxy {
 
   get connections(): number {
     return this.#links.size
+  }
+
+  get swallowed(): number {
+    return this.#weather.swallowed
   }
 
   async cut(): Promise<void> {
@@ -116,6 +122,7 @@ function ways(direction: Direction): readonly Way[] {
 interface Weather {
   readonly delay: Record<Way, number>
   readonly swallow: Record<Way, boolean>
+  swallowed: number
 }
 
 /** A client's connection and the one to the server. */
@@ -138,6 +145,11 @@ class Link {
     this.#server.destroy()
   }
 
+  #lose(bytes: Buffer): void {
+    this.lostBytes = true
+    this.#weather.swallowed += bytes.length
+  }
+
   #carry(from: Socket, to: Socket, way: Way): void {
     let delivered = Promise.resolve()
     const after = (arrival: number, deliver: () => void) => {
@@ -146,7 +158,7 @@ class Link {
     from.setNoDelay(true)
     from.on('error', () => this.end())
     from.on('data', (bytes: Buffer) => {
-      if (this.#weather.swallow[way]) this.lostBytes = true
+      if (this.#weather.swallow[way]) this.#lose(bytes)
       else after(performance.now() + this.#weather.delay[way], () => void (to.destroyed || to.write(bytes)))
     })
     from.once('close', () => after(0, () => to.end()))
@@ -155,5 +167,5 @@ class Link {
 
 async function until(time: number): Promise<void> {
   const left = time - performance.now()
-  if (left > 0) await sleep(left)
+  if (left > 0) await sleep(Math.ceil(left))
 }

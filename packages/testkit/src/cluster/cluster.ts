@@ -2,6 +2,7 @@ import type { Address } from '../command.js'
 import { ownMachine } from '../machine/own-machine.js'
 import type { Machine } from '../machine/machine.js'
 import type { RedisServer } from '../redis.js'
+import { REPLICATION_CONFIG } from '../replication.js'
 import { launchServer, launchTogether, stopAll, untilPortsAreFree } from '../server.js'
 import { failOver, type ClusterFailoverOptions } from './failover.js'
 import { migrateSlot, type MigrateOptions } from './migrate-slot.js'
@@ -80,7 +81,7 @@ async function launchMembers(machine: Machine, plan: readonly Member[], config: 
 
 const NODES_FILE = 'nodes.conf'
 
-const CONFIG = { 'cluster-enabled': 'yes', 'cluster-config-file': NODES_FILE, 'cluster-node-timeout': '2000', 'repl-diskless-sync-delay': '0' }
+const CONFIG = { 'cluster-enabled': 'yes', 'cluster-config-file': NODES_FILE, 'cluster-node-timeout': '2000', ...REPLICATION_CONFIG }
 
 function clusterOf(nodes: readonly Node[]): RedisCluster {
   const stop = () => stopAll(nodes)

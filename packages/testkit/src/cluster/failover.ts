@@ -1,5 +1,6 @@
 import { ask } from '../command.js'
 import { eventually } from '../eventually.js'
+import { followedPort } from '../replication.js'
 import type { Node } from './cluster.js'
 import { untilAgreed } from './view.js'
 
@@ -24,8 +25,8 @@ export async function failOver(nodes: readonly Node[], primary: Node | undefined
 async function replicaOf(nodes: readonly Node[], primary: Node | undefined): Promise<Node> {
   for (const node of nodes) {
     if (!node.running || node.role === 'primary') continue
-    const [, host, port] = (await ask(node, ['ROLE'])) as [string, string, number]
-    if (primary === undefined || (host === primary.host && port === primary.port)) return node
+    const followed = await followedPort(node)
+    if (followed !== undefined && (primary === undefined || followed === primary.port)) return node
   }
   throw new Error(primary === undefined ? 'This Cluster has no running replica.' : `The primary on port ${primary.port} has no running replica.`)
 }

@@ -1,5 +1,6 @@
 import { ask } from '../command.js'
 import { eventually } from '../eventually.js'
+import { areInSync } from '../replication.js'
 import type { Node } from './cluster.js'
 
 /** Waits until running nodes, not counting `silent`, serve all slots and agree on it, and takes note of who is a primary now. */
@@ -24,15 +25,14 @@ async function agreedView(nodes: readonly Node[]): Promise<readonly Entry[] | un
   const [first] = views
   if (first === undefined) throw new Error('No node of the Cluster is running.')
   const agree = views.every((view) => view !== undefined && assignment(view) === assignment(first))
-  return agree && views.every((view) => view !== undefined && isWhole(view, running)) ? first : undefined
+  const whole = agree && views.every((view) => view !== undefined && isWhole(view, running))
+  return whole && (await areInSync(running)) ? first : undefined
 }
 
-/** What a node knows; nothing while it can't serve all slots, or is a replica that is not in sync. */
+/** What a node knows; nothing while it can't serve all slots. */
 async function viewOf(node: Node): Promise<readonly Entry[] | undefined> {
   const info = String(await ask(node, ['CLUSTER', 'INFO']))
   if (!info.includes('cluster_state:ok') || !info.includes('cluster_slots_ok:16384')) return undefined
-  const replication = String(await ask(node, ['INFO', 'replication']))
-  if (replication.includes('role:slave') && !replication.includes('master_link_status:up')) return undefined
   return String(await ask(node, ['CLUSTER', 'NODES']))
     .trim()
     .split('\n')

@@ -15,7 +15,7 @@ export async function dockerRuns(env: NodeJS.ProcessEnv): Promise<boolean> {
 /** Where engines listen: Docker's own, rootless, Docker Desktop, Colima, Podman. */
 function sockets(env: NodeJS.ProcessEnv): readonly string[] {
   const home = env.HOME ?? homedir()
-  const runtime = env.XDG_RUNTIME_DIR ?? ''
+  const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.()}`
   return [
     '/var/run/docker.sock',
     join(runtime, 'docker.sock'),

@@ -11,6 +11,8 @@ export type OwnRedisSource =
 export interface FindOptions {
   /** Where `REDIS_URL`, `REDIS_SERVER` and `PATH` are read; `process.env` where it is missing. */
   readonly env?: NodeJS.ProcessEnv
+  /** `false` leaves Docker out. */
+  readonly docker?: boolean
 }
 
 /**
@@ -23,15 +25,16 @@ export interface FindOptions {
  * const source = await findRedis()
  * if (source.kind === 'binary') console.log(source.path)
  */
-export async function findRedis({ env = process.env }: FindOptions = {}): Promise<RedisSource> {
-  return env.REDIS_URL ? { kind: 'url', url: env.REDIS_URL } : findOwnRedis({ env })
+export async function findRedis(options: FindOptions = {}): Promise<RedisSource> {
+  const { REDIS_URL: url } = options.env ?? process.env
+  return url ? { kind: 'url', url } : findOwnRedis(options)
 }
 
 /** As `findRedis`, but only what servers of one's own can be started with: `REDIS_URL` does not count. */
-export async function findOwnRedis({ env = process.env }: FindOptions = {}): Promise<OwnRedisSource> {
+export async function findOwnRedis({ env = process.env, docker = true }: FindOptions = {}): Promise<OwnRedisSource> {
   const present = await findBinary(env)
   if (present !== undefined) return { kind: 'binary', path: present }
-  if (await dockerRuns(env)) return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
+  if (docker && (await dockerRuns(env))) return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
   const installed = await installRedis(env)
   if (installed !== undefined) return { kind: 'binary', path: installed }
   throw new Error(NONE)

@@ -1,6 +1,6 @@
 import type { RedisCluster } from '../cluster/cluster.js'
 import type { RedisServer } from '../redis.js'
-import type { RedisSentinel } from '../sentinel.js'
+import type { RedisSentinel } from '../sentinel/sentinel.js'
 import { connectClient, endClient } from './client-lifetime.js'
 import { further, newest, type AnyFlavour, type RawClient } from './flavours.js'
 import type { Ioredis } from './ioredis.js'

@@ -1,6 +1,6 @@
 import { startCluster, type RedisCluster } from '../cluster/cluster.js'
 import { startRedis, type RedisServer } from '../redis.js'
-import { startSentinel, type RedisSentinel } from '../sentinel.js'
+import { startSentinel, type RedisSentinel } from '../sentinel/sentinel.js'
 
 /** Where the clients of a case connect to. */
 export type Place =

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { findBinary } from '../src/find/binary.js'
+import { freePort } from '../src/free-port.js'
+import { machineInside, type Box } from '../src/machine/box.js'
+import { launchServer } from '../src/server.js'
+
+// What a container is used as: this machine stands in for one, so that its commands are tried without Docker.
+describe.runIf(process.platform === 'linux')('servers inside a container', async () => {
+  const binary = await findBinary(process.env)
+  let bin: string
+  let box: Box
+  beforeAll(async () => {
+    bin = await mkdtemp(join(tmpdir(), 'box-'))
+    await symlink(binary ?? '', join(bin, 'redis-server'))
+    box = { freePort, writeFile: (path, text) => writeFile(path, text), exec: (command) => execute(command, `${bin}${delimiter}${process.env.PATH}`) }
+  })
+  afterAll(() => rm(bin, { recursive: true }))
+
+  it.runIf(binary)('start, keep their files over a kill, pause, resume, restart and stop', async () => {
+    await using redis = await launchServer(machineInside(box), { aof: 'always' })
+    await redis.cli('SET', 'key', 'value')
+    await redis.kill()
+    expect(redis.running).toBe(false)
+    await expect(redis.cli('PING')).rejects.toThrow(/ECONNREFUSED/)
+    await redis.restart()
+    expect(await redis.cli('GET', 'key')).toBe('value')
+    await redis.pause()
+    expect((await box.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output).toContain('T')
+    await redis.resume()
+    await redis.restart()
+    expect(await redis.cli('GET', 'key')).toBe('value')
+  })
+
+  it.runIf(binary)('say why they do not come up', async () => {
+    await expect(launchServer(machineInside(box), { config: { 'no-such-line': 'yes' } })).rejects.toThrow(/no-such-line/)
+  })
+})
+
+function execute([program = '', ...args]: readonly string[], path: string): Promise<{ exitCode: number; output: string }> {
+  return new Promise((resolve) => {
+    execFile(program, args, { env: { ...process.env, PATH: path } }, (error, stdout, stderr) => {
+      resolve({ exitCode: typeof error?.code === 'number' ? error.code : error ? 1 : 0, output: stdout + stderr })
+    })
+  })
+}

@@ -1,0 +1,34 @@
+import { Redis } from 'ioredis'
+import { expect, it } from 'vitest'
+import { eventually, startSentinel } from '../src/index.js'
+
+it('Sentinels lead a client to the primary, to the promoted replica after a failover, and to the next one after a kill', { timeout: 60_000 }, async () => {
+  await using redis = await startSentinel({ replicas: 2, sentinels: 3 })
+  const client = new Redis({ name: redis.name, sentinels: [...redis.addresses], retryStrategy: () => 20, maxRetriesPerRequest: null })
+  client.on('error', () => undefined)
+  const primaryOfClient = async () => Number(/tcp_port:(\d+)/.exec(await client.info('server'))?.[1])
+  const first = redis.primary
+  expect(await primaryOfClient()).toBe(first.port)
+  expect([redis.sentinels.length, redis.replicas.length]).toEqual([3, 2])
+  await client.set('key', 'value')
+
+  const second = await redis.failover()
+  expect(second).not.toBe(first)
+  expect(redis.replicas).toContain(first)
+  await eventually(async () => (await primaryOfClient()) === second.port)
+  expect(await client.get('key')).toBe('value')
+
+  await second.kill()
+  await redis.ready()
+  expect(redis.primary).not.toBe(second)
+  await eventually(async () => (await primaryOfClient()) === redis.primary.port)
+  client.disconnect()
+})
+
+it('one Sentinel is enough to fail over, and without a replica it says that it can not', async () => {
+  await using redis = await startSentinel({ sentinels: 1 })
+  const [replica] = redis.replicas
+  expect(await redis.failover()).toBe(replica)
+  await redis.replicas[0]?.kill()
+  await expect(redis.failover()).rejects.toThrow(/No replica is running/)
+})
