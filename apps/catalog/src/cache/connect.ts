@@ -1,0 +1,14 @@
+import type { CacheClient } from '@cache/core'
+
+export interface Connected {
+  readonly client: CacheClient
+  close(): Promise<void>
+}
+
+export type ClientName = 'ioredis' | 'node-redis'
+
+/** The two files differ in the line that makes the driver, and in nothing that anybody else would notice. */
+export async function connectCache(name: ClientName, url: string): Promise<Connected> {
+  const { connect } = name === 'node-redis' ? await import('./node-redis.js') : await import('./ioredis.js')
+  return connect(url)
+}

@@ -1,0 +1,38 @@
+import { serve } from '@hono/node-server'
+import type { AddressInfo } from 'node:net'
+import { createApp } from './app.js'
+import { connectCache, type ClientName } from './cache/connect.js'
+import { createCaches } from './caches.js'
+import { connectPostgres } from './database.js'
+import { createProducts, seed } from './products.js'
+import { countStats } from './stats.js'
+
+export interface ServiceOptions {
+  readonly client: ClientName
+  readonly redisUrl: string
+  readonly databaseUrl: string
+  readonly port: number
+  readonly delayMs?: number
+}
+
+export interface Service {
+  readonly url: string
+  close(): Promise<void>
+}
+
+export async function startService({ client: name, redisUrl, databaseUrl, port, delayMs = 0 }: ServiceOptions): Promise<Service> {
+  const pool = connectPostgres(databaseUrl)
+  await seed(pool)
+  const { client, close } = await connectCache(name, redisUrl)
+  const app = createApp(createCaches(client, createProducts(pool, delayMs)), countStats())
+  const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      await new Promise((resolve) => { server.close(resolve); if ('closeAllConnections' in server) server.closeAllConnections() })
+      await close()
+      await pool.end()
+    },
+  }
+}

@@ -1,0 +1,84 @@
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startEmbeddedPostgres, type Database } from '../src/database.js'
+import type { Product } from '../src/products.js'
+import { startService, type Service } from '../src/service.js'
+
+let redis: RedisServer
+let database: Database
+let services: Record<'ioredis' | 'node-redis', Service>
+
+beforeAll(async () => {
+  ;[redis, database] = await Promise.all([startRedis(), startEmbeddedPostgres()])
+  const start = (client: 'ioredis' | 'node-redis') => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0 })
+  services = { ioredis: await start('ioredis'), 'node-redis': await start('node-redis') }
+})
+afterAll(async () => {
+  for (const service of Object.values(services)) await service.close()
+  await database.close()
+  await redis.stop()
+})
+
+describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('the catalog on %s', (name, otherName) => {
+  const ask = async (path: string, init?: RequestInit) => {
+    const response = await fetch(services[name].url + path, init)
+    return { status: response.status, type: response.headers.get('content-type'), body: (await response.json()) as any }
+  }
+  const patch = (id: number | string, body: unknown) => ask(`/products/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+
+  it('answers with one product, many, and a category', async () => {
+    expect((await ask('/products/42')).body).toMatchObject({ id: 42, categoryId: 43, name: 'chair no. 42' })
+    expect((await ask('/products?ids=3,1,3')).body.map((product: Product) => product.id)).toEqual([3, 1, 3])
+    expect((await ask('/categories/7')).body).toHaveLength(50)
+    expect((await ask('/health')).body).toEqual({ ok: true })
+    expect((await ask('/stats')).body.loads).toBeGreaterThan(0)
+  })
+
+  it.each(['/products/x', '/products/0', '/products/1.5', '/products/-1', '/products/99999999999', '/products', '/products?ids=', '/products?ids=1,x', `/products?ids=${Array(101).fill(1)}`, '/categories/%00'])('refuses %s with a problem', async (path) => {
+    const { status, type, body } = await ask(path)
+    expect(status).toBe(400)
+    expect(type).toContain('application/problem+json')
+    expect(body.detail).toBeTruthy()
+  })
+
+  it.each([{ priceCents: -1 }, { priceCents: '1' }, { name: '' }, { id: 7 }, [], 'x'])('refuses to change a product by %j', async (body) => {
+    expect((await patch(1, body)).status).toBe(400)
+  })
+
+  it('says that there is none, of a product and of a change', async () => {
+    expect((await ask('/products/999999')).status).toBe(404)
+    expect((await ask('/products/999999')).status).toBe(404)
+    expect((await patch(999_999, { priceCents: 1 })).status).toBe(404)
+  })
+
+  it('shows what was changed at once, in both processes, and in the category', async () => {
+    for (let priceCents = 1; priceCents <= 20; priceCents++) {
+      const { body } = await patch(100, { priceCents })
+      for (const reader of [services[name], services[otherName]]) {
+        const product = (await (await fetch(`${reader.url}/products/100`)).json()) as Product
+        expect(product).toEqual(body)
+        const category = (await (await fetch(`${reader.url}/categories/${product.categoryId}`)).json()) as Product[]
+        expect(category.find(({ id }) => id === 100)).toEqual(body)
+      }
+    }
+  })
+
+  it('drops what it is told to', async () => {
+    await ask('/products/55')
+    expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 1 })
+    expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 0 })
+  })
+
+  it('reads from the database while Redis is silent, and refuses changes', async () => {
+    await redis.pause()
+    try {
+      expect((await ask('/products/77')).body.id).toBe(77)
+      const before = (await ask('/products/77')).body.version
+      expect((await patch(77, { priceCents: 5 })).status).toBe(503)
+      expect((await ask('/products/77')).body.version).toBe(before)
+    } finally {
+      await redis.resume()
+    }
+    await expect.poll(async () => (await patch(77, { priceCents: 6 })).status, { timeout: 15_000 }).toBe(200)
+  })
+})
