@@ -94,11 +94,11 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const server = await start()
     const { cache } = connect(server.url)
     await cache.getOrLoad('a', () => 1)
-    server.pause()
+    await server.pause()
     try {
       await expectOutage(cache, [CommandTimeoutError, ConnectionError])
     } finally {
-      server.resume()
+      await server.resume()
     }
     await expectRecovery(cache)
     expect(await cache.getOrLoad('a', () => 2)).toBe(1)
@@ -114,10 +114,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     await expectOutage(cache, [ConnectionError])
     await proxy.pass()
     await expectRecovery(cache)
-    await proxy.swallow('both')
+    proxy.swallow('both')
     await expectOutage(cache, [CommandTimeoutError, ConnectionError])
     await proxy.pass()
-    await proxy.drop()
+    proxy.drop()
     await expectRecovery(cache)
   })
 
@@ -152,8 +152,8 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const server = await start()
     const { cache } = connect(server.url)
     await cache.set('a', 1)
-    const error = await cache.mutate('a', async () => { server.pause(); return 'the new row' }).catch((caught: unknown) => caught)
-    server.resume()
+    const error = await cache.mutate('a', async () => { await server.pause(); return 'the new row' }).catch((caught: unknown) => caught)
+    await server.resume()
     expect(error).toMatchObject({ name: 'CacheWriteError', stored: true, result: 'the new row' })
   })
 
