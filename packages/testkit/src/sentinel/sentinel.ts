@@ -46,12 +46,15 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   const { replicas = 1, sentinels = 3, downAfter = 500, config = {} } = options
   const machine = await ownMachine()
   const servers = await launchServers(machine, replicas, config)
+  const started = [...servers]
   try {
-    const watched = new Watched(servers, await untilPortsAreFree(() => launchSentinels(machine, servers, sentinels, downAfter)))
+    const watchers = await untilPortsAreFree(() => launchSentinels(machine, servers, sentinels, downAfter))
+    started.push(...watchers)
+    const watched = new Watched(servers, watchers)
     await watched.ready()
     return watched
   } catch (error) {
-    await stopAll(servers)
+    await stopAll(started)
     throw error
   }
 }
