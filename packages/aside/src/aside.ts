@@ -74,14 +74,20 @@ export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Asid
   const makeKey = createKeys(client.namespace, prefix)
 
   return {
-    async getOrLoad<L extends T | null | undefined>(id: Id, load: (context: LoadContext<T>) => L | Promise<L>, call?: CallOptions) {
-      return (await reads.get(keyOf(id), load, call?.signal)) as T | Extract<L, null | undefined>
+    getOrLoad<L extends T | null | undefined>(id: Id, load: (context: LoadContext<T>) => L | Promise<L>, call?: CallOptions) {
+      let key: string
+      try {
+        key = keyOf(id)
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+      return reads.get(key, load, call?.signal) as Promise<T | Extract<L, null | undefined>>
     },
 
     async getOrLoadMany(ids, load, call) {
-      const byKey = new Map(ids.map((id) => [keyOf(id), id]))
       const keys = ids.map((id) => keyOf(id))
       return reads.getMany(keys, async (missing, context) => {
+        const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
         const missingIds = missing.map((key) => byKey.get(key)!)
         return answersOf(await load(missingIds, context), missingIds)
       }, call?.signal)

@@ -1,9 +1,9 @@
-import type { Argument, Command, Driver, Reply } from './drivers/driver.js'
+import type { Argument, Command, Driver, Reply, Settle } from './drivers/driver.js'
 import { CacheError, ConnectionError, ServerError } from './errors.js'
 import type { Script } from './script.js'
 
-/** Sends commands; each reply or error in its place. The promise never rejects. */
-export type Send = (commands: readonly Command[], timeout: number) => Promise<readonly (Reply | CacheError)[]>
+/** Sends commands; each reply or error in its place. The promise never rejects. `settle` may be told of some before the others have come. */
+export type Send = (commands: readonly Command[], timeout: number, settle: Settle) => Promise<readonly (Reply | CacheError)[]>
 
 /** No command carries more than this many calls or keys, so that no one waits behind a giant. */
 const CEILING = 256
@@ -16,6 +16,7 @@ const CEILING = 256
  */
 export class Batch {
   readonly #driver: Driver
+  readonly #oneGroup: boolean
   readonly #send: Send
   readonly #maxInFlight: number
   readonly #lanes = new Map<number, Lane>()
@@ -24,19 +25,23 @@ export class Batch {
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
     this.#driver = driver
+    this.#oneGroup = driver.topology === 'standalone' || driver.topology === 'sentinel'
     this.#send = send
     this.#maxInFlight = maxInFlight
   }
 
-  read(key: string, timeout: number): Promise<Buffer | null> {
+  /** What `of` makes of the value, or of `null` where there is none. */
+  read<T>(key: string, timeout: number, of: (value: Buffer | null) => T | Promise<T>): Promise<T> {
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
     const { reads } = this.#lane(timeout)
-    const known = reads.get(key)
-    if (known) return known.promise
-    const read = request<Buffer | null>()
-    reads.set(key, read)
-    this.#inFlight++
-    return read.promise
+    const asked = reads.size
+    const { answer, place } = reads.ask(key)
+    this.#inFlight += reads.size - asked
+    return answer.then((values) => {
+      const value = values[place]!
+      if (value instanceof CacheError) throw value
+      return of(value)
+    })
   }
 
   /** As `read`, of many at once, each group with a command of its own; an error stands in the place of the keys it concerns. */
@@ -59,11 +64,13 @@ export class Batch {
     const same = script.asks ? `${script.sha} ${keys.join(' ')} ${args.join(' ')}` : undefined
     const known = same === undefined ? undefined : asked.get(same)
     if (known) return known
-    const arity = `${script.sha} ${keys.length} ${args.length}`
     const call = { script, keys, args, ...request<Reply>() }
-    const alike = calls.get(arity)
+    let ofScript = calls.get(script)
+    if (!ofScript) calls.set(script, (ofScript = new Map()))
+    const arity = 1_000 * keys.length + args.length
+    const alike = ofScript.get(arity)
     if (alike) alike.push(call)
-    else calls.set(arity, [call])
+    else ofScript.set(arity, [call])
     if (same !== undefined) asked.set(same, call.promise)
     this.#inFlight++
     return call.promise
@@ -90,7 +97,7 @@ export class Batch {
       void Promise.resolve().then(() => process.nextTick(() => this.#flush()))
     }
     let lane = this.#lanes.get(timeout)
-    if (!lane) this.#lanes.set(timeout, (lane = { reads: new Map(), calls: new Map(), asked: new Map(), commands: [] }))
+    if (!lane) this.#lanes.set(timeout, (lane = { reads: new TickReads(this.#oneGroup), calls: new Map(), asked: new Map(), commands: [] }))
     return lane
   }
 
@@ -102,14 +109,17 @@ export class Batch {
   }
 
   async #sendAll(parcels: readonly Parcel[], timeout: number): Promise<void> {
-    const replies = await this.#send(parcels.map(({ command }) => command), timeout)
     const unknown: Parcel[] = []
-    for (let i = 0; i < parcels.length; i++) {
-      const parcel = parcels[i]!
-      const reply = replies[i]!
+    const delivered = new Set<number>()
+    const settle = (place: number, reply: Reply | CacheError): void => {
+      if (delivered.has(place)) return
+      delivered.add(place)
+      const parcel = parcels[place]!
       if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again)
       else this.#deliver(parcel, reply)
     }
+    const replies = await this.#send(parcels.map(({ command }) => command), timeout, settle)
+    for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
     if (unknown.length > 0) await this.#sendAll(unknown, timeout)
   }
 
@@ -121,8 +131,8 @@ export class Batch {
 
   #parcels({ reads, calls, commands }: Lane): Parcel[] {
     const parcels: Parcel[] = []
-    if (reads.size > 0) for (const keys of this.#groups([...reads.keys()])) parcels.push(readParcel(keys, reads))
-    for (const alike of calls.values()) for (const group of this.#groupCalls(alike)) parcels.push(callParcel(group))
+    if (reads.size > 0) for (const keys of this.#groups(reads.keys)) parcels.push(readParcel(keys, reads))
+    for (const ofScript of calls.values()) for (const alike of ofScript.values()) for (const group of this.#groupCalls(alike)) parcels.push(callParcel(group))
     for (const asked of commands) parcels.push({ command: asked.command, requests: 1, deliver: asked.resolve, fail: asked.reject })
     return parcels
   }
@@ -132,7 +142,7 @@ export class Batch {
   }
 
   #groupCalls(calls: readonly Call[]): (readonly Call[])[] {
-    if (calls.length === 1) return [calls]
+    if (this.#oneGroup || calls.length === 1) return chunks(calls)
     const byKey = new Map<string, Call[]>()
     for (const call of calls) {
       const key = call.keys[0] ?? ''
@@ -145,8 +155,9 @@ export class Batch {
 }
 
 interface Lane {
-  readonly reads: Map<string, Request<Buffer | null>>
-  readonly calls: Map<string, Call[]>
+  readonly reads: TickReads
+  /** By script, and by the number of keys and arguments: those go in one command. */
+  readonly calls: Map<Script<unknown>, Map<number, Call[]>>
   /** Of scripts that only ask: who asks the same gets the same answer. */
   readonly asked: Map<string, Promise<Reply>>
   readonly commands: (Request<Reply> & { readonly command: Command })[]
@@ -184,14 +195,55 @@ function request<T>(): Request<T> {
   return { promise, resolve, reject }
 }
 
-function readParcel(keys: readonly string[], reads: Map<string, Request<Buffer | null>>): Parcel {
-  const asked = keys.map((key) => reads.get(key)!)
-  const fail = (error: CacheError): void => { for (const read of asked) read.reject(error) }
-  if (keys.length === 1) {
-    return { command: { args: ['GET', keys[0]!], keys, binary: true }, requests: 1, deliver: (value) => asked[0]!.resolve(value as Buffer | null), fail }
+type Value = Buffer | null | CacheError
+
+/**
+ * The plain reads of a tick. Where all keys are in one place, one promise carries all values and each reader takes the one in its
+ * place, which is cheaper than a promise each; elsewhere no reader waits for a node that is none of its own.
+ */
+class TickReads {
+  readonly #together: Request<readonly Value[]> | undefined
+  readonly #readers = new Map<string, { readonly request: Request<readonly Value[]>; readonly place: number }>()
+  readonly #values: Value[] = []
+  #settled = 0
+
+  constructor(onePlace: boolean) {
+    if (onePlace) this.#together = request()
   }
-  const deliver = (values: Reply): void => { for (let i = 0; i < asked.length; i++) asked[i]!.resolve((values as readonly (Buffer | null)[])[i]!) }
-  return { command: { args: ['MGET', ...keys], keys, binary: true }, requests: asked.length, deliver, fail }
+
+  get size(): number {
+    return this.#readers.size
+  }
+
+  get keys(): string[] {
+    return [...this.#readers.keys()]
+  }
+
+  ask(key: string): { readonly answer: Promise<readonly Value[]>; readonly place: number } {
+    let reader = this.#readers.get(key)
+    if (!reader) {
+      reader = this.#together ? { request: this.#together, place: this.#readers.size } : { request: request(), place: 0 }
+      this.#readers.set(key, reader)
+    }
+    return { answer: reader.request.promise, place: reader.place }
+  }
+
+  settle(keys: readonly string[], values: readonly Value[]): void {
+    if (!this.#together) {
+      for (let i = 0; i < keys.length; i++) this.#readers.get(keys[i]!)!.request.resolve([values[i]!])
+    } else if (keys.length === this.#readers.size) this.#together.resolve(values)
+    else {
+      for (let i = 0; i < keys.length; i++) this.#values[this.#readers.get(keys[i]!)!.place] = values[i]!
+      this.#settled += keys.length
+      if (this.#settled === this.#readers.size) this.#together.resolve(this.#values)
+    }
+  }
+}
+
+function readParcel(keys: readonly string[], reads: TickReads): Parcel {
+  const fail = (error: CacheError): void => reads.settle(keys, keys.map(() => error))
+  if (keys.length === 1) return { command: { args: ['GET', keys[0]!], keys, binary: true }, requests: 1, deliver: (value) => reads.settle(keys, [value as Value]), fail }
+  return { command: { args: ['MGET', ...keys], keys, binary: true }, requests: keys.length, deliver: (values) => reads.settle(keys, values as readonly Value[]), fail }
 }
 
 function callParcel(calls: readonly Call[]): Parcel {

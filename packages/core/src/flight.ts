@@ -1,3 +1,5 @@
+import { LazySignal } from './lazy-signal.js'
+
 /**
  * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may take it: whoever asked later may
  * know of an invalidation that the value does not.
@@ -14,7 +16,8 @@ export interface Landing<T> {
  */
 export class Flight<T> {
   readonly landing: Promise<Landing<T>>
-  readonly #controller = new AbortController()
+  /** Aborts when nobody is aboard any more. */
+  readonly left = new LazySignal()
   #aboard = 0
 
   constructor(fly: (flight: Flight<T>) => Promise<Landing<T>>) {
@@ -22,14 +25,13 @@ export class Flight<T> {
     this.landing.catch(() => undefined) // when everybody has left, nobody is there to hear of it
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal
+  /** The landing, or the signal's reason as soon as it aborts. */
+  join(signal: AbortSignal | undefined): Promise<Landing<T>> {
+    this.#aboard++
+    return signal ? this.#joinUntil(signal) : this.landing
   }
 
-  /** The landing, or the signal's reason as soon as it aborts. */
-  async join(signal: AbortSignal | undefined): Promise<Landing<T>> {
-    this.#aboard++
-    if (!signal) return this.landing
+  async #joinUntil(signal: AbortSignal): Promise<Landing<T>> {
     const left = aborted(signal)
     try {
       return await Promise.race([this.landing, left.promise])
@@ -41,7 +43,7 @@ export class Flight<T> {
 
   #leave(reason: unknown): void {
     this.#aboard--
-    if (this.#aboard === 0) this.#controller.abort(reason)
+    if (this.#aboard === 0) this.left.abort(reason)
   }
 }
 

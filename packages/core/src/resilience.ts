@@ -45,15 +45,15 @@ export function createGuardedSend(driver: Driver, { failures, cooldown }: Resili
   const breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker: new ConsecutiveBreaker(failures) })
   let healthy = true
 
-  return async (commands, timeout) => {
+  return async (commands, timeout, settle) => {
     if (healthy) {
-      const replies = await driver.send(commands, { timeout })
+      const replies = await driver.send(commands, { timeout, settle })
       if (!outage(replies)) return replies
       healthy = false
       await breaker.execute(() => Promise.reject(outage(replies)!)).catch(() => undefined)
       return replies
     }
-    const replies = await guarded(breaker, () => driver.send(commands, { timeout }), commands)
+    const replies = await guarded(breaker, () => driver.send(commands, { timeout, settle }), commands)
     healthy = breaker.state === CircuitState.Closed && !outage(replies)
     return replies
   }

@@ -168,13 +168,19 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       await publish('one 😀')
       await until(() => heard.length === 1)
       for (const node of await driver.nodes()) await node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')])
-      await until(() => heard.includes('live'))
-      await publish('two')
-      await until(() => heard.at(-1)?.endsWith('two') === true)
-      assert.deepEqual(heard, [`${channel} one 😀`, 'gap', 'live', `${channel} two`])
+      // The connection that takes its place may meet the next kill: then there is another gap.
+      for (let i = 0; !heard.includes(`${channel} two`) && i < 500; i++) {
+        await publish('two')
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      assert.equal(heard[0], `${channel} one 😀`)
+      assert.deepEqual(heard.slice(1, 3), ['gap', 'live'])
+      assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
       await subscription.close()
+      const before = heard.length
       await publish('three')
-      assert.equal(heard.length, 4)
+      await driver.send([on(channel, 'ECHO', 'x')])
+      assert.equal(heard.length, before)
     })
   })
 

@@ -15,7 +15,11 @@ export interface Command {
 export interface SendOptions {
   /** Milliseconds until a command that has no reply settles with `CommandTimeoutError`; the driver's own `timeout` where it is missing. */
   readonly timeout?: number
+  /** Called for each command as it settles, so that nobody waits for another node's. A driver may leave it uncalled. */
+  readonly settle?: Settle
 }
+
+export type Settle = (place: number, reply: Reply | CacheError) => void
 
 export type Topology = 'standalone' | 'sentinel' | 'cluster' | 'sharded'
 

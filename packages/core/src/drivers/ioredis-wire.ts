@@ -1,11 +1,8 @@
 import { slot } from '../keys.js'
-import type { Command, Reply } from './driver.js'
-import type { CacheError } from '../errors.js'
+import type { Command, Settle } from './driver.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis.js'
 import type { Wire } from './link.js'
 import { errorOf, replyOf } from './replies.js'
-
-type Settle = (place: number, reply: Reply | CacheError) => void
 
 interface Pipeline {
   call(command: string, args: (string | Buffer)[]): unknown

@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { ConnectionError, CommandTimeoutError, type CacheError } from '../errors.js'
-import type { Command, Connection, Reply, SendOptions } from './driver.js'
+import type { Command, Connection, Reply, SendOptions, Settle } from './driver.js'
 import { Deadlines } from './deadlines.js'
 import { described, nameOf } from './replies.js'
 
@@ -15,7 +15,7 @@ export interface Wire {
   /** Called when it may be ready again, when the connection was lost with what was under way, and with what went wrong. Returns how to stop listening. */
   watch(on: { ready(): void; lost(): void; trouble(error: unknown): void }): () => void
   /** Writes now; settles each command by its place. `signal` aborts when nobody waits any more for what is still unwritten. */
-  write(commands: readonly Command[], settle: (place: number, reply: Reply | CacheError) => void, signal: AbortSignal): void
+  write(commands: readonly Command[], settle: Settle, signal: AbortSignal | undefined): void
 }
 
 /**
@@ -40,7 +40,7 @@ export class Link implements Connection {
     wire.connect()
   }
 
-  send(commands: readonly Command[], { timeout = this.#timeout }: SendOptions = {}): Promise<readonly (Reply | CacheError)[]> {
+  send(commands: readonly Command[], { timeout = this.#timeout, settle }: SendOptions = {}): Promise<readonly (Reply | CacheError)[]> {
     if (commands.length === 0) return Promise.resolve([])
     const dead = this.#closed ? 'the driver is closed' : this.#wire.ended()
     if (dead !== undefined) return Promise.resolve(commands.map((command) => unsent(command, dead)))
@@ -50,7 +50,7 @@ export class Link implements Connection {
         this.#written.delete(sending)
         if (deadline) deadline.expire = undefined
         resolve(replies)
-      })
+      }, settle)
       const deadline = timeout === undefined ? undefined : this.#deadlines.set(timeout, () => sending.fail(this.#waiting.has(sending) ? (command) => unreached(command, timeout, this.#trouble) : (command) => late(command, timeout)))
       if (this.#wire.isReady()) this.#write(sending)
       else {
@@ -69,7 +69,8 @@ export class Link implements Connection {
 
   #write(sending: Sending): void {
     this.#written.add(sending)
-    this.#wire.write(sending.commands, sending.settle, sending.signal)
+    // With nothing else under way it is written at once, and there is nothing to take back.
+    this.#wire.write(sending.commands, sending.settle, this.#written.size > 1 ? sending.signal : undefined)
   }
 
   #writeWaiting(): void {
@@ -95,13 +96,15 @@ class Sending {
   readonly #replies: (Reply | CacheError)[]
   readonly #done: (replies: readonly (Reply | CacheError)[]) => void
   #controller: AbortController | undefined
+  readonly #onSettle: Settle | undefined
   #open: number
 
-  constructor(commands: readonly Command[], done: (replies: readonly (Reply | CacheError)[]) => void) {
+  constructor(commands: readonly Command[], done: (replies: readonly (Reply | CacheError)[]) => void, onSettle: Settle | undefined) {
     this.commands = commands
     this.#replies = new Array<Reply | CacheError>(commands.length)
     this.#open = commands.length
     this.#done = done
+    this.#onSettle = onSettle
   }
 
   get signal(): AbortSignal {
@@ -115,6 +118,7 @@ class Sending {
   readonly settle = (place: number, reply: Reply | CacheError): void => {
     if (this.#replies[place] !== undefined) return
     this.#replies[place] = reply
+    this.#onSettle?.(place, reply)
     this.#open--
     if (this.#open === 0) this.#done(this.#replies)
   }

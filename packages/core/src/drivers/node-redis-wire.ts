@@ -58,8 +58,10 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
       }
     },
     write(commands, settle, signal) {
+      // The link sees to deadlines; a timer for each command would cost as much as the command.
+      const options = { typeMapping: AS_RESP2, timeout: undefined, ...(signal && { abortSignal: signal }) }
       for (const [place, command] of commands.entries()) {
-        send(command, { typeMapping: AS_RESP2, abortSignal: signal }).then(
+        send(command, options).then(
           (raw) => settle(place, replyOf(raw, command)),
           (error: unknown) => settle(place, errorOf(error, command)),
         )

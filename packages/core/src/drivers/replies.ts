@@ -30,7 +30,7 @@ export function nameOf(command: Command): string {
 function plain(raw: unknown, command: Command): Reply {
   if (typeof raw === 'string' || typeof raw === 'number' || raw === null) return Number.isInteger(raw) || typeof raw !== 'number' ? raw : String(raw)
   if (Buffer.isBuffer(raw)) return command.binary ? raw : raw.toString()
-  if (Array.isArray(raw)) return raw.map((item: unknown) => plain(item, command))
+  if (Array.isArray(raw)) return command.binary && raw.every(isBulk) ? raw : raw.map((item: unknown) => plain(item, command))
   if (typeof raw === 'boolean') return raw ? 1 : 0
   if (typeof raw === 'bigint') return String(raw)
   if (raw instanceof Error) return errorOf(raw, command) as unknown as Reply // an error inside an array stands in its place
@@ -38,6 +38,10 @@ function plain(raw: unknown, command: Command): Reply {
   if (raw instanceof Set) return [...raw].map((item) => plain(item, command))
   if (raw === undefined) return null
   return Object.entries(raw as Record<string, unknown>).flatMap(([name, value]) => [command.binary ? Buffer.from(name) : name, plain(value, command)])
+}
+
+function isBulk(item: unknown): item is Buffer | null {
+  return item === null || Buffer.isBuffer(item)
 }
 
 /** Where RESP3 nests otherwise than RESP2: scores beside their members, streams beside their entries. */

@@ -12,6 +12,11 @@ local life = value and redis.call('PTTL', KEYS[1]) or 0
 local stale = ARGV[3] == 'all' and math.huge or tonumber(ARGV[3])
 if value and (life > stale or (life == -1 and stale < math.huge)) then return {'hit', value, life, 0} end
 
+if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then -- as nearly always
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  return {'leased', value, life, 0}
+end
+
 if writers(KEYS[3]) > 0 then return {'bypass', value, life, 0} end
 
 local holder = redis.call('GET', KEYS[2])

@@ -93,10 +93,7 @@ export function createEntryStore({ batch, readTimeout, writeTimeout }: Wiring): 
   const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
 
   const store: EntryStore = {
-    async read(key, format) {
-      const value = await batch.read(key, readTimeout)
-      return value === null ? undefined : decode(key, value, undefined, format)
-    },
+    read: (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
     async readMany(keys, format) {
       const values = await batch.readMany(keys, readTimeout)

@@ -1,5 +1,6 @@
 import { parseDuration, type Duration } from '../duration.js'
 import { CacheError, InvalidOptionError } from '../errors.js'
+import { LazySignal } from '../lazy-signal.js'
 
 /** What a loader is told, and what it may say. */
 export interface LoadContext<T> {
@@ -36,58 +37,53 @@ interface Request<T> {
   readonly key: string
   readonly load: Loader<T>
   readonly stale: T | undefined
-  readonly signal: AbortSignal
+  /** Aborts when the last caller has left. */
+  readonly left: LazySignal
   readonly hard: number | undefined
 }
 
-/** Calls the loader. Rejects with its error, with the signal's reason, or with `LoadTimeoutError`. */
-export async function callLoader<T>({ key, load, stale, signal, hard }: Request<T>): Promise<Loaded<T>> {
+/** Calls the loader. Rejects with its error; with the reason of the last caller to leave, or `LoadTimeoutError`, whatever it does. */
+export async function callLoader<T>({ key, load, stale, left, hard }: Request<T>): Promise<Loaded<T>> {
   const started = performance.now()
-  let ttl: number | undefined
-  let skipped = false
-  const deadline = new Deadline(key, signal, hard)
-  const context: LoadContext<T> = {
-    signal: deadline.signal,
-    stale,
-    ttl(duration) { ttl = parseDuration(duration, 'ttl') },
-    skip() { skipped = true },
-    notModified() {
-      if (stale === undefined) throw new InvalidOptionError('notModified', 'called only where there is a stale value to keep (context.stale)', undefined)
-      return stale
-    },
-  }
+  const context = new Context(stale)
+  const timer = hard === undefined ? undefined : setTimeout(() => context.told.abort(new LoadTimeoutError(key, hard)), hard)
+  left.onAbort((reason) => context.told.abort(reason))
   try {
-    const value = await Promise.race([load(context), deadline.passed])
-    return { value, ms: performance.now() - started, ttl, skipped }
+    const value = await new Promise<T | null | undefined>((resolve, reject) => {
+      context.told.onAbort(reject)
+      resolve(load(context))
+    })
+    return { value, ms: performance.now() - started, ttl: context.chosenTtl, skipped: context.skipped }
   } finally {
-    deadline.forget()
+    clearTimeout(timer)
   }
 }
 
-/** Rejects when the callers have left or the time is up, whatever the loader does. */
-class Deadline {
-  readonly signal: AbortSignal
-  readonly passed: Promise<never>
-  readonly #timer: NodeJS.Timeout | undefined
-  readonly #forget: () => void
+class Context<T> implements LoadContext<T> {
+  readonly told = new LazySignal()
+  readonly stale: T | undefined
+  chosenTtl: number | undefined
+  skipped = false
 
-  constructor(key: string, left: AbortSignal, hard: number | undefined) {
-    const controller = new AbortController()
-    const abort = (): void => controller.abort(left.reason)
-    if (left.aborted) abort()
-    else left.addEventListener('abort', abort, { once: true })
-    this.signal = controller.signal
-    this.#timer = hard === undefined ? undefined : setTimeout(() => controller.abort(new LoadTimeoutError(key, hard)), hard)
-    this.passed = new Promise((_, reject) => {
-      if (controller.signal.aborted) reject(controller.signal.reason as Error)
-      else controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error), { once: true })
-    })
-    this.passed.catch(() => undefined)
-    this.#forget = () => left.removeEventListener('abort', abort)
+  constructor(stale: T | undefined) {
+    this.stale = stale
   }
 
-  forget(): void {
-    clearTimeout(this.#timer)
-    this.#forget()
+  get signal(): AbortSignal {
+    return this.told.signal
+  }
+
+  // As properties, so that a loader may take them out of its context.
+  readonly ttl = (duration: Duration): void => {
+    this.chosenTtl = parseDuration(duration, 'ttl')
+  }
+
+  readonly skip = (): void => {
+    this.skipped = true
+  }
+
+  readonly notModified = (): T => {
+    if (this.stale === undefined) throw new InvalidOptionError('notModified', 'called only where there is a stale value to keep (context.stale)', undefined)
+    return this.stale
   }
 }

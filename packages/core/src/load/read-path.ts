@@ -3,6 +3,7 @@ import type { CacheClient } from '../client.js'
 import type { Entry, Lease } from '../entries/store.js'
 import { CacheError, CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
 import { Flight, type Landing } from '../flight.js'
+import { LazySignal } from '../lazy-signal.js'
 import { channels, tell } from '../telemetry.js'
 import { createToken } from '../token.js'
 import { BulkLoad, type LoadMany } from './bulk.js'
@@ -40,8 +41,13 @@ export class ReadPath<T> {
     signal?.throwIfAborted()
     const arrival = ++this.#moment
     if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined })
-    const found = await this.#read(key)
-    if (found === DOWN) return this.#ride({ key, arrival, load, signal, down: true, spare: undefined })
+    let found: Entry<T> | undefined
+    try {
+      found = await this.#ask(key)
+    } catch (error) {
+      this.#report('read', key, error)
+      return this.#ride({ key, arrival, load, signal, down: true, spare: undefined })
+    }
     if (found !== undefined && this.#answers(key, found, load)) return found.value
     return this.#ride({ key, arrival, load, signal, down: false, spare: found })
   }
@@ -86,10 +92,14 @@ export class ReadPath<T> {
     }
   }
 
-  async #read(key: string): Promise<Found<T>> {
+  #ask(key: string): Promise<Entry<T> | undefined> {
     const { entries } = this.#client
+    return this.#policy.needsLife ? entries.readWithLife(key, this.#policy.format) : entries.read(key, this.#policy.format)
+  }
+
+  async #read(key: string): Promise<Found<T>> {
     try {
-      return await (this.#policy.needsLife ? entries.readWithLife(key, this.#policy.format) : entries.read(key, this.#policy.format))
+      return await this.#ask(key)
     } catch (error) {
       this.#report('read', key, error)
       return DOWN
@@ -140,7 +150,7 @@ export class ReadPath<T> {
     const { key } = trip
     const flight = new Flight<Maybe<T>>((self) => {
       const clear = (): void => this.#clear(key, self)
-      return this.#fly(trip, self.signal, clear).finally(clear)
+      return this.#fly(trip, self.left, clear).finally(clear)
     })
     if (this.#policy.stampede !== 'off') this.#flights.set(key, flight)
     return flight
@@ -150,10 +160,10 @@ export class ReadPath<T> {
     if (this.#flights.get(key) === flight) this.#flights.delete(key)
   }
 
-  async #fly(trip: Trip<T>, signal: AbortSignal, close: () => void): Promise<Landing<Maybe<T>>> {
+  async #fly(trip: Trip<T>, left: LazySignal, close: () => void): Promise<Landing<Maybe<T>>> {
     const { key } = trip
     const token = createToken()
-    const { answer, asOf } = await this.#lease(trip, token, signal)
+    const { answer, asOf } = await this.#lease(trip, token, left)
     if (answer.status === 'hit') {
       trip.decided?.()
       tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
@@ -163,12 +173,12 @@ export class ReadPath<T> {
     const down = answer.status === 'down'
     const spare = answer.entry
     if (answer.status === 'stale') return { value: answer.entry.value, asOf, down }
-    const loading = this.#loadAndFill({ key, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, signal, close })
+    const loading = this.#loadAndFill({ key, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close })
     return spare && this.#policy.soft !== undefined ? this.#orStale(loading, spare, asOf, key) : loading
   }
 
   /** The right to load, once it is clear: waits while another process loads, as long as the policy says. */
-  async #lease({ key, down, decided }: Trip<T>, token: string, signal: AbortSignal): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
+  async #lease({ key, down, decided }: Trip<T>, token: string, left: LazySignal): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
     const { format, leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
     const until = performance.now() + waitFor
     const softUntil = performance.now() + (soft ?? Infinity)
@@ -181,11 +191,11 @@ export class ReadPath<T> {
         decided?.()
         const { entry } = answer
         if (entry && performance.now() >= softUntil) return { answer: { status: 'stale', entry }, asOf }
-        const left = (entry ? Math.min(until, softUntil) : until) - performance.now()
-        if (left <= 0) return { answer: { status: 'bypass', entry }, asOf }
-        await sleep(Math.max(1, Math.min(pause, answer.remaining + 1, left)), undefined, { signal })
+        const patience = (entry ? Math.min(until, softUntil) : until) - performance.now()
+        if (patience <= 0) return { answer: { status: 'bypass', entry }, asOf }
+        await sleep(Math.max(1, Math.min(pause, answer.remaining + 1, patience)), undefined, { signal: left.signal })
       } catch (error) {
-        if (signal.aborted) throw signal.reason
+        if (left.aborted) throw left.reason
         this.#report('lease', key, error)
         return { answer: { status: 'down', entry: undefined }, asOf }
       }
@@ -193,19 +203,19 @@ export class ReadPath<T> {
   }
 
   async #loadAndFill(job: Job<T>): Promise<Landing<Maybe<T>>> {
-    const { key, load, token, spare, leased, down, signal, close } = job
+    const { key, load, token, spare, leased, down, left, close } = job
     const asOf = this.#moment
     let loaded: Loaded<T>
     const stale = spare && !spare.absent ? spare.value : undefined
     const started = performance.now()
     try {
-      loaded = await callLoader({ key, load, stale, signal, hard: this.#policy.hard })
+      loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
     } catch (error) {
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: performance.now() - started, background: job.background === true, error }))
       close()
       if (leased) this.#release(key, token, 0)
-      if (spare && !signal.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
+      if (spare && !left.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
       this.#errors?.add(key, error)
       throw error
     }
@@ -266,7 +276,7 @@ export class ReadPath<T> {
     })
     if (answer.status !== 'leased') return decided?.()
     const spare = answer.entry
-    await this.#loadAndFill({ key, load, signal: NEVER, down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
+    await this.#loadAndFill({ key, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
   }
 
   #refreshMany(stale: ReadonlyMap<string, Entry<T>>, loadMany: LoadMany<T>): void {
@@ -317,7 +327,7 @@ interface Job<T> {
   readonly spare: Entry<T> | undefined
   readonly spareAsOf: number
   readonly leased: boolean
-  readonly signal: AbortSignal
+  readonly left: LazySignal
   /** No one may join any more. */
   readonly close: () => void
   readonly background?: boolean
@@ -332,7 +342,6 @@ function isRedisTrouble(error: unknown): boolean {
 }
 
 const DOWN: unique symbol = Symbol('Redis did not answer')
-const NEVER = new AbortController().signal
 const FIRST_POLL = 5
 const LAST_POLL = 100
 const SKIP_FOR = 1_000
