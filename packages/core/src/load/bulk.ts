@@ -19,10 +19,12 @@ export interface BulkContext<T> {
  */
 export class BulkLoad<T> {
   readonly #loadMany: LoadMany<T>
+  readonly #keys: readonly string[]
   readonly #undecided: Set<string>
   #round: Round<T> | undefined
 
   constructor(keys: readonly string[], loadMany: LoadMany<T>) {
+    this.#keys = keys
     this.#undecided = new Set(keys)
     this.#loadMany = loadMany
   }
@@ -33,7 +35,7 @@ export class BulkLoad<T> {
   }
 
   loader(key: string): Loader<T> {
-    return async (context) => {
+    return (context) => {
       const first = this.#undecided.has(key)
       const round = (this.#round ??= new Round<T>())
       const value = round.add(key, context)
@@ -46,13 +48,14 @@ export class BulkLoad<T> {
   #go(): void {
     const round = this.#round
     this.#round = undefined
-    round?.run(this.#loadMany)
+    round?.run(this.#keys, this.#loadMany)
   }
 }
 
+/** The keys that are loaded together. */
 class Round<T> {
-  readonly #keys: string[] = []
-  readonly #contexts: LoadContext<T>[] = []
+  readonly #contexts = new Map<string, LoadContext<T>>()
+  readonly #places = new Map<string, number>()
   readonly #controller = new AbortController()
   readonly #answers: Promise<readonly Answer<T>[]>
   #left = 0
@@ -62,19 +65,23 @@ class Round<T> {
     this.#answers = new Promise((resolve) => { this.#settle = resolve })
   }
 
-  /** The value of one key, once the round has run. Its signal aborts when every key's has. */
+  /** The value of one key, once the round has run. The round's signal aborts when every key's has. */
   async add(key: string, context: LoadContext<T>): Promise<T | null | undefined> {
+    this.#contexts.set(key, context)
     const { signal } = context
-    const index = this.#keys.push(key) - 1
-    this.#contexts.push(context)
     signal.addEventListener('abort', () => {
       this.#left++
-      if (this.#left === this.#keys.length) this.#controller.abort(signal.reason)
+      if (this.#left === this.#contexts.size) this.#controller.abort(signal.reason)
     }, { once: true })
-    return (await this.#answers)[index]
+    const answers = await this.#answers
+    return answers[this.#places.get(key)!]
   }
 
-  run(loadMany: LoadMany<T>): void {
-    this.#settle((async () => loadMany(this.#keys, { signal: this.#controller.signal, contexts: this.#contexts }))())
+  /** Loads its keys, in the order in which they were asked for. */
+  run(asked: readonly string[], loadMany: LoadMany<T>): void {
+    const keys = asked.filter((key) => this.#contexts.has(key))
+    for (const [place, key] of keys.entries()) this.#places.set(key, place)
+    const contexts = keys.map((key) => this.#contexts.get(key)!)
+    this.#settle((async () => loadMany(keys, { signal: this.#controller.signal, contexts }))())
   }
 }

@@ -51,7 +51,7 @@ export async function callLoader<T>({ key, load, stale, left, hard }: Request<T>
   try {
     const value = await new Promise<T | null | undefined>((resolve, reject) => {
       context.told.onAbort(reject)
-      resolve(load(context))
+      Promise.resolve(load(context)).then(resolve, reject)
     })
     return { value, ms: performance.now() - started, ttl: context.chosenTtl, skipped: context.skipped }
   } finally {
