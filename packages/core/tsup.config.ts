@@ -11,5 +11,6 @@ export default defineConfig({
   dts: true,
   splitting: true, // one copy of each class for all entries, in CommonJS too: `instanceof` depends on it
   target: 'node20',
+  shims: true, // import.meta.url, in CommonJS too
   loader: { '.lua': 'text' },
 })

@@ -5,7 +5,7 @@ import { CodecError } from '../errors.js'
 /**
  * JSON text, which services in any language read and write. Refused with `CodecError`: a cycle, a BigInt, and a whole value that JSON has
  * no word for (`undefined`, a function, a symbol, NaN, ±Infinity). Inside an object or an array JSON's own rules hold: `toJSON` is
- * called (a Date comes back as text), NaN and ±Infinity become null, undefined properties are left out. `v8` and `msgpack` keep them.
+ * called (a Date comes back as text), NaN and ±Infinity become null, undefined properties are left out. `v8` keeps them.
  *
  * `__proto__` in the text is data: an own property, as any other. Bytes that are not UTF-8 are refused, not patched up.
  *
