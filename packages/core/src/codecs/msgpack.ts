@@ -35,7 +35,7 @@ function load(): Packr {
     throw new CacheError('The codec "msgpack" needs the package msgpackr: npm install msgpackr', { code: 'MISSING_PACKAGE', cause })
   }
   // No records: their structures would have to be kept beside the entries. Copies: a value must not keep the whole reply alive.
-  const made = new library.Packr({ useRecords: false, copyBuffers: true })
+  const made = new library.Packr({ useRecords: false, copyBuffers: true, moreTypes: true })
   if (!(made.unpack(AN_ERROR_NAMED_OBJECT) instanceof Error)) {
     throw new CacheError('The codec "msgpack" needs msgpackr 2: an older one calls any global function that an entry names. npm install msgpackr@2', { code: 'MISSING_PACKAGE' })
   }
