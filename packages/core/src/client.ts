@@ -1,4 +1,4 @@
-import { Batch } from './batch.js'
+import { Batch } from './batch/batch.js'
 import type { Argument, Command, Driver, Reply } from './drivers/driver.js'
 import { createEntryStore, type EntryStore } from './entries/store.js'
 import { checkPrefix, createKeys, type KeyPart } from './keys.js'

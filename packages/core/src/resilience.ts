@@ -1,5 +1,5 @@
 import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel'
-import type { Send } from './batch.js'
+import type { Send } from './batch/batch.js'
 import type { Command, Driver, Reply } from './drivers/driver.js'
 import type { Duration } from './duration.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from './errors.js'

@@ -17,6 +17,8 @@ export interface ScriptDefinition<R> {
   readonly name: string
   /** The body of one call, with its own `KEYS` and `ARGV`, ending in `return`. All keys of a call lie in one slot. */
   readonly lua: string
+  /** Local functions that the body uses. */
+  readonly functions?: string
   /** Bulk strings come back as Buffers. */
   readonly binary?: boolean
   /** It changes nothing: calls of one tick that ask the same are asked once. */
@@ -34,10 +36,10 @@ export interface ScriptDefinition<R> {
  * const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
  * await client.run(increment, ['views'], ['2'])
  */
-export function defineScript<R>({ name, lua, binary = false, asks = false, parse }: ScriptDefinition<R>): Script<R> {
+export function defineScript<R>({ name, lua, functions = '', binary = false, asks = false, parse }: ScriptDefinition<R>): Script<R> {
   if (typeof lua !== 'string' || !/\breturn\b/.test(lua)) throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
   if (typeof parse !== 'function') throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
-  const source = overCalls(lua)
+  const source = overCalls(functions, lua)
   return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, asks, parse }
 }
 
@@ -45,15 +47,15 @@ export function defineScript<R>({ name, lua, binary = false, asks = false, parse
  * Runs the body once for each call. ARGV[1] is the number of calls; each has the same number of keys and arguments.
  * Returns the replies in order, and behind them the failures: call, message, call, message, …
  */
-function overCalls(body: string): string {
-  return `local function call(KEYS, ARGV)
+function overCalls(functions: string, body: string): string {
+  return `${functions}
+local function call(KEYS, ARGV)
 ${body}
 end
 local calls = tonumber(ARGV[1])
 local keys, args = #KEYS / calls, (#ARGV - 1) / calls
-local replies, failures = {}, {}
+local replies, failures, k, a = {}, {}, {}, {}
 for i = 0, calls - 1 do
-  local k, a = {}, {}
   for j = 1, keys do k[j] = KEYS[i * keys + j] end
   for j = 1, args do a[j] = ARGV[1 + i * args + j] end
   local done, reply = pcall(call, k, a)

@@ -2,20 +2,21 @@
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
 -- ARGV[1] token  ARGV[2] lease's ttl, ms  ARGV[3] an entry with no more than this to live, in ms, is stale (-1: none is; 'all': every one)
 -- ARGV[4] 'wait' while another holds the lease, or 'take' it over
--- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the way has left}
+-- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the way has left},
+--   or, as nearly always, 1: leased, and there is no value
 --   bypass: load, but don't fill: a writer is under way
 --   skip: load, but don't fill: the last loader said that its answer is not to be cached ('wait' only)
 -- cost: O(1), and O(log n) in the writers under way
+
+if redis.call('EXISTS', unpack(KEYS)) == 0 then
+  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+  return 1
+end
 
 local value = redis.call('GET', KEYS[1])
 local life = value and redis.call('PTTL', KEYS[1]) or 0
 local stale = ARGV[3] == 'all' and math.huge or tonumber(ARGV[3])
 if value and (life > stale or (life == -1 and stale < math.huge)) then return {'hit', value, life, 0} end
-
-if redis.call('EXISTS', KEYS[2], KEYS[3]) == 0 then -- as nearly always
-  redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-  return {'leased', value, life, 0}
-end
 
 if writers(KEYS[3]) > 0 then return {'bypass', value, life, 0} end
 

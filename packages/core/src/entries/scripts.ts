@@ -41,9 +41,10 @@ export const readScript = defineScript({
 
 export const leaseScript = defineScript({
   name: 'entry lease',
-  lua: `${intentsLua}\n${leaseLua}`,
+  functions: intentsLua, lua: leaseLua,
   binary: true,
   parse: (reply): LeaseReply => {
+    if (reply === 1) return { status: 'leased', stored: undefined, remaining: 0 }
     const [status, value, life, remaining] = reply as readonly Reply[]
     return {
       status: String(status) as LeaseReply['status'],
@@ -53,18 +54,19 @@ export const leaseScript = defineScript({
   },
 })
 
-export const fillScript = defineScript({ name: 'entry fill', lua: `${versionLua}\n${fillLua}`, parse: one })
+export const fillScript = defineScript({ name: 'entry fill', functions: versionLua, lua: fillLua, parse: one })
 
 export const releaseScript = defineScript({ name: 'entry release', lua: releaseLua, parse: one })
 
-export const invalidateScript = defineScript({ name: 'entry invalidate', lua: `${intentsLua}\n${invalidateLua}`, parse: one })
+export const invalidateScript = defineScript({ name: 'entry invalidate', functions: intentsLua, lua: invalidateLua, parse: one })
 
 export const expireScript = defineScript({ name: 'entry expire', lua: expireLua, parse: one })
 
-export const beginWriteScript = defineScript({ name: 'entry beginWrite', lua: `${intentsLua}\n${beginWriteLua}`, parse: one })
+export const beginWriteScript = defineScript({ name: 'entry beginWrite', functions: intentsLua, lua: beginWriteLua, parse: one })
 
 export const commitWriteScript = defineScript({
   name: 'entry commitWrite',
-  lua: `${intentsLua}\n${versionLua}\n${commitWriteLua}`,
+  functions: intentsLua + versionLua,
+  lua: commitWriteLua,
   parse: (reply) => String(reply) as 'stored' | 'kept' | 'deleted',
 })

@@ -28,6 +28,8 @@ export class ReadPath<T> {
   readonly #refreshing = new Set<string>()
   readonly #errors: RememberedErrors | undefined
   #moment = 0
+  /** The share of the last reads that found nothing. */
+  #misses = 0
 
   constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>) {
     this.#client = client
@@ -41,6 +43,7 @@ export class ReadPath<T> {
     signal?.throwIfAborted()
     const arrival = ++this.#moment
     if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined })
+    if (this.#missesPrevail()) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined, unread: true })
     let found: Entry<T> | undefined
     try {
       found = await this.#ask(key)
@@ -48,6 +51,7 @@ export class ReadPath<T> {
       this.#report('read', key, error)
       return this.#ride({ key, arrival, load, signal, down: true, spare: undefined })
     }
+    this.#count(found === undefined)
     if (found !== undefined && this.#answers(key, found, load)) return found.value
     return this.#ride({ key, arrival, load, signal, down: false, spare: found })
   }
@@ -92,6 +96,16 @@ export class ReadPath<T> {
     }
   }
 
+  #count(missed: boolean): void {
+    this.#misses += ((missed ? 1 : 0) - this.#misses) / 16
+  }
+
+  /** Then the lease is asked for at once, which answers with the entry where there is one: a round trip less for each miss. */
+  #missesPrevail(): boolean {
+    // Not where an entry may be stale and servable: the one who gets its lease would wait for the load.
+    return this.#misses > 0.5 && !this.#policy.needsLife && this.#policy.stampede !== 'off'
+  }
+
   #ask(key: string): Promise<Entry<T> | undefined> {
     const { entries } = this.#client
     return this.#policy.needsLife ? entries.readWithLife(key, this.#policy.format) : entries.read(key, this.#policy.format)
@@ -128,7 +142,7 @@ export class ReadPath<T> {
   /** Joins the flight of the key, or starts it, until a landing is good for this arrival. */
   async #ride(trip: Trip<T>): Promise<Maybe<T>> {
     const { key, arrival, signal } = trip
-    tell(channels.miss, () => ({ prefix: this.#prefix, key }))
+    if (!trip.unread) tell(channels.miss, () => ({ prefix: this.#prefix, key }))
     let { down } = trip
     for (let round = 0; ; round++) {
       signal?.throwIfAborted()
@@ -164,6 +178,10 @@ export class ReadPath<T> {
     const { key } = trip
     const token = createToken()
     const { answer, asOf } = await this.#lease(trip, token, left)
+    if (trip.unread) {
+      this.#count(answer.status !== 'hit')
+      if (answer.status !== 'hit') tell(channels.miss, () => ({ prefix: this.#prefix, key }))
+    }
     if (answer.status === 'hit') {
       trip.decided?.()
       tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
@@ -314,6 +332,8 @@ interface Trip<T> {
   readonly down: boolean
   /** What this caller's own read found: too stale to be served, unless the loader throws. */
   readonly spare: Entry<T> | undefined
+  /** Nobody has looked yet whether there is an entry. */
+  readonly unread?: boolean
   /** Called as soon as it is known whether this key is loaded here and now. */
   readonly decided?: () => void
 }

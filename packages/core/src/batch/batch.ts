@@ -1,0 +1,143 @@
+import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
+import { CacheError, ConnectionError, ServerError } from '../errors.js'
+import type { Script } from '../script.js'
+import { request, type Parcel, type Request } from './parcel.js'
+import { TickCalls } from './tick-calls.js'
+import { groups, mget, TickReads } from './tick-reads.js'
+
+/** Sends commands; each reply or error in its place. The promise never rejects. `settle` may be told of some before the others have come. */
+export type Send = (commands: readonly Command[], timeout: number, settle: Settle) => Promise<readonly (Reply | CacheError)[]>
+
+/**
+ * Collects what one tick asks for and sends it together: reads as one MGET per group of keys, each key asked once; calls of one
+ * script as one EVALSHA per group; other commands as they are. A lone request waits for nothing but the end of its tick.
+ *
+ * Two callers share a read only while it is unsent: an answer on its way may be older than an invalidation the second one knows of.
+ */
+export class Batch {
+  readonly #driver: Driver
+  readonly #onePlace: boolean
+  readonly #send: Send
+  readonly #maxInFlight: number
+  /** What this tick asks for, by timeout. */
+  readonly #lanes = new Map<number, Lane>()
+  #inFlight = 0
+  #scheduled = false
+
+  constructor(driver: Driver, send: Send, maxInFlight: number) {
+    this.#driver = driver
+    this.#onePlace = driver.topology === 'standalone' || driver.topology === 'sentinel'
+    this.#send = send
+    this.#maxInFlight = maxInFlight
+  }
+
+  /** What `of` makes of the value, or of `null` where there is none. */
+  read<T>(key: string, timeout: number, of: (value: Buffer | null) => T | Promise<T>): Promise<T> {
+    if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
+    const lane = this.#lane(timeout)
+    const reads = (lane.reads ??= new TickReads(this.#onePlace))
+    const asked = reads.size
+    const { answer, place } = reads.ask(key)
+    this.#inFlight += reads.size - asked
+    return answer.then((values) => {
+      const value = values[place]!
+      if (value instanceof CacheError) throw value
+      return of(value)
+    })
+  }
+
+  /** As `read`, of many at once, each group with a command of its own; an error stands in the place of the keys it concerns. */
+  async readMany(keys: readonly string[], timeout: number): Promise<readonly (Buffer | null | CacheError)[]> {
+    const asked = groups(this.#driver, keys)
+    const answers = await Promise.all(asked.map((group) => this.command(mget(group), timeout).catch((error: CacheError) => error)))
+    const valuesOf = (i: number): readonly (Buffer | null | CacheError)[] => {
+      const reply = answers[i]!
+      return reply instanceof CacheError ? asked[i]!.map(() => reply) : (reply as readonly (Buffer | null)[])
+    }
+    if (asked.length === 1) return valuesOf(0)
+    const byKey = new Map<string, Buffer | null | CacheError>()
+    for (const [i, group] of asked.entries()) for (const [j, value] of valuesOf(i).entries()) byKey.set(group[j]!, value)
+    return keys.map((key) => byKey.get(key)!)
+  }
+
+  call(script: Script<unknown>, keys: readonly string[], args: readonly Argument[], timeout: number): Promise<Reply> {
+    if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
+    const lane = this.#lane(timeout)
+    const calls = (lane.calls ??= new TickCalls())
+    const asked = calls.size
+    const answer = calls.ask(script, keys, args)
+    this.#inFlight += calls.size - asked
+    return answer
+  }
+
+  command(command: Command, timeout: number): Promise<Reply> {
+    if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
+    const asked = { command, ...request<Reply>() }
+    const lane = this.#lane(timeout)
+    ;(lane.commands ??= []).push(asked)
+    this.#inFlight++
+    return asked.promise
+  }
+
+  #refuse(): Promise<never> {
+    return Promise.reject(
+      new ConnectionError(`${this.#inFlight} requests are waiting for Redis, the most that "resilience.maxInFlight" allows. Send fewer at once, or raise it.`, { code: 'OVERLOADED' }),
+    )
+  }
+
+  #lane(timeout: number): Lane {
+    if (!this.#scheduled) {
+      this.#scheduled = true
+      // After the promises that are settling now: what they go on to ask leaves in the same send.
+      void SETTLED.then(this.#atEndOfTick)
+    }
+    let lane = this.#lanes.get(timeout)
+    if (!lane) this.#lanes.set(timeout, (lane = {}))
+    return lane
+  }
+
+  readonly #atEndOfTick = (): void => process.nextTick(this.#flush)
+
+  readonly #flush = (): void => {
+    this.#scheduled = false
+    const lanes = [...this.#lanes]
+    this.#lanes.clear()
+    for (const [timeout, lane] of lanes) void this.#sendAll(this.#parcels(lane), timeout)
+  }
+
+  #parcels({ reads, calls, commands = [] }: Lane): Parcel[] {
+    const parcels = reads ? reads.parcels(this.#driver) : []
+    if (calls) parcels.push(...calls.parcels(this.#driver, this.#onePlace))
+    for (const { command, resolve, reject } of commands) parcels.push({ command, requests: 1, deliver: resolve, fail: reject })
+    return parcels
+  }
+
+  async #sendAll(parcels: readonly Parcel[], timeout: number): Promise<void> {
+    const open: (Parcel | undefined)[] = parcels.slice()
+    const unknown: Parcel[] = []
+    const settle = (place: number, reply: Reply | CacheError): void => {
+      const parcel = open[place]
+      if (parcel === undefined) return
+      open[place] = undefined
+      if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again)
+      else this.#deliver(parcel, reply)
+    }
+    const replies = await this.#send(parcels.map(({ command }) => command), timeout, settle)
+    for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
+    if (unknown.length > 0) await this.#sendAll(unknown, timeout)
+  }
+
+  #deliver(parcel: Parcel, reply: Reply | CacheError): void {
+    this.#inFlight -= parcel.requests
+    if (reply instanceof CacheError) parcel.fail(reply)
+    else parcel.deliver(reply)
+  }
+}
+
+interface Lane {
+  reads?: TickReads
+  calls?: TickCalls
+  commands?: (Request<Reply> & { readonly command: Command })[]
+}
+
+const SETTLED = Promise.resolve()
