@@ -48,9 +48,10 @@ export function createGuardedSend(driver: Driver, { failures, cooldown }: Resili
   return async (commands, timeout, settle) => {
     if (healthy) {
       const replies = await driver.send(commands, { timeout, settle })
-      if (!outage(replies)) return replies
+      const error = outage(replies)
+      if (error === undefined) return replies
       healthy = false
-      await breaker.execute(() => Promise.reject(outage(replies)!)).catch(() => undefined)
+      await breaker.execute(() => Promise.reject(error)).catch(() => undefined)
       return replies
     }
     const replies = await guarded(breaker, () => driver.send(commands, { timeout, settle }), commands)
@@ -76,8 +77,11 @@ async function guarded(breaker: CircuitBreakerPolicy, send: () => Promise<readon
 }
 
 function outage(replies: readonly (Reply | CacheError)[]): CacheError | undefined {
-  const lost = (reply: unknown): boolean => reply instanceof ConnectionError || reply instanceof CommandTimeoutError
   return replies.length > 0 && replies.every(lost) ? (replies[0] as CacheError) : undefined
+}
+
+function lost(reply: unknown): boolean {
+  return reply instanceof ConnectionError || reply instanceof CommandTimeoutError
 }
 
 function refused(commands: readonly Command[]): CacheError[] {

@@ -122,7 +122,7 @@ export class Batch {
       if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again)
       else this.#deliver(parcel, reply)
     }
-    const replies = await this.#send(parcels.map(({ command }) => command), timeout, settle)
+    const replies = await this.#send(parcels.map(commandOf), timeout, settle)
     for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
     if (unknown.length > 0) await this.#sendAll(unknown, timeout)
   }
@@ -140,4 +140,5 @@ interface Lane {
   commands?: (Request<Reply> & { readonly command: Command })[]
 }
 
+const commandOf = ({ command }: Parcel): Command => command
 const SETTLED = Promise.resolve()

@@ -39,7 +39,9 @@ export class TickReads {
   }
 
   parcels(driver: Driver): Parcel[] {
-    return groups(driver, [...this.#readers.keys()]).map((keys) => this.#parcel(keys))
+    const keys = [...this.#readers.keys()]
+    const grouped = this.#together ? chunks(keys) : groups(driver, keys)
+    return grouped.map((group) => this.#parcel(group))
   }
 
   #parcel(keys: readonly string[]): Parcel {

@@ -198,9 +198,10 @@ export class ReadPath<T> {
   /** The right to load, once it is clear: waits while another process loads, as long as the policy says. */
   async #lease({ key, down, decided }: Trip<T>, token: string, left: LazySignal): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
     const { format, leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
-    const until = performance.now() + waitFor
-    const softUntil = performance.now() + (soft ?? Infinity)
-    for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LAST_POLL)) {
+    const started = performance.now()
+    const until = started + waitFor
+    const softUntil = started + (soft ?? Infinity)
+    for (;;) {
       const asOf = this.#moment
       if (down) return { answer: { status: 'down', entry: undefined }, asOf }
       try {
@@ -209,9 +210,10 @@ export class ReadPath<T> {
         decided?.()
         const { entry } = answer
         if (entry && performance.now() >= softUntil) return { answer: { status: 'stale', entry }, asOf }
-        const patience = (entry ? Math.min(until, softUntil) : until) - performance.now()
+        const now = performance.now()
+        const patience = (entry ? Math.min(until, softUntil) : until) - now
         if (patience <= 0) return { answer: { status: 'bypass', entry }, asOf }
-        await sleep(Math.max(1, Math.min(pause, answer.remaining + 1, patience)), undefined, { signal: left.signal })
+        await sleep(Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, patience)), undefined, { signal: left.signal })
       } catch (error) {
         if (left.aborted) throw left.reason
         this.#report('lease', key, error)
@@ -357,13 +359,16 @@ type Found<T> = Entry<T> | undefined | typeof DOWN
 
 type Answer<T> = Exclude<Lease<T>, { status: 'wait' }> | { readonly status: 'down'; readonly entry: undefined } | { readonly status: 'stale'; readonly entry: Entry<T> }
 
+/** Ms until a lease in the way is looked at again, after so long a wait: late by a sixteenth of the load, with few questions. */
+function pauseAfter(waited: number): number {
+  return Math.min(Math.max(5, waited / 16), 100)
+}
+
 function isRedisTrouble(error: unknown): boolean {
   return error instanceof ConnectionError || error instanceof CommandTimeoutError || error instanceof ServerError
 }
 
 const DOWN: unique symbol = Symbol('Redis did not answer')
-const FIRST_POLL = 5
-const LAST_POLL = 100
 const SKIP_FOR = 1_000
 /** Landings that a caller may find too old before it loads for itself. */
 const PATIENCE = 3

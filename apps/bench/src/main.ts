@@ -1,0 +1,35 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { startRedis } from '@cache/testkit'
+import { picture } from './report/picture.js'
+import { printTable } from './report/table.js'
+import { circumstances } from './report/versions.js'
+import { scenarios } from './scenarios/all.js'
+
+// `pnpm bench [--only hit,miss] [--short] [--out folder]`
+
+const { values: options } = parseArgs({ options: { only: { type: 'string' }, short: { type: 'boolean', default: false }, out: { type: 'string', default: 'results' } } })
+const only = options.only?.split(',').map((name) => name.trim())
+const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? []
+if (unknown.length > 0) {
+  console.error(`No scenario is called ${unknown.join(', ')}. There are: ${scenarios.map(({ name }) => name).join(', ')}.`)
+  process.exit(1)
+}
+
+const redis = await startRedis()
+const measured = circumstances(redis.version)
+await redis.stop()
+console.table(measured)
+
+mkdirSync(options.out, { recursive: true })
+for (const scenario of scenarios) {
+  if (only && !only.includes(scenario.name)) continue
+  console.log(`\n${scenario.name} …`)
+  const result = await scenario.run(options.short ? 'short' : 'full')
+  printTable(scenario, result)
+  const file = `${options.out}/${scenario.name.replaceAll(' ', '-')}`
+  writeFileSync(`${file}.json`, `${JSON.stringify({ scenario: scenario.name, about: scenario.about, circumstances: measured, ...result }, null, 2)}\n`)
+  writeFileSync(`${file}.svg`, await picture(scenario, result))
+}
+console.log(`\nAs JSON and pictures: ${options.out}/`)
+process.exit(0) // some peers keep their connections

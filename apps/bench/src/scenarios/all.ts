@@ -1,0 +1,7 @@
+import { coldKey } from './cold-key.js'
+import { outage } from './outage.js'
+import type { Scenario } from './scenario.js'
+import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
+import { staleFill } from './stale-fill.js'
+
+export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage]

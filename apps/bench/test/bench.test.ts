@@ -1,0 +1,42 @@
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { contenders } from '../src/caches/all.js'
+import { product } from '../src/caches/cache.js'
+import { inRounds } from '../src/measure/rounds.js'
+import { picture } from '../src/report/picture.js'
+import { scenarios } from '../src/scenarios/all.js'
+
+let server: RedisServer
+beforeAll(async () => void (server = await startRedis()))
+afterAll(() => server.stop())
+
+describe('every contender does the work it is measured at', () => {
+  it.each(contenders.map((contender, place) => ({ contender, place, name: contender.name })))('$name', async ({ contender, place }) => {
+    const cache = await contender.open(`${server.url}/${place}`)
+    let loads = 0
+    const read = (id: number) => cache.getOrLoad(id, async () => { loads++; return product(id) })
+    expect(await read(7)).toEqual(product(7))
+    expect(await read(7)).toEqual(product(7))
+    expect(loads).toBe(1)
+    await read(8)
+    if (cache.getMany) expect([...(await cache.getMany([8, 7]))]).toEqual([product(8), product(7)])
+    await cache.invalidate(7)
+    await read(7)
+    expect(loads).toBe(3)
+    await cache.close()
+  })
+})
+
+it('a work that does twice as much is half as fast as the bare one', async () => {
+  const spin = (ms: number) => async () => { for (const end = performance.now() + ms; performance.now() < end; ); }
+  const [, twice] = await inRounds([{ name: 'bare', bare: 'bare', run: spin(1) }, { name: 'twice', bare: 'bare', run: spin(2) }], { inFlight: 2, operations: 20, rounds: 5 })
+  expect(twice!.ratio).toBeGreaterThan(0.4)
+  expect(twice!.ratio).toBeLessThan(0.6)
+})
+
+it('results become a picture, also where one never answered', async () => {
+  const svg = await picture(scenarios[0]!, { shown: 'ms', better: 'less', rows: [{ name: '@cache/aside', ms: 3 }, { name: 'another', ms: 'none' }] })
+  expect(svg).toMatch(/^<svg/)
+  expect(svg).toContain('@cache/aside')
+  expect(svg).toContain('none')
+})
