@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '../client.js'
-import type { Entry, Lease } from '../entries/store.js'
-import { CacheError, CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
+import type { Entry } from '../entries/store.js'
+import { CacheError } from '../errors.js'
 import { Flight, type Landing } from '../flight.js'
 import { LazySignal } from '../lazy-signal.js'
 import { channels, tell } from '../telemetry.js'
 import { createToken } from '../token.js'
 import { BulkLoad, type LoadMany } from './bulk.js'
-import { callLoader, type Loaded, type Loader } from './loader.js'
+import { LeasedLoad, type Maybe } from './leased-load.js'
+import type { Loader } from './loader.js'
+import { Moments } from './moments.js'
 import type { LoadPolicy } from './policy.js'
 import { RememberedErrors } from './remembered-errors.js'
-
-type Maybe<T> = T | null | undefined
 
 /**
  * The read path that all patterns share: flight → read → lease → load → fill.
@@ -27,7 +27,8 @@ export class ReadPath<T> {
   readonly #flights = new Map<string, Flight<Maybe<T>>>()
   readonly #refreshing = new Set<string>()
   readonly #errors: RememberedErrors | undefined
-  #moment = 0
+  readonly #moments = new Moments()
+  readonly #loads: LeasedLoad<T>
   /** The share of the last reads that found nothing. */
   #misses = 0
 
@@ -36,12 +37,13 @@ export class ReadPath<T> {
     this.#prefix = prefix
     this.#policy = policy
     this.#errors = policy.errorTtl === undefined ? undefined : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
+    this.#loads = new LeasedLoad(client, prefix, policy, this.#moments, this.#errors)
   }
 
   /** The value: cached, or loaded by this caller or another one, here or in another process. */
   async get(key: string, load: Loader<T>, signal?: AbortSignal): Promise<Maybe<T>> {
     signal?.throwIfAborted()
-    const arrival = ++this.#moment
+    const arrival = this.#moments.arrive()
     if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined })
     if (this.#missesPrevail()) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined, unread: true })
     let found: Entry<T> | undefined
@@ -59,7 +61,7 @@ export class ReadPath<T> {
   /** The values in the order of `keys`; one load of what is missing. */
   async getMany(keys: readonly string[], loadMany: LoadMany<T>, signal?: AbortSignal): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
-    const arrival = ++this.#moment
+    const arrival = this.#moments.arrive()
     const found = await this.#readMany(keys)
     const values: Maybe<T>[] = new Array(keys.length)
     const stale = new Map<string, Entry<T>>()
@@ -102,8 +104,9 @@ export class ReadPath<T> {
 
   /** Then the lease is asked for at once, which answers with the entry where there is one: a round trip less for each miss. */
   #missesPrevail(): boolean {
-    // Not where an entry may be stale and servable: the one who gets its lease would wait for the load.
-    return this.#misses > 0.5 && !this.#policy.needsLife && this.#policy.stampede !== 'off'
+    // Not where an entry may be stale and servable: the one who gets its lease would wait for the load. Nor where errors are
+    // remembered: an entry that is there goes before them.
+    return this.#misses > 0.5 && !this.#policy.needsLife && this.#errors === undefined && this.#policy.stampede !== 'off'
   }
 
   #ask(key: string): Promise<Entry<T> | undefined> {
@@ -177,7 +180,7 @@ export class ReadPath<T> {
   async #fly(trip: Trip<T>, left: LazySignal, close: () => void): Promise<Landing<Maybe<T>>> {
     const { key } = trip
     const token = createToken()
-    const { answer, asOf } = await this.#lease(trip, token, left)
+    const { answer, asOf } = await this.#loads.ask({ key, token, left, down: trip.down, decided: trip.decided })
     if (trip.unread) {
       this.#count(answer.status !== 'hit')
       if (answer.status !== 'hit') tell(channels.miss, () => ({ prefix: this.#prefix, key }))
@@ -191,80 +194,8 @@ export class ReadPath<T> {
     const down = answer.status === 'down'
     const spare = answer.entry
     if (answer.status === 'stale') return { value: answer.entry.value, asOf, down }
-    const loading = this.#loadAndFill({ key, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close })
+    const loading = this.#loads.run({ key, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close })
     return spare && this.#policy.soft !== undefined ? this.#orStale(loading, spare, asOf, key) : loading
-  }
-
-  /** The right to load, once it is clear: waits while another process loads, as long as the policy says. */
-  async #lease({ key, down, decided }: Trip<T>, token: string, left: LazySignal): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
-    const { format, leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
-    const started = performance.now()
-    const until = started + waitFor
-    const softUntil = started + (soft ?? Infinity)
-    for (;;) {
-      const asOf = this.#moment
-      if (down) return { answer: { status: 'down', entry: undefined }, asOf }
-      try {
-        const answer = await this.#client.entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: staleBelow || -1, take: stampede !== 'lease' })
-        if (answer.status !== 'wait') return { answer, asOf }
-        decided?.()
-        const { entry } = answer
-        if (entry && performance.now() >= softUntil) return { answer: { status: 'stale', entry }, asOf }
-        const now = performance.now()
-        const patience = (entry ? Math.min(until, softUntil) : until) - now
-        if (patience <= 0) return { answer: { status: 'bypass', entry }, asOf }
-        await sleep(Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, patience)), undefined, { signal: left.signal })
-      } catch (error) {
-        if (left.aborted) throw left.reason
-        this.#report('lease', key, error)
-        return { answer: { status: 'down', entry: undefined }, asOf }
-      }
-    }
-  }
-
-  async #loadAndFill(job: Job<T>): Promise<Landing<Maybe<T>>> {
-    const { key, load, token, spare, leased, down, left, close } = job
-    const asOf = this.#moment
-    let loaded: Loaded<T>
-    const stale = spare && !spare.absent ? spare.value : undefined
-    const started = performance.now()
-    try {
-      loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
-      tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
-    } catch (error) {
-      tell(channels.load, () => ({ prefix: this.#prefix, key, ms: performance.now() - started, background: job.background === true, error }))
-      close()
-      if (leased) this.#release(key, token, 0)
-      if (spare && !left.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
-      this.#errors?.add(key, error)
-      throw error
-    }
-    close() // who comes from now on asks Redis, behind the fill
-    const filledAsOf = this.#moment
-    const held = leased && (await this.#fill(key, token, loaded))
-    return { value: loaded.value, asOf: held ? filledAsOf : asOf, down }
-  }
-
-  /** Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where an invalidation or a writer came first, or Redis did not answer. */
-  async #fill(key: string, token: string, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
-    try {
-      const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
-      if (!storing) return await this.#client.entries.release(key, token, skipped ? SKIP_FOR : 0)
-      const stored = await this.#client.entries.fill(key, this.#policy.format, token, value as T, storing)
-      tell(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
-      return stored
-    } catch (error) {
-      this.#report('fill', key, error)
-      const tooLarge = error instanceof CodecError && error.code === 'VALUE_TOO_LARGE'
-      this.#release(key, token, tooLarge ? SKIP_FOR : 0)
-      if (tooLarge || isRedisTrouble(error)) return false
-      throw error
-    }
-  }
-
-  /** Not waited for: if it gets lost, the lease ends by itself. */
-  #release(key: string, token: string, skipFor: number): void {
-    this.#client.entries.release(key, token, skipFor).catch((error: unknown) => this.#report('release', key, error))
   }
 
   /** Past `loadTimeout.soft` the stale value, while the load goes on. */
@@ -296,7 +227,7 @@ export class ReadPath<T> {
     })
     if (answer.status !== 'leased') return decided?.()
     const spare = answer.entry
-    await this.#loadAndFill({ key, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
+    await this.#loads.run({ key, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
   }
 
   #refreshMany(stale: ReadonlyMap<string, Entry<T>>, loadMany: LoadMany<T>): void {
@@ -340,35 +271,8 @@ interface Trip<T> {
   readonly decided?: () => void
 }
 
-interface Job<T> {
-  readonly key: string
-  readonly load: Loader<T>
-  readonly down: boolean
-  readonly token: string
-  /** What to serve if the loader throws, good for arrivals up to `spareAsOf`. */
-  readonly spare: Entry<T> | undefined
-  readonly spareAsOf: number
-  readonly leased: boolean
-  readonly left: LazySignal
-  /** No one may join any more. */
-  readonly close: () => void
-  readonly background?: boolean
-}
-
 type Found<T> = Entry<T> | undefined | typeof DOWN
 
-type Answer<T> = Exclude<Lease<T>, { status: 'wait' }> | { readonly status: 'down'; readonly entry: undefined } | { readonly status: 'stale'; readonly entry: Entry<T> }
-
-/** Ms until a lease in the way is looked at again, after so long a wait: late by a sixteenth of the load, with few questions. */
-function pauseAfter(waited: number): number {
-  return Math.min(Math.max(5, waited / 16), 100)
-}
-
-function isRedisTrouble(error: unknown): boolean {
-  return error instanceof ConnectionError || error instanceof CommandTimeoutError || error instanceof ServerError
-}
-
 const DOWN: unique symbol = Symbol('Redis did not answer')
-const SKIP_FOR = 1_000
 /** Landings that a caller may find too old before it loads for itself. */
 const PATIENCE = 3

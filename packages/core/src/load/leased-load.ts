@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CacheClient } from '../client.js'
+import type { Entry, Lease } from '../entries/store.js'
+import { CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
+import type { Landing } from '../flight.js'
+import type { LazySignal } from '../lazy-signal.js'
+import { channels, tell } from '../telemetry.js'
+import { callLoader, type Loaded, type Loader } from './loader.js'
+import type { Moments } from './moments.js'
+import type { LoadPolicy } from './policy.js'
+import type { RememberedErrors } from './remembered-errors.js'
+
+export type Maybe<T> = T | null | undefined
+
+interface Question {
+  readonly key: string
+  readonly token: string
+  /** Redis is known not to answer. */
+  readonly down: boolean
+  /** Aborts when the last caller has left. */
+  readonly left: LazySignal
+  /** Called as soon as it is known that another process loads. */
+  readonly decided?: (() => void) | undefined
+}
+
+export type Answer<T> = Exclude<Lease<T>, { status: 'wait' }> | { readonly status: 'down'; readonly entry: undefined } | { readonly status: 'stale'; readonly entry: Entry<T> }
+
+export interface Job<T> {
+  readonly key: string
+  readonly load: Loader<T>
+  readonly down: boolean
+  readonly token: string
+  /** What to serve if the loader throws, good for arrivals up to `spareAsOf`. */
+  readonly spare: Entry<T> | undefined
+  readonly spareAsOf: number
+  readonly leased: boolean
+  readonly left: LazySignal
+  /** No one may join any more. */
+  readonly close: () => void
+  readonly background?: boolean
+}
+
+/** Lease → load → fill, of one key at a time. */
+export class LeasedLoad<T> {
+  readonly #client: CacheClient
+  readonly #prefix: string
+  readonly #policy: LoadPolicy<T>
+  readonly #moments: Moments
+  readonly #errors: RememberedErrors | undefined
+
+  constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>, moments: Moments, errors: RememberedErrors | undefined) {
+    this.#client = client
+    this.#prefix = prefix
+    this.#policy = policy
+    this.#moments = moments
+    this.#errors = errors
+  }
+
+  /** Asks for the right to load; waits while another process loads, as long as the policy says. */
+  async ask({ key, down, token, left, decided }: Question): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
+    const { format, leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
+    const started = performance.now()
+    const until = started + waitFor
+    const softUntil = started + (soft ?? Infinity)
+    for (;;) {
+      const asOf = this.#moments.now
+      if (down) return { answer: { status: 'down', entry: undefined }, asOf }
+      try {
+        const answer = await this.#client.entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: staleBelow || -1, take: stampede !== 'lease' })
+        if (answer.status !== 'wait') return { answer, asOf }
+        decided?.()
+        const { entry } = answer
+        if (entry && performance.now() >= softUntil) return { answer: { status: 'stale', entry }, asOf }
+        const now = performance.now()
+        const patience = (entry ? Math.min(until, softUntil) : until) - now
+        if (patience <= 0) return { answer: { status: 'bypass', entry }, asOf }
+        await sleep(Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, patience)), undefined, { signal: left.signal })
+      } catch (error) {
+        if (left.aborted) throw left.reason
+        this.#report('lease', key, error)
+        return { answer: { status: 'down', entry: undefined }, asOf }
+      }
+    }
+  }
+
+  /** Loads, and stores what was loaded if the lease is still held. */
+  async run(job: Job<T>): Promise<Landing<Maybe<T>>> {
+    const { key, load, token, spare, leased, down, left, close } = job
+    const asOf = this.#moments.now
+    let loaded: Loaded<T>
+    const stale = spare && !spare.absent ? spare.value : undefined
+    const started = performance.now()
+    try {
+      loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
+      tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
+    } catch (error) {
+      tell(channels.load, () => ({ prefix: this.#prefix, key, ms: performance.now() - started, background: job.background === true, error }))
+      close()
+      if (leased) this.#release(key, token, 0)
+      if (spare && !left.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
+      this.#errors?.add(key, error)
+      throw error
+    }
+    close() // who comes from now on asks Redis, behind the fill
+    const filledAsOf = this.#moments.now
+    const held = leased && (await this.#fill(key, token, loaded))
+    return { value: loaded.value, asOf: held ? filledAsOf : asOf, down }
+  }
+
+  /** Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where an invalidation or a writer came first, or Redis did not answer. */
+  async #fill(key: string, token: string, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
+    try {
+      const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
+      if (!storing) return await this.#client.entries.release(key, token, skipped ? SKIP_FOR : 0)
+      const stored = await this.#client.entries.fill(key, this.#policy.format, token, value as T, storing)
+      tell(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
+      return stored
+    } catch (error) {
+      this.#report('fill', key, error)
+      const tooLarge = error instanceof CodecError && error.code === 'VALUE_TOO_LARGE'
+      this.#release(key, token, tooLarge ? SKIP_FOR : 0)
+      if (tooLarge || isRedisTrouble(error)) return false
+      throw error
+    }
+  }
+
+  /** Not waited for: if it gets lost, the lease ends by itself. */
+  #release(key: string, token: string, skipFor: number): void {
+    this.#client.entries.release(key, token, skipFor).catch((error: unknown) => this.#report('release', key, error))
+  }
+
+  #report(operation: string, key: string, error: unknown): void {
+    tell(channels.error, () => ({ operation, key, error }))
+  }
+}
+
+/** Ms until a lease in the way is looked at again, after so long a wait: late by a sixteenth of the load, with few questions. */
+function pauseAfter(waited: number): number {
+  return Math.min(Math.max(5, waited / 16), 100)
+}
+
+function isRedisTrouble(error: unknown): boolean {
+  return error instanceof ConnectionError || error instanceof CommandTimeoutError || error instanceof ServerError
+}
+
+const SKIP_FOR = 1_000
