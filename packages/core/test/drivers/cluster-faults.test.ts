@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CacheError, slot, type Driver, type Reply } from '../../src/index.js'
+import { answer, flavours, on, recovered } from './clients.js'
+
+let redis: RedisCluster
+beforeAll(async () => void (redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })))
+afterAll(() => redis.stop())
+
+const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
+const owner = async (key: string): Promise<ClusterNode> => {
+  for (const node of redis.primaries) if (node.running && !(await node.cli('GET', key).catch((error: Error) => error.message)).includes('MOVED')) return node
+  throw new Error(`nobody owns ${key}`)
+}
+
+/** Reads and counts without pause, until it is told to stop; what came out of it. */
+function traffic(driver: Driver): { stop(): Promise<{ right: number; errors: Map<string, number>; acknowledged: Map<string, number> }> } {
+  let on_ = true
+  let right = 0
+  const errors = new Map<string, number>()
+  const acknowledged = new Map<string, number>()
+  const note = (reply: Reply | CacheError, expected?: string): void => {
+    if (reply instanceof CacheError) errors.set(reply.code, (errors.get(reply.code) ?? 0) + 1)
+    else if (expected !== undefined && reply !== expected) throw new Error(`${String(reply)} is not ${expected}`)
+    else right++
+  }
+  const running = KEYS.map(async (key) => {
+    for (; on_; await sleep(2)) {
+      const [read, counted] = await driver.send([on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)], { timeout: 500 })
+      note(read!, key)
+      note(counted!)
+      if (typeof counted === 'number') acknowledged.set(key, counted)
+    }
+  })
+  return {
+    async stop() {
+      on_ = false
+      await Promise.all(running)
+      return { right, errors, acknowledged }
+    },
+  }
+}
+
+describe.each(flavours)('over $name', ({ cluster }) => {
+  it('slots move under load (ASK, then MOVED): no command fails, none is counted twice', async () => {
+    await redis.flush()
+    await using made = cluster(redis.addresses)
+    const { driver } = made
+    await recovered(driver)
+    for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
+    const load = traffic(driver)
+    const moved = KEYS.slice(0, 5)
+    const ways: [number, ClusterNode, ClusterNode][] = []
+    for (const key of moved) {
+      const from = await owner(key)
+      const to = redis.primaries.find((node) => node !== from)!
+      ways.push([slot(key), from, to])
+      await redis.migrateSlot(slot(key), from, to, { stopHalfway: true })
+      await sleep(20)
+      await redis.migrateSlot(slot(key), from, to)
+      await sleep(20)
+    }
+    const { right, errors, acknowledged } = await load.stop()
+    expect(errors).toEqual(new Map())
+    expect(right).toBeGreaterThan(KEYS.length)
+    for (const [key, count] of acknowledged) expect(await answer(driver, on(`{${key}}:n`, 'GET', `{${key}}:n`))).toBe(String(count))
+    for (const [number, from, to] of ways) await redis.migrateSlot(number, to, from)
+    await redis.ready()
+  })
+
+  it('commands over keys of a slot that is half moved (TRYAGAIN) succeed once it has moved', async () => {
+    await using made = cluster(redis.addresses)
+    const { driver } = made
+    await recovered(driver)
+    await driver.send([on('{h}1', 'SET', '{h}1', '1'), on('{h}2', 'SET', '{h}2', '2')])
+    const from = await owner('{h}1')
+    const to = redis.primaries.find((node) => node !== from)!
+    await redis.migrateSlot(slot('h'), from, to, { stopHalfway: true, moving: (key) => key === '{h}1' })
+    const halfway = await driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }], { timeout: 300 })
+    expect(halfway[0]).toBeInstanceOf(CacheError)
+    await redis.migrateSlot(slot('h'), from, to)
+    expect(await driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }])).toEqual([['1', '2']])
+    await redis.migrateSlot(slot('h'), to, from)
+    await redis.ready()
+  })
+
+  it('a primary that is paused delays nobody but those who ask it', async () => {
+    await using made = cluster(redis.addresses)
+    const { driver } = made
+    await recovered(driver)
+    for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
+    const paused = await owner('k0')
+    const owners = new Map(await Promise.all(KEYS.map(async (key) => [key, await owner(key)] as const)))
+    const others = KEYS.filter((key) => owners.get(key) !== paused)
+    expect(others.length).toBeGreaterThan(10)
+    await paused.pause()
+    try {
+      const settled: (string | undefined)[] = []
+      const silent = driver.send(KEYS.map((key) => on(key, 'GET', key)), { timeout: 1_500, settle: (place) => settled.push(KEYS[place]) })
+      for (const key of others) expect(await answer(driver, on(key, 'GET', key))).toBe(key)
+      const replies = await silent
+      expect(settled.slice(0, others.length).sort()).toEqual([...others].sort())
+      for (const [i, reply] of replies.entries()) expect(others.includes(KEYS[i]!) ? reply : reply instanceof CacheError).toBe(others.includes(KEYS[i]!) ? KEYS[i] : true)
+    } finally {
+      await paused.resume()
+      await redis.ready()
+    }
+    for (const key of KEYS) await recovered(driver, key)
+  })
+
+  it('a primary that is killed under load, and replaced: the others go on, and so do its slots once they have a new one', async () => {
+    await using made = cluster(redis.addresses)
+    const { driver } = made
+    await recovered(driver)
+    for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
+    await redis.ready()
+    const load = traffic(driver)
+    const dead = await owner('k0')
+    await dead.kill()
+    await redis.failover(dead, { takeover: true })
+    for (const key of KEYS) await recovered(driver, key)
+    const { errors } = await load.stop()
+    for (const code of errors.keys()) expect(['CONNECTION', 'TIMEOUT', 'CLUSTERDOWN', 'MOVED', 'LOADING', 'READONLY', 'MASTERDOWN']).toContain(code)
+    await dead.restart()
+    await redis.ready()
+  })
+})

@@ -1,0 +1,71 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { InvalidOptionError, jittered, parseDuration, type Duration } from '../src/index.js'
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+describe('parseDuration', () => {
+  it.each<[Duration, number]>([
+    [1, 1], [300_000, 300_000], ['500ms', 500], ['30s', 30_000], ['5m', 300_000], ['1h', 3_600_000], ['7d', 604_800_000], ['1.5s', 1_500], ['0.1ms', 1], [0.2, 1], [1.6, 2], ['007s', 7_000],
+    [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  ])('takes %j for %d ms', (duration, ms) => {
+    expect(parseDuration(duration, 'ttl')).toBe(ms)
+  })
+
+  it('takes any number with its unit', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 100_000_000 }), fc.constantFrom(...(Object.keys(UNITS) as (keyof typeof UNITS)[])), (count, unit) => {
+      expect(parseDuration(`${count}${unit}`, 'ttl')).toBe(count * UNITS[unit])
+    }))
+  })
+
+  it('gives whole milliseconds of at least 1, or refuses', () => {
+    fc.assert(fc.property(fc.double(), (ms) => {
+      if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER)) return expect(() => parseDuration(ms, 'ttl')).toThrow(InvalidOptionError)
+      const parsed = parseDuration(ms, 'ttl')
+      expect(Number.isSafeInteger(parsed)).toBe(true)
+      expect(parsed).toBeGreaterThanOrEqual(1)
+      expect(Math.abs(parsed - ms)).toBeLessThan(1)
+    }))
+  })
+
+  const wrong: readonly unknown[] = [
+    0, -0, -1, NaN, Infinity, -Infinity, 2 ** 53, 2 ** 60, '', ' ', '5', '5 m', ' 5m', '5m ', '5m\n', '-5m', '+5m', '0s', '0ms', '.5s', '5.s', '1e3ms', '0x10ms', '1_000ms', 'ms', 's5', '5min', '5M', '5w', '5S', 'Infinitys', '٥s',
+    '9007199254740992ms', '99999999999999d', '1'.repeat(400) + 's', undefined, null, true, {}, [], [5], 5n, new Date(5), { valueOf: () => 5 }, () => 5,
+  ]
+  it.each(wrong)('refuses %s, naming the option', (duration) => {
+    const parse = (): unknown => parseDuration(duration as Duration, 'loadTimeout.soft')
+    expect(parse).toThrow(InvalidOptionError)
+    expect(parse).toThrow(expect.objectContaining({ option: 'loadTimeout.soft', code: 'INVALID_OPTION' }))
+    expect(parse).toThrow('"loadTimeout.soft" must be a duration')
+  })
+
+  it('refuses a giant text at once', () => {
+    const started = performance.now()
+    expect(() => parseDuration(`${'1'.repeat(5_000_000)}x` as Duration, 'ttl')).toThrow(InvalidOptionError)
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
+})
+
+describe('jittered', () => {
+  it('stays within its share, is whole, and never 0', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 10_000_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (ms, share) => {
+      const varied = jittered(ms, share)
+      expect(Number.isSafeInteger(varied)).toBe(true)
+      expect(varied).toBeGreaterThanOrEqual(Math.max(1, Math.floor(ms * (1 - share))))
+      expect(varied).toBeLessThanOrEqual(Math.ceil(ms * (1 + share)))
+    }))
+  })
+
+  it('spreads what was written together over the whole width, both ways alike', () => {
+    const all = Array.from({ length: 10_000 }, () => jittered(60_000, 0.1))
+    expect(Math.min(...all)).toBeLessThan(54_100)
+    expect(Math.max(...all)).toBeGreaterThan(65_900)
+    const mean = all.reduce((sum, ms) => sum + ms) / all.length
+    // Of the mean, the standard deviation is 12,000 / √12 / 100 = 35.
+    expect(Math.abs(mean - 60_000)).toBeLessThan(250)
+  })
+
+  it('leaves it alone where the share is 0', () => {
+    expect(jittered(60_000, 0)).toBe(60_000)
+  })
+})
