@@ -58,8 +58,8 @@ export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
  * products.decode('product:42', Buffer.from(products.encode('product:42', chair, { version: 7 })))
  */
 export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
-  const codec = checkCodec<T>('codec', options.codec ?? json)
-  const schema = options.schema && checkSchema<T>('schema', options.schema)
+  const codec = checkCodec<T>('codec', options.codec === undefined ? json : options.codec)
+  const schema = options.schema === undefined ? undefined : checkSchema<T>('schema', options.schema)
   const maxValueBytes = options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES
   return new EntryFormat(codec, schema, maxValueBytes)
 }
