@@ -12,17 +12,29 @@ const allowed = {
   service: ['core', ...patterns, 'hierarchical'],
 }
 
-const imports = Object.entries(allowed).map(([name, may]) => ({
-  files: [`packages/${name}/src/**/*.ts`],
-  rules: {
-    '@typescript-eslint/no-restricted-imports': ['error', {
-      patterns: [
-        { regex: `^@cache/(?!(${[...may, '(?!)'].join('|')})(/|$))`, message: `@cache/${name} may import ${may.map((other) => `@cache/${other}`).join(', ') || 'nothing of ours'}: nothing upwards, and no pattern from a pattern.` },
-        { regex: '/(src|dist)/', message: 'Import a package by its public name.' },
-      ],
-    }],
-  },
-}))
+const ours = (may) => `^@cache/(?!(${[...may, '(?!)'].join('|')})(/|$))`
+const clients = '^(ioredis|redis)(/|$)'
+
+const hostClock = {
+  selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
+  message: 'The host’s clock decides nothing: the server’s TIME for what lives in Redis, performance.now() for deadlines in the process.',
+}
+
+const imports = Object.entries(allowed).map(([name, may]) => {
+  const message = `@cache/${name} may import ${may.map((other) => `@cache/${other}`).join(', ') || 'nothing of ours'}: nothing upwards, and no pattern from a pattern.`
+  const refused = [
+    { regex: ours(may), message },
+    { regex: '/(src|dist)/', message: 'Import a package by its public name.' },
+    ...(name === 'core' ? [{ regex: clients, message: 'Core loads no client: its drivers know them by their shape.' }] : []),
+  ]
+  return {
+    files: [`packages/${name}/src/**/*.ts`],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': ['error', { patterns: refused }],
+      'no-restricted-syntax': ['error', ...(name === 'testkit' ? [] : [hostClock]), ...refused.map(({ regex, message }) => ({ selector: `ImportExpression[source.value=/${regex.replaceAll('/', '\\u002F')}/]`, message }))],
+    },
+  }
+})
 
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/node_modules/**', '**/.turbo/**', '.tools/**', 'apps/bench/results/**'] },
@@ -47,13 +59,8 @@ export default tseslint.config(
     files: ['packages/*/src/**/*.ts'],
     rules: {
       'no-console': 'error',
-      'no-restricted-syntax': ['error', {
-        selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
-        message: 'The host’s clock decides nothing: the server’s TIME for what lives in Redis, performance.now() for deadlines in the process.',
-      }],
     },
   },
-  { files: ['packages/testkit/src/**/*.ts'], rules: { 'no-console': 'off', 'no-restricted-syntax': 'off' } },
+  { files: ['packages/testkit/src/**/*.ts'], rules: { 'no-console': 'off' } },
   ...imports,
-  { files: ['packages/core/src/**/*.ts'], rules: { 'no-restricted-imports': ['error', { paths: ['ioredis', 'redis'].map((name) => ({ name, message: 'Core loads no client: its drivers know them by their shape.' })) }] } },
 )

@@ -1,8 +1,7 @@
 import {
-  CacheWriteError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, createKeys, createToken, loadPolicyOptions, parseDuration, tell,
-  type CacheClient, type Duration, type KeyPart, type LoadContext, type LoadPolicyOptions,
+  LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, parseDuration, readsById, writeSource,
+  type CacheClient, type CallOptions, type Duration, type KeyPart, type LoadContext, type LoadMany, type LoadPolicyOptions, type OptionChecks,
 } from '@cache/core'
-import { answersOf, type LoadMany } from './many.js'
 
 export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
   readonly client: CacheClient
@@ -12,11 +11,6 @@ export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
   /** How long `mutate` may take; a process that dies in it leaves the old value at most this much longer. Default 5 s. */
   readonly intentTtl?: Duration
-}
-
-export interface CallOptions {
-  /** Leaves the load; when the last caller has left, the loader's signal aborts as well. */
-  readonly signal?: AbortSignal
 }
 
 /**
@@ -48,13 +42,13 @@ export interface Aside<T, Id = KeyPart> {
    * Runs `change`, which changes the source, and drops the entries it concerns. Before it begins, the old values are given no longer
    * than `intentTtl`, so that even a process that dies right after its change leaves nothing stale beyond that.
    *
-   * Rejects with the error of `change`; without running it, if Redis does not answer; with `CacheWriteError` (`stored: true`, and
+   * Rejects with the error of `change`; without running it, with `CacheUnavailableError`, if Redis does not answer; with `CacheWriteError` (`stored: true`, and
    * its `result`) if Redis went away after it.
    */
   mutate<R>(ids: Id | readonly Id[], change: () => R | Promise<R>): Promise<R>
 }
 
-const options_ = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
+export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -63,87 +57,47 @@ const options_ = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] 
  * const product = await products.getOrLoad(42, () => db.product(42))
  */
 export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
-  const check = checkOptions('createAside', options, options_)
-  const client = check.shaped<CacheClient>('client', ['entries', 'key', 'driver'], 'a client made by createCacheClient(…)')
+  return asideOf(checkOptions('createAside', options, asideOptions), options)
+}
+
+export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>): Aside<T, Id> {
+  const client = check.shaped<CacheClient>('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
   const prefix = checkPrefix('prefix', options.prefix)
-  const partsOf = check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key')
+  const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
+  const keysOf = (ids: Id | readonly Id[]): string[] => (Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)])
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<T>(check, options)
-  const reads = new ReadPath<T>(client, prefix, policy)
+  const path = new ReadPath<T>(client, prefix, policy)
+  const reads = readsById<T, Id>(path, keyOf)
   const { entries } = client
-  const makeKey = createKeys(client.namespace, prefix)
 
   return {
-    getOrLoad<L extends T | null | undefined>(id: Id, load: (context: LoadContext<T>) => L | Promise<L>, call?: CallOptions) {
-      let key: string
-      try {
-        key = keyOf(id)
-      } catch (error) {
-        return Promise.reject(error as Error)
-      }
-      return reads.get(key, load, call?.signal) as Promise<T | Extract<L, null | undefined>>
-    },
+    getOrLoad: <L extends T | null | undefined>(id: Id, load: (context: LoadContext<T>) => L | Promise<L>, call?: CallOptions) =>
+      reads.one(id, load, call) as Promise<T | Extract<L, null | undefined>>,
 
-    async getOrLoadMany(ids, load, call) {
-      const keys = ids.map((id) => keyOf(id))
-      return reads.getMany(keys, async (missing, context) => {
-        const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
-        const missingIds = missing.map((key) => byKey.get(key)!)
-        return answersOf(await load(missingIds, context), missingIds)
-      }, call?.signal)
-    },
+    getOrLoadMany: reads.many,
 
-    peek: (id) => reads.peek(keyOf(id)),
+    peek: async (id) => path.peek(keyOf(id)),
 
     async set(id, value, { ttl } = {}) {
       const key = keyOf(id)
       const write = policy.storing(value, { ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl') })
-      reads.forget([key])
-      try {
-        return write ? await entries.put(key, policy.format, value, write) : (await entries.invalidate([key]), false)
-      } finally {
-        reads.forget([key])
-      }
+      return path.changing([key], async () => (write ? entries.put(key, policy.format, value, write) : (await entries.invalidate([key]), false)))
     },
 
-    invalidate: (ids) => changing(keysOf(ids), (keys) => entries.invalidate(keys)),
+    async invalidate(ids) {
+      const keys = keysOf(ids)
+      return path.changing(keys, () => entries.invalidate(keys))
+    },
 
-    expire: (ids) => changing(keysOf(ids), (keys) => entries.expire(keys, policy.staleBelow)),
+    async expire(ids) {
+      const keys = keysOf(ids)
+      return path.changing(keys, () => entries.expire(keys, policy.staleBelow))
+    },
 
-    mutate: (ids, change) => changing(keysOf(ids), async (keys) => {
-      const token = createToken()
-      const end = (): Promise<unknown> => Promise.all(keys.map((key) => entries.commitWrite(key, token)))
-      const giveUp = (error: unknown): void => tell(channels.error, () => ({ operation: 'mutate', key: keys[0]!, error }))
-      await entries.beginWrite(keys, token, intentTtl).catch((error: unknown) => {
-        end().catch(giveUp) // some may have begun
-        throw error
-      })
-      const result = await (async () => change())().catch(async (error: unknown) => {
-        await end().catch(giveUp)
-        throw error
-      })
-      await end().catch((cause: unknown) => { throw new CacheWriteError(keys, result, intentTtl, cause) })
-      tell(channels.invalidate, () => ({ keys }))
-      return result
-    }),
-  }
-
-  function keyOf(id: Id): string {
-    const parts = partsOf ? partsOf(id) : (id as KeyPart)
-    return Array.isArray(parts) ? makeKey(...parts) : makeKey(parts as KeyPart)
-  }
-
-  function keysOf(ids: Id | readonly Id[]): string[] {
-    return Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
-  }
-
-  /** Who reads in this process from now on, and from the acknowledgement on, joins no load that began before. */
-  async function changing<R>(keys: string[], change: (keys: string[]) => Promise<R>): Promise<R> {
-    reads.forget(keys)
-    try {
-      return await change(keys)
-    } finally {
-      reads.forget(keys)
-    }
+    async mutate(ids, change) {
+      const keys = keysOf(ids)
+      return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
+    },
   }
 }

@@ -1,4 +1,4 @@
-import { CommandTimeoutError, ConnectionError, ServerError, createCacheClient, type CacheClient, type Driver } from '@cache/core'
+import { CacheUnavailableError, CommandTimeoutError, ConnectionError, ServerError, createCacheClient, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startProxy, startRedis } from '@cache/testkit'
@@ -54,9 +54,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(performance.now() - started).toBeLessThan(READ_TIMEOUT + 2_000)
     }
     const oneOf = (error: unknown): boolean => expected.some((type) => error instanceof type)
-    for (const write of [() => cache.set('w', 1), () => cache.invalidate('w'), () => cache.mutate('w', () => { throw new Error('it must not run') })]) {
-      expect(oneOf(await write().catch((error: unknown) => error))).toBe(true)
-    }
+    for (const write of [() => cache.set('w', 1), () => cache.invalidate('w')]) expect(oneOf(await write().catch((error: unknown) => error))).toBe(true)
+    const refused: unknown = await cache.mutate('w', () => { throw new Error('it must not run') }).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(CacheUnavailableError)
+    expect(oneOf((refused as Error).cause)).toBe(true)
   }
 
   async function expectRecovery(cache: Aside<number>): Promise<void> {

@@ -2,6 +2,7 @@ import { Batch } from './batch/batch.js'
 import type { Argument, Command, Driver, Reply } from './drivers/driver.js'
 import { createEntryStore, type EntryStore } from './entries/store.js'
 import { checkPrefix, createKeys, type KeyPart } from './keys.js'
+import { InvalidOptionError } from './errors.js'
 import { checkOptions } from './options.js'
 import { checkResilience, createGuardedSend, type ResilienceOptions } from './resilience.js'
 import { literally, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
@@ -61,10 +62,27 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     namespace,
     entries: createEntryStore({ batch, readTimeout, writeTimeout }),
     key: createKeys(namespace),
-    send: (command, { timeout = writeTimeout } = {}) => batch.command(command, timeout),
-    run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, timeout)),
-    scan: (pattern, how) => scanNodes(driver, literally(namespace === '' ? '' : `${namespace}:`) + pattern.glob, how),
+    send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
+    run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
+    scan: (pattern, how) => scanNodes(driver, literally(namespace === '' ? '' : `${namespace}:`) + globOf(pattern), how),
     close: () => driver.close(),
     [Symbol.asyncDispose]: () => driver.close(),
   }
+}
+
+function checkCommand(command: Command): Command {
+  const { args, keys } = (command ?? {}) as Partial<Command>
+  const fits = Array.isArray(args) && args.length > 0 && args.every((argument) => typeof argument === 'string' || Buffer.isBuffer(argument)) && Array.isArray(keys) && keys.every((key) => typeof key === 'string')
+  if (!fits) throw new InvalidOptionError('command', '{ args: [name, …arguments], keys: […] }, of strings and Buffers', command)
+  return command
+}
+
+function checkTimeout(timeout: number): number {
+  if (!(typeof timeout === 'number' && timeout > 0)) throw new InvalidOptionError('timeout', 'a number of ms above 0', timeout)
+  return timeout
+}
+
+function globOf(pattern: GlobPattern): string {
+  if (typeof pattern?.glob !== 'string') throw new InvalidOptionError('pattern', 'made with the tag glob: glob`user:${id}:*`', pattern)
+  return pattern.glob
 }

@@ -70,9 +70,19 @@ export class CacheWriteError extends CacheError {
     cause: unknown,
   ) {
     super(
-      `The source was changed, but Redis did not take note of it for ${keys.slice(0, 3).join(', ')}${keys.length > 3 ? ` and ${keys.length - 3} more` : ''}. What is cached expires within ${intentTtl} ms. Don't repeat the change.`,
+      `The source was changed, but Redis did not take note of it for ${someOf(keys)}. What is cached expires within ${intentTtl} ms. Don't repeat the change.`,
       { code: 'CACHE_WRITE', key: keys[0], cause },
     )
+  }
+}
+
+/** A write was refused before it began: Redis did not take note of it. The source is as it was; try again. */
+export class CacheUnavailableError extends CacheError {
+  override name = 'CacheUnavailableError'
+  readonly stored = false
+  constructor(keys: readonly string[], cause: unknown) {
+    const why = cause instanceof Error ? ` ${cause.message}` : ''
+    super(`Nothing was written for ${someOf(keys)}: Redis did not take note of the change that was to come.${why}`, { code: 'CACHE_UNAVAILABLE', key: keys[0], cause })
   }
 }
 
@@ -103,6 +113,10 @@ export class InvalidOptionError extends CacheError {
   ) {
     super(`Option "${option}" must be ${expected}, but is ${describe(received)}.`, { code: 'INVALID_OPTION' })
   }
+}
+
+function someOf(keys: readonly string[]): string {
+  return `${keys.slice(0, 3).join(', ')}${keys.length > 3 ? ` and ${keys.length - 3} more` : ''}`
 }
 
 function describe(value: unknown): string {

@@ -2,7 +2,9 @@ import { checkCodec, type Codec } from './codec.js'
 import { json } from './codecs/json.js'
 import { CodecError } from './errors.js'
 import { frame, frameAbsent, isFrame, unframe, type Meta } from './frame.js'
+import { checkOptions } from './options.js'
 import { applySchema, checkSchema, type Checked, type Schema } from './schema.js'
+import { parseSize, type Size } from './size.js'
 
 export type { Meta } from './frame.js'
 
@@ -43,8 +45,8 @@ export interface FormatOptions<T> {
    * when that was stored, so its transforms must leave their own results alone.
    */
   readonly schema?: Schema<T> | undefined
-  /** Bytes. Default 8 MiB. */
-  readonly maxValueBytes?: number | undefined
+  /** Default 8 MiB. */
+  readonly maxValueBytes?: Size | undefined
 }
 
 export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
@@ -52,15 +54,16 @@ export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
 /**
  * How values are stored: through a codec, in a frame where metadata travels with them.
  *
- * @throws {InvalidOptionError} for a codec or a schema that is none.
+ * @throws {InvalidOptionError} naming the option.
  * @example
  * const products = createFormat<Product>({ schema: productSchema })
  * products.decode('product:42', Buffer.from(products.encode('product:42', chair, { version: 7 })))
  */
 export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
+  checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
   const codec = checkCodec<T>('codec', options.codec === undefined ? json : options.codec)
   const schema = options.schema === undefined ? undefined : checkSchema<T>('schema', options.schema)
-  const maxValueBytes = options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES
+  const maxValueBytes = options.maxValueBytes === undefined ? DEFAULT_MAX_VALUE_BYTES : parseSize(options.maxValueBytes, 'maxValueBytes')
   return new EntryFormat(codec, schema, maxValueBytes)
 }
 

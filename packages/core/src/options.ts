@@ -81,15 +81,15 @@ export class OptionChecks {
   /** An object that must have these methods: a client, a codec, a bus. */
   shaped<S>(name: string, methods: readonly string[], what: string): S {
     const value = this.#options[name] as Record<string, unknown> | null | undefined
-    const fits = (typeof value === 'object' || typeof value === 'function') && value !== null && methods.every((method) => value[method] !== undefined)
+    const fits = (typeof value === 'object' || typeof value === 'function') && value !== null && methods.every((method) => typeof value[method] === 'function')
     if (!fits) this.fail(name, what)
     return value as S
   }
 
   /** The checks of a nested object of options; of an empty one where it is missing. */
   nested(name: string, known: readonly string[]): OptionChecks {
-    const value = this.#options[name] ?? {}
-    if (typeof value !== 'object' || Array.isArray(value)) this.fail(name, 'an object of options')
+    const value = this.has(name) ? this.#options[name] : {}
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) this.fail(name, 'an object of options')
     const checks = new OptionChecks(this.#name(name), value as Record<string, unknown>)
     checks.only(known)
     return checks

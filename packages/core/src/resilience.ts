@@ -81,7 +81,7 @@ function outage(replies: readonly (Reply | CacheError)[]): CacheError | undefine
 }
 
 function lost(reply: unknown): boolean {
-  return reply instanceof ConnectionError || reply instanceof CommandTimeoutError
+  return (reply instanceof ConnectionError && reply.code !== 'CLOSED') || reply instanceof CommandTimeoutError
 }
 
 function refused(commands: readonly Command[]): CacheError[] {

@@ -28,7 +28,7 @@ export interface ScriptDefinition<R> {
 
 /**
  * A script whose calls of one tick travel together: one EVALSHA per group of keys, each call decided after the one before it,
- * in the order asked; an error in one does not touch the others. Sent as EVAL when the server does not know it (NOSCRIPT).
+ * in the order asked; an error in one, thrown or returned, does not touch the others. Sent as EVAL when the server does not know it (NOSCRIPT).
  *
  * Source: https://redis.io/docs/latest/develop/programmability/eval-intro/
  *
@@ -54,14 +54,17 @@ ${body}
 end
 local calls = tonumber(ARGV[1])
 local keys, args = #KEYS / calls, (#ARGV - 1) / calls
-local replies, failures, k, a = {}, {}, {}, {}
+local replies, failures = {}, {}
 for i = 0, calls - 1 do
+  local k, a = {}, {}
   for j = 1, keys do k[j] = KEYS[i * keys + j] end
   for j = 1, args do a[j] = ARGV[1 + i * args + j] end
   local done, reply = pcall(call, k, a)
-  if not done then
+  local failed = not done and tostring(reply)
+  if type(reply) == 'table' and reply.err then failed = reply.err end
+  if failed then
     failures[#failures + 1] = i
-    failures[#failures + 1] = type(reply) == 'table' and reply.err or tostring(reply)
+    failures[#failures + 1] = failed
     reply = false
   end
   if reply == nil then reply = false end

@@ -20,19 +20,20 @@ describe('parseDuration', () => {
 
   it('gives whole milliseconds of at least 1, or refuses', () => {
     fc.assert(fc.property(fc.double(), (ms) => {
-      if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER)) return expect(() => parseDuration(ms, 'ttl')).toThrow(InvalidOptionError)
-      const parsed = parseDuration(ms, 'ttl')
-      expect(Number.isSafeInteger(parsed)).toBe(true)
-      expect(parsed).toBeGreaterThanOrEqual(1)
-      expect(Math.abs(parsed - ms)).toBeLessThan(1)
+      if (ms > 0 && ms <= Number.MAX_SAFE_INTEGER) {
+        const parsed = parseDuration(ms, 'ttl')
+        expect(parsed).toSatisfy(Number.isSafeInteger)
+        expect(parsed).toBeGreaterThanOrEqual(1)
+        expect(Math.abs(parsed - ms)).toBeLessThanOrEqual(1)
+      } else expect(() => parseDuration(ms, 'ttl')).toThrow(InvalidOptionError)
     }))
   })
 
   const wrong: readonly unknown[] = [
     0, -0, -1, NaN, Infinity, -Infinity, 2 ** 53, 2 ** 60, '', ' ', '5', '5 m', ' 5m', '5m ', '5m\n', '-5m', '+5m', '0s', '0ms', '.5s', '5.s', '1e3ms', '0x10ms', '1_000ms', 'ms', 's5', '5min', '5M', '5w', '5S', 'Infinitys', '٥s',
-    '9007199254740992ms', '99999999999999d', '1'.repeat(400) + 's', undefined, null, true, {}, [], [5], 5n, new Date(5), { valueOf: () => 5 }, () => 5,
+    '9007199254740992ms', '99999999999999d', undefined, null, true, {}, [], [5], 5n, { valueOf: () => 5 }, () => 5,
   ]
-  it.each(wrong)('refuses %s, naming the option', (duration) => {
+  it.each(wrong.map((duration) => [duration]))('refuses %o, naming the option', (duration) => {
     const parse = (): unknown => parseDuration(duration as Duration, 'loadTimeout.soft')
     expect(parse).toThrow(InvalidOptionError)
     expect(parse).toThrow(expect.objectContaining({ option: 'loadTimeout.soft', code: 'INVALID_OPTION' }))
@@ -41,7 +42,7 @@ describe('parseDuration', () => {
 
   it('refuses a giant text at once', () => {
     const started = performance.now()
-    expect(() => parseDuration(`${'1'.repeat(5_000_000)}x` as Duration, 'ttl')).toThrow(InvalidOptionError)
+    for (const unit of ['x', 's']) expect(() => parseDuration(`${'1'.repeat(5_000_000)}${unit}` as Duration, 'ttl')).toThrow(InvalidOptionError)
     expect(performance.now() - started).toBeLessThan(2_000)
   })
 })
@@ -63,6 +64,10 @@ describe('jittered', () => {
     const mean = all.reduce((sum, ms) => sum + ms) / all.length
     // Of the mean, the standard deviation is 12,000 / √12 / 100 = 35.
     expect(Math.abs(mean - 60_000)).toBeLessThan(250)
+  })
+
+  it('is never 0, whatever the share', () => {
+    for (const ms of [1, 2]) for (let i = 0; i < 1_000; i++) expect(jittered(ms, 1)).toBeGreaterThanOrEqual(1)
   })
 
   it('leaves it alone where the share is 0', () => {

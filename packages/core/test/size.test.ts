@@ -16,7 +16,7 @@ describe('parseSize', () => {
   })
 
   const wrong: readonly unknown[] = [0, -1, NaN, Infinity, 2 ** 53, '', '4', '4 kb', ' 4kb', '4kb\n', '-4kb', '0kb', '.5kb', '1e3b', '4k', '4KB', '4kib', '4tb', 'kb', '9007199254740992b', undefined, null, true, {}, [], [4], 4n, () => 4]
-  it.each(wrong)('refuses %s, naming the option', (size) => {
+  it.each(wrong.map((size) => [size]))('refuses %o, naming the option', (size) => {
     const parse = (): unknown => parseSize(size as Size, 'maxValueBytes')
     expect(parse).toThrow(InvalidOptionError)
     expect(parse).toThrow(expect.objectContaining({ option: 'maxValueBytes' }))

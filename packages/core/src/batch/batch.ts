@@ -122,7 +122,10 @@ export class Batch {
       if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again)
       else this.#deliver(parcel, reply)
     }
-    const replies = await this.#send(parcels.map(commandOf), timeout, settle)
+    const replies = await this.#send(parcels.map(commandOf), timeout, settle).catch((cause: unknown) => {
+      const error = new CacheError('The driver threw instead of answering.', { code: 'DRIVER', cause })
+      return parcels.map(() => error)
+    })
     for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
     if (unknown.length > 0) await this.#sendAll(unknown, timeout)
   }

@@ -9,10 +9,10 @@ interface Call extends Request<Reply> {
   readonly args: readonly Argument[]
 }
 
-/** The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group. */
+/** The calls of scripts of a tick: neighbours of one script and shape travel in one EVALSHA per group, in the order asked. */
 export class TickCalls {
-  /** By script, and by the number of keys and arguments. */
-  readonly #calls = new Map<Script<unknown>, Map<number, Call[]>>()
+  /** By script: calls with as many keys and arguments as the one before. */
+  readonly #runs = new Map<Script<unknown>, Call[][]>()
   /** Of scripts that only ask: who asks the same gets the same answer. */
   readonly #asked = new Map<string, Promise<Reply>>()
   #size = 0
@@ -23,7 +23,7 @@ export class TickCalls {
   }
 
   ask(script: Script<unknown>, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
-    const same = script.asks ? JSON.stringify([script.sha, keys, args]) : undefined
+    const same = script.asks ? JSON.stringify([script.sha, script.binary, keys, args]) : undefined
     const known = same === undefined ? undefined : this.#asked.get(same)
     if (known) return known
     const call = { script, keys, args, ...request<Reply>() }
@@ -34,32 +34,37 @@ export class TickCalls {
 
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
     const parcels: Parcel[] = []
-    for (const ofScript of this.#calls.values()) {
-      for (const alike of ofScript.values()) for (const group of onePlace ? chunks(alike) : grouped(driver, alike)) parcels.push(parcelOf(group))
+    for (const runs of this.#runs.values()) {
+      for (const run of runs) for (const calls of onePlace ? chunks(run) : grouped(driver, run)) parcels.push(parcelOf(calls))
     }
     return parcels
   }
 
   #add(call: Call): void {
-    let ofScript = this.#calls.get(call.script)
-    if (!ofScript) this.#calls.set(call.script, (ofScript = new Map()))
-    const shape = 1_000 * call.keys.length + call.args.length
-    const alike = ofScript.get(shape)
-    if (alike) alike.push(call)
-    else ofScript.set(shape, [call])
     this.#size++
+    const runs = this.#runs.get(call.script)
+    const last = runs?.at(-1)
+    if (last && last[0]!.keys.length === call.keys.length && last[0]!.args.length === call.args.length) last.push(call)
+    else if (runs) runs.push([call])
+    else this.#runs.set(call.script, [[call]])
   }
 }
 
+/** A call whose own keys are in several places fails, so it goes alone. */
 function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
   const byKey = new Map<string, Call[]>()
+  const alone: Call[][] = []
   for (const call of calls) {
+    if (driver.group(call.keys).length > 1) {
+      alone.push([call])
+      continue
+    }
     const key = call.keys[0] ?? ''
     const same = byKey.get(key)
     if (same) same.push(call)
     else byKey.set(key, [call])
   }
-  return driver.group([...byKey.keys()]).flatMap((keys) => chunks(keys.flatMap((key) => byKey.get(key)!)))
+  return [...driver.group([...byKey.keys()]).flatMap((keys) => chunks(keys.flatMap((key) => byKey.get(key)!))), ...alone]
 }
 
 function parcelOf(calls: readonly Call[]): Parcel {

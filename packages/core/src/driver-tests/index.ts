@@ -174,7 +174,7 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
       assert.equal(heard[0], `${channel} one 😀`)
-      assert.deepEqual(heard.slice(1, 3), ['gap', 'live'])
+      assert.equal(heard[1], 'gap')
       assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
       await subscription.close()
       const before = heard.length

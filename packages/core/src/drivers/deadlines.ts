@@ -14,18 +14,20 @@ export class Deadlines {
 
   set(ms: number, expire: () => void): Deadline {
     let line = this.#lengths.get(ms)
-    if (!line) this.#lengths.set(ms, (line = new Line(ms)))
+    if (!line) this.#lengths.set(ms, (line = new Line(ms, () => this.#lengths.delete(ms))))
     return line.add(expire)
   }
 }
 
 class Line {
   readonly #ms: number
+  readonly #onEmpty: () => void
   #waiting: Deadline[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor(ms: number) {
+  constructor(ms: number, onEmpty: () => void) {
     this.#ms = ms
+    this.#onEmpty = onEmpty
   }
 
   add(expire: () => void): Deadline {
@@ -55,6 +57,7 @@ class Line {
     }
     this.#waiting = waiting.slice(i)
     if (this.#waiting.length > 0) this.#arm(Math.max(1, Math.ceil(this.#waiting[0]!.at - now)))
+    else this.#onEmpty()
     for (const expire of late) expire()
   }
 }

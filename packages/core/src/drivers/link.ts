@@ -131,7 +131,7 @@ class Sending {
 }
 
 function unsent(command: Command, why: string): CacheError {
-  return new ConnectionError(`${described(command)} was not sent: ${why}.`, { command: nameOf(command), key: command.keys[0] })
+  return new ConnectionError(`${described(command)} was not sent: ${why}.`, { code: 'CLOSED', command: nameOf(command), key: command.keys[0] })
 }
 
 function lost(command: Command, cause: unknown): CacheError {

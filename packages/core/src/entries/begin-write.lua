@@ -1,7 +1,7 @@
 -- Announces a write of the source. Until its commit nobody fills, and the old value lives no longer than the intent.
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
--- ARGV[1] token  ARGV[2] intent's ttl, ms
--- returns 1
+-- ARGV[1] token  ARGV[2] intent's ttl, ms  ARGV[3] 'read' to be told the value that the write changes
+-- returns 1, or the value
 -- cost: O(log n) in the writers under way
 
 local ttl = tonumber(ARGV[2])
@@ -15,4 +15,4 @@ if redis.call('PTTL', KEYS[3]) < ttl + 1000 then redis.call('PEXPIRE', KEYS[3], 
 
 local life = redis.call('PTTL', KEYS[1])
 if life == -1 or life > ttl then redis.call('PEXPIRE', KEYS[1], ttl) end
-return 1
+return ARGV[3] == 'read' and redis.call('GET', KEYS[1]) or 1

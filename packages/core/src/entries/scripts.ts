@@ -62,7 +62,13 @@ export const invalidateScript = defineScript({ name: 'entry invalidate', functio
 
 export const expireScript = defineScript({ name: 'entry expire', lua: expireLua, parse: one })
 
-export const beginWriteScript = defineScript({ name: 'entry beginWrite', functions: intentsLua, lua: beginWriteLua, parse: one })
+export const beginWriteScript = defineScript({
+  name: 'entry beginWrite',
+  functions: intentsLua,
+  lua: beginWriteLua,
+  binary: true,
+  parse: (reply): Buffer | undefined => (reply === 1 ? undefined : (reply as Buffer)),
+})
 
 export const commitWriteScript = defineScript({
   name: 'entry commitWrite',

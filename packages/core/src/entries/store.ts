@@ -71,6 +71,8 @@ export interface EntryStore {
   expire(keys: readonly string[], staleFor: number): Promise<number>
   /** Announces a change of the source, before it is made. */
   beginWrite(keys: readonly string[], token: string, intentTtl: number): Promise<void>
+  /** As `beginWrite` of one key, with the entry that the write changes, if there is one. */
+  beginUpdate<T>(key: string, format: Format<T>, token: string, intentTtl: number): Promise<Entry<T> | undefined>
   /** Ends it: without a value the entry is deleted. */
   commitWrite<T>(key: string, token: string, write?: Write & { readonly format: Format<T>; readonly value: T }): Promise<'stored' | 'kept' | 'deleted'>
 }
@@ -139,17 +141,25 @@ export function createEntryStore({ batch, readTimeout, writeTimeout }: Wiring): 
     },
 
     async invalidate(keys) {
-      const existed = await Promise.all(keys.map((key) => run(invalidateScript, companions(key), [], writeTimeout)))
+      const all = keys.map(companions) // a key that is refused keeps the others from being sent
+      const existed = await Promise.all(all.map((each) => run(invalidateScript, each, [], writeTimeout)))
       tell(channels.invalidate, () => ({ keys }))
       return count(existed)
     },
 
     async expire(keys, staleFor) {
-      return count(await Promise.all(keys.map((key) => run(expireScript, [key, companion(key, 'lease')], [String(staleFor)], writeTimeout))))
+      const all = keys.map(companions)
+      return count(await Promise.all(all.map(([key, lease]) => run(expireScript, [key, lease], [String(staleFor)], writeTimeout))))
     },
 
     async beginWrite(keys, token, intentTtl) {
-      await Promise.all(keys.map((key) => run(beginWriteScript, companions(key), [token, String(intentTtl)], writeTimeout)))
+      const all = keys.map(companions)
+      await Promise.all(all.map((each) => run(beginWriteScript, each, [token, String(intentTtl), ''], writeTimeout)))
+    },
+
+    async beginUpdate(key, format, token, intentTtl) {
+      const stored = await run(beginWriteScript, companions(key), [token, String(intentTtl), 'read'], writeTimeout)
+      return stored && decode(key, stored, undefined, format)
     },
 
     async commitWrite(key, token, write) {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import type { LoadContext, Loader } from './loader.js'
 
 /** Loads many: answers in the order of `keys`, `undefined` or `null` for what there is none of; each may be a promise of its own. */
-export type LoadMany<T> = (keys: readonly string[], context: BulkContext<T>) => Promise<readonly Answer<T>[]>
+export type LoadKeys<T> = (keys: readonly string[], context: BulkContext<T>) => Promise<readonly Answer<T>[]>
 
 type Answer<T> = T | null | undefined | Promise<T | null | undefined>
 
@@ -18,12 +18,12 @@ export interface BulkContext<T> {
  * key it is known whether it is to be loaded here. Keys that turn up later (another process loaded them, and died) go together too.
  */
 export class BulkLoad<T> {
-  readonly #loadMany: LoadMany<T>
+  readonly #loadMany: LoadKeys<T>
   readonly #keys: readonly string[]
   readonly #undecided: Set<string>
   #round: Round<T> | undefined
 
-  constructor(keys: readonly string[], loadMany: LoadMany<T>) {
+  constructor(keys: readonly string[], loadMany: LoadKeys<T>) {
     this.#keys = keys
     this.#undecided = new Set(keys)
     this.#loadMany = loadMany
@@ -78,7 +78,7 @@ class Round<T> {
   }
 
   /** Loads its keys, in the order in which they were asked for. */
-  run(asked: readonly string[], loadMany: LoadMany<T>): void {
+  run(asked: readonly string[], loadMany: LoadKeys<T>): void {
     const keys = asked.filter((key) => this.#contexts.has(key))
     for (const [place, key] of keys.entries()) this.#places.set(key, place)
     const contexts = keys.map((key) => this.#contexts.get(key)!)

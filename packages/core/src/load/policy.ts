@@ -1,10 +1,10 @@
-import { checkCodec, type Codec } from '../codec.js'
+import type { Codec } from '../codec.js'
 import { jittered, parseDuration, type Duration } from '../duration.js'
 import type { Entry } from '../entries/store.js'
 import { createFormat, type Format, type Meta } from '../format.js'
 import type { OptionChecks } from '../options.js'
-import { checkSchema, type Schema } from '../schema.js'
-import { parseSize, type Size } from '../size.js'
+import type { Schema } from '../schema.js'
+import type { Size } from '../size.js'
 
 /** How values are loaded, how long they are fresh, and what becomes of them then. Shared by every pattern that reads through. */
 export interface LoadPolicyOptions<T> {
@@ -91,11 +91,8 @@ export class LoadPolicy<T> {
     this.leaseTtl = check.duration('leaseTtl', Math.max(10_000, (this.hard ?? 0) + 1_000))
     this.#staleIfError = check.duration('staleIfError', 0)
     this.staleBelow = check.duration('staleWhileRevalidate', 0) + this.#staleIfError
-    this.format = createFormat<T>({
-      ...(options.codec && { codec: checkCodec<T>('codec', options.codec) }),
-      ...(options.schema && { schema: checkSchema<T>('schema', options.schema) }),
-      ...(options.maxValueBytes !== undefined && { maxValueBytes: parseSize(options.maxValueBytes, 'maxValueBytes') }),
-    })
+    const { codec, schema, maxValueBytes } = options
+    this.format = createFormat<T>({ codec, schema, maxValueBytes })
   }
 
   /** Whether reads need to know what an entry has left to live. */

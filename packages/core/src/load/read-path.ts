@@ -6,7 +6,7 @@ import { Flight, type Landing } from '../flight.js'
 import { LazySignal } from '../lazy-signal.js'
 import { channels, tell } from '../telemetry.js'
 import { createToken } from '../token.js'
-import { BulkLoad, type LoadMany } from './bulk.js'
+import { BulkLoad, type LoadKeys } from './bulk.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
 import type { Loader } from './loader.js'
 import { Moments } from './moments.js'
@@ -59,7 +59,7 @@ export class ReadPath<T> {
   }
 
   /** The values in the order of `keys`; one load of what is missing. */
-  async getMany(keys: readonly string[], loadMany: LoadMany<T>, signal?: AbortSignal): Promise<Maybe<T>[]> {
+  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
     const found = await this.#readMany(keys)
@@ -90,8 +90,17 @@ export class ReadPath<T> {
     return found === DOWN || found === undefined ? undefined : found.value
   }
 
-  /** Lets go of the loads under way: callers from now on start anew. Called before and after an invalidation. */
-  forget(keys: readonly string[]): void {
+  /** Runs what changes these keys: who reads in this process from now on, and from its end on, joins no load that began before. */
+  async changing<R>(keys: readonly string[], change: () => Promise<R>): Promise<R> {
+    this.#forget(keys)
+    try {
+      return await change()
+    } finally {
+      this.#forget(keys)
+    }
+  }
+
+  #forget(keys: readonly string[]): void {
     for (const key of keys) {
       this.#flights.delete(key)
       this.#errors?.forget(key)
@@ -230,13 +239,13 @@ export class ReadPath<T> {
     await this.#loads.run({ key, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
   }
 
-  #refreshMany(stale: ReadonlyMap<string, Entry<T>>, loadMany: LoadMany<T>): void {
+  #refreshMany(stale: ReadonlyMap<string, Entry<T>>, loadMany: LoadKeys<T>): void {
     if (stale.size === 0) return
     const bulk = new BulkLoad<T>([...stale.keys()], loadMany)
     for (const [key, seen] of stale) this.#refresh(key, seen, bulk.loader(key), () => bulk.pass(key))
   }
 
-  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, loadMany: LoadMany<T>, signal: AbortSignal | undefined): Promise<Map<string, Maybe<T>>> {
+  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, loadMany: LoadKeys<T>, signal: AbortSignal | undefined): Promise<Map<string, Maybe<T>>> {
     const bulk = new BulkLoad<T>([...missing.keys()], loadMany)
     const rides = [...missing].map(async ([key, found]) => {
       const down = found === DOWN

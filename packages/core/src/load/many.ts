@@ -1,4 +1,5 @@
-import { CacheError, type BulkContext } from '@cache/core'
+import { CacheError } from '../errors.js'
+import type { BulkContext } from './bulk.js'
 
 /** What a loader of many answers with: an array in the order of the ids it was given, or a `Map` from id to value. */
 export type Many<T, Id> = readonly One<T>[] | ReadonlyMap<Id, One<T>>

@@ -1,0 +1,50 @@
+import type { CacheClient } from '../client.js'
+import { createKeys, type KeyPart } from '../keys.js'
+import type { LoadContext } from './loader.js'
+import { answersOf, type LoadMany } from './many.js'
+import type { ReadPath } from './read-path.js'
+
+export interface CallOptions {
+  /** Leaves the load; when the last caller has left, the loader's signal aborts as well. */
+  readonly signal?: AbortSignal
+}
+
+/** The key of an id: its parts, or itself, behind the client's namespace and the cache's prefix. */
+export function keyById<Id>({ namespace }: CacheClient, prefix: string, partsOf: ((id: Id) => KeyPart | readonly KeyPart[]) | undefined): (id: Id) => string {
+  const makeKey = createKeys(namespace, prefix)
+  return (id) => {
+    const parts = partsOf ? partsOf(id) : (id as KeyPart)
+    return Array.isArray(parts) ? makeKey(...parts) : makeKey(parts as KeyPart)
+  }
+}
+
+/** A read path by ids instead of keys. */
+export interface ReadsById<T, Id> {
+  one(id: Id, load: (context: LoadContext<T>) => T | null | undefined | Promise<T | null | undefined>, call?: CallOptions): Promise<T | null | undefined>
+  /** The values in the order of `ids`; one call of `load` for what is missing. */
+  many(ids: readonly Id[], load: LoadMany<T, Id>, call?: CallOptions): Promise<(T | null | undefined)[]>
+}
+
+export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string): ReadsById<T, Id> {
+  return {
+    // Not async: a hit costs no promise more.
+    one(id, load, call) {
+      let key: string
+      try {
+        key = keyOf(id)
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+      return path.get(key, load, call?.signal)
+    },
+
+    async many(ids, load, call) {
+      const keys = ids.map((id) => keyOf(id))
+      return path.getMany(keys, async (missing, context) => {
+        const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
+        const missingIds = missing.map((key) => byKey.get(key)!)
+        return answersOf(await load(missingIds, context), missingIds)
+      }, call?.signal)
+    },
+  }
+}

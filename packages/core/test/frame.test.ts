@@ -1,0 +1,112 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { CodecError } from '../src/index.js'
+import { frame, frameAbsent, isFrame, unframe, type Meta } from '../src/frame.js'
+
+const RUNS = process.env.CHAOS ? 200_000 : 3_000
+const bytes = (stored: string | Buffer): Buffer => (typeof stored === 'string' ? Buffer.from(stored) : stored)
+
+const version = fc.oneof(fc.constantFrom(0, 1, 255, 256, 2 ** 31, 2 ** 32, 2 ** 53 - 1), fc.maxSafeNat())
+const computeTime = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1), fc.nat())
+const meta: fc.Arbitrary<Meta> = fc.record({ version: fc.option(version, { nil: undefined }), computeTime: fc.option(computeTime, { nil: undefined }) }, { requiredKeys: [] })
+const payload = fc.oneof(
+  fc.string({ unit: 'grapheme' }), fc.constantFrom('', '\x01', '\x01\x00', '\x01\x01{}', '{"id":42}'),
+  fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from(each)), fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from([1, ...each])),
+)
+
+describe('a frame', () => {
+  it('gives back the payload and what travels with it, byte for byte', () => {
+    fc.assert(fc.property(payload, fc.option(meta, { nil: undefined }), (content, with_) => {
+      const framed = unframe(bytes(frame(content, with_)))
+      expect(framed?.payload.equals(bytes(content))).toBe(true)
+      expect(framed).toMatchObject({ presence: 'present', version: with_?.version, computeTime: with_?.computeTime })
+    }), { numRuns: RUNS })
+  })
+
+  it('of nothing gives back that there is none, and which none', () => {
+    fc.assert(fc.property(fc.constantFrom(null, undefined), fc.option(meta, { nil: undefined }), (none, with_) => {
+      const stored = frameAbsent(none, with_)
+      expect(isFrame(stored)).toBe(true)
+      expect(unframe(stored)).toEqual({ payload: Buffer.alloc(0), presence: none, version: with_?.version, computeTime: with_?.computeTime })
+    }), { numRuns: RUNS })
+  })
+
+  it('is there only where something travels along, or the payload could be taken for one', () => {
+    for (const plain of ['{"id":42}', '', '0', ' ', '\x00\x01', '\x02']) {
+      expect(frame(plain)).toBe(plain)
+      expect(frame(plain, {})).toBe(plain)
+      expect(frame(plain, { version: undefined })).toBe(plain)
+      const buffer = Buffer.from(plain)
+      expect(frame(buffer)).toBe(buffer)
+    }
+    expect(frame('\x01')).toEqual(Buffer.from([1, 0, 1]))
+    expect(frame('{}', { version: 7 })).toEqual(Buffer.from([1, 1, 0x40, 0x1c, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d]))
+    expect(frame('{}', { computeTime: 258 })).toEqual(Buffer.from([1, 2, 0, 0, 1, 2, 0x7b, 0x7d]))
+    expect(frameAbsent(null)).toEqual(Buffer.from([1, 4]))
+    expect(frameAbsent(undefined)).toEqual(Buffer.from([1, 12]))
+  })
+
+  it('begins as no JSON text does', () => {
+    fc.assert(fc.property(fc.jsonValue(), (value) => {
+      expect(isFrame(JSON.stringify(value))).toBe(false)
+    }))
+  })
+
+  it('that is cut anywhere in its header is refused', () => {
+    fc.assert(fc.property(payload, version, computeTime, (content, at, took) => {
+      const stored = bytes(frame(content, { version: at, computeTime: took }))
+      for (let length = 1; length < 14; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
+    }), { numRuns: 300 })
+  })
+
+  it('of nothing that is cut or has something behind it is refused', () => {
+    const stored = frameAbsent(undefined, { version: 7 })
+    for (let length = 1; length < stored.length; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
+    expect(unframe(Buffer.concat([stored, Buffer.from('x')]))).toBeUndefined()
+  })
+
+  it('with flags that have no meaning yet is refused, and so is an undefined that is there', () => {
+    for (let flags = 0; flags < 256; flags++) {
+      const known = (flags & ~15) === 0 && !((flags & 8) !== 0 && (flags & 4) === 0)
+      const fields = (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0)
+      expect(unframe(Buffer.from([1, flags, ...Buffer.alloc(fields)])) !== undefined, `flags ${flags}`).toBe(known)
+    }
+  })
+
+  it.each([-1, 1.5, NaN, Infinity, 2 ** 53, -0.5, '7', null, 7n])('refuses to write the version %s, and to read it', (wrong) => {
+    expect(() => frame('x', { version: wrong as number })).toThrow(CodecError)
+    if (typeof wrong !== 'number') return
+    const stored = Buffer.alloc(10)
+    stored[0] = stored[1] = 1
+    stored.writeDoubleBE(wrong, 2)
+    expect(unframe(stored)).toBeUndefined()
+  })
+
+  it.each([-1, NaN, -Infinity])('refuses to write the computeTime %d', (wrong) => {
+    expect(() => frame('x', { computeTime: wrong })).toThrow(CodecError)
+  })
+
+  it('rounds a computeTime, and keeps it up to 2^32 - 1', () => {
+    for (const [took, kept] of [[0.4, 0], [1.6, 2], [2 ** 32 - 1, 2 ** 32 - 1], [2 ** 32, 2 ** 32 - 1], [1e300, 2 ** 32 - 1], [Infinity, 2 ** 32 - 1]] as const) {
+      expect(unframe(bytes(frame('x', { computeTime: took })))?.computeTime).toBe(kept)
+    }
+  })
+
+  it('knows no version -0', () => {
+    expect(unframe(bytes(frame('x', { version: -0 })))?.version).toBe(0)
+  })
+
+  it('is unreadable or holds something for any bytes, and nothing throws', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), fc.boolean(), (noise, asFrame) => {
+      const stored = Buffer.from(asFrame ? [1, ...noise] : noise)
+      const framed = unframe(stored)
+      if (!isFrame(stored)) expect(framed?.payload).toBe(stored)
+      else if (framed) expect(stored.subarray(stored.length - framed.payload.length).equals(framed.payload)).toBe(true)
+    }), { numRuns: RUNS })
+  })
+
+  it('is read without a copy', () => {
+    const stored = bytes(frame('payload', { version: 7 }))
+    expect(unframe(stored)!.payload.buffer).toBe(stored.buffer)
+  })
+})

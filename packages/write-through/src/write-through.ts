@@ -1,0 +1,170 @@
+import {
+  CacheUnavailableError, CacheWriteError, CodecError, InvalidOptionError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, keyById, limitTo, loadPolicyOptions, readThrough, readsById,
+  sourceOptions, tell, writeSource, type CacheClient, type Entry, type KeyPart, type LoadContext,
+} from '@cache/core'
+import { Outdated } from './outdated.js'
+import { inRounds } from './rounds.js'
+import type { Stored, WriteThrough, WriteThroughOptions, Written } from './types.js'
+import { WriteManyError } from './write-many-error.js'
+
+const names = ['client', 'prefix', 'key', 'store', 'storeMany', 'remove', 'merge', 'intentTtl', 'onOutage', ...sourceOptions, ...loadPolicyOptions] as const
+
+/**
+ * @throws {InvalidOptionError} naming the option.
+ * @example
+ * const users = createWriteThrough({
+ *   client, prefix: 'user', ttl: '1h',
+ *   load: (id: number) => db.user(id),
+ *   store: (id, patch: Partial<User>) => db.updateUser(id, patch),
+ * })
+ * await users.update(42, { name: 'Ada' })
+ */
+export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>(options: WriteThroughOptions<Loaded, Id, Patch, S>): WriteThrough<Loaded, Id, Patch, S> {
+  type T = NonNullable<Loaded>
+  const check = checkOptions('createWriteThrough', options, names)
+  const client = check.shaped<CacheClient>('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
+  const prefix = checkPrefix('prefix', options.prefix)
+  const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
+  const store = check.function<(id: Id, patch: Patch) => S | Promise<S>>('store', 'required')
+  const storeMany = check.function<NonNullable<typeof options.storeMany>>('storeMany')
+  const remove = check.function<(id: Id) => unknown>('remove')
+  const merge = check.function<(current: T, patch: Patch) => T>('merge')
+  const intentTtl = check.duration('intentTtl', 5_000)
+  const onOutage = check.oneOf('onOutage', ['reject', 'store'], 'reject')
+  const policy = new LoadPolicy<T>(check, options)
+  const path = new ReadPath<T>(client, prefix, policy)
+  const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
+  const { entries } = client
+  const { format } = policy
+  const outdated = new Outdated(entries)
+  const limited = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
+
+  return {
+    async get(id, call) {
+      return (await outdated.has(keyOf(id))) ? options.load(id, uncached()) : source.get(id, call)
+    },
+
+    async getMany(ids, call) {
+      const past = await Promise.all(ids.map((id) => outdated.has(keyOf(id))))
+      if (!past.includes(true)) return source.getMany(ids, call)
+      return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncached()) : source.get(id, call)) as Promise<T | null | undefined>))
+    },
+
+    peek: async (id) => ((await outdated.has(keyOf(id))) ? undefined : path.peek(keyOf(id))),
+
+    update,
+
+    put: (id, value) => write<T | null>(id, async () => {
+      const row: Stored<T> = await store(id, value)
+      return row === undefined ? value : (row as T | null)
+    }) as Promise<T>,
+
+    async delete(id) {
+      if (!remove) throw new InvalidOptionError('remove', 'a function that removes the row, for delete() to call', remove)
+      const keys = [keyOf(id)]
+      return path.changing(keys, () => inOutage(keys, () => remove(id), () => writeSource(client, { keys, intentTtl, change: () => remove(id) })))
+    },
+
+    async updateMany(writes) {
+      const results: PromiseSettledResult<Written<T, S>>[] = new Array(writes.length)
+      for (const round of inRounds(writes, ([id]) => keyOf(id))) {
+        const outcomes = await Promise.allSettled(storeMany ? together(round.map(({ item }) => item)) : round.map(({ item: [id, patch] }) => limited(() => update(id, patch))))
+        for (const [i, { place }] of round.entries()) results[place] = outcomes[i]!
+      }
+      if (results.some(({ status }) => status === 'rejected')) throw new WriteManyError(results)
+      return results.map((result) => (result as PromiseFulfilledResult<Written<T, S>>).value)
+    },
+
+    async invalidate(ids) {
+      const keys = Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
+      return path.changing(keys, () => entries.invalidate(keys))
+    },
+
+    close: () => outdated.close(),
+    [Symbol.asyncDispose]: () => outdated.close(),
+  }
+
+  async function update(id: Id, patch: Patch): Promise<Written<T, S>> {
+    return (await write(id, () => store(id, patch), merge && ((current) => merge(current, patch)))) as Written<T, S>
+  }
+
+  /** One write of the source; then the row that it answered with, or else the one merged, is cached. */
+  async function write<R extends Stored<T>>(id: Id, change: () => R | Promise<R>, mergeInto?: (current: T) => T): Promise<R | T | undefined> {
+    const key = keyOf(id)
+    let current: Entry<T> | undefined
+    let merged = false
+    let outcome: Outcome | undefined
+    const row = await path.changing([key], () => inOutage([key], change, () => writeSource<R | T>(client, {
+      keys: [key],
+      intentTtl,
+      begin: mergeInto && (async (token) => { current = await entries.beginUpdate(key, format, token, intentTtl) }),
+      change: async () => {
+        const answer = await change()
+        if (answer !== undefined || !mergeInto || !current || current.absent) return answer
+        merged = true
+        return mergeInto(current.value)
+      },
+      // A merged row has no version of its own: without one it is stored only if nobody overlapped.
+      commit: async (token, result) => { outcome = await commit(key, token, result, !merged) },
+    })))
+    return merged && outcome !== 'stored' ? undefined : row // it would have been merged with something else
+  }
+
+  /** Several writes as one of the source: all of them or none. */
+  function together(writes: readonly (readonly [Id, Patch])[]): Promise<Written<T, S>>[] {
+    const keys = writes.map(([id]) => keyOf(id))
+    const change = async (): Promise<readonly S[]> => {
+      const rows = await storeMany!(writes)
+      if (Array.isArray(rows) && rows.length === writes.length) return rows
+      throw new InvalidOptionError('storeMany', `a function that answers with an array of ${writes.length}, in the order of the writes`, rows)
+    }
+    const all = path.changing(keys, () => inOutage(keys, change, () => writeSource(client, {
+      keys, intentTtl, change,
+      commit: (token, rows) => Promise.all(keys.map((key, i) => commit(key, token, rows[i]!, true))),
+    })))
+    return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
+  }
+
+  async function commit(key: string, token: string, row: Stored<T>, versioned: boolean): Promise<Outcome> {
+    const storing = row === undefined ? undefined : policy.storing(row as T | null, {})
+    if (storing === undefined) return entries.commitWrite(key, token)
+    const { ttl, meta } = storing
+    try {
+      return await entries.commitWrite(key, token, { format, value: row as T, ttl, ...(versioned && meta && { meta }) })
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error
+      tell(channels.error, () => ({ operation: 'cache what was written', key, error }))
+      return entries.commitWrite(key, token)
+    }
+  }
+
+  /** Does it with Redis, or, where that is asked for, without. */
+  async function inOutage<R>(keys: readonly string[], change: () => R | Promise<R>, withRedis: () => Promise<R>): Promise<R> {
+    try {
+      return await withRedis()
+    } catch (error) {
+      if (onOutage === 'reject') throw error
+      if (error instanceof CacheWriteError) {
+        keys.forEach((key) => outdated.add(key))
+        return error.result as R
+      }
+      if (!(error instanceof CacheUnavailableError)) throw error
+      const result = await change()
+      keys.forEach((key) => outdated.add(key))
+      return result
+    }
+  }
+}
+
+type Outcome = 'stored' | 'kept' | 'deleted'
+
+/** What a loader is told whose answer is not cached. */
+function uncached<T>(): LoadContext<T> {
+  return {
+    signal: new AbortController().signal,
+    stale: undefined,
+    ttl: () => undefined,
+    skip: () => undefined,
+    notModified: () => { throw new InvalidOptionError('notModified', 'called only where there is a stale value to keep (context.stale)', undefined) },
+  }
+}

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { spawnProcesses, startCluster, startRedis, type ProcessGroup } from '@cache/testkit'
+import { Cluster, Redis } from 'ioredis'
+import { describe, expect, it } from 'vitest'
+import { createWriteThrough } from '../src/index.js'
+import type { Row, Said, Start } from './processes/writer.js'
+
+const SECONDS = process.env.CHAOS ? 60 : 5
+const PROCESSES = 8
+const INTENT_TTL = 1_000
+
+/** Lets processes read and write, kills one now and then (SIGKILL), pauses Redis now and then, and adds up what they saw. */
+async function harness({ topology, pattern }: Pick<Start, 'topology' | 'pattern'>): Promise<Omit<Said, 'type'> & { killed: number; wrong: string[] }> {
+  await using source = await startRedis()
+  await using redis = topology === 'cluster' ? await startCluster() : await startRedis()
+  const nodes = 'nodes' in redis ? redis.nodes : [redis]
+  const said: Said[] = []
+  const groups = new Set<ProcessGroup>()
+  const start = async (index: number): Promise<ProcessGroup> => {
+    const data: Start = { addresses: nodes.map(({ host, port }) => ({ host, port })), topology, client: index % 2 === 0 ? 'ioredis' : 'node-redis', source: source.url, ids: 10, pattern, intentTtl: INTENT_TTL }
+    const group = spawnProcesses(new URL('processes/writer.ts', import.meta.url), { data })
+    groups.add(group)
+    await group.all('ready')
+    return group
+  }
+  const listen = async (group: ProcessGroup): Promise<void> => {
+    const place = said.push({ type: 'so far', reads: 0, writes: 0, refused: 0, stale: [], outlived: [] }) - 1
+    for (;;) said[place] = await group.processes[0]!.next<Said>('so far', { timeout: 600_000 })
+  }
+  const running = await Promise.all(Array.from({ length: PROCESSES }, (_, index) => start(index)))
+  for (const group of running) void listen(group).catch(() => undefined)
+  let killed = 0
+  const until = performance.now() + SECONDS * 1_000
+  for (let round = 0; performance.now() < until; round++) {
+    await sleep(300)
+    if (round % 2 === 0) {
+      const index = Math.floor(Math.random() * PROCESSES)
+      await running[index]!.processes[0]!.kill()
+      killed++
+      running[index] = await start(index)
+      void listen(running[index]!).catch(() => undefined)
+    } else {
+      const node = nodes[Math.floor(Math.random() * nodes.length)]!
+      await node.pause()
+      await sleep(200)
+      await node.resume()
+    }
+  }
+  await sleep(300)
+  await Promise.all([...groups].map((group) => group.stop()))
+  await sleep(INTENT_TTL + 500) // of those that were killed
+  const wrong = pattern === 'as usually written' ? [] : await differences(nodes, topology, source.url)
+  const sum = (of: 'reads' | 'writes' | 'refused'): number => said.reduce((total, one) => total + one[of], 0)
+  return { reads: sum('reads'), writes: sum('writes'), refused: sum('refused'), stale: said.flatMap(({ stale }) => stale), outlived: said.flatMap(({ outlived }) => outlived), killed, wrong }
+}
+
+/** Which rows are cached otherwise than the source has them. */
+async function differences(nodes: readonly { readonly host: string; readonly port: number }[], topology: Start['topology'], sourceUrl: string): Promise<string[]> {
+  const redis = topology === 'cluster' ? new Cluster([...nodes]) : new Redis(nodes[0]!.port, nodes[0]!.host)
+  const source = new Redis(sourceUrl)
+  const client = createCacheClient(ioredisDriver(redis))
+  const cache = createWriteThrough({ client, prefix: 'row', ttl: '1h', load: async (): Promise<Row | undefined> => undefined, store: async () => undefined })
+  const wrong: string[] = []
+  for (const [id, version] of Object.entries(await source.hgetall('versions'))) {
+    const cached = await cache.peek(Number(id))
+    if (cached && cached.version !== Number(version)) wrong.push(`row ${id}: version ${cached.version} is cached, but it is ${version}`)
+  }
+  await client.close()
+  redis.disconnect()
+  source.disconnect()
+  return wrong
+}
+
+describe(`${PROCESSES} processes on both drivers that read and write 10 rows for ${SECONDS} s, while writers are killed and Redis is paused`, () => {
+  it.each([['standalone', 'ours'], ['cluster', 'ours'], ['standalone', 'merging']] as const)('%s, %s: no read is older than an acknowledged write, and none outlives an intent', async (topology, pattern) => {
+    const { reads, writes, killed, stale, outlived, wrong } = await harness({ topology, pattern })
+    expect(stale).toEqual([])
+    expect(outlived).toEqual([])
+    expect(wrong).toEqual([])
+    expect(reads).toBeGreaterThan(1_000)
+    expect(writes).toBeGreaterThan(100)
+    expect(killed).toBeGreaterThan(0)
+  }, (SECONDS + 60) * 1_000)
+
+  it('the pattern as it is usually written is caught by the same harness', async () => {
+    const { stale, outlived } = await harness({ topology: 'standalone', pattern: 'as usually written' })
+    expect(stale.length + outlived.length).toBeGreaterThan(0)
+  }, (SECONDS + 60) * 1_000)
+})

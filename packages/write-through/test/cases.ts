@@ -1,0 +1,16 @@
+import { createCacheClient, type CacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { matrix } from '@cache/testkit'
+
+export const cases = matrix<CacheClient>({
+  ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
+  'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
+})
+
+export interface User {
+  readonly id: number
+  readonly name: string
+  readonly age: number
+  readonly version: number
+}
