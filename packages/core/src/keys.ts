@@ -150,7 +150,7 @@ function short(key: string): string {
   return key
 }
 
-const UNPRINTABLE = /[\u0000-\u001f\u007f]|\p{Surrogate}/u
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
 
 function unprintable(what: string, text: string): InvalidKeyError {
   return new InvalidKeyError(`${what} must be without control characters and lone surrogates, but is ${shown(text)}.`)

@@ -1,72 +1,200 @@
 import { startCluster, type RedisCluster } from '@cache/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { InvalidKeyError, InvalidOptionError, checkPrefix, companion, createKeys, hashTag, rawKey, slot } from '../src/index.js'
-import { companionNames } from '../src/keys.js'
+import { Redis } from 'ioredis'
+import { InvalidKeyError, InvalidOptionError, checkPrefix, companion, createKeys, hashTag, rawKey, slot, type CompanionName, type KeyPart } from '../src/index.js'
+import { MAX_KEY_BYTES, companionNames } from '../src/keys.js'
 
-const nasty = fc.constantFrom('*', '{}', '{', '}', '}{', ':', '%', '%3A', 'lease', 'intents', '__proto__', 'constructor', '😀', ' ', 'a:b', '{a}', 'é', '\u2028', '42')
-const text = fc.oneof(nasty, fc.string({ unit: 'grapheme', minLength: 1, maxLength: 8 }).filter((s) => !/[\u0000-\u001f\u007f]|\p{Surrogate}/u.test(s)), fc.array(nasty, { minLength: 1, maxLength: 3 }).map((all) => all.join('')))
-const part = fc.oneof(text, fc.integer(), fc.bigInt())
+const RUNS = process.env.CHAOS ? 100_000 : 3_000
+
+const hostile = ['*', '?', '[a-z]', '{}', '{x}', '}', '{', '}{', ':', '::', '%', '%3A', '%25', 'a:b', 'lease', 'intents', ':lease', '%6Cease', '..', '/', ' ', '😀', 'é', 'e\u0301', '__proto__', 'constructor', 'undefined', '0', '-0', '1e21', 'x'.repeat(1_000)]
+/** Most of all those whose escapes could meet. */
+const text = fc.oneof(
+  fc.constantFrom(...hostile),
+  fc.string({ unit: fc.constantFrom('a', ':', '%', '{', '}', '2', '5', '3', 'A', '6', 'C', 'lease'), minLength: 1, maxLength: 6 }),
+  fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((part) => !/[\u0000-\u001f\u007f]|\p{Surrogate}/u.test(part)),
+)
+const part: fc.Arbitrary<KeyPart> = fc.oneof({ weight: 4, arbitrary: text }, fc.maxSafeInteger(), fc.double({ noNaN: true, min: -1e6, max: 1e6 }), fc.bigInt())
 const parts = fc.array(part, { minLength: 1, maxLength: 4 })
-const RUNS = { numRuns: process.env.CHAOS ? 200_000 : 5_000 }
+const prefix = fc.option(fc.constantFrom('shop', 'shop:eu', '{shop}', 'a{tag}b', '%', 'lease', 'x y'), { nil: undefined })
 
 describe('createKeys', () => {
-  it('never makes the same key of different parts', () => {
-    const key = createKeys('shop', 'product')
-    fc.assert(fc.property(parts, parts, (a, b) => {
-      expect(key(...a) === key(...b)).toBe(JSON.stringify(a.map(String)) === JSON.stringify(b.map(String)))
-    }), RUNS)
+  it('puts the namespace, the prefix and the parts in a row', () => {
+    expect(createKeys('shop', 'product')(42)).toBe('shop:product:42')
+    expect(createKeys('shop')('product', 42n, 'a')).toBe('shop:product:42:a')
+    expect(createKeys()('*')).toBe('*')
+    expect(createKeys('', '')('a')).toBe('a')
+    expect(createKeys('{shop}:eu')('a:b', '50%', '{c}')).toBe('{shop}:eu:a%3Ab:50%25:%7Bc%7D')
   })
 
-  it('leaves its namespace and prefix with no part, and has no companion’s name', () => {
-    for (const start of ['shop:product', 'shop:{t}product']) {
-      const key = createKeys('shop', start.slice(5))
-      fc.assert(fc.property(parts, parts, (a, b) => {
-        const made = key(...a)
-        expect(made.startsWith(`${start}:`)).toBe(true)
-        expect(made.slice(start.length + 1)).not.toMatch(/[{}]/)
-        for (const name of companionNames) expect(made).not.toBe(companion(key(...b), name))
-      }), RUNS)
+  it('makes one key of each list of parts, and none of two: all of the short ones', () => {
+    const alphabet = ['a', ':', '%', '{', '}', '%3A', '%25', '2', 'lease', '%6Cease', '::', 'a:', ':a']
+    const lists = alphabet.flatMap((a) => [[a], ...alphabet.flatMap((b) => [[a, b], ...alphabet.map((c) => [a, b, c])])])
+    for (const namespace of [undefined, 'shop', '{shop}']) {
+      const key = createKeys(namespace)
+      expect(new Set(lists.map((list) => key(...list))).size).toBe(lists.length)
     }
   })
 
-  it('lets no part choose a slot, unless a hash tag is in the prefix', () => {
-    fc.assert(fc.property(parts, (a) => {
-      expect(hashTag(createKeys('n', 'p')(...a))).toBeUndefined()
-      expect(hashTag(createKeys('n', '{t}p')(...a))).toBe('t')
-    }), RUNS)
+  it('makes one key of each list of parts, and none of two: any', () => {
+    fc.assert(fc.property(prefix, parts, parts, (namespace, one, other) => {
+      const key = createKeys(namespace)
+      const same = one.length === other.length && one.every((each, i) => String(each) === String(other[i]))
+      expect(key(...one) === key(...other)).toBe(same)
+    }), { numRuns: RUNS })
   })
 
-  it.each([['no parts', []], ['an empty part', ['']], ['a newline', ['a\nb']], ['NUL', ['\0']], ['DEL', ['\u007f']], ['a lone surrogate', ['\ud800']], ['10 KB', ['x'.repeat(10_000)]], ['10 KB together', ['x'.repeat(5_000), 'y'.repeat(5_000)]], ['undefined', [undefined]], ['null', [null]], ['an object', [{}]], ['a boolean', [true]], ['NaN', [NaN]], ['Infinity', [Infinity]], ['2^53', [2 ** 53]]])('refuses %s', (_, bad) => {
-    expect(() => createKeys('n', 'p')(...(bad as string[]))).toThrow(InvalidKeyError)
+  it('keeps every part inside its namespace, and readable: it can be taken apart again', () => {
+    fc.assert(fc.property(prefix, prefix, parts, (namespace, own, list) => {
+      const start = [namespace, own].filter((each) => each !== undefined).map((each) => `${each}:`).join('')
+      const key = createKeys(namespace, own)(...list)
+      expect(key.startsWith(start)).toBe(true)
+      expect(key.slice(start.length).split(':').map((each) => decodeURIComponentOfOurs(each))).toEqual(list.map(String))
+    }), { numRuns: RUNS })
   })
 
-  it.each(['', 'a\nb', '{', '}', '{}', '{a}{b}', 'a{b', 'a}b', 7, null, {}])('refuses %j as a prefix', (prefix) => {
-    expect(() => checkPrefix('prefix', prefix)).toThrow(InvalidOptionError)
+  it('lets no part choose a Cluster slot', () => {
+    fc.assert(fc.property(prefix, parts, (namespace, list) => {
+      expect(hashTag(createKeys(namespace)(...list))).toBe(namespace === undefined ? undefined : hashTag(namespace))
+    }), { numRuns: RUNS })
+  })
+
+  const bad: readonly [what: string, parts: readonly unknown[]][] = [
+    ['no part', []], ['an empty part', ['']], ['an empty part behind another', ['a', '']], ['a newline', ['a\nb']], ['a NUL', ['\0']], ['DEL', ['\u007f']],
+    ['a high surrogate alone', ['\ud800']], ['a low surrogate alone', ['a\udc00b']], ['surrogates the wrong way round', ['\udc00\ud800']],
+    ['10 KB', ['x'.repeat(10_240)]], ['10 KB that need escapes', [':'.repeat(10_240)]], ['10 KB in two parts', ['x'.repeat(5_000), 'x'.repeat(5_240)]], ['what is too long in UTF-8 only', ['é'.repeat(4_097)]], ['what is too long when escaped only', [':'.repeat(3_000)]],
+    ['NaN', [NaN]], ['Infinity', [Infinity]], ['-Infinity', [-Infinity]], ['2^53', [2 ** 53]], ['-2^53', [-(2 ** 53)]], ['1e21', [1e21]],
+    ['undefined', [undefined]], ['null', [null]], ['true', [true]], ['an object', [{}]], ['an object that says it is a key', [{ toString: () => 'k' }]], ['an array', [['a']]], ['a symbol', [Symbol('a')]], ['a function', [() => 'a']], ['a String', [new String('a')]],
+  ]
+  it.each(bad)('refuses %s', (_, list) => {
+    for (const key of [createKeys(), createKeys('shop'), createKeys('{shop}', 'p')]) {
+      expect(() => key(...(list as KeyPart[]))).toThrow(InvalidKeyError)
+      expect(() => key(...(list as KeyPart[]))).toThrow(expect.objectContaining({ code: 'INVALID_KEY' }))
+    }
+  })
+
+  it('shows no more than the beginning of a key that is too long, and no control character, in its message', () => {
+    for (const hopeless of ['x'.repeat(10_240), '\u001b[31m\n\0\u007f']) {
+      try {
+        createKeys()(hopeless)
+        expect.unreachable()
+      } catch (error) {
+        expect((error as Error).message.length).toBeLessThan(300)
+        expect((error as Error).message).not.toMatch(/[\u0000-\u001f\u007f]/)
+      }
+    }
+  })
+
+  it('takes a key of 8 KiB, and none of a byte more', () => {
+    expect(createKeys('shop')('x'.repeat(MAX_KEY_BYTES - 5))).toHaveLength(MAX_KEY_BYTES)
+    expect(() => createKeys('shop')('x'.repeat(MAX_KEY_BYTES - 4))).toThrow(InvalidKeyError)
+    expect(createKeys()('😀'.repeat(MAX_KEY_BYTES / 4))).toHaveLength(MAX_KEY_BYTES / 2)
+    expect(() => createKeys()('😀'.repeat(MAX_KEY_BYTES / 4 + 1))).toThrow(InvalidKeyError)
   })
 })
 
-describe('companions', () => {
-  it('of different raw keys are different, and are nobody’s entry', () => {
-    const rawish = fc.array(fc.constantFrom('a', 'b', ':', '{', '}', 'lease', 'intents', '{a}', 'x'), { minLength: 1, maxLength: 6 }).map((all) => all.join('')).filter((key) => { try { return rawKey(key) !== '' } catch { return false } })
-    fc.assert(fc.property(rawish, rawish, (a, b) => {
-      for (const one of companionNames) {
-        expect(companion(a, one)).not.toBe(b)
-        for (const other of companionNames) if (a !== b || one !== other) expect(companion(a, one)).not.toBe(companion(b, other))
-        expect(slot(companion(a, one))).toBe(slot(a))
-      }
-    }), RUNS)
+describe('checkPrefix', () => {
+  it.each(['shop', 'a:b', '{tag}', 'a{tag}b', '*', ' ', '😀', '__proto__', '%'])('takes %j as it is', (value) => {
+    expect(checkPrefix('namespace', value)).toBe(value)
+    expect(createKeys(value)('x')).toBe(`${value}:x`)
+  })
+
+  it.each(['{', '}', '{}', '}{', '{a', 'a}', '{a}{b}', '{{a}}', 'a\nb', '\0', '\u007f', '\ud800', 5, null, {}, true])('refuses %j, naming the option', (value) => {
+    for (const make of [() => checkPrefix('namespace', value), () => createKeys(value as string)]) {
+      expect(make).toThrow(InvalidOptionError)
+      expect(make).toThrow('"namespace"')
+    }
+    expect(() => createKeys('shop', value as string)).toThrow('"prefix"')
+  })
+})
+
+describe('rawKey', () => {
+  it.each(['user:42', '{user}:42', 'a{b', '*', '%', ':', 'lease', 'x:lease', '😀', '__proto__', '{a}lease', '{a}:leases'])('takes %j as it is', (key) => {
+    expect(rawKey(key)).toBe(key)
+  })
+
+  it.each(['', '}', 'a}', '{}', '{}x', 'a{}b', '{a}', '{a}:lease', '{a}:intents', '{a}:b:lease', 'a{b}c:lease', 'a\nb', '\0', '\ud800', 'x'.repeat(10_240), 5, undefined, null, {}])('refuses %j', (key) => {
+    expect(() => rawKey(key as string)).toThrow(InvalidKeyError)
+  })
+
+  it('takes every key that createKeys makes', () => {
+    fc.assert(fc.property(prefix, parts, (namespace, list) => {
+      const key = createKeys(namespace)(...list)
+      expect(rawKey(key)).toBe(key)
+    }), { numRuns: RUNS })
+  })
+})
+
+describe('companion', () => {
+  const raw = fc.oneof(fc.constantFrom(...hostile), fc.string({ unit: fc.constantFrom('a', '{', '}', ':', 'lease', 'intents'), minLength: 1, maxLength: 7 })).filter(isAccepted)
+  const name = fc.constantFrom<CompanionName>(...companionNames)
+
+  it('names what is beside an entry', () => {
+    expect(companion('shop:product:42', 'lease')).toBe('{shop:product:42}:lease')
+    expect(companion('{shop}:product:42', 'lease')).toBe('{shop}:product:42:lease')
+  })
+
+  it('lies in the slot of its key, whatever the key', () => {
+    fc.assert(fc.property(fc.oneof(raw, fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list))), name, (key, which) => {
+      expect(slot(companion(key, which))).toBe(slot(key))
+    }), { numRuns: RUNS })
+  })
+
+  it('is never the key of another entry, nor of another companion', () => {
+    fc.assert(fc.property(raw, raw, name, name, (one, other, mine, theirs) => {
+      expect(companion(one, mine)).not.toBe(other)
+      if (one !== other || mine !== theirs) expect(companion(one, mine)).not.toBe(companion(other, theirs))
+    }), { numRuns: 10 * RUNS })
+  })
+
+  it('is never a key that createKeys makes', () => {
+    fc.assert(fc.property(prefix, parts, parts, name, (namespace, one, other, which) => {
+      const key = createKeys(namespace)
+      expect(companion(key(...one), which)).not.toBe(key(...other))
+    }), { numRuns: RUNS })
   })
 })
 
 describe('slot', () => {
-  let cluster: RedisCluster
-  beforeAll(async () => void (cluster = await startCluster()))
-  afterAll(() => cluster.stop())
+  it.each([['123456789', 12_739], ['foo', 12_182], ['', 0], ['{user1000}.following', 3_443], ['{user1000}.followers', 3_443], ['user1000', 3_443]])("of %j is the specification's", (key, expected) => {
+    expect(slot(key)).toBe(expected)
+  })
 
-  it('is where a Cluster keeps the key', async () => {
-    const keys = ['a', '{a}b', 'x{y}z', '{}a', 'a{}', 'foo{{bar}}', 'foo{bar}{zap}', '😀', createKeys('shop', 'p')('{7}'), companion('{a}b', 'lease'), ...Array.from({ length: 30 }, (_, i) => `k${i}`)]
-    for (const key of keys) expect(String(slot(key)), key).toBe(await cluster.nodes[0]!.cli('CLUSTER', 'KEYSLOT', key))
-    expect(slot('123456789')).toBe(0x31c3) // the vector of the specification
+  it.each([['{a}b', 'a'], ['x{a}b', 'a'], ['{a}{b}', 'a'], ['{{a}}', '{a'], ['{}a', undefined], ['a{}{b}', undefined], ['{a', undefined], ['a}', undefined], ['}{a}', 'a'], ['', undefined]])('looks at the hash tag of %j: %j', (key, tag) => {
+    expect(hashTag(key)).toBe(tag)
+  })
+
+  describe('on a Cluster', () => {
+    let cluster: RedisCluster
+    let node: Redis
+    beforeAll(async () => {
+      cluster = await startCluster()
+      node = new Redis(cluster.primaries[0]!.url)
+    })
+    afterAll(async () => {
+      node.disconnect()
+      await cluster.stop()
+    })
+
+    it('is what CLUSTER KEYSLOT says, of keys and of their companions', async () => {
+      const keys = fc.sample(fc.oneof(fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list)), text.filter(isAccepted)), RUNS)
+      const all = keys.flatMap((key) => [key, ...companionNames.map((name) => companion(key, name))])
+      const asked = node.pipeline()
+      for (const key of all) asked.call('CLUSTER', 'KEYSLOT', key)
+      const answers = (await asked.exec())!.map(([error, answer]) => error ?? answer)
+      expect(all.filter((key, i) => slot(key) !== answers[i])).toEqual([])
+    })
   })
 })
+
+function isAccepted(key: string): boolean {
+  try {
+    return rawKey(key) === key
+  } catch {
+    return false
+  }
+}
+
+function decodeURIComponentOfOurs(escaped: string): string {
+  return escaped.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+}

@@ -1,60 +1,127 @@
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { InvalidOptionError, checkOptions, createCacheClient, defineScript, type ClientOptions, type Driver } from '../src/index.js'
+import { InvalidOptionError, checkOptions, type OptionChecks } from '../src/index.js'
 
-const driver = { name: 'none', topology: 'standalone', send: async () => [], group: () => [], nodes: async () => [], subscribe: () => Promise.reject(new Error()), dedicate: () => Promise.reject(new Error()), close: async () => undefined } as Driver
+const known = ['given', 'nest']
+/** The checks of `{ given: value }`, and of `{ nest: { given: value } }`. */
+const places: readonly (readonly [path: string, of: (value: unknown) => OptionChecks])[] = [
+  ['given', (value) => checkOptions('createThing', { given: value }, known)],
+  ['nest.given', (value) => checkOptions('createThing', { nest: { given: value } }, known).nested('nest', ['given'])],
+]
 
-describe('createCacheClient refuses, by name', () => {
-  it.each([
-    ['namespace', { namespace: '' }], ['namespace', { namespace: 7 }], ['namespace', { namespace: 'a\nb' }], ['namespace', { namespace: '{' }],
-    ['resilience', { resilience: 1 }], ['resilience', { resilience: [] }], ['resilience.timeout', { resilience: { timeout: 1 } }],
-    ['resilience.readTimeout', { resilience: { readTimeout: 0 } }], ['resilience.readTimeout', { resilience: { readTimeout: '1 s' } }], ['resilience.writeTimeout', { resilience: { writeTimeout: NaN } }],
-    ['resilience.maxInFlight', { resilience: { maxInFlight: 0 } }], ['resilience.maxInFlight', { resilience: { maxInFlight: 1.5 } }], ['resilience.maxInFlight', { resilience: { maxInFlight: '9' } }],
-    ['resilience.breaker', { resilience: { breaker: true } }], ['resilience.breaker.failures', { resilience: { breaker: { failures: 0 } } }], ['resilience.breaker.cooldown', { resilience: { breaker: { cooldown: -1 } } }],
-    ['resilience.breaker.failure', { resilience: { breaker: { failure: 2 } } }], ['namespaces', { namespaces: 'a' }],
-  ])('%s: %j', (name, options) => {
-    expect(() => createCacheClient(driver, options as ClientOptions)).toThrow(expect.objectContaining({ option: name, code: 'INVALID_OPTION' }))
+function refused(path: string, check: () => unknown, expected?: string): void {
+  try {
+    check()
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidOptionError)
+    expect(error).toMatchObject({ option: path, code: 'INVALID_OPTION' })
+    expect((error as Error).message).toContain(`"${path}"`)
+    if (expected !== undefined) expect((error as Error).message).toContain(expected)
+    return
+  }
+  expect.unreachable(`${path} was taken`)
+}
+
+describe('checkOptions', () => {
+  it.each([[undefined], [null], [5], ['ttl'], [true], [[]], [['ttl']], [() => ({})]])('refuses %o in place of options, naming their owner', (options) => {
+    refused('createThing', () => checkOptions('createThing', options, known), 'an object of options')
   })
 
-  it.each([undefined, null, {}, 'redis://localhost', { send: () => [] }])('a driver that is none: %j', (bad) => {
-    expect(() => createCacheClient(bad as unknown as Driver)).toThrow(/"driver" must be a driver/)
+  it('refuses a name it does not know, and says which it does', () => {
+    refused('givne', () => checkOptions('createThing', { givne: 1 }, known), 'given, nest')
+    refused('nest.givne', () => checkOptions('createThing', { nest: { givne: 1 } }, known).nested('nest', ['given']), 'given')
+    refused('givne', () => checkOptions('createThing', { givne: undefined }, known))
+    refused('__proto__', () => checkOptions('createThing', JSON.parse('{"__proto__":1}'), known))
+    refused('constructor', () => checkOptions('createThing', { constructor: 1 }, known))
   })
 
-  it.each([null, 'a', [], 7])('options that are none: %j', (bad) => {
-    expect(() => createCacheClient(driver, bad as unknown as ClientOptions)).toThrow(InvalidOptionError)
-  })
-})
-
-describe('the checks of options', () => {
-  const of = (options: Record<string, unknown>) => checkOptions('make', options, Object.keys(options))
-
-  it('say what was expected and what came, and no value that could be a secret', () => {
-    expect(() => of({ n: '5' }).number('n', { min: 1, max: 9, integer: true })).toThrow('Option "n" must be a whole number from 1 to 9, but is "5".')
-    expect(() => of({ n: -1 }).number('n', { min: 0 })).toThrow('Option "n" must be a number of at least 0, but is number -1.')
-    expect(() => of({ n: 5 }).number('n', { max: 4 })).toThrow('a number of at most 4')
-    expect(() => of({ f: 1 }).function('f')).toThrow('Option "f" must be a function, but is number 1.')
-    expect(() => of({ s: 'x'.repeat(100) }).oneOf('s', ['a', 'b'])).toThrow('one of "a", "b", but is a string of 100 characters')
-    expect(() => of({ s: '' }).string('s')).toThrow('a non-empty string')
-    expect(() => of({ c: {} }).shaped('c', ['get'], 'a client')).toThrow('Option "c" must be a client, but is an object.')
-    expect(() => of({ a: { b: { c: 0 } } }).nested('a', ['b']).nested('b', ['c']).duration('c')).toThrow('"a.b.c"')
-  })
-
-  it('give what is missing its default, and required ones none', () => {
-    const check = checkOptions('make', {}, [])
-    expect([check.number('n', { min: 1 }, 5), check.string('s', 'x'), check.oneOf('o', ['a'], 'a'), check.duration('d', 7), check.duration('d', undefined), check.function('f')]).toEqual([5, 'x', 'a', 7, undefined, undefined])
-    expect(() => check.number('n', { min: 1 })).toThrow(InvalidOptionError)
-    expect(() => check.string('s')).toThrow(InvalidOptionError)
-    expect(() => check.duration('d')).toThrow(InvalidOptionError)
-    expect(() => check.function('f', 'required')).toThrow(InvalidOptionError)
-  })
-
-  it('refuse names they do not know, also inherited-looking ones', () => {
-    expect(() => checkOptions('make', { ttl: 1, tll: 2 }, ['ttl'])).toThrow('Option "tll" must be one of ttl, but is "tll".')
-    expect(() => checkOptions('make', JSON.parse('{"__proto__": 1}'), ['ttl'])).toThrow('__proto__')
+  it('takes options without a prototype, and of a class', () => {
+    expect(checkOptions('createThing', Object.assign(Object.create(null), { given: '5s' }), known).duration('given')).toBe(5_000)
+    expect(checkOptions('createThing', new (class { given = 5 })(), known).duration('given')).toBe(5)
   })
 })
 
-describe('defineScript refuses', () => {
-  it.each([['lua', { lua: '' }], ['lua', { lua: 'redis.call("GET", KEYS[1])' }], ['lua', { lua: 7 }], ['parse', { parse: 'Number' }]])('%s: %j', (name, wrong) => {
-    expect(() => defineScript({ name: 'x', lua: 'return 1', parse: Number, ...(wrong as object) })).toThrow(expect.objectContaining({ option: name }))
+describe.each(places)('%s:', (path, of) => {
+  it('has', () => {
+    expect(of(0).has('given')).toBe(true)
+    expect(of(null).has('given')).toBe(true)
+    expect(of(undefined).has('given')).toBe(false)
+  })
+
+  it('fail names the option, what was expected and what came', () => {
+    refused(path, () => of('x').fail('given', 'something else'), `Option "${path}" must be something else, but is "x".`)
+  })
+
+  it('duration', () => {
+    expect(of('5s').duration('given')).toBe(5_000)
+    expect(of(undefined).duration('given', 7)).toBe(7)
+    expect(of(undefined).duration('given', undefined)).toBeUndefined()
+    for (const wrong of [undefined, null, 0, 'soon', {}]) refused(path, () => of(wrong).duration('given'), 'a duration')
+    for (const wrong of [null, 0, '', NaN]) refused(path, () => of(wrong).duration('given', 7), 'a duration')
+  })
+
+  it('number', () => {
+    expect(of(0.5).number('given', { min: 0, max: 1 })).toBe(0.5)
+    expect(of(0).number('given', { min: 0, max: 1 }, 0.3)).toBe(0)
+    expect(of(1).number('given', { min: 0, max: 1 })).toBe(1)
+    expect(of(undefined).number('given', { min: 0, max: 1 }, 0.3)).toBe(0.3)
+    expect(of(Infinity).number('given', {})).toBe(Infinity)
+    for (const wrong of [-0.1, 1.1, NaN, Infinity, '0.5', null, {}, [0.5], 1n]) refused(path, () => of(wrong).number('given', { min: 0, max: 1 }, 0.3), 'a number from 0 to 1')
+    for (const wrong of [1.5, 2 ** 53, Infinity, NaN, 0]) refused(path, () => of(wrong).number('given', { min: 1, integer: true }), 'a whole number of at least 1')
+    refused(path, () => of(8).number('given', { max: 7 }), 'a number of at most 7')
+    refused(path, () => of(undefined).number('given', {}), 'a number, but is undefined')
+  })
+
+  it('oneOf', () => {
+    expect(of('b').oneOf('given', ['a', 'b'])).toBe('b')
+    expect(of(false).oneOf('given', ['a', false], 'a')).toBe(false)
+    expect(of(undefined).oneOf('given', ['a', 'b'], 'a')).toBe('a')
+    for (const wrong of [undefined, 'c', 'A', '', null, 0, ['a']]) refused(path, () => of(wrong).oneOf('given', ['a', 'b']), 'one of "a", "b"')
+  })
+
+  it('string', () => {
+    expect(of('x').string('given')).toBe('x')
+    expect(of(undefined).string('given', 'y')).toBe('y')
+    for (const wrong of [undefined, '', 5, null, {}, new String('x')]) refused(path, () => of(wrong).string('given'), 'a non-empty string')
+    refused(path, () => of('').string('given', 'y'))
+  })
+
+  it('function', () => {
+    const own = (): void => undefined
+    expect(of(own).function('given')).toBe(own)
+    expect(of(own).function('given', 'required')).toBe(own)
+    expect(of(undefined).function('given')).toBeUndefined()
+    for (const wrong of [null, true, 'f', {}, 0]) refused(path, () => of(wrong).function('given'), 'a function')
+    refused(path, () => of(undefined).function('given', 'required'), 'a function')
+  })
+
+  it('shaped', () => {
+    const client = { send: () => 1, close: () => 2 }
+    const callable = Object.assign(() => 1, client)
+    expect(of(client).shaped('given', ['send', 'close'], 'a client')).toBe(client)
+    expect(of(callable).shaped('given', ['send', 'close'], 'a client')).toBe(callable)
+    expect(of(new (class { send(): void {} close(): void {} })()).shaped('given', ['send', 'close'], 'a client')).toBeDefined()
+    for (const wrong of [undefined, null, {}, { send: () => 1 }, 'send', 5, true]) refused(path, () => of(wrong).shaped('given', ['send', 'close'], 'a client'), 'a client')
+  })
+
+  it('nested', () => {
+    const inner = of({ deep: '1m' }).nested('given', ['deep'])
+    expect(inner.duration('deep')).toBe(60_000)
+    expect(of(undefined).nested('given', ['deep']).duration('deep', 5)).toBe(5)
+    refused(`${path}.deep`, () => of({ deep: 'soon' }).nested('given', ['deep']).duration('deep'))
+    refused(`${path}.deep`, () => of({}).nested('given', ['deep']).duration('deep'))
+    refused(`${path}.dep`, () => of({ dep: 1 }).nested('given', ['deep']))
+    for (const wrong of [5, 'x', true, [], () => 1]) refused(path, () => of(wrong).nested('given', ['deep']), 'an object of options')
+  })
+
+  it('shows no long text: it may be a secret', () => {
+    const secret = 'postgres://admin:hunter2@db.internal:5432/shop?sslmode=require'
+    try {
+      of(secret).duration('given')
+      expect.unreachable()
+    } catch (error) {
+      expect(inspect(error)).not.toContain('hunter2')
+      expect((error as Error).message).toContain(`a string of ${secret.length} characters`)
+    }
   })
 })

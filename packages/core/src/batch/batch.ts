@@ -1,5 +1,5 @@
 import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
-import { CacheError, ConnectionError, ServerError } from '../errors.js'
+import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
 import { request, type Parcel, type Request } from './parcel.js'
 import { TickCalls } from './tick-calls.js'
@@ -33,6 +33,7 @@ export class Batch {
 
   /** What `of` makes of the value, or of `null` where there is none. */
   read<T>(key: string, timeout: number, of: (value: Buffer | null) => T | Promise<T>): Promise<T> {
+    if (typeof key !== 'string') return Promise.reject(noKey(key))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
     const lane = this.#lane(timeout)
     const reads = (lane.reads ??= new TickReads(this.#onePlace))
@@ -48,6 +49,7 @@ export class Batch {
 
   /** As `read`, of many at once, each group with a command of its own; an error stands in the place of the keys it concerns. */
   async readMany(keys: readonly string[], timeout: number): Promise<readonly (Buffer | null | CacheError)[]> {
+    for (const key of keys) if (typeof key !== 'string') throw noKey(key)
     const asked = groups(this.#driver, keys)
     const answers = await Promise.all(asked.map((group) => this.command(mget(group), timeout).catch((error: CacheError) => error)))
     const valuesOf = (i: number): readonly (Buffer | null | CacheError)[] => {
@@ -61,6 +63,8 @@ export class Batch {
   }
 
   call(script: Script<unknown>, keys: readonly string[], args: readonly Argument[], timeout: number): Promise<Reply> {
+    for (const key of keys) if (typeof key !== 'string') return Promise.reject(noKey(key))
+    for (const argument of args) if (typeof argument !== 'string' && !Buffer.isBuffer(argument)) return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
     const lane = this.#lane(timeout)
     const calls = (lane.calls ??= new TickCalls())
@@ -115,6 +119,7 @@ export class Batch {
   async #sendAll(parcels: readonly Parcel[], timeout: number): Promise<void> {
     const open: (Parcel | undefined)[] = parcels.slice()
     const unknown: Parcel[] = []
+    const started = performance.now()
     const settle = (place: number, reply: Reply | CacheError): void => {
       const parcel = open[place]
       if (parcel === undefined) return
@@ -127,7 +132,7 @@ export class Batch {
       return parcels.map(() => error)
     })
     for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
-    if (unknown.length > 0) await this.#sendAll(unknown, timeout)
+    if (unknown.length > 0) await this.#sendAll(unknown, Math.max(1, timeout - (performance.now() - started)))
   }
 
   #deliver(parcel: Parcel, reply: Reply | CacheError): void {
@@ -141,6 +146,10 @@ interface Lane {
   reads?: TickReads
   calls?: TickCalls
   commands?: (Request<Reply> & { readonly command: Command })[]
+}
+
+function noKey(key: unknown): InvalidKeyError {
+  return new InvalidKeyError(`A key must be a string, but one is ${key === null ? 'null' : typeof key}.`)
 }
 
 const commandOf = ({ command }: Parcel): Command => command

@@ -9,10 +9,9 @@ interface Call extends Request<Reply> {
   readonly args: readonly Argument[]
 }
 
-/** The calls of scripts of a tick: neighbours of one script and shape travel in one EVALSHA per group, in the order asked. */
+/** The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group, those of one key in the order asked. */
 export class TickCalls {
-  /** By script: calls with as many keys and arguments as the one before. */
-  readonly #runs = new Map<Script<unknown>, Call[][]>()
+  readonly #byScript = new Map<Script<unknown>, CallsOfScript>()
   /** Of scripts that only ask: who asks the same gets the same answer. */
   readonly #asked = new Map<string, Promise<Reply>>()
   #size = 0
@@ -28,25 +27,42 @@ export class TickCalls {
     if (known) return known
     const call = { script, keys, args, ...request<Reply>() }
     if (same !== undefined) this.#asked.set(same, call.promise)
-    this.#add(call)
+    let ofScript = this.#byScript.get(script)
+    if (!ofScript) this.#byScript.set(script, (ofScript = new CallsOfScript()))
+    ofScript.add(call)
+    this.#size++
     return call.promise
   }
 
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
     const parcels: Parcel[] = []
-    for (const runs of this.#runs.values()) {
+    for (const { runs } of this.#byScript.values()) {
       for (const run of runs) for (const calls of onePlace ? chunks(run) : grouped(driver, run)) parcels.push(parcelOf(calls))
     }
     return parcels
   }
+}
 
-  #add(call: Call): void {
-    this.#size++
-    const runs = this.#runs.get(call.script)
-    const last = runs?.at(-1)
-    if (last && last[0]!.keys.length === call.keys.length && last[0]!.args.length === call.args.length) last.push(call)
-    else if (runs) runs.push([call])
-    else this.#runs.set(call.script, [[call]])
+/** Calls with as many keys and arguments as each other go together, unless one would overtake another of the same key. */
+class CallsOfScript {
+  readonly runs: Call[][] = []
+  readonly #open = new Map<string, Call[]>()
+  readonly #byKey = new Map<string, Call[]>()
+
+  add(call: Call): void {
+    const shape = `${call.keys.length} ${call.args.length}`
+    let run = this.#open.get(shape)
+    if (this.#open.size > (run ? 1 : 0) && call.keys.some((key) => this.#byKey.has(key) && this.#byKey.get(key) !== run)) {
+      this.#open.clear()
+      this.#byKey.clear()
+      run = undefined
+    }
+    if (run) run.push(call)
+    else {
+      this.#open.set(shape, (run = [call]))
+      this.runs.push(run)
+    }
+    for (const key of call.keys) this.#byKey.set(key, run)
   }
 }
 

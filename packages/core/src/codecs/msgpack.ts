@@ -9,7 +9,7 @@ interface Packr {
 
 /**
  * MessagePack, by the package `msgpackr` 2, which you install beside this one: smaller than JSON, read by many languages, and it knows
- * Date, Set, undefined, NaN and bytes; a Map comes back as an object. Creating a cache with it throws if the package is missing, or is
+ * Date, Set, undefined, NaN and bytes; a Map comes back as an object, and a property called `__proto__` as `__proto_`. Creating a cache with it throws if the package is missing, or is
  * a major that calls whatever an entry names.
  *
  * @example createAside<Product>({ client, prefix: 'product', ttl: '1h', codec: msgpack })

@@ -1,7 +1,8 @@
 -- Asks for the right to load a missing or stale entry.
--- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: a hash of values that go before what is cached
 -- ARGV[1] token  ARGV[2] lease's ttl, ms  ARGV[3] an entry with no more than this to live, in ms, is stale (-1: none is; 'all': every one)
 -- ARGV[4] 'wait' while another holds the lease, or 'take' it over
+-- ARGV[5] the entry's field in that hash  ARGV[6] the ttl with which it is put back, ms
 -- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the way has left},
 --   or, as nearly always, 1: leased, and there is no value
 --   bypass: load, but don't fill: a writer is under way
@@ -11,6 +12,11 @@
 if redis.call('EXISTS', unpack(KEYS)) == 0 then
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
   return 1
+end
+
+if KEYS[4] then
+  local kept = redis.call('HGET', KEYS[4], ARGV[5])
+  if kept then redis.call('SET', KEYS[1], kept, 'PX', ARGV[6]) end
 end
 
 local value = redis.call('GET', KEYS[1])

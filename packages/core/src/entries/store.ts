@@ -36,9 +36,11 @@ export interface LeaseRequest {
   /** Ms. */
   readonly ttl: number
   /** An entry with no more than this many ms to live is stale: it comes along, and the lease with it. */
-  readonly staleBelow?: number
+  readonly staleBelow?: number | 'all'
   /** Take the lease over instead of waiting for its holder. */
   readonly take?: boolean
+  /** A hash in the entry's slot: a value that its field has is put in the entry's place first, fresh for `ttl` ms. */
+  readonly kept?: { readonly key: string; readonly field: string; readonly ttl: number }
 }
 
 /**
@@ -109,8 +111,9 @@ export function createEntryStore({ batch, readTimeout, writeTimeout }: Wiring): 
     },
 
     async lease(key, format, request) {
-      const { token, ttl, staleBelow = -1, take = false } = request
-      const ask = (stale: number | 'all') => run(leaseScript, companions(key), [token, String(ttl), String(stale), take ? 'take' : 'wait'], readTimeout)
+      const { token, ttl, staleBelow = -1, take = false, kept } = request
+      const keys = kept ? [...companions(key), kept.key] : companions(key)
+      const ask = (stale: number | 'all') => run(leaseScript, keys, [token, String(ttl), String(stale), take ? 'take' : 'wait', ...(kept ? [kept.field, String(kept.ttl)] : [])], readTimeout)
       let reply = await ask(staleBelow)
       let entry = reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
       if (reply.status === 'hit') {

@@ -1,0 +1,26 @@
+import { CacheError } from '@cache/core'
+
+/** The partition has `maxPending` writes that the database does not have yet. Nothing was written; try again later, or write less. */
+export class BackpressureError extends CacheError {
+  override name = 'BackpressureError'
+  constructor(key: string, maxPending: number) {
+    super(`The queue of "${key}" is full: ${maxPending} writes ("maxPending") wait for the database. Nothing was written. See that a worker runs and that the database keeps up.`, { code: 'BACKPRESSURE', key })
+  }
+}
+
+/** The write is in Redis (`stored: true`) and will be flushed, but too few replicas said that they have it. */
+export class DurabilityError extends CacheError {
+  override name = 'DurabilityError'
+  readonly stored = true
+  constructor(key: string, replicas: number, wanted: number, cause?: unknown) {
+    super(`The write of "${key}" is in Redis, but ${replicas} replicas have confirmed it, not the ${wanted} of "durability".`, { code: 'DURABILITY', key, cause })
+  }
+}
+
+/** The write could not be flushed; it is a dead letter. */
+export class DeadLetterError extends CacheError {
+  override name = 'DeadLetterError'
+  constructor(key: string) {
+    super(`A write of "${key}" could not be flushed: it is among the dead letters, with its error.`, { code: 'DEAD_LETTER', key })
+  }
+}

@@ -1,0 +1,7 @@
+export { createWriteBehind } from './write-behind.js'
+export type { Pending, WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
+export { createWriteBehindWorker, type WriteBehindWorker, type WriteBehindWorkerOptions } from './worker/worker.js'
+export type { Flush, FlushContext, FlushFailure, PendingWrite } from './worker/flush.js'
+export type { DeadLetter, DeadLetters } from './dead-letters.js'
+export type { WriteId } from './partitions.js'
+export { BackpressureError, DeadLetterError, DurabilityError } from './errors.js'

@@ -1,0 +1,8 @@
+-- Counts a failed attempt at an id's writes, for the partition's owner.
+-- KEYS[1] the partition's owner  KEYS[2] failed attempts
+-- ARGV[1] the worker's token  ARGV[2] id
+-- returns how many there were, or 'lost': it has another owner
+-- cost: O(1)
+
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
+return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)

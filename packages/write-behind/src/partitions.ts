@@ -1,0 +1,97 @@
+import { CacheError, createKeys, slot, type CacheClient } from '@cache/core'
+import { agreeScript } from './scripts.js'
+
+/** What an id may be. */
+export type WriteId = string | number
+
+/** The keys of one partition, all in one Cluster slot. */
+export interface Partition {
+  readonly index: number
+  /** Writes that the database does not have yet, in their order. */
+  readonly stream: string
+  /** By id: the value that was written last, until the database has it. */
+  readonly pending: string
+  /** By id: the sequence up to which the database has it, while there is more; or which became a dead letter, `!…`. */
+  readonly settled: string
+  /** By id: failed attempts. */
+  readonly attempts: string
+  /** The last sequence and the last fence. */
+  readonly counters: string
+  /** The token of the worker that has it. */
+  readonly owner: string
+  readonly dead: string
+  entry(id: WriteId): string
+}
+
+/** An id always belongs to the same partition. */
+export class Partitions {
+  readonly all: readonly Partition[]
+  /** The workers that are alive. */
+  readonly workers: string
+  readonly #agreed: string
+  readonly #client: CacheClient
+  #agreement: Promise<void> | undefined
+
+  constructor(client: CacheClient, name: string, count: number) {
+    this.#client = client
+    this.all = Array.from({ length: count }, (_, index) => partition(client.namespace, name, index))
+    const make = createKeys(client.namespace, name)
+    this.workers = make('workers')
+    this.#agreed = make('partitions')
+  }
+
+  of(id: WriteId): Partition {
+    return this.all[slot(safe(String(id))) % this.all.length]!
+  }
+
+  /** Where what is pending is kept for an entry, and under which name. */
+  pendingOf(entry: string): { readonly key: string; readonly field: string } {
+    // Nothing behind the hash tag has a brace, or a % that is none of an escape: see createKeys.
+    const end = entry.lastIndexOf(ENTRY)
+    return { key: `${entry.slice(0, end)}}:pending`, field: decodeURIComponent(entry.slice(end + ENTRY.length)) }
+  }
+
+  /**
+   * Once: that all users of the name have the same number of partitions, and that Redis keeps what it was told.
+   *
+   * @throws {CacheError} if not.
+   */
+  agree(): Promise<void> {
+    return (this.#agreement ??= this.#check().catch((error: unknown) => {
+      this.#agreement = undefined
+      throw error
+    }))
+  }
+
+  async #check(): Promise<void> {
+    const count = await this.#client.run(agreeScript, [this.#agreed], [String(this.all.length)])
+    if (count !== this.all.length) throw new CacheError(`"partitions" is ${this.all.length} here, but ${count} wherever else "${this.#agreed}" is used: an id would be in two queues. Use ${count}, or another name.`, { code: 'PARTITIONS' })
+    const info = String(await this.#client.send({ args: ['INFO', 'memory'], keys: [this.#agreed] }).catch(() => ''))
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? ''
+    if (/maxmemory:[1-9]/.test(info) && policy.startsWith('allkeys')) {
+      throw new CacheError(`Redis may evict the queue: its maxmemory-policy is ${policy}. Set it to noeviction or a volatile one, which leaves keys without a ttl alone.`, { code: 'EVICTION' })
+    }
+  }
+}
+
+function partition(namespace: string, name: string, index: number): Partition {
+  const make = createKeys(namespace, `{${namespace === '' ? '' : `${namespace}:`}${name}:${index}}`)
+  return {
+    index,
+    stream: make('stream'),
+    pending: make('pending'),
+    settled: make('settled'),
+    attempts: make('attempts'),
+    counters: make('counters'),
+    owner: make('owner'),
+    dead: make('dead'),
+    entry: (id) => make('entry', id),
+  }
+}
+
+const ENTRY = '}:entry:'
+
+/** Without braces, of which `slot` would take what is between them. */
+function safe(id: string): string {
+  return id.replace(/[{}]/g, '%')
+}

@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createCacheClient, type CacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { spawnProcesses, startRedis, type ProcessGroup } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { createWriteBehind } from '../src/index.js'
+import type { Start } from './processes/worker.js'
+
+const WRITES = process.env.CHAOS ? 100_000 : 4_000
+const IDS = 50
+const LEASE_TTL = 1_000
+
+interface Flushed {
+  readonly type: 'flush'
+  readonly fence: number
+  readonly partition: number
+}
+
+const ends: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end()
+})
+
+function connect(url: string, kind: 'ioredis' | 'node-redis'): CacheClient {
+  const resilience = { readTimeout: 300, writeTimeout: 500, breaker: { failures: 5, cooldown: 100 } } as const
+  if (kind === 'ioredis') {
+    const redis = new Redis(url, { retryStrategy: () => 50 })
+    redis.on('error', () => undefined)
+    ends.push(() => redis.disconnect())
+    return createCacheClient(ioredisDriver(redis), { resilience })
+  }
+  const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
+  redis.on('error', () => undefined)
+  ends.push(() => redis.destroy())
+  return createCacheClient(nodeRedisDriver(redis), { resilience })
+}
+
+function workers(data: Omit<Start, 'client'>): { readonly flushes: Flushed[]; readonly running: ProcessGroup[]; start(index: number): Promise<void> } {
+  const flushes: Flushed[] = []
+  const running: ProcessGroup[] = []
+  const start = async (index: number): Promise<void> => {
+    const group = spawnProcesses(new URL('processes/worker.ts', import.meta.url), { data: { ...data, client: index % 2 === 0 ? 'ioredis' : 'node-redis' } satisfies Start })
+    ends.push(() => group.stop())
+    running[index] = group
+    await group.all('ready')
+    void (async () => {
+      for (;;) flushes.push(await group.processes[0]!.next<Flushed>('flush', { timeout: 600_000 }))
+    })().catch(() => undefined)
+  }
+  return { flushes, running, start }
+}
+
+describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
+  it.each([false, true])('workers and Redis are SIGKILLed, the database fails a tenth of the calls: none is lost, order is kept, the last state is right (coalesced: %j)', async (coalesce) => {
+    await using queue = await startRedis({ aof: 'always' })
+    await using database = await startRedis()
+    const { start, running } = workers({ queue: queue.url, database: database.url, failing: 0.1, coalesce, leaseTtl: LEASE_TTL })
+    await Promise.all([0, 1, 2].map(start))
+    const acknowledged = new Map<string, number>()
+    const done = new AbortController()
+
+    const write = async (client: CacheClient, share: number): Promise<void> => {
+      const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => null })
+      for (let i = 0; i < WRITES / 2; i++) {
+        const id = `${share}-${i % (IDS / 2)}`
+        for (;;) {
+          try {
+            await rows.put(id, { n: i })
+            acknowledged.set(id, i)
+            break
+          } catch {
+            await sleep(10)
+          }
+        }
+      }
+    }
+    const chaos = (async () => {
+      for (let round = 0; !done.signal.aborted; round++) {
+        await sleep(400, undefined, { signal: done.signal }).catch(() => undefined)
+        if (done.signal.aborted) return
+        const index = round % 3
+        await running[index]!.stop()
+        await start(index)
+        if (round % 3 === 1) {
+          await queue.kill()
+          await sleep(100)
+          await queue.restart()
+        }
+      }
+    })()
+    await Promise.all([write(connect(queue.url, 'ioredis'), 0), write(connect(queue.url, 'node-redis'), 1)])
+    done.abort()
+    await chaos
+
+    const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({ client: connect(queue.url, 'ioredis'), name: 'rows', ttl: '1h', load: async () => null })
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), { timeout: 60_000, interval: 100 })
+    expect(await rows.deadLetters.list()).toEqual([])
+    const table = new Redis(database.url)
+    ends.push(() => table.disconnect())
+    expect(acknowledged.size).toBe(IDS)
+    const state = await table.hgetall('rows')
+    expect(state).toEqual(Object.fromEntries([...acknowledged].map(([id, n]) => [id, String(n)])))
+    for (const id of acknowledged.keys()) {
+      const order = (await table.lrange(`order:${id}`, 0, -1)).map(Number)
+      for (const [i, n] of order.entries()) if (i > 0) expect(n).toBeGreaterThanOrEqual(order[i - 1]!)
+      // What was tried again after an unknown outcome may be there twice; nothing is missing.
+      if (!coalesce) expect(new Set(order).size).toBe(WRITES / IDS)
+    }
+  }, 600_000)
+})
+
+describe('workers', () => {
+  it('that come and go share the partitions evenly, each one’s at a time, with growing fences; a killed one’s are taken over', async () => {
+    await using queue = await startRedis()
+    await using database = await startRedis()
+    const client = connect(queue.url, 'ioredis')
+    const rows = createWriteBehind<{ n: number }, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => ({ n: 0 }) })
+    const { start, running, flushes } = workers({ queue: queue.url, database: database.url, failing: 0, coalesce: true, leaseTtl: LEASE_TTL })
+    const writing = new AbortController()
+    const writer = (async () => {
+      for (let n = 1; !writing.signal.aborted; n++) {
+        await Promise.all(Array.from({ length: 40 }, (_, i) => rows.put(`r${i}`, { n })))
+        await sleep(10)
+      }
+    })()
+    /** How many partitions each owner has. */
+    const shares = async (): Promise<number[]> => {
+      const owners = await Promise.all(Array.from({ length: 8 }, (_, i) => client.send({ args: ['GET', `{rows:${i}}:owner`], keys: [`{rows:${i}}:owner`] })))
+      const counts = new Map<string, number>()
+      for (const owner of owners) counts.set(String(owner), (counts.get(String(owner)) ?? 0) + 1)
+      return [...counts.values()].sort((a, b) => a - b)
+    }
+    const even = { 1: [8], 2: [4, 4], 3: [2, 3, 3], 4: [2, 2, 2, 2] } as const
+    await start(0)
+    await vi.waitFor(async () => expect(await shares()).toEqual(even[1]), 10_000)
+    await start(1)
+    await vi.waitFor(async () => expect(await shares()).toEqual(even[2]), 10_000)
+    await Promise.all([start(2), start(3)])
+    await vi.waitFor(async () => expect(await shares()).toEqual(even[4]), 10_000)
+
+    const killedAt = performance.now()
+    await running[3]!.stop()
+    await vi.waitFor(async () => expect(await shares()).toEqual(even[3]), 10_000)
+    expect(performance.now() - killedAt).toBeLessThan(LEASE_TTL * 2 + 3_000)
+
+    running[2]!.send('stop')
+    await running[2]!.all('stopped', { timeout: 20_000 })
+    await vi.waitFor(async () => expect(await shares()).toEqual(even[2]), 10_000)
+    writing.abort()
+    await writer
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 20_000)
+
+    // Messages of different processes may be heard out of order; the fences of one partition are as many as it had owners.
+    const fences = new Map<number, Set<number>>()
+    for (const { partition, fence } of flushes) fences.set(partition, (fences.get(partition) ?? new Set()).add(fence))
+    expect(fences.size).toBe(8)
+    expect(Math.max(...[...fences.values()].map(({ size }) => size))).toBeGreaterThan(1)
+    const counters = await Promise.all(Array.from({ length: 8 }, (_, i) => client.send({ args: ['HGET', `{rows:${i}}:counters`, 'fence'], keys: [`{rows:${i}}:counters`] })))
+    for (const [partition, seen] of fences) expect(Math.max(...seen)).toBeLessThanOrEqual(Number(counters[partition]))
+  }, 60_000)
+
+  it('streams are trimmed: memory after many flushed writes is what it was before', async () => {
+    await using queue = await startRedis()
+    await using database = await startRedis()
+    const client = connect(queue.url, 'ioredis')
+    const rows = createWriteBehind<{ n: number }, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => ({ n: 0 }) })
+    const { start } = workers({ queue: queue.url, database: database.url, failing: 0, coalesce: true, leaseTtl: LEASE_TTL })
+    await start(0)
+    const used = async (): Promise<number> => Number(/used_memory_dataset:(\d+)/.exec(await queue.cli('INFO', 'memory'))![1])
+    const flush = async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i += 200) await Promise.all(Array.from({ length: 200 }, (_, j) => rows.put(`r${j}`, { n: i })))
+      await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), { timeout: 120_000, interval: 50 })
+    }
+    await flush(2_000)
+    const before = await used()
+    await flush(process.env.CHAOS ? 1_000_000 : 20_000)
+    expect((await used()) - before).toBeLessThan(1_000_000)
+  }, 600_000)
+})

@@ -1,0 +1,31 @@
+import { InvalidOptionError, createCacheClient, type Driver } from '@cache/core'
+import { describe, expect, it } from 'vitest'
+import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
+
+const untouched = (): never => { throw new Error('nothing is to be sent') }
+const driver: Driver = { name: 'none', topology: 'standalone', send: untouched, group: untouched, dedicate: untouched, subscribe: untouched, nodes: untouched, close: async () => undefined }
+const client = createCacheClient(driver)
+
+describe('createWriteBehind', () => {
+  const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
+  it.each<readonly [option: string, value: unknown]>([
+    ['client', undefined], ['client', {}], ['name', ''], ['name', undefined], ['ttl', 0], ['load', undefined], ['merge', {}], ['partitions', 0], ['partitions', 1.5], ['partitions', 5_000], ['maxPending', 0], ['maxPending', '5'],
+    ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['prefix', 'rows'],
+  ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
+    const make = (): unknown => createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
+    expect(make).toThrow(InvalidOptionError)
+    expect(make).toThrow(`"${option}"`)
+  })
+})
+
+describe('createWriteBehindWorker', () => {
+  const right = { client, name: 'rows', flush: async () => undefined }
+  it.each<readonly [option: string, value: unknown]>([
+    ['client', undefined], ['name', ''], ['partitions', -1], ['flush', undefined], ['flush', 'sql'], ['batchSize', 0], ['batchSize', 1e9], ['linger', -1], ['coalesce', 'yes'], ['retry', 3], ['retry.attempts', { attempts: 0 }],
+    ['retry.backoff', { backoff: 'x' }], ['retry.factor', { factor: 0.5 }], ['retry.max', { max: 0 }], ['leaseTtl', 0], ['drainTimeout', NaN], ['codec', {}], ['schema', {}], ['maxValueBytes', '8 apples'], ['concurrency', 2],
+  ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
+    const make = (): unknown => createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)
+    expect(make).toThrow(InvalidOptionError)
+    expect(make).toThrow(`"${option}"`)
+  })
+})

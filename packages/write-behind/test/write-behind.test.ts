@@ -1,0 +1,295 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CacheClient } from '@cache/core'
+import type { Stage } from '@cache/testkit'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { BackpressureError, DeadLetterError, createWriteBehind, createWriteBehindWorker, type PendingWrite, type WriteBehindWorkerOptions } from '../src/index.js'
+import { Table, cases, type Row } from './cases.js'
+
+const unhandled: unknown[] = []
+process.on('unhandledRejection', (error) => unhandled.push(error))
+
+describe.each(cases)('on $name', ({ start }) => {
+  let stage: Stage<CacheClient>
+  let client: CacheClient
+  let table: Table
+  const stops: (() => Promise<unknown>)[] = []
+  beforeAll(async () => void (stage = await start()))
+  afterAll(() => stage.stop())
+  beforeEach(async () => {
+    await stage.flush()
+    client = stage.driver()
+    table = new Table()
+  })
+  afterEach(async () => {
+    await Promise.all(stops.splice(0).map((stop) => stop()))
+    await client.close()
+    expect(unhandled).toEqual([])
+  })
+
+  const merging = (more: object = {}) => createWriteBehind({ client, name: 'rows', ttl: '1h', load: table.load, merge: (current, patch: Partial<Row>): Row => ({ name: 'nobody', ...current, ...patch }), ...more })
+  const whole = (more: object = {}) => createWriteBehind<Row | null, string, Row>({ client, name: 'rows', ttl: '1h', load: table.load, ...more })
+
+  function work(more: Partial<WriteBehindWorkerOptions<Row, string>> = {}) {
+    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', flush: table.upsert, leaseTtl: '1s', linger: 5, retry: { attempts: 3, backoff: 20, max: 100 }, ...more })
+    const stop = new AbortController()
+    const running = worker.run({ signal: stop.signal })
+    const end = async () => {
+      stop.abort()
+      await running
+    }
+    stops.push(end)
+    return { worker, end }
+  }
+
+  async function keys(): Promise<string[]> {
+    const found: string[] = []
+    for await (const some of client.scan({ glob: '*' })) found.push(...some)
+    return found.sort()
+  }
+
+  it('an acknowledged write is read at once, and reaches the database', async () => {
+    const rows = whole()
+    await rows.put('1', { name: 'Ada' })
+    expect(await rows.get('1')).toEqual({ name: 'Ada' })
+    expect(table.rows.size).toBe(0)
+    expect(await rows.pending()).toMatchObject({ writes: 1, oldest: expect.any(Number) })
+    work()
+    await rows.flushed('1')
+    expect(table.rows.get('1')?.value).toEqual({ name: 'Ada' })
+    expect(await rows.pending()).toMatchObject({ writes: 0, oldest: 0 })
+    expect(table.loads).toBe(0)
+  })
+
+  it('an evicted entry with a pending write reads the written value', async () => {
+    const rows = whole()
+    table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
+    expect(await rows.get('1')).toEqual({ name: 'old' })
+    await rows.put('1', { name: 'new' })
+    const evict = async () => {
+      for (const key of await keys()) if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
+    }
+    await evict()
+    expect(await rows.get('1')).toEqual({ name: 'new' })
+    await evict()
+    expect(await rows.getMany(['1', '2'])).toEqual([{ name: 'new' }, null])
+    await evict()
+    expect(await rows.peek('1')).toEqual({ name: 'new' })
+    expect(table.loads).toBe(2) // once before, once for '2'
+  })
+
+  it('a stale entry with a pending write is not reloaded from a database that does not have it', async () => {
+    const rows = whole({ ttl: 30, staleWhileRevalidate: '1h' })
+    table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
+    await rows.put('1', { name: 'new' })
+    await sleep(50)
+    for (let i = 0; i < 10; i++) {
+      expect(await rows.get('1')).toEqual({ name: 'new' })
+      await sleep(10)
+    }
+    expect(table.loads).toBe(0)
+  })
+
+  it('a reader that loaded before the write can’t store what it loaded', async () => {
+    let release!: () => void
+    const held = new Promise<void>((go) => { release = go })
+    let loading = false
+    const slow = whole({ load: async () => { loading = true; await held; return { name: 'old' } } })
+    const reading = slow.get('1')
+    await vi.waitFor(() => expect(loading).toBe(true))
+    await slow.put('1', { name: 'new' })
+    release()
+    expect(await reading).toEqual({ name: 'old' })
+    expect(await slow.get('1')).toEqual({ name: 'new' })
+  })
+
+  it('patches are merged with what is pending, cached or in the database, and none is lost among many writers', async () => {
+    const rows = merging()
+    table.rows.set('1', { value: { name: 'Ada' }, sequence: 0 })
+    expect(await rows.write('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
+    expect(await rows.write('2', { age: 1 })).toEqual({ name: 'nobody', age: 1 })
+    const others = Array.from({ length: 4 }, () => createWriteBehind({ client: stage.driver(), name: 'rows', ttl: '1h', load: table.load, merge: (current, patch: object) => ({ ...current, ...patch }) as Row }))
+    await Promise.all(others.flatMap((other, i) => Array.from({ length: 5 }, (_, j) => other.write('1', { [`${i}-${j}`]: 1 }))))
+    const merged = (await others[0]!.get('1')) as object
+    expect(Object.keys(merged)).toHaveLength(22)
+    work()
+    await rows.flushed('1')
+    expect(table.rows.get('1')?.value).toEqual(merged)
+  })
+
+  it('a deleted row is gone at once, and from the database later', async () => {
+    const rows = whole()
+    await rows.put('1', { name: 'Ada' })
+    await rows.delete('1')
+    expect(await rows.get('1')).toBeNull()
+    work({ coalesce: false })
+    await rows.flushed('1')
+    expect(table.calls.flat().map(({ kind }) => kind)).toEqual(['write', 'delete'])
+    expect(table.rows.get('1')?.value).toBeNull()
+  })
+
+  it('the writes of a batch to one id become one, with all their patches', async () => {
+    const rows = merging()
+    for (let age = 1; age <= 10; age++) await rows.write('1', { age })
+    work()
+    await rows.flushed('1')
+    expect(table.calls.flat()).toMatchObject([{ id: '1', kind: 'write', value: { name: 'nobody', age: 10 }, count: 10, patches: Array.from({ length: 10 }, (_, i) => ({ age: i + 1 })) }])
+  })
+
+  it('without coalescing an id’s writes come each, in their order, with growing sequences', async () => {
+    const rows = whole()
+    for (let age = 1; age <= 20; age++) await rows.put('1', { name: 'x', age })
+    work({ coalesce: false, batchSize: 3 })
+    await rows.flushed('1')
+    const writes = table.calls.flat()
+    expect(writes.map(({ value }) => value?.age)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+    for (const [i, { sequence }] of writes.entries()) if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
+  })
+
+  it('a write that fails holds back its id’s later ones, and nobody else', async () => {
+    const rows = whole()
+    const order: string[] = []
+    let broken = true
+    await rows.put('bad', { name: 'bad', age: 1 })
+    for (let i = 0; i < 20; i++) await rows.put(`good${i}`, { name: 'good' })
+    work({
+      batchSize: 50, coalesce: false, retry: { attempts: 1_000, backoff: 20, max: 50 },
+      flush: async (writes) => {
+        const failures = writes.filter(({ id }) => broken && id === 'bad').map((write) => ({ write, error: new Error('no') }))
+        for (const { id, value } of writes) if (!failures.some(({ write }) => write.id === id)) order.push(`${id} ${value?.age ?? ''}`)
+        return failures
+      },
+    })
+    await rows.put('bad', { name: 'bad', age: 2 })
+    await Promise.all(Array.from({ length: 20 }, (_, i) => rows.flushed(`good${i}`)))
+    expect(order.filter((one) => one.startsWith('bad'))).toEqual([])
+    broken = false
+    await rows.flushed('bad')
+    expect(order.filter((one) => one.startsWith('bad'))).toEqual(['bad 1', 'bad 2'])
+  })
+
+  it.each(['returned', 'thrown'])('a poisoned write (%s) reaches the dead letters after its attempts, and can be listed, replayed and discarded; the others are flushed', async (how) => {
+    const rows = whole()
+    let poison = true
+    let attempts = 0
+    const flush = async (writes: readonly PendingWrite<Row, string>[]) => {
+      const bad = writes.filter(({ id }) => id.startsWith('bad') && poison)
+      if (bad.length > 0) attempts++
+      if (how === 'thrown' && bad.length > 0) throw new TypeError('poisoned')
+      await table.upsert(writes.filter((write) => !bad.includes(write)))
+      return bad.map((write) => ({ write, error: new TypeError('poisoned') }))
+    }
+    table.rows.set('bad', { value: { name: 'before' }, sequence: 0 })
+    await rows.put('bad', { name: 'poison' })
+    for (let i = 0; i < 30; i++) await rows.put(`good${i}`, { name: 'good' })
+    work({ flush })
+    const waiting = rows.flushed('bad')
+    await Promise.all([expect(waiting).rejects.toBeInstanceOf(DeadLetterError), ...Array.from({ length: 30 }, (_, i) => rows.flushed(`good${i}`))])
+    expect(attempts).toBeGreaterThanOrEqual(3)
+    const letters = await rows.deadLetters.list()
+    expect(letters).toMatchObject([{ id: 'bad', kind: 'write', value: { name: 'poison' }, error: 'TypeError: poisoned', attempts: 3, at: expect.any(Date) }])
+    expect(await rows.get('bad')).toEqual({ name: 'before' })
+    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+    expect(await rows.pending()).toMatchObject({ writes: 0 })
+    poison = false
+    expect(await rows.deadLetters.replay(letters[0]!.letter)).toBe(true)
+    await vi.waitFor(() => expect(table.rows.get('bad')?.value).toEqual({ name: 'poison' }), 5_000)
+    expect(await rows.deadLetters.list()).toEqual([])
+    poison = true
+    await rows.put('bad2', { name: 'poison' })
+    await expect(rows.flushed('bad2')).rejects.toBeInstanceOf(DeadLetterError)
+    const [second] = await rows.deadLetters.list()
+    expect(await rows.deadLetters.discard(second!.letter)).toBe(true)
+    expect(await rows.deadLetters.discard(second!.letter)).toBe(false)
+    await rows.flushed('bad2')
+    await expect(rows.deadLetters.replay('nonsense')).rejects.toThrow('no dead letter')
+  })
+
+  it('a write that is the only one becomes a dead letter too', async () => {
+    const rows = whole()
+    await rows.put('bad', { name: 'poison' })
+    work({ flush: async () => { throw new Error('no') } })
+    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+  })
+
+  it('a database that is out takes nothing to the dead letters, however long', async () => {
+    const rows = whole()
+    for (let i = 0; i < 20; i++) await rows.put(`r${i}`, { name: 'x' })
+    let out = true
+    let calls = 0
+    work({ retry: { attempts: 3, backoff: 5, max: 20 }, flush: async (writes) => { calls++; if (out) throw new Error('connection refused'); await table.upsert(writes) } })
+    await vi.waitFor(() => expect(calls).toBeGreaterThan(60), 10_000)
+    out = false
+    await Promise.all(Array.from({ length: 20 }, (_, i) => rows.flushed(`r${i}`)))
+    expect(await rows.deadLetters.list()).toEqual([])
+    expect(table.rows.size).toBe(20)
+  })
+
+  it('a full queue pushes back, and takes writes again once there is room', async () => {
+    const rows = whole({ maxPending: 3, partitions: 1 })
+    for (let i = 0; i < 3; i++) await rows.put(`r${i}`, { name: 'x' })
+    await expect(rows.put('r3', { name: 'x' })).rejects.toBeInstanceOf(BackpressureError)
+    expect(await rows.peek('r3')).toBeUndefined()
+    const patient = whole({ maxPending: 3, partitions: 1, whenFull: 'wait' })
+    const waiting = patient.put('r3', { name: 'x' })
+    await expect(patient.put('r4', { name: 'x' }, { signal: AbortSignal.timeout(50) })).rejects.toThrow()
+    work({ partitions: 1 })
+    await waiting
+    await patient.flushed('r3')
+    expect(table.rows.size).toBe(4)
+  })
+
+  it('all who use a name must have as many partitions', async () => {
+    await whole({ partitions: 4 }).put('1', { name: 'x' })
+    await expect(whole({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow('"partitions" is 8 here, but 4')
+    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', partitions: 2, flush: table.upsert })
+    await expect(worker.run()).rejects.toThrow('"partitions" is 2 here, but 4')
+  })
+
+  it('once everything is flushed, only counters are left', async () => {
+    const rows = whole({ ttl: 50 })
+    for (let i = 0; i < 50; i++) await rows.put(`r${i}`, { name: 'x' })
+    const { end } = work()
+    await Promise.all(Array.from({ length: 50 }, (_, i) => rows.flushed(`r${i}`)))
+    await end()
+    await sleep(100)
+    for (const key of await keys()) {
+      const left = await client.send({ args: ['TYPE', key], keys: [key] })
+      if (left === 'stream') expect(await client.send({ args: ['XLEN', key], keys: [key] })).toBe(0)
+      else expect(key, String(left)).toMatch(/counters$|partitions$|workers$/)
+    }
+  })
+
+  it('a worker told to stop ends what it is flushing, and gives its partitions back', async () => {
+    const rows = whole()
+    let flushing = false
+    const slow = work({ flush: async (writes) => { flushing = true; await sleep(200); await table.upsert(writes) } })
+    await rows.put('1', { name: 'x' })
+    await vi.waitFor(() => expect(flushing).toBe(true))
+    await slow.end()
+    expect(table.rows.size).toBe(1)
+    expect(await rows.pending()).toMatchObject({ writes: 0, partitions: Array.from({ length: 8 }, () => ({ owned: false })) })
+  })
+
+  it('ids are kept apart, whatever is in them, and numbers come back as numbers', async () => {
+    const ids = ['*', '{}', '}{', 'a:b', 'a', '__proto__', 'constructor', '😀', 'lease', 'entry', '%', '%3A', 'x'.repeat(500)]
+    const rows = whole()
+    await Promise.all(ids.map((id) => rows.put(id, { name: id })))
+    for (const key of await keys()) if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
+    expect(await rows.getMany(ids)).toEqual(ids.map((name) => ({ name })))
+    const got: unknown[] = []
+    const numbers = createWriteBehind<Row, number, Row>({ client, name: 'rows', ttl: '1h', load: async () => ({ name: '' }) })
+    await numbers.put(42, { name: 'n' })
+    work({ flush: async (writes) => void got.push(...writes.map(({ id }) => id)) })
+    await Promise.all([...ids.map((id) => rows.flushed(id)), numbers.flushed(42)])
+    expect(new Set(got)).toEqual(new Set([...ids, 42]))
+    await expect(rows.put('a\nb', { name: 'x' })).rejects.toThrow('control characters')
+    await expect(rows.put('1', (() => 1) as unknown as Row)).rejects.toThrow()
+  })
+
+  it('durability: a write is refused as not replicated where there are no replicas', async () => {
+    const rows = whole({ durability: { replicas: 1, timeout: 50 } })
+    await expect(rows.put('1', { name: 'x' })).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
+    expect(await rows.get('1')).toEqual({ name: 'x' })
+    await rows.close()
+  })
+})
