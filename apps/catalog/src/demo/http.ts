@@ -1,31 +1,36 @@
 import type { Product } from '../products.js'
 import type { Stats } from '../stats.js'
-import type { CatalogProcess } from './stage.js'
+import type { ServiceProcess } from './stage.js'
 
-export async function getProduct({ url }: CatalogProcess, id: number): Promise<Product> {
-  const response = await fetch(`${url}/products/${id}`)
-  if (!response.ok) throw new Error(`GET /products/${id} answered ${response.status}: ${await response.text()}`)
-  return (await response.json()) as Product
+export async function getProduct(catalog: ServiceProcess, id: number): Promise<Product> {
+  const product = await send<Product>(catalog, 'GET', `/products/${id}`)
+  if (!product) throw new Error(`GET /products/${id} was refused`)
+  return product
 }
 
 /** The row as it is now, or `undefined` where the service refused to change it. */
-export async function patchProduct({ url }: CatalogProcess, id: number, patch: object): Promise<Product | undefined> {
-  const response = await fetch(`${url}/products/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(patch) })
-  if (response.status === 503) return void (await response.text())
-  if (!response.ok) throw new Error(`PATCH /products/${id} answered ${response.status}: ${await response.text()}`)
-  return (await response.json()) as Product
+export function patchProduct(catalog: ServiceProcess, id: number, patch: object): Promise<Product | undefined> {
+  return send<Product>(catalog, 'PATCH', `/products/${id}`, patch)
 }
 
-export async function statsOf(catalogs: readonly CatalogProcess[]): Promise<Stats> {
+export async function statsOf(catalogs: readonly ServiceProcess[]): Promise<Stats> {
   const all = await Promise.all(catalogs.map(async ({ url }) => (await (await fetch(`${url}/stats`)).json()) as Stats))
   return all.reduce((sum, one) => Object.fromEntries(Object.entries(sum).map(([name, n]) => [name, n + one[name as keyof Stats]])) as unknown as Stats)
 }
 
 /** What was counted while `work` ran. */
-export async function countedDuring<R>(catalogs: readonly CatalogProcess[], work: () => Promise<R>): Promise<{ readonly result: R; readonly stats: Stats }> {
+export async function countedDuring<R>(catalogs: readonly ServiceProcess[], work: () => Promise<R>): Promise<{ readonly result: R; readonly stats: Stats }> {
   const before = await statsOf(catalogs)
   const result = await work()
   const after = await statsOf(catalogs)
   const stats = Object.fromEntries(Object.entries(after).map(([name, n]) => [name, n - before[name as keyof Stats]])) as unknown as Stats
   return { result, stats }
+}
+
+/** What a service answers; `undefined` where it refused for now (503). */
+export async function send<R>({ url }: ServiceProcess, method: string, path: string, body?: object): Promise<R | undefined> {
+  const response = await fetch(url + path, { method, ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) })
+  if (response.status === 503) return void (await response.text())
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
+  return (await response.json()) as R
 }

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { loops } from './checker.js'
 import { getProduct, patchProduct, statsOf } from './http.js'
-import { scenes, type Outcome } from './scenes.js'
+import { scenes } from './scenes.js'
+import type { Outcome } from './scenes/outcome.js'
 import { setStage } from './stage.js'
 
 const { values: { once } } = parseArgs({ options: { once: { type: 'boolean', default: false } } })

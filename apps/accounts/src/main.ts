@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { startService } from './service.js'
+
+const env = z.object({
+  REDIS_URL: z.string().default('redis://127.0.0.1:6379'),
+  DATABASE_URL: z.string(),
+  PORT: z.coerce.number().int().min(0).max(65_535).default(3001),
+}).parse(process.env)
+
+const service = await startService({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, port: env.PORT })
+console.log(`accounts: ${service.url}`)
+process.send?.({ type: 'listening', url: service.url })
+
+async function stop(): Promise<void> {
+  await service.close()
+  process.exit(0)
+}
+process.once('SIGINT', () => void stop())
+process.once('SIGTERM', () => void stop())
+process.once('disconnect', () => void stop())

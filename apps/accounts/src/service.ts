@@ -1,0 +1,41 @@
+import { createCacheClient } from '@cache/core'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { serve } from '@hono/node-server'
+import type { AddressInfo } from 'node:net'
+import pg from 'pg'
+import { createClient } from 'redis'
+import { createApp } from './app.js'
+import { createCaches } from './caches.js'
+import { seed } from './users.js'
+
+export interface ServiceOptions {
+  readonly redisUrl: string
+  readonly databaseUrl: string
+  readonly port: number
+}
+
+export interface Service {
+  readonly url: string
+  close(): Promise<void>
+}
+
+export async function startService({ redisUrl, databaseUrl, port }: ServiceOptions): Promise<Service> {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 })
+  pool.on('error', () => undefined) // a connection that was idle has ended; the next query opens another
+  await seed(pool)
+  const redis = createClient({ url: redisUrl, socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) } })
+  const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop' })
+  const caches = createCaches(client, pool)
+  const server = serve({ fetch: createApp(caches).fetch, port, hostname: '127.0.0.1' })
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      await new Promise((resolve) => { server.close(resolve); if ('closeAllConnections' in server) server.closeAllConnections() })
+      await caches.users.close()
+      await client.close()
+      redis.destroy()
+      await pool.end()
+    },
+  }
+}

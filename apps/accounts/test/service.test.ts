@@ -1,0 +1,99 @@
+import { PGlite } from '@electric-sql/pglite'
+import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
+import { spawnProcesses, startRedis, type ProcessGroup, type RedisServer } from '@cache/testkit'
+import pg from 'pg'
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { startService, type Service } from '../src/service.js'
+
+// Two services on one Redis and one Postgres: `DATABASE_URL`, or an embedded one.
+
+let redis: RedisServer
+let databaseUrl: string
+let pool: pg.Pool
+let services: [Service, Service]
+let worker: ProcessGroup | undefined
+const ends: (() => Promise<unknown>)[] = []
+
+beforeAll(async () => {
+  redis = await startRedis({ aof: 'always' })
+  ends.push(() => redis.stop())
+  databaseUrl = process.env.DATABASE_URL ?? (await embedded())
+  pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
+  ends.push(() => pool.end())
+  const start = () => startService({ redisUrl: redis.url, databaseUrl, port: 0 })
+  services = [await start(), await start()]
+  ends.push(() => Promise.all(services.map((service) => service.close())))
+})
+afterAll(async () => {
+  await worker?.stop()
+  for (const end of ends.reverse()) await end()
+})
+beforeEach(async () => {
+  await redis.flush()
+  await pool.query('delete from activity')
+})
+
+async function embedded(): Promise<string> {
+  const db = await PGlite.create()
+  const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0, maxConnections: 50 })
+  await server.start()
+  ends.push(() => server.stop().then(() => db.close()))
+  return `postgres://postgres@${server.getServerConn()}/postgres`
+}
+
+async function call(service: Service, method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
+  const response = await fetch(service.url + path, { method, ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) })
+  return { status: response.status, body: response.status === 204 ? undefined : await response.json() }
+}
+
+async function work(): Promise<void> {
+  worker = spawnProcesses(new URL('../../worker/src/main.ts', import.meta.url), { env: { REDIS_URL: redis.url, DATABASE_URL: databaseUrl, LEASE_TTL_MS: '1000' } })
+  await worker.all('working')
+}
+
+it('a profile changed through one service is read through the other', async () => {
+  for (let i = 0; i < 20; i++) {
+    const [one, other] = i % 2 === 0 ? services : [services[1], services[0]]
+    expect((await call(other, 'GET', '/users/7')).status).toBe(200)
+    const changed = await call(one, 'PATCH', '/users/7', { name: `Ada ${i}` })
+    expect(changed).toMatchObject({ status: 200, body: { name: `Ada ${i}` } })
+    expect((await call(other, 'GET', '/users/7')).body).toEqual(changed.body)
+  }
+})
+
+it('a deleted user is gone from both, and one that never was is not found', async () => {
+  expect((await call(services[0], 'GET', '/users/499')).status).toBe(200)
+  expect((await call(services[1], 'DELETE', '/users/499')).status).toBe(204)
+  expect((await call(services[0], 'GET', '/users/499')).status).toBe(404)
+  expect((await call(services[0], 'DELETE', '/users/499')).status).toBe(404)
+  expect((await call(services[0], 'PATCH', '/users/9999', { name: 'x' })).status).toBe(404)
+})
+
+it.each([['GET', '/users/x'], ['GET', '/users/0'], ['PATCH', '/users/1', { name: '' }], ['PATCH', '/users/1', { email: 'no' }], ['PATCH', '/users/1', { admin: true }], ['POST', '/users/-1/visits']])('refuses %s %s %j', async (method, path, body?: unknown) => {
+  expect(await call(services[0], method, path, body)).toMatchObject({ status: 400, body: { detail: expect.any(String) } })
+})
+
+it('visits are counted by Redis at once, and by Postgres once a worker came by; a worker killed in between loses none', async () => {
+  await work()
+  const counted = Array.from({ length: 200 }, (_, i) => call(services[i % 2]!, 'POST', `/users/${1 + (i % 5)}/visits`))
+  await vi.waitFor(async () => expect((await pool.query('select 1 from activity')).rowCount).toBeGreaterThan(0), 10_000)
+  await worker!.stop()
+  for (const { status } of await Promise.all(counted)) expect(status).toBe(200)
+  expect((await call(services[0], 'GET', '/users/1/activity')).body).toMatchObject({ visits: 40 })
+  await work()
+  await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({ writes: 0, deadLetters: [] }), 20_000)
+  const { rows } = await pool.query('select id, visits from activity order by id')
+  expect(rows).toEqual(['1', '2', '3', '4', '5'].map((id) => ({ id, visits: 40 })))
+})
+
+it('with Redis out profiles are read, and writes refused, their rows untouched', async () => {
+  await call(services[0], 'PATCH', '/users/3', { name: 'before' })
+  await redis.pause()
+  expect(await call(services[0], 'GET', '/users/3')).toMatchObject({ status: 200, body: { name: 'before' } })
+  expect((await call(services[0], 'PATCH', '/users/3', { name: 'after' })).status).toBe(503)
+  expect((await call(services[0], 'POST', '/users/3/visits')).status).toBe(503)
+  expect((await pool.query('select name from users where id = 3')).rows).toEqual([{ name: 'before' }])
+  await redis.resume()
+  await vi.waitFor(async () => expect((await call(services[0], 'PATCH', '/users/3', { name: 'after' })).status).toBe(200), 10_000)
+  expect((await call(services[1], 'GET', '/users/3')).body).toMatchObject({ name: 'after' })
+})
