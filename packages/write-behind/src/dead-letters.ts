@@ -1,6 +1,6 @@
 import { CacheError, InvalidOptionError, type CacheClient, type Format } from '@cache/core'
 import type { Partition, Partitions, WriteId } from './partitions.js'
-import { fieldsOf, headOf, recordOf } from './records.js'
+import { headOf, recordOf } from './records.js'
 import { discardScript, replayScript, type StreamEntry } from './scripts.js'
 
 /** A write that could not be flushed. */
@@ -40,7 +40,7 @@ export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, pa
 
     async replay(letter) {
       const { partition, place } = placeOf(letter)
-      return client.run(replayScript, [partition.dead, partition.stream, partition.settled, partition.counters], [place])
+      return client.run(replayScript, [partition.dead, partition.stream, partition.settled], [place])
     },
 
     async discard(letter) {
@@ -58,17 +58,17 @@ export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, pa
 }
 
 async function letterOf<T, Id>({ index }: Partition, entry: StreamEntry, format: Format<T>): Promise<DeadLetter<T, Id>> {
-  const { place, field, sequence } = headOf(entry)
-  const fields = fieldsOf(entry)
-  const write = await recordOf<T, Id>(entry, format).catch(() => undefined) // perhaps just that is why it is here
+  const head = headOf(entry)
+  const { place, field, sequence, fields } = head
+  const write = await (async () => recordOf<T, Id>(head, format))().catch(() => undefined) // perhaps just that is why it is here
   return {
     letter: `${index}:${place}`,
     id: write?.id ?? (field as Id),
-    kind: String(fields.get('kind')) as 'write' | 'delete',
+    kind: String(fields.kind) as 'write' | 'delete',
     value: write?.value,
     sequence,
-    error: String(fields.get('error')),
-    attempts: Number(fields.get('attempts')),
-    at: new Date(Number(fields.get('at'))),
+    error: String(fields.error),
+    attempts: Number(fields.attempts),
+    at: new Date(Number(fields.at)),
   }
 }

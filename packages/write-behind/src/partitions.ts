@@ -15,8 +15,8 @@ export interface Partition {
   readonly settled: string
   /** By id: failed attempts. */
   readonly attempts: string
-  /** The last sequence and the last fence. */
-  readonly counters: string
+  /** The fence of its last owner. */
+  readonly fence: string
   /** The token of the worker that has it. */
   readonly owner: string
   readonly dead: string
@@ -82,7 +82,7 @@ function partition(namespace: string, name: string, index: number): Partition {
     pending: make('pending'),
     settled: make('settled'),
     attempts: make('attempts'),
-    counters: make('counters'),
+    fence: make('fence'),
     owner: make('owner'),
     dead: make('dead'),
     entry: (id) => make('entry', id),

@@ -1,4 +1,4 @@
-import { CodecError, Undecodable, json, type Format } from '@cache/core'
+import { CodecError, Undecodable, json, type Decoded, type Format } from '@cache/core'
 import type { StreamEntry } from './scripts.js'
 
 /** A write as it waits in the stream. */
@@ -22,31 +22,36 @@ export interface Head {
   readonly sequence: number
 }
 
-export function headOf(entry: StreamEntry): Head {
+export function headOf(entry: StreamEntry): Head & { readonly fields: Fields } {
   const place = entry[0].toString()
   const fields = fieldsOf(entry)
-  return { place, field: String(fields.get('id')), sequence: Number(fields.get('sequence') ?? place.slice(0, place.indexOf('-'))) }
+  const sequence = fields.sequence === undefined ? Number(place.slice(0, place.indexOf('-'))) : Number(fields.sequence)
+  return { place, field: String(fields.id), sequence, fields }
 }
 
-/** @throws {CodecError} for a write that can't be read, of another codec. */
-export async function recordOf<T, Id>(entry: StreamEntry, format: Format<T>): Promise<QueuedWrite<T, Id>> {
-  const head = headOf(entry)
-  const { field, place } = head
-  const fields = fieldsOf(entry)
-  const decoded = await format.decode(field, fields.get('value')!)
+/** Not async: a schema that answers at once costs no promise. @throws {CodecError} for a write that can't be read, of another codec. */
+export function recordOf<T, Id>({ fields, ...head }: ReturnType<typeof headOf>, format: Format<T>): QueuedWrite<T, Id> | Promise<QueuedWrite<T, Id>> {
+  const decoded = format.decode(head.field, fields.value!)
+  return decoded instanceof Promise ? decoded.then((late) => written<T, Id>(head, fields, late)) : written(head, fields, decoded)
+}
+
+function written<T, Id>(head: Head, { type, kind, patch }: Fields, decoded: Decoded<T> | Undecodable): QueuedWrite<T, Id> {
+  const { place, field, sequence } = head
   if (decoded instanceof Undecodable) throw new CodecError(`The write ${place} of ${field} can't be read: ${decoded.error.message}`, { cause: decoded.error })
-  const patch = fields.get('patch')!
   return {
-    ...head,
-    id: (String(fields.get('type')) === 'number' ? Number(field) : field) as Id,
-    kind: String(fields.get('kind')) as 'write' | 'delete',
+    place, field, sequence,
+    id: (String(type) === 'number' ? Number(field) : field) as Id,
+    kind: String(kind) as 'write' | 'delete',
     value: decoded.absent ? null : decoded.value,
-    patch: patch.length === 0 ? undefined : json.decode(patch, { key: field, maxValueBytes: Infinity }),
+    patch: patch === undefined || patch.length === 0 ? undefined : json.decode(patch, { key: field, maxValueBytes: Infinity }),
   }
 }
 
-export function fieldsOf([, fields]: StreamEntry): Map<string, Buffer> {
-  const map = new Map<string, Buffer>()
-  for (let i = 0; i < fields.length; i += 2) map.set(fields[i]!.toString(), fields[i + 1]!)
-  return map
+/** By name. */
+type Fields = Readonly<Record<string, Buffer>>
+
+function fieldsOf([, fields]: StreamEntry): Fields {
+  const named: Record<string, Buffer> = Object.create(null)
+  for (let i = 0; i < fields.length; i += 2) named[fields[i]!.toString('latin1')] = fields[i + 1]!
+  return named
 }

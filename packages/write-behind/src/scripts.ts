@@ -8,6 +8,7 @@ import failLua from './lua/fail.lua'
 import leaveLua from './lua/leave.lua'
 import measureLua from './lua/measure.lua'
 import replayLua from './lua/replay.lua'
+import sequenceLua from './lua/sequence.lua'
 import settleLua from './lua/settle.lua'
 import stateLua from './lua/state.lua'
 import takeLua from './lua/take.lua'
@@ -18,7 +19,7 @@ const yes = (reply: Reply): boolean => reply === 1
 const isLost = (reply: Reply): boolean => reply === 'lost'
 
 export const agreeScript = defineScript({ name: 'write-behind agree', lua: agreeLua, parse: Number })
-export const writeScript = defineScript({ name: 'write-behind write', lua: writeLua, parse: text })
+export const writeScript = defineScript({ name: 'write-behind write', functions: sequenceLua, lua: writeLua, parse: text })
 export const stateScript = defineScript({ name: 'write-behind state', lua: stateLua, asks: true, parse: (reply) => reply as readonly [pending: string, settled: string] })
 export const measureScript = defineScript({ name: 'write-behind measure', lua: measureLua, asks: true, parse: (reply) => reply as readonly [writes: number, age: number, owned: number] })
 
@@ -37,7 +38,7 @@ export const settleScript = defineScript({ name: 'write-behind settle', lua: set
 export const failScript = defineScript({ name: 'write-behind fail', lua: failLua, parse: (reply) => (isLost(reply) ? undefined : Number(reply)) })
 export const buryScript = defineScript({ name: 'write-behind bury', lua: buryLua, parse: isLost })
 
-export const replayScript = defineScript({ name: 'write-behind replay', lua: replayLua, parse: yes })
+export const replayScript = defineScript({ name: 'write-behind replay', functions: sequenceLua, lua: replayLua, parse: yes })
 export const discardScript = defineScript({ name: 'write-behind discard', lua: discardLua, parse: yes })
 
 export type StreamEntry = readonly [place: Buffer, fields: readonly Buffer[]]

@@ -114,10 +114,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   /** One write in the queue and in the cache. `false`: somebody else wrote since the lease it depends on was taken. */
   async function queue({ id, kind, value, patch, lease = '' }: Draft<T, Id>, { signal }: WriteOptions = {}): Promise<boolean> {
     const key = keyOf(id)
-    const { stream, pending, counters } = partitions.of(id)
+    const { stream, pending } = partitions.of(id)
     const stored = format.encode(key, value, { version: 0 })
     const ttl = (policy.storing(value, {}) ?? { ttl: KEPT_FOR }).ttl
-    const keys = [key, companion(key, 'lease'), stream, pending, counters]
+    const keys = [key, companion(key, 'lease'), stream, pending]
     const args = [String(id), stored, kind, String(ttl), String(maxPending), lease, patch === undefined ? '' : encodePatch(key, patch), typeof id]
     await partitions.agree()
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {

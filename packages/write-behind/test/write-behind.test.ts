@@ -245,7 +245,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(worker.run()).rejects.toThrow('"partitions" is 2 here, but 4')
   })
 
-  it('once everything is flushed, only counters are left', async () => {
+  it('once everything is flushed, only fences are left', async () => {
     const rows = whole({ ttl: 50 })
     for (let i = 0; i < 50; i++) await rows.put(`r${i}`, { name: 'x' })
     const { end } = work()
@@ -255,7 +255,7 @@ describe.each(cases)('on $name', ({ start }) => {
     for (const key of await keys()) {
       const left = await client.send({ args: ['TYPE', key], keys: [key] })
       if (left === 'stream') expect(await client.send({ args: ['XLEN', key], keys: [key] })).toBe(0)
-      else expect(key, String(left)).toMatch(/counters$|partitions$|workers$/)
+      else expect(key, String(left)).toMatch(/fence$|partitions$|workers$/)
     }
   })
 

@@ -52,7 +52,7 @@ function turned<T>(all: readonly T[], round: number): readonly T[] {
   return [...all.slice(by), ...all.slice(0, by)]
 }
 
-async function flown(work: Work, inFlight: number, operations: number): Promise<void> {
+export async function flown(work: Pick<Work, 'run'>, inFlight: number, operations: number): Promise<void> {
   let begun = 0
   const one = async (): Promise<void> => {
     while (begun < operations) {

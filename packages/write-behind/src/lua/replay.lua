@@ -1,5 +1,5 @@
 -- Puts a dead letter back into the queue, with the sequence it had: a database that already has a newer write leaves it aside.
--- KEYS[1] the dead letters  KEYS[2] the partition's stream  KEYS[3] what became of writes  KEYS[4] the partition's counters
+-- KEYS[1] the dead letters  KEYS[2] the partition's stream  KEYS[3] what became of writes
 -- ARGV[1] the letter
 -- returns 1, or 0 if there is none
 -- cost: O(1)
@@ -15,11 +15,7 @@ for i = 1, #letter[2], 2 do
     kept[#kept + 1] = value
   end
 end
-local time = redis.call('TIME')
-local place = math.max(tonumber(redis.call('HGET', KEYS[4], 'sequence') or 0) + 1, time[1] * 1000000 + time[2])
-local text = string.format('%.0f', place)
-redis.call('XADD', KEYS[2], text .. '-0', unpack(kept))
-redis.call('HSET', KEYS[4], 'sequence', text)
+append(KEYS[2], unpack(kept))
 redis.call('XDEL', KEYS[1], ARGV[1])
 redis.call('HDEL', KEYS[3], id)
 return 1

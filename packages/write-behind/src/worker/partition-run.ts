@@ -91,10 +91,12 @@ export class PartitionRun<T, Id extends WriteId> {
     for (const entry of entries) {
       const head = headOf(entry)
       this.#cursor = `(${head.place}`
-      await recordOf<T, Id>(entry, format).then(
-        (write) => this.#backlog.add(write),
-        (error: unknown) => this.#bury(head, error, 0),
-      )
+      try {
+        const write = recordOf<T, Id>(head, format)
+        this.#backlog.add(write instanceof Promise ? await write : write)
+      } catch (error) {
+        await this.#bury(head, error, 0)
+      }
     }
     return entries.length
   }
@@ -131,7 +133,9 @@ export class PartitionRun<T, Id extends WriteId> {
   async #settle(flushed: readonly { waiting: Waiting<T, Id>; writes: readonly QueuedWrite<T, Id>[] }[]): Promise<void> {
     if (flushed.length === 0) return
     const { owner, stream, pending, settled, attempts } = this.partition
-    const args = flushed.flatMap(({ writes }) => writes.flatMap(({ place, field, sequence }) => [place, field, String(sequence)]))
+    const places = flushed.flatMap(({ writes }) => writes.map(({ place }) => place))
+    const last = new Map(flushed.map(({ waiting, writes }) => [waiting.id, String(writes.at(-1)!.sequence)])) // the later ones of an id come later
+    const args = [String(places.length), ...places, ...[...last].flat()]
     const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, settled, attempts], [this.#token, ...args]))
     if (isLost !== false) return this.lose()
     for (const { waiting, writes } of flushed) {

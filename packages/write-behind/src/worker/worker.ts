@@ -138,7 +138,7 @@ class Worker<T, Id extends WriteId> {
 
   async #claim(partition: Partition): Promise<void> {
     const asked = performance.now()
-    const fence = await this.#options.client.run(claimScript, [partition.owner, partition.counters], [this.#token, String(this.#leaseTtl)])
+    const fence = await this.#options.client.run(claimScript, [partition.owner, partition.fence], [this.#token, String(this.#leaseTtl)])
     const had = this.#runs.get(partition)
     if (had && had.run.fence !== fence) this.#lose(partition)
     if (fence === undefined) return
