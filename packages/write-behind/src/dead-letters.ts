@@ -64,7 +64,7 @@ async function letterOf<T, Id>({ index }: Partition, entry: StreamEntry, format:
   return {
     letter: `${index}:${place}`,
     id: write?.id ?? (field as Id),
-    kind: String(fields.kind) as 'write' | 'delete',
+    kind: fields.kind === undefined ? 'write' : 'delete',
     value: write?.value,
     sequence,
     error: String(fields.error),

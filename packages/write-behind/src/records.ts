@@ -9,8 +9,13 @@ export interface QueuedWrite<T, Id> extends Head {
   readonly patch: unknown
 }
 
-export function encodePatch(key: string, patch: unknown): string | Buffer {
-  return json.encode(patch, { key, maxValueBytes: Infinity })
+/** What is kept in the stream beside a write's id and value, where it is not what it usually is: names and values. */
+export function fieldsOf({ id, kind, patch, key }: { readonly id: string | number; readonly kind: 'write' | 'delete'; readonly patch: unknown; readonly key: string }): (string | Buffer)[] {
+  return [
+    ...(typeof id === 'number' ? ['type', 'number'] : []),
+    ...(kind === 'delete' ? ['kind', kind] : []),
+    ...(patch === undefined ? [] : ['patch', json.encode(patch, { key, maxValueBytes: Infinity })]),
+  ]
 }
 
 /** What a write is, as far as it can be told without its value. */
@@ -24,7 +29,7 @@ export interface Head {
 
 export function headOf(entry: StreamEntry): Head & { readonly fields: Fields } {
   const place = entry[0].toString()
-  const fields = fieldsOf(entry)
+  const fields = named(entry)
   const sequence = fields.sequence === undefined ? Number(place.slice(0, place.indexOf('-'))) : Number(fields.sequence)
   return { place, field: String(fields.id), sequence, fields }
 }
@@ -41,17 +46,17 @@ function written<T, Id>(head: Head, { type, kind, patch }: Fields, decoded: Deco
   return {
     place, field, sequence,
     id: (String(type) === 'number' ? Number(field) : field) as Id,
-    kind: String(kind) as 'write' | 'delete',
+    kind: kind === undefined ? 'write' : 'delete',
     value: decoded.absent ? null : decoded.value,
-    patch: patch === undefined || patch.length === 0 ? undefined : json.decode(patch, { key: field, maxValueBytes: Infinity }),
+    patch: patch === undefined ? undefined : json.decode(patch, { key: field, maxValueBytes: Infinity }),
   }
 }
 
 /** By name. */
-type Fields = Readonly<Record<string, Buffer>>
+type Fields = Readonly<Record<string, Buffer | undefined>>
 
-function fieldsOf([, fields]: StreamEntry): Fields {
-  const named: Record<string, Buffer> = Object.create(null)
-  for (let i = 0; i < fields.length; i += 2) named[fields[i]!.toString('latin1')] = fields[i + 1]!
-  return named
+function named([, fields]: StreamEntry): Fields {
+  const byName: Record<string, Buffer> = Object.create(null)
+  for (let i = 0; i < fields.length; i += 2) byName[fields[i]!.toString('latin1')] = fields[i + 1]!
+  return byName
 }

@@ -133,26 +133,36 @@ describe('workers', () => {
       for (const owner of owners) counts.set(String(owner), (counts.get(String(owner)) ?? 0) + 1)
       return [...counts.values()].sort((a, b) => a - b)
     }
-    const even = { 1: [8], 2: [4, 4], 3: [2, 3, 3], 4: [2, 2, 2, 2] } as const
+    const even = (workers: number): number[] => Array.from({ length: workers }, (_, i) => Math.floor((8 + i) / workers))
+    const settles = (workers: number) => vi.waitFor(async () => expect(await shares()).toEqual(even(workers)), 15_000)
+    const leave = async (index: number) => {
+      running[index]!.send('stop')
+      await running[index]!.all('stopped', { timeout: 20_000 })
+    }
     await start(0)
-    await vi.waitFor(async () => expect(await shares()).toEqual(even[1]), 10_000)
+    await settles(1)
     await start(1)
-    await vi.waitFor(async () => expect(await shares()).toEqual(even[2]), 10_000)
+    await settles(2)
     await Promise.all([start(2), start(3)])
-    await vi.waitFor(async () => expect(await shares()).toEqual(even[4]), 10_000)
-
+    await settles(4)
+    await Promise.all([4, 5, 6, 7].map(start))
+    await settles(8)
+    await Promise.all([4, 5, 6, 7].map(leave))
+    await settles(4)
     const killedAt = performance.now()
     await running[3]!.stop()
-    await vi.waitFor(async () => expect(await shares()).toEqual(even[3]), 10_000)
+    await settles(3)
     expect(performance.now() - killedAt).toBeLessThan(LEASE_TTL * 2 + 3_000)
-
-    running[2]!.send('stop')
-    await running[2]!.all('stopped', { timeout: 20_000 })
-    await vi.waitFor(async () => expect(await shares()).toEqual(even[2]), 10_000)
+    await leave(2)
+    await settles(2)
     writing.abort()
     await writer
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 20_000)
 
+    // Nobody flushed behind the back of a later owner.
+    const table = new Redis(database.url)
+    ends.push(() => table.disconnect())
+    expect(await table.lrange('late', 0, -1)).toEqual([])
     // Messages of different processes may be heard out of order; the fences of one partition are as many as it had owners.
     const fences = new Map<number, Set<number>>()
     for (const { partition, fence } of flushes) fences.set(partition, (fences.get(partition) ?? new Set()).add(fence))

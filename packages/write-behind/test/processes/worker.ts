@@ -17,8 +17,11 @@ export interface Start {
   readonly leaseTtl: number
 }
 
-/** Applies what is new, and remembers in which order. */
+/** Applies what is new, and remembers in which order, and who came after a later owner of the same partition. */
 const APPLY = `
+local partition, fence = table.remove(ARGV, 1), tonumber(table.remove(ARGV, 1))
+if fence < tonumber(redis.call('HGET', 'fences', partition) or 0) then redis.call('RPUSH', 'late', partition .. ' ' .. fence) end
+redis.call('HSET', 'fences', partition, string.format('%.0f', math.max(fence, tonumber(redis.call('HGET', 'fences', partition) or 0))))
 for i = 1, #ARGV, 3 do
   local id, sequence, n = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if tonumber(redis.call('HGET', 'sequences', id) or 0) < tonumber(sequence) then
@@ -39,7 +42,7 @@ const worker = createWriteBehindWorker<{ n: number }>({
   async flush(writes, { fence, partition }) {
     if (Math.random() < failing / 2) throw new Error('the database is out')
     await child.say({ type: 'flush', fence, partition, writes: writes.length })
-    await database.eval(APPLY, 0, ...writes.flatMap(({ id, sequence, value }) => [id, sequence, value?.n ?? 'deleted']))
+    await database.eval(APPLY, 0, partition, fence, ...writes.flatMap(({ id, sequence, value }) => [id, sequence, value?.n ?? 'deleted']))
     if (Math.random() < failing / 2) throw new Error('the answer of the database was lost')
   },
 })
