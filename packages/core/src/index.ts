@@ -21,7 +21,7 @@ export { CacheError, CacheUnavailableError, CacheWriteError, CodecError, Command
 export { channels, tell, type Messages, type Typed } from './telemetry.js'
 export { createToken } from './token.js'
 export { LoadPolicy, loadPolicyOptions, type LoadPolicyOptions, type Storing } from './load/policy.js'
-export { LoadTimeoutError, type LoadContext, type Loader } from './load/loader.js'
+export { LoadTimeoutError, uncachedContext, type LoadContext, type Loader } from './load/loader.js'
 export type { BulkContext } from './load/bulk.js'
 export type { LoadMany, Many } from './load/many.js'
 export { keyById, readsById, type CallOptions, type ReadsById } from './load/by-id.js'

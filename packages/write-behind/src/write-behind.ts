@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  InvalidOptionError, LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById, sourceOptions,
+  LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById, sourceOptions, uncachedContext,
   type CacheClient, type EntryStore, type LeaseRequest, type LoadContext,
 } from '@cache/core'
 import { createDeadLetters } from './dead-letters.js'
@@ -103,7 +103,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
         how?.signal?.throwIfAborted()
         const token = createToken()
         const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
-        const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, { ...contextOfNobody, signal: how?.signal ?? contextOfNobody.signal })) ?? undefined)
+        const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, uncachedContext(how?.signal))) ?? undefined)
         const value = into(current, patch)
         if (await queue({ id, kind: 'write', value, patch, lease: token }, how)) return value
         await sleep(Math.random() * Math.min(5 * (round + 1), 50))
@@ -142,15 +142,6 @@ interface Draft<T, Id> {
 
 function isSequence(outcome: string): boolean {
   return outcome !== 'full' && outcome !== 'overtaken'
-}
-
-/** What a loader is told whose answer is not cached as it is. */
-const contextOfNobody: LoadContext<never> = {
-  signal: new AbortController().signal,
-  stale: undefined,
-  ttl: () => undefined,
-  skip: () => undefined,
-  notModified: () => { throw new InvalidOptionError('notModified', 'called only where there is a stale value to keep (context.stale)', undefined) },
 }
 
 /** Ms that a pending value is cached for where its own ttl is not known. */

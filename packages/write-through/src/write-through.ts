@@ -1,6 +1,6 @@
 import {
   CacheUnavailableError, CacheWriteError, CodecError, InvalidOptionError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, keyById, limitTo, loadPolicyOptions, readThrough, readsById,
-  sourceOptions, tell, writeSource, type CacheClient, type Entry, type KeyPart, type LoadContext,
+  sourceOptions, tell, uncachedContext, writeSource, type CacheClient, type Entry, type KeyPart,
 } from '@cache/core'
 import { Outdated } from './outdated.js'
 import { inRounds } from './rounds.js'
@@ -41,13 +41,13 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
   return {
     async get(id, call) {
-      return (await outdated.has(keyOf(id))) ? options.load(id, uncached()) : source.get(id, call)
+      return (await outdated.has(keyOf(id))) ? options.load(id, uncachedContext()) : source.get(id, call)
     },
 
     async getMany(ids, call) {
       const past = await Promise.all(ids.map((id) => outdated.has(keyOf(id))))
       if (!past.includes(true)) return source.getMany(ids, call)
-      return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncached()) : source.get(id, call)) as Promise<T | null | undefined>))
+      return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncachedContext()) : source.get(id, call)) as Promise<T | null | undefined>))
     },
 
     peek: async (id) => ((await outdated.has(keyOf(id))) ? undefined : path.peek(keyOf(id))),
@@ -157,14 +157,3 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 }
 
 type Outcome = 'stored' | 'kept' | 'deleted'
-
-/** What a loader is told whose answer is not cached. */
-function uncached<T>(): LoadContext<T> {
-  return {
-    signal: new AbortController().signal,
-    stale: undefined,
-    ttl: () => undefined,
-    skip: () => undefined,
-    notModified: () => { throw new InvalidOptionError('notModified', 'called only where there is a stale value to keep (context.stale)', undefined) },
-  }
-}

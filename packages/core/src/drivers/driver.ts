@@ -1,3 +1,4 @@
+import type { Duration } from '../duration.js'
 import type { CacheError } from '../errors.js'
 
 export type Argument = string | Buffer
@@ -77,4 +78,9 @@ export interface NodeHandle {
   /** `host:port`. */
   readonly id: string
   send(commands: readonly Command[], options?: SendOptions): Promise<readonly (Reply | CacheError)[]>
+}
+
+export interface DriverOptions {
+  /** How long a command waits for its reply where its sender does not say. Default 1 s. */
+  readonly timeout?: Duration
 }

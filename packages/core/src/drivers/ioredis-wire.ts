@@ -1,6 +1,6 @@
 import { slot } from '../keys.js'
 import type { Command, Settle } from './driver.js'
-import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis.js'
+import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 import type { Wire } from './link.js'
 import { errorOf, replyOf } from './replies.js'
 

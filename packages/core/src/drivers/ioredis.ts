@@ -1,41 +1,15 @@
-import type { Duration } from '../duration.js'
 import { InvalidOptionError } from '../errors.js'
 import { slot } from '../keys.js'
 import { checkOptions } from '../options.js'
-import type { Driver, NodeHandle, Topology } from './driver.js'
+import type { Driver, DriverOptions, NodeHandle, Topology } from './driver.js'
 import { subscribeThrough, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
+import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 import { addressOf, ioredisWire, onEnd } from './ioredis-wire.js'
 import { Link } from './link.js'
 
-export interface DriverOptions {
-  /** How long a command waits for its reply where its sender does not say. Default 1 s. */
-  readonly timeout?: Duration
-}
-
-/** What this driver needs of ioredis' `Redis` and `Cluster`, of major 5 or 6. */
-export interface IoredisClient {
-  readonly status: string
-  readonly options: object
-  connect(): Promise<void>
-  disconnect(): void
-  call(command: string, args: (string | Buffer)[]): Promise<unknown>
-  callBuffer(command: string, args: (string | Buffer)[]): Promise<unknown>
-  on(event: string, listener: (...args: any[]) => void): unknown
-  off(event: string, listener: (...args: any[]) => void): unknown
-}
-
-/** Of which `Cluster` has more. */
-export interface IoredisCluster extends IoredisClient {
-  readonly slots: (readonly string[])[]
-  nodes(role: 'master'): IoredisNode[]
-}
-
-export interface IoredisNode extends IoredisClient {
-  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined }
-  duplicate(override?: object): IoredisNode
-  subscribe(...channels: string[]): Promise<unknown>
-}
+export type { DriverOptions } from './driver.js'
+export type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 
 /**
  * A driver over ioredis 5 or 6: standalone, Sentinel or Cluster, recognised by its shape. The client stays yours: its options are not

@@ -1,6 +1,6 @@
 import type { Command, Topology } from './driver.js'
 import type { Wire } from './link.js'
-import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis.js'
+import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
 import { errorOf, replyOf } from './replies.js'
 
 /**

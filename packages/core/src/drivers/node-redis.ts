@@ -1,39 +1,15 @@
 import { CacheError, InvalidOptionError } from '../errors.js'
 import { slot } from '../keys.js'
 import { checkOptions } from '../options.js'
-import type { Argument, Driver, NodeHandle, Topology } from './driver.js'
+import type { Driver, DriverOptions, NodeHandle, Topology } from './driver.js'
 import { subscribeThrough, type Feed, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
-import type { DriverOptions } from './ioredis.js'
 import { Link } from './link.js'
+import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
 import { nodeRedisWire } from './node-redis-wire.js'
 
-export type { DriverOptions } from './ioredis.js'
-
-/** What this driver needs of the clients of `redis`, of major 5 or 6. */
-export interface NodeRedisClient {
-  readonly isOpen: boolean
-  readonly isReady?: boolean
-  connect(): Promise<unknown>
-  destroy(): unknown
-  on(event: string, listener: (...args: any[]) => void): unknown
-  off(event: string, listener: (...args: any[]) => void): unknown
-}
-
-export interface NodeRedisStandalone extends NodeRedisClient {
-  sendCommand(args: readonly Argument[], options?: any): Promise<any>
-}
-
-export interface NodeRedisSentinel extends NodeRedisClient {
-  sendCommand(isReadonly: any, args: any, options?: any): Promise<any>
-  getSentinelNode(): unknown
-}
-
-export interface NodeRedisCluster extends NodeRedisClient {
-  sendCommand(firstKey: any, isReadonly: any, args: any, options?: any): Promise<any>
-  readonly masters: readonly { readonly host: string; readonly port: number }[]
-  nodeClient(node: any): any
-}
+export type { DriverOptions } from './driver.js'
+export type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
 
 /** A client that may be duplicated, to subscribe or to block with. */
 interface Duplicable extends NodeRedisStandalone {

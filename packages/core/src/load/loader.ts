@@ -59,6 +59,12 @@ export async function callLoader<T>({ key, load, stale, left, hard }: Request<T>
   }
 }
 
+/** What a loader is told whose answer is not cached as it is. */
+export function uncachedContext<T>(signal: AbortSignal = new AbortController().signal): LoadContext<T> {
+  const told = new Context<T>(undefined)
+  return { signal, stale: undefined, ttl: told.ttl, skip: told.skip, notModified: told.notModified }
+}
+
 class Context<T> implements LoadContext<T> {
   readonly told = new LazySignal()
   readonly stale: T | undefined

@@ -1,0 +1,23 @@
+/** What this driver needs of ioredis' `Redis` and `Cluster`, of major 5 or 6. */
+export interface IoredisClient {
+  readonly status: string
+  readonly options: object
+  connect(): Promise<void>
+  disconnect(): void
+  call(command: string, args: (string | Buffer)[]): Promise<unknown>
+  callBuffer(command: string, args: (string | Buffer)[]): Promise<unknown>
+  on(event: string, listener: (...args: any[]) => void): unknown
+  off(event: string, listener: (...args: any[]) => void): unknown
+}
+
+/** Of which `Cluster` has more. */
+export interface IoredisCluster extends IoredisClient {
+  readonly slots: (readonly string[])[]
+  nodes(role: 'master'): IoredisNode[]
+}
+
+export interface IoredisNode extends IoredisClient {
+  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined }
+  duplicate(override?: object): IoredisNode
+  subscribe(...channels: string[]): Promise<unknown>
+}
