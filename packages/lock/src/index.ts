@@ -1,0 +1,6 @@
+export { createLocks, type Locks, type LocksOptions } from './locks.js'
+export type { Lock } from './lock.js'
+export type { LockSet } from './lock-set.js'
+export type { AcquireOptions, HoldOptions } from './terms.js'
+export type { LockInspection } from './holder.js'
+export { LockLostError, LockTimeoutError, type LostReason } from './errors.js'
