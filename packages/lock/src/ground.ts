@@ -43,14 +43,17 @@ export interface Ground {
   listen(token: string, wake: () => void): () => void
 }
 
-/** Ms of a ttl that may be relied on: clocks run at different speeds, and timers fire late. */
+/**
+ * Ms of a ttl that may be relied on: clocks run at different speeds, and the timer that aborts a signal fires late in a process that is
+ * short of CPU. A twentieth, at most a second; a thousandth more where the ttl is long.
+ */
 export function safe(ttl: number): number {
-  return ttl - Math.min(ttl / 2, ttl / 50 + 5)
+  return Math.max(ttl / 2, ttl - 5 - Math.min(ttl / 20, 1_000 + ttl / 1_000))
 }
 
 /** The ttl, in whole ms, of which `ms` may be relied on. */
 export function reliableFor(ms: number): number {
-  return Math.max(1, Math.ceil(Math.min(2 * ms, (ms + 5) / 0.98)))
+  return Math.max(1, Math.ceil(Math.min(2 * ms, (ms + 5) / 0.95, (ms + 1_005) / 0.999)))
 }
 
 /** How long to wait for the answer to an extension, so that there is time for others within the ttl. */
