@@ -105,7 +105,8 @@ export class HeldLock implements Lock {
     this.#lost = new LockLostError(this.name, reason)
     this.#end()
     const { ground, claim } = this.#holding
-    ground.leave(claim).catch(() => undefined) // so that nobody waits for the rest of a ttl that is of no use to us
+    // One that expired is left alone: what is left of its ttl gives its holder time to stop. What is left of one that was taken is of no use.
+    if (reason === 'taken') ground.leave(claim).catch(() => undefined)
     tell(channels.lock, () => ({ name: this.name, event: 'lost', ms: performance.now() - this.#since }))
     this.#controller?.abort(this.#lost)
   }

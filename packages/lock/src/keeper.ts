@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { CacheError, channels, tell } from '@cache/core'
 import { acquire, tryAcquire } from './acquiring.js'
 import { LockTimeoutError } from './errors.js'
@@ -29,6 +30,7 @@ export class Keeper<G extends Ground> {
     this.ground = ground
     this.#renewals = renewals
     this.#usual = usual
+    setMaxListeners(0, this.#closing.signal) // one for each that waits
   }
 
   async acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {

@@ -20,28 +20,46 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
   const say = async (message: Said): Promise<void> => link.say(message)
   const releases = new Map<number, () => void>()
   const stored = new Map<number, (answer: Extract<Order, { do: 'stored' }>) => void>()
+  const running = new Set<Promise<void>>()
   let places = 0
   let ids = 0
   let stop = new AbortController()
+  let forgotten = new AbortController()
 
   await say({ type: 'ready' })
   for (;;) {
     const order = (await link.next()) as Order
-    if (order.do === 'hold') void hold(order)
+    if (order.do === 'hold') run(hold(order))
     else if (order.do === 'release') releases.get(order.id)?.()
-    else if (order.do === 'contend') void contend(order)
+    else if (order.do === 'contend') run(contend(order))
     else if (order.do === 'stop') stop.abort()
+    else if (order.do === 'forget') void forget()
     else stored.get(order.place)?.(order)
+  }
+
+  function run(work: Promise<void>): void {
+    const tracked = work.finally(() => running.delete(tracked))
+    running.add(tracked)
+  }
+
+  async function forget(): Promise<void> {
+    stop.abort()
+    forgotten.abort()
+    for (const release of releases.values()) release()
+    await Promise.all(running)
+    forgotten = new AbortController()
+    await say({ type: 'forgotten' })
   }
 
   async function hold({ id, name, ttl, wait, block }: Extract<Order, { do: 'hold' }>): Promise<void> {
     let lock: Lock
     try {
-      lock = await locks.acquire(name, { ttl, wait })
+      lock = await locks.acquire(name, { ttl, wait, signal: forgotten.signal })
     } catch (error) {
       return say({ type: 'refused', id, error: nameOf(error), at: now() })
     }
     const told = new Promise<void>((resolve) => releases.set(id, resolve))
+    if (forgotten.signal.aborted) releases.get(id)!()
     lock.signal.addEventListener('abort', () => void say({ type: 'aborted', id, at: now() }), { once: true })
     if (lock.signal.aborted) await say({ type: 'aborted', id, at: now() })
     await say({ type: 'acquired', id, fence: lock.fence, at: now() })

@@ -6,6 +6,8 @@ export type Order =
   /** Acquires, updates the store, releases, again and again until it is told to stop. */
   | { readonly do: 'contend'; readonly name: string; readonly ttl: number; readonly wait: number }
   | { readonly do: 'stop' }
+  /** Ends all it does, and releases all it holds. */
+  | { readonly do: 'forget' }
   | { readonly do: 'stored'; readonly place: number; readonly accepted: boolean; readonly value: number }
 
 /** What a contender says. `at`: µs of the machine's monotonic clock. */
@@ -21,3 +23,4 @@ export type Said =
   | { readonly type: 'ended'; readonly id: number; readonly at: number }
   | { readonly type: 'store'; readonly place: number; readonly fence: number; /** Missing: it reads. */ readonly value?: number }
   | { readonly type: 'stopped' }
+  | { readonly type: 'forgotten' }

@@ -33,6 +33,7 @@ export interface Holding {
 export class Witness {
   readonly holdings: Holding[] = []
   readonly lostUpdates: string[] = []
+  ready = 0
   stopped = 0
   #value = 0
   #fence = -Infinity
@@ -43,8 +44,13 @@ export class Witness {
     this.#patience = patience
   }
 
+  /** What it said before, in another test, is over: it is told to forget it first. */
   hear(contender: number, process: ContenderProcess): void {
     const listen = async (): Promise<void> => {
+      process.send({ do: 'forget' } satisfies Order)
+      while ((await process.next<Said>(undefined, { timeout: 2 ** 31 - 1 })).type !== 'forgotten');
+      this.ready++
+      for (const changed of this.#changed.splice(0)) changed()
       for (;;) this.#take(contender, process, await process.next<Said>(undefined, { timeout: 2 ** 31 - 1 }))
     }
     listen().catch(() => undefined) // the process has ended
@@ -98,7 +104,7 @@ export class Witness {
   #take(contender: number, process: ContenderProcess, said: Said): void {
     if (said.type === 'store') this.#store(process, said)
     else if (said.type === 'stopped') this.stopped++
-    else if (said.type !== 'ready') this.#note(contender, said)
+    else if (said.type !== 'ready' && said.type !== 'forgotten') this.#note(contender, said)
     for (const changed of this.#changed.splice(0)) changed()
   }
 

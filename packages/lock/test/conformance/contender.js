@@ -9,7 +9,7 @@ import { createClient } from 'redis'
 import { naiveLocks } from './naive-locks.js'
 
 const child = childProcess()
-const { kind, client, urls } = child.data[child.index]
+const { kind, client, urls } = child.data
 
 const drivers = {
   ioredis: (url) => ioredisDriver(new Redis(url, { retryStrategy: () => 50 }).on('error', () => undefined)),

@@ -1,7 +1,9 @@
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import { runLockTests } from '../../src/conformance/index.js'
-import { startStage } from './stage.js'
+import { Stages } from './stage.js'
 
 describe('createLocks on ioredis', () => {
-  runLockTests(() => startStage({ kind: 'locks', client: 'ioredis', servers: 1 }), { describe, it }, { ttl: 600 })
+  const stages = new Stages({ kind: 'locks', client: 'ioredis', servers: 1 })
+  afterAll(() => stages[Symbol.asyncDispose]())
+  runLockTests(stages.next, { describe, it }, { ttl: 600 })
 })

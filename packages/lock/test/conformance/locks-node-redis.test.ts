@@ -1,7 +1,9 @@
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import { runLockTests } from '../../src/conformance/index.js'
-import { startStage } from './stage.js'
+import { Stages } from './stage.js'
 
 describe('createLocks on node-redis', () => {
-  runLockTests(() => startStage({ kind: 'locks', client: 'node-redis', servers: 1 }), { describe, it }, { ttl: 600 })
+  const stages = new Stages({ kind: 'locks', client: 'node-redis', servers: 1 })
+  afterAll(() => stages[Symbol.asyncDispose]())
+  runLockTests(stages.next, { describe, it }, { ttl: 600 })
 })

@@ -1,7 +1,9 @@
-import { describe, it } from 'vitest'
+import { afterAll, describe, it } from 'vitest'
 import { runLockTests } from '../../src/conformance/index.js'
-import { startStage } from './stage.js'
+import { Stages } from './stage.js'
 
 describe('createRedlock over three servers', () => {
-  runLockTests(() => startStage({ kind: 'redlock', client: 'ioredis', servers: 3 }), { describe, it }, { ttl: 600, survivesLoss: true })
+  const stages = new Stages({ kind: 'redlock', client: 'ioredis', servers: 3 })
+  afterAll(() => stages[Symbol.asyncDispose]())
+  runLockTests(stages.next, { describe, it }, { ttl: 600, survivesLoss: true })
 })
