@@ -1,0 +1,4 @@
+/** The process' own clock: monotonic ms, for durations only. */
+export interface Clock {
+  now(): number
+}
