@@ -3,7 +3,8 @@
 --   log      sorted set: one member 'token:cost' for each request, by its µs; and 'used', minus the sum of the costs
 --   fixed    'start used'                   µs at which the window began, and what was taken in it
 --   counter  'start used before'            the same, and what was taken in the window before
---   bucket   'full fraction born'           µs at which the bucket is full again and a fraction of b units, µs at which this state began
+--   bucket   'full fraction born latest given'  µs at which the bucket is full again and a fraction of b units, µs at which this
+--                                           state began, the latest µs for which anything was charged, µs given back by refunds
 --   slots    sorted set: the tokens of who holds a slot, by the µs at which it ends
 -- ARGV[1] token: names the request  ARGV[2] min  ARGV[3] max: as much as there is, but at least min
 -- ARGV[4] µs for which what is granted may be spent later  ARGV[5] µs for which the request may wait for its turn
@@ -16,7 +17,7 @@
 
 local token, min, max, hold, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local available, grants, spare, full, ready, mark = {}, {}, {}, {}, {}, {}
-local s, t, u = {}, {}, {}
+local s, t, u, v = {}, {}, {}, {}
 
 -- math.fmod is exact on integers below 2^53; Lua's own % and / are not.
 local function div(a, b) return (a - math.fmod(a, b)) / b end
@@ -58,7 +59,7 @@ for i = 1, #KEYS do
     if not start or now >= start + a then start, used = nil, 0 end
     available[i] = limit - used
     if start then
-      full[i] = start + a
+      full[i] = used > 0 and start + a or math.max(now, start)
       if available[i] < min then ready[i] = start + a elseif now < start then ready[i] = start end
       if now < start then available[i] = 0 end
     end
@@ -68,7 +69,9 @@ for i = 1, #KEYS do
     local start, used, before = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
     start, used, before = tonumber(start), tonumber(used), tonumber(before)
     if start and now >= start + a then start, used, before = start + a, 0, used end
-    if not start or now >= start + a then start, used, before = now, 0, 0 end
+    -- After a window in which nothing was taken, the next one begins with the next request.
+    local fresh = not start or now >= start + a or used + before == 0 and now >= start
+    if fresh then start, used, before = now, 0, 0 end
     -- What the window before still weighs falls with each whole ms of this one.
     local ms = a / 1000
     local passed = math.max(0, div(now - math.min(start, now), 1000))
@@ -82,18 +85,18 @@ for i = 1, #KEYS do
     end
     if now < start then
       available[i] = 0
-      ready[i] = math.max(ready[i], start)
+      ready[i], full[i] = math.max(ready[i], start), math.max(full[i], start)
     end
-    s[i], t[i], u[i] = start, used, before
+    s[i], t[i], u[i] = not fresh and start, used, before
 
   elseif kind == 'bucket' then
-    local whole, fraction, born = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
+    local whole, fraction, born, latest, given = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
     local owed = whole and math.max(0, (whole - now) * b + math.min(fraction, b - 1)) or 0
     available[i] = owed < limit * a and div(limit * a - owed, a) or 0
     full[i] = now + div(owed + b - 1, b)
     local over = owed - (limit - min) * a
     if over > 0 then ready[i] = now + div(over + b - 1, b) end
-    s[i], t[i] = owed, tonumber(born) or now
+    s[i], t[i], u[i], v[i] = owed, tonumber(born) or now, tonumber(latest) or now, tonumber(given) or 0
     if hold > 0 then
       local taken = math.max(owed, hold * b)
       grants[i] = taken < limit * a and div(limit * a - taken, a) or 0
@@ -155,8 +158,8 @@ if granted > 0 and not peeking then
 
     elseif kind == 'counter' then
       local start, used, before = s[i], t[i], u[i]
-      if at >= start + a then start, used, before = start + a, 0, used end
-      if at >= start + a then start, used, before = at, 0, 0 end
+      if start and at >= start + a then start, used, before = start + a, 0, used end
+      if not start or at >= start + a or used + before == 0 then start, used, before = at, 0, 0 end
       used = used + granted
       hold = math.min(hold, start + a - at)
       local ms = a / 1000
@@ -170,8 +173,8 @@ if granted > 0 and not peeking then
       local fraction = math.fmod(owed, b)
       local whole = now + later + (owed - fraction) / b
       owed = owed + later * b
-      full[i], available[i], mark[i] = now + div(owed + b - 1, b), owed < limit * a and div(limit * a - owed, a) or 0, whole
-      state = string.format('%.0f %.0f %.0f', whole, fraction, t[i])
+      full[i], available[i], mark[i] = now + div(owed + b - 1, b), owed < limit * a and div(limit * a - owed, a) or 0, whole + v[i]
+      state = string.format('%.0f %.0f %.0f %.0f %.0f', whole, fraction, t[i], math.max(u[i], now + later), v[i])
 
     else -- slots
       redis.call('ZREMRANGEBYSCORE', key, '-inf', now)

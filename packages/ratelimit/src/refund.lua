@@ -19,7 +19,10 @@ for i = 1, #KEYS - 1 do
   local kind, a, b, mark = ARGV[at], tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
 
   if kind == 'log' then
-    if redis.call('ZREM', key, token .. ':' .. ARGV[2]) == 1 then
+    local entry = token .. ':' .. ARGV[2]
+    local since = redis.call('ZSCORE', key, entry)
+    if since and tonumber(since) > now - a then
+      redis.call('ZREM', key, entry)
       if redis.call('ZINCRBY', key, charged, 'used') == '0' then redis.call('DEL', key) end
       changed = 1
     end
@@ -44,13 +47,15 @@ for i = 1, #KEYS - 1 do
     end
 
   elseif kind == 'bucket' then
-    -- Not more than has not come back by itself meanwhile, or the bucket would hold more than if the request had never been.
-    local whole, fraction, born = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
-    if whole and now < mark and tonumber(born) <= chargedAt then
-      local owed = math.max(0, (whole - now) * b + fraction - math.min(charged * a, (mark - now) * b))
+    -- Not more than would not have come back by itself: the bucket is never fuller than if the request had not been.
+    local whole, fraction, born, latest, given = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+    local open = whole and mark - given - math.max(now, latest) or 0
+    if open > 0 and tonumber(born) <= chargedAt then
+      local back = math.min(charged * a, open * b)
+      local owed = math.max(0, (whole - now) * b + fraction - back)
       local rest = math.fmod(owed, b)
-      keep(key, string.format('%.0f %.0f %s', now + (owed - rest) / b, rest, born))
-      life = math.max(life, mark - now)
+      keep(key, string.format('%.0f %.0f %s %s %.0f', now + (owed - rest) / b, rest, born, latest, given + math.ceil(back / b)))
+      life = math.max(life, mark - given - now)
     end
   end
 end

@@ -9,6 +9,8 @@ export const cases = matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDri
 export interface Bench {
   /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
   newClient(options?: ClientOptions): CacheClient
+  /** All keys there are. */
+  keys(): Promise<string[]>
 }
 
 /**
@@ -25,24 +27,29 @@ export function onEach(suite: (bench: Bench) => void): void {
       return client
     }
     let looking: CacheClient | undefined
+    const look = (): CacheClient => (looking ??= createCacheClient(running.driver()))
     beforeAll(async () => { running = await it.start() })
     beforeEach(() => running.flush())
-    afterEach(async () => { expect(await keysForEver((looking ??= createCacheClient(running.driver())))).toEqual([]) })
+    afterEach(async () => { expect(await keysForEver(look())).toEqual([]) })
     afterAll(async () => {
       await Promise.all(clients.map((client) => client.close()))
       await looking?.close()
       await running.stop()
     })
-    suite({ newClient })
+    suite({ newClient, keys: () => allKeys(look()) })
   })
 }
 
 /** The keys that never expire, of all there are. */
 export async function keysForEver(client: CacheClient): Promise<string[]> {
+  const keys = await allKeys(client)
+  const ttls = await Promise.all(keys.map((key) => client.send({ args: ['PTTL', key], keys: [key] })))
+  return keys.filter((_, i) => ttls[i] === -1)
+}
+
+/** @param client One without a namespace. */
+async function allKeys(client: CacheClient): Promise<string[]> {
   const found: string[] = []
-  for await (const keys of client.scan({ glob: '*' })) {
-    const ttls = await Promise.all(keys.map((key) => client.send({ args: ['PTTL', key], keys: [key] })))
-    found.push(...keys.filter((_, i) => ttls[i] === -1))
-  }
-  return found
+  for await (const keys of client.scan({ glob: '*' })) found.push(...keys)
+  return found.sort()
 }

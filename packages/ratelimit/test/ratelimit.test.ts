@@ -12,7 +12,7 @@ const policies: Record<string, (limit: number) => Limit> = {
   gcra: (limit) => gcra({ name: 'a', limit, window: hour }),
 }
 
-onEach(({ newClient }) => {
+onEach(({ newClient, keys }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}, client: CacheClient = newClient()) =>
     createRateLimiter({ client, prefix: 'api', limits, deadline: '10s', onOutage: 'closed', ...options })
 
@@ -95,12 +95,8 @@ onEach(({ newClient }) => {
   it('keeps the limits of one id in one slot, under its prefix, escaped', async () => {
     const limiter = make([...Object.keys(policies)].map((name) => ({ ...policies[name]!(10), name })))
     await limiter.consume(['tenant', 'user:42}'])
-    const all: string[] = []
-    for await (const keys of newClient({ namespace: 'x' }).scan({ glob: '*' })) all.push(...keys)
-    expect(all).toEqual([])
-    for await (const keys of newClient({ namespace: '{shop' }).scan({ glob: '*' })) all.push(...keys)
     const tag = '{shop:api:tenant:user%3A42%7D}'
-    expect(all.sort()).toEqual([`${tag}:fixedWindow:fixed`, `${tag}:gcra:bucket`, `${tag}:slidingCounter:counter`, `${tag}:slidingWindow:log`, `${tag}:tokenBucket:bucket`])
+    expect(await keys()).toEqual([`${tag}:fixedWindow:fixed`, `${tag}:gcra:bucket`, `${tag}:slidingCounter:counter`, `${tag}:slidingWindow:log`, `${tag}:tokenBucket:bucket`])
   })
 
   it('holds slots', async () => {
