@@ -66,6 +66,11 @@ export class DenyCache {
     if (life > 0) this.#denials.set(key, { verdict, cost, receivedAt: this.#clock.now(), until: sent.at + life })
   }
 
+  /** Something was charged: a denial of a higher cost still holds, but for longer. */
+  charged(key: string): void {
+    if (this.#denials.size > 0) this.#denials.delete(key)
+  }
+
   /** Something is given back, or was: denials known by now, and those under way, may be wrong. */
   forget(key: string): void {
     this.#changed.set(key, ++this.#changes)

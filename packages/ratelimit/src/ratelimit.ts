@@ -229,7 +229,8 @@ export class Limiter implements RateLimiter {
       if (this.#slots.length > 0) void giveBack({ client: this.#client, keys: this.#slotKeys(key), token }) // it may have been taken all the same
       return this.#withoutRedis('ratelimit', key, { min, max }, error)
     }
-    if (verdict.granted === 0 && sent) this.#denials?.add(key, min, verdict, sent)
+    if (verdict.granted > 0) this.#denials?.charged(key)
+    else if (sent) this.#denials?.add(key, min, verdict, sent)
     const held = verdict.granted > 0 && this.#slots.length > 0 ? this.#hold(key, token, since) : undefined
     const receipt = verdict.granted > 0 ? { key, token, charged: verdict.granted, at: verdict.now, marks: verdict.limits.map(({ mark }) => mark) } : undefined
     const decision = new Decided({ limits: this.limits, verdict, source: 'redis', shadow: this.#shadow, receipt, held })
