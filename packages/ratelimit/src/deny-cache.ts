@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Clock } from './clock.js'
+import { DRIFT, type Clock } from './clock.js'
 import type { Limit } from './policies.js'
 import type { Verdict } from './scripts.js'
 
@@ -53,7 +53,7 @@ export class DenyCache {
       return undefined
     }
     // From the reply on, not from the question: who waits for as long as this says does not come too early.
-    return { verdict: denial.verdict, age: Math.max(0, now - denial.receivedAt) * 1_000 }
+    return { verdict: denial.verdict, age: Math.round((now - denial.receivedAt) * 1_000) }
   }
 
   sending(): Sent {
@@ -84,6 +84,3 @@ export class DenyCache {
     return longest
   }
 }
-
-/** By how much the clocks of two machines may differ in speed: NTP slews by no more than 500 ppm. */
-const DRIFT = 0.001

@@ -3,3 +3,6 @@ export { concurrency, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBuc
 export type { Decision, LimitState, Receipt } from './decision.js'
 export type { OnOutage } from './outage.js'
 export { SlotLostError } from './slot.js'
+export { rateLimitHeaders, type HeaderStyle, type HeadersOptions } from './http/headers.js'
+export { refusal, type Refusal } from './http/problem.js'
+export { addressKey } from './http/address.js'

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { OptionChecks } from '@cache/core'
+import type { OptionChecks } from '@cache/core'
 import type { Clock } from './clock.js'
 import type { Held } from './decision.js'
 import type { Limit } from './policies.js'

@@ -2,7 +2,7 @@ import {
   CacheError, InvalidOptionError, channels, checkOptions, checkPrefix, createKeys, createToken, hashTag, parseDuration, tell,
   type CacheClient, type Duration, type KeyPart, type OptionChecks,
 } from '@cache/core'
-import type { Clock } from './clock.js'
+import { DRIFT, type Clock } from './clock.js'
 import { Decided, type Decision, type Held, type Receipt } from './decision.js'
 import { DenyCache } from './deny-cache.js'
 import { createOutage, type OnOutage, type Outage } from './outage.js'
@@ -312,6 +312,3 @@ function checkReceipt(receipt: Receipt): Receipt {
   if (!fits) throw new InvalidOptionError('receipt', 'the receipt of a decision', receipt)
   return receipt
 }
-
-/** By how much the clocks of two machines may differ in speed: NTP slews by no more than 500 ppm. */
-const DRIFT = 0.001

@@ -3,11 +3,11 @@ import type { CacheClient, Script } from '@cache/core'
 
 /** A clock that stands still until it is told. µs, as the server's. */
 export class FedClock {
-  micros = 1_760_000_000_000_000
+  micros = START
 
-  /** As the process' monotonic clock: ms. */
+  /** As the process' monotonic clock: ms since it began. */
   now(): number {
-    return this.micros / 1_000
+    return (this.micros - START) / 1_000
   }
 }
 
@@ -16,6 +16,7 @@ export function fedBy(clock: FedClock, client: CacheClient): CacheClient {
   return { ...client, run: (script, keys, args, options) => client.run(fed(script), keys, [...args, String(clock.micros)], options) }
 }
 
+const START = 1_760_000_000_000_000
 const ASKING = "local time = redis.call('TIME')\nlocal now = time[1] * 1000000 + time[2]\n"
 const known = new Map<string, Script<never>>()
 
