@@ -1,3 +1,4 @@
+import type { CacheClient } from './client.js'
 import { parseDuration, type Duration } from './duration.js'
 import { InvalidOptionError } from './errors.js'
 
@@ -84,6 +85,11 @@ export class OptionChecks {
     const fits = (typeof value === 'object' || typeof value === 'function') && value !== null && methods.every((method) => typeof value[method] === 'function')
     if (!fits) this.fail(name, what)
     return value as S
+  }
+
+  /** The option `client` of every pattern. */
+  client(): CacheClient {
+    return this.shaped('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
   }
 
   /** The checks of a nested object of options; of an empty one where it is missing. */

@@ -27,7 +27,7 @@ const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull'
 export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullable<Loaded>>(options: WriteBehindOptions<Loaded, Id, Patch>): WriteBehind<Loaded, Id, Patch> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteBehind', options, names)
-  const client = check.shaped<CacheClient>('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const name = checkPrefix('name', options.name)
   const load = check.function<(id: Id, context: LoadContext<T>) => Promise<T | null | undefined>>('load', 'required')
   const merge = check.function<(current: T | undefined, patch: Patch) => T>('merge')

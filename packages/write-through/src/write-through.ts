@@ -22,7 +22,7 @@ const names = ['client', 'prefix', 'key', 'store', 'storeMany', 'remove', 'merge
 export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>(options: WriteThroughOptions<Loaded, Id, Patch, S>): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteThrough', options, names)
-  const client = check.shaped<CacheClient>('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const prefix = checkPrefix('prefix', options.prefix)
   const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
   const store = check.function<(id: Id, patch: Patch) => S | Promise<S>>('store', 'required')

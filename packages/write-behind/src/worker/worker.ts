@@ -52,7 +52,7 @@ const names = ['client', 'name', 'partitions', 'codec', 'schema', 'maxValueBytes
  */
 export function createWriteBehindWorker<T, Id extends WriteId = string>(options: WriteBehindWorkerOptions<T, Id>): WriteBehindWorker {
   const check = checkOptions('createWriteBehindWorker', options, names)
-  const client = check.shaped<CacheClient>('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const name = checkPrefix('name', options.name)
   const { codec, schema, maxValueBytes } = options
   const run: RunOptions<T, Id> = {
