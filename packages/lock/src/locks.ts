@@ -54,7 +54,7 @@ export interface Locks extends AsyncDisposable {
  */
 export function createLocks(options: LocksOptions): Locks {
   const check = checkOptions('createLocks', options, ['client', 'prefix', ...holdOptions])
-  const client = check.shaped<CacheClient>('client', ['run', 'key', 'driver'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'lock'
   const terms = checkTerms(check)
   const { wakeups, renewals, leave } = hubOf(client)

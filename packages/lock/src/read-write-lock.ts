@@ -45,7 +45,7 @@ export interface ReadWriteLock extends AsyncDisposable {
  */
 export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLock {
   const check = checkOptions('createReadWriteLock', options, ['client', 'name', 'prefix', ...holdOptions])
-  const client = check.shaped<CacheClient>('client', ['run', 'key', 'driver'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'rwlock'
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)

@@ -39,7 +39,7 @@ export interface Semaphore extends AsyncDisposable {
  */
 export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const check = checkOptions('createSemaphore', options, ['client', 'name', 'permits', 'prefix', ...holdOptions])
-  const client = check.shaped<CacheClient>('client', ['run', 'key', 'driver'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const permits = check.number('permits', { min: 1, max: 1_000_000, integer: true })
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'semaphore'
   const key = createKeys(client.namespace, prefix)(options.name)

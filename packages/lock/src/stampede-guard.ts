@@ -47,7 +47,7 @@ export interface StampedeGuard<T> {
  */
 export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): StampedeGuard<T> {
   const check = checkOptions('createStampedeGuard', options, ['client', 'locks', 'ttl', 'jitter', 'wait', 'codec', 'schema'])
-  const client = check.shaped<CacheClient>('client', ['entries', 'run', 'driver'], 'a client made by createCacheClient(…)')
+  const client = check.client()
   const locks = check.shaped<Locks>('locks', ['acquire', 'tryAcquire', 'withLock'], 'what createLocks(…) or createRedlock(…) made')
   const ttl = check.duration('ttl')
   const jitter = check.number('jitter', { min: 0, max: 1 }, 0)

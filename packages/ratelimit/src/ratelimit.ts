@@ -124,7 +124,7 @@ export class Limiter implements RateLimiter {
 
   constructor(options: RateLimiterOptions, clock: Clock) {
     const check = checkOptions('createRateLimiter', options, options_)
-    this.#client = check.shaped<CacheClient>('client', ['run', 'key', 'driver'], 'a client made by createCacheClient(…)')
+    this.#client = check.client()
     this.prefix = checkPrefix('prefix', options.prefix)
     this.limits = limitsOf(check, options.limits)
     this.#clock = clock
