@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById, sourceOptions, uncachedContext,
-  type CacheClient, type EntryStore, type LeaseRequest, type LoadContext,
+  type EntryStore, type LeaseRequest, type LoadContext,
 } from '@cache/core'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'

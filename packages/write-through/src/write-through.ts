@@ -1,6 +1,6 @@
 import {
   CacheUnavailableError, CacheWriteError, CodecError, InvalidOptionError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, keyById, limitTo, loadPolicyOptions, readThrough, readsById,
-  sourceOptions, tell, uncachedContext, writeSource, type CacheClient, type Entry, type KeyPart,
+  sourceOptions, tell, uncachedContext, writeSource, type Entry, type KeyPart,
 } from '@cache/core'
 import { Outdated } from './outdated.js'
 import { inRounds } from './rounds.js'
