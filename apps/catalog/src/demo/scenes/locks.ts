@@ -10,11 +10,11 @@ export async function locks({ redis }: Stage, tell: (what: string) => void): Pro
   tell('a process takes a lock of 2 s and hangs; 20 contenders in two processes queue for it; the holder is killed')
   const program = new URL('../programs/contender.ts', import.meta.url)
   const shared = { url: redis.url, contenders: 10, turns: TURNS }
-  await using hanging = spawnProcesses(program, { data: { ...shared, client: 'ioredis', hangs: true } satisfies Start })
-  await hanging.all('holding', { timeout: 30_000 })
   await using one = spawnProcesses(program, { data: { ...shared, client: 'ioredis', hangs: false } satisfies Start })
   await using other = spawnProcesses(program, { data: { ...shared, client: 'node-redis', hangs: false } satisfies Start })
   await Promise.all([one.all('ready'), other.all('ready')])
+  await using hanging = spawnProcesses(program, { data: { ...shared, client: 'ioredis', hangs: true } satisfies Start })
+  await hanging.all('holding', { timeout: 30_000 })
   await hanging.stop()
   const killed = performance.timeOrigin + performance.now()
   const held: Held[] = []
