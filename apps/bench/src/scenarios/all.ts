@@ -1,8 +1,10 @@
 import { coldKey } from './cold-key.js'
+import { contended, lock } from './locks.js'
 import { outage } from './outage.js'
+import { denied, rateLimit } from './rate-limits.js'
 import type { Scenario } from './scenario.js'
 import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
 import { staleFill } from './stale-fill.js'
 import { writeBehind } from './write-behind.js'
 
-export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, writeBehind]
+export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, contended, writeBehind]

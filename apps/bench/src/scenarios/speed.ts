@@ -2,6 +2,7 @@ import { startRedis } from '@cache/testkit'
 import { contenders } from '../caches/all.js'
 import { product, type Contender, type MeasuredCache } from '../caches/cache.js'
 import { inRounds, type Shape, type Work } from '../measure/rounds.js'
+import { precise } from '../measure/statistics.js'
 import type { Scale, Scenario } from './scenario.js'
 
 const PRODUCTS = 1_000
@@ -64,7 +65,7 @@ async function measure(scale: Scale, shape: Shape, workOf: (cache: MeasuredCache
       if (run) works.push({ name: contender.name, bare: contender.bare, run })
     }
     const speeds = await inRounds(works, scale === 'full' ? shape : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 })
-    const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({ name, 'µs each': round(microseconds), 'CPU µs each': round(cpu), 'times the bare client': round(ratio) }))
+    const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({ name, 'µs each': precise(microseconds), 'CPU µs each': precise(cpu), 'times the bare client': precise(ratio) }))
     return { shown: 'times the bare client', better: 'more' as const, rows }
   } finally {
     await Promise.all(opened.map(({ cache }) => cache.close()))
@@ -78,8 +79,4 @@ async function seed({ name }: Contender, cache: MeasuredCache): Promise<void> {
   let loads = 0
   await cache.getOrLoad(0, async () => { loads++; return product(0) })
   if (loads > 0) throw new Error(`${name} did not keep what it loaded`)
-}
-
-function round(value: number): number {
-  return Number(value.toPrecision(3))
 }

@@ -1,7 +1,7 @@
 import { startRedis } from '@cache/testkit'
 import { product } from '../caches/cache.js'
 import { flown } from '../measure/rounds.js'
-import { median } from '../measure/statistics.js'
+import { median, precise } from '../measure/statistics.js'
 import { bullmq } from '../queues/bullmq.js'
 import { oursOnIoredis, oursOnNodeRedis } from '../queues/ours.js'
 import { bareStream } from '../queues/stream.js'
@@ -44,8 +44,4 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now()
   await work()
   return (performance.now() - started) * 1_000
-}
-
-function precise(value: number): number {
-  return Number(value.toPrecision(3))
 }

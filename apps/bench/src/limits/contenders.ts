@@ -1,0 +1,104 @@
+import { createCacheClient, type Driver } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { createRateLimiter, slidingWindow } from '@cache/ratelimit'
+import { Redis } from 'ioredis-6'
+import { RedisStore } from 'rate-limit-redis'
+import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { createClient } from 'redis'
+import type { LimiterContender, MeasuredLimiter } from './limiter.js'
+
+/** One round trip and no decision: what a decision costs at the least, unless it needs none. */
+const bareIoredis: LimiterContender = {
+  name: 'ioredis (one INCR)',
+  bare: 'ioredis (one INCR)',
+  async open(url) {
+    const redis = new Redis(url)
+    return { decide: async (id) => (await redis.incr(`bare:${id}`)) > 0, close: async () => redis.disconnect() }
+  },
+}
+
+const bareNodeRedis: LimiterContender = {
+  name: 'node-redis (one INCR)',
+  bare: 'node-redis (one INCR)',
+  async open(url) {
+    const redis = await createClient({ url }).connect()
+    return { decide: async (id) => (await redis.incr(`bare:${id}`)) > 0, close: async () => redis.destroy() }
+  },
+}
+
+const oursOnIoredis: LimiterContender = {
+  name: '@cache/ratelimit on ioredis',
+  bare: bareIoredis.name,
+  async open(url, limit, windowSeconds) {
+    const redis = new Redis(url)
+    return ours(ioredisDriver(redis), () => redis.disconnect(), limit, windowSeconds)
+  },
+}
+
+const oursOnNodeRedis: LimiterContender = {
+  name: '@cache/ratelimit on node-redis',
+  bare: bareNodeRedis.name,
+  async open(url, limit, windowSeconds) {
+    const redis = await createClient({ url }).connect()
+    return ours(nodeRedisDriver(redis), () => redis.destroy(), limit, windowSeconds)
+  },
+}
+
+function ours(driver: Driver, end: () => void, limit: number, windowSeconds: number): MeasuredLimiter {
+  const client = createCacheClient(driver)
+  const limiter = createRateLimiter({ client, prefix: 'ours', limits: [slidingWindow({ name: 'requests', limit, window: windowSeconds * 1_000 })] })
+  return {
+    decide: async (id) => (await limiter.consume(id)).allowed,
+    async close() {
+      await client.close()
+      end()
+    },
+  }
+}
+
+const flexibleOnIoredis: LimiterContender = {
+  name: 'rate-limiter-flexible on ioredis',
+  bare: bareIoredis.name,
+  async open(url, points, duration) {
+    const redis = new Redis(url)
+    return flexible(new RateLimiterRedis({ storeClient: redis, keyPrefix: 'flexible', points, duration, inMemoryBlockOnConsumed: points }), () => redis.disconnect())
+  },
+}
+
+const flexibleOnNodeRedis: LimiterContender = {
+  name: 'rate-limiter-flexible on node-redis',
+  bare: bareNodeRedis.name,
+  async open(url, points, duration) {
+    const redis = await createClient({ url }).connect()
+    return flexible(new RateLimiterRedis({ storeClient: redis, useRedisPackage: true, keyPrefix: 'flexible', points, duration, inMemoryBlockOnConsumed: points }), () => redis.destroy())
+  },
+}
+
+function flexible(limiter: RateLimiterRedis, end: () => void): MeasuredLimiter {
+  return {
+    async decide(id) {
+      try {
+        await limiter.consume(id)
+        return true
+      } catch (error) {
+        if (error instanceof RateLimiterRes) return false
+        throw error
+      }
+    },
+    close: async () => end(),
+  }
+}
+
+const rateLimitRedis: LimiterContender = {
+  name: 'rate-limit-redis on ioredis',
+  bare: bareIoredis.name,
+  async open(url, limit, windowSeconds) {
+    const redis = new Redis(url)
+    const store = new RedisStore({ prefix: 'rlr:', sendCommand: (command: string, ...args: string[]) => redis.call(command, ...args) as Promise<number> })
+    store.init({ windowMs: windowSeconds * 1_000 } as Parameters<typeof store.init>[0])
+    return { decide: async (id) => (await store.increment(id)).totalHits <= limit, close: async () => redis.disconnect() }
+  },
+}
+
+export const limiters: readonly LimiterContender[] = [bareIoredis, bareNodeRedis, oursOnIoredis, oursOnNodeRedis, flexibleOnIoredis, flexibleOnNodeRedis, rateLimitRedis]

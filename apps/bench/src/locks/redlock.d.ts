@@ -1,0 +1,8 @@
+/** The package has types, which its `exports` don't lead to. */
+declare module 'redlock' {
+  import type { Redis } from 'ioredis'
+  export default class Redlock {
+    constructor(clients: readonly Redis[], settings?: { readonly retryCount?: number })
+    acquire(resources: readonly string[], ttl: number): Promise<{ release(): Promise<unknown> }>
+  }
+}

@@ -1,0 +1,147 @@
+import { CacheError, ServerError } from '@cache/core'
+import { LockTimeoutError } from './errors.js'
+import { LONGEST_TIMER, POLL, type Busy, type Claim, type Granted, type Ground } from './ground.js'
+
+export interface Patience {
+  /** Ms. */
+  readonly wait: number
+  /** Who waits gives up when one of them aborts, with its reason. */
+  readonly signals: readonly AbortSignal[]
+}
+
+/**
+ * Asks until the claim is granted. Rejects with `LockTimeoutError` after `wait`, with a signal's reason when it aborts, with what
+ * Redis refuses for good. Whatever becomes of it, no place in the queue, timer or listener is left behind.
+ */
+export async function acquire(ground: Ground, claim: Claim, { wait, signals }: Patience): Promise<Granted> {
+  for (const signal of signals) signal.throwIfAborted()
+  const end = new End(wait, signals)
+  const turn = new Turn()
+  let stopListening: (() => void) | undefined
+  let ticket = '0'
+  let trouble: Error | undefined
+  let failures = 0
+  try {
+    for (;;) {
+      turn.reset()
+      const asked = attempt(ground, claim, ticket)
+      const outcome = await end.orEarlier(asked)
+      if (outcome === 'ended') {
+        void asked.then(() => leave(ground, claim)) // it may still be granted, to nobody
+        break
+      }
+      let pause: number
+      if (outcome instanceof Error) {
+        trouble = outcome
+        if (isFinal(outcome)) break
+        pause = Math.min(FIRST_PAUSE * 2 ** failures++, POLL)
+      } else if (outcome.held) {
+        if (outcome.deadline > performance.now()) return outcome
+        await end.orEarlier(leave(ground, claim)) // the answer was slower than the ttl, and is worth nothing
+        pause = FIRST_PAUSE
+      } else {
+        trouble = undefined
+        failures = 0
+        ticket = outcome.ticket
+        stopListening ??= ground.listen(claim.token, () => turn.come())
+        pause = Math.min(outcome.again + 1, POLL)
+      }
+      if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
+    }
+    await Promise.race([leave(ground, claim), new Promise((resolve) => setTimeout(resolve, GRACE))])
+    throw end.aborted() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
+  } finally {
+    stopListening?.()
+    turn.clear()
+    end.clear()
+  }
+}
+
+/** Asks once. Resolves to `undefined` where others hold it. */
+export async function tryAcquire(ground: Ground, claim: Claim): Promise<Granted | undefined> {
+  const outcome = await attempt(ground, claim)
+  if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now())) return outcome.held ? outcome : undefined
+  void leave(ground, claim)
+  if (outcome instanceof Error) throw outcome
+  return undefined
+}
+
+function attempt(ground: Ground, claim: Claim, ticket?: string): Promise<Granted | Busy | Error> {
+  return ground.take(claim, ticket).catch((error: Error) => error)
+}
+
+/** Once more if it got no answer; after that, the ttl of the lock and of the place see to it. */
+async function leave(ground: Ground, claim: Claim): Promise<void> {
+  await ground.leave(claim).catch(() => ground.leave(claim)).catch(() => undefined)
+}
+
+/** Asking again does not help. What a failover or a restart answers meanwhile passes. */
+function isFinal(error: Error): boolean {
+  if (error instanceof ServerError) return !PASSING.has(error.code)
+  return !(error instanceof CacheError) || error.code === 'INVALID_KEY' || error.code === 'INVALID_OPTION'
+}
+
+const PASSING = new Set(['LOADING', 'READONLY', 'CLUSTERDOWN', 'TRYAGAIN', 'MASTERDOWN', 'BUSY', 'MOVED', 'ASK', 'NOREPLICAS'])
+const FIRST_PAUSE = 20
+/** What is left of a claim is taken back before its caller is told, so that it finds nothing; but Redis may be silent. */
+const GRACE = 50
+
+/** When waiting is over: the time is up, or the caller's signal aborts. */
+class End {
+  readonly #ended: Promise<'ended'>
+  readonly #timer: NodeJS.Timeout | undefined
+  readonly #signals: readonly AbortSignal[]
+  #end!: () => void
+
+  constructor(wait: number, signals: readonly AbortSignal[]) {
+    this.#ended = new Promise((resolve) => { this.#end = () => resolve('ended') })
+    this.#signals = signals
+    for (const signal of signals) signal.addEventListener('abort', this.#end, { once: true })
+    if (wait <= LONGEST_TIMER) this.#timer = setTimeout(this.#end, wait)
+  }
+
+  /** The reason of the signal that aborted, if one did. */
+  aborted(): unknown {
+    return this.#signals.find((signal) => signal.aborted)?.reason
+  }
+
+  orEarlier<T>(work: Promise<T>): Promise<T | 'ended'> {
+    return Promise.race([work, this.#ended])
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    for (const signal of this.#signals) signal.removeEventListener('abort', this.#end)
+  }
+}
+
+/** The moment to ask again. */
+class Turn {
+  #come: (() => void) | undefined
+  #hasCome = false
+  #timer: NodeJS.Timeout | undefined
+
+  come(): void {
+    this.#hasCome = true
+    this.#come?.()
+  }
+
+  /** What comes while a question is under way is not lost. */
+  reset(): void {
+    this.#hasCome = false
+  }
+
+  async orAfter(ms: number): Promise<void> {
+    if (this.#hasCome) return
+    await new Promise<void>((resolve) => {
+      this.#come = resolve
+      this.#timer = setTimeout(resolve, ms)
+    })
+    this.clear()
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    this.#come = undefined
+  }
+}

@@ -1,0 +1,127 @@
+import { channels, parseDuration, tell, type Duration } from '@cache/core'
+import { LockLostError, type LostReason } from './errors.js'
+import { LONGEST_TIMER, reliableFor, type Claim, type Granted, type Ground } from './ground.js'
+import type { Lock } from './lock.js'
+
+export interface Holding {
+  readonly ground: Ground
+  readonly claim: Claim
+  readonly granted: Granted
+  /** By `performance.now()`: the end of `maxHold`. */
+  readonly lastMoment: number
+  /** Called once it is lost or released. */
+  ended(lock: HeldLock): void
+}
+
+export class HeldLock implements Lock {
+  readonly name: string
+  readonly fence: number
+  /** Ms that each extension asks for. */
+  readonly ttl: number
+  readonly #holding: Holding
+  readonly #since = performance.now()
+  #deadline: number
+  #timer: NodeJS.Timeout | undefined
+  #controller: AbortController | undefined
+  #lost: LockLostError | undefined
+  #releasing: Promise<boolean> | undefined
+
+  constructor(holding: Holding) {
+    const { claim, granted } = holding
+    this.name = claim.name
+    this.ttl = claim.ttl
+    this.fence = granted.fence
+    this.#holding = holding
+    this.#deadline = Math.min(granted.deadline, holding.lastMoment)
+    this.#arm()
+  }
+
+  get signal(): AbortSignal {
+    this.#look()
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#lost) this.#controller.abort(this.#lost)
+    }
+    return this.#controller.signal
+  }
+
+  get remaining(): number {
+    return this.#lost || this.#releasing ? 0 : Math.max(0, this.#deadline - performance.now())
+  }
+
+  assertHeld(): void {
+    this.#look()
+    if (this.#lost) throw this.#lost
+    if (this.#releasing) throw new LockLostError(this.name, 'released')
+  }
+
+  async extend(ttl?: Duration): Promise<void> {
+    await this.renew(ttl === undefined ? this.ttl : parseDuration(ttl, 'ttl'))
+  }
+
+  release(): Promise<boolean> {
+    this.#look()
+    if (this.#lost) return Promise.resolve(false)
+    this.#releasing ??= this.#release()
+    return this.#releasing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.release().catch((error: unknown) => tell(channels.error, () => ({ operation: 'lock release', key: this.name, error })))
+  }
+
+  /** Whether there is still something to renew: it is held, and `maxHold` is not exhausted. */
+  get renewable(): boolean {
+    this.#look()
+    return !this.#lost && !this.#releasing && this.#deadline < this.#holding.lastMoment
+  }
+
+  async renew(ttl: number): Promise<void> {
+    this.assertHeld()
+    const { ground, claim, lastMoment } = this.#holding
+    const deadline = await ground.extend(claim, Math.min(ttl, reliableFor(lastMoment - performance.now())))
+    // Meanwhile it may have been released, or the answer came too late.
+    this.assertHeld()
+    if (deadline === undefined) {
+      this.#lose('taken')
+      throw this.#lost!
+    }
+    this.#deadline = Math.max(this.#deadline, Math.min(deadline, lastMoment))
+    this.assertHeld()
+  }
+
+  async #release(): Promise<boolean> {
+    this.#end()
+    tell(channels.lock, () => ({ name: this.name, event: 'released', ms: performance.now() - this.#since }))
+    const { ground, claim } = this.#holding
+    return ground.leave(claim).catch(() => ground.leave(claim)) // what got no answer is asked once more
+  }
+
+  #look(): void {
+    if (!this.#lost && !this.#releasing && performance.now() >= this.#deadline) this.#lose(this.#deadline >= this.#holding.lastMoment ? 'max-hold' : 'expired')
+  }
+
+  #lose(reason: LostReason): void {
+    this.#lost = new LockLostError(this.name, reason)
+    this.#end()
+    const { ground, claim } = this.#holding
+    // One that expired is left alone: what is left of its ttl gives its holder time to stop. What is left of one that was taken is of no use.
+    if (reason === 'taken') ground.leave(claim).catch(() => undefined)
+    tell(channels.lock, () => ({ name: this.name, event: 'lost', ms: performance.now() - this.#since }))
+    this.#controller?.abort(this.#lost)
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer)
+    this.#holding.ended(this)
+  }
+
+  /** Deadlines only move away, so the timer is set anew when it fires, not with each renewal. */
+  #arm(): void {
+    this.#timer = setTimeout(() => {
+      this.#look()
+      if (!this.#lost && !this.#releasing) this.#arm()
+    }, Math.min(this.remaining, LONGEST_TIMER))
+    this.#timer.unref()
+  }
+}

@@ -1,0 +1,111 @@
+import { setMaxListeners } from 'node:events'
+import { CacheError, channels, tell } from '@cache/core'
+import { acquire, tryAcquire } from './acquiring.js'
+import { LockTimeoutError } from './errors.js'
+import type { Claim, Granted, Ground } from './ground.js'
+import { HeldLock } from './held-lock.js'
+import { aboutMe } from './holder.js'
+import type { Lock } from './lock.js'
+import type { Renewals } from './renewals.js'
+import { termsOfCall, type AcquireOptions, type Terms } from './terms.js'
+
+/** Which lock of a ground. */
+export interface Wanted {
+  /** As the caller wrote it. */
+  readonly name: string
+  readonly key: string
+  /** What its token begins with, where that says how it is held. */
+  readonly kind?: string
+}
+
+/** Acquires locks of one ground, renews them while they are held, and gives all back when it is closed. */
+export class Keeper<G extends Ground> {
+  readonly ground: G
+  readonly #renewals: Renewals
+  readonly #usual: Terms
+  readonly #held = new Set<HeldLock>()
+  readonly #closing = new AbortController()
+
+  constructor(ground: G, renewals: Renewals, usual: Terms) {
+    this.ground = ground
+    this.#renewals = renewals
+    this.#usual = usual
+    setMaxListeners(0, this.#closing.signal) // one for each that waits
+  }
+
+  async acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
+    const { terms, signal } = termsOfCall(options, this.#usual)
+    const claim = this.#claim(wanted, terms)
+    const asked = performance.now()
+    const closing = this.#closing.signal
+    try {
+      const granted = await acquire(this.ground, claim, { wait: terms.wait, signals: signal ? [closing, signal] : [closing] })
+      tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: performance.now() - asked }))
+      return this.#hold(claim, granted, terms)
+    } catch (error) {
+      if (error instanceof LockTimeoutError) tell(channels.lock, () => ({ name: claim.name, event: 'timeout', ms: performance.now() - asked }))
+      throw error
+    }
+  }
+
+  async tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
+    const { terms, signal } = termsOfCall(options, this.#usual)
+    signal?.throwIfAborted()
+    this.#closing.signal.throwIfAborted()
+    const claim = this.#claim(wanted, terms)
+    const granted = await tryAcquire(this.ground, claim)
+    if (!granted) return null
+    tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: 0 }))
+    return this.#hold(claim, granted, terms)
+  }
+
+  /** Of several at once, by what `take` answers; `undefined` as it says. */
+  async takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
+    const { terms, signal } = termsOfCall(options, this.#usual)
+    signal?.throwIfAborted()
+    this.#closing.signal.throwIfAborted()
+    const { token } = this.#claim(wanted[0]!, terms)
+    const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
+    const back = (): void => { for (const claim of claims) this.ground.leave(claim).catch(() => undefined) }
+    const granted = await take(claims).catch((error: unknown) => { back(); throw error })
+    if (granted?.every(({ deadline }) => deadline > performance.now())) return claims.map((claim, i) => this.#hold(claim, granted[i]!, terms))
+    if (granted) back()
+    return undefined
+  }
+
+  /** Runs `work` while `lock` is held: its result or its error, whatever becomes of the release. */
+  async during<L extends AsyncDisposable, R>(lock: L, work: (lock: L) => R | Promise<R>): Promise<R> {
+    try {
+      return await work(lock)
+    } finally {
+      await lock[Symbol.asyncDispose]()
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(new CacheError('The locks were closed.', { code: 'CLOSED' }))
+    await Promise.all([...this.#held].map((lock) => lock[Symbol.asyncDispose]()))
+  }
+
+  #claim({ name, key, kind = '' }: Wanted, { ttl, maxHold, label, fair }: Terms): Claim {
+    return { name, key, token: kind + this.ground.newToken(), ttl: Math.min(ttl, maxHold), about: aboutMe(label), fair }
+  }
+
+  #hold(claim: Claim, granted: Granted, { renew, maxHold }: Terms): Lock {
+    const lock = new HeldLock({
+      ground: this.ground,
+      claim,
+      granted,
+      lastMoment: performance.now() + maxHold,
+      ended: () => {
+        this.#held.delete(lock)
+        if (renew) this.#renewals.delete(lock)
+      },
+    })
+    this.#held.add(lock)
+    if (renew) this.#renewals.add(lock)
+    if (this.#closing.signal.aborted) void lock[Symbol.asyncDispose]()
+    return lock
+  }
+}

@@ -1,0 +1,33 @@
+import { defineScript, type Reply } from '@cache/core'
+import queueLua from '../queue.lua'
+import { one, parseAcquired } from '../replies.js'
+import acquireLua from './acquire.lua'
+import extendLua from './extend.lua'
+import inspectLua from './inspect.lua'
+import leaveLua from './leave.lua'
+import permitsLua from './permits.lua'
+
+const onQueue = (lua: string): string => `${queueLua}\n${permitsLua}\n${lua}`
+
+export const acquirePermitScript = defineScript({ name: 'permit acquire', lua: onQueue(acquireLua), parse: parseAcquired })
+
+export const extendPermitScript = defineScript({ name: 'permit extend', lua: onQueue(extendLua), parse: one })
+
+export const leavePermitScript = defineScript({ name: 'permit release', lua: onQueue(leaveLua), parse: one })
+
+export const inspectPermitsScript = defineScript({
+  name: 'permit inspect',
+  lua: onQueue(inspectLua),
+  asks: true,
+  parse: (reply: Reply): Occupancy => {
+    const [held, waiting] = reply as [number, number]
+    return { held, waiting }
+  },
+})
+
+export interface Occupancy {
+  /** How many hold it now. */
+  readonly held: number
+  /** How many wait for it. */
+  readonly waiting: number
+}

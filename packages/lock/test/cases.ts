@@ -1,0 +1,41 @@
+import { createCacheClient, type CacheClient, type ClientOptions } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { matrix } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
+
+export const cases = matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver })
+
+export interface Bench {
+  /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
+  newClient(options?: ClientOptions): CacheClient
+  /** What `redis-cli` would answer. */
+  ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
+  /** All keys there are, sorted. */
+  keys(): Promise<string[]>
+}
+
+/** Runs a suite on every driver and topology, on servers that are emptied before each test. */
+export function onEach(suite: (bench: Bench) => void): void {
+  describe.each(cases)('$name', (it) => {
+    let running: Awaited<ReturnType<typeof it.start>>
+    const clients: CacheClient[] = []
+    let asking: CacheClient | undefined
+    const newClient = (options: ClientOptions = {}): CacheClient => {
+      const client = createCacheClient(running.driver(), { namespace: 'shop', ...options })
+      clients.push(client)
+      return client
+    }
+    beforeAll(async () => { running = await it.start() })
+    beforeEach(() => running.flush())
+    afterAll(async () => {
+      await Promise.all(clients.map((client) => client.close()))
+      await running.stop()
+    })
+    const keys = async (): Promise<string[]> => {
+      const pages = await Promise.all((await (asking ??= newClient()).driver.nodes()).map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])))
+      return (pages.flat(2) as string[]).sort()
+    }
+    suite({ newClient, keys, ask: (...args) => (asking ??= newClient()).send({ args, keys: args[0] === 'EVAL' ? [args[3]!] : [args[1]!] }) })
+  })
+}

@@ -1,0 +1,40 @@
+import { spawnProcesses, startProxy, startRedis, type TcpProxy } from '@cache/testkit'
+import { describe, expect, it } from 'vitest'
+
+interface Lost { readonly rounds: readonly { readonly name: string; readonly aborted: number; readonly threw: boolean; readonly last: number }[] }
+interface Acquired { readonly rounds: readonly { readonly name: string; readonly at: number }[] }
+
+const program = new URL('./processes/holder.js', import.meta.url)
+const TTL = 2_000
+const ROUNDS = process.env.CHAOS ? 500 : 50
+
+const faults: readonly ((proxy: TcpProxy) => unknown)[] = [(proxy) => proxy.cut(), (proxy) => proxy.swallow('replies'), (proxy) => proxy.swallow('both'), (proxy) => proxy.swallow('requests'), (proxy) => proxy.delay(60_000)]
+
+describe.each(['ioredis', 'node-redis'] as const)('a holder that is cut off from Redis, on %s', (client) => {
+  it(`knows so before any other process has the lock, in each of ${ROUNDS} rounds`, async () => {
+    await using server = await startRedis()
+    const names = (i: number): string[] => Array.from({ length: ROUNDS / faults.length }, (_, j) => `${i} ${j}`)
+    await using waiting = spawnProcesses(program, { data: { client, url: server.url } })
+    const proxies = await Promise.all(faults.map(() => startProxy(server)))
+    const groups = proxies.map((proxy) => spawnProcesses(program, { data: { client, url: proxy.url } }))
+    try {
+      await Promise.all([waiting, ...groups].map((group) => group.all('ready')))
+      for (const [i, group] of groups.entries()) group.send({ do: 'hold', names: names(i), ttl: TTL })
+      await Promise.all(groups.map((group) => group.all('holding')))
+      waiting.send({ do: 'wait', names: faults.flatMap((_, i) => names(i)), ttl: TTL })
+      await new Promise((resolve) => setTimeout(resolve, TTL))
+      for (const [i, fault] of faults.entries()) {
+        await fault(proxies[i]!)
+        await new Promise((resolve) => setTimeout(resolve, TTL / 8)) // at different moments between two renewals
+      }
+      const lost = (await Promise.all(groups.map((group) => group.all<Lost>('lost')))).flat().flatMap(({ rounds }) => rounds)
+      const [{ rounds: acquired }] = (await waiting.all<Acquired>('acquired')) as [Acquired]
+      expect(lost).toHaveLength(ROUNDS)
+      const byName = new Map(acquired.map(({ name, at }) => [name, at]))
+      const late = lost.filter(({ name, aborted, threw, last }) => !threw || aborted >= byName.get(name)! || last >= byName.get(name)!)
+      expect(late).toEqual([])
+    } finally {
+      await Promise.all([...groups.map((group) => group.stop()), ...proxies.map((proxy) => proxy.close())])
+    }
+  })
+}, 120_000)

@@ -1,0 +1,314 @@
+import {
+  CacheError, InvalidOptionError, channels, checkOptions, checkPrefix, createKeys, createToken, hashTag, parseDuration, tell,
+  type CacheClient, type Duration, type KeyPart, type OptionChecks,
+} from '@cache/core'
+import { DRIFT, type Clock } from './clock.js'
+import { Decided, type Decision, type Held, type Receipt } from './decision.js'
+import { DenyCache } from './deny-cache.js'
+import { createOutage, type OnOutage, type Outage } from './outage.js'
+import type { Limit } from './policies.js'
+import { decideScript, peekScript, refundScript, type Verdict } from './scripts.js'
+import { Slot, giveBack } from './slot.js'
+import { TokenLeases, type Tokens } from './token-lease.js'
+
+/** Who is limited: a user's id, an address, or several parts of a key. Whatever users send is safe: parts are escaped. */
+export type Id = KeyPart | readonly KeyPart[]
+
+export interface RateLimiterOptions {
+  readonly client: CacheClient
+  /** What the keys of this limiter begin with, behind the client's namespace. */
+  readonly prefix: string
+  /** Checked together and charged together, all or none. Each has a name of its own. */
+  readonly limits: readonly Limit[]
+  /** How long a decision waits for Redis. Default 50 ms. */
+  readonly deadline?: Duration
+  /** What decides then: `'open'`, `'closed'`, or `{ local: share }`, each process its share of each limit by itself. Default 'open'. */
+  readonly onOutage?: OnOutage
+  /**
+   * Denials are remembered in the process, so that repeat offenders cost no round trip: of `max` ids (default 10 000), for `maxAge` at most
+   * (default 1 s), after which refunds and resets by other processes are heard of. `false`: not at all.
+   */
+  readonly denyCache?: false | { readonly max?: number; readonly maxAge?: Duration }
+  /**
+   * Takes so many tokens at a time and spends them in the process, one round trip for all of them. They must be spent within `ttl` (default
+   * 250 ms), and count as if they were spent at its end. Not with concurrency limits. Default: off.
+   */
+  readonly lease?: number | { readonly tokens: number; readonly ttl?: Duration }
+  /** Decides and reports, and allows everything. Default false. */
+  readonly shadow?: boolean
+}
+
+export interface CostOptions {
+  /** What the request weighs: a whole number of at least 1, and at most the smallest limit. Default 1. */
+  readonly cost?: number
+}
+
+export interface ReserveOptions extends CostOptions {
+  /** Where it would have to wait longer, nothing is charged and it is denied. Default 1 m. */
+  readonly maxWait?: Duration
+}
+
+export interface Reservation extends Decision {
+  /** Ms to wait before what was reserved may be done. */
+  readonly wait: number
+}
+
+/**
+ * Decides on requests. Promises: all limits are checked and charged together, in one atomic step and one round trip, and a denied request
+ * is charged nothing; the server's clock decides, never a host's; each policy stays within its bound whoever asks from wherever; every key
+ * has a ttl; a decision comes within the deadline, Redis up or down. Rejects only for a call that is wrong (`InvalidKeyError`,
+ * `InvalidOptionError`).
+ */
+export interface RateLimiter {
+  readonly prefix: string
+  readonly limits: readonly Limit[]
+  /** Charges the cost if all limits have it. */
+  consume(id: Id, options?: CostOptions): Promise<Decision>
+  /** What `consume` would say now; nothing is charged. */
+  peek(id: Id, options?: CostOptions): Promise<Decision>
+  /** Charges as much as there is, up to `most`: `granted` says how much. Denied where there is nothing. */
+  consumeUpTo(id: Id, most: number): Promise<Decision>
+  /** Books the next turn, for calls that you make: `wait` says how long to wait for it. Not with concurrency limits. */
+  reserve(id: Id, options?: ReserveOptions): Promise<Reservation>
+  /**
+   * Gives back what a decision was charged, where it still counts; `false` where it does not any more, or was given back before: whoever
+   * asks, and however often, it is given back once. A bucket gets no more than has not come back by itself. Rejects when Redis does not answer.
+   */
+  refund(decision: Decision | Receipt): Promise<boolean>
+  /** Forgets what an id has consumed. Slots stay with who holds them. Rejects when Redis does not answer. */
+  reset(id: Id): Promise<void>
+}
+
+const options_ = ['client', 'prefix', 'limits', 'deadline', 'onOutage', 'denyCache', 'lease', 'shadow'] as const
+
+/**
+ * @throws {InvalidOptionError} naming the option.
+ * @example
+ * const limiter = createRateLimiter({ client, prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 10, window: '1s' })] })
+ * const { allowed, retryAfter } = await limiter.consume('user:42')
+ */
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
+  return new Limiter(options, performance)
+}
+
+interface Ask {
+  readonly min: number
+  readonly max: number
+  /** µs. */
+  readonly hold?: number
+  readonly patience?: number
+}
+
+interface Answer {
+  readonly decision: Decided
+  readonly verdict: Verdict
+}
+
+/** Of which tests make their own, with another clock. */
+export class Limiter implements RateLimiter {
+  readonly prefix: string
+  readonly limits: readonly Limit[]
+  readonly #client: CacheClient
+  readonly #clock: Clock
+  readonly #makeKey: (...parts: readonly KeyPart[]) => string
+  readonly #arguments: readonly string[]
+  readonly #suffixes: readonly string[]
+  readonly #slots: readonly number[]
+  readonly #most: number
+  readonly #deadline: number
+  readonly #outage: Outage
+  readonly #denials: DenyCache | undefined
+  readonly #leases: TokenLeases | undefined
+  readonly #lease: { readonly tokens: number; readonly ttl: number } | undefined
+  readonly #shadow: boolean
+
+  constructor(options: RateLimiterOptions, clock: Clock) {
+    const check = checkOptions('createRateLimiter', options, options_)
+    this.#client = check.client()
+    this.prefix = checkPrefix('prefix', options.prefix)
+    this.limits = limitsOf(check, options.limits)
+    this.#clock = clock
+    this.#makeKey = createKeys(this.#client.namespace, this.prefix)
+    this.#arguments = this.limits.flatMap(({ script }) => script)
+    this.#suffixes = this.limits.map(({ name, script }) => `:${name}:${script[0]}`)
+    this.#slots = this.limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
+    this.#most = Math.min(...this.limits.map(({ limit, policy }) => (policy === 'concurrency' ? Number.MAX_SAFE_INTEGER : limit)))
+    this.#deadline = check.duration('deadline', 50)
+    this.#outage = createOutage(check, options.onOutage, this.limits, clock)
+    this.#denials = options.denyCache === false ? undefined : new DenyCache(this.limits, denyCacheOf(check), clock)
+    this.#lease = check.has('lease') ? leaseOf(check, options.lease, this.#slots.length > 0) : undefined
+    this.#leases = this.#lease && new TokenLeases(clock)
+    this.#shadow = check.oneOf('shadow', [true, false], false)
+  }
+
+  async consume(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
+    const key = this.#keyOf(id)
+    this.#checkCost('cost', cost)
+    const denied = this.#denials?.get(key, cost)
+    if (denied) return this.#tell(key, new Decided({ limits: this.limits, ...denied, source: 'cache', shadow: this.#shadow }))
+    if (this.#lease) return this.#consumeLeased(key, cost, this.#lease)
+    return (await this.#ask(key, { min: cost, max: cost })).decision
+  }
+
+  async peek(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
+    const key = this.#keyOf(id)
+    this.#checkCost('cost', cost)
+    try {
+      const verdict = await this.#client.run(peekScript, this.#keys(key), ['', String(cost), String(cost), '0', '0', ...this.#arguments], { timeout: this.#deadline })
+      return new Decided({ limits: this.limits, verdict, source: 'redis', shadow: this.#shadow })
+    } catch (error) {
+      return this.#withoutRedis('ratelimit peek', key, { min: cost, max: cost }, error).decision
+    }
+  }
+
+  async consumeUpTo(id: Id, most: number): Promise<Decision> {
+    const key = this.#keyOf(id)
+    if (!Number.isSafeInteger(most) || most < 1) throw new InvalidOptionError('most', 'a whole number of at least 1', most)
+    const denied = this.#denials?.get(key, 1)
+    if (denied) return this.#tell(key, new Decided({ limits: this.limits, ...denied, source: 'cache', shadow: this.#shadow }))
+    return (await this.#ask(key, { min: 1, max: most })).decision
+  }
+
+  async reserve(id: Id, { cost = 1, maxWait = 60_000 }: ReserveOptions = {}): Promise<Reservation> {
+    const key = this.#keyOf(id)
+    this.#checkCost('cost', cost)
+    if (this.#slots.length > 0) throw new InvalidOptionError('limits', 'without concurrency limits for reserve(): nobody knows when a slot will be released', undefined)
+    const patience = parseDuration(maxWait, 'maxWait') * 1_000
+    const { decision, verdict } = await this.#ask(key, { min: cost, max: cost, patience })
+    return Object.assign(decision, { wait: decision.allowed ? Math.ceil(verdict.wait / 1_000) : decision.retryAfter })
+  }
+
+  async refund(decision: Decision | Receipt): Promise<boolean> {
+    const receipt = 'receipt' in decision ? decision.receipt : decision
+    if (receipt === undefined) return false
+    const { key, token, charged, at, marks } = checkReceipt(receipt)
+    if (marks.length === 0) return this.#leases?.putBack(key, token) ?? false
+    if (marks.length !== this.limits.length) throw new InvalidOptionError('receipt', 'of a limiter with the same limits', receipt)
+    const args = [token, String(charged), String(at), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
+    return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${tagged(key)}:refund~${token}`], args))
+  }
+
+  async reset(id: Id): Promise<void> {
+    const key = this.#keyOf(id)
+    this.#leases?.forget(key)
+    const keys = this.#keys(key).filter((_, i) => !this.#slots.includes(i))
+    if (keys.length > 0) await this.#changing(key, () => this.#client.send({ args: ['UNLINK', ...keys], keys }))
+  }
+
+  async #consumeLeased(key: string, cost: number, { tokens: n, ttl }: { readonly tokens: number; readonly ttl: number }): Promise<Decision> {
+    let asked: Decision | undefined
+    const lease = await this.#leases!.take(key, cost, async () => {
+      const sent = this.#clock.now()
+      const { decision, verdict } = await this.#ask(key, { min: cost, max: Math.max(n, cost), hold: ttl * 1_000 })
+      if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now(), spent: new Map() }
+      asked = decision // nothing to share
+      return undefined
+    })
+    if (lease) return this.#spent(key, cost, lease)
+    return asked ?? (await this.#ask(key, { min: cost, max: cost })).decision
+  }
+
+  #spent(key: string, cost: number, { verdict, left, since, spent }: Tokens): Decision {
+    const token = createToken()
+    spent.set(token, cost)
+    const limits = verdict.limits.map((limit) => ({ ...limit, available: limit.available + left }))
+    const age = (this.#clock.now() - since) * 1_000
+    const receipt: Receipt = { key, token, charged: cost, at: verdict.now, marks: [] }
+    return this.#tell(key, new Decided({ limits: this.limits, verdict: { ...verdict, granted: cost, limits }, age, source: 'lease', receipt }))
+  }
+
+  async #ask(key: string, { min, max, hold = 0, patience = 0 }: Ask): Promise<Answer> {
+    const token = createToken()
+    const sent = this.#denials?.sending()
+    const since = performance.now()
+    const args = [token, String(min), String(max), String(hold), String(patience), ...this.#arguments]
+    let verdict: Verdict
+    try {
+      verdict = await this.#client.run(decideScript, this.#keys(key), args, { timeout: this.#deadline })
+    } catch (error) {
+      if (this.#slots.length > 0) void giveBack({ client: this.#client, keys: this.#slotKeys(key), token }) // it may have been taken all the same
+      return this.#withoutRedis('ratelimit', key, { min, max }, error)
+    }
+    if (verdict.granted > 0) this.#denials?.charged(key)
+    else if (sent) this.#denials?.add(key, min, verdict, sent)
+    const held = verdict.granted > 0 && this.#slots.length > 0 ? this.#hold(key, token, since) : undefined
+    const receipt = verdict.granted > 0 ? { key, token, charged: verdict.granted, at: verdict.now, marks: verdict.limits.map(({ mark }) => mark) } : undefined
+    const decision = new Decided({ limits: this.limits, verdict, source: 'redis', shadow: this.#shadow, receipt, held })
+    return { decision: this.#tell(key, decision), verdict }
+  }
+
+  #withoutRedis(operation: string, key: string, { min, max }: Ask, error: unknown): Answer {
+    if (!(error instanceof CacheError)) throw error
+    tell(channels.error, () => ({ operation, key, error }))
+    const { verdict, limits, held } = this.#outage.decide(key, min, max)
+    return { decision: this.#tell(key, new Decided({ limits, verdict, source: 'outage', shadow: this.#shadow, held })), verdict }
+  }
+
+  #hold(key: string, token: string, since: number): Held {
+    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slots.map((i) => this.limits[i]!.window), token, since })
+  }
+
+  /** What this process knows of denials is wrong from the moment something is given back, and until that was acknowledged may become so again. */
+  async #changing<R>(key: string, change: () => Promise<R>): Promise<R> {
+    this.#denials?.forget(key)
+    try {
+      return await change()
+    } finally {
+      this.#denials?.forget(key)
+    }
+  }
+
+  #tell(key: string, decision: Decided): Decided {
+    tell(channels.ratelimit, () => ({ id: key, allowed: decision.violated.length === 0, degraded: decision.degraded }))
+    return decision
+  }
+
+  #keyOf(id: Id): string {
+    return Array.isArray(id) ? this.#makeKey(...(id as readonly KeyPart[])) : this.#makeKey(id as KeyPart)
+  }
+
+  /** The states of an id's limits, all in one Cluster slot. */
+  #keys(key: string): string[] {
+    const base = tagged(key)
+    return this.#suffixes.map((suffix) => base + suffix)
+  }
+
+  #slotKeys(key: string): string[] {
+    const keys = this.#keys(key)
+    return this.#slots.map((i) => keys[i]!)
+  }
+
+  #checkCost(option: string, cost: number): void {
+    if (!Number.isSafeInteger(cost) || cost < 1 || cost > this.#most) throw new InvalidOptionError(option, `a whole number from 1 to ${this.#most}, the most that all limits allow at once`, cost)
+  }
+}
+
+function tagged(key: string): string {
+  return hashTag(key) === undefined ? `{${key}}` : key
+}
+
+function limitsOf(check: OptionChecks, limits: readonly Limit[]): readonly Limit[] {
+  const fits = Array.isArray(limits) && limits.length > 0 && limits.every((limit: Limit | undefined) => Array.isArray(limit?.script) && typeof limit?.name === 'string')
+  if (!fits) check.fail('limits', 'a non-empty array of what slidingWindow(…), slidingCounter(…), fixedWindow(…), tokenBucket(…), gcra(…) and concurrency(…) make')
+  if (new Set(limits.map(({ name }) => name)).size < limits.length) check.fail('limits', 'limits with a name of its own each')
+  return [...limits]
+}
+
+function denyCacheOf(check: OptionChecks): { readonly max: number; readonly maxAge: number } {
+  const own = check.nested('denyCache', ['max', 'maxAge'])
+  return { max: own.number('max', { min: 1, max: 10_000_000, integer: true }, 10_000), maxAge: own.duration('maxAge', 1_000) }
+}
+
+function leaseOf(check: OptionChecks, lease: RateLimiterOptions['lease'], hasSlots: boolean): { readonly tokens: number; readonly ttl: number } {
+  if (hasSlots) check.fail('lease', 'left out with concurrency limits: a slot belongs to one decision')
+  if (typeof lease === 'number') return { tokens: check.number('lease', { min: 2, integer: true }), ttl: 250 }
+  const own = check.nested('lease', ['tokens', 'ttl'])
+  return { tokens: own.number('tokens', { min: 2, integer: true }), ttl: own.duration('ttl', 250) }
+}
+
+function checkReceipt(receipt: Receipt): Receipt {
+  const { key, token, charged, at, marks } = receipt ?? {}
+  const fits = typeof key === 'string' && typeof token === 'string' && Number.isSafeInteger(charged) && Number.isSafeInteger(at) && Array.isArray(marks) && marks.every(Number.isSafeInteger)
+  if (!fits) throw new InvalidOptionError('receipt', 'the receipt of a decision', receipt)
+  return receipt
+}

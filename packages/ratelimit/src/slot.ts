@@ -1,0 +1,92 @@
+import { CacheError, channels, tell, type CacheClient } from '@cache/core'
+import type { Held } from './decision.js'
+import { renewScript } from './scripts.js'
+
+/** The slot could not be renewed in time, or somebody else has ended it. Another may have it from now on. */
+export class SlotLostError extends CacheError {
+  override name = 'SlotLostError'
+  constructor(key: string) {
+    super(`The slot of ${key} is lost: it was not renewed within its ttl. Stop what it was held for.`, { code: 'SLOT_LOST', key })
+  }
+}
+
+export interface SlotRequest {
+  readonly client: CacheClient
+  /** One for each concurrency limit, and its ttl in ms. */
+  readonly keys: readonly string[]
+  readonly ttls: readonly number[]
+  readonly token: string
+  /** When it was asked for, by `performance.now()`. */
+  readonly since: number
+}
+
+/** Holds slots: renews them each third of their ttl until they are released, or lost. */
+export class Slot implements Held {
+  readonly #request: SlotRequest
+  readonly #ttl: number
+  readonly #controller = new AbortController()
+  #end: NodeJS.Timeout | undefined
+  #next: NodeJS.Timeout | undefined
+  #released: Promise<void> | undefined
+
+  constructor(request: SlotRequest) {
+    this.#request = request
+    this.#ttl = Math.min(...request.ttls)
+    this.#extend(request.since)
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  release(): Promise<void> {
+    this.#stop()
+    return (this.#released ??= giveBack(this.#request))
+  }
+
+  /** It is held for a ttl from when that was asked for, which is before Redis began to count. */
+  #extend(since: number): void {
+    this.#stop()
+    const left = since + this.#ttl - performance.now()
+    if (left <= 0) return this.#lose()
+    this.#end = setTimeout(() => this.#lose(), left).unref()
+    this.#next = setTimeout(() => void this.#renew(), Math.max(0, left - (2 * this.#ttl) / 3)).unref()
+  }
+
+  async #renew(): Promise<void> {
+    const { client, keys, ttls, token } = this.#request
+    const since = performance.now()
+    let renewed: boolean
+    try {
+      renewed = await client.run(renewScript, keys, [token, ...ttls.map((ttl) => String(ttl * 1_000))], { timeout: Math.ceil(this.#ttl / 3) })
+    } catch (error) {
+      tell(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
+      if (!this.#over) this.#next = setTimeout(() => void this.#renew(), this.#ttl / 20).unref()
+      return
+    }
+    if (this.#over) return
+    if (renewed) this.#extend(since)
+    else this.#lose()
+  }
+
+  get #over(): boolean {
+    return this.#released !== undefined || this.signal.aborted
+  }
+
+  #lose(): void {
+    this.#stop()
+    this.#controller.abort(new SlotLostError(this.#request.keys[0]!))
+  }
+
+  #stop(): void {
+    clearTimeout(this.#end)
+    clearTimeout(this.#next)
+  }
+}
+
+/** Ends slots at once, or leaves it to their ttl. */
+export async function giveBack({ client, keys, token }: Pick<SlotRequest, 'client' | 'keys' | 'token'>): Promise<void> {
+  await Promise.all(keys.map((key) => client.send({ args: ['ZREM', key, token], keys: [key] }))).catch((error: unknown) => {
+    tell(channels.error, () => ({ operation: 'ratelimit release', key: keys[0]!, error }))
+  })
+}
