@@ -1,7 +1,7 @@
-import { ConnectionError, ServerError } from '@cache/core'
+import { ConnectionError, ServerError, type CacheClient } from '@cache/core'
 import { startProxy, startRedis } from '@cache/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createLocks, LockLostError, LockTimeoutError, type Locks } from '../src/index.js'
+import { createLocks, createSemaphore, LockLostError, LockTimeoutError, type Locks } from '../src/index.js'
 import { connect, driverNames } from './drivers.js'
 
 const unhandled: unknown[] = []
@@ -9,6 +9,7 @@ process.on('unhandledRejection', (error) => unhandled.push(error))
 
 describe.each(driverNames)('with Redis out, on %s', (driver) => {
   const ends: (() => unknown)[] = []
+  const clients: CacheClient[] = []
   afterEach(async () => {
     for (const end of ends.splice(0).reverse()) await end()
     expect(unhandled).toEqual([])
@@ -23,6 +24,7 @@ describe.each(driverNames)('with Redis out, on %s', (driver) => {
   function locksAt(url: string): Locks {
     const connected = connect(driver, url)
     const locks = createLocks({ client: connected.client })
+    clients.push(connected.client)
     ends.push(() => connected[Symbol.asyncDispose](), () => locks.close())
     return locks
   }
@@ -104,6 +106,42 @@ describe.each(driverNames)('with Redis out, on %s', (driver) => {
     const lock = await (await proxy.pass(), vi.waitFor(() => locks.acquire('y', { wait: 500 }), { timeout: 15_000 }))
     await proxy.cut()
     await expect(lock.release()).rejects.toBeInstanceOf(ConnectionError)
+  })
+
+  it('a lock whose grant got lost on the way is found by the one that asked for it', async () => {
+    const server = await start()
+    const proxy = await startProxy(server)
+    ends.push(() => proxy.close())
+    const locks = locksAt(proxy.url)
+    await locks.withLock('x', () => undefined)
+    proxy.swallow('replies')
+    const waiting = locks.acquire('x', { ttl: '10m', wait: '20s' })
+    await vi.waitFor(async () => expect(await server.cli('EXISTS', 'lock:x')).toContain('1'), { timeout: 5_000 })
+    await proxy.pass()
+    const lock = await waiting
+    expect((await locks.inspect('x'))!.fence).toBe(lock.fence)
+    expect(await lock.release()).toBe(true)
+  })
+
+  it('a deadline is reckoned from when the request left, not from when the answer came', async () => {
+    const server = await start()
+    const proxy = await startProxy(server)
+    ends.push(() => proxy.close())
+    const locks = locksAt(proxy.url)
+    await locks.withLock('x', () => undefined)
+    proxy.delay(200)
+    const asked = performance.now()
+    const lock = await locks.acquire('x', { ttl: 2_000, renew: false })
+    const semaphore = createSemaphore({ client: clients.at(-1)!, name: 'p', permits: 1, renew: false })
+    expect(performance.now() + lock.remaining - asked).toBeLessThan(2_000)
+    const askedAgain = performance.now()
+    await lock.extend()
+    expect(performance.now() + lock.remaining - askedAgain).toBeLessThan(2_000)
+    const askedForPermit = performance.now()
+    const permit = await semaphore.acquire({ ttl: 2_000 })
+    expect(performance.now() + permit.remaining - askedForPermit).toBeLessThan(2_000)
+    await Promise.all([lock.release(), permit.release()])
+    await semaphore.close()
   })
 
   it('a blip between two renewals is made up for', async () => {
