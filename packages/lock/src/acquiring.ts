@@ -48,7 +48,7 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signals }: P
       }
       if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
     }
-    await Promise.race([leave(ground, claim), new Promise((resolve) => setTimeout(resolve, GRACE))])
+    await withinGrace(leave(ground, claim))
     throw end.aborted() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
   } finally {
     stopListening?.()
@@ -75,6 +75,14 @@ async function leave(ground: Ground, claim: Claim): Promise<void> {
   await ground.leave(claim).catch(() => ground.leave(claim)).catch(() => undefined)
 }
 
+/** What is left of a claim is taken back before its caller is told, so that it finds nothing; but Redis may be silent. */
+async function withinGrace(work: Promise<void>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, GRACE)
+    void work.then(() => { clearTimeout(timer); resolve() })
+  })
+}
+
 /** Asking again does not help. What a failover or a restart answers meanwhile passes. */
 function isFinal(error: Error): boolean {
   if (error instanceof ServerError) return !PASSING.has(error.code)
@@ -83,7 +91,6 @@ function isFinal(error: Error): boolean {
 
 const PASSING = new Set(['LOADING', 'READONLY', 'CLUSTERDOWN', 'TRYAGAIN', 'MASTERDOWN', 'BUSY', 'MOVED', 'ASK', 'NOREPLICAS'])
 const FIRST_PAUSE = 20
-/** What is left of a claim is taken back before its caller is told, so that it finds nothing; but Redis may be silent. */
 const GRACE = 50
 
 /** When waiting is over: the time is up, or the caller's signal aborts. */

@@ -1,7 +1,7 @@
 import { spawnProcesses, startRedis } from '@cache/testkit'
 import { expect, it } from 'vitest'
 
-const ACQUISITIONS = process.env.CHAOS ? 100_000 : 8_000
+const ACQUISITIONS = process.env.CHAOS ? 100_000 : 6_000
 const PROCESSES = 4
 
 type Seen = readonly [name: string, fence: number, asked: number, acquired: number]

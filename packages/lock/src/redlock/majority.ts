@@ -78,9 +78,8 @@ export class Majority implements LockGround {
     const held = [...byToken.values()].find((copies) => copies.length >= this.#needed)
     if (!held) return undefined
     const copies = held.map(parseHolder)
-    // It is held for as long as a majority has it, by the highest of its fences.
-    const remaining = copies.map((copy) => copy.remaining).sort((a, b) => b - a)[this.#needed - 1]!
-    return { ...copies[0]!, fence: Math.max(...copies.map((copy) => copy.fence)), remaining }
+    // It is held for as long as a majority has it.
+    return { ...copies[0]!, remaining: copies.map(({ remaining }) => remaining).sort((a, b) => b - a)[this.#needed - 1]! }
   }
 
   async forceRelease(key: string): Promise<boolean> {

@@ -1,0 +1,58 @@
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { describe, expect, it } from 'vitest'
+import { createLocks } from '../src/index.js'
+import { connect, driverNames } from './drivers.js'
+
+/** How often clients called scripts, and how many connections there are. */
+async function calls(server: RedisServer): Promise<number> {
+  const stats = await server.cli('INFO', 'commandstats')
+  return [...stats.matchAll(/cmdstat_(?:eval|evalsha):calls=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+}
+
+const connections = async (server: RedisServer): Promise<number> => (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line !== '').length
+
+describe.each(driverNames)('what a lock costs on %s', (driver) => {
+  it('one round trip to acquire, one to release, and no connection for messages while nobody waits', async () => {
+    await using server = await startRedis()
+    await using connected = connect(driver, server.url)
+    const locks = createLocks({ client: connected.client })
+    await locks.withLock('x', () => undefined)
+    const before = await calls(server)
+    for (let i = 0; i < 50; i++) await locks.withLock('x', () => undefined)
+    expect(await calls(server) - before).toBe(100)
+    expect(await connections(server)).toBe(0)
+  })
+
+  it('no more than 3 commands per ttl while it is held, and no more for a hundred of them', async () => {
+    await using server = await startRedis()
+    await using connected = connect(driver, server.url)
+    const locks = createLocks({ client: connected.client })
+    await locks.withLock('x', () => undefined)
+    const held = await Promise.all(Array.from({ length: 100 }, (_, i) => locks.acquire(i, { ttl: 600 })))
+    await new Promise((resolve) => setTimeout(resolve, 100)) // scripts the server did not know were sent twice
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    const [before, started] = [await calls(server), performance.now()]
+    await new Promise((resolve) => setTimeout(resolve, 2_400))
+    const spent = await calls(server) - before
+    const ttls = (performance.now() - started) / 600
+    expect(spent).toBeGreaterThan(0)
+    expect(spent).toBeLessThanOrEqual(3 * ttls + 1)
+    for (const lock of held) lock.assertHeld()
+    await locks.close()
+  })
+
+  it('one connection for messages, however many wait', async () => {
+    await using server = await startRedis()
+    await using connected = connect(driver, server.url)
+    const [a, b] = [createLocks({ client: connected.client }), createLocks({ client: connected.client, prefix: 'other' })]
+    const held = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i)))
+    const waiting = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i))
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(await connections(server)).toBe(1)
+    for (const lock of held) await lock.release()
+    for (const lock of await Promise.all(waiting)) await lock.release()
+    await a.close()
+    await b.close()
+    await expect.poll(() => connections(server)).toBe(0)
+  })
+})
