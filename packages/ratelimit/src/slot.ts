@@ -44,10 +44,10 @@ export class Slot implements Held {
     return (this.#released ??= giveBack(this.#request))
   }
 
-  /** It is held for a ttl from when that was asked for, which is before Redis began to count. */
+  /** It is held for a ttl from when that was asked for, which is before Redis began to count; and given up a little earlier, as timers are late. */
   #extend(since: number): void {
     this.#stop()
-    const left = since + this.#ttl - performance.now()
+    const left = since + this.#ttl - Math.min(this.#ttl / 10, 100) - performance.now()
     if (left <= 0) return this.#lose()
     this.#end = setTimeout(() => this.#lose(), left).unref()
     this.#next = setTimeout(() => void this.#renew(), Math.max(0, left - (2 * this.#ttl) / 3)).unref()

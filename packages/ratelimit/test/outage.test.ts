@@ -1,0 +1,165 @@
+import { channels, createCacheClient, type CacheClient, type Driver } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { startProxy, startRedis } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type OnOutage, type RateLimiterOptions } from '../src/index.js'
+import { Limiter } from '../src/ratelimit.js'
+
+const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
+  ioredis(url) {
+    const redis = new Redis(url, { retryStrategy: () => 50 })
+    return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
+  },
+  'node-redis'(url) {
+    const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
+    return { driver: nodeRedisDriver(redis), end: () => redis.destroy() }
+  },
+}
+
+const DEADLINE = 50
+/** The deadline, with room for a machine that is busy with other tests. */
+const PATIENCE = DEADLINE + 1_500
+const limits = [slidingWindow({ name: 'burst', limit: 4, window: '1m' }), gcra({ name: 'daily', limit: 1_000, window: '1d', burst: 8 })]
+const unhandled: unknown[] = []
+process.on('unhandledRejection', (error) => unhandled.push(error))
+
+describe.each(Object.keys(drivers))('on %s', (name) => {
+  const ends: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end()
+    expect(unhandled).toEqual([])
+  })
+
+  function connect(url: string): CacheClient {
+    const { driver, end } = drivers[name]!(url)
+    const client = createCacheClient(driver, { resilience: { breaker: { failures: 5, cooldown: 100 } } })
+    ends.push(end, () => client.close())
+    return client
+  }
+
+  async function start() {
+    const server = await startRedis()
+    ends.push(() => server.stop())
+    return server
+  }
+
+  const make = (client: CacheClient, onOutage: OnOutage, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: 'api', limits, onOutage, ...options })
+
+  async function timed<T>(work: () => Promise<T>): Promise<T> {
+    const started = performance.now()
+    const result = await work()
+    expect(performance.now() - started).toBeLessThan(PATIENCE)
+    return result
+  }
+
+  it.each(['paused', 'cut off', 'swallowing replies', 'dead'] as const)('decides within the deadline while Redis is %s: open, closed or by its share, and says so', async (how) => {
+    const server = await start()
+    await using proxy = await startProxy(server)
+    const client = connect(proxy.url)
+    const open = make(client, 'open')
+    const closed = make(client, 'closed')
+    const local = make(client, { local: 0.5 })
+    await vi.waitFor(async () => expect(await open.consume('warm')).toMatchObject({ degraded: false }), { timeout: 10_000 })
+    if (how === 'paused') await server.pause()
+    else if (how === 'cut off') await proxy.cut()
+    else if (how === 'dead') await server.kill()
+    else proxy.swallow('replies')
+
+    for (let i = 0; i < 12; i++) {
+      expect(await timed(() => open.consume('u'))).toMatchObject({ allowed: true, granted: 1, degraded: true, source: 'outage', receipt: undefined })
+      expect(await timed(() => closed.consume('u'))).toMatchObject({ allowed: false, granted: 0, degraded: true, retryAfter: 1_000, violated: ['burst', 'daily'] })
+      expect(await timed(() => closed.peek('u'))).toMatchObject({ allowed: false, degraded: true })
+      expect(await timed(() => open.reserve('u'))).toMatchObject({ allowed: true, wait: 0, degraded: true })
+      expect(await timed(() => open.consumeUpTo('u', 5))).toMatchObject({ granted: 5, degraded: true })
+    }
+    const shares = await timed(() => Promise.all(Array.from({ length: 5 }, () => local.consume('u'))))
+    expect(shares.map(({ allowed }) => allowed)).toEqual([true, true, false, false, false])
+    expect(shares[4]).toMatchObject({ degraded: true, violated: ['burst'] })
+    expect(shares[4]!.retryAfter).toBeGreaterThan(20_000)
+    await expect(timed(() => closed.reset('u'))).rejects.toThrow()
+
+    if (how === 'paused') await server.resume()
+    else if (how === 'dead') await server.restart()
+    else await proxy.pass()
+    await vi.waitFor(async () => expect(await closed.consume('back')).toMatchObject({ allowed: true, degraded: false }), { timeout: 20_000 })
+  })
+
+  it('a denial is a decision, and never asks what would be allowed without Redis', async () => {
+    const limiter = make(connect((await start()).url), 'open', { denyCache: false, deadline: '10s' })
+    const decisions = await Promise.all(Array.from({ length: 50 }, () => limiter.consume('u')))
+    expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(4)
+    expect(decisions.some(({ degraded }) => degraded)).toBe(false)
+  })
+
+  it('a key of another type is an outage of its limit: it is reported, and nothing is charged to the others', async () => {
+    const server = await start()
+    const client = connect(server.url)
+    const limiter = make(client, 'closed', { deadline: '10s' })
+    await limiter.consume('u')
+    const errors: unknown[] = []
+    const hear = (message: unknown): void => void errors.push(message)
+    channels.error.subscribe(hear)
+    await server.cli('DEL', '{api:u}:daily:bucket')
+    await server.cli('LPUSH', '{api:u}:daily:bucket', 'x')
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
+    channels.error.unsubscribe(hear)
+    expect(errors).toMatchObject([{ operation: 'ratelimit', key: 'api:u', error: { code: 'WRONGTYPE' } }])
+    await server.cli('DEL', '{api:u}:daily:bucket')
+    expect((await limiter.peek('u')).limits[0]).toMatchObject({ remaining: 3 })
+  })
+
+  it('a server that forgets its scripts is told them again, and one out of memory charges all limits or none', async () => {
+    const server = await start()
+    const client = connect(server.url)
+    const limiter = make(client, 'closed', { deadline: '10s' })
+    await limiter.consume('u')
+    await server.cli('SCRIPT', 'FLUSH')
+    expect(await limiter.consume('u')).toMatchObject({ allowed: true, degraded: false, remaining: 2 })
+    await server.cli('CONFIG', 'SET', 'maxmemory', '1')
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
+    await server.cli('CONFIG', 'SET', 'maxmemory', '0')
+    expect((await limiter.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([2, 6])
+  })
+})
+
+describe('a share of the limits, by itself', () => {
+  const away = { run: () => Promise.reject(new (class extends Error {})()), key: () => '', driver: {}, namespace: '' } as unknown as CacheClient
+  const clock = { ms: 0, now: () => clock.ms }
+
+  it.each([
+    ['slidingWindow', slidingWindow({ name: 'a', limit: 8, window: 800 })],
+    ['slidingCounter', slidingCounter({ name: 'a', limit: 8, window: 800 })],
+    ['fixedWindow', fixedWindow({ name: 'a', limit: 8, window: 800 })],
+    ['tokenBucket', tokenBucket({ name: 'a', capacity: 8, refill: 1, interval: 100 })],
+    ['gcra', gcra({ name: 'a', limit: 80, window: 8_000, burst: 8 })],
+  ])('%s: a burst of the share, and then at the share of the rate', async (_name, limit) => {
+    const { ConnectionError } = await import('@cache/core')
+    const limiter = new Limiter({ client: { ...away, run: () => Promise.reject(new ConnectionError('away')) }, prefix: 'x', limits: [limit], onOutage: { local: 0.25 } }, clock)
+    clock.ms += 1_000_000
+    let admitted = 0
+    for (let i = 0; i < 20; i++) if ((await limiter.consume('u')).allowed) admitted++
+    expect(admitted).toBe(2)
+    const { retryAfter } = await limiter.consume('u')
+    expect(retryAfter).toBe(400)
+    clock.ms += 399
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false })
+    clock.ms += 1
+    expect(await limiter.consume('u')).toMatchObject({ allowed: true, degraded: true, limits: [{ name: 'a', limit: 2, remaining: 0 }] })
+    expect(await limiter.consume('v', { cost: 8 })).toMatchObject({ allowed: true, granted: 8 })
+    expect(await limiter.consume('v')).toMatchObject({ allowed: false })
+  })
+
+  it('holds slots too', async () => {
+    const { ConnectionError } = await import('@cache/core')
+    const limiter = new Limiter({ client: { ...away, run: () => Promise.reject(new ConnectionError('away')), send: () => Promise.reject(new ConnectionError('away')) }, prefix: 'x', limits: [concurrency({ name: 'a', limit: 4, ttl: '1s' })], onOutage: { local: 0.5 } }, clock)
+    const first = await limiter.consume('u')
+    const second = await limiter.consume('u')
+    expect([first.allowed, second.allowed, (await limiter.consume('u')).allowed]).toEqual([true, true, false])
+    await first.release()
+    await first.release()
+    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([true, false])
+  })
+})

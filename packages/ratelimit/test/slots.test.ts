@@ -1,0 +1,112 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startProxy, startRedis } from '@cache/testkit'
+import { createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { Redis } from 'ioredis'
+import { expect, it, vi } from 'vitest'
+import { SlotLostError, concurrency, createRateLimiter, slidingWindow, type Decision } from '../src/index.js'
+import { onEach } from './cases.js'
+
+onEach(({ newClient, keys }) => {
+  const make = (limit: number, ttl: number, client = newClient()) => createRateLimiter({ client, prefix: 'slots', limits: [concurrency({ name: 'running', limit, ttl })], deadline: '10s', onOutage: 'closed' })
+
+  it('never lets more in at once than the limit, whoever comes and goes', async () => {
+    const limiters = [make(3, 10_000), make(3, 10_000)]
+    let inside = 0
+    let most = 0
+    let entered = 0
+    await Promise.all(Array.from({ length: 24 }, async (_, i) => {
+      for (let round = 0; round < 12; round++) {
+        await using decision = await limiters[i % 2]!.consume('u')
+        if (!decision.allowed) {
+          await sleep(2)
+          continue
+        }
+        most = Math.max(most, ++inside)
+        entered++
+        await sleep(Math.random() * 3)
+        inside--
+      }
+    }))
+    expect(most).toBe(3)
+    expect(entered).toBeGreaterThan(20)
+    expect(await keys()).toEqual([])
+  })
+
+  it('a slot is renewed for as long as it is held', async () => {
+    const limiter = make(1, 300)
+    const held = await limiter.consume('u')
+    const until = performance.now() + 1_200
+    while (performance.now() < until) {
+      expect(await limiter.consume('u')).toMatchObject({ allowed: false })
+      await sleep(20)
+    }
+    expect(held.signal.aborted).toBe(false)
+    await held.release()
+    await using next = await limiter.consume('u')
+    expect(next.allowed).toBe(true)
+  })
+
+  it('a slot that was ended by somebody else is lost, and its holder hears of it', async () => {
+    const client = newClient()
+    const limiter = make(1, 300, client)
+    const held = await limiter.consume('u')
+    const [key] = await keys()
+    await client.send({ args: ['DEL', key!], keys: [key!] })
+    await vi.waitFor(() => expect(held.signal.aborted).toBe(true), { timeout: 5_000 })
+    expect(held.signal.reason).toBeInstanceOf(SlotLostError)
+    expect(held.signal.reason).toMatchObject({ code: 'SLOT_LOST', key })
+    await held.release()
+  })
+
+  it('takes a slot and tokens together, or neither', async () => {
+    const limiter = createRateLimiter({
+      client: newClient(), prefix: 'both', deadline: '10s', denyCache: false,
+      limits: [concurrency({ name: 'running', limit: 2, ttl: '10s' }), slidingWindow({ name: 'minute', limit: 3, window: '1m' })],
+    })
+    const first = await limiter.consume('u')
+    const second = await limiter.consume('u')
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false, violated: ['running'], limits: [{ remaining: 0 }, { remaining: 1 }] })
+    await first.release()
+    const third = await limiter.consume('u')
+    expect(third.allowed).toBe(true)
+    await second.release()
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false, violated: ['minute'], limits: [{ remaining: 1 }, { remaining: 0 }] })
+    await limiter.reset('u')
+    expect((await limiter.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([1, 3]) // who holds a slot keeps it
+    expect(await limiter.refund(third)).toBe(false)
+    await third.release()
+    await expect(limiter.reserve('u')).rejects.toThrow('concurrency')
+  })
+})
+
+it('a holder cut off from Redis knows that its slot is lost before another gets it', async () => {
+  await using server = await startRedis()
+  await using proxy = await startProxy(server)
+  const [near, far] = [new Redis(server.url), new Redis(proxy.url, { retryStrategy: () => 50 })]
+  const clients = [near, far].map((redis) => createCacheClient(ioredisDriver(redis)))
+  const [others, cutOff] = clients.map((client) => createRateLimiter({ client, prefix: 'cut', limits: [concurrency({ name: 'a', limit: 1, ttl: 300 })], deadline: '10s', onOutage: 'closed' }))
+  for (let round = 0; round < 5; round++) {
+    await proxy.pass()
+    let held: Decision | undefined
+    await vi.waitFor(async () => {
+      held = await cutOff!.consume('u')
+      expect(held.allowed).toBe(true)
+    }, { timeout: 10_000, interval: 20 })
+    await sleep(Math.random() * 300)
+    proxy.swallow(round % 2 === 0 ? 'replies' : 'requests')
+    for (;;) {
+      const next = await others!.consume('u')
+      if (!next.allowed) {
+        await sleep(1)
+        continue
+      }
+      expect(held!.signal.aborted).toBe(true)
+      await next.release()
+      break
+    }
+  }
+  await Promise.all(clients.map((client) => client.close()))
+  near.disconnect()
+  far.disconnect()
+})
