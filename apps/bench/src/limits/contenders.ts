@@ -96,7 +96,7 @@ const rateLimitRedis: LimiterContender = {
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
     const store = new RedisStore({ prefix: 'rlr:', sendCommand: (command: string, ...args: string[]) => redis.call(command, ...args) as Promise<number> })
-    store.init({ windowMs: windowSeconds * 1_000 } as Parameters<typeof store.init>[0])
+    void store.init({ windowMs: windowSeconds * 1_000 } as Parameters<typeof store.init>[0])
     return { decide: async (id) => (await store.increment(id)).totalHits <= limit, close: async () => redis.disconnect() }
   },
 }
