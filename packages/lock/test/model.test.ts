@@ -16,7 +16,7 @@ const name = fc.constantFrom('a', 'b')
 
 describe('compared with a model', () => {
   it('locks do what a map from name to holder would do, and fences rise', async () => {
-    const owners = await Promise.all([0, 1, 2].map(() => connect('ioredis', server.url)))
+    const owners = [0, 1, 2].map(() => connect('ioredis', server.url))
     const all = owners.map(({ client }) => createLocks({ client }))
     const step = fc.oneof(
       fc.record({ do: fc.constant('take' as const), who, name }), fc.record({ do: fc.constant('takeAll' as const), who, name }),
@@ -68,7 +68,7 @@ describe('compared with a model', () => {
   }, 600_000)
 
   it('permits do what a count of readers and writers would do', async () => {
-    const owners = await Promise.all([0, 1, 2].map(() => connect('node-redis', server.url)))
+    const owners = [0, 1, 2].map(() => connect('node-redis', server.url))
     const pools = owners.map(({ client }) => createSemaphore({ client, name: 'p', permits: 3 }))
     const rws = owners.map(({ client }) => createReadWriteLock({ client, name: 'rw' }))
     const step = fc.record({ do: fc.constantFrom('permit', 'read', 'write', 'release' as const), who, which: fc.nat(20) })
