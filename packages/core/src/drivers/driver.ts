@@ -63,11 +63,22 @@ export interface SubscriptionEvents {
   message(channel: string, payload: string): void
   gap(): void
   live(): void
+  /** Keys that have changed, where `tracking` asks for them; `undefined`: all of them (FLUSHDB, FLUSHALL). */
+  invalidated?(keys: readonly string[] | undefined): void
 }
 
 export interface SubscribeOptions {
   /** Sharded pub/sub (SSUBSCRIBE, Redis ≥ 7) of one channel, on the node that owns its slot. */
   readonly sharded?: boolean
+  /**
+   * On a Cluster: a connection to each primary, so that no message has to come over the cluster bus, which may lose it in silence. A
+   * message comes once from each. Elsewhere it changes nothing.
+   */
+  readonly everywhere?: boolean
+  /** Ms between two PINGs on the connection; when one is unanswered as the next is due, there is a gap. Default: none is sent. */
+  readonly heartbeat?: number
+  /** Tells of every key that changes, whoever changed it, if it begins with one of the prefixes; of all keys if there is no prefix. Source: https://redis.io/docs/latest/commands/client-tracking/ */
+  readonly tracking?: { readonly prefixes: readonly string[] } | undefined
 }
 
 export interface Subscription {

@@ -1,20 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConnectionError } from '../errors.js'
+import { ConnectionError, ServerError, type CacheError } from '../errors.js'
 import type { Subscription, SubscriptionEvents } from './driver.js'
 
 /** One connection that has subscribed. */
 export interface Feed {
   close(): void
+  /** Resolves when the server answers on this very connection. */
+  ping(): Promise<unknown>
+}
+
+interface FeedEvents {
+  message(channel: string, payload: string): void
+  invalidated(keys: readonly string[] | undefined): void
+  ended(): void
 }
 
 /** Opens a connection and subscribes on it; resolves once the server confirmed. `ended` is called, once, when it is lost. */
-export type OpenFeed = (on: { message(channel: string, payload: string): void; ended(): void }) => Promise<Feed>
+export type OpenFeed = (on: FeedEvents) => Promise<Feed>
+
+export interface Keeping {
+  /** Ms for a subscription to be confirmed. */
+  readonly timeout: number
+  /** Ms between two signs of life; none are asked for where it is missing. */
+  readonly heartbeat: number | undefined
+}
 
 /**
- * Keeps a feed of messages alive: when its connection is lost there is a gap, and another is opened until one listens again. The
- * clients' own reconnection is not used for it, since it does not say what it missed.
+ * Keeps a feed of messages alive: when its connection is lost, or silent for two heartbeats, there is a gap, and another is opened until
+ * one listens again. The clients' own reconnection is not used for it, since it does not say what it missed.
  */
-export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, timeout: number): Promise<Subscription> {
+export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, { timeout, heartbeat }: Keeping): Promise<Subscription> {
   let closed = false
   let feed: Feed | undefined
   let attempts = 0
@@ -25,10 +40,24 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, t
     const current = (): boolean => !closed && mine === attempts
     const opened = await open({
       message: (channel, payload) => { if (current()) on.message(channel, payload) },
+      invalidated: (keys) => { if (current()) on.invalidated?.(keys) },
       ended: () => { if (current() && feed !== undefined) void reopen() },
     })
     if (!current()) return opened.close() // it came too late: another was opened meanwhile
     feed = opened
+    if (heartbeat !== undefined) void watch(opened, heartbeat)
+  }
+  const watch = async (watched: Feed, every: number): Promise<void> => {
+    try {
+      while (feed === watched) {
+        await sleep(every, undefined, { signal: stop.signal, ref: false })
+        if (feed === watched) await within(every, watched.ping())
+      }
+    } catch {
+      if (closed || feed !== watched) return
+      watched.close()
+      if (feed === watched) void reopen()
+    }
   }
   const reopen = async (): Promise<void> => {
     feed = undefined
@@ -48,7 +77,7 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, t
     await within(timeout, listen())
   } catch (cause) {
     closed = true
-    throw new ConnectionError(`Could not subscribe: ${cause instanceof Error ? cause.message : String(cause)}. Check that Redis is up and reachable.`, { command: 'SUBSCRIBE', cause })
+    throw failure(cause)
   }
   return {
     close: async () => {
@@ -57,6 +86,12 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, t
       feed?.close()
     },
   }
+}
+
+/** What the server said, or that it said nothing. */
+function failure(cause: unknown): CacheError {
+  if (cause instanceof ServerError) return cause
+  return new ConnectionError(`Could not subscribe: ${cause instanceof Error ? cause.message : String(cause)}. Check that Redis is up and reachable.`, { command: 'SUBSCRIBE', cause })
 }
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T> {

@@ -1,12 +1,16 @@
 import { InvalidOptionError } from '../errors.js'
 import { slot } from '../keys.js'
 import { checkOptions } from '../options.js'
-import type { Driver, DriverOptions, NodeHandle, Topology } from './driver.js'
+import type { Driver, DriverOptions, NodeHandle, SubscribeOptions, Topology } from './driver.js'
+import { subscribeEverywhere } from './everywhere.js'
 import { subscribeThrough, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 import { addressOf, ioredisWire, onEnd } from './ioredis-wire.js'
 import { Link } from './link.js'
+import { hostAndPort, primaryAddresses, type HostAndPort } from './primaries.js'
+import { errorOf, isReplyError } from './replies.js'
+import { TRACKING_CHANNEL, isTracking, keysOf, startTracking } from './tracking.js'
 
 export type { DriverOptions } from './driver.js'
 export type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
@@ -52,8 +56,11 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
       return handle
     },
 
-    async subscribe(channels, on, { sharded = false } = {}) {
-      const subscription = await subscribeThrough(openFeed(client, cluster, channels, sharded), on, timeout)
+    async subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
+      const keeping = { timeout, heartbeat }
+      const subscription = await (everywhere && cluster
+        ? subscribeEverywhere({ primaries: () => addressesOf(cluster, link), openAt: (address) => openFeed(() => nodeAt(cluster, address), { channels, sharded: false, tracking }) }, on, keeping)
+        : subscribeThrough(openFeed(() => (cluster ? nodeFor(cluster, sharded ? channels[0] : undefined) : (client as IoredisNode).duplicate(ONE_LIFE)), { channels, sharded, tracking }), on, keeping))
       const handle = { close: () => { opened.delete(handle); return subscription.close() } }
       opened.add(handle)
       return handle
@@ -99,29 +106,51 @@ async function primaries(cluster: IoredisCluster, timeout: number): Promise<Node
 /** One link for each node, however often it is asked for. */
 const handles = new WeakMap<IoredisNode, NodeHandle>()
 
+interface Listening {
+  readonly channels: readonly string[]
+  readonly sharded: boolean
+  readonly tracking: SubscribeOptions['tracking']
+}
+
 /** A connection of its own, with one life: what comes after its end is the feed's business. */
-function openFeed(client: IoredisClient, cluster: IoredisCluster | undefined, channels: readonly string[], sharded: boolean): OpenFeed {
-  return async ({ message, ended }) => {
-    const node = cluster ? nodeFor(cluster, sharded ? channels[0] : undefined) : (client as IoredisNode)
-    const own = node.duplicate({ lazyConnect: true, retryStrategy: null, autoResubscribe: false, connectTimeout: 2_000, maxRetriesPerRequest: 0, readOnly: false })
+function openFeed(connection: () => IoredisNode, { channels, sharded, tracking }: Listening): OpenFeed {
+  return async ({ message, invalidated, ended }) => {
+    const own = connection()
     own.on('error', () => undefined)
-    own.on(sharded ? 'smessage' : 'message', message)
+    if (tracking) own.on('messageBuffer', (channel: Buffer, payload: unknown) => { if (isTracking(channel)) invalidated(keysOf(payload)) })
+    own.on(sharded ? 'smessage' : 'message', (channel: string, payload: string) => { if (!isTracking(channel)) message(channel, payload) })
     onEnd(own, ended)
     try {
       await own.connect()
+      if (tracking) await startTracking((...args) => own.call('CLIENT', args), tracking.prefixes)
       if (sharded) await own.call('SSUBSCRIBE', [...channels])
-      else await own.subscribe(...channels)
+      else await own.subscribe(...channels, ...(tracking ? [TRACKING_CHANNEL] : []))
     } catch (error) {
       own.disconnect()
-      throw error
+      throw isReplyError(error) ? errorOf(error, { args: ['SUBSCRIBE'], keys: [] }) : error
     }
-    return { close: () => own.disconnect() }
+    return { close: () => own.disconnect(), ping: () => own.ping() }
   }
 }
+
+/** Where both majors hand on what CLIENT TRACKING tells only in RESP2. */
+const ONE_LIFE = { lazyConnect: true, protocol: 2, retryStrategy: null, autoResubscribe: false, connectTimeout: 2_000, maxRetriesPerRequest: 0, readOnly: false }
 
 function nodeFor(cluster: IoredisCluster, channel: string | undefined): IoredisNode {
   const nodes = cluster.nodes('master')
   if (nodes.length === 0) throw new Error('no primary of the Cluster is known')
   const owner = channel === undefined ? undefined : cluster.slots[slot(channel)]?.[0]
-  return nodes.find((node) => addressOf(node) === owner) ?? nodes[Math.floor(Math.random() * nodes.length)]!
+  return (nodes.find((node) => addressOf(node) === owner) ?? nodes[Math.floor(Math.random() * nodes.length)]!).duplicate(ONE_LIFE)
+}
+
+function nodeAt(cluster: IoredisCluster, address: string): IoredisNode {
+  const [model] = cluster.nodes('master')
+  if (!model) throw new Error('no primary of the Cluster is known')
+  return model.duplicate({ ...ONE_LIFE, ...hostAndPort(address) })
+}
+
+async function addressesOf(cluster: IoredisCluster, link: Link): Promise<readonly string[]> {
+  const { natMap } = cluster.options as { natMap?: Record<string, HostAndPort> | ((address: string) => HostAndPort | null) }
+  const translate = typeof natMap === 'function' ? natMap : (address: string) => natMap?.[address]
+  return primaryAddresses(link, translate)
 }

@@ -1,12 +1,17 @@
 import { CacheError, InvalidOptionError } from '../errors.js'
 import { slot } from '../keys.js'
 import { checkOptions } from '../options.js'
-import type { Driver, DriverOptions, NodeHandle, Topology } from './driver.js'
-import { subscribeThrough, type Feed, type OpenFeed } from './feed.js'
+import type { Driver, DriverOptions, NodeHandle, SubscribeOptions, Topology } from './driver.js'
+import { subscribeEverywhere } from './everywhere.js'
+import { subscribeThrough, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
 import { Link } from './link.js'
 import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
 import { nodeRedisWire } from './node-redis-wire.js'
+import { hostAndPort, primaryAddresses, type HostAndPort } from './primaries.js'
+import { errorOf, isReplyError } from './replies.js'
+import { TRACKING_CHANNEL, keysOf, startTracking } from './tracking.js'
+import { createToken } from '../token.js'
 
 export type { DriverOptions } from './driver.js'
 export type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
@@ -15,8 +20,9 @@ export type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisSta
 interface Duplicable extends NodeRedisStandalone {
   readonly options?: { readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string } }
   duplicate(overrides?: object): Duplicable
-  subscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
+  subscribe(channels: readonly string[], listener: (payload: any, channel: any) => void, asBuffers?: boolean): Promise<unknown>
   unsubscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
+  ping(): Promise<unknown>
   sSubscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
 }
 
@@ -62,8 +68,12 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
       return handle
     },
 
-    async subscribe(channels, on, { sharded = false } = {}) {
-      const subscription = await subscribeThrough(openFeed(duplicable, link, topology, channels, sharded), on, timeout)
+    async subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
+      const keeping = { timeout, heartbeat }
+      const listening = { channels, sharded, tracking }
+      const subscription = await (everywhere && topology === 'cluster'
+        ? subscribeEverywhere({ primaries: () => addressesOf(client as NodeRedisCluster, link), openAt: (address) => openFeed(() => nodeAt(client as NodeRedisCluster, listening, address), listening) }, on, keeping)
+        : subscribeThrough(topology === 'sentinel' ? sentinelFeed(duplicable, link, listening) : openFeed(() => duplicateFor(duplicable, link, topology, listening), listening), on, keeping))
       const handle = { close: () => { opened.delete(handle); return subscription.close() } }
       opened.add(handle)
       return handle
@@ -106,44 +116,87 @@ async function primaries(cluster: NodeRedisCluster, link: Link, timeout: number)
 /** One link for each node, however often it is asked for. */
 const handles = new WeakMap<NodeRedisStandalone, NodeHandle>()
 
+interface Listening {
+  readonly channels: readonly string[]
+  readonly sharded: boolean
+  readonly tracking: SubscribeOptions['tracking']
+}
+
 /** A connection of its own, with one life: what comes after its end is the feed's business. */
-function openFeed(client: Duplicable, link: Link, topology: Topology, channels: readonly string[], sharded: boolean): OpenFeed {
-  return async ({ message, ended }) => {
-    await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
+function openFeed(connection: () => Promise<Duplicable>, { channels, sharded, tracking }: Listening): OpenFeed {
+  return async ({ message, invalidated, ended }) => {
+    const own = await connection()
     const listener = (payload: string, channel: string): void => message(channel, payload)
-    if (topology === 'sentinel') return sentinelFeed(client, channels, listener, ended)
-    const own = await duplicateFor(client, topology, sharded ? channels[0] : undefined)
     for (const event of ['error', 'end', 'sharded-channel-moved']) own.on(event, ended)
     try {
       await own.connect()
-      await (sharded ? own.sSubscribe(channels, listener) : own.subscribe(channels, listener))
+      if (tracking) {
+        await startTracking((...args) => own.sendCommand(['CLIENT', ...args]), tracking.prefixes)
+        await own.subscribe([TRACKING_CHANNEL], (payload: unknown) => invalidated(keysOf(payload)), true)
+      }
+      if (channels.length > 0) await (sharded ? own.sSubscribe(channels, listener) : own.subscribe(channels, listener))
     } catch (error) {
       await quietly(own)
-      throw error
+      throw isReplyError(error) ? errorOf(error, { args: ['SUBSCRIBE'], keys: [] }) : error
     }
-    return { close: () => void quietly(own) }
+    return { close: () => void quietly(own), ping: () => own.ping() }
   }
 }
 
-/** A Sentinel client keeps a connection for messages and reconnects it by itself; any trouble it tells of may have been a gap. */
-async function sentinelFeed(client: Duplicable, channels: readonly string[], listener: (payload: string, channel: string) => void, ended: () => void): Promise<Feed> {
-  const events = ['error', 'client-error', 'topology-change']
-  const stop = (): void => {
-    for (const event of events) client.off(event, onTrouble)
-    client.unsubscribe(channels, listener).catch(() => undefined)
+/**
+ * A Sentinel client keeps a connection for messages and reconnects it by itself; any trouble it tells of may have been a gap. Its sign
+ * of life is a message of our own: the connection itself can't be asked.
+ */
+function sentinelFeed(client: Duplicable, link: Link, { channels, tracking }: Listening): OpenFeed {
+  if (tracking) throw new CacheError('A node-redis Sentinel client has no connection of its own to track keys with. Use ioredis, or an invalidation bus.', { code: 'UNSUPPORTED' })
+  return async ({ message, ended }) => {
+    const events = ['error', 'client-error', 'topology-change']
+    const life = `life:${createToken()}`
+    const all = [...channels, life]
+    let heard: () => void = () => undefined
+    const listener = (payload: string, channel: string): void => (channel === life ? heard() : message(channel, payload))
+    const stop = (): void => {
+      for (const event of events) client.off(event, onTrouble)
+      client.unsubscribe(all, listener).catch(() => undefined)
+    }
+    const onTrouble = (): void => {
+      stop()
+      ended()
+    }
+    await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
+    await client.subscribe(all, listener)
+    for (const event of events) client.on(event, onTrouble)
+    const ping = (): Promise<void> => new Promise((resolve) => {
+      heard = resolve
+      void link.send([{ args: ['PUBLISH', life, ''], keys: [] }])
+    })
+    return { close: stop, ping }
   }
-  const onTrouble = (): void => {
-    stop()
-    ended()
-  }
-  await client.subscribe(channels, listener)
-  for (const event of events) client.on(event, onTrouble)
-  return { close: stop }
 }
 
-async function duplicateFor(client: Duplicable, topology: Topology, channel: string | undefined): Promise<Duplicable> {
-  const node = topology === 'cluster' ? await nodeFor(client as unknown as NodeRedisCluster & Slots, channel) : client
-  return node.duplicate({ socket: { ...node.options?.socket, reconnectStrategy: false } })
+async function duplicateFor(client: Duplicable, link: Link, topology: Topology, listening: Listening): Promise<Duplicable> {
+  await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
+  const node = topology === 'cluster' ? await nodeFor(client as unknown as NodeRedisCluster & Slots, listening.sharded ? listening.channels[0] : undefined) : client
+  return withOneLife(node, listening)
+}
+
+/** It does not reconnect, and to track it speaks RESP2, in which both clients hand on what CLIENT TRACKING tells. */
+function withOneLife(model: Duplicable, { tracking }: Listening, place: Partial<HostAndPort> = {}): Duplicable {
+  return model.duplicate({
+    ...(tracking && { RESP: 2, clientSideCache: undefined, maintNotifications: 'disabled' }),
+    socket: { ...model.options?.socket, ...place, reconnectStrategy: false },
+  })
+}
+
+async function nodeAt(cluster: NodeRedisCluster, listening: Listening, address: string): Promise<Duplicable> {
+  const [model] = cluster.masters
+  if (!model) throw new Error('no primary of the Cluster is known')
+  return withOneLife((await cluster.nodeClient(model)) as Duplicable, listening, hostAndPort(address))
+}
+
+async function addressesOf(cluster: NodeRedisCluster, link: Link): Promise<readonly string[]> {
+  const { nodeAddressMap: map } = (cluster as { _options?: { nodeAddressMap?: Record<string, HostAndPort> | ((address: string) => HostAndPort | undefined) } })._options ?? {}
+  return primaryAddresses(link, typeof map === 'function' ? map : (address) => map?.[address])
 }
 
 interface Slots {

@@ -11,7 +11,7 @@ export function errorOf(raw: unknown, command: Command): CacheError {
   if (raw instanceof CacheError) return raw
   const text = raw instanceof Error ? raw.message : String(raw)
   const about = { command: nameOf(command), key: command.keys[0] }
-  if (isReplyError(raw, text)) return ServerError.fromReply(text, about)
+  if (isReplyError(raw)) return ServerError.fromReply(text, about)
   return new ConnectionError(
     `${described(command)} got no reply: ${text || 'the connection was lost'}. It may or may not have been executed. Check that Redis is up and reachable.`,
     { ...about, cause: raw },
@@ -60,11 +60,11 @@ function pairs(flat: readonly Reply[]): Reply[] {
 }
 
 /** By its text, `CODE what happened`, or by the names the clients give: nothing of theirs is imported. */
-function isReplyError(raw: unknown, text: string): boolean {
+export function isReplyError(raw: unknown): raw is Error {
   if (!(raw instanceof Error)) return false
   if (raw.name === 'ReplyError') return true
   for (let type: unknown = raw.constructor; typeof type === 'function' && type !== Error; type = Object.getPrototypeOf(type)) {
     if ((type as { name: string }).name === 'ErrorReply') return true
   }
-  return /^[A-Z][A-Z0-9]{2,} /.test(text) && !('code' in raw) && !('errno' in raw)
+  return /^[A-Z][A-Z0-9]{2,} /.test(raw.message) && !('code' in raw) && !('errno' in raw)
 }

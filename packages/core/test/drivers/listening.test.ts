@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startCluster, startProxy, startRedis, type RedisCluster, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { ServerError, type Driver, type SubscribeOptions } from '../../src/index.js'
+import { answer, flavours, on } from './clients.js'
+
+let server: RedisServer
+let redis: RedisCluster
+beforeAll(async () => void ([server, redis] = await Promise.all([startRedis(), startCluster()])))
+afterAll(() => Promise.all([server.stop(), redis.stop()]))
+
+async function listen(driver: Driver, options: SubscribeOptions) {
+  const events: string[] = []
+  const subscription = await driver.subscribe(['c'], {
+    message: (_, payload) => events.push(payload), gap: () => events.push('gap'), live: () => events.push('live'), invalidated: (keys) => events.push(`changed ${keys ? [...keys].sort().join(' and ') : 'all'}`),
+  }, options)
+  return { events, close: () => subscription.close() }
+}
+
+describe.each(flavours)('over $name', ({ standalone, cluster }) => {
+  it('a half-open connection is noticed within two heartbeats, and replaced', async () => {
+    await using proxy = await startProxy(server)
+    await using made = standalone(proxy.url)
+    const heard = await listen(made.driver, { heartbeat: 200 })
+    await sleep(500)
+    expect(heard.events).toEqual([])
+    proxy.swallow('both')
+    await vi.waitFor(() => expect(heard.events).toEqual(['gap']), 5_000)
+    await proxy.pass()
+    await vi.waitFor(() => expect(heard.events).toEqual(['gap', 'live']), 5_000)
+    await server.cli('PUBLISH', 'c', 'again')
+    await vi.waitFor(() => expect(heard.events).toContain('again'), 5_000)
+    await heard.close()
+  })
+
+  it('everywhere: a connection to each primary; when one is lost there is a gap until it is back', async () => {
+    await using made = cluster(redis.addresses)
+    const heard = await listen(made.driver, { everywhere: true, heartbeat: 200 })
+    const { primaries } = redis
+    for (const [i, node] of primaries.entries()) await node.cli('PUBLISH', 'c', `from ${i}`)
+    await vi.waitFor(() => expect(primaries.map((_, i) => heard.events.filter((event) => event === `from ${i}`).length)).toEqual(primaries.map(() => primaries.length)), 5_000)
+    for (const node of primaries) {
+      heard.events.length = 0
+      expect(Number(await node.cli('CLIENT', 'KILL', 'TYPE', 'pubsub'))).toBe(1)
+      await vi.waitFor(() => expect(heard.events).toEqual(['gap', 'live']), 5_000)
+    }
+    await heard.close()
+    for (const node of primaries) await vi.waitFor(async () => expect(await node.cli('PUBSUB', 'NUMSUB', 'c')).toMatch(/c\s+0/), 5_000)
+  })
+
+  it.each(['standalone', 'cluster'])('tracking on %s: who changes a key is of no account; only the prefixes asked for', async (topology) => {
+    await using made = topology === 'cluster' ? cluster(redis.addresses) : standalone(server.url)
+    await using writer = topology === 'cluster' ? cluster(redis.addresses) : standalone(server.url)
+    const heard = await listen(made.driver, { everywhere: true, heartbeat: 200, tracking: { prefixes: ['shop:', 'other,'] } })
+    await answer(writer.driver, on('{t}:x', 'SET', '{t}:x', '1'))
+    for (const key of ['shop:a', 'shop:b', 'other,c']) await answer(writer.driver, on(key, 'SET', key, '1', 'PX', '50'))
+    await vi.waitFor(() => expect([...new Set(heard.events)].sort()).toEqual(['changed other,c', 'changed shop:a', 'changed shop:b']), 5_000)
+    heard.events.length = 0
+    await vi.waitFor(async () => {
+      for (const key of ['shop:a', 'shop:b', 'other,c']) await answer(writer.driver, on(key, 'GET', key)) // and expiry
+      expect(new Set(heard.events.flatMap((event) => event.replace('changed ', '').split(' and ')))).toEqual(new Set(['shop:a', 'shop:b', 'other,c']))
+    }, 5_000)
+    heard.events.length = 0
+    await answer(writer.driver, on('shop:a,"1"', 'SET', 'shop:a,"1"', '1'))
+    await vi.waitFor(() => expect(heard.events).toEqual(['changed shop:a,"1"']), 5_000)
+    await (topology === 'cluster' ? redis.flush() : server.flush())
+    await vi.waitFor(() => expect(heard.events).toContain('changed all'), 5_000)
+    await answer(writer.driver, on('k', 'PUBLISH', 'c', 'hello'))
+    await vi.waitFor(() => expect(heard.events).toContain('hello'), 5_000)
+    expect(heard.events).not.toContain('gap')
+    await heard.close()
+  })
+
+  it('a server that refuses says so, in its own words', async () => {
+    await using own = await startRedis({ config: { user: 'default on nopass ~* &* +@all -client|tracking' } })
+    await using made = standalone(own.url)
+    const refused: unknown = await listen(made.driver, { tracking: { prefixes: [] } }).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(ServerError)
+    expect(refused).toMatchObject({ code: 'NOPERM' })
+  })
+})
