@@ -2,6 +2,7 @@ export { createCacheClient, type CacheClient, type ClientOptions, type SendTimeo
 export type { ResilienceOptions } from './resilience.js'
 export type { Argument, Command, Connection, Driver, NodeHandle, Reply, SendOptions, SubscribeOptions, Subscription, SubscriptionEvents, Topology } from './drivers/driver.js'
 export type { Entry, EntryStore, Lease, LeaseRequest, Write } from './entries/store.js'
+export type { Announcement, NearChange, NearEntries, NearQuestion, NearValue } from './entries/near.js'
 export { defineScript, type Script, type ScriptDefinition } from './script.js'
 export { glob, type GlobPattern, type ScanOptions } from './scan.js'
 export { checkPrefix, companion, createKeys, hashTag, rawKey, slot, type CompanionName, type KeyPart, type MakeKey } from './keys.js'

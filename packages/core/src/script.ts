@@ -19,6 +19,8 @@ export interface ScriptDefinition<R> {
   readonly lua: string
   /** Local functions that the body uses. */
   readonly functions?: string
+  /** Run once, behind the last of the calls: what `functions` has gathered of them can be done together. */
+  readonly after?: string
   /** Bulk strings come back as Buffers. */
   readonly binary?: boolean
   /** It changes nothing: calls of one tick that ask the same are asked once. */
@@ -36,10 +38,10 @@ export interface ScriptDefinition<R> {
  * const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
  * await client.run(increment, ['views'], ['2'])
  */
-export function defineScript<R>({ name, lua, functions = '', binary = false, asks = false, parse }: ScriptDefinition<R>): Script<R> {
+export function defineScript<R>({ name, lua, functions = '', after = '', binary = false, asks = false, parse }: ScriptDefinition<R>): Script<R> {
   if (typeof lua !== 'string' || !/\breturn\b/.test(lua)) throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
   if (typeof parse !== 'function') throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
-  const source = overCalls(functions, lua)
+  const source = overCalls(functions, lua, after)
   return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, asks, parse }
 }
 
@@ -47,7 +49,7 @@ export function defineScript<R>({ name, lua, functions = '', binary = false, ask
  * Runs the body once for each call. ARGV[1] is the number of calls; each has the same number of keys and arguments.
  * Returns the replies in order, and behind them the failures: call, message, call, message, …
  */
-function overCalls(functions: string, body: string): string {
+function overCalls(functions: string, body: string, after: string): string {
   return `${functions}
 local function call(KEYS, ARGV)
 ${body}
@@ -70,6 +72,7 @@ for i = 0, calls - 1 do
   if reply == nil then reply = false end
   replies[i + 1] = reply
 end
+${after}
 replies[calls + 1] = failures
 return replies`
 }

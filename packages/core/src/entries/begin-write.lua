@@ -1,9 +1,10 @@
 -- Announces a write of the source. Until its commit nobody fills, and the old value lives no longer than the intent.
--- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
--- ARGV[1] token  ARGV[2] intent's ttl, ms  ARGV[3] 'read' to be told the value that the write changes
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
+-- ARGV[1] token  ARGV[2] intent's ttl, ms  ARGV[3] 'read' to be told the value that the write changes  ARGV[4…6] maybe: what to announce it with (announce.lua)
 -- returns 1, or the value
 -- cost: O(log n) in the writers under way
 
+announce(KEYS[1], ARGV[4], ARGV[5], ARGV[6], KEYS[4])
 local ttl = tonumber(ARGV[2])
 redis.call('DEL', KEYS[2])
 local others = writers(KEYS[3])

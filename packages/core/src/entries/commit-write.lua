@@ -1,9 +1,11 @@
 -- Ends a write of the source: stores its value where that is safe, else deletes the entry.
--- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
 -- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known)  ARGV[3] value  ARGV[4] ttl, ms
+-- ARGV[5…7] maybe: what to announce it with (announce.lua)
 -- returns 'stored', 'kept' (a newer version was there) or 'deleted'
 -- cost: O(log n) in the writers under way
 
+announce(KEYS[1], ARGV[5], ARGV[6], ARGV[7], KEYS[4])
 local left = writers(KEYS[3])
 local conflict = redis.call('ZSCORE', KEYS[3], 'conflict')
 local inTime = redis.call('ZREM', KEYS[3], ARGV[1]) == 1

@@ -1,5 +1,7 @@
 import type { Reply } from '../drivers/driver.js'
 import { defineScript } from '../script.js'
+import announceLua from './announce.lua'
+import announcedLua from './announced.lua'
 import beginWriteLua from './begin-write.lua'
 import commitWriteLua from './commit-write.lua'
 import expireLua from './expire.lua'
@@ -54,25 +56,27 @@ export const leaseScript = defineScript({
   },
 })
 
-export const fillScript = defineScript({ name: 'entry fill', functions: versionLua, lua: fillLua, parse: one })
+export const fillScript = defineScript({ name: 'entry fill', functions: announceLua + versionLua, lua: fillLua, after: announcedLua, parse: one })
 
 export const releaseScript = defineScript({ name: 'entry release', lua: releaseLua, parse: one })
 
-export const invalidateScript = defineScript({ name: 'entry invalidate', functions: intentsLua, lua: invalidateLua, parse: one })
+export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua, lua: invalidateLua, after: announcedLua, parse: one })
 
-export const expireScript = defineScript({ name: 'entry expire', lua: expireLua, parse: one })
+export const expireScript = defineScript({ name: 'entry expire', functions: announceLua, lua: expireLua, after: announcedLua, parse: one })
 
 export const beginWriteScript = defineScript({
   name: 'entry beginWrite',
-  functions: intentsLua,
+  functions: announceLua + intentsLua,
   lua: beginWriteLua,
+  after: announcedLua,
   binary: true,
   parse: (reply): Buffer | undefined => (reply === 1 ? undefined : (reply as Buffer)),
 })
 
 export const commitWriteScript = defineScript({
   name: 'entry commitWrite',
-  functions: intentsLua + versionLua,
+  functions: announceLua + intentsLua + versionLua,
   lua: commitWriteLua,
+  after: announcedLua,
   parse: (reply) => String(reply) as 'stored' | 'kept' | 'deleted',
 })

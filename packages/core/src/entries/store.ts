@@ -6,6 +6,7 @@ import type { Batch } from '../batch/batch.js'
 import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
+import type { NearChange, NearEntries, NearValue } from './near.js'
 import { beginWriteScript, commitWriteScript, expireScript, fillScript, invalidateScript, leaseScript, readScript, releaseScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
@@ -54,6 +55,10 @@ export interface LeaseRequest {
  * Source: leases are from "Scaling Memcache at Facebook" (NSDI '13), §3.2.1.
  */
 export interface EntryStore {
+  /** What is asked before Redis is. */
+  readonly near?: NearEntries | undefined
+  /** The same entries, with what is kept of them in the process. */
+  withNear(near: NearEntries): EntryStore
   /** The entry, or `undefined`: there is none, or it can't be decoded. Rejects if Redis does not answer. */
   read<T>(key: string, format: Format<T>): Promise<Entry<T> | undefined>
   /** As `read`, of many at once, in their order; an error stands in the place of the keys it concerns. */
@@ -91,44 +96,104 @@ interface Wiring {
   readonly batch: Batch
   readonly readTimeout: number
   readonly writeTimeout: number
+  readonly near?: NearEntries
 }
 
-export function createEntryStore({ batch, readTimeout, writeTimeout }: Wiring): EntryStore {
+export function createEntryStore(wiring: Wiring): EntryStore {
+  const { batch, readTimeout, writeTimeout, near } = wiring
   const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
 
+  /** As `run`, of a script that changes entries: announced, where somebody is to know. */
+  const runChange = <R>(script: Script<R>, [key, ...beside]: readonly string[], args: readonly Argument[], change: NearChange | undefined): Promise<R> => {
+    const { channel, from, nth, log } = change?.announcement ?? {}
+    const keys = log === undefined ? [key!, ...beside] : [key!, ...beside, log]
+    return run(script, keys, channel === undefined ? args : [...args, channel, from!, String(nth)], writeTimeout)
+  }
+
+  /** Runs a change of these entries. `kept`: what is known of the one entry then. */
+  const changing = async <R>(keys: readonly string[], work: (change: NearChange | undefined) => Promise<R>, kept?: (result: R) => Kept | Promise<Kept>): Promise<R> => {
+    const change = near?.change(keys)
+    if (!change) return work(undefined)
+    let result: R
+    let value: Kept
+    try {
+      result = await work(change)
+      value = await kept?.(result)
+    } catch (error) {
+      change.failed()
+      throw error
+    }
+    change.acknowledged(value)
+    return result
+  }
+
+  /** Asks Redis for an entry, with what it has left to live. */
+  const ask = async <T>(key: string, format: Format<T>): Promise<Entry<T> | undefined> => {
+    const question = near?.ask(key)
+    let value: Kept
+    try {
+      const stored = await run(readScript, [key], [], readTimeout)
+      const entry = stored && (await decode(key, stored.value, stored.life, format))
+      value = entry && { entry, format, life: stored!.life, bytes: stored!.value.length }
+      return entry
+    } finally {
+      question?.answered(value)
+    }
+  }
+
   const store: EntryStore = {
-    read: (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
+    near,
+    withNear: (other) => createEntryStore({ ...wiring, near: other }),
+
+    read: near
+      ? async (key, format) => near.get(key, format) ?? ask(key, format)
+      : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
     async readMany(keys, format) {
+      if (near) return Promise.all(keys.map((key) => near.get(key, format) ?? ask(key, format).catch(cacheError)))
       const values = await batch.readMany(keys, readTimeout)
       const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
       return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
     },
 
-    async readWithLife(key, format) {
-      const stored = await run(readScript, [key], [], readTimeout)
-      return stored && decode(key, stored.value, stored.life, format)
-    },
+    readWithLife: async (key, format) => near?.get(key, format) ?? ask(key, format),
 
     async lease(key, format, request) {
       const { token, ttl, staleBelow = -1, take = false, kept } = request
       const keys = kept ? [...companions(key), kept.key] : companions(key)
-      const ask = (stale: number | 'all') => run(leaseScript, keys, [token, String(ttl), String(stale), take ? 'take' : 'wait', ...(kept ? [kept.field, String(kept.ttl)] : [])], readTimeout)
-      let reply = await ask(staleBelow)
-      let entry = reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
-      if (reply.status === 'hit') {
-        if (entry) return { status: 'hit', entry }
-        // It is there and can't be decoded: to us that is a miss.
-        reply = await ask('all')
-        entry = undefined
+      const asked = (stale: number | 'all') => run(leaseScript, keys, [token, String(ttl), String(stale), take ? 'take' : 'wait', ...(kept ? [kept.field, String(kept.ttl)] : [])], readTimeout)
+      const question = near?.ask(key)
+      let value: Kept
+      try {
+        let reply = await asked(staleBelow)
+        let entry = reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
+        if (reply.status === 'hit') {
+          if (entry) {
+            value = { entry, format, life: reply.stored!.life, bytes: reply.stored!.value.length }
+            return { status: 'hit', entry }
+          }
+          // It is there and can't be decoded: to us that is a miss.
+          reply = await asked('all')
+          entry = undefined
+        }
+        if (reply.status === 'wait') return { status: 'wait', entry, remaining: reply.remaining }
+        return { status: reply.status as 'leased' | 'bypass' | 'skip', entry }
+      } finally {
+        question?.answered(value)
       }
-      if (reply.status === 'wait') return { status: 'wait', entry, remaining: reply.remaining }
-      return { status: reply.status as 'leased' | 'bypass' | 'skip', entry }
     },
 
     async fill(key, format, token, value, { ttl, meta }) {
       const payload = format.encode(key, value, meta)
-      return run(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], readTimeout)
+      const question = near?.ask(key)
+      let kept: Kept
+      try {
+        const stored = await run(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], readTimeout)
+        if (stored && near) kept = await asStored(key, format, payload, ttl)
+        return stored
+      } finally {
+        question?.answered(kept)
+      }
     },
 
     release: (key, token, skipFor = 0) => run(releaseScript, [companion(key, 'lease')], [token, String(skipFor)], readTimeout),
@@ -137,40 +202,57 @@ export function createEntryStore({ batch, readTimeout, writeTimeout }: Wiring): 
       // Through a lease of its own, not a bare SET: one that is delayed on its way must not overwrite what was written since.
       const token = createToken()
       const payload = format.encode(key, value, meta)
-      const reply = await run(leaseScript, companions(key), [token, String(writeTimeout), 'all', 'take'], writeTimeout)
-      const stored = reply.status === 'leased' && (await run(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], writeTimeout))
+      const stored = await changing([key], async (change) => {
+        const reply = await run(leaseScript, companions(key), [token, String(writeTimeout), 'all', 'take'], writeTimeout)
+        return reply.status === 'leased' && runChange(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], change)
+      }, (done) => (done ? asStored(key, format, payload, ttl) : undefined))
       if (!stored) await store.invalidate([key])
       return stored
     },
 
     async invalidate(keys) {
       const all = keys.map(companions) // a key that is refused keeps the others from being sent
-      const existed = await Promise.all(all.map((each) => run(invalidateScript, each, [], writeTimeout)))
+      const existed = await changing(keys, (change) => Promise.all(all.map((each) => runChange(invalidateScript, each, [], change))))
       tell(channels.invalidate, () => ({ keys }))
       return count(existed)
     },
 
     async expire(keys, staleFor) {
       const all = keys.map(companions)
-      return count(await Promise.all(all.map(([key, lease]) => run(expireScript, [key, lease], [String(staleFor)], writeTimeout))))
+      return count(await changing(keys, (change) => Promise.all(all.map(([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change)))))
     },
 
     async beginWrite(keys, token, intentTtl) {
       const all = keys.map(companions)
-      await Promise.all(all.map((each) => run(beginWriteScript, each, [token, String(intentTtl), ''], writeTimeout)))
+      await changing(keys, (change) => Promise.all(all.map((each) => runChange(beginWriteScript, each, [token, String(intentTtl), ''], change))))
     },
 
     async beginUpdate(key, format, token, intentTtl) {
-      const stored = await run(beginWriteScript, companions(key), [token, String(intentTtl), 'read'], writeTimeout)
+      const stored = await changing([key], (change) => runChange(beginWriteScript, companions(key), [token, String(intentTtl), 'read'], change))
       return stored && decode(key, stored, undefined, format)
     },
 
     async commitWrite(key, token, write) {
-      const args = write ? ['value', write.format.encode(key, write.value, write.meta), String(write.ttl)] : ['none', '', '0']
-      return run(commitWriteScript, companions(key), [token, ...args], writeTimeout)
+      const payload = write && write.format.encode(key, write.value, write.meta)
+      const args = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
+      return changing([key], (change) => runChange(commitWriteScript, companions(key), [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
     },
   }
   return store
+}
+
+type Kept = NearValue | undefined
+
+/** What a read would find. */
+async function asStored<T>(key: string, format: Format<T>, payload: string | Buffer, life: number): Promise<Kept> {
+  const bytes = Buffer.from(payload as string)
+  const entry = await decode(key, bytes, life, format)
+  return entry && { entry, format, life, bytes: bytes.length }
+}
+
+function cacheError(error: unknown): CacheError {
+  if (error instanceof CacheError) return error
+  throw error
 }
 
 function companions(key: string): [string, string, string] {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '../client.js'
+import type { NearEntries } from '../entries/near.js'
 import type { Entry } from '../entries/store.js'
 import { CacheError } from '../errors.js'
 import { Flight, type Landing } from '../flight.js'
@@ -24,6 +25,7 @@ export class ReadPath<T> {
   readonly #client: CacheClient
   readonly #prefix: string
   readonly #policy: LoadPolicy<T>
+  readonly #near: NearEntries | undefined
   readonly #flights = new Map<string, Flight<Maybe<T>>>()
   readonly #refreshing = new Set<string>()
   readonly #errors: RememberedErrors | undefined
@@ -36,6 +38,7 @@ export class ReadPath<T> {
     this.#client = client
     this.#prefix = prefix
     this.#policy = policy
+    this.#near = client.entries.near
     this.#errors = policy.errorTtl === undefined ? undefined : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
     this.#loads = new LeasedLoad(client, prefix, policy, this.#moments, this.#errors)
   }
@@ -43,6 +46,10 @@ export class ReadPath<T> {
   /** The value: cached, or loaded by this caller or another one, here or in another process. */
   async get(key: string, load: Loader<T>, signal?: AbortSignal): Promise<Maybe<T>> {
     signal?.throwIfAborted()
+    if (this.#near !== undefined) {
+      const kept = this.#near.get(key, this.#policy.format)
+      if (kept !== undefined && this.#answers(key, kept, load, 'near')) return kept.value
+    }
     const arrival = this.#moments.arrive()
     if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined })
     if (this.#missesPrevail()) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined, unread: true })
@@ -54,7 +61,7 @@ export class ReadPath<T> {
       return this.#ride({ key, arrival, load, signal, down: true, spare: undefined })
     }
     this.#count(found === undefined)
-    if (found !== undefined && this.#answers(key, found, load)) return found.value
+    if (found !== undefined && this.#answers(key, found, load, 'redis')) return found.value
     return this.#ride({ key, arrival, load, signal, down: false, spare: found })
   }
 
@@ -62,7 +69,8 @@ export class ReadPath<T> {
   async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
-    const found = await this.#readMany(keys)
+    const kept = this.#near && keys.map((key) => this.#near!.get(key, this.#policy.format))
+    const found = kept ? await this.#readRest(keys, kept) : await this.#readMany(keys)
     const values: Maybe<T>[] = new Array(keys.length)
     const stale = new Map<string, Entry<T>>()
     const missing = new Map<string, Found<T>>()
@@ -76,7 +84,7 @@ export class ReadPath<T> {
       }
       values[i] = (entry as Entry<T>).value
       if (freshness !== 'fresh') stale.set(key, entry as Entry<T>)
-      tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: freshness === 'servable', layer: 'redis' }))
+      tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: freshness === 'servable', layer: kept?.[i] ? 'near' : 'redis' }))
     }
     this.#refreshMany(stale, loadMany)
     if (missing.size === 0) return values
@@ -132,6 +140,13 @@ export class ReadPath<T> {
     }
   }
 
+  async #readRest(keys: readonly string[], kept: readonly (Entry<T> | undefined)[]): Promise<Found<T>[]> {
+    const rest = keys.filter((_, i) => kept[i] === undefined)
+    const read = rest.length === 0 ? [] : await this.#readMany(rest)
+    let next = 0
+    return kept.map((entry) => entry ?? read[next++])
+  }
+
   async #readMany(keys: readonly string[]): Promise<Found<T>[]> {
     if (this.#policy.needsLife) return Promise.all(keys.map((key) => this.#read(key)))
     const found = await this.#client.entries.readMany(keys, this.#policy.format)
@@ -143,11 +158,11 @@ export class ReadPath<T> {
   }
 
   /** Whether what was found is to be returned; a stale or soon stale entry is reloaded behind the caller's back. */
-  #answers(key: string, found: Entry<T>, load: Loader<T>): boolean {
-    const freshness = this.#policy.freshness(found)
+  #answers(key: string, found: Entry<T>, load: Loader<T>, layer: 'near' | 'redis'): boolean {
+    const freshness = this.#policy.needsLife ? this.#policy.freshness(found) : 'fresh'
     if (freshness === 'spare') return false
     if (freshness !== 'fresh') this.#refresh(key, found, load)
-    tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: freshness === 'servable', layer: 'redis' }))
+    if (channels.hit.hasSubscribers) channels.hit.publish({ prefix: this.#prefix, key, stale: freshness === 'servable', layer })
     return true
   }
 
