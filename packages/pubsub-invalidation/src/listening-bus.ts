@@ -1,0 +1,210 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CacheError, InvalidOptionError, ServerError, channels, tell, type CacheClient, type NearChange, type Subscription } from '@cache/core'
+import { inNamespace, wholeKey, type BusEvents, type BusStats, type BusWiring, type Invalidated, type Invalidation, type InvalidationBus } from './bus.js'
+import { Listeners } from './listeners.js'
+import type { Log } from './log.js'
+import { decode, encode } from './message.js'
+import { Outbox } from './outbox.js'
+import { OwnMessages } from './own-messages.js'
+import { Repeated } from './repeated.js'
+import { publishScript } from './scripts.js'
+
+export interface Listening {
+  readonly client: CacheClient
+  readonly channel: string
+  /** Ms. */
+  readonly heartbeat: number
+  /** Where scripts announce what they change. */
+  readonly announcing: BusWiring['announcing']
+  /** Of keys that Redis itself tells about; `undefined`: it does not. */
+  readonly tracking?: { readonly prefixes: readonly string[] }
+  /** Where what was missed can be read. */
+  readonly log?: Log | undefined
+  /** What to make of the server's refusal. */
+  readonly refused?: (error: ServerError) => CacheError
+}
+
+/** A bus that listens to one channel, and to what Redis tells of keys if asked to. */
+export class ListeningBus implements InvalidationBus {
+  readonly wiring: BusWiring
+  readonly #listening: Listening
+  readonly #listeners = new Listeners()
+  readonly #own = new OwnMessages()
+  readonly #repeated: Repeated | undefined
+  readonly #outbox = new Outbox((names) => this.#publish(names))
+  readonly #stop = new AbortController()
+  readonly #counts = { published: 0, received: 0, own: 0, repeated: 0, unreadable: 0, gaps: 0 }
+  #live = false
+  #attempt: Promise<void>
+  #subscription: Subscription | undefined
+  /** Counts gaps: what catches up for one is not to end the next. */
+  #gap = 0
+
+  constructor(listening: Listening) {
+    this.#listening = listening
+    this.#repeated = listening.client.driver.topology === 'cluster' ? new Repeated() : undefined
+    const prefixes = listening.tracking?.prefixes
+    this.wiring = {
+      announcing: listening.announcing,
+      covers: (key) => prefixes === undefined || prefixes.length === 0 || prefixes.some((prefix) => key.startsWith(prefix)),
+      change: (keys) => this.#change(keys),
+    }
+    this.#attempt = this.#subscribe()
+    void this.#keepTrying()
+  }
+
+  get live(): boolean {
+    return this.#live
+  }
+
+  ready(): Promise<void> {
+    return this.#attempt
+  }
+
+  async publish(invalidation: Invalidation): Promise<void> {
+    const { keys = [], prefix, groups = [] } = checked(invalidation)
+    const { client } = this.#listening
+    const names = { keys: keys.map((key) => wholeKey(client, key)), prefixes: prefix === undefined ? [] : [inNamespace(client, prefix)], groups }
+    await this.#outbox.add(names)
+  }
+
+  on<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void {
+    if (!['invalidate', 'gap', 'live'].includes(event)) throw new InvalidOptionError('event', "one of 'invalidate', 'gap', 'live'", event)
+    if (typeof listener !== 'function') throw new InvalidOptionError('listener', 'a function', listener)
+    return this.#listeners.add(event, listener)
+  }
+
+  stats(): BusStats {
+    return { ...this.#counts }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    if (this.#live) this.#onGap()
+    await this.#subscription?.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #change(keys: readonly string[]): NearChange {
+    const { announcing } = this.#listening
+    const message = { keys, prefixes: [], groups: [], from: this.#own.from, nth: this.#own.next() }
+    const done = (): void => this.#listeners.tell('invalidate', message)
+    return {
+      announcement: announcing && { ...announcing, from: message.from, nth: message.nth },
+      acknowledged: done,
+      failed: () => {
+        this.#own.doubt(message.nth)
+        done()
+      },
+    }
+  }
+
+  async #publish(names: Pick<Invalidated, 'keys' | 'prefixes' | 'groups'>): Promise<void> {
+    const { client, channel, announcing } = this.#listening
+    const message = { ...names, from: this.#own.from, nth: this.#own.next() }
+    const payload = encode(message)
+    try {
+      if (announcing?.log === undefined) await client.send({ args: ['PUBLISH', channel, payload], keys: [] })
+      else await client.run(publishScript, [announcing.log], [channel, payload])
+    } catch (error) {
+      this.#own.doubt(message.nth) // it may be done yet
+      throw error
+    } finally {
+      this.#listeners.tell('invalidate', message)
+    }
+    this.#counts.published++
+  }
+
+  async #keepTrying(): Promise<void> {
+    const { signal } = this.#stop
+    for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE)) {
+      try {
+        return await this.#attempt
+      } catch (error) {
+        tell(channels.error, () => ({ operation: 'subscribe to invalidations', error }))
+        await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
+        if (!signal.aborted) this.#attempt = this.#subscribe()
+      }
+    }
+  }
+
+  async #subscribe(): Promise<void> {
+    const { client, channel, heartbeat, tracking, refused } = this.#listening
+    try {
+      const subscription = await client.driver.subscribe([channel], {
+        message: (_, payload) => this.#onMessage(payload),
+        invalidated: (keys) => this.#onTracked(keys),
+        gap: () => this.#onGap(),
+        live: () => void this.#onLive(),
+      }, { everywhere: true, heartbeat, tracking })
+      if (this.#stop.signal.aborted) return await subscription.close()
+      this.#subscription = subscription
+    } catch (error) {
+      throw error instanceof ServerError && refused ? refused(error) : error
+    }
+    await this.#onLive()
+  }
+
+  #onMessage(payload: string): void {
+    this.#counts.received++
+    if (this.#repeated?.has(payload)) return void this.#counts.repeated++
+    const read = decode(payload)
+    if (read === 'unreadable' || read === 'newer') {
+      this.#counts.unreadable++
+      tell(channels.error, () => ({ operation: 'read an invalidation', error: new CacheError(`A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`, { code: 'UNREADABLE' }), reason: read }))
+      if (read === 'newer') this.#listeners.tell('invalidate', everything)
+      return
+    }
+    this.#listening.log?.passed(read.at)
+    this.#deliver(read.message)
+  }
+
+  #deliver(message: Invalidated): void {
+    if (this.#own.knows(message)) this.#counts.own++
+    else this.#listeners.tell('invalidate', message)
+  }
+
+  #onTracked(keys: readonly string[] | undefined): void {
+    this.#counts.received++
+    this.#listeners.tell('invalidate', keys ? { ...everything, keys, prefixes: [] } : everything)
+  }
+
+  #onGap(): void {
+    this.#gap++
+    this.#counts.gaps++
+    this.#live = false
+    this.#listeners.tell('gap')
+  }
+
+  async #onLive(): Promise<void> {
+    const gap = this.#gap
+    const missed = (await this.#listening.log?.catchUp()) ?? 'unknown'
+    if (gap !== this.#gap || this.#stop.signal.aborted) return
+    if (missed !== 'unknown') for (const payload of missed) this.#deliverMissed(payload)
+    this.#live = true
+    this.#listeners.tell('live', missed !== 'unknown')
+  }
+
+  #deliverMissed(payload: string): void {
+    const read = decode(payload)
+    if (read === 'unreadable') return
+    if (read === 'newer') this.#listeners.tell('invalidate', everything)
+    else this.#deliver(read.message)
+  }
+}
+
+const everything: Invalidated = { keys: [], prefixes: [''], groups: [], from: '', nth: 0 }
+const FIRST_PAUSE = 50
+const LAST_PAUSE = 2_000
+
+function checked(invalidation: Invalidation): Invalidation {
+  const { keys = [], prefix, groups = [], ...rest } = (invalidation ?? {}) as Invalidation & Record<string, unknown>
+  const fits = Array.isArray(keys) && Array.isArray(groups) && groups.every((group) => typeof group === 'string' && group !== '') && (prefix === undefined || typeof prefix === 'string')
+  if (!fits || Object.keys(rest).length > 0 || (keys.length === 0 && prefix === undefined && groups.length === 0)) {
+    throw new InvalidOptionError('invalidation', 'an object with some of keys: […], prefix: "…", groups: […]', invalidation)
+  }
+  return { keys, groups, ...(prefix !== undefined && { prefix }) }
+}

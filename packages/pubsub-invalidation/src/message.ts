@@ -1,0 +1,43 @@
+import type { Invalidated } from './bus.js'
+
+/** As it travels: JSON, which any language can write, of a version. What is missing is empty. */
+interface Message {
+  readonly v: 1
+  readonly from: string
+  readonly nth: number
+  readonly keys?: readonly string[]
+  readonly prefixes?: readonly string[]
+  readonly groups?: readonly string[]
+  /** Its place in the log. */
+  readonly at?: string
+}
+
+/** Longer messages are neither sent nor read: 64 KiB of names, and what is around them. */
+export const MAX_MESSAGE_LENGTH = 256 * 1024
+export const MAX_NAMES_LENGTH = 64 * 1024
+
+export type Read = { readonly message: Invalidated; readonly at: string | undefined } | 'unreadable' | 'newer'
+
+export function encode({ from, nth, keys, prefixes, groups }: Invalidated): string {
+  return JSON.stringify({ v: 1, from, nth, ...(keys.length > 0 && { keys }), ...(prefixes.length > 0 && { prefixes }), ...(groups.length > 0 && { groups }) } satisfies Message)
+}
+
+/** Never throws. `'newer'`: of a version that we don't know; anything may be meant. */
+export function decode(payload: string): Read {
+  if (payload.length > MAX_MESSAGE_LENGTH) return 'unreadable'
+  let message: Partial<Message> | null
+  try {
+    message = JSON.parse(payload) as Partial<Message> | null
+  } catch {
+    return 'unreadable'
+  }
+  if (typeof message !== 'object' || message === null) return 'unreadable'
+  if (typeof message.v === 'number' && message.v > 1) return 'newer'
+  const { v, from = '', nth = 0, keys = [], prefixes = [], groups = [], at } = message
+  const fits = v === 1 && typeof from === 'string' && typeof nth === 'number' && [keys, prefixes, groups].every(isTexts) && (at === undefined || typeof at === 'string')
+  return fits ? { message: { from, nth, keys, prefixes, groups }, at } : 'unreadable'
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string')
+}

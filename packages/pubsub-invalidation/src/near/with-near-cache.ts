@@ -1,0 +1,73 @@
+import { checkOptions, parseSize, type CacheClient, type Duration, type Size } from '@cache/core'
+import type { InvalidationBus } from '../bus.js'
+import { NearCache } from './near-cache.js'
+
+export interface NearCacheOptions {
+  /** What tells of invalidations. */
+  readonly bus: InvalidationBus
+  /** The most entries it keeps; the least recently used go first. Default 10 000. */
+  readonly maxEntries?: number
+  /** The most bytes its entries have together, as they are stored in Redis, with their keys; decoded they take some times that. Default '64mb'. */
+  readonly maxBytes?: Size
+  /** How long an entry is kept at most; never longer than it has left to live in Redis. Default 30 s. */
+  readonly ttl?: Duration
+  /** Hand out copies (`structuredClone`), that callers may change. Default: all share one value. */
+  readonly clone?: boolean
+  /** Freeze shared values, so that who changes one is told at once. Default: unless NODE_ENV is 'production'. */
+  readonly freeze?: boolean
+  /** The groups that a value is in, for `bus.publish({ groups })`. Default: such a message empties the near cache. */
+  readonly groups?: (key: string, value: any) => readonly string[]
+}
+
+export interface NearStats {
+  readonly hits: number
+  readonly misses: number
+  /** Entries dropped because a message, or this process, said so. */
+  readonly invalidated: number
+  /** Answers of Redis that were used and not kept, since their key was invalidated on their way. */
+  readonly refused: number
+  readonly entries: number
+  readonly bytes: number
+  /** `false` while messages may be missed: then everything is asked of Redis. */
+  readonly answering: boolean
+}
+
+export interface NearCacheClient extends CacheClient {
+  readonly near: {
+    stats(): NearStats
+    /** Drops everything, in this process only. */
+    clear(): void
+  }
+}
+
+/**
+ * The client, with a near cache: a `CacheClient` for every pattern. What it keeps is answered in the process, and nothing is sent. Promises,
+ * with a bus on which all who change these entries announce it:
+ *
+ * - after an acknowledged invalidation or write this process never sees the old value, and others no longer than the message takes;
+ * - no lost message leaves anything stale: on a gap nothing is answered from it until the bus listens again, and what was kept is gone.
+ *
+ * What is changed by other means than the patterns (`client.send`, `redis-cli`) is heard of on a tracking bus only.
+ *
+ * `close()` ends the near cache; the client and the bus stay open: they are yours.
+ *
+ * @throws {InvalidOptionError} naming the option.
+ * @example
+ * const near = withNearCache(client, { bus: createInvalidationBus({ client }), maxEntries: 10_000 })
+ * const products = createAside<Product>({ client: near, prefix: 'product', ttl: '1h' })
+ */
+export function withNearCache(client: CacheClient, options: NearCacheOptions): NearCacheClient {
+  const inner = checkOptions('client', { client }, ['client']).client()
+  const check = checkOptions('withNearCache', options, ['bus', 'maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'])
+  const near = new NearCache({
+    bus: check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)'),
+    maxEntries: check.number('maxEntries', { min: 1, integer: true }, 10_000),
+    maxBytes: parseSize(options.maxBytes ?? '64mb', 'maxBytes'),
+    ttl: check.duration('ttl', 30_000),
+    clone: check.oneOf('clone', [true, false], false),
+    freeze: check.oneOf('freeze', [true, false], process.env.NODE_ENV !== 'production'),
+    groups: check.function('groups'),
+  })
+  const close = async (): Promise<void> => near.close()
+  return { ...inner, entries: inner.entries.withNear(near), near: { stats: () => near.stats(), clear: () => near.clear() }, close, [Symbol.asyncDispose]: close }
+}

@@ -1,0 +1,6 @@
+import { defineScript, type Reply } from '@cache/core'
+import openLogLua from './lua/open-log.lua'
+import publishLua from './lua/publish.lua'
+
+export const publishScript = defineScript({ name: 'invalidation publish', lua: publishLua, parse: Number })
+export const openLogScript = defineScript({ name: 'invalidation log open', lua: openLogLua, parse: (reply: Reply) => String(reply) })
