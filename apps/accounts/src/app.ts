@@ -8,7 +8,7 @@ const id = z.coerce.number().int().positive().max(2 ** 31 - 1)
 const patch = z.strictObject({ name: z.string().min(1).max(200), email: z.email() }).partial()
 
 /** The routes. Errors are problems, by RFC 9457. */
-export function createApp({ users, activity }: Caches): Hono {
+export function createApp({ users, activity, exports }: Caches): Hono {
   const app = new Hono()
 
   app.get('/users/:id', async (c) => {
@@ -45,6 +45,21 @@ export function createApp({ users, activity }: Caches): Hono {
     return c.json((await activity.get(String(asked.data))) ?? { visits: 0, lastSeen: null })
   })
 
+  app.post('/users/:id/export', async (c) => {
+    const asked = id.safeParse(c.req.param('id'))
+    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
+    const made = await exports.make(asked.data)
+    if (made === 'busy') return problem(c, 409, `The data of user ${asked.data} is being exported already.`)
+    return made ? c.json(made, 201) : problem(c, 404, `There is no user ${asked.data}.`)
+  })
+
+  app.get('/users/:id/export', async (c) => {
+    const asked = id.safeParse(c.req.param('id'))
+    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
+    const made = await exports.last(asked.data)
+    return made ? c.json(made) : problem(c, 404, `The data of user ${asked.data} has not been exported.`)
+  })
+
   app.get('/queue', async (c) => c.json({ ...(await activity.pending()), deadLetters: await activity.deadLetters.list() }))
   app.get('/health', (c) => c.json({ ok: true }))
 
@@ -58,6 +73,6 @@ export function createApp({ users, activity }: Caches): Hono {
   return app
 }
 
-function problem(c: Context, status: 400 | 404 | 500 | 503, detail: string): Response {
+function problem(c: Context, status: 400 | 404 | 409 | 500 | 503, detail: string): Response {
   return c.json({ status, detail }, status, { 'content-type': 'application/problem+json' })
 }

@@ -32,7 +32,7 @@ export async function startService({ redisUrl, databaseUrl, port }: ServiceOptio
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {
       await new Promise((resolve) => { server.close(resolve); if ('closeAllConnections' in server) server.closeAllConnections() })
-      await caches.users.close()
+      await caches.close()
       await client.close()
       redis.destroy()
       await pool.end()

@@ -37,4 +37,5 @@ export async function seed(pool: Pool): Promise<void> {
   await pool.query("insert into users (id, name, email) select n, 'user ' || n, 'user' || n || '@example.com' from generate_series(1, 500) n on conflict do nothing")
   // The sequence is that of the write a row was made by: an older one, or the same again, leaves it as it is.
   await pool.query('create table if not exists activity (id text primary key, visits int not null, last_seen text not null, sequence bigint not null)')
+  await pool.query('create table if not exists exports (id int primary key, fence bigint not null, content jsonb not null)')
 }

@@ -1,7 +1,11 @@
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 import { spawnProcesses, startRedis, type ProcessGroup, type RedisServer } from '@cache/testkit'
+import { createCacheClient } from '@cache/core'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { createLocks } from '@cache/lock'
 import pg from 'pg'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { startService, type Service } from '../src/service.js'
 
@@ -84,6 +88,26 @@ it('visits are counted by Redis at once, and by Postgres once a worker came by; 
   await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({ writes: 0, deadLetters: [] }), 20_000)
   const { rows } = await pool.query('select id, visits from activity order by id')
   expect(rows).toEqual(['1', '2', '3', '4', '5'].map((id) => ({ id, visits: 40 })))
+})
+
+it('a user’s data is exported by one at a time, and a late one changes nothing', async () => {
+  const redisClient = createClient({ url: redis.url })
+  const client = createCacheClient(nodeRedisDriver(redisClient), { namespace: 'shop' })
+  const locks = createLocks({ client })
+  expect((await call(services[0], 'GET', '/users/12/export')).status).toBe(404)
+  const lock = await locks.acquire('export:12')
+  expect((await call(services[0], 'POST', '/users/12/export')).status).toBe(409)
+  await lock.release()
+  const made = await call(services[1], 'POST', '/users/12/export')
+  expect(made).toMatchObject({ status: 201, body: { user: { id: 12 } } })
+  expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(made.body)
+
+  await pool.query('update exports set fence = $1 where id = 12', [Number.MAX_SAFE_INTEGER]) // a later holder was here
+  expect((await call(services[0], 'POST', '/users/12/export')).status).toBe(409)
+  expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(made.body)
+  await locks.close()
+  await client.close()
+  redisClient.destroy()
 })
 
 it('with Redis out profiles are read, and writes refused, their rows untouched', async () => {

@@ -1,5 +1,5 @@
 import { CacheError, CacheWriteError } from '@cache/core'
-import { Hono, type Context } from 'hono'
+import { Hono, type Context, type MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import type { Caches } from './caches.js'
 import type { Stats } from './stats.js'
@@ -9,8 +9,9 @@ const ids = z.string().transform((text) => text.split(',').map(Number)).pipe(z.a
 const patch = z.strictObject({ name: z.string().min(1).max(200), priceCents: z.number().int().nonnegative() }).partial()
 
 /** The routes. Errors are problems, by RFC 9457. */
-export function createApp(caches: Caches, stats: Stats): Hono {
+export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler): Hono {
   const app = new Hono()
+  app.use('/products/*', limit)
 
   app.get('/products/:id', async (c) => {
     const asked = id.safeParse(c.req.param('id'))

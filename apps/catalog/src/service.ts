@@ -4,6 +4,7 @@ import { createApp } from './app.js'
 import { connectCache, type ClientName } from './cache/connect.js'
 import { createCaches } from './caches.js'
 import { connectPostgres } from './database.js'
+import { limitWrites } from './limits.js'
 import { createProducts, seed } from './products.js'
 import { countStats } from './stats.js'
 
@@ -13,6 +14,8 @@ export interface ServiceOptions {
   readonly databaseUrl: string
   readonly port: number
   readonly delayMs?: number
+  /** Of one address. Default 100. */
+  readonly writesPerSecond?: number
 }
 
 export interface Service {
@@ -20,11 +23,11 @@ export interface Service {
   close(): Promise<void>
 }
 
-export async function startService({ client: name, redisUrl, databaseUrl, port, delayMs = 0 }: ServiceOptions): Promise<Service> {
+export async function startService({ client: name, redisUrl, databaseUrl, port, delayMs = 0, writesPerSecond = 100 }: ServiceOptions): Promise<Service> {
   const pool = connectPostgres(databaseUrl)
   await seed(pool)
   const { client, close } = await connectCache(name, redisUrl)
-  const app = createApp(createCaches(client, createProducts(pool, delayMs)), countStats())
+  const app = createApp(createCaches(client, createProducts(pool, delayMs)), countStats(), limitWrites(client, writesPerSecond))
   const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
   await new Promise((resolve) => server.once('listening', resolve))
   return {

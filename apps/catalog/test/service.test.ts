@@ -10,7 +10,7 @@ let services: Record<'ioredis' | 'node-redis', Service>
 
 beforeAll(async () => {
   ;[redis, database] = await Promise.all([startRedis(), startEmbeddedPostgres()])
-  const start = (client: 'ioredis' | 'node-redis') => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0 })
+  const start = (client: 'ioredis' | 'node-redis') => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 10_000 })
   services = { ioredis: await start('ioredis'), 'node-redis': await start('node-redis') }
 })
 afterAll(async () => {
@@ -67,6 +67,20 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     await ask('/products/55')
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 1 })
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 0 })
+  })
+
+  it('limits the writes of an address, over all processes', async () => {
+    const limited = await Promise.all((['ioredis', 'node-redis'] as const).map((client) => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 5 })))
+    try {
+      const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => fetch(`${limited[i % 2]!.url}/products/${200 + i}/invalidate`, { method: 'POST' })))
+      const refused = answers.filter(({ status }) => status === 429)
+      expect(refused.length).toBeGreaterThanOrEqual(20)
+      expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5)
+      expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect((await fetch(`${limited[0]!.url}/products/200`)).status).toBe(200) // reads are not limited
+    } finally {
+      for (const service of limited) await service.close()
+    }
   })
 
   it('reads from the database while Redis is silent, and refuses changes', async () => {

@@ -23,12 +23,12 @@ describe.each(driverNames)('what a lock costs on %s', (driver) => {
     expect(await connections(server)).toBe(0)
   })
 
-  it('no more than 3 commands per ttl while it is held, and no more for a hundred of them', async () => {
+  it('no more than 3 commands per ttl while it is held, and no more for fifty of them', async () => {
     await using server = await startRedis()
     await using connected = connect(driver, server.url)
     const locks = createLocks({ client: connected.client })
     await locks.withLock('x', () => undefined)
-    const held = await Promise.all(Array.from({ length: 100 }, (_, i) => locks.acquire(i, { ttl: 600 })))
+    const held = await Promise.all(Array.from({ length: 50 }, (_, i) => locks.acquire(i, { ttl: 600 })))
     await new Promise((resolve) => setTimeout(resolve, 100)) // scripts the server did not know were sent twice
     await new Promise((resolve) => setTimeout(resolve, 600))
     const [before, started] = [await calls(server), performance.now()]

@@ -129,7 +129,7 @@ describe.each(driverNames)('with Redis out, on %s', (driver) => {
     ends.push(() => proxy.close())
     const locks = locksAt(proxy.url)
     await locks.withLock('x', () => undefined)
-    proxy.delay(200)
+    proxy.delay(100)
     const asked = performance.now()
     const lock = await locks.acquire('x', { ttl: 2_000, renew: false })
     const semaphore = createSemaphore({ client: clients.at(-1)!, name: 'p', permits: 1, renew: false })

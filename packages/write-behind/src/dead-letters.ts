@@ -59,16 +59,16 @@ export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, pa
 
 async function letterOf<T, Id>({ index }: Partition, entry: StreamEntry, format: Format<T>): Promise<DeadLetter<T, Id>> {
   const head = headOf(entry)
-  const { place, field, sequence, fields } = head
+  const { place, field, sequence, more } = head
   const write = await (async () => recordOf<T, Id>(head, format))().catch(() => undefined) // perhaps just that is why it is here
   return {
     letter: `${index}:${place}`,
     id: write?.id ?? (field as Id),
-    kind: fields.kind === undefined ? 'write' : 'delete',
+    kind: more.kind === undefined ? 'write' : 'delete',
     value: write?.value,
     sequence,
-    error: String(fields.error),
-    attempts: Number(fields.attempts),
-    at: new Date(Number(fields.at)),
+    error: String(more.error),
+    attempts: Number(more.attempts),
+    at: new Date(Number(more.at)),
   }
 }

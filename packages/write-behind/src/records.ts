@@ -9,10 +9,14 @@ export interface QueuedWrite<T, Id> extends Head {
   readonly patch: unknown
 }
 
+/** How an id is kept in the stream, as the name of the value's field: `n:42` for a number, `s:42` for a string. */
+export function typed(id: string | number): string {
+  return `${typeof id === 'number' ? 'n' : 's'}:${id}`
+}
+
 /** What is kept in the stream beside a write's id and value, where it is not what it usually is: names and values. */
-export function fieldsOf({ id, kind, patch, key }: { readonly id: string | number; readonly kind: 'write' | 'delete'; readonly patch: unknown; readonly key: string }): (string | Buffer)[] {
+export function fieldsOf({ kind, patch, key }: { readonly kind: 'write' | 'delete'; readonly patch: unknown; readonly key: string }): (string | Buffer)[] {
   return [
-    ...(typeof id === 'number' ? ['type', 'number'] : []),
     ...(kind === 'delete' ? ['kind', kind] : []),
     ...(patch === undefined ? [] : ['patch', json.encode(patch, { key, maxValueBytes: Infinity })]),
   ]
@@ -27,36 +31,44 @@ export interface Head {
   readonly sequence: number
 }
 
-export function headOf(entry: StreamEntry): Head & { readonly fields: Fields } {
-  const place = entry[0].toString()
-  const fields = named(entry)
-  const sequence = fields.sequence === undefined ? Number(place.slice(0, place.indexOf('-'))) : Number(fields.sequence)
-  return { place, field: String(fields.id), sequence, fields }
+export interface Stored extends Head {
+  readonly isNumber: boolean
+  readonly stored: Buffer
+  readonly more: More
+}
+
+export function headOf([at, fields]: StreamEntry): Stored {
+  const place = at.toString('latin1')
+  const id = fields[0]!.toString()
+  const more = fields.length > 2 ? named(fields) : NOTHING
+  const sequence = more.sequence === undefined ? Number(place.slice(0, place.indexOf('-'))) : Number(more.sequence)
+  return { place, field: id.slice(2), sequence, isNumber: id.startsWith('n'), stored: fields[1]!, more }
 }
 
 /** Not async: a schema that answers at once costs no promise. @throws {CodecError} for a write that can't be read, of another codec. */
-export function recordOf<T, Id>({ fields, ...head }: ReturnType<typeof headOf>, format: Format<T>): QueuedWrite<T, Id> | Promise<QueuedWrite<T, Id>> {
-  const decoded = format.decode(head.field, fields.value!)
-  return decoded instanceof Promise ? decoded.then((late) => written<T, Id>(head, fields, late)) : written(head, fields, decoded)
+export function recordOf<T, Id>(head: Stored, format: Format<T>): QueuedWrite<T, Id> | Promise<QueuedWrite<T, Id>> {
+  const decoded = format.decode(head.field, head.stored)
+  return decoded instanceof Promise ? decoded.then((late) => written<T, Id>(head, late)) : written(head, decoded)
 }
 
-function written<T, Id>(head: Head, { type, kind, patch }: Fields, decoded: Decoded<T> | Undecodable): QueuedWrite<T, Id> {
-  const { place, field, sequence } = head
+function written<T, Id>({ place, field, sequence, isNumber, more: { kind, patch } }: Stored, decoded: Decoded<T> | Undecodable): QueuedWrite<T, Id> {
   if (decoded instanceof Undecodable) throw new CodecError(`The write ${place} of ${field} can't be read: ${decoded.error.message}`, { cause: decoded.error })
   return {
     place, field, sequence,
-    id: (String(type) === 'number' ? Number(field) : field) as Id,
+    id: (isNumber ? Number(field) : field) as Id,
     kind: kind === undefined ? 'write' : 'delete',
     value: decoded.absent ? null : decoded.value,
     patch: patch === undefined ? undefined : json.decode(patch, { key: field, maxValueBytes: Infinity }),
   }
 }
 
-/** By name. */
-type Fields = Readonly<Record<string, Buffer | undefined>>
+/** What else is kept, by name. */
+type More = Readonly<Record<string, Buffer | undefined>>
 
-function named([, fields]: StreamEntry): Fields {
+const NOTHING: More = Object.freeze(Object.create(null))
+
+function named(fields: readonly Buffer[]): More {
   const byName: Record<string, Buffer> = Object.create(null)
-  for (let i = 0; i < fields.length; i += 2) byName[fields[i]!.toString('latin1')] = fields[i + 1]!
+  for (let i = 2; i < fields.length; i += 2) byName[fields[i]!.toString('latin1')] = fields[i + 1]!
   return byName
 }

@@ -8,7 +8,7 @@ import { Durable } from './durable.js'
 import { BackpressureError, DeadLetterError } from './errors.js'
 import { Partitions, type WriteId } from './partitions.js'
 import { oneAfterAnother } from './one-after-another.js'
-import { fieldsOf } from './records.js'
+import { fieldsOf, typed } from './records.js'
 import { measureScript, stateScript, writeScript } from './scripts.js'
 import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 
@@ -118,7 +118,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     const stored = format.encode(key, value, { version: 0 })
     const ttl = (policy.storing(value, {}) ?? { ttl: KEPT_FOR }).ttl
     const keys = [key, companion(key, 'lease'), stream, pending]
-    const args = [String(id), stored, String(ttl), String(maxPending), lease, ...fieldsOf({ id, kind, patch, key })]
+    const args = [typed(id), stored, String(ttl), String(maxPending), lease, ...fieldsOf({ kind, patch, key })]
     await partitions.agree()
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {
       signal?.throwIfAborted()

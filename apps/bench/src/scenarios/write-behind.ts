@@ -13,7 +13,7 @@ export const writeBehind: Scenario = {
   name: 'write-behind',
   about: 'Writes put into a queue, 100 in flight, and then carried to a database that takes no time; against a bare stream on ioredis (XADD; XREADGROUP, XACK).',
   async run(scale) {
-    const [writes, rounds] = scale === 'full' ? [10_000, 7] : [200, 1]
+    const [writes, rounds] = scale === 'full' ? [40_000, 5] : [200, 1]
     await using server = await startRedis()
     const opened = await Promise.all([bareStream, oursOnIoredis, oursOnNodeRedis, bullmq].map(async ({ name, open }, i) => ({ name, queue: await open(`${server.url}/${i}`), enqueued: [] as number[], flushed: [] as number[] })))
     for (let round = -1; round < rounds; round++) {

@@ -35,7 +35,7 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
   const start = async (client: string): Promise<ServiceProcess> => {
     tell(`starting the catalog on ${client}`)
     const group = spawnProcesses(new URL('../main.ts', import.meta.url), {
-      env: { CACHE_CLIENT: client, REDIS_URL: redis.url, DATABASE_URL: database.url, PORT: '0', LOAD_DELAY_MS: String(DELAY_MS) },
+      env: { CACHE_CLIENT: client, REDIS_URL: redis.url, DATABASE_URL: database.url, PORT: '0', LOAD_DELAY_MS: String(DELAY_MS), WRITES_PER_SECOND: '100000' },
     })
     groups.push(group)
     const { url } = await group.processes[0]!.next<{ type: 'listening'; url: string }>('listening')

@@ -29,12 +29,14 @@ export function request<T>(): Request<T> {
   return { promise, resolve, reject }
 }
 
-/** No command carries more than this many calls or keys, so that no one waits behind a giant. */
-const CEILING = 256
+/** No command reads more keys than this, so that no one waits behind a giant. */
+export const MOST_KEYS = 256
+/** Nor does one carry more calls of a script: the server runs some while the answers to others are on their way. */
+export const MOST_CALLS = 50
 
-export function chunks<T>(all: readonly T[]): (readonly T[])[] {
-  if (all.length <= CEILING) return [all]
+export function chunks<T>(all: readonly T[], most: number): (readonly T[])[] {
+  if (all.length <= most) return [all]
   const cut: T[][] = []
-  for (let i = 0; i < all.length; i += CEILING) cut.push(all.slice(i, i + CEILING))
+  for (let i = 0; i < all.length; i += most) cut.push(all.slice(i, i + most))
   return cut
 }

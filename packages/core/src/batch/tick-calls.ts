@@ -1,7 +1,7 @@
 import type { Argument, Driver, Reply } from '../drivers/driver.js'
 import { ServerError, type CacheError } from '../errors.js'
 import type { Script } from '../script.js'
-import { chunks, request, type Parcel, type Request } from './parcel.js'
+import { chunks, MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
 
 interface Call extends Request<Reply> {
   readonly script: Script<unknown>
@@ -37,7 +37,7 @@ export class TickCalls {
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
     const parcels: Parcel[] = []
     for (const { runs } of this.#byScript.values()) {
-      for (const run of runs) for (const calls of onePlace ? chunks(run) : grouped(driver, run)) parcels.push(parcelOf(calls))
+      for (const run of runs) for (const calls of onePlace ? chunks(run, MOST_CALLS) : grouped(driver, run)) parcels.push(parcelOf(calls))
     }
     return parcels
   }
@@ -80,7 +80,7 @@ function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
     if (same) same.push(call)
     else byKey.set(key, [call])
   }
-  return [...driver.group([...byKey.keys()]).flatMap((keys) => chunks(keys.flatMap((key) => byKey.get(key)!))), ...alone]
+  return [...driver.group([...byKey.keys()]).flatMap((keys) => chunks(keys.flatMap((key) => byKey.get(key)!), MOST_CALLS)), ...alone]
 }
 
 function parcelOf(calls: readonly Call[]): Parcel {

@@ -1,6 +1,6 @@
 import type { Driver } from '../drivers/driver.js'
 import type { CacheError } from '../errors.js'
-import { chunks, request, type Parcel, type Request } from './parcel.js'
+import { chunks, MOST_KEYS, request, type Parcel, type Request } from './parcel.js'
 
 export type Value = Buffer | null | CacheError
 
@@ -40,7 +40,7 @@ export class TickReads {
 
   parcels(driver: Driver): Parcel[] {
     const keys = [...this.#readers.keys()]
-    const grouped = this.#together ? chunks(keys) : groups(driver, keys)
+    const grouped = this.#together ? chunks(keys, MOST_KEYS) : groups(driver, keys)
     return grouped.map((group) => this.#parcel(group))
   }
 
@@ -68,5 +68,5 @@ export function mget(keys: readonly string[]): Parcel['command'] {
 
 /** Keys that one command may name, and no more of them than it should. */
 export function groups(driver: Driver, keys: readonly string[]): (readonly string[])[] {
-  return driver.group(keys).flatMap((group) => chunks(group))
+  return driver.group(keys).flatMap((group) => chunks(group, MOST_KEYS))
 }

@@ -10,6 +10,9 @@ interface Pipeline {
   exec(): Promise<[error: Error | null, reply: unknown][] | null>
 }
 
+/** So many are sent one by one: a pipeline answers when the last of its commands has been answered. */
+const FEW = 8
+
 /** ioredis' clients, as `Link` writes through them. */
 export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | undefined): Wire {
   return {
@@ -31,7 +34,7 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     },
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
-      else if (commands.length === 1) writeOne(client, commands[0]!, 0, settle)
+      else if (commands.length <= FEW) commands.forEach((command, place) => writeOne(client, command, place, settle))
       else void writeAll(client, commands, commands.map((_, place) => place), settle, (error, place) => settle(place, errorOf(error, commands[place]!)))
     },
   }

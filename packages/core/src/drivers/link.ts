@@ -149,7 +149,7 @@ function unreached(command: Command, timeout: number, cause: unknown): CacheErro
 }
 
 function late(command: Command, timeout: number): CacheError {
-  return new CommandTimeoutError(`${described(command)} got no reply within ${timeout} ms. It may or may not have been executed. Check that Redis answers, or allow more time.`, {
+  return new CommandTimeoutError(`${described(command)} got no reply within ${Math.round(timeout)} ms. It may or may not have been executed. Check that Redis answers, or allow more time.`, {
     command: nameOf(command), key: command.keys[0],
   })
 }

@@ -28,7 +28,7 @@ export function createRedlock(options: RedlockOptions): Locks {
   const { clients } = options
   if (!Array.isArray(clients) || clients.length < 3 || clients.length % 2 === 0) check.fail('clients', 'an array of 3, 5, 7, … clients, one for each independent server')
   const all = checkOptions('clients', { ...clients }, Object.keys(clients))
-  for (const i of Object.keys(clients)) all.shaped(i, ['run', 'key', 'driver'], 'a client made by createCacheClient(…)')
+  for (const i of Object.keys(clients)) all.shaped(i, ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
   if (new Set(clients.map(({ driver }) => driver)).size < clients.length) check.fail('clients', 'clients of different servers, each once')
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'redlock'
   // Each server is to have the same keys, whatever the namespace of its client.

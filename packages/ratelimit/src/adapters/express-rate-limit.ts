@@ -34,7 +34,7 @@ export interface RateLimitStore {
  */
 export function rateLimitStore(options: { readonly limiter: RateLimiter }): RateLimitStore {
   const check = checkOptions('rateLimitStore', options, ['limiter'])
-  const limiter = check.shaped<RateLimiter>('limiter', ['consume', 'refund', 'limits'], 'a limiter made by createRateLimiter(…)')
+  const limiter = check.shaped<RateLimiter>('limiter', ['consume', 'refund'], 'a limiter made by createRateLimiter(…)')
   if (limiter.limits.some(({ policy }) => policy === 'concurrency')) check.fail('limiter', 'without concurrency limits: express-rate-limit does not say when a request has ended')
   const limit = Math.min(...limiter.limits.map((one) => one.limit))
   const receipts = new LRUCache<string, Receipt[]>({ max: 10_000 })

@@ -26,7 +26,7 @@ const names = ['limiter', 'key', 'cost', 'skip', 'headers'] as const
 
 export function createGuard<Request>(owner: string, options: GuardOptions<Request> & { readonly key?: KeyOf<Request> }, defaultKey?: KeyOf<Request>): Guard<Request> {
   const check = checkOptions(owner, options, names)
-  const limiter = check.shaped<RateLimiter>('limiter', ['consume', 'limits'], 'a limiter made by createRateLimiter(…)')
+  const limiter = check.shaped<RateLimiter>('limiter', ['consume'], 'a limiter made by createRateLimiter(…)')
   const key = check.has('key') || !defaultKey ? check.function<KeyOf<Request>>('key', 'required') : defaultKey
   const cost = check.function<NonNullable<GuardOptions<Request>['cost']>>('cost')
   const skip = check.function<NonNullable<GuardOptions<Request>['skip']>>('skip')

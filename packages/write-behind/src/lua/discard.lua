@@ -6,7 +6,5 @@
 
 local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not letter then return 0 end
-for i = 1, #letter[2], 2 do
-  if letter[2][i] == 'id' then redis.call('HDEL', KEYS[2], letter[2][i + 1]) end
-end
+redis.call('HDEL', KEYS[2], letter[2][1]:sub(3))
 return redis.call('XDEL', KEYS[1], ARGV[1])

@@ -6,10 +6,9 @@
 
 local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not letter then return 0 end
-local kept, id = {}, nil
-for i = 1, #letter[2], 2 do
+local id, kept = letter[2][1], {letter[2][1], letter[2][2]}
+for i = 3, #letter[2], 2 do
   local name, value = letter[2][i], letter[2][i + 1]
-  if name == 'id' then id = value end
   if name ~= 'error' and name ~= 'attempts' and name ~= 'at' then
     kept[#kept + 1] = name
     kept[#kept + 1] = value
@@ -17,5 +16,5 @@ for i = 1, #letter[2], 2 do
 end
 append(KEYS[2], unpack(kept))
 redis.call('XDEL', KEYS[1], ARGV[1])
-redis.call('HDEL', KEYS[3], id)
+redis.call('HDEL', KEYS[3], id:sub(3))
 return 1

@@ -1,24 +1,27 @@
 -- Forgets writes that the database has, for the partition's owner.
 -- KEYS[1] the partition's owner  KEYS[2] its stream  KEYS[3] its pending values  KEYS[4] what became of them  KEYS[5] failed attempts
--- ARGV[1] the worker's token  ARGV[2] how many writes  then their places in the stream, then for each id: itself and its last sequence
+-- ARGV[1] the worker's token  ARGV[2] the place up to which the stream is done with, or ''  ARGV[3] how many writes, if not
+--   then their places in the stream, then for each id: itself and its last sequence
 -- returns 1, or 'lost': it has another owner
 -- cost: O(n) in the writes
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
-local writes = tonumber(ARGV[2])
-for first = 3, 2 + writes, 1000 do
-  redis.call('XDEL', KEYS[2], unpack(ARGV, first, math.min(first + 999, 2 + writes)))
+local writes = tonumber(ARGV[3])
+if ARGV[2] ~= '' then redis.call('XTRIM', KEYS[2], 'MINID', ARGV[2]) end
+for first = 4, 3 + writes, 1000 do
+  redis.call('XDEL', KEYS[2], unpack(ARGV, first, math.min(first + 999, 3 + writes)))
 end
 
-local done = {}
+local kept, done = {}, {}
+for i = 3, 5 do
+  if redis.call('EXISTS', KEYS[i]) == 1 then kept[#kept + 1] = KEYS[i] end
+end
 local function forget()
   if #done == 0 then return end
-  redis.call('HDEL', KEYS[3], unpack(done))
-  redis.call('HDEL', KEYS[4], unpack(done))
-  redis.call('HDEL', KEYS[5], unpack(done))
+  for _, by_id in ipairs(kept) do redis.call('HDEL', by_id, unpack(done)) end
   done = {}
 end
-for i = 3 + writes, #ARGV, 2 do
+for i = 4 + writes, #ARGV, 2 do
   local id = ARGV[i]
   local pending = redis.call('HGET', KEYS[3], id)
   if pending and struct.unpack('>d', pending:sub(3, 10)) > tonumber(ARGV[i + 1]) then

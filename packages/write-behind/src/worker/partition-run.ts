@@ -133,10 +133,17 @@ export class PartitionRun<T, Id extends WriteId> {
   async #settle(flushed: readonly { waiting: Waiting<T, Id>; writes: readonly QueuedWrite<T, Id>[] }[]): Promise<void> {
     if (flushed.length === 0) return
     const { owner, stream, pending, settled, attempts } = this.partition
-    const places = flushed.flatMap(({ writes }) => writes.map(({ place }) => place))
-    const last = new Map(flushed.map(({ waiting, writes }) => [waiting.id, String(writes.at(-1)!.sequence)])) // the later ones of an id come later
-    const args = [String(places.length), ...places, ...[...last].flat()]
-    const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, settled, attempts], [this.#token, ...args]))
+    const last = new Map<string, number>()
+    let count = 0
+    for (const { waiting, writes } of flushed) {
+      last.set(waiting.id, writes.at(-1)!.sequence) // the later ones of an id come later
+      count += writes.length
+    }
+    const isAll = count === this.#backlog.size
+    const places = isAll ? [] : flushed.flatMap(({ writes }) => writes.map(({ place }) => place))
+    const args = [this.#token, isAll ? behind(this.#cursor) : '', String(places.length), ...places]
+    for (const [id, sequence] of last) args.push(id, String(sequence))
+    const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, settled, attempts], args))
     if (isLost !== false) return this.lose()
     for (const { waiting, writes } of flushed) {
       this.#health.succeeded(waiting.id)
@@ -192,6 +199,11 @@ export class PartitionRun<T, Id extends WriteId> {
   async #pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined)
   }
+}
+
+/** The first place behind the one that a cursor stands for. */
+function behind(cursor: string): string {
+  return cursor.replace(/^\((\d+)-0$/, '$1-1')
 }
 
 /** Ms between two looks at a stream in which there was nothing. */
