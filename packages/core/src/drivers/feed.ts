@@ -38,9 +38,10 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
   const listen = async (): Promise<void> => {
     const mine = ++attempts
     const current = (): boolean => !closed && mine === attempts
+    // What comes before the feed is said to be live belongs to the gap.
     const opened = await open({
-      message: (channel, payload) => { if (current()) on.message(channel, payload) },
-      invalidated: (keys) => { if (current()) on.invalidated?.(keys) },
+      message: (channel, payload) => { if (current() && feed !== undefined) on.message(channel, payload) },
+      invalidated: (keys) => { if (current() && feed !== undefined) on.invalidated?.(keys) },
       ended: () => { if (current() && feed !== undefined) void reopen() },
     })
     if (!current()) return opened.close() // it came too late: another was opened meanwhile
