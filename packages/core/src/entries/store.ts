@@ -59,12 +59,15 @@ export interface EntryStore {
   readonly near?: NearEntries | undefined
   /** The same entries, with what is kept of them in the process. */
   withNear(near: NearEntries): EntryStore
-  /** The entry, or `undefined`: there is none, or it can't be decoded. Rejects if Redis does not answer. */
-  read<T>(key: string, format: Format<T>): Promise<Entry<T> | undefined>
+  /**
+   * The entry, or `undefined`: there is none, or it can't be decoded. Rejects if Redis does not answer. `past` what is near goes who has
+   * looked there.
+   */
+  read<T>(key: string, format: Format<T>, past?: 'near'): Promise<Entry<T> | undefined>
   /** As `read`, of many at once, in their order; an error stands in the place of the keys it concerns. */
-  readMany<T>(keys: readonly string[], format: Format<T>): Promise<readonly (Entry<T> | CacheError | undefined)[]>
+  readMany<T>(keys: readonly string[], format: Format<T>, past?: 'near'): Promise<readonly (Entry<T> | CacheError | undefined)[]>
   /** As `read`, with the time it has left to live. A little dearer. */
-  readWithLife<T>(key: string, format: Format<T>): Promise<Entry<T> | undefined>
+  readWithLife<T>(key: string, format: Format<T>, past?: 'near'): Promise<Entry<T> | undefined>
   lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>>
   /** Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing was stored. */
   fill<T>(key: string, format: Format<T>, token: string, value: T, write: Write): Promise<boolean>
@@ -127,6 +130,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     return result
   }
 
+  const look = <T>(key: string, format: Format<T>, past: 'near' | undefined): Entry<T> | undefined => (past === 'near' ? undefined : near?.get(key, format))
+
   /** Asks Redis for an entry, with what it has left to live. */
   const ask = async <T>(key: string, format: Format<T>): Promise<Entry<T> | undefined> => {
     const question = near?.ask(key)
@@ -146,17 +151,17 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     withNear: (other) => createEntryStore({ ...wiring, near: other }),
 
     read: near
-      ? async (key, format) => near.get(key, format) ?? ask(key, format)
+      ? async (key, format, past) => look(key, format, past) ?? ask(key, format)
       : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
-    async readMany(keys, format) {
-      if (near) return Promise.all(keys.map((key) => near.get(key, format) ?? ask(key, format).catch(cacheError)))
+    async readMany(keys, format, past) {
+      if (near) return Promise.all(keys.map((key) => look(key, format, past) ?? ask(key, format).catch(cacheError)))
       const values = await batch.readMany(keys, readTimeout)
       const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
       return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
     },
 
-    readWithLife: async (key, format) => near?.get(key, format) ?? ask(key, format),
+    readWithLife: async (key, format, past) => look(key, format, past) ?? ask(key, format),
 
     async lease(key, format, request) {
       const { token, ttl, staleBelow = -1, take = false, kept } = request

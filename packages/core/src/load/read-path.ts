@@ -94,7 +94,7 @@ export class ReadPath<T> {
 
   /** What is cached, fresh or stale. */
   async peek(key: string): Promise<Maybe<T>> {
-    const found = await this.#read(key)
+    const found = this.#near?.get(key, this.#policy.format) ?? (await this.#read(key))
     return found === DOWN || found === undefined ? undefined : found.value
   }
 
@@ -128,7 +128,7 @@ export class ReadPath<T> {
 
   #ask(key: string): Promise<Entry<T> | undefined> {
     const { entries } = this.#client
-    return this.#policy.needsLife ? entries.readWithLife(key, this.#policy.format) : entries.read(key, this.#policy.format)
+    return this.#policy.needsLife ? entries.readWithLife(key, this.#policy.format, 'near') : entries.read(key, this.#policy.format, 'near')
   }
 
   async #read(key: string): Promise<Found<T>> {
@@ -149,7 +149,7 @@ export class ReadPath<T> {
 
   async #readMany(keys: readonly string[]): Promise<Found<T>[]> {
     if (this.#policy.needsLife) return Promise.all(keys.map((key) => this.#read(key)))
-    const found = await this.#client.entries.readMany(keys, this.#policy.format)
+    const found = await this.#client.entries.readMany(keys, this.#policy.format, 'near')
     return found.map((entry, i) => {
       if (!(entry instanceof CacheError)) return entry
       this.#report('read', keys[i]!, entry)
