@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { ConnectionError } from '../errors.js'
 import type { Subscription, SubscriptionEvents } from './driver.js'
 import { subscribeThrough, type Keeping, type OpenFeed } from './feed.js'
 
@@ -73,12 +74,12 @@ export async function subscribeEverywhere({ primaries, openAt }: Places, on: Sub
 
   try {
     await look()
+    if (!isWhole()) throw new ConnectionError('Could not subscribe: a connection was lost while others were made. Check that all primaries are up and reachable.', { command: 'SUBSCRIBE' })
   } catch (error) {
     await close()
     throw error
   }
   whole = true
-  weigh()
   void keepLooking()
   return { close }
 }
