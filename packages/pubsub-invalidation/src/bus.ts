@@ -1,4 +1,4 @@
-import type { CacheClient, KeyPart, NearChange } from '@cache/core'
+import { rawKey, type CacheClient, type KeyPart, type NearChange } from '@cache/core'
 
 /**
  * Names a key: its parts, as `client.key(…)` takes them, or the key as it stands, with or without the client's namespace before it.
@@ -41,7 +41,7 @@ export interface BusStats {
   readonly own: number
   /** Of those: what had come before, from another node of the Cluster. */
   readonly repeated: number
-  /** Of those: dropped, because too long, no JSON, or of another version. */
+  /** Of those: not understood, because too long, no JSON, or of another shape or version. */
   readonly unreadable: number
   /** How often messages may have been missed. */
   readonly gaps: number
@@ -76,9 +76,9 @@ export interface BusWiring {
   change(keys: readonly string[]): NearChange
 }
 
-/** The whole key that is meant. */
+/** The whole key that is meant. @throws {InvalidKeyError} for one that no entry can have. */
 export function wholeKey(client: CacheClient, name: KeyName): string {
-  return typeof name === 'string' ? inNamespace(client, name) : client.key(...name)
+  return typeof name === 'string' ? rawKey(inNamespace(client, name)) : client.key(...name)
 }
 
 export function inNamespace({ namespace }: CacheClient, text: string): string {

@@ -3,7 +3,7 @@ import { CacheError, InvalidOptionError, ServerError, channels, tell, type Cache
 import { inNamespace, wholeKey, type BusEvents, type BusStats, type BusWiring, type Invalidated, type Invalidation, type InvalidationBus } from './bus.js'
 import { Listeners } from './listeners.js'
 import type { Log } from './log.js'
-import { decode, encode } from './message.js'
+import { MAX_NAME_LENGTH, decode, encode } from './message.js'
 import { Outbox } from './outbox.js'
 import { OwnMessages } from './own-messages.js'
 import { Repeated } from './repeated.js'
@@ -62,10 +62,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   async publish(invalidation: Invalidation): Promise<void> {
-    const { keys = [], prefix, groups = [] } = checked(invalidation)
-    const { client } = this.#listening
-    const names = { keys: keys.map((key) => wholeKey(client, key)), prefixes: prefix === undefined ? [] : [inNamespace(client, prefix)], groups }
-    await this.#outbox.add(names)
+    await this.#outbox.add(namesOf(this.#listening.client, invalidation))
   }
 
   on<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void {
@@ -143,14 +140,13 @@ export class ListeningBus implements InvalidationBus {
       if (this.#stop.signal.aborted) return await subscription.close()
       this.#subscription = subscription
     } catch (error) {
-      throw error instanceof ServerError && refused ? refused(error) : error
+      throw refused && error instanceof ServerError && ['NOPERM', 'ERR'].includes(error.code) ? refused(error) : error
     }
     await this.#onLive()
   }
 
   #onMessage(payload: string): void {
     this.#counts.received++
-    if (this.#repeated?.has(payload)) return void this.#counts.repeated++
     const read = decode(payload)
     if (read === 'unreadable' || read === 'newer') {
       this.#counts.unreadable++
@@ -158,6 +154,8 @@ export class ListeningBus implements InvalidationBus {
       if (read === 'newer') this.#listeners.tell('invalidate', everything)
       return
     }
+    // Who gives no name may say the same twice, and mean it.
+    if (read.message.from !== '' && this.#repeated?.has(payload)) return void this.#counts.repeated++
     this.#listening.log?.passed(read.at)
     this.#deliver(read.message)
   }
@@ -200,11 +198,12 @@ const everything: Invalidated = { keys: [], prefixes: [''], groups: [], from: ''
 const FIRST_PAUSE = 50
 const LAST_PAUSE = 2_000
 
-function checked(invalidation: Invalidation): Invalidation {
+function namesOf(client: CacheClient, invalidation: Invalidation): Pick<Invalidated, 'keys' | 'prefixes' | 'groups'> {
   const { keys = [], prefix, groups = [], ...rest } = (invalidation ?? {}) as Invalidation & Record<string, unknown>
-  const fits = Array.isArray(keys) && Array.isArray(groups) && groups.every((group) => typeof group === 'string' && group !== '') && (prefix === undefined || typeof prefix === 'string')
+  const isName = (text: unknown): boolean => typeof text === 'string' && text.length <= MAX_NAME_LENGTH
+  const fits = Array.isArray(keys) && keys.every((key) => typeof key === 'string' || Array.isArray(key)) && Array.isArray(groups) && groups.every((group) => isName(group) && group !== '') && (prefix === undefined || isName(prefix))
   if (!fits || Object.keys(rest).length > 0 || (keys.length === 0 && prefix === undefined && groups.length === 0)) {
     throw new InvalidOptionError('invalidation', 'an object with some of keys: […], prefix: "…", groups: […]', invalidation)
   }
-  return { keys, groups, ...(prefix !== undefined && { prefix }) }
+  return { keys: keys.map((key) => wholeKey(client, key)), prefixes: prefix === undefined ? [] : [inNamespace(client, prefix)], groups }
 }

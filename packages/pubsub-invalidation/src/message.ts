@@ -12,9 +12,11 @@ interface Message {
   readonly at?: string
 }
 
-/** Longer messages are neither sent nor read: 64 KiB of names, and what is around them. */
+/** Longer messages are neither sent nor read: names of 64 KiB, escaped in JSON, and what is around them. */
 export const MAX_MESSAGE_LENGTH = 256 * 1024
 export const MAX_NAMES_LENGTH = 64 * 1024
+/** Of one prefix or group; as long as a key may be. */
+export const MAX_NAME_LENGTH = 8 * 1024
 
 export type Read = { readonly message: Invalidated; readonly at: string | undefined } | 'unreadable' | 'newer'
 

@@ -40,12 +40,13 @@ function pages(letter: Letter): Names[] {
   let length = Infinity
   for (const kind of kinds) {
     for (const name of letter[kind]) {
-      if (length + name.length > MAX_NAMES_LENGTH) {
+      const own = JSON.stringify(name).length + 1
+      if (length + own > MAX_NAMES_LENGTH) {
         all.push({ keys: [], prefixes: [], groups: [] })
         length = 0
       }
       all.at(-1)![kind].push(name)
-      length += name.length
+      length += own
     }
   }
   return all

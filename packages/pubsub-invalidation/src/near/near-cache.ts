@@ -1,4 +1,4 @@
-import type { Entry, Format, NearChange, NearEntries, NearQuestion, NearValue } from '@cache/core'
+import { channels, tell, type Entry, type Format, type NearChange, type NearEntries, type NearQuestion, type NearValue } from '@cache/core'
 import { LRUCache } from 'lru-cache'
 import type { Invalidated, InvalidationBus } from '../bus.js'
 import { OwnMessages } from '../own-messages.js'
@@ -109,8 +109,13 @@ export class NearCache implements NearEntries {
   #keep(key: string, { entry, format, life, bytes }: NearValue): void {
     const { ttl, clone, freeze } = this.#settings
     if (this.#answering === NOTHING || life <= 0) return
-    const own: Entry<unknown> = clone ? { ...entry, value: structuredClone(entry.value) } : entry
-    if (freeze && !clone) deepFreeze(own.value)
+    let own: Entry<unknown> = entry
+    try {
+      if (clone) own = { ...entry, value: structuredClone(entry.value) }
+      else if (freeze) deepFreeze(entry.value)
+    } catch (error) { // a value that can't be cloned, or can't be looked through
+      return tell(channels.error, () => ({ operation: 'keep near', key, error }))
+    }
     this.#kept.set(key, new KeptEntry(own, format, life), { ttl: Math.min(ttl, life), size: key.length + Math.max(1, bytes) })
   }
 
@@ -138,7 +143,16 @@ export class NearCache implements NearEntries {
   #forgetGroups(groups: readonly string[]): void {
     const { groups: groupsOf } = this.#settings
     if (!groupsOf) return this.clear()
-    const concerned = [...this.#kept.entries()].filter(([key, { value, absent }]) => absent || groupsOf(key, value).some((group) => groups.includes(group)))
+    const concerns = (key: string, { value, absent }: KeptEntry<unknown>): boolean => {
+      if (absent) return true
+      try {
+        return groupsOf(key, value).some((group) => groups.includes(group))
+      } catch (error) {
+        tell(channels.error, () => ({ operation: 'groups', key, error }))
+        return true
+      }
+    }
+    const concerned = [...this.#kept.entries()].filter(([key, entry]) => concerns(key, entry))
     this.#forget(concerned.map(([key]) => key))
     this.#questions.outdateAll()
   }

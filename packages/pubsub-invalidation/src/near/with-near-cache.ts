@@ -5,7 +5,7 @@ import { NearCache } from './near-cache.js'
 export interface NearCacheOptions {
   /** What tells of invalidations. */
   readonly bus: InvalidationBus
-  /** The most entries it keeps; the least recently used go first. Default 10 000. */
+  /** The most entries it keeps; the least recently used go first. Default 10 000, at most 2^24: more a Map can't hold. */
   readonly maxEntries?: number
   /** The most bytes its entries have together, as they are stored in Redis, with their keys; decoded they take some times that. Default '64mb'. */
   readonly maxBytes?: Size
@@ -61,7 +61,7 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   const check = checkOptions('withNearCache', options, ['bus', 'maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'])
   const near = new NearCache({
     bus: check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)'),
-    maxEntries: check.number('maxEntries', { min: 1, integer: true }, 10_000),
+    maxEntries: check.number('maxEntries', { min: 1, max: 2 ** 24, integer: true }, 10_000),
     maxBytes: parseSize(options.maxBytes ?? '64mb', 'maxBytes'),
     ttl: check.duration('ttl', 30_000),
     clone: check.oneOf('clone', [true, false], false),
