@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { spawnProcesses, startCluster, startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
+import { expect, it } from 'vitest'
+import type { Checked, Said, Start } from './processes/near.js'
+
+const INVALIDATIONS = process.env.CHAOS ? 10_000 : 2_000
+const SECONDS = process.env.CHAOS ? 60 : 5
+const PROCESSES = 4
+const HEARTBEAT = 400
+/** What a busy machine may add: a process can't hear what it has no time to read. */
+const SLACK = 800
+
+interface Faults {
+  readonly servers: readonly RedisServer[]
+  readonly proxies: readonly TcpProxy[]
+}
+
+/** Lets processes read and invalidate while `faults` are done to their connections, and adds up what they saw. */
+async function harness(topology: Start['topology'], onGap: Start['onGap'], faults: readonly ((on: Faults) => Promise<unknown>)[]) {
+  await using source = await startRedis()
+  await using redis = topology === 'cluster' ? await startCluster() : await startRedis()
+  const servers = 'nodes' in redis ? redis.nodes : [redis]
+  const proxies = topology === 'cluster' ? [] : await Promise.all(Array.from({ length: PROCESSES }, () => startProxy(servers[0]!)))
+  const addresses = servers.map(({ host, port }) => ({ host, port }))
+  const listenAt = Array.from({ length: PROCESSES }, (_, i) => (proxies[i] ? [{ host: proxies[i].host, port: proxies[i].port }] : addresses))
+  const data: Start = { topology, redis: addresses, listenAt, source: source.url, ids: 40, heartbeat: HEARTBEAT, onGap }
+  await using group = spawnProcesses(new URL('processes/near.ts', import.meta.url), { count: PROCESSES, data })
+  await group.all('ready')
+  const said: Said[] = []
+  for (const process of group.processes) void (async () => { for (;;) said[process.index] = await process.next<Said>('so far', { timeout: 600_000 }) })().catch(() => undefined)
+  group.send('go')
+  const sum = (of: 'reads' | 'hits' | 'writes' | 'gaps'): number => said.reduce((total, one) => total + (one?.[of] ?? 0), 0)
+  const began = performance.now()
+  for (let round = 0; performance.now() - began < SECONDS * 1_000 || sum('writes') < INVALIDATIONS; round++) {
+    await sleep(200)
+    await faults[round % faults.length]!({ servers, proxies })
+  }
+  group.send('stop')
+  await group.all('stopped')
+  await sleep(2 * HEARTBEAT + SLACK) // everybody listens again, and what was said was heard
+  group.send('check')
+  const checked = await group.all<Checked>('checked')
+  group.send('end')
+  await Promise.all(proxies.map((proxy) => proxy.close()))
+  return {
+    reads: sum('reads'), hits: sum('hits'), writes: sum('writes'), gaps: sum('gaps'),
+    ownStale: said.flatMap(({ ownStale }) => ownStale), oldest: Math.max(...said.map(({ oldest }) => oldest)), wrong: checked.flatMap(({ wrong }) => wrong), answering: checked.every(({ answering }) => answering),
+  }
+}
+
+const killed = ({ servers }: Faults): Promise<unknown> => any(servers).cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+
+/** Nothing comes any more, and nobody says so. */
+async function halfOpened({ proxies }: Faults): Promise<void> {
+  const proxy = any(proxies)
+  proxy.swallow(Math.random() < 0.5 ? 'both' : 'replies')
+  await sleep(3 * HEARTBEAT)
+  await proxy.pass()
+}
+
+async function restarted({ servers: [server] }: Faults): Promise<void> {
+  await server!.kill()
+  await sleep(50)
+  await server!.restart()
+}
+
+it.each([
+  ['standalone', 'empty', [killed, halfOpened, killed, restarted]],
+  ['standalone', 'replay', [killed, halfOpened, killed, restarted]],
+  ['cluster', 'empty', [killed]],
+] as const)(`${PROCESSES} processes that invalidate ${INVALIDATIONS} times at random, on %s, on a gap: %s; while connections are lost in every way`, async (topology, onGap, faults) => {
+  const { reads, hits, writes, gaps, ownStale, oldest, wrong, answering } = await harness(topology, onGap, faults)
+  expect(ownStale).toEqual([])
+  expect(wrong).toEqual([])
+  expect(oldest).toBeLessThan(2 * HEARTBEAT + SLACK)
+  expect(answering).toBe(true)
+  expect(writes).toBeGreaterThanOrEqual(INVALIDATIONS)
+  expect(hits).toBeGreaterThan(reads / 4)
+  expect(gaps).toBeGreaterThan(PROCESSES)
+}, (SECONDS + 600) * 1_000)
+
+function any<T>(of: readonly T[]): T {
+  return of[Math.floor(Math.random() * of.length)]!
+}
