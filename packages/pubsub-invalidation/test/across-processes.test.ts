@@ -23,7 +23,7 @@ async function harness(topology: Start['topology'], onGap: Start['onGap'], fault
   const proxies = topology === 'cluster' ? [] : await Promise.all(Array.from({ length: PROCESSES }, () => startProxy(servers[0]!)))
   const addresses = servers.map(({ host, port }) => ({ host, port }))
   const listenAt = Array.from({ length: PROCESSES }, (_, i) => (proxies[i] ? [{ host: proxies[i].host, port: proxies[i].port }] : addresses))
-  const data: Start = { topology, redis: addresses, listenAt, source: source.url, ids: 40, heartbeat: HEARTBEAT, onGap }
+  const data: Start = { topology, redis: addresses, listenAt, source: source.url, ids: 2_000, heartbeat: HEARTBEAT, onGap }
   await using group = spawnProcesses(new URL('processes/near.ts', import.meta.url), { count: PROCESSES, data })
   await group.all('ready')
   const said: Said[] = []
@@ -58,6 +58,8 @@ async function halfOpened({ proxies }: Faults): Promise<void> {
   await proxy.pass()
 }
 
+const rested = (): Promise<void> => sleep(600)
+
 async function restarted({ servers: [server] }: Faults): Promise<void> {
   await server!.kill()
   await sleep(50)
@@ -67,7 +69,7 @@ async function restarted({ servers: [server] }: Faults): Promise<void> {
 it.each([
   ['standalone', 'empty', [killed, halfOpened, killed, restarted]],
   ['standalone', 'replay', [killed, halfOpened, killed, restarted]],
-  ['cluster', 'empty', [killed]],
+  ['cluster', 'empty', [killed, rested]],
 ] as const)(`${PROCESSES} processes that invalidate ${INVALIDATIONS} times at random, on %s, on a gap: %s; while connections are lost in every way`, async (topology, onGap, faults) => {
   const { reads, hits, writes, gaps, ownStale, oldest, wrong, answering } = await harness(topology, onGap, faults)
   expect(ownStale).toEqual([])
@@ -75,7 +77,7 @@ it.each([
   expect(oldest).toBeLessThan(2 * HEARTBEAT + SLACK)
   expect(answering).toBe(true)
   expect(writes).toBeGreaterThanOrEqual(INVALIDATIONS)
-  expect(hits).toBeGreaterThan(reads / 4)
+  expect(hits).toBeGreaterThan(reads / 10)
   expect(gaps).toBeGreaterThan(PROCESSES)
 }, (SECONDS + 600) * 1_000)
 
