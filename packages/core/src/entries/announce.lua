@@ -1,13 +1,16 @@
 -- Shared by the scripts that change entries; put before them. What the calls of one script announce leaves as one message for each
 -- sender, without doubles, and no longer than its limit: a message is sent on the way where the next key would make it longer.
--- A log, where there is one, is a stream that somebody reads after a gap: it is appended to, never made.
+-- A log, where there is one, is a stream that somebody reads after a gap: it is appended to, never made. One that can't take a message
+-- (out of memory) is given up, so that nobody catches up from it without that.
 
 local announcements, senders = {}, {}
 
 local function publish(one)
   local message = {v = 1, from = one.from, nth = one.nth, keys = one.keys}
   if one.log then
-    message.at = redis.call('XADD', one.log, 'NOMKSTREAM', 'MAXLEN', '~', 10000, '*', 'm', cjson.encode(message)) or nil
+    local at = redis.pcall('XADD', one.log, 'NOMKSTREAM', 'MAXLEN', '~', 10000, '*', 'm', cjson.encode(message))
+    if type(at) == 'string' then message.at = at end
+    if type(at) == 'table' and redis.call('TYPE', one.log).ok == 'stream' then redis.call('DEL', one.log) end
   end
   redis.call('PUBLISH', one.channel, cjson.encode(message))
 end
