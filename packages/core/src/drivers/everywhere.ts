@@ -69,7 +69,7 @@ export async function subscribeEverywhere({ primaries, openAt }: Places, on: Sub
   }
   const close = async (): Promise<void> => {
     stop.abort()
-    await Promise.all([...feeds.values()].map(({ subscription }) => subscription?.close()))
+    await Promise.all([...feeds.values()].map(async ({ subscription }) => subscription?.close()))
   }
 
   try {

@@ -155,7 +155,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
     async readMany(keys, format, past) {
-      if (near) return Promise.all(keys.map((key) => look(key, format, past) ?? ask(key, format).catch(cacheError)))
+      if (near) return Promise.all(keys.map(async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError)))
       const values = await batch.readMany(keys, readTimeout)
       const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
       return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
