@@ -1,0 +1,185 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { createAside, type Aside } from '@cache/aside'
+import { channels, createCacheClient, createFormat, type CacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { startRedis, type RedisServer, type Stage } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { TrackingRefusedError, createTrackingBus, withNearCache, type InvalidationBus, type NearCacheClient } from '../src/index.js'
+import { cases } from './cases.js'
+
+const format = createFormat<number>()
+
+function runs(program: string): boolean {
+  try {
+    execFileSync(program, ['--version'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const python = runs('python3')
+if (!python) console.warn('There is no python3: that a Python program’s writes are seen is not tested.')
+
+describe.each(cases)('on $name', ({ start }) => {
+  let stage: Stage<CacheClient>
+  let servers: readonly RedisServer[]
+  const closing: (() => unknown)[] = []
+  beforeAll(async () => {
+    stage = await start()
+    servers = stage.cluster?.primaries ?? [stage.server!]
+  })
+  afterAll(() => stage.stop())
+  beforeEach(() => stage.flush())
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close()
+  })
+
+  async function node(prefixes?: readonly string[]): Promise<{ client: CacheClient; near: NearCacheClient; bus: InvalidationBus; rows: Aside<number> }> {
+    const client = stage.driver()
+    const bus = createTrackingBus({ client, ...(prefixes && { prefixes }) })
+    await bus.ready()
+    const near = withNearCache(client, { bus })
+    closing.push(() => client.close(), () => bus.close())
+    return { client, near, bus, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }) }
+  }
+
+  const crew = (): Promise<Awaited<ReturnType<typeof node>>[]> => Promise.all([node(), node(), node()])
+
+  /** All have it near; what a process stores itself it is told of, and reads again. */
+  async function warm(nodes: readonly Awaited<ReturnType<typeof node>>[], id: number, value: number): Promise<void> {
+    await vi.waitFor(async () => {
+      for (const { rows } of nodes) expect(await rows.getOrLoad(id, () => value)).toBe(value)
+      for (const { near } of nodes) expect(near.near.stats().entries).toBe(1)
+    }, 10_000)
+  }
+
+  const payload = (key: string, value: number): string => String(format.encode(key, value))
+
+  async function cli(...command: [string, ...string[]]): Promise<void> {
+    for (const server of servers) if (!/^MOVED/.test(await server.cli(...command))) return
+    throw new Error('no node took it')
+  }
+
+  const writers: readonly (readonly [name: string, write: (key: string, value: number) => unknown])[] = [
+    ['redis-cli SET', (key, value) => cli('SET', key, payload(key, value))],
+    ['redis-cli DEL', (key) => cli('DEL', key)],
+    ['redis-cli EXPIRE', (key) => cli('PEXPIRE', key, '1')],
+    ['redis-cli FLUSHALL', () => stage.flush()],
+    ...(python ? [['a Python program', (key: string, value: number) => execFileSync('python3', [fileURLToPath(new URL('processes/set.py', import.meta.url)), servers[0]!.host, String(servers[0]!.port), key, payload(key, value)])] as const] : []),
+    ['a client of ours without a near cache', (key) => closingClient((client) => client.entries.invalidate([key]))],
+  ]
+
+  async function closingClient(use: (client: CacheClient) => Promise<unknown>): Promise<void> {
+    const client = stage.driver()
+    await use(client)
+    await client.close()
+  }
+
+  it.each(writers)('%s: all near caches read anew', async (_, write) => {
+    const nodes = await crew()
+    await warm(nodes, 1, 10)
+    await write('shop:row:1', 11)
+    await vi.waitFor(async () => { for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => 11)).toBe(11) }, 10_000)
+  })
+
+  it('what a near cache itself writes is seen by the others, and by itself at once', async () => {
+    const nodes = await crew()
+    for (let value = 1; value <= 5; value++) {
+      await warm(nodes, 1, value - 1)
+      const writer = nodes[value % nodes.length]!
+      await (value % 2 === 0 ? writer.rows.set(1, value) : writer.rows.invalidate(1))
+      expect(await writer.rows.getOrLoad(1, () => value)).toBe(value)
+      await vi.waitFor(async () => { for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => value)).toBe(value) }, 10_000)
+    }
+  })
+
+  it('publishing works on it as on any bus', async () => {
+    const nodes = await crew()
+    await warm(nodes, 1, 10)
+    await nodes[0]!.bus.publish({ prefix: 'row:' })
+    expect(nodes[0]!.near.near.stats().entries).toBe(0)
+    await vi.waitFor(() => { for (const { near } of nodes) expect(near.near.stats().entries).toBe(0) }, 5_000)
+  })
+
+  it('keys that it is not told of are not kept', async () => {
+    const { near, rows } = await node(['shop:row:'])
+    const other = createAside<number>({ client: near, prefix: 'other', ttl: '1h' })
+    await vi.waitFor(async () => {
+      for (const cache of [rows, other]) await cache.getOrLoad(1, () => 1)
+      expect(near.near.stats().entries).toBe(1)
+    }, 5_000)
+    for (let i = 0; i < 3; i++) await other.getOrLoad(1, () => 1)
+    expect(near.near.stats().entries).toBe(1)
+  })
+
+  it('connections that are lost: what changed meanwhile is not answered', async () => {
+    const nodes = await crew()
+    for (let round = 1; round <= 3; round++) {
+      await warm(nodes, 1, round - 1)
+      for (const server of servers) void server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await cli('SET', 'shop:row:1', payload('shop:row:1', round))
+      await vi.waitFor(() => { for (const { bus } of nodes) expect(bus.stats().gaps).toBeGreaterThanOrEqual(round) }, 10_000)
+      await vi.waitFor(() => { for (const { near } of nodes) expect(near.near.stats().answering).toBe(true) }, 10_000)
+      for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => round)).toBe(round)
+    }
+  })
+})
+
+describe('a user who may not track keys', () => {
+  let server: RedisServer
+  beforeAll(async () => {
+    server = await startRedis()
+    await server.cli('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
+  })
+  afterAll(() => server.stop())
+
+  it.each(['ioredis', 'node-redis'])('%s: the bus says what is missing, near caches keep nothing, and it begins once he may', async (kind) => {
+    await server.cli('ACL', 'SETUSER', 'app', '-client|tracking')
+    const { host, port } = server
+    const redis = new Redis({ host, port, username: 'app', password: 'secret' })
+    const nodeRedis = createClient({ socket: { host, port }, username: 'app', password: 'secret' })
+    nodeRedis.on('error', () => undefined)
+    const client = createCacheClient(kind === 'ioredis' ? ioredisDriver(redis) : nodeRedisDriver(nodeRedis))
+    const errors: unknown[] = []
+    const onError = ({ error }: { error?: unknown }) => errors.push(error)
+    channels.error.subscribe(onError as never)
+    const bus = createTrackingBus({ client })
+    const refused: unknown = await bus.ready().catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(TrackingRefusedError)
+    expect(refused).toMatchObject({ code: 'NOPERM', message: expect.stringContaining('+client|tracking') as unknown })
+    expect(errors).toContain(refused)
+    channels.error.unsubscribe(onError as never)
+    const near = withNearCache(client, { bus })
+    const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
+    await rows.getOrLoad(1, () => 1)
+    await server.cli('DEL', 'row:1')
+    expect(await rows.getOrLoad(1, () => 2)).toBe(2)
+    expect(near.near.stats()).toMatchObject({ entries: 0, answering: false })
+    await server.cli('ACL', 'SETUSER', 'app', '+client|tracking')
+    await vi.waitFor(() => expect(near.near.stats().answering).toBe(true), 10_000)
+    await bus.close()
+    await client.close()
+    redis.disconnect()
+    nodeRedis.destroy()
+  })
+
+  it('the rights that the message names are all it takes', async () => {
+    await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', 'resetchannels', '&__redis__:invalidate', '&invalidations', '-@all', '+hello', '+client|id', '+client|tracking', '+subscribe', '+ping', '+info')
+    const { host, port } = server
+    const redis = new Redis({ host, port, username: 'least', password: 'secret' })
+    const client = createCacheClient(ioredisDriver(redis))
+    await using bus = createTrackingBus({ client })
+    await bus.ready()
+    const heard: string[] = []
+    bus.on('invalidate', ({ keys }) => heard.push(...keys))
+    await server.cli('SET', 'k', 'v')
+    await vi.waitFor(() => expect(heard).toEqual(['k']), 5_000)
+    await client.close()
+    redis.disconnect()
+  })
+})
