@@ -33,6 +33,7 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
   let closed = false
   let feed: Feed | undefined
   let attempts = 0
+  let watching: AbortController | undefined
   const stop = new AbortController()
 
   const listen = async (): Promise<void> => {
@@ -49,9 +50,11 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
     if (heartbeat !== undefined) void watch(opened, heartbeat)
   }
   const watch = async (watched: Feed, every: number): Promise<void> => {
+    watching = new AbortController()
+    const { signal } = watching
     try {
       while (feed === watched) {
-        await sleep(every, undefined, { signal: stop.signal, ref: false })
+        await sleep(every, undefined, { signal, ref: false })
         if (feed === watched) await within(every, watched.ping())
       }
     } catch {
@@ -62,6 +65,7 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
   }
   const reopen = async (): Promise<void> => {
     feed = undefined
+    watching?.abort()
     on.gap()
     for (let pause = FIRST_PAUSE; !closed; pause = Math.min(2 * pause, LAST_PAUSE)) {
       try {
@@ -84,6 +88,7 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
     close: async () => {
       closed = true
       stop.abort()
+      watching?.abort()
       feed?.close()
     },
   }

@@ -71,6 +71,21 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   })
 
+  it('a connection that is lost again and again leaves nothing behind', async () => {
+    await using made = standalone(server.url)
+    const warnings: Error[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    process.on('warning', onWarning)
+    const heard = await listen(made.driver, { heartbeat: 60_000 })
+    for (let i = 1; i <= 15; i++) {
+      await server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await vi.waitFor(() => expect(heard.events.filter((event) => event === 'live')).toHaveLength(i), 5_000)
+    }
+    await heard.close()
+    process.off('warning', onWarning)
+    expect(warnings).toEqual([])
+  })
+
   it('a server that refuses says so, in its own words', async () => {
     await using own = await startRedis({ config: { user: 'default on nopass ~* &* +@all -client|tracking' } })
     await using made = standalone(own.url)
