@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contenders } from '../src/caches/all.js'
 import { product } from '../src/caches/cache.js'
 import { inRounds } from '../src/measure/rounds.js'
+import { nearContenders } from '../src/near/contenders.js'
 import { picture } from '../src/report/picture.js'
 import { scenarios } from '../src/scenarios/all.js'
 
@@ -23,6 +24,20 @@ describe('every contender does the work it is measured at', () => {
     await cache.invalidate(7)
     await read(7)
     expect(loads).toBe(3)
+    await cache.close()
+  })
+})
+
+describe('every near cache does, too', () => {
+  it.each(nearContenders.map((contender, place) => ({ contender, place, name: contender.name })))('$name', async ({ contender, place }) => {
+    const cache = await contender.open(`${server.url}/${place}`)
+    let loads = 0
+    const read = (id: number) => cache.getOrLoad(id, async () => { loads++; return product(id) })
+    for (let i = 0; i < 5; i++) expect(await read(7)).toEqual(product(7))
+    expect(loads).toBe(1)
+    await cache.invalidate(7)
+    expect(await read(7)).toEqual(product(7))
+    expect(loads).toBe(2)
     await cache.close()
   })
 })

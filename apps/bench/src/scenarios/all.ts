@@ -1,5 +1,6 @@
 import { coldKey } from './cold-key.js'
 import { contended, lock } from './locks.js'
+import { invalidation, nearHit } from './near.js'
 import { outage } from './outage.js'
 import { denied, rateLimit } from './rate-limits.js'
 import type { Scenario } from './scenario.js'
@@ -7,4 +8,4 @@ import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
 import { staleFill } from './stale-fill.js'
 import { writeBehind } from './write-behind.js'
 
-export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, contended, writeBehind]
+export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, contended, writeBehind, nearHit, invalidation]

@@ -1,0 +1,140 @@
+import { createAside } from '@cache/aside'
+import { createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { createInvalidationBus, createTrackingBus, withNearCache } from '@cache/pubsub-invalidation'
+import { createKeyv } from '@keyv/redis'
+import { createCache as createDedupeCache } from 'async-cache-dedupe'
+import { BentoCache, bentostore } from 'bentocache'
+import { memoryDriver } from 'bentocache/drivers/memory'
+import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
+import { Cacheable } from 'cacheable'
+import { Redis as Redis5 } from 'ioredis'
+import { Redis } from 'ioredis-6'
+import { LRUCache } from 'lru-cache'
+import { createClient } from 'redis'
+import { ONE_HOUR, type MeasuredCache, type Product } from '../caches/cache.js'
+
+/** A cache in the process, before one in Redis where it has one. */
+export interface NearContender {
+  readonly name: string
+  /** Whether other processes are told of invalidations. */
+  readonly tells: boolean
+  open(url: string): Promise<MeasuredCache>
+}
+
+const MOST = 10_000
+const NEAR_MS = 600_000
+
+/** Nothing but the map: what a near cache can't do without. */
+const lru: NearContender = {
+  name: 'lru-cache',
+  tells: false,
+  async open() {
+    const kept = new LRUCache<string, Product>({ max: MOST, ttl: NEAR_MS })
+    return {
+      async getOrLoad(id, load) {
+        const key = `product:${id}`
+        let value = kept.get(key)
+        if (value === undefined) kept.set(key, (value = await load()))
+        return value
+      },
+      invalidate: async (id) => void kept.delete(`product:${id}`),
+      close: async () => undefined,
+    }
+  },
+}
+
+const ours = (name: string, busOf: typeof createInvalidationBus | typeof createTrackingBus): NearContender => ({
+  name,
+  tells: true,
+  async open(url) {
+    const redis = new Redis(url)
+    const client = createCacheClient(ioredisDriver(redis))
+    const bus = busOf({ client })
+    await bus.ready()
+    const cache = createAside<Product, number>({ client: withNearCache(client, { bus, maxEntries: MOST, ttl: NEAR_MS }), prefix: 'product', ttl: '1h' })
+    return {
+      getOrLoad: (id, load) => cache.getOrLoad(id, load),
+      invalidate: async (id) => void (await cache.invalidate(id)),
+      async close() {
+        await bus.close()
+        await client.close()
+        redis.disconnect()
+      },
+    }
+  },
+})
+
+const bentocache: NearContender = {
+  name: 'bentocache',
+  tells: true,
+  async open(url) {
+    const connection = new Redis5(url)
+    connection.on('error', () => undefined)
+    const { host, port, db } = connection.options
+    const store = bentostore().useL1Layer(memoryDriver({ maxItems: MOST })).useL2Layer(redisDriver({ connection })).useBus(redisBusDriver({ connection: { host: host!, port: port!, db: db! } }))
+    const bento = new BentoCache({ default: 'both', stores: { both: store } })
+    return {
+      getOrLoad: (id, load) => bento.getOrSet({ key: String(id), ttl: '1h', factory: load }),
+      invalidate: async (id) => void (await bento.delete({ key: String(id) })),
+      close: () => bento.disconnectAll(),
+    }
+  },
+}
+
+const cacheable: NearContender = {
+  name: 'cacheable',
+  tells: false,
+  async open(url) {
+    const cache = new Cacheable({ secondary: createKeyv(url), ttl: ONE_HOUR })
+    cache.on('error', () => undefined)
+    return {
+      getOrLoad: async (id, load) => (await cache.getOrSet(String(id), load, { ttl: ONE_HOUR })) as Product,
+      invalidate: async (id) => void (await cache.delete(String(id))),
+      close: () => cache.disconnect(),
+    }
+  },
+}
+
+const asyncCacheDedupe: NearContender = {
+  name: 'async-cache-dedupe',
+  tells: false,
+  async open() {
+    const loads = new Map<number, () => Promise<Product>>()
+    const cache = createDedupeCache({ ttl: 3_600, storage: { type: 'memory', options: { size: MOST } } }).define('product', (id: number) => loads.get(id)!())
+    return {
+      getOrLoad(id, load) {
+        loads.set(id, load)
+        return cache.product(id) as Promise<Product>
+      },
+      invalidate: (id) => cache.clear('product', id) as Promise<void>,
+      close: async () => undefined,
+    }
+  },
+}
+
+/** `GET` and `JSON.parse`, as for the bare client: what it keeps is the reply. */
+const nodeRedis: NearContender = {
+  name: 'node-redis clientSideCache',
+  tells: true,
+  async open(url) {
+    const redis = createClient({ url, RESP: 3, clientSideCache: { ttl: NEAR_MS, maxEntries: MOST } })
+    redis.on('error', () => undefined)
+    await redis.connect()
+    return {
+      async getOrLoad(id, load) {
+        const found = await redis.get(`product:${id}`)
+        if (found !== null) return JSON.parse(found) as Product
+        const value = await load()
+        await redis.set(`product:${id}`, JSON.stringify(value), { PX: ONE_HOUR })
+        return value
+      },
+      invalidate: async (id) => void (await redis.del(`product:${id}`)),
+      close: async () => redis.destroy(),
+    }
+  },
+}
+
+export const nearContenders: readonly NearContender[] = [
+  lru, ours('@cache/pubsub-invalidation, bus', createInvalidationBus), ours('@cache/pubsub-invalidation, tracking', createTrackingBus), bentocache, cacheable, asyncCacheDedupe, nodeRedis,
+]
