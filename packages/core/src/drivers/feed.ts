@@ -24,7 +24,8 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, t
     const mine = ++attempts
     const current = (): boolean => !closed && mine === attempts
     const opened = await open({
-      message: (channel, payload) => { if (current()) on.message(channel, payload) },
+      // What comes before the feed is said to be live belongs to the gap.
+      message: (channel, payload) => { if (current() && feed !== undefined) on.message(channel, payload) },
       ended: () => { if (current() && feed !== undefined) void reopen() },
     })
     if (!current()) return opened.close() // it came too late: another was opened meanwhile
