@@ -43,18 +43,16 @@ export function createOutage(check: OptionChecks, onOutage: OnOutage | undefined
 class LocalShare implements Outage {
   readonly #limits: readonly Limit[]
   readonly #clock: Clock
-  readonly #share: number
+  /** µs in which one comes back. */
+  readonly #rates: readonly number[]
   /** By key: for each limit the µs at which its bucket is full again, or how many slots are taken. */
   readonly #states = new LRUCache<string, number[]>({ max: MOST })
 
   constructor(limits: readonly Limit[], share: number, clock: Clock) {
     this.#limits = limits.map((limit) => ({ ...limit, limit: Math.max(1, Math.floor(limit.limit * share)), window: limit.window }))
-    this.#share = share
     this.#clock = clock
     this.#rates = limits.map(({ limit, window }) => (window * 1_000) / (limit * share))
   }
-
-  readonly #rates: readonly number[]
 
   decide(key: string, min: number, max: number): OutageAnswer {
     const now = Math.floor(this.#clock.now() * 1_000)

@@ -8,7 +8,7 @@ export interface Limit {
   readonly limit: number
   /** Ms in which as much comes back; of `concurrency`, after which a slot that nobody renews ends. */
   readonly window: number
-  /** Where its state is kept, and what the scripts are told: kind, limit, a, b (decide.lua). */
+  /** Where its state is kept, and what the scripts are told: kind, limit, a, b (lua/common.lua). */
   readonly script: readonly [kind: Kind, limit: string, a: string, b: string]
 }
 

@@ -1,8 +1,13 @@
 import { defineScript, type Reply } from '@cache/core'
-import decideLua from './decide.lua'
-import nowLua from './now.lua'
-import refundLua from './refund.lua'
-import renewLua from './renew.lua'
+import bucketLua from './lua/bucket.lua'
+import commonLua from './lua/common.lua'
+import counterLua from './lua/counter.lua'
+import decideLua from './lua/decide.lua'
+import fixedLua from './lua/fixed.lua'
+import logLua from './lua/log.lua'
+import refundLua from './lua/refund.lua'
+import renewLua from './lua/renew.lua'
+import slotsLua from './lua/slots.lua'
 
 /** What the server answered; times in µs of its clock. */
 export interface Verdict {
@@ -22,15 +27,16 @@ export interface LimitVerdict {
   readonly mark: number
 }
 
+const functions = [commonLua, logLua, fixedLua, counterLua, bucketLua, slotsLua].join('\n')
 const one = (reply: Reply): boolean => reply === 1
 
-export const decideScript = defineScript({ name: 'ratelimit decide', lua: `${nowLua}local peeking = false\n${decideLua}`, parse: verdict })
+export const decideScript = defineScript({ name: 'ratelimit decide', functions: `${functions}local peeking = false`, lua: decideLua, parse: verdict })
 
-export const peekScript = defineScript({ name: 'ratelimit peek', lua: `${nowLua}local peeking = true\n${decideLua}`, asks: true, parse: verdict })
+export const peekScript = defineScript({ name: 'ratelimit peek', functions: `${functions}local peeking = true`, lua: decideLua, asks: true, parse: verdict })
 
-export const refundScript = defineScript({ name: 'ratelimit refund', lua: `${nowLua}${refundLua}`, parse: one })
+export const refundScript = defineScript({ name: 'ratelimit refund', functions, lua: refundLua, parse: one })
 
-export const renewScript = defineScript({ name: 'ratelimit renew', lua: `${nowLua}${renewLua}`, parse: one })
+export const renewScript = defineScript({ name: 'ratelimit renew', functions: commonLua, lua: renewLua, parse: one })
 
 function verdict(reply: Reply): Verdict {
   const [now, granted, wait, hold, ...rest] = reply as readonly number[]

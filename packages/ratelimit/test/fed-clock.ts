@@ -18,13 +18,14 @@ export function fedBy(clock: FedClock, client: CacheClient): CacheClient {
 
 const START = 1_760_000_000_000_000
 const ASKING = "local time = redis.call('TIME')\nlocal now = time[1] * 1000000 + time[2]\n"
+const EACH = 'local function call(KEYS, ARGV)\n'
 const known = new Map<string, Script<never>>()
 
 function fed<R>(script: Script<R>): Script<R> {
   let made = known.get(script.sha) as Script<R> | undefined
   if (!made) {
-    if (script.source.split(ASKING).length !== 2) throw new Error(`${script.name} does not ask for the time, once, in the known way`)
-    const source = script.source.replace(ASKING, 'local now = tonumber(ARGV[#ARGV])\n')
+    if ([ASKING, EACH].some((text) => script.source.split(text).length !== 2)) throw new Error(`${script.name} does not ask for the time, once, in the known way`)
+    const source = script.source.replace(ASKING, 'local now\n').replace(EACH, `${EACH}now = tonumber(ARGV[#ARGV])\n`)
     made = { ...script, source, sha: createHash('sha1').update(source).digest('hex') }
     known.set(script.sha, made as unknown as Script<never>)
   }

@@ -1,7 +1,7 @@
 import { createCacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { createRateLimiter, slidingWindow } from '@cache/ratelimit'
+import { createRateLimiter, fixedWindow, slidingWindow, type Limit, type WindowOptions } from '@cache/ratelimit'
 import { Redis } from 'ioredis-6'
 import { RedisStore } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
@@ -27,27 +27,29 @@ const bareNodeRedis: LimiterContender = {
   },
 }
 
-const oursOnIoredis: LimiterContender = {
-  name: '@cache/ratelimit on ioredis',
+const onIoredis = (policy: Policy): LimiterContender => ({
+  name: `@cache/ratelimit on ioredis, ${policy.name}`,
   bare: bareIoredis.name,
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
-    return ours(ioredisDriver(redis), () => redis.disconnect(), limit, windowSeconds)
+    return ours(ioredisDriver(redis), () => redis.disconnect(), policy({ name: 'requests', limit, window: windowSeconds * 1_000 }))
   },
-}
+})
 
-const oursOnNodeRedis: LimiterContender = {
-  name: '@cache/ratelimit on node-redis',
+const onNodeRedis = (policy: Policy): LimiterContender => ({
+  name: `@cache/ratelimit on node-redis, ${policy.name}`,
   bare: bareNodeRedis.name,
   async open(url, limit, windowSeconds) {
     const redis = await createClient({ url }).connect()
-    return ours(nodeRedisDriver(redis), () => redis.destroy(), limit, windowSeconds)
+    return ours(nodeRedisDriver(redis), () => redis.destroy(), policy({ name: 'requests', limit, window: windowSeconds * 1_000 }))
   },
-}
+})
 
-function ours(driver: Driver, end: () => void, limit: number, windowSeconds: number): MeasuredLimiter {
+type Policy = (options: WindowOptions) => Limit
+
+function ours(driver: Driver, end: () => void, limit: Limit): MeasuredLimiter {
   const client = createCacheClient(driver)
-  const limiter = createRateLimiter({ client, prefix: 'ours', limits: [slidingWindow({ name: 'requests', limit, window: windowSeconds * 1_000 })] })
+  const limiter = createRateLimiter({ client, prefix: 'ours', limits: [limit] })
   return {
     decide: async (id) => (await limiter.consume(id)).allowed,
     async close() {
@@ -101,4 +103,4 @@ const rateLimitRedis: LimiterContender = {
   },
 }
 
-export const limiters: readonly LimiterContender[] = [bareIoredis, bareNodeRedis, oursOnIoredis, oursOnNodeRedis, flexibleOnIoredis, flexibleOnNodeRedis, rateLimitRedis]
+export const limiters: readonly LimiterContender[] = [bareIoredis, bareNodeRedis, onIoredis(fixedWindow), onIoredis(slidingWindow), onNodeRedis(fixedWindow), onNodeRedis(slidingWindow), flexibleOnIoredis, flexibleOnNodeRedis, rateLimitRedis]

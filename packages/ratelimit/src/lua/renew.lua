@@ -1,5 +1,5 @@
 -- Renews a slot that has not ended.
--- KEYS[i] the slots of a limit (decide.lua)
+-- KEYS[i] the slots of a limit
 -- ARGV[1] token: who holds it  ARGV[i + 1] ttl, µs
 -- returns 1 if all of them were still held, else 0: then the others end as well
 -- cost: O(log n) in the slots

@@ -1,0 +1,43 @@
+-- Decides on one request against all limits of a limiter, and charges all of them or none.
+-- KEYS[i] the state of limit i
+-- ARGV[1] token: names the request  ARGV[2] min  ARGV[3] max: as much as there is, but at least min
+-- ARGV[4] µs for which what is granted may be spent later  ARGV[5] µs for which the request may wait for its turn
+-- then for each limit: kind  limit  a  b (common.lua)
+-- peeking (a local before this text): nothing is charged or written
+-- returns {now, granted, µs to wait, µs for which it may be spent, and of each limit: available, µs until all is available, µs until min is, mark}
+
+local token, min, max, hold, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+
+local limits, seen = {}, {}
+local granted, atOnce, turn = max, max, now
+for i = 1, #KEYS do
+  local place = 4 * i + 2
+  local kind, limit, a, b = kinds[ARGV[place]], tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
+  local one = kind.look(KEYS[i], limit, a, b, min, hold, peeking)
+  seen[i] = one
+  atOnce = math.min(atOnce, one.spendable or one.available)
+  granted = math.min(granted, one.holdable or one.spendable or one.available)
+  turn = math.max(turn, one.ready)
+end
+
+local at = now
+if granted < min then
+  -- Not enough of what may be spent later: what was asked for, to be spent at once, or when its turn has come.
+  granted, hold = atOnce >= min and min or 0, 0
+  if granted == 0 and patience > 0 and turn - now <= patience then granted, at = min, turn end
+end
+
+if granted > 0 and not peeking then
+  for i = 1, #KEYS do
+    local place = 4 * i + 2
+    hold = kinds[ARGV[place]].charge(KEYS[i], tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3]), granted, at, hold, token, seen[i])
+    if at > now then seen[i].available = 0 end
+  end
+end
+
+local reply = { now, granted, at - now, hold }
+for i = 1, #KEYS do
+  local one, place = seen[i], 4 * i
+  reply[place + 1], reply[place + 2], reply[place + 3], reply[place + 4] = math.max(0, one.available), one.full - now, granted > 0 and 0 or one.ready - now, one.mark or 0
+end
+return reply

@@ -1,0 +1,17 @@
+-- Gives back what a request was charged, once, where it still counts.
+-- KEYS[1…n] the states of the limits  KEYS[n + 1] stands while a second refund of the same request would count
+-- ARGV[1] token: names the request  ARGV[2] what it was charged  ARGV[3] µs at which it was
+-- then for each limit: kind  limit  a  b  mark (common.lua)
+-- returns 1 if anything was given back, else 0
+
+local marker, life, changed = KEYS[#KEYS], 0, 0
+if redis.call('EXISTS', marker) == 1 then return 0 end
+
+for i = 1, #KEYS - 1 do
+  local place = 5 * i - 1
+  local back, counts = kinds[ARGV[place]].refund(KEYS[i], tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4]), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
+  if back then changed, life = 1, math.max(life, counts) end
+end
+
+if life > 0 then redis.call('SET', marker, 1, 'PX', ttl(now + math.ceil(life))) end
+return changed

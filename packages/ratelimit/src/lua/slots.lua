@@ -1,0 +1,23 @@
+-- concurrency: a sorted set with the tokens of who holds a slot, by the µs at which it ends. A request takes one, whatever its cost.
+-- a: the ttl, µs
+
+kinds.slots = {
+  look = function(key, limit, a, b, min)
+    local after = '(' .. string.format('%.0f', now)
+    local taken = redis.call('ZCOUNT', key, after, '+inf')
+    local seen = { available = limit - taken, full = now, ready = now, spendable = taken < limit and math.huge or 0 }
+    if taken > 0 then seen.full = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) end
+    if taken >= limit then seen.ready = tonumber(redis.call('ZRANGEBYSCORE', key, after, '+inf', 'WITHSCORES', 'LIMIT', taken - limit, 1)[2]) end
+    return seen
+  end,
+
+  charge = function(key, limit, a, b, granted, at, hold, token, seen)
+    redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+    redis.call('ZADD', key, now + a, token)
+    seen.available, seen.full = seen.available - 1, math.max(seen.full, now + a)
+    redis.call('PEXPIRE', key, ttl(seen.full))
+    return hold
+  end,
+
+  refund = function() return false, 0 end, -- a slot is released, not refunded
+}
