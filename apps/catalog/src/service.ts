@@ -1,4 +1,5 @@
 import { serve } from '@hono/node-server'
+import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
 import type { AddressInfo } from 'node:net'
 import { createApp } from './app.js'
 import { connectCache, type ClientName } from './cache/connect.js'
@@ -27,13 +28,17 @@ export async function startService({ client: name, redisUrl, databaseUrl, port, 
   const pool = connectPostgres(databaseUrl)
   await seed(pool)
   const { client, close } = await connectCache(name, redisUrl)
-  const app = createApp(createCaches(client, createProducts(pool, delayMs)), countStats(), limitWrites(client, writesPerSecond))
+  const bus = createInvalidationBus({ client })
+  const near = withNearCache(client, { bus, maxEntries: 1_000, maxBytes: '16mb', ttl: '1m' })
+  const app = createApp(createCaches(client, near, createProducts(pool, delayMs)), countStats(), limitWrites(client, writesPerSecond))
   const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
   await new Promise((resolve) => server.once('listening', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {
       await new Promise((resolve) => { server.close(resolve); if ('closeAllConnections' in server) server.closeAllConnections() })
+      await near.close()
+      await bus.close()
       await close()
       await pool.end()
     },

@@ -4,13 +4,13 @@
 export class Checker {
   readonly latencies: number[] = []
   stale = 0
-  readonly #acknowledged = new Map<number, number>()
+  readonly #acknowledged = new Map<number | string, number>()
 
-  wrote({ id, version }: { readonly id: number; readonly version: number }): void {
+  wrote({ id, version }: { readonly id: number | string; readonly version: number }): void {
     this.#acknowledged.set(id, Math.max(version, this.#acknowledged.get(id) ?? 0))
   }
 
-  async read(id: number, ask: () => Promise<{ readonly version: number }>): Promise<void> {
+  async read(id: number | string, ask: () => Promise<{ readonly version: number }>): Promise<void> {
     const floor = this.#acknowledged.get(id) ?? 0
     const started = performance.now()
     const { version } = await ask()

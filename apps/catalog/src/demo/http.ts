@@ -8,6 +8,12 @@ export async function getProduct(catalog: ServiceProcess, id: number): Promise<P
   return product
 }
 
+export async function getCategory(catalog: ServiceProcess, id: number): Promise<readonly Product[]> {
+  const products = await send<readonly Product[]>(catalog, 'GET', `/categories/${id}`)
+  if (!products) throw new Error(`GET /categories/${id} was refused`)
+  return products
+}
+
 /** The row as it is now, or `undefined` where the service refused to change it. */
 export function patchProduct(catalog: ServiceProcess, id: number, patch: object): Promise<Product | undefined> {
   return send<Product>(catalog, 'PATCH', `/products/${id}`, patch)
