@@ -46,7 +46,8 @@ export function defineScript<R>({ name, lua, functions = '', after = '', binary 
 }
 
 /**
- * Runs the body once for each call. ARGV[1] is the number of calls; each has the same number of keys and arguments.
+ * Runs the body once for each call. ARGV[1] is the number of calls; each has the same number of keys and arguments. ARGV[2] says of each
+ * argument whether it is the same in all calls ('='), and then comes once, or each call's own ('-'): first those, then these call by call.
  * Returns the replies in order, and behind them the failures: call, message, call, message, …
  */
 function overCalls(functions: string, body: string, after: string): string {
@@ -54,14 +55,25 @@ function overCalls(functions: string, body: string, after: string): string {
 local function call(KEYS, ARGV)
 ${body}
 end
-local calls = tonumber(ARGV[1])
-local keys, args = #KEYS / calls, (#ARGV - 1) / calls
+local calls, shared, own, place = tonumber(ARGV[1]), {}, {}, 2
+for j = 1, #ARGV[2] do
+  if ARGV[2]:byte(j) == 61 then
+    place = place + 1
+    shared[j] = ARGV[place]
+  else
+    shared[j] = ''
+    own[#own + 1] = j
+  end
+end
+local each, few = #KEYS / calls, math.min(#shared, 100)
 local replies, failures = {}, {}
 for i = 0, calls - 1 do
-  local k, a = {}, {}
-  for j = 1, keys do k[j] = KEYS[i * keys + j] end
-  for j = 1, args do a[j] = ARGV[1 + i * args + j] end
-  local done, reply = pcall(call, k, a)
+  local keys, args = {}, {unpack(shared, 1, few)}
+  for j = 1, each do keys[j] = KEYS[i * each + j] end
+  for j = 101, #shared do args[j] = shared[j] end
+  for j = 1, #own do args[own[j]] = ARGV[place + j] end
+  place = place + #own
+  local done, reply = pcall(call, keys, args)
   local failed = not done and tostring(reply)
   if type(reply) == 'table' and reply.err then failed = reply.err end
   if failed then

@@ -113,6 +113,8 @@ export class Limiter implements RateLimiter {
   readonly #makeKey: (...parts: readonly KeyPart[]) => string
   readonly #arguments: readonly string[]
   readonly #suffixes: readonly string[]
+  /** Whether Redis keeps the names of requests. */
+  readonly #named: boolean
   readonly #slots: readonly number[]
   readonly #most: number
   readonly #deadline: number
@@ -131,6 +133,7 @@ export class Limiter implements RateLimiter {
     this.#makeKey = createKeys(this.#client.namespace, this.prefix)
     this.#arguments = this.limits.flatMap(({ script }) => script)
     this.#suffixes = this.limits.map(({ name, script }) => `:${name}:${script[0]}`)
+    this.#named = this.limits.some(({ policy }) => policy === 'slidingWindow' || policy === 'concurrency')
     this.#slots = this.limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
     this.#most = Math.min(...this.limits.map(({ limit, policy }) => (policy === 'concurrency' ? Number.MAX_SAFE_INTEGER : limit)))
     this.#deadline = check.duration('deadline', 50)
@@ -221,7 +224,7 @@ export class Limiter implements RateLimiter {
     const token = createToken()
     const sent = this.#denials?.sending()
     const since = performance.now()
-    const args = [token, String(min), String(max), String(hold), String(patience), ...this.#arguments]
+    const args = [this.#named ? token : '', String(min), String(max), String(hold), String(patience), ...this.#arguments]
     let verdict: Verdict
     try {
       verdict = await this.#client.run(decideScript, this.#keys(key), args, { timeout: this.#deadline })

@@ -30,17 +30,18 @@ export interface LimitVerdict {
 const functions = [commonLua, logLua, fixedLua, counterLua, bucketLua, slotsLua].join('\n')
 const one = (reply: Reply): boolean => reply === 1
 
-export const decideScript = defineScript({ name: 'ratelimit decide', functions: `${functions}local peeking = false`, lua: decideLua, parse: verdict })
+export const decideScript = defineScript({ name: 'ratelimit decide', functions: `${functions}local peeking = false`, lua: decideLua, binary: true, parse: verdict })
 
-export const peekScript = defineScript({ name: 'ratelimit peek', functions: `${functions}local peeking = true`, lua: decideLua, asks: true, parse: verdict })
+export const peekScript = defineScript({ name: 'ratelimit peek', functions: `${functions}local peeking = true`, lua: decideLua, binary: true, asks: true, parse: verdict })
 
 export const refundScript = defineScript({ name: 'ratelimit refund', functions, lua: refundLua, parse: one })
 
 export const renewScript = defineScript({ name: 'ratelimit renew', functions: commonLua, lua: renewLua, parse: one })
 
 function verdict(reply: Reply): Verdict {
-  const [now, granted, wait, hold, ...rest] = reply as readonly number[]
+  const numbers = reply as Buffer
+  const at = (place: number): number => numbers.readDoubleBE(8 * place)
   const limits: LimitVerdict[] = []
-  for (let i = 0; i < rest.length; i += 4) limits.push({ available: rest[i]!, full: rest[i + 1]!, ready: rest[i + 2]!, mark: rest[i + 3]! })
-  return { now: now!, granted: granted!, wait: wait!, hold: hold!, limits }
+  for (let i = 4; 8 * i < numbers.length; i += 4) limits.push({ available: at(i), full: at(i + 1), ready: at(i + 2), mark: at(i + 3) })
+  return { now: at(0), granted: at(1), wait: at(2), hold: at(3), limits }
 }

@@ -17,7 +17,7 @@ export function fedBy(clock: FedClock, client: CacheClient): CacheClient {
 }
 
 const START = 1_760_000_000_000_000
-const ASKING = "local time = redis.call('TIME')\nlocal now = time[1] * 1000000 + time[2]\n"
+const ASKING = "local time = command('TIME')\nlocal now = time[1] * 1000000 + time[2]\n"
 const EACH = 'local function call(KEYS, ARGV)\n'
 const known = new Map<string, Script<never>>()
 

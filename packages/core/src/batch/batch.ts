@@ -1,7 +1,7 @@
 import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
 import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
-import { request, type Parcel, type Request } from './parcel.js'
+import { MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
 import { TickCalls } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
@@ -21,8 +21,11 @@ export class Batch {
   readonly #maxInFlight: number
   /** What this tick asks for, by timeout. */
   readonly #lanes = new Map<number, Lane>()
+  /** What is to leave, in this order. */
+  readonly #loads: Load[] = []
   #inFlight = 0
   #scheduled = false
+  #leaving = false
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
     this.#driver = driver
@@ -76,11 +79,11 @@ export class Batch {
 
   command(command: Command, timeout: number): Promise<Reply> {
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    const asked = { command, ...request<Reply>() }
+    const { promise, resolve, reject } = request<Reply>()
     const lane = this.#lane(timeout)
-    ;(lane.commands ??= []).push(asked)
+    ;(lane.commands ??= []).push({ command, promise, resolve, reject })
     this.#inFlight++
-    return asked.promise
+    return promise
   }
 
   #refuse(): Promise<never> {
@@ -104,16 +107,34 @@ export class Batch {
 
   readonly #flush = (): void => {
     this.#scheduled = false
-    const lanes = [...this.#lanes]
+    for (const [timeout, lane] of this.#lanes) this.#loads.push(...this.#loadsOf(lane, timeout))
     this.#lanes.clear()
-    for (const [timeout, lane] of lanes) void this.#sendAll(this.#parcels(lane), timeout)
+    if (!this.#leaving) this.#leave()
   }
 
-  #parcels({ reads, calls, commands = [] }: Lane): Parcel[] {
-    const parcels = reads ? reads.parcels(this.#driver) : []
-    if (calls) parcels.push(...calls.parcels(this.#driver, this.#onePlace))
-    for (const { command, resolve, reject } of commands) parcels.push({ command, requests: 1, deliver: resolve, fail: reject })
-    return parcels
+  /** Loads leave a turn of the event loop apart where the server had better begin with one while the next is made. */
+  readonly #leave = (): void => {
+    do {
+      const { parcels, timeout } = this.#loads.shift()!
+      void this.#sendAll(parcels, timeout)
+    } while (this.#loads[0]?.apart === false)
+    this.#leaving = this.#loads.length > 0
+    if (this.#leaving) setImmediate(this.#leave)
+  }
+
+  #loadsOf({ reads, calls, commands = [] }: Lane, timeout: number): Load[] {
+    const loads: Load[] = [{ parcels: reads ? reads.parcels(this.#driver) : [], timeout, apart: false }]
+    let carried = 0
+    for (const parcel of calls ? calls.parcels(this.#driver, this.#onePlace) : []) {
+      if (this.#onePlace && carried >= MOST_CALLS) {
+        loads.push({ parcels: [], timeout, apart: true })
+        carried = 0
+      }
+      loads.at(-1)!.parcels.push(parcel)
+      carried += parcel.requests
+    }
+    for (const { command, resolve, reject } of commands) loads.at(-1)!.parcels.push({ command, requests: 1, deliver: resolve, fail: reject })
+    return loads
   }
 
   async #sendAll(parcels: readonly Parcel[], timeout: number): Promise<void> {
@@ -140,6 +161,14 @@ export class Batch {
     if (reply instanceof CacheError) parcel.fail(reply)
     else parcel.deliver(reply)
   }
+}
+
+/** What is sent at once. */
+interface Load {
+  readonly parcels: Parcel[]
+  readonly timeout: number
+  /** Not in the same turn as the one before. */
+  readonly apart: boolean
 }
 
 interface Lane {

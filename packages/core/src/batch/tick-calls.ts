@@ -25,7 +25,8 @@ export class TickCalls {
     const same = script.asks ? JSON.stringify([script.sha, script.binary, keys, args]) : undefined
     const known = same === undefined ? undefined : this.#asked.get(same)
     if (known) return known
-    const call = { script, keys, args, ...request<Reply>() }
+    const { promise, resolve, reject } = request<Reply>()
+    const call: Call = { script, keys, args, promise, resolve, reject }
     if (same !== undefined) this.#asked.set(same, call.promise)
     let ofScript = this.#byScript.get(script)
     if (!ofScript) this.#byScript.set(script, (ofScript = new CallsOfScript()))
@@ -46,24 +47,35 @@ export class TickCalls {
 /** Calls with as many keys and arguments as each other go together, unless one would overtake another of the same key. */
 class CallsOfScript {
   readonly runs: Call[][] = []
+  /** Those that may still grow, by shape. */
   readonly #open = new Map<string, Call[]>()
-  readonly #byKey = new Map<string, Call[]>()
+  /** Which of them a key is in, where there is more than one. */
+  #byKey: Map<string, Call[]> | undefined
 
   add(call: Call): void {
     const shape = `${call.keys.length} ${call.args.length}`
     let run = this.#open.get(shape)
-    if (this.#open.size > (run ? 1 : 0) && call.keys.some((key) => this.#byKey.has(key) && this.#byKey.get(key) !== run)) {
-      this.#open.clear()
-      this.#byKey.clear()
-      run = undefined
+    if (this.#open.size > (run ? 1 : 0)) {
+      const byKey = (this.#byKey ??= runsByKey(this.#open.values()))
+      if (call.keys.some((key) => byKey.has(key) && byKey.get(key) !== run)) {
+        this.#open.clear()
+        this.#byKey = undefined
+        run = undefined
+      }
     }
     if (run) run.push(call)
     else {
       this.#open.set(shape, (run = [call]))
       this.runs.push(run)
     }
-    for (const key of call.keys) this.#byKey.set(key, run)
+    if (this.#byKey) for (const key of call.keys) this.#byKey.set(key, run)
   }
+}
+
+function runsByKey(runs: Iterable<Call[]>): Map<string, Call[]> {
+  const byKey = new Map<string, Call[]>()
+  for (const run of runs) for (const { keys } of run) for (const key of keys) byKey.set(key, run)
+  return byKey
 }
 
 /** A call whose own keys are in several places fails, so it goes alone. */
@@ -86,12 +98,28 @@ function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
 function parcelOf(calls: readonly Call[]): Parcel {
   const { script } = calls[0]!
   const keys = calls.length === 1 ? calls[0]!.keys : calls.flatMap((call) => call.keys)
-  const rest: Argument[] = [String(keys.length), ...keys, String(calls.length)]
-  for (const call of calls) for (const argument of call.args) rest.push(argument)
+  const rest: Argument[] = [String(keys.length), ...keys, String(calls.length), ...argumentsOf(calls)]
   const fail = (error: CacheError): void => { for (const call of calls) call.reject(error) }
   const deliver = (reply: Reply): void => deliverCalls(calls, reply as readonly Reply[])
   const parcel = (name: string, what: string): Parcel => ({ command: { args: [name, what, ...rest], keys, binary: script.binary }, requests: calls.length, deliver, fail })
   return { ...parcel('EVALSHA', script.sha), again: parcel('EVAL', script.source) }
+}
+
+/** Which are the same in all calls, those, and then each call's own: as `defineScript` reads them. */
+function argumentsOf(calls: readonly Call[]): Argument[] {
+  const shared: Argument[] = []
+  const own: number[] = []
+  let which = ''
+  const first = calls[0]!.args
+  for (let j = 0; j < first.length; j++) {
+    const same = calls.every(({ args }) => args[j] === first[j])
+    which += same ? '=' : '-'
+    if (same) shared.push(first[j]!)
+    else own.push(j)
+  }
+  const all = [which, ...shared]
+  for (const { args } of calls) for (const j of own) all.push(args[j]!)
+  return all
 }
 
 function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {

@@ -9,38 +9,38 @@ local function tokens(limit, a, owed) return owed < limit * a and div(limit * a 
 
 kinds.bucket = {
   look = function(key, limit, a, b, min, hold)
-    local state, owed, born, latest, given = redis.call('GET', key), 0, now, now, 0
+    local state, owed, born, latest, given = command('GET', key), 0, now, now, 0
     if state then
-      local whole, fraction, x, y, z = string.match(state, STATE)
-      if whole then owed, born, latest, given = math.max(0, (whole - now) * b + math.min(fraction, b - 1)), tonumber(x), tonumber(y), tonumber(z) end
+      local whole, fraction, x, y, z = match(state, STATE)
+      if whole then owed, born, latest, given = most(0, (whole - now) * b + least(fraction, b - 1)), tonumber(x), tonumber(y), tonumber(z) end
     end
     local seen = { available = tokens(limit, a, owed), full = now + div(owed + b - 1, b), ready = now, owed = owed, born = born, latest = latest, given = given }
     local over = owed - (limit - min) * a
     if over > 0 then seen.ready = now + div(over + b - 1, b) end
-    if hold > 0 then seen.holdable = tokens(limit, a, math.max(owed, hold * b)) end
+    if hold > 0 then seen.holdable = tokens(limit, a, most(owed, hold * b)) end
     return seen
   end,
 
   charge = function(key, limit, a, b, granted, at, hold, token, seen)
     local later = at - now + hold
-    local owed = math.max(0, seen.owed - later * b) + granted * a
-    local fraction = math.fmod(owed, b)
+    local owed = most(0, seen.owed - later * b) + granted * a
+    local fraction = fmod(owed, b)
     local whole = now + later + (owed - fraction) / b
     owed = owed + later * b
     seen.available, seen.full, seen.mark = tokens(limit, a, owed), now + div(owed + b - 1, b), whole + seen.given
-    redis.call('SET', key, string.format('%.0f %.0f %.0f %.0f %.0f', whole, fraction, seen.born, math.max(seen.latest, now + later), seen.given), 'PX', ttl(seen.full))
+    command('SET', key, format('%.0f %.0f %.0f %.0f %.0f', whole, fraction, seen.born, most(seen.latest, now + later), seen.given), 'PX', ttl(seen.full))
     return hold
   end,
 
   -- Not more than would not have come back by itself: the bucket is never fuller than if the request had not been.
   refund = function(key, a, b, mark, token, charged, chargedAt)
-    local whole, fraction, born, latest, given = string.match(redis.call('GET', key) or '', STATE)
-    local open = whole and mark - given - math.max(now, latest) or 0
+    local whole, fraction, born, latest, given = match(command('GET', key) or '', STATE)
+    local open = whole and mark - given - most(now, latest) or 0
     if open <= 0 or tonumber(born) > chargedAt then return false, 0 end
-    local back = math.min(charged * a, open * b)
-    local owed = math.max(0, (whole - now) * b + fraction - back)
-    local rest = math.fmod(owed, b)
-    redis.call('SET', key, string.format('%.0f %.0f %s %s %.0f', now + (owed - rest) / b, rest, born, latest, given + math.ceil(back / b)), 'KEEPTTL')
+    local back = least(charged * a, open * b)
+    local owed = most(0, (whole - now) * b + fraction - back)
+    local rest = fmod(owed, b)
+    command('SET', key, format('%.0f %.0f %s %s %.0f', now + (owed - rest) / b, rest, born, latest, given + math.ceil(back / b)), 'KEEPTTL')
     return true, mark - given - now
   end,
 }

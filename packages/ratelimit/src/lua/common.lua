@@ -1,10 +1,18 @@
 -- What all scripts share; put before them. µs since 1970 by the server's clock, the only one that decides; once for all calls of a script.
 
-local time = redis.call('TIME')
+local command, format, match, pack, fmod, least, most = redis.call, string.format, string.match, struct.pack, math.fmod, math.min, math.max
+local time = command('TIME')
 local now = time[1] * 1000000 + time[2]
 
--- math.fmod is exact on integers below 2^53; Lua's own % and / are not.
-local function div(a, b) return (a - math.fmod(a, b)) / b end
+-- Of what the calls of a script say in numbers, most is the same in all of them.
+local number = setmetatable({}, { __index = function(known, text)
+  local value = tonumber(text)
+  known[text] = value
+  return value
+end })
+
+-- fmod is exact on integers below 2^53; Lua's own % and / are not.
+local function div(a, b) return (a - fmod(a, b)) / b end
 
 -- A second more than needed: the state says what counts, not its expiry.
 local function ttl(till) return div(till - now, 1000) + 1000 end

@@ -9,21 +9,22 @@ end
 
 kinds.counter = {
   look = function(key, limit, a, b, min)
-    local start, used, before = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
+    local start, used, before = match(command('GET', key) or '', '^(%d+) (%d+) (%d+)$')
     start, used, before = tonumber(start), tonumber(used), tonumber(before)
+    local stored = start
     if start and now >= start + a then start, used, before = start + a, 0, used end
     -- After a window in which nothing was taken, the next one begins with the next request.
     if not start or now >= start + a or used + before == 0 and now >= start then return { available = limit, full = now, ready = now, used = 0, before = 0 } end
 
     local ms = a / 1000
-    local seen = { available = free(limit, used, before, ms, math.max(0, div(now - math.min(start, now), 1000))), full = now, ready = now, start = start, used = used, before = before }
+    local seen = { available = free(limit, used, before, ms, most(0, div(now - least(start, now), 1000))), full = now, ready = now, stored = stored, start = start, used = used, before = before }
     if used > 0 then seen.full = start + 2 * a elseif before > 0 then seen.full = start + a end
     if seen.available < min then
       local room = limit - used - min
-      if room >= 0 then seen.ready = start + 1000 * (ms - math.min(ms, div(room * ms, before)))
-      else seen.ready = start + a + 1000 * (ms - math.min(ms, div((limit - min) * ms, used))) end
+      if room >= 0 then seen.ready = start + 1000 * (ms - least(ms, div(room * ms, before)))
+      else seen.ready = start + a + 1000 * (ms - least(ms, div((limit - min) * ms, used))) end
     end
-    if now < start then seen.available, seen.ready, seen.full = 0, math.max(seen.ready, start), math.max(seen.full, start) end -- booked: it has not begun
+    if now < start then seen.available, seen.ready, seen.full = 0, most(seen.ready, start), most(seen.full, start) end -- booked: it has not begun
     return seen
   end,
 
@@ -32,18 +33,19 @@ kinds.counter = {
     if start and at >= start + a then start, used, before = start + a, 0, used end
     if not start or at >= start + a or used + before == 0 then start, used, before = at, 0, 0 end
     used = used + granted
-    seen.available, seen.full, seen.mark = free(limit, used, before, a / 1000, div(math.max(at, start) - start, 1000)), start + 2 * a, start
-    redis.call('SET', key, string.format('%.0f %.0f %.0f', start, used, before), 'PX', ttl(seen.full))
-    return math.min(hold, start + a - at)
+    seen.available, seen.full, seen.mark = free(limit, used, before, a / 1000, div(most(at, start) - start, 1000)), start + 2 * a, start
+    local state = format('%.0f %.0f %.0f', start, used, before)
+    if start == seen.stored then command('SET', key, state, 'KEEPTTL') else command('SET', key, state, 'PX', ttl(seen.full)) end
+    return least(hold, start + a - at)
   end,
 
   refund = function(key, a, b, mark, token, charged)
-    local start, used, before = string.match(redis.call('GET', key) or '', '^(%d+) (%d+) (%d+)$')
+    local start, used, before = match(command('GET', key) or '', '^(%d+) (%d+) (%d+)$')
     if not start or now >= mark + 2 * a then return false, 0 end
-    if tonumber(start) == mark then used = math.max(0, used - charged)
-    elseif start - mark == a then before = math.max(0, before - charged)
+    if tonumber(start) == mark then used = most(0, used - charged)
+    elseif start - mark == a then before = most(0, before - charged)
     else return false, 0 end
-    redis.call('SET', key, string.format('%s %.0f %.0f', start, used, before), 'KEEPTTL')
+    command('SET', key, format('%s %.0f %.0f', start, used, before), 'KEEPTTL')
     return true, mark + 2 * a - now
   end,
 }

@@ -4,20 +4,20 @@
 -- ARGV[4] µs for which what is granted may be spent later  ARGV[5] µs for which the request may wait for its turn
 -- then for each limit: kind  limit  a  b (common.lua)
 -- peeking (a local before this text): nothing is charged or written
--- returns {now, granted, µs to wait, µs for which it may be spent, and of each limit: available, µs until all is available, µs until min is, mark}
+-- returns numbers as big-endian doubles, of which a client reads many at a small price: now, granted, µs to wait, µs for which it may be
+-- spent; and of each limit: available, µs until all is available, µs until min is, mark
 
-local token, min, max, hold, patience = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local token, min, max, hold, patience = ARGV[1], number[ARGV[2]], number[ARGV[3]], number[ARGV[4]], number[ARGV[5]]
 
-local limits, seen = {}, {}
+local seen = {}
 local granted, atOnce, turn = max, max, now
 for i = 1, #KEYS do
   local place = 4 * i + 2
-  local kind, limit, a, b = kinds[ARGV[place]], tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3])
-  local one = kind.look(KEYS[i], limit, a, b, min, hold, peeking)
+  local one = kinds[ARGV[place]].look(KEYS[i], number[ARGV[place + 1]], number[ARGV[place + 2]], number[ARGV[place + 3]], min, hold, peeking)
   seen[i] = one
-  atOnce = math.min(atOnce, one.spendable or one.available)
-  granted = math.min(granted, one.holdable or one.spendable or one.available)
-  turn = math.max(turn, one.ready)
+  atOnce = least(atOnce, one.spendable or one.available)
+  granted = least(granted, one.holdable or one.spendable or one.available)
+  turn = most(turn, one.ready)
 end
 
 local at = now
@@ -30,14 +30,13 @@ end
 if granted > 0 and not peeking then
   for i = 1, #KEYS do
     local place = 4 * i + 2
-    hold = kinds[ARGV[place]].charge(KEYS[i], tonumber(ARGV[place + 1]), tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3]), granted, at, hold, token, seen[i])
+    hold = kinds[ARGV[place]].charge(KEYS[i], number[ARGV[place + 1]], number[ARGV[place + 2]], number[ARGV[place + 3]], granted, at, hold, token, seen[i])
     if at > now then seen[i].available = 0 end
   end
 end
 
-local reply = { now, granted, at - now, hold }
-for i = 1, #KEYS do
-  local one, place = seen[i], 4 * i
-  reply[place + 1], reply[place + 2], reply[place + 3], reply[place + 4] = math.max(0, one.available), one.full - now, granted > 0 and 0 or one.ready - now, one.mark or 0
-end
+local function said(one) return most(0, one.available), one.full - now, granted > 0 and 0 or one.ready - now, one.mark or 0 end
+
+local reply = pack('>dddddddd', now, granted, at - now, hold, said(seen[1]))
+for i = 2, #KEYS do reply = reply .. pack('>dddd', said(seen[i])) end
 return reply

@@ -3,7 +3,7 @@
 
 kinds.fixed = {
   look = function(key, limit, a, b, min)
-    local start, used = string.match(redis.call('GET', key) or '', '^(%d+) (%d+)$')
+    local start, used = match(command('GET', key) or '', '^(%d+) (%d+)$')
     start, used = tonumber(start), tonumber(used)
     if not start or now >= start + a then return { available = limit, full = now, ready = now, used = 0 } end
 
@@ -15,18 +15,21 @@ kinds.fixed = {
   end,
 
   charge = function(key, limit, a, b, granted, at, hold, token, seen)
-    local start, used = seen.start, seen.used
-    if not start or at >= start + a then start, used = at, 0 end
-    used = used + granted
+    local start, used = seen.start, seen.used + granted
+    if start and at < start + a then
+      command('SET', key, format('%.0f %.0f', start, used), 'KEEPTTL')
+    else
+      start, used = at, granted
+      command('SET', key, format('%.0f %.0f', start, used), 'PX', ttl(start + a))
+    end
     seen.available, seen.full, seen.mark = limit - used, start + a, start
-    redis.call('SET', key, string.format('%.0f %.0f', start, used), 'PX', ttl(seen.full))
-    return math.min(hold, start + a - at)
+    return least(hold, start + a - at)
   end,
 
   refund = function(key, a, b, mark, token, charged)
-    local start, used = string.match(redis.call('GET', key) or '', '^(%d+) (%d+)$')
+    local start, used = match(command('GET', key) or '', '^(%d+) (%d+)$')
     if tonumber(start) ~= mark or now >= mark + a then return false, 0 end
-    redis.call('SET', key, string.format('%s %.0f', start, math.max(0, used - charged)), 'KEEPTTL')
+    command('SET', key, format('%s %.0f', start, most(0, used - charged)), 'KEEPTTL')
     return true, mark + a - now
   end,
 }

@@ -5,13 +5,13 @@
 -- returns 1 if anything was given back, else 0
 
 local marker, life, changed = KEYS[#KEYS], 0, 0
-if redis.call('EXISTS', marker) == 1 then return 0 end
+if command('EXISTS', marker) == 1 then return 0 end
 
 for i = 1, #KEYS - 1 do
   local place = 5 * i - 1
   local back, counts = kinds[ARGV[place]].refund(KEYS[i], tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4]), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
-  if back then changed, life = 1, math.max(life, counts) end
+  if back then changed, life = 1, most(life, counts) end
 end
 
-if life > 0 then redis.call('SET', marker, 1, 'PX', ttl(now + math.ceil(life))) end
+if life > 0 then command('SET', marker, 1, 'PX', ttl(now + math.ceil(life))) end
 return changed

@@ -5,14 +5,14 @@
 -- cost: O(log n) in the slots
 
 for i = 1, #KEYS do
-  local ends = redis.call('ZSCORE', KEYS[i], ARGV[1])
+  local ends = command('ZSCORE', KEYS[i], ARGV[1])
   if not ends or tonumber(ends) <= now then
-    for j = 1, #KEYS do redis.call('ZREM', KEYS[j], ARGV[1]) end
+    for j = 1, #KEYS do command('ZREM', KEYS[j], ARGV[1]) end
     return 0
   end
 end
 for i = 1, #KEYS do
-  redis.call('ZADD', KEYS[i], now + ARGV[i + 1], ARGV[1])
-  redis.call('PEXPIRE', KEYS[i], math.ceil((redis.call('ZRANGE', KEYS[i], -1, -1, 'WITHSCORES')[2] - now) / 1000) + 1000)
+  command('ZADD', KEYS[i], now + ARGV[i + 1], ARGV[1])
+  command('PEXPIRE', KEYS[i], math.ceil((command('ZRANGE', KEYS[i], -1, -1, 'WITHSCORES')[2] - now) / 1000) + 1000)
 end
 return 1

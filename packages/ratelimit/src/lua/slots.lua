@@ -3,19 +3,19 @@
 
 kinds.slots = {
   look = function(key, limit, a, b, min)
-    local after = '(' .. string.format('%.0f', now)
-    local taken = redis.call('ZCOUNT', key, after, '+inf')
+    local after = '(' .. format('%.0f', now)
+    local taken = command('ZCOUNT', key, after, '+inf')
     local seen = { available = limit - taken, full = now, ready = now, spendable = taken < limit and math.huge or 0 }
-    if taken > 0 then seen.full = tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) end
-    if taken >= limit then seen.ready = tonumber(redis.call('ZRANGEBYSCORE', key, after, '+inf', 'WITHSCORES', 'LIMIT', taken - limit, 1)[2]) end
+    if taken > 0 then seen.full = tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) end
+    if taken >= limit then seen.ready = tonumber(command('ZRANGEBYSCORE', key, after, '+inf', 'WITHSCORES', 'LIMIT', taken - limit, 1)[2]) end
     return seen
   end,
 
   charge = function(key, limit, a, b, granted, at, hold, token, seen)
-    redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
-    redis.call('ZADD', key, now + a, token)
-    seen.available, seen.full = seen.available - 1, math.max(seen.full, now + a)
-    redis.call('PEXPIRE', key, ttl(seen.full))
+    command('ZREMRANGEBYSCORE', key, '-inf', now)
+    command('ZADD', key, now + a, token)
+    seen.available, seen.full = seen.available - 1, most(seen.full, now + a)
+    command('PEXPIRE', key, ttl(seen.full))
     return hold
   end,
 
