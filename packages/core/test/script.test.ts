@@ -41,6 +41,27 @@ onEach((bench) => {
       expect(await watched.commands('EVALSHA')).toHaveLength(600 / MOST_CALLS)
     })
 
+    it('leave in the order asked, and nothing that is asked later overtakes them, also where they are more than one turn sends', async () => {
+      const client = bench().newClient()
+      const asked = Array.from({ length: 3 * MOST_CALLS + 1 }, (_, i) => client.run(append, ['list'], [String(i)]))
+      const seen = client.send({ args: ['LLEN', 'list'], keys: ['list'] })
+      const later = Promise.resolve().then(() => new Promise<void>((resolve) => process.nextTick(resolve))).then(() => client.send({ args: ['LLEN', 'list'], keys: ['list'] }))
+      await Promise.all(asked)
+      expect(await seen).toBe(asked.length)
+      expect(await later).toBe(asked.length)
+    })
+
+    it('get their own arguments, however many of these they share', async () => {
+      const client = bench().newClient()
+      const all = defineScript({ name: 'all', binary: true, lua: 'return ARGV', parse: (reply) => reply as Buffer[] })
+      const argument = fc.oneof(fc.constantFrom('', '=', '-', 'same', '1'), fc.string({ maxLength: 4 }), fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)))
+      const calls = fc.tuple(fc.oneof(fc.nat({ max: 4 }), fc.integer({ min: 99, max: 103 })), fc.integer({ min: 1, max: 5 })).chain(([width, count]) => fc.array(fc.array(argument, { minLength: width, maxLength: width }), { minLength: count, maxLength: count }))
+      await fc.assert(fc.asyncProperty(calls, async (each) => {
+        const answers = await Promise.all(each.map((args) => client.run(all, ['{k}'], args)))
+        expect(answers).toEqual(each.map((args) => args.map((one) => Buffer.from(one as string))))
+      }), { numRuns: RUNS })
+    })
+
     it('answer as if each had been alone, in the order asked for each key: any calls in any ticks', async () => {
       const client = bench().newClient()
       let run = 0
