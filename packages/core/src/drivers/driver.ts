@@ -41,6 +41,8 @@ export interface Driver {
   send(commands: readonly Command[], options?: SendOptions): Promise<readonly (Reply | CacheError)[]>
   /** Groups keys that one command may name together: all, by slot, or by shard. Keys keep their order within a group. */
   group(keys: readonly string[]): readonly (readonly string[])[]
+  /** Which node a key is on now, as far as the client knows; where some may be out of reach while others are not. */
+  nodeOf?(key: string): string | undefined
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */
   dedicate(): Promise<Connection>
   /**

@@ -40,6 +40,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
     topology,
     send: (commands, how) => link.send(commands, how),
     group: cluster ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
+    ...(cluster && { nodeOf: (key: string) => cluster.slots[slot(key)]?.[0] }),
 
     async dedicate() {
       const own = (client as IoredisNode).duplicate(cluster ? undefined : { lazyConnect: true, autoResendUnfulfilledCommands: false })

@@ -114,7 +114,7 @@ class Sending {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
-      if (this.commands.length > 10) setMaxListeners(0, this.#controller.signal) // one for each command
+      setMaxListeners(0, this.#controller.signal) // one for each command, and for each time it is sent on
     }
     return this.#controller.signal
   }

@@ -22,5 +22,6 @@ export interface NodeRedisSentinel extends NodeRedisClient {
 export interface NodeRedisCluster extends NodeRedisClient {
   sendCommand(firstKey: any, isReadonly: any, args: any, options?: any): Promise<any>
   readonly masters: readonly { readonly host: string; readonly port: number }[]
+  readonly slots: readonly ({ readonly master: { readonly host: string; readonly port: number } } | undefined)[]
   nodeClient(node: any): any
 }

@@ -49,6 +49,7 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
     topology,
     send: (commands, how) => link.send(commands, how),
     group: topology === 'cluster' ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
+    ...(topology === 'cluster' && { nodeOf: (key: string) => nodeIn(client as NodeRedisCluster, key) }),
 
     async dedicate() {
       if (typeof duplicable.duplicate !== 'function') {
@@ -98,6 +99,11 @@ function topologyOf(client: unknown): Topology {
   if (keyPrefix !== undefined && keyPrefix !== '') throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', keyPrefix)
   if (typeof shape.nodeClient === 'function') return 'cluster'
   return typeof shape.getSentinelNode === 'function' ? 'sentinel' : 'standalone'
+}
+
+function nodeIn(cluster: NodeRedisCluster, key: string): string | undefined {
+  const primary = cluster.slots[slot(key)]?.master
+  return primary && `${primary.host}:${primary.port}`
 }
 
 async function primaries(cluster: NodeRedisCluster, link: Link, timeout: number): Promise<NodeHandle[]> {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { CacheError, slot, type Driver, type Reply } from '../../src/index.js'
+import { CacheError, createCacheClient, slot, type Driver, type Reply } from '../../src/index.js'
 import { answer, flavours, on, recovered } from './clients.js'
 
 let redis: RedisCluster
@@ -107,6 +107,30 @@ describe.each(flavours)('over $name', ({ cluster }) => {
       await redis.ready()
     }
     for (const key of KEYS) await recovered(driver, key)
+  })
+
+  it('a primary that is dead opens no circuit but its own, which closes when it is back', async () => {
+    await using alone = await startCluster({ primaries: 3, config: { 'cluster-require-full-coverage': 'no' } })
+    await using made = cluster(alone.addresses)
+    const client = createCacheClient(made.driver, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } } })
+    const get = (key: string): Promise<string> => client.send(on(key, 'GET', key)).then(() => 'OK', (error: CacheError) => error.code)
+    await recovered(made.driver)
+    const [dead] = alone.primaries
+    const isDead = (key: string): boolean => made.driver.nodeOf!(key) === `${dead!.host}:${dead!.port}`
+    const [lost, others] = [KEYS.filter(isDead), KEYS.filter((key) => !isDead(key))]
+    expect(Math.min(lost.length, others.length)).toBeGreaterThan(5)
+    await dead!.kill()
+    const refused = new Set<string>()
+    for (let round = 0; round < 30; round++) {
+      const [theirs, ours] = await Promise.all([Promise.all(lost.map(get)), Promise.all(others.map(get))])
+      for (const said of theirs) refused.add(said)
+      expect(new Set(ours)).toEqual(new Set(['OK']))
+    }
+    expect(refused).toContain('CIRCUIT_OPEN')
+    expect(refused).not.toContain('OK')
+    await dead!.restart()
+    await expect.poll(() => Promise.all(KEYS.map(get)), { timeout: 20_000, interval: 100 }).toEqual(KEYS.map(() => 'OK'))
+    await client.close()
   })
 
   it('a primary that is killed under load, and replaced: the others go on, and so do its slots once they have a new one', async () => {
