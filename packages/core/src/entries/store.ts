@@ -83,6 +83,8 @@ export interface EntryStore {
   invalidate(keys: readonly string[]): Promise<number>
   /** Makes entries stale: each lives for `staleFor` ms at most, and only as a stale one. Resolves to how many there were. */
   expire(keys: readonly string[], staleFor: number): Promise<number>
+  /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
+  run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[]): Promise<R>
   /** Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. */
   change<R>(script: Script<R>, keys: readonly string[], args: readonly string[]): Promise<readonly R[]>
   /** Announces a change of the source, before it is made. */
@@ -233,6 +235,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const all = keys.map(companions)
       return count(await changing(keys, (change) => Promise.all(all.map(([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change)))))
     },
+
+    run: (script, keys, args) => run(script, keys, args, readTimeout),
 
     async change(script, keys, args) {
       for (const key of keys) rawKey(key)

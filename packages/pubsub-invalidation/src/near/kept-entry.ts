@@ -16,7 +16,7 @@ export class KeptEntry<T> implements Entry<T> {
     this.absent = absent
     this.version = version
     this.computeTime = computeTime
-    this.stamp = stamp
+    this.stamp = stamp && Buffer.from(stamp) // not a view of all that came with it
     this.format = format
     this.#until = performance.now() + life
   }
