@@ -31,12 +31,12 @@ export interface VersionedOptions<Loaded, Id> extends LoadPolicyOptions<NonNulla
    * than that is not kept the first time. Default 1 s; on a single server 0.
    */
   readonly clockSkew?: Duration
-  /** How long `mutate` may take; a process that dies in it leaves the old value at most this much longer. Default 5 s. */
+  /** How long `mutate` and `mutateGroups` may take; a process that dies in it leaves the old value at most this much longer. Default 5 s. */
   readonly intentTtl?: Duration
 }
 
 /**
- * Version-based invalidation. Promises: a read that begins after `bump` of one of its groups, or `invalidate`, `set` or `mutate` of its id,
+ * Version-based invalidation. Promises: a read that begins after `bump` or `mutateGroups` of one of its groups, or `invalidate`, `set` or `mutate` of its id,
  * was acknowledged, in any process, never returns what was loaded before; a version that Redis has lost makes entries invalid, never valid;
  * a bump costs the same however many entries there are; one loader runs for a cold key among all processes; a read answers, from the
  * source, with Redis down.
@@ -54,6 +54,14 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    * when Redis does not answer: it may be done later, or not at all.
    */
   bump(groups: string | readonly string[]): Promise<GroupVersions>
+  /**
+   * Runs `change`, which changes the source, and makes every entry of these groups invalid, as `bump`: even if the process dies right after its
+   * change, nothing stale is left beyond `intentTtl`.
+   *
+   * Rejects with the error of `change`; without running it, with `CacheUnavailableError`, if Redis does not answer; with `CacheWriteError`
+   * (`stored: true`, and its `result`) if Redis went away after it.
+   */
+  mutateGroups<R>(groups: string | readonly string[], change: () => R | Promise<R>): Promise<R>
   /** The groups' versions; a group that has none gets one. Of values that are loaded from now on they can be said in `set`. */
   versions(groups: readonly string[]): Promise<GroupVersions>
   /**

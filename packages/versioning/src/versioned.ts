@@ -36,23 +36,24 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
   const path = new ReadPath<T>(client, prefix, policy)
   const { entries } = client
 
-  const named = (groups: readonly string[]): Groups => namedGroups('groups', groups, versions.keyOf)
+  const named = (groups: unknown): Groups => namedGroups('groups', groups, versions.keyOf)
   const placeOf = (id: Id, key = keyOf(id)): Place<T> => {
     const without = groupsOf(id)
     const known = without === undefined ? undefined : named(without)
-    const groups = (value: T | null | undefined): Groups => (value === null || value === undefined ? (known ?? NONE) : named(groupsOf(id, value)!))
+    const groups = (value: T | null | undefined): Groups => (value === null || value === undefined ? (known ?? NONE) : named(groupsOf(id, value)))
     if (strategy === 'stamp') return new StampedPlace(shared, key, known, groups)
     if (!known) throw new InvalidOptionError('groups', "a function that names them without the value, for strategy 'key'", undefined)
     return new KeyedPlace(shared, key, known, groups)
   }
-  const each = (ids: Id | readonly Id[]): readonly Id[] => (Array.isArray(ids) ? (ids as readonly Id[]) : [ids as Id])
 
   return {
     ...readThrough<Loaded, Id>(readsById(path, keyOf, placeOf), check),
 
     peek: async (id) => path.peek(keyOf(id), placeOf(id)),
 
-    bump: async (groups) => versions.bump(named(typeof groups === 'string' ? [groups] : groups)),
+    bump: async (groups) => versions.bump(named(each(groups))),
+
+    mutateGroups: async (groups, change) => versions.mutate(named(each(groups)), intentTtl, change),
 
     versions: async (groups) => versions.stamp(named(groups)),
 
@@ -74,6 +75,10 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
       return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
     },
   }
+}
+
+function each<A>(one: A | readonly A[]): readonly A[] {
+  return Array.isArray(one) ? (one as readonly A[]) : [one as A]
 }
 
 const DAY = 86_400_000

@@ -1,4 +1,4 @@
-import { CodecError, createFormat, createKeys, type CacheClient, type Codec } from '@cache/core'
+import { CodecError, companion, createFormat, createKeys, writeSource, type CacheClient, type Codec } from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -51,7 +51,7 @@ export class Versions {
   async stamp(groups: Groups): Promise<GroupVersions> {
     const tell = this.#kept?.ask()
     const stamped = [...groups].map(async ([group, key]) => {
-      const version = await this.#client.entries.run(stampScript, [key], [this.#ttl])
+      const version = await this.#client.entries.run(stampScript, [key, companion(key, 'intents')], [this.#ttl])
       tell?.(key, version)
       return [group, version] as const
     })
@@ -59,11 +59,20 @@ export class Versions {
   }
 
   async bump(groups: Groups): Promise<GroupVersions> {
+    const versions = await this.#changing(groups, (keys) => this.#client.entries.change(bumpScript, keys, [this.#ttl]))
+    return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
+  }
+
+  /** From before the change on, no version lives longer than `intentTtl`; after it, they are gone. */
+  mutate<R>(groups: Groups, intentTtl: number, change: () => R | Promise<R>): Promise<R> {
+    return this.#changing(groups, (keys) => writeSource(this.#client, { keys, intentTtl, change }))
+  }
+
+  async #changing<R>(groups: Groups, change: (keys: readonly string[]) => Promise<R>): Promise<R> {
     const keys = [...groups.values()]
     this.#kept?.forget(keys)
     try {
-      const versions = await this.#client.entries.change(bumpScript, keys, [this.#ttl])
-      return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
+      return await change(keys)
     } finally {
       this.#kept?.forget(keys) // what was asked meanwhile may have been answered before
     }

@@ -228,3 +228,45 @@ onEach((bench) => {
     await expect(products.set(7, shop.row(7))).rejects.toMatchObject({ code: 'GROUPS' })
   })
 })
+
+onEach((bench) => {
+  describe.each(how)('mutateGroups, groups %s', (way) => {
+    it('makes the entries invalid once the change is made, also what is read meanwhile', async () => {
+      const shop = new Shop()
+      const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
+      for (let i = 0; i < 3; i++) await here.get(7)
+      for (let price = 2; price < 8; price++) {
+        const result = await there.mutateGroups('category:7', async () => {
+          for (let i = 0; i < 3; i++) for (const one of [here, there]) expect(await one.get(7)).toMatchObject({ price: price - 1 })
+          shop.change(7, { price })
+          return price
+        })
+        expect(result).toBe(price)
+        for (const one of [here, there]) expect(await one.get(7)).toMatchObject({ price })
+      }
+    })
+
+    it('a change that throws rejects with its error, and entries are loaded anew', async () => {
+      const shop = new Shop()
+      const products = productsOf(bench().newClient(), shop, way)
+      for (let i = 0; i < 3; i++) await products.get(7)
+      await expect(products.mutateGroups(['category:7'], () => { throw new RangeError('no') })).rejects.toThrow(RangeError)
+      expect(await products.peek(7)).toBeUndefined()
+    })
+  })
+
+  it('a process that dies in mutateGroups after its change leaves nothing stale beyond intentTtl, whoever bumps or loads meanwhile', async () => {
+    const shop = new Shop()
+    const [here, there] = [0, 1].map(() => productsOf(bench().newClient(), shop, 'known before, stamp', { intentTtl: 100 })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+    await Promise.all([() => undefined, () => there.bump('category:2'), () => bench().ask('DEL', 'shop:version-of:category%3A3'), () => there.mutateGroups('category:4', () => undefined)].map(async (meanwhile, i) => {
+      const id = i + 1
+      await here.get(id)
+      await new Promise<void>((resolve) => void here.mutateGroups(`category:${id}`, () => { resolve(); return new Promise(() => undefined) })) // it never comes back
+      await meanwhile()
+      await there.get(id) // the old row, under a version of now
+      shop.change(id, { price: 2 })
+      // Intents live a second longer than their deadline; and a busy machine may take its time.
+      await expect.poll(async () => (await there.get(id)).price, { timeout: 10_000, interval: 20 }).toBe(2)
+    }))
+  })
+})

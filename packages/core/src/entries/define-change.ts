@@ -3,7 +3,8 @@ import announceLua from './announce.lua'
 import announcedLua from './announced.lua'
 
 /**
- * A script for `entries.change`: it changes what stands at KEYS[1], with `args` arguments, and announces that in the same step.
+ * A script for `entries.change`: it changes what stands at KEYS[1], with `args` arguments, and announces that in the same step. KEYS[2] are
+ * the intents of those who write it (`beginWrite`).
  *
  * @example
  * const increment = defineChange({ name: 'increment', args: 1, lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
@@ -13,7 +14,7 @@ export function defineChange<R>({ args, lua, functions = '', ...rest }: Omit<Scr
   return defineScript({
     ...rest,
     functions: `${announceLua}\n${functions}`,
-    lua: `announce(KEYS[1], ARGV[${args + 1}], ARGV[${args + 2}], ARGV[${args + 3}], KEYS[2])\n${lua}`,
+    lua: `announce(KEYS[1], ARGV[${args + 1}], ARGV[${args + 2}], ARGV[${args + 3}], KEYS[3])\n${lua}`,
     after: announcedLua,
   })
 }

@@ -239,8 +239,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     run: (script, keys, args) => run(script, keys, args, readTimeout),
 
     async change(script, keys, args) {
-      for (const key of keys) rawKey(key)
-      return changing(keys, (change) => Promise.all(keys.map((key) => runChange(script, [key], args, change))))
+      const all = keys.map(companions)
+      return changing(keys, (change) => Promise.all(all.map(([key, , intents]) => runChange(script, [key, intents], args, change))))
     },
 
     async beginWrite(keys, token, intentTtl) {
