@@ -14,11 +14,11 @@ export class KeptVersions {
   }
 
   /** Redis is about to be asked: what to do with its answer. It is good for as long from now on, and not if something was bumped meanwhile. */
-  ask(): (key: string, version: number | undefined) => void {
+  ask(): (key: string, version: number) => void {
     const until = performance.now() + this.#keepFor
     const changes = this.#changes
     return (key, version) => {
-      if (version === undefined || changes !== this.#changes) return
+      if (changes !== this.#changes) return
       this.#kept.delete(key)
       this.#kept.set(key, { version, until })
       if (this.#kept.size > MOST) this.#kept.delete(this.#kept.keys().next().value!)

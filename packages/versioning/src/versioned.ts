@@ -40,7 +40,11 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
   const placeOf = (id: Id, key = keyOf(id)): Place<T> => {
     const without = groupsOf(id)
     const known = without === undefined ? undefined : named(without)
-    const groups = (value: T | null | undefined): Groups => (value === null || value === undefined ? (known ?? NONE) : named(groupsOf(id, value)))
+    const groups = (value: T | null | undefined): Groups => {
+      if (value === null || value === undefined) return known ?? NONE
+      const names = groupsOf(id, value)
+      return known && isSame(without!, names) ? known : named(names)
+    }
     if (strategy === 'stamp') return new StampedPlace(shared, key, known, groups)
     if (!known) throw new InvalidOptionError('groups', "a function that names them without the value, for strategy 'key'", undefined)
     return new KeyedPlace(shared, key, known, groups)
@@ -75,6 +79,11 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
       return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
     },
   }
+}
+
+/** As nearly always. */
+function isSame(one: readonly string[], other: readonly string[] | undefined): boolean {
+  return Array.isArray(other) && other.length === one.length && one.every((name, i) => name === other[i])
 }
 
 function each<A>(one: A | readonly A[]): readonly A[] {

@@ -35,24 +35,27 @@ export class Versions {
 
   /** Asked for in this tick, unless the process keeps them; a group that has no version is not in the answer. */
   async read(groups: Groups, past?: 'kept'): Promise<GroupVersions> {
+    const names = [...groups.keys()]
+    const keys = [...groups.values()]
+    const kept = keys.map((key) => (past === 'kept' ? undefined : this.#kept?.get(key)))
+    const keep = this.#kept?.ask()
+    const found = await Promise.all(keys.map((key, i) => (kept[i] === undefined ? this.#client.entries.read(key, format, past && 'near') : undefined)))
     const versions = new Map<string, number>()
-    const tell = this.#kept?.ask()
-    await Promise.all([...groups].map(async ([group, key]) => {
-      const kept = past === 'kept' ? undefined : this.#kept?.get(key)
-      const version = kept ?? (await this.#client.entries.read(key, format, past && 'near'))?.value
-      if (version === undefined) return
-      versions.set(group, version)
-      if (kept === undefined) tell?.(key, version)
-    }))
+    for (let i = 0; i < keys.length; i++) {
+      const version = kept[i] ?? found[i]?.value
+      if (version === undefined) continue
+      versions.set(names[i]!, version)
+      if (found[i]) keep?.(keys[i]!, version)
+    }
     return versions
   }
 
   /** As they are in Redis, for what is loaded from now on; who has none gets one. */
   async stamp(groups: Groups): Promise<GroupVersions> {
-    const tell = this.#kept?.ask()
+    const keep = this.#kept?.ask()
     const stamped = [...groups].map(async ([group, key]) => {
       const version = await this.#client.entries.run(stampScript, [key, companion(key, 'intents')], [this.#ttl])
-      tell?.(key, version)
+      keep?.(key, version)
       return [group, version] as const
     })
     return new Map(await Promise.all(stamped))
@@ -91,9 +94,10 @@ const codec: Codec<number> = {
   name: 'version',
   encode: String,
   decode(payload) {
-    const version = Number(payload.toString())
-    if (!/^\d+$/.test(payload.toString()) || !Number.isSafeInteger(version)) throw new CodecError('A version is a whole number.')
-    return version
+    const text = payload.toString('latin1')
+    const version = Number(text)
+    if (version >= 0 && Number.isSafeInteger(version) && String(version) === text) return version
+    throw new CodecError('A version is a whole number.')
   },
 }
 const format = createFormat<number>({ codec })

@@ -20,7 +20,8 @@ export interface GroupedCache {
 export interface GroupContender {
   readonly name: string
   readonly bare: 'ioredis' | 'node-redis'
-  /** `invalidateGroup` is missing where it stands for the bare client. */
+  /** Of one that is measured already: it bumps as that does. */
+  readonly variant?: boolean
   open(url: string, load: (id: number) => Promise<Product>, groups: (id: number) => string[]): Promise<GroupedCache>
 }
 
@@ -30,6 +31,7 @@ function ours(name: string, bare: GroupContender['bare'], { learnt = false, ...o
   return {
     name: `@cache/versioning on ${bare}${name}`,
     bare,
+    variant: name !== '',
     async open(url, load, groups) {
       const { driver, end } = await drivers[bare](url)
       const client = createCacheClient(driver)
