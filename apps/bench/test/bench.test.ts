@@ -1,8 +1,11 @@
 import { startRedis, type RedisServer } from '@cache/testkit'
+import { Redis } from 'ioredis-6'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { contenders } from '../src/caches/all.js'
 import { product } from '../src/caches/cache.js'
 import { inRounds } from '../src/measure/rounds.js'
+import { groupContenders } from '../src/groups/contenders.js'
+import { countTurns } from '../src/measure/turns.js'
 import { nearContenders } from '../src/near/contenders.js'
 import { picture } from '../src/report/picture.js'
 import { scenarios } from '../src/scenarios/all.js'
@@ -39,6 +42,33 @@ describe('every near cache does, too', () => {
     expect(await read(7)).toEqual(product(7))
     expect(loads).toBe(2)
     await cache.close()
+  })
+})
+
+describe('every cache with groups does, too', () => {
+  it.each(groupContenders.map((contender, place) => ({ contender, place, name: contender.name })))('$name', async ({ contender, place }) => {
+    let loads = 0
+    const cache = await contender.open(`${server.url}/${place}`, async (id) => { loads++; return product(id) }, (id) => [`g${id}`, 'all'])
+    for (let i = 0; i < 4; i++) for (const id of [1, 2]) expect(await cache.get(id)).toEqual(product(id))
+    const before = loads
+    for (const id of [1, 2]) await cache.get(id)
+    expect(loads).toBe(before)
+    await cache.invalidateGroup('g1')
+    for (const id of [1, 2]) await cache.get(id)
+    expect(loads).toBe(before + 1)
+    await cache.invalidateGroup('all')
+    for (const id of [1, 2]) await cache.get(id)
+    expect(loads).toBe(before + 3)
+    await cache.close()
+  })
+
+  it('round trips are counted, whatever travels in them', async () => {
+    await using turns = await countTurns(server)
+    const redis = new Redis(turns.url)
+    await redis.ping()
+    expect(await turns.during(async () => { for (let i = 0; i < 3; i++) await redis.get('a') })).toBe(3)
+    expect(await turns.during(async () => redis.pipeline().get('a').get('b').get('c').exec())).toBe(1)
+    redis.disconnect()
   })
 })
 

@@ -2,6 +2,7 @@ import { CacheError, CacheWriteError } from '@cache/core'
 import { Hono, type Context, type MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import type { Caches } from './caches.js'
+import { orders } from './products.js'
 import type { Stats } from './stats.js'
 
 const id = z.coerce.number().int().positive().max(2 ** 31 - 1)
@@ -29,7 +30,16 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
   app.get('/categories/:id', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
     if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
-    return c.json(await caches.category(asked.data, c.req.raw.signal))
+    const order = z.enum(orders).default('id').safeParse(c.req.query('order'))
+    if (!order.success) return problem(c, 400, `Ask for ?order=${orders.join(', or ')}.`)
+    return c.json(await caches.category(asked.data, order.data, c.req.raw.signal))
+  })
+
+  app.post('/categories/:id/invalidate', async (c) => {
+    const asked = id.safeParse(c.req.param('id'))
+    if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
+    await caches.dropLists(asked.data)
+    return c.json({ dropped: true })
   })
 
   app.patch('/products/:id', async (c) => {

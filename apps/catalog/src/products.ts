@@ -6,11 +6,15 @@ export const productSchema = z.object({ id: z.number(), categoryId: z.number(), 
 
 export type Product = z.infer<typeof productSchema>
 
+/** How a list is ordered. */
+export const orders = ['id', 'price', 'name'] as const
+export type Order = (typeof orders)[number]
+
 /** The source: products in Postgres. `version` grows with each change of a row. */
 export interface Products {
   one(id: number, signal?: AbortSignal): Promise<Product | undefined>
   many(ids: readonly number[]): Promise<Product[]>
-  inCategory(id: number): Promise<Product[]>
+  inCategory(id: number, order: Order): Promise<Product[]>
   update(id: number, patch: Partial<Pick<Product, 'name' | 'priceCents'>>): Promise<Product | undefined>
 }
 
@@ -18,15 +22,15 @@ const columns = 'id, category_id as "categoryId", name, price_cents as "priceCen
 
 /** `delayMs`: up to so long an answer is on its way, as on a network. It makes races likely that are rare on one machine. */
 export function createProducts(pool: Pool, delayMs = 0): Products {
-  const select = async (where: string, values: unknown[], signal?: AbortSignal): Promise<Product[]> => {
-    const { rows } = await pool.query<Product>(`select ${columns} from products where ${where} order by id`, values)
+  const select = async (where: string, values: unknown[], signal?: AbortSignal, orderBy = 'id'): Promise<Product[]> => {
+    const { rows } = await pool.query<Product>(`select ${columns} from products where ${where} order by ${orderBy}`, values)
     if (delayMs > 0) await sleep(Math.random() * delayMs, undefined, signal ? { signal } : {})
     return rows
   }
   return {
     one: async (id, signal) => (await select('id = $1', [id], signal))[0],
     many: (ids) => select('id = any($1)', [ids]),
-    inCategory: (id) => select('category_id = $1', [id]),
+    inCategory: (id, order) => select('category_id = $1', [id], undefined, { id: 'id', price: 'price_cents, id', name: 'name, id' }[order]),
     async update(id, { name, priceCents }) {
       const { rows } = await pool.query<Product>(
         `update products set name = coalesce($2, name), price_cents = coalesce($3, price_cents), version = version + 1 where id = $1 returning ${columns}`,

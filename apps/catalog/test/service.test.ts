@@ -64,6 +64,29 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     }
   })
 
+  it('shows each order of a category, and a change in all of them at once', async () => {
+    const list = async (order: string) => (await ask(`/categories/11?order=${order}`)).body as Product[]
+    for (const priceCents of [0, 1_000_000]) {
+      const { body: changed } = await patch(10, { priceCents })
+      expect((await list('price')).at(priceCents === 0 ? 0 : -1)).toEqual(changed)
+      for (const order of ['id', 'name']) expect((await list(order)).find(({ id }) => id === 10)).toEqual(changed)
+    }
+    const names = (await list('name')).map((product) => product.name)
+    expect(names).toHaveLength(50)
+    expect(names).toEqual([...names].sort())
+    expect((await ask('/categories/11?order=colour')).status).toBe(400)
+  })
+
+  it('drops the lists of a category, all with one bump, and no others', async () => {
+    const reads = ['/categories/12?order=id', '/categories/12?order=price', '/categories/13?order=id']
+    for (const path of reads) for (let i = 0; i < 2; i++) await ask(path)
+    const loads = async () => (await ask('/stats')).body.loads as number
+    const before = await loads()
+    expect((await ask('/categories/12/invalidate', { method: 'POST' })).body).toEqual({ dropped: true })
+    for (const path of reads) await ask(path)
+    expect(await loads()).toBe(before + 2)
+  })
+
   it('drops what it is told to', async () => {
     await ask('/products/55')
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 1 })

@@ -26,6 +26,7 @@ export interface Decoded<T> {
   readonly absent: boolean
   readonly version: number | undefined
   readonly computeTime: number | undefined
+  readonly stamp: Buffer | undefined
 }
 
 /** An entry that must not be served: to the reader it is a miss. */
@@ -131,7 +132,7 @@ function afterSchema<T>(key: string, checked: Checked<T>, meta: Meta | undefined
 }
 
 function decoded<T>(value: T, meta: Meta | undefined): Decoded<T> {
-  return { value, absent: value === null || value === undefined, version: meta?.version, computeTime: meta?.computeTime }
+  return { value, absent: value === null || value === undefined, version: meta?.version, computeTime: meta?.computeTime, stamp: meta?.stamp }
 }
 
 function undecodable(reason: Undecodable['reason'], key: string, what: string, cause?: unknown): Undecodable {

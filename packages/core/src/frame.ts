@@ -6,6 +6,8 @@ export interface Meta {
   readonly version?: number | undefined
   /** How long it took to make, in ms. Kept up to 2^32 - 1. */
   readonly computeTime?: number | undefined
+  /** What else must be as it was for the value to be right: a pattern's own (the versions of its groups). */
+  readonly stamp?: Buffer | undefined
 }
 
 /** What a frame holds: a payload, or the fact that there is none. */
@@ -18,18 +20,19 @@ export interface Framed extends Meta {
 export type Presence = 'present' | null | undefined
 
 /*
- * A frame:  01 | flags | version, 8 bytes | computeTime, 4 bytes | payload
+ * A frame:  01 | flags | version, 8 bytes | computeTime, 4 bytes | stamp's length, 4 bytes, and stamp | payload
  *
  * Flags say which fields are there. Byte 01 begins no JSON text, and a payload that begins with it is framed with no fields. The version
  * comes first, at a fixed offset, as a big-endian IEEE double, so that a Lua script can read it: struct.unpack('>d', …) on a Redis
- * whose Lua knows no 64-bit integers. Flags yet without a meaning make a frame unreadable, not misread.
+ * whose Lua knows no 64-bit integers; so does stamp.lua with the stamp. Flags yet without a meaning make a frame unreadable, not misread.
  */
 const CONTROL = 0x01
 const VERSION = 1
 const COMPUTE_TIME = 2
 const ABSENT = 4
 const IS_UNDEFINED = 8
-const KNOWN = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED
+const STAMP = 16
+const KNOWN = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED | STAMP
 const MAX_UINT32 = 0xffff_ffff
 
 /**
@@ -43,7 +46,7 @@ const MAX_UINT32 = 0xffff_ffff
 export function frame(payload: string | Buffer, meta?: Meta): string | Buffer {
   const flags = meta === undefined ? 0 : flagsOf(meta)
   if (flags === 0 && !isFrame(payload)) return payload
-  const header = headerSize(flags)
+  const header = fieldsSize(flags) + (meta?.stamp?.length ?? 0)
   if (typeof payload !== 'string') {
     const framed = Buffer.allocUnsafe(header + payload.length)
     writeHeader(framed, flags, meta)
@@ -59,7 +62,7 @@ export function frame(payload: string | Buffer, meta?: Meta): string | Buffer {
 /** What to store where the source has none: a frame without a payload. */
 export function frameAbsent(presence: null | undefined, meta?: Meta): Buffer {
   const flags = (meta === undefined ? 0 : flagsOf(meta)) | ABSENT | (presence === undefined ? IS_UNDEFINED : 0)
-  const framed = Buffer.allocUnsafe(headerSize(flags))
+  const framed = Buffer.allocUnsafe(fieldsSize(flags) + (meta?.stamp?.length ?? 0))
   writeHeader(framed, flags, meta)
   return framed
 }
@@ -76,10 +79,12 @@ export function isFrame(stored: string | Buffer): boolean {
  * @example unframe(Buffer.from('{"id":42}'))?.payload.toString() // '{"id":42}'
  */
 export function unframe(stored: Buffer): Framed | undefined {
-  if (!isFrame(stored)) return { payload: stored, presence: 'present', version: undefined, computeTime: undefined }
+  if (!isFrame(stored)) return { payload: stored, presence: 'present', version: undefined, computeTime: undefined, stamp: undefined }
   const flags = stored[1]
   if (flags === undefined || (flags & ~KNOWN) !== 0) return undefined
-  const header = headerSize(flags)
+  const fields = fieldsSize(flags)
+  if (stored.length < fields) return undefined
+  const header = flags & STAMP ? fields + stored.readUInt32BE(fields - 4) : fields
   const absent = (flags & ABSENT) !== 0
   if (stored.length < header || (absent && stored.length > header)) return undefined
   if (!absent && (flags & IS_UNDEFINED) !== 0) return undefined
@@ -89,28 +94,32 @@ export function unframe(stored: Buffer): Framed | undefined {
     payload: stored.subarray(header),
     presence: !absent ? 'present' : flags & IS_UNDEFINED ? undefined : null,
     version,
-    computeTime: flags & COMPUTE_TIME ? stored.readUInt32BE(header - 4) : undefined,
+    computeTime: flags & COMPUTE_TIME ? stored.readUInt32BE(flags & VERSION ? 10 : 2) : undefined,
+    stamp: flags & STAMP ? stored.subarray(fields, header) : undefined,
   }
 }
 
-function flagsOf({ version, computeTime }: Meta): number {
+function flagsOf({ version, computeTime, stamp }: Meta): number {
   if (version !== undefined && !isVersion(version)) throw new CodecError(`A version must be a safe integer of at least 0, but is ${version}.`)
   if (computeTime !== undefined && !(computeTime >= 0)) throw new CodecError(`A computeTime must be a number of at least 0, but is ${computeTime}.`)
-  return (version === undefined ? 0 : VERSION) | (computeTime === undefined ? 0 : COMPUTE_TIME)
+  return (version === undefined ? 0 : VERSION) | (computeTime === undefined ? 0 : COMPUTE_TIME) | (stamp === undefined ? 0 : STAMP)
 }
 
 function isVersion(version: number): boolean {
   return Number.isSafeInteger(version) && version >= 0
 }
 
-function headerSize(flags: number): number {
-  return 2 + (flags & VERSION ? 8 : 0) + (flags & COMPUTE_TIME ? 4 : 0)
+/** Control byte, flags, and fields, up to the stamp's length. */
+function fieldsSize(flags: number): number {
+  return 2 + (flags & VERSION ? 8 : 0) + (flags & COMPUTE_TIME ? 4 : 0) + (flags & STAMP ? 4 : 0)
 }
 
 function writeHeader(framed: Buffer, flags: number, meta: Meta | undefined): void {
   framed[0] = CONTROL
   framed[1] = flags
+  let at = 2
   // + 0: there is no version -0.
-  if (meta?.version !== undefined) framed.writeDoubleBE(meta.version + 0, 2)
-  if (meta?.computeTime !== undefined) framed.writeUInt32BE(Math.min(Math.round(meta.computeTime), MAX_UINT32), headerSize(flags) - 4)
+  if (meta?.version !== undefined) at = framed.writeDoubleBE(meta.version + 0, at)
+  if (meta?.computeTime !== undefined) at = framed.writeUInt32BE(Math.min(Math.round(meta.computeTime), MAX_UINT32), at)
+  if (meta?.stamp !== undefined) framed.set(meta.stamp, framed.writeUInt32BE(meta.stamp.length, at))
 }

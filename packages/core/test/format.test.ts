@@ -21,7 +21,7 @@ function expectValueOrMiss(format: Format<unknown>, stored: Buffer): void {
   const decoded = format.decode('k', stored)
   expect(performance.now() - started).toBeLessThan(5_000)
   if (decoded instanceof Undecodable) expect(decoded.error).toBeInstanceOf(CodecError)
-  else expect(Object.keys(decoded).sort()).toEqual(['absent', 'computeTime', 'value', 'version'])
+  else expect(Object.keys(decoded).sort()).toEqual(['absent', 'computeTime', 'stamp', 'value', 'version'])
 }
 
 describe.each(codecs)('a format of $name', (codec) => {

@@ -8,7 +8,8 @@ const bytes = (stored: string | Buffer): Buffer => (typeof stored === 'string' ?
 
 const version = fc.oneof(fc.constantFrom(0, 1, 255, 256, 2 ** 31, 2 ** 32, 2 ** 53 - 1), fc.maxSafeNat())
 const computeTime = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1), fc.nat())
-const meta: fc.Arbitrary<Meta> = fc.record({ version: fc.option(version, { nil: undefined }), computeTime: fc.option(computeTime, { nil: undefined }) }, { requiredKeys: [] })
+const stamp = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))
+const meta: fc.Arbitrary<Meta> = fc.record({ version: fc.option(version, { nil: undefined }), computeTime: fc.option(computeTime, { nil: undefined }), stamp: fc.option(stamp, { nil: undefined }) }, { requiredKeys: [] })
 const payload = fc.oneof(
   fc.string({ unit: 'grapheme' }), fc.constantFrom('', '\x01', '\x01\x00', '\x01\x01{}', '{"id":42}'),
   fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from(each)), fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from([1, ...each])),
@@ -19,7 +20,7 @@ describe('a frame', () => {
     fc.assert(fc.property(payload, fc.option(meta, { nil: undefined }), (content, with_) => {
       const framed = unframe(bytes(frame(content, with_)))
       expect(framed?.payload.equals(bytes(content))).toBe(true)
-      expect(framed).toMatchObject({ presence: 'present', version: with_?.version, computeTime: with_?.computeTime })
+      expect(framed).toMatchObject({ presence: 'present', version: with_?.version, computeTime: with_?.computeTime, stamp: with_?.stamp })
     }), { numRuns: RUNS })
   })
 
@@ -27,7 +28,7 @@ describe('a frame', () => {
     fc.assert(fc.property(fc.constantFrom(null, undefined), fc.option(meta, { nil: undefined }), (none, with_) => {
       const stored = frameAbsent(none, with_)
       expect(isFrame(stored)).toBe(true)
-      expect(unframe(stored)).toEqual({ payload: Buffer.alloc(0), presence: none, version: with_?.version, computeTime: with_?.computeTime })
+      expect(unframe(stored)).toEqual({ payload: Buffer.alloc(0), presence: none, version: with_?.version, computeTime: with_?.computeTime, stamp: with_?.stamp })
     }), { numRuns: RUNS })
   })
 
@@ -42,6 +43,7 @@ describe('a frame', () => {
     expect(frame('\x01')).toEqual(Buffer.from([1, 0, 1]))
     expect(frame('{}', { version: 7 })).toEqual(Buffer.from([1, 1, 0x40, 0x1c, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d]))
     expect(frame('{}', { computeTime: 258 })).toEqual(Buffer.from([1, 2, 0, 0, 1, 2, 0x7b, 0x7d]))
+    expect(frame('{}', { stamp: Buffer.from('s') })).toEqual(Buffer.from([1, 16, 0, 0, 0, 1, 0x73, 0x7b, 0x7d]))
     expect(frameAbsent(null)).toEqual(Buffer.from([1, 4]))
     expect(frameAbsent(undefined)).toEqual(Buffer.from([1, 12]))
   })
@@ -53,22 +55,22 @@ describe('a frame', () => {
   })
 
   it('that is cut anywhere in its header is refused', () => {
-    fc.assert(fc.property(payload, version, computeTime, (content, at, took) => {
-      const stored = bytes(frame(content, { version: at, computeTime: took }))
-      for (let length = 1; length < 14; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
+    fc.assert(fc.property(payload, version, computeTime, stamp, (content, at, took, stamped) => {
+      const stored = bytes(frame(content, { version: at, computeTime: took, stamp: stamped }))
+      for (let length = 1; length < 18 + stamped.length; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
     }), { numRuns: 300 })
   })
 
   it('of nothing that is cut or has something behind it is refused', () => {
-    const stored = frameAbsent(undefined, { version: 7 })
+    const stored = frameAbsent(undefined, { version: 7, stamp: Buffer.from('s') })
     for (let length = 1; length < stored.length; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
     expect(unframe(Buffer.concat([stored, Buffer.from('x')]))).toBeUndefined()
   })
 
   it('with flags that have no meaning yet is refused, and so is an undefined that is there', () => {
     for (let flags = 0; flags < 256; flags++) {
-      const known = (flags & ~15) === 0 && !((flags & 8) !== 0 && (flags & 4) === 0)
-      const fields = (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0)
+      const known = (flags & ~31) === 0 && !((flags & 8) !== 0 && (flags & 4) === 0)
+      const fields = (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0) + (flags & 16 ? 4 : 0)
       expect(unframe(Buffer.from([1, flags, ...Buffer.alloc(fields)])) !== undefined, `flags ${flags}`).toBe(known)
     }
   })

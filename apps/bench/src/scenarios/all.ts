@@ -6,6 +6,10 @@ import { denied, rateLimit } from './rate-limits.js'
 import type { Scenario } from './scenario.js'
 import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
 import { staleFill } from './stale-fill.js'
+import { bump, versionedRead } from './versions.js'
 import { writeBehind } from './write-behind.js'
 
-export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation]
+export const scenarios: readonly Scenario[] = [
+  hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation,
+  versionedRead, bump,
+]

@@ -3,6 +3,7 @@
 -- ARGV[1] token  ARGV[2] lease's ttl, ms  ARGV[3] an entry with no more than this to live, in ms, is stale (-1: none is; 'all': every one)
 -- ARGV[4] 'wait' while another holds the lease, or 'take' it over
 -- ARGV[5] the entry's field in that hash  ARGV[6] the ttl with which it is put back, ms
+-- ARGV[7] maybe: an entry with this stamp ('': with none) is stale too, and not told (stamp.lua)
 -- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the way has left},
 --   or, as nearly always, 1: leased, and there is no value
 --   bypass: load, but don't fill: a writer is under way
@@ -20,6 +21,7 @@ if KEYS[4] then
 end
 
 local value = redis.call('GET', KEYS[1])
+if value and ARGV[7] and stamp(value) == ARGV[7] then value = false end
 local life = value and redis.call('PTTL', KEYS[1]) or 0
 local stale = ARGV[3] == 'all' and math.huge or tonumber(ARGV[3])
 if value and (life > stale or (life == -1 and stale < math.huge)) then return {'hit', value, life, 0} end

@@ -11,6 +11,7 @@ import invalidateLua from './invalidate.lua'
 import leaseLua from './lease.lua'
 import readLua from './read.lua'
 import releaseLua from './release.lua'
+import stampLua from './stamp.lua'
 import versionLua from './version.lua'
 
 /** What is stored, and the ms it has left to live; infinite where it does not expire. */
@@ -43,7 +44,7 @@ export const readScript = defineScript({
 
 export const leaseScript = defineScript({
   name: 'entry lease',
-  functions: intentsLua, lua: leaseLua,
+  functions: intentsLua + stampLua, lua: leaseLua,
   binary: true,
   parse: (reply): LeaseReply => {
     if (reply === 1) return { status: 'leased', stored: undefined, remaining: 0 }

@@ -19,6 +19,8 @@ export interface Entry<T> {
   readonly version: number | undefined
   /** How long its loader took, in ms, where that was kept. */
   readonly computeTime: number | undefined
+  /** What its pattern stored with it, to know whether it is still right. */
+  readonly stamp?: Buffer | undefined
 }
 
 /** The answer to who asks for the right to load. */
@@ -40,6 +42,8 @@ export interface LeaseRequest {
   readonly staleBelow?: number | 'all'
   /** Take the lease over instead of waiting for its holder. */
   readonly take?: boolean
+  /** An entry with this stamp (empty: with none) is stale as well, and does not come along. */
+  readonly outdated?: Buffer | undefined
   /** A hash in the entry's slot: a value that its field has is put in the entry's place first, fresh for `ttl` ms. */
   readonly kept?: { readonly key: string; readonly field: string; readonly ttl: number }
 }
@@ -79,6 +83,10 @@ export interface EntryStore {
   invalidate(keys: readonly string[]): Promise<number>
   /** Makes entries stale: each lives for `staleFor` ms at most, and only as a stale one. Resolves to how many there were. */
   expire(keys: readonly string[], staleFor: number): Promise<number>
+  /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
+  run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[]): Promise<R>
+  /** Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. */
+  change<R>(script: Script<R>, keys: readonly string[], args: readonly string[]): Promise<readonly R[]>
   /** Announces a change of the source, before it is made. */
   beginWrite(keys: readonly string[], token: string, intentTtl: number): Promise<void>
   /** As `beginWrite` of one key, with the entry that the write changes, if there is one. */
@@ -164,9 +172,10 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     readWithLife: async (key, format, past) => look(key, format, past) ?? ask(key, format),
 
     async lease(key, format, request) {
-      const { token, ttl, staleBelow = -1, take = false, kept } = request
+      const { token, ttl, staleBelow = -1, take = false, kept, outdated } = request
       const keys = kept ? [...companions(key), kept.key] : companions(key)
-      const asked = (stale: number | 'all') => run(leaseScript, keys, [token, String(ttl), String(stale), take ? 'take' : 'wait', ...(kept ? [kept.field, String(kept.ttl)] : [])], readTimeout)
+      const further = outdated ? [kept?.field ?? '', String(kept?.ttl ?? 0), outdated] : kept ? [kept.field, String(kept.ttl)] : []
+      const asked = (stale: number | 'all') => run(leaseScript, keys, [token, String(ttl), String(stale), take ? 'take' : 'wait', ...further], readTimeout)
       const question = near?.ask(key)
       let value: Kept
       try {
@@ -225,6 +234,13 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     async expire(keys, staleFor) {
       const all = keys.map(companions)
       return count(await changing(keys, (change) => Promise.all(all.map(([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change)))))
+    },
+
+    run: (script, keys, args) => run(script, keys, args, readTimeout),
+
+    async change(script, keys, args) {
+      const all = keys.map(companions)
+      return changing(keys, (change) => Promise.all(all.map(([key, , intents]) => runChange(script, [key, intents], args, change))))
     },
 
     async beginWrite(keys, token, intentTtl) {

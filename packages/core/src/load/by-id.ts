@@ -1,5 +1,6 @@
 import type { CacheClient } from '../client.js'
 import { createKeys, type KeyPart } from '../keys.js'
+import type { Access } from './access.js'
 import type { LoadContext } from './loader.js'
 import { answersOf, type LoadMany } from './many.js'
 import type { ReadPath } from './read-path.js'
@@ -25,26 +26,30 @@ export interface ReadsById<T, Id> {
   many(ids: readonly Id[], load: LoadMany<T, Id>, call?: CallOptions): Promise<(T | null | undefined)[]>
 }
 
-export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string): ReadsById<T, Id> {
+/** `accessTo`: where each id has a way of its own to its entry. */
+export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string, accessTo?: (id: Id) => Access<T>): ReadsById<T, Id> {
   return {
     // Not async: a hit costs no promise more.
     one(id, load, call) {
       let key: string
+      let access: Access<T> | undefined
       try {
         key = keyOf(id)
+        access = accessTo?.(id)
       } catch (error) {
         return Promise.reject(error as Error)
       }
-      return path.get(key, load, call?.signal)
+      return path.get(key, load, call?.signal, access)
     },
 
     async many(ids, load, call) {
       const keys = ids.map((id) => keyOf(id))
+      const accesses = accessTo && new Map(keys.map((key, i) => [key, accessTo(ids[i]!)]))
       return path.getMany(keys, async (missing, context) => {
         const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
         const missingIds = missing.map((key) => byKey.get(key)!)
         return answersOf(await load(missingIds, context), missingIds)
-      }, call?.signal)
+      }, call?.signal, accesses && ((key) => accesses.get(key)!))
     },
   }
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CacheClient } from '../client.js'
 import type { Entry, Lease } from '../entries/store.js'
 import { CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
 import type { Landing } from '../flight.js'
 import type { LazySignal } from '../lazy-signal.js'
 import { channels, tell } from '../telemetry.js'
+import type { Access } from './access.js'
 import { callLoader, type Loaded, type Loader } from './loader.js'
 import type { Moments } from './moments.js'
 import type { LoadPolicy } from './policy.js'
@@ -12,8 +12,9 @@ import type { RememberedErrors } from './remembered-errors.js'
 
 export type Maybe<T> = T | null | undefined
 
-interface Question {
+interface Question<T> {
   readonly key: string
+  readonly access: Access<T>
   readonly token: string
   /** Redis is known not to answer. */
   readonly down: boolean
@@ -27,6 +28,7 @@ export type Answer<T> = Exclude<Lease<T>, { status: 'wait' }> | { readonly statu
 
 export interface Job<T> {
   readonly key: string
+  readonly access: Access<T>
   readonly load: Loader<T>
   readonly down: boolean
   readonly token: string
@@ -42,14 +44,12 @@ export interface Job<T> {
 
 /** Lease → load → fill, of one key at a time. */
 export class LeasedLoad<T> {
-  readonly #client: CacheClient
   readonly #prefix: string
   readonly #policy: LoadPolicy<T>
   readonly #moments: Moments
   readonly #errors: RememberedErrors | undefined
 
-  constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>, moments: Moments, errors: RememberedErrors | undefined) {
-    this.#client = client
+  constructor(prefix: string, policy: LoadPolicy<T>, moments: Moments, errors: RememberedErrors | undefined) {
     this.#prefix = prefix
     this.#policy = policy
     this.#moments = moments
@@ -57,8 +57,8 @@ export class LeasedLoad<T> {
   }
 
   /** Asks for the right to load; waits while another process loads, as long as the policy says. */
-  async ask({ key, down, token, left, decided }: Question): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
-    const { format, leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
+  async ask({ key, access, down, token, left, decided }: Question<T>): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
+    const { leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
     const started = performance.now()
     const until = started + waitFor
     const softUntil = started + (soft ?? Infinity)
@@ -66,7 +66,7 @@ export class LeasedLoad<T> {
       const asOf = this.#moments.now
       if (down) return { answer: { status: 'down', entry: undefined }, asOf }
       try {
-        const answer = await this.#client.entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: staleBelow || -1, take: stampede !== 'lease' })
+        const answer = await access.lease(key, { token, ttl: leaseTtl, staleBelow: staleBelow || -1, take: stampede !== 'lease' })
         if (answer.status !== 'wait') return { answer, asOf }
         decided?.()
         const { entry } = answer
@@ -85,7 +85,7 @@ export class LeasedLoad<T> {
 
   /** Loads, and stores what was loaded if the lease is still held. */
   async run(job: Job<T>): Promise<Landing<Maybe<T>>> {
-    const { key, load, token, spare, leased, down, left, close } = job
+    const { key, access, load, token, spare, leased, down, left, close } = job
     const asOf = this.#moments.now
     let loaded: Loaded<T>
     const stale = spare && !spare.absent ? spare.value : undefined
@@ -96,37 +96,37 @@ export class LeasedLoad<T> {
     } catch (error) {
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: performance.now() - started, background: job.background === true, error }))
       close()
-      if (leased) this.#release(key, token, 0)
+      if (leased) this.#release(access, key, token, 0)
       if (spare && !left.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
       this.#errors?.add(key, error)
       throw error
     }
     close() // who comes from now on asks Redis, behind the fill
     const filledAsOf = this.#moments.now
-    const held = leased && (await this.#fill(key, token, loaded))
+    const held = leased && (await this.#fill(access, key, token, loaded))
     return { value: loaded.value, asOf: held ? filledAsOf : asOf, down }
   }
 
   /** Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where an invalidation or a writer came first, or Redis did not answer. */
-  async #fill(key: string, token: string, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
+  async #fill(access: Access<T>, key: string, token: string, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
     try {
       const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
-      if (!storing) return await this.#client.entries.release(key, token, skipped ? SKIP_FOR : 0)
-      const stored = await this.#client.entries.fill(key, this.#policy.format, token, value as T, storing)
+      if (!storing) return await access.release(key, token, skipped ? SKIP_FOR : 0)
+      const stored = await access.fill(key, token, value as T, storing)
       tell(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
       return stored
     } catch (error) {
       this.#report('fill', key, error)
       const tooLarge = error instanceof CodecError && error.code === 'VALUE_TOO_LARGE'
-      this.#release(key, token, tooLarge ? SKIP_FOR : 0)
+      this.#release(access, key, token, tooLarge ? SKIP_FOR : 0)
       if (tooLarge || isRedisTrouble(error)) return false
       throw error
     }
   }
 
   /** Not waited for: if it gets lost, the lease ends by itself. */
-  #release(key: string, token: string, skipFor: number): void {
-    this.#client.entries.release(key, token, skipFor).catch((error: unknown) => this.#report('release', key, error))
+  #release(access: Access<T>, key: string, token: string, skipFor: number): void {
+    access.release(key, token, skipFor).catch((error: unknown) => this.#report('release', key, error))
   }
 
   #report(operation: string, key: string, error: unknown): void {

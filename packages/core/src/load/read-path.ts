@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '../client.js'
-import type { NearEntries } from '../entries/near.js'
 import type { Entry } from '../entries/store.js'
 import { CacheError } from '../errors.js'
 import { Flight, type Landing } from '../flight.js'
 import { LazySignal } from '../lazy-signal.js'
 import { channels, tell } from '../telemetry.js'
 import { createToken } from '../token.js'
+import { plainAccess, type Access } from './access.js'
 import { BulkLoad, type LoadKeys } from './bulk.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
 import type { Loader } from './loader.js'
@@ -25,7 +25,7 @@ export class ReadPath<T> {
   readonly #client: CacheClient
   readonly #prefix: string
   readonly #policy: LoadPolicy<T>
-  readonly #near: NearEntries | undefined
+  readonly #plain: Access<T>
   readonly #flights = new Map<string, Flight<Maybe<T>>>()
   readonly #refreshing = new Set<string>()
   readonly #errors: RememberedErrors | undefined
@@ -38,39 +38,37 @@ export class ReadPath<T> {
     this.#client = client
     this.#prefix = prefix
     this.#policy = policy
-    this.#near = client.entries.near
+    this.#plain = plainAccess(client.entries, policy)
     this.#errors = policy.errorTtl === undefined ? undefined : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
-    this.#loads = new LeasedLoad(client, prefix, policy, this.#moments, this.#errors)
+    this.#loads = new LeasedLoad(prefix, policy, this.#moments, this.#errors)
   }
 
   /** The value: cached, or loaded by this caller or another one, here or in another process. */
-  async get(key: string, load: Loader<T>, signal?: AbortSignal): Promise<Maybe<T>> {
+  async get(key: string, load: Loader<T>, signal?: AbortSignal, access = this.#plain): Promise<Maybe<T>> {
     signal?.throwIfAborted()
-    if (this.#near !== undefined) {
-      const kept = this.#near.get(key, this.#policy.format)
-      if (kept !== undefined && this.#answers(key, kept, load, 'near')) return kept.value
-    }
+    const kept = access.near?.(key)
+    if (kept !== undefined && this.#answers(key, kept, access, load, 'near')) return kept.value
     const arrival = this.#moments.arrive()
-    if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined })
-    if (this.#missesPrevail()) return this.#ride({ key, arrival, load, signal, down: false, spare: undefined, unread: true })
+    if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined })
+    if (this.#missesPrevail()) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, unread: true })
     let found: Entry<T> | undefined
     try {
-      found = await this.#ask(key)
+      found = await access.read(key)
     } catch (error) {
       this.#report('read', key, error)
-      return this.#ride({ key, arrival, load, signal, down: true, spare: undefined })
+      return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined })
     }
     this.#count(found === undefined)
-    if (found !== undefined && this.#answers(key, found, load, 'redis')) return found.value
-    return this.#ride({ key, arrival, load, signal, down: false, spare: found })
+    if (found !== undefined && this.#answers(key, found, access, load, 'redis')) return found.value
+    return this.#ride({ key, access, arrival, load, signal, down: false, spare: found })
   }
 
   /** The values in the order of `keys`; one load of what is missing. */
-  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal): Promise<Maybe<T>[]> {
+  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal, accessTo: AccessTo<T> = () => this.#plain): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
-    const kept = this.#near && keys.map((key) => this.#near!.get(key, this.#policy.format))
-    const found = kept ? await this.#readRest(keys, kept) : await this.#readMany(keys)
+    const kept = this.#client.entries.near && keys.map((key) => accessTo(key).near?.(key))
+    const found = kept ? await this.#readRest(keys, kept, accessTo) : await this.#readMany(keys, accessTo)
     const values: Maybe<T>[] = new Array(keys.length)
     const stale = new Map<string, Entry<T>>()
     const missing = new Map<string, Found<T>>()
@@ -86,15 +84,15 @@ export class ReadPath<T> {
       if (freshness !== 'fresh') stale.set(key, entry as Entry<T>)
       tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: freshness === 'servable', layer: kept?.[i] ? 'near' : 'redis' }))
     }
-    this.#refreshMany(stale, loadMany)
+    this.#refreshMany(stale, accessTo, loadMany)
     if (missing.size === 0) return values
-    const loaded = await this.#rideMany(missing, arrival, loadMany, signal)
+    const loaded = await this.#rideMany(missing, arrival, accessTo, loadMany, signal)
     return keys.map((key, i) => (missing.has(key) ? loaded.get(key) : values[i]))
   }
 
   /** What is cached, fresh or stale. */
-  async peek(key: string): Promise<Maybe<T>> {
-    const found = this.#near?.get(key, this.#policy.format) ?? (await this.#read(key))
+  async peek(key: string, access = this.#plain): Promise<Maybe<T>> {
+    const found = access.near?.(key) ?? (await this.#read(key, access))
     return found === DOWN || found === undefined ? undefined : found.value
   }
 
@@ -126,29 +124,24 @@ export class ReadPath<T> {
     return this.#misses > 0.5 && !this.#policy.needsLife && this.#errors === undefined && this.#policy.stampede !== 'off'
   }
 
-  #ask(key: string): Promise<Entry<T> | undefined> {
-    const { entries } = this.#client
-    return this.#policy.needsLife ? entries.readWithLife(key, this.#policy.format, 'near') : entries.read(key, this.#policy.format, 'near')
-  }
-
-  async #read(key: string): Promise<Found<T>> {
+  async #read(key: string, access: Access<T>): Promise<Found<T>> {
     try {
-      return await this.#ask(key)
+      return await access.read(key)
     } catch (error) {
       this.#report('read', key, error)
       return DOWN
     }
   }
 
-  async #readRest(keys: readonly string[], kept: readonly (Entry<T> | undefined)[]): Promise<Found<T>[]> {
+  async #readRest(keys: readonly string[], kept: readonly (Entry<T> | undefined)[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
     const rest = keys.filter((_, i) => kept[i] === undefined)
-    const read = rest.length === 0 ? [] : await this.#readMany(rest)
+    const read = rest.length === 0 ? [] : await this.#readMany(rest, accessTo)
     let next = 0
     return kept.map((entry) => entry ?? read[next++])
   }
 
-  async #readMany(keys: readonly string[]): Promise<Found<T>[]> {
-    if (this.#policy.needsLife) return Promise.all(keys.map((key) => this.#read(key)))
+  async #readMany(keys: readonly string[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
+    if (this.#policy.needsLife || keys.some((key) => accessTo(key) !== this.#plain)) return Promise.all(keys.map((key) => this.#read(key, accessTo(key))))
     const found = await this.#client.entries.readMany(keys, this.#policy.format, 'near')
     return found.map((entry, i) => {
       if (!(entry instanceof CacheError)) return entry
@@ -158,10 +151,10 @@ export class ReadPath<T> {
   }
 
   /** Whether what was found is to be returned; a stale or soon stale entry is reloaded behind the caller's back. */
-  #answers(key: string, found: Entry<T>, load: Loader<T>, layer: 'near' | 'redis'): boolean {
+  #answers(key: string, found: Entry<T>, access: Access<T>, load: Loader<T>, layer: 'near' | 'redis'): boolean {
     const freshness = this.#policy.needsLife ? this.#policy.freshness(found) : 'fresh'
     if (freshness === 'spare') return false
-    if (freshness !== 'fresh') this.#refresh(key, found, load)
+    if (freshness !== 'fresh') this.#refresh(key, found, access, load)
     if (channels.hit.hasSubscribers) channels.hit.publish({ prefix: this.#prefix, key, stale: freshness === 'servable', layer })
     return true
   }
@@ -202,9 +195,9 @@ export class ReadPath<T> {
   }
 
   async #fly(trip: Trip<T>, left: LazySignal, close: () => void): Promise<Landing<Maybe<T>>> {
-    const { key } = trip
+    const { key, access } = trip
     const token = createToken()
-    const { answer, asOf } = await this.#loads.ask({ key, token, left, down: trip.down, decided: trip.decided })
+    const { answer, asOf } = await this.#loads.ask({ key, access, token, left, down: trip.down, decided: trip.decided })
     if (trip.unread) {
       this.#count(answer.status !== 'hit')
       if (answer.status !== 'hit') tell(channels.miss, () => ({ prefix: this.#prefix, key }))
@@ -218,7 +211,7 @@ export class ReadPath<T> {
     const down = answer.status === 'down'
     const spare = answer.entry
     if (answer.status === 'stale') return { value: answer.entry.value, asOf, down }
-    const loading = this.#loads.run({ key, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close })
+    const loading = this.#loads.run({ key, access, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close })
     return spare && this.#policy.soft !== undefined ? this.#orStale(loading, spare, asOf, key) : loading
   }
 
@@ -234,38 +227,37 @@ export class ReadPath<T> {
     return { value: spare.value, asOf, down: false }
   }
 
-  #refresh(key: string, seen: Entry<T>, load: Loader<T>, decided?: () => void): void {
+  #refresh(key: string, seen: Entry<T>, access: Access<T>, load: Loader<T>, decided?: () => void): void {
     if (this.#refreshing.has(key) || this.#flights.has(key)) return decided?.()
     this.#refreshing.add(key)
-    void this.#reload(key, seen, load, decided)
+    void this.#reload(key, seen, access, load, decided)
       .catch((error: unknown) => this.#report('refresh', key, error))
       .finally(() => this.#refreshing.delete(key))
   }
 
-  async #reload(key: string, { life = 0 }: Entry<T>, load: Loader<T>, decided?: () => void): Promise<void> {
+  async #reload(key: string, { life = 0 }: Entry<T>, access: Access<T>, load: Loader<T>, decided?: () => void): Promise<void> {
     const token = createToken()
-    const { format, leaseTtl } = this.#policy
-    const answer = await this.#client.entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: life }).catch((error: unknown) => {
+    const answer = await access.lease(key, { token, ttl: this.#policy.leaseTtl, staleBelow: life }).catch((error: unknown) => {
       decided?.()
       throw error
     })
     if (answer.status !== 'leased') return decided?.()
     const spare = answer.entry
-    await this.#loads.run({ key, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
+    await this.#loads.run({ key, access, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
   }
 
-  #refreshMany(stale: ReadonlyMap<string, Entry<T>>, loadMany: LoadKeys<T>): void {
+  #refreshMany(stale: ReadonlyMap<string, Entry<T>>, accessTo: AccessTo<T>, loadMany: LoadKeys<T>): void {
     if (stale.size === 0) return
     const bulk = new BulkLoad<T>([...stale.keys()], loadMany)
-    for (const [key, seen] of stale) this.#refresh(key, seen, bulk.loader(key), () => bulk.pass(key))
+    for (const [key, seen] of stale) this.#refresh(key, seen, accessTo(key), bulk.loader(key), () => bulk.pass(key))
   }
 
-  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, loadMany: LoadKeys<T>, signal: AbortSignal | undefined): Promise<Map<string, Maybe<T>>> {
+  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, accessTo: AccessTo<T>, loadMany: LoadKeys<T>, signal: AbortSignal | undefined): Promise<Map<string, Maybe<T>>> {
     const bulk = new BulkLoad<T>([...missing.keys()], loadMany)
     const rides = [...missing].map(async ([key, found]) => {
       const down = found === DOWN
       try {
-        const value = await this.#ride({ key, arrival, load: bulk.loader(key), signal, down, spare: down ? undefined : found, decided: () => bulk.pass(key) })
+        const value = await this.#ride({ key, access: accessTo(key), arrival, load: bulk.loader(key), signal, down, spare: down ? undefined : found, decided: () => bulk.pass(key) })
         return [key, value] as const
       } finally {
         bulk.pass(key)
@@ -282,6 +274,7 @@ export class ReadPath<T> {
 /** One caller's way to a value. */
 interface Trip<T> {
   readonly key: string
+  readonly access: Access<T>
   readonly arrival: number
   readonly load: Loader<T>
   readonly signal: AbortSignal | undefined
@@ -294,6 +287,8 @@ interface Trip<T> {
   /** Called as soon as it is known whether this key is loaded here and now. */
   readonly decided?: () => void
 }
+
+type AccessTo<T> = (key: string) => Access<T>
 
 type Found<T> = Entry<T> | undefined | typeof DOWN
 

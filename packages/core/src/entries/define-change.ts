@@ -1,0 +1,20 @@
+import { defineScript, type Script, type ScriptDefinition } from '../script.js'
+import announceLua from './announce.lua'
+import announcedLua from './announced.lua'
+
+/**
+ * A script for `entries.change`: it changes what stands at KEYS[1], with `args` arguments, and announces that in the same step. KEYS[2] are
+ * the intents of those who write it (`beginWrite`).
+ *
+ * @example
+ * const increment = defineChange({ name: 'increment', args: 1, lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
+ * await client.entries.change(increment, ['views'], ['2'])
+ */
+export function defineChange<R>({ args, lua, functions = '', ...rest }: Omit<ScriptDefinition<R>, 'after' | 'asks'> & { readonly args: number }): Script<R> {
+  return defineScript({
+    ...rest,
+    functions: `${announceLua}\n${functions}`,
+    lua: `announce(KEYS[1], ARGV[${args + 1}], ARGV[${args + 2}], ARGV[${args + 3}], KEYS[3])\n${lua}`,
+    after: announcedLua,
+  })
+}

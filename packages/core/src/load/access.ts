@@ -1,0 +1,27 @@
+import type { EntryStore, Entry, Lease, LeaseRequest } from '../entries/store.js'
+import type { LoadPolicy, Storing } from './policy.js'
+
+/**
+ * How a call reaches its entry; by default as `EntryStore` does. A pattern whose entries depend on more than themselves brings its own,
+ * one for each call: an entry that is no longer right is none, and a fill that was not right any more when it was done answers `false`,
+ * so that who joined the load meanwhile reads again.
+ */
+export interface Access<T> {
+  /** What the process can answer by itself. */
+  near?(key: string): Entry<T> | undefined
+  read(key: string): Promise<Entry<T> | undefined>
+  lease(key: string, request: LeaseRequest): Promise<Lease<T>>
+  fill(key: string, token: string, value: T, storing: Storing): Promise<boolean>
+  release(key: string, token: string, skipFor: number): Promise<boolean>
+}
+
+export function plainAccess<T>(entries: EntryStore, { format, needsLife }: LoadPolicy<T>): Access<T> {
+  const { near } = entries
+  return {
+    ...(near && { near: (key: string) => near.get(key, format) }),
+    read: needsLife ? (key) => entries.readWithLife(key, format, 'near') : (key) => entries.read(key, format, 'near'),
+    lease: (key, request) => entries.lease(key, format, request),
+    fill: (key, token, value, storing) => entries.fill(key, format, token, value, storing),
+    release: (key, token, skipFor) => entries.release(key, token, skipFor),
+  }
+}

@@ -1,0 +1,21 @@
+-- Shared by the scripts that make versions; put before them.
+-- A version is a time in µs, as decimal text: unique, ever-growing, and exact in a double.
+
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- The version that stands at a key; nil where there is none, or something else.
+local function current(key)
+  local text = redis.call('GET', key)
+  local version = text and text:match('^%d+$') and tonumber(text)
+  return version and version < 9007199254740991 and version or nil
+end
+
+-- Stores a version for so many ms; while the source is being changed (its intents), no longer than they live: should the one who changes it
+-- die, what was loaded meanwhile ends with them.
+local function store(key, intents, version, ttl)
+  local life = redis.call('PTTL', intents)
+  return redis.pcall('SET', key, string.format('%.0f', version), 'PX', life > 0 and math.min(life, ttl) or ttl)
+end

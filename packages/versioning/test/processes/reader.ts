@@ -1,0 +1,41 @@
+import { setImmediate } from 'node:timers/promises'
+import { createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { childProcess } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { createVersioned } from '@cache/versioning'
+
+/** A process that reads until it is told to stop, of a source whose numbers only grow, and says what it read that was too old. */
+export interface Start { readonly url: string; readonly strategy: 'stamp' | 'key'; readonly learnt: boolean }
+
+const child = childProcess<Start>()
+const { url, strategy, learnt } = child.data
+const driver = child.index % 2 === 0 ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+const client = createCacheClient(driver, { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s' } })
+const ask = async (key: string): Promise<number> => Number(await client.send({ args: ['GET', key], keys: [key] }))
+const values = createVersioned<number, number>({
+  client, prefix: 'n', ttl: '1h', strategy,
+  groups: (_, value) => (learnt && value === undefined ? undefined : ['race']),
+  load: async () => {
+    const value = await ask('source')
+    for (let i = Math.random() * 5; i > 0; i--) await setImmediate()
+    return value
+  },
+})
+
+let running = true
+void child.next('stop').then(() => { running = false })
+const stale: string[] = []
+let reads = 0
+await child.say({ type: 'ready' })
+await Promise.all([0, 1, 2, 3].map(async (reader) => {
+  while (running) {
+    const floor = await ask('settled')
+    const value = await values.get(reader % 2)
+    reads++
+    if (value < floor) stale.push(`${value} after ${floor}`)
+  }
+}))
+await child.say({ type: 'done', stale: stale.slice(0, 10), reads })
