@@ -17,6 +17,11 @@ export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch> extends O
   readonly maxPending?: number
   /** What a write does when there are as many: `'reject'` (default) with `BackpressureError`; or `'wait'` for room. */
   readonly whenFull?: 'reject' | 'wait'
+  /**
+   * What a read does while Redis does not answer. `'reject'` (default): the database may not have what was acknowledged. `'load'`: answers with
+   * what the database has. Writes reject in either case.
+   */
+  readonly onOutage?: 'reject' | 'load'
   /** How many replicas must have a write before it is acknowledged (WAIT), and how long that may take (default 1 s). Default: none. */
   readonly durability?: { readonly replicas: number; readonly timeout?: Duration }
 }

@@ -12,7 +12,7 @@ import { fieldsOf, typed } from './records.js'
 import { measureScript, stateScript, writeScript } from './scripts.js'
 import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 
-const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'durability', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
+const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'onOutage', 'durability', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -33,7 +33,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const merge = check.function<(current: T | undefined, patch: Patch) => T>('merge')
   const maxPending = check.number('maxPending', { min: 1, integer: true }, 100_000)
   const whenFull = check.oneOf('whenFull', ['reject', 'wait'], 'reject')
-  const policy = new LoadPolicy<T>(check, options)
+  const policy = new LoadPolicy<T>(check, options, check.oneOf('onOutage', ['reject', 'load'], 'reject'))
   const { format, leaseTtl } = policy
   const partitions = new Partitions(client, name, check.number('partitions', { min: 1, max: 1_024, integer: true }, 8))
   const durability = check.nested('durability', ['replicas', 'timeout'])
@@ -56,7 +56,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       const cached = await path.peek(keyOf(id))
       if (cached !== undefined) return cached
       const { key, field } = partitions.pendingOf(keyOf(id))
-      const stored = await client.send({ args: ['HGET', key, field], keys: [key], binary: true }).catch(() => null)
+      const stored = await client.send({ args: ['HGET', key, field], keys: [key], binary: true }).catch((error: unknown) => { if (policy.inOutage === 'reject') throw error; return null })
       const decoded = stored === null ? undefined : await format.decode(keyOf(id), stored as Buffer)
       return decoded === undefined || decoded instanceof Undecodable ? undefined : decoded.value
     },

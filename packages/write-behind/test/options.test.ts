@@ -9,7 +9,7 @@ const client = createCacheClient(driver)
 describe('createWriteBehind', () => {
   const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
-    ['client', undefined], ['client', {}], ['name', ''], ['name', undefined], ['ttl', 0], ['load', undefined], ['merge', {}], ['partitions', 0], ['partitions', 1.5], ['partitions', 5_000], ['maxPending', 0], ['maxPending', '5'],
+    ['client', undefined], ['client', {}], ['name', ''], ['name', undefined], ['ttl', 0], ['load', undefined], ['merge', {}], ['partitions', 0], ['partitions', 1.5], ['partitions', 5_000], ['maxPending', 0], ['onOutage', 'store'], ['maxPending', '5'],
     ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['prefix', 'rows'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown => createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)

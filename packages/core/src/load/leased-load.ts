@@ -78,6 +78,7 @@ export class LeasedLoad<T> {
       } catch (error) {
         if (left.aborted) throw left.reason
         this.#report('lease', key, error)
+        if (this.#policy.inOutage === 'reject') throw error
         return { answer: { status: 'down', entry: undefined }, asOf }
       }
     }

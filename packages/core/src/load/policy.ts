@@ -56,8 +56,12 @@ export interface Storing {
   readonly meta?: Meta
 }
 
+/** What a read does where Redis does not answer: loads from the source, or rejects, where that may not have what was written. */
+export type InOutage = 'load' | 'reject'
+
 export class LoadPolicy<T> {
   readonly format: Format<T>
+  readonly inOutage: InOutage
   readonly errorTtl: number | undefined
   readonly retryOn: (error: unknown) => boolean
   readonly stampede: 'lease' | 'process' | 'off'
@@ -74,7 +78,8 @@ export class LoadPolicy<T> {
   readonly #early: { readonly beta: number; readonly share: number } | undefined
   readonly #version: ((value: T) => number) | undefined
 
-  constructor(check: OptionChecks, options: LoadPolicyOptions<T>) {
+  constructor(check: OptionChecks, options: LoadPolicyOptions<T>, inOutage: InOutage = 'load') {
+    this.inOutage = inOutage
     const timeouts = check.nested('loadTimeout', ['soft', 'hard'])
     this.#ttl = typeof options.ttl === 'function' ? options.ttl : check.duration('ttl')
     this.#jitter = check.number('jitter', { min: 0, max: 1 }, 0)

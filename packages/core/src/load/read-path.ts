@@ -55,7 +55,7 @@ export class ReadPath<T> {
     try {
       found = await access.read(key)
     } catch (error) {
-      this.#report('read', key, error)
+      this.#unanswered(key, error)
       return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined })
     }
     this.#count(found === undefined)
@@ -128,7 +128,7 @@ export class ReadPath<T> {
     try {
       return await access.read(key)
     } catch (error) {
-      this.#report('read', key, error)
+      this.#unanswered(key, error)
       return DOWN
     }
   }
@@ -145,7 +145,7 @@ export class ReadPath<T> {
     const found = await this.#client.entries.readMany(keys, this.#policy.format, 'near')
     return found.map((entry, i) => {
       if (!(entry instanceof CacheError)) return entry
-      this.#report('read', keys[i]!, entry)
+      this.#unanswered(keys[i]!, entry)
       return DOWN
     })
   }
@@ -264,6 +264,12 @@ export class ReadPath<T> {
       }
     })
     return new Map(await Promise.all(rides))
+  }
+
+  /** Goes on without Redis, or does not. */
+  #unanswered(key: string, error: unknown): void {
+    this.#report('read', key, error)
+    if (this.#policy.inOutage === 'reject') throw error
   }
 
   #report(operation: string, key: string, error: unknown): void {
