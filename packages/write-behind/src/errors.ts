@@ -8,12 +8,12 @@ export class BackpressureError extends CacheError {
   }
 }
 
-/** The write is in Redis (`stored: true`) and will be flushed, but too few replicas said that they have it. */
+/** The write was taken (`stored: true`) and will be flushed, but too few replicas said that they have it: a failover may lose it. */
 export class DurabilityError extends CacheError {
   override name = 'DurabilityError'
   readonly stored = true
   constructor(key: string, replicas: number, wanted: number, cause?: unknown) {
-    super(`The write of "${key}" is in Redis, but ${replicas} replicas have confirmed it, not the ${wanted} of "durability".`, { code: 'DURABILITY', key, cause })
+    super(`The write of "${key}" was taken, but ${replicas} replicas have confirmed it, not the ${wanted} of "durability": a failover may lose it.`, { code: 'DURABILITY', key, cause })
   }
 }
 

@@ -21,6 +21,8 @@ export interface Partition {
   readonly owner: string
   readonly dead: string
   entry(id: WriteId): string
+  /** What a write leaves for a while where it is. */
+  trace(token: string): string
 }
 
 /** An id always belongs to the same partition. */
@@ -86,6 +88,7 @@ function partition(namespace: string, name: string, index: number): Partition {
     owner: make('owner'),
     dead: make('dead'),
     entry: (id) => make('entry', id),
+    trace: (token) => make('trace', token),
   }
 }
 

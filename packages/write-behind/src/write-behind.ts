@@ -122,7 +122,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     await partitions.agree()
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {
       signal?.throwIfAborted()
-      const outcome = await path.changing([key], () => (durable ? durable.run(writeScript, keys, args, isSequence) : client.run(writeScript, keys, args)))
+      const outcome = await path.changing([key], () => (durable ? durable.run(writeScript, keys, partitions.of(id).trace(createToken()), args, isSequence) : client.run(writeScript, keys, args)))
       if (isSequence(outcome)) return true
       if (outcome === 'overtaken') return false
       if (whenFull === 'reject') throw new BackpressureError(key, maxPending)

@@ -128,6 +128,16 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       assert.equal(slot('k'), slot(companion('k', 'lease')))
       assert.deepEqual(driver.group([]), [])
     })
+
+    check('send what does not name its key to the node of that key', async (driver, key) => {
+      for (let i = 0; i < 10; i++) {
+        const k = key(`node:${i}`)
+        const [, info] = await driver.send([on(k, 'SET', k, ''), on(k, 'INFO', 'server')])
+        const port = /tcp_port:(\d+)/.exec(String(info))?.[1]
+        assert.ok(port, `INFO answered ${String(info).slice(0, 100)}`)
+        for (const node of await driver.nodes()) if (node.id.endsWith(`:${port}`)) assert.deepEqual(await node.send([on(k, 'EXISTS', k)]), [1])
+      }
+    })
   })
 
   describe('deadlines', () => {

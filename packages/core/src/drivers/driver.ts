@@ -13,6 +13,11 @@ export interface Command {
   readonly binary?: boolean
 }
 
+/** What does not (WAIT, INFO, CLIENT) is for the node of its key; a Cluster's client by itself would ask any, or all. */
+export function namesItsKey({ args, keys }: Command): boolean {
+  return keys.length === 0 || args.includes(keys[0]!)
+}
+
 export interface SendOptions {
   /** Milliseconds until a command that has no reply settles with `CommandTimeoutError`; the driver's own `timeout` where it is missing. */
   readonly timeout?: number

@@ -14,6 +14,7 @@ export interface IoredisClient {
 export interface IoredisCluster extends IoredisClient {
   readonly slots: (readonly string[])[]
   nodes(role: 'master'): IoredisNode[]
+  duplicate(startupNodes?: never[], override?: object): IoredisCluster
 }
 
 export interface IoredisNode extends IoredisClient {

@@ -1,5 +1,5 @@
 import { slot } from '../keys.js'
-import type { Command, Settle } from './driver.js'
+import { namesItsKey, type Command, type Settle } from './driver.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 import type { Wire } from './link.js'
 import { errorOf, replyOf } from './replies.js'
@@ -89,7 +89,8 @@ function writeToCluster(cluster: IoredisCluster, commands: readonly Command[], s
   }
   const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
   for (const [address, places] of byNode) {
-    const node = places.length === 1 ? undefined : nodes.find((one) => addressOf(one) === address && one.status === 'ready')
+    const aloneByKey = places.length === 1 && namesItsKey(commands[places[0]!]!)
+    const node = aloneByKey ? undefined : nodes.find((one) => addressOf(one) === address && one.status === 'ready')
     if (!node) places.forEach(again)
     else {
       void writeAll(node, commands, places, settle, (error, place) => {

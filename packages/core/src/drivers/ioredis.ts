@@ -43,8 +43,10 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
     ...(cluster && { nodeOf: (key: string) => cluster.slots[slot(key)]?.[0] }),
 
     async dedicate() {
-      const own = (client as IoredisNode).duplicate(cluster ? undefined : { lazyConnect: true, autoResendUnfulfilledCommands: false })
-      const connection = new Link(ioredisWire(own, cluster && (own as unknown as IoredisCluster)))
+      // What a connection of its own was asked is not asked again on another one.
+      const once = { autoResendUnfulfilledCommands: false }
+      const own = cluster ? cluster.duplicate([], { redisOptions: once }) : (client as IoredisNode).duplicate({ lazyConnect: true, ...once })
+      const connection = new Link(ioredisWire(own, cluster && (own as IoredisCluster)))
       const handle = {
         send: connection.send.bind(connection),
         async close() {

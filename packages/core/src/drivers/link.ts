@@ -15,8 +15,11 @@ export interface Wire {
   connect(): void
   /** Called when it may be ready again, when the connection was lost with what was under way, and with what went wrong. Returns how to stop listening. */
   watch(on: { ready(): void; lost(): void; trouble(error: unknown): void }): () => void
-  /** Writes now; settles each command by its place. `signal` aborts when nobody waits any more for what is still unwritten. */
-  write(commands: readonly Command[], settle: Settle, signal: AbortSignal | undefined): void
+  /**
+   * Writes now; settles each command by its place. `signal` aborts when nobody waits any more for what is still unwritten; `isOpen` says
+   * whether a command is waited for, before it is written once more.
+   */
+  write(commands: readonly Command[], settle: Settle, signal: AbortSignal | undefined, isOpen: (place: number) => boolean): void
 }
 
 /**
@@ -72,7 +75,7 @@ export class Link implements Connection {
   #write(sending: Sending): void {
     sending.written = this.#written.add(sending)
     // With nothing else under way it is written at once, and there is nothing to take back.
-    this.#wire.write(sending.commands, sending.settle, this.#written.size > 1 ? sending.signal : undefined)
+    this.#wire.write(sending.commands, sending.settle, this.#written.size > 1 ? sending.signal : undefined, sending.isOpen)
   }
 
   #writeWaiting(): void {
@@ -119,8 +122,10 @@ class Sending {
     return this.#controller.signal
   }
 
+  readonly isOpen = (place: number): boolean => this.#replies[place] === undefined
+
   readonly settle = (place: number, reply: Reply | CacheError): void => {
-    if (this.#replies[place] !== undefined) return
+    if (!this.isOpen(place)) return
     this.#replies[place] = reply
     this.#onSettle?.(place, reply)
     this.#open--

@@ -1,4 +1,5 @@
-import type { Command, Topology } from './driver.js'
+import { slot } from '../keys.js'
+import { namesItsKey, type Command, type Topology } from './driver.js'
 import type { Wire } from './link.js'
 import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
 import { errorOf, replyOf } from './replies.js'
@@ -57,26 +58,44 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
         client.off('end', lost)
       }
     },
-    write(commands, settle, signal) {
+    write(commands, settle, signal, isOpen) {
       // The link sees to deadlines; a timer for each command would cost as much as the command.
       const options = { typeMapping: AS_RESP2, timeout: undefined, ...(signal && { abortSignal: signal }) }
-      for (const [place, command] of commands.entries()) {
+      const writeOne = (command: Command, place: number): void => {
         send(command, options).then(
           (raw) => settle(place, replyOf(raw, command)),
-          (error: unknown) => settle(place, errorOf(error, command)),
+          (error: unknown) => {
+            if (!isHalfMoved(error)) settle(place, errorOf(error, command))
+            else setTimeout(() => { if (isOpen(place)) writeOne(command, place) }, HALF_MOVED_PAUSE).unref()
+          },
         )
       }
+      commands.forEach(writeOne)
     },
   }
 }
+
+/** Some keys of its slot are in one place, and some in another, for a moment. ioredis asks again by itself. */
+function isHalfMoved(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('TRYAGAIN')
+}
+
+const HALF_MOVED_PAUSE = 20
 
 type Sender = (command: Command, options: object) => Promise<unknown>
 
 /** Always to a primary. */
 function senderOf(client: NodeRedisClient, topology: Topology): Sender {
   switch (topology) {
-    case 'cluster':
-      return ({ args, keys }, options) => (client as NodeRedisCluster).sendCommand(keys[0], false, args, options)
+    case 'cluster': {
+      const cluster = client as NodeRedisCluster
+      return (command, options) => {
+        const { args, keys: [key] } = command
+        const primary = key === undefined || namesItsKey(command) ? undefined : cluster.slots[slot(key)]?.master
+        if (!primary) return cluster.sendCommand(key, false, args, options)
+        return Promise.resolve(cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>).then((node) => node.sendCommand(args, options))
+      }
+    }
     case 'sentinel':
       return ({ args }, options) => (client as NodeRedisSentinel).sendCommand(false, args, options)
     default:

@@ -1,0 +1,74 @@
+import { createCacheClient, type CacheClient, type Command, type Driver } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { startSentinel, type RedisSentinel, type RedisServer } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createWriteBehind } from '../src/index.js'
+
+/** A driver whose connections of their own do something before they ask replicas. */
+function between(driver: Driver, write: () => Promise<void>): Driver {
+  const asksReplicas = (commands: readonly Command[]): boolean => commands.some(({ args: [name] }) => name === 'WAIT')
+  return {
+    ...driver,
+    async dedicate() {
+      const own = await driver.dedicate()
+      return {
+        async send(commands, options) {
+          if (asksReplicas(commands)) await write()
+          return own.send(commands, options)
+        },
+        close: () => own.close(),
+      }
+    },
+  }
+}
+
+describe.each([
+  ['ioredis', (url: string) => ioredisDriver(new Redis(url))],
+  ['node-redis', (url: string) => nodeRedisDriver(createClient({ url }))],
+] as const)('durability, on %s', (_, driverOf) => {
+  let redis: RedisSentinel
+  let primary: RedisServer
+  let replica: RedisServer
+  const clients: CacheClient[] = []
+  beforeAll(async () => {
+    redis = await startSentinel({ replicas: 1, sentinels: 1, downAfter: 60_000 })
+    primary = redis.primary
+    ;[replica] = redis.replicas as [RedisServer]
+  })
+  afterAll(async () => {
+    await Promise.all(clients.map((client) => client.close()))
+    await redis.stop()
+  })
+  const rowsOf = (name: string, driver: Driver) => {
+    const client = createCacheClient(driver)
+    clients.push(client)
+    return createWriteBehind<number | null, string, number>({ client, name, ttl: '1h', load: async () => null, durability: { replicas: 1, timeout: 300 } })
+  }
+
+  it('a write that a replica has is acknowledged; one that no replica hears of is not', async () => {
+    const rows = rowsOf('plain', driverOf(primary.url))
+    await rows.put('1', 1)
+    await replica.pause()
+    await expect(rows.put('1', 2)).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
+    await replica.resume()
+    await rows.put('1', 3)
+    await rows.close()
+  })
+
+  it('a write that no replica has heard of is not acknowledged by a connection that came after it', async () => {
+    const rows = rowsOf('replaced', between(driverOf(primary.url), async () => { await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') }))
+    await replica.pause()
+    for (let i = 0; i < 3; i++) await expect(rows.put('1', i)).rejects.toMatchObject({ name: 'DurabilityError' })
+    await replica.resume()
+    await rows.close()
+  })
+
+  it('nor by a server that does not have it', async () => {
+    const rows = rowsOf('lost', between(driverOf(primary.url), async () => { await primary.flush() }))
+    await expect(rows.put('1', 1)).rejects.toMatchObject({ name: 'DurabilityError' })
+    await rows.close()
+  })
+})
