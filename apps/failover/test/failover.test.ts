@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import { libraries } from '../src/clients.js'
+import { disturbances } from '../src/disturbances.js'
+import { Tally } from '../src/trial.js'
+
+/** Longer than every deadline of a step: a lock waits for eight seconds, a write for two attempts. */
+const HANGS = 15_000
+/** What a failover may lose, since Redis acknowledges before its replicas have heard. */
+const MAY_BE_LOST = ['stale reads', 'entries that stay stale', 'ids whose last write was lost', 'two holders at once', 'admitted beyond the limit']
+
+const all = disturbances.flatMap((disturbance) => libraries.map((library) => ({ ...disturbance, library, of: library.name })))
+/** In turn, so that a short run has all disturbances and both libraries. */
+const some = process.env.CHAOS ? all : all.filter((_, i) => i % 4 === 0 || i % 4 === 3)
+
+describe.each(some)('$name, over $of', ({ loses, run, library }) => {
+  it('every pattern goes on, nothing hangs, and nothing is lost but what a dead server alone knew', async () => {
+    const courses = await run(library, process.env.CHAOS ? { inFlight: 8, calm: 5_000 } : { calm: 500 })
+    for (const { name, steps, failuresAfterwards, longest, broken } of courses) {
+      expect(steps, name).toBeGreaterThan(20)
+      expect(failuresAfterwards, name).toEqual(new Tally())
+      expect(longest, name).toBeLessThan(HANGS)
+      expect([...broken.keys()].filter((what) => !loses || !MAY_BE_LOST.includes(what)), name).toEqual([])
+    }
+    // What had to be on a replica before it was acknowledged is not lost either.
+    const replicated = courses.find(({ name }) => name.startsWith('write-behind, on'))
+    if (loses) expect(replicated!.broken).toEqual(new Tally())
+  }, 180_000)
+})
