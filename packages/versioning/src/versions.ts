@@ -39,13 +39,12 @@ export class Versions {
     const keys = [...groups.values()]
     const kept = keys.map((key) => (past === 'kept' ? undefined : this.#kept?.get(key)))
     const keep = this.#kept?.ask()
-    const found = await Promise.all(keys.map((key, i) => (kept[i] === undefined ? this.#client.entries.read(key, format, past && 'near') : undefined)))
+    const found = await Promise.all(keys.map(async (key, i) => kept[i] ?? (await this.#client.entries.read(key, format, past && 'near'))?.value))
     const versions = new Map<string, number>()
-    for (let i = 0; i < keys.length; i++) {
-      const version = kept[i] ?? found[i]?.value
+    for (const [i, version] of found.entries()) {
       if (version === undefined) continue
       versions.set(names[i]!, version)
-      if (found[i]) keep?.(keys[i]!, version)
+      if (kept[i] === undefined) keep?.(keys[i]!, version)
     }
     return versions
   }
