@@ -1,4 +1,4 @@
-import { CodecError, companion, createFormat, createKeys, writeSource, type CacheClient, type Codec } from '@cache/core'
+import { CodecError, channels, companion, createFormat, createKeys, tell, writeSource, type CacheClient, type Codec } from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -62,6 +62,7 @@ export class Versions {
 
   async bump(groups: Groups): Promise<GroupVersions> {
     const versions = await this.#changing(groups, (keys) => this.#client.entries.change(bumpScript, keys, [this.#ttl]))
+    tell(channels.invalidate, () => ({ keys: [...groups.values()] }))
     return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
   }
 
