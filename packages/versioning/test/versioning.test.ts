@@ -61,6 +61,14 @@ onEach((bench) => {
       expect(new Set(bumped.map((versions) => versions.get('category:7'))).size).toBe(50)
     })
 
+    it('versions grow also where the clock of the server was set back', async () => {
+      const products = productsOf(bench().newClient(), new Shop(), way)
+      const ahead = (await products.bump('category:7')).get('category:7')! + 3_600_000_000
+      await bench().ask('SET', 'shop:version-of:category%3A7', String(ahead))
+      expect((await products.bump('category:7')).get('category:7')).toBe(ahead + 1)
+      expect((await products.bump('category:7')).get('category:7')).toBe(ahead + 2)
+    })
+
     it('a version that Redis lost brings no old entry back, and neither does the next', async () => {
       const shop = new Shop()
       const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
