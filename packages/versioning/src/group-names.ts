@@ -1,8 +1,6 @@
 import { InvalidOptionError } from '@cache/core'
 import type { Groups } from './stamps.js'
 
-export type GroupsOf<T, Id> = (id: Id, value?: T) => readonly string[] | undefined
-
 /**
  * Names of groups, each once, with the keys of their versions.
  *

@@ -65,7 +65,8 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
   /** The groups' versions; a group that has none gets one. Of values that are loaded from now on they can be said in `set`. */
   versions(groups: readonly string[]): Promise<GroupVersions>
   /**
-   * Stores a value that you know to be current; or that was, when its groups had the given `versions`: then a bump since makes it invalid.
+   * Stores a value that you know to be current; or that was, when its groups had the given `versions`: then a bump since makes it
+   * invalid (an `invalidate` of its id since does not).
    * `false`: a writer was under way, it is not the newest, or one of its groups was bumped; the next read loads. Rejects when Redis does
    * not answer, and with `CodecError` before anything is sent.
    */

@@ -1,4 +1,4 @@
-import { CodecError, companion, createFormat, createKeys, writeSource, type CacheClient, type Codec } from '@cache/core'
+import { CodecError, channels, companion, createFormat, createKeys, tell, writeSource, type CacheClient, type Codec } from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -39,13 +39,12 @@ export class Versions {
     const keys = [...groups.values()]
     const kept = keys.map((key) => (past === 'kept' ? undefined : this.#kept?.get(key)))
     const keep = this.#kept?.ask()
-    const found = await Promise.all(keys.map((key, i) => (kept[i] === undefined ? this.#client.entries.read(key, format, past && 'near') : undefined)))
+    const found = await Promise.all(keys.map(async (key, i) => kept[i] ?? (await this.#client.entries.read(key, format, past && 'near'))?.value))
     const versions = new Map<string, number>()
-    for (let i = 0; i < keys.length; i++) {
-      const version = kept[i] ?? found[i]?.value
+    for (const [i, version] of found.entries()) {
       if (version === undefined) continue
       versions.set(names[i]!, version)
-      if (found[i]) keep?.(keys[i]!, version)
+      if (kept[i] === undefined) keep?.(keys[i]!, version)
     }
     return versions
   }
@@ -63,6 +62,7 @@ export class Versions {
 
   async bump(groups: Groups): Promise<GroupVersions> {
     const versions = await this.#changing(groups, (keys) => this.#client.entries.change(bumpScript, keys, [this.#ttl]))
+    tell(channels.invalidate, () => ({ keys: [...groups.values()] }))
     return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
   }
 

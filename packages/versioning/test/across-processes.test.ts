@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createVersioned } from '../src/index.js'
 import type { Start } from './processes/reader.js'
 
-const WRITES = process.env.CHAOS ? 10_000 : 500
+const WRITES = process.env.CHAOS ? 10_000 : 100
 
 let server: RedisServer
 beforeAll(async () => { server = await startRedis() })

@@ -3,7 +3,7 @@ import { createVersioned } from '../src/index.js'
 import { onEach } from './cases.js'
 import { GROUP, race, seed, versioned } from './race.js'
 
-const WRITES = process.env.CHAOS ? 10_000 : 300
+const WRITES = process.env.CHAOS ? 10_000 : 80
 
 onEach((bench) => {
   const lose = () => bench().ask('DEL', `shop:version-of:${GROUP}`)

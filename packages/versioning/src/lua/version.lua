@@ -13,9 +13,10 @@ local function current(key)
   return version and version < 9007199254740991 and version or nil
 end
 
--- Stores a version for so many ms; while the source is being changed (its intents), no longer than they live: should the one who changes it
--- die, what was loaded meanwhile ends with them.
+-- Stores a version for so many ms, or as long as another cache wants it kept; while the source is being changed (its intents), no longer
+-- than they live: should the one who changes it die, what was loaded meanwhile ends with them.
 local function store(key, intents, version, ttl)
   local life = redis.call('PTTL', intents)
-  return redis.pcall('SET', key, string.format('%.0f', version), 'PX', life > 0 and math.min(life, ttl) or ttl)
+  local left = life > 0 and math.min(life, ttl) or math.max(redis.call('PTTL', key), ttl)
+  return redis.pcall('SET', key, string.format('%.0f', version), 'PX', string.format('%.0f', left))
 end
