@@ -19,6 +19,8 @@ export function writeBehindTrial(client: CacheClient, { replicas }: { readonly r
     for (const { id, value, sequence } of writes) if (sequence > (database.get(id)?.sequence ?? 0)) database.set(id, { value: value!, sequence })
   }
   const worker = createWriteBehindWorker<number, number>({ client, name, partitions: 4, leaseTtl: '2s', flush })
+  /** One after the other for each: of two writes at once the last one counts, and that may be either. */
+  const writing = new Set<number>()
   const stop = new AbortController()
   const working = worker.run({ signal: stop.signal })
 
@@ -27,9 +29,10 @@ export function writeBehindTrial(client: CacheClient, { replicas }: { readonly r
     broken,
     async step() {
       const id = oneOf(IDS)
-      if (Math.random() < 0.5) {
+      if (Math.random() < 0.5 && !writing.has(id)) {
+        writing.add(id)
         const row = rows.change(id)
-        await queue.put(id, row)
+        await queue.put(id, row).finally(() => writing.delete(id))
         rows.acknowledge(id, row)
       } else {
         const least = rows.atLeast(id)
