@@ -13,35 +13,47 @@ export interface ResilienceOptions {
   readonly writeTimeout?: Duration
   /** Requests that may wait for Redis at once; more are refused at once with a `ConnectionError` (`OVERLOADED`). Default 10 000. */
   readonly maxInFlight?: number
-  /** After `failures` sends in a row without an answer (default 5), nothing is sent for `cooldown` (default 1 s); then one goes first. */
+  /**
+   * After `failures` sends in a row without an answer (default 5), nothing is sent for `cooldown` (default 1 s); then one goes first.
+   * On shards each has a breaker of its own, which `shardedDriver` is told of.
+   */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
 }
 
-export interface Resilience {
+export interface Resilience extends Breaker {
   readonly readTimeout: number
   readonly writeTimeout: number
   readonly maxInFlight: number
+}
+
+export interface Breaker {
   readonly failures: number
+  /** Ms. */
   readonly cooldown: number
 }
 
 export function checkResilience(options: OptionChecks): Resilience {
   const own = options.nested('resilience', ['readTimeout', 'writeTimeout', 'maxInFlight', 'breaker'])
-  const breaker = own.nested('breaker', ['failures', 'cooldown'])
   return {
     readTimeout: own.duration('readTimeout', 250),
     writeTimeout: own.duration('writeTimeout', 1_000),
     maxInFlight: own.number('maxInFlight', { min: 1, integer: true }, 10_000),
-    failures: breaker.number('failures', { min: 1, integer: true }, 5),
-    cooldown: breaker.duration('cooldown', 1_000),
+    ...checkBreaker(own),
   }
+}
+
+/** The option `breaker`. */
+export function checkBreaker(options: OptionChecks): Breaker {
+  const breaker = options.nested('breaker', ['failures', 'cooldown'])
+  return { failures: breaker.number('failures', { min: 1, integer: true }, 5), cooldown: breaker.duration('cooldown', 1_000) }
 }
 
 /**
  * Sends through a circuit breaker. An outage is no answer at all: connection lost, or a deadline passed. An error that Redis
- * answers with is an answer. While the circuit is open every command fails at once; one probe after each cooldown closes it.
+ * answers with is an answer. While the circuit is open every command fails at once (`CIRCUIT_OPEN`); one probe after each cooldown
+ * closes it.
  */
-export function createGuardedSend(driver: Driver, { failures, cooldown }: Resilience): Send {
+export function createGuardedSend(driver: Pick<Driver, 'send'>, { failures, cooldown }: Breaker): Send {
   const breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker: new ConsecutiveBreaker(failures) })
   let healthy = true
 
