@@ -1,0 +1,77 @@
+import { createCacheClient, type CacheClient, type ClientOptions, type Driver } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { shardedDriver, type ShardedDriver, type ShardedDriverOptions } from '../src/index.js'
+
+export const NAMES = ['a', 'b', 'c', 'd'] as const
+export type Name = (typeof NAMES)[number]
+
+/** Deadlines that a machine busy with other tests does not miss. */
+export const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }
+
+/** Servers, each with drivers on clients of either kind. */
+export interface Stage {
+  readonly servers: Readonly<Record<Name, RedisServer>>
+  /** A driver of one server, on a client of its own: ioredis for a and c, node-redis for b and d. */
+  driverAt(name: Name): Driver
+  /** A sharded driver, on clients of its own: another process, as far as Redis can tell. */
+  driver(names?: readonly Name[], options?: Omit<ShardedDriverOptions, 'shards'>): ShardedDriver
+  client(driver: Driver, options?: ClientOptions): CacheClient
+  /** A key that is on a shard. */
+  keyAt(name: Name, driver: ShardedDriver, start?: string): string
+}
+
+/** Servers for the tests of a file, emptied before each. */
+export function stage(...names: readonly Name[]): () => Stage {
+  const servers = {} as Record<Name, RedisServer>
+  const clients: { end(): unknown }[] = []
+  const drivers: Driver[] = []
+  const driverAt = (name: Name): Driver => driverOf(servers[name].url, name, clients)
+  const made: Stage = {
+    servers,
+    driverAt,
+    driver(those = ['a', 'b', 'c'], options = {}) {
+      const driver = shardedDriver({ ...options, shards: Object.fromEntries(those.map((name) => [name, driverAt(name)])) })
+      drivers.push(driver)
+      return driver
+    },
+    client: (driver, options) => createCacheClient(driver, { ...PATIENT, ...options }),
+    keyAt: (name, driver, start = 'key') => {
+      for (let i = 0; ; i++) if (driver.shardOf(`${start}:${i}`) === name) return `${start}:${i}`
+    },
+  }
+  beforeAll(async () => {
+    await Promise.all(names.map(async (name) => { servers[name] = await startRedis() }))
+  })
+  beforeEach(async () => {
+    for (const server of Object.values(servers)) {
+      if (!server.running) await server.restart()
+      await server.resume()
+      await server.flush()
+    }
+  })
+  afterAll(async () => {
+    await Promise.all(drivers.map((driver) => driver.close()))
+    for (const client of clients) await client.end()
+    await Promise.all(Object.values(servers).map((server) => server.stop()))
+  })
+  return () => made
+}
+
+/** On ioredis for a and c, on node-redis for the others. */
+export function driverOf(url: string, name: Name, opened: { end(): unknown }[] = []): Driver {
+  if (name === 'a' || name === 'c') {
+    const redis = new Redis(url, { retryStrategy: () => 50 })
+    redis.on('error', () => undefined)
+    opened.push({ end: () => redis.disconnect() })
+    return ioredisDriver(redis)
+  }
+  const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
+  redis.on('error', () => undefined)
+  opened.push({ end: () => { if (redis.isOpen) redis.destroy() } })
+  return nodeRedisDriver(redis)
+}
