@@ -9,8 +9,8 @@ export class Layout {
   readonly shards: readonly Shard[]
   readonly #weights: readonly number[]
   readonly #placement: Placement
-  /** What comes after it, once that is under way. */
-  change: Change | undefined
+  /** What ends it. */
+  ending: Change | undefined
   readonly #place: (text: string) => number
   readonly #without = new Map<Shard, Layout | undefined>()
 

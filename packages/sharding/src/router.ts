@@ -10,6 +10,8 @@ export type SendTo = (shard: Shard, commands: readonly Command[], timeout: numbe
 /** Sends each command to its key's shard: one send per shard, all at once. */
 export class Router {
   layout: Layout
+  /** Under way, from the call until everything has been moved. */
+  change: Change | undefined
   readonly #next: boolean
 
   /** `onShardDown`: what becomes of the keys of a shard whose breaker is open. */
@@ -29,7 +31,7 @@ export class Router {
   /** Keys that may travel together now, and still may when what is under way has changed. */
   group(keys: readonly string[]): readonly (readonly string[])[] {
     const { layout } = this
-    const change = layout.change?.isBeforeSwitch() ? layout.change : undefined
+    const change = this.change?.isBeforeSwitch() ? this.change : undefined
     const groups = new Map<string, { readonly shard: Shard; readonly keys: string[] }>()
     for (const key of keys) {
       const shard = layout.shardOf(key)
@@ -43,8 +45,7 @@ export class Router {
   }
 
   #dispatch(sending: Sending, places: readonly number[]): void {
-    const { layout } = this
-    const { change } = layout
+    const { layout, change } = this
     const parts = new Map<Shard, number[]>()
     const concerned: number[] = []
     for (const place of places) {
@@ -66,7 +67,7 @@ export class Router {
       const place = places[i]!
       const { keys } = sending.commands[place]!
       if (isRefused(reply) && (this.#next || keys.length === 0)) refused.push(place)
-      else sending.settle(place, layout.change?.isTooLateFor(keys) ? unsure(sending.commands[place]!, reply) : reply)
+      else sending.settle(place, layout.ending?.isTooLateFor(keys) ? unsure(sending.commands[place]!, reply) : reply)
     }
     try {
       await sending.sendTo(shard, places.map((place) => sending.commands[place]!), sending.left(), settle)
@@ -83,7 +84,7 @@ export class Router {
     for (const place of places) {
       const { keys } = sending.commands[place]!
       const other = keys.length > 0 ? others?.commonShard(keys) : others?.shards[0]
-      if (other && !layout.change?.concernsAny(keys)) partOf(parts, other).push(place)
+      if (other && !this.change?.concernsAny(keys)) partOf(parts, other).push(place)
       else sending.settle(place, new ConnectionError(`Shard "${shard.name}" did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.`, { code: 'CIRCUIT_OPEN', command: sending.commands[place]!.args[0], key: keys[0] }))
     }
     for (const [other, part] of parts) void this.#send(sending, other, part, others!)

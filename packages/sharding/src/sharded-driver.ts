@@ -170,7 +170,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 
     async close() {
       stop.abort(new ConnectionError('The driver was closed.', { code: 'CLOSED' }))
-      router.layout.change?.giveUp()
+      router.change?.giveUp()
       await Promise.all([...subscriptions, ...connections].map((one) => one.close()))
       await Promise.all(present().map(({ driver }) => driver.close()))
     },

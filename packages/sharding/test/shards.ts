@@ -20,6 +20,8 @@ export interface Stage {
   driverAt(name: Name): Driver
   /** A sharded driver, on clients of its own: another process, as far as Redis can tell. */
   driver(names?: readonly Name[], options?: Omit<ShardedDriverOptions, 'shards'>): ShardedDriver
+  /** What a driver is to change to: the shards it has, and others on clients of their own. */
+  shardsOf(driver: ShardedDriver, names: readonly Name[]): Record<string, Driver>
   client(driver: Driver, options?: ClientOptions): CacheClient
   /** A key that is on a shard. */
   keyAt(name: Name, driver: ShardedDriver, start?: string): string
@@ -30,14 +32,23 @@ export function stage(...names: readonly Name[]): () => Stage {
   const servers = {} as Record<Name, RedisServer>
   const clients: { end(): unknown }[] = []
   const drivers: Driver[] = []
+  const given = new Map<Driver, Record<string, Driver>>()
   const driverAt = (name: Name): Driver => driverOf(servers[name].url, name, clients)
   const made: Stage = {
     servers,
     driverAt,
     driver(those = ['a', 'b', 'c'], options = {}) {
-      const driver = shardedDriver({ ...options, shards: Object.fromEntries(those.map((name) => [name, driverAt(name)])) })
+      const shards = Object.fromEntries(those.map((name) => [name, driverAt(name)]))
+      const driver = shardedDriver({ ...options, shards })
       drivers.push(driver)
+      given.set(driver, shards)
       return driver
+    },
+    shardsOf(driver, those) {
+      const before = given.get(driver)!
+      const shards = Object.fromEntries(those.map((name) => [name, before[name] ?? driverAt(name)]))
+      given.set(driver, shards)
+      return shards
     },
     client: (driver, options) => createCacheClient(driver, { ...PATIENT, ...options }),
     keyAt: (name, driver, start = 'key') => {

@@ -131,7 +131,7 @@ export class Mover {
 }
 
 /** Ms from the reading of a key in its old place until it must be in its new one. */
-const PATIENCE = 2_000
+const PATIENCE = 1_000
 /** Ms for which a mark keeps away who is late; and after which nobody can be. */
 export const MARK_LIFE = 2 * PATIENCE
 const CLOCK_LIFE = 10_000

@@ -36,7 +36,8 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   const agreement = new Agreement(from, to, terms)
   const mover = new Mover(from, to, { lost, timeout, id: createHash('sha1').update(from.fingerprint + to.fingerprint).digest('hex').slice(0, 12) })
   const change = new Change(from, to, mover)
-  from.change = change
+  from.ending = change
+  router.change = change
   let late: number
   try {
     if (!(await agreement.hasBegun())) await refuseKeys(terms.added)
@@ -45,7 +46,8 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
     late = terms.usedAt() > moment.latest ? performance.now() - moment.latest : 0
     if (performance.now() < moment.earliest) await agreement.forgetEarlier()
   } catch (error) {
-    from.change = undefined
+    from.ending = undefined
+    router.change = undefined
     change.giveUp()
     throw error
   }
@@ -55,6 +57,7 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   change.wake()
   terms.onSwitched()
   await finish({ from, to, mover, agreement, terms })
+  router.change = undefined
   if (late > 0) throw new LateReshardError(late)
 }
 
