@@ -1,10 +1,15 @@
-import { createCacheClient, type CacheClient, type ClientOptions } from '@cache/core'
+import { createCacheClient, type CacheClient, type ClientOptions, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { shardedDriver } from '@cache/sharding'
 import { matrix } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 
-export const cases = matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver })
+export const cases = matrix<Driver>({
+  ioredis: (raw) => ioredisDriver(raw),
+  'node-redis': (raw) => nodeRedisDriver(raw),
+  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+})
 
 export interface Bench {
   /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */

@@ -31,7 +31,7 @@ describe.each(cases)('on $name', ({ start }) => {
   const closing: (() => unknown)[] = []
   beforeAll(async () => {
     stage = await start()
-    servers = stage.cluster?.primaries ?? [stage.server!]
+    servers = stage.primaries
   })
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
