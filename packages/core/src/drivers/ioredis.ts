@@ -123,7 +123,7 @@ function openFeed(connection: () => IoredisNode, { channels, sharded, tracking }
     try {
       await own.connect()
       if (tracking) await startTracking((...args) => own.call('CLIENT', args), tracking.prefixes)
-      if (sharded) await own.call('SSUBSCRIBE', [...channels])
+      if (sharded) await own.call('ssubscribe', [...channels]) // ioredis knows it in lower case only
       else await own.subscribe(...channels, ...(tracking ? [TRACKING_CHANNEL] : []))
     } catch (error) {
       own.disconnect()
