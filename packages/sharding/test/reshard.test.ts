@@ -3,7 +3,8 @@ import { CacheError, type CacheClient, type Driver } from '@cache/core'
 import { eventually } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { LateReshardError, ReshardConflictError, ShardNotEmptyError, ketama, modulo, rendezvous, type ShardedDriver } from '../src/index.js'
-import { NAMES, stage, type Name } from './shards.js'
+import { NAMES, type Name } from './servers.js'
+import { stage } from './shards.js'
 
 const on = stage('a', 'b', 'c', 'd')
 const FOUR: readonly Name[] = NAMES

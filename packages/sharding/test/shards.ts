@@ -1,14 +1,8 @@
 import { createCacheClient, type CacheClient, type ClientOptions, type Driver } from '@cache/core'
-import { ioredisDriver } from '@cache/core/ioredis'
-import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startRedis, type RedisServer } from '@cache/testkit'
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { shardedDriver, type ShardedDriver, type ShardedDriverOptions } from '../src/index.js'
-
-export const NAMES = ['a', 'b', 'c', 'd'] as const
-export type Name = (typeof NAMES)[number]
+import { driverOf, type Name } from './servers.js'
 
 /** Deadlines that a machine busy with other tests does not miss. */
 export const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }
@@ -71,18 +65,4 @@ export function stage(...names: readonly Name[]): () => Stage {
     await Promise.all(Object.values(servers).map((server) => server.stop()))
   })
   return () => made
-}
-
-/** On ioredis for a and c, on node-redis for the others. */
-export function driverOf(url: string, name: Name, opened: { end(): unknown }[] = []): Driver {
-  if (name === 'a' || name === 'c') {
-    const redis = new Redis(url, { retryStrategy: () => 50 })
-    redis.on('error', () => undefined)
-    opened.push({ end: () => redis.disconnect() })
-    return ioredisDriver(redis)
-  }
-  const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
-  redis.on('error', () => undefined)
-  opened.push({ end: () => { if (redis.isOpen) redis.destroy() } })
-  return nodeRedisDriver(redis)
 }
