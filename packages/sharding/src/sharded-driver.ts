@@ -71,7 +71,7 @@ export interface ShardedDriver extends Driver {
 export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   const check = checkOptions('shardedDriver', options, ['shards', 'placement', 'settle', 'onShardDown', 'breaker', 'timeout'])
   const settle = check.duration('settle', 30_000)
-  if (settle < 1_000) check.fail('settle', "at least '1s'")
+  if (settle < 200) check.fail('settle', "at least '200ms'")
   const onShardDown = check.oneOf('onShardDown', ['fail', 'next'], 'fail')
   const timeout = check.duration('timeout', 1_000)
   const breaker = checkBreaker(check)

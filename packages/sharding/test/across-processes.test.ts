@@ -8,9 +8,9 @@ import type { Order, Report, Start, Window } from './processes/service.js'
 const file = new URL('./processes/service.ts', import.meta.url)
 const PROCESSES = 3
 const IDS = 600
-const SETTLE = 1_500
+const SETTLE = 1_000
 const ROUNDS = process.env.CHAOS ? 5 : 1
-const STEADY = process.env.CHAOS ? 5_000 : 2_000
+const STEADY = process.env.CHAOS ? 5_000 : 1_500
 
 /** Processes that serve rows from 3 shards, and change to others under load. What they did, before and during the changes. */
 async function harness(changes: readonly (readonly Name[])[], naive = false) {
@@ -27,7 +27,7 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
   const changing = Date.now()
   for (const to of changes) {
     const changed = group.processes.map(async (process, i) => {
-      await sleep(i * 400) // each hears of it at another time
+      await sleep(i * 250) // each hears of it at another time
       process.send({ do: 'change', to, naive } satisfies Order)
       return process.next<{ error?: string }>('changed', { timeout: 60_000 })
     })

@@ -38,12 +38,13 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   const change = new Change(from, to, mover)
   from.ending = change
   router.change = change
+  const usedAt = terms.usedAt() // what is asked from now on waits until the moment is known
   let late: number
   try {
     if (!(await agreement.hasBegun())) await refuseKeys(terms.added)
     const { moment } = await agreement.join()
     change.moment = moment
-    late = terms.usedAt() > moment.latest ? performance.now() - moment.latest : 0
+    late = usedAt > moment.latest ? performance.now() - moment.latest : 0
     if (performance.now() < moment.earliest) await agreement.forgetEarlier()
   } catch (error) {
     from.ending = undefined
