@@ -5,6 +5,7 @@ import { product } from '../src/caches/cache.js'
 import { inRounds } from '../src/measure/rounds.js'
 import { nearContenders } from '../src/near/contenders.js'
 import { picture } from '../src/report/picture.js'
+import { contenders as placements, servers } from '../src/scenarios/placement.js'
 import { scenarios } from '../src/scenarios/all.js'
 
 let server: RedisServer
@@ -40,6 +41,16 @@ describe('every near cache does, too', () => {
     expect(loads).toBe(2)
     await cache.close()
   })
+})
+
+it('every placement knows a place for each key, and hashring puts keys where ketama() does', () => {
+  const places = placements.map(({ name, open }) => ({ name, place: open(servers(8)) }))
+  const [ketama, hashring] = ['@cache/sharding, ketama()', 'hashring'].map((wanted) => places.find(({ name }) => name === wanted)!.place)
+  for (let i = 0; i < 2_000; i++) {
+    const key = `key:${i}`
+    for (const { place } of places) expect(servers(8)).toContain(place(key))
+    expect(ketama!(key)).toBe(hashring!(key))
+  }
 })
 
 it('a work that does twice as much is half as fast as the bare one', async () => {

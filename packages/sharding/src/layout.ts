@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { hashTag } from '@cache/core'
+import { CacheError, hashTag } from '@cache/core'
 import type { Placement } from './placement/placement.js'
 import type { Change } from './reshard/change.js'
 import type { Shard } from './shard.js'
@@ -22,7 +22,9 @@ export class Layout {
   }
 
   shardOf(key: string): Shard {
-    return this.shards[this.#place(hashTag(key) ?? key)]!
+    const shard = this.shards[this.#place(hashTag(key) ?? key)]
+    if (shard === undefined) throw new CacheError(`The placement "${this.#placement.name}" answers with no place of a shard for "${key}".`, { code: 'PLACEMENT', key })
+    return shard
   }
 
   /** The one that all these keys are on; `undefined`: they are on several. */

@@ -1,4 +1,4 @@
-import { ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Driver, type Duration, type OptionChecks } from '@cache/core'
+import { CacheError, ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Driver, type Duration, type OptionChecks } from '@cache/core'
 import { ShardedConnection } from './connection.js'
 import { ReshardConflictError } from './errors.js'
 import { Layout } from './layout.js'
@@ -203,7 +203,14 @@ function layoutOf(check: OptionChecks, { shards, placement = rendezvous() }: Sha
     if (before && before.driver !== driver) throw new InvalidOptionError(option, 'the same driver as before: a name stands for a server and what is on it', driver)
     return before ?? createShard(name, driver, breaker)
   })
-  return new Layout(all, weights, placement)
+  const layout = new Layout(all, weights, placement)
+  try {
+    void layout.fingerprint // a sample of all it answers
+  } catch (error) {
+    if (!(error instanceof CacheError) || error.code !== 'PLACEMENT') throw error
+    check.fail('placement', 'one that answers with a place in the list of shards')
+  }
+  return layout
 }
 
 function isDriver(value: unknown): value is Driver {

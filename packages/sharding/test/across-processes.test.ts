@@ -23,7 +23,7 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
   await group.all('working')
   await sleep(500)
   const begun = Date.now()
-  await sleep(STEADY)
+  await sleep(naive ? 0 : STEADY)
   const changing = Date.now()
   for (const to of changes) {
     const changed = group.processes.map(async (process, i) => {
@@ -32,7 +32,7 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
       return process.next<{ error?: string }>('changed', { timeout: 60_000 })
     })
     for (const { error } of await Promise.all(changed)) if (error !== undefined) throw new Error(error)
-    await sleep(naive ? 1_500 : 300)
+    await sleep(naive ? 500 : 300)
   }
   const ended = Date.now()
   group.send({ do: 'report' } satisfies Order)

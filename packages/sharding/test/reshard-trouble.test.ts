@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandTimeoutError, ConnectionError, InvalidOptionError, createCacheClient } from '@cache/core'
 import { describe, expect, it } from 'vitest'
-import { ShardNotEmptyError, ketama, modulo, rendezvous } from '../src/index.js'
+import { ShardNotEmptyError, ketama, rendezvous } from '../src/index.js'
 import { FOUR, THREE, changing, keyed, movingKey, soon } from './changing.js'
 import { stage } from './shards.js'
 
@@ -114,7 +114,7 @@ describe('what is not a key', () => {
   })
 })
 
-it.each([['other weights', { a: 1, b: 3, c: 1 }, rendezvous()], ['another placement', { a: 1, b: 1, c: 1 }, ketama()], ['a third', { a: 1, b: 1, c: 1 }, modulo()]] as const)('the same shards with %s: all keys are found again', async (_, weights, placement) => {
+it.each([['other weights', { a: 1, b: 3, c: 1 }, rendezvous()], ['another placement', { a: 1, b: 1, c: 1 }, ketama()]] as const)('the same shards with %s: all keys are found again', async (_, weights, placement) => {
   const { driver, client } = startProcess(THREE)
   const keys = Array.from({ length: 300 }, (_, i) => `k${i}`)
   await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key))))

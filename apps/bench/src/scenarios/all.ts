@@ -3,9 +3,10 @@ import { contended, lock } from './locks.js'
 import { invalidation, nearHit } from './near.js'
 import { outage } from './outage.js'
 import { denied, rateLimit } from './rate-limits.js'
+import { placement } from './placement.js'
 import type { Scenario } from './scenario.js'
 import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
 import { staleFill } from './stale-fill.js'
 import { writeBehind } from './write-behind.js'
 
-export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, contended, writeBehind, nearHit, invalidation]
+export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, contended, writeBehind, nearHit, invalidation, placement]
