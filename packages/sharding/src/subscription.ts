@@ -65,7 +65,7 @@ export class ShardedSubscription implements Subscription {
   async close(): Promise<void> {
     this.#stop.abort()
     this.#onClose()
-    await Promise.all([...this.#feeds.values()].map(({ subscription }) => subscription?.close()))
+    await Promise.all([...this.#feeds.values()].map(async ({ subscription }) => subscription?.close()))
   }
 
   async #open(shard: Shard, counts?: 'counts'): Promise<void> {

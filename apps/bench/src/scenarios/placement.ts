@@ -69,7 +69,7 @@ export const placement: Scenario = {
         name,
         'times modulo': precise(speeds[i]!.ratio),
         'ns each': precise(speeds[i]!.microseconds * 1_000 / AT_ONCE),
-        'fullest / average': precise(Math.max(...counts.values()) / (count / SHARDS)),
+        'fullest / average': (Math.max(...counts.values()) / (count / SHARDS)).toFixed(3),
         'moved by another, %': precise((moved / count) * 100),
       }
     })
