@@ -1,4 +1,4 @@
-import type { CacheClient, Command, Driver } from '@cache/core'
+import { createFormat, type CacheClient, type Command, type Driver } from '@cache/core'
 import { vi } from 'vitest'
 import { rendezvous, type ShardedDriver } from '../src/index.js'
 import { Layout } from '../src/layout.js'
@@ -40,6 +40,28 @@ export function changing(on: () => Stage) {
     async keepFromSweeping(names: readonly Name[], ms: number): Promise<void> {
       for (const name of names) await on().servers[name].cli('SET', `{cache-shards}:sweeper:${layout(names).fingerprint}`, '1', 'PX', ms)
     },
+  }
+}
+
+/** Reads many values at once, again and again, until it is told to stop; then it says what was not as it should be. */
+export async function keepReading(client: CacheClient, count = 300): Promise<() => Promise<string[]>> {
+  const format = createFormat<number>()
+  const keys = Array.from({ length: count }, (_, i) => `many:${i}`)
+  await Promise.all(keys.map((key, i) => client.send(keyed(key, 'SET', key, String(i)))))
+  const wrong = new Set<string>()
+  let stopped = false
+  const reading = (async () => {
+    let rounds = 0
+    for (; !stopped; rounds++) {
+      const entries = await client.entries.readMany(keys, format)
+      for (const [i, entry] of entries.entries()) if (entry instanceof Error || entry?.value !== i) wrong.add(`${keys[i]}: ${entry instanceof Error ? entry.message : String(entry?.value)}`)
+    }
+    if (rounds < 10) wrong.add(`there were only ${rounds} rounds`)
+  })()
+  return async () => {
+    stopped = true
+    await reading
+    return [...wrong]
   }
 }
 

@@ -46,6 +46,7 @@ describe('processes', () => {
     const shards = on().shardsOf(first.driver, FOUR)
     const { d, ...three } = shards
     const changed = change(first.driver, THREE)
+    await soon(async () => expect(await on().servers.a.cli('KEYS', '{cache-shards}:after:*')).not.toBe(''))
     await expect(change(second.driver, ['a', 'b', 'd'])).rejects.toBeInstanceOf(ReshardConflictError)
     await expect(third.driver.reshard({ shards: on().shardsOf(third.driver, THREE), placement: ketama() })).rejects.toBeInstanceOf(ReshardConflictError)
     await expect(first.driver.reshard({ shards: { a: three.a!, b: three.b!, d: d! } })).rejects.toBeInstanceOf(ReshardConflictError)

@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CommandTimeoutError, ConnectionError, InvalidOptionError, createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { startCluster } from '@cache/testkit'
+import { Cluster } from 'ioredis'
 import { describe, expect, it } from 'vitest'
-import { ShardNotEmptyError, ketama, rendezvous } from '../src/index.js'
-import { FOUR, THREE, changing, keyed, movingKey, soon } from './changing.js'
+import { ShardNotEmptyError, ketama, rendezvous, shardedDriver } from '../src/index.js'
+import { FOUR, THREE, changing, keepReading, keyed, movingKey, soon } from './changing.js'
 import { stage } from './shards.js'
 
 const on = stage('a', 'b', 'c', 'd')
@@ -68,6 +71,22 @@ describe('trouble', () => {
     expect(await client.send(keyed(moving, 'GET', moving))).toBe('x')
   }, 60_000)
 
+  it('a register that is lost when all have joined is not missed', async () => {
+    const [first, second] = [startProcess(THREE, 1_000), startProcess(THREE, 1_000)]
+    const key = movingKey('a')
+    await first.client.send(keyed(key, 'SET', key, 'x'))
+    const changes = [change(first.driver, FOUR), change(second.driver, FOUR)]
+    await sleep(500)
+    expect(Number(await on().servers.a.cli('DBSIZE'))).toBeGreaterThan(1)
+    await on().servers.a.cli('EVAL', "for _, key in ipairs(redis.call('KEYS', '{cache-shards}:after:*')) do redis.call('DEL', key) end", 0)
+    await Promise.all(changes)
+    expect(await on().servers.a.cli('KEYS', '{cache-shards}:after:*')).toBe('')
+    for (const { client, driver } of [first, second]) {
+      expect(driver.shardOf(key)).toBe('d')
+      expect(await client.send(keyed(key, 'GET', key))).toBe('x')
+    }
+  })
+
   it('a driver that is closed meanwhile says so', async () => {
     const { driver, client } = startProcess(THREE)
     const changed = change(driver, FOUR)
@@ -126,3 +145,20 @@ it.each([['other weights', { a: 1, b: 3, c: 1 }, rendezvous()], ['another placem
   expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
   await driver.reshard({ shards, placement }) // they are the same: there is nothing to do
 })
+
+it('a Cluster may come in the place of a server, and go again', async () => {
+  await using redis = await startCluster()
+  const cluster = new Cluster(redis.nodes.map(({ host, port }) => ({ host, port })))
+  const [a, b, again] = [on().driverAt('a'), on().driverAt('b'), on().driverAt('b')]
+  const driver = shardedDriver({ shards: { a, b }, settle: 300 })
+  const client = on().client(driver)
+  const stop = await keepReading(client)
+  await driver.reshard({ shards: { a, big: ioredisDriver(cluster) } })
+  expect(await keysOn('b')).toEqual([])
+  expect((await driver.nodes()).length).toBe(4)
+  await driver.reshard({ shards: { a, b: again } })
+  expect((await keysOn('b')).length).toBeGreaterThan(100)
+  expect(await stop()).toEqual([])
+  await driver.close()
+  cluster.disconnect()
+}, 60_000)

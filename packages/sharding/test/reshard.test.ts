@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { FOUR, THREE, changing } from './changing.js'
+import { FOUR, THREE, changing, keepReading } from './changing.js'
 import { stage } from './shards.js'
 
 const on = stage('a', 'b', 'c', 'd')
@@ -69,4 +69,11 @@ describe('while it runs', () => {
     const all = [...counted.values()]
     expect(all.reduce((sum, { unsure }) => sum + unsure, 0)).toBeLessThan(all.reduce((sum, { sure }) => sum + sure, 0) / 100)
   }, 120_000)
+
+  it('many keys at once are read all the time: no command is refused, nothing is missing', async () => {
+    const { driver, client } = startProcess(THREE)
+    const stop = await keepReading(client)
+    for (const names of [FOUR, THREE]) await change(driver, names)
+    expect(await stop()).toEqual([])
+  }, 60_000)
 })

@@ -4,6 +4,14 @@ import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
 import agreeLua from './agree.lua'
 import type { Moment } from './change.js'
+import endLua from './end.lua'
+
+export interface Agreed {
+  /** As exactly as one answer tells. */
+  readonly moment: Moment
+  /** Everything has been moved. */
+  readonly done: boolean
+}
 
 /** What all of the package's own keys begin with; they are moved nowhere. */
 export const OWN = '{cache-shards}:'
@@ -37,14 +45,25 @@ export class Agreement {
   }
 
   /**
-   * When it is, as exactly as one answer tells, and whether it is over.
+   * Joins the change, or begins it.
    *
    * @throws {ReshardConflictError}
    */
-  async join(): Promise<{ readonly moment: Moment; readonly done: boolean }> {
+  async join(): Promise<Agreed> {
+    return (await this.#agree(String(this.#settle)))!
+  }
+
+  /** `undefined`: the register is lost. */
+  look(): Promise<Agreed | undefined> {
+    return this.#agree('look')
+  }
+
+  async #agree(settle: string): Promise<Agreed | undefined> {
     const asked = performance.now()
-    const [next, at, done, now] = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, String(this.#settle), String(MEMORY + this.#settle))) as [string, string, number, string]
+    const agreed = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, settle, String(MEMORY + this.#settle))) as [string, string, number, string] | null
     const answered = performance.now()
+    if (!agreed) return undefined
+    const [next, at, done, now] = agreed
     if (next !== this.#next) throw new ReshardConflictError()
     const until = Number(at) - Number(now)
     // The server read its clock between the two, and counts whole ms.
@@ -70,8 +89,7 @@ export class Agreement {
   }
 
   async end(): Promise<void> {
-    await this.#ask('HSET', this.#register, 'done', '1')
-    await this.#ask('DEL', this.#sweeper)
+    await this.#ask('EVAL', endLua, '2', this.#register, this.#sweeper)
   }
 
   #ask(...args: [string, ...Argument[]]): Promise<Reply> {

@@ -92,7 +92,7 @@ async function reached(change: Change, agreement: Agreement, stop: AbortSignal):
 async function measure(agreement: Agreement): Promise<Moment | undefined> {
   let best: Moment | undefined
   for (let i = 0; i < 5; i++) {
-    const moment = await agreement.join().then((joined) => joined.moment, () => undefined)
+    const moment = await agreement.look().then((agreed) => agreed?.moment, () => undefined)
     if (moment && (!best || moment.latest - moment.earliest < best.latest - best.earliest)) best = moment
     if (best && performance.now() > best.earliest - 2 * HOLD) break
   }
@@ -112,7 +112,7 @@ async function finish({ from, to, mover, agreement, terms: { lost, stop } }: Fin
   const left = from.shards.filter(({ name }) => !lost.includes(name))
   for (;;) {
     try {
-      if ((await agreement.join()).done) return
+      if ((await agreement.look())?.done) return
       if (await agreement.maySweep()) {
         await sweep(from, to, mover, left, () => agreement.goOnSweeping())
         await sleep(MARK_LIFE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
