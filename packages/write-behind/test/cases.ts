@@ -10,7 +10,7 @@ export const cases = matrix<CacheClient>({
   ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'test', resilience }),
   'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'test', resilience }),
   sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), { namespace: 'test', resilience }),
-})
+}, { sharded: true })
 
 export interface Row {
   readonly name: string
