@@ -53,6 +53,20 @@ describe('trouble', () => {
     await changed
   }, 60_000)
 
+  it('a shard that does not answer when the change is to begin: it does not, for nobody; and nobody is late when it begins later', async () => {
+    const processes = [startProcess(THREE), startProcess(THREE)]
+    const key = movingKey('b')
+    await on().servers.b.pause()
+    for (const { driver } of processes) await expect(change(driver, FOUR)).rejects.toBeInstanceOf(Error)
+    await sleep(400) // longer than settle
+    await on().servers.b.resume()
+    for (const { client, driver } of processes) {
+      expect(driver.shardOf(key)).toBe('b')
+      await soon(async () => expect(await client.send(keyed(key, 'SET', key, 'x'))).toBe('OK'))
+    }
+    await Promise.all(processes.map(({ driver }) => change(driver, FOUR)))
+  }, 60_000)
+
   it('where nobody can be asked when to change, nothing changes, and what waited for that goes on', async () => {
     const { driver, client } = startProcess(THREE)
     const [moving, staying] = [movingKey('b'), on().keyAt('c', on().driver(FOUR))]

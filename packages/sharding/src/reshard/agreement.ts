@@ -74,7 +74,7 @@ export class Agreement {
     return (await this.#ask('EXISTS', this.#register)) === 1
   }
 
-  /** What came after the next shards when they were used before is not what comes after them now. To be called before the moment. */
+  /** What came after the next shards when they were used before is not what comes after them now. To be called before it begins. */
   async forgetEarlier(): Promise<void> {
     await Promise.all([...this.#all].map((shard) => ask(shard, this.#timeout, 'DEL', this.#registerOfNext)))
   }

@@ -41,11 +41,13 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   const usedAt = terms.usedAt() // what is asked from now on waits until the moment is known
   let late: number
   try {
-    if (!(await agreement.hasBegun())) await refuseKeys(terms.added)
+    if (!(await agreement.hasBegun())) {
+      await refuseKeys(terms.added)
+      await agreement.forgetEarlier() // which also shows that all of them answer
+    }
     const { moment } = await agreement.join()
     change.moment = moment
     late = usedAt > moment.latest ? performance.now() - moment.latest : 0
-    if (performance.now() < moment.earliest) await agreement.forgetEarlier()
   } catch (error) {
     from.ending = undefined
     router.change = undefined

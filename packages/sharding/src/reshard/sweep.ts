@@ -11,8 +11,13 @@ export async function sweep(from: Layout, to: Layout, mover: Mover, shards: read
       for await (const keys of pages(node)) {
         const leaving = keys.filter((key) => !isLeftToThemselves(key) && from.shardOf(key) === shard && to.shardOf(key).name !== shard.name)
         for (const place of new Set(leaving.map((key) => to.shardOf(key)))) {
-          const [error] = (await mover.carry(shard, place, leaving.filter((key) => to.shardOf(key) === place))).filter((one) => one !== undefined)
-          if (error) throw error
+          const some = leaving.filter((key) => to.shardOf(key) === place)
+          const errors = await mover.carry(shard, place, some)
+          // One by one, if together they were too large.
+          for (const [i, key] of some.entries()) {
+            const [error] = errors[i] ? await mover.carry(shard, place, [key]) : []
+            if (error) throw error
+          }
         }
         await between()
       }
@@ -28,7 +33,7 @@ export function isLeftToThemselves(key: string): boolean {
 export async function* pages(node: NodeHandle): AsyncGenerator<readonly string[]> {
   let cursor = '0'
   do {
-    const [reply] = (await node.send([{ args: ['SCAN', cursor, 'COUNT', '500'], keys: [] }])) as [Reply | CacheError]
+    const [reply] = (await node.send([{ args: ['SCAN', cursor, 'COUNT', '100'], keys: [] }])) as [Reply | CacheError]
     if (reply instanceof CacheError) throw reply
     const [next, keys] = reply as readonly [string, readonly string[]]
     cursor = next
