@@ -1,4 +1,4 @@
-import { CacheError, ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Driver, type Duration, type OptionChecks } from '@cache/core'
+import { CacheError, ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Command, type Driver, type Duration, type OptionChecks } from '@cache/core'
 import { ShardedConnection } from './connection.js'
 import { ReshardConflictError } from './errors.js'
 import { Layout } from './layout.js'
@@ -71,7 +71,7 @@ export interface ShardedDriver extends Driver {
 export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   const check = checkOptions('shardedDriver', options, ['shards', 'placement', 'settle', 'onShardDown', 'breaker', 'timeout'])
   const settle = check.duration('settle', 30_000)
-  if (settle < 200) check.fail('settle', "at least '200ms'")
+  if (settle < 200 || settle > 86_400_000) check.fail('settle', "from '200ms' to '1d'")
   const onShardDown = check.oneOf('onShardDown', ['fail', 'next'], 'fail')
   const timeout = check.duration('timeout', 1_000)
   const breaker = checkBreaker(check)
@@ -86,9 +86,8 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     const replies = await shard.send(commands, left, settleOne)
     for (let place = 0; place < replies.length; place++) settleOne(place, replies[place]!)
   }
-  const used = (): Layout => {
-    usedAt = performance.now()
-    return router.layout
+  const used = (commands: readonly Command[]): void => {
+    if (commands.some(({ keys }) => keys.length > 0)) usedAt = performance.now()
   }
   /** They may hold something yet. */
   const leaving = new Set<Shard>()
@@ -102,7 +101,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     group: (keys) => router.group(keys),
 
     send(commands, how = {}) {
-      used()
+      used(commands)
       return router.send(commands, how, sendTo)
     },
 
@@ -135,16 +134,16 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     async reshard(next, how = {}) {
       refuseIfClosed(stop.signal)
       const nextCheck = checkOptions('reshard', next, ['shards', 'placement'])
-      const from = changing?.to ?? router.layout
+      const from = router.layout
       const to = layoutOf(nextCheck, next, breaker, present())
       const { lost = [] } = how
       checkOptions('reshard', how, ['lost'])
-      const shards = router.layout.shards.map(({ name }) => name)
+      const shards = [...router.layout.shards, ...leaving].map(({ name }) => name)
       if (!Array.isArray(lost) || !lost.every((name) => shards.includes(name))) throw new InvalidOptionError('lost', `an array of some of ${shards.join(', ')}`, lost)
-      const fingerprint = to.fingerprint
+      const fingerprint = [to.fingerprint, ...[...lost].sort()].join()
       if (changing && changing.fingerprint !== fingerprint) throw new ReshardConflictError()
       if (changing) return changing.done
-      if (fingerprint === from.fingerprint) return
+      if (to.fingerprint === from.fingerprint) return
       const removed = from.shards.filter((shard) => !to.shards.includes(shard))
       const added = to.shards.filter((shard) => !from.shards.includes(shard))
       const done = reshard(router, to, {
@@ -169,10 +168,11 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     },
 
     async close() {
+      const all = present()
       stop.abort(new ConnectionError('The driver was closed.', { code: 'CLOSED' }))
       router.change?.giveUp()
       await Promise.all([...subscriptions, ...connections].map((one) => one.close()))
-      await Promise.all(present().map(({ driver }) => driver.close()))
+      await Promise.all(all.map(({ driver }) => driver.close()))
     },
   }
 

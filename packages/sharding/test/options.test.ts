@@ -24,7 +24,7 @@ const refused: readonly (readonly [option: string, options: unknown])[] = [
   ...[0, -1, NaN, Infinity, '2', null].map((weight) => ['shards.a.weight', { shards: { a: { driver: driver(), weight } } }] as const),
   ...[jump(), modulo()].flatMap((placement) => [0.5, 1.5, 5_000].map((weight) => ['shards.a.weight', { shards: { a: { driver: driver(), weight } }, placement }] as const)),
   ...['ketama', {}, null, ketama, { name: 'broken', build: () => () => 1 }, { name: 'broken', build: () => () => NaN }].map((placement) => ['placement', { shards: { a: driver() }, placement }] as const),
-  ...[0, -1, '1', '100ms', NaN].map((settle) => ['settle', { shards: { a: driver() }, settle }] as const),
+  ...[0, -1, '1', '100ms', '2d', NaN].map((settle) => ['settle', { shards: { a: driver() }, settle }] as const),
   ['onShardDown', { shards: { a: driver() }, onShardDown: 'retry' }],
   ['breaker.failures', { shards: { a: driver() }, breaker: { failures: 0 } }],
   ['breaker.cooldown', { shards: { a: driver() }, breaker: { cooldown: -1 } }],

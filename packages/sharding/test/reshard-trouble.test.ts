@@ -53,6 +53,20 @@ describe('trouble', () => {
     await changed
   }, 60_000)
 
+  it('a shard to be added that does not answer is not added, and holds up no key that was to go there', async () => {
+    const { driver, client } = startProcess(THREE)
+    const key = movingKey('a')
+    await on().servers.d.pause()
+    let ended: unknown
+    change(driver, FOUR).then(() => { ended = 'changed' }, (error: unknown) => { ended = error })
+    while (ended === undefined) {
+      expect(await client.send(keyed(key, 'SET', key, 'x'), { timeout: 800 })).toBe('OK')
+      await sleep(10)
+    }
+    expect(ended).toBeInstanceOf(Error)
+    expect(driver.shardOf(key)).toBe('a')
+  })
+
   it('a shard that does not answer when the change is to begin: it does not, for nobody; and nobody is late when it begins later', async () => {
     const processes = [startProcess(THREE), startProcess(THREE)]
     const key = movingKey('b')

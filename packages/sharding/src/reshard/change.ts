@@ -17,8 +17,9 @@ export class Change {
   readonly from: Layout
   readonly to: Layout
   readonly #mover: Mover
-  /** Not known yet: then everything waits. */
   #moment: Moment | undefined
+  /** Everything waits until it is known when the moment is: it may have been. */
+  #held = true
   readonly #waiting = new Set<() => void>()
   #given = false
 
@@ -30,7 +31,7 @@ export class Change {
 
   set moment(moment: Moment) {
     this.#moment = moment
-    this.wake()
+    this.release()
   }
 
   get moment(): Moment | undefined {
@@ -48,7 +49,7 @@ export class Change {
 
   /** The old places are still used. */
   isBefore(): boolean {
-    return this.#given || (this.#moment !== undefined && performance.now() < this.#moment.earliest - HOLD)
+    return this.#given || (!this.#held && (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
   }
 
   /** The new places are used. */
@@ -81,6 +82,16 @@ export class Change {
 
   wake(): void {
     for (const wake of [...this.#waiting]) wake()
+  }
+
+  hold(): void {
+    this.#held = true
+  }
+
+  /** The moment has not been, as is known now. */
+  release(): void {
+    this.#held = false
+    this.wake()
   }
 
   /** It does not come about: everything goes on in the old places. */

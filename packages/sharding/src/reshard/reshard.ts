@@ -38,12 +38,15 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   const change = new Change(from, to, mover)
   from.ending = change
   router.change = change
-  const usedAt = terms.usedAt() // what is asked from now on waits until the moment is known
+  let usedAt = terms.usedAt() // what is asked from now on waits
   let late: number
   try {
     if (!(await agreement.hasBegun())) {
+      change.release()
       await refuseKeys(terms.added)
       await agreement.forgetEarlier() // which also shows that all of them answer
+      usedAt = terms.usedAt()
+      change.hold()
     }
     const { moment } = await agreement.join()
     change.moment = moment

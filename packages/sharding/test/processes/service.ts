@@ -63,6 +63,7 @@ async function change({ to, naive = false }: Extract<Order, { do: 'change' }>): 
   try {
     if (naive) rows = rowsOf(createCacheClient(shardedDriver({ shards: shardsOf(to) })))
     else await driver.reshard({ shards: shardsOf(to) })
+    for (const name of servers.keys()) if (!to.includes(name)) servers.delete(name) // its driver was closed
     await child.say({ type: 'changed' })
   } catch (error) {
     await child.say({ type: 'changed', error: String(error) })
