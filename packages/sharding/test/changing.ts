@@ -23,8 +23,9 @@ export const keyed = (key: string, ...args: [string, ...string[]]): Command => (
 /** What tests of changes do on a stage of four servers. */
 export function changing(on: () => Stage) {
   return {
-    startProcess(names: readonly Name[], settle = 300): Process {
-      const driver = on().driver(names, { settle })
+    /** `timeout`: none that a busy machine misses, unless a test waits for it. */
+    startProcess(names: readonly Name[], settle = 300, timeout = 10_000): Process {
+      const driver = on().driver(names, { settle, timeout })
       return { driver, client: on().client(driver) }
     },
 

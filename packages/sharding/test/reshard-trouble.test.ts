@@ -34,7 +34,7 @@ describe('trouble', () => {
   })
 
   it('an old shard that does not answer keeps its keys waiting, not the others; when it is back all is there, and the change ends', async () => {
-    const { driver } = startProcess(THREE)
+    const { driver } = startProcess(THREE, 300, 1_000)
     const client = createCacheClient(driver, { resilience: { readTimeout: 300, writeTimeout: 300 } })
     const [ofA, ofB] = [movingKey('a'), movingKey('b')]
     await Promise.all([ofA, ofB].map((key) => client.send(keyed(key, 'SET', key, key))))
@@ -51,7 +51,7 @@ describe('trouble', () => {
   }, 60_000)
 
   it('a shard to be added that does not answer is not added, and holds up no key that was to go there', async () => {
-    const { driver, client } = startProcess(THREE)
+    const { driver, client } = startProcess(THREE, 300, 1_000)
     const key = movingKey('a')
     await on().servers.d.pause()
     let ended: unknown
@@ -65,7 +65,7 @@ describe('trouble', () => {
   })
 
   it('a shard that does not answer when the change is to begin: it does not, for nobody; and nobody is late when it begins later', async () => {
-    const processes = [startProcess(THREE), startProcess(THREE)]
+    const processes = [startProcess(THREE, 300, 1_000), startProcess(THREE, 300, 1_000)]
     const key = movingKey('b')
     await on().servers.b.pause()
     for (const { driver } of processes) await expect(change(driver, FOUR)).rejects.toBeInstanceOf(Error)
@@ -79,7 +79,7 @@ describe('trouble', () => {
   }, 60_000)
 
   it('where nobody can be asked when to change, nothing changes, and what waited for that goes on', async () => {
-    const { driver, client } = startProcess(THREE)
+    const { driver, client } = startProcess(THREE, 300, 1_000)
     const [moving, staying] = [movingKey('b'), on().keyAt('c', on().driver(FOUR))]
     await driver.send([keyed(moving, 'SET', moving, 'x')])
     await on().servers.a.pause() // it keeps the register
