@@ -8,6 +8,7 @@ import { groupContenders } from '../src/groups/contenders.js'
 import { countTurns } from '../src/measure/turns.js'
 import { nearContenders } from '../src/near/contenders.js'
 import { picture } from '../src/report/picture.js'
+import { contenders as placements, servers } from '../src/scenarios/placement.js'
 import { scenarios } from '../src/scenarios/all.js'
 
 let server: RedisServer
@@ -70,6 +71,16 @@ describe('every cache with groups does, too', () => {
     expect(await turns.during(async () => redis.pipeline().get('a').get('b').get('c').exec())).toBe(1)
     redis.disconnect()
   })
+})
+
+it('every placement knows a place for each key, and hashring puts keys where ketama() does', () => {
+  const places = placements.map(({ name, open }) => ({ name, place: open(servers(8)) }))
+  const [ketama, hashring] = ['@cache/sharding, ketama()', 'hashring'].map((wanted) => places.find(({ name }) => name === wanted)!.place)
+  for (let i = 0; i < 2_000; i++) {
+    const key = `key:${i}`
+    for (const { place } of places) expect(servers(8)).toContain(place(key))
+    expect(ketama!(key)).toBe(hashring!(key))
+  }
 })
 
 it('a work that does twice as much is half as fast as the bare one', async () => {

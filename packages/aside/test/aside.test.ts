@@ -205,4 +205,4 @@ onEach(({ newClient, ask }) => {
       expect(await together.getMany([1, 2])).toEqual([10, 20])
     })
   })
-})
+}, { sharded: true })

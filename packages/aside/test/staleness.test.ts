@@ -217,4 +217,4 @@ onEach(({ newClient, ask }) => {
       expect(loads).toBe(3)
     })
   })
-})
+}, { sharded: true })

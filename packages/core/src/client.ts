@@ -1,4 +1,4 @@
-import { Batch } from './batch/batch.js'
+import { Batch, type Send } from './batch/batch.js'
 import type { Argument, Command, Driver, Reply } from './drivers/driver.js'
 import { createEntryStore, type EntryStore } from './entries/store.js'
 import { checkPrefix, createKeys, type KeyPart } from './keys.js'
@@ -56,7 +56,9 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const namespace = check.has('namespace') ? checkPrefix('namespace', options.namespace) : ''
   const resilience = checkResilience(check)
   const { readTimeout, writeTimeout } = resilience
-  const batch = new Batch(driver, createGuardedSend(driver, resilience), resilience.maxInFlight)
+  // Shards have breakers of their own: where one is out, the others are not.
+  const send: Send = driver.topology === 'sharded' ? (commands, timeout, settle) => driver.send(commands, { timeout, settle }) : createGuardedSend(driver, resilience)
+  const batch = new Batch(driver, send, resilience.maxInFlight)
 
   return {
     driver,

@@ -2,7 +2,7 @@ import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, h
 import type { Send } from './batch/batch.js'
 import type { Command, Driver, Reply, Settle } from './drivers/driver.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from './errors.js'
-import type { Resilience } from './resilience.js'
+import type { Breaker } from './resilience.js'
 import { channels, tell } from './telemetry.js'
 
 type Replies = readonly (Reply | CacheError)[]
@@ -10,9 +10,9 @@ type Replies = readonly (Reply | CacheError)[]
 /**
  * Sends through a circuit breaker; on a Cluster, through one for each primary, so that one that is dead keeps nobody from the others. An
  * outage is no answer at all: connection lost, or a deadline passed. An error that Redis answers with is an answer. While a circuit is open
- * its commands fail at once; one probe after each cooldown closes it.
+ * its commands fail at once (`CIRCUIT_OPEN`); one probe after each cooldown closes it.
  */
-export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf'>, { failures, cooldown }: Pick<Resilience, 'failures' | 'cooldown'>): Send {
+export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf'>, { failures, cooldown }: Breaker): Send {
   /** Of nodes that have failed since they answered last. */
   const guards = new Map<string, Guard>()
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''

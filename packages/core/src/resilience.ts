@@ -10,27 +10,35 @@ export interface ResilienceOptions {
   readonly maxInFlight?: number
   /**
    * After `failures` sends in a row without an answer (default 5), nothing is sent for `cooldown` (default 1 s); then one goes first. On a
-   * Cluster for each primary by itself.
+   * Cluster each primary has a breaker of its own; so has each shard, which `shardedDriver` is told of.
    */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
 }
 
-export interface Resilience {
+export interface Resilience extends Breaker {
   readonly readTimeout: number
   readonly writeTimeout: number
   readonly maxInFlight: number
+}
+
+export interface Breaker {
   readonly failures: number
+  /** Ms. */
   readonly cooldown: number
 }
 
 export function checkResilience(options: OptionChecks): Resilience {
   const own = options.nested('resilience', ['readTimeout', 'writeTimeout', 'maxInFlight', 'breaker'])
-  const breaker = own.nested('breaker', ['failures', 'cooldown'])
   return {
     readTimeout: own.duration('readTimeout', 250),
     writeTimeout: own.duration('writeTimeout', 1_000),
     maxInFlight: own.number('maxInFlight', { min: 1, integer: true }, 10_000),
-    failures: breaker.number('failures', { min: 1, integer: true }, 5),
-    cooldown: breaker.duration('cooldown', 1_000),
+    ...checkBreaker(own),
   }
+}
+
+/** The option `breaker`. */
+export function checkBreaker(options: OptionChecks): Breaker {
+  const breaker = options.nested('breaker', ['failures', 'cooldown'])
+  return { failures: breaker.number('failures', { min: 1, integer: true }, 5), cooldown: breaker.duration('cooldown', 1_000) }
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
-import { eventually, matrix, type RedisServer, type Stage } from '@cache/testkit'
+import { eventually, matrix, type RedisServer, type Stage, type Topology } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis.js'
@@ -13,7 +13,7 @@ const cases = matrix<Driver>({ ioredis: (raw) => ioredisDriver(raw), 'node-redis
 export const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }
 
 export interface Bench {
-  readonly topology: 'standalone' | 'cluster' | 'sentinel'
+  readonly topology: Topology
   readonly servers: readonly RedisServer[]
   /** A client on a connection of its own, closed when the suite has ended. */
   newClient(options?: ClientOptions): CacheClient

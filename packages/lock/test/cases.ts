@@ -1,10 +1,15 @@
-import { createCacheClient, type CacheClient, type ClientOptions } from '@cache/core'
+import { createCacheClient, type CacheClient, type ClientOptions, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { matrix } from '@cache/testkit'
+import { shardedDriver } from '@cache/sharding'
+import { matrix, type DriverFactories, type MatrixOptions } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 
-export const cases = matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver })
+const drivers: DriverFactories<Driver> = {
+  ioredis: (raw) => ioredisDriver(raw),
+  'node-redis': (raw) => nodeRedisDriver(raw),
+  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+}
 
 export interface Bench {
   /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
@@ -16,8 +21,8 @@ export interface Bench {
 }
 
 /** Runs a suite on every driver and topology, on servers that are emptied before each test. */
-export function onEach(suite: (bench: Bench) => void): void {
-  describe.each(cases)('$name', (it) => {
+export function onEach(suite: (bench: Bench) => void, options?: MatrixOptions): void {
+  describe.each(matrix(drivers, options))('$name', (it) => {
     let running: Awaited<ReturnType<typeof it.start>>
     const clients: CacheClient[] = []
     let asking: CacheClient | undefined

@@ -113,4 +113,4 @@ onEach(({ newClient, ask, keys }) => {
       expect([x, y, torn]).toEqual([20, 20, []])
     })
   })
-})
+}, { sharded: true })

@@ -42,7 +42,8 @@ export class ListeningBus implements InvalidationBus {
 
   constructor(listening: Listening) {
     this.#listening = listening
-    this.#repeated = listening.client.driver.topology === 'cluster' ? new Repeated() : undefined
+    const { topology } = listening.client.driver
+    this.#repeated = topology === 'cluster' || topology === 'sharded' ? new Repeated() : undefined
     const prefixes = listening.tracking?.prefixes
     this.wiring = {
       announcing: listening.announcing,

@@ -1,5 +1,5 @@
 /**
- * The messages of late: on a Cluster each comes from every primary. A sender's count is in a message, so two that are alike are the same
+ * The messages of late: on a Cluster, which a shard may be, each comes from every primary. A sender's count is in a message, so two that are alike are the same
  * one. Long ones are not remembered: to apply them again does no harm.
  */
 export class Repeated {

@@ -1,9 +1,15 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { matrix } from '@cache/testkit'
+import { shardedDriver } from '@cache/sharding'
+import { matrix, type DriverFactories } from '@cache/testkit'
 
-export const cases = matrix<CacheClient>({
+const drivers: DriverFactories<CacheClient> = {
   ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
   'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
-})
+  sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
+}
+
+export const cases = matrix(drivers)
+/** In short runs as well. */
+export const casesWithShards = matrix(drivers, { sharded: true })

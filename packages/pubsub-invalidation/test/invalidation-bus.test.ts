@@ -137,7 +137,7 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('closing ends its connections, and tells near caches of a gap', async () => {
     const { client, bus, heard } = await open()
-    const servers = stage.cluster?.primaries ?? [stage.server!]
+    const servers = stage.primaries
     const listening = async () => (await Promise.all(servers.map(async (server) => Number((await server.cli('PUBSUB', 'NUMSUB', `shop:${channel}`)).split(/\s+/)[1])))).reduce((a, b) => a + b)
     expect(await listening()).toBe(servers.length)
     const gap = vi.fn()

@@ -45,7 +45,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
       bus.on('invalidate', ({ groups }) => groups.forEach((group) => heard.add(group)))
       nodes.push({ bus, heard, clear: near.near.clear, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }), close: async () => { await bus.close(); await client.close() } })
     }
-    const servers = stage.cluster?.primaries ?? [stage.server!]
+    const servers = stage.primaries
 
     const run = async (all: readonly Step[]): Promise<void> => {
       const source: number[] = new Array<number>(IDS).fill(0)

@@ -4,11 +4,11 @@ import type { Stage } from '@cache/testkit'
 import { createWriteThrough } from '@cache/write-through'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createInvalidationBus, withNearCache, type InvalidationBus, type NearCacheClient, type NearCacheOptions } from '../src/index.js'
-import { cases } from './cases.js'
+import { casesWithShards } from './cases.js'
 
 interface Product { readonly id: number; readonly price: number }
 
-describe.each(cases)('on $name', ({ start }) => {
+describe.each(casesWithShards)('on $name', ({ start }) => {
   let stage: Stage<CacheClient>
   const closing: (() => unknown)[] = []
   beforeAll(async () => void (stage = await start()))

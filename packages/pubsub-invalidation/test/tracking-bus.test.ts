@@ -25,13 +25,13 @@ function runs(program: string): boolean {
 const python = runs('python3')
 if (!python) console.warn('There is no python3: that a Python program’s writes are seen is not tested.')
 
-describe.each(cases)('on $name', ({ start }) => {
+describe.each(cases)('on $name', ({ start, topology }) => {
   let stage: Stage<CacheClient>
   let servers: readonly RedisServer[]
   const closing: (() => unknown)[] = []
   beforeAll(async () => {
     stage = await start()
-    servers = stage.cluster?.primaries ?? [stage.server!]
+    servers = stage.primaries
   })
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
@@ -60,8 +60,15 @@ describe.each(cases)('on $name', ({ start }) => {
 
   const payload = (key: string, value: number): string => String(format.encode(key, value))
 
-  async function cli(...command: [string, ...string[]]): Promise<void> {
-    for (const server of servers) if (!/^MOVED/.test(await server.cli(...command))) return
+  /** The servers that may take a command on this key, which is there. On shards they all would. */
+  async function placesOf(key: string): Promise<RedisServer[]> {
+    if (topology !== 'sharded') return [...servers]
+    const there = await Promise.all(servers.map((server) => server.cli('EXISTS', key)))
+    return servers.filter((_, i) => there[i]?.trim() === '1')
+  }
+
+  async function cli(name: string, key: string, ...rest: string[]): Promise<void> {
+    for (const server of await placesOf(key)) if (!/^MOVED/.test(await server.cli(name, key, ...rest))) return
     throw new Error('no node took it')
   }
 
@@ -70,7 +77,10 @@ describe.each(cases)('on $name', ({ start }) => {
     ['redis-cli DEL', (key) => cli('DEL', key)],
     ['redis-cli EXPIRE', (key) => cli('PEXPIRE', key, '1')],
     ['redis-cli FLUSHALL', () => stage.flush()],
-    ...(python ? [['a Python program', (key: string, value: number) => execFileSync('python3', [fileURLToPath(new URL('processes/set.py', import.meta.url)), servers[0]!.host, String(servers[0]!.port), key, payload(key, value)])] as const] : []),
+    ...(python ? [['a Python program', async (key: string, value: number) => {
+      const [{ host, port }] = (await placesOf(key)) as [RedisServer]
+      execFileSync('python3', [fileURLToPath(new URL('processes/set.py', import.meta.url)), host, String(port), key, payload(key, value)])
+    }] as const] : []),
     ['a client of ours without a near cache', (key) => closingClient((client) => client.entries.invalidate([key]))],
   ]
 

@@ -111,4 +111,4 @@ onEach(({ newClient, keys }) => {
     expect(third.allowed).toBe(true)
     await first.release()
   })
-})
+}, { sharded: true })

@@ -7,9 +7,9 @@ interface Client {
   get(key: string): Promise<unknown>
 }
 
-const drivers = { ioredis: (raw: Client) => raw, 'node-redis': (raw: Client) => raw }
+const drivers = { ioredis: (raw: Client) => raw, 'node-redis': (raw: Client) => raw, sharded: ([, raw]: readonly Client[]) => raw! }
 
-describe.each(matrix<Client>(drivers, { sentinel: true, majors: true }))('on $name', ({ start, topology, client }) => {
+describe.each(matrix<Client>(drivers, { sentinel: true, majors: true, sharded: true }))('on $name', ({ start, topology, client }) => {
   let stage: Stage<Client>
   beforeAll(async () => void (stage = await start()))
   beforeEach(() => stage.flush())
@@ -27,7 +27,8 @@ describe.each(matrix<Client>(drivers, { sentinel: true, majors: true }))('on $na
   it('each driver has a client of its own, of the right kind', async () => {
     expect(stage.driver()).not.toBe(stage.driver())
     expect('status' in stage.driver()).toBe(client === 'ioredis')
-    expect([stage.server, stage.cluster, stage.sentinel].filter(Boolean)).toEqual([stage[({ standalone: 'server', cluster: 'cluster', sentinel: 'sentinel' } as const)[topology]]])
+    expect([stage.server, stage.cluster, stage.sentinel].filter(Boolean)).toEqual(topology === 'sharded' ? [] : [stage[({ standalone: 'server', cluster: 'cluster', sentinel: 'sentinel' } as const)[topology]]])
+    expect(stage.primaries.length).toBe({ standalone: 1, cluster: 3, sentinel: 1, sharded: 3 }[topology])
     expect(stage.version).toMatch(/^\d+\.\d+\.\d+/)
   })
 })

@@ -1,6 +1,7 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { shardedDriver } from '@cache/sharding'
 import { matrix } from '@cache/testkit'
 import type { PendingWrite } from '../src/index.js'
 
@@ -8,7 +9,8 @@ const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
 export const cases = matrix<CacheClient>({
   ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'test', resilience }),
   'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'test', resilience }),
-})
+  sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), { namespace: 'test', resilience }),
+}, { sharded: true })
 
 export interface Row {
   readonly name: string

@@ -3,6 +3,7 @@ import { contended, lock, oneLockAtATime } from './locks.js'
 import { invalidation, nearHit } from './near.js'
 import { outage } from './outage.js'
 import { denied, rateLimit } from './rate-limits.js'
+import { placement } from './placement.js'
 import type { Scenario } from './scenario.js'
 import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
 import { staleFill } from './stale-fill.js'
@@ -11,5 +12,5 @@ import { writeBehind } from './write-behind.js'
 
 export const scenarios: readonly Scenario[] = [
   hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation,
-  versionedRead, bump,
+  versionedRead, bump, placement,
 ]

@@ -185,7 +185,9 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       }
       assert.equal(heard[0], `${channel} one 😀`)
       assert.equal(heard[1], 'gap')
-      assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
+      // The message's own shard may listen again before all do.
+      if (driver.topology !== 'sharded') assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
+      await until(() => heard.includes('live'))
       await subscription.close()
       const before = heard.length
       await publish('three')

@@ -51,8 +51,8 @@ export interface Driver {
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */
   dedicate(): Promise<Connection>
   /**
-   * A connection of its own for messages. Resolves once it listens. `gap` is called whenever messages may have been missed,
-   * `live` once it listens again.
+   * A connection of its own for messages; from shards, one from each. Resolves once it listens. `gap` is called whenever messages may
+   * have been missed, `live` once it listens again, to all shards.
    */
   subscribe(channels: readonly string[], on: SubscriptionEvents, options?: SubscribeOptions): Promise<Subscription>
   /** Each primary, for commands that concern a node and not a key (SCAN, CLIENT TRACKING, FLUSHDB, SCRIPT). */
@@ -93,7 +93,7 @@ export interface Subscription {
 }
 
 export interface NodeHandle {
-  /** `host:port`. */
+  /** `host:port`; of a shard, behind its name and a slash. */
   readonly id: string
   send(commands: readonly Command[], options?: SendOptions): Promise<readonly (Reply | CacheError)[]>
 }

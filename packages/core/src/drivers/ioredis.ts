@@ -63,7 +63,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
       const keeping = { timeout, heartbeat }
       const subscription = await (everywhere && cluster
         ? subscribeEverywhere({ primaries: () => addressesOf(cluster, link), openAt: (address) => openFeed(() => nodeAt(cluster, address), { channels, sharded: false, tracking }) }, on, keeping)
-        : subscribeThrough(openFeed(() => (cluster ? nodeFor(cluster, sharded ? channels[0] : undefined) : (client as IoredisNode).duplicate(ONE_LIFE)), { channels, sharded, tracking }), on, keeping))
+        : subscribeThrough(openFeed(() => (cluster ? nodeFor(cluster, link, sharded ? channels[0] : undefined) : (client as IoredisNode).duplicate(ONE_LIFE)), { channels, sharded, tracking }), on, keeping))
       const handle = { close: () => { opened.delete(handle); return subscription.close() } }
       opened.add(handle)
       return handle
@@ -116,9 +116,9 @@ interface Listening {
 }
 
 /** A connection of its own, with one life: what comes after its end is the feed's business. */
-function openFeed(connection: () => IoredisNode, { channels, sharded, tracking }: Listening): OpenFeed {
+function openFeed(connection: () => IoredisNode | Promise<IoredisNode>, { channels, sharded, tracking }: Listening): OpenFeed {
   return async ({ message, invalidated, ended }) => {
-    const own = connection()
+    const own = await connection()
     own.on('error', () => undefined)
     if (tracking) own.on('messageBuffer', (channel: Buffer, payload: unknown) => { if (isTracking(channel)) invalidated(keysOf(payload)) })
     own.on(sharded ? 'smessage' : 'message', (channel: string, payload: string) => { if (!isTracking(channel)) message(channel, payload) })
@@ -126,7 +126,7 @@ function openFeed(connection: () => IoredisNode, { channels, sharded, tracking }
     try {
       await own.connect()
       if (tracking) await startTracking((...args) => own.call('CLIENT', args), tracking.prefixes)
-      if (sharded) await own.call('SSUBSCRIBE', [...channels])
+      if (sharded) await own.call('ssubscribe', [...channels]) // ioredis knows it in lower case only
       else await own.subscribe(...channels, ...(tracking ? [TRACKING_CHANNEL] : []))
     } catch (error) {
       own.disconnect()
@@ -139,7 +139,8 @@ function openFeed(connection: () => IoredisNode, { channels, sharded, tracking }
 /** Where both majors hand on what CLIENT TRACKING tells only in RESP2. */
 const ONE_LIFE = { lazyConnect: true, protocol: 2, retryStrategy: null, autoResubscribe: false, connectTimeout: 2_000, maxRetriesPerRequest: 0, readOnly: false }
 
-function nodeFor(cluster: IoredisCluster, channel: string | undefined): IoredisNode {
+async function nodeFor(cluster: IoredisCluster, link: Link, channel: string | undefined): Promise<IoredisNode> {
+  if (cluster.status !== 'ready') await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
   const nodes = cluster.nodes('master')
   if (nodes.length === 0) throw new Error('no primary of the Cluster is known')
   const owner = channel === undefined ? undefined : cluster.slots[slot(channel)]?.[0]

@@ -48,6 +48,14 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     for (const node of primaries) await vi.waitFor(async () => expect(await node.cli('PUBSUB', 'NUMSUB', 'c')).toMatch(/c\s+0/), 5_000)
   })
 
+  it.each(['standalone', 'cluster'])('sharded pub/sub on %s: what is published to the shard of the channel is heard', async (topology) => {
+    await using made = topology === 'cluster' ? cluster(redis.addresses) : standalone(server.url)
+    const heard = await listen(made.driver, { sharded: true })
+    expect(await answer(made.driver, on('c', 'SPUBLISH', 'c', 'one'))).toBe(1)
+    await vi.waitFor(() => expect(heard.events).toEqual(['one']), 5_000)
+    await heard.close()
+  })
+
   it.each(['standalone', 'cluster'])('tracking on %s: who changes a key is of no account; only the prefixes asked for', async (topology) => {
     await using made = topology === 'cluster' ? cluster(redis.addresses) : standalone(server.url)
     await using writer = topology === 'cluster' ? cluster(redis.addresses) : standalone(server.url)

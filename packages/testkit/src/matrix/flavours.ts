@@ -1,6 +1,6 @@
 import { ioredisClients, type Ioredis, type IoredisLibrary, type IoredisVariant } from './ioredis.js'
 import { nodeRedisClients, type NodeRedis, type NodeRedisLibrary, type Protocol } from './node-redis.js'
-import type { Place } from './places.js'
+import type { OnePlace } from './places.js'
 
 export type RawClient = Ioredis | NodeRedis
 
@@ -8,13 +8,16 @@ export type RawClient = Ioredis | NodeRedis
 export interface Flavour<Client extends 'ioredis' | 'node-redis', Raw> {
   readonly name: string
   readonly client: Client
-  load(): Promise<(place: Place) => Raw>
+  load(): Promise<(place: OnePlace) => Raw>
 }
 
 export type AnyFlavour = Flavour<'ioredis', Ioredis> | Flavour<'node-redis', NodeRedis>
 
+export const newestIoredis = ioredis('ioredis', ioredis6)
+export const newestNodeRedis = nodeRedis('node-redis', redis6)
+
 /** What the libraries' newest majors do unless told otherwise. */
-export const newest: readonly AnyFlavour[] = [ioredis('ioredis', ioredis6), nodeRedis('node-redis', redis6)]
+export const newest: readonly AnyFlavour[] = [newestIoredis, newestNodeRedis]
 
 /** Major 5 of both, and both protocols. */
 export const further: readonly AnyFlavour[] = [

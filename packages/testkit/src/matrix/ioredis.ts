@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import type { Place } from './places.js'
+import type { OnePlace } from './places.js'
 
 export type Ioredis = Redis | Cluster
 
@@ -15,7 +15,7 @@ export interface IoredisVariant {
 }
 
 /** Clients that try again within a fifth of a second: tests wait for them. */
-export function ioredisClients({ Redis, Cluster }: IoredisLibrary, variant: IoredisVariant): (place: Place) => Ioredis {
+export function ioredisClients({ Redis, Cluster }: IoredisLibrary, variant: IoredisVariant): (place: OnePlace) => Ioredis {
   const common = { ...variant, retryStrategy: soon, connectTimeout: 2_000 }
   return (place) => {
     if (place.topology === 'standalone') {

@@ -1,6 +1,6 @@
 import type { RedisClientType, RedisClusterType, RedisSentinelType } from 'redis'
 import type { Address } from '../command.js'
-import type { Place } from './places.js'
+import type { OnePlace } from './places.js'
 
 export type NodeRedis = RedisClientType | RedisClusterType | RedisSentinelType
 
@@ -26,7 +26,7 @@ interface SentinelPlace {
 }
 
 /** Clients that try again within a fifth of a second: tests wait for them. */
-export function nodeRedisClients({ createClient, createCluster, createSentinel }: NodeRedisLibrary, protocol: Protocol): (place: Place) => NodeRedis {
+export function nodeRedisClients({ createClient, createCluster, createSentinel }: NodeRedisLibrary, protocol: Protocol): (place: OnePlace) => NodeRedis {
   const client: Client = { socket: { reconnectStrategy: soon, connectTimeout: 2_000 } }
   return (place) => {
     if (place.topology === 'standalone') return createClient({ ...protocol, ...client, url: place.redis.url })

@@ -3,10 +3,19 @@ import { startRedis, type RedisServer } from '../redis.js'
 import { startSentinel, type RedisSentinel } from '../sentinel/sentinel.js'
 
 /** Where the clients of a case connect to. */
-export type Place =
+export type Place = OnePlace | { readonly topology: 'sharded'; readonly redis: RedisSet }
+
+/** Where one client does. */
+export type OnePlace =
   | { readonly topology: 'standalone'; readonly redis: RedisServer }
   | { readonly topology: 'cluster'; readonly redis: RedisCluster }
   | { readonly topology: 'sentinel'; readonly redis: RedisSentinel }
+
+/** Servers that know nothing of each other. */
+export interface RedisSet {
+  readonly servers: readonly [RedisServer, RedisServer, RedisServer]
+  flush(): Promise<void>
+}
 
 export type Topology = Place['topology']
 
@@ -14,7 +23,7 @@ export type Topology = Place['topology']
 export async function sharedPlace(topology: Topology): Promise<Place> {
   const place = await (places.get(topology) ?? keep(topology, start[topology]()))
   for (const server of serversOf(place)) await (server.running ? alert(server) : server.restart())
-  if (place.topology !== 'standalone') await place.redis.ready()
+  if ('ready' in place.redis) await place.redis.ready()
   await place.redis.flush()
   return place
 }
@@ -30,13 +39,23 @@ function keep(topology: Topology, place: Promise<Place>): Promise<Place> {
 const start: Record<Topology, () => Promise<Place>> = {
   standalone: async () => ({ topology: 'standalone', redis: await startRedis() }),
   cluster: async () => ({ topology: 'cluster', redis: await startCluster() }),
+  sharded: async () => {
+    const servers = await Promise.all([startRedis(), startRedis(), startRedis()])
+    return { topology: 'sharded', redis: { servers, flush: async () => void (await Promise.all(servers.map((server) => server.flush()))) } }
+  },
   sentinel: async () => ({ topology: 'sentinel', redis: await startSentinel({ sentinels: 1 }) }),
 }
 
 export function serversOf(place: Place): readonly RedisServer[] {
   if (place.topology === 'standalone') return [place.redis]
   if (place.topology === 'cluster') return place.redis.nodes
+  if (place.topology === 'sharded') return place.redis.servers
   return [place.redis.primary, ...place.redis.replicas, ...place.redis.sentinels]
+}
+
+export function primariesOf(place: Place): readonly RedisServer[] {
+  if (place.topology === 'cluster') return place.redis.primaries
+  return place.topology === 'sentinel' ? [place.redis.primary] : serversOf(place)
 }
 
 /** A test before may have left it paused; one that is shared can't be. */

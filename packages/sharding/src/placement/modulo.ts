@@ -1,0 +1,17 @@
+import { bucketsOf } from './buckets.js'
+import { crc32 } from './hashes.js'
+import type { Placement } from './placement.js'
+
+/**
+ * CRC-32 modulo the number of shards: the simplest and the fastest, and when a shard comes or goes nearly everything moves. The order of shards
+ * is part of it. Weights are whole numbers.
+ */
+export function modulo(): Placement {
+  return {
+    name: 'modulo',
+    build(shards) {
+      const buckets = bucketsOf(shards, 'modulo')
+      return (text) => buckets[crc32(text) % buckets.length]!
+    },
+  }
+}

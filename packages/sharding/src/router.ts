@@ -1,0 +1,182 @@
+import { CacheError, CommandTimeoutError, ConnectionError, type Command, type Reply, type SendOptions, type Settle } from '@cache/core'
+import { CrossShardError } from './errors.js'
+import type { Layout } from './layout.js'
+import type { Change } from './reshard/change.js'
+import type { Shard } from './shard.js'
+
+/** Sends to one shard; settles each command, and then resolves. */
+export type SendTo = (shard: Shard, commands: readonly Command[], timeout: number | undefined, settle: Settle) => Promise<unknown>
+
+/** Sends each command to its key's shard: one send per shard, all at once. */
+export class Router {
+  layout: Layout
+  /** Under way, from the call until everything has been moved. */
+  change: Change | undefined
+  readonly #next: boolean
+
+  /** `onShardDown`: what becomes of the keys of a shard whose breaker is open. */
+  constructor(layout: Layout, onShardDown: 'fail' | 'next') {
+    this.layout = layout
+    this.#next = onShardDown === 'next'
+  }
+
+  send(commands: readonly Command[], { timeout, settle }: SendOptions, sendTo: SendTo): Promise<readonly (Reply | CacheError)[]> {
+    if (commands.length === 0) return Promise.resolve([])
+    return new Promise((resolve) => {
+      const sending = new Sending(commands, timeout, settle, sendTo, resolve)
+      this.#dispatch(sending, commands.map((_, place) => place))
+    })
+  }
+
+  /** Keys that may travel together now, and still may when what is under way has changed. */
+  group(keys: readonly string[]): readonly (readonly string[])[] {
+    const { layout } = this
+    const change = this.change?.isBeforeSwitch() ? this.change : undefined
+    const groups = new Map<string, { readonly shard: Shard; readonly keys: string[] }>()
+    for (const key of keys) {
+      const shard = layout.shardOf(key)
+      const later = change ? change.to.shardOf(key) : this.#next ? layout.without(shard)?.shardOf(key) : undefined
+      const name = later ? `${shard.name}\0${later.name}` : shard.name
+      const group = groups.get(name)
+      if (group) group.keys.push(key)
+      else groups.set(name, { shard, keys: [key] })
+    }
+    return [...groups.values()].flatMap((group) => group.shard.driver.group(group.keys)).flatMap((some) => (change ? change.to.shardOf(some[0]!).driver.group(some) : [some]))
+  }
+
+  #dispatch(sending: Sending, places: readonly number[]): void {
+    const { layout, change } = this
+    const parts = new Map<Shard, number[]>()
+    const concerned: number[] = []
+    for (const place of places) {
+      const { args, keys } = sending.commands[place]!
+      if (change?.concernsAny(keys) && !change.isBefore()) concerned.push(place)
+      else {
+        const shard = keys.length > 0 ? layout.commonShard(keys) : channelOf(args) === undefined ? layout.shards[0] : layout.shardOf(channelOf(args)!)
+        if (shard) partOf(parts, shard).push(place)
+        else sending.settle(place, new CrossShardError(args[0], keys))
+      }
+    }
+    for (const [shard, part] of parts) void this.#send(sending, shard, part, layout)
+    if (concerned.length > 0) void this.#sendConcerned(sending, change!, concerned)
+  }
+
+  async #send(sending: Sending, shard: Shard, places: readonly number[], layout: Layout): Promise<void> {
+    const refused: number[] = []
+    const settle: Settle = (i, reply) => {
+      const place = places[i]!
+      const { keys } = sending.commands[place]!
+      if (isRefused(reply) && (this.#next || keys.length === 0)) refused.push(place)
+      else sending.settle(place, layout.ending?.isTooLateFor(keys) ? unsure(sending.commands[place]!, reply) : reply)
+    }
+    try {
+      await sending.sendTo(shard, places.map((place) => sending.commands[place]!), sending.left(), settle)
+    } catch (cause) {
+      for (const i of places.keys()) settle(i, new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause }))
+    }
+    if (refused.length > 0) this.#sendElsewhere(sending, shard, refused, layout)
+  }
+
+  /** Its breaker is open, so nothing was sent. */
+  #sendElsewhere(sending: Sending, shard: Shard, places: readonly number[], layout: Layout): void {
+    const others = layout.without(shard)
+    const parts = new Map<Shard, number[]>()
+    for (const place of places) {
+      const { keys } = sending.commands[place]!
+      const other = keys.length > 0 ? others?.commonShard(keys) : others?.shards[0]
+      if (other && !this.change?.concernsAny(keys)) partOf(parts, other).push(place)
+      else sending.settle(place, new ConnectionError(`Shard "${shard.name}" did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.`, { code: 'CIRCUIT_OPEN', command: sending.commands[place]!.args[0], key: keys[0] }))
+    }
+    for (const [other, part] of parts) void this.#send(sending, other, part, others!)
+  }
+
+  /** Keys whose place changes, and that are used in the old one no more: they are moved before the command is sent. */
+  async #sendConcerned(sending: Sending, change: Change, places: readonly number[]): Promise<void> {
+    if (!change.isSwitched()) {
+      if (!(await change.switched(sending.left()))) {
+        for (const place of places) sending.settle(place, held(sending.commands[place]!))
+        return
+      }
+      return this.#dispatch(sending, places)
+    }
+    const failed = await inTime(sending.left(), change.move(places.flatMap((place) => sending.commands[place]!.keys)))
+    if (!failed) {
+      for (const place of places) sending.settle(place, held(sending.commands[place]!))
+      return
+    }
+    const parts = new Map<Shard, number[]>()
+    for (const place of places) {
+      const command = sending.commands[place]!
+      const shard = change.to.commonShard(command.keys)
+      const error = shard ? command.keys.map((key) => failed.get(key)).find((one) => one !== undefined) : new CrossShardError(command.args[0], command.keys)
+      if (error) sending.settle(place, error)
+      else partOf(parts, shard!).push(place)
+    }
+    for (const [shard, part] of parts) void this.#send(sending, shard, part, change.to)
+  }
+}
+
+/** One send: its replies as they come. */
+class Sending {
+  readonly commands: readonly Command[]
+  readonly sendTo: SendTo
+  readonly #deadline: number | undefined
+  readonly #replies: (Reply | CacheError)[]
+  readonly #onSettle: Settle | undefined
+  readonly #done: (replies: readonly (Reply | CacheError)[]) => void
+  #open: number
+
+  constructor(commands: readonly Command[], timeout: number | undefined, onSettle: Settle | undefined, sendTo: SendTo, done: (replies: readonly (Reply | CacheError)[]) => void) {
+    this.commands = commands
+    this.sendTo = sendTo
+    this.#deadline = timeout === undefined ? undefined : performance.now() + timeout
+    this.#replies = new Array<Reply | CacheError>(commands.length)
+    this.#open = commands.length
+    this.#onSettle = onSettle
+    this.#done = done
+  }
+
+  /** Ms until its time is up. */
+  left(): number | undefined {
+    return this.#deadline === undefined ? undefined : Math.max(1, this.#deadline - performance.now())
+  }
+
+  settle(place: number, reply: Reply | CacheError): void {
+    if (this.#replies[place] !== undefined) return
+    this.#replies[place] = reply
+    this.#onSettle?.(place, reply)
+    this.#open--
+    if (this.#open === 0) this.#done(this.#replies)
+  }
+}
+
+function partOf(parts: Map<Shard, number[]>, shard: Shard): number[] {
+  let part = parts.get(shard)
+  if (!part) parts.set(shard, (part = []))
+  return part
+}
+
+/** What comes of it, or `undefined` after so many ms. */
+async function inTime<T>(ms: number | undefined, work: Promise<T>): Promise<T | undefined> {
+  if (ms === undefined) return work
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => { timer = setTimeout(() => resolve(undefined), ms) })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** What PUBLISH names is no key, and has a shard all the same. */
+function channelOf([name, channel]: Command['args']): string | undefined {
+  return /^s?publish$/i.test(name) && channel !== undefined ? String(channel) : undefined
+}
+
+function isRefused(reply: Reply | CacheError): boolean {
+  return reply instanceof ConnectionError && reply.code === 'CIRCUIT_OPEN'
+}
+
+function held({ args, keys }: Command): CacheError {
+  return new CommandTimeoutError(`${args[0]} was not sent: shards were being changed, and its time was up before its key had a place.`, { command: args[0], key: keys[0] })
+}
+
+function unsure({ args, keys }: Command, cause: unknown): CacheError {
+  return new ConnectionError(`${args[0]} got its reply from a shard that its key had left by then. It may or may not have been executed. Ask again.`, { code: 'RESHARDED', command: args[0], key: keys[0], cause })
+}

@@ -1,0 +1,86 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { spawnProcesses, startRedis } from '@cache/testkit'
+import { describe, expect, it } from 'vitest'
+import { rendezvous } from '../src/index.js'
+import { NAMES, type Name } from './servers.js'
+import type { Order, Report, Start, Window } from './processes/service.js'
+
+const file = new URL('./processes/service.ts', import.meta.url)
+const PROCESSES = 3
+const IDS = 600
+const SETTLE = 1_000
+const ROUNDS = process.env.CHAOS ? 5 : 1
+const STEADY = process.env.CHAOS ? 5_000 : 1_500
+
+/** Processes that serve rows from 3 shards, and change to others under load. What they did, before and during the changes. */
+async function harness(changes: readonly (readonly Name[])[], naive = false) {
+  await using source = await startRedis()
+  const servers = await Promise.all(NAMES.map(() => startRedis()))
+  const urls = Object.fromEntries(NAMES.map((name, i) => [name, servers[i]!.url])) as Record<Name, string>
+  await using group = spawnProcesses(file, { count: PROCESSES, data: { urls, source: source.url, ids: IDS, settle: SETTLE } satisfies Start })
+  await group.all('ready')
+  group.send({ do: 'work' } satisfies Order)
+  await group.all('working')
+  await sleep(500)
+  const begun = Date.now()
+  await sleep(naive ? 0 : STEADY)
+  const changing = Date.now()
+  for (const to of changes) {
+    const changed = group.processes.map(async (process, i) => {
+      await sleep(i * 250) // each hears of it at another time
+      process.send({ do: 'change', to, naive } satisfies Order)
+      return process.next<{ error?: string }>('changed', { timeout: 60_000 })
+    })
+    for (const { error } of await Promise.all(changed)) if (error !== undefined) throw new Error(error)
+    await sleep(naive ? 500 : 300)
+  }
+  const ended = Date.now()
+  group.send({ do: 'report' } satisfies Order)
+  const reports = await group.all<Report>('report')
+  await Promise.all(servers.map((server) => server.stop()))
+  const windows = (from: number, to: number): Window[] => {
+    const bySecond = new Map<number, Window>() // by the second
+    for (const { windows } of reports) {
+      for (const [at, { reads, hits, writes, failed, slowest }] of windows) {
+        if (at * 100 < from || at * 100 + 100 > to) continue
+        const n = Math.floor((at * 100 - from) / 1_000)
+        const sum = bySecond.get(n) ?? { reads: 0, hits: 0, writes: 0, failed: 0, slowest: 0 }
+        bySecond.set(n, { reads: sum.reads + reads, hits: sum.hits + hits, writes: sum.writes + writes, failed: sum.failed + failed, slowest: Math.max(sum.slowest, slowest) })
+      }
+    }
+    bySecond.delete(Math.floor((to - from) / 1_000)) // not a whole one
+    return [...bySecond.values()]
+  }
+  return { stale: reports.flatMap(({ stale }) => stale), errors: reports.flatMap(({ errors }) => errors), before: windows(begun, changing), during: windows(changing, ended) }
+}
+
+const sum = (windows: readonly Window[], what: keyof Window): number => windows.reduce((total, window) => total + window[what], 0)
+
+describe(`${PROCESSES} processes that read and change rows while shards come and go`, () => {
+  it('3 → 4 → 3: no read is stale, the hit rate and the load of the source stay', async () => {
+    const to: Name[][] = [['a', 'b', 'c', 'd'], ['a', 'b', 'c']]
+    const { stale, errors, before, during } = await harness(Array.from({ length: ROUNDS }, () => to).flat())
+    expect(stale).toEqual([])
+    const share = movedShare()
+    const usual = sum(before, 'hits') / sum(before, 'reads')
+    expect(usual).toBeGreaterThan(0.5)
+    for (const { hits, reads } of during) {
+      expect(hits / reads).toBeGreaterThan(usual * (1 - share))
+      expect(1 - hits / reads).toBeLessThan(2 * (1 - usual)) // each asks when the one before has its answer, so loads are counted by reads
+    }
+    expect(sum(during, 'writes')).toBeGreaterThan(500)
+    expect(sum(during, 'failed'), errors.join('\n')).toBeLessThan(sum(during, 'writes') / 50)
+  }, 300_000)
+
+  it('finds stale reads where each process changes as soon as it is told', async () => {
+    const { stale } = await harness([['a', 'b', 'c', 'd'], ['a', 'b', 'c']], true)
+    expect(stale.length).toBeGreaterThan(0)
+  }, 120_000)
+})
+
+/** Of the rows, which go to the fourth. */
+function movedShare(): number {
+  const [three, four] = [3, 4].map((count) => rendezvous().build(NAMES.slice(0, count).map((name) => ({ name, weight: 1 }))))
+  const ids = Array.from({ length: IDS }, (_, id) => `row:${id}`)
+  return ids.filter((id) => three!(id) !== four!(id)).length / IDS
+}

@@ -1,0 +1,185 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import { jump, ketama, modulo, rendezvous, type Placement, type WeightedShard } from '../src/index.js'
+import { crc32, fnv1a } from '../src/placement/hashes.js'
+import { jumpHash } from '../src/placement/jump.js'
+
+const KEYS = process.env.CHAOS ? 1_000_000 : 200_000
+const shards = (count: number): WeightedShard[] => Array.from({ length: count }, (_, i) => ({ name: `10.0.0.${i + 1}:6379`, weight: 1 }))
+const weighted = (weights: readonly number[]): WeightedShard[] => weights.map((weight, i) => ({ name: `10.0.0.${i + 1}:6379`, weight }))
+const key = (i: number): string => `shop:product:${i}`
+
+describe('ketama', () => {
+  it.each<readonly [string, readonly WeightedShard[]]>([
+    ['3 servers alike', weighted([1, 1, 1])],
+    ['8 servers alike', weighted([1, 1, 1, 1, 1, 1, 1, 1])],
+    ['servers of other sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100])],
+    ['one that is much smaller', weighted([1, 1, 0.01])],
+    ...[5, 7, 11, 41, 49].map((count) => [`${count} servers, whose shares are no round number`, weighted(Array.from({ length: count }, () => 1))] as const),
+  ])('puts keys where libketama puts them: %s', (_, servers) => {
+    const place = ketama().build(servers)
+    const server = libketama(servers)
+    for (let i = 0; i < 1_000; i++) expect(servers[place(key(i))]!.name).toBe(server(key(i)))
+    for (const name of ['', '{', 'é😀', '__proto__', 'x'.repeat(5_000)]) expect(servers[place(name)]!.name).toBe(server(name))
+  })
+
+  it('gives a server of average weight 160 points', () => {
+    expect(libketamaPoints(weighted([1, 1, 1])).length).toBe(3 * 160)
+    expect(libketamaPoints(weighted([1, 2, 3])).filter(({ server }) => server === '10.0.0.2:6379').length).toBe(160)
+  })
+})
+
+describe('jump', () => {
+  it('answers as the reference does', () => {
+    // From the tests of https://github.com/dgryski/go-jump
+    for (const [value, buckets, bucket] of [[1n, 1, 0], [42n, 57, 43], [0xdead10ccn, 1, 0], [0xdead10ccn, 666, 361], [256n, 1_024, 520]] as const) {
+      expect(jumpHash(Number(value >> 32n), Number(value & 0xffffffffn), buckets)).toBe(bucket)
+    }
+  })
+
+  it('counts in 64 bits', () => {
+    let value = 1n
+    for (let i = 0; i < 2_000; i++) {
+      value = BigInt.asUintN(64, value * 6364136223846793005n + 1442695040888963407n)
+      expect(jumpHash(Number(value >> 32n) | 0, Number(value & 0xffffffffn) | 0, 1 + (i % 100))).toBe(jumpOf(value, 1 + (i % 100)))
+    }
+  })
+})
+
+describe('modulo', () => {
+  it('is CRC-32 of the bytes, modulo the number of shards', () => {
+    expect(crc32('123456789')).toBe(0xcbf43926)
+    expect(crc32('é😀')).toBe(crc32Of(Buffer.from('é😀')))
+    const place = modulo().build(shards(7))
+    for (let i = 0; i < 1_000; i++) expect(place(key(i))).toBe(crc32Of(Buffer.from(key(i))) % 7)
+  })
+})
+
+describe('rendezvous', () => {
+  it('gives a key to the shard with the highest score', () => {
+    expect(fnv1a('foobar') >>> 0).toBe(0xbf9cf968)
+    expect(fnv1a('é') >>> 0).toBe(Buffer.from('é').reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0)
+  })
+
+  it('puts keys in the same place whether weights are all 1 or all 3', () => {
+    const [one, three, nearly] = [[1, 1, 1, 1], [3, 3, 3, 3], [1, 1, 1, 1 + 1e-12]].map((weights) => rendezvous().build(weighted(weights)))
+    for (let i = 0; i < 10_000; i++) {
+      expect(three!(key(i))).toBe(one!(key(i)))
+      expect(nearly!(key(i))).toBe(one!(key(i))) // counted with logarithms
+    }
+  })
+})
+
+describe.each<[Placement, { readonly balance: number; readonly moved: number }]>([
+  [rendezvous(), { balance: 1.02, moved: 0.115 }],
+  [ketama(), { balance: 1.25, moved: 0.15 }],
+  [jump(), { balance: 1.02, moved: 0.115 }],
+  [modulo(), { balance: 1.02, moved: 0.9 }],
+])('$name', (placement, { balance, moved }) => {
+  it(`spreads keys over 8 shards so that none has more than ${balance} times the average`, () => {
+    const counts = spread(placement, shards(8))
+    expect(Math.max(...counts) / (KEYS / 8)).toBeLessThan(balance)
+    for (const one of ['{user:%}:cart', 'a%', '%', 'shop:session:00%ffee']) {
+      const place = placement.build(shards(8))
+      const counts = new Array<number>(8).fill(0)
+      for (let i = 0; i < KEYS / 4; i++) counts[place(one.replace('%', String(i)))]!++
+      expect(Math.max(...counts) / (KEYS / 4 / 8), one).toBeLessThan(balance * 1.03)
+    }
+  })
+
+  it(`moves no more than ${moved * 100} % of the keys when a ninth comes, and only onto that`, () => {
+    const [before, after] = [placement.build(shards(8)), placement.build(shards(9))]
+    let count = 0
+    let elsewhere = 0
+    for (let i = 0; i < KEYS; i++) {
+      if (before(key(i)) === after(key(i))) continue
+      count++
+      if (after(key(i)) !== 8) elsewhere++
+    }
+    expect(count / KEYS).toBeLessThan(moved)
+    expect(count / KEYS).toBeGreaterThan(0.08)
+    if (placement.name !== 'modulo') expect(elsewhere).toBeLessThanOrEqual(placement.name === 'ketama' ? KEYS / 100 : 0)
+  })
+
+  it('gives a shard what its weight says', () => {
+    const counts = spread(placement, weighted([1, 2, 1]))
+    expect(counts[1]! / KEYS).toBeGreaterThan(0.5 / 1.15)
+    expect(counts[1]! / KEYS).toBeLessThan(0.5 * 1.15)
+  })
+
+  it('has a place for keys of any name, and one shard is the place of all', () => {
+    const [place, only] = [placement.build(shards(5)), placement.build(shards(1))]
+    for (const name of ['', '*', '{}', '}{', '😀', '__proto__', 'constructor', '\0', '\ud800', 'x'.repeat(10_000)]) {
+      expect([0, 1, 2, 3, 4]).toContain(place(name))
+      expect(place(name)).toBe(place(name))
+      expect(only(name)).toBe(0)
+    }
+  })
+})
+
+it.each([rendezvous(), ketama()])('$name: the order of shards is of no account', (placement) => {
+  const [one, other] = [shards(5), shards(5).reverse()]
+  const [place, reversed] = [placement.build(one), placement.build(other)]
+  for (let i = 0; i < 10_000; i++) expect(one[place(key(i))]!.name).toBe(other[reversed(key(i))]!.name)
+})
+
+it('rendezvous: of shards with weights, one that comes takes only what is to be its own', () => {
+  const [before, after] = [rendezvous().build(weighted([1, 2, 3])), rendezvous().build(weighted([1, 2, 3, 2]))]
+  for (let i = 0; i < 20_000; i++) if (before(key(i)) !== after(key(i))) expect(after(key(i))).toBe(3)
+})
+
+function spread(placement: Placement, on: readonly WeightedShard[]): number[] {
+  const place = placement.build(on)
+  const counts = new Array<number>(on.length).fill(0)
+  for (let i = 0; i < KEYS; i++) counts[place(key(i))]!++
+  return counts
+}
+
+/** ketama.c, line by line: `ketama_create_continuum` and `ketama_get_server`. */
+function libketamaPoints(servers: readonly WeightedShard[]): { point: number; server: string }[] {
+  const memory = servers.reduce((sum, { weight }) => sum + weight, 0)
+  const continuum: { point: number; server: string }[] = []
+  for (const { name, weight } of servers) {
+    const pct = new Float32Array([weight / memory])[0]!
+    const ks = Math.floor(new Float32Array([pct * 40.0 * servers.length])[0]!)
+    for (let k = 0; k < ks; k++) {
+      const digest = createHash('md5').update(`${name}-${k}`).digest()
+      for (let h = 0; h < 4; h++) {
+        const point = BigInt(digest[3 + h * 4]!) << 24n | BigInt(digest[2 + h * 4]!) << 16n | BigInt(digest[1 + h * 4]!) << 8n | BigInt(digest[h * 4]!)
+        continuum.push({ point: Number(point), server: name })
+      }
+    }
+  }
+  return continuum.sort((a, b) => a.point - b.point)
+}
+
+function libketama(servers: readonly WeightedShard[]): (key: string) => string {
+  const continuum = libketamaPoints(servers)
+  return (text) => {
+    const digest = createHash('md5').update(text).digest()
+    const h = digest[0]! + digest[1]! * 2 ** 8 + digest[2]! * 2 ** 16 + digest[3]! * 2 ** 24
+    for (const { point, server } of continuum) if (point >= h) return server
+    return continuum[0]!.server
+  }
+}
+
+/** As the paper writes it. */
+function jumpOf(value: bigint, buckets: number): number {
+  let [b, j] = [-1n, 0n]
+  while (j < BigInt(buckets)) {
+    b = j
+    value = BigInt.asUintN(64, value * 2862933555777941757n + 1n)
+    j = BigInt(Math.floor(Number(b + 1n) * (2 ** 31 / Number((value >> 33n) + 1n))))
+  }
+  return Number(b)
+}
+
+/** Bit by bit. */
+function crc32Of(bytes: Uint8Array): number {
+  let crc = 0xffffffff
+  for (const byte of bytes) {
+    crc ^= byte
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
+  }
+  return (crc ^ 0xffffffff) >>> 0
+}
