@@ -1,14 +1,19 @@
 import { createCacheClient, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { matrix, type RedisServer, type Stage } from '@cache/testkit'
+import { shardedDriver } from '@cache/sharding'
+import { matrix, type RedisServer, type Stage, type Topology } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { createVersioned, type Versioned, type VersionedOptions } from '../src/index.js'
 
-const cases = matrix<Driver>({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver })
+const cases = matrix<Driver>({
+  ioredis: ioredisDriver,
+  'node-redis': nodeRedisDriver,
+  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+})
 
 export interface Bench {
-  readonly topology: 'standalone' | 'cluster' | 'sentinel'
+  readonly topology: Topology
   readonly servers: readonly RedisServer[]
   /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
   newClient(wrap?: (driver: Driver) => Driver): CacheClient
@@ -36,7 +41,7 @@ export function onEach(suite: (bench: () => Bench) => void): void {
     })
     suite(() => ({
       topology,
-      servers: stage.cluster?.primaries ?? [stage.server!],
+      servers: stage.primaries,
       newClient,
       ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[1]] }),
       flush: () => stage.flush(),
