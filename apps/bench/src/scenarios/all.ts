@@ -1,5 +1,6 @@
 import { coldKey } from './cold-key.js'
 import { contended, lock, oneLockAtATime } from './locks.js'
+import { growing, growth } from './growing.js'
 import { invalidation, nearHit } from './near.js'
 import { outage } from './outage.js'
 import { denied, rateLimit } from './rate-limits.js'
@@ -12,5 +13,5 @@ import { writeBehind } from './write-behind.js'
 
 export const scenarios: readonly Scenario[] = [
   hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation,
-  versionedRead, bump, placement,
+  versionedRead, bump, placement, growing, growth,
 ]
