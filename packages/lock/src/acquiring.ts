@@ -1,7 +1,8 @@
-import { CacheError, ServerError } from '@cache/core'
+import { CacheError, ServerError, type Deadline, type Seat } from '@cache/core'
 import type { Closing } from './closing.js'
+import { deadlines } from './deadlines.js'
 import { LockTimeoutError } from './errors.js'
-import { LONGEST_TIMER, POLL, type Busy, type Claim, type Granted, type Ground } from './ground.js'
+import { POLL, type Busy, type Claim, type Granted, type Ground } from './ground.js'
 
 export interface Patience {
   /** Ms. */
@@ -99,7 +100,7 @@ const GRACE = 50
 /** When waiting is over: the time is up, the caller's signal aborts, or the locks are closed. */
 class End {
   readonly #ended: Promise<'ended'>
-  readonly #timer: NodeJS.Timeout | undefined
+  readonly #deadline: Seat<Deadline>
   readonly #signal: AbortSignal | undefined
   readonly #closing: Closing
   readonly #stay: () => void
@@ -111,7 +112,7 @@ class End {
     this.#closing = closing
     this.#stay = closing.onClose(this.#end)
     signal?.addEventListener('abort', this.#end, { once: true })
-    if (wait <= LONGEST_TIMER) this.#timer = setTimeout(this.#end, wait)
+    this.#deadline = deadlines.set(wait, this.#end)
   }
 
   /** Of the signal, or of the closing; none where the time is up. */
@@ -124,7 +125,7 @@ class End {
   }
 
   clear(): void {
-    clearTimeout(this.#timer)
+    deadlines.done(this.#deadline)
     this.#stay()
     this.#signal?.removeEventListener('abort', this.#end)
   }

@@ -1,6 +1,7 @@
-import { channels, parseDuration, tell, type Duration } from '@cache/core'
+import { channels, parseDuration, tell, type Deadline, type Duration, type Seat } from '@cache/core'
+import { deadlines } from './deadlines.js'
 import { LockLostError, type LostReason } from './errors.js'
-import { LONGEST_TIMER, reliableFor, type Claim, type Granted, type Ground } from './ground.js'
+import { reliableFor, type Claim, type Granted, type Ground } from './ground.js'
 import type { Lock } from './lock.js'
 
 export interface Holding {
@@ -21,7 +22,7 @@ export class HeldLock implements Lock {
   readonly #holding: Holding
   readonly #since = performance.now()
   #deadline: number
-  #timer: NodeJS.Timeout | undefined
+  #watch: Seat<Deadline> | undefined
   #controller: AbortController | undefined
   #lost: LockLostError | undefined
   #releasing: Promise<boolean> | undefined
@@ -112,16 +113,15 @@ export class HeldLock implements Lock {
   }
 
   #end(): void {
-    clearTimeout(this.#timer)
+    if (this.#watch) deadlines.done(this.#watch)
     this.#holding.ended(this)
   }
 
-  /** Deadlines only move away, so the timer is set anew when it fires, not with each renewal. */
+  /** Deadlines only move away, so it is watched anew when it passes, not with each renewal. */
   #arm(): void {
-    this.#timer = setTimeout(() => {
+    this.#watch = deadlines.set(this.remaining, () => {
       this.#look()
       if (!this.#lost && !this.#releasing) this.#arm()
-    }, Math.min(this.remaining, LONGEST_TIMER))
-    this.#timer.unref()
+    })
   }
 }

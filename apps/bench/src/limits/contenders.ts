@@ -1,7 +1,7 @@
 import { createCacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { createRateLimiter, fixedWindow, slidingWindow, type Limit, type WindowOptions } from '@cache/ratelimit'
+import { createRateLimiter, fixedWindow, gcra, slidingWindow, type Limit, type WindowOptions } from '@cache/ratelimit'
 import { Redis } from 'ioredis-6'
 import { RedisStore } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
@@ -103,4 +103,4 @@ const rateLimitRedis: LimiterContender = {
   },
 }
 
-export const limiters: readonly LimiterContender[] = [bareIoredis, bareNodeRedis, onIoredis(fixedWindow), onIoredis(slidingWindow), onNodeRedis(fixedWindow), onNodeRedis(slidingWindow), flexibleOnIoredis, flexibleOnNodeRedis, rateLimitRedis]
+export const limiters: readonly LimiterContender[] = [bareIoredis, bareNodeRedis, onIoredis(fixedWindow), onIoredis(gcra), onIoredis(slidingWindow), onNodeRedis(fixedWindow), onNodeRedis(gcra), onNodeRedis(slidingWindow), flexibleOnIoredis, flexibleOnNodeRedis, rateLimitRedis]

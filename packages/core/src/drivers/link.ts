@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { Bag, type Seat } from '../bag.js'
 import { ConnectionError, CommandTimeoutError, type CacheError } from '../errors.js'
 import type { Command, Connection, Reply, SendOptions, Settle } from './driver.js'
-import { Deadlines } from './deadlines.js'
+import { Deadlines } from '../deadlines.js'
 import { described, nameOf } from './replies.js'
 
 /** What the clients differ in. */
@@ -16,10 +16,10 @@ export interface Wire {
   /** Called when it may be ready again, when the connection was lost with what was under way, and with what went wrong. Returns how to stop listening. */
   watch(on: { ready(): void; lost(): void; trouble(error: unknown): void }): () => void
   /**
-   * Writes now; settles each command by its place. `signal` aborts when nobody waits any more for what is still unwritten; `isOpen` says
-   * whether a command is waited for, before it is written once more.
+   * Writes now; settles each command by its place. `signal` makes one that aborts when nobody waits any more for what is still unwritten;
+   * `isOpen` says whether a command is waited for, before it is written once more.
    */
-  write(commands: readonly Command[], settle: Settle, signal: AbortSignal | undefined, isOpen: (place: number) => boolean): void
+  write(commands: readonly Command[], settle: Settle, signal: () => AbortSignal | undefined, isOpen: (place: number) => boolean): void
 }
 
 /**
@@ -75,7 +75,8 @@ export class Link implements Connection {
   #write(sending: Sending): void {
     sending.written = this.#written.add(sending)
     // With nothing else under way it is written at once, and there is nothing to take back.
-    this.#wire.write(sending.commands, sending.settle, this.#written.size > 1 ? sending.signal : undefined, sending.isOpen)
+    const alone = this.#written.size === 1
+    this.#wire.write(sending.commands, sending.settle, () => (alone ? undefined : sending.signal), sending.isOpen)
   }
 
   #writeWaiting(): void {

@@ -58,7 +58,8 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
         client.off('end', lost)
       }
     },
-    write(commands, settle, signal, isOpen) {
+    write(commands, settle, signalOf, isOpen) {
+      const signal = signalOf()
       // The link sees to deadlines; a timer for each command would cost as much as the command.
       const options = { typeMapping: AS_RESP2, timeout: undefined, ...(signal && { abortSignal: signal }) }
       const writeOne = (command: Command, place: number): void => {

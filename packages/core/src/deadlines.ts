@@ -1,4 +1,4 @@
-import { Bag, type Seat } from '../bag.js'
+import { Bag, type Seat } from './bag.js'
 
 export interface Deadline {
   /** By `performance.now()`. */
