@@ -89,9 +89,9 @@ function writeToCluster(cluster: IoredisCluster, commands: readonly Command[], s
   }
   const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
   for (const [address, places] of byNode) {
-    const aloneByKey = places.length === 1 && namesItsKey(commands[places[0]!]!)
-    const node = aloneByKey ? undefined : nodes.find((one) => addressOf(one) === address && one.status === 'ready')
-    if (!node) places.forEach(again)
+    const node = nodes.find((one) => addressOf(one) === address)
+    const together = places.length > 1 && node?.status === 'ready'
+    if (!together) for (const place of places) writeOne(node && !namesItsKey(commands[place]!) ? node : cluster, commands[place]!, place, settle)
     else {
       void writeAll(node, commands, places, settle, (error, place) => {
         if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) again(place)
