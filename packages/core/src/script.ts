@@ -46,8 +46,9 @@ export function defineScript<R>({ name, lua, functions = '', after = '', binary 
 }
 
 /**
- * Runs the body once for each call. ARGV[1] is the number of calls; each has the same number of keys and arguments. ARGV[2] says of each
- * argument whether it is the same in all calls ('='), and then comes once, or each call's own ('-'): first those, then these call by call.
+ * Runs the body once for each call; each has the same number of keys and arguments. The last of ARGV is the number of calls. Of a lone call
+ * the arguments are the rest. Of several, the one before it says of each argument whether it is the same in all calls ('='), and then it
+ * comes once, or each call's own ('-'): first those, then these call by call.
  * Returns the replies in order, and behind them the failures: call, message, call, message, …
  */
 function overCalls(functions: string, body: string, after: string): string {
@@ -55,24 +56,8 @@ function overCalls(functions: string, body: string, after: string): string {
 local function call(KEYS, ARGV)
 ${body}
 end
-local calls, shared, own, place = tonumber(ARGV[1]), {}, {}, 2
-for j = 1, #ARGV[2] do
-  if ARGV[2]:byte(j) == 61 then
-    place = place + 1
-    shared[j] = ARGV[place]
-  else
-    shared[j] = ''
-    own[#own + 1] = j
-  end
-end
-local each, few = #KEYS / calls, math.min(#shared, 100)
 local replies, failures = {}, {}
-for i = 0, calls - 1 do
-  local keys, args = {}, {unpack(shared, 1, few)}
-  for j = 1, each do keys[j] = KEYS[i * each + j] end
-  for j = 101, #shared do args[j] = shared[j] end
-  for j = 1, #own do args[own[j]] = ARGV[place + j] end
-  place = place + #own
+local function run(i, keys, args)
   local done, reply = pcall(call, keys, args)
   local failed = not done and tostring(reply)
   if type(reply) == 'table' and reply.err then failed = reply.err end
@@ -83,6 +68,30 @@ for i = 0, calls - 1 do
   end
   if reply == nil then reply = false end
   replies[i + 1] = reply
+end
+local calls = tonumber(table.remove(ARGV))
+if calls == 1 then
+  run(0, KEYS, ARGV)
+else
+  local which, shared, own, place = table.remove(ARGV), {}, {}, 0
+  for j = 1, #which do
+    if which:byte(j) == 61 then
+      place = place + 1
+      shared[j] = ARGV[place]
+    else
+      shared[j] = ''
+      own[#own + 1] = j
+    end
+  end
+  local each, few = #KEYS / calls, math.min(#shared, 100)
+  for i = 0, calls - 1 do
+    local keys, args = {}, {unpack(shared, 1, few)}
+    for j = 1, each do keys[j] = KEYS[i * each + j] end
+    for j = 101, #shared do args[j] = shared[j] end
+    for j = 1, #own do args[own[j]] = ARGV[place + j] end
+    place = place + #own
+    run(i, keys, args)
+  end
 end
 ${after}
 replies[calls + 1] = failures

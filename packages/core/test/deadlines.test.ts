@@ -2,16 +2,15 @@ import { createHook } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { Deadlines, type Deadline } from '../src/drivers/deadlines.js'
+import { Deadlines } from '../src/drivers/deadlines.js'
 
 const RUNS = process.env.CHAOS ? 200 : 12
 
 /** Set `at` ms from the start, to expire `after` ms; done `doneAt` ms from the start, where it is done before. */
 const plan = fc.record({ at: fc.nat({ max: 40 }), after: fc.integer({ min: 1, max: 60 }), doneAt: fc.option(fc.nat({ max: 120 })) })
-/** Few lengths, so that many deadlines share a timer. */
 const plans = fc.array(fc.oneof(plan, plan.map((each) => ({ ...each, after: 1 + 20 * (each.after % 3) }))), { minLength: 20, maxLength: 300 })
 
-interface Watched { readonly at: number; readonly after: number; deadline: Deadline; firedAt: number | undefined; fired: number; doneAt: number | undefined }
+interface Watched { readonly at: number; readonly after: number; deadline: ReturnType<Deadlines['set']>; firedAt: number | undefined; fired: number; doneAt: number | undefined }
 
 describe('Deadlines', () => {
   it('fire each that is not done before, once and never early; never one that is done', { timeout: 120_000 }, async () => {
@@ -26,7 +25,7 @@ describe('Deadlines', () => {
         if (doneAt === null) return
         await sleep(Math.max(0, doneAt - at))
         if (one.fired > 0) return
-        one.deadline.expire = undefined
+        deadlines.done(one.deadline)
         one.doneAt = performance.now()
       }))
       await vi.waitFor(() => expect(watched.filter(({ fired, doneAt }) => fired === 0 && doneAt === undefined)).toEqual([]), { timeout: 10_000, interval: 5 })
@@ -73,7 +72,7 @@ describe('Deadlines', () => {
     let timers = 0
     const hook = createHook({ init: (_, type) => { if (type === 'Timeout') timers++ } }).enable()
     const deadlines = new Deadlines()
-    for (let i = 0; i < 10_000; i++) deadlines.set(1_000, () => undefined).expire = undefined
+    for (let i = 0; i < 10_000; i++) deadlines.done(deadlines.set(1_000, () => undefined))
     hook.disable()
     expect(timers).toBe(1)
   })

@@ -1,21 +1,24 @@
 import { CacheError, ServerError } from '@cache/core'
+import type { Closing } from './closing.js'
 import { LockTimeoutError } from './errors.js'
 import { LONGEST_TIMER, POLL, type Busy, type Claim, type Granted, type Ground } from './ground.js'
 
 export interface Patience {
   /** Ms. */
   readonly wait: number
-  /** Who waits gives up when one of them aborts, with its reason. */
-  readonly signals: readonly AbortSignal[]
+  /** Who waits gives up when it aborts, with its reason. */
+  readonly signal: AbortSignal | undefined
+  readonly closing: Closing
 }
 
 /**
  * Asks until the claim is granted. Rejects with `LockTimeoutError` after `wait`, with a signal's reason when it aborts, with what
  * Redis refuses for good. Whatever becomes of it, no place in the queue, timer or listener is left behind.
  */
-export async function acquire(ground: Ground, claim: Claim, { wait, signals }: Patience): Promise<Granted> {
-  for (const signal of signals) signal.throwIfAborted()
-  const end = new End(wait, signals)
+export async function acquire(ground: Ground, claim: Claim, { wait, signal, closing }: Patience): Promise<Granted> {
+  signal?.throwIfAborted()
+  closing.throwIfClosed()
+  const end = new End(wait, signal, closing)
   const turn = new Turn()
   let stopListening: (() => void) | undefined
   let ticket = '0'
@@ -49,7 +52,7 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signals }: P
       if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
     }
     await withinGrace(leave(ground, claim))
-    throw end.aborted() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
+    throw end.reason() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
   } finally {
     stopListening?.()
     turn.clear()
@@ -93,23 +96,27 @@ const PASSING = new Set(['LOADING', 'READONLY', 'CLUSTERDOWN', 'TRYAGAIN', 'MAST
 const FIRST_PAUSE = 20
 const GRACE = 50
 
-/** When waiting is over: the time is up, or the caller's signal aborts. */
+/** When waiting is over: the time is up, the caller's signal aborts, or the locks are closed. */
 class End {
   readonly #ended: Promise<'ended'>
   readonly #timer: NodeJS.Timeout | undefined
-  readonly #signals: readonly AbortSignal[]
+  readonly #signal: AbortSignal | undefined
+  readonly #closing: Closing
+  readonly #stay: () => void
   #end!: () => void
 
-  constructor(wait: number, signals: readonly AbortSignal[]) {
+  constructor(wait: number, signal: AbortSignal | undefined, closing: Closing) {
     this.#ended = new Promise((resolve) => { this.#end = () => resolve('ended') })
-    this.#signals = signals
-    for (const signal of signals) signal.addEventListener('abort', this.#end, { once: true })
+    this.#signal = signal
+    this.#closing = closing
+    this.#stay = closing.onClose(this.#end)
+    signal?.addEventListener('abort', this.#end, { once: true })
     if (wait <= LONGEST_TIMER) this.#timer = setTimeout(this.#end, wait)
   }
 
-  /** The reason of the signal that aborted, if one did. */
-  aborted(): unknown {
-    return this.#signals.find((signal) => signal.aborted)?.reason
+  /** Of the signal, or of the closing; none where the time is up. */
+  reason(): unknown {
+    return this.#signal?.aborted ? this.#signal.reason : this.#closing.reason
   }
 
   orEarlier<T>(work: Promise<T>): Promise<T | 'ended'> {
@@ -118,7 +125,8 @@ class End {
 
   clear(): void {
     clearTimeout(this.#timer)
-    for (const signal of this.#signals) signal.removeEventListener('abort', this.#end)
+    this.#stay()
+    this.#signal?.removeEventListener('abort', this.#end)
   }
 }
 

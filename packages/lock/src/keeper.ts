@@ -1,6 +1,6 @@
-import { setMaxListeners } from 'node:events'
-import { CacheError, channels, tell } from '@cache/core'
+import { Bag, channels, tell } from '@cache/core'
 import { acquire, tryAcquire } from './acquiring.js'
+import { Closing } from './closing.js'
 import { LockTimeoutError } from './errors.js'
 import type { Claim, Granted, Ground } from './ground.js'
 import { HeldLock } from './held-lock.js'
@@ -23,23 +23,21 @@ export class Keeper<G extends Ground> {
   readonly ground: G
   readonly #renewals: Renewals
   readonly #usual: Terms
-  readonly #held = new Set<HeldLock>()
-  readonly #closing = new AbortController()
+  readonly #held = new Bag<HeldLock>()
+  readonly #closing = new Closing()
 
   constructor(ground: G, renewals: Renewals, usual: Terms) {
     this.ground = ground
     this.#renewals = renewals
     this.#usual = usual
-    setMaxListeners(0, this.#closing.signal) // one for each that waits
   }
 
   async acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
     const { terms, signal } = termsOfCall(options, this.#usual)
     const claim = this.#claim(wanted, terms)
     const asked = performance.now()
-    const closing = this.#closing.signal
     try {
-      const granted = await acquire(this.ground, claim, { wait: terms.wait, signals: signal ? [closing, signal] : [closing] })
+      const granted = await acquire(this.ground, claim, { wait: terms.wait, signal, closing: this.#closing })
       tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: performance.now() - asked }))
       return this.#hold(claim, granted, terms)
     } catch (error) {
@@ -51,7 +49,7 @@ export class Keeper<G extends Ground> {
   async tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
     const { terms, signal } = termsOfCall(options, this.#usual)
     signal?.throwIfAborted()
-    this.#closing.signal.throwIfAborted()
+    this.#closing.throwIfClosed()
     const claim = this.#claim(wanted, terms)
     const granted = await tryAcquire(this.ground, claim)
     if (!granted) return null
@@ -63,7 +61,7 @@ export class Keeper<G extends Ground> {
   async takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
     const { terms, signal } = termsOfCall(options, this.#usual)
     signal?.throwIfAborted()
-    this.#closing.signal.throwIfAborted()
+    this.#closing.throwIfClosed()
     const { token } = this.#claim(wanted[0]!, terms)
     const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
     const back = (): void => { for (const claim of claims) this.ground.leave(claim).catch(() => undefined) }
@@ -83,8 +81,8 @@ export class Keeper<G extends Ground> {
   }
 
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#closing.abort(new CacheError('The locks were closed.', { code: 'CLOSED' }))
+    if (this.#closing.reason) return
+    this.#closing.close()
     await Promise.all([...this.#held].map((lock) => lock[Symbol.asyncDispose]()))
   }
 
@@ -99,13 +97,13 @@ export class Keeper<G extends Ground> {
       granted,
       lastMoment: performance.now() + maxHold,
       ended: () => {
-        this.#held.delete(lock)
-        if (renew) this.#renewals.delete(lock)
+        this.#held.delete(held)
+        stopRenewing?.()
       },
     })
-    this.#held.add(lock)
-    if (renew) this.#renewals.add(lock)
-    if (this.#closing.signal.aborted) void lock[Symbol.asyncDispose]()
+    const held = this.#held.add(lock)
+    const stopRenewing = renew ? this.#renewals.add(lock) : undefined
+    if (this.#closing.reason) void lock[Symbol.asyncDispose]()
     return lock
   }
 }

@@ -1,3 +1,4 @@
+import { Bag } from '@cache/core'
 import { LockLostError } from './errors.js'
 import { LONGEST_TIMER } from './ground.js'
 import type { HeldLock } from './held-lock.js'
@@ -9,49 +10,41 @@ import type { HeldLock } from './held-lock.js'
 export class Renewals {
   readonly #rounds = new Map<number, Round>()
 
-  add(lock: HeldLock): void {
-    let round = this.#rounds.get(lock.ttl)
-    if (!round) this.#rounds.set(lock.ttl, (round = new Round(lock.ttl)))
-    round.add(lock)
-  }
-
-  delete(lock: HeldLock): void {
-    const round = this.#rounds.get(lock.ttl)
-    if (round?.delete(lock)) this.#rounds.delete(lock.ttl)
+  /** Until what it returns is called. */
+  add(lock: HeldLock): () => void {
+    const { ttl } = lock
+    let round = this.#rounds.get(ttl)
+    if (!round) this.#rounds.set(ttl, (round = new Round(ttl, () => this.#rounds.delete(ttl))))
+    return round.add(lock)
   }
 }
 
 class Round {
-  readonly #ttl: number
-  readonly #locks = new Set<HeldLock>()
-  #next: NodeJS.Timeout | undefined
+  readonly #pause: number
+  readonly #onEmpty: () => void
+  readonly #locks = new Bag<HeldLock>()
   #again: NodeJS.Timeout | undefined
 
-  constructor(ttl: number) {
-    this.#ttl = ttl
+  constructor(ttl: number, onEmpty: () => void) {
+    this.#pause = Math.min(ttl / 3, LONGEST_TIMER)
+    this.#onEmpty = onEmpty
+    this.#arm()
   }
 
-  add(lock: HeldLock): void {
-    this.#locks.add(lock)
-    this.#next ??= setTimeout(() => this.#tick(), this.#pause).unref()
+  add(lock: HeldLock): () => void {
+    const seat = this.#locks.add(lock)
+    return () => void this.#locks.delete(seat)
   }
 
-  /** Whether it was the last. */
-  delete(lock: HeldLock): boolean {
-    this.#locks.delete(lock)
-    if (this.#locks.size > 0) return false
-    clearTimeout(this.#next)
-    clearTimeout(this.#again)
-    return true
+  #arm(): void {
+    setTimeout(() => this.#tick(), this.#pause).unref()
   }
 
-  get #pause(): number {
-    return Math.min(this.#ttl / 3, LONGEST_TIMER)
-  }
-
+  /** The timer outlives the last lock until here: one for each that comes and goes would cost more than it saves. */
   #tick(): void {
     clearTimeout(this.#again)
-    this.#next = setTimeout(() => this.#tick(), this.#pause).unref()
+    if (this.#locks.size === 0) return this.#onEmpty()
+    this.#arm()
     void this.#renew([...this.#locks])
   }
 
@@ -61,6 +54,6 @@ class Round {
       lock.renew(lock.ttl).catch((error: unknown) => { if (!(error instanceof LockLostError)) unanswered.push(lock) })))
     if (unanswered.length === 0) return
     clearTimeout(this.#again)
-    this.#again = setTimeout(() => void this.#renew(unanswered.filter((lock) => this.#locks.has(lock))), Math.max(5, this.#pause / 8)).unref()
+    this.#again = setTimeout(() => void this.#renew(unanswered), Math.max(5, this.#pause / 8)).unref()
   }
 }

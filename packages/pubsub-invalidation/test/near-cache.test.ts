@@ -91,18 +91,16 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('fills are told to nobody; what one tick invalidates leaves as one message for each node, without doubles', async () => {
     const [a, b] = [await node(), await node()]
-    for (let i = 0; i < 50; i++) await a.products.getOrLoad(i, () => ({ id: i, price: 1 }))
+    const ids = Array.from({ length: 25 }, (_, i) => i) // with doubles as many calls as travel in one command
+    for (const id of ids) await a.products.getOrLoad(id, () => ({ id, price: 1 }))
     expect(b.bus.stats().received).toBe(0)
-    const ids = Array.from({ length: 50 }, (_, i) => i)
+    const heard: (readonly string[])[] = []
+    const ended = new Promise<void>((resolve) => b.bus.on('invalidate', ({ keys, groups }) => { if (keys.length > 0) heard.push(keys); if (groups.includes('end')) resolve() }))
     await Promise.all([...ids, ...ids].map((id) => a.products.invalidate(id)))
-    const heard = new Set<string>()
-    b.bus.on('invalidate', ({ keys }) => keys.forEach((key) => heard.add(key)))
     await a.bus.publish({ groups: ['end'] })
-    await vi.waitFor(() => expect(b.bus.stats().received).toBeGreaterThan(0), 5_000)
-    if (stage.server) {
-      expect(a.bus.stats().received).toBeLessThanOrEqual(3)
-      await vi.waitFor(() => expect(b.bus.stats().received).toBe(2), 5_000)
-    }
+    await ended
+    if (stage.server) expect(heard).toHaveLength(1)
+    await vi.waitFor(() => expect(heard.flat().sort()).toEqual(ids.map((id) => `shop:product:${id}`).sort()), 5_000)
     expect(a.near.near.stats().entries).toBe(0)
   })
 

@@ -1,7 +1,7 @@
 import { CacheError, InvalidOptionError, type CacheClient, type Format } from '@cache/core'
 import type { Partition, Partitions, WriteId } from './partitions.js'
-import { headOf, recordOf } from './records.js'
-import { discardScript, replayScript, type StreamEntry } from './scripts.js'
+import { headOf, recordOf, type StreamEntry } from './records.js'
+import { discardScript, replayScript } from './scripts.js'
 
 /** A write that could not be flushed. */
 export interface DeadLetter<T, Id> {

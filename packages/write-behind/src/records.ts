@@ -1,5 +1,7 @@
 import { CodecError, Undecodable, json, type Decoded, type Format } from '@cache/core'
-import type { StreamEntry } from './scripts.js'
+
+/** As Redis answers with it. */
+export type StreamEntry = readonly [place: Buffer, fields: readonly Buffer[]]
 
 /** A write as it waits in the stream. */
 export interface QueuedWrite<T, Id> extends Head {

@@ -11,7 +11,6 @@ import replayLua from './lua/replay.lua'
 import sequenceLua from './lua/sequence.lua'
 import settleLua from './lua/settle.lua'
 import stateLua from './lua/state.lua'
-import takeLua from './lua/take.lua'
 import writeLua from './lua/write.lua'
 
 const text = (reply: Reply): string => String(reply)
@@ -27,18 +26,9 @@ export const beatScript = defineScript({ name: 'write-behind beat', lua: beatLua
 export const claimScript = defineScript({ name: 'write-behind claim', lua: claimLua, parse: (reply) => (reply === '' ? undefined : Number(reply)) })
 export const leaveScript = defineScript({ name: 'write-behind leave', lua: leaveLua, parse: yes })
 
-/** `undefined`: the partition has another owner. */
-export const takeScript = defineScript({
-  name: 'write-behind take',
-  lua: takeLua,
-  binary: true,
-  parse: (reply) => (Array.isArray(reply) ? (reply as readonly StreamEntry[]) : undefined),
-})
 export const settleScript = defineScript({ name: 'write-behind settle', lua: settleLua, parse: isLost })
 export const failScript = defineScript({ name: 'write-behind fail', lua: failLua, parse: (reply) => (isLost(reply) ? undefined : Number(reply)) })
 export const buryScript = defineScript({ name: 'write-behind bury', lua: buryLua, parse: isLost })
 
 export const replayScript = defineScript({ name: 'write-behind replay', functions: sequenceLua, lua: replayLua, parse: yes })
 export const discardScript = defineScript({ name: 'write-behind discard', lua: discardLua, parse: yes })
-
-export type StreamEntry = readonly [place: Buffer, fields: readonly Buffer[]]

@@ -19,8 +19,8 @@ export class Batch {
   readonly #onePlace: boolean
   readonly #send: Send
   readonly #maxInFlight: number
-  /** What this tick asks for, by timeout. */
-  readonly #lanes = new Map<number, Lane>()
+  /** What this tick asks for: few lanes, one for each timeout. */
+  #lanes: Lane[] = []
   /** What is to leave, in this order. */
   readonly #loads: Load[] = []
   #inFlight = 0
@@ -98,8 +98,8 @@ export class Batch {
       // After the promises that are settling now: what they go on to ask leaves in the same send.
       void SETTLED.then(this.#atEndOfTick)
     }
-    let lane = this.#lanes.get(timeout)
-    if (!lane) this.#lanes.set(timeout, (lane = {}))
+    let lane = this.#lanes.find((one) => one.timeout === timeout)
+    if (!lane) this.#lanes.push((lane = { timeout }))
     return lane
   }
 
@@ -107,8 +107,8 @@ export class Batch {
 
   readonly #flush = (): void => {
     this.#scheduled = false
-    for (const [timeout, lane] of this.#lanes) this.#loads.push(...this.#loadsOf(lane, timeout))
-    this.#lanes.clear()
+    for (const lane of this.#lanes) this.#loads.push(...this.#loadsOf(lane))
+    this.#lanes = []
     if (!this.#leaving) this.#leave()
   }
 
@@ -122,7 +122,7 @@ export class Batch {
     if (this.#leaving) setImmediate(this.#leave)
   }
 
-  #loadsOf({ reads, calls, commands = [] }: Lane, timeout: number): Load[] {
+  #loadsOf({ timeout, reads, calls, commands = [] }: Lane): Load[] {
     const loads: Load[] = [{ parcels: reads ? reads.parcels(this.#driver) : [], timeout, apart: false }]
     let carried = 0
     for (const parcel of calls ? calls.parcels(this.#driver, this.#onePlace) : []) {
@@ -145,7 +145,7 @@ export class Batch {
       const parcel = open[place]
       if (parcel === undefined) return
       open[place] = undefined
-      if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again)
+      if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again())
       else this.#deliver(parcel, reply)
     }
     const replies = await this.#send(parcels.map(commandOf), timeout, settle).catch((cause: unknown) => {
@@ -172,6 +172,7 @@ interface Load {
 }
 
 interface Lane {
+  readonly timeout: number
   reads?: TickReads
   calls?: TickCalls
   commands?: (Request<Reply> & { readonly command: Command })[]

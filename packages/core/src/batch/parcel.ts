@@ -9,7 +9,7 @@ export interface Parcel {
   deliver(reply: Reply): void
   fail(error: CacheError): void
   /** The same with the script's source, for a server that does not know it. */
-  readonly again?: Parcel
+  again?(): Parcel
 }
 
 /** A promise, and the ways to settle it. */

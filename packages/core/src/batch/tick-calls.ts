@@ -11,9 +11,10 @@ interface Call extends Request<Reply> {
 
 /** The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group, those of one key in the order asked. */
 export class TickCalls {
-  readonly #byScript = new Map<Script<unknown>, CallsOfScript>()
+  /** Few: a tick runs few scripts. */
+  readonly #ofScripts: CallsOfScript[] = []
   /** Of scripts that only ask: who asks the same gets the same answer. */
-  readonly #asked = new Map<string, Promise<Reply>>()
+  #asked: Map<string, Promise<Reply>> | undefined
   #size = 0
 
   /** How many calls there are. */
@@ -23,13 +24,13 @@ export class TickCalls {
 
   ask(script: Script<unknown>, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
     const same = script.asks ? JSON.stringify([script.sha, script.binary, keys, args]) : undefined
-    const known = same === undefined ? undefined : this.#asked.get(same)
+    const known = same === undefined ? undefined : this.#asked?.get(same)
     if (known) return known
     const { promise, resolve, reject } = request<Reply>()
     const call: Call = { script, keys, args, promise, resolve, reject }
-    if (same !== undefined) this.#asked.set(same, call.promise)
-    let ofScript = this.#byScript.get(script)
-    if (!ofScript) this.#byScript.set(script, (ofScript = new CallsOfScript()))
+    if (same !== undefined) (this.#asked ??= new Map()).set(same, call.promise)
+    let ofScript = this.#ofScripts.find((one) => one.script === script)
+    if (!ofScript) this.#ofScripts.push((ofScript = new CallsOfScript(script)))
     ofScript.add(call)
     this.#size++
     return call.promise
@@ -37,7 +38,7 @@ export class TickCalls {
 
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
     const parcels: Parcel[] = []
-    for (const { runs } of this.#byScript.values()) {
+    for (const { runs } of this.#ofScripts) {
       for (const run of runs) for (const calls of onePlace ? chunks(run, MOST_CALLS) : grouped(driver, run)) parcels.push(parcelOf(calls))
     }
     return parcels
@@ -46,26 +47,31 @@ export class TickCalls {
 
 /** Calls with as many keys and arguments as each other go together, unless one would overtake another of the same key. */
 class CallsOfScript {
+  readonly script: Script<unknown>
   readonly runs: Call[][] = []
-  /** Those that may still grow, by shape. */
-  readonly #open = new Map<string, Call[]>()
+  /** Those that may still grow, one for each shape. */
+  #open: Call[][] = []
   /** Which of them a key is in, where there is more than one. */
   #byKey: Map<string, Call[]> | undefined
 
+  constructor(script: Script<unknown>) {
+    this.script = script
+  }
+
   add(call: Call): void {
-    const shape = `${call.keys.length} ${call.args.length}`
-    let run = this.#open.get(shape)
-    if (this.#open.size > (run ? 1 : 0)) {
-      const byKey = (this.#byKey ??= runsByKey(this.#open.values()))
+    let run = this.#open.find(([first]) => first!.keys.length === call.keys.length && first!.args.length === call.args.length)
+    if (this.#open.length > (run ? 1 : 0)) {
+      const byKey = (this.#byKey ??= runsByKey(this.#open))
       if (call.keys.some((key) => byKey.has(key) && byKey.get(key) !== run)) {
-        this.#open.clear()
+        this.#open = []
         this.#byKey = undefined
         run = undefined
       }
     }
     if (run) run.push(call)
     else {
-      this.#open.set(shape, (run = [call]))
+      run = [call]
+      this.#open.push(run)
       this.runs.push(run)
     }
     if (this.#byKey) for (const key of call.keys) this.#byKey.set(key, run)
@@ -96,16 +102,16 @@ function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
 }
 
 function parcelOf(calls: readonly Call[]): Parcel {
-  const { script } = calls[0]!
+  const { script, args } = calls[0]!
   const keys = calls.length === 1 ? calls[0]!.keys : calls.flatMap((call) => call.keys)
-  const rest: Argument[] = [String(keys.length), ...keys, String(calls.length), ...argumentsOf(calls)]
+  const rest: Argument[] = [String(keys.length), ...keys, ...(calls.length === 1 ? args : argumentsOf(calls)), String(calls.length)]
   const fail = (error: CacheError): void => { for (const call of calls) call.reject(error) }
   const deliver = (reply: Reply): void => deliverCalls(calls, reply as readonly Reply[])
   const parcel = (name: string, what: string): Parcel => ({ command: { args: [name, what, ...rest], keys, binary: script.binary }, requests: calls.length, deliver, fail })
-  return { ...parcel('EVALSHA', script.sha), again: parcel('EVAL', script.source) }
+  return { ...parcel('EVALSHA', script.sha), again: () => parcel('EVAL', script.source) }
 }
 
-/** Which are the same in all calls, those, and then each call's own: as `defineScript` reads them. */
+/** Those that are the same in all calls, each call's own, and which are which: as `defineScript` reads them. */
 function argumentsOf(calls: readonly Call[]): Argument[] {
   const shared: Argument[] = []
   const own: number[] = []
@@ -117,9 +123,8 @@ function argumentsOf(calls: readonly Call[]): Argument[] {
     if (same) shared.push(first[j]!)
     else own.push(j)
   }
-  const all = [which, ...shared]
-  for (const { args } of calls) for (const j of own) all.push(args[j]!)
-  return all
+  const owned = calls.flatMap(({ args }) => own.map((j) => args[j]!))
+  return [...shared, ...owned, which]
 }
 
 function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {

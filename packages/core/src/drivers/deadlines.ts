@@ -1,63 +1,50 @@
-/** Something that expires unless it is done before. */
+import { Bag, type Seat } from '../bag.js'
+
 export interface Deadline {
-  /** `undefined` once it is done. */
-  expire: (() => void) | undefined
+  /** By `performance.now()`. */
   readonly at: number
+  readonly expire: () => void
 }
 
-/**
- * Deadlines without a timer each: those of one length expire in the order they were set, so one timer per length is enough. It is
- * armed when the first is set, and again only when it has fired; a deadline that is done costs nothing more.
- */
+/** Deadlines without a timer each: one is armed for the next of them, and looks at all that are open when it fires. */
 export class Deadlines {
-  readonly #lengths = new Map<number, Line>()
-
-  set(ms: number, expire: () => void): Deadline {
-    let line = this.#lengths.get(ms)
-    if (!line) this.#lengths.set(ms, (line = new Line(ms, () => this.#lengths.delete(ms))))
-    return line.add(expire)
-  }
-}
-
-class Line {
-  readonly #ms: number
-  readonly #onEmpty: () => void
-  #waiting: Deadline[] = []
+  readonly #open = new Bag<Deadline>()
   #timer: NodeJS.Timeout | undefined
+  #armedFor = Infinity
 
-  constructor(ms: number, onEmpty: () => void) {
-    this.#ms = ms
-    this.#onEmpty = onEmpty
-  }
-
-  add(expire: () => void): Deadline {
-    const deadline: Deadline = { expire, at: performance.now() + this.#ms }
-    this.#waiting.push(deadline)
-    if (this.#timer === undefined) this.#arm(this.#ms)
+  /** Calls `expire` in so many ms, unless it is done before. */
+  set(ms: number, expire: () => void): Seat<Deadline> {
+    const deadline = this.#open.add({ at: performance.now() + ms, expire })
+    if (deadline.item.at < this.#armedFor) this.#arm(deadline.item.at, ms)
     return deadline
   }
 
-  #arm(ms: number): void {
+  done(deadline: Seat<Deadline>): void {
+    this.#open.delete(deadline)
+  }
+
+  #arm(at: number, ms: number): void {
+    clearTimeout(this.#timer)
+    this.#armedFor = at
     // Node's longest timer; who waits longer is looked at again.
-    this.#timer = setTimeout(() => this.#check(), Math.min(ms, 2 ** 31 - 1))
+    this.#timer = setTimeout(() => this.#check(), Math.min(Math.ceil(ms), 2 ** 31 - 1))
     this.#timer.unref()
   }
 
   #check(): void {
-    this.#timer = undefined
+    this.#armedFor = Infinity
     const now = performance.now()
-    const waiting = this.#waiting
-    let i = 0
-    const late: (() => void)[] = []
-    for (; i < waiting.length; i++) {
-      const { expire, at } = waiting[i]!
-      if (expire === undefined) continue
-      if (at > now) break
-      late.push(expire)
+    const late: Seat<Deadline>[] = []
+    let next = Infinity
+    for (const seat of this.#open.seats) {
+      if (seat.item.at <= now) late.push(seat)
+      else next = Math.min(next, seat.item.at)
     }
-    this.#waiting = waiting.slice(i)
-    if (this.#waiting.length > 0) this.#arm(Math.max(1, Math.ceil(this.#waiting[0]!.at - now)))
-    else this.#onEmpty()
-    for (const expire of late) expire()
+    if (next < Infinity) this.#arm(next, next - now)
+    late.sort((a, b) => a.item.at - b.item.at)
+    for (const seat of late) {
+      this.#open.delete(seat)
+      seat.item.expire()
+    }
   }
 }

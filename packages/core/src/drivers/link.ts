@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { Bag, type Seat } from '../bag.js'
 import { ConnectionError, CommandTimeoutError, type CacheError } from '../errors.js'
 import type { Command, Connection, Reply, SendOptions, Settle } from './driver.js'
 import { Deadlines } from './deadlines.js'
@@ -26,8 +27,9 @@ export class Link implements Connection {
   readonly #wire: Wire
   readonly #timeout: number | undefined
   readonly #deadlines = new Deadlines()
+  /** By order of arrival. */
   readonly #waiting = new Set<Sending>()
-  readonly #written = new Set<Sending>()
+  readonly #written = new Bag<Sending>()
   readonly #forget: () => void
   #closed = false
   #trouble: unknown
@@ -46,12 +48,12 @@ export class Link implements Connection {
     if (dead !== undefined) return Promise.resolve(commands.map((command) => unsent(command, dead)))
     return new Promise((resolve) => {
       const sending = new Sending(commands, (replies) => {
-        this.#waiting.delete(sending)
-        this.#written.delete(sending)
-        if (deadline) deadline.expire = undefined
+        if (sending.written) this.#written.delete(sending.written)
+        else this.#waiting.delete(sending)
+        if (deadline) this.#deadlines.done(deadline)
         resolve(replies)
       }, settle)
-      const deadline = timeout === undefined ? undefined : this.#deadlines.set(timeout, () => sending.fail(this.#waiting.has(sending) ? (command) => unreached(command, timeout, this.#trouble) : (command) => late(command, timeout)))
+      const deadline = timeout === undefined ? undefined : this.#deadlines.set(timeout, () => sending.fail(sending.written ? (command) => late(command, timeout) : (command) => unreached(command, timeout, this.#trouble)))
       if (this.#wire.isReady()) this.#write(sending)
       else {
         this.#waiting.add(sending)
@@ -68,7 +70,7 @@ export class Link implements Connection {
   }
 
   #write(sending: Sending): void {
-    this.#written.add(sending)
+    sending.written = this.#written.add(sending)
     // With nothing else under way it is written at once, and there is nothing to take back.
     this.#wire.write(sending.commands, sending.settle, this.#written.size > 1 ? sending.signal : undefined)
   }
@@ -85,7 +87,7 @@ export class Link implements Connection {
   }
 
   #lose(): void {
-    for (const sending of [...this.#written]) sending.fail((command) => lost(command, this.#trouble))
+    for (const sending of this.#written) sending.fail((command) => lost(command, this.#trouble))
     if (this.#wire.ended() !== undefined) this.#writeWaiting()
   }
 }
@@ -93,6 +95,8 @@ export class Link implements Connection {
 /** One send: its replies as they come. */
 class Sending {
   readonly commands: readonly Command[]
+  /** Once it is: where it stands among those that are. */
+  written: Seat<Sending> | undefined
   readonly #replies: (Reply | CacheError)[]
   readonly #done: (replies: readonly (Reply | CacheError)[]) => void
   #controller: AbortController | undefined

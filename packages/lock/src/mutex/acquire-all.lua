@@ -5,15 +5,14 @@
 -- cost: O(n) in the locks
 
 for i = 1, #KEYS, 4 do
-  local value = redis.call('GET', KEYS[i])
-  if not isMine(value, ARGV[1]) and (value or redis.call('EXISTS', KEYS[i + 2]) == 1) then return nil end
+  local value = command('GET', KEYS[i])
+  if not isMine(value, ARGV[1]) and (value or command('EXISTS', KEYS[i + 2]) == 1) then return nil end
 end
-local time = redis.call('TIME')
 local fences = {}
 for i = 1, #KEYS, 4 do
-  local value = redis.call('GET', KEYS[i])
-  local fence = value and string.match(value, ' (%d+)') or nextFence(KEYS[i + 1], time, ARGV[4])
-  redis.call('SET', KEYS[i], value or (ARGV[1] .. ' ' .. fence .. ' ' .. string.format('%.0f', milliseconds(time)) .. ' ' .. ARGV[3]), 'PX', ARGV[2])
+  local value = command('GET', KEYS[i])
+  local fence = value and string.match(value, ' (%d+)') or nextFence(KEYS[i + 1], ARGV[4])
+  command('SET', KEYS[i], value or (ARGV[1] .. ' ' .. fence .. ' ' .. whole(milliseconds()) .. ' ' .. ARGV[3]), 'PX', ARGV[2])
   fences[#fences + 1] = fence
 end
 return fences

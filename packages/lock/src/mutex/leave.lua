@@ -4,13 +4,13 @@
 -- returns 1 if the lock was mine, else 0
 -- cost: O(1), and O(log n) in the waiters
 
-local value = redis.call('GET', KEYS[1])
+local value = command('GET', KEYS[1])
 local mine = value and (ARGV[1] == '' or isMine(value, ARGV[1]))
-if mine then redis.call('DEL', KEYS[1]) end
-if redis.call('EXISTS', KEYS[2]) == 1 then
+if mine then command('DEL', KEYS[1]) end
+if command('EXISTS', KEYS[2]) == 1 then
   leaveQueue(KEYS[2], KEYS[3], ARGV[1])
   if mine or not value then
-    local next = head(KEYS[2], KEYS[3], milliseconds(redis.call('TIME')))
+    local next = head(KEYS[2], KEYS[3])
     if next then wake(ARGV[2], next) end
   end
 end

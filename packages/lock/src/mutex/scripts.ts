@@ -9,21 +9,21 @@ import mutexLua from './mutex.lua'
 import settleFenceLua from './settle-fence.lua'
 import { one, parseAcquired } from '../replies.js'
 
-const onQueue = (lua: string): string => `${queueLua}\n${mutexLua}\n${lua}`
+const functions = `${queueLua}\n${mutexLua}`
 
-export const acquireScript = defineScript({ name: 'lock acquire', lua: onQueue(acquireLua), parse: parseAcquired })
+export const acquireScript = defineScript({ name: 'lock acquire', functions, lua: acquireLua, parse: parseAcquired })
 
 export const acquireAllScript = defineScript({
   name: 'lock acquireAll',
-  lua: onQueue(acquireAllLua),
+  functions, lua: acquireAllLua,
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
 })
 
-export const extendScript = defineScript({ name: 'lock extend', lua: `${mutexLua}\n${extendLua}`, parse: one })
+export const extendScript = defineScript({ name: 'lock extend', functions: mutexLua, lua: extendLua, parse: one })
 
-export const leaveScript = defineScript({ name: 'lock release', lua: onQueue(leaveLua), parse: one })
+export const leaveScript = defineScript({ name: 'lock release', functions, lua: leaveLua, parse: one })
 
-export const settleFenceScript = defineScript({ name: 'lock settle fence', lua: `${mutexLua}\n${settleFenceLua}`, parse: one })
+export const settleFenceScript = defineScript({ name: 'lock settle fence', functions: mutexLua, lua: settleFenceLua, parse: one })
 
 export const inspectScript = defineScript({
   name: 'lock inspect',

@@ -4,8 +4,8 @@
 -- returns 1 if it was mine, else 0
 -- cost: O(log n) in the holders
 
-local now = milliseconds(redis.call('TIME'))
-local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+local now = milliseconds()
+local ends = command('ZSCORE', KEYS[1], ARGV[1])
 if not ends or tonumber(ends) <= now then return 0 end
 hold(KEYS[1], ARGV[1], now, tonumber(ARGV[2]))
 return 1

@@ -3,5 +3,5 @@
 -- returns {holders, waiters}
 -- cost: O(log n) in the holders
 
-local now = milliseconds(redis.call('TIME'))
-return {redis.call('ZCOUNT', KEYS[1], '(' .. string.format('%.0f', now), '+inf'), redis.call('ZCARD', KEYS[2])}
+local now = milliseconds()
+return {command('ZCOUNT', KEYS[1], '(' .. whole(now), '+inf'), command('ZCARD', KEYS[2])}

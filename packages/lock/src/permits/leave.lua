@@ -4,12 +4,12 @@
 -- returns 1 if the permit was mine, else 0
 -- cost: O(log n) in the holders and the waiters
 
-local now = milliseconds(redis.call('TIME'))
+local now = milliseconds()
 dropExpired(KEYS[1], now)
-local mine = redis.call('ZREM', KEYS[1], ARGV[1])
-if redis.call('EXISTS', KEYS[2]) == 1 then
+local mine = command('ZREM', KEYS[1], ARGV[1])
+if command('EXISTS', KEYS[2]) == 1 then
   leaveQueue(KEYS[2], KEYS[3], ARGV[1])
-  local next = head(KEYS[2], KEYS[3], now)
+  local next = head(KEYS[2], KEYS[3])
   if next and fits(KEYS[1], next, tonumber(ARGV[3])) then wake(ARGV[2], next) end
 end
 return mine

@@ -2,18 +2,18 @@
 
 -- Whether the waiter may join those that hold now.
 local function fits(holders, token, permits)
-  if string.sub(token, 1, 1) == 'x' then return redis.call('ZCARD', holders) == 0 end
-  local any = redis.call('ZRANGE', holders, 0, 0)[1]
-  return not any or (string.sub(any, 1, 1) ~= 'x' and redis.call('ZCARD', holders) < permits)
+  if string.sub(token, 1, 1) == 'x' then return command('ZCARD', holders) == 0 end
+  local any = command('ZRANGE', holders, 0, 0)[1]
+  return not any or (string.sub(any, 1, 1) ~= 'x' and command('ZCARD', holders) < permits)
 end
 
 local function dropExpired(holders, now)
-  redis.call('ZREMRANGEBYSCORE', holders, '-inf', string.format('%.0f', now))
+  command('ZREMRANGEBYSCORE', holders, '-inf', whole(now))
 end
 
 -- For ttl at least: it never shortens its life, so that a late repetition does no harm.
 local function hold(holders, token, now, ttl)
-  local ends = math.max(now + ttl, tonumber(redis.call('ZSCORE', holders, token) or 0))
-  redis.call('ZADD', holders, string.format('%.0f', ends), token)
-  if redis.call('PTTL', holders) < ttl then redis.call('PEXPIRE', holders, ttl) end
+  local ends = math.max(now + ttl, tonumber(command('ZSCORE', holders, token) or 0))
+  command('ZADD', holders, whole(ends), token)
+  if command('PTTL', holders) < ttl then command('PEXPIRE', holders, ttl) end
 end

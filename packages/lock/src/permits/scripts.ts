@@ -7,17 +7,17 @@ import inspectLua from './inspect.lua'
 import leaveLua from './leave.lua'
 import permitsLua from './permits.lua'
 
-const onQueue = (lua: string): string => `${queueLua}\n${permitsLua}\n${lua}`
+const functions = `${queueLua}\n${permitsLua}`
 
-export const acquirePermitScript = defineScript({ name: 'permit acquire', lua: onQueue(acquireLua), parse: parseAcquired })
+export const acquirePermitScript = defineScript({ name: 'permit acquire', functions, lua: acquireLua, parse: parseAcquired })
 
-export const extendPermitScript = defineScript({ name: 'permit extend', lua: onQueue(extendLua), parse: one })
+export const extendPermitScript = defineScript({ name: 'permit extend', functions, lua: extendLua, parse: one })
 
-export const leavePermitScript = defineScript({ name: 'permit release', lua: onQueue(leaveLua), parse: one })
+export const leavePermitScript = defineScript({ name: 'permit release', functions, lua: leaveLua, parse: one })
 
 export const inspectPermitsScript = defineScript({
   name: 'permit inspect',
-  lua: onQueue(inspectLua),
+  functions, lua: inspectLua,
   asks: true,
   parse: (reply: Reply): Occupancy => {
     const [held, waiting] = reply as [number, number]

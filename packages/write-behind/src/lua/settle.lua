@@ -12,25 +12,28 @@ for first = 4, 3 + writes, 1000 do
   redis.call('XDEL', KEYS[2], unpack(ARGV, first, math.min(first + 999, 3 + writes)))
 end
 
-local kept, done = {}, {}
+local kept = {}
 for i = 3, 5 do
   if redis.call('EXISTS', KEYS[i]) == 1 then kept[#kept + 1] = KEYS[i] end
 end
-local function forget()
-  if #done == 0 then return end
-  for _, by_id in ipairs(kept) do redis.call('HDEL', by_id, unpack(done)) end
-  done = {}
-end
-for i = 4 + writes, #ARGV, 2 do
-  local id = ARGV[i]
-  local pending = redis.call('HGET', KEYS[3], id)
-  if pending and struct.unpack('>d', pending:sub(3, 10)) > tonumber(ARGV[i + 1]) then
-    redis.call('HSET', KEYS[4], id, ARGV[i + 1])
-    redis.call('HDEL', KEYS[5], id)
-  else
-    done[#done + 1] = id
-    if #done == 1000 then forget() end
+local last = {} -- by id
+for first = 4 + writes, #ARGV, 2000 do
+  local ids, done = {}, {}
+  for i = first, math.min(first + 1998, #ARGV), 2 do
+    ids[#ids + 1] = ARGV[i]
+    last[ARGV[i]] = ARGV[i + 1]
+  end
+  local pending = redis.call('HMGET', KEYS[3], unpack(ids))
+  for i, id in ipairs(ids) do
+    if pending[i] and struct.unpack('>d', pending[i]:sub(3, 10)) > tonumber(last[id]) then
+      redis.call('HSET', KEYS[4], id, last[id])
+      redis.call('HDEL', KEYS[5], id)
+    else
+      done[#done + 1] = id
+    end
+  end
+  if #done > 0 then
+    for _, by_id in ipairs(kept) do redis.call('HDEL', by_id, unpack(done)) end
   end
 end
-forget()
 return 1

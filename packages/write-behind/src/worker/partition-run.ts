@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { channels, tell, type CacheClient, type Format } from '@cache/core'
 import type { Partition, WriteId } from '../partitions.js'
-import { headOf, recordOf, type Head, type QueuedWrite } from '../records.js'
-import { buryScript, failScript, settleScript, takeScript } from '../scripts.js'
+import { headOf, recordOf, type Head, type QueuedWrite, type StreamEntry } from '../records.js'
+import { buryScript, failScript, settleScript } from '../scripts.js'
 import { Backlog, type Waiting } from './backlog.js'
 import { coalesced, type Flush, type FlushFailure, type PendingWrite } from './flush.js'
 import type { Health } from './health.js'
@@ -83,8 +83,12 @@ export class PartitionRun<T, Id extends WriteId> {
     const { owner, stream } = this.partition
     const room = Math.min(batchSize, ROOM * batchSize - this.#backlog.size)
     if (room <= 0) return 0
-    const entries = await client.run(takeScript, [owner, stream], [this.#token, this.#cursor, String(room)])
-    if (entries === undefined) {
+    // Two commands, not a script, through which every write would pass: who loses the partition between them learns of it when it settles.
+    const [holder, entries] = await Promise.all([
+      client.send({ args: ['GET', owner], keys: [owner] }),
+      client.send({ args: ['XRANGE', stream, this.#cursor, '+', 'COUNT', String(room)], keys: [stream], binary: true }) as Promise<readonly StreamEntry[]>,
+    ])
+    if (holder !== this.#token) {
       this.lose()
       return 0
     }
