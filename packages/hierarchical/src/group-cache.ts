@@ -1,4 +1,4 @@
-import { CacheError, channels, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy } from '@cache/core'
+import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import type { Holders } from './holders.js'
 import { byId, encodeId } from './ids.js'
@@ -66,6 +66,11 @@ export class GroupCache<Item> {
     return this.#read(ref, call, (shelf) => this.#someOf(ref, shelf, ids), (items) => this.#byId(items))
   }
 
+  /** The items of a group by their ids, from the source and nowhere else. */
+  async load(id: KeyPart, signal = new AbortController().signal): Promise<ReadonlyMap<string, Item>> {
+    return this.#checked(id, await this.#fetch(id, signal))
+  }
+
   /** As `all`, of what is cached. */
   async peek(ref: GroupRef): Promise<readonly Item[] | undefined> {
     const shelf = await this.#shelves.peek(ref)
@@ -111,7 +116,7 @@ export class GroupCache<Item> {
       // Its hash is gone, evicted or replaced: an entry that still names it is worth nothing.
       if ((await this.#orNothing(this.#shelves.peek(ref)))?.generation === shelf.generation) await this.#orNothing(this.drop([ref.id]))
     }
-    return loaded(await this.#fetch(ref, call?.signal ?? new AbortController().signal))
+    return loaded([...(await this.load(ref.id, call?.signal)).values()])
   }
 
   async #someOf({ id }: GroupRef, shelf: Shelf<Item>, ids: readonly string[]): Promise<ReadonlyMap<string, Item> | undefined> {
@@ -122,13 +127,18 @@ export class GroupCache<Item> {
     const { depth, holders } = this.#wiring
     for (let attempt = 1; ; attempt++) {
       const since = await this.#orNothing(holders.begin())
-      const items = (await this.#fromAbove(ref)) ?? (await this.#fetch(ref, context.signal))
-      const found = this.#checked(ref, items)
+      const items = (await this.#fromAbove(ref)) ?? (await this.#fetch(ref.id, context.signal))
+      const found = this.#checked(ref.id, items)
       const held = since !== undefined && (await this.#orNothing(holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since)))
       if (held) return this.#shelve(ref, items, found, context)
-      // An item of it has changed meanwhile: what was loaded may be older. Or Redis does not answer.
-      if (held === undefined || since === undefined || attempt === ATTEMPTS) return uncached(items, context)
+      // One of them has changed meanwhile: what was loaded may be older. Another load is only of use while this one may still be kept.
+      if (held !== false || attempt === ATTEMPTS || !(await this.#orNothing(this.#isLeased(ref.id)))) return uncached(items, context)
     }
+  }
+
+  async #isLeased(id: KeyPart): Promise<boolean> {
+    const lease = companion(this.#keyOf(id), 'lease')
+    return (await this.#wiring.client.send({ args: ['EXISTS', lease], keys: [lease] })) === 1
   }
 
   /** A group out of what holds it, where that is cached. */
@@ -138,12 +148,12 @@ export class GroupCache<Item> {
     return items?.filter((item) => level.nameOf(level.idOf(item)) === level.nameOf(id))
   }
 
-  async #fetch({ id }: GroupRef, signal: AbortSignal): Promise<readonly Item[]> {
+  async #fetch(id: KeyPart, signal: AbortSignal): Promise<readonly Item[]> {
     return this.#wiring.level.load(id, { signal })
   }
 
   /** @throws {CacheError} for what can't be this group. */
-  #checked({ id }: GroupRef, items: readonly Item[]): Map<string, Item> {
+  #checked(id: KeyPart, items: readonly Item[]): Map<string, Item> {
     const { level } = this.#wiring
     const name = level.nameOf(id)
     const refuse = (what: string): never => {

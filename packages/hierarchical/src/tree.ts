@@ -187,15 +187,35 @@ export class Tree<Item extends NonNullable<unknown>> {
     return item
   }
 
-  /** The group does not hold the item: what is known of where it is may be out of date. */
-  async #elsewhere({ id, group }: ItemRef, context: LoadContext<Item>): Promise<Maybe<Item>> {
-    const { level, parents } = this.#tiers[0]!
-    const now = await level.of(id)
-    if (!isNone(now) && textOf(now) === textOf(group)) return null
-    this.#hints.delete(this.#wiring.levels[0].keyOf(id))
-    await parents.invalidate(id).catch((error: unknown) => tell(channels.error, () => ({ operation: 'group', key: this.#wiring.levels[0].keyOf(id), error })))
-    if (isNone(now)) return now
-    return (await this.#pick(now, [textOf(id)], context.signal)).items.get(textOf(id)) ?? null
+  /**
+   * The group does not hold the item, as far as the cache knows: but the item may have moved, or may be new, and nobody has said so yet.
+   * The source knows. To answer that there is none, it must have said so.
+   */
+  async #elsewhere(ref: ItemRef, { signal }: LoadContext<Item>): Promise<Maybe<Item>> {
+    const { level, parents, cache } = this.#tiers[0]!
+    const id = textOf(ref.id)
+    let looked = textOf(ref.group)
+    let group = await level.of(ref.id)
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      if (isNone(group)) return group
+      if (textOf(group) !== looked) {
+        await this.#forgetParent(ref.id, parents)
+        const item = (await this.#pick(group, [id], signal)).items.get(id)
+        if (item !== undefined) return item
+      }
+      looked = textOf(group)
+      const item = (await this.#fromSource(() => cache.load(group!, signal))).get(id)
+      if (item !== undefined) return item
+      group = await level.of(ref.id)
+      if (!isNone(group) && textOf(group) === looked) return null
+    }
+    return null
+  }
+
+  async #forgetParent(id: KeyPart, parents: Tier<Item>['parents']): Promise<void> {
+    const key = this.#wiring.levels[0].keyOf(id)
+    this.#hints.delete(key)
+    await parents.invalidate(id).catch((error: unknown) => tell(channels.error, () => ({ operation: 'group', key, error })))
   }
 
   async #find(id: KeyPart, call: CallOptions | undefined): Promise<ItemRef | null | undefined> {
@@ -239,6 +259,9 @@ export class Tree<Item extends NonNullable<unknown>> {
     return item
   }
 }
+
+/** Moves that one read keeps up with. */
+const ATTEMPTS = 3
 
 interface Pick<Item> {
   readonly items: ReadonlyMap<string, Item>

@@ -149,13 +149,30 @@ onEach((bench) => {
       expect(shop.asked().loadGroup).toBe(1)
     })
 
-    it('a value that its group does not hold is none, and remembered as such for negativeTtl only', async () => {
-      for (const [negativeTtl, asks] of [[{}, 3], [{ negativeTtl: '1h' } as Options, 1]] as const) {
+    it('an item that its group does not hold is none, which the source is asked for each time, or once in negativeTtl', async () => {
+      for (const [name, negativeTtl, times] of [['a', {}, 3], ['b', { negativeTtl: '1h' } as Options, 1]] as const) {
         const shop = new Shop()
-        const products = productsOf(bench().newClient(), shop, { ...options, ...negativeTtl, group: { prefix: `c${asks}`, id: (product) => product.category }, item: { prefix: `p${asks}`, id: (product) => product.id }, groupOf: async () => { shop.groupOfs++; return 7 } })
-        for (let i = 0; i < 3; i++) expect(await products.get(1_000)).toBeNull()
-        expect(shop.asked()).toEqual({ groupOf: asks + 1, loadGroup: 1 })
+        const products = productsOf(bench().newClient(), shop, { ...options, ...negativeTtl, item: { prefix: `product-${name}`, id: (product) => product.id }, groupOf: async () => 7 })
+        await products.getGroup(7)
+        await products.get(1_000)
+        shop.asked()
+        for (let i = 1; i < 3; i++) expect(await products.get(1_000)).toBeNull()
+        expect(shop.asked().loadGroup).toBe(times - 1)
+        await products.invalidateGroup(7)
       }
+    })
+
+    it('an item that is in the source and not in its group, as nobody has said so yet, is found', async () => {
+      const { shop, products } = make(options)
+      await products.getGroup(7)
+      await products.getGroup(8)
+      shop.rows.set(107, { id: 107, category: 7, price: 1 })
+      expect(await products.get(107)).toEqual(shop.row(107))
+      await products.get(7)
+      shop.change(7, { category: 8 })
+      await bench().ask('DEL', 'shop:product:7')
+      await bench().ask('DEL', 'shop:category:7')
+      expect(await products.get(7)).toEqual(shop.row(7))
     })
 
     it('what groupOf finds nowhere is none', async () => {
