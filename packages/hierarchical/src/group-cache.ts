@@ -67,7 +67,7 @@ export class GroupCache<Item> {
   }
 
   /** The items of a group by their ids, from the source and nowhere else. */
-  async load(id: KeyPart, signal = new AbortController().signal): Promise<ReadonlyMap<string, Item>> {
+  async load(id: KeyPart, signal: AbortSignal = new AbortController().signal): Promise<ReadonlyMap<string, Item>> {
     return this.#checked(id, await this.#fetch(id, signal))
   }
 

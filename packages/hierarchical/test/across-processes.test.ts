@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHierarchical } from '../src/index.js'
 import type { Start } from './processes/reader.js'
 
-const WRITES = process.env.CHAOS ? 10_000 : 300
+const WRITES = process.env.CHAOS ? 10_000 : 120
 
 let server: RedisServer
 beforeAll(async () => { server = await startRedis() })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Shop, onEach, productsOf, type Options, type Product } from './cases.js'
+import { Shop, onEach, productsOf, type Options } from './cases.js'
 import { Moving, race } from './race.js'
 
 const WRITES = process.env.CHAOS ? 5_000 : 150
