@@ -4,7 +4,7 @@ import { CodecError, json, type Codec, type Schema } from '@cache/core'
 export interface Shelf<Item> {
   readonly items: readonly Item[] | undefined
   readonly generation: string | undefined
-  /** Its items as they are stored, where that is known. */
+  /** What it was encoded to, where it was. */
   readonly payload?: string | Buffer
 }
 
@@ -15,7 +15,8 @@ export function shelfCodec<Item>(codec: Codec<readonly Item[]> = json): Codec<Sh
     prepare: codec.prepare,
     encode({ items, generation, payload }, context) {
       if (generation !== undefined) return Buffer.from([MARK, LARGE, ...Buffer.from(generation)])
-      const list = payload ?? codec.encode(items!, context)
+      if (payload !== undefined) return payload
+      const list = codec.encode(items!, context)
       return startsWithMark(list) ? Buffer.concat([Buffer.from([MARK, LIST]), Buffer.from(list as string)]) : list
     },
     decode(payload, context) {

@@ -54,6 +54,7 @@ describe('createHierarchical', () => {
 
   it('a level that is none is refused at the call', async () => {
     const products = createHierarchical({ client, ttl: '1h', levels })
-    await expect(products.getGroup('product' as 'category', 7)).rejects.toThrow('"category"')
+    const getGroup = products.getGroup as (level: string, id: number) => Promise<unknown>
+    await expect(getGroup('product', 7)).rejects.toThrow('"category"')
   })
 })
