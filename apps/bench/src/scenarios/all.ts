@@ -1,4 +1,5 @@
 import { coldKey } from './cold-key.js'
+import { groupInvalidation, hierarchy } from './hierarchy.js'
 import { contended, lock, oneLockAtATime } from './locks.js'
 import { invalidation, nearHit } from './near.js'
 import { outage } from './outage.js'
@@ -8,4 +9,4 @@ import { bulk, hit, miss, oneAtATime, oneMissAtATime } from './speed.js'
 import { staleFill } from './stale-fill.js'
 import { writeBehind } from './write-behind.js'
 
-export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation]
+export const scenarios: readonly Scenario[] = [hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation, hierarchy, groupInvalidation]
