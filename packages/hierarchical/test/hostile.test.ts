@@ -23,9 +23,9 @@ onEach((bench) => {
       const rows = ids.flatMap((id, i) => [{ id, group: ids[i % 3]! }, { id: `${id}!`, group: id }])
       for (let round = 0; round < 2; round++) {
         const cache = rowsOf(rows)
-        for (const row of rows) expect(await cache.get(row.id)).toEqual(row)
+        expect(await Promise.all(rows.map(({ id }) => cache.get(id)))).toEqual(rows)
         expect(await cache.getMany(rows.map(({ id }) => id))).toEqual(rows)
-        for (const group of ids) expect(await cache.getGroup(group)).toEqual(rows.filter((row) => row.group === group))
+        expect(await Promise.all(ids.map((group) => cache.getGroup(group)))).toEqual(ids.map((group) => rows.filter((row) => row.group === group)))
         await cache.invalidate(ids)
         await cache.invalidateGroup(ids)
       }

@@ -15,17 +15,18 @@ onEach((bench) => {
     return { products, shop, sends, cost }
   }
 
+  const known = new Set<unknown>()
   /** Connections are made, every node knows the scripts, and reads have found things lately. */
   async function warm({ products }: ReturnType<typeof counted>): Promise<void> {
     const all = Array.from({ length: 30 }, (_, i) => i + 1)
-    for (let round = 0; round < 2; round++) {
+    for (let round = known.has(bench().servers[0]) ? 1 : 0; round < 2; round++) {
       await products.getMany(all)
       await products.get(9)
       await products.invalidate(all)
       await products.invalidateGroup([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
-    for (let i = 0; i < 20; i++) await products.get(9)
-    for (let i = 0; i < 20; i++) await products.getGroup(9)
+    known.add(bench().servers[0])
+    for (let i = 0; i < 12; i++) await Promise.all([products.get(9), products.getGroup(9)])
   }
 
   describe.each([['small', {}, 0], ['large, kept as hashes', { maxGroupBytes: 1 }, 1]] as const)('round trips and calls of the source, with groups that are %s', (_, options, more) => {
@@ -87,7 +88,7 @@ onEach((bench) => {
     })
 
     it('an invalidation of a group: one trip, however many items it has', async () => {
-      for (const count of [10, 3_000]) {
+      for (const count of [10, 1_000]) {
         const one = counted(options, new Shop(count))
         await one.products.getGroup(7)
         await one.products.invalidateGroup(7)

@@ -8,17 +8,17 @@ import { createClient } from 'redis'
 import { createHierarchical } from '@cache/hierarchical'
 
 /** A process that reads until it is told to stop, of a source in Redis where items change and move, and says what it read that was too old. */
-export interface Start { readonly url: string; readonly maxGroupBytes: number }
+export interface Start { readonly url: string }
 
 interface Item { readonly id: number; readonly group: number; readonly changes: number }
 
 const child = childProcess<Start>()
-const { url, maxGroupBytes } = child.data
+const { url } = child.data
 const driver = child.index % 2 === 0 ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
 const client = createCacheClient(driver, { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s' } })
 const rows = async (key: string): Promise<Item[]> => JSON.parse(String(await client.send({ args: ['GET', key], keys: [key] }))) as Item[]
 const items = createHierarchical({
-  client, ttl: '1h', maxGroupBytes,
+  client, ttl: '1h', maxGroupBytes: child.index === 0 ? '1mb' : 1,
   item: { prefix: 'item', id: (item: Item) => item.id },
   group: { prefix: 'group', id: (item: Item) => item.group },
   groupOf: async (id: number) => (await rows('source'))[id]!.group,
