@@ -114,6 +114,21 @@ onEach((bench) => {
       expect(shop.loads.filter((category) => category === 7)).toHaveLength(2)
     })
 
+    it('takes with it an item that another process found where it was not known to be', async () => {
+      const shop = new Shop()
+      const [writer, one, other] = [0, 1, 2].map(() => productsOf(bench().newClient(), shop, options))
+      for (const each of [one!, other!]) await each.get(7)
+      shop.change(7, { category: 8 })
+      await writer!.invalidate(7)
+      for (const times of [1, 2, 3]) {
+        for (let i = 0; i < times; i++) await one!.get(7)
+        shop.change(7, { price: 1 + times })
+        await writer!.invalidateGroup(8)
+        expect(await other!.get(7)).toEqual(shop.row(7))
+        expect(await one!.get(7)).toEqual(shop.row(7))
+      }
+    })
+
     it('many are invalidated at once', async () => {
       const { shop, products } = make(options)
       await products.getMany([7, 8, 9])

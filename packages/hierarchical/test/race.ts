@@ -43,6 +43,14 @@ export class Moving {
     return items
   }
 
+  readonly loadDepartment = async (department: number): Promise<readonly Product[]> => {
+    this.loads++
+    await pause()
+    const items = this.history.map((_, id) => this.row(id)).filter((row) => row.category % 2 === department)
+    await pause()
+    return items
+  }
+
   async read(products: Hierarchical<Product, number, number>): Promise<void> {
     const floor = [...this.settled]
     const check = (item: Product | null | undefined, id: number): void => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Shop, onEach, productsOf, type Options } from './cases.js'
+import { createHierarchical, type Hierarchical } from '../src/index.js'
+import { Shop, onEach, productsOf, type Options, type Product } from './cases.js'
 import { Moving, race } from './race.js'
 
 const WRITES = process.env.CHAOS ? 5_000 : 80
@@ -24,6 +25,32 @@ onEach((bench) => {
         for (const id of [0, 1, 2, 3]) expect(await products.get(id)).toEqual(source.row(id))
       }
       expect(source.stale).toEqual([])
+    }, 300_000)
+
+    it.each([['small', 1_000_000], ['large', 1]])('nothing stale on three levels: groups that are %s', async (_, maxGroupBytes) => {
+      const source = new Moving()
+      const contenders = [0, 1, 2].map((): Hierarchical<Product, number, number> => {
+        const three = createHierarchical({
+          client: bench().newClient(), ttl: '1h', maxGroupBytes,
+          levels: [
+            { prefix: 'product', id: (product: Product) => product.id },
+            { prefix: 'category', id: (product: Product) => product.category, of: source.groupOf, load: source.loadGroup },
+            { prefix: 'department', id: (product: Product) => product.category % 2, of: (category: number) => category % 2, load: source.loadDepartment },
+          ],
+        })
+        const getGroup = async (category: number): Promise<readonly Product[]> => {
+          if (Math.random() < 0.5) return three.getGroup('category', category)
+          return (await three.getGroup('department', category % 2)).filter((product) => product.category === category)
+        }
+        return { ...three, getGroup, peekGroup: (category) => three.peekGroup('category', category), invalidateGroup: (category) => three.invalidateGroup('category', category) }
+      })
+      await race({ source, contenders, writes: WRITES, lose })
+      for (const products of contenders) {
+        for (let i = 0; i < 4; i++) for (const category of [0, 1, 2]) source.checkGroup(category, await products.getGroup(category), source.settled)
+        for (const id of [0, 1, 2, 3]) expect(await products.get(id)).toEqual(source.row(id))
+      }
+      expect(source.stale).toEqual([])
+      expect(source.loads).toBeGreaterThan(10)
     }, 300_000)
 
     it('the race is one that is lost by whoever deletes an item and not its group', async () => {
