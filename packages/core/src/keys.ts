@@ -13,7 +13,7 @@ export const MAX_KEY_BYTES = 8 * 1024
  * What the keys beside an entry may be called, see `companion`. Whoever adds a kind of companion adds its name here, so that
  * no id can be mistaken for it.
  */
-export const companionNames = ['lease', 'intents'] as const
+export const companionNames = ['lease', 'intents', 'holders', 'parts'] as const
 
 export type CompanionName = (typeof companionNames)[number]
 

@@ -1,4 +1,5 @@
 import { coldKey } from './cold-key.js'
+import { groupInvalidation, hierarchy } from './hierarchy.js'
 import { contended, lock, oneLockAtATime } from './locks.js'
 import { growing, growth } from './growing.js'
 import { invalidation, nearHit } from './near.js'
@@ -13,5 +14,5 @@ import { writeBehind } from './write-behind.js'
 
 export const scenarios: readonly Scenario[] = [
   hit, oneAtATime, miss, oneMissAtATime, bulk, coldKey, staleFill, outage, rateLimit, denied, lock, oneLockAtATime, contended, writeBehind, nearHit, invalidation,
-  versionedRead, bump, placement, growing, growth,
+  versionedRead, bump, hierarchy, groupInvalidation, placement, growing, growth,
 ]

@@ -1,0 +1,100 @@
+import { CacheError, companion, createFormat, createToken, Undecodable, type CacheClient, type FormatOptions, type Reply } from '@cache/core'
+import { stageScript, turnScript } from './scripts.js'
+
+interface Wiring<Item> {
+  readonly client: CacheClient
+  readonly format: FormatOptions<Item>
+  /** Ms for which a group may be cached. */
+  readonly heldFor: number
+}
+
+/**
+ * Groups too large to be read for one item: a hash each, field by item, which is complete before the group's entry names it and never
+ * changes then. So a group is replaced, and made invalid, as others are: by its entry.
+ */
+export class LargeGroups<Item> {
+  readonly #client: CacheClient
+  readonly #heldFor: string
+  readonly #format: ReturnType<typeof createFormat<Item>>
+
+  constructor({ client, format, heldFor }: Wiring<Item>) {
+    this.#client = client
+    this.#heldFor = String(heldFor)
+    this.#format = createFormat<Item>(format)
+  }
+
+  /** Puts the items of a group, by their ids, into a hash of their own. Resolves to its name. */
+  async put(key: string, items: ReadonlyMap<string, Item>): Promise<string> {
+    const generation = createToken()
+    const hash = hashOf(key, generation)
+    let fields: (string | Buffer)[] = []
+    let bytes = 0
+    let size = 0
+    const send = async (): Promise<void> => {
+      size = await this.#client.run(stageScript, [hash], [this.#heldFor, ...fields])
+      fields = []
+      bytes = 0
+    }
+    for (const [id, item] of items) {
+      const value = this.#format.encode(key, item)
+      fields.push(id, value)
+      bytes += value.length
+      if (bytes >= BYTES_AT_ONCE || fields.length >= FIELDS_AT_ONCE) await send()
+    }
+    fields.push(ORDER, JSON.stringify([...items.keys()]), SIZE, String(items.size))
+    await send()
+    if (size !== items.size + 2) throw new CacheError(`The hash of the group "${key}" lost some of its items while it was made. It is not cached.`, { code: 'GROUP', key })
+    await this.#dropBefore(key, generation)
+    return generation
+  }
+
+  /** These items of a group, by their ids; `undefined`: the hash is gone, or can't be read. */
+  async some(key: string, generation: string, ids: readonly string[]): Promise<Map<string, Item> | undefined> {
+    const hash = hashOf(key, generation)
+    const [there, ...values] = await this.#ask(['HMGET', hash, SIZE, ...ids], hash)
+    return there === null ? undefined : this.#decode(key, ids, values)
+  }
+
+  /** All items of a group, in their order; `undefined`: the hash is gone, or can't be read. */
+  async all(key: string, generation: string): Promise<Map<string, Item> | undefined> {
+    const hash = hashOf(key, generation)
+    const reply = await this.#ask(['HGETALL', hash], hash)
+    const values = new Map<string, Reply>()
+    for (let i = 0; i < reply.length; i += 2) values.set(String(reply[i]), reply[i + 1]!)
+    const order = values.get(ORDER)
+    if (order === undefined) return undefined
+    const ids = JSON.parse(String(order)) as string[]
+    return this.#decode(key, ids, ids.map((id) => values.get(id) ?? null))
+  }
+
+  async #ask(args: [string, ...string[]], hash: string): Promise<readonly Reply[]> {
+    return (await this.#client.send({ args, keys: [hash], binary: true })) as readonly Reply[]
+  }
+
+  async #decode(key: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
+    const items = new Map<string, Item>()
+    for (const [i, value] of values.entries()) {
+      if (value === null) continue
+      const decoded = await this.#format.decode(key, value as Buffer)
+      if (decoded instanceof Undecodable) return undefined
+      items.set(ids[i]!, decoded.value)
+    }
+    return items
+  }
+
+  async #dropBefore(key: string, generation: string): Promise<void> {
+    const gone = await this.#client.run(turnScript, [companion(key, 'parts')], [generation, this.#heldFor])
+    const hashes = gone.map((each) => hashOf(key, each))
+    if (hashes.length > 0) await this.#client.send({ args: ['UNLINK', ...hashes], keys: hashes })
+  }
+}
+
+function hashOf(key: string, generation: string): string {
+  return `${companion(key, 'parts')}:${generation}`
+}
+
+/** Fields beside those of items; no id in a key is written with a colon. */
+const ORDER = ':order'
+const SIZE = ':size'
+const BYTES_AT_ONCE = 256 * 1024
+const FIELDS_AT_ONCE = 1_000

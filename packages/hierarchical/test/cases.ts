@@ -1,0 +1,102 @@
+import { createCacheClient, type CacheClient, type Command, type Driver } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { matrix, type RedisServer, type Stage } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
+import { createHierarchical, type Hierarchical, type HierarchicalOptions } from '../src/index.js'
+
+const cases = matrix<Driver>({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver })
+
+export interface Bench {
+  readonly servers: readonly RedisServer[]
+  /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
+  newClient(wrap?: (driver: Driver) => Driver): CacheClient
+  /** What `redis-cli` would answer. */
+  ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
+}
+
+/** Runs a suite on both clients, standalone and on a Cluster; servers are emptied before each test. */
+export function onEach(suite: (bench: () => Bench) => void): void {
+  describe.each(cases)('on $name', ({ start }) => {
+    let stage: Stage<Driver>
+    const clients: CacheClient[] = []
+    let asking: CacheClient | undefined
+    const newClient = (wrap: (driver: Driver) => Driver = (driver) => driver): CacheClient => {
+      const client = createCacheClient(wrap(stage.driver()), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } })
+      clients.push(client)
+      return client
+    }
+    beforeAll(async () => { stage = await start() })
+    beforeEach(() => stage.flush())
+    afterAll(async () => {
+      await Promise.all(clients.map((client) => client.close()))
+      await stage.stop()
+    })
+    suite(() => ({
+      servers: stage.cluster?.primaries ?? [stage.server!],
+      newClient,
+      ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[1]] }),
+    }))
+  })
+}
+
+/** A driver that tells what it sends: one element for each round trip. What one tick asks for leaves at once, to all nodes. */
+export function counting(sends: (readonly Command[])[]): (driver: Driver) => Driver {
+  return (driver) => ({ ...driver, send: (commands, how) => { sends.push(commands); return driver.send(commands, how) } })
+}
+
+export interface Product { readonly id: number; readonly category: number; readonly price: number }
+
+/** The source: products in categories. Counts what it is asked. */
+export class Shop {
+  readonly rows = new Map<number, Product>()
+  groupOfs = 0
+  loads: number[] = []
+
+  /** So many products, `id % 10` being their category. */
+  constructor(count = 30) {
+    for (let id = 1; id <= count; id++) this.rows.set(id, { id, category: id % 10, price: 1 })
+  }
+
+  row(id: number): Product {
+    return this.rows.get(id)!
+  }
+
+  change(id: number, patch: Partial<Product>): void {
+    this.rows.set(id, { ...this.row(id), ...patch })
+  }
+
+  of(category: number): readonly Product[] {
+    return [...this.rows.values()].filter((row) => row.category === category)
+  }
+
+  readonly groupOf = async (id: number): Promise<number | null> => {
+    this.groupOfs++
+    return this.rows.get(id)?.category ?? null
+  }
+
+  readonly loadGroup = async (category: number): Promise<readonly Product[]> => {
+    this.loads.push(category)
+    return this.of(category)
+  }
+
+  /** What has been asked since the last call. */
+  asked(): { readonly groupOf: number; readonly loadGroup: number } {
+    const asked = { groupOf: this.groupOfs, loadGroup: this.loads.length }
+    this.groupOfs = 0
+    this.loads = []
+    return asked
+  }
+}
+
+export type Options = Partial<HierarchicalOptions<Product, number, number>>
+
+export function productsOf(client: CacheClient, shop: Shop, options: Options = {}): Hierarchical<Product, number, number> {
+  return createHierarchical<Product, number, number>({
+    client, ttl: '1h',
+    item: { prefix: 'product', id: (product) => product.id },
+    group: { prefix: 'category', id: (product) => product.category },
+    groupOf: shop.groupOf, loadGroup: shop.loadGroup,
+    ...options,
+  })
+}
