@@ -35,10 +35,23 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
     return c.json(await caches.category(asked.data, order.data, c.req.raw.signal))
   })
 
+  app.get('/categories/:id/products', async (c) => {
+    const asked = id.safeParse(c.req.param('id'))
+    if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
+    return c.json(await caches.shelf(asked.data, c.req.raw.signal))
+  })
+
+  app.get('/categories/:id/products/:product', async (c) => {
+    const [category, product] = [id.safeParse(c.req.param('id')), id.safeParse(c.req.param('product'))]
+    if (!category.success || !product.success) return problem(c, 400, 'The ids of a category and of a product are positive whole numbers.')
+    const found = await caches.shelved(product.data, c.req.raw.signal)
+    return found?.categoryId === category.data ? c.json(found) : problem(c, 404, `There is no product ${product.data} in category ${category.data}.`)
+  })
+
   app.post('/categories/:id/invalidate', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
     if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
-    await caches.dropLists(asked.data)
+    await caches.dropCategory(asked.data)
     return c.json({ dropped: true })
   })
 
@@ -61,7 +74,7 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
   app.get('/stats', (c) => c.json(stats))
 
   app.onError((error, c) => {
-    if (error instanceof CacheWriteError) return problem(c, 503, 'The product was changed; for up to 5 s its old state may still be read.')
+    if (error instanceof CacheWriteError) return problem(c, 503, 'The product was changed; for a while its old state may still be read.')
     if (error instanceof CacheError) return problem(c, 503, `Nothing was changed: ${error.message}`)
     if (error.name === 'AbortError') return problem(c, 503, 'The client has left.')
     return problem(c, 500, 'The database did not answer.')

@@ -87,6 +87,26 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     expect(await loads()).toBe(before + 2)
   })
 
+  it('shows a product within its category, out of one load of that, and a change in both', async () => {
+    const shelf = async () => (await ask('/categories/21/products')).body as Product[]
+    const shelved = async (id: number) => (await ask(`/categories/21/products/${id}`)).body as Product
+    const loads = async () => (await ask('/stats')).body.loads as number
+    await ask('/categories/21/invalidate', { method: 'POST' })
+    expect(await shelf()).toHaveLength(50)
+    const before = await loads()
+    for (const id of [20, 80, 140]) expect(await shelved(id)).toEqual((await shelf()).find((product) => product.id === id))
+    expect(await loads()).toBeLessThanOrEqual(before + 6) // where each of them is, and itself out of its category
+    for (const priceCents of [7, 8]) {
+      const { body: changed } = await patch(20, { priceCents })
+      for (const reader of [services[name], services[otherName]]) {
+        expect(await (await fetch(`${reader.url}/categories/21/products/20`)).json()).toEqual(changed)
+        expect(((await (await fetch(`${reader.url}/categories/21/products`)).json()) as Product[]).find(({ id }) => id === 20)).toEqual(changed)
+      }
+    }
+    expect((await ask('/categories/22/products/20')).status).toBe(404)
+    expect((await ask('/categories/21/products/x')).status).toBe(400)
+  })
+
   it('drops what it is told to', async () => {
     await ask('/products/55')
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 1 })

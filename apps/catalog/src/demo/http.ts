@@ -8,6 +8,13 @@ export async function getProduct(catalog: ServiceProcess, id: number): Promise<P
   return product
 }
 
+/** A product within its category, of which the seed has 60. */
+export async function getShelved(catalog: ServiceProcess, id: number): Promise<Product> {
+  const product = await send<Product>(catalog, 'GET', `/categories/${(id % 60) + 1}/products/${id}`)
+  if (!product) throw new Error(`GET /categories/…/products/${id} was refused`)
+  return product
+}
+
 export async function getCategory(catalog: ServiceProcess, id: number): Promise<readonly Product[]> {
   const products = await send<readonly Product[]>(catalog, 'GET', `/categories/${id}`)
   if (!products) throw new Error(`GET /categories/${id} was refused`)

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Checker, loops } from '../checker.js'
-import { countedDuring, getProduct, patchProduct } from '../http.js'
+import { countedDuring, getProduct, getShelved, patchProduct } from '../http.js'
 import { createNaive } from '../naive.js'
 import type { Stage } from '../stage.js'
 import { pick } from './choice.js'
 import { rowOf, type Outcome } from './outcome.js'
 
 export async function writes({ catalogs, redis, database }: Stage, tell: (what: string) => void): Promise<Outcome> {
-  tell('writes through one process while both are read: 12 readers, 3 products')
+  tell('writes through both processes while both are read: 12 readers, 3 products, by themselves and within their categories')
   const checker = new Checker()
   const { stats } = await countedDuring(catalogs, () => readWhileWriting(checker,
-    (id, i) => getProduct(pick(catalogs, i), id),
+    (id, i) => (i % 5 < 3 ? getProduct(pick(catalogs, i), id) : getShelved(pick(catalogs, i), id)),
     (id, i) => patchProduct(pick(catalogs, i), id, { priceCents: i })))
 
   tell('the same with cache-aside as it is usually written, for contrast')
