@@ -73,10 +73,7 @@ export class GroupCache<Item> {
 
   /** As `all`, of what is cached. */
   async peek(ref: GroupRef): Promise<readonly Item[] | undefined> {
-    const shelf = await this.#shelves.peek(ref)
-    if (!shelf) return undefined
-    const items = shelf.items ?? (await this.#orNothing(this.#large.all(this.#keyOf(ref.id), shelf.generation!)))
-    return items && [...items.values()]
+    return (await this.#peekDated(ref))?.items
   }
 
   /** As `some`, of what is cached. */
@@ -126,13 +123,14 @@ export class GroupCache<Item> {
   async #load(ref: GroupRef, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
     const { depth, holders } = this.#wiring
     for (let attempt = 1; ; attempt++) {
-      const since = await this.#orNothing(holders.begin())
-      const items = (await this.#fromAbove(ref)) ?? (await this.#fetch(ref.id, context.signal))
+      const above = attempt === 1 ? await this.#fromAbove(ref) : undefined
+      const since = above ? above.since : await this.#orNothing(holders.begin())
+      const items = above?.items ?? (await this.#fetch(ref.id, context.signal))
       const found = this.#checked(ref.id, items)
       const held = since !== undefined && (await this.#orNothing(holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since)))
-      if (held) return this.#shelve(ref, items, found, context)
+      if (held) return this.#shelve(ref, items, found, since, context)
       // One of them has changed meanwhile: what was loaded may be older. Another load is only of use while this one may still be kept.
-      if (held !== false || attempt === ATTEMPTS || !(await this.#orNothing(this.#isLeased(ref.id)))) return uncached(items, context)
+      if (held !== false || since === undefined || attempt === ATTEMPTS || !(await this.#orNothing(this.#isLeased(ref.id)))) return uncached(items, context)
     }
   }
 
@@ -141,11 +139,19 @@ export class GroupCache<Item> {
     return (await this.#wiring.client.send({ args: ['EXISTS', lease], keys: [lease] })) === 1
   }
 
-  /** A group out of what holds it, where that is cached. */
-  async #fromAbove({ id, above }: GroupRef): Promise<readonly Item[] | undefined> {
+  /** A group out of what holds it, where that is cached, and when that was loaded: it is as old as that. */
+  async #fromAbove({ id, above }: GroupRef): Promise<{ readonly items: readonly Item[]; readonly since: number } | undefined> {
     const { above: cache, level } = this.#wiring
-    const items = above && (await cache!.peek(above))
-    return items?.filter((item) => level.nameOf(level.idOf(item)) === level.nameOf(id))
+    const found = above && (await cache!.#peekDated(above))
+    if (found?.since === undefined) return undefined
+    return { items: found.items.filter((item) => level.nameOf(level.idOf(item)) === level.nameOf(id)), since: found.since }
+  }
+
+  async #peekDated(ref: GroupRef): Promise<{ readonly items: readonly Item[]; readonly since: number | undefined } | undefined> {
+    const shelf = await this.#shelves.peek(ref)
+    if (!shelf) return undefined
+    const items = shelf.items ?? (await this.#orNothing(this.#large.all(this.#keyOf(ref.id), shelf.generation!)))
+    return items && { items: [...items.values()], since: shelf.since }
   }
 
   async #fetch(id: KeyPart, signal: AbortSignal): Promise<readonly Item[]> {
@@ -175,13 +181,14 @@ export class GroupCache<Item> {
     return [...keys]
   }
 
-  async #shelve({ id }: GroupRef, items: readonly Item[], found: ReadonlyMap<string, Item>, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
+  async #shelve({ id }: GroupRef, items: readonly Item[], found: ReadonlyMap<string, Item>, stamp: number, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
     const key = this.#keyOf(id)
-    const { maxGroupBytes } = this.#wiring
-    const payload = this.#codec.encode({ items, generation: undefined }, { key, maxValueBytes: Infinity })
-    if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, payload }
+    const { depth, maxGroupBytes } = this.#wiring
+    const since = depth > 0 ? { since: stamp } : undefined
+    const payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+    if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, payload }
     const generation = await this.#orNothing(this.#large.put(key, found))
-    return generation === undefined ? uncached(items, context) : { items, generation }
+    return generation === undefined ? uncached(items, context) : { items, generation, ...since }
   }
 
   #byId(items: readonly Item[]): ReadonlyMap<string, Item> {

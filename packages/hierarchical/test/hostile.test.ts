@@ -119,7 +119,7 @@ onEach((bench) => {
       expect((await products.getGroup(7)).map(({ price }) => price)).toEqual([2, 2, 2])
       const slow = productsOf(bench().newClient(), shop, { maxGroupBytes, schema: schema.refine(async () => true) })
       expect((await slow.getGroup(7)).map(({ price }) => price)).toEqual([2, 2, 2])
-      for (const garbage of ['{"a":1}', 'null', '{', '\u0002\u0001nowhere']) {
+      for (const garbage of ['{"a":1}', 'null', '{', '\u0002\u0001 nowhere', '\u0002\u0003', '\u0002']) {
         await bench().ask('SET', 'shop:category:7', garbage)
         expect(await products.getGroup(7)).toEqual(shop.of(7))
       }
