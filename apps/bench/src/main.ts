@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startRedis } from '@cache/testkit'
+import { goalsOf, printGoals } from './report/goals.js'
 import { picture } from './report/picture.js'
 import { printTable } from './report/table.js'
 import { circumstances } from './report/versions.js'
@@ -27,8 +28,10 @@ for (const scenario of scenarios) {
   console.log(`\n${scenario.name} …`)
   const result = await scenario.run(options.short ? 'short' : 'full')
   printTable(scenario, result)
+  const goals = goalsOf(scenario.name, result)
+  if (!options.short) printGoals(goals)
   const file = `${options.out}/${scenario.name.replaceAll(' ', '-')}`
-  writeFileSync(`${file}.json`, `${JSON.stringify({ scenario: scenario.name, about: scenario.about, circumstances: measured, ...result }, null, 2)}\n`)
+  writeFileSync(`${file}.json`, `${JSON.stringify({ scenario: scenario.name, about: scenario.about, circumstances: measured, ...result, goals }, null, 2)}\n`)
   writeFileSync(`${file}.svg`, await picture(scenario, result))
 }
 console.log(`\nAs JSON and pictures: ${options.out}/`)

@@ -7,6 +7,7 @@ import { inRounds } from '../src/measure/rounds.js'
 import { groupContenders } from '../src/groups/contenders.js'
 import { countTurns } from '../src/measure/turns.js'
 import { nearContenders } from '../src/near/contenders.js'
+import { goalsOf, isMet } from '../src/report/goals.js'
 import { picture } from '../src/report/picture.js'
 import { contenders as placements, servers } from '../src/scenarios/placement.js'
 import { scenarios } from '../src/scenarios/all.js'
@@ -88,6 +89,14 @@ it('a work that does twice as much is half as fast as the bare one', async () =>
   const [, twice] = await inRounds([{ name: 'bare', bare: 'bare', run: spin(1) }, { name: 'twice', bare: 'bare', run: spin(2) }], { inFlight: 2, operations: 20, rounds: 5 })
   expect(twice!.ratio).toBeGreaterThan(0.4)
   expect(twice!.ratio).toBeLessThan(0.6)
+})
+
+it('a goal compares with the best of the others, and says whether it is met', async () => {
+  const table = (...rows: [string, Record<string, number>][]) => ({ shown: 'µs each', better: 'less' as const, rows: rows.map(([name, columns]) => ({ name, ...columns })) })
+  const [slow, fast] = [2, 1].map((each) => goalsOf('lock', table(['@cache/lock on ioredis', { 'µs each': each }], ['redlock', { 'µs each': 3 }], ['@verrou/core', { 'µs each': 1.5 }])))
+  expect(slow!.map(isMet)).toEqual([false])
+  expect(fast!.map(isMet)).toEqual([true])
+  expect(fast![0]!.what).toContain('@verrou/core')
 })
 
 it('results become a picture, also where one never answered', async () => {

@@ -20,6 +20,10 @@ export function checkOptions(owner: string, options: unknown, known: readonly st
 
 interface Range { readonly min?: number; readonly max?: number; readonly integer?: boolean }
 
+/**
+ * The options of one factory, looked at one by one as they are used. Each look answers with the option or its default, and throws an
+ * `InvalidOptionError` that names it. Made by `checkOptions`, which refuses names that there are not.
+ */
 export class OptionChecks {
   readonly #path: string
   readonly #options: Record<string, unknown>

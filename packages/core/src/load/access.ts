@@ -15,6 +15,7 @@ export interface Access<T> {
   release(key: string, token: string, skipFor: number): Promise<boolean>
 }
 
+/** Through the entry store, and nothing else. */
 export function plainAccess<T>(entries: EntryStore, { format, needsLife }: LoadPolicy<T>): Access<T> {
   const { near } = entries
   return {

@@ -45,6 +45,7 @@ export interface LoadPolicyOptions<T> {
   readonly version?: (value: T) => number
 }
 
+/** The names of these options, for `checkOptions`. */
 export const loadPolicyOptions = [
   'ttl', 'jitter', 'codec', 'schema', 'maxValueBytes', 'negativeTtl', 'errorTtl', 'retryOn', 'staleWhileRevalidate', 'staleIfError',
   'earlyRefresh', 'stampede', 'waitFor', 'leaseTtl', 'loadTimeout', 'version',
@@ -59,6 +60,7 @@ export interface Storing {
 /** What a read does where Redis does not answer: loads from the source, or rejects, where that may not have what was written. */
 export type InOutage = 'load' | 'reject'
 
+/** `LoadPolicyOptions`, checked, with their defaults: what a `ReadPath` goes by. For packages of patterns. */
 export class LoadPolicy<T> {
   readonly format: Format<T>
   readonly inOutage: InOutage

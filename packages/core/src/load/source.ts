@@ -14,6 +14,7 @@ export interface SourceOptions<Loaded, Id> {
   readonly concurrency?: number
 }
 
+/** The names of these options, for `checkOptions`. */
 export const sourceOptions = ['load', 'loadMany', 'concurrency'] as const
 
 /** Reads that load by themselves what is missing. */
@@ -23,6 +24,7 @@ export interface SourceReads<Loaded, Id> {
   getMany(ids: readonly Id[], call?: CallOptions): Promise<(NonNullable<Loaded> | null | undefined)[]>
 }
 
+/** Reads by id that load by themselves, by the options `load`, `loadMany` and `concurrency`. For packages of patterns. */
 export function readThrough<Loaded, Id>(reads: ReadsById<NonNullable<Loaded>, Id>, check: OptionChecks): SourceReads<Loaded, Id> {
   // To the compiler `Loaded` might be more than its value and its nothing.
   const load = check.function<(id: Id, context: LoadContext<NonNullable<Loaded>>) => Promise<NonNullable<Loaded> | null | undefined>>('load', 'required')
