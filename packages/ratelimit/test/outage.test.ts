@@ -7,6 +7,7 @@ import { createClient } from 'redis'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type OnOutage, type RateLimiterOptions } from '../src/index.js'
 import { Limiter } from '../src/ratelimit.js'
+import { keysForEver } from './cases.js'
 
 const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
   ioredis(url) {
@@ -31,7 +32,7 @@ process.on('unhandledRejection', (error) => unhandled.push(error))
 describe.each(Object.keys(drivers))('on %s', (name) => {
   const ends: (() => unknown)[] = []
   afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end()
+    while (ends.length > 0) await ends.pop()!()
     expect(unhandled).toEqual([])
   })
 
@@ -44,7 +45,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
 
   async function start() {
     const server = await startRedis()
-    ends.push(() => server.stop())
+    ends.push(() => server.stop(), async () => { expect(await keysForEver(connect(server.url, PATIENT))).toEqual([]) })
     return server
   }
 
