@@ -1,7 +1,48 @@
+import { createToken, type CacheClient } from '@cache/core'
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Claim } from '../src/ground.js'
 import { createLocks, createRedlock, LockLostError, LockTimeoutError, type Locks, type RedlockOptions } from '../src/index.js'
+import { Majority } from '../src/redlock/majority.js'
 import { connect, driverNames, type Connected } from './drivers.js'
+
+const TTL = 600
+
+function claimOn(name: string): Claim {
+  return { name, key: `redlock:${name}`, token: createToken(), ttl: TTL, about: '{}', fair: false }
+}
+
+/** Clients whose replies have come, in time, but are looked at only after the event loop was blocked. */
+class LateReplies {
+  readonly clients: readonly CacheClient[]
+  #next: { readonly script: string; readonly ms: number; replies: number } | undefined
+
+  constructor(clients: readonly CacheClient[]) {
+    this.clients = clients.map((client) => ({
+      ...client,
+      run: async (script, ...rest) => {
+        const next = this.#next // replies to what was asked before it do not count
+        const reply = await client.run(script, ...rest)
+        if (next?.script === script.name && ++next.replies === 2) this.#now(next.ms)
+        return reply
+      },
+    }))
+  }
+
+  /** When the reply to this script comes that makes the majority of three. */
+  block(script: string, ms: number): void {
+    this.#next = { script, ms, replies: 0 }
+  }
+
+  get blocked(): boolean {
+    return this.#next === undefined
+  }
+
+  #now(ms: number): void {
+    this.#next = undefined
+    for (const end = performance.now() + ms; performance.now() < end;);
+  }
+}
 
 describe.each(driverNames)('redlock on %s', (driver) => {
   let servers: RedisServer[]
@@ -59,6 +100,24 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     if (count === 5) await servers[1]!.resume()
   })
 
+  it('over 3 servers does not mind that one of them hangs', async () => {
+    const locks = redlock(3)
+    await (await locks.acquire('warm')).release()
+    await servers[0]!.pause()
+    const lock = await locks.acquire('x', { wait: '10s' })
+    expect(lock.remaining).toBeGreaterThan(0)
+    expect(await redlock(3).tryAcquire('x').catch(() => null)).toBeNull()
+    await new Promise((resolve) => setTimeout(resolve, 2_500)) // longer than its ttl
+    lock.assertHeld()
+    await lock.extend()
+    expect(await lock.release()).toBe(true)
+    const next = await locks.acquire('x', { wait: '10s' })
+    expect(next.fence).toBeGreaterThan(lock.fence)
+    expect(await next.release()).toBe(true)
+    await servers[0]!.resume()
+    await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(false) }, { timeout: 10_000 })
+  })
+
   it('over 3 servers with one dead and one that hangs settles within its wait, and leaves nothing behind', async () => {
     const locks = redlock(3)
     await servers[0]!.kill()
@@ -71,18 +130,37 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     await vi.waitFor(async () => { for (const i of [1, 2]) expect(await heldOn(i)).toBe(false) }, { timeout: 10_000 })
   })
 
-  it('on a split vote gives back what its minority granted, and the next one gets it', async () => {
-    const others = await Promise.all([0, 1].map((i) => createLocks({ client: connected(i), prefix: 'redlock' }).acquire('x', { ttl: '30s' })))
-    const locks = redlock(3)
+  it.each([3, 5] as const)('on a split vote over %i gives back what its minority granted, and the next one gets it', async (count) => {
+    const [minority, majority] = [Math.floor(count / 2), Math.ceil(count / 2)]
+    const free = Array.from({ length: minority }, (_, i) => majority + i)
+    const others = await Promise.all(Array.from({ length: majority }, (_, i) => createLocks({ client: connected(i), prefix: 'redlock' }).acquire('x', { ttl: '30s' })))
+    const locks = redlock(count)
     expect(await locks.tryAcquire('x')).toBeNull()
-    await vi.waitFor(async () => expect(await heldOn(2)).toBe(false), { timeout: 5_000 })
+    await vi.waitFor(async () => { for (const i of free) expect(await heldOn(i)).toBe(false) }, { timeout: 5_000 })
     const waiting = locks.acquire('x', { wait: '10s' })
     await new Promise((resolve) => setTimeout(resolve, 300))
     await others[0]!.release()
     const lock = await waiting
     lock.assertHeld()
     expect(await lock.release()).toBe(true)
-    await others[1]!.release()
+    for (const other of others.slice(1)) await other.release()
+  })
+
+  it('over 5 of three who got two, two and one nobody has it, and one after the other gets it', async () => {
+    const crowd = Array.from({ length: 3 }, () => redlock(5))
+    const votes = [[0, 1], [2, 3], [4]]
+    const held = await Promise.all(votes.map((which) => Promise.all(which.map((i) => createLocks({ client: connected(i), prefix: 'redlock' }).acquire('x', { ttl: '30s' })))))
+    expect(await Promise.all(crowd.map((locks) => locks.tryAcquire('x')))).toEqual([null, null, null])
+    let [inside, most] = [0, 0]
+    const done = crowd.map((locks) => locks.withLock('x', async () => {
+      most = Math.max(most, ++inside)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      inside--
+    }, { wait: '20s' }))
+    await Promise.all(held.flat().map((lock) => lock.release()))
+    await Promise.all(done)
+    expect(most).toBe(1)
+    await vi.waitFor(async () => { for (const i of votes.flat()) expect(await heldOn(i)).toBe(false) }, { timeout: 5_000 })
   })
 
   it('of five who all vote for themselves lets one after the other have it', async () => {
@@ -109,9 +187,48 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(false) }, { timeout: 10_000 })
   })
 
+  it('refuses what was granted in time, where the event loop was blocked past the ttl when the replies came', async () => {
+    const late = new LateReplies([0, 1, 2].map(connected))
+    const locks = createRedlock({ clients: late.clients, renew: false })
+    ends.push(locks)
+    await (await locks.acquire('x')).release()
+    for (const script of ['lock acquire', 'lock settle fence']) {
+      late.block(script, 2 * TTL)
+      expect(await new Majority(late.clients).take(claimOn('x'))).toMatchObject({ held: false })
+      late.block(script, 2 * TTL)
+      expect(await locks.tryAcquire('x', { ttl: TTL })).toBeNull()
+      expect(late.blocked).toBe(true)
+    }
+    late.block('lock settle fence', 2 * TTL)
+    await using lock = await locks.acquire('x', { ttl: TTL, wait: '10s' })
+    lock.assertHeld()
+    expect(late.blocked).toBe(true)
+  })
+
+  it('is lost where the event loop was blocked past the ttl when the replies to its extension came', async () => {
+    const late = new LateReplies([0, 1, 2].map(connected))
+    const locks = createRedlock({ clients: late.clients, renew: false })
+    ends.push(locks)
+    await (await locks.acquire('x')).release()
+    const [majority, claim] = [new Majority(late.clients), claimOn('y')]
+    expect(await majority.take(claim)).toMatchObject({ held: true })
+    expect(await majority.extend(claim, TTL)).toBeGreaterThan(performance.now())
+    late.block('lock extend', 2 * TTL)
+    expect(await majority.extend(claim, TTL)).toBeUndefined()
+    expect(late.blocked).toBe(true)
+
+    const lock = await locks.acquire('x', { ttl: TTL, wait: '10s' })
+    late.block('lock extend', 2 * TTL)
+    await expect(lock.extend()).rejects.toBeInstanceOf(LockLostError)
+    expect(late.blocked).toBe(true)
+    expect(() => lock.assertHeld()).toThrow(LockLostError)
+    expect(lock.signal.aborted).toBe(true)
+  })
+
   it('is lost when a majority has forgotten it, and not before', async () => {
     const locks = redlock(3)
     const lock = await locks.acquire('x', { ttl: 900 })
+    await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(true) }) // none grants it after it has forgotten
     await servers[0]!.flush()
     await lock.extend()
     expect(await redlock(3).tryAcquire('x')).toBeNull()

@@ -24,7 +24,7 @@ export interface WindowOptions {
 
 /**
  * A log of what was admitted. Bound: never more than `limit` in any window, wherever it begins. Exact, at the price of an entry for each
- * request that is in the window: about 100 bytes.
+ * request that is in the window.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example slidingWindow({ name: 'burst', limit: 10, window: '1s' })

@@ -16,6 +16,7 @@ import { rateLimitStore } from '../src/adapters/express-rate-limit.js'
 import { rateLimit as forFastify } from '../src/adapters/fastify.js'
 import { rateLimit as forHono, type RateLimitVariables } from '../src/adapters/hono.js'
 import { addressKey, concurrency, createRateLimiter, gcra, slidingWindow, type HeaderStyle, type RateLimiter, type RateLimiterOptions } from '../src/index.js'
+import { keysForEver } from './cases.js'
 
 let server: RedisServer
 let redis: Redis
@@ -27,7 +28,10 @@ beforeAll(async () => {
   redis = new Redis(server.url)
   client = createCacheClient(ioredisDriver(redis))
 })
-afterEach(async () => { for (const end of ends.splice(0)) await end() })
+afterEach(async () => {
+  for (const end of ends.splice(0)) await end()
+  expect(await keysForEver(client)).toEqual([])
+})
 afterAll(async () => {
   await client.close()
   redis.disconnect()

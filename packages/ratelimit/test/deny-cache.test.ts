@@ -3,9 +3,10 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, type Decision, type Limit } from '../src/index.js'
 import { Limiter } from '../src/ratelimit.js'
+import { keysForEver } from './cases.js'
 import { FedClock, fedBy } from './fed-clock.js'
 
 const TOGETHER = 250
@@ -19,6 +20,7 @@ beforeAll(async () => {
   redis = new Redis(server.url)
   client = createCacheClient(ioredisDriver(redis))
 })
+afterEach(async () => { expect(await keysForEver(client)).toEqual([]) })
 afterAll(async () => {
   await client.close()
   redis.disconnect()
@@ -78,6 +80,7 @@ it(`the deny cache says what Redis would, in ${RUNS * TOGETHER} random sequences
   await fc.assert(
     fc.asyncProperty(fc.array(world, { minLength: TOGETHER, maxLength: TOGETHER, size: 'max' }), async (several) => {
       await Promise.all(several.map((one) => compare(one).catch((error: Error) => { throw new Error(`${error.message}\nin ${JSON.stringify(one)}`) })))
+      expect(await keysForEver(client)).toEqual([])
       await redis.flushall()
     }),
     // Each world by itself is what failed: there is no use in shrinking all of them, or in printing them.

@@ -9,7 +9,7 @@ import { decideScript, peekScript, refundScript, type Verdict } from '../src/scr
 import { FedClock, fedBy } from './fed-clock.js'
 import { Bucket, modelOf, type Model } from './models.js'
 
-const RUNS = process.env.CHAOS ? 4_000 : 250
+const RUNS = process.env.CHAOS ? 10_000 : 250
 
 let server: RedisServer
 let redis: Redis
@@ -167,7 +167,7 @@ function later(a: bigint, b: bigint): bigint {
 }
 
 describe.each(Object.keys(policies))('%s', (name) => {
-  it(`decides as its model in BigInt, in ${RUNS} random sequences`, { timeout: 900_000 }, async () => {
+  it(`decides as its model in BigInt, in ${RUNS} random sequences`, { timeout: 3_600_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(policies[name]!, fc.array(step, { minLength: 5, maxLength: 30 }), fc.boolean(), (make, steps, expiring) => compare([make('a')], steps, expiring)),
       { numRuns: RUNS },
@@ -175,7 +175,7 @@ describe.each(Object.keys(policies))('%s', (name) => {
   })
 })
 
-it(`several limits together decide as their models, in ${RUNS} random sequences`, { timeout: 900_000 }, async () => {
+it(`several limits together decide as their models, in ${RUNS} random sequences`, { timeout: 3_600_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(several, fc.array(step, { minLength: 5, maxLength: 30 }), fc.boolean(), (makes, steps, expiring) => compare(makes.map((make, i) => make(`l${i}`)), steps, expiring)),
     { numRuns: RUNS },

@@ -9,28 +9,58 @@ let redis: RedisCluster
 beforeAll(async () => void ([server, redis] = await Promise.all([startRedis(), startCluster()])))
 afterAll(() => Promise.all([server.stop(), redis.stop()]))
 
+const HEARTBEAT = 500
+/** Ms, for a machine that is busy with other tests; less than a heartbeat. */
+const SLACK = 300
+
 async function listen(driver: Driver, options: SubscribeOptions) {
   const events: string[] = []
+  const at: number[] = []
+  const note = (event: string): void => {
+    events.push(event)
+    at.push(performance.now())
+  }
   const subscription = await driver.subscribe(['c'], {
-    message: (_, payload) => events.push(payload), gap: () => events.push('gap'), live: () => events.push('live'), invalidated: (keys) => events.push(`changed ${keys ? [...keys].sort().join(' and ') : 'all'}`),
+    message: (_, payload) => note(payload), gap: () => note('gap'), live: () => note('live'), invalidated: (keys) => note(`changed ${keys ? [...keys].sort().join(' and ') : 'all'}`),
   }, options)
-  return { events, close: () => subscription.close() }
+  return { events, at, close: () => subscription.close() }
 }
 
 describe.each(flavours)('over $name', ({ standalone, cluster }) => {
-  it('a half-open connection is noticed within two heartbeats, and replaced', async () => {
+  it.each([['packets', 'both'], ['replies', 'replies']] as const)('a half-open connection, whose %s vanish, is noticed within two heartbeats, and replaced', async (_, direction) => {
     await using proxy = await startProxy(server)
     await using made = standalone(proxy.url)
-    const heard = await listen(made.driver, { heartbeat: 200 })
-    await sleep(500)
+    const heard = await listen(made.driver, { heartbeat: HEARTBEAT })
+    await sleep(2.1 * HEARTBEAT) // right after a sign of life: the longest time to the next
     expect(heard.events).toEqual([])
-    proxy.swallow('both')
-    await vi.waitFor(() => expect(heard.events).toEqual(['gap']), 5_000)
+    const since = performance.now()
+    proxy.swallow(direction)
+    await vi.waitFor(() => expect(heard.events).toEqual(['gap']), 10 * HEARTBEAT)
+    expect(heard.at[0]! - since).toBeLessThanOrEqual(2 * HEARTBEAT + SLACK)
     await proxy.pass()
     await vi.waitFor(() => expect(heard.events).toEqual(['gap', 'live']), 5_000)
     await server.cli('PUBLISH', 'c', 'again')
     await vi.waitFor(() => expect(heard.events).toContain('again'), 5_000)
     await heard.close()
+  })
+
+  it('everywhere: a primary that is silent is noticed within two heartbeats, whichever it is', async () => {
+    await using made = cluster(redis.addresses)
+    const heard = await listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT })
+    for (const node of redis.primaries) {
+      const since = performance.now()
+      await node.pause()
+      try {
+        await vi.waitFor(() => expect(heard.events).toEqual(['gap']), 10 * HEARTBEAT)
+      } finally {
+        await node.resume()
+      }
+      expect(heard.at[0]! - since).toBeLessThanOrEqual(2 * HEARTBEAT + SLACK)
+      await vi.waitFor(() => expect(heard.events).toEqual(['gap', 'live']), 10_000)
+      heard.events.length = heard.at.length = 0
+    }
+    await heard.close()
+    await redis.ready()
   })
 
   it('everywhere: a connection to each primary; when one is lost there is a gap until it is back', async () => {

@@ -35,6 +35,8 @@ export interface LockStage extends AsyncDisposable {
 export interface LockTestsOptions {
   /** Ms, of the locks in the tests: long enough for the machine they run on. Default 1 000. */
   readonly ttl?: number
+  /** Ms, at most, between two questions of a waiter whom nobody wakes. Default 1 000. */
+  readonly poll?: number
   /** Whether the locks stay exclusive when `flush` or `restart` made a server forget: over a majority they do. Default false. */
   readonly survivesLoss?: boolean
   /** Ms to wait for what must happen before a test fails. Default 20 000. */
@@ -52,7 +54,7 @@ export interface LockTestsOptions {
  * import { describe, it } from 'vitest'
  * runLockTests(makeStage, { describe, it })
  */
-export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it }: Runner, { ttl = 1_000, survivesLoss = false, patience = 20_000 }: LockTestsOptions = {}): void {
+export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it }: Runner, { ttl = 1_000, poll = 1_000, survivesLoss = false, patience = 20_000 }: LockTestsOptions = {}): void {
   const check = (name: string, test: (scene: Scene) => Promise<void>): unknown =>
     it(name, async () => {
       await using stage = await makeStage()
@@ -98,10 +100,14 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
       scene.witness.assertFencesRise()
     })
 
-    check('that is killed (SIGKILL) is followed by another', async (scene) => {
+    check('that is killed (SIGKILL) is followed by another, within its ttl and one poll', async (scene) => {
       await scene.holds(0)
+      const next = scene.holds(1) // it waits already: nobody else will wake it
+      await sleep(ttl / 2)
       await scene.contenders[0]!.process.kill()
-      await scene.holds(1)
+      const { acquired } = await next
+      const free = (acquired! - scene.holding(0).last!) / 1_000
+      assert.ok(free <= ttl + poll + SLACK, `${free} ms after the last sign of the one that was killed`)
       scene.witness.assertExclusive()
       scene.witness.assertFencesRise()
     })
@@ -205,6 +211,9 @@ const FAULTS: readonly [string, (network: Network) => Promise<void> | void][] = 
 ]
 
 const WAIT = 30_000
+
+/** Ms, for a machine that is busy with other tests. */
+const SLACK = 500
 
 /** One lock, and who contends for it. */
 class Scene {
