@@ -15,6 +15,8 @@ export interface Disturbance {
   readonly name: string
   /** Whether a server dies, with what only it knew. */
   readonly loses: boolean
+  /** Whether other primaries are there all the time. */
+  readonly leavesOthers: boolean
   run(library: Library, pace?: Pace): Promise<readonly Course[]>
 }
 
@@ -22,6 +24,7 @@ export interface Disturbance {
 const primaryKilled: Disturbance = {
   name: 'Cluster: a primary is killed',
   loses: true,
+  leavesOthers: true,
   run: (library, pace) => onCluster(library, 1, pace, (cluster) => killPrimary(cluster, 0)),
 }
 
@@ -29,6 +32,7 @@ const primaryKilled: Disturbance = {
 const primaryKilledAhead: Disturbance = {
   name: `Cluster: a primary is killed, its replica ${BEHIND} ms behind`,
   loses: true,
+  leavesOthers: true,
   run: (library, pace) => onCluster(library, 1, pace, (cluster) => killPrimary(cluster, BEHIND)),
 }
 
@@ -56,6 +60,7 @@ async function replicaOf(cluster: RedisCluster, primary: ClusterNode): Promise<C
 const slotsMove: Disturbance = {
   name: 'Cluster: slots move',
   loses: false,
+  leavesOthers: true,
   run: (library, pace) => onCluster(library, 0, pace, async (cluster) => {
     const [from, to] = cluster.primaries as [RedisCluster['primaries'][number], RedisCluster['primaries'][number]]
     const keys = String(await from.cli('KEYS', 'trial:*')).split('\n').filter((key) => key !== '')
@@ -70,6 +75,7 @@ const slotsMove: Disturbance = {
 const sentinelFailover: Disturbance = {
   name: 'Sentinel: the primary is killed',
   loses: true,
+  leavesOthers: false,
   async run(library, pace) {
     await using sentinel = await startSentinel({ replicas: 1, sentinels: 3 })
     return await between([library.sentinel(sentinel), library.sentinel(sentinel)], 1, pace, async () => {

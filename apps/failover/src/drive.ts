@@ -6,6 +6,10 @@ import { Tally, type Trial } from './trial.js'
 export interface Course {
   readonly name: string
   readonly steps: number
+  /** Done and failed from the beginning of the disturbance to its end. */
+  readonly meanwhile: Count
+  /** Done before, in as long a time on average as the disturbance took. */
+  readonly usual: number
   /** Of the steps while something was amiss: by the error's code. */
   readonly failures: Tally
   /** Of the steps begun after it had recovered. */
@@ -15,6 +19,11 @@ export interface Course {
   /** Ms from the end of the disturbance until the last failure. */
   readonly recovered: number
   readonly broken: Tally
+}
+
+export interface Count {
+  readonly steps: number
+  readonly failures: number
 }
 
 export interface Pace {
@@ -28,6 +37,7 @@ export interface Pace {
 export async function drive(trials: readonly Trial[], disturb: () => Promise<void>, { inFlight = 4, calm = 1_000 }: Pace = {}): Promise<readonly Course[]> {
   const runs = trials.map((trial) => new Run(trial, inFlight))
   await sleep(calm)
+  for (const run of runs) run.disturb()
   await disturb()
   await Promise.all(runs.map((run) => run.recover()))
   await sleep(calm)
@@ -39,7 +49,11 @@ class Run {
   readonly #loops: Promise<unknown>
   readonly #failures = new Tally()
   readonly #failuresAfterwards = new Tally()
+  readonly #began = performance.now()
+  #disturbed: Moment = { at: 0, steps: 0, failures: 0 }
+  #healed: Moment = { at: 0, steps: 0, failures: 0 }
   #steps = 0
+  #failed = 0
   #longest = 0
   #failedAt = -Infinity
   #recoveredAt = Infinity
@@ -51,9 +65,13 @@ class Run {
     this.#loops = Promise.all(Array.from({ length: inFlight }, () => this.#loop()))
   }
 
+  disturb(): void {
+    this.#disturbed = this.#now()
+  }
+
   async recover(): Promise<void> {
-    const healed = performance.now()
-    const before = this.#steps
+    this.#healed = this.#now()
+    const { at: healed, steps: before } = this.#healed
     await eventually(() => this.#steps >= before + 20 && performance.now() - this.#failedAt > QUIET, { within: 30_000 })
     this.#recovered = Math.max(0, this.#failedAt - healed)
     this.#recoveredAt = performance.now()
@@ -65,7 +83,14 @@ class Run {
     await this.#trial.settle()
     await this.#trial.close()
     const { name, broken } = this.#trial
-    return { name, steps: this.#steps, failures: this.#failures, failuresAfterwards: this.#failuresAfterwards, longest: this.#longest, recovered: this.#recovered, broken }
+    const [from, to] = [this.#disturbed, this.#healed]
+    const meanwhile = { steps: to.steps - from.steps, failures: to.failures - from.failures }
+    const usual = (from.steps / (from.at - this.#began)) * (to.at - from.at)
+    return { name, steps: this.#steps, meanwhile, usual, failures: this.#failures, failuresAfterwards: this.#failuresAfterwards, longest: this.#longest, recovered: this.#recovered, broken }
+  }
+
+  #now(): Moment {
+    return { at: performance.now(), steps: this.#steps, failures: this.#failed }
   }
 
   async #loop(): Promise<void> {
@@ -76,12 +101,17 @@ class Run {
         this.#steps++
       } catch (error) {
         const { code, message } = error as { code?: string; message: string }
+        this.#failed++
         this.#failedAt = performance.now()
         ;(began > this.#recoveredAt ? this.#failuresAfterwards : this.#failures).count(code ?? message)
       }
       this.#longest = Math.max(this.#longest, performance.now() - began)
     }
   }
+}
+
+interface Moment extends Count {
+  readonly at: number
 }
 
 /** Ms without a failure after which a pattern is taken to work again. */

@@ -7,8 +7,8 @@ for (const disturbance of disturbances.filter(({ name }) => name.includes(proces
   for (const library of libraries) {
     console.log(`\n${disturbance.name}; ${library.name}`)
     const courses = await disturbance.run(library, { inFlight: 8, calm: 2_000 })
-    console.table(Object.fromEntries(courses.map(({ name, steps, failures, failuresAfterwards, longest, recovered, broken }) => [name, {
-      'steps': steps, 'failed meanwhile': shown(failures), 'failed afterwards': shown(failuresAfterwards), 'longest step, ms': Math.round(longest), 'works again after, ms': Math.round(recovered), 'lost': shown(broken),
+    console.table(Object.fromEntries(courses.map(({ name, steps, meanwhile, usual, failures, failuresAfterwards, longest, recovered, broken }) => [name, {
+      'steps': steps, 'in the disturbance': meanwhile.steps, 'of the usual': `${Math.round((100 * meanwhile.steps) / usual)} %`, 'failed meanwhile': shown(failures), 'failed afterwards': shown(failuresAfterwards), 'longest step, ms': Math.round(longest), 'works again after, ms': Math.round(recovered), 'lost': shown(broken),
     }])))
   }
 }

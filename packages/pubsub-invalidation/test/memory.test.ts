@@ -53,12 +53,15 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('on $na
 
   it(`${KEYS} keys: never more bytes than maxBytes; an entry that is larger than that is not kept`, async () => {
     let most = 0
-    await flood({ maxEntries: 1_000_000, maxBytes: '256kb' }, 500, ({ near }) => {
+    let early = 0
+    await flood({ maxEntries: 1_000_000, maxBytes: '256kb' }, 500, ({ near }, keys) => {
       const { bytes, entries } = near.stats()
       most = Math.max(most, bytes)
       expect(bytes).toBeLessThanOrEqual(256 * 1024)
       expect(entries).toBeGreaterThan(256)
+      if (keys === KEYS / 5) early = heap()
     })
+    expect(heap() - early).toBeLessThan(8 * MB)
     expect(most).toBeGreaterThan(200 * 1024)
     const client = stage.driver()
     await using bus = createInvalidationBus({ client })

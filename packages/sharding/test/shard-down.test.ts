@@ -25,6 +25,24 @@ function keysOf(driver: ShardedDriver, count: number): Record<Name, string[]> {
   return keys
 }
 
+/** Ms of so many commands, one after the other, on keys beside these. */
+async function latencies(client: CacheClient, keys: readonly string[], count: number): Promise<Record<'GET' | 'SET', number[]>> {
+  const taken = { GET: [] as number[], SET: [] as number[] }
+  for (let i = 0; i < count; i++) {
+    const beside = `{${keys[i % keys.length]!}}:beside`
+    for (const command of [keyed(beside, 'SET', beside, 'x'), keyed(beside, 'GET', beside)]) {
+      const started = performance.now()
+      await client.send(command)
+      taken[command.args[0] as 'GET' | 'SET'].push(performance.now() - started)
+    }
+  }
+  return taken
+}
+
+const median = (of: readonly number[]): number => share(of, 0.5)
+const p99 = (of: readonly number[]): number => share(of, 0.99)
+const share = (of: readonly number[], part: number): number => [...of].sort((a, b) => a - b)[Math.floor(part * of.length)]!
+
 describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
   it('concerns its own keys only: they are loaded from the source, the others are hits and wait for nothing, and it comes back by itself', async () => {
     const driver = on().driver(THREE, { breaker })
@@ -37,6 +55,8 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
     for (const key of all) await read(key)
     loaded.clear()
 
+    const others = [...keys.a, ...keys.c]
+    const before = await latencies(client, others, 400)
     const stop = new AbortController()
     let slowest = 0
     let reads = 0
@@ -53,6 +73,11 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
     else await on().servers.b.pause()
     for (const key of keys.b) expect(await read(key)).toBe(key)
     await expect(client.send(keyed(keys.b[0]!, 'SET', keys.b[0]!, 'x'))).rejects.toBeInstanceOf(ConnectionError)
+    const during = await latencies(client, others, 400)
+    for (const command of ['GET', 'SET'] as const) {
+      expect(median(during[command]), command).toBeLessThan(5 * median(before[command]) + 20)
+      expect(p99(during[command]), command).toBeLessThan(5 * p99(before[command]) + 50)
+    }
     const together = await Promise.all(all.map(read))
     expect(together).toEqual(all)
     stop.abort()

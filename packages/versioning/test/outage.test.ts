@@ -7,18 +7,20 @@ import { createClient } from 'redis'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Shop, how, productsOf } from './cases.js'
 
-const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
-  ioredis(url) {
+const drivers: Record<string, (url: string, timeout?: number) => { driver: Driver; end(): unknown }> = {
+  ioredis(url, timeout = 1_000) {
     const redis = new Redis(url, { retryStrategy: () => 50 })
-    return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
+    return { driver: ioredisDriver(redis, { timeout }), end: () => redis.disconnect() }
   },
-  'node-redis'(url) {
+  'node-redis'(url, timeout = 1_000) {
     const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
-    return { driver: nodeRedisDriver(redis), end: () => redis.destroy() }
+    return { driver: nodeRedisDriver(redis, { timeout }), end: () => redis.destroy() }
   },
 }
 
 const READ_TIMEOUT = 100
+/** Every other deadline where readTimeout is what must answer: whoever relies on another is found out. */
+const LONG = 30_000
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
 
@@ -30,10 +32,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(unhandled).toEqual([])
     })
 
-    async function start(options: Parameters<typeof startRedis>[0] = {}) {
+    async function start(options: Parameters<typeof startRedis>[0] = {}, { others, failures }: { others?: number; failures?: number } = {}) {
       const server = await startRedis(options)
-      const { driver, end } = drivers[name]!(server.url)
-      const client = createCacheClient(driver, { resilience: { readTimeout: READ_TIMEOUT, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } } })
+      const { driver, end } = drivers[name]!(server.url, others)
+      const client = createCacheClient(driver, { resilience: { readTimeout: READ_TIMEOUT, writeTimeout: others ?? 300, breaker: { failures: failures ?? 3, cooldown: 200 } } })
       ends.push(() => server.stop(), end, () => client.close())
       const shop = new Shop()
       return { server, shop, products: productsOf(client, shop, way) }
@@ -78,6 +80,23 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       await all.server.pause()
       try {
         await expectOutage(all, [CommandTimeoutError, ConnectionError])
+      } finally {
+        await all.server.resume()
+      }
+      await expectRecovery(all)
+    })
+
+    it('with the server paused, reads answer by readTimeout alone, with every other deadline far off and a breaker that stays closed', async () => {
+      const all = await start({}, { others: LONG, failures: 1_000_000 })
+      for (let i = 0; i < 3; i++) await all.products.get(7)
+      await all.server.pause()
+      try {
+        for (let price = 2; price < 6; price++) {
+          all.shop.change(7, { price })
+          const started = performance.now()
+          expect(await all.products.get(7)).toMatchObject({ price })
+          expect(performance.now() - started).toBeLessThan(READ_TIMEOUT + 3_000)
+        }
       } finally {
         await all.server.resume()
       }

@@ -47,16 +47,16 @@ export async function race(contenders: readonly Contender[], writes: number, los
   return { stale, reads, loads }
 }
 
-export function versioned(client: CacheClient, options: { readonly strategy: 'stamp' | 'key'; readonly learnt: boolean }): Contender {
+export function versioned(client: CacheClient, options: { readonly strategy: 'stamp' | 'key'; readonly learnt: boolean; readonly clockSkew?: number }): Contender {
   let load: () => Promise<number> = () => { throw new Error('no reader') }
   const values = createVersioned<number, number>({
-    client, prefix: 'n', ttl: '1h', load: () => load(), strategy: options.strategy, groups: (_, value) => (options.learnt && value === undefined ? undefined : [GROUP]),
+    client, prefix: 'n', ttl: '1h', load: () => load(), strategy: options.strategy, ...(options.clockSkew !== undefined && { clockSkew: options.clockSkew }), groups: (_, value) => (options.learnt && value === undefined ? undefined : [GROUP]),
   })
   return { read: (id, source) => { load = source; return values.get(id) }, bump: () => values.bump(GROUP) }
 }
 
-/** The page that this package grew from: a counter, which begins at 0. */
-export function seed(client: CacheClient): Contender {
+/** Versions as they are usually kept: a counter that begins at 0. */
+export function counter(client: CacheClient): Contender {
   const version = client.key('version-of', GROUP)
   const ask = async (...args: [string, string, ...string[]]) => client.send({ args, keys: [args[1]] })
   return {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createVersioned } from '../src/index.js'
 import { onEach } from './cases.js'
-import { GROUP, race, seed, versioned } from './race.js'
+import { GROUP, counter, race, versioned } from './race.js'
 
 const WRITES = process.env.CHAOS ? 10_000 : 80
 
@@ -12,14 +12,14 @@ onEach((bench) => {
     it.each([
       { strategy: 'stamp', learnt: false }, { strategy: 'stamp', learnt: true }, { strategy: 'key', learnt: false },
     ] as const)('nothing stale: strategy $strategy, groups learnt from the value: $learnt', async (options) => {
-      const { stale, reads, loads } = await race([0, 1, 2].map(() => versioned(bench().newClient(), options)), WRITES, lose)
+      const { stale, reads, loads } = await race([0, 1, 2].map(() => versioned(bench().newClient(), { ...options, clockSkew: 1 })), WRITES, lose) // one clock here: entries are kept
       expect(stale).toEqual([])
-      expect(loads).toBeGreaterThan(10)
+      expect(loads).toBeGreaterThan(WRITES / 8)
       expect(reads).toBeGreaterThan(loads)
     }, 600_000)
 
-    it("a counter that begins at 0, as the seed's, brings dead entries back to life", async () => {
-      const { stale } = await race([0, 1, 2].map(() => seed(bench().newClient())), 300, lose)
+    it('a counter that begins at 0 brings dead entries back to life', async () => {
+      const { stale } = await race([0, 1, 2].map(() => counter(bench().newClient())), 300, lose)
       expect(stale.length).toBeGreaterThan(0)
     }, 60_000)
   })

@@ -1,7 +1,9 @@
-import { createCacheClient, slot, type CacheClient } from '@cache/core'
+import { createCacheClient, slot, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
-import { eventually, startCluster, startRedis } from '@cache/testkit'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { eventually, startCluster, startRedis, type Address } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
+import { createCluster } from 'redis'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createVersioned } from '../src/index.js'
 import { Shop, how, productsOf } from './cases.js'
@@ -13,8 +15,20 @@ afterEach(async () => {
 })
 
 function connect(redis: Redis | Cluster): CacheClient {
-  const client = createCacheClient(ioredisDriver(redis), { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s', maxInFlight: 100_000 } })
-  ends.push(() => client.close(), () => redis.disconnect())
+  return on(ioredisDriver(redis), () => redis.disconnect())
+}
+
+const connectCluster = {
+  ioredis: (nodes: readonly Address[]): CacheClient => connect(new Cluster([...nodes])),
+  'node-redis'(nodes: readonly Address[]): CacheClient {
+    const redis = createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) })
+    return on(nodeRedisDriver(redis), () => redis.destroy())
+  },
+} as const
+
+function on(driver: Driver, end: () => unknown): CacheClient {
+  const client = createCacheClient(driver, { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s', maxInFlight: 100_000 } })
+  ends.push(() => client.close(), end)
   return client
 }
 
@@ -72,11 +86,11 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
     expect((await products.getMany(ids)).filter((product) => product?.price !== 4)).toEqual([])
   })
 
-  it('when a failover loses the version, no entry of the group returns', async () => {
+  it.each(['ioredis', 'node-redis'] as const)('when a failover loses the version, no entry of the group returns: %s', async (kind) => {
     const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
     ends.push(() => cluster.stop())
     const shop = new Shop()
-    const products = productsOf(connect(new Cluster([...cluster.addresses])), shop, way, { clockSkew: 1 })
+    const products = productsOf(connectCluster[kind](cluster.addresses), shop, way, { clockSkew: 1 })
     await products.bump('warm')
     const key = 'shop:version-of:category%3A7'
     const holder = await primaryOf(key)
@@ -91,7 +105,7 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
     await replica.resume()
     await cluster.failover(holder, { takeover: true })
     for (const id of elsewhere) shop.change(id, { price: 2 })
-    const asked = connect(new Cluster(cluster.nodes.filter((node) => node !== holder)))
+    const asked = connectCluster[kind](cluster.nodes.filter((node) => node !== holder))
     const after = productsOf(asked, shop, way, { clockSkew: 1 })
     expect(await asked.send({ args: ['EXISTS', key], keys: [key] })).toBe(0)
     expect((await after.getMany(elsewhere)).map((product) => product?.price)).toEqual(elsewhere.map(() => 2))

@@ -238,6 +238,45 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.rows.size).toBe(4)
   })
 
+  it('a full queue pushes back also when nothing can be flushed: never more wait in a partition than maxPending', async () => {
+    const rows = whole({ maxPending: 10 })
+    let failed = 0
+    work({ flush: async () => { failed++; throw new Error('the database is out') } })
+    let refused = 0
+    let most = 0
+    for (let round = 0; round < 6 || failed === 0; round++) {
+      await Promise.all(Array.from({ length: 50 }, (_, i) => rows.put(`r${round}-${i}`, { name: 'x' }).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(BackpressureError)
+        refused++
+      })))
+      most = Math.max(most, ...(await rows.pending()).partitions.map(({ writes }) => writes))
+    }
+    expect(most).toBe(10)
+    expect(refused).toBeGreaterThan(0)
+    expect(table.rows.size).toBe(0)
+  })
+
+  it('a worker told to stop in the middle leaves nothing half done: what was flushed is settled, what was not still waits', async () => {
+    const rows = whole({ partitions: 2 })
+    const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
+    await Promise.all(ids.map((id) => rows.put(id, { name: id })))
+    let flushes = 0
+    const { end } = work({ partitions: 2, batchSize: 50, flush: async (writes) => { flushes++; await sleep(50); await table.upsert(writes) } })
+    await vi.waitFor(() => expect(flushes).toBeGreaterThan(2), { timeout: 5_000, interval: 5 })
+    await end()
+    expect(table.rows.size).toBeGreaterThan(0)
+    expect(table.rows.size).toBeLessThan(500)
+    expect(await rows.pending()).toMatchObject({ writes: 500 - table.rows.size, partitions: [{ owned: false }, { owned: false }] })
+    expect((await keys()).filter((key) => key.endsWith(':owner'))).toEqual([])
+    const before = table.rows.size
+    const again: string[] = []
+    work({ partitions: 2, flush: async (writes) => { again.push(...writes.map(({ id }) => id)); await table.upsert(writes) } })
+    await Promise.all(ids.map((id) => rows.flushed(id)))
+    expect(again).toHaveLength(500 - before)
+    expect([...table.rows.keys()].sort()).toEqual([...ids].sort())
+    expect(table.calls.flat()).toHaveLength(500)
+  })
+
   it('all who use a name must have as many partitions', async () => {
     await whole({ partitions: 4 }).put('1', { name: 'x' })
     await expect(whole({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow('"partitions" is 8 here, but 4')

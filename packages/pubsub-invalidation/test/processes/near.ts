@@ -30,8 +30,12 @@ export interface Said {
   readonly hits: number
   readonly writes: number
   readonly gaps: number
+  /** Rows of which a message was heard. */
+  readonly heard: number
   /** Read by the process that invalidated it. */
   readonly ownStale: readonly string[]
+  /** Read after the message that it is invalid had been heard. */
+  readonly heardStale: readonly string[]
   /** Ms since its invalidation was acknowledged, at most, of what was read all the same. */
   readonly oldest: number
 }
@@ -49,10 +53,20 @@ const source = new Redis(url)
 const client = createCacheClient(connect(redis), patience)
 const bus = createInvalidationBus({ client: createCacheClient(connect(listenAt[child.index]!), patience), heartbeat, onGap })
 const near = withNearCache(client, { bus })
-const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
+// Of one table each slot has its part, so that one message can name a row, and another key that says its version.
+const tables = Array.from({ length: 16 }, (_, tag) => createAside<number, number | string>({ client: near, prefix: `row{${tag}}`, ttl: '1h' }))
+const rowsOf = (id: number) => tables[id % tables.length]!
 const load = async (id: number): Promise<number> => Number((await source.hget('versions', String(id))) ?? 0)
-const get = (id: number): Promise<number> => rows.getOrLoad(id, () => load(id))
-const seen = { reads: 0, writes: 0, ownStale: [] as string[], oldest: 0 }
+const get = (id: number): Promise<number> => rowsOf(id).getOrLoad(id, () => load(id))
+const seen = { reads: 0, writes: 0, ownStale: [] as string[], heardStale: [] as string[], oldest: 0 }
+/** What each row's version is at least, by the messages heard. */
+const heard = new Map<number, number>()
+bus.on('invalidate', ({ keys }) => {
+  for (const key of keys) {
+    const [, id, version] = /:(\d+)@(\d+)$/.exec(key) ?? []
+    if (id !== undefined) heard.set(Number(id), Math.max(heard.get(Number(id)) ?? 0, Number(version)))
+  }
+})
 let stop = false
 
 await bus.ready()
@@ -77,13 +91,13 @@ async function work(): Promise<void> {
     const id = Math.floor(Math.random() * ids)
     if (Math.random() < 0.1) await invalidate(id)
     else await read(id)
-    if (Math.random() < 0.02) await child.say({ type: 'so far', ...seen, hits: near.near.stats().hits, gaps: bus.stats().gaps } satisfies Said)
+    if (Math.random() < 0.02) await child.say({ type: 'so far', ...seen, hits: near.near.stats().hits, gaps: bus.stats().gaps, heard: heard.size } satisfies Said)
   }
 }
 
 async function invalidate(id: number): Promise<void> {
   const version = await source.hincrby('versions', String(id), 1)
-  while (!(await rows.invalidate(id).then(() => true, () => false))) await sleep(20)
+  while (!(await rowsOf(id).invalidate([id, `${id}@${version}`]).then(() => true, () => false))) await sleep(20)
   await source.eval(
     "local t = redis.call('TIME') redis.call('HSET', 'times:' .. KEYS[1], ARGV[1], t[1] * 1000 + math.floor(t[2] / 1000)) " +
     "if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1]) end", 1, String(id), version)
@@ -94,8 +108,10 @@ async function invalidate(id: number): Promise<void> {
 
 async function read(id: number): Promise<void> {
   const [acknowledged, time] = await Promise.all([source.hget('acknowledged', String(id)), source.time()])
+  const atLeast = heard.get(id) ?? 0
   const version = await get(id)
   seen.reads++
+  if (version < atLeast) seen.heardStale.push(`row ${id}: version ${version} was read after ${atLeast} had been heard of`)
   if (version >= Number(acknowledged ?? 0)) return
   // The first acknowledged version that it should have been, and how long ago that was when the read began.
   const since = (await source.eval("for v = tonumber(ARGV[1]) + 1, tonumber(ARGV[2]) do local t = redis.call('HGET', 'times:' .. KEYS[1], v) if t then return t end end", 1, String(id), version, Number(acknowledged))) as string | null

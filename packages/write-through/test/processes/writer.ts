@@ -16,7 +16,7 @@ export interface Start {
   readonly client: 'ioredis' | 'node-redis'
   readonly source: string
   readonly ids: number
-  readonly pattern: 'ours' | 'merging' | 'as usually written'
+  readonly pattern: 'ours' | 'without version' | 'merging' | 'as usually written'
   readonly intentTtl: number
 }
 
@@ -28,6 +28,8 @@ export interface Row {
 export interface Said {
   readonly type: 'so far'
   readonly reads: number
+  /** Of those: what nobody had to ask the source for. */
+  readonly hits: number
   readonly writes: number
   readonly refused: number
   /** Older than a write that had been acknowledged when the read began. */
@@ -42,7 +44,8 @@ const { addresses, topology, client: kind, source: url, ids, pattern, intentTtl 
 const source = new Redis(url)
 const client = createCacheClient(connect(), { resilience: { readTimeout: 300, writeTimeout: 500, breaker: { failures: 5, cooldown: 100 } } })
 const rows = pattern === 'as usually written' ? usual(client) : ours()
-const seen = { reads: 0, writes: 0, refused: 0, stale: [] as string[], outlived: [] as string[] }
+let loads = 0
+const seen = { reads: 0, hits: 0, writes: 0, refused: 0, stale: [] as string[], outlived: [] as string[] }
 
 await child.say('ready')
 await Promise.all(Array.from({ length: 4 }, work))
@@ -69,8 +72,10 @@ async function write(id: number): Promise<void> {
 
 async function read(id: number): Promise<void> {
   const [acknowledged, now] = await Promise.all([source.hget('acknowledged', String(id)), source.time()])
+  const before = loads
   const { version } = await rows.get(id)
   seen.reads++
+  if (loads === before) seen.hits++
   if (version < Number(acknowledged ?? 0)) seen.stale.push(`row ${id}: version ${version} was read after ${acknowledged} had been acknowledged`)
   const next = await source.hget(`times:${id}`, String(version + 1))
   const age = next === null ? 0 : Number(now[0]) * 1_000 + Math.floor(Number(now[1]) / 1_000) - Number(next)
@@ -78,6 +83,7 @@ async function read(id: number): Promise<void> {
 }
 
 async function load(id: number): Promise<Row> {
+  loads++
   return { id, version: Number((await source.hget('versions', String(id))) ?? 0) }
 }
 
@@ -89,8 +95,8 @@ async function store(id: number): Promise<Row> {
 
 function ours() {
   const options = { client, prefix: 'row', ttl: '1h', intentTtl, load } as const
-  if (pattern === 'ours') {
-    const cache = createWriteThrough({ ...options, store: (id: number, _patch: object) => store(id), version: ({ version }) => version })
+  if (pattern !== 'merging') {
+    const cache = createWriteThrough({ ...options, store: (id: number, _patch: object) => store(id), ...(pattern === 'ours' && { version: ({ version }: Row) => version }) })
     return { get: (id: number) => cache.get(id), update: (id: number) => cache.update(id, {}) }
   }
   const cache = createWriteThrough({
