@@ -76,6 +76,22 @@ onEach((bench) => {
       }
     })
 
+    it('a category that is first taken out of its department between two steps of an invalidation is not left as it was', async () => {
+      for (let at = 0; at < 8; at++) {
+        const shop = small()
+        const { client, during } = interrupted()
+        const writer = three(client, shop, maxGroupBytes)
+        const reader = three(bench().newClient(), shop, maxGroupBytes)
+        await reader.getGroup('department', 1) // no category has been read: nothing says that 7 holds the item
+        shop.change(7, { category: 9 })
+        await during(() => writer.invalidate(7), async (step) => { if (step === at) await reader.getGroup('category', 7) })
+        expect(await readAll(reader)).toEqual(truth(shop))
+        await writer.invalidateGroup('category', [7, 8, 9])
+        await writer.invalidateGroup('department', [0, 1])
+        await writer.invalidate([7, 17, 8, 18, 9])
+      }
+    })
+
     it.each(invalidations)('wherever a read is when an invalidation %s comes, nothing old is left behind it', async (_what, change, invalidate) => {
       const shop = small()
       const { client, during } = interrupted()
