@@ -76,7 +76,9 @@ async function differences(nodes: readonly { readonly host: string; readonly por
 }
 
 describe(`${PROCESSES} processes on both drivers that read and write 10 rows for ${SECONDS} s, while writers are killed and Redis is paused`, () => {
-  it.each([['standalone', 'ours'], ['cluster', 'ours'], ['standalone', 'without version'], ['cluster', 'without version'], ['standalone', 'merging']] as const)('%s, %s: no read is older than an acknowledged write, and none outlives an intent', async (topology, pattern) => {
+  const always = [['standalone', 'ours'], ['cluster', 'without version'], ['standalone', 'merging']] as const
+  const inLongRuns = process.env.CHAOS ? ([['cluster', 'ours'], ['standalone', 'without version']] as const) : []
+  it.each([...always, ...inLongRuns])('%s, %s: no read is older than an acknowledged write, and none outlives an intent', async (topology, pattern) => {
     const { reads, hits, writes, killed, stale, outlived, cached, wrong } = await harness({ topology, pattern })
     expect(stale).toEqual([])
     expect(outlived).toEqual([])
