@@ -98,8 +98,9 @@ export class Batch {
       // After the promises that are settling now: what they go on to ask leaves in the same send.
       void SETTLED.then(this.#atEndOfTick)
     }
-    let lane = this.#lanes.find((one) => one.timeout === timeout)
-    if (!lane) this.#lanes.push((lane = { timeout }))
+    for (const lane of this.#lanes) if (lane.timeout === timeout) return lane
+    const lane: Lane = { timeout }
+    this.#lanes.push(lane)
     return lane
   }
 

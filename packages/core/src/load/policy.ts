@@ -73,6 +73,8 @@ export class LoadPolicy<T> {
   readonly hard: number | undefined
   /** An entry with no more than this to live is stale. 0 where none ever is: Redis drops it as it expires. */
   readonly staleBelow: number
+  /** Whether reads need to know what an entry has left to live. */
+  readonly needsLife: boolean
   readonly #staleIfError: number
   readonly #ttl: number | ((value: T) => Duration)
   readonly #negativeTtl: number | undefined
@@ -98,13 +100,9 @@ export class LoadPolicy<T> {
     this.leaseTtl = check.duration('leaseTtl', Math.max(10_000, (this.hard ?? 0) + 1_000))
     this.#staleIfError = check.duration('staleIfError', 0)
     this.staleBelow = check.duration('staleWhileRevalidate', 0) + this.#staleIfError
+    this.needsLife = this.staleBelow > 0 || this.#early !== undefined
     const { codec, schema, maxValueBytes } = options
     this.format = createFormat<T>({ codec, schema, maxValueBytes })
-  }
-
-  /** Whether reads need to know what an entry has left to live. */
-  get needsLife(): boolean {
-    return this.staleBelow > 0 || this.#early !== undefined
   }
 
   /** `'early'`: fresh, and yet to be reloaded in the background. `'servable'`: stale, to be served while it is reloaded. `'spare'`: to be served only if the loader throws. */
