@@ -69,7 +69,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
       return handle
     },
 
-    nodes: async () => (cluster ? await primaries(cluster, timeout) : [{ id: addressOf(client as IoredisNode), send: (commands, how) => link.send(commands, how) }]),
+    nodes: async () => (cluster ? await primaries(cluster, link, timeout) : [{ id: addressOf(client as IoredisNode), send: (commands, how) => link.send(commands, how) }]),
 
     async close() {
       await Promise.all([...opened].map((one) => one.close()))
@@ -94,16 +94,21 @@ function topologyOf(client: unknown): Topology {
   return 'sentinel'
 }
 
-async function primaries(cluster: IoredisCluster, timeout: number): Promise<NodeHandle[]> {
-  if (cluster.status !== 'ready') await cluster.connect().catch(() => undefined)
+async function primaries(cluster: IoredisCluster, link: Link, timeout: number): Promise<NodeHandle[]> {
+  await knowingNodes(cluster, link)
   return cluster.nodes('master').map((node) => {
     let handle = handles.get(node)
     if (!handle) {
-      const link = new Link(ioredisWire(node, undefined), timeout)
-      handles.set(node, (handle = { id: addressOf(node), send: (commands, how) => link.send(commands, how) }))
+      const own = new Link(ioredisWire(node, undefined), timeout)
+      handles.set(node, (handle = { id: addressOf(node), send: (commands, how) => own.send(commands, how) }))
     }
     return handle
   })
+}
+
+/** Until it is ready, it takes those that it was told of for primaries. */
+async function knowingNodes(cluster: IoredisCluster, link: Link): Promise<void> {
+  if (cluster.status !== 'ready') await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
 }
 
 /** One link for each node, however often it is asked for. */
@@ -140,7 +145,7 @@ function openFeed(connection: () => IoredisNode | Promise<IoredisNode>, { channe
 const ONE_LIFE = { lazyConnect: true, protocol: 2, retryStrategy: null, autoResubscribe: false, connectTimeout: 2_000, maxRetriesPerRequest: 0, readOnly: false }
 
 async function nodeFor(cluster: IoredisCluster, link: Link, channel: string | undefined): Promise<IoredisNode> {
-  if (cluster.status !== 'ready') await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
+  await knowingNodes(cluster, link)
   const nodes = cluster.nodes('master')
   if (nodes.length === 0) throw new Error('no primary of the Cluster is known')
   const owner = channel === undefined ? undefined : cluster.slots[slot(channel)]?.[0]

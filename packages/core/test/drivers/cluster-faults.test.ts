@@ -43,6 +43,17 @@ function traffic(driver: Driver): { stop(): Promise<{ right: number; errors: Map
 }
 
 describe.each(flavours)('over $name', ({ cluster }) => {
+  it('its nodes are the primaries, also for who asks while it connects', async () => {
+    const primaries = redis.primaries.map(({ host, port }) => `${host}:${port}`).sort()
+    for (let i = 0; i < 10; i++) {
+      await using made = cluster(redis.addresses)
+      const asking = made.driver.send([on('a', 'GET', 'a')], { timeout: 20_000 })
+      await new Promise((resolve) => setTimeout(resolve, i))
+      expect((await made.driver.nodes()).map(({ id }) => id).sort()).toEqual(primaries)
+      await asking
+    }
+  })
+
   it('slots move under load (ASK, then MOVED): no command fails, none is counted twice', async () => {
     await redis.flush()
     await using made = cluster(redis.addresses)
