@@ -6,7 +6,7 @@ import type { Result, Scale, Scenario } from './scenario.js'
 
 export const rateLimit: Scenario = {
   name: 'rate limit',
-  about: 'Decisions on requests that are allowed, 1 000 ids, 100 in flight. The others count in fixed windows; ours also keep an exact log.',
+  about: 'Decisions on requests that are allowed, 1 000 ids, 100 in flight. The others count in fixed windows; ours do so, keep one timestamp (gcra), or an exact log.',
   run: (scale) => measure(scale, { limit: 1_000_000, ids: 1_000 }, { inFlight: 100, operations: 5_000, rounds: 11 }),
 }
 
