@@ -1,11 +1,16 @@
 import { createCacheClient, type CacheClient, type Command, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { shardedDriver } from '@cache/sharding'
 import { matrix, type RedisServer, type Stage } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { createHierarchical, type Hierarchical, type HierarchicalOptions } from '../src/index.js'
 
-const cases = matrix<Driver>({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver })
+const cases = matrix<Driver>({
+  ioredis: ioredisDriver,
+  'node-redis': nodeRedisDriver,
+  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+})
 
 export interface Bench {
   readonly servers: readonly RedisServer[]
@@ -15,7 +20,7 @@ export interface Bench {
   ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
 }
 
-/** Runs a suite on both clients, standalone and on a Cluster; servers are emptied before each test. */
+/** Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form); servers are emptied before each test. */
 export function onEach(suite: (bench: () => Bench) => void): void {
   describe.each(cases)('on $name', ({ start }) => {
     let stage: Stage<Driver>
@@ -33,7 +38,7 @@ export function onEach(suite: (bench: () => Bench) => void): void {
       await stage.stop()
     })
     suite(() => ({
-      servers: stage.cluster?.primaries ?? [stage.server!],
+      servers: stage.primaries,
       newClient,
       ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[1]] }),
     }))
