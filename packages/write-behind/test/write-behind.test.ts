@@ -325,8 +325,8 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(rows.put('1', (() => 1) as unknown as Row)).rejects.toThrow()
   })
 
-  it('durability: a write is refused as not replicated where there are no replicas', async () => {
-    const rows = whole({ durability: { replicas: 1, timeout: 50 } })
+  it('durability: a write is refused as not replicated where there are too few replicas', async () => {
+    const rows = whole({ durability: { replicas: 2, timeout: 50 } })
     await expect(rows.put('1', { name: 'x' })).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
     expect(await rows.get('1')).toEqual({ name: 'x' })
     await rows.close()

@@ -30,7 +30,7 @@ const items = createHierarchical({
 })
 
 let running = true
-void child.next('stop').then(() => { running = false })
+void child.next('stop', { timeout: 600_000 }).then(() => { running = false })
 const stale: string[] = []
 let reads = 0
 await child.say({ type: 'ready' })
