@@ -70,11 +70,12 @@ async function change({ to, naive = false }: Extract<Order, { do: 'change' }>): 
   }
 }
 
+/** At a rate of its own, as users come, and not faster because it was held up; so loads by the second can be compared. */
 async function work(): Promise<never> {
-  for (;;) {
+  for (let next = performance.now(); ; next = Math.max(next + Math.random() * 10, performance.now())) {
+    await sleep(Math.max(0, next - performance.now()))
     const id = Math.floor(Math.random() ** 2 * ids)
     await (Math.random() < 0.15 ? write(id) : read(id))
-    await sleep(Math.random() * 4)
   }
 }
 
