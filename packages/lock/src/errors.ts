@@ -16,9 +16,10 @@ export class LockTimeoutError extends CacheError {
 
 /**
  * Why a lock is not held any more. `'expired'`: no renewal was confirmed in time. `'taken'`: Redis says that it is not this holder's
- * (freed by force, flushed, evicted). `'max-hold'`: it was held for `maxHold`. `'released'`: by its holder.
+ * (freed by force, flushed, evicted). `'max-hold'`: it was held for `maxHold`. `'released'`: by its holder. `'closed'`: what it was
+ * acquired from was closed, and gives it back.
  */
-export type LostReason = 'expired' | 'taken' | 'max-hold' | 'released'
+export type LostReason = 'expired' | 'taken' | 'max-hold' | 'released' | 'closed'
 
 /** The lock is not this holder's any more; another may hold it. The reason of `lock.signal`. */
 export class LockLostError extends CacheError {
@@ -37,5 +38,6 @@ const explanations: Record<LostReason, string> = {
   expired: 'its ttl passed without a confirmed renewal. Stop what it protects; another may hold it by now',
   taken: 'Redis no longer has it as this holder’s (it was freed by force, flushed or evicted). Stop what it protects',
   'max-hold': 'it was held for "maxHold", the longest that is allowed. Raise it for work that takes longer',
+  closed: 'what it was acquired from was closed, and gives it back. Stop what it protects, and close last',
   released: 'it was released. Ask before, not after',
 }

@@ -68,7 +68,16 @@ export class HeldLock implements Lock {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.release().catch((error: unknown) => tell(channels.error, () => ({ operation: 'lock release', key: this.name, error })))
+    await this.#quietly(this.release())
+  }
+
+  /** Gives it back from under its holder, who is told first. Never rejects. */
+  async revoke(): Promise<void> {
+    if (this.#releasing) return this.#quietly(this.#releasing)
+    this.#look()
+    if (this.#lost) return
+    this.#lose('closed')
+    await this.#quietly(this.#leave())
   }
 
   /** Whether there is still something to renew: it is held, and `maxHold` is not exhausted. */
@@ -94,8 +103,16 @@ export class HeldLock implements Lock {
   async #release(): Promise<boolean> {
     this.#end()
     tell(channels.lock, () => ({ name: this.name, event: 'released', ms: performance.now() - this.#since }))
+    return this.#leave()
+  }
+
+  #leave(): Promise<boolean> {
     const { ground, claim } = this.#holding
     return ground.leave(claim).catch(() => ground.leave(claim)) // what got no answer is asked once more
+  }
+
+  async #quietly(leaving: Promise<boolean>): Promise<void> {
+    await leaving.catch((error: unknown) => tell(channels.error, () => ({ operation: 'lock release', key: this.name, error })))
   }
 
   #look(): void {

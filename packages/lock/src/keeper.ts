@@ -83,7 +83,7 @@ export class Keeper<G extends Ground> {
   async close(): Promise<void> {
     if (this.#closing.reason) return
     this.#closing.close()
-    await Promise.all([...this.#held].map((lock) => lock[Symbol.asyncDispose]()))
+    await Promise.all([...this.#held].map((lock) => lock.revoke()))
   }
 
   #claim({ name, key, kind = '' }: Wanted, { ttl, maxHold, label, fair }: Terms): Claim {
@@ -103,7 +103,7 @@ export class Keeper<G extends Ground> {
     })
     const held = this.#held.add(lock)
     const stopRenewing = renew ? this.#renewals.add(lock) : undefined
-    if (this.#closing.reason) void lock[Symbol.asyncDispose]()
+    if (this.#closing.reason) void lock.revoke()
     return lock
   }
 }

@@ -37,7 +37,7 @@ export interface Locks extends AsyncDisposable {
   inspect(name: KeyPart): Promise<LockInspection | null>
   /** Takes it from whoever holds it; that one learns of it when it renews, at a third of its ttl. `false`: nobody held it. */
   forceRelease(name: KeyPart): Promise<boolean>
-  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held. */
+  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are told first, as of a loss. */
   close(): Promise<void>
 }
 

@@ -29,7 +29,7 @@ export interface ReadWriteLock extends AsyncDisposable {
   /** Held by one alone, and by no reader. */
   readonly write: Side
   inspect(): Promise<Occupancy>
-  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held. */
+  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are told first, as of a loss. */
   close(): Promise<void>
 }
 

@@ -24,7 +24,7 @@ export interface Semaphore extends AsyncDisposable {
   /** Holds a permit while `work` runs. */
   withPermit<R>(work: (permit: Lock) => R | Promise<R>, options?: AcquireOptions): Promise<R>
   inspect(): Promise<Occupancy>
-  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held. */
+  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are told first, as of a loss. */
   close(): Promise<void>
 }
 

@@ -164,15 +164,35 @@ onEach(({ newClient, ask, keys }) => {
       await stop()
     })
 
+    it('is lost to its holder, who is told before another can have it, when what it was acquired from is closed', async () => {
+      const [locks, others] = [newLocks(), newLocks()]
+      const order: string[] = []
+      let heard: unknown
+      let next: Promise<unknown> | undefined
+      await locks.withLock('x', async (lock) => {
+        const { signal } = lock
+        signal.addEventListener('abort', () => void order.push('told'))
+        next = others.acquire('x').then(() => order.push('taken by another'))
+        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+        await locks.close()
+        heard = signal.reason
+        expect(() => lock.assertHeld()).toThrow(LockLostError)
+      })
+      expect(heard).toMatchObject({ name: 'LockLostError', reason: 'closed' })
+      await next
+      expect(order).toEqual(['told', 'taken by another'])
+    })
+
     it('is ended by close, which gives back what is held', async () => {
       const locks = newLocks()
-      await locks.acquire('x')
+      const lock = await locks.acquire('x')
       const waiting = locks.acquire('x')
       waiting.catch(() => undefined)
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
       await locks.close()
       await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(locks.acquire('x')).rejects.toMatchObject({ code: 'CLOSED' })
+      expect(() => lock.assertHeld()).toThrow(LockLostError)
       expect(await keys()).toEqual(['{shop:lock:x}:fence'])
     })
   })
