@@ -6,7 +6,7 @@ import { InvalidOptionError } from './errors.js'
 import { checkOptions } from './options.js'
 import { createGuardedSend } from './guarded-send.js'
 import { checkResilience, type ResilienceOptions } from './resilience.js'
-import { literally, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
+import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 import type { Script } from './script.js'
 
 export interface ClientOptions {
@@ -67,7 +67,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
-    scan: (pattern, how) => scanNodes(driver, literally(namespace === '' ? '' : `${namespace}:`) + globOf(pattern), how),
+    scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how),
     close: () => driver.close(),
     [Symbol.asyncDispose]: () => driver.close(),
   }
@@ -83,9 +83,4 @@ function checkCommand(command: Command): Command {
 function checkTimeout(timeout: number): number {
   if (!(typeof timeout === 'number' && timeout > 0)) throw new InvalidOptionError('timeout', 'a number of ms above 0', timeout)
   return timeout
-}
-
-function globOf(pattern: GlobPattern): string {
-  if (typeof pattern?.glob !== 'string') throw new InvalidOptionError('pattern', 'made with the tag glob: glob`user:${id}:*`', pattern)
-  return pattern.glob
 }

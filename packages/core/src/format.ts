@@ -11,7 +11,8 @@ export type { Meta } from './frame.js'
 /** How the values of one cache are stored: what is written is checked for its size, what is read for its shape as well. */
 export interface Format<T> {
   /**
-   * What to store. `null` and `undefined` are "there is none": an entry without a payload, whatever the codec.
+   * What to store. `null` and `undefined` are "there is none": an entry without a payload, whatever the codec; but `null` as plain JSON, which
+   * others read as well, where no schema could refuse that.
    *
    * @throws {CodecError} if the value can't be encoded, or takes more than `maxValueBytes`.
    */
@@ -81,7 +82,7 @@ class EntryFormat<T> implements Format<T> {
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
     try {
-      const stored = value === null || value === undefined ? frameAbsent(value as null | undefined, meta) : frame(this.#payload(key, value), meta)
+      const stored = this.#hasPayload(value) ? frame(this.#payload(key, value), meta) : frameAbsent(value, meta)
       this.#checkSize(key, stored)
       return stored
     } catch (cause) {
@@ -98,6 +99,10 @@ class EntryFormat<T> implements Format<T> {
     if (framed === undefined) return undecodable('frame', key, 'has a frame that is cut off, or of a newer version')
     if (framed.presence === 'present') return this.#value(key, framed.payload, framed)
     return decoded(framed.presence as T, framed)
+  }
+
+  #hasPayload(value: T | null | undefined): value is T {
+    return (value !== null && value !== undefined) || (value === null && this.#schema === undefined && this.#codec === (json as Codec<unknown>))
   }
 
   #payload(key: string, value: T): string | Buffer {

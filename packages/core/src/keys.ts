@@ -86,6 +86,18 @@ export function companion(key: string, name: CompanionName): string {
 }
 
 /**
+ * The key beside which one stands that `companion` made; `undefined` for any other key.
+ *
+ * @example companionOf('{shop:product:42}:lease') // 'shop:product:42'
+ */
+export function companionOf(key: string): string | undefined {
+  const end = key.lastIndexOf(':')
+  const tag = hashTag(key)
+  if (tag === undefined || end < 0 || !isCompanionName(key.slice(end + 1))) return undefined
+  return end === tag.length + 2 ? tag : key.slice(0, end)
+}
+
+/**
  * The part of a key that alone decides on its slot: between the first `{` and the first `}` after it, if anything is there.
  *
  * Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags

@@ -21,18 +21,22 @@ export function glob(pattern: TemplateStringsArray, ...parts: readonly KeyPart[]
 export interface ScanOptions {
   /** About how many keys Redis looks at in one step. Default 1 000. */
   readonly count?: number
+  /** Only keys of this type. Source: https://redis.io/docs/latest/commands/scan/#the-type-option */
+  readonly type?: 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream'
   readonly signal?: AbortSignal
 }
 
 /** Every key that matches, from every node, in batches, each key once. Keys written meanwhile may or may not be among them. */
-export async function* scanNodes(driver: Driver, match: string, { count = 1_000, signal }: ScanOptions = {}): AsyncGenerator<readonly string[]> {
+export async function* scanNodes(driver: Driver, match: string, { count = 1_000, type, signal }: ScanOptions = {}): AsyncGenerator<readonly string[]> {
   if (!Number.isSafeInteger(count) || count < 1) throw new InvalidOptionError('count', 'a whole number of at least 1', count)
+  if (type !== undefined && !TYPES.includes(type)) throw new InvalidOptionError('type', `one of ${TYPES.join(', ')}`, type)
   const seen = new Set<string>()
+  const ofType = type === undefined ? [] : ['TYPE', type]
   for (const node of await driver.nodes()) {
     let cursor = '0'
     do {
       signal?.throwIfAborted()
-      const [reply] = await node.send([{ args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count)], keys: [] }])
+      const [reply] = await node.send([{ args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...ofType], keys: [] }])
       const [next, keys] = replyOf(reply!) as readonly [string, readonly string[]]
       cursor = next
       const fresh = keys.filter((key) => !seen.has(key))
@@ -42,10 +46,27 @@ export async function* scanNodes(driver: Driver, match: string, { count = 1_000,
   }
 }
 
+const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream']
+
 const escaped = createKeys()
 
+/** What every key that a pattern matches begins with. @example literalStart(glob`user:${42}:*`) // 'user:42:' */
+export function literalStart(pattern: GlobPattern): string {
+  return /^(?:[^\\*?[\]]|\\.)*/su.exec(globOf(pattern))![0].replace(/\\(.)/gsu, '$1')
+}
+
+/** A pattern for the keys of a namespace, as Redis takes it. @throws {InvalidOptionError} for what the tag did not make. */
+export function patternIn(namespace: string, pattern: GlobPattern): string {
+  return literally(namespace === '' ? '' : `${namespace}:`) + globOf(pattern)
+}
+
+function globOf(pattern: GlobPattern): string {
+  if (typeof pattern?.glob !== 'string') throw new InvalidOptionError('pattern', 'made with the tag glob: glob`user:${id}:*`', pattern)
+  return pattern.glob
+}
+
 /** Text as a pattern that matches just it. */
-export function literally(text: string): string {
+function literally(text: string): string {
   return text.replace(/[\\*?[\]^]/g, '\\$&')
 }
 

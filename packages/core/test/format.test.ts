@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { CodecError, InvalidOptionError, Undecodable, compressed, createFormat, encrypted, json, msgpack, v8, type Codec, type Decoded, type Format, type Meta } from '../src/index.js'
 
 const RUNS = process.env.CHAOS ? 5_000 : 250
@@ -41,6 +42,11 @@ describe.each(codecs)('a format of $name', (codec) => {
     const { value } = format.decode('k', bytes(format.encode('k', hostile))) as Decoded<any>
     expect([value.polluted, value.a.polluted, ({} as { polluted?: unknown }).polluted]).toEqual([undefined, undefined, undefined])
     for (const each of [value, value.a]) expect(Object.getPrototypeOf(each)).toBe(Object.prototype)
+  })
+
+  it('writes null as plain JSON, which others read, where nothing travels along and no schema could refuse it', () => {
+    expect(format.encode('k', null)).toEqual(codec.name === 'json' ? 'null' : Buffer.from([1, 4]))
+    expect(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null)).toEqual(Buffer.from([1, 4]))
   })
 
   it.each([null, undefined])('gives back %s as that', (none) => {

@@ -6,6 +6,7 @@ import beginWriteLua from './begin-write.lua'
 import commitWriteLua from './commit-write.lua'
 import expireLua from './expire.lua'
 import fillLua from './fill.lua'
+import incrementLua from './increment.lua'
 import intentsLua from './intents.lua'
 import invalidateLua from './invalidate.lua'
 import leaseLua from './lease.lua'
@@ -64,6 +65,8 @@ export const releaseScript = defineScript({ name: 'entry release', lua: releaseL
 export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua, lua: invalidateLua, after: announcedLua, parse: one })
 
 export const expireScript = defineScript({ name: 'entry expire', functions: announceLua, lua: expireLua, after: announcedLua, parse: one })
+
+export const incrementScript = defineScript({ name: 'entry increment', functions: announceLua + intentsLua, lua: incrementLua, after: announcedLua, parse: Number })
 
 export const beginWriteScript = defineScript({
   name: 'entry beginWrite',

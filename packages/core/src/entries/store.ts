@@ -7,7 +7,7 @@ import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
-import { beginWriteScript, commitWriteScript, expireScript, fillScript, invalidateScript, leaseScript, readScript, releaseScript } from './scripts.js'
+import { beginWriteScript, commitWriteScript, expireScript, fillScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
@@ -83,6 +83,11 @@ export interface EntryStore {
   invalidate(keys: readonly string[]): Promise<number>
   /** Makes entries stale: each lives for `staleFor` ms at most, and only as a stale one. Resolves to how many there were. */
   expire(keys: readonly string[], staleFor: number): Promise<number>
+  /**
+   * Adds to an entry that is a number, 0 where there is none; resolves to the sum. `ttl` (ms) is set where the entry has none. Rejects, and
+   * changes nothing, with `ServerError` where the entry is no whole number or the sum would be beyond ±(2^53 - 1).
+   */
+  increment(key: string, amount: number, ttl?: number): Promise<number>
   /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
   run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[]): Promise<R>
   /** Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. */
@@ -234,6 +239,10 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     async expire(keys, staleFor) {
       const all = keys.map(companions)
       return count(await changing(keys, (change) => Promise.all(all.map(([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change)))))
+    },
+
+    async increment(key, amount, ttl = 0) {
+      return changing([key], (change) => runChange(incrementScript, companions(key), [String(amount), String(ttl)], change))
     },
 
     run: (script, keys, args) => run(script, keys, args, readTimeout),

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest'
+import { InvalidKeyError, ServerError, createFormat, createToken, type NearEntries } from '../src/index.js'
+import { onEach } from './cases.js'
+
+const format = createFormat<unknown>()
+const MOST = Number.MAX_SAFE_INTEGER
+
+onEach((bench) => {
+  describe('an entry that is a number', () => {
+    it('is added to from any number of clients at once: nothing is lost, and no sum comes twice', async () => {
+      const clients = [bench().newClient(), bench().newClient()]
+      const sums = await Promise.all(Array.from({ length: 500 }, (_, i) => clients[i % 2]!.entries.increment('views', i % 5 === 0 ? 3 : 1)))
+      expect(new Set(sums).size).toBe(500)
+      expect(Math.max(...sums)).toBe(700)
+      expect(await clients[0]!.entries.read('views', format)).toMatchObject({ value: 700 })
+      expect(await clients[0]!.entries.increment('views', -1_000)).toBe(-300)
+    })
+
+    it('gets a ttl once: it is not prolonged, and one that another gave stays', async () => {
+      const client = bench().newClient()
+      const life = async (key: string) => (await client.entries.readWithLife(key, format))!.life!
+      await client.entries.increment('a', 1, 60_000)
+      await client.entries.increment('a', 1, 90_000)
+      expect(await life('a')).toBeGreaterThan(50_000)
+      expect(await life('a')).toBeLessThanOrEqual(60_000)
+      await client.entries.increment('b', 1)
+      expect(await life('b')).toBe(Infinity)
+      await client.entries.increment('b', 1, 60_000)
+      expect(await life('b')).toBeLessThanOrEqual(60_000)
+      await client.entries.increment('c', 1, 30)
+      await expect.poll(() => client.entries.increment('c', 1, 60_000), { timeout: 5_000 }).toBe(1) // it has expired, and begins anew
+    })
+
+    it('is left as it is where the sum could not be told exactly, and where it is no whole number', async () => {
+      const client = bench().newClient()
+      const set = (key: string, value: string) => client.send({ args: ['SET', key, value], keys: [key] })
+      await set('most', String(MOST))
+      await set('least', String(-MOST))
+      await set('huge', '9223372036854775807')
+      await set('text', '"x"')
+      await client.entries.put('framed', format, 1, { ttl: 60_000, meta: { version: 1 } })
+      await client.send({ args: ['RPUSH', 'list', 'x'], keys: ['list'] })
+      const done = await Promise.allSettled([['most', 1], ['least', -1], ['huge', 1], ['text', 1], ['framed', 1], ['list', 1], ['fine', 1]].map(([key, amount]) => client.entries.increment(key as string, amount as number, 60_000)))
+      expect(done.map((each) => (each.status === 'fulfilled' ? each.value : each.reason instanceof ServerError))).toEqual([true, true, true, true, true, true, 1])
+      for (const [key, value] of [['most', String(MOST)], ['least', String(-MOST)], ['huge', '9223372036854775807'], ['text', '"x"']] as const) {
+        expect(await client.send({ args: ['GET', key], keys: [key] })).toBe(value)
+        expect(await client.send({ args: ['PTTL', key], keys: [key] })).toBe(-1)
+      }
+      expect(await client.entries.read('framed', format)).toMatchObject({ value: 1, version: 1 })
+      expect(await client.entries.increment('most', -1)).toBe(MOST - 1)
+      await expect(client.entries.increment('}', 1)).rejects.toBeInstanceOf(InvalidKeyError)
+    })
+
+    it('was added to: a load and a write that began before store nothing over it', async () => {
+      const { entries } = bench().newClient()
+      const token = createToken()
+      expect(await entries.lease('k', format, { token, ttl: 10_000 })).toMatchObject({ status: 'leased' })
+      expect(await entries.increment('k', 5)).toBe(5)
+      expect(await entries.fill('k', format, token, 1, { ttl: 60_000 })).toBe(false)
+      expect(await entries.read('k', format)).toMatchObject({ value: 5 })
+      await entries.beginWrite(['k'], token, 10_000)
+      await entries.increment('k', 1)
+      expect(await entries.commitWrite('k', token, { format, value: 2, ttl: 60_000 })).toBe('deleted')
+    })
+
+    it('is announced in the step that changes it', async () => {
+      const client = bench().newClient()
+      const told: string[] = []
+      const near: NearEntries = {
+        get: () => undefined,
+        ask: () => ({ answered: () => undefined }),
+        change: (keys) => ({ announcement: { channel: 'changes', from: 'me', nth: 1 }, acknowledged: (value) => told.push(`${keys.join()} ${String(value)}`), failed: () => told.push(`${keys.join()} failed`) }),
+      }
+      const heard: unknown[] = []
+      const subscription = await client.driver.subscribe(['changes'], { message: (_, payload) => heard.push(JSON.parse(payload)), gap: () => undefined, live: () => undefined })
+      await client.entries.withNear(near).increment('k', 1)
+      await expect.poll(() => heard, { timeout: 5_000 }).toEqual([{ v: 1, from: 'me', nth: 1, keys: ['k'] }])
+      expect(told).toEqual(['k undefined'])
+      await subscription.close()
+    })
+  })
+})

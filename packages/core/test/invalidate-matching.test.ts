@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { InvalidOptionError, LoadPolicy, ReadPath, checkOptions, companion, createFormat, createToken, glob, invalidateMatching, literalStart, loadPolicyOptions, type CacheClient } from '../src/index.js'
+import { companionOf } from '../src/keys.js'
+import { onEach } from './cases.js'
+
+const format = createFormat<string>()
+const write = { ttl: 60_000 }
+const ROUNDS = process.env.CHAOS ? 200 : 10
+
+const put = (client: CacheClient, keys: readonly string[]) => Promise.all(keys.map((key) => client.entries.put(key, format, 'old', write)))
+const exists = async (client: CacheClient, key: string) => (await client.send({ args: ['EXISTS', key], keys: [key] })) === 1
+
+describe('what a pattern begins with', () => {
+  it.each([
+    [glob`user:${42}:*`, 'user:42:'], [glob`user:${'*'}:?`, 'user:*:'], [glob`*`, ''], [glob`user:42`, 'user:42'], [glob`[ab]c`, ''], [glob`a${'\\'}b*`, 'a\\b'], [glob`😀*`, '😀'], [glob``, ''],
+  ])('of %o', (pattern, start) => {
+    expect(literalStart(pattern)).toBe(start)
+  })
+})
+
+describe('the key beside which another stands', () => {
+  it.each(['shop:product:42', '{shop}:product:42', 'a{b}c:d', 'lease', 'x:lease', 'a:b:intents', '{t}x'])('%s is found again, and is no companion itself', (key) => {
+    for (const name of ['lease', 'intents', 'holders', 'parts'] as const) expect(companionOf(companion(key, name))).toBe(key)
+    expect(companionOf(key)).toBe(undefined)
+  })
+})
+
+onEach((bench) => {
+  describe('all that match', () => {
+    it('are invalidated on every node, and nothing else is: no other key, no other namespace, nothing that is no string', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      const keys = Array.from({ length: 700 }, (_, i) => client.key('user', 42, i))
+      const others = [client.key('user', 4), client.key('user', '42'), 'user:42:x', 'xshop:user:42:x', 'shop:user:421:x']
+      await put(client, [...keys, ...others])
+      const [queue, hash] = [client.key('user', 42, 'queue'), client.key('user', 42, 'hash')]
+      await client.send({ args: ['RPUSH', queue, 'x'], keys: [queue] })
+      await client.send({ args: ['HSET', hash, 'f', 'x'], keys: [hash] })
+      const progress: number[] = []
+      expect(await invalidateMatching(client, glob`user:${42}:*`, { count: 50, onProgress: (done) => progress.push(done) })).toBe(700)
+      expect(progress.length).toBeGreaterThan(1)
+      expect(progress).toEqual([...progress].sort((a, b) => a - b))
+      expect(progress.at(-1)).toBe(700)
+      for (const key of keys) expect(await exists(client, key)).toBe(false)
+      for (const key of [...others, queue, hash]) expect(await exists(client, key), key).toBe(true)
+      expect(await invalidateMatching(client, glob`user:${42}:*`)).toBe(0)
+    })
+
+    it('stay where they are to be spared', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      await put(client, ['shop:lock:1', 'shop:{lock}:1', 'shop:locks', 'shop:user'])
+      expect(await invalidateMatching(client, glob`*`, { spare: (key) => key.startsWith('shop:lock:') })).toBe(3)
+      expect(await exists(client, 'shop:lock:1')).toBe(true)
+    })
+
+    it('take what is inserted for what it is', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      await put(client, [client.key('user', '*', 'a'), client.key('user', '42', 'a')])
+      expect(await invalidateMatching(client, glob`user:${'*'}:*`)).toBe(1)
+      expect(await exists(client, client.key('user', '42', 'a'))).toBe(true)
+    })
+
+    it.each([0, 1, 2, 3])('do not come back by a load that began before, and fills at any moment: at %i', async (moment) => {
+      for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
+        const client = bench().newClient({ namespace })
+        const key = client.key('user', 42)
+        const token = createToken()
+        expect(await client.entries.lease(key, format, { token, ttl: 60_000 })).toMatchObject({ status: 'leased' })
+        const fill = () => client.entries.fill(key, format, token, 'old', write)
+        await invalidateMatching(beforeScan(client, moment, fill), glob`user:*`)
+        if (moment === 3) await fill()
+        expect(await exists(client, key)).toBe(false)
+      }
+    })
+
+    it('are loaded anew by who reads after it resolved, whatever was under way', async () => {
+      const [client, other] = [bench().newClient({ namespace: 'shop' }), bench().newClient({ namespace: 'shop' })]
+      const options = { ttl: '1h' } as const
+      const paths = [client, other].map((each) => new ReadPath<number>(each, 'row', new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options)))
+      let source = 0
+      const read = (path: ReadPath<number>, id: number) => path.get(client.key('row', id), async () => {
+        const value = source
+        await sleep(Math.random() * 6)
+        return value
+      })
+      let stop = false
+      const traffic = paths.map(async (path) => {
+        while (!stop) await Promise.all(Array.from({ length: 20 }, (_, id) => read(path, id)))
+      })
+      const evictions = (async () => {
+        while (!stop) await Promise.all(Array.from({ length: 20 }, (_, id) => client.send({ args: ['DEL', client.key('row', id)], keys: [client.key('row', id)] })))
+      })()
+      for (let round = 1; round <= ROUNDS; round++) {
+        source = round
+        await invalidateMatching(client, glob`row:*`, { count: 5 })
+        const seen = await Promise.all(paths.flatMap((path) => Array.from({ length: 20 }, (_, id) => read(path, id))))
+        expect(seen.filter((value) => value !== round)).toEqual([])
+      }
+      stop = true
+      await Promise.all([...traffic, evictions])
+    })
+
+    it('are spared when its signal aborts; keys that no entry can have are passed over', async () => {
+      const client = bench().newClient()
+      await client.send({ args: ['SET', 'a}b', '1'], keys: ['a}b'] })
+      await client.send({ args: ['SET', 'a\nb', '1'], keys: ['a\nb'] })
+      await put(client, ['a1', 'a2'])
+      const reason = new Error('enough')
+      await expect(invalidateMatching(client, glob`a*`, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      expect(await exists(client, 'a1')).toBe(true)
+      expect(await invalidateMatching(client, glob`a*`)).toBe(2)
+      expect(await exists(client, 'a}b')).toBe(true)
+    })
+
+    it('are named by a pattern that the tag made', async () => {
+      await expect(invalidateMatching(bench().newClient(), 'user:*' as never)).rejects.toBeInstanceOf(InvalidOptionError)
+      await expect(invalidateMatching(bench().newClient(), glob`user:*`, { count: 0 })).rejects.toBeInstanceOf(InvalidOptionError)
+    })
+  })
+})
+
+/** The client, with something that happens before it looks through all keys for the first, second, … time. */
+function beforeScan(client: CacheClient, nth: number, act: () => Promise<unknown>): CacheClient {
+  const seen = new Set<unknown>()
+  const nodes = async () => (await client.driver.nodes()).map((node) => ({
+    ...node,
+    async send(...[commands, ...rest]: Parameters<typeof node.send>) {
+      const match = commands[0]!.args[3]
+      if (!seen.has(match) && seen.size === nth) await act()
+      seen.add(match)
+      return node.send(commands, ...rest)
+    },
+  }))
+  return { ...client, driver: { ...client.driver, nodes } }
+}

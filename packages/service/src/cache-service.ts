@@ -1,0 +1,196 @@
+import { createReadThrough, type ReadThrough, type ReadThroughOptions } from '@cache/aside'
+import {
+  InvalidKeyError, InvalidOptionError, LoadPolicy, ReadPath, checkOptions, invalidateMatching, literalStart, loadPolicyOptions, parseDuration, rawKey, writeSource,
+  type CacheClient, type CallOptions, type Duration, type GlobPattern, type InvalidateMatchingOptions, type KeyPart, type LoadContext, type LoadPolicyOptions,
+} from '@cache/core'
+import { createLocks, type Locks } from '@cache/lock'
+import { withNearCache, type InvalidationBus, type NearCacheClient, type NearCacheOptions } from '@cache/pubsub-invalidation'
+import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '@cache/ratelimit'
+
+/** How values are loaded and kept are the options of every pattern that reads through; here they are for all values of the service. */
+export interface CacheServiceOptions extends Omit<LoadPolicyOptions<any>, 'ttl' | 'schema' | 'version'> {
+  readonly client: CacheClient
+  /** What tells of invalidations, to this process and others. With one, values are also kept in the process. Default: none. */
+  readonly bus?: InvalidationBus
+  /** How much is kept in the process, and for how long. Only with a bus. */
+  readonly near?: Omit<NearCacheOptions, 'bus'>
+  /** How long a value is fresh where nothing else is said. Default 1 h. */
+  readonly ttl?: Duration
+  /** How long `mutate` may take; a process that dies in it leaves the old value at most this much longer. Default 5 s. */
+  readonly intentTtl?: Duration
+}
+
+/** A key behind the client's namespace: as it is (`'user:42:profile'`), or in parts, which may come from users (`['user', id, 'profile']`). */
+export type CacheKey = string | readonly KeyPart[]
+
+export interface GetOptions extends CallOptions {
+  /** How long the rebuilt value is fresh. Default: the service's `ttl`. */
+  readonly ttl?: Duration
+}
+
+interface BroadcastOptions {
+  /**
+   * With a bus all processes are told in any case, since they may keep the value: `true` makes sure that there is one. `false` is refused
+   * where there is.
+   */
+  readonly broadcast?: boolean
+}
+
+export interface BulkInvalidateOptions extends Omit<InvalidateMatchingOptions, 'spare'>, BroadcastOptions {}
+
+/** `ttl`: the service's, where it is missing. */
+export type RememberOptions<Loaded, Id> = Omit<ReadThroughOptions<Loaded, Id>, 'client' | 'ttl'> & Partial<Pick<ReadThroughOptions<Loaded, Id>, 'ttl'>>
+
+/**
+ * A whole caching strategy in one object. Promises what the patterns promise that it is made of: a read that begins after `set`, `invalidate`,
+ * `mutate`, `bulkInvalidate` or `increment` was acknowledged, in any process, never returns what was loaded before; one rebuild runs for a
+ * cold key among all processes; a read with a rebuild answers with Redis down.
+ *
+ * Values are stored as plain JSON at the very key, so programs in other languages share them. Their writes take no part in the protocol: what
+ * is being rebuilt meanwhile may be stored over theirs, until its ttl ends.
+ */
+export interface CacheService extends AsyncDisposable {
+  /** What is cached, fresh or stale; `undefined` where there is nothing, or Redis does not answer. */
+  get<T>(key: CacheKey): Promise<T | null | undefined>
+  /** What is cached, or what `rebuild` answers. Rejects with the error of `rebuild`. */
+  get<T>(key: CacheKey, rebuild: (context: LoadContext<NonNullable<T>>) => T | Promise<T>, options?: GetOptions): Promise<T>
+  /**
+   * Stores a value that you know to be current. `false`: a `mutate` of it was under way; the next read rebuilds. Rejects when Redis does
+   * not answer, and with `CodecError` before anything is sent.
+   */
+  set(key: CacheKey, value: unknown, options?: { readonly ttl?: Duration }): Promise<boolean>
+  /** Deletes an entry; `false`: there was none. Rejects when Redis does not answer: it may still be there. */
+  invalidate(key: CacheKey, options?: BroadcastOptions): Promise<boolean>
+  /**
+   * Runs `change`, which changes the source, and drops the entries it concerns; what was cached is given no longer than `intentTtl` from its
+   * beginning, even if this process dies right after the change. Rejects as `mutate` of `@cache/aside` does.
+   */
+  mutate<R>(keys: readonly CacheKey[], change: () => R | Promise<R>): Promise<R>
+  /**
+   * Deletes all entries whose key matches a glob pattern; resolves to how many there were. A pattern into which something is inserted is to
+   * be made with the tag `glob`, which escapes it. Lists, sets, hashes, streams and `locks` stay; the keys of limiters that match don't. It looks at every key, in batches, and takes time
+   * in proportion to the keyspace. A key whose Cluster slot is moved meanwhile may be missed. With a bus, every process drops what it
+   * keeps of the keys that begin as the pattern does.
+   */
+  bulkInvalidate(pattern: string | GlobPattern, options?: BulkInvalidateOptions): Promise<number>
+  /**
+   * Adds to a counter, 0 where there is none, and resolves to the sum. A `ttl` is set once: it begins when the counter does. Rejects, and
+   * changes nothing, where the entry is no whole number, or the sum would be beyond ±(2^53 - 1).
+   */
+  increment(key: CacheKey, amount?: number, options?: { readonly ttl?: Duration }): Promise<number>
+  /** A read-through cache of one kind of value, with its own loader, on the same client. */
+  remember<Loaded, Id = KeyPart>(options: RememberOptions<Loaded, Id>): ReadThrough<Loaded, Id>
+  readonly locks: Locks
+  limiter(options: Omit<RateLimiterOptions, 'client'>): RateLimiter
+  /** The client that all of it stands on, for further patterns: with the near cache, if there is a bus. */
+  readonly client: CacheClient | NearCacheClient
+  /** Ends the near cache and gives back the locks. The client and the bus stay open: they are yours. */
+  close(): Promise<void>
+}
+
+/** What the keys of locks begin with. */
+const LOCKS = 'lock'
+
+const defaults = loadPolicyOptions.filter((name) => name !== 'schema' && name !== 'version')
+
+/**
+ * @throws {InvalidOptionError} naming the option.
+ * @example
+ * const cache = createCacheService({ client, bus: createInvalidationBus({ client }), ttl: '1h' })
+ * const profile = await cache.get('user:42:profile', () => db.profile(42))
+ */
+export function createCacheService(given: CacheServiceOptions): CacheService {
+  const options = { ...given, ttl: given?.ttl === undefined ? '1h' : given.ttl } as const
+  const check = checkOptions('createCacheService', options, ['client', 'bus', 'near', 'intentTtl', ...defaults])
+  const plain = check.client()
+  const { bus } = options
+  if (options.near !== undefined && bus === undefined) check.fail('near', 'a bus beside it, which tells what is no longer right')
+  const client = bus === undefined ? plain : withNearCache(plain, { ...options.near, bus })
+  const policy = new LoadPolicy<any>(check, options)
+  const usualTtl = check.duration('ttl')
+  const intentTtl = check.duration('intentTtl', 5_000)
+  const path = new ReadPath<any>(client, '', policy)
+  const locks = createLocks({ client: plain, prefix: LOCKS })
+  const start = client.namespace === '' ? '' : `${client.namespace}:`
+  const isOfLocks = (whole: string): boolean => whole.startsWith(`${start}${LOCKS}:`) || whole.startsWith(`{${start}${LOCKS}:`)
+  const keyOf = (key: CacheKey): string => {
+    const whole = Array.isArray(key) ? client.key(...(key as readonly KeyPart[])) : rawKey(typeof key === 'string' && key !== '' ? start + key : (key as string))
+    if (isOfLocks(whole)) throw new InvalidKeyError(`The key "${whole}" is one of cache.locks: let it begin with something else than "${LOCKS}:".`)
+    return whole
+  }
+
+  const checkBroadcast = (broadcast: unknown): void => {
+    if (broadcast === true && bus === undefined) throw new InvalidOptionError('broadcast', 'true only with a bus: createCacheService({ client, bus: createInvalidationBus({ client }) })', broadcast)
+    if (broadcast === false && bus !== undefined) throw new InvalidOptionError('broadcast', 'true or nothing where there is a bus: other processes would go on with what they keep', broadcast)
+  }
+
+  return {
+    client,
+    locks,
+
+    async get<T>(key: CacheKey, rebuild?: (context: LoadContext<NonNullable<T>>) => T | Promise<T>, { ttl, signal }: GetOptions = {}) {
+      if (rebuild === undefined) return path.peek(keyOf(key))
+      if (typeof rebuild !== 'function') throw new InvalidOptionError('rebuild', 'a function', rebuild)
+      if (ttl === undefined) return path.get(keyOf(key), rebuild, signal)
+      const own = parseDuration(ttl, 'ttl')
+      return path.get(keyOf(key), (context) => (context.ttl(own), rebuild(context)), signal)
+    },
+
+    async set(key, value, { ttl } = {}) {
+      const whole = keyOf(key)
+      if (value === undefined) throw new InvalidOptionError('value', 'a value: invalidate(key) deletes one', value)
+      const write = policy.storing(value, { ttl: ttl === undefined ? usualTtl : parseDuration(ttl, 'ttl') })!
+      return path.changing([whole], () => client.entries.put(whole, policy.format, value, write))
+    },
+
+    async invalidate(key, { broadcast } = {}) {
+      checkBroadcast(broadcast)
+      const whole = keyOf(key)
+      return path.changing([whole], async () => (await client.entries.invalidate([whole])) > 0)
+    },
+
+    async mutate(keys, change) {
+      if (!Array.isArray(keys) || keys.length === 0) throw new InvalidOptionError('keys', 'an array of at least one key', keys)
+      if (typeof change !== 'function') throw new InvalidOptionError('change', 'a function', change)
+      const whole = keys.map(keyOf)
+      return path.changing(whole, () => writeSource(client, { keys: whole, intentTtl, change }))
+    },
+
+    async bulkInvalidate(pattern, { broadcast, ...how } = {}) {
+      checkBroadcast(broadcast)
+      const which = typeof pattern === 'string' ? { glob: pattern } : pattern
+      const prefix = start + literalStart(which)
+      try {
+        return await invalidateMatching(plain, which, { ...how, spare: isOfLocks })
+      } finally {
+        await bus?.publish({ prefix }) // one message for all, not one for each
+      }
+    },
+
+    async increment(key, amount = 1, { ttl } = {}) {
+      const whole = keyOf(key)
+      if (!Number.isSafeInteger(amount)) throw new InvalidOptionError('amount', 'a whole number within ±(2^53 - 1)', amount)
+      const life = ttl === undefined ? undefined : parseDuration(ttl, 'ttl')
+      return path.changing([whole], () => client.entries.increment(whole, amount, life))
+    },
+
+    remember(own) {
+      if (own?.prefix === LOCKS || isOfLocks(start + own?.prefix)) throw new InvalidOptionError('prefix', `something else than "${LOCKS}", which is that of cache.locks`, own.prefix)
+      return createReadThrough({ ...usual(options), ...own, client })
+    },
+
+    limiter: (own) => createRateLimiter({ ...own, client: plain }),
+
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all([locks.close(), bus && client.close()])
+  }
+}
+
+/** The options that each read-through cache of the service begins with. */
+function usual(options: CacheServiceOptions & { readonly ttl: Duration }): Pick<CacheServiceOptions, (typeof defaults)[number]> & { readonly ttl: Duration } {
+  return Object.fromEntries(defaults.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])) as ReturnType<typeof usual>
+}

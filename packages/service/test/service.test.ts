@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CodecError, InvalidKeyError, ServerError, glob } from '@cache/core'
+import { slidingWindow } from '@cache/ratelimit'
+import { describe, expect, it } from 'vitest'
+import { onEach } from './cases.js'
+
+interface Profile { readonly name: string }
+
+onEach(({ newService, ask }) => {
+  describe.each([['without a bus', false], ['with a bus', true]])('%s', (_, withBus) => {
+    it('get rebuilds what is missing, once for all who ask, in any process, and finds it then', async () => {
+      const services = [await newService({ withBus }), await newService({ withBus })]
+      let rebuilt = 0
+      const rebuild = async (): Promise<Profile> => {
+        rebuilt++
+        await sleep(20)
+        return { name: 'Alice' }
+      }
+      const got = await Promise.all(Array.from({ length: 40 }, (_, i) => services[i % 2]!.get<Profile>('user:42:profile', rebuild)))
+      expect(new Set(got.map((one) => one.name))).toEqual(new Set(['Alice']))
+      expect(rebuilt).toBe(1)
+      expect(await services[1]!.get<Profile>('user:42:profile')).toEqual({ name: 'Alice' })
+      expect(await services[0]!.get(['user', 42, 'profile'])).toEqual({ name: 'Alice' })
+      expect(await ask('GET', 'shop:user:42:profile')).toBe('{"name":"Alice"}')
+      const life = Number(await ask('PTTL', 'shop:user:42:profile'))
+      expect(life).toBeGreaterThan(3_500_000)
+      expect(life).toBeLessThanOrEqual(3_600_000)
+    })
+
+    it('get without a rebuild finds every value that there is, and undefined where there is none', async () => {
+      const cache = await newService({ withBus })
+      for (const value of [0, '', false, null, [], {}, 'x']) {
+        expect(await cache.set('value', value)).toBe(true)
+        expect(await cache.get('value')).toEqual(value)
+        expect(await cache.get('value', () => 'rebuilt')).toEqual(value)
+      }
+      expect(await cache.get('none')).toBe(undefined)
+    })
+
+    it('get has a ttl of its own where it is told one, and the rebuild may say another', async () => {
+      const cache = await newService({ withBus, ttl: '10m' })
+      await cache.get('a', () => 1, { ttl: '1m' })
+      await cache.get('b', (context) => (context.ttl('2m'), 1), { ttl: '1m' })
+      await cache.get('c', () => 1)
+      await cache.set('d', 1, { ttl: '3m' })
+      await cache.set('e', 1)
+      const minutes = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(async (key) => Math.round(Number(await ask('PTTL', `shop:${key}`)) / 60_000)))
+      expect(minutes).toEqual([1, 2, 10, 3, 10])
+    })
+
+    it('get rejects with the error of its rebuild, keeps nothing of it, and leaves when its signal aborts', async () => {
+      const cache = await newService({ withBus })
+      await expect(cache.get('a', () => { throw new RangeError('no rows') })).rejects.toThrow(RangeError)
+      expect(await cache.get('a', () => 1)).toBe(1)
+      const stop = new AbortController()
+      const left = cache.get('b', ({ signal }) => new Promise<number>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))), { signal: stop.signal })
+      stop.abort(new Error('gone'))
+      await expect(left).rejects.toThrow('gone')
+    })
+
+    it('set, invalidate and mutate are seen by every read that begins after them', async () => {
+      const [cache, other] = [await newService({ withBus }), await newService({ withBus })]
+      let name = 'Alice'
+      const read = () => Promise.all([cache, other].map((one) => one.get('user', async () => name)))
+      const fresh = async (expected: string) => {
+        expect(await cache.get('user', async () => name)).toBe(expected)
+        await expect.poll(read, { timeout: 5_000 }).toEqual([expected, expected])
+      }
+      await read()
+      name = 'Bob'
+      expect(await cache.invalidate('user')).toBe(true)
+      await fresh('Bob')
+      expect(await cache.mutate(['user', ['team', 7]], () => (name = 'Carol'))).toBe('Carol')
+      await fresh('Carol')
+      await cache.set('user', (name = 'Dan'))
+      await fresh('Dan')
+      expect(await cache.invalidate('none')).toBe(false)
+      await expect(cache.mutate(['user'], () => { throw new RangeError('refused') })).rejects.toThrow(RangeError)
+      expect(await ask('EXISTS', 'shop:user')).toBe(0)
+    })
+
+    it('a rebuild that began before an invalidation, of its key or by pattern, is not stored', async () => {
+      const [cache, other] = [await newService({ withBus }), await newService({ withBus })]
+      for (const [i, forget] of [() => other.invalidate('user:1'), () => other.bulkInvalidate('user:*'), () => other.increment('user:1'), () => other.set('user:1', 'new')].entries()) {
+        let go = () => undefined as void
+        const held = new Promise<void>((resolve) => { go = resolve })
+        let begun = () => undefined as void
+        const begins = new Promise<void>((resolve) => { begun = resolve })
+        const slow = cache.get<unknown>('user:1', async () => {
+          begun()
+          await held
+          return 'old'
+        })
+        await begins
+        await forget()
+        go()
+        expect(await slow).toBe('old')
+        expect(await cache.get<unknown>('user:1', () => 'new')).toBe(i === 2 ? 1 : 'new')
+        await cache.invalidate('user:1')
+      }
+    })
+
+    it('bulkInvalidate drops what matches, here and in every process, and leaves the rest, and all locks', async () => {
+      const [cache, other] = [await newService({ withBus }), await newService({ withBus })]
+      const keys = Array.from({ length: 60 }, (_, i) => `user:42:${i}`)
+      await Promise.all([...keys, 'user:420:x', 'user', 'team'].map((key) => cache.set(key, 'old')))
+      await Promise.all(keys.map((key) => other.get(key)))
+      const lock = await cache.locks.acquire('user')
+      const progress: number[] = []
+      expect(await cache.bulkInvalidate('user:42:*', { onProgress: (done) => progress.push(done), count: 10 })).toBe(60)
+      expect(progress.at(-1)).toBe(60)
+      expect(new Set(await Promise.all(keys.map((key) => cache.get(key))))).toEqual(new Set([undefined]))
+      await expect.poll(() => Promise.all(keys.map((key) => other.get(key))), { timeout: 5_000 }).toEqual(keys.map(() => undefined))
+      expect(await Promise.all(['user:420:x', 'user', 'team'].map((key) => cache.get(key)))).toEqual(['old', 'old', 'old'])
+      expect(await cache.bulkInvalidate(glob`user:${'*'}:x`)).toBe(0)
+      expect(await cache.bulkInvalidate('*')).toBe(3)
+      expect((await cache.locks.inspect('user'))?.fence).toBe(lock.fence)
+      await lock.release()
+    })
+
+    it('increment loses nothing and counts nothing twice, and its ttl begins with the counter', async () => {
+      const services = [await newService({ withBus }), await newService({ withBus })]
+      const sums = await Promise.all(Array.from({ length: 200 }, (_, i) => services[i % 2]!.increment('views:42', 1 + (i % 2), { ttl: '1d' })))
+      expect(new Set(sums).size).toBe(200)
+      expect(Math.max(...sums)).toBe(300)
+      const life = Number(await ask('PTTL', 'shop:views:42'))
+      await services[0]!.increment('views:42', -300, { ttl: '2d' })
+      expect(Number(await ask('PTTL', 'shop:views:42'))).toBeLessThanOrEqual(life)
+      await expect.poll(() => Promise.all(services.map((one) => one.get('views:42'))), { timeout: 5_000 }).toEqual([0, 0])
+      expect(await services[0]!.increment('once')).toBe(1)
+      expect(await ask('PTTL', 'shop:once')).toBe(-1)
+      await services[0]!.set('text', 'x')
+      await expect(services[0]!.increment('text')).rejects.toBeInstanceOf(ServerError)
+      expect(await services[0]!.get('text')).toBe('x')
+    })
+
+    it('what it hands out is wired to its client: read-through caches, locks and limits', async () => {
+      const [cache, other] = [await newService({ withBus, ttl: '10m' }), await newService({ withBus })]
+      const users = cache.remember({ prefix: 'user', load: (id: number): Profile | null => (id < 9 ? { name: `user ${id}` } : null) })
+      expect(await users.get(1)).toEqual({ name: 'user 1' })
+      expect(await users.getMany([1, 2, 9])).toEqual([{ name: 'user 1' }, { name: 'user 2' }, null])
+      expect(await cache.get('user:2')).toEqual({ name: 'user 2' }) // the same entry
+      expect(Number(await ask('PTTL', 'shop:user:2'))).toBeLessThanOrEqual(600_000)
+      const teams = cache.remember({ prefix: 'team', ttl: '1m', load: () => 1 })
+      await teams.get(1)
+      expect(Number(await ask('PTTL', 'shop:team:1'))).toBeLessThanOrEqual(60_000)
+
+      expect(await cache.locks.withLock('invoice', async () => other.locks.tryAcquire('invoice'))).toBe(null)
+
+      const limits = [cache, other].map((one) => one.limiter({ prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 5, window: '1m' })] }))
+      const decisions = await Promise.all(Array.from({ length: 12 }, (_, i) => limits[i % 2]!.consume('user')))
+      expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(5)
+    })
+  })
+
+  it('what can’t be stored, and keys that can’t be, are refused before anything is sent', async () => {
+    const cache = await newService()
+    const cyclic: Record<string, unknown> = {}
+    cyclic.self = cyclic
+    for (const value of [cyclic, 1n, () => 1]) await expect(cache.set('k', value)).rejects.toBeInstanceOf(CodecError)
+    for (const key of ['', 'a\nb', '}', 'a{b}:lease', 'lock:invoice', ['lock', 'invoice'], [], [''], 42, null, undefined, {}]) {
+      for (const call of [() => cache.get(key as string), () => cache.get(key as string, () => 1), () => cache.set(key as string, 1), () => cache.invalidate(key as string), () => cache.increment(key as string), () => cache.mutate(['fine', key as string], () => 1)]) {
+        await expect(call()).rejects.toBeInstanceOf(InvalidKeyError)
+      }
+    }
+    expect(await ask('EXISTS', 'shop:k')).toBe(0)
+    await cache.set(['user', 'a:b*', '__proto__'], { ['__proto__']: 1 })
+    expect(await cache.get('user:a%3Ab*:__proto__')).toEqual(JSON.parse('{"__proto__":1}'))
+  })
+
+})
