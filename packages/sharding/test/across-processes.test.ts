@@ -73,8 +73,9 @@ describe(`${PROCESSES} processes that read and change rows while shards come and
   }, 300_000)
 
   it('finds stale reads where each process changes as soon as it is told', async () => {
-    const { stale } = await harness([['a', 'b', 'c', 'd'], ['a', 'b', 'c']], true)
-    expect(stale.length).toBeGreaterThan(0)
+    let found = 0
+    for (let round = 0; round < 5 && found === 0; round++) found = (await harness([['a', 'b', 'c', 'd'], ['a', 'b', 'c']], true)).stale.length
+    expect(found).toBeGreaterThan(0)
   }, 120_000)
 })
 

@@ -19,8 +19,9 @@ onEach((bench) => {
     }, 600_000)
 
     it('a counter that begins at 0 brings dead entries back to life', async () => {
-      const { stale } = await race([0, 1, 2].map(() => counter(bench().newClient())), 300, lose)
-      expect(stale.length).toBeGreaterThan(0)
+      let found = 0
+      for (let round = 0; round < 10 && found === 0; round++) found = (await race([0, 1, 2].map(() => counter(bench().newClient())), 300, lose)).stale.length
+      expect(found).toBeGreaterThan(0)
     }, 60_000)
   })
 

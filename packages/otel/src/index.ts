@@ -1,0 +1,1 @@
+export { instrumentCache, type Instrumentation, type InstrumentCacheOptions } from './instrument-cache.js'

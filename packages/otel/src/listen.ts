@@ -1,0 +1,22 @@
+import { channels, type Messages } from '@cache/core'
+import { diag } from '@opentelemetry/api'
+
+/** What to do with the messages of some channels. */
+export type Listeners = { readonly [Name in keyof Messages]?: (message: Messages[Name]) => void }
+
+/** Listens until what it returns is called. What a listener throws goes to OpenTelemetry's own log: Node would end the process. */
+export function listen(listeners: Listeners): () => void {
+  const stops = Object.entries(listeners).map(([name, listener]) => {
+    const channel = channels[name as keyof Messages]
+    const onMessage = (message: unknown): void => {
+      try {
+        ;(listener as (message: unknown) => void)(message)
+      } catch (error) {
+        diag.error(`@cache/otel could not record a message of cache:${name}.`, error)
+      }
+    }
+    channel.subscribe(onMessage)
+    return () => void channel.unsubscribe(onMessage)
+  })
+  return () => { for (const stop of stops) stop() }
+}

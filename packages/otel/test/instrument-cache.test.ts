@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createAside } from '@cache/aside'
+import { InvalidOptionError, channels, createCacheClient, type CacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { createLocks } from '@cache/lock'
+import { createRateLimiter, slidingWindow } from '@cache/ratelimit'
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
+import { DiagLogLevel, context, diag, trace, type Meter } from '@opentelemetry/api'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { instrumentCache } from '../src/index.js'
+import { recording } from './recording.js'
+
+let server: RedisServer
+let redis: Redis
+let client: CacheClient
+beforeAll(async () => {
+  server = await startRedis()
+  redis = new Redis(server.url)
+  client = createCacheClient(ioredisDriver(redis), { namespace: 'shop' })
+})
+beforeEach(() => server.flush())
+afterAll(async () => {
+  await client.close()
+  redis.disconnect()
+  await server.stop()
+})
+
+const products = () => createAside<string>({ client, prefix: 'product', ttl: 1_000, staleWhileRevalidate: '1h' })
+
+describe('metrics', () => {
+  it('say what was found, how long loads took and how they ended, by cache and never by key', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: sdk.meter, tracer: false })
+    const cache = products()
+    await cache.getOrLoad(1, () => sleep(30, 'one'))
+    await cache.getOrLoad(1, () => 'one')
+    await cache.getOrLoad(1, () => 'one')
+    await cache.getOrLoad(2, () => { throw new RangeError('no rows') }).catch(() => undefined)
+    await cache.expire(1)
+    await cache.getOrLoad(1, () => 'two') // stale, and reloaded in the background
+    await expect.poll(() => cache.peek(1)).toBe('two')
+    await cache.invalidate([1, 2, 3])
+    const found = await sdk.metrics()
+    const name = { 'cache.name': 'product' }
+    expect(found['cache.requests']!.points).toEqual(expect.arrayContaining([
+      { attributes: { ...name, 'cache.result': 'miss' }, value: 2 },
+      { attributes: { ...name, 'cache.result': 'hit', 'cache.layer': 'redis' }, value: 2 },
+      { attributes: { ...name, 'cache.result': 'stale', 'cache.layer': 'redis' }, value: 1 },
+    ]))
+    const loads = found['cache.load.duration']!
+    expect(loads.unit).toBe('s')
+    expect(loads.points).toHaveLength(3)
+    const first = loads.points.find(({ attributes }) => !attributes['cache.background'] && !attributes['error.type'])!
+    expect(first.value).toBe(1)
+    expect(first.sum).toBeGreaterThan(0.025)
+    expect(first.sum).toBeLessThan(10)
+    expect(loads.points).toContainEqual(expect.objectContaining({ attributes: { ...name, 'cache.background': false, 'error.type': 'RangeError' }, value: 1 }))
+    expect(loads.points).toContainEqual(expect.objectContaining({ attributes: { ...name, 'cache.background': true }, value: 1 }))
+    expect(found['cache.fills']!.points).toEqual([{ attributes: { ...name, 'cache.stored': true }, value: 2 }])
+    expect(found['cache.invalidations']!.points).toEqual([{ attributes: {}, value: 3 }])
+    expect(JSON.stringify(found)).not.toContain('product:1')
+  })
+
+  it('tell of locks, limits and flushes', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: sdk.meter, tracer: false })
+    const locks = createLocks({ client })
+    const lock = await locks.acquire('secret-invoice')
+    await locks.acquire('secret-invoice', { wait: 50 }).catch(() => undefined)
+    await lock.release()
+    await locks.close()
+    const limiter = createRateLimiter({ client, prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 2, window: '1m' })] })
+    for (let i = 0; i < 3; i++) await limiter.consume('secret-user')
+    const scores = createWriteBehind({ client, name: 'scores', ttl: '1h', load: async (_id: string): Promise<number | undefined> => undefined })
+    const worker = createWriteBehindWorker<number>({ client, name: 'scores', flush: async () => undefined })
+    const stop = new AbortController()
+    const running = worker.run({ signal: stop.signal })
+    await Promise.all(['a', 'b', 'c'].map((id) => scores.put(id, 1)))
+    await Promise.all(['a', 'b', 'c'].map((id) => scores.flushed(id)))
+    stop.abort()
+    await running
+    await scores.close()
+    const found = await sdk.metrics()
+    expect(counts(found['cache.lock.wait.duration'])).toEqual({ acquired: 1, timeout: 1 })
+    expect(counts(found['cache.lock.hold.duration'])).toEqual({ released: 1 })
+    expect(found['cache.ratelimit.decisions']!.points).toEqual(expect.arrayContaining([
+      { attributes: { 'cache.ratelimit.allowed': true, 'cache.ratelimit.degraded': false }, value: 2 },
+      { attributes: { 'cache.ratelimit.allowed': false, 'cache.ratelimit.degraded': false }, value: 1 },
+    ]))
+    expect(found['cache.flush.writes']!.points).toEqual([{ attributes: { 'cache.name': 'scores' }, value: 3 }])
+    expect(found['cache.flush.duration']!.points[0]!.value).toBeGreaterThan(0)
+    expect(JSON.stringify(found)).not.toContain('secret')
+  })
+
+  it('count errors that no caller was told', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: sdk.meter, tracer: false })
+    await redis.set('shop:product:1', 'no JSON')
+    expect(await products().getOrLoad(1, () => 'one')).toBe('one')
+    const { points } = (await sdk.metrics())['cache.errors']!
+    expect(points).toContainEqual({ attributes: { 'cache.operation': 'decode', 'error.type': 'CODEC' }, value: expect.any(Number) as number })
+  })
+})
+
+describe('spans', () => {
+  it('are children of the span in which a load, or a wait for a lock, was asked for, and last as long', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: false, tracer: sdk.tracer })
+    const request = sdk.tracer.startSpan('request')
+    await context.with(trace.setSpan(context.active(), request), async () => {
+      await products().getOrLoad('secret', () => sleep(30, 'one'))
+      await products().getOrLoad('other', () => Promise.reject(new RangeError('no rows'))).catch(() => undefined)
+      const locks = createLocks({ client })
+      await locks.withLock('secret', () => undefined)
+      await locks.close()
+    })
+    request.end()
+    const [load, failed, wait] = sdk.spans()
+    expect(load).toMatchObject({ name: 'cache load product', attributes: { 'cache.name': 'product', 'cache.background': false }, parentSpanContext: { spanId: request.spanContext().spanId } })
+    const [seconds, nanoseconds] = load!.duration
+    expect(seconds * 1_000 + nanoseconds / 1e6).toBeGreaterThan(25)
+    expect(failed).toMatchObject({ attributes: { 'error.type': 'RangeError' }, status: { code: 2 }, parentSpanContext: { spanId: request.spanContext().spanId } })
+    expect(wait).toMatchObject({ name: 'cache lock wait', attributes: { 'cache.lock.outcome': 'acquired' }, parentSpanContext: { spanId: request.spanContext().spanId } })
+    expect(Math.abs(wait!.endTime[0] - sdk.spans().at(-1)!.endTime[0])).toBeLessThan(60) // they are of one clock
+    expect(JSON.stringify(sdk.spans().map(({ name, attributes }) => ({ name, attributes })))).not.toContain('secret')
+  })
+
+  it('say which key where they may', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: false, tracer: sdk.tracer, keys: true })
+    await products().getOrLoad(42, () => 'one')
+    expect(sdk.spans()[0]!.attributes).toMatchObject({ 'cache.key': 'shop:product:42' })
+  })
+})
+
+describe('an instrumentation', () => {
+  it('ends: nothing is recorded, and nobody listens', async () => {
+    await using sdk = recording()
+    const instrumentation = instrumentCache({ meter: sdk.meter, tracer: sdk.tracer })
+    instrumentation.stop()
+    instrumentation.stop()
+    await products().getOrLoad(1, () => 'one')
+    expect(await sdk.metrics()).toEqual({})
+    expect(sdk.spans()).toEqual([])
+    for (const channel of Object.values(channels)) expect(channel.hasSubscribers).toBe(false)
+  })
+
+  it('whose instruments throw disturbs no cache, and says so', async () => {
+    const said: unknown[] = []
+    const log = (...what: unknown[]): void => void said.push(what.join(' '))
+    diag.setLogger({ error: log, warn: log, info: log, debug: log, verbose: log }, DiagLogLevel.ERROR)
+    const broken = () => ({ add: () => { throw new Error('broken') }, record: () => { throw new Error('broken') } })
+    using _ = instrumentCache({ meter: { createCounter: broken, createHistogram: broken } as unknown as Meter, tracer: false })
+    expect(await products().getOrLoad(1, () => 'one')).toBe('one')
+    await sleep(10)
+    expect(said.join('\n')).toMatch(/cache:miss.*broken/)
+    diag.disable()
+  })
+
+  it('uses the global providers, and does nothing where there are none', async () => {
+    using _ = instrumentCache()
+    expect(await products().getOrLoad(1, () => 'one')).toBe('one')
+  })
+
+  it.each([[{ meter: {} }, 'meter'], [{ meter: null }, 'meter'], [{ tracer: 1 }, 'tracer'], [{ keys: 'yes' }, 'keys'], [{ trace: false }, 'trace'], [null, 'instrumentCache']])('refuses %o', (options, name) => {
+    const make = () => instrumentCache(options as never)
+    expect(make).toThrow(InvalidOptionError)
+    expect(make).toThrow(new RegExp(`\\b${name}\\b`))
+    for (const channel of Object.values(channels)) expect(channel.hasSubscribers).toBe(false)
+  })
+})
+
+type Metric = Awaited<ReturnType<ReturnType<typeof recording>['metrics']>>[string] | undefined
+
+const counts = (metric: Metric) => Object.fromEntries(metric!.points.map(({ attributes, value }) => [attributes['cache.lock.outcome'], value]))
