@@ -25,15 +25,13 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signal, clos
   let ticket = '0'
   let trouble: Error | undefined
   let failures = 0
+  let asked: Promise<Granted | Busy | Error>
   try {
     for (;;) {
       turn.reset()
-      const asked = attempt(ground, claim, ticket)
+      asked = attempt(ground, claim, ticket)
       const outcome = await end.orEarlier(asked)
-      if (outcome === 'ended') {
-        void asked.then(() => leave(ground, claim)) // it may still be granted, to nobody
-        break
-      }
+      if (outcome === 'ended') break
       let pause: number
       if (outcome instanceof Error) {
         trouble = outcome
@@ -52,7 +50,7 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signal, clos
       }
       if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
     }
-    await withinGrace(leave(ground, claim))
+    await withinGrace(asked.then(() => leave(ground, claim))) // behind what was asked last: it may still be granted, to nobody
     throw end.reason() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
   } finally {
     stopListening?.()

@@ -26,6 +26,7 @@ export class HeldLock implements Lock {
   #controller: AbortController | undefined
   #lost: LockLostError | undefined
   #releasing: Promise<boolean> | undefined
+  #revoking: Promise<boolean> | undefined
 
   constructor(holding: Holding) {
     const { claim, granted } = holding
@@ -72,12 +73,13 @@ export class HeldLock implements Lock {
   }
 
   /** Gives it back from under its holder, who is told first. Never rejects. */
-  async revoke(): Promise<void> {
-    if (this.#releasing) return this.#quietly(this.#releasing)
+  revoke(): Promise<void> {
     this.#look()
-    if (this.#lost) return
-    this.#lose('closed')
-    await this.#quietly(this.#leave())
+    if (!this.#lost && !this.#releasing) {
+      this.#lose('closed')
+      this.#revoking = this.#leave()
+    }
+    return this.#quietly(this.#releasing ?? this.#revoking ?? Promise.resolve(false))
   }
 
   /** Whether there is still something to renew: it is held, and `maxHold` is not exhausted. */

@@ -24,6 +24,8 @@ export class Keeper<G extends Ground> {
   readonly #renewals: Renewals
   readonly #usual: Terms
   readonly #held = new Bag<HeldLock>()
+  /** What is asked for now. */
+  readonly #asking = new Bag<Promise<unknown>>()
   readonly #closing = new Closing()
 
   constructor(ground: G, renewals: Renewals, usual: Terms) {
@@ -32,43 +34,17 @@ export class Keeper<G extends Ground> {
     this.#usual = usual
   }
 
-  async acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
-    const { terms, signal } = termsOfCall(options, this.#usual)
-    const claim = this.#claim(wanted, terms)
-    const asked = performance.now()
-    try {
-      const granted = await acquire(this.ground, claim, { wait: terms.wait, signal, closing: this.#closing })
-      tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: performance.now() - asked }))
-      return this.#hold(claim, granted, terms)
-    } catch (error) {
-      if (error instanceof LockTimeoutError) tell(channels.lock, () => ({ name: claim.name, event: 'timeout', ms: performance.now() - asked }))
-      throw error
-    }
+  acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
+    return this.#untilSettled(this.#acquire(wanted, options))
   }
 
-  async tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
-    const { terms, signal } = termsOfCall(options, this.#usual)
-    signal?.throwIfAborted()
-    this.#closing.throwIfClosed()
-    const claim = this.#claim(wanted, terms)
-    const granted = await tryAcquire(this.ground, claim)
-    if (!granted) return null
-    tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: 0 }))
-    return this.#hold(claim, granted, terms)
+  tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
+    return this.#untilSettled(this.#tryAcquire(wanted, options))
   }
 
   /** Of several at once, by what `take` answers; `undefined` as it says. */
-  async takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
-    const { terms, signal } = termsOfCall(options, this.#usual)
-    signal?.throwIfAborted()
-    this.#closing.throwIfClosed()
-    const { token } = this.#claim(wanted[0]!, terms)
-    const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
-    const back = (): void => { for (const claim of claims) this.ground.leave(claim).catch(() => undefined) }
-    const granted = await take(claims).catch((error: unknown) => { back(); throw error })
-    if (granted?.every(({ deadline }) => deadline > performance.now())) return claims.map((claim, i) => this.#hold(claim, granted[i]!, terms))
-    if (granted) back()
-    return undefined
+  takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
+    return this.#untilSettled(this.#takeTogether(wanted, options, take))
   }
 
   /** Runs `work` while `lock` is held: its result or its error, whatever becomes of the release. */
@@ -84,13 +60,69 @@ export class Keeper<G extends Ground> {
     if (this.#closing.reason) return
     this.#closing.close()
     await Promise.all([...this.#held].map((lock) => lock.revoke()))
+    await Promise.allSettled(this.#asking)
+  }
+
+  async #acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
+    const { terms, signal } = termsOfCall(options, this.#usual)
+    const claim = this.#claim(wanted, terms)
+    const asked = performance.now()
+    try {
+      const granted = await acquire(this.ground, claim, { wait: terms.wait, signal, closing: this.#closing })
+      tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: performance.now() - asked }))
+      return await this.#handOver(this.#hold(claim, granted, terms))
+    } catch (error) {
+      if (error instanceof LockTimeoutError) tell(channels.lock, () => ({ name: claim.name, event: 'timeout', ms: performance.now() - asked }))
+      throw error
+    }
+  }
+
+  async #tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
+    const { terms, signal } = termsOfCall(options, this.#usual)
+    signal?.throwIfAborted()
+    this.#closing.throwIfClosed()
+    const claim = this.#claim(wanted, terms)
+    const granted = await tryAcquire(this.ground, claim)
+    if (!granted) return null
+    tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: 0 }))
+    return this.#handOver(this.#hold(claim, granted, terms))
+  }
+
+  async #takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
+    const { terms, signal } = termsOfCall(options, this.#usual)
+    signal?.throwIfAborted()
+    this.#closing.throwIfClosed()
+    const { token } = this.#claim(wanted[0]!, terms)
+    const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
+    const back = (): void => { for (const claim of claims) this.ground.leave(claim).catch(() => undefined) }
+    const granted = await take(claims).catch((error: unknown) => { back(); throw error })
+    if (granted?.every(({ deadline }) => deadline > performance.now())) return Promise.all(claims.map((claim, i) => this.#handOver(this.#hold(claim, granted[i]!, terms))))
+    if (granted) back()
+    return undefined
+  }
+
+  async #untilSettled<R>(asked: Promise<R>): Promise<R> {
+    const seat = this.#asking.add(asked)
+    try {
+      return await asked
+    } finally {
+      this.#asking.delete(seat)
+    }
+  }
+
+  /** What was granted when all was closed goes back, and who asked is told. */
+  async #handOver(lock: HeldLock): Promise<Lock> {
+    const { reason } = this.#closing
+    if (!reason) return lock
+    await lock.revoke()
+    throw reason
   }
 
   #claim({ name, key, kind = '' }: Wanted, { ttl, maxHold, label, fair }: Terms): Claim {
     return { name, key, token: kind + this.ground.newToken(), ttl: Math.min(ttl, maxHold), about: aboutMe(label), fair }
   }
 
-  #hold(claim: Claim, granted: Granted, { renew, maxHold }: Terms): Lock {
+  #hold(claim: Claim, granted: Granted, { renew, maxHold }: Terms): HeldLock {
     const lock = new HeldLock({
       ground: this.ground,
       claim,
@@ -103,7 +135,6 @@ export class Keeper<G extends Ground> {
     })
     const held = this.#held.add(lock)
     const stopRenewing = renew ? this.#renewals.add(lock) : undefined
-    if (this.#closing.reason) void lock.revoke()
     return lock
   }
 }

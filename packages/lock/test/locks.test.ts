@@ -183,6 +183,17 @@ onEach(({ newClient, ask, keys }) => {
       expect(order).toEqual(['told', 'taken by another'])
     })
 
+    it('is not handed out any more when it is granted after close, which waits for it to be given back', async () => {
+      for (const ask of [(locks: Locks) => locks.tryAcquire('x'), (locks: Locks) => locks.acquire('x'), (locks: Locks) => locks.acquireAll(['{t}x', '{t}y']), (locks: Locks) => locks.acquireAll(['x', 'y'])]) {
+        const locks = newLocks()
+        const asked = ask(locks)
+        asked.catch(() => undefined)
+        await locks.close()
+        expect((await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
+        await expect(asked).rejects.toMatchObject({ code: 'CLOSED' })
+      }
+    })
+
     it('is ended by close, which gives back what is held', async () => {
       const locks = newLocks()
       const lock = await locks.acquire('x')
