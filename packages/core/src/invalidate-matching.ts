@@ -1,45 +1,64 @@
 import type { CacheClient } from './client.js'
 import { companionOf, rawKey } from './keys.js'
+import { checkOptions } from './options.js'
 import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 
 export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
   /** Called after each batch, with how many entries there were so far. */
   readonly onProgress?: (invalidated: number) => void
   /** Which keys are to stay, though they match. */
-  readonly spare?: (key: string) => boolean
+  readonly except?: (key: string) => boolean
 }
 
 /**
- * Invalidates every entry of the namespace whose key matches; resolves to how many there were. Promises: a read that begins after it
- * resolved never returns what was loaded before it was called, also where that load was under way, and its entry not there yet.
+ * Invalidates every entry of the namespace whose key matches; resolves to how many there were. Promises: who reads it from Redis after this
+ * resolved never gets what was loaded, or written, before this was called, also where that was under way, and its entry not there yet. A
+ * near cache forgets only what Redis still had: tell it by `bus.publish({ prefix })` besides.
  *
- * Only strings are looked at, which entries are: lists, sets, hashes, streams (queues, limits, groups) stay. It looks at every key of every
- * primary, some at a time, so it takes time in proportion to the keyspace: for groups that are known beforehand use `@cache/versioning`.
- * A key whose Cluster slot is moved meanwhile may be missed. Rejects when a node does not answer, or `signal` aborts: some are invalidated by then.
+ * It deletes strings, which entries are, and which locks, versions of groups, counters of limiters and the notes of write-behind's workers are as
+ * well: choose a pattern that does not match them. Lists, sets, hashes and streams stay. It looks at every key of every primary, some at a
+ * time, so it takes time in proportion to the keyspace: for groups that are known beforehand use `@cache/versioning`. A key that moves to
+ * another node meanwhile may be missed. Rejects when a node does not answer, or `signal` aborts: some are invalidated by then.
  *
+ * @throws {InvalidOptionError} naming the option, before anything is sent.
  * @example await invalidateMatching(client, glob`user:${42}:*`)
  */
-export async function invalidateMatching(client: CacheClient, pattern: GlobPattern, { onProgress, spare = () => false, count, signal }: InvalidateMatchingOptions = {}): Promise<number> {
+export async function invalidateMatching(client: CacheClient, pattern: GlobPattern, options: InvalidateMatchingOptions = {}): Promise<number> {
   const { driver, entries, namespace } = client
   const match = patternIn(namespace, pattern)
-  const options = { type: 'string', ...(count !== undefined && { count }), ...(signal && { signal }) } as const
+  const check = checkOptions('invalidateMatching', options, ['count', 'signal', 'onProgress', 'except'])
+  const onProgress = check.function<(invalidated: number) => void>('onProgress')
+  const except = check.function<(key: string) => boolean>('except') ?? (() => false)
+  const count = check.number('count', { min: 1, integer: true }, 1_000)
+  const signal = check.has('signal') ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal') : undefined
+
   let invalidated = 0
-  // Leases first: a load under way when this began either still has its lease when the leases are looked at, and loses it, or has filled by
-  // then, and its entry is found behind them.
-  for (const part of [`{${match}}:lease`, `${match}:lease`, match]) {
-    for await (const keys of scanNodes(driver, part, options)) {
-      invalidated += await entries.invalidate([...new Set(keys.flatMap(entryOf))].filter((key) => !spare(key)))
-      onProgress?.(invalidated)
+  const drop = async (found: readonly string[]): Promise<void> => {
+    const keys = [...new Set(found)].filter((key) => isEntryKey(key) && !except(key))
+    for (let i = 0; i < keys.length; i += BATCH) invalidated += await entries.invalidate(keys.slice(i, i + BATCH))
+    onProgress?.(invalidated)
+  }
+  const scan = (part: string, type: 'string' | 'zset') => scanNodes(driver, part, { type, count, ...(signal && { signal }) })
+
+  // Loads and writes under way first: one that had begun either is still under way when its turn comes, and then it stores nothing; or it
+  // has stored by then, and its entry is found behind them.
+  for (const [companion, type] of [['lease', 'string'], ['intents', 'zset']] as const) {
+    for (const part of [`{${match}}:${companion}`, `${match}:${companion}`]) {
+      for await (const keys of scan(part, type)) await drop(keys.flatMap((key) => companionOf(key) ?? []))
     }
   }
+  for await (const keys of scan(match, 'string')) await drop(keys.filter((key) => companionOf(key) === undefined))
   return invalidated
 }
 
-/** The entry that a key is, or stands beside; none for a key that somebody else made, and no entry can have. */
-function entryOf(key: string): string[] {
+/** No more at a time, so that others are not kept waiting. */
+const BATCH = 256
+
+/** Not what somebody else made, and no entry can have. */
+function isEntryKey(key: string): boolean {
   try {
-    return [rawKey(companionOf(key) ?? key)]
+    return rawKey(key) === key
   } catch {
-    return []
+    return false
   }
 }

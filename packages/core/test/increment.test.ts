@@ -1,5 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startProxy, startRedis } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
 import { describe, expect, it } from 'vitest'
-import { InvalidKeyError, ServerError, createFormat, createToken, type NearEntries } from '../src/index.js'
+import { ioredisDriver } from '../src/drivers/ioredis.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { InvalidKeyError, InvalidOptionError, ServerError, createCacheClient, createFormat, createToken, type Driver, type NearEntries } from '../src/index.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<unknown>()
@@ -51,6 +57,13 @@ onEach((bench) => {
       await expect(client.entries.increment('}', 1)).rejects.toBeInstanceOf(InvalidKeyError)
     })
 
+    it('is added whole numbers only, and nothing is sent where it can’t be', async () => {
+      const client = bench().newClient()
+      for (const amount of [0.5, NaN, 2 ** 53, '1', undefined, null]) await expect(client.entries.increment('k', amount as number)).rejects.toBeInstanceOf(InvalidOptionError)
+      for (const ttl of [0.5, NaN, -1, '1s', null]) await expect(client.entries.increment('k', 1, ttl as number)).rejects.toBeInstanceOf(InvalidOptionError)
+      expect(await client.entries.read('k', format)).toBe(undefined)
+    })
+
     it('was added to: a load and a write that began before store nothing over it', async () => {
       const { entries } = bench().newClient()
       const token = createToken()
@@ -78,5 +91,44 @@ onEach((bench) => {
       expect(told).toEqual(['k undefined'])
       await subscription.close()
     })
+  })
+})
+
+const connections: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
+  'ioredis, which sends nothing again'(url) {
+    const redis = new Redis(url, { autoResendUnfulfilledCommands: false, retryStrategy: () => 10 })
+    return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
+  },
+  'node-redis'(url) {
+    const redis = createClient({ url, socket: { reconnectStrategy: 10 } })
+    return { driver: nodeRedisDriver(redis), end: () => redis.destroy() }
+  },
+}
+
+describe.each(Object.keys(connections))('on %s, whose connection is lost again and again', (name) => {
+  it('what is acknowledged was added, and nothing was added twice', async () => {
+    await using server = await startRedis()
+    await using proxy = await startProxy(server)
+    const { driver, end } = connections[name]!(proxy.url)
+    const client = createCacheClient(driver)
+    let [stop, asked, acknowledged] = [false, 0, 0]
+    const load = Array.from({ length: 10 }, async () => {
+      while (!stop) {
+        asked++
+        await client.entries.increment('views', 1).then(() => acknowledged++, () => sleep(5))
+      }
+    })
+    for (let i = 0; i < 15; i++) {
+      await sleep(30)
+      proxy.drop()
+    }
+    stop = true
+    await Promise.all(load)
+    const sum = Number(await server.cli('GET', 'views'))
+    expect(acknowledged).toBeGreaterThan(100)
+    expect(sum).toBeGreaterThanOrEqual(acknowledged)
+    expect(sum).toBeLessThanOrEqual(asked)
+    await client.close()
+    end()
   })
 })

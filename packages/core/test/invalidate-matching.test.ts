@@ -6,6 +6,8 @@ import { onEach } from './cases.js'
 
 const format = createFormat<string>()
 const write = { ttl: 60_000 }
+/** Before each of the scans, and after the last. */
+const MOMENTS = [0, 1, 2, 3, 4, 5]
 const ROUNDS = process.env.CHAOS ? 200 : 10
 
 const put = (client: CacheClient, keys: readonly string[]) => Promise.all(keys.map((key) => client.entries.put(key, format, 'old', write)))
@@ -46,10 +48,27 @@ onEach((bench) => {
       expect(await invalidateMatching(client, glob`user:${42}:*`)).toBe(0)
     })
 
-    it('stay where they are to be spared', async () => {
+    it('are the entries, and not what is named as if it stood beside one', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      await put(client, ['shop:contract:42', 'shop:contract:42:lease', 'shop:contract:42:intents'])
+      await client.entries.beginWrite(['shop:contract:4'], createToken(), 60_000)
+      expect(await invalidateMatching(client, glob`contract:4?`)).toBe(1)
+      expect(await exists(client, 'shop:contract:42:lease')).toBe(true)
+      expect(await exists(client, 'shop:contract:42:intents')).toBe(true)
+      expect(await invalidateMatching(client, glob`contract:*`)).toBe(2)
+    })
+
+    it('may be more than are looked at, or sent, at once', async () => {
+      const client = bench().newClient({ namespace: 'shop', resilience: { maxInFlight: 300, readTimeout: '20s', writeTimeout: '20s' } })
+      const keys = Array.from({ length: 3_000 }, (_, i) => client.key('user', i))
+      for (let i = 0; i < keys.length; i += 250) await put(client, keys.slice(i, i + 250))
+      expect(await invalidateMatching(client, glob`user:*`, { count: 10_000 })).toBe(3_000)
+    })
+
+    it('stay where they are excepted', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       await put(client, ['shop:lock:1', 'shop:{lock}:1', 'shop:locks', 'shop:user'])
-      expect(await invalidateMatching(client, glob`*`, { spare: (key) => key.startsWith('shop:lock:') })).toBe(3)
+      expect(await invalidateMatching(client, glob`*`, { except: (key) => key.startsWith('shop:lock:') })).toBe(3)
       expect(await exists(client, 'shop:lock:1')).toBe(true)
     })
 
@@ -60,7 +79,7 @@ onEach((bench) => {
       expect(await exists(client, client.key('user', '42', 'a'))).toBe(true)
     })
 
-    it.each([0, 1, 2, 3])('do not come back by a load that began before, and fills at any moment: at %i', async (moment) => {
+    it.each(MOMENTS)('do not come back by a load that began before, and fills at any moment: at %i', async (moment) => {
       for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
         const client = bench().newClient({ namespace })
         const key = client.key('user', 42)
@@ -68,8 +87,23 @@ onEach((bench) => {
         expect(await client.entries.lease(key, format, { token, ttl: 60_000 })).toMatchObject({ status: 'leased' })
         const fill = () => client.entries.fill(key, format, token, 'old', write)
         await invalidateMatching(beforeScan(client, moment, fill), glob`user:*`)
-        if (moment === 3) await fill()
+        if (moment === MOMENTS.at(-1)) await fill()
         expect(await exists(client, key)).toBe(false)
+      }
+    })
+
+    it.each(MOMENTS)('do not come back by a write that began before, and ends at any moment: at %i', async (moment) => {
+      for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
+        for (const meta of [undefined, { version: 7 }]) {
+          const client = bench().newClient({ namespace })
+          const key = client.key('user', 42)
+          const token = createToken()
+          await client.entries.beginWrite([key], token, 60_000)
+          const commit = () => client.entries.commitWrite(key, token, { ...write, format, value: 'old', ...(meta && { meta }) })
+          await invalidateMatching(beforeScan(client, moment, commit), glob`user:*`)
+          if (moment === MOMENTS.at(-1)) await commit()
+          expect(await exists(client, key)).toBe(false)
+        }
       }
     })
 
@@ -87,6 +121,15 @@ onEach((bench) => {
       const traffic = paths.map(async (path) => {
         while (!stop) await Promise.all(Array.from({ length: 20 }, (_, id) => read(path, id)))
       })
+      const writes = (async () => {
+        for (let i = 0; !stop; i++) {
+          const [key, token] = [client.key('row', i % 20), createToken()]
+          await other.entries.beginWrite([key], token, 60_000)
+          const value = source
+          await sleep(Math.random() * 3)
+          await other.entries.commitWrite(key, token, { format: createFormat<number>(), value, ttl: 60_000 })
+        }
+      })()
       const evictions = (async () => {
         while (!stop) await Promise.all(Array.from({ length: 20 }, (_, id) => client.send({ args: ['DEL', client.key('row', id)], keys: [client.key('row', id)] })))
       })()
@@ -97,7 +140,7 @@ onEach((bench) => {
         expect(seen.filter((value) => value !== round)).toEqual([])
       }
       stop = true
-      await Promise.all([...traffic, evictions])
+      await Promise.all([...traffic, writes, evictions])
     })
 
     it('are spared when its signal aborts; keys that no entry can have are passed over', async () => {
@@ -114,7 +157,9 @@ onEach((bench) => {
 
     it('are named by a pattern that the tag made', async () => {
       await expect(invalidateMatching(bench().newClient(), 'user:*' as never)).rejects.toBeInstanceOf(InvalidOptionError)
-      await expect(invalidateMatching(bench().newClient(), glob`user:*`, { count: 0 })).rejects.toBeInstanceOf(InvalidOptionError)
+      for (const wrong of [{ count: 0 }, { onProgress: 1 }, { except: 'x' }, { signal: {} }, { type: 'list' }, null, 7]) {
+        await expect(invalidateMatching(bench().newClient(), glob`user:*`, wrong as never)).rejects.toBeInstanceOf(InvalidOptionError)
+      }
     })
   })
 })

@@ -68,6 +68,8 @@ export interface InvalidationBus {
 }
 
 export interface BusWiring {
+  /** That of its client, with which the names in its messages begin. */
+  readonly namespace: string
   /** Where scripts announce what they change; nowhere, where Redis itself tells (tracking). */
   readonly announcing: { readonly channel: string; readonly log?: string | undefined } | undefined
   /** Whether it is told when this key changes. */

@@ -46,6 +46,7 @@ export class ListeningBus implements InvalidationBus {
     this.#repeated = topology === 'cluster' || topology === 'sharded' ? new Repeated() : undefined
     const prefixes = listening.tracking?.prefixes
     this.wiring = {
+      namespace: listening.client.namespace,
       announcing: listening.announcing,
       covers: (key) => prefixes === undefined || prefixes.length === 0 || prefixes.some((prefix) => key.startsWith(prefix)),
       change: (keys) => this.#change(keys),

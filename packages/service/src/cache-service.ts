@@ -1,7 +1,7 @@
 import { createReadThrough, type ReadThrough, type ReadThroughOptions } from '@cache/aside'
 import {
-  InvalidKeyError, InvalidOptionError, LoadPolicy, ReadPath, checkOptions, invalidateMatching, literalStart, loadPolicyOptions, parseDuration, rawKey, writeSource,
-  type CacheClient, type CallOptions, type Duration, type GlobPattern, type InvalidateMatchingOptions, type KeyPart, type LoadContext, type LoadPolicyOptions,
+  InvalidKeyError, InvalidOptionError, LoadPolicy, ReadPath, checkOptions, invalidateMatching, json, literalStart, loadPolicyOptions, rawKey, writeSource,
+  type CacheClient, type CallOptions, type Duration, type GlobPattern, type InvalidateMatchingOptions, type KeyPart, type LoadContext, type LoadPolicyOptions, type Loader, type OptionChecks,
 } from '@cache/core'
 import { createLocks, type Locks } from '@cache/lock'
 import { withNearCache, type InvalidationBus, type NearCacheClient, type NearCacheOptions } from '@cache/pubsub-invalidation'
@@ -36,15 +36,17 @@ interface BroadcastOptions {
   readonly broadcast?: boolean
 }
 
-export interface BulkInvalidateOptions extends Omit<InvalidateMatchingOptions, 'spare'>, BroadcastOptions {}
+export interface BulkInvalidateOptions extends Omit<InvalidateMatchingOptions, 'except'>, BroadcastOptions {}
 
 /** `ttl`: the service's, where it is missing. */
 export type RememberOptions<Loaded, Id> = Omit<ReadThroughOptions<Loaded, Id>, 'client' | 'ttl'> & Partial<Pick<ReadThroughOptions<Loaded, Id>, 'ttl'>>
 
 /**
- * A whole caching strategy in one object. Promises what the patterns promise that it is made of: a read that begins after `set`, `invalidate`,
- * `mutate`, `bulkInvalidate` or `increment` was acknowledged, in any process, never returns what was loaded before; one rebuild runs for a
- * cold key among all processes; a read with a rebuild answers with Redis down.
+ * A whole caching strategy in one object. Promises what the patterns promise that it is made of:
+ *
+ * - a read that begins after `set`, `invalidate`, `mutate`, `bulkInvalidate` or `increment` was acknowledged never returns what was loaded
+ *   before: in any process; with a bus, in another process once it has the message. All services of a namespace have a bus, or none has;
+ * - one rebuild runs for a cold key among all processes; a read with a rebuild answers with Redis down.
  *
  * Values are stored as plain JSON at the very key, so programs in other languages share them. Their writes take no part in the protocol: what
  * is being rebuilt meanwhile may be stored over theirs, until its ttl ends.
@@ -52,11 +54,14 @@ export type RememberOptions<Loaded, Id> = Omit<ReadThroughOptions<Loaded, Id>, '
 export interface CacheService extends AsyncDisposable {
   /** What is cached, fresh or stale; `undefined` where there is nothing, or Redis does not answer. */
   get<T>(key: CacheKey): Promise<T | null | undefined>
-  /** What is cached, or what `rebuild` answers. Rejects with the error of `rebuild`. */
+  /**
+   * What is cached, or what `rebuild` answers. `null` and `undefined` are kept with `negativeTtl` or a `ttl` of their own, and else not at all.
+   * Rejects with the error of `rebuild`.
+   */
   get<T>(key: CacheKey, rebuild: (context: LoadContext<NonNullable<T>>) => T | Promise<T>, options?: GetOptions): Promise<T>
   /**
-   * Stores a value that you know to be current. `false`: a `mutate` of it was under way; the next read rebuilds. Rejects when Redis does
-   * not answer, and with `CodecError` before anything is sent.
+   * Stores a value that you know to be current. `false`: another change of it was under way; nothing is cached, and the next read rebuilds.
+   * Rejects when Redis does not answer, and with `CodecError` before anything is sent.
    */
   set(key: CacheKey, value: unknown, options?: { readonly ttl?: Duration }): Promise<boolean>
   /** Deletes an entry; `false`: there was none. Rejects when Redis does not answer: it may still be there. */
@@ -67,15 +72,16 @@ export interface CacheService extends AsyncDisposable {
    */
   mutate<R>(keys: readonly CacheKey[], change: () => R | Promise<R>): Promise<R>
   /**
-   * Deletes all entries whose key matches a glob pattern; resolves to how many there were. A pattern into which something is inserted is to
-   * be made with the tag `glob`, which escapes it. Lists, sets, hashes, streams and `locks` stay; the keys of limiters that match don't. It looks at every key, in batches, and takes time
-   * in proportion to the keyspace. A key whose Cluster slot is moved meanwhile may be missed. With a bus, every process drops what it
-   * keeps of the keys that begin as the pattern does.
+   * Deletes all entries whose key matches a glob pattern, which must not begin with a wildcard; resolves to how many there were. A pattern
+   * into which something is inserted is to be made with the tag `glob`, which escapes it as keys in parts are. Deletes strings, which entries
+   * are; `locks`, lists, sets, hashes and streams stay. It looks at every key, in batches, and takes time in proportion to the keyspace. A key
+   * that moves to another node meanwhile may be missed. With a bus, every process drops what it keeps of the keys that begin as the pattern does.
    */
   bulkInvalidate(pattern: string | GlobPattern, options?: BulkInvalidateOptions): Promise<number>
   /**
    * Adds to a counter, 0 where there is none, and resolves to the sum. A `ttl` is set once: it begins when the counter does. Rejects, and
-   * changes nothing, where the entry is no whole number, or the sum would be beyond ±(2^53 - 1).
+   * changes nothing, where the entry is no whole number, or the sum would be beyond ±(2^53 - 1). Where a connection is lost on the way it may
+   * have been added; and twice by a Redis client that sends again what got no answer, as ioredis does by default.
    */
   increment(key: CacheKey, amount?: number, options?: { readonly ttl?: Duration }): Promise<number>
   /** A read-through cache of one kind of value, with its own loader, on the same client. */
@@ -103,48 +109,52 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
   const options = { ...given, ttl: given?.ttl === undefined ? '1h' : given.ttl } as const
   const check = checkOptions('createCacheService', options, ['client', 'bus', 'near', 'intentTtl', ...defaults])
   const plain = check.client()
-  const { bus } = options
-  if (options.near !== undefined && bus === undefined) check.fail('near', 'a bus beside it, which tells what is no longer right')
-  const client = bus === undefined ? plain : withNearCache(plain, { ...options.near, bus })
-  const policy = new LoadPolicy<any>(check, options)
   const usualTtl = check.duration('ttl')
   const intentTtl = check.duration('intentTtl', 5_000)
+  const policy = new LoadPolicy<any>(check, options)
+  const bus = checkBus(check, options, plain)
+  const client = bus === undefined ? plain : withNearCache(plain, { ...options.near, bus })
   const path = new ReadPath<any>(client, '', policy)
   const locks = createLocks({ client: plain, prefix: LOCKS })
+  const usual = present({ ...Object.fromEntries(defaults.map((name) => [name, options[name]])), intentTtl })
+
   const start = client.namespace === '' ? '' : `${client.namespace}:`
-  const isOfLocks = (whole: string): boolean => whole.startsWith(`${start}${LOCKS}:`) || whole.startsWith(`{${start}${LOCKS}:`)
+  const isOfLocks = (key: string): boolean => key.startsWith(`${start}${LOCKS}:`) || key.startsWith(`{${start}${LOCKS}:`)
   const keyOf = (key: CacheKey): string => {
     const whole = Array.isArray(key) ? client.key(...(key as readonly KeyPart[])) : rawKey(typeof key === 'string' && key !== '' ? start + key : (key as string))
     if (isOfLocks(whole)) throw new InvalidKeyError(`The key "${whole}" is one of cache.locks: let it begin with something else than "${LOCKS}:".`)
     return whole
   }
-
-  const checkBroadcast = (broadcast: unknown): void => {
-    if (broadcast === true && bus === undefined) throw new InvalidOptionError('broadcast', 'true only with a bus: createCacheService({ client, bus: createInvalidationBus({ client }) })', broadcast)
-    if (broadcast === false && bus !== undefined) throw new InvalidOptionError('broadcast', 'true or nothing where there is a bus: other processes would go on with what they keep', broadcast)
+  const checkBroadcast = (call: OptionChecks): void => {
+    if (!call.has('broadcast')) return
+    const broadcast = call.oneOf('broadcast', [true, false])
+    if (broadcast && bus === undefined) call.fail('broadcast', 'true only with a bus: createCacheService({ client, bus: createInvalidationBus({ client }) })')
+    if (!broadcast && bus !== undefined) call.fail('broadcast', 'true or nothing where there is a bus: other processes would go on with what they keep')
   }
 
   return {
     client,
     locks,
 
-    async get<T>(key: CacheKey, rebuild?: (context: LoadContext<NonNullable<T>>) => T | Promise<T>, { ttl, signal }: GetOptions = {}) {
-      if (rebuild === undefined) return path.peek(keyOf(key))
+    async get<T>(key: CacheKey, rebuild?: (context: LoadContext<NonNullable<T>>) => T | Promise<T>, how?: GetOptions) {
+      const whole = keyOf(key)
+      if (rebuild === undefined) return path.peek(whole)
       if (typeof rebuild !== 'function') throw new InvalidOptionError('rebuild', 'a function', rebuild)
-      if (ttl === undefined) return path.get(keyOf(key), rebuild, signal)
-      const own = parseDuration(ttl, 'ttl')
-      return path.get(keyOf(key), (context) => (context.ttl(own), rebuild(context)), signal)
+      if (how === undefined) return path.get(whole, rebuild)
+      const ttl = checkOptions('get', how, ['ttl', 'signal']).duration('ttl', undefined)
+      const load: Loader<any> = ttl === undefined ? rebuild : (context) => (context.ttl(ttl), rebuild(context))
+      return path.get(whole, load, how.signal)
     },
 
-    async set(key, value, { ttl } = {}) {
+    async set(key, value, how = {}) {
       const whole = keyOf(key)
       if (value === undefined) throw new InvalidOptionError('value', 'a value: invalidate(key) deletes one', value)
-      const write = policy.storing(value, { ttl: ttl === undefined ? usualTtl : parseDuration(ttl, 'ttl') })!
+      const write = policy.storing(value, { ttl: checkOptions('set', how, ['ttl']).duration('ttl', usualTtl) })!
       return path.changing([whole], () => client.entries.put(whole, policy.format, value, write))
     },
 
-    async invalidate(key, { broadcast } = {}) {
-      checkBroadcast(broadcast)
+    async invalidate(key, how = {}) {
+      checkBroadcast(checkOptions('invalidate', how, ['broadcast']))
       const whole = keyOf(key)
       return path.changing([whole], async () => (await client.entries.invalidate([whole])) > 0)
     },
@@ -156,27 +166,29 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
       return path.changing(whole, () => writeSource(client, { keys: whole, intentTtl, change }))
     },
 
-    async bulkInvalidate(pattern, { broadcast, ...how } = {}) {
-      checkBroadcast(broadcast)
+    async bulkInvalidate(pattern, how = {}) {
       const which = typeof pattern === 'string' ? { glob: pattern } : pattern
-      const prefix = start + literalStart(which)
-      try {
-        return await invalidateMatching(plain, which, { ...how, spare: isOfLocks })
-      } finally {
-        await bus?.publish({ prefix }) // one message for all, not one for each
-      }
+      const prefix = literalStart(which)
+      if (prefix === '') throw new InvalidOptionError('pattern', 'one that begins with what its keys begin with: queues, versions and limits of other names stay then', which.glob)
+      const { broadcast, ...options } = how
+      checkBroadcast(checkOptions('bulkInvalidate', { broadcast }, ['broadcast']))
+      return path.changing('all', async () => {
+        const invalidated = await invalidateMatching(plain, which, { ...options, except: isOfLocks })
+        await bus?.publish({ prefix: start + prefix }) // one message for all, not one for each
+        return invalidated
+      })
     },
 
-    async increment(key, amount = 1, { ttl } = {}) {
+    async increment(key, amount = 1, how = {}) {
       const whole = keyOf(key)
-      if (!Number.isSafeInteger(amount)) throw new InvalidOptionError('amount', 'a whole number within ±(2^53 - 1)', amount)
-      const life = ttl === undefined ? undefined : parseDuration(ttl, 'ttl')
-      return path.changing([whole], () => client.entries.increment(whole, amount, life))
+      if (options.codec !== undefined && options.codec !== json) throw new InvalidOptionError('codec', 'json, where counters are read: Redis adds to decimal digits', options.codec.name)
+      const ttl = checkOptions('increment', how, ['ttl']).duration('ttl', undefined)
+      return path.changing([whole], () => client.entries.increment(whole, amount, ttl && ttl + policy.staleBelow))
     },
 
     remember(own) {
       if (own?.prefix === LOCKS || isOfLocks(start + own?.prefix)) throw new InvalidOptionError('prefix', `something else than "${LOCKS}", which is that of cache.locks`, own.prefix)
-      return createReadThrough({ ...usual(options), ...own, client })
+      return createReadThrough({ ...usual, ...present(own), client } as typeof own & { client: CacheClient; ttl: Duration })
     },
 
     limiter: (own) => createRateLimiter({ ...own, client: plain }),
@@ -190,7 +202,15 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
   }
 }
 
-/** The options that each read-through cache of the service begins with. */
-function usual(options: CacheServiceOptions & { readonly ttl: Duration }): Pick<CacheServiceOptions, (typeof defaults)[number]> & { readonly ttl: Duration } {
-  return Object.fromEntries(defaults.filter((name) => options[name] !== undefined).map((name) => [name, options[name]])) as ReturnType<typeof usual>
+function checkBus(check: OptionChecks, { near }: CacheServiceOptions, client: CacheClient): InvalidationBus | undefined {
+  if (near !== undefined && (typeof near !== 'object' || near === null || 'bus' in near)) check.fail('near', 'an object of options, without the bus')
+  if (!check.has('bus')) return near === undefined ? undefined : check.fail('near', 'a bus beside it, which tells what is no longer right')
+  const bus = check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+  if (bus.wiring.namespace !== client.namespace) check.fail('bus', `one of a client with the same namespace, "${client.namespace}"`)
+  return bus
+}
+
+/** Without what is undefined, which is the same as missing. */
+function present<O extends object>(options: O): O {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as O
 }

@@ -1,4 +1,4 @@
-import { createCacheClient, InvalidOptionError, type CacheClient } from '@cache/core'
+import { createCacheClient, InvalidOptionError, v8, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { createInvalidationBus, type InvalidationBus } from '@cache/pubsub-invalidation'
 import { startRedis, type RedisServer } from '@cache/testkit'
@@ -36,6 +36,7 @@ describe('createCacheService', () => {
   it.each<[string, Record<string, unknown>, string?]>([
     ['no client', { client: undefined }, 'client'], ['another client', { client: {} }, 'client'], ['an unknown option', { tll: '1h' }, 'tll'],
     ['a ttl', { ttl: 0 }, 'ttl'], ['a ttl that is null', { ttl: null }, 'ttl'], ['a ttl by value', { ttl: () => 1 }, 'ttl'], ['an intentTtl', { intentTtl: '5' }, 'intentTtl'],
+    ['a near cache that is none', { near: null }, 'near'], ['a near cache with a bus of its own', { near: { bus: {} } }, 'near'],
     ['a bus', { bus: null }, 'bus'], ['another bus', { bus: {} }, 'bus'], ['a near cache without a bus', { near: {} }, 'near'],
     ['a schema for all values', { schema: {} }, 'schema'], ['a version of all values', { version: () => 1 }, 'version'], ['a jitter', { jitter: 2 }, 'jitter'], ['a stampede', { stampede: 'x' }, 'stampede'],
   ])('refuses %s', (_, options, name) => {
@@ -48,6 +49,12 @@ describe('createCacheService', () => {
     expect(() => createCacheService(options as never)).toThrow(InvalidOptionError)
   })
 
+  it('refuses a bus whose messages are about another namespace', async () => {
+    await using other = createCacheClient(ioredisDriver(redis), { namespace: 'events' })
+    await using elsewhere = createInvalidationBus({ client: other })
+    expect(() => createCacheService({ client, bus: elsewhere })).toThrow(/\bbus\b.*"shop"/)
+  })
+
   it('refuses what the near cache refuses', () => {
     expect(() => createCacheService({ client, bus, near: { maxEntries: 0 } })).toThrow(/maxEntries/)
     expect(() => createCacheService({ client, bus, near: { size: 1 } as never })).toThrow(/size/)
@@ -58,6 +65,7 @@ describe('a call', () => {
   it('that is wrong is refused by name, and nothing is sent', async () => {
     await using plain = createCacheService({ client })
     await using cache = createCacheService({ client, bus })
+    await using binary = createCacheService({ client, codec: v8 })
     await cache.set('k', 'kept')
     const before = await redis.info('commandstats')
     for (const [name, call] of Object.entries<() => unknown>({
@@ -71,6 +79,16 @@ describe('a call', () => {
       'broadcast: false, of all': () => cache.bulkInvalidate('k*', { broadcast: false }),
       pattern: () => cache.bulkInvalidate(7 as never),
       'pattern of nothing': () => cache.bulkInvalidate(undefined as never),
+      'pattern of all': () => cache.bulkInvalidate('*'),
+      'pattern that begins with a wildcard': () => cache.bulkInvalidate('[ab]*'),
+      count: () => cache.bulkInvalidate('k*', { count: 0 }),
+      onProgress: () => cache.bulkInvalidate('k*', { onProgress: 1 as never }),
+      signal: () => cache.bulkInvalidate('k*', { signal: {} as never }),
+      limit: () => cache.bulkInvalidate('k*', { limit: 1 } as never),
+      'broadcast that is a text': () => cache.invalidate('k', { broadcast: 'yes' as never }),
+      tll: () => cache.get('k', () => 1, { tll: '1h' } as never),
+      'set: null': () => cache.set('k', 1, null as never),
+      codec: () => binary.increment('n'),
       keys: () => cache.mutate('k' as never, () => 1),
       'keys that are none': () => cache.mutate([], () => 1),
       change: () => cache.mutate(['k'], 'x' as never),
@@ -96,6 +114,21 @@ describe('a call', () => {
   function counted(info: string): string[] {
     return info.split('\n').filter((line) => !/cmdstat_(info|ping)/.test(line)).map((line) => line.split(',')[0]!)
   }
+})
+
+it('without a namespace, too, locks and all that belongs to them stay', async () => {
+  await using own = await startRedis()
+  const connection = new Redis(own.url)
+  await using bare = createCacheClient(ioredisDriver(connection))
+  await using cache = createCacheService({ client: bare })
+  const lock = await cache.locks.acquire('x')
+  const keys = async () => (await connection.keys('*')).sort()
+  const before = await keys()
+  expect(before).toEqual(['lock:x', '{lock:x}:fence'])
+  for (const pattern of ['l*', 'lock:*', '{*']) expect(await cache.bulkInvalidate(pattern)).toBe(0)
+  expect(await keys()).toEqual(before)
+  await lock.release()
+  connection.disconnect()
 })
 
 describe('who closes', () => {

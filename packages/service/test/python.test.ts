@@ -54,6 +54,8 @@ it.skipIf(!there)('a service in Python and one in Node share a cache: values, ab
   expect(await cache.get('user:43:profile', () => expect.unreachable())).toEqual({ name: 'Bob' })
   expect(await redis.ttl('user:43:profile')).toBeGreaterThan(3_500)
 
+  expect(await cache.get('user:9', () => null, { ttl: '1m' })).toBe(null)
+  expect(await theirs.call('get', 'user:9')).toBe(null)
   await cache.invalidate('user:42:profile')
   expect(await theirs.call('get', 'user:42:profile')).toBe(null)
   await theirs.call('invalidate', 'user:43:profile', true)

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CodecError, InvalidKeyError, ServerError, glob } from '@cache/core'
+import { CodecError, InvalidKeyError, InvalidOptionError, ServerError, glob } from '@cache/core'
 import { slidingWindow } from '@cache/ratelimit'
 import { describe, expect, it } from 'vitest'
 import { onEach } from './cases.js'
+
+let count = 0
 
 interface Profile { readonly name: string }
 
@@ -53,9 +55,13 @@ onEach(({ newService, ask }) => {
       await expect(cache.get('a', () => { throw new RangeError('no rows') })).rejects.toThrow(RangeError)
       expect(await cache.get('a', () => 1)).toBe(1)
       const stop = new AbortController()
-      const left = cache.get('b', ({ signal }) => new Promise<number>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))), { signal: stop.signal })
+      let told: AbortSignal | undefined
+      const left = cache.get('b', ({ signal }) => new Promise<number>(() => { told = signal }), { signal: stop.signal })
+      left.catch(() => undefined)
+      await expect.poll(() => told, { timeout: 5_000 }).toBeDefined()
       stop.abort(new Error('gone'))
       await expect(left).rejects.toThrow('gone')
+      expect(told!.aborted).toBe(true)
     })
 
     it('set, invalidate and mutate are seen by every read that begins after them', async () => {
@@ -113,7 +119,8 @@ onEach(({ newService, ask }) => {
       await expect.poll(() => Promise.all(keys.map((key) => other.get(key))), { timeout: 5_000 }).toEqual(keys.map(() => undefined))
       expect(await Promise.all(['user:420:x', 'user', 'team'].map((key) => cache.get(key)))).toEqual(['old', 'old', 'old'])
       expect(await cache.bulkInvalidate(glob`user:${'*'}:x`)).toBe(0)
-      expect(await cache.bulkInvalidate('*')).toBe(3)
+      expect(await cache.bulkInvalidate('[lmu]*').catch((error: unknown) => error)).toBeInstanceOf(InvalidOptionError)
+      expect(await cache.bulkInvalidate('lo*')).toBe(0)
       expect((await cache.locks.inspect('user'))?.fence).toBe(lock.fence)
       await lock.release()
     })
@@ -134,6 +141,34 @@ onEach(({ newService, ask }) => {
       expect(await services[0]!.get('text')).toBe('x')
     })
 
+    it('a counter is never taken for a stale value, as long as it lives', async () => {
+      const cache = await newService({ withBus, staleWhileRevalidate: '1h', staleIfError: '1d' })
+      expect(await cache.increment('views', 5, { ttl: '1d' })).toBe(5)
+      expect(await cache.get('views', () => expect.unreachable())).toBe(5)
+      expect(await cache.increment('views')).toBe(6)
+    })
+
+    it('what is absent is kept for a ttl of its own, or negativeTtl, and else not at all', async () => {
+      const [cache, negative] = [await newService({ withBus }), await newService({ withBus, negativeTtl: '1m' })]
+      for (const [key, ask, rebuilt] of [['a', () => cache.get('a', () => (count++, null)), 2], ['b', () => cache.get('b', () => (count++, null), { ttl: '1h' }), 1], ['c', () => negative.get('c', () => (count++, null)), 1]] as const) {
+        count = 0
+        expect([await ask(), await ask()]).toEqual([null, null])
+        expect(count, key).toBe(rebuilt)
+      }
+      expect(await ask('GET', 'shop:b')).toBe('null')
+    })
+
+    it('an error that is remembered is forgotten by every change', async () => {
+      const cache = await newService({ withBus, errorTtl: '1m' })
+      for (const change of [() => cache.invalidate('user:1'), () => cache.bulkInvalidate('user:*'), () => cache.mutate(['user:1'], () => undefined)]) {
+        await expect(cache.get('user:1', () => { throw new RangeError('down') })).rejects.toThrow('down')
+        await expect(cache.get('user:1', () => 1)).rejects.toThrow('down')
+        await change()
+        expect(await cache.get('user:1', () => 1)).toBe(1)
+        await cache.invalidate('user:1')
+      }
+    })
+
     it('what it hands out is wired to its client: read-through caches, locks and limits', async () => {
       const [cache, other] = [await newService({ withBus, ttl: '10m' }), await newService({ withBus })]
       const users = cache.remember({ prefix: 'user', load: (id: number): Profile | null => (id < 9 ? { name: `user ${id}` } : null) })
@@ -141,6 +176,8 @@ onEach(({ newService, ask }) => {
       expect(await users.getMany([1, 2, 9])).toEqual([{ name: 'user 1' }, { name: 'user 2' }, null])
       expect(await cache.get('user:2')).toEqual({ name: 'user 2' }) // the same entry
       expect(Number(await ask('PTTL', 'shop:user:2'))).toBeLessThanOrEqual(600_000)
+      await cache.remember({ prefix: 'same', ttl: undefined as never, load: () => 1 }).get(1)
+      expect(Number(await ask('PTTL', 'shop:same:1'))).toBeLessThanOrEqual(600_000)
       const teams = cache.remember({ prefix: 'team', ttl: '1m', load: () => 1 })
       await teams.get(1)
       expect(Number(await ask('PTTL', 'shop:team:1'))).toBeLessThanOrEqual(60_000)

@@ -20,7 +20,8 @@ export type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-clien
  * changed, and `close()` leaves it open. Reads go to primaries.
  *
  * ioredis resends what was under way when a connection broke (`autoResendUnfulfilledCommands`, on by default), also after this driver
- * has reported it as failed; set it to `false` where a command of your own must not run twice. The patterns' own steps may.
+ * has reported it as failed; set it to `false` where a command of your own must not run twice; on a Cluster
+ * `retryDelayOnFailover: 0` as well. The patterns' own steps may, but for `entries.increment`.
  *
  * @throws {InvalidOptionError} for a client with `keyPrefix` (use `namespace`), or one that reads from replicas.
  * @example

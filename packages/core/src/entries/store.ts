@@ -1,7 +1,7 @@
 import type { Argument } from '../drivers/driver.js'
 import { Undecodable, type Decoded, type Format, type Meta } from '../format.js'
 import { companion, rawKey } from '../keys.js'
-import { CacheError } from '../errors.js'
+import { CacheError, InvalidOptionError } from '../errors.js'
 import type { Batch } from '../batch/batch.js'
 import { createToken } from '../token.js'
 import type { Script } from '../script.js'
@@ -85,7 +85,8 @@ export interface EntryStore {
   expire(keys: readonly string[], staleFor: number): Promise<number>
   /**
    * Adds to an entry that is a number, 0 where there is none; resolves to the sum. `ttl` (ms) is set where the entry has none. Rejects, and
-   * changes nothing, with `ServerError` where the entry is no whole number or the sum would be beyond ±(2^53 - 1).
+   * changes nothing, with `ServerError` where the entry is no whole number or the sum would be beyond ±(2^53 - 1). Where a connection is lost
+   * on the way it may have been added; and added twice by a Redis client that sends again what got no answer, as ioredis does by default.
    */
   increment(key: string, amount: number, ttl?: number): Promise<number>
   /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
@@ -242,6 +243,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     },
 
     async increment(key, amount, ttl = 0) {
+      if (!Number.isSafeInteger(amount)) throw new InvalidOptionError('amount', 'a whole number within ±(2^53 - 1)', amount)
+      if (!Number.isSafeInteger(ttl) || ttl < 0) throw new InvalidOptionError('ttl', 'a whole number of ms above 0', ttl)
       return changing([key], (change) => runChange(incrementScript, companions(key), [String(amount), String(ttl)], change))
     },
 

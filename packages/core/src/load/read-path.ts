@@ -96,8 +96,8 @@ export class ReadPath<T> {
     return found === DOWN || found === undefined ? undefined : found.value
   }
 
-  /** Runs what changes these keys: who reads in this process from now on, and from its end on, joins no load that began before. */
-  async changing<R>(keys: readonly string[], change: () => Promise<R>): Promise<R> {
+  /** Runs what changes these keys, or all that there are: who reads in this process from now on, and from its end on, joins no load that began before. */
+  async changing<R>(keys: readonly string[] | 'all', change: () => Promise<R>): Promise<R> {
     this.#forget(keys)
     try {
       return await change()
@@ -106,8 +106,11 @@ export class ReadPath<T> {
     }
   }
 
-  #forget(keys: readonly string[]): void {
-    for (const key of keys) {
+  #forget(keys: readonly string[] | 'all'): void {
+    if (keys === 'all') {
+      this.#flights.clear()
+      this.#errors?.clear()
+    } else for (const key of keys) {
       this.#flights.delete(key)
       this.#errors?.forget(key)
     }

@@ -30,6 +30,10 @@ export class RememberedErrors {
   forget(key: string): void {
     this.#errors.delete(key)
   }
+
+  clear(): void {
+    this.#errors.clear()
+  }
 }
 
 const MOST = 1_000
