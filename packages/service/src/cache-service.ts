@@ -170,10 +170,9 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
       const which = typeof pattern === 'string' ? { glob: pattern } : pattern
       const prefix = literalStart(which)
       if (prefix === '') throw new InvalidOptionError('pattern', 'one that begins with what its keys begin with: queues, versions and limits of other names stay then', which.glob)
-      const { broadcast, ...options } = how
-      checkBroadcast(checkOptions('bulkInvalidate', { broadcast }, ['broadcast']))
+      checkBroadcast(checkOptions('bulkInvalidate', how, ['broadcast', 'signal', 'count', 'onProgress']))
       return path.changing('all', async () => {
-        const invalidated = await invalidateMatching(plain, which, { ...options, except: isOfLocks })
+        const invalidated = await invalidateMatching(plain, which, { ...present({ ...how, broadcast: undefined }), except: isOfLocks })
         await bus?.publish({ prefix: start + prefix }) // one message for all, not one for each
         return invalidated
       })

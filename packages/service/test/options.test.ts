@@ -87,6 +87,7 @@ describe('a call', () => {
       limit: () => cache.bulkInvalidate('k*', { limit: 1 } as never),
       'broadcast that is a text': () => cache.invalidate('k', { broadcast: 'yes' as never }),
       tll: () => cache.get('k', () => 1, { tll: '1h' } as never),
+      'bulkInvalidate: null': () => cache.bulkInvalidate('k*', null as never),
       'set: null': () => cache.set('k', 1, null as never),
       codec: () => binary.increment('n'),
       keys: () => cache.mutate('k' as never, () => 1),
