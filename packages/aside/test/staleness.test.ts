@@ -104,6 +104,21 @@ onEach(({ newClient, ask }) => {
       await cache.invalidate('a')
       expect(await cache.getOrLoad('a', () => 1)).toBe(1)
     })
+
+    it('is of no load that began before an invalidation, by any process', async () => {
+      const [cache, other] = [newClient(), newClient()].map((client) => createAside<number>({ client, prefix: 'err', ttl: '1h', errorTtl: '1m' }))
+      for (const invalidator of [cache!, other!]) {
+        let fail = (_: Error): void => undefined
+        const failing = cache!.getOrLoad('a', () => new Promise<number>((_, reject) => { fail = reject }))
+        failing.catch(() => undefined)
+        await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:err:a}:lease')).toBe(1))
+        await invalidator.invalidate('a')
+        fail(new Error('down'))
+        await expect(failing).rejects.toThrow('down')
+        await vi.waitFor(async () => expect(await cache!.getOrLoad('a', () => 1)).toBe(1))
+        await cache!.invalidate('a')
+      }
+    })
   })
 
   describe('earlyRefresh', () => {

@@ -97,7 +97,8 @@ export class LeasedLoad<T> {
     } catch (error) {
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: performance.now() - started, background: job.background === true, error }))
       close()
-      if (leased) this.#release(access, key, token, 0)
+      // Where the lease is not held any more an invalidation came first, and the error may be one of before it.
+      if (leased) this.#release(access, key, token, 0, (held) => { if (!held) this.#errors?.forget(key) })
       if (spare && !left.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
       this.#errors?.add(key, error)
       throw error
@@ -126,8 +127,8 @@ export class LeasedLoad<T> {
   }
 
   /** Not waited for: if it gets lost, the lease ends by itself. */
-  #release(access: Access<T>, key: string, token: string, skipFor: number): void {
-    access.release(key, token, skipFor).catch((error: unknown) => this.#report('release', key, error))
+  #release(access: Access<T>, key: string, token: string, skipFor: number, then?: (held: boolean) => void): void {
+    access.release(key, token, skipFor).then(then).catch((error: unknown) => this.#report('release', key, error))
   }
 
   #report(operation: string, key: string, error: unknown): void {
