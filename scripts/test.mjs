@@ -19,7 +19,7 @@ const total = { passed: 0, failed: 0, skipped: 0 }
 if (!options.chaos) {
   await step('build', 300, ['pnpm', 'exec', 'turbo', 'run', 'build', '--output-logs=errors-only'])
   await step('types', 300, ['pnpm', 'exec', 'turbo', 'run', 'typecheck', '--output-logs=errors-only'])
-  await Promise.all([sources(), products()]) // each keeps one core busy
+  await Promise.all([checkSources(), checkPublished()]) // each keeps one core busy
 }
 for (const path of packages) await suite(path)
 if (!options.chaos && packages.includes('apps/catalog')) await step('demo', 180, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
@@ -28,13 +28,13 @@ rmSync(scratch, { recursive: true, force: true })
 console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
 process.exit(total.failed > 0 ? 1 : 0)
 
-async function sources() {
+async function checkSources() {
   await step('lint', 180, ['pnpm', 'exec', 'eslint', '.'])
   await step('knip', 120, ['pnpm', 'exec', 'knip', '--no-progress'])
   await step('readmes', 300, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
 }
 
-async function products() {
+async function checkPublished() {
   for (const path of published) await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
   for (const path of published) await step(`types as published, ${path}`, 120, ['pnpm', 'exec', 'attw', '--pack', path, '--profile', 'node16', '--format', 'ascii', '--no-emoji'])
   await step('tarballs', 300, ['node', 'scripts/check-tarballs.mjs'])

@@ -29,8 +29,7 @@ export async function invalidateMatching(client: CacheClient, pattern: GlobPatte
   const check = checkOptions('invalidateMatching', options, ['count', 'signal', 'onProgress', 'except'])
   const onProgress = check.function<(invalidated: number) => void>('onProgress')
   const except = check.function<(key: string) => boolean>('except') ?? (() => false)
-  const count = check.number('count', { min: 1, integer: true }, 1_000)
-  const signal = check.has('signal') ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal') : undefined
+  const { count, signal } = options
 
   let invalidated = 0
   const drop = async (found: readonly string[]): Promise<void> => {
@@ -38,7 +37,7 @@ export async function invalidateMatching(client: CacheClient, pattern: GlobPatte
     for (let i = 0; i < keys.length; i += BATCH) invalidated += await entries.invalidate(keys.slice(i, i + BATCH))
     onProgress?.(invalidated)
   }
-  const scan = (part: string, type: 'string' | 'zset') => scanNodes(driver, part, { type, count, ...(signal && { signal }) })
+  const scan = (part: string, type: 'string' | 'zset') => scanNodes(driver, part, { type, ...(count !== undefined && { count }), ...(signal !== undefined && { signal }) })
 
   // Loads and writes under way first: one that had begun either is still under way when its turn comes, and then it stores nothing; or it
   // has stored by then, and its entry is found behind them.

@@ -1,6 +1,7 @@
 import { CacheError, InvalidOptionError } from './errors.js'
 import type { Driver, Reply } from './drivers/driver.js'
 import { createKeys, type KeyPart } from './keys.js'
+import { checkOptions } from './options.js'
 
 /** A pattern for keys within a namespace, made with the tag `glob`. */
 export interface GlobPattern {
@@ -22,16 +23,17 @@ export interface ScanOptions {
   /** About how many keys Redis looks at in one step. Default 1 000. */
   readonly count?: number
   /** Only keys of this type. Source: https://redis.io/docs/latest/commands/scan/#the-type-option */
-  readonly type?: 'string' | 'list' | 'set' | 'zset' | 'hash' | 'stream'
+  readonly type?: (typeof TYPES)[number]
   readonly signal?: AbortSignal
 }
 
 /** Every key that matches, from every node, in batches, each key once. Keys written meanwhile may or may not be among them. */
-export async function* scanNodes(driver: Driver, match: string, { count = 1_000, type, signal }: ScanOptions = {}): AsyncGenerator<readonly string[]> {
-  if (!Number.isSafeInteger(count) || count < 1) throw new InvalidOptionError('count', 'a whole number of at least 1', count)
-  if (type !== undefined && !TYPES.includes(type)) throw new InvalidOptionError('type', `one of ${TYPES.join(', ')}`, type)
+export async function* scanNodes(driver: Driver, match: string, options: ScanOptions = {}): AsyncGenerator<readonly string[]> {
+  const check = checkOptions('scan', options, ['count', 'type', 'signal'])
+  const count = check.number('count', { min: 1, integer: true }, 1_000)
+  const ofType = check.has('type') ? ['TYPE', check.oneOf('type', TYPES)] : []
+  const signal = check.has('signal') ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal') : undefined
   const seen = new Set<string>()
-  const ofType = type === undefined ? [] : ['TYPE', type]
   for (const node of await driver.nodes()) {
     let cursor = '0'
     do {
@@ -46,7 +48,7 @@ export async function* scanNodes(driver: Driver, match: string, { count = 1_000,
   }
 }
 
-const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream']
+const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const
 
 const escaped = createKeys()
 

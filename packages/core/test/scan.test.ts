@@ -84,6 +84,18 @@ onEach((bench) => {
       }
     })
 
+    it('finds keys of one type where that is asked for', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      await put(client, ['shop:text'])
+      await client.send({ args: ['HSET', 'shop:hash', 'f', 'x'], keys: ['shop:hash'] })
+      expect(await found(client, glob`*`, { type: 'hash' })).toEqual(['shop:hash'])
+      expect(await found(client, glob`*`, { type: 'string' })).toEqual(['shop:text'])
+    })
+
+    it.each([{ type: 'text' }, { signal: {} }, { limit: 1 }, null])('refuses the options %o', async (options) => {
+      await expect(found(bench().newClient(), glob`*`, options as never)).rejects.toBeInstanceOf(InvalidOptionError)
+    })
+
     it.each([0, -1, 1.5, NaN, '10', null])('refuses the count %o', async (count) => {
       await expect(found(bench().newClient(), glob`*`, { count: count as number })).rejects.toBeInstanceOf(InvalidOptionError)
     })

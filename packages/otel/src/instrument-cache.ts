@@ -13,8 +13,8 @@ export interface InstrumentCacheOptions {
 }
 
 export interface Instrumentation extends Disposable {
-  /** Ends it. */
-  stop(): void
+  /** Listens no more. */
+  close(): void
 }
 
 /**
@@ -25,17 +25,16 @@ export interface Instrumentation extends Disposable {
  * @throws {InvalidOptionError} naming the option.
  * @example
  * const instrumentation = instrumentCache()
- * process.once('SIGTERM', () => instrumentation.stop())
+ * process.once('SIGTERM', () => instrumentation.close())
  */
 export function instrumentCache(options: InstrumentCacheOptions = {}): Instrumentation {
   const check = checkOptions('instrumentCache', options, ['meter', 'tracer', 'keys'])
-  const { meter = metrics.getMeter(NAME), tracer = trace.getTracer(NAME) } = options
-  if (meter !== false) checkOptions('meter', { meter }, ['meter']).shaped('meter', ['createCounter', 'createHistogram'], 'a meter: metrics.getMeter(…), or false')
-  if (tracer !== false) checkOptions('tracer', { tracer }, ['tracer']).shaped('tracer', ['startSpan'], 'a tracer: trace.getTracer(…), or false')
   const keys = check.oneOf('keys', [true, false], false)
-  const stops = [meter && recordMetrics(meter), tracer && recordSpans(tracer, { keys })]
-  const stop = (): void => { for (const each of stops) each && each() }
-  return { stop, [Symbol.dispose]: stop }
+  const meter = check.has('meter') ? options.meter !== false && check.shaped<Meter>('meter', ['createCounter', 'createHistogram'], 'a meter: metrics.getMeter(…), or false') : metrics.getMeter(NAME)
+  const tracer = check.has('tracer') ? options.tracer !== false && check.shaped<Tracer>('tracer', ['startSpan'], 'a tracer: trace.getTracer(…), or false') : trace.getTracer(NAME)
+  const stops = [...(meter ? [recordMetrics(meter)] : []), ...(tracer ? [recordSpans(tracer, { keys })] : [])]
+  const close = (): void => { for (const stop of stops) stop() }
+  return { close, [Symbol.dispose]: close }
 }
 
 const NAME = '@cache/otel'

@@ -29,6 +29,18 @@ afterAll(async () => {
 
 const products = () => createAside<string>({ client, prefix: 'product', ttl: 1_000, staleWhileRevalidate: '1h' })
 
+async function flushThree(): Promise<void> {
+  const scores = createWriteBehind({ client, name: 'scores', ttl: '1h', load: async (_id: string): Promise<number | undefined> => undefined })
+  const worker = createWriteBehindWorker<number>({ client, name: 'scores', flush: async () => undefined })
+  const stop = new AbortController()
+  const running = worker.run({ signal: stop.signal })
+  await Promise.all(['a', 'b', 'c'].map((id) => scores.put(id, 1)))
+  await Promise.all(['a', 'b', 'c'].map((id) => scores.flushed(id)))
+  stop.abort()
+  await running
+  await scores.close()
+}
+
 describe('metrics', () => {
   it('say what was found, how long loads took and how they ended, by cache and never by key', async () => {
     await using sdk = recording()
@@ -73,15 +85,7 @@ describe('metrics', () => {
     await locks.close()
     const limiter = createRateLimiter({ client, prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 2, window: '1m' })] })
     for (let i = 0; i < 3; i++) await limiter.consume('secret-user')
-    const scores = createWriteBehind({ client, name: 'scores', ttl: '1h', load: async (_id: string): Promise<number | undefined> => undefined })
-    const worker = createWriteBehindWorker<number>({ client, name: 'scores', flush: async () => undefined })
-    const stop = new AbortController()
-    const running = worker.run({ signal: stop.signal })
-    await Promise.all(['a', 'b', 'c'].map((id) => scores.put(id, 1)))
-    await Promise.all(['a', 'b', 'c'].map((id) => scores.flushed(id)))
-    stop.abort()
-    await running
-    await scores.close()
+    await flushThree()
     const found = await sdk.metrics()
     expect(counts(found['cache.lock.wait.duration'])).toEqual({ acquired: 1, timeout: 1 })
     expect(counts(found['cache.lock.hold.duration'])).toEqual({ released: 1 })
@@ -92,6 +96,28 @@ describe('metrics', () => {
     expect(found['cache.flush.writes']!.points).toEqual([{ attributes: { 'cache.name': 'scores' }, value: 3 }])
     expect(found['cache.flush.duration']!.points[0]!.value).toBeGreaterThan(0)
     expect(JSON.stringify(found)).not.toContain('secret')
+  })
+
+  it('tell what was not stored, what was lost, and what was decided without Redis', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: sdk.meter, tracer: false })
+    const cache = products()
+    await cache.getOrLoad(1, async () => {
+      await cache.invalidate(1)
+      return 'one'
+    })
+    const locks = createLocks({ client })
+    await locks.acquire('x')
+    await locks.close()
+    const away = createCacheClient(client.driver, { resilience: { writeTimeout: 100 } })
+    const limiter = createRateLimiter({ client: away, prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 2, window: '1m' })], deadline: 20 })
+    await server.pause()
+    await limiter.consume('x')
+    await server.resume()
+    const found = await sdk.metrics()
+    expect(found['cache.fills']!.points).toEqual([{ attributes: { 'cache.name': 'product', 'cache.stored': false }, value: 1 }])
+    expect(counts(found['cache.lock.hold.duration'])).toEqual({ lost: 1 })
+    expect(found['cache.ratelimit.decisions']!.points).toEqual([{ attributes: { 'cache.ratelimit.allowed': true, 'cache.ratelimit.degraded': true }, value: 1 }])
   })
 
   it('count errors that no caller was told', async () => {
@@ -127,6 +153,20 @@ describe('spans', () => {
     expect(JSON.stringify(sdk.spans().map(({ name, attributes }) => ({ name, attributes })))).not.toContain('secret')
   })
 
+  it('tell of a wait that was in vain, and of flushes', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: false, tracer: sdk.tracer, keys: true })
+    const locks = createLocks({ client })
+    const lock = await locks.acquire('x')
+    await locks.acquire('x', { wait: 50 }).catch(() => undefined)
+    await lock.release()
+    await locks.close()
+    await flushThree()
+    const spans = sdk.spans().map(({ name, attributes, status }) => ({ name, attributes, code: status.code }))
+    expect(spans).toContainEqual({ name: 'cache lock wait', attributes: { 'cache.lock.outcome': 'timeout', 'cache.lock.name': 'x', 'error.type': 'LOCK_TIMEOUT' }, code: 2 })
+    expect(spans.filter(({ name }) => name === 'cache flush scores').reduce((sum, { attributes }) => sum + Number(attributes['cache.flush.writes']), 0)).toBe(3)
+  })
+
   it('say which key where they may', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: false, tracer: sdk.tracer, keys: true })
@@ -139,8 +179,8 @@ describe('an instrumentation', () => {
   it('ends: nothing is recorded, and nobody listens', async () => {
     await using sdk = recording()
     const instrumentation = instrumentCache({ meter: sdk.meter, tracer: sdk.tracer })
-    instrumentation.stop()
-    instrumentation.stop()
+    instrumentation.close()
+    instrumentation.close()
     await products().getOrLoad(1, () => 'one')
     expect(await sdk.metrics()).toEqual({})
     expect(sdk.spans()).toEqual([])

@@ -4,8 +4,6 @@ import { slidingWindow } from '@cache/ratelimit'
 import { describe, expect, it } from 'vitest'
 import { onEach } from './cases.js'
 
-let count = 0
-
 interface Profile { readonly name: string }
 
 onEach(({ newService, ask }) => {
@@ -148,7 +146,15 @@ onEach(({ newService, ask }) => {
       expect(await cache.increment('views')).toBe(6)
     })
 
+    it('what others store with less than the stale times to live is stale: it is given, and rebuilt', async () => {
+      const cache = await newService({ withBus, staleWhileRevalidate: '1h' })
+      await ask('SET', 'shop:k', '"theirs"', 'PX', '60000')
+      expect(await cache.get('k', () => 'rebuilt')).toBe('theirs')
+      await expect.poll(() => cache.get('k'), { timeout: 5_000 }).toBe('rebuilt')
+    })
+
     it('what is absent is kept for a ttl of its own, or negativeTtl, and else not at all', async () => {
+      let count = 0
       const [cache, negative] = [await newService({ withBus }), await newService({ withBus, negativeTtl: '1m' })]
       for (const [key, ask, rebuilt] of [['a', () => cache.get('a', () => (count++, null)), 2], ['b', () => cache.get('b', () => (count++, null), { ttl: '1h' }), 1], ['c', () => negative.get('c', () => (count++, null)), 1]] as const) {
         count = 0
@@ -204,5 +210,4 @@ onEach(({ newService, ask }) => {
     await cache.set(['user', 'a:b*', '__proto__'], { ['__proto__']: 1 })
     expect(await cache.get('user:a%3Ab*:__proto__')).toEqual(JSON.parse('{"__proto__":1}'))
   })
-
 })
