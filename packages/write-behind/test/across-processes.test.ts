@@ -65,6 +65,23 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
     const done = new AbortController()
     let redisKilled = 0
 
+    /** Kills Redis and a worker, then workers, each some time after the other. */
+    const disturb = async (): Promise<void> => {
+      for (let round = 0; !done.signal.aborted; round++) {
+        if (round % 3 === 0) {
+          await queue.kill()
+          redisKilled++
+          await sleep(100)
+          await queue.restart()
+        }
+        const index = round % 3
+        await running[index]!.stop()
+        await start(index)
+        await sleep(400, undefined, { signal: done.signal }).catch(() => undefined)
+      }
+    }
+
+    let disturbed: Promise<void> | undefined
     const write = async (client: CacheClient, share: number): Promise<void> => {
       const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => null })
       for (let i = 0; i < WRITES / 2; i++) {
@@ -73,6 +90,8 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
           try {
             await rows.put(id, { n: i })
             acknowledged.set(id, i)
+            // In the midst of the writes, however fast they are.
+            if (i > WRITES / 8) disturbed ??= disturb()
             break
           } catch {
             await sleep(10)
@@ -80,24 +99,9 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         }
       }
     }
-    const chaos = (async () => {
-      for (let round = 0; !done.signal.aborted; round++) {
-        await sleep(400, undefined, { signal: done.signal }).catch(() => undefined)
-        if (done.signal.aborted) return
-        const index = round % 3
-        await running[index]!.stop()
-        await start(index)
-        if (round % 3 === 1) {
-          await queue.kill()
-          redisKilled++
-          await sleep(100)
-          await queue.restart()
-        }
-      }
-    })()
     await Promise.all([write(connect(queue.url, 'ioredis'), 0), write(connect(queue.url, 'node-redis'), 1)])
     done.abort()
-    await chaos
+    await disturbed
     expect(redisKilled).toBeGreaterThan(0)
 
     const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({ client: connect(queue.url, 'ioredis'), name: 'rows', ttl: '1h', load: async () => null })
