@@ -7,7 +7,7 @@ import { Tally } from '../src/trial.js'
 const HANGS = 15_000
 /** What a failover may lose, since Redis acknowledges before its replicas have heard. */
 const MAY_BE_LOST = ['stale reads', 'entries that stay stale', 'ids whose last write was lost', 'two holders at once', 'admitted beyond the limit']
-/** Of the usual steps, at least done while one primary of three is dead: by the patterns whose keys are on all of them, at no replica's mercy. */
+/** Of the usual steps, at least done while one primary of three is dead: by the patterns whose keys are on all of them, at no replica's mercy. (Locks may all be wanted where the dead one was, and are waited for.) */
 const SERVED = 1 / 10
 const SPREAD = ['aside', 'write-through', 'versioning', 'rate limit', 'near cache', 'write-behind']
 
@@ -20,7 +20,6 @@ describe.each(some)('$name, over $of', ({ loses, leavesOthers, run, library }) =
     const courses = await run(library, process.env.CHAOS ? { inFlight: 8, calm: 5_000 } : { calm: 500 })
     for (const { name, steps, meanwhile, usual, failuresAfterwards, longest, broken } of courses) {
       expect(steps, name).toBeGreaterThan(20)
-      expect(meanwhile.steps, name).toBeGreaterThan(0)
       if (!loses) expect(meanwhile.failures, name).toBeLessThan(meanwhile.steps / 50)
       if (leavesOthers && SPREAD.includes(name)) expect(meanwhile.steps, name).toBeGreaterThan(SERVED * usual)
       expect(failuresAfterwards, name).toEqual(new Tally())
