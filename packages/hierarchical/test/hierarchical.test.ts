@@ -4,7 +4,7 @@ import { Shop, onEach, productsOf, type Options } from './cases.js'
 const LARGE: Options = { maxGroupBytes: 1 }
 
 onEach((bench) => {
-  const make = (options: Options = {}, shop = new Shop()) => ({ shop, products: productsOf(bench().newClient(), shop, options) })
+  const make = (options: Options = {}, shop = new Shop()) => ({ shop, products: productsOf(bench.newClient(), shop, options) })
 
   describe.each([['small', {}], ['large, kept as hashes', LARGE]] as const)('groups that are %s', (_, options) => {
     it('an item is found by itself, in its group, or in the source; what is found is kept on the way back', async () => {
@@ -116,7 +116,7 @@ onEach((bench) => {
 
     it('takes with it an item that another process found where it was not known to be', async () => {
       const shop = new Shop()
-      const [writer, one, other] = [0, 1, 2].map(() => productsOf(bench().newClient(), shop, options))
+      const [writer, one, other] = [0, 1, 2].map(() => productsOf(bench.newClient(), shop, options))
       for (const each of [one!, other!]) await each.get(7)
       shop.change(7, { category: 8 })
       await writer!.invalidate(7)
@@ -152,7 +152,7 @@ onEach((bench) => {
       expect(await products.peekGroup(7)).toBeUndefined()
       await products.get(17)
       await products.get(7)
-      await bench().ask('DEL', 'shop:product:7')
+      await bench.ask('DEL', 'shop:product:7')
       expect(await products.peek(7)).toEqual(shop.row(7))
     })
 
@@ -167,7 +167,7 @@ onEach((bench) => {
     it('an item that its group does not hold is none, which the source is asked for each time, or once in negativeTtl', async () => {
       for (const [name, negativeTtl, times] of [['a', {}, 3], ['b', { negativeTtl: '1h' } as Options, 1]] as const) {
         const shop = new Shop()
-        const products = productsOf(bench().newClient(), shop, { ...options, ...negativeTtl, item: { prefix: `product-${name}`, id: (product) => product.id }, groupOf: async () => 7 })
+        const products = productsOf(bench.newClient(), shop, { ...options, ...negativeTtl, item: { prefix: `product-${name}`, id: (product) => product.id }, groupOf: async () => 7 })
         await products.getGroup(7)
         await products.get(1_000)
         shop.asked()
@@ -185,8 +185,8 @@ onEach((bench) => {
       expect(await products.get(107)).toEqual(shop.row(107))
       await products.get(7)
       shop.change(7, { category: 8 })
-      await bench().ask('DEL', 'shop:product:7')
-      await bench().ask('DEL', 'shop:category:7')
+      await bench.ask('DEL', 'shop:product:7')
+      await bench.ask('DEL', 'shop:category:7')
       expect(await products.get(7)).toEqual(shop.row(7))
     })
 
@@ -202,8 +202,8 @@ onEach((bench) => {
     it('a small one is a list of its items that others can read', async () => {
       const { shop, products } = make()
       await products.get(7)
-      expect(await bench().ask('TYPE', 'shop:category:7')).toBe('string')
-      expect(String(await bench().ask('GET', 'shop:category:7'))).toContain(JSON.stringify(shop.of(7)))
+      expect(await bench.ask('TYPE', 'shop:category:7')).toBe('string')
+      expect(String(await bench.ask('GET', 'shop:category:7'))).toContain(JSON.stringify(shop.of(7)))
     })
   })
 })

@@ -10,7 +10,7 @@ onEach((bench) => {
   describe.each([['small', 1_000_000], ['large', 1]])('groups that are %s', (_, maxGroupBytes) => {
     function rowsOf(rows: readonly Row[]) {
       return createHierarchical({
-        client: bench().newClient(), ttl: '1h', maxGroupBytes,
+        client: bench.newClient(), ttl: '1h', maxGroupBytes,
         item: { prefix: 'row', id: (row: Row) => row.id },
         group: { prefix: 'set', id: (row: Row) => row.group },
         groupOf: (id: string) => rows.find((row) => row.id === id)?.group,
@@ -35,7 +35,7 @@ onEach((bench) => {
       const got: unknown[] = []
       const big = 2n ** 70n
       const cache = createHierarchical({
-        client: bench().newClient(), ttl: '1h', maxGroupBytes, codec: v8,
+        client: bench.newClient(), ttl: '1h', maxGroupBytes, codec: v8,
         item: { prefix: 'row', id: (row: { id: bigint; group: bigint | string }) => row.id },
         group: { prefix: 'set', id: (row: { id: bigint; group: bigint | string }) => row.group },
         groupOf: (id: bigint) => (id === big ? big : '7'),
@@ -55,7 +55,7 @@ onEach((bench) => {
       ['null among its items', [null]], ['no array', { id: 7 }], ['null', null], ['undefined', undefined],
     ])('a loader that answers with %s is refused, and nothing is cached', async (_what, answer) => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, { maxGroupBytes, loadGroup: async () => answer as Product[] })
+      const products = productsOf(bench.newClient(), shop, { maxGroupBytes, loadGroup: async () => answer as Product[] })
       for (const call of [() => products.getGroup(7), () => products.get(7), () => products.getMany([7])]) {
         const error = await call().catch((caught: unknown) => caught)
         expect(error).toBeInstanceOf(CacheError)
@@ -63,14 +63,14 @@ onEach((bench) => {
       }
       expect(await products.peekGroup(7)).toBeUndefined()
       expect(await products.peek(7)).toBeUndefined()
-      const right = productsOf(bench().newClient(), shop, { maxGroupBytes })
+      const right = productsOf(bench.newClient(), shop, { maxGroupBytes })
       expect(await right.get(7)).toEqual(shop.row(7))
     })
 
     it('a loader that throws is the caller\'s error, and the next call loads', async () => {
       const shop = new Shop()
       let failing = true
-      const products = productsOf(bench().newClient(), shop, {
+      const products = productsOf(bench.newClient(), shop, {
         maxGroupBytes,
         groupOf: (id) => { if (failing) throw new RangeError('no groupOf'); return shop.groupOf(id) },
         loadGroup: (id) => { if (failing) throw new RangeError('no loadGroup'); return shop.loadGroup(id) },
@@ -87,7 +87,7 @@ onEach((bench) => {
     it('an invalidation whose groupOf throws says so, and has dropped what it knew of', async () => {
       const shop = new Shop()
       let failing = false
-      const products = productsOf(bench().newClient(), shop, { maxGroupBytes, groupOf: (id) => { if (failing) throw new RangeError('no groupOf'); return shop.groupOf(id) } })
+      const products = productsOf(bench.newClient(), shop, { maxGroupBytes, groupOf: (id) => { if (failing) throw new RangeError('no groupOf'); return shop.groupOf(id) } })
       await products.getMany([7, 17])
       shop.change(7, { price: 2 })
       failing = true
@@ -100,7 +100,7 @@ onEach((bench) => {
       ['a codec whose lists begin as ours do', { codec: { name: 'two', encode: (value: unknown) => `\u0002${JSON.stringify(value)}`, decode: (payload) => JSON.parse(payload.toString().slice(1)) as never } }],
     ])('any codec will do: %s', async (_name, options) => {
       const shop = new Shop()
-      const products = [0, 1].map(() => productsOf(bench().newClient(), shop, { ...options, maxGroupBytes }))
+      const products = [0, 1].map(() => productsOf(bench.newClient(), shop, { ...options, maxGroupBytes }))
       for (const each of products) {
         expect(await each.get(7)).toEqual(shop.row(7))
         expect(await each.getGroup(7)).toEqual(shop.of(7))
@@ -111,16 +111,16 @@ onEach((bench) => {
 
     it('what does not fit its schema any more, or can not be read, is loaded anew', async () => {
       const shop = new Shop()
-      await productsOf(bench().newClient(), shop, { maxGroupBytes }).getMany([7, 17])
+      await productsOf(bench.newClient(), shop, { maxGroupBytes }).getMany([7, 17])
       const schema = z.object({ id: z.number(), category: z.number(), price: z.number().min(2) })
       for (const id of [7, 17, 27]) shop.change(id, { price: 2 })
-      const products = productsOf(bench().newClient(), shop, { maxGroupBytes, schema })
+      const products = productsOf(bench.newClient(), shop, { maxGroupBytes, schema })
       expect(await products.get(7)).toMatchObject({ price: 2 })
       expect((await products.getGroup(7)).map(({ price }) => price)).toEqual([2, 2, 2])
-      const slow = productsOf(bench().newClient(), shop, { maxGroupBytes, schema: schema.refine(async () => true) })
+      const slow = productsOf(bench.newClient(), shop, { maxGroupBytes, schema: schema.refine(async () => true) })
       expect((await slow.getGroup(7)).map(({ price }) => price)).toEqual([2, 2, 2])
       for (const garbage of ['{"a":1}', 'null', '{', '\u0002\u0001 nowhere', '\u0002\u0003', '\u0002']) {
-        await bench().ask('SET', 'shop:category:7', garbage)
+        await bench.ask('SET', 'shop:category:7', garbage)
         expect(await products.getGroup(7)).toEqual(shop.of(7))
       }
     })
@@ -131,7 +131,7 @@ onEach((bench) => {
     const told: unknown[] = []
     const listen = (message: unknown): unknown => told.push(message)
     channels.error.subscribe(listen)
-    const products = productsOf(bench().newClient(), shop, { maxValueBytes: 200, maxGroupBytes: 100, loadGroup: async (id) => [{ id: 7, category: id, price: 1, text: 'x'.repeat(500) } as Product] })
+    const products = productsOf(bench.newClient(), shop, { maxValueBytes: 200, maxGroupBytes: 100, loadGroup: async (id) => [{ id: 7, category: id, price: 1, text: 'x'.repeat(500) } as Product] })
     expect(await products.get(7)).toMatchObject({ id: 7 })
     expect(await products.getGroup(7)).toHaveLength(1)
     channels.error.unsubscribe(listen)

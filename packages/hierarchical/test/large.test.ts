@@ -4,15 +4,15 @@ import { Shop, onEach, productsOf, type Options } from './cases.js'
 onEach((bench) => {
   const keys = async (): Promise<string[]> => {
     const found: string[] = []
-    for await (const some of bench().newClient().scan({ glob: '*' } as never)) found.push(...some)
+    for await (const some of bench.newClient().scan({ glob: '*' } as never)) found.push(...some)
     return found
   }
   const hashes = async (): Promise<string[]> => {
     const all: string[] = []
-    for (const server of bench().servers) all.push(...String(await server.cli('KEYS', '*:parts:*')).split('\n').filter(Boolean))
+    for (const server of bench.servers) all.push(...String(await server.cli('KEYS', '*:parts:*')).split('\n').filter(Boolean))
     return all
   }
-  const large = (options: Options = {}, shop = new Shop(600)) => ({ shop, products: productsOf(bench().newClient(), shop, { maxGroupBytes: '1kb', ...options }) })
+  const large = (options: Options = {}, shop = new Shop(600)) => ({ shop, products: productsOf(bench.newClient(), shop, { maxGroupBytes: '1kb', ...options }) })
 
   describe('a group above maxGroupBytes', () => {
     it('is a hash, field by item, as old as its group may become; one below is not', async () => {
@@ -20,9 +20,9 @@ onEach((bench) => {
       await products.getGroup(7)
       const [hash, ...more] = await hashes()
       expect(more).toEqual([])
-      expect(await bench().ask('HLEN', hash!)).toBe(shop.of(7).length + 2)
-      expect(JSON.parse(String(await bench().ask('HGET', hash!, '7')))).toEqual(shop.row(7))
-      expect(Number(await bench().ask('PTTL', hash!))).toBeGreaterThan(Number(await bench().ask('PTTL', 'shop:category:7')))
+      expect(await bench.ask('HLEN', hash!)).toBe(shop.of(7).length + 2)
+      expect(JSON.parse(String(await bench.ask('HGET', hash!, '7')))).toEqual(shop.row(7))
+      expect(Number(await bench.ask('PTTL', hash!))).toBeGreaterThan(Number(await bench.ask('PTTL', 'shop:category:7')))
       shop.rows.set(5_000, { id: 5_000, category: 77, price: 1 })
       await products.getGroup(77)
       expect(await hashes()).toHaveLength(1)
@@ -46,7 +46,7 @@ onEach((bench) => {
 
     it('is loaded anew once its hash is gone, or only half of it is there', async () => {
       const { shop, products } = large()
-      for (const lose of [async (hash: string) => bench().ask('DEL', hash), async (hash: string) => bench().ask('HDEL', hash, ':size', ':order')]) {
+      for (const lose of [async (hash: string) => bench.ask('DEL', hash), async (hash: string) => bench.ask('HDEL', hash, ':size', ':order')]) {
         await products.getGroup(7)
         shop.asked()
         for (const hash of await hashes()) await lose(hash)
@@ -91,6 +91,6 @@ onEach((bench) => {
     }
     const all = await keys()
     expect(all.length).toBeGreaterThan(10)
-    for (const key of all) expect([key, Number(await bench().ask('PTTL', key))]).not.toEqual([key, -1])
+    for (const key of all) expect([key, Number(await bench.ask('PTTL', key))]).not.toEqual([key, -1])
   })
 })

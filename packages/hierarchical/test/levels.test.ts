@@ -29,7 +29,7 @@ class Store {
 onEach((bench) => {
   function make(store = new Store(), maxGroupBytes = 1_000_000) {
     const products = createHierarchical({
-      client: bench().newClient(), ttl: '1h', maxGroupBytes,
+      client: bench.newClient(), ttl: '1h', maxGroupBytes,
       levels: [
         { prefix: 'product', id: (product: Product) => product.id },
         {

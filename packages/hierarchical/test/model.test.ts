@@ -23,7 +23,7 @@ const step = fc.oneof(
 onEach((bench) => {
   describe('whatever happens in two processes', () => {
     it.each([['small', 1_000_000], ['some large', 100], ['large', 1]])('a read tells what the source says: groups that are %s', async (_, maxGroupBytes) => {
-      const clients = [bench().newClient(), bench().newClient()]
+      const clients = [bench.newClient(), bench.newClient()]
       let worlds = 0
       await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), async (steps, remembers) => {
         const world = ++worlds
@@ -59,7 +59,7 @@ onEach((bench) => {
           if (one.kind === 'lose') {
             const [first, ...rest] = one.what.split(':')
             const key = first === 'version-of' ? `shop:version-of:${maxGroupBytes}.${world}.category%3A${one.n}` : `shop:${maxGroupBytes}.${world}.${[first, ...rest].join(':').replace(':in:category', `:in:${maxGroupBytes}.${world}.category`)}:${one.n}`
-            await bench().ask('DEL', key)
+            await bench.ask('DEL', key)
           }
         }
       }), { numRuns: RUNS })

@@ -16,7 +16,7 @@ onEach((bench) => {
       const shop = new Shop()
       const node = async () => {
         const sends: (readonly Command[])[] = []
-        const client = bench().newClient(counting(sends))
+        const client = bench.newClient(counting(sends))
         const bus = createInvalidationBus({ client, channel: name })
         await bus.ready()
         const near = withNearCache(client, { bus })

@@ -7,13 +7,13 @@ const WRITES = process.env.CHAOS ? 5_000 : 80
 
 onEach((bench) => {
   const LOST = ['category:0', 'category:1', 'category:2', 'product:0', 'product:1', 'product:in:category:0', 'product:in:category:1', 'version-of:category%3A0', 'version-of:category%3A1', 'version-of:product%3A%3Achanges']
-  const lose = () => bench().ask('DEL', `shop:${LOST[Math.floor(Math.random() * LOST.length)]}`)
+  const lose = () => bench.ask('DEL', `shop:${LOST[Math.floor(Math.random() * LOST.length)]}`)
   const sourceOf = ({ groupOf, loadGroup }: Moving): Options => ({ groupOf, loadGroup })
 
   describe(`${WRITES} changes and moves race loads of items and groups, while entries and versions get lost`, () => {
     it.each([['small', {}], ['large, kept as hashes', { maxGroupBytes: 1 }], ['stale while they are reloaded', { ttl: 20, staleWhileRevalidate: '1h' }]] as const)('nothing stale: groups that are %s', async (_, options) => {
       const source = new Moving()
-      const contenders = [0, 1, 2].map(() => productsOf(bench().newClient(), new Shop(), { ...options, ...sourceOf(source) }))
+      const contenders = [0, 1, 2].map(() => productsOf(bench.newClient(), new Shop(), { ...options, ...sourceOf(source) }))
       await race({ source, contenders, writes: WRITES, lose })
       expect(source.stale).toEqual([])
       // How many there are is a matter of how busy the machine is.
@@ -31,7 +31,7 @@ onEach((bench) => {
       const source = new Moving()
       const contenders = [0, 1, 2].map((): Hierarchical<Product, number, number> => {
         const three = createHierarchical({
-          client: bench().newClient(), ttl: '1h', maxGroupBytes,
+          client: bench.newClient(), ttl: '1h', maxGroupBytes,
           levels: [
             { prefix: 'product', id: (product: Product) => product.id },
             { prefix: 'category', id: (product: Product) => product.category, of: source.groupOf, load: source.loadGroup },
@@ -55,9 +55,9 @@ onEach((bench) => {
 
     it('the race is one that is lost by whoever deletes an item and not its group', async () => {
       const source = new Moving()
-      const contenders = [0, 1, 2].map(() => productsOf(bench().newClient(), new Shop(), sourceOf(source)))
+      const contenders = [0, 1, 2].map(() => productsOf(bench.newClient(), new Shop(), sourceOf(source)))
       for (let round = 0; round < 20 && source.stale.length === 0; round++) {
-        await race({ source, contenders, writes: 60, lose: async () => undefined, invalidate: (_, id) => bench().ask('DEL', `shop:product:${id}`) })
+        await race({ source, contenders, writes: 60, lose: async () => undefined, invalidate: (_, id) => bench.ask('DEL', `shop:product:${id}`) })
       }
       expect(source.stale.length).toBeGreaterThan(0)
     }, 60_000)
@@ -69,7 +69,7 @@ onEach((bench) => {
       let holding = true
       const waiting: (() => void)[] = []
       let loads = 0
-      const products = productsOf(bench().newClient(), shop, {
+      const products = productsOf(bench.newClient(), shop, {
         ...options,
         async loadGroup(category) {
           const items = shop.of(category)
@@ -93,7 +93,7 @@ onEach((bench) => {
     it.each(['the same process', 'another process'])('keeps nothing if its item is invalidated by %s, and who comes later does not get what it loads', async (who) => {
       const shop = new Shop()
       const reader = held(shop)
-      const free = productsOf(bench().newClient(), shop, options)
+      const free = productsOf(bench.newClient(), shop, options)
       const first = reader.products.get(7)
       await reader.loading()
       shop.change(7, { price: 2 })
@@ -109,7 +109,7 @@ onEach((bench) => {
     it('keeps nothing of a group that its item has left meanwhile, though nobody knew that it was in it', async () => {
       const shop = new Shop()
       const reader = held(shop)
-      const free = productsOf(bench().newClient(), shop, options)
+      const free = productsOf(bench.newClient(), shop, options)
       const first = reader.products.getGroup(7)
       await reader.loading()
       shop.change(7, { category: 8 })
@@ -125,7 +125,7 @@ onEach((bench) => {
     it('keeps nothing of a group that an item has come to meanwhile', async () => {
       const shop = new Shop()
       const reader = held(shop)
-      const free = productsOf(bench().newClient(), shop, options)
+      const free = productsOf(bench.newClient(), shop, options)
       const first = reader.products.getGroup(8)
       await reader.loading()
       shop.change(7, { category: 8 })
@@ -139,7 +139,7 @@ onEach((bench) => {
     it('keeps nothing, of the group or of an item, if the group is invalidated', async () => {
       const shop = new Shop()
       const reader = held(shop)
-      const free = productsOf(bench().newClient(), shop, options)
+      const free = productsOf(bench.newClient(), shop, options)
       const first = reader.products.get(7)
       await reader.loading()
       for (const id of [7, 17]) shop.change(id, { price: 2 })

@@ -5,7 +5,7 @@ import { Shop, counting, onEach, productsOf, type Options } from './cases.js'
 onEach((bench) => {
   function counted(options: Options = {}, shop = new Shop()) {
     const sends: (readonly Command[])[] = []
-    const products = productsOf(bench().newClient(counting(sends)), shop, options)
+    const products = productsOf(bench.newClient(counting(sends)), shop, options)
     const cost = async (work: () => Promise<unknown>) => {
       sends.length = 0
       shop.asked()
@@ -19,13 +19,13 @@ onEach((bench) => {
   /** Connections are made, every node knows the scripts, and reads have found things lately. */
   async function warm({ products }: ReturnType<typeof counted>): Promise<void> {
     const all = Array.from({ length: 30 }, (_, i) => i + 1)
-    for (let round = known.has(bench().servers[0]) ? 1 : 0; round < 2; round++) {
+    for (let round = known.has(bench.servers[0]) ? 1 : 0; round < 2; round++) {
       await products.getMany(all)
       await products.get(9)
       await products.invalidate(all)
       await products.invalidateGroup([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
-    known.add(bench().servers[0])
+    known.add(bench.servers[0])
     for (let i = 0; i < 12; i++) await Promise.all([products.get(9), products.getGroup(9)])
   }
 
@@ -48,7 +48,7 @@ onEach((bench) => {
       await one.products.get(7)
       await one.products.get(17)
       await one.products.get(17)
-      await bench().ask('DEL', 'shop:product:17')
+      await bench.ask('DEL', 'shop:product:17')
       const cost = await one.cost(() => one.products.get(17))
       expect(cost).toEqual({ trips: 4 + more, groupOf: 0, loadGroup: 0 })
     })
@@ -81,7 +81,7 @@ onEach((bench) => {
       await warm(one)
       await one.products.get(7)
       await one.products.get(17)
-      await bench().ask('DEL', 'shop:product:17')
+      await bench.ask('DEL', 'shop:product:17')
       await one.cost(() => one.products.get(17))
       const fields = one.sends.flat().filter(({ args }) => String(args[0]).startsWith('HMGET') || String(args[0]) === 'HGETALL').map(({ args }) => args.slice(2))
       expect(fields).toEqual(more === 1 ? [[':size', '17']] : [])

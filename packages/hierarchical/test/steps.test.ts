@@ -23,7 +23,7 @@ onEach((bench) => {
   /** A process that does something else before each of its round trips. */
   function interrupted() {
     let between: (() => Promise<unknown>) | undefined
-    const client = bench().newClient((driver: Driver) => ({ ...driver, send: async (commands, how) => { await between?.(); return driver.send(commands, how) } }))
+    const client = bench.newClient((driver: Driver) => ({ ...driver, send: async (commands, how) => { await between?.(); return driver.send(commands, how) } }))
     return {
       client,
       async during(work: () => Promise<unknown>, each: (step: number) => Promise<unknown>): Promise<number> {
@@ -65,7 +65,7 @@ onEach((bench) => {
       const shop = small()
       const { client, during } = interrupted()
       const writer = three(client, shop, maxGroupBytes)
-      const readers = [0, 1].map(() => three(bench().newClient(), shop, maxGroupBytes))
+      const readers = [0, 1].map(() => three(bench.newClient(), shop, maxGroupBytes))
       for (let round = 0; round < 3; round++) {
         for (const reader of readers) await readAll(reader)
         change(shop)
@@ -81,7 +81,7 @@ onEach((bench) => {
         const shop = small()
         const { client, during } = interrupted()
         const writer = three(client, shop, maxGroupBytes)
-        const reader = three(bench().newClient(), shop, maxGroupBytes)
+        const reader = three(bench.newClient(), shop, maxGroupBytes)
         await reader.getGroup('department', 1) // no category has been read: nothing says that 7 holds the item
         shop.change(7, { category: 9 })
         await during(() => writer.invalidate(7), async (step) => { if (step === at) await reader.getGroup('category', 7) })
@@ -96,7 +96,7 @@ onEach((bench) => {
       const shop = small()
       const { client, during } = interrupted()
       const reader = three(client, shop, maxGroupBytes)
-      const writer = three(bench().newClient(), shop, maxGroupBytes)
+      const writer = three(bench.newClient(), shop, maxGroupBytes)
       const reads = [() => reader.get(7), () => reader.getGroup('category', 8), () => reader.getMany([7, 8, 18])]
       for (const [i, read] of reads.entries()) {
         for (let at = i % STRIDE; at < STEPS; at += STRIDE) {

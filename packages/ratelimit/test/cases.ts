@@ -2,59 +2,33 @@ import { createCacheClient, type CacheClient, type ClientOptions, type Driver } 
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { shardedDriver } from '@cache/sharding'
-import { matrix, type DriverFactories, type MatrixOptions } from '@cache/testkit'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest'
+import type { DriverFactories, MatrixOptions } from '@cache/testkit'
+import { suitesOn, type Bench } from '@cache/testkit/suites'
+import { afterEach, expect } from 'vitest'
 
 const drivers: DriverFactories<Driver> = {
-  ioredis: (raw) => ioredisDriver(raw),
-  'node-redis': (raw) => nodeRedisDriver(raw),
+  ioredis: ioredisDriver,
+  'node-redis': nodeRedisDriver,
   sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
-export interface Bench {
-  /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
-  newClient(options?: ClientOptions): CacheClient
-  /** All keys there are. */
-  keys(): Promise<string[]>
+/** Deadlines that a machine busy with other tests does not miss. */
+const settings = { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
+
+const onServers = suitesOn(drivers, (driver, options?: ClientOptions) => createCacheClient(driver, { ...settings, ...options }))
+
+/** Runs a suite on every driver and topology, on servers that are emptied before each test. After each test no key may be there without a ttl. */
+export function onEach(suite: (bench: Bench<CacheClient, ClientOptions>) => void, options?: MatrixOptions): void {
+  onServers((bench) => {
+    afterEach(async () => { for (const key of await bench.keys()) expect(await bench.ask('PTTL', key), key).not.toBe(-1) })
+    suite(bench)
+  }, options)
 }
 
-/**
- * Runs a suite on every driver and topology, on servers that are emptied before each test. After each test no key may be there
- * without a ttl.
- */
-export function onEach(suite: (bench: Bench) => void, options?: MatrixOptions): void {
-  describe.each(matrix(drivers, options))('$name', (it) => {
-    let running: Awaited<ReturnType<typeof it.start>>
-    const clients: CacheClient[] = []
-    const newClient = (options: ClientOptions = {}): CacheClient => {
-      const client = createCacheClient(running.driver(), { namespace: 'shop', ...options })
-      clients.push(client)
-      return client
-    }
-    let looking: CacheClient | undefined
-    const look = (): CacheClient => (looking ??= createCacheClient(running.driver()))
-    beforeAll(async () => { running = await it.start() })
-    beforeEach(() => running.flush())
-    afterEach(async () => { expect(await keysForEver(look())).toEqual([]) })
-    afterAll(async () => {
-      await Promise.all(clients.map((client) => client.close()))
-      await looking?.close()
-      await running.stop()
-    })
-    suite({ newClient, keys: () => allKeys(look()) })
-  })
-}
-
-/** The keys that never expire, of all there are. */
+/** The keys that never expire, of all there are, as a client without a namespace sees them. */
 export async function keysForEver(client: CacheClient): Promise<string[]> {
-  const keys = await allKeys(client)
+  const keys: string[] = []
+  for await (const found of client.scan({ glob: '*' })) keys.push(...found)
   const ttls = await Promise.all(keys.map((key) => client.send({ args: ['PTTL', key], keys: [key] })))
   return keys.filter((_, i) => ttls[i] === -1)
-}
-
-/** @param client One without a namespace. */
-async function allKeys(client: CacheClient): Promise<string[]> {
-  const found: string[] = []
-  for await (const keys of client.scan({ glob: '*' })) found.push(...keys)
-  return found.sort()
 }

@@ -1,44 +1,34 @@
-import { createCacheClient, type CacheClient } from '@cache/core'
+import { createCacheClient, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createInvalidationBus } from '@cache/pubsub-invalidation'
 import { shardedDriver } from '@cache/sharding'
-import { matrix, type DriverFactories } from '@cache/testkit'
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
+import type { DriverFactories } from '@cache/testkit'
+import { suitesOn, type Bench } from '@cache/testkit/suites'
+import { afterAll } from 'vitest'
 import { createCacheService, type CacheService, type CacheServiceOptions } from '../src/index.js'
 
-const settings = { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s' } } as const
-
-const drivers: DriverFactories<CacheClient> = {
-  ioredis: (raw) => createCacheClient(ioredisDriver(raw), settings),
-  'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), settings),
-  sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), settings),
+const drivers: DriverFactories<Driver> = {
+  ioredis: ioredisDriver,
+  'node-redis': nodeRedisDriver,
+  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
-export interface Bench {
+/** Deadlines that a machine busy with other tests does not miss. */
+const settings = { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s' } } as const
+
+const onServers = suitesOn(drivers, (driver, _options?: undefined) => createCacheClient(driver, settings))
+
+export interface ServiceBench extends Pick<Bench<CacheClient, undefined>, 'ask'> {
   /** A service on a client of its own: another process, as far as Redis can tell. */
   newService(options?: Omit<CacheServiceOptions, 'client'> & { readonly withBus?: boolean }): Promise<CacheService>
-  /** What `redis-cli` would answer. */
-  ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
 }
 
 /** Runs a suite on every driver and topology, on servers that are emptied before each test. */
-export function onEach(suite: (bench: Bench) => void): void {
-  describe.each(matrix(drivers, { sharded: true }))('on $name', (it) => {
-    let running: Awaited<ReturnType<typeof it.start>>
+export function onEach(suite: (bench: ServiceBench) => void): void {
+  onServers(({ newClient, ask }) => {
     const closing: (() => Promise<unknown>)[] = []
-    let asking: CacheClient | undefined
-    const newClient = (): CacheClient => {
-      const client = running.driver()
-      closing.push(() => client.close())
-      return client
-    }
-    beforeAll(async () => { running = await it.start() })
-    beforeEach(() => running.flush())
-    afterAll(async () => {
-      for (const close of closing.reverse()) await close()
-      await running.stop()
-    })
+    afterAll(async () => { for (const close of closing.reverse()) await close() })
     suite({
       async newService({ withBus = false, ...options } = {}) {
         const client = newClient()
@@ -51,7 +41,7 @@ export function onEach(suite: (bench: Bench) => void): void {
         })
         return service
       },
-      ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[1]] }),
+      ask,
     })
-  })
+  }, { sharded: true })
 }

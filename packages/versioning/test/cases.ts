@@ -2,52 +2,21 @@ import { createCacheClient, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { shardedDriver } from '@cache/sharding'
-import { matrix, type RedisServer, type Stage, type Topology } from '@cache/testkit'
-import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
+import type { DriverFactories } from '@cache/testkit'
+import { suitesOn } from '@cache/testkit/suites'
 import { createVersioned, type Versioned, type VersionedOptions } from '../src/index.js'
 
-const cases = matrix<Driver>({
+const drivers: DriverFactories<Driver> = {
   ioredis: ioredisDriver,
   'node-redis': nodeRedisDriver,
   sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
-})
-
-export interface Bench {
-  readonly topology: Topology
-  readonly servers: readonly RedisServer[]
-  /** A client of its own, with a connection of its own: another process, as far as Redis can tell. */
-  newClient(wrap?: (driver: Driver) => Driver): CacheClient
-  /** What `redis-cli` would answer. */
-  ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
-  flush(): Promise<void>
 }
 
-/** Runs a suite on both clients, standalone and on a Cluster; servers are emptied before each test. */
-export function onEach(suite: (bench: () => Bench) => void): void {
-  describe.each(cases)('on $name', ({ start, topology }) => {
-    let stage: Stage<Driver>
-    const clients: CacheClient[] = []
-    let asking: CacheClient | undefined
-    const newClient = (wrap: (driver: Driver) => Driver = (driver) => driver): CacheClient => {
-      const client = createCacheClient(wrap(stage.driver()), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } })
-      clients.push(client)
-      return client
-    }
-    beforeAll(async () => { stage = await start() })
-    beforeEach(() => stage.flush())
-    afterAll(async () => {
-      await Promise.all(clients.map((client) => client.close()))
-      await stage.stop()
-    })
-    suite(() => ({
-      topology,
-      servers: stage.primaries,
-      newClient,
-      ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[1]] }),
-      flush: () => stage.flush(),
-    }))
-  })
-}
+/** Deadlines that a machine busy with other tests does not miss. */
+const settings = { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
+
+/** Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form); servers are emptied before each test. */
+export const onEach = suitesOn(drivers, (driver, wrap: (driver: Driver) => Driver = (driver) => driver) => createCacheClient(wrap(driver), settings))
 
 export interface Product { readonly id: number; readonly category: number; readonly price: number }
 

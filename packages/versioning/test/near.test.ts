@@ -13,7 +13,7 @@ onEach((bench) => {
   /** A process with a near cache; `sent` is what went to Redis. */
   async function node(name: string) {
     const sent: Command[] = []
-    const client = bench().newClient((driver) => ({ ...driver, send: (commands, options) => { sent.push(...commands); return driver.send(commands, options) } }))
+    const client = bench.newClient((driver) => ({ ...driver, send: (commands, options) => { sent.push(...commands); return driver.send(commands, options) } }))
     const bus: InvalidationBus = createInvalidationBus({ client, channel: name })
     await bus.ready()
     const near = withNearCache(client, { bus })
@@ -82,8 +82,8 @@ onEach((bench) => {
 
     it('where a version was lost and made anew by another, nobody loads again and again', async () => {
       const { shop, a, b } = await two()
-      await bench().ask('DEL', 'shop:version-of:category%3A7')
-      await productsOf(bench().newClient(), shop, way).get(7)
+      await bench.ask('DEL', 'shop:version-of:category%3A7')
+      await productsOf(bench.newClient(), shop, way).get(7)
       for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
       const { loads } = shop
       for (let i = 0; i < 10; i++) for (const one of [a, b]) await one.get(7)
@@ -94,7 +94,7 @@ onEach((bench) => {
   it.each(how)('versionCache, groups %s: the process that bumps is fresh at once, another one within that time', async (way) => {
     const shop = new Shop()
     const versionCache = 100
-    const [a, b] = [0, 1].map(() => productsOf(bench().newClient(), shop, way, { versionCache })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+    const [a, b] = [0, 1].map(() => productsOf(bench.newClient(), shop, way, { versionCache })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
     for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
     for (let price = 2; price < 4; price++) {
       shop.change(7, { price })
@@ -107,7 +107,7 @@ onEach((bench) => {
 
   it.each(how)('versionCache, groups %s: what was read while this process bumped is not kept', async (way) => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, way, { versionCache: '1h' })
+    const products = productsOf(bench.newClient(), shop, way, { versionCache: '1h' })
     for (let i = 0; i < 4; i++) await products.get(7)
     for (let price = 2; price < 20; price++) {
       shop.change(7, { price })
@@ -118,7 +118,7 @@ onEach((bench) => {
 
   it.each(how)('versionCache, groups %s: an entry that is newer than the versions kept is no reason to load', async (way) => {
     const shop = new Shop()
-    const [a, b] = [productsOf(bench().newClient(), shop, way, { versionCache: '1h' }), productsOf(bench().newClient(), shop, way)]
+    const [a, b] = [productsOf(bench.newClient(), shop, way, { versionCache: '1h' }), productsOf(bench.newClient(), shop, way)]
     for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
     shop.change(7, { price: 2 })
     await b.bump('category:7')

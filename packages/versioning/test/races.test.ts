@@ -6,13 +6,13 @@ import { GROUP, counter, race, versioned } from './race.js'
 const WRITES = process.env.CHAOS ? 10_000 : 80
 
 onEach((bench) => {
-  const lose = () => bench().ask('DEL', `shop:version-of:${GROUP}`)
+  const lose = () => bench.ask('DEL', `shop:version-of:${GROUP}`)
 
   describe(`${WRITES} bumps race loads, while versions get lost`, () => {
     it.each([
       { strategy: 'stamp', learnt: false }, { strategy: 'stamp', learnt: true }, { strategy: 'key', learnt: false },
     ] as const)('nothing stale: strategy $strategy, groups learnt from the value: $learnt', async (options) => {
-      const { stale, reads, loads } = await race([0, 1, 2].map(() => versioned(bench().newClient(), { ...options, clockSkew: 1 })), WRITES, lose) // one clock here: entries are kept
+      const { stale, reads, loads } = await race([0, 1, 2].map(() => versioned(bench.newClient(), { ...options, clockSkew: 1 })), WRITES, lose) // one clock here: entries are kept
       expect(stale).toEqual([])
       expect(loads).toBeGreaterThan(WRITES / 8)
       expect(reads).toBeGreaterThan(loads)
@@ -20,7 +20,7 @@ onEach((bench) => {
 
     it('a counter that begins at 0 brings dead entries back to life', async () => {
       let found = 0
-      for (let round = 0; round < 10 && found === 0; round++) found = (await race([0, 1, 2].map(() => counter(bench().newClient())), 300, lose)).stale.length
+      for (let round = 0; round < 10 && found === 0; round++) found = (await race([0, 1, 2].map(() => counter(bench.newClient())), 300, lose)).stale.length
       expect(found).toBeGreaterThan(0)
     }, 60_000)
   })
@@ -30,7 +30,7 @@ onEach((bench) => {
     function held() {
       const loads: { done(value: string): void }[] = []
       const values = createVersioned<string, string>({
-        client: bench().newClient(), prefix: 'v', ttl: '1h', clockSkew: 1, groups: groups as () => readonly string[],
+        client: bench.newClient(), prefix: 'v', ttl: '1h', clockSkew: 1, groups: groups as () => readonly string[],
         load: () => new Promise((done) => loads.push({ done })),
       })
       const loading = async (count: number) => { await expect.poll(() => loads.length, { timeout: 5_000, interval: 1 }).toBe(count) }
@@ -72,7 +72,7 @@ onEach((bench) => {
       const first = reader.values.get('a')
       await reader.loading(1)
       await writer.values.bump('g')
-      await bench().ask('DEL', 'shop:version-of:g')
+      await bench.ask('DEL', 'shop:version-of:g')
       reader.loads[0]!.done('old')
       expect(await first).toBe('old')
       expect(await writer.values.peek('a')).toBeUndefined()
@@ -82,7 +82,7 @@ onEach((bench) => {
     it('an old entry is not served when the load behind it throws, however stale values may be', async () => {
       let row: string | Error = 'old'
       const values = createVersioned<string, string>({
-        client: bench().newClient(), prefix: 'v', ttl: '1h', clockSkew: 1, staleWhileRevalidate: '1h', staleIfError: '1h', groups: groups as () => readonly string[],
+        client: bench.newClient(), prefix: 'v', ttl: '1h', clockSkew: 1, staleWhileRevalidate: '1h', staleIfError: '1h', groups: groups as () => readonly string[],
         load: async () => { if (row instanceof Error) throw row; return row },
       })
       for (let i = 0; i < 3; i++) await values.get('a')
@@ -95,7 +95,7 @@ onEach((bench) => {
 
     it('a stale entry is served while it is reloaded, unless its group was bumped', async () => {
       let row = 1
-      const values = createVersioned<number, string>({ client: bench().newClient(), prefix: 'v', ttl: 50, clockSkew: 1, staleWhileRevalidate: '1h', groups: groups as () => readonly string[], load: async () => row })
+      const values = createVersioned<number, string>({ client: bench.newClient(), prefix: 'v', ttl: 50, clockSkew: 1, staleWhileRevalidate: '1h', groups: groups as () => readonly string[], load: async () => row })
       for (let i = 0; i < 3; i++) await values.get('a')
       row = 2
       await expect.poll(() => values.get('a'), { timeout: 5_000, interval: 5 }).toBe(2)
@@ -107,13 +107,13 @@ onEach((bench) => {
   })
 
   it('a version that can not be made leaves no lease behind', async () => {
-    await bench().ask('LPUSH', 'shop:version-of:g', 'x')
+    await bench.ask('LPUSH', 'shop:version-of:g', 'x')
     let loads = 0
-    const values = createVersioned<number, string>({ client: bench().newClient(), prefix: 'v', ttl: '1h', groups: () => ['g'], load: async () => ++loads })
+    const values = createVersioned<number, string>({ client: bench.newClient(), prefix: 'v', ttl: '1h', groups: () => ['g'], load: async () => ++loads })
     for (let i = 0; i < 30; i++) await values.get('a')
     expect(loads).toBe(30)
     await expect(values.bump('g')).rejects.toMatchObject({ code: 'WRONGTYPE' })
-    await bench().ask('DEL', 'shop:version-of:g')
+    await bench.ask('DEL', 'shop:version-of:g')
     await values.get('a')
     expect(await values.peek('a')).toBe(31)
   })

@@ -8,7 +8,7 @@ onEach((bench) => {
   /** What a client sends: one element for each round trip. What one tick asks for leaves at once, to all nodes. */
   function counted(way: How, options: Options = {}) {
     const sends: (readonly Command[])[] = []
-    const client = bench().newClient((driver: Driver) => ({ ...driver, send: (commands, how) => { sends.push(commands); return driver.send(commands, how) } }))
+    const client = bench.newClient((driver: Driver) => ({ ...driver, send: (commands, how) => { sends.push(commands); return driver.send(commands, how) } }))
     const shop = new Shop()
     const products = productsOf(client, shop, way, options)
     const tripsOf = async (work: () => Promise<unknown>): Promise<number> => {

@@ -15,7 +15,7 @@ onEach((bench) => {
 
     it('a read is loaded once, and answered from then on, to every process', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
+      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
       await settled(here, shop, 42)
       const { loads } = shop
       expect(loads).toBeLessThanOrEqual(2)
@@ -26,7 +26,7 @@ onEach((bench) => {
 
     it('a bump makes every entry of the group invalid, in all processes, and no other', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
+      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
       for (const id of [7, 17, 8]) await settled(here, shop, id)
       for (const id of [7, 17, 8]) shop.change(id, { price: 2 })
       await there.bump('category:7')
@@ -38,7 +38,7 @@ onEach((bench) => {
 
     it('of many groups, the bump of any one is enough', async () => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, way)
+      const products = productsOf(bench.newClient(), shop, way)
       for (const group of ['category:7', 'products']) {
         await settled(products, shop, 7)
         shop.change(7, { price: shop.row(7).price + 1 })
@@ -49,11 +49,11 @@ onEach((bench) => {
     })
 
     it('versions are unique and grow, also when Redis lost the one before', async () => {
-      const products = productsOf(bench().newClient(), new Shop(), way)
+      const products = productsOf(bench.newClient(), new Shop(), way)
       const seen: number[] = []
       for (let i = 0; i < 20; i++) {
         seen.push((await products.versions(['category:7'])).get('category:7')!, (await products.bump('category:7')).get('category:7')!)
-        if (i % 2 === 0) await bench().ask('DEL', 'shop:version-of:category%3A7')
+        if (i % 2 === 0) await bench.ask('DEL', 'shop:version-of:category%3A7')
       }
       const bumped = await Promise.all(Array.from({ length: 50 }, () => products.bump('category:7')))
       seen.push(...bumped.map((versions) => versions.get('category:7')!))
@@ -62,21 +62,21 @@ onEach((bench) => {
     })
 
     it('versions grow also where the clock of the server was set back', async () => {
-      const products = productsOf(bench().newClient(), new Shop(), way)
+      const products = productsOf(bench.newClient(), new Shop(), way)
       const ahead = (await products.bump('category:7')).get('category:7')! + 3_600_000_000
-      await bench().ask('SET', 'shop:version-of:category%3A7', String(ahead))
+      await bench.ask('SET', 'shop:version-of:category%3A7', String(ahead))
       expect((await products.bump('category:7')).get('category:7')).toBe(ahead + 1)
       expect((await products.bump('category:7')).get('category:7')).toBe(ahead + 2)
     })
 
     it('a version that Redis lost brings no old entry back, and neither does the next', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
+      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
       await settled(here, shop, 7)
       for (let price = 2; price < 10; price++) {
         shop.change(7, { price })
         if (price % 2 === 0) await there.bump('category:7')
-        await bench().ask('DEL', 'shop:version-of:category%3A7')
+        await bench.ask('DEL', 'shop:version-of:category%3A7')
         expect(await here.peek(7)).toBeUndefined()
         expect(await here.get(7)).toMatchObject({ price })
         await settled(there, shop, 7)
@@ -85,12 +85,12 @@ onEach((bench) => {
 
     it.each(['', 'abc', '-5', '1.5', '1e99', '9007199254740993', 'inf', '{"a":1}'])('a version that somebody overwrote with %j is none', async (text) => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, way)
+      const products = productsOf(bench.newClient(), shop, way)
       await settled(products, shop, 7)
-      await bench().ask('SET', 'shop:version-of:category%3A7', text)
+      await bench.ask('SET', 'shop:version-of:category%3A7', text)
       shop.change(7, { price: 2 })
       expect(await products.get(7)).toMatchObject({ price: 2 })
-      await bench().ask('SET', 'shop:version-of:category%3A7', text)
+      await bench.ask('SET', 'shop:version-of:category%3A7', text)
       await products.bump('category:7')
       shop.change(7, { price: 3 })
       expect(await products.get(7)).toMatchObject({ price: 3 })
@@ -99,16 +99,16 @@ onEach((bench) => {
 
     it('after FLUSHALL everything is loaded anew', async () => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, way)
+      const products = productsOf(bench.newClient(), shop, way)
       await settled(products, shop, 7)
-      await bench().flush()
+      await bench.flush()
       shop.change(7, { price: 2 })
       expect(await products.get(7)).toMatchObject({ price: 2 })
     })
 
     it('invalidate drops one entry or many, and says how many there were', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
+      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
       for (const id of [1, 2, 3]) await settled(here, shop, id)
       shop.change(1, { price: 2 })
       expect(await there.invalidate([1, 2, 99])).toBe(2)
@@ -120,7 +120,7 @@ onEach((bench) => {
 
     it('set stores what is current; with versions, only as long as no group was bumped since', async () => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, way)
+      const products = productsOf(bench.newClient(), shop, way)
       expect(await products.set(7, { id: 7, category: 7, price: 5 })).toBe(true)
       expect(await products.get(7)).toMatchObject({ price: 5 })
       const before = await products.versions(['category:7', 'products'])
@@ -135,7 +135,7 @@ onEach((bench) => {
     it('getMany loads what is missing in one call, in order', async () => {
       const shop = new Shop()
       const asked: (readonly number[])[] = []
-      const products = productsOf(bench().newClient(), shop, way, { loadMany: (ids) => { asked.push(ids); return ids.map((id) => shop.row(id)) } })
+      const products = productsOf(bench.newClient(), shop, way, { loadMany: (ids) => { asked.push(ids); return ids.map((id) => shop.row(id)) } })
       await settled(products, shop, 2)
       expect((await products.getMany([1, 2, 3, 1])).map((product) => product?.id)).toEqual([1, 2, 3, 1])
       expect(asked).toEqual([[1, 3]])
@@ -143,14 +143,14 @@ onEach((bench) => {
 
     it('many callers of one process wait for one load', async () => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, way)
+      const products = productsOf(bench.newClient(), shop, way)
       await Promise.all(Array.from({ length: 50 }, () => products.get(7)))
       expect(shop.loads).toBe(1)
     })
 
     it('after a bump, many callers of three processes cause one load', async () => {
       const shop = new Shop()
-      const all = [0, 1, 2].map(() => productsOf(bench().newClient(), shop, way, { load: async (id) => { await new Promise((resolve) => setTimeout(resolve, 30)); return shop.load(id) } }))
+      const all = [0, 1, 2].map(() => productsOf(bench.newClient(), shop, way, { load: async (id) => { await new Promise((resolve) => setTimeout(resolve, 30)); return shop.load(id) } }))
       await settled(all[0]!, shop, 7)
       for (const one of all) await one.get(7)
       // On a Cluster a group learnt from the value is kept only a second after its bump, by who has not seen the old entry; here all have.
@@ -167,19 +167,19 @@ onEach((bench) => {
 
   it('mutate drops the entries it concerns, also while they are read', async () => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, 'known before, stamp')
+    const products = productsOf(bench.newClient(), shop, 'known before, stamp')
     await products.get(7)
     await products.mutate(7, async () => {
       shop.change(7, { price: 2 })
       await products.get(7)
     })
     expect(await products.get(7)).toMatchObject({ price: 2 })
-    await expect(productsOf(bench().newClient(), shop, 'known before, key').mutate(7, () => undefined)).rejects.toThrow('"strategy"')
+    await expect(productsOf(bench.newClient(), shop, 'known before, key').mutate(7, () => undefined)).rejects.toThrow('"strategy"')
   })
 
   it("caches of other prefixes share the groups' versions", async () => {
     let rows = 1
-    const client = bench().newClient()
+    const client = bench.newClient()
     const items = createVersioned({ client, prefix: 'item', ttl: '1h', load: () => rows, groups: () => ['stock'] })
     const lists = createVersioned({ client, prefix: 'list', ttl: '1h', load: () => [rows], groups: () => ['stock'] })
     expect([await items.get(1), await lists.get(1)]).toEqual([1, [1]])
@@ -191,7 +191,7 @@ onEach((bench) => {
   it('"there is none" is remembered, and in the groups that are known without a value', async () => {
     let row: number | null = null
     let loads = 0
-    const numbers = createVersioned<number | null, string>({ client: bench().newClient(), prefix: 'n', ttl: '1h', negativeTtl: '1h', groups: () => ['all'], load: () => { loads++; return row } })
+    const numbers = createVersioned<number | null, string>({ client: bench.newClient(), prefix: 'n', ttl: '1h', negativeTtl: '1h', groups: () => ['all'], load: () => { loads++; return row } })
     expect([await numbers.get('a'), await numbers.get('a'), loads]).toEqual([null, null, 1])
     row = 0
     await numbers.bump('all')
@@ -200,7 +200,7 @@ onEach((bench) => {
 
   it('an entry whose value moves to another group follows that one', async () => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, 'learnt from the value, stamp')
+    const products = productsOf(bench.newClient(), shop, 'learnt from the value, stamp')
     for (let i = 0; i < 3; i++) await products.get(7)
     shop.change(7, { category: 8, price: 2 })
     await products.bump('category:7')
@@ -213,7 +213,7 @@ onEach((bench) => {
 
   it('groups guessed from the id may be wrong: those of the value count', async () => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, 'known before, stamp', { groups: (id, product) => [`category:${product?.category ?? id % 10}`] })
+    const products = productsOf(bench.newClient(), shop, 'known before, stamp', { groups: (id, product) => [`category:${product?.category ?? id % 10}`] })
     shop.change(7, { category: 8 })
     for (let i = 0; i < 3; i++) await products.get(7)
     expect(shop.loads).toBe(2)
@@ -227,7 +227,7 @@ onEach((bench) => {
   it('groups of any name are kept apart', async () => {
     const names = ['__proto__', 'constructor', 'a:b', 'a%3Ab', 'a', 'b', '{a}', 'ä 💶', '*', 'x'.repeat(500)]
     let row = 0
-    const values = createVersioned<number, string>({ client: bench().newClient(), prefix: 'n', ttl: '1h', load: () => row, groups: (id) => [id] })
+    const values = createVersioned<number, string>({ client: bench.newClient(), prefix: 'n', ttl: '1h', load: () => row, groups: (id) => [id] })
     for (const bumped of names) {
       row++
       for (const name of names) await values.get(name)
@@ -240,7 +240,7 @@ onEach((bench) => {
   })
 
   it('a group in no cache of its own is bumped, and told on cache:invalidate', async () => {
-    const products = productsOf(bench().newClient(), new Shop(), 'known before, stamp')
+    const products = productsOf(bench.newClient(), new Shop(), 'known before, stamp')
     const told: unknown[] = []
     const listen = (message: unknown): void => void told.push(message)
     channels.invalidate.subscribe(listen)
@@ -251,20 +251,20 @@ onEach((bench) => {
 
   it('a version lives as long as the cache wants that keeps it longest', async () => {
     const shop = new Shop()
-    const [short, long] = ['1h', '60d'].map((versionTtl) => productsOf(bench().newClient(), shop, 'known before, stamp', { versionTtl: versionTtl as '1h' })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+    const [short, long] = ['1h', '60d'].map((versionTtl) => productsOf(bench.newClient(), shop, 'known before, stamp', { versionTtl: versionTtl as '1h' })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
     await long.get(7)
     await short.bump('category:7')
-    expect(await bench().ask('PTTL', 'shop:version-of:category%3A7')).toBeGreaterThan(59 * 86_400_000)
+    expect(await bench.ask('PTTL', 'shop:version-of:category%3A7')).toBeGreaterThan(59 * 86_400_000)
     await short.bump('other')
-    expect(await bench().ask('PTTL', 'shop:version-of:other')).toBeLessThanOrEqual(3_600_000)
+    expect(await bench.ask('PTTL', 'shop:version-of:other')).toBeLessThanOrEqual(3_600_000)
     await long.bump('other')
-    expect(await bench().ask('PTTL', 'shop:version-of:other')).toBeGreaterThan(59 * 86_400_000)
+    expect(await bench.ask('PTTL', 'shop:version-of:other')).toBeGreaterThan(59 * 86_400_000)
   })
 
   it('an entry that somebody else stored, without versions, is none', async () => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, 'known before, stamp')
-    await bench().ask('SET', 'shop:product:7', JSON.stringify({ id: 7, category: 7, price: 99 }))
+    const products = productsOf(bench.newClient(), shop, 'known before, stamp')
+    await bench.ask('SET', 'shop:product:7', JSON.stringify({ id: 7, category: 7, price: 99 }))
     expect(await products.get(7)).toMatchObject({ price: 1 })
     expect(await products.get(7)).toMatchObject({ price: 1 })
     expect(shop.loads).toBe(1)
@@ -272,15 +272,15 @@ onEach((bench) => {
 
   it("strategy 'key' stores plain JSON under a key with the version in it", async () => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, 'known before, key', { groups: () => ['c'] })
+    const products = productsOf(bench.newClient(), shop, 'known before, key', { groups: () => ['c'] })
     await products.get(7)
     const version = (await products.versions(['c'])).get('c')!
-    expect(await bench().ask('GET', `shop:product:7:v${version}`)).toBe(JSON.stringify(shop.row(7)))
+    expect(await bench.ask('GET', `shop:product:7:v${version}`)).toBe(JSON.stringify(shop.row(7)))
   })
 
   it("strategy 'key' does not keep a value of a group it was not told, and says so on every read", async () => {
     const shop = new Shop()
-    const products = productsOf(bench().newClient(), shop, 'known before, key', { groups: (_, product) => (product ? ['a', 'b'] : ['a']) })
+    const products = productsOf(bench.newClient(), shop, 'known before, key', { groups: (_, product) => (product ? ['a', 'b'] : ['a']) })
     await products.get(7)
     await products.get(7)
     expect(shop.loads).toBe(2)
@@ -292,7 +292,7 @@ onEach((bench) => {
   describe.each(how)('mutateGroups, groups %s', (way) => {
     it('makes the entries invalid once the change is made, also what is read meanwhile', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench().newClient(), shop, way), productsOf(bench().newClient(), shop, way)]
+      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
       for (let i = 0; i < 3; i++) await here.get(7)
       for (let price = 2; price < 8; price++) {
         const result = await there.mutateGroups('category:7', async () => {
@@ -307,7 +307,7 @@ onEach((bench) => {
 
     it('a change that throws rejects with its error, and entries are loaded anew', async () => {
       const shop = new Shop()
-      const products = productsOf(bench().newClient(), shop, way)
+      const products = productsOf(bench.newClient(), shop, way)
       for (let i = 0; i < 3; i++) await products.get(7)
       await expect(products.mutateGroups(['category:7'], () => { throw new RangeError('no') })).rejects.toThrow(RangeError)
       expect(await products.peek(7)).toBeUndefined()
@@ -316,8 +316,8 @@ onEach((bench) => {
 
   it('a process that dies in mutateGroups after its change leaves nothing stale beyond intentTtl, whoever bumps or loads meanwhile', async () => {
     const shop = new Shop()
-    const [here, there] = [0, 1].map(() => productsOf(bench().newClient(), shop, 'known before, stamp', { intentTtl: 100 })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
-    await Promise.all([() => undefined, () => there.bump('category:2'), () => bench().ask('DEL', 'shop:version-of:category%3A3'), () => there.mutateGroups('category:4', () => undefined)].map(async (meanwhile, i) => {
+    const [here, there] = [0, 1].map(() => productsOf(bench.newClient(), shop, 'known before, stamp', { intentTtl: 100 })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+    await Promise.all([() => undefined, () => there.bump('category:2'), () => bench.ask('DEL', 'shop:version-of:category%3A3'), () => there.mutateGroups('category:4', () => undefined)].map(async (meanwhile, i) => {
       const id = i + 1
       await here.get(id)
       await new Promise<void>((resolve) => void here.mutateGroups(`category:${id}`, () => { resolve(); return new Promise(() => undefined) })) // it never comes back

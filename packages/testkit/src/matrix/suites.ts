@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
+import type { RedisServer } from '../redis.js'
+import { matrix, type DriverFactories, type MatrixOptions, type Stage } from './matrix.js'
+import type { Topology } from './places.js'
+
+/** What a suite works with, in each of its cases. */
+export interface Bench<Client, Options> {
+  readonly topology: Topology
+  /** Those that hold keys: the primaries. */
+  readonly servers: readonly RedisServer[]
+  /** A client of its own, with a connection of its own: another process, as far as Redis can tell. Closed when the suite has ended. */
+  newClient(options?: Options): Client
+  /** What Redis answers to a command on one key; of EVAL the first of its keys. */
+  ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
+  /** All keys there are, sorted. */
+  keys(): Promise<string[]>
+  /** Deletes all keys, on all primaries. */
+  flush(): Promise<void>
+}
+
+interface Command {
+  readonly args: readonly [name: string, ...arguments_: string[]]
+  readonly keys: readonly string[]
+}
+
+interface DriverOfNodes {
+  nodes(): Promise<readonly { send(commands: readonly Command[]): Promise<readonly unknown[]> }[]>
+}
+
+interface Connected {
+  readonly driver: DriverOfNodes
+  send(command: Command): Promise<unknown>
+  close(): Promise<unknown>
+}
+
+export type OnEach<Client, Options> = (suite: (bench: Bench<Client, Options>) => void, options?: MatrixOptions) => void
+
+/**
+ * How the suites of a package run: each in every case of the matrix, on servers that are emptied before each test.
+ *
+ * @example
+ * const onEach = suitesOn(drivers, (driver, options?: ClientOptions) => createCacheClient(driver, options))
+ * onEach((bench) => it('…', async () => { createAside({ client: bench.newClient() }) }))
+ */
+export function suitesOn<Driver, Client extends Connected, Options>(drivers: DriverFactories<Driver>, createClient: (driver: Driver, options?: Options) => Client): OnEach<Client, Options> {
+  return (suite, matrixOptions) => {
+    describe.each(matrix(drivers, matrixOptions))('on $name', ({ start, topology }) => {
+      let stage: Stage<Driver>
+      const clients: Client[] = []
+      let asking: Client | undefined
+      const newClient = (options?: Options): Client => {
+        const client = createClient(stage.driver(), options)
+        clients.push(client)
+        return client
+      }
+      beforeAll(async () => { stage = await start() })
+      beforeEach(() => stage.flush())
+      afterAll(async () => {
+        await Promise.all(clients.map((client) => client.close()))
+        await stage.stop()
+      })
+      suite({
+        topology,
+        get servers() { return stage.primaries },
+        newClient,
+        ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[args[0] === 'EVAL' ? 3 : 1]!] }),
+        async keys() {
+          const nodes = await (asking ??= newClient()).driver.nodes()
+          return ((await Promise.all(nodes.map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])))).flat(2) as string[]).sort()
+        },
+        flush: () => stage.flush(),
+      })
+    })
+  }
+}
