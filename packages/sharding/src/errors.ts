@@ -22,14 +22,17 @@ export class LateReshardError extends CacheError {
   }
 }
 
-/** A shard that was to be added holds keys, which would be taken for current; nothing was changed. Empty its database (FLUSHDB), or choose another one. */
+/**
+ * A shard that was to be added holds keys, which would be taken for current; nothing was changed. Either other processes use it already: then this
+ * one is to start with it. Or they are nobody's: then empty its database, or choose another one.
+ */
 export class ShardNotEmptyError extends CacheError {
   override name = 'ShardNotEmptyError'
   constructor(
     readonly shard: string,
     key: string,
   ) {
-    super(`Shard "${shard}" can't be added: it holds keys, "${key}" for one, and they would be taken for current. Empty its database (FLUSHDB), or choose another one.`, { code: 'SHARD_NOT_EMPTY', key })
+    super(`Shard "${shard}" can't be added: it holds keys, "${key}" for one, and they would be taken for current. If other processes use it already, start this one with the shards that they have. If nobody does, empty its database, or choose another one.`, { code: 'SHARD_NOT_EMPTY', key })
   }
 }
 

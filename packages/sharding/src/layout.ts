@@ -19,6 +19,7 @@ export class Layout {
     this.#weights = weights
     this.#placement = placement
     this.#place = placement.build(shards.map(({ name }, i) => ({ name, weight: weights[i]! })))
+    if (typeof this.#place !== 'function') throw new CacheError(`The placement "${placement.name}" builds no function.`, { code: 'PLACEMENT' })
   }
 
   shardOf(key: string): Shard {

@@ -31,7 +31,7 @@ export class Router {
   /** Keys that may travel together now, and still may when what is under way has changed. */
   group(keys: readonly string[]): readonly (readonly string[])[] {
     const { layout } = this
-    const change = this.change?.isBeforeSwitch() ? this.change : undefined
+    const change = this.change && layout !== this.change.to ? this.change : undefined
     const groups = new Map<string, { readonly shard: Shard; readonly keys: string[] }>()
     for (const key of keys) {
       const shard = layout.shardOf(key)

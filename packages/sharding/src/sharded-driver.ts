@@ -33,7 +33,7 @@ export interface ShardedDriverOptions extends ShardLayout {
 }
 
 export interface ReshardOptions {
-  /** Old shards that are gone for good: nothing is moved from them. The same in all processes. */
+  /** Old shards that are gone for good: nothing is moved from them. The same in all processes; also later, when one dies meanwhile: call `reshard` once more. */
   readonly lost?: readonly string[]
 }
 
@@ -80,14 +80,17 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   const subscriptions = new Set<ShardedSubscription>()
   const connections = new Set<ShardedConnection>()
   let usedAt = -Infinity
-  let changing: { readonly to: Layout; readonly fingerprint: string; readonly done: Promise<void> } | undefined
+  let changing: { readonly to: Layout; readonly lost: Set<string>; readonly done: Promise<void> } | undefined
 
-  const sendTo: SendTo = async (shard, commands, left = timeout, settleOne) => {
-    const replies = await shard.send(commands, left, settleOne)
-    for (let place = 0; place < replies.length; place++) settleOne(place, replies[place]!)
-  }
+  /** Keys were asked for, or answered for, where they are now. */
   const used = (commands: readonly Command[]): void => {
     if (commands.some(({ keys }) => keys.length > 0)) usedAt = performance.now()
+  }
+  const sendTo: SendTo = async (shard, commands, left = timeout, settleOne) => {
+    used(commands)
+    const replies = await shard.send(commands, left, settleOne)
+    used(commands)
+    for (let place = 0; place < replies.length; place++) settleOne(place, replies[place]!)
   }
   /** They may hold something yet. */
   const leaving = new Set<Shard>()
@@ -100,10 +103,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     shardOf: (key) => router.layout.shardOf(key).name,
     group: (keys) => router.group(keys),
 
-    send(commands, how = {}) {
-      used(commands)
-      return router.send(commands, how, sendTo)
-    },
+    send: (commands, how = {}) => router.send(commands, how, sendTo),
 
     async dedicate() {
       refuseIfClosed(stop.signal)
@@ -136,18 +136,22 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       const nextCheck = checkOptions('reshard', next, ['shards', 'placement'])
       const from = router.layout
       const to = layoutOf(nextCheck, next, breaker, present())
+      if (typeof how !== 'object' || how === null) throw new InvalidOptionError('reshard', 'given options that are an object', how)
       const { lost = [] } = how
       checkOptions('reshard', how, ['lost'])
-      const shards = [...router.layout.shards, ...leaving].map(({ name }) => name)
+      const shards = [...new Set([...router.layout.shards, ...leaving])].map(({ name }) => name)
       if (!Array.isArray(lost) || !lost.every((name) => shards.includes(name))) throw new InvalidOptionError('lost', `an array of some of ${shards.join(', ')}`, lost)
-      const fingerprint = [to.fingerprint, ...[...lost].sort()].join()
-      if (changing && changing.fingerprint !== fingerprint) throw new ReshardConflictError()
-      if (changing) return changing.done
+      if (changing && changing.to.fingerprint !== to.fingerprint) throw new ReshardConflictError()
+      if (changing) {
+        for (const name of lost) changing.lost.add(name)
+        return changing.done
+      }
       if (to.fingerprint === from.fingerprint) return
       const removed = from.shards.filter((shard) => !to.shards.includes(shard))
       const added = to.shards.filter((shard) => !from.shards.includes(shard))
+      const gone = new Set(lost)
       const done = reshard(router, to, {
-        lost, added, settle, timeout, stop: stop.signal,
+        lost: gone, added, settle, timeout, stop: stop.signal,
         usedAt: () => usedAt,
         onAgreed: () => { for (const subscription of subscriptions) subscription.add(added) },
         onSwitched() {
@@ -156,10 +160,11 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
           for (const connection of connections) void connection.restart()
         },
       })
-      changing = { to, fingerprint, done }
+      changing = { to, lost: gone, done }
       try {
         await done
       } catch (error) {
+        if (router.layout !== to) await Promise.all([...subscriptions].map((subscription) => subscription.remove(added)))
         throw stop.signal.aborted ? stop.signal.reason : error
       } finally {
         changing = undefined
@@ -203,14 +208,14 @@ function layoutOf(check: OptionChecks, { shards, placement = rendezvous() }: Sha
     if (before && before.driver !== driver) throw new InvalidOptionError(option, 'the same driver as before: a name stands for a server and what is on it', driver)
     return before ?? createShard(name, driver, breaker)
   })
-  const layout = new Layout(all, weights, placement)
   try {
+    const layout = new Layout(all, weights, placement)
     void layout.fingerprint // a sample of all it answers
+    return layout
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'PLACEMENT') throw error
-    check.fail('placement', 'one that answers with a place in the list of shards')
+    return check.fail('placement', 'one whose build() gives a function that answers with a place in the list of shards')
   }
-  return layout
 }
 
 function isDriver(value: unknown): value is Driver {

@@ -30,6 +30,7 @@ const refused: readonly (readonly [option: string, options: unknown])[] = [
   ['breaker.cooldown', { shards: { a: driver() }, breaker: { cooldown: -1 } }],
   ['breaker.failure', { shards: { a: driver() }, breaker: { failure: 1 } }],
   ['timeout', { shards: { a: driver() }, timeout: 0 }],
+  ['placement', { shards: { a: driver() }, placement: { name: 'mine', build: () => 1 } }],
   ['placment', { shards: { a: driver() }, placment: ketama() }],
 ]
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { InvalidOptionError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { jump, ketama, modulo, rendezvous, type Placement, type WeightedShard } from '../src/index.js'
 import { crc32, fnv1a } from '../src/placement/hashes.js'
@@ -14,13 +15,17 @@ describe('ketama', () => {
     ['3 servers alike', weighted([1, 1, 1])],
     ['8 servers alike', weighted([1, 1, 1, 1, 1, 1, 1, 1])],
     ['servers of other sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100])],
-    ['one that is much smaller', weighted([1, 1, 0.01])],
+    ['one that is much smaller', weighted([1, 1, 0.03])],
     ...[5, 7, 11, 41, 49].map((count) => [`${count} servers, whose shares are no round number`, weighted(Array.from({ length: count }, () => 1))] as const),
   ])('puts keys where libketama puts them: %s', (_, servers) => {
     const place = ketama().build(servers)
     const server = libketama(servers)
     for (let i = 0; i < 1_000; i++) expect(servers[place(key(i))]!.name).toBe(server(key(i)))
     for (const name of ['', '{', 'é😀', '__proto__', 'x'.repeat(5_000)]) expect(servers[place(name)]!.name).toBe(server(name))
+  })
+
+  it('refuses a weight that would get no key', () => {
+    for (const weights of [[1, 1, 0.01], [1e308, 1e308]]) expect(() => ketama().build(weighted(weights))).toThrow(InvalidOptionError)
   })
 
   it('gives a server of average weight 160 points', () => {

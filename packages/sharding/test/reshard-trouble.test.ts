@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CommandTimeoutError, InvalidOptionError, createCacheClient } from '@cache/core'
+import { CommandTimeoutError, InvalidOptionError, channels, createCacheClient, type CacheError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { ShardNotEmptyError } from '../src/index.js'
 import { FOUR, THREE, changing, keyed, movingKey, soon } from './changing.js'
 import { stage } from './shards.js'
 
 const on = stage('a', 'b', 'c', 'd')
-const { startProcess, change, keepFromSweeping } = changing(on)
+const { startProcess, change, keysOn, keepFromSweeping } = changing(on)
 
 describe('trouble', () => {
   it('a shard that holds keys is not added, and nothing changes', async () => {
@@ -96,20 +96,101 @@ describe('trouble', () => {
     expect(await client.send(keyed(moving, 'GET', moving))).toBe('x')
   }, 60_000)
 
-  it('a register that is lost when all have joined is not missed', async () => {
-    const [first, second] = [startProcess(THREE, 1_000), startProcess(THREE, 1_000)]
+  it('a register that is lost when all have joined is not missed, and is there again for who comes later', async () => {
+    const [first, second, third] = [startProcess(THREE, 1_000), startProcess(THREE, 1_000), startProcess(THREE, 1_000)]
     const key = movingKey('a')
     await first.client.send(keyed(key, 'SET', key, 'x'))
+    await keepFromSweeping(THREE, 3_000)
     const changes = [change(first.driver, FOUR), change(second.driver, FOUR)]
-    await sleep(500)
-    expect(Number(await on().servers.a.cli('DBSIZE'))).toBeGreaterThan(1)
+    await soon(async () => expect(await on().servers.a.cli('KEYS', '{cache-shards}:after:*')).not.toBe(''))
+    await sleep(100) // the other joins
     await on().servers.a.cli('EVAL', "for _, key in ipairs(redis.call('KEYS', '{cache-shards}:after:*')) do redis.call('DEL', key) end", 0)
-    await Promise.all(changes)
-    expect(await on().servers.a.cli('KEYS', '{cache-shards}:after:*')).toBe('')
-    for (const { client, driver } of [first, second]) {
+    await soon(() => expect([first.driver.shardOf(key), second.driver.shardOf(key)]).toEqual(['d', 'd']))
+    await soon(async () => expect(await on().servers.a.cli('KEYS', '{cache-shards}:after:*')).not.toBe(''))
+    await Promise.all([...changes, change(third.driver, FOUR)])
+    for (const { client, driver } of [first, second, third]) {
       expect(driver.shardOf(key)).toBe('d')
       expect(await client.send(keyed(key, 'GET', key))).toBe('x')
     }
+  })
+
+  it('a shard that dies in the middle of a change, for good, can be given up: the rest is moved', async () => {
+    const [first, second] = [startProcess(THREE, 300, 1_000), startProcess(THREE, 300, 1_000)]
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
+    await Promise.all(keys.map((key) => first.client.send(keyed(key, 'SET', key, key))))
+    const held = keys.map((key) => first.driver.shardOf(key) !== 'a')
+    await keepFromSweeping(THREE, 1_000)
+    const changes = [change(first.driver, FOUR), change(second.driver, FOUR)]
+    await soon(() => expect([first, second].map(({ driver }) => driver.shardOf(movingKey('a')))).toEqual(['d', 'd']))
+    await on().servers.a.kill() // which keeps the register as well
+    const next = { shards: on().shardsOf(first.driver, FOUR) }
+    for (const { driver } of [first, second]) changes.push(driver.reshard({ shards: on().shardsOf(driver, FOUR) }, { lost: ['a'] }))
+    await expect(first.driver.reshard(next, { lost: ['x'] })).rejects.toBeInstanceOf(InvalidOptionError)
+    await Promise.all(changes)
+    for (const { client } of [first, second]) {
+      for (const [i, key] of keys.entries()) if (held[i]) expect(await client.send(keyed(key, 'GET', key))).toBe(key)
+      const key = movingKey('a')
+      await client.send(keyed(key, 'SET', key, 'new'))
+      expect(await client.send(keyed(key, 'GET', key))).toBe('new')
+    }
+  }, 60_000)
+
+  it('a key that can’t be moved holds up no other, and is named', async () => {
+    const { driver, client } = startProcess(THREE)
+    const stuck = movingKey('a')
+    const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
+    await Promise.all([stuck, ...keys].map((key) => client.send(keyed(key, 'SET', key, key))))
+    await on().servers.d.cli('ACL', 'SETUSER', 'default', 'resetkeys', '~k*', '~{k*', '~{cache-shards}*')
+    const told: string[] = []
+    const listen = (message: unknown) => told.push((message as { error: Error }).error.message)
+    channels.error.subscribe(listen)
+    const changed = change(driver, FOUR)
+    await soon(() => expect(told.filter((message) => message.includes(stuck))).not.toEqual([]))
+    for (const name of THREE) for (const key of await keysOn(name)) expect(driver.shardOf(key) === name || key === stuck, key).toBe(true)
+    expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
+    await on().servers.d.cli('ACL', 'SETUSER', 'default', 'allkeys')
+    await changed
+    channels.error.unsubscribe(listen)
+    expect(await client.send(keyed(stuck, 'GET', stuck))).toBe(stuck)
+  }, 60_000)
+
+  it('the shard with the register is silent at the moment: what is read together still is', async () => {
+    const { driver, client } = startProcess(THREE, 2_000, 1_000)
+    const going = movingKey('b')
+    const staying = Array.from({ length: 1_000 }, (_, i) => `k${i}`).find((key) => driver.shardOf(key) === 'b')!
+    const changed = change(driver, FOUR)
+    await soon(async () => expect(await on().servers.a.cli('KEYS', '{cache-shards}:after:*')).not.toBe(''))
+    await on().servers.a.pause()
+    const failed = new Set<string>()
+    const switched = (): boolean => driver.shardOf(going) === 'd'
+    const readAll = async (): Promise<void> => {
+      for (const keys of driver.group([going, staying])) {
+        const [reply] = await driver.send([{ args: ['MGET', ...keys] as [string, ...string[]], keys }])
+        if (reply instanceof Error) failed.add((reply as CacheError).code)
+      }
+    }
+    const reads: Promise<void>[] = []
+    for (const until = performance.now() + 5_000; performance.now() < until && !switched(); await sleep(5)) reads.push(readAll())
+    await on().servers.a.resume()
+    await changed
+    await Promise.all(reads)
+    expect(switched()).toBe(true)
+    expect([...failed].filter((code) => code === 'CROSS_SHARD')).toEqual([])
+    await client.close()
+  }, 60_000)
+
+  it('who begins to listen while a shard is refused does not wait for that one', async () => {
+    const { driver } = startProcess(THREE)
+    await on().servers.d.cli('SET', 'left:over', 'x')
+    const changed = expect(change(driver, FOUR)).rejects.toBeInstanceOf(ShardNotEmptyError)
+    const heard: string[] = []
+    const subscription = await driver.subscribe(['news'], { message: () => undefined, gap: () => heard.push('gap'), live: () => heard.push('live') })
+    await changed
+    await on().servers.d.kill()
+    await driver.send([{ args: ['PUBLISH', 'news', 'x'], keys: [] }])
+    await sleep(300)
+    expect(heard).toEqual([])
+    await subscription.close()
   })
 
   it('a driver that is closed meanwhile says so', async () => {

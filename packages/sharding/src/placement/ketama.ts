@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { InvalidOptionError } from '@cache/core'
 import type { Placement, WeightedShard } from './placement.js'
 
 /**
@@ -34,6 +35,7 @@ function pointsOf(shards: readonly WeightedShard[], place: number): { point: num
   const { name, weight } = shards[place]!
   const total = shards.reduce((sum, shard) => sum + shard.weight, 0)
   const digests = Math.floor(Math.fround(Math.fround(weight / total) * 40 * shards.length))
+  if (digests < 1) throw new InvalidOptionError(`shards.${name}.weight`, 'a fortieth of the average weight at least: with less, ketama() would give it no keys', weight)
   return Array.from({ length: digests }, (_, i) => md5(`${name}-${i}`)).flatMap((digest) => [0, 4, 8, 12].map((at) => ({ point: digest.readUInt32LE(at), place })))
 }
 

@@ -1,4 +1,4 @@
-import type { Argument, CacheError, Reply } from '@cache/core'
+import { createToken, type Argument, type CacheError, type Reply } from '@cache/core'
 import { ReshardConflictError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
@@ -9,6 +9,8 @@ import endLua from './end.lua'
 export interface Agreed {
   /** As exactly as one answer tells. */
   readonly moment: Moment
+  /** What this change is known by, among all there have ever been. */
+  readonly id: string
   /** Everything has been moved. */
   readonly done: boolean
 }
@@ -18,11 +20,12 @@ export const OWN = '{cache-shards}:'
 
 /**
  * What processes agree upon when they change from one layout to another: a register on one of the old shards, the first by name that is not
- * lost.
+ * lost. It stays for good, so that whoever still starts with the old shards learns that they are no more.
  */
 export class Agreement {
-  readonly #shard: Shard
-  readonly #all: ReadonlySet<Shard>
+  readonly #from: Layout
+  readonly #to: Layout
+  readonly #lost: ReadonlySet<string>
   readonly #register: string
   readonly #registerOfNext: string
   readonly #sweeper: string
@@ -30,27 +33,27 @@ export class Agreement {
   readonly #settle: number
   readonly #timeout: number
 
-  constructor(from: Layout, to: Layout, { lost, settle, timeout }: { lost: readonly string[]; settle: number; timeout: number }) {
-    const left = from.shards.filter(({ name }) => !lost.includes(name))
-    this.#shard = [...(left.length > 0 ? left : to.shards)].sort((a, b) => (a.name < b.name ? -1 : 1))[0]!
-    this.#all = new Set([...left, ...to.shards])
+  /** `lost` may grow. */
+  constructor(from: Layout, to: Layout, { lost, settle, timeout }: { lost: ReadonlySet<string>; settle: number; timeout: number }) {
+    this.#from = from
+    this.#to = to
+    this.#lost = lost
     const present = from.fingerprint
-    const next = to.fingerprint
+    this.#next = to.fingerprint
     this.#register = `${OWN}after:${present}`
-    this.#registerOfNext = `${OWN}after:${next}`
+    this.#registerOfNext = `${OWN}after:${this.#next}`
     this.#sweeper = `${OWN}sweeper:${present}`
-    this.#next = [next, ...[...lost].sort()].join(' ')
     this.#settle = settle
     this.#timeout = timeout
   }
 
   /**
-   * Joins the change, or begins it.
+   * Joins the change, or begins it. One that nobody goes through with is forgotten a minute after its moment.
    *
    * @throws {ReshardConflictError}
    */
   async join(): Promise<Agreed> {
-    return (await this.#agree(String(this.#settle)))!
+    return (await this.#agree(String(this.#settle), createToken()))!
   }
 
   /** `undefined`: the register is lost. */
@@ -58,16 +61,27 @@ export class Agreement {
     return this.#agree('look')
   }
 
-  async #agree(settle: string): Promise<Agreed | undefined> {
+  /** It is gone through with: the register is to stay. */
+  async keep(): Promise<void> {
+    await this.#ask('PERSIST', this.#register)
+  }
+
+  /** Writes down again, after the moment, what has been lost. */
+  async renew(id: string): Promise<void> {
+    await this.#agree('0', id)
+    await this.keep()
+  }
+
+  async #agree(settle: string, id = ''): Promise<Agreed | undefined> {
     const asked = performance.now()
-    const agreed = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, settle, String(MEMORY + this.#settle))) as [string, string, number, string] | null
+    const agreed = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, settle, String(this.#settle + GRACE), id)) as [string, string, number, string, string] | null
     const answered = performance.now()
     if (!agreed) return undefined
-    const [next, at, done, now] = agreed
+    const [next, at, done, known, now] = agreed
     if (next !== this.#next) throw new ReshardConflictError()
     const until = Number(at) - Number(now)
     // The server read its clock between the two, and counts whole ms.
-    return { moment: { earliest: asked + until - 1, latest: answered + until + 1 }, done: done === 1 }
+    return { moment: { earliest: asked + until - 1, latest: answered + until + 1 }, id: known, done: done === 1 }
   }
 
   async hasBegun(): Promise<boolean> {
@@ -76,7 +90,8 @@ export class Agreement {
 
   /** What came after the next shards when they were used before is not what comes after them now. To be called before it begins. */
   async forgetEarlier(): Promise<void> {
-    await Promise.all([...this.#all].map((shard) => ask(shard, this.#timeout, 'DEL', this.#registerOfNext)))
+    const all = new Set([...this.#left(), ...this.#to.shards])
+    await Promise.all([...all].map((shard) => ask(shard, this.#timeout, 'DEL', this.#registerOfNext)))
   }
 
   /** For a while: two that do it at once do no harm. */
@@ -93,7 +108,13 @@ export class Agreement {
   }
 
   #ask(...args: [string, ...Argument[]]): Promise<Reply> {
-    return ask(this.#shard, this.#timeout, ...args)
+    const left = this.#left()
+    const [shard] = [...(left.length > 0 ? left : this.#to.shards)].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return ask(shard!, this.#timeout, ...args)
+  }
+
+  #left(): readonly Shard[] {
+    return this.#from.shards.filter(({ name }) => !this.#lost.has(name))
   }
 }
 
@@ -103,7 +124,7 @@ async function ask(shard: Shard, timeout: number, ...args: [string, ...Argument[
   return reply
 }
 
-/** Ms for which a change is remembered. */
-const MEMORY = 24 * 60 * 60 * 1_000
+/** Ms after its moment until a change is forgotten that nobody has gone through with. */
+const GRACE = 60_000
 /** Ms after which a sweeper that says nothing has died. */
 const SWEEPER = 10_000

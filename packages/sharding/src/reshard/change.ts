@@ -57,10 +57,6 @@ export class Change {
     return !this.#given && this.#moment !== undefined && performance.now() >= this.#moment.latest
   }
 
-  isBeforeSwitch(): boolean {
-    return !this.isSwitched()
-  }
-
   /** What an old place answers now about one of these keys proves nothing. */
   isTooLateFor(keys: readonly string[]): boolean {
     return this.#moment !== undefined && performance.now() >= this.#moment.earliest && this.concernsAny(keys)

@@ -1,39 +1,43 @@
 import { CacheError, ConnectionError, hashTag, type Command, type Reply } from '@cache/core'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
+import { Clocks, sendTo } from './clocks.js'
 import restoreLua from './restore.lua'
 
 /**
  * Moves keys from their old places into the new ones, each before this process first uses it there.
  *
- * Nobody writes to an old place any more, so what is gone from there stays gone, and a key is used in its new place only by those who have seen
- * that. What is left is the one who read the old place before that, and stores what it read much later: each process leaves a mark in the new
- * place before its first command there, which keeps the late one from storing; and who is later than a mark lives is refused by the clock.
+ * A key is used in its new place only by those who have seen that it is gone from the old one, and who have left a note in both. The note in the
+ * old place says that what is written there later, by a command that was long on its way, counts no more. The note in the new place keeps
+ * away who has read the old place before that, and stores what it read much later; and who is later than that note lives is refused by the
+ * clock.
  */
 export class Mover {
+  /** What the change is known by. To be set before anything is moved. */
+  id = ''
   readonly #from: Layout
   readonly #to: Layout
-  readonly #lost: readonly string[]
+  readonly #lost: ReadonlySet<string>
   readonly #timeout: number
-  readonly #id: string
-  /** Nothing is left of them in the old place, and the mark is set. May be forgotten: it is seen again. */
+  /** Nothing is left of them in the old place, and the notes are there. May be forgotten: it is seen again. */
   readonly #settled = new Set<string>()
   readonly #underWay = new Map<string, Promise<CacheError | undefined>>()
-  readonly #clocks = new Map<Shard, { readonly at: number; readonly time: number }>()
+  readonly #clocks: Clocks
 
-  constructor(from: Layout, to: Layout, { lost, timeout, id }: { lost: readonly string[]; timeout: number; id: string }) {
+  /** `lost` may grow. */
+  constructor(from: Layout, to: Layout, { lost, timeout }: { lost: ReadonlySet<string>; timeout: number }) {
     this.#from = from
     this.#to = to
     this.#lost = lost
     this.#timeout = timeout
-    this.#id = id
+    this.#clocks = new Clocks(timeout)
   }
 
   /** Answers with what went wrong, by key. */
   async move(keys: readonly string[]): Promise<ReadonlyMap<string, CacheError>> {
     const missing = new Set(keys.filter((key) => !this.#settled.has(key) && !this.#underWay.has(key)))
     for (const part of this.#parts([...missing])) {
-      const moving = this.carry(part.from, part.to, part.keys, 'marked')
+      const moving = this.carry(part.from, part.to, part.keys, 'noted')
       for (const [i, key] of part.keys.entries()) {
         const one = moving.then((errors) => {
           this.#underWay.delete(key)
@@ -51,40 +55,47 @@ export class Mover {
     return failed
   }
 
-  /** Never rejects; answers with what went wrong with each. `marked`: they are to be used in their new place now. */
-  async carry(from: Shard, to: Shard, keys: readonly string[], marked?: 'marked'): Promise<(CacheError | undefined)[]> {
+  /** Never rejects; answers with what went wrong with each. `'noted'`: they are to be used in their new place now. */
+  async carry(from: Shard, to: Shard, keys: readonly string[], noted?: 'noted'): Promise<(CacheError | undefined)[]> {
     const errors = new Array<CacheError | undefined>(keys.length)
-    const fail = (i: number, reply: Reply | CacheError | undefined): boolean => {
-      if (reply instanceof CacheError) errors[i] ??= reply
+    const fail = (i: number, ...replies: (Reply | CacheError | undefined)[]): boolean => {
+      for (const reply of replies) if (reply instanceof CacheError) errors[i] ??= reply
       return errors[i] !== undefined
     }
     const open = (): number[] => [...keys.keys()].filter((i) => errors[i] === undefined)
-    const stillThere = this.#lost.includes(from.name) ? [] : open()
 
-    const time = stillThere.length > 0 ? await this.#clockOf(to) : 0
-    if (time instanceof CacheError) return errors.fill(time)
-    const read = await this.#send(from, stillThere.flatMap((i) => [on(keys[i]!, 'PTTL', keys[i]!), { ...on(keys[i]!, 'DUMP', keys[i]!), binary: true }]))
-    const found = stillThere.map((i, at) => ({ i, life: read[2 * at]!, payload: read[2 * at + 1]! })).filter(({ i, life, payload }) => !fail(i, life) && !fail(i, payload) && payload !== null)
+    if (!this.#lost.has(from.name)) {
+      const time = await this.#clocks.of(to)
+      if (time instanceof CacheError) return errors.fill(time)
+      // The note last: what it does not forbid was read before it was there.
+      const read = await this.#send(from, keys.flatMap((key) => [on(key, 'PTTL', key), { ...on(key, 'DUMP', key), binary: true }, on(key, 'EXISTS', this.#noteOf(key))]))
+      const there = [...keys.keys()].map((i) => ({ i, life: read[3 * i]!, payload: read[3 * i + 1]!, note: read[3 * i + 2]! })).filter(({ i, life, payload, note }) => !fail(i, life, payload, note) && payload !== null)
 
-    const restored = await this.#send(to, found.map(({ i, life, payload }) => {
-      const ttl = life === -1 ? 0 : Math.max(1, life as number)
-      return on(keys[i]!, 'EVAL', restoreLua, '2', keys[i]!, this.#markOf(keys[i]!), payload as Buffer, String(ttl), String(time + PATIENCE))
-    }))
-    const settled = found.filter(({ i }, at) => !fail(i, restored[at] === 0 ? tooLate(keys[i]!) : restored[at]))
-    const removed = await this.#send(from, settled.map(({ i }) => on(keys[i]!, 'UNLINK', keys[i]!)))
-    for (const [at, { i }] of settled.entries()) fail(i, removed[at])
+      const found = there.filter(({ note }) => note === 0)
+      const restored = await this.#send(to, found.map(({ i, life, payload }) => {
+        const ttl = life === -1 ? 0 : Math.max(1, life as number)
+        return on(keys[i]!, 'EVAL', restoreLua, '2', keys[i]!, this.#noteOf(keys[i]!), payload as Buffer, String(ttl), String(time + PATIENCE))
+      }))
+      for (const [at, { i }] of found.entries()) fail(i, restored[at] === 0 ? tooLate(keys[i]!) : restored[at])
 
-    if (marked) {
+      const leaving = noted ? open() : there.map(({ i }) => i).filter((i) => errors[i] === undefined)
+      const commands = leaving.map((i) => [...(noted ? [on(keys[i]!, 'SET', this.#noteOf(keys[i]!), '', 'PX', String(LEFT_LIFE))] : []), on(keys[i]!, 'UNLINK', keys[i]!)])
+      const left = await this.#send(from, commands.flat())
+      const each = noted ? 2 : 1
+      for (const [at, i] of leaving.entries()) fail(i, ...left.slice(each * at, each * at + each))
+    }
+
+    if (noted) {
       const rest = open()
-      const marks = await this.#send(to, rest.map((i) => on(keys[i]!, 'SET', this.#markOf(keys[i]!), '', 'PX', String(MARK_LIFE))))
-      for (const [at, i] of rest.entries()) fail(i, marks[at])
+      const notes = await this.#send(to, rest.map((i) => on(keys[i]!, 'SET', this.#noteOf(keys[i]!), '', 'PX', String(USED_LIFE))))
+      for (const [at, i] of rest.entries()) fail(i, notes[at])
     }
     return errors
   }
 
-  /** Whether a key is one of the marks. */
-  static isMark(key: string): boolean {
-    return /:resharded:[0-9a-f]{12}$/.test(key)
+  /** Whether a key is one of the notes. */
+  static isNote(key: string): boolean {
+    return /:resharded:[\w.-]{16,}$/.test(key)
   }
 
   #parts(keys: readonly string[]): { from: Shard; to: Shard; keys: string[] }[] {
@@ -104,37 +115,21 @@ export class Mover {
     this.#settled.add(key)
   }
 
-  #markOf(key: string): string {
-    return `${hashTag(key) === undefined ? `{${key}}` : key}:resharded:${this.#id}`
+  #noteOf(key: string): string {
+    return `${hashTag(key) === undefined ? `{${key}}` : key}:resharded:${this.id}`
   }
 
-  /** What the shard's clock shows by now at least, in ms. */
-  async #clockOf(shard: Shard): Promise<number | CacheError> {
-    let clock = this.#clocks.get(shard)
-    if (!clock || performance.now() - clock.at > CLOCK_LIFE) {
-      const [reply] = await this.#send(shard, [{ args: ['TIME'], keys: [] }])
-      if (reply instanceof CacheError) return reply
-      const [seconds, microseconds] = reply as readonly [string, string]
-      clock = { at: performance.now(), time: Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000) }
-      this.#clocks.set(shard, clock)
-    }
-    return Math.floor(clock.time + performance.now() - clock.at)
-  }
-
-  async #send(shard: Shard, commands: readonly Command[]): Promise<readonly (Reply | CacheError)[]> {
-    if (commands.length === 0) return []
-    return shard.send(commands, this.#timeout).catch((cause: unknown) => {
-      const error = new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause })
-      return commands.map(() => error)
-    })
+  #send(shard: Shard, commands: readonly Command[]): Promise<readonly (Reply | CacheError)[]> {
+    return sendTo(shard, commands, this.#timeout)
   }
 }
 
 /** Ms from the reading of a key in its old place until it must be in its new one. */
 const PATIENCE = 1_000
-/** Ms for which a mark keeps away who is late; and after which nobody can be. */
-export const MARK_LIFE = 2 * PATIENCE
-const CLOCK_LIFE = 10_000
+/** Ms for which a note in a new place keeps away who is late; and after which nobody can be. */
+export const USED_LIFE = 2 * PATIENCE
+/** Ms for which a note in an old place does: longer than a command is on its way. */
+const LEFT_LIFE = 60 * 60 * 1_000
 const MOST_REMEMBERED = 1_000_000
 
 function on(key: string, ...args: [string, ...(string | Buffer)[]]): Command {

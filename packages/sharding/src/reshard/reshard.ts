@@ -1,18 +1,18 @@
-import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { channels, tell } from '@cache/core'
 import { LateReshardError, ShardNotEmptyError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Router } from '../router.js'
 import type { Shard } from '../shard.js'
-import { Agreement } from './agreement.js'
+import { Agreement, type Agreed } from './agreement.js'
 import { Change, HOLD, type Moment } from './change.js'
-import { MARK_LIFE, Mover } from './mover.js'
+import { clearNewPlaces } from './clear.js'
+import { Mover, USED_LIFE } from './mover.js'
 import { isLeftToThemselves, pages, sweep } from './sweep.js'
 
 export interface Terms {
-  /** Shards that are gone for good, with what they held. */
-  readonly lost: readonly string[]
+  /** Shards that are gone for good, with what they held. May grow. */
+  readonly lost: ReadonlySet<string>
   /** Shards that were not there before. */
   readonly added: readonly Shard[]
   /** Ms from the first process' call to the change. */
@@ -21,7 +21,7 @@ export interface Terms {
   readonly timeout: number
   /** Aborts when the driver is closed. */
   readonly stop: AbortSignal
-  /** When the old places were last used, by `performance.now()`. */
+  /** When the old places were last asked, or last answered, by `performance.now()`. */
   usedAt(): number
   /** Listens at the new shards as well; nothing is published there yet. */
   onAgreed(change: Change): void
@@ -34,46 +34,50 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   const { lost, timeout, stop } = terms
   const from = router.layout
   const agreement = new Agreement(from, to, terms)
-  const mover = new Mover(from, to, { lost, timeout, id: createHash('sha1').update(from.fingerprint + to.fingerprint).digest('hex').slice(0, 12) })
+  const mover = new Mover(from, to, terms)
   const change = new Change(from, to, mover)
+  const hasBegun = () => agreement.hasBegun()
   from.ending = change
   router.change = change
-  let usedAt = terms.usedAt() // what is asked from now on waits
-  let late: number
+  let agreed: Agreed
   try {
-    if (!(await agreement.hasBegun())) {
+    if (!(await hasBegun())) {
       change.release()
-      await refuseKeys(terms.added)
+      await refuseKeys(terms.added, hasBegun)
+      await clearNewPlaces({ from, to, lost, timeout, hasBegun })
       await agreement.forgetEarlier() // which also shows that all of them answer
-      usedAt = terms.usedAt()
       change.hold()
     }
-    const { moment } = await agreement.join()
-    change.moment = moment
-    late = usedAt > moment.latest ? performance.now() - moment.latest : 0
+    agreed = await agreement.join()
   } catch (error) {
     from.ending = undefined
     router.change = undefined
     change.giveUp()
     throw error
   }
+  const { id, moment, done } = agreed
+  const late = terms.usedAt() > moment.earliest ? new LateReshardError(performance.now() - moment.latest) : undefined
+  mover.id = id
+  change.moment = moment
   terms.onAgreed(change)
   await reached(change, agreement, stop)
   router.layout = to
+  if (done) router.change = undefined
   change.wake()
   terms.onSwitched()
-  await finish({ from, to, mover, agreement, terms })
+  if (late) tell(channels.error, () => ({ operation: 'reshard', error: late }))
+  if (!done) await finish({ from, to, mover, agreement, terms })
   router.change = undefined
-  if (late > 0) throw new LateReshardError(late)
+  if (late) throw late
 }
 
 /** What an added shard holds would be taken for current. Before the change nobody uses it, so nothing of that is ours. */
-async function refuseKeys(added: readonly Shard[]): Promise<void> {
+async function refuseKeys(added: readonly Shard[], hasBegun: () => Promise<boolean>): Promise<void> {
   for (const { name, driver } of added) {
     for (const node of await driver.nodes()) {
       for await (const keys of pages(node)) {
         const found = keys.find((key) => !isLeftToThemselves(key))
-        if (found !== undefined) throw new ShardNotEmptyError(name, found)
+        if (found !== undefined && !(await hasBegun())) throw new ShardNotEmptyError(name, found)
       }
     }
   }
@@ -83,13 +87,16 @@ async function refuseKeys(added: readonly Shard[]): Promise<void> {
 async function reached(change: Change, agreement: Agreement, stop: AbortSignal): Promise<void> {
   const first = change.moment!
   const ahead = first.earliest - performance.now()
-  if (ahead > MEASURED_BEFORE) {
-    await sleep(ahead - MEASURED_BEFORE, undefined, { signal: stop })
-    const measured = await measure(agreement)
+  const drift = ahead * DRIFT
+  const early = ahead - drift - MEASURED_BEFORE
+  if (early > 0) {
+    await sleep(early, undefined, { signal: stop })
+    const measured = await Promise.race([measure(agreement), sleep(MEASURED_BEFORE / 2, undefined, { ref: false })])
     // Where nobody answered: as it was, less exactly.
-    const drift = ahead * DRIFT
     change.moment = measured ?? { earliest: first.earliest - drift, latest: first.latest + drift }
   }
+  await sleep(Math.max(0, change.moment!.earliest - performance.now() - KEPT_BEFORE), undefined, { signal: stop })
+  agreement.keep().catch(() => undefined) // tried again afterwards
   for (let left = 1; left > 0; left = change.moment!.latest - performance.now()) await sleep(Math.max(1, Math.ceil(left)), undefined, { signal: stop })
 }
 
@@ -114,24 +121,26 @@ interface Finishing {
 
 /** One of the processes moves what nobody has used, until nothing is left; the others wait for that. */
 async function finish({ from, to, mover, agreement, terms: { lost, stop } }: Finishing): Promise<void> {
-  const left = from.shards.filter(({ name }) => !lost.includes(name))
-  for (;;) {
+  for (;; await sleep(POLL, undefined, { signal: stop, ref: false })) {
     try {
-      if ((await agreement.look())?.done) return
+      const agreed = await agreement.look()
+      if (agreed?.done) return
+      await (agreed ? agreement.keep() : agreement.renew(mover.id))
       if (await agreement.maySweep()) {
-        await sweep(from, to, mover, left, () => agreement.goOnSweeping())
-        await sleep(MARK_LIFE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
+        await sweep(from, to, mover, from.shards.filter(({ name }) => !lost.has(name)), () => agreement.goOnSweeping())
+        await sleep(USED_LIFE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
         return await agreement.end()
       }
     } catch (error) {
       stop.throwIfAborted()
       tell(channels.error, () => ({ operation: 'reshard', error }))
     }
-    await sleep(POLL, undefined, { signal: stop, ref: false })
   }
 }
 
 const MEASURED_BEFORE = 1_000
+/** Ms before the moment at which a change is as good as made. */
+const KEPT_BEFORE = 200
 /** How much faster or slower than another a clock may run. */
 const DRIFT = 1e-3
 const POLL = 500

@@ -1,5 +1,5 @@
 -- Puts a key that was read in its old place into its new one, unless somebody may have used it here since then.
--- KEYS[1] the key  KEYS[2] its mark: it has been used here
+-- KEYS[1] the key  KEYS[2] the note that it has been used here
 -- ARGV[1] what DUMP gave  ARGV[2] ms it has left to live (0: it does not expire)  ARGV[3] the latest moment to do it, ms of the server's clock
 -- returns 1, or 0 if it is too late
 -- cost: O(size of the value)

@@ -4,36 +4,47 @@ import type { Shard } from '../shard.js'
 import { OWN } from './agreement.js'
 import { Mover } from './mover.js'
 
-/** Moves whatever is left in old places. `between` is called after each step. Rejects if something could not be moved. */
+/**
+ * Moves whatever is left in old places. `between` is called after each step. What can't be moved holds up nothing else.
+ *
+ * @throws {CacheError} afterwards, if something could not be moved.
+ */
 export async function sweep(from: Layout, to: Layout, mover: Mover, shards: readonly Shard[], between: () => Promise<void>): Promise<void> {
+  const failed: { readonly what: string; readonly error: unknown }[] = []
   for (const shard of shards) {
-    for (const node of await shard.driver.nodes()) {
-      for await (const keys of pages(node)) {
-        const leaving = keys.filter((key) => !isLeftToThemselves(key) && from.shardOf(key) === shard && to.shardOf(key).name !== shard.name)
-        for (const place of new Set(leaving.map((key) => to.shardOf(key)))) {
-          const some = leaving.filter((key) => to.shardOf(key) === place)
-          const errors = await mover.carry(shard, place, some)
-          // One by one, if together they were too large.
-          for (const [i, key] of some.entries()) {
-            const [error] = errors[i] ? await mover.carry(shard, place, [key]) : []
-            if (error) throw error
+    try {
+      for (const node of await shard.driver.nodes()) {
+        for await (const keys of pages(node)) {
+          const leaving = keys.filter((key) => !isLeftToThemselves(key) && from.shardOf(key) === shard && to.shardOf(key).name !== shard.name)
+          for (const place of new Set(leaving.map((key) => to.shardOf(key)))) {
+            const some = leaving.filter((key) => to.shardOf(key) === place)
+            const errors = await mover.carry(shard, place, some)
+            // One by one, if together they were too large.
+            for (const [i, key] of some.entries()) {
+              const [error] = errors[i] ? await mover.carry(shard, place, [key]) : []
+              if (error) failed.push({ what: `"${key}"`, error })
+            }
           }
+          await between()
         }
-        await between()
       }
+    } catch (error) {
+      failed.push({ what: `what else is on shard "${shard.name}"`, error })
     }
   }
+  const [first] = failed
+  if (first) throw new CacheError(`Not everything could be moved yet: ${first.what}${failed.length > 1 ? `, and ${failed.length - 1} more` : ''}. It is tried again.`, { code: 'RESHARD', cause: first.error })
 }
 
 /** The package's own keys, which expire where they are. */
 export function isLeftToThemselves(key: string): boolean {
-  return key.startsWith(OWN) || Mover.isMark(key)
+  return key.startsWith(OWN) || Mover.isNote(key)
 }
 
-export async function* pages(node: NodeHandle): AsyncGenerator<readonly string[]> {
+export async function* pages(node: NodeHandle, count = 100): AsyncGenerator<readonly string[]> {
   let cursor = '0'
   do {
-    const [reply] = (await node.send([{ args: ['SCAN', cursor, 'COUNT', '100'], keys: [] }])) as [Reply | CacheError]
+    const [reply] = (await node.send([{ args: ['SCAN', cursor, 'COUNT', String(count)], keys: [] }])) as [Reply | CacheError]
     if (reply instanceof CacheError) throw reply
     const [next, keys] = reply as readonly [string, readonly string[]]
     cursor = next
