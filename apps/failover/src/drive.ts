@@ -58,7 +58,7 @@ class Run {
   #failedAt = -Infinity
   #recoveredAt = Infinity
   #recovered = 0
-  #on = true
+  readonly #ended = new AbortController()
 
   constructor(trial: Trial, inFlight: number) {
     this.#trial = trial
@@ -78,7 +78,7 @@ class Run {
   }
 
   async end(): Promise<Course> {
-    this.#on = false
+    this.#ended.abort()
     await this.#loops
     await this.#trial.settle()
     await this.#trial.close()
@@ -94,10 +94,11 @@ class Run {
   }
 
   async #loop(): Promise<void> {
-    for (; this.#on; await sleep(2)) {
+    const { signal } = this.#ended
+    for (; !signal.aborted; await sleep(2)) {
       const began = performance.now()
       try {
-        await this.#trial.step()
+        await this.#trial.step(signal)
         this.#steps++
       } catch (error) {
         const { code, message } = error as { code?: string; message: string }

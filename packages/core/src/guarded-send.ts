@@ -18,9 +18,11 @@ export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf'>, { fai
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''
 
   const sendFreely: Send = async (commands, timeout, settle) => {
+    // Asked before, since a key may have another node by the time that the one it was sent to has not answered.
+    const nodes = driver.nodeOf && commands.map(nodeOf)
     const replies = await driver.send(commands, { timeout, settle })
     if (replies.some(lost)) {
-      for (const [node, places] of byNode(commands, nodeOf)) {
+      for (const [node, places] of byNode(commands, (_, place) => nodes?.[place] ?? '')) {
         const error = outage(places.map((place) => replies[place]!))
         if (error && !guards.has(node)) guards.set(node, new Guard(circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker: new ConsecutiveBreaker(failures) })))
         if (error) await guards.get(node)!.failed(error)
@@ -99,10 +101,10 @@ class Guard {
   }
 }
 
-function byNode(commands: readonly Command[], nodeOf: (command: Command) => string): Map<string, number[]> {
+function byNode(commands: readonly Command[], nodeOf: (command: Command, place: number) => string): Map<string, number[]> {
   const nodes = new Map<string, number[]>()
   for (const [place, command] of commands.entries()) {
-    const node = nodeOf(command)
+    const node = nodeOf(command, place)
     const places = nodes.get(node)
     if (places) places.push(place)
     else nodes.set(node, [place])

@@ -272,6 +272,27 @@ describe.each(Object.keys(connections))('an outage, on %s', (name) => {
     expect(await Promise.all(numbers(50).map(() => codeOf(ping(client))))).toEqual(numbers(50).map(() => 'answered'))
   })
 
+  it('opens the circuit of the node that was asked, also when the key has another by the time that nobody has answered', async () => {
+    const server = await start()
+    let node = 'the dead one'
+    const { driver } = connect(server.url, {})
+    const client = createCacheClient({ ...driver, nodeOf: () => node }, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: '1m' } } })
+    const get = (): Promise<string> => codeOf(client.send({ args: ['GET', 'k'], keys: ['k'] }))
+    await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
+    await server.pause()
+    const sent: Promise<string>[] = []
+    for (let i = 0; i < 5; i++) {
+      sent.push(get())
+      await new Promise((resolve) => setImmediate(resolve)) // each a send of its own
+    }
+    node = 'the one in its place'
+    expect(await Promise.all(sent)).toEqual(sent.map(() => 'TIMEOUT'))
+    await server.resume()
+    await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
+    node = 'the dead one'
+    expect(await get()).toBe('CIRCUIT_OPEN')
+  })
+
   it('of errors that Redis answers with is none: the circuit stays closed', async () => {
     const server = await start()
     const client = connect(server.url, { readTimeout: '20s', writeTimeout: '20s', breaker: { failures: 2 } })

@@ -1,21 +1,22 @@
 import type { CacheClient } from '@cache/core'
 import { createRateLimiter, slidingWindow } from '@cache/ratelimit'
-import { Tally, oneOf, type Trial } from '../trial.js'
+import { IDS, Tally, oneOf, type Trial } from '../trial.js'
 
-const LIMIT = 20
-const WINDOW = 1_000
+const LIMIT = 50
+/** Longer than a failover takes. */
+const WINDOW = 10_000
 
-/** Requests of a few users at many times their limit: no window ever has more than that. */
+/** Requests of some users at many times their limit: no window ever has more than that. */
 export function rateLimitTrial(client: CacheClient): Trial {
   const broken = new Tally()
   const limiter = createRateLimiter({ client, prefix: 'limit', limits: [slidingWindow({ name: 'requests', limit: LIMIT, window: WINDOW })], deadline: '500ms', onOutage: 'closed', denyCache: false })
-  const admitted = new Map<string, { readonly asked: number; readonly answered: number }[]>()
+  const admitted = new Map<number, { readonly asked: number; readonly answered: number }[]>()
 
   return {
     name: 'rate limit',
     broken,
     async step() {
-      const id = oneOf(['a', 'b', 'c', 'd', 'e', 'f'])
+      const id = oneOf(IDS)
       const asked = performance.now()
       const { allowed, degraded } = await limiter.consume(id)
       if (degraded) throw new Error('degraded')
