@@ -58,7 +58,7 @@ class Run {
   #failedAt = -Infinity
   #recoveredAt = Infinity
   #recovered = 0
-  readonly #ended = new AbortController()
+  #on = true
 
   constructor(trial: Trial, inFlight: number) {
     this.#trial = trial
@@ -78,7 +78,7 @@ class Run {
   }
 
   async end(): Promise<Course> {
-    this.#ended.abort()
+    this.#on = false
     await this.#loops
     await this.#trial.settle()
     await this.#trial.close()
@@ -94,11 +94,10 @@ class Run {
   }
 
   async #loop(): Promise<void> {
-    const { signal } = this.#ended
-    for (; !signal.aborted; await sleep(2)) {
+    for (; this.#on; await sleep(2)) {
       const began = performance.now()
       try {
-        await this.#trial.step(signal)
+        await this.#trial.step()
         this.#steps++
       } catch (error) {
         const { code, message } = error as { code?: string; message: string }

@@ -1,8 +1,8 @@
 /** One pattern at work, watched for what it promises. */
 export interface Trial {
   readonly name: string
-  /** Does one piece of work, and does not linger over it once `ended` aborts. Rejects as the pattern does. */
-  step(ended: AbortSignal): Promise<void>
+  /** Does one piece of work. Rejects as the pattern does. */
+  step(): Promise<void>
   /** Looks at everything once more, when all is well again. */
   settle(): Promise<void>
   /** What went against the promise, and how often. */

@@ -3,8 +3,8 @@ import { InvalidOptionError } from '@cache/core'
 import type { Placement, WeightedShard } from './placement.js'
 
 /**
- * Consistent hashing on a ring, point for point that of libketama, libmemcached and twemproxy (with `hash: md5`): keys are where those put
- * them, if the shards are named as the servers are there (`10.0.0.1:6379`). The order of shards is of no account.
+ * Consistent hashing on a ring, point for point that of libketama (which libmemcached's weighted ketama and twemproxy follow): keys are where it
+ * puts them, if the shards are named as the servers are there (`10.0.0.1:6379`). The order of shards is of no account.
  *
  * Source: https://github.com/RJ/ketama/blob/master/libketama/ketama.c
  */
