@@ -24,7 +24,7 @@ export const keyed = (key: string, ...args: [string, ...string[]]): Command => (
 export function changing(on: () => Stage) {
   return {
     /** `timeout`: none that a busy machine misses, unless a test waits for it. */
-    startProcess(names: readonly Name[], settle = 300, timeout = 10_000): Process {
+    startProcess(names: readonly Name[], settle = 1_000, timeout = 10_000): Process {
       const driver = on().driver(names, { settle, timeout })
       return { driver, client: on().client(driver) }
     },
@@ -57,7 +57,7 @@ export async function keepReading(client: CacheClient, count = 300): Promise<() 
       const entries = await client.entries.readMany(keys, format)
       for (const [i, entry] of entries.entries()) if (entry instanceof Error || entry?.value !== i) wrong.add(`${keys[i]}: ${entry instanceof Error ? entry.message : String(entry?.value)}`)
     }
-    if (rounds < 10) wrong.add(`there were only ${rounds} rounds`)
+    if (rounds < 3) wrong.add(`there were only ${rounds} rounds`)
   })()
   return async () => {
     stopped = true

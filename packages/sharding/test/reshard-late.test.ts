@@ -19,7 +19,7 @@ function startSlowProcess(command: string) {
     return a.send(commands, options)
   } }
   const { d, ...three } = { ...shards, a: slow } as Record<string, Driver>
-  const driver = shardedDriver({ shards: three, settle: 300, timeout: 10_000 })
+  const driver = shardedDriver({ shards: three, settle: 1_000, timeout: 10_000 })
   return {
     driver,
     client: on().client(driver),
@@ -37,9 +37,9 @@ it.each(['before it is used in its new one', 'when it has been used there', 'whe
   const first = startProcess(THREE)
   const late = startSlowProcess('SET')
   await first.client.send(keyed(key, 'SET', key, 'before'))
-  await keepFromSweeping(THREE, 4_000)
+  await keepFromSweeping(THREE, 6_000)
   const changes = [change(first.driver, FOUR), late.reshard()]
-  await sleep(100)
+  await sleep(200)
   const writing = late.client.send(keyed(key, 'SET', key, 'late'))
   await soon(() => expect(late.held).toHaveLength(1))
   await soon(() => expect([first.driver.shardOf(key), late.driver.shardOf(key)]).toEqual(['d', 'd']))

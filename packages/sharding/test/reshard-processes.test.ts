@@ -64,7 +64,7 @@ describe('processes', () => {
     expect(await Promise.all(keys.map((key) => second.client.send(keyed(key, 'GET', key))))).toEqual(keys)
   })
 
-  it.each([['while its mark is there', 0, 3_000], ['when its mark has expired', 2_300, 3_500]])('who reads an old place, and is held until the key was used and deleted in its new one, stores nothing: %s', async (_, pause, sweptAfter) => {
+  it.each([['while its note is there', 0, 6_000], ['when its note has expired', 2_300, 6_000]])('who reads an old place, and is held until the key was used and deleted in its new one, stores nothing: %s', async (_, pause, sweptAfter) => {
     const key = movingKey('a')
     await keepFromSweeping(THREE, sweptAfter)
     const first = startProcess(THREE)
@@ -78,7 +78,7 @@ describe('processes', () => {
       await new Promise<void>((resolve) => held.push(resolve))
       return replies
     } }
-    const slow = shardedDriver({ shards: { a: slowly, b: shards.b!, c: shards.c! }, settle: 300 })
+    const slow = shardedDriver({ shards: { a: slowly, b: shards.b!, c: shards.c! }, settle: 1_000 })
     const client = on().client(slow)
     const changes = [change(first.driver, FOUR), slow.reshard({ shards: { ...shards, a: slowly } })]
     await soon(() => expect([first.driver.shardOf(key), slow.shardOf(key)]).toEqual(['d', 'd']))

