@@ -87,8 +87,8 @@ it('every placement knows a place for each key, and hashring puts keys where ket
 it('a work that does twice as much is half as fast as the bare one', async () => {
   const spin = (ms: number) => async () => { for (const end = performance.now() + ms; performance.now() < end; ); }
   const [, twice] = await inRounds([{ name: 'bare', bare: 'bare', run: spin(1) }, { name: 'twice', bare: 'bare', run: spin(2) }], { inFlight: 2, operations: 20, rounds: 5 })
-  expect(twice!.ratio).toBeGreaterThan(0.4)
-  expect(twice!.ratio).toBeLessThan(0.6)
+  expect(twice!.ratio).toBeGreaterThan(0.33)
+  expect(twice!.ratio).toBeLessThan(0.75)
 })
 
 it('a goal compares with the best of the others, and says whether it is met', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmbeddedPostgres, type Database } from '../src/database.js'
@@ -18,6 +19,21 @@ afterAll(async () => {
   await database.close()
   await redis.stop()
 })
+
+/** Ms that a read waits for Redis before it asks the source. */
+const READ_TIMEOUT = 250
+
+/** Runs it once more, at most twice, if it failed and took as long as makes a read ask the source: then the machine stood still. */
+async function unlessLate(run: () => Promise<void>): Promise<void> {
+  for (let again = 2; ; again--) {
+    const began = performance.now()
+    try {
+      return await run()
+    } catch (error) {
+      if (again === 0 || performance.now() - began < READ_TIMEOUT) throw error
+    }
+  }
+}
 
 describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('the catalog on %s', (name, otherName) => {
   const ask = async (path: string, init?: RequestInit) => {
@@ -77,7 +93,7 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     expect((await ask('/categories/11?order=colour')).status).toBe(400)
   })
 
-  it('drops the lists of a category, all with one bump, and no others', async () => {
+  it('drops the lists of a category, all with one bump, and no others', () => unlessLate(async () => {
     const reads = ['/categories/12?order=id', '/categories/12?order=price', '/categories/13?order=id']
     for (const path of reads) for (let i = 0; i < 2; i++) await ask(path)
     const loads = async () => (await ask('/stats')).body.loads as number
@@ -85,9 +101,9 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     expect((await ask('/categories/12/invalidate', { method: 'POST' })).body).toEqual({ dropped: true })
     for (const path of reads) await ask(path)
     expect(await loads()).toBe(before + 2)
-  })
+  }))
 
-  it('shows a product within its category, out of one load of that, and a change in both', async () => {
+  it('shows a product within its category, out of one load of that, and a change in both', () => unlessLate(async () => {
     const shelf = async () => (await ask('/categories/21/products')).body as Product[]
     const shelved = async (id: number) => (await ask(`/categories/21/products/${id}`)).body as Product
     const loads = async () => (await ask('/stats')).body.loads as number
@@ -105,22 +121,32 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     }
     expect((await ask('/categories/22/products/20')).status).toBe(404)
     expect((await ask('/categories/21/products/x')).status).toBe(400)
-  })
+  }))
 
-  it('drops what it is told to', async () => {
+  it('drops what it is told to', () => unlessLate(async () => {
     await ask('/products/55')
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 1 })
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 0 })
-  })
+  }))
 
   it('limits the writes of an address, over all processes', async () => {
     const limited = await Promise.all((['ioredis', 'node-redis'] as const).map((client) => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 5 })))
     try {
-      const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => fetch(`${limited[i % 2]!.url}/products/${200 + i}/invalidate`, { method: 'POST' })))
-      const refused = answers.filter(({ status }) => status === 429)
-      expect(refused.length).toBeGreaterThanOrEqual(20)
-      expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5)
-      expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
+      for (const { url } of limited) await fetch(`${url}/products/200`) // connected
+      for (let again = 5; ; again--) {
+        const began = performance.now()
+        const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => fetch(`${limited[i % 2]!.url}/products/${200 + i}/invalidate`, { method: 'POST' })))
+        const [refused, done] = [429, 200].map((wanted) => answers.filter(({ status }) => status === wanted)) as [Response[], Response[]]
+        expect(refused.length).toBeGreaterThanOrEqual(20 - (5 * (performance.now() - began)) / 1_000)
+        expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
+        // Each process admits fewer by itself where Redis answers after the limiter's deadline: on a busy machine it may.
+        if (done.length < 5 && again > 0) {
+          await sleep(1_000)
+          continue
+        }
+        expect(done.length).toBeGreaterThanOrEqual(5)
+        break
+      }
       expect((await fetch(`${limited[0]!.url}/products/200`)).status).toBe(200) // reads are not limited
     } finally {
       for (const service of limited) await service.close()

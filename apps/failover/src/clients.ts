@@ -1,4 +1,4 @@
-import { createCacheClient, type CacheClient } from '@cache/core'
+import { createCacheClient, type CacheClient, type ResilienceOptions } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import type { Address, RedisSentinel } from '@cache/testkit'
@@ -13,29 +13,29 @@ export interface Connected {
 /** How a client library reaches servers that take each other's place. */
 export interface Library {
   readonly name: string
-  cluster(nodes: readonly Address[]): Connected
-  sentinel(sentinel: RedisSentinel): Connected
+  cluster(nodes: readonly Address[], resilience?: ResilienceOptions): Connected
+  sentinel(sentinel: RedisSentinel, resilience?: ResilienceOptions): Connected
 }
 
 export const libraries: readonly Library[] = [
   {
     name: 'ioredis',
-    cluster: (nodes) => onIoredis(new Cluster([...nodes], { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 })),
-    sentinel: ({ addresses, name }) => onIoredis(new Redis({ sentinels: [...addresses], name, sentinelRetryStrategy: () => 50 })),
+    cluster: (nodes, resilience) => onIoredis(new Cluster([...nodes], { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 }), resilience),
+    sentinel: ({ addresses, name }, resilience) => onIoredis(new Redis({ sentinels: [...addresses], name, sentinelRetryStrategy: () => 50 }), resilience),
   },
   {
     name: 'node-redis',
-    cluster: (nodes) => onNodeRedis(createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) })),
-    sentinel: ({ addresses, name }) => onNodeRedis(createSentinel({ name, sentinelRootNodes: [...addresses], scanInterval: 100 })),
+    cluster: (nodes, resilience) => onNodeRedis(createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) }), resilience),
+    sentinel: ({ addresses, name }, resilience) => onNodeRedis(createSentinel({ name, sentinelRootNodes: [...addresses], scanInterval: 100 }), resilience),
   },
 ]
 
-function onIoredis(redis: Redis | Cluster): Connected {
-  const client = createCacheClient(ioredisDriver(redis), { namespace: 'trial' })
+function onIoredis(redis: Redis | Cluster, resilience: ResilienceOptions = {}): Connected {
+  const client = createCacheClient(ioredisDriver(redis), { namespace: 'trial', resilience })
   return { client, close: async () => { await client.close(); redis.disconnect() } }
 }
 
-function onNodeRedis(redis: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown }): Connected {
-  const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'trial' })
+function onNodeRedis(redis: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown }, resilience: ResilienceOptions = {}): Connected {
+  const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'trial', resilience })
   return { client, close: async () => { await client.close(); await redis.destroy() } }
 }

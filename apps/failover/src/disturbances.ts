@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { slot } from '@cache/core'
+import { slot, type ResilienceOptions } from '@cache/core'
 import { eventually, startCluster, startSentinel, type ClusterNode, type RedisCluster } from '@cache/testkit'
 import { drive, type Course, type Pace } from './drive.js'
 import type { Connected, Library } from './clients.js'
@@ -17,7 +17,8 @@ export interface Disturbance {
   readonly loses: boolean
   /** Whether other primaries are there all the time. */
   readonly leavesOthers: boolean
-  run(library: Library, pace?: Pace): Promise<readonly Course[]>
+  /** `resilience`: of the clients; otherwise as it is for everybody. */
+  run(library: Library, pace?: Pace, resilience?: ResilienceOptions): Promise<readonly Course[]>
 }
 
 /** The Cluster notices by itself that a primary has died, and promotes its replica. */
@@ -25,7 +26,7 @@ const primaryKilled: Disturbance = {
   name: 'Cluster: a primary is killed',
   loses: true,
   leavesOthers: true,
-  run: (library, pace) => onCluster(library, 1, pace, (cluster) => killPrimary(cluster, 0)),
+  run: (library, pace, resilience) => onCluster(library, 1, pace, resilience, (cluster) => killPrimary(cluster, 0)),
 }
 
 /** As above, of a primary that has acknowledged what its replica had no time to hear. */
@@ -33,7 +34,7 @@ const primaryKilledAhead: Disturbance = {
   name: `Cluster: a primary is killed, its replica ${BEHIND} ms behind`,
   loses: true,
   leavesOthers: true,
-  run: (library, pace) => onCluster(library, 1, pace, (cluster) => killPrimary(cluster, BEHIND)),
+  run: (library, pace, resilience) => onCluster(library, 1, pace, resilience, (cluster) => killPrimary(cluster, BEHIND)),
 }
 
 async function killPrimary(cluster: RedisCluster, behind: number): Promise<void> {
@@ -61,7 +62,7 @@ const slotsMove: Disturbance = {
   name: 'Cluster: slots move',
   loses: false,
   leavesOthers: true,
-  run: (library, pace) => onCluster(library, 0, pace, async (cluster) => {
+  run: (library, pace, resilience) => onCluster(library, 0, pace, resilience, async (cluster) => {
     const [from, to] = cluster.primaries as [RedisCluster['primaries'][number], RedisCluster['primaries'][number]]
     const keys = String(await from.cli('KEYS', 'trial:*')).split('\n').filter((key) => key !== '')
     for (const moved of [...new Set(keys.map(slot))].slice(0, SLOTS)) {
@@ -76,9 +77,9 @@ const sentinelFailover: Disturbance = {
   name: 'Sentinel: the primary is killed',
   loses: true,
   leavesOthers: false,
-  async run(library, pace) {
+  async run(library, pace, resilience) {
     await using sentinel = await startSentinel({ replicas: 1, sentinels: 3 })
-    return await between([library.sentinel(sentinel), library.sentinel(sentinel)], 1, pace, async () => {
+    return await between([library.sentinel(sentinel, resilience), library.sentinel(sentinel, resilience)], 1, pace, async () => {
       const dead = sentinel.primary
       await dead.kill()
       await sentinel.failover()
@@ -90,9 +91,9 @@ const sentinelFailover: Disturbance = {
 
 export const disturbances: readonly Disturbance[] = [slotsMove, primaryKilled, primaryKilledAhead, sentinelFailover]
 
-async function onCluster(library: Library, replicasPerPrimary: number, pace: Pace | undefined, disturb: (cluster: RedisCluster) => Promise<void>): Promise<readonly Course[]> {
+async function onCluster(library: Library, replicasPerPrimary: number, pace: Pace | undefined, resilience: ResilienceOptions | undefined, disturb: (cluster: RedisCluster) => Promise<void>): Promise<readonly Course[]> {
   await using cluster = await startCluster({ primaries: 3, replicasPerPrimary, config: { 'cluster-node-timeout': '1000' } })
-  return await between([library.cluster(cluster.addresses), library.cluster(cluster.addresses)], replicasPerPrimary, pace, () => disturb(cluster))
+  return await between([library.cluster(cluster.addresses, resilience), library.cluster(cluster.addresses, resilience)], replicasPerPrimary, pace, () => disturb(cluster))
 }
 
 async function between([one, other]: readonly [Connected, Connected], replicas: number, pace: Pace | undefined, disturb: () => Promise<void>): Promise<readonly Course[]> {

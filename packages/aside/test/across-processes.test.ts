@@ -13,7 +13,7 @@ interface Read { readonly type: 'read'; readonly loads: number; readonly values:
 
 async function readers(count: number, data: Omit<Start, 'url'>) {
   const group = spawnProcesses(file, { count, data: { url: server.url, ...data } })
-  await Promise.all(group.processes.map((reader) => reader.next('ready')))
+  await Promise.all(group.processes.map((reader) => reader.next('ready', { timeout: 60_000 })))
   return group
 }
 
@@ -41,7 +41,7 @@ describe.each(['ioredis', 'node-redis'] as const)('between processes, on %s', (c
   })
 
   it('loads a cold key once for 4 processes × 250 callers', async () => {
-    await using group = await readers(4, { client })
+    await using group = await readers(4, { client, waitFor: 20_000 })
     for (let round = 0; round < 5; round++) {
       for (const reader of group.processes) reader.send({ do: 'read', id: `cold ${client} ${round}`, callers: 250, value: round, hold: false, takes: 200 } satisfies Order)
       const reads = await Promise.all(group.processes.map((reader) => reader.next<Read>('read')))

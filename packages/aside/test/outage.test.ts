@@ -31,9 +31,9 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     expect(unhandled).toEqual([])
   })
 
-  function connect(url: string, { others, failures }: { others?: number; failures?: number } = {}): { cache: Aside<number>; client: CacheClient } {
+  function connect(url: string, { readTimeout = READ_TIMEOUT, others, failures }: { readTimeout?: number; others?: number; failures?: number } = {}): { cache: Aside<number>; client: CacheClient } {
     const { driver, end } = drivers[name]!(url, others)
-    const client = createCacheClient(driver, { resilience: { readTimeout: READ_TIMEOUT, writeTimeout: others ?? 300, breaker: { failures: failures ?? 3, cooldown: 200 } } })
+    const client = createCacheClient(driver, { resilience: { readTimeout, writeTimeout: others ?? 300, breaker: { failures: failures ?? 3, cooldown: 200 } } })
     ends.push(end, () => client.close())
     return { client, cache: createAside<number>({ client, prefix: 'v', ttl: '1h' }) }
   }
@@ -42,6 +42,14 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const server = await startRedis(options)
     ends.push(() => server.stop())
     return server
+  }
+
+  /** Until it is stored: a busy machine may miss a deadline, upon which the caller is answered and nothing cached. */
+  async function expectStored(cache: Aside<number>): Promise<void> {
+    await vi.waitFor(async () => {
+      await cache.getOrLoad('a', () => 1)
+      expect(await cache.peek('a')).toBe(1)
+    }, { timeout: 10_000 })
   }
 
   /** Reads answer from the source, writes reject with the right class, and nothing is remembered of it. */
@@ -83,7 +91,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   it('a server killed under load, and restarted empty: its scripts are sent again', async () => {
     const server = await start()
     const { cache } = connect(server.url)
-    await cache.getOrLoad('a', () => 1)
+    await expectStored(cache)
     const load = Array.from({ length: 500 }, (_, i) => cache.getOrLoad(i % 50, () => 7))
     await server.kill()
     expect(new Set(await Promise.all(load))).toEqual(new Set([7]))
@@ -96,7 +104,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   it('a server that is paused', async () => {
     const server = await start()
     const { cache } = connect(server.url)
-    await cache.getOrLoad('a', () => 1)
+    await expectStored(cache)
     await server.pause()
     try {
       await expectOutage(cache, [CommandTimeoutError, ConnectionError])
@@ -104,13 +112,13 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       await server.resume()
     }
     await expectRecovery(cache)
-    await vi.waitFor(async () => expect(await cache.peek('a')).toBe(1), 5_000) // a busy machine may miss a deadline
+    await vi.waitFor(async () => expect(await cache.peek('a')).toBe(1), 10_000) // a busy machine may miss a deadline
   })
 
   it('a server that is paused: reads answer by readTimeout alone, with every other deadline far off and a breaker that stays closed', async () => {
     const server = await start()
     const { cache } = connect(server.url, { others: LONG, failures: 1_000_000 })
-    await cache.getOrLoad('a', () => 1)
+    await expectStored(cache)
     await server.pause()
     try {
       for (let i = 0; i < 8; i++) {
@@ -129,7 +137,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const proxy = await startProxy(server)
     ends.push(() => proxy.close())
     const { cache } = connect(proxy.url)
-    await cache.getOrLoad('a', () => 1)
+    await expectStored(cache)
     await proxy.cut()
     await expectOutage(cache, [ConnectionError])
     await proxy.pass()
@@ -143,8 +151,8 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
 
   it('a server without memory: reads answer, what is cached stays readable, writes reject with OOM, invalidations go on', async () => {
     const server = await start({ config: { maxmemory: '100mb', 'maxmemory-policy': 'noeviction' } })
-    const { cache } = connect(server.url)
-    await cache.getOrLoad('a', () => 1)
+    const { cache } = connect(server.url, { readTimeout: 5_000, others: 5_000 })
+    await expectStored(cache)
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     expect(await cache.getOrLoad('a', () => 2)).toBe(1)
     expect(await cache.getOrLoad('b', () => 3)).toBe(3)
@@ -160,7 +168,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   it('a server that is a read-only replica: reads answer, writes reject with READONLY', async () => {
     const [primary, replica] = [await start(), await start()]
     await replica.cli('REPLICAOF', primary.host, String(primary.port))
-    const { cache } = connect(replica.url)
+    const { cache } = connect(replica.url, { readTimeout: 5_000, others: 5_000 })
     expect(await cache.getOrLoad('a', () => 1)).toBe(1)
     await expect(cache.set('a', 1)).rejects.toMatchObject({ name: 'ServerError', code: 'READONLY' })
     await expect(cache.invalidate('a')).rejects.toMatchObject({ code: 'READONLY' })
@@ -170,8 +178,8 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
 
   it('a server that goes away in the middle of mutate: the caller learns that its change was made', async () => {
     const server = await start()
-    const { cache } = connect(server.url)
-    await cache.set('a', 1)
+    const { cache } = connect(server.url, { others: 1_000 })
+    await vi.waitFor(() => cache.set('a', 1), { timeout: 10_000 })
     const error = await cache.mutate('a', async () => { await server.pause(); return 'the new row' }).catch((caught: unknown) => caught)
     await server.resume()
     expect(error).toMatchObject({ name: 'CacheWriteError', stored: true, result: 'the new row' })

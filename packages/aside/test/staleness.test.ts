@@ -18,9 +18,9 @@ onEach(({ newClient, ask }) => {
       const reload = async (): Promise<number> => { loads++; await hold(); return 2 }
       const answers = await Promise.all([here, there, here, there].map((cache) => cache.getOrLoad('a', reload)))
       expect(answers).toEqual([1, 1, 1, 1])
-      await vi.waitFor(() => expect(loads).toBe(1))
+      await vi.waitFor(() => expect(loads).toBe(1), { timeout: 10_000 })
       held.splice(0).forEach((release) => release())
-      await vi.waitFor(async () => expect(await there.getOrLoad('a', reload)).toBe(2))
+      await vi.waitFor(async () => expect(await there.getOrLoad('a', reload)).toBe(2), { timeout: 10_000 })
       expect(loads).toBe(1)
       expect((await ask('PTTL', 'shop:swr:a')) as number).toBeGreaterThan(3_600_000)
     })
@@ -41,7 +41,7 @@ onEach(({ newClient, ask }) => {
       await cache.getOrLoad('a', () => 1)
       await cache.expire('a')
       expect(await cache.getOrLoad('a', () => Promise.reject(new Error('down')))).toBe(1)
-      await vi.waitFor(() => expect(failures).toHaveLength(1))
+      await vi.waitFor(() => expect(failures).toHaveLength(1), { timeout: 10_000 })
       expect(await cache.getOrLoad('a', () => 1)).toBe(1)
       channels.load.unsubscribe(listen)
     })
@@ -53,7 +53,7 @@ onEach(({ newClient, ask }) => {
       const asked: unknown[] = []
       const answers = await cache.getOrLoadMany([1, 2, 3], async (missing) => { asked.push([...missing]); return missing.map((id) => Number(id) * 10) })
       expect(answers).toEqual([1, 2, 3])
-      await vi.waitFor(async () => expect(await cache.peek(3)).toBe(30))
+      await vi.waitFor(async () => expect(await cache.peek(3)).toBe(30), { timeout: 10_000 })
       expect(asked).toEqual([[1, 3]])
     })
   })
@@ -111,11 +111,11 @@ onEach(({ newClient, ask }) => {
         let fail = (_: Error): void => undefined
         const failing = cache!.getOrLoad('a', () => new Promise<number>((_, reject) => { fail = reject }))
         failing.catch(() => undefined)
-        await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:err:a}:lease')).toBe(1))
+        await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:err:a}:lease')).toBe(1), { timeout: 10_000 })
         await invalidator.invalidate('a')
         fail(new Error('down'))
         await expect(failing).rejects.toThrow('down')
-        await vi.waitFor(async () => expect(await cache!.getOrLoad('a', () => 1)).toBe(1))
+        await vi.waitFor(async () => expect(await cache!.getOrLoad('a', () => 1)).toBe(1), { timeout: 10_000 })
         await cache!.invalidate('a')
       }
     })
@@ -123,10 +123,10 @@ onEach(({ newClient, ask }) => {
 
   describe('earlyRefresh', () => {
     it('reloads in the background before expiry: always, where the loader takes far longer than is left', async () => {
-      const cache = createAside<number>({ client: newClient(), prefix: 'early', ttl: '1h', earlyRefresh: { beta: 1e9, share: 1 } })
+      const cache = createAside<number>({ client: newClient(), prefix: 'early', ttl: '1h', earlyRefresh: { beta: 1e12, share: 1 } })
       await cache.getOrLoad('a', async () => { await new Promise((resolve) => setTimeout(resolve, 20)); return 1 })
       expect(await cache.getOrLoad('a', () => 2)).toBe(1)
-      await vi.waitFor(async () => expect(await cache.peek('a')).toBe(2))
+      await vi.waitFor(async () => expect(await cache.peek('a')).toBe(2), { timeout: 10_000 })
     })
 
     it('never reloads in the part of the ttl before its share', async () => {
@@ -153,12 +153,12 @@ onEach(({ newClient, ask }) => {
       let most = 0
       const slow = async (): Promise<number> => {
         most = Math.max(most, ++running)
-        await vi.waitFor(() => expect(most).toBe(2))
+        await vi.waitFor(() => expect(most).toBe(2), { timeout: 10_000 })
         running--
         return 2
       }
       const first = cache.getOrLoad('a', slow)
-      await vi.waitFor(() => expect(running).toBe(1))
+      await vi.waitFor(() => expect(running).toBe(1), { timeout: 10_000 })
       expect(await Promise.all([first, cache.getOrLoad('a', slow)])).toEqual([2, 2])
     })
 
@@ -177,7 +177,7 @@ onEach(({ newClient, ask }) => {
       await cache.expire('a')
       expect(await cache.getOrLoad('a', async () => { await hold(); return 2 })).toBe(1)
       held.splice(0).forEach((release) => release())
-      await vi.waitFor(async () => expect(await cache.peek('a')).toBe(2))
+      await vi.waitFor(async () => expect(await cache.peek('a')).toBe(2), { timeout: 10_000 })
     })
 
     it('is aborted when its last caller has left, and not before', async () => {
@@ -187,15 +187,15 @@ onEach(({ newClient, ask }) => {
       const [one, two] = [new AbortController(), new AbortController()]
       const first = cache.getOrLoad('a', load, { signal: one.signal }).catch((error: unknown) => error)
       const second = cache.getOrLoad('a', load, { signal: two.signal }).catch((error: unknown) => error)
-      await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:left:a}:lease')).toBe(1))
+      await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:left:a}:lease')).toBe(1), { timeout: 10_000 })
       const reason = new Error('gone')
       one.abort(reason)
       expect(await first).toBe(reason)
       expect(aborted).toBe(false)
       two.abort(reason)
       expect(await second).toBe(reason)
-      await vi.waitFor(() => expect(aborted).toBe(true))
-      await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:left:a}:lease')).toBe(0))
+      await vi.waitFor(() => expect(aborted).toBe(true), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:left:a}:lease')).toBe(0), { timeout: 10_000 })
       await expect(cache.getOrLoad('a', load, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     })
   })
@@ -205,7 +205,7 @@ onEach(({ newClient, ask }) => {
       const here = createAside<number>({ client: newClient(), prefix: 'wait', ttl: '1h' })
       const there = createAside<number>({ client: newClient(), prefix: 'wait', ttl: '1h', waitFor: '50ms' })
       const slow = here.getOrLoad('a', async () => { await hold(); return 1 })
-      await vi.waitFor(() => expect(held).toHaveLength(1))
+      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 10_000 })
       expect(await there.getOrLoad('a', () => 2)).toBe(2)
       expect(await there.peek('a')).toBeUndefined()
       held.splice(0).forEach((release) => release())
@@ -218,7 +218,7 @@ onEach(({ newClient, ask }) => {
       const here = createAside<number>({ client: newClient(), ...options })
       const there = createAside<number>({ client: newClient(), ...options })
       const slow = here.getOrLoad('a', async () => { await hold(); return 1 })
-      await vi.waitFor(() => expect(held).toHaveLength(1))
+      await vi.waitFor(() => expect(held).toHaveLength(1), { timeout: 10_000 })
       expect(await there.getOrLoad('a', () => 2)).toBe(2)
       held.splice(0).forEach((release) => release())
       expect(await slow).toBe(1)

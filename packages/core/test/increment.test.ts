@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startProxy, startRedis } from '@cache/testkit'
+import { eventually, startProxy, startRedis } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { describe, expect, it } from 'vitest'
@@ -110,7 +110,7 @@ describe.each(Object.keys(connections))('on %s, whose connection is lost again a
     await using server = await startRedis()
     await using proxy = await startProxy(server)
     const { driver, end } = connections[name]!(proxy.url)
-    const client = createCacheClient(driver)
+    const client = createCacheClient(driver, { resilience: { readTimeout: '5s', writeTimeout: '5s', breaker: { failures: 1_000, cooldown: 20 } } })
     let [stop, asked, acknowledged] = [false, 0, 0]
     const load = Array.from({ length: 10 }, async () => {
       while (!stop) {
@@ -119,7 +119,9 @@ describe.each(Object.keys(connections))('on %s, whose connection is lost again a
       }
     })
     for (let i = 0; i < 15; i++) {
+      const before = acknowledged
       await sleep(30)
+      await eventually(() => acknowledged >= before + 10)
       proxy.drop()
     }
     stop = true

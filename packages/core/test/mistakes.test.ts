@@ -113,7 +113,7 @@ describe.each(Object.keys(connections))('on %s', (name) => {
       ['invalidate', ({ entries }) => entries.invalidate(keys)], ['beginWrite', ({ entries }) => entries.beginWrite(keys, 'token', 1_000)],
     ])('in %s, with Redis gone: no rejection goes unhandled', async (_, call) => {
       const hurried = connect({ writeTimeout: 50 })
-      await hurried.send({ args: ['PING'], keys: [] })
+      await vi.waitFor(() => hurried.send({ args: ['PING'], keys: [] }), { timeout: 10_000 })
       await server.kill()
       await expect(call(hurried)).rejects.toBeInstanceOf(InvalidKeyError)
       await new Promise((resolve) => setTimeout(resolve, 200))

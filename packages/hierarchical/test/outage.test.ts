@@ -30,10 +30,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(unhandled).toEqual([])
     })
 
-    async function start() {
+    async function start(readTimeout = READ_TIMEOUT, writeTimeout = 300) {
       const server = await startRedis()
       const { driver, end } = drivers[name]!(server.url)
-      const client = createCacheClient(driver, { resilience: { readTimeout: READ_TIMEOUT, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } } })
+      const client = createCacheClient(driver, { resilience: { readTimeout, writeTimeout, breaker: { failures: 3, cooldown: 200 } } })
       ends.push(() => server.stop(), end, () => client.close())
       const shop = new Shop()
       const products = productsOf(client, shop, options)
@@ -86,7 +86,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     })
 
     it('with no memory left, reads answer and an invalidation says so or holds', async () => {
-      const all = await start()
+      const all = await start(2_000, 2_000)
       const { server, shop, products } = all
       await server.cli('CONFIG', 'SET', 'maxmemory', '1')
       expect(await products.get(8)).toEqual(shop.row(8))

@@ -45,15 +45,15 @@ onEach(({ newClient, ask, keys }) => {
 
     it('lives on while it is held, and ends with its ttl where it is not renewed', async () => {
       const locks = newLocks()
-      const renewed = await locks.acquire('renewed', { ttl: 300 })
+      const renewed = await locks.acquire('renewed', { ttl: 900 })
       const fixed = await locks.acquire('fixed', { ttl: 300, renew: false })
-      const extended = await locks.acquire('extended', { ttl: 300, renew: false })
+      const extended = await locks.acquire('extended', { ttl: 900, renew: false })
       await extended.extend('1m')
       await vi.waitFor(() => expect(fixed.signal.aborted).toBe(true), { timeout: 5_000 })
       await vi.waitFor(async () => expect(await ask('EXISTS', 'shop:lock:fixed')).toBe(0), { timeout: 5_000 })
       expect(fixed.signal.reason).toMatchObject({ name: 'LockLostError', reason: 'expired', lock: 'fixed' })
       expect(() => fixed.assertHeld()).toThrow(LockLostError)
-      await new Promise((resolve) => setTimeout(resolve, 600))
+      await new Promise((resolve) => setTimeout(resolve, 1_000)) // longer than the ttl of both
       renewed.assertHeld()
       extended.assertHeld()
       expect(extended.remaining).toBeGreaterThan(50_000)
@@ -63,9 +63,9 @@ onEach(({ newClient, ask, keys }) => {
     it('ends at maxHold, however often it is renewed', async () => {
       const locks = newLocks()
       const started = performance.now()
-      const lock = await locks.acquire('x', { ttl: 200, maxHold: 700 })
+      const lock = await locks.acquire('x', { ttl: 900, maxHold: 1_350 })
       await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), { timeout: 5_000, interval: 5 })
-      expect(performance.now() - started).toBeGreaterThanOrEqual(699)
+      expect(performance.now() - started).toBeGreaterThanOrEqual(1_349)
       expect(lock.signal.reason).toMatchObject({ reason: 'max-hold' })
     })
 
@@ -87,7 +87,7 @@ onEach(({ newClient, ask, keys }) => {
       expect(await locks.inspect('x')).toBeNull()
       const lock = await locks.acquire('x', { ttl: '30s' })
       const waiting = newLocks().acquire('x')
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
       const found = (await locks.inspect('x'))!
       expect(found).toMatchObject({ pid: process.pid, label: 'billing', fence: lock.fence })
       expect(found.host).not.toBe('')
@@ -114,7 +114,7 @@ onEach(({ newClient, ask, keys }) => {
       const locks = newLocks()
       const lock = await locks.acquire('x')
       await expect(newLocks().acquire('x', { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
-      expect(await keys()).toEqual(['shop:lock:x', '{shop:lock:x}:fence'])
+      await vi.waitFor(async () => expect(await keys()).toEqual(['shop:lock:x', '{shop:lock:x}:fence']), { timeout: 5_000 }) // where Redis is slow, who gives up doesn't wait for it
       await lock.release()
       expect(await keys()).toEqual(['{shop:lock:x}:fence'])
     })
@@ -124,10 +124,10 @@ onEach(({ newClient, ask, keys }) => {
       const lock = await locks.acquire('x')
       const controller = new AbortController()
       const waiting = newLocks().acquire('x', { signal: controller.signal })
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
       controller.abort(new Error('no time'))
       await expect(waiting).rejects.toThrow('no time')
-      expect(await keys()).toEqual(['shop:lock:x', '{shop:lock:x}:fence'])
+      await vi.waitFor(async () => expect(await keys()).toEqual(['shop:lock:x', '{shop:lock:x}:fence']), { timeout: 5_000 })
       await expect(locks.acquire('y', { signal: controller.signal })).rejects.toThrow('no time')
       await lock.release()
     })
@@ -139,7 +139,7 @@ onEach(({ newClient, ask, keys }) => {
       const all = Array.from({ length: 10 }, () => newLocks())
       for (const [i, locks] of all.entries()) {
         waiters.push(locks.withLock('x', () => { order.push(i) }, { wait: '30s' }))
-        await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i + 1))
+        await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i + 1), { timeout: 10_000 })
       }
       await new Promise((resolve) => setTimeout(resolve, 300)) // all of them listen by now
       const started = performance.now()
@@ -154,7 +154,7 @@ onEach(({ newClient, ask, keys }) => {
       const { client, stop } = deafClient() // it waits, and does not hear of its turn
       const lock = await locks.acquire('x')
       const waiting = createLocks({ client }).acquire('x')
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
       await lock.release()
       expect(await locks.tryAcquire('x')).toBeNull()
       const barged = await locks.tryAcquire('x', { fair: false })
@@ -173,7 +173,7 @@ onEach(({ newClient, ask, keys }) => {
         const { signal } = lock
         signal.addEventListener('abort', () => void order.push('told'))
         next = others.acquire('x').then(() => order.push('taken by another'))
-        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
         await locks.close()
         heard = signal.reason
         expect(() => lock.assertHeld()).toThrow(LockLostError)
@@ -188,8 +188,11 @@ onEach(({ newClient, ask, keys }) => {
         const locks = newLocks()
         const asked = ask(locks)
         asked.catch(() => undefined)
+        const left = async () => (await keys()).filter((key) => !key.endsWith(':fence'))
+        const closing = performance.now()
         await locks.close()
-        expect((await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
+        if (performance.now() - closing < 45) expect(await left()).toEqual([])
+        await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 5_000 }) // where Redis is slower than 50 ms, it is not waited for
         await expect(asked).rejects.toMatchObject({ code: 'CLOSED' })
       }
     })
@@ -199,7 +202,7 @@ onEach(({ newClient, ask, keys }) => {
       const lock = await locks.acquire('x')
       const waiting = locks.acquire('x')
       waiting.catch(() => undefined)
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
       await locks.close()
       await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(locks.acquire('x')).rejects.toMatchObject({ code: 'CLOSED' })

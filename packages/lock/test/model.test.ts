@@ -3,7 +3,7 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { reliableFor, safe } from '../src/ground.js'
 import { createLocks, createReadWriteLock, createSemaphore, type Lock } from '../src/index.js'
-import { connect } from './drivers.js'
+import { connect, patient } from './drivers.js'
 
 const RUNS = process.env.CHAOS ? 5_000 : 150
 
@@ -16,7 +16,7 @@ const name = fc.constantFrom('a', 'b')
 
 describe('compared with a model', () => {
   it('locks do what a map from name to holder would do, and fences rise', async () => {
-    const owners = [0, 1, 2].map(() => connect('ioredis', server.url))
+    const owners = [0, 1, 2].map(() => connect('ioredis', server.url, patient))
     const all = owners.map(({ client }) => createLocks({ client }))
     const step = fc.oneof(
       fc.record({ do: fc.constant('take' as const), who, name }), fc.record({ do: fc.constant('takeAll' as const), who, name }),
@@ -68,7 +68,7 @@ describe('compared with a model', () => {
   }, 600_000)
 
   it('permits do what a count of readers and writers would do', async () => {
-    const owners = [0, 1, 2].map(() => connect('node-redis', server.url))
+    const owners = [0, 1, 2].map(() => connect('node-redis', server.url, patient))
     const pools = owners.map(({ client }) => createSemaphore({ client, name: 'p', permits: 3 }))
     const rws = owners.map(({ client }) => createReadWriteLock({ client, name: 'rw' }))
     const step = fc.record({ do: fc.constantFrom('permit', 'read', 'write', 'release' as const), who, which: fc.nat(20) })

@@ -1,10 +1,10 @@
-import { createToken, type CacheClient } from '@cache/core'
+import { createToken, type CacheClient, type ResilienceOptions } from '@cache/core'
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Claim } from '../src/ground.js'
 import { createLocks, createRedlock, LockLostError, LockTimeoutError, type Locks, type RedlockOptions } from '../src/index.js'
 import { Majority } from '../src/redlock/majority.js'
-import { connect, driverNames, type Connected } from './drivers.js'
+import { connect, driverNames, hasty, patient, type Connected } from './drivers.js'
 
 const TTL = 600
 
@@ -58,14 +58,14 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     await Promise.all(servers.map((server) => server.stop()))
   })
 
-  function connected(i: number): Connected['client'] {
-    const made = connect(driver, proxies[i]!.url)
+  function connected(i: number, resilience: ResilienceOptions = patient): Connected['client'] {
+    const made = connect(driver, proxies[i]!.url, resilience)
     ends.push(made)
     return made.client
   }
 
-  function redlock(count: 3 | 5, options: Partial<RedlockOptions> = {}): Locks {
-    const locks = createRedlock({ clients: Array.from({ length: count }, (_, i) => connected(i)), ttl: '2s', ...options })
+  function redlock(count: 3 | 5, options: Partial<RedlockOptions> = {}, resilience: ResilienceOptions = patient): Locks {
+    const locks = createRedlock({ clients: Array.from({ length: count }, (_, i) => connected(i, resilience)), ttl: '4s', ...options })
     ends.push(locks)
     return locks
   }
@@ -77,9 +77,9 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     const lock = await a.acquire('x')
     expect(await b.tryAcquire('x')).toBeNull()
     expect(await b.inspect('x')).toMatchObject({ pid: process.pid, label: 'me', fence: lock.fence })
-    await vi.waitFor(async () => expect(await Promise.all([0, 1, 2].map((i) => heldOn(i)))).toEqual([true, true, true]))
+    await vi.waitFor(async () => expect(await Promise.all([0, 1, 2].map((i) => heldOn(i)))).toEqual([true, true, true]), { timeout: 10_000 })
     expect(await lock.release()).toBe(true)
-    await vi.waitFor(async () => expect(await Promise.all([0, 1, 2].map((i) => heldOn(i)))).toEqual([false, false, false]))
+    await vi.waitFor(async () => expect(await Promise.all([0, 1, 2].map((i) => heldOn(i)))).toEqual([false, false, false]), { timeout: 10_000 })
     expect(await b.inspect('x')).toBeNull()
     const set = await b.acquireAll(['p', 'q'])
     set.assertHeld()
@@ -87,7 +87,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it.each([3, 5] as const)('over %i servers does not mind one that is dead, and one more that hangs where there are five', async (count) => {
-    const locks = redlock(count)
+    const locks = redlock(count, { ttl: '2s' }, hasty)
     await servers[0]!.kill()
     if (count === 5) await servers[1]!.pause()
     const started = performance.now()
@@ -101,12 +101,12 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it('over 3 servers does not mind that one of them hangs', async () => {
-    const locks = redlock(3)
+    const locks = redlock(3, { ttl: '2s' }, hasty)
     await (await locks.acquire('warm')).release()
     await servers[0]!.pause()
     const lock = await locks.acquire('x', { wait: '10s' })
     expect(lock.remaining).toBeGreaterThan(0)
-    expect(await redlock(3).tryAcquire('x').catch(() => null)).toBeNull()
+    expect(await redlock(3, { ttl: '2s' }, hasty).tryAcquire('x').catch(() => null)).toBeNull()
     await new Promise((resolve) => setTimeout(resolve, 2_500)) // longer than its ttl
     lock.assertHeld()
     await lock.extend()
@@ -119,7 +119,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it('over 3 servers with one dead and one that hangs settles within its wait, and leaves nothing behind', async () => {
-    const locks = redlock(3)
+    const locks = redlock(3, { ttl: '2s' }, hasty)
     await servers[0]!.kill()
     await servers[1]!.pause()
     const started = performance.now()
@@ -176,7 +176,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it('never hands out a lock whose validity has passed', async () => {
-    const locks = redlock(3)
+    const locks = redlock(3, {}, hasty)
     await (await locks.acquire('x')).release()
     for (const proxy of proxies) proxy.delay(250)
     const lock = await locks.acquire('x', { ttl: 400, wait: 2_000, renew: false }).catch((error: unknown) => error)
@@ -188,7 +188,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it('refuses what was granted in time, where the event loop was blocked past the ttl when the replies came', async () => {
-    const late = new LateReplies([0, 1, 2].map(connected))
+    const late = new LateReplies([0, 1, 2].map((i) => connected(i)))
     const locks = createRedlock({ clients: late.clients, renew: false })
     ends.push(locks)
     await (await locks.acquire('x')).release()
@@ -206,7 +206,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it('is lost where the event loop was blocked past the ttl when the replies to its extension came', async () => {
-    const late = new LateReplies([0, 1, 2].map(connected))
+    const late = new LateReplies([0, 1, 2].map((i) => connected(i)))
     const locks = createRedlock({ clients: late.clients, renew: false })
     ends.push(locks)
     await (await locks.acquire('x')).release()
@@ -227,8 +227,8 @@ describe.each(driverNames)('redlock on %s', (driver) => {
 
   it('is lost when a majority has forgotten it, and not before', async () => {
     const locks = redlock(3)
-    const lock = await locks.acquire('x', { ttl: 900 })
-    await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(true) }) // none grants it after it has forgotten
+    const lock = await locks.acquire('x', { ttl: 3_000 })
+    await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(true) }, { timeout: 10_000 }) // none grants it after it has forgotten
     await servers[0]!.flush()
     await lock.extend()
     expect(await redlock(3).tryAcquire('x')).toBeNull()
@@ -239,7 +239,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   })
 
   it('gives rising fences though the clocks of its servers differ by an hour, and the foremost is lost', async () => {
-    const locks = redlock(3)
+    const locks = redlock(3, {}, hasty)
     const ahead = (Date.now() + 3_600_000) * 1_000
     await servers[0]!.cli('SET', '{redlock:x}:fence', String(ahead))
     for (let i = 0, before = 0; i < 50; i++) {
@@ -254,7 +254,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
 
   it('frees by force what a majority holds', async () => {
     const locks = redlock(3)
-    const lock = await locks.acquire('x', { ttl: 900 })
+    const lock = await locks.acquire('x', { ttl: 3_000 })
     expect(await redlock(3).forceRelease('x')).toBe(true)
     await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), { timeout: 5_000 })
     expect(await locks.forceRelease('x')).toBe(false)

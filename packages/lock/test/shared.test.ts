@@ -57,8 +57,8 @@ onEach(({ newClient, ask, keys }) => {
 
     it('renews its permits', async () => {
       const one = semaphore(1)
-      const permit = await one.acquire({ ttl: 300 })
-      await new Promise((resolve) => setTimeout(resolve, 900))
+      const permit = await one.acquire({ ttl: 900 })
+      await new Promise((resolve) => setTimeout(resolve, 1_400))
       permit.assertHeld()
       expect(await semaphore(1).tryAcquire()).toBeNull()
       await ask('DEL', 'shop:semaphore:pool')
@@ -83,10 +83,10 @@ onEach(({ newClient, ask, keys }) => {
       const [a, b, c] = [rwlock(), rwlock(), rwlock()]
       const reader = await a.read.acquire()
       const writing = b.write.acquire()
-      await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(1))
+      await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(1), { timeout: 10_000 })
       expect(await c.read.tryAcquire()).toBeNull()
       const later = [c.read.acquire(), a.read.acquire()]
-      await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(3))
+      await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(3), { timeout: 10_000 })
       await reader.release()
       const writer = await writing
       expect(await a.inspect()).toEqual({ held: 1, waiting: 2 })

@@ -18,7 +18,7 @@ let client: CacheClient
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
-  client = createCacheClient(ioredisDriver(redis), { namespace: 'shop' })
+  client = createCacheClient(ioredisDriver(redis), { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s' } })
 })
 beforeEach(() => server.flush())
 afterAll(async () => {
@@ -27,7 +27,7 @@ afterAll(async () => {
   await server.stop()
 })
 
-const products = () => createAside<string>({ client, prefix: 'product', ttl: 1_000, staleWhileRevalidate: '1h' })
+const products = () => createAside<string>({ client, prefix: 'product', ttl: '10m', staleWhileRevalidate: '1h' })
 
 async function flushThree(): Promise<void> {
   const scores = createWriteBehind({ client, name: 'scores', ttl: '1h', load: async (_id: string): Promise<number | undefined> => undefined })
@@ -83,7 +83,7 @@ describe('metrics', () => {
     await locks.acquire('secret-invoice', { wait: 50 }).catch(() => undefined)
     await lock.release()
     await locks.close()
-    const limiter = createRateLimiter({ client, prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 2, window: '1m' })] })
+    const limiter = createRateLimiter({ client, prefix: 'api', deadline: '10s', limits: [slidingWindow({ name: 'burst', limit: 2, window: '1m' })] })
     for (let i = 0; i < 3; i++) await limiter.consume('secret-user')
     await flushThree()
     const found = await sdk.metrics()

@@ -31,21 +31,21 @@ async function harness(topology: Start['topology'], onGap: Start['onGap'], fault
   const said: Said[] = []
   for (const process of group.processes) void (async () => { for (;;) said[process.index] = await process.next<Said>('so far', { timeout: 600_000 }) })().catch(() => undefined)
   group.send('go')
-  const sum = (of: 'reads' | 'hits' | 'writes' | 'gaps' | 'heard'): number => said.reduce((total, one) => total + (one?.[of] ?? 0), 0)
+  const sum = (of: 'hits' | 'writes' | 'gaps' | 'heard'): number => said.reduce((total, one) => total + (one?.[of] ?? 0), 0)
   const began = performance.now()
   for (let round = 0; performance.now() - began < SECONDS * 1_000 || sum('writes') < INVALIDATIONS; round++) {
     await sleep(200)
     await faults[round % faults.length]!({ servers, proxies })
   }
   group.send('stop')
-  await group.all('stopped')
+  await group.all('stopped', { timeout: 120_000 })
   await sleep(2 * HEARTBEAT + SLACK) // everybody listens again, and what was said was heard
   group.send('check')
-  const checked = await group.all<Checked>('checked')
+  const checked = await group.all<Checked>('checked', { timeout: 120_000 })
   group.send('end')
   await Promise.all(proxies.map((proxy) => proxy.close()))
   return {
-    reads: sum('reads'), hits: sum('hits'), writes: sum('writes'), gaps: sum('gaps'), heard: sum('heard'),
+    hits: sum('hits'), writes: sum('writes'), gaps: sum('gaps'), heard: sum('heard'),
     ownStale: said.flatMap(({ ownStale }) => ownStale), heardStale: said.flatMap(({ heardStale }) => heardStale), oldest: Math.max(...said.map(({ oldest }) => oldest)), wrong: checked.flatMap(({ wrong }) => wrong), answering: checked.every(({ answering }) => answering),
   }
 }
@@ -73,14 +73,14 @@ it.each([
   ['standalone', 'replay', [killed, halfOpened, killed, restarted]],
   ['cluster', 'empty', [killed, rested]],
 ] as const)(`${PROCESSES} processes that invalidate ${INVALIDATIONS} times at random, on %s, on a gap: %s; while connections are lost in every way`, async (topology, onGap, faults) => {
-  const { reads, hits, writes, gaps, heard, ownStale, heardStale, oldest, wrong, answering } = await harness(topology, onGap, faults)
+  const { hits, writes, gaps, heard, ownStale, heardStale, oldest, wrong, answering } = await harness(topology, onGap, faults)
   expect(ownStale).toEqual([])
   expect(heardStale).toEqual([])
   expect(wrong).toEqual([])
   expect(oldest).toBeLessThan(2 * HEARTBEAT + SLACK)
   expect(answering).toBe(true)
   expect(writes).toBeGreaterThanOrEqual(INVALIDATIONS)
-  expect(hits).toBeGreaterThan(reads / 10)
+  expect(hits).toBeGreaterThan(100) // not a share of the reads: the faults come by the clock, and what is read between two of them depends on the machine
   expect(gaps).toBeGreaterThan(PROCESSES)
   expect(heard).toBeGreaterThan(PROCESSES * 100)
 }, (SECONDS + 600) * 1_000)

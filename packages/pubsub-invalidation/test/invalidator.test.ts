@@ -36,7 +36,7 @@ describe.each(cases)('on $name', ({ start }) => {
     const { driver } = client
     Object.assign(driver, { send: ((send) => (commands: readonly Command[], how: never) => { sent.push([...commands]); return send(commands, how) })(driver.send) })
     const bus = createInvalidationBus({ client })
-    await bus.ready()
+    await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     closing.push(() => client.close(), () => bus.close())
     return { client, bus, sent, invalidator: createInvalidator({ client, bus, rules }) }
   }
@@ -129,7 +129,7 @@ it('with Redis out it rejects, and says that it may be done again', async () => 
   redis.on('error', () => undefined)
   const client = createCacheClient(ioredisDriver(redis))
   const bus = createInvalidationBus({ client })
-  await bus.ready()
+  await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
   const near = withNearCache(client, { bus })
   const users = createAside<string>({ client: near, prefix: 'user', ttl: '1h' })
   await users.getOrLoad(42, () => 'old')

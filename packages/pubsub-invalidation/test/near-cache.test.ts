@@ -31,7 +31,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     const spied = Object.assign(driver, { send: ((send) => (commands: readonly Command[], how: never) => { sent.push(...commands); return send(commands, how) })(driver.send) })
     expect(spied).toBe(driver)
     const bus = createInvalidationBus({ client, channel })
-    await bus.ready()
+    await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus, ...options })
     closing.push(() => client.close(), () => bus.close(), () => near.close())
     return { client, near, bus, sent, products: createAside<Product>({ client: near, prefix: 'product', ttl: '1h' }) }

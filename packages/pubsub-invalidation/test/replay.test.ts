@@ -58,8 +58,8 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
   /** Commands go straight to the server; it listens at `url`. */
   async function process(url: string, onGap: 'replay' | 'empty') {
     const [client, listening] = [server.url, url].map((address) => createCacheClient(connect(address, closing), { namespace: 'shop', resilience }))
-    const bus = createInvalidationBus({ client: listening!, onGap, heartbeat: 200 })
-    await bus.ready()
+    const bus = createInvalidationBus({ client: listening!, onGap, heartbeat: 5_000 })
+    await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client!, { bus })
     closing.push(() => client!.close(), () => listening!.close(), () => bus.close())
     return { bus, near, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }) }

@@ -16,7 +16,7 @@ let client: CacheClient
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
-  client = createCacheClient(ioredisDriver(redis), { resilience: { writeTimeout: '10s' } })
+  client = createCacheClient(ioredisDriver(redis), { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
 })
 afterAll(async () => {
   await client.close()

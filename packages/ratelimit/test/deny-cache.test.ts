@@ -18,7 +18,7 @@ let client: CacheClient
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
-  client = createCacheClient(ioredisDriver(redis))
+  client = createCacheClient(ioredisDriver(redis), { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
 })
 afterEach(async () => { expect(await keysForEver(client)).toEqual([]) })
 afterAll(async () => {
@@ -92,7 +92,7 @@ it(`the deny cache says what Redis would, in ${RUNS * TOGETHER} random sequences
 it('a repeat offender costs no round trip, until it may be admitted', async () => {
   let sent = 0
   const counting: CacheClient = { ...client, run: (...args) => { sent++; return client.run(...args) } }
-  const limiter = createRateLimiter({ client: counting, prefix: 'offender', limits: [slidingWindow({ name, limit: 1, window: 400 })], deadline: '10s' })
+  const limiter = createRateLimiter({ client: counting, prefix: 'offender', limits: [slidingWindow({ name, limit: 1, window: 1_500 })], deadline: '10s' })
   await limiter.consume('u')
   const { retryAfter } = await limiter.consume('u')
   expect(sent).toBe(2)

@@ -14,9 +14,9 @@ describe.each([['without a bus', false], ['with a bus', true]])('%s', (_, withBu
     const redis = new Redis(server.url, { retryStrategy: () => 50 })
     const client = createCacheClient(ioredisDriver(redis, { timeout: 300 }), { resilience: { readTimeout: READ_TIMEOUT, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } } })
     const bus = withBus ? createInvalidationBus({ client, heartbeat: 100 }) : undefined
-    await bus?.ready()
+    await vi.waitFor(() => bus?.ready(), { timeout: 10_000 })
     await using cache = createCacheService({ client, ...(bus && { bus }) })
-    await cache.set('a', 'cached')
+    await vi.waitFor(() => cache.set('a', 'cached'), { timeout: 10_000 })
     await (how === 'killed' ? server.kill() : server.pause())
     await vi.waitFor(async () => expect(await cache.get('a', () => 'source')).toBe('source'), 10_000) // once the near cache knows that it may miss something
     for (let i = 0; i < 6; i++) {

@@ -190,7 +190,7 @@ onEach(({ newService, ask }) => {
 
       expect(await cache.locks.withLock('invoice', async () => other.locks.tryAcquire('invoice'))).toBe(null)
 
-      const limits = [cache, other].map((one) => one.limiter({ prefix: 'api', limits: [slidingWindow({ name: 'burst', limit: 5, window: '1m' })] }))
+      const limits = [cache, other].map((one) => one.limiter({ prefix: 'api', deadline: '10s', limits: [slidingWindow({ name: 'burst', limit: 5, window: '1m' })] }))
       const decisions = await Promise.all(Array.from({ length: 12 }, (_, i) => limits[i % 2]!.consume('user')))
       expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(5)
     })

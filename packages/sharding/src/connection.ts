@@ -6,14 +6,12 @@ import type { Shard } from './shard.js'
 export class ShardedConnection implements Connection {
   readonly #router: Router
   readonly #onClose: () => void
-  readonly #used: (commands: readonly Command[]) => void
   readonly #opened = new Map<Shard, Promise<Connection>>()
   #closed = false
 
-  constructor(router: Router, onClose: () => void, used: (commands: readonly Command[]) => void) {
+  constructor(router: Router, onClose: () => void) {
     this.#router = router
     this.#onClose = onClose
-    this.#used = used
   }
 
   async send(commands: readonly Command[], options: SendOptions = {}): Promise<readonly (Reply | CacheError)[]> {
@@ -21,9 +19,7 @@ export class ShardedConnection implements Connection {
       const fail = (error: CacheError): void => { for (const place of some.keys()) settle(place, error) }
       if (this.#closed) return fail(new ConnectionError(`${some[0]!.args[0]} was not sent: the connection is closed.`, { code: 'CLOSED', command: some[0]!.args[0], key: some[0]!.keys[0] }))
       const connection = await this.open(shard).catch((error: CacheError) => fail(error))
-      this.#used(some)
       const replies = await connection?.send(some, timeout === undefined ? { settle } : { timeout, settle })
-      this.#used(some)
       for (const [place, reply] of replies?.entries() ?? []) settle(place, reply)
     })
   }

@@ -12,6 +12,8 @@ export class Router {
   layout: Layout
   /** Under way, from the call until everything has been moved. */
   change: Change | undefined
+  /** When an old place last answered for keys that move, and was believed; before a change is under way, for any. By `performance.now()`. */
+  usedAt = -Infinity
   readonly #next: boolean
 
   /** `onShardDown`: what becomes of the keys of a shard whose breaker is open. */
@@ -67,7 +69,11 @@ export class Router {
       const place = places[i]!
       const { keys } = sending.commands[place]!
       if (isRefused(reply) && (this.#next || keys.length === 0)) refused.push(place)
-      else sending.settle(place, layout.ending?.isTooLateFor(keys) ? unsure(sending.commands[place]!, reply) : reply)
+      else if (layout.ending?.isTooLateFor(keys)) sending.settle(place, unsure(sending.commands[place]!, reply))
+      else {
+        if (keys.length > 0 && !(reply instanceof Error) && layout !== this.change?.to && (!layout.ending || layout.ending.concernsAny(keys))) this.usedAt = performance.now()
+        sending.settle(place, reply)
+      }
     }
     try {
       await sending.sendTo(shard, places.map((place) => sending.commands[place]!), sending.left(), settle)

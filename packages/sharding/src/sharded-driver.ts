@@ -1,4 +1,4 @@
-import { CacheError, ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Command, type Driver, type Duration, type OptionChecks } from '@cache/core'
+import { CacheError, ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Driver, type Duration, type OptionChecks } from '@cache/core'
 import { ShardedConnection } from './connection.js'
 import { ReshardConflictError } from './errors.js'
 import { Layout } from './layout.js'
@@ -79,17 +79,10 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   const stop = new AbortController()
   const subscriptions = new Set<ShardedSubscription>()
   const connections = new Set<ShardedConnection>()
-  let usedAt = -Infinity
   let changing: { readonly to: Layout; readonly lost: Set<string>; readonly done: Promise<void> } | undefined
 
-  /** Keys were asked for, or answered for, where they are now. */
-  const used = (commands: readonly Command[]): void => {
-    if (commands.some(({ keys }) => keys.length > 0)) usedAt = performance.now()
-  }
   const sendTo: SendTo = async (shard, commands, left = timeout, settleOne) => {
-    used(commands)
     const replies = await shard.send(commands, left, settleOne)
-    used(commands)
     for (let place = 0; place < replies.length; place++) settleOne(place, replies[place]!)
   }
   /** They may hold something yet. */
@@ -107,7 +100,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 
     async dedicate() {
       refuseIfClosed(stop.signal)
-      const connection = new ShardedConnection(router, () => connections.delete(connection), used)
+      const connection = new ShardedConnection(router, () => connections.delete(connection))
       connections.add(connection)
       try {
         await Promise.all(present().map((shard) => connection.open(shard)))
@@ -152,7 +145,6 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       const gone = new Set(lost)
       const done = reshard(router, to, {
         lost: gone, added, settle, timeout, stop: stop.signal,
-        usedAt: () => usedAt,
         onAgreed: () => { for (const subscription of subscriptions) subscription.add(added) },
         onSwitched() {
           for (const shard of removed) leaving.add(shard)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findBinary } from '../src/find/binary.js'
+import { eventually } from '../src/eventually.js'
 import { freePort } from '../src/free-port.js'
 import { machineInside, type Box } from '../src/machine/box.js'
 import { launchServer } from '../src/server.js'
@@ -29,7 +30,7 @@ describe.runIf(process.platform === 'linux')('servers inside a container', async
     await redis.restart()
     expect(await redis.cli('GET', 'key')).toBe('value')
     await redis.pause()
-    expect((await box.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output).toContain('T')
+    await eventually(async () => (await box.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output.includes('T (stopped)'))
     await redis.resume()
     await redis.restart()
     expect(await redis.cli('GET', 'key')).toBe('value')

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { eventually, startSentinel } from '../src/index.js'
 
 it('Sentinels lead a client to the primary, to the promoted replica after a failover, and to the next one after a kill', { timeout: 60_000 }, async () => {
-  await using redis = await startSentinel({ replicas: 2, sentinels: 3 })
+  await using redis = await startSentinel({ replicas: 2, sentinels: 3, downAfter: 500 })
   const client = new Redis({ name: redis.name, sentinels: [...redis.addresses], retryStrategy: () => 20, maxRetriesPerRequest: null })
   client.on('error', () => undefined)
   const primaryOfClient = async () => Number(/tcp_port:(\d+)/.exec(await client.info('server'))?.[1])

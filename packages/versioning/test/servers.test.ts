@@ -66,20 +66,29 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
     const server = await startRedis({ config: { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-random' } })
     ends.push(() => server.stop())
     const redis = new Redis(server.url)
-    const shop = new Shop()
-    const products = productsOf(connect(redis), shop, way)
+    const client = connect(redis)
     const ids = Array.from({ length: 400 }, (_, i) => i * 10 + 7)
-    for (let i = 0; i < 3; i++) await products.getMany(ids)
-    for (const id of ids) shop.change(id, { price: 2 })
-    const bumped = await products.bump('category:7')
-    shop.loads = 0
-    for (const id of ids) shop.change(id, { price: 3 })
-    await products.getMany(ids.slice(0, 200)) // stamped with the version that gets lost
-    const used = Number(/used_memory:(\d+)/.exec(await server.cli('INFO', 'memory'))![1])
-    await server.cli('CONFIG', 'SET', 'maxmemory', String(used))
-    for (let i = 0; (await redis.exists('shop:version-of:category%3A7')) === 1; i++) await redis.set(`garbage:${i}`, 'x'.repeat(100))
-    await server.cli('CONFIG', 'SET', 'maxmemory', '0')
-    const left = (await redis.keys('shop:product:*')).length
+
+    async function evict() {
+      await server.flush()
+      const shop = new Shop()
+      const products = productsOf(client, shop, way)
+      for (let i = 0; i < 3; i++) await products.getMany(ids)
+      for (const id of ids) shop.change(id, { price: 2 })
+      const bumped = await products.bump('category:7')
+      shop.loads = 0
+      for (const id of ids) shop.change(id, { price: 3 })
+      await products.getMany(ids.slice(0, 200)) // stamped with the version that gets lost
+      const used = Number(/used_memory:(\d+)/.exec(await server.cli('INFO', 'memory'))![1])
+      await server.cli('CONFIG', 'SET', 'maxmemory', String(used))
+      for (let i = 0; (await redis.exists('shop:version-of:category%3A7')) === 1; i++) await redis.set(`garbage:${i}`, 'x'.repeat(100))
+      await server.cli('CONFIG', 'SET', 'maxmemory', '0')
+      return { shop, products, bumped, left: (await redis.keys('shop:product:*')).length }
+    }
+
+    let evicted = await evict()
+    for (let again = 0; evicted.left === 0 && again < 2; again++) evicted = await evict() // Redis chooses at random: once in a few hundred times the version is the last to go
+    const { shop, products, bumped, left } = evicted
     expect(left).toBeGreaterThan(0)
     for (const id of ids) shop.change(id, { price: 4 })
     expect((await products.versions(['category:7'])).get('category:7')).toBeGreaterThan(bumped.get('category:7')!)

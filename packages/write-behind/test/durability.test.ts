@@ -42,24 +42,25 @@ describe.each([
     await Promise.all(clients.map((client) => client.close()))
     await redis.stop()
   })
-  const rowsOf = (name: string, driver: Driver) => {
-    const client = createCacheClient(driver)
+  const rowsOf = (name: string, driver: Driver, timeout: '300ms' | '5s') => {
+    const client = createCacheClient(driver, { resilience: { readTimeout: '5s', writeTimeout: '5s' } })
     clients.push(client)
-    return createWriteBehind<number | null, string, number>({ client, name, ttl: '1h', load: async () => null, durability: { replicas: 1, timeout: 300 } })
+    return createWriteBehind<number | null, string, number>({ client, name, ttl: '1h', load: async () => null, durability: { replicas: 1, timeout } })
   }
 
   it('a write that a replica has is acknowledged; one that no replica hears of is not', async () => {
-    const rows = rowsOf('plain', driverOf(primary.url))
+    const rows = rowsOf('plain', driverOf(primary.url), '5s')
+    const hasty = rowsOf('plain', driverOf(primary.url), '300ms')
     await rows.put('1', 1)
     await replica.pause()
-    await expect(rows.put('1', 2)).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
+    await expect(hasty.put('1', 2)).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
     await replica.resume()
     await rows.put('1', 3)
-    await rows.close()
+    await Promise.all([rows.close(), hasty.close()])
   })
 
   it('a write that no replica has heard of is not acknowledged by a connection that came after it', async () => {
-    const rows = rowsOf('replaced', between(driverOf(primary.url), async () => { await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') }))
+    const rows = rowsOf('replaced', between(driverOf(primary.url), async () => { await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') }), '300ms')
     await replica.pause()
     for (let i = 0; i < 3; i++) await expect(rows.put('1', i)).rejects.toMatchObject({ name: 'DurabilityError' })
     await replica.resume()
@@ -67,7 +68,7 @@ describe.each([
   })
 
   it('nor by a server that does not have it', async () => {
-    const rows = rowsOf('lost', between(driverOf(primary.url), async () => { await primary.flush() }))
+    const rows = rowsOf('lost', between(driverOf(primary.url), async () => { await primary.flush() }), '300ms')
     await expect(rows.put('1', 1)).rejects.toMatchObject({ name: 'DurabilityError' })
     await rows.close()
   })

@@ -34,7 +34,7 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
 
   it.each(['paused', 'killed'] as const)('%s: a read rejects, for the database may not have what was acknowledged; when Redis is back it is there', async (how) => {
     const rows = rowsOf(`rows-${how}`)
-    await rows.put('1', { name: 'acknowledged' })
+    await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
     const keys = await server.cli('SAVE')
     expect(keys).toBe('OK')
     await (how === 'paused' ? server.pause() : server.kill())
@@ -49,7 +49,7 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
 
   it("with onOutage: 'load' a read answers what the database has", async () => {
     const rows = rowsOf('loaded', { onOutage: 'load' })
-    await rows.put('1', { name: 'acknowledged' })
+    await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
     await server.pause()
     try {
       expect(await rows.get('1')).toEqual({ name: 'old' })

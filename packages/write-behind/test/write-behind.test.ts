@@ -30,7 +30,7 @@ describe.each(cases)('on $name', ({ start }) => {
   const whole = (more: object = {}) => createWriteBehind<Row | null, string, Row>({ client, name: 'rows', ttl: '1h', load: table.load, ...more })
 
   function work(more: Partial<WriteBehindWorkerOptions<Row, string>> = {}) {
-    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', flush: table.upsert, leaseTtl: '1s', linger: 5, retry: { attempts: 3, backoff: 20, max: 100 }, ...more })
+    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', flush: table.upsert, leaseTtl: '5s', linger: 5, retry: { attempts: 3, backoff: 20, max: 100 }, ...more })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })
     const end = async () => {
@@ -95,7 +95,7 @@ describe.each(cases)('on $name', ({ start }) => {
     let loading = false
     const slow = whole({ load: async () => { loading = true; await held; return { name: 'old' } } })
     const reading = slow.get('1')
-    await vi.waitFor(() => expect(loading).toBe(true))
+    await vi.waitFor(() => expect(loading).toBe(true), { timeout: 10_000 })
     await slow.put('1', { name: 'new' })
     release()
     expect(await reading).toEqual({ name: 'old' })
@@ -303,7 +303,7 @@ describe.each(cases)('on $name', ({ start }) => {
     let flushing = false
     const slow = work({ flush: async (writes) => { flushing = true; await sleep(200); await table.upsert(writes) } })
     await rows.put('1', { name: 'x' })
-    await vi.waitFor(() => expect(flushing).toBe(true))
+    await vi.waitFor(() => expect(flushing).toBe(true), { timeout: 10_000 })
     await slow.end()
     expect(table.rows.size).toBe(1)
     expect(await rows.pending()).toMatchObject({ writes: 0, partitions: Array.from({ length: 8 }, () => ({ owned: false })) })

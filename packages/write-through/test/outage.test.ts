@@ -31,9 +31,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     expect(unhandled).toEqual([])
   })
 
-  function make(onOutage: 'reject' | 'store') {
+  /** `writeTimeout`: longer where a write has to begin, whatever the machine does meanwhile. */
+  function make(onOutage: 'reject' | 'store', writeTimeout = 300) {
     const { driver, end } = drivers[name]!(server.url)
-    const client = createCacheClient(driver, { resilience: { readTimeout: 100, writeTimeout: 300, breaker: { failures: 3, cooldown: 100 } } })
+    const client = createCacheClient(driver, { resilience: { readTimeout: 100, writeTimeout, breaker: { failures: 3, cooldown: 100 } } })
     const rows = new Map([[1, 'old']])
     let during: () => unknown = () => undefined
     const rowsCache = createWriteThrough({
@@ -59,7 +60,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   it('Redis goes away in the middle of a write: the caller learns that the row is written, and the old entry is gone by the intent’s end', async () => {
-    const { rowsCache, rows, whileStoring } = make('reject')
+    const { rowsCache, rows, whileStoring } = make('reject', 1_000)
     await rowsCache.get(1)
     whileStoring(() => server.pause())
     const error: unknown = await rowsCache.update(1, 'new').catch((caught: unknown) => caught)
@@ -92,7 +93,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   it('a full Redis takes writes: they begin with a deletion, after which a script may go on', async () => {
-    const { rowsCache, rows } = make('reject')
+    const { rowsCache, rows } = make('reject', 5_000)
     await rowsCache.get(1)
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     expect(await rowsCache.update(1, 'new')).toBe('new')
@@ -101,7 +102,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   it('a Redis that fills up in the middle of the write: the row is written, the old entry is gone', async () => {
-    const { rowsCache, whileStoring } = make('reject')
+    const { rowsCache, whileStoring } = make('reject', 5_000)
     await rowsCache.get(1)
     whileStoring(() => server.cli('CONFIG', 'SET', 'maxmemory', '1'))
     await rowsCache.update(1, 'new').catch((error: unknown) => expect(error).toBeInstanceOf(CacheWriteError))

@@ -18,10 +18,12 @@ export type Order =
 const child = childProcess<Start>()
 const { url, client: kind, leaseTtl = 10_000, waitFor = 2_000 } = child.data
 const driver = kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
-const values = createAside<number>({ client: createCacheClient(driver, { namespace: 'p' }), prefix: 'v', ttl: '1h', leaseTtl, waitFor })
+const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const // a busy machine does not miss them
+const values = createAside<number>({ client: createCacheClient(driver, { namespace: 'p', resilience }), prefix: 'v', ttl: '1h', leaseTtl, waitFor })
 
 let release: (() => void) | undefined
 
+await values.peek('nothing') // it is connected
 await child.say({ type: 'ready' })
 for (;;) {
   const order = await child.next<Order>()

@@ -63,7 +63,7 @@ export function on(key: string, ...args: [string, ...(string | Buffer)[]]): Comm
 }
 
 /** The one reply to one command, or the error. */
-export async function answer(driver: Driver, command: Command, timeout = 500): Promise<Reply | CacheError> {
+export async function answer(driver: Driver, command: Command, timeout = 5_000): Promise<Reply | CacheError> {
   const [reply] = await driver.send([command], { timeout })
   return reply!
 }
@@ -72,7 +72,7 @@ export async function answer(driver: Driver, command: Command, timeout = 500): P
 export async function recovered(driver: Driver, key = 'recovered'): Promise<void> {
   const until = performance.now() + 20_000
   for (;;) {
-    const reply = await answer(driver, on(key, 'ECHO', 'on'))
+    const reply = await answer(driver, on(key, 'ECHO', 'on'), 500)
     if (!(reply instanceof CacheError)) return
     if (performance.now() > until) throw reply
     await new Promise((resolve) => setTimeout(resolve, 20))

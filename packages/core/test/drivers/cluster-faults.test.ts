@@ -15,7 +15,7 @@ const owner = async (key: string): Promise<ClusterNode> => {
 }
 
 /** Reads and counts without pause, until it is told to stop; what came out of it. */
-function traffic(driver: Driver): { stop(): Promise<{ right: number; errors: Map<string, number>; acknowledged: Map<string, number> }> } {
+function traffic(driver: Driver, timeout: number): { stop(): Promise<{ right: number; errors: Map<string, number>; acknowledged: Map<string, number> }> } {
   let on_ = true
   let right = 0
   const errors = new Map<string, number>()
@@ -27,7 +27,7 @@ function traffic(driver: Driver): { stop(): Promise<{ right: number; errors: Map
   }
   const running = KEYS.map(async (key) => {
     for (; on_; await sleep(2)) {
-      const [read, counted] = await driver.send([on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)], { timeout: 500 })
+      const [read, counted] = await driver.send([on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)], { timeout })
       note(read!, key)
       note(counted!)
       if (typeof counted === 'number') acknowledged.set(key, counted)
@@ -60,7 +60,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     const { driver } = made
     await recovered(driver)
     for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
-    const load = traffic(driver)
+    const load = traffic(driver, 5_000)
     const moved = KEYS.slice(0, 5)
     const ways: [number, ClusterNode, ClusterNode][] = []
     for (const key of moved) {
@@ -124,7 +124,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await using alone = await startCluster({ primaries: 3, config: { 'cluster-require-full-coverage': 'no' } })
     await using made = cluster(alone.addresses)
     const client = createCacheClient(made.driver, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } } })
-    const get = (key: string): Promise<string> => client.send(on(key, 'GET', key)).then(() => 'OK', (error: CacheError) => error.code)
+    const get = (key: string, timeout = 2_000): Promise<string> => client.send(on(key, 'GET', key), { timeout }).then(() => 'OK', (error: CacheError) => error.code)
     await recovered(made.driver)
     const [dead] = alone.primaries
     const isDead = (key: string): boolean => made.driver.nodeOf!(key) === `${dead!.host}:${dead!.port}`
@@ -133,14 +133,14 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await dead!.kill()
     const refused = new Set<string>()
     for (let round = 0; round < 30; round++) {
-      const [theirs, ours] = await Promise.all([Promise.all(lost.map(get)), Promise.all(others.map(get))])
+      const [theirs, ours] = await Promise.all([Promise.all(lost.map((key) => get(key, 300))), Promise.all(others.map((key) => get(key)))])
       for (const said of theirs) refused.add(said)
       expect(new Set(ours)).toEqual(new Set(['OK']))
     }
     expect(refused).toContain('CIRCUIT_OPEN')
     expect(refused).not.toContain('OK')
     await dead!.restart()
-    await expect.poll(() => Promise.all(KEYS.map(get)), { timeout: 20_000, interval: 100 }).toEqual(KEYS.map(() => 'OK'))
+    await expect.poll(() => Promise.all(KEYS.map((key) => get(key))), { timeout: 20_000, interval: 100 }).toEqual(KEYS.map(() => 'OK'))
     await client.close()
   })
 
@@ -150,7 +150,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await recovered(driver)
     for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
     await redis.ready()
-    const load = traffic(driver)
+    const load = traffic(driver, 500)
     const dead = await owner('k0')
     await dead.kill()
     await redis.failover(dead, { takeover: true })

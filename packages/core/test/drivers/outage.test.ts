@@ -52,7 +52,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await recovered(driver)
     await server.kill()
     // What is sent before the client has seen its connection close counts as under way, which ioredis sends again.
-    await vi.waitFor(async () => expect(await answer(driver, on('n', 'GET', 'n'), 50)).toBeInstanceOf(ConnectionError))
+    await vi.waitFor(async () => expect(await answer(driver, on('n', 'GET', 'n'), 50)).toBeInstanceOf(ConnectionError), { timeout: 10_000 })
     const replies = await Promise.all(Array.from({ length: 20 }, () => answer(driver, on('n', 'INCR', 'n'), 50)))
     for (const reply of replies) expect(reply).toBeInstanceOf(ConnectionError)
     await server.restart()

@@ -107,7 +107,7 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     await redis.ready()
     await redis.primary.kill()
     await redis.failover()
-    await vi.waitFor(async () => expect(await answer(driver, on('k', 'GET', 'k'))).toBe('kept'), 20_000)
+    await vi.waitFor(async () => expect(await answer(driver, on('k', 'GET', 'k'), 500)).toBe('kept'), 20_000)
     expect(await answer(driver, on('k', 'SET', 'k', 'written'))).toBe('OK')
     await vi.waitFor(() => expect(heard.events).toEqual(['gap', 'live']), 20_000)
     await answer(driver, on('c', 'PUBLISH', 'c', 'after'))

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lock } from '../lock.js'
 import type { Locks } from '../locks.js'
-import type { Order, Said } from './messages.js'
+import type { Asleep, Order, Said } from './messages.js'
 
 /** How a contender talks to the suite. */
 export interface ContenderLink {
@@ -23,6 +23,7 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
   const running = new Set<Promise<void>>()
   let places = 0
   let ids = 0
+  const ticks = new Ticks()
   let stop = new AbortController()
   let forgotten = new AbortController()
 
@@ -60,8 +61,8 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
     }
     const told = new Promise<void>((resolve) => releases.set(id, resolve))
     if (forgotten.signal.aborted) releases.get(id)!()
-    lock.signal.addEventListener('abort', () => void say({ type: 'aborted', id, at: now() }), { once: true })
-    if (lock.signal.aborted) await say({ type: 'aborted', id, at: now() })
+    lock.signal.addEventListener('abort', () => void say(aborted(id)), { once: true })
+    if (lock.signal.aborted) await say(aborted(id))
     await say({ type: 'acquired', id, fence: lock.fence, at: now() })
     if (block !== undefined) blockFor(block)
     let over = false
@@ -70,6 +71,12 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
     releases.delete(id)
     await lock.release().catch(() => false)
     await say({ type: 'ended', id, at: now() })
+  }
+
+  function aborted(id: number): Said {
+    const at = now()
+    const asleep = ticks.asleep()
+    return { type: 'aborted', id, at, ...(asleep && { asleep }) }
   }
 
   async function contend({ name, ttl, wait }: Extract<Order, { do: 'contend' }>): Promise<void> {
@@ -122,6 +129,28 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
   }
 }
 
+/** Knows when this process did not run: then it could not be told anything. */
+class Ticks {
+  #last = now()
+  #asleep: Asleep | undefined
+
+  constructor() {
+    setInterval(() => this.#tick(), SAMPLE).unref()
+  }
+
+  /** The last time that was longer than a busy machine's usual hiccup. */
+  asleep(): Asleep | undefined {
+    this.#tick()
+    return this.#asleep
+  }
+
+  #tick(): void {
+    const at = now()
+    if (at - this.#last > HICCUP) this.#asleep = { from: this.#last, to: at }
+    this.#last = at
+  }
+}
+
 function now(): number {
   return Number(process.hrtime.bigint() / 1_000n)
 }
@@ -135,5 +164,8 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : String(error)
 }
 
+/** Ms. */
 const SAMPLE = 5
+/** µs. */
+const HICCUP = 30_000
 const CONTEND_IDS = 1_000_000

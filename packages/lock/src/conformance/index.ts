@@ -65,7 +65,7 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
 
   describe('held by one at a time', () => {
     check('when all ask at once, again and again', async (scene) => {
-      await scene.contend(ttl)
+      await scene.contend(CONTENTION)
       for (const i of scene.contenders.keys()) await scene.witness.until(`contender ${i} holding it once`, () => scene.witness.holdings.some(({ contender, first }) => contender === i && first !== undefined))
       await scene.stop()
       scene.witness.assertExclusive()
@@ -78,7 +78,7 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
       scene.order(1, { do: 'hold', id: 1, name: scene.name, ttl, wait: 200 })
       const refused = await scene.witness.until('a refusal', () => scene.witness.holding(1, 1)?.refused)
       assert.equal(refused, 'LockTimeoutError')
-      await sleep(2 * ttl) // it is renewed
+      await sleep(1.5 * ttl) // it is renewed
       assert.equal(scene.holding(0).lost, undefined)
       await scene.releases(0)
       await scene.holds(1, 2)
@@ -113,7 +113,7 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
     })
 
     check('that blocks its event loop past its ttl knows so at the first line after', async (scene) => {
-      scene.order(0, { do: 'hold', id: 1, name: scene.name, ttl, wait: WAIT, block: 2.5 * ttl })
+      scene.order(0, { do: 'hold', id: 1, name: scene.name, ttl, wait: WAIT, block: 2 * ttl })
       await scene.witness.until('a holder', () => scene.witness.holding(0, 1)?.acquired)
       await scene.holds(1)
       const { first } = await scene.loses(0)
@@ -127,9 +127,11 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
         await scene.holds(0)
         await fail(scene.contenders[0]!.network)
         const { acquired } = await scene.holds(1)
-        const { last, aborted } = await scene.loses(0)
+        const { last, aborted, asleep } = await scene.loses(0)
+        // No signal reaches a process that does not run, but it must be the first that it hears of when it goes on.
+        const told = aborted! < acquired! || (asleep !== undefined && asleep.from < acquired! && aborted! <= asleep.to + AT_ONCE)
         assert.ok(last! < acquired!, `assertHeld() returned ${last! - acquired!} µs after another had the lock`)
-        assert.ok(aborted! < acquired!, `the signal aborted ${aborted! - acquired!} µs after another had the lock`)
+        assert.ok(told, `the signal aborted ${aborted! - acquired!} µs after another had the lock`)
         await scene.contenders[0]!.network.pass()
         await scene.stillHolds(1)
         await scene.releases(1)
@@ -173,10 +175,10 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
   describe('a server that forgets everything', () => {
     for (const [how, forget] of [['FLUSHALL', (stage: LockStage) => stage.flush()], ['a restart', (stage: LockStage) => stage.restart()]] as const) {
       check(`by ${how}: fences rise, and a store that checks them loses no update`, async (scene) => {
-        await scene.contend(ttl)
+        await scene.contend(CONTENTION)
         for (let i = 0; i < 3; i++) {
           await forget(scene.stage)
-          await sleep(ttl / 2)
+          await sleep(CONTENTION / 2)
         }
         const before = scene.witness.holdings.length
         await scene.witness.until('more holders', () => scene.witness.holdings.filter(({ first }) => first !== undefined).length > before + 3)
@@ -211,6 +213,12 @@ const FAULTS: readonly [string, (network: Network) => Promise<void> | void][] = 
 ]
 
 const WAIT = 30_000
+
+/** Ms in which there are many holders. */
+const CONTENTION = 600
+
+/** µs. */
+const AT_ONCE = 5_000
 
 /** Ms, for a machine that is busy with other tests. */
 const SLACK = 500

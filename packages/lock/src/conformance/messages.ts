@@ -10,6 +10,12 @@ export type Order =
   | { readonly do: 'forget' }
   | { readonly do: 'stored'; readonly place: number; readonly accepted: boolean; readonly value: number }
 
+/** When a process did not run, by its own ticks. */
+export interface Asleep {
+  readonly from: number
+  readonly to: number
+}
+
 /** What a contender says. `at`: µs of the machine's monotonic clock. */
 export type Said =
   | { readonly type: 'ready' }
@@ -19,7 +25,7 @@ export type Said =
   | { readonly type: 'held'; readonly id: number; readonly at: number }
   /** `assertHeld()` threw. */
   | { readonly type: 'lost'; readonly id: number; readonly at: number; readonly error: string }
-  | { readonly type: 'aborted'; readonly id: number; readonly at: number }
+  | { readonly type: 'aborted'; readonly id: number; readonly at: number; /** The last time that the process did not run. */ readonly asleep?: Asleep }
   | { readonly type: 'ended'; readonly id: number; readonly at: number }
   | { readonly type: 'store'; readonly place: number; readonly fence: number; /** Missing: it reads. */ readonly value?: number }
   | { readonly type: 'stopped' }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Order, Said } from './messages.js'
+import type { Asleep, Order, Said } from './messages.js'
 
 /** A process that runs `runContender`; what `spawnProcesses` of a test kit makes, for example. */
 export interface ContenderProcess {
@@ -26,6 +26,8 @@ export interface Holding {
   lost: number | undefined
   lostWith: string | undefined
   aborted: number | undefined
+  /** The last time before `aborted` that its process did not run. */
+  asleep: Asleep | undefined
   ended: number | undefined
 }
 
@@ -111,7 +113,7 @@ export class Witness {
   #note(contender: number, said: Extract<Said, { id: number }>): void {
     let holding = this.holding(contender, said.id)
     if (!holding) {
-      const nothing = { fence: undefined, acquired: undefined, refused: undefined, first: undefined, last: undefined, lost: undefined, lostWith: undefined, aborted: undefined, ended: undefined }
+      const nothing = { fence: undefined, acquired: undefined, refused: undefined, first: undefined, last: undefined, lost: undefined, lostWith: undefined, aborted: undefined, asleep: undefined, ended: undefined }
       this.holdings.push((holding = { contender, id: said.id, ...nothing }))
     }
     const { at } = said
@@ -119,7 +121,7 @@ export class Witness {
     else if (said.type === 'refused') holding.refused = said.error
     else if (said.type === 'held') Object.assign(holding, { first: holding.first ?? at, last: at })
     else if (said.type === 'lost') Object.assign(holding, { lost: at, lostWith: said.error })
-    else if (said.type === 'aborted') holding.aborted ??= at
+    else if (said.type === 'aborted') Object.assign(holding, { aborted: holding.aborted ?? at, asleep: holding.asleep ?? said.asleep })
     else holding.ended = at
   }
 

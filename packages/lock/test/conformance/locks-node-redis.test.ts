@@ -5,5 +5,5 @@ import { Stages } from './stage.js'
 describe('createLocks on node-redis', () => {
   const stages = new Stages({ kind: 'locks', client: 'node-redis', servers: 1 })
   afterAll(() => stages[Symbol.asyncDispose]())
-  runLockTests(stages.next, { describe, it }, { ttl: 600 })
+  runLockTests(stages.next, { describe, it }, { ttl: 900 })
 })

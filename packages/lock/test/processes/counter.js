@@ -18,7 +18,7 @@ await Promise.all(names.map(async (name) => {
     const lock = await locks.acquire(name, { ttl: '30s', wait: '2m' })
     seen.push([name, lock.fence, asked, now()])
     await lock.release().catch(() => undefined)
-    if (seen.length === 500) {
+    if (seen.length === 50) {
       await child.say({ type: 'fences', seen })
       seen = []
     }

@@ -19,7 +19,16 @@ async function hold(names, ttl) {
   const held = await Promise.all(names.map((name) => locks.acquire(name, { ttl })))
   await child.say({ type: 'holding' })
   const last = new Map()
+  let ticked = now()
+  let asleep
+  // When this process did not run, it could not be told anything.
+  const tick = () => {
+    const at = now()
+    if (at - ticked > 30_000) asleep = { from: ticked, to: at }
+    ticked = at
+  }
   const sampling = setInterval(() => {
+    tick()
     for (const lock of held) {
       const at = now()
       try {
@@ -35,7 +44,8 @@ async function hold(names, ttl) {
       const aborted = now()
       let threw = false
       try { lock.assertHeld() } catch { threw = true }
-      resolve({ name: lock.name, aborted, threw })
+      tick()
+      resolve({ name: lock.name, aborted, threw, asleep })
     })
   })))
   await new Promise((resolve) => setTimeout(resolve, 100))

@@ -4,7 +4,7 @@ import { createCacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
-import { childProcess } from '@cache/testkit'
+import { childProcess, eventually } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 
@@ -76,14 +76,16 @@ const working = Promise.all(Array.from({ length: 4 }, work))
 void child.next('stop', { timeout: 3_600_000 }).then(() => { stop = true })
 await working
 await child.say('stopped')
-await child.next('check', { timeout: 60_000 })
+await child.next('check', { timeout: 180_000 })
 const wrong: string[] = []
 for (let id = 0; id < ids; id++) {
   const [version, value] = [await load(id), await get(id)]
   if (value !== version) wrong.push(`row ${id}: version ${value}, and it is ${version}`)
 }
+// One heartbeat that came late is no reason to doubt it.
+await eventually(() => near.near.stats().answering).catch(() => undefined)
 await child.say({ type: 'checked', wrong, answering: near.near.stats().answering } satisfies Checked)
-await child.next('end', { timeout: 60_000 })
+await child.next('end', { timeout: 180_000 })
 process.exit()
 
 async function work(): Promise<void> {

@@ -11,7 +11,7 @@ export interface Start { readonly url: string; readonly client: 'ioredis' | 'nod
 const LIMIT = 20
 const WINDOW = 300
 
-export type Order = { readonly do: 'burst'; readonly ms: number; readonly inFlight: number } | { readonly do: 'hold' } | { readonly do: 'try' }
+export type Order = { readonly do: 'burst'; /** How long at least, and how often. */ readonly ms: number; readonly asks: number; readonly inFlight: number } | { readonly do: 'hold' } | { readonly do: 'try' }
 /** What was admitted: for each policy the times, by the server, in µs. */
 export interface Burst { readonly type: 'burst'; readonly clock: number; readonly asked: number; readonly degraded: number; readonly admitted: Readonly<Record<string, readonly number[]>> }
 
@@ -35,7 +35,7 @@ const held: Decision[] = []
 await Promise.all(limiters.map(([, limiter]) => limiter.peek('warm')))
 await child.say({ type: 'ready' })
 for (;;) {
-  const order = await child.next<Order>()
+  const order = await child.next<Order>(undefined, { timeout: 60_000 })
   if (order.do === 'burst') await child.say(await burst(order))
   else {
     const decision = await slots.consume('u')
@@ -45,14 +45,14 @@ for (;;) {
   }
 }
 
-async function burst({ ms, inFlight }: Extract<Order, { do: 'burst' }>): Promise<Burst> {
+async function burst({ ms, asks, inFlight }: Extract<Order, { do: 'burst' }>): Promise<Burst> {
   const admitted: Record<string, number[]> = {}
   let asked = 0
   let degraded = 0
   const until = performance.now() + ms
   await Promise.all(limiters.flatMap(([policy, limiter]) => Array.from({ length: inFlight }, async () => {
     const times = (admitted[policy] ??= [])
-    while (performance.now() < until) {
+    while (performance.now() < until || asked < asks) {
       asked++
       const decision = await limiter.consume('u')
       if (decision.degraded) degraded++

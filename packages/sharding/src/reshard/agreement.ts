@@ -5,10 +5,13 @@ import type { Shard } from '../shard.js'
 import agreeLua from './agree.lua'
 import type { Moment } from './change.js'
 import endLua from './end.lua'
+import forgetLua from './forget.lua'
 
 export interface Agreed {
   /** As exactly as one answer tells. */
   readonly moment: Moment
+  /** As the register has it, by its server's clock. */
+  readonly at: number
   /** What this change is known by, among all there have ever been. */
   readonly id: string
   /** Everything has been moved. */
@@ -81,17 +84,27 @@ export class Agreement {
     if (next !== this.#next) throw new ReshardConflictError()
     const until = Number(at) - Number(now)
     // The server read its clock between the two, and counts whole ms.
-    return { moment: { earliest: asked + until - 1, latest: answered + until + 1 }, id: known, done: done === 1 }
+    return { moment: { earliest: asked + until - 1, latest: answered + until + 1 }, at: Number(at), id: known, done: done === 1 }
   }
 
   async hasBegun(): Promise<boolean> {
     return (await this.#ask('EXISTS', this.#register)) === 1
   }
 
-  /** What came after the next shards when they were used before is not what comes after them now. To be called before it begins. */
-  async forgetEarlier(): Promise<void> {
-    const all = new Set([...this.#left(), ...this.#to.shards])
-    await Promise.all([...all].map((shard) => ask(shard, this.#timeout, 'DEL', this.#registerOfNext)))
+  /** The next shards are being changed, or have been: this change is over. */
+  async isPast(): Promise<boolean> {
+    const home = homeOf(this.#to.shards.filter(({ name }) => !this.#lost.has(name)))
+    return (await ask(home, this.#timeout, 'EXISTS', this.#registerOfNext)) === 1
+  }
+
+  /** @throws {CacheError} where one of the shards does not answer. */
+  async callAll(): Promise<void> {
+    await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EXISTS', this.#register)))
+  }
+
+  /** What came after the next shards when they were used before is not what comes after them now. */
+  async forgetEarlier({ at }: Agreed): Promise<void> {
+    await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', forgetLua, '1', this.#registerOfNext, String(at))))
   }
 
   /** For a while: two that do it at once do no harm. */
@@ -103,19 +116,27 @@ export class Agreement {
     await this.#ask('SET', this.#sweeper, '1', 'PX', String(SWEEPER))
   }
 
-  async end(): Promise<void> {
-    await this.#ask('EVAL', endLua, '2', this.#register, this.#sweeper)
+  async end(id: string): Promise<void> {
+    await this.#ask('EVAL', endLua, '2', this.#register, this.#sweeper, id)
   }
 
   #ask(...args: [string, ...Argument[]]): Promise<Reply> {
     const left = this.#left()
-    const [shard] = [...(left.length > 0 ? left : this.#to.shards)].sort((a, b) => (a.name < b.name ? -1 : 1))
-    return ask(shard!, this.#timeout, ...args)
+    return ask(homeOf(left.length > 0 ? left : this.#to.shards), this.#timeout, ...args)
+  }
+
+  #all(): readonly Shard[] {
+    return [...new Set([...this.#from.shards, ...this.#to.shards])].filter(({ name }) => !this.#lost.has(name))
   }
 
   #left(): readonly Shard[] {
     return this.#from.shards.filter(({ name }) => !this.#lost.has(name))
   }
+}
+
+/** Where these keep the register of what comes after them. */
+function homeOf(shards: readonly Shard[]): Shard {
+  return [...shards].sort((a, b) => (a.name < b.name ? -1 : 1))[0]!
 }
 
 async function ask(shard: Shard, timeout: number, ...args: [string, ...Argument[]]): Promise<Reply> {

@@ -1,4 +1,4 @@
--- Removes what nobody uses in its place, unless it may be used by now.
+-- Removes what nobody uses in its place, unless it may be used there by now.
 -- KEYS[1] the key
 -- ARGV[1] the latest moment to do it, ms of the server's clock
 -- returns 1, or 0 if it is too late

@@ -1,6 +1,7 @@
 -- Notes that everything has been moved.
 -- KEYS[1] the register of what comes after the present shards  KEYS[2] the lease of the one that moved it
+-- ARGV[1] what the change is known by: the register may be another one's by now
 -- cost: O(1)
 
-if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], 'done', 1) end
+if redis.call('HGET', KEYS[1], 'id') == ARGV[1] then redis.call('HSET', KEYS[1], 'done', 1) end
 return redis.call('DEL', KEYS[2])

@@ -1,7 +1,8 @@
-import { CacheError, ConnectionError, hashTag, type Command, type Reply } from '@cache/core'
+import { CacheError, ConnectionError, hashTag, slot, type Command, type Reply } from '@cache/core'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
 import { Clocks, sendTo } from './clocks.js'
+import leaveLua from './leave.lua'
 import restoreLua from './restore.lua'
 
 /**
@@ -65,8 +66,9 @@ export class Mover {
     const open = (): number[] => [...keys.keys()].filter((i) => errors[i] === undefined)
 
     if (!this.#lost.has(from.name)) {
-      const time = await this.#clocks.of(to)
+      const [time, timeThere] = await Promise.all([this.#clocks.of(to), this.#clocks.of(from)])
       if (time instanceof CacheError) return errors.fill(time)
+      if (timeThere instanceof CacheError) return errors.fill(timeThere)
       // The note last: what it does not forbid was read before it was there.
       const read = await this.#send(from, keys.flatMap((key) => [on(key, 'PTTL', key), { ...on(key, 'DUMP', key), binary: true }, on(key, 'EXISTS', this.#noteOf(key))]))
       const there = [...keys.keys()].map((i) => ({ i, life: read[3 * i]!, payload: read[3 * i + 1]!, note: read[3 * i + 2]! })).filter(({ i, life, payload, note }) => !fail(i, life, payload, note) && payload !== null)
@@ -79,10 +81,8 @@ export class Mover {
       for (const [at, { i }] of found.entries()) fail(i, restored[at] === 0 ? tooLate(keys[i]!) : restored[at])
 
       const leaving = noted ? open() : there.map(({ i }) => i).filter((i) => errors[i] === undefined)
-      const commands = leaving.map((i) => [...(noted ? [on(keys[i]!, 'SET', this.#noteOf(keys[i]!), '', 'PX', String(LEFT_LIFE))] : []), on(keys[i]!, 'UNLINK', keys[i]!)])
-      const left = await this.#send(from, commands.flat())
-      const each = noted ? 2 : 1
-      for (const [at, i] of leaving.entries()) fail(i, ...left.slice(each * at, each * at + each))
+      const left = await this.#send(from, leaving.map((i) => on(keys[i]!, 'EVAL', leaveLua, '2', keys[i]!, this.#noteOf(keys[i]!), String(timeThere + PATIENCE), noted ? String(LEFT_LIFE) : '0')))
+      for (const [at, i] of leaving.entries()) fail(i, left[at] === 0 ? tooLate(keys[i]!) : left[at])
     }
 
     if (noted) {
@@ -95,7 +95,7 @@ export class Mover {
 
   /** Whether a key is one of the notes. */
   static isNote(key: string): boolean {
-    return /:resharded:[\w.-]{16,}$/.test(key)
+    return /\}:resharded:[\w.-]{16,}:/.test(key)
   }
 
   #parts(keys: readonly string[]): { from: Shard; to: Shard; keys: string[] }[] {
@@ -115,8 +115,9 @@ export class Mover {
     this.#settled.add(key)
   }
 
+  /** In the same slot, where the shard is a Cluster. */
   #noteOf(key: string): string {
-    return `${hashTag(key) === undefined ? `{${key}}` : key}:resharded:${this.id}`
+    return `{${hashTag(key) ?? (key.includes('}') ? tagOfSlot(slot(key)) : key)}}:resharded:${this.id}:${key}`
   }
 
   #send(shard: Shard, commands: readonly Command[]): Promise<readonly (Reply | CacheError)[]> {
@@ -124,7 +125,7 @@ export class Mover {
   }
 }
 
-/** Ms from the reading of a key in its old place until it must be in its new one. */
+/** Ms from the beginning of a move until a key must be in its new place, and gone from the old one. */
 const PATIENCE = 1_000
 /** Ms for which a note in a new place keeps away who is late; and after which nobody can be. */
 export const USED_LIFE = 2 * PATIENCE
@@ -136,6 +137,11 @@ function on(key: string, ...args: [string, ...(string | Buffer)[]]): Command {
   return { args, keys: [key] }
 }
 
+/** A key that has no hash tag, and can't be one. */
+function tagOfSlot(wanted: number): string {
+  for (let i = 0; ; i++) if (slot(String(i)) === wanted) return String(i)
+}
+
 function tooLate(key: string): CacheError {
-  return new ConnectionError(`"${key}" was not moved to its new shard within ${PATIENCE} ms of being read from the old one. It is where it was; ask again.`, { code: 'RESHARDED', key })
+  return new ConnectionError(`"${key}" was not moved to its new shard within ${PATIENCE} ms. Ask again.`, { code: 'RESHARDED', key })
 }

@@ -21,8 +21,6 @@ export interface Terms {
   readonly timeout: number
   /** Aborts when the driver is closed. */
   readonly stop: AbortSignal
-  /** When the old places were last asked, or last answered, by `performance.now()`. */
-  usedAt(): number
   /** Listens at the new shards as well; nothing is published there yet. */
   onAgreed(change: Change): void
   /** The new places are used from now on. */
@@ -43,9 +41,9 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   try {
     if (!(await hasBegun())) {
       change.release()
+      await agreement.callAll()
       await refuseKeys(terms.added, hasBegun)
       await clearNewPlaces({ from, to, lost, timeout, hasBegun })
-      await agreement.forgetEarlier() // which also shows that all of them answer
       change.hold()
     }
     agreed = await agreement.join()
@@ -56,19 +54,24 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
     throw error
   }
   const { id, moment, done } = agreed
-  const late = terms.usedAt() > moment.earliest ? new LateReshardError(performance.now() - moment.latest) : undefined
   mover.id = id
-  change.moment = moment
+  let late = router.usedAt > moment.earliest
   terms.onAgreed(change)
-  await reached(change, agreement, stop)
+  if (!done) {
+    change.moment = moment
+    await reached(change, agreement, agreed, stop)
+    late ||= router.usedAt > change.moment.latest
+  }
   router.layout = to
-  if (done) router.change = undefined
+  if (done) router.change = undefined // nothing is left to be moved
+  change.moment ??= moment
   change.wake()
   terms.onSwitched()
-  if (late) tell(channels.error, () => ({ operation: 'reshard', error: late }))
-  if (!done) await finish({ from, to, mover, agreement, terms })
+  const error = late ? new LateReshardError(performance.now() - moment.latest) : undefined
+  if (error) tell(channels.error, () => ({ operation: 'reshard', error }))
+  if (!done) await finish({ from, to, mover, agreement, agreed, terms })
   router.change = undefined
-  if (late) throw late
+  if (error) throw error
 }
 
 /** What an added shard holds would be taken for current. Before the change nobody uses it, so nothing of that is ours. */
@@ -76,27 +79,37 @@ async function refuseKeys(added: readonly Shard[], hasBegun: () => Promise<boole
   for (const { name, driver } of added) {
     for (const node of await driver.nodes()) {
       for await (const keys of pages(node)) {
+        if (await hasBegun()) return
         const found = keys.find((key) => !isLeftToThemselves(key))
-        if (found !== undefined && !(await hasBegun())) throw new ShardNotEmptyError(name, found)
+        if (found !== undefined) throw new ShardNotEmptyError(name, found)
       }
     }
   }
 }
 
-/** Resolves when the moment has passed. Shortly before, it is measured again: clocks drift, and are set. */
-async function reached(change: Change, agreement: Agreement, stop: AbortSignal): Promise<void> {
-  const first = change.moment!
-  const ahead = first.earliest - performance.now()
-  const drift = ahead * DRIFT
-  const early = ahead - drift - MEASURED_BEFORE
-  if (early > 0) {
-    await sleep(early, undefined, { signal: stop })
-    const measured = await Promise.race([measure(agreement), sleep(MEASURED_BEFORE / 2, undefined, { ref: false })])
-    // Where nobody answered: as it was, less exactly.
-    change.moment = measured ?? { earliest: first.earliest - drift, latest: first.latest + drift }
+/** Resolves when the moment has passed. Until then it is measured again and again, and most exactly shortly before: clocks drift, and are set. */
+async function reached(change: Change, agreement: Agreement, agreed: Agreed, stop: AbortSignal): Promise<void> {
+  let known = { moment: agreed.moment, since: performance.now() }
+  /** Where nobody answers: as it was, less exactly. */
+  const drifted = (): Moment => {
+    const drift = (performance.now() - known.since) * DRIFT
+    return { earliest: known.moment.earliest - drift, latest: known.moment.latest + drift }
+  }
+  const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => Promise.race([work.catch(() => undefined), sleep(ms, undefined, { ref: false })])
+  for (;;) {
+    const left = drifted().earliest - performance.now() - MEASURED_BEFORE
+    if (left <= 0) break
+    await sleep(Math.min(left, LOOKED_EVERY), undefined, { signal: stop })
+    const seen = await within(MEASURED_BEFORE / 4, agreement.look())
+    if (seen) known = { moment: seen.moment, since: performance.now() }
+    change.moment = drifted()
+  }
+  if (change.isBefore()) {
+    const measured = await within(MEASURED_BEFORE / 2, measure(agreement))
+    change.moment = measured ?? drifted()
   }
   await sleep(Math.max(0, change.moment!.earliest - performance.now() - KEPT_BEFORE), undefined, { signal: stop })
-  agreement.keep().catch(() => undefined) // tried again afterwards
+  for (const noted of [agreement.keep(), agreement.forgetEarlier(agreed)]) noted.catch(() => undefined) // tried again afterwards
   for (let left = 1; left > 0; left = change.moment!.latest - performance.now()) await sleep(Math.max(1, Math.ceil(left)), undefined, { signal: stop })
 }
 
@@ -116,20 +129,22 @@ interface Finishing {
   readonly to: Layout
   readonly mover: Mover
   readonly agreement: Agreement
+  readonly agreed: Agreed
   readonly terms: Terms
 }
 
 /** One of the processes moves what nobody has used, until nothing is left; the others wait for that. */
-async function finish({ from, to, mover, agreement, terms: { lost, stop } }: Finishing): Promise<void> {
+async function finish({ from, to, mover, agreement, agreed, terms: { lost, stop } }: Finishing): Promise<void> {
   for (;; await sleep(POLL, undefined, { signal: stop, ref: false })) {
     try {
-      const agreed = await agreement.look()
-      if (agreed?.done) return
-      await (agreed ? agreement.keep() : agreement.renew(mover.id))
+      const seen = await agreement.look()
+      if (seen?.done || (!seen && (await agreement.isPast()))) return
+      await (seen ? agreement.keep() : agreement.renew(mover.id))
+      await agreement.forgetEarlier(agreed)
       if (await agreement.maySweep()) {
         await sweep(from, to, mover, from.shards.filter(({ name }) => !lost.has(name)), () => agreement.goOnSweeping())
         await sleep(USED_LIFE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
-        return await agreement.end()
+        return await agreement.end(agreed.id)
       }
     } catch (error) {
       stop.throwIfAborted()
@@ -139,6 +154,7 @@ async function finish({ from, to, mover, agreement, terms: { lost, stop } }: Fin
 }
 
 const MEASURED_BEFORE = 1_000
+const LOOKED_EVERY = 2_000
 /** Ms before the moment at which a change is as good as made. */
 const KEPT_BEFORE = 200
 /** How much faster or slower than another a clock may run. */

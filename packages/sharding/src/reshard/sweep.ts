@@ -41,13 +41,25 @@ export function isLeftToThemselves(key: string): boolean {
   return key.startsWith(OWN) || Mover.isNote(key)
 }
 
+/** @throws {CacheError} at the end, if it was not the same server all along: its cursors mean nothing to another one, which may have left out keys. */
 export async function* pages(node: NodeHandle, count = 100): AsyncGenerator<readonly string[]> {
+  const server = await runOf(node)
   let cursor = '0'
   do {
-    const [reply] = (await node.send([{ args: ['SCAN', cursor, 'COUNT', String(count)], keys: [] }])) as [Reply | CacheError]
-    if (reply instanceof CacheError) throw reply
-    const [next, keys] = reply as readonly [string, readonly string[]]
+    const [next, keys] = (await ask(node, 'SCAN', cursor, 'COUNT', String(count))) as readonly [string, readonly string[]]
     cursor = next
     if (keys.length > 0) yield keys
   } while (cursor !== '0')
+  if ((await runOf(node)) !== server) throw new CacheError('A shard restarted, or another server took its place, while its keys were looked through. They have to be once more.', { code: 'RESHARD' })
+}
+
+/** The same for as long as a server runs. */
+async function runOf(node: NodeHandle): Promise<string | undefined> {
+  return /^run_id:(\S+)/m.exec(String(await ask(node, 'INFO', 'server')))?.[1]
+}
+
+async function ask(node: NodeHandle, ...args: [string, ...string[]]): Promise<Reply> {
+  const [reply] = (await node.send([{ args, keys: [] }])) as [Reply | CacheError]
+  if (reply instanceof CacheError) throw reply
+  return reply
 }

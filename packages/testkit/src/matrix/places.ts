@@ -38,8 +38,8 @@ function keep(topology: Topology, place: Promise<Place>): Promise<Place> {
 
 const start: Record<Topology, () => Promise<Place>> = {
   standalone: async () => ({ topology: 'standalone', redis: await startRedis() }),
-  // With replicas in the long form only: three servers more take their time to start.
-  cluster: async () => ({ topology: 'cluster', redis: await startCluster(process.env.CHAOS ? { replicasPerPrimary: 1 } : {}) }),
+  // With replicas in the long form only: three servers more take their time to start. Without them nobody waits for one to be taken for dead.
+  cluster: async () => ({ topology: 'cluster', redis: await startCluster(process.env.CHAOS ? { replicasPerPrimary: 1 } : { config: { 'cluster-node-timeout': '10000' } }) }),
   sharded: async () => {
     const servers = await Promise.all([startRedis(), startRedis(), startRedis()])
     return { topology: 'sharded', redis: { servers, flush: async () => void (await Promise.all(servers.map((server) => server.flush()))) } }

@@ -11,7 +11,7 @@ export interface SentinelOptions {
   readonly replicas?: number
   /** 3 where it is missing; 1 is enough where the Sentinels themselves are not under test. */
   readonly sentinels?: number
-  /** Milliseconds of silence after which a Sentinel takes a server for dead; 500 where it is missing. */
+  /** Milliseconds of silence after which a Sentinel takes a server for dead; 3000 where it is missing: one that is only slow is none. */
   readonly downAfter?: number
   /** Further lines of the servers' redis.conf. */
   readonly config?: Readonly<Record<string, string>>
@@ -43,7 +43,7 @@ export interface RedisSentinel extends AsyncDisposable {
  * const client = new Redis({ name: redis.name, sentinels: [...redis.addresses] })
  */
 export async function startSentinel(options: SentinelOptions = {}): Promise<RedisSentinel> {
-  const { replicas = 1, sentinels = 3, downAfter = 500, config = {} } = options
+  const { replicas = 1, sentinels = 3, downAfter = 3_000, config = {} } = options
   const machine = await ownMachine()
   const servers = await launchServers(machine, replicas, config)
   const started = [...servers]

@@ -39,6 +39,7 @@ export interface Said {
 }
 
 const SLACK = 500
+const WRITES = 0.3
 const child = childProcess<Start>()
 const { addresses, topology, client: kind, source: url, ids, pattern, intentTtl } = child.data
 const source = new Redis(url)
@@ -48,12 +49,14 @@ let loads = 0
 const seen = { reads: 0, hits: 0, writes: 0, refused: 0, stale: [] as string[], outlived: [] as string[] }
 
 await child.say('ready')
+let writes = WRITES
+void child.next('only read', { timeout: 600_000 }).then(() => { writes = 0 })
 await Promise.all(Array.from({ length: 4 }, work))
 
 async function work(): Promise<never> {
   for (;;) {
     const id = Math.floor(Math.random() * ids)
-    if (Math.random() < 0.3) await write(id)
+    if (Math.random() < writes) await write(id)
     else await read(id)
     if (Math.random() < 0.02) await child.say({ type: 'so far', ...seen } satisfies Said)
     await sleep(Math.random() * 4)
