@@ -1,5 +1,6 @@
 import { serve } from '@hono/node-server'
 import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
+import type { ResilienceOptions } from '@cache/core'
 import type { AddressInfo } from 'node:net'
 import { createApp } from './app.js'
 import { connectCache, type ClientName } from './cache/connect.js'
@@ -17,6 +18,8 @@ export interface ServiceOptions {
   readonly delayMs?: number
   /** Of one address. Default 100. */
   readonly writesPerSecond?: number
+  /** How long Redis is waited for. Default: as core does. */
+  readonly resilience?: ResilienceOptions
 }
 
 export interface Service {
@@ -24,10 +27,10 @@ export interface Service {
   close(): Promise<void>
 }
 
-export async function startService({ client: name, redisUrl, databaseUrl, port, delayMs = 0, writesPerSecond = 100 }: ServiceOptions): Promise<Service> {
+export async function startService({ client: name, redisUrl, databaseUrl, port, delayMs = 0, writesPerSecond = 100, resilience = {} }: ServiceOptions): Promise<Service> {
   const pool = connectPostgres(databaseUrl)
   await seed(pool)
-  const { client, close } = await connectCache(name, redisUrl)
+  const { client, close } = await connectCache(name, redisUrl, resilience)
   const bus = createInvalidationBus({ client })
   const near = withNearCache(client, { bus, maxEntries: 1_000, maxBytes: '16mb', ttl: '1m' })
   const app = createApp(createCaches(client, near, createProducts(pool, delayMs)), countStats(), limitWrites(client, writesPerSecond))

@@ -1,10 +1,10 @@
-import { createCacheClient } from '@cache/core'
+import { createCacheClient, type ResilienceOptions } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { Redis } from 'ioredis'
 import type { Connected } from './connect.js'
 
-export function connect(url: string): Connected {
+export function connect(url: string, resilience: ResilienceOptions): Connected {
   const redis = new Redis(url, { retryStrategy: (attempt) => Math.min(attempt * 50, 500) })
-  const client = createCacheClient(ioredisDriver(redis), { namespace: 'shop' })
+  const client = createCacheClient(ioredisDriver(redis), { namespace: 'shop', resilience })
   return { client, close: async () => { await client.close(); redis.disconnect() } }
 }

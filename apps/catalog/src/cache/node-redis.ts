@@ -1,10 +1,10 @@
-import { createCacheClient } from '@cache/core'
+import { createCacheClient, type ResilienceOptions } from '@cache/core'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createClient } from 'redis'
 import type { Connected } from './connect.js'
 
-export function connect(url: string): Connected {
+export function connect(url: string, resilience: ResilienceOptions): Connected {
   const redis = createClient({ url, socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) } })
-  const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop' })
+  const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop', resilience })
   return { client, close: async () => { await client.close(); redis.destroy() } }
 }

@@ -67,7 +67,7 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   change.moment ??= moment
   change.wake()
   terms.onSwitched()
-  const error = late ? new LateReshardError(performance.now() - moment.latest) : undefined
+  const error = late ? new LateReshardError(performance.now() - change.moment.latest) : undefined
   if (error) tell(channels.error, () => ({ operation: 'reshard', error }))
   if (!done) await finish({ from, to, mover, agreement, agreed, terms })
   router.change = undefined
