@@ -11,7 +11,7 @@ let services: Record<'ioredis' | 'node-redis', Service>
 
 beforeAll(async () => {
   ;[redis, database] = await Promise.all([startRedis(), startEmbeddedPostgres()])
-  const start = (client: 'ioredis' | 'node-redis') => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 10_000, resilience: { readTimeout: '5s', writeTimeout: '5s' } })
+  const start = (client: 'ioredis' | 'node-redis') => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 10_000, resilience: { readTimeout: '1s', writeTimeout: '2s' } })
   services = { ioredis: await start('ioredis'), 'node-redis': await start('node-redis') }
 })
 afterAll(async () => {
