@@ -23,6 +23,7 @@ describe('what is moved', () => {
     await soon(() => expect(told.filter((message) => message.includes(stuck))).not.toEqual([]))
     for (const name of THREE) for (const key of await keysOn(name)) expect(driver.shardOf(key) === name || key === stuck, key).toBe(true)
     expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
+    await expect(client.send(keyed(stuck, 'GET', stuck))).rejects.toBeInstanceOf(Error)
     await on().servers.d.cli('ACL', 'SETUSER', 'default', 'allkeys')
     await changed
     channels.error.unsubscribe(listen)

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Driver } from '@cache/core'
+import { channels, type Driver } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { LateReshardError, ReshardConflictError, ketama, shardedDriver } from '../src/index.js'
 import { FOUR, THREE, changing, keyed, movingKey, soon } from './changing.js'
@@ -36,8 +36,14 @@ describe('processes', () => {
     await second.client.send(keyed(key, 'SET', key, 'x'))
     await change(first.driver, FOUR)
     expect(await second.client.send(keyed(key, 'GET', key))).toBe(null) // it looks in the old place
-    const late = change(second.driver, FOUR)
-    await expect(late).rejects.toBeInstanceOf(LateReshardError)
+    const told: unknown[] = []
+    const listen = (message: unknown) => told.push((message as { error: unknown }).error)
+    channels.error.subscribe(listen)
+    const late = expect(change(second.driver, FOUR)).rejects.toBeInstanceOf(LateReshardError)
+    await soon(() => expect(second.driver.shardOf(key)).toBe('d'))
+    expect(told).toMatchObject([{ code: 'LATE_RESHARD' }])
+    await late
+    channels.error.unsubscribe(listen)
     expect(await second.client.send(keyed(key, 'GET', key))).toBe('x')
   })
 

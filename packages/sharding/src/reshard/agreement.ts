@@ -1,4 +1,4 @@
-import { createToken, type Argument, type CacheError, type Reply } from '@cache/core'
+import { createToken, type Argument, type Reply } from '@cache/core'
 import { ReshardConflictError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
@@ -6,6 +6,7 @@ import agreeLua from './agree.lua'
 import type { Moment } from './change.js'
 import endLua from './end.lua'
 import forgetLua from './forget.lua'
+import { answered, sendTo } from './sending.js'
 
 export interface Agreed {
   /** As exactly as one answer tells. */
@@ -140,9 +141,8 @@ function homeOf(shards: readonly Shard[]): Shard {
 }
 
 async function ask(shard: Shard, timeout: number, ...args: [string, ...Argument[]]): Promise<Reply> {
-  const [reply] = (await shard.send([{ args, keys: [args[0] === 'EVAL' ? String(args[3]) : String(args[1])] }], timeout)) as [Reply | CacheError]
-  if (reply instanceof Error) throw reply
-  return reply
+  const [reply] = await sendTo(shard, [{ args, keys: [String(args[args[0] === 'EVAL' ? 3 : 1])] }], timeout)
+  return answered(reply)
 }
 
 /** Ms after its moment until a change is forgotten that nobody has gone through with. */

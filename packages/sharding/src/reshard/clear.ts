@@ -1,7 +1,7 @@
-import { CacheError, type Reply } from '@cache/core'
 import type { Layout } from '../layout.js'
-import clearLua from './clear.lua'
-import { Clocks, sendTo } from './clocks.js'
+import { Clocks } from './clocks.js'
+import leaveLua from './leave.lua'
+import { answered, sendTo } from './sending.js'
 import { isLeftToThemselves, pages } from './sweep.js'
 
 export interface Clearing {
@@ -26,7 +26,7 @@ export async function clearNewPlaces({ from, to, lost, timeout, hasBegun }: Clea
         const now = answered(await clocks.of(shard))
         if (await hasBegun()) return
         const doubles = await inUseElsewhere(keys.filter((key) => !isLeftToThemselves(key) && from.shardOf(key) !== shard && to.shardOf(key) === shard))
-        for (const reply of await sendTo(shard, doubles.map((key) => ({ args: ['EVAL', clearLua, '1', key, String(now + SOON)], keys: [key] })), timeout)) answered(reply)
+        for (const reply of await sendTo(shard, doubles.map((key) => ({ args: ['EVAL', leaveLua, '1', key, String(now + SOON)], keys: [key] })), timeout)) answered(reply)
       }
     }
   }
@@ -37,15 +37,10 @@ export async function clearNewPlaces({ from, to, lost, timeout, hasBegun }: Clea
     for (const place of new Set(keys.map((key) => from.shardOf(key)))) {
       const some = lost.has(place.name) ? [] : keys.filter((key) => from.shardOf(key) === place)
       const replies = await sendTo(place, some.map((key) => ({ args: ['EXISTS', key], keys: [key] })), timeout)
-      found.push(...some.filter((_, i) => answered(replies[i]!) === 1))
+      found.push(...some.filter((_, i) => answered(replies[i]) === 1))
     }
     return found
   }
-}
-
-function answered<T extends Reply>(reply: T | CacheError): T {
-  if (reply instanceof CacheError) throw reply
-  return reply
 }
 
 /** Ms; less than any announcement lasts. */

@@ -1,5 +1,6 @@
-import { CacheError, type Command, type Reply } from '@cache/core'
+import { CacheError } from '@cache/core'
 import type { Shard } from '../shard.js'
+import { sendTo } from './sending.js'
 
 /** What the clocks of servers show. */
 export class Clocks {
@@ -22,15 +23,6 @@ export class Clocks {
     }
     return Math.floor(clock.time + performance.now() - clock.at)
   }
-}
-
-/** Never rejects. */
-export async function sendTo(shard: Shard, commands: readonly Command[], timeout: number): Promise<readonly (Reply | CacheError)[]> {
-  if (commands.length === 0) return []
-  return shard.send(commands, timeout).catch((cause: unknown) => {
-    const error = new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause })
-    return commands.map(() => error)
-  })
 }
 
 const CLOCK_LIFE = 10_000

@@ -1,9 +1,10 @@
 import { CacheError, ConnectionError, hashTag, slot, type Command, type Reply } from '@cache/core'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
-import { Clocks, sendTo } from './clocks.js'
+import { Clocks } from './clocks.js'
 import leaveLua from './leave.lua'
 import restoreLua from './restore.lua'
+import { sendTo } from './sending.js'
 
 /**
  * Moves keys from their old places into the new ones, each before this process first uses it there.
@@ -81,7 +82,10 @@ export class Mover {
       for (const [at, { i }] of found.entries()) fail(i, restored[at] === 0 ? tooLate(keys[i]!) : restored[at])
 
       const leaving = noted ? open() : there.map(({ i }) => i).filter((i) => errors[i] === undefined)
-      const left = await this.#send(from, leaving.map((i) => on(keys[i]!, 'EVAL', leaveLua, '2', keys[i]!, this.#noteOf(keys[i]!), String(timeThere + PATIENCE), noted ? String(LEFT_LIFE) : '0')))
+      const left = await this.#send(from, leaving.map((i) => {
+        const [key, until] = [keys[i]!, String(timeThere + PATIENCE)]
+        return noted ? on(key, 'EVAL', leaveLua, '2', key, this.#noteOf(key), until, String(LEFT_LIFE)) : on(key, 'EVAL', leaveLua, '1', key, until)
+      }))
       for (const [at, i] of leaving.entries()) fail(i, left[at] === 0 ? tooLate(keys[i]!) : left[at])
     }
 

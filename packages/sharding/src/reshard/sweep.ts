@@ -3,6 +3,7 @@ import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
 import { OWN } from './agreement.js'
 import { Mover } from './mover.js'
+import { answered } from './sending.js'
 
 /**
  * Moves whatever is left in old places. `between` is called after each step. What can't be moved holds up nothing else.
@@ -59,7 +60,6 @@ async function runOf(node: NodeHandle): Promise<string | undefined> {
 }
 
 async function ask(node: NodeHandle, ...args: [string, ...string[]]): Promise<Reply> {
-  const [reply] = (await node.send([{ args, keys: [] }])) as [Reply | CacheError]
-  if (reply instanceof CacheError) throw reply
-  return reply
+  const [reply] = await node.send([{ args, keys: [] }])
+  return answered(reply)
 }
