@@ -37,6 +37,13 @@ export interface RedisServer extends Address, AsyncDisposable {
   resume(): Promise<void>
   /** Ends it if it runs, and starts it on the same port and directory. Without `aof` it comes back empty. */
   restart(): Promise<void>
+  /**
+   * Makes its memory full: commands that need more are refused with OOM, and nothing is evicted,
+   * until `empty()` or a restart. A replica goes on applying what its primary sends.
+   */
+  fill(): Promise<void>
+  /** Ends `fill()`: `maxmemory` and its policy are again what `config` says. Keeps all keys. */
+  empty(): Promise<void>
   /** Deletes all keys. */
   flush(): Promise<void>
   /** SIGKILL, and removes the directory. */
@@ -48,7 +55,8 @@ export interface RedisServer extends Address, AsyncDisposable {
 /**
  * A Redis of one's own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It dies with this process, also when that
  * is killed. Where no server can be started and no option needs one's own, a database of `REDIS_URL` takes its place, as with
- * `shared: true`: then `kill`, `pause`, `resume` and `restart` throw.
+ * `shared: true`: then `kill`, `pause`, `resume`, `restart`, `fill` and
+ * `empty` throw.
  *
  * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it does not come up.
  * @example

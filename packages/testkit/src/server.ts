@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { asText, ask } from './command.js'
+import { askAll, asText, ask } from './command.js'
 import { CONFIG_FILE, StartError, type Machine, type ServerProcess } from './machine/machine.js'
 import type { RedisOptions, RedisServer } from './redis.js'
 
@@ -111,6 +111,23 @@ class OwnServer implements RedisServer {
     await this.kill()
     if (this.directory !== '') await this.#machine.removeDirectory(this.directory)
     this.directory = ''
+  }
+
+  // The policy first: under another one, the new limit would evict keys.
+  async fill(): Promise<void> {
+    await askAll(this, [
+      ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
+      ['CONFIG', 'SET', 'maxmemory', 1],
+    ])
+  }
+
+  // The limit first, for the same reason.
+  async empty(): Promise<void> {
+    const { maxmemory = '0', 'maxmemory-policy': policy = 'noeviction' } = this.#options.config ?? {}
+    await askAll(this, [
+      ['CONFIG', 'SET', 'maxmemory', maxmemory],
+      ['CONFIG', 'SET', 'maxmemory-policy', policy],
+    ])
   }
 
   async flush(): Promise<void> {

@@ -56,6 +56,8 @@ async function borrowed(url: string, place: Place, ledger: Ledger): Promise<Redi
     pause: refuse('pause'),
     resume: refuse('resume'),
     restart: refuse('restart'),
+    fill: refuse('fill'),
+    empty: refuse('empty'),
     flush,
     stop,
     cli: async (...command) => asText(await ask(place, command)),
