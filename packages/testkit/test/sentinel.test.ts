@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
 import { eventually, startSentinel, type RedisServer } from '../src/index.js'
 
-it('Sentinels lead a client to the primary, to the promoted replica after a failover, and to the next one after a kill', async () => {
+it('Sentinels lead a client to the primary, to the promoted replica after a failover, and to the next one after a kill', { timeout: 60_000 }, async () => {
   await using redis = await startSentinel({ replicas: 2 })
   const client = new Redis({ name: redis.name, sentinels: [...redis.addresses], retryStrategy: () => 20, maxRetriesPerRequest: null })
   client.on('error', () => undefined)
@@ -25,7 +25,7 @@ it('Sentinels lead a client to the primary, to the promoted replica after a fail
   client.disconnect()
 })
 
-it('each failover succeeds at the first attempt, also when the promoted replica was a primary before', async () => {
+it('each failover succeeds at the first attempt, also when the promoted replica was a primary before', { timeout: 60_000 }, async () => {
   await using redis = await startSentinel({ downAfter: 20_000 })
   const attempts = async () => Number(/config-epoch\n(\d+)/.exec(await (redis.sentinels[0] as RedisServer).cli('SENTINEL', 'MASTER', redis.name))?.[1])
   for (const round of [1, 2]) {
