@@ -1,8 +1,9 @@
 import { ask, type Address } from '../command.js'
 import { eventually } from '../eventually.js'
+import { untilPortsAreFree } from '../free-port.js'
 import { ownMachine } from '../machine/own-machine.js'
 import type { RedisServer } from '../redis.js'
-import { stopAll, untilPortsAreFree } from '../server.js'
+import { stopAll } from '../server.js'
 import { launchSentinels, launchServers, NAME, type Servers } from './launch.js'
 import { agreedPrimary, namedPrimary } from './view.js'
 
