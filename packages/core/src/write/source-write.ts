@@ -25,7 +25,6 @@ export async function writeSource<R>({ entries }: CacheClient, { keys, intentTtl
   const drop = (): Promise<unknown> => Promise.all(keys.map((key) => entries.commitWrite(key, token)))
   const giveUp = (error: unknown): void => tell(channels.error, () => ({ operation: 'abort write', key: keys[0]!, error }))
   await (begin ? begin(token) : entries.beginWrite(keys, token, intentTtl)).catch((cause: unknown) => {
-    drop().catch(giveUp) // some may have begun
     throw new CacheUnavailableError(keys, cause)
   })
   const result = await (async () => change())().catch(async (error: unknown) => {
