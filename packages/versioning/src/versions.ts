@@ -81,10 +81,22 @@ export class Versions {
     }
   }
 
-  /** In µs, by the server that has this key. */
-  now(key: string): Promise<number> {
-    return this.#client.entries.run(timeScript, [key], [])
+  /** Reads the clock of the server that has this key. */
+  async clock(key: string): Promise<ClockReading> {
+    const asked = performance.now()
+    const time = await this.#client.entries.run(timeScript, [key], [])
+    return { time, asked, answered: performance.now() }
   }
+}
+
+/** What a server's clock said, and when it was asked and answered by this process' own, which nobody sets. */
+export interface ClockReading {
+  /** µs. */
+  readonly time: number
+  /** Ms. */
+  readonly asked: number
+  /** Ms. */
+  readonly answered: number
 }
 
 /** No cache may be named so: its entries would be taken for versions. */
