@@ -70,18 +70,17 @@ export class KeyOrder {
 
   #wait(line: Line, timed: TimedCall): void {
     const { call, timeout } = timed
-    let deadline: Seat<Deadline> | undefined
     const waiting: TimedCall = { ...timed, call: { ...call,
       resolve: (value) => {
-        this.#deadlines.done(deadline!)
+        this.#deadlines.done(deadline)
         call.resolve(value)
       },
       reject: (error) => {
-        this.#deadlines.done(deadline!)
+        this.#deadlines.done(deadline)
         call.reject(error)
       },
     } }
-    deadline = this.#deadlines.set(timeout, () => {
+    const deadline: Seat<Deadline> = this.#deadlines.set(timeout, () => {
       const place = line.waiting.indexOf(waiting)
       if (place >= 0) {
         line.waiting.splice(place, 1)
