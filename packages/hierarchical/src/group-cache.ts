@@ -104,6 +104,10 @@ export class GroupCache<Item> {
     await this.#shelves.bump(ids.map((id) => this.#wiring.level.nameOf(id)))
   }
 
+  idle(): Promise<void> {
+    return this.#shelves.idle()
+  }
+
   /** Reads a group in one way where it is stored, in another where it has just been loaded and could not be. */
   async #read<R>(ref: GroupRef, call: CallOptions | undefined, stored: (shelf: Shelf<Item>) => Promise<R | undefined>, loaded: (items: readonly Item[]) => R): Promise<R> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -185,7 +189,13 @@ export class GroupCache<Item> {
     const key = this.#keyOf(id)
     const { depth, maxGroupBytes } = this.#wiring
     const since = depth > 0 ? { since: stamp } : undefined
-    const payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+    let payload: string | Buffer
+    try {
+      payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+    } catch (error) { // the source has answered all the same
+      tell(channels.error, () => ({ operation: 'group', key, error }))
+      return uncached(items, context)
+    }
     if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, payload }
     const generation = await this.#orNothing(this.#large.put(key, found))
     return generation === undefined ? uncached(items, context) : { items, generation, ...since }

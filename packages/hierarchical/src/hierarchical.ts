@@ -58,6 +58,7 @@ function itemsOf<Item extends NonNullable<unknown>>(tree: Tree<Item>) {
   return {
     get: (id: KeyPart, call?: CallOptions) => tree.get(id, call),
     getMany: (ids: readonly KeyPart[], call?: CallOptions) => tree.getMany(ids, call),
+    idle: () => tree.idle(),
     peek: (id: KeyPart) => tree.peek(id),
     invalidate: (ids: KeyPart | readonly KeyPart[]) => tree.invalidate(each(ids)),
   }

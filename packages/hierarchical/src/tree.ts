@@ -103,6 +103,12 @@ export class Tree<Item extends NonNullable<unknown>> {
     return item !== undefined ? item : (await this.#tiers[0]!.cache.peekSome(ref, [textOf(id)]))?.get(textOf(id))
   }
 
+  /** What is read for a reload may start another. */
+  async idle(): Promise<void> {
+    await this.#items.idle()
+    for (const { parents, cache } of this.#tiers) await Promise.all([parents.idle(), cache.idle()])
+  }
+
   async getGroup(depth: number, id: KeyPart, call?: CallOptions): Promise<readonly Item[]> {
     textOf(id)
     return this.#tiers[depth]!.cache.all(await this.#groupRef(depth, id, call), call)

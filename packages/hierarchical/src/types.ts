@@ -1,7 +1,7 @@
 import type { CacheClient, CallOptions, Codec, Duration, KeyPart, LoadPolicyOptions, Size } from '@cache/core'
 
 /** How items and groups are loaded and kept; what core's read path offers, for all levels alike. */
-export interface HierarchicalPolicy<Item> extends Pick<LoadPolicyOptions<Item>, 'jitter' | 'schema' | 'maxValueBytes' | 'negativeTtl' | 'errorTtl' | 'retryOn' | 'staleWhileRevalidate' | 'staleIfError' | 'stampede' | 'waitFor' | 'leaseTtl' | 'loadTimeout'> {
+export interface HierarchicalPolicy<Item> extends Pick<LoadPolicyOptions<Item>, 'jitter' | 'schema' | 'maxValueBytes' | 'negativeTtl' | 'errorTtl' | 'retryOn' | 'staleWhileRevalidate' | 'staleIfError' | 'stampede' | 'waitFor' | 'leaseTtl' | 'loadTimeout' | 'waitUntil'> {
   readonly client: CacheClient
   /** How long an item or a group is fresh. An item that is filled from its group is fresh for as long as the group is, not longer. */
   readonly ttl: Duration
@@ -73,6 +73,8 @@ interface Items<Item, Id> {
    * with the error of `groupOf`: then old values may still be there.
    */
   invalidate(ids: Id | readonly Id[]): Promise<void>
+  /** Resolves once nothing is reloaded in the background any more. For the end of a process, or of a serverless function. */
+  idle(): Promise<void>
 }
 
 export interface Hierarchical<Item, ItemId, GroupId> extends Items<Item, ItemId> {

@@ -91,6 +91,10 @@ export class StampedPlace<T> implements Place<T> {
     return this.#stillRight(filling, groups, versions)
   }
 
+  renew(key: string, token: string, ttl: number): Promise<boolean> {
+    return this.#plain.renew(key, token, ttl)
+  }
+
   release(key: string, token: string, skipFor: number): Promise<boolean> {
     return this.#plain.release(key, token, skipFor)
   }

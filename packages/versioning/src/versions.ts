@@ -1,4 +1,4 @@
-import { CodecError, channels, companion, createFormat, createKeys, tell, writeSource, type CacheClient, type Codec } from '@cache/core'
+import { CodecError, channels, companion, createFormat, createKeys, openMutation, tell, writeSource, type CacheClient, type Codec, type Mutation } from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -69,6 +69,11 @@ export class Versions {
   /** From before the change on, no version lives longer than `intentTtl`; after it, they are gone. */
   mutate<R>(groups: Groups, intentTtl: number, change: () => R | Promise<R>): Promise<R> {
     return this.#changing(groups, (keys) => writeSource(this.#client, { keys, intentTtl, change }))
+  }
+
+  /** As `mutate`, of a change that outlives the call. */
+  beginMutation(groups: Groups, intentTtl: number): Promise<Mutation> {
+    return openMutation(this.#client, { keys: [...groups.values()], intentTtl, around: (work) => this.#changing(groups, work) })
   }
 
   async #changing<R>(groups: Groups, change: (keys: readonly string[]) => Promise<R>): Promise<R> {

@@ -13,6 +13,7 @@ import invalidateLua from './invalidate.lua'
 import leaseLua from './lease.lua'
 import readLua from './read.lua'
 import releaseLua from './release.lua'
+import renewLua from './renew.lua'
 import stampLua from './stamp.lua'
 import versionLua from './version.lua'
 
@@ -64,6 +65,8 @@ const OUTCOMES = ['lost', 'stored', 'newer'] as const
 export const fillScript = defineScript({ name: 'entry fill', functions: announceLua + versionLua, lua: fillLua, after: announcedLua, parse: (reply) => OUTCOMES[reply as 0 | 1 | 2] })
 
 export const releaseScript = defineScript({ name: 'entry release', lua: releaseLua, parse: one })
+
+export const renewScript = defineScript({ name: 'entry renew', lua: renewLua, parse: one })
 
 export const giveUpScript = defineScript({ name: 'entry give up', functions: intentsLua, lua: giveUpLua, parse: one })
 

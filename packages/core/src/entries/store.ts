@@ -3,12 +3,13 @@ import { Undecodable, type Decoded, type Format, type Meta } from '../format.js'
 import { companion, rawKey } from '../keys.js'
 import { CacheError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Batch } from '../batch/batch.js'
+import { chunks } from '../batch/parcel.js'
 import type { PendingReleases } from '../pending-releases.js'
 import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
-import { beginWriteScript, commitWriteScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript } from './scripts.js'
+import { beginWriteScript, commitWriteScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
@@ -60,6 +61,8 @@ export interface LeaseRequest {
  * Source: leases are from "Scaling Memcache at Facebook" (NSDI '13), §3.2.1.
  */
 export interface EntryStore {
+  /** How many steps one call should have under way, so that it fits into `resilience.maxInFlight` beside others. */
+  readonly atOnce: number
   /** What is asked before Redis is. */
   readonly near?: NearEntries | undefined
   /** The same entries, with what is kept of them in the process. */
@@ -80,6 +83,8 @@ export interface EntryStore {
   lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>>
   /** Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing was stored. */
   fill<T>(key: string, format: Format<T>, token: string, value: T, write: Write): Promise<boolean>
+  /** The lease ends in `ttl` ms from now on. `false`: it is no longer `token`'s. */
+  renew(key: string, token: string, ttl: number): Promise<boolean>
   /**
    * Gives the lease back; with `skipFor` (ms), others don't queue for the next one meanwhile. Where it rejects, it goes on in the background
    * until Redis has acknowledged it.
@@ -122,6 +127,7 @@ type Run = <R>(script: Script<R>, keys: readonly string[], args: readonly Argume
 
 interface Wiring {
   readonly batch: Batch
+  readonly atOnce: number
   readonly readTimeout: number
   readonly writeTimeout: number
   readonly near?: NearEntries
@@ -130,7 +136,7 @@ interface Wiring {
 }
 
 export function createEntryStore(wiring: Wiring): EntryStore {
-  const { batch, readTimeout, writeTimeout, near, pending } = wiring
+  const { batch, atOnce, readTimeout, writeTimeout, near, pending } = wiring
   const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
 
   /** As `run`, of a script that changes entries: announced, where somebody is to know. */
@@ -155,6 +161,13 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     }
     change.acknowledged(value)
     return result
+  }
+
+  /** One step for each, a part of them at a time. */
+  const eachOf = async <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> => {
+    const results: R[] = []
+    for (const part of chunks(all, atOnce)) results.push(...(await Promise.all(part.map(step))))
+    return results
   }
 
   const look = <T>(key: string, format: Format<T>, past: 'near' | undefined): Entry<T> | undefined => (past === 'near' ? undefined : near?.get(key, format))
@@ -182,7 +195,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
   const begin = async <R>(keys: readonly string[], token: string, asked: (key: readonly string[], change: NearChange | undefined) => Promise<R>): Promise<R[]> => {
     const all = keys.map(companions)
     return changing(keys, async (change) => {
-      const begun = await Promise.allSettled(all.map((each) => asked(each, change)))
+      const begun = await eachOf(all, (each) => settled(asked(each, change)))
       const failed = begun.find((one) => one.status === 'rejected')
       if (failed === undefined) return begun.map((one) => (one as PromiseFulfilledResult<R>).value)
       const open = all.filter((_, i) => begun[i]!.status === 'fulfilled' || isUnknown((begun[i] as PromiseRejectedResult).reason))
@@ -195,18 +208,19 @@ export function createEntryStore(wiring: Wiring): EntryStore {
   const giveUpWrites = (all: readonly (readonly string[])[], token: string): void => {
     const args = [token, 'give up', String(MAY_ARRIVE_FOR), '0']
     const keys = all.map(([key]) => key!)
-    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, release: () => changing(keys, (change) => Promise.all(all.map((each) => runChange(commitWriteScript, each, args, change)))) })
+    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
   }
 
   /** Deletes entries; not those with a version newer than this. */
   const drop = async (keys: readonly string[], version?: number): Promise<number> => {
     const all = keys.map(companions) // a key that is refused keeps the others from being sent
-    const existed = await changing(keys, (change) => Promise.all(all.map((each) => runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change))))
+    const existed = await changing(keys, (change) => eachOf(all, (each) => runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change)))
     tell(channels.invalidate, () => ({ keys }))
     return count(existed)
   }
 
   return {
+    atOnce,
     near,
     withNear: (other) => createEntryStore({ ...wiring, near: other }),
 
@@ -215,7 +229,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
     async readMany(keys, format, past) {
-      if (near) return Promise.all(keys.map(async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError)))
+      if (near) return eachOf(keys, async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError))
       const values = await batch.readMany(keys, readTimeout)
       const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
       return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
@@ -265,6 +279,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       }
     },
 
+    renew: (key, token, ttl) => run(renewScript, [key, companion(key, 'lease')], [token, String(ttl)], readTimeout),
+
     async release(key, token, skipFor = 0) {
       try {
         return await run(releaseScript, [key, companion(key, 'lease')], [token, String(skipFor)], readTimeout)
@@ -294,7 +310,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     async expire(keys, staleFor) {
       const all = keys.map(companions)
-      return count(await changing(keys, (change) => Promise.all(all.map(([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change)))))
+      return count(await changing(keys, (change) => eachOf(all, ([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change))))
     },
 
     async increment(key, amount, ttl = 0) {
@@ -307,7 +323,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     async change(script, keys, args) {
       const all = keys.map(companions)
-      return changing(keys, (change) => Promise.all(all.map(([key, , intents]) => runChange(script, [key, intents], args, change))))
+      return changing(keys, (change) => eachOf(all, ([key, , intents]) => runChange(script, [key, intents], args, change)))
     },
 
     async beginWrite(keys, token, intentTtl) {
@@ -350,6 +366,11 @@ function cacheError(error: unknown): CacheError {
 function companions(key: string): [string, string, string] {
   rawKey(key)
   return [key, companion(key, 'lease'), companion(key, 'intents')]
+}
+
+async function settled<R>(promise: Promise<R>): Promise<PromiseSettledResult<R>> {
+  const [result] = await Promise.allSettled([promise])
+  return result
 }
 
 /** Whether what was asked may have been done, or may be done yet. */
