@@ -1,10 +1,11 @@
-import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy } from '@cache/core'
+import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import type { Holders } from './holders.js'
 import { byId, encodeId } from './ids.js'
 import { LargeGroups } from './large-groups.js'
 import type { Groups, Level } from './levels.js'
 import type { CommonOptions } from './policy.js'
+import type { MutationTime } from './types.js'
 import { shelfCodec, shelfSchema, type Shelf } from './shelf.js'
 
 /** A group, and what holds it. */
@@ -102,6 +103,14 @@ export class GroupCache<Item> {
   /** Makes groups and all that they hold invalid. */
   async bump(ids: readonly KeyPart[]): Promise<void> {
     await this.#shelves.bump(ids.map((id) => this.#wiring.level.nameOf(id)))
+  }
+
+  beginMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
+    return this.#shelves.beginMutation(ids.map((id) => ({ id, above: undefined })), own)
+  }
+
+  beginGroupMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
+    return this.#shelves.beginGroupMutation(ids.map((id) => this.#wiring.level.nameOf(id)), own)
   }
 
   idle(): Promise<void> {
