@@ -5,6 +5,7 @@ import { checkPrefix, createKeys, type KeyPart } from './keys.js'
 import { InvalidOptionError } from './errors.js'
 import { checkOptions } from './options.js'
 import { createGuardedSend } from './guarded-send.js'
+import { PendingReleases } from './pending-releases.js'
 import { checkResilience, type ResilienceOptions } from './resilience.js'
 import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 import type { Script } from './script.js'
@@ -59,17 +60,22 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   // Shards have breakers of their own: where one is out, the others are not.
   const send: Send = driver.topology === 'sharded' ? (commands, timeout, settle) => driver.send(commands, { timeout, settle }) : createGuardedSend(driver, resilience)
   const batch = new Batch(driver, send, resilience.maxInFlight)
+  const pending = new PendingReleases()
+  const close = async (): Promise<void> => {
+    await pending.close()
+    await driver.close()
+  }
 
   return {
     driver,
     namespace,
-    entries: createEntryStore({ batch, readTimeout, writeTimeout }),
+    entries: createEntryStore({ batch, atOnce: Math.max(1, Math.floor(resilience.maxInFlight / 10)), readTimeout, writeTimeout, pending }),
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
     scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how),
-    close: () => driver.close(),
-    [Symbol.asyncDispose]: () => driver.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 

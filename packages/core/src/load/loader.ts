@@ -44,6 +44,7 @@ interface Request<T> {
 
 /** Calls the loader. Rejects with its error; with the reason of the last caller to leave, or `LoadTimeoutError`, whatever it does. */
 export async function callLoader<T>({ key, load, stale, left, hard }: Request<T>): Promise<Loaded<T>> {
+  if (left.aborted) throw left.reason
   const started = performance.now()
   const context = new Context(stale)
   const timer = hard === undefined ? undefined : setTimeout(() => context.told.abort(new LoadTimeoutError(key, hard)), hard)

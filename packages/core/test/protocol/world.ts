@@ -97,8 +97,8 @@ const INTENT = 600_000
 const endOldestIntent = defineScript({
   name: 'end the oldest intent',
   lua: `
-local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-if not oldest or oldest == 'conflict' then return false end
+local oldest = redis.call('ZRANGEBYSCORE', KEYS[2], 0, '(inf', 'LIMIT', 0, 1)[1]
+if not oldest then return false end
 redis.call('ZADD', KEYS[2], 1, oldest)
 local life = redis.call('PTTL', KEYS[1])
 if life >= 0 and life <= tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end
