@@ -159,7 +159,8 @@ export class Batch {
 
   #deliver(parcel: Parcel, reply: Reply | CacheError): void {
     this.#inFlight -= parcel.requests
-    if (reply instanceof CacheError) parcel.fail(reply)
+    // Also what is none of ours: a driver that answers with an error of another kind must not have it taken for a reply.
+    if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${(reply as Error).message}`, { code: 'DRIVER', cause: reply }))
     else parcel.deliver(reply)
   }
 }
