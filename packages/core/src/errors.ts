@@ -49,7 +49,7 @@ export class CacheError extends Error {
 
 /** Redis could not be reached, or the connection was lost before the reply came: a write may or may not have been done. */
 export class ConnectionError extends CacheError {
-  static override readonly kind = 'ConnectionError'
+  static override readonly kind: string = 'ConnectionError'
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, { code: 'CONNECTION', ...details })
   }
@@ -57,7 +57,7 @@ export class ConnectionError extends CacheError {
 
 /** No reply within the deadline: the command may or may not have been done. */
 export class CommandTimeoutError extends CacheError {
-  static override readonly kind = 'CommandTimeoutError'
+  static override readonly kind: string = 'CommandTimeoutError'
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, { code: 'TIMEOUT', ...details })
   }
@@ -65,13 +65,14 @@ export class CommandTimeoutError extends CacheError {
 
 /** Redis answered with an error. `code` is Redis' own: `WRONGTYPE`, `OOM`, `NOPERM`, `READONLY`, `NOSCRIPT`, `ERR`, … */
 export class ServerError extends CacheError {
-  static override readonly kind = 'ServerError'
+  static override readonly kind: string = 'ServerError'
 
   /** From the text of an error reply, `CODE what happened`. */
   static fromReply(text: string, details: ErrorDetails = {}): ServerError {
     const code = /^[A-Z][A-Z0-9]*(?= |$)/.exec(text)?.[0] ?? 'ERR'
     const about = [details.command, details.key].filter(Boolean).join(' ')
-    return new ServerError(`Redis refused ${about || 'a command'}: ${text}`, { ...details, code })
+    const advice = code === 'NOPERM' ? '. Allow this user the keys and channels of its namespace, and the commands that "ACL" in the README of @cache/core names' : ''
+    return new ServerError(`Redis refused ${about || 'a command'}: ${text}${advice}`, { ...details, code })
   }
 }
 
@@ -80,7 +81,7 @@ export class ServerError extends CacheError {
  * entries expire within `intentTtl`; until then they may be read.
  */
 export class CacheWriteError extends CacheError {
-  static override readonly kind = 'CacheWriteError'
+  static override readonly kind: string = 'CacheWriteError'
   readonly stored = true
   constructor(
     keys: readonly string[],
@@ -97,7 +98,7 @@ export class CacheWriteError extends CacheError {
 
 /** A write was refused before it began: Redis did not take note of it. The source is as it was; try again. */
 export class CacheUnavailableError extends CacheError {
-  static override readonly kind = 'CacheUnavailableError'
+  static override readonly kind: string = 'CacheUnavailableError'
   readonly stored = false
   constructor(keys: readonly string[], cause: unknown) {
     const why = cause instanceof Error ? ` ${cause.message}` : ''
@@ -107,7 +108,7 @@ export class CacheUnavailableError extends CacheError {
 
 /** A value can't be encoded (a cycle, a BigInt in JSON, `undefined`), or is larger than `maxValueBytes`. Nothing was sent. */
 export class CodecError extends CacheError {
-  static override readonly kind = 'CodecError'
+  static override readonly kind: string = 'CodecError'
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, { code: 'CODEC', ...details })
   }
@@ -115,7 +116,7 @@ export class CodecError extends CacheError {
 
 /** A key part is empty, holds control characters, or the whole key is over 8 KiB. Nothing was sent. */
 export class InvalidKeyError extends CacheError {
-  static override readonly kind = 'InvalidKeyError'
+  static override readonly kind: string = 'InvalidKeyError'
   constructor(message: string, details: ErrorDetails = {}) {
     super(message, { code: 'INVALID_KEY', ...details })
   }
@@ -123,7 +124,7 @@ export class InvalidKeyError extends CacheError {
 
 /** An option is of the wrong type or out of range. Thrown when the thing is created, never later. */
 export class InvalidOptionError extends CacheError {
-  static override readonly kind = 'InvalidOptionError'
+  static override readonly kind: string = 'InvalidOptionError'
   constructor(
     /** The option's name, as a path: `resilience.breaker.failures`. */
     readonly option: string,

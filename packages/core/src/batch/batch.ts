@@ -2,6 +2,7 @@ import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver
 import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
 import { MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
+import { channels, tell } from '../telemetry.js'
 import { TickCalls } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
@@ -26,6 +27,8 @@ export class Batch {
   #inFlight = 0
   #scheduled = false
   #leaving = false
+  /** Of a user without the permissions: some callers do without Redis, and nobody would hear of it. */
+  #told = false
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
     this.#driver = driver
@@ -159,6 +162,10 @@ export class Batch {
 
   #deliver(parcel: Parcel, reply: Reply | CacheError): void {
     this.#inFlight -= parcel.requests
+    if (!this.#told && reply instanceof ServerError && reply.code === 'NOPERM') {
+      this.#told = true
+      tell(channels.error, () => ({ operation: 'send', error: reply, ...(reply.key !== undefined && { key: reply.key }) }))
+    }
     // Also what is none of ours: a driver that answers with an error of another kind must not have it taken for a reply.
     if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${(reply as Error).message}`, { code: 'DRIVER', cause: reply }))
     else parcel.deliver(reply)
