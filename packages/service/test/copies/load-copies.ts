@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'tsup'
+import type * as everything from './everything.js'
 
 const names = [
   '@cache/core', '@cache/core/ioredis', '@cache/core/node-redis', '@cache/aside', '@cache/hierarchical',
@@ -12,11 +13,7 @@ const names = [
 ] as const
 
 /** Everything that our packages export, by one name each. */
-export type Copy = typeof import('@cache/core') & typeof import('@cache/core/ioredis') & typeof import('@cache/core/node-redis')
-  & typeof import('@cache/aside') & typeof import('@cache/hierarchical') & typeof import('@cache/lock')
-  & typeof import('@cache/pubsub-invalidation') & typeof import('@cache/ratelimit') & typeof import('@cache/service')
-  & typeof import('@cache/sharding') & typeof import('@cache/versioning') & typeof import('@cache/write-behind')
-  & typeof import('@cache/write-through')
+export type Copy = typeof everything
 
 export type CopyName = 'esm' | 'cjs' | 'bundle'
 
