@@ -43,7 +43,7 @@ async function checkSources() {
 
 async function checkPublished() {
   for (const path of published) await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
-  for (const path of published) await step(`types as published, ${path}`, 120, ['pnpm', 'exec', 'attw', '--pack', path, '--profile', 'node16', '--format', 'ascii', '--no-emoji'])
+  for (const path of published) await step(`types as published, ${path}`, 120, ['pnpm', 'exec', 'attw', '--pack', path, '--format', 'ascii', '--no-emoji'])
   await step('tarballs', 300, ['node', 'scripts/check-tarballs.mjs'])
 }
 

@@ -1,7 +1,7 @@
 import { Batch, type Send } from './batch/batch.js'
 import type { Argument, Command, Driver, Reply } from './drivers/driver.js'
 import { createEntryStore, type EntryStore } from './entries/store.js'
-import { checkPrefix, createKeys, type KeyPart } from './keys.js'
+import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
 import { InvalidOptionError } from './errors.js'
 import { checkOptions } from './options.js'
 import { createGuardedSend } from './guarded-send.js'
@@ -35,7 +35,7 @@ export interface CacheClient {
   send(command: Command, options?: SendTimeout): Promise<Reply>
   /** Runs a script, together with its other calls of this tick. */
   run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[], options?: SendTimeout): Promise<R>
-  /** Every key of the namespace that matches, from every node, in batches. */
+  /** Every key of the namespace that matches, from every node, in batches; without what stands beside them (leases, queues, …). */
   scan(pattern: GlobPattern, options?: ScanOptions): AsyncIterable<readonly string[]>
   /** Closes what the driver opened. The Redis client that you passed in stays open: it is yours. */
   close(): Promise<void>
@@ -73,7 +73,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
-    scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how),
+    scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how, isBeside),
     close,
     [Symbol.asyncDispose]: close,
   }

@@ -1,6 +1,6 @@
-import { hashTag } from '@cache/core'
+import { beside } from '@cache/core'
 
-/** What stands beside a lock, in its Cluster slot: `{K}:queue`, or `K:queue` where `K` carries a hash tag. */
+/** What stands beside a lock, in its Cluster slot. */
 export interface LockKeys {
   readonly fence: string
   readonly queue: string
@@ -8,6 +8,6 @@ export interface LockKeys {
 }
 
 export function keysBeside(key: string): LockKeys {
-  const start = hashTag(key) === undefined ? `{${key}}` : key
+  const start = beside(key)
   return { fence: `${start}:fence`, queue: `${start}:queue`, alive: `${start}:alive` }
 }

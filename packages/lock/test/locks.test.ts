@@ -114,9 +114,9 @@ onEach(({ newClient, ask, keys }) => {
       const locks = newLocks()
       const lock = await locks.acquire('x')
       await expect(newLocks().acquire('x', { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
-      await vi.waitFor(async () => expect(await keys()).toEqual(['shop:lock:x', '{shop:lock:x}:fence']), { timeout: 5_000 }) // where Redis is slow, who gives up doesn't wait for it
+      await vi.waitFor(async () => expect(await keys()).toEqual(['shop:lock:x', 'shop:lock:{shop:lock:x}:fence']), { timeout: 5_000 }) // where Redis is slow, who gives up doesn't wait for it
       await lock.release()
-      expect(await keys()).toEqual(['{shop:lock:x}:fence'])
+      expect(await keys()).toEqual(['shop:lock:{shop:lock:x}:fence'])
     })
 
     it('ends with the reason of its signal, and leaves nothing behind', async () => {
@@ -127,7 +127,7 @@ onEach(({ newClient, ask, keys }) => {
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
       controller.abort(new Error('no time'))
       await expect(waiting).rejects.toThrow('no time')
-      await vi.waitFor(async () => expect(await keys()).toEqual(['shop:lock:x', '{shop:lock:x}:fence']), { timeout: 5_000 })
+      await vi.waitFor(async () => expect(await keys()).toEqual(['shop:lock:x', 'shop:lock:{shop:lock:x}:fence']), { timeout: 5_000 })
       await expect(locks.acquire('y', { signal: controller.signal })).rejects.toThrow('no time')
       await lock.release()
     })
@@ -207,7 +207,7 @@ onEach(({ newClient, ask, keys }) => {
       await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(locks.acquire('x')).rejects.toMatchObject({ code: 'CLOSED' })
       expect(() => lock.assertHeld()).toThrow(LockLostError)
-      expect(await keys()).toEqual(['{shop:lock:x}:fence'])
+      expect(await keys()).toEqual(['shop:lock:{shop:lock:x}:fence'])
     })
   })
 

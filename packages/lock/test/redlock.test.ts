@@ -241,7 +241,7 @@ describe.each(driverNames)('redlock on %s', (driver) => {
   it('gives rising fences though the clocks of its servers differ by an hour, and the foremost is lost', async () => {
     const locks = redlock(3, {}, hasty)
     const ahead = (Date.now() + 3_600_000) * 1_000
-    await servers[0]!.cli('SET', '{redlock:x}:fence', String(ahead))
+    await servers[0]!.cli('SET', 'redlock:{redlock:x}:fence', String(ahead))
     for (let i = 0, before = 0; i < 50; i++) {
       const lock = await locks.acquire('x')
       expect(lock.fence).toBeGreaterThan(before)

@@ -28,7 +28,7 @@ onEach(({ newClient, ask, keys }) => {
       expect(next).not.toBeNull()
       expect(new Set([...held, next!].map(({ fence }) => fence)).size).toBe(4)
       for (const permit of [...held.slice(1), next!]) expect(await permit.release()).toBe(true)
-      expect(await keys()).toEqual(['{shop:semaphore:pool}:fence'])
+      expect(await keys()).toEqual(['shop:semaphore:{shop:semaphore:pool}:fence'])
     })
 
     it('never lets more in, whatever the crowd, and lets all of them in', async () => {

@@ -65,7 +65,7 @@ describe.each(driverNames)('waiting on %s', (driver) => {
       turns.push(all[i]!.withLock('x', async () => { order.push(i); await new Promise((resolve) => setTimeout(resolve, 100)) }, { wait: '1m' }))
       await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i), { timeout: 10_000 })
     }
-    await server.cli('DEL', '{lock:x}:queue', '{lock:x}:alive')
+    await server.cli('DEL', 'lock:{lock:x}:queue', 'lock:{lock:x}:alive')
     await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(4), { timeout: 10_000 })
     await all[0]!.close()
     await Promise.all(turns)

@@ -2,7 +2,7 @@ import { CacheError, type ServerError } from '@cache/core'
 
 /** The server does not let this user track keys. `code` is Redis' own: `NOPERM`, or `ERR` where it does not know the command. */
 export class TrackingRefusedError extends CacheError {
-  override name = 'TrackingRefusedError'
+  static override readonly kind: string = 'TrackingRefusedError'
   constructor(cause: ServerError) {
     super(
       `Redis refuses to tell this client of changed keys: ${cause.message} Near caches on this bus keep nothing meanwhile. ` +

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createInvalidationBus, withNearCache, type InvalidationBus, type NearCacheClient } from '../src/index.js'
 
 const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
-const LOG = '{shop:invalidations}:log'
+const LOG = 'shop:{shop:invalidations}:log'
 
 const drivers: Readonly<Record<string, (url: string, closing: (() => unknown)[]) => Driver>> = {
   ioredis: (url, closing) => {

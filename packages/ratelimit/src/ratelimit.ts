@@ -1,5 +1,5 @@
 import {
-  CacheError, InvalidOptionError, channels, checkOptions, checkPrefix, createKeys, createToken, hashTag, parseDuration, tell,
+  CacheError, InvalidOptionError, beside, channels, checkOptions, checkPrefix, createKeys, createToken, parseDuration, tell,
   type CacheClient, type Duration, type KeyPart, type OptionChecks,
 } from '@cache/core'
 import { DRIFT, type Clock } from './clock.js'
@@ -188,7 +188,7 @@ export class Limiter implements RateLimiter {
     if (marks.length === 0) return this.#leases?.putBack(key, token) ?? false
     if (marks.length !== this.limits.length) throw new InvalidOptionError('receipt', 'of a limiter with the same limits', receipt)
     const args = [token, String(charged), String(at), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
-    return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${tagged(key)}:refund~${token}`], args))
+    return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${beside(key)}:refund~${token}`], args))
   }
 
   async reset(id: Id): Promise<void> {
@@ -272,7 +272,7 @@ export class Limiter implements RateLimiter {
 
   /** The states of an id's limits, all in one Cluster slot. */
   #keys(key: string): string[] {
-    const base = tagged(key)
+    const base = beside(key)
     return this.#suffixes.map((suffix) => base + suffix)
   }
 
@@ -284,10 +284,6 @@ export class Limiter implements RateLimiter {
   #checkCost(option: string, cost: number): void {
     if (!Number.isSafeInteger(cost) || cost < 1 || cost > this.#most) throw new InvalidOptionError(option, `a whole number from 1 to ${this.#most}, the most that all limits allow at once`, cost)
   }
-}
-
-function tagged(key: string): string {
-  return hashTag(key) === undefined ? `{${key}}` : key
 }
 
 function limitsOf(check: OptionChecks, limits: readonly Limit[]): readonly Limit[] {

@@ -4,7 +4,7 @@ import { renewScript } from './scripts.js'
 
 /** The slot could not be renewed in time, or somebody else has ended it. Another may have it from now on. */
 export class SlotLostError extends CacheError {
-  override name = 'SlotLostError'
+  static override readonly kind: string = 'SlotLostError'
   constructor(key: string) {
     super(`The slot of ${key} is lost: it was not renewed within its ttl. Stop what it was held for.`, { code: 'SLOT_LOST', key })
   }

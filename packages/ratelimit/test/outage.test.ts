@@ -110,12 +110,12 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const errors: unknown[] = []
     const hear = (message: unknown): void => void errors.push(message)
     channels.error.subscribe(hear)
-    await server.cli('DEL', '{api:u}:daily:bucket')
-    await server.cli('LPUSH', '{api:u}:daily:bucket', 'x')
+    await server.cli('DEL', 'api:{api:u}:daily:bucket')
+    await server.cli('LPUSH', 'api:{api:u}:daily:bucket', 'x')
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
     channels.error.unsubscribe(hear)
     expect(errors).toMatchObject([{ operation: 'ratelimit', key: 'api:u', error: { code: 'WRONGTYPE' } }])
-    await server.cli('DEL', '{api:u}:daily:bucket')
+    await server.cli('DEL', 'api:{api:u}:daily:bucket')
     expect((await limiter.peek('u')).limits[0]).toMatchObject({ remaining: 3 })
   })
 

@@ -119,7 +119,7 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
   const usual = present({ ...Object.fromEntries(defaults.map((name) => [name, options[name]])), intentTtl })
 
   const start = client.namespace === '' ? '' : `${client.namespace}:`
-  const isOfLocks = (key: string): boolean => key.startsWith(`${start}${LOCKS}:`) || key.startsWith(`{${start}${LOCKS}:`)
+  const isOfLocks = (key: string): boolean => key.startsWith(`${start}${LOCKS}:`)
   const keyOf = (key: CacheKey): string => {
     const whole = Array.isArray(key) ? client.key(...(key as readonly KeyPart[])) : rawKey(typeof key === 'string' && key !== '' ? start + key : (key as string))
     if (isOfLocks(whole)) throw new InvalidKeyError(`The key "${whole}" is one of cache.locks: let it begin with something else than "${LOCKS}:".`)

@@ -1,4 +1,4 @@
-import { CacheError, createKeys, slot, type CacheClient } from '@cache/core'
+import { CacheError, beside, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
 import { agreeScript } from './scripts.js'
 
 /** What an id may be. */
@@ -49,8 +49,8 @@ export class Partitions {
   /** Where what is pending is kept for an entry, and under which name. */
   pendingOf(entry: string): { readonly key: string; readonly field: string } {
     // Nothing behind the hash tag has a brace, or a % that is none of an escape: see createKeys.
-    const end = entry.lastIndexOf(ENTRY)
-    return { key: `${entry.slice(0, end)}}:pending`, field: decodeURIComponent(entry.slice(end + ENTRY.length)) }
+    const id = entry.slice(entry.lastIndexOf(ENTRY) + ENTRY.length)
+    return { key: `${beside(hashTag(entry)!)}:pending`, field: decodeURIComponent(id) }
   }
 
   /**
@@ -77,7 +77,9 @@ export class Partitions {
 }
 
 function partition(namespace: string, name: string, index: number): Partition {
-  const make = createKeys(namespace, `{${namespace === '' ? '' : `${namespace}:`}${name}:${index}}`)
+  const tag = createKeys(namespace, name)(index)
+  const entry = createKeys(namespace, `{${tag}}`)
+  const make = (...parts: readonly string[]): string => [beside(tag), ...parts].join(':')
   return {
     index,
     stream: make('stream'),
@@ -87,7 +89,7 @@ function partition(namespace: string, name: string, index: number): Partition {
     fence: make('fence'),
     owner: make('owner'),
     dead: make('dead'),
-    entry: (id) => make('entry', id),
+    entry: (id) => entry('entry', id),
     trace: (token) => make('trace', token),
   }
 }

@@ -3,6 +3,7 @@ import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, Serve
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
 import { MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
+import { channels, tell } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
@@ -29,6 +30,8 @@ export class Batch {
   #inFlight = 0
   #scheduled = false
   #leaving = false
+  /** Of a user without the permissions: some callers do without Redis, and nobody would hear of it. */
+  #told = false
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
     this.#driver = driver
@@ -171,7 +174,12 @@ export class Batch {
 
   #deliver(parcel: Parcel, reply: Reply | CacheError): void {
     this.#inFlight -= parcel.requests
-    if (reply instanceof CacheError) parcel.fail(reply)
+    if (!this.#told && reply instanceof ServerError && reply.code === 'NOPERM') {
+      this.#told = true
+      tell(channels.error, () => ({ operation: 'send', error: reply, ...(reply.key !== undefined && { key: reply.key }) }))
+    }
+    // Also what is none of ours: a driver that answers with an error of another kind must not have it taken for a reply.
+    if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${(reply as Error).message}`, { code: 'DRIVER', cause: reply }))
     else parcel.deliver(reply)
   }
 }

@@ -23,7 +23,8 @@ export type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-clien
  * has reported it as failed; set it to `false` where a command of your own must not run twice; on a Cluster
  * `retryDelayOnFailover: 0` as well. The patterns' own steps may, but for `entries.increment`.
  *
- * @throws {InvalidOptionError} for a client with `keyPrefix` (use `namespace`), or one that reads from replicas.
+ * @throws {InvalidOptionError} for a client with `keyPrefix` (use `namespace`), `stringNumbers` or `monitor`, or one that reads from
+ * replicas (`readOnly`, `scaleReads`, `role`).
  * @example
  * const client = createCacheClient(ioredisDriver(new Redis()))
  * const client = createCacheClient(ioredisDriver(new Cluster([{ host, port }])))
@@ -84,16 +85,30 @@ function topologyOf(client: unknown): Topology {
   const shape = client as Partial<IoredisNode & IoredisCluster> | null | undefined
   const isClient = typeof shape === 'object' && shape !== null && typeof shape.call === 'function' && typeof shape.status === 'string'
   if (!isClient) throw new InvalidOptionError('client', "a Redis or a Cluster of ioredis (for the package 'redis' there is nodeRedisDriver)", client)
-  const options = shape.options as { keyPrefix?: string; scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: { keyPrefix?: string } }
-  if (options.keyPrefix || options.redisOptions?.keyPrefix) throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', options.keyPrefix)
-  if ((options as { stringNumbers?: boolean }).stringNumbers) throw new InvalidOptionError('client.options.stringNumbers', 'unset: the patterns count with what Redis answers', true)
+  const options = shape.options as NodeOptions & { scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: NodeOptions }
+  refuseBreaking('client.options', options)
+  refuseBreaking('client.options.redisOptions', options.redisOptions ?? {})
   if (typeof shape.nodes === 'function' && Array.isArray(shape.slots)) {
     if (options.scaleReads !== undefined && options.scaleReads !== 'master') throw new InvalidOptionError('client.options.scaleReads', "'master': a replica may answer with what was invalidated", options.scaleReads)
     return 'cluster'
   }
+  if (options.readOnly) throw new InvalidOptionError('client.options.readOnly', 'unset: a replica may answer with what was invalidated', true)
   if (!options.sentinels) return 'standalone'
   if (options.role === 'slave') throw new InvalidOptionError('client.options.role', "'master': a replica may answer with what was invalidated", options.role)
   return 'sentinel'
+}
+
+interface NodeOptions {
+  readonly keyPrefix?: string
+  readonly stringNumbers?: boolean
+  readonly monitor?: boolean
+  readonly readOnly?: boolean
+}
+
+function refuseBreaking(path: string, { keyPrefix, stringNumbers, monitor }: NodeOptions): void {
+  if (keyPrefix) throw new InvalidOptionError(`${path}.keyPrefix`, 'unset: give createCacheClient a `namespace` instead', keyPrefix)
+  if (stringNumbers) throw new InvalidOptionError(`${path}.stringNumbers`, 'unset: the patterns count with what Redis answers', stringNumbers)
+  if (monitor) throw new InvalidOptionError(`${path}.monitor`, 'unset: a client that monitors can send no commands', monitor)
 }
 
 async function primaries(cluster: IoredisCluster, link: Link, timeout: number): Promise<NodeHandle[]> {

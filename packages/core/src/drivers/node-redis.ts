@@ -31,7 +31,8 @@ interface Duplicable extends NodeRedisStandalone {
  * the client if nobody has; otherwise the client stays yours: its options are not changed, and `close()` leaves it open. Reads go to
  * primaries.
  *
- * @throws {InvalidOptionError} for anything else, `createClientPool` for one: one connection serves all commands of a tick.
+ * @throws {InvalidOptionError} for anything else, `createClientPool` for one: one connection serves all commands of a tick; and for a
+ * client with `keyPrefix` (use `namespace`) or `readonly`.
  * @example
  * const client = createCacheClient(nodeRedisDriver(createClient()))
  * const client = createCacheClient(nodeRedisDriver(createCluster({ rootNodes: [{ url }] })))
@@ -96,10 +97,22 @@ function topologyOf(client: unknown): Topology {
   if (!isClient || shape.idleClients !== undefined) {
     throw new InvalidOptionError('client', "what createClient, createSentinel or createCluster of 'redis' made (for ioredis there is ioredisDriver)", client)
   }
-  const keyPrefix = (shape as { options?: { keyPrefix?: unknown } }).options?.keyPrefix
-  if (keyPrefix !== undefined && keyPrefix !== '') throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', keyPrefix)
+  // A Cluster has its options in `_options`; of those of a Sentinel only one can be seen.
+  const { options, _options, _keyPrefix } = shape as { options?: NodeOptions; _options?: NodeOptions & { defaults?: NodeOptions }; _keyPrefix?: unknown }
+  refuseBreaking('client.options', options ?? _options ?? { keyPrefix: _keyPrefix })
+  refuseBreaking('client.options.defaults', _options?.defaults ?? {})
   if (typeof shape.nodeClient === 'function') return 'cluster'
   return typeof shape.getSentinelNode === 'function' ? 'sentinel' : 'standalone'
+}
+
+interface NodeOptions {
+  readonly keyPrefix?: unknown
+  readonly readonly?: boolean
+}
+
+function refuseBreaking(path: string, { keyPrefix, readonly }: NodeOptions): void {
+  if (keyPrefix !== undefined && keyPrefix !== '') throw new InvalidOptionError(`${path}.keyPrefix`, 'unset: give createCacheClient a `namespace` instead', keyPrefix)
+  if (readonly) throw new InvalidOptionError(`${path}.readonly`, 'unset: a replica may answer with what was invalidated', readonly)
 }
 
 function nodeIn(cluster: NodeRedisCluster, key: string): string | undefined {

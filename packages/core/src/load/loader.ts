@@ -20,7 +20,7 @@ export type Loader<T> = (context: LoadContext<T>) => T | null | undefined | Prom
 
 /** The loader took longer than `loadTimeout.hard`. Its signal was aborted, and nothing was cached. */
 export class LoadTimeoutError extends CacheError {
-  override name = 'LoadTimeoutError'
+  static override readonly kind: string = 'LoadTimeoutError'
   constructor(key: string, hard: number) {
     super(`The loader of ${key} did not answer within ${hard} ms ("loadTimeout.hard"). Nothing was cached. Let the loader stop at its signal, or allow more.`, { code: 'LOAD_TIMEOUT', key })
   }

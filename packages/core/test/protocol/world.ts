@@ -1,4 +1,4 @@
-import { createFormat, createToken, defineScript, type CacheClient, type EntryStore } from '../../src/index.js'
+import { companion, createFormat, createToken, defineScript, type CacheClient, type EntryStore } from '../../src/index.js'
 
 /**
  * One entry on a real Redis, and the source behind it: a counter, each write of which commits the next number. What the model's
@@ -66,12 +66,12 @@ export class World {
   }
 
   async endLease(): Promise<void> {
-    const lease = `{${this.#key}}:lease`
+    const lease = companion(this.#key, 'lease')
     await this.#client.send({ args: ['DEL', lease], keys: [lease] })
   }
 
   async endOldestIntent(): Promise<void> {
-    const token = await this.#client.run(endOldestIntent, [this.#key, `{${this.#key}}:intents`], [String(INTENT)])
+    const token = await this.#client.run(endOldestIntent, [this.#key, companion(this.#key, 'intents')], [String(INTENT)])
     const owner = token === null ? undefined : this.#writers.get(token)
     if (!owner) return
     owner.expired = true
