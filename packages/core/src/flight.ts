@@ -1,4 +1,5 @@
 import { LazySignal } from './lazy-signal.js'
+import { onAbort } from './on-abort.js'
 
 /**
  * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may take it: whoever asked later may
@@ -48,10 +49,7 @@ export class Flight<T> {
 }
 
 function aborted(signal: AbortSignal): { readonly promise: Promise<never>; forget(): void } {
-  let onAbort!: () => void
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) }
+  let forget!: () => void
+  const promise = new Promise<never>((_, reject) => { forget = onAbort(signal, reject) })
+  return { promise, forget }
 }
