@@ -1,4 +1,5 @@
 export { burnCpu } from './burn-cpu.js'
+export { canSetClock } from './clock/preload.js'
 export { startCluster, type ClusterNode, type ClusterOptions, type RedisCluster } from './cluster/cluster.js'
 export type { ClusterFailoverOptions } from './cluster/failover.js'
 export type { MigrateOptions } from './cluster/migrate-slot.js'

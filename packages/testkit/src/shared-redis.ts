@@ -58,6 +58,7 @@ async function borrowed(url: string, place: Place, ledger: Ledger): Promise<Redi
     restart: refuse('restart'),
     fill: refuse('fill'),
     empty: refuse('empty'),
+    setClock: refuse('set the clock of'),
     flush,
     stop,
     cli: async (...command) => asText(await ask(place, command)),
