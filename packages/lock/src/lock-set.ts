@@ -17,7 +17,7 @@ export class LockSet implements AsyncDisposable {
       const controller = (this.#controller = new AbortController())
       for (const { signal } of this.locks) {
         if (signal.aborted) controller.abort(signal.reason)
-        else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true, signal: controller.signal })
+        else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true })
       }
     }
     return this.#controller.signal
