@@ -46,11 +46,11 @@ export interface Ground {
   take(claim: Claim, ticket?: string): Promise<Granted | Busy>
   /** Lets it live for another `ttl` ms at least. Answers with the new deadline; `undefined`: it is not the token's any more. */
   extend(claim: Claim, fence: number, ttl: number): Promise<number | undefined>
-  /** Gives back the lock, or the place in the queue. Whether the lock was the token's. */
-  leave(claim: Claim): Promise<boolean>
+  /** Gives back the lock, or the place in the queue. Whether the lock was the token's. `longest`: ms, the longest ttl it asked for. */
+  leave(claim: Claim, longest?: number): Promise<boolean>
   /**
    * Gives back what the token may have, or may get by a request that is still on its way: again and again, until Redis has acknowledged
-   * it, or would have dropped it by itself. Resolves once it is acknowledged; never rejects. `longest`: ms, the longest ttl it asked for.
+   * it, or would have dropped it by itself. Resolves once it is acknowledged; never rejects.
    */
   abandon(claim: Claim, longest?: number): Promise<void>
   /** Calls `wake` when it may be the token's turn, until what it returns is called. */

@@ -117,7 +117,7 @@ export class HeldLock implements Lock {
   async #leave(): Promise<boolean> {
     const { ground, claim } = this.#holding
     try {
-      return await ground.leave(claim).catch(() => ground.leave(claim))
+      return await ground.leave(claim, this.#longest).catch(() => ground.leave(claim, this.#longest))
     } catch (error) {
       void this.#abandon()
       throw error

@@ -5,14 +5,15 @@ import { openLine } from './connections.js'
 import { connect, driverNames, hasty } from './drivers.js'
 import { withoutReceipts } from './receipts.js'
 
-describe.each(driverNames)('where Redis is full, on %s', { timeout: 60_000 }, (driver) => {
+// Each has servers and clients of its own.
+describe.each(driverNames)('where Redis is full, on %s', { timeout: 60_000, concurrent: true }, (driver) => {
   it('all that is held is renewed, extended and given back, and whoever waits leaves', async () => {
     await using line = await openLine(driver)
     const { server, client, other } = line
     const [locks, others] = [createLocks({ client }), createLocks({ client: other })]
     const semaphore = createSemaphore({ client, name: 'p', permits: 2 })
     const rw = createReadWriteLock({ client, name: 'rw' })
-    const ttl = 900
+    const ttl = 1_500
     const held = [
       await locks.acquire('x', { ttl }), await locks.acquire('y', { ttl }), await semaphore.acquire({ ttl }), await semaphore.acquire({ ttl }),
       await rw.write.acquire({ ttl }), await locks.acquireAll(['{t}a', '{t}b', '{t}c'], { ttl }),
@@ -24,7 +25,7 @@ describe.each(driverNames)('where Redis is full, on %s', { timeout: 60_000 }, (d
     await vi.waitFor(async () => { for (const name of ['x', 'y']) expect((await locks.inspect(name))!.waiting).toBe(1) })
     await server.fill()
     await expect(locks.acquire('z')).rejects.toMatchObject({ code: 'OOM' })
-    await new Promise((resolve) => setTimeout(resolve, 1_500)) // longer than a ttl
+    await new Promise((resolve) => setTimeout(resolve, 2_200)) // longer than a ttl
     for (const one of held) one.assertHeld()
     for (const one of held) await one.extend('1m')
     for (const one of held) await one.extend(100) // which changes nothing
@@ -42,10 +43,10 @@ describe.each(driverNames)('where Redis is full, on %s', { timeout: 60_000 }, (d
     const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
     const connected = servers.map(({ url }) => connect(driver, url, hasty))
     try {
-      const locks = createRedlock({ clients: connected.map(({ client }) => client), ttl: 900 })
+      const locks = createRedlock({ clients: connected.map(({ client }) => client), ttl: 1_500 })
       const lock = await locks.acquire('x')
       await Promise.all(servers.map((server) => server.fill()))
-      await new Promise((resolve) => setTimeout(resolve, 1_500))
+      await new Promise((resolve) => setTimeout(resolve, 2_200))
       lock.assertHeld()
       expect(await lock.release()).toBe(true)
       await Promise.all(servers.map((server) => server.empty()))

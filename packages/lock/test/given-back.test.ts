@@ -13,7 +13,8 @@ function traffic(client: CacheClient): () => void {
   return () => clearInterval(asking)
 }
 
-describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 60_000 }, (driver) => {
+// Each has servers and clients of its own.
+describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 60_000, concurrent: true }, (driver) => {
   it.each([false, true])('after Redis was silent to whoever asked for it (with other traffic: %s)', async (busy) => {
     await using line = await openLine(driver)
     const { server, client, other } = line

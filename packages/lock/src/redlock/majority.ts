@@ -65,10 +65,10 @@ export class Majority implements LockGround {
   }
 
   /** On every server, also on those that did not answer when it was taken: they may have heard. */
-  leave(claim: Claim): Promise<boolean> {
+  leave(claim: Claim, longest = claim.ttl): Promise<boolean> {
     return this.#agreed(claim.key, (client) => {
       const leaving = leave(client, claim.key, claim.token, 'mine', '')
-      leaving.catch(() => this.#abandonOn(client, claim, claim.ttl))
+      leaving.catch(() => this.#abandonOn(client, claim, longest))
       return leaving
     })
   }
