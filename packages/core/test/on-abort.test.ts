@@ -32,4 +32,14 @@ describe('onAbort', () => {
     for (let i = 0; i < 100; i++) onAbort(signal, () => undefined)()
     expect(getEventListeners(signal, 'abort')).toHaveLength(1)
   })
+
+  it('leaves none once all have stopped listening, and listens again to whoever comes then', () => {
+    const controller = new AbortController()
+    for (const forget of [1, 2, 3].map(() => onAbort(controller.signal, () => undefined))) forget()
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+    let calls = 0
+    onAbort(controller.signal, () => void calls++)
+    controller.abort()
+    expect(calls).toBe(1)
+  })
 })
