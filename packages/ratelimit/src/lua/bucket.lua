@@ -50,9 +50,9 @@ kinds.bucket = {
 
   charge = function(key, limit, a, b, granted, wait, hold, token, seen)
     local now, later = now + seen.skew, wait + hold
-    local born = seen.born or now
+    local born = seen.owed > 0 and seen.born or now -- one that is full begins anew
     local from, rest, latest, given, count, attempts = born, 0, born, 0, 0, ''
-    if seen.own then from, rest, latest, given, count, attempts = history(seen.own) end
+    if seen.own and seen.owed > 0 then from, rest, latest, given, count, attempts = history(seen.own) end
 
     local owed = most(0, seen.owed - later * b) + granted * a
     local fraction = fmod(owed, b)
@@ -111,6 +111,6 @@ kinds.bucket = {
 
     given = given + div(back + b - 1, b)
     command('SET', key, format('%.0f %.0f %.0f %.0f %.0f|%.0f %.0f %.0f %.0f|%.0f%s', now, skew, x, y, born, from, rest, latest, given, count, kept), 'KEEPTTL')
-    return true, most(0, mark - given - now)
+    return true, most(0, mark - now) -- given begins anew when the bucket does
   end,
 }

@@ -34,13 +34,20 @@ local function noted(attempts, token, granted, wait)
   return format('%s,%s=%.0f+%.0f', attempts, short(token), granted, wait)
 end
 
--- What an attempt was granted, and how long it was told to wait, when it ran before; nil if it did not.
+-- What an attempt was granted when it ran before, how long it was told to wait, and whether that was in the latest window ('/' stands between
+-- those of two windows); nil if it did not run before.
 local function attempted(attempts, token)
   local name = ',' .. short(token) .. '='
   local from = attempts and find(attempts, name, 1, true)
   if not from then return end
   local granted, wait = match(attempts, '^(%d+)%+(%d+)', from + #name)
-  return tonumber(granted), tonumber(wait)
+  return tonumber(granted), tonumber(wait), not find(attempts, '/', from, true)
+end
+
+-- The attempts of two windows as those of one.
+local function merged(attempts)
+  local before, after = match(attempts, '^(.*)/(.*)$')
+  return before and before .. after or attempts
 end
 
 -- How each kind of state is looked at, charged and refunded: log.lua, fixed.lua, counter.lua, bucket.lua, slots.lua. Times are µs from now.

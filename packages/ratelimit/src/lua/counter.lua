@@ -30,9 +30,11 @@ kinds.counter = {
     local ms = a / 1000
     local seen = {
       available = free(limit, used, before, ms, most(0, div(now - least(start, now), 1000))), full = 0, ready = 0, skew = skew,
-      stored = stored, start = start, used = used, before = before, older = older, attempts = attempts, mark = older == '' and stored or 0,
+      stored = stored, start = start, used = used, before = before, older = older, attempts = attempts,
     }
-    seen.granted, seen.wait = attempted(attempts, token)
+    local inLatest
+    seen.granted, seen.wait, inLatest = attempted(attempts, token)
+    if inLatest then seen.mark = stored end
     if used > 0 then seen.full = start + 2 * a - now elseif before > 0 then seen.full = start + a - now end
     if seen.available < min then
       local room = limit - used - min
@@ -49,7 +51,8 @@ kinds.counter = {
     if start and at >= start + a then start, used, before = start + a, 0, used end
     if not start or at >= start + a or used + before == 0 then start, used, before = at, 0, 0 end
     if seen.start and start ~= seen.start and start > now then
-      older = format('|%.0f %.0f %.0f%s', seen.start, seen.used, seen.before, older) -- it comes back when what is booked behind it is refunded
+      -- It comes back when what is booked behind it is refunded.
+      older, attempts = format('|%.0f %.0f %.0f%s', seen.start, seen.used, seen.before, older), attempts .. '/'
     elseif start ~= seen.stored or older ~= '' and start <= now then
       older, attempts = '', ''
     end
@@ -78,7 +81,10 @@ kinds.counter = {
     if not at then return false, 0 end
 
     -- A booked window in which nothing is left makes place for the one before.
-    while #windows > 1 and windows[1][2] == 0 and windows[1][1] > now do table.remove(windows, 1) end
+    while #windows > 1 and windows[1][2] == 0 and windows[1][1] > now do
+      table.remove(windows, 1)
+      attempts = merged(attempts)
+    end
     local top, rest = windows[1], ''
     if top[2] + top[3] == 0 then top[1] = least(top[1], now) end
     for i = 2, #windows do rest = rest .. format('|%.0f %.0f %.0f', windows[i][1], windows[i][2], windows[i][3]) end

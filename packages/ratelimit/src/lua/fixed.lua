@@ -19,8 +19,10 @@ kinds.fixed = {
     if not start or now >= start + a or used == 0 and now >= start then
       return { available = limit, full = 0, ready = 0, used = 0, skew = skew or 0, older = '', attempts = attempts or '', granted = attempted(attempts, token) }
     end
-    local seen = { available = limit - used, full = 0, ready = 0, start = start, used = used, skew = skew, older = older, attempts = attempts, mark = older == '' and start or 0 }
-    seen.granted, seen.wait = attempted(attempts, token)
+    local seen = { available = limit - used, full = 0, ready = 0, start = start, used = used, skew = skew, older = older, attempts = attempts }
+    local inLatest
+    seen.granted, seen.wait, inLatest = attempted(attempts, token)
+    if inLatest then seen.mark = start end
     if used > 0 then seen.full = start + a - now elseif now < start then seen.full = start - now end
     if seen.available < min then seen.ready = start + a - now elseif now < start then seen.ready = start - now end
     if now < start then seen.available = 0 end -- booked: it has not begun
@@ -32,7 +34,8 @@ kinds.fixed = {
     local at, start, used, older, attempts = now + wait, seen.start, seen.used + granted, seen.older, seen.attempts
     local same = start and at < start + a
     if not same and start and at > now then
-      older = format('|%.0f %.0f%s', start, seen.used, older) -- it comes back when what is booked behind it is refunded
+      -- It comes back when what is booked behind it is refunded.
+      older, attempts = format('|%.0f %.0f%s', start, seen.used, older), attempts .. '/'
     elseif not same or older ~= '' and start <= now then
       older, attempts = '', ''
     end
@@ -55,7 +58,7 @@ kinds.fixed = {
     -- A booked window in which nothing is left makes place for the one before.
     while used == 0 and start > now and older ~= '' do
       local x, y, rest = match(older, '^|(%d+) (%d+)(.*)$')
-      start, used, older = tonumber(x), tonumber(y), rest
+      start, used, older, attempts = tonumber(x), tonumber(y), rest, merged(attempts)
     end
     if used == 0 and start > now then start = now end
     command('SET', key, format('%.0f %.0f %.0f %.0f%s;%s', now, skew, start, used, older, attempts), 'KEEPTTL')
