@@ -185,14 +185,17 @@ export class Bucket implements Model {
 
   #refundLatest(now: bigint, id: number): bigint | undefined {
     const place = this.latest.findIndex((one) => one.id === id)
-    const before = this.latest.slice(0, place).reduce((arrival, one) => this.#after(arrival, one), this.base)
-    const without = this.latest.slice(place + 1).reduce((arrival, one) => this.#after(arrival, one), before)
     const mine = this.latest[place]!
-    if (mine.cost === 0n || (mine.at <= now && later(without, now * this.back) === later(this.arrival, now * this.back))) return undefined
-    const given = this.#after(before, mine) - before
-    this.latest[place] = { id, at: this.born, cost: 0n }
-    this.arrival = without
-    return given
+    const without = this.latest.map((one) => (one === mine ? { id, at: this.born, cost: 0n } : one))
+    const arrival = (charges: readonly Charge[]): bigint => charges.reduce((sum, one) => this.#after(sum, one), this.base)
+    // Whether it counts yet, before those that wait for their turns.
+    const next = this.latest.findIndex(({ at }, i) => i > place && at > now)
+    const arrivalBefore = (charges: readonly Charge[]): bigint => later(arrival(charges.slice(0, next === -1 ? undefined : next)), now * this.back)
+    if (mine.cost === 0n || (mine.at <= now && arrivalBefore(this.latest) === arrivalBefore(without))) return undefined
+    const before = arrival(this.latest.slice(0, place))
+    this.latest = without
+    this.arrival = arrival(without)
+    return this.#after(before, mine) - before
   }
 
   #refundOlder(now: bigint, id: number): bigint | undefined {

@@ -49,7 +49,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     return server
   }
 
-  const make = (client: CacheClient, onOutage: OnOutage, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: 'api', limits, onOutage, ...options })
+  const make = (client: CacheClient, onOutage: OnOutage, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: 'api', limits, onOutage, deadline: DEADLINE, ...options })
 
   async function timed<T>(work: () => Promise<T>): Promise<T> {
     const started = performance.now()
@@ -80,7 +80,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(await timed(() => closed.consume('u'))).toMatchObject({ allowed: false, granted: 0, degraded: true, retryAfter: 1_000, violated: ['burst', 'daily'] })
       expect(await timed(() => closed.peek('u'))).toMatchObject({ allowed: false, degraded: true })
       expect(await timed(() => open.reserve('u'))).toMatchObject({ allowed: true, wait: 0, degraded: true })
-      expect(await timed(() => open.consumeUpTo('u', 5))).toMatchObject({ granted: 5, degraded: true })
+      expect(await timed(() => open.consumeUpTo('u', 1e15))).toMatchObject({ granted: 4, degraded: true })
+      expect(await timed(() => open.consume('u', { cost: 5 }))).toMatchObject({ allowed: false, satisfiable: false, degraded: true })
+      expect(await timed(() => closed.consume('u', { cost: 0 }))).toMatchObject({ allowed: true, granted: 0, degraded: true })
+      expect(await timed(() => local.peek('u'))).toMatchObject({ allowed: true, remaining: 2, degraded: true })
     }
     const shares = await timed(() => Promise.all(Array.from({ length: 5 }, () => local.consume('u'))))
     expect(shares.map(({ allowed }) => allowed)).toEqual([true, true, false, false, false])

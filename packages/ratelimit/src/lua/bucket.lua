@@ -25,8 +25,14 @@ local function history(own)
   return tonumber(from), tonumber(rest), tonumber(latest), tonumber(given), tonumber(count), attempts
 end
 
--- The units owed at a time after a charge there, where the bucket was to be full at whole and a fraction.
-local function owedAfter(whole, fraction, at, cost, b) return most(0, (whole - at) * b + fraction) + cost end
+local function owedAt(whole, fraction, at, b) return most(0, (whole - at) * b + fraction) end
+
+-- When the bucket is full again after a charge, where it was to be at whole and a fraction.
+local function after(whole, fraction, at, cost, b)
+  local owed = owedAt(whole, fraction, at, b) + cost
+  local rest = fmod(owed, b)
+  return at + (owed - rest) / b, rest
+end
 
 kinds.bucket = {
   look = function(key, limit, a, b, min, hold, token)
@@ -63,9 +69,8 @@ kinds.bucket = {
       local at, cost, others = match(attempts, '^,[^@]*@(%d+)=(%d+)(.*)$')
       at = born + at
       if at > now and count <= WAITING then break end
-      local old = owedAfter(from, rest, at, cost * a, b)
-      rest = fmod(old, b)
-      from, latest, attempts, count = at + (old - rest) / b, most(latest, at), others, count - 1
+      from, rest = after(from, rest, at, cost * a, b)
+      latest, attempts, count = most(latest, at), others, count - 1
     end
 
     seen.available, seen.full, seen.mark = tokens(limit, a, owed), div(owed + b - 1, b), whole + given
@@ -80,7 +85,7 @@ kinds.bucket = {
     local now, skew, whole, fraction, born, own = readBucket(key)
     if not own then return false, 0 end
     local from, rest, latest, given, count, attempts = history(own)
-    local name, waits, back = short(token), false, 0
+    local name, back = short(token), 0
     local listed = find(attempts, ',' .. name .. '@', 1, true)
     if not listed then
       local open = mark - given - most(now, latest)
@@ -91,23 +96,24 @@ kinds.bucket = {
       from = now + (old - rest) / b
     end
 
-    -- The latest attempts once more, without the one that is refunded: it stays in the list, with nothing, as it may come again.
-    local kept, x, y = '', from, rest
+    -- The latest attempts once more, with the one that is refunded (to w, z) and without (to x, y): it stays in the list, with nothing, as it may
+    -- come again. It counts if the bucket is less full for it, before those that still wait for their turns.
+    local kept, w, z, x, y, counts = '', from, rest, from, rest, nil
     for one, offset, cost in string.gmatch(attempts, ',([^@]*)@(%d+)=(%d+)') do
       local at = born + offset
+      if at > now and counts == nil then counts = owedAt(w, z, now, b) ~= owedAt(x, y, now, b) end
+      w, z = after(w, z, at, cost * a, b)
       if one == name then
         if cost == '0' then return false, 0 end
-        local old = owedAfter(x, y, at, cost * a, b)
-        waits, back = at > now, (at - x) * b + old - y
+        counts, back = at > now or nil, (w - x) * b + z - y
         offset, cost = '0', '0'
       else
-        local old = owedAfter(x, y, at, cost * a, b)
-        y = fmod(old, b)
-        x = at + (old - y) / b
+        x, y = after(x, y, at, cost * a, b)
       end
       kept = format('%s,%s@%s=%s', kept, one, offset, cost)
     end
-    if listed and not waits and most(0, (whole - now) * b + fraction) == most(0, (x - now) * b + y) then return false, 0 end
+    if counts == nil then counts = owedAt(w, z, now, b) ~= owedAt(x, y, now, b) end
+    if listed and not counts then return false, 0 end
 
     given = given + div(back + b - 1, b)
     command('SET', key, format('%.0f %.0f %.0f %.0f %.0f|%.0f %.0f %.0f %.0f|%.0f%s', now, skew, x, y, born, from, rest, latest, given, count, kept), 'KEEPTTL')
