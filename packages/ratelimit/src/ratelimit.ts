@@ -22,8 +22,8 @@ export interface RateLimiterOptions {
   /** Checked together and charged together, all or none. Each has a name of its own. */
   readonly limits: readonly Limit[]
   /**
-   * How long a decision waits for Redis. Default 500 ms: more than a round trip takes anywhere. What Redis decides later is still heard of
-   * for a second: a denial is remembered, and what was charged for a request that `onOutage` denied is given back.
+   * How long a decision waits for Redis. Default 500 ms: more than a round trip takes anywhere. A denial that comes later is still
+   * remembered, and what was charged for a request that `onOutage` denied is given back.
    */
   readonly deadline?: Duration
   /** What decides then: `'open'`, `'closed'`, or `{ local: share }`, each process its share of each limit by itself. Default 'open'. */
@@ -197,7 +197,7 @@ export class Limiter implements RateLimiter {
       return back
     }
     if (marks.length !== this.limits.length) throw new InvalidOptionError('receipt', 'of a limiter with the same limits', receipt)
-    const args = [token, String(charged), String(at), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
+    const args = [token, String(charged), String(at), createToken(), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
     return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${tagged(key)}:refund~${token}`], args))
   }
 
@@ -254,14 +254,12 @@ export class Limiter implements RateLimiter {
     const args = [token, String(min), String(max), String(hold), String(patience), ...this.#arguments]
     const run = this.#client.run(decideScript, this.#keys(key), args, { timeout: Math.max(this.#deadline, HEARD) })
     let verdict: Verdict
-    let allowed = true
     try {
-      verdict = await inTime(run, this.#deadline, (late) => this.#hearLate(key, ask, { token, verdict: late, sent, allowed }))
+      verdict = await inTime(run, this.#deadline, (late) => { if (late.granted === 0 && sent) this.#denials?.add(key, min, late, sent) })
     } catch (error) {
-      if (this.#slots.length > 0 && mayHaveRun(error)) this.#giveBackSlot(key, token)
       const { verdict, limits, held } = this.#withoutRedis('ratelimit', key, ask, error)
       const decision = this.#tell(key, new Decided({ limits, verdict, source: 'outage', shadow: this.#shadow, held }))
-      allowed = decision.allowed
+      if (mayHaveRun(error)) this.#settle(key, token, args, decision.allowed)
       return { decision, verdict }
     }
     if (verdict.granted > 0) this.#denials?.charged(key)
@@ -272,19 +270,20 @@ export class Limiter implements RateLimiter {
     return { decision: this.#tell(key, decision), verdict }
   }
 
-  /** Redis has decided after `onOutage` had. */
-  #hearLate(key: string, { min }: Ask, { token, verdict, sent, allowed }: { readonly token: string; readonly verdict: Verdict; readonly sent: Sent | undefined; readonly allowed: boolean }): void {
-    if (verdict.granted === 0 && sent) this.#denials?.add(key, min, verdict, sent)
-    if (verdict.granted === 0 || allowed) return
-    const receipt = receiptOf(key, token, verdict)
-    this.#pending.add({ key, ttl: Math.max(...this.limits.map(({ window }) => window)), release: () => this.refund(receipt).catch(unlessClosed) })
-  }
-
-  /** The slot of an attempt that may have been granted one, or may be yet. */
-  #giveBackSlot(key: string, token: string): void {
-    const [keys, ttl] = [this.#slotKeys(key), Math.max(...this.#slots.map((i) => this.limits[i]!.window))]
-    const request = { client: this.#client, keys, token, remembered: Math.min(ttl, MOST_REMEMBERED) }
-    this.#pending.add({ key, ttl, release: () => release(request).catch(unlessClosed) })
+  /**
+   * An attempt of which nothing is known may have been charged, or may be yet. For a request that was allowed, that is right; of another it
+   * is refunded, after it has been asked for once more, which charges nothing more. A slot is released: nobody holds it.
+   */
+  #settle(key: string, token: string, args: readonly string[], allowed: boolean): void {
+    if (allowed && this.#slots.length === 0) return
+    const ttl = Math.max(...this.limits.map(({ window }) => window))
+    const undo = async (): Promise<void> => {
+      if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), token, remembered: Math.min(ttl, MOST_REMEMBERED) })
+      if (allowed) return
+      const verdict = await this.#client.run(decideScript, this.#keys(key), args)
+      if (verdict.granted > 0) await this.refund(receiptOf(key, token, verdict))
+    }
+    this.#pending.add({ key, ttl, release: () => undo().catch(unlessClosed) })
   }
 
   #withoutRedis(operation: string, key: string, { min, max }: Ask, error: unknown, peeking = false): OutageAnswer {

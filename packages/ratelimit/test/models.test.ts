@@ -58,6 +58,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 )
 
 let worlds = 0
+let calls = 0
 
 /** Runs the steps on the scripts and on the models, and compares all they say. */
 async function compare(limits: readonly Limit[], steps: readonly Step[], expiring: boolean): Promise<void> {
@@ -126,8 +127,9 @@ async function compare(limits: readonly Limit[], steps: readonly Step[], expirin
   }
 
   const refund = async (one: (typeof charged)[0]): Promise<void> => {
-    const receipt = [`t.${one.id}`, String(one.granted), String(one.at), ...limits.flatMap(({ script }, i) => [...script, String(one.marks[i])])]
+    const receipt = [`t.${one.id}`, String(one.granted), String(one.at), `call.${++calls}`, ...limits.flatMap(({ script }, i) => [...script, String(one.marks[i])])]
     const given = await fed.run(refundScript, [...keys, `${world}:refund~t.${one.id}`], receipt)
+    expect(await fed.run(refundScript, [...keys, `${world}:refund~t.${one.id}`], receipt)).toBe(given) // it comes again
     const counts = models.map((model) => model.refund(BigInt(clock.micros), one.id))
     expect(given).toBe(!one.refunded && counts.includes(true))
     if (given) one.refunded = true

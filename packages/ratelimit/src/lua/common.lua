@@ -34,14 +34,19 @@ local function noted(attempts, token, granted, wait)
   return format('%s,%s=%.0f+%.0f', attempts, short(token), granted, wait)
 end
 
--- What an attempt was granted when it ran before, how long it was told to wait, and whether that was in the latest window ('/' stands between
--- those of two windows); nil if it did not run before.
-local function attempted(attempts, token)
+-- What an attempt was granted when it ran before, how long it was told to wait, and when the window began that it was charged to: at start, or
+-- one of the older ones, each as '|start…', the latest first ('/' stands between the attempts of two windows). nil if it did not run before.
+local function attempted(attempts, token, start, older)
   local name = ',' .. short(token) .. '='
   local from = attempts and find(attempts, name, 1, true)
   if not from then return end
   local granted, wait = match(attempts, '^(%d+)%+(%d+)', from + #name)
-  return tonumber(granted), tonumber(wait), not find(attempts, '/', from, true)
+  local _, before = string.gsub(sub(attempts, from), '/', '')
+  for one in string.gmatch(older, '|(%d+)') do
+    if before == 0 then break end
+    start, before = tonumber(one), before - 1
+  end
+  return tonumber(granted), tonumber(wait), before == 0 and start or nil
 end
 
 -- The attempts of two windows as those of one.

@@ -24,7 +24,7 @@ kinds.counter = {
     if start and now >= start + a then start, used, before = start + a, 0, used end
     -- After a window in which nothing was taken, the next one begins with the next request.
     if not start or now >= start + a or used + before == 0 and now >= start then
-      return { available = limit, full = 0, ready = 0, used = 0, before = 0, skew = skew or 0, older = '', attempts = attempts or '', granted = attempted(attempts, token) }
+      return { available = limit, full = 0, ready = 0, used = 0, before = 0, skew = skew or 0, older = '', attempts = attempts or '', granted = attempted(attempts, token, nil, '') }
     end
 
     local ms = a / 1000
@@ -32,9 +32,7 @@ kinds.counter = {
       available = free(limit, used, before, ms, most(0, div(now - least(start, now), 1000))), full = 0, ready = 0, skew = skew,
       stored = stored, start = start, used = used, before = before, older = older, attempts = attempts,
     }
-    local inLatest
-    seen.granted, seen.wait, inLatest = attempted(attempts, token)
-    if inLatest then seen.mark = stored end
+    seen.granted, seen.wait, seen.mark = attempted(attempts, token, stored, older)
     if used > 0 then seen.full = start + 2 * a - now elseif before > 0 then seen.full = start + a - now end
     if seen.available < min then
       local room = limit - used - min

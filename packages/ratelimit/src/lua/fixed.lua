@@ -17,12 +17,10 @@ kinds.fixed = {
   look = function(key, limit, a, b, min, hold, token)
     local now, skew, start, used, older, attempts = readFixed(key)
     if not start or now >= start + a or used == 0 and now >= start then
-      return { available = limit, full = 0, ready = 0, used = 0, skew = skew or 0, older = '', attempts = attempts or '', granted = attempted(attempts, token) }
+      return { available = limit, full = 0, ready = 0, used = 0, skew = skew or 0, older = '', attempts = attempts or '', granted = attempted(attempts, token, nil, '') }
     end
     local seen = { available = limit - used, full = 0, ready = 0, start = start, used = used, skew = skew, older = older, attempts = attempts }
-    local inLatest
-    seen.granted, seen.wait, inLatest = attempted(attempts, token)
-    if inLatest then seen.mark = start end
+    seen.granted, seen.wait, seen.mark = attempted(attempts, token, start, older)
     if used > 0 then seen.full = start + a - now elseif now < start then seen.full = start - now end
     if seen.available < min then seen.ready = start + a - now elseif now < start then seen.ready = start - now end
     if now < start then seen.available = 0 end -- booked: it has not begun
