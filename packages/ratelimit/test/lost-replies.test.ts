@@ -3,7 +3,7 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { eventually, startCluster, startProxy, startRedis, type TcpProxy } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
-import { createClient, createCluster } from 'redis'
+import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit, type RateLimiterOptions } from '../src/index.js'
 
@@ -49,14 +49,6 @@ const worlds: Record<string, () => Promise<World>> = {
     const [redis, other] = [createClient({ url: proxy.url, socket: { reconnectStrategy: 20 } }), createClient({ url: server.url })]
     const [client, direct] = [redis, other].map((one) => createCacheClient(nodeRedisDriver(one), settings)) as [CacheClient, CacheClient]
     return { client, direct, proxies: [proxy], resends: false, end: async () => { await Promise.all([client.close(), direct.close()]); redis.destroy(); other.destroy(); await proxy.close(); await server.stop() } }
-  },
-  async 'node-redis, Cluster'() {
-    const cluster = await startCluster()
-    const proxies = await Promise.all(cluster.primaries.map((node) => startProxy(node)))
-    const nodeAddressMap = Object.fromEntries(cluster.primaries.map((node, i) => [`${node.host}:${node.port}`, { host: proxies[i]!.host, port: proxies[i]!.port }]))
-    const [redis, other] = [createCluster({ rootNodes: proxies.map(({ url }) => ({ url })), nodeAddressMap, defaults: { socket: { reconnectStrategy: 20 } } }), createCluster({ rootNodes: cluster.addresses.map(({ host, port }) => ({ url: `redis://${host}:${port}` })) })]
-    const [client, direct] = [redis, other].map((one) => createCacheClient(nodeRedisDriver(one), settings)) as [CacheClient, CacheClient]
-    return { client, direct, proxies, resends: false, end: async () => { await Promise.all([client.close(), direct.close()]); redis.destroy(); other.destroy(); await Promise.all(proxies.map((proxy) => proxy.close())); await cluster.stop() } }
   },
 }
 
