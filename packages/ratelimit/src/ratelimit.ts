@@ -4,7 +4,7 @@ import {
 } from '@cache/core'
 import { DRIFT, type Clock } from './clock.js'
 import { Decided, type Decision, type Facts, type Held, type Receipt } from './decision.js'
-import { DenyCache, type Sent } from './deny-cache.js'
+import { DenyCache } from './deny-cache.js'
 import { inTime } from './in-time.js'
 import { createOutage, type OnOutage, type Outage, type OutageAnswer } from './outage.js'
 import type { Limit } from './policies.js'
