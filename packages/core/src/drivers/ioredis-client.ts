@@ -21,5 +21,4 @@ export interface IoredisNode extends IoredisClient {
   readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined }
   duplicate(override?: object): IoredisNode
   subscribe(...channels: string[]): Promise<unknown>
-  ping(): Promise<unknown>
 }
