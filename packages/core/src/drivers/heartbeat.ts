@@ -88,7 +88,7 @@ export class Pulse {
       try {
         return await this.#beat()
       } catch (error) {
-        if (isCertain(error)) throw error
+        if (isCertain(error) && !(error instanceof LateError)) throw error
         await sleep(RETRY, undefined, { signal, ref: false })
       }
     }

@@ -69,7 +69,7 @@ bus.on('invalidate', ({ keys }) => {
 })
 let stop = false
 
-await bus.ready()
+await eventually(() => bus.live, { within: 60_000 })
 await child.say('ready')
 await child.next('go')
 const working = Promise.all(Array.from({ length: 4 }, work))
