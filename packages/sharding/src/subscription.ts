@@ -6,6 +6,8 @@ interface Feed {
   state: 'opening' | 'live' | 'gap'
   /** Something may be published there by now. */
   counts: boolean
+  /** When the last beat was sent that came back. */
+  alive: number
   subscription: Subscription | undefined
 }
 
@@ -69,7 +71,7 @@ export class ShardedSubscription implements Subscription {
   }
 
   async #open(shard: Shard, counts?: 'counts'): Promise<void> {
-    const feed: Feed = this.#feeds.get(shard) ?? { state: 'opening', counts: counts !== undefined, subscription: undefined }
+    const feed: Feed = this.#feeds.get(shard) ?? { state: 'opening', counts: counts !== undefined, alive: 0, subscription: undefined }
     this.#feeds.set(shard, feed)
     const become = (state: Feed['state']) => (): void => {
       feed.state = state
@@ -81,6 +83,10 @@ export class ShardedSubscription implements Subscription {
       ...(invalidated && { invalidated: invalidated.bind(this.#on) }),
       gap: become('gap'),
       live: become('live'),
+      alive: (since) => {
+        feed.alive = since
+        this.#tellAlive()
+      },
     }, this.#options)
     if (this.#stop.signal.aborted || this.#feeds.get(shard) !== feed) return feed.subscription.close()
     if (feed.state === 'opening') feed.state = 'live'
@@ -99,9 +105,16 @@ export class ShardedSubscription implements Subscription {
     }
   }
 
+  /** Since the earliest of the beats that came back from each. */
+  #tellAlive(): void {
+    const counting = [...this.#feeds.values()].filter(({ counts }) => counts)
+    if (!this.#stop.signal.aborted && counting.length > 0 && counting.every(({ state }) => state === 'live')) this.#on.alive?.(Math.min(...counting.map(({ alive }) => alive)))
+  }
+
   #weigh(): void {
     if (this.#live === undefined || this.#stop.signal.aborted) return
     const live = [...this.#feeds.values()].every(({ state, counts }) => state === 'live' || !counts)
+    if (live) this.#tellAlive()
     if (live === this.#live) return
     this.#live = live
     if (live) this.#on.live()
