@@ -40,6 +40,9 @@ export class Agreement {
   readonly #next: string
   readonly #settle: number
   readonly #timeout: number
+  /** What another process' lease held last, and since when it is known to. */
+  #seenLease = { text: '', since: performance.now() }
+  #ownLease = ''
 
   /** `lost` may grow. */
   constructor(from: Layout, to: Layout, { lost, settle, timeout }: { lost: ReadonlySet<string>; settle: number; timeout: number }) {
@@ -124,11 +127,22 @@ export class Agreement {
 
   /** For a while: two that do it at once do no harm. */
   async maySweep(): Promise<boolean> {
-    return (await this.#ask('EVAL', leaseLua, '1', this.#sweeper, String(SWEEPER), 'free')) === 1
+    // The lease of one that has died may not end, if the server's clock was set back.
+    const { text, since } = this.#seenLease
+    const held = await this.#lease(performance.now() - since > SWEEPER ? text : this.#ownLease)
+    if (held !== null && held !== text) this.#seenLease = { text: held, since: performance.now() }
+    return held === null
   }
 
   async goOnSweeping(): Promise<void> {
-    await this.#ask('EVAL', leaseLua, '1', this.#sweeper, String(SWEEPER))
+    await this.#lease('*')
+  }
+
+  async #lease(instead: string): Promise<string | null> {
+    const text = createToken()
+    const held = (await this.#ask('EVAL', leaseLua, '1', this.#sweeper, text, String(SWEEPER), instead)) as string | null
+    if (held === null) this.#ownLease = text
+    return held
   }
 
   async end(id: string): Promise<void> {
