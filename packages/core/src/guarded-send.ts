@@ -1,4 +1,4 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleAll, type CircuitBreakerPolicy } from 'cockatiel'
+import { BrokenCircuitError, CircuitState, circuitBreaker, handleAll, type CircuitBreakerPolicy, type IBreaker } from 'cockatiel'
 import type { Send } from './batch/batch.js'
 import type { Command, Driver, Reply, Settle } from './drivers/driver.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from './errors.js'
@@ -8,14 +8,15 @@ import { channels, tell } from './telemetry.js'
 type Replies = readonly (Reply | CacheError)[]
 
 /**
- * Sends through a circuit breaker; on a Cluster, through one for each primary, so that one that is dead keeps nobody from the others. An
- * outage is no answer at all: connection lost, or a deadline passed. An error that Redis answers with is an answer. While a circuit is open
- * its commands fail at once (`CIRCUIT_OPEN`); one probe after each cooldown closes it.
+ * Sends through a circuit breaker; on a Cluster, through one for each primary, so that one that is dead keeps nobody from the others.
+ * It opens when the server is silent (`Driver.silentFor`), and not when a caller gives up: an answer that comes late is an answer, and
+ * so is an error. While a circuit is open its commands fail at once (`CIRCUIT_OPEN`); one probe after each cooldown closes it.
  */
-export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf'>, { failures, cooldown }: Breaker): Send {
+export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf' | 'silentFor'>, { failures, silence, cooldown }: Breaker): Send {
   /** Of nodes that have failed since they answered last. */
   const guards = new Map<string, Guard>()
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''
+  const isSilent = (node: string): boolean => driver.silentFor === undefined || driver.silentFor(node) >= silence
 
   const sendFreely: Send = async (commands, timeout, settle) => {
     // Asked before, since a key may have another node by the time that the one it was sent to has not answered.
@@ -24,8 +25,9 @@ export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf'>, { fai
     if (replies.some(lost)) {
       for (const [node, places] of byNode(commands, (_, place) => nodes?.[place] ?? '')) {
         const error = outage(places.map((place) => replies[place]!))
-        if (error && !guards.has(node)) guards.set(node, new Guard(circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker: new ConsecutiveBreaker(failures) })))
-        if (error) await guards.get(node)!.failed(error)
+        if (!error) continue
+        if (!guards.has(node)) guards.set(node, new Guard(new SilenceBreaker(failures, () => isSilent(node)), cooldown))
+        await guards.get(node)!.failed(error)
       }
     }
     return replies
@@ -58,14 +60,35 @@ export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf'>, { fai
   }
 }
 
+/** Opens after so many failures in a row, if the server is silent then. */
+class SilenceBreaker implements IBreaker {
+  state = 0
+  readonly #failures: number
+  readonly #isSilent: () => boolean
+
+  constructor(failures: number, isSilent: () => boolean) {
+    this.#failures = failures
+    this.#isSilent = isSilent
+  }
+
+  success(): void {
+    this.state = 0
+  }
+
+  failure(): boolean {
+    this.state++
+    return this.state >= this.#failures && this.#isSilent()
+  }
+}
+
 /** The breaker of a node that has failed. */
 class Guard {
   readonly #breaker: CircuitBreakerPolicy
   #answered = false
   #used = performance.now()
 
-  constructor(breaker: CircuitBreakerPolicy) {
-    this.#breaker = breaker
+  constructor(breaker: IBreaker, cooldown: number) {
+    this.#breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker })
   }
 
   /** It answers again. */

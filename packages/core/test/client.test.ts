@@ -276,7 +276,7 @@ describe.each(Object.keys(connections))('an outage, on %s', (name) => {
     const server = await start()
     let node = 'the dead one'
     const { driver } = connect(server.url, {})
-    const client = createCacheClient({ ...driver, nodeOf: () => node }, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: '1m' } } })
+    const client = createCacheClient({ ...driver, nodeOf: () => node, silentFor: () => driver.silentFor!('') }, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: '1m' } } })
     const get = (): Promise<string> => codeOf(client.send({ args: ['GET', 'k'], keys: ['k'] }))
     await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
     await server.pause()

@@ -48,6 +48,12 @@ export interface Driver {
   group(keys: readonly string[]): readonly (readonly string[])[]
   /** Which node a key is on now, as far as the client knows; where some may be out of reach while others are not. */
   nodeOf?(key: string): string | undefined
+  /**
+   * Ms for which a node has left commands unanswered without any sign of life; 0 while it answers, however late. The node is named as
+   * `nodeOf` names it, or `''` where there is one server for all. Without it, the circuit breaker counts every command that got no
+   * answer in time.
+   */
+  silentFor?(node: string): number
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */
   dedicate(): Promise<Connection>
   /**

@@ -8,17 +8,24 @@ export interface IoredisClient {
   callBuffer(command: string, args: (string | Buffer)[]): Promise<unknown>
   on(event: string, listener: (...args: any[]) => void): unknown
   off(event: string, listener: (...args: any[]) => void): unknown
+  listenerCount(event: string): number
 }
 
 /** Of which `Cluster` has more. */
 export interface IoredisCluster extends IoredisClient {
   readonly slots: (readonly string[])[]
   nodes(role: 'master'): IoredisNode[]
+  /** Asks one node after the other who owns which slots. */
+  refreshSlotsCache?(done: () => void): void
   duplicate(startupNodes?: never[], override?: object): IoredisCluster
 }
 
 export interface IoredisNode extends IoredisClient {
   readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined }
+  /** The socket of the present connection. */
+  readonly stream?: { readonly bytesRead: number; readonly destroyed: boolean; destroy(): void }
+  /** Rejects the commands that are under way. */
+  flushQueue?(error: Error, options: { offlineQueue: boolean }): void
   duplicate(override?: object): IoredisNode
   subscribe(...channels: string[]): Promise<unknown>
   ping(): Promise<unknown>

@@ -1,8 +1,10 @@
 import { slot } from '../keys.js'
 import { namesItsKey, type Command, type Settle } from './driver.js'
+import { listenTo } from './client-events.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 import type { Wire } from './link.js'
 import { errorOf, replyOf } from './replies.js'
+import { askRole } from './role.js'
 
 interface Pipeline {
   call(command: string, args: (string | Buffer)[]): unknown
@@ -15,29 +17,61 @@ const FEW = 8
 
 /** ioredis' clients, as `Link` writes through them. */
 export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | undefined): Wire {
+  const nodeAt = (address: string): IoredisNode | undefined => (cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode))
   return {
     isReady: () => client.status === 'ready',
     ended: () => (client.status === 'end' ? 'the ioredis client has ended: it was disconnected, or has given up reconnecting' : undefined),
     connect: () => {
       if (client.status === 'wait') client.connect().catch(() => undefined) // its 'close' or 'end' tells
     },
-    watch({ ready, lost, trouble }) {
-      client.on('error', trouble)
-      client.on('ready', ready)
-      client.on('close', lost)
-      client.on('end', lost)
-      return () => {
-        client.off('ready', ready)
-        client.off('close', lost)
-        client.off('end', lost)
-      }
-    },
+    watch: ({ ready, lost, trouble }) => listenTo(client, { error: trouble, ready, close: lost, end: lost }),
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
-      else if (commands.length <= FEW) commands.forEach((command, place) => writeOne(client, command, place, settle))
+      else if (commands.length <= FEW && !autoPipelines(client)) commands.forEach((command, place) => writeOne(client, command, place, settle))
       else void writeAll(client, commands, commands.map((_, place) => place), settle, (error, place) => settle(place, errorOf(error, commands[place]!)))
     },
+
+    ...(cluster && {
+      nodeOf: ({ keys }: Command) => (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
+      rediscover: () => cluster.refreshSlotsCache?.(() => undefined),
+    }),
+    checksRole: cluster === undefined,
+    findsPrimary: cluster === undefined && Boolean((client as IoredisNode).options.sentinels),
+    isKnown: (address) => !cluster || cluster.slots.some((owners) => owners?.[0] === address),
+    isConnected: (address) => nodeAt(address)?.status === 'ready',
+    async probe(address) {
+      const node = nodeAt(address)
+      if (!node) throw new Error(`${address} is no node of the Cluster`)
+      return askRole((command) => new Promise((resolve) => {
+        if (autoPipelines(node)) void writeAll(node, [command], [0], (_, reply) => resolve(reply), (error) => resolve(errorOf(error, command)))
+        else writeOne(node, command, 0, (_, reply) => resolve(reply))
+      }))
+    },
+    bytesRead: (address) => nodeAt(address)?.stream?.bytesRead,
+    reconnect(address) {
+      const node = nodeAt(address)
+      if (node) reconnect(node)
+    },
   }
+}
+
+/**
+ * Ends the socket; the client goes on by its own `retryStrategy`. What is under way is rejected first: ioredis would send it again on
+ * the new connection, long after its callers were told that it failed.
+ */
+function reconnect(node: IoredisNode): void {
+  if (node.status === 'ready') node.flushQueue?.(new Error('the connection was given up'), { offlineQueue: false })
+  node.stream?.destroy()
+}
+
+/** Not for `callBuffer`, which ioredis breaks there: its pipelines go past it. */
+function autoPipelines({ options }: IoredisClient): boolean {
+  const { enableAutoPipelining, redisOptions } = options as { enableAutoPipelining?: boolean; redisOptions?: { enableAutoPipelining?: boolean } }
+  return (enableAutoPipelining ?? redisOptions?.enableAutoPipelining) === true
+}
+
+function nodeOfCluster(cluster: IoredisCluster, address: string): IoredisNode | undefined {
+  return cluster.nodes('master').find((node) => addressOf(node) === address)
 }
 
 /** Calls back once, when a connection that does not reconnect has ended. */

@@ -33,13 +33,14 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
   const timeout = check.duration('timeout', 1_000)
   const topology = topologyOf(client)
   const cluster = topology === 'cluster' ? (client as IoredisCluster) : undefined
-  const link = new Link(ioredisWire(client, cluster), timeout)
+  const link = new Link(ioredisWire(client, cluster), { timeout })
   const opened = new Set<{ close(): Promise<void> }>()
 
   return {
     name: 'ioredis',
     topology,
     send: (commands, how) => link.send(commands, how),
+    silentFor: (node) => link.silentFor(node),
     group: cluster ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
     ...(cluster && { nodeOf: (key: string) => cluster.slots[slot(key)]?.[0] }),
 
@@ -100,7 +101,7 @@ async function primaries(cluster: IoredisCluster, link: Link, timeout: number): 
   return cluster.nodes('master').map((node) => {
     let handle = handles.get(node)
     if (!handle) {
-      const own = new Link(ioredisWire(node, undefined), timeout)
+      const own = new Link(ioredisWire(node, undefined), { timeout, watched: false })
       handles.set(node, (handle = { id: addressOf(node), send: (commands, how) => own.send(commands, how) }))
     }
     return handle

@@ -8,6 +8,7 @@ export interface NodeRedisClient {
   destroy(): unknown
   on(event: string, listener: (...args: any[]) => void): unknown
   off(event: string, listener: (...args: any[]) => void): unknown
+  listenerCount(event: string): number
 }
 
 export interface NodeRedisStandalone extends NodeRedisClient {
@@ -19,9 +20,16 @@ export interface NodeRedisSentinel extends NodeRedisClient {
   getSentinelNode(): unknown
 }
 
+/** One primary of a Cluster, as the client knows it. */
+export interface NodeRedisPrimary {
+  readonly host: string
+  readonly port: number
+  readonly client?: any
+}
+
 export interface NodeRedisCluster extends NodeRedisClient {
   sendCommand(firstKey: any, isReadonly: any, args: any, options?: any): Promise<any>
-  readonly masters: readonly { readonly host: string; readonly port: number }[]
-  readonly slots: readonly ({ readonly master: { readonly host: string; readonly port: number } } | undefined)[]
+  readonly masters: readonly NodeRedisPrimary[]
+  readonly slots: readonly ({ readonly master: NodeRedisPrimary } | undefined)[]
   nodeClient(node: any): any
 }

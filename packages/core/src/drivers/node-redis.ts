@@ -40,7 +40,7 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
   const check = checkOptions('nodeRedisDriver', options, ['timeout'])
   const timeout = check.duration('timeout', 1_000)
   const topology = topologyOf(client)
-  const link = new Link(nodeRedisWire(client, topology), timeout)
+  const link = new Link(nodeRedisWire(client, topology), { timeout })
   const opened = new Set<{ close(): Promise<void> }>()
   const duplicable = client as Duplicable
 
@@ -48,6 +48,7 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
     name: 'node-redis',
     topology,
     send: (commands, how) => link.send(commands, how),
+    silentFor: (node) => link.silentFor(node),
     group: topology === 'cluster' ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
     ...(topology === 'cluster' && { nodeOf: (key: string) => nodeIn(client as NodeRedisCluster, key) }),
 
@@ -112,7 +113,7 @@ async function primaries(cluster: NodeRedisCluster, link: Link, timeout: number)
     const node = (await cluster.nodeClient(master)) as NodeRedisStandalone
     let handle = handles.get(node)
     if (!handle) {
-      const own = new Link(nodeRedisWire(node, 'standalone'), timeout)
+      const own = new Link(nodeRedisWire(node, 'standalone'), { timeout, watched: false })
       handles.set(node, (handle = { id: `${master.host}:${master.port}`, send: (commands, how) => own.send(commands, how) }))
     }
     return handle

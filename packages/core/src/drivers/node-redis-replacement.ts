@@ -1,0 +1,127 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { listenTo } from './client-events.js'
+import type { NodeRedisStandalone } from './node-redis-client.js'
+
+/** A client that can be made once more, with its options. */
+interface Duplicable extends NodeRedisStandalone {
+  readonly options?: { readonly socket?: object }
+  duplicate(overrides?: object): Duplicable
+}
+
+interface Events {
+  /** The client in use is ready. */
+  ready(): void
+  /** What was written to the client in use until now gets no reply. */
+  lost(): void
+  trouble(error: unknown): void
+}
+
+/**
+ * The node-redis client to write to: the user's own, or one in its place while its connection is useless.
+ *
+ * node-redis cannot be told to give a connection up. So the user's client is left alone, and a duplicate with a connection of its
+ * own takes its place. It is used for as long as its connection lasts; after that it is the user's client's turn again, if that has
+ * made a new connection by itself.
+ */
+export class ReplaceableClient<C extends NodeRedisStandalone> {
+  readonly #original: C
+  readonly #on: Events
+  readonly #stopListening: () => void
+  /** The connection that the user's client has was given up. */
+  #abandoned = false
+  #duplicate: Duplicable | undefined
+  /** Counts what is in use: an attempt that is not the last one is no longer wanted. */
+  #attempt = 0
+
+  constructor(original: C, on: Events) {
+    this.#original = original
+    this.#on = on
+    const isBack = (): void => {
+      if (!this.#abandoned || original.isReady === false) return
+      this.#abandoned = false
+      if (this.#duplicate) return
+      this.#drop()
+      on.ready()
+    }
+    this.#stopListening = listenTo(original, { ready: isBack, end: () => this.#drop() })
+  }
+
+  /** `undefined` while there is none that could be written to. */
+  get current(): C | undefined {
+    return (this.#duplicate as C | undefined) ?? (this.#abandoned ? undefined : this.#original)
+  }
+
+  /** Gives the present connection up, and connects another client in its place. Returns whether that is possible. */
+  replace(patience: number): boolean {
+    const original = this.#original as unknown as Duplicable
+    if (typeof original.duplicate !== 'function' || !original.isOpen) return false
+    if (!this.#duplicate) this.#abandoned = true
+    this.#drop()
+    this.#on.lost()
+    this.#goOn(original, patience)
+    return true
+  }
+
+  close(): void {
+    this.#stopListening()
+    this.#drop()
+  }
+
+  /** Ends the duplicate, and the attempt to make one. */
+  #drop(): void {
+    this.#attempt++
+    if (this.#duplicate) end(this.#duplicate)
+    this.#duplicate = undefined
+  }
+
+  #goOn(original: Duplicable, patience: number): void {
+    if (this.#abandoned) void this.#connect(original, this.#attempt, patience)
+    else if (original.isReady) this.#on.ready()
+  }
+
+  async #connect(original: Duplicable, attempt: number, patience: number): Promise<void> {
+    const own = original.options?.socket
+    const socket = own && { ...own, reconnectStrategy: false, connectTimeout: patience }
+    const isWanted = (): boolean => this.#attempt === attempt
+    for (let pause = FIRST_PAUSE; isWanted(); pause = Math.min(2 * pause, LAST_PAUSE)) {
+      const duplicate = original.duplicate(socket && { socket })
+      duplicate.on('error', (error: unknown) => {
+        this.#on.trouble(error)
+        if (this.#duplicate !== duplicate || duplicate.isReady) return
+        this.#drop()
+        this.#on.lost()
+        this.#goOn(original, patience)
+      })
+      try {
+        await connectWithin(duplicate, patience)
+        if (!isWanted()) return end(duplicate)
+        this.#duplicate = duplicate
+        return this.#on.ready()
+      } catch {
+        end(duplicate)
+        await sleep(pause, undefined, { ref: false })
+      }
+    }
+  }
+}
+
+async function connectWithin(client: NodeRedisStandalone, ms: number): Promise<void> {
+  const timer = new AbortController()
+  const late = sleep(ms, undefined, { ref: false, signal: timer.signal }).then(() => {
+    throw new Error(`no connection within ${ms} ms`)
+  })
+  late.catch(() => undefined)
+  try {
+    await Promise.race([client.connect(), late])
+  } finally {
+    timer.abort()
+  }
+}
+
+function end(client: NodeRedisStandalone): void {
+  // It may be closed already, and destroying it may be asynchronous.
+  Promise.resolve().then(() => client.destroy()).catch(() => undefined)
+}
+
+const FIRST_PAUSE = 50
+const LAST_PAUSE = 1_000
