@@ -1,78 +1,74 @@
-import { CacheError, CacheWriteError } from '@cache/core'
-import { BackpressureError } from '@cache/write-behind'
-import { Hono, type Context } from 'hono'
-import { z } from 'zod'
+import { limitTo } from '@cache/core'
+import { Hono, type Context, type MiddlewareHandler } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
 import type { Caches } from './caches.js'
+import { id, jsonOf, patch } from './input.js'
+import { answerTo, problem } from './problems.js'
 
-const id = z.coerce.number().int().positive().max(2 ** 31 - 1)
-const patch = z.strictObject({ name: z.string().min(1).max(200), email: z.email() }).partial()
+interface Env { readonly Variables: { id: number } }
 
-/** The routes. Errors are problems, by RFC 9457. */
-export function createApp({ users, activity, exports }: Caches): Hono {
-  const app = new Hono()
+/** The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. */
+export function createApp({ users, activity, exports }: Caches, limit: MiddlewareHandler): Hono<Env> {
+  const app = new Hono<Env>()
+  /** As many at once as there are connections to the database: the others wait here, where no deadline runs yet. */
+  const write = limitTo(8, { most: 2_000, within: 10_000 })
+  app.use(limit)
+  app.use(bodyLimit({ maxSize: 16_384, onError: (c) => (c.header('connection', 'close'), problem(c, 413, 'Send at most 16 KiB.')) }))
+  for (const path of ['/users/:id', '/users/:id/*']) {
+    app.use(path, async (c, next) => {
+      const asked = id.safeParse(c.req.param('id'))
+      if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
+      c.set('id', asked.data)
+      return next()
+    })
+  }
 
   app.get('/users/:id', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-    const user = await users.get(asked.data, { signal: c.req.raw.signal })
-    return user ? c.json(user) : problem(c, 404, `There is no user ${asked.data}.`)
+    const user = await users.get(c.var.id, { signal: c.req.raw.signal })
+    return user ? c.json(user) : noUser(c, c.var.id)
   })
 
   app.patch('/users/:id', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    const wanted = patch.safeParse(await c.req.json().catch(() => undefined))
-    if (!asked.success || !wanted.success) return problem(c, 400, 'Send {"name": "…", "email": "…"}, or one of them.')
+    const wanted = patch.safeParse(await jsonOf(c))
+    if (!wanted.success) return problem(c, 400, 'Send {"name": "…", "email": "…"}, or one of them.')
     const { name, email } = wanted.data
-    const user = await users.update(asked.data, { ...(name !== undefined && { name }), ...(email !== undefined && { email }) })
-    return user ? c.json(user) : problem(c, 404, `There is no user ${asked.data}.`)
+    const user = await write(() => users.update(c.var.id, { ...(name !== undefined && { name }), ...(email !== undefined && { email }) }))
+    return user ? c.json(user) : noUser(c, c.var.id)
   })
 
   app.delete('/users/:id', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-    return (await users.delete(asked.data)) ? c.body(null, 204) : problem(c, 404, `There is no user ${asked.data}.`)
+    return (await write(() => users.delete(c.var.id))) ? c.body(null, 204) : noUser(c, c.var.id)
   })
 
   app.post('/users/:id/visits', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-    return c.json(await activity.write(String(asked.data), { visits: 1, lastSeen: new Date().toISOString() }))
+    if (!(await users.get(c.var.id, { signal: c.req.raw.signal }))) return noUser(c, c.var.id)
+    return c.json(await write(() => activity.write(String(c.var.id), { visits: 1, lastSeen: new Date().toISOString() })))
   })
 
   app.get('/users/:id/activity', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-    return c.json((await activity.get(String(asked.data))) ?? { visits: 0, lastSeen: null })
+    return c.json((await activity.get(String(c.var.id))) ?? { visits: 0, lastSeen: null })
   })
 
   app.post('/users/:id/export', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-    const made = await exports.make(asked.data)
-    if (made === 'busy') return problem(c, 409, `The data of user ${asked.data} is being exported already.`)
-    return made ? c.json(made, 201) : problem(c, 404, `There is no user ${asked.data}.`)
+    const made = await write(() => exports.make(c.var.id))
+    if (made === 'busy') return problem(c, 409, `The data of user ${c.var.id} is being exported already.`)
+    return made ? c.json(made, 201) : noUser(c, c.var.id)
   })
 
   app.get('/users/:id/export', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-    const made = await exports.last(asked.data)
-    return made ? c.json(made) : problem(c, 404, `The data of user ${asked.data} has not been exported.`)
+    const made = await exports.last(c.var.id)
+    return made ? c.json(made) : problem(c, 404, `The data of user ${c.var.id} has not been exported.`)
   })
 
-  app.get('/queue', async (c) => c.json({ ...(await activity.pending()), deadLetters: await activity.deadLetters.list() }))
+  // How many dead letters there are: what is in them is the users' own, and not for everybody.
+  app.get('/queue', async (c) => c.json({ ...(await activity.pending()), deadLetters: (await activity.deadLetters.list()).length }))
   app.get('/health', (c) => c.json({ ok: true }))
-
-  app.onError((error, c) => {
-    if (error instanceof CacheWriteError) return problem(c, 503, 'The user was changed; for up to 5 s its old state may still be read.')
-    if (error instanceof BackpressureError) return problem(c, 503, 'Too much waits for the database. Try again later.')
-    if (error instanceof CacheError) return problem(c, 503, `Nothing was changed: ${error.message}`)
-    return problem(c, 500, 'The database did not answer.')
-  })
+  app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
+  app.onError(answerTo)
 
   return app
 }
 
-function problem(c: Context, status: 400 | 404 | 409 | 500 | 503, detail: string): Response {
-  return c.json({ status, detail }, status, { 'content-type': 'application/problem+json' })
+function noUser(c: Context, id: number): Response {
+  return problem(c, 404, `There is no user ${id}.`)
 }

@@ -4,6 +4,7 @@ import { spawnProcesses, startRedis, type ProcessGroup, type RedisServer } from 
 import { createCacheClient } from '@cache/core'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createLocks } from '@cache/lock'
+import { createWriteBehindWorker } from '@cache/write-behind'
 import pg from 'pg'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
@@ -73,8 +74,37 @@ it('a deleted user is gone from both, and one that never was is not found', asyn
   expect((await call(services[0], 'PATCH', '/users/9999', { name: 'x' })).status).toBe(404)
 })
 
-it.each([['GET', '/users/x'], ['GET', '/users/0'], ['PATCH', '/users/1', { name: '' }], ['PATCH', '/users/1', { email: 'no' }], ['PATCH', '/users/1', { admin: true }], ['POST', '/users/-1/visits']])('refuses %s %s %j', async (method, path, body?: unknown) => {
+it.each([['GET', '/users/x'], ['GET', '/users/0'], ['PATCH', '/users/1', { name: '' }], ['PATCH', '/users/1', { email: 'no' }], ['PATCH', '/users/1', { admin: true }], ['POST', '/users/-1/visits'], ['GET', '/users/1e0'], ['GET', '/users/0x10/activity'], ['POST', '/users/01/export'], ['DELETE', '/users/%201'], ['PATCH', '/users/1', { name: 'a\0b' }], ['PATCH', '/users/1', { name: '\ud800' }], ['PATCH', '/users/1', {}]])('refuses %s %s %j', async (method, path, body?: unknown) => {
   expect(await call(services[0], method, path, body)).toMatchObject({ status: 400, body: { detail: expect.any(String) } })
+})
+
+it('a body that is too large is refused, and a visit of nobody', async () => {
+  expect((await call(services[0], 'PATCH', '/users/1', { name: 'a'.repeat(20_000) })).status).toBe(413)
+  expect((await call(services[0], 'POST', '/users/2000000000/visits')).status).toBe(404)
+})
+
+it('200 changes of one user at once are all made, and limited where it is told to', async () => {
+  const { version } = (await call(services[0], 'GET', '/users/9')).body
+  const changed = await Promise.all(Array.from({ length: 200 }, (_, i) => call(services[i % 2]!, 'PATCH', '/users/9', { name: `Ada ${i}` })))
+  expect(changed.map(({ status }) => status)).toEqual(changed.map(() => 200))
+  expect((await call(services[0], 'GET', '/users/9')).body.version).toBe(version + 200)
+  const limited = await startService({ redisUrl: redis.url, databaseUrl, port: 0, writesPerSecond: 1 })
+  const statuses = await Promise.all(Array.from({ length: 20 }, () => call(limited, 'DELETE', '/%75sers/9999')))
+  expect(statuses.filter(({ status }) => status === 429).length).toBeGreaterThan(5)
+  await limited.close()
+})
+
+it('the queue says how many writes failed for good, and not what is in them', async () => {
+  const redisClient = createClient({ url: redis.url })
+  const client = createCacheClient(nodeRedisDriver(redisClient), { namespace: 'shop' })
+  expect((await call(services[0], 'POST', '/users/8/visits')).status).toBe(200)
+  const stop = new AbortController()
+  const running = createWriteBehindWorker({ client, name: 'activity', retry: { attempts: 1 }, flush: async () => { throw new Error('no') } }).run({ signal: stop.signal })
+  await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body.deadLetters).toBe(1), 20_000)
+  stop.abort()
+  await running
+  await client.close()
+  redisClient.destroy()
 })
 
 it('visits are counted by Redis at once, and by Postgres once a worker came by; a worker killed in between loses none', async () => {
@@ -90,7 +120,7 @@ it('visits are counted by Redis at once, and by Postgres once a worker came by; 
   for (const { status } of await counted) expect(status).toBe(200)
   expect((await call(services[0], 'GET', '/users/1/activity')).body).toMatchObject({ visits: 40 })
   await work()
-  await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({ writes: 0, deadLetters: [] }), 60_000)
+  await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({ writes: 0, deadLetters: 0 }), 60_000)
   const { rows } = await pool.query('select id, visits from activity order by id')
   expect(rows).toEqual(['1', '2', '3', '4', '5'].map((id) => ({ id, visits: 40 })))
 }, 120_000)

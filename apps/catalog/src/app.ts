@@ -1,24 +1,28 @@
-import { CacheError, CacheWriteError } from '@cache/core'
+import { limitTo } from '@cache/core'
 import { Hono, type Context, type MiddlewareHandler } from 'hono'
-import { z } from 'zod'
+import { bodyLimit } from 'hono/body-limit'
 import type { Caches } from './caches.js'
+import { id, ids, jsonOf, order, patch } from './input.js'
+import { answerTo, problem } from './problems.js'
 import { orders } from './products.js'
 import type { Stats } from './stats.js'
 
-const id = z.coerce.number().int().positive().max(2 ** 31 - 1)
-const ids = z.string().transform((text) => text.split(',').map(Number)).pipe(z.array(z.number().int().positive().max(2 ** 31 - 1)).min(1).max(100))
-const patch = z.strictObject({ name: z.string().min(1).max(200), priceCents: z.number().int().nonnegative() }).partial()
+const ID_OF_PRODUCT = 'The id of a product is a positive whole number.'
+const ID_OF_CATEGORY = 'The id of a category is a positive whole number.'
 
-/** The routes. Errors are problems, by RFC 9457. */
+/** The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. */
 export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler): Hono {
   const app = new Hono()
-  app.use('/products/*', limit)
+  /** As many at once as there are connections to the database: the others wait here, where no deadline runs yet. */
+  const write = limitTo(8, { most: 2_000, within: 10_000 })
+  app.use(limit)
+  app.use(bodyLimit({ maxSize: 16_384, onError: (c) => (c.header('connection', 'close'), problem(c, 413, 'Send at most 16 KiB.')) }))
 
   app.get('/products/:id', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a product is a positive whole number.')
+    if (!asked.success) return problem(c, 400, ID_OF_PRODUCT)
     const product = await caches.product(asked.data, c.req.raw.signal)
-    return product ? c.json(product) : problem(c, 404, `There is no product ${asked.data}.`)
+    return product ? c.json(product) : noProduct(c, asked.data)
   })
 
   app.get('/products', async (c) => {
@@ -29,15 +33,15 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
 
   app.get('/categories/:id', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
-    const order = z.enum(orders).default('id').safeParse(c.req.query('order'))
-    if (!order.success) return problem(c, 400, `Ask for ?order=${orders.join(', or ')}.`)
-    return c.json(await caches.category(asked.data, order.data, c.req.raw.signal))
+    if (!asked.success) return problem(c, 400, ID_OF_CATEGORY)
+    const wanted = order.safeParse(c.req.query('order'))
+    if (!wanted.success) return problem(c, 400, `Ask for ?order=${orders.join(', or ')}.`)
+    return c.json(await caches.category(asked.data, wanted.data, c.req.raw.signal))
   })
 
   app.get('/categories/:id/products', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
+    if (!asked.success) return problem(c, 400, ID_OF_CATEGORY)
     return c.json(await caches.shelf(asked.data, c.req.raw.signal))
   })
 
@@ -50,39 +54,35 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
 
   app.post('/categories/:id/invalidate', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a category is a positive whole number.')
-    await caches.dropCategory(asked.data)
+    if (!asked.success) return problem(c, 400, ID_OF_CATEGORY)
+    await write(() => caches.dropCategory(asked.data))
     return c.json({ dropped: true })
   })
 
   app.patch('/products/:id', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
-    const wanted = patch.safeParse(await c.req.json().catch(() => undefined))
-    if (!asked.success || !wanted.success) return problem(c, 400, 'Send {"name": "…", "priceCents": 999}, or one of them.')
+    if (!asked.success) return problem(c, 400, ID_OF_PRODUCT)
+    const wanted = patch.safeParse(await jsonOf(c))
+    if (!wanted.success) return problem(c, 400, 'Send {"name": "…", "priceCents": 999}, or one of them.')
     const { name, priceCents } = wanted.data
-    const product = await caches.change(asked.data, { ...(name !== undefined && { name }), ...(priceCents !== undefined && { priceCents }) })
-    return product ? c.json(product) : problem(c, 404, `There is no product ${asked.data}.`)
+    const product = await write(() => caches.change(asked.data, { ...(name !== undefined && { name }), ...(priceCents !== undefined && { priceCents }) }))
+    return product ? c.json(product) : noProduct(c, asked.data)
   })
 
   app.post('/products/:id/invalidate', async (c) => {
     const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, 'The id of a product is a positive whole number.')
-    return c.json({ dropped: await caches.drop(asked.data) })
+    if (!asked.success) return problem(c, 400, ID_OF_PRODUCT)
+    return c.json({ dropped: await write(() => caches.drop(asked.data)) })
   })
 
   app.get('/health', (c) => c.json({ ok: true }))
   app.get('/stats', (c) => c.json(stats))
-
-  app.onError((error, c) => {
-    if (error instanceof CacheWriteError) return problem(c, 503, 'The product was changed; for a while its old state may still be read.')
-    if (error instanceof CacheError) return problem(c, 503, `Nothing was changed: ${error.message}`)
-    if (error.name === 'AbortError') return problem(c, 503, 'The client has left.')
-    return problem(c, 500, 'The database did not answer.')
-  })
+  app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
+  app.onError(answerTo)
 
   return app
 }
 
-function problem(c: Context, status: 400 | 404 | 500 | 503, detail: string): Response {
-  return c.json({ status, detail }, status, { 'content-type': 'application/problem+json' })
+function noProduct(c: Context, id: number): Response {
+  return problem(c, 404, `There is no product ${id}.`)
 }

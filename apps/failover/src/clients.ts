@@ -3,7 +3,7 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import type { Address, RedisSentinel } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
-import { createCluster, createSentinel } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 
 export interface Connected {
   readonly client: CacheClient
@@ -13,6 +13,8 @@ export interface Connected {
 /** How a client library reaches servers that take each other's place. */
 export interface Library {
   readonly name: string
+  /** One address, behind which servers take each other's place. */
+  standalone(address: Address, resilience?: ResilienceOptions): Connected
   cluster(nodes: readonly Address[], resilience?: ResilienceOptions): Connected
   sentinel(sentinel: RedisSentinel, resilience?: ResilienceOptions): Connected
 }
@@ -20,11 +22,13 @@ export interface Library {
 export const libraries: readonly Library[] = [
   {
     name: 'ioredis',
+    standalone: ({ host, port }, resilience) => onIoredis(new Redis({ host, port, retryStrategy: () => 50 }), resilience),
     cluster: (nodes, resilience) => onIoredis(new Cluster([...nodes], { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 }), resilience),
     sentinel: ({ addresses, name }, resilience) => onIoredis(new Redis({ sentinels: [...addresses], name, sentinelRetryStrategy: () => 50 }), resilience),
   },
   {
     name: 'node-redis',
+    standalone: ({ host, port }, resilience) => onNodeRedis(createClient({ socket: { host, port, reconnectStrategy: 50 } }), resilience),
     cluster: (nodes, resilience) => onNodeRedis(createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) }), resilience),
     sentinel: ({ addresses, name }, resilience) => onNodeRedis(createSentinel({ name, sentinelRootNodes: [...addresses], scanInterval: 100 }), resilience),
   },

@@ -1,15 +1,40 @@
-/** Runs jobs, at most `most` at once, in the order asked. */
-export function limitTo(most: number): <R>(job: () => R | Promise<R>) => Promise<R> {
+import { CacheError } from './errors.js'
+
+export interface Waiting {
+  /** Jobs that may wait; one more is refused. Default: any number. */
+  readonly most?: number
+  /** Milliseconds after which a job that still waits is refused when its turn comes. Default: never. */
+  readonly within?: number
+}
+
+/**
+ * Runs jobs, at most `most` at once, in the order asked. A job that may not wait, or has waited for too long, is not
+ * run: its promise rejects with a `CacheError` (`OVERLOADED`).
+ *
+ * @example
+ * const write = limitTo(8, { most: 1_000, within: 5_000 })
+ * await write(() => update(row))
+ */
+export function limitTo(most: number, { most: mostWaiting = Infinity, within = Infinity }: Waiting = {}): <R>(job: () => R | Promise<R>) => Promise<R> {
   const waiting: (() => void)[] = []
   let running = 0
   return async (job) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
+    const asked = performance.now()
+    if (running >= most) {
+      if (waiting.length >= mostWaiting) throw overloaded(`${waiting.length} others wait already`)
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    }
     running++
     try {
+      if (performance.now() - asked > within) throw overloaded(`it has waited for more than ${within} ms`)
       return await job()
     } finally {
       running--
       waiting.shift()?.()
     }
   }
+}
+
+function overloaded(why: string): CacheError {
+  return new CacheError(`Nothing was done: ${why}. Ask again later, or allow more at once.`, { code: 'OVERLOADED' })
 }

@@ -42,8 +42,17 @@ export function defineScript<R>({ name, lua, functions = '', after = '', binary 
   if (typeof lua !== 'string' || !/\breturn\b/.test(lua)) throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
   if (typeof parse !== 'function') throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
   const source = overCalls(functions, lua, after)
+  if (sources.size < MAX_SOURCES) sources.add(source)
   return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, asks, parse }
 }
+
+/** The sources of the scripts that this process has defined, so that a server can be given them (SCRIPT LOAD) before it is used. */
+export function scriptSources(): readonly string[] {
+  return [...sources]
+}
+
+const sources = new Set<string>()
+const MAX_SOURCES = 1_000
 
 /**
  * Runs the body once for each call; each has the same number of keys and arguments. The last of ARGV is the number of calls. Of a lone call

@@ -153,6 +153,20 @@ describe('spans', () => {
     expect(JSON.stringify(sdk.spans().map(({ name, attributes }) => ({ name, attributes })))).not.toContain('secret')
   })
 
+  it('are where the spans around them are, also when the clock was set after the process began', async () => {
+    await using sdk = recording()
+    using _ = instrumentCache({ meter: false, tracer: sdk.tracer })
+    const hour = 3_600_000
+    const [now, { timeOrigin }] = [Date.now, performance]
+    Date.now = () => now() + hour
+    try {
+      await products().getOrLoad('later', () => 'one')
+    } finally {
+      Date.now = now
+    }
+    expect(Math.abs(sdk.spans()[0]!.endTime[0] * 1_000 - (timeOrigin + performance.now() + hour))).toBeLessThan(60_000)
+  })
+
   it('tell of a wait that was in vain, and of flushes', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: false, tracer: sdk.tracer, keys: true })
@@ -215,3 +229,13 @@ describe('an instrumentation', () => {
 type Metric = Awaited<ReturnType<ReturnType<typeof recording>['metrics']>>[string] | undefined
 
 const counts = (metric: Metric) => Object.fromEntries(metric!.points.map(({ attributes, value }) => [attributes['cache.lock.outcome'], value]))
+
+it('keeps no series for each of any number of errors', async () => {
+  await using sdk = recording()
+  using _ = instrumentCache({ meter: sdk.meter, tracer: false })
+  const cache = products()
+  for (let i = 0; i < 300; i++) await cache.getOrLoad(i, () => Promise.reject(Object.assign(new Error('no'), { code: `E${i}` }))).catch(() => undefined)
+  const { points } = (await sdk.metrics())['cache.load.duration']!
+  expect(points.length).toBeLessThanOrEqual(101)
+  expect(points.find(({ attributes }) => attributes['error.type'] === '_OTHER')!.value).toBeGreaterThanOrEqual(200)
+})

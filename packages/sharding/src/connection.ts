@@ -25,11 +25,11 @@ export class ShardedConnection implements Connection {
   }
 
   open(shard: Shard): Promise<Connection> {
-    let connection = this.#opened.get(shard)
-    if (!connection) {
-      this.#opened.set(shard, (connection = shard.driver.dedicate()))
-      connection.catch(() => this.#opened.delete(shard))
-    }
+    const known = this.#opened.get(shard)
+    if (known) return known
+    const connection = shard.driver.dedicate()
+    this.#opened.set(shard, connection)
+    connection.catch(() => { if (this.#opened.get(shard) === connection) this.#opened.delete(shard) })
     return connection
   }
 

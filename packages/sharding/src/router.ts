@@ -3,6 +3,7 @@ import { CrossShardError } from './errors.js'
 import type { Layout } from './layout.js'
 import type { Change } from './reshard/change.js'
 import type { Shard } from './shard.js'
+import { TimeLeft } from './time-left.js'
 
 /** Sends to one shard; settles each command, and then resolves. */
 export type SendTo = (shard: Shard, commands: readonly Command[], timeout: number | undefined, settle: Settle) => Promise<unknown>
@@ -25,8 +26,8 @@ export class Router {
   send(commands: readonly Command[], { timeout, settle }: SendOptions, sendTo: SendTo): Promise<readonly (Reply | CacheError)[]> {
     if (commands.length === 0) return Promise.resolve([])
     return new Promise((resolve) => {
-      const sending = new Sending(commands, timeout, settle, sendTo, resolve)
-      this.#dispatch(sending, commands.map((_, place) => place))
+      const sending = new Sending(commands, settle, sendTo, resolve)
+      this.#dispatch(sending, commands.map((_, place) => place), new TimeLeft(timeout === undefined ? undefined : performance.now() + timeout))
     })
   }
 
@@ -46,7 +47,7 @@ export class Router {
     return [...groups.values()].flatMap((group) => group.shard.driver.group(group.keys)).flatMap((some) => (change ? change.to.shardOf(some[0]!).driver.group(some) : [some]))
   }
 
-  #dispatch(sending: Sending, places: readonly number[]): void {
+  #dispatch(sending: Sending, places: readonly number[], time: TimeLeft): void {
     const { layout, change } = this
     const parts = new Map<Shard, number[]>()
     const concerned: number[] = []
@@ -59,11 +60,13 @@ export class Router {
         else sending.settle(place, new CrossShardError(args[0], keys))
       }
     }
-    for (const [shard, part] of parts) void this.#send(sending, shard, part, layout)
-    if (concerned.length > 0) void this.#sendConcerned(sending, change!, concerned)
+    for (const [shard, part] of parts) void this.#send(sending, shard, part, layout, time)
+    if (concerned.length > 0) void this.#sendConcerned(sending, change!, concerned, time)
   }
 
-  async #send(sending: Sending, shard: Shard, places: readonly number[], layout: Layout): Promise<void> {
+  async #send(sending: Sending, shard: Shard, places: readonly number[], layout: Layout, time: TimeLeft): Promise<void> {
+    const left = time.ms
+    if (left !== undefined && left <= 0) return sending.settleAll(places, held)
     const refused: number[] = []
     const settle: Settle = (i, reply) => {
       const place = places[i]!
@@ -76,15 +79,15 @@ export class Router {
       }
     }
     try {
-      await sending.sendTo(shard, places.map((place) => sending.commands[place]!), sending.left(), settle)
+      await sending.sendTo(shard, places.map((place) => sending.commands[place]!), left, settle)
     } catch (cause) {
       for (const i of places.keys()) settle(i, new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause }))
     }
-    if (refused.length > 0) this.#sendElsewhere(sending, shard, refused, layout)
+    if (refused.length > 0) this.#sendElsewhere(sending, shard, refused, layout, time)
   }
 
   /** Its breaker is open, so nothing was sent. */
-  #sendElsewhere(sending: Sending, shard: Shard, places: readonly number[], layout: Layout): void {
+  #sendElsewhere(sending: Sending, shard: Shard, places: readonly number[], layout: Layout, time: TimeLeft): void {
     const others = layout.without(shard)
     const parts = new Map<Shard, number[]>()
     for (const place of places) {
@@ -93,32 +96,37 @@ export class Router {
       if (other && !this.change?.concernsAny(keys)) partOf(parts, other).push(place)
       else sending.settle(place, new ConnectionError(`Shard "${shard.name}" did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.`, { code: 'CIRCUIT_OPEN', command: sending.commands[place]!.args[0], key: keys[0] }))
     }
-    for (const [other, part] of parts) void this.#send(sending, other, part, others!)
+    for (const [other, part] of parts) void this.#send(sending, other, part, others!, time)
   }
 
   /** Keys whose place changes, and that are used in the old one no more: they are moved before the command is sent. */
-  async #sendConcerned(sending: Sending, change: Change, places: readonly number[]): Promise<void> {
+  async #sendConcerned(sending: Sending, change: Change, places: readonly number[], time: TimeLeft): Promise<void> {
     if (!change.isSwitched()) {
-      if (!(await change.switched(sending.left()))) {
-        for (const place of places) sending.settle(place, held(sending.commands[place]!))
-        return
-      }
-      return this.#dispatch(sending, places)
-    }
-    const failed = await inTime(sending.left(), change.move(places.flatMap((place) => sending.commands[place]!.keys)))
-    if (!failed) {
-      for (const place of places) sending.settle(place, held(sending.commands[place]!))
+      if (await time.held(change.next())) this.#dispatch(sending, places, time)
+      else sending.settleAll(places, held)
       return
     }
-    const parts = new Map<Shard, number[]>()
+    const parts = new Map<string, number[]>()
     for (const place of places) {
       const command = sending.commands[place]!
       const shard = change.to.commonShard(command.keys)
-      const error = shard ? command.keys.map((key) => failed.get(key)).find((one) => one !== undefined) : new CrossShardError(command.args[0], command.keys)
-      if (error) sending.settle(place, error)
-      else partOf(parts, shard!).push(place)
+      // None waits for what another one's shard does not answer.
+      if (shard) partOf(parts, `${change.from.shardOf(command.keys[0]!).name}\0${shard.name}`).push(place)
+      else sending.settle(place, new CrossShardError(command.args[0], command.keys))
     }
-    for (const [shard, part] of parts) void this.#send(sending, shard, part, change.to)
+    for (const part of parts.values()) void this.#moveAndSend(sending, change, part, time.copy())
+  }
+
+  async #moveAndSend(sending: Sending, change: Change, places: readonly number[], time: TimeLeft): Promise<void> {
+    const failed = await time.held(change.move(places.flatMap((place) => sending.commands[place]!.keys)))
+    if (!failed) return sending.settleAll(places, held)
+    const moved: number[] = []
+    for (const place of places) {
+      const error = sending.commands[place]!.keys.map((key) => failed.get(key)).find((one) => one !== undefined)
+      if (error) sending.settle(place, error)
+      else moved.push(place)
+    }
+    if (moved.length > 0) void this.#send(sending, change.to.shardOf(sending.commands[moved[0]!]!.keys[0]!), moved, change.to, time)
   }
 }
 
@@ -126,25 +134,18 @@ export class Router {
 class Sending {
   readonly commands: readonly Command[]
   readonly sendTo: SendTo
-  readonly #deadline: number | undefined
   readonly #replies: (Reply | CacheError)[]
   readonly #onSettle: Settle | undefined
   readonly #done: (replies: readonly (Reply | CacheError)[]) => void
   #open: number
 
-  constructor(commands: readonly Command[], timeout: number | undefined, onSettle: Settle | undefined, sendTo: SendTo, done: (replies: readonly (Reply | CacheError)[]) => void) {
+  constructor(commands: readonly Command[], onSettle: Settle | undefined, sendTo: SendTo, done: (replies: readonly (Reply | CacheError)[]) => void) {
     this.commands = commands
     this.sendTo = sendTo
-    this.#deadline = timeout === undefined ? undefined : performance.now() + timeout
     this.#replies = new Array<Reply | CacheError>(commands.length)
     this.#open = commands.length
     this.#onSettle = onSettle
     this.#done = done
-  }
-
-  /** Ms until its time is up. */
-  left(): number | undefined {
-    return this.#deadline === undefined ? undefined : Math.max(1, this.#deadline - performance.now())
   }
 
   settle(place: number, reply: Reply | CacheError): void {
@@ -154,20 +155,16 @@ class Sending {
     this.#open--
     if (this.#open === 0) this.#done(this.#replies)
   }
+
+  settleAll(places: readonly number[], error: (command: Command) => CacheError): void {
+    for (const place of places) this.settle(place, error(this.commands[place]!))
+  }
 }
 
-function partOf(parts: Map<Shard, number[]>, shard: Shard): number[] {
-  let part = parts.get(shard)
-  if (!part) parts.set(shard, (part = []))
+function partOf<K>(parts: Map<K, number[]>, of: K): number[] {
+  let part = parts.get(of)
+  if (!part) parts.set(of, (part = []))
   return part
-}
-
-/** What comes of it, or `undefined` after so many ms. */
-async function inTime<T>(ms: number | undefined, work: Promise<T>): Promise<T | undefined> {
-  if (ms === undefined) return work
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<undefined>((resolve) => { timer = setTimeout(() => resolve(undefined), ms) })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 /** What PUBLISH names is no key, and has a shard all the same. */
@@ -180,7 +177,7 @@ function isRefused(reply: Reply | CacheError): boolean {
 }
 
 function held({ args, keys }: Command): CacheError {
-  return new CommandTimeoutError(`${args[0]} was not sent: shards were being changed, and its time was up before its key had a place.`, { command: args[0], key: keys[0] })
+  return new CommandTimeoutError(`${args[0]} timed out while its key was being moved to another shard. The command was not sent.`, { command: args[0], key: keys[0] })
 }
 
 function unsure({ args, keys }: Command, cause: unknown): CacheError {

@@ -26,7 +26,10 @@ export interface ShardedDriverOptions extends ShardLayout {
    * and may be stale when the shard is back. Default 'fail'.
    */
   readonly onShardDown?: 'fail' | 'next'
-  /** Of each shard: after `failures` sends in a row without an answer (default 5), nothing is sent there for `cooldown` (default 1 s); then one goes first. */
+  /**
+   * Of each shard: when it has sent nothing at all since a command older than `timeout`, after at least `failures` sends in a row without an answer
+   * (default 5), nothing is sent there for `cooldown` (default 1 s); then one goes first.
+   */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
   /** How long a command waits for its reply where its sender does not say. Default 1 s. */
   readonly timeout?: Duration
@@ -74,7 +77,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   if (settle < 200 || settle > 86_400_000) check.fail('settle', "from '200ms' to '1d'")
   const onShardDown = check.oneOf('onShardDown', ['fail', 'next'], 'fail')
   const timeout = check.duration('timeout', 1_000)
-  const breaker = checkBreaker(check)
+  const breaker = checkBreaker(check, timeout)
   const router = new Router(layoutOf(check, options, breaker, []), onShardDown)
   const stop = new AbortController()
   const subscriptions = new Set<ShardedSubscription>()

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { SubscribeOptions, Subscription, SubscriptionEvents } from '@cache/core'
+import { ConnectionError, type SubscribeOptions, type Subscription, type SubscriptionEvents } from '@cache/core'
 import type { Shard } from './shard.js'
 
 interface Feed {
@@ -34,19 +34,18 @@ export class ShardedSubscription implements Subscription {
 
   /** Resolves once it listens at all of them; rejects, and is closed, if it can't. */
   async open(shards: readonly Shard[]): Promise<void> {
-    const opened = await Promise.allSettled(shards.map((shard) => this.#open(shard, 'counts')))
+    const opened = await Promise.allSettled(shards.map((shard) => this.#open(shard, this.#feedOf(shard, 'counts'))))
     const failed = opened.find((one) => one.status === 'rejected')
-    if (failed) {
-      await this.close()
-      throw failed.reason
-    }
+    if (failed) await this.close()
+    if (failed) throw failed.reason
+    if (this.#stop.signal.aborted) throw new ConnectionError('The driver was closed.', { code: 'CLOSED' })
     this.#live = true
     this.#weigh()
   }
 
   /** Listens at more shards, at which nothing is published yet. */
   add(shards: readonly Shard[]): void {
-    for (const shard of shards) if (!this.#feeds.has(shard)) void this.#keepOpening(shard)
+    for (const shard of shards) if (!this.#feeds.has(shard)) void this.#keepOpening(shard, this.#feedOf(shard))
   }
 
   /** From now on something may be published at all of them. */
@@ -70,15 +69,19 @@ export class ShardedSubscription implements Subscription {
     await Promise.all([...this.#feeds.values()].map(async ({ subscription }) => subscription?.close()))
   }
 
-  async #open(shard: Shard, counts?: 'counts'): Promise<void> {
-    const feed: Feed = this.#feeds.get(shard) ?? { state: 'opening', counts: counts !== undefined, alive: 0, subscription: undefined }
+  #feedOf(shard: Shard, counts?: 'counts'): Feed {
+    const feed: Feed = { state: 'opening', counts: counts !== undefined, alive: 0, subscription: undefined }
     this.#feeds.set(shard, feed)
+    return feed
+  }
+
+  async #open(shard: Shard, feed: Feed): Promise<void> {
     const become = (state: Feed['state']) => (): void => {
       feed.state = state
       this.#weigh()
     }
     const { invalidated, message } = this.#on
-    feed.subscription = await shard.driver.subscribe(this.#channels, {
+    const subscription = await shard.driver.subscribe(this.#channels, {
       message: message.bind(this.#on),
       ...(invalidated && { invalidated: invalidated.bind(this.#on) }),
       gap: become('gap'),
@@ -88,19 +91,20 @@ export class ShardedSubscription implements Subscription {
         this.#tellAlive()
       },
     }, this.#options)
-    if (this.#stop.signal.aborted || this.#feeds.get(shard) !== feed) return feed.subscription.close()
+    if (this.#stop.signal.aborted || this.#feeds.get(shard) !== feed) return subscription.close()
+    feed.subscription = subscription
     if (feed.state === 'opening') feed.state = 'live'
     this.#weigh()
   }
 
-  async #keepOpening(shard: Shard): Promise<void> {
+  async #keepOpening(shard: Shard, feed: Feed): Promise<void> {
     const { signal } = this.#stop
     for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE)) {
       try {
-        return await this.#open(shard)
+        return await this.#open(shard, feed)
       } catch {
         await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
-        if (!this.#feeds.has(shard)) return // the shard has gone again
+        if (this.#feeds.get(shard) !== feed) return // the shard has gone again
       }
     }
   }

@@ -68,8 +68,18 @@ export async function keepReading(client: CacheClient, count = 300): Promise<() 
 
 /** A key that is on this one of three shards, and on the fourth of four. */
 export function movingKey(from: Name): string {
+  return movingKeys(1, from)[0]!
+}
+
+/** So many keys that are on three shards, or on one of them, and on the fourth of four. */
+export function movingKeys(count: number, from?: Name): string[] {
   const [three, four] = [layout(THREE), layout(FOUR)]
-  for (let i = 0; ; i++) if (three.shardOf(`moving:${i}`).name === from && four.shardOf(`moving:${i}`).name === 'd') return `moving:${i}`
+  const found: string[] = []
+  for (let i = 0; found.length < count; i++) {
+    const key = `moving:${i}`
+    if (four.shardOf(key).name === 'd' && (from === undefined || three.shardOf(key).name === from)) found.push(key)
+  }
+  return found
 }
 
 function layout(names: readonly Name[]): Layout {

@@ -49,7 +49,7 @@ it.each(['before it is used in its new one', 'when it has been used there', 'whe
   expect(await on().servers.a.cli('GET', key)).toBe('late')
   if (when === 'when it has been deleted there') {
     expect(await first.client.send(keyed(key, 'DEL', key))).toBe(1)
-    await sleep(2_300) // the note in the new place has expired
+    await sleep(2_800) // the note in the new place has expired
   }
   // Nobody was told that it was written, but it may have been: if nobody had moved the key yet.
   const expected = { 'before it is used in its new one': 'late', 'when it has been used there': 'before', 'when it has been deleted there': null }[when]

@@ -1,5 +1,5 @@
 import { createCacheClient, type CacheClient, type ClientOptions, type Driver } from '@cache/core'
-import { startRedis, type RedisServer } from '@cache/testkit'
+import { startRedis, type RedisOptions, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { shardedDriver, type ShardedDriver, type ShardedDriverOptions } from '../src/index.js'
 import { driverOf, type Name } from './servers.js'
@@ -23,6 +23,10 @@ export interface Stage {
 
 /** Servers for the tests of a file, emptied before each. */
 export function stage(...names: readonly Name[]): () => Stage {
+  return stageOf(names, {})
+}
+
+export function stageOf(names: readonly Name[], options: RedisOptions): () => Stage {
   const servers = {} as Record<Name, RedisServer>
   const clients: { end(): unknown }[] = []
   const drivers: Driver[] = []
@@ -50,12 +54,14 @@ export function stage(...names: readonly Name[]): () => Stage {
     },
   }
   beforeAll(async () => {
-    await Promise.all(names.map(async (name) => { servers[name] = await startRedis() }))
+    await Promise.all(names.map(async (name) => { servers[name] = await startRedis(options) }))
   })
   beforeEach(async () => {
     for (const server of Object.values(servers)) {
+      if (options.clock) await server.setClock(0)
       if (!server.running) await server.restart()
       await server.resume()
+      await server.empty()
       await server.flush()
     }
   })

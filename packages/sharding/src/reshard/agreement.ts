@@ -4,17 +4,21 @@ import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
 import agreeLua from './agree.lua'
 import type { Moment } from './change.js'
+import correctLua from './correct.lua'
 import endLua from './end.lua'
 import forgetLua from './forget.lua'
+import leaseLua from './lease.lua'
 import { answered, sendTo } from './sending.js'
 
 export interface Agreed {
   /** As exactly as one answer tells. */
   readonly moment: Moment
-  /** As the register has it, by its server's clock. */
-  readonly at: number
+  /** As the register has it, in ms of its server's clock. */
+  readonly at: string
   /** What this change is known by, among all there have ever been. */
   readonly id: string
+  /** The ids of the earlier changes that this one undoes. */
+  readonly undoes: readonly string[]
   /** Everything has been moved. */
   readonly done: boolean
 }
@@ -36,6 +40,9 @@ export class Agreement {
   readonly #next: string
   readonly #settle: number
   readonly #timeout: number
+  /** What another process' lease held last, and since when it is known to. */
+  #seenLease = { text: '', since: performance.now() }
+  #ownLease = ''
 
   /** `lost` may grow. */
   constructor(from: Layout, to: Layout, { lost, settle, timeout }: { lost: ReadonlySet<string>; settle: number; timeout: number }) {
@@ -56,8 +63,8 @@ export class Agreement {
    *
    * @throws {ReshardConflictError}
    */
-  async join(): Promise<Agreed> {
-    return (await this.#agree(String(this.#settle), createToken()))!
+  async join(undoes: readonly string[]): Promise<Agreed> {
+    return (await this.#agree(this.#settle, createToken(), undoes))!
   }
 
   /** `undefined`: the register is lost. */
@@ -70,22 +77,27 @@ export class Agreement {
     await this.#ask('PERSIST', this.#register)
   }
 
-  /** Writes down again, after the moment, what has been lost. */
-  async renew(id: string): Promise<void> {
-    await this.#agree('0', id)
-    await this.keep()
+  /** Writes down again what has been lost; by default the moment has passed. */
+  async renew({ id, undoes }: Agreed, moment: Moment = { earliest: 0, latest: 0 }): Promise<Agreed> {
+    return (await this.#agree(Math.max(0, Math.round(middleOf(moment) - performance.now())), id, undoes, (moment.latest - moment.earliest) / 2))!
   }
 
-  async #agree(settle: string, id = ''): Promise<Agreed | undefined> {
+  /** The moment is not as the register says, since its server's clock has been set. */
+  async correct({ at, moment: seen }: Agreed, moment: Moment): Promise<void> {
+    const error = (seen.latest - seen.earliest + moment.latest - moment.earliest) / 2
+    await this.#ask('EVAL', correctLua, '1', this.#register, at, String(Math.round(Number(at) + middleOf(moment) - middleOf(seen))), String(Math.ceil(error)), String(this.#settle + GRACE))
+  }
+
+  async #agree(left: number | 'look', id = '', undoes: readonly string[] = [], wrong = 0): Promise<Agreed | undefined> {
     const asked = performance.now()
-    const agreed = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, settle, String(this.#settle + GRACE), id)) as [string, string, number, string, string] | null
+    const agreed = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, String(left), String(this.#settle + GRACE), id, undoes.join(' '), String(Math.ceil(wrong)))) as [string, string, number, string, string, number, string] | null
     const answered = performance.now()
     if (!agreed) return undefined
-    const [next, at, done, known, now] = agreed
+    const [next, at, done, known, undone, error, now] = agreed
     if (next !== this.#next) throw new ReshardConflictError()
     const until = Number(at) - Number(now)
     // The server read its clock between the two, and counts whole ms.
-    return { moment: { earliest: asked + until - 1, latest: answered + until + 1 }, at: Number(at), id: known, done: done === 1 }
+    return { moment: { earliest: asked + until - 1 - error, latest: answered + until + 1 + error }, at, id: known, undoes: undone.split(' ').filter(Boolean), done: done === 1 }
   }
 
   async hasBegun(): Promise<boolean> {
@@ -98,23 +110,39 @@ export class Agreement {
     return (await ask(home, this.#timeout, 'EXISTS', this.#registerOfNext)) === 1
   }
 
-  /** @throws {CacheError} where one of the shards does not answer. */
-  async callAll(): Promise<void> {
-    await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EXISTS', this.#register)))
+  /**
+   * The ids of what came after the next shards when they were used before.
+   *
+   * @throws {CacheError} where one of the shards does not answer.
+   */
+  async earlier(): Promise<readonly string[]> {
+    const ids = await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'HGET', this.#registerOfNext, 'id')))
+    return [...new Set(ids.filter((id): id is string => typeof id === 'string'))]
   }
 
   /** What came after the next shards when they were used before is not what comes after them now. */
-  async forgetEarlier({ at }: Agreed): Promise<void> {
-    await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', forgetLua, '1', this.#registerOfNext, String(at))))
+  async forgetEarlier({ undoes }: Agreed): Promise<void> {
+    if (undoes.length > 0) await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', forgetLua, '1', this.#registerOfNext, ...undoes)))
   }
 
   /** For a while: two that do it at once do no harm. */
   async maySweep(): Promise<boolean> {
-    return (await this.#ask('SET', this.#sweeper, '1', 'NX', 'PX', String(SWEEPER))) === 'OK'
+    // The lease of one that has died may not end, if the server's clock was set back.
+    const { text, since } = this.#seenLease
+    const held = await this.#lease(performance.now() - since > SWEEPER ? text : this.#ownLease)
+    if (held !== null && held !== text) this.#seenLease = { text: held, since: performance.now() }
+    return held === null
   }
 
   async goOnSweeping(): Promise<void> {
-    await this.#ask('SET', this.#sweeper, '1', 'PX', String(SWEEPER))
+    await this.#lease('*')
+  }
+
+  async #lease(instead: string): Promise<string | null> {
+    const text = createToken()
+    const held = (await this.#ask('EVAL', leaseLua, '1', this.#sweeper, text, String(SWEEPER), instead)) as string | null
+    if (held === null) this.#ownLease = text
+    return held
   }
 
   async end(id: string): Promise<void> {
@@ -133,6 +161,10 @@ export class Agreement {
   #left(): readonly Shard[] {
     return this.#from.shards.filter(({ name }) => !this.#lost.has(name))
   }
+}
+
+function middleOf({ earliest, latest }: Moment): number {
+  return (earliest + latest) / 2
 }
 
 /** Where these keep the register of what comes after them. */

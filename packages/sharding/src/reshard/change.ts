@@ -19,14 +19,16 @@ export class Change {
   readonly #mover: Mover
   #moment: Moment | undefined
   /** Everything waits until it is known when the moment is: it may have been. */
-  #held = true
-  readonly #waiting = new Set<() => void>()
+  #held: NodeJS.Timeout | undefined
+  #next: Promise<true> | undefined
+  #wake: () => void = () => undefined
   #given = false
 
   constructor(from: Layout, to: Layout, mover: Mover) {
     this.from = from
     this.to = to
     this.#mover = mover
+    this.hold()
   }
 
   set moment(moment: Moment) {
@@ -49,7 +51,7 @@ export class Change {
 
   /** The old places are still used. */
   isBefore(): boolean {
-    return this.#given || (!this.#held && (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
+    return this.#given || (this.#held === undefined && (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
   }
 
   /** The new places are used. */
@@ -62,38 +64,33 @@ export class Change {
     return this.#moment !== undefined && performance.now() >= this.#moment.earliest && this.concernsAny(keys)
   }
 
-  /** Resolves when it is worth looking again; with `false` if that is not within `timeout` ms. */
-  switched(timeout: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const end = (worth: boolean) => (): void => {
-        clearTimeout(timer)
-        this.#waiting.delete(wake)
-        resolve(worth)
-      }
-      const wake = end(true)
-      const timer = timeout === undefined ? undefined : setTimeout(end(false), timeout)
-      this.#waiting.add(wake)
-    })
+  /** Resolves when it is worth looking again. */
+  next(): Promise<true> {
+    return (this.#next ??= new Promise((resolve) => { this.#wake = () => resolve(true) }))
   }
 
   wake(): void {
-    for (const wake of [...this.#waiting]) wake()
+    this.#next = undefined
+    this.#wake()
   }
 
+  /** Whoever is to say when the moment is may be silent: then it goes on in the old places, and may be told that it was late. */
   hold(): void {
-    this.#held = true
+    clearTimeout(this.#held)
+    this.#held = setTimeout(() => this.release(), HOLD)
   }
 
   /** The moment has not been, as is known now. */
   release(): void {
-    this.#held = false
+    clearTimeout(this.#held)
+    this.#held = undefined
     this.wake()
   }
 
   /** It does not come about: everything goes on in the old places. */
   giveUp(): void {
     this.#given = true
-    this.wake()
+    this.release()
   }
 
   /** Sees to it that keys are in their new place. Answers with what went wrong, by key. */

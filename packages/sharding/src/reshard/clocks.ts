@@ -11,6 +11,11 @@ export class Clocks {
     this.#timeout = timeout
   }
 
+  /** It may have been set. */
+  forget(shard: Shard): void {
+    this.#read.delete(shard)
+  }
+
   /** By now at least, in ms. */
   async of(shard: Shard): Promise<number | CacheError> {
     let clock = this.#read.get(shard)

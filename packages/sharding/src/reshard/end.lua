@@ -3,5 +3,6 @@
 -- ARGV[1] what the change is known by: the register may be another one's by now
 -- cost: O(1)
 
+redis.call('DEL', KEYS[2]) -- first: a full server refuses a script's first write that needs memory, and no later one
 if redis.call('HGET', KEYS[1], 'id') == ARGV[1] then redis.call('HSET', KEYS[1], 'done', 1) end
-return redis.call('DEL', KEYS[2])
+return 1

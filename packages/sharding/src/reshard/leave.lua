@@ -6,6 +6,6 @@
 
 local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) > tonumber(ARGV[1]) then return 0 end
+redis.call('UNLINK', KEYS[1]) -- first: a full server refuses a script's first write that needs memory, and no later one
 if KEYS[2] then redis.call('SET', KEYS[2], '', 'PX', ARGV[2]) end
-redis.call('UNLINK', KEYS[1])
 return 1

@@ -1,16 +1,17 @@
 import { CacheError, ConnectionError, hashTag, slot, type Command, type Reply } from '@cache/core'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
+import arriveLua from './arrive.lua'
 import { Clocks } from './clocks.js'
 import leaveLua from './leave.lua'
-import restoreLua from './restore.lua'
 import { sendTo } from './sending.js'
+import takeLua from './take.lua'
 
 /**
  * Moves keys from their old places into the new ones, each before this process first uses it there.
  *
- * A key is used in its new place only by those who have seen that it is gone from the old one, and who have left a note in both. The note in the
- * old place says that what is written there later, by a command that was long on its way, counts no more. The note in the new place keeps
+ * A key is used in its new place only by those who have seen that it is gone from the old one, after a note was left in the new place and then one in
+ * the old. The note in the old place says that what is written there later, by a command that was long on its way, counts no more. The note in the new place keeps
  * away who has read the old place before that, and stores what it read much later; and who is later than that note lives is refused by the
  * clock.
  */
@@ -24,6 +25,8 @@ export class Mover {
   /** Nothing is left of them in the old place, and the notes are there. May be forgotten: it is seen again. */
   readonly #settled = new Set<string>()
   readonly #underWay = new Map<string, Promise<CacheError | undefined>>()
+  /** What is moved at the end of this turn. */
+  #asked = new Map<string, (error: CacheError | undefined) => void>()
   readonly #clocks: Clocks
 
   /** `lost` may grow. */
@@ -37,63 +40,77 @@ export class Mover {
 
   /** Answers with what went wrong, by key. */
   async move(keys: readonly string[]): Promise<ReadonlyMap<string, CacheError>> {
-    const missing = new Set(keys.filter((key) => !this.#settled.has(key) && !this.#underWay.has(key)))
-    for (const part of this.#parts([...missing])) {
-      const moving = this.carry(part.from, part.to, part.keys, 'noted')
-      for (const [i, key] of part.keys.entries()) {
-        const one = moving.then((errors) => {
-          this.#underWay.delete(key)
-          if (errors[i] === undefined) this.#remember(key)
-          return errors[i]
-        })
-        this.#underWay.set(key, one)
-      }
-    }
     const failed = new Map<string, CacheError>()
     await Promise.all(keys.map(async (key) => {
-      const error = await this.#underWay.get(key)
+      const error = this.#settled.has(key) ? undefined : await (this.#underWay.get(key) ?? this.#ask(key))
       if (error) failed.set(key, error)
     }))
     return failed
   }
 
+  /** What is asked for in one turn, as by all who were held until the moment, is moved together. */
+  #ask(key: string): Promise<CacheError | undefined> {
+    if (this.#asked.size === 0) queueMicrotask(() => this.#moveAsked())
+    const moving = new Promise<CacheError | undefined>((resolve) => this.#asked.set(key, resolve))
+    this.#underWay.set(key, moving)
+    return moving
+  }
+
+  #moveAsked(): void {
+    const asked = this.#asked
+    this.#asked = new Map()
+    for (const { from, to, keys } of this.#parts([...asked.keys()])) {
+      for (let i = 0; i < keys.length; i += MOST_AT_ONCE) {
+        const some = keys.slice(i, i + MOST_AT_ONCE)
+        void this.carry(from, to, some, 'noted').then((errors) => {
+          for (const [j, key] of some.entries()) {
+            this.#underWay.delete(key)
+            if (errors[j] === undefined) this.#remember(key)
+            asked.get(key)!(errors[j])
+          }
+        })
+      }
+    }
+  }
+
   /** Never rejects; answers with what went wrong with each. `'noted'`: they are to be used in their new place now. */
-  async carry(from: Shard, to: Shard, keys: readonly string[], noted?: 'noted'): Promise<(CacheError | undefined)[]> {
+  async carry(from: Shard, to: Shard, keys: readonly string[], noted?: 'noted'): Promise<readonly (CacheError | undefined)[]> {
+    const errors = await this.#tryToCarry(from, to, keys, noted)
+    const late = [...keys.keys()].filter((i) => errors[i]?.code === 'RESHARDED')
+    if (late.length === 0) return errors
+    // It may only seem so: a server's clock may have been set.
+    for (const shard of [from, to]) this.#clocks.forget(shard)
+    const again = await this.#tryToCarry(from, to, late.map((i) => keys[i]!), noted)
+    for (const [at, i] of late.entries()) errors[i] = again[at]
+    return errors
+  }
+
+  async #tryToCarry(from: Shard, to: Shard, keys: readonly string[], noted?: 'noted'): Promise<(CacheError | undefined)[]> {
     const errors = new Array<CacheError | undefined>(keys.length)
-    const fail = (i: number, ...replies: (Reply | CacheError | undefined)[]): boolean => {
-      for (const reply of replies) if (reply instanceof CacheError) errors[i] ??= reply
-      return errors[i] !== undefined
+    const [time, timeThere] = await Promise.all([this.#clocks.of(to), this.#lost.has(from.name) ? 0 : this.#clocks.of(from)])
+    if (time instanceof CacheError) return errors.fill(time)
+    if (timeThere instanceof CacheError) return errors.fill(timeThere)
+    const read = this.#lost.has(from.name) ? keys.map(() => NOTHING) : await this.#send(from, keys.map((key) => ({ ...on(key, 'EVAL', takeLua, '2', key, this.#noteOf(key), String(LEFT_LIFE)), binary: true })))
+
+    const found: { readonly i: number; readonly key: string; readonly life: number; readonly payload: Buffer | null; readonly left: boolean }[] = []
+    for (const [i, reply] of read.entries()) {
+      if (reply instanceof CacheError) errors[i] = reply
+      else {
+        const [life, payload, note] = reply as readonly [number, Buffer | null, number]
+        // Nothing is to be done where somebody has moved it, and nothing has come there since then.
+        if (payload !== null || (noted && note === 0)) found.push({ i, key: keys[i]!, life, payload, left: note === 1 })
+      }
     }
-    const open = (): number[] => [...keys.keys()].filter((i) => errors[i] === undefined)
-
-    if (!this.#lost.has(from.name)) {
-      const [time, timeThere] = await Promise.all([this.#clocks.of(to), this.#clocks.of(from)])
-      if (time instanceof CacheError) return errors.fill(time)
-      if (timeThere instanceof CacheError) return errors.fill(timeThere)
-      // The note last: what it does not forbid was read before it was there.
-      const read = await this.#send(from, keys.flatMap((key) => [on(key, 'PTTL', key), { ...on(key, 'DUMP', key), binary: true }, on(key, 'EXISTS', this.#noteOf(key))]))
-      const there = [...keys.keys()].map((i) => ({ i, life: read[3 * i]!, payload: read[3 * i + 1]!, note: read[3 * i + 2]! })).filter(({ i, life, payload, note }) => !fail(i, life, payload, note) && payload !== null)
-
-      const found = there.filter(({ note }) => note === 0)
-      const restored = await this.#send(to, found.map(({ i, life, payload }) => {
-        const ttl = life === -1 ? 0 : Math.max(1, life as number)
-        return on(keys[i]!, 'EVAL', restoreLua, '2', keys[i]!, this.#noteOf(keys[i]!), payload as Buffer, String(ttl), String(time + PATIENCE))
-      }))
-      for (const [at, { i }] of found.entries()) fail(i, restored[at] === 0 ? tooLate(keys[i]!) : restored[at])
-
-      const leaving = noted ? open() : there.map(({ i }) => i).filter((i) => errors[i] === undefined)
-      const left = await this.#send(from, leaving.map((i) => {
-        const [key, until] = [keys[i]!, String(timeThere + PATIENCE)]
-        return noted ? on(key, 'EVAL', leaveLua, '2', key, this.#noteOf(key), until, String(LEFT_LIFE)) : on(key, 'EVAL', leaveLua, '1', key, until)
-      }))
-      for (const [at, i] of leaving.entries()) fail(i, left[at] === 0 ? tooLate(keys[i]!) : left[at])
+    const step = async (shard: Shard, some: typeof found, command: (one: (typeof found)[number]) => Command): Promise<void> => {
+      const replies = await this.#send(shard, some.map(command))
+      for (const [at, { i, key }] of some.entries()) errors[i] = replies[at] === 0 ? tooLate(key) : replies[at] instanceof CacheError ? replies[at] : undefined
     }
-
-    if (noted) {
-      const rest = open()
-      const notes = await this.#send(to, rest.map((i) => on(keys[i]!, 'SET', this.#noteOf(keys[i]!), '', 'PX', String(USED_LIFE))))
-      for (const [at, i] of rest.entries()) fail(i, notes[at])
-    }
+    await step(to, found.filter(({ left }) => !left), ({ key, life, payload }) =>
+      on(key, 'EVAL', arriveLua, '2', key, this.#noteOf(key), String(time + PATIENCE), noted ? String(USED_LIFE) : '0', String(life === -1 ? 0 : Math.max(1, life)), ...(payload ? [payload] : [])))
+    if (this.#lost.has(from.name)) return errors
+    const until = String(timeThere + PATIENCE)
+    await step(from, found.filter(({ i }) => errors[i] === undefined), ({ key }) =>
+      noted ? on(key, 'EVAL', leaveLua, '2', key, this.#noteOf(key), until, String(LEFT_LIFE)) : on(key, 'EVAL', leaveLua, '1', key, until))
     return errors
   }
 
@@ -131,11 +148,16 @@ export class Mover {
 
 /** Ms from the beginning of a move until a key must be in its new place, and gone from the old one. */
 const PATIENCE = 1_000
-/** Ms for which a note in a new place keeps away who is late; and after which nobody can be. */
-export const USED_LIFE = 2 * PATIENCE
+/** Ms after which nobody stores any more what was read in an old place before it was left there, within `PATIENCE` of a move's beginning. */
+export const NOBODY_LATE = 2 * PATIENCE
+/** Ms for which a note in a new place keeps away who is late. */
+const USED_LIFE = NOBODY_LATE + 500
 /** Ms for which a note in an old place does: longer than a command is on its way. */
 const LEFT_LIFE = 60 * 60 * 1_000
 const MOST_REMEMBERED = 1_000_000
+const MOST_AT_ONCE = 100
+/** What is read of a key on a shard that is lost. */
+const NOTHING: Reply = [-2, null, 0]
 
 function on(key: string, ...args: [string, ...(string | Buffer)[]]): Command {
   return { args, keys: [key] }

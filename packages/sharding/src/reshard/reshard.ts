@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { channels, tell } from '@cache/core'
+import { channels, scriptSources, tell } from '@cache/core'
 import { LateReshardError, ShardNotEmptyError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Router } from '../router.js'
@@ -7,7 +7,7 @@ import type { Shard } from '../shard.js'
 import { Agreement, type Agreed } from './agreement.js'
 import { Change, HOLD, type Moment } from './change.js'
 import { clearNewPlaces } from './clear.js'
-import { Mover, USED_LIFE } from './mover.js'
+import { Mover, NOBODY_LATE } from './mover.js'
 import { isLeftToThemselves, pages, sweep } from './sweep.js'
 
 export interface Terms {
@@ -38,15 +38,16 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   from.ending = change
   router.change = change
   let agreed: Agreed
+  let undoes: readonly string[] = []
   try {
     if (!(await hasBegun())) {
       change.release()
-      await agreement.callAll()
+      undoes = await agreement.earlier()
       await refuseKeys(terms.added, hasBegun)
       await clearNewPlaces({ from, to, lost, timeout, hasBegun })
       change.hold()
     }
-    agreed = await agreement.join()
+    agreed = await agreement.join(undoes)
   } catch (error) {
     from.ending = undefined
     router.change = undefined
@@ -59,6 +60,7 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   terms.onAgreed(change)
   if (!done) {
     change.moment = moment
+    giveScripts(to.shards)
     await reached(change, agreement, agreed, stop)
     late ||= router.usedAt > change.moment.latest
   }
@@ -87,41 +89,50 @@ async function refuseKeys(added: readonly Shard[], hasBegun: () => Promise<boole
   }
 }
 
+/** So that a key's first use in its new place needs no second attempt. A shard that refuses it hears of each script when it is used. */
+function giveScripts(shards: readonly Shard[]): void {
+  for (const { driver } of shards) {
+    driver.nodes().then((nodes) => Promise.all(nodes.map((node) => node.send(scriptSources().map((source) => ({ args: ['SCRIPT', 'LOAD', source], keys: [] })))))).catch(() => undefined)
+  }
+}
+
 /** Resolves when the moment has passed. Until then it is measured again and again, and most exactly shortly before: clocks drift, and are set. */
 async function reached(change: Change, agreement: Agreement, agreed: Agreed, stop: AbortSignal): Promise<void> {
-  let known = { moment: agreed.moment, since: performance.now() }
+  let known = { moment: agreed.moment, at: agreed.at, since: performance.now() }
   /** Where nobody answers: as it was, less exactly. */
   const drifted = (): Moment => {
     const drift = (performance.now() - known.since) * DRIFT
     return { earliest: known.moment.earliest - drift, latest: known.moment.latest + drift }
+  }
+  /** The moment as the register has it; but a clock that has been set since it was read last doesn't move it. */
+  const look = async (): Promise<void> => {
+    const seen = (await agreement.look()) ?? (await agreement.renew(agreed, drifted()))
+    const expected = drifted()
+    const both = { earliest: Math.max(seen.moment.earliest, expected.earliest), latest: Math.min(seen.moment.latest, expected.latest) }
+    if (seen.at !== known.at) known = { moment: seen.moment, at: seen.at, since: performance.now() } // somebody has corrected it
+    else if (both.earliest <= both.latest) known = { moment: both, at: seen.at, since: performance.now() }
+    else await agreement.correct(seen, expected)
   }
   const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => Promise.race([work.catch(() => undefined), sleep(ms, undefined, { ref: false })])
   for (;;) {
     const left = drifted().earliest - performance.now() - MEASURED_BEFORE
     if (left <= 0) break
     await sleep(Math.min(left, LOOKED_EVERY), undefined, { signal: stop })
-    const seen = await within(MEASURED_BEFORE / 4, agreement.look())
-    if (seen) known = { moment: seen.moment, since: performance.now() }
+    await within(MEASURED_BEFORE / 4, look())
     change.moment = drifted()
   }
   if (change.isBefore()) {
-    const measured = await within(MEASURED_BEFORE / 2, measure(agreement))
-    change.moment = measured ?? drifted()
+    await within(MEASURED_BEFORE / 2, measure())
+    change.moment = drifted()
   }
   await sleep(Math.max(0, change.moment!.earliest - performance.now() - KEPT_BEFORE), undefined, { signal: stop })
   for (const noted of [agreement.keep(), agreement.forgetEarlier(agreed)]) noted.catch(() => undefined) // tried again afterwards
   for (let left = 1; left > 0; left = change.moment!.latest - performance.now()) await sleep(Math.max(1, Math.ceil(left)), undefined, { signal: stop })
-}
 
-/** The most exact of some answers. */
-async function measure(agreement: Agreement): Promise<Moment | undefined> {
-  let best: Moment | undefined
-  for (let i = 0; i < 5; i++) {
-    const moment = await agreement.look().then((agreed) => agreed?.moment, () => undefined)
-    if (moment && (!best || moment.latest - moment.earliest < best.latest - best.earliest)) best = moment
-    if (best && performance.now() > best.earliest - 2 * HOLD) break
+  /** Some times: what is known in the end is the most exact of it. */
+  async function measure(): Promise<void> {
+    for (let i = 0; i < 5 && performance.now() < known.moment.earliest - 2 * HOLD; i++) await look().catch(() => undefined)
   }
-  return best
 }
 
 interface Finishing {
@@ -139,11 +150,12 @@ async function finish({ from, to, mover, agreement, agreed, terms: { lost, stop 
     try {
       const seen = await agreement.look()
       if (seen?.done || (!seen && (await agreement.isPast()))) return
-      await (seen ? agreement.keep() : agreement.renew(mover.id))
+      if (!seen) await agreement.renew(agreed)
+      await agreement.keep()
       await agreement.forgetEarlier(agreed)
       if (await agreement.maySweep()) {
         await sweep(from, to, mover, from.shards.filter(({ name }) => !lost.has(name)), () => agreement.goOnSweeping())
-        await sleep(USED_LIFE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
+        await sleep(NOBODY_LATE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
         return await agreement.end(agreed.id)
       }
     } catch (error) {
@@ -154,7 +166,7 @@ async function finish({ from, to, mover, agreement, agreed, terms: { lost, stop 
 }
 
 const MEASURED_BEFORE = 1_000
-const LOOKED_EVERY = 2_000
+const LOOKED_EVERY = 500
 /** Ms before the moment at which a change is as good as made. */
 const KEPT_BEFORE = 200
 /** How much faster or slower than another a clock may run. */
