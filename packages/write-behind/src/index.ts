@@ -4,4 +4,4 @@ export { createWriteBehindWorker, type WriteBehindWorker, type WriteBehindWorker
 export type { Flush, FlushContext, FlushFailure, PendingWrite } from './worker/flush.js'
 export type { DeadLetter, DeadLetters } from './dead-letters.js'
 export type { WriteId } from './partitions.js'
-export { BackpressureError, DeadLetterError, DurabilityError } from './errors.js'
+export { BackpressureError, BulkWriteError, DeadLetterError, DurabilityError } from './errors.js'

@@ -48,6 +48,8 @@ export interface Driver {
   group(keys: readonly string[]): readonly (readonly string[])[]
   /** Which node a key is on now, as far as the client knows; where some may be out of reach while others are not. */
   nodeOf?(key: string): string | undefined
+  /** `false` where the Redis client can't open another connection: `dedicate` then always rejects. */
+  readonly dedicates?: boolean
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */
   dedicate(): Promise<Connection>
   /**

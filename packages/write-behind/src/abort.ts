@@ -1,0 +1,37 @@
+/**
+ * Waits, unless the signal aborts: then it rejects with the signal's reason. All that wait with one signal share one listener, so Node
+ * does not warn of a leak when they are many.
+ */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted()
+  let forget: () => void = () => undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(resolve, ms)
+      if (signal === undefined) return
+      const stop = onAbort(signal, () => reject(signal.reason))
+      forget = () => {
+        clearTimeout(timer)
+        stop()
+      }
+    })
+  } finally {
+    forget()
+  }
+}
+
+const listeners = new WeakMap<AbortSignal, Set<() => void>>()
+
+/** Calls back once when the signal aborts. Returns what takes the callback back. */
+export function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  let all = listeners.get(signal)
+  if (!all) {
+    const created = new Set<() => void>()
+    all = created
+    const callAll = (): void => { for (const one of created) one() }
+    listeners.set(signal, created)
+    signal.addEventListener('abort', callAll, { once: true })
+  }
+  all.add(callback)
+  return () => void all.delete(callback)
+}
