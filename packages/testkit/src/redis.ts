@@ -12,6 +12,8 @@ export interface RedisOptions {
   /** Further lines of redis.conf: `{ maxmemory: '10mb', 'maxmemory-policy': 'allkeys-lru' }`. */
   readonly config?: Readonly<Record<string, string>>
   readonly password?: string
+  /** Lets `setClock` change the server's clock, where `canSetClock()`. */
+  readonly clock?: boolean
   /** A database of the server that `REDIS_URL` names will do, where it names one. */
   readonly shared?: boolean
 }
@@ -37,6 +39,21 @@ export interface RedisServer extends Address, AsyncDisposable {
   resume(): Promise<void>
   /** Ends it if it runs, and starts it on the same port and directory. Without `aof` it comes back empty. */
   restart(): Promise<void>
+  /**
+   * Makes its memory full: commands that need more are refused with OOM, and nothing is evicted,
+   * until `empty()` or a restart. A replica goes on applying what its primary sends.
+   */
+  fill(): Promise<void>
+  /** Ends `fill()`: `maxmemory` and its policy are again what `config` says. Keeps all keys. */
+  empty(): Promise<void>
+  /**
+   * Puts the server's clock `offsetMs` ahead of this machine's, or behind it where negative, until
+   * the next call; 0 makes it right again. Works while it is down, and survives a restart. Only the
+   * wall clock moves, as when somebody sets it: the monotonic clock goes on.
+   *
+   * @throws {Error} without the option `clock`.
+   */
+  setClock(offsetMs: number): Promise<void>
   /** Deletes all keys. */
   flush(): Promise<void>
   /** SIGKILL, and removes the directory. */
@@ -48,16 +65,18 @@ export interface RedisServer extends Address, AsyncDisposable {
 /**
  * A Redis of one's own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It dies with this process, also when that
  * is killed. Where no server can be started and no option needs one's own, a database of `REDIS_URL` takes its place, as with
- * `shared: true`: then `kill`, `pause`, `resume` and `restart` throw.
+ * `shared: true`: then `kill`, `pause`, `resume`, `restart`, `fill`,
+ * `empty` and `setClock` throw.
  *
- * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it does not come up.
+ * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it does not come up;
+ *   with `clock: true` also when this machine can not do that.
  * @example
  * await using redis = await startRedis({ aof: 'always' })
  * await redis.cli('SET', 'key', 'value')
  */
 export async function startRedis({ shared = false, ...options }: RedisOptions = {}): Promise<RedisServer> {
   const url = process.env.REDIS_URL
-  if (url && (shared || (isPlain(options) && (await findBinary(process.env)) === undefined))) return borrowDatabase(url)
+  if (url && (shared || (isPlain(options) && findBinary(process.env) === undefined))) return borrowDatabase(url)
   return launchServer(await ownMachine(), options)
 }
 

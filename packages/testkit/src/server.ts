@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { asText, ask } from './command.js'
+import { CLOCK_AT_FIRST, clockEnvironment, writeOffset } from './clock/preload.js'
+import { askAll, asText, ask } from './command.js'
 import { CONFIG_FILE, StartError, type Machine, type ServerProcess } from './machine/machine.js'
 import type { RedisOptions, RedisServer } from './redis.js'
 
@@ -51,6 +52,8 @@ async function launchOn(machine: Machine, port: number, options: LaunchOptions):
   }
 }
 
+const CLOCK_FILE = 'clock'
+
 class OwnServer implements RedisServer {
   readonly host = '127.0.0.1'
   readonly database = 0
@@ -83,7 +86,8 @@ class OwnServer implements RedisServer {
 
   async start(): Promise<void> {
     this.directory = await this.#machine.makeDirectory()
-    const files = { ...this.#options.files, [CONFIG_FILE]: this.#configuration() }
+    const clock = this.#options.clock === true ? { [CLOCK_FILE]: CLOCK_AT_FIRST } : {}
+    const files = { ...this.#options.files, ...clock, [CONFIG_FILE]: this.#configuration() }
     await Promise.all(Object.entries(files).map(([name, text]) => this.#machine.writeFile(join(this.directory, name), text)))
     await this.#launch()
     this.version = /redis_version:(\S+)/.exec(await this.cli('INFO', 'server'))?.[1] ?? 'unknown'
@@ -113,6 +117,28 @@ class OwnServer implements RedisServer {
     this.directory = ''
   }
 
+  // The policy first: under another one, the new limit would evict keys.
+  async fill(): Promise<void> {
+    await askAll(this, [
+      ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
+      ['CONFIG', 'SET', 'maxmemory', 1],
+    ])
+  }
+
+  // The limit first, for the same reason.
+  async empty(): Promise<void> {
+    const { maxmemory = '0', 'maxmemory-policy': policy = 'noeviction' } = this.#options.config ?? {}
+    await askAll(this, [
+      ['CONFIG', 'SET', 'maxmemory', maxmemory],
+      ['CONFIG', 'SET', 'maxmemory-policy', policy],
+    ])
+  }
+
+  async setClock(offsetMs: number): Promise<void> {
+    if (this.#options.clock !== true) throw new Error(`The clock of the Redis on port ${this.port} can't be set: start it with { clock: true }.`)
+    await writeOffset(join(this.directory, CLOCK_FILE), offsetMs)
+  }
+
   async flush(): Promise<void> {
     await ask(this, ['FLUSHALL'])
   }
@@ -126,7 +152,9 @@ class OwnServer implements RedisServer {
   }
 
   async #launch(): Promise<void> {
-    this.#process = await this.#machine.launch(this.directory, this.#options.sentinel === true ? ['--sentinel'] : [])
+    const { sentinel, clock } = this.#options
+    const environment = clock === true ? clockEnvironment(join(this.directory, CLOCK_FILE)) : {}
+    this.#process = await this.#machine.launch(this.directory, sentinel === true ? ['--sentinel'] : [], environment)
   }
 
   /** A paused process sees SIGTERM only when it continues. */

@@ -11,7 +11,7 @@ import { launchServer } from '../src/server.js'
 
 // What a container is used as: this machine stands in for one, so that its commands are tried without Docker.
 describe.runIf(process.platform === 'linux')('servers inside a container', async () => {
-  const binary = await findBinary(process.env)
+  const binary = findBinary(process.env)
   let bin: string
   let box: Box
   beforeAll(async () => {

@@ -10,7 +10,7 @@ interface Holding {
   readonly directories: readonly string[]
 }
 
-it.each(['SIGKILL', 'SIGTERM'] as const)('servers and processes, also paused ones, are gone after a run that ended by %s, and so are their files', async (signal) => {
+it.each(['SIGKILL', 'SIGTERM'] as const)('servers and processes, also paused and frozen ones, are gone after a run that ended by %s, and so are their files', async (signal) => {
   await using group = spawnProcesses(new URL('./programs/holds-servers.ts', import.meta.url))
   const [run] = group.processes
   const { pids, directories } = (await run?.next<Holding>('holding')) as Holding

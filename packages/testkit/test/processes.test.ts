@@ -35,15 +35,15 @@ describe('spawnProcesses', () => {
     await waiting
   })
 
-  it('a paused process is silent until it resumes, and can be killed', async () => {
+  it('a frozen process is silent until it thaws, and can be killed', async () => {
     await using group = spawnProcesses(talks, { count: 2, data: { greeting: 'hi' } })
     await group.all('ready')
     const [first, second] = group.processes
-    first?.pause()
-    second?.pause()
+    first?.freeze()
+    second?.freeze()
     group.send({ type: 'add', numbers: [1] })
     await expect(first?.next('sum', { timeout: 200 })).rejects.toThrow(/no message/)
-    first?.resume()
+    first?.thaw()
     await first?.next('sum')
     await second?.kill()
     expect(isAlive(second?.pid ?? 0)).toBe(false)

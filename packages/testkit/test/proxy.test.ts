@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { eventually, startProxy, startRedis, type RedisServer, type TcpProxy } from '../src/index.js'
@@ -20,7 +22,7 @@ describe('startProxy', () => {
   })
 
   const connectTo = ({ port }: { port: number }) => {
-    const connection = new Redis(port, { retryStrategy: () => null, maxRetriesPerRequest: 0, protocol: 2, disableClientInfo: true })
+    const connection = new Redis(port, { retryStrategy: () => null, maxRetriesPerRequest: 0, protocol: 2, disableClientInfo: true, disconnectTimeout: 20 })
     return connection.on('error', () => undefined)
   }
   const closed = (connection: Redis) => eventually(() => connection.status === 'end')
@@ -102,5 +104,144 @@ describe('startProxy', () => {
     await connection.ping()
     await other.kill()
     await closed(connection)
+  })
+
+  describe('a half-open connection', () => {
+    /** What Redis has as connections of others than `cli`. */
+    const known = async () => (await redis.cli('CLIENT', 'LIST', 'TYPE', 'normal')).trim().split('\n').length - 1
+
+    it('carries nothing and is not closed, neither at the client nor at the server, and new ones work', async () => {
+      proxy.halfOpen()
+      const reply = client.set('key', 'lost').catch((error: Error) => error)
+      await eventually(() => proxy.swallowed > 0)
+      const next = connectTo(proxy)
+      expect(await next.set('key', 'value')).toBe('OK')
+      expect([client.status, await value(), proxy.connections, await known()]).toEqual(['ready', 'value', 2, 2])
+      await proxy.pass()
+      expect(await reply).toBeInstanceOf(Error)
+      expect(await next.ping()).toBe('PONG')
+      await eventually(async () => (await known()) === 1)
+      next.disconnect()
+    })
+
+    it.each(['end', 'resetAndDestroy'] as const)('does not tell the server when the client ends it by %s()', async (how) => {
+      const socket = connect(proxy.port, proxy.host)
+      socket.write('PING\r\n')
+      await once(socket, 'data')
+      proxy.halfOpen()
+      socket[how]()
+      await eventually(() => proxy.connections === 1)
+      const next = connectTo(proxy)
+      await next.ping()
+      expect(await known()).toBe(3)
+      expect(socket.readableEnded).toBe(false)
+      proxy.drop()
+      await eventually(async () => (await known()) === 0)
+    })
+
+    it('does not tell the client when the server ends it', async () => {
+      proxy.halfOpen()
+      await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      await eventually(async () => (await known()) === 0)
+      const next = connectTo(proxy)
+      await next.ping()
+      expect(client.status).toBe('ready')
+      next.disconnect()
+    })
+
+    it('says nothing to a subscriber either', async () => {
+      const subscriber = connectTo(proxy)
+      const heard: string[] = []
+      subscriber.on('message', (_channel: string, message: string) => heard.push(message))
+      await subscriber.subscribe('news')
+      await redis.cli('PUBLISH', 'news', 'first')
+      await eventually(() => heard.length === 1)
+      proxy.halfOpen()
+      expect(await redis.cli('PUBLISH', 'news', 'second')).toBe('1')
+      await eventually(() => proxy.swallowed > 0)
+      expect(heard).toEqual(['first'])
+      subscriber.disconnect()
+    })
+  })
+
+  describe('held requests', () => {
+    it('are executed late, after what their client did on its next connection', async () => {
+      const held = proxy.hold()
+      const late = client.set('key', 'late').catch((error: Error) => error)
+      await eventually(() => held.bytes > 0)
+      client.disconnect()
+      await late
+      const next = connectTo(proxy)
+      await next.set('key', 'early')
+      expect(await value()).toBe('early')
+      await held.deliver()
+      expect([await next.get('key'), held.bytes]).toEqual(['late', 0])
+      await held.deliver()
+      next.disconnect()
+    })
+
+    it('outlive drop(), cut() and pass(), which end the connections for their clients', async () => {
+      const held = proxy.hold()
+      const late = client.incr('key').catch((error: Error) => error)
+      await eventually(() => held.bytes > 0)
+      proxy.drop()
+      expect(await late).toBeInstanceOf(Error)
+      await proxy.cut()
+      await proxy.pass()
+      expect(await value()).toBe('')
+      await held.deliver()
+      expect(await value()).toBe('1')
+    })
+
+    it('are all executed, in order, and their client gets no reply though it is still there', async () => {
+      const held = proxy.hold()
+      const order = Array.from({ length: 2_000 }, (_, index) => client.rpush('key', `${index}-${'x'.repeat(500)}`))
+      const outcomes = Promise.allSettled(order)
+      await eventually(() => held.bytes > 1_000_000)
+      await held.deliver()
+      expect((await outcomes).every(({ status }) => status === 'rejected')).toBe(true)
+      const stored = (await redis.cli('LRANGE', 'key', 0, -1)).split('\n')
+      expect(stored.map((element) => parseInt(element))).toEqual(order.map((_, index) => index))
+    })
+
+    it('wait for a paused server', async () => {
+      const held = proxy.hold()
+      client.set('key', 'late').catch(() => undefined)
+      await eventually(() => held.bytes > 0)
+      await redis.pause()
+      let delivered = false
+      const delivery = held.deliver().then(() => (delivered = true))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(delivered).toBe(false)
+      await redis.resume()
+      await delivery
+      expect(await value()).toBe('late')
+    })
+
+    it('can not be delivered once the server or close() has ended the connection', async () => {
+      const held = proxy.hold()
+      client.set('key', 'late').catch(() => undefined)
+      await eventually(() => held.bytes > 0)
+      await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      await expect(held.deliver()).rejects.toThrow('ended before its bytes were delivered')
+      const next = connectTo(proxy)
+      await next.ping()
+      const heldNext = proxy.hold()
+      next.set('key', 'late').catch(() => undefined)
+      await eventually(() => heldNext.bytes > 0)
+      await proxy.close()
+      await expect(heldNext.deliver()).rejects.toThrow('ended before its bytes were delivered')
+      expect(await value()).toBe('')
+    })
+  })
+
+  it('retargeted, it takes new connections to the other server, and leaves the present ones', async () => {
+    await using other = await startRedis()
+    proxy.retarget(other)
+    const next = connectTo(proxy)
+    await next.set('key', 'there')
+    await client.set('key', 'here')
+    expect([await value(), await other.cli('GET', 'key')]).toEqual(['here', 'there'])
+    next.disconnect()
   })
 })

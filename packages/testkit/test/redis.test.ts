@@ -64,6 +64,23 @@ describe('startRedis', () => {
     await redis.pause()
   })
 
+  it('full, it refuses writes, keeps and deletes what it has, and takes writes again once emptied', async () => {
+    const config = { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-random' }
+    await using redis = await startRedis({ config })
+    await redis.cli('MSET', 'a', '1', 'b', '2')
+    await redis.fill()
+    await expect(redis.cli('SET', 'c', '3')).rejects.toThrow(/^OOM/)
+    expect(await redis.cli('MGET', 'a', 'b')).toBe('1\n2')
+    expect(await redis.cli('DEL', 'a')).toBe('1')
+    await redis.empty()
+    expect(await redis.cli('SET', 'c', '3')).toBe('OK')
+    expect(await redis.cli('CONFIG', 'GET', 'maxmemory')).toBe('maxmemory\n104857600')
+    expect(await redis.cli('CONFIG', 'GET', 'maxmemory-policy')).toBe('maxmemory-policy\nallkeys-random')
+    await redis.fill()
+    await redis.restart()
+    expect(await redis.cli('SET', 'c', '3')).toBe('OK')
+  })
+
   it('password and lines of redis.conf are honoured, quotes and empty values included', async () => {
     const config = { maxmemory: '10mb', 'client-output-buffer-limit': 'pubsub 1mb 1mb 1', 'notify-keyspace-events': '' }
     await using redis = await startRedis({ password: 'a "b" #c', config })

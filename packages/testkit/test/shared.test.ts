@@ -34,9 +34,9 @@ describe('a Redis that REDIS_URL names', () => {
     expect(await theirs.cli('GET', 'precious')).toBe('x')
   })
 
-  it('can not be killed, paused, resumed or restarted by a borrower', async () => {
+  it('can not be killed, paused, resumed, restarted, filled or emptied by a borrower', async () => {
     await using redis = await startRedis({ shared: true })
-    for (const control of ['kill', 'pause', 'resume', 'restart'] as const) await expect(redis[control]()).rejects.toThrow(new RegExp(`can't ${control} it`))
+    for (const control of ['kill', 'pause', 'resume', 'restart', 'fill', 'empty'] as const) await expect(redis[control]()).rejects.toThrow(new RegExp(`can't ${control} it`))
     expect(await redis.cli('PING')).toBe('PONG')
   })
 

@@ -54,7 +54,7 @@ class Contender {
     await Promise.all(proxies.map((proxy) => proxy.pass()))
     this.#group ??= await this.#spawn()
     const [process] = this.#group.processes as [ProcessGroup['processes'][number]]
-    process.resume()
+    process.thaw()
     const heard: unknown[] = []
     let waiting: ((message: unknown) => void) | undefined
     this.#hear = (message) => {
@@ -69,8 +69,8 @@ class Contender {
         else waiting = resolve as (message: unknown) => void
       }),
       kill: async () => { this.#group = undefined; await process.kill() },
-      pause: () => process.pause(),
-      resume: () => process.resume(),
+      pause: () => process.freeze(),
+      resume: () => process.thaw(),
     }
     return {
       process: talking,

@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly replicasPerPrimary?: number
   /** Further lines of every node's redis.conf; `cluster-node-timeout` is 2000 ms where it is missing. */
   readonly config?: Readonly<Record<string, string>>
+  /** Lets `setClock` change the clock of each node, where `canSetClock()`. */
+  readonly clock?: boolean
 }
 
 export interface ClusterNode extends RedisServer {
@@ -53,9 +55,13 @@ export interface RedisCluster extends AsyncDisposable {
  * await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
  * const client = new Cluster([...redis.addresses])
  */
-export async function startCluster({ primaries = 3, replicasPerPrimary = 0, config = {} }: ClusterOptions = {}): Promise<RedisCluster> {
+export async function startCluster(options: ClusterOptions = {}): Promise<RedisCluster> {
+  const { primaries = 3, replicasPerPrimary = 0 } = options
   const machine = await ownMachine()
-  const nodes = await untilPortsAreFree(async () => launchMembers(machine, await planMembers(machine, primaries, replicasPerPrimary), config))
+  const nodes = await untilPortsAreFree(async () => {
+    const plan = await planMembers(machine, primaries, replicasPerPrimary)
+    return launchMembers(machine, plan, options)
+  })
   const cluster = clusterOf(nodes)
   try {
     await cluster.ready()
@@ -69,11 +75,11 @@ export async function startCluster({ primaries = 3, replicasPerPrimary = 0, conf
 /** What a node is to this package; to users its role is read-only. */
 export type Node = RedisServer & { readonly id: string; role: ClusterNode['role'] }
 
-async function launchMembers(machine: Machine, plan: readonly Member[], config: Readonly<Record<string, string>>): Promise<readonly Node[]> {
+async function launchMembers(machine: Machine, plan: readonly Member[], { config, clock = false }: ClusterOptions): Promise<readonly Node[]> {
   return launchTogether(
     plan.map(async (member): Promise<Node> => {
       const files = { [NODES_FILE]: nodesFile(plan, member) }
-      const server = await launchServer(machine, { port: member.port, files, config: { ...CONFIG, ...config } })
+      const server = await launchServer(machine, { port: member.port, files, clock, config: { ...CONFIG, ...config } })
       return Object.assign(server, { id: member.id, role: member.primary === undefined ? ('primary' as const) : ('replica' as const) })
     }),
   )

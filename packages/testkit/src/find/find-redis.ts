@@ -32,7 +32,7 @@ export async function findRedis(options: FindOptions = {}): Promise<RedisSource>
 
 /** As `findRedis`, but only what servers of one's own can be started with: `REDIS_URL` does not count. */
 export async function findOwnRedis({ env = process.env, docker = true }: FindOptions = {}): Promise<OwnRedisSource> {
-  const present = await findBinary(env)
+  const present = findBinary(env)
   if (present !== undefined) return { kind: 'binary', path: present }
   if (docker && (await dockerRuns(env))) return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
   const installed = await installRedis(env)

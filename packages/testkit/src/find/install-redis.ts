@@ -11,7 +11,7 @@ export async function installRedis(env: NodeJS.ProcessEnv): Promise<string | und
   const commands = await installation(env)
   if (commands === undefined) return undefined
   return oneAtATime(async () => {
-    const meanwhile = await findBinary(env)
+    const meanwhile = findBinary(env)
     if (meanwhile !== undefined) return meanwhile
     say(`No Redis found: installing one with ${commands.at(-1)?.join(' ')}`)
     for (const command of commands) {
@@ -25,13 +25,13 @@ export async function installRedis(env: NodeJS.ProcessEnv): Promise<string | und
 type Line = readonly [program: string, ...args: string[]]
 
 async function installation(env: NodeJS.ProcessEnv): Promise<readonly Line[] | undefined> {
-  const apt = await onPath('apt-get', env)
+  const apt = onPath('apt-get', env)
   if (apt !== undefined) {
     const root = await asRoot(env)
     // A package list that could not be refreshed may still hold what is wanted, so the installation is tried in any case.
     if (root) return [[...root, apt, 'update', '-qq'], [...root, apt, ...INSTALL]]
   }
-  const brew = await onPath('brew', env)
+  const brew = onPath('brew', env)
   return brew === undefined ? undefined : [[brew, 'install', 'redis']]
 }
 
@@ -40,7 +40,7 @@ const INSTALL = ['install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg:
 /** What to put before a command so that it runs as root and asks nothing; `undefined` where that is not allowed. */
 async function asRoot(env: NodeJS.ProcessEnv): Promise<Line | undefined> {
   if (process.getuid?.() === 0) return ['env', 'DEBIAN_FRONTEND=noninteractive']
-  const sudo = await onPath('sudo', env)
+  const sudo = onPath('sudo', env)
   if (sudo === undefined || (await run([sudo, '-n', 'true'], env)) !== 0) return undefined
   return [sudo, '-n', 'env', 'DEBIAN_FRONTEND=noninteractive']
 }

@@ -1,5 +1,5 @@
 import { eventually } from '../eventually.js'
-import { ACCEPTING, CONFIG_FILE, StartError, type Machine, type ServerProcess } from './machine.js'
+import { ACCEPTING, CONFIG_FILE, StartError, withEnvironment, type Environment, type Machine, type ServerProcess } from './machine.js'
 
 /** A Linux that runs commands for us and has `redis-server` on its PATH: a container. */
 export interface Box {
@@ -16,12 +16,13 @@ export function machineInside(box: Box): Machine {
     makeDirectory: async () => (await shell(box, 'mktemp -d')).trim(),
     removeDirectory: async (directory) => void (await shell(box, 'rm -rf "$1"', directory)),
     writeFile: (path, text) => box.writeFile(path, text),
-    launch: (directory, flags) => launch(box, directory, flags),
+    launch: (directory, flags, environment) => launch(box, directory, flags, environment),
   }
 }
 
-async function launch(box: Box, directory: string, flags: readonly string[]): Promise<ServerProcess> {
-  const pid = Number(await shell(box, LAUNCH, directory, `${directory}/${CONFIG_FILE}`, ...flags))
+async function launch(box: Box, directory: string, flags: readonly string[], environment?: Environment): Promise<ServerProcess> {
+  const command = [...withEnvironment(environment), 'redis-server', `${directory}/${CONFIG_FILE}`, ...flags]
+  const pid = Number(await shell(box, LAUNCH, directory, ...command))
   const readLog = () => shell(box, 'cat "$1/log"', directory)
   let running = true
   await eventually(async () => {
@@ -49,7 +50,7 @@ async function launch(box: Box, directory: string, flags: readonly string[]): Pr
 const LAUNCH = `
 directory=$1
 shift
-redis-server "$@" >"$directory/log" 2>&1 </dev/null &
+"$@" >"$directory/log" 2>&1 </dev/null &
 echo $!
 `
 

@@ -7,9 +7,9 @@ import { ACCEPTING, StartError, type ServerProcess, type Signal } from './machin
  * that only this process has open: when the pipe closes, because this process ended in whatever way, the shell kills the server with
  * SIGKILL, which also works on one that is stopped.
  */
-export async function launchGuarded(binary: string, args: readonly string[]): Promise<ServerProcess> {
+export async function launchGuarded(command: readonly string[]): Promise<ServerProcess> {
   // A session of its own: Ctrl-C in a terminal reaches the tests, which still need their servers to clean up.
-  const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', binary, ...args], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+  const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', ...command], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
   const exited = new Promise<void>((resolve) => shell.once('exit', () => resolve()))
   const pid = await accepting(shell)
   letGo(shell)

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../free-port.js'
 import { launchGuarded } from './guard.js'
-import { CONFIG_FILE, type Machine } from './machine.js'
+import { CONFIG_FILE, withEnvironment, type Machine } from './machine.js'
 import { runDirectory } from './run-directory.js'
 
 /** This machine, with this `redis-server` or `valkey-server`. */
@@ -10,9 +10,9 @@ export function localMachine(binary: string): Machine {
   return {
     bind: '127.0.0.1',
     freePort,
-    makeDirectory: async () => mkdtemp(join(await runDirectory(), 'redis-')),
+    makeDirectory: () => mkdtemp(join(runDirectory(), 'redis-')),
     removeDirectory: (directory) => rm(directory, { recursive: true, force: true }),
     writeFile: (path, text) => writeFile(path, text),
-    launch: (directory, flags) => launchGuarded(binary, [join(directory, CONFIG_FILE), ...flags]),
+    launch: (directory, flags, environment) => launchGuarded([...withEnvironment(environment), binary, join(directory, CONFIG_FILE), ...flags]),
   }
 }

@@ -1,18 +1,18 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtempSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-let made: Promise<string> | undefined
+let made: string | undefined
 
 /** The directory of everything this process puts on disk; it is removed when the process ends, in whatever way it ends. */
-export function runDirectory(): Promise<string> {
+export function runDirectory(): string {
   return (made ??= makeRunDirectory())
 }
 
-async function makeRunDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'cache-testkit-'))
+function makeRunDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'cache-testkit-'))
   const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', directory], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   keeper.unref()
   if (keeper.stdin instanceof Socket) keeper.stdin.unref()

@@ -34,10 +34,10 @@ export interface SpawnedProcess {
   next<T>(wanted?: Wanted<T>, options?: NextOptions): Promise<T>
   /** SIGKILL unless told; resolves when the process is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>
-  /** SIGSTOP. */
-  pause(): void
+  /** SIGSTOP: the process gets no CPU time, while its sockets stay open and its clocks go on. */
+  freeze(): void
   /** SIGCONT. */
-  resume(): void
+  thaw(): void
 }
 
 export interface ProcessGroup extends AsyncDisposable {
@@ -52,7 +52,7 @@ export interface ProcessGroup extends AsyncDisposable {
 
 /**
  * Runs a TypeScript or JavaScript file as so many processes, which call `childProcess()` to talk to this one. They die with it, also
- * when it is killed and they are paused.
+ * when it is killed and they are frozen.
  *
  * @example
  * await using group = spawnProcesses(new URL('./worker.ts', import.meta.url), { count: 4, data: { url: redis.url } })
@@ -116,11 +116,11 @@ class Spawned implements SpawnedProcess {
     await this.exited
   }
 
-  pause(): void {
+  freeze(): void {
     this.#child.kill('SIGSTOP')
   }
 
-  resume(): void {
+  thaw(): void {
     this.#child.kill('SIGCONT')
   }
 
@@ -139,7 +139,7 @@ function tsx(): string {
   return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 }
 
-/** A paused process, or one in an endless loop, does not notice that its parent is gone; a shell that waits on a pipe does. */
+/** A frozen process, or one in an endless loop, does not notice that its parent is gone; a shell that waits on a pipe does. */
 function guard(child: ChildProcess): void {
   if (child.pid === undefined) return
   const shell = spawn('/bin/sh', ['-c', 'read -r _ || kill -KILL "$1"', 'guard', String(child.pid)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
