@@ -18,7 +18,7 @@ export interface Durability {
 export class Durable {
   readonly #client: CacheClient
   readonly #durability: Durability
-  #own: Promise<{ readonly client: CacheClient; readonly connection: Connection; readonly entries: EntryStore }> | undefined
+  #own: Promise<OwnConnection> | undefined
 
   constructor(client: CacheClient, durability: Durability) {
     this.#client = client
@@ -47,11 +47,11 @@ export class Durable {
     await own?.connection.close()
   }
 
-  #connected(): NonNullable<typeof this.#own> {
+  #connected(): Promise<OwnConnection> {
     return (this.#own ??= this.#connect())
   }
 
-  async #connect() {
+  async #connect(): Promise<OwnConnection> {
     const { driver, namespace, entries: { near } } = this.#client
     try {
       const connection = await driver.dedicate()
@@ -71,4 +71,10 @@ export class Durable {
       throw error
     }
   }
+}
+
+interface OwnConnection {
+  readonly client: CacheClient
+  readonly connection: Connection
+  readonly entries: EntryStore
 }

@@ -39,7 +39,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const partitions = new Partitions(client, name, check.number('partitions', { min: 1, max: 1_024, integer: true }, 8))
   const durable = durabilityOf(check, client)
 
-  const records = new Records<T>(options)
+  const records = new Records<T>({ codec: options.codec, schema: options.schema, maxValueBytes: options.maxValueBytes, patchCodec: options.patchCodec })
   const keyOf = (id: Id): string => partitions.of(id).entry(id)
   const keptFor = (key: string): NonNullable<LeaseRequest['kept']> => ({ ...partitions.pendingOf(key), ttl: KEPT_FOR + policy.staleBelow })
   // What is pending goes before what is cached or loaded.
