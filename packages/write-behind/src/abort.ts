@@ -20,18 +20,31 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   }
 }
 
-const listeners = new WeakMap<AbortSignal, Set<() => void>>()
-
-/** Calls back once when the signal aborts. Returns what takes the callback back. */
+/** Calls back once when the signal aborts. Returns what takes the callback back; the last one takes the listener with it. */
 export function onAbort(signal: AbortSignal, callback: () => void): () => void {
-  let all = listeners.get(signal)
-  if (!all) {
-    const created = new Set<() => void>()
-    all = created
-    const callAll = (): void => { for (const one of created) one() }
-    listeners.set(signal, created)
-    signal.addEventListener('abort', callAll, { once: true })
+  const shared = listeners.get(signal) ?? listenTo(signal)
+  shared.callbacks.add(callback)
+  return () => {
+    if (shared.callbacks.delete(callback) && shared.callbacks.size === 0) shared.forget()
   }
-  all.add(callback)
-  return () => void all.delete(callback)
+}
+
+interface Shared {
+  readonly callbacks: Set<() => void>
+  forget(): void
+}
+
+const listeners = new WeakMap<AbortSignal, Shared>()
+
+function listenTo(signal: AbortSignal): Shared {
+  const callbacks = new Set<() => void>()
+  const callAll = (): void => { for (const one of [...callbacks]) one() }
+  const forget = (): void => {
+    signal.removeEventListener('abort', callAll)
+    listeners.delete(signal)
+  }
+  const shared: Shared = { callbacks, forget }
+  listeners.set(signal, shared)
+  signal.addEventListener('abort', callAll, { once: true })
+  return shared
 }

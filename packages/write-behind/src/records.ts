@@ -20,6 +20,8 @@ export interface QueuedWrite<T, Id> extends Head {
   readonly id: Id
   readonly kind: 'write' | 'delete'
   readonly value: T | null
+  /** It was merged, and this is what `write` was given. */
+  readonly isPatch: boolean
   readonly patch: unknown
 }
 
@@ -109,6 +111,7 @@ function written<T, Id>(stored: StoredWrite, value: Decoded<T> | Undecodable, pa
     ...head, kind,
     id: (isNumber ? Number(field) : field) as Id,
     value: absent ? null : whole,
+    isPatch: patch !== undefined,
     patch: (patch as Decoded<unknown> | undefined)?.value,
   }
 }

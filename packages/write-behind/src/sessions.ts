@@ -13,6 +13,10 @@ import { abandonScript, openScript } from './scripts.js'
  */
 export class Session {
   readonly key: string
+  /** Until when (performance.now()) a release of its abandoned attempts is tried. */
+  releasedUntil = 0
+  /** Attempts were abandoned since that release was sent last. */
+  hasAbandoned = false
   readonly #open = new Set<number>()
   #next = 1
 
@@ -68,8 +72,24 @@ export class Sessions {
   /** The outcome of an attempt is not known: it is refused if it arrives from now on. The writer's next attempt says so too. */
   abandon(session: Session, attempt: number): void {
     session.end(attempt)
-    const release = (): Promise<boolean> => this.#client.run(abandonScript, [session.key], [String(session.floor)])
-    this.#abandoned.add({ key: session.key, ttl: SESSION_TTL, release })
+    session.hasAbandoned = true
+    const now = performance.now()
+    if (now < session.releasedUntil) return
+    session.releasedUntil = now + SESSION_TTL
+    this.#abandoned.add({ key: session.key, ttl: SESSION_TTL, release: () => this.#release(session) })
+  }
+
+  async #release(session: Session): Promise<void> {
+    while (session.hasAbandoned) {
+      session.hasAbandoned = false
+      try {
+        await this.#client.run(abandonScript, [session.key], [String(session.floor)])
+      } catch (error) {
+        session.hasAbandoned = true
+        throw error
+      }
+    }
+    session.releasedUntil = 0
   }
 
   close(): Promise<void> {

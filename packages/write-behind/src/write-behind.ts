@@ -1,11 +1,11 @@
 import {
-  InvalidOptionError, LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById,
+  CacheError, InvalidOptionError, LoadPolicy, PendingReleases, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById,
   sourceOptions, uncachedContext, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
 import { pause } from './abort.js'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'
-import { BackpressureError, BulkWriteError, DeadLetterError } from './errors.js'
+import { BackpressureError, BulkWriteError, DeadLetterError, DurabilityError } from './errors.js'
 import { Partitions, type WriteId } from './partitions.js'
 import { oneAfterAnother } from './one-after-another.js'
 import { Records, typed } from './records.js'
@@ -48,7 +48,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const inTurn = oneAfterAnother()
   const sessions = new Sessions(client)
-  const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close()]))
+  const leases = new PendingReleases()
+  const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close(), leases.close()]))
 
   return {
     get: (id, call) => source.get(id, call),
@@ -110,10 +111,15 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       for (let round = 0; ; round++) {
         how?.signal?.throwIfAborted()
         const token = createToken()
-        const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
-        const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, uncachedContext(how?.signal))) ?? undefined)
-        const value = into(current, patch)
-        if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
+        try {
+          const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
+          const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, uncachedContext(how?.signal))) ?? undefined)
+          const value = into(current, patch)
+          if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
+        } catch (error) {
+          leases.add({ key, ttl: leaseTtl, release: () => client.entries.release(key, token) })
+          throw error
+        }
         await pause(Math.random() * Math.min(5 * (round + 1), 50), how?.signal)
       }
     })
@@ -148,6 +154,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       try {
         const store = durable ? await durable.entries() : client.entries
         const [outcome] = await store.change(writeScript, [key], [String(number), String(session.floor), String(SESSION_TTL), ...args], [companion(key, 'lease'), stream, pending, session.key])
+        if (outcome === 'over') throw new CacheError(`A write of "${key}" arrived after it was given up. It was not executed.`, { code: 'GIVEN_UP', key })
         if (outcome !== 'closed') {
           if (durable && outcome !== 'full' && outcome !== 'overtaken') await durable.confirm(key, session.key, number)
           session.end(number)
@@ -155,7 +162,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
         }
         await sessions.forget(partition, session)
       } catch (error) {
-        sessions.abandon(session, number)
+        if (error instanceof DurabilityError) session.end(number)
+        else sessions.abandon(session, number)
         throw error
       }
     }

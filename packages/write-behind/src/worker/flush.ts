@@ -9,6 +9,8 @@ export interface PendingWrite<T, Id> {
   readonly value: T | null
   /** What `write` was given each time, in order, where it was merged. */
   readonly patches: readonly unknown[]
+  /** The sequence of each of these patches: apply a delta only where its own sequence is above that of the row. */
+  readonly patchSequences: readonly number[]
   /** The sequence of the last of them. It grows for ever: keep it in the row, and don't apply a write whose sequence is not above it. */
   readonly sequence: number
   /** How many writes these are. */
@@ -49,7 +51,8 @@ export class FlushAnswerError extends CacheError {
 
 export function coalesced<T, Id>(writes: readonly QueuedWrite<T, Id>[]): PendingWrite<T, Id> {
   const { id, kind, value, sequence } = writes.at(-1)!
-  return { id, kind, value, sequence, patches: writes.filter(({ patch }) => patch !== undefined).map(({ patch }) => patch), count: writes.length }
+  const patched = writes.filter((write) => write.isPatch)
+  return { id, kind, value, sequence, patches: patched.map(({ patch }) => patch), patchSequences: patched.map((write) => write.sequence), count: writes.length }
 }
 
 /** The errors of the writes that were refused, by sequence. @throws {FlushAnswerError} */

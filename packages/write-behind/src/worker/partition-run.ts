@@ -149,9 +149,9 @@ export class PartitionRun<T, Id extends WriteId> {
       refused = refusals(batch, await this.#call(batch))
     } catch (error) {
       if (this.#lost.signal.aborted) return
-      const isAlone = parts.length === 1 || error instanceof FlushAnswerError
-      if (!isAlone) this.#limit = Math.max(1, Math.floor(Math.min(this.#limit, parts.length) / 2))
-      for (const { waiting, groups } of parts) await this.#failed(waiting, groups.flatMap(({ writes }) => writes), error, isAlone)
+      const blame = error instanceof FlushAnswerError ? 'named' : parts.length === 1 ? 'alone' : 'none'
+      if (blame === 'none') this.#limit = Math.max(1, Math.floor(Math.min(this.#limit, parts.length) / 2))
+      for (const { waiting, groups } of parts) await this.#failed(waiting, groups.flatMap(({ writes }) => writes), error, blame)
       return
     }
     this.#limit = Math.min(this.#options.batchSize, 2 * this.#limit)
@@ -163,7 +163,7 @@ export class PartitionRun<T, Id extends WriteId> {
     await this.#settle(flushed.filter(({ writes }) => writes.length > 0))
     for (const { waiting, groups } of parts) {
       const failed = groups.find(({ write }) => refused.has(write.sequence))
-      if (failed) await this.#failed(waiting, failed.writes, refused.get(failed.write.sequence), true)
+      if (failed) await this.#failed(waiting, failed.writes, refused.get(failed.write.sequence), 'named')
     }
   }
 
@@ -216,13 +216,13 @@ export class PartitionRun<T, Id extends WriteId> {
   }
 
   /**
-   * Notes that an attempt at an id failed with these of its writes. `isAlone`: it is known to be theirs, and not that of others in
-   * the same batch.
+   * Notes that an attempt at an id failed with these of its writes. `'named'`: the database refused them; `'alone'`: there was
+   * nothing else in the batch, which may also have failed because the database is out; `'none'`: others in the batch may be at fault.
    */
-  async #failed(waiting: Waiting<T, Id>, writes: readonly QueuedWrite<T, Id>[], error: unknown, isAlone: boolean): Promise<void> {
+  async #failed(waiting: Waiting<T, Id>, writes: readonly QueuedWrite<T, Id>[], error: unknown, blame: 'named' | 'alone' | 'none'): Promise<void> {
     const { client, retry } = this.#options
     tell(channels.error, () => ({ operation: 'flush', key: this.partition.entry(waiting.id), error }))
-    const isBlamed = error instanceof FlushAnswerError || (this.#health.blames(waiting.id, waiting.successesSeen) && isAlone)
+    const isBlamed = (this.#health.blames(waiting.id, waiting.successesSeen) && blame === 'alone') || blame === 'named'
     waiting.successesSeen = this.#health.successes
     waiting.failures++
     waiting.notBefore = performance.now() + retry.pause(waiting.failures)
