@@ -27,7 +27,6 @@ export class Ownership {
   readonly token: string
   readonly fence: number
   readonly #terms: Terms
-  readonly #fence: string
   readonly #over = new AbortController()
   readonly #lost: () => void
   #loss: NodeJS.Timeout | undefined
@@ -37,7 +36,6 @@ export class Ownership {
     this.token = terms.token
     this.fence = Number(fence)
     this.#terms = terms
-    this.#fence = fence
     this.#lost = lost
     this.#holdsSince(asked)
     void this.#renew()
@@ -58,7 +56,7 @@ export class Ownership {
       if (signal.aborted) return
       const asked = performance.now()
       try {
-        const holds = await client.run(renewScript, [partition.owner, partition.fence, partition.left(token)], [token, String(ttl), this.#fence])
+        const holds = await client.run(renewScript, [partition.owner], [token, String(ttl)])
         if (signal.aborted) return
         if (!holds) return this.#lose()
         this.#holdsSince(asked)

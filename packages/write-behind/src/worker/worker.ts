@@ -212,14 +212,17 @@ class Worker<T, Id extends WriteId> {
     await leave(client, partition, token).catch(() => giveBack({ client, partition, token, ttl: this.#leaseTtl }, this.#releases))
   }
 
-  /** The partition is, or may soon be, another worker's. It is not acquired again while a flush of it goes on. */
+  /** The partition is, or may soon be, another worker's. It is neither given back nor acquired again while a flush of it goes on. */
   #lose(ownership: Ownership, run: PartitionRun<T, Id>, why: string): void {
-    const { partition } = ownership
+    const { partition, token } = ownership
     ownership.end()
     this.#owned.delete(partition)
     run.lose(why)
     this.#busy.add(partition)
-    void Promise.all([run.ended, run.quiet]).finally(() => this.#busy.delete(partition))
+    void Promise.all([run.ended, run.quiet]).finally(() => {
+      this.#busy.delete(partition)
+      giveBack({ client: this.#options.client, partition, token, ttl: this.#leaseTtl }, this.#releases)
+    })
   }
 }
 
