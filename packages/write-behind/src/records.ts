@@ -68,7 +68,7 @@ export class Records<T> {
   }
 }
 
-export type MaybeLater<R> = R | Promise<R>
+type MaybeLater<R> = R | Promise<R>
 
 /** A write as it is stored. */
 export interface StoredWrite extends Head {

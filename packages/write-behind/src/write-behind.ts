@@ -16,6 +16,9 @@ import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'onOutage', 'durability', 'patchCodec', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
 
 /**
+ * A write-behind cache: `write` and `put` are acknowledged once Redis has them, in the cache and in a queue, and workers made by
+ * `createWriteBehindWorker` carry them to the database.
+ *
  * @throws {InvalidOptionError} naming the option.
  * @example
  * const users = createWriteBehind({
@@ -148,7 +151,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     const key = keyOf(id)
     const partition = partitions.of(id)
     const { stream, pending } = partition
-    for (;;) {
+    for (let round = 1; ; round++) {
       const session = await sessions.of(partition)
       const number = session.begin()
       try {
@@ -161,6 +164,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
           return outcome!
         }
         await sessions.forget(partition, session)
+        if (round === MOST_SESSIONS) throw new CacheError(`Redis forgets sessions as soon as they are opened ("${session.key}"). Nothing was written. Is it out of memory, with a volatile eviction policy?`, { code: 'SESSION', key })
       } catch (error) {
         if (error instanceof DurabilityError) session.end(number)
         else sessions.abandon(session, number)
@@ -203,5 +207,7 @@ interface Draft<T, Id> {
 const KEPT_FOR = 60_000
 const FIRST_PAUSE = 5
 const LAST_PAUSE = 100
+/** Sessions that are opened for one attempt, if Redis forgets them at once. */
+const MOST_SESSIONS = 5
 /** Writes of a bulk call that are under way at once. */
 const PART = 500

@@ -4,7 +4,7 @@ import type { Partition } from '../partitions.js'
 import { acquireScript, leaveScript, renewScript } from '../scripts.js'
 
 /** What acquiring a partition came to. */
-export type Acquired =
+type Acquired =
   | { readonly ownership: Ownership }
   /** Somebody else owns it. */
   | { readonly owner: string }

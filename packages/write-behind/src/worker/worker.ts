@@ -51,8 +51,8 @@ export interface WriteBehindWorker {
 const names = ['client', 'name', 'partitions', 'codec', 'schema', 'patchCodec', 'maxValueBytes', 'flush', 'batchSize', 'linger', 'flushTimeout', 'coalesce', 'retry', 'leaseTtl', 'drainTimeout'] as const
 
 /**
- * Brings to the database what `createWriteBehind` has queued. Promises: the workers of a name share its partitions evenly, each is one
- * worker's at a time, and a dead worker's partitions are others' within `leaseTtl` and a third of it.
+ * A worker that brings to the database what `createWriteBehind` has queued. The workers of a name share its partitions evenly. A
+ * partition has one owner at a time, and a dead worker's partitions are taken over within `leaseTtl` and a third of it.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
