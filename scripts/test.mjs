@@ -37,6 +37,7 @@ process.exit(nothingRan || total.failed > 0 ? 1 : 0)
 
 async function checkSources() {
   await step('lint', 180, ['pnpm', 'exec', 'eslint', '.'])
+  await step('entry changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
   await step('knip', 120, ['pnpm', 'exec', 'knip', '--no-progress'])
   await step('readmes', 300, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
 }

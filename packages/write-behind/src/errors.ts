@@ -24,3 +24,14 @@ export class DeadLetterError extends CacheError {
     super(`A write of "${key}" could not be flushed: it is among the dead letters, with its error.`, { code: 'DEAD_LETTER', key })
   }
 }
+
+/** Some writes of a bulk call were refused; the others were acknowledged. */
+export class BulkWriteError extends CacheError {
+  override name = 'BulkWriteError'
+  readonly failures: readonly { readonly id: string | number; readonly error: unknown }[]
+  constructor(failures: readonly { readonly id: string | number; readonly error: unknown }[], writes: number) {
+    const [first] = failures
+    super(`${failures.length} of ${writes} writes failed; "failures" says which and why. The first: ${first!.error instanceof Error ? first!.error.message : String(first!.error)}`, { code: 'BULK_WRITE', cause: first!.error })
+    this.failures = failures
+  }
+}

@@ -7,22 +7,27 @@ export type WriteId = string | number
 /** The keys of one partition, all in one Cluster slot. */
 export interface Partition {
   readonly index: number
-  /** Writes that the database does not have yet, in their order. */
+  /** Writes that the database has not confirmed yet, in the order in which they were queued. */
   readonly stream: string
   /** By id: the value that was written last, until the database has it. */
   readonly pending: string
-  /** By id: the sequence up to which the database has it, while there is more; or which became a dead letter, `!…`. */
-  readonly settled: string
   /** By id: failed attempts. */
   readonly attempts: string
+  /** Writes that could not be flushed, by their sequence. */
+  readonly dead: string
+  /** By id: what `flushed` and `replay` need to know of its dead letters (letters.lua). */
+  readonly buried: string
+  /** By sequence: the position of a replayed write in the stream. */
+  readonly replayed: string
   /** The fence of its last owner. */
   readonly fence: string
-  /** The token of the worker that has it. */
+  /** The token with which a worker owns it. */
   readonly owner: string
-  readonly dead: string
   entry(id: WriteId): string
-  /** What a write leaves for a while where it is. */
-  trace(token: string): string
+  /** What a writer's attempts are recognised by (session.lua). */
+  session(token: string): string
+  /** The mark of an ownership that was given up. */
+  left(token: string): string
 }
 
 /** An id always belongs to the same partition. */
@@ -84,13 +89,15 @@ function partition(namespace: string, name: string, index: number): Partition {
     index,
     stream: make('stream'),
     pending: make('pending'),
-    settled: make('settled'),
     attempts: make('attempts'),
+    dead: make('dead'),
+    buried: make('buried'),
+    replayed: make('replayed'),
     fence: make('fence'),
     owner: make('owner'),
-    dead: make('dead'),
     entry: (id) => entry('entry', id),
-    trace: (token) => make('trace', token),
+    session: (token) => make('session', token),
+    left: (token) => make('left', token),
   }
 }
 

@@ -158,7 +158,11 @@ describe('workers', () => {
         await sleep(10)
       }
     })()
-    const ownersOf = async (): Promise<string[]> => (await Promise.all(Array.from({ length: 8 }, (_, i) => client.send({ args: ['GET', `rows:{rows:${i}}:owner`], keys: [`rows:{rows:${i}}:owner`] })))).map(String)
+    /** The worker that owns each partition: what stands before the number of its attempt. */
+    const ownersOf = async (): Promise<string[]> => {
+      const tokens = await Promise.all(Array.from({ length: 8 }, (_, i) => client.send({ args: ['GET', `rows:{rows:${i}}:owner`], keys: [`rows:{rows:${i}}:owner`] })))
+      return tokens.map((token) => String(token).split('/')[0]!)
+    }
     /** How many partitions each of them has. */
     const shares = (owners: readonly string[]): number[] => {
       const counts = new Map<string, number>()

@@ -54,6 +54,8 @@ export interface Driver {
    * answer in time.
    */
   silentFor?(node: string): number
+  /** `false` where the Redis client can't open another connection: `dedicate` then always rejects. */
+  readonly dedicates?: boolean
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */
   dedicate(): Promise<Connection>
   /**

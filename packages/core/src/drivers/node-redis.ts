@@ -55,6 +55,8 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
     group: topology === 'cluster' ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
     ...(topology === 'cluster' && { nodeOf: (key: string) => nodeIn(client as NodeRedisCluster, key) }),
 
+    dedicates: typeof duplicable.duplicate === 'function',
+
     async dedicate() {
       if (typeof duplicable.duplicate !== 'function') {
         throw new CacheError("node-redis 5 can't duplicate a Sentinel client, so there is no connection of its own for blocking commands. Use redis 6, or ioredis.", { code: 'UNSUPPORTED' })

@@ -107,8 +107,11 @@ export interface EntryStore {
   increment(key: string, amount: number, ttl?: number): Promise<number>
   /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
   run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[]): Promise<R>
-  /** Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. */
-  change<R>(script: Script<R>, keys: readonly string[], args: readonly string[]): Promise<readonly R[]>
+  /**
+   * Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. `beside`: further keys, in the
+   * slot of the entries.
+   */
+  change<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[], beside?: readonly string[]): Promise<readonly R[]>
   /** Announces a change of the source, before it is made. Where it rejects, what has begun, or may begin yet, is ended in the background. */
   beginWrite(keys: readonly string[], token: string, intentTtl: number): Promise<void>
   /** As `beginWrite` of one key, with the entry that the write changes, if there is one. */
@@ -321,9 +324,9 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     run: (script, keys, args) => run(script, keys, args, readTimeout),
 
-    async change(script, keys, args) {
+    async change(script, keys, args, beside = []) {
       const all = keys.map(companions)
-      return changing(keys, (change) => eachOf(all, ([key, , intents]) => runChange(script, [key, intents], args, change)))
+      return changing(keys, (change) => eachOf(all, ([key, , intents]) => runChange(script, [key, intents, ...beside], args, change)))
     },
 
     async beginWrite(keys, token, intentTtl) {
