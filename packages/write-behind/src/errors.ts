@@ -27,7 +27,7 @@ export class DeadLetterError extends CacheError {
 
 /** Some writes of a bulk call were refused; the others were acknowledged. */
 export class BulkWriteError extends CacheError {
-  override name = 'BulkWriteError'
+  static override readonly kind: string = 'BulkWriteError'
   readonly failures: readonly { readonly id: string | number; readonly error: unknown }[]
   constructor(failures: readonly { readonly id: string | number; readonly error: unknown }[], writes: number) {
     const [first] = failures

@@ -1,8 +1,8 @@
 import {
-  CacheError, InvalidOptionError, LoadPolicy, PendingReleases, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById,
+  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById,
   sourceOptions, uncachedContext, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
-import { pause } from './abort.js'
+import { pause } from './pause.js'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'
 import { BackpressureError, BulkWriteError, DeadLetterError, DurabilityError } from './errors.js'
@@ -51,8 +51,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const inTurn = oneAfterAnother()
   const sessions = new Sessions(client)
-  const leases = new PendingReleases()
-  const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close(), leases.close()]))
+  const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close()]))
 
   return {
     get: (id, call) => source.get(id, call),
@@ -120,7 +119,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
           const value = into(current, patch)
           if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
         } catch (error) {
-          leases.add({ key, ttl: leaseTtl, release: () => client.entries.release(key, token) })
+          entries.release(key, token).catch(() => undefined) // repeated until Redis takes it, or the lease ends
           throw error
         }
         await pause(Math.random() * Math.min(5 * (round + 1), 50), how?.signal)

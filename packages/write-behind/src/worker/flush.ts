@@ -43,7 +43,7 @@ export type Flush<T, Id> = (writes: readonly PendingWrite<T, Id>[], context: Flu
 
 /** What `flush` returned can't be understood, so nobody knows what the database has. */
 export class FlushAnswerError extends CacheError {
-  override name = 'FlushAnswerError'
+  static override readonly kind: string = 'FlushAnswerError'
   constructor(what: string) {
     super(`"flush" must return nothing, or an array of { sequence, error } of writes in its batch; ${what}. Its writes count as refused.`, { code: 'FLUSH_ANSWER' })
   }

@@ -1,5 +1,5 @@
 import { channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
-import { pause } from '../abort.js'
+import { pause } from '../pause.js'
 import type { Partition } from '../partitions.js'
 import { acquireScript, leaveScript, renewScript } from '../scripts.js'
 

@@ -1,5 +1,5 @@
 import { channels, tell, type CacheClient } from '@cache/core'
-import { onAbort, pause } from '../abort.js'
+import { pause } from '../pause.js'
 import type { Partition, WriteId } from '../partitions.js'
 import { storedWrite, type QueuedWrite, type Records, type StreamEntry } from '../records.js'
 import { buryScript, failScript, settleScript } from '../scripts.js'

@@ -2,7 +2,7 @@ import {
   CacheError, InvalidOptionError, PendingReleases, channels, checkOptions, checkPrefix, createToken, tell,
   type CacheClient, type Codec, type Duration, type Schema, type Size,
 } from '@cache/core'
-import { pause } from '../abort.js'
+import { pause } from '../pause.js'
 import { Partitions, type Partition, type WriteId } from '../partitions.js'
 import { Records } from '../records.js'
 import { beatScript } from '../scripts.js'
