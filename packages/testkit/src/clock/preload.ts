@@ -47,7 +47,8 @@ function compile(): string | undefined {
   const binary = process.platform === 'linux' ? findBinary(process.env) : undefined
   if (binary === undefined) return undefined
   const library = join(runDirectory(), 'clock.so')
-  const cc = spawnSync('cc', ['-shared', '-fPIC', '-O2', '-x', 'c', '-', '-o', library, '-ldl'], { input: SOURCE })
+  const flags = ['-shared', '-fPIC', '-O2', '-x', 'c', '-', '-o', library, '-ldl']
+  const cc = spawnSync('cc', flags, { input: SOURCE })
   return cc.status === 0 && isLoadedInto(binary, library) ? library : undefined
 }
 
