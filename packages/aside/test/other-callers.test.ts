@@ -45,11 +45,11 @@ onEach((bench) => {
   })
 
   it('a load that takes longer than leaseTtl is kept, one or many', async () => {
-    const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', leaseTtl: 150 })
-    expect(await cache.getOrLoad(1, () => sleep(500, 1))).toBe(1)
+    const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', leaseTtl: 900 })
+    expect(await cache.getOrLoad(1, () => sleep(2_000, 1))).toBe(1)
     expect(await cache.peek(1)).toBe(1)
     const ids = Array.from({ length: 20 }, (_, i) => 10 + i)
-    expect(await cache.getOrLoadMany(ids, (missing) => sleep(500, missing as number[]))).toEqual(ids)
+    expect(await cache.getOrLoadMany(ids, (missing) => sleep(2_000, missing as number[]))).toEqual(ids)
     expect(await cache.getOrLoadMany(ids, () => { throw new Error('nothing is missing') })).toEqual(ids)
   })
 

@@ -69,7 +69,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   return {
     driver,
     namespace,
-    entries: createEntryStore({ batch, atOnce: Math.max(1, Math.floor(resilience.maxInFlight / 10)), readTimeout, writeTimeout, pending }),
+    entries: createEntryStore({ batch, readTimeout, writeTimeout, pending }),
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),

@@ -34,7 +34,7 @@ export { LoadTimeoutError, uncachedContext, type LoadContext, type Loader } from
 export { plainAccess, type Access } from './load/access.js'
 export type { BulkContext } from './load/bulk.js'
 export type { LoadMany, Many } from './load/many.js'
-export { keyById, readsById, type CallOptions, type ReadsById } from './load/by-id.js'
+export { keyById, readsById, ReadOutage, type CallOptions, type ReadsById } from './load/by-id.js'
 export { readThrough, sourceOptions, type SourceOptions, type SourceReads } from './load/source.js'
 export { ReadPath } from './load/read-path.js'
 export { beginMutations, mutation, openMutation, type Mutation, type MutationOptions } from './write/mutation.js'

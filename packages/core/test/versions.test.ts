@@ -27,6 +27,19 @@ onEach((bench) => {
       expect(await entries.read('k', format)).toBeUndefined()
     })
 
+    it('is replaced where its version can’t be read', async () => {
+      const client = bench().newClient()
+      for (const version of [Infinity, NaN, -1, 2 ** 60]) {
+        const frame = Buffer.alloc(11, '7')
+        frame[0] = frame[1] = 1
+        frame.writeDoubleBE(version, 2)
+        await client.send({ args: ['SET', 'k', frame], keys: ['k'] })
+        expect(await client.entries.read('k', format)).toBeUndefined()
+        expect(await client.entries.put('k', format, 3, { ttl: LONG, meta: { version: 3 } })).toBe(true)
+        expect(await client.entries.read('k', format)).toMatchObject({ value: 3 })
+      }
+    })
+
     it('stays where a load finds an older one', async () => {
       const { entries } = bench().newClient()
       const token = createToken()

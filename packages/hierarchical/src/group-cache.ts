@@ -1,10 +1,11 @@
-import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
+import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation, type ReadOutage } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import type { Holders } from './holders.js'
 import { byId, encodeId } from './ids.js'
 import { LargeGroups } from './large-groups.js'
 import type { Groups, Level } from './levels.js'
 import type { CommonOptions } from './policy.js'
+import { lifeScript } from './scripts.js'
 import type { MutationTime } from './types.js'
 import { shelfCodec, shelfSchema, type Shelf } from './shelf.js'
 
@@ -12,6 +13,8 @@ import { shelfCodec, shelfSchema, type Shelf } from './shelf.js'
 export interface GroupRef {
   readonly id: KeyPart
   readonly above: GroupRef | undefined
+  /** Of the call that asks for it. */
+  readonly outage?: ReadOutage | undefined
 }
 
 interface Wiring<Item> {
@@ -84,9 +87,10 @@ export class GroupCache<Item> {
   }
 
   /** Ms that a group has left to be fresh; 0 or less: it is stale; `undefined`: there is none, or Redis does not answer. */
-  async freshFor(id: KeyPart): Promise<number | undefined> {
-    const key = this.#keyOf(id)
-    const left = await this.#orNothing(this.#wiring.client.send({ args: ['PTTL', key], keys: [key] }))
+  async freshFor(ref: GroupRef): Promise<number | undefined> {
+    const key = this.#keyOf(ref.id)
+    if (ref.outage?.down) return undefined
+    const left = await this.#orNothing(this.#wiring.client.entries.run(lifeScript, [key], []))
     return typeof left === 'number' && left >= 0 ? left - this.#wiring.policy.staleBelow : undefined
   }
 
@@ -120,7 +124,7 @@ export class GroupCache<Item> {
   /** Reads a group in one way where it is stored, in another where it has just been loaded and could not be. */
   async #read<R>(ref: GroupRef, call: CallOptions | undefined, stored: (shelf: Shelf<Item>) => Promise<R | undefined>, loaded: (items: readonly Item[]) => R): Promise<R> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const shelf = await this.#shelves.get(ref, call)
+      const shelf = await this.#shelves.get(ref, { ...call, outage: ref.outage })
       const found = await this.#orNothing(stored(shelf))
       if (found) return found
       // Its hash is gone, evicted or replaced: an entry that still names it is worth nothing.
@@ -137,13 +141,13 @@ export class GroupCache<Item> {
     const { depth, holders } = this.#wiring
     for (let attempt = 1; ; attempt++) {
       const above = attempt === 1 ? await this.#fromAbove(ref) : undefined
-      const since = above ? above.since : await this.#orNothing(holders.begin())
+      const since = above ? above.since : ref.outage?.down ? undefined : await this.#orNothing(holders.begin(), ref)
       const items = above?.items ?? (await this.#fetch(ref.id, context.signal))
       const found = this.#checked(ref.id, items)
-      const held = since !== undefined && (await this.#orNothing(holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since)))
+      const held = since !== undefined && !ref.outage?.down && (await this.#orNothing(holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since), ref))
       if (held) return this.#shelve(ref, items, found, since, context)
       // One of them has changed meanwhile: what was loaded may be older. Another load is only of use while this one may still be kept.
-      if (held !== false || since === undefined || attempt === ATTEMPTS || !(await this.#orNothing(this.#isLeased(ref.id)))) return uncached(items, context)
+      if (held !== false || since === undefined || ref.outage?.down || attempt === ATTEMPTS || !(await this.#orNothing(this.#isLeased(ref.id)))) return uncached(items, context)
     }
   }
 
@@ -161,7 +165,7 @@ export class GroupCache<Item> {
   }
 
   async #peekDated(ref: GroupRef): Promise<{ readonly items: readonly Item[]; readonly since: number | undefined } | undefined> {
-    const shelf = await this.#shelves.peek(ref)
+    const shelf = await this.#shelves.peek(ref, ref)
     if (!shelf) return undefined
     const items = shelf.items ?? (await this.#orNothing(this.#large.all(this.#keyOf(ref.id), shelf.generation!)))
     return items && { items: [...items.values()], since: shelf.since }
@@ -219,10 +223,11 @@ export class GroupCache<Item> {
   }
 
   /** Nothing where Redis does not answer: the source does. */
-  async #orNothing<R>(asking: Promise<R>): Promise<R | undefined> {
+  async #orNothing<R>(asking: Promise<R>, { outage }: Pick<GroupRef, 'outage'> = {}): Promise<R | undefined> {
     try {
       return await asking
     } catch (error) {
+      if (outage) outage.down = true
       tell(channels.error, () => ({ operation: 'group', key: this.#wiring.level.prefix, error }))
       return undefined
     }

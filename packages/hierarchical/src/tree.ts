@@ -1,4 +1,4 @@
-import { beginMutations, channels, limitTo, mutation, tell, type BulkContext, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
+import { ReadOutage, beginMutations, channels, limitTo, mutation, tell, type BulkContext, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import { GroupCache, type GroupRef } from './group-cache.js'
 import { Hints, type Hint } from './hints.js'
@@ -25,6 +25,8 @@ interface ItemRef {
   readonly id: KeyPart
   readonly group: KeyPart
   readonly names: readonly string[]
+  /** Of the call that asks for it. */
+  readonly outage?: ReadOutage | undefined
 }
 
 /** One level of groups: which of them holds what, and what they hold. */
@@ -70,12 +72,14 @@ export class Tree<Item extends NonNullable<unknown>> {
     this.#tiers = tiers
   }
 
-  async get(id: KeyPart, call?: CallOptions): Promise<Maybe<Item>> {
+  async get(id: KeyPart, own?: CallOptions): Promise<Maybe<Item>> {
+    const call: CallOptions = { ...own, outage: new ReadOutage() }
     const ref = await this.#find(id, call)
     return isNone(ref) ? ref : this.#remember(ref, await this.#items.get(ref, call))
   }
 
-  async getMany(ids: readonly KeyPart[], call?: CallOptions): Promise<Maybe<Item>[]> {
+  async getMany(ids: readonly KeyPart[], own?: CallOptions): Promise<Maybe<Item>[]> {
+    const call: CallOptions = { ...own, outage: new ReadOutage() }
     for (const id of ids) textOf(id)
     const { parents } = this.#tiers[0]!
     const unknown = ids.filter((id) => !this.#hintOf(id))
@@ -83,10 +87,10 @@ export class Tree<Item extends NonNullable<unknown>> {
     const groupOf = new Map(unknown.map((id, i) => [textOf(id), found[i]]))
     const refs = await Promise.all(ids.map(async (id) => {
       const hint = this.#hintOf(id)
-      if (hint) return { id, ...hint }
+      if (hint) return { id, ...hint, outage: call.outage }
       // A hint that was forgotten meanwhile.
       const group = groupOf.has(textOf(id)) ? groupOf.get(textOf(id)) : await parents.get(id, call)
-      return isNone(group) ? group : this.#refOf(id, group)
+      return isNone(group) ? group : this.#refOf(id, group, call)
     }))
     const there = refs.filter((ref) => !isNone(ref))
     const items = await this.#items.getMany(there, call)
@@ -110,7 +114,8 @@ export class Tree<Item extends NonNullable<unknown>> {
     for (const { parents, cache } of this.#tiers) await Promise.all([parents.idle(), cache.idle()])
   }
 
-  async getGroup(depth: number, id: KeyPart, call?: CallOptions): Promise<readonly Item[]> {
+  async getGroup(depth: number, id: KeyPart, own?: CallOptions): Promise<readonly Item[]> {
+    const call: CallOptions = { ...own, outage: new ReadOutage() }
     textOf(id)
     return this.#tiers[depth]!.cache.all(await this.#groupRef(depth, id, call), call)
   }
@@ -186,28 +191,30 @@ export class Tree<Item extends NonNullable<unknown>> {
   }
 
   async #loadItem(ref: ItemRef, context: LoadContext<Item>): Promise<Maybe<Item>> {
-    return this.#outOf(await this.#pick(ref.group, [textOf(ref.id)], context.signal), ref, context)
+    return this.#outOf(await this.#pick(ref.group, [textOf(ref.id)], { signal: context.signal, outage: ref.outage }), ref, context)
   }
 
   #loadItems(refs: readonly ItemRef[], { signal, contexts }: BulkContext<Item>): readonly Promise<Maybe<Item>>[] {
     const wanted = new Map<string, { readonly group: KeyPart; readonly ids: string[] }>()
+    const outage = refs[0]?.outage
     for (const { id, group } of refs) {
       const of = wanted.get(textOf(group))
       if (of) of.ids.push(textOf(id))
       else wanted.set(textOf(group), { group, ids: [textOf(id)] })
     }
-    const picks = new Map([...wanted].map(([text, { group, ids }]) => [text, this.#fromSource(() => this.#pick(group, ids, signal))]))
+    const picks = new Map([...wanted].map(([text, { group, ids }]) => [text, this.#fromSource(() => this.#pick(group, ids, { signal, outage }))]))
     return refs.map(async (ref, i) => this.#outOf(await picks.get(textOf(ref.group))!, ref, contexts[i]!))
   }
 
   /** Items of a group, and how long it is still fresh. */
-  async #pick(group: KeyPart, ids: readonly string[], signal: AbortSignal): Promise<Pick<Item>> {
+  async #pick(group: KeyPart, ids: readonly string[], call: CallOptions): Promise<Pick<Item>> {
     const { cache } = this.#tiers[0]!
-    const asking = cache.freshFor(group)
-    const items = await cache.some(await this.#groupRef(0, group, { signal }), ids, { signal })
+    const asking = cache.freshFor({ id: group, above: undefined, outage: call.outage })
+    const ref = await this.#groupRef(0, group, call)
+    const items = await cache.some(ref, ids, call)
     const before = await asking
     // It was stale: maybe it has been loaded since.
-    return { items, freshFor: before !== undefined && before <= 0 ? await cache.freshFor(group) : before }
+    return { items, freshFor: before !== undefined && before <= 0 ? await cache.freshFor(ref) : before }
   }
 
   async #outOf({ items, freshFor }: Pick<Item>, ref: ItemRef, context: LoadContext<Item>): Promise<Maybe<Item>> {
@@ -232,8 +239,8 @@ export class Tree<Item extends NonNullable<unknown>> {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (isNone(group)) return group
       if (textOf(group) !== looked) {
-        await this.#forgetParent(ref.id, parents)
-        const item = (await this.#pick(group, [id], signal)).items.get(id)
+        if (!ref.outage?.down) await this.#forgetParent(ref.id, parents)
+        const item = (await this.#pick(group, [id], { signal, outage: ref.outage })).items.get(id)
         if (item !== undefined) return item
       }
       looked = textOf(group)
@@ -253,19 +260,19 @@ export class Tree<Item extends NonNullable<unknown>> {
 
   async #find(id: KeyPart, call: CallOptions | undefined): Promise<ItemRef | null | undefined> {
     const hint = this.#hintOf(id)
-    if (hint) return { id, ...hint }
+    if (hint) return { id, ...hint, outage: call?.outage }
     const group = await this.#tiers[0]!.parents.get(id, call)
     return isNone(group) ? group : this.#refOf(id, group, call)
   }
 
   async #refOf(id: KeyPart, group: KeyPart, call?: CallOptions): Promise<ItemRef> {
-    return { id, group, names: this.#tiers[0]!.cache.namesOf(await this.#groupRef(0, group, call)) }
+    return { id, group, names: this.#tiers[0]!.cache.namesOf(await this.#groupRef(0, group, call)), outage: call?.outage }
   }
 
   /** A group with what holds it. */
   async #groupRef(depth: number, id: KeyPart, call?: CallOptions): Promise<GroupRef> {
     const holder = await this.#tiers[depth + 1]?.parents.get(id, call)
-    return { id, above: isNone(holder) ? undefined : await this.#groupRef(depth + 1, holder, call) }
+    return { id, above: isNone(holder) ? undefined : await this.#groupRef(depth + 1, holder, call), outage: call?.outage }
   }
 
   /** As far as it is cached; `undefined`: it is not. */

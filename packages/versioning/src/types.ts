@@ -1,4 +1,4 @@
-import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, Mutation, SourceOptions, SourceReads } from '@cache/core'
+import type { CacheClient, CallOptions, Duration, KeyPart, LoadPolicyOptions, Mutation, SourceOptions, SourceReads } from '@cache/core'
 import type { GroupVersions } from './stamps.js'
 
 export interface VersionedOptions<Loaded, Id> extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
@@ -48,7 +48,7 @@ export interface VersionedOptions<Loaded, Id> extends LoadPolicyOptions<NonNulla
  */
 export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
   /** What is cached and right, fresh or stale; nothing is loaded. `undefined` where there is nothing, or Redis does not answer. */
-  peek(id: Id): Promise<Loaded | null | undefined>
+  peek(id: Id, call?: Pick<CallOptions, 'outage'>): Promise<Loaded | null | undefined>
   /**
    * Makes every entry of these groups invalid, in all caches of the namespace: O(1) for each group. Resolves to their new versions. Rejects
    * when Redis does not answer: it may be done later, or not at all.

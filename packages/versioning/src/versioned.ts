@@ -54,7 +54,7 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
   return {
     ...readThrough<Loaded, Id>(readsById(path, keyOf, placeOf), check),
 
-    peek: async (id) => path.peek(keyOf(id), placeOf(id)),
+    peek: async (id, call) => path.peek(keyOf(id), placeOf(id), call?.outage),
 
     bump: async (groups) => versions.bump(named(each(groups))),
 

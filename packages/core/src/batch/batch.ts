@@ -2,7 +2,7 @@ import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver
 import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
-import { MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
+import { chunks, MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
 import { channels, tell } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
@@ -40,6 +40,11 @@ export class Batch {
     this.#maxInFlight = maxInFlight
   }
 
+  /** How many requests one call should have under way, so that it fits in beside others. */
+  get atOnce(): number {
+    return Math.max(1, Math.floor(this.#maxInFlight / 10))
+  }
+
   /** What `of` makes of the value, or of `null` where there is none. */
   read<T>(key: string, timeout: number, of: (value: Buffer | null) => T | Promise<T>): Promise<T> {
     if (typeof key !== 'string') return Promise.reject(noKey(key))
@@ -60,7 +65,8 @@ export class Batch {
   async readMany(keys: readonly string[], timeout: number): Promise<readonly (Buffer | null | CacheError)[]> {
     for (const key of keys) if (typeof key !== 'string') throw noKey(key)
     const asked = groups(this.#driver, keys)
-    const answers = await Promise.all(asked.map((group) => this.command(mget(group), timeout).catch((error: CacheError) => error)))
+    const answers: (Reply | CacheError)[] = []
+    for (const part of chunks(asked, this.atOnce)) answers.push(...(await Promise.all(part.map((group) => this.command(mget(group), timeout).catch((error: CacheError) => error)))))
     const valuesOf = (i: number): readonly (Buffer | null | CacheError)[] => {
       const reply = answers[i]!
       return reply instanceof CacheError ? asked[i]!.map(() => reply) : (reply as readonly (Buffer | null)[])

@@ -130,7 +130,6 @@ type Run = <R>(script: Script<R>, keys: readonly string[], args: readonly Argume
 
 interface Wiring {
   readonly batch: Batch
-  readonly atOnce: number
   readonly readTimeout: number
   readonly writeTimeout: number
   readonly near?: NearEntries
@@ -139,7 +138,8 @@ interface Wiring {
 }
 
 export function createEntryStore(wiring: Wiring): EntryStore {
-  const { batch, atOnce, readTimeout, writeTimeout, near, pending } = wiring
+  const { batch, readTimeout, writeTimeout, near, pending } = wiring
+  const { atOnce } = batch
   const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
 
   /** As `run`, of a script that changes entries: announced, where somebody is to know. */

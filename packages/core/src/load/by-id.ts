@@ -8,6 +8,16 @@ import type { ReadPath } from './read-path.js'
 export interface CallOptions {
   /** Leaves the load; when the last caller has left, the loader's signal aborts as well. */
   readonly signal?: AbortSignal
+  /** What the reads of one call have in common that goes on to other caches. For packages of patterns. */
+  readonly outage?: ReadOutage | undefined
+}
+
+/**
+ * Whether Redis left a read of this call without an answer. The reads that follow from it go to the source at once, so that a call
+ * through several caches waits for a silent Redis once.
+ */
+export class ReadOutage {
+  down = false
 }
 
 /** The key of an id: its parts, or itself, behind the client's namespace and the cache's prefix. */
@@ -39,7 +49,7 @@ export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string, a
       } catch (error) {
         return Promise.reject(error as Error)
       }
-      return path.get(key, load, call?.signal, access)
+      return path.get(key, load, call?.signal, access, call?.outage)
     },
 
     async many(ids, load, call) {
@@ -49,7 +59,7 @@ export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string, a
         const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
         const missingIds = missing.map((key) => byKey.get(key)!)
         return answersOf(await load(missingIds, context), missingIds)
-      }, call?.signal, accesses && ((key) => accesses.get(key)!))
+      }, call?.signal, accesses && ((key) => accesses.get(key)!), call?.outage)
     },
   }
 }

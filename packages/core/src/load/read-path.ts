@@ -10,6 +10,7 @@ import { createToken } from '../token.js'
 import { plainAccess, type Access } from './access.js'
 import { BulkLoad, type LoadKeys } from './bulk.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
+import type { ReadOutage } from './by-id.js'
 import type { Loader } from './loader.js'
 import { Moments } from './moments.js'
 import type { LoadPolicy } from './policy.js'
@@ -47,32 +48,35 @@ export class ReadPath<T> {
   }
 
   /** The value: cached, or loaded by this caller or another one, here or in another process. */
-  async get(key: string, load: Loader<T>, signal?: AbortSignal, access = this.#plain): Promise<Maybe<T>> {
+  async get(key: string, load: Loader<T>, signal?: AbortSignal, access = this.#plain, outage?: ReadOutage): Promise<Maybe<T>> {
     signal?.throwIfAborted()
     const kept = access.near?.(key)
     if (kept !== undefined && this.#answers(key, kept, access, load, 'near')) return kept.value
     const arrival = this.#moments.arrive()
-    if (this.#flights.size > 0 && this.#flightOf(key)) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined })
-    if (this.#missesPrevail()) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, unread: true })
+    if (this.#flights.size > 0 && this.#flightOf(key)) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, outage })
+    if (outage?.down) return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined, outage })
+    if (this.#missesPrevail()) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, unread: true, outage })
     let found: Entry<T> | undefined
     try {
       found = await access.read(key)
     } catch (error) {
       this.#unanswered(key, error)
-      return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined })
+      if (outage) outage.down = true
+      return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined, outage })
     }
     this.#count(found === undefined)
     if (found !== undefined && this.#answers(key, found, access, load, 'redis')) return found.value
-    return this.#ride({ key, access, arrival, load, signal, down: false, spare: found })
+    return this.#ride({ key, access, arrival, load, signal, down: false, spare: found, outage })
   }
 
   /** The values in the order of `keys`; one load of what is missing. */
-  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal, accessOf: AccessTo<T> = () => this.#plain): Promise<Maybe<T>[]> {
+  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal, accessOf: AccessTo<T> = () => this.#plain, outage?: ReadOutage): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
     const accessTo = keys.length > this.#client.entries.atOnce ? fewAtOnce(accessOf, this.#client.entries.atOnce) : accessOf
     const kept = this.#client.entries.near && keys.map((key) => accessTo(key).near?.(key))
-    const found = kept ? await this.#readRest(keys, kept, accessTo) : await this.#readMany(keys, accessTo)
+    const found = outage?.down ? keys.map((_, i) => kept?.[i] ?? DOWN) : kept ? await this.#readRest(keys, kept, accessTo) : await this.#readMany(keys, accessTo)
+    if (outage && found.includes(DOWN)) outage.down = true
     const values: Maybe<T>[] = new Array(keys.length)
     const stale = new Map<string, Entry<T>>()
     const missing = new Map<string, Found<T>>()
@@ -90,13 +94,14 @@ export class ReadPath<T> {
     }
     this.#refreshMany(stale, accessTo, loadMany)
     if (missing.size === 0) return values
-    const loaded = await this.#rideMany(missing, arrival, accessTo, loadMany, signal)
+    const loaded = await this.#rideMany(missing, arrival, accessTo, loadMany, signal, outage)
     return keys.map((key, i) => (missing.has(key) ? loaded.get(key) : values[i]))
   }
 
   /** What is cached, fresh or stale. */
-  async peek(key: string, access = this.#plain): Promise<Maybe<T>> {
-    const found = access.near?.(key) ?? (await this.#read(key, access))
+  async peek(key: string, access = this.#plain, outage?: ReadOutage): Promise<Maybe<T>> {
+    const found = access.near?.(key) ?? (outage?.down ? DOWN : await this.#read(key, access))
+    if (outage && found === DOWN) outage.down = true
     return found === DOWN || found === undefined ? undefined : found.value
   }
 
@@ -187,6 +192,7 @@ export class ReadPath<T> {
         landing = await flight.board(signal)
       }
       if (landing === undefined) continue
+      if (landing.down && trip.outage) trip.outage.down = true
       if (arrival <= landing.asOf) return landing.value
       ;({ down } = landing)
     }
@@ -228,6 +234,7 @@ export class ReadPath<T> {
       tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
       return { value: answer.entry.value, asOf, down: false }
     }
+    if (answer.status === 'down' && trip.outage) trip.outage.down = true // before its loader asks other caches
     if (answer.status === 'skip') close() // its answers are not to be shared: who comes from now on loads for itself
     const down = answer.status === 'down'
     const spare = answer.entry
@@ -289,12 +296,12 @@ export class ReadPath<T> {
     for (const [key, seen] of stale) this.#refresh(key, seen, accessTo(key), bulk.loader(key), () => bulk.pass(key))
   }
 
-  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, accessTo: AccessTo<T>, loadMany: LoadKeys<T>, signal: AbortSignal | undefined): Promise<Map<string, Maybe<T>>> {
+  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, accessTo: AccessTo<T>, loadMany: LoadKeys<T>, signal: AbortSignal | undefined, outage: ReadOutage | undefined): Promise<Map<string, Maybe<T>>> {
     const bulk = new BulkLoad<T>([...missing.keys()], loadMany)
     const rides = [...missing].map(async ([key, found]) => {
       const down = found === DOWN
       try {
-        const value = await this.#ride({ key, access: accessTo(key), arrival, load: bulk.loader(key), signal, down, spare: down ? undefined : found, decided: () => bulk.pass(key) })
+        const value = await this.#ride({ key, access: accessTo(key), arrival, load: bulk.loader(key), signal, down, spare: down ? undefined : found, outage, decided: () => bulk.pass(key) })
         return [key, value] as const
       } finally {
         bulk.pass(key)
@@ -325,6 +332,7 @@ interface Trip<T> {
   readonly down: boolean
   /** What this caller's own read found: too stale to be served, unless the loader throws. */
   readonly spare: Entry<T> | undefined
+  readonly outage?: ReadOutage | undefined
   /** Nobody has looked yet whether there is an entry. */
   readonly unread?: boolean
   /** Called as soon as it is known whether this key is loaded here and now. */

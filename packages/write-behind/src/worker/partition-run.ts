@@ -1,4 +1,4 @@
-import { channels, tell, type CacheClient } from '@cache/core'
+import { channels, onAbort, tell, type CacheClient } from '@cache/core'
 import { pause } from '../pause.js'
 import type { Partition, WriteId } from '../partitions.js'
 import { storedWrite, type QueuedWrite, type Records, type StreamEntry } from '../records.js'
