@@ -37,6 +37,7 @@ describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 
     setTimeout(() => controller.abort(new Error('no time')), 300)
     for (const result of await Promise.allSettled(asked)) expect(result.status).toBe('rejected')
     await server.resume()
+    stop()
     const others = things(other)
     await vi.waitFor(async () => {
       const free = await Promise.all([
@@ -46,7 +47,6 @@ describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 
       for (const lock of free) await lock?.release()
       expect(free.every(Boolean)).toBe(true)
     }, { timeout: 15_000, interval: 200 })
-    stop()
     await sleep(300) // nothing of what was asked for comes later
     expect(await server.cli('EXISTS', 'lock:timed out', 'lock:aborted', 'lock:tried', 'lock:{t}a', 'lock:c', 'semaphore:p', 'rwlock:r', 'rwlock:w')).toContain('0')
   })

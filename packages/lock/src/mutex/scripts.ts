@@ -35,7 +35,7 @@ export const leaveScript = defineScript({ name: 'lock release', functions: clock
 
 export const settleFenceScript = defineScript({ name: 'lock settle fence', functions: clock + fence + mutex, lua: settleFenceLua, parse: one })
 
-export const restoreScript = defineScript({ name: 'lock restore', functions: clock + fence + take, lua: restoreLua, parse: one })
+export const restoreScript = defineScript({ name: 'lock restore', functions: clock + fence + mutex + take, lua: restoreLua, parse: Number })
 
 export const inspectScript = defineScript({
   name: 'lock inspect',

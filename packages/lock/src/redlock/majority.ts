@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, PendingReleases, createToken, type CacheClient } from '@cache/core'
 import { abandon } from '../abandon.js'
 import { keysBeside } from '../companion-keys.js'
@@ -57,7 +58,10 @@ export class Majority implements LockGround {
     const votes = await majorityOf(answers, (remaining) => remaining > 0, this.#needed)
     const deadline = left + safe(Math.min(ttl, ...votes.agreed))
     if (votes.won) {
-      for (const [i, answer] of answers.entries()) answer.then((remaining) => remaining === 0 && this.#restore(this.#clients[i]!, claim, fence, ttl)).catch(() => undefined)
+      for (const [i, answer] of answers.entries()) {
+        const restored = answer.then(async (remaining) => { if (remaining === 0) await this.#restore(this.#clients[i]!, claim, fence, ttl) })
+        restored.catch(() => undefined) // the next renewal tries again
+      }
       return performance.now() < deadline ? deadline : undefined
     }
     if (votes.against >= this.#needed) return undefined
@@ -112,10 +116,17 @@ export class Majority implements LockGround {
     return abandon(this.#releases.get(client)!, key, ttl, () => leave(client, key, token, 'mine', ''))
   }
 
-  #restore(client: CacheClient, { key, token, about, ttl: usual }: Claim, fence: number, ttl: number): Promise<boolean> {
+  /** One who asks in vain, since a majority has it, may be in the way for a moment: it is tried again, until the next renewal. */
+  async #restore(client: CacheClient, { key, token, about, ttl: usual }: Claim, fence: number, ttl: number): Promise<void> {
+    const until = performance.now() + usual / 3
     const { fence: fenceKey, receipt } = keysBeside(key)
     const args = [token, nextStep(), String(ttl), about, String(fence)]
-    return client.run(restoreScript, [key, fenceKey, receipt(token)], args, { timeout: renewalTimeout(usual) })
+    for (let pause = 10; ; pause *= 2) {
+      const restored = await client.run(restoreScript, [key, fenceKey, receipt(token)], args, { timeout: renewalTimeout(usual) })
+      const wait = pause * (0.5 + Math.random())
+      if (restored !== 0 || performance.now() + wait > until) return
+      await sleep(wait, undefined, { ref: false })
+    }
   }
 
   /** Whether a majority did it. */
