@@ -1,4 +1,5 @@
--- Ends a slot, and remembers that for a while: the attempt that took it may reach the server late, or once more.
+-- Ends a slot, and remembers that for a while: the attempt that took it may reach the server late,
+-- or once more.
 -- KEYS[i] the slots of a limit (slots.lua)
 -- ARGV[1] token: who holds it  ARGV[i + 1] µs for which it is remembered
 -- returns how many of them were held

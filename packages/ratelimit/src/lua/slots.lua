@@ -1,4 +1,5 @@
--- concurrency: a sorted set with the tokens of those that hold a slot, by the µs at which it ends. A request takes one, whatever its cost.
+-- concurrency: a sorted set with the tokens of those that hold a slot, by the µs at which it ends.
+-- A request takes one, whatever its cost.
 -- A token that was released (release.lua) has minus the µs until which that is remembered.
 -- a: the ttl, µs
 
