@@ -33,11 +33,15 @@ export interface Decision extends AsyncDisposable {
   /** The names of the limits that were in the way. With `shadow: true` there may be some although it was allowed. */
   readonly violated: readonly string[]
   /**
-   * Ms until the same request would be admitted by all limits; 0 where it was. Of a concurrency limit: until a slot ends by itself. Infinity
+   * Ms until the same request would be admitted by all limits; 0 where it was. Of a concurrency
+   * limit: until a slot ends by itself. Infinity
    * where it never will be.
    */
   readonly retryAfter: number
-  /** Whether the same request can ever be admitted: false where it costs more than a limit allows at once. */
+  /**
+   * Whether the same request can ever be admitted: false where it costs more than a limit allows at
+   * once.
+   */
   readonly satisfiable: boolean
   /** The least that any of the limits has left. */
   readonly remaining: number

@@ -3,7 +3,8 @@ import { CommandTimeoutError, Deadlines } from '@cache/core'
 const deadlines = new Deadlines()
 
 /**
- * What is asked for, if it comes within `ms`; else it rejects, and `late` hears of what comes after all. A timer that fires because the
+ * What is asked for, if it comes within `ms`; else it rejects, and `late` hears of what comes after
+ * all. A timer that fires because the
  * process was busy says nothing: what has arrived meanwhile is read before.
  */
 export function inTime<T>(asked: Promise<T>, ms: number, late: (value: T) => void): Promise<T> {

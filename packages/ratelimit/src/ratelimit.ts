@@ -22,7 +22,8 @@ export interface RateLimiterOptions {
   /** Checked together and charged together, all or none. Each has a name of its own. */
   readonly limits: readonly Limit[]
   /**
-   * How long a decision waits for Redis. Default 500 ms: more than a round trip takes anywhere. A denial that comes later is still
+   * How long a decision waits for Redis. Default 500 ms: more than a round trip takes anywhere. A
+   * denial that comes later is still
    * remembered, and what was charged for a request that `onOutage` denied is given back.
    */
   readonly deadline?: Duration
@@ -44,7 +45,8 @@ export interface RateLimiterOptions {
 
 export interface CostOptions {
   /**
-   * What the request weighs: a whole number. Default 1. One of 0 is allowed and charged nothing; one above a limit is denied, and never
+   * What the request weighs: a whole number. Default 1. One of 0 is allowed and charged nothing;
+   * one above a limit is denied, and never
    * `satisfiable`.
    */
   readonly cost?: number
@@ -271,8 +273,10 @@ export class Limiter implements RateLimiter {
   }
 
   /**
-   * An attempt of which nothing is known may have been charged, or may be yet. For a request that was allowed, that is right; of another it
-   * is refunded, after it has been asked for once more, which charges nothing more. A slot is released: nobody holds it.
+   * An attempt of which nothing is known may have been charged, or may be yet. For a request that
+   * was allowed, that is right; of another it
+   * is refunded, after it has been asked for once more, which charges nothing more. A slot is
+   * released: nobody holds it.
    */
   #settle(key: string, token: string, args: readonly string[], allowed: boolean): void {
     if (allowed && this.#slots.length === 0) return

@@ -107,11 +107,17 @@ export function release({ client, keys, token, remembered }: SlotRelease): Promi
   return client.run(releaseScript, keys, [token, ...keys.map(() => String(remembered * 1_000))])
 }
 
-/** Whether what failed may have been done all the same, or may be yet: not where it was never sent, or refused by Redis. */
+/**
+ * Whether what failed may have been done all the same, or may be yet: not where it was never sent,
+ * or refused by Redis.
+ */
 export function mayHaveRun(error: unknown): boolean {
   return !(error instanceof ServerError) && !(error instanceof ConnectionError && NEVER_SENT.has(error.code))
 }
 
 const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED'])
-/** Ms for which a release is remembered: so much later may the attempt that took the slot come once more. */
+/**
+ * Ms for which a release is remembered: so much later may the attempt that took the slot come once
+ * more.
+ */
 const REMEMBERED = 10_000

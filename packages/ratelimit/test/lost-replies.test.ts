@@ -132,8 +132,8 @@ describe.each(Object.keys(worlds))('on %s', (name) => {
     expect((await other.peek('u')).remaining).toBe(2)
 
     async function undone(): Promise<boolean> {
-      const key = `{lost${prefixes}:u}:a:slots`
-      if (policy === 'slots') return (await world.direct.send({ args: ['ZCOUNT', key, '-inf', '(0'], keys: [key] })) === 1
+      const key = `{lost${prefixes}:u}:a:slots:released`
+      if (policy === 'slots') return (await world.direct.send({ args: ['ZCARD', key], keys: [key] })) === 1
       for await (const keys of world.direct.scan({ glob: `*lost${prefixes}:u*refund*` })) if (keys.length > 0) return true
       return false
     }

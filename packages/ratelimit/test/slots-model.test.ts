@@ -106,6 +106,6 @@ it(`concurrency: slots are taken, renewed, released and end as their model in Bi
       }
       expect(await redis.pttl(key)).not.toBe(-1)
     }
-    await redis.del(key)
+    await redis.del(key, `${key}:released`)
   }), { numRuns: RUNS })
 })

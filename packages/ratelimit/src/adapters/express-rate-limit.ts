@@ -24,7 +24,8 @@ export interface RateLimitStore {
 /**
  * A store for express-rate-limit 7 and 8 over any limiter: the limiter decides, by its own policies and windows, and the library speaks HTTP.
  * Set the library's `limit` to the limiter's (the smallest, if there are several) and `windowMs` to its window, which it only announces.
- * Requests that are denied are not counted. `decrement`, for `skipSuccessfulRequests` and `skipFailedRequests`, refunds one of the latest 100
+ * Requests that are denied are not counted. `decrement`, for `skipSuccessfulRequests` and
+ * `skipFailedRequests`, refunds one of the latest 100
  * requests of its key that were allowed, and nothing for a request that was denied.
  *
  * Source: https://express-rate-limit.mintlify.app/guides/creating-a-store
@@ -39,7 +40,10 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
   const limiter = check.shaped<RateLimiter>('limiter', ['consume', 'refund'], 'a limiter made by createRateLimiter(…)')
   if (limiter.limits.some(({ policy }) => policy === 'concurrency')) check.fail('limiter', 'without concurrency limits: express-rate-limit does not say when a request has ended')
   const limit = Math.min(...limiter.limits.map((one) => one.limit))
-  /** Of each key: the receipts that may be refunded yet, and how many requests were denied whose `decrement` is to come. */
+  /**
+   * Of each key: the receipts that may be refunded yet, and how many requests were denied whose
+   * `decrement` is to come.
+   */
   const open = new LRUCache<string, Open>({ maxSize: MOST_RECEIPTS, sizeCalculation: ({ receipts }) => receipts.length + 1 })
   let decrementsDenied = false
 
@@ -66,7 +70,8 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
       return { totalHits: Math.min(limit, Math.max(1, limit - decision.remaining)), resetTime: resetTime(decision.limits) }
     },
 
-    // It does not say which of a key's requests it is for. Those that were denied have nothing to be refunded, and of the others one is as
+    // It does not say which of a key's requests it is for. Those that were denied have nothing to
+    // be refunded, and of the others one is as
     // good as another.
     async decrement(key) {
       const known = open.get(key)

@@ -17,8 +17,10 @@ export interface RateLimitVariables {
 
 /**
  * Middleware for Hono 4. Denied requests get 429 with `application/problem+json`; the others carry the headers, and `c.get('rateLimit')`.
- * A slot (`concurrency`) is released when the response has been sent, or the client has left. On another server than `@hono/node-server`, or
- * where its `env` is not handed on, it is released when the handler is done: for a body that is streamed, before it has been sent.
+ * A slot (`concurrency`) is released when the response has been sent, or the client has left. On
+ * another server than `@hono/node-server`, or
+ * where its `env` is not handed on, it is released when the handler is done: for a body that is
+ * streamed, before it has been sent.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example app.use(rateLimit({ limiter, key: (c) => addressKey(getConnInfo(c).remote.address) }))

@@ -2,19 +2,25 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { InvalidOptionError, channels, tell } from '@cache/core'
 
 /**
- * An id for the address of a client, as servers and proxies write it: with a port, in brackets, in quotes, with a zone. Of a list, it is the
+ * An id for the address of a client, as servers and proxies write it: with a port, in brackets, in
+ * quotes, with a zone. Of a list, it is the
  * last: the others are what the client claims.
  *
- * - IPv4 is as it is. So is IPv4 that is written as IPv6: mapped (`::ffff:192.0.2.1`), NAT64 (`64:ff9b::/96`), Teredo (`2001::/32`).
- * - IPv6 is folded to its network, as one customer gets a whole one (a /56, RFC 6177) and could send each request from another address of it;
- *   6to4 (`2002::/16`) to a /48, which belongs to one IPv4 address. Behind the local NAT64 (`64:ff9b:1::/48`) each address is another client.
- * - What is no address (`unknown`, `_hidden`, nothing, as behind a unix socket) is `'unknown'`: one bucket for all of them. It is reported on
+ * - IPv4 is as it is. So is IPv4 that is written as IPv6: mapped (`::ffff:192.0.2.1`), NAT64
+ *   (`64:ff9b::/96`), Teredo (`2001::/32`).
+ * - IPv6 is folded to its network, as one customer gets a whole one (a /56, RFC 6177) and could
+ *   send each request from another address of it;
+ *   6to4 (`2002::/16`) to a /48, which belongs to one IPv4 address. Behind the local NAT64
+ *   (`64:ff9b:1::/48`) each address is another client.
+ * - What is no address (`unknown`, `_hidden`, nothing, as behind a unix socket) is `'unknown'`: one
+ *   bucket for all of them. It is reported on
  *   `cache:error`.
  *
  * Source: RFC 7239, §6 (nodes); RFC 6052, 8215, 4380, 3056 (IPv4 in IPv6).
  *
  * @param prefix Bits of IPv6 that count: 1 to 128. Default 56.
- * @throws {InvalidOptionError} for another prefix. Behind a proxy, see to it that the address is the client's.
+ * @throws {InvalidOptionError} for another prefix. Behind a proxy, see to it that the address is
+ * the client's.
  * @example addressKey('[2001:db8:0:1ff::1]:50000') // '2001:db8:0:100::/56'
  */
 export function addressKey(address: string | null | undefined, prefix = 56): string {

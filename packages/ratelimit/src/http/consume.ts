@@ -4,7 +4,8 @@ import type { RateLimiter } from '../ratelimit.js'
 import { UNKNOWN } from './address.js'
 
 /**
- * Consumes for a request of which nobody knows what it brings. An id that is none (empty, too long, with control characters) counts as that
+ * Consumes for a request of which nobody knows what it brings. An id that is none (empty, too long,
+ * with control characters) counts as that
  * of all unknown clients, and a cost that is none as 1; both are reported on `cache:error`.
  */
 export async function consumeForRequest(limiter: RateLimiter, id: string, cost = 1): Promise<Decision> {

@@ -7,7 +7,10 @@ import type { HeaderStyle } from './headers.js'
 /** What the adapters for the frameworks have in common. */
 export interface GuardOptions<Request> {
   readonly limiter: RateLimiter
-  /** What a request weighs. Default 1, also for what is no whole number of at least 0: that is reported on `cache:error`. */
+  /**
+   * What a request weighs. Default 1, also for what is no whole number of at least 0: that is
+   * reported on `cache:error`.
+   */
   readonly cost?: (request: Request) => number | Promise<number>
   /** Requests that are not limited. Default: none. */
   readonly skip?: (request: Request) => boolean | Promise<boolean>

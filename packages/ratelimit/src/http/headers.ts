@@ -15,7 +15,8 @@ export interface HeadersOptions {
 export type HeaderStyle = 'draft-10' | 'draft-7' | 'legacy'
 
 /**
- * The headers of a response. Denied requests get `Retry-After` as well, unless they can never be admitted. Of a degraded decision nothing is said but that: what is left is not
+ * The headers of a response. Denied requests get `Retry-After` as well, unless they can never be
+ * admitted. Of a degraded decision nothing is said but that: what is left is not
  * known.
  *
  * Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, structured fields (RFC 9651); draft 07 of it; RFC 9110, §10.2.3.

@@ -3,8 +3,10 @@ import type { Socket } from 'node:net'
 import type { Decision } from '../decision.js'
 
 /**
- * Releases a decision's slot when the response has been sent, or the client has left: also before the decision came. A response that waits
- * behind others of its connection (HTTP/1.1 pipelining) does not hear that the client has left, and one that was upgraded never ends: the
+ * Releases a decision's slot when the response has been sent, or the client has left: also before
+ * the decision came. A response that waits
+ * behind others of its connection (HTTP/1.1 pipelining) does not hear that the client has left, and
+ * one that was upgraded never ends: the
  * connection says so.
  */
 export function releaseAfter(request: IncomingMessage, response: ServerResponse, decision: Decision): void {

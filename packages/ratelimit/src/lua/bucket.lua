@@ -1,7 +1,11 @@
--- tokenBucket, gcra: 'last skew whole fraction born|from rest latest given|count attempts': the µs at which this was written and by which they
--- are ahead of the clock (ahead); the µs at which the bucket is full again and a fraction of b units; and the µs at which this state began.
--- For refunds: the latest attempts, each as ',name@at=granted', at µs since the state began, and how many they are; the µs at which the
--- bucket would be full again without them, and a fraction; the latest µs for which an older one was charged, and the µs that refunds have
+-- tokenBucket, gcra: 'last skew whole fraction born|from rest latest given|count attempts': the µs
+-- at which this was written and by which they
+-- are ahead of the clock (ahead); the µs at which the bucket is full again and a fraction of b
+-- units; and the µs at which this state began.
+-- For refunds: the latest attempts, each as ',name@at=granted', at µs since the state began, and
+-- how many they are; the µs at which the
+-- bucket would be full again without them, and a fraction; the latest µs for which an older one was
+-- charged, and the µs that refunds have
 -- given back. All µs are the state's own.
 -- a: units of a token  b: units that come back in a µs
 
@@ -79,7 +83,8 @@ kinds.bucket = {
     return hold
   end,
 
-  -- The bucket is never fuller than if the request had not been: what would have come back by itself is not given back. As full, for one of
+  -- The bucket is never fuller than if the request had not been: what would have come back by
+  -- itself is not given back. As full, for one of
   -- the latest attempts; an older one may get less.
   refund = function(key, a, b, mark, token, charged, chargedAt)
     local now, skew, whole, fraction, born, own = readBucket(key)
@@ -96,8 +101,10 @@ kinds.bucket = {
       from = now + (old - rest) / b
     end
 
-    -- The latest attempts once more, with the one that is refunded (to w, z) and without (to x, y): it stays in the list, with nothing, as it may
-    -- come again. It counts if the bucket is less full for it, before those that still wait for their turns.
+    -- The latest attempts once more, with the one that is refunded (to w, z) and without (to x, y):
+    -- it stays in the list, with nothing, as it may
+    -- come again. It counts if the bucket is less full for it, before those that still wait for
+    -- their turns.
     local kept, w, z, x, y, counts = '', from, rest, from, rest, nil
     for one, offset, cost in string.gmatch(attempts, ',([^@]*)@(%d+)=(%d+)') do
       local at = born + offset

@@ -1,4 +1,5 @@
--- slidingCounter: 'last skew start used before older;attempts': as fixed.lua, with what was taken in the window before; each of the older
+-- slidingCounter: 'last skew start used before older;attempts': as fixed.lua, with what was taken
+-- in the window before; each of the older
 -- windows is '|start used before'.
 -- What the window before still weighs falls with each whole ms of this one.
 -- a: the window, µs

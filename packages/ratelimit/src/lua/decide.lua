@@ -1,4 +1,5 @@
--- Decides on one request against all limits of a limiter, and charges all of them or none; an attempt that comes again is charged nothing
+-- Decides on one request against all limits of a limiter, and charges all of them or none; an
+-- attempt that comes again is charged nothing
 -- more, and told the same.
 -- KEYS[i] the state of limit i
 -- ARGV[1] token: names the attempt  ARGV[2] min  ARGV[3] max: as much as there is, but at least min
@@ -26,7 +27,8 @@ if before then
   granted, hold, wait = most(min, before.granted), 0, before.wait or 0
 else
   if granted < min then
-    -- Not enough of what may be spent later: what was asked for, to be spent at once, or when its turn has come.
+    -- Not enough of what may be spent later: what was asked for, to be spent at once, or when its
+    -- turn has come.
     granted, hold = atOnce >= min and min or 0, 0
     if granted == 0 and patience > 0 and turn <= patience then granted, wait = min, turn end
   end

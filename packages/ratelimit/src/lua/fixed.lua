@@ -1,5 +1,7 @@
--- fixedWindow: 'last skew start used older;attempts': the µs at which this was written and by which they are ahead of the clock (ahead), the
--- µs at which the window began and what was taken in it, the windows before one that was booked, each as '|start used', the latest first,
+-- fixedWindow: 'last skew start used older;attempts': the µs at which this was written and by which
+-- they are ahead of the clock (ahead), the
+-- µs at which the window began and what was taken in it, the windows before one that was booked,
+-- each as '|start used', the latest first,
 -- and the latest attempts of these windows (noted). All µs are the state's own.
 -- a: the window, µs
 

@@ -1,6 +1,8 @@
 -- slidingWindow: a sorted set with a member 'token:cost' for each request, by its µs; and 'used', minus the sum of the costs, which is first.
--- Where some are to be spent later, 'last' stands before it, minus the µs at which this was written last. What was refunded keeps its member
--- for ten seconds, so that its attempt is known if it comes again, with the µs of its refund as a fraction of 1.
+-- Where some are to be spent later, 'last' stands before it, minus the µs at which this was written
+-- last. What was refunded keeps its member
+-- for ten seconds, so that its attempt is known if it comes again, with the µs of its refund as a
+-- fraction of 1.
 -- a: the window, µs
 -- cost: O(log n) in the requests of the window, and O(1) for each that has left it; a denial of cost c looks at c of them at most
 
@@ -8,7 +10,8 @@ local REFUNDED = 1e16
 
 local function cost(entry) return tonumber(match(entry, '%d+$')) end
 
--- Where the clock was set back by more than a second since this was written, all of it moves along. What was written last is the newest, if
+-- Where the clock was set back by more than a second since this was written, all of it moves along.
+-- What was written last is the newest, if
 -- nothing is to be spent later.
 local function moveBack(key, last)
   local by = (last or tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])) - now

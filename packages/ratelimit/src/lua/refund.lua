@@ -1,6 +1,9 @@
--- Gives back what a request was charged, once, where it still counts. A call that comes again is told the same.
--- KEYS[1…n] the states of the limits  KEYS[n + 1] the refund, while a second one of the same request would count, or this call may come again
--- ARGV[1] token: names the request  ARGV[2] what it was charged  ARGV[3] µs at which it was  ARGV[4] names this call
+-- Gives back what a request was charged, once, where it still counts. A call that comes again is
+-- told the same.
+-- KEYS[1…n] the states of the limits  KEYS[n + 1] the refund, while a second one of the same
+-- request would count, or this call may come again
+-- ARGV[1] token: names the request  ARGV[2] what it was charged  ARGV[3] µs at which it was
+-- ARGV[4] names this call
 -- then for each limit: kind  limit  a  b  mark (common.lua)
 -- returns 1 if anything was given back, else 0
 

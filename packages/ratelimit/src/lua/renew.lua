@@ -8,15 +8,13 @@ local token = ARGV[1]
 for i = 1, #KEYS do
   local ends = command('ZSCORE', KEYS[i], token)
   if not ends or tonumber(ends) <= now then
-    for j = 1, #KEYS do
-      if tonumber(command('ZSCORE', KEYS[j], token) or 0) > 0 then command('ZREM', KEYS[j], token) end
-    end
+    for j = 1, #KEYS do command('ZREM', KEYS[j], token) end
     return 0
   end
 end
 for i = 1, #KEYS do
-  command('ZREMRANGEBYSCORE', KEYS[i], -now, now) -- a server that is full lets a script write if it has removed something first
+  command('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) -- a server that is full lets a script write if it has removed something first
   command('ZADD', KEYS[i], now + ARGV[i + 1], token)
-  command('PEXPIRE', KEYS[i], most(command('PTTL', KEYS[i]), ttl(tonumber(command('ZRANGE', KEYS[i], -1, -1, 'WITHSCORES')[2]))))
+  command('PEXPIRE', KEYS[i], ttl(tonumber(command('ZRANGE', KEYS[i], -1, -1, 'WITHSCORES')[2])))
 end
 return 1

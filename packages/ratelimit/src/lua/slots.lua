@@ -1,5 +1,7 @@
--- concurrency: a sorted set with the tokens of those that hold a slot, by the µs at which it ends. A request takes one, whatever its cost.
--- A token that was released (release.lua) has minus the µs until which that is remembered.
+-- concurrency: a sorted set with the tokens of those that hold a slot, by the µs at which it ends.
+-- A request takes one, whatever its cost.
+-- Beside it 'key:released', in the same Cluster slot: the tokens that were released (release.lua), by
+-- the µs until which that is remembered.
 -- a: the ttl, µs
 
 kinds.slots = {
@@ -7,7 +9,7 @@ kinds.slots = {
     local after = '(' .. format('%.0f', now)
     local taken = command('ZCOUNT', key, after, '+inf')
     local seen = { available = limit - taken, full = 0, ready = 0, spendable = taken < limit and math.huge or 0 }
-    if not peeking and command('ZSCORE', key, token) then seen.granted = max end
+    if not peeking and (command('ZSCORE', key, token) or command('ZSCORE', key .. ':released', token)) then seen.granted = max end
     if taken > 0 then
       local newest = tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
       if newest > now + a + 1000000 then
@@ -22,10 +24,10 @@ kinds.slots = {
   end,
 
   charge = function(key, limit, a, b, granted, wait, hold, token, seen)
-    command('ZREMRANGEBYSCORE', key, -now, now) -- what has ended, and releases that need not be remembered any more
+    command('ZREMRANGEBYSCORE', key, '-inf', now)
     command('ZADD', key, now + a, token)
     seen.available, seen.full = seen.available - 1, most(seen.full, a)
-    command('PEXPIRE', key, most(command('PTTL', key), ttl(now + seen.full)))
+    command('PEXPIRE', key, ttl(now + seen.full))
     return hold
   end,
 
