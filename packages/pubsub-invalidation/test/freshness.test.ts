@@ -136,9 +136,9 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     const writer = await process(server.url)
     const short = (client: typeof reader.near) => createAside<number, number>({ client, prefix: 'short', ttl: '1s' })
     await short(writer.near).set(1, 7)
+    const since = performance.now()
     await eventually(() => reader.bus.stats().received === 1)
     proxy.delay(200)
-    const since = performance.now()
     expect(await short(reader.near).peek(1)).toBe(7)
     expect(reader.near.near.stats().entries).toBe(1)
     await sleep(since + 1_010 - performance.now()) // what came 200 ms later would be there for 200 ms more
