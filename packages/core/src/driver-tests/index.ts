@@ -197,6 +197,19 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
     })
   })
 
+  describe('a heartbeat', () => {
+    check('is told of before it listens, and again and again', async (driver, key) => {
+      const alive: number[] = []
+      const before = performance.now()
+      const subscription = await driver.subscribe([key('channel')], { message: () => undefined, gap: () => undefined, live: () => undefined, alive: (since) => alive.push(since) }, { heartbeat: 500, everywhere: true })
+      assert.ok(alive.length > 0 && alive.at(-1)! >= before)
+      const after = performance.now()
+      await until(() => alive.at(-1)! > after)
+      assert.ok(alive.every((since) => since <= performance.now()))
+      await subscription.close()
+    })
+  })
+
   describe('nodes', () => {
     check('are the primaries, each of which answers', async (driver) => {
       const nodes = await driver.nodes()
