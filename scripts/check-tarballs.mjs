@@ -1,5 +1,5 @@
 // Installs each published package from its tarball into an empty project, with one of the two clients, and uses it there:
-// as ESM, as CommonJS, and from TypeScript under both module resolutions. Shows that the other client is neither needed nor loaded.
+// as ESM, as CommonJS, and from TypeScript under all module resolutions. Shows that the other client is neither needed nor loaded.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const scratch = mkdtempSync(join(tmpdir(), 'cache-tarballs-'))
 const manifest = (folder) => JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
 const published = readdirSync(join(root, 'packages')).filter((folder) => !manifest(folder).private)
+const subpaths = published.flatMap((folder) => Object.keys(manifest(folder).exports).filter((path) => !['.', './package.json'].includes(path)).map((path) => manifest(folder).name + path.slice(1)))
 const { startRedis } = await import(join(root, 'packages/testkit/dist/index.js'))
 
 const clients = {
@@ -51,8 +52,12 @@ import { createCacheClient } from '@cache/core'
 import { ${how.driver} } from '@cache/core/${client === 'redis' ? 'node-redis' : 'ioredis'}'
 ${client === 'redis' ? "import { createClient } from 'redis'\nexport const client = createCacheClient(nodeRedisDriver(createClient()))" : "import { Redis } from 'ioredis'\nexport const client = createCacheClient(ioredisDriver(new Redis()))"}
 export const everything = [${names.map((_, i) => `all${i}`).join(', ')}]\n`)
-  for (const [module, moduleResolution] of [['node16', 'node16'], ['preserve', 'bundler']]) {
-    run(project, 'npx', ['tsc', '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--module', module, '--moduleResolution', moduleResolution, '--skipLibCheck', String(client === 'redis'), 'use.ts'])
+  // The adapters' frameworks are not there, so libraries are not checked here; that everything resolves is.
+  write(project, 'subpaths.ts', `${subpaths.map((name, i) => `import * as sub${i} from '${name}'`).join('\n')}\nexport const everything = [${subpaths.map((_, i) => `sub${i}`).join(', ')}]\n`)
+  for (const [module, moduleResolution] of [['commonjs', 'node10'], ['node16', 'node16'], ['nodenext', 'nodenext'], ['preserve', 'bundler']]) {
+    const tsc = ['tsc', '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--module', module, '--moduleResolution', moduleResolution]
+    run(project, 'npx', [...tsc, '--skipLibCheck', String(client === 'redis'), 'use.ts'])
+    run(project, 'npx', [...tsc, '--skipLibCheck', 'subpaths.ts'])
   }
 }
 

@@ -1,6 +1,6 @@
 import {
-  LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, parseDuration, readsById, writeSource,
-  type CacheClient, type CallOptions, type Duration, type KeyPart, type LoadContext, type LoadMany, type LoadPolicyOptions, type OptionChecks,
+  LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, openMutation, parseDuration, readsById, writeSource,
+  type CacheClient, type CallOptions, type Duration, type KeyPart, type LoadContext, type LoadMany, type LoadPolicyOptions, type Mutation, type OptionChecks,
 } from '@cache/core'
 
 export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
@@ -46,6 +46,13 @@ export interface Aside<T, Id = KeyPart> {
    * its `result`) if Redis went away after it.
    */
   mutate<R>(ids: Id | readonly Id[], change: () => R | Promise<R>): Promise<R>
+  /**
+   * As `mutate`, for a change that commits later than a callback could tell, such as a database transaction: call `commit()` when the database
+   * has committed. The change may take `intentTtl`, of the cache or its own. Rejects with `CacheUnavailableError` if Redis does not answer.
+   */
+  beginMutation(ids: Id | readonly Id[], options?: { readonly intentTtl?: Duration }): Promise<Mutation>
+  /** Resolves once nothing is reloaded in the background any more. For the end of a process, or of a serverless function. */
+  idle(): Promise<void>
 }
 
 export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
@@ -99,5 +106,12 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
       const keys = keysOf(ids)
       return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
     },
+
+    async beginMutation(ids, own) {
+      const keys = keysOf(ids)
+      return openMutation(client, { keys, intentTtl: own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'), around: (work) => path.changing(keys, work) })
+    },
+
+    idle: () => path.idle(),
   }
 }

@@ -4,7 +4,7 @@ import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js
 export interface ReadThroughOptions<Loaded, Id> extends AsideOptions<NonNullable<Loaded>, Id>, SourceOptions<Loaded, Id> {}
 
 /** Read-through: the cache itself loads what is missing. Promises what `Aside` promises. */
-export interface ReadThrough<Loaded, Id = KeyPart> extends SourceReads<Loaded, Id>, Pick<Aside<NonNullable<Loaded>, Id>, 'peek' | 'set' | 'invalidate' | 'expire' | 'mutate'> {}
+export interface ReadThrough<Loaded, Id = KeyPart> extends SourceReads<Loaded, Id>, Pick<Aside<NonNullable<Loaded>, Id>, 'peek' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'> {}
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -14,6 +14,6 @@ export interface ReadThrough<Loaded, Id = KeyPart> extends SourceReads<Loaded, I
  */
 export function createReadThrough<Loaded, Id = KeyPart>(options: ReadThroughOptions<Loaded, Id>): ReadThrough<Loaded, Id> {
   const check = checkOptions('createReadThrough', options, [...asideOptions, ...sourceOptions])
-  const { getOrLoad, getOrLoadMany, peek, set, invalidate, expire, mutate } = asideOf<NonNullable<Loaded>, Id>(check, options)
-  return { ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check), peek, set, invalidate, expire, mutate }
+  const { getOrLoad, getOrLoadMany, peek, set, invalidate, expire, mutate, beginMutation, idle } = asideOf<NonNullable<Loaded>, Id>(check, options)
+  return { ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check), peek, set, invalidate, expire, mutate, beginMutation, idle }
 }

@@ -26,7 +26,7 @@ onEach(({ newClient, ask }) => {
       const life = (await ask('PTTL', 'shop:product:42')) as number
       expect(life).toBeGreaterThan(3_590_000)
       expect(life).toBeLessThanOrEqual(3_600_000)
-      expect(await ask('EXISTS', '{shop:product:42}:lease')).toBe(0)
+      expect(await ask('EXISTS', 'shop:product:{shop:product:42}:lease')).toBe(0)
     })
 
     it('reads what another service wrote as plain JSON', async () => {
@@ -77,7 +77,7 @@ onEach(({ newClient, ask }) => {
       await products.set(42, chair)
       expect(await products.mutate(42, async () => 'changed')).toBe('changed')
       expect(await products.peek(42)).toBeUndefined()
-      expect(await ask('EXISTS', '{shop:product:42}:intents')).toBe(0)
+      expect(await ask('EXISTS', 'shop:product:{shop:product:42}:intents')).toBe(0)
     })
 
     it('drops what is cached when the change failed as well, and rejects with its error', async () => {

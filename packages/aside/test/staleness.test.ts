@@ -111,7 +111,7 @@ onEach(({ newClient, ask }) => {
         let fail = (_: Error): void => undefined
         const failing = cache!.getOrLoad('a', () => new Promise<number>((_, reject) => { fail = reject }))
         failing.catch(() => undefined)
-        await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:err:a}:lease')).toBe(1), { timeout: 10_000 })
+        await vi.waitFor(async () => expect(await ask('EXISTS', 'shop:err:{shop:err:a}:lease')).toBe(1), { timeout: 10_000 })
         await invalidator.invalidate('a')
         fail(new Error('down'))
         await expect(failing).rejects.toThrow('down')
@@ -187,7 +187,7 @@ onEach(({ newClient, ask }) => {
       const [one, two] = [new AbortController(), new AbortController()]
       const first = cache.getOrLoad('a', load, { signal: one.signal }).catch((error: unknown) => error)
       const second = cache.getOrLoad('a', load, { signal: two.signal }).catch((error: unknown) => error)
-      await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:left:a}:lease')).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await ask('EXISTS', 'shop:left:{shop:left:a}:lease')).toBe(1), { timeout: 10_000 })
       const reason = new Error('gone')
       one.abort(reason)
       expect(await first).toBe(reason)
@@ -195,7 +195,7 @@ onEach(({ newClient, ask }) => {
       two.abort(reason)
       expect(await second).toBe(reason)
       await vi.waitFor(() => expect(aborted).toBe(true), { timeout: 10_000 })
-      await vi.waitFor(async () => expect(await ask('EXISTS', '{shop:left:a}:lease')).toBe(0), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await ask('EXISTS', 'shop:left:{shop:left:a}:lease')).toBe(0), { timeout: 10_000 })
       await expect(cache.getOrLoad('a', load, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     })
   })

@@ -1,10 +1,11 @@
 import { Batch, type Send } from './batch/batch.js'
 import type { Argument, Command, Driver, Reply } from './drivers/driver.js'
 import { createEntryStore, type EntryStore } from './entries/store.js'
-import { checkPrefix, createKeys, type KeyPart } from './keys.js'
+import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
 import { InvalidOptionError } from './errors.js'
 import { checkOptions } from './options.js'
 import { createGuardedSend } from './guarded-send.js'
+import { PendingReleases } from './pending-releases.js'
 import { checkResilience, type ResilienceOptions } from './resilience.js'
 import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 import type { Script } from './script.js'
@@ -34,7 +35,7 @@ export interface CacheClient {
   send(command: Command, options?: SendTimeout): Promise<Reply>
   /** Runs a script, together with its other calls of this tick. */
   run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[], options?: SendTimeout): Promise<R>
-  /** Every key of the namespace that matches, from every node, in batches. */
+  /** Every key of the namespace that matches, from every node, in batches; without what stands beside them (leases, queues, …). */
   scan(pattern: GlobPattern, options?: ScanOptions): AsyncIterable<readonly string[]>
   /** Closes what the driver opened. The Redis client that you passed in stays open: it is yours. */
   close(): Promise<void>
@@ -59,17 +60,22 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   // Shards have breakers of their own: where one is out, the others are not.
   const send: Send = driver.topology === 'sharded' ? (commands, timeout, settle) => driver.send(commands, { timeout, settle }) : createGuardedSend(driver, resilience)
   const batch = new Batch(driver, send, resilience.maxInFlight)
+  const pending = new PendingReleases()
+  const close = async (): Promise<void> => {
+    await pending.close()
+    await driver.close()
+  }
 
   return {
     driver,
     namespace,
-    entries: createEntryStore({ batch, readTimeout, writeTimeout }),
+    entries: createEntryStore({ batch, atOnce: Math.max(1, Math.floor(resilience.maxInFlight / 10)), readTimeout, writeTimeout, pending }),
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
-    scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how),
-    close: () => driver.close(),
-    [Symbol.asyncDispose]: () => driver.close(),
+    scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how, isBeside),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }
 

@@ -1,4 +1,6 @@
+import { CacheError } from './errors.js'
 import { LazySignal } from './lazy-signal.js'
+import { onAbort } from './on-abort.js'
 
 /**
  * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may take it: whoever asked later may
@@ -12,33 +14,59 @@ export interface Landing<T> {
 }
 
 /**
- * One load that many callers of this process wait for. Its signal aborts when the last of them has left.
+ * One load that many callers of this process wait for. Its signal aborts when the last of them has left. Nobody but the one who
+ * began it waits longer than `joinFor` ms from its begin: a loader that hangs keeps up its own caller, not those of all times.
  */
 export class Flight<T> {
   readonly landing: Promise<Landing<T>>
   /** Aborts when nobody is aboard any more. */
   readonly left = new LazySignal()
+  readonly #until: number
   #aboard = 0
+  #overdue: Promise<undefined> | undefined
 
-  constructor(fly: (flight: Flight<T>) => Promise<Landing<T>>) {
+  constructor(joinFor: number, fly: (flight: Flight<T>) => Promise<Landing<T>>) {
+    this.#until = performance.now() + joinFor
     this.landing = fly(this)
     this.landing.catch(() => undefined) // when everybody has left, nobody is there to hear of it
   }
 
-  /** The landing, or the signal's reason as soon as it aborts. */
-  join(signal: AbortSignal | undefined): Promise<Landing<T>> {
-    this.#aboard++
-    return signal ? this.#joinUntil(signal) : this.landing
+  /** Whether others may still join. */
+  get open(): boolean {
+    return !this.left.aborted && performance.now() < this.#until
   }
 
-  async #joinUntil(signal: AbortSignal): Promise<Landing<T>> {
+  /** For the one who begins it: the landing, or the signal's reason as soon as it aborts. */
+  board(signal: AbortSignal | undefined): Promise<Landing<T>> {
+    this.#aboard++
+    return signal ? this.#orAborted(this.landing, signal) : this.landing
+  }
+
+  /** For the others; `undefined`: it takes too long. */
+  async join(signal: AbortSignal | undefined): Promise<Landing<T> | undefined> {
+    this.#aboard++
+    const landing = Promise.race([this.landing, (this.#overdue ??= this.#becomesOverdue())])
+    const landed = await (signal ? this.#orAborted(landing, signal) : landing)
+    if (landed === undefined) this.#leave(new CacheError('The load takes too long, and its last caller has gone on without it.', { code: 'LOAD_OVERDUE' }))
+    return landed
+  }
+
+  async #orAborted<R>(landing: Promise<R>, signal: AbortSignal): Promise<R> {
     const left = aborted(signal)
     try {
-      return await Promise.race([this.landing, left.promise])
+      return await Promise.race([landing, left.promise])
     } finally {
       left.forget()
       if (signal.aborted) this.#leave(signal.reason)
     }
+  }
+
+  #becomesOverdue(): Promise<undefined> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(undefined), Math.min(Math.max(0, this.#until - performance.now()), LONGEST_TIMER))
+      const landed = (): void => clearTimeout(timer)
+      this.landing.then(landed, landed)
+    })
   }
 
   #leave(reason: unknown): void {
@@ -48,10 +76,10 @@ export class Flight<T> {
 }
 
 function aborted(signal: AbortSignal): { readonly promise: Promise<never>; forget(): void } {
-  let onAbort!: () => void
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-  })
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) }
+  let forget!: () => void
+  const promise = new Promise<never>((_, reject) => { forget = onAbort(signal, reject) })
+  return { promise, forget }
 }
+
+/** Node's, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1

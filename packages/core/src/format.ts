@@ -30,8 +30,20 @@ export interface Decoded<T> {
   readonly stamp: Buffer | undefined
 }
 
+/** Not in the types, where it would tell copies of this package apart. */
+const BRAND = Symbol.for('@cache/core/undecodable')
+
 /** An entry that must not be served: to the reader it is a miss. */
 export class Undecodable {
+  /** `instanceof`, also for one that another copy of this package made. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true })
+  }
+
   constructor(
     /** `'size'`: over `maxValueBytes`. `'frame'`: its metadata can't be read. `'codec'`: its payload can't. `'schema'`: it is of another shape. */
     readonly reason: 'codec' | 'frame' | 'schema' | 'size',

@@ -1,7 +1,7 @@
 import type { CacheClient } from './client.js'
-import { companionOf, rawKey } from './keys.js'
+import { companionOf, isBeside, rawKey, stem } from './keys.js'
 import { checkOptions } from './options.js'
-import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
+import { literally, literalStart, patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 
 export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
   /** Called after each batch, with how many entries there were so far. */
@@ -15,8 +15,7 @@ export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
  * resolved never gets what was loaded, or written, before this was called, also where that was under way, and its entry not there yet. A
  * near cache forgets only what Redis still had: tell it by `bus.publish({ prefix })` besides.
  *
- * It deletes strings, which entries are, and which locks, versions of groups, counters of limiters and the notes of write-behind's workers are as
- * well: choose a pattern that does not match them. Lists, sets, hashes and streams stay. It looks at every key of every primary, some at a
+ * It deletes strings, which entries are, and which locks and versions of groups are as well: choose a pattern that does not match them. Lists, sets, hashes and streams stay. It looks at every key of every primary, some at a
  * time, so it takes time in proportion to the keyspace: for groups that are known beforehand use `@cache/versioning`. A key that moves to
  * another node meanwhile may be missed. Rejects when a node does not answer, or `signal` aborts: some are invalidated by then.
  *
@@ -26,6 +25,9 @@ export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
 export async function invalidateMatching(client: CacheClient, pattern: GlobPattern, options: InvalidateMatchingOptions = {}): Promise<number> {
   const { driver, entries, namespace } = client
   const match = patternIn(namespace, pattern)
+  const start = literalStart({ glob: match })
+  /** A companion begins as its key does, up to the last part. */
+  const besides = `${literally(stem(start))}*{${match}}`
   const check = checkOptions('invalidateMatching', options, ['count', 'signal', 'onProgress', 'except'])
   const onProgress = check.function<(invalidated: number) => void>('onProgress')
   const except = check.function<(key: string) => boolean>('except') ?? (() => false)
@@ -42,11 +44,11 @@ export async function invalidateMatching(client: CacheClient, pattern: GlobPatte
   // Loads and writes under way first: one that had begun either is still under way when its turn comes, and then it stores nothing; or it
   // has stored by then, and its entry is found behind them.
   for (const [companion, type] of [['lease', 'string'], ['intents', 'zset']] as const) {
-    for (const part of [`{${match}}:${companion}`, `${match}:${companion}`]) {
-      for await (const keys of scan(part, type)) await drop(keys.flatMap((key) => companionOf(key) ?? []))
+    for (const part of [`${besides}:${companion}`, `${match}:${companion}`]) {
+      for await (const keys of scan(part, type)) await drop(keys.flatMap((key) => companionOf(key) ?? []).filter((key) => key.startsWith(start)))
     }
   }
-  for await (const keys of scan(match, 'string')) await drop(keys.filter((key) => companionOf(key) === undefined))
+  for await (const keys of scan(match, 'string')) await drop(keys.filter((key) => !isBeside(key)))
   return invalidated
 }
 

@@ -22,7 +22,7 @@ export type CompanionName = (typeof companionNames)[number]
  * and `}` in them are percent-escaped, so that different parts never make the same key, leave the namespace or choose a Cluster slot.
  * Numbers are written as JavaScript writes them; integers beyond 2^53, which may already stand for their neighbour, are refused.
  *
- * @throws {InvalidOptionError} for a namespace or prefix that `checkPrefix` refuses.
+ * @throws {InvalidOptionError} for a namespace or prefix that `checkPrefix` refuses, or that reads `a:{a:b}`.
  * @throws {InvalidKeyError} from the function it returns: for no parts, for an empty part, for control characters or lone surrogates
  * in one, and for a key over 8 KiB.
  * @example
@@ -32,6 +32,7 @@ export type CompanionName = (typeof companionNames)[number]
 export function createKeys(namespace?: string, prefix?: string): MakeKey {
   const start = leading('namespace', namespace) + leading('prefix', prefix)
   const tagged = hashTag(start) !== undefined
+  if (isBeside(start)) throw new InvalidOptionError('prefix', 'another one: keys under it would be taken for what stands beside those of the hash tag', start)
   return (...parts) => {
     if (parts.length === 0) throw new InvalidKeyError('A key needs at least one part.')
     let key = start + safePart(parts[0], tagged)
@@ -54,7 +55,7 @@ export function checkPrefix(option: string, value: unknown): string {
 
 /**
  * A whole key that somebody else has made, as it is. Refused are, besides what no key may hold, keys that could not live with
- * their companions: with a `}` but no hash tag, with nothing but a hash tag, or with a companion's own name.
+ * their companions: with a `}` but no hash tag, or with the name of what stands beside another key.
  *
  * @throws {InvalidKeyError}
  * @example rawKey('user:42:profile') // 'user:42:profile'
@@ -69,32 +70,59 @@ export function rawKey(key: string): string {
     if (key.includes('}')) throw new InvalidKeyError(`The key ${shown(key)} has a "}" but no hash tag: its lease could not be kept in its Cluster slot.`)
     return key
   }
-  if (key.length === tag.length + 2) throw new InvalidKeyError(`The key ${shown(key)} is nothing but a hash tag: its lease would be that of "${tag}".`)
-  const last = key.slice(key.lastIndexOf(':') + 1)
-  if (isCompanionName(last) && last !== key) throw new InvalidKeyError(`The key ${shown(key)} is the name of another entry's ${last}.`)
+  if (key === beside(tag)) throw new InvalidKeyError(`The key ${shown(key)} would have the lease of ${shown(tag)}: give its hash tag another name, or none.`)
+  if (isBeside(key)) throw new InvalidKeyError(`The key ${shown(key)} is the name of what stands beside another key.`)
   return key
 }
 
 /**
- * The key of what stands beside an entry, in the entry's Cluster slot: `{K}:lease`, or `K:lease` where `K` carries a hash tag.
- * Never the key of another entry.
+ * The beginning of the names of all keys that belong to one key, in its Cluster slot: what is before the key's last part, then
+ * the key as hash tag. So they begin with the same namespace and prefix, and an ACL that allows `shop:*` allows them. A key that
+ * carries a hash tag is that beginning itself.
  *
- * @example companion('shop:product:42', 'lease') // '{shop:product:42}:lease'
+ * @example beside('shop:product:42') // 'shop:product:{shop:product:42}'
+ */
+export function beside(key: string): string {
+  return hashTag(key) === undefined ? `${stem(key)}{${key}}` : key
+}
+
+/** What `beside` has before the hash tag. A brace stays out of it: it would be taken for the tag's. */
+export function stem(key: string): string {
+  const open = key.indexOf('{')
+  return key.slice(0, key.lastIndexOf(':', open < 0 ? key.length : open) + 1)
+}
+
+/**
+ * Whether a key is a companion of another one, or something else that stands beside a key of at least two parts: a lock's queue,
+ * a limiter's counter. Scans leave them out.
+ *
+ * @example isBeside('shop:lock:{shop:lock:x}:fence') // true
+ */
+export function isBeside(key: string): boolean {
+  const tag = hashTag(key)
+  return tag !== undefined && ((tag.includes(':') && key.startsWith(`${beside(tag)}:`)) || companionOf(key) !== undefined)
+}
+
+/**
+ * The key of what stands beside an entry, in the entry's Cluster slot. Never the key of another entry.
+ *
+ * @example companion('shop:product:42', 'lease') // 'shop:product:{shop:product:42}:lease'
  */
 export function companion(key: string, name: CompanionName): string {
-  return hashTag(key) === undefined ? `{${key}}:${name}` : `${key}:${name}`
+  return `${beside(key)}:${name}`
 }
 
 /**
  * The key beside which one stands that `companion` made; `undefined` for any other key.
  *
- * @example companionOf('{shop:product:42}:lease') // 'shop:product:42'
+ * @example companionOf('shop:product:{shop:product:42}:lease') // 'shop:product:42'
  */
 export function companionOf(key: string): string | undefined {
   const end = key.lastIndexOf(':')
   const tag = hashTag(key)
   if (tag === undefined || end < 0 || !isCompanionName(key.slice(end + 1))) return undefined
-  return end === tag.length + 2 ? tag : key.slice(0, end)
+  const start = key.slice(0, end)
+  return start === beside(tag) ? tag : start
 }
 
 /**

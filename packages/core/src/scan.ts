@@ -27,8 +27,8 @@ export interface ScanOptions {
   readonly signal?: AbortSignal
 }
 
-/** Every key that matches, from every node, in batches, each key once. Keys written meanwhile may or may not be among them. */
-export async function* scanNodes(driver: Driver, match: string, options: ScanOptions = {}): AsyncGenerator<readonly string[]> {
+/** Every key that matches and is not to be left out, from every node, in batches, each key once. Keys written meanwhile may or may not be among them. */
+export async function* scanNodes(driver: Driver, match: string, options: ScanOptions = {}, leftOut: (key: string) => boolean = () => false): AsyncGenerator<readonly string[]> {
   const check = checkOptions('scan', options, ['count', 'type', 'signal'])
   const count = check.number('count', { min: 1, integer: true }, 1_000)
   const ofType = check.has('type') ? ['TYPE', check.oneOf('type', TYPES)] : []
@@ -41,7 +41,7 @@ export async function* scanNodes(driver: Driver, match: string, options: ScanOpt
       const [reply] = await node.send([{ args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...ofType], keys: [] }])
       const [next, keys] = replyOf(reply!) as readonly [string, readonly string[]]
       cursor = next
-      const fresh = keys.filter((key) => !seen.has(key))
+      const fresh = keys.filter((key) => !seen.has(key) && !leftOut(key))
       for (const key of fresh) seen.add(key)
       if (fresh.length > 0) yield fresh
     } while (cursor !== '0')
@@ -68,7 +68,7 @@ function globOf(pattern: GlobPattern): string {
 }
 
 /** Text as a pattern that matches just it. */
-function literally(text: string): string {
+export function literally(text: string): string {
   return text.replace(/[\\*?[\]^]/g, '\\$&')
 }
 

@@ -59,18 +59,22 @@ const MAX_SOURCES = 1_000
  * the arguments are the rest. Of several, the one before it says of each argument whether it is the same in all calls ('='), and then it
  * comes once, or each call's own ('-'): first those, then these call by call.
  * Returns the replies in order, and behind them the failures: call, message, call, message, …
+ * An error that says that another server is the right one is the error of all calls, so that the client can see it.
  */
 function overCalls(functions: string, body: string, after: string): string {
   return `${functions}
 local function call(KEYS, ARGV)
 ${body}
 end
-local replies, failures = {}, {}
+local replies, failures, elsewhere = {}, {}, nil
 local function run(i, keys, args)
   local done, reply = pcall(call, keys, args)
   local failed = not done and tostring(reply)
   if type(reply) == 'table' and reply.err then failed = reply.err end
   if failed then
+    for _, code in ipairs({'READONLY ', 'MASTERDOWN ', 'CLUSTERDOWN '}) do
+      if failed:find(code, 1, true) then elsewhere = failed:sub((failed:find(code, 1, true))) end
+    end
     failures[#failures + 1] = i
     failures[#failures + 1] = failed
     reply = false
@@ -102,6 +106,7 @@ else
     run(i, keys, args)
   end
 end
+if elsewhere then return redis.error_reply(elsewhere) end
 ${after}
 replies[calls + 1] = failures
 return replies`

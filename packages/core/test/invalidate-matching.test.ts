@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { InvalidOptionError, LoadPolicy, ReadPath, checkOptions, companion, createFormat, createToken, glob, invalidateMatching, literalStart, loadPolicyOptions, type CacheClient } from '../src/index.js'
+import { beside, InvalidOptionError, LoadPolicy, ReadPath, checkOptions, companion, createFormat, createToken, glob, invalidateMatching, literalStart, loadPolicyOptions, type CacheClient } from '../src/index.js'
 import { companionOf } from '../src/keys.js'
 import { onEach } from './cases.js'
 
@@ -63,6 +63,25 @@ onEach((bench) => {
       const keys = Array.from({ length: 3_000 }, (_, i) => client.key('user', i))
       for (let i = 0; i < keys.length; i += 250) await put(client, keys.slice(i, i + 250))
       expect(await invalidateMatching(client, glob`user:*`, { count: 10_000 })).toBe(3_000)
+    })
+
+    it('are not stored by a load under way, however they are called', async () => {
+      const client = bench().newClient()
+      for (const [key, pattern] of [['a{b:c', glob`a{b:*`], ['x', glob`*`], ['a:b', glob`?:b`], ['a[b]:c*', glob`${'a[b]'}:*`], ['{t}:a:b', glob`{t}:*`]] as const) {
+        const token = createToken()
+        await client.entries.lease(key, format, { token, ttl: 60_000 })
+        await invalidateMatching(client, pattern)
+        expect(await client.entries.fill(key, format, token, 'old', write), key).toBe(false)
+      }
+    })
+
+    it('leave what stands beside other keys alone', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      const fence = `${beside('shop:lock:x')}:fence`
+      await put(client, ['shop:user'])
+      await client.send({ args: ['SET', fence, '7'], keys: [fence] })
+      expect(await invalidateMatching(client, glob`*`)).toBe(1)
+      expect(await exists(client, fence)).toBe(true)
     })
 
     it('stay where they are excepted', async () => {

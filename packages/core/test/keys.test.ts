@@ -2,8 +2,8 @@ import { startCluster, type RedisCluster } from '@cache/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Redis } from 'ioredis'
-import { InvalidKeyError, InvalidOptionError, checkPrefix, companion, createKeys, hashTag, rawKey, slot, type CompanionName, type KeyPart } from '../src/index.js'
-import { MAX_KEY_BYTES, companionNames } from '../src/keys.js'
+import { InvalidKeyError, InvalidOptionError, beside, checkPrefix, companion, createKeys, hashTag, rawKey, slot, type CompanionName, type KeyPart } from '../src/index.js'
+import { MAX_KEY_BYTES, companionNames, companionOf, isBeside } from '../src/keys.js'
 
 const RUNS = process.env.CHAOS ? 100_000 : 3_000
 
@@ -106,6 +106,11 @@ describe('checkPrefix', () => {
     }
     expect(() => createKeys('shop', value as string)).toThrow('"prefix"')
   })
+
+  it('is refused where keys would read as what stands beside another one', () => {
+    for (const make of [() => createKeys('a', '{a:b}'), () => createKeys('a:{a:b}'), () => createKeys(undefined, 'a:{a:b}:c')]) expect(make).toThrow(InvalidOptionError)
+    expect(createKeys('a', '{b}')(1)).toBe('a:{b}:1')
+  })
 })
 
 describe('rawKey', () => {
@@ -113,7 +118,7 @@ describe('rawKey', () => {
     expect(rawKey(key)).toBe(key)
   })
 
-  it.each(['', '}', 'a}', '{}', '{}x', 'a{}b', '{a}', '{a}:lease', '{a}:intents', '{a}:b:lease', 'a{b}c:lease', 'a\nb', '\0', '\ud800', 'x'.repeat(10_240), 5, undefined, null, {}])('refuses %j', (key) => {
+  it.each(['', '}', 'a}', '{}', '{}x', 'a{}b', '{a}', '{a}:lease', '{a}:intents', 'a:{a:b}', 'a:{a:b}:lease', 'a:{a:b}:c', '{a}:b:lease', 'a{b}c:lease', 'a\nb', '\0', '\ud800', 'x'.repeat(10_240), 5, undefined, null, {}])('refuses %j', (key) => {
     expect(() => rawKey(key as string)).toThrow(InvalidKeyError)
   })
 
@@ -130,8 +135,25 @@ describe('companion', () => {
   const name = fc.constantFrom<CompanionName>(...companionNames)
 
   it('names what is beside an entry', () => {
-    expect(companion('shop:product:42', 'lease')).toBe('{shop:product:42}:lease')
+    expect(companion('shop:product:42', 'lease')).toBe('shop:product:{shop:product:42}:lease')
     expect(companion('{shop}:product:42', 'lease')).toBe('{shop}:product:42:lease')
+  })
+
+  it('begins as its key does, up to the last part', () => {
+    fc.assert(fc.property(prefix, parts, name, (namespace, list, which) => {
+      const key = createKeys(namespace)(...list)
+      expect(companion(key, which).startsWith(key.slice(0, key.lastIndexOf(':') + 1))).toBe(true)
+    }), { numRuns: RUNS })
+  })
+
+  it('is told from other keys, as is all else beside a key of two parts', () => {
+    fc.assert(fc.property(raw, name, (key, which) => {
+      expect(companionOf(companion(key, which))).toBe(key)
+      expect(isBeside(companion(key, which))).toBe(true)
+      if (hashTag(key) === undefined && key.includes(':')) expect(isBeside(`${beside(key)}:any:thing`)).toBe(true)
+      expect(isBeside(key)).toBe(false)
+    }), { numRuns: RUNS })
+    for (const key of ['shop:product:42', '{user}:42', '{user:42}:cart', 'shop:{user:42}:cart', 'lease', 'a:lease', '{a:b}']) expect(isBeside(key)).toBe(false)
   })
 
   it('lies in the slot of its key, whatever the key', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidKeyError, InvalidOptionError, glob, type CacheClient, type GlobPattern, type ScanOptions } from '../src/index.js'
+import { InvalidKeyError, InvalidOptionError, beside, companion, glob, type CacheClient, type GlobPattern, type ScanOptions } from '../src/index.js'
 import { onEach } from './cases.js'
 
 const RUNS = process.env.CHAOS ? 500 : 40
@@ -30,6 +30,13 @@ describe('glob', () => {
 
 onEach((bench) => {
   describe('scan', () => {
+    it('leaves out what stands beside keys, and nothing else', async () => {
+      const client = bench().newClient({ namespace: 'shop' })
+      const keys = ['shop:a', 'shop:a:b', 'shop:{a:b}:c', 'shop:{a}:b', 'shop:lease']
+      await put(client, [...keys, ...keys.map((key) => companion(key, 'lease')), `${beside('shop:a:b')}:fence`])
+      expect(await found(client, glob`*`)).toEqual(keys.sort())
+    })
+
     it('finds every key of the namespace, on every node, once', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       const keys = Array.from({ length: 500 }, (_, i) => client.key('product', i))

@@ -1,10 +1,11 @@
-import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy } from '@cache/core'
+import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import type { Holders } from './holders.js'
 import { byId, encodeId } from './ids.js'
 import { LargeGroups } from './large-groups.js'
 import type { Groups, Level } from './levels.js'
 import type { CommonOptions } from './policy.js'
+import type { MutationTime } from './types.js'
 import { shelfCodec, shelfSchema, type Shelf } from './shelf.js'
 
 /** A group, and what holds it. */
@@ -104,6 +105,18 @@ export class GroupCache<Item> {
     await this.#shelves.bump(ids.map((id) => this.#wiring.level.nameOf(id)))
   }
 
+  beginMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
+    return this.#shelves.beginMutation(ids.map((id) => ({ id, above: undefined })), own)
+  }
+
+  beginGroupMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
+    return this.#shelves.beginGroupMutation(ids.map((id) => this.#wiring.level.nameOf(id)), own)
+  }
+
+  idle(): Promise<void> {
+    return this.#shelves.idle()
+  }
+
   /** Reads a group in one way where it is stored, in another where it has just been loaded and could not be. */
   async #read<R>(ref: GroupRef, call: CallOptions | undefined, stored: (shelf: Shelf<Item>) => Promise<R | undefined>, loaded: (items: readonly Item[]) => R): Promise<R> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -185,7 +198,13 @@ export class GroupCache<Item> {
     const key = this.#keyOf(id)
     const { depth, maxGroupBytes } = this.#wiring
     const since = depth > 0 ? { since: stamp } : undefined
-    const payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+    let payload: string | Buffer
+    try {
+      payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+    } catch (error) { // the source has answered all the same
+      tell(channels.error, () => ({ operation: 'group', key, error }))
+      return uncached(items, context)
+    }
     if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, payload }
     const generation = await this.#orNothing(this.#large.put(key, found))
     return generation === undefined ? uncached(items, context) : { items, generation, ...since }

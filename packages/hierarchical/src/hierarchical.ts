@@ -2,7 +2,7 @@ import { InvalidOptionError, LoadPolicy, checkOptions, parseSize, type CallOptio
 import { manyLevels, twoLevels, type AllLevels } from './levels.js'
 import { commonOf, policyOptions } from './policy.js'
 import { Tree } from './tree.js'
-import type { Hierarchical, HierarchicalLevels, HierarchicalOptions, HierarchicalPolicy, ItemOf, Levels, LevelsOptions } from './types.js'
+import type { Hierarchical, HierarchicalLevels, HierarchicalOptions, HierarchicalPolicy, ItemOf, Levels, LevelsOptions, MutationTime } from './types.js'
 
 /**
  * Items, each cached by itself and within its group; or within groups of groups, with `levels`.
@@ -26,6 +26,7 @@ function withTwo(options: HierarchicalOptions<any, any, any>): Hierarchical<any,
     getGroup: (id, call) => tree.getGroup(0, id, call),
     peekGroup: (id) => tree.peekGroup(0, id),
     invalidateGroup: (ids) => tree.invalidateGroup(0, each(ids)),
+    beginGroupMutation: (ids, own) => tree.beginGroupMutation(0, each(ids), own),
   }
 }
 
@@ -43,6 +44,7 @@ function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> 
     getGroup: async (level, id, call) => tree.getGroup(depthOf(level), id, call),
     peekGroup: async (level, id) => tree.peekGroup(depthOf(level), id),
     invalidateGroup: async (level, ids) => tree.invalidateGroup(depthOf(level), each(ids)),
+    beginGroupMutation: async (level, ids, own) => tree.beginGroupMutation(depthOf(level), each(ids), own),
   }
 }
 
@@ -58,7 +60,9 @@ function itemsOf<Item extends NonNullable<unknown>>(tree: Tree<Item>) {
   return {
     get: (id: KeyPart, call?: CallOptions) => tree.get(id, call),
     getMany: (ids: readonly KeyPart[], call?: CallOptions) => tree.getMany(ids, call),
+    idle: () => tree.idle(),
     peek: (id: KeyPart) => tree.peek(id),
+    beginMutation: (ids: KeyPart | readonly KeyPart[], own?: MutationTime) => tree.beginMutation(each(ids), own),
     invalidate: (ids: KeyPart | readonly KeyPart[]) => tree.invalidate(each(ids)),
   }
 }

@@ -1,3 +1,3 @@
 export { createHierarchical } from './hierarchical.js'
-export type { GroupContext, GroupLevel, Hierarchical, HierarchicalLevels, HierarchicalOptions, HierarchicalPolicy, ItemLevel, LevelsOptions } from './types.js'
-export { LoadTimeoutError, type CallOptions } from '@cache/core'
+export type { GroupContext, GroupLevel, Hierarchical, HierarchicalLevels, HierarchicalOptions, HierarchicalPolicy, ItemLevel, LevelsOptions, MutationTime } from './types.js'
+export { beginMutations, CacheUnavailableError, CacheWriteError, LoadTimeoutError, type CallOptions, type Mutation } from '@cache/core'

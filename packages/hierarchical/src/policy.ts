@@ -5,7 +5,7 @@ export type CommonOptions<Item> = Omit<HierarchicalPolicy<Item>, 'client' | 'max
 
 const common = [
   'ttl', 'jitter', 'codec', 'schema', 'maxValueBytes', 'negativeTtl', 'errorTtl', 'retryOn', 'staleWhileRevalidate', 'staleIfError',
-  'stampede', 'waitFor', 'leaseTtl', 'loadTimeout',
+  'stampede', 'waitFor', 'leaseTtl', 'loadTimeout', 'waitUntil',
 ] as const
 
 export const policyOptions = ['client', 'maxGroupBytes', ...common] as const

@@ -1,4 +1,4 @@
-import { channels, limitTo, tell, type BulkContext, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy } from '@cache/core'
+import { beginMutations, channels, limitTo, mutation, tell, type BulkContext, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import { GroupCache, type GroupRef } from './group-cache.js'
 import { Hints, type Hint } from './hints.js'
@@ -6,6 +6,7 @@ import { Holders } from './holders.js'
 import { decodeId, idCodec, textOf } from './ids.js'
 import type { AllLevels, Groups } from './levels.js'
 import { plainOf, type CommonOptions } from './policy.js'
+import type { MutationTime } from './types.js'
 
 export interface TreeWiring<Item> {
   readonly client: CacheClient
@@ -103,6 +104,12 @@ export class Tree<Item extends NonNullable<unknown>> {
     return item !== undefined ? item : (await this.#tiers[0]!.cache.peekSome(ref, [textOf(id)]))?.get(textOf(id))
   }
 
+  /** What is read for a reload may start another. */
+  async idle(): Promise<void> {
+    await this.#items.idle()
+    for (const { parents, cache } of this.#tiers) await Promise.all([parents.idle(), cache.idle()])
+  }
+
   async getGroup(depth: number, id: KeyPart, call?: CallOptions): Promise<readonly Item[]> {
     textOf(id)
     return this.#tiers[depth]!.cache.all(await this.#groupRef(depth, id, call), call)
@@ -130,6 +137,27 @@ export class Tree<Item extends NonNullable<unknown>> {
     await this.#tiers[depth]!.cache.bump(ids)
   }
 
+  /** While it is open nothing is kept of these items, of where they are, and of the groups that hold them. */
+  async beginMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
+    const { parents, level } = this.#tiers[0]!
+    const of = await Promise.all(ids.map((id) => this.#fromSource(() => level.of(id))))
+    const groups = this.#tiers.map(() => new Map<string, KeyPart>())
+    await this.#eachHolder(0, of.filter((group) => !isNone(group)), (tier, id) => groups[tier]!.set(textOf(id), id))
+    const open = await beginMutations(
+      ...this.#tiers.map(({ cache }, tier) => () => cache.beginMutation([...groups[tier]!.values()], own)),
+      () => parents.beginMutation(ids, own),
+      () => this.#items.beginMutation(ids.map((id) => ({ id, group: id, names: [] })), own),
+    )
+    return mutation({ commit: () => this.invalidate(ids).then(() => open.commit()), abort: () => open.abort() })
+  }
+
+  /** As `beginMutation`, of groups and all that they hold. */
+  async beginGroupMutation(depth: number, ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
+    for (const id of ids) textOf(id)
+    const open = await this.#tiers[depth]!.cache.beginGroupMutation(ids, own)
+    return mutation({ commit: () => this.invalidateGroup(depth, ids).then(() => open.commit()), abort: () => open.abort() })
+  }
+
   /** Drops the groups that hold these, as they were or as they are, those that hold most first. */
   async #dropHolders(depth: number, ids: readonly KeyPart[]): Promise<void> {
     const keys = ids.map((id) => this.#wiring.levels[depth]!.keyOf(id))
@@ -143,13 +171,18 @@ export class Tree<Item extends NonNullable<unknown>> {
     const add = (tier: number, id: KeyPart): unknown => dropping[tier]?.set(textOf(id), id)
     for (const holder of former.flat()) add(Number(holder.slice(0, holder.indexOf(':'))), decodeId(holder.slice(holder.indexOf(':') + 1)))
     const parents = [...cached, ...current.map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined))].filter((group) => !isNone(group))
-    await Promise.all(parents.map(async (group) => {
-      let ref: GroupRef | undefined = await this.#groupRef(depth, group)
-      for (let tier = depth; ref; tier++, ref = ref.above) add(tier, ref.id)
-    }))
+    await this.#eachHolder(depth, parents, add)
     for (let tier = this.#tiers.length - 1; tier >= depth; tier--) await this.#tiers[tier]!.cache.drop([...dropping[tier]!.values()])
     await Promise.all(keys.map((key) => this.#holders.forget(key, change)))
     for (const answer of current) if (answer.status === 'rejected') throw answer.reason
+  }
+
+  /** Groups of a level, and what holds them. */
+  async #eachHolder(depth: number, groups: readonly KeyPart[], found: (tier: number, id: KeyPart) => unknown): Promise<void> {
+    await Promise.all(groups.map(async (group) => {
+      let ref: GroupRef | undefined = await this.#groupRef(depth, group)
+      for (let tier = depth; ref; tier++, ref = ref.above) found(tier, ref.id)
+    }))
   }
 
   async #loadItem(ref: ItemRef, context: LoadContext<Item>): Promise<Maybe<Item>> {

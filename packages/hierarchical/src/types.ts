@@ -1,7 +1,7 @@
-import type { CacheClient, CallOptions, Codec, Duration, KeyPart, LoadPolicyOptions, Size } from '@cache/core'
+import type { CacheClient, CallOptions, Codec, Duration, KeyPart, LoadPolicyOptions, Mutation, Size } from '@cache/core'
 
 /** How items and groups are loaded and kept; what core's read path offers, for all levels alike. */
-export interface HierarchicalPolicy<Item> extends Pick<LoadPolicyOptions<Item>, 'jitter' | 'schema' | 'maxValueBytes' | 'negativeTtl' | 'errorTtl' | 'retryOn' | 'staleWhileRevalidate' | 'staleIfError' | 'stampede' | 'waitFor' | 'leaseTtl' | 'loadTimeout'> {
+export interface HierarchicalPolicy<Item> extends Pick<LoadPolicyOptions<Item>, 'jitter' | 'schema' | 'maxValueBytes' | 'negativeTtl' | 'errorTtl' | 'retryOn' | 'staleWhileRevalidate' | 'staleIfError' | 'stampede' | 'waitFor' | 'leaseTtl' | 'loadTimeout' | 'waitUntil'> {
   readonly client: CacheClient
   /** How long an item or a group is fresh. An item that is filled from its group is fresh for as long as the group is, not longer. */
   readonly ttl: Duration
@@ -52,6 +52,11 @@ export interface LevelsOptions<L extends Levels> extends HierarchicalPolicy<Item
   readonly levels: L
 }
 
+/** How long a change may take. Default 5 s. If its process dies, the old values are read for so long at most. */
+export interface MutationTime {
+  readonly intentTtl?: Duration
+}
+
 /**
  * Items, each cached by itself and within its groups. Promises: a read that begins after `invalidate` of an item, or `invalidateGroup` of a
  * group that holds it, was acknowledged, in any process, never returns what was loaded before, from wherever it comes: the item, the group
@@ -73,6 +78,14 @@ interface Items<Item, Id> {
    * with the error of `groupOf`: then old values may still be there.
    */
   invalidate(ids: Id | readonly Id[]): Promise<void>
+  /**
+   * Begins a change of items that commits later, such as a database transaction. While it is open nothing is kept of the items and of the
+   * groups that hold them. `commit()` does what `invalidate` does; `abort()`, or the end of an `await using`, ends it without. Rejects with
+   * `CacheUnavailableError` if Redis does not answer, or with the error of `groupOf`.
+   */
+  beginMutation(ids: Id | readonly Id[], options?: MutationTime): Promise<Mutation>
+  /** Resolves once nothing is reloaded in the background any more. For the end of a process, or of a serverless function. */
+  idle(): Promise<void>
 }
 
 export interface Hierarchical<Item, ItemId, GroupId> extends Items<Item, ItemId> {
@@ -82,6 +95,8 @@ export interface Hierarchical<Item, ItemId, GroupId> extends Items<Item, ItemId>
   peekGroup(id: GroupId): Promise<readonly Item[] | undefined>
   /** Makes groups and all their items invalid, in O(1) for each, by a new version. Rejects when Redis does not answer. */
   invalidateGroup(ids: GroupId | readonly GroupId[]): Promise<void>
+  /** As `beginMutation`, of groups and all their items. */
+  beginGroupMutation(ids: GroupId | readonly GroupId[], options?: MutationTime): Promise<Mutation>
 }
 
 /** As `Hierarchical`, with the prefix of the level that is meant. */
@@ -92,6 +107,8 @@ export interface HierarchicalLevels<L extends Levels> extends Items<ItemOf<L>, I
   peekGroup<P extends GroupPrefix<L>>(level: P, id: GroupId<L, P>): Promise<readonly ItemOf<L>[] | undefined>
   /** Makes groups invalid and all that they hold, in O(1) for each, by a new version; and drops the groups that hold them. */
   invalidateGroup<P extends GroupPrefix<L>>(level: P, ids: GroupId<L, P> | readonly GroupId<L, P>[]): Promise<void>
+  /** As `beginMutation`, of groups and all that they hold. */
+  beginGroupMutation<P extends GroupPrefix<L>>(level: P, ids: GroupId<L, P> | readonly GroupId<L, P>[], options?: MutationTime): Promise<Mutation>
 }
 
 export type ItemOf<L extends Levels> = Parameters<L[0]['id']>[0]

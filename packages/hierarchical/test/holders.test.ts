@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Shop, onEach, productsOf, type Options } from './cases.js'
 
 onEach((bench) => {
-  const holders = async (id: number): Promise<unknown> => bench.ask('HKEYS', `{shop:product:${id}}:holders`)
+  const holders = async (id: number): Promise<unknown> => bench.ask('HKEYS', `shop:product:{shop:product:${id}}:holders`)
 
   describe.each([['small', {}], ['large', { maxGroupBytes: 1 }]] as const)('which groups hold an item, with groups that are %s', (_, options: Options) => {
     it('is noted when a group is loaded, and forgotten when it has been dropped', async () => {
@@ -23,9 +23,9 @@ onEach((bench) => {
     it('is kept for longer than the group may be cached', async () => {
       const products = productsOf(bench.newClient(), new Shop(), { ...options, jitter: 0.5, staleIfError: '1h' })
       await products.getGroup(7)
-      for (const id of [7, 17]) expect(Number(await bench.ask('PTTL', `{shop:product:${id}}:holders`))).toBeGreaterThan(Number(await bench.ask('PTTL', 'shop:category:7')))
+      for (const id of [7, 17]) expect(Number(await bench.ask('PTTL', `shop:product:{shop:product:${id}}:holders`))).toBeGreaterThan(Number(await bench.ask('PTTL', 'shop:category:7')))
       await products.invalidate(7)
-      expect(Number(await bench.ask('PTTL', '{shop:product:7}:holders'))).toBeGreaterThan(0)
+      expect(Number(await bench.ask('PTTL', 'shop:product:{shop:product:7}:holders'))).toBeGreaterThan(0)
     })
 
     it('may be lost: an item that stayed where it is is right all the same, and one that moved is, when it is asked for', async () => {
@@ -33,11 +33,11 @@ onEach((bench) => {
       const products = productsOf(bench.newClient(), shop, options)
       await products.getGroup(7)
       await products.getGroup(8)
-      for (const id of [7, 17]) await bench.ask('DEL', `{shop:product:${id}}:holders`)
+      for (const id of [7, 17]) await bench.ask('DEL', `shop:product:{shop:product:${id}}:holders`)
       shop.change(17, { price: 2 })
       await products.invalidate(17)
       expect(await products.getGroup(7)).toEqual(shop.of(7))
-      await bench.ask('DEL', '{shop:product:7}:holders')
+      await bench.ask('DEL', 'shop:product:{shop:product:7}:holders')
       shop.change(7, { category: 8 })
       await products.invalidate(7)
       expect(await products.get(7)).toEqual(shop.row(7))

@@ -42,7 +42,7 @@ onEach((bench) => {
           if (Math.random() < 0.5) return three.getGroup('category', category)
           return (await three.getGroup('department', category % 2)).filter((product) => product.category === category)
         }
-        return { ...three, getGroup, peekGroup: (category) => three.peekGroup('category', category), invalidateGroup: (category) => three.invalidateGroup('category', category) }
+        return { ...three, getGroup, peekGroup: (category) => three.peekGroup('category', category), invalidateGroup: (category) => three.invalidateGroup('category', category), beginGroupMutation: (category) => three.beginGroupMutation('category', category) }
       })
       await race({ source, contenders, writes: WRITES, lose })
       for (const products of contenders) {

@@ -1,8 +1,8 @@
-import { CacheError, ServerError, type Deadline, type Seat } from '@cache/core'
+import { CacheError, ServerError, onAbort, type Deadline, type Seat } from '@cache/core'
 import type { Closing } from './closing.js'
 import { deadlines } from './deadlines.js'
 import { LockTimeoutError } from './errors.js'
-import { POLL, type Busy, type Claim, type Granted, type Ground } from './ground.js'
+import { POLL, type Busy, type Claim, type Granted, type GrantedClaim, type Ground } from './ground.js'
 
 export interface Patience {
   /** Ms. */
@@ -13,24 +13,28 @@ export interface Patience {
 }
 
 /**
- * Asks until the claim is granted. Rejects with `LockTimeoutError` after `wait`, with a signal's reason when it aborts, with what
- * Redis refuses for good. Whatever becomes of it, no place in the queue, timer or listener is left behind.
+ * Asks until a claim is granted. Rejects with `LockTimeoutError` after `wait`, with a signal's reason when it aborts, with what
+ * Redis refuses for good. Whatever becomes of it, no lock, place in the queue, timer or listener is left behind.
  */
-export async function acquire(ground: Ground, claim: Claim, { wait, signal, closing }: Patience): Promise<Granted> {
+export async function acquire(ground: Ground, newClaim: () => Claim, { wait, signal, closing }: Patience): Promise<GrantedClaim> {
   signal?.throwIfAborted()
   closing.throwIfClosed()
   const end = new End(wait, signal, closing)
   const turn = new Turn()
+  let claim = newClaim()
   let stopListening: (() => void) | undefined
   let ticket = '0'
   let trouble: Error | undefined
   let failures = 0
-  let asked: Promise<Granted | Busy | Error>
+  const startAnew = (): void => {
+    claim = newClaim()
+    stopListening?.()
+    stopListening = undefined
+  }
   try {
     for (;;) {
       turn.reset()
-      asked = attempt(ground, claim, ticket)
-      const outcome = await end.orEarlier(asked)
+      const outcome = await end.orEarlier(attempt(ground, claim, ticket))
       if (outcome === 'ended') break
       let pause: number
       if (outcome instanceof Error) {
@@ -38,8 +42,9 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signal, clos
         if (isFinal(outcome)) break
         pause = Math.min(FIRST_PAUSE * 2 ** failures++, POLL)
       } else if (outcome.held) {
-        if (outcome.deadline > performance.now()) return outcome
-        await end.orEarlier(leave(ground, claim)) // the answer was slower than the ttl, and is worth nothing
+        if (outcome.deadline > performance.now()) return { claim, granted: outcome }
+        void ground.abandon(claim) // the answer was slower than the ttl, and is worth nothing
+        startAnew()
         pause = FIRST_PAUSE
       } else {
         trouble = undefined
@@ -49,8 +54,9 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signal, clos
         pause = Math.min(outcome.again + 1, POLL)
       }
       if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
+      if (ground.tokenPerAttempt) startAnew()
     }
-    await withinGrace(asked.then(() => leave(ground, claim))) // behind what was asked last: it may still be granted, to nobody
+    await withinGrace(ground.abandon(claim)) // what was asked last may have been granted, or may still be
     throw end.reason() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
   } finally {
     stopListening?.()
@@ -63,22 +69,29 @@ export async function acquire(ground: Ground, claim: Claim, { wait, signal, clos
 export async function tryAcquire(ground: Ground, claim: Claim): Promise<Granted | undefined> {
   const outcome = await attempt(ground, claim)
   if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now())) return outcome.held ? outcome : undefined
-  void leave(ground, claim)
+  void ground.abandon(claim)
   if (outcome instanceof Error) throw outcome
   return undefined
+}
+
+/** Waits for `work`, but not for longer than its caller is patient, who is told as by `acquire`. */
+export async function within<T>(work: Promise<T>, name: string, { wait, signal, closing }: Patience): Promise<T> {
+  const end = new End(wait, signal, closing)
+  try {
+    const outcome = await end.orEarlier(work)
+    if (outcome === 'ended') throw end.reason() ?? new LockTimeoutError(name, wait)
+    return outcome
+  } finally {
+    end.clear()
+  }
 }
 
 function attempt(ground: Ground, claim: Claim, ticket?: string): Promise<Granted | Busy | Error> {
   return ground.take(claim, ticket).catch((error: Error) => error)
 }
 
-/** Once more if it got no answer; after that, the ttl of the lock and of the place see to it. */
-async function leave(ground: Ground, claim: Claim): Promise<void> {
-  await ground.leave(claim).catch(() => ground.leave(claim)).catch(() => undefined)
-}
-
 /** What is left of a claim is taken back before its caller is told, so that it finds nothing; but Redis may be silent. */
-async function withinGrace(work: Promise<void>): Promise<void> {
+export async function withinGrace(work: Promise<unknown>): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, GRACE)
     void work.then(() => { clearTimeout(timer); resolve() })
@@ -102,6 +115,7 @@ class End {
   readonly #signal: AbortSignal | undefined
   readonly #closing: Closing
   readonly #stay: () => void
+  readonly #forgetSignal: (() => void) | undefined
   #end!: () => void
 
   constructor(wait: number, signal: AbortSignal | undefined, closing: Closing) {
@@ -109,7 +123,7 @@ class End {
     this.#signal = signal
     this.#closing = closing
     this.#stay = closing.onClose(this.#end)
-    signal?.addEventListener('abort', this.#end, { once: true })
+    this.#forgetSignal = signal && onAbort(signal, this.#end)
     this.#deadline = deadlines.set(wait, this.#end)
   }
 
@@ -125,7 +139,7 @@ class End {
   clear(): void {
     deadlines.done(this.#deadline)
     this.#stay()
-    this.#signal?.removeEventListener('abort', this.#end)
+    this.#forgetSignal?.()
   }
 }
 

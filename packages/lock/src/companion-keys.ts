@@ -1,13 +1,17 @@
-import { hashTag } from '@cache/core'
+import { beside } from '@cache/core'
 
-/** What stands beside a lock, in its Cluster slot: `{K}:queue`, or `K:queue` where `K` carries a hash tag. */
+/** What stands beside a lock, in its Cluster slot. */
 export interface LockKeys {
   readonly fence: string
   readonly queue: string
   readonly alive: string
+  /** Of those that hold a permit. */
+  readonly details: string
+  /** What a token leaves behind when it has left. */
+  receipt(token: string): string
 }
 
 export function keysBeside(key: string): LockKeys {
-  const start = hashTag(key) === undefined ? `{${key}}` : key
-  return { fence: `${start}:fence`, queue: `${start}:queue`, alive: `${start}:alive` }
+  const start = beside(key)
+  return { fence: `${start}:fence`, queue: `${start}:queue`, alive: `${start}:alive`, details: `${start}:held`, receipt: (token) => `${start}:left:${token}` }
 }

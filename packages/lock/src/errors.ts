@@ -2,7 +2,7 @@ import { CacheError } from '@cache/core'
 
 /** It was not to be had within `wait`. `cause`: what went wrong last, where Redis did not answer. */
 export class LockTimeoutError extends CacheError {
-  override name = 'LockTimeoutError'
+  static override readonly kind: string = 'LockTimeoutError'
   constructor(
     /** As it was asked for. */
     readonly lock: string,
@@ -23,7 +23,7 @@ export type LostReason = 'expired' | 'taken' | 'max-hold' | 'released' | 'closed
 
 /** The lock is not this holder's any more; another may hold it. The reason of `lock.signal`. */
 export class LockLostError extends CacheError {
-  override name = 'LockLostError'
+  static override readonly kind: string = 'LockLostError'
   constructor(
     /** As it was asked for. */
     readonly lock: string,

@@ -1,7 +1,7 @@
 import { channels, parseDuration, tell, type Deadline, type Duration, type Seat } from '@cache/core'
 import { deadlines } from './deadlines.js'
 import { LockLostError, type LostReason } from './errors.js'
-import { reliableFor, type Claim, type Granted, type Ground } from './ground.js'
+import { LONGEST_TIMER, reliableFor, safe, type Claim, type Granted, type Ground } from './ground.js'
 import type { Lock } from './lock.js'
 
 export interface Holding {
@@ -25,6 +25,8 @@ export class HeldLock implements Lock {
   #watch: Seat<Deadline> | undefined
   #controller: AbortController | undefined
   #lost: LockLostError | undefined
+  /** Ms, the longest ttl that was asked for. */
+  #longest: number
   #releasing: Promise<boolean> | undefined
   #revoking: Promise<boolean> | undefined
 
@@ -32,6 +34,7 @@ export class HeldLock implements Lock {
     const { claim, granted } = holding
     this.name = claim.name
     this.ttl = claim.ttl
+    this.#longest = claim.ttl
     this.fence = granted.fence
     this.#holding = holding
     this.#deadline = Math.min(granted.deadline, holding.lastMoment)
@@ -91,7 +94,9 @@ export class HeldLock implements Lock {
   async renew(ttl: number): Promise<void> {
     this.assertHeld()
     const { ground, claim, lastMoment } = this.#holding
-    const deadline = await ground.extend(claim, Math.min(ttl, reliableFor(lastMoment - performance.now())))
+    const asked = Math.min(ttl, reliableFor(lastMoment - performance.now()))
+    this.#longest = Math.max(this.#longest, asked)
+    const deadline = await ground.extend(claim, this.fence, asked)
     // Meanwhile it may have been released, or the answer came too late.
     this.assertHeld()
     if (deadline === undefined) {
@@ -108,9 +113,20 @@ export class HeldLock implements Lock {
     return this.#leave()
   }
 
-  #leave(): Promise<boolean> {
+  /** What gets no answer is asked once more; and on and on if that gets none, but nobody waits for it. */
+  async #leave(): Promise<boolean> {
     const { ground, claim } = this.#holding
-    return ground.leave(claim).catch(() => ground.leave(claim)) // what got no answer is asked once more
+    try {
+      return await ground.leave(claim, this.#longest).catch(() => ground.leave(claim, this.#longest))
+    } catch (error) {
+      void this.#abandon()
+      throw error
+    }
+  }
+
+  #abandon(): Promise<void> {
+    const { ground, claim } = this.#holding
+    return ground.abandon(claim, this.#longest)
   }
 
   async #quietly(leaving: Promise<boolean>): Promise<void> {
@@ -124,9 +140,10 @@ export class HeldLock implements Lock {
   #lose(reason: LostReason): void {
     this.#lost = new LockLostError(this.name, reason)
     this.#end()
-    const { ground, claim } = this.#holding
-    // One that expired is left alone: what is left of its ttl gives its holder time to stop. What is left of one that was taken is of no use.
-    if (reason === 'taken') ground.leave(claim).catch(() => undefined)
+    // Of one that was taken, the rest is of no use. One whose time is over may live on in Redis, by an extension that got no answer: it is
+    // given back, but not before its holder had the time to stop that it would have had without.
+    if (reason === 'taken') void this.#abandon()
+    else if (reason !== 'closed') setTimeout(() => void this.#abandon(), Math.min(this.#longest - safe(this.#longest), LONGEST_TIMER)).unref()
     tell(channels.lock, () => ({ name: this.name, event: 'lost', ms: performance.now() - this.#since }))
     this.#controller?.abort(this.#lost)
   }

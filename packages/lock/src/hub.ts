@@ -1,27 +1,31 @@
-import type { CacheClient } from '@cache/core'
+import { PendingReleases, type CacheClient } from '@cache/core'
 import { Renewals } from './renewals.js'
 import { Wakeups } from './wakeups.js'
 
-/** What all locks of a client share: one connection to be woken by, one round of renewals. */
+/** What all locks of a client share: one connection to be woken by, one round of renewals, what is still to be given back. */
 export interface Hub {
   readonly wakeups: Wakeups
   readonly renewals: Renewals
+  readonly releases: PendingReleases
   /** Closes it with the last that uses it. */
   leave(): Promise<void>
 }
 
 export function hubOf(client: CacheClient): Hub {
   let shared = hubs.get(client)
-  if (!shared) hubs.set(client, (shared = { wakeups: new Wakeups(client), renewals: new Renewals(), users: 0 }))
-  const { wakeups, renewals } = shared
+  if (!shared) hubs.set(client, (shared = { wakeups: new Wakeups(client), renewals: new Renewals(), releases: new PendingReleases(), users: 0 }))
+  const { wakeups, renewals, releases } = shared
   const mine = shared
   mine.users++
-  return { wakeups, renewals, leave: async () => { if (--mine.users === 0) await wakeups.close() } }
+  const leave = async (): Promise<void> => {
+    if (--mine.users > 0) return
+    hubs.delete(client)
+    await Promise.all([wakeups.close(), releases.close()])
+  }
+  return { wakeups, renewals, releases, leave }
 }
 
-interface Shared {
-  readonly wakeups: Wakeups
-  readonly renewals: Renewals
+interface Shared extends Omit<Hub, 'leave'> {
   users: number
 }
 

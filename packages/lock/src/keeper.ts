@@ -1,5 +1,5 @@
 import { Bag, channels, tell } from '@cache/core'
-import { acquire, tryAcquire } from './acquiring.js'
+import { acquire, tryAcquire, within, withinGrace } from './acquiring.js'
 import { Closing } from './closing.js'
 import { LockTimeoutError } from './errors.js'
 import type { Claim, Granted, Ground } from './ground.js'
@@ -65,14 +65,14 @@ export class Keeper<G extends Ground> {
 
   async #acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
     const { terms, signal } = termsOfCall(options, this.#usual)
-    const claim = this.#claim(wanted, terms)
+    const { name } = wanted
     const asked = performance.now()
     try {
-      const granted = await acquire(this.ground, claim, { wait: terms.wait, signal, closing: this.#closing })
-      tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: performance.now() - asked }))
+      const { claim, granted } = await acquire(this.ground, () => this.#claim(wanted, terms), { wait: terms.wait, signal, closing: this.#closing })
+      tell(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - asked }))
       return await this.#handOver(this.#hold(claim, granted, terms))
     } catch (error) {
-      if (error instanceof LockTimeoutError) tell(channels.lock, () => ({ name: claim.name, event: 'timeout', ms: performance.now() - asked }))
+      if (error instanceof LockTimeoutError) tell(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - asked }))
       throw error
     }
   }
@@ -94,10 +94,11 @@ export class Keeper<G extends Ground> {
     this.#closing.throwIfClosed()
     const { token } = this.#claim(wanted[0]!, terms)
     const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
-    const back = (): void => { for (const claim of claims) this.ground.leave(claim).catch(() => undefined) }
-    const granted = await take(claims).catch((error: unknown) => { back(); throw error })
+    const giveBack = (): Promise<void> => withinGrace(Promise.all(claims.map((claim) => this.ground.abandon(claim))))
+    const patience = { wait: terms.wait, signal, closing: this.#closing }
+    const granted = await within(take(claims), claims[0]!.name, patience).catch(async (error: unknown) => { await giveBack(); throw error })
     if (granted?.every(({ deadline }) => deadline > performance.now())) return Promise.all(claims.map((claim, i) => this.#handOver(this.#hold(claim, granted[i]!, terms))))
-    if (granted) back()
+    if (granted) await giveBack()
     return undefined
   }
 

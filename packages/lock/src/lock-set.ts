@@ -17,7 +17,7 @@ export class LockSet implements AsyncDisposable {
       const controller = (this.#controller = new AbortController())
       for (const { signal } of this.locks) {
         if (signal.aborted) controller.abort(signal.reason)
-        else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true, signal: controller.signal })
+        else signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true })
       }
     }
     return this.#controller.signal
@@ -38,7 +38,7 @@ export class LockSet implements AsyncDisposable {
     await Promise.all(this.locks.map((lock) => lock.extend(ttl)))
   }
 
-  /** All of them. `false`: one was not ours any more. Rejects when Redis does not answer: then what is left ends with its ttl. */
+  /** All of them. `false`: one was not ours any more. Rejects when Redis does not answer, as the `release` of each lock. */
   async release(): Promise<boolean> {
     const released = await Promise.allSettled(this.locks.map((lock) => lock.release()))
     for (const one of released) if (one.status === 'rejected') throw one.reason

@@ -30,7 +30,10 @@ export interface Lock extends AsyncDisposable {
    * @throws {LockLostError} when it is not ours any more; with core's errors when Redis does not answer: then it is held until its old deadline.
    */
   extend(ttl?: Duration): Promise<void>
-  /** Gives it back. `false`: it was not ours any more. Rejects when Redis does not answer: then it ends with its ttl. */
+  /**
+   * Gives it back. `false`: it was not ours any more. Rejects when Redis does not answer: then it is given back as soon as Redis does, or
+   * ends with its ttl.
+   */
   release(): Promise<boolean>
   /** As `release`, and never rejects: for `await using`. */
   [Symbol.asyncDispose](): Promise<void>

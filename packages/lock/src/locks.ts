@@ -57,8 +57,8 @@ export function createLocks(options: LocksOptions): Locks {
   const client = check.client()
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'lock'
   const terms = checkTerms(check)
-  const { wakeups, renewals, leave } = hubOf(client)
-  return locksOn(new Mutex(client, wakeups), createKeys(client.namespace, prefix), renewals, terms, leave)
+  const { wakeups, renewals, releases, leave } = hubOf(client)
+  return locksOn(new Mutex(client, wakeups, releases), createKeys(client.namespace, prefix), renewals, terms, leave)
 }
 
 export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, renewals: Renewals, usual: Terms, leave: () => Promise<void>): Locks {
@@ -80,8 +80,9 @@ export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, re
       if (!Array.isArray(names) || names.length === 0) throw new InvalidOptionError('names', 'an array of at least one name', names)
       const byKey = new Map(names.map((name: KeyPart) => [keyOf(name), wanted(name)]))
       const inOrder = [...byKey.keys()].sort().map((key) => byKey.get(key)!)
+      const until = performance.now() + termsOfCall(options, usual).terms.wait
       const together = ground.takeAll && (await keeper.takeTogether(inOrder, options, (claims) => ground.takeAll!(claims)).catch(() => undefined))
-      return new LockSet(together ?? (await oneByOne(inOrder, options)))
+      return new LockSet(together ?? (await oneByOne(inOrder, until, options)))
     },
 
     inspect: async (name) => (await ground.inspect(keyOf(name))) ?? null,
@@ -94,8 +95,7 @@ export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, re
   }
   return locks
 
-  async function oneByOne(all: readonly Wanted[], options: AcquireOptions | undefined): Promise<Lock[]> {
-    const until = performance.now() + termsOfCall(options, usual).terms.wait
+  async function oneByOne(all: readonly Wanted[], until: number, options: AcquireOptions | undefined): Promise<Lock[]> {
     const held: Lock[] = []
     try {
       for (const one of all) held.push(await keeper.acquire(one, { ...options, wait: Math.max(1, until - performance.now()) }))

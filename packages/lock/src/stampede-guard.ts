@@ -1,5 +1,5 @@
 import {
-  InvalidOptionError, channels, checkOptions, createFormat, createToken, jittered, json, rawKey, tell,
+  InvalidOptionError, PendingReleases, channels, checkOptions, createFormat, createToken, jittered, json, rawKey, tell,
   type CacheClient, type Codec, type Duration, type Format, type Schema,
 } from '@cache/core'
 import type { Locks } from './locks.js'
@@ -55,6 +55,7 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
   const { codec = json as Codec<T>, schema } = options
   const format: Format<T> = createFormat<T>({ codec, schema })
   const rebuilding = new Map<string, Promise<Rebuilt<T>>>()
+  const releases = new PendingReleases()
 
   return {
     async get(key, rebuild) {
@@ -90,16 +91,18 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
   /** The lease is what an invalidation takes away, so that what was loaded before it is not stored after it. */
   async function lookAgain(key: string, rebuild: () => T | Promise<T>): Promise<Rebuilt<T>> {
     const token = createToken()
+    const giveBack = (): void => releases.add({ key, ttl: LEASE_TTL, release: () => client.entries.release(key, token) })
     const lease = await client.entries.lease(key, format, { token, ttl: LEASE_TTL, take: true }).catch(report(key))
-    if (!lease) return { value: await rebuild(), current: true }
-    if (lease.status === 'hit') return { value: lease.entry.value, current: true }
+    if (lease?.status === 'hit') return { value: lease.entry.value, current: true }
+    if (!lease) giveBack() // it may have been granted
+    let filled = false
     try {
       const value = await rebuild()
-      const stored = lease.status === 'leased' && (await client.entries.fill(key, format, token, value, { ttl: jittered(ttl, jitter) }).catch(report(key)))
-      return { value, current: stored !== false }
-    } catch (error) {
-      client.entries.release(key, token).catch(report(key))
-      throw error
+      const stored = lease?.status === 'leased' && (await client.entries.fill(key, format, token, value, { ttl: jittered(ttl, jitter) }).catch(report(key)))
+      filled = stored !== undefined
+      return { value, current: lease === undefined || stored !== false }
+    } finally {
+      if (lease?.status === 'leased' && !filled) giveBack()
     }
   }
 }

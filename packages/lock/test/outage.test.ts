@@ -163,6 +163,17 @@ describe.each(driverNames)('with Redis out, on %s', (driver) => {
     expect(await lock.release()).toBe(true)
   })
 
+  it('a primary that has lost its replicas renews no lock, where it is told to refuse writes then', async () => {
+    const server = await start()
+    const locks = locksAt(server.url)
+    const lock = await locks.acquire('x', { ttl: 900 })
+    await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), { timeout: 5_000 })
+    expect(lock.signal.reason).toMatchObject({ reason: 'expired' })
+    await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
+    await (await locks.acquire('x')).release()
+  })
+
   it('a server without memory, and a key of another type, are refused at once with what Redis said', async () => {
     const server = await start({ config: { maxmemory: '100mb', 'maxmemory-policy': 'noeviction' } })
     const locks = locksAt(server.url)

@@ -212,9 +212,9 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     await (await locks.acquire('x')).release()
     const [majority, claim] = [new Majority(late.clients), claimOn('y')]
     expect(await majority.take(claim)).toMatchObject({ held: true })
-    expect(await majority.extend(claim, TTL)).toBeGreaterThan(performance.now())
+    expect(await majority.extend(claim, 1, TTL)).toBeGreaterThan(performance.now())
     late.block('lock extend', 2 * TTL)
-    expect(await majority.extend(claim, TTL)).toBeUndefined()
+    expect(await majority.extend(claim, 1, TTL)).toBeUndefined()
     expect(late.blocked).toBe(true)
 
     const lock = await locks.acquire('x', { ttl: TTL, wait: '10s' })
@@ -232,16 +232,49 @@ describe.each(driverNames)('redlock on %s', (driver) => {
     await servers[0]!.flush()
     await lock.extend()
     expect(await redlock(3).tryAcquire('x')).toBeNull()
-    await servers[1]!.flush()
+    await Promise.all([servers[0]!.flush(), servers[1]!.flush()])
     await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), { timeout: 5_000 })
     expect(() => lock.assertHeld()).toThrow(LockLostError)
     await vi.waitFor(async () => expect(await heldOn(2)).toBe(false), { timeout: 5_000 })
   })
 
+  it('stays with its holder while its servers restart empty one after the other, each after a renewal', async () => {
+    const locks = redlock(3, { ttl: 1_500 }, hasty)
+    const others = redlock(3, { ttl: 1_500 }, hasty)
+    const lock = await locks.acquire('x')
+    for (const i of [0, 1, 2, 0]) {
+      await servers[i]!.restart()
+      const back = vi.waitFor(async () => expect(await heldOn(i)).toBe(true), { timeout: 10_000 })
+      await expect(others.acquire('x', { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
+      await back
+      lock.assertHeld()
+    }
+    expect(await others.inspect('x')).toMatchObject({ fence: lock.fence })
+    expect(await lock.release()).toBe(true)
+    const next = await others.acquire('x')
+    expect(next.fence).toBeGreaterThan(lock.fence)
+    await next.release()
+  })
+
+  it('is put back by an extension where it was forgotten, but not where another has it', async () => {
+    const lock = await redlock(3, { renew: false }).acquire('x', { ttl: '30s' })
+    await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(true) }, { timeout: 10_000 })
+    await servers[0]!.flush()
+    const other = await createLocks({ client: connected(0), prefix: 'redlock' }).acquire('x')
+    await lock.extend()
+    await expect(lock.extend()).resolves.toBeUndefined()
+    other.assertHeld()
+    expect(await other.release()).toBe(true)
+    await lock.extend()
+    await vi.waitFor(async () => expect(await heldOn(0)).toBe(true), { timeout: 5_000 })
+    expect(await lock.release()).toBe(true)
+    await vi.waitFor(async () => { for (const i of [0, 1, 2]) expect(await heldOn(i)).toBe(false) }, { timeout: 10_000 })
+  })
+
   it('gives rising fences though the clocks of its servers differ by an hour, and the foremost is lost', async () => {
     const locks = redlock(3, {}, hasty)
     const ahead = (Date.now() + 3_600_000) * 1_000
-    await servers[0]!.cli('SET', '{redlock:x}:fence', String(ahead))
+    await servers[0]!.cli('SET', 'redlock:{redlock:x}:fence', String(ahead))
     for (let i = 0, before = 0; i < 50; i++) {
       const lock = await locks.acquire('x')
       expect(lock.fence).toBeGreaterThan(before)

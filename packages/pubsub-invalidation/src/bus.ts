@@ -1,4 +1,4 @@
-import { rawKey, type CacheClient, type KeyPart, type NearChange } from '@cache/core'
+import { rawKey, type CacheClient, type KeyPart, type NearChange, type OptionChecks } from '@cache/core'
 
 /**
  * Names a key: its parts, as `client.key(…)` takes them, or the key as it stands, with or without the client's namespace before it.
@@ -49,7 +49,7 @@ export interface BusStats {
 
 /** Tells all processes what is no longer right, and hears it from them. */
 export interface InvalidationBus {
-  /** Whether it listens now. It begins to when it is made, and starts over until it can. */
+  /** Whether it listens now, by its last sign of life. It begins to when it is made, and starts over until it can. */
   readonly live: boolean
   /** Resolves once it listens; rejects if the attempt under way fails. It goes on trying all the same. */
   ready(): Promise<void>
@@ -68,8 +68,13 @@ export interface InvalidationBus {
 }
 
 export interface BusWiring {
-  /** That of its client, with which the names in its messages begin. */
-  readonly namespace: string
+  /** Its client's. Names in its messages begin with the client's namespace, and its heartbeat goes where the driver's commands go. */
+  readonly client: CacheClient
+  /**
+   * Until when (as `performance.now()` counts) its last sign of life is good: two heartbeats after it was asked for. -Infinity while messages
+   * may be missed. Near caches look at it for each read, as nothing else runs while the process is busy or stopped.
+   */
+  readonly freshUntil: number
   /** Where scripts announce what they change; nowhere, where Redis itself tells (tracking). */
   readonly announcing: { readonly channel: string; readonly log?: string | undefined } | undefined
   /** Whether it is told when this key changes. */
@@ -85,4 +90,14 @@ export function wholeKey(client: CacheClient, name: KeyName): string {
 
 export function inNamespace({ namespace }: CacheClient, text: string): string {
   return namespace === '' || text.startsWith(`${namespace}:`) ? text : `${namespace}:${text}`
+}
+
+/** A bus of this client: of the same driver, so that messages come from where commands go, and of the same namespace. */
+export function busOf(check: OptionChecks, client: CacheClient): InvalidationBus {
+  const bus = check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+  const { wiring } = bus as { readonly wiring?: BusWiring }
+  if (wiring?.client === undefined) check.fail('bus', 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+  if (wiring.client.namespace !== client.namespace) check.fail('bus', `a bus of a client with the same namespace, "${client.namespace}"`)
+  if (wiring.client.driver !== client.driver) check.fail('bus', 'a bus of this client, or of one with the same driver: its messages must come from where the commands go')
+  return bus
 }

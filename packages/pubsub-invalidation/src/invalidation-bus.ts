@@ -1,4 +1,4 @@
-import { checkOptions, type CacheClient, type Duration } from '@cache/core'
+import { beside, checkOptions, type CacheClient, type Duration } from '@cache/core'
 import { inNamespace, type InvalidationBus } from './bus.js'
 import { ListeningBus } from './listening-bus.js'
 import { Log } from './log.js'
@@ -41,6 +41,6 @@ export function createInvalidationBus(options: InvalidationBusOptions): Invalida
   const oneServer = topology === 'standalone' || topology === 'sentinel'
   if (onGap === 'replay' && !oneServer) check.fail('onGap', `'empty' on a ${topology} client: a script can't write a log in one slot and an entry in another`)
   // Whoever changes something appends to the log, if anybody has opened it.
-  const log = oneServer ? `{${channel}}:log` : undefined
+  const log = oneServer ? `${beside(channel)}:log` : undefined
   return new ListeningBus({ client, channel, heartbeat, announcing: { channel, log }, log: onGap === 'replay' ? new Log(client, log!) : undefined })
 }

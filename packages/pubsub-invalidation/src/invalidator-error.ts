@@ -2,7 +2,7 @@ import { CacheError } from '@cache/core'
 
 /** Some of what an event was to invalidate was not, or it is not known. Emit it again: all of it may be done twice. */
 export class InvalidatorError extends CacheError {
-  override name = 'InvalidatorError'
+  static override readonly kind: string = 'InvalidatorError'
   constructor(
     event: string,
     /** What went wrong, one error for each action that failed. */

@@ -1,7 +1,7 @@
 import { InvalidOptionError, checkOptions, type CacheClient } from '@cache/core'
 import { commandOf, type Action } from './actions.js'
 import { announcer } from './announcer.js'
-import { wholeKey, type InvalidationBus } from './bus.js'
+import { busOf, wholeKey, type InvalidationBus } from './bus.js'
 import { InvalidatorError } from './invalidator-error.js'
 
 /** For each event, what it makes wrong. */
@@ -34,7 +34,7 @@ export interface Invalidator<R extends Rules> {
 export function createInvalidator<const R extends Rules>(options: InvalidatorOptions<R>): Invalidator<R> {
   const check = checkOptions('createInvalidator', options, ['client', 'bus', 'rules'])
   const client = check.client()
-  const bus = check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+  const bus = busOf(check, client)
   const rules = check.nested('rules', Object.keys(options.rules ?? {}))
   for (const event of Object.keys(options.rules)) rules.function(event, 'required')
   const entries = client.entries.withNear(announcer(bus))

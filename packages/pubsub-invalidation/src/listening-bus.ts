@@ -26,7 +26,7 @@ export interface Listening {
 
 /** A bus that listens to one channel, and to what Redis tells of keys if asked to. */
 export class ListeningBus implements InvalidationBus {
-  readonly wiring: BusWiring
+  readonly wiring: BusWiring & { freshUntil: number }
   readonly #listening: Listening
   readonly #listeners = new Listeners()
   readonly #own = new OwnMessages()
@@ -34,7 +34,9 @@ export class ListeningBus implements InvalidationBus {
   readonly #outbox = new Outbox((names) => this.#publish(names))
   readonly #stop = new AbortController()
   readonly #counts = { published: 0, received: 0, own: 0, repeated: 0, unreadable: 0, gaps: 0 }
-  #live = false
+  /** When the last beat was sent that came back. */
+  #alive = 0
+  #listens = false
   #attempt: Promise<void>
   #subscription: Subscription | undefined
   /** Counts gaps: what catches up for one is not to end the next. */
@@ -46,7 +48,8 @@ export class ListeningBus implements InvalidationBus {
     this.#repeated = topology === 'cluster' || topology === 'sharded' ? new Repeated() : undefined
     const prefixes = listening.tracking?.prefixes
     this.wiring = {
-      namespace: listening.client.namespace,
+      client: listening.client,
+      freshUntil: -Infinity,
       announcing: listening.announcing,
       covers: (key) => prefixes === undefined || prefixes.length === 0 || prefixes.some((prefix) => key.startsWith(prefix)),
       change: (keys) => this.#change(keys),
@@ -56,7 +59,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   get live(): boolean {
-    return this.#live
+    return this.#listens && performance.now() < this.#alive + 2 * this.#listening.heartbeat
   }
 
   ready(): Promise<void> {
@@ -79,7 +82,7 @@ export class ListeningBus implements InvalidationBus {
 
   async close(): Promise<void> {
     this.#stop.abort()
-    if (this.#live) this.#onGap()
+    if (this.#listens) this.#onGap()
     await this.#subscription?.close()
   }
 
@@ -138,6 +141,7 @@ export class ListeningBus implements InvalidationBus {
         invalidated: (keys) => this.#onTracked(keys),
         gap: () => this.#onGap(),
         live: () => void this.#onLive(),
+        alive: (since) => this.#onAlive(since),
       }, { everywhere: true, heartbeat, tracking })
       if (this.#stop.signal.aborted) return await subscription.close()
       this.#subscription = subscription
@@ -175,8 +179,14 @@ export class ListeningBus implements InvalidationBus {
   #onGap(): void {
     this.#gap++
     this.#counts.gaps++
-    this.#live = false
+    this.#listens = false
+    this.wiring.freshUntil = -Infinity
     this.#listeners.tell('gap')
+  }
+
+  #onAlive(since: number): void {
+    this.#alive = since
+    if (this.#listens) this.wiring.freshUntil = since + 2 * this.#listening.heartbeat
   }
 
   async #onLive(): Promise<void> {
@@ -184,8 +194,9 @@ export class ListeningBus implements InvalidationBus {
     const missed = (await this.#listening.log?.catchUp()) ?? 'unknown'
     if (gap !== this.#gap || this.#stop.signal.aborted) return
     if (missed !== 'unknown') for (const payload of missed) this.#deliverMissed(payload)
-    this.#live = true
-    this.#listeners.tell('live', missed !== 'unknown')
+    this.#listens = true
+    this.#listeners.tell('live', missed !== 'unknown') // near caches drop what they have before they may answer
+    if (gap === this.#gap) this.#onAlive(this.#alive)
   }
 
   #deliverMissed(payload: string): void {

@@ -27,7 +27,7 @@ async function harness(topology: Start['topology'], onGap: Start['onGap'], fault
   const listenAt = Array.from({ length: PROCESSES }, (_, i) => (proxies[i] ? [{ host: proxies[i].host, port: proxies[i].port }] : addresses))
   const data: Start = { topology, redis: addresses, listenAt, source: source.url, ids: 2_000, heartbeat: HEARTBEAT, onGap }
   await using group = spawnProcesses(new URL('processes/near.ts', import.meta.url), { count: PROCESSES, data })
-  await group.all('ready')
+  await group.all('ready', { timeout: 120_000 })
   const said: Said[] = []
   for (const process of group.processes) void (async () => { for (;;) said[process.index] = await process.next<Said>('so far', { timeout: 600_000 }) })().catch(() => undefined)
   group.send('go')

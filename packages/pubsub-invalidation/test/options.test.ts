@@ -6,7 +6,10 @@ const untouched = (): never => { throw new Error('nothing is to be sent') }
 const driver: Driver = { name: 'none', topology: 'standalone', send: untouched, group: untouched, dedicate: untouched, subscribe: untouched, nodes: untouched, close: async () => undefined }
 const client = createCacheClient(driver)
 const onCluster = createCacheClient({ ...driver, topology: 'cluster' })
-const bus = { publish: untouched, on: untouched, ready: untouched, close: untouched }
+const bus = { publish: untouched, on: untouched, ready: untouched, close: untouched, wiring: { client, freshUntil: -Infinity } }
+/** Its messages come from another server, or by another connection, than the commands go to. */
+const elsewhere = { ...bus, wiring: { client: createCacheClient({ ...driver }) } }
+const ofAnotherNamespace = { ...bus, wiring: { client: createCacheClient(driver, { namespace: 'shop' }) } }
 
 const factories: Readonly<Record<string, { readonly make: (options: never) => unknown; readonly right: object; readonly wrong: readonly [option: string, value: unknown][] }>> = {
   createInvalidationBus: {
@@ -21,13 +24,13 @@ const factories: Readonly<Record<string, { readonly make: (options: never) => un
   withNearCache: {
     make: (options: never) => withNearCache(client, options), right: { bus },
     wrong: [
-      ['bus', undefined], ['bus', {}], ['maxEntries', 0], ['maxEntries', 1.5], ['maxEntries', 2 ** 24 + 1], ['maxEntries', '10'], ['maxBytes', 0], ['maxBytes', '64 MB'], ['maxBytes', NaN], ['ttl', 0], ['ttl', '30 sec'],
+      ['bus', undefined], ['bus', {}], ['bus', { ...bus, wiring: undefined }], ['bus', elsewhere], ['bus', ofAnotherNamespace], ['maxEntries', 0], ['maxEntries', 1.5], ['maxEntries', 2 ** 24 + 1], ['maxEntries', '10'], ['maxBytes', 0], ['maxBytes', '64 MB'], ['maxBytes', NaN], ['ttl', 0], ['ttl', '30 sec'],
       ['clone', 'yes'], ['freeze', 1], ['groups', ['a']], ['max', 5],
     ],
   },
   createInvalidator: {
     make: createInvalidator, right: { client, bus, rules: { 'user.deleted': (id: number) => [drop(['user', id])] } },
-    wrong: [['client', undefined], ['bus', {}], ['rules', []], ['rules', 'user.deleted'], ['rules.user.deleted', undefined], ['rule', {}]],
+    wrong: [['client', undefined], ['bus', {}], ['bus', elsewhere], ['bus', ofAnotherNamespace], ['rules', []], ['rules', 'user.deleted'], ['rules.user.deleted', undefined], ['rule', {}]],
   },
 }
 

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createInvalidationBus, withNearCache, type InvalidationBus, type NearCacheClient } from '../src/index.js'
 
 const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
-const LOG = '{shop:invalidations}:log'
+const LOG = 'shop:{shop:invalidations}:log'
 
 const drivers: Readonly<Record<string, (url: string, closing: (() => unknown)[]) => Driver>> = {
   ioredis: (url, closing) => {
@@ -57,11 +57,12 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
 
   /** Commands go straight to the server; it listens at `url`. */
   async function process(url: string, onGap: 'replay' | 'empty') {
-    const [client, listening] = [server.url, url].map((address) => createCacheClient(connect(address, closing), { namespace: 'shop', resilience }))
-    const bus = createInvalidationBus({ client: listening!, onGap, heartbeat: 5_000 })
+    const [direct, listening] = [connect(server.url, closing), connect(url, closing)]
+    const client = createCacheClient({ ...direct, subscribe: listening.subscribe }, { namespace: 'shop', resilience })
+    const bus = createInvalidationBus({ client, onGap, heartbeat: 5_000 })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
-    const near = withNearCache(client!, { bus })
-    closing.push(() => client!.close(), () => listening!.close(), () => bus.close())
+    const near = withNearCache(client, { bus })
+    closing.push(() => client.close(), () => listening.close(), () => bus.close())
     return { bus, near, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }) }
   }
 

@@ -182,7 +182,7 @@ describe('a user who may not track keys', () => {
   })
 
   it('the rights that the message names are all it takes', async () => {
-    await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', 'resetchannels', '&__redis__:invalidate', '&invalidations', '-@all', '+hello', '+client|id', '+client|tracking', '+subscribe', '+ping', '+info')
+    await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', 'resetchannels', '&__redis__:invalidate', '&invalidations*', '-@all', '+hello', '+client|id', '+client|tracking', '+subscribe', '+publish', '+info')
     const { host, port } = server
     const redis = new Redis({ host, port, username: 'least', password: 'secret' })
     const client = createCacheClient(ioredisDriver(redis))

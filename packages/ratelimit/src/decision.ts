@@ -32,8 +32,13 @@ export interface Decision extends AsyncDisposable {
   readonly limits: readonly LimitState[]
   /** The names of the limits that were in the way. With `shadow: true` there may be some although it was allowed. */
   readonly violated: readonly string[]
-  /** Ms until the same request would be admitted by all limits; 0 where it was. Of a concurrency limit: until a slot ends by itself. */
+  /**
+   * Ms until the same request would be admitted by all limits; 0 where it was. Of a concurrency limit: until a slot ends by itself. Infinity
+   * where it never will be.
+   */
   readonly retryAfter: number
+  /** Whether the same request can ever be admitted: false where it costs more than a limit allows at once. */
+  readonly satisfiable: boolean
   /** The least that any of the limits has left. */
   readonly remaining: number
   /** Redis did not answer in time: `onOutage` has decided, and what the limits say is not known. */
@@ -63,6 +68,8 @@ export interface Facts {
   readonly shadow?: boolean
   readonly receipt?: Receipt | undefined
   readonly held?: Held | undefined
+  /** It costs nothing, and is allowed. */
+  readonly free?: boolean
 }
 
 export class Decided implements Decision {
@@ -76,7 +83,7 @@ export class Decided implements Decision {
   readonly receipt: Receipt | undefined
   readonly #held: Held | undefined
 
-  constructor({ limits, verdict, age = 0, source, shadow = false, receipt, held }: Facts) {
+  constructor({ limits, verdict, age = 0, source, shadow = false, receipt, held, free = false }: Facts) {
     const states: LimitState[] = []
     const violated: string[] = []
     let retryAfter = 0
@@ -91,7 +98,7 @@ export class Decided implements Decision {
       if (available < remaining) remaining = available
     }
     this.granted = verdict.granted
-    this.allowed = shadow || verdict.granted > 0
+    this.allowed = shadow || free || verdict.granted > 0
     this.limits = states
     this.violated = violated
     this.retryAfter = retryAfter
@@ -99,6 +106,10 @@ export class Decided implements Decision {
     this.source = source
     this.receipt = receipt
     this.#held = held
+  }
+
+  get satisfiable(): boolean {
+    return this.retryAfter < Infinity
   }
 
   get degraded(): boolean {

@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache'
+import type { LRUCache } from 'lru-cache'
+import { boundedMap } from './bounded-map.js'
 import { DRIFT, type Clock } from './clock.js'
 import type { Limit } from './policies.js'
 import type { Verdict } from './scripts.js'
@@ -38,8 +39,8 @@ export class DenyCache {
 
   constructor(limits: readonly Limit[], { max, maxAge }: { readonly max: number; readonly maxAge: number }, clock: Clock) {
     this.#limits = limits
-    this.#denials = new LRUCache({ max })
-    this.#changed = new LRUCache({ max })
+    this.#denials = boundedMap(max)
+    this.#changed = boundedMap(max)
     this.#maxAge = maxAge
     this.#clock = clock
   }

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache'
 import type { OptionChecks } from '@cache/core'
+import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { Held } from './decision.js'
 import type { Limit } from './policies.js'
@@ -19,7 +19,8 @@ export interface OutageAnswer {
 }
 
 export interface Outage {
-  decide(key: string, min: number, max: number): OutageAnswer
+  /** Of as much as `max`, but at least `min`. `peeking`: what would be decided. */
+  decide(key: string, min: number, max: number, peeking?: boolean): OutageAnswer
 }
 
 export function createOutage(check: OptionChecks, onOutage: OnOutage | undefined, limits: readonly Limit[], clock: Clock): Outage {
@@ -46,7 +47,7 @@ class LocalShare implements Outage {
   /** µs in which one comes back. */
   readonly #rates: readonly number[]
   /** By key: for each limit the µs at which its bucket is full again, or how many slots are taken. */
-  readonly #states = new LRUCache<string, number[]>({ max: MOST })
+  readonly #states = boundedMap<number[]>(MOST)
 
   constructor(limits: readonly Limit[], share: number, clock: Clock) {
     this.#limits = limits.map((limit) => ({ ...limit, limit: Math.max(1, Math.floor(limit.limit * share)), window: limit.window }))
@@ -54,7 +55,7 @@ class LocalShare implements Outage {
     this.#rates = limits.map(({ limit, window }) => (window * 1_000) / (limit * share))
   }
 
-  decide(key: string, min: number, max: number): OutageAnswer {
+  decide(key: string, min: number, max: number, peeking = false): OutageAnswer {
     const now = Math.floor(this.#clock.now() * 1_000)
     let state = this.#states.get(key)
     if (!state) this.#states.set(key, (state = this.#limits.map(() => 0)))
@@ -64,14 +65,14 @@ class LocalShare implements Outage {
     const least = Math.min(min, ...this.#limits.filter((_, i) => !this.#isSlots(i)).map(({ limit }) => limit))
     const allowed = granted >= least
     const limits = state.map((at, i): LimitVerdict => {
-      if (allowed) state[i] = this.#isSlots(i) ? at + 1 : Math.max(at, now) + Math.ceil(Math.max(granted, least) * this.#rates[i]!)
+      if (allowed && !peeking) state[i] = this.#isSlots(i) ? at + 1 : Math.max(at, now) + Math.ceil(Math.max(granted, least) * this.#rates[i]!)
       const left = this.#available(i, state[i]!, now)
       const missing = this.#isSlots(i) ? (has[i]! > 0 ? 0 : CLOSED) : Math.max(0, Math.ceil((least - has[i]!) * this.#rates[i]!))
       return { available: Math.max(0, Math.floor(left)), full: this.#isSlots(i) ? 0 : Math.max(0, state[i]! - now), ready: allowed ? 0 : missing, mark: 0 }
     })
     const slots = this.#limits.flatMap((_, i) => (this.#isSlots(i) ? [i] : []))
     const verdict = { now: 0, granted: allowed ? Math.max(granted, min) : 0, wait: 0, hold: 0, limits }
-    return allowed && slots.length > 0 ? { verdict, limits: this.#limits, held: heldIn(state, slots) } : { verdict, limits: this.#limits }
+    return allowed && !peeking && slots.length > 0 ? { verdict, limits: this.#limits, held: heldIn(state, slots) } : { verdict, limits: this.#limits }
   }
 
   #isSlots(i: number): boolean {

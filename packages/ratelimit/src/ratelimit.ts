@@ -1,15 +1,16 @@
 import {
-  CacheError, InvalidOptionError, channels, checkOptions, checkPrefix, createKeys, createToken, hashTag, parseDuration, tell,
+  CacheError, InvalidOptionError, PendingReleases, beside, channels, checkOptions, checkPrefix, createKeys, createToken, parseDuration, tell,
   type CacheClient, type Duration, type KeyPart, type OptionChecks,
 } from '@cache/core'
 import { DRIFT, type Clock } from './clock.js'
-import { Decided, type Decision, type Held, type Receipt } from './decision.js'
+import { Decided, type Decision, type Facts, type Held, type Receipt } from './decision.js'
 import { DenyCache } from './deny-cache.js'
-import { createOutage, type OnOutage, type Outage } from './outage.js'
+import { inTime } from './in-time.js'
+import { createOutage, type OnOutage, type Outage, type OutageAnswer } from './outage.js'
 import type { Limit } from './policies.js'
-import { decideScript, peekScript, refundScript, type Verdict } from './scripts.js'
-import { Slot, giveBack } from './slot.js'
-import { TokenLeases, type Tokens } from './token-lease.js'
+import { decideScript, peekScript, refundScript, type LimitVerdict, type Verdict } from './scripts.js'
+import { Slot, mayHaveRun, release } from './slot.js'
+import { TokenLeases, type Spent } from './token-lease.js'
 
 /** Who is limited: a user's id, an address, or several parts of a key. Whatever users send is safe: parts are escaped. */
 export type Id = KeyPart | readonly KeyPart[]
@@ -20,7 +21,10 @@ export interface RateLimiterOptions {
   readonly prefix: string
   /** Checked together and charged together, all or none. Each has a name of its own. */
   readonly limits: readonly Limit[]
-  /** How long a decision waits for Redis. Default 50 ms. */
+  /**
+   * How long a decision waits for Redis. Default 500 ms: more than a round trip takes anywhere. A denial that comes later is still
+   * remembered, and what was charged for a request that `onOutage` denied is given back.
+   */
   readonly deadline?: Duration
   /** What decides then: `'open'`, `'closed'`, or `{ local: share }`, each process its share of each limit by itself. Default 'open'. */
   readonly onOutage?: OnOutage
@@ -39,7 +43,10 @@ export interface RateLimiterOptions {
 }
 
 export interface CostOptions {
-  /** What the request weighs: a whole number of at least 1, and at most the smallest limit. Default 1. */
+  /**
+   * What the request weighs: a whole number. Default 1. One of 0 is allowed and charged nothing; one above a limit is denied, and never
+   * `satisfiable`.
+   */
   readonly cost?: number
 }
 
@@ -113,8 +120,6 @@ export class Limiter implements RateLimiter {
   readonly #makeKey: (...parts: readonly KeyPart[]) => string
   readonly #arguments: readonly string[]
   readonly #suffixes: readonly string[]
-  /** Whether Redis keeps the names of requests. */
-  readonly #named: boolean
   readonly #slots: readonly number[]
   readonly #most: number
   readonly #deadline: number
@@ -123,6 +128,7 @@ export class Limiter implements RateLimiter {
   readonly #leases: TokenLeases | undefined
   readonly #lease: { readonly tokens: number; readonly ttl: number } | undefined
   readonly #shadow: boolean
+  readonly #pending = new PendingReleases()
 
   constructor(options: RateLimiterOptions, clock: Clock) {
     const check = checkOptions('createRateLimiter', options, options_)
@@ -133,10 +139,9 @@ export class Limiter implements RateLimiter {
     this.#makeKey = createKeys(this.#client.namespace, this.prefix)
     this.#arguments = this.limits.flatMap(({ script }) => script)
     this.#suffixes = this.limits.map(({ name, script }) => `:${name}:${script[0]}`)
-    this.#named = this.limits.some(({ policy }) => policy === 'slidingWindow' || policy === 'concurrency')
     this.#slots = this.limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
-    this.#most = Math.min(...this.limits.map(({ limit, policy }) => (policy === 'concurrency' ? Number.MAX_SAFE_INTEGER : limit)))
-    this.#deadline = check.duration('deadline', 50)
+    this.#most = Math.min(...this.limits.map((_, i) => this.#mostOf(i)))
+    this.#deadline = check.duration('deadline', 500)
     this.#outage = createOutage(check, options.onOutage, this.limits, clock)
     this.#denials = options.denyCache === false ? undefined : new DenyCache(this.limits, denyCacheOf(check), clock)
     this.#lease = check.has('lease') ? leaseOf(check, options.lease, this.#slots.length > 0) : undefined
@@ -146,7 +151,8 @@ export class Limiter implements RateLimiter {
 
   async consume(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
     const key = this.#keyOf(id)
-    this.#checkCost('cost', cost)
+    checkCost('cost', cost)
+    if (this.#isSpecial(cost)) return this.#tell(key, await this.#peek(key, cost))
     const denied = this.#denials?.get(key, cost)
     if (denied) return this.#tell(key, new Decided({ limits: this.limits, ...denied, source: 'cache', shadow: this.#shadow }))
     if (this.#lease) return this.#consumeLeased(key, cost, this.#lease)
@@ -155,28 +161,28 @@ export class Limiter implements RateLimiter {
 
   async peek(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
     const key = this.#keyOf(id)
-    this.#checkCost('cost', cost)
-    try {
-      const verdict = await this.#client.run(peekScript, this.#keys(key), ['', String(cost), String(cost), '0', '0', ...this.#arguments], { timeout: this.#deadline })
-      return new Decided({ limits: this.limits, verdict, source: 'redis', shadow: this.#shadow })
-    } catch (error) {
-      return this.#withoutRedis('ratelimit peek', key, { min: cost, max: cost }, error).decision
-    }
+    checkCost('cost', cost)
+    return this.#peek(key, cost)
   }
 
   async consumeUpTo(id: Id, most: number): Promise<Decision> {
     const key = this.#keyOf(id)
-    if (!Number.isSafeInteger(most) || most < 1) throw new InvalidOptionError('most', 'a whole number of at least 1', most)
+    checkCost('most', most)
+    if (most === 0) return this.#tell(key, await this.#peek(key, 0))
     const denied = this.#denials?.get(key, 1)
     if (denied) return this.#tell(key, new Decided({ limits: this.limits, ...denied, source: 'cache', shadow: this.#shadow }))
-    return (await this.#ask(key, { min: 1, max: most })).decision
+    return (await this.#ask(key, { min: 1, max: Math.min(most, this.#most) })).decision
   }
 
   async reserve(id: Id, { cost = 1, maxWait = 60_000 }: ReserveOptions = {}): Promise<Reservation> {
     const key = this.#keyOf(id)
-    this.#checkCost('cost', cost)
+    checkCost('cost', cost)
     if (this.#slots.length > 0) throw new InvalidOptionError('limits', 'without concurrency limits for reserve(): nobody knows when a slot will be released', undefined)
     const patience = parseDuration(maxWait, 'maxWait') * 1_000
+    if (this.#isSpecial(cost)) {
+      const decision = this.#tell(key, await this.#peek(key, cost))
+      return Object.assign(decision, { wait: decision.retryAfter })
+    }
     const { decision, verdict } = await this.#ask(key, { min: cost, max: cost, patience })
     return Object.assign(decision, { wait: decision.allowed ? Math.ceil(verdict.wait / 1_000) : decision.retryAfter })
   }
@@ -185,10 +191,14 @@ export class Limiter implements RateLimiter {
     const receipt = 'receipt' in decision ? decision.receipt : decision
     if (receipt === undefined) return false
     const { key, token, charged, at, marks } = checkReceipt(receipt)
-    if (marks.length === 0) return this.#leases?.putBack(key, token) ?? false
+    if (marks.length === 0) {
+      const back = this.#leases?.putBack(key, token, charged) ?? false
+      if (back) this.#denials?.forget(key)
+      return back
+    }
     if (marks.length !== this.limits.length) throw new InvalidOptionError('receipt', 'of a limiter with the same limits', receipt)
-    const args = [token, String(charged), String(at), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
-    return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${tagged(key)}:refund~${token}`], args))
+    const args = [token, String(charged), String(at), createToken(), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
+    return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${beside(key)}:refund~${token}`], args))
   }
 
   async reset(id: Id): Promise<void> {
@@ -200,55 +210,90 @@ export class Limiter implements RateLimiter {
 
   async #consumeLeased(key: string, cost: number, { tokens: n, ttl }: { readonly tokens: number; readonly ttl: number }): Promise<Decision> {
     let asked: Decision | undefined
-    const lease = await this.#leases!.take(key, cost, async () => {
+    const taken = await this.#leases!.take(key, cost, async () => {
       const sent = this.#clock.now()
       const { decision, verdict } = await this.#ask(key, { min: cost, max: Math.max(n, cost), hold: ttl * 1_000 })
-      if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now(), spent: new Map() }
+      if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now() }
       asked = decision // nothing to share
       return undefined
     })
-    if (lease) return this.#spent(key, cost, lease)
+    if (taken) return this.#spent(key, cost, taken)
     return asked ?? (await this.#ask(key, { min: cost, max: cost })).decision
   }
 
-  #spent(key: string, cost: number, { verdict, left, since, spent }: Tokens): Decision {
-    const token = createToken()
-    spent.set(token, cost)
+  #spent(key: string, cost: number, { tokens: { verdict, left, since }, token }: Spent): Decision {
     const limits = verdict.limits.map((limit) => ({ ...limit, available: limit.available + left }))
     const age = (this.#clock.now() - since) * 1_000
     const receipt: Receipt = { key, token, charged: cost, at: verdict.now, marks: [] }
     return this.#tell(key, new Decided({ limits: this.limits, verdict: { ...verdict, granted: cost, limits }, age, source: 'lease', receipt }))
   }
 
-  async #ask(key: string, { min, max, hold = 0, patience = 0 }: Ask): Promise<Answer> {
+  /** What would be said; of a cost of 0, or above a limit, also what `consume` says. */
+  async #peek(key: string, cost: number): Promise<Decided> {
+    const { verdict, limits, source } = await this.#look(key, this.#isSpecial(cost) ? 1 : cost)
+    const facts = { limits, source, shadow: this.#shadow, free: cost === 0 }
+    if (!this.#isSpecial(cost)) return new Decided({ ...facts, verdict })
+    const readyOf = (one: LimitVerdict, i: number): number => (cost === 0 ? 0 : cost > this.#mostOf(i) ? Infinity : one.ready)
+    return new Decided({ ...facts, verdict: { ...verdict, granted: 0, limits: verdict.limits.map((one, i) => ({ ...one, ready: readyOf(one, i) })) } })
+  }
+
+  async #look(key: string, cost: number): Promise<Pick<Facts, 'verdict' | 'limits' | 'source'>> {
+    try {
+      const args = ['', String(cost), String(cost), '0', '0', ...this.#arguments]
+      return { verdict: await this.#client.run(peekScript, this.#keys(key), args, { timeout: this.#deadline }), limits: this.limits, source: 'redis' }
+    } catch (error) {
+      return { ...this.#withoutRedis('ratelimit peek', key, { min: cost, max: cost }, error, true), source: 'outage' }
+    }
+  }
+
+  async #ask(key: string, ask: Ask): Promise<Answer> {
+    const { min, max, hold = 0, patience = 0 } = ask
     const token = createToken()
     const sent = this.#denials?.sending()
     const since = performance.now()
-    const args = [this.#named ? token : '', String(min), String(max), String(hold), String(patience), ...this.#arguments]
+    const args = [token, String(min), String(max), String(hold), String(patience), ...this.#arguments]
+    const run = this.#client.run(decideScript, this.#keys(key), args, { timeout: Math.max(this.#deadline, HEARD) })
     let verdict: Verdict
     try {
-      verdict = await this.#client.run(decideScript, this.#keys(key), args, { timeout: this.#deadline })
+      verdict = await inTime(run, this.#deadline, (late) => { if (late.granted === 0 && sent) this.#denials?.add(key, min, late, sent) })
     } catch (error) {
-      if (this.#slots.length > 0) void giveBack({ client: this.#client, keys: this.#slotKeys(key), token }) // it may have been taken all the same
-      return this.#withoutRedis('ratelimit', key, { min, max }, error)
+      const { verdict, limits, held } = this.#withoutRedis('ratelimit', key, ask, error)
+      const decision = this.#tell(key, new Decided({ limits, verdict, source: 'outage', shadow: this.#shadow, held }))
+      if (mayHaveRun(error)) this.#settle(key, token, args, decision.allowed)
+      return { decision, verdict }
     }
     if (verdict.granted > 0) this.#denials?.charged(key)
     else if (sent) this.#denials?.add(key, min, verdict, sent)
     const held = verdict.granted > 0 && this.#slots.length > 0 ? this.#hold(key, token, since) : undefined
-    const receipt = verdict.granted > 0 ? { key, token, charged: verdict.granted, at: verdict.now, marks: verdict.limits.map(({ mark }) => mark) } : undefined
+    const receipt = verdict.granted > 0 ? receiptOf(key, token, verdict) : undefined
     const decision = new Decided({ limits: this.limits, verdict, source: 'redis', shadow: this.#shadow, receipt, held })
     return { decision: this.#tell(key, decision), verdict }
   }
 
-  #withoutRedis(operation: string, key: string, { min, max }: Ask, error: unknown): Answer {
+  /**
+   * An attempt of which nothing is known may have been charged, or may be yet. For a request that was allowed, that is right; of another it
+   * is refunded, after it has been asked for once more, which charges nothing more. A slot is released: nobody holds it.
+   */
+  #settle(key: string, token: string, args: readonly string[], allowed: boolean): void {
+    if (allowed && this.#slots.length === 0) return
+    const ttl = Math.max(...this.limits.map(({ window }) => window))
+    const undo = async (): Promise<void> => {
+      if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), token, remembered: Math.min(ttl, MOST_REMEMBERED) })
+      if (allowed) return
+      const verdict = await this.#client.run(decideScript, this.#keys(key), args)
+      if (verdict.granted > 0) await this.refund(receiptOf(key, token, verdict))
+    }
+    this.#pending.add({ key, ttl, release: () => undo().catch(unlessClosed) })
+  }
+
+  #withoutRedis(operation: string, key: string, { min, max }: Ask, error: unknown, peeking = false): OutageAnswer {
     if (!(error instanceof CacheError)) throw error
     tell(channels.error, () => ({ operation, key, error }))
-    const { verdict, limits, held } = this.#outage.decide(key, min, max)
-    return { decision: this.#tell(key, new Decided({ limits, verdict, source: 'outage', shadow: this.#shadow, held })), verdict }
+    return this.#outage.decide(key, min, max, peeking)
   }
 
   #hold(key: string, token: string, since: number): Held {
-    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slots.map((i) => this.limits[i]!.window), token, since })
+    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slots.map((i) => this.limits[i]!.window), token, since, pending: this.#pending })
   }
 
   /** What this process knows of denials is wrong from the moment something is given back, and until that was acknowledged may become so again. */
@@ -272,7 +317,7 @@ export class Limiter implements RateLimiter {
 
   /** The states of an id's limits, all in one Cluster slot. */
   #keys(key: string): string[] {
-    const base = tagged(key)
+    const base = beside(key)
     return this.#suffixes.map((suffix) => base + suffix)
   }
 
@@ -281,14 +326,34 @@ export class Limiter implements RateLimiter {
     return this.#slots.map((i) => keys[i]!)
   }
 
-  #checkCost(option: string, cost: number): void {
-    if (!Number.isSafeInteger(cost) || cost < 1 || cost > this.#most) throw new InvalidOptionError(option, `a whole number from 1 to ${this.#most}, the most that all limits allow at once`, cost)
+  /** The most that a limit allows at once. A decision takes one slot, whatever its cost. */
+  #mostOf(i: number): number {
+    const { policy, limit } = this.limits[i]!
+    return policy === 'concurrency' ? Number.MAX_SAFE_INTEGER : limit
+  }
+
+  #isSpecial(cost: number): boolean {
+    return cost === 0 || cost > this.#most
   }
 }
 
-function tagged(key: string): string {
-  return hashTag(key) === undefined ? `{${key}}` : key
+function checkCost(option: string, cost: number): void {
+  if (!Number.isInteger(cost) || cost < 0) throw new InvalidOptionError(option, 'a whole number of at least 0', cost)
 }
+
+function receiptOf(key: string, token: string, verdict: Verdict): Receipt {
+  return { key, token, charged: verdict.granted, at: verdict.now, marks: verdict.limits.map(({ mark }) => mark) }
+}
+
+/** A client that is closed gives nothing back any more: Redis does, when it ends. */
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof CacheError && error.code === 'CLOSED')) throw error
+}
+
+/** Ms for which a decision is listened for, where the deadline is shorter. */
+const HEARD = 1_000
+/** Ms for which a release is remembered of an attempt of which nothing is known, at most. */
+const MOST_REMEMBERED = 600_000
 
 function limitsOf(check: OptionChecks, limits: readonly Limit[]): readonly Limit[] {
   const fits = Array.isArray(limits) && limits.length > 0 && limits.every((limit: Limit | undefined) => Array.isArray(limit?.script) && typeof limit?.name === 'string')

@@ -6,6 +6,7 @@ import decideLua from './lua/decide.lua'
 import fixedLua from './lua/fixed.lua'
 import logLua from './lua/log.lua'
 import refundLua from './lua/refund.lua'
+import releaseLua from './lua/release.lua'
 import renewLua from './lua/renew.lua'
 import slotsLua from './lua/slots.lua'
 
@@ -30,13 +31,15 @@ export interface LimitVerdict {
 const functions = [commonLua, logLua, fixedLua, counterLua, bucketLua, slotsLua].join('\n')
 const one = (reply: Reply): boolean => reply === 1
 
-export const decideScript = defineScript({ name: 'ratelimit decide', functions: `${functions}local peeking = false`, lua: decideLua, binary: true, parse: verdict })
+export const decideScript = defineScript({ name: 'ratelimit decide', functions: `local peeking = false\n${functions}`, lua: decideLua, binary: true, parse: verdict })
 
-export const peekScript = defineScript({ name: 'ratelimit peek', functions: `${functions}local peeking = true`, lua: decideLua, binary: true, asks: true, parse: verdict })
+export const peekScript = defineScript({ name: 'ratelimit peek', functions: `local peeking = true\n${functions}`, lua: decideLua, binary: true, asks: true, parse: verdict })
 
 export const refundScript = defineScript({ name: 'ratelimit refund', functions, lua: refundLua, parse: one })
 
 export const renewScript = defineScript({ name: 'ratelimit renew', functions: commonLua, lua: renewLua, parse: one })
+
+export const releaseScript = defineScript({ name: 'ratelimit release', functions: commonLua, lua: releaseLua, parse: Number })
 
 function verdict(reply: Reply): Verdict {
   const numbers = reply as Buffer

@@ -1,10 +1,10 @@
-import { CacheError, channels, tell, type CacheClient } from '@cache/core'
+import { CacheError, ConnectionError, ServerError, channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
 import type { Held } from './decision.js'
-import { renewScript } from './scripts.js'
+import { releaseScript, renewScript } from './scripts.js'
 
 /** The slot could not be renewed in time, or somebody else has ended it. Another may have it from now on. */
 export class SlotLostError extends CacheError {
-  override name = 'SlotLostError'
+  static override readonly kind: string = 'SlotLostError'
   constructor(key: string) {
     super(`The slot of ${key} is lost: it was not renewed within its ttl. Stop what it was held for.`, { code: 'SLOT_LOST', key })
   }
@@ -18,6 +18,8 @@ export interface SlotRequest {
   readonly token: string
   /** When it was asked for, by `performance.now()`. */
   readonly since: number
+  /** What could not be released at once. */
+  readonly pending: PendingReleases
 }
 
 /** Holds slots: renews them each third of their ttl until they are released, or lost. */
@@ -41,7 +43,18 @@ export class Slot implements Held {
 
   release(): Promise<void> {
     this.#stop()
-    return (this.#released ??= giveBack(this.#request))
+    return (this.#released ??= this.#giveBack())
+  }
+
+  async #giveBack(): Promise<void> {
+    const { client, keys, token, ttls, pending } = this.#request
+    const attempt = (): Promise<unknown> => release({ client, keys, token, remembered: REMEMBERED })
+    try {
+      await attempt()
+    } catch (error) {
+      tell(channels.error, () => ({ operation: 'ratelimit release', key: keys[0]!, error }))
+      if (!(error instanceof CacheError && error.code === 'CLOSED')) pending.add({ key: keys[0]!, ttl: Math.max(...ttls), release: attempt })
+    }
   }
 
   /** It is held for a ttl from when that was asked for, which is before Redis began to count; and given up a little earlier, as timers are late. */
@@ -84,9 +97,21 @@ export class Slot implements Held {
   }
 }
 
-/** Ends slots at once, or leaves it to their ttl. */
-export async function giveBack({ client, keys, token }: Pick<SlotRequest, 'client' | 'keys' | 'token'>): Promise<void> {
-  await Promise.all(keys.map((key) => client.send({ args: ['ZREM', key, token], keys: [key] }))).catch((error: unknown) => {
-    tell(channels.error, () => ({ operation: 'ratelimit release', key: keys[0]!, error }))
-  })
+export interface SlotRelease extends Pick<SlotRequest, 'client' | 'keys' | 'token'> {
+  /** Ms for which the token takes no slot any more. */
+  readonly remembered: number
 }
+
+/** Ends the slots of a token. Safe to repeat. */
+export function release({ client, keys, token, remembered }: SlotRelease): Promise<number> {
+  return client.run(releaseScript, keys, [token, ...keys.map(() => String(remembered * 1_000))])
+}
+
+/** Whether what failed may have been done all the same, or may be yet: not where it was never sent, or refused by Redis. */
+export function mayHaveRun(error: unknown): boolean {
+  return !(error instanceof ServerError) && !(error instanceof ConnectionError && NEVER_SENT.has(error.code))
+}
+
+const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED'])
+/** Ms for which a release is remembered: so much later may the attempt that took the slot come once more. */
+const REMEMBERED = 10_000

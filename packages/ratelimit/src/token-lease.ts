@@ -1,4 +1,5 @@
-import { LRUCache } from 'lru-cache'
+import { createToken } from '@cache/core'
+import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { Verdict } from './scripts.js'
 
@@ -10,8 +11,21 @@ export interface Tokens {
   /** What Redis said, and when that came. */
   readonly verdict: Verdict
   readonly since: number
-  /** What was spent, by its receipt: it may be put back. */
-  readonly spent: Map<string, number>
+}
+
+/** What a request was given, and the token of its receipt. */
+export interface Spent {
+  readonly tokens: Tokens
+  readonly token: string
+}
+
+interface Lease {
+  readonly tokens: Tokens
+  /** The first part of the tokens of its receipts. */
+  readonly name: string
+  receipts: number
+  /** Of which receipts it was put back. */
+  readonly back: Set<string>
 }
 
 /**
@@ -20,7 +34,7 @@ export interface Tokens {
  */
 export class TokenLeases {
   readonly #clock: Clock
-  readonly #leases = new LRUCache<string, Tokens>({ max: MOST })
+  readonly #leases = boundedMap<Lease>(MOST)
   readonly #asking = new Map<string, Promise<boolean>>()
 
   constructor(clock: Clock) {
@@ -31,13 +45,10 @@ export class TokenLeases {
    * Takes `cost` from the lease. Where it does not hold as much, one caller asks for the next and the others wait for it; `undefined` where
    * that was not granted.
    */
-  async take(key: string, cost: number, ask: () => Promise<Tokens | undefined>): Promise<Tokens | undefined> {
+  async take(key: string, cost: number, ask: () => Promise<Tokens | undefined>): Promise<Spent | undefined> {
     for (;;) {
       const lease = this.#usable(key)
-      if (lease && lease.left >= cost) {
-        lease.left -= cost
-        return lease
-      }
+      if (lease && lease.tokens.left >= cost) return spend(lease, cost)
       const asking = this.#asking.get(key)
       if (!asking) return this.#ask(key, cost, ask)
       if (!(await asking)) return undefined
@@ -45,12 +56,11 @@ export class TokenLeases {
   }
 
   /** Puts back what was spent under this receipt, once, while its lease lasts. */
-  putBack(key: string, receipt: string): boolean {
+  putBack(key: string, receipt: string, cost: number): boolean {
     const lease = this.#usable(key)
-    const cost = lease?.spent.get(receipt)
-    if (!lease || cost === undefined) return false
-    lease.spent.delete(receipt)
-    lease.left += cost
+    if (!lease || !receipt.startsWith(`${lease.name}/`) || lease.back.has(receipt) || lease.tokens.left + cost > lease.tokens.verdict.granted) return false
+    lease.back.add(receipt)
+    lease.tokens.left += cost
     return true
   }
 
@@ -58,26 +68,31 @@ export class TokenLeases {
     this.#leases.delete(key)
   }
 
-  async #ask(key: string, cost: number, ask: () => Promise<Tokens | undefined>): Promise<Tokens | undefined> {
+  async #ask(key: string, cost: number, ask: () => Promise<Tokens | undefined>): Promise<Spent | undefined> {
     const asking = ask()
     this.#asking.set(key, asking.then((tokens) => tokens !== undefined, () => false))
     try {
       const tokens = await asking
       if (tokens === undefined) return undefined
-      tokens.left -= cost
-      this.#leases.set(key, tokens)
-      return tokens
+      const lease = { tokens, name: createToken(), receipts: 0, back: new Set<string>() }
+      this.#leases.set(key, lease)
+      return spend(lease, cost)
     } finally {
       this.#asking.delete(key)
     }
   }
 
-  #usable(key: string): Tokens | undefined {
+  #usable(key: string): Lease | undefined {
     const lease = this.#leases.get(key)
-    if (lease && this.#clock.now() < lease.until) return lease
+    if (lease && this.#clock.now() < lease.tokens.until) return lease
     if (lease) this.#leases.delete(key)
     return undefined
   }
+}
+
+function spend(lease: Lease, cost: number): Spent {
+  lease.tokens.left -= cost
+  return { tokens: lease.tokens, token: `${lease.name}/${++lease.receipts}` }
 }
 
 /** Ids whose leases are kept. */

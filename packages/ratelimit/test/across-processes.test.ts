@@ -76,7 +76,7 @@ describe.each(['ioredis', 'node-redis'] as const)('from 4 processes on %s, host 
     // As long as it lives it keeps the slot, for longer than its ttl.
     for (const until = performance.now() + 1_500; performance.now() < until; await sleep(50)) expect(await tries()).toBe(false)
     const before = performance.now() // what is left is less when it is told
-    const left = Number(await server.cli('PTTL', '{slots:u}:a:slots')) - 1_000 // a key lives for a second longer than what is in it
+    const left = Number(await server.cli('PTTL', 'slots:{slots:u}:a:slots')) - 1_000 // a key lives for a second longer than what is in it
     const killed = performance.now()
     await holder.kill('SIGKILL')
     while (!(await tries())) {

@@ -1,7 +1,12 @@
-import type { AddressInfo, Server } from 'node:net'
+import { request as httpRequest } from 'node:http'
+import { connect, type AddressInfo, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { serve } from '@hono/node-server'
 import { getConnInfo } from '@hono/node-server/conninfo'
-import { createCacheClient, type CacheClient } from '@cache/core'
+import { channels, createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import express from 'express'
@@ -15,7 +20,7 @@ import { rateLimit as forExpress } from '../src/adapters/express.js'
 import { rateLimitStore } from '../src/adapters/express-rate-limit.js'
 import { rateLimit as forFastify } from '../src/adapters/fastify.js'
 import { rateLimit as forHono, type RateLimitVariables } from '../src/adapters/hono.js'
-import { addressKey, concurrency, createRateLimiter, gcra, slidingWindow, type HeaderStyle, type RateLimiter, type RateLimiterOptions } from '../src/index.js'
+import { addressKey, concurrency, createRateLimiter, gcra, slidingWindow, type Decision, type HeaderStyle, type RateLimiter, type RateLimiterOptions } from '../src/index.js'
 import { keysForEver } from './cases.js'
 
 let server: RedisServer
@@ -46,43 +51,53 @@ interface Served {
   /** Lets the handler under way go on. */
   release(): void
 }
-interface Options { readonly limiter: RateLimiter; readonly headers?: HeaderStyle | false; readonly cost?: number; readonly skip?: boolean; readonly held?: boolean; readonly failing?: boolean }
+interface Options { readonly limiter: RateLimiter; readonly headers?: HeaderStyle | false; readonly cost?: number; readonly skip?: boolean; readonly held?: boolean; readonly key?: () => string }
 
 /** Each framework with one route, which says what the decision was, and waits if it is to be held. */
 const frameworks: Record<string, (options: Options) => Promise<Served>> = {
-  async express({ limiter, headers, cost, skip, held, failing }) {
+  async express({ limiter, headers, cost, skip, held, key }) {
     const app = express()
     const gate = new Gate(held)
-    app.use(forExpress<express.Request>({ limiter, ...(headers !== undefined && { headers }), ...(cost && { cost: () => cost }), ...(skip && { skip: () => true }), ...(failing && { key: () => '' }) }))
+    app.use(forExpress<express.Request>({ limiter, ...(headers !== undefined && { headers }), ...(cost !== undefined && { cost: () => cost }), ...(skip && { skip: () => true }), ...(key && { key }) }))
     app.get('/', async (_request, response) => {
       await gate.passed
       response.send(String((response.locals.rateLimit as { remaining: number } | undefined)?.remaining))
+    })
+    app.get('/fails', () => { throw new Error('failed') })
+    app.get('/stream', async (_request, response) => {
+      response.write('a')
+      await gate.passed
+      response.end('b')
     })
     app.use(((_error, _request, response, _next) => void response.status(500).end()) as express.ErrorRequestHandler)
     return listening(app.listen(0, '127.0.0.1') as unknown as Server, gate)
   },
 
-  async fastify({ limiter, headers, cost, skip, held, failing }) {
+  async fastify({ limiter, headers, cost, skip, held, key }) {
     const app = fastify()
     const gate = new Gate(held)
-    await app.register(forFastify, { limiter, ...(headers !== undefined && { headers }), ...(cost && { cost: () => cost }), ...(skip && { skip: () => true }), ...(failing && { key: () => '' }) })
+    await app.register(forFastify, { limiter, ...(headers !== undefined && { headers }), ...(cost !== undefined && { cost: () => cost }), ...(skip && { skip: () => true }), ...(key && { key }) })
     app.get('/', async (request) => {
       await gate.passed
       return String(request.rateLimit?.remaining)
     })
-    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    app.get('/fails', async () => { throw new Error('failed') })
+    app.get('/stream', async (_request, reply) => reply.send(Readable.from(gate.stream())))
+    const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/`
     ends.push(() => app.close())
     return { url, release: () => gate.open() }
   },
 
-  async hono({ limiter, headers, cost, skip, held, failing }) {
+  async hono({ limiter, headers, cost, skip, held, key }) {
     const app = new Hono<{ Variables: RateLimitVariables }>()
     const gate = new Gate(held)
-    app.use(forHono({ limiter, key: (c) => (failing ? '' : addressKey(getConnInfo(c).remote.address)), ...(headers !== undefined && { headers }), ...(cost && { cost: () => cost }), ...(skip && { skip: () => true }) }))
+    app.use(forHono({ limiter, key: key ?? ((c) => addressKey(getConnInfo(c).remote.address)), ...(headers !== undefined && { headers }), ...(cost !== undefined && { cost: () => cost }), ...(skip && { skip: () => true }) }))
     app.get('/', async (c) => {
       await gate.passed
       return c.text(String((c.get('rateLimit') as { remaining: number } | undefined)?.remaining))
     })
+    app.get('/fails', () => { throw new Error('failed') })
+    app.get('/stream', (c) => c.body(Readable.toWeb(Readable.from(gate.stream())) as ReadableStream))
     app.onError((_error, c) => c.body(null, 500))
     const listener = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
     return listening(listener as unknown as Server, gate)
@@ -91,6 +106,11 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
 
 class Gate {
   open!: () => void
+  async *stream(): AsyncGenerator<string> {
+    yield 'a'
+    await this.passed
+    yield 'b'
+  }
   readonly passed: Promise<void> | undefined
   constructor(held = false) {
     this.passed = held ? new Promise((resolve) => { this.open = resolve }) : undefined
@@ -101,6 +121,20 @@ async function listening(listener: Server, gate: Gate): Promise<Served> {
   if (!listener.listening) await new Promise((resolve) => listener.once('listening', resolve))
   ends.push(() => new Promise((resolve) => { (listener as unknown as { closeAllConnections(): void }).closeAllConnections(); listener.close(resolve) }))
   return { url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}/`, release: () => gate.open() }
+}
+
+async function takenBy(limiter: RateLimiter): Promise<number> {
+  const [{ limit, remaining }] = (await limiter.peek('127.0.0.1')).limits as [Decision['limits'][0]]
+  return limit - remaining
+}
+
+/** What is reported from now on. */
+function heard(): unknown[] {
+  const errors: unknown[] = []
+  const hear = (message: unknown): void => void errors.push(message)
+  channels.error.subscribe(hear)
+  ends.push(() => channels.error.unsubscribe(hear))
+  return errors
 }
 
 describe.each(Object.keys(frameworks))('%s', (name) => {
@@ -162,7 +196,6 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     const leaving = new AbortController()
     const first = fetch(url, { signal: leaving.signal }).catch((error: unknown) => error)
     await vi.waitFor(async () => expect((await fetch(url)).status).toBe(429), { timeout: 10_000 })
-    if (name === 'hono') release() // it does not hear that a client has left: its handler must end
     leaving.abort()
     await first
     await vi.waitFor(async () => expect((await limiter.peek('127.0.0.1')).allowed).toBe(true), { timeout: 10_000 })
@@ -182,8 +215,84 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     expect(open.headers.get('ratelimit')).toBe(null)
   })
 
+  it('releases the slots of clients that leave before it is decided, or while their requests wait behind others', async () => {
+    let decided = 0
+    const redisSlow: CacheClient = {
+      ...client,
+      run: async (script, keys, args, options) => {
+        if (script.name !== 'ratelimit decide') return client.run(script, keys, args, options)
+        await sleep(100)
+        return client.run(script, keys, args, options).finally(() => decided++)
+      },
+    }
+    const limiter = make({ client: redisSlow, limits: [concurrency({ name: 'running', limit: 3, ttl: '30s' })] })
+    const { url } = await start({ limiter, held: true })
+    const { hostname, port } = new URL(url)
+    const request = `GET / HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`
+    const early = connect(Number(port), hostname, () => early.write(request, () => setTimeout(() => early.destroy(), 30)))
+    await vi.waitFor(() => expect(decided).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    const several = connect(Number(port), hostname, () => several.write(request.repeat(3)))
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(3), { timeout: 10_000 })
+    several.destroy()
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+  })
+
+  it('releases the slot when the whole of a stream has been sent, or its client has left', async () => {
+    const limiter = make({ limits: [concurrency({ name: 'running', limit: 1, ttl: '30s' })] })
+    const { url, release } = await start({ limiter, held: true })
+    const leaving = new AbortController()
+    const response = await fetch(`${url}stream`, { signal: leaving.signal })
+    await response.body!.getReader().read()
+    expect(await takenBy(limiter)).toBe(1)
+    leaving.abort()
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    release()
+    await (await fetch(`${url}stream`)).text()
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+  })
+
+  it.each(['HEAD', 'GET /fails'])('releases the slot after %s', async (what) => {
+    const limiter = make({ limits: [concurrency({ name: 'running', limit: 1, ttl: '30s' })] })
+    const { url } = await start({ limiter })
+    for (let i = 0; i < 3; i++) {
+      const response = await (what === 'HEAD' ? fetch(url, { method: 'HEAD' }) : fetch(`${url}fails`))
+      expect(response.status).toBe(what === 'HEAD' ? 200 : 500)
+      await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    }
+  })
+
   it('hands what goes wrong to the framework', async () => {
-    expect((await fetch((await start({ limiter: make(), failing: true })).url)).status).toBe(500)
+    expect((await fetch((await start({ limiter: make(), key: () => { throw new Error('no key') } })).url)).status).toBe(500)
+  })
+
+  it.each([['nothing', ''], ['control characters', 'a\r\nb'], ['10 kB', 'x'.repeat(10_000)], ['no text', undefined as unknown as string]])('takes an id of %s for that of an unknown client, and reports it', async (_what, id) => {
+    const limiter = make()
+    const { url } = await start({ limiter, key: () => id })
+    const errors = heard()
+    expect((await fetch(url)).status).toBe(200)
+    expect(errors).toMatchObject([{ operation: 'ratelimit', key: 'unknown', error: { code: 'INVALID_KEY' } }])
+    expect((await limiter.peek('unknown')).remaining).toBe(2)
+  })
+
+  it.each([-1, 0.5, NaN, '2' as unknown as number])('takes a cost of %j for 1, and reports it', async (cost) => {
+    const limiter = make()
+    const { url } = await start({ limiter, cost, key: () => 'u' })
+    const errors = heard()
+    expect((await fetch(url)).status).toBe(200)
+    expect(errors).toMatchObject([{ operation: 'ratelimit', key: 'u', error: { code: 'INVALID_OPTION' } }])
+    expect((await limiter.peek('u')).remaining).toBe(2)
+  })
+
+  it('lets through what costs nothing, and refuses with 429 and no Retry-After what costs more than there ever is', async () => {
+    const free = await start({ limiter: make(), cost: 0 })
+    for (let i = 0; i < 5; i++) expect(await (await fetch(free.url)).text()).toBe('3')
+    for (const cost of [4, 1e300]) {
+      const response = await fetch((await start({ limiter: make(), cost })).url)
+      expect([response.status, response.headers.get('retry-after')]).toEqual([429, null])
+      expect(response.headers.get('ratelimit')).toMatch(/^"burst";r=3;t=0, "daily";r=100;t=0$/)
+      expect(await response.json()).toMatchObject({ 'violated-policies': cost === 4 ? ['burst'] : ['burst', 'daily'] })
+    }
   })
 })
 
@@ -206,7 +315,10 @@ describe('express-rate-limit', () => {
     const store: expressRateLimit.Store = rateLimitStore({ limiter })
     // Its validations are on unless told otherwise; they report to the console.
     app.use(expressRateLimit.rateLimit({ windowMs: 60_000, limit: 3, standardHeaders: 'draft-8', legacyHeaders: true, store, validate: true, ...options }))
-    app.get('/', (_request, response) => void response.status(status).send('ok'))
+    app.get('/', (_request, response) => {
+      response.locals['admitted'] = true
+      response.status(status).send('ok')
+    })
     const { url } = await listening(app.listen(0, '127.0.0.1') as unknown as Server, new Gate())
     return { url, problems }
   }
@@ -244,6 +356,34 @@ describe('express-rate-limit', () => {
     expect(await store.get('u')).toMatchObject({ totalHits: 0 })
   })
 
+  it.each([{ skipFailedRequests: true }, { skipFailedRequests: true, statusCode: 200 }, { skipSuccessfulRequests: true, statusCode: 200 }])('refunds nothing for requests that were denied, as its own store (%j)', async (options) => {
+    const { url } = await start(make(), { ...options, requestWasSuccessful: (_request, response) => response.locals['admitted'] === true ? options.skipFailedRequests === true : options.skipFailedRequests !== true })
+    const admitted: boolean[] = []
+    for (let i = 0; i < 15; i++) admitted.push((await (await fetch(url)).text()) === 'ok')
+    expect(admitted.filter(Boolean)).toHaveLength(3)
+  })
+
+  it('refunds what failed among what succeeded and what was denied', async () => {
+    const store = rateLimitStore({ limiter: make() })
+    store.init({ limit: 3, windowMs: 60_000, skipFailedRequests: true })
+    for (const totalHits of [1, 2, 3, 4, 4]) expect(await store.increment('u')).toMatchObject({ totalHits })
+    for (const totalHits of [3, 3, 2]) {
+      await store.decrement('u') // of two that were denied, and of one that failed
+      expect(await store.get('u')).toMatchObject({ totalHits })
+    }
+  })
+
+  it('takes a key that is none for that of an unknown client', async () => {
+    const limiter = make()
+    const store = rateLimitStore({ limiter })
+    expect(await store.increment('')).toMatchObject({ totalHits: 1 })
+    expect(await store.get('a\nb')).toMatchObject({ totalHits: 1 })
+    await store.decrement('')
+    await store.increment('')
+    await store.resetKey('')
+    expect(await limiter.peek('unknown')).toMatchObject({ remaining: 3 })
+  })
+
   it('refuses another limit than its limiter has, and slots', () => {
     expect(() => rateLimitStore({ limiter: make() }).init({ limit: 5, windowMs: 60_000 })).toThrow('"limit"')
     expect(() => rateLimitStore({ limiter: make({ limits: [concurrency({ name: 'a', limit: 1, ttl: '1s' })] }) })).toThrow('"limiter"')
@@ -263,5 +403,67 @@ describe('addressKey', () => {
     expect(addressKey('ffff::', 1)).toBe('8000::/1')
   })
 
-  it.each([['unknown'], [''], [undefined], ['1.2.3'], ['1.2.3.4:80'], ['[::1]'], ['::1]/x']])('refuses %j', (address) => expect(() => addressKey(address)).toThrow('"address"'))
+  it.each([
+    ['203.0.113.7:50000', '203.0.113.7'], ['[2001:db8::1]:50000', '2001:db8::/56'], ['[2001:db8::1]', '2001:db8::/56'], ['"[2001:db8::1]:50000"', '2001:db8::/56'],
+    ['[fe80::1%eth0]:80', 'fe80::/56'], ['[::ffff:192.0.2.1]:80', '192.0.2.1'], [' 192.0.2.1 ', '192.0.2.1'], ['198.51.100.1, 192.0.2.1:80', '192.0.2.1'], ['unknown, 192.0.2.1', '192.0.2.1'],
+  ])('%s, as proxies write it → %s', (address, key) => expect(addressKey(address)).toBe(key))
+
+  it.each([
+    ['64:ff9b::192.0.2.1', '192.0.2.1'], ['64:ff9b::c000:202', '192.0.2.2'],
+    ['64:ff9b:1::192.0.2.1', '64:ff9b:1::c000:201/128'], ['64:ff9b:1:7::1', '64:ff9b:1:7::1/128'],
+    ['2002:c000:201:ff::1', '2002:c000:201::/48'], ['2001:0:cb00:7101:0:ef6a:3fff:fdfe', '192.0.2.1'],
+  ])('%s, IPv4 in IPv6 → %s', (address, key) => expect(addressKey(address)).toBe(key))
+
+  it.each([['unknown'], ['_hidden'], ['_hidden:80'], [''], [undefined], [null], ['1.2.3'], ['01.2.3.4'], ['1.2.3.4:'], ['[1.2.3.4'], ['::1]/x'], ['192.0.2.1,']])('%j is an unknown client, and is reported', (address) => {
+    const errors = heard()
+    expect(addressKey(address)).toBe('unknown')
+    expect(errors).toMatchObject([{ operation: 'ratelimit address', key: 'unknown', error: { code: 'INVALID_OPTION' } }])
+  })
+
+  it('refuses to fold to what is no length', () => expect(() => addressKey('192.0.2.1', 0)).toThrow('"prefix"'))
+
+  it.each(['express', 'fastify'])('%s behind a unix socket limits all that come together', async (name) => {
+    const path = join(tmpdir(), `ratelimit-${process.pid}-${name}.sock`)
+    const limiter = make()
+    if (name === 'express') {
+      const app = express()
+      app.use(forExpress({ limiter }))
+      app.get('/', (_request, response) => void response.send('ok'))
+      const listener = app.listen(path)
+      ends.push(() => new Promise((resolve) => listener.close(resolve)))
+      await new Promise((resolve) => listener.once('listening', resolve))
+    } else {
+      const app = fastify()
+      ends.push(() => app.close())
+      await app.register(forFastify, { limiter })
+      app.get('/', async () => 'ok')
+      await app.listen({ path })
+    }
+    const ask = (): Promise<number | undefined> => new Promise((resolve, reject) => {
+      httpRequest({ socketPath: path, path: '/', agent: false }, (response) => {
+        response.resume()
+        resolve(response.statusCode)
+      }).on('error', reject).end()
+    })
+    expect([await ask(), await ask(), await ask(), await ask()]).toEqual([200, 200, 200, 429])
+  })
+
+  it.each(['203.0.113.7:', '[2001:db8::1]:'])('express and fastify behind a proxy that writes %s50000 limit one client by all its ports', async (address) => {
+    const app = express()
+    app.set('trust proxy', 1)
+    app.use(forExpress({ limiter: make() }))
+    app.get('/', (_request, response) => void response.send('ok'))
+    const { url } = await listening(app.listen(0, '127.0.0.1') as unknown as Server, new Gate())
+    const other = fastify({ trustProxy: true })
+    ends.push(() => other.close())
+    await other.register(forFastify, { limiter: make() })
+    other.get('/', async () => 'ok')
+    const [statuses, others]: [number[], number[]] = [[], []]
+    for (let port = 50_000; port < 50_004; port++) {
+      const headers = { 'x-forwarded-for': `${address}${port}` }
+      statuses.push((await fetch(url, { headers })).status)
+      others.push((await other.inject({ url: '/', headers })).statusCode)
+    }
+    expect([statuses, others]).toEqual([[200, 200, 200, 429], [200, 200, 200, 429]])
+  })
 })

@@ -23,14 +23,13 @@ const START = 1_760_000_000_000_000
 const ASKING = "local time = command('TIME')\nlocal now = time[1] * 1000000 + time[2]\n"
 const EACH = 'local function call(KEYS, ARGV)\n'
 const TTL = 'local function ttl(till) return div(till - now, 1000) + 1000 end\n'
-const RENEWED_TTL = '/ 1000) + 1000)\n'
 const known = new Map<string, Script<never>>()
 
 function fed<R>(script: Script<R>): Script<R> {
   let made = known.get(script.sha) as Script<R> | undefined
   if (!made) {
-    if ([ASKING, EACH, TTL, ...(script.name === 'ratelimit renew' ? [RENEWED_TTL] : [])].some((text) => script.source.split(text).length !== 2)) throw new Error(`${script.name} does not ask for the time, or reckon a ttl, once, in the known way`)
-    const source = script.source.replace(ASKING, 'local now\n').replace(EACH, `${EACH}now = tonumber(ARGV[#ARGV])\n`).replace(TTL, TTL.replace('1000 end', `${1_000 + LONGER} end`)).replace(RENEWED_TTL, RENEWED_TTL.replace('1000)\n', `${1_000 + LONGER})\n`))
+    if ([ASKING, EACH, TTL].some((text) => script.source.split(text).length !== 2)) throw new Error(`${script.name} does not ask for the time, or reckon a ttl, once, in the known way`)
+    const source = script.source.replace(ASKING, 'local now\n').replace(EACH, `${EACH}now = tonumber(ARGV[#ARGV])\n`).replace(TTL, TTL.replace('1000 end', `${1_000 + LONGER} end`))
     made = { ...script, source, sha: createHash('sha1').update(source).digest('hex') }
     known.set(script.sha, made as unknown as Script<never>)
   }

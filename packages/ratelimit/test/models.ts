@@ -4,7 +4,8 @@ import type { Limit } from '../src/index.js'
 export interface Model {
   /** Whether `cost` may be charged at µs `at`, to be spent up to `hold` later. */
   admits(at: bigint, cost: bigint, hold: bigint): boolean
-  charge(at: bigint, cost: bigint, hold: bigint, id: number): void
+  /** At `now`, to be spent at `at` or up to `hold` later. */
+  charge(at: bigint, cost: bigint, hold: bigint, id: number, now: bigint): void
   /** How long what is charged at `at` may be spent, of `hold`. */
   clip(at: bigint, hold: bigint): bigint
   refund(at: bigint, id: number): boolean
@@ -42,48 +43,59 @@ class Log implements Model {
   }
 }
 
-/** Windows one after the other, each opened by its first request. */
+interface Window { readonly start: bigint; readonly costs: Map<number, bigint> }
+
+/** Windows one after the other, each opened by its first request; one that is booked and refunded again has never been. */
 class Fixed implements Model {
-  windows: { start: bigint; costs: Map<number, bigint> }[] = []
-  readonly refunded = new Set<number>()
+  readonly windows: Window[] = []
   constructor(readonly limit: bigint, readonly window: bigint) {}
 
-  admits(at: bigint, cost: bigint): boolean {
+  #last(at: bigint): Window | undefined {
     const last = this.windows.at(-1)
-    if (!last || at >= last.start + this.window) return cost <= this.limit
-    return at >= last.start && total(last.costs) + cost <= this.limit
+    const over = !last || at >= last.start + this.window || (total(last.costs) === 0n && at >= last.start)
+    return over ? undefined : last
+  }
+
+  admits(at: bigint, cost: bigint): boolean {
+    const last = this.#last(at)
+    return last ? at >= last.start && total(last.costs) + cost <= this.limit : cost <= this.limit
   }
 
   charge(at: bigint, cost: bigint, _hold: bigint, id: number): void {
-    const last = this.windows.at(-1)
-    if (last && at < last.start + this.window) last.costs.set(id, cost)
+    const last = this.#last(at)
+    if (last) last.costs.set(id, cost)
     else this.windows.push({ start: at, costs: new Map([[id, cost]]) })
   }
 
   clip(at: bigint, hold: bigint): bigint {
-    const last = this.windows.at(-1)
-    const end = (last && at < last.start + this.window ? last.start : at) + this.window - at
+    const end = (this.#last(at)?.start ?? at) + this.window - at
     return hold < end ? hold : end
   }
 
   refund(at: bigint, id: number): boolean {
-    const last = this.windows.at(-1)
-    return last !== undefined && at < last.start + this.window && last.costs.delete(id)
+    const mine = this.windows.find(({ start, costs }) => at < start + this.window && costs.has(id))
+    mine?.costs.delete(id)
+    dropBooked(this.windows, at)
+    return mine !== undefined
   }
 }
 
 /** As Fixed, with the share of the window before that is still within a window of now, in whole ms of this one. */
 class Counter implements Model {
-  start: bigint | undefined
-  costs = new Map<number, bigint>()
-  before = new Map<number, bigint>()
+  readonly windows: Window[] = []
   constructor(readonly limit: bigint, readonly window: bigint) {}
 
-  #at(at: bigint): { start: bigint; costs: Map<number, bigint>; before: Map<number, bigint> } {
-    if (this.start === undefined || at >= this.start + 2n * this.window) return { start: at, costs: new Map(), before: new Map() }
-    const [costs, before] = at >= this.start + this.window ? [new Map<number, bigint>(), this.costs] : [this.costs, this.before]
-    const start = costs === this.costs ? this.start : this.start + this.window
-    return at >= start && total(costs) + total(before) === 0n ? { start: at, costs: new Map(), before: new Map() } : { start, costs, before }
+  #at(at: bigint): Window & { readonly before: ReadonlyMap<number, bigint> } {
+    const fresh = { start: at, costs: new Map<number, bigint>(), before: new Map<number, bigint>() }
+    const last = this.windows.at(-1)
+    if (!last || at >= last.start + 2n * this.window) return fresh
+    const [costs, before] = at >= last.start + this.window ? [fresh.costs, last.costs] : [last.costs, this.#before(last)]
+    if (at >= last.start && total(costs) + total(before) === 0n) return fresh
+    return { start: costs === last.costs ? last.start : last.start + this.window, costs, before }
+  }
+
+  #before({ start }: Window): ReadonlyMap<number, bigint> {
+    return this.windows.findLast((one) => one.start + this.window === start)?.costs ?? new Map<number, bigint>()
   }
 
   admits(at: bigint, cost: bigint): boolean {
@@ -94,8 +106,9 @@ class Counter implements Model {
   }
 
   charge(at: bigint, cost: bigint, _hold: bigint, id: number): void {
-    Object.assign(this, this.#at(at))
-    this.costs.set(id, cost)
+    const { start, costs } = this.#at(at)
+    if (this.windows.at(-1)?.costs !== costs) this.windows.push({ start, costs })
+    costs.set(id, cost)
   }
 
   clip(at: bigint, hold: bigint): bigint {
@@ -104,20 +117,33 @@ class Counter implements Model {
   }
 
   refund(at: bigint, id: number): boolean {
-    if (this.start === undefined) return false
-    const mine = this.costs.has(id) ? this.start : this.start - this.window
-    const counts = at < mine + 2n * this.window && (this.costs.delete(id) || this.before.delete(id))
-    return counts
+    const mine = this.windows.find(({ start, costs }) => at < start + 2n * this.window && costs.has(id))
+    mine?.costs.delete(id)
+    dropBooked(this.windows, at)
+    return mine !== undefined
   }
 }
+
+function dropBooked(windows: Window[], now: bigint): void {
+  while (windows.length > 0 && total(windows.at(-1)!.costs) === 0n && windows.at(-1)!.start > now) windows.pop()
+}
+
+interface Charge { readonly id: number; readonly at: bigint; cost: bigint }
 
 /** The theoretical arrival time, in units of which `back` make a µs. */
 export class Bucket implements Model {
   arrival = 0n
-  latest = 0n
+  /** What the latest charges, which are refunded as if they had never been, were added to. */
+  base = 0n
+  latest: Charge[] = []
+  /** The latest µs for which another was charged, and since when they are counted. */
+  older = 0n
+  born = 0n
   /** µs that refunds gave back. */
   given = 0n
-  readonly charges = new Map<number, { cost: bigint; mark: bigint }>()
+  /** Whether none of the older ones was refunded, which may get less. */
+  exact = true
+  readonly charges = new Map<number, { cost: bigint; mark: bigint; now: bigint }>()
   /** All that was charged and not given back, in order: what the arrival would be without the rest. */
   history: { at: bigint; cost: bigint; id: number }[] = []
   constructor(readonly limit: bigint, readonly token: bigint, readonly back: bigint) {}
@@ -127,27 +153,60 @@ export class Bucket implements Model {
     return from + cost * this.token <= at * this.back + this.limit * this.token
   }
 
-  charge(at: bigint, cost: bigint, hold: bigint, id: number): void {
-    this.arrival = later(this.arrival, (at + hold) * this.back) + cost * this.token
-    this.latest = later(this.latest, at + hold)
-    this.charges.set(id, { cost, mark: this.arrival / this.back + this.given })
+  charge(at: bigint, cost: bigint, hold: bigint, id: number, now: bigint): void {
+    if (this.arrival <= now * this.back) Object.assign(this, { base: now * this.back, latest: [], older: now, born: now, given: 0n })
+    this.arrival = this.#after(this.arrival, { id, at: at + hold, cost })
+    this.latest.push({ id, at: at + hold, cost })
+    while (this.latest.length > 16 && (this.latest[0]!.at <= now || this.latest.length > 64)) {
+      const first = this.latest.shift()!
+      this.base = this.#after(this.base, first)
+      this.older = later(this.older, first.at)
+    }
+    this.charges.set(id, { cost, mark: this.arrival / this.back + this.given, now })
     this.history.push({ at: at + hold, cost, id })
+  }
+
+  #after(arrival: bigint, { at, cost }: Charge): bigint {
+    return later(arrival, at * this.back) + cost * this.token
   }
 
   clip(_at: bigint, hold: bigint): bigint {
     return hold
   }
 
-  refund(at: bigint, id: number): boolean {
-    const charge = this.charges.get(id)
-    const open = charge ? (charge.mark - this.given - later(at, this.latest)) * this.back : 0n
-    if (!charge || open <= 0n) return false
-    const given = charge.cost * this.token < open ? charge.cost * this.token : open
-    this.arrival = later(this.arrival - given, at * this.back)
+  refund(now: bigint, id: number): boolean {
+    const given = this.latest.some((one) => one.id === id) ? this.#refundLatest(now, id) : this.#refundOlder(now, id)
+    if (given === undefined) return false
     this.given += (given + this.back - 1n) / this.back
     this.charges.delete(id)
     this.history = this.history.filter((entry) => entry.id !== id)
     return true
+  }
+
+  #refundLatest(now: bigint, id: number): bigint | undefined {
+    const place = this.latest.findIndex((one) => one.id === id)
+    const mine = this.latest[place]!
+    const without = this.latest.map((one) => (one === mine ? { id, at: this.born, cost: 0n } : one))
+    const arrival = (charges: readonly Charge[]): bigint => charges.reduce((sum, one) => this.#after(sum, one), this.base)
+    // Whether it counts yet, before those that wait for their turns.
+    const next = this.latest.findIndex(({ at }, i) => i > place && at > now)
+    const arrivalBefore = (charges: readonly Charge[]): bigint => later(arrival(charges.slice(0, next === -1 ? undefined : next)), now * this.back)
+    if (mine.cost === 0n || (mine.at <= now && arrivalBefore(this.latest) === arrivalBefore(without))) return undefined
+    const before = arrival(this.latest.slice(0, place))
+    this.latest = without
+    this.arrival = arrival(without)
+    return this.#after(before, mine) - before
+  }
+
+  #refundOlder(now: bigint, id: number): bigint | undefined {
+    const charge = this.charges.get(id)
+    const open = charge && this.born <= charge.now ? (charge.mark - this.given - later(now, this.older)) * this.back : 0n
+    if (!charge || open <= 0n) return undefined
+    const given = charge.cost * this.token < open ? charge.cost * this.token : open
+    this.exact = false
+    this.base = later(this.base - given, now * this.back)
+    this.arrival = this.latest.reduce((arrival, one) => this.#after(arrival, one), this.base)
+    return given
   }
 
   /** The arrival time if what was given back had never been: no refund may leave the bucket fuller than this. */

@@ -49,7 +49,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     return server
   }
 
-  const make = (client: CacheClient, onOutage: OnOutage, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: 'api', limits, onOutage, ...options })
+  const make = (client: CacheClient, onOutage: OnOutage, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: 'api', limits, onOutage, deadline: DEADLINE, ...options })
 
   async function timed<T>(work: () => Promise<T>): Promise<T> {
     const started = performance.now()
@@ -80,7 +80,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(await timed(() => closed.consume('u'))).toMatchObject({ allowed: false, granted: 0, degraded: true, retryAfter: 1_000, violated: ['burst', 'daily'] })
       expect(await timed(() => closed.peek('u'))).toMatchObject({ allowed: false, degraded: true })
       expect(await timed(() => open.reserve('u'))).toMatchObject({ allowed: true, wait: 0, degraded: true })
-      expect(await timed(() => open.consumeUpTo('u', 5))).toMatchObject({ granted: 5, degraded: true })
+      expect(await timed(() => open.consumeUpTo('u', 1e15))).toMatchObject({ granted: 4, degraded: true })
+      expect(await timed(() => open.consume('u', { cost: 5 }))).toMatchObject({ allowed: false, satisfiable: false, degraded: true })
+      expect(await timed(() => closed.consume('u', { cost: 0 }))).toMatchObject({ allowed: true, granted: 0, degraded: true })
+      expect(await timed(() => local.peek('u'))).toMatchObject({ allowed: true, remaining: 2, degraded: true })
     }
     const shares = await timed(() => Promise.all(Array.from({ length: 5 }, () => local.consume('u'))))
     expect(shares.map(({ allowed }) => allowed)).toEqual([true, true, false, false, false])
@@ -102,6 +105,60 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     expect(decisions.some(({ degraded }) => degraded)).toBe(false)
   })
 
+  it('releases the slots of decisions that came too late, past an open circuit and a cut connection', async () => {
+    const server = await start()
+    await using proxy = await startProxy(server)
+    const running = [concurrency({ name: 'running', limit: 3, ttl: '10m' })]
+    const limiter = make(connect(proxy.url), 'closed', { limits: running })
+    const other = make(connect(server.url, PATIENT), 'closed', { limits: running, deadline: '10s' })
+    const free = async (): Promise<number> => (await other.peek('u')).remaining
+    await vi.waitFor(async () => expect((await limiter.peek('u')).degraded).toBe(false), { timeout: 10_000 })
+    for (const how of ['paused', 'swallowing replies'] as const) {
+      if (how === 'paused') await server.pause()
+      else proxy.swallow('replies')
+      for (let i = 0; i < 8; i++) expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
+      if (how === 'paused') await server.resume()
+      else await proxy.pass()
+      await vi.waitFor(async () => expect(await free()).toBe(3), { timeout: 20_000 })
+    }
+    // What was held all the time, and could not be released at once, is released as well.
+    const held = await vi.waitFor(async () => {
+      const decision = await limiter.consume('u')
+      expect(decision.allowed).toBe(true)
+      return decision
+    }, { timeout: 10_000 })
+    await proxy.cut()
+    await held.release()
+    expect(await free()).toBe(2)
+    await proxy.pass()
+    await vi.waitFor(async () => expect(await free()).toBe(3), { timeout: 20_000 })
+  })
+
+  it('decides by Redis where a round trip takes 70 ms, with the default deadline', async () => {
+    const server = await start()
+    await using proxy = await startProxy(server)
+    const limiter = createRateLimiter({ client: connect(proxy.url), prefix: 'far', limits })
+    await vi.waitFor(async () => expect((await limiter.consume('warm')).degraded).toBe(false), { timeout: 10_000 })
+    proxy.delay(70)
+    for (let i = 0; i < 5; i++) expect(await limiter.consume('u')).toMatchObject({ allowed: i < 4, degraded: false })
+  })
+
+  it('a request that was denied before Redis had decided is charged nothing, and a denial that comes late is remembered', async () => {
+    const server = await start()
+    await using proxy = await startProxy(server)
+    const several = [...limits, fixedWindow({ name: 'fixed', limit: 4, window: '1h' }), slidingCounter({ name: 'counter', limit: 4, window: '1h' })]
+    const client = connect(proxy.url, PATIENT)
+    const closed = make(client, 'closed', { limits: several, denyCache: { maxAge: '20s' } })
+    const other = make(connect(server.url, PATIENT), 'closed', { limits: several, deadline: '10s' })
+    await vi.waitFor(async () => expect((await closed.peek('u')).degraded).toBe(false), { timeout: 10_000 })
+    proxy.delay(120)
+    for (let i = 0; i < 3; i++) expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
+    await vi.waitFor(async () => expect((await other.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([4, 8, 4, 4]), { timeout: 10_000 })
+    await other.consume('u', { cost: 4 })
+    expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
+    await vi.waitFor(async () => expect(await closed.consume('u')).toMatchObject({ allowed: false, source: 'cache' }), { timeout: 10_000 })
+  })
+
   it('a key of another type is an outage of its limit: it is reported, and nothing is charged to the others', async () => {
     const server = await start()
     const client = connect(server.url)
@@ -110,12 +167,12 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const errors: unknown[] = []
     const hear = (message: unknown): void => void errors.push(message)
     channels.error.subscribe(hear)
-    await server.cli('DEL', '{api:u}:daily:bucket')
-    await server.cli('LPUSH', '{api:u}:daily:bucket', 'x')
+    await server.cli('DEL', 'api:{api:u}:daily:bucket')
+    await server.cli('LPUSH', 'api:{api:u}:daily:bucket', 'x')
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
     channels.error.unsubscribe(hear)
     expect(errors).toMatchObject([{ operation: 'ratelimit', key: 'api:u', error: { code: 'WRONGTYPE' } }])
-    await server.cli('DEL', '{api:u}:daily:bucket')
+    await server.cli('DEL', 'api:{api:u}:daily:bucket')
     expect((await limiter.peek('u')).limits[0]).toMatchObject({ remaining: 3 })
   })
 

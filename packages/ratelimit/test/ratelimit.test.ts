@@ -95,7 +95,7 @@ onEach(({ newClient, keys }) => {
   it('keeps the limits of one id in one slot, under its prefix, escaped', async () => {
     const limiter = make([...Object.keys(policies)].map((name) => ({ ...policies[name]!(10), name })))
     await limiter.consume(['tenant', 'user:42}'])
-    const tag = '{shop:api:tenant:user%3A42%7D}'
+    const tag = 'shop:api:tenant:{shop:api:tenant:user%3A42%7D}'
     expect(await keys()).toEqual([`${tag}:fixedWindow:fixed`, `${tag}:gcra:bucket`, `${tag}:slidingCounter:counter`, `${tag}:slidingWindow:log`, `${tag}:tokenBucket:bucket`])
   })
 

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { concurrency } from '../src/index.js'
-import { decideScript, peekScript, renewScript } from '../src/scripts.js'
+import { decideScript, peekScript, releaseScript, renewScript } from '../src/scripts.js'
 import { FedClock, fedBy } from './fed-clock.js'
 
 const RUNS = process.env.CHAOS ? 10_000 : 250
@@ -47,8 +47,10 @@ class Slots {
     return held
   }
 
-  release(token: string): void {
+  release(token: string, at: bigint): boolean {
+    const held = (this.#ends.get(token) ?? 0n) > at
     this.#ends.delete(token)
+    return held
   }
 }
 
@@ -97,8 +99,9 @@ it(`concurrency: slots are taken, renewed, released and end as their model in Bi
         const token = taken[one.which % taken.length]!
         if (one.do === 'renew') expect(await fed.run(renewScript, [key], [token, String(ttl * 1_000)])).toBe(model.renew(token, now))
         else {
-          await redis.zrem(key, token)
-          model.release(token)
+          expect(await fed.run(releaseScript, [key], [token, '10000000'])).toBe(model.release(token, now) ? 1 : 0)
+          // What took it comes again: it takes no slot any more.
+          await fed.run(decideScript, [key], [token, '1', '1', '0', '0', ...script])
         }
       }
       expect(await redis.pttl(key)).not.toBe(-1)

@@ -112,14 +112,14 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
   const usualTtl = check.duration('ttl')
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<any>(check, options)
-  const bus = checkBus(check, options, plain)
+  const bus = checkBus(check, options)
   const client = bus === undefined ? plain : withNearCache(plain, { ...options.near, bus })
   const path = new ReadPath<any>(client, '', policy)
   const locks = createLocks({ client: plain, prefix: LOCKS })
   const usual = present({ ...Object.fromEntries(defaults.map((name) => [name, options[name]])), intentTtl })
 
   const start = client.namespace === '' ? '' : `${client.namespace}:`
-  const isOfLocks = (key: string): boolean => key.startsWith(`${start}${LOCKS}:`) || key.startsWith(`{${start}${LOCKS}:`)
+  const isOfLocks = (key: string): boolean => key.startsWith(`${start}${LOCKS}:`)
   const keyOf = (key: CacheKey): string => {
     const whole = Array.isArray(key) ? client.key(...(key as readonly KeyPart[])) : rawKey(typeof key === 'string' && key !== '' ? start + key : (key as string))
     if (isOfLocks(whole)) throw new InvalidKeyError(`The key "${whole}" is one of cache.locks: let it begin with something else than "${LOCKS}:".`)
@@ -201,12 +201,10 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
   }
 }
 
-function checkBus(check: OptionChecks, { near }: CacheServiceOptions, client: CacheClient): InvalidationBus | undefined {
+function checkBus(check: OptionChecks, { near }: CacheServiceOptions): InvalidationBus | undefined {
   if (near !== undefined && (typeof near !== 'object' || near === null || 'bus' in near)) check.fail('near', 'an object of options, without the bus')
   if (!check.has('bus')) return near === undefined ? undefined : check.fail('near', 'a bus beside it, which tells what is no longer right')
-  const bus = check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
-  if (bus.wiring.namespace !== client.namespace) check.fail('bus', `one of a client with the same namespace, "${client.namespace}"`)
-  return bus
+  return check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
 }
 
 /** Without what is undefined, which is the same as missing. */

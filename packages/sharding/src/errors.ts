@@ -2,7 +2,7 @@ import { CacheError } from '@cache/core'
 
 /** One command, or one script, names keys that are on two shards. It was not sent. Give what belongs together a common hash tag: `{user:42}:…`. */
 export class CrossShardError extends CacheError {
-  override name = 'CrossShardError'
+  static override readonly kind: string = 'CrossShardError'
   constructor(command: string, keys: readonly string[]) {
     super(`${command} was not sent: of its ${keys.length} keys some are on one shard and some on another. Give what belongs together a common hash tag, as in {user:42}:cart.`, { code: 'CROSS_SHARD', command, key: keys[0] })
   }
@@ -13,7 +13,7 @@ export class CrossShardError extends CacheError {
  * may have been stale, and what it wrote and invalidated since then may not have reached the others.
  */
 export class LateReshardError extends CacheError {
-  override name = 'LateReshardError'
+  static override readonly kind: string = 'LateReshardError'
   constructor(
     /** Ms since the others changed. */
     readonly late: number,
@@ -27,7 +27,7 @@ export class LateReshardError extends CacheError {
  * one is to start with it. Or they are nobody's: then empty its database, or choose another one.
  */
 export class ShardNotEmptyError extends CacheError {
-  override name = 'ShardNotEmptyError'
+  static override readonly kind: string = 'ShardNotEmptyError'
   constructor(
     readonly shard: string,
     key: string,
@@ -38,7 +38,7 @@ export class ShardNotEmptyError extends CacheError {
 
 /** The same shards are being changed to something else; nothing was changed here. */
 export class ReshardConflictError extends CacheError {
-  override name = 'ReshardConflictError'
+  static override readonly kind: string = 'ReshardConflictError'
   constructor() {
     super('These shards are being changed to other ones than those given. Give reshard() the same shards, weights, placement and "lost" in all processes, and wait until one change has ended before the next.', { code: 'RESHARD_CONFLICT' })
   }

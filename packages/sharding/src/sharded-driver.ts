@@ -101,6 +101,8 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 
     send: (commands, how = {}) => router.send(commands, how, sendTo),
 
+    get dedicates() { return present().every(({ driver }) => driver.dedicates !== false) },
+
     async dedicate() {
       refuseIfClosed(stop.signal)
       const connection = new ShardedConnection(router, () => connections.delete(connection))

@@ -6,6 +6,8 @@ interface Feed {
   state: 'opening' | 'live' | 'gap'
   /** Something may be published there by now. */
   counts: boolean
+  /** When the last beat was sent that came back. */
+  alive: number
   subscription: Subscription | undefined
 }
 
@@ -68,7 +70,7 @@ export class ShardedSubscription implements Subscription {
   }
 
   #feedOf(shard: Shard, counts?: 'counts'): Feed {
-    const feed: Feed = { state: 'opening', counts: counts !== undefined, subscription: undefined }
+    const feed: Feed = { state: 'opening', counts: counts !== undefined, alive: 0, subscription: undefined }
     this.#feeds.set(shard, feed)
     return feed
   }
@@ -84,6 +86,10 @@ export class ShardedSubscription implements Subscription {
       ...(invalidated && { invalidated: invalidated.bind(this.#on) }),
       gap: become('gap'),
       live: become('live'),
+      alive: (since) => {
+        feed.alive = since
+        this.#tellAlive()
+      },
     }, this.#options)
     if (this.#stop.signal.aborted || this.#feeds.get(shard) !== feed) return subscription.close()
     feed.subscription = subscription
@@ -103,9 +109,16 @@ export class ShardedSubscription implements Subscription {
     }
   }
 
+  /** Since the earliest of the beats that came back from each. */
+  #tellAlive(): void {
+    const counting = [...this.#feeds.values()].filter(({ counts }) => counts)
+    if (!this.#stop.signal.aborted && counting.length > 0 && counting.every(({ state }) => state === 'live')) this.#on.alive?.(Math.min(...counting.map(({ alive }) => alive)))
+  }
+
   #weigh(): void {
     if (this.#live === undefined || this.#stop.signal.aborted) return
     const live = [...this.#feeds.values()].every(({ state, counts }) => state === 'live' || !counts)
+    if (live) this.#tellAlive()
     if (live === this.#live) return
     this.#live = live
     if (live) this.#on.live()

@@ -24,6 +24,18 @@ describe('ketama', () => {
     for (const name of ['', '{', 'é😀', '__proto__', 'x'.repeat(5_000)]) expect(servers[place(name)]!.name).toBe(server(name))
   })
 
+  it.each<readonly [string, readonly WeightedShard[], boolean]>([
+    ['3 servers alike', weighted([1, 1, 1]), true],
+    ['servers of other sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100]), true],
+    ['24 servers alike', shards(24), true],
+    ...[25, 47, 50, 55].map((count) => [`${count} servers alike`, shards(count), false] as const),
+  ])('puts keys where twemproxy puts them, but for some weights: %s', (_, servers, same) => {
+    const place = ketama().build(servers)
+    const server = onRing(pointsOf(servers, digestsOfTwemproxy))
+    const keys = Array.from({ length: 1_000 }, (_, i) => key(i))
+    expect(keys.every((one) => servers[place(one)]!.name === server(one))).toBe(same)
+  })
+
   it('refuses a weight that would get no key', () => {
     for (const weights of [[1, 1, 0.01], [1e308, 1e308]]) expect(() => ketama().build(weighted(weights))).toThrow(InvalidOptionError)
   })
@@ -141,12 +153,27 @@ function spread(placement: Placement, on: readonly WeightedShard[]): number[] {
 }
 
 /** ketama.c, line by line: `ketama_create_continuum` and `ketama_get_server`. */
-function libketamaPoints(servers: readonly WeightedShard[]): { point: number; server: string }[] {
+/** floorf(pct * 40.0 * (float)numservers), with a float pct. */
+function digestsOfLibketama(pct: number, count: number): number {
+  return Math.floor(Math.fround(pct * 40.0 * count))
+}
+
+/** floorf((float)(pct * 160 / 4 * (float)nlive_server + 0.0000000001)), where floats stay floats up to the sum. */
+function digestsOfTwemproxy(pct: number, count: number): number {
+  return Math.floor(Math.fround(Math.fround(Math.fround(Math.fround(pct * 160) / 4) * count) + 0.0000000001))
+}
+
+function libketamaPoints(servers: readonly WeightedShard[]): Continuum {
+  return pointsOf(servers, digestsOfLibketama)
+}
+
+type Continuum = { readonly point: number; readonly server: string }[]
+
+function pointsOf(servers: readonly WeightedShard[], digests: (pct: number, count: number) => number): Continuum {
   const memory = servers.reduce((sum, { weight }) => sum + weight, 0)
-  const continuum: { point: number; server: string }[] = []
+  const continuum: Continuum = []
   for (const { name, weight } of servers) {
-    const pct = new Float32Array([weight / memory])[0]!
-    const ks = Math.floor(new Float32Array([pct * 40.0 * servers.length])[0]!)
+    const ks = digests(Math.fround(weight / memory), servers.length)
     for (let k = 0; k < ks; k++) {
       const digest = createHash('md5').update(`${name}-${k}`).digest()
       for (let h = 0; h < 4; h++) {
@@ -159,7 +186,10 @@ function libketamaPoints(servers: readonly WeightedShard[]): { point: number; se
 }
 
 function libketama(servers: readonly WeightedShard[]): (key: string) => string {
-  const continuum = libketamaPoints(servers)
+  return onRing(libketamaPoints(servers))
+}
+
+function onRing(continuum: Continuum): (key: string) => string {
   return (text) => {
     const digest = createHash('md5').update(text).digest()
     const h = digest[0]! + digest[1]! * 2 ** 8 + digest[2]! * 2 ** 16 + digest[3]! * 2 ** 24

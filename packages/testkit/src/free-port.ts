@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import getPort from 'get-port'
+import { StartError } from './machine/machine.js'
 
 /**
  * A port nobody listens on. Below the range that systems give to outgoing connections, so that it is still free when a server comes
@@ -8,4 +9,20 @@ import getPort from 'get-port'
 export function freePort(): Promise<number> {
   const candidates = Array.from({ length: 50 }, () => randomInt(12_000, 22_000))
   return getPort({ port: candidates, host: '127.0.0.1' })
+}
+
+/** Tries again with other ports: a free port is not reserved, and can be gone when it is wanted. */
+export async function untilPortsAreFree<T>(launch: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await launch()
+    } catch (error) {
+      if (!isPortTaken(error) || attempt === 5) throw error
+    }
+  }
+}
+
+function isPortTaken(error: unknown): boolean {
+  if (error instanceof StartError) return error.portTaken
+  return (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { CLOCK_AT_FIRST, clockEnvironment, writeOffset } from './clock/preload.js'
 import { askAll, asText, ask } from './command.js'
-import { CONFIG_FILE, StartError, type Machine, type ServerProcess } from './machine/machine.js'
+import { untilPortsAreFree } from './free-port.js'
+import { CONFIG_FILE, type Machine, type ServerProcess } from './machine/machine.js'
 import type { RedisOptions, RedisServer } from './redis.js'
 
 export interface LaunchOptions extends Omit<RedisOptions, 'shared'> {
@@ -14,17 +15,6 @@ export interface LaunchOptions extends Omit<RedisOptions, 'shared'> {
 export async function launchServer(machine: Machine, options: LaunchOptions = {}): Promise<RedisServer> {
   if (options.port !== undefined) return launchOn(machine, options.port, options)
   return untilPortsAreFree(async () => launchOn(machine, await machine.freePort(), options))
-}
-
-/** A free port is not reserved: it can be gone when the server wants it. */
-export async function untilPortsAreFree<T>(launch: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await launch()
-    } catch (error) {
-      if (!(error instanceof StartError && error.portTaken) || attempt === 5) throw error
-    }
-  }
 }
 
 /** Several servers at once: all of them, or none and the first one's error. */

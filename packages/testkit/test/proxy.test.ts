@@ -107,42 +107,44 @@ describe('startProxy', () => {
   })
 
   describe('a half-open connection', () => {
-    /** What Redis has as connections of others than `cli`. */
-    const known = async () => (await redis.cli('CLIENT', 'LIST', 'TYPE', 'normal')).trim().split('\n').length - 1
+    /** Whether Redis takes the connection with this id for an open one. */
+    const knows = async (id: number) => (await redis.cli('CLIENT', 'LIST', 'ID', id)) !== ''
 
     it('carries nothing and is not closed, neither at the client nor at the server, and new ones work', async () => {
+      const id = Number(await client.client('ID'))
       proxy.halfOpen()
       const reply = client.set('key', 'lost').catch((error: Error) => error)
       await eventually(() => proxy.swallowed > 0)
       const next = connectTo(proxy)
       expect(await next.set('key', 'value')).toBe('OK')
-      expect([client.status, await value(), proxy.connections, await known()]).toEqual(['ready', 'value', 2, 2])
+      expect([client.status, await value(), proxy.connections, await knows(id)]).toEqual(['ready', 'value', 2, true])
       await proxy.pass()
       expect(await reply).toBeInstanceOf(Error)
       expect(await next.ping()).toBe('PONG')
-      await eventually(async () => (await known()) === 1)
+      await eventually(async () => !(await knows(id)))
       next.disconnect()
     })
 
     it.each(['end', 'resetAndDestroy'] as const)('does not tell the server when the client ends it by %s()', async (how) => {
       const socket = connect(proxy.port, proxy.host)
-      socket.write('PING\r\n')
-      await once(socket, 'data')
+      socket.write('CLIENT ID\r\n')
+      const [reply] = (await once(socket, 'data')) as [Buffer]
+      const id = Number(reply.toString().slice(1))
       proxy.halfOpen()
       socket[how]()
       await eventually(() => proxy.connections === 1)
       const next = connectTo(proxy)
       await next.ping()
-      expect(await known()).toBe(3)
-      expect(socket.readableEnded).toBe(false)
+      expect([await knows(id), socket.readableEnded]).toEqual([true, false])
       proxy.drop()
-      await eventually(async () => (await known()) === 0)
+      await eventually(async () => !(await knows(id)))
     })
 
     it('does not tell the client when the server ends it', async () => {
+      const id = Number(await client.client('ID'))
       proxy.halfOpen()
-      await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-      await eventually(async () => (await known()) === 0)
+      await redis.cli('CLIENT', 'KILL', 'ID', id)
+      await eventually(async () => !(await knows(id)))
       const next = connectTo(proxy)
       await next.ping()
       expect(client.status).toBe('ready')
@@ -233,6 +235,22 @@ describe('startProxy', () => {
       await expect(heldNext.deliver()).rejects.toThrow('ended before its bytes were delivered')
       expect(await value()).toBe('')
     })
+  })
+
+  it('behind one address, a demoted primary keeps its connections and refuses writes, and new ones reach the promoted replica', async () => {
+    await using primary = await startRedis({ aof: true })
+    await using replica = await startRedis({ config: { replicaof: `${primary.host} ${primary.port}` } })
+    await using address = await startProxy(primary)
+    const old = connectTo(address)
+    await old.ping()
+    await replica.cli('REPLICAOF', 'NO', 'ONE')
+    await primary.cli('REPLICAOF', replica.host, replica.port)
+    address.retarget(replica)
+    await expect(old.set('key', 'value')).rejects.toThrow(/^READONLY/)
+    const next = connectTo(address)
+    expect(await next.set('key', 'value')).toBe('OK')
+    old.disconnect()
+    next.disconnect()
   })
 
   it('retargeted, it takes new connections to the other server, and leaves the present ones', async () => {

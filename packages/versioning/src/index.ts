@@ -1,4 +1,4 @@
 export { createVersioned } from './versioned.js'
 export type { GroupVersions } from './stamps.js'
 export type { Versioned, VersionedOptions } from './types.js'
-export { CacheUnavailableError, CacheWriteError, LoadTimeoutError, type CallOptions, type LoadContext, type LoadMany, type Many } from '@cache/core'
+export { beginMutations, CacheUnavailableError, CacheWriteError, LoadTimeoutError, type CallOptions, type LoadContext, type LoadMany, type Many, type Mutation } from '@cache/core'

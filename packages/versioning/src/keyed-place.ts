@@ -68,6 +68,10 @@ export class KeyedPlace<T> implements Place<T> {
     return this.#stillRight(this.#plain.fill(this.#keyAt(this.#at!), token, value, storing), this.#at!)
   }
 
+  renew(_: string, token: string, ttl: number): Promise<boolean> {
+    return this.#plain.renew(this.#keyAt(this.#at!), token, ttl)
+  }
+
   release(_: string, token: string, skipFor: number): Promise<boolean> {
     return this.#plain.release(this.#keyAt(this.#at!), token, skipFor)
   }

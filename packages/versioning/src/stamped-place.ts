@@ -2,7 +2,7 @@ import { channels, plainAccess, tell, type Access, type Entry, type EntryStore, 
 import type { Hints } from './hints.js'
 import { checkVersions, type Place } from './place.js'
 import { NONE, agree, decodeStamp, encodeStamp, type GroupVersions, type Groups } from './stamps.js'
-import type { Versions } from './versions.js'
+import type { ClockReading, Versions } from './versions.js'
 
 /** What the calls of one cache share. */
 export interface Shared<T> {
@@ -31,7 +31,7 @@ export class StampedPlace<T> implements Place<T> {
   /** Of an entry that was found to be no longer right: its stamp, and its groups. */
   #outdated: Buffer | undefined
   #former = NONE as Groups
-  #begin: Begin = { versions: NONE, at: undefined }
+  #begin: Begin = { versions: NONE, clock: undefined }
 
   constructor(shared: Shared<T>, key: string, known: Groups | undefined, groupsOf: (value: T | null | undefined) => Groups) {
     this.#shared = shared
@@ -64,12 +64,12 @@ export class StampedPlace<T> implements Place<T> {
     for (;;) {
       const groups: Groups = new Map([...(this.#known ?? NONE), ...this.#former, ...hints.of(key)])
       const asking = this.#plain.lease(key, { ...request, outdated: this.#outdated })
-      const beginning = Promise.all([versions.stamp(groups), this.#known ? undefined : versions.now(key)])
+      const beginning = Promise.all([versions.stamp(groups), this.#known ? undefined : versions.clock(key)])
       beginning.catch(() => undefined)
       const lease = await asking
       try {
-        const [now, at] = await beginning
-        if (lease.status === 'leased') this.#begin = { versions: now, at }
+        const [now, clock] = await beginning
+        if (lease.status === 'leased') this.#begin = { versions: now, clock }
         if (!lease.entry || (await this.#isRight(lease.entry, groups, now))) return lease
         if (lease.status !== 'hit') return { ...lease, entry: undefined }
       } catch (error) {
@@ -89,6 +89,10 @@ export class StampedPlace<T> implements Place<T> {
     }
     const filling = this.#plain.fill(key, token, value, stamped(storing, groups, versions))
     return this.#stillRight(filling, groups, versions)
+  }
+
+  renew(key: string, token: string, ttl: number): Promise<boolean> {
+    return this.#plain.renew(key, token, ttl)
   }
 
   release(key: string, token: string, skipFor: number): Promise<boolean> {
@@ -117,12 +121,14 @@ export class StampedPlace<T> implements Place<T> {
    * the version is known to be as old if it was made before, by the servers' clocks.
    */
   async #sinceBegin(groups: Groups): Promise<GroupVersions | undefined> {
-    const { versions, at } = this.#begin
+    const { versions: store, clockSkew } = this.#shared
+    const { versions, clock } = this.#begin
     const learnt = without(groups, versions)
     if (learnt.size === 0) return versions
-    if (at === undefined) return undefined
-    const now = await this.#shared.versions.stamp(learnt)
-    return [...now.values()].every((version) => version < at - this.#shared.clockSkew) ? new Map([...versions, ...now]) : undefined
+    if (clock === undefined) return undefined
+    const [now, later] = await Promise.all([store.stamp(learnt), store.clock(this.#key)])
+    const before = clock.time - setBack(clock, later) - clockSkew
+    return [...now.values()].every((version) => version < before) ? new Map([...versions, ...now]) : undefined
   }
 
   /** Whether its groups still have the versions it was stored with; those of `asked` had them `now`. */
@@ -158,8 +164,13 @@ export class StampedPlace<T> implements Place<T> {
 /** What was so before the load began. */
 interface Begin {
   readonly versions: GroupVersions
-  /** By the server's clock, in µs, where it may be needed. */
-  readonly at: number | undefined
+  /** Where it may be needed. */
+  readonly clock: ClockReading | undefined
+}
+
+/** µs by which a server's clock may have been set back between two readings: as much less than this process' clock it went on. */
+function setBack(first: ClockReading, second: ClockReading): number {
+  return Math.max(0, 1_000 * (second.answered - first.asked) - (second.time - first.time))
 }
 
 function stamped({ ttl, meta }: Storing, groups: Groups, versions: GroupVersions): Storing {

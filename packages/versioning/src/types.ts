@@ -1,4 +1,4 @@
-import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, SourceOptions, SourceReads } from '@cache/core'
+import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, Mutation, SourceOptions, SourceReads } from '@cache/core'
 import type { GroupVersions } from './stamps.js'
 
 export interface VersionedOptions<Loaded, Id> extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
@@ -78,4 +78,13 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    * after its change leaves nothing stale beyond `intentTtl`. Not with strategy `'key'`, where a bump would move the entry meanwhile.
    */
   mutate<R>(ids: Id | readonly Id[], change: () => R | Promise<R>): Promise<R>
+  /**
+   * As `mutate`, for a change that commits later than a callback could tell, such as a database transaction: call `commit()` when the database
+   * has committed. The change may take `intentTtl`, of the cache or its own. Rejects with `CacheUnavailableError` if Redis does not answer.
+   */
+  beginMutation(ids: Id | readonly Id[], options?: { readonly intentTtl?: Duration }): Promise<Mutation>
+  /** As `mutateGroups`, for such a change. */
+  beginGroupMutation(groups: string | readonly string[], options?: { readonly intentTtl?: Duration }): Promise<Mutation>
+  /** Resolves once nothing is reloaded in the background any more. For the end of a process, or of a serverless function. */
+  idle(): Promise<void>
 }

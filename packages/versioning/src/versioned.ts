@@ -1,5 +1,5 @@
 import {
-  InvalidOptionError, LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, parseDuration, readThrough, readsById, sourceOptions, writeSource, type KeyPart,
+  InvalidOptionError, LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, openMutation, parseDuration, readThrough, readsById, sourceOptions, writeSource, type Duration, type KeyPart,
 } from '@cache/core'
 import { namedGroups } from './group-names.js'
 import { Hints } from './hints.js'
@@ -36,6 +36,7 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
   const path = new ReadPath<T>(client, prefix, policy)
   const { entries } = client
 
+  const intentOf = (own: { readonly intentTtl?: Duration } | undefined): number => (own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'))
   const named = (groups: unknown): Groups => namedGroups('groups', groups, versions.keyOf)
   const placeOf = (id: Id, key = keyOf(id)): Place<T> => {
     const without = groupsOf(id)
@@ -78,6 +79,16 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
       const keys = each(ids).map((id) => keyOf(id))
       return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
     },
+
+    async beginMutation(ids, own) {
+      if (strategy === 'key') throw new InvalidOptionError('strategy', "'stamp', for beginMutation()", strategy)
+      const keys = each(ids).map((id) => keyOf(id))
+      return openMutation(client, { keys, intentTtl: intentOf(own), around: (work) => path.changing(keys, work) })
+    },
+
+    beginGroupMutation: async (groups, own) => versions.beginMutation(named(each(groups)), intentOf(own)),
+
+    idle: () => path.idle(),
   }
 }
 

@@ -1,4 +1,4 @@
-import { CodecError, channels, companion, createFormat, createKeys, tell, writeSource, type CacheClient, type Codec } from '@cache/core'
+import { CodecError, channels, companion, createFormat, createKeys, openMutation, tell, writeSource, type CacheClient, type Codec, type Mutation } from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -71,6 +71,11 @@ export class Versions {
     return this.#changing(groups, (keys) => writeSource(this.#client, { keys, intentTtl, change }))
   }
 
+  /** As `mutate`, of a change that outlives the call. */
+  beginMutation(groups: Groups, intentTtl: number): Promise<Mutation> {
+    return openMutation(this.#client, { keys: [...groups.values()], intentTtl, around: (work) => this.#changing(groups, work) })
+  }
+
   async #changing<R>(groups: Groups, change: (keys: readonly string[]) => Promise<R>): Promise<R> {
     const keys = [...groups.values()]
     this.#kept?.forget(keys)
@@ -81,10 +86,22 @@ export class Versions {
     }
   }
 
-  /** In µs, by the server that has this key. */
-  now(key: string): Promise<number> {
-    return this.#client.entries.run(timeScript, [key], [])
+  /** Reads the clock of the server that has this key. */
+  async clock(key: string): Promise<ClockReading> {
+    const asked = performance.now()
+    const time = await this.#client.entries.run(timeScript, [key], [])
+    return { time, asked, answered: performance.now() }
   }
+}
+
+/** What a server's clock said, and when it was asked and answered by this process' own, which nobody sets. */
+export interface ClockReading {
+  /** µs. */
+  readonly time: number
+  /** Ms. */
+  readonly asked: number
+  /** Ms. */
+  readonly answered: number
 }
 
 /** No cache may be named so: its entries would be taken for versions. */

@@ -1,16 +1,18 @@
-import { CacheError, InvalidOptionError, type CacheClient, type Format } from '@cache/core'
+import { CacheError, InvalidOptionError, companion, type CacheClient } from '@cache/core'
 import type { Partition, Partitions, WriteId } from './partitions.js'
-import { headOf, recordOf, type StreamEntry } from './records.js'
-import { discardScript, replayScript } from './scripts.js'
+import { storedWrite, type Records, type StoredWrite } from './records.js'
+import { discardScript, listScript, replayScript } from './scripts.js'
 
 /** A write that could not be flushed. */
 export interface DeadLetter<T, Id> {
-  /** For `replay` and `discard`. */
+  /** The name of the letter, for `replay` and `discard`. */
   readonly letter: string
   readonly id: Id
   readonly kind: 'write' | 'delete'
   /** `null`: the row was to be removed. `undefined`: it can't be read. */
   readonly value: T | null | undefined
+  /** What `write` was given, where it was merged and can be read. */
+  readonly patch: unknown
   readonly sequence: number
   readonly error: string
   readonly attempts: number
@@ -18,54 +20,69 @@ export interface DeadLetter<T, Id> {
   readonly at: Date
 }
 
+/** The writes that could not be flushed: nothing acknowledged is dropped, it is kept here until somebody decides. */
 export interface DeadLetters<T, Id extends WriteId> {
-  /** The oldest of each partition; at most `limit` (default 100) together. */
+  /** Those with the lowest sequences of each partition; at most `limit` (default 100) together. */
   list(options?: { readonly limit?: number }): Promise<DeadLetter<T, Id>[]>
-  /** Back into the queue, with the sequence it had. `false`: there is no such letter. */
+  /**
+   * Puts a letter back into the queue, with the sequence it had. If nothing newer of its id waits or was flushed since, it is pending
+   * again, and reads answer with it. Resolves to `false` if there is no such letter.
+   */
   replay(letter: string): Promise<boolean>
-  /** Forgets it. `false`: there is no such letter. */
+  /** Forgets a letter. Resolves to `false` if there is no such letter. */
   discard(letter: string): Promise<boolean>
 }
 
-export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, partitions: Partitions, format: Format<T>): DeadLetters<T, Id> {
+export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, partitions: Partitions, records: Records<T>): DeadLetters<T, Id> {
   return {
     async list({ limit = 100 } = {}) {
       if (!(Number.isSafeInteger(limit) && limit > 0)) throw new InvalidOptionError('limit', 'a whole number of at least 1', limit)
       const found = await Promise.all(partitions.all.map(async (partition) => {
-        const entries = (await client.send({ args: ['XRANGE', partition.dead, '-', '+', 'COUNT', String(limit)], keys: [partition.dead], binary: true })) as unknown as readonly StreamEntry[]
-        return Promise.all(entries.map((entry) => letterOf<T, Id>(partition, entry, format)))
+        const letters = await lettersOf(partition, '-inf', '+inf', limit)
+        return Promise.all(letters.map((letter) => letterOf<T, Id>(partition, letter, records)))
       }))
       return found.flat().slice(0, limit)
     },
 
     async replay(letter) {
-      const { partition, place } = placeOf(letter)
-      return client.run(replayScript, [partition.dead, partition.stream, partition.settled], [place])
+      const { partition, sequence } = addressOf(letter)
+      const [found] = await lettersOf(partition, sequence, sequence, 1)
+      if (!found) return false
+      const { dead, buried, stream, pending, replayed } = partition
+      const entry = partition.entry(found.field)
+      const [done] = await client.entries.change(replayScript, [entry], [sequence], [companion(entry, 'lease'), dead, buried, stream, pending, replayed])
+      return done!
     },
 
     async discard(letter) {
-      const { partition, place } = placeOf(letter)
-      return client.run(discardScript, [partition.dead, partition.settled], [place])
+      const { partition, sequence } = addressOf(letter)
+      return client.run(discardScript, [partition.dead, partition.buried], [sequence])
     },
   }
 
-  function placeOf(letter: string): { readonly partition: Partition; readonly place: string } {
-    const [, index, place] = /^(\d+):(\d+-\d+)$/.exec(String(letter)) ?? []
+  async function lettersOf({ dead }: Partition, from: string, to: string, limit: number): Promise<StoredWrite[]> {
+    const letters = await client.run(listScript, [dead], [from, to, String(limit)])
+    return letters.map((fields) => storedWrite([Buffer.from(''), fields]))
+  }
+
+  function addressOf(letter: string): { readonly partition: Partition; readonly sequence: string } {
+    const [, index, sequence] = /^(\d+):(\d+)$/.exec(String(letter)) ?? []
     const partition = partitions.all[Number(index)]
-    if (!partition || !place) throw new CacheError(`There is no dead letter of the name ${JSON.stringify(letter)}: take the names from list().`, { code: 'DEAD_LETTER' })
-    return { partition, place }
+    if (!partition || !sequence) throw new CacheError(`There is no dead letter of the name ${JSON.stringify(letter)}: take the names from list().`, { code: 'DEAD_LETTER' })
+    return { partition, sequence }
   }
 }
 
-async function letterOf<T, Id>({ index }: Partition, entry: StreamEntry, format: Format<T>): Promise<DeadLetter<T, Id>> {
-  const head = headOf(entry)
-  const { place, field, sequence, more } = head
-  const write = await (async () => recordOf<T, Id>(head, format))().catch(() => undefined) // perhaps just that is why it is here
+async function letterOf<T, Id>(partition: Partition, stored: StoredWrite, records: Records<T>): Promise<DeadLetter<T, Id>> {
+  const write = await records.decode<Id>(partition, stored)
+  const readable = 'error' in write ? undefined : write // perhaps just that is why it is here
+  const { field, sequence, kind, isNumber, more } = stored
   return {
-    letter: `${index}:${place}`,
-    id: write?.id ?? (field as Id),
-    kind: more.kind === undefined ? 'write' : 'delete',
-    value: write?.value,
+    letter: `${partition.index}:${sequence}`,
+    id: (isNumber ? Number(field) : field) as Id,
+    kind,
+    value: readable?.value,
+    patch: readable?.patch,
     sequence,
     error: String(more.error),
     attempts: Number(more.attempts),

@@ -1,4 +1,4 @@
-import { createCacheClient, type Argument, type CacheClient, type Connection, type Reply, type Script } from '@cache/core'
+import { createCacheClient, type CacheClient, type Connection, type EntryStore, type Reply } from '@cache/core'
 import { DurabilityError } from './errors.js'
 
 export interface Durability {
@@ -8,41 +8,33 @@ export interface Durability {
 }
 
 /**
- * Runs the script of a write on a connection of its own, and waits there until as many replicas have it: WAIT holds up whatever else is on
- * its connection.
+ * A connection of its own on which writes are made and confirmed: WAIT holds up whatever else is on its connection.
  *
  * WAIT counts by what was last done on its connection; on one that came after the write it would count replicas that have heard of
- * nothing. So the connection says its id before and after, which sets what WAIT counts by, and the write's trace is looked for.
+ * nothing. So the connection says its id before and after, which sets what WAIT counts by, and the write is looked for in its session.
  *
  * Source: https://redis.io/docs/latest/commands/wait/
  */
 export class Durable {
   readonly #client: CacheClient
   readonly #durability: Durability
-  #own: Promise<{ readonly client: CacheClient; readonly connection: Connection }> | undefined
+  #own: Promise<OwnConnection> | undefined
 
   constructor(client: CacheClient, durability: Durability) {
     this.#client = client
     this.#durability = durability
   }
 
-  /** `trace`: a key in the slot of the others that the script leaves behind with what it writes. @throws {DurabilityError} */
-  async run<R>(script: Script<R>, keys: readonly string[], trace: string, args: readonly Argument[], wrote: (reply: R) => boolean): Promise<R> {
-    const { client } = await (this.#own ??= this.#connect())
-    const reply = await client.run(script, [...keys, trace], args)
-    if (wrote(reply)) await this.#confirm(client, keys[0]!, trace)
-    return reply
+  /** The entries as they are changed on this connection; what is kept of them in the process is told. */
+  async entries(): Promise<EntryStore> {
+    return (await this.#connected()).entries
   }
 
-  async close(): Promise<void> {
-    const own = await this.#own?.catch(() => undefined)
-    await own?.connection.close()
-  }
-
-  async #confirm(client: CacheClient, key: string, trace: string): Promise<void> {
+  /** Waits until as many replicas have what was written by an attempt of a session. @throws {DurabilityError} */
+  async confirm(key: string, session: string, attempt: number): Promise<void> {
     const { replicas, timeout } = this.#durability
-    const ask = (...args: [string, ...string[]]): Promise<Reply> => client.send({ args, keys: [trace] }, { timeout: timeout + 1_000 })
-    const asked = Promise.all([ask('CLIENT', 'ID'), ask('WAIT', String(replicas), String(timeout)), ask('EXISTS', trace), ask('CLIENT', 'ID')])
+    const ask = async (...args: [string, ...string[]]): Promise<Reply> => (await this.#connected()).client.send({ args, keys: [session] }, { timeout: timeout + 1_000 })
+    const asked = Promise.all([ask('CLIENT', 'ID'), ask('WAIT', String(replicas), String(timeout)), ask('HEXISTS', session, String(attempt)), ask('CLIENT', 'ID')])
     const [before, confirmed, isThere, after] = await asked.catch((cause: unknown) => {
       throw new DurabilityError(key, 0, replicas, cause)
     })
@@ -50,8 +42,17 @@ export class Durable {
     if (count < replicas) throw new DurabilityError(key, count, replicas)
   }
 
-  async #connect(): Promise<{ readonly client: CacheClient; readonly connection: Connection }> {
-    const { driver, namespace } = this.#client
+  async close(): Promise<void> {
+    const own = await this.#own?.catch(() => undefined)
+    await own?.connection.close()
+  }
+
+  #connected(): Promise<OwnConnection> {
+    return (this.#own ??= this.#connect())
+  }
+
+  async #connect(): Promise<OwnConnection> {
+    const { driver, namespace, entries: { near } } = this.#client
     try {
       const connection = await driver.dedicate()
       const client = createCacheClient({
@@ -64,10 +65,16 @@ export class Durable {
         nodes: () => driver.nodes(),
         close: () => connection.close(),
       }, namespace === '' ? {} : { namespace })
-      return { client, connection }
+      return { client, connection, entries: near ? client.entries.withNear(near) : client.entries }
     } catch (error) {
       this.#own = undefined
       throw error
     }
   }
+}
+
+interface OwnConnection {
+  readonly client: CacheClient
+  readonly connection: Connection
+  readonly entries: EntryStore
 }

@@ -1,4 +1,4 @@
-import { CacheError, createKeys, slot, type CacheClient } from '@cache/core'
+import { CacheError, beside, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
 import { agreeScript } from './scripts.js'
 
 /** What an id may be. */
@@ -7,22 +7,27 @@ export type WriteId = string | number
 /** The keys of one partition, all in one Cluster slot. */
 export interface Partition {
   readonly index: number
-  /** Writes that the database does not have yet, in their order. */
+  /** Writes that the database has not confirmed yet, in the order in which they were queued. */
   readonly stream: string
   /** By id: the value that was written last, until the database has it. */
   readonly pending: string
-  /** By id: the sequence up to which the database has it, while there is more; or which became a dead letter, `!…`. */
-  readonly settled: string
   /** By id: failed attempts. */
   readonly attempts: string
+  /** Writes that could not be flushed, by their sequence. */
+  readonly dead: string
+  /** By id: what `flushed` and `replay` need to know of its dead letters (letters.lua). */
+  readonly buried: string
+  /** By sequence: the position of a replayed write in the stream. */
+  readonly replayed: string
   /** The fence of its last owner. */
   readonly fence: string
-  /** The token of the worker that has it. */
+  /** The token with which a worker owns it. */
   readonly owner: string
-  readonly dead: string
   entry(id: WriteId): string
-  /** What a write leaves for a while where it is. */
-  trace(token: string): string
+  /** What a writer's attempts are recognised by (session.lua). */
+  session(token: string): string
+  /** The mark of an ownership that was given up. */
+  left(token: string): string
 }
 
 /** An id always belongs to the same partition. */
@@ -49,8 +54,8 @@ export class Partitions {
   /** Where what is pending is kept for an entry, and under which name. */
   pendingOf(entry: string): { readonly key: string; readonly field: string } {
     // Nothing behind the hash tag has a brace, or a % that is none of an escape: see createKeys.
-    const end = entry.lastIndexOf(ENTRY)
-    return { key: `${entry.slice(0, end)}}:pending`, field: decodeURIComponent(entry.slice(end + ENTRY.length)) }
+    const id = entry.slice(entry.lastIndexOf(ENTRY) + ENTRY.length)
+    return { key: `${beside(hashTag(entry)!)}:pending`, field: decodeURIComponent(id) }
   }
 
   /**
@@ -77,18 +82,22 @@ export class Partitions {
 }
 
 function partition(namespace: string, name: string, index: number): Partition {
-  const make = createKeys(namespace, `{${namespace === '' ? '' : `${namespace}:`}${name}:${index}}`)
+  const tag = createKeys(namespace, name)(index)
+  const entry = createKeys(namespace, `{${tag}}`)
+  const make = (...parts: readonly string[]): string => [beside(tag), ...parts].join(':')
   return {
     index,
     stream: make('stream'),
     pending: make('pending'),
-    settled: make('settled'),
     attempts: make('attempts'),
+    dead: make('dead'),
+    buried: make('buried'),
+    replayed: make('replayed'),
     fence: make('fence'),
     owner: make('owner'),
-    dead: make('dead'),
-    entry: (id) => make('entry', id),
-    trace: (token) => make('trace', token),
+    entry: (id) => entry('entry', id),
+    session: (token) => make('session', token),
+    left: (token) => make('left', token),
   }
 }
 

@@ -1,14 +1,100 @@
-import { CodecError, Undecodable, json, type Decoded, type Format } from '@cache/core'
+import { CodecError, Undecodable, checkOptions, createFormat, type Codec, type Decoded, type Format, type FormatOptions } from '@cache/core'
+import type { Partition } from './partitions.js'
 
-/** As Redis answers with it. */
-export type StreamEntry = readonly [place: Buffer, fields: readonly Buffer[]]
+/** An entry of the stream, as Redis answers with it. */
+export type StreamEntry = readonly [position: Buffer, fields: readonly Buffer[]]
+
+/** What is known of a queued write without reading its value. */
+export interface Head {
+  /** Its position in the stream. */
+  readonly position: string
+  /** The id as text. */
+  readonly field: string
+  readonly sequence: number
+  /** It was a dead letter. */
+  readonly replayed: boolean
+}
 
 /** A write as it waits in the stream. */
 export interface QueuedWrite<T, Id> extends Head {
   readonly id: Id
   readonly kind: 'write' | 'delete'
   readonly value: T | null
+  /** It was merged, and this is what `write` was given. */
+  readonly isPatch: boolean
   readonly patch: unknown
+}
+
+/** A write whose value can't be read. */
+export interface UnreadableWrite extends Head {
+  readonly error: CodecError
+}
+
+export interface RecordOptions<T> extends FormatOptions<T> {
+  readonly patchCodec?: Codec<any> | undefined
+}
+
+/**
+ * How writes are stored: the one place where they are encoded and decoded. Values have the key of their entry as their context, as in
+ * the cache; patches have it with `:patch` behind it, so that a codec that authenticates the key does not take one for the other.
+ */
+export class Records<T> {
+  readonly #value: Format<T>
+  readonly #patch: Format<unknown>
+
+  constructor({ codec, schema, maxValueBytes, patchCodec }: RecordOptions<T>) {
+    const check = checkOptions('records', { patchCodec }, ['patchCodec'])
+    if (check.has('patchCodec')) check.shaped('patchCodec', ['encode', 'decode'], 'a codec: { name, encode, decode }')
+    this.#value = createFormat<T>({ codec, schema, maxValueBytes })
+    this.#patch = createFormat<unknown>({ codec: (patchCodec ?? codec) as Codec<unknown> | undefined, maxValueBytes })
+  }
+
+  /** With room for the version, which the script of the write fills in. */
+  encode(key: string, value: T | null): string | Buffer {
+    return this.#value.encode(key, value, { version: 0 })
+  }
+
+  encodePatch(key: string, patch: unknown): string | Buffer {
+    return this.#patch.encode(patchKey(key), patch)
+  }
+
+  /** Not async: a schema that answers at once costs no promise. */
+  decode<Id>(partition: Partition, stored: StoredWrite): MaybeLater<QueuedWrite<T, Id> | UnreadableWrite> {
+    const key = partition.entry(stored.field)
+    const value = this.#value.decode(key, stored.value)
+    const patch = stored.patch === undefined ? undefined : this.#patch.decode(patchKey(key), stored.patch)
+    if (value instanceof Promise || patch instanceof Promise) return Promise.all([value, patch]).then(([v, p]) => written<T, Id>(stored, v, p))
+    return written<T, Id>(stored, value, patch)
+  }
+}
+
+type MaybeLater<R> = R | Promise<R>
+
+/** A write as it is stored. */
+export interface StoredWrite extends Head {
+  readonly isNumber: boolean
+  readonly kind: 'write' | 'delete'
+  readonly value: Buffer
+  readonly patch: Buffer | undefined
+  /** What else is stored with it, by name: of a dead letter, how it became one. */
+  readonly more: Readonly<Record<string, Buffer | undefined>>
+}
+
+export function storedWrite([at, fields]: StreamEntry): StoredWrite {
+  const position = at.toString('latin1')
+  const id = fields[0]!.toString()
+  const more = fields.length > 2 ? named(fields) : NOTHING
+  return {
+    position,
+    field: id.slice(2),
+    isNumber: id.startsWith('n'),
+    sequence: more.sequence === undefined ? Number(position.slice(0, position.indexOf('-'))) : Number(more.sequence),
+    replayed: more.sequence !== undefined,
+    kind: more.kind === undefined ? 'write' : 'delete',
+    value: fields[1]!,
+    patch: more.patch,
+    more,
+  }
 }
 
 /** How an id is kept in the stream, as the name of the value's field: `n:42` for a number, `s:42` for a string. */
@@ -16,60 +102,27 @@ export function typed(id: string | number): string {
   return `${typeof id === 'number' ? 'n' : 's'}:${id}`
 }
 
-/** What is kept in the stream beside a write's id and value, where it is not what it usually is: names and values. */
-export function fieldsOf({ kind, patch, key }: { readonly kind: 'write' | 'delete'; readonly patch: unknown; readonly key: string }): (string | Buffer)[] {
-  return [
-    ...(kind === 'delete' ? ['kind', kind] : []),
-    ...(patch === undefined ? [] : ['patch', json.encode(patch, { key, maxValueBytes: Infinity })]),
-  ]
-}
-
-/** What a write is, as far as it can be told without its value. */
-export interface Head {
-  /** Its place in the stream. */
-  readonly place: string
-  /** The id as text. */
-  readonly field: string
-  readonly sequence: number
-}
-
-export interface Stored extends Head {
-  readonly isNumber: boolean
-  readonly stored: Buffer
-  readonly more: More
-}
-
-export function headOf([at, fields]: StreamEntry): Stored {
-  const place = at.toString('latin1')
-  const id = fields[0]!.toString()
-  const more = fields.length > 2 ? named(fields) : NOTHING
-  const sequence = more.sequence === undefined ? Number(place.slice(0, place.indexOf('-'))) : Number(more.sequence)
-  return { place, field: id.slice(2), sequence, isNumber: id.startsWith('n'), stored: fields[1]!, more }
-}
-
-/** Not async: a schema that answers at once costs no promise. @throws {CodecError} for a write that can't be read, of another codec. */
-export function recordOf<T, Id>(head: Stored, format: Format<T>): QueuedWrite<T, Id> | Promise<QueuedWrite<T, Id>> {
-  const decoded = format.decode(head.field, head.stored)
-  return decoded instanceof Promise ? decoded.then((late) => written<T, Id>(head, late)) : written(head, decoded)
-}
-
-function written<T, Id>({ place, field, sequence, isNumber, more: { kind, patch } }: Stored, decoded: Decoded<T> | Undecodable): QueuedWrite<T, Id> {
-  if (decoded instanceof Undecodable) throw new CodecError(`The write ${place} of ${field} can't be read: ${decoded.error.message}`, { cause: decoded.error })
+function written<T, Id>(stored: StoredWrite, value: Decoded<T> | Undecodable, patch: Decoded<unknown> | Undecodable | undefined): QueuedWrite<T, Id> | UnreadableWrite {
+  const { position, field, sequence, replayed, isNumber, kind } = stored
+  const head = { position, field, sequence, replayed }
+  for (const part of [value, patch]) {
+    if (part instanceof Undecodable) return { ...head, error: new CodecError(`The write ${sequence} of "${field}" can't be read: ${part.error.message}`, { cause: part.error }) }
+  }
+  const { absent, value: whole } = value as Decoded<T>
   return {
-    place, field, sequence,
+    ...head, kind,
     id: (isNumber ? Number(field) : field) as Id,
-    kind: kind === undefined ? 'write' : 'delete',
-    value: decoded.absent ? null : decoded.value,
-    patch: patch === undefined ? undefined : json.decode(patch, { key: field, maxValueBytes: Infinity }),
+    value: absent ? null : whole,
+    isPatch: patch !== undefined,
+    patch: (patch as Decoded<unknown> | undefined)?.value,
   }
 }
 
-/** What else is kept, by name. */
-type More = Readonly<Record<string, Buffer | undefined>>
+const patchKey = (key: string): string => `${key}:patch`
 
-const NOTHING: More = Object.freeze(Object.create(null))
+const NOTHING: StoredWrite['more'] = Object.freeze(Object.create(null))
 
-function named(fields: readonly Buffer[]): More {
+function named(fields: readonly Buffer[]): StoredWrite['more'] {
   const byName: Record<string, Buffer> = Object.create(null)
   for (let i = 2; i < fields.length; i += 2) byName[fields[i]!.toString('latin1')] = fields[i + 1]!
   return byName

@@ -1,16 +1,23 @@
-import { defineScript, type Reply } from '@cache/core'
+import { defineChange, defineScript, type Reply } from '@cache/core'
+import abandonLua from './lua/abandon.lua'
+import acquireLua from './lua/acquire.lua'
 import agreeLua from './lua/agree.lua'
 import beatLua from './lua/beat.lua'
 import buryLua from './lua/bury.lua'
-import claimLua from './lua/claim.lua'
 import discardLua from './lua/discard.lua'
 import failLua from './lua/fail.lua'
 import leaveLua from './lua/leave.lua'
+import lettersLua from './lua/letters.lua'
+import listLua from './lua/list.lua'
 import measureLua from './lua/measure.lua'
+import openLua from './lua/open.lua'
+import renewLua from './lua/renew.lua'
 import replayLua from './lua/replay.lua'
 import sequenceLua from './lua/sequence.lua'
+import sessionLua from './lua/session.lua'
 import settleLua from './lua/settle.lua'
 import stateLua from './lua/state.lua'
+import versionsLua from './lua/versions.lua'
 import writeLua from './lua/write.lua'
 
 const text = (reply: Reply): string => String(reply)
@@ -18,17 +25,52 @@ const yes = (reply: Reply): boolean => reply === 1
 const isLost = (reply: Reply): boolean => reply === 'lost'
 
 export const agreeScript = defineScript({ name: 'write-behind agree', lua: agreeLua, parse: Number })
-export const writeScript = defineScript({ name: 'write-behind write', functions: sequenceLua, lua: writeLua, parse: text })
-export const stateScript = defineScript({ name: 'write-behind state', lua: stateLua, asks: true, parse: (reply) => reply as readonly [pending: string, settled: string] })
-export const measureScript = defineScript({ name: 'write-behind measure', lua: measureLua, asks: true, parse: (reply) => reply as readonly [writes: number, age: number, owned: number] })
+export const measureScript = defineScript({
+  name: 'write-behind measure', lua: measureLua, asks: true,
+  parse: (reply) => reply as readonly [writes: number, age: number, owned: number],
+})
 
-export const beatScript = defineScript({ name: 'write-behind beat', lua: beatLua, parse: (reply) => reply as readonly string[] })
-export const claimScript = defineScript({ name: 'write-behind claim', lua: claimLua, parse: (reply) => (reply === '' ? undefined : Number(reply)) })
+export const openScript = defineScript({ name: 'write-behind open', lua: openLua, parse: yes })
+export const abandonScript = defineScript({ name: 'write-behind abandon', functions: sessionLua, lua: abandonLua, parse: yes })
+export const writeScript = defineChange({
+  name: 'write-behind write', args: 10, beside: 4,
+  functions: sequenceLua + sessionLua + versionsLua, lua: writeLua, parse: text,
+})
+export const stateScript = defineScript({
+  name: 'write-behind state', asks: true, functions: lettersLua + versionsLua, lua: stateLua,
+  parse: (reply) => reply as readonly [sequence: string, outcome: 'flushed' | 'waiting' | 'dead'],
+})
+
+export const beatScript = defineScript({
+  name: 'write-behind beat', lua: beatLua,
+  parse: (reply) => {
+    const pairs = reply as readonly string[]
+    return new Map(pairs.flatMap((token, i) => (i % 2 === 0 ? [[token, pairs[i + 1]!] as const] : [])))
+  },
+})
+export const acquireScript = defineScript({
+  name: 'write-behind acquire', lua: acquireLua,
+  parse: (reply) => {
+    const [fence, owner] = reply as readonly [string, string]
+    return { fence: fence === '' ? undefined : fence, owner }
+  },
+})
+export const renewScript = defineScript({ name: 'write-behind renew', lua: renewLua, parse: yes })
 export const leaveScript = defineScript({ name: 'write-behind leave', lua: leaveLua, parse: yes })
 
-export const settleScript = defineScript({ name: 'write-behind settle', lua: settleLua, parse: isLost })
+export const settleScript = defineScript({ name: 'write-behind settle', functions: lettersLua + versionsLua, lua: settleLua, parse: isLost })
 export const failScript = defineScript({ name: 'write-behind fail', lua: failLua, parse: (reply) => (isLost(reply) ? undefined : Number(reply)) })
-export const buryScript = defineScript({ name: 'write-behind bury', lua: buryLua, parse: isLost })
+export const buryScript = defineChange({
+  name: 'write-behind bury', args: 6, beside: 7,
+  functions: lettersLua + versionsLua, lua: buryLua, parse: isLost,
+})
 
-export const replayScript = defineScript({ name: 'write-behind replay', functions: sequenceLua, lua: replayLua, parse: yes })
-export const discardScript = defineScript({ name: 'write-behind discard', lua: discardLua, parse: yes })
+export const listScript = defineScript({
+  name: 'write-behind list', asks: true, binary: true, lua: listLua,
+  parse: (reply) => reply as unknown as readonly (readonly Buffer[])[],
+})
+export const replayScript = defineChange({
+  name: 'write-behind replay', args: 1, beside: 6,
+  functions: sequenceLua + lettersLua + versionsLua, lua: replayLua, parse: yes,
+})
+export const discardScript = defineScript({ name: 'write-behind discard', functions: lettersLua, lua: discardLua, parse: yes })

@@ -1,4 +1,4 @@
-import type { CacheClient, Duration, LoadPolicyOptions, SourceOptions, SourceReads } from '@cache/core'
+import type { CacheClient, Codec, Duration, LoadPolicyOptions, SourceOptions, SourceReads } from '@cache/core'
 import type { DeadLetters } from './dead-letters.js'
 import type { WriteId } from './partitions.js'
 
@@ -13,6 +13,8 @@ export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch> extends O
    * Without it, what `write` is given is the whole new value.
    */
   readonly merge?: (current: NonNullable<Loaded> | undefined, patch: Patch) => NonNullable<Loaded>
+  /** How the patches of `write` become bytes. Default: `codec`. */
+  readonly patchCodec?: Codec<any>
   /** Writes that may wait for the database in one partition. Default 100 000. */
   readonly maxPending?: number
   /** What a write does when there are as many: `'reject'` (default) with `BackpressureError`; or `'wait'` for room. */
@@ -46,8 +48,16 @@ export interface WriteBehind<Loaded, Id extends WriteId, Patch> extends SourceRe
    * @throws {DurabilityError} the write is in Redis, but not on as many replicas as it should.
    */
   write(id: Id, patch: Patch, options?: WriteOptions): Promise<NonNullable<Loaded>>
+  /**
+   * As `write`, of many, sent together. Resolves to the new values, in order.
+   *
+   * @throws {BulkWriteError} some were refused; its `failures` say which. The others were acknowledged.
+   */
+  writeMany(writes: Iterable<readonly [id: Id, patch: Patch]>, options?: WriteOptions): Promise<NonNullable<Loaded>[]>
   /** As `write`, of the whole value. */
   put(id: Id, value: NonNullable<Loaded>, options?: WriteOptions): Promise<void>
+  /** As `writeMany`, of whole values. */
+  putMany(writes: Iterable<readonly [id: Id, value: NonNullable<Loaded>]>, options?: WriteOptions): Promise<void>
   /** Queues the removal of the row; until then, there is none. */
   delete(id: Id, options?: WriteOptions): Promise<void>
   /**

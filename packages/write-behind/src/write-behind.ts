@@ -1,20 +1,24 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById, sourceOptions, uncachedContext,
-  type EntryStore, type LeaseRequest, type LoadContext,
+  CacheError, InvalidOptionError, LoadPolicy, PendingReleases, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById,
+  sourceOptions, uncachedContext, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
+import { pause } from './abort.js'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'
-import { BackpressureError, DeadLetterError } from './errors.js'
+import { BackpressureError, BulkWriteError, DeadLetterError, DurabilityError } from './errors.js'
 import { Partitions, type WriteId } from './partitions.js'
 import { oneAfterAnother } from './one-after-another.js'
-import { fieldsOf, typed } from './records.js'
+import { Records, typed } from './records.js'
 import { measureScript, stateScript, writeScript } from './scripts.js'
+import { SESSION_TTL, Sessions } from './sessions.js'
 import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 
-const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'onOutage', 'durability', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
+const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'onOutage', 'durability', 'patchCodec', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
 
 /**
+ * A write-behind cache: `write` and `put` are acknowledged once Redis has them, in the cache and in a queue, and workers made by
+ * `createWriteBehindWorker` carry them to the database.
+ *
  * @throws {InvalidOptionError} naming the option.
  * @example
  * const users = createWriteBehind({
@@ -36,9 +40,9 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const policy = new LoadPolicy<T>(check, options, check.oneOf('onOutage', ['reject', 'load'], 'reject'))
   const { format, leaseTtl } = policy
   const partitions = new Partitions(client, name, check.number('partitions', { min: 1, max: 1_024, integer: true }, 8))
-  const durability = check.nested('durability', ['replicas', 'timeout'])
-  const durable = check.has('durability') ? new Durable(client, { replicas: durability.number('replicas', { min: 1, integer: true }), timeout: durability.duration('timeout', 1_000) }) : undefined
+  const durable = durabilityOf(check, client)
 
+  const records = new Records<T>({ codec: options.codec, schema: options.schema, maxValueBytes: options.maxValueBytes, patchCodec: options.patchCodec })
   const keyOf = (id: Id): string => partitions.of(id).entry(id)
   const keptFor = (key: string): NonNullable<LeaseRequest['kept']> => ({ ...partitions.pendingOf(key), ttl: KEPT_FOR + policy.staleBelow })
   // What is pending goes before what is cached or loaded.
@@ -46,7 +50,9 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const path = new ReadPath<T>({ ...client, entries }, name, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const inTurn = oneAfterAnother()
-  const close = async (): Promise<void> => durable?.close()
+  const sessions = new Sessions(client)
+  const leases = new PendingReleases()
+  const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close(), leases.close()]))
 
   return {
     get: (id, call) => source.get(id, call),
@@ -61,27 +67,23 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       return decoded === undefined || decoded instanceof Undecodable ? undefined : decoded.value
     },
 
-    async write(id, patch, how) {
-      if (merge) return mergeAndQueue(merge, id, patch, how)
-      await queue({ id, kind: 'write', value: patch as unknown as T }, how)
-      return patch as unknown as T
+    write,
+    writeMany: (writes, how) => eachOf(writes, (id, patch) => write(id, patch, how)),
+    put,
+    async putMany(writes, how) {
+      await eachOf(writes, (id, value) => put(id, value, how))
     },
-
-    put: async (id, value, how) => void (await queue({ id, kind: 'write', value }, how)),
-
     delete: async (id, how) => void (await queue({ id, kind: 'delete', value: null }, how)),
 
     async flushed(id, { signal } = {}) {
-      const { pending, settled } = partitions.of(id)
-      const ask = () => client.run(stateScript, [pending, settled], [String(id)])
-      const [target, before] = await ask()
-      if (before.startsWith('!') && target === '') throw new DeadLetterError(keyOf(id))
-      for (let pause = FIRST_PAUSE; target !== ''; pause = Math.min(2 * pause, LAST_PAUSE)) {
-        await sleep(pause, undefined, { signal })
-        const [last, upTo] = await ask()
-        if (upTo.startsWith('!') && Number(upTo.slice(1)) >= Number(target)) throw new DeadLetterError(keyOf(id))
-        if (last === '' || Number(upTo) >= Number(target)) return
+      const { pending, stream, dead, buried, replayed } = partitions.of(id)
+      const ask = (target: string) => client.run(stateScript, [pending, stream, dead, buried, replayed], [String(id), target])
+      let [target, outcome] = await ask('')
+      for (let wait = FIRST_PAUSE; outcome === 'waiting'; wait = Math.min(2 * wait, LAST_PAUSE)) {
+        await pause(wait, signal)
+        ;[target, outcome] = await ask(target)
       }
+      if (outcome === 'dead') throw new DeadLetterError(keyOf(id))
     },
 
     async pending() {
@@ -90,9 +92,19 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       return { writes: each.reduce((sum, { writes }) => sum + writes, 0), oldest: Math.max(...each.map(({ oldest }) => oldest)), partitions: each }
     },
 
-    deadLetters: createDeadLetters<T, Id>(client, partitions, format),
+    deadLetters: createDeadLetters<T, Id>(client, partitions, records),
     close,
     [Symbol.asyncDispose]: close,
+  }
+
+  async function write(id: Id, patch: Patch, how?: WriteOptions): Promise<T> {
+    if (merge) return mergeAndQueue(merge, id, patch, how)
+    await put(id, patch as unknown as T, how)
+    return patch as unknown as T
+  }
+
+  async function put(id: Id, value: T, how?: WriteOptions): Promise<void> {
+    await queue({ id, kind: 'write', value }, how)
   }
 
   /** The patch applied to what is pending, cached or in the database, unless somebody writes in between: then once more. */
@@ -102,11 +114,16 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       for (let round = 0; ; round++) {
         how?.signal?.throwIfAborted()
         const token = createToken()
-        const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
-        const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, uncachedContext(how?.signal))) ?? undefined)
-        const value = into(current, patch)
-        if (await queue({ id, kind: 'write', value, patch, lease: token }, how)) return value
-        await sleep(Math.random() * Math.min(5 * (round + 1), 50))
+        try {
+          const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
+          const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, uncachedContext(how?.signal))) ?? undefined)
+          const value = into(current, patch)
+          if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
+        } catch (error) {
+          leases.add({ key, ttl: leaseTtl, release: () => client.entries.release(key, token) })
+          throw error
+        }
+        await pause(Math.random() * Math.min(5 * (round + 1), 50), how?.signal)
       }
     })
   }
@@ -114,37 +131,83 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   /** One write in the queue and in the cache. `false`: somebody else wrote since the lease it depends on was taken. */
   async function queue({ id, kind, value, patch, lease = '' }: Draft<T, Id>, { signal }: WriteOptions = {}): Promise<boolean> {
     const key = keyOf(id)
-    const { stream, pending } = partitions.of(id)
-    const stored = format.encode(key, value, { version: 0 })
+    if (kind !== 'delete' && (value === null || value === undefined)) throw new InvalidOptionError('value', 'a value; delete(id) removes the row', value)
+    const stored = records.encode(key, value)
     const ttl = (policy.storing(value, {}) ?? { ttl: KEPT_FOR }).ttl
-    const keys = [key, companion(key, 'lease'), stream, pending]
-    const args = [typed(id), stored, String(ttl), String(maxPending), lease, ...fieldsOf({ kind, patch, key })]
+    const args = [typed(id), stored, String(ttl), String(maxPending), lease, kind, kind === 'patch' ? records.encodePatch(key, patch) : '']
     await partitions.agree()
-    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LAST_PAUSE)) {
+    for (let wait = FIRST_PAUSE; ; wait = Math.min(2 * wait, LAST_PAUSE)) {
       signal?.throwIfAborted()
-      const outcome = await path.changing([key], () => (durable ? durable.run(writeScript, keys, partitions.of(id).trace(createToken()), args, isSequence) : client.run(writeScript, keys, args)))
-      if (isSequence(outcome)) return true
+      const outcome = await path.changing([key], () => attempt(id, args))
       if (outcome === 'overtaken') return false
+      if (outcome !== 'full') return true
       if (whenFull === 'reject') throw new BackpressureError(key, maxPending)
-      await sleep(pause, undefined, { signal })
+      await pause(wait, signal)
+    }
+  }
+
+  /** Asks once for a write. It is executed at most once, however often it is sent; and not at all once this has rejected and a later one is acknowledged. */
+  async function attempt(id: Id, args: readonly Argument[]): Promise<string> {
+    const key = keyOf(id)
+    const partition = partitions.of(id)
+    const { stream, pending } = partition
+    for (let round = 1; ; round++) {
+      const session = await sessions.of(partition)
+      const number = session.begin()
+      try {
+        const store = durable ? await durable.entries() : client.entries
+        const [outcome] = await store.change(writeScript, [key], [String(number), String(session.floor), String(SESSION_TTL), ...args], [companion(key, 'lease'), stream, pending, session.key])
+        if (outcome === 'over') throw new CacheError(`A write of "${key}" arrived after it was given up. It was not executed.`, { code: 'GIVEN_UP', key })
+        if (outcome !== 'closed') {
+          if (durable && outcome !== 'full' && outcome !== 'overtaken') await durable.confirm(key, session.key, number)
+          session.end(number)
+          return outcome!
+        }
+        await sessions.forget(partition, session)
+        if (round === MOST_SESSIONS) throw new CacheError(`Redis forgets sessions as soon as they are opened ("${session.key}"). Nothing was written. Is it out of memory, with a volatile eviction policy?`, { code: 'SESSION', key })
+      } catch (error) {
+        if (error instanceof DurabilityError) session.end(number)
+        else sessions.abandon(session, number)
+        throw error
+      }
     }
   }
 }
 
+/** Does one thing for each of many writes, in parts of a size that any client takes. @throws {BulkWriteError} where some were refused. */
+async function eachOf<Id extends WriteId, Given, R>(writes: Iterable<readonly [id: Id, given: Given]>, work: (id: Id, given: Given) => Promise<R>): Promise<R[]> {
+  const all = [...writes]
+  const results: PromiseSettledResult<R>[] = []
+  for (let first = 0; first < all.length; first += PART) {
+    results.push(...(await Promise.allSettled(all.slice(first, first + PART).map(async ([id, given]) => work(id, given)))))
+  }
+  const failures = results.flatMap((result, i) => (result.status === 'rejected' ? [{ id: all[i]![0], error: result.reason as unknown }] : []))
+  if (failures.length > 0) throw new BulkWriteError(failures, all.length)
+  return results.map((result) => (result as PromiseFulfilledResult<R>).value)
+}
+
+function durabilityOf(check: OptionChecks, client: CacheClient): Durable | undefined {
+  const own = check.nested('durability', ['replicas', 'timeout'])
+  if (!check.has('durability')) return undefined
+  const durability = { replicas: own.number('replicas', { min: 1, integer: true }), timeout: own.duration('timeout', 1_000) }
+  if (client.driver.dedicates === false) check.fail('durability', 'unset with this Redis client: it can open no connection of its own, which WAIT needs. Use redis 6 or ioredis')
+  return new Durable(client, durability)
+}
+
 interface Draft<T, Id> {
   readonly id: Id
-  readonly kind: 'write' | 'delete'
+  readonly kind: 'write' | 'patch' | 'delete'
   readonly value: T | null
   readonly patch?: unknown
   /** The lease that must still hold. */
   readonly lease?: string
 }
 
-function isSequence(outcome: string): boolean {
-  return outcome !== 'full' && outcome !== 'overtaken'
-}
-
 /** Ms that a pending value is cached for where its own ttl is not known. */
 const KEPT_FOR = 60_000
 const FIRST_PAUSE = 5
 const LAST_PAUSE = 100
+/** Sessions that are opened for one attempt, if Redis forgets them at once. */
+const MOST_SESSIONS = 5
+/** Writes of a bulk call that are under way at once. */
+const PART = 500

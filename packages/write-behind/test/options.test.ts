@@ -1,4 +1,6 @@
 import { InvalidOptionError, createCacheClient, type Driver } from '@cache/core'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { createSentinel } from 'redis-5'
 import { describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
@@ -10,7 +12,7 @@ describe('createWriteBehind', () => {
   const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined], ['client', {}], ['name', ''], ['name', undefined], ['ttl', 0], ['load', undefined], ['merge', {}], ['partitions', 0], ['partitions', 1.5], ['partitions', 5_000], ['maxPending', 0], ['onOutage', 'store'], ['maxPending', '5'],
-    ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['prefix', 'rows'],
+    ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['patchCodec', {}], ['prefix', 'rows'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown => createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
     expect(make).toThrow(InvalidOptionError)
@@ -18,10 +20,20 @@ describe('createWriteBehind', () => {
   })
 })
 
+describe('durability', () => {
+  it('is refused at creation on redis 5 with Sentinel, which can open no connection of its own', () => {
+    const sentinel = createSentinel({ name: 'primary', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] })
+    const behind = createCacheClient(nodeRedisDriver(sentinel as never))
+    const make = (): unknown => createWriteBehind({ client: behind, name: 'rows', ttl: '1h', load: async () => 1, durability: { replicas: 1 } })
+    expect(make).toThrow(InvalidOptionError)
+    expect(make).toThrow('"durability" must be unset with this Redis client')
+  })
+})
+
 describe('createWriteBehindWorker', () => {
   const right = { client, name: 'rows', flush: async () => undefined }
   it.each<readonly [option: string, value: unknown]>([
-    ['client', undefined], ['name', ''], ['partitions', -1], ['flush', undefined], ['flush', 'sql'], ['batchSize', 0], ['batchSize', 1e9], ['linger', -1], ['coalesce', 'yes'], ['retry', 3], ['retry.attempts', { attempts: 0 }],
+    ['client', undefined], ['name', ''], ['partitions', -1], ['flush', undefined], ['flush', 'sql'], ['batchSize', 0], ['batchSize', 1e9], ['linger', -1], ['flushTimeout', 0], ['patchCodec', {}], ['coalesce', 'yes'], ['retry', 3], ['retry.attempts', { attempts: 0 }],
     ['retry.backoff', { backoff: 'x' }], ['retry.factor', { factor: 0.5 }], ['retry.max', { max: 0 }], ['leaseTtl', 0], ['drainTimeout', NaN], ['codec', {}], ['schema', {}], ['maxValueBytes', '8 apples'], ['concurrency', 2],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown => createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)

@@ -2,11 +2,13 @@ import { channels, tell, type EntryStore } from '@cache/core'
 
 /**
  * The entries whose rows were written while Redis took no note of it. They are dropped as soon as it is back: it is asked again after
- * 100 ms, and after twice as long each time, up to 5 s.
+ * 100 ms, and after twice as long each time, up to 1 s.
  */
 export class Outdated {
   readonly #entries: EntryStore
-  readonly #keys = new Set<string>()
+  /** By key, which of all writes was its last. */
+  readonly #writes = new Map<string, number>()
+  #written = 0
   #timer: NodeJS.Timeout | undefined
   #pause = FIRST_PAUSE
 
@@ -15,44 +17,50 @@ export class Outdated {
   }
 
   add(key: string): void {
-    this.#keys.add(key)
+    this.#writes.set(key, ++this.#written)
     this.#wait()
   }
 
-  /** Whether the entry may still be there; first it is tried to drop it. */
-  async has(key: string): Promise<boolean> {
-    if (this.#keys.size === 0 || !this.#keys.has(key)) return false
-    await this.#drop([key])
-    return this.#keys.has(key)
+  /** Whether the entry may still be there. */
+  has(key: string): boolean {
+    return this.#writes.has(key)
   }
 
   async close(): Promise<void> {
     clearTimeout(this.#timer)
-    if (this.#keys.size > 0) await this.#drop([...this.#keys])
+    await this.#dropAll()
   }
 
   #wait(): void {
-    if (this.#timer !== undefined || this.#keys.size === 0) return
+    if (this.#timer !== undefined || this.#writes.size === 0) return
     this.#timer = setTimeout(() => void this.#again(), this.#pause)
     this.#timer.unref()
   }
 
   async #again(): Promise<void> {
-    await this.#drop([...this.#keys])
-    this.#pause = this.#keys.size === 0 ? FIRST_PAUSE : Math.min(2 * this.#pause, LAST_PAUSE)
+    await this.#dropAll()
+    this.#pause = this.#writes.size === 0 ? FIRST_PAUSE : Math.min(2 * this.#pause, LAST_PAUSE)
     this.#timer = undefined
     this.#wait()
   }
 
-  async #drop(keys: readonly string[]): Promise<void> {
-    try {
-      await this.#entries.invalidate(keys)
-      for (const key of keys) this.#keys.delete(key)
-    } catch (error) {
-      tell(channels.error, () => ({ operation: 'drop outdated', key: keys[0]!, error }))
+  /** A part at a time, until one fails: what is dropped stays dropped. */
+  async #dropAll(): Promise<void> {
+    const all = [...this.#writes]
+    const most = Math.min(this.#entries.atOnce, MOST_AT_ONCE)
+    for (let i = 0; i < all.length; i += most) {
+      const part = all.slice(i, i + most)
+      try {
+        await this.#entries.invalidate(part.map(([key]) => key))
+      } catch (error) {
+        return tell(channels.error, () => ({ operation: 'drop outdated', key: part[0]![0], error }))
+      }
+      // One that was written again meanwhile is not the one that was dropped.
+      for (const [key, write] of part) if (this.#writes.get(key) === write) this.#writes.delete(key)
     }
   }
 }
 
 const FIRST_PAUSE = 100
-const LAST_PAUSE = 5_000
+const LAST_PAUSE = 1_000
+const MOST_AT_ONCE = 1_000

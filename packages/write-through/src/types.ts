@@ -1,4 +1,4 @@
-import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, SourceOptions, SourceReads } from '@cache/core'
+import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, Mutation, SourceOptions, SourceReads } from '@cache/core'
 
 /** What `store` may answer with: the whole new row; `null`, there is no such row; nothing, it does not know. */
 export type Stored<T> = T | null | undefined | void
@@ -54,6 +54,13 @@ export interface WriteThrough<Loaded, Id, Patch, S> extends SourceReads<Loaded, 
   updateMany(writes: readonly (readonly [id: Id, patch: Patch])[]): Promise<Written<NonNullable<Loaded>, S>[]>
   /** Deletes entries, after a change of the source that did not go through here. Resolves to how many there were. */
   invalidate(ids: Id | readonly Id[]): Promise<number>
+  /**
+   * For a change that commits later than a callback could tell, such as a database transaction: call `commit()` when the database
+   * has committed. The change may take `intentTtl`, of the cache or its own. Rejects with `CacheUnavailableError` if Redis does not answer.
+   */
+  beginMutation(ids: Id | readonly Id[], options?: { readonly intentTtl?: Duration }): Promise<Mutation>
+  /** Resolves once nothing is reloaded in the background any more. For the end of a process, or of a serverless function. */
+  idle(): Promise<void>
   /** Ends what `onOutage: 'store'` still had to drop, with one last attempt. */
   close(): Promise<void>
 }

@@ -2,7 +2,7 @@ import { CacheError } from '@cache/core'
 
 /** Some writes of an `updateMany` failed; `results` has the outcome of each, in their order. */
 export class WriteManyError<R> extends CacheError {
-  override name = 'WriteManyError'
+  static override readonly kind: string = 'WriteManyError'
   constructor(readonly results: readonly PromiseSettledResult<R>[]) {
     const failed = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
     const first = failed[0]!.reason as unknown

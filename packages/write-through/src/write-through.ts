@@ -1,5 +1,5 @@
 import {
-  CacheUnavailableError, CacheWriteError, CodecError, InvalidOptionError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, keyById, limitTo, loadPolicyOptions, readThrough, readsById,
+  CacheUnavailableError, CacheWriteError, CodecError, InvalidOptionError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, keyById, limitTo, loadPolicyOptions, openMutation, parseDuration, readThrough, readsById,
   sourceOptions, tell, uncachedContext, writeSource, type Entry, type KeyPart,
 } from '@cache/core'
 import { Outdated } from './outdated.js'
@@ -36,21 +36,22 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const { entries } = client
   const { format } = policy
+  const fewCommits = limitTo(entries.atOnce)
   const outdated = new Outdated(entries)
   const limited = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
 
   return {
     async get(id, call) {
-      return (await outdated.has(keyOf(id))) ? options.load(id, uncachedContext()) : source.get(id, call)
+      return outdated.has(keyOf(id)) ? options.load(id, uncachedContext()) : source.get(id, call)
     },
 
     async getMany(ids, call) {
-      const past = await Promise.all(ids.map((id) => outdated.has(keyOf(id))))
+      const past = ids.map((id) => outdated.has(keyOf(id)))
       if (!past.includes(true)) return source.getMany(ids, call)
       return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncachedContext()) : source.get(id, call)) as Promise<T | null | undefined>))
     },
 
-    peek: async (id) => ((await outdated.has(keyOf(id))) ? undefined : path.peek(keyOf(id))),
+    peek: async (id) => (outdated.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
 
     update,
 
@@ -80,6 +81,13 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       return path.changing(keys, () => entries.invalidate(keys))
     },
 
+    async beginMutation(ids, own) {
+      const keys = Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
+      return openMutation(client, { keys, intentTtl: own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'), around: (work) => path.changing(keys, work) })
+    },
+
+    idle: () => path.idle(),
+
     close: () => outdated.close(),
     [Symbol.asyncDispose]: () => outdated.close(),
   }
@@ -101,8 +109,14 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       change: async () => {
         const answer = await change()
         if (answer !== undefined || !mergeInto || !current || current.absent) return answer
-        merged = true
-        return mergeInto(current.value)
+        try {
+          const row = mergeInto(current.value)
+          merged = true
+          return row
+        } catch (error) { // the source has been written all the same
+          tell(channels.error, () => ({ operation: 'merge', key, error }))
+          return answer
+        }
       },
       // A merged row has no version of its own: without one it is stored only if nobody overlapped.
       commit: async (token, result) => { outcome = await commit(key, token, result, !merged) },
@@ -120,7 +134,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     }
     const all = path.changing(keys, () => inOutage(keys, change, () => writeSource(client, {
       keys, intentTtl, change,
-      commit: (token, rows) => Promise.all(keys.map((key, i) => commit(key, token, rows[i]!, true))),
+      commit: (token, rows) => Promise.all(keys.map((key, i) => fewCommits(() => commit(key, token, rows[i]!, true)))),
     })))
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }

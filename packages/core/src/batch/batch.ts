@@ -1,8 +1,10 @@
 import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
 import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
+import { KeyOrder } from './key-order.js'
 import { MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
-import { TickCalls } from './tick-calls.js'
+import { channels, tell } from '../telemetry.js'
+import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
 /** Sends commands; each reply or error in its place. The promise never rejects. `settle` may be told of some before the others have come. */
@@ -10,7 +12,8 @@ export type Send = (commands: readonly Command[], timeout: number, settle: Settl
 
 /**
  * Collects what one tick asks for and sends it together: reads as one MGET per group of keys, each key asked once; calls of one
- * script as one EVALSHA per group; other commands as they are. A lone request waits for nothing but the end of its tick.
+ * script as one EVALSHA per group; other commands as they are. A lone request waits for nothing but the end of its tick. Calls of scripts
+ * that change something are executed in the order asked, those of each key (their first one) by themselves.
  *
  * Two callers share a read only while it is unsent: an answer on its way may be older than an invalidation the second one knows of.
  */
@@ -23,9 +26,12 @@ export class Batch {
   #lanes: Lane[] = []
   /** What is to leave, in this order. */
   readonly #loads: Load[] = []
+  readonly #order = new KeyOrder(({ call, timeout }) => this.#add(timeout, (calls) => calls.add(call)), (more) => { this.#inFlight += more })
   #inFlight = 0
   #scheduled = false
   #leaving = false
+  /** Of a user without the permissions: some callers do without Redis, and nobody would hear of it. */
+  #told = false
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
     this.#driver = driver
@@ -69,12 +75,20 @@ export class Batch {
     for (const key of keys) if (typeof key !== 'string') return Promise.reject(noKey(key))
     for (const argument of args) if (typeof argument !== 'string' && !Buffer.isBuffer(argument)) return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
+    if (script.asks) return this.#add(timeout, (calls) => calls.ask(script, keys, args))
+    const call: Call = { script, keys, args, ...request<Reply>() }
+    if (keys.length > 0) this.#order.add(keys[0]!, { call, timeout })
+    else this.#add(timeout, (calls) => calls.add(call))
+    return call.promise
+  }
+
+  #add<R>(timeout: number, add: (calls: TickCalls) => R): R {
     const lane = this.#lane(timeout)
     const calls = (lane.calls ??= new TickCalls())
     const asked = calls.size
-    const answer = calls.ask(script, keys, args)
+    const added = add(calls)
     this.#inFlight += calls.size - asked
-    return answer
+    return added
   }
 
   command(command: Command, timeout: number): Promise<Reply> {
@@ -108,6 +122,7 @@ export class Batch {
 
   readonly #flush = (): void => {
     this.#scheduled = false
+    this.#order.endTick()
     for (const lane of this.#lanes) this.#loads.push(...this.#loadsOf(lane))
     this.#lanes = []
     if (!this.#leaving) this.#leave()
@@ -159,7 +174,12 @@ export class Batch {
 
   #deliver(parcel: Parcel, reply: Reply | CacheError): void {
     this.#inFlight -= parcel.requests
-    if (reply instanceof CacheError) parcel.fail(reply)
+    if (!this.#told && reply instanceof ServerError && reply.code === 'NOPERM') {
+      this.#told = true
+      tell(channels.error, () => ({ operation: 'send', error: reply, ...(reply.key !== undefined && { key: reply.key }) }))
+    }
+    // Also what is none of ours: a driver that answers with an error of another kind must not have it taken for a reply.
+    if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${(reply as Error).message}`, { code: 'DRIVER', cause: reply }))
     else parcel.deliver(reply)
   }
 }

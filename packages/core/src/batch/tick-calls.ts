@@ -3,10 +3,12 @@ import { ServerError, type CacheError } from '../errors.js'
 import type { Script } from '../script.js'
 import { chunks, MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
 
-interface Call extends Request<Reply> {
+export interface Call extends Request<Reply> {
   readonly script: Script<unknown>
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
+  /** Called first when its answer has come, or will not. */
+  answered?: () => void
 }
 
 /** The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group, those of one key in the order asked. */
@@ -22,18 +24,22 @@ export class TickCalls {
     return this.#size
   }
 
+  /** A call of a script that changes nothing: who asks the same gets the same answer. */
   ask(script: Script<unknown>, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
-    const same = script.asks ? JSON.stringify([script.sha, script.binary, keys, args]) : undefined
-    const known = same === undefined ? undefined : this.#asked?.get(same)
+    const same = JSON.stringify([script.sha, script.binary, keys, args])
+    const known = this.#asked?.get(same)
     if (known) return known
-    const { promise, resolve, reject } = request<Reply>()
-    const call: Call = { script, keys, args, promise, resolve, reject }
-    if (same !== undefined) (this.#asked ??= new Map()).set(same, call.promise)
-    let ofScript = this.#ofScripts.find((one) => one.script === script)
-    if (!ofScript) this.#ofScripts.push((ofScript = new CallsOfScript(script)))
+    const call: Call = { script, keys, args, ...request<Reply>() }
+    ;(this.#asked ??= new Map()).set(same, call.promise)
+    this.add(call)
+    return call.promise
+  }
+
+  add(call: Call): void {
+    let ofScript = this.#ofScripts.find((one) => one.script === call.script)
+    if (!ofScript) this.#ofScripts.push((ofScript = new CallsOfScript(call.script)))
     ofScript.add(call)
     this.#size++
-    return call.promise
   }
 
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
@@ -105,7 +111,12 @@ function parcelOf(calls: readonly Call[]): Parcel {
   const { script, args } = calls[0]!
   const keys = calls.length === 1 ? calls[0]!.keys : calls.flatMap((call) => call.keys)
   const rest: Argument[] = [String(keys.length), ...keys, ...(calls.length === 1 ? args : argumentsOf(calls)), String(calls.length)]
-  const fail = (error: CacheError): void => { for (const call of calls) call.reject(error) }
+  const fail = (error: CacheError): void => {
+    for (const call of calls) {
+      call.answered?.()
+      call.reject(error)
+    }
+  }
   const deliver = (reply: Reply): void => deliverCalls(calls, reply as readonly Reply[])
   const parcel = (name: string, what: string): Parcel => ({ command: { args: [name, what, ...rest], keys, binary: script.binary }, requests: calls.length, deliver, fail })
   return { ...parcel('EVALSHA', script.sha), again: () => parcel('EVAL', script.source) }
@@ -132,6 +143,7 @@ function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!
     const text = failed?.get(i)
+    call.answered?.()
     if (text === undefined) call.resolve(replies[i]!)
     else call.reject(ServerError.fromReply(withoutPlace(text), { command: call.script.name, key: call.keys[0] }))
   }

@@ -155,6 +155,7 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
   describe('connections of their own', () => {
     if (!dedicates) {
       check('are refused with a clear error', async (driver) => {
+        assert.equal(driver.dedicates, false)
         await assert.rejects(driver.dedicate(), (error) => error instanceof CacheError && error.code === 'UNSUPPORTED')
       })
     } else check('block without holding up the others', async (driver, key) => {

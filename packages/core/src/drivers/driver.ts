@@ -54,6 +54,8 @@ export interface Driver {
    * answer in time.
    */
   silentFor?(node: string): number
+  /** `false` where the Redis client can't open another connection: `dedicate` then always rejects. */
+  readonly dedicates?: boolean
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */
   dedicate(): Promise<Connection>
   /**
@@ -76,6 +78,11 @@ export interface SubscriptionEvents {
   message(channel: string, payload: string): void
   gap(): void
   live(): void
+  /**
+   * With a heartbeat, whenever a beat has come back, and before it is live: what was published before `since` (as `performance.now()`
+   * counts) has been delivered, and came from the very servers that commands go to.
+   */
+  alive?(since: number): void
   /** Keys that have changed, where `tracking` asks for them; `undefined`: all of them (FLUSHDB, FLUSHALL). */
   invalidated?(keys: readonly string[] | undefined): void
 }
@@ -88,7 +95,11 @@ export interface SubscribeOptions {
    * message comes once from each. Elsewhere it changes nothing.
    */
   readonly everywhere?: boolean
-  /** Ms between two PINGs on the connection; when one is unanswered as the next is due, there is a gap. Default: none is sent. */
+  /**
+   * Ms between two beats: messages of the subscription to itself, published the way that commands go, on channels that begin with the
+   * first of its own. When one does not come back until the next is due, or commands go to another server or to one that is no primary,
+   * there is a gap. Default: none is sent.
+   */
   readonly heartbeat?: number
   /** Tells of every key that changes, whoever changed it, if it begins with one of the prefixes; of all keys if there is no prefix. Source: https://redis.io/docs/latest/commands/client-tracking/ */
   readonly tracking?: { readonly prefixes: readonly string[] } | undefined

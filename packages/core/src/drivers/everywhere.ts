@@ -1,87 +1,107 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../errors.js'
-import type { Subscription, SubscriptionEvents } from './driver.js'
+import type { SubscriptionEvents } from './driver.js'
 import { subscribeThrough, type Keeping, type OpenFeed } from './feed.js'
+import type { Heartbeat } from './heartbeat.js'
+import type { PrimarySlots } from './primaries.js'
 
 /** Where the primaries of a Cluster are, and how to listen at one of them. */
 export interface Places {
-  /** `host:port` of each. */
-  primaries(): Promise<readonly string[]>
+  primaries(): Promise<PrimarySlots>
   openAt(address: string): OpenFeed
+  /** `owns`: whether a slot is on that primary. */
+  heartbeatOf(owns: (slot: number) => boolean): Heartbeat | undefined
 }
 
 interface NodeFeed {
+  readonly stop: AbortController
   state: 'opening' | 'live' | 'gap' | 'failed'
-  subscription: Subscription | undefined
+  /** When the last beat was sent that came back. */
+  alive: number
 }
 
 /**
  * A feed from each primary of a Cluster, as one: there is a gap while any of them is missing. Who the primaries are is asked again with
  * each heartbeat; one that is new is a gap too.
  */
-export async function subscribeEverywhere({ primaries, openAt }: Places, on: SubscriptionEvents, keeping: Keeping): Promise<Subscription> {
-  const { heartbeat = 1_000 } = keeping
+export async function subscribeEverywhere({ primaries, openAt, heartbeatOf }: Places, on: SubscriptionEvents, { timeout, every = 1_000, signal }: Omit<Keeping, 'heartbeat'> & { readonly every: number | undefined }): Promise<void> {
   const feeds = new Map<string, NodeFeed>()
-  const stop = new AbortController()
+  let present: PrimarySlots = new Map()
+  let looked = 0
   let whole: boolean | undefined // until it was whole once, nobody is told
+  signal.addEventListener('abort', () => { for (const { stop } of feeds.values()) stop.abort(signal.reason) }, { once: true })
 
   const isWhole = (): boolean => feeds.size > 0 && [...feeds.values()].every(({ state }) => state === 'live')
   const weigh = (): void => {
-    if (whole === undefined || whole === isWhole() || stop.signal.aborted) return
+    if (whole === undefined || whole === isWhole() || signal.aborted) return
     whole = !whole
     if (whole) on.live()
     else on.gap()
   }
+  /** All are alive since the earliest of their beats, and nobody else was a primary when they were looked for. */
+  const tellAlive = (): void => {
+    if (!signal.aborted && isWhole()) on.alive?.(Math.min(looked, ...[...feeds.values()].map(({ alive }) => alive)))
+  }
   const open = async (address: string): Promise<void> => {
-    const feed: NodeFeed = { state: 'opening', subscription: undefined }
+    const feed: NodeFeed = { stop: new AbortController(), state: 'opening', alive: 0 }
     const become = (state: NodeFeed['state']): void => {
+      if (feed.stop.signal.aborted) return
       feed.state = state
+      tellAlive()
       weigh()
     }
     feeds.set(address, feed)
     weigh()
     try {
-      feed.subscription = await subscribeThrough(openAt(address), { ...on, gap: () => become('gap'), live: () => become('live') }, keeping)
+      const heartbeat = heartbeatOf((slot) => present.get(address)?.some(([first, last]) => slot >= first && slot <= last) ?? false)
+      await subscribeThrough(openAt(address), {
+        ...on,
+        gap: () => become('gap'),
+        live: () => become('live'),
+        alive(since) {
+          feed.alive = since
+          tellAlive()
+        },
+      }, { timeout, heartbeat, signal: feed.stop.signal })
+      if (feed.state === 'opening') become('live')
     } catch (error) {
       become('failed')
       throw error
     }
-    if (stop.signal.aborted || feeds.get(address) !== feed) await feed.subscription.close()
-    else become('live')
   }
   const look = async (): Promise<void> => {
-    const present = await primaries()
-    for (const [address, { subscription }] of [...feeds]) {
-      if (present.includes(address)) continue
+    const now = performance.now()
+    present = await primaries()
+    if (signal.aborted) return
+    looked = now
+    for (const [address, { stop }] of [...feeds]) {
+      if (present.has(address)) continue
       feeds.delete(address)
-      void subscription?.close()
+      stop.abort()
     }
-    const missing = present.filter((address) => (feeds.get(address)?.state ?? 'failed') === 'failed')
+    const missing = [...present.keys()].filter((address) => (feeds.get(address)?.state ?? 'failed') === 'failed')
     const opened = await Promise.allSettled(missing.map(open))
+    tellAlive()
     weigh()
     for (const one of opened) if (one.status === 'rejected') throw one.reason
   }
   const keepLooking = async (): Promise<void> => {
-    while (!stop.signal.aborted) {
-      await sleep(whole ? heartbeat : Math.min(heartbeat, WHILE_BROKEN), undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
-      if (!stop.signal.aborted) await look().catch(() => undefined)
+    while (!signal.aborted) {
+      await sleep(whole ? every : Math.min(every, WHILE_BROKEN), undefined, { signal, ref: false }).catch(() => undefined)
+      if (!signal.aborted) await look().catch(() => undefined)
     }
-  }
-  const close = async (): Promise<void> => {
-    stop.abort()
-    await Promise.all([...feeds.values()].map(async ({ subscription }) => subscription?.close()))
   }
 
   try {
     await look()
+    signal.throwIfAborted()
     if (!isWhole()) throw new ConnectionError('Could not subscribe: a connection was lost while others were made. Check that all primaries are up and reachable.', { command: 'SUBSCRIBE' })
   } catch (error) {
-    await close()
+    for (const { stop } of feeds.values()) stop.abort()
     throw error
   }
   whole = true
   void keepLooking()
-  return { close }
 }
 
 const WHILE_BROKEN = 200

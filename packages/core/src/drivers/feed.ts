@@ -1,114 +1,95 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConnectionError, ServerError, type CacheError } from '../errors.js'
-import type { Subscription, SubscriptionEvents } from './driver.js'
+import { CacheError, ConnectionError } from '../errors.js'
+import type { SubscriptionEvents } from './driver.js'
+import { Pulse, type Heartbeat } from './heartbeat.js'
+import { within } from './within.js'
 
-/** One connection that has subscribed. */
-export interface Feed {
-  close(): void
-  /** Resolves when the server answers on this very connection. */
-  ping(): Promise<unknown>
-}
-
-interface FeedEvents {
+export interface FeedEvents {
   message(channel: string, payload: string): void
   invalidated(keys: readonly string[] | undefined): void
+  /** The connection is lost, or has lost something. */
   ended(): void
 }
 
-/** Opens a connection and subscribes on it; resolves once the server confirmed. `ended` is called, once, when it is lost. */
-export type OpenFeed = (on: FeedEvents) => Promise<Feed>
+/**
+ * Opens a connection and subscribes on it, to `beats` as well; resolves once the server has confirmed. The connection ends when the
+ * signal aborts, at whatever step it is, and when this rejects.
+ */
+export type OpenFeed = (on: FeedEvents, beats: readonly string[], signal: AbortSignal) => Promise<void>
 
 export interface Keeping {
   /** Ms for a subscription to be confirmed. */
   readonly timeout: number
-  /** Ms between two signs of life; none are asked for where it is missing. */
-  readonly heartbeat: number | undefined
+  readonly heartbeat: Heartbeat | undefined
+  /** Ends the subscription, or the attempt to make it. */
+  readonly signal: AbortSignal
 }
 
 /**
- * Keeps a feed of messages alive: when its connection is lost, or silent for two heartbeats, there is a gap, and another is opened until
- * one listens again. The clients' own reconnection is not used for it, since it does not say what it missed.
+ * Keeps a feed of messages alive until the signal aborts; resolves once it listens. When its connection is lost, or its heartbeat is not
+ * heard, there is a gap, and connections are opened until one listens again. The clients' own reconnection is not used for it, since it
+ * does not say what it missed.
  */
-export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, { timeout, heartbeat }: Keeping): Promise<Subscription> {
-  let closed = false
-  let feed: Feed | undefined
-  let attempts = 0
-  let watching: AbortController | undefined
-  const stop = new AbortController()
+export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, { timeout, heartbeat, signal }: Keeping): Promise<void> {
+  /** Of the connection that listens, or is about to. */
+  let life = new AbortController()
+  signal.addEventListener('abort', () => life.abort(), { once: true })
 
-  const listen = async (): Promise<void> => {
-    const mine = ++attempts
-    const current = (): boolean => !closed && mine === attempts
-    // What comes before the feed is said to be live belongs to the gap.
-    const opened = await open({
-      message: (channel, payload) => { if (current() && feed !== undefined) on.message(channel, payload) },
-      invalidated: (keys) => { if (current() && feed !== undefined) on.invalidated?.(keys) },
-      ended: () => { if (current() && feed !== undefined) void reopen() },
-    })
-    if (!current()) return opened.close() // it came too late: another was opened meanwhile
-    feed = opened
-    if (heartbeat !== undefined) void watch(opened, heartbeat)
-  }
-  const watch = async (watched: Feed, every: number): Promise<void> => {
-    watching = new AbortController()
-    const { signal } = watching
-    try {
-      while (feed === watched) {
-        await sleep(every, undefined, { signal, ref: false })
-        if (feed === watched) await within(every, watched.ping())
-      }
-    } catch {
-      if (closed || feed !== watched) return
-      watched.close()
-      if (feed === watched) void reopen()
+  /** Opens one connection that listens, or leaves none behind. */
+  const listen = async (onLive: () => void): Promise<void> => {
+    signal.throwIfAborted()
+    const own = (life = new AbortController())
+    const pulse = heartbeat && new Pulse(heartbeat)
+    let live = false
+    const isHeard = (): boolean => live && !own.signal.aborted // what comes before it is said to be live belongs to the gap
+    const lose = (): void => {
+      if (own.signal.aborted) return
+      own.abort()
+      if (live) void reopen()
     }
+    const subscribe = async (): Promise<number> => {
+      await open({
+        message: (channel, payload) => { if (!pulse?.hear(channel, payload) && isHeard()) on.message(channel, payload) },
+        invalidated(keys) {
+          pulse?.hear()
+          if (isHeard()) on.invalidated?.(keys)
+        },
+        ended: lose,
+      }, pulse ? [pulse.channel] : [], own.signal)
+      return pulse ? pulse.first(own.signal) : 0
+    }
+    try {
+      const since = await within(timeout, subscribe())
+      own.signal.throwIfAborted()
+      live = true
+      if (pulse) {
+        on.alive?.(since)
+        pulse.run((time) => on.alive?.(time), since, own.signal).catch(lose)
+      }
+    } catch (error) {
+      own.abort()
+      throw error
+    }
+    onLive()
   }
   const reopen = async (): Promise<void> => {
-    feed = undefined
-    watching?.abort()
     on.gap()
-    for (let pause = FIRST_PAUSE; !closed; pause = Math.min(2 * pause, LAST_PAUSE)) {
+    for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE)) {
       try {
-        await within(timeout, listen())
-        if (!closed) on.live()
-        return
+        return await listen(() => on.live())
       } catch {
-        await sleep(pause, undefined, { signal: stop.signal, ref: false }).catch(() => undefined)
+        await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
       }
     }
   }
 
-  try {
-    await within(timeout, listen())
-  } catch (cause) {
-    closed = true
-    throw failure(cause)
-  }
-  return {
-    close: async () => {
-      closed = true
-      stop.abort()
-      watching?.abort()
-      feed?.close()
-    },
-  }
+  await listen(() => undefined).catch((cause: unknown) => { throw failure(cause) })
 }
 
 /** What the server said, or that it said nothing. */
 function failure(cause: unknown): CacheError {
-  if (cause instanceof ServerError) return cause
+  if (cause instanceof CacheError) return cause
   return new ConnectionError(`Could not subscribe: ${cause instanceof Error ? cause.message : String(cause)}. Check that Redis is up and reachable.`, { command: 'SUBSCRIBE', cause })
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const timer = new AbortController()
-  const late = sleep(ms, undefined, { signal: timer.signal }).then(() => { throw new Error(`no confirmation within ${ms} ms`) })
-  late.catch(() => undefined)
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    timer.abort()
-  }
 }
 
 const FIRST_PAUSE = 20

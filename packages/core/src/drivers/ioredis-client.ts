@@ -28,5 +28,4 @@ export interface IoredisNode extends IoredisClient {
   flushQueue?(error: Error, options: { offlineQueue: boolean }): void
   duplicate(override?: object): IoredisNode
   subscribe(...channels: string[]): Promise<unknown>
-  ping(): Promise<unknown>
 }

@@ -27,7 +27,7 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     watch: ({ ready, lost, trouble }) => listenTo(client, { error: trouble, ready, close: lost, end: lost }),
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
-      else if (commands.length <= FEW && !autoPipelines(client)) commands.forEach((command, place) => writeOne(client, command, place, settle))
+      else if (commands.length <= FEW) commands.forEach((command, place) => writeOne(client, command, place, settle))
       else void writeAll(client, commands, commands.map((_, place) => place), settle, (error, place) => settle(place, errorOf(error, commands[place]!)))
     },
 
@@ -42,10 +42,7 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     async probe(address) {
       const node = nodeAt(address)
       if (!node) throw new Error(`${address} is no node of the Cluster`)
-      return askRole((command) => new Promise((resolve) => {
-        if (autoPipelines(node)) void writeAll(node, [command], [0], (_, reply) => resolve(reply), (error) => resolve(errorOf(error, command)))
-        else writeOne(node, command, 0, (_, reply) => resolve(reply))
-      }))
+      return askRole((command) => new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))))
     },
     bytesRead: (address) => nodeAt(address)?.stream?.bytesRead,
     reconnect(address) {
@@ -64,12 +61,6 @@ function reconnect(node: IoredisNode): void {
   node.stream?.destroy()
 }
 
-/** Not for `callBuffer`, which ioredis breaks there: its pipelines go past it. */
-function autoPipelines({ options }: IoredisClient): boolean {
-  const { enableAutoPipelining, redisOptions } = options as { enableAutoPipelining?: boolean; redisOptions?: { enableAutoPipelining?: boolean } }
-  return (enableAutoPipelining ?? redisOptions?.enableAutoPipelining) === true
-}
-
 function nodeOfCluster(cluster: IoredisCluster, address: string): IoredisNode | undefined {
   return cluster.nodes('master').find((node) => addressOf(node) === address)
 }
@@ -80,9 +71,21 @@ export function onEnd(client: IoredisClient, ended: () => void): void {
 }
 
 function writeOne(client: IoredisClient, command: Command, place: number, settle: Settle): void {
+  if (autoPipelines(client)) return writeWithoutAutoPipelining(client, command, place, settle)
   const [name, ...args] = command.args
   const sent = command.binary ? client.callBuffer(name, args) : client.call(name, args)
   sent.then((raw) => settle(place, replyOf(raw, command)), (error: unknown) => settle(place, errorOf(error, command)))
+}
+
+function autoPipelines({ options }: IoredisClient): boolean {
+  return (options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true
+}
+
+/** ioredis breaks `callBuffer` under auto-pipelining; a pipeline of one goes past it. On a Cluster it needs a key, or a node. */
+function writeWithoutAutoPipelining(client: IoredisClient, command: Command, place: number, settle: Settle): void {
+  const { nodes } = client as Partial<IoredisCluster>
+  const onNode = command.keys.length === 0 && nodes ? nodes.call(client as IoredisCluster, 'master')[0] : undefined
+  void writeAll(onNode ?? client, [command], [0], (_, reply) => settle(place, reply), (error) => settle(place, errorOf(error, command)))
 }
 
 /** One pipeline. `failed` decides what becomes of a command that met an error. */

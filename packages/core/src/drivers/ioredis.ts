@@ -7,8 +7,10 @@ import { subscribeThrough, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-client.js'
 import { addressOf, ioredisWire, onEnd } from './ioredis-wire.js'
+import { heartbeatThrough } from './heartbeat.js'
 import { Link } from './link.js'
-import { hostAndPort, primaryAddresses, type HostAndPort } from './primaries.js'
+import { OpenSubscriptions } from './open-subscriptions.js'
+import { hostAndPort, primarySlots, type HostAndPort, type PrimarySlots } from './primaries.js'
 import { errorOf, isReplyError } from './replies.js'
 import { TRACKING_CHANNEL, isTracking, keysOf, startTracking } from './tracking.js'
 
@@ -23,7 +25,8 @@ export type { IoredisClient, IoredisCluster, IoredisNode } from './ioredis-clien
  * has reported it as failed; set it to `false` where a command of your own must not run twice; on a Cluster
  * `retryDelayOnFailover: 0` as well. The patterns' own steps may, but for `entries.increment`.
  *
- * @throws {InvalidOptionError} for a client with `keyPrefix` (use `namespace`), or one that reads from replicas.
+ * @throws {InvalidOptionError} for a client with `keyPrefix` (use `namespace`), `stringNumbers` or `monitor`, or one that reads from
+ * replicas (`readOnly`, `scaleReads`, `role`).
  * @example
  * const client = createCacheClient(ioredisDriver(new Redis()))
  * const client = createCacheClient(ioredisDriver(new Cluster([{ host, port }])))
@@ -35,6 +38,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
   const cluster = topology === 'cluster' ? (client as IoredisCluster) : undefined
   const link = new Link(ioredisWire(client, cluster), { timeout })
   const opened = new Set<{ close(): Promise<void> }>()
+  const subscriptions = new OpenSubscriptions()
 
   return {
     name: 'ioredis',
@@ -61,20 +65,23 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
       return handle
     },
 
-    async subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
-      const keeping = { timeout, heartbeat }
-      const subscription = await (everywhere && cluster
-        ? subscribeEverywhere({ primaries: () => addressesOf(cluster, link), openAt: (address) => openFeed(() => nodeAt(cluster, address), { channels, sharded: false, tracking }) }, on, keeping)
-        : subscribeThrough(openFeed(() => (cluster ? nodeFor(cluster, link, sharded ? channels[0] : undefined) : (client as IoredisNode).duplicate(ONE_LIFE)), { channels, sharded, tracking }), on, keeping))
-      const handle = { close: () => { opened.delete(handle); return subscription.close() } }
-      opened.add(handle)
-      return handle
+    subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
+      const [channel = ''] = channels
+      const beating = (owns?: (slot: number) => boolean) => (heartbeat === undefined ? undefined : heartbeatThrough(link, { every: heartbeat, channel, ...(owns ? { owns } : { anyNode: cluster !== undefined }) }))
+      return subscriptions.open((signal) => {
+        if (everywhere && cluster) {
+          const openAt = (address: string): OpenFeed => openFeed(() => nodeAt(cluster, address), { channels, sharded: false, tracking })
+          return subscribeEverywhere({ primaries: () => slotsOf(cluster, link), openAt, heartbeatOf: beating }, on, { timeout, every: heartbeat, signal })
+        }
+        const open = openFeed(() => (cluster ? nodeFor(cluster, link, sharded ? channel : undefined) : (client as IoredisNode).duplicate(ONE_LIFE)), { channels, sharded, tracking })
+        return subscribeThrough(open, on, { timeout, heartbeat: beating(cluster && sharded ? (one) => one === slot(channel) : undefined), signal })
+      })
     },
 
     nodes: async () => (cluster ? await primaries(cluster, link, timeout) : [{ id: addressOf(client as IoredisNode), send: (commands, how) => link.send(commands, how) }]),
 
     async close() {
-      await Promise.all([...opened].map((one) => one.close()))
+      await Promise.all([subscriptions, ...opened].map((one) => one.close()))
       await link.close()
     },
   }
@@ -84,16 +91,30 @@ function topologyOf(client: unknown): Topology {
   const shape = client as Partial<IoredisNode & IoredisCluster> | null | undefined
   const isClient = typeof shape === 'object' && shape !== null && typeof shape.call === 'function' && typeof shape.status === 'string'
   if (!isClient) throw new InvalidOptionError('client', "a Redis or a Cluster of ioredis (for the package 'redis' there is nodeRedisDriver)", client)
-  const options = shape.options as { keyPrefix?: string; scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: { keyPrefix?: string } }
-  if (options.keyPrefix || options.redisOptions?.keyPrefix) throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', options.keyPrefix)
-  if ((options as { stringNumbers?: boolean }).stringNumbers) throw new InvalidOptionError('client.options.stringNumbers', 'unset: the patterns count with what Redis answers', true)
+  const options = shape.options as NodeOptions & { scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: NodeOptions }
+  refuseBreaking('client.options', options)
+  refuseBreaking('client.options.redisOptions', options.redisOptions ?? {})
   if (typeof shape.nodes === 'function' && Array.isArray(shape.slots)) {
     if (options.scaleReads !== undefined && options.scaleReads !== 'master') throw new InvalidOptionError('client.options.scaleReads', "'master': a replica may answer with what was invalidated", options.scaleReads)
     return 'cluster'
   }
+  if (options.readOnly) throw new InvalidOptionError('client.options.readOnly', 'unset: a replica may answer with what was invalidated', true)
   if (!options.sentinels) return 'standalone'
   if (options.role === 'slave') throw new InvalidOptionError('client.options.role', "'master': a replica may answer with what was invalidated", options.role)
   return 'sentinel'
+}
+
+interface NodeOptions {
+  readonly keyPrefix?: string
+  readonly stringNumbers?: boolean
+  readonly monitor?: boolean
+  readonly readOnly?: boolean
+}
+
+function refuseBreaking(path: string, { keyPrefix, stringNumbers, monitor }: NodeOptions): void {
+  if (keyPrefix) throw new InvalidOptionError(`${path}.keyPrefix`, 'unset: give createCacheClient a `namespace` instead', keyPrefix)
+  if (stringNumbers) throw new InvalidOptionError(`${path}.stringNumbers`, 'unset: the patterns count with what Redis answers', stringNumbers)
+  if (monitor) throw new InvalidOptionError(`${path}.monitor`, 'unset: a client that monitors can send no commands', monitor)
 }
 
 async function primaries(cluster: IoredisCluster, link: Link, timeout: number): Promise<NodeHandle[]> {
@@ -124,22 +145,25 @@ interface Listening {
 
 /** A connection of its own, with one life: what comes after its end is the feed's business. */
 function openFeed(connection: () => IoredisNode | Promise<IoredisNode>, { channels, sharded, tracking }: Listening): OpenFeed {
-  return async ({ message, invalidated, ended }) => {
+  return async ({ message, invalidated, ended }, beats, signal) => {
     const own = await connection()
+    signal.throwIfAborted()
+    signal.addEventListener('abort', () => own.disconnect(), { once: true })
     own.on('error', () => undefined)
     if (tracking) own.on('messageBuffer', (channel: Buffer, payload: unknown) => { if (isTracking(channel)) invalidated(keysOf(payload)) })
-    own.on(sharded ? 'smessage' : 'message', (channel: string, payload: string) => { if (!isTracking(channel)) message(channel, payload) })
+    own.on('message', (channel: string, payload: string) => { if (!isTracking(channel)) message(channel, payload) })
+    own.on('smessage', message)
     onEnd(own, ended)
     try {
       await own.connect()
       if (tracking) await startTracking((...args) => own.call('CLIENT', args), tracking.prefixes)
+      const plain = [...(sharded ? [] : channels), ...beats, ...(tracking ? [TRACKING_CHANNEL] : [])]
       if (sharded) await own.call('ssubscribe', [...channels]) // ioredis knows it in lower case only
-      else await own.subscribe(...channels, ...(tracking ? [TRACKING_CHANNEL] : []))
+      if (plain.length > 0) await own.subscribe(...plain)
     } catch (error) {
       own.disconnect()
       throw isReplyError(error) ? errorOf(error, { args: ['SUBSCRIBE'], keys: [] }) : error
     }
-    return { close: () => own.disconnect(), ping: () => own.ping() }
   }
 }
 
@@ -160,8 +184,8 @@ function nodeAt(cluster: IoredisCluster, address: string): IoredisNode {
   return model.duplicate({ ...ONE_LIFE, ...hostAndPort(address) })
 }
 
-async function addressesOf(cluster: IoredisCluster, link: Link): Promise<readonly string[]> {
+async function slotsOf(cluster: IoredisCluster, link: Link): Promise<PrimarySlots> {
   const { natMap } = cluster.options as { natMap?: Record<string, HostAndPort> | ((address: string) => HostAndPort | null) }
   const translate = typeof natMap === 'function' ? natMap : (address: string) => natMap?.[address]
-  return primaryAddresses(link, translate)
+  return primarySlots(link, translate)
 }

@@ -5,13 +5,15 @@ import type { Driver, DriverOptions, NodeHandle, SubscribeOptions, Topology } fr
 import { subscribeEverywhere } from './everywhere.js'
 import { subscribeThrough, type OpenFeed } from './feed.js'
 import { bySlot } from './group.js'
+import { heartbeatThrough } from './heartbeat.js'
 import { Link } from './link.js'
 import type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
 import { nodeRedisWire } from './node-redis-wire.js'
-import { hostAndPort, primaryAddresses, type HostAndPort } from './primaries.js'
+import { OpenSubscriptions } from './open-subscriptions.js'
+import { hostAndPort, primarySlots, type HostAndPort, type PrimarySlots } from './primaries.js'
 import { errorOf, isReplyError } from './replies.js'
 import { TRACKING_CHANNEL, keysOf, startTracking } from './tracking.js'
-import { createToken } from '../token.js'
+import { onTrouble } from './trouble.js'
 
 export type { DriverOptions } from './driver.js'
 export type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
@@ -22,7 +24,6 @@ interface Duplicable extends NodeRedisStandalone {
   duplicate(overrides?: object): Duplicable
   subscribe(channels: readonly string[], listener: (payload: any, channel: any) => void, asBuffers?: boolean): Promise<unknown>
   unsubscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
-  ping(): Promise<unknown>
   sSubscribe(channels: readonly string[], listener: (payload: string, channel: string) => void): Promise<unknown>
 }
 
@@ -31,7 +32,8 @@ interface Duplicable extends NodeRedisStandalone {
  * the client if nobody has; otherwise the client stays yours: its options are not changed, and `close()` leaves it open. Reads go to
  * primaries.
  *
- * @throws {InvalidOptionError} for anything else, `createClientPool` for one: one connection serves all commands of a tick.
+ * @throws {InvalidOptionError} for anything else, `createClientPool` for one: one connection serves all commands of a tick; and for a
+ * client with `keyPrefix` (use `namespace`) or `readonly`.
  * @example
  * const client = createCacheClient(nodeRedisDriver(createClient()))
  * const client = createCacheClient(nodeRedisDriver(createCluster({ rootNodes: [{ url }] })))
@@ -42,6 +44,7 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
   const topology = topologyOf(client)
   const link = new Link(nodeRedisWire(client, topology), { timeout })
   const opened = new Set<{ close(): Promise<void> }>()
+  const subscriptions = new OpenSubscriptions()
   const duplicable = client as Duplicable
 
   return {
@@ -51,6 +54,8 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
     silentFor: (node) => link.silentFor(node),
     group: topology === 'cluster' ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
     ...(topology === 'cluster' && { nodeOf: (key: string) => nodeIn(client as NodeRedisCluster, key) }),
+
+    dedicates: typeof duplicable.duplicate === 'function',
 
     async dedicate() {
       if (typeof duplicable.duplicate !== 'function') {
@@ -70,21 +75,25 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
       return handle
     },
 
-    async subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
-      const keeping = { timeout, heartbeat }
+    subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
+      const [channel = ''] = channels
+      const cluster = topology === 'cluster' ? (client as NodeRedisCluster) : undefined
       const listening = { channels, sharded, tracking }
-      const subscription = await (everywhere && topology === 'cluster'
-        ? subscribeEverywhere({ primaries: () => addressesOf(client as NodeRedisCluster, link), openAt: (address) => openFeed(() => nodeAt(client as NodeRedisCluster, listening, address), listening) }, on, keeping)
-        : subscribeThrough(topology === 'sentinel' ? sentinelFeed(duplicable, link, listening) : openFeed(() => duplicateFor(duplicable, link, topology, listening), listening), on, keeping))
-      const handle = { close: () => { opened.delete(handle); return subscription.close() } }
-      opened.add(handle)
-      return handle
+      const beating = (owns?: (slot: number) => boolean) => (heartbeat === undefined ? undefined : heartbeatThrough(link, { every: heartbeat, channel, ...(owns ? { owns } : { anyNode: cluster !== undefined }) }))
+      return subscriptions.open(async (signal) => {
+        if (everywhere && cluster) {
+          const openAt = (address: string): OpenFeed => openFeed(() => nodeAt(cluster, listening, address), listening)
+          return subscribeEverywhere({ primaries: () => slotsOf(cluster, link), openAt, heartbeatOf: beating }, on, { timeout, every: heartbeat, signal })
+        }
+        const open = topology === 'sentinel' ? sentinelFeed(duplicable, link, listening) : openFeed(() => duplicateFor(duplicable, link, topology, listening), listening)
+        return subscribeThrough(open, on, { timeout, heartbeat: beating(cluster && sharded ? (one) => one === slot(channel) : undefined), signal })
+      })
     },
 
     nodes: async () => (topology === 'cluster' ? primaries(client as NodeRedisCluster, link, timeout) : [{ id: addressOf(duplicable), send: (commands, how) => link.send(commands, how) }]),
 
     async close() {
-      await Promise.all([...opened].map((one) => one.close()))
+      await Promise.all([subscriptions, ...opened].map((one) => one.close()))
       await link.close()
     },
   }
@@ -96,10 +105,22 @@ function topologyOf(client: unknown): Topology {
   if (!isClient || shape.idleClients !== undefined) {
     throw new InvalidOptionError('client', "what createClient, createSentinel or createCluster of 'redis' made (for ioredis there is ioredisDriver)", client)
   }
-  const keyPrefix = (shape as { options?: { keyPrefix?: unknown } }).options?.keyPrefix
-  if (keyPrefix !== undefined && keyPrefix !== '') throw new InvalidOptionError('client.options.keyPrefix', 'unset: give createCacheClient a `namespace` instead', keyPrefix)
+  // A Cluster has its options in `_options`; of those of a Sentinel only one can be seen.
+  const { options, _options, _keyPrefix } = shape as { options?: NodeOptions; _options?: NodeOptions & { defaults?: NodeOptions }; _keyPrefix?: unknown }
+  refuseBreaking('client.options', options ?? _options ?? { keyPrefix: _keyPrefix })
+  refuseBreaking('client.options.defaults', _options?.defaults ?? {})
   if (typeof shape.nodeClient === 'function') return 'cluster'
   return typeof shape.getSentinelNode === 'function' ? 'sentinel' : 'standalone'
+}
+
+interface NodeOptions {
+  readonly keyPrefix?: unknown
+  readonly readonly?: boolean
+}
+
+function refuseBreaking(path: string, { keyPrefix, readonly }: NodeOptions): void {
+  if (keyPrefix !== undefined && keyPrefix !== '') throw new InvalidOptionError(`${path}.keyPrefix`, 'unset: give createCacheClient a `namespace` instead', keyPrefix)
+  if (readonly) throw new InvalidOptionError(`${path}.readonly`, 'unset: a replica may answer with what was invalidated', readonly)
 }
 
 function nodeIn(cluster: NodeRedisCluster, key: string): string | undefined {
@@ -131,53 +152,51 @@ interface Listening {
 
 /** A connection of its own, with one life: what comes after its end is the feed's business. */
 function openFeed(connection: () => Promise<Duplicable>, { channels, sharded, tracking }: Listening): OpenFeed {
-  return async ({ message, invalidated, ended }) => {
+  return async ({ message, invalidated, ended }, beats, signal) => {
     const own = await connection()
+    signal.throwIfAborted()
+    signal.addEventListener('abort', () => void quietly(own), { once: true })
     const listener = (payload: string, channel: string): void => message(channel, payload)
     for (const event of ['error', 'end', 'sharded-channel-moved']) own.on(event, ended)
+    // What is destroyed while it connects gets its socket all the same.
+    own.on('connect', () => { if (signal.aborted) void quietly(own) })
     try {
       await own.connect()
       if (tracking) {
         await startTracking((...args) => own.sendCommand(['CLIENT', ...args]), tracking.prefixes)
         await own.subscribe([TRACKING_CHANNEL], (payload: unknown) => invalidated(keysOf(payload)), true)
       }
-      if (channels.length > 0) await (sharded ? own.sSubscribe(channels, listener) : own.subscribe(channels, listener))
+      const plain = [...(sharded ? [] : channels), ...beats]
+      if (sharded) await own.sSubscribe(channels, listener)
+      if (plain.length > 0) await own.subscribe(plain, listener)
     } catch (error) {
       await quietly(own)
       throw isReplyError(error) ? errorOf(error, { args: ['SUBSCRIBE'], keys: [] }) : error
     }
-    return { close: () => void quietly(own), ping: () => own.ping() }
   }
 }
 
 /**
- * A Sentinel client keeps a connection for messages and reconnects it by itself; any trouble it tells of may have been a gap. Its sign
- * of life is a message of our own: the connection itself can't be asked.
+ * A Sentinel client keeps a connection for messages and reconnects it by itself; any trouble it tells of may have been a gap. All
+ * subscriptions share that connection, so each ends by itself.
  */
 function sentinelFeed(client: Duplicable, link: Link, { channels, tracking }: Listening): OpenFeed {
   if (tracking) throw new CacheError('A node-redis Sentinel client has no connection of its own to track keys with. Use ioredis, or an invalidation bus.', { code: 'UNSUPPORTED' })
-  return async ({ message, ended }) => {
-    const events = ['error', 'client-error', 'topology-change']
-    const life = `life:${createToken()}`
-    const all = [...channels, life]
-    let heard: () => void = () => undefined
-    const listener = (payload: string, channel: string): void => (channel === life ? heard() : message(channel, payload))
-    const stop = (): void => {
-      for (const event of events) client.off(event, onTrouble)
-      client.unsubscribe(all, listener).catch(() => undefined)
-    }
-    const onTrouble = (): void => {
-      stop()
-      ended()
-    }
+  return async ({ message, ended }, beats, signal) => {
+    const all = [...channels, ...beats]
+    const listener = (payload: string, channel: string): void => message(channel, payload)
     await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
-    await client.subscribe(all, listener)
-    for (const event of events) client.on(event, onTrouble)
-    const ping = (): Promise<void> => new Promise((resolve) => {
-      heard = resolve
-      void link.send([{ args: ['PUBLISH', life, ''], keys: [] }])
-    })
-    return { close: stop, ping }
+    signal.throwIfAborted()
+    const forget = onTrouble(client, ended)
+    const subscribed = client.subscribe(all, listener)
+    const stop = (): void => {
+      forget()
+      // Also what is confirmed only later.
+      subscribed.then(() => client.unsubscribe(all, listener)).catch(() => undefined)
+    }
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop, { once: true })
+    await subscribed
   }
 }
 
@@ -201,9 +220,9 @@ async function nodeAt(cluster: NodeRedisCluster, listening: Listening, address: 
   return withOneLife((await cluster.nodeClient(model)) as Duplicable, listening, hostAndPort(address))
 }
 
-async function addressesOf(cluster: NodeRedisCluster, link: Link): Promise<readonly string[]> {
+async function slotsOf(cluster: NodeRedisCluster, link: Link): Promise<PrimarySlots> {
   const { nodeAddressMap: map } = (cluster as { _options?: { nodeAddressMap?: Record<string, HostAndPort> | ((address: string) => HostAndPort | undefined) } })._options ?? {}
-  return primaryAddresses(link, typeof map === 'function' ? map : (address) => map?.[address])
+  return primarySlots(link, typeof map === 'function' ? map : (address) => map?.[address])
 }
 
 interface Slots {

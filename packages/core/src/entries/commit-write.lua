@@ -1,17 +1,19 @@
 -- Ends a write of the source: stores its value where that is safe, else deletes the entry.
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
--- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known)  ARGV[3] value  ARGV[4] ttl, ms
+-- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known) | 'give up' (and how far it came is not known either)
+-- ARGV[3] value; with 'give up', ms for which its steps may still arrive  ARGV[4] ttl, ms
 -- ARGV[5…7] maybe: what to announce it with (announce.lua)
 -- returns 'stored', 'kept' (a newer version was there) or 'deleted'
 -- cost: O(log n) in the writers under way
+-- needs announce.lua, intents.lua, version.lua
 
 announce(KEYS[1], ARGV[5], ARGV[6], ARGV[7], KEYS[4])
 local left = writers(KEYS[3])
 local conflict = redis.call('ZSCORE', KEYS[3], 'conflict')
-local inTime = redis.call('ZREM', KEYS[3], ARGV[1]) == 1
+local inTime = not isGivenUp(KEYS[3], ARGV[1]) and redis.call('ZREM', KEYS[3], ARGV[1]) == 1
 local others = inTime and left - 1 or left
 if others == 0 then
-  redis.call('DEL', KEYS[3])
+  dropMarks(KEYS[3])
 elseif not inTime then
   markConflict(KEYS[3])
 end
@@ -29,7 +31,8 @@ local function store(ttl)
   error(done)
 end
 
-if ARGV[2] == 'none' then return delete() end
+if ARGV[2] == 'give up' then giveUp(KEYS[3], ARGV[1], tonumber(ARGV[3])) end
+if ARGV[2] ~= 'value' then return delete() end
 
 local mine = version(ARGV[3])
 if not mine then return inTime and not conflict and store(ARGV[4]) or delete() end
@@ -40,6 +43,6 @@ local theirs = version(redis.call('GET', KEYS[1]))
 if theirs and theirs > mine then return 'kept' end
 if not inTime or (conflict and not theirs) then return delete() end
 if others == 0 then return store(ARGV[4]) end
-local first = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')[2]
+local first = redis.call('ZRANGEBYSCORE', KEYS[3], 0, '(inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 local room = first - now()
 return room > 0 and store(math.min(tonumber(ARGV[4]), room)) or delete()

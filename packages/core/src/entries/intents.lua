@@ -1,22 +1,56 @@
--- Shared by the scripts that look at writers under way; put before them.
--- An intent is a member of the sorted set `intents`: the writer's token, with its deadline in ms of the server's clock.
--- The member `conflict` (no deadline) is there while writers overlapped, or an invalidation came between one's begin and commit.
+-- Shared by the scripts that look at writers under way, and at attempts that were given up; put before them.
+-- The intents of an entry are a sorted set. Its members, and their scores:
+--   a writer's token   its deadline, in ms of the server's clock
+--   'conflict'         +inf; there while writers overlapped, or an invalidation came between one's begin and commit
+--   'longest'          -(the longest ttl of the writers that are there, ms)
+--   another token      -(the moment until which it is remembered): its attempt to write or to load was given up, and must not succeed late
+-- needs nothing
 
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Drops the intents past their deadline, and `conflict` with the last of them. Returns how many writers are left.
+-- Drops `conflict` and `longest` with the last writer.
+local function dropMarks(intents)
+  redis.call('ZREM', intents, 'conflict', 'longest')
+end
+
+-- An intent that has longer to live than any was given is from before the clock was set back. How much it has left is not known: no more
+-- than it was given.
+local function shorten(intents, time)
+  local latest = time - (redis.call('ZSCORE', intents, 'longest') or 0)
+  for _, token in ipairs(redis.call('ZRANGEBYSCORE', intents, '(' .. latest, '(inf')) do redis.call('ZADD', intents, latest, token) end
+end
+
+-- Drops what is past its deadline. Returns how many writers are left.
 local function writers(intents)
   if redis.call('EXISTS', intents) == 0 then return 0 end
-  redis.call('ZREMRANGEBYSCORE', intents, '-inf', '(' .. now())
-  local left = redis.call('ZCARD', intents)
-  if left > 0 and redis.call('ZSCORE', intents, 'conflict') then left = left - 1 end
-  if left == 0 then redis.call('DEL', intents) end
+  local time = now()
+  redis.call('ZREMRANGEBYSCORE', intents, 0, '(' .. time)
+  redis.call('ZREMRANGEBYSCORE', intents, '(-' .. time, -1e12)
+  local left = redis.call('ZCOUNT', intents, 0, '(inf')
+  if left == 0 then dropMarks(intents) else shorten(intents, time) end
   return left
 end
 
 local function markConflict(intents)
   redis.call('ZADD', intents, '+inf', 'conflict')
+end
+
+-- The set lives past its last deadline, so that intents are dropped by the clock of `writers` alone.
+local function keepFor(intents, ttl)
+  if redis.call('PTTL', intents) < ttl then redis.call('PEXPIRE', intents, ttl) end
+end
+
+-- What a token has begun is over, and what of it comes within `ttl` ms does nothing.
+local function giveUp(intents, token, ttl)
+  redis.call('ZREM', intents, token) -- a full server takes what adds only after a write that does not
+  redis.call('ZADD', intents, -(now() + ttl), token)
+  keepFor(intents, ttl)
+end
+
+local function isGivenUp(intents, token)
+  local score = redis.call('ZSCORE', intents, token)
+  return score and tonumber(score) < 0
 end

@@ -6,9 +6,10 @@
 -- ARGV[7] maybe: an entry with this stamp ('': with none) is stale too, and not told (stamp.lua)
 -- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the way has left},
 --   or, as nearly always, 1: leased, and there is no value
---   bypass: load, but don't fill: a writer is under way
+--   bypass: load, but don't fill: a writer is under way, or this request was given up before it arrived
 --   skip: load, but don't fill: the last loader said that its answer is not to be cached ('wait' only)
 -- cost: O(1), and O(log n) in the writers under way
+-- needs intents.lua, stamp.lua
 
 if redis.call('EXISTS', unpack(KEYS)) == 0 then
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -26,12 +27,16 @@ local life = value and redis.call('PTTL', KEYS[1]) or 0
 local stale = ARGV[3] == 'all' and math.huge or tonumber(ARGV[3])
 if value and (life > stale or (life == -1 and stale < math.huge)) then return {'hit', value, life, 0} end
 
-if writers(KEYS[3]) > 0 then return {'bypass', value, life, 0} end
+if writers(KEYS[3]) > 0 or isGivenUp(KEYS[3], ARGV[1]) then return {'bypass', value, life, 0} end
 
 local holder = redis.call('GET', KEYS[2])
-if holder == 'skip' and ARGV[4] == 'wait' then return {'skip', value, life, 0} end
 if holder and holder ~= ARGV[1] and ARGV[4] == 'wait' then
-  return {'wait', value, life, redis.call('PTTL', KEYS[2])}
+  local left = redis.call('PTTL', KEYS[2])
+  if left > tonumber(ARGV[2]) then -- it was taken before the clock was set back
+    left = tonumber(ARGV[2])
+    redis.call('PEXPIRE', KEYS[2], left)
+  end
+  return {holder == 'skip' and 'skip' or 'wait', value, life, left}
 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {'leased', value, life, 0}

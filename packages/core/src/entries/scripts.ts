@@ -6,12 +6,14 @@ import beginWriteLua from './begin-write.lua'
 import commitWriteLua from './commit-write.lua'
 import expireLua from './expire.lua'
 import fillLua from './fill.lua'
+import giveUpLua from './give-up.lua'
 import incrementLua from './increment.lua'
 import intentsLua from './intents.lua'
 import invalidateLua from './invalidate.lua'
 import leaseLua from './lease.lua'
 import readLua from './read.lua'
 import releaseLua from './release.lua'
+import renewLua from './renew.lua'
 import stampLua from './stamp.lua'
 import versionLua from './version.lua'
 
@@ -58,11 +60,17 @@ export const leaseScript = defineScript({
   },
 })
 
-export const fillScript = defineScript({ name: 'entry fill', functions: announceLua + versionLua, lua: fillLua, after: announcedLua, parse: one })
+const OUTCOMES = ['lost', 'stored', 'newer'] as const
+
+export const fillScript = defineScript({ name: 'entry fill', functions: announceLua + versionLua, lua: fillLua, after: announcedLua, parse: (reply) => OUTCOMES[reply as 0 | 1 | 2] })
 
 export const releaseScript = defineScript({ name: 'entry release', lua: releaseLua, parse: one })
 
-export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua, lua: invalidateLua, after: announcedLua, parse: one })
+export const renewScript = defineScript({ name: 'entry renew', lua: renewLua, parse: one })
+
+export const giveUpScript = defineScript({ name: 'entry give up', functions: intentsLua, lua: giveUpLua, parse: one })
+
+export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua + versionLua, lua: invalidateLua, after: announcedLua, parse: one })
 
 export const expireScript = defineScript({ name: 'entry expire', functions: announceLua, lua: expireLua, after: announcedLua, parse: one })
 

@@ -1,13 +1,15 @@
 import type { Argument } from '../drivers/driver.js'
 import { Undecodable, type Decoded, type Format, type Meta } from '../format.js'
 import { companion, rawKey } from '../keys.js'
-import { CacheError, InvalidOptionError } from '../errors.js'
+import { CacheError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Batch } from '../batch/batch.js'
+import { chunks } from '../batch/parcel.js'
+import type { PendingReleases } from '../pending-releases.js'
 import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
-import { beginWriteScript, commitWriteScript, expireScript, fillScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript } from './scripts.js'
+import { beginWriteScript, commitWriteScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
@@ -59,6 +61,8 @@ export interface LeaseRequest {
  * Source: leases are from "Scaling Memcache at Facebook" (NSDI '13), §3.2.1.
  */
 export interface EntryStore {
+  /** How many steps one call should have under way, so that it fits into `resilience.maxInFlight` beside others. */
+  readonly atOnce: number
   /** What is asked before Redis is. */
   readonly near?: NearEntries | undefined
   /** The same entries, with what is kept of them in the process. */
@@ -72,12 +76,24 @@ export interface EntryStore {
   readMany<T>(keys: readonly string[], format: Format<T>, past?: 'near'): Promise<readonly (Entry<T> | CacheError | undefined)[]>
   /** As `read`, with the time it has left to live. A little dearer. */
   readWithLife<T>(key: string, format: Format<T>, past?: 'near'): Promise<Entry<T> | undefined>
+  /**
+   * Asks for the right to load. Where no answer came, the lease that may have been granted, or may be yet, is taken back in the background:
+   * each attempt needs a token of its own.
+   */
   lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>>
   /** Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing was stored. */
   fill<T>(key: string, format: Format<T>, token: string, value: T, write: Write): Promise<boolean>
-  /** Gives the lease back; with `skipFor` (ms), others don't queue for the next one meanwhile. */
+  /** The lease ends in `ttl` ms from now on. `false`: it is no longer `token`'s. */
+  renew(key: string, token: string, ttl: number): Promise<boolean>
+  /**
+   * Gives the lease back; with `skipFor` (ms), others don't queue for the next one meanwhile. Where it rejects, it goes on in the background
+   * until Redis has acknowledged it.
+   */
   release(key: string, token: string, skipFor?: number): Promise<boolean>
-  /** Stores a value that the caller knows to be current. `false`: a writer was under way; the old entry is gone, and the next read loads. */
+  /**
+   * Stores a value that the caller knows to be current. `false`: an entry with a newer version is there and stays; or a writer was under way: the
+   * old entry is gone, and the next read loads.
+   */
   put<T>(key: string, format: Format<T>, value: T, write: Write): Promise<boolean>
   /** Deletes entries. Resolves to how many there were. */
   invalidate(keys: readonly string[]): Promise<number>
@@ -91,13 +107,16 @@ export interface EntryStore {
   increment(key: string, amount: number, ttl?: number): Promise<number>
   /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
   run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[]): Promise<R>
-  /** Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. */
-  change<R>(script: Script<R>, keys: readonly string[], args: readonly string[]): Promise<readonly R[]>
-  /** Announces a change of the source, before it is made. */
+  /**
+   * Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. `beside`: further keys, in the
+   * slot of the entries.
+   */
+  change<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[], beside?: readonly string[]): Promise<readonly R[]>
+  /** Announces a change of the source, before it is made. Where it rejects, what has begun, or may begin yet, is ended in the background. */
   beginWrite(keys: readonly string[], token: string, intentTtl: number): Promise<void>
   /** As `beginWrite` of one key, with the entry that the write changes, if there is one. */
   beginUpdate<T>(key: string, format: Format<T>, token: string, intentTtl: number): Promise<Entry<T> | undefined>
-  /** Ends it: without a value the entry is deleted. */
+  /** Ends it: without a value the entry is deleted. Where it rejects, the entry is deleted in the background as soon as Redis answers. */
   commitWrite<T>(key: string, token: string, write?: Write & { readonly format: Format<T>; readonly value: T }): Promise<'stored' | 'kept' | 'deleted'>
 }
 
@@ -111,13 +130,16 @@ type Run = <R>(script: Script<R>, keys: readonly string[], args: readonly Argume
 
 interface Wiring {
   readonly batch: Batch
+  readonly atOnce: number
   readonly readTimeout: number
   readonly writeTimeout: number
   readonly near?: NearEntries
+  /** What attempts may have left behind that had no answer. */
+  readonly pending: PendingReleases
 }
 
 export function createEntryStore(wiring: Wiring): EntryStore {
-  const { batch, readTimeout, writeTimeout, near } = wiring
+  const { batch, atOnce, readTimeout, writeTimeout, near, pending } = wiring
   const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
 
   /** As `run`, of a script that changes entries: announced, where somebody is to know. */
@@ -144,6 +166,13 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     return result
   }
 
+  /** One step for each, a part of them at a time. */
+  const eachOf = async <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> => {
+    const results: R[] = []
+    for (const part of chunks(all, atOnce)) results.push(...(await Promise.all(part.map(step))))
+    return results
+  }
+
   const look = <T>(key: string, format: Format<T>, past: 'near' | undefined): Entry<T> | undefined => (past === 'near' ? undefined : near?.get(key, format))
 
   /** Asks Redis for an entry, with what it has left to live. */
@@ -160,7 +189,41 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     }
   }
 
-  const store: EntryStore = {
+  /** A lease that may have been granted, or may be yet. */
+  const giveUpLease = (key: string, token: string): void => {
+    pending.add({ key, ttl: GIVE_BACK_FOR, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
+  }
+
+  /** Begins writes. `asked`: what each is to be asked with. */
+  const begin = async <R>(keys: readonly string[], token: string, asked: (key: readonly string[], change: NearChange | undefined) => Promise<R>): Promise<R[]> => {
+    const all = keys.map(companions)
+    return changing(keys, async (change) => {
+      const begun = await eachOf(all, (each) => settled(asked(each, change)))
+      const failed = begun.find((one) => one.status === 'rejected')
+      if (failed === undefined) return begun.map((one) => (one as PromiseFulfilledResult<R>).value)
+      const open = all.filter((_, i) => begun[i]!.status === 'fulfilled' || isUnknown((begun[i] as PromiseRejectedResult).reason))
+      if (open.length > 0) giveUpWrites(open, token)
+      throw failed.reason
+    })
+  }
+
+  /** Writes that have begun, or may begin yet: they are ended, and their entries deleted. */
+  const giveUpWrites = (all: readonly (readonly string[])[], token: string): void => {
+    const args = [token, 'give up', String(MAY_ARRIVE_FOR), '0']
+    const keys = all.map(([key]) => key!)
+    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
+  }
+
+  /** Deletes entries; not those with a version newer than this. */
+  const drop = async (keys: readonly string[], version?: number): Promise<number> => {
+    const all = keys.map(companions) // a key that is refused keeps the others from being sent
+    const existed = await changing(keys, (change) => eachOf(all, (each) => runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change)))
+    tell(channels.invalidate, () => ({ keys }))
+    return count(existed)
+  }
+
+  return {
+    atOnce,
     near,
     withNear: (other) => createEntryStore({ ...wiring, near: other }),
 
@@ -169,7 +232,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
     async readMany(keys, format, past) {
-      if (near) return Promise.all(keys.map(async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError)))
+      if (near) return eachOf(keys, async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError))
       const values = await batch.readMany(keys, readTimeout)
       const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
       return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
@@ -198,6 +261,9 @@ export function createEntryStore(wiring: Wiring): EntryStore {
         }
         if (reply.status === 'wait') return { status: 'wait', entry, remaining: reply.remaining }
         return { status: reply.status as 'leased' | 'bypass' | 'skip', entry }
+      } catch (error) {
+        if (isUnknown(error)) giveUpLease(key, token)
+        throw error
       } finally {
         question?.answered(value)
       }
@@ -208,7 +274,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const question = near?.ask(key)
       let kept: Kept
       try {
-        const stored = await run(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], readTimeout)
+        const stored = (await run(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], readTimeout)) === 'stored'
         if (stored && near) kept = await asStored(key, format, payload, ttl)
         return stored
       } finally {
@@ -216,30 +282,38 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       }
     },
 
-    release: (key, token, skipFor = 0) => run(releaseScript, [companion(key, 'lease')], [token, String(skipFor)], readTimeout),
+    renew: (key, token, ttl) => run(renewScript, [key, companion(key, 'lease')], [token, String(ttl)], readTimeout),
+
+    async release(key, token, skipFor = 0) {
+      try {
+        return await run(releaseScript, [key, companion(key, 'lease')], [token, String(skipFor)], readTimeout)
+      } catch (error) {
+        if (!(error instanceof ServerError)) giveUpLease(key, token)
+        throw error
+      }
+    },
 
     async put(key, format, value, { ttl, meta }) {
       // Through a lease of its own, not a bare SET: one that is delayed on its way must not overwrite what was written since.
       const token = createToken()
       const payload = format.encode(key, value, meta)
-      const stored = await changing([key], async (change) => {
+      const steps = async (change: NearChange | undefined): Promise<'stored' | 'newer' | 'lost'> => {
         const reply = await run(leaseScript, companions(key), [token, String(writeTimeout), 'all', 'take'], writeTimeout)
-        return reply.status === 'leased' && runChange(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], change)
-      }, (done) => (done ? asStored(key, format, payload, ttl) : undefined))
-      if (!stored) await store.invalidate([key])
-      return stored
+        return reply.status === 'leased' ? runChange(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], change) : 'lost'
+      }
+      const outcome = await changing([key], steps, (done) => (done === 'stored' ? asStored(key, format, payload, ttl) : undefined)).catch((error: unknown) => {
+        if (!(error instanceof ServerError)) giveUpLease(key, token)
+        throw error
+      })
+      if (outcome === 'lost') await drop([key], meta?.version)
+      return outcome === 'stored'
     },
 
-    async invalidate(keys) {
-      const all = keys.map(companions) // a key that is refused keeps the others from being sent
-      const existed = await changing(keys, (change) => Promise.all(all.map((each) => runChange(invalidateScript, each, [], change))))
-      tell(channels.invalidate, () => ({ keys }))
-      return count(existed)
-    },
+    invalidate: (keys) => drop(keys),
 
     async expire(keys, staleFor) {
       const all = keys.map(companions)
-      return count(await changing(keys, (change) => Promise.all(all.map(([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change)))))
+      return count(await changing(keys, (change) => eachOf(all, ([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change))))
     },
 
     async increment(key, amount, ttl = 0) {
@@ -250,28 +324,32 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     run: (script, keys, args) => run(script, keys, args, readTimeout),
 
-    async change(script, keys, args) {
+    async change(script, keys, args, beside = []) {
       const all = keys.map(companions)
-      return changing(keys, (change) => Promise.all(all.map(([key, , intents]) => runChange(script, [key, intents], args, change))))
+      return changing(keys, (change) => eachOf(all, ([key, , intents]) => runChange(script, [key, intents, ...beside], args, change)))
     },
 
     async beginWrite(keys, token, intentTtl) {
-      const all = keys.map(companions)
-      await changing(keys, (change) => Promise.all(all.map((each) => runChange(beginWriteScript, each, [token, String(intentTtl), ''], change))))
+      await begin(keys, token, (each, change) => runChange(beginWriteScript, each, [token, String(intentTtl), ''], change))
     },
 
     async beginUpdate(key, format, token, intentTtl) {
-      const stored = await changing([key], (change) => runChange(beginWriteScript, companions(key), [token, String(intentTtl), 'read'], change))
+      const [stored] = await begin([key], token, (each, change) => runChange(beginWriteScript, each, [token, String(intentTtl), 'read'], change))
       return stored && decode(key, stored, undefined, format)
     },
 
     async commitWrite(key, token, write) {
       const payload = write && write.format.encode(key, write.value, write.meta)
       const args = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
-      return changing([key], (change) => runChange(commitWriteScript, companions(key), [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+      const each = companions(key)
+      try {
+        return await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+      } catch (error) {
+        giveUpWrites([each], token)
+        throw error
+      }
     },
   }
-  return store
 }
 
 type Kept = NearValue | undefined
@@ -292,6 +370,23 @@ function companions(key: string): [string, string, string] {
   rawKey(key)
   return [key, companion(key, 'lease'), companion(key, 'intents')]
 }
+
+async function settled<R>(promise: Promise<R>): Promise<PromiseSettledResult<R>> {
+  const [result] = await Promise.allSettled([promise])
+  return result
+}
+
+/** Whether what was asked may have been done, or may be done yet. */
+function isUnknown(error: unknown): boolean {
+  return !(error instanceof ServerError || (error instanceof CacheError && NOT_SENT.includes(error.code)))
+}
+
+const NOT_SENT: readonly string[] = ['OVERLOADED', 'CIRCUIT_OPEN', 'INVALID_KEY', 'NOT_SENT']
+
+/** Ms for which a request that had no answer may still reach the server, out of a connection that was given up. */
+const MAY_ARRIVE_FOR = 60_000
+/** Ms for which giving back is tried. */
+const GIVE_BACK_FOR = 600_000
 
 function count(existed: readonly boolean[]): number {
   return existed.reduce((sum, one) => sum + (one ? 1 : 0), 0)

@@ -7,11 +7,14 @@ import type { LoadPolicy, Storing } from './policy.js'
  * so that who joined the load meanwhile reads again.
  */
 export interface Access<T> {
+  /** The access that this one slows down, where it does nothing else. */
+  readonly limits?: Access<T>
   /** What the process can answer by itself. */
   near?(key: string): Entry<T> | undefined
   read(key: string): Promise<Entry<T> | undefined>
   lease(key: string, request: LeaseRequest): Promise<Lease<T>>
   fill(key: string, token: string, value: T, storing: Storing): Promise<boolean>
+  renew(key: string, token: string, ttl: number): Promise<boolean>
   release(key: string, token: string, skipFor: number): Promise<boolean>
 }
 
@@ -23,6 +26,7 @@ export function plainAccess<T>(entries: EntryStore, { format, needsLife }: LoadP
     read: needsLife ? (key) => entries.readWithLife(key, format, 'near') : (key) => entries.read(key, format, 'near'),
     lease: (key, request) => entries.lease(key, format, request),
     fill: (key, token, value, storing) => entries.fill(key, format, token, value, storing),
+    renew: (key, token, ttl) => entries.renew(key, token, ttl),
     release: (key, token, skipFor) => entries.release(key, token, skipFor),
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { onAbort } from '../on-abort.js'
 import type { LoadContext, Loader } from './loader.js'
 
 /** Loads many: answers in the order of `keys`, `undefined` or `null` for what there is none of; each may be a promise of its own. */
@@ -69,10 +70,10 @@ class Round<T> {
   async add(key: string, context: LoadContext<T>): Promise<T | null | undefined> {
     this.#contexts.set(key, context)
     const { signal } = context
-    signal.addEventListener('abort', () => {
+    onAbort(signal, (reason) => {
       this.#left++
-      if (this.#left === this.#contexts.size) this.#controller.abort(signal.reason)
-    }, { once: true })
+      if (this.#left === this.#contexts.size) this.#controller.abort(reason)
+    })
     const answers = await this.#answers
     return answers[this.#places.get(key)!]
   }

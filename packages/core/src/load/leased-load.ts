@@ -9,6 +9,7 @@ import { callLoader, type Loaded, type Loader } from './loader.js'
 import type { Moments } from './moments.js'
 import type { LoadPolicy } from './policy.js'
 import type { RememberedErrors } from './remembered-errors.js'
+import { Renewals } from './renewals.js'
 
 export type Maybe<T> = T | null | undefined
 
@@ -48,6 +49,7 @@ export class LeasedLoad<T> {
   readonly #policy: LoadPolicy<T>
   readonly #moments: Moments
   readonly #errors: RememberedErrors | undefined
+  readonly #renewals = new Renewals()
 
   constructor(prefix: string, policy: LoadPolicy<T>, moments: Moments, errors: RememberedErrors | undefined) {
     this.#prefix = prefix
@@ -91,6 +93,7 @@ export class LeasedLoad<T> {
     let loaded: Loaded<T>
     const stale = spare && !spare.absent ? spare.value : undefined
     const started = performance.now()
+    const renewing = leased ? this.#renewals.start(this.#policy.leaseTtl, () => access.renew(key, token, this.#policy.leaseTtl)) : undefined
     try {
       loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
@@ -99,9 +102,12 @@ export class LeasedLoad<T> {
       close()
       // Where the lease is not held any more an invalidation came first, and the error may be one of before it.
       if (leased) this.#release(access, key, token, 0, (held) => { if (!held) this.#errors?.forget(key) })
-      if (spare && !left.aborted) return { value: spare.value, asOf: job.spareAsOf, down }
+      if (left.aborted) throw error // of the one who left last, and nobody else's
+      if (spare) return { value: spare.value, asOf: job.spareAsOf, down }
       this.#errors?.add(key, error)
       throw error
+    } finally {
+      renewing?.stop()
     }
     close() // who comes from now on asks Redis, behind the fill
     const filledAsOf = this.#moments.now
@@ -119,9 +125,9 @@ export class LeasedLoad<T> {
       return stored
     } catch (error) {
       this.#report('fill', key, error)
-      const tooLarge = error instanceof CodecError && error.code === 'VALUE_TOO_LARGE'
-      this.#release(access, key, token, tooLarge ? SKIP_FOR : 0)
-      if (tooLarge || isRedisTrouble(error)) return false
+      const unfit = error instanceof CodecError // it can't be encoded, or is too large: the source has answered all the same
+      this.#release(access, key, token, unfit ? SKIP_FOR : 0)
+      if (unfit || isRedisTrouble(error)) return false
       throw error
     }
   }

@@ -20,7 +20,7 @@ export type Loader<T> = (context: LoadContext<T>) => T | null | undefined | Prom
 
 /** The loader took longer than `loadTimeout.hard`. Its signal was aborted, and nothing was cached. */
 export class LoadTimeoutError extends CacheError {
-  override name = 'LoadTimeoutError'
+  static override readonly kind: string = 'LoadTimeoutError'
   constructor(key: string, hard: number) {
     super(`The loader of ${key} did not answer within ${hard} ms ("loadTimeout.hard"). Nothing was cached. Let the loader stop at its signal, or allow more.`, { code: 'LOAD_TIMEOUT', key })
   }
@@ -44,6 +44,7 @@ interface Request<T> {
 
 /** Calls the loader. Rejects with its error; with the reason of the last caller to leave, or `LoadTimeoutError`, whatever it does. */
 export async function callLoader<T>({ key, load, stale, left, hard }: Request<T>): Promise<Loaded<T>> {
+  if (left.aborted) throw left.reason
   const started = performance.now()
   const context = new Context(stale)
   const timer = hard === undefined ? undefined : setTimeout(() => context.told.abort(new LoadTimeoutError(key, hard)), hard)

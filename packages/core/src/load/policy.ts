@@ -37,10 +37,18 @@ export interface LoadPolicyOptions<T> {
   readonly stampede?: 'lease' | 'process' | 'off'
   /** How long a caller waits for another process' load before it loads for itself, without filling. Default 2 s. */
   readonly waitFor?: Duration
-  /** How long the one that loads keeps the others waiting, if it dies meanwhile. Longer than a load takes. Default 10 s, or `loadTimeout.hard` and a second if that is more. */
+  /**
+   * How long the one that loads keeps the others waiting, if it dies meanwhile; while it lives its lease is renewed, up to ten times as long.
+   * For so long callers of one process join a load, then the next one loads anew. Default 10 s, or `loadTimeout.hard` and a second if that is more.
+   */
   readonly leaseTtl?: Duration
   /** Past `soft`, a stale value is served if there is one, the load going on; past `hard`, its signal aborts and callers get `LoadTimeoutError`. */
   readonly loadTimeout?: { readonly soft?: Duration; readonly hard?: Duration }
+  /**
+   * Told of each reload in the background, as a promise that never rejects: give it what keeps a serverless function alive (Vercel's
+   * `waitUntil`, Next's `after`).
+   */
+  readonly waitUntil?: (work: Promise<unknown>) => void
   /** An ever-growing number of the value, from its row: a newer one is never overwritten by an older one. */
   readonly version?: (value: T) => number
 }
@@ -48,7 +56,7 @@ export interface LoadPolicyOptions<T> {
 /** The names of these options, for `checkOptions`. */
 export const loadPolicyOptions = [
   'ttl', 'jitter', 'codec', 'schema', 'maxValueBytes', 'negativeTtl', 'errorTtl', 'retryOn', 'staleWhileRevalidate', 'staleIfError',
-  'earlyRefresh', 'stampede', 'waitFor', 'leaseTtl', 'loadTimeout', 'version',
+  'earlyRefresh', 'stampede', 'waitFor', 'leaseTtl', 'loadTimeout', 'waitUntil', 'version',
 ] as const
 
 /** What to send along with a value. */
@@ -75,6 +83,7 @@ export class LoadPolicy<T> {
   readonly staleBelow: number
   /** Whether reads need to know what an entry has left to live. */
   readonly needsLife: boolean
+  readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly #staleIfError: number
   readonly #ttl: number | ((value: T) => Duration)
   readonly #negativeTtl: number | undefined
@@ -93,6 +102,7 @@ export class LoadPolicy<T> {
     this.errorTtl = check.duration('errorTtl', undefined)
     this.retryOn = check.function<(error: unknown) => boolean>('retryOn') ?? (() => false)
     this.stampede = check.oneOf('stampede', ['lease', 'process', 'off'], 'lease')
+    this.waitUntil = check.function('waitUntil')
     this.waitFor = check.duration('waitFor', 2_000)
     this.soft = timeouts.duration('soft', undefined)
     this.hard = timeouts.duration('hard', undefined)

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '../client.js'
+import { limitTo } from '../concurrency.js'
 import type { Entry } from '../entries/store.js'
 import { CacheError } from '../errors.js'
 import { Flight, type Landing } from '../flight.js'
@@ -27,7 +28,9 @@ export class ReadPath<T> {
   readonly #policy: LoadPolicy<T>
   readonly #plain: Access<T>
   readonly #flights = new Map<string, Flight<Maybe<T>>>()
-  readonly #refreshing = new Set<string>()
+  /** Keys that are reloaded in the background, and since when. */
+  readonly #refreshing = new Map<string, number>()
+  readonly #background = new Set<Promise<unknown>>()
   readonly #errors: RememberedErrors | undefined
   readonly #moments = new Moments()
   readonly #loads: LeasedLoad<T>
@@ -49,7 +52,7 @@ export class ReadPath<T> {
     const kept = access.near?.(key)
     if (kept !== undefined && this.#answers(key, kept, access, load, 'near')) return kept.value
     const arrival = this.#moments.arrive()
-    if (this.#flights.size > 0 && this.#flights.has(key)) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined })
+    if (this.#flights.size > 0 && this.#flightOf(key)) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined })
     if (this.#missesPrevail()) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, unread: true })
     let found: Entry<T> | undefined
     try {
@@ -64,9 +67,10 @@ export class ReadPath<T> {
   }
 
   /** The values in the order of `keys`; one load of what is missing. */
-  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal, accessTo: AccessTo<T> = () => this.#plain): Promise<Maybe<T>[]> {
+  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal, accessOf: AccessTo<T> = () => this.#plain): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
+    const accessTo = keys.length > this.#client.entries.atOnce ? fewAtOnce(accessOf, this.#client.entries.atOnce) : accessOf
     const kept = this.#client.entries.near && keys.map((key) => accessTo(key).near?.(key))
     const found = kept ? await this.#readRest(keys, kept, accessTo) : await this.#readMany(keys, accessTo)
     const values: Maybe<T>[] = new Array(keys.length)
@@ -144,7 +148,7 @@ export class ReadPath<T> {
   }
 
   async #readMany(keys: readonly string[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
-    if (this.#policy.needsLife || keys.some((key) => accessTo(key) !== this.#plain)) return Promise.all(keys.map((key) => this.#read(key, accessTo(key))))
+    if (this.#policy.needsLife || keys.some((key) => !isPlain(accessTo(key), this.#plain))) return Promise.all(keys.map((key) => this.#read(key, accessTo(key))))
     const found = await this.#client.entries.readMany(keys, this.#policy.format, 'near')
     return found.map((entry, i) => {
       if (!(entry instanceof CacheError)) return entry
@@ -169,15 +173,20 @@ export class ReadPath<T> {
     let { down } = trip
     for (let round = 0; ; round++) {
       signal?.throwIfAborted()
-      let flight = round < PATIENCE ? this.#flights.get(key) : undefined
-      if (flight) trip.decided?.()
-      else {
+      let flight = round < PATIENCE ? this.#flightOf(key) : undefined
+      let landing: Landing<Maybe<T>> | undefined
+      if (flight) {
+        trip.decided?.()
+        landing = await flight.join(signal)
+        if (landing === undefined) this.#clear(key, flight)
+      } else {
         const known = this.#errors?.get(key)
         if (known && trip.spare) return trip.spare.value
         if (known) throw known.error
         flight = this.#depart({ ...trip, down })
+        landing = await flight.board(signal)
       }
-      const landing = await flight.join(signal)
+      if (landing === undefined) continue
       if (arrival <= landing.asOf) return landing.value
       ;({ down } = landing)
     }
@@ -185,12 +194,21 @@ export class ReadPath<T> {
 
   #depart(trip: Trip<T>): Flight<Maybe<T>> {
     const { key } = trip
-    const flight = new Flight<Maybe<T>>((self) => {
+    const flight = new Flight<Maybe<T>>(this.#policy.leaseTtl, (self) => {
       const clear = (): void => this.#clear(key, self)
+      self.left.onAbort(clear)
       return this.#fly(trip, self.left, clear).finally(clear)
     })
     if (this.#policy.stampede !== 'off') this.#flights.set(key, flight)
     return flight
+  }
+
+  /** A load that others may still join. */
+  #flightOf(key: string): Flight<Maybe<T>> | undefined {
+    const flight = this.#flights.get(key)
+    if (flight === undefined || flight.open) return flight
+    this.#flights.delete(key)
+    return undefined
   }
 
   #clear(key: string, flight: Flight<Maybe<T>>): void {
@@ -225,17 +243,33 @@ export class ReadPath<T> {
     const landed = await Promise.race([loading, late])
     timer.abort()
     if (landed) return landed
-    this.#refreshing.add(key)
-    loading.catch(() => undefined).finally(() => this.#refreshing.delete(key))
+    this.#inBackground(key, loading)
     return { value: spare.value, asOf, down: false }
   }
 
   #refresh(key: string, seen: Entry<T>, access: Access<T>, load: Loader<T>, decided?: () => void): void {
-    if (this.#refreshing.has(key) || this.#flights.has(key)) return decided?.()
-    this.#refreshing.add(key)
-    void this.#reload(key, seen, access, load, decided)
-      .catch((error: unknown) => this.#report('refresh', key, error))
-      .finally(() => this.#refreshing.delete(key))
+    if (performance.now() < (this.#refreshing.get(key) ?? -Infinity) + this.#policy.leaseTtl || this.#flightOf(key)) return decided?.()
+    this.#inBackground(key, this.#reload(key, seen, access, load, decided).catch((error: unknown) => this.#report('refresh', key, error)))
+  }
+
+  #inBackground(key: string, loading: Promise<unknown>): void {
+    const since = performance.now()
+    this.#refreshing.set(key, since)
+    const work = loading.catch(() => undefined).finally(() => {
+      this.#background.delete(work)
+      if (this.#refreshing.get(key) === since) this.#refreshing.delete(key)
+    })
+    this.#background.add(work)
+    try {
+      this.#policy.waitUntil?.(work)
+    } catch (error) {
+      this.#report('waitUntil', key, error)
+    }
+  }
+
+  /** Resolves once nothing is reloaded in the background any more. */
+  async idle(): Promise<void> {
+    while (this.#background.size > 0) await Promise.all(this.#background)
   }
 
   async #reload(key: string, { life = 0 }: Entry<T>, access: Access<T>, load: Loader<T>, decided?: () => void): Promise<void> {
@@ -298,6 +332,27 @@ interface Trip<T> {
 }
 
 type AccessTo<T> = (key: string) => Access<T>
+
+/** The same, with so many steps under way that there is room for other calls. */
+function fewAtOnce<T>(accessTo: AccessTo<T>, most: number): AccessTo<T> {
+  const limited = limitTo(most)
+  return (key) => {
+    const access = accessTo(key)
+    return {
+      ...(access.near && { near: (near: string) => access.near!(near) }),
+      limits: access,
+      read: (...asked) => limited(() => access.read(...asked)),
+      lease: (...asked) => limited(() => access.lease(...asked)),
+      fill: (...asked) => limited(() => access.fill(...asked)),
+      renew: (...asked) => limited(() => access.renew(...asked)),
+      release: (...asked) => limited(() => access.release(...asked)),
+    }
+  }
+}
+
+function isPlain<T>(access: Access<T>, plain: Access<T>): boolean {
+  return (access.limits ?? access) === plain
+}
 
 type Found<T> = Entry<T> | undefined | typeof DOWN
 

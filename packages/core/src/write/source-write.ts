@@ -1,4 +1,5 @@
 import type { CacheClient } from '../client.js'
+import { limitTo } from '../concurrency.js'
 import { CacheUnavailableError, CacheWriteError } from '../errors.js'
 import { channels, tell } from '../telemetry.js'
 import { createToken } from '../token.js'
@@ -16,23 +17,38 @@ export interface SourceWrite<R> {
   readonly commit?: ((token: string, result: R) => Promise<unknown>) | undefined
 }
 
+/** A write that has been announced. */
+export interface OpenWrite {
+  readonly token: string
+  /** Ends it: the entries are dropped. Rejects if Redis does not answer; then it is gone on with in the background. */
+  end(): Promise<void>
+  /** As `end`, where that is not what the caller waits for: what goes wrong is reported on `cache:error`. */
+  abort(): Promise<void>
+}
+
+/** Announces a change of the source. Rejects with `CacheUnavailableError` if Redis does not take it. */
+export async function openWrite({ entries }: CacheClient, { keys, intentTtl, begin }: Pick<SourceWrite<unknown>, 'keys' | 'intentTtl' | 'begin'>): Promise<OpenWrite> {
+  const token = createToken()
+  await (begin ? begin(token) : entries.beginWrite(keys, token, intentTtl)).catch((cause: unknown) => {
+    throw new CacheUnavailableError(keys, cause)
+  })
+  const limited = limitTo(entries.atOnce)
+  const end = async (): Promise<void> => void (await Promise.all(keys.map((key) => limited(() => entries.commitWrite(key, token)))))
+  return { token, end, abort: () => end().catch((error: unknown) => tell(channels.error, () => ({ operation: 'abort write', key: keys[0]!, error }))) }
+}
+
 /**
  * Begins the write, changes the source, ends the write. Rejects with `CacheUnavailableError`, nothing changed, if Redis does not take
  * the beginning; with the error of `change`, the entries dropped; with `CacheWriteError` if Redis does not take the end.
  */
-export async function writeSource<R>({ entries }: CacheClient, { keys, intentTtl, begin, change, commit }: SourceWrite<R>): Promise<R> {
-  const token = createToken()
-  const drop = (): Promise<unknown> => Promise.all(keys.map((key) => entries.commitWrite(key, token)))
-  const giveUp = (error: unknown): void => tell(channels.error, () => ({ operation: 'abort write', key: keys[0]!, error }))
-  await (begin ? begin(token) : entries.beginWrite(keys, token, intentTtl)).catch((cause: unknown) => {
-    drop().catch(giveUp) // some may have begun
-    throw new CacheUnavailableError(keys, cause)
-  })
+export async function writeSource<R>(client: CacheClient, write: SourceWrite<R>): Promise<R> {
+  const { keys, intentTtl, change, commit } = write
+  const open = await openWrite(client, write)
   const result = await (async () => change())().catch(async (error: unknown) => {
-    await drop().catch(giveUp)
+    await open.abort()
     throw error
   })
-  await (commit ? commit(token, result) : drop()).catch((cause: unknown) => { throw new CacheWriteError(keys, result, intentTtl, cause) })
+  await (commit ? commit(open.token, result) : open.end()).catch((cause: unknown) => { throw new CacheWriteError(keys, result, intentTtl, cause) })
   tell(channels.invalidate, () => ({ keys }))
   return result
 }

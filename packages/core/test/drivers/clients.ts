@@ -3,6 +3,7 @@ import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
 import type { Command, Driver, Reply } from '../../src/index.js'
 import { CacheError } from '../../src/index.js'
+import type { DriverOptions } from '../../src/drivers/driver.js'
 import { ioredisDriver } from '../../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../../src/drivers/node-redis.js'
 
@@ -13,29 +14,29 @@ export interface Made extends AsyncDisposable {
 
 export interface Flavour {
   readonly name: string
-  standalone(url: string): Made
+  standalone(url: string, options?: DriverOptions): Made
   cluster(nodes: readonly Address[]): Made
   sentinel(sentinel: RedisSentinel): Made
 }
 
 const ioredis: Flavour = {
   name: 'ioredis',
-  standalone: (url) => ofIoredis(new Redis(url)),
+  standalone: (url, options) => ofIoredis(new Redis(url), options),
   cluster: (nodes) => ofIoredis(new Cluster(nodes.map(({ host, port }) => ({ host, port })), { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 })),
   sentinel: ({ addresses, name }) => ofIoredis(new Redis({ sentinels: addresses.map(({ host, port }) => ({ host, port })), name, sentinelRetryStrategy: () => 50 })),
 }
 
 const nodeRedis: Flavour = {
   name: 'node-redis',
-  standalone: (url) => ofNodeRedis(createClient({ url })),
+  standalone: (url, options) => ofNodeRedis(createClient({ url }), options),
   cluster: (nodes) => ofNodeRedis(createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) })),
   sentinel: ({ addresses, name }) => ofNodeRedis(createSentinel({ name, sentinelRootNodes: addresses.map(({ host, port }) => ({ host, port })), scanInterval: 100 })),
 }
 
 export const flavours: readonly Flavour[] = [ioredis, nodeRedis]
 
-function ofIoredis(client: Redis | Cluster): Made {
-  const driver = ioredisDriver(client)
+function ofIoredis(client: Redis | Cluster, options?: DriverOptions): Made {
+  const driver = ioredisDriver(client, options)
   return {
     driver,
     async [Symbol.asyncDispose]() {
@@ -45,8 +46,8 @@ function ofIoredis(client: Redis | Cluster): Made {
   }
 }
 
-function ofNodeRedis(client: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown }): Made {
-  const driver = nodeRedisDriver(client)
+function ofNodeRedis(client: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown }, options?: DriverOptions): Made {
+  const driver = nodeRedisDriver(client, options)
   return {
     driver,
     async [Symbol.asyncDispose]() {

@@ -1,4 +1,4 @@
-import { createFormat, createToken, defineScript, type CacheClient, type EntryStore } from '../../src/index.js'
+import { companion, createFormat, createToken, defineScript, type CacheClient, type EntryStore } from '../../src/index.js'
 
 /**
  * One entry on a real Redis, and the source behind it: a counter, each write of which commits the next number. What the model's
@@ -66,12 +66,12 @@ export class World {
   }
 
   async endLease(): Promise<void> {
-    const lease = `{${this.#key}}:lease`
+    const lease = companion(this.#key, 'lease')
     await this.#client.send({ args: ['DEL', lease], keys: [lease] })
   }
 
   async endOldestIntent(): Promise<void> {
-    const token = await this.#client.run(endOldestIntent, [this.#key, `{${this.#key}}:intents`], [String(INTENT)])
+    const token = await this.#client.run(endOldestIntent, [this.#key, companion(this.#key, 'intents')], [String(INTENT)])
     const owner = token === null ? undefined : this.#writers.get(token)
     if (!owner) return
     owner.expired = true
@@ -97,8 +97,8 @@ const INTENT = 600_000
 const endOldestIntent = defineScript({
   name: 'end the oldest intent',
   lua: `
-local oldest = redis.call('ZRANGE', KEYS[2], 0, 0)[1]
-if not oldest or oldest == 'conflict' then return false end
+local oldest = redis.call('ZRANGEBYSCORE', KEYS[2], 0, '(inf', 'LIMIT', 0, 1)[1]
+if not oldest then return false end
 redis.call('ZADD', KEYS[2], 1, oldest)
 local life = redis.call('PTTL', KEYS[1])
 if life >= 0 and life <= tonumber(ARGV[1]) then redis.call('DEL', KEYS[1]) end

@@ -5,7 +5,8 @@
 -- cost: O(n) in the groups that hold it
 
 local changed = tonumber(redis.call('HGET', KEYS[1], '') or 0)
-if tonumber(ARGV[1]) > changed then redis.call('HSET', KEYS[1], '', ARGV[1]) end
+redis.call('HDEL', KEYS[1], '') -- a full server takes what adds only after a write that does not
+redis.call('HSET', KEYS[1], '', string.format('%.0f', math.max(changed, tonumber(ARGV[1]))))
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 local groups = redis.call('HKEYS', KEYS[1])
 for i = #groups, 1, -1 do

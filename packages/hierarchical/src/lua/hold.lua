@@ -6,6 +6,8 @@
 
 local changed = redis.call('HGET', KEYS[1], '')
 if changed and tonumber(changed) > tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+-- One that comes late must not make a later load look older.
+local since = redis.call('HGET', KEYS[1], ARGV[1])
+if not since or tonumber(since) < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1

@@ -18,6 +18,11 @@ export interface Network {
   cut(): Promise<void>
   /** From now on bytes vanish while the connections stay open. */
   swallow(direction: 'replies' | 'both'): void
+  /**
+   * The next request on each connection that is open now is kept back, and the connection then ends for the contender; new ones work.
+   * What it returns hands those requests to the servers, late, and resolves when they were executed. Without it, what needs it is not tested.
+   */
+  keepBack?(): () => Promise<void>
   /** Back to normal. */
   pass(): Promise<void>
 }
@@ -172,6 +177,32 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
     })
   })
 
+  describe('a request that arrives late', () => {
+    check('after the lock was released takes it for nobody, and after another has it takes nothing from that one', async (scene) => {
+      const { keepBack } = scene.contenders[0]!.network
+      if (!keepBack) return
+      await scene.holds(0)
+      await scene.releases(0) // it is connected
+      const deliver = keepBack()
+      await scene.holds(0, 2, LONG * ttl)
+      await scene.releases(0, 2)
+      await deliver()
+      const asked = performance.now()
+      await scene.holds(1)
+      const took = performance.now() - asked
+      assert.ok(took < (LONG / 2) * ttl, `nobody held it, and it was not to be had for ${took} ms`)
+      const deliverRelease = keepBack()
+      scene.order(0, { do: 'hold', id: 3, name: scene.name, ttl, wait: ttl / 2 })
+      await scene.witness.until('a refusal', () => scene.witness.holding(0, 3)?.refused)
+      await deliverRelease()
+      await scene.stillHolds(1)
+      await scene.releases(1)
+      await scene.holds(2)
+      scene.witness.assertExclusive()
+      scene.witness.assertFencesRise()
+    })
+  })
+
   describe('a server that forgets everything', () => {
     for (const [how, forget] of [['FLUSHALL', (stage: LockStage) => stage.flush()], ['a restart', (stage: LockStage) => stage.restart()]] as const) {
       check(`by ${how}: fences rise, and a store that checks them loses no update`, async (scene) => {
@@ -214,6 +245,9 @@ const FAULTS: readonly [string, (network: Network) => Promise<void> | void][] = 
 
 const WAIT = 30_000
 
+/** Ttls for which a lock is asked that is not to be left to nobody. */
+const LONG = 10
+
 /** Ms in which there are many holders. */
 const CONTENTION = 600
 
@@ -250,8 +284,8 @@ class Scene {
   }
 
   /** Lets a contender acquire; resolves when it has been told that it holds the lock. */
-  async holds(contender: number, id = 1): Promise<Holding> {
-    this.order(contender, { do: 'hold', id, name: this.name, ttl: this.#ttl, wait: WAIT })
+  async holds(contender: number, id = 1, ttl = this.#ttl): Promise<Holding> {
+    this.order(contender, { do: 'hold', id, name: this.name, ttl, wait: WAIT })
     return this.witness.until(`contender ${contender} holding the lock`, () => {
       const holding = this.witness.holding(contender, id)
       if (holding?.refused !== undefined) assert.fail(`contender ${contender} was refused with ${holding.refused}`)

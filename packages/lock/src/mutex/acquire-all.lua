@@ -1,18 +1,24 @@
--- Takes all of several locks that are free and that nobody waits for, or none of them.
--- KEYS four for each lock, as of acquire
--- ARGV[1] token  ARGV[2] ttl, ms  ARGV[3] about the holder  ARGV[4] ms for which the fences are remembered
+-- Takes all of several locks that are free and that nobody waits for, or none of them; asked again with the same token, finds its own.
+-- KEYS five for each lock, as of acquire
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms  ARGV[4] about the holder
 -- returns a fence for each lock, or nil
 -- cost: O(n) in the locks
 
-for i = 1, #KEYS, 4 do
-  local value = command('GET', KEYS[i])
-  if not isMine(value, ARGV[1]) and (value or command('EXISTS', KEYS[i + 2]) == 1) then return nil end
+local fences, last = {}, {}
+for i = 1, #KEYS, 5 do
+  local value, known = command('GET', KEYS[i]), command('MGET', KEYS[i + 1], KEYS[i + 2])
+  last[i] = known[1]
+  if known[2] then return nil end
+  if isMine(value, ARGV[1]) then
+    fences[#fences + 1] = string.match(value, ' (%d+)')
+  elseif value or command('EXISTS', KEYS[i + 3]) == 1 then
+    return nil
+  end
 end
-local fences = {}
-for i = 1, #KEYS, 4 do
-  local value = command('GET', KEYS[i])
-  local fence = value and string.match(value, ' (%d+)') or nextFence(KEYS[i + 1], ARGV[4])
-  command('SET', KEYS[i], value or (ARGV[1] .. ' ' .. fence .. ' ' .. whole(milliseconds()) .. ' ' .. ARGV[3]), 'PX', ARGV[2])
+if #fences > 0 then return 5 * #fences == #KEYS and fences or nil end
+for i = 1, #KEYS, 5 do
+  local fence = nextFence(KEYS[i + 1], last[i])
+  take(KEYS[i], ARGV[1], fence, ARGV[2], ARGV[3], ARGV[4])
   fences[#fences + 1] = fence
 end
 return fences

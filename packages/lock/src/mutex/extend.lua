@@ -1,9 +1,9 @@
--- Lets the lock live for ttl at least, if it is still mine. It never shortens its life, so that a late repetition does no harm.
+-- Lets the lock live for ttl at least, if it is still mine. It never shortens its life.
 -- KEYS[1] the lock
--- ARGV[1] token  ARGV[2] ttl, ms
--- returns 1 if it was mine, else 0
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms
+-- returns the ms it has left to live if it was mine, else 0
 -- cost: O(1)
 
-if not isMine(redis.call('GET', KEYS[1]), ARGV[1]) then return 0 end
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return 1
+local value = command('GET', KEYS[1])
+if not isMine(value, ARGV[1]) then return 0 end
+return math.max(1, prolong(KEYS[1], value, ARGV[2], tonumber(ARGV[3])))

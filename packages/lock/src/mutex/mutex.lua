@@ -1,4 +1,5 @@
--- Held by one at a time: a string, `token fence since about`, that lives as long as the lock.
+-- Held by one at a time: a string, `token fence since step ttl about`, that lives as long as the lock. `step` is the number of the
+-- holder's last step that changed it, `ttl` the longest in ms that it can have left to live.
 
 local function isMine(value, token)
   return value and string.sub(value, 1, #token + 1) == token .. ' '

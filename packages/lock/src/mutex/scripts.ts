@@ -1,29 +1,41 @@
 import { defineScript, type Reply } from '@cache/core'
-import queueLua from '../queue.lua'
+import fence from '../fence.lua'
+import queue from '../queue.lua'
+import { one, parseAcquired } from '../replies.js'
+import { clock } from '../clock.js'
 import acquireAllLua from './acquire-all.lua'
 import acquireLua from './acquire.lua'
 import extendLua from './extend.lua'
 import inspectLua from './inspect.lua'
 import leaveLua from './leave.lua'
-import mutexLua from './mutex.lua'
+import mutex from './mutex.lua'
+import prolong from './prolong.lua'
+import remaining from './remaining.lua'
+import restoreLua from './restore.lua'
 import settleFenceLua from './settle-fence.lua'
-import { one, parseAcquired } from '../replies.js'
+import take from './take.lua'
 
-const functions = `${queueLua}\n${mutexLua}`
-
-export const acquireScript = defineScript({ name: 'lock acquire', functions, lua: acquireLua, parse: parseAcquired })
+export const acquireScript = defineScript({
+  name: 'lock acquire',
+  functions: clock + queue + fence + mutex + take + prolong + remaining,
+  lua: acquireLua,
+  parse: parseAcquired,
+})
 
 export const acquireAllScript = defineScript({
   name: 'lock acquireAll',
-  functions, lua: acquireAllLua,
+  functions: clock + fence + mutex + take,
+  lua: acquireAllLua,
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
 })
 
-export const extendScript = defineScript({ name: 'lock extend', functions: mutexLua, lua: extendLua, parse: one })
+export const extendScript = defineScript({ name: 'lock extend', functions: clock + mutex + prolong, lua: extendLua, parse: Number })
 
-export const leaveScript = defineScript({ name: 'lock release', functions, lua: leaveLua, parse: one })
+export const leaveScript = defineScript({ name: 'lock release', functions: clock + queue + mutex, lua: leaveLua, parse: one })
 
-export const settleFenceScript = defineScript({ name: 'lock settle fence', functions: mutexLua, lua: settleFenceLua, parse: one })
+export const settleFenceScript = defineScript({ name: 'lock settle fence', functions: clock + fence + mutex, lua: settleFenceLua, parse: one })
+
+export const restoreScript = defineScript({ name: 'lock restore', functions: clock + fence + take, lua: restoreLua, parse: one })
 
 export const inspectScript = defineScript({
   name: 'lock inspect',

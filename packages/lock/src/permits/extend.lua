@@ -1,11 +1,7 @@
--- Lets a permit live longer, if it is still mine.
--- KEYS[1] the holders
--- ARGV[1] token  ARGV[2] ttl, ms
--- returns 1 if it was mine, else 0
+-- Lets a permit live for ttl at least, if it is still mine. It never shortens its life.
+-- KEYS[1] the holders  KEYS[2] details of them
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms
+-- returns the ms it has left to live if it was mine, else 0
 -- cost: O(log n) in the holders
 
-local now = milliseconds()
-local ends = command('ZSCORE', KEYS[1], ARGV[1])
-if not ends or tonumber(ends) <= now then return 0 end
-hold(KEYS[1], ARGV[1], now, tonumber(ARGV[2]))
-return 1
+return (prolong(KEYS[1], KEYS[2], ARGV[1], ARGV[2], tonumber(ARGV[3]))) or 0

@@ -1,4 +1,6 @@
--- Held by several at a time: a sorted set of tokens by the ms at which each ends. A token that begins with `x` shares with nobody.
+-- Held by several at a time: a sorted set of tokens by the ms at which each ends, and a hash of `fence step ttl` of each: `step` is the
+-- number of the holder's last step that changed it, `ttl` the longest in ms that it can have left. A token that begins with `x` shares
+-- with nobody.
 
 -- Whether the waiter may join those that hold now.
 local function fits(holders, token, permits)
@@ -7,13 +9,56 @@ local function fits(holders, token, permits)
   return not any or (string.sub(any, 1, 1) ~= 'x' and command('ZCARD', holders) < permits)
 end
 
-local function dropExpired(holders, now)
-  command('ZREMRANGEBYSCORE', holders, '-inf', whole(now))
+local function drop(holders, details, token)
+  command('HDEL', details, token)
+  return command('ZREM', holders, token) == 1
 end
 
--- For ttl at least: it never shortens its life, so that a late repetition does no harm.
-local function hold(holders, token, now, ttl)
-  local ends = math.max(now + ttl, tonumber(command('ZSCORE', holders, token) or 0))
-  command('ZADD', holders, whole(ends), token)
-  if command('PTTL', holders) < ttl then command('PEXPIRE', holders, ttl) end
+local function dropExpired(holders, details)
+  for _, token in ipairs(command('ZRANGEBYSCORE', holders, '-inf', whole(milliseconds()))) do drop(holders, details, token) end
+end
+
+local function note(holders, details, token, fence, step, ttl)
+  command('HSET', details, token, table.concat({fence, step, whole(ttl)}, ' '))
+  local left = command('PTTL', holders)
+  if left < ttl then command('PEXPIRE', holders, ttl) end
+  command('PEXPIRE', details, math.max(left, ttl))
+end
+
+local function hold(holders, details, token, fence, step, ttl)
+  command('ZADD', holders, whole(milliseconds() + ttl), token)
+  note(holders, details, token, fence, step, ttl)
+end
+
+local function detailsOf(details, token)
+  return string.match(command('HGET', details, token) or '0 0 0', '^(%d+) (%d+) (%d+)$')
+end
+
+-- Lets a permit live for ttl at least. A step that comes twice, or behind a later one, changes nothing. Returns the ms it has left, and
+-- its fence; nil if it has ended.
+local function prolong(holders, details, token, step, ttl)
+  local now = milliseconds()
+  local ends = tonumber(command('ZSCORE', holders, token) or 0)
+  if ends <= now then return nil end
+  local fence, last, longest = detailsOf(details, token)
+  if tonumber(step) > tonumber(last) then
+    command('HDEL', details, token) -- first, as it needs no memory: after it a server that is full takes the rest as well
+    if now + ttl > ends then
+      ends, longest = now + ttl, ttl
+      command('ZADD', holders, whole(ends), token)
+    end
+    note(holders, details, token, fence, step, tonumber(longest))
+  end
+  return ends - now, fence
+end
+
+-- Where holders have longer to live than their ttl, the server's clock was set back: their ttl starts anew. It looks at those that end
+-- last, which is where they are.
+local function mindClock(holders, details)
+  local now, last = milliseconds(), command('ZRANGE', holders, -100, -1, 'WITHSCORES')
+  for i = 1, #last, 2 do
+    local _, _, ttl = detailsOf(details, last[i])
+    ttl = tonumber(ttl)
+    if ttl > 0 and tonumber(last[i + 1]) > now + ttl then command('ZADD', holders, whole(now + ttl), last[i]) end
+  end
 end

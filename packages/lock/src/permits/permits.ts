@@ -1,6 +1,7 @@
-import type { CacheClient } from '@cache/core'
+import type { CacheClient, PendingReleases } from '@cache/core'
+import { abandon } from '../abandon.js'
 import { keysBeside } from '../companion-keys.js'
-import { FENCE_MEMORY, PLACE_TTL, renewalTimeout, safe, type Busy, type Claim, type Granted, type Ground } from '../ground.js'
+import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted, type Ground } from '../ground.js'
 import type { Wakeups } from '../wakeups.js'
 import { acquirePermitScript, extendPermitScript, inspectPermitsScript, leavePermitScript, type Occupancy } from './scripts.js'
 
@@ -10,13 +11,16 @@ export const EXCLUSIVE = 'x:'
 
 /** Locks that several may hold at once, up to a number, or one alone. */
 export class Permits implements Ground {
+  readonly tokenPerAttempt = false
   readonly #client: CacheClient
   readonly #wakeups: Wakeups
+  readonly #releases: PendingReleases
   readonly #permits: string
 
-  constructor(client: CacheClient, wakeups: Wakeups, permits: number) {
+  constructor(client: CacheClient, wakeups: Wakeups, releases: PendingReleases, permits: number) {
     this.#client = client
     this.#wakeups = wakeups
+    this.#releases = releases
     this.#permits = String(permits)
   }
 
@@ -24,24 +28,27 @@ export class Permits implements Ground {
     return this.#wakeups.newToken()
   }
 
-  async take({ key, token, ttl, fair }: Claim, ticket?: string): Promise<Granted | Busy> {
-    const { fence, queue, alive } = keysBeside(key)
+  async take({ key, token, ttl, fair }: Claim, ticket = ''): Promise<Granted | Busy> {
+    const { details, fence, receipt, queue, alive } = keysBeside(key)
     const left = performance.now()
-    const place = ticket === undefined ? ['0', '0'] : [String(PLACE_TTL), ticket]
-    const args = [token, String(ttl), this.#permits, String(FENCE_MEMORY), ...place, fair ? 'fair' : 'barge', this.#wakeups.channel]
-    const outcome = await this.#client.run(acquirePermitScript, [key, fence, queue, alive], args)
+    const args = [token, nextStep(), String(ttl), this.#permits, ticket, fair ? 'fair' : 'barge', this.#wakeups.channel]
+    const outcome = await this.#client.run(acquirePermitScript, [key, details, fence, receipt(token), queue, alive], args)
     return outcome.held ? { ...outcome, deadline: left + safe(ttl) } : outcome
   }
 
-  async extend({ key, token, ttl: usual }: Claim, ttl: number): Promise<number | undefined> {
+  async extend({ key, token, ttl: usual }: Claim, _fence: number, ttl: number): Promise<number | undefined> {
     const left = performance.now()
-    const mine = await this.#client.run(extendPermitScript, [key], [token, String(ttl)], { timeout: renewalTimeout(usual) })
-    return mine ? left + safe(ttl) : undefined
+    const remaining = await this.#client.run(extendPermitScript, [key, keysBeside(key).details], [token, nextStep(), String(ttl)], { timeout: renewalTimeout(usual) })
+    return remaining > 0 ? left + safe(Math.min(ttl, remaining)) : undefined
   }
 
   leave({ key, token }: Claim): Promise<boolean> {
-    const { queue, alive } = keysBeside(key)
-    return this.#client.run(leavePermitScript, [key, queue, alive], [token, this.#wakeups.channel, this.#permits])
+    const { details, receipt, queue, alive } = keysBeside(key)
+    return this.#client.run(leavePermitScript, [key, details, receipt(token), queue, alive], [token, this.#wakeups.channel, this.#permits])
+  }
+
+  abandon(claim: Claim, longest = claim.ttl): Promise<void> {
+    return abandon(this.#releases, claim.key, longest, () => this.leave(claim))
   }
 
   listen(token: string, wake: () => void): () => void {

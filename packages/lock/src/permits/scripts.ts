@@ -1,17 +1,19 @@
 import { defineScript, type Reply } from '@cache/core'
-import queueLua from '../queue.lua'
+import fence from '../fence.lua'
+import queue from '../queue.lua'
 import { one, parseAcquired } from '../replies.js'
+import { clock } from '../clock.js'
 import acquireLua from './acquire.lua'
 import extendLua from './extend.lua'
 import inspectLua from './inspect.lua'
 import leaveLua from './leave.lua'
 import permitsLua from './permits.lua'
 
-const functions = `${queueLua}\n${permitsLua}`
+const functions = clock + queue + fence + permitsLua
 
 export const acquirePermitScript = defineScript({ name: 'permit acquire', functions, lua: acquireLua, parse: parseAcquired })
 
-export const extendPermitScript = defineScript({ name: 'permit extend', functions, lua: extendLua, parse: one })
+export const extendPermitScript = defineScript({ name: 'permit extend', functions, lua: extendLua, parse: Number })
 
 export const leavePermitScript = defineScript({ name: 'permit release', functions, lua: leaveLua, parse: one })
 

@@ -1,8 +1,10 @@
-import { CacheError, createToken, type CacheClient } from '@cache/core'
+import { CacheError, PendingReleases, createToken, type CacheClient } from '@cache/core'
+import { abandon } from '../abandon.js'
 import { keysBeside } from '../companion-keys.js'
-import { FENCE_MEMORY, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../ground.js'
+import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../ground.js'
 import { parseHolder, type Found, type LockGround, type LockInspection } from '../holder.js'
-import { acquireScript, extendScript, inspectScript, leaveScript, settleFenceScript } from '../mutex/scripts.js'
+import { acquireKeys, leave } from '../mutex/mutex.js'
+import { acquireScript, extendScript, inspectScript, restoreScript, settleFenceScript } from '../mutex/scripts.js'
 import { majorityOf, type Votes } from './votes.js'
 
 /**
@@ -11,11 +13,15 @@ import { majorityOf, type Votes } from './votes.js'
  * Source: https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/
  */
 export class Majority implements LockGround {
+  readonly tokenPerAttempt = true
   readonly #clients: readonly CacheClient[]
+  /** Of each server, so that one that hangs does not hold up the others. */
+  readonly #releases: ReadonlyMap<CacheClient, PendingReleases>
   readonly #needed: number
 
   constructor(clients: readonly CacheClient[]) {
     this.#clients = clients
+    this.#releases = new Map(clients.map((client) => [client, new PendingReleases()]))
     this.#needed = (clients.length + 1) / 2
   }
 
@@ -29,35 +35,46 @@ export class Majority implements LockGround {
    */
   async take(claim: Claim): Promise<Granted | Busy> {
     const { key, token, ttl, about } = claim
-    const { fence, queue, alive } = keysBeside(key)
     const left = performance.now()
     const timeout = answerTimeout(ttl)
-    const args = [token, String(ttl), about, String(FENCE_MEMORY), '0', '0', 'barge']
-    const grants = await this.#ask((client) => client.run(acquireScript, [key, fence, queue, alive], args, { timeout }), ({ held }) => held)
+    const args = [token, nextStep(), String(ttl), about, '', 'barge']
+    const grants = await this.#ask((client) => client.run(acquireScript, acquireKeys(key, token), args, { timeout }), ({ held }) => held)
     const highest = String(Math.max(...grants.agreed.map((grant) => (grant.held ? grant.fence : 0))))
-    const settled = grants.won && (await this.#ask((client) => client.run(settleFenceScript, [key, fence], [token, highest, String(FENCE_MEMORY)], { timeout }), (mine) => mine)).won
+    const settled = grants.won && (await this.#ask((client) => client.run(settleFenceScript, [key, keysBeside(key).fence], [token, highest], { timeout }), (mine) => mine)).won
     const deadline = left + safe(ttl)
     if (settled && performance.now() < deadline) return { held: true, fence: Number(highest), deadline }
-    void this.leave(claim).catch(() => undefined)
+    void this.abandon(claim)
     if (grants.failures.length >= this.#needed) throw this.#silent(key, grants.failures)
     return { held: false, again: Math.random() * Math.min(200, ttl / 2), ticket: '0' }
   }
 
-  async extend({ key, token, ttl: usual }: Claim, ttl: number): Promise<number | undefined> {
+  /** A server that has forgotten the lock, or did not grant it before, gets it back as long as a majority has it. */
+  async extend(claim: Claim, fence: number, ttl: number): Promise<number | undefined> {
+    const { key, token, ttl: usual } = claim
     const left = performance.now()
-    const votes = await this.#ask((client) => client.run(extendScript, [key], [token, String(ttl)], { timeout: renewalTimeout(usual) }), (mine) => mine)
-    const deadline = left + safe(ttl)
-    if (votes.won) return performance.now() < deadline ? deadline : undefined
+    const step = nextStep()
+    const answers = this.#clients.map((client) => client.run(extendScript, [key], [token, step, String(ttl)], { timeout: renewalTimeout(usual) }))
+    const votes = await majorityOf(answers, (remaining) => remaining > 0, this.#needed)
+    const deadline = left + safe(Math.min(ttl, ...votes.agreed))
+    if (votes.won) {
+      for (const [i, answer] of answers.entries()) answer.then((remaining) => remaining === 0 && this.#restore(this.#clients[i]!, claim, fence, ttl)).catch(() => undefined)
+      return performance.now() < deadline ? deadline : undefined
+    }
     if (votes.against >= this.#needed) return undefined
     throw this.#silent(key, votes.failures)
   }
 
   /** On every server, also on those that did not answer when it was taken: they may have heard. */
-  async leave({ key, token }: Pick<Claim, 'key' | 'token'>): Promise<boolean> {
-    const { queue, alive } = keysBeside(key)
-    const votes = await this.#ask((client) => client.run(leaveScript, [key, queue, alive], [token, '']), (mine) => mine)
-    if (!votes.won && votes.failures.length >= this.#needed) throw this.#silent(key, votes.failures)
-    return votes.won
+  leave(claim: Claim, longest = claim.ttl): Promise<boolean> {
+    return this.#agreed(claim.key, (client) => {
+      const leaving = leave(client, claim.key, claim.token, 'mine', '')
+      leaving.catch(() => this.#abandonOn(client, claim, longest))
+      return leaving
+    })
+  }
+
+  async abandon(claim: Claim, longest = claim.ttl): Promise<void> {
+    await Promise.all(this.#clients.map((client) => this.#abandonOn(client, claim, longest)))
   }
 
   /** Independent servers keep no common queue: who waits asks again after a random pause. */
@@ -82,8 +99,30 @@ export class Majority implements LockGround {
     return { ...copies[0]!, remaining: copies.map(({ remaining }) => remaining).sort((a, b) => b - a)[this.#needed - 1]! }
   }
 
-  async forceRelease(key: string): Promise<boolean> {
-    return this.leave({ key, token: '' })
+  forceRelease(key: string): Promise<boolean> {
+    const token = this.newToken()
+    return this.#agreed(key, (client) => leave(client, key, token, 'any', ''))
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#releases.values()].map((releases) => releases.close()))
+  }
+
+  #abandonOn(client: CacheClient, { key, token }: Claim, ttl: number): Promise<void> {
+    return abandon(this.#releases.get(client)!, key, ttl, () => leave(client, key, token, 'mine', ''))
+  }
+
+  #restore(client: CacheClient, { key, token, about, ttl: usual }: Claim, fence: number, ttl: number): Promise<boolean> {
+    const { fence: fenceKey, receipt } = keysBeside(key)
+    const args = [token, nextStep(), String(ttl), about, String(fence)]
+    return client.run(restoreScript, [key, fenceKey, receipt(token)], args, { timeout: renewalTimeout(usual) })
+  }
+
+  /** Whether a majority did it. */
+  async #agreed(key: string, question: (client: CacheClient) => Promise<boolean>): Promise<boolean> {
+    const votes = await this.#ask(question, (done) => done)
+    if (!votes.won && votes.failures.length >= this.#needed) throw this.#silent(key, votes.failures)
+    return votes.won
   }
 
   #ask<R>(question: (client: CacheClient) => Promise<R>, agrees: (answer: R) => boolean): Promise<Votes<R>> {

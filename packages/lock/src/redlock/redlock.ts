@@ -33,5 +33,6 @@ export function createRedlock(options: RedlockOptions): Locks {
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'redlock'
   // Each server is to have the same keys, whatever the namespace of its client.
   const keyOf = createKeys(clients[0]!.namespace, prefix)
-  return locksOn(new Majority(clients), keyOf, new Renewals(), checkTerms(check), () => Promise.resolve())
+  const majority = new Majority(clients)
+  return locksOn(majority, keyOf, new Renewals(), checkTerms(check), () => majority.close())
 }

@@ -17,6 +17,7 @@ it('the suite fails a lock that believes in itself until it lets go', async () =
     'whose connection is cut is told so before another has the lock',
     'whose replies vanish is told so before another has the lock',
     'whose packets vanish both ways is told so before another has the lock',
+    'after the lock was released takes it for nobody, and after another has it takes nothing from that one',
     'by FLUSHALL: fences rise, and a store that checks them loses no update',
   ]
   expect(await failures(beyondIt, 1_500)).toEqual(beyondIt)

@@ -77,6 +77,20 @@ class Contender {
       network: {
         cut: async () => void (await Promise.all(proxies.map((proxy) => proxy.cut()))),
         swallow: (direction) => proxies.forEach((proxy) => proxy.swallow(direction)),
+        keepBack() {
+          const kept = proxies.map((proxy) => ({ proxy, requests: proxy.hold(), dropped: false }))
+          const watching = setInterval(() => {
+            for (const one of kept) {
+              if (one.dropped || one.requests.bytes === 0) continue
+              one.dropped = true
+              one.proxy.drop()
+            }
+          }, 5)
+          return async () => {
+            clearInterval(watching)
+            for (const { requests } of kept) await requests.deliver()
+          }
+        },
         pass: async () => void (await Promise.all(proxies.map((proxy) => proxy.pass()))),
       },
     }

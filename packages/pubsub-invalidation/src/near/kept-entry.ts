@@ -1,4 +1,9 @@
-import type { Entry, Format } from '@cache/core'
+import type { Entry, Format, NearValue } from '@cache/core'
+
+export interface Shareable extends NearValue {
+  /** Each reader is given a copy of its value. */
+  readonly copied: boolean
+}
 
 /** An entry as it is kept: what is left of its life is reckoned when somebody asks. */
 export class KeptEntry<T> implements Entry<T> {
@@ -9,23 +14,30 @@ export class KeptEntry<T> implements Entry<T> {
   readonly stamp: Buffer | undefined
   /** What it was decoded by: a value is only for those who decode alike. */
   readonly format: Format<any>
-  readonly #until: number
+  /** Until when it is kept, as `performance.now()` counts. */
+  readonly until: number
+  readonly #dies: number
+  readonly #copied: boolean
 
-  constructor({ value, absent, version, computeTime, stamp }: Entry<T>, format: Format<any>, life: number) {
-    this.value = value
+  /** `since`: when the rest of its life began at the earliest. `ttl`: ms that it is kept at most. */
+  constructor({ entry, format, life, copied }: Shareable, since: number, ttl: number) {
+    const { value, absent, version, computeTime, stamp } = entry
+    this.value = value as T
     this.absent = absent
     this.version = version
     this.computeTime = computeTime
     this.stamp = stamp && Buffer.from(stamp) // not a view of all that came with it
     this.format = format
-    this.#until = performance.now() + life
+    this.#dies = since + life
+    this.until = since + Math.min(ttl, life)
+    this.#copied = copied
   }
 
   get life(): number {
-    return this.#until - performance.now()
+    return this.#dies - performance.now()
   }
 
-  copy(): KeptEntry<T> {
-    return new KeptEntry({ ...this, value: structuredClone(this.value) }, this.format, this.life)
+  forReader(): Entry<T> {
+    return this.#copied ? { ...this, life: this.life, value: structuredClone(this.value) } : this
   }
 }

@@ -1,9 +1,9 @@
-import { channels, tell, type Entry, type Format, type NearChange, type NearEntries, type NearQuestion, type NearValue } from '@cache/core'
+import { channels, tell, type Format, type NearChange, type NearEntries, type NearQuestion, type NearValue } from '@cache/core'
 import { LRUCache } from 'lru-cache'
-import type { Invalidated, InvalidationBus } from '../bus.js'
+import type { BusWiring, Invalidated, InvalidationBus } from '../bus.js'
 import { OwnMessages } from '../own-messages.js'
 import { deepFreeze } from './deep-freeze.js'
-import { KeptEntry } from './kept-entry.js'
+import { KeptEntry, type Shareable } from './kept-entry.js'
 import { Questions } from './questions.js'
 
 export interface NearSettings {
@@ -17,41 +17,53 @@ export interface NearSettings {
   readonly groups: ((key: string, value: any) => readonly string[]) | undefined
 }
 
-type Store = LRUCache<string, KeptEntry<unknown>>
-
 /**
- * Decoded values, as long as they are known to be right: while the bus listens, until a message says otherwise. What Redis answers is kept
- * only if the key was not invalidated, and the bus had no gap, since Redis was asked.
+ * Decoded values, as long as they are known to be right: while the bus has shown lately that it listens, until a message says otherwise.
+ * What Redis answers is kept only if the key was not invalidated, and the bus had no gap, since Redis was asked.
  */
 export class NearCache implements NearEntries {
-  readonly get: NearEntries['get']
   readonly #settings: NearSettings
-  readonly #kept: Store
-  /** What is answered from: an empty one while messages may be missed. */
-  #answering: Store
+  readonly #kept: LRUCache<string, KeptEntry<unknown>>
+  #wiring: Pick<BusWiring, 'freshUntil' | 'covers'>
   readonly #questions = new Questions()
   readonly #own = new OwnMessages()
   readonly #detach: readonly (() => void)[]
   readonly #counts = { hits: 0, misses: 0, invalidated: 0, refused: 0 }
 
   constructor(settings: NearSettings) {
-    const { bus, maxEntries, maxBytes, ttl, clone } = settings
+    const { bus, maxEntries, maxBytes } = settings
     this.#settings = settings
-    this.#kept = new LRUCache({ max: maxEntries, maxSize: maxBytes, ttl })
-    this.#answering = bus.live ? this.#kept : NOTHING
-    this.get = clone ? (key, format) => this.#get(key, format)?.copy() : (key, format) => this.#get(key, format)
-    this.#detach = [bus.on('invalidate', (message) => this.#hear(message)), bus.on('gap', () => this.#pause()), bus.on('live', (missedNothing) => this.#resume(missedNothing))]
+    this.#kept = new LRUCache({ max: maxEntries, maxSize: maxBytes })
+    this.#wiring = bus.wiring
+    this.#detach = [bus.on('invalidate', (message) => this.#hear(message)), bus.on('gap', () => this.#questions.outdateAll()), bus.on('live', (missedNothing) => this.#resume(missedNothing))]
+  }
+
+  get<T>(key: string, format: Format<T>): KeptEntry<T> | undefined {
+    const now = performance.now()
+    const kept = now < this.#wiring.freshUntil ? this.#kept.get(key) : undefined
+    if (kept === undefined || kept.format !== format) {
+      this.#counts.misses++
+      return undefined
+    }
+    if (now >= kept.until) {
+      this.#kept.delete(key)
+      this.#counts.misses++
+      return undefined
+    }
+    this.#counts.hits++
+    return kept.forReader() as KeptEntry<T>
   }
 
   ask(key: string): NearQuestion {
-    if (this.#answering === NOTHING || !this.#settings.bus.wiring.covers(key)) return UNKEPT
+    if (!this.#listens || !this.#wiring.covers(key)) return UNKEPT
+    const asked = performance.now()
     const question = this.#questions.ask(key)
     return {
       answered: (value) => {
         this.#questions.answer(key, question)
         if (!value) return
         if (question.outdated) this.#counts.refused++
-        else this.#keep(key, value)
+        else this.#keep(key, value, asked)
       },
     }
   }
@@ -60,8 +72,9 @@ export class NearCache implements NearEntries {
     const { announcing } = this.#settings.bus.wiring
     const nth = this.#own.next()
     const [key] = keys
+    const began = performance.now()
     this.#forget(keys)
-    const alone = key !== undefined && keys.length === 1 && this.#answering !== NOTHING ? this.#questions.ask(key) : undefined
+    const alone = key !== undefined && keys.length === 1 && this.#listens ? this.#questions.ask(key) : undefined
     const end = (): boolean => {
       if (alone) this.#questions.answer(key!, alone)
       const current = alone?.outdated === false
@@ -72,7 +85,7 @@ export class NearCache implements NearEntries {
       announcement: announcing && { ...announcing, from: this.#own.from, nth },
       acknowledged: (value) => {
         const current = end()
-        if (current && value && this.#settings.bus.wiring.covers(key!)) this.#keep(key!, value)
+        if (current && value && this.#wiring.covers(key!)) this.#keep(key!, value, began)
       },
       failed: () => {
         this.#own.doubt(nth)
@@ -82,7 +95,7 @@ export class NearCache implements NearEntries {
   }
 
   stats() {
-    return { ...this.#counts, entries: this.#kept.size, bytes: this.#kept.calculatedSize, answering: this.#answering !== NOTHING }
+    return { ...this.#counts, entries: this.#kept.size, bytes: this.#kept.calculatedSize, answering: performance.now() < this.#wiring.freshUntil }
   }
 
   clear(): void {
@@ -92,31 +105,30 @@ export class NearCache implements NearEntries {
 
   close(): void {
     for (const detach of this.#detach) detach()
-    this.#answering = NOTHING
+    this.#wiring = CLOSED
     this.clear()
   }
 
-  #get<T>(key: string, format: Format<T>): KeptEntry<T> | undefined {
-    const kept = this.#answering.get(key)
-    if (kept === undefined || kept.format !== format) {
-      this.#counts.misses++
-      return undefined
-    }
-    this.#counts.hits++
-    return kept as KeptEntry<T>
+  /** Not in a gap; what it was asked before the last sign of life is answered once there is another. */
+  get #listens(): boolean {
+    return this.#wiring.freshUntil !== -Infinity
   }
 
-  #keep(key: string, { entry, format, life, bytes }: NearValue): void {
-    const { ttl, clone, freeze } = this.#settings
-    if (this.#answering === NOTHING || life <= 0) return
-    let own: Entry<unknown> = entry
+  /** `since`: when Redis was asked, as what is left of its life is counted from some time after. */
+  #keep(key: string, value: NearValue, since: number): void {
+    if (!this.#listens || value.life <= 0) return
     try {
-      if (clone) own = { ...entry, value: structuredClone(entry.value) }
-      else if (freeze) deepFreeze(entry.value)
+      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, this.#settings.ttl), { size: key.length + Math.max(1, value.bytes) })
     } catch (error) { // a value that can't be cloned, or can't be looked through
-      return tell(channels.error, () => ({ operation: 'keep near', key, error }))
+      tell(channels.error, () => ({ operation: 'keep near', key, error }))
     }
-    this.#kept.set(key, new KeptEntry(own, format, life), { ttl: Math.min(ttl, life), size: key.length + Math.max(1, bytes) })
+  }
+
+  /** What readers may be given without one seeing what another does to it. */
+  #shareable(value: NearValue): Shareable {
+    const { clone, freeze } = this.#settings
+    if (!clone && (!freeze || deepFreeze(value.entry.value))) return { ...value, copied: false }
+    return { ...value, copied: true, entry: { ...value.entry, value: structuredClone(value.entry.value) } }
   }
 
   #hear(message: Invalidated): void {
@@ -157,17 +169,11 @@ export class NearCache implements NearEntries {
     this.#questions.outdateAll()
   }
 
-  #pause(): void {
-    this.#answering = NOTHING
-    this.#questions.outdateAll()
-  }
-
   #resume(missedNothing: boolean): void {
     if (!missedNothing) this.#kept.clear()
     this.#questions.outdateAll()
-    this.#answering = this.#kept
   }
 }
 
-const NOTHING: Store = new LRUCache({ max: 1 })
+const CLOSED = { freshUntil: -Infinity, covers: () => false }
 const UNKEPT: NearQuestion = { answered: () => undefined }

@@ -1,9 +1,9 @@
 import { checkOptions, parseSize, type CacheClient, type Duration, type Size } from '@cache/core'
-import type { InvalidationBus } from '../bus.js'
+import { busOf, type InvalidationBus } from '../bus.js'
 import { NearCache } from './near-cache.js'
 
 export interface NearCacheOptions {
-  /** What tells of invalidations. */
+  /** What tells of invalidations. It is of this client, or of one with the same driver and the same namespace. */
   readonly bus: InvalidationBus
   /** The most entries it keeps; the least recently used go first. Default 10 000, at most 2^24: more a Map can't hold. */
   readonly maxEntries?: number
@@ -11,9 +11,12 @@ export interface NearCacheOptions {
   readonly maxBytes?: Size
   /** How long an entry is kept at most; never longer than it has left to live in Redis. Default 30 s. */
   readonly ttl?: Duration
-  /** Hand out copies (`structuredClone`), that callers may change. Default: all share one value. */
+  /** Hand out copies (`structuredClone`) of all values, that callers may change. Default false: all share one value. */
   readonly clone?: boolean
-  /** Freeze shared values, so that who changes one is told at once. Default: unless NODE_ENV is 'production'. */
+  /**
+   * Freeze the values that are shared, so that code which changes one gets a TypeError instead of changing what others read. A value that
+   * holds a Map, a Set, a Date or bytes can't be frozen: each reader is given a copy of it. Default true; `false` shares values as they are.
+   */
   readonly freeze?: boolean
   /** The groups that a value is in, for `bus.publish({ groups })`. Default: such a message empties the near cache. */
   readonly groups?: (key: string, value: any) => readonly string[]
@@ -28,7 +31,7 @@ export interface NearStats {
   readonly refused: number
   readonly entries: number
   readonly bytes: number
-  /** `false` while messages may be missed: then everything is asked of Redis. */
+  /** `false` while messages may be missed, or no sign of life has come for two heartbeats: then everything is asked of Redis. */
   readonly answering: boolean
 }
 
@@ -45,7 +48,8 @@ export interface NearCacheClient extends CacheClient {
  * with a bus on which all who change these entries announce it:
  *
  * - after an acknowledged invalidation or write this process never sees the old value, and others no longer than the message takes;
- * - no lost message leaves anything stale: on a gap nothing is answered from it until the bus listens again, and what was kept is gone.
+ * - no lost message leaves anything stale: on a gap nothing is answered from it until the bus listens again, and what was kept is gone;
+ * - what it answers is never older than two heartbeats of the bus, however long the process was busy or stopped, and wherever commands go.
  *
  * What is changed by other means than the patterns (`client.send`, `redis-cli`) is heard of on a tracking bus only.
  *
@@ -60,12 +64,12 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   const inner = checkOptions('client', { client }, ['client']).client()
   const check = checkOptions('withNearCache', options, ['bus', 'maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'])
   const near = new NearCache({
-    bus: check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)'),
+    bus: busOf(check, inner),
     maxEntries: check.number('maxEntries', { min: 1, max: 2 ** 24, integer: true }, 10_000),
     maxBytes: parseSize(options.maxBytes ?? '64mb', 'maxBytes'),
     ttl: check.duration('ttl', 30_000),
     clone: check.oneOf('clone', [true, false], false),
-    freeze: check.oneOf('freeze', [true, false], process.env.NODE_ENV !== 'production'),
+    freeze: check.oneOf('freeze', [true, false], true),
     groups: check.function('groups'),
   })
   const close = async (): Promise<void> => near.close()

@@ -50,8 +50,8 @@ const child = childProcess<Start>()
 const { topology, redis, listenAt, source: url, ids, heartbeat, onGap } = child.data
 const patience = { resilience: { readTimeout: 300, writeTimeout: 500, breaker: { failures: 20, cooldown: 50 } } }
 const source = new Redis(url)
-const client = createCacheClient(connect(redis), patience)
-const bus = createInvalidationBus({ client: createCacheClient(connect(listenAt[child.index]!), patience), heartbeat, onGap })
+const client = createCacheClient({ ...connect(redis), subscribe: connect(listenAt[child.index]!).subscribe }, patience)
+const bus = createInvalidationBus({ client, heartbeat, onGap })
 const near = withNearCache(client, { bus })
 // Of one table each slot has its part, so that one message can name a row, and another key that says its version.
 const tables = Array.from({ length: 16 }, (_, tag) => createAside<number, number | string>({ client: near, prefix: `row{${tag}}`, ttl: '1h' }))
@@ -69,7 +69,7 @@ bus.on('invalidate', ({ keys }) => {
 })
 let stop = false
 
-await bus.ready()
+await eventually(() => bus.live, { within: 60_000 })
 await child.say('ready')
 await child.next('go')
 const working = Promise.all(Array.from({ length: 4 }, work))

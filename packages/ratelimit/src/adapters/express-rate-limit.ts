@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { InvalidOptionError, checkOptions } from '@cache/core'
 import type { Receipt } from '../decision.js'
+import { consumeForRequest, withKnownId } from '../http/consume.js'
 import type { RateLimiter } from '../ratelimit.js'
 
 /** What a store answers express-rate-limit with. */
@@ -13,7 +14,7 @@ export interface Hits {
 export interface RateLimitStore {
   readonly localKeys: false
   readonly prefix: string
-  init(options: { readonly limit: unknown; readonly windowMs: number }): void
+  init(options: { readonly limit: unknown; readonly windowMs: number; readonly skipFailedRequests?: boolean; readonly statusCode?: number }): void
   get(key: string): Promise<Hits>
   increment(key: string): Promise<Hits>
   decrement(key: string): Promise<void>
@@ -23,7 +24,8 @@ export interface RateLimitStore {
 /**
  * A store for express-rate-limit 7 and 8 over any limiter: the limiter decides, by its own policies and windows, and the library speaks HTTP.
  * Set the library's `limit` to the limiter's (the smallest, if there are several) and `windowMs` to its window, which it only announces.
- * Requests that are denied are not counted. `decrement`, for `skipSuccessfulRequests` and `skipFailedRequests`, refunds.
+ * Requests that are denied are not counted. `decrement`, for `skipSuccessfulRequests` and `skipFailedRequests`, refunds one of the latest 100
+ * requests of its key that were allowed, and nothing for a request that was denied.
  *
  * Source: https://express-rate-limit.mintlify.app/guides/creating-a-store
  *
@@ -37,43 +39,56 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
   const limiter = check.shaped<RateLimiter>('limiter', ['consume', 'refund'], 'a limiter made by createRateLimiter(…)')
   if (limiter.limits.some(({ policy }) => policy === 'concurrency')) check.fail('limiter', 'without concurrency limits: express-rate-limit does not say when a request has ended')
   const limit = Math.min(...limiter.limits.map((one) => one.limit))
-  const receipts = new LRUCache<string, Receipt[]>({ max: 10_000 })
+  /** Of each key: the receipts that may be refunded yet, and how many requests were denied whose `decrement` is to come. */
+  const open = new LRUCache<string, Open>({ maxSize: MOST_RECEIPTS, sizeCalculation: ({ receipts }) => receipts.length + 1 })
+  let decrementsDenied = false
 
   return {
     localKeys: false,
     prefix: limiter.prefix,
 
-    init({ limit: announced }) {
+    init({ limit: announced, skipFailedRequests, statusCode = 429 }) {
       if (announced !== limit) throw new InvalidOptionError('limit', `${limit}, as the limiter's smallest limit is`, announced)
+      decrementsDenied = skipFailedRequests === true || statusCode < 400
     },
 
-    async get(key) {
-      const { remaining, limits } = await limiter.peek(key)
+    get: async (key) => withKnownId(key, async (id) => {
+      const { remaining, limits } = await limiter.peek(id)
       return { totalHits: Math.max(0, limit - remaining), resetTime: resetTime(limits) }
-    },
+    }),
 
     async increment(key) {
-      const decision = await limiter.consume(key)
-      if (decision.receipt) keep(key, decision.receipt)
+      const decision = await consumeForRequest(limiter, key)
+      const { receipts, denied } = open.get(key) ?? { receipts: [], denied: 0 }
+      if (decision.allowed) open.set(key, { receipts: [...receipts, decision.receipt].slice(-MOST_OF_KEY), denied })
+      else if (decrementsDenied) open.set(key, { receipts, denied: denied + 1 })
       if (!decision.allowed) return { totalHits: limit + 1, resetTime: new Date(new Date().getTime() + decision.retryAfter) }
       return { totalHits: Math.min(limit, Math.max(1, limit - decision.remaining)), resetTime: resetTime(decision.limits) }
     },
 
+    // It does not say which of a key's requests it is for. Those that were denied have nothing to be refunded, and of the others one is as
+    // good as another.
     async decrement(key) {
-      const receipt = receipts.get(key)?.pop()
+      const known = open.get(key)
+      if (!known) return
+      const { receipts, denied } = known
+      open.set(key, denied > 0 ? { receipts, denied: denied - 1 } : { receipts: receipts.slice(0, -1), denied })
+      const receipt = denied > 0 ? undefined : receipts.at(-1)
       if (receipt) await limiter.refund(receipt)
     },
 
-    resetKey: (key) => limiter.reset(key),
-  }
-
-  /** Which of a key's requests is given back does not matter to who asks. */
-  function keep(key: string, receipt: Receipt): void {
-    const known = receipts.get(key)
-    if (!known) receipts.set(key, [receipt])
-    else if (known.push(receipt) > limit) known.shift()
+    resetKey: (key) => withKnownId(key, (id) => limiter.reset(id)),
   }
 }
+
+interface Open {
+  readonly receipts: readonly (Receipt | undefined)[]
+  readonly denied: number
+}
+
+/** Receipts that are kept, in all and of one key: of requests under way. */
+const MOST_RECEIPTS = 100_000
+const MOST_OF_KEY = 100
 
 /** The library wants a time of day, and subtracts the same clock's again. */
 function resetTime(limits: readonly { readonly resetAfter: number }[]): Date {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { addressKey } from '../http/address.js'
 import { createGuard, type GuardOptions, type KeyOf } from '../http/guard.js'
+import { releaseAfter } from '../http/release-after.js'
 import { respond } from '../http/respond.js'
 import type { Decision } from '../decision.js'
 
@@ -27,8 +28,7 @@ export function rateLimit<Request extends ExpressRequest = ExpressRequest>(optio
   return (request, response, next) => {
     guard.decide(request).then((decision) => {
       if (!decision) return next()
-      response.once('close', () => void decision.release())
-      if (response.destroyed) void decision.release()
+      releaseAfter(request, response, decision)
       const { headers, refused } = respond(decision, limits, guard.style)
       for (const [name, value] of Object.entries(refused?.headers ?? headers)) response.setHeader(name, value)
       if (!refused) {

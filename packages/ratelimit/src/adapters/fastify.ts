@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Decision } from '../decision.js'
 import { addressKey } from '../http/address.js'
 import { createGuard, type GuardOptions, type KeyOf } from '../http/guard.js'
+import { releaseAfter } from '../http/release-after.js'
 import { respond } from '../http/respond.js'
 
 export interface FastifyOptions extends GuardOptions<FastifyRequest> {
@@ -33,8 +34,7 @@ export async function rateLimit(app: FastifyInstance, options: FastifyOptions): 
     const decision = await guard.decide(request)
     if (!decision) return
     request.rateLimit = decision
-    reply.raw.once('close', () => void decision.release())
-    if (reply.raw.destroyed) void decision.release()
+    releaseAfter(request.raw, reply.raw, decision)
     const { headers, refused } = respond(decision, limits, guard.style)
     reply.headers(refused?.headers ?? headers)
     if (refused) await reply.code(refused.status).send(refused.body)

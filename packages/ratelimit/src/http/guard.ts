@@ -1,12 +1,13 @@
 import { checkOptions } from '@cache/core'
 import type { Decision } from '../decision.js'
 import type { RateLimiter } from '../ratelimit.js'
+import { consumeForRequest } from './consume.js'
 import type { HeaderStyle } from './headers.js'
 
 /** What the adapters for the frameworks have in common. */
 export interface GuardOptions<Request> {
   readonly limiter: RateLimiter
-  /** What a request weighs. Default 1. */
+  /** What a request weighs. Default 1, also for what is no whole number of at least 0: that is reported on `cache:error`. */
   readonly cost?: (request: Request) => number | Promise<number>
   /** Requests that are not limited. Default: none. */
   readonly skip?: (request: Request) => boolean | Promise<boolean>
@@ -35,7 +36,7 @@ export function createGuard<Request>(owner: string, options: GuardOptions<Reques
     style,
     async decide(request) {
       if (skip && (await skip(request))) return undefined
-      return limiter.consume(await key(request), cost && { cost: await cost(request) })
+      return consumeForRequest(limiter, await key(request), cost && (await cost(request)))
     },
   }
 }

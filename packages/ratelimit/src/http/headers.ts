@@ -15,7 +15,7 @@ export interface HeadersOptions {
 export type HeaderStyle = 'draft-10' | 'draft-7' | 'legacy'
 
 /**
- * The headers of a response. Denied requests get `Retry-After` as well. Of a degraded decision nothing is said but that: what is left is not
+ * The headers of a response. Denied requests get `Retry-After` as well, unless they can never be admitted. Of a degraded decision nothing is said but that: what is left is not
  * known.
  *
  * Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, structured fields (RFC 9651); draft 07 of it; RFC 9110, §10.2.3.
@@ -28,7 +28,7 @@ export type HeaderStyle = 'draft-10' | 'draft-7' | 'legacy'
 export function rateLimitHeaders(decision: Decision, options: HeadersOptions = {}): Record<string, string> {
   const check = checkOptions('rateLimitHeaders', options, ['style', 'limits'])
   const style = check.oneOf('style', ['draft-10', 'draft-7', 'legacy'], 'draft-10')
-  const retry: Record<string, string> = decision.violated.length > 0 && !decision.allowed ? { 'Retry-After': String(seconds(decision.retryAfter)) } : {}
+  const retry: Record<string, string> = decision.violated.length > 0 && !decision.allowed && decision.satisfiable ? { 'Retry-After': String(seconds(decision.retryAfter)) } : {}
   if (decision.degraded) return retry
   return { ...STYLES[style](decision, options.limits), ...retry }
 }

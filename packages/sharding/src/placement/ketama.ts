@@ -3,10 +3,14 @@ import { InvalidOptionError } from '@cache/core'
 import type { Placement, WeightedShard } from './placement.js'
 
 /**
- * Consistent hashing on a ring, point for point that of libketama (which libmemcached's weighted ketama and twemproxy follow): keys are where it
- * puts them, if the shards are named as the servers are there (`10.0.0.1:6379`). The order of shards is of no account.
+ * Consistent hashing on a ring, point for point that of libketama: keys are where it puts them, if the shards are named as the
+ * servers are there (`10.0.0.1:6379`). The order of shards is of no account.
+ *
+ * twemproxy's ring (`distribution: ketama` with `hash: md5`) is the same for most weights, not for all: it rounds a share once
+ * more, and may have four points fewer for a server. So it has for 25, 47, 50 or 55 servers of equal weight.
  *
  * Source: https://github.com/RJ/ketama/blob/master/libketama/ketama.c
+ * and https://github.com/twitter/twemproxy/blob/master/src/hashkit/nc_ketama.c
  */
 export function ketama(): Placement {
   return {

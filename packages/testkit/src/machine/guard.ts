@@ -31,13 +31,15 @@ export async function launchGuarded(command: readonly string[]): Promise<ServerP
 
 /**
  * A background job of a shell reads /dev/null unless it is told otherwise, so descriptor 3 carries the pipe to it; the server itself
- * gets none of it. The shell's last act is to dismiss its guard.
+ * gets none of it. The shell's last act is to dismiss its guard. A signal that ends all processes of a
+ * run must not end the shells: they have to kill the server first.
  */
 const GUARD = `
 exec 3<&0
 "$@" </dev/null 3<&- &
 server=$!
 echo "guarded: $server"
+trap '' TERM HUP INT
 { read -r _; kill -KILL "$server"; } <&3 3<&- >/dev/null 2>&1 &
 guard=$!
 exec 3<&- </dev/null

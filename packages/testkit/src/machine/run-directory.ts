@@ -20,7 +20,9 @@ function makeRunDirectory(): string {
 }
 
 // The servers are killed at the same moment: one that still writes can make the first removal fail.
+// A signal that ends all processes of a run must not end the keeper, which has to tidy up after them.
 const KEEPER = `
+trap '' TERM HUP INT
 read -r _
 for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && exit; sleep 0.2; done
 `

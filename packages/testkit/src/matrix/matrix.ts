@@ -54,7 +54,7 @@ export interface Stage<D> extends AsyncDisposable {
 
 /**
  * The cases {ioredis, node-redis} × {standalone, Cluster}, in long runs one on shards, and more if asked: each suite runs in all of them. A test that kills,
- * pauses or reshards should start servers of its own.
+ * pauses, fills or reshards should start servers of its own.
  *
  * @example
  * describe.each(matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver }))('on $name', ({ start }) => {

@@ -142,7 +142,7 @@ function tsx(): string {
 /** A frozen process, or one in an endless loop, does not notice that its parent is gone; a shell that waits on a pipe does. */
 function guard(child: ChildProcess): void {
   if (child.pid === undefined) return
-  const shell = spawn('/bin/sh', ['-c', 'read -r _ || kill -KILL "$1"', 'guard', String(child.pid)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const shell = spawn('/bin/sh', ['-c', 'trap "" TERM HUP INT; read -r _ || kill -KILL "$1"', 'guard', String(child.pid)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
   shell.unref()
   shell.stdin.on('error', () => undefined)
   child.once('exit', () => shell.stdin.end('dismissed\n'))

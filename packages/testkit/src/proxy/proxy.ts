@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
 import type { Address } from '../command.js'
-import { freePort } from '../free-port.js'
+import { freePort, untilPortsAreFree } from '../free-port.js'
 import { ProxiedConnection, type Faults, type Way } from './connection.js'
 
 /** From the client to the server, from the server to the client, or both ways. */
@@ -77,9 +77,11 @@ export interface HeldRequests {
  * proxy.swallow('replies')
  */
 export async function startProxy(target: Address): Promise<TcpProxy> {
-  const relay = new Relay(target, await freePort())
-  await relay.pass()
-  return relay
+  return untilPortsAreFree(async () => {
+    const relay = new Relay(target, await freePort())
+    await relay.pass()
+    return relay
+  })
 }
 
 class Relay implements TcpProxy {

@@ -36,8 +36,8 @@ export async function launchSentinels(machine: Machine, servers: Servers, count:
           'sentinel myid': myself.id,
           'sentinel monitor': `${NAME} ${primary.host} ${primary.port} ${Math.floor(count / 2) + 1}`,
           'sentinel down-after-milliseconds': `${NAME} ${downAfter}`,
-          // Sentinels that vote at the same moment elect nobody, and try again after twice this long.
-          'sentinel failover-timeout': `${NAME} ${Math.max(3_000, 4 * downAfter)}`,
+          // After a failover that did not succeed, the next attempt waits for twice this long.
+          'sentinel failover-timeout': `${NAME} 5000`,
           ...known('replica', replicas.map(({ port }) => `${port}`)),
           ...known('sentinel', members.filter((member) => member !== myself).map(({ id, port }) => `${port} ${id}`)),
         },
@@ -49,19 +49,27 @@ export async function launchSentinels(machine: Machine, servers: Servers, count:
 }
 
 /**
- * Sentinels ping once a second and look around every ten; a server they have just met counts as down if `downAfter` ends before the
- * first ping. Since Redis 7.0 they can be made to look more often; older ones take their time.
+ * Sentinels ping once a second and look around every ten; a server they have just met counts as down
+ * if `downAfter` ends before the first ping. Since Redis 7.0 they can be made to look more often;
+ * older ones take their time.
  */
 async function hurry(sentinel: RedisServer): Promise<void> {
   await ask(sentinel, ['SENTINEL', 'DEBUG', ...Object.entries(PACE).flat()]).catch(() => undefined)
 }
 
 const PACE = {
-  'PING-PERIOD': 100,
+  // While the primary is down, only a replica that sent INFO within five periods can be promoted, and
+  // it is asked for INFO once a second.
+  'PING-PERIOD': 300,
   'INFO-PERIOD': 500,
   'ASK-PERIOD': 200,
+  // A returning primary is demoted, and a replica that an unknown failover promoted is too, after
+  // four periods: long enough to hear of the failover first.
+  'PUBLISH-PERIOD': 500,
   'SLAVE-RECONF-TIMEOUT': 1_000,
   'ELECTION-TIMEOUT': 1_000,
+  // After a pause of the machine, Sentinels wait for news before they take anybody for dead.
+  'TILT-TRIGGER': 500,
   'TILT-PERIOD': 1_000,
 }
 

@@ -35,15 +35,27 @@ async function namedPort(sentinel: RedisServer): Promise<number> {
 }
 
 /**
- * Of a failover under way, however far: should the promoted replica die before its end, this Sentinel would name it for ever (seen
- * with 7.0). And of a running replica: the Sentinel would not promote it.
+ * Throws unless a Sentinel could act on a failure right now:
+ *
+ * - No failover is under way. Should the promoted replica die before its end, this Sentinel would
+ *   name it for ever (seen with 7.0).
+ * - It trusts each running replica, which it would not promote otherwise.
+ * - It knows that each of them is a replica. If it still takes one for a primary, as after the
+ *   restart of a former primary, it undoes its promotion, and the failover starts over when its
+ *   timeout has passed twice.
  */
 async function refuseDoubts(sentinel: RedisServer, servers: readonly RedisServer[]): Promise<void> {
-  const [primary, replicas] = (await askAll(sentinel, [['SENTINEL', 'MASTER', NAME], ['SENTINEL', 'REPLICAS', NAME]])) as [string[], string[][]]
-  if (field(primary, 'flags') !== 'master') throw new Error(`A Sentinel says of the primary: ${field(primary, 'flags')}.`)
+  const [primary, replicas] = (await askAll(sentinel, [
+    ['SENTINEL', 'MASTER', NAME],
+    ['SENTINEL', 'REPLICAS', NAME],
+  ])) as [string[], string[][]]
+  const flags = field(primary, 'flags')
+  if (flags !== 'master') throw new Error(`A Sentinel says of the primary: ${flags}.`)
   for (const { port } of servers) {
-    const flags = replicas.find((replica) => field(replica, 'port') === String(port))
-    if (flags !== undefined && field(flags, 'flags') !== 'slave') throw new Error(`A Sentinel says of the replica on port ${port}: ${field(flags, 'flags')}.`)
+    const replica = replicas.find((one) => field(one, 'port') === String(port))
+    if (replica === undefined) continue
+    const said = `${field(replica, 'flags')}, reported as ${field(replica, 'role-reported')}`
+    if (said !== 'slave, reported as slave') throw new Error(`A Sentinel says of the replica on port ${port}: ${said}.`)
   }
 }
 

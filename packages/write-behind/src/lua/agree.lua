@@ -1,8 +1,10 @@
--- Sees to it that all who use a name mean the same by it.
+-- Sees to it that all who use a name mean the same by it. On a full server it only reads.
 -- KEYS[1] what was agreed on
 -- ARGV[1] how many partitions there are
 -- returns how many there are
 -- cost: O(1)
 
-redis.call('SET', KEYS[1], ARGV[1], 'NX')
-return redis.call('GET', KEYS[1])
+local agreed = redis.call('GET', KEYS[1])
+if agreed then return agreed end
+redis.call('SET', KEYS[1], ARGV[1])
+return ARGV[1]

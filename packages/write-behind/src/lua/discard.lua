@@ -1,10 +1,7 @@
 -- Forgets a dead letter.
--- KEYS[1] the dead letters  KEYS[2] what became of writes
--- ARGV[1] the letter
+-- KEYS[1] the dead letters  KEYS[2] what is buried of each id
+-- ARGV[1] its sequence
 -- returns 1, or 0 if there is none
--- cost: O(1)
+-- cost: O(log n) in the dead letters
 
-local letter = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
-if not letter then return 0 end
-redis.call('HDEL', KEYS[2], letter[2][1]:sub(3))
-return redis.call('XDEL', KEYS[1], ARGV[1])
+return take_letter(KEYS[1], KEYS[2], ARGV[1]) and 1 or 0

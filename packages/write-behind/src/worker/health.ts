@@ -1,6 +1,6 @@
 /**
- * Whose fault is a flush that failed? If the database takes other writes, it is the write's. If nothing gets through, it is the
- * database's, and no write is given up for it, except the only one there is.
+ * Decides whose fault it is that a flush failed, where it did not name the writes at fault. If the database takes other writes, it is
+ * the write's. If nothing gets through, it is the database's, and no write is given up for it, except the only one there is.
  */
 export class Health {
   #successes = 0

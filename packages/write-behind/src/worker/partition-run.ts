@@ -1,50 +1,71 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { channels, tell, type CacheClient, type Format } from '@cache/core'
+import { channels, tell, type CacheClient } from '@cache/core'
+import { onAbort, pause } from '../abort.js'
 import type { Partition, WriteId } from '../partitions.js'
-import { headOf, recordOf, type Head, type QueuedWrite, type StreamEntry } from '../records.js'
+import { storedWrite, type QueuedWrite, type Records, type StreamEntry } from '../records.js'
 import { buryScript, failScript, settleScript } from '../scripts.js'
-import { Backlog, type Waiting } from './backlog.js'
-import { coalesced, type Flush, type FlushFailure, type PendingWrite } from './flush.js'
+import { Backlog, type Held, type Waiting } from './backlog.js'
+import { FlushAnswerError, coalesced, refusals, type Flush, type PendingWrite } from './flush.js'
 import type { Health } from './health.js'
 import type { Retry } from './retry.js'
 
 export interface RunOptions<T, Id extends WriteId> {
   readonly client: CacheClient
   readonly name: string
-  readonly format: Format<T>
+  readonly records: Records<T>
   readonly flush: Flush<T, Id>
   readonly batchSize: number
   /** Ms. */
   readonly linger: number
+  /** Ms. */
+  readonly flushTimeout: number
   readonly coalesce: boolean
   readonly retry: Retry
 }
 
-/** The work at one partition, while a worker owns it: read, flush, settle. */
+/** What one id contributes to a flush: groups of writes, each of which becomes one. */
+interface Part<T, Id> {
+  readonly waiting: Waiting<T, Id>
+  readonly groups: readonly { readonly write: PendingWrite<T, Id>; readonly writes: readonly QueuedWrite<T, Id>[] }[]
+}
+
+/**
+ * The work at one partition, while a worker owns it: read, flush, settle.
+ *
+ * The stream has only writes that the database has not confirmed. It is read from its start to its end, and again; what is held already
+ * is passed over. So a stream that came back different (a restart, a failover) is read like any other.
+ */
 export class PartitionRun<T, Id extends WriteId> {
   readonly partition: Partition
-  readonly fence: number
-  /** Resolves when the work has ended. */
+  /** Resolves when the work has ended. A flush that was given up may still be under way. */
   readonly ended: Promise<void>
+  readonly #fence: number
   readonly #options: RunOptions<T, Id>
   readonly #token: string
   readonly #health: Health
-  readonly #backlog = new Backlog<T, Id>()
+  readonly #backlog: Backlog<T, Id>
   readonly #stop = new AbortController()
   readonly #lost = new AbortController()
   /** Where reading goes on. */
-  #cursor = '-'
+  #cursor = START
+  #restartedAt = 0
   /** How many ids go into one flush: fewer while batches fail, so that what fails is found among what does not. */
   #limit: number
+  #flushing: Promise<unknown> = Promise.resolve()
 
   constructor(partition: Partition, fence: number, token: string, health: Health, options: RunOptions<T, Id>) {
     this.partition = partition
-    this.fence = fence
+    this.#fence = fence
     this.#token = token
     this.#health = health
     this.#options = options
     this.#limit = options.batchSize
+    this.#backlog = new Backlog(Math.max(ROOM * options.batchSize, MIN_ROOM))
     this.ended = this.#run()
+  }
+
+  /** Resolves when no call of `flush` is under way any more, or the last one has used up its time. */
+  get quiet(): Promise<unknown> {
+    return this.#flushing
   }
 
   /** Takes nothing up any more; what is being flushed is brought to its end. */
@@ -53,9 +74,9 @@ export class PartitionRun<T, Id extends WriteId> {
   }
 
   /** The partition is another worker's: what is being flushed is told, and its outcome is not noted. */
-  lose(): void {
+  lose(why: string): void {
     this.#stop.abort()
-    this.#lost.abort(new Error('the partition has another owner'))
+    this.#lost.abort(new Error(why))
   }
 
   async #run(): Promise<void> {
@@ -75,116 +96,166 @@ export class PartitionRun<T, Id extends WriteId> {
         await this.#pause(IDLE)
       }
     }
+    for (const id of this.#backlog.ids) this.#health.forget(id)
   }
 
-  /** Reads on, as far as there is room; how many writes that were. */
+  /** Reads on, as far as there is room; how many entries that were. */
   async #read(): Promise<number> {
-    const { client, format, batchSize } = this.#options
+    const { client, records, batchSize } = this.#options
     const { owner, stream } = this.partition
-    const room = Math.min(batchSize, ROOM * batchSize - this.#backlog.size)
+    if (this.#backlog.size === 0 && !this.#backlog.lacks) this.#restart()
+    const room = this.#backlog.room(batchSize)
     if (room <= 0) return 0
-    // Two commands, not a script, through which every write would pass: who loses the partition between them learns of it when it settles.
+    // Two commands, not a script, through which every write would pass: a worker that loses the partition between them learns of it when it settles.
     const [holder, entries] = await Promise.all([
       client.send({ args: ['GET', owner], keys: [owner] }),
       client.send({ args: ['XRANGE', stream, this.#cursor, '+', 'COUNT', String(room)], keys: [stream], binary: true }) as Promise<readonly StreamEntry[]>,
     ])
     if (holder !== this.#token) {
-      this.lose()
+      this.lose('the partition has another owner')
       return 0
     }
+    let added = 0
     for (const entry of entries) {
-      const head = headOf(entry)
-      this.#cursor = `(${head.place}`
-      try {
-        const write = recordOf<T, Id>(head, format)
-        this.#backlog.add(write instanceof Promise ? await write : write)
-      } catch (error) {
-        await this.#bury(head, error, 0)
-      }
+      const stored = storedWrite(entry)
+      this.#cursor = `(${stored.position}`
+      if (!this.#backlog.wants(stored)) continue
+      const write = records.decode<Id>(this.partition, stored)
+      this.#backlog.add(write instanceof Promise ? await write : write)
+      added++
     }
-    return entries.length
+    const isAtEnd = entries.length < room
+    if (isAtEnd && (this.#backlog.lacks || performance.now() - this.#restartedAt > RESTART)) this.#restart()
+    return isAtEnd ? added : entries.length
+  }
+
+  #restart(): void {
+    this.#backlog.restart()
+    this.#cursor = START
+    this.#restartedAt = performance.now()
   }
 
   async #flush(ready: readonly Waiting<T, Id>[]): Promise<void> {
-    const { name, flush, coalesce } = this.#options
-    const batch = new Map<PendingWrite<T, Id>, { readonly waiting: Waiting<T, Id>; readonly writes: readonly QueuedWrite<T, Id>[] }>()
+    const parts: Part<T, Id>[] = []
     for (const waiting of ready) {
-      const parts = coalesce ? [waiting.writes.slice()] : waiting.writes.map((write) => [write])
-      for (const writes of parts) batch.set(coalesced(writes), { waiting, writes })
+      const [first] = waiting.writes
+      if (first && 'error' in first) await this.#bury(waiting, [first], first.error, 0)
+      else parts.push(this.#partOf(waiting))
     }
-    const started = performance.now()
-    let failures: readonly FlushFailure<T, Id>[] = []
+    const batch = parts.flatMap(({ groups }) => groups.map(({ write }) => write))
+    if (batch.length === 0) return
+    let refused: Map<number, unknown>
     try {
-      const answer = await flush([...batch.keys()], { fence: this.fence, partition: this.partition.index, signal: this.#lost.signal })
-      failures = answer ?? []
+      refused = refusals(batch, await this.#call(batch))
     } catch (error) {
-      return this.#failed(ready, error, ready.length === 1)
-    } finally {
-      tell(channels.flush, () => ({ name, writes: batch.size, ms: performance.now() - started }))
+      if (this.#lost.signal.aborted) return
+      const blame = error instanceof FlushAnswerError ? 'named' : parts.length === 1 ? 'alone' : 'none'
+      if (blame === 'none') this.#limit = Math.max(1, Math.floor(Math.min(this.#limit, parts.length) / 2))
+      for (const { waiting, groups } of parts) await this.#failed(waiting, groups.flatMap(({ writes }) => writes), error, blame)
+      return
     }
     this.#limit = Math.min(this.#options.batchSize, 2 * this.#limit)
-    const failed = new Map<string, unknown>()
-    const settled: { waiting: Waiting<T, Id>; writes: readonly QueuedWrite<T, Id>[] }[] = []
-    const refused = new Map(failures.map(({ write, error }) => [write, error]))
-    for (const [write, { waiting, writes }] of batch) {
-      if (refused.has(write) && !failed.has(waiting.id)) failed.set(waiting.id, refused.get(write))
-      if (!failed.has(waiting.id)) settled.push({ waiting, writes }) // behind one that failed, an id's writes come again
+    // Behind one that was refused, an id's writes come again, so that they reach the database in their order.
+    const flushed = parts.map(({ waiting, groups }) => {
+      const first = groups.findIndex(({ write }) => refused.has(write.sequence))
+      return { waiting, writes: (first === -1 ? groups : groups.slice(0, first)).flatMap(({ writes }) => writes) }
+    })
+    await this.#settle(flushed.filter(({ writes }) => writes.length > 0))
+    for (const { waiting, groups } of parts) {
+      const failed = groups.find(({ write }) => refused.has(write.sequence))
+      if (failed) await this.#failed(waiting, failed.writes, refused.get(failed.write.sequence), 'named')
     }
-    await this.#settle(settled)
-    for (const waiting of ready) if (failed.has(waiting.id)) await this.#failed([waiting], failed.get(waiting.id), true)
   }
 
-  async #settle(flushed: readonly { waiting: Waiting<T, Id>; writes: readonly QueuedWrite<T, Id>[] }[]): Promise<void> {
+  /** What is flushed of an id: all that is held and can be read; one write, where its attempts are used up. */
+  #partOf(waiting: Waiting<T, Id>): Part<T, Id> {
+    const unreadable = waiting.writes.findIndex((write) => 'error' in write)
+    const end = waiting.writes[0]!.sequence <= waiting.exhausted ? 1 : unreadable === -1 ? waiting.writes.length : unreadable
+    const writes = waiting.writes.slice(0, end) as QueuedWrite<T, Id>[]
+    const groups = this.#options.coalesce ? [writes] : writes.map((write) => [write])
+    return { waiting, groups: groups.map((group) => ({ write: coalesced(group), writes: group })) }
+  }
+
+  /** Calls `flush`, for no longer than it may take, and not beyond the loss of the partition. */
+  async #call(batch: readonly PendingWrite<T, Id>[]): Promise<unknown> {
+    const { name, flush, flushTimeout } = this.#options
+    const call = new AbortController()
+    const started = performance.now()
+    let expire: () => void
+    const expired = new Promise<void>((resolve) => { expire = resolve })
+    const timer = setTimeout(() => {
+      expire()
+      call.abort(new Error(`flush took longer than "flushTimeout", ${flushTimeout} ms`))
+    }, flushTimeout)
+    const forget = onAbort(this.#lost.signal, () => call.abort(this.#lost.signal.reason))
+    const stopped = new Promise<never>((_, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)))
+    const answer = (async () => flush(batch, { fence: this.#fence, partition: this.partition.index, signal: call.signal }))()
+    this.#flushing = Promise.race([answer.catch(() => undefined), expired]).then(() => clearTimeout(timer))
+    try {
+      return await Promise.race([answer, stopped])
+    } finally {
+      forget()
+      tell(channels.flush, () => ({ name, writes: batch.length, ms: performance.now() - started }))
+    }
+  }
+
+  async #settle(flushed: readonly { readonly waiting: Waiting<T, Id>; readonly writes: readonly QueuedWrite<T, Id>[] }[]): Promise<void> {
     if (flushed.length === 0) return
-    const { owner, stream, pending, settled, attempts } = this.partition
-    const last = new Map<string, number>()
-    let count = 0
-    for (const { waiting, writes } of flushed) {
-      last.set(waiting.id, writes.at(-1)!.sequence) // the later ones of an id come later
-      count += writes.length
-    }
-    const isAll = count === this.#backlog.size
-    const places = isAll ? [] : flushed.flatMap(({ writes }) => writes.map(({ place }) => place))
-    const args = [this.#token, isAll ? behind(this.#cursor) : '', String(places.length), ...places]
-    for (const [id, sequence] of last) args.push(id, String(sequence))
-    const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, settled, attempts], args))
-    if (isLost !== false) return this.lose()
-    for (const { waiting, writes } of flushed) {
-      this.#health.succeeded(waiting.id)
-      waiting.failures = 0
-      this.#backlog.done(waiting, writes.length)
+    const { owner, stream, pending, attempts, buried, replayed } = this.partition
+    const writes = flushed.flatMap((one) => one.writes)
+    const again = writes.filter((write) => write.replayed)
+    const args = [this.#token, String(writes.length), String(again.length), ...writes.map(({ position }) => position), ...again.map(({ sequence }) => String(sequence))]
+    for (const one of flushed) args.push(one.waiting.id, String(one.writes.at(-1)!.sequence))
+    const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, attempts, buried, replayed], args))
+    if (isLost !== false) return this.lose('the partition has another owner')
+    for (const one of flushed) {
+      this.#health.succeeded(one.waiting.id)
+      one.waiting.failures = 0
+      this.#backlog.done(one.waiting, one.writes)
     }
   }
 
-  /** `alone`: it is known to be theirs, and not that of others in the same batch. */
-  async #failed(ready: readonly Waiting<T, Id>[], error: unknown, alone: boolean): Promise<void> {
+  /**
+   * Notes that an attempt at an id failed with these of its writes. `'named'`: the database refused them; `'alone'`: there was
+   * nothing else in the batch, which may also have failed because the database is out; `'none'`: others in the batch may be at fault.
+   */
+  async #failed(waiting: Waiting<T, Id>, writes: readonly QueuedWrite<T, Id>[], error: unknown, blame: 'named' | 'alone' | 'none'): Promise<void> {
     const { client, retry } = this.#options
-    tell(channels.error, () => ({ operation: 'flush', key: this.partition.stream, error }))
-    if (!alone) this.#limit = Math.max(1, Math.floor(Math.min(this.#limit, ready.length) / 2))
-    for (const waiting of ready) {
-      const blamed = this.#health.blames(waiting.id, waiting.successesSeen) && alone
-      waiting.successesSeen = this.#health.successes
-      waiting.failures++
-      waiting.notBefore = performance.now() + retry.pause(waiting.failures)
-      if (!blamed) continue
-      const { owner, attempts } = this.partition
-      const count = await this.#surely(() => client.run(failScript, [owner, attempts], [this.#token, waiting.id]))
-      if (count === undefined) return this.lose()
-      if (count < retry.attempts) continue
-      for (const write of waiting.writes.slice()) {
-        await this.#bury(write, error, count)
-        this.#backlog.done(waiting, 1)
-      }
-      this.#health.forget(waiting.id)
-    }
+    tell(channels.error, () => ({ operation: 'flush', key: this.partition.entry(waiting.id), error }))
+    const isBlamed = (this.#health.blames(waiting.id, waiting.successesSeen) && blame === 'alone') || blame === 'named'
+    waiting.successesSeen = this.#health.successes
+    waiting.failures++
+    waiting.notBefore = performance.now() + retry.pause(waiting.failures)
+    if (!isBlamed) return
+    const last = writes.at(-1)!.sequence
+    if (last <= waiting.exhausted) return this.#giveUp(waiting, writes, error, retry.attempts)
+    const { owner, attempts } = this.partition
+    const count = await this.#surely(() => client.run(failScript, [owner, attempts], [this.#token, waiting.id]))
+    if (count === undefined) return this.lose('the partition has another owner')
+    if (count < retry.attempts) return
+    if (writes.length === 1) return this.#giveUp(waiting, writes, error, count)
+    waiting.exhausted = last
+    waiting.notBefore = 0
   }
 
-  async #bury({ place, field, sequence }: Head, error: unknown, attempts: number): Promise<void> {
-    const { owner, stream, pending, settled, attempts: failed, dead } = this.partition
-    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    const keys = [owner, stream, pending, settled, failed, dead, this.partition.entry(field)]
-    const isLost = await this.#surely(() => this.#options.client.run(buryScript, keys, [this.#token, place, field, String(sequence), text.slice(0, 1_000), String(attempts)]))
-    if (isLost !== false) this.lose()
+  /** The writes behind it are tried at once. */
+  async #giveUp(waiting: Waiting<T, Id>, writes: readonly QueuedWrite<T, Id>[], error: unknown, attempts: number): Promise<void> {
+    waiting.failures = 0
+    waiting.notBefore = 0
+    await this.#bury(waiting, writes, error, attempts)
+  }
+
+  async #bury(waiting: Waiting<T, Id>, writes: readonly Held<T, Id>[], error: unknown, attempts: number): Promise<void> {
+    const { owner, stream, pending, attempts: failed, dead, buried, replayed } = this.partition
+    const text = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 1_000)
+    for (const { position, field, sequence } of writes) {
+      const args = [this.#token, position, field, String(sequence), text, String(attempts)]
+      const beside = [owner, stream, pending, failed, dead, buried, replayed]
+      const isLost = await this.#surely(async () => (await this.#options.client.entries.change(buryScript, [this.partition.entry(field)], args, beside))[0]!)
+      if (isLost !== false) return this.lose('the partition has another owner')
+    }
+    this.#backlog.done(waiting, writes)
+    this.#health.forget(waiting.id)
   }
 
   /** Until Redis answers, or the partition is lost: what was flushed is to be noted, or it would be flushed again. */
@@ -194,23 +265,23 @@ export class PartitionRun<T, Id extends WriteId> {
         return await ask()
       } catch (error) {
         tell(channels.error, () => ({ operation: 'write-behind', key: this.partition.stream, error }))
-        await sleep(IDLE, undefined, { signal: this.#lost.signal }).catch(() => undefined)
+        await pause(IDLE, this.#lost.signal).catch(() => undefined)
       }
     }
     return undefined
   }
 
   async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => undefined)
+    await pause(ms, this.#stop.signal).catch(() => undefined)
   }
 }
 
-/** The first place behind the one that a cursor stands for. */
-function behind(cursor: string): string {
-  return cursor.replace(/^\((\d+)-0$/, '$1-1')
-}
-
+const START = '-'
 /** Ms between two looks at a stream in which there was nothing. */
 const IDLE = 50
+/** Ms after which a stream is read from its start again, while writes are held. */
+const RESTART = 1_000
 /** Batches that are held in memory while some of their writes wait for another attempt. */
 const ROOM = 4
+/** Writes that may be held however small the batches are: an id that fails holds one of them. */
+const MIN_ROOM = 1_000

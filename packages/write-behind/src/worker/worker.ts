@@ -1,18 +1,25 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, InvalidOptionError, channels, checkOptions, checkPrefix, createFormat, createToken, tell, type CacheClient, type Codec, type Duration, type Schema, type Size } from '@cache/core'
+import {
+  CacheError, InvalidOptionError, PendingReleases, channels, checkOptions, checkPrefix, createToken, tell,
+  type CacheClient, type Codec, type Duration, type Schema, type Size,
+} from '@cache/core'
+import { pause } from '../abort.js'
 import { Partitions, type Partition, type WriteId } from '../partitions.js'
-import { beatScript, claimScript, leaveScript } from '../scripts.js'
+import { Records } from '../records.js'
+import { beatScript } from '../scripts.js'
 import type { Flush } from './flush.js'
 import { Health } from './health.js'
+import { Liveness } from './liveness.js'
+import { acquire, giveBack, leave, type Ownership } from './ownership.js'
 import { PartitionRun, type RunOptions } from './partition-run.js'
 import { checkRetry, type RetryOptions } from './retry.js'
 
 export interface WriteBehindWorkerOptions<T, Id extends WriteId> {
   readonly client: CacheClient
-  /** As in `createWriteBehind`; so are `partitions`, `codec`, `schema` and `maxValueBytes`. */
+  /** As in `createWriteBehind`; so are `partitions`, `codec`, `patchCodec`, `schema` and `maxValueBytes`. */
   readonly name: string
   readonly partitions?: number
   readonly codec?: Codec<T>
+  readonly patchCodec?: Codec<any>
   readonly schema?: Schema<T>
   readonly maxValueBytes?: Size
   readonly flush: Flush<T, Id>
@@ -20,6 +27,8 @@ export interface WriteBehindWorkerOptions<T, Id extends WriteId> {
   readonly batchSize?: number
   /** How long a batch that is not full waits for more. Default 20 ms. */
   readonly linger?: Duration
+  /** How long one call of `flush` may take. Then its signal aborts, and it counts as failed. Default 1 min. */
+  readonly flushTimeout?: Duration
   /** Whether the writes of an id in a batch become one. Default true. */
   readonly coalesce?: boolean
   readonly retry?: RetryOptions
@@ -39,11 +48,11 @@ export interface WriteBehindWorker {
   readonly partitions: readonly number[]
 }
 
-const names = ['client', 'name', 'partitions', 'codec', 'schema', 'maxValueBytes', 'flush', 'batchSize', 'linger', 'coalesce', 'retry', 'leaseTtl', 'drainTimeout'] as const
+const names = ['client', 'name', 'partitions', 'codec', 'schema', 'patchCodec', 'maxValueBytes', 'flush', 'batchSize', 'linger', 'flushTimeout', 'coalesce', 'retry', 'leaseTtl', 'drainTimeout'] as const
 
 /**
- * Brings to the database what `createWriteBehind` has queued. Promises: the workers of a name share its partitions evenly, each is one
- * worker's at a time, and a dead worker's partitions are others' within `leaseTtl` and a third of it.
+ * A worker that brings to the database what `createWriteBehind` has queued. The workers of a name share its partitions evenly. A
+ * partition has one owner at a time, and a dead worker's partitions are taken over within `leaseTtl` and a third of it.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -54,13 +63,14 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(options:
   const check = checkOptions('createWriteBehindWorker', options, names)
   const client = check.client()
   const name = checkPrefix('name', options.name)
-  const { codec, schema, maxValueBytes } = options
+  const { codec, schema, maxValueBytes, patchCodec } = options
   const run: RunOptions<T, Id> = {
     client, name,
-    format: createFormat<T>({ codec, schema, maxValueBytes }),
+    records: new Records<T>({ codec, schema, maxValueBytes, patchCodec }),
     flush: check.function<Flush<T, Id>>('flush', 'required'),
     batchSize: check.number('batchSize', { min: 1, max: 10_000, integer: true }, 500),
     linger: check.duration('linger', 20),
+    flushTimeout: check.duration('flushTimeout', 60_000),
     coalesce: check.oneOf('coalesce', [true, false], true),
     retry: checkRetry(check),
   }
@@ -86,97 +96,145 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(options:
   }
 }
 
+/** A partition that this worker owns, and the work at it. */
+interface Owned<T, Id extends WriteId> {
+  readonly ownership: Ownership
+  readonly run: PartitionRun<T, Id>
+  /** Set while it is being given back. */
+  leaving?: Promise<void>
+}
+
 class Worker<T, Id extends WriteId> {
   readonly #partitions: Partitions
   readonly #options: RunOptions<T, Id>
   readonly #leaseTtl: number
   readonly #token = createToken()
   readonly #health = new Health()
-  readonly #runs = new Map<Partition, { readonly run: PartitionRun<T, Id>; loss: NodeJS.Timeout }>()
+  readonly #liveness: Liveness
+  readonly #releases = new PendingReleases()
+  readonly #owned = new Map<Partition, Owned<T, Id>>()
+  /** Partitions that were lost in the midst of a flush that goes on. */
+  readonly #busy = new Set<Partition>()
+  /** Owners of which no worker has been heard, and since when. */
+  readonly #silent = new Map<Partition, { readonly owner: string; readonly since: number }>()
+  #attempts = 0
 
   constructor(partitions: Partitions, options: RunOptions<T, Id>, leaseTtl: number) {
     this.#partitions = partitions
     this.#options = options
     this.#leaseTtl = leaseTtl
+    this.#liveness = new Liveness(leaseTtl * DEAD_AFTER)
   }
 
   get owned(): number[] {
-    return [...this.#runs.keys()].map(({ index }) => index)
+    return [...this.#owned.keys()].map(({ index }) => index)
   }
 
-  /** Renews and balances its partitions, three times in each lease. */
+  /** Says that it is alive and takes its share of the partitions, three times in each lease. What it owns is renewed meanwhile. */
   async work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#beat(signal).catch((error: unknown) => {
+      await this.#balance(signal).catch((error: unknown) => {
         if (error instanceof CacheError && (error.code === 'PARTITIONS' || error.code === 'EVICTION')) throw error
         tell(channels.error, () => ({ operation: 'write-behind worker', key: this.#partitions.workers, error }))
       })
-      await sleep(this.#leaseTtl / 3, undefined, { signal }).catch(() => undefined)
+      await pause(this.#leaseTtl / 3, signal).catch(() => undefined)
     }
   }
 
+  /** Ends what is being flushed and gives the partitions back. A flush that takes longer than `timeout` is told, and its partition keeps its owner until the lease ends. */
   async drain(timeout: number): Promise<void> {
-    const late = setTimeout(() => { for (const { run } of this.#runs.values()) run.lose() }, timeout)
-    await Promise.all([...this.#runs.keys()].map((partition) => this.#leave(partition)))
+    const late = setTimeout(() => {
+      for (const { ownership, run } of [...this.#owned.values()]) this.#lose(ownership, run, 'the worker was told to stop, and "drainTimeout" has passed')
+    }, timeout)
+    await Promise.all([...this.#owned.values()].map((owned) => this.#leave(owned)))
     clearTimeout(late)
     await this.#options.client.run(beatScript, [this.#partitions.workers], [this.#token, '0']).catch(() => undefined)
   }
 
-  async #beat(signal: AbortSignal): Promise<void> {
+  async #balance(signal: AbortSignal): Promise<void> {
     await this.#partitions.agree()
-    const workers = await this.#options.client.run(beatScript, [this.#partitions.workers], [this.#token, String(this.#leaseTtl)])
+    const alive = await this.#beat()
     if (signal.aborted) return
-    const share = shareOf(this.#token, workers, this.#partitions.all.length)
-    await Promise.all([...this.#runs.keys()].slice(share).map((partition) => this.#leave(partition)))
-    await Promise.all([...this.#runs.keys()].map((partition) => this.#claim(partition)))
-    const others = shuffled(this.#partitions.all.filter((partition) => !this.#runs.has(partition)))
+    const share = shareOf(this.#token, alive, this.#partitions.all.length)
+    const kept = [...this.#owned.values()].filter(({ leaving }) => leaving === undefined)
+    for (const owned of kept.slice(share)) void this.#leave(owned)
+    const others = shuffled(this.#partitions.all.filter((partition) => !this.#owned.has(partition) && !this.#busy.has(partition)))
     for (const partition of others) {
-      if (this.#runs.size >= share) break
-      await this.#claim(partition)
+      if (this.#owned.size >= share || signal.aborted) break
+      await this.#acquire(partition, alive).catch((error: unknown) => tell(channels.error, () => ({ operation: 'write-behind worker', key: partition.owner, error })))
     }
   }
 
-  async #claim(partition: Partition): Promise<void> {
-    const asked = performance.now()
-    const fence = await this.#options.client.run(claimScript, [partition.owner, partition.fence], [this.#token, String(this.#leaseTtl)])
-    const had = this.#runs.get(partition)
-    if (had && had.run.fence !== fence) this.#lose(partition)
-    if (fence === undefined) return
-    // What can't be renewed in time may have a new owner by then.
-    const loss = setTimeout(() => this.#lose(partition), asked + this.#leaseTtl * SAFE_SHARE - performance.now())
-    const run = this.#runs.get(partition)?.run ?? new PartitionRun(partition, fence, this.#token, this.#health, this.#options)
-    clearTimeout(this.#runs.get(partition)?.loss)
-    this.#runs.set(partition, { run, loss })
+  /** The workers that are alive; what the dead ones left is forgotten. */
+  async #beat(): Promise<readonly string[]> {
+    const { workers } = this.#partitions
+    const beat = (dead: readonly string[]) => this.#options.client.run(beatScript, [workers], [this.#token, String(this.#leaseTtl), ...dead])
+    const { alive, dead } = this.#liveness.observe(await beat([]))
+    if (dead.length > 0) await beat(dead.flat())
+    return alive
+  }
+
+  async #acquire(partition: Partition, alive: readonly string[]): Promise<void> {
+    // Each attempt has a token of its own, which says whose it is.
+    const terms = { client: this.#options.client, partition, token: `${this.#token}/${++this.#attempts}`, ttl: this.#leaseTtl }
+    const silent = this.#silent.get(partition)
+    const dead = silent && performance.now() - silent.since > this.#leaseTtl * DEAD_AFTER ? silent.owner : ''
+    const acquired = await acquire(terms, dead, this.#releases, (ownership) => {
+      const owned = this.#owned.get(partition)
+      if (owned?.ownership === ownership) this.#lose(ownership, owned.run, 'the partition could not be renewed, or has another owner')
+    })
+    if ('owner' in acquired) return this.#refused(partition, acquired.owner, alive)
+    this.#silent.delete(partition)
+    const { ownership } = acquired
+    this.#owned.set(partition, { ownership, run: new PartitionRun(partition, ownership.fence, ownership.token, this.#health, this.#options) })
+  }
+
+  /** An owner's key ends with its ttl, unless the server's clock was set back. So whose worker is silent for that long is dead. */
+  #refused(partition: Partition, owner: string, alive: readonly string[]): void {
+    const isAlive = alive.includes(owner.slice(0, owner.lastIndexOf('/')))
+    if (isAlive || owner === '') this.#silent.delete(partition)
+    else if (this.#silent.get(partition)?.owner !== owner) this.#silent.set(partition, { owner, since: performance.now() })
   }
 
   /** Ends the work at a partition in order, and gives it back. */
-  async #leave(partition: Partition): Promise<void> {
-    const had = this.#runs.get(partition)
-    if (!had) return
-    had.run.stop()
-    await had.run.ended
-    clearTimeout(this.#runs.get(partition)?.loss)
-    this.#runs.delete(partition)
-    await this.#options.client.run(leaveScript, [partition.owner], [this.#token]).catch(() => undefined)
+  #leave(owned: Owned<T, Id>): Promise<void> {
+    return (owned.leaving ??= this.#giveBack(owned))
   }
 
-  #lose(partition: Partition): void {
-    const had = this.#runs.get(partition)
-    clearTimeout(had?.loss)
-    had?.run.lose()
-    this.#runs.delete(partition)
+  async #giveBack({ ownership, run }: Owned<T, Id>): Promise<void> {
+    const { partition, token } = ownership
+    run.stop()
+    await run.ended
+    if (this.#owned.get(partition)?.ownership !== ownership) return // it was lost meanwhile
+    ownership.end()
+    this.#owned.delete(partition)
+    const { client } = this.#options
+    await leave(client, partition, token).catch(() => giveBack({ client, partition, token, ttl: this.#leaseTtl }, this.#releases))
+  }
+
+  /** The partition is, or may soon be, another worker's. It is neither given back nor acquired again while a flush of it goes on. */
+  #lose(ownership: Ownership, run: PartitionRun<T, Id>, why: string): void {
+    const { partition, token } = ownership
+    ownership.end()
+    this.#owned.delete(partition)
+    run.lose(why)
+    this.#busy.add(partition)
+    void Promise.all([run.ended, run.quiet]).finally(() => {
+      this.#busy.delete(partition)
+      giveBack({ client: this.#options.client, partition, token, ttl: this.#leaseTtl }, this.#releases)
+    })
   }
 }
 
 /** How many partitions a worker should have, so that none has two more than another. */
 function shareOf(token: string, workers: readonly string[], partitions: number): number {
-  const place = [...workers].sort().indexOf(token)
-  return Math.floor(partitions / workers.length) + (place < partitions % workers.length ? 1 : 0)
+  const index = [...workers].sort().indexOf(token)
+  return Math.floor(partitions / workers.length) + (index < partitions % workers.length ? 1 : 0)
 }
 
 function shuffled<E>(all: readonly E[]): E[] {
   return all.map((one) => [Math.random(), one] as const).sort(([a], [b]) => a - b).map(([, one]) => one)
 }
 
-/** Of the ttl, counted from when it was asked for, a lease is taken to hold. */
-const SAFE_SHARE = 0.9
+/** A worker that gives no sign of life for so many ttls is dead, also where the server's clock was set back. */
+const DEAD_AFTER = 4 / 3

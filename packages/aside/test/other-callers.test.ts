@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { createAside } from '../src/index.js'
+import { onEach } from './cases.js'
+
+const soon = { timeout: 10_000 }
+
+onEach((bench) => {
+  describe('a caller that leaves', () => {
+    it('leaves no error behind for those that come later', async () => {
+      const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', errorTtl: '1m' })
+      const leaver = new AbortController()
+      let started = false
+      const left = cache.getOrLoad(1, async () => { started = true; await sleep(50); return 1 }, { signal: leaver.signal })
+      await expect.poll(() => started, soon).toBe(true)
+      leaver.abort(new Error('hung up'))
+      await expect(left).rejects.toThrow('hung up')
+      expect(await cache.getOrLoad(1, () => 2)).toBe(2)
+    })
+
+    it('does not take the next one along, whenever it comes', async () => {
+      const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', errorTtl: '1m' })
+      for (let i = 0; i < 20; i++) {
+        const leaver = new AbortController()
+        const left = cache.getOrLoad(i, () => sleep(20, 1), { signal: leaver.signal }).catch((error: Error) => error.message)
+        for (let turn = 0; turn < i; turn++) await new Promise((resolve) => setImmediate(resolve))
+        leaver.abort(new Error('hung up'))
+        expect([1, 2]).toContain(await cache.getOrLoad(i, () => 2)) // 1: it was loaded by then
+        await left
+      }
+    })
+  })
+
+  it('a loader that hangs keeps up its own caller, and nobody for longer than leaseTtl', async () => {
+    const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) => createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: 200, waitFor: 50 }))
+    const hung = here!.getOrLoad(1, () => new Promise<never>(() => undefined))
+    hung.catch(() => undefined)
+    await sleep(20)
+    const joined = here!.getOrLoad(1, () => 'anew')
+    expect(await elsewhere!.getOrLoad(1, () => 'elsewhere')).toBe('elsewhere')
+    expect(['anew', 'elsewhere']).toContain(await joined)
+    expect(['anew', 'elsewhere']).toContain(await here!.getOrLoad(1, () => 'anew'))
+    // Its lease is not renewed for ever.
+    await expect.poll(async () => (await here!.getOrLoad(1, () => 'kept'), here!.peek(1)), soon).toBeDefined()
+  })
+
+  it('a load that takes longer than leaseTtl is kept, one or many', async () => {
+    const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', leaseTtl: 150 })
+    expect(await cache.getOrLoad(1, () => sleep(500, 1))).toBe(1)
+    expect(await cache.peek(1)).toBe(1)
+    const ids = Array.from({ length: 20 }, (_, i) => 10 + i)
+    expect(await cache.getOrLoadMany(ids, (missing) => sleep(500, missing as number[]))).toEqual(ids)
+    expect(await cache.getOrLoadMany(ids, () => { throw new Error('nothing is missing') })).toEqual(ids)
+  })
+
+  describe('an answer of a loader that can’t be used', () => {
+    it('is returned where it can’t be kept, and queues nobody', async () => {
+      const cache = createAside<unknown>({ client: bench.newClient(), prefix: 'p', ttl: '1h', maxValueBytes: 100, waitFor: '20s' })
+      expect(await cache.getOrLoad(1, () => 'x'.repeat(200))).toHaveLength(200)
+      expect(await cache.getOrLoad(2, () => ({ id: 1n }))).toEqual({ id: 1n })
+      expect(await cache.getOrLoad(2, () => ({ id: 2n }))).toEqual({ id: 2n })
+      expect(await cache.getOrLoadMany([3, 4], () => [5n, 6])).toEqual([5n, 6])
+      expect(await cache.peek(4)).toBe(6)
+    })
+
+    it('leaves no rejection unhandled', async () => {
+      const unhandled: unknown[] = []
+      const note = (error: unknown): void => void unhandled.push(error)
+      process.on('unhandledRejection', note)
+      const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h' })
+      const bad = (): Promise<number> => Promise.reject(new Error('no row'))
+      await expect(cache.getOrLoadMany([1, 2], () => [bad(), bad(), bad()])).rejects.toThrow('2 ids')
+      await expect(cache.getOrLoadMany([1, 2], () => new Map([[1, bad()], [2, bad()], [3, bad()]]))).rejects.toThrow('no row')
+      await expect(cache.getOrLoadMany([1, 2], () => 7 as never)).rejects.toThrow('2 ids')
+      await sleep(10)
+      process.off('unhandledRejection', note)
+      expect(unhandled).toEqual([])
+      expect(await cache.getOrLoadMany([1, 2], () => [1, 2])).toEqual([1, 2])
+    })
+  })
+
+  it('reloads in the background are handed to waitUntil, and awaited by idle', async () => {
+    const handed: Promise<unknown>[] = []
+    const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: 1, staleWhileRevalidate: '1h', waitUntil: (work) => handed.push(work) })
+    await cache.getOrLoad(1, () => 1)
+    await cache.idle()
+    await sleep(5)
+    expect(await cache.getOrLoad(1, () => sleep(50, 2))).toBe(1)
+    expect(handed).toHaveLength(1)
+    await cache.idle()
+    expect(await cache.peek(1)).toBe(2)
+    await sleep(5)
+    await cache.getOrLoad(1, () => { throw new Error('no row') })
+    await Promise.all(handed) // they never reject
+    expect(handed).toHaveLength(2)
+  })
+
+  it.each([{}, { staleWhileRevalidate: 1_000 }])('calls of any size fit into maxInFlight (%o)', async (options) => {
+    const client = bench.newClient({ resilience: { maxInFlight: 100, readTimeout: '20s', writeTimeout: '20s' } })
+    const cache = createAside<number>({ client, prefix: 'p', ttl: '1h', leaseTtl: '1m', ...options })
+    const ids = Array.from({ length: 1_000 }, (_, i) => i)
+    const loads: number[] = []
+    const read = () => cache.getOrLoadMany(ids, (missing) => { loads.push(missing.length); return missing as number[] })
+    expect(await read()).toEqual(ids)
+    expect(await read()).toEqual(ids)
+    expect(loads).toEqual([1_000])
+    expect(await cache.mutate(ids, () => 'done')).toBe('done')
+    await read()
+    expect(loads).toEqual([1_000, 1_000])
+    expect(await cache.expire(ids)).toBe(1_000)
+    await cache.idle()
+    await read()
+    await cache.idle()
+    expect(await cache.invalidate(ids)).toBe(1_000)
+  })
+})

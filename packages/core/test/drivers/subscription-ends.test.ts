@@ -1,0 +1,146 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { eventually, startCluster, startProxy, startRedis, startSentinel, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { CacheError, type Driver, type SubscribeOptions } from '../../src/index.js'
+import { flavours, recovered } from './clients.js'
+
+const HEARTBEAT = 300
+/** More than a third of what a subscription has to be confirmed (1 s): a connection takes three round trips or more. */
+const SLOW = 450
+
+let server: RedisServer
+beforeAll(async () => void (server = await startRedis()))
+afterAll(() => server.stop())
+
+async function listen(driver: Driver, options: SubscribeOptions = {}) {
+  const events: string[] = []
+  const subscription = await driver.subscribe(['c'], { message: (_, payload) => events.push(payload), gap: () => events.push('gap'), live: () => events.push('live') }, options)
+  return { events, close: () => subscription.close() }
+}
+
+/** Connections of a server that have subscribed to anything. */
+async function subscribed(...servers: readonly RedisServer[]): Promise<number> {
+  const lists = await Promise.all(servers.map((one) => one.cli('CLIENT', 'LIST')))
+  return lists.join('\n').split('\n').filter((line) => / s?sub=[1-9]/.test(line)).length
+}
+
+describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
+  it('attempts that a slow server confirms too late leave no connection behind', async () => {
+    await using proxy = await startProxy(server)
+    await using made = standalone(proxy.url, { timeout: 300 })
+    const heard = await listen(made.driver)
+    proxy.delay(170) // of which a subscription takes two or more
+    proxy.drop()
+    await eventually(() => heard.events.includes('gap'))
+    await sleep(4_000) // so many attempts that some are confirmed in the pause before the next
+    await proxy.pass()
+    await eventually(() => heard.events.at(-1) === 'live', { within: 15_000 })
+    await eventually(async () => (await subscribed(server)) === 1)
+    await heard.close()
+    await eventually(async () => (await subscribed(server)) === 0)
+  })
+
+  it('closing the subscription, or the driver, in the midst of an attempt ends that', async () => {
+    for (const close of ['subscription', 'driver'] as const) {
+      await using proxy = await startProxy(server)
+      await using made = standalone(proxy.url)
+      const heard = await listen(made.driver, { heartbeat: HEARTBEAT })
+      proxy.delay(SLOW)
+      proxy.drop()
+      await eventually(() => heard.events.includes('gap'))
+      await sleep(SLOW / 2)
+      await (close === 'driver' ? made.driver : heard).close()
+      await proxy.pass()
+      await sleep(4 * SLOW)
+      expect(await subscribed(server)).toBe(0)
+      expect(heard.events).toEqual(['gap'])
+    }
+  })
+
+  it('closing the driver while it subscribes for the first time rejects that, and leaves no connection', async () => {
+    await using proxy = await startProxy(server)
+    await using made = standalone(proxy.url)
+    await recovered(made.driver)
+    const before = proxy.connections
+    proxy.delay(SLOW)
+    const subscribing = listen(made.driver).catch((error: unknown) => error)
+    await eventually(() => proxy.connections > before)
+    const began = performance.now()
+    await made.driver.close()
+    expect(await subscribing).toBeInstanceOf(CacheError)
+    expect(performance.now() - began).toBeLessThan(SLOW)
+    await eventually(() => proxy.connections === before)
+    await proxy.pass()
+    await sleep(2 * SLOW)
+    expect(await subscribed(server)).toBe(0)
+    await expect(listen(made.driver)).rejects.toMatchObject({ code: 'CLOSED' })
+  })
+
+  it.each([['that answers nothing', 'replies'], ['that hears nothing', 'both']] as const)('subscribing for the first time to a server %s rejects in time, and leaves no connection', async (_, direction) => {
+    await using proxy = await startProxy(server)
+    await using made = standalone(proxy.url)
+    await recovered(made.driver)
+    const before = proxy.connections
+    proxy.swallow(direction)
+    await expect(listen(made.driver)).rejects.toThrow('Could not subscribe')
+    await eventually(() => proxy.connections <= before)
+    await proxy.pass()
+    await sleep(SLOW)
+    expect(await subscribed(server)).toBe(0)
+  })
+
+  it('on a Cluster: a primary that does not answer, and nothing stays behind at the others', async () => {
+    await using redis = await startCluster()
+    await using made = cluster(redis.addresses)
+    await recovered(made.driver)
+    const [silent, ...others] = redis.primaries
+    await silent!.pause()
+    try {
+      await expect(listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT })).rejects.toBeInstanceOf(CacheError)
+      await eventually(async () => (await subscribed(...others)) === 0)
+    } finally {
+      await silent!.resume()
+    }
+    await sleep(SLOW)
+    expect(await subscribed(...redis.primaries)).toBe(0)
+    const heard = await eventually(() => listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT }), { within: 10_000 })
+    await silent!.pause()
+    await eventually(() => heard.events.includes('gap'), { within: 10_000 })
+    await heard.close()
+    await silent!.resume()
+    await sleep(SLOW)
+    await eventually(async () => (await subscribed(...redis.primaries)) === 0)
+  }, 60_000)
+
+  it('on Sentinel: closed while its server is silent, it hears nothing any more', async () => {
+    await using redis = await startSentinel({ replicas: 0, sentinels: 1 })
+    await using made = sentinel(redis)
+    await recovered(made.driver)
+    const heard = await listen(made.driver, { heartbeat: HEARTBEAT })
+    await redis.primary.pause()
+    await eventually(() => heard.events.includes('gap'), { within: 10_000 })
+    await sleep(2 * HEARTBEAT)
+    await heard.close()
+    await redis.primary.resume()
+    await sleep(2 * HEARTBEAT)
+    await eventually(async () => (await redis.primary.cli('PUBSUB', 'NUMSUB', 'c')).trim().endsWith('0'), { within: 10_000 })
+    expect((await redis.primary.cli('PUBSUB', 'CHANNELS', 'c*')).trim()).toBe('')
+  }, 60_000)
+
+  it('many subscriptions of one driver: Node warns of nothing', async () => {
+    await using redis = await startSentinel({ replicas: 0, sentinels: 1 })
+    const warnings: Error[] = []
+    const onWarning = (warning: Error) => warnings.push(warning)
+    process.on('warning', onWarning)
+    for (const made of [standalone(server.url), sentinel(redis)]) {
+      await recovered(made.driver)
+      const all = await Promise.all(Array.from({ length: 15 }, () => listen(made.driver, { heartbeat: HEARTBEAT })))
+      await sleep(2 * HEARTBEAT)
+      await Promise.all(all.map((one) => one.close()))
+      await made[Symbol.asyncDispose]()
+    }
+    await sleep(1)
+    process.off('warning', onWarning)
+    expect(warnings).toEqual([])
+  }, 60_000)
+})

@@ -1,0 +1,72 @@
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createCacheClient, createFormat, createToken, type CacheClient } from '../src/index.js'
+import { flavours, type Made } from './drivers/clients.js'
+
+const format = createFormat<string>()
+const LONG = 600_000
+
+describe.each(flavours)('over $name, on a server that is full', ({ standalone }) => {
+  let server: RedisServer
+  let made: Made
+  let client: CacheClient
+  beforeEach(async () => {
+    server = await startRedis()
+    made = standalone(server.url)
+    client = createCacheClient(made.driver, { resilience: { readTimeout: '20s', writeTimeout: '20s' } })
+    await client.entries.put('k', format, 'old', { ttl: LONG })
+  })
+  afterEach(async () => {
+    await client.close()
+    await made[Symbol.asyncDispose]()
+    await server.stop()
+  })
+
+  const lease = async (token: string) => (await client.entries.lease('k', format, { token, ttl: LONG, staleBelow: 'all' })).status
+  const value = async () => (await client.entries.read('k', format))?.value
+
+  it('entries are deleted and made stale', async () => {
+    await server.fill()
+    await expect(client.send({ args: ['SET', 'x', 'x'], keys: ['x'] })).rejects.toMatchObject({ code: 'OOM' })
+    expect(await client.entries.expire(['k'], 60_000)).toBe(1)
+    expect(await client.entries.invalidate(['k'])).toBe(1)
+    expect(await value()).toBeUndefined()
+  })
+
+  it('an entry is deleted while it is written, and the write stores nothing', async () => {
+    await client.entries.beginWrite(['k'], 'writer', LONG)
+    await server.fill()
+    expect(await client.entries.invalidate(['k'])).toBe(1)
+    expect(await client.entries.commitWrite('k', 'writer', { format, value: 'new', ttl: LONG })).toBe('deleted')
+  })
+
+  it('leases are given back', async () => {
+    for (const skipFor of [0, 50]) {
+      const token = createToken()
+      expect(await lease(token)).toBe('leased')
+      await server.fill()
+      expect(await client.entries.release('k', token, skipFor)).toBe(true)
+      await server.empty()
+      await expect.poll(() => lease(createToken()), { timeout: 10_000 }).toBe('leased')
+      await client.entries.invalidate(['k'])
+    }
+  })
+
+  it('a source is written, the write given up or ended', async () => {
+    await server.fill()
+    await client.entries.beginWrite(['k'], 'a', LONG)
+    await client.entries.commitWrite('k', 'a')
+    expect(await value()).toBeUndefined()
+    await client.entries.beginWrite(['k'], 'b', LONG)
+    expect(await client.entries.commitWrite('k', 'b', { format, value: 'new', ttl: LONG })).toBe('stored')
+  })
+
+  it('what can’t be stored is refused, and leaves no lease', async () => {
+    const token = createToken()
+    expect(await lease(token)).toBe('leased')
+    await server.fill()
+    await expect(client.entries.fill('k', format, token, 'x', { ttl: LONG })).rejects.toMatchObject({ code: 'OOM' })
+    await expect(client.entries.put('k', format, 'x', { ttl: LONG })).rejects.toMatchObject({ code: 'OOM' })
+    expect(await server.cli('EXISTS', '{k}:lease')).toBe('0')
+  })
+})

@@ -1,0 +1,136 @@
+import type { CacheClient } from '@cache/core'
+import { startRedis } from '@cache/testkit'
+import { describe, expect, it, vi } from 'vitest'
+import { createLocks, createReadWriteLock, createRedlock, createSemaphore, createStampedeGuard } from '../src/index.js'
+import { openLine } from './connections.js'
+import { connect, driverNames, hasty } from './drivers.js'
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** What others do meanwhile, and get no answer to. */
+function traffic(client: CacheClient): () => void {
+  const asking = setInterval(() => { for (let i = 0; i < 5; i++) client.send({ args: ['GET', 'x'], keys: ['x'] }, { timeout: 90 }).catch(() => undefined) }, 50)
+  return () => clearInterval(asking)
+}
+
+// Each has servers and clients of its own.
+describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 60_000, concurrent: true }, (driver) => {
+  it.each([false, true])('after Redis was silent to whoever asked for it (with other traffic: %s)', async (busy) => {
+    await using line = await openLine(driver)
+    const { server, client, other } = line
+    const things = (at: CacheClient) => {
+      const locks = createLocks({ client: at })
+      const rwlocks = ['r', 'w'].map((name) => createReadWriteLock({ client: at, name }))
+      const semaphore = createSemaphore({ client: at, name: 'p', permits: 1 })
+      return { locks, semaphore, reading: rwlocks[0]!, writing: rwlocks[1]! }
+    }
+    const { locks, semaphore, reading, writing } = things(client)
+    await locks.withLock('warm', () => undefined)
+    await server.pause()
+    const stop = busy ? traffic(client) : () => undefined
+    const controller = new AbortController()
+    const call = { ttl: '10m', wait: 700 } as const
+    const asked = [
+      locks.acquire('timed out', call), locks.acquire('aborted', { ...call, wait: '1m', signal: controller.signal }), locks.tryAcquire('tried', call),
+      locks.acquireAll(['{t}a', '{t}b'], call), locks.acquireAll(['c', 'd'], call), semaphore.acquire(call), reading.read.acquire(call), writing.write.acquire(call),
+    ]
+    setTimeout(() => controller.abort(new Error('no time')), 300)
+    for (const result of await Promise.allSettled(asked)) expect(result.status).toBe('rejected')
+    await server.resume()
+    const others = things(other)
+    await vi.waitFor(async () => {
+      const free = await Promise.all([
+        ...['timed out', 'aborted', 'tried', '{t}a', '{t}b', 'c', 'd'].map((name) => others.locks.tryAcquire(name)),
+        others.semaphore.tryAcquire(), others.reading.write.tryAcquire(), others.writing.write.tryAcquire(),
+      ])
+      for (const lock of free) await lock?.release()
+      expect(free.every(Boolean)).toBe(true)
+    }, { timeout: 15_000, interval: 200 })
+    stop()
+    await sleep(300) // nothing of what was asked for comes later
+    expect(await server.cli('EXISTS', 'lock:timed out', 'lock:aborted', 'lock:tried', 'lock:{t}a', 'lock:c', 'semaphore:p', 'rwlock:r', 'rwlock:w')).toContain('0')
+  })
+
+  it('when its caller has left and its connection is cut, also if the request arrives after its release', async () => {
+    await using line = await openLine(driver)
+    const { server, proxy, client } = line
+    const locks = createLocks({ client })
+    await locks.withLock('warm', () => undefined)
+    const controller = new AbortController()
+    const held = proxy.hold()
+    const acquiring = locks.acquire('x', { ttl: '10m', signal: controller.signal })
+    acquiring.catch(() => undefined)
+    await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0))
+    controller.abort(new Error('no time'))
+    await expect(acquiring).rejects.toThrow('no time')
+    await proxy.cut()
+    await sleep(200)
+    await proxy.pass()
+    await vi.waitFor(async () => expect(await server.cli('KEYS', '*lock:x*:left:*')).not.toBe(''), { timeout: 10_000 })
+    await held.deliver()
+    expect(await server.cli('EXISTS', 'lock:x')).toContain('0')
+  })
+
+  it('when a release, or an extension, got no answer', async () => {
+    await using line = await openLine(driver)
+    const { server, proxy, client } = line
+    const locks = createLocks({ client, renew: false })
+    await locks.withLock('warm', (lock) => lock.extend())
+    const free = (name: string) => vi.waitFor(async () => expect(await server.cli('EXISTS', `lock:${name}`)).toContain('0'), { timeout: 15_000 })
+
+    const released = await locks.acquire('released', { ttl: '10m' })
+    await server.pause()
+    await expect(released.release()).rejects.toThrow()
+    await server.resume()
+    await free('released')
+
+    const expired = await locks.acquire('expired', { ttl: '1s' })
+    proxy.swallow('replies')
+    await expect(expired.extend('10m')).rejects.toThrow()
+    expect(Number(await server.cli('PTTL', 'lock:expired'))).toBeGreaterThan(500_000)
+    await vi.waitFor(() => expect(expired.signal.aborted).toBe(true), { timeout: 5_000 })
+    await proxy.pass()
+    await free('expired')
+  })
+
+  it('on each of several independent servers', async () => {
+    const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
+    const connected = servers.map(({ url }) => connect(driver, url, hasty))
+    try {
+      const locks = createRedlock({ clients: connected.map(({ client }) => client) })
+      await locks.withLock('warm', () => undefined)
+      await Promise.all([servers[0]!.pause(), servers[1]!.pause()])
+      const stops = [0, 1].map((i) => traffic(connected[i]!.client))
+      await sleep(600) // nothing is sent to them any more
+      await expect(locks.acquire('x', { ttl: '10m', wait: 500 })).rejects.toThrow()
+      await servers[0]!.resume()
+      const lock = await vi.waitFor(() => locks.acquire('y', { ttl: '10m', wait: 1_000 }), { timeout: 10_000 })
+      await lock.release() // one server does not answer
+      stops.forEach((stop) => stop())
+      await servers[1]!.resume()
+      await vi.waitFor(async () => { for (const server of servers) expect(await server.cli('EXISTS', 'redlock:x', 'redlock:y')).toContain('0') }, { timeout: 15_000 })
+      await locks.close()
+    } finally {
+      await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(servers.map((server) => server.stop()))
+    }
+  })
+
+  it('also the right to load of a stampede guard whose request got no answer', async () => {
+    await using line = await openLine(driver)
+    const { server, proxy, client } = line
+    const stalling = { ...client, entries: { ...client.entries } }
+    stalling.entries.lease = (...args) => {
+      const before = proxy.swallowed
+      proxy.swallow('replies')
+      void vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(before)).then(() => proxy.pass())
+      return client.entries.lease(...args)
+    }
+    const locks = createLocks({ client })
+    const guard = createStampedeGuard<string>({ client: stalling, locks, ttl: '1h' })
+    await client.entries.lease('warm', { decode: (bytes: Buffer) => bytes } as never, { token: 'x', ttl: 1_000 }).catch(() => undefined)
+    expect(await guard.get('k', () => 'value')).toBe('value')
+    await vi.waitFor(async () => expect(await server.cli('KEYS', '*k*lease*')).toBe(''), { timeout: 10_000 })
+    await locks.close()
+  })
+})

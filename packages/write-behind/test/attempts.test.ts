@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startCluster, startProxy, startRedis, type RedisCluster, type RedisServer, type TcpProxy } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Setup, connect, connectCluster, kinds } from './setup.js'
+
+const HASTY = { readTimeout: 300, writeTimeout: 300, breaker: { failures: 1_000, cooldown: 50 } } as const
+
+describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(() => redis.flush())
+
+  it('a write whose call has rejected does not undo a later one when its bytes arrive after all', async () => {
+    await using proxy = await startProxy(redis)
+    await using client = connect(kind, proxy.url, HASTY)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('1', { name: 'first' })
+    const held = proxy.hold()
+    await expect(rows.put('1', { name: 'late' })).rejects.toThrow()
+    expect(held.bytes).toBeGreaterThan(0)
+    proxy.drop()
+    await vi.waitFor(() => rows.put('1', { name: 'later' }), { timeout: 10_000 })
+    await held.deliver()
+    expect(await rows.get('1')).toEqual({ name: 'later' })
+    setup.work()
+    await rows.flushed('1')
+    expect(setup.table.rows.get('1')?.value).toEqual({ name: 'later' })
+    await rows.close()
+  })
+
+  it('nor does it come behind the write of another process, once its own has reached Redis again', async () => {
+    await using proxy = await startProxy(redis)
+    await using client = connect(kind, proxy.url, HASTY)
+    await using other = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    await using elsewhere = new Setup(other)
+    const rows = setup.rows()
+    await rows.put('1', { name: 'first' })
+    const held = proxy.hold()
+    await expect(rows.put('1', { name: 'late' })).rejects.toThrow()
+    proxy.drop()
+    await vi.waitFor(async () => {
+      const [session] = (await redis.cli('KEYS', '{rows:0}:session:*')).split('\n')
+      expect(await redis.cli('HGET', session!, 'floor')).toBe('3')
+    }, { timeout: 10_000, interval: 20 })
+    await elsewhere.rows().put('1', { name: 'later' })
+    await held.deliver()
+    expect(await rows.get('1')).toEqual({ name: 'later' })
+    expect((await redis.cli('XREVRANGE', '{rows:0}:stream', '+', '-', 'COUNT', '1'))).toContain('later')
+    await rows.close()
+  })
+
+  it('one whose session is over is refused, however late', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('1', { name: 'first' })
+    const session = await redis.cli('KEYS', '{rows:0}:session:*')
+    await redis.cli('DEL', session) // as when its time is over
+    await rows.put('1', { name: 'second' })
+    expect(await rows.get('1')).toEqual({ name: 'second' })
+    expect(await redis.cli('KEYS', '{rows:0}:session:*')).not.toBe(session)
+    await rows.close()
+  })
+
+  it('a merge or a load that throws leaves no lease behind', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.counters({ merge: () => { throw new Error('no') } })
+    await expect(rows.write('1', 1)).rejects.toThrow('no')
+    await vi.waitFor(async () => expect(await redis.cli('EXISTS', '{rows:0}:entry:1:lease')).toBe('0'), 5_000)
+    await rows.close()
+  })
+})
+
+describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
+  let cluster: RedisCluster
+  const proxies = new Map<string, TcpProxy>()
+  beforeAll(async () => {
+    cluster = await startCluster({ primaries: 3 })
+    for (const node of cluster.nodes) proxies.set(`${node.host}:${node.port}`, await startProxy(node))
+  })
+  afterAll(async () => {
+    for (const proxy of proxies.values()) await proxy.close()
+    await cluster.stop()
+  })
+
+  it('an increment is counted once where it was acknowledged, and at most once where it was not', async () => {
+    await using client = connectCluster(kind, proxies, { readTimeout: '3s', writeTimeout: '3s', breaker: { failures: 1_000, cooldown: 50 } })
+    await using setup = new Setup(client)
+    const rows = setup.counters()
+    await vi.waitFor(() => rows.write('warm', 1), { timeout: 10_000 })
+    const counts: Record<string, number> = {}
+    for (let i = 0; i < 6; i++) {
+      const id = `u${i}`
+      await vi.waitFor(() => rows.write(id, 0), { timeout: 10_000 })
+      const writing = rows.write(id, 1).then(() => 'acknowledged', () => 'rejected')
+      for (let turn = 0; turn < 1 + (i % 3); turn++) await new Promise((resolve) => { setImmediate(resolve) })
+      for (const proxy of proxies.values()) proxy.swallow('replies')
+      await sleep(50)
+      for (const proxy of proxies.values()) await proxy.pass()
+      const outcome = await writing
+      const found = await vi.waitFor(() => rows.get(id), { timeout: 10_000 })
+      counts[outcome] = (counts[outcome] ?? 0) + 1
+      if (outcome === 'acknowledged') expect(found?.age).toBe(1)
+      else expect([0, 1]).toContain(found?.age)
+    }
+    expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(6)
+    await rows.close()
+  })
+})

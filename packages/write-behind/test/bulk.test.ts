@@ -1,0 +1,83 @@
+import type { CacheClient } from '@cache/core'
+import type { Stage } from '@cache/testkit'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { BulkWriteError } from '../src/index.js'
+import { cases } from './cases.js'
+import { Setup } from './setup.js'
+
+describe.each(cases)('many at once, on $name', ({ start }) => {
+  let stage: Stage<CacheClient>
+  let setup: Setup
+  beforeAll(async () => void (stage = await start()))
+  afterAll(() => stage.stop())
+  beforeEach(async () => {
+    await stage.flush()
+    setup = new Setup(stage.driver())
+  })
+  afterEach(() => setup[Symbol.asyncDispose]())
+
+  it('putMany takes many whole values, of any number', async () => {
+    const rows = setup.rows({ partitions: 8 })
+    const ids = Array.from({ length: 1_200 }, (_, i) => `r${i}`)
+    await rows.putMany(new Map(ids.map((id) => [id, { name: id }])))
+    expect((await rows.pending()).writes).toBe(1_200)
+    expect(await rows.getMany(['r0', 'r1199'])).toEqual([{ name: 'r0' }, { name: 'r1199' }])
+    await rows.putMany([])
+    await rows.close()
+  })
+
+  it('writeMany merges each patch, several of one id in their order, and resolves to the new values', async () => {
+    const rows = setup.counters()
+    expect(await rows.writeMany([['1', 1], ['2', 10], ['1', 2]])).toMatchObject([{ age: 1 }, { age: 10 }, { age: 3 }])
+    setup.work()
+    await rows.flushed('1')
+    expect(setup.table.rows.get('1')?.value?.age).toBe(3)
+    const [one] = setup.table.calls.flat().filter(({ id }) => id === '1')
+    expect(one!.patches).toEqual([1, 2])
+    expect(one!.patchSequences.at(-1)).toBe(one!.sequence)
+    await rows.close()
+  })
+
+  it('of writes that are refused it says which; the others are taken', async () => {
+    const rows = setup.rows({ maxPending: 2 })
+    const error = await rows.putMany([['1', { name: 'x' }], ['2', { name: 'x' }], ['3', { name: 'x' }]]).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(BulkWriteError)
+    expect(error).toMatchObject({ failures: [{ id: '3', error: { name: 'BackpressureError' } }] })
+    expect((await rows.pending()).writes).toBe(2)
+    await rows.close()
+  })
+
+  it('a value that is none is refused: delete removes a row', async () => {
+    const rows = setup.rows()
+    for (const value of [null, undefined]) await expect(rows.put('1', value as never)).rejects.toThrow('delete(id) removes the row')
+    await rows.close()
+  })
+
+  it('many that wait with one AbortSignal put one listener on it, and leave none', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', note)
+    const rows = setup.rows()
+    await rows.put('1', { name: 'x' })
+    const stop = new AbortController()
+    let listeners = 0
+    const { addEventListener, removeEventListener } = stop.signal
+    Object.assign(stop.signal, {
+      addEventListener: (...args: Parameters<typeof addEventListener>) => { listeners++; addEventListener.apply(stop.signal, args) },
+      removeEventListener: (...args: Parameters<typeof removeEventListener>) => { listeners--; removeEventListener.apply(stop.signal, args) },
+    })
+    const waiting = Array.from({ length: 30 }, () => rows.flushed('1', { signal: stop.signal }))
+    setup.work()
+    await Promise.all(waiting)
+    expect(listeners).toBe(0)
+    await setup[Symbol.asyncDispose]()
+    await rows.put('2', { name: 'x' })
+    const rejected = Promise.all(Array.from({ length: 30 }, () => expect(rows.flushed('2', { signal: stop.signal })).rejects.toThrow('enough')))
+    stop.abort(new Error('enough'))
+    await rejected
+    await new Promise((resolve) => { setImmediate(resolve) })
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+    await rows.close()
+  })
+})

@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CacheClient } from '@cache/core'
+import type { Stage } from '@cache/testkit'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { DeadLetterError, type PendingWrite } from '../src/index.js'
+import { cases, type Row } from './cases.js'
+import { Setup } from './setup.js'
+
+type Write = PendingWrite<Row, string>
+
+describe.each(cases)('the sequence decides, on $name', ({ start }) => {
+  let stage: Stage<CacheClient>
+  let setup: Setup
+  let refused: (write: Write) => boolean
+  beforeAll(async () => void (stage = await start()))
+  afterAll(() => stage.stop())
+  beforeEach(async () => {
+    await stage.flush()
+    setup = new Setup(stage.driver())
+    refused = ({ value }) => value?.name === 'bad'
+  })
+  afterEach(() => setup[Symbol.asyncDispose]())
+
+  const refusing = async (writes: readonly Write[]) => {
+    await setup.table.upsert(writes.filter((write) => !refused(write)))
+    return writes.filter((write) => refused(write)).map(({ sequence }) => ({ sequence, error: new Error('no') }))
+  }
+  const work = (more: object = {}) => setup.work({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...more })
+
+  it('a letter that is replayed while a newer write of its id waits does not undo it', async () => {
+    const rows = setup.rows()
+    const first = work()
+    await rows.put('1', { name: 'bad' })
+    await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
+    await first.end()
+    refused = () => false
+    await rows.put('1', { name: 'newer' })
+    const [letter] = await rows.deadLetters.list()
+    expect(await rows.deadLetters.replay(letter!.letter)).toBe(true)
+    expect(await rows.get('1')).toEqual({ name: 'newer' })
+    work()
+    await rows.flushed('1')
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
+    expect(setup.table.rows.get('1')).toEqual({ value: { name: 'newer' }, sequence: expect.any(Number) })
+    expect(setup.table.calls.at(-1)).toMatchObject([{ value: { name: 'newer' }, count: 2 }])
+    await rows.close()
+  })
+
+  it('nor where the newer one is flushed already: then it is not readable, and the database leaves it aside', async () => {
+    const rows = setup.rows()
+    work()
+    await rows.put('1', { name: 'bad' })
+    await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
+    refused = () => false
+    await rows.put('1', { name: 'newer' })
+    await rows.flushed('1')
+    const [letter] = await rows.deadLetters.list()
+    await rows.deadLetters.replay(letter!.letter)
+    expect(await rows.get('1')).toEqual({ name: 'newer' })
+    await rows.flushed('1')
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
+    expect(await rows.get('1')).toEqual({ name: 'newer' })
+    expect(setup.table.rows.get('1')?.value).toEqual({ name: 'newer' })
+    await rows.close()
+  })
+
+  it('a replayed write is pending again and readable, and flushed waits for it', async () => {
+    const rows = setup.rows()
+    setup.table.rows.set('1', { value: { name: 'before' }, sequence: 0 })
+    const first = work()
+    await rows.put('1', { name: 'bad' })
+    await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
+    expect(await rows.get('1')).toEqual({ name: 'before' })
+    await first.end()
+    refused = () => false
+    const [letter] = await rows.deadLetters.list()
+    await rows.deadLetters.replay(letter!.letter)
+    expect(await rows.get('1')).toEqual({ name: 'bad' })
+    expect((await rows.pending()).writes).toBe(1)
+    let isFlushed = false
+    const flushed = rows.flushed('1').then(() => { isFlushed = true })
+    await sleep(100)
+    expect(isFlushed).toBe(false)
+    work()
+    await flushed
+    expect(setup.table.rows.get('1')?.value).toEqual({ name: 'bad' })
+    expect(await rows.deadLetters.list()).toEqual([])
+    await rows.close()
+  })
+
+  it('flushed rejects for a write that became a dead letter, also when later writes of its id were flushed since', async () => {
+    const rows = setup.rows()
+    work({ retry: { attempts: 2, backoff: 100 } })
+    for (let i = 0; i < 3; i++) {
+      const id = `r${i}`
+      await rows.put(id, { name: 'bad' })
+      const flushed = rows.flushed(id).then(() => 'resolved', (error: Error) => error.name)
+      await vi.waitFor(async () => expect((await rows.deadLetters.list()).some((letter) => letter.id === id)).toBe(true), { timeout: 5_000, interval: 2 })
+      await rows.put(id, { name: 'good' })
+      expect(await flushed).toBe('DeadLetterError')
+      await rows.flushed(id)
+    }
+    await rows.close()
+  })
+
+  it('discarding a letter forgets it: flushed does not speak of it any more', async () => {
+    const rows = setup.rows()
+    work()
+    await rows.put('1', { name: 'bad' })
+    await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
+    const [letter] = await rows.deadLetters.list()
+    expect(await rows.deadLetters.discard(letter!.letter)).toBe(true)
+    await rows.flushed('1')
+    expect(await rows.deadLetters.replay(letter!.letter)).toBe(false)
+    await rows.close()
+  })
+
+  it('of writes that were flushed as one, only those that the database refuses become dead letters', async () => {
+    const rows = setup.rows()
+    for (const name of ['one', 'bad', 'two', 'last bad']) await rows.put('1', { name })
+    refused = ({ value }) => value?.name.includes('bad') === true
+    work()
+    await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
+    expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad', 'last bad'])
+    expect(setup.table.rows.get('1')?.value).toEqual({ name: 'two' })
+    await rows.close()
+  })
+
+  it.each(['returned', 'thrown'])('coalesce: false: one write that is refused (%s) buries none of those behind it', async (how) => {
+    const rows = setup.rows()
+    for (const name of ['bad', 'two', 'three']) await rows.put('1', { name })
+    const flush = async (writes: readonly Write[]) => {
+      if (how === 'returned') return refusing(writes)
+      for (const write of writes) if (refused(write)) throw new Error('no')
+      return setup.table.upsert(writes)
+    }
+    work({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
+    await rows.flushed('1')
+    expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad'])
+    expect(setup.table.rows.get('1')?.value).toEqual({ name: 'three' })
+    expect(await rows.get('1')).toEqual({ name: 'three' })
+    await rows.close()
+  })
+})

@@ -1,0 +1,53 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import type { Messages } from '@cache/core'
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { DeadLetterError, FlushAnswerError, type PendingWrite } from '../src/index.js'
+import type { Row } from './cases.js'
+import { Setup, connect, kinds } from './setup.js'
+
+type Write = PendingWrite<Row, string>
+
+describe.each(kinds)('what flush returns, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(() => redis.flush())
+
+  it.each<readonly [string, (write: Write) => object]>([
+    ['the write itself', (write) => ({ write })],
+    ['a copy of it', (write) => ({ write: structuredClone(write) })],
+    ['its sequence', ({ sequence }) => ({ sequence })],
+    ['its id', ({ id }) => ({ id })],
+  ])('a refused write may be named by %s; the others are flushed', async (_, name) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.putMany([['bad', { name: 'bad' }], ['good', { name: 'good' }]])
+    setup.work({ flush: async (writes) => writes.filter(({ id }) => id === 'bad').map((write) => ({ ...name(write), error: new Error('refused') })) as never })
+    await rows.flushed('good')
+    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+    expect(await rows.deadLetters.list()).toMatchObject([{ id: 'bad', error: 'Error: refused', attempts: 3 }])
+    await rows.close()
+  })
+
+  it.each<readonly [string, unknown]>([
+    ["a driver's result", { rowCount: 1, rows: [] }], ['true', true], ['[undefined]', [undefined]], ['an error without a name', [{ error: new Error('x') }]], ['a stranger', [{ sequence: 1, error: new Error('x') }]],
+  ])('%s is an error that says so: nothing counts as flushed, nothing is flushed for ever', async (_, answer) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const errors: unknown[] = []
+    const note = (message: unknown): void => void errors.push((message as Messages['error']).error)
+    subscribe('cache:error', note)
+    let calls = 0
+    await rows.putMany([['1', { name: 'x' }], ['2', { name: 'y' }]])
+    setup.work({ flush: async () => { calls++; return answer as undefined } })
+    for (const id of ['1', '2']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+    unsubscribe('cache:error', note)
+    expect(calls).toBeLessThanOrEqual(6)
+    expect(errors[0]).toBeInstanceOf(FlushAnswerError)
+    expect((await rows.deadLetters.list())[0]?.error).toContain('"flush" must return nothing, or an array of { sequence, error }')
+    await rows.close()
+  })
+})

@@ -1,0 +1,97 @@
+import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { DeadLetterError } from '../src/index.js'
+import { Setup, connect, connectCluster, kinds } from './setup.js'
+
+const ids = Array.from({ length: 50 }, (_, i) => `r${i}`)
+
+describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(async () => {
+    await redis.empty()
+    await redis.flush()
+  })
+
+  it.each(['runs', 'starts'])('is drained by a worker that %s; a write is refused and changes nothing', async (how) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    let open = how === 'starts'
+    let asked = 0
+    const flush = async (writes: Parameters<typeof setup.table.upsert>[0]) => {
+      asked++
+      if (!open) throw new Error('the database is out')
+      await setup.table.upsert(writes)
+    }
+    const { worker } = how === 'runs' ? setup.work({ flush, leaseTtl: 600 }) : { worker: undefined }
+    await rows.putMany(ids.map((id) => [id, { name: id }]))
+    if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
+    await redis.fill()
+    await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
+    if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
+    else setup.work({ flush, leaseTtl: 600 })
+    open = true
+    await Promise.all(ids.map((id) => rows.flushed(id)))
+    expect(setup.table.rows.size).toBe(50)
+    expect(setup.table.rows.get('r0')?.value).toEqual({ name: 'r0' })
+    expect((await rows.pending()).writes).toBe(0)
+    await rows.close()
+  })
+
+  it('takes dead letters, gives them back and forgets them', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    let poison = true
+    await rows.putMany([['bad', { name: 'bad' }], ['worse', { name: 'worse' }], ['good', { name: 'good' }]])
+    await redis.fill()
+    setup.work({
+      flush: async (writes) => {
+        const bad = poison ? writes.filter(({ id }) => id !== 'good') : []
+        await setup.table.upsert(writes.filter((write) => !bad.includes(write)))
+        return bad.map(({ sequence }) => ({ sequence, error: new Error('no') }))
+      },
+    })
+    await rows.flushed('good')
+    for (const id of ['bad', 'worse']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+    poison = false
+    for (const { letter, id } of await rows.deadLetters.list()) expect(await (id === 'bad' ? rows.deadLetters.replay(letter) : rows.deadLetters.discard(letter))).toBe(true)
+    await rows.flushed('bad')
+    expect(setup.table.rows.get('bad')?.value).toEqual({ name: 'bad' })
+    await rows.close()
+  })
+
+  it('lets a partition be given back and taken over', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const first = setup.work({ leaseTtl: 600 })
+    await vi.waitFor(() => expect(first.worker.partitions).toEqual([0]), 5_000)
+    await rows.put('1', { name: 'x' })
+    await rows.flushed('1')
+    await redis.fill()
+    await first.end()
+    expect(await redis.cli('EXISTS', '{rows:0}:owner')).toBe('0')
+    const second = setup.work({ leaseTtl: 600 })
+    await vi.waitFor(() => expect(second.worker.partitions).toEqual([0]), 5_000)
+    await rows.close()
+  })
+})
+
+describe.each(kinds)('a full Cluster, on %s', (kind) => {
+  it('is drained', async () => {
+    await using cluster = await startCluster({ primaries: 3 })
+    const nodes = new Map(cluster.nodes.map((node) => [`${node.host}:${node.port}`, { host: node.host, port: node.port }]))
+    await using client = connectCluster(kind, nodes, { readTimeout: '5s', writeTimeout: '5s' })
+    await using setup = new Setup(client)
+    const rows = setup.rows({ partitions: 8 })
+    await vi.waitFor(() => rows.putMany(ids.map((id) => [id, { name: id }])), { timeout: 10_000 })
+    for (const node of cluster.primaries) await node.fill()
+    setup.work({ partitions: 8 })
+    await Promise.all(ids.map((id) => rows.flushed(id)))
+    expect(setup.table.rows.size).toBe(50)
+    await rows.close()
+  })
+})

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Setup, connect, kinds } from './setup.js'
+
+const TTL = 600
+
+describe.each(kinds)('a worker goes on, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(() => redis.flush())
+
+  it('flushes that take longer than the lease: no partition is lost, none is flushed twice at once, also when another worker comes', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows({ partitions: 4 })
+    const running = new Set<number>()
+    let [overlaps, lost] = [0, 0]
+    const flush = async (_: unknown, { partition, signal }: { partition: number; signal: AbortSignal }) => {
+      if (running.has(partition)) overlaps++
+      running.add(partition)
+      await sleep(2 * TTL)
+      running.delete(partition)
+      if (signal.aborted) lost++
+    }
+    const one = setup.work({ partitions: 4, leaseTtl: TTL, flush })
+    await vi.waitFor(() => expect(one.worker.partitions).toHaveLength(4), 5_000)
+    await rows.putMany(Array.from({ length: 40 }, (_, i) => [`r${i}`, { name: 'x' }]))
+    await vi.waitFor(() => expect(running.size).toBe(4), 5_000)
+    const two = setup.work({ partitions: 4, leaseTtl: TTL, flush })
+    await vi.waitFor(() => {
+      expect(one.worker.partitions).toHaveLength(2)
+      expect(two.worker.partitions).toHaveLength(2)
+    }, { timeout: 15_000, interval: 20 })
+    expect({ overlaps, lost }).toEqual({ overlaps: 0, lost: 0 })
+    await rows.close()
+  })
+
+  it('a flush that never settles is told after flushTimeout, and tried again; the other partitions go on meanwhile', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows({ partitions: 2 })
+    let told = 0
+    let hung: number | undefined
+    const { worker } = setup.work({
+      partitions: 2, leaseTtl: TTL, flushTimeout: 1_000,
+      flush: async (writes, { signal, partition }) => {
+        if (hung === undefined) {
+          hung = partition
+          signal.addEventListener('abort', () => told++)
+          await new Promise(() => undefined)
+        }
+        await setup.table.upsert(writes)
+      },
+    })
+    await vi.waitFor(() => expect(worker.partitions).toHaveLength(2), 5_000)
+    await rows.put('a', { name: 'x' })
+    await vi.waitFor(() => expect(hung).toBeDefined(), 5_000)
+    await rows.putMany(Array.from({ length: 20 }, (_, i) => [`r${i}`, { name: 'x' }]))
+    await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(0), 5_000)
+    expect(told).toBe(0)
+    await rows.flushed('a')
+    expect(told).toBe(1)
+    expect(worker.partitions).toHaveLength(2)
+    await rows.close()
+  })
+
+  it('run ends after drainTimeout, however long a flush takes; its writes stay, and the partition keeps its owner until the lease ends', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    let flushing = false
+    let reason: unknown
+    const first = setup.work({ leaseTtl: TTL, drainTimeout: 200, flush: async (_, { signal }) => { flushing = true; signal.addEventListener('abort', () => { reason = signal.reason }); await sleep(5_000, undefined, { ref: false }) } })
+    await rows.put('1', { name: 'x' })
+    await vi.waitFor(() => expect(flushing).toBe(true), 5_000)
+    const started = performance.now()
+    await first.end()
+    expect(performance.now() - started).toBeLessThan(3_000)
+    expect(String(reason)).toContain('drainTimeout')
+    expect(await redis.cli('EXISTS', '{rows:0}:owner')).toBe('1')
+    setup.work({ leaseTtl: TTL })
+    await rows.flushed('1')
+    expect(setup.table.rows.size).toBe(1)
+    await rows.close()
+  })
+
+  it('an id that fails holds back none but itself, however many writes it has', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const bad = ['bad', 'worse', 'worst']
+    await rows.putMany(bad.flatMap((id) => Array.from({ length: 600 }, (_, age) => [id, { name: id, age }] as const)))
+    await rows.put('good', { name: 'good' })
+    let broken = true
+    setup.work({
+      batchSize: 10, retry: { attempts: 1_000, backoff: 50, max: '1m', factor: 100 },
+      flush: async (writes) => {
+        await setup.table.upsert(writes.filter(({ id }) => !broken || id === 'good'))
+        return broken ? writes.filter(({ id }) => id !== 'good').map(({ id }) => ({ id, error: new Error('no') })) : undefined
+      },
+    })
+    await rows.flushed('good')
+    broken = false
+    await rows.close()
+  })
+
+  it('an id that failed is flushed whole once it is accepted, also what was read again for it', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.putMany([...Array.from({ length: 1_500 }, (_, age) => ['bad', { name: 'bad', age }] as const), ['good', { name: 'good' }]])
+    let broken = true
+    const ages: (number | undefined)[] = []
+    setup.work({
+      batchSize: 10, coalesce: false, retry: { attempts: 1_000, backoff: 20, max: 50 },
+      flush: async (writes) => {
+        const refused = writes.filter(({ id }) => broken && id === 'bad')
+        for (const { id, value } of writes) if (id === 'bad' && !broken) ages.push(value?.age)
+        return refused.map(({ sequence }) => ({ sequence, error: new Error('no') }))
+      },
+    })
+    await rows.flushed('good')
+    broken = false
+    await rows.flushed('bad')
+    expect(ages).toEqual(Array.from({ length: 1_500 }, (_, i) => i))
+    await rows.close()
+  })
+
+  it('a stream that comes back older than what was read of it is read and flushed, not trimmed', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    setup.work({ leaseTtl: '10s' })
+    await rows.put('a', { name: 'a' })
+    await rows.flushed('a')
+    await redis.cli('XSETID', '{rows:0}:stream', `${BigInt(Date.now() + 3_600_000) * 1_000n}-0`)
+    await rows.put('b', { name: 'b' })
+    await rows.flushed('b')
+    await redis.cli('DEL', '{rows:0}:stream')
+    for (let i = 0; i < 5; i++) await rows.put(`c${i}`, { name: 'c' })
+    for (let i = 0; i < 5; i++) await rows.flushed(`c${i}`)
+    expect([...setup.table.rows.keys()].sort()).toEqual(['a', 'b', 'c0', 'c1', 'c2', 'c3', 'c4'])
+    await rows.close()
+  })
+
+  it('a partition that was acquired although the reply was lost is given back, and an attempt that arrives late acquires nothing', async () => {
+    await using proxy = await startProxy(redis)
+    await using far = connect(kind, proxy.url, { readTimeout: 200, writeTimeout: 200, breaker: { failures: 1_000, cooldown: 50 } })
+    await using client = connect(kind, redis.url)
+    await using away = new Setup(far)
+    await using setup = new Setup(client)
+    await setup.rows().pending()
+    const lost = away.work({ leaseTtl: '1m' })
+    await vi.waitFor(() => expect(lost.worker.partitions).toEqual([0]), 5_000)
+    await lost.end()
+    // Only the acquisition is held: the worker has said that it lives.
+    const again = away.work({ leaseTtl: '1m' })
+    await sleep(5)
+    const held = proxy.hold()
+    await sleep(400)
+    proxy.drop()
+    await again.end()
+    await held.deliver().catch(() => undefined)
+    await vi.waitFor(async () => expect(await redis.cli('EXISTS', '{rows:0}:owner')).toBe('0'), { timeout: 10_000, interval: 20 })
+    await setup.rows().put('1', { name: 'x' })
+    setup.work({ leaseTtl: '1m' })
+    await setup.rows().flushed('1')
+  })
+})

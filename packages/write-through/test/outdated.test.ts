@@ -1,0 +1,70 @@
+import { createCacheClient } from '@cache/core'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { describe, expect, it } from 'vitest'
+import { createWriteThrough, type WriteThrough } from '../src/index.js'
+
+const drivers = {
+  ioredis(url: string) {
+    const redis = new Redis(url, { retryStrategy: () => 20 })
+    redis.on('error', () => undefined)
+    return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
+  },
+  'node-redis'(url: string) {
+    const redis = createClient({ url, socket: { reconnectStrategy: 20 } })
+    redis.on('error', () => undefined)
+    return { driver: nodeRedisDriver(redis), end: () => redis.destroy() }
+  },
+}
+
+describe.each(['ioredis', 'node-redis'] as const)('rows written during an outage, over %s', (name) => {
+  type Rows = WriteThrough<number, number, number, number>
+  async function inOutage(resilience: object, test: (mine: Rows, other: Rows, source: Map<number, number>, proxy: TcpProxy, server: RedisServer) => Promise<void>): Promise<void> {
+    await using server = await startRedis()
+    await using proxy = await startProxy(server)
+    const source = new Map<number, number>()
+    const made = [proxy.url, server.url].map((url) => drivers[name](url))
+    const clients = made.map(({ driver }, i) => createCacheClient(driver, { resilience: i === 0 ? { readTimeout: '300ms', writeTimeout: '300ms', ...resilience } : { readTimeout: '20s', writeTimeout: '20s' } }))
+    const [mine, other] = clients.map((client): Rows => createWriteThrough({
+      client, prefix: 'p', ttl: '1h', onOutage: 'store', load: (id: number) => source.get(id) ?? 0, store: (id: number, value: number) => { source.set(id, value); return value },
+    }))
+    await mine!.get(0)
+    await test(mine!, other!, source, proxy, server)
+    for (const one of [mine!, other!, ...clients]) await one.close()
+    for (const { end } of made) end()
+  }
+
+  it('are read from the source at once, not after a wait for Redis', () => inOutage({}, async (mine, _other, _source, proxy) => {
+    proxy.swallow('both')
+    await mine.update(1, 7)
+    const started = performance.now()
+    for (let i = 0; i < 20; i++) expect(await mine.get(1)).toBe(7)
+    expect(performance.now() - started).toBeLessThan(300)
+  }))
+
+  it('are dropped when Redis is back, also those that were written again while they were dropped', () => inOutage({}, async (mine, other, source, proxy) => {
+    for (let i = 0; i < 3; i++) {
+      await other.get(1)
+      await proxy.cut()
+      await mine.update(1, 10 + i)
+      await proxy.pass()
+      proxy.delay(30)
+      await mine.update(1, 20 + i)
+      proxy.delay(0)
+      await expect.poll(() => other.get(1), { timeout: 10_000 }).toBe(20 + i)
+      expect(source.get(1)).toBe(20 + i)
+    }
+  }))
+
+  it('are dropped however many they are', () => inOutage({ maxInFlight: 200 }, async (mine, other, _source, proxy) => {
+    const ids = Array.from({ length: 600 }, (_, i) => i)
+    await other.getMany(ids)
+    await proxy.cut()
+    for (let i = 0; i < ids.length; i += 100) await mine.updateMany(ids.slice(i, i + 100).map((id) => [id, 9] as const))
+    await proxy.pass()
+    await expect.poll(async () => (await other.getMany(ids)).filter((value) => value !== 9).length, { timeout: 20_000 }).toBe(0)
+  }))
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { runCommand } from './run-command.mjs'
+
+const scratch = mkdtempSync(join(tmpdir(), 'run-command-'))
+after(() => rmSync(scratch, { recursive: true }))
+const limit = { timeout: 30_000 }
+const path = (name) => fileURLToPath(new URL(name, import.meta.url))
+const stub = (file) => [process.execPath, path('stub-step.mjs'), file]
+
+test('a command that exceeds its time limit ends with all its descendants', limit, async () => {
+  const file = join(scratch, 'late')
+  const outcome = runCommand(stub(file), 5)
+  const pids = await started(file)
+  const { ok, output } = await outcome
+  assert.equal(ok, false)
+  assert.match(output, /ended after 5 s/)
+  await gone(pids)
+})
+
+test('a signal to the program that runs a command ends the command with all its descendants', limit, async () => {
+  const file = join(scratch, 'signalled')
+  const program = `
+    import { endAll, runCommand } from ${JSON.stringify(new URL('run-command.mjs', import.meta.url).href)}
+    process.once('SIGTERM', () => void endAll().then(() => process.exit(3)))
+    await runCommand(${JSON.stringify(stub(file))}, 60)
+    await runCommand(['sh', '-c', 'touch ${file}-next'], 60)
+  `
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
+  const exited = new Promise((resolve) => { child.once('exit', resolve) })
+  const pids = await started(file)
+  child.kill('SIGTERM')
+  assert.equal(await exited, 3)
+  await gone(pids)
+  assert.equal(existsSync(`${file}-next`), false)
+})
+
+test('a command that succeeds, fails, or can not be started is told apart', async () => {
+  const [good, bad, missing] = await Promise.all([['echo', 'done'], ['sh', '-c', 'echo no >&2; exit 7'], ['no-such-program']].map((command) => runCommand(command, 60)))
+  assert.deepEqual([good.ok, good.output], [true, 'done\n'])
+  assert.deepEqual([bad.ok, bad.output], [false, 'no\n'])
+  assert.equal(missing.ok, false)
+  assert.match(missing.output, /ENOENT/)
+})
+
+for (const [args, message] of [
+  [['--only', 'suits'], /--only does not know 'suits'; there are build, .*suites/],
+  [['--only', 'lint,'], /--only does not know ''/],
+  [['--package', 'cor'], /--package does not know 'cor'; there are .*core/],
+  [['--chaos', '--only', 'demo'], /Nothing ran/],
+]) {
+  test(`node scripts/test.mjs ${args.join(' ')} fails and says why`, () => {
+    const { status, stderr } = spawnSync(process.execPath, [path('test.mjs'), ...args], { encoding: 'utf8' })
+    assert.equal(status, 1)
+    assert.match(stderr, message)
+  })
+}
+
+/** The pids of a stub step's children, once both have written theirs. */
+async function started(file) {
+  for (;;) {
+    const pids = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : []
+    if (pids.length === 2) return pids
+    await sleep(20)
+  }
+}
+
+/** Until the system has taken note: a process that was killed is a zombie for a moment. */
+async function gone(pids) {
+  const deadline = performance.now() + 2_000
+  while (pids.some(isAlive) && performance.now() < deadline) await sleep(20)
+  const left = pids.filter(isAlive)
+  for (const pid of left) process.kill(pid, 'SIGKILL')
+  assert.deepEqual(left, [])
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
