@@ -96,9 +96,9 @@ const sentinelSilent: Disturbance = {
   loses: true,
   leavesOthers: false,
   run: (library, pace, resilience) => onSentinel(library, pace, resilience, async (sentinel) => {
-    const silent = sentinel.primary
+    const [silent, replica] = [sentinel.primary, sentinel.replicas[0]!]
     await silent.pause()
-    await sentinel.failover()
+    await eventually(async () => (await replica.cli('ROLE')).startsWith('master'), { within: 30_000, every: 50 })
     await sleep(ASLEEP)
     await silent.resume()
     await sentinel.ready()
@@ -197,7 +197,7 @@ async function onAddress(library: Library, pace: Pace | undefined, resilience: R
 }
 
 async function onSentinel(library: Library, pace: Pace | undefined, resilience: ResilienceOptions | undefined, disturb: (sentinel: RedisSentinel) => Promise<void>): Promise<readonly Course[]> {
-  await using sentinel = await startSentinel({ replicas: 1, sentinels: 3 })
+  await using sentinel = await startSentinel({ replicas: 1, sentinels: 3, downAfter: 1_000 })
   return await between([library.sentinel(sentinel, resilience), library.sentinel(sentinel, resilience)], 1, pace, () => disturb(sentinel))
 }
 
