@@ -1,7 +1,7 @@
 import { canSetClock, spawnProcesses, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Start } from './processes/worker.js'
-import { Setup, connect, kinds } from './setup.js'
+import { Setup, connect, keyOf, kinds } from './setup.js'
 
 const HOUR = 3_600_000
 const TTL = 600
@@ -26,7 +26,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
       await rows.flushed('1')
     }
     await write(0)
-    const fence = Number(await redis.cli('GET', '{rows:0}:fence'))
+    const fence = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
     await redis.setClock(offset)
     await write(5)
     await redis.setClock(0)
@@ -34,7 +34,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
     const writes = setup.table.calls.flat()
     expect(writes.map(({ value }) => value?.age)).toEqual(Array.from({ length: 15 }, (__, i) => i))
     for (const [i, { sequence }] of writes.entries()) if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
-    expect(Number(await redis.cli('GET', '{rows:0}:fence'))).toBeGreaterThanOrEqual(fence)
+    expect(Number(await redis.cli('GET', await keyOf(redis, 'fence')))).toBeGreaterThanOrEqual(fence)
     await rows.close()
   })
 
@@ -56,15 +56,15 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
     const rows = setup.rows({ partitions: 8 })
     await using dead = spawnProcesses(new URL('processes/worker.ts', import.meta.url), { data: { queue: redis.url, database: database.url, client: kind, failing: 0, coalesce: true, leaseTtl: TTL } satisfies Start })
     await dead.all('ready', { timeout: 60_000 })
-    await vi.waitFor(async () => expect(await redis.cli('EXISTS', ...Array.from({ length: 8 }, (_, i) => `{rows:${i}}:owner`))).toBe('8'), 10_000)
-    const before = Number(await redis.cli('GET', '{rows:0}:fence'))
+    await vi.waitFor(async () => expect((await redis.cli('KEYS', '*:owner')).split('\n')).toHaveLength(8), 10_000)
+    const before = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
     await dead.processes[0]!.kill()
     await redis.setClock(-HOUR)
     const { worker } = setup.work({ partitions: 8, leaseTtl: TTL })
     await rows.put('1', { name: 'x' })
     await rows.flushed('1')
     await vi.waitFor(() => expect(worker.partitions).toHaveLength(8), 10_000)
-    expect(Number(await redis.cli('GET', '{rows:0}:fence'))).toBeGreaterThan(before)
+    expect(Number(await redis.cli('GET', await keyOf(redis, 'fence')))).toBeGreaterThan(before)
     await rows.close()
   }, 60_000)
 })

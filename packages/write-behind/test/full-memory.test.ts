@@ -1,7 +1,7 @@
 import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError } from '../src/index.js'
-import { Setup, connect, connectCluster, kinds } from './setup.js'
+import { Setup, connect, connectCluster, keyOf, kinds } from './setup.js'
 
 const ids = Array.from({ length: 50 }, (_, i) => `r${i}`)
 
@@ -73,7 +73,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     await rows.flushed('1')
     await redis.fill()
     await first.end()
-    expect(await redis.cli('EXISTS', '{rows:0}:owner')).toBe('0')
+    expect(await keyOf(redis, 'owner')).toBe('')
     const second = setup.work({ leaseTtl: 600 })
     await vi.waitFor(() => expect(second.worker.partitions).toEqual([0]), 5_000)
     await rows.close()

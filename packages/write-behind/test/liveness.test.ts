@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Setup, connect, kinds } from './setup.js'
+import { Setup, connect, keyOf, kinds } from './setup.js'
 
 const TTL = 600
 
@@ -79,7 +79,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await first.end()
     expect(performance.now() - started).toBeLessThan(3_000)
     expect(String(reason)).toContain('drainTimeout')
-    expect(await redis.cli('EXISTS', '{rows:0}:owner')).toBe('1')
+    expect(await keyOf(redis, 'owner')).not.toBe('')
     setup.work({ leaseTtl: TTL })
     await rows.flushed('1')
     expect(setup.table.rows.size).toBe(1)
@@ -135,10 +135,11 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     setup.work({ leaseTtl: '10s' })
     await rows.put('a', { name: 'a' })
     await rows.flushed('a')
-    await redis.cli('XSETID', '{rows:0}:stream', `${BigInt(Date.now() + 3_600_000) * 1_000n}-0`)
+    const stream = await keyOf(redis, 'stream')
+    await redis.cli('XSETID', stream, `${BigInt(Date.now() + 3_600_000) * 1_000n}-0`)
     await rows.put('b', { name: 'b' })
     await rows.flushed('b')
-    await redis.cli('DEL', '{rows:0}:stream')
+    await redis.cli('DEL', stream)
     for (let i = 0; i < 5; i++) await rows.put(`c${i}`, { name: 'c' })
     for (let i = 0; i < 5; i++) await rows.flushed(`c${i}`)
     expect([...setup.table.rows.keys()].sort()).toEqual(['a', 'b', 'c0', 'c1', 'c2', 'c3', 'c4'])
@@ -163,7 +164,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     proxy.drop()
     await again.end()
     await held.deliver().catch(() => undefined)
-    await vi.waitFor(async () => expect(await redis.cli('EXISTS', '{rows:0}:owner')).toBe('0'), { timeout: 10_000, interval: 20 })
+    await vi.waitFor(async () => expect(await keyOf(redis, 'owner')).toBe(''), { timeout: 10_000, interval: 20 })
     await setup.rows().put('1', { name: 'x' })
     setup.work({ leaseTtl: '1m' })
     await setup.rows().flushed('1')

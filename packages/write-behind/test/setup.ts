@@ -1,7 +1,7 @@
 import { createCacheClient, type CacheClient, type ResilienceOptions } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import type { Address } from '@cache/testkit'
+import type { Address, RedisServer } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 import { createWriteBehind, createWriteBehindWorker, type WriteBehindWorkerOptions } from '../src/index.js'
@@ -9,6 +9,11 @@ import { Table, type Row } from './cases.js'
 
 export const kinds = ['ioredis', 'node-redis'] as const
 export type Kind = (typeof kinds)[number]
+
+/** The full name of a key of the first partition of `rows`, `''` where there is none: `owner`, `session:*`. */
+export function keyOf(redis: RedisServer, name: string): Promise<string> {
+  return redis.cli('KEYS', `*rows:0}:${name}`)
+}
 
 /** A client of a server that the test has for itself. */
 export function connect(kind: Kind, url: string, resilience: ResilienceOptions = { readTimeout: '5s', writeTimeout: '5s' }): CacheClient & AsyncDisposable {

@@ -9,7 +9,7 @@ import { beatScript } from '../scripts.js'
 import type { Flush } from './flush.js'
 import { Health } from './health.js'
 import { Liveness } from './liveness.js'
-import { acquire, giveBack, leave, type Ownership } from './ownership.js'
+import { MARK_TTL, acquire, giveBack, leave, type Ownership } from './ownership.js'
 import { PartitionRun, type RunOptions } from './partition-run.js'
 import { checkRetry, type RetryOptions } from './retry.js'
 
@@ -148,7 +148,9 @@ class Worker<T, Id extends WriteId> {
     }, timeout)
     await Promise.all([...this.#owned.values()].map((owned) => this.#leave(owned)))
     clearTimeout(late)
-    await this.#options.client.run(beatScript, [this.#partitions.workers], [this.#token, '0']).catch(() => undefined)
+    const { workers } = this.#partitions
+    const go = () => this.#options.client.run(beatScript, [workers], [this.#token, '0', String(MARK_TTL)])
+    await go().catch(() => this.#releases.add({ key: workers, ttl: this.#leaseTtl, release: go }))
   }
 
   async #balance(signal: AbortSignal): Promise<void> {
@@ -168,7 +170,7 @@ class Worker<T, Id extends WriteId> {
   /** The workers that are alive; what the dead ones left is forgotten. */
   async #beat(): Promise<readonly string[]> {
     const { workers } = this.#partitions
-    const beat = (dead: readonly string[]) => this.#options.client.run(beatScript, [workers], [this.#token, String(this.#leaseTtl), ...dead])
+    const beat = (dead: readonly string[]) => this.#options.client.run(beatScript, [workers], [this.#token, String(this.#leaseTtl), String(MARK_TTL), ...dead])
     const { alive, dead } = this.#liveness.observe(await beat([]))
     if (dead.length > 0) await beat(dead.flat())
     return alive
