@@ -23,7 +23,7 @@ const statusOf = async (path: string, init?: RequestInit): Promise<number> => {
   await response.text()
   return response.status
 }
-const change = (path: string, body: BodyInit) => fetch(service.url + path, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body })
+const change = (path: string, body: string | Uint8Array<ArrayBuffer>) => fetch(service.url + path, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body })
 
 describe('what is sent', () => {
   it.each(['1e0', '0x10', '+1', '%2B1', '%201', '1%20', '00001', '01', '1.0', '２', '2147483648', '-0', 'Infinity'])('%s is no id, of a product or a category', async (id) => {

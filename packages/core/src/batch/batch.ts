@@ -1,5 +1,5 @@
 import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
-import { CacheError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
+import { CacheError, CommandTimeoutError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
 import { chunks, MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
@@ -175,7 +175,14 @@ export class Batch {
       return parcels.map(() => error)
     })
     for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
-    if (unknown.length > 0) await this.#sendAll(unknown, Math.max(1, timeout - (performance.now() - started)))
+    if (unknown.length === 0) return
+    const left = timeout - (performance.now() - started)
+    if (left > 0) return this.#sendAll(unknown, left)
+    for (const parcel of unknown) {
+      const { name, key } = { name: parcel.command.args[0], key: parcel.command.keys[0] }
+      const message = `${name} ${key ?? ''} was not executed: Redis did not know its script, and the ${timeout} ms were up before it could be sent again.`
+      this.#deliver(parcel, new CommandTimeoutError(message, { command: name, key }))
+    }
   }
 
   #deliver(parcel: Parcel, reply: Reply | CacheError): void {
