@@ -16,7 +16,7 @@ export interface TimedCall {
  */
 export class KeyOrder {
   readonly #lines = new Map<string, Line>()
-  readonly #deadlines = new Deadlines()
+  readonly #deadlines = new Deadlines({ forReplies: true })
   readonly #send: (timed: TimedCall) => void
   readonly #waits: (more: 1 | -1) => void
   /** Which tick it is: the calls of one may leave in one command. */
