@@ -9,7 +9,7 @@ import { endAll, runCommand } from './run-command.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values: options } = parseArgs({ options: { only: { type: 'string' }, package: { type: 'string' }, chaos: { type: 'boolean', default: false } } })
-const STEPS = ['build', 'types', 'scripts', 'lint', 'knip', 'readmes', 'publint', 'tarballs', 'suites', 'demo']
+const STEPS = ['build', 'types', 'scripts', 'lint', 'entry-changes', 'knip', 'readmes', 'publint', 'tarballs', 'suites', 'demo']
 const only = options.only?.split(',')
 const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', ...(options.chaos && { CHAOS: '1' }) }
 const packages = ['packages', 'apps'].filter((folder) => existsSync(join(root, folder))).flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)).filter((path) => existsSync(join(root, path, 'package.json')))
@@ -37,7 +37,7 @@ process.exit(nothingRan || total.failed > 0 ? 1 : 0)
 
 async function checkSources() {
   await step('lint', 180, ['pnpm', 'exec', 'eslint', '.'])
-  await step('entry changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
+  await step('entry-changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
   await step('knip', 120, ['pnpm', 'exec', 'knip', '--no-progress'])
   await step('readmes', 300, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
 }
@@ -61,7 +61,7 @@ async function suite(path) {
   const has = existsSync(join(root, path, 'vitest.config.ts'))
   if (!has || (only && !only.includes('suites')) || (options.package && !path.endsWith(`/${options.package}`))) return
   const file = join(scratch, `${path.replace('/', '-')}.json`)
-  const { ok, output, took } = await runCommand(['pnpm', '--dir', path, 'exec', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], options.chaos ? 3_600 : 600, { cwd: root, env })
+  const { ok, output, took } = await runCommand(['pnpm', '--dir', path, 'exec', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], options.chaos ? 3_600 : 900, { cwd: root, env })
   const found = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
   const counts = found ? { passed: found.numPassedTests, failed: found.numFailedTests, skipped: found.numPendingTests + found.numTodoTests } : { passed: 0, failed: 0, skipped: 0 }
   // A run that failed without a failed test (a file that can't be loaded, an unhandled rejection, the time limit) is a failure too.
