@@ -1,6 +1,7 @@
 import { Deadlines, type Deadline } from '../deadlines.js'
 import { CommandTimeoutError } from '../errors.js'
 import type { Seat } from '../bag.js'
+import { MOST_CALLS } from './parcel.js'
 import type { Call } from './tick-calls.js'
 
 /** A call that has not been handed over yet, and how long its caller waits, in ms. */
@@ -63,9 +64,9 @@ export class KeyOrder {
   }
 
   /** Whether a call leaves in one command with the last one that was sent, or is the first. */
-  #joins({ last }: Line, { call, timeout }: TimedCall): boolean {
+  #joins({ open, last }: Line, { call, timeout }: TimedCall): boolean {
     if (last === undefined) return true
-    return last.tick === this.#tick && last.timeout === timeout && last.call.script === call.script && last.call.keys.length === call.keys.length && last.call.args.length === call.args.length
+    return open < MOST_CALLS && last.tick === this.#tick && last.timeout === timeout && last.call.script === call.script && last.call.keys.length === call.keys.length && last.call.args.length === call.args.length
   }
 
   #wait(line: Line, timed: TimedCall): void {

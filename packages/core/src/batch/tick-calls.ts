@@ -45,7 +45,7 @@ export class TickCalls {
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
     const parcels: Parcel[] = []
     for (const { runs } of this.#ofScripts) {
-      for (const run of runs) for (const calls of onePlace ? chunks(run, MOST_CALLS) : grouped(driver, run)) parcels.push(parcelOf(calls))
+      for (const run of runs) for (const calls of onePlace ? inParts(run.length <= MOST_CALLS ? [run] : [...byFirstKey(run).values()]) : grouped(driver, run)) parcels.push(parcelOf(calls))
     }
     return parcels
   }
@@ -92,19 +92,32 @@ function runsByKey(runs: Iterable<Call[]>): Map<string, Call[]> {
 
 /** A call whose own keys are in several places fails, so it goes alone. */
 function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
+  const isAlone = ({ keys }: Call): boolean => driver.group(keys).length > 1
+  const byKey = byFirstKey(calls.filter((call) => !isAlone(call)))
+  const together = driver.group([...byKey.keys()]).flatMap((keys) => inParts(keys.map((key) => byKey.get(key)!)))
+  return [...together, ...calls.filter(isAlone).map((call) => [call])]
+}
+
+function byFirstKey(calls: readonly Call[]): Map<string, Call[]> {
   const byKey = new Map<string, Call[]>()
-  const alone: Call[][] = []
   for (const call of calls) {
-    if (driver.group(call.keys).length > 1) {
-      alone.push([call])
-      continue
-    }
     const key = call.keys[0] ?? ''
     const same = byKey.get(key)
     if (same) same.push(call)
     else byKey.set(key, [call])
   }
-  return [...driver.group([...byKey.keys()]).flatMap((keys) => chunks(keys.flatMap((key) => byKey.get(key)!), MOST_CALLS)), ...alone]
+  return byKey
+}
+
+/** No part is too large, and the calls of one key (never too many, see `KeyOrder`) are in one part. */
+function inParts(groups: readonly (readonly Call[])[]): Call[][] {
+  const parts: Call[][] = []
+  for (const group of groups) {
+    const last = parts.at(-1)
+    if (last && last.length + group.length <= MOST_CALLS) last.push(...group)
+    else for (const part of chunks(group, MOST_CALLS)) parts.push([...part])
+  }
+  return parts
 }
 
 function parcelOf(calls: readonly Call[]): Parcel {

@@ -21,9 +21,9 @@ export interface IoredisCluster extends IoredisClient {
 }
 
 export interface IoredisNode extends IoredisClient {
-  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined }
+  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined; readonly retryStrategy?: unknown }
   /** The socket of the present connection. */
-  readonly stream?: { readonly bytesRead: number; readonly destroyed: boolean; destroy(): void }
+  readonly stream?: { readonly bytesRead: number; readonly writable: boolean; destroy(): void }
   /** Rejects the commands that are under way. */
   flushQueue?(error: Error, options: { offlineQueue: boolean }): void
   duplicate(override?: object): IoredisNode

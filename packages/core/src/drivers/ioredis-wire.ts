@@ -19,7 +19,9 @@ const FEW = 8
 export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | undefined): Wire {
   const nodeAt = (address: string): IoredisNode | undefined => (cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode))
   return {
-    isReady: () => client.status === 'ready',
+    // It is still 'ready' while its socket ends: what is written then goes into its offline queue.
+    isReady: () => client.status === 'ready' && (client as IoredisNode).stream?.writable !== false,
+    writesAtOnce: true,
     ended: () => (client.status === 'end' ? 'the ioredis client has ended: it was disconnected, or has given up reconnecting' : undefined),
     connect: () => {
       if (client.status === 'wait') client.connect().catch(() => undefined) // its 'close' or 'end' tells
@@ -47,7 +49,8 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     bytesRead: (address) => nodeAt(address)?.stream?.bytesRead,
     reconnect(address) {
       const node = nodeAt(address)
-      if (node) reconnect(node)
+      // Without a strategy it would end for good. A node of a Cluster is made anew.
+      if (node && (cluster || typeof node.options.retryStrategy === 'function')) reconnect(node)
     },
   }
 }

@@ -51,7 +51,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
     async dedicate() {
       // What a connection of its own was asked is not asked again on another one.
       const once = { autoResendUnfulfilledCommands: false }
-      const own = cluster ? cluster.duplicate([], { redisOptions: once }) : (client as IoredisNode).duplicate({ lazyConnect: true, ...once })
+      const own = cluster ? cluster.duplicate([], { redisOptions: { ...(cluster.options as { redisOptions?: object }).redisOptions, ...once } }) : (client as IoredisNode).duplicate({ lazyConnect: true, ...once })
       const connection = new Link(ioredisWire(own, cluster && (own as IoredisCluster)))
       const handle = {
         send: connection.send.bind(connection),

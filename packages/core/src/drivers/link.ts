@@ -21,6 +21,8 @@ export interface Wire extends WatchedClient {
    * `isOpen` says whether a command is waited for, before it is written once more.
    */
   write(commands: readonly Command[], settle: Settle, signal: () => AbortSignal | undefined, isOpen: (place: number) => boolean): void
+  /** What is written when it is ready goes to the socket, and not into a queue of the client. */
+  readonly writesAtOnce: boolean
   /** The server that a command goes to now; missing where there is one for all. */
   nodeOf?(command: Command): string
   /** Ends what the wire has opened itself. */
@@ -67,6 +69,7 @@ export class Link implements Connection {
     if (commands.length === 0) return Promise.resolve([])
     const dead = this.#closed ? 'the driver is closed' : this.#wire.ended()
     if (dead !== undefined) return Promise.resolve(commands.map((command) => unsent(command, dead)))
+    if (this.#watch?.staysReplica('')) return Promise.resolve(commands.map(readOnly))
     return new Promise((resolve) => {
       const now = performance.now()
       const sending = new Sending({ commands, started: now, watch: this.#watch, onSettle: settle, done: (replies) => {
@@ -94,7 +97,8 @@ export class Link implements Connection {
     this.#closed = true
     this.#watch?.close()
     this.#forget()
-    for (const sending of [...this.#waiting, ...this.#written]) sending.fail((command) => unsent(command, 'the driver was closed'))
+    for (const sending of [...this.#waiting]) sending.fail((command) => unsent(command, 'the driver was closed'))
+    for (const sending of this.#written) sending.fail((command) => lost(command, new Error('the driver was closed')))
     this.#wire.close?.()
   }
 
@@ -102,7 +106,8 @@ export class Link implements Connection {
     const expire = (): void => {
       if (this.#watch) sending.tellUnanswered(this.#wire, this.#watch)
       const late = (command: Command): CacheError => tooLate(command, timeout)
-      sending.fail(sending.written ? late : (command) => unreached(command, timeout, this.#trouble))
+      const trouble = this.#watch?.isReplica('') ? new Error('the server is a replica') : this.#trouble
+      sending.fail(sending.written ? late : (command) => unreached(command, timeout, trouble))
     }
     return this.#deadlines.set(timeout, expire, now)
   }
@@ -116,7 +121,7 @@ export class Link implements Connection {
     if (this.#wire.nodeOf) sending.nodes = sending.commands.map(this.#wire.nodeOf)
     sending.written = this.#written.add(sending)
     // With nothing else under way it is written at once, and there is nothing to take back.
-    const alone = this.#written.size === 1
+    const alone = this.#written.size === 1 && sending.commands.length === 1 && this.#wire.writesAtOnce
     this.#wire.write(sending.commands, sending.settle, () => (alone ? undefined : sending.signal), sending.isOpen)
   }
 
@@ -138,8 +143,8 @@ export class Link implements Connection {
   }
 
   #roleChanged(): void {
-    if (this.#watch?.isReplica('')) this.#trouble = new Error('the server is a replica, not the primary')
-    else this.#writeWaiting()
+    if (!this.#watch?.staysReplica('')) return this.#writeWaiting()
+    for (const sending of [...this.#waiting]) sending.fail(readOnly)
   }
 
   #lose(): void {
@@ -190,16 +195,16 @@ class Sending {
 
   /** What the client answers; what comes after the deadline is still a sign of life. */
   readonly settle = (place: number, reply: Reply | CacheError): void => {
-    const { watch } = this.#init
-    if (watch) {
-      const node = this.nodes?.[place] ?? ''
-      if (!(reply instanceof Error)) watch.heard(node)
-      else if (reply instanceof ServerError) {
-        watch.heard(node)
-        if (isWrongServer(reply)) watch.refused(node, reply)
-      }
-    }
+    const { watch, started } = this.#init
+    const wasOpen = this.isOpen(place)
     this.#settle(place, reply)
+    if (!watch) return
+    const node = this.nodes?.[place] ?? ''
+    if (!(reply instanceof Error)) watch.heard(node)
+    else if (reply instanceof ServerError) {
+      watch.heard(node)
+      if (isWrongServer(reply)) watch.refused(node, reply)
+    } else if (wasOpen) watch.unanswered(node, started, this.number) // the client gave up before the link did
   }
 
   /** What has no reply by now gets none. */
@@ -236,6 +241,11 @@ const USUAL_TIMEOUT = 1_000
 
 function unsent(command: Command, why: string): CacheError {
   return new ConnectionError(`${described(command)} was not sent: ${why}.`, { code: 'CLOSED', command: nameOf(command), key: command.keys[0] })
+}
+
+function readOnly(command: Command): CacheError {
+  const about = { command: nameOf(command), key: command.keys[0] }
+  return ServerError.fromReply('READONLY The server is a replica, and so is the one that a new connection leads to.', about)
 }
 
 function lost(command: Command, cause: unknown): CacheError {

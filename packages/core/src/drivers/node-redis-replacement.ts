@@ -1,11 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listenTo } from './client-events.js'
 import type { NodeRedisStandalone } from './node-redis-client.js'
+import { within } from './within.js'
 
 /** A client that can be made once more, with its options. */
 interface Duplicable extends NodeRedisStandalone {
   readonly options?: { readonly socket?: object }
   duplicate(overrides?: object): Duplicable
+}
+
+interface Connecting {
+  /** Ms for a connection and its handshake. */
+  readonly patience: number
+  readonly database: number | undefined
 }
 
 interface Events {
@@ -30,6 +37,7 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
   /** The connection that the user's client has was given up. */
   #abandoned = false
   #duplicate: Duplicable | undefined
+  #closed = false
   /** Counts what is in use: an attempt that is not the last one is no longer wanted. */
   #attempt = 0
 
@@ -51,18 +59,22 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
     return (this.#duplicate as C | undefined) ?? (this.#abandoned ? undefined : this.#original)
   }
 
-  /** Gives the present connection up, and connects another client in its place. Returns whether that is possible. */
-  replace(patience: number): boolean {
+  /**
+   * Gives the present connection up, and connects another client in its place, with the database that was selected. Returns whether
+   * that is possible.
+   */
+  replace(patience: number, database: number | undefined): boolean {
     const original = this.#original as unknown as Duplicable
-    if (typeof original.duplicate !== 'function' || !original.isOpen) return false
+    if (this.#closed || typeof original.duplicate !== 'function' || !original.isOpen) return false
     if (!this.#duplicate) this.#abandoned = true
     this.#drop()
     this.#on.lost()
-    this.#goOn(original, patience)
+    this.#goOn(original, { patience, database })
     return true
   }
 
   close(): void {
+    this.#closed = true
     this.#stopListening()
     this.#drop()
   }
@@ -74,26 +86,27 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
     this.#duplicate = undefined
   }
 
-  #goOn(original: Duplicable, patience: number): void {
-    if (this.#abandoned) void this.#connect(original, this.#attempt, patience)
+  #goOn(original: Duplicable, how: Connecting): void {
+    if (this.#abandoned) void this.#connect(original, this.#attempt, how)
     else if (original.isReady) this.#on.ready()
   }
 
-  async #connect(original: Duplicable, attempt: number, patience: number): Promise<void> {
+  async #connect(original: Duplicable, attempt: number, how: Connecting): Promise<void> {
+    const { patience, database } = how
     const own = original.options?.socket
     const socket = own && { ...own, reconnectStrategy: false, connectTimeout: patience }
     const isWanted = (): boolean => this.#attempt === attempt
     for (let pause = FIRST_PAUSE; isWanted(); pause = Math.min(2 * pause, LAST_PAUSE)) {
-      const duplicate = original.duplicate(socket && { socket })
+      const duplicate = original.duplicate(socket && { socket, ...(database !== undefined && { database }) })
       duplicate.on('error', (error: unknown) => {
         this.#on.trouble(error)
         if (this.#duplicate !== duplicate || duplicate.isReady) return
         this.#drop()
         this.#on.lost()
-        this.#goOn(original, patience)
+        this.#goOn(original, how)
       })
       try {
-        await connectWithin(duplicate, patience)
+        await within(patience, duplicate.connect(), { ref: false })
         if (!isWanted()) return end(duplicate)
         this.#duplicate = duplicate
         return this.#on.ready()
@@ -105,22 +118,10 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
   }
 }
 
-async function connectWithin(client: NodeRedisStandalone, ms: number): Promise<void> {
-  const timer = new AbortController()
-  const late = sleep(ms, undefined, { ref: false, signal: timer.signal }).then(() => {
-    throw new Error(`no connection within ${ms} ms`)
-  })
-  late.catch(() => undefined)
-  try {
-    await Promise.race([client.connect(), late])
-  } finally {
-    timer.abort()
-  }
-}
-
 function end(client: NodeRedisStandalone): void {
-  // It may be closed already, and destroying it may be asynchronous.
-  Promise.resolve().then(() => client.destroy()).catch(() => undefined)
+  const destroy = (): void => void Promise.resolve().then(() => client.destroy()).catch(() => undefined) // it may be closed already
+  destroy()
+  client.on('connect', destroy) // what is destroyed while it connects gets its socket all the same
 }
 
 const FIRST_PAUSE = 50

@@ -1,5 +1,6 @@
 import { slot } from '../keys.js'
-import { namesItsKey, type Command, type Topology } from './driver.js'
+import type { CacheError } from '../errors.js'
+import { namesItsKey, type Command, type Reply, type Topology } from './driver.js'
 import type { Wire } from './link.js'
 import { listenTo } from './client-events.js'
 import type { NodeRedisClient, NodeRedisCluster, NodeRedisPrimary, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
@@ -19,6 +20,8 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
   let connecting = false
   let wasOpen = client.isOpen
   let tell: { ready(): void; lost(): void; trouble(error: unknown): void } | undefined
+  /** The one that was selected last, as far as the server has said. */
+  let database: number | undefined
   /** When the client said last that it could not connect, by `performance.now()`. */
   let troubled = -Infinity
   const replaceable = cluster ? undefined : new ReplaceableClient(client as NodeRedisStandalone, {
@@ -46,6 +49,7 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
 
   return {
     isReady,
+    writesAtOnce: topology === 'standalone',
     ended: () => (wasOpen && !client.isOpen && !connecting ? 'the node-redis client is closed' : undefined),
     connect() {
       if (!client.isOpen && !connecting && !wasOpen) void connect()
@@ -100,14 +104,17 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
       const node = cluster && primaryAt(cluster, address)?.client
       if (cluster && !node) throw new Error(`${address} is not connected`)
       const sendProbe: Sender = node ? ({ args }, options) => node.sendCommand(args, options) : send
-      return askRole((command) => sendProbe(command, { timeout: undefined }).then((raw) => replyOf(raw, command), (error: unknown) => errorOf(error, command)))
+      const ask = (command: Command): Promise<Reply | CacheError> =>
+        sendProbe(command, { timeout: undefined }).then((raw) => replyOf(raw, command), (error: unknown) => errorOf(error, command))
+      if (topology === 'standalone') void ask(CLIENT_INFO).then((info) => { database = databaseIn(info) ?? database })
+      return askRole(ask)
     },
     bytesRead: () => undefined,
     reconnect(address) {
       if (cluster) return reconnectNode(cluster, address)
       // It is reconnecting by itself, and will be sooner back.
       if (replaceable!.current === client && !isReady() && performance.now() - troubled < RETRIES_WITHIN) return
-      if (replaceable!.replace(HANDSHAKE_WITHIN) || topology !== 'sentinel' || connecting) return
+      if (replaceable!.replace(HANDSHAKE_WITHIN, database) || topology !== 'sentinel' || connecting) return
       // A Sentinel client of node-redis 5 can't be duplicated, but starts again.
       connecting = true
       tell?.lost()
@@ -115,6 +122,13 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
     },
   }
 }
+
+function databaseIn(info: Reply | CacheError): number | undefined {
+  const found = typeof info === 'string' ? /\bdb=(\d+)/.exec(info) : null
+  return found ? Number(found[1]) : undefined
+}
+
+const CLIENT_INFO: Command = { args: ['CLIENT', 'INFO'], keys: [] }
 
 function primaryAt(cluster: NodeRedisCluster, address: string): NodeRedisPrimary | undefined {
   return cluster.masters.find((primary) => addressOf(primary) === address)

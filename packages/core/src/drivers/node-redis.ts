@@ -4,6 +4,7 @@ import { checkOptions } from '../options.js'
 import type { Driver, DriverOptions, NodeHandle, SubscribeOptions, Topology } from './driver.js'
 import { subscribeEverywhere } from './everywhere.js'
 import { subscribeThrough, type OpenFeed } from './feed.js'
+import { listenTo } from './client-events.js'
 import { bySlot } from './group.js'
 import { heartbeatThrough } from './heartbeat.js'
 import { Link } from './link.js'
@@ -13,7 +14,6 @@ import { OpenSubscriptions } from './open-subscriptions.js'
 import { hostAndPort, primarySlots, type HostAndPort, type PrimarySlots } from './primaries.js'
 import { errorOf, isReplyError } from './replies.js'
 import { TRACKING_CHANNEL, keysOf, startTracking } from './tracking.js'
-import { onTrouble } from './trouble.js'
 
 export type { DriverOptions } from './driver.js'
 export type { NodeRedisClient, NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
@@ -62,10 +62,14 @@ export function nodeRedisDriver(client: NodeRedisStandalone | NodeRedisSentinel 
         throw new CacheError("node-redis 5 can't duplicate a Sentinel client, so there is no connection of its own for blocking commands. Use redis 6, or ioredis.", { code: 'UNSUPPORTED' })
       }
       const own = duplicable.duplicate()
+      let closed = false
+      // What is destroyed while it connects gets its socket all the same.
+      own.on('connect', () => { if (closed) void quietly(own) })
       const connection = new Link(nodeRedisWire(own, topology))
       const handle = {
         send: connection.send.bind(connection),
         async close() {
+          closed = true
           opened.delete(handle)
           await connection.close()
           await quietly(own)
@@ -187,7 +191,7 @@ function sentinelFeed(client: Duplicable, link: Link, { channels, tracking }: Li
     const listener = (payload: string, channel: string): void => message(channel, payload)
     await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
     signal.throwIfAborted()
-    const forget = onTrouble(client, ended)
+    const forget = listenTo(client, { error: ended, 'client-error': ended, 'topology-change': ended })
     const subscribed = client.subscribe(all, listener)
     const stop = (): void => {
       forget()

@@ -31,7 +31,10 @@ interface WatchedNode {
   bytes: number | undefined
   /** When it was asked for its role, or for a sign of life. */
   probed: number
-  isReplica: boolean
+  /** Since when it is known to be a replica, by `performance.now()`. */
+  replicaSince: number | undefined
+  /** The connection that was made after that leads to a replica as well. */
+  staysReplica: boolean
   /** When its connection was given up last, and how long the next one is left alone. */
   reconnected: number
   patience: number
@@ -52,6 +55,7 @@ export class ServerWatch {
   readonly #nodes = new Map<string, WatchedNode>()
   #sequence = 0
   #silent = 0
+  #rediscovered = -Infinity
   #timer: NodeJS.Timeout | undefined
   #timerDue = 0
   #closed = false
@@ -78,14 +82,16 @@ export class ServerWatch {
 
   /** The reply was that this is not the server for it. */
   refused(node: string, { code }: CacheError): void {
+    if (this.#closed) return
     const state = this.#node(node)
-    if (this.#client.rediscover) this.#client.rediscover(this.#isSilent)
-    else if (code === 'READONLY') this.#isReplica(node, state, true)
+    if (this.#client.rediscover) this.#rediscover(performance.now())
+    else if (code === 'READONLY') this.#learnRole(node, state, 'replica')
     else this.#reconnect(node, state, performance.now())
   }
 
   /** A command that was sent at `since` got no reply in time. `written`: its number, `undefined` if it was never written. */
   unanswered(node: string, since: number, written: number | undefined): void {
+    if (this.#closed) return
     const state = this.#node(node)
     if (written !== undefined && state.heard > written) return
     if (state.silentSince === undefined) {
@@ -106,7 +112,12 @@ export class ServerWatch {
 
   /** Commands must not go there: it is a replica. */
   isReplica(node: string): boolean {
-    return this.#nodes.get(node)?.isReplica === true
+    return this.#nodes.get(node)?.replicaSince !== undefined
+  }
+
+  /** It is no use to wait for a primary: another connection was made, and leads to a replica, too. */
+  staysReplica(node: string): boolean {
+    return this.#nodes.get(node)?.staysReplica === true
   }
 
   /** Ms for which a node has been silent; 0 if it is not. */
@@ -127,7 +138,7 @@ export class ServerWatch {
     if (!state) {
       if (this.#nodes.size >= MOST_NODES) this.#forgetOne()
       const never = { heard: 0, silentSince: undefined, bytes: undefined, probed: -Infinity, reconnected: -Infinity }
-      this.#nodes.set(node, (state = { ...never, isReplica: false, patience: this.#base }))
+      this.#nodes.set(node, (state = { ...never, replicaSince: undefined, staysReplica: false, patience: this.#base }))
     }
     return state
   }
@@ -147,16 +158,20 @@ export class ServerWatch {
     this.#silent--
   }
 
-  #isReplica(node: string, state: WatchedNode, isReplica: boolean): void {
-    const changed = state.isReplica !== isReplica
-    state.isReplica = isReplica
-    if (changed) this.#changed()
-    if (!isReplica) {
+  #learnRole(node: string, state: WatchedNode, role: Role): void {
+    const { replicaSince, staysReplica } = state
+    if (role === 'replica') {
+      state.replicaSince ??= performance.now()
+      state.staysReplica = state.reconnected > state.replicaSince
+      // The replies that came together with this one are delivered before their connection ends.
+      setImmediate(() => { if (!this.#closed && state.replicaSince !== undefined) this.#reconnect(node, state, performance.now()) })
+      this.#arm()
+    } else {
+      state.replicaSince = undefined
+      state.staysReplica = false
       state.patience = this.#base
-      return
     }
-    this.#reconnect(node, state, performance.now())
-    this.#arm()
+    if (replicaSince !== state.replicaSince || staysReplica !== state.staysReplica) this.#changed()
   }
 
   #probe(node: string, now: number): void {
@@ -167,7 +182,7 @@ export class ServerWatch {
       (role) => {
         if (this.#closed) return
         this.heard(node)
-        if (role !== 'unknown' || state.isReplica) this.#isReplica(node, state, role === 'replica')
+        if (role === 'replica' || state.replicaSince !== undefined) this.#learnRole(node, state, role)
       },
       () => undefined, // its connection was lost, which is told elsewhere
     )
@@ -187,7 +202,7 @@ export class ServerWatch {
     const now = performance.now()
     let open = false
     for (const [node, state] of this.#nodes) {
-      if (state.silentSince === undefined && !state.isReplica) continue
+      if (state.silentSince === undefined && state.replicaSince === undefined) continue
       if (!this.#client.isKnown(node)) {
         if (state.silentSince !== undefined) this.#silent--
         this.#nodes.delete(node)
@@ -203,14 +218,21 @@ export class ServerWatch {
   #lookAt(node: string, state: WatchedNode, now: number): void {
     const bytes = this.#client.bytesRead(node)
     // Part of a long reply is a sign of life, too.
-    if (state.bytes !== undefined && bytes !== undefined && bytes > state.bytes) return this.heard(node)
+    const grown = state.bytes !== undefined && bytes !== undefined && bytes > state.bytes
     state.bytes = bytes
+    if (grown) this.heard(node)
     if (now - state.probed >= this.#base / 2) this.#probe(node, now)
     if (state.silentSince === undefined) return
     const silence = now - state.silentSince
-    if (silence >= this.#base) this.#client.rediscover?.(this.#isSilent)
+    if (silence >= this.#base) this.#rediscover(now)
     const limit = this.#client.findsPrimary ? this.#base : 2 * this.#base
     if (silence >= limit) this.#reconnect(node, state, now)
+  }
+
+  #rediscover(now: number): void {
+    if (now - this.#rediscovered < this.#base / LOOKS) return
+    this.#rediscovered = now
+    this.#client.rediscover?.(this.#isSilent)
   }
 
   #reconnect(node: string, state: WatchedNode, now: number): void {

@@ -170,6 +170,67 @@ describe.each(current)('over $name', ({ name, standalone }) => {
   })
 })
 
+describe('options of a client that a new connection depends on', () => {
+  it('an ioredis client that does not reconnect survives a server that hangs for a while', async () => {
+    await using server = await startRedis()
+    for (const library of [all[0]!, all[2]!]) {
+      await using made = library.standalone(server.url, { retryStrategy: null })
+      await recovered(made.driver)
+      await server.pause()
+      expect(codeOf(await answer(made.driver, on('k', 'GET', 'k'), 3_500))).toBe('TIMEOUT')
+      await server.resume()
+      await recovered(made.driver)
+    }
+  })
+
+  it("an ioredis client's own commandTimeout hides no half-open connection", async () => {
+    await using server = await startRedis()
+    await using proxy = await startProxy(server)
+    await using made = current[0]!.standalone(proxy.url, { commandTimeout: 200 })
+    await recovered(made.driver)
+    proxy.halfOpen()
+    await eventually(async () => codeOf(await answer(made.driver, on('k', 'GET', 'k'), 1_000)) === 'answered', PATIENCE)
+  })
+
+  it('the connection in the place of that of a node-redis client is to the database that was selected', async () => {
+    await using server = await startRedis()
+    for (const make of [createClient, createClient5 as unknown as typeof createClient]) {
+      await using proxy = await startProxy(server)
+      const raw = make({ url: proxy.url, socket: { reconnectStrategy: soon } })
+      raw.on('error', () => undefined)
+      const driver = nodeRedisDriver(raw)
+      await recovered(driver)
+      await raw.select(3)
+      await server.cli('-n', '3', 'SET', 'which', 'three')
+      // Until the driver has heard of it, which it asks for once per second.
+      await eventually(async () => {
+        await answer(driver, on('k', 'GET', 'k'))
+        return (await server.cli('CLIENT', 'LIST')).includes('cmd=client|info')
+      }, PATIENCE).catch(() => undefined)
+      proxy.halfOpen()
+      await eventually(async () => (await answer(driver, on('which', 'GET', 'which'), 300)) === 'three', PATIENCE)
+      await driver.close()
+      raw.destroy()
+    }
+  })
+
+  it('what a node-redis Cluster was not sent, since a node was out, is not executed after it was reported as failed', async () => {
+    await using redis = await startCluster({ primaries: 3, config: { 'cluster-require-full-coverage': 'no', 'cluster-node-timeout': '60000' } })
+    for (const library of [all[1]!, all[3]!]) {
+      await using made = library.cluster(redis.addresses)
+      await recovered(made.driver, 'k')
+      const out = redis.primaries.find(({ host, port }) => `${host}:${port}` === made.driver.nodeOf!('k'))!
+      await out.kill()
+      // Until the client has seen it: what was written before may have been executed.
+      await eventually(async () => codeOf(await answer(made.driver, on('k', 'GET', 'k'), 200)) !== 'answered', PATIENCE)
+      expect(codeOf(await answer(made.driver, on('k', 'SET', 'k', library.name), 300))).not.toBe('answered')
+      await out.restart()
+      await recovered(made.driver, 'k')
+      expect(await answer(made.driver, on('k', 'GET', 'k'))).not.toBe(library.name)
+    }
+  }, 60_000)
+})
+
 describe('over ioredis with auto-pipelining', () => {
   it('everything works as without it', async () => {
     await using server = await startRedis()
