@@ -135,9 +135,10 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('on $na
     })
   })
 
-  it.each(Object.entries(works))('%s, and an invalidation by this process: nothing old is kept once that is acknowledged, whatever comes in whatever order', async (_, { before, does }) => {
+  it.each(Object.entries(works))('%s, and an invalidation by this process: nothing old is kept once that is acknowledged, whatever comes in whatever order', async (name, { before, does }) => {
     const { near, other, lanes, state, gathered, deliver, kept } = await held('published')
-    for (const order of interleavings(['ask', 'execute', 'answer'], ['delete', 'deleted', 'acknowledged'])) {
+    const orders = interleavings(['ask', 'execute', 'answer'], ['delete', 'deleted', 'acknowledged'])
+    for (const order of name === 'a read' ? orders : orders.filter(areOneByOne)) {
       await other.entries.invalidate([key])
       await other.entries.put(key, format, 'old', write)
       await gathered()
@@ -161,10 +162,10 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('on $na
       const steps: Record<string, () => unknown> = {
         ask: async () => { [working] = await begin('ask', () => does(near, token)) },
         execute: () => lanes[place.ask!]!.execute(),
-        answer: async () => { lanes[place.ask!]!.answer(); await working },
+        answer: async () => { lanes[place.ask!]!.answer(); await working; await turn() },
         delete: async () => { [deleting] = await begin('delete', () => near.entries.invalidate([key])) },
         deleted: () => lanes[place.delete!]!.execute(),
-        acknowledged: async () => { lanes[place.delete!]!.answer(); await deleting; done = true },
+        acknowledged: async () => { lanes[place.delete!]!.answer(); await deleting; done = true; await turn() },
       }
       const said: string[] = []
       for (const step of order) {
@@ -180,6 +181,12 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('on $na
     }
   })
 })
+
+/** A call of a script leaves once the one before it on its key has been answered. */
+function areOneByOne(order: readonly string[]): boolean {
+  const isBefore = (first: string, second: string): boolean => order.indexOf(first) < order.indexOf(second)
+  return isBefore('ask', 'delete') ? isBefore('answer', 'deleted') : isBefore('acknowledged', 'execute')
+}
 
 function gate(): { readonly passed: Promise<void>; open(): void } {
   let open!: () => void

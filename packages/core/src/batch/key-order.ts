@@ -1,7 +1,6 @@
 import { Deadlines, type Deadline } from '../deadlines.js'
-import { CommandTimeoutError } from '../errors.js'
+import { CommandTimeoutError, ConnectionError } from '../errors.js'
 import type { Seat } from '../bag.js'
-import { MOST_CALLS } from './parcel.js'
 import type { Call } from './tick-calls.js'
 
 /** A call that has not been handed over yet, and how long its caller waits, in ms. */
@@ -37,7 +36,7 @@ export class KeyOrder {
   add(key: string, timed: TimedCall): void {
     const line = this.#lines.get(key)
     if (line === undefined) {
-      const fresh: Line = { open: 0, last: undefined, waiting: [] }
+      const fresh: Line = { open: 0, last: undefined, waiting: [], isOut: false }
       this.#lines.set(key, fresh)
       this.#start(key, fresh, timed)
     } else if (line.waiting.length === 0 && this.#joins(line, timed)) this.#start(key, line, timed)
@@ -47,7 +46,10 @@ export class KeyOrder {
   #start(key: string, line: Line, timed: TimedCall): void {
     line.open++
     line.last = { ...timed, tick: this.#tick }
-    timed.call.answered = () => this.#answered(key, line)
+    timed.call.answered = (error) => {
+      line.isOut = error instanceof ConnectionError
+      this.#answered(key, line)
+    }
     this.#send(timed)
   }
 
@@ -64,9 +66,9 @@ export class KeyOrder {
   }
 
   /** Whether a call leaves in one command with the last one that was sent, or is the first. */
-  #joins({ open, last }: Line, { call, timeout }: TimedCall): boolean {
+  #joins({ last }: Line, { call, timeout }: TimedCall): boolean {
     if (last === undefined) return true
-    return open < MOST_CALLS && last.tick === this.#tick && last.timeout === timeout && last.call.script === call.script && last.call.keys.length === call.keys.length && last.call.args.length === call.args.length
+    return last.tick === this.#tick && last.timeout === timeout && last.call.script === call.script && last.call.keys.length === call.keys.length && last.call.args.length === call.args.length
   }
 
   #wait(line: Line, timed: TimedCall): void {
@@ -87,7 +89,7 @@ export class KeyOrder {
         line.waiting.splice(place, 1)
         this.#waits(-1)
       }
-      call.reject(late(call, timeout, place >= 0))
+      call.reject(late(call, timeout, place >= 0, line.isOut))
     })
     line.waiting.push(waiting)
     this.#waits(1)
@@ -100,9 +102,12 @@ interface Line {
   open: number
   last: (TimedCall & { readonly tick: number }) | undefined
   readonly waiting: TimedCall[]
+  /** The last answer was that Redis is out of reach. */
+  isOut: boolean
 }
 
-function late({ script, keys: [key] }: Call, timeout: number, unsent: boolean): CommandTimeoutError {
+function late({ script, keys: [key] }: Call, timeout: number, unsent: boolean, isOut: boolean): CommandTimeoutError | ConnectionError {
   const what = unsent ? 'was not sent: an earlier call on its key has had no answer' : 'got no reply. It may or may not have been executed'
-  return new CommandTimeoutError(`${script.name} ${key} ${what} within ${timeout} ms. Check that Redis answers, or allow more time.`, { command: script.name, key, code: unsent ? 'NOT_SENT' : 'TIMEOUT' })
+  const Late = unsent || isOut ? ConnectionError : CommandTimeoutError
+  return new Late(`${script.name} ${key} ${what} within ${timeout} ms. Check that Redis answers, or allow more time.`, { command: script.name, key, code: unsent ? 'NOT_SENT' : isOut ? 'CONNECTION' : 'TIMEOUT' })
 }

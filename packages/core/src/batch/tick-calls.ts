@@ -8,7 +8,7 @@ export interface Call extends Request<Reply> {
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
   /** Called first when its answer has come, or will not. */
-  answered?: () => void
+  answered?: (error?: CacheError) => void
 }
 
 /** The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group, those of one key in the order asked. */
@@ -109,7 +109,7 @@ function byFirstKey(calls: readonly Call[]): Map<string, Call[]> {
   return byKey
 }
 
-/** No part is too large, and the calls of one key (never too many, see `KeyOrder`) are in one part. */
+/** No part is too large; the calls of one key are in one part, unless they are too many for that. */
 function inParts(groups: readonly (readonly Call[])[]): Call[][] {
   const parts: Call[][] = []
   for (const group of groups) {
@@ -126,7 +126,7 @@ function parcelOf(calls: readonly Call[]): Parcel {
   const rest: Argument[] = [String(keys.length), ...keys, ...(calls.length === 1 ? args : argumentsOf(calls)), String(calls.length)]
   const fail = (error: CacheError): void => {
     for (const call of calls) {
-      call.answered?.()
+      call.answered?.(error)
       call.reject(error)
     }
   }

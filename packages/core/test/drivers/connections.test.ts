@@ -201,12 +201,14 @@ describe('options of a client that a new connection depends on', () => {
       const driver = nodeRedisDriver(raw)
       await recovered(driver)
       await raw.select(3)
-      await server.cli('-n', '3', 'SET', 'which', 'three')
-      // Until the driver has heard of it, which it asks for once per second.
+      await raw.set('which', 'three')
+      // The driver asks once per second which one it is: twice, to be sure that it was asked after the change.
+      const asked = async (): Promise<number> => Number(/cmdstat_client\|info:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1] ?? 0)
+      const before = await asked()
       await eventually(async () => {
-        await answer(driver, on('k', 'GET', 'k'))
-        return (await server.cli('CLIENT', 'LIST')).includes('cmd=client|info')
-      }, PATIENCE).catch(() => undefined)
+        await answer(driver, on('which', 'GET', 'which'))
+        return (await asked()) >= before + 2
+      }, PATIENCE)
       proxy.halfOpen()
       await eventually(async () => (await answer(driver, on('which', 'GET', 'which'), 300)) === 'three', PATIENCE)
       await driver.close()
