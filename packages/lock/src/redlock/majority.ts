@@ -38,7 +38,7 @@ export class Majority implements LockGround {
     const { key, token, ttl, about } = claim
     const left = performance.now()
     const timeout = answerTimeout(ttl)
-    const args = [token, nextStep(), String(ttl), about, '', 'barge']
+    const args = [token, nextStep(), String(ttl), about, 'none', 'barge'] // others may grant it to a token that one refuses
     const grants = await this.#ask((client) => client.run(acquireScript, acquireKeys(key, token), args, { timeout }), ({ held }) => held)
     const highest = String(Math.max(...grants.agreed.map((grant) => (grant.held ? grant.fence : 0))))
     const settled = grants.won && (await this.#ask((client) => client.run(settleFenceScript, [key, keysBeside(key).fence], [token, highest], { timeout }), (mine) => mine)).won
