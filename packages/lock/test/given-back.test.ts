@@ -93,6 +93,31 @@ describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 
     await free('expired')
   })
 
+  it.each([[1, 1], [3, 3], [1, 3]])('and close() waits for what is under way, where %i of %i servers are silent', async (silent, count) => {
+    const servers = await Promise.all(Array.from({ length: count }, () => startRedis()))
+    const connected = servers.map(({ url }) => connect(driver, url, hasty))
+    let underWay = 0
+    const clients = connected.map(({ client }): CacheClient => ({
+      ...client,
+      run: (...call) => {
+        underWay++
+        return client.run(...call).finally(() => underWay--)
+      },
+    }))
+    try {
+      const locks = count === 1 ? createLocks({ client: clients[0]!, renew: false }) : createRedlock({ clients, renew: false })
+      await locks.acquire('x', { wait: '20s' })
+      await vi.waitFor(() => expect(underWay).toBe(0))
+      await Promise.all(servers.slice(0, silent).map((server) => server.pause()))
+      await locks.close()
+      expect(underWay).toBe(0)
+      await Promise.all(servers.slice(0, silent).map((server) => server.resume()))
+    } finally {
+      await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(servers.map((server) => server.stop()))
+    }
+  })
+
   it('on each of several independent servers', async () => {
     const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
     const connected = servers.map(({ url }) => connect(driver, url, hasty))

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, PendingReleases, createToken, type CacheClient } from '@cache/core'
-import { abandon } from '../abandon.js'
+import { Bag, CacheError, createToken, type CacheClient } from '@cache/core'
+import { AbandonedClaims } from '../abandoned-claims.js'
 import { keysBeside } from '../companion-keys.js'
 import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../ground.js'
 import { parseHolder, type Found, type LockGround, type LockInspection } from '../holder.js'
@@ -17,12 +17,14 @@ export class Majority implements LockGround {
   readonly tokenPerAttempt = true
   readonly #clients: readonly CacheClient[]
   /** Of each server, so that one that hangs does not hold up the others. */
-  readonly #releases: ReadonlyMap<CacheClient, PendingReleases>
+  readonly #abandoned: ReadonlyMap<CacheClient, AbandonedClaims>
+  /** What is being given back for the first time. */
+  readonly #leaving = new Bag<Promise<unknown>>()
   readonly #needed: number
 
   constructor(clients: readonly CacheClient[]) {
     this.#clients = clients
-    this.#releases = new Map(clients.map((client) => [client, new PendingReleases()]))
+    this.#abandoned = new Map(clients.map((client) => [client, new AbandonedClaims()]))
     this.#needed = (clients.length + 1) / 2
   }
 
@@ -72,7 +74,8 @@ export class Majority implements LockGround {
   leave(claim: Claim, longest = claim.ttl): Promise<boolean> {
     return this.#agreed(claim.key, (client) => {
       const leaving = leave(client, claim.key, claim.token, 'mine', '')
-      leaving.catch(() => this.#abandonOn(client, claim, longest))
+      const seat = this.#leaving.add(leaving)
+      void leaving.catch(() => void this.#abandonOn(client, claim, longest)).then(() => this.#leaving.delete(seat))
       return leaving
     })
   }
@@ -109,11 +112,12 @@ export class Majority implements LockGround {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#releases.values()].map((releases) => releases.close()))
+    await Promise.allSettled(this.#leaving)
+    await Promise.all([...this.#abandoned.values()].map((abandoned) => abandoned.close()))
   }
 
   #abandonOn(client: CacheClient, { key, token }: Claim, ttl: number): Promise<void> {
-    return abandon(this.#releases.get(client)!, key, ttl, () => leave(client, key, token, 'mine', ''))
+    return this.#abandoned.get(client)!.giveBack(key, ttl, () => leave(client, key, token, 'mine', ''))
   }
 
   /** One who asks in vain, since a majority has it, may be in the way for a moment: it is tried again, until the next renewal. */
