@@ -3,6 +3,7 @@ import type { Closing } from './closing.js'
 import { deadlines } from './deadlines.js'
 import { LockTimeoutError } from './errors.js'
 import { POLL, type Busy, type Claim, type Granted, type GrantedClaim, type Ground } from './ground.js'
+import { neverSent } from './never-sent.js'
 
 export interface Patience {
   /** Ms. */
@@ -26,8 +27,10 @@ export async function acquire(ground: Ground, newClaim: () => Claim, { wait, sig
   let ticket = '0'
   let trouble: Error | undefined
   let failures = 0
+  let asked = false // whether Redis may have heard of the claim
   const startAnew = (): void => {
     claim = newClaim()
+    asked = false
     stopListening?.()
     stopListening = undefined
   }
@@ -35,6 +38,7 @@ export async function acquire(ground: Ground, newClaim: () => Claim, { wait, sig
     for (;;) {
       turn.reset()
       const outcome = await end.orEarlier(attempt(ground, claim, ticket))
+      asked ||= !neverSent(outcome)
       if (outcome === 'ended') break
       let pause: number
       if (outcome instanceof Error) {
@@ -56,7 +60,7 @@ export async function acquire(ground: Ground, newClaim: () => Claim, { wait, sig
       if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
       if (ground.tokenPerAttempt) startAnew()
     }
-    await withinGrace(ground.abandon(claim)) // what was asked last may have been granted, or may still be
+    if (asked) await withinGrace(ground.abandon(claim)) // what was asked last may have been granted, or may still be
     throw end.reason() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
   } finally {
     stopListening?.()
@@ -69,7 +73,7 @@ export async function acquire(ground: Ground, newClaim: () => Claim, { wait, sig
 export async function tryAcquire(ground: Ground, claim: Claim): Promise<Granted | undefined> {
   const outcome = await attempt(ground, claim)
   if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now())) return outcome.held ? outcome : undefined
-  void ground.abandon(claim)
+  if (!neverSent(outcome)) void ground.abandon(claim)
   if (outcome instanceof Error) throw outcome
   return undefined
 }

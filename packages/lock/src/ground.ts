@@ -42,7 +42,7 @@ export interface Ground {
   /** Whether each attempt needs a token of its own, since one that is not granted has left. */
   readonly tokenPerAttempt: boolean
   newToken(): string
-  /** Without a ticket it does not wait in the queue; `'0'` is the first one. */
+  /** Without a ticket it does not wait in the queue, and a token that gets nothing has left; `'0'` is the first one. */
   take(claim: Claim, ticket?: string): Promise<Granted | Busy>
   /** Lets it live for another `ttl` ms at least. Answers with the new deadline; `undefined`: it is not the token's any more. */
   extend(claim: Claim, fence: number, ttl: number): Promise<number | undefined>

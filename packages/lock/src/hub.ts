@@ -1,4 +1,5 @@
-import { PendingReleases, type CacheClient } from '@cache/core'
+import type { CacheClient } from '@cache/core'
+import { AbandonedClaims } from './abandoned-claims.js'
 import { Renewals } from './renewals.js'
 import { Wakeups } from './wakeups.js'
 
@@ -6,23 +7,23 @@ import { Wakeups } from './wakeups.js'
 export interface Hub {
   readonly wakeups: Wakeups
   readonly renewals: Renewals
-  readonly releases: PendingReleases
+  readonly abandoned: AbandonedClaims
   /** Closes it with the last that uses it. */
   leave(): Promise<void>
 }
 
 export function hubOf(client: CacheClient): Hub {
   let shared = hubs.get(client)
-  if (!shared) hubs.set(client, (shared = { wakeups: new Wakeups(client), renewals: new Renewals(), releases: new PendingReleases(), users: 0 }))
-  const { wakeups, renewals, releases } = shared
+  if (!shared) hubs.set(client, (shared = { wakeups: new Wakeups(client), renewals: new Renewals(), abandoned: new AbandonedClaims(), users: 0 }))
+  const { wakeups, renewals, abandoned } = shared
   const mine = shared
   mine.users++
   const leave = async (): Promise<void> => {
     if (--mine.users > 0) return
     hubs.delete(client)
-    await Promise.all([wakeups.close(), releases.close()])
+    await Promise.all([wakeups.close(), abandoned.close()])
   }
-  return { wakeups, renewals, releases, leave }
+  return { wakeups, renewals, abandoned, leave }
 }
 
 interface Shared extends Omit<Hub, 'leave'> {

@@ -6,6 +6,7 @@ import type { Claim, Granted, Ground } from './ground.js'
 import { HeldLock } from './held-lock.js'
 import { aboutMe } from './holder.js'
 import type { Lock } from './lock.js'
+import { neverSent } from './never-sent.js'
 import type { Renewals } from './renewals.js'
 import { termsOfCall, type AcquireOptions, type Terms } from './terms.js'
 
@@ -96,7 +97,10 @@ export class Keeper<G extends Ground> {
     const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
     const giveBack = (): Promise<void> => withinGrace(Promise.all(claims.map((claim) => this.ground.abandon(claim))))
     const patience = { wait: terms.wait, signal, closing: this.#closing }
-    const granted = await within(take(claims), claims[0]!.name, patience).catch(async (error: unknown) => { await giveBack(); throw error })
+    const granted = await within(take(claims), claims[0]!.name, patience).catch(async (error: unknown) => {
+      if (!neverSent(error)) await giveBack()
+      throw error
+    })
     if (granted?.every(({ deadline }) => deadline > performance.now())) return Promise.all(claims.map((claim, i) => this.#handOver(this.#hold(claim, granted[i]!, terms))))
     if (granted) await giveBack()
     return undefined

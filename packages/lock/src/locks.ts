@@ -57,8 +57,8 @@ export function createLocks(options: LocksOptions): Locks {
   const client = check.client()
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'lock'
   const terms = checkTerms(check)
-  const { wakeups, renewals, releases, leave } = hubOf(client)
-  return locksOn(new Mutex(client, wakeups, releases), createKeys(client.namespace, prefix), renewals, terms, leave)
+  const { wakeups, renewals, abandoned, leave } = hubOf(client)
+  return locksOn(new Mutex(client, wakeups, abandoned), createKeys(client.namespace, prefix), renewals, terms, leave)
 }
 
 export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, renewals: Renewals, usual: Terms, leave: () => Promise<void>): Locks {

@@ -49,8 +49,8 @@ export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLoc
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'rwlock'
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)
-  const { wakeups, renewals, releases, leave } = hubOf(client)
-  const keeper = new Keeper(new Permits(client, wakeups, releases, ANY_NUMBER), renewals, terms)
+  const { wakeups, renewals, abandoned, leave } = hubOf(client)
+  const keeper = new Keeper(new Permits(client, wakeups, abandoned, ANY_NUMBER), renewals, terms)
   let closed: Promise<void> | undefined
 
   const side = (kind: string): Side => {

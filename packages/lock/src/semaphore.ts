@@ -44,8 +44,8 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'semaphore'
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)
-  const { wakeups, renewals, releases, leave } = hubOf(client)
-  const keeper = new Keeper(new Permits(client, wakeups, releases, permits), renewals, terms)
+  const { wakeups, renewals, abandoned, leave } = hubOf(client)
+  const keeper = new Keeper(new Permits(client, wakeups, abandoned, permits), renewals, terms)
   const wanted = { name: String(options.name), key, kind: SHARED }
   let closed: Promise<void> | undefined
 

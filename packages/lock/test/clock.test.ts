@@ -1,3 +1,4 @@
+import type { CacheClient } from '@cache/core'
 import { canSetClock, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLocks, createReadWriteLock, createRedlock, createSemaphore } from '../src/index.js'
@@ -66,6 +67,50 @@ describe.skipIf(!canSetClock()).each(driverNames)('when the server’s clock is 
     expect(performance.now() - asked).toBeLessThan(8_000)
     await locks.close()
     await semaphore.close()
+  })
+
+  it('back by an hour: what is extended is held for as long as its holder was told', async () => {
+    const client = newClient()
+    const locks = createLocks({ client, renew: false })
+    const semaphore = createSemaphore({ client, name: 'p', permits: 1, renew: false })
+    const rw = createReadWriteLock({ client, name: 'rw', renew: false })
+    const ttl = 2_000
+    const acquired = performance.now()
+    const held = [await locks.acquire('x', { ttl }), await semaphore.acquire({ ttl }), await rw.write.acquire({ ttl })]
+    await server.setClock(-HOUR)
+    for (const lock of held) await lock.extend('30s')
+    const ask = () => Promise.all([locks.tryAcquire('x'), semaphore.tryAcquire(), rw.read.tryAcquire()])
+    expect(await ask()).toEqual([null, null, null]) // their ttls start anew
+    await sleep(acquired + ttl + 300 - performance.now())
+    expect(await ask()).toEqual([null, null, null])
+    for (const lock of held) {
+      lock.assertHeld()
+      expect(lock.remaining).toBeGreaterThan(ttl)
+      expect(await lock.release()).toBe(true)
+    }
+  })
+
+  it.each(['lock extend', 'permit extend'])('back by an hour: a late %s promises no more than what is stored', async (script) => {
+    const client = newClient()
+    let late: (() => Promise<unknown>) | undefined
+    const keepsFirst: CacheClient = {
+      ...client,
+      run: async (which, ...rest) => {
+        if (which.name !== script || late) return client.run(which, ...rest)
+        late = () => client.run(which, ...rest)
+        throw new Error('it is still on its way')
+      },
+    }
+    const things = { client: keepsFirst, renew: false }
+    const acquire = { 'lock extend': () => createLocks(things).acquire('x'), 'permit extend': () => createSemaphore({ ...things, name: 'p', permits: 1 }).acquire() }
+    const lock = await acquire[script as keyof typeof acquire]()
+    await expect(lock.extend('10m')).rejects.toThrow('on its way')
+    await lock.extend('20s')
+    await server.setClock(-HOUR)
+    const promised = await late!()
+    expect(promised).toBeGreaterThan(0)
+    expect(promised).toBeLessThanOrEqual(20_000)
+    expect(await lock.release()).toBe(true)
   })
 
   it('forward by an hour: a holder learns of it at its next renewal, waiters keep their order, and what is released can be acquired', async () => {

@@ -1,4 +1,4 @@
-import type { CacheClient } from '@cache/core'
+import { CacheError, type CacheClient } from '@cache/core'
 import { startProxy, startRedis, type RedisOptions, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { connect, hasty, type driverNames } from './drivers.js'
 
@@ -25,6 +25,27 @@ export async function openLine(driver: (typeof driverNames)[number], options: Re
       await server.stop()
     },
   }
+}
+
+/** A client that notes the tokens of what it was asked to acquire and did not send, and which of these it was asked to give back after that. */
+export function watchUnsent(client: CacheClient): { readonly client: CacheClient; readonly unsent: ReadonlySet<string>; readonly givenBack: readonly string[] } {
+  const [sent, unsent, released, givenBack] = [new Set<string>(), new Set<string>(), new Set<string>(), [] as string[]]
+  const run: CacheClient['run'] = async (script, keys, args, ...rest) => {
+    const token = String(args[0])
+    const releases = script.name.endsWith(' release')
+    // What began before it was known is repeated.
+    if (releases && unsent.has(token) && !released.has(token)) givenBack.push(token)
+    if (releases) released.add(token)
+    const reply = client.run(script, keys, args, ...rest)
+    if (!releases) {
+      unsent.delete(token) // as long as that is not known
+      const wasSent = await reply.then(() => true, (error: unknown) => !(error instanceof CacheError && ['CIRCUIT_OPEN', 'OVERLOADED', 'NOT_SENT'].includes(error.code)))
+      if (wasSent) sent.add(token)
+      else if (!sent.has(token)) unsent.add(token)
+    }
+    return reply
+  }
+  return { client: { ...client, run }, unsent, givenBack }
 }
 
 /** Calls `sent` right before the first call of a script leaves, and `then` behind it. */

@@ -25,6 +25,8 @@ describe.each(driverNames)('where Redis is full, on %s', { timeout: 60_000, conc
     await vi.waitFor(async () => { for (const name of ['x', 'y']) expect((await locks.inspect(name))!.waiting).toBe(1) })
     await server.fill()
     await expect(locks.acquire('z')).rejects.toMatchObject({ code: 'OOM' })
+    expect(await others.tryAcquire('x')).toBeNull()
+    await expect(others.acquireAll(['{t}a', '{t}d'], { wait: 100 })).rejects.toThrow()
     await new Promise((resolve) => setTimeout(resolve, 2_200)) // longer than a ttl
     for (const one of held) one.assertHeld()
     for (const one of held) await one.extend('1m')

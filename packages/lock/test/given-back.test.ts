@@ -2,7 +2,7 @@ import type { CacheClient } from '@cache/core'
 import { startRedis } from '@cache/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import { createLocks, createReadWriteLock, createRedlock, createSemaphore, createStampedeGuard } from '../src/index.js'
-import { openLine } from './connections.js'
+import { openLine, watchUnsent } from './connections.js'
 import { connect, driverNames, hasty } from './drivers.js'
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -93,6 +93,31 @@ describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 
     await free('expired')
   })
 
+  it.each([[1, 1], [3, 3], [1, 3]])('and close() waits for what is under way, where %i of %i servers are silent', async (silent, count) => {
+    const servers = await Promise.all(Array.from({ length: count }, () => startRedis()))
+    const connected = servers.map(({ url }) => connect(driver, url, hasty))
+    let underWay = 0
+    const clients = connected.map(({ client }): CacheClient => ({
+      ...client,
+      run: (...call) => {
+        underWay++
+        return client.run(...call).finally(() => underWay--)
+      },
+    }))
+    try {
+      const locks = count === 1 ? createLocks({ client: clients[0]!, renew: false }) : createRedlock({ clients, renew: false })
+      await locks.acquire('x', { wait: '20s' })
+      await vi.waitFor(() => expect(underWay).toBe(0))
+      await Promise.all(servers.slice(0, silent).map((server) => server.pause()))
+      await locks.close()
+      expect(underWay).toBe(0)
+      await Promise.all(servers.slice(0, silent).map((server) => server.resume()))
+    } finally {
+      await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(servers.map((server) => server.stop()))
+    }
+  })
+
   it('on each of several independent servers', async () => {
     const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
     const connected = servers.map(({ url }) => connect(driver, url, hasty))
@@ -110,6 +135,49 @@ describe.each(driverNames)('what nobody holds is given back, on %s', { timeout: 
       await servers[1]!.resume()
       await vi.waitFor(async () => { for (const server of servers) expect(await server.cli('EXISTS', 'redlock:x', 'redlock:y')).toContain('0') }, { timeout: 15_000 })
       await locks.close()
+    } finally {
+      await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+      await Promise.all(servers.map((server) => server.stop()))
+    }
+  })
+
+  it('but not what was never sent', async () => {
+    await using line = await openLine(driver)
+    const { server, client } = line
+    const watched = watchUnsent(client)
+    const locks = createLocks({ client: watched.client })
+    const semaphore = createSemaphore({ client: watched.client, name: 'p', permits: 1 })
+    await locks.withLock('warm', () => undefined)
+    await server.kill()
+    await vi.waitFor(() => expect(locks.tryAcquire('tried')).rejects.toMatchObject({ code: 'CIRCUIT_OPEN' }), { timeout: 20_000, interval: 10 })
+    for (let i = 0; i < 10; i++) {
+      const call = { ttl: '10m', wait: 50 } as const
+      const asked = [locks.tryAcquire(i), locks.acquire(`a ${i}`, call), locks.acquireAll([`{t}a ${i}`, `{t}b ${i}`], call), semaphore.tryAcquire()]
+      for (const result of await Promise.allSettled(asked)) expect(result.status).toBe('rejected')
+    }
+    expect(watched.unsent.size).toBeGreaterThan(20)
+    expect(watched.givenBack).toEqual([])
+  })
+
+  it('but not what was never sent to one of several independent servers', async () => {
+    const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
+    const connected = servers.map(({ url }) => connect(driver, url, hasty))
+    const watched = watchUnsent(connected[0]!.client)
+    try {
+      const clients = [watched.client, ...connected.slice(1).map(({ client }) => client)]
+      const [locks, others] = [createRedlock({ clients }), createRedlock({ clients: connected.map(({ client }) => client) })]
+      await locks.withLock('warm', () => undefined)
+      await servers[0]!.kill()
+      const held = await others.acquire('x', { wait: '20s' })
+      const controller = new AbortController()
+      const waiting = Array.from({ length: 20 }, () => locks.acquire('x', { wait: '1m', signal: controller.signal }))
+      for (const one of waiting) one.catch(() => undefined)
+      await vi.waitFor(() => expect(watched.unsent.size).toBeGreaterThan(50), { timeout: 20_000 })
+      controller.abort(new Error('no time'))
+      await Promise.allSettled(waiting)
+      await held.release()
+      expect(watched.givenBack).toEqual([])
+      await Promise.all([locks.close(), others.close()])
     } finally {
       await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
       await Promise.all(servers.map((server) => server.stop()))

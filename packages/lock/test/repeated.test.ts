@@ -5,7 +5,7 @@ import { startCluster, startProxy, startRedis, type HeldRequests } from '@cache/
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { describe, expect, it, vi } from 'vitest'
-import { createLocks, createReadWriteLock, createRedlock, createSemaphore, type Lock } from '../src/index.js'
+import { createLocks, createReadWriteLock, createRedlock, createSemaphore, LockTimeoutError, type Lock } from '../src/index.js'
 import { onEach } from './cases.js'
 import { Echo, intercept, openLine } from './connections.js'
 import { connect, driverNames, hasty } from './drivers.js'
@@ -51,6 +51,33 @@ onEach(({ newClient, ask, keys }) => {
       await echo.repeat()
       expect(withoutReceipts(await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
       await Promise.all([mine.close(), others.close()])
+    })
+
+    it.each(Object.entries(kinds))('a %s that was refused is not taken by a copy of the request that comes when it is free', async (_, make) => {
+      const echo = new Echo(newClient())
+      const [mine, others] = [make(echo.client), make(newClient())]
+      const holder = await others.acquire()
+      expect(await mine.tryAcquire()).toBeNull()
+      const waiting = others.acquire({ wait: '30s' })
+      expect(await mine.tryAcquire()).toBeNull()
+      expect(await holder.release()).toBe(true)
+      expect(await (await waiting).release()).toBe(true)
+      await echo.repeat()
+      await (await others.tryAcquire())!.release()
+      await Promise.all([mine.close(), others.close()])
+    })
+
+    it('nor are several locks, of which one was not free', async () => {
+      const echo = new Echo(newClient())
+      const [mine, others] = [createLocks({ client: echo.client }), createLocks({ client: newClient() })]
+      const names = ['{t}a', '{t}b', '{t}c']
+      for (const busy of names) {
+        const holder = await others.acquire(busy)
+        await expect(mine.acquireAll(names, { ttl: '10m', wait: 500 })).rejects.toBeInstanceOf(LockTimeoutError)
+        expect(await holder.release()).toBe(true)
+        await echo.repeat()
+        expect(await (await others.acquireAll(names, { wait: '1s' })).release()).toBe(true)
+      }
     })
 
     it('waiters keep their order, and those who left do not come back', async () => {

@@ -1,6 +1,6 @@
-import type { CacheClient, PendingReleases } from '@cache/core'
+import type { CacheClient } from '@cache/core'
 import { keysBeside } from '../companion-keys.js'
-import { abandon } from '../abandon.js'
+import type { AbandonedClaims } from '../abandoned-claims.js'
 import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../ground.js'
 import { parseHolder, type LockGround, type LockInspection } from '../holder.js'
 import type { Wakeups } from '../wakeups.js'
@@ -11,12 +11,12 @@ export class Mutex implements LockGround {
   readonly tokenPerAttempt = false
   readonly #client: CacheClient
   readonly #wakeups: Wakeups
-  readonly #releases: PendingReleases
+  readonly #abandoned: AbandonedClaims
 
-  constructor(client: CacheClient, wakeups: Wakeups, releases: PendingReleases) {
+  constructor(client: CacheClient, wakeups: Wakeups, abandoned: AbandonedClaims) {
     this.#client = client
     this.#wakeups = wakeups
-    this.#releases = releases
+    this.#abandoned = abandoned
   }
 
   newToken(): string {
@@ -50,7 +50,7 @@ export class Mutex implements LockGround {
   }
 
   abandon(claim: Claim, longest = claim.ttl): Promise<void> {
-    return abandon(this.#releases, claim.key, longest, () => this.leave(claim))
+    return this.#abandoned.giveBack(claim.key, longest, () => this.leave(claim))
   }
 
   listen(token: string, wake: () => void): () => void {

@@ -1,6 +1,7 @@
 import { defineScript, type Reply } from '@cache/core'
 import fence from '../fence.lua'
 import queue from '../queue.lua'
+import refuse from '../refuse.lua'
 import { one, parseAcquired } from '../replies.js'
 import { clock } from '../clock.js'
 import acquireAllLua from './acquire-all.lua'
@@ -17,14 +18,14 @@ import take from './take.lua'
 
 export const acquireScript = defineScript({
   name: 'lock acquire',
-  functions: clock + queue + fence + mutex + take + prolong + remaining,
+  functions: clock + queue + fence + refuse + mutex + take + prolong + remaining,
   lua: acquireLua,
   parse: parseAcquired,
 })
 
 export const acquireAllScript = defineScript({
   name: 'lock acquireAll',
-  functions: clock + fence + mutex + take,
+  functions: clock + fence + refuse + mutex + take,
   lua: acquireAllLua,
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
 })

@@ -35,19 +35,19 @@ local function detailsOf(details, token)
 end
 
 -- Lets a permit live for ttl at least. A step that comes twice, or behind a later one, changes nothing. Returns the ms it has left, and
--- its fence; nil if it has ended.
+-- its fence; nil if it has ended. Where it has more left than its longest ttl, the server's clock was set back, and its ttl starts anew.
 local function prolong(holders, details, token, step, ttl)
   local now = milliseconds()
   local ends = tonumber(command('ZSCORE', holders, token) or 0)
   if ends <= now then return nil end
-  local fence, last, longest = detailsOf(details, token)
+  local fence, last, known = detailsOf(details, token)
+  local longest = tonumber(known)
+  if longest > 0 then ends = math.min(ends, now + longest) end
   if tonumber(step) > tonumber(last) then
     command('HDEL', details, token) -- first, as it needs no memory: after it a server that is full takes the rest as well
-    if now + ttl > ends then
-      ends, longest = now + ttl, ttl
-      command('ZADD', holders, whole(ends), token)
-    end
-    note(holders, details, token, fence, step, tonumber(longest))
+    if now + ttl > ends then ends, longest = now + ttl, ttl end
+    command('ZADD', holders, whole(ends), token)
+    note(holders, details, token, fence, step, longest)
   end
   return ends - now, fence
 end

@@ -1,5 +1,5 @@
-import type { CacheClient, PendingReleases } from '@cache/core'
-import { abandon } from '../abandon.js'
+import type { CacheClient } from '@cache/core'
+import type { AbandonedClaims } from '../abandoned-claims.js'
 import { keysBeside } from '../companion-keys.js'
 import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted, type Ground } from '../ground.js'
 import type { Wakeups } from '../wakeups.js'
@@ -14,13 +14,13 @@ export class Permits implements Ground {
   readonly tokenPerAttempt = false
   readonly #client: CacheClient
   readonly #wakeups: Wakeups
-  readonly #releases: PendingReleases
+  readonly #abandoned: AbandonedClaims
   readonly #permits: string
 
-  constructor(client: CacheClient, wakeups: Wakeups, releases: PendingReleases, permits: number) {
+  constructor(client: CacheClient, wakeups: Wakeups, abandoned: AbandonedClaims, permits: number) {
     this.#client = client
     this.#wakeups = wakeups
-    this.#releases = releases
+    this.#abandoned = abandoned
     this.#permits = String(permits)
   }
 
@@ -48,7 +48,7 @@ export class Permits implements Ground {
   }
 
   abandon(claim: Claim, longest = claim.ttl): Promise<void> {
-    return abandon(this.#releases, claim.key, longest, () => this.leave(claim))
+    return this.#abandoned.giveBack(claim.key, longest, () => this.leave(claim))
   }
 
   listen(token: string, wake: () => void): () => void {

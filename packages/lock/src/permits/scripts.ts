@@ -1,6 +1,7 @@
 import { defineScript, type Reply } from '@cache/core'
 import fence from '../fence.lua'
 import queue from '../queue.lua'
+import refuse from '../refuse.lua'
 import { one, parseAcquired } from '../replies.js'
 import { clock } from '../clock.js'
 import acquireLua from './acquire.lua'
@@ -11,7 +12,7 @@ import permitsLua from './permits.lua'
 
 const functions = clock + queue + fence + permitsLua
 
-export const acquirePermitScript = defineScript({ name: 'permit acquire', functions, lua: acquireLua, parse: parseAcquired })
+export const acquirePermitScript = defineScript({ name: 'permit acquire', functions: functions + refuse, lua: acquireLua, parse: parseAcquired })
 
 export const extendPermitScript = defineScript({ name: 'permit extend', functions, lua: extendLua, parse: Number })
 

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, PendingReleases, createToken, type CacheClient } from '@cache/core'
-import { abandon } from '../abandon.js'
+import { Bag, CacheError, createToken, type CacheClient } from '@cache/core'
+import { AbandonedClaims } from '../abandoned-claims.js'
 import { keysBeside } from '../companion-keys.js'
 import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../ground.js'
 import { parseHolder, type Found, type LockGround, type LockInspection } from '../holder.js'
 import { acquireKeys, leave } from '../mutex/mutex.js'
 import { acquireScript, extendScript, inspectScript, restoreScript, settleFenceScript } from '../mutex/scripts.js'
+import { neverSent } from '../never-sent.js'
 import { majorityOf, type Votes } from './votes.js'
 
 /**
@@ -17,12 +18,16 @@ export class Majority implements LockGround {
   readonly tokenPerAttempt = true
   readonly #clients: readonly CacheClient[]
   /** Of each server, so that one that hangs does not hold up the others. */
-  readonly #releases: ReadonlyMap<CacheClient, PendingReleases>
+  readonly #abandoned: ReadonlyMap<CacheClient, AbandonedClaims>
+  /** What is being given back for the first time. */
+  readonly #leaving = new Bag<Promise<unknown>>()
+  /** The servers to which a request for the claim was never sent: there is nothing to give back. */
+  readonly #unasked = new WeakMap<Claim, Set<CacheClient>>()
   readonly #needed: number
 
   constructor(clients: readonly CacheClient[]) {
     this.#clients = clients
-    this.#releases = new Map(clients.map((client) => [client, new PendingReleases()]))
+    this.#abandoned = new Map(clients.map((client) => [client, new AbandonedClaims()]))
     this.#needed = (clients.length + 1) / 2
   }
 
@@ -38,8 +43,11 @@ export class Majority implements LockGround {
     const { key, token, ttl, about } = claim
     const left = performance.now()
     const timeout = answerTimeout(ttl)
-    const args = [token, nextStep(), String(ttl), about, '', 'barge']
-    const grants = await this.#ask((client) => client.run(acquireScript, acquireKeys(key, token), args, { timeout }), ({ held }) => held)
+    const args = [token, nextStep(), String(ttl), about, 'none', 'barge'] // others may grant it to a token that one refuses
+    const grants = await this.#ask((client) => client.run(acquireScript, acquireKeys(key, token), args, { timeout }).catch((error: unknown) => {
+      if (neverSent(error)) this.#noteUnasked(claim, client)
+      throw error
+    }), ({ held }) => held)
     const highest = String(Math.max(...grants.agreed.map((grant) => (grant.held ? grant.fence : 0))))
     const settled = grants.won && (await this.#ask((client) => client.run(settleFenceScript, [key, keysBeside(key).fence], [token, highest], { timeout }), (mine) => mine)).won
     const deadline = left + safe(ttl)
@@ -72,7 +80,8 @@ export class Majority implements LockGround {
   leave(claim: Claim, longest = claim.ttl): Promise<boolean> {
     return this.#agreed(claim.key, (client) => {
       const leaving = leave(client, claim.key, claim.token, 'mine', '')
-      leaving.catch(() => this.#abandonOn(client, claim, longest))
+      const seat = this.#leaving.add(leaving)
+      void leaving.catch(() => void this.#abandonOn(client, claim, longest)).then(() => this.#leaving.delete(seat))
       return leaving
     })
   }
@@ -109,15 +118,25 @@ export class Majority implements LockGround {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#releases.values()].map((releases) => releases.close()))
+    await Promise.allSettled(this.#leaving)
+    await Promise.all([...this.#abandoned.values()].map((abandoned) => abandoned.close()))
   }
 
-  #abandonOn(client: CacheClient, { key, token }: Claim, ttl: number): Promise<void> {
-    return abandon(this.#releases.get(client)!, key, ttl, () => leave(client, key, token, 'mine', ''))
+  #abandonOn(client: CacheClient, claim: Claim, ttl: number): Promise<void> {
+    const { key, token } = claim
+    return this.#abandoned.get(client)!.giveBack(key, ttl, async () => this.#unasked.get(claim)?.has(client) || leave(client, key, token, 'mine', ''))
+  }
+
+  #noteUnasked(claim: Claim, client: CacheClient): void {
+    const unasked = this.#unasked.get(claim)
+    if (unasked) unasked.add(client)
+    else this.#unasked.set(claim, new Set([client]))
   }
 
   /** One who asks in vain, since a majority has it, may be in the way for a moment: it is tried again, until the next renewal. */
-  async #restore(client: CacheClient, { key, token, about, ttl: usual }: Claim, fence: number, ttl: number): Promise<void> {
+  async #restore(client: CacheClient, claim: Claim, fence: number, ttl: number): Promise<void> {
+    const { key, token, about, ttl: usual } = claim
+    this.#unasked.get(claim)?.delete(client)
     const until = performance.now() + usual / 3
     const { fence: fenceKey, receipt } = keysBeside(key)
     const args = [token, nextStep(), String(ttl), about, String(fence)]
