@@ -211,16 +211,27 @@ export class Limiter implements RateLimiter {
   }
 
   async #consumeLeased(key: string, cost: number, { tokens: n, ttl }: { readonly tokens: number; readonly ttl: number }): Promise<Decision> {
+    const since = performance.now()
+    const left = (): number => Math.max(1, this.#deadline - (performance.now() - since))
     let asked: Decision | undefined
-    const taken = await this.#leases!.take(key, cost, async () => {
-      const sent = this.#clock.now()
-      const { decision, verdict } = await this.#ask(key, { min: cost, max: Math.max(n, cost), hold: ttl * 1_000 })
-      if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now() }
-      asked = decision // nothing to share
-      return undefined
+    const taken = await this.#leases!.take(key, cost, {
+      ask: async () => {
+        const sent = this.#clock.now()
+        const { decision, verdict } = await this.#ask(key, { min: cost, max: Math.max(n, cost), hold: ttl * 1_000 }, left())
+        if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now() }
+        asked = decision // nothing to share
+        return decision.degraded ? 'outage' : 'none'
+      },
+      inTime: (asking) => inTime(asking, left(), () => undefined).catch((error: unknown) => {
+        tell(channels.error, () => ({ operation: 'ratelimit', key, error }))
+        return 'outage' as const
+      }),
     })
-    if (taken) return this.#spent(key, cost, taken)
-    return asked ?? (await this.#ask(key, { min: cost, max: cost })).decision
+    if (typeof taken !== 'string') return this.#spent(key, cost, taken)
+    if (asked) return asked
+    if (taken === 'none') return (await this.#ask(key, { min: cost, max: cost }, left())).decision
+    // What went wrong has been reported.
+    return this.#tell(key, new Decided({ ...this.#outage.decide(key, cost, cost), source: 'outage', shadow: this.#shadow }))
   }
 
   #spent(key: string, cost: number, { tokens: { verdict, left, since }, token }: Spent): Decision {
@@ -248,7 +259,7 @@ export class Limiter implements RateLimiter {
     }
   }
 
-  async #ask(key: string, ask: Ask): Promise<Answer> {
+  async #ask(key: string, ask: Ask, deadline = this.#deadline): Promise<Answer> {
     const { min, max, hold = 0, patience = 0 } = ask
     const token = createToken()
     const sent = this.#denials?.sending()
@@ -257,7 +268,7 @@ export class Limiter implements RateLimiter {
     const run = this.#client.run(decideScript, this.#keys(key), args, { timeout: Math.max(this.#deadline, HEARD) })
     let verdict: Verdict
     try {
-      verdict = await inTime(run, this.#deadline, (late) => { if (late.granted === 0 && sent) this.#denials?.add(key, min, late, sent) })
+      verdict = await inTime(run, deadline, (late) => { if (late.granted === 0 && sent) this.#denials?.add(key, min, late, sent) })
     } catch (error) {
       const { verdict, limits, held } = this.#withoutRedis('ratelimit', key, ask, error)
       const decision = this.#tell(key, new Decided({ limits, verdict, source: 'outage', shadow: this.#shadow, held }))
