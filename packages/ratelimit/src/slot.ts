@@ -1,4 +1,4 @@
-import { CacheError, ConnectionError, ServerError, channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
+import { CacheError, ServerError, channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
 import type { Held } from './decision.js'
 import { releaseScript, renewScript } from './scripts.js'
 
@@ -112,10 +112,11 @@ export function release({ client, keys, token, remembered }: SlotRelease): Promi
  * or refused by Redis.
  */
 export function mayHaveRun(error: unknown): boolean {
-  return !(error instanceof ServerError) && !(error instanceof ConnectionError && NEVER_SENT.has(error.code))
+  return !(error instanceof ServerError) && !(error instanceof CacheError && NEVER_SENT.has(error.code))
 }
 
-const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED'])
+const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])
+
 /**
  * Ms for which a release is remembered: so much later may the attempt that took the slot come once
  * more.

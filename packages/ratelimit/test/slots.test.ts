@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy, startRedis } from '@cache/testkit'
-import { createCacheClient } from '@cache/core'
+import { CacheError, CommandTimeoutError, ConnectionError, createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { Redis } from 'ioredis'
 import { expect, it, vi } from 'vitest'
 import { SlotLostError, concurrency, createRateLimiter, slidingWindow, type Decision } from '../src/index.js'
+import { mayHaveRun } from '../src/slot.js'
 import { onEach } from './cases.js'
 
 onEach(({ newClient, keys }) => {
@@ -78,6 +79,11 @@ onEach(({ newClient, keys }) => {
     await third.release()
     await expect(limiter.reserve('u')).rejects.toThrow('concurrency')
   })
+})
+
+it.each(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])('what was never sent has not run: %s', (code) => {
+  expect([new CacheError('', { code }), new ConnectionError('', { code }), new CommandTimeoutError('', { code })].map(mayHaveRun)).toEqual([false, false, false])
+  expect([new ConnectionError(''), new CommandTimeoutError('')].map(mayHaveRun)).toEqual([true, true])
 })
 
 it('a holder cut off from Redis knows that its slot is lost before another gets it', async () => {
