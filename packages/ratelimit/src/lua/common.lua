@@ -59,6 +59,9 @@ local function merged(attempts)
   return before and before .. after or attempts
 end
 
+-- A write that needs no memory: after it, a server that is full lets a script write.
+local function useNoMemory(key) command('PEXPIRE', key, most(1, command('PTTL', key))) end
+
 -- How each kind of state is looked at, charged and refunded: log.lua, fixed.lua, counter.lua,
 -- bucket.lua, slots.lua. Times are µs from now.
 --   look(key, limit, a, b, min, hold, token, max)   what it says, nothing charged:

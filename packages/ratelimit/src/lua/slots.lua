@@ -13,6 +13,7 @@ kinds.slots = {
     if taken > 0 then
       local newest = tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
       if newest > now + a + 1000000 then
+        useNoMemory(key)
         -- The clock was set back: each is held for a ttl from now, unless it is renewed.
         for _, held in ipairs(command('ZRANGEBYSCORE', key, '(' .. format('%.0f', now + a), '+inf')) do command('ZADD', key, now + a, held) end
         newest = now + a
