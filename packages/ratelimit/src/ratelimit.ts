@@ -123,6 +123,7 @@ export class Limiter implements RateLimiter {
   readonly #arguments: readonly string[]
   readonly #suffixes: readonly string[]
   readonly #slots: readonly number[]
+  readonly #slotTtls: readonly number[]
   readonly #most: number
   readonly #deadline: number
   readonly #outage: Outage
@@ -142,6 +143,7 @@ export class Limiter implements RateLimiter {
     this.#arguments = this.limits.flatMap(({ script }) => script)
     this.#suffixes = this.limits.map(({ name, script }) => `:${name}:${script[0]}`)
     this.#slots = this.limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
+    this.#slotTtls = this.#slots.map((i) => this.limits[i]!.window)
     this.#most = Math.min(...this.limits.map((_, i) => this.#mostOf(i)))
     this.#deadline = check.duration('deadline', 500)
     this.#outage = createOutage(check, options.onOutage, this.limits, clock)
@@ -293,7 +295,7 @@ export class Limiter implements RateLimiter {
     if (allowed && this.#slots.length === 0) return
     const ttl = Math.max(...this.limits.map(({ window }) => window))
     const undo = async (): Promise<void> => {
-      if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), token, remembered: Math.min(ttl, MOST_REMEMBERED) })
+      if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slotTtls, token, remembered: Math.min(ttl, MOST_REMEMBERED) })
       if (allowed) return
       const verdict = await this.#client.run(decideScript, this.#keys(key), args)
       if (verdict.granted > 0) await this.refund(receiptOf(key, token, verdict))
@@ -308,7 +310,7 @@ export class Limiter implements RateLimiter {
   }
 
   #hold(key: string, token: string, since: number): Held {
-    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slots.map((i) => this.limits[i]!.window), token, since, pending: this.#pending })
+    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slotTtls, token, since, pending: this.#pending })
   }
 
   /** What this process knows of denials is wrong from the moment something is given back, and until that was acknowledged may become so again. */

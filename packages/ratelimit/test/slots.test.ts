@@ -60,6 +60,19 @@ onEach(({ newClient, keys }) => {
     await held.release()
   })
 
+  it('a slot is held for its own ttl, also where another process has a shorter one', async () => {
+    const client = newClient()
+    const [before, after] = [make(1, 600_000, client), make(1, 500, client)]
+    await using held = await before.consume('u')
+    for (let i = 0; i < 2; i++) {
+      expect(await after.peek('u')).toMatchObject({ allowed: false })
+      expect(await after.consume('u')).toMatchObject({ allowed: false })
+      await sleep(800)
+    }
+    expect(held.signal.aborted).toBe(false)
+    expect((await after.peek('u')).retryAfter).toBeGreaterThan(500_000)
+  })
+
   it('takes a slot and tokens together, or neither', async () => {
     const limiter = createRateLimiter({
       client: newClient(), prefix: 'both', deadline: '10s', denyCache: false,
