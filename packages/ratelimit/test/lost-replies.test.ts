@@ -72,11 +72,12 @@ describe.each(Object.keys(worlds))('on %s', (name) => {
   }
 
   /** What is asked for is executed, and its reply is lost. */
-  async function losingReplies<T>(ask: () => Promise<T>): Promise<T> {
+  async function losingReplies<T>(ask: () => Promise<T>, meanwhile = async (): Promise<void> => undefined): Promise<T> {
     const lost = world.proxies.map(({ swallowed }) => swallowed)
     for (const proxy of world.proxies) proxy.swallow('replies')
     const asked = ask()
     await eventually(() => world.proxies.some(({ swallowed }, i) => swallowed > lost[i]!))
+    await meanwhile()
     await Promise.all(world.proxies.map((proxy) => proxy.pass()))
     return asked
   }
@@ -121,6 +122,32 @@ describe.each(Object.keys(worlds))('on %s', (name) => {
       await losingReplies(() => decision.release())
     }
     await eventually(async () => (await other.peek('u')).remaining === 3)
+  })
+
+  it('what reaches the server late takes no slot for an attempt that was denied', async () => {
+    const limits = [concurrency({ name: 'a', limit: 1, ttl: '10m' })]
+    await warm(limits)
+    const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
+    const inside = await other.consume('u')
+    const held = world.proxies.map((proxy) => proxy.hold())
+    const asked = limiter.consume('u')
+    await eventually(() => held.some(({ bytes }) => bytes > 0))
+    for (const proxy of world.proxies) proxy.drop()
+    expect(await asked).toMatchObject({ allowed: false, degraded: !world.resends })
+    await eventually(async () => Number(await remembered()) > 0)
+    await inside.release()
+    await Promise.all(held.map((one) => one.deliver()))
+    expect((await other.peek('u')).remaining).toBe(1)
+  })
+
+  it('is denied again what was denied, when its reply was lost and a slot is free by now', async () => {
+    const limits = [concurrency({ name: 'a', limit: 1, ttl: '10m' })]
+    await warm(limits)
+    const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
+    const inside = await other.consume('u')
+    const denied = await losingReplies(() => limiter.consume('u'), () => inside.release())
+    if (world.resends) expect(denied).toMatchObject({ allowed: false, degraded: false, violated: ['a'] })
+    await eventually(async () => (await other.peek('u')).remaining === 1)
   })
 
   it.each([...Object.keys(policies), 'slots'])('what reaches the server late undoes no refund and no release: %s', async (policy) => {

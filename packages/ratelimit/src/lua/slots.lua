@@ -1,9 +1,10 @@
 -- concurrency: a sorted set with a member 'token:ttl' for each slot that is held, by the µs at
 -- which it ends. A request takes one, whatever its cost. The ttl, in µs, is the slot's own: processes
 -- may differ in it while one is deployed with another.
--- Beside it 'key:released', in the same Cluster slot: the tokens that were released (release.lua), by
--- the µs until which that is remembered.
+-- Released slots and denied attempts are remembered beside it (remembered.lua).
 -- a: the ttl, µs
+
+local DENIED = 10000000 -- µs for which a denied attempt is remembered
 
 local function slot(token, a) return token .. ':' .. format('%.0f', a) end
 
@@ -22,7 +23,10 @@ kinds.slots = {
     local after = '(' .. format('%.0f', now)
     local taken = command('ZCOUNT', key, after, '+inf')
     local seen = { available = limit - taken, full = 0, ready = 0, spendable = taken < limit and math.huge or 0 }
-    if not peeking and (command('ZSCORE', key, slot(token, a)) or command('ZSCORE', key .. ':released', token)) then seen.granted = max end
+    if not peeking then
+      if command('ZSCORE', key, slot(token, a)) or remembered(key, token) then seen.granted = max
+      elseif remembered(key, token .. ':denied') then seen.denied, seen.ready = true, 1 end
+    end
     if taken > 0 then
       local function newest() return tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) end
       if newest() > now + a + 1000000 then endEarlier(key, a) end
@@ -39,6 +43,8 @@ kinds.slots = {
     command('PEXPIRE', key, ttl(now + seen.full))
     return hold
   end,
+
+  deny = function(key, token) remember(key, token .. ':denied', DENIED) end,
 
   refund = function() return false, 0 end, -- a slot is released, not refunded
 }
