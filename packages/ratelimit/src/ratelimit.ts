@@ -123,6 +123,7 @@ export class Limiter implements RateLimiter {
   readonly #arguments: readonly string[]
   readonly #suffixes: readonly string[]
   readonly #slots: readonly number[]
+  readonly #slotTtls: readonly number[]
   readonly #most: number
   readonly #deadline: number
   readonly #outage: Outage
@@ -142,6 +143,7 @@ export class Limiter implements RateLimiter {
     this.#arguments = this.limits.flatMap(({ script }) => script)
     this.#suffixes = this.limits.map(({ name, script }) => `:${name}:${script[0]}`)
     this.#slots = this.limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
+    this.#slotTtls = this.#slots.map((i) => this.limits[i]!.window)
     this.#most = Math.min(...this.limits.map((_, i) => this.#mostOf(i)))
     this.#deadline = check.duration('deadline', 500)
     this.#outage = createOutage(check, options.onOutage, this.limits, clock)
@@ -211,16 +213,27 @@ export class Limiter implements RateLimiter {
   }
 
   async #consumeLeased(key: string, cost: number, { tokens: n, ttl }: { readonly tokens: number; readonly ttl: number }): Promise<Decision> {
+    const since = performance.now()
+    const left = (): number => Math.max(1, this.#deadline - (performance.now() - since))
     let asked: Decision | undefined
-    const taken = await this.#leases!.take(key, cost, async () => {
-      const sent = this.#clock.now()
-      const { decision, verdict } = await this.#ask(key, { min: cost, max: Math.max(n, cost), hold: ttl * 1_000 })
-      if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now() }
-      asked = decision // nothing to share
-      return undefined
+    const taken = await this.#leases!.take(key, cost, {
+      ask: async () => {
+        const sent = this.#clock.now()
+        const { decision, verdict } = await this.#ask(key, { min: cost, max: Math.max(n, cost), hold: ttl * 1_000 }, left())
+        if (!decision.degraded && verdict.granted > cost) return { left: verdict.granted, until: sent + (verdict.hold / 1_000) * (1 - DRIFT), verdict, since: this.#clock.now() }
+        asked = decision // nothing to share
+        return decision.degraded ? 'outage' : 'none'
+      },
+      inTime: (asking) => inTime(asking, left(), () => undefined).catch((error: unknown) => {
+        tell(channels.error, () => ({ operation: 'ratelimit', key, error }))
+        return 'outage' as const
+      }),
     })
-    if (taken) return this.#spent(key, cost, taken)
-    return asked ?? (await this.#ask(key, { min: cost, max: cost })).decision
+    if (typeof taken !== 'string') return this.#spent(key, cost, taken)
+    if (asked) return asked
+    if (taken === 'none') return (await this.#ask(key, { min: cost, max: cost }, left())).decision
+    // What went wrong has been reported.
+    return this.#tell(key, new Decided({ ...this.#outage.decide(key, cost, cost), source: 'outage', shadow: this.#shadow }))
   }
 
   #spent(key: string, cost: number, { tokens: { verdict, left, since }, token }: Spent): Decision {
@@ -248,7 +261,7 @@ export class Limiter implements RateLimiter {
     }
   }
 
-  async #ask(key: string, ask: Ask): Promise<Answer> {
+  async #ask(key: string, ask: Ask, deadline = this.#deadline): Promise<Answer> {
     const { min, max, hold = 0, patience = 0 } = ask
     const token = createToken()
     const sent = this.#denials?.sending()
@@ -257,7 +270,7 @@ export class Limiter implements RateLimiter {
     const run = this.#client.run(decideScript, this.#keys(key), args, { timeout: Math.max(this.#deadline, HEARD) })
     let verdict: Verdict
     try {
-      verdict = await inTime(run, this.#deadline, (late) => { if (late.granted === 0 && sent) this.#denials?.add(key, min, late, sent) })
+      verdict = await inTime(run, deadline, (late) => { if (late.granted === 0 && sent) this.#denials?.add(key, min, late, sent) })
     } catch (error) {
       const { verdict, limits, held } = this.#withoutRedis('ratelimit', key, ask, error)
       const decision = this.#tell(key, new Decided({ limits, verdict, source: 'outage', shadow: this.#shadow, held }))
@@ -282,7 +295,7 @@ export class Limiter implements RateLimiter {
     if (allowed && this.#slots.length === 0) return
     const ttl = Math.max(...this.limits.map(({ window }) => window))
     const undo = async (): Promise<void> => {
-      if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), token, remembered: Math.min(ttl, MOST_REMEMBERED) })
+      if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slotTtls, token, remembered: Math.min(ttl, MOST_REMEMBERED) })
       if (allowed) return
       const verdict = await this.#client.run(decideScript, this.#keys(key), args)
       if (verdict.granted > 0) await this.refund(receiptOf(key, token, verdict))
@@ -297,7 +310,7 @@ export class Limiter implements RateLimiter {
   }
 
   #hold(key: string, token: string, since: number): Held {
-    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slots.map((i) => this.limits[i]!.window), token, since, pending: this.#pending })
+    return new Slot({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slotTtls, token, since, pending: this.#pending })
   }
 
   /** What this process knows of denials is wrong from the moment something is given back, and until that was acknowledged may become so again. */

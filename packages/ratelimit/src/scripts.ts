@@ -7,6 +7,7 @@ import fixedLua from './lua/fixed.lua'
 import logLua from './lua/log.lua'
 import refundLua from './lua/refund.lua'
 import releaseLua from './lua/release.lua'
+import rememberedLua from './lua/remembered.lua'
 import renewLua from './lua/renew.lua'
 import slotsLua from './lua/slots.lua'
 
@@ -28,7 +29,7 @@ export interface LimitVerdict {
   readonly mark: number
 }
 
-const functions = [commonLua, logLua, fixedLua, counterLua, bucketLua, slotsLua].join('\n')
+const functions = [commonLua, logLua, fixedLua, counterLua, bucketLua, rememberedLua, slotsLua].join('\n')
 const one = (reply: Reply): boolean => reply === 1
 
 export const decideScript = defineScript({ name: 'ratelimit decide', functions: `local peeking = false\n${functions}`, lua: decideLua, binary: true, parse: verdict })
@@ -39,7 +40,7 @@ export const refundScript = defineScript({ name: 'ratelimit refund', functions, 
 
 export const renewScript = defineScript({ name: 'ratelimit renew', functions: commonLua, lua: renewLua, parse: one })
 
-export const releaseScript = defineScript({ name: 'ratelimit release', functions: commonLua, lua: releaseLua, parse: Number })
+export const releaseScript = defineScript({ name: 'ratelimit release', functions: `${commonLua}\n${rememberedLua}`, lua: releaseLua, parse: Number })
 
 function verdict(reply: Reply): Verdict {
   const numbers = reply as Buffer

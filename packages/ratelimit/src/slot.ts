@@ -1,4 +1,4 @@
-import { CacheError, ConnectionError, ServerError, channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
+import { CacheError, ServerError, channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
 import type { Held } from './decision.js'
 import { releaseScript, renewScript } from './scripts.js'
 
@@ -48,7 +48,7 @@ export class Slot implements Held {
 
   async #giveBack(): Promise<void> {
     const { client, keys, token, ttls, pending } = this.#request
-    const attempt = (): Promise<unknown> => release({ client, keys, token, remembered: REMEMBERED })
+    const attempt = (): Promise<unknown> => release({ client, keys, ttls, token, remembered: REMEMBERED })
     try {
       await attempt()
     } catch (error) {
@@ -71,7 +71,7 @@ export class Slot implements Held {
     const since = performance.now()
     let renewed: boolean
     try {
-      renewed = await client.run(renewScript, keys, [token, ...ttls.map((ttl) => String(ttl * 1_000))], { timeout: Math.ceil(this.#ttl / 3) })
+      renewed = await client.run(renewScript, keys, [token, ...ttls.map(micros)], { timeout: Math.ceil(this.#ttl / 3) })
     } catch (error) {
       tell(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
       if (!this.#over) this.#next = setTimeout(() => void this.#renew(), this.#ttl / 20).unref()
@@ -97,14 +97,18 @@ export class Slot implements Held {
   }
 }
 
-export interface SlotRelease extends Pick<SlotRequest, 'client' | 'keys' | 'token'> {
+export interface SlotRelease extends Pick<SlotRequest, 'client' | 'keys' | 'ttls' | 'token'> {
   /** Ms for which the token takes no slot any more. */
   readonly remembered: number
 }
 
 /** Ends the slots of a token. Safe to repeat. */
-export function release({ client, keys, token, remembered }: SlotRelease): Promise<number> {
-  return client.run(releaseScript, keys, [token, ...keys.map(() => String(remembered * 1_000))])
+export function release({ client, keys, ttls, token, remembered }: SlotRelease): Promise<number> {
+  return client.run(releaseScript, keys, [token, ...[remembered, ...ttls].map(micros)])
+}
+
+function micros(ms: number): string {
+  return String(ms * 1_000)
 }
 
 /**
@@ -112,10 +116,11 @@ export function release({ client, keys, token, remembered }: SlotRelease): Promi
  * or refused by Redis.
  */
 export function mayHaveRun(error: unknown): boolean {
-  return !(error instanceof ServerError) && !(error instanceof ConnectionError && NEVER_SENT.has(error.code))
+  return !(error instanceof ServerError) && !(error instanceof CacheError && NEVER_SENT.has(error.code))
 }
 
-const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED'])
+const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])
+
 /**
  * Ms for which a release is remembered: so much later may the attempt that took the slot come once
  * more.

@@ -13,10 +13,20 @@ export interface Tokens {
   readonly since: number
 }
 
+/** What comes instead of tokens: Redis granted no lease, or did not decide in time. */
+export type NoLease = 'none' | 'outage'
+
 /** What a request was given, and the token of its receipt. */
 export interface Spent {
   readonly tokens: Tokens
   readonly token: string
+}
+
+export interface Asking {
+  /** Asks Redis for the next lease. */
+  readonly ask: () => Promise<Tokens | NoLease>
+  /** What another caller's question comes to; `'outage'` where that takes this caller too long. */
+  readonly inTime: <T>(asking: Promise<T>) => Promise<T | 'outage'>
 }
 
 interface Lease {
@@ -35,23 +45,24 @@ interface Lease {
 export class TokenLeases {
   readonly #clock: Clock
   readonly #leases = boundedMap<Lease>(MOST)
-  readonly #asking = new Map<string, Promise<boolean>>()
+  readonly #asking = new Map<string, Promise<'leased' | NoLease>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /**
-   * Takes `cost` from the lease. Where it does not hold as much, one caller asks for the next and the others wait for it; `undefined` where
-   * that was not granted.
+   * Takes `cost` from the lease. Where it does not hold as much, one caller asks for the next, and
+   * the others wait for it, `inTime`. They are told why there is none, if there is none.
    */
-  async take(key: string, cost: number, ask: () => Promise<Tokens | undefined>): Promise<Spent | undefined> {
+  async take(key: string, cost: number, { ask, inTime }: Asking): Promise<Spent | NoLease> {
     for (;;) {
       const lease = this.#usable(key)
       if (lease && lease.tokens.left >= cost) return spend(lease, cost)
       const asking = this.#asking.get(key)
       if (!asking) return this.#ask(key, cost, ask)
-      if (!(await asking)) return undefined
+      const outcome = await inTime(asking)
+      if (outcome !== 'leased') return outcome
     }
   }
 
@@ -68,12 +79,12 @@ export class TokenLeases {
     this.#leases.delete(key)
   }
 
-  async #ask(key: string, cost: number, ask: () => Promise<Tokens | undefined>): Promise<Spent | undefined> {
+  async #ask(key: string, cost: number, ask: Asking['ask']): Promise<Spent | NoLease> {
     const asking = ask()
-    this.#asking.set(key, asking.then((tokens) => tokens !== undefined, () => false))
+    this.#asking.set(key, asking.then((asked) => (typeof asked === 'string' ? asked : 'leased'), () => 'none'))
     try {
       const tokens = await asking
-      if (tokens === undefined) return undefined
+      if (typeof tokens === 'string') return tokens
       const lease = { tokens, name: createToken(), receipts: 0, back: new Set<string>() }
       this.#leases.set(key, lease)
       return spend(lease, cost)

@@ -1,4 +1,5 @@
 import { request as httpRequest } from 'node:http'
+import { connect as connectHttp2, constants, createServer } from 'node:http2'
 import { connect, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,7 +12,7 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import express from 'express'
 import * as expressRateLimit from 'express-rate-limit'
-import fastify from 'fastify'
+import fastify, { type FastifyInstance } from 'fastify'
 import { Hono } from 'hono'
 import { Redis } from 'ioredis'
 import { parseDictionary, parseList } from 'structured-headers'
@@ -51,7 +52,7 @@ interface Served {
   /** Lets the handler under way go on. */
   release(): void
 }
-interface Options { readonly limiter: RateLimiter; readonly headers?: HeaderStyle | false; readonly cost?: number; readonly skip?: boolean; readonly held?: boolean; readonly key?: () => string }
+interface Options { readonly limiter: RateLimiter; readonly headers?: HeaderStyle | false; readonly cost?: number; readonly skip?: boolean; readonly held?: boolean; readonly http2?: boolean; readonly key?: () => string }
 
 /** Each framework with one route, which says what the decision was, and waits if it is to be held. */
 const frameworks: Record<string, (options: Options) => Promise<Served>> = {
@@ -73,8 +74,8 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
     return listening(app.listen(0, '127.0.0.1') as unknown as Server, gate)
   },
 
-  async fastify({ limiter, headers, cost, skip, held, key }) {
-    const app = fastify()
+  async fastify({ limiter, headers, cost, skip, held, http2, key }) {
+    const app = (http2 ? fastify({ http2 }) : fastify()) as FastifyInstance
     const gate = new Gate(held)
     await app.register(forFastify, { limiter, ...(headers !== undefined && { headers }), ...(cost !== undefined && { cost: () => cost }), ...(skip && { skip: () => true }), ...(key && { key }) })
     app.get('/', async (request) => {
@@ -88,7 +89,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
     return { url, release: () => gate.open() }
   },
 
-  async hono({ limiter, headers, cost, skip, held, key }) {
+  async hono({ limiter, headers, cost, skip, held, http2, key }) {
     const app = new Hono<{ Variables: RateLimitVariables }>()
     const gate = new Gate(held)
     app.use(forHono({ limiter, key: key ?? ((c) => addressKey(getConnInfo(c).remote.address)), ...(headers !== undefined && { headers }), ...(cost !== undefined && { cost: () => cost }), ...(skip && { skip: () => true }) }))
@@ -99,7 +100,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
     app.get('/fails', () => { throw new Error('failed') })
     app.get('/stream', (c) => c.body(Readable.toWeb(Readable.from(gate.stream())) as ReadableStream))
     app.onError((_error, c) => c.body(null, 500))
-    const listener = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+    const listener = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1', ...(http2 && { createServer }) })
     return listening(listener as unknown as Server, gate)
   },
 }
@@ -119,13 +120,29 @@ class Gate {
 
 async function listening(listener: Server, gate: Gate): Promise<Served> {
   if (!listener.listening) await new Promise((resolve) => listener.once('listening', resolve))
-  ends.push(() => new Promise((resolve) => { (listener as unknown as { closeAllConnections(): void }).closeAllConnections(); listener.close(resolve) }))
+  ends.push(() => new Promise((resolve) => { (listener as unknown as { closeAllConnections?(): void }).closeAllConnections?.(); listener.close(resolve) }))
   return { url: `http://127.0.0.1:${(listener.address() as AddressInfo).port}/`, release: () => gate.open() }
 }
 
 async function takenBy(limiter: RateLimiter): Promise<number> {
   const [{ limit, remaining }] = (await limiter.peek('127.0.0.1')).limits as [Decision['limits'][0]]
   return limit - remaining
+}
+
+/** A client that asks for decisions 100 ms late, and counts them. */
+function slowlyDeciding(): { readonly client: CacheClient; readonly decided: number } {
+  const slow = {
+    decided: 0,
+    client: {
+      ...client,
+      run: async (script, keys, args, options) => {
+        if (script.name !== 'ratelimit decide') return client.run(script, keys, args, options)
+        await sleep(100)
+        return client.run(script, keys, args, options).finally(() => slow.decided++)
+      },
+    } satisfies CacheClient as CacheClient,
+  }
+  return slow
 }
 
 /** What is reported from now on. */
@@ -216,25 +233,34 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
   })
 
   it('releases the slots of clients that leave before it is decided, or while their requests wait behind others', async () => {
-    let decided = 0
-    const redisSlow: CacheClient = {
-      ...client,
-      run: async (script, keys, args, options) => {
-        if (script.name !== 'ratelimit decide') return client.run(script, keys, args, options)
-        await sleep(100)
-        return client.run(script, keys, args, options).finally(() => decided++)
-      },
-    }
-    const limiter = make({ client: redisSlow, limits: [concurrency({ name: 'running', limit: 3, ttl: '30s' })] })
+    const redisSlow = slowlyDeciding()
+    const limiter = make({ client: redisSlow.client, limits: [concurrency({ name: 'running', limit: 3, ttl: '30s' })] })
     const { url } = await start({ limiter, held: true })
     const { hostname, port } = new URL(url)
     const request = `GET / HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`
     const early = connect(Number(port), hostname, () => early.write(request, () => setTimeout(() => early.destroy(), 30)))
-    await vi.waitFor(() => expect(decided).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(() => expect(redisSlow.decided).toBe(1), { timeout: 10_000 })
     await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
     const several = connect(Number(port), hostname, () => several.write(request.repeat(3)))
     await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(3), { timeout: 10_000 })
     several.destroy()
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+  })
+
+  it.skipIf(name === 'express')('releases the slots of HTTP/2 clients that leave before it is decided', async () => {
+    const redisSlow = slowlyDeciding()
+    const limiter = make({ client: redisSlow.client, limits: [concurrency({ name: 'running', limit: 3, ttl: '30s' })] })
+    const { url } = await start({ limiter, held: true, http2: true })
+    const session = connectHttp2(url)
+    ends.unshift(() => session.destroy())
+    const leaving = session.request({ ':path': '/' })
+    leaving.on('error', () => undefined)
+    setTimeout(() => leaving.close(constants.NGHTTP2_CANCEL), 30)
+    await vi.waitFor(() => expect(redisSlow.decided).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    const staying = session.request({ ':path': '/' })
+    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(1), { timeout: 10_000 })
+    staying.close(constants.NGHTTP2_CANCEL)
     await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
   })
 

@@ -104,6 +104,17 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
       })
     })
 
+    it.each([...Object.keys(policies), 'slots'])('that is set back on a server that is full denies as before: %s', async (policy) => {
+      const limiter = make(policy === 'slots' ? concurrency({ name: 'a', limit: 3, ttl: '1m' }) : policies[policy]!(60_000), { onOutage: 'open' })
+      const held = policy === 'slots' ? await Promise.all([1, 2, 3].map(() => limiter.consume('u'))) : [await limiter.consume('u', { cost: 3 })]
+      await server.setClock(-HOUR)
+      await server.fill()
+      const denied = await limiter.consume('u')
+      await server.empty()
+      expect(denied).toMatchObject({ allowed: false, degraded: false })
+      for (const one of held) await one.release()
+    })
+
     it.each([-HOUR, HOUR])('keeps slots when it is set by %d ms: they are renewed, and end', async (by) => {
       const limit = concurrency({ name: 'a', limit: 2, ttl: 900 })
       const limiter = make(limit)

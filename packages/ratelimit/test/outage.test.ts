@@ -98,6 +98,30 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     await vi.waitFor(async () => expect(await closed.consume('back')).toMatchObject({ allowed: true, degraded: false }), { timeout: 20_000 })
   })
 
+  it('one question that is not answered decides for all that wait for its lease, within their own deadlines', async () => {
+    const server = await start()
+    await using proxy = await startProxy(server)
+    const client = connect(proxy.url, PATIENT)
+    let asked = 0
+    const counting: CacheClient = { ...client, run: (script, ...rest) => { asked++; return client.run(script, ...rest) } }
+    const limiter = (tokens: number) => make(counting, 'open', { limits: [slidingWindow({ name: 'a', limit: 100, window: '1m' })], lease: tokens, deadline: 600 })
+    await vi.waitFor(async () => expect((await limiter(2).consume('warm')).degraded).toBe(false), { timeout: 10_000 })
+    proxy.delay(350) // the first lease comes in time, and no second one
+    asked = 0
+    const slow = limiter(2)
+    const decisions = await Promise.all(Array.from({ length: 7 }, () => slow.consume('u')))
+    expect(decisions.every(({ allowed }) => allowed)).toBe(true)
+    expect(decisions.filter(({ degraded }) => degraded).length).toBeGreaterThanOrEqual(5)
+    expect(asked).toBeLessThanOrEqual(2)
+    proxy.swallow('replies')
+    asked = 0
+    const silent = limiter(10)
+    const rest = await Promise.all(Array.from({ length: 7 }, () => silent.consume('v')))
+    expect(rest.every(({ allowed, degraded }) => allowed && degraded)).toBe(true)
+    expect(asked).toBe(1)
+    await proxy.pass()
+  })
+
   it('a denial is a decision, and never asks what would be allowed without Redis', async () => {
     const limiter = make(connect((await start()).url), 'open', { denyCache: false, deadline: '10s' })
     const decisions = await Promise.all(Array.from({ length: 50 }, () => limiter.consume('u')))

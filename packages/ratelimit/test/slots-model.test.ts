@@ -99,7 +99,7 @@ it(`concurrency: slots are taken, renewed, released and end as their model in Bi
         const token = taken[one.which % taken.length]!
         if (one.do === 'renew') expect(await fed.run(renewScript, [key], [token, String(ttl * 1_000)])).toBe(model.renew(token, now))
         else {
-          expect(await fed.run(releaseScript, [key], [token, '10000000'])).toBe(model.release(token, now) ? 1 : 0)
+          expect(await fed.run(releaseScript, [key], [token, '10000000', String(ttl * 1_000)])).toBe(model.release(token, now) ? 1 : 0)
           // What took it comes again: it takes no slot any more.
           await fed.run(decideScript, [key], [token, '1', '1', '0', '0', ...script])
         }

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startProxy, startRedis } from '@cache/testkit'
-import { createCacheClient } from '@cache/core'
+import { startCluster, startProxy, startRedis } from '@cache/testkit'
+import { CacheError, CommandTimeoutError, ConnectionError, createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
-import { Redis } from 'ioredis'
-import { expect, it, vi } from 'vitest'
+import { nodeRedisDriver } from '@cache/core/node-redis'
+import { Cluster, Redis } from 'ioredis'
+import { createCluster } from 'redis'
+import { describe, expect, it, vi } from 'vitest'
 import { SlotLostError, concurrency, createRateLimiter, slidingWindow, type Decision } from '../src/index.js'
+import { mayHaveRun } from '../src/slot.js'
 import { onEach } from './cases.js'
 
 onEach(({ newClient, keys }) => {
@@ -59,6 +62,19 @@ onEach(({ newClient, keys }) => {
     await held.release()
   })
 
+  it('a slot is held for its own ttl, also where another process has a shorter one', async () => {
+    const client = newClient()
+    const [before, after] = [make(1, 600_000, client), make(1, 500, client)]
+    await using held = await before.consume('u')
+    for (let i = 0; i < 2; i++) {
+      expect(await after.peek('u')).toMatchObject({ allowed: false })
+      expect(await after.consume('u')).toMatchObject({ allowed: false })
+      await sleep(800)
+    }
+    expect(held.signal.aborted).toBe(false)
+    expect((await after.peek('u')).retryAfter).toBeGreaterThan(500_000)
+  })
+
   it('takes a slot and tokens together, or neither', async () => {
     const limiter = createRateLimiter({
       client: newClient(), prefix: 'both', deadline: '10s', denyCache: false,
@@ -78,6 +94,38 @@ onEach(({ newClient, keys }) => {
     await third.release()
     await expect(limiter.reserve('u')).rejects.toThrow('concurrency')
   })
+})
+
+it.each(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])('what was never sent has not run: %s', (code) => {
+  expect([new CacheError('', { code }), new ConnectionError('', { code }), new CommandTimeoutError('', { code })].map(mayHaveRun)).toEqual([false, false, false])
+  expect([new ConnectionError(''), new CommandTimeoutError('')].map(mayHaveRun)).toEqual([true, true])
+})
+
+describe.each(['ioredis', 'node-redis'])('on a Cluster, with %s', (name) => {
+  it('slots are counted while their Cluster slot moves', async () => {
+    await using cluster = await startCluster({ primaries: 2 })
+    const [host, port] = [cluster.primaries[0]!.host, cluster.primaries[0]!.port]
+    const redis = name === 'ioredis' ? new Cluster([{ host, port }]) : createCluster({ rootNodes: [{ url: `redis://${host}:${port}` }] })
+    const client = createCacheClient(redis instanceof Cluster ? ioredisDriver(redis) : nodeRedisDriver(redis))
+    const limiter = createRateLimiter({ client, prefix: 'moves', limits: [concurrency({ name: 'a', limit: 1, ttl: '1m' })], deadline: '10s', onOutage: 'open' })
+    const held = await limiter.consume('u')
+    const slot = Number(await cluster.primaries[0]!.cli('CLUSTER', 'KEYSLOT', 'moves:u'))
+    const owned = await Promise.all(cluster.primaries.map((node) => node.cli('CLUSTER', 'COUNTKEYSINSLOT', slot)))
+    const [from, to] = owned[0] === '0' ? [cluster.primaries[1]!, cluster.primaries[0]!] : [cluster.primaries[0]!, cluster.primaries[1]!]
+    for (const moving of [() => false, () => true]) {
+      await cluster.migrateSlot(slot, from, to, { stopHalfway: true, moving })
+      expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: false })
+    }
+    await held.release()
+    const next = await limiter.consume('u')
+    expect(next).toMatchObject({ allowed: true, degraded: false })
+    await cluster.migrateSlot(slot, from, to)
+    expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: false })
+    await next.release()
+    await client.close()
+    if (redis instanceof Cluster) redis.disconnect()
+    else redis.destroy()
+  }, 60_000)
 })
 
 it('a holder cut off from Redis knows that its slot is lost before another gets it', async () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Decision } from '../decision.js'
 
@@ -18,7 +19,12 @@ export function releaseAfter(request: IncomingMessage, response: ServerResponse,
   }
   response.once('close', over)
   if (socket) waitingFor(socket).add(over)
-  if (response.destroyed || socket?.destroyed) over()
+  if (response.destroyed || streamOf(response)?.destroyed || socket?.destroyed) over()
+}
+
+/** Of HTTP/2, where the response itself does not say that the client has left. */
+function streamOf(response: object): Http2ServerResponse['stream'] | undefined {
+  return (response as Partial<Http2ServerResponse>).stream
 }
 
 const waiting = new WeakMap<Socket, Set<() => void>>()

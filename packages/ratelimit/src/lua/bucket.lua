@@ -20,7 +20,10 @@ local function readBucket(key)
   if not last then return end
   local moved
   skew, moved = ahead(tonumber(last), tonumber(skew))
-  if moved then command('SET', key, format('%s %.0f %s %s %s|%s', last, skew, whole, fraction, born, own), 'KEEPTTL') end
+  if moved then
+    useNoMemory(key)
+    command('SET', key, format('%s %.0f %s %s %s|%s', last, skew, whole, fraction, born, own), 'KEEPTTL')
+  end
   return now + skew, skew, tonumber(whole), tonumber(fraction), tonumber(born), own
 end
 

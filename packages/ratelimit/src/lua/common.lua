@@ -59,6 +59,9 @@ local function merged(attempts)
   return before and before .. after or attempts
 end
 
+-- A write that needs no memory: after it, a server that is full lets a script write.
+local function useNoMemory(key) command('PEXPIRE', key, most(1, command('PTTL', key))) end
+
 -- How each kind of state is looked at, charged and refunded: log.lua, fixed.lua, counter.lua,
 -- bucket.lua, slots.lua. Times are µs from now.
 --   look(key, limit, a, b, min, hold, token, max)   what it says, nothing charged:
@@ -70,10 +73,12 @@ end
 --       granted     what this attempt was granted when it ran before: a client sends again what got
 --       no reply
 --       wait        and how long it was told to wait
+--       denied      whether this attempt was denied when it ran before, where that is remembered
 --   charge(key, limit, a, b, granted, wait, hold, token, seen)
 --       charges what is granted, as if it were spent after wait + hold, and brings up to date what
 --       was seen: available, full, and
 --       mark: what refund needs to know. Returns the µs for which it may be spent.
+--   deny(key, token)   remembers that the attempt was denied; not every kind has it
 --   refund(key, a, b, mark, token, charged, chargedAt)
 --       gives it back where it still counts. Returns whether it does, and the µs for which a second refund would count as well.
 local kinds = {}

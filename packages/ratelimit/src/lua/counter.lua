@@ -14,7 +14,10 @@ local function readCounter(key)
   if not last then return end
   local moved
   skew, moved = ahead(tonumber(last), tonumber(skew))
-  if moved then command('SET', key, format('%s %.0f %s %s %s%s;%s', last, skew, start, used, before, older, attempts), 'KEEPTTL') end
+  if moved then
+    useNoMemory(key)
+    command('SET', key, format('%s %.0f %s %s %s%s;%s', last, skew, start, used, before, older, attempts), 'KEEPTTL')
+  end
   return now + skew, skew, tonumber(start), tonumber(used), tonumber(before), older, attempts
 end
 

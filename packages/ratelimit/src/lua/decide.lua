@@ -11,13 +11,14 @@
 
 local token, min, max, hold, patience = ARGV[1], number[ARGV[2]], number[ARGV[3]], number[ARGV[4]], number[ARGV[5]]
 
-local seen, before = {}, nil
+local seen, before, denied = {}, nil, false
 local granted, atOnce, turn, wait = max, max, 0, 0
 for i = 1, #KEYS do
   local place = 4 * i + 2
   local one = kinds[ARGV[place]].look(KEYS[i], number[ARGV[place + 1]], number[ARGV[place + 2]], number[ARGV[place + 3]], min, hold, token, max)
   seen[i] = one
   if one.granted and not peeking and (not before or one.granted < before.granted) then before = one end
+  denied = denied or one.denied
   atOnce = least(atOnce, one.spendable or one.available)
   granted = least(granted, one.holdable or one.spendable or one.available)
   turn = most(turn, one.ready)
@@ -25,6 +26,8 @@ end
 
 if before then
   granted, hold, wait = most(min, before.granted), 0, before.wait or 0
+elseif denied then
+  granted, hold = 0, 0
 else
   if granted < min then
     -- Not enough of what may be spent later: what was asked for, to be spent at once, or when its
@@ -38,6 +41,11 @@ else
       local place = 4 * i + 2
       hold = kinds[ARGV[place]].charge(KEYS[i], number[ARGV[place + 1]], number[ARGV[place + 2]], number[ARGV[place + 3]], granted, wait, hold, token, seen[i])
       if wait > 0 then seen[i].available = 0 end
+    end
+  elseif granted == 0 and not peeking then
+    for i = 1, #KEYS do
+      local deny = kinds[ARGV[4 * i + 2]].deny
+      if deny then deny(KEYS[i], token) end
     end
   end
 end

@@ -11,7 +11,10 @@ local function readFixed(key)
   local moved
   skew, moved = ahead(tonumber(last), tonumber(skew))
   start, used = tonumber(start), tonumber(used)
-  if moved then command('SET', key, format('%s %.0f %.0f %.0f%s;%s', last, skew, start, used, older, attempts), 'KEEPTTL') end
+  if moved then
+    useNoMemory(key)
+    command('SET', key, format('%s %.0f %.0f %.0f%s;%s', last, skew, start, used, older, attempts), 'KEEPTTL')
+  end
   return now + skew, skew, start, used, older, attempts
 end
 

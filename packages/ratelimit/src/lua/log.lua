@@ -17,6 +17,7 @@ local function moveBack(key, last)
   local by = (last or tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])) - now
   if by <= 1000000 then return false end
   local all = command('ZRANGEBYSCORE', key, 1, '+inf', 'WITHSCORES')
+  useNoMemory(key)
   for j = 1, #all, 2 do command('ZADD', key, all[j + 1] - by, all[j]) end
   if last then command('ZADD', key, -now, 'last') end
   return true
