@@ -1,4 +1,4 @@
-import { CacheError } from '@cache/core'
+import { CacheError, CacheWriteError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { beginMutations, CacheUnavailableError, createAside } from '../src/index.js'
 import { onEach } from './cases.js'
@@ -44,6 +44,19 @@ onEach((bench) => {
       const other = await w.mine.beginMutation(1)
       await other.abort()
       await expect(other.commit()).rejects.toBeInstanceOf(CacheError)
+    })
+
+    it('is committed when it is asked again, if Redis did not answer the first time', async () => {
+      const client = bench.newClient({ resilience: { readTimeout: '1s', writeTimeout: '1s' } })
+      const [mine, other] = [client, bench.newClient()].map((one) => createAside<number>({ client: one, prefix: 'p', ttl: '1h' }))
+      let row = 1
+      const change = await mine!.beginMutation(1, { intentTtl: '1m' })
+      for (const server of bench.servers) await server.pause()
+      row = 2
+      await expect(change.commit()).rejects.toBeInstanceOf(CacheWriteError).finally(() => Promise.all(bench.servers.map((server) => server.resume())))
+      await expect.poll(() => change.commit().then(() => 'committed', () => 'rejected'), { timeout: 10_000 }).toBe('committed')
+      expect(await other!.getOrLoad(1, () => row)).toBe(2)
+      expect(await other!.peek(1)).toBe(2)
     })
 
     it('leaves nothing for longer than its intentTtl if its process dies', async () => {

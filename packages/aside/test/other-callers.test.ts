@@ -4,6 +4,7 @@ import { createAside } from '../src/index.js'
 import { onEach } from './cases.js'
 
 const soon = { timeout: 10_000 }
+const LEASE_TTL = 800
 
 onEach((bench) => {
   describe('a caller that leaves', () => {
@@ -32,24 +33,27 @@ onEach((bench) => {
   })
 
   it('a loader that hangs keeps up its own caller, and nobody for longer than leaseTtl', async () => {
-    const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) => createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: 200, waitFor: 50 }))
-    const hung = here!.getOrLoad(1, () => new Promise<never>(() => undefined))
+    const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) => createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: LEASE_TTL, waitFor: 50 }))
+    const started = performance.now()
+    let loading = false
+    const hung = here!.getOrLoad(1, () => { loading = true; return new Promise<never>(() => undefined) })
     hung.catch(() => undefined)
-    await sleep(20)
+    await expect.poll(() => loading, soon).toBe(true)
     const joined = here!.getOrLoad(1, () => 'anew')
     expect(await elsewhere!.getOrLoad(1, () => 'elsewhere')).toBe('elsewhere')
     expect(['anew', 'elsewhere']).toContain(await joined)
     expect(['anew', 'elsewhere']).toContain(await here!.getOrLoad(1, () => 'anew'))
-    // Its lease is not renewed for ever.
+    // Nor does its lease keep the key from being cached.
     await expect.poll(async () => (await here!.getOrLoad(1, () => 'kept'), here!.peek(1)), soon).toBeDefined()
+    expect(performance.now() - started).toBeLessThan(5 * LEASE_TTL)
   })
 
   it('a load that takes longer than leaseTtl is kept, one or many', async () => {
-    const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', leaseTtl: 900 })
-    expect(await cache.getOrLoad(1, () => sleep(2_000, 1))).toBe(1)
+    const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', leaseTtl: 1_500 })
+    expect(await cache.getOrLoad(1, () => sleep(1_800, 1))).toBe(1)
     expect(await cache.peek(1)).toBe(1)
     const ids = Array.from({ length: 20 }, (_, i) => 10 + i)
-    expect(await cache.getOrLoadMany(ids, (missing) => sleep(2_000, missing as number[]))).toEqual(ids)
+    expect(await cache.getOrLoadMany(ids, (missing) => sleep(4_000, missing as number[]))).toEqual(ids)
     expect(await cache.getOrLoadMany(ids, () => { throw new Error('nothing is missing') })).toEqual(ids)
   })
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy, startRedis } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
-import { createCacheClient, defineScript, type CacheClient, type ClientOptions } from '../src/index.js'
+import { createCacheClient, defineScript, type CacheClient, type ClientOptions, type Driver } from '../src/index.js'
 import { onEach } from './cases.js'
 import { flavours, recovered } from './drivers/clients.js'
 
@@ -55,6 +55,38 @@ describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => 
     await client.run(push, ['k'], ['d'])
     expect(await server.list()).toBe('abd')
   }))
+})
+
+/**
+ * A driver that gets the answer of the first command of a send before it sends the others, and calls back in between: as where another
+ * process is in time with a command of its own.
+ */
+function firstAlone(driver: Driver, between: () => Promise<unknown>): Driver {
+  return {
+    ...driver,
+    async send(commands, how) {
+      const untold = how?.timeout === undefined ? {} : { timeout: how.timeout }
+      const first = await driver.send(commands.slice(0, 1), untold)
+      if (commands.length === 1) return first
+      await between()
+      return [...first, ...(await driver.send(commands.slice(1), untold))]
+    },
+  }
+}
+
+describe.each(flavours.flatMap(({ name, standalone }) => (['standalone', 'cluster'] as const).map((topology) => ({ name, standalone, topology }))))('over $name, grouped as for a $topology, the calls of a tick', ({ standalone, topology }) => {
+  it.each([[30, 30, 30], [49, 2, 49], [1, 49, 1, 50], [20, 60, 20]])('are executed in the order of their key, though one command does not take those of all keys, and another process makes their script known in between (%i, …)', async (...counts) => {
+    await using server = await startRedis()
+    await using made = standalone(server.url)
+    await using near = standalone(server.url)
+    await recovered(made.driver)
+    const other = createCacheClient(near.driver, settings)
+    const client = createCacheClient({ ...firstAlone(made.driver, () => other.run(push, ['other'], ['x'])), topology }, settings)
+    const calls = counts.flatMap((count, key) => Array.from({ length: count }, (_, i) => [`k${key}`, String(i)] as const))
+    await server.cli('SCRIPT', 'FLUSH')
+    await Promise.all(calls.map(([key, value]) => client.run(push, [key], [value])))
+    for (const [key, count] of counts.entries()) expect(await server.cli('LRANGE', `k${key}`, 0, -1)).toBe(Array.from({ length: count }, (_, i) => i).join('\n'))
+  })
 })
 
 onEach((bench) => {

@@ -1,4 +1,4 @@
-import { CacheError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation, type ReadOutage } from '@cache/core'
+import { CacheError, CommandTimeoutError, ConnectionError, channels, companion, tell, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation, type ReadOutage } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import type { Holders } from './holders.js'
 import { byId, encodeId } from './ids.js'
@@ -83,14 +83,13 @@ export class GroupCache<Item> {
   /** As `some`, of what is cached. */
   async peekSome(ref: GroupRef, ids: readonly string[]): Promise<ReadonlyMap<string, Item> | undefined> {
     const shelf = await this.#shelves.peek(ref)
-    return shelf ? this.#orNothing(this.#someOf(ref, shelf, ids)) : undefined
+    return shelf ? this.#orNothing(() => this.#someOf(ref, shelf, ids), ref) : undefined
   }
 
   /** Ms that a group has left to be fresh; 0 or less: it is stale; `undefined`: there is none, or Redis does not answer. */
   async freshFor(ref: GroupRef): Promise<number | undefined> {
     const key = this.#keyOf(ref.id)
-    if (ref.outage?.down) return undefined
-    const left = await this.#orNothing(this.#wiring.client.entries.run(lifeScript, [key], []))
+    const left = await this.#orNothing(() => this.#wiring.client.entries.run(lifeScript, [key], []), ref)
     return typeof left === 'number' && left >= 0 ? left - this.#wiring.policy.staleBelow : undefined
   }
 
@@ -125,10 +124,12 @@ export class GroupCache<Item> {
   async #read<R>(ref: GroupRef, call: CallOptions | undefined, stored: (shelf: Shelf<Item>) => Promise<R | undefined>, loaded: (items: readonly Item[]) => R): Promise<R> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const shelf = await this.#shelves.get(ref, { ...call, outage: ref.outage })
-      const found = await this.#orNothing(stored(shelf))
+      const found = await this.#orNothing(() => stored(shelf), shelf.items ? {} : ref)
       if (found) return found
+      if (ref.outage?.down) break
       // Its hash is gone, evicted or replaced: an entry that still names it is worth nothing.
-      if ((await this.#orNothing(this.#shelves.peek(ref)))?.generation === shelf.generation) await this.#orNothing(this.drop([ref.id]))
+      const named = await this.#shelves.peek(ref, ref)
+      if (named?.generation === shelf.generation) await this.#orNothing(() => this.drop([ref.id]), ref)
     }
     return loaded([...(await this.load(ref.id, call?.signal)).values()])
   }
@@ -141,19 +142,20 @@ export class GroupCache<Item> {
     const { depth, holders } = this.#wiring
     for (let attempt = 1; ; attempt++) {
       const above = attempt === 1 ? await this.#fromAbove(ref) : undefined
-      const since = above ? above.since : ref.outage?.down ? undefined : await this.#orNothing(holders.begin(), ref)
+      const since = above ? above.since : await this.#orNothing(() => holders.begin(), ref)
       const items = above?.items ?? (await this.#fetch(ref.id, context.signal))
       const found = this.#checked(ref.id, items)
-      const held = since !== undefined && !ref.outage?.down && (await this.#orNothing(holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since), ref))
+      const held = since !== undefined && (await this.#orNothing(() => holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since), ref))
       if (held) return this.#shelve(ref, items, found, since, context)
       // One of them has changed meanwhile: what was loaded may be older. Another load is only of use while this one may still be kept.
-      if (held !== false || since === undefined || ref.outage?.down || attempt === ATTEMPTS || !(await this.#orNothing(this.#isLeased(ref.id)))) return uncached(items, context)
+      if (held !== false || since === undefined || attempt === ATTEMPTS || !(await this.#orNothing(() => this.#isLeased(ref.id), ref))) return uncached(items, context)
     }
   }
 
   async #isLeased(id: KeyPart): Promise<boolean> {
     const lease = companion(this.#keyOf(id), 'lease')
-    return (await this.#wiring.client.send({ args: ['EXISTS', lease], keys: [lease] })) === 1
+    const { client } = this.#wiring
+    return (await client.send({ args: ['EXISTS', lease], keys: [lease] }, { timeout: client.entries.readTimeout })) === 1
   }
 
   /** A group out of what holds it, where that is cached, and when that was loaded: it is as old as that. */
@@ -167,7 +169,7 @@ export class GroupCache<Item> {
   async #peekDated(ref: GroupRef): Promise<{ readonly items: readonly Item[]; readonly since: number | undefined } | undefined> {
     const shelf = await this.#shelves.peek(ref, ref)
     if (!shelf) return undefined
-    const items = shelf.items ?? (await this.#orNothing(this.#large.all(this.#keyOf(ref.id), shelf.generation!)))
+    const items = shelf.items ?? (await this.#orNothing(() => this.#large.all(this.#keyOf(ref.id), shelf.generation!), ref))
     return items && { items: [...items.values()], since: shelf.since }
   }
 
@@ -198,8 +200,8 @@ export class GroupCache<Item> {
     return [...keys]
   }
 
-  async #shelve({ id }: GroupRef, items: readonly Item[], found: ReadonlyMap<string, Item>, stamp: number, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
-    const key = this.#keyOf(id)
+  async #shelve(ref: GroupRef, items: readonly Item[], found: ReadonlyMap<string, Item>, stamp: number, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
+    const key = this.#keyOf(ref.id)
     const { depth, maxGroupBytes } = this.#wiring
     const since = depth > 0 ? { since: stamp } : undefined
     let payload: string | Buffer
@@ -210,7 +212,7 @@ export class GroupCache<Item> {
       return uncached(items, context)
     }
     if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, payload }
-    const generation = await this.#orNothing(this.#large.put(key, found))
+    const generation = await this.#orNothing(() => this.#large.put(key, found), ref)
     return generation === undefined ? uncached(items, context) : { items, generation, ...since }
   }
 
@@ -222,12 +224,13 @@ export class GroupCache<Item> {
     return this.#wiring.level.keyOf(id)
   }
 
-  /** Nothing where Redis does not answer: the source does. */
-  async #orNothing<R>(asking: Promise<R>, { outage }: Pick<GroupRef, 'outage'> = {}): Promise<R | undefined> {
+  /** Nothing where Redis does not answer: the source does. It is not asked where it left the call without an answer before. */
+  async #orNothing<R>(ask: () => Promise<R>, { outage }: Pick<GroupRef, 'outage'>): Promise<R | undefined> {
+    if (outage?.down) return undefined
     try {
-      return await asking
+      return await ask()
     } catch (error) {
-      if (outage) outage.down = true
+      if (outage && (error instanceof ConnectionError || error instanceof CommandTimeoutError)) outage.down = true
       tell(channels.error, () => ({ operation: 'group', key: this.#wiring.level.prefix, error }))
       return undefined
     }

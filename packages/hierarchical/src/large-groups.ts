@@ -31,7 +31,7 @@ export class LargeGroups<Item> {
     let bytes = 0
     let size = 0
     const send = async (): Promise<void> => {
-      size = await this.#client.run(stageScript, [hash], [this.#heldFor, ...fields])
+      size = await this.#client.entries.run(stageScript, [hash], [this.#heldFor, ...fields])
       fields = []
       bytes = 0
     }
@@ -51,14 +51,14 @@ export class LargeGroups<Item> {
   /** These items of a group, by their ids; `undefined`: the hash is gone, or can't be read. */
   async some(key: string, generation: string, ids: readonly string[]): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
-    const [there, ...values] = await this.#ask(['HMGET', hash, SIZE, ...ids], hash)
+    const [there, ...values] = (await this.#send(['HMGET', hash, SIZE, ...ids], [hash])) as readonly Reply[]
     return there === null ? undefined : this.#decode(key, ids, values)
   }
 
   /** All items of a group, in their order; `undefined`: the hash is gone, or can't be read. */
   async all(key: string, generation: string): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
-    const reply = await this.#ask(['HGETALL', hash], hash)
+    const reply = (await this.#send(['HGETALL', hash], [hash])) as readonly Reply[]
     const values = new Map<string, Reply>()
     for (let i = 0; i < reply.length; i += 2) values.set(String(reply[i]), reply[i + 1]!)
     const order = values.get(ORDER)
@@ -67,8 +67,9 @@ export class LargeGroups<Item> {
     return this.#decode(key, ids, ids.map((id) => values.get(id) ?? null))
   }
 
-  async #ask(args: [string, ...string[]], hash: string): Promise<readonly Reply[]> {
-    return (await this.#client.send({ args, keys: [hash], binary: true })) as readonly Reply[]
+  /** A read waits for it. */
+  #send(args: [string, ...string[]], keys: readonly string[]): Promise<Reply> {
+    return this.#client.send({ args, keys, binary: true }, { timeout: this.#client.entries.readTimeout })
   }
 
   async #decode(key: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
@@ -83,9 +84,9 @@ export class LargeGroups<Item> {
   }
 
   async #dropBefore(key: string, generation: string): Promise<void> {
-    const gone = await this.#client.run(turnScript, [companion(key, 'parts')], [generation, this.#heldFor])
+    const gone = await this.#client.entries.run(turnScript, [companion(key, 'parts')], [generation, this.#heldFor])
     const hashes = gone.map((each) => hashOf(key, each))
-    if (hashes.length > 0) await this.#client.send({ args: ['UNLINK', ...hashes], keys: hashes })
+    if (hashes.length > 0) await this.#send(['UNLINK', ...hashes], hashes)
   }
 }
 

@@ -153,14 +153,14 @@ export class Tree<Item extends NonNullable<unknown>> {
       () => parents.beginMutation(ids, own),
       () => this.#items.beginMutation(ids.map((id) => ({ id, group: id, names: [] })), own),
     )
-    return mutation({ commit: () => this.invalidate(ids).then(() => open.commit()), abort: () => open.abort() })
+    return mutation({ commit: () => commitAfter(() => this.invalidate(ids), open), abort: () => open.abort() })
   }
 
   /** As `beginMutation`, of groups and all that they hold. */
   async beginGroupMutation(depth: number, ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
     for (const id of ids) textOf(id)
     const open = await this.#tiers[depth]!.cache.beginGroupMutation(ids, own)
-    return mutation({ commit: () => this.invalidateGroup(depth, ids).then(() => open.commit()), abort: () => open.abort() })
+    return mutation({ commit: () => commitAfter(() => this.invalidateGroup(depth, ids), open), abort: () => open.abort() })
   }
 
   /** Drops the groups that hold these, as they were or as they are, those that hold most first. */
@@ -298,6 +298,13 @@ export class Tree<Item extends NonNullable<unknown>> {
     if (!known) this.#hints.set(key, { group: now, names: groups.map(({ idOf, nameOf }) => nameOf(idOf(item))) })
     return item
   }
+}
+
+/** Ends the open changes, which drops what they began with, also where a part of what is dropped before could not be. */
+async function commitAfter(drop: () => Promise<void>, open: Mutation): Promise<void> {
+  const [dropped] = await Promise.allSettled([drop()])
+  const [ended] = await Promise.allSettled([open.commit()])
+  for (const one of [dropped, ended]) if (one.status === 'rejected') throw one.reason
 }
 
 /** Moves that one read keeps up with. */

@@ -21,6 +21,27 @@ onEach((bench) => {
       expect(await read()).toEqual([shop.row(7), false, true])
     })
 
+    it('whose groupOf throws at the commit drops all the same what it began with, and may be committed again', async () => {
+      const shop = new Shop()
+      let failing = false
+      const groupOf = async (id: number) => {
+        if (failing) throw new Error('no database')
+        return shop.groupOf(id)
+      }
+      const [mine, other] = [productsOf(bench.newClient(), shop, { groupOf }), productsOf(bench.newClient(), shop)]
+      await Promise.all([other.get(7), other.getGroup(7), other.getGroup(8)])
+      const change = await mine.beginMutation(7, { intentTtl: '1m' })
+      shop.change(7, { category: 8, price: 99 })
+      failing = true
+      await expect(change.commit()).rejects.toThrow('no database')
+      expect(await other.get(7)).toEqual(shop.row(7))
+      expect(await other.getGroup(7)).toEqual(shop.of(7))
+      failing = false
+      await change.commit()
+      await change.commit()
+      expect(await other.getGroup(8)).toEqual(shop.of(8))
+    })
+
     it('changes a group', async () => {
       const shop = new Shop()
       const [mine, other] = [productsOf(bench.newClient(), shop), productsOf(bench.newClient(), shop)]

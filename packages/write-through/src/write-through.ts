@@ -42,13 +42,13 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
   return {
     async get(id, call) {
-      return outdated.has(keyOf(id)) ? options.load(id, uncachedContext()) : source.get(id, call)
+      return outdated.has(keyOf(id)) ? options.load(id, uncachedContext(call?.signal)) : source.get(id, call)
     },
 
     async getMany(ids, call) {
       const past = ids.map((id) => outdated.has(keyOf(id)))
       if (!past.includes(true)) return source.getMany(ids, call)
-      return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncachedContext()) : source.get(id, call)) as Promise<T | null | undefined>))
+      return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncachedContext(call?.signal)) : source.get(id, call)) as Promise<T | null | undefined>))
     },
 
     peek: async (id) => (outdated.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
@@ -163,9 +163,11 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         return error.result as R
       }
       if (!(error instanceof CacheUnavailableError)) throw error
-      const result = await change()
-      keys.forEach((key) => outdated.add(key))
-      return result
+      try {
+        return await change()
+      } finally { // also where it throws: it may have committed before
+        keys.forEach((key) => outdated.add(key))
+      }
     }
   }
 }

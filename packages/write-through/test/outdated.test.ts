@@ -1,10 +1,10 @@
-import { createCacheClient } from '@cache/core'
+import { createCacheClient, type CacheError } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
 import { createWriteThrough, type WriteThrough } from '../src/index.js'
 
 const drivers = {
@@ -22,6 +22,10 @@ const drivers = {
 
 describe.each(['ioredis', 'node-redis'] as const)('rows written during an outage, over %s', (name) => {
   type Rows = WriteThrough<number, number, number, number>
+  const signals: AbortSignal[] = []
+  let storing = (): void => undefined
+  beforeEach(() => { storing = () => undefined })
+
   async function inOutage(resilience: object, test: (mine: Rows, other: Rows, source: Map<number, number>, proxy: TcpProxy, server: RedisServer) => Promise<void>): Promise<void> {
     await using server = await startRedis()
     await using proxy = await startProxy(server)
@@ -29,7 +33,7 @@ describe.each(['ioredis', 'node-redis'] as const)('rows written during an outage
     const made = [proxy.url, server.url].map((url) => drivers[name](url))
     const clients = made.map(({ driver }, i) => createCacheClient(driver, { resilience: i === 0 ? { readTimeout: '300ms', writeTimeout: '300ms', ...resilience } : { readTimeout: '20s', writeTimeout: '20s' } }))
     const [mine, other] = clients.map((client): Rows => createWriteThrough({
-      client, prefix: 'p', ttl: '1h', onOutage: 'store', load: (id: number) => source.get(id) ?? 0, store: (id: number, value: number) => { source.set(id, value); return value },
+      client, prefix: 'p', ttl: '1h', onOutage: 'store', load: (id: number, { signal }) => { signals.push(signal); return source.get(id) ?? 0 }, store: (id: number, value: number) => { source.set(id, value); storing(); return value },
     }))
     await mine!.get(0)
     await test(mine!, other!, source, proxy, server)
@@ -57,6 +61,29 @@ describe.each(['ioredis', 'node-redis'] as const)('rows written during an outage
       await expect.poll(() => other.get(1), { timeout: 10_000 }).toBe(20 + i)
       expect(source.get(1)).toBe(20 + i)
     }
+  }))
+
+  it('are dropped also where the store wrote them and then threw', () => inOutage({ breaker: { failures: 1, cooldown: '2s' } }, async (mine, other, source, proxy) => {
+    storing = () => { throw new Error('the connection was lost after the commit') }
+    for (const write of [() => mine.update(1, 7), () => mine.updateMany([[1, 7]])]) {
+      source.set(1, 6)
+      await other.invalidate(1)
+      expect(await other.get(1)).toBe(6)
+      proxy.swallow('both')
+      // The write must not be sent: what was given up is taken back later, and drops the entry as well.
+      await expect.poll(() => mine.invalidate(2).then(() => 'answered', ({ code }: CacheError) => code), { timeout: 10_000 }).toBe('CIRCUIT_OPEN')
+      await expect(write()).rejects.toThrow('after the commit')
+      await proxy.pass()
+      await expect.poll(() => other.get(1), { timeout: 10_000 }).toBe(7)
+    }
+  }))
+
+  it('are read with the signal of the caller', () => inOutage({}, async (mine, _other, _source, proxy) => {
+    await proxy.cut()
+    await mine.update(1, 7)
+    const leaver = new AbortController()
+    await Promise.all([mine.get(1, { signal: leaver.signal }), mine.getMany([1], { signal: leaver.signal })])
+    expect(signals.slice(-2)).toEqual([leaver.signal, leaver.signal])
   }))
 
   it('are dropped however many they are', () => inOutage({ maxInFlight: 200 }, async (mine, other, _source, proxy) => {

@@ -63,6 +63,8 @@ export interface LeaseRequest {
 export interface EntryStore {
   /** How many steps one call should have under way, so that it fits into `resilience.maxInFlight` beside others. */
   readonly atOnce: number
+  /** Ms that a read waits for Redis: `resilience.readTimeout`. */
+  readonly readTimeout: number
   /** What is asked before Redis is. */
   readonly near?: NearEntries | undefined
   /** The same entries, with what is kept of them in the process. */
@@ -224,6 +226,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   return {
     atOnce,
+    readTimeout,
     near,
     withNear: (other) => createEntryStore({ ...wiring, near: other }),
 

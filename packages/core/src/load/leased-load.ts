@@ -5,6 +5,7 @@ import type { Landing } from '../flight.js'
 import type { LazySignal } from '../lazy-signal.js'
 import { channels, tell } from '../telemetry.js'
 import type { Access } from './access.js'
+import type { ReadOutage } from './by-id.js'
 import { callLoader, type Loaded, type Loader } from './loader.js'
 import type { Moments } from './moments.js'
 import type { LoadPolicy } from './policy.js'
@@ -41,6 +42,9 @@ export interface Job<T> {
   /** No one may join any more. */
   readonly close: () => void
   readonly background?: boolean
+  /** One load of many keys. */
+  readonly bulk: boolean
+  readonly outage: ReadOutage | undefined
 }
 
 /** Lease → load → fill, of one key at a time. */
@@ -88,12 +92,13 @@ export class LeasedLoad<T> {
 
   /** Loads, and stores what was loaded if the lease is still held. */
   async run(job: Job<T>): Promise<Landing<Maybe<T>>> {
-    const { key, access, load, token, spare, leased, down, left, close } = job
+    const { key, access, load, token, spare, leased, down, left, close, bulk, outage } = job
+    const ttl = this.#policy.leaseTtl
     const asOf = this.#moments.now
     let loaded: Loaded<T>
     const stale = spare && !spare.absent ? spare.value : undefined
     const started = performance.now()
-    const renewing = leased ? this.#renewals.start(this.#policy.leaseTtl, () => access.renew(key, token, this.#policy.leaseTtl)) : undefined
+    const renewing = leased ? this.#renewals.start({ ttl, ttls: bulk ? TTLS_OF_BULK : TTLS, renew: () => access.renew(key, token, ttl) }) : undefined
     try {
       loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
@@ -111,12 +116,13 @@ export class LeasedLoad<T> {
     }
     close() // who comes from now on asks Redis, behind the fill
     const filledAsOf = this.#moments.now
-    const held = leased && (await this.#fill(access, key, token, loaded))
+    if (leased && outage?.down) this.#release(access, key, token, loaded.skipped ? SKIP_FOR : 0) // the call has waited for Redis already
+    const held = leased && !outage?.down && (await this.#fill(job, loaded))
     return { value: loaded.value, asOf: held ? filledAsOf : asOf, down }
   }
 
   /** Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where an invalidation or a writer came first, or Redis did not answer. */
-  async #fill(access: Access<T>, key: string, token: string, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
+  async #fill({ access, key, token, outage }: Job<T>, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
     try {
       const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
       if (!storing) return await access.release(key, token, skipped ? SKIP_FOR : 0)
@@ -126,6 +132,7 @@ export class LeasedLoad<T> {
     } catch (error) {
       this.#report('fill', key, error)
       const unfit = error instanceof CodecError // it can't be encoded, or is too large: the source has answered all the same
+      if (outage && isUnanswered(error)) outage.down = true
       this.#release(access, key, token, unfit ? SKIP_FOR : 0)
       if (unfit || isRedisTrouble(error)) return false
       throw error
@@ -148,7 +155,15 @@ function pauseAfter(waited: number): number {
 }
 
 function isRedisTrouble(error: unknown): boolean {
-  return error instanceof ConnectionError || error instanceof CommandTimeoutError || error instanceof ServerError
+  return isUnanswered(error) || error instanceof ServerError
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof ConnectionError || error instanceof CommandTimeoutError
 }
 
 const SKIP_FOR = 1_000
+/** For how many ttls a lease is renewed: as long as callers join the load. One that hangs must not keep its key from being cached. */
+const TTLS = 1
+/** A load of many keys may take longer than one of them. */
+const TTLS_OF_BULK = 10

@@ -239,7 +239,7 @@ export class ReadPath<T> {
     const down = answer.status === 'down'
     const spare = answer.entry
     if (answer.status === 'stale') return { value: answer.entry.value, asOf, down }
-    const loading = this.#loads.run({ key, access, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close })
+    const loading = this.#loads.run({ key, access, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close, bulk: trip.decided !== undefined, outage: trip.outage })
     return spare && this.#policy.soft !== undefined ? this.#orStale(loading, spare, asOf, key) : loading
   }
 
@@ -287,7 +287,7 @@ export class ReadPath<T> {
     })
     if (answer.status !== 'leased') return decided?.()
     const spare = answer.entry
-    await this.#loads.run({ key, access, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true })
+    await this.#loads.run({ key, access, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true, bulk: decided !== undefined, outage: undefined })
   }
 
   #refreshMany(stale: ReadonlyMap<string, Entry<T>>, accessTo: AccessTo<T>, loadMany: LoadKeys<T>): void {
@@ -335,7 +335,7 @@ interface Trip<T> {
   readonly outage?: ReadOutage | undefined
   /** Nobody has looked yet whether there is an entry. */
   readonly unread?: boolean
-  /** Called as soon as it is known whether this key is loaded here and now. */
+  /** Of one of many keys that are loaded together: called as soon as it is known whether this key is loaded here and now. */
   readonly decided?: () => void
 }
 

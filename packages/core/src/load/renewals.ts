@@ -1,13 +1,13 @@
 import { Deadlines, type Deadline } from '../deadlines.js'
 import type { Seat } from '../bag.js'
 
-/** Renews leases while their holders load: after a third of their ttl, and no longer than ten times their ttl, should a loader hang. */
+/** Renews leases while their holders load, three times in each ttl, but not for ever: a loader may hang. */
 export class Renewals {
   readonly #deadlines = new Deadlines()
 
-  /** `renew` answers `false` where there is nothing to renew any more. */
-  start(ttl: number, renew: () => Promise<boolean>): { stop(): void } {
-    let left = 3 * MOST_TTLS
+  /** For so many `ttls`, of `ttl` ms each. `renew` answers `false` where there is nothing to renew any more. */
+  start({ ttl, ttls, renew }: { readonly ttl: number; readonly ttls: number; readonly renew: () => Promise<boolean> }): { stop(): void } {
+    let left = 3 * ttls
     let next: Seat<Deadline> | undefined
     const wait = (): void => { next = this.#deadlines.set(ttl / 3, again) }
     const again = (): void => {
@@ -25,5 +25,3 @@ export class Renewals {
     return { stop }
   }
 }
-
-const MOST_TTLS = 10

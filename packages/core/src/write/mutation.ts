@@ -15,7 +15,7 @@ import { openWrite } from './source-write.js'
 export interface Mutation extends AsyncDisposable {
   /**
    * Call it when the source has committed: drops the entries. Rejects with `CacheWriteError` if Redis does not answer: the old values may be
-   * read for `intentTtl` at most.
+   * read for `intentTtl` at most. It may be called again then, and drops them as soon as Redis answers.
    */
   commit(): Promise<void>
   /** Call it when the source has rolled back, or when that is not known: drops the entries as well. Never rejects. Done by `await using` unless committed. */
@@ -69,12 +69,15 @@ export async function beginMutations(...begins: readonly (() => Promise<Mutation
   })
 }
 
-/** Ended once, in one way: what is asked again gets the same answer. */
+/** Ended in one way, and once: what is asked again gets the same answer. A commit that was rejected is done again when it is asked again. */
 export function mutation({ commit, abort }: { readonly commit: () => Promise<void>; readonly abort: () => Promise<void> }): Mutation {
-  let ended: { readonly by: 'commit' | 'abort'; readonly done: Promise<void> } | undefined
+  let ended: { readonly by: 'commit' | 'abort'; done: Promise<void> | undefined } | undefined
   const end = (by: 'commit' | 'abort'): Promise<void> => {
-    ended ??= { by, done: by === 'commit' ? commit() : abort() }
-    return ended.done
+    const ending = (ended ??= { by, done: undefined })
+    return (ending.done ??= (by === 'commit' ? commit() : abort()).catch((error: unknown) => {
+      ending.done = undefined
+      throw error
+    }))
   }
   return {
     async commit() {
