@@ -204,7 +204,7 @@ export class PartitionRun<T, Id extends WriteId> {
     const { owner, stream, pending, attempts, buried, replayed } = this.partition
     const writes = flushed.flatMap((one) => one.writes)
     const again = writes.filter((write) => write.replayed)
-    const args = [this.#token, String(writes.length), String(again.length), ...writes.map(({ position }) => position), ...again.map(({ sequence }) => String(sequence))]
+    const args = [this.#token, String(writes.length), String(again.length), ...writes.map(({ position }) => position), ...again.flatMap(({ field, sequence }) => [field, String(sequence)])]
     for (const one of flushed) args.push(one.waiting.id, String(one.writes.at(-1)!.sequence))
     const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, attempts, buried, replayed], args))
     if (isLost !== false) return this.lose('the partition has another owner')
