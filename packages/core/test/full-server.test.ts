@@ -1,6 +1,6 @@
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createCacheClient, createFormat, createToken, type CacheClient } from '../src/index.js'
+import { LoadPolicy, ReadPath, checkOptions, createCacheClient, createFormat, createToken, type CacheClient } from '../src/index.js'
 import { flavours, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()
@@ -59,6 +59,23 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     expect(await value()).toBeUndefined()
     await client.entries.beginWrite(['k'], 'b', LONG)
     expect(await client.entries.commitWrite('k', 'b', { format, value: 'new', ttl: LONG })).toBe('stored')
+  })
+
+  it('a value that is kept for an entry is answered with, though it can’t be put back', async () => {
+    await client.send({ args: ['HSET', 'k:{k}:kept', 'field', format.encode('k', 'kept', {})], keys: ['k:{k}:kept'] })
+    await server.fill()
+    const asked = { ttl: LONG, staleBelow: 100, kept: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 } }
+    expect(await client.entries.lease('k', format, { ...asked, token: createToken() })).toMatchObject({ status: 'hit', entry: { value: 'kept', life: 60_000 } })
+    expect(await value()).toBe('old')
+    await expect(client.entries.lease('k', format, { ...asked, staleBelow: 'all', token: createToken() })).rejects.toMatchObject({ code: 'OOM' })
+  })
+
+  it('a read answers, also where it may not load in an outage', async () => {
+    const policy = new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, 'reject')
+    const path = new ReadPath<string>(client, 'test', policy)
+    await server.fill()
+    for (const key of ['k', 'other']) expect(await path.get(key, async () => 'loaded')).toBe(key === 'k' ? 'old' : 'loaded')
+    expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual(['old', 'loaded'])
   })
 
   it('what can’t be stored is refused, and leaves no lease', async () => {

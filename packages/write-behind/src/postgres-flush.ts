@@ -20,7 +20,8 @@ export interface PostgresFlushOptions<T, Id extends WriteId> {
   readonly sequence?: string
   /**
    * A boolean column that a `delete` sets, while the row stays. Default: the row is removed, and with it the sequence that refuses
-   * an older write of the id which comes late from a worker that was replaced.
+   * an older write of the id which comes late from a worker that was replaced. With this column, a `delete` of a row that is not
+   * there inserts one with nothing but its id and sequence: all other columns must be nullable or have a default.
    */
   readonly deleted?: string
 }
@@ -70,8 +71,14 @@ function statementOf<T, Id extends WriteId>({ table, columns, id = {}, sequence 
   const filled = [key, ...target, version]
   const changed = [...filled.slice(1).map((column) => `${column} = excluded.${column}`), ...(flag ? [`${flag} = false`] : [])]
   const removed = flag ? `update ${into} t set ${flag} = true, ${version} = r.sequence from r` : `delete from ${into} t using r`
+  // A row that is not there is inserted, for its sequence. One that is there is not: its other columns may have to be filled.
+  const inserted = flag ? `,
+inserted as (insert into ${into} as t (${key}, ${version}, ${flag})
+select r.id, r.sequence, true from r where r.deleted and not exists (select from ${into} t where t.${key} = r.id)
+on conflict (${key}) do update set ${flag} = true, ${version} = excluded.${version}
+where coalesce(t.${version}, 0) < excluded.${version})` : ''
   return `with r as (select * from json_to_recordset($1::text::json) as x(id ${checkType('id.type', own.has('type') ? id.type : 'text')}, ${[...types, 'sequence bigint', 'deleted boolean'].join(', ')})),
-removed as (${removed} where r.deleted and t.${key} = r.id and coalesce(t.${version}, 0) < r.sequence)
+removed as (${removed} where r.deleted and t.${key} = r.id and coalesce(t.${version}, 0) < r.sequence)${inserted}
 insert into ${into} as t (${filled.join(', ')})
 select ${['r.id', ...target.map((_, i) => `r.c${i}`), 'r.sequence'].join(', ')} from r where not r.deleted
 on conflict (${key}) do update set ${changed.join(', ')}

@@ -64,6 +64,44 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
+  it('nor where it is refused and replayed again, or the newer one is flushed while it waits', async () => {
+    const rows = setup.counters()
+    const isBuried = () => vi.waitFor(async () => expect(await rows.deadLetters.list()).toHaveLength(1), 5_000)
+    const replay = async () => expect(await rows.deadLetters.replay((await rows.deadLetters.list())[0]!.letter)).toBe(true)
+    const key = 'test:rows:{test:rows:0}:buried'
+    const isNoted = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
+    let first: number | undefined
+    refused = ({ sequence }) => sequence === (first ??= sequence)
+    const one = work({ coalesce: false })
+    await rows.put('1', { name: 'bad' })
+    await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
+    expect(await isNoted()).toBe(1)
+    await rows.put('1', { name: 'newer', age: 5 })
+    await rows.flushed('1')
+    for (let i = 0; i < 2; i++) {
+      await replay()
+      await isBuried()
+      await rows.flushed('1')
+    }
+    await one.end()
+    await replay()
+    expect(await rows.get('1')).toMatchObject({ name: 'newer' })
+    await rows.write('1', 1)
+    work({ coalesce: false })
+    await rows.flushed('1')
+    await isBuried()
+    await replay()
+    expect(await rows.get('1')).toMatchObject({ age: 6 })
+    await isBuried()
+    await rows.flushed('1')
+    refused = () => false
+    await replay()
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
+    expect(setup.table.rows.get('1')?.value).toMatchObject({ age: 6 })
+    expect(await isNoted()).toBe(0)
+    await rows.close()
+  })
+
   it('a replayed write is pending again and readable, and flushed waits for it', async () => {
     const rows = setup.rows()
     setup.table.rows.set('1', { value: { name: 'before' }, sequence: 0 })

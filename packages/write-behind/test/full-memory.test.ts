@@ -63,6 +63,23 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     await rows.close()
   })
 
+  it.each(['lease', 'process'])('reads what is pending, and loads what is neither pending nor cached (stampede: %j)', async (stampede) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows({ stampede, staleIfError: '1m' })
+    setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
+    await rows.put('1', { name: 'pending' })
+    await redis.cli('DEL', await keyOf(redis, 'entry:1'))
+    await redis.fill()
+    for (let i = 0; i < 2; i++) {
+      expect(await rows.get('1')).toEqual({ name: 'pending' })
+      expect(await rows.getMany(['1', '2'])).toEqual([{ name: 'pending' }, { name: 'of the database' }])
+    }
+    expect(await keyOf(redis, 'entry:1')).toBe('')
+    await expect(setup.counters().write('3', 1)).rejects.toThrow('OOM')
+    await rows.close()
+  })
+
   it('lets a partition be given back and taken over', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

@@ -66,6 +66,30 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
+  it('a partition that is lost before flush is called: it is not called, and run ends', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.putMany([['bad', { name: 'unreadable' }], ['good', { name: 'good' }]])
+    let owner: string | undefined
+    // Both writes are read, then another worker takes the partition: burying the one that can't be read says so.
+    const validate = async (value: unknown) => {
+      owner ??= await keyOf(redis, 'owner')
+      await redis.cli('SET', owner, 'another worker')
+      return (value as { name: string }).name === 'good' ? { value: value as { name: string } } : { issues: [{ message: 'unreadable' }] }
+    }
+    let calls = 0
+    const { worker, end } = setup.work({
+      leaseTtl: TTL, drainTimeout: 200, schema: { '~standard': { version: 1, vendor: 'test', validate } },
+      flush: async () => { calls++; await new Promise(() => undefined) },
+    })
+    await vi.waitFor(() => expect(owner).toBeDefined(), 5_000)
+    await vi.waitFor(() => expect(worker.partitions).toEqual([]), 5_000)
+    await end()
+    expect(calls).toBe(0)
+    await rows.close()
+  })
+
   it('run ends after drainTimeout, however long a flush takes; its writes stay, and the partition keeps its owner until the lease ends', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

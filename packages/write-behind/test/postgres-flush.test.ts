@@ -81,6 +81,18 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     expect(await rows()).toMatchObject([{ id: '1', gone: false, visits: 13, sequence: 13 }])
   })
 
+  it('so does a row that was not there when it was deleted, and one that has columns which must be filled', async () => {
+    await database.query(`create table ${schema}.plain (id text primary key, name text, sequence bigint, gone boolean)`)
+    const flush = postgresFlush<User>({ client: database, table: `${schema}.plain`, columns: { name: 'text' }, deleted: 'gone' })
+    const read = async () => (await database.query(`select id, name, sequence::float8 as sequence, gone from ${schema}.plain order by id`)).rows
+    await flush([write('1', 12, null), write('2', 13, ada)], context)
+    await flush([write('1', 11, ada), write('2', 14, null)], context)
+    await flush([write('1', 10, null), write('2', 12, null)], context)
+    expect(await read()).toEqual([{ id: '1', name: null, gone: true, sequence: 12 }, { id: '2', name: ada.name, gone: true, sequence: 14 }])
+    await flush([write('1', 15, ada), write('2', 16, ada)], context)
+    expect(await read()).toMatchObject([{ id: '1', name: ada.name, gone: false, sequence: 15 }, { id: '2', gone: false, sequence: 16 }])
+  })
+
   it('columns may be made of a value, and have other names and types', async () => {
     await database.query(`create table if not exists ${schema}."Odd ""Table" ("Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint)`)
     const flush = postgresFlush<{ v: number }, number>({ client: database, table: `${schema}.Odd "Table`, columns: { 'v 1': 'numeric(10, 2)[]' }, row: ({ v }) => ({ 'v 1': [v, v * 2] }), id: { column: 'Key', type: 'int' }, sequence: 'Seq' })

@@ -4,6 +4,7 @@
 -- ARGV[4] 'wait' while another holds the lease, or 'take' it over
 -- ARGV[5] the entry's field in that hash  ARGV[6] the ttl with which it is put back, ms
 -- ARGV[7] maybe: an entry with this stamp ('': with none) is stale too, and not told (stamp.lua)
+-- an error where a full server refuses the lease, and nothing else is to be answered with
 -- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the way has left},
 --   or, as nearly always, 1: leased, and there is no value
 --   bypass: load, but don't fill: a writer is under way, or this request was given up before it arrived
@@ -16,14 +17,12 @@ if redis.call('EXISTS', unpack(KEYS)) == 0 then
   return 1
 end
 
-if KEYS[4] then
-  local kept = redis.call('HGET', KEYS[4], ARGV[5])
-  if kept then redis.call('SET', KEYS[1], kept, 'PX', ARGV[6]) end
-end
+local kept = KEYS[4] and redis.call('HGET', KEYS[4], ARGV[5])
+local refused = kept and redis.pcall('SET', KEYS[1], kept, 'PX', ARGV[6]).err -- a full server: it is answered with all the same
 
-local value = redis.call('GET', KEYS[1])
+local value = refused and kept or redis.call('GET', KEYS[1])
 if value and ARGV[7] and stamp(value) == ARGV[7] then value = false end
-local life = value and redis.call('PTTL', KEYS[1]) or 0
+local life = refused and tonumber(ARGV[6]) or value and redis.call('PTTL', KEYS[1]) or 0
 local stale = ARGV[3] == 'all' and math.huge or tonumber(ARGV[3])
 if value and (life > stale or (life == -1 and stale < math.huge)) then return {'hit', value, life, 0} end
 

@@ -84,6 +84,7 @@ export class LeasedLoad<T> {
       } catch (error) {
         if (left.aborted) throw left.reason
         this.#report('lease', key, error)
+        if (error instanceof ServerError && error.code === 'OOM') return { answer: { status: 'bypass', entry: undefined }, asOf }
         if (this.#policy.inOutage === 'reject') throw error
         return { answer: { status: 'down', entry: undefined }, asOf }
       }

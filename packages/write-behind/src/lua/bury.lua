@@ -10,7 +10,7 @@ local write = redis.call('XRANGE', KEYS[4], ARGV[2], ARGV[2])[1]
 if not write then return 1 end
 
 redis.call('XDEL', KEYS[4], ARGV[2]) -- frees memory before the letter takes it
-redis.call('HDEL', KEYS[9], ARGV[4])
+local was_replayed = redis.call('HDEL', KEYS[9], ARGV[4]) == 1
 redis.call('HDEL', KEYS[6], ARGV[3])
 local time, fields = redis.call('TIME'), {}
 for i = 1, #write[2], 2 do
@@ -27,7 +27,7 @@ local sequence = tonumber(ARGV[4])
 local pending = sequence_of(redis.call('HGET', KEYS[5], ARGV[3]))
 local count, last, flushed = buried_of(KEYS[8], ARGV[3])
 if (not pending or pending <= sequence) and flushed < sequence then last = math.max(last, sequence) end
-note_buried(KEYS[8], ARGV[3], count + 1, last, flushed)
+note_buried(KEYS[8], ARGV[3], was_replayed and count or count + 1, last, flushed)
 if pending and pending <= sequence then redis.call('HDEL', KEYS[5], ARGV[3]) end
 local cached = sequence_of(redis.call('GET', KEYS[1]))
 if cached and cached <= sequence then redis.call('DEL', KEYS[1]) end

@@ -4,4 +4,4 @@
 -- returns 1, or 0 if there is none
 -- cost: O(log n) in the dead letters
 
-return take_letter(KEYS[1], KEYS[2], ARGV[1]) and 1 or 0
+return take_letter(KEYS[1], KEYS[2], ARGV[1], false) and 1 or 0

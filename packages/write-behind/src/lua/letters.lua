@@ -1,7 +1,9 @@
 -- Shared by the scripts that change dead letters; put before them.
 -- The dead letters of a partition are a sorted set, by their sequence; each is its fields, packed.
--- Of an id that has dead letters `buried` keeps: how many they are, the sequence of the id's last write where that is one of them (else 0), and
--- the highest sequence that the database has had since (else 0).
+-- Of an id that has dead letters `buried` keeps three numbers:
+--   how many there are; a replayed one counts until the database has it
+--   the sequence of the id's last write where that is a dead letter, else 0
+--   the highest sequence that the database has had since, else 0
 
 local function buried_of(buried, id)
   local count, last, flushed = (redis.call('HGET', buried, id) or '0 0 0'):match('(%d+) (%d+) (%d+)')
@@ -16,14 +18,15 @@ local function note_buried(buried, id, count, last, flushed)
   end
 end
 
--- Takes a letter out. Returns its fields, and the highest sequence that the database has had since; or nothing, if there is none.
-local function take_letter(dead, buried, sequence)
+-- Takes a letter out, and counts it no longer unless it is replayed. Returns its fields, and the highest sequence that the database has had since; or
+-- nothing, if there is none.
+local function take_letter(dead, buried, sequence, is_replayed)
   local packed = redis.call('ZRANGEBYSCORE', dead, sequence, sequence)[1]
   if not packed then return nil end
   redis.call('ZREM', dead, packed)
   local fields = cmsgpack.unpack(packed)
   local id = fields[1]:sub(3)
   local count, last, flushed = buried_of(buried, id)
-  note_buried(buried, id, count - 1, last == tonumber(sequence) and 0 or last, flushed)
+  note_buried(buried, id, is_replayed and count or count - 1, last == tonumber(sequence) and 0 or last, flushed)
   return fields, flushed
 end

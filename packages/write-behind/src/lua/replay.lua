@@ -6,7 +6,7 @@
 -- returns 1, or 0 if there is none
 -- cost: O(log n) in the dead letters
 
-local letter, flushed = take_letter(KEYS[4], KEYS[5], ARGV[1])
+local letter, flushed = take_letter(KEYS[4], KEYS[5], ARGV[1], true)
 if not letter then return 0 end
 local id, value, kept, sequence = letter[1]:sub(3), letter[2], {letter[1], letter[2]}, tonumber(ARGV[1])
 for i = 3, #letter, 2 do

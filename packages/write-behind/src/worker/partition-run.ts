@@ -143,7 +143,7 @@ export class PartitionRun<T, Id extends WriteId> {
       else parts.push(this.#partOf(waiting))
     }
     const batch = parts.flatMap(({ groups }) => groups.map(({ write }) => write))
-    if (batch.length === 0) return
+    if (batch.length === 0 || this.#lost.signal.aborted) return
     let refused: Map<number, unknown>
     try {
       refused = refusals(batch, await this.#call(batch))
@@ -188,7 +188,7 @@ export class PartitionRun<T, Id extends WriteId> {
       call.abort(new Error(`flush took longer than "flushTimeout", ${flushTimeout} ms`))
     }, flushTimeout)
     const forget = onAbort(this.#lost.signal, () => call.abort(this.#lost.signal.reason))
-    const stopped = new Promise<never>((_, reject) => call.signal.addEventListener('abort', () => reject(call.signal.reason)))
+    const stopped = new Promise<never>((_, reject) => onAbort(call.signal, reject))
     const answer = (async () => flush(batch, { fence: this.#fence, partition: this.partition.index, signal: call.signal }))()
     this.#flushing = Promise.race([answer.catch(() => undefined), expired]).then(() => clearTimeout(timer))
     try {
@@ -204,7 +204,7 @@ export class PartitionRun<T, Id extends WriteId> {
     const { owner, stream, pending, attempts, buried, replayed } = this.partition
     const writes = flushed.flatMap((one) => one.writes)
     const again = writes.filter((write) => write.replayed)
-    const args = [this.#token, String(writes.length), String(again.length), ...writes.map(({ position }) => position), ...again.map(({ sequence }) => String(sequence))]
+    const args = [this.#token, String(writes.length), String(again.length), ...writes.map(({ position }) => position), ...again.flatMap(({ field, sequence }) => [field, String(sequence)])]
     for (const one of flushed) args.push(one.waiting.id, String(one.writes.at(-1)!.sequence))
     const isLost = await this.#surely(() => this.#options.client.run(settleScript, [owner, stream, pending, attempts, buried, replayed], args))
     if (isLost !== false) return this.lose('the partition has another owner')
