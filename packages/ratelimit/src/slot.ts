@@ -73,6 +73,7 @@ export class Slot implements Held {
     try {
       renewed = await client.run(renewScript, keys, [token, ...ttls.map(micros)], { timeout: Math.ceil(this.#ttl / 3) })
     } catch (error) {
+      if (error instanceof CacheError && error.code === 'CLOSED') return // it ends by itself
       tell(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
       if (!this.#over) this.#next = setTimeout(() => void this.#renew(), this.#ttl / 20).unref()
       return
