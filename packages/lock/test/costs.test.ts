@@ -24,6 +24,20 @@ describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (dri
     expect(await connections(server)).toBe(0)
   })
 
+  it('less than 200 bytes for a minute, for each token that has left or was refused', async () => {
+    await using server = await startRedis()
+    await using connected = connect(driver, server.url, patient)
+    const locks = createLocks({ client: connected.client })
+    const name = 'x'.repeat(35) // behind `lock:`
+    await locks.withLock(name, async () => expect(await locks.tryAcquire(name)).toBeNull())
+    const notes = (await server.cli('KEYS', '*:left:*')).trim().split('\n')
+    expect(notes).toHaveLength(2)
+    for (const note of notes) {
+      expect(Number(await server.cli('MEMORY', 'USAGE', note))).toBeLessThan(200)
+      expect(Number(await server.cli('PTTL', note))).toBeLessThanOrEqual(60_000)
+    }
+  })
+
   it('no more than 3 commands per ttl while it is held, and no more for fifty of them', async () => {
     await using server = await startRedis()
     await using connected = connect(driver, server.url, patient)

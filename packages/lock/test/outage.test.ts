@@ -1,4 +1,4 @@
-import { ConnectionError, ServerError, type CacheClient, type ResilienceOptions } from '@cache/core'
+import { CommandTimeoutError, ConnectionError, ServerError, type CacheClient, type ResilienceOptions } from '@cache/core'
 import { startProxy, startRedis } from '@cache/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { safe } from '../src/ground.js'
@@ -7,6 +7,9 @@ import { connect, driverNames, patient } from './drivers.js'
 
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
+
+/** Core's errors where Redis does not answer: which one depends on what else was asked of it. */
+const isOutage = (error: unknown): boolean => error instanceof ConnectionError || error instanceof CommandTimeoutError
 
 describe.each(driverNames)('with Redis out, on %s', (driver) => {
   const ends: (() => unknown)[] = []
@@ -37,10 +40,10 @@ describe.each(driverNames)('with Redis out, on %s', (driver) => {
     const started = performance.now()
     const error = await locks.acquire('x', { wait: 800 }).catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(LockTimeoutError)
-    expect((error as Error).cause).toBeInstanceOf(ConnectionError)
+    expect((error as Error).cause).toSatisfy(isOutage)
     expect(performance.now() - started).toBeLessThan(800 + 2_000)
-    await expect(locks.tryAcquire('x')).rejects.toBeInstanceOf(ConnectionError)
-    await expect(locks.inspect('x')).rejects.toBeInstanceOf(ConnectionError)
+    await expect(locks.tryAcquire('x')).rejects.toSatisfy(isOutage)
+    await expect(locks.inspect('x')).rejects.toSatisfy(isOutage)
     let ran = false
     await expect(locks.withLock('x', () => { ran = true }, { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
     expect(ran).toBe(false)
