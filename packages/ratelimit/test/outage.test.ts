@@ -86,9 +86,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(await timed(() => local.peek('u'))).toMatchObject({ allowed: true, remaining: 2, degraded: true })
     }
     const shares = await timed(() => Promise.all(Array.from({ length: 5 }, () => local.consume('u'))))
-    expect(shares.map(({ allowed }) => allowed)).toEqual([true, true, false, false, false])
-    expect(shares[4]).toMatchObject({ degraded: true, violated: ['burst'] })
-    expect(shares[4]!.retryAfter).toBeGreaterThan(20_000)
+    const denied = shares.filter(({ allowed }) => !allowed) // in no certain order: all of them wait for the same deadline
+    expect(denied).toHaveLength(3)
+    for (const one of denied) expect(one).toMatchObject({ degraded: true, violated: ['burst'] })
+    expect(denied[2]!.retryAfter).toBeGreaterThan(20_000)
     const impatient = make(connect(proxy.url), 'closed')
     for (const change of await timed(() => Promise.allSettled([impatient.reset('u'), impatient.refund(charged)]))) expect(change.status).toBe('rejected')
 
