@@ -56,7 +56,8 @@ export interface ShardedDriver extends Driver {
    * @throws {ShardNotEmptyError} when a shard that is added holds keys: they would be taken for current.
    * @throws {ReshardConflictError} when these shards are being changed to other ones.
    * @throws {LateReshardError} when the others had changed before, and this process has used the old places meanwhile.
-   * @throws {ConnectionError} when the shards can't be asked when to change: nothing changes here. Call it again.
+   * @throws {ConnectionError} when the shards can't be asked when to change, or one does not let what a late process
+   * left there be removed in time: nothing changes here. Call it again.
    * @example await driver.reshard({ shards: { a, b, c, d: ioredisDriver(new Redis(6382)) } })
    */
   reshard(next: ShardLayout, options?: ReshardOptions): Promise<void>

@@ -18,9 +18,9 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
   const servers = await Promise.all(NAMES.map(() => startRedis()))
   const urls = Object.fromEntries(NAMES.map((name, i) => [name, servers[i]!.url])) as Record<Name, string>
   await using group = spawnProcesses(file, { count: PROCESSES, data: { urls, source: source.url, ids: IDS, settle: SETTLE } satisfies Start })
-  await group.all('ready')
+  await group.all('ready', { timeout: 60_000 })
   group.send({ do: 'work' } satisfies Order)
-  await group.all('working')
+  await group.all('working', { timeout: 60_000 })
   await sleep(500)
   const begun = Date.now()
   await sleep(naive ? 0 : STEADY)

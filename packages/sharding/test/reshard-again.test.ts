@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Driver } from '@cache/core'
 import { expect, it } from 'vitest'
-import { LateReshardError } from '../src/index.js'
+import { LateReshardError, shardedDriver } from '../src/index.js'
 import { FOUR, THREE, changing, keyed, movingKey, soon } from './changing.js'
 import { stage } from './shards.js'
 
@@ -18,6 +20,28 @@ it('what one that was told too late has left in an old place is not taken for cu
   expect(await on().servers.a.cli('GET', key)).toBe('left behind')
   await Promise.all([first, second].map(({ driver }) => change(driver, THREE)))
   for (const { client } of [first, second]) expect(await client.send(keyed(key, 'GET', key))).toBe('current')
+}, 60_000)
+
+it('what was left behind is removed, too, when the way to its shard is held up meanwhile', async () => {
+  const shards: Record<string, Driver> = Object.fromEntries(FOUR.map((name) => [name, on().driverAt(name)]))
+  let holdUps = 0
+  const { a, d, ...others } = shards as Record<string, Driver>
+  const held: Driver = { ...a!, async send(commands, options = {}) {
+    if (holdUps < 3 && commands.some(({ args }) => String(args[1]).includes('UNLINK') && args[2] === '1')) {
+      holdUps++
+      await sleep(300)
+    }
+    return a!.send(commands, options)
+  } }
+  const driver = shardedDriver({ shards: { ...others, a: held, d: d! }, settle: 1_000, timeout: 10_000 })
+  const client = on().client(driver)
+  const key = movingKey('a')
+  await client.send(keyed(key, 'SET', key, 'current'))
+  await on().servers.a.cli('SET', key, 'left behind')
+  await driver.reshard({ shards: { ...others, a: held } })
+  expect(holdUps).toBe(3)
+  expect(await client.send(keyed(key, 'GET', key))).toBe('current')
+  await driver.close()
 }, 60_000)
 
 it('one that still has the old shards when the register is lost deletes nothing that is in use', async () => {

@@ -48,6 +48,7 @@ it('a command waits for its own shards, not for those of others that were sent w
 it('a shard that is to say when the moment is, and is silent, keeps nobody from the others', async () => {
   const { driver, client } = startProcess(THREE, 300, 3_000)
   const key = movingKey('b')
+  expect(await client.send(keyed(key, 'GET', key))).toBe(null) // it is at work already
   await on().servers.a.pause()
   const changed = change(driver, FOUR).catch((error: unknown) => error)
   expect(await client.send(keyed(key, 'SET', key, 'x'), { timeout: 1_500 })).toBe('OK')

@@ -3,6 +3,7 @@ import { channels, type Driver } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { LateReshardError, ReshardConflictError, ketama, shardedDriver } from '../src/index.js'
 import { FOUR, THREE, changing, keyed, movingKey, soon } from './changing.js'
+import type { Name } from './servers.js'
 import { stage } from './shards.js'
 
 const on = stage('a', 'b', 'c', 'd')
@@ -28,6 +29,23 @@ describe('processes', () => {
     const again = change(fresh.driver, FOUR)
     expect(await fresh.client.send(keyed(key, 'GET', key))).toBe('new')
     await again
+  })
+
+  it('one that starts when all is over uses no old place before it is told so, however long that takes', async () => {
+    const first = startProcess(THREE)
+    const key = movingKey('a')
+    await change(first.driver, FOUR)
+    await first.client.send(keyed(key, 'SET', key, 'new'))
+    const { a, b, c, d } = Object.fromEntries(FOUR.map((name) => [name, on().driverAt(name)])) as Record<Name, Driver>
+    const slow: Driver = { ...a, async send(commands, options = {}) {
+      if (commands.some(({ keys: [first] }) => first?.startsWith('{cache-shards}:'))) await sleep(300)
+      return a.send(commands, options)
+    } }
+    const driver = shardedDriver({ shards: { a: slow, b, c }, timeout: 10_000 })
+    const changed = driver.reshard({ shards: { a: slow, b, c, d } })
+    expect(await on().client(driver).send(keyed(key, 'GET', key))).toBe('new')
+    await changed
+    await driver.close()
   })
 
   it('one that is told too late is told so, and changes at once', async () => {

@@ -22,14 +22,15 @@ describe('what is to be agreed upon', () => {
     await Promise.all(processes.map(({ driver }) => change(driver, FOUR)))
   }, 60_000)
 
-  it('where nobody can be asked when to change, nothing changes, and what waited for that goes on', async () => {
-    const { driver, client } = startProcess(THREE, 300, 1_000)
+  it.each(['has just started', 'is at work'])('where nobody can be asked when to change, nothing changes for who %s, and what waited for that goes on', async (which) => {
+    const { driver, client } = startProcess(THREE, 300, 3_000)
     const [moving, staying] = [movingKey('b'), on().keyAt('c', on().driver(FOUR))]
-    await driver.send([keyed(moving, 'SET', moving, 'x')])
+    await (which === 'is at work' ? driver : on().driver(THREE)).send([keyed(moving, 'SET', moving, 'x')])
     await on().servers.a.pause() // it keeps the register
     const changed = change(driver, FOUR).catch((error: unknown) => error)
-    const [late] = await driver.send([keyed(moving, 'GET', moving)], { timeout: 50 })
-    expect(late).toBeInstanceOf(CommandTimeoutError)
+    const [first] = await driver.send([keyed(moving, 'GET', moving)], { timeout: which === 'is at work' ? 1_500 : 50 })
+    if (which === 'is at work') expect(first).toBe('x')
+    else expect(first).toBeInstanceOf(CommandTimeoutError)
     expect(await driver.send([keyed(staying, 'ECHO', 'on')])).toEqual(['on'])
     const waiting = client.send(keyed(moving, 'GET', moving))
     expect(await changed).toBeInstanceOf(Error)

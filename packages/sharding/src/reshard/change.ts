@@ -19,7 +19,8 @@ export class Change {
   readonly #mover: Mover
   #moment: Moment | undefined
   /** Everything waits until it is known when the moment is: it may have been. */
-  #held: NodeJS.Timeout | undefined
+  #held = false
+  #heldFor: NodeJS.Timeout | undefined
   #next: Promise<true> | undefined
   #wake: () => void = () => undefined
   #given = false
@@ -28,7 +29,6 @@ export class Change {
     this.from = from
     this.to = to
     this.#mover = mover
-    this.hold()
   }
 
   set moment(moment: Moment) {
@@ -51,7 +51,7 @@ export class Change {
 
   /** The old places are still used. */
   isBefore(): boolean {
-    return this.#given || (this.#held === undefined && (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
+    return this.#given || (!this.#held && (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
   }
 
   /** The new places are used. */
@@ -74,16 +74,17 @@ export class Change {
     this.#wake()
   }
 
-  /** Whoever is to say when the moment is may be silent: then it goes on in the old places, and may be told that it was late. */
-  hold(): void {
-    clearTimeout(this.#held)
-    this.#held = setTimeout(() => this.release(), HOLD)
+  /** Nothing is sent to the old places until it is known when the moment is; for so many ms at most. */
+  hold(most?: number): void {
+    clearTimeout(this.#heldFor)
+    this.#held = true
+    if (most !== undefined) this.#heldFor = setTimeout(() => this.release(), most)
   }
 
   /** The moment has not been, as is known now. */
   release(): void {
-    clearTimeout(this.#held)
-    this.#held = undefined
+    clearTimeout(this.#heldFor)
+    this.#held = false
     this.wake()
   }
 

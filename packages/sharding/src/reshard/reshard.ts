@@ -35,6 +35,10 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   const mover = new Mover(from, to, terms)
   const change = new Change(from, to, mover)
   const hasBegun = () => agreement.hasBegun()
+  // Whoever is to say when the moment is may be silent. Who uses the old places already goes on
+  // there, and may be told that it was late; who has just started waits until the asking fails.
+  const hold = () => change.hold(router.usedAt === -Infinity ? undefined : HOLD)
+  hold()
   from.ending = change
   router.change = change
   let agreed: Agreed
@@ -45,7 +49,7 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
       undoes = await agreement.earlier()
       await refuseKeys(terms.added, hasBegun)
       await clearNewPlaces({ from, to, lost, timeout, hasBegun })
-      change.hold()
+      hold()
     }
     agreed = await agreement.join(undoes)
   } catch (error) {
