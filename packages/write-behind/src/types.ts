@@ -29,7 +29,7 @@ export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch> extends O
 }
 
 export interface WriteOptions {
-  /** Gives up waiting for room. */
+  /** Gives up waiting: for room, for an earlier `write` of the id, for `load`, for the database. */
   readonly signal?: AbortSignal
 }
 

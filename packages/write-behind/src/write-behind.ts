@@ -1,6 +1,6 @@
 import {
-  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, readThrough, readsById,
-  sourceOptions, uncachedContext, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
+  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Renewals, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
+  sourceOptions, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
 import { pause } from './pause.js'
 import { createDeadLetters } from './dead-letters.js'
@@ -50,7 +50,9 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const path = new ReadPath<T>({ ...client, entries }, name, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const inTurn = oneAfterAnother()
+  const renewals = new Renewals()
   const sessions = new Sessions(client)
+  const atOnce = Math.min(MOST_AT_ONCE, client.entries.atOnce)
   const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close()]))
 
   return {
@@ -67,10 +69,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     },
 
     write,
-    writeMany: (writes, how) => eachOf(writes, (id, patch) => write(id, patch, how)),
+    writeMany: (writes, how) => eachOf(writes, atOnce, (id, patch) => write(id, patch, how)),
     put,
     async putMany(writes, how) {
-      await eachOf(writes, (id, value) => put(id, value, how))
+      await eachOf(writes, atOnce, (id, value) => put(id, value, how))
     },
     delete: async (id, how) => void (await queue({ id, kind: 'delete', value: null }, how)),
 
@@ -115,7 +117,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
         const token = createToken()
         try {
           const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
-          const current = entry ? (entry.absent ? undefined : entry.value) : ((await load(id, uncachedContext(how?.signal))) ?? undefined)
+          const current = entry ? (entry.absent ? undefined : entry.value) : await loaded(id, token, how?.signal)
           const value = into(current, patch)
           if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
         } catch (error) {
@@ -124,7 +126,18 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
         }
         await pause(Math.random() * Math.min(5 * (round + 1), 50), how?.signal)
       }
-    })
+    }, how?.signal)
+  }
+
+  /** What the database has, for the holder of a lease, which is kept meanwhile. */
+  async function loaded(id: Id, token: string, signal: AbortSignal | undefined): Promise<T | undefined> {
+    const key = keyOf(id)
+    const renewing = renewals.start(leaseTtl, () => entries.renew(key, token, leaseTtl))
+    try {
+      return (await loadUncached<T>(key, (context) => load(id, context), { signal, hard: policy.hard })) ?? undefined
+    } finally {
+      renewing.stop()
+    }
   }
 
   /** One write in the queue and in the cache. `false`: somebody else wrote since the lease it depends on was taken. */
@@ -173,12 +186,12 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   }
 }
 
-/** Does one thing for each of many writes, in parts of a size that any client takes. @throws {BulkWriteError} where some were refused. */
-async function eachOf<Id extends WriteId, Given, R>(writes: Iterable<readonly [id: Id, given: Given]>, work: (id: Id, given: Given) => Promise<R>): Promise<R[]> {
+/** Does one thing for each of many writes, so many at once. @throws {BulkWriteError} where some were refused. */
+async function eachOf<Id extends WriteId, Given, R>(writes: Iterable<readonly [id: Id, given: Given]>, atOnce: number, work: (id: Id, given: Given) => Promise<R>): Promise<R[]> {
   const all = [...writes]
   const results: PromiseSettledResult<R>[] = []
-  for (let first = 0; first < all.length; first += PART) {
-    results.push(...(await Promise.allSettled(all.slice(first, first + PART).map(async ([id, given]) => work(id, given)))))
+  for (let first = 0; first < all.length; first += atOnce) {
+    results.push(...(await Promise.allSettled(all.slice(first, first + atOnce).map(async ([id, given]) => work(id, given)))))
   }
   const failures = results.flatMap((result, i) => (result.status === 'rejected' ? [{ id: all[i]![0], error: result.reason as unknown }] : []))
   if (failures.length > 0) throw new BulkWriteError(failures, all.length)
@@ -208,5 +221,5 @@ const FIRST_PAUSE = 5
 const LAST_PAUSE = 100
 /** Sessions that are opened for one attempt, if Redis forgets them at once. */
 const MOST_SESSIONS = 5
-/** Writes of a bulk call that are under way at once. */
-const PART = 500
+/** Writes of a bulk call that are under way at once, where the client takes as many. */
+const MOST_AT_ONCE = 500

@@ -1,9 +1,21 @@
 import type { CacheClient } from '@cache/core'
-import type { Stage } from '@cache/testkit'
+import { startRedis, type Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BulkWriteError } from '../src/index.js'
 import { cases } from './cases.js'
-import { Setup } from './setup.js'
+import { Setup, connect, kinds } from './setup.js'
+
+describe.each(kinds)('many at once, on %s', (kind) => {
+  it('are sent in parts that fit into maxInFlight', async () => {
+    await using redis = await startRedis()
+    await using client = connect(kind, redis.url, { maxInFlight: 300, readTimeout: '5s', writeTimeout: '5s' })
+    await using setup = new Setup(client)
+    const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
+    await setup.rows().putMany(ids.map((id) => [id, { name: id }]))
+    expect(await setup.counters().writeMany(ids.map((id) => [id, 1]))).toHaveLength(500)
+    expect((await setup.rows().pending()).writes).toBe(1_000)
+  })
+})
 
 describe.each(cases)('many at once, on $name', ({ start }) => {
   let stage: Stage<CacheClient>

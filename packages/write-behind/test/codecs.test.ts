@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { compressed, encrypted, json, msgpack, v8, type CacheClient, type Codec } from '@cache/core'
+import { beside, createKeys, compressed, encrypted, json, msgpack, v8, type CacheClient, type Codec } from '@cache/core'
 import type { Stage } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker, type PendingWrite } from '../src/index.js'
@@ -66,8 +66,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('codecs
     const codec = encrypted(json, { keys })
     const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({ client, name: 'docs', ttl: '1h', partitions: 1, codec, load: async () => undefined, merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }) })
     await docs.write('1', { text: 'the secret' })
-    let key = ''
-    for await (const keys of client.scan({ glob: '*' })) key = keys.find((one) => one.endsWith(':stream')) ?? key
+    const key = `${beside(createKeys(client.namespace, 'docs')(0))}:stream`
     const stream = (await client.send({ args: ['XRANGE', key, '-', '+'], keys: [key], binary: true })) as unknown as readonly [Buffer, readonly Buffer[]][]
     const stored = Buffer.concat(stream.flatMap(([, fields]) => [...fields]))
     expect(stored.length).toBeGreaterThan(20)

@@ -152,6 +152,33 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
+  it('a write for which whole batches fail becomes a dead letter, also while others keep coming', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    let bad = 0
+    let written = 0
+    setup.work({
+      flush: async (writes) => {
+        if (!writes.some(({ id }) => id === 'bad')) return setup.table.upsert(writes)
+        bad++
+        throw new Error('the batch has a bad one')
+      },
+    })
+    await rows.put('bad', { name: 'bad' })
+    let isDead = false
+    const dead = rows.flushed('bad').catch((error: Error) => error.name).finally(() => { isDead = true })
+    while (!isDead && bad < 25) {
+      await rows.putMany(Array.from({ length: 5 }, () => [`r${++written}`, { name: 'good' }]))
+      await sleep(5)
+    }
+    expect(bad).toBeLessThan(25)
+    expect(await dead).toBe('DeadLetterError')
+    expect(await rows.deadLetters.list()).toMatchObject([{ id: 'bad', attempts: 3 }])
+    await rows.flushed(`r${written}`)
+    await rows.close()
+  })
+
   it('a stream that comes back older than what was read of it is read and flushed, not trimmed', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

@@ -1,6 +1,7 @@
 import { parseDuration, type Duration } from '../duration.js'
 import { CacheError, InvalidOptionError } from '../errors.js'
 import { LazySignal } from '../lazy-signal.js'
+import { onAbort } from '../on-abort.js'
 
 /** What a loader is told, and what it may say. */
 export interface LoadContext<T> {
@@ -57,6 +58,20 @@ export async function callLoader<T>({ key, load, stale, left, hard }: Request<T>
     return { value, ms: performance.now() - started, ttl: context.chosenTtl, skipped: context.skipped }
   } finally {
     clearTimeout(timer)
+  }
+}
+
+/**
+ * Calls a loader whose answer is not cached as it is. Rejects with the signal's reason as soon as it aborts, or after `hard` ms with
+ * `LoadTimeoutError`, whatever the loader does.
+ */
+export async function loadUncached<T>(key: string, load: Loader<T>, { signal, hard }: { readonly signal: AbortSignal | undefined; readonly hard: number | undefined }): Promise<T | null | undefined> {
+  const left = new LazySignal()
+  const forget = signal && onAbort(signal, (reason) => left.abort(reason))
+  try {
+    return (await callLoader({ key, load, stale: undefined, left, hard })).value
+  } finally {
+    forget?.()
   }
 }
 

@@ -13,6 +13,8 @@ export interface Waiting<T, Id> {
   /** Since when no attempt has succeeded, by the count of the worker's successes. */
   successesSeen: number
   failures: number
+  /** How often it failed among others while the database took other batches. */
+  suspicions: number
   /** The attempts of its writes up to this sequence are used up: they are tried one by one, and one that fails again is given up. */
   exhausted: number
 }
@@ -54,18 +56,24 @@ export class Backlog<T, Id> {
   add(write: Held<T, Id>): void {
     this.#positions.add(write.position)
     let waiting = this.#byId.get(write.field)
-    if (!waiting) this.#byId.set(write.field, (waiting = { id: write.field, writes: [], more: false, notBefore: 0, successesSeen: 0, failures: 0, exhausted: 0 }))
+    if (!waiting) this.#byId.set(write.field, (waiting = { id: write.field, writes: [], more: false, notBefore: 0, successesSeen: 0, failures: 0, suspicions: 0, exhausted: 0 }))
     // Nearly always the last; one that was replayed goes where its sequence says.
     let at = waiting.writes.length
     while (at > 0 && waiting.writes[at - 1]!.sequence > write.sequence) at--
     waiting.writes.splice(at, 0, write)
   }
 
-  /** Those that may be flushed now, the ones that have waited longest first; at most so many ids. */
+  /**
+   * Those that may be flushed now, the ones that have waited longest first; at most so many ids. One that is suspected goes alone, so
+   * that its next failure says whether it is at fault, however many others keep coming.
+   */
   ready(now: number, most: number): Waiting<T, Id>[] {
     const ready: Waiting<T, Id>[] = []
     for (const waiting of this.#byId.values()) {
-      if (waiting.writes.length > 0 && waiting.notBefore <= now) ready.push(waiting)
+      if (waiting.writes.length > 0 && waiting.notBefore <= now) {
+        if (waiting.suspicions >= MOST_SUSPICIONS) return [waiting]
+        ready.push(waiting)
+      }
       if (ready.length === most) break
     }
     return ready
@@ -108,3 +116,6 @@ export class Backlog<T, Id> {
     for (const { position } of waiting.writes.splice(1)) this.#positions.delete(position)
   }
 }
+
+/** Failures among others after which an id is flushed alone. */
+const MOST_SUSPICIONS = 3

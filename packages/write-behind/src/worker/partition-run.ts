@@ -211,6 +211,7 @@ export class PartitionRun<T, Id extends WriteId> {
     for (const one of flushed) {
       this.#health.succeeded(one.waiting.id)
       one.waiting.failures = 0
+      one.waiting.suspicions = 0
       this.#backlog.done(one.waiting, one.writes)
     }
   }
@@ -222,7 +223,9 @@ export class PartitionRun<T, Id extends WriteId> {
   async #failed(waiting: Waiting<T, Id>, writes: readonly QueuedWrite<T, Id>[], error: unknown, blame: 'named' | 'alone' | 'none'): Promise<void> {
     const { client, retry } = this.#options
     tell(channels.error, () => ({ operation: 'flush', key: this.partition.entry(waiting.id), error }))
-    const isBlamed = (this.#health.blames(waiting.id, waiting.successesSeen) && blame === 'alone') || blame === 'named'
+    const isSuspect = this.#health.blames(waiting.id, waiting.successesSeen)
+    const isBlamed = (isSuspect && blame === 'alone') || blame === 'named'
+    if (isSuspect && blame === 'none') waiting.suspicions++
     waiting.successesSeen = this.#health.successes
     waiting.failures++
     waiting.notBefore = performance.now() + retry.pause(waiting.failures)
@@ -241,6 +244,7 @@ export class PartitionRun<T, Id extends WriteId> {
   /** The writes behind it are tried at once. */
   async #giveUp(waiting: Waiting<T, Id>, writes: readonly QueuedWrite<T, Id>[], error: unknown, attempts: number): Promise<void> {
     waiting.failures = 0
+    waiting.suspicions = 0
     waiting.notBefore = 0
     await this.#bury(waiting, writes, error, attempts)
   }

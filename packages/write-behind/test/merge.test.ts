@@ -1,0 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { LoadTimeoutError } from '@cache/core'
+import { startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Setup, connect, kinds } from './setup.js'
+
+describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(() => redis.flush())
+
+  it('keeps its lease while a load takes longer than that', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    let loads = 0
+    const rows = setup.counters({
+      leaseTtl: 600,
+      load: async () => {
+        loads++
+        await sleep(1_500)
+        return { name: 'counter', age: 1 }
+      },
+    })
+    expect(await rows.write('1', 2, { signal: AbortSignal.timeout(20_000) })).toMatchObject({ age: 3 })
+    expect(loads).toBe(1)
+    await rows.close()
+  })
+
+  it('a load that hangs holds up no other write for longer than its signal or loadTimeout.hard', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    let loads = 0
+    const load = () => (++loads === 1 ? new Promise(() => undefined) : setup.table.load('1'))
+    const rows = setup.counters({ load, loadTimeout: { hard: 1_500 } })
+    let isOver = false
+    const hung = rows.write('1', 1).catch((error: unknown) => error).finally(() => { isOver = true })
+    await vi.waitFor(() => expect(loads).toBe(1), 5_000)
+    const stop = new AbortController()
+    const second = rows.write('1', 10, { signal: stop.signal })
+    const third = rows.write('1', 100)
+    stop.abort(new Error('enough'))
+    await expect(second).rejects.toThrow('enough')
+    expect(isOver).toBe(false)
+    expect(await hung).toBeInstanceOf(LoadTimeoutError)
+    expect(await third).toMatchObject({ age: 100 })
+    expect((await rows.pending()).writes).toBe(1)
+    await rows.close()
+  })
+
+  it('a load that hangs ends with the signal of its write', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const stop = new AbortController()
+    let told: unknown
+    const rows = setup.counters({
+      load: (_: string, { signal }: { signal: AbortSignal }) => {
+        signal.addEventListener('abort', () => { told = signal.reason })
+        stop.abort(new Error('enough'))
+        return new Promise(() => undefined)
+      },
+    })
+    await expect(rows.write('1', 1, { signal: stop.signal })).rejects.toThrow('enough')
+    expect(String(told)).toContain('enough')
+    await rows.close()
+  })
+})
