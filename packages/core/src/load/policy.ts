@@ -38,8 +38,10 @@ export interface LoadPolicyOptions<T> {
   /** How long a caller waits for another process' load before it loads for itself, without filling. Default 2 s. */
   readonly waitFor?: Duration
   /**
-   * How long the one that loads keeps the others waiting, if it dies or hangs. Callers of one process join a load for so long, and its lease
-   * is renewed meanwhile; then the next one loads anew. The leases of one load of many keys are renewed for up to ten times as long. Default 10 s, or `loadTimeout.hard` and a second if that is more.
+   * How long the one that loads keeps the others waiting, if it dies or hangs. Callers of one
+   * process join a load for so long, and its lease is renewed meanwhile; then the next one loads
+   * anew. The leases of one load of many keys are renewed for up to ten times as long.
+   * Default 10 s, or `loadTimeout.hard` and a second if that is more.
    */
   readonly leaseTtl?: Duration
   /** Past `soft`, a stale value is served if there is one, the load going on; past `hard`, its signal aborts and callers get `LoadTimeoutError`. */
