@@ -192,7 +192,7 @@ describe.each(driverNames)('what an old connection delivers late, on %s', { time
     await (await createLocks({ client }).acquire('x')).release()
     let held: HeldRequests | undefined
     const stalling = intercept(client, 'lock release', () => { held = proxy.hold() }, async () => {
-      await vi.waitFor(() => expect(held!.bytes).toBeGreaterThan(0))
+      await vi.waitFor(() => expect(held!.bytes).toBeGreaterThan(0), { timeout: 15_000 })
       proxy.drop()
     })
     proxy.delay(250, 'replies')
@@ -214,7 +214,7 @@ describe.each(driverNames)('what an old connection delivers late, on %s', { time
     try {
       const held: HeldRequests[] = []
       const clients = behind.map(({ client }, i) => intercept(client, 'lock release', () => { held[i] = proxies[i]!.hold() }, async () => {
-        await vi.waitFor(() => expect(held[i]!.bytes).toBeGreaterThan(0))
+        await vi.waitFor(() => expect(held[i]!.bytes).toBeGreaterThan(0), { timeout: 15_000 })
         proxies[i]!.drop()
       }))
       // It is granted by none of them, and all are asked to forget the attempt.
