@@ -30,7 +30,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     const { driver } = client
     const spied = Object.assign(driver, { send: ((send) => (commands: readonly Command[], how: never) => { sent.push(...commands); return send(commands, how) })(driver.send) })
     expect(spied).toBe(driver)
-    const bus = createInvalidationBus({ client, channel })
+    const bus = createInvalidationBus({ client, channel, heartbeat: '30s' }) // no beat among what a test sends, and none that comes too late
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus, ...options })
     closing.push(() => client.close(), () => bus.close(), () => near.close())
