@@ -1,0 +1,36 @@
+import { now } from '../clock.js'
+import type { FaultName } from './all.js'
+
+interface Entry {
+  readonly name: FaultName
+  readonly from: number
+  to: number
+}
+
+/** What went wrong, and when. */
+export class FaultLog {
+  readonly #entries: Entry[] = []
+
+  async during(name: FaultName, run: () => Promise<void>): Promise<void> {
+    const entry: Entry = { name, from: now(), to: Infinity }
+    this.#entries.push(entry)
+    try {
+      await run()
+    } finally {
+      entry.to = now()
+    }
+  }
+
+  /** Whether one of these faults (by default: any) was there at some time between the two. */
+  any(from: number, to: number, names?: readonly FaultName[]): boolean {
+    return this.#entries.some((entry) =>
+      entry.from <= to && entry.to >= from && (names === undefined || names.includes(entry.name)))
+  }
+
+  /** How often each happened. */
+  counts(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {}
+    for (const { name } of this.#entries) counts[name] = (counts[name] ?? 0) + 1
+    return counts
+  }
+}

@@ -1,0 +1,39 @@
+import { createRateLimiter, fixedWindow, gcra, slidingWindow, tokenBucket } from '@cache/ratelimit'
+import { now } from '../clock.js'
+import type { World, Work } from './work.js'
+
+const IDS = 2
+
+/** One limiter for each policy; `judges/limits.ts` knows what each of them allows. */
+export const policies = {
+  slidingWindow: slidingWindow({ name: 'slidingWindow', limit: 20, window: 2_000 }),
+  fixedWindow: fixedWindow({ name: 'fixedWindow', limit: 20, window: 2_000 }),
+  tokenBucket: tokenBucket({ name: 'tokenBucket', capacity: 15, refill: 5, interval: 1_000 }),
+  gcra: gcra({ name: 'gcra', limit: 10, window: 1_000, burst: 12 }),
+} as const
+
+export type Policy = keyof typeof policies
+
+/** More is asked for than the limits allow, with costs of 1 to 3. */
+export function ratelimit(world: World): Work {
+  const { client, random, reporter } = world
+  const names = Object.keys(policies) as Policy[]
+  const limiters = new Map(names.map((name) => [name, createRateLimiter({
+    client, prefix: `limit-${name}`, limits: [policies[name]], onOutage: 'closed', denyCache: false,
+  })]))
+
+  return {
+    async step() {
+      const policy = random.pick(names)
+      const [id, cost] = [String(random.between(0, IDS - 1)), random.between(1, 3)]
+      const decision = { type: 'decision', policy, id, cost, asked: now() } as const
+      // Until there is an answer, it may be charged: also if this process is killed meanwhile.
+      const answer = limiters.get(policy)!.consume(id, { cost })
+      const { allowed, degraded } = await answer
+      const outcome = degraded ? 'unknown' : allowed ? 'admitted' : 'denied'
+      reporter.add({ ...decision, outcome, answered: now() })
+      reporter.count(`ratelimit: ${outcome}`)
+    },
+    close: async () => undefined,
+  }
+}

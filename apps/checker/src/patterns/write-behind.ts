@@ -1,0 +1,127 @@
+import { createWriteBehind, createWriteBehindWorker, type PendingWrite } from '@cache/write-behind'
+import { now } from '../clock.js'
+import type { World, Work } from './work.js'
+
+const COUNTERS = 6
+const OWN_ROWS = 3
+const FLUSH_FAILS = 0.05
+
+interface Counter { readonly count: number }
+
+/**
+ * Counters that every process adds to, and rows that only this process puts. The source keeps what
+ * was acknowledged in `added:<id>` and `put`, and what reached it in `applied:<id>` and `rows`;
+ * `judges/queue.ts` compares them at the end.
+ */
+export async function writeBehind(world: World): Promise<Work> {
+  const { client, source, random, reporter, process } = world
+  const counters = createWriteBehind({
+    client, name: 'counters', ttl: '1h', partitions: 3,
+    load: async (id: string): Promise<Counter> => ({ count: await source.llen(`applied:${id}`) }),
+    merge: (current, patch: { readonly token: string }): Counter =>
+      ({ count: (current?.count ?? 0) + (patch.token === '' ? 0 : 1) }),
+  })
+  const rows = createWriteBehind({
+    client, name: 'rows', ttl: '1h', partitions: 3,
+    load: async (id: string) => Number((await source.hget('rows', id)) ?? 0),
+  })
+  const maybeFail = () => {
+    if (random.chance(FLUSH_FAILS)) throw new Error('the database is out')
+  }
+  const flushCounters = async (writes: readonly PendingWrite<Counter, string>[]) => {
+    maybeFail()
+    for (const { id, patches, patchSequences } of writes) {
+      const tokens = patches as { readonly token: string }[]
+      await source.applyPatches(id, ...tokens.flatMap(({ token }, i) => [token, patchSequences[i]!]))
+    }
+    maybeFail()
+  }
+  const flushRows = async (writes: readonly PendingWrite<number, string>[]) => {
+    maybeFail()
+    for (const { id, value, sequence } of writes) await source.applyPut(id, value!, sequence)
+  }
+  const retry = { attempts: 1_000, backoff: 20, max: 200 }
+  const common = { client, partitions: 3, leaseTtl: '2s', linger: 5, retry } as const
+  const workers = [
+    createWriteBehindWorker<Counter, string>({ ...common, name: 'counters', flush: flushCounters }),
+    createWriteBehindWorker<number, string>({ ...common, name: 'rows', flush: flushRows }),
+  ]
+  const stop = new AbortController()
+  const running = Promise.all(workers.map((worker) => worker.run({ signal: stop.signal })))
+  let tokens = 0
+  const attempted = new Map<string, number>()
+  const putting = new Set<string>()
+
+  const add = async () => {
+    const id = `counter-${random.between(0, COUNTERS - 1)}`
+    const token = `${process}/${++tokens}`
+    await source.rpush(`attempted:${id}`, token)
+    await counters.write(id, { token })
+    await source.rpush(`added:${id}`, token)
+    reporter.count('write-behind: writes')
+  }
+  const put = async () => {
+    const id = `${process}-${random.between(0, OWN_ROWS - 1)}`
+    if (putting.has(id)) return // of two at once, either may be the last
+    putting.add(id)
+    try {
+      const value = (attempted.get(id) ?? 0) + 1
+      attempted.set(id, value)
+      await source.hset('attempted', id, value)
+      await rows.put(id, value)
+      await source.hset('put', id, value)
+      reporter.count('write-behind: writes')
+      if (random.chance(0.05)) await flushed(id, value)
+    } finally {
+      putting.delete(id)
+    }
+  }
+  const flushed = async (id: string, value: number) => {
+    const from = now()
+    await rows.flushed(id, { signal: AbortSignal.timeout(5_000) })
+    const stored = Number(await source.hget('rows', id))
+    reporter.count('write-behind: flushed')
+    if (stored >= value) return
+    const what = `row ${id}: flushed resolved for ${value}, and the database had ${stored}`
+    reporter.violation({ pattern: 'write-behind', what, from, to: now() })
+  }
+  const read = async () => {
+    const ids = await source.hkeys('put')
+    const id = ids.length > 0 ? random.pick(ids) : undefined
+    if (id === undefined) return
+    const from = now()
+    const least = Number(await source.hget('put', id))
+    const value = await rows.get(id)
+    reporter.count('write-behind: reads')
+    if (value >= least) return
+    const what = `row ${id}: ${value} was read although ${least} had been acknowledged`
+    reporter.violation({ pattern: 'write-behind', what, from, to: now() })
+  }
+  /** What is pending and what was applied are all that was acknowledged, and no more than asked for. */
+  const readCounter = async () => {
+    const id = `counter-${random.between(0, COUNTERS - 1)}`
+    const from = now()
+    const least = await source.llen(`added:${id}`)
+    const { count } = await counters.get(id)
+    const most = await source.llen(`attempted:${id}`)
+    reporter.count('write-behind: reads')
+    if (count >= least && count <= most) return
+    const what = `counter ${id}: ${count} was read, after ${least} and before ${most} were added`
+    reporter.violation({ pattern: 'write-behind', what, from, to: now() })
+  }
+
+  return {
+    step: () => random.pick([add, add, put, put, read, readCounter])(),
+    async finish() {
+      for (const queue of [counters, rows]) {
+        for (const { letter } of await queue.deadLetters.list()) await queue.deadLetters.replay(letter)
+        while ((await queue.pending()).writes > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+      }
+    },
+    async close() {
+      stop.abort()
+      await running
+      await Promise.all([counters.close(), rows.close()])
+    },
+  }
+}

@@ -1,0 +1,10 @@
+import type { TopologyName } from '../reach.js'
+import { cluster } from './cluster.js'
+import { sentinel } from './sentinel.js'
+import { shards } from './shards.js'
+import { standalone } from './standalone.js'
+import type { Topology } from './topology.js'
+
+export const startTopology: Record<TopologyName, () => Promise<Topology>> = {
+  standalone, cluster, sentinel, shards,
+}
