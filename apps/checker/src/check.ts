@@ -30,6 +30,7 @@ export interface CheckOptions {
   /** Ends at the first violation. */
   readonly stopAtFirst?: boolean
   readonly onProgress?: (verdict: Verdict) => void
+  readonly onViolation?: (what: string) => void
 }
 
 export interface Verdict {
@@ -122,7 +123,7 @@ class Run {
       const isCalm = this.#elapsed % CALM_EVERY > CALM_EVERY - CALM
       if (weighted.length === 0 || isCalm || running.size >= 3) continue
       const fault = this.#put(this.#random.pick(weighted)).catch((error: unknown) => {
-        this.#violations.push(`checker: a fault failed: ${String(error)}`)
+        this.#complain(`checker: a fault failed: ${String(error)}`)
       })
       running.add(fault)
       void fault.then(() => running.delete(fault))
@@ -149,12 +150,12 @@ class Run {
   async #finish(): Promise<void> {
     await Promise.all(this.#processes.map((process) =>
       process.finish(FINISH_WITHIN).catch((error: unknown) => {
-        this.#violations.push(`a process did not finish its work: ${String(error)}`)
+        this.#complain(`a process did not finish its work: ${String(error)}`)
       })))
     const source = connectSource(this.#source)
     const { violations, acknowledged, applied } = await judgeQueue(source)
     source.disconnect()
-    this.#violations.push(...violations.map((what) => `write-behind: ${what}`))
+    for (const what of violations) this.#complain(`write-behind: ${what}`)
     this.#counts.set('queue', {
       'write-behind: acknowledged at the end': acknowledged, 'write-behind: applied at the end': applied,
     })
@@ -163,8 +164,15 @@ class Run {
   #hear(name: string, { events, counts }: Report | Finished): void {
     this.#counts.set(name, counts)
     for (const event of events) {
-      for (const what of this.#judge(event)) this.#violations.push(`${what} [${name}]`)
+      for (const what of this.#judge(event)) this.#complain(`${what} [${name}]`)
     }
+  }
+
+  #complain(what: string): void {
+    const lately = this.#log.names(now() - 10_000).join(', ') || 'none'
+    const violation = `${what} (after ${(this.#elapsed / 1_000).toFixed(1)} s; faults lately: ${lately})`
+    this.#violations.push(violation)
+    this.#options.onViolation?.(violation)
   }
 
   #judge(event: Event): readonly string[] {

@@ -26,6 +26,7 @@ const verdict = await check({
   processes: Number(values.processes),
   naive: values.naive,
   onProgress: (sofar) => console.log(progressLine(sofar)),
+  onViolation: (what) => console.log(`VIOLATION ${what}`),
 })
 console.log(fullReport(verdict))
 process.exit(verdict.violations.length > 0 ? 1 : 0)

@@ -27,6 +27,11 @@ export class FaultLog {
       entry.from <= to && entry.to >= from && (names === undefined || names.includes(entry.name)))
   }
 
+  /** Those that ended after this time, or have not ended. */
+  names(since: number): readonly FaultName[] {
+    return this.#entries.filter(({ to }) => to >= since).map(({ name }) => name)
+  }
+
   /** How often each happened. */
   counts(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {}
