@@ -1,12 +1,16 @@
 // Makes a fresh machine with Node and npm ready, then runs a command: `node scripts/bootstrap.mjs -- <command> …`.
-// It finds or fetches the right pnpm, installs, builds, and finds or installs a Redis. Needs nothing but Node itself.
+// It finds or fetches the right pnpm, installs, builds, and finds a Redis. Needs nothing but Node itself.
+// A Redis is installed only as root, or with `--install` anywhere on the command line: `npm test -- --install`.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const PNPM = '10.34.9'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
+/** The `packageManager` of package.json: `pnpm@<version>+sha512.<hash of its tarball>`. */
+const [, pnpmVersion, pnpmHash] = /^pnpm@([\d.]+)\+sha512\.([0-9a-f]{128})$/.exec(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager)
 const tools = join(root, '.tools')
 const [major] = process.versions.node.split('.').map(Number)
 if (major < 20) fail(`Node ${process.versions.node} is too old: Node 20 or newer is needed.`)
@@ -14,9 +18,11 @@ if (major < 20) fail(`Node ${process.versions.node} is too old: Node 20 or newer
 const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' }
 env.PATH = [join(tools, 'node_modules', '.bin'), env.PATH].join(delimiter)
 
+if (process.argv.includes('--install')) env.CACHE_TESTKIT_INSTALL = '1'
+
 if (!isRightPnpm()) {
-  say(`getting pnpm ${PNPM}`)
-  run('npm', ['install', '--prefix', tools, '--no-save', '--no-audit', '--no-fund', '--loglevel', 'error', `pnpm@${PNPM}`])
+  say(`getting pnpm ${pnpmVersion}`)
+  installPnpm()
 }
 say('installing packages')
 run('pnpm', ['install', '--frozen-lockfile', '--prefer-offline', '--reporter', existsSync(join(root, 'node_modules')) ? 'silent' : 'append-only'])
@@ -25,7 +31,7 @@ run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--lo
 say('looking for a Redis')
 run('node', [join('packages', 'testkit', 'dist', 'find-redis.js')])
 
-const [command, ...args] = process.argv.slice(process.argv.indexOf('--') + 1)
+const [command, ...args] = process.argv.slice(process.argv.indexOf('--') + 1).filter((argument) => argument !== '--install')
 if (process.argv.includes('--') && command) {
   const done = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
   process.exit(done.status ?? 1)
@@ -33,7 +39,21 @@ if (process.argv.includes('--') && command) {
 
 function isRightPnpm() {
   const found = spawnSync('pnpm', ['--version'], { env, cwd: root, encoding: 'utf8' })
-  return found.status === 0 && found.stdout.trim().startsWith('10.34.')
+  return found.status === 0 && found.stdout.trim() === pnpmVersion
+}
+
+/** Its tarball has to be the one that package.json names. */
+function installPnpm() {
+  const folder = mkdtempSync(join(tmpdir(), 'cache-pnpm-'))
+  try {
+    run('npm', ['pack', '--silent', '--pack-destination', folder, `pnpm@${pnpmVersion}`])
+    const tarball = join(folder, readdirSync(folder)[0])
+    const hash = createHash('sha512').update(readFileSync(tarball)).digest('hex')
+    if (hash !== pnpmHash) fail(`pnpm ${pnpmVersion} has the hash ${hash}, but package.json names ${pnpmHash}.`)
+    run('npm', ['install', '--prefix', tools, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error', tarball])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 function run(name, args) {

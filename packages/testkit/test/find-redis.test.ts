@@ -1,7 +1,8 @@
+import { existsSync } from 'node:fs'
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { findRedis, spawnProcesses } from '../src/index.js'
 
 describe('findRedis', () => {
@@ -54,11 +55,26 @@ describe('findRedis', () => {
     await program('apt-get', install)
     await program('brew', install)
     await program('sudo', 'while [ "$1" = -n ]; do shift; done; exec "$@"')
-    await using group = spawnProcesses(new URL('./programs/finds-redis.ts', import.meta.url), { count: 3, data: bare() })
+    await using group = spawnProcesses(new URL('./programs/finds-redis.ts', import.meta.url), { count: 3, data: bare({ CACHE_TESTKIT_INSTALL: '1' }) })
     const found = await group.all<{ type: 'found'; source: unknown; log: string }>('found')
     expect(found.map(({ source }) => source)).toEqual(Array.from({ length: 3 }, () => ({ kind: 'binary', path: join(bin, 'redis-server') })))
     expect(found[0]?.log.match(/^install /gm)).toHaveLength(1)
     await Promise.all(group.processes.map(({ exited }) => exited))
     expect(group.processes.filter(({ stderr }) => /installing one with .*install/.test(stderr))).toHaveLength(1)
+  })
+
+  it('who is not root has to allow an installation', async () => {
+    const asked = await program('asked', '')
+    await rm(asked)
+    for (const tool of ['apt-get', 'brew', 'sudo']) await program(tool, `echo >"${asked}"`)
+    const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1_000)
+    try {
+      await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(/npm test -- --install/)
+      expect(existsSync(asked)).toBe(false)
+      await expect(findRedis({ env: bare({ CACHE_TESTKIT_INSTALL: '1' }), docker: false })).rejects.toThrow(/No Redis found/)
+      expect(existsSync(asked)).toBe(true)
+    } finally {
+      getuid.mockRestore()
+    }
   })
 })

@@ -17,8 +17,8 @@ export interface FindOptions {
 
 /**
  * A real Redis, from the first of: `REDIS_URL`; the binary that `REDIS_SERVER` names; `redis-server` or `valkey-server` on the PATH;
- * Docker; the system's package manager, which then installs one and says so on stderr. Worth calling once before tests that run in
- * parallel.
+ * Docker; the system's package manager, which then installs one and says so on stderr before it does, but only as root or with
+ * `CACHE_TESTKIT_INSTALL=1`. Worth calling once before tests that run in parallel.
  *
  * @throws {Error} that names the ways to get one, when there is none.
  * @example
@@ -44,5 +44,6 @@ const DEFAULT_IMAGE = 'redis:7-alpine'
 
 const NONE = `No Redis found. Any of these helps:
   - install redis-server or valkey-server, so that it is on the PATH, or name a binary in REDIS_SERVER
+  - let the tests install one: npm test -- --install (or CACHE_TESTKIT_INSTALL=1)
   - start Docker
   - name a server you have in REDIS_URL (enough for tests that need no server of their own)`

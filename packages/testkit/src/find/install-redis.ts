@@ -3,9 +3,11 @@ import { findBinary, onPath } from './binary.js'
 import { oneAtATime } from './one-at-a-time.js'
 
 /**
- * Installs Redis with `apt-get` (as root, or where sudo asks for no password) or `brew`, saying on stderr what it does. The path of
- * the binary, or `undefined` where neither is there or the installation failed. Several processes may call it at once: one installs,
- * the others find what it installed.
+ * Installs Redis with `apt-get` or `brew`, and says on stderr what it is about to do. It does so only
+ * as root, or if `CACHE_TESTKIT_INSTALL=1` allows it (`npm test -- --install` sets that). Resolves to
+ * the path of the binary, or `undefined` where it may not install, there is no package manager, or
+ * the installation failed. Several processes may call it at once: one installs, the others find what
+ * it installed.
  */
 export async function installRedis(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const commands = await installation(env)
@@ -25,6 +27,7 @@ export async function installRedis(env: NodeJS.ProcessEnv): Promise<string | und
 type Line = readonly [program: string, ...args: string[]]
 
 async function installation(env: NodeJS.ProcessEnv): Promise<readonly Line[] | undefined> {
+  if (process.getuid?.() !== 0 && env.CACHE_TESTKIT_INSTALL !== '1') return undefined
   const apt = onPath('apt-get', env)
   if (apt !== undefined) {
     const root = await asRoot(env)
