@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createInvalidationBus, withNearCache, type NearCacheClient, type NearCacheOptions } from '../src/index.js'
 import { cases } from './cases.js'
 
-const KEYS = process.env.CHAOS ? 1_000_000 : 50_000
+const KEYS = process.env.CHAOS ? 1_000_000 : 20_000
 const AT_ONCE = 1_000
 const MB = 1024 ** 2
 
