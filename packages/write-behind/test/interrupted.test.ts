@@ -3,7 +3,7 @@ import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError, type DeadLetters, type PendingWrite } from '../src/index.js'
 import type { Row } from './cases.js'
-import { Setup, connect, kinds } from './setup.js'
+import { Setup, connect, keyOf, kinds } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 type Rows = ReturnType<Setup['rows']>
@@ -68,7 +68,10 @@ type Counts = Readonly<Record<string, Readonly<Record<string, readonly [least: n
 
 describe.each(kinds)('on %s', (kind) => {
   let redis: RedisServer
-  beforeAll(async () => void (redis = await startRedis()))
+  beforeAll(async () => {
+    redis = await startRedis()
+    await runEachScript(kind, redis)
+  })
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
@@ -234,4 +237,54 @@ describe.each(kinds)('on %s', (kind) => {
       })
     })
   })
+
+  it.each(['confirmation', 'failed attempt'])('a worker’s %s that arrives when the partition has another owner changes nothing', async (step) => {
+    await using proxy = await startProxy(redis)
+    await using far = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, redis.url)
+    await using away = new Setup(far)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('1', { name: 'one' })
+    let held: ReturnType<TcpProxy['hold']> | undefined
+    const first = away.work({ leaseTtl: '600ms', flush: async ([write]) => {
+      held ??= proxy.hold()
+      return step === 'confirmation' ? undefined : [{ sequence: write!.sequence, error: new Error('no') }]
+    } })
+    await vi.waitFor(() => expect(held?.bytes).toBeGreaterThan(0), { timeout: 5_000, interval: 5 })
+    await proxy.cut()
+    await vi.waitFor(() => expect(first.worker.partitions).toEqual([]), { timeout: 5_000, interval: 20 })
+    const second = setup.work({ leaseTtl: '600ms' })
+    await rows.flushed('1')
+    await second.end()
+    await rows.put('1', { name: 'two' })
+    const before = await stateOf(redis)
+    await held!.deliver()
+    expect(await stateOf(redis)).toEqual(before)
+    expect(await rows.get('1')).toEqual({ name: 'two' })
+    await rows.close()
+  })
 })
+
+/** The server knows the scripts then, so that each step is one command. */
+async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): Promise<void> {
+  await using client = connect(kind, redis.url)
+  await using setup = new Setup(client)
+  const rows = setup.rows()
+  await setup.counters().write('good', 1)
+  await rows.delete('bad')
+  await rows.put('worse', { name: 'worse' })
+  setup.work({ retry: { attempts: 1 }, flush: (writes) => writes.filter(({ id }) => id !== 'good').map(({ id }) => ({ id, error: new Error('no') })) })
+  await rows.flushed('good')
+  for (const id of ['bad', 'worse']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+  const [first, second] = await rows.deadLetters.list()
+  await rows.deadLetters.discard(first!.letter)
+  await rows.deadLetters.replay(second!.letter)
+  await rows.close()
+}
+
+/** What the partition holds, but for who owns it. */
+async function stateOf(redis: RedisServer): Promise<unknown> {
+  const [stream, pending] = [await keyOf(redis, 'stream'), await keyOf(redis, 'pending')]
+  return [await redis.cli('XRANGE', stream, '-', '+'), await redis.cli('HGETALL', pending), await keyOf(redis, 'attempts'), await keyOf(redis, 'dead')]
+}
