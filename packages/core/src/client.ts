@@ -69,7 +69,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   return {
     driver,
     namespace,
-    entries: createEntryStore({ batch, readTimeout, writeTimeout, pending }),
+    entries: createEntryStore({ batch, readTimeout, writeTimeout, pending, sinceResend: () => driver.sinceResend?.() ?? Infinity }),
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),

@@ -132,7 +132,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   /** What the database has, for the holder of a lease, which is kept meanwhile. */
   async function loaded(id: Id, token: string, signal: AbortSignal | undefined): Promise<T | undefined> {
     const key = keyOf(id)
-    const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew: () => entries.renew(key, token, leaseTtl) })
+    const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew: (yields) => entries.renew(key, token, leaseTtl, yields) })
     try {
       return (await loadUncached<T>(key, (context) => load(id, context), { signal, hard: policy.hard })) ?? undefined
     } finally {
@@ -199,7 +199,7 @@ interface Draft<T, Id> {
   readonly lease?: string
 }
 
-/** The lease of a merging write is renewed while it loads, for so many ttls. */
+/** The lease of a merging write is renewed while it loads, for so many ttls; past the first one, a read that asks for it takes it over. */
 const RENEWED_FOR = 10
 /** Ms that a pending value is cached for where its own ttl is not known. */
 const KEPT_FOR = 60_000

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError } from '../src/index.js'
@@ -93,6 +94,64 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     expect(await keyOf(redis, 'owner')).toBe('')
     const second = setup.work({ leaseTtl: 600 })
     await vi.waitFor(() => expect(second.worker.partitions).toEqual([0]), 5_000)
+    await rows.close()
+  })
+})
+
+describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await startRedis({ config: { save: '3600 1000000' } })
+    await mkdir(`${redis.directory}/dump.rdb`) // where it saves to
+  })
+  afterAll(() => redis.stop())
+  beforeEach(async () => {
+    for (const { end } of Object.values(causes)) await end()
+    await redis.flush()
+  })
+
+  const isRefusing = (code: string) => vi.waitFor(async () => expect(await redis.cli('SET', 'x', 'x').catch((error: Error) => error.message)).toContain(code), 5_000)
+  const causes = {
+    MISCONF: {
+      begin: async () => {
+        await redis.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'yes')
+        await redis.cli('BGSAVE')
+      },
+      end: () => redis.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no'),
+    },
+    NOREPLICAS: { begin: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1'), end: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0') },
+  } as const
+
+  it.each(['MISCONF', 'NOREPLICAS'] as const)('%s: writes are refused and change nothing; what was queued is flushed once it takes writes again', async (code) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
+    await rows.put('1', { name: 'one' })
+    await rows.put('3', { name: 'three' })
+    await redis.cli('DEL', await keyOf(redis, 'entry:3'))
+    let isOpen = false
+    const { worker } = setup.work({ leaseTtl: 600, retry: { attempts: 1_000, backoff: 20, max: 50 }, flush: async (writes) => {
+      if (!isOpen) throw new Error('the database is out')
+      await setup.table.upsert(writes)
+    } })
+    await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
+    await causes[code].begin()
+    await isRefusing(code)
+    await expect(rows.put('1', { name: 'refused' })).rejects.toMatchObject({ code })
+    await expect(rows.delete('1')).rejects.toMatchObject({ code })
+    expect(await rows.get('1')).toEqual({ name: 'one' })
+    // A server that can't save has all that was acknowledged; one without its replicas may have been replaced.
+    if (code === 'MISCONF') expect(await rows.getMany(['2', '3'])).toEqual([{ name: 'of the database' }, { name: 'three' }])
+    else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
+    isOpen = true
+    await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000) // flushed, and not confirmed
+    expect((await rows.pending()).writes).toBe(2)
+    await causes[code].end()
+    await rows.put('4', { name: 'four' })
+    await Promise.all(['1', '3', '4'].map((id) => rows.flushed(id)))
+    expect(['1', '3', '4'].map((id) => setup.table.rows.get(id)?.value?.name)).toEqual(['one', 'three', 'four'])
+    expect((await rows.pending()).writes).toBe(0)
     await rows.close()
   })
 })
