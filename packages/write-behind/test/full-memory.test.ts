@@ -31,6 +31,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
     await redis.fill()
     await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
+    await expect(setup.rows({ name: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow('OOM')
     if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
     else setup.work({ flush, leaseTtl: 600 })
     open = true
@@ -58,10 +59,12 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     await rows.flushed('good')
     for (const id of ['bad', 'worse']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     poison = false
-    for (const { letter, id } of await rows.deadLetters.list()) expect(await (id === 'bad' ? rows.deadLetters.replay(letter) : rows.deadLetters.discard(letter))).toBe(true)
-    await rows.flushed('bad')
+    const elsewhere = setup.rows() // one that has not written yet
+    for (const { letter, id } of await rows.deadLetters.list()) expect(await (id === 'bad' ? elsewhere.deadLetters.replay(letter) : elsewhere.deadLetters.discard(letter))).toBe(true)
+    await expect(elsewhere.put('bad', { name: 'refused' })).rejects.toMatchObject({ code: 'OOM' })
+    await Promise.all([rows.flushed('bad'), rows.flushed('worse')])
     expect(setup.table.rows.get('bad')?.value).toEqual({ name: 'bad' })
-    await rows.close()
+    for (const one of [rows, elsewhere]) await one.close()
   })
 
   it.each(['lease', 'process'])('reads what is pending, and loads what is neither pending nor cached (stampede: %j)', async (stampede) => {
@@ -127,6 +130,11 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
     await using setup = new Setup(client)
     const rows = setup.rows()
     setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
+    await rows.put('bad', { name: 'bad' })
+    const burying = setup.work({ leaseTtl: 600, retry: { attempts: 1 }, flush: (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })) })
+    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+    await burying.end()
+    const [letter] = await rows.deadLetters.list()
     await rows.put('1', { name: 'one' })
     await rows.put('3', { name: 'three' })
     await redis.cli('DEL', await keyOf(redis, 'entry:3'))
@@ -140,6 +148,9 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
     await isRefusing(code)
     await expect(rows.put('1', { name: 'refused' })).rejects.toMatchObject({ code })
     await expect(rows.delete('1')).rejects.toMatchObject({ code })
+    await expect(rows.deadLetters.replay(letter!.letter)).rejects.toMatchObject({ code })
+    await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
+    expect(await rows.deadLetters.list()).toEqual([letter])
     expect(await rows.get('1')).toEqual({ name: 'one' })
     // A server that can't save has all that was acknowledged; one without its replicas may have been replaced.
     if (code === 'MISCONF') expect(await rows.getMany(['2', '3'])).toEqual([{ name: 'of the database' }, { name: 'three' }])
