@@ -68,7 +68,10 @@ describe.each(['ioredis', 'node-redis'] as const)('a step that is sent again on 
     return status
   }
 
-  /** Runs a step whose connection ends before it arrives. Whether it was done, sent again; and then its first copy arrives with `deliver`. */
+  /**
+   * Runs a step whose connection ends before it arrives. Whether it was done, sent again; and then
+   * its first copy arrives with `deliver`.
+   */
   async function sentAgain(step: () => Promise<unknown>): Promise<{ readonly isDone: boolean; deliver(): Promise<void> }> {
     const proxy = await proxyOf('k')
     const held = proxy.hold()
@@ -77,7 +80,8 @@ describe.each(['ioredis', 'node-redis'] as const)('a step that is sent again on 
     proxy.drop()
     const isDone = await asked
     if (kind === 'ioredis') expect(isDone).toBe(true)
-    else await vi.waitFor(async () => expect(await lease()).toBe('leased'), { timeout: 20_000 }) // it was given up
+    // it was given up
+    else await vi.waitFor(async () => expect(await lease()).toBe('leased'), { timeout: 20_000 })
     return { isDone, deliver: () => held.deliver() }
   }
 

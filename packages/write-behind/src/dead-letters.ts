@@ -26,7 +26,9 @@ export interface DeadLetters<T, Id extends WriteId> {
   /** Those with the lowest sequences of each partition; at most `limit` (default 100) together. */
   list(options?: { readonly limit?: number }): Promise<DeadLetter<T, Id>[]>
   /**
-   * Puts a letter back into the queue, with the sequence it had. It is done at most once, however often a Redis client sends it. If nothing newer of its id waits or was flushed since, it is pending
+   * Puts a letter back into the queue, with the sequence it had. It is done at most once, however
+   * often a Redis client sends it. If nothing newer of its id waits or was flushed since, it is
+   * pending
    * again, and reads answer with it. Resolves to `false` if there is no such letter.
    */
   replay(letter: string): Promise<boolean>
@@ -41,7 +43,9 @@ interface Dependencies<T> {
   readonly sessions: Sessions
 }
 
-export function createDeadLetters<T, Id extends WriteId>({ client, partitions, records, sessions }: Dependencies<T>): DeadLetters<T, Id> {
+export function createDeadLetters<T, Id extends WriteId>(
+  { client, partitions, records, sessions }: Dependencies<T>,
+): DeadLetters<T, Id> {
   return {
     async list({ limit = 100 } = {}) {
       if (!(Number.isSafeInteger(limit) && limit > 0)) throw new InvalidOptionError('limit', 'a whole number of at least 1', limit)
@@ -59,15 +63,16 @@ export function createDeadLetters<T, Id extends WriteId>({ client, partitions, r
       const { dead, buried, stream, pending, replayed } = partition
       const entry = partition.entry(found.field)
       return isDone(await sessions.attempt(partition, entry, async ({ session, args }) => {
-        const [outcome] = await client.entries.change(replayScript, [entry], [...args, sequence], [companion(entry, 'lease'), dead, buried, stream, pending, replayed, session])
-        return outcome!
+        const beside = [companion(entry, 'lease'), dead, buried, stream, pending, replayed, session]
+        return (await client.entries.change(replayScript, [entry], [...args, sequence], beside))[0]!
       }))
     },
 
     async discard(letter) {
       const { partition, sequence } = addressOf(letter)
       const { dead, buried } = partition
-      return isDone(await sessions.attempt(partition, dead, ({ session, args }) => client.run(discardScript, [dead, buried, session], [...args, sequence])))
+      return isDone(await sessions.attempt(partition, dead, ({ session, args }) =>
+        client.run(discardScript, [dead, buried, session], [...args, sequence])))
     },
   }
 

@@ -73,4 +73,6 @@ export const replayScript = defineChange({
   name: 'write-behind replay', args: 5, beside: 7,
   functions: sequenceLua + sessionLua + lettersLua + versionsLua, lua: replayLua, parse: text,
 })
-export const discardScript = defineScript({ name: 'write-behind discard', functions: sessionLua + lettersLua, lua: discardLua, parse: text })
+export const discardScript = defineScript({
+  name: 'write-behind discard', functions: sessionLua + lettersLua, lua: discardLua, parse: text,
+})

@@ -13,13 +13,14 @@ export interface Attempt {
 }
 
 /**
- * Numbers what this process attempts in one partition, so that the partition executes each attempt at most once, however often a Redis
- * client sends it, and however late it arrives.
+ * Numbers what this process attempts in one partition, so that the partition executes each attempt
+ * at most once, however often a Redis client sends it, and however late it arrives.
  *
- * The partition remembers what the attempts came to whose outcome is still waited for. Each attempt tells which are over: all below
- * `floor`, the lowest that is open, and those above it that were abandoned. What is over is refused if it arrives after all. An abandoned
- * attempt is named until the floor has passed it, which is when those that were open beside it have settled; they do so within
- * their timeout. So no more are named than were begun meanwhile.
+ * The partition remembers what the attempts came to whose outcome is still waited for. Each attempt
+ * tells which are over: all below `floor`, the lowest that is open, and those above it that were
+ * abandoned. What is over is refused if it arrives after all. An abandoned attempt is named until
+ * the floor has passed it, which is when those that were open beside it have settled; they do so
+ * within their timeout. So no more are named than were begun meanwhile.
  *
  * Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
  */
@@ -52,7 +53,7 @@ class Session {
   end(attempt: number): void {
     this.#open.delete(attempt)
     const { floor } = this
-    for (const abandoned of this.#abandoned) if (abandoned < floor) this.#abandoned.delete(abandoned)
+    for (const one of this.#abandoned) if (one < floor) this.#abandoned.delete(one)
   }
 
   abandon(attempt: number): void {
@@ -77,10 +78,20 @@ class Session {
   }
 }
 
+/** Runs the script of an attempt, and resolves to what it came to. */
+type Ask = (attempt: Attempt) => Promise<string>
+
+interface Opened {
+  readonly opening: Promise<Session>
+  /** Once it is open. */
+  session?: Session
+  usedAt: number
+}
+
 /** The sessions of a process, one for each partition in which it changes something. */
 export class Sessions {
   readonly #client: CacheClient
-  readonly #sessions = new Map<Partition, { readonly opening: Promise<Session>; session?: Session; usedAt: number }>()
+  readonly #sessions = new Map<Partition, Opened>()
   readonly #abandoned = new PendingReleases()
 
   constructor(client: CacheClient) {
@@ -88,16 +99,18 @@ export class Sessions {
   }
 
   /**
-   * Attempts something once. It is done at most once, however often it is sent; and not at all once this has rejected and a later attempt
-   * is acknowledged. `ask` runs its script, and resolves to what it came to. `key`: for errors.
+   * Attempts something once. It is done at most once, however often it is sent; and not at all once
+   * this has rejected and a later attempt is acknowledged. `ask` runs its script, and resolves to
+   * what it came to. `key`: for errors.
    */
-  async attempt(partition: Partition, key: string, ask: (attempt: Attempt) => Promise<string>): Promise<string> {
+  async attempt(partition: Partition, key: string, ask: Ask): Promise<string> {
     for (let round = 1; ; round++) {
       const session = await this.#of(partition)
       const number = session.begin()
       const over = session.over()
       try {
-        const outcome = await ask({ session: session.key, number, args: [String(number), ...over.args, String(SESSION_TTL)] })
+        const args = [String(number), ...over.args, String(SESSION_TTL)] as const
+        const outcome = await ask({ session: session.key, number, args })
         if (outcome === 'over') throw new CacheError(`An attempt at "${key}" arrived after it was given up. It was not executed.`, { code: 'GIVEN_UP', key })
         if (outcome !== 'closed') {
           over.told()
@@ -121,12 +134,13 @@ export class Sessions {
   async #of(partition: Partition): Promise<Session> {
     const now = performance.now()
     const known = this.#sessions.get(partition)
-    // One that has sat idle may end soon; but what it abandoned is to be refused before anything is attempted elsewhere.
+    // One that has sat idle may end soon; but what it abandoned is to be refused before anything is
+    // attempted elsewhere.
     if (known && (now - known.usedAt < SESSION_TTL / 2 || known.session?.hasUntold)) {
       known.usedAt = now
       return known.opening
     }
-    const opened: { readonly opening: Promise<Session>; session?: Session; usedAt: number } = { opening: this.#start(partition), usedAt: now }
+    const opened: Opened = { opening: this.#start(partition), usedAt: now }
     this.#sessions.set(partition, opened)
     try {
       return (opened.session = await opened.opening)
@@ -136,12 +150,18 @@ export class Sessions {
     }
   }
 
-  /** The partition has forgotten the session, and refuses all its attempts: the next one opens another. */
+  /**
+   * The partition has forgotten the session, and refuses all its attempts: the next one opens
+   * another.
+   */
   #drop(partition: Partition, session: Session): void {
     if (this.#sessions.get(partition)?.session === session) this.#sessions.delete(partition)
   }
 
-  /** The outcome of an attempt is not known: it is refused if it arrives from now on. The next attempt says so too. */
+  /**
+   * The outcome of an attempt is not known: it is refused if it arrives from now on. The next
+   * attempt says so too.
+   */
   #abandon(session: Session, attempt: number): void {
     session.abandon(attempt)
     const now = performance.now()

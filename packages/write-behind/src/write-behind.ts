@@ -132,7 +132,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   /** What the database has, for the holder of a lease, which is kept meanwhile. */
   async function loaded(id: Id, token: string, signal: AbortSignal | undefined): Promise<T | undefined> {
     const key = keyOf(id)
-    const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew: (yields) => entries.renew(key, token, leaseTtl, yields) })
+    const renew = (yields: boolean): Promise<boolean> => entries.renew(key, token, leaseTtl, yields)
+    const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew })
     try {
       return (await loadUncached<T>(key, (context) => load(id, context), { signal, hard: policy.hard })) ?? undefined
     } finally {
@@ -163,7 +164,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     const { stream, pending } = partitions.of(id)
     return sessions.attempt(partitions.of(id), key, async ({ session, number, args: own }) => {
       const store = durable ? await durable.entries() : client.entries
-      const [outcome] = await store.change(writeScript, [key], [...own, ...args], [companion(key, 'lease'), stream, pending, session])
+      const beside = [companion(key, 'lease'), stream, pending, session]
+      const [outcome] = await store.change(writeScript, [key], [...own, ...args], beside)
       if (durable && /^\d/.test(outcome!)) await durable.confirm(key, session, number)
       return outcome!
     })
@@ -199,7 +201,10 @@ interface Draft<T, Id> {
   readonly lease?: string
 }
 
-/** The lease of a merging write is renewed while it loads, for so many ttls; past the first one, a read that asks for it takes it over. */
+/**
+ * The lease of a merging write is renewed while it loads, for so many ttls; past the first one, a
+ * read that asks for it takes it over.
+ */
 const RENEWED_FOR = 10
 /** Ms that a pending value is cached for where its own ttl is not known. */
 const KEPT_FOR = 60_000

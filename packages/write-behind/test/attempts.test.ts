@@ -61,7 +61,8 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     const held = proxy.hold()
     const lost = rows.put('a', { name: 'lost' }).catch(() => undefined)
     await sleep(5)
-    const open = rows.put('a', { name: 'open' }) // behind the first: sent once that is known to be lost
+    // behind the first: sent once that is known to be lost
+    const open = rows.put('a', { name: 'open' })
     const later = rows.put('b', { name: 'late' }).catch(() => rows.put('b', { name: 'later' }))
     await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { interval: 5 })
     await sleep(20)

@@ -10,7 +10,8 @@ export interface DoublingProxy extends Address, AsyncDisposable {
 }
 
 /**
- * A TCP proxy that delivers every request twice: at once, and `lag` ms later on a connection of its own, as when a client sends again what got no
+ * A TCP proxy that delivers every request twice: at once, and `lag` ms later on a connection of its
+ * own, as when a client sends again what got no
  * reply, and the first copy is still on its way.
  */
 export async function startDoublingProxy(target: Address, lag: number): Promise<DoublingProxy> {

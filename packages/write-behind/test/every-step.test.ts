@@ -39,7 +39,10 @@ class Database {
   }
 }
 
-/** All that writers, workers and those who look after dead letters do; every step's copies come `again` at the end. */
+/**
+ * All that writers, workers and those who look after dead letters do; every step's copies come
+ * `again` at the end.
+ */
 async function everyStep(client: CacheClient, again: () => Promise<void>, partitions: number): Promise<void> {
   await using setup = new Setup(client)
   const rows = setup.rows({ partitions })

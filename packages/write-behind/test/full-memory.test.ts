@@ -152,11 +152,13 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
     await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
     expect(await rows.deadLetters.list()).toEqual([letter])
     expect(await rows.get('1')).toEqual({ name: 'one' })
-    // A server that can't save has all that was acknowledged; one without its replicas may have been replaced.
+    // A server that can't save has all that was acknowledged; one without its replicas may have
+    // been replaced.
     if (code === 'MISCONF') expect(await rows.getMany(['2', '3'])).toEqual([{ name: 'of the database' }, { name: 'three' }])
     else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
     isOpen = true
-    await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000) // flushed, and not confirmed
+    // flushed, and not confirmed
+    await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000)
     expect((await rows.pending()).writes).toBe(2)
     await causes[code].end()
     await rows.put('4', { name: 'four' })

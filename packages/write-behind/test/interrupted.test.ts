@@ -10,7 +10,9 @@ type Rows = ReturnType<Setup['rows']>
 
 const HASTY = { readTimeout: 200, writeTimeout: 200, breaker: { failures: 1_000, cooldown: 50 } } as const
 
-/** What happens to a step on its way. Begins before it is asked for; `end` is called once it was. */
+/**
+ * What happens to a step on its way. Begins before it is asked for; `end` is called once it was.
+ */
 interface Interruption {
   readonly name: string
   begin(proxy: TcpProxy, redis: RedisServer): Promise<{
@@ -76,7 +78,10 @@ describe.each(kinds)('on %s', (kind) => {
   beforeEach(() => redis.flush())
 
   describe.each(interruptions)('a step of a writer: $name', ({ begin }) => {
-    /** Interrupts a step, and says whether it was acknowledged. Then another write is, and what is late arrives. */
+    /**
+     * Interrupts a step, and says whether it was acknowledged. Then another write is, and what is
+     * late arrives.
+     */
     async function interrupted(proxy: TcpProxy, rows: Rows, step: () => Promise<unknown>): Promise<unknown> {
       const { end, late } = await begin(proxy, redis)
       const asked = step().then((answer) => answer ?? 'acknowledged', () => 'rejected')
@@ -108,7 +113,8 @@ describe.each(kinds)('on %s', (kind) => {
           expect(count, `${id}: ${name}`).toBeLessThanOrEqual(most)
         }
         expect(got).toEqual(got.filter((one) => one in values))
-        expect(got).toEqual(Object.keys(values).filter((one) => got.includes(one))) // in their order
+        // in their order
+        expect(got).toEqual(Object.keys(values).filter((one) => got.includes(one)))
       }
       await rows.close()
     }

@@ -307,7 +307,10 @@ describe.each(cases)('on $name', ({ start }) => {
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     await end()
 
-    /** Of all keys that are left, each one's time to live in ms, -1 for ever; a token in a name is `*`. */
+    /**
+     * Of all keys that are left, each one's time to live in ms, -1 for ever; a token in a name is
+     * `*`.
+     */
     const left = await vi.waitFor(async () => {
       const found: (readonly [name: string, ttl: number])[] = []
       for (const node of await client.driver.nodes()) {

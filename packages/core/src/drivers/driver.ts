@@ -55,8 +55,9 @@ export interface Driver {
    */
   silentFor?(node: string): number
   /**
-   * Ms since a connection ended whose unanswered commands the client by itself sends again over another one: the first copies may still
-   * arrive, late. Infinite where there was none; without it, commands are sent once.
+   * Ms since a connection ended whose unanswered commands the client by itself sends again over
+   * another one: the first copies may still arrive, late. Infinite where there was none; without
+   * it, commands are sent once.
    */
   sinceResend?(): number
   /** `false` where the Redis client can't open another connection: `dedicate` then always rejects. */

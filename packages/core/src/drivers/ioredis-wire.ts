@@ -28,8 +28,8 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
       if (client.status === 'wait') client.connect().catch(() => undefined) // its 'close' or 'end' tells
     },
     watch({ ready, lost, trouble }) {
-      const onNodeEnd = (): void => { nodeEnded = performance.now() }
-      return listenTo(client, { error: trouble, ready, close: lost, end: lost, ...(cluster && { '-node': onNodeEnd }) })
+      const ofNodes = cluster && { '-node': () => { nodeEnded = performance.now() } }
+      return listenTo(client, { error: trouble, ready, close: lost, end: lost, ...ofNodes })
     },
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
@@ -38,7 +38,8 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     },
 
     ...(cluster && {
-      // Of a Cluster, what a node did not answer is sent again once its connection has ended (`retryDelayOnFailover`).
+      // Of a Cluster, what a node did not answer is sent again once its connection has ended
+      // (`retryDelayOnFailover`).
       sinceResend: () => performance.now() - nodeEnded,
       nodeOf: ({ keys }: Command) => (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
       rediscover: () => cluster.refreshSlotsCache?.(() => undefined),

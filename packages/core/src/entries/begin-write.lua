@@ -7,7 +7,7 @@
 
 local others = writers(KEYS[3])
 local mine = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]))
-if mine and mine < 0 then return redis.error_reply('ERR this write is over: it was ended, or given up') end
+if mine and mine < 0 then return redis.error_reply('ERR this write has ended') end
 if mine then others = others - 1 end -- asked again after a lost reply
 announce(KEYS[1], ARGV[4], ARGV[5], ARGV[6], KEYS[4])
 local ttl = tonumber(ARGV[2])

@@ -1,7 +1,9 @@
 -- Ends a write of the source: stores its value where that is safe, else deletes the entry.
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
--- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known)  ARGV[3] value  ARGV[4] ttl, ms
--- ARGV[5] ms for which steps of it may still arrive, late (0: none will)  ARGV[6…8] maybe: what to announce it with (announce.lua)
+-- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known)
+-- ARGV[3] value  ARGV[4] ttl, ms
+-- ARGV[5] ms for which steps of it may still arrive, late (0: none will)
+-- ARGV[6…8] maybe: what to announce it with (announce.lua)
 -- returns 'stored', 'kept' (a newer version was there) or 'deleted'
 -- cost: O(log n) in the writers under way
 -- needs announce.lua, intents.lua, version.lua

@@ -3,8 +3,10 @@
 --   a writer's token   its deadline, in ms of the server's clock
 --   'conflict'         +inf; there while writers overlapped, or an invalidation came between one's begin and commit
 --   'longest'          -(the longest ttl of the writers that are there, ms)
---   another token      -(the moment until which it is remembered): its attempt to write or to load is over, and must not succeed late
---   'yields ' + token  -(the moment until which that is so): whoever asks for the lease with this token may take it over
+--   another token      -(the moment until which it is remembered): its attempt to write or to load
+--                      is over, and must not succeed late
+--   'yields ' + token  -(the moment until which that is so): whoever asks for the lease with this
+--                      token may take it over
 -- needs nothing
 
 local function now()

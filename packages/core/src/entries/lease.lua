@@ -19,8 +19,11 @@ end
 
 local kept = KEYS[4] and redis.call('HGET', KEYS[4], ARGV[5])
 local refused = kept and redis.pcall('SET', KEYS[1], kept, 'PX', ARGV[6]).err
--- A server that is full, or can't save to its disk, has all that was acknowledged: it is answered with all the same.
-if refused and not (refused:find('OOM ', 1, true) or refused:find('MISCONF ', 1, true)) then return redis.error_reply(refused) end
+-- A server that is full, or can't save to its disk, has all that was acknowledged: it is answered
+-- with all the same.
+if refused and not (refused:find('OOM ', 1, true) or refused:find('MISCONF ', 1, true)) then
+  return redis.error_reply(refused)
+end
 
 local value = refused and kept or redis.call('GET', KEYS[1])
 if value and ARGV[7] and stamp(value) == ARGV[7] then value = false end

@@ -8,7 +8,8 @@
 
 local isHeld = redis.call('GET', KEYS[2]) == ARGV[1]
 if isHeld then
-  redis.call('DEL', KEYS[2]) -- first: a full server takes what adds only after a write that does not
+  -- first: a full server takes what adds only after a write that does not
+  redis.call('DEL', KEYS[2])
   if ARGV[2] ~= '0' then redis.call('SET', KEYS[2], 'skip', 'PX', ARGV[2]) end
 end
 if ARGV[3] ~= '0' then giveUp(KEYS[3], ARGV[1], tonumber(ARGV[3])) end

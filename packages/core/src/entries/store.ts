@@ -86,7 +86,8 @@ export interface EntryStore {
   /** Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing was stored. */
   fill<T>(key: string, format: Format<T>, token: string, value: T, write: Write): Promise<boolean>
   /**
-   * The lease ends in `ttl` ms from now on; with `yields`, also as soon as somebody else asks for it. `false`: it is no longer `token`'s.
+   * The lease ends in `ttl` ms from now on; with `yields`, also as soon as somebody else asks for
+   * it. `false`: it is no longer `token`'s.
    */
   renew(key: string, token: string, ttl: number, yields?: boolean): Promise<boolean>
   /**
@@ -180,8 +181,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
   }
 
   /**
-   * Ms for which the first step of a token may still arrive that has been sent again, and answered. It would begin a write, or take a lease, that
-   * nobody ends.
+   * Ms for which the first step of a token may still arrive that has been sent again, and answered.
+   * It would begin a write, or take a lease, that nobody ends.
    */
   const lateFor = (): string => String(sinceResend() < MAY_ARRIVE_FOR ? MAY_ARRIVE_FOR : 0)
 
@@ -287,7 +288,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const question = near?.ask(key)
       let kept: Kept
       try {
-        const stored = (await run(fillScript, companions(key), [token, payload, String(ttl), lateFor()], readTimeout)) === 'stored'
+        const args = [token, payload, String(ttl), lateFor()]
+        const stored = (await run(fillScript, companions(key), args, readTimeout)) === 'stored'
         if (stored && near) kept = await asStored(key, format, payload, ttl)
         return stored
       } finally {
@@ -295,11 +297,15 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       }
     },
 
-    renew: (key, token, ttl, yields = false) => run(renewScript, companions(key), [token, String(ttl), yields ? 'yield' : ''], readTimeout),
+    renew(key, token, ttl, yields = false) {
+      const args = [token, String(ttl), yields ? 'yield' : '']
+      return run(renewScript, companions(key), args, readTimeout)
+    },
 
     async release(key, token, skipFor = 0) {
       try {
-        return await run(releaseScript, companions(key), [token, String(skipFor), lateFor()], readTimeout)
+        const args = [token, String(skipFor), lateFor()]
+        return await run(releaseScript, companions(key), args, readTimeout)
       } catch (error) {
         if (!(error instanceof ServerError)) giveUpLease(key, token)
         throw error
@@ -312,7 +318,9 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const payload = format.encode(key, value, meta)
       const steps = async (change: NearChange | undefined): Promise<'stored' | 'newer' | 'lost'> => {
         const reply = await run(leaseScript, companions(key), [token, String(writeTimeout), 'all', 'take'], writeTimeout)
-        return reply.status === 'leased' ? runChange(fillScript, companions(key), [token, payload, String(ttl), lateFor()], change) : 'lost'
+        if (reply.status !== 'leased') return 'lost'
+        const args = [token, payload, String(ttl), lateFor()]
+        return runChange(fillScript, companions(key), args, change)
       }
       const outcome = await changing([key], steps, (done) => (done === 'stored' ? asStored(key, format, payload, ttl) : undefined)).catch((error: unknown) => {
         if (!(error instanceof ServerError)) giveUpLease(key, token)
@@ -353,7 +361,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     async commitWrite(key, token, write) {
       const payload = write && write.format.encode(key, write.value, write.meta)
-      const args = [...(write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']), lateFor()]
+      const ending = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
+      const args = [...ending, lateFor()]
       const each = companions(key)
       try {
         return await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))

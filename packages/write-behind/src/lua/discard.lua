@@ -1,6 +1,7 @@
 -- Forgets a dead letter.
 -- KEYS[1] the dead letters  KEYS[2] what is buried of each id  KEYS[3] the session of who asks
--- ARGV[1] attempt  ARGV[2] the lowest attempt that is not over  ARGV[3] those above it that are  ARGV[4] the session's ttl, ms
+-- ARGV[1] attempt  ARGV[2] the lowest attempt that is not over  ARGV[3] those above it that are
+-- ARGV[4] the session's ttl, ms
 -- ARGV[5] the letter's sequence
 -- returns 'done', or 'none' if there is none; 'closed' or 'over', as write.lua
 -- cost: O(log n) in the dead letters, and O(n) in the attempts that are over

@@ -236,8 +236,9 @@ export class PartitionRun<T, Id extends WriteId> {
     const last = writes.at(-1)!.sequence
     if (last <= waiting.exhausted) return this.#giveUp(waiting, writes, error, retry.attempts)
     const { owner, attempts } = this.partition
+    const keys = [owner, attempts, this.partition.failed(this.#token)]
     const args = [this.#token, waiting.id, String(++this.#failures), String(MARK_TTL)]
-    const count = await this.#surely(() => client.run(failScript, [owner, attempts, this.partition.failed(this.#token)], args))
+    const count = await this.#surely(() => client.run(failScript, keys, args))
     if (count === undefined) return this.lose('the partition has another owner')
     if (count < retry.attempts) return
     if (writes.length === 1) return this.#giveUp(waiting, writes, error, count)
