@@ -4,7 +4,7 @@ import type { Partition } from './partitions.js'
 import { abandonScript, openScript } from './scripts.js'
 
 /** One attempt, as its script is told of it. */
-export interface Attempt {
+interface Attempt {
   /** The key of its session. */
   readonly session: string
   readonly number: number

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { DeadLetterError, type DeadLetters, type PendingWrite } from '../src/index.js'
+import { DeadLetterError, type PendingWrite } from '../src/index.js'
 import type { Row } from './cases.js'
 import { Setup, connect, keyOf, kinds } from './setup.js'
 
@@ -92,87 +92,96 @@ describe.each(kinds)('on %s', (kind) => {
       return outcome
     }
 
-    async function scene(run: (rows: Rows, proxy: TcpProxy) => Promise<Counts>): Promise<void> {
+    /** `rows` is interrupted, `patient` is not. */
+    async function scene(
+      run: (rows: Rows, proxy: TcpProxy, patient: Rows) => Promise<Counts>,
+    ): Promise<void> {
       await using proxy = await startProxy(redis)
       await using client = connect(kind, proxy.url, HASTY)
       await using direct = connect(kind, redis.url)
       await using setup = new Setup(client)
       await using elsewhere = new Setup(direct)
       const rows = setup.rows()
-      await rows.put('first', { name: 'first' })
-      const counts = await run(rows, proxy)
+      const patient = elsewhere.rows()
+      await vi.waitFor(() => rows.put('first', { name: 'first' }), { timeout: 10_000 })
+      const counts = await run(rows, proxy, patient)
       const accepted: Write[] = []
       elsewhere.work({ coalesce: false, flush: (writes) => void accepted.push(...writes) })
-      await Promise.all(['first', 'later', ...Object.keys(counts)].map((id) => elsewhere.rows().flushed(id)))
-      await vi.waitFor(async () => expect((await elsewhere.rows().pending()).writes).toBe(0), 5_000)
+      const ids = ['first', 'later', ...Object.keys(counts)]
+      await Promise.all(ids.map((id) => patient.flushed(id)))
+      await vi.waitFor(async () => expect((await patient.pending()).writes).toBe(0), 5_000)
       for (const [id, values] of Object.entries(counts)) {
-        const got = accepted.filter((write) => write.id === id).map(({ value }) => String(value?.name ?? null))
+        const writes = accepted.filter((write) => write.id === id)
+        const got = writes.map(({ value }) => String(value?.name ?? null))
         for (const [name, [least, most]] of Object.entries(values)) {
           const count = got.filter((one) => one === name).length
           expect(count, `${id}: ${name}`).toBeGreaterThanOrEqual(least)
           expect(count, `${id}: ${name}`).toBeLessThanOrEqual(most)
         }
-        expect(got).toEqual(got.filter((one) => one in values))
-        // in their order
+        // Nothing else, and in their order.
         expect(got).toEqual(Object.keys(values).filter((one) => got.includes(one)))
       }
-      await rows.close()
+      for (const one of [rows, patient]) await one.close()
     }
 
     const times = (outcome: unknown): readonly [number, number] => [outcome === 'rejected' ? 0 : 1, 1]
 
-    it('put, and delete', () => scene(async (rows, proxy) => {
+    it('put, and delete', () => scene(async (rows, proxy, patient) => {
       const put = await interrupted(proxy, rows, () => rows.put('1', { name: 'put' }))
       const removed = await interrupted(proxy, rows, () => rows.delete('1'))
-      await rows.put('1', { name: 'after' })
+      await patient.put('1', { name: 'after' })
       return { 1: { put: times(put), null: times(removed), after: [1, 1] } }
     }))
 
     it('putMany', () => scene(async (rows, proxy) => {
       const ids = ['a', 'b', 'c']
-      const put = await interrupted(proxy, rows, () => rows.putMany(ids.map((id) => [id, { name: 'put' }])))
+      const writes = ids.map((id) => [id, { name: 'put' }] as const)
+      const put = await interrupted(proxy, rows, () => rows.putMany(writes))
       return Object.fromEntries(ids.map((id) => [id, { put: times(put) }]))
     }))
 
-    it('replay, and discard', async () => {
-      const letters = async (rows: Rows, of: 'replay' | 'discard', proxy: TcpProxy): Promise<unknown> => {
-        const { deadLetters }: { deadLetters: DeadLetters<Row, string> } = rows
-        const { letter } = (await deadLetters.list()).find(({ id }) => id === of)!
-        const answer = await interrupted(proxy, rows, () => deadLetters[of](letter))
-        const isThere = (await deadLetters.list()).some((one) => one.letter === letter)
-        if (answer === 'rejected') return isThere ? 'rejected' : 'done'
-        expect([answer, isThere]).toEqual([true, false])
-        return 'done'
-      }
-      await scene(async (rows, proxy) => {
-        await using direct = connect(kind, redis.url)
-        await using setup = new Setup(direct)
-        await rows.putMany([['replay', { name: 'again' }], ['discard', { name: 'never' }]])
-        const { end } = setup.work({ retry: { attempts: 1 }, flush: (writes) => writes.filter(({ id }) => id !== 'first').map(({ sequence }) => ({ sequence, error: new Error('no') })) })
-        for (const id of ['replay', 'discard']) await expect(setup.rows().flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
-        await end()
-        const replayed = await letters(rows, 'replay', proxy)
-        const discarded = await letters(rows, 'discard', proxy)
-        if (discarded === 'rejected') await rows.deadLetters.discard((await rows.deadLetters.list()).find(({ id }) => id === 'discard')!.letter)
-        if (replayed === 'rejected') await rows.deadLetters.replay((await rows.deadLetters.list()).find(({ id }) => id === 'replay')!.letter)
-        return { replay: { again: [1, 1] }, discard: {} }
+    it('replay, and discard', () => scene(async (rows, proxy, patient) => {
+      await using direct = connect(kind, redis.url)
+      await using setup = new Setup(direct)
+      await patient.putMany([['replay', { name: 'again' }], ['discard', { name: 'never' }]])
+      const { end } = setup.work({
+        retry: { attempts: 1 },
+        flush: (writes) => writes
+          .filter(({ id }) => id === 'replay' || id === 'discard')
+          .map(({ sequence }) => ({ sequence, error: new Error('no') })),
       })
-    })
+      for (const id of ['replay', 'discard']) {
+        await expect(patient.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+      }
+      await end()
+      for (const step of ['replay', 'discard'] as const) {
+        const { letter } = (await patient.deadLetters.list()).find(({ id }) => id === step)!
+        const answer = await interrupted(proxy, rows, () => rows.deadLetters[step](letter))
+        const isThere = (await patient.deadLetters.list()).some((one) => one.letter === letter)
+        if (answer !== 'rejected') expect([answer, isThere]).toEqual([true, false])
+        else if (isThere) expect(await patient.deadLetters[step](letter)).toBe(true)
+      }
+      return { replay: { again: [1, 1] }, discard: {} }
+    }))
 
-    it('write: an increment is counted once where it was acknowledged, and at most once where it was not', async () => {
+    it('write: counted once where it was acknowledged, and at most once where not', async () => {
       await using proxy = await startProxy(redis)
       await using client = connect(kind, proxy.url, HASTY)
+      await using direct = connect(kind, redis.url)
       await using setup = new Setup(client)
+      await using elsewhere = new Setup(direct)
       const rows = setup.rows()
       const counters = setup.counters()
-      await counters.write('1', 1)
+      const patient = elsewhere.counters()
+      await vi.waitFor(() => rows.put('first', { name: 'first' }), { timeout: 10_000 })
+      await patient.write('1', 1)
       const outcome = await interrupted(proxy, rows, () => counters.write('1', 1))
-      const found = (await counters.get('1'))?.age
+      const found = (await patient.get('1'))?.age
       if (outcome !== 'rejected') expect(found).toBe(2)
       else expect([1, 2]).toContain(found)
-      await counters.write('1', 1)
-      expect((await counters.get('1'))?.age).toBe(found! + 1)
-      for (const one of [rows, counters]) await one.close()
+      await patient.write('1', 1)
+      expect((await patient.get('1'))?.age).toBe(found! + 1)
+      for (const one of [rows, counters, patient]) await one.close()
     })
   })
 

@@ -1,7 +1,7 @@
 import { Deadlines, type Deadline } from '../deadlines.js'
 import type { Seat } from '../bag.js'
 
-export interface Renewal {
+interface Renewal {
   /** Ms. */
   readonly ttl: number
   /** For so many of them it is renewed. */
