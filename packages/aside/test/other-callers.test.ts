@@ -48,6 +48,17 @@ onEach((bench) => {
     expect(performance.now() - started).toBeLessThan(5 * LEASE_TTL)
   })
 
+  it('so does a loader of many: whoever asks for one of its keys after leaseTtl loads it, and it is kept', async () => {
+    const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) => createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: LEASE_TTL, waitFor: '1m' }))
+    const started = performance.now()
+    let loading = false
+    here!.getOrLoadMany([1, 2, 3], () => { loading = true; return new Promise<never>(() => undefined) }).catch(() => undefined)
+    await expect.poll(() => loading, soon).toBe(true)
+    expect(await Promise.all([here!.getOrLoad(1, () => 'here'), elsewhere!.getOrLoad(2, () => 'elsewhere'), elsewhere!.getOrLoadMany([3], () => ['many'])])).toEqual(['here', 'elsewhere', ['many']])
+    expect(await here!.getOrLoadMany([1, 2, 3], () => { throw new Error('nothing is missing') })).toEqual(['here', 'elsewhere', 'many'])
+    expect(performance.now() - started).toBeLessThan(5 * LEASE_TTL)
+  })
+
   it('a load that takes longer than leaseTtl is kept, one or many', async () => {
     const cache = createAside<number>({ client: bench.newClient(), prefix: 'p', ttl: '1h', leaseTtl: 1_500 })
     expect(await cache.getOrLoad(1, () => sleep(1_800, 1))).toBe(1)

@@ -61,6 +61,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const send: Send = driver.topology === 'sharded' ? (commands, timeout, settle) => driver.send(commands, { timeout, settle }) : createGuardedSend(driver, resilience)
   const batch = new Batch(driver, send, resilience.maxInFlight)
   const pending = new PendingReleases()
+  const sinceResend = (): number => driver.sinceResend?.() ?? Infinity
   const close = async (): Promise<void> => {
     await pending.close()
     await driver.close()
@@ -69,7 +70,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   return {
     driver,
     namespace,
-    entries: createEntryStore({ batch, readTimeout, writeTimeout, pending }),
+    entries: createEntryStore({ batch, readTimeout, writeTimeout, pending, sinceResend }),
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) => batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) => script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),

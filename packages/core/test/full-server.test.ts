@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LoadPolicy, ReadPath, checkOptions, createCacheClient, createFormat, createToken, type CacheClient } from '../src/index.js'
@@ -76,6 +77,22 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     await server.fill()
     for (const key of ['k', 'other']) expect(await path.get(key, async () => 'loaded')).toBe(key === 'k' ? 'old' : 'loaded')
     expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual(['old', 'loaded'])
+  })
+
+  it('a read answers where the server can’t save to its disk, but not where its data may be old', async () => {
+    const policyOf = (onOutage: 'load' | 'reject') => new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, onOutage)
+    const [loading, rejecting] = (['load', 'reject'] as const).map((onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)))
+    const load = async (): Promise<string> => 'loaded'
+    await mkdir(`${server.directory}/dump.rdb`) // where it saves to
+    await server.cli('CONFIG', 'SET', 'save', '3600 1000000')
+    await server.cli('BGSAVE')
+    await expect.poll(() => server.cli('SET', 'x', 'x').catch((error: Error) => error.message), { timeout: 10_000 }).toMatch(/^MISCONF/)
+    for (const path of [loading!, rejecting!]) expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual(['old', 'loaded'])
+    expect(await rejecting!.get('other', load)).toBe('loaded')
+    await server.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no')
+    await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    expect(await loading!.get('third', load)).toBe('loaded')
+    await expect(rejecting!.get('third', load)).rejects.toMatchObject({ code: 'NOREPLICAS' })
   })
 
   it('what can’t be stored is refused, and leaves no lease', async () => {

@@ -102,6 +102,8 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 
     send: (commands, how = {}) => router.send(commands, how, sendTo),
 
+    sinceResend: () => Math.min(...present().map(({ driver }) => driver.sinceResend?.() ?? Infinity)),
+
     get dedicates() { return present().every(({ driver }) => driver.dedicates !== false) },
 
     async dedicate() {

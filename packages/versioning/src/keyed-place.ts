@@ -68,8 +68,8 @@ export class KeyedPlace<T> implements Place<T> {
     return this.#stillRight(this.#plain.fill(this.#keyAt(this.#at!), token, value, storing), this.#at!)
   }
 
-  renew(_: string, token: string, ttl: number): Promise<boolean> {
-    return this.#plain.renew(this.#keyAt(this.#at!), token, ttl)
+  renew(_: string, token: string, ttl: number, yields?: boolean): Promise<boolean> {
+    return this.#plain.renew(this.#keyAt(this.#at!), token, ttl, yields)
   }
 
   release(_: string, token: string, skipFor: number): Promise<boolean> {

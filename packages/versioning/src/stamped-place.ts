@@ -91,8 +91,8 @@ export class StampedPlace<T> implements Place<T> {
     return this.#stillRight(filling, groups, versions)
   }
 
-  renew(key: string, token: string, ttl: number): Promise<boolean> {
-    return this.#plain.renew(key, token, ttl)
+  renew(key: string, token: string, ttl: number, yields?: boolean): Promise<boolean> {
+    return this.#plain.renew(key, token, ttl, yields)
   }
 
   release(key: string, token: string, skipFor: number): Promise<boolean> {

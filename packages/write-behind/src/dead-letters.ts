@@ -2,6 +2,7 @@ import { CacheError, InvalidOptionError, companion, type CacheClient } from '@ca
 import type { Partition, Partitions, WriteId } from './partitions.js'
 import { storedWrite, type Records, type StoredWrite } from './records.js'
 import { discardScript, listScript, replayScript } from './scripts.js'
+import type { Sessions } from './sessions.js'
 
 /** A write that could not be flushed. */
 export interface DeadLetter<T, Id> {
@@ -25,7 +26,9 @@ export interface DeadLetters<T, Id extends WriteId> {
   /** Those with the lowest sequences of each partition; at most `limit` (default 100) together. */
   list(options?: { readonly limit?: number }): Promise<DeadLetter<T, Id>[]>
   /**
-   * Puts a letter back into the queue, with the sequence it had. If nothing newer of its id waits or was flushed since, it is pending
+   * Puts a letter back into the queue, with the sequence it had. It is done at most once, however
+   * often a Redis client sends it. If nothing newer of its id waits or was flushed since, it is
+   * pending
    * again, and reads answer with it. Resolves to `false` if there is no such letter.
    */
   replay(letter: string): Promise<boolean>
@@ -33,7 +36,16 @@ export interface DeadLetters<T, Id extends WriteId> {
   discard(letter: string): Promise<boolean>
 }
 
-export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, partitions: Partitions, records: Records<T>): DeadLetters<T, Id> {
+interface Dependencies<T> {
+  readonly client: CacheClient
+  readonly partitions: Partitions
+  readonly records: Records<T>
+  readonly sessions: Sessions
+}
+
+export function createDeadLetters<T, Id extends WriteId>(
+  { client, partitions, records, sessions }: Dependencies<T>,
+): DeadLetters<T, Id> {
   return {
     async list({ limit = 100 } = {}) {
       if (!(Number.isSafeInteger(limit) && limit > 0)) throw new InvalidOptionError('limit', 'a whole number of at least 1', limit)
@@ -50,13 +62,17 @@ export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, pa
       if (!found) return false
       const { dead, buried, stream, pending, replayed } = partition
       const entry = partition.entry(found.field)
-      const [done] = await client.entries.change(replayScript, [entry], [sequence], [companion(entry, 'lease'), dead, buried, stream, pending, replayed])
-      return done!
+      return isDone(await sessions.attempt(partition, entry, async ({ session, args }) => {
+        const beside = [companion(entry, 'lease'), dead, buried, stream, pending, replayed, session]
+        return (await client.entries.change(replayScript, [entry], [...args, sequence], beside))[0]!
+      }))
     },
 
     async discard(letter) {
       const { partition, sequence } = addressOf(letter)
-      return client.run(discardScript, [partition.dead, partition.buried], [sequence])
+      const { dead, buried } = partition
+      return isDone(await sessions.attempt(partition, dead, ({ session, args }) =>
+        client.run(discardScript, [dead, buried, session], [...args, sequence])))
     },
   }
 
@@ -71,6 +87,11 @@ export function createDeadLetters<T, Id extends WriteId>(client: CacheClient, pa
     if (!partition || !sequence) throw new CacheError(`There is no dead letter of the name ${JSON.stringify(letter)}: take the names from list().`, { code: 'DEAD_LETTER' })
     return { partition, sequence }
   }
+}
+
+/** Of a letter: there was one. */
+function isDone(outcome: string): boolean {
+  return outcome === 'done'
 }
 
 async function letterOf<T, Id>(partition: Partition, stored: StoredWrite, records: Records<T>): Promise<DeadLetter<T, Id>> {

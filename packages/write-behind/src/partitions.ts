@@ -28,6 +28,8 @@ export interface Partition {
   session(token: string): string
   /** The mark of an ownership that was given up. */
   left(token: string): string
+  /** The failed attempt that an owner has counted last. */
+  failed(token: string): string
 }
 
 /** An id always belongs to the same partition. */
@@ -98,6 +100,7 @@ function partition(namespace: string, name: string, index: number): Partition {
     entry: (id) => entry('entry', id),
     session: (token) => make('session', token),
     left: (token) => make('left', token),
+    failed: (token) => make('failed', token),
   }
 }
 

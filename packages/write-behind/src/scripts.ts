@@ -33,7 +33,7 @@ export const measureScript = defineScript({
 export const openScript = defineScript({ name: 'write-behind open', lua: openLua, parse: yes })
 export const abandonScript = defineScript({ name: 'write-behind abandon', functions: sessionLua, lua: abandonLua, parse: yes })
 export const writeScript = defineChange({
-  name: 'write-behind write', args: 10, beside: 4,
+  name: 'write-behind write', args: 11, beside: 4,
   functions: sequenceLua + sessionLua + versionsLua, lua: writeLua, parse: text,
 })
 export const stateScript = defineScript({
@@ -70,7 +70,9 @@ export const listScript = defineScript({
   parse: (reply) => reply as unknown as readonly (readonly Buffer[])[],
 })
 export const replayScript = defineChange({
-  name: 'write-behind replay', args: 1, beside: 6,
-  functions: sequenceLua + lettersLua + versionsLua, lua: replayLua, parse: yes,
+  name: 'write-behind replay', args: 5, beside: 7,
+  functions: sequenceLua + sessionLua + lettersLua + versionsLua, lua: replayLua, parse: text,
 })
-export const discardScript = defineScript({ name: 'write-behind discard', functions: lettersLua, lua: discardLua, parse: yes })
+export const discardScript = defineScript({
+  name: 'write-behind discard', functions: sessionLua + lettersLua, lua: discardLua, parse: text,
+})

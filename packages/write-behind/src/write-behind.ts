@@ -1,16 +1,16 @@
 import {
-  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Renewals, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
+  InvalidOptionError, LoadPolicy, ReadPath, Renewals, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
   sourceOptions, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
 import { pause } from './pause.js'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'
-import { BackpressureError, BulkWriteError, DeadLetterError, DurabilityError } from './errors.js'
+import { BackpressureError, BulkWriteError, DeadLetterError } from './errors.js'
 import { Partitions, type WriteId } from './partitions.js'
 import { oneAfterAnother } from './one-after-another.js'
 import { Records, typed } from './records.js'
 import { measureScript, stateScript, writeScript } from './scripts.js'
-import { SESSION_TTL, Sessions } from './sessions.js'
+import { Sessions } from './sessions.js'
 import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 
 const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'onOutage', 'durability', 'patchCodec', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
@@ -93,7 +93,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       return { writes: each.reduce((sum, { writes }) => sum + writes, 0), oldest: Math.max(...each.map(({ oldest }) => oldest)), partitions: each }
     },
 
-    deadLetters: createDeadLetters<T, Id>(client, partitions, records),
+    deadLetters: createDeadLetters<T, Id>({ client, partitions, records, sessions }),
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -132,7 +132,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   /** What the database has, for the holder of a lease, which is kept meanwhile. */
   async function loaded(id: Id, token: string, signal: AbortSignal | undefined): Promise<T | undefined> {
     const key = keyOf(id)
-    const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew: () => entries.renew(key, token, leaseTtl) })
+    const renew = (yields: boolean): Promise<boolean> => entries.renew(key, token, leaseTtl, yields)
+    const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew })
     try {
       return (await loadUncached<T>(key, (context) => load(id, context), { signal, hard: policy.hard })) ?? undefined
     } finally {
@@ -158,31 +159,16 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     }
   }
 
-  /** Asks once for a write. It is executed at most once, however often it is sent; and not at all once this has rejected and a later one is acknowledged. */
-  async function attempt(id: Id, args: readonly Argument[]): Promise<string> {
+  function attempt(id: Id, args: readonly Argument[]): Promise<string> {
     const key = keyOf(id)
-    const partition = partitions.of(id)
-    const { stream, pending } = partition
-    for (let round = 1; ; round++) {
-      const session = await sessions.of(partition)
-      const number = session.begin()
-      try {
-        const store = durable ? await durable.entries() : client.entries
-        const [outcome] = await store.change(writeScript, [key], [String(number), String(session.floor), String(SESSION_TTL), ...args], [companion(key, 'lease'), stream, pending, session.key])
-        if (outcome === 'over') throw new CacheError(`A write of "${key}" arrived after it was given up. It was not executed.`, { code: 'GIVEN_UP', key })
-        if (outcome !== 'closed') {
-          if (durable && outcome !== 'full' && outcome !== 'overtaken') await durable.confirm(key, session.key, number)
-          session.end(number)
-          return outcome!
-        }
-        await sessions.forget(partition, session)
-        if (round === MOST_SESSIONS) throw new CacheError(`Redis forgets sessions as soon as they are opened ("${session.key}"). Nothing was written. Is it out of memory, with a volatile eviction policy?`, { code: 'SESSION', key })
-      } catch (error) {
-        if (error instanceof DurabilityError) session.end(number)
-        else sessions.abandon(session, number)
-        throw error
-      }
-    }
+    const { stream, pending } = partitions.of(id)
+    return sessions.attempt(partitions.of(id), key, async ({ session, number, args: own }) => {
+      const store = durable ? await durable.entries() : client.entries
+      const beside = [companion(key, 'lease'), stream, pending, session]
+      const [outcome] = await store.change(writeScript, [key], [...own, ...args], beside)
+      if (durable && /^\d/.test(outcome!)) await durable.confirm(key, session, number)
+      return outcome!
+    })
   }
 }
 
@@ -215,13 +201,14 @@ interface Draft<T, Id> {
   readonly lease?: string
 }
 
-/** Ms that a pending value is cached for where its own ttl is not known. */
-/** The lease of a merging write is renewed while it loads, for so many ttls. */
+/**
+ * The lease of a merging write is renewed while it loads, for so many ttls; past the first one, a
+ * read that asks for it takes it over.
+ */
 const RENEWED_FOR = 10
+/** Ms that a pending value is cached for where its own ttl is not known. */
 const KEPT_FOR = 60_000
 const FIRST_PAUSE = 5
 const LAST_PAUSE = 100
-/** Sessions that are opened for one attempt, if Redis forgets them at once. */
-const MOST_SESSIONS = 5
 /** Writes of a bulk call that are under way at once, where the client takes as many. */
 const MOST_AT_ONCE = 500

@@ -52,6 +52,30 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     await rows.close()
   })
 
+  it('nor does it while an earlier write of another id is still open', async () => {
+    await using proxy = await startProxy(redis)
+    await using client = connect(kind, proxy.url, HASTY)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('a', { name: 'first' })
+    const held = proxy.hold()
+    const lost = rows.put('a', { name: 'lost' }).catch(() => undefined)
+    await sleep(5)
+    // behind the first: sent once that is known to be lost
+    const open = rows.put('a', { name: 'open' })
+    const later = rows.put('b', { name: 'late' }).catch(() => rows.put('b', { name: 'later' }))
+    await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { interval: 5 })
+    await sleep(20)
+    proxy.drop()
+    await Promise.all([lost, open, later])
+    await held.deliver()
+    expect(await rows.getMany(['a', 'b'])).toEqual([{ name: 'open' }, { name: 'later' }])
+    setup.work()
+    await Promise.all([rows.flushed('a'), rows.flushed('b')])
+    expect(setup.table.rows.get('b')?.value).toEqual({ name: 'later' })
+    await rows.close()
+  })
+
   it('one whose session is over is refused, however late', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError } from '../src/index.js'
@@ -30,6 +31,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
     await redis.fill()
     await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
+    await expect(setup.rows({ name: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow('OOM')
     if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
     else setup.work({ flush, leaseTtl: 600 })
     open = true
@@ -57,10 +59,12 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     await rows.flushed('good')
     for (const id of ['bad', 'worse']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     poison = false
-    for (const { letter, id } of await rows.deadLetters.list()) expect(await (id === 'bad' ? rows.deadLetters.replay(letter) : rows.deadLetters.discard(letter))).toBe(true)
-    await rows.flushed('bad')
+    const elsewhere = setup.rows() // one that has not written yet
+    for (const { letter, id } of await rows.deadLetters.list()) expect(await (id === 'bad' ? elsewhere.deadLetters.replay(letter) : elsewhere.deadLetters.discard(letter))).toBe(true)
+    await expect(elsewhere.put('bad', { name: 'refused' })).rejects.toMatchObject({ code: 'OOM' })
+    await Promise.all([rows.flushed('bad'), rows.flushed('worse')])
     expect(setup.table.rows.get('bad')?.value).toEqual({ name: 'bad' })
-    await rows.close()
+    for (const one of [rows, elsewhere]) await one.close()
   })
 
   it.each(['lease', 'process'])('reads what is pending, and loads what is neither pending nor cached (stampede: %j)', async (stampede) => {
@@ -93,6 +97,74 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     expect(await keyOf(redis, 'owner')).toBe('')
     const second = setup.work({ leaseTtl: 600 })
     await vi.waitFor(() => expect(second.worker.partitions).toEqual([0]), 5_000)
+    await rows.close()
+  })
+})
+
+describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => {
+    redis = await startRedis({ config: { save: '3600 1000000' } })
+    await mkdir(`${redis.directory}/dump.rdb`) // where it saves to
+  })
+  afterAll(() => redis.stop())
+  beforeEach(async () => {
+    for (const { end } of Object.values(causes)) await end()
+    await redis.flush()
+  })
+
+  const isRefusing = (code: string) => vi.waitFor(async () => expect(await redis.cli('SET', 'x', 'x').catch((error: Error) => error.message)).toContain(code), 5_000)
+  const causes = {
+    MISCONF: {
+      begin: async () => {
+        await redis.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'yes')
+        await redis.cli('BGSAVE')
+      },
+      end: () => redis.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no'),
+    },
+    NOREPLICAS: { begin: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1'), end: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0') },
+  } as const
+
+  it.each(['MISCONF', 'NOREPLICAS'] as const)('%s: writes are refused and change nothing; what was queued is flushed once it takes writes again', async (code) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
+    await rows.put('bad', { name: 'bad' })
+    const burying = setup.work({ leaseTtl: 600, retry: { attempts: 1 }, flush: (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })) })
+    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+    await burying.end()
+    const [letter] = await rows.deadLetters.list()
+    await rows.put('1', { name: 'one' })
+    await rows.put('3', { name: 'three' })
+    await redis.cli('DEL', await keyOf(redis, 'entry:3'))
+    let isOpen = false
+    const { worker } = setup.work({ leaseTtl: 600, retry: { attempts: 1_000, backoff: 20, max: 50 }, flush: async (writes) => {
+      if (!isOpen) throw new Error('the database is out')
+      await setup.table.upsert(writes)
+    } })
+    await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
+    await causes[code].begin()
+    await isRefusing(code)
+    await expect(rows.put('1', { name: 'refused' })).rejects.toMatchObject({ code })
+    await expect(rows.delete('1')).rejects.toMatchObject({ code })
+    await expect(rows.deadLetters.replay(letter!.letter)).rejects.toMatchObject({ code })
+    await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
+    expect(await rows.deadLetters.list()).toEqual([letter])
+    expect(await rows.get('1')).toEqual({ name: 'one' })
+    // A server that can't save has all that was acknowledged; one without its replicas may have
+    // been replaced.
+    if (code === 'MISCONF') expect(await rows.getMany(['2', '3'])).toEqual([{ name: 'of the database' }, { name: 'three' }])
+    else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
+    isOpen = true
+    // flushed, and not confirmed
+    await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000)
+    expect((await rows.pending()).writes).toBe(2)
+    await causes[code].end()
+    await rows.put('4', { name: 'four' })
+    await Promise.all(['1', '3', '4'].map((id) => rows.flushed(id)))
+    expect(['1', '3', '4'].map((id) => setup.table.rows.get(id)?.value?.name)).toEqual(['one', 'three', 'four'])
+    expect((await rows.pending()).writes).toBe(0)
     await rows.close()
   })
 })

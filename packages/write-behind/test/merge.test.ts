@@ -48,6 +48,26 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     await rows.close()
   })
 
+  it('a load that hangs keeps readers from caching the row for no longer than leaseTtl', async () => {
+    await using client = connect(kind, redis.url)
+    await using other = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    await using elsewhere = new Setup(other)
+    let isLoading = false
+    const stop = new AbortController()
+    const load = () => { isLoading = true; return new Promise(() => undefined) }
+    const rows = setup.counters({ leaseTtl: 600, load })
+    const hung = rows.write('1', 1, { signal: stop.signal })
+    await vi.waitFor(() => expect(isLoading).toBe(true), 5_000)
+    elsewhere.table.rows.set('1', { value: { name: 'of the database' }, sequence: 1 })
+    const reader = elsewhere.rows({ leaseTtl: 600, waitFor: '1m' })
+    for (let i = 0; i < 2; i++) expect(await reader.get('1')).toEqual({ name: 'of the database' })
+    expect(elsewhere.table.loads).toBe(1)
+    stop.abort(new Error('enough'))
+    await expect(hung).rejects.toThrow('enough')
+    for (const one of [rows, reader]) await one.close()
+  })
+
   it('a load that hangs ends with the signal of its write', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

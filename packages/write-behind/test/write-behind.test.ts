@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CacheClient } from '@cache/core'
+import { slot, type CacheClient } from '@cache/core'
 import type { Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BackpressureError, DeadLetterError, createWriteBehind, createWriteBehindWorker, type PendingWrite, type WriteBehindWorkerOptions } from '../src/index.js'
@@ -284,18 +284,56 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(worker.run()).rejects.toThrow('"partitions" is 2 here, but 4')
   })
 
-  it('once everything is flushed, only fences are left, and what ends by itself', async () => {
-    const rows = whole({ ttl: 50 })
-    for (let i = 0; i < 50; i++) await rows.put(`r${i}`, { name: 'x' })
-    const { end } = work()
-    await Promise.all(Array.from({ length: 50 }, (_, i) => rows.flushed(`r${i}`)))
+  it('once everything is flushed, a fence and an empty stream of each partition are left, and what ends by itself', async () => {
+    const rows = whole({ ttl: 50, negativeTtl: 50, partitions: 2 })
+    const counters = merging({ ttl: 50, partitions: 2 })
+    const ids = Array.from({ length: 20 }, (_, i) => `r${i}`)
+    let refusing = true
+    const { end } = work({
+      partitions: 2, retry: { attempts: 2, backoff: 1 },
+      flush: async (writes) => {
+        const bad = writes.filter(({ id }) => refusing && id.startsWith('bad'))
+        await table.upsert(writes.filter((write) => !bad.includes(write)))
+        return bad.map(({ sequence }) => ({ sequence, error: new Error('no') }))
+      },
+    })
+    await rows.putMany([...ids, 'bad1', 'bad2'].map((id) => [id, { name: 'x' }]))
+    await counters.writeMany(ids.map((id) => [id, { age: 1 }]))
+    for (const id of ['bad1', 'bad2']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+    refusing = false
+    for (const { letter, id } of await rows.deadLetters.list()) await (id === 'bad1' ? rows.deadLetters.replay(letter) : rows.deadLetters.discard(letter))
+    await rows.delete('r0')
+    await Promise.all([...ids, 'bad1', 'bad2'].map((id) => rows.flushed(id)))
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     await end()
-    await sleep(100)
-    for (const key of await keys()) {
-      const left = await client.send({ args: ['TYPE', key], keys: [key] })
-      if (left === 'stream') expect(await client.send({ args: ['XLEN', key], keys: [key] })).toBe(0)
-      else if ((await client.send({ args: ['PTTL', key], keys: [key] })) === -1) expect(key, String(left)).toMatch(/fence$|partitions$/)
-      else expect(key, String(left)).toMatch(/:session:|:left:|workers$/)
+
+    /**
+     * Of all keys that are left, each one's time to live in ms, -1 for ever; a token in a name is
+     * `*`.
+     */
+    const left = await vi.waitFor(async () => {
+      const found: (readonly [name: string, ttl: number])[] = []
+      for (const node of await client.driver.nodes()) {
+        const [names] = await node.send([{ args: ['KEYS', '*'], keys: [] }])
+        for (const key of names as readonly string[]) {
+          const ttl = Number(await client.send({ args: ['PTTL', key], keys: [key] }))
+          found.push([key.replace(/:(session|left|failed):.*/, ':$1:*'), ttl])
+        }
+      }
+      expect(found.filter(([name]) => /:entry:|:(lease|intents)$/.test(name))).toEqual([])
+      return found
+    }, { timeout: 5_000, interval: 20 })
+    const forEver = left.filter(([, ttl]) => ttl === -1).map(([name]) => name).sort()
+    const partition = (index: number, name: string) => `test:rows:{test:rows:${index}}:${name}`
+    expect(forEver).toEqual(['test:rows:partitions', ...[0, 1].flatMap((index) => ['fence', 'stream'].map((name) => partition(index, name)))].sort())
+    for (const index of [0, 1]) expect(await client.send({ args: ['XLEN', partition(index, 'stream')], keys: [partition(index, 'stream')] })).toBe(0)
+    const ending = left.filter(([, ttl]) => ttl !== -1)
+    const failed = [...new Set(['bad1', 'bad2'].map((id) => slot(id) % 2))]
+    const names = ['test:rows:workers', ...[0, 1].flatMap((index) => ['session:*', 'left:*'].map((name) => partition(index, name))), ...failed.map((index) => partition(index, 'failed:*'))]
+    expect([...new Set(ending.map(([name]) => name))].sort()).toEqual(names.sort())
+    for (const [name, ttl] of ending) {
+      expect(ttl, name).toBeGreaterThan(0)
+      expect(ttl, name).toBeLessThanOrEqual(600_000)
     }
   })
 

@@ -54,6 +54,12 @@ export interface Driver {
    * answer in time.
    */
   silentFor?(node: string): number
+  /**
+   * Ms since a connection ended whose unanswered commands the client by itself sends again over
+   * another one: the first copies may still arrive, late. Infinite where there was none; without
+   * it, commands are sent once.
+   */
+  sinceResend?(): number
   /** `false` where the Redis client can't open another connection: `dedicate` then always rejects. */
   readonly dedicates?: boolean
   /** A connection of its own, for blocking commands: without a deadline unless one is given. */

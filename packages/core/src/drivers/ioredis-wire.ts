@@ -17,6 +17,7 @@ const FEW = 8
 
 /** ioredis' clients, as `Link` writes through them. */
 export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | undefined): Wire {
+  let nodeEnded = -Infinity
   const nodeAt = (address: string): IoredisNode | undefined => (cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode))
   return {
     // It is still 'ready' while its socket ends: what is written then goes into its offline queue.
@@ -26,7 +27,10 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     connect: () => {
       if (client.status === 'wait') client.connect().catch(() => undefined) // its 'close' or 'end' tells
     },
-    watch: ({ ready, lost, trouble }) => listenTo(client, { error: trouble, ready, close: lost, end: lost }),
+    watch({ ready, lost, trouble }) {
+      const ofNodes = cluster && { '-node': () => { nodeEnded = performance.now() } }
+      return listenTo(client, { error: trouble, ready, close: lost, end: lost, ...ofNodes })
+    },
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
       else if (commands.length <= FEW) commands.forEach((command, place) => writeOne(client, command, place, settle))
@@ -34,6 +38,9 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     },
 
     ...(cluster && {
+      // Of a Cluster, what a node did not answer is sent again once its connection has ended
+      // (`retryDelayOnFailover`).
+      sinceResend: () => performance.now() - nodeEnded,
       nodeOf: ({ keys }: Command) => (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
       rediscover: () => cluster.refreshSlotsCache?.(() => undefined),
     }),

@@ -45,6 +45,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
     topology,
     send: (commands, how) => link.send(commands, how),
     silentFor: (node) => link.silentFor(node),
+    sinceResend: () => link.sinceResend(),
     group: cluster ? bySlot : (keys) => (keys.length === 0 ? [] : [keys]),
     ...(cluster && { nodeOf: (key: string) => cluster.slots[slot(key)]?.[0] }),
 

@@ -14,6 +14,8 @@ export interface Wire extends WatchedClient {
   ended(): string | undefined
   /** Connects, if nobody has yet. */
   connect(): void
+  /** As `Driver.sinceResend`. */
+  sinceResend?(): number
   /** Called when it may be ready again, when the connection was lost with what was under way, and with what went wrong. Returns how to stop listening. */
   watch(on: { ready(): void; lost(): void; trouble(error: unknown): void }): () => void
   /**
@@ -90,6 +92,11 @@ export class Link implements Connection {
   /** Ms for which a node has been silent, see `ServerWatch`. */
   silentFor(node: string): number {
     return this.#watch?.silentFor(node) ?? 0
+  }
+
+  /** See `Driver.sinceResend`. */
+  sinceResend(): number {
+    return this.#wire.sinceResend?.() ?? Infinity
   }
 
   async close(): Promise<void> {

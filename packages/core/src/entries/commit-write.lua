@@ -1,13 +1,14 @@
 -- Ends a write of the source: stores its value where that is safe, else deletes the entry.
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
--- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known) | 'give up' (and how far it came is not known either)
--- ARGV[3] value; with 'give up', ms for which its steps may still arrive  ARGV[4] ttl, ms
--- ARGV[5…7] maybe: what to announce it with (announce.lua)
+-- ARGV[1] token  ARGV[2] 'value' | 'none' (the write failed, or its result is not known)
+-- ARGV[3] value  ARGV[4] ttl, ms
+-- ARGV[5] ms for which steps of it may still arrive, late (0: none will)
+-- ARGV[6…8] maybe: what to announce it with (announce.lua)
 -- returns 'stored', 'kept' (a newer version was there) or 'deleted'
 -- cost: O(log n) in the writers under way
 -- needs announce.lua, intents.lua, version.lua
 
-announce(KEYS[1], ARGV[5], ARGV[6], ARGV[7], KEYS[4])
+announce(KEYS[1], ARGV[6], ARGV[7], ARGV[8], KEYS[4])
 local left = writers(KEYS[3])
 local conflict = redis.call('ZSCORE', KEYS[3], 'conflict')
 local inTime = not isGivenUp(KEYS[3], ARGV[1]) and redis.call('ZREM', KEYS[3], ARGV[1]) == 1
@@ -18,6 +19,7 @@ elseif not inTime then
   markConflict(KEYS[3])
 end
 redis.call('DEL', KEYS[2])
+if ARGV[5] ~= '0' then giveUp(KEYS[3], ARGV[1], tonumber(ARGV[5])) end
 
 local function delete()
   redis.call('DEL', KEYS[1])
@@ -31,7 +33,6 @@ local function store(ttl)
   error(done)
 end
 
-if ARGV[2] == 'give up' then giveUp(KEYS[3], ARGV[1], tonumber(ARGV[3])) end
 if ARGV[2] ~= 'value' then return delete() end
 
 local mine = version(ARGV[3])

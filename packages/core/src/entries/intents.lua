@@ -3,7 +3,10 @@
 --   a writer's token   its deadline, in ms of the server's clock
 --   'conflict'         +inf; there while writers overlapped, or an invalidation came between one's begin and commit
 --   'longest'          -(the longest ttl of the writers that are there, ms)
---   another token      -(the moment until which it is remembered): its attempt to write or to load was given up, and must not succeed late
+--   another token      -(the moment until which it is remembered): its attempt to write or to load
+--                      is over, and must not succeed late
+--   'yields ' + token  -(the moment until which that is so): whoever asks for the lease with this
+--                      token may take it over
 -- needs nothing
 
 local function now()
@@ -48,6 +51,15 @@ local function giveUp(intents, token, ttl)
   redis.call('ZREM', intents, token) -- a full server takes what adds only after a write that does not
   redis.call('ZADD', intents, -(now() + ttl), token)
   keepFor(intents, ttl)
+end
+
+local function mayYield(intents, token, ttl)
+  redis.call('ZADD', intents, -(now() + ttl), 'yields ' .. token)
+  keepFor(intents, ttl)
+end
+
+local function yields(intents, token)
+  return redis.call('ZSCORE', intents, 'yields ' .. token)
 end
 
 local function isGivenUp(intents, token)

@@ -62,11 +62,21 @@ export const leaseScript = defineScript({
 
 const OUTCOMES = ['lost', 'stored', 'newer'] as const
 
-export const fillScript = defineScript({ name: 'entry fill', functions: announceLua + versionLua, lua: fillLua, after: announcedLua, parse: (reply) => OUTCOMES[reply as 0 | 1 | 2] })
+export const fillScript = defineScript({
+  name: 'entry fill',
+  functions: announceLua + intentsLua + versionLua,
+  lua: fillLua,
+  after: announcedLua,
+  parse: (reply) => OUTCOMES[reply as 0 | 1 | 2],
+})
 
-export const releaseScript = defineScript({ name: 'entry release', lua: releaseLua, parse: one })
+export const releaseScript = defineScript({
+  name: 'entry release', functions: intentsLua, lua: releaseLua, parse: one,
+})
 
-export const renewScript = defineScript({ name: 'entry renew', lua: renewLua, parse: one })
+export const renewScript = defineScript({
+  name: 'entry renew', functions: intentsLua, lua: renewLua, parse: one,
+})
 
 export const giveUpScript = defineScript({ name: 'entry give up', functions: intentsLua, lua: giveUpLua, parse: one })
 

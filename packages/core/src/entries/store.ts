@@ -85,8 +85,11 @@ export interface EntryStore {
   lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>>
   /** Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing was stored. */
   fill<T>(key: string, format: Format<T>, token: string, value: T, write: Write): Promise<boolean>
-  /** The lease ends in `ttl` ms from now on. `false`: it is no longer `token`'s. */
-  renew(key: string, token: string, ttl: number): Promise<boolean>
+  /**
+   * The lease ends in `ttl` ms from now on; with `yields`, also as soon as somebody else asks for
+   * it. `false`: it is no longer `token`'s.
+   */
+  renew(key: string, token: string, ttl: number, yields?: boolean): Promise<boolean>
   /**
    * Gives the lease back; with `skipFor` (ms), others don't queue for the next one meanwhile. Where it rejects, it goes on in the background
    * until Redis has acknowledged it.
@@ -137,10 +140,12 @@ interface Wiring {
   readonly near?: NearEntries
   /** What attempts may have left behind that had no answer. */
   readonly pending: PendingReleases
+  /** As `Driver.sinceResend`. */
+  readonly sinceResend: () => number
 }
 
 export function createEntryStore(wiring: Wiring): EntryStore {
-  const { batch, readTimeout, writeTimeout, near, pending } = wiring
+  const { batch, readTimeout, writeTimeout, near, pending, sinceResend } = wiring
   const { atOnce } = batch
   const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
 
@@ -174,6 +179,12 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     for (const part of chunks(all, atOnce)) results.push(...(await Promise.all(part.map(step))))
     return results
   }
+
+  /**
+   * Ms for which the first step of a token may still arrive that has been sent again, and answered.
+   * It would begin a write, or take a lease, that nobody ends.
+   */
+  const lateFor = (): string => String(sinceResend() < MAY_ARRIVE_FOR ? MAY_ARRIVE_FOR : 0)
 
   const look = <T>(key: string, format: Format<T>, past: 'near' | undefined): Entry<T> | undefined => (past === 'near' ? undefined : near?.get(key, format))
 
@@ -211,7 +222,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   /** Writes that have begun, or may begin yet: they are ended, and their entries deleted. */
   const giveUpWrites = (all: readonly (readonly string[])[], token: string): void => {
-    const args = [token, 'give up', String(MAY_ARRIVE_FOR), '0']
+    const args = [token, 'none', '', '0', String(MAY_ARRIVE_FOR)]
     const keys = all.map(([key]) => key!)
     pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
   }
@@ -277,7 +288,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const question = near?.ask(key)
       let kept: Kept
       try {
-        const stored = (await run(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], readTimeout)) === 'stored'
+        const args = [token, payload, String(ttl), lateFor()]
+        const stored = (await run(fillScript, companions(key), args, readTimeout)) === 'stored'
         if (stored && near) kept = await asStored(key, format, payload, ttl)
         return stored
       } finally {
@@ -285,11 +297,15 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       }
     },
 
-    renew: (key, token, ttl) => run(renewScript, [key, companion(key, 'lease')], [token, String(ttl)], readTimeout),
+    renew(key, token, ttl, yields = false) {
+      const args = [token, String(ttl), yields ? 'yield' : '']
+      return run(renewScript, companions(key), args, readTimeout)
+    },
 
     async release(key, token, skipFor = 0) {
       try {
-        return await run(releaseScript, [key, companion(key, 'lease')], [token, String(skipFor)], readTimeout)
+        const args = [token, String(skipFor), lateFor()]
+        return await run(releaseScript, companions(key), args, readTimeout)
       } catch (error) {
         if (!(error instanceof ServerError)) giveUpLease(key, token)
         throw error
@@ -302,7 +318,9 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const payload = format.encode(key, value, meta)
       const steps = async (change: NearChange | undefined): Promise<'stored' | 'newer' | 'lost'> => {
         const reply = await run(leaseScript, companions(key), [token, String(writeTimeout), 'all', 'take'], writeTimeout)
-        return reply.status === 'leased' ? runChange(fillScript, [key, companion(key, 'lease')], [token, payload, String(ttl)], change) : 'lost'
+        if (reply.status !== 'leased') return 'lost'
+        const args = [token, payload, String(ttl), lateFor()]
+        return runChange(fillScript, companions(key), args, change)
       }
       const outcome = await changing([key], steps, (done) => (done === 'stored' ? asStored(key, format, payload, ttl) : undefined)).catch((error: unknown) => {
         if (!(error instanceof ServerError)) giveUpLease(key, token)
@@ -343,7 +361,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     async commitWrite(key, token, write) {
       const payload = write && write.format.encode(key, write.value, write.meta)
-      const args = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
+      const ending = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
+      const args = [...ending, lateFor()]
       const each = companions(key)
       try {
         return await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))

@@ -14,7 +14,7 @@ export interface Access<T> {
   read(key: string): Promise<Entry<T> | undefined>
   lease(key: string, request: LeaseRequest): Promise<Lease<T>>
   fill(key: string, token: string, value: T, storing: Storing): Promise<boolean>
-  renew(key: string, token: string, ttl: number): Promise<boolean>
+  renew(key: string, token: string, ttl: number, yields?: boolean): Promise<boolean>
   release(key: string, token: string, skipFor: number): Promise<boolean>
 }
 
@@ -26,7 +26,7 @@ export function plainAccess<T>(entries: EntryStore, { format, needsLife }: LoadP
     read: needsLife ? (key) => entries.readWithLife(key, format, 'near') : (key) => entries.read(key, format, 'near'),
     lease: (key, request) => entries.lease(key, format, request),
     fill: (key, token, value, storing) => entries.fill(key, format, token, value, storing),
-    renew: (key, token, ttl) => entries.renew(key, token, ttl),
+    renew: (key, token, ttl, yields) => entries.renew(key, token, ttl, yields),
     release: (key, token, skipFor) => entries.release(key, token, skipFor),
   }
 }

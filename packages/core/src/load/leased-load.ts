@@ -84,7 +84,9 @@ export class LeasedLoad<T> {
       } catch (error) {
         if (left.aborted) throw left.reason
         this.#report('lease', key, error)
-        if (error instanceof ServerError && error.code === 'OOM') return { answer: { status: 'bypass', entry: undefined }, asOf }
+        if (error instanceof ServerError && TAKES_NO_WRITES.has(error.code)) {
+          return { answer: { status: 'bypass', entry: undefined }, asOf }
+        }
         if (this.#policy.inOutage === 'reject') throw error
         return { answer: { status: 'down', entry: undefined }, asOf }
       }
@@ -99,7 +101,9 @@ export class LeasedLoad<T> {
     let loaded: Loaded<T>
     const stale = spare && !spare.absent ? spare.value : undefined
     const started = performance.now()
-    const renewing = leased ? this.#renewals.start({ ttl, ttls: bulk ? TTLS_OF_BULK : TTLS, renew: () => access.renew(key, token, ttl) }) : undefined
+    const renew = (yields: boolean): Promise<boolean> => access.renew(key, token, ttl, yields)
+    const ttls = bulk ? TTLS_OF_BULK : TTLS
+    const renewing = leased ? this.#renewals.start({ ttl, ttls, renew }) : undefined
     try {
       loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
       tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
@@ -163,8 +167,17 @@ function isUnanswered(error: unknown): boolean {
   return error instanceof ConnectionError || error instanceof CommandTimeoutError
 }
 
+/**
+ * The server can't keep anything, but has all that was acknowledged: there is no such entry. Not so
+ * with others that refuse writes: a replica (READONLY) may lag behind, and a primary without enough
+ * replicas (NOREPLICAS) may have been replaced.
+ */
+const TAKES_NO_WRITES: ReadonlySet<string> = new Set(['OOM', 'MISCONF'])
 const SKIP_FOR = 1_000
 /** For how many ttls a lease is renewed: as long as callers join the load. One that hangs must not keep its key from being cached. */
 const TTLS = 1
-/** A load of many keys may take longer than one of them. */
+/**
+ * A load of many keys may take longer than one of them. Past the first ttl, whoever asks takes its
+ * leases over.
+ */
 const TTLS_OF_BULK = 10

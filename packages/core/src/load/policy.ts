@@ -40,7 +40,8 @@ export interface LoadPolicyOptions<T> {
   /**
    * How long the one that loads keeps the others waiting, if it dies or hangs. Callers of one
    * process join a load for so long, and its lease is renewed meanwhile; then the next one loads
-   * anew. The leases of one load of many keys are renewed for up to ten times as long.
+   * anew. The leases of one load of many keys are renewed for up to ten times as long, but past
+   * the first `leaseTtl` whoever asks for a key loads it anew.
    * Default 10 s, or `loadTimeout.hard` and a second if that is more.
    */
   readonly leaseTtl?: Duration

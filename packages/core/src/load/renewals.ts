@@ -1,12 +1,23 @@
 import { Deadlines, type Deadline } from '../deadlines.js'
 import type { Seat } from '../bag.js'
 
-/** Renews leases while their holders load, three times in each ttl, but not for ever: a loader may hang. */
+interface Renewal {
+  /** Ms. */
+  readonly ttl: number
+  /** For so many of them it is renewed. */
+  readonly ttls: number
+  /** Answers `false` where there is nothing to renew any more. `yields`: whoever asks may take it. */
+  readonly renew: (yields: boolean) => Promise<boolean>
+}
+
+/**
+ * Renews leases while their holders load, three times in each ttl, but not for ever: a loader may
+ * hang. Past the first ttl they yield: whoever asks takes the lease over.
+ */
 export class Renewals {
   readonly #deadlines = new Deadlines()
 
-  /** For so many `ttls`, of `ttl` ms each. `renew` answers `false` where there is nothing to renew any more. */
-  start({ ttl, ttls, renew }: { readonly ttl: number; readonly ttls: number; readonly renew: () => Promise<boolean> }): { stop(): void } {
+  start({ ttl, ttls, renew }: Renewal): { stop(): void } {
     let left = 3 * ttls
     let next: Seat<Deadline> | undefined
     const wait = (): void => { next = this.#deadlines.set(ttl / 3, again) }
@@ -14,7 +25,9 @@ export class Renewals {
       next = undefined
       if (--left === 0) return
       wait()
-      renew().then((held) => { if (!held) stop() }, () => undefined) // not answered: it is asked again
+      const isPastFirst = 3 * ttls - left >= 3
+      // Where it is not answered, it is asked again.
+      renew(isPastFirst).then((held) => { if (!held) stop() }, () => undefined)
     }
     const stop = (): void => {
       left = 0

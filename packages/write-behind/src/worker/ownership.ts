@@ -106,5 +106,8 @@ export function leave(client: CacheClient, partition: Partition, token: string):
 
 /** The share of the ttl, counted from when it was asked for, for which an ownership is taken to hold. */
 const SAFE_SHARE = 0.9
-/** Ms for which an attempt that was given up, and a worker that has gone, are remembered: longer than a request may take to arrive. */
+/**
+ * Ms for which an attempt that was given up or counted, and a worker that has gone, are remembered:
+ * longer than a request may take to arrive.
+ */
 export const MARK_TTL = 600_000

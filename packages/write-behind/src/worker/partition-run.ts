@@ -6,6 +6,7 @@ import { buryScript, failScript, settleScript } from '../scripts.js'
 import { Backlog, type Held, type Waiting } from './backlog.js'
 import { FlushAnswerError, coalesced, refusals, type Flush, type PendingWrite } from './flush.js'
 import type { Health } from './health.js'
+import { MARK_TTL } from './ownership.js'
 import type { Retry } from './retry.js'
 
 export interface RunOptions<T, Id extends WriteId> {
@@ -48,6 +49,8 @@ export class PartitionRun<T, Id extends WriteId> {
   /** Where reading goes on. */
   #cursor = START
   #restartedAt = 0
+  /** Numbers the failed attempts that were counted, one after the other. */
+  #failures = 0
   /** How many ids go into one flush: fewer while batches fail, so that what fails is found among what does not. */
   #limit: number
   #flushing: Promise<unknown> = Promise.resolve()
@@ -233,7 +236,9 @@ export class PartitionRun<T, Id extends WriteId> {
     const last = writes.at(-1)!.sequence
     if (last <= waiting.exhausted) return this.#giveUp(waiting, writes, error, retry.attempts)
     const { owner, attempts } = this.partition
-    const count = await this.#surely(() => client.run(failScript, [owner, attempts], [this.#token, waiting.id]))
+    const keys = [owner, attempts, this.partition.failed(this.#token)]
+    const args = [this.#token, waiting.id, String(++this.#failures), String(MARK_TTL)]
+    const count = await this.#surely(() => client.run(failScript, keys, args))
     if (count === undefined) return this.lose('the partition has another owner')
     if (count < retry.attempts) return
     if (writes.length === 1) return this.#giveUp(waiting, writes, error, count)

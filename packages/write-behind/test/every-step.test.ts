@@ -1,0 +1,158 @@
+import { startCluster, startRedis, type RedisCluster, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { CacheClient } from '@cache/core'
+import { BackpressureError, DeadLetterError, type PendingWrite } from '../src/index.js'
+import type { Row } from './cases.js'
+import { startDoublingProxy, type DoublingProxy } from './doubling-proxy.js'
+import { Setup, connect, connectCluster, kinds } from './setup.js'
+
+type Write = PendingWrite<Row, string>
+
+const ATTEMPTS = 3
+const ids = Array.from({ length: 6 }, (_, i) => `r${i}`)
+const names = ['one', 'two', 'three']
+
+/** A database that notes what it is given, and refuses some of it. */
+class Database {
+  readonly accepted: Write[] = []
+  readonly refused: Write[] = []
+  refuses: (write: Write) => boolean = () => false
+
+  readonly flush = async (writes: readonly Write[]) => {
+    const refused = writes.filter((write) => this.refuses(write))
+    this.refused.push(...refused)
+    this.accepted.push(...writes.filter((write) => !refused.includes(write)))
+    return refused.map(({ sequence }) => ({ sequence, error: new Error('no') }))
+  }
+
+  of(id: string): (string | null | undefined)[] {
+    return this.accepted.filter((write) => write.id === id).map(({ value }) => value && value.name)
+  }
+
+  /** Each write came once, those of an id in the order of their sequences. */
+  expectEachOnce(): void {
+    const lasts = new Map<string, number>()
+    for (const { id, sequence } of this.accepted) {
+      expect(sequence).toBeGreaterThan(lasts.get(id) ?? 0)
+      lasts.set(id, sequence)
+    }
+  }
+}
+
+/**
+ * All that writers, workers and those who look after dead letters do; every step's copies come
+ * `again` at the end.
+ */
+async function everyStep(client: CacheClient, again: () => Promise<void>, partitions: number): Promise<void> {
+  await using setup = new Setup(client)
+  const rows = setup.rows({ partitions })
+  const counters = setup.counters({ partitions })
+  const database = new Database()
+  const work = () => setup.work({ partitions, coalesce: false, flush: database.flush, retry: { attempts: ATTEMPTS, backoff: 5 }, leaseTtl: '2s' })
+  const settled = async () => {
+    await Promise.all([...ids, 'gone', 'count'].map((id) => rows.flushed(id)))
+    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 10_000)
+  }
+
+  const first = work()
+  for (const name of names) await rows.putMany(ids.map((id) => [id, { name }]))
+  await rows.put('gone', { name: 'here' })
+  await rows.delete('gone')
+  await counters.writeMany(Array.from({ length: 10 }, () => ['count', 1]))
+  await settled()
+  await first.end()
+
+  database.refuses = ({ value }) => value?.name === 'bad'
+  await rows.putMany([['bad', { name: 'bad' }], ['worse', { name: 'bad' }], ['worst', { name: 'bad' }]])
+  await counters.write('count', 1)
+  const second = work()
+  for (const id of ['bad', 'worse', 'worst']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+  expect(database.refused).toHaveLength(3 * ATTEMPTS)
+  const letters = Object.fromEntries((await rows.deadLetters.list()).map((letter) => [letter.id, letter]))
+  expect(Object.values(letters).map(({ attempts }) => attempts)).toEqual([ATTEMPTS, ATTEMPTS, ATTEMPTS])
+  const { replay, discard } = rows.deadLetters
+  // Refused again, it is a dead letter again.
+  expect(await replay(letters.worst!.letter)).toBe(true)
+  await expect(rows.flushed('worst')).rejects.toBeInstanceOf(DeadLetterError)
+  expect(database.refused).toHaveLength(4 * ATTEMPTS)
+  database.refuses = () => false
+  expect(await replay(letters.bad!.letter)).toBe(true)
+  expect(await discard(letters.worse!.letter)).toBe(true)
+  for (const done of [letters.bad!, letters.worse!]) expect([await replay(done.letter), await discard(done.letter)]).toEqual([false, false])
+  await Promise.all([rows.flushed('bad'), rows.flushed('worse'), settled()])
+
+  const expectExact = async () => {
+    database.expectEachOnce()
+    for (const id of ids) expect(database.of(id)).toEqual(names)
+    expect(database.of('gone')).toEqual(['here', null])
+    expect(database.accepted.filter(({ id }) => id === 'count').map(({ value }) => value?.age)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1))
+    expect([database.of('bad'), database.of('worse'), database.of('worst')]).toEqual([['bad'], [], []])
+    expect((await rows.deadLetters.list()).map(({ id }) => id)).toEqual(['worst'])
+    expect((await rows.pending()).writes).toBe(0)
+    expect(await rows.getMany(ids)).toEqual(ids.map(() => ({ name: 'three' })))
+    expect(await rows.getMany(['gone', 'count'])).toEqual([null, { name: 'counter', age: 11 }])
+  }
+  await expectExact()
+  await again()
+  await expectExact()
+  await second.end()
+  work() // what is left in the queue by a late step would be flushed now
+  await rows.put('last', { name: 'last' })
+  await rows.flushed('last')
+  await settled()
+  await expectExact()
+  await rows.close()
+  await counters.close()
+}
+
+describe.each(kinds)('every step delivered twice, and once more at the end, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(() => redis.flush())
+
+  it.each([0, 30])('%d ms late: each write reaches the database once and in order, and nothing else does', async (lag) => {
+    await using proxy = await startDoublingProxy(redis, lag)
+    await using client = connect(kind, proxy.url)
+    await everyStep(client, () => proxy.deliverAgain(), 1)
+  })
+
+  it('a write that the full queue refused is not executed by its late copy when there is room', async () => {
+    await using proxy = await startDoublingProxy(redis, 150)
+    await using client = connect(kind, proxy.url)
+    await using direct = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    await using elsewhere = new Setup(direct)
+    const database = new Database()
+    const rows = setup.rows({ maxPending: 1 })
+    await rows.put('1', { name: 'taken' })
+    await expect(rows.put('2', { name: 'refused' })).rejects.toBeInstanceOf(BackpressureError)
+    const { end } = elsewhere.work({ flush: database.flush })
+    await rows.flushed('1')
+    await proxy.deliverAgain()
+    await rows.put('3', { name: 'taken' })
+    await rows.flushed('3')
+    await end()
+    expect(database.accepted.map(({ value }) => value?.name)).toEqual(['taken', 'taken'])
+    await rows.close()
+  })
+})
+
+describe.each(kinds)('every step delivered twice on a Cluster, on %s', (kind) => {
+  let cluster: RedisCluster
+  const proxies = new Map<string, DoublingProxy>()
+  beforeAll(async () => {
+    cluster = await startCluster({ primaries: 3 })
+    for (const node of cluster.nodes) proxies.set(`${node.host}:${node.port}`, await startDoublingProxy(node, 20))
+  })
+  afterAll(async () => {
+    for (const proxy of proxies.values()) await proxy[Symbol.asyncDispose]()
+    await cluster.stop()
+  })
+
+  it('each write reaches the database once and in order, and nothing else does', async () => {
+    await using client = connectCluster(kind, proxies, { readTimeout: '5s', writeTimeout: '5s' })
+    await vi.waitFor(() => client.send({ args: ['GET', 'x'], keys: ['x'] }), { timeout: 10_000 })
+    await everyStep(client, async () => { for (const proxy of proxies.values()) await proxy.deliverAgain() }, 4)
+  })
+})
