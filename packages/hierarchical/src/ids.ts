@@ -17,7 +17,16 @@ export function decodeId(text: string): KeyPart {
   return id
 }
 
-export const idCodec: Codec<KeyPart> = { name: 'id', encode: encodeId, decode: (payload) => decodeId(payload.toString()) }
+/** Ids as text; protected as `items` are, where these are authenticated. */
+export function idCodec({ seal, open }: Pick<Codec<unknown>, 'seal' | 'open'> = {}): Codec<KeyPart> {
+  return {
+    name: 'id',
+    seal,
+    open,
+    encode: (id, context) => seal?.(Buffer.from(encodeId(id)), context) ?? encodeId(id),
+    decode: (payload, context) => decodeId((open?.(payload, context) ?? payload).toString()),
+  }
+}
 
 /** Items by their ids. @throws {CacheError} where a loader answered with what is no list of items, each in it once. */
 export function byId<Item>(items: readonly Item[], idOf: (item: Item) => KeyPart, whose: string): Map<string, Item> {

@@ -61,7 +61,7 @@ export class Tree<Item extends NonNullable<unknown>> {
       loadMany: (refs, context) => this.#loadItems(refs, context),
     })
     const parents = groups.map((level, i) => createVersioned<KeyPart | null | undefined, KeyPart>({
-      ...plainOf(options), client, prefix: `${levels[i]!.prefix}:in:${level.prefix}`, codec: idCodec, groups: () => [], load: async (id) => level.of(id),
+      ...plainOf(options), client, prefix: `${levels[i]!.prefix}:in:${level.prefix}`, codec: idCodec(options.codec), groups: () => [], load: async (id) => level.of(id),
     }))
     this.#holders = new Holders({ client, clock: parents[0]!, name: `${items.prefix}::changes`, heldFor, loadFor: 2 * policy.leaseTtl })
     const tiers: Tier<Item>[] = []

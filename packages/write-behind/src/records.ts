@@ -51,7 +51,7 @@ export class Records<T> {
 
   /** With room for the version, which the script of the write fills in. */
   encode(key: string, value: T | null): string | Buffer {
-    return this.#value.encode(key, value, { version: 0 })
+    return this.#value.encode(key, value, { version: 0, versionByScript: true })
   }
 
   encodePatch(key: string, patch: unknown): string | Buffer {

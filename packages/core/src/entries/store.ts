@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Argument } from '../drivers/driver.js'
 import { Undecodable, type Decoded, type Format, type Meta } from '../format.js'
 import { companion, rawKey } from '../keys.js'
@@ -9,7 +10,7 @@ import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
-import { beginWriteScript, commitWriteScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
+import { beginWriteScript, commitWriteScript, discardScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
@@ -191,6 +192,16 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     }
   }
 
+  /** Deletes what can't be read. It is as good as nothing, but its version could keep out what is written. */
+  const discard = (key: string, stored: Buffer): Promise<boolean> => run(discardScript, [key], [createHash('sha1').update(stored).digest('hex')], readTimeout)
+
+  /** Whether what has kept a write out is newer, and not just something that can't be read; that is deleted. */
+  const isNewer = async <T>(key: string, format: Format<T>): Promise<boolean> => {
+    const stored = await run(readScript, [key], [], readTimeout)
+    if (stored === undefined || (await decode(key, stored.value, stored.life, format))) return true
+    return !(await discard(key, stored.value))
+  }
+
   /** A lease that may have been granted, or may be yet. */
   const giveUpLease = (key: string, token: string): void => {
     pending.add({ key, ttl: GIVE_BACK_FOR, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
@@ -253,6 +264,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       try {
         let reply = await asked(staleBelow)
         let entry = reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
+        if (reply.stored && !entry) await discard(key, reply.stored.value)
         if (reply.status === 'hit') {
           if (entry) {
             value = { entry, format, life: reply.stored!.life, bytes: reply.stored!.value.length }
@@ -309,6 +321,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
         throw error
       })
       if (outcome === 'lost') await drop([key], meta?.version)
+      if (outcome === 'newer') await isNewer(key, format)
       return outcome === 'stored'
     },
 
@@ -346,7 +359,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const args = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
       const each = companions(key)
       try {
-        return await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+        const outcome = await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (done) => (done === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+        return outcome === 'kept' && !(await isNewer(key, write!.format)) ? 'deleted' : outcome
       } catch (error) {
         giveUpWrites([each], token)
         throw error
