@@ -11,9 +11,10 @@ export function encodeId(id: KeyPart): string {
 
 /** @throws for anything that `encodeId` did not make. */
 export function decodeId(text: string): KeyPart {
-  const id: unknown = JSON.parse(text)
-  if (Array.isArray(id)) return BigInt(id[0] as string)
-  if (typeof id !== 'string' && typeof id !== 'number') throw new CodecError('An id is a string, a number or a bigint.')
+  const parsed: unknown = JSON.parse(text)
+  const id = Array.isArray(parsed) ? BigInt(parsed[0] as string) : parsed
+  if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'bigint') throw new CodecError('An id is a string, a number or a bigint.')
+  textOf(id)
   return id
 }
 
