@@ -4,7 +4,7 @@
 -- returns 1, or 0: there is no such session
 -- cost: O(n) in the attempts that are over
 
-local floor = redis.call('HGET', KEYS[1], 'floor')
+local floor = floor_of(redis.call('HGET', KEYS[1], 'floor'))
 if not floor then return 0 end
-raise_floor(KEYS[1], tonumber(floor), tonumber(ARGV[1]))
+raise_floor(KEYS[1], floor, tonumber(ARGV[1]))
 return 1

@@ -6,4 +6,7 @@
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
 redis.call('HDEL', KEYS[2], '') -- no id is empty; a full server refuses HINCRBY only in a script that has not written yet
-return redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
+local count = redis.pcall('HINCRBY', KEYS[2], ARGV[2], 1)
+if type(count) == 'number' then return count end
+redis.call('HSET', KEYS[2], ARGV[2], '1') -- what was there was no number
+return 1

@@ -4,6 +4,6 @@
 -- returns 1
 -- cost: O(1)
 
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 'floor', ARGV[1]) end
+if not floor_of(redis.call('HGET', KEYS[1], 'floor')) then redis.call('HSET', KEYS[1], 'floor', ARGV[1]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1

@@ -8,11 +8,12 @@
 -- cost: O(1), and O(n) in the attempts that are over
 
 local known = redis.call('HMGET', KEYS[6], 'floor', ARGV[1])
-if not known[1] then return 'closed' end
-if known[2] then return known[2] end -- it was executed, and its reply was lost
-local floor = tonumber(known[1])
+local floor = floor_of(known[1])
+if not floor then return 'closed' end
+if known[2] and known[2]:match('^%d+$') then return known[2] end -- it was executed, and its reply was lost
 if tonumber(ARGV[1]) < floor then return 'over' end
 if ARGV[8] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[8] then return 'overtaken' end
+redis.call('HEXISTS', KEYS[5], '') -- of another type it fails here, before anything is done
 if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[7]) then return 'full' end
 
 -- The first command that writes: a full server refuses it, and nothing is written.
