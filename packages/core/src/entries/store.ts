@@ -147,9 +147,9 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   /** As `run`, of a script that changes entries: announced, where somebody is to know. */
   const runChange = <R>(script: Script<R>, [key, ...beside]: readonly string[], args: readonly Argument[], change: NearChange | undefined): Promise<R> => {
-    const { channel, from, nth, log } = change?.announcement ?? {}
+    const { channel, from, nth, id, log } = change?.announcement ?? {}
     const keys = log === undefined ? [key!, ...beside] : [key!, ...beside, log]
-    return run(script, keys, channel === undefined ? args : [...args, channel, from!, String(nth)], writeTimeout)
+    return run(script, keys, channel === undefined ? args : [...args, channel, from!, id === undefined ? String(nth) : `${nth} ${id}`], writeTimeout)
   }
 
   /** Runs a change of these entries. `kept`: what is known of the one entry then. */
