@@ -58,7 +58,7 @@ onEach((bench) => {
           await client.entries.release(key, token)
         }
       }
-    })
+    }, 60_000)
 
     it('are reported where they are of another type, and replaced', async () => {
       const client = bench().newClient()
@@ -74,7 +74,7 @@ onEach((bench) => {
           expect((await client.entries.read(key, format))?.value, `${kind}: ${name}`).toEqual({ version: 1 })
         }
       }
-    })
+    }, 60_000)
   })
 
   it('a version that only Lua could take for one keeps nothing out', async () => {
