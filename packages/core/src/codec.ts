@@ -13,6 +13,13 @@ export interface Codec<T> {
   encode(value: T, context: CodecContext): string | Buffer
   /** `payload` is a view of the reply, not a copy: a value must not keep it. */
   decode(payload: Buffer, context: CodecContext): T
+  /**
+   * Only of a codec that authenticates what it stores: protects bytes that are no value, such as the proof that there is none.
+   * A codec around one that has `seal` and `open` passes them on.
+   */
+  readonly seal?: ((bytes: Buffer, context: CodecContext) => Buffer) | undefined
+  /** The bytes that `seal` was given. Throws for anything that `seal` did not make for this context. */
+  readonly open?: ((sealed: Buffer, context: CodecContext) => Buffer) | undefined
   /** Throws if the codec can't work here, a package is missing for example. Called once, when a cache is created. */
   readonly prepare?: (() => void) | undefined
 }
@@ -23,6 +30,8 @@ export interface CodecContext {
   readonly key: string
   /** A codec that expands what it reads stops here. */
   readonly maxValueBytes: number
+  /** What is stored in clear text beside the payload. A codec that authenticates the payload authenticates it as well. */
+  readonly associatedData?: Buffer | undefined
 }
 
 /** `codec` if it is one, and can work here. @throws {InvalidOptionError} naming `option`. */
@@ -34,6 +43,7 @@ export function checkCodec<T>(option: string, codec: unknown): Codec<T> {
 
 function isCodec<T>(codec: unknown): codec is Codec<T> {
   if (typeof codec !== 'object' || codec === null) return false
-  const { name, encode, decode, prepare } = codec as Partial<Codec<T>>
-  return typeof name === 'string' && typeof encode === 'function' && typeof decode === 'function' && (prepare === undefined || typeof prepare === 'function')
+  const { name, encode, decode, prepare, seal, open } = codec as Partial<Codec<T>>
+  const isMethod = (method: unknown): boolean => method === undefined || typeof method === 'function'
+  return typeof name === 'string' && typeof encode === 'function' && typeof decode === 'function' && [prepare, seal, open].every(isMethod) && !seal === !open
 }

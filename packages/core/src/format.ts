@@ -1,7 +1,7 @@
-import { checkCodec, type Codec } from './codec.js'
+import { checkCodec, type Codec, type CodecContext } from './codec.js'
 import { json } from './codecs/json.js'
 import { CodecError } from './errors.js'
-import { frame, frameAbsent, isFrame, unframe, type Meta } from './frame.js'
+import { associatedData, frame, frameAbsent, isFrame, unframe, type Framed, type Meta } from './frame.js'
 import { checkOptions } from './options.js'
 import { applySchema, checkSchema, type Checked, type Schema } from './schema.js'
 import { parseSize, type Size } from './size.js'
@@ -94,7 +94,8 @@ class EntryFormat<T> implements Format<T> {
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
     try {
-      const stored = this.#hasPayload(value) ? frame(this.#payload(key, value), meta) : frameAbsent(value, meta)
+      const own = this.#ownMeta(meta)
+      const stored = this.#hasPayload(value) ? frame(this.#payload(key, value, own), own) : frameAbsent(value, own, this.#proof(key, value, own))
       this.#checkSize(key, stored)
       return stored
     } catch (cause) {
@@ -110,15 +111,39 @@ class EntryFormat<T> implements Format<T> {
     const framed = unframe(stored)
     if (framed === undefined) return undecodable('frame', key, 'has a frame that is cut off, or of a newer version')
     if (framed.presence === 'present') return this.#value(key, framed.payload, framed)
-    return decoded(framed.presence as T, framed)
+    return this.#absent(key, framed)
+  }
+
+  /** Only who can't authenticate a version has to say so in the frame. */
+  #ownMeta(meta: Meta | undefined): Meta | undefined {
+    return meta?.versionByScript && !this.#codec.seal ? { ...meta, versionByScript: undefined } : meta
+  }
+
+  #context(key: string, bound: Buffer | undefined): CodecContext {
+    return { key, maxValueBytes: this.#maxValueBytes, associatedData: bound }
+  }
+
+  /** The proof that there is none, of a codec that authenticates. */
+  #proof(key: string, presence: null | undefined, meta: Meta | undefined): Buffer | undefined {
+    return this.#codec.seal?.(NOTHING, this.#context(key, associatedData(presence, meta)))
+  }
+
+  #absent(key: string, framed: Framed): Decoded<T> | Undecodable {
+    try {
+      const rest = this.#codec.open ? this.#codec.open(framed.payload, this.#context(key, framed.associatedData)) : framed.payload
+      if (rest.length === 0) return decoded(framed.presence as T, framed)
+    } catch (cause) {
+      return undecodable('codec', key, `says that there is none, which the codec "${this.#codec.name}" can't confirm`, cause)
+    }
+    return undecodable('frame', key, 'says that there is none, and has a payload')
   }
 
   #hasPayload(value: T | null | undefined): value is T {
     return (value !== null && value !== undefined) || (value === null && this.#schema === undefined && this.#codec === (json as Codec<unknown>))
   }
 
-  #payload(key: string, value: T): string | Buffer {
-    const payload = this.#codec.encode(value, { key, maxValueBytes: this.#maxValueBytes })
+  #payload(key: string, value: T, meta: Meta | undefined): string | Buffer {
+    const payload = this.#codec.encode(value, this.#context(key, this.#codec.seal && associatedData('present', meta)))
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload
     throw new CodecError(`Its codec "${this.#codec.name}" must return a string or a Buffer at once.`)
   }
@@ -131,10 +156,10 @@ class EntryFormat<T> implements Format<T> {
     if (bytes > max) throw new CodecError(`The value of "${key}" has ${bytes} bytes, more than maxValueBytes, ${max}.`, { key, code: 'VALUE_TOO_LARGE' })
   }
 
-  #value(key: string, payload: Buffer, meta: Meta | undefined): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
+  #value(key: string, payload: Buffer, meta: Framed | undefined): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
     let value: T
     try {
-      value = this.#codec.decode(payload, { key, maxValueBytes: this.#maxValueBytes })
+      value = this.#codec.decode(payload, this.#context(key, meta?.associatedData))
     } catch (cause) {
       return undecodable('codec', key, `can't be read by the codec "${this.#codec.name}"`, cause)
     }
@@ -143,6 +168,8 @@ class EntryFormat<T> implements Format<T> {
     return checked instanceof Promise ? checked.then((late) => afterSchema(key, late, meta)) : afterSchema(key, checked, meta)
   }
 }
+
+const NOTHING = Buffer.alloc(0)
 
 function afterSchema<T>(key: string, checked: Checked<T>, meta: Meta | undefined): Decoded<T> | Undecodable {
   return checked.error === undefined ? decoded(checked.value, meta) : undecodable('schema', key, 'does not fit its schema', checked.error)

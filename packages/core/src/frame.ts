@@ -8,6 +8,8 @@ export interface Meta {
   readonly computeTime?: number | undefined
   /** What else must be as it was for the value to be right: a pattern's own (the versions of its groups). */
   readonly stamp?: Buffer | undefined
+  /** The version is put in later, by the script that stores the frame: it can't be authenticated. */
+  readonly versionByScript?: true | undefined
 }
 
 /** What a frame holds: a payload, or the fact that there is none. */
@@ -15,6 +17,8 @@ export interface Framed extends Meta {
   readonly payload: Buffer
   /** `null` or `undefined`, for "there is none"; else `'present'`. */
   readonly presence: Presence
+  /** What an authenticating codec is to authenticate with the payload: see `associatedData`. */
+  readonly associatedData: Buffer
 }
 
 export type Presence = 'present' | null | undefined
@@ -32,8 +36,11 @@ const COMPUTE_TIME = 2
 const ABSENT = 4
 const IS_UNDEFINED = 8
 const STAMP = 16
-const KNOWN = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED | STAMP
+/** The version is not part of the associated data. */
+const VERSION_BY_SCRIPT = 32
+const KNOWN = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED | STAMP | VERSION_BY_SCRIPT
 const MAX_UINT32 = 0xffff_ffff
+const NOTHING = Buffer.alloc(0)
 
 /**
  * What to store for a payload: itself, where nothing travels with it and it can't be mistaken for a frame; else a frame.
@@ -59,12 +66,17 @@ export function frame(payload: string | Buffer, meta?: Meta): string | Buffer {
   return framed
 }
 
-/** What to store where the source has none: a frame without a payload. */
-export function frameAbsent(presence: null | undefined, meta?: Meta): Buffer {
-  const flags = (meta === undefined ? 0 : flagsOf(meta)) | ABSENT | (presence === undefined ? IS_UNDEFINED : 0)
-  const framed = Buffer.allocUnsafe(fieldsSize(flags) + (meta?.stamp?.length ?? 0))
-  writeHeader(framed, flags, meta)
-  return framed
+/** What to store where the source has none: a frame without a payload; with the proof of that, where the codec has one. */
+export function frameAbsent(presence: null | undefined, meta?: Meta, proof: Buffer = NOTHING): Buffer {
+  return Buffer.concat([headerOf(presence, meta), proof])
+}
+
+/**
+ * What a codec that authenticates is to authenticate with the payload: presence and metadata, as they stand in the frame. Empty for a
+ * present value without metadata, whether it is in a frame or bare.
+ */
+export function associatedData(presence: Presence, meta?: Meta): Buffer {
+  return boundOf(headerOf(presence, meta))
 }
 
 /** Whether it begins as a frame does; anything else is a bare payload. */
@@ -79,30 +91,45 @@ export function isFrame(stored: string | Buffer): boolean {
  * @example unframe(Buffer.from('{"id":42}'))?.payload.toString() // '{"id":42}'
  */
 export function unframe(stored: Buffer): Framed | undefined {
-  if (!isFrame(stored)) return { payload: stored, presence: 'present', version: undefined, computeTime: undefined, stamp: undefined }
+  if (!isFrame(stored)) return { payload: stored, presence: 'present', version: undefined, computeTime: undefined, stamp: undefined, associatedData: NOTHING }
   const flags = stored[1]
   if (flags === undefined || (flags & ~KNOWN) !== 0) return undefined
   const fields = fieldsSize(flags)
   if (stored.length < fields) return undefined
   const header = flags & STAMP ? fields + stored.readUInt32BE(fields - 4) : fields
   const absent = (flags & ABSENT) !== 0
-  if (stored.length < header || (absent && stored.length > header)) return undefined
+  if (stored.length < header) return undefined
   if (!absent && (flags & IS_UNDEFINED) !== 0) return undefined
   const version = flags & VERSION ? stored.readDoubleBE(2) : undefined
   if (version !== undefined && !isVersion(version)) return undefined
+  if (version === undefined && (flags & VERSION_BY_SCRIPT) !== 0) return undefined
   return {
     payload: stored.subarray(header),
     presence: !absent ? 'present' : flags & IS_UNDEFINED ? undefined : null,
     version,
     computeTime: flags & COMPUTE_TIME ? stored.readUInt32BE(flags & VERSION ? 10 : 2) : undefined,
     stamp: flags & STAMP ? stored.subarray(fields, header) : undefined,
+    associatedData: boundOf(stored.subarray(0, header)),
   }
 }
 
-function flagsOf({ version, computeTime, stamp }: Meta): number {
+function headerOf(presence: Presence, meta: Meta | undefined): Buffer {
+  const flags = (meta === undefined ? 0 : flagsOf(meta)) | (presence === 'present' ? 0 : presence === null ? ABSENT : ABSENT | IS_UNDEFINED)
+  const header = Buffer.allocUnsafe(fieldsSize(flags) + (meta?.stamp?.length ?? 0))
+  writeHeader(header, flags, meta)
+  return header
+}
+
+function boundOf(header: Buffer): Buffer {
+  if (header[1] === 0) return NOTHING
+  if ((header[1]! & VERSION_BY_SCRIPT) === 0) return header
+  return Buffer.from(header).fill(0, 2, 10)
+}
+
+function flagsOf({ version, computeTime, stamp, versionByScript }: Meta): number {
   if (version !== undefined && !isVersion(version)) throw new CodecError(`A version must be a safe integer of at least 0, but is ${version}.`)
   if (computeTime !== undefined && !(computeTime >= 0)) throw new CodecError(`A computeTime must be a number of at least 0, but is ${computeTime}.`)
-  return (version === undefined ? 0 : VERSION) | (computeTime === undefined ? 0 : COMPUTE_TIME) | (stamp === undefined ? 0 : STAMP)
+  return (version === undefined ? 0 : VERSION) | (computeTime === undefined ? 0 : COMPUTE_TIME) | (stamp === undefined ? 0 : STAMP) | (versionByScript ? VERSION_BY_SCRIPT : 0)
 }
 
 function isVersion(version: number): boolean {

@@ -6,7 +6,7 @@ export type { Argument, Command, Connection, Driver, NodeHandle, Reply, SendOpti
 export type { Entry, EntryStore, Lease, LeaseRequest, Write } from './entries/store.js'
 export type { Announcement, NearChange, NearEntries, NearQuestion, NearValue } from './entries/near.js'
 export { defineChange } from './entries/define-change.js'
-export { defineScript, scriptSources, type Script, type ScriptDefinition } from './script.js'
+export { defineScript, scriptSources, type KeyType, type Script, type ScriptDefinition } from './script.js'
 export { glob, literalStart, type GlobPattern, type ScanOptions } from './scan.js'
 export { invalidateMatching, type InvalidateMatchingOptions } from './invalidate-matching.js'
 export { beside, checkPrefix, companion, createKeys, hashTag, rawKey, slot, type CompanionName, type KeyPart, type MakeKey } from './keys.js'

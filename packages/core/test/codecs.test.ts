@@ -127,6 +127,53 @@ describe('encrypted', () => {
     expect(read(codec, '{"admin":true}')).toBeInstanceOf(Undecodable)
   })
 
+  describe.each([['', codec], ['compressed inside', encrypted(compressed(json), { keys: { a: secret(1) } })], ['compressed outside', compressed(codec, { threshold: 1 })]])('in a frame %s', (_, sealed) => {
+    const format = createFormat<any>({ codec: sealed })
+    const values = [{ a: 1 }, null, undefined]
+    const metas = [undefined, { version: 7 }, { version: 7, computeTime: 3, stamp: Buffer.from('s') }]
+
+    it('gives back what was stored, and that there is none', () => {
+      for (const value of values) for (const meta of metas) expect(format.decode('k', bytes(format.encode('k', value, meta)))).toMatchObject({ value, absent: value === null || value === undefined, version: meta?.version })
+    })
+
+    it('refuses a frame of which any byte was changed', () => {
+      for (const value of values) for (const meta of metas) {
+        const stored = bytes(format.encode('k', value, meta))
+        for (let i = 0; i < stored.length; i++) for (const bit of [1, 2, 4, 8, 16, 32, 64, 128]) {
+          const changed = Buffer.from(stored)
+          changed[i]! ^= bit
+          expect(format.decode('k', changed), `byte ${i}, bit ${bit}`).toBeInstanceOf(Undecodable)
+        }
+        expect(format.decode('other', stored)).toBeInstanceOf(Undecodable)
+      }
+    })
+
+    it('takes no unauthenticated bytes for "there is none", and no payload into another frame', () => {
+      for (const forged of [[1, 4], [1, 12], [1, 5, 0, 0, 0, 0, 0, 0, 0, 0]]) expect(format.decode('k', Buffer.from(forged))).toBeInstanceOf(Undecodable)
+      const payload = bytes(format.encode('k', { a: 1 }))
+      const none = bytes(format.encode('k', null)).subarray(2)
+      for (const header of [[1, 4], [1, 12], [1, 2, 0, 0, 0, 9]]) expect(format.decode('k', Buffer.concat([Buffer.from(header), payload]))).toBeInstanceOf(Undecodable)
+      for (const header of [[], [1, 0], [1, 12], [1, 5, 0, 0, 0, 0, 0, 0, 0, 0]]) expect(format.decode('k', Buffer.concat([Buffer.from(header), none]))).toBeInstanceOf(Undecodable)
+    })
+
+    it('lets a script put a version in where that was said, and only there', () => {
+      const by = bytes(format.encode('k', 'x', { version: 0, versionByScript: true }))
+      by.writeDoubleBE(12, 2)
+      expect(format.decode('k', by)).toMatchObject({ value: 'x', version: 12 })
+      by[1]! &= ~32
+      expect(format.decode('k', by)).toBeInstanceOf(Undecodable)
+    })
+  })
+
+  it('seals bytes that are no value, for their key only', () => {
+    const at = { ...context, associatedData: Buffer.from('beside') }
+    const sealed = codec.seal!(Buffer.from('bytes'), at)
+    expect(codec.open!(sealed, at).toString()).toBe('bytes')
+    for (const other of [context, { ...at, key: 'kb' }, { ...at, key: 'kbeside', associatedData: undefined }]) expect(() => codec.open!(sealed, other)).toThrow()
+    expect(() => codec.decode(sealed, at)).toThrow()
+    expect(() => codec.open!(bytes(codec.encode('x', at)), at)).toThrow()
+  })
+
   it('rotates: an old key still decrypts, and one that is gone makes misses', () => {
     const old = codec.encode('x', context)
     const rotated = encrypted(json, { keys: { a: secret(1), b: secret(2) }, current: 'b' })

@@ -45,8 +45,9 @@ describe.each(codecs)('a format of $name', (codec) => {
   })
 
   it('writes null as plain JSON, which others read, where nothing travels along and no schema could refuse it', () => {
-    expect(format.encode('k', null)).toEqual(codec.name === 'json' ? 'null' : Buffer.from([1, 4]))
-    expect(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null)).toEqual(Buffer.from([1, 4]))
+    const begin = (stored: string | Buffer): string | Buffer => (codec.seal ? stored.slice(0, 2) : stored) as Buffer // its proof comes behind it
+    expect(begin(format.encode('k', null))).toEqual(codec.name === 'json' ? 'null' : Buffer.from([1, 4]))
+    expect(begin(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null))).toEqual(Buffer.from([1, 4]))
   })
 
   it.each([null, undefined])('gives back %s as that', (none) => {

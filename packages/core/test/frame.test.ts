@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CodecError } from '../src/index.js'
-import { frame, frameAbsent, isFrame, unframe, type Meta } from '../src/frame.js'
+import { associatedData, frame, frameAbsent, isFrame, unframe, type Meta } from '../src/frame.js'
 
 const RUNS = process.env.CHAOS ? 200_000 : 3_000
 const bytes = (stored: string | Buffer): Buffer => (typeof stored === 'string' ? Buffer.from(stored) : stored)
@@ -28,7 +28,7 @@ describe('a frame', () => {
     fc.assert(fc.property(fc.constantFrom(null, undefined), fc.option(meta, { nil: undefined }), (none, with_) => {
       const stored = frameAbsent(none, with_)
       expect(isFrame(stored)).toBe(true)
-      expect(unframe(stored)).toEqual({ payload: Buffer.alloc(0), presence: none, version: with_?.version, computeTime: with_?.computeTime, stamp: with_?.stamp })
+      expect(unframe(stored)).toMatchObject({ payload: Buffer.alloc(0), presence: none, version: with_?.version, computeTime: with_?.computeTime, stamp: with_?.stamp })
     }), { numRuns: RUNS })
   })
 
@@ -61,15 +61,28 @@ describe('a frame', () => {
     }), { numRuns: 300 })
   })
 
-  it('of nothing that is cut or has something behind it is refused', () => {
+  it('of nothing that is cut is refused; what is behind it is its proof', () => {
     const stored = frameAbsent(undefined, { version: 7, stamp: Buffer.from('s') })
     for (let length = 1; length < stored.length; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
-    expect(unframe(Buffer.concat([stored, Buffer.from('x')]))).toBeUndefined()
+    expect(unframe(frameAbsent(null, {}, Buffer.from('x')))).toMatchObject({ presence: null, payload: Buffer.from('x') })
+  })
+
+  it('says what is to be authenticated: all that stands in it, but for a version that a script puts in', () => {
+    fc.assert(fc.property(payload, fc.constantFrom('present' as const, null, undefined), meta, (content, presence, with_) => {
+      const stored = presence === 'present' ? bytes(frame(content, with_)) : frameAbsent(presence, with_)
+      expect(unframe(stored)?.associatedData).toEqual(associatedData(presence, with_))
+    }), { numRuns: 300 })
+    const placed = { version: 0, versionByScript: true } as const
+    const stored = bytes(frame('x', placed))
+    stored.writeDoubleBE(77, 2)
+    expect(unframe(stored)).toMatchObject({ version: 77, associatedData: associatedData('present', placed) })
+    expect(associatedData('present', { version: 0 })).not.toEqual(associatedData('present', placed))
+    expect(associatedData('present', { version: 1 })).not.toEqual(associatedData('present', { version: 2 }))
   })
 
   it('with flags that have no meaning yet is refused, and so is an undefined that is there', () => {
     for (let flags = 0; flags < 256; flags++) {
-      const known = (flags & ~31) === 0 && !((flags & 8) !== 0 && (flags & 4) === 0)
+      const known = (flags & ~63) === 0 && !((flags & 8) !== 0 && (flags & 4) === 0) && !((flags & 32) !== 0 && (flags & 1) === 0)
       const fields = (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0) + (flags & 16 ? 4 : 0)
       expect(unframe(Buffer.from([1, flags, ...Buffer.alloc(fields)])) !== undefined, `flags ${flags}`).toBe(known)
     }

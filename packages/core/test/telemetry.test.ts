@@ -129,11 +129,11 @@ describe('on the way to a value', () => {
     expect(told.at(-1)).toEqual({ on: 'fill', prefix: 'product', key, stored: true })
   })
 
-  it('a read that fell back to its source', async () => {
+  it('an entry of another type, which is replaced', async () => {
     await redis.rpush(key, 'of another type')
     expect(await pathOf().get(key, () => 5)).toBe(5)
-    expect(told).toContainEqual({ on: 'error', operation: 'read', key, error: expect.objectContaining({ code: 'WRONGTYPE' }) as unknown })
-    expect(told.map(({ on }) => on)).toEqual(['error', 'miss', 'load'])
+    expect(told).toContainEqual({ on: 'error', operation: 'entry lease', key, error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown })
+    expect(told.map(({ on }) => on)).toEqual(['miss', 'error', 'load', 'fill'])
   })
 
   it('each of many who join one load', async () => {

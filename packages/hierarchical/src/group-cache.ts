@@ -211,7 +211,9 @@ export class GroupCache<Item> {
       tell(channels.error, () => ({ operation: 'group', key, error }))
       return uncached(items, context)
     }
-    if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, payload }
+    // One that was authenticated was so without what travels with the entry: it is made again.
+    const made = this.#codec.seal ? {} : { payload }
+    if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, ...made }
     const generation = await this.#orNothing(() => this.#large.put(key, found), ref)
     return generation === undefined ? uncached(items, context) : { items, generation, ...since }
   }

@@ -11,13 +11,23 @@ export function encodeId(id: KeyPart): string {
 
 /** @throws for anything that `encodeId` did not make. */
 export function decodeId(text: string): KeyPart {
-  const id: unknown = JSON.parse(text)
-  if (Array.isArray(id)) return BigInt(id[0] as string)
-  if (typeof id !== 'string' && typeof id !== 'number') throw new CodecError('An id is a string, a number or a bigint.')
+  const parsed: unknown = JSON.parse(text)
+  const id = Array.isArray(parsed) ? BigInt(parsed[0] as string) : parsed
+  if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'bigint') throw new CodecError('An id is a string, a number or a bigint.')
+  textOf(id)
   return id
 }
 
-export const idCodec: Codec<KeyPart> = { name: 'id', encode: encodeId, decode: (payload) => decodeId(payload.toString()) }
+/** Ids as text; protected as `items` are, where these are authenticated. */
+export function idCodec({ seal, open }: Pick<Codec<unknown>, 'seal' | 'open'> = {}): Codec<KeyPart> {
+  return {
+    name: 'id',
+    seal,
+    open,
+    encode: (id, context) => seal?.(Buffer.from(encodeId(id)), context) ?? encodeId(id),
+    decode: (payload, context) => decodeId((open?.(payload, context) ?? payload).toString()),
+  }
+}
 
 /** Items by their ids. @throws {CacheError} where a loader answered with what is no list of items, each in it once. */
 export function byId<Item>(items: readonly Item[], idOf: (item: Item) => KeyPart, whose: string): Map<string, Item> {

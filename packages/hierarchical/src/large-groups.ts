@@ -1,4 +1,6 @@
-import { CacheError, companion, createFormat, createToken, Undecodable, type CacheClient, type FormatOptions, type Reply } from '@cache/core'
+import {
+  CacheError, CodecError, Undecodable, channels, companion, createFormat, createToken, tell, type CacheClient, type Codec, type FormatOptions, type Reply,
+} from '@cache/core'
 import { stageScript, turnScript } from './scripts.js'
 
 interface Wiring<Item> {
@@ -16,11 +18,14 @@ export class LargeGroups<Item> {
   readonly #client: CacheClient
   readonly #heldFor: string
   readonly #format: ReturnType<typeof createFormat<Item>>
+  /** Authenticates the order, if it does so with the items. */
+  readonly #codec: Pick<Codec<unknown>, 'seal' | 'open'>
 
   constructor({ client, format, heldFor }: Wiring<Item>) {
     this.#client = client
     this.#heldFor = String(heldFor)
     this.#format = createFormat<Item>(format)
+    this.#codec = format.codec ?? {}
   }
 
   /** Puts the items of a group, by their ids, into a hash of their own. Resolves to its name. */
@@ -36,12 +41,12 @@ export class LargeGroups<Item> {
       bytes = 0
     }
     for (const [id, item] of items) {
-      const value = this.#format.encode(key, item)
+      const value = this.#format.encode(fieldOf(hash, id), item)
       fields.push(id, value)
       bytes += value.length
       if (bytes >= BYTES_AT_ONCE || fields.length >= FIELDS_AT_ONCE) await send()
     }
-    fields.push(ORDER, JSON.stringify([...items.keys()]), SIZE, String(items.size))
+    fields.push(ORDER, this.#encodeOrder(hash, [...items.keys()]), SIZE, String(items.size))
     await send()
     if (size !== items.size + 2) throw new CacheError(`The hash of the group "${key}" lost some of its items while it was made. It is not cached.`, { code: 'GROUP', key })
     await this.#dropBefore(key, generation)
@@ -52,7 +57,7 @@ export class LargeGroups<Item> {
   async some(key: string, generation: string, ids: readonly string[]): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
     const [there, ...values] = (await this.#send(['HMGET', hash, SIZE, ...ids], [hash])) as readonly Reply[]
-    return there === null ? undefined : this.#decode(key, ids, values)
+    return there === null ? undefined : this.#decode(hash, ids, values)
   }
 
   /** All items of a group, in their order; `undefined`: the hash is gone, or can't be read. */
@@ -61,10 +66,9 @@ export class LargeGroups<Item> {
     const reply = (await this.#send(['HGETALL', hash], [hash])) as readonly Reply[]
     const values = new Map<string, Reply>()
     for (let i = 0; i < reply.length; i += 2) values.set(String(reply[i]), reply[i + 1]!)
-    const order = values.get(ORDER)
-    if (order === undefined) return undefined
-    const ids = JSON.parse(String(order)) as string[]
-    return this.#decode(key, ids, ids.map((id) => values.get(id) ?? null))
+    const ids = this.#decodeOrder(hash, values.get(ORDER) ?? null)
+    if (!ids?.every((id) => values.has(id))) return undefined
+    return this.#decode(hash, ids, ids.map((id) => values.get(id)!))
   }
 
   /** A read waits for it. */
@@ -72,12 +76,32 @@ export class LargeGroups<Item> {
     return this.#client.send({ args, keys, binary: true }, { timeout: this.#client.entries.readTimeout })
   }
 
-  async #decode(key: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
+  #encodeOrder(hash: string, ids: readonly string[]): string | Buffer {
+    const order = JSON.stringify(ids)
+    return this.#codec.seal?.(Buffer.from(order), { key: fieldOf(hash, ORDER), maxValueBytes: Infinity }) ?? order
+  }
+
+  #decodeOrder(hash: string, stored: Reply): readonly string[] | undefined {
+    if (!Buffer.isBuffer(stored)) return undefined
+    try {
+      const ids: unknown = JSON.parse(String(this.#codec.open?.(stored, { key: fieldOf(hash, ORDER), maxValueBytes: Infinity }) ?? stored))
+      if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids as string[]
+      throw new CodecError(`The order of the items in "${hash}" is no list of ids.`, { key: hash })
+    } catch (error) {
+      tell(channels.error, () => ({ operation: 'decode', key: hash, error }))
+      return undefined
+    }
+  }
+
+  async #decode(hash: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
     const items = new Map<string, Item>()
     for (const [i, value] of values.entries()) {
       if (value === null) continue
-      const decoded = await this.#format.decode(key, value as Buffer)
-      if (decoded instanceof Undecodable) return undefined
+      const decoded = await this.#format.decode(fieldOf(hash, ids[i]!), value as Buffer)
+      if (decoded instanceof Undecodable) {
+        tell(channels.error, () => ({ operation: 'decode', key: hash, error: decoded.error, reason: decoded.reason }))
+        return undefined
+      }
       items.set(ids[i]!, decoded.value)
     }
     return items
@@ -92,6 +116,11 @@ export class LargeGroups<Item> {
 
 function hashOf(key: string, generation: string): string {
   return `${companion(key, 'parts')}:${generation}`
+}
+
+/** What an authenticating codec binds an item to: so that none is taken for another, or for one of another generation. */
+function fieldOf(hash: string, field: string): string {
+  return `${hash} ${field}`
 }
 
 /** Fields beside those of items; no id in a key is written with a colon. */

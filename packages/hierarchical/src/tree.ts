@@ -61,7 +61,7 @@ export class Tree<Item extends NonNullable<unknown>> {
       loadMany: (refs, context) => this.#loadItems(refs, context),
     })
     const parents = groups.map((level, i) => createVersioned<KeyPart | null | undefined, KeyPart>({
-      ...plainOf(options), client, prefix: `${levels[i]!.prefix}:in:${level.prefix}`, codec: idCodec, groups: () => [], load: async (id) => level.of(id),
+      ...plainOf(options), client, prefix: `${levels[i]!.prefix}:in:${level.prefix}`, codec: idCodec(options.codec), groups: () => [], load: async (id) => level.of(id),
     }))
     this.#holders = new Holders({ client, clock: parents[0]!, name: `${items.prefix}::changes`, heldFor, loadFor: 2 * policy.leaseTtl })
     const tiers: Tier<Item>[] = []
@@ -174,12 +174,22 @@ export class Tree<Item extends NonNullable<unknown>> {
 
     const dropping = this.#tiers.map(() => new Map<string, KeyPart>())
     const add = (tier: number, id: KeyPart): unknown => dropping[tier]?.set(textOf(id), id)
-    for (const holder of former.flat()) add(Number(holder.slice(0, holder.indexOf(':'))), decodeId(holder.slice(holder.indexOf(':') + 1)))
+    for (const holder of former.flat()) this.#readHolder(holder, add)
     const parents = [...cached, ...current.map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined))].filter((group) => !isNone(group))
     await this.#eachHolder(depth, parents, add)
     for (let tier = this.#tiers.length - 1; tier >= depth; tier--) await this.#tiers[tier]!.cache.drop([...dropping[tier]!.values()])
     await Promise.all(keys.map((key) => this.#holders.forget(key, change)))
     for (const answer of current) if (answer.status === 'rejected') throw answer.reason
+  }
+
+  /** A group as it was noted. What nobody of us has noted holds nothing, and must not keep others from being dropped. */
+  #readHolder(noted: string, found: (tier: number, id: KeyPart) => unknown): void {
+    const colon = noted.indexOf(':')
+    try {
+      found(Number(noted.slice(0, colon)), decodeId(noted.slice(colon + 1)))
+    } catch (error) {
+      tell(channels.error, () => ({ operation: 'invalidate', key: this.#wiring.levels[0].prefix, error }))
+    }
   }
 
   /** Groups of a level, and what holds them. */

@@ -6,7 +6,7 @@ local function head(queue, alive)
   while true do
     local token = command('ZRANGE', queue, 0, 0)[1]
     if not token then return nil, 0 end
-    local left = tonumber(command('HGET', alive, token) or 0) - milliseconds()
+    local left = (tonumber(command('HGET', alive, token) or 0) or 0) - milliseconds()
     if left > PLACE_TTL then
       left = PLACE_TTL
       command('HSET', alive, token, whole(milliseconds() + left))
@@ -40,5 +40,6 @@ end
 
 -- Tells a waiter's process that it is its turn. Who may not publish leaves it to the waiter's poll.
 local function wake(channel, token)
-  redis.pcall('PUBLISH', channel .. string.match(token, '([^:/]*)/'), token)
+  local process = string.match(token, '([^:/]*)/')
+  if process then redis.pcall('PUBLISH', channel .. process, token) end
 end

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, InvalidOptionError, ServerError, channels, tell, type CacheClient, type NearChange, type Subscription } from '@cache/core'
+import { CacheError, InvalidOptionError, ServerError, channels, createToken, tell, type CacheClient, type NearChange, type Subscription } from '@cache/core'
 import { inNamespace, wholeKey, type BusEvents, type BusStats, type BusWiring, type Invalidated, type Invalidation, type InvalidationBus } from './bus.js'
 import { Listeners } from './listeners.js'
 import type { Log } from './log.js'
@@ -95,7 +95,7 @@ export class ListeningBus implements InvalidationBus {
     const message = { keys, prefixes: [], groups: [], from: this.#own.from, nth: this.#own.next() }
     const done = (): void => this.#listeners.tell('invalidate', message)
     return {
-      announcement: announcing && { ...announcing, from: message.from, nth: message.nth },
+      announcement: announcing && { ...announcing, from: message.from, nth: message.nth, id: createToken() },
       acknowledged: done,
       failed: () => {
         this.#own.doubt(message.nth)
@@ -107,7 +107,7 @@ export class ListeningBus implements InvalidationBus {
   async #publish(names: Pick<Invalidated, 'keys' | 'prefixes' | 'groups'>): Promise<void> {
     const { client, channel, announcing } = this.#listening
     const message = { ...names, from: this.#own.from, nth: this.#own.next() }
-    const payload = encode(message)
+    const payload = encode(message, createToken())
     try {
       if (announcing?.log === undefined) await client.send({ args: ['PUBLISH', channel, payload], keys: [] })
       else await client.run(publishScript, [announcing.log], [channel, payload])
@@ -156,14 +156,20 @@ export class ListeningBus implements InvalidationBus {
     const read = decode(payload)
     if (read === 'unreadable' || read === 'newer') {
       this.#counts.unreadable++
-      tell(channels.error, () => ({ operation: 'read an invalidation', error: new CacheError(`A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`, { code: 'UNREADABLE' }), reason: read }))
+      this.#tellUnreadable(payload, read)
       if (read === 'newer') this.#listeners.tell('invalidate', everything)
       return
     }
-    // Who gives no name may say the same twice, and mean it.
-    if (read.message.from !== '' && this.#repeated?.has(payload)) return void this.#counts.repeated++
-    this.#listening.log?.passed(read.at)
+    // Without an id the same may be said twice, and meant.
+    if (read.id !== '' && this.#repeated?.has(payload)) return void this.#counts.repeated++
+    // While it catches up, the log says how far it has come.
+    if (this.#listens) this.#listening.log?.passed(read.at, read.id)
     this.#deliver(read.message)
+  }
+
+  #tellUnreadable(payload: string, reason: string): void {
+    const error = new CacheError(`A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`, { code: 'UNREADABLE' })
+    tell(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
   }
 
   #deliver(message: Invalidated): void {
@@ -201,6 +207,7 @@ export class ListeningBus implements InvalidationBus {
 
   #deliverMissed(payload: string): void {
     const read = decode(payload)
+    if (read === 'unreadable' || read === 'newer') this.#tellUnreadable(payload, read)
     if (read === 'unreadable') return
     if (read === 'newer') this.#listeners.tell('invalidate', everything)
     else this.#deliver(read.message)

@@ -1,21 +1,24 @@
 import { channels, tell, type CacheClient, type Reply } from '@cache/core'
+import { decode } from './message.js'
 import { openLogScript } from './scripts.js'
+
+type LogEntry = readonly [at: string, fields: readonly Reply[]]
 
 /** The log of invalidations, a stream in Redis, and how far this process knows it. */
 export class Log {
   readonly #client: CacheClient
   readonly #key: string
   /** `undefined`: not known, what came before is lost. */
-  #place: string | undefined
+  #place: Place | undefined
 
   constructor(client: CacheClient, key: string) {
     this.#client = client
     this.#key = key
   }
 
-  /** A message has come, from this place; from none if there is no log any more. */
-  passed(at: string | undefined): void {
-    this.#place = at
+  /** A message has come that says it is at this place of the log; at none if there is no log any more. */
+  passed(at: string | undefined, id: string): void {
+    this.#place = at === undefined ? undefined : { at, id }
   }
 
   /** What was said since the last message that came; `'unknown'` where the log does not reach back so far. Never rejects. */
@@ -23,29 +26,45 @@ export class Log {
     const since = this.#place
     try {
       if (since !== undefined) {
-        const entries = (await this.#client.send({ args: ['XRANGE', this.#key, since, '+'], keys: [this.#key] })) as readonly (readonly [string, readonly string[]])[]
-        if (entries[0]?.[0] === since) {
-          this.#place = later(this.#place, entries.at(-1)![0])
+        const entries = (await this.#client.send({ args: ['XRANGE', this.#key, since.at, '+'], keys: [this.#key] })) as readonly LogEntry[]
+        const [first] = entries
+        if (first && isAt(first, since)) {
+          this.#place = { at: entries.at(-1)![0] }
           return entries.slice(1).map(([, fields]) => message(fields))
         }
       }
-      this.#place = await this.#client.run(openLogScript, [this.#key], [])
+    } catch (error) {
+      this.#report(error) // of another type, maybe: then it is made anew
+    }
+    try {
+      this.#place = { at: await this.#client.run(openLogScript, [this.#key], []) }
     } catch (error) {
       this.#place = undefined
-      tell(channels.error, () => ({ operation: 'catch up with invalidations', key: this.#key, error }))
+      this.#report(error)
     }
     return 'unknown'
   }
+
+  #report(error: unknown): void {
+    tell(channels.error, () => ({ operation: 'catch up with invalidations', key: this.#key, error }))
+  }
 }
 
-/** The later of two places, `ms-count`; a message may have come while the log was read. */
-function later(a: string | undefined, b: string): string {
-  if (a === undefined) return b
-  const [aMs = 0, aCount = 0] = a.split('-').map(Number)
-  const [bMs = 0, bCount = 0] = b.split('-').map(Number)
-  return aMs > bMs || (aMs === bMs && aCount > bCount) ? a : b
+interface Place {
+  readonly at: string
+  /** Of the message that said so. Missing: the log itself did. */
+  readonly id?: string
+}
+
+/** Whether what the log has there is the message that came: any other only claimed to be at this place. */
+function isAt([at, fields]: LogEntry, place: Place): boolean {
+  if (at !== place.at) return false
+  if (place.id === undefined) return true
+  const read = decode(message(fields))
+  return typeof read === 'object' && read.id !== '' && read.id === place.id
 }
 
 function message(fields: readonly Reply[]): string {
-  return String(fields[fields.indexOf('m') + 1] ?? '')
+  const name = fields.indexOf('m')
+  return name < 0 ? '' : String(fields[name + 1])
 }

@@ -5,6 +5,8 @@ interface Message {
   readonly v: 1
   readonly from: string
   readonly nth: number
+  /** Random: what tells two messages that say the same apart. A message without one is never taken for another. */
+  readonly id?: string
   readonly keys?: readonly string[]
   readonly prefixes?: readonly string[]
   readonly groups?: readonly string[]
@@ -18,10 +20,10 @@ export const MAX_NAMES_LENGTH = 64 * 1024
 /** Of one prefix or group; as long as a key may be. */
 export const MAX_NAME_LENGTH = 8 * 1024
 
-export type Read = { readonly message: Invalidated; readonly at: string | undefined } | 'unreadable' | 'newer'
+export type Read = { readonly message: Invalidated; readonly id: string; readonly at: string | undefined } | 'unreadable' | 'newer'
 
-export function encode({ from, nth, keys, prefixes, groups }: Invalidated): string {
-  return JSON.stringify({ v: 1, from, nth, ...(keys.length > 0 && { keys }), ...(prefixes.length > 0 && { prefixes }), ...(groups.length > 0 && { groups }) } satisfies Message)
+export function encode({ from, nth, keys, prefixes, groups }: Invalidated, id: string): string {
+  return JSON.stringify({ v: 1, from, nth, id, ...(keys.length > 0 && { keys }), ...(prefixes.length > 0 && { prefixes }), ...(groups.length > 0 && { groups }) } satisfies Message)
 }
 
 /** Never throws. `'newer'`: of a version that we don't know; anything may be meant. */
@@ -35,9 +37,9 @@ export function decode(payload: string): Read {
   }
   if (typeof message !== 'object' || message === null) return 'unreadable'
   if (typeof message.v === 'number' && message.v > 1) return 'newer'
-  const { v, from = '', nth = 0, keys = [], prefixes = [], groups = [], at } = message
-  const fits = v === 1 && typeof from === 'string' && typeof nth === 'number' && [keys, prefixes, groups].every(isTexts) && (at === undefined || typeof at === 'string')
-  return fits ? { message: { from, nth, keys, prefixes, groups }, at } : 'unreadable'
+  const { v, from = '', nth = 0, id = '', keys = [], prefixes = [], groups = [], at } = message
+  const fits = v === 1 && typeof from === 'string' && typeof nth === 'number' && typeof id === 'string' && [keys, prefixes, groups].every(isTexts) && (at === undefined || typeof at === 'string')
+  return fits ? { message: { from, nth, keys, prefixes, groups }, id, at } : 'unreadable'
 }
 
 function isTexts(value: unknown): boolean {

@@ -3,4 +3,4 @@ import openLogLua from './lua/open-log.lua'
 import publishLua from './lua/publish.lua'
 
 export const publishScript = defineScript({ name: 'invalidation publish', lua: publishLua, parse: Number })
-export const openLogScript = defineScript({ name: 'invalidation log open', lua: openLogLua, parse: (reply: Reply) => String(reply) })
+export const openLogScript = defineScript({ name: 'invalidation log open', lua: openLogLua, types: ['stream'], parse: (reply: Reply) => String(reply) })

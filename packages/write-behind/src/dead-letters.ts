@@ -76,9 +76,9 @@ export function createDeadLetters<T, Id extends WriteId>(
     },
   }
 
-  async function lettersOf({ dead }: Partition, from: string, to: string, limit: number): Promise<StoredWrite[]> {
-    const letters = await client.run(listScript, [dead], [from, to, String(limit)])
-    return letters.map((fields) => storedWrite([Buffer.from(''), fields]))
+  async function lettersOf(partition: Partition, from: string, to: string, limit: number): Promise<StoredWrite[]> {
+    const letters = await client.run(listScript, [partition.dead], [from, to, String(limit)])
+    return letters.flatMap((fields) => storedWrite(partition, [NO_POSITION, fields]) ?? [])
   }
 
   function addressOf(letter: string): { readonly partition: Partition; readonly sequence: string } {
@@ -93,6 +93,9 @@ export function createDeadLetters<T, Id extends WriteId>(
 function isDone(outcome: string): boolean {
   return outcome === 'done'
 }
+
+/** A dead letter has none, but a sequence of its own. */
+const NO_POSITION = Buffer.from('')
 
 async function letterOf<T, Id>(partition: Partition, stored: StoredWrite, records: Records<T>): Promise<DeadLetter<T, Id>> {
   const write = await records.decode<Id>(partition, stored)

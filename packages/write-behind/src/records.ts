@@ -51,7 +51,7 @@ export class Records<T> {
 
   /** With room for the version, which the script of the write fills in. */
   encode(key: string, value: T | null): string | Buffer {
-    return this.#value.encode(key, value, { version: 0 })
+    return this.#value.encode(key, value, { version: 0, versionByScript: true })
   }
 
   encodePatch(key: string, patch: unknown): string | Buffer {
@@ -80,20 +80,33 @@ export interface StoredWrite extends Head {
   readonly more: Readonly<Record<string, Buffer | undefined>>
 }
 
-export function storedWrite([at, fields]: StreamEntry): StoredWrite {
+/** `undefined` for what is none: no pattern has put it there. */
+export function storedWrite(partition: Partition, [at, fields]: StreamEntry): StoredWrite | undefined {
   const position = at.toString('latin1')
   const id = fields[0]!.toString()
   const more = fields.length > 2 ? named(fields) : NOTHING
+  const field = id.slice(2)
+  const sequence = more.sequence === undefined ? Number(position.slice(0, position.indexOf('-'))) : Number(more.sequence)
+  if (!/^[ns]:./s.test(id) || (id.startsWith('n') && String(Number(field)) !== field) || !Number.isSafeInteger(sequence) || sequence < 0 || !isId(partition, field)) return undefined
   return {
     position,
-    field: id.slice(2),
+    field,
     isNumber: id.startsWith('n'),
-    sequence: more.sequence === undefined ? Number(position.slice(0, position.indexOf('-'))) : Number(more.sequence),
+    sequence,
     replayed: more.sequence !== undefined,
     kind: more.kind === undefined ? 'write' : 'delete',
     value: fields[1]!,
     patch: more.patch,
     more,
+  }
+}
+
+function isId(partition: Partition, field: string): boolean {
+  try {
+    partition.entry(field)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -1,5 +1,5 @@
 import {
-  InvalidOptionError, LoadPolicy, ReadPath, Renewals, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
+  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Renewals, ServerError, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
   sourceOptions, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
 import { pause } from './pause.js'
@@ -63,7 +63,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       const cached = await path.peek(keyOf(id))
       if (cached !== undefined) return cached
       const { key, field } = partitions.pendingOf(keyOf(id))
-      const stored = await client.send({ args: ['HGET', key, field], keys: [key], binary: true }).catch((error: unknown) => { if (policy.inOutage === 'reject') throw error; return null })
+      const stored = await client.send({ args: ['HGET', key, field], keys: [key], binary: true }).catch((error: unknown) => {
+        if (policy.inOutage === 'reject' && !(error instanceof ServerError && error.code === 'WRONGTYPE')) throw error
+        return null
+      })
       const decoded = stored === null ? undefined : await format.decode(keyOf(id), stored as Buffer)
       return decoded === undefined || decoded instanceof Undecodable ? undefined : decoded.value
     },

@@ -1,6 +1,7 @@
 import type { Argument, Driver, Reply } from '../drivers/driver.js'
-import { ServerError, type CacheError } from '../errors.js'
+import { CacheError, ServerError } from '../errors.js'
 import type { Script } from '../script.js'
+import { channels, tell } from '../telemetry.js'
 import { chunks, MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
 
 export interface Call extends Request<Reply> {
@@ -153,6 +154,7 @@ function argumentsOf(calls: readonly Call[]): Argument[] {
 
 function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
   const failed = failures(replies[calls.length] as readonly Reply[])
+  tellMended(calls[0]!.script, replies[calls.length + 1] as readonly Reply[] | undefined)
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!
     const text = failed?.get(i)
@@ -168,6 +170,15 @@ function failures(told: readonly Reply[]): Map<number, string> | undefined {
   const failed = new Map<number, string>()
   for (let i = 0; i < told.length; i += 2) failed.set(told[i] as number, String(told[i + 1]))
   return failed
+}
+
+/** What a script deleted since no pattern could have written it, told as key, what it was, … */
+function tellMended(script: Script<unknown>, told: readonly Reply[] = []): void {
+  for (let i = 0; i < told.length; i += 2) {
+    const key = String(told[i])
+    const message = `"${key}" held a value that this package does not write (${String(told[i + 1])}). It was deleted. Let nobody else use keys of this namespace.`
+    tell(channels.error, () => ({ operation: script.name, key, error: new CacheError(message, { code: 'FOREIGN_VALUE', key }) }))
+  }
 }
 
 /** Redis before 7 puts the line of the script before the error it met there. */

@@ -46,7 +46,11 @@ export class TickReads {
 
   #parcel(keys: readonly string[]): Parcel {
     const fail = (error: CacheError): void => this.#settle(keys, keys.map(() => error))
-    if (keys.length === 1) return { command: { args: ['GET', keys[0]!], keys, binary: true }, requests: 1, deliver: (value) => this.#settle(keys, [value as Value]), fail }
+    if (keys.length === 1) {
+      // A value of another type is none, as MGET has it: the step that asks for the lease deletes it.
+      const failOne = (error: CacheError): void => (error.code === 'WRONGTYPE' ? this.#settle(keys, [null]) : fail(error))
+      return { command: { args: ['GET', keys[0]!], keys, binary: true }, requests: 1, deliver: (value) => this.#settle(keys, [value as Value]), fail: failOne }
+    }
     return { command: mget(keys), requests: keys.length, deliver: (values) => this.#settle(keys, values as readonly Value[]), fail }
   }
 

@@ -40,6 +40,8 @@ export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}):
   return {
     name: `compressed ${inner.name}`,
     prepare: inner.prepare,
+    seal: inner.seal,
+    open: inner.open,
 
     encode(value, context) {
       const payload = inner.encode(value, context)

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { checkCodec, type Codec } from '../codec.js'
+import { checkCodec, type Codec, type CodecContext } from '../codec.js'
 import { CodecError, InvalidOptionError } from '../errors.js'
 import { checkOptions } from '../options.js'
 
@@ -11,17 +11,21 @@ export interface EncryptedOptions {
 }
 
 /*
- * An encrypted payload:  03 | length of the key's id | id | nonce, 12 bytes | ciphertext | tag, 16 bytes.
- * The header and the Redis key are authenticated with it.
+ * An encrypted payload:  04 | length of the key's id | id | nonce, 12 bytes | ciphertext | tag, 16 bytes; 05 instead of 04 where it
+ * holds no value but sealed bytes. The header, the Redis key and the context's associated data are authenticated with it.
  */
-const HEADER = 0x03
+const VALUE = 0x04
+const SEALED = 0x05
 const NONCE = 12
 const TAG = 16
 
 /**
- * A codec whose payloads are encrypted with AES-256-GCM. A payload that was changed, that lies under another Redis key than the one it
- * was written for, or whose key is not known, can't be decoded: a miss. To rotate, add a key, make it `current`, and take the old one
- * away when its entries have expired. The Redis keys themselves, and what travels in the frame (version, compute time), are not secret.
+ * A codec whose payloads are encrypted with AES-256-GCM. Authenticated with the payload are the Redis key and what stands in the frame:
+ * whether there is a value at all, its version, its compute time, and the versions of its groups. An entry of which any of that was changed,
+ * that lies under another Redis key, or whose encryption key is not known, can't be decoded: a miss, which is reported and replaced.
+ *
+ * Whoever can write to Redis can still put back what once was stored under the same key, prolong its life, or delete it. The Redis keys,
+ * and what stands in the frame, are not secret. To rotate, add a key, make it `current`, and remove the old one when its entries have expired.
  *
  * Source: NIST SP 800-38D, with random 96-bit nonces: change the key before 2^32 values were written with it.
  *
@@ -33,31 +37,40 @@ export function encrypted<T>(codec: Codec<T>, options: EncryptedOptions): Codec<
   const keys = keysOf(options)
   const current = currentOf(options, keys)
 
+  function encrypt(kind: number, bytes: string | Buffer, context: CodecContext): Buffer {
+    const id = Buffer.from(current)
+    const header = Buffer.concat([Buffer.from([kind, id.length]), id, randomBytes(NONCE)])
+    const cipher = createCipheriv('aes-256-gcm', keys.get(current)!, header.subarray(-NONCE)).setAAD(authenticated(header, context))
+    return Buffer.concat([header, cipher.update(typeof bytes === 'string' ? Buffer.from(bytes) : bytes), cipher.final(), cipher.getAuthTag()])
+  }
+
+  function decrypt(kind: number, payload: Buffer, context: CodecContext): Buffer {
+    const length = 2 + (payload[1] ?? 0) + NONCE
+    if (payload[0] !== kind || payload.length < length + TAG) throw new CodecError(`The entry "${context.key}" is not encrypted, or not in this way.`, { key: context.key })
+    const header = payload.subarray(0, length)
+    const key = keys.get(header.subarray(2, length - NONCE).toString())
+    if (!key) throw new CodecError(`The entry "${context.key}" is encrypted with a key that is not among "keys".`, { key: context.key })
+    const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(-NONCE), { authTagLength: TAG })
+    decipher.setAAD(authenticated(header, context)).setAuthTag(payload.subarray(payload.length - TAG))
+    return Buffer.concat([decipher.update(payload.subarray(length, payload.length - TAG)), decipher.final()])
+  }
+
   return {
     name: `encrypted ${inner.name}`,
     prepare: inner.prepare,
-
-    encode(value, context) {
-      const payload = inner.encode(value, context)
-      const id = Buffer.from(current)
-      const nonce = randomBytes(NONCE)
-      const header = Buffer.concat([Buffer.from([HEADER, id.length]), id, nonce])
-      const cipher = createCipheriv('aes-256-gcm', keys.get(current)!, nonce).setAAD(Buffer.concat([header, Buffer.from(context.key)]))
-      return Buffer.concat([header, cipher.update(typeof payload === 'string' ? Buffer.from(payload) : payload), cipher.final(), cipher.getAuthTag()])
-    },
-
-    decode(payload, context) {
-      const length = 2 + (payload[1] ?? 0) + NONCE
-      if (payload[0] !== HEADER || payload.length < length + TAG) throw new CodecError(`The entry "${context.key}" is not encrypted.`, { key: context.key })
-      const header = payload.subarray(0, length)
-      const id = header.subarray(2, length - NONCE).toString()
-      const key = keys.get(id)
-      if (!key) throw new CodecError(`The entry "${context.key}" is encrypted with a key that is not among "keys".`, { key: context.key })
-      const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(length - NONCE), { authTagLength: TAG })
-      decipher.setAAD(Buffer.concat([header, Buffer.from(context.key)])).setAuthTag(payload.subarray(payload.length - TAG))
-      return inner.decode(Buffer.concat([decipher.update(payload.subarray(length, payload.length - TAG)), decipher.final()]), context)
-    },
+    encode: (value, context) => encrypt(VALUE, inner.encode(value, context), context),
+    decode: (payload, context) => inner.decode(decrypt(VALUE, payload, context), context),
+    seal: (bytes, context) => encrypt(SEALED, bytes, context),
+    open: (sealed, context) => decrypt(SEALED, sealed, context),
   }
+}
+
+/** With the length of the key, so that no part can be taken for the next one. */
+function authenticated(header: Buffer, { key, associatedData }: CodecContext): Buffer {
+  const name = Buffer.from(key)
+  const length = Buffer.allocUnsafe(4)
+  length.writeUInt32BE(name.length)
+  return Buffer.concat([header, length, name, ...(associatedData ? [associatedData] : [])])
 }
 
 function keysOf(options: EncryptedOptions): Map<string, Buffer> {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { Codec } from '../codec.js'
 import { CacheError } from '../errors.js'
+import { checkMsgpack } from './msgpack-check.js'
 
 interface Packr {
   pack(value: unknown): Buffer
@@ -17,7 +18,10 @@ interface Packr {
 export const msgpack: Codec<any> = {
   name: 'msgpack',
   encode: (value: unknown) => Buffer.from(packr().pack(value)),
-  decode: (payload) => packr().unpack(payload),
+  decode(payload) {
+    checkMsgpack(payload)
+    return packr().unpack(payload)
+  },
   prepare: () => void packr(),
 }
 

@@ -64,7 +64,6 @@ export class Pulse {
   /** To subscribe to, on the same connection as the messages. */
   readonly channel: string
   readonly #heartbeat: Heartbeat
-  #sent = 0
   /** Messages that came, of whatever kind. */
   #heard = 0
   #back: (payload: string) => void = () => undefined
@@ -113,7 +112,7 @@ export class Pulse {
 
   async #beat(): Promise<number> {
     const at = performance.now()
-    const payload = String(++this.#sent)
+    const payload = createToken() // so that nobody can send it in advance
     const back = new Promise<void>((resolve) => {
       this.#back = (heard) => { if (heard === payload) resolve() }
     })

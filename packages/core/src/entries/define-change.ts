@@ -11,9 +11,10 @@ import announcedLua from './announced.lua'
  * const increment = defineChange({ name: 'increment', args: 1, lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
  * await client.entries.change(increment, ['views'], ['2'])
  */
-export function defineChange<R>({ args, beside = 0, lua, functions = '', ...rest }: ChangeDefinition<R>): Script<R> {
+export function defineChange<R>({ args, beside = 0, lua, functions = '', types, ...rest }: ChangeDefinition<R>): Script<R> {
   return defineScript({
     ...rest,
+    types: types ?? ['any', 'zset'],
     functions: `${announceLua}\n${functions}`,
     lua: `announce(KEYS[1], ARGV[${args + 1}], ARGV[${args + 2}], ARGV[${args + 3}], KEYS[${beside + 3}])\n${lua}`,
     after: announcedLua,

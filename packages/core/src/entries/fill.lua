@@ -8,6 +8,7 @@
 -- cost: O(1)
 -- needs announce.lua, intents.lua, version.lua
 
+if ARGV[4] ~= '0' then redis.call('ZCARD', KEYS[3]) end -- of another type it fails here, before anything is done
 local isLost = redis.call('GET', KEYS[2]) ~= ARGV[1]
 local outcome = 0
 if not isLost then

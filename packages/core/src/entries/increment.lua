@@ -5,6 +5,7 @@
 -- returns the sum; an error, and nothing is changed, where it is beyond ±(2^53 - 1): such a number can't be told from its neighbour
 -- cost: O(1), and O(log n) in the writers under way
 
+local writing = writers(KEYS[3]) > 0 -- first: what follows can't be done twice
 announce(KEYS[1], ARGV[3], ARGV[4], ARGV[5], KEYS[4])
 local sum = redis.call('INCRBY', KEYS[1], ARGV[1])
 if math.abs(sum) > 9007199254740991 then
@@ -13,5 +14,5 @@ if math.abs(sum) > 9007199254740991 then
 end
 if ARGV[2] ~= '0' and redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 redis.call('DEL', KEYS[2])
-if writers(KEYS[3]) > 0 then markConflict(KEYS[3]) end
+if writing then markConflict(KEYS[3]) end
 return sum

@@ -7,7 +7,7 @@
 --                      is over, and must not succeed late
 --   'yields ' + token  -(the moment until which that is so): whoever asks for the lease with this
 --                      token may take it over
--- needs nothing
+-- needs mend.lua
 
 local function now()
   local time = redis.call('TIME')
@@ -20,15 +20,17 @@ local function dropMarks(intents)
 end
 
 -- An intent that has longer to live than any was given is from before the clock was set back. How much it has left is not known: no more
--- than it was given.
+-- than it was given, and no more than a week, whoever has put it there.
 local function shorten(intents, time)
-  local latest = time - (redis.call('ZSCORE', intents, 'longest') or 0)
+  local latest = time + math.min(-(redis.call('ZSCORE', intents, 'longest') or 0), 604800000)
   for _, token in ipairs(redis.call('ZRANGEBYSCORE', intents, '(' .. latest, '(inf')) do redis.call('ZADD', intents, latest, token) end
 end
 
--- Drops what is past its deadline. Returns how many writers are left.
+-- Drops what is past its deadline, and a set that never ends, which none of ours does. Returns how many writers are left.
 local function writers(intents)
-  if redis.call('EXISTS', intents) == 0 then return 0 end
+  local life = redis.call('PTTL', intents)
+  if life == -1 and redis.call('DEL', intents) == 1 then tellMended(intents, 'without an end') end
+  if life < 0 then return 0 end
   local time = now()
   redis.call('ZREMRANGEBYSCORE', intents, 0, '(' .. time)
   redis.call('ZREMRANGEBYSCORE', intents, '(-' .. time, -1e12)

@@ -36,13 +36,15 @@ export interface NearValue {
   readonly bytes: number
 }
 
-/** What a script publishes, and appends to a log where there is one: `{ v: 1, from, nth, keys, at? }`. */
+/** What a script publishes, and appends to a log where there is one: `{ v: 1, from, nth, id, keys, at? }`. */
 export interface Announcement {
   readonly channel: string
   /** Who says it. */
   readonly from: string
   /** Counts what was said. */
   readonly nth: number
+  /** Random, so that nobody can send the same message in advance. */
+  readonly id?: string | undefined
   /** A stream that whoever missed something reads; not on a Cluster, where it would be in another slot than the keys. */
   readonly log?: string | undefined
 }

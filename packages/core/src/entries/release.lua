@@ -6,6 +6,7 @@
 -- cost: O(1)
 -- needs intents.lua
 
+if ARGV[3] ~= '0' then redis.call('ZCARD', KEYS[3]) end -- of another type it fails here, before anything is done
 local isHeld = redis.call('GET', KEYS[2]) == ARGV[1]
 if isHeld then
   -- first: a full server takes what adds only after a write that does not

@@ -4,6 +4,7 @@ import announceLua from './announce.lua'
 import announcedLua from './announced.lua'
 import beginWriteLua from './begin-write.lua'
 import commitWriteLua from './commit-write.lua'
+import discardLua from './discard.lua'
 import expireLua from './expire.lua'
 import fillLua from './fill.lua'
 import giveUpLua from './give-up.lua'
@@ -30,6 +31,8 @@ export interface LeaseReply {
   readonly remaining: number
 }
 
+/** Of an entry, its lease and its intents. */
+const TYPES = ['string', 'string', 'zset'] as const
 const one = (reply: Reply): boolean => reply === 1
 const stored = (value: Reply, life: Reply): Stored => ({ value: value as Buffer, life: life === -1 ? Infinity : (life as number) })
 
@@ -48,6 +51,7 @@ export const readScript = defineScript({
 export const leaseScript = defineScript({
   name: 'entry lease',
   functions: intentsLua + stampLua, lua: leaseLua,
+  types: [...TYPES, 'hash'],
   binary: true,
   parse: (reply): LeaseReply => {
     if (reply === 1) return { status: 'leased', stored: undefined, remaining: 0 }
@@ -66,30 +70,34 @@ export const fillScript = defineScript({
   name: 'entry fill',
   functions: announceLua + intentsLua + versionLua,
   lua: fillLua,
+  types: TYPES,
   after: announcedLua,
   parse: (reply) => OUTCOMES[reply as 0 | 1 | 2],
 })
 
 export const releaseScript = defineScript({
-  name: 'entry release', functions: intentsLua, lua: releaseLua, parse: one,
+  name: 'entry release', functions: intentsLua, lua: releaseLua, types: TYPES, parse: one,
 })
 
 export const renewScript = defineScript({
-  name: 'entry renew', functions: intentsLua, lua: renewLua, parse: one,
+  name: 'entry renew', functions: intentsLua, lua: renewLua, types: TYPES, parse: one,
 })
 
-export const giveUpScript = defineScript({ name: 'entry give up', functions: intentsLua, lua: giveUpLua, parse: one })
+export const giveUpScript = defineScript({ name: 'entry give up', functions: intentsLua, lua: giveUpLua, types: TYPES, parse: one })
 
-export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua + versionLua, lua: invalidateLua, after: announcedLua, parse: one })
+export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua + versionLua, lua: invalidateLua, types: TYPES, after: announcedLua, parse: one })
+
+export const discardScript = defineScript({ name: 'entry discard', lua: discardLua, parse: one })
 
 export const expireScript = defineScript({ name: 'entry expire', functions: announceLua, lua: expireLua, after: announcedLua, parse: one })
 
-export const incrementScript = defineScript({ name: 'entry increment', functions: announceLua + intentsLua, lua: incrementLua, after: announcedLua, parse: Number })
+export const incrementScript = defineScript({ name: 'entry increment', functions: announceLua + intentsLua, lua: incrementLua, types: ['any', 'any', 'zset'], after: announcedLua, parse: Number })
 
 export const beginWriteScript = defineScript({
   name: 'entry beginWrite',
   functions: announceLua + intentsLua,
   lua: beginWriteLua,
+  types: TYPES,
   after: announcedLua,
   binary: true,
   parse: (reply): Buffer | undefined => (reply === 1 ? undefined : (reply as Buffer)),
@@ -99,6 +107,7 @@ export const commitWriteScript = defineScript({
   name: 'entry commitWrite',
   functions: announceLua + intentsLua + versionLua,
   lua: commitWriteLua,
+  types: TYPES,
   after: announcedLua,
   parse: (reply) => String(reply) as 'stored' | 'kept' | 'deleted',
 })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Argument } from '../drivers/driver.js'
 import { Undecodable, type Decoded, type Format, type Meta } from '../format.js'
 import { companion, rawKey } from '../keys.js'
@@ -9,7 +10,7 @@ import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
-import { beginWriteScript, commitWriteScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
+import { beginWriteScript, commitWriteScript, discardScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
@@ -151,9 +152,9 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   /** As `run`, of a script that changes entries: announced, where somebody is to know. */
   const runChange = <R>(script: Script<R>, [key, ...beside]: readonly string[], args: readonly Argument[], change: NearChange | undefined): Promise<R> => {
-    const { channel, from, nth, log } = change?.announcement ?? {}
+    const { channel, from, nth, id, log } = change?.announcement ?? {}
     const keys = log === undefined ? [key!, ...beside] : [key!, ...beside, log]
-    return run(script, keys, channel === undefined ? args : [...args, channel, from!, String(nth)], writeTimeout)
+    return run(script, keys, channel === undefined ? args : [...args, channel, from!, id === undefined ? String(nth) : `${nth} ${id}`], writeTimeout)
   }
 
   /** Runs a change of these entries. `kept`: what is known of the one entry then. */
@@ -200,6 +201,16 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     } finally {
       question?.answered(value)
     }
+  }
+
+  /** Deletes what can't be read. It is as good as nothing, but its version could keep out what is written. */
+  const discard = (key: string, stored: Buffer): Promise<boolean> => run(discardScript, [key], [createHash('sha1').update(stored).digest('hex')], readTimeout)
+
+  /** Whether what has kept a write out is newer, and not just something that can't be read; that is deleted. */
+  const isNewer = async <T>(key: string, format: Format<T>): Promise<boolean> => {
+    const stored = await run(readScript, [key], [], readTimeout)
+    if (stored === undefined || (await decode(key, stored.value, stored.life, format))) return true
+    return !(await discard(key, stored.value))
   }
 
   /** A lease that may have been granted, or may be yet. */
@@ -264,6 +275,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       try {
         let reply = await asked(staleBelow)
         let entry = reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
+        if (reply.stored && !entry) await discard(key, reply.stored.value)
         if (reply.status === 'hit') {
           if (entry) {
             value = { entry, format, life: reply.stored!.life, bytes: reply.stored!.value.length }
@@ -327,6 +339,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
         throw error
       })
       if (outcome === 'lost') await drop([key], meta?.version)
+      if (outcome === 'newer') await isNewer(key, format)
       return outcome === 'stored'
     },
 
@@ -365,7 +378,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const args = [...ending, lateFor()]
       const each = companions(key)
       try {
-        return await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (outcome) => (outcome === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+        const outcome = await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (done) => (done === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+        return outcome === 'kept' && !(await isNewer(key, write!.format)) ? 'deleted' : outcome
       } catch (error) {
         giveUpWrites([each], token)
         throw error

@@ -4,5 +4,5 @@
 local function version(stored)
   if not stored or #stored < 10 or stored:byte(1) ~= 1 or stored:byte(2) % 2 == 0 then return nil end
   local found = struct.unpack('>d', stored:sub(3, 10))
-  return found >= 0 and found <= 9007199254740991 and found or nil -- no reader takes another, and it must not keep the newer ones out
+  return found >= 0 and found <= 9007199254740991 and found % 1 == 0 and found or nil -- no reader takes another, and it must not keep the newer ones out
 end

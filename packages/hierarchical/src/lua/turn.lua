@@ -5,7 +5,7 @@
 -- cost: O(1)
 
 redis.call('LPUSH', KEYS[1], ARGV[1])
-local gone = redis.call('LRANGE', KEYS[1], 2, -1)
+local gone = redis.call('LRANGE', KEYS[1], 2, 99)
 redis.call('LTRIM', KEYS[1], 0, 1)
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return gone

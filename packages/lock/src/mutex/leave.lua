@@ -6,7 +6,7 @@
 -- returns 1 if the lock was given back, else 0
 -- cost: O(1), and O(log n) in the waiters
 
-local value = command('GET', KEYS[1])
+local value = redis.pcall('GET', KEYS[1]) -- an error, where it is of another type: then it is not mine
 local mine = isMine(value, ARGV[1])
 if not mine then
   local receipt = command('GET', KEYS[2])

@@ -2,5 +2,5 @@
 -- holder's last step that changed it, `ttl` the longest in ms that it can have left to live.
 
 local function isMine(value, token)
-  return value and string.sub(value, 1, #token + 1) == token .. ' '
+  return type(value) == 'string' and string.sub(value, 1, #token + 1) == token .. ' ' and string.match(value, '^%S+ %d+ %d+ %d+ %d+ ') ~= nil
 end

@@ -8,5 +8,5 @@ local known = command('MGET', KEYS[1], KEYS[2], KEYS[3])
 if known[3] then return -1 end
 if known[1] then return isMine(known[1], ARGV[1]) and 1 or 0 end
 take(KEYS[1], ARGV[1], ARGV[5], ARGV[2], ARGV[3], ARGV[4])
-if tonumber(known[2] or 0) < tonumber(ARGV[5]) then rememberFence(KEYS[2], ARGV[5]) end
+if fenceOf(known[2]) < tonumber(ARGV[5]) then rememberFence(KEYS[2], ARGV[5]) end
 return 1

@@ -4,8 +4,8 @@
 -- returns 1 if the lock was mine, else 0
 -- cost: O(1)
 
-local value = command('GET', KEYS[1])
+local value = redis.pcall('GET', KEYS[1])
 if not isMine(value, ARGV[1]) then return 0 end
 command('SET', KEYS[1], (string.gsub(value, ' %d+', ' ' .. ARGV[2], 1)), 'KEEPTTL')
-if tonumber(command('GET', KEYS[2]) or 0) < tonumber(ARGV[2]) then rememberFence(KEYS[2], ARGV[2]) end
+if fenceOf(command('GET', KEYS[2])) < tonumber(ARGV[2]) then rememberFence(KEYS[2], ARGV[2]) end
 return 1

@@ -18,20 +18,23 @@ local function dropExpired(holders, details)
   for _, token in ipairs(command('ZRANGEBYSCORE', holders, '-inf', whole(milliseconds()))) do drop(holders, details, token) end
 end
 
-local function note(holders, details, token, fence, step, ttl)
+-- The details come first: where they are of another type, nothing has been granted yet.
+local function note(holders, details, token, ends, fence, step, ttl)
   command('HSET', details, token, table.concat({fence, step, whole(ttl)}, ' '))
+  command('ZADD', holders, whole(ends), token)
   local left = command('PTTL', holders)
   if left < ttl then command('PEXPIRE', holders, ttl) end
   command('PEXPIRE', details, math.max(left, ttl))
 end
 
 local function hold(holders, details, token, fence, step, ttl)
-  command('ZADD', holders, whole(milliseconds() + ttl), token)
-  note(holders, details, token, fence, step, ttl)
+  note(holders, details, token, milliseconds() + ttl, fence, step, ttl)
 end
 
 local function detailsOf(details, token)
-  return string.match(command('HGET', details, token) or '0 0 0', '^(%d+) (%d+) (%d+)$')
+  local fence, step, ttl = string.match(command('HGET', details, token) or '', '^(%d+) (%d+) (%d+)$')
+  if not fence or #fence > 16 or #step > 16 or #ttl > 16 then return '0', '0', '0' end
+  return fence, step, ttl
 end
 
 -- Lets a permit live for ttl at least. A step that comes twice, or behind a later one, changes nothing. Returns the ms it has left, and
@@ -46,15 +49,15 @@ local function prolong(holders, details, token, step, ttl)
   if tonumber(step) > tonumber(last) then
     command('HDEL', details, token) -- first, as it needs no memory: after it a server that is full takes the rest as well
     if now + ttl > ends then ends, longest = now + ttl, ttl end
-    command('ZADD', holders, whole(ends), token)
-    note(holders, details, token, fence, step, longest)
+    note(holders, details, token, ends, fence, step, longest)
   end
   return ends - now, fence
 end
 
 -- Where holders have longer to live than their ttl, the server's clock was set back: their ttl starts anew. It looks at those that end
--- last, which is where they are.
+-- last, which is where they are. What is to end when no clock will come was not put there by us.
 local function mindClock(holders, details)
+  command('ZREMRANGEBYSCORE', holders, '9e15', '+inf')
   local now, last = milliseconds(), command('ZRANGE', holders, -100, -1, 'WITHSCORES')
   for i = 1, #last, 2 do
     local _, _, ttl = detailsOf(details, last[i])

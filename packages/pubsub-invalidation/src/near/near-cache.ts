@@ -1,4 +1,4 @@
-import { channels, tell, type Format, type NearChange, type NearEntries, type NearQuestion, type NearValue } from '@cache/core'
+import { channels, createToken, tell, type Format, type NearChange, type NearEntries, type NearQuestion, type NearValue } from '@cache/core'
 import { LRUCache } from 'lru-cache'
 import type { BusWiring, Invalidated, InvalidationBus } from '../bus.js'
 import { OwnMessages } from '../own-messages.js'
@@ -82,7 +82,7 @@ export class NearCache implements NearEntries {
       return current
     }
     return {
-      announcement: announcing && { ...announcing, from: this.#own.from, nth },
+      announcement: announcing && { ...announcing, from: this.#own.from, nth, id: createToken() },
       acknowledged: (value) => {
         const current = end()
         if (current && value && this.#wiring.covers(key!)) this.#keep(key!, value, began)

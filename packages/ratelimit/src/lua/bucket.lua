@@ -17,7 +17,7 @@ local function tokens(limit, a, owed) return owed < limit * a and div(limit * a 
 
 local function readBucket(key)
   local last, skew, whole, fraction, born, own = match(command('GET', key) or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)|(%d+ %d+ %d+ %d+|%d+[^|]*)$')
-  if not last then return end
+  if not last or not areSane(last, skew, whole, fraction, born, match(own, '^(%d+) (%d+) (%d+) (%d+)|(%d+)')) then return end
   local moved
   skew, moved = ahead(tonumber(last), tonumber(skew))
   if moved then
@@ -52,8 +52,9 @@ kinds.bucket = {
 
     local name = ',' .. short(token) .. '@'
     local from = own and find(own, name, 1, true)
-    if from then
-      local at, granted, later = match(own, '^(%d+)=(%d+)(.*)$', from + #name)
+    local at, granted, later
+    if from then at, granted, later = match(own, '^(%d+)=(%d+)(.*)$', from + #name) end
+    if at then
       local _, _, _, given = history(own)
       seen.granted, seen.wait, seen.mark = tonumber(granted), most(0, born + at - now), whole + given
       for more in string.gmatch(later, '=(%d+)') do seen.mark = seen.mark - div(more * a + b - 1, b) end
@@ -74,6 +75,10 @@ kinds.bucket = {
     attempts, count = format('%s,%s@%.0f=%.0f', attempts, short(token), now + later - born, granted), count + 1
     while count > KEPT do
       local at, cost, others = match(attempts, '^,[^@]*@(%d+)=(%d+)(.*)$')
+      if not at then -- not what we wrote
+        attempts, count = '', 0
+        break
+      end
       at = born + at
       if at > now and count <= WAITING then break end
       from, rest = after(from, rest, at, cost * a, b)

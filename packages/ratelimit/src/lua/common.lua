@@ -15,6 +15,15 @@ end })
 -- fmod is exact on integers below 2^53; Lua's own % and / are not.
 local function div(a, b) return (a - fmod(a, b)) / b end
 
+-- Whether these are numbers that a state may have: exact, and not beyond the year 2255 if they are times.
+local function areSane(...)
+  for i = 1, select('#', ...) do
+    local value = tonumber((select(i, ...)))
+    if not value or not (value <= 9007199254740992) then return false end
+  end
+  return true
+end
+
 -- A second more than needed: the state says what counts, not its expiry.
 local function ttl(till) return div(till - now, 1000) + 1000 end
 

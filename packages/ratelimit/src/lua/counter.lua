@@ -11,7 +11,7 @@ end
 
 local function readCounter(key)
   local last, skew, start, used, before, older, attempts = match(command('GET', key) or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)([| %d]*);(.*)$')
-  if not last then return end
+  if not last or not areSane(last, skew, start, used, before) then return end
   local moved
   skew, moved = ahead(tonumber(last), tonumber(skew))
   if moved then

@@ -7,7 +7,7 @@
 
 local function readFixed(key)
   local last, skew, start, used, older, attempts = match(command('GET', key) or '', '^(%d+) (%d+) (%d+) (%d+)([| %d]*);(.*)$')
-  if not last then return end
+  if not last or not areSane(last, skew, start, used) then return end
   local moved
   skew, moved = ahead(tonumber(last), tonumber(skew))
   start, used = tonumber(start), tonumber(used)
@@ -61,6 +61,7 @@ kinds.fixed = {
     -- A booked window in which nothing is left makes place for the one before.
     while used == 0 and start > now and older ~= '' do
       local x, y, rest = match(older, '^|(%d+) (%d+)(.*)$')
+    if not x then break end
       start, used, older, attempts = tonumber(x), tonumber(y), rest, merged(attempts)
     end
     if used == 0 and start > now then start = now end

@@ -8,7 +8,16 @@
 
 local REFUNDED = 1e16
 
-local function cost(entry) return tonumber(match(entry, '%d+$')) end
+local function cost(entry) return tonumber(match(entry, '%d+$')) or 0 end
+
+-- Not what we wrote: the limit begins anew.
+local function startOver(key, limit)
+  if not peeking then
+    command('DEL', key)
+    tellMended(key, 'no requests of a limiter')
+  end
+  return { available = limit, full = 0, ready = 0, used = 0 }
+end
 
 -- Where the clock was set back by more than a second since this was written, all of it moves along.
 -- What was written last is the newest, if
@@ -41,9 +50,11 @@ kinds.log = {
       table.remove(first, 1)
       table.remove(first, 1)
     end
-    if first[1] ~= 'used' then return { available = limit, full = 0, ready = 0, used = 0 } end
+    if not first[1] and not last then return { available = limit, full = 0, ready = 0, used = 0 } end
+    local newest = tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+    local used = first[1] == 'used' and -first[2]
+    if not used or not areSane(used, newest, last or 0) then return startOver(key, limit) end
 
-    local used = -first[2]
     if first[4] and tonumber(first[4]) <= now - a then
       local old = command('ZRANGEBYSCORE', key, 1, now - a)
       for j = 1, #old do used = used - cost(old[j]) end
@@ -55,7 +66,6 @@ kinds.log = {
     end
     if used <= 0 then return { available = limit, full = 0, ready = 0, used = 0, last = last, exists = true } end
 
-    local newest = tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
     if newest > now + 1000000 and moveBack(key, last) then newest = tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) end
     local seen = { available = limit - used, full = newest + a - now, ready = 0, used = used, last = last, exists = true }
     local missing = min - seen.available

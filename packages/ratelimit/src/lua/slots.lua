@@ -14,6 +14,7 @@ local function endEarlier(key, a)
   local late = command('ZRANGEBYSCORE', key, '(' .. format('%.0f', now + a), '+inf', 'WITHSCORES')
   for j = 1, #late, 2 do
     local own = tonumber(match(late[j], ':(%d+)$') or a)
+    if not areSane(own) then own = a end
     if tonumber(late[j + 1]) > now + own + 1000000 then command('ZADD', key, now + own, late[j]) end
   end
 end

@@ -7,7 +7,9 @@ import type { Moment } from './change.js'
 import correctLua from './correct.lua'
 import endLua from './end.lua'
 import forgetLua from './forget.lua'
+import idLua from './id.lua'
 import leaseLua from './lease.lua'
+import ownLua from './own.lua'
 import { answered, sendTo } from './sending.js'
 
 export interface Agreed {
@@ -85,12 +87,12 @@ export class Agreement {
   /** The moment is not as the register says, since its server's clock has been set. */
   async correct({ at, moment: seen }: Agreed, moment: Moment): Promise<void> {
     const error = (seen.latest - seen.earliest + moment.latest - moment.earliest) / 2
-    await this.#ask('EVAL', correctLua, '1', this.#register, at, String(Math.round(Number(at) + middleOf(moment) - middleOf(seen))), String(Math.ceil(error)), String(this.#settle + GRACE))
+    await this.#ask('EVAL', ownLua + correctLua, '1', this.#register, at, String(Math.round(Number(at) + middleOf(moment) - middleOf(seen))), String(Math.ceil(error)), String(this.#settle + GRACE))
   }
 
   async #agree(left: number | 'look', id = '', undoes: readonly string[] = [], wrong = 0): Promise<Agreed | undefined> {
     const asked = performance.now()
-    const agreed = (await this.#ask('EVAL', agreeLua, '1', this.#register, this.#next, String(left), String(this.#settle + GRACE), id, undoes.join(' '), String(Math.ceil(wrong)))) as [string, string, number, string, string, number, string] | null
+    const agreed = (await this.#ask('EVAL', ownLua + agreeLua, '1', this.#register, this.#next, String(left), String(this.#settle + GRACE), id, undoes.join(' '), String(Math.ceil(wrong)))) as [string, string, number, string, string, number, string] | null
     const answered = performance.now()
     if (!agreed) return undefined
     const [next, at, done, known, undone, error, now] = agreed
@@ -101,13 +103,13 @@ export class Agreement {
   }
 
   async hasBegun(): Promise<boolean> {
-    return (await this.#ask('EXISTS', this.#register)) === 1
+    return (await this.#ask('EVAL', ownLua + idLua, '1', this.#register)) !== null
   }
 
   /** The next shards are being changed, or have been: this change is over. */
   async isPast(): Promise<boolean> {
     const home = homeOf(this.#to.shards.filter(({ name }) => !this.#lost.has(name)))
-    return (await ask(home, this.#timeout, 'EXISTS', this.#registerOfNext)) === 1
+    return (await ask(home, this.#timeout, 'EVAL', ownLua + idLua, '1', this.#registerOfNext)) !== null
   }
 
   /**
@@ -116,13 +118,13 @@ export class Agreement {
    * @throws {CacheError} where one of the shards does not answer.
    */
   async earlier(): Promise<readonly string[]> {
-    const ids = await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'HGET', this.#registerOfNext, 'id')))
-    return [...new Set(ids.filter((id): id is string => typeof id === 'string'))]
+    const ids = await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', ownLua + idLua, '1', this.#registerOfNext)))
+    return [...new Set(ids.filter((id): id is string => typeof id === 'string' && id !== ''))]
   }
 
   /** What came after the next shards when they were used before is not what comes after them now. */
   async forgetEarlier({ undoes }: Agreed): Promise<void> {
-    if (undoes.length > 0) await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', forgetLua, '1', this.#registerOfNext, ...undoes)))
+    if (undoes.length > 0) await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', ownLua + forgetLua, '1', this.#registerOfNext, ...undoes)))
   }
 
   /** For a while: two that do it at once do no harm. */
@@ -140,13 +142,13 @@ export class Agreement {
 
   async #lease(instead: string): Promise<string | null> {
     const text = createToken()
-    const held = (await this.#ask('EVAL', leaseLua, '1', this.#sweeper, text, String(SWEEPER), instead)) as string | null
+    const held = (await this.#ask('EVAL', ownLua + leaseLua, '1', this.#sweeper, text, String(SWEEPER), instead)) as string | null
     if (held === null) this.#ownLease = text
     return held
   }
 
   async end(id: string): Promise<void> {
-    await this.#ask('EVAL', endLua, '2', this.#register, this.#sweeper, id)
+    await this.#ask('EVAL', ownLua + endLua, '2', this.#register, this.#sweeper, id)
   }
 
   #ask(...args: [string, ...Argument[]]): Promise<Reply> {

@@ -4,6 +4,7 @@
 -- returns the version
 -- cost: O(1)
 
-local version = math.max(now(), (current(KEYS[1]) or 0) + 1)
+local version, last = now(), current(KEYS[1]) or 0
+if last < 9007199254740991 then version = math.max(version, last + 1) end -- what nobody can follow was not ours
 if store(KEYS[1], KEYS[2], version, tonumber(ARGV[1])).err then redis.call('DEL', KEYS[1]) end -- out of memory: without a version nothing of the group is valid either
 return version

@@ -11,5 +11,5 @@ if not version then
   return done.err and done or version
 end
 local life = redis.call('PTTL', KEYS[1])
-if life >= 0 and life < ARGV[1] / 2 and writing(KEYS[2]) == 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+if life < ARGV[1] / 2 and writing(KEYS[2]) == 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return version

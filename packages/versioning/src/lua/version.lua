@@ -9,8 +9,8 @@ end
 -- The version that stands at a key; nil where there is none, or something else.
 local function current(key)
   local text = redis.call('GET', key)
-  local version = text and text:match('^%d+$') and tonumber(text)
-  return version and version < 9007199254740991 and version or nil
+  local version = text and #text < 17 and text:match('^%d+$') and tonumber(text)
+  return version and version <= 9007199254740991 and string.format('%.0f', version) == text and version or nil
 end
 
 -- Ms that those have left who change the source (the intents of core: a writer's score is its deadline, all others are below 0 or infinite).

@@ -8,10 +8,14 @@
 -- cost: O(1)
 
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'lost' end
-local last, count = (redis.call('GET', KEYS[3]) or '0 0'):match('(%d+) (%d+)')
-if tonumber(ARGV[3]) <= tonumber(last) then return tonumber(count) end
+local last, count = (redis.call('GET', KEYS[3]) or ''):match('^(%d+) (%d+)$')
+if last and tonumber(ARGV[3]) <= tonumber(last) then return tonumber(count) end
 -- a full server refuses what adds only in a script that has not written yet
 redis.call('DEL', KEYS[3])
-count = redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
+count = redis.pcall('HINCRBY', KEYS[2], ARGV[2], 1)
+if type(count) ~= 'number' then -- what was there was no number
+  count = 1
+  redis.call('HSET', KEYS[2], ARGV[2], '1')
+end
 redis.call('SET', KEYS[3], ARGV[3] .. ' ' .. count, 'PX', ARGV[4])
 return count

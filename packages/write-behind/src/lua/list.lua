@@ -4,6 +4,8 @@
 -- returns the fields of each
 -- cost: O(log n) in the dead letters, and O(m) in what it returns
 
-local letters = redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])
-for i, packed in ipairs(letters) do letters[i] = cmsgpack.unpack(packed) end
+local letters = {}
+for _, packed in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], ARGV[1], ARGV[2], 'LIMIT', 0, ARGV[3])) do
+  letters[#letters + 1] = open_letter(KEYS[1], packed)
+end
 return letters

@@ -4,26 +4,47 @@
 -- What is over is refused if it arrives after all.
 -- Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
 
+-- The lowest attempt that is not over; nil where that is not known.
+local function floor_of(text)
+  return text and #text < 17 and text:match('^%d+$') and tonumber(text) or nil
+end
+
 -- What the attempt came to before, 'over', or 'closed' where there is no such session; nothing, if
 -- it is still to be done.
 local function outcome_of(session, attempt)
   local known = redis.call('HMGET', session, 'floor', attempt)
-  if not known[1] then return 'closed' end
-  return known[2] or (tonumber(attempt) < tonumber(known[1]) and 'over' or nil)
+  local floor = floor_of(known[1])
+  if not floor then return 'closed' end
+  return known[2] or (tonumber(attempt) < floor and 'over' or nil)
 end
 
--- `abandoned`: attempts that are over though the floor has not passed them, with blanks between
--- them.
-local function end_attempts(session, floor, abandoned)
-  local from, to = tonumber(redis.call('HGET', session, 'floor')), tonumber(floor)
-  -- no attempt is empty; a full server refuses HSET only in a script that has not written yet
-  redis.call('HDEL', session, '')
+-- Forgets what attempts came to that the floor has passed.
+local function forget_attempts(session, from, to)
+  if to - from > 10000 then -- rather by what is there
+    local over = {}
+    for _, attempt in ipairs(redis.call('HKEYS', session)) do
+      if (tonumber(attempt) or to) < to then over[#over + 1] = attempt end
+    end
+    for _, attempt in ipairs(over) do redis.call('HDEL', session, attempt) end
+    return
+  end
   for first = from, to - 1, 1000 do
     local over = {}
     for attempt = first, math.min(first + 999, to - 1) do over[#over + 1] = string.format('%.0f', attempt) end
     redis.call('HDEL', session, unpack(over))
   end
-  if to > from then redis.call('HSET', session, 'floor', floor) end
+end
+
+-- `abandoned`: attempts that are over though the floor has not passed them, with blanks between
+-- them.
+local function end_attempts(session, floor, abandoned)
+  local from, to = floor_of(redis.call('HGET', session, 'floor')), tonumber(floor)
+  -- no attempt is empty; a full server refuses HSET only in a script that has not written yet
+  redis.call('HDEL', session, '')
+  if to > from then
+    forget_attempts(session, from, to)
+    redis.call('HSET', session, 'floor', floor)
+  end
   for attempt in abandoned:gmatch('%d+') do
     if tonumber(attempt) >= math.max(from, to) then
       redis.call('HSETNX', session, attempt, 'over')

@@ -24,7 +24,7 @@ for first = first_id, #ARGV, 2000 do
   end
   local pending = redis.call('HMGET', KEYS[3], unpack(ids))
   for i, id in ipairs(ids) do
-    if pending[i] and sequence_of(pending[i]) <= lasts[i] then done[#done + 1] = id end
+    if pending[i] and (sequence_of(pending[i]) or 0) <= lasts[i] then done[#done + 1] = id end
     if has_letters and redis.call('HEXISTS', KEYS[5], id) == 1 then
       local count, last, flushed = buried_of(KEYS[5], id)
       note_buried(KEYS[5], id, count, last < lasts[i] and 0 or last, math.max(flushed, lasts[i]))

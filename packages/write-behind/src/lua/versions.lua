@@ -2,7 +2,8 @@
 
 local function sequence_of(value)
   if not value or #value < 10 or value:byte(1) ~= 1 or value:byte(2) % 2 == 0 then return nil end
-  return struct.unpack('>d', value:sub(3, 10))
+  local sequence = struct.unpack('>d', value:sub(3, 10))
+  return sequence >= 0 and sequence <= 9007199254740991 and sequence % 1 == 0 and sequence or nil
 end
 
 local function versioned(value, sequence)

@@ -16,8 +16,10 @@ local function came_to(outcome)
   return note_outcome(KEYS[6], ARGV[1], ARGV[2], ARGV[3], ARGV[4], outcome)
 end
 
+redis.call('HEXISTS', KEYS[5], '') -- of another type it fails here, before anything is done
+local writes = redis.call('XLEN', KEYS[4])
 if ARGV[9] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[9] then return came_to('overtaken') end
-if redis.call('XLEN', KEYS[4]) >= tonumber(ARGV[8]) then return came_to('full') end
+if writes >= tonumber(ARGV[8]) then return came_to('full') end
 
 -- The first command that writes: a full server refuses it, and nothing is written.
 local sequence

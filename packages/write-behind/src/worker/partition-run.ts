@@ -1,8 +1,8 @@
-import { channels, onAbort, tell, type CacheClient } from '@cache/core'
+import { CacheError, ServerError, channels, onAbort, tell, type CacheClient } from '@cache/core'
 import { pause } from '../pause.js'
 import type { Partition, WriteId } from '../partitions.js'
 import { storedWrite, type QueuedWrite, type Records, type StreamEntry } from '../records.js'
-import { buryScript, failScript, settleScript } from '../scripts.js'
+import { buryScript, failScript, measureScript, settleScript } from '../scripts.js'
 import { Backlog, type Held, type Waiting } from './backlog.js'
 import { FlushAnswerError, coalesced, refusals, type Flush, type PendingWrite } from './flush.js'
 import type { Health } from './health.js'
@@ -96,6 +96,8 @@ export class PartitionRun<T, Id extends WriteId> {
         else if (read === 0) await this.#pause(Math.min(IDLE, this.#backlog.nextIn(performance.now()) + 1))
       } catch (error) {
         tell(channels.error, () => ({ operation: 'write-behind', key: this.partition.stream, error }))
+        // A stream of another type is deleted by whatever script looks at it.
+        if (error instanceof ServerError && error.code === 'WRONGTYPE') await this.#options.client.run(measureScript, [this.partition.stream, this.partition.owner], []).catch(() => undefined)
         await this.#pause(IDLE)
       }
     }
@@ -119,17 +121,31 @@ export class PartitionRun<T, Id extends WriteId> {
       return 0
     }
     let added = 0
+    const foreign: string[] = []
     for (const entry of entries) {
-      const stored = storedWrite(entry)
-      this.#cursor = `(${stored.position}`
+      const stored = storedWrite(this.partition, entry)
+      this.#cursor = `(${entry[0].toString('latin1')}`
+      if (!stored) {
+        foreign.push(entry[0].toString('latin1'))
+        continue
+      }
       if (!this.#backlog.wants(stored)) continue
       const write = records.decode<Id>(this.partition, stored)
       this.#backlog.add(write instanceof Promise ? await write : write)
       added++
     }
+    if (foreign.length > 0) await this.#drop(foreign)
     const isAtEnd = entries.length < room
     if (isAtEnd && (this.#backlog.lacks || performance.now() - this.#restartedAt > RESTART)) this.#restart()
     return isAtEnd ? added : entries.length
+  }
+
+  /** Takes out what is in the stream and no write of ours: it can neither be flushed nor become a dead letter. */
+  async #drop(positions: readonly string[]): Promise<void> {
+    const { owner, stream, pending, attempts, buried, replayed } = this.partition
+    const error = new CacheError(`${positions.length} entries of "${stream}" were no writes of this package. They were deleted. Let nobody else use keys of this namespace.`, { code: 'FOREIGN_VALUE', key: stream })
+    tell(channels.error, () => ({ operation: 'write-behind', key: stream, error }))
+    await this.#options.client.run(settleScript, [owner, stream, pending, attempts, buried, replayed], [this.#token, String(positions.length), '0', ...positions])
   }
 
   #restart(): void {

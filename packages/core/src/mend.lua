@@ -1,0 +1,24 @@
+-- Shared by the scripts that say which types their keys have; put before them.
+-- Only this package writes these keys, so what is of another type there is nobody's: it is deleted, and told with the replies.
+-- needs typesOf
+
+local mended = {}
+
+local function tellMended(key, what)
+  mended[#mended + 1] = key
+  mended[#mended + 1] = what
+end
+
+-- Whether there was something to delete.
+local function mend(keys, args)
+  local types, any = typesOf(keys, args), false
+  for i, wanted in ipairs(types) do
+    local found = keys[i] and wanted ~= 'any' and redis.pcall('TYPE', keys[i]).ok
+    if found and found ~= 'none' and found ~= wanted then
+      redis.call('DEL', keys[i])
+      tellMended(keys[i], found)
+      any = true
+    end
+  end
+  return any
+end
