@@ -181,7 +181,7 @@ export class Batch {
     if (left > 0) return this.#sendAll(unknown, left)
     for (const parcel of unknown) {
       const { name, key } = { name: parcel.command.args[0], key: parcel.command.keys[0] }
-      const message = `${name} ${key ?? ''} was not executed: Redis did not know its script, and the ${timeout} ms were up before it could be sent again.`
+      const message = `${name} ${key ?? ''} was not executed: Redis did not know its script, and the ${Math.round(timeout)} ms were up before it could be sent again.`
       this.#deliver(parcel, new CommandTimeoutError(message, { command: name, key }))
     }
   }

@@ -259,7 +259,7 @@ function lost(command: Command, cause: Error | undefined): CacheError {
 
 function unreached(command: Command, timeout: number, cause: Error | undefined): CacheError {
   const why = cause && cause.message !== '' ? `: ${cause.message}` : ''
-  return new ConnectionError(`${described(command)} was not sent: there was no connection to Redis within ${timeout} ms${why}. Check that the server is up, reachable, and takes the password.`, {
+  return new ConnectionError(`${described(command)} was not sent: there was no connection to Redis within ${Math.round(timeout)} ms${why}. Check that the server is up, reachable, and takes the password.`, {
     command: nameOf(command), key: command.keys[0], cause,
   })
 }
