@@ -26,7 +26,7 @@ export function errorWithoutMessage(raw: unknown): Error | undefined {
  * an address.
  */
 export function redactedText(text: string, args: readonly Argument[] = []): string {
-  const plain = text.replace(/,? *with args beginning with:[^]*$/, '').replace(/(\w:\/\/)\S*@/g, '$1')
+  const plain = text.slice(0, LONGEST).replace(/,? *with args beginning with:[^]*$/, '').replace(/(\w:\/\/)\S*@/g, '$1')
   if (args.length === 0) return plain
   const isArgument = (part: string): boolean => part !== '' && args.some((arg) => arg.includes(part))
   let kept = plain
@@ -36,6 +36,8 @@ export function redactedText(text: string, args: readonly Argument[] = []): stri
     .replace(/[^\s'"`…,;:()[\]{}]+/g, (word) => (word.length >= SHORTEST_PART && isArgument(word) ? MASK : word))
 }
 
+/** The rest of a longer text is left out. */
+const LONGEST = 1_000
 /** A message has shorter ones by chance. */
 const SHORTEST_ARGUMENT = 4
 const SHORTEST_PART = 5

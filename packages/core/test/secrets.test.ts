@@ -48,6 +48,7 @@ afterEach(() => {
 const refused: readonly [string, ...string[]][] = [
   ['SETT', 'k', VALUE, TOKEN],
   [`${'X'.repeat(200)}`, 'k', VALUE],
+  [`SET k ${VALUE}`],
   ['CLIENT', VALUE],
   ['SET', 'k', VALUE, TOKEN],
   ['SET', 'k', VALUE, 'PX', VALUE],
@@ -66,6 +67,7 @@ const refused: readonly [string, ...string[]][] = [
   ['EVAL', 'return redis.error_reply("BAD " .. cjson.decode(ARGV[1]).name)', '1', 'k', JSON.stringify({ id: 1, name: VALUE })],
   ['EVAL', 'return redis.call("SETT", KEYS[1], ARGV[1])', '1', 'k', VALUE],
   ['EVAL', 'return {1, redis.error_reply("BAD " .. ARGV[1])}', '1', 'k', VALUE],
+  ['EVAL', 'return redis.error_reply("BAD " .. string.rep("x ", 2000) .. ARGV[1])', '1', 'k', VALUE],
   ['EVALSHA', 'f'.repeat(40), '1', 'k', VALUE],
   ['FCALL', VALUE, '1', 'k'],
   ['XADD', 'k', VALUE, 'a', 'b'],
@@ -130,7 +132,7 @@ const libraries: Readonly<Record<string, Library>> = {
 }
 
 function ofIoredis(raw: Redis | Redis5 | Cluster | Cluster5): ReturnType<Library> {
-  raw.on('error', () => undefined)
+  ;(raw as Redis).on('error', () => undefined)
   return { driver: () => ioredisDriver(raw), end: () => raw.disconnect() }
 }
 
