@@ -46,6 +46,7 @@ const DEEPEST = 4
 
 /** What the clients' errors carry. */
 interface Carried {
+  readonly code?: unknown
   readonly command?: { readonly args?: unknown } | undefined
   readonly errors?: unknown
   /** Of ioredis' ClusterAllFailedError. */
@@ -54,10 +55,12 @@ interface Carried {
 
 /** Many commands fail with one error; and a copy is not copied again. */
 const copies = new WeakMap<Error, Error>()
+/** Or each fails with an error of its own that says the same: stacks are slow to read. */
+let latest: { readonly raw: Error; readonly copy: Error } | undefined
 
 function copyOf(raw: unknown, { args, depth }: { readonly args: readonly Argument[]; readonly depth: number }): Error {
   if (!(raw instanceof Error)) return new Error('what was thrown is no Error')
-  const known = copies.get(raw)
+  const known = copies.get(raw) ?? (latest && saysTheSame(raw, latest.raw) ? latest.copy : undefined)
   if (known) return known
   const { command, errors, lastNodeError } = raw as Carried
   const hidden = [...args, ...argumentsOf(command?.args)]
@@ -66,7 +69,16 @@ function copyOf(raw: unknown, { args, depth }: { readonly args: readonly Argumen
   const copy = like(raw, redactedText(String(raw.message), hidden) || (cause?.message ?? ''), cause)
   copies.set(raw, copy)
   copies.set(copy, copy)
+  if (isPlain(raw)) latest = { raw, copy }
   return copy
+}
+
+function saysTheSame(one: Error & Carried, other: Error & Carried): boolean {
+  return one.message === other.message && one.name === other.name && one.code === other.code && isPlain(one)
+}
+
+function isPlain({ command, cause, errors, lastNodeError }: Error & Carried): boolean {
+  return command === undefined && cause === undefined && errors === undefined && lastNodeError === undefined
 }
 
 function argumentsOf(args: unknown): Argument[] {
@@ -79,7 +91,7 @@ function like(raw: Error, message: string, cause?: Error): Error {
   const name = /^[A-Za-z_$][\w$]{0,63}$/.test(raw.name) ? raw.name : 'Error'
   Object.defineProperty(copy, 'name', { value: name, configurable: true, writable: true })
   copy.stack = [message === '' ? name : `${name}: ${message}`, ...framesOf(raw)].join('\n')
-  const { code } = raw as { readonly code?: unknown }
+  const { code } = raw as Carried
   if (Number.isInteger(code) || (typeof code === 'string' && /^[\w-]{1,64}$/.test(code))) Object.assign(copy, { code })
   return copy
 }
