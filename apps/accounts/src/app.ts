@@ -1,14 +1,19 @@
-import { limitTo } from '@cache/core'
+import { CacheWriteError, limitTo } from '@cache/core'
+import { answerWith, problem } from '@cache/problems'
+import { BackpressureError } from '@cache/write-behind'
 import { Hono, type Context, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Caches } from './caches.js'
+import { createDeadLetters } from './dead-letters.js'
 import { id, jsonOf, patch } from './input.js'
-import { answerTo, problem } from './problems.js'
 
 interface Env { readonly Variables: { id: number } }
 
-/** The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. */
-export function createApp({ users, activity, exports }: Caches, limit: MiddlewareHandler): Hono<Env> {
+/**
+ * The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. Whoever has the `adminToken` sees the dead letters;
+ * without one nobody does.
+ */
+export function createApp({ users, activity, exports }: Caches, limit: MiddlewareHandler, adminToken?: string): Hono<Env> {
   const app = new Hono<Env>()
   /** As many at once as there are connections to the database: the others wait here, where no deadline runs yet. */
   const write = limitTo(8, { most: 2_000, within: 10_000 })
@@ -60,13 +65,20 @@ export function createApp({ users, activity, exports }: Caches, limit: Middlewar
     return made ? c.json(made) : problem(c, 404, `The data of user ${c.var.id} has not been exported.`)
   })
 
-  // How many dead letters there are: what is in them is the users' own, and not for everybody.
+  // How many dead letters there are; what is in them is not for everybody.
   app.get('/queue', async (c) => c.json({ ...(await activity.pending()), deadLetters: (await activity.deadLetters.list()).length }))
+  if (adminToken !== undefined) app.route('/dead-letters', createDeadLetters({ activity }, adminToken))
   app.get('/health', (c) => c.json({ ok: true }))
   app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
-  app.onError(answerTo)
+  app.onError(answerWith(detailOf))
 
   return app
+}
+
+function detailOf(error: Error): string | undefined {
+  if (error instanceof CacheWriteError) return 'The user was changed; for up to 5 s its old state may still be read.'
+  if (error instanceof BackpressureError) return 'Too much waits for the database. Try again later.'
+  return undefined
 }
 
 function noUser(c: Context, id: number): Response {

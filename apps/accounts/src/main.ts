@@ -6,9 +6,10 @@ const env = z.object({
   DATABASE_URL: z.string(),
   PORT: z.coerce.number().int().min(0).max(65_535).default(3001),
   WRITES_PER_SECOND: z.coerce.number().int().positive().default(1_000),
+  ADMIN_TOKEN: z.string().regex(/^[\w.~+/-]{20,}=*$/).optional(),
 }).parse(process.env)
 
-const service = await startService({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, port: env.PORT, writesPerSecond: env.WRITES_PER_SECOND })
+const service = await startService({ redisUrl: env.REDIS_URL, databaseUrl: env.DATABASE_URL, port: env.PORT, writesPerSecond: env.WRITES_PER_SECOND, adminToken: env.ADMIN_TOKEN })
 console.log(`accounts: ${service.url}`)
 process.send?.({ type: 'listening', url: service.url })
 

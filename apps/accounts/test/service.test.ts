@@ -12,6 +12,7 @@ import { startService, type Service } from '../src/service.js'
 
 // Two services on one Redis and one Postgres: `DATABASE_URL`, or an embedded one.
 
+const TOKEN = 'a-token-of-an-administrator'
 let redis: RedisServer
 let databaseUrl: string
 let pool: pg.Pool
@@ -25,8 +26,8 @@ beforeAll(async () => {
   databaseUrl = process.env.DATABASE_URL ?? (await embedded())
   pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
   ends.push(() => pool.end())
-  const start = () => startService({ redisUrl: redis.url, databaseUrl, port: 0 })
-  services = [await start(), await start()]
+  const start = (adminToken?: string) => startService({ redisUrl: redis.url, databaseUrl, port: 0, adminToken })
+  services = [await start(), await start(TOKEN)]
   ends.push(() => Promise.all(services.map((service) => service.close())))
 })
 afterAll(async () => {
@@ -46,9 +47,9 @@ async function embedded(): Promise<string> {
   return `postgres://postgres@${server.getServerConn()}/postgres`
 }
 
-async function call(service: Service, method: string, path: string, body?: unknown): Promise<{ status: number; body: any }> {
-  const response = await fetch(service.url + path, { method, ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) })
-  return { status: response.status, body: response.status === 204 ? undefined : await response.json() }
+async function call(service: Service, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: any }> {
+  const response = await fetch(service.url + path, { method, ...(headers && { headers }), ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) })
+  return { status: response.status, body: /json/.test(response.headers.get('content-type') ?? '') ? await response.json() : await response.text() }
 }
 
 async function work(): Promise<void> {
@@ -99,8 +100,24 @@ it('the queue says how many writes failed for good, and not what is in them', as
   const client = createCacheClient(nodeRedisDriver(redisClient), { namespace: 'shop' })
   expect((await call(services[0], 'POST', '/users/8/visits')).status).toBe(200)
   const stop = new AbortController()
-  const running = createWriteBehindWorker({ client, name: 'activity', retry: { attempts: 1 }, flush: async () => { throw new Error('no') } }).run({ signal: stop.signal })
+  const running = createWriteBehindWorker({ client, name: 'activity', retry: { attempts: 1 }, flush: async (writes) => { throw new RangeError(`V4LUE ${JSON.stringify(writes)}`) } }).run({ signal: stop.signal })
   await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body.deadLetters).toBe(1), 20_000)
+  const admin = { authorization: `Bearer ${TOKEN}` }
+  for (const headers of [{}, { authorization: 'Bearer another' }, { authorization: TOKEN }]) {
+    const refused = await call(services[1], 'GET', '/dead-letters?values=true', undefined, headers)
+    expect(refused.status).toBeGreaterThanOrEqual(400)
+    expect(refused.status).toBeLessThan(402)
+    expect(JSON.stringify(refused.body)).not.toMatch(/V4LUE|visits/)
+  }
+  expect((await call(services[0], 'GET', '/dead-letters', undefined, admin)).status).toBe(404) // it has no token
+  const listed = await call(services[1], 'GET', '/dead-letters', undefined, admin)
+  expect(listed.body).toEqual([{ letter: expect.any(String), id: '8', kind: 'write', sequence: expect.any(Number), error: 'RangeError', attempts: 1, at: expect.any(String) }])
+  const [whole] = (await call(services[1], 'GET', '/dead-letters?values=true', undefined, admin)).body
+  expect(whole).toMatchObject({ value: { visits: 1 }, error: expect.stringContaining('V4LUE') })
+  for (const name of ['x', '99:1', '0:0']) expect((await call(services[1], 'DELETE', `/dead-letters/${name}`, undefined, admin)).status).toBe(404)
+  expect((await call(services[1], 'DELETE', `/dead-letters/${whole.letter}`)).status).toBe(401)
+  expect((await call(services[1], 'DELETE', `/dead-letters/${whole.letter}`, undefined, admin)).status).toBe(204)
+  expect((await call(services[0], 'GET', '/queue')).body.deadLetters).toBe(0)
   stop.abort()
   await running
   await client.close()

@@ -1,9 +1,9 @@
-import { limitTo } from '@cache/core'
+import { CacheWriteError, limitTo } from '@cache/core'
+import { answerWith, problem } from '@cache/problems'
 import { Hono, type Context, type MiddlewareHandler } from 'hono'
 import { bodyLimit } from 'hono/body-limit'
 import type { Caches } from './caches.js'
 import { id, ids, jsonOf, order, patch } from './input.js'
-import { answerTo, problem } from './problems.js'
 import { orders } from './products.js'
 import type { Stats } from './stats.js'
 
@@ -78,7 +78,7 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
   app.get('/health', (c) => c.json({ ok: true }))
   app.get('/stats', (c) => c.json(stats))
   app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
-  app.onError(answerTo)
+  app.onError(answerWith((error) => (error instanceof CacheWriteError ? 'It was changed; for a while its old state may still be read.' : undefined)))
 
   return app
 }

@@ -84,6 +84,8 @@ function checkCommand(command: Command): Command {
   const { args, keys } = (command ?? {}) as Partial<Command>
   const fits = Array.isArray(args) && args.length > 0 && args.every((argument) => typeof argument === 'string' || Buffer.isBuffer(argument)) && Array.isArray(keys) && keys.every((key) => typeof key === 'string')
   if (!fits) throw new InvalidOptionError('command', '{ args: [name, …arguments], keys: […] }, of strings and Buffers', command)
+  // It would be told as the name, with the values in it.
+  if (/\s/.test(String(args[0]))) throw new InvalidOptionError('command', '{ args: [name, …arguments], keys: […] }, each argument by itself')
   return command
 }
 

@@ -1,3 +1,6 @@
+import type { Argument } from './drivers/driver.js'
+import { redactedError, redactedText } from './redact.js'
+
 /** Where an error happened: the key or the command concerned, and what caused it. */
 export interface ErrorDetails {
   readonly code?: string
@@ -11,7 +14,8 @@ const BRAND = Symbol.for('@cache/core/error')
 
 /**
  * The parent of every error this library throws. `code` is stable and meant for `switch`; `message` is meant for people:
- * it says what was tried, on which key, what came, and what to do. Values, passwords and encryption keys never appear in it.
+ * it says what was tried, on which key, what came, and what to do. Values, passwords, encryption keys and tokens never appear in it,
+ * nor in a `cause` that a Redis client made. What your own functions throw (a loader, a store) is passed on as it is.
  *
  * @example
  * try { await products.set(42, product) }
@@ -51,7 +55,7 @@ export class CacheError extends Error {
 export class ConnectionError extends CacheError {
   static override readonly kind: string = 'ConnectionError'
   constructor(message: string, details: ErrorDetails = {}) {
-    super(message, { code: 'CONNECTION', ...details })
+    super(message, { code: 'CONNECTION', ...withRedactedCause(details) })
   }
 }
 
@@ -59,17 +63,29 @@ export class ConnectionError extends CacheError {
 export class CommandTimeoutError extends CacheError {
   static override readonly kind: string = 'CommandTimeoutError'
   constructor(message: string, details: ErrorDetails = {}) {
-    super(message, { code: 'TIMEOUT', ...details })
+    super(message, { code: 'TIMEOUT', ...withRedactedCause(details) })
   }
+}
+
+/** Where an error reply came from. */
+export interface ReplyDetails extends ErrorDetails {
+  /** The arguments of the command that are no keys. What the text of the reply repeats of them is left out. */
+  readonly args?: readonly Argument[] | undefined
 }
 
 /** Redis answered with an error. `code` is Redis' own: `WRONGTYPE`, `OOM`, `NOPERM`, `READONLY`, `NOSCRIPT`, `ERR`, … */
 export class ServerError extends CacheError {
   static override readonly kind: string = 'ServerError'
 
+  constructor(message: string, details: ErrorDetails = {}) {
+    super(message, withRedactedCause(details))
+  }
+
   /** From the text of an error reply, `CODE what happened`. */
-  static fromReply(text: string, details: ErrorDetails = {}): ServerError {
-    const code = /^[A-Z][A-Z0-9]*(?= |$)/.exec(text)?.[0] ?? 'ERR'
+  static fromReply(reply: string, { args = [], ...details }: ReplyDetails = {}): ServerError {
+    const text = redactedText(reply, args)
+    const said = /^[A-Z][A-Z0-9]*(?= |$)/.exec(reply)?.[0] ?? 'ERR'
+    const code = said === reply && said !== text ? 'ERR' : said // the error of a script may be an argument, and nothing else
     const about = [details.command, details.key].filter(Boolean).join(' ')
     const advice = code === 'NOPERM' ? '. Allow this user the keys and channels of its namespace, and the commands that "ACL" in the README of @cache/core names' : ''
     return new ServerError(`Redis refused ${about || 'a command'}: ${text}${advice}`, { ...details, code })
@@ -83,9 +99,10 @@ export class ServerError extends CacheError {
 export class CacheWriteError extends CacheError {
   static override readonly kind: string = 'CacheWriteError'
   readonly stored = true
+  readonly #result: unknown
   constructor(
     keys: readonly string[],
-    readonly result: unknown,
+    result: unknown,
     intentTtl: number,
     cause: unknown,
   ) {
@@ -93,6 +110,12 @@ export class CacheWriteError extends CacheError {
       `The source was changed, but Redis did not take note of it for ${someOf(keys)}. What is cached expires within ${intentTtl} ms. Don't repeat the change.`,
       { code: 'CACHE_WRITE', key: keys[0], cause },
     )
+    this.#result = result
+  }
+
+  /** What the change answered. It is not shown where the error is printed. */
+  get result(): unknown {
+    return this.#result
   }
 }
 
@@ -101,7 +124,7 @@ export class CacheUnavailableError extends CacheError {
   static override readonly kind: string = 'CacheUnavailableError'
   readonly stored = false
   constructor(keys: readonly string[], cause: unknown) {
-    const why = cause instanceof Error ? ` ${cause.message}` : ''
+    const why = cause instanceof CacheError ? ` ${cause.message}` : ''
     super(`Nothing was written for ${someOf(keys)}: Redis did not take note of the change that was to come.${why}`, { code: 'CACHE_UNAVAILABLE', key: keys[0], cause })
   }
 }
@@ -129,10 +152,30 @@ export class InvalidOptionError extends CacheError {
     /** The option's name, as a path: `resilience.breaker.failures`. */
     readonly option: string,
     expected: string,
-    received: unknown,
+    /** What came instead. Of text only its length is told, as it may be a secret in the wrong place. Nothing is told where it is left out. */
+    ...received: [received?: unknown]
   ) {
-    super(`Option "${option}" must be ${expected}, but is ${describe(received)}.`, { code: 'INVALID_OPTION' })
+    const what = received.length === 0 ? '' : `, but is ${describe(received[0])}`
+    super(`Option "${option}" must be ${expected}${what}.`, { code: 'INVALID_OPTION' })
   }
+}
+
+/**
+ * A sentence that a message may say of any error: of one of ours its message, in which there are no values; of another its name and
+ * code, since its message may quote what it failed on.
+ *
+ * @example summaryOf(new RangeError('hunter2 is out of range')) // 'RangeError.'
+ */
+export function summaryOf(error: unknown): string {
+  if (error instanceof CacheError) return error.message
+  if (!(error instanceof Error)) return `No Error, but of type ${typeof error}.`
+  const { name, code } = redactedError(error) as Error & { readonly code?: string | number }
+  return code === undefined ? `${name}.` : `${name} ${code}.`
+}
+
+function withRedactedCause(details: ErrorDetails): ErrorDetails {
+  const { cause } = details
+  return cause === undefined || cause instanceof CacheError ? details : { ...details, cause: redactedError(cause) }
 }
 
 function isForeign(value: unknown): value is object {
@@ -155,7 +198,10 @@ function someOf(keys: readonly string[]): string {
 function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
   if (typeof value === 'number' || typeof value === 'bigint') return `${typeof value} ${value}`
-  if (typeof value === 'string') return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value)
+  if (typeof value === 'string') return AN_AMOUNT.test(value) ? JSON.stringify(value) : `a string of ${value.length} characters`
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'function' ? 'a function' : 'an object'
 }
+
+/** Text that is no secret: nothing, a number, a duration or a size. */
+const AN_AMOUNT = /^(-?\d{0,9}(\.\d{1,9})? ?(ms|[smhdb]|[kmg]b)?)?$/i

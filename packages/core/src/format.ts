@@ -1,8 +1,9 @@
 import { checkCodec, type Codec, type CodecContext } from './codec.js'
 import { json } from './codecs/json.js'
-import { CodecError } from './errors.js'
+import { CacheError, CodecError } from './errors.js'
 import { associatedData, frame, frameAbsent, isFrame, unframe, type Framed, type Meta } from './frame.js'
 import { checkOptions } from './options.js'
+import { errorWithoutMessage } from './redact.js'
 import { applySchema, checkSchema, type Checked, type Schema } from './schema.js'
 import { parseSize, type Size } from './size.js'
 
@@ -101,7 +102,7 @@ class EntryFormat<T> implements Format<T> {
     } catch (cause) {
       if (cause instanceof CodecError && cause.key !== undefined) throw cause
       const why = cause instanceof CodecError ? `: ${cause.message}` : ` with the codec "${this.#codec.name}".`
-      throw new CodecError(`Can't encode the value of "${key}"${why}`, { key, cause })
+      throw new CodecError(`Can't encode the value of "${key}"${why}`, { key, cause: shownCause(cause) })
     }
   }
 
@@ -161,7 +162,7 @@ class EntryFormat<T> implements Format<T> {
     try {
       value = this.#codec.decode(payload, this.#context(key, meta?.associatedData))
     } catch (cause) {
-      return undecodable('codec', key, `can't be read by the codec "${this.#codec.name}"`, cause)
+      return undecodable('codec', key, `can't be read by the codec "${this.#codec.name}"`, shownCause(cause))
     }
     if (this.#schema === undefined) return decoded(value, meta)
     const checked = applySchema(this.#schema, value)
@@ -177,6 +178,11 @@ function afterSchema<T>(key: string, checked: Checked<T>, meta: Meta | undefined
 
 function decoded<T>(value: T, meta: Meta | undefined): Decoded<T> {
   return { value, absent: value === null || value === undefined, version: meta?.version, computeTime: meta?.computeTime, stamp: meta?.stamp }
+}
+
+/** What a codec threw may quote the value; our own errors don't. */
+function shownCause(cause: unknown): Error | undefined {
+  return cause instanceof CacheError ? cause : errorWithoutMessage(cause)
 }
 
 function undecodable(reason: Undecodable['reason'], key: string, what: string, cause?: unknown): Undecodable {

@@ -127,8 +127,8 @@ function boundOf(header: Buffer): Buffer {
 }
 
 function flagsOf({ version, computeTime, stamp, versionByScript }: Meta): number {
-  if (version !== undefined && !isVersion(version)) throw new CodecError(`A version must be a safe integer of at least 0, but is ${version}.`)
-  if (computeTime !== undefined && !(computeTime >= 0)) throw new CodecError(`A computeTime must be a number of at least 0, but is ${computeTime}.`)
+  if (version !== undefined && !isVersion(version)) throw new CodecError(`A version must be a safe integer of at least 0, but is ${typeof version === 'number' ? version : typeof version}.`)
+  if (computeTime !== undefined && !(computeTime >= 0)) throw new CodecError(`A computeTime must be a number of at least 0, but is ${typeof computeTime === 'number' ? computeTime : typeof computeTime}.`)
   return (version === undefined ? 0 : VERSION) | (computeTime === undefined ? 0 : COMPUTE_TIME) | (stamp === undefined ? 0 : STAMP) | (versionByScript ? VERSION_BY_SCRIPT : 0)
 }
 

@@ -36,7 +36,7 @@ export class OptionChecks {
   /** Refuses names that are none of ours: a misspelt option would be ignored in silence. */
   only(known: readonly string[]): void {
     for (const name of Object.keys(this.#options)) {
-      if (!known.includes(name)) throw new InvalidOptionError(this.#name(name), `one of ${known.join(', ')}`, name)
+      if (!known.includes(name)) throw new InvalidOptionError(this.#name(isWord(name) ? name : '?'), `one of ${known.join(', ')}`)
     }
   }
 
@@ -108,6 +108,11 @@ export class OptionChecks {
   #name(name: string): string {
     return this.#path === '' ? name : `${this.#path}.${name}`
   }
+}
+
+/** Otherwise it is no misspelt option, but perhaps a secret in the wrong place. */
+function isWord(name: string): boolean {
+  return /^[a-z_$][\w$-]{0,29}$/i.test(name)
 }
 
 function span({ min, max }: Range): string {

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { InvalidOptionError } from './errors.js'
+import { errorWithoutMessage } from './redact.js'
 
 /**
  * Any Standard Schema that ends in a `T`: of zod, valibot, arktype, …
@@ -38,14 +39,14 @@ function isSchema<T>(schema: unknown): schema is Schema<T> {
 }
 
 function outcome<T>(result: StandardSchemaV1.Result<T>): Checked<T> {
-  return result.issues === undefined ? { value: result.value } : { error: new Error(`It does not fit its schema: ${places(result.issues)}.`, { cause: result.issues }) }
+  return result.issues === undefined ? { value: result.value } : { error: new Error(`It does not fit its schema: ${places(result.issues)}.`) }
 }
 
 function unfit(cause: unknown): Checked<never> {
-  return { error: new Error('Its schema threw.', { cause }) }
+  return { error: new Error('Its schema threw.', { cause: errorWithoutMessage(cause) }) }
 }
 
-/** Where it does not fit; what is there instead stays out of messages. */
+/** Where it does not fit. What is there instead stays out of messages, and so do the schema's own, which may quote it. */
 function places(issues: readonly StandardSchemaV1.Issue[]): string {
   const paths = issues.slice(0, 3).map(({ path = [] }) => path.map((step) => String(typeof step === 'object' ? step.key : step)).join('.') || 'the value itself')
   return issues.length > 3 ? `${paths.join(', ')} and ${issues.length - 3} more` : paths.join(', ')

@@ -49,7 +49,7 @@ describe.each(places)('%s:', (path, of) => {
   })
 
   it('fail names the option, what was expected and what came', () => {
-    refused(path, () => of('x').fail('given', 'something else'), `Option "${path}" must be something else, but is "x".`)
+    refused(path, () => of('x').fail('given', 'something else'), `Option "${path}" must be something else, but is a string of 1 characters.`)
   })
 
   it('duration', () => {

@@ -4,7 +4,7 @@
  */
 export function errorType(error: unknown): string {
   const type = !(error instanceof Error) ? typeof error : 'code' in error && typeof error.code === 'string' ? error.code : error.name
-  if (known.size < MAX_TYPES) known.add(type)
+  if (known.size < MAX_TYPES && /^[\w.$-]{1,64}$/.test(type)) known.add(type)
   return known.has(type) ? type : '_OTHER'
 }
 

@@ -4,7 +4,7 @@ import { InvalidOptionError, channels, createCacheClient, type CacheClient } fro
 import { ioredisDriver } from '@cache/core/ioredis'
 import { createLocks } from '@cache/lock'
 import { createRateLimiter, slidingWindow } from '@cache/ratelimit'
-import { startRedis, type RedisServer } from '@cache/testkit'
+import { everythingShown, startRedis, type RedisServer } from '@cache/testkit'
 import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
 import { DiagLogLevel, context, diag, trace, type Meter } from '@opentelemetry/api'
 import { Redis } from 'ioredis'
@@ -238,4 +238,23 @@ it('keeps no series for each of any number of errors', async () => {
   const { points } = (await sdk.metrics())['cache.load.duration']!
   expect(points.length).toBeLessThanOrEqual(101)
   expect(points.find(({ attributes }) => attributes['error.type'] === '_OTHER')!.value).toBeGreaterThanOrEqual(200)
+})
+
+it('says nothing of values, passwords and what loaders threw, but for the names of errors', async () => {
+  const SECRET = 'V4LUE-of-a-customer'
+  await using sdk = recording()
+  using _ = instrumentCache({ meter: sdk.meter, tracer: sdk.tracer, keys: true })
+  const cache = createAside<string>({ client, prefix: 'product', ttl: '10m' })
+  await cache.set(1, SECRET)
+  await cache.getOrLoad(2, () => { throw Object.assign(new RangeError(SECRET), { detail: SECRET }) }).catch(() => undefined)
+  await cache.getOrLoad(3, () => { throw Object.assign(new Error('no'), { code: `no row ${SECRET}` }) }).catch(() => undefined)
+  await server.cli('SADD', 'shop:product:4', SECRET)
+  await cache.getOrLoad(4, () => SECRET)
+  const wrong = new Redis({ host: server.host, port: server.port, username: SECRET, password: SECRET, retryStrategy: () => 100 })
+  await using refused = createCacheClient(ioredisDriver(wrong), { resilience: { readTimeout: '200ms', writeTimeout: '200ms' } })
+  await createAside<string>({ client: refused, prefix: 'product', ttl: '10m' }).getOrLoad(5, () => SECRET)
+  wrong.disconnect()
+  const shown = everythingShown([await sdk.metrics(), sdk.spans().map(({ name, attributes, status, events }) => ({ name, attributes, status, events }))])
+  expect(shown).toContain('RangeError')
+  expect(shown).not.toContain('V4LUE')
 })

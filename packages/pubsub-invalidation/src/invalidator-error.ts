@@ -1,4 +1,4 @@
-import { CacheError } from '@cache/core'
+import { CacheError, summaryOf } from '@cache/core'
 
 /** Some of what an event was to invalidate was not, or it is not known. Emit it again: all of it may be done twice. */
 export class InvalidatorError extends CacheError {
@@ -9,7 +9,7 @@ export class InvalidatorError extends CacheError {
     readonly errors: readonly unknown[],
     actions: number,
   ) {
-    super(`${errors.length} of ${actions} actions of "${event}" failed: ${errors[0] instanceof Error ? errors[0].message : String(errors[0])} Emit it again: nothing is wrong with doing it twice.`, {
+    super(`${errors.length} of ${actions} actions of "${event}" failed: ${summaryOf(errors[0])} Emit it again: nothing is wrong with doing it twice.`, {
       code: 'INVALIDATOR', cause: errors[0],
     })
   }

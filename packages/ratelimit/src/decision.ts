@@ -14,7 +14,10 @@ export interface LimitState {
   readonly retryAfter: number
 }
 
-/** What a request was charged, so that it can be given back once, by any process. Survives JSON. */
+/**
+ * What a request was charged, so that it can be given back once, by any process. It survives JSON. Without the option
+ * `receiptSecrets` it must not leave the server: a client who sees it could change it, and be given more than it paid.
+ */
 export interface Receipt {
   readonly key: string
   readonly token: string
@@ -22,6 +25,8 @@ export interface Receipt {
   /** µs of the server's clock. */
   readonly at: number
   readonly marks: readonly number[]
+  /** HMAC-SHA-256 of all of it, where the limiter has `receiptSecrets`. */
+  readonly signature?: string
 }
 
 export interface Decision extends AsyncDisposable {

@@ -8,6 +8,7 @@ import { DenyCache } from './deny-cache.js'
 import { inTime } from './in-time.js'
 import { createOutage, type OnOutage, type Outage, type OutageAnswer } from './outage.js'
 import type { Limit } from './policies.js'
+import { Receipts, receiptSecretsOf, type ReceiptSecret } from './receipts.js'
 import { decideScript, peekScript, refundScript, type LimitVerdict, type Verdict } from './scripts.js'
 import { Slot, mayHaveRun, release } from './slot.js'
 import { TokenLeases, type Spent } from './token-lease.js'
@@ -41,6 +42,12 @@ export interface RateLimiterOptions {
   readonly lease?: number | { readonly tokens: number; readonly ttl?: Duration }
   /** Decides and reports, and allows everything. Default false. */
   readonly shadow?: boolean
+  /**
+   * Secrets of at least 32 bytes that receipts are signed with, for those that leave the server and come back: the first one signs, all
+   * of them are accepted. To change the secret, put the new one first and keep the old one until its receipts are worth nothing any
+   * more. Default: receipts are not signed, and must not leave the server.
+   */
+  readonly receiptSecrets?: readonly ReceiptSecret[]
 }
 
 export interface CostOptions {
@@ -81,14 +88,15 @@ export interface RateLimiter {
   reserve(id: Id, options?: ReserveOptions): Promise<Reservation>
   /**
    * Gives back what a decision was charged, where it still counts; `false` where it does not any more, or was given back before: whoever
-   * asks, and however often, it is given back once. A bucket gets no more than has not come back by itself. Rejects when Redis does not answer.
+   * asks, and however often, it is given back once. A bucket gets no more than has not come back by itself. Rejects when Redis does not answer, and with
+   * `InvalidOptionError` for a receipt that is not one of this limiter, or is not as it was signed (`receiptSecrets`).
    */
   refund(decision: Decision | Receipt): Promise<boolean>
   /** Forgets what an id has consumed. Slots stay with who holds them. Rejects when Redis does not answer. */
   reset(id: Id): Promise<void>
 }
 
-const options_ = ['client', 'prefix', 'limits', 'deadline', 'onOutage', 'denyCache', 'lease', 'shadow'] as const
+const options_ = ['client', 'prefix', 'limits', 'deadline', 'onOutage', 'denyCache', 'lease', 'shadow', 'receiptSecrets'] as const
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -131,6 +139,7 @@ export class Limiter implements RateLimiter {
   readonly #leases: TokenLeases | undefined
   readonly #lease: { readonly tokens: number; readonly ttl: number } | undefined
   readonly #shadow: boolean
+  readonly #receipts: Receipts
   readonly #pending = new PendingReleases()
 
   constructor(options: RateLimiterOptions, clock: Clock) {
@@ -151,6 +160,8 @@ export class Limiter implements RateLimiter {
     this.#lease = check.has('lease') ? leaseOf(check, options.lease, this.#slots.length > 0) : undefined
     this.#leases = this.#lease && new TokenLeases(clock)
     this.#shadow = check.oneOf('shadow', [true, false], false)
+    const secrets = receiptSecretsOf(check, options.receiptSecrets)
+    this.#receipts = new Receipts({ makeKey: this.#makeKey, limits: this.limits, most: this.#most, leases: this.#leases !== undefined, secrets })
   }
 
   async consume(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
@@ -192,15 +203,14 @@ export class Limiter implements RateLimiter {
   }
 
   async refund(decision: Decision | Receipt): Promise<boolean> {
-    const receipt = 'receipt' in decision ? decision.receipt : decision
-    if (receipt === undefined) return false
-    const { key, token, charged, at, marks } = checkReceipt(receipt)
+    const isDecision = typeof decision === 'object' && decision !== null && 'receipt' in decision
+    if (isDecision && decision.receipt === undefined) return false
+    const { key, token, charged, at, marks } = this.#receipts.check(isDecision ? decision.receipt : decision)
     if (marks.length === 0) {
       const back = this.#leases?.putBack(key, token, charged) ?? false
       if (back) this.#denials?.forget(key)
       return back
     }
-    if (marks.length !== this.limits.length) throw new InvalidOptionError('receipt', 'of a limiter with the same limits', receipt)
     const args = [token, String(charged), String(at), createToken(), ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])])]
     return this.#changing(key, () => this.#client.run(refundScript, [...this.#keys(key), `${beside(key)}:refund~${token}`], args))
   }
@@ -239,7 +249,7 @@ export class Limiter implements RateLimiter {
   #spent(key: string, cost: number, { tokens: { verdict, left, since }, token }: Spent): Decision {
     const limits = verdict.limits.map((limit) => ({ ...limit, available: limit.available + left }))
     const age = (this.#clock.now() - since) * 1_000
-    const receipt: Receipt = { key, token, charged: cost, at: verdict.now, marks: [] }
+    const receipt = this.#receipts.make({ key, token, charged: cost, at: verdict.now, marks: [] })
     return this.#tell(key, new Decided({ limits: this.limits, verdict: { ...verdict, granted: cost, limits }, age, source: 'lease', receipt }))
   }
 
@@ -280,7 +290,7 @@ export class Limiter implements RateLimiter {
     if (verdict.granted > 0) this.#denials?.charged(key)
     else if (sent) this.#denials?.add(key, min, verdict, sent)
     const held = verdict.granted > 0 && this.#slots.length > 0 ? this.#hold(key, token, since) : undefined
-    const receipt = verdict.granted > 0 ? receiptOf(key, token, verdict) : undefined
+    const receipt = verdict.granted > 0 ? this.#receiptOf(key, token, verdict) : undefined
     const decision = new Decided({ limits: this.limits, verdict, source: 'redis', shadow: this.#shadow, receipt, held })
     return { decision: this.#tell(key, decision), verdict }
   }
@@ -298,9 +308,13 @@ export class Limiter implements RateLimiter {
       if (this.#slots.length > 0) await release({ client: this.#client, keys: this.#slotKeys(key), ttls: this.#slotTtls, token, remembered: Math.min(ttl, MOST_REMEMBERED) })
       if (allowed) return
       const verdict = await this.#client.run(decideScript, this.#keys(key), args)
-      if (verdict.granted > 0) await this.refund(receiptOf(key, token, verdict))
+      if (verdict.granted > 0) await this.refund(this.#receiptOf(key, token, verdict))
     }
     this.#pending.add({ key, ttl, release: () => undo().catch(unlessClosed) })
+  }
+
+  #receiptOf(key: string, token: string, { granted, now, limits }: Verdict): Receipt {
+    return this.#receipts.make({ key, token, charged: granted, at: now, marks: limits.map(({ mark }) => mark) })
   }
 
   #withoutRedis(operation: string, key: string, { min, max }: Ask, error: unknown, peeking = false): OutageAnswer {
@@ -358,10 +372,6 @@ function checkCost(option: string, cost: number): void {
   if (!Number.isInteger(cost) || cost < 0) throw new InvalidOptionError(option, 'a whole number of at least 0', cost)
 }
 
-function receiptOf(key: string, token: string, verdict: Verdict): Receipt {
-  return { key, token, charged: verdict.granted, at: verdict.now, marks: verdict.limits.map(({ mark }) => mark) }
-}
-
 /** A client that is closed gives nothing back any more: Redis does, when it ends. */
 function unlessClosed(error: unknown): void {
   if (!(error instanceof CacheError && error.code === 'CLOSED')) throw error
@@ -389,11 +399,4 @@ function leaseOf(check: OptionChecks, lease: RateLimiterOptions['lease'], hasSlo
   if (typeof lease === 'number') return { tokens: check.number('lease', { min: 2, integer: true }), ttl: 250 }
   const own = check.nested('lease', ['tokens', 'ttl'])
   return { tokens: own.number('tokens', { min: 2, integer: true }), ttl: own.duration('ttl', 250) }
-}
-
-function checkReceipt(receipt: Receipt): Receipt {
-  const { key, token, charged, at, marks } = receipt ?? {}
-  const fits = typeof key === 'string' && typeof token === 'string' && Number.isSafeInteger(charged) && Number.isSafeInteger(at) && Array.isArray(marks) && marks.every(Number.isSafeInteger)
-  if (!fits) throw new InvalidOptionError('receipt', 'the receipt of a decision', receipt)
-  return receipt
 }

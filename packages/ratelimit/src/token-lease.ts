@@ -34,8 +34,8 @@ interface Lease {
   /** The first part of the tokens of its receipts. */
   readonly name: string
   receipts: number
-  /** Of which receipts it was put back. */
-  readonly back: Set<string>
+  /** The numbers of the receipts of which it was put back. */
+  readonly back: Set<number>
 }
 
 /**
@@ -69,8 +69,11 @@ export class TokenLeases {
   /** Puts back what was spent under this receipt, once, while its lease lasts. */
   putBack(key: string, receipt: string, cost: number): boolean {
     const lease = this.#usable(key)
-    if (!lease || !receipt.startsWith(`${lease.name}/`) || lease.back.has(receipt) || lease.tokens.left + cost > lease.tokens.verdict.granted) return false
-    lease.back.add(receipt)
+    if (!lease || lease.tokens.left + cost > lease.tokens.verdict.granted) return false
+    const number = Number(receipt.slice(lease.name.length + 1))
+    const isOfLease = number >= 1 && number <= lease.receipts && receipt === `${lease.name}/${number}`
+    if (!isOfLease || lease.back.has(number)) return false
+    lease.back.add(number)
     lease.tokens.left += cost
     return true
   }
@@ -85,7 +88,7 @@ export class TokenLeases {
     try {
       const tokens = await asking
       if (typeof tokens === 'string') return tokens
-      const lease = { tokens, name: createToken(), receipts: 0, back: new Set<string>() }
+      const lease = { tokens, name: createToken(), receipts: 0, back: new Set<number>() }
       this.#leases.set(key, lease)
       return spend(lease, cost)
     } finally {

@@ -416,6 +416,16 @@ describe('express-rate-limit', () => {
   })
 })
 
+it.each(Object.keys(frameworks))('%s: no header of a client chooses who it is', async (name) => {
+  const { url } = await frameworks[name]!({ limiter: make() })
+  const statuses: number[] = []
+  for (let i = 0; i < 5; i++) {
+    const claims = { 'x-api-key': `key-${i}`, 'x-forwarded-for': `192.0.2.${i}`, forwarded: `for=192.0.2.${i}`, 'x-real-ip': `192.0.2.${i}`, authorization: `Bearer ${i}` }
+    statuses.push((await fetch(url, { headers: claims })).status)
+  }
+  expect(statuses).toEqual([200, 200, 200, 429, 429])
+})
+
 describe('addressKey', () => {
   it.each([
     ['192.0.2.1', '192.0.2.1'], ['::ffff:192.0.2.1', '192.0.2.1'], ['::FFFF:C000:0201', '192.0.2.1'],

@@ -1,4 +1,4 @@
-import { CacheError, CommandTimeoutError, ConnectionError, type Command, type Reply, type SendOptions, type Settle } from '@cache/core'
+import { CacheError, CommandTimeoutError, ConnectionError, redactedError, type Command, type Reply, type SendOptions, type Settle } from '@cache/core'
 import { CrossShardError } from './errors.js'
 import type { Layout } from './layout.js'
 import type { Change } from './reshard/change.js'
@@ -81,7 +81,7 @@ export class Router {
     try {
       await sending.sendTo(shard, places.map((place) => sending.commands[place]!), left, settle)
     } catch (cause) {
-      for (const i of places.keys()) settle(i, new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause }))
+      for (const i of places.keys()) settle(i, new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause: redactedError(cause) }))
     }
     if (refused.length > 0) this.#sendElsewhere(sending, shard, refused, layout, time)
   }

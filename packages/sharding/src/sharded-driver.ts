@@ -196,6 +196,7 @@ function layoutOf(check: OptionChecks, { shards, placement = rendezvous() }: Sha
   const drivers = new Set<Driver>()
   const weights: number[] = []
   const all = Object.entries(shards).map(([name, one]) => {
+    if (/:\/\/\S*@/.test(name)) throw new InvalidOptionError('shards', 'named without users and passwords: errors tell the names')
     const option = `shards.${name}`
     if (name === '' || /[\0-\x1f]/.test(name)) throw new InvalidOptionError(option, 'named without control characters', name)
     const { driver, weight = 1, ...rest } = isDriver(one) ? { driver: one } : ((one ?? {}) as { driver?: unknown; weight?: unknown })

@@ -1,4 +1,5 @@
 import { InvalidOptionError, type Driver } from '@cache/core'
+import { everythingShown } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { jump, ketama, modulo, rendezvous, shardedDriver, type ShardedDriverOptions } from '../src/index.js'
 
@@ -38,6 +39,21 @@ describe('what is wrong is refused, by the name of the option, and nothing is se
   it.each(refused)('%s', async (option, options) => {
     expect(() => shardedDriver(options as ShardedDriverOptions)).toThrow(InvalidOptionError)
     expect(() => shardedDriver(options as ShardedDriverOptions)).toThrow(`"${option}"`)
+  })
+
+  it.each<[string, unknown]>([
+    ['as the name of a shard', { 'redis://bob:P4SSWORD@h:1': driver() }],
+    ['for the driver of a shard', { a: 'redis://bob:P4SSWORD@h:1' }],
+    ['for all shards', ['redis://bob:P4SSWORD@h:1']],
+  ])('an address with a password is refused %s, and not shown', (_, shards) => {
+    let refusal: unknown
+    try {
+      shardedDriver({ shards } as ShardedDriverOptions)
+    } catch (error) {
+      refusal = error
+    }
+    expect(refusal).toBeInstanceOf(InvalidOptionError)
+    expect(everythingShown(refusal)).not.toContain('P4SSWORD')
   })
 
   it.each([

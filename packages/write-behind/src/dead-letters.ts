@@ -84,7 +84,7 @@ export function createDeadLetters<T, Id extends WriteId>(
   function addressOf(letter: string): { readonly partition: Partition; readonly sequence: string } {
     const [, index, sequence] = /^(\d+):(\d+)$/.exec(String(letter)) ?? []
     const partition = partitions.all[Number(index)]
-    if (!partition || !sequence) throw new CacheError(`There is no dead letter of the name ${JSON.stringify(letter)}: take the names from list().`, { code: 'DEAD_LETTER' })
+    if (!partition || !sequence) throw new CacheError(`There is no dead letter of this name: take the names from list().`, { code: 'DEAD_LETTER' })
     return { partition, sequence }
   }
 }

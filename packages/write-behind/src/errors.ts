@@ -1,4 +1,4 @@
-import { CacheError } from '@cache/core'
+import { CacheError, summaryOf } from '@cache/core'
 
 /** The partition has `maxPending` writes that the database does not have yet. Nothing was written; try again later, or write less. */
 export class BackpressureError extends CacheError {
@@ -31,7 +31,7 @@ export class BulkWriteError extends CacheError {
   readonly failures: readonly { readonly id: string | number; readonly error: unknown }[]
   constructor(failures: readonly { readonly id: string | number; readonly error: unknown }[], writes: number) {
     const [first] = failures
-    super(`${failures.length} of ${writes} writes failed; "failures" says which and why. The first: ${first!.error instanceof Error ? first!.error.message : String(first!.error)}`, { code: 'BULK_WRITE', cause: first!.error })
+    super(`${failures.length} of ${writes} writes failed; "failures" says which and why. The first: ${summaryOf(first!.error)}`, { code: 'BULK_WRITE', cause: first!.error })
     this.failures = failures
   }
 }

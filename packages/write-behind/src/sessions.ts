@@ -118,7 +118,7 @@ export class Sessions {
           return outcome
         }
         this.#drop(partition, session)
-        if (round === MOST_SESSIONS) throw new CacheError(`Redis forgets sessions as soon as they are opened ("${session.key}"). Nothing was written. Is it out of memory, with a volatile eviction policy?`, { code: 'SESSION', key })
+        if (round === MOST_SESSIONS) throw new CacheError(`Redis forgets sessions as soon as they are opened. Nothing was written. Is it out of memory, with a volatile eviction policy?`, { code: 'SESSION', key })
       } catch (error) {
         if (error instanceof DurabilityError) session.end(number)
         else this.#abandon(session, number)

@@ -1,11 +1,18 @@
-import { CacheError } from '@cache/core'
+import { CacheError, summaryOf } from '@cache/core'
 
 /** Some writes of an `updateMany` failed; `results` has the outcome of each, in their order. */
 export class WriteManyError<R> extends CacheError {
   static override readonly kind: string = 'WriteManyError'
-  constructor(readonly results: readonly PromiseSettledResult<R>[]) {
+  readonly #results: readonly PromiseSettledResult<R>[]
+  constructor(results: readonly PromiseSettledResult<R>[]) {
     const failed = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
     const first = failed[0]!.reason as unknown
-    super(`${failed.length} of ${results.length} writes failed; "results" has the outcome of each. The first: ${first instanceof Error ? first.message : String(first)}`, { code: 'WRITE_MANY', cause: first })
+    super(`${failed.length} of ${results.length} writes failed; "results" has the outcome of each. The first: ${summaryOf(first)}`, { code: 'WRITE_MANY', cause: first })
+    this.#results = results
+  }
+
+  /** They hold values, and are not shown where the error is printed. */
+  get results(): readonly PromiseSettledResult<R>[] {
+    return this.#results
   }
 }

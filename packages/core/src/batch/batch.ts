@@ -1,5 +1,6 @@
 import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
-import { CacheError, CommandTimeoutError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError } from '../errors.js'
+import { CacheError, CommandTimeoutError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError, summaryOf } from '../errors.js'
+import { redactedError } from '../redact.js'
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
 import { chunks, MOST_CALLS, request, type Parcel, type Request } from './parcel.js'
@@ -171,7 +172,7 @@ export class Batch {
       else this.#deliver(parcel, reply)
     }
     const replies = await this.#send(parcels.map(commandOf), timeout, settle).catch((cause: unknown) => {
-      const error = new CacheError('The driver threw instead of answering.', { code: 'DRIVER', cause })
+      const error = new CacheError('The driver threw instead of answering.', { code: 'DRIVER', cause: redactedError(cause) })
       return parcels.map(() => error)
     })
     for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
@@ -180,7 +181,7 @@ export class Batch {
     if (left > 0) return this.#sendAll(unknown, left)
     for (const parcel of unknown) {
       const { name, key } = { name: parcel.command.args[0], key: parcel.command.keys[0] }
-      const message = `${name} ${key ?? ''} was not executed: Redis did not know its script, and the ${timeout} ms were up before it could be sent again.`
+      const message = `${name} ${key ?? ''} was not executed: Redis did not know its script, and the ${Math.round(timeout)} ms were up before it could be sent again.`
       this.#deliver(parcel, new CommandTimeoutError(message, { command: name, key }))
     }
   }
@@ -192,7 +193,7 @@ export class Batch {
       tell(channels.error, () => ({ operation: 'send', error: reply, ...(reply.key !== undefined && { key: reply.key }) }))
     }
     // Also what is none of ours: a driver that answers with an error of another kind must not have it taken for a reply.
-    if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${(reply as Error).message}`, { code: 'DRIVER', cause: reply }))
+    if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${summaryOf(reply)}`, { code: 'DRIVER', cause: redactedError(reply) }))
     else parcel.deliver(reply)
   }
 }

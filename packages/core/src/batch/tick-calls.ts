@@ -160,7 +160,7 @@ function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
     const text = failed?.get(i)
     call.answered?.()
     if (text === undefined) call.resolve(replies[i]!)
-    else call.reject(ServerError.fromReply(withoutPlace(text), { command: call.script.name, key: call.keys[0] }))
+    else call.reject(ServerError.fromReply(withoutPlace(text), { command: call.script.name, key: call.keys[0], args: call.args }))
   }
 }
 

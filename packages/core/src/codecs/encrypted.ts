@@ -77,23 +77,27 @@ function keysOf(options: EncryptedOptions): Map<string, Buffer> {
   const check = checkOptions('encrypted', options, ['keys', 'current'])
   const given = options.keys as unknown
   if (typeof given !== 'object' || given === null || Object.keys(given).length === 0) check.fail('keys', 'an object from ids to keys of 32 bytes')
-  return new Map(Object.entries(options.keys).map(([id, secret]) => [checkId(id), bytesOf(id, secret)]))
+  return new Map(Object.entries(options.keys).map(([id, secret], i) => [checkId(id), bytesOf(optionOf(id, i), secret)]))
 }
 
 function currentOf({ current }: EncryptedOptions, keys: Map<string, Buffer>): string {
   if (current === undefined && keys.size === 1) return [...keys.keys()][0]!
-  if (typeof current !== 'string' || !keys.has(current)) throw new InvalidOptionError('current', `the id of one of the keys (${[...keys.keys()].join(', ')})`, current)
+  if (typeof current !== 'string' || !keys.has(current)) throw new InvalidOptionError('current', 'the id of one of the keys', current)
   return current
 }
 
 function checkId(id: string): string {
-  if (id === '' || Buffer.byteLength(id) > 255) throw new InvalidOptionError('keys', 'by ids of 1 to 255 bytes', id)
+  if (id === '' || Buffer.byteLength(id) > 255) throw new InvalidOptionError('keys', 'keys by ids of 1 to 255 bytes')
   return id
 }
 
-function bytesOf(id: string, secret: unknown): Buffer {
+/** Where a key and its id are swapped, the id is the secret: a long one is not shown. */
+function optionOf(id: string, index: number): string {
+  return id.length <= 8 ? `keys.${id}` : `keys[${index}]`
+}
+
+function bytesOf(option: string, secret: unknown): Buffer {
   const bytes = Buffer.isBuffer(secret) ? secret : typeof secret === 'string' ? Buffer.from(secret, /^[0-9a-f]{64}$/i.test(secret) ? 'hex' : 'base64') : undefined
-  // Not what was received: that is a secret, if a mistaken one.
-  if (bytes?.length !== 32) throw new InvalidOptionError(`keys.${id}`, 'a key of 32 bytes: a Buffer, base64 or hex', bytes === undefined ? secret : Buffer.alloc(0))
+  if (bytes?.length !== 32) throw new InvalidOptionError(option, 'a key of 32 bytes, a Buffer, base64 or hex, by its id: { id: key }', bytes === undefined ? secret : bytes)
   return Buffer.from(bytes)
 }

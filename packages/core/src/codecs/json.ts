@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Codec } from '../codec.js'
 import { CodecError } from '../errors.js'
+import { errorWithoutMessage } from '../redact.js'
 
 /**
  * JSON text, which services in any language read and write. Refused with `CodecError`: a cycle, a BigInt, and a whole value that JSON has
@@ -38,7 +39,7 @@ function stringify(value: unknown, key: string): string | undefined {
   try {
     return JSON.stringify(value)
   } catch (cause) {
-    throw refusal(key, 'it has a cycle or a BigInt, is nested too deeply, or its toJSON threw', cause)
+    throw refusal(key, 'it has a cycle or a BigInt, is nested too deeply, or its toJSON threw', errorWithoutMessage(cause))
   }
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, ConnectionError } from '../errors.js'
+import { redactedError } from '../redact.js'
 import type { SubscriptionEvents } from './driver.js'
 import { Pulse, type Heartbeat } from './heartbeat.js'
 import { within } from './within.js'
@@ -83,13 +84,14 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
     }
   }
 
-  await listen(() => undefined).catch((cause: unknown) => { throw failure(cause) })
+  await listen(() => undefined).catch((error: unknown) => { throw failure(error) })
 }
 
 /** What the server said, or that it said nothing. */
-function failure(cause: unknown): CacheError {
-  if (cause instanceof CacheError) return cause
-  return new ConnectionError(`Could not subscribe: ${cause instanceof Error ? cause.message : String(cause)}. Check that Redis is up and reachable.`, { command: 'SUBSCRIBE', cause })
+function failure(error: unknown): CacheError {
+  if (error instanceof CacheError) return error
+  const cause = redactedError(error)
+  return new ConnectionError(`Could not subscribe: ${cause.message}. Check that Redis is up and reachable.`, { command: 'SUBSCRIBE', cause })
 }
 
 const FIRST_PAUSE = 20

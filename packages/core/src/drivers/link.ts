@@ -3,6 +3,7 @@ import { Bag, type Seat } from '../bag.js'
 import { CommandTimeoutError, ConnectionError, ServerError, type CacheError } from '../errors.js'
 import type { Command, Connection, Reply, SendOptions, Settle } from './driver.js'
 import { Deadlines, type Deadline } from '../deadlines.js'
+import { redactedError } from '../redact.js'
 import { described, nameOf } from './replies.js'
 import { ServerWatch, type WatchedClient } from './server-watch.js'
 
@@ -53,7 +54,8 @@ export class Link implements Connection {
   readonly #watch: ServerWatch | undefined
   readonly #forget: () => void
   #closed = false
-  #trouble: unknown
+  /** What the client said last that went wrong, as it may be shown. */
+  #trouble: Error | undefined
 
   constructor(wire: Wire, { timeout, watched = true }: LinkOptions = {}) {
     this.#wire = wire
@@ -62,7 +64,7 @@ export class Link implements Connection {
     this.#forget = wire.watch({
       ready: () => this.#connected(),
       lost: () => this.#lose(),
-      trouble: (error) => { this.#trouble = error },
+      trouble: (error) => { this.#trouble = redactedError(error) },
     })
     wire.connect()
   }
@@ -255,16 +257,16 @@ function readOnly(command: Command): CacheError {
   return ServerError.fromReply('READONLY The server is a replica, and so is the one that a new connection leads to.', about)
 }
 
-function lost(command: Command, cause: unknown): CacheError {
-  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : ''
+function lost(command: Command, cause: Error | undefined): CacheError {
+  const why = cause && cause.message !== '' ? `: ${cause.message}` : ''
   return new ConnectionError(`${described(command)} got no reply, the connection was lost${why}. It may or may not have been executed. Check that Redis is up and reachable.`, {
     command: nameOf(command), key: command.keys[0], cause,
   })
 }
 
-function unreached(command: Command, timeout: number, cause: unknown): CacheError {
-  const why = cause instanceof Error && cause.message !== '' ? `: ${cause.message}` : ''
-  return new ConnectionError(`${described(command)} was not sent: there was no connection to Redis within ${timeout} ms${why}. Check that the server is up, reachable, and takes the password.`, {
+function unreached(command: Command, timeout: number, cause: Error | undefined): CacheError {
+  const why = cause && cause.message !== '' ? `: ${cause.message}` : ''
+  return new ConnectionError(`${described(command)} was not sent: there was no connection to Redis within ${Math.round(timeout)} ms${why}. Check that the server is up, reachable, and takes the password.`, {
     command: nameOf(command), key: command.keys[0], cause,
   })
 }

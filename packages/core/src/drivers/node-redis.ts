@@ -135,7 +135,7 @@ function nodeIn(cluster: NodeRedisCluster, key: string): string | undefined {
 async function primaries(cluster: NodeRedisCluster, link: Link, timeout: number): Promise<NodeHandle[]> {
   await link.send([{ args: ['PING'], keys: [] }]) // connected, if it can be
   return Promise.all(cluster.masters.map(async (master) => {
-    const node = (await cluster.nodeClient(master)) as NodeRedisStandalone
+    const node = await nodeClient(cluster, master)
     let handle = handles.get(node)
     if (!handle) {
       const own = new Link(nodeRedisWire(node, 'standalone'), { timeout, watched: false })
@@ -143,6 +143,14 @@ async function primaries(cluster: NodeRedisCluster, link: Link, timeout: number)
     }
     return handle
   }))
+}
+
+async function nodeClient(cluster: NodeRedisCluster, master: NodeRedisCluster['masters'][0]): Promise<NodeRedisStandalone> {
+  try {
+    return (await cluster.nodeClient(master)) as NodeRedisStandalone
+  } catch (error) {
+    throw errorOf(error, { args: ['PING'], keys: [] })
+  }
 }
 
 /** One link for each node, however often it is asked for. */

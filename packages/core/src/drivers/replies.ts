@@ -1,5 +1,6 @@
 import { CacheError, ConnectionError, ServerError } from '../errors.js'
-import type { Command, Reply } from './driver.js'
+import { redactedError } from '../redact.js'
+import type { Argument, Command, Reply } from './driver.js'
 
 /** A reply as either client gives it, in RESP2's shape; what is a Buffer becomes text unless the command is binary. */
 export function replyOf(raw: unknown, command: Command): Reply | CacheError {
@@ -9,13 +10,21 @@ export function replyOf(raw: unknown, command: Command): Reply | CacheError {
 /** What a client rejected with, as one of our errors. Only names travel into it: no values, no passwords. */
 export function errorOf(raw: unknown, command: Command): CacheError {
   if (raw instanceof CacheError) return raw
-  const text = raw instanceof Error ? raw.message : String(raw)
   const about = { command: nameOf(command), key: command.keys[0] }
-  if (isReplyError(raw)) return ServerError.fromReply(text, about)
+  const args = valuesOf(command)
+  if (isReplyError(raw)) return ServerError.fromReply(raw.message, { ...about, args })
+  const cause = redactedError(raw, args)
   return new ConnectionError(
-    `${described(command)} got no reply: ${text || 'the connection was lost'}. It may or may not have been executed. Check that Redis is up and reachable.`,
-    { ...about, cause: raw },
+    `${described(command)} got no reply: ${cause.message || 'the connection was lost'}. It may or may not have been executed. Check that Redis is up and reachable.`,
+    { ...about, cause },
   )
+}
+
+/** What must not be told of a command: its arguments, but for its keys and the hash of a script. */
+function valuesOf({ args: [name, ...args], keys }: Command): Argument[] {
+  const names = new Set<Argument>(keys)
+  if (/^evalsha/i.test(name) && args[0] !== undefined) names.add(args[0])
+  return args.filter((argument) => !names.has(argument))
 }
 
 /** `GET product:42`: what an error says about a command. */

@@ -10,7 +10,10 @@ export interface ExpressRequest extends IncomingMessage {
 }
 
 export interface ExpressOptions<Request extends ExpressRequest> extends GuardOptions<Request> {
-  /** Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Express' `trust proxy` to what stands before it. */
+  /**
+   * Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Express' `trust proxy` to what stands before it.
+   * A key of your own must not be the client's choice: see `KeyOf`.
+   */
   readonly key?: KeyOf<Request>
 }
 
@@ -19,7 +22,9 @@ export interface ExpressOptions<Request extends ExpressRequest> extends GuardOpt
  * `response.locals.rateLimit`, the decision. A slot (`concurrency`) is released when the response has been sent, or the client has left.
  *
  * @throws {InvalidOptionError} naming the option.
- * @example app.use(rateLimit({ limiter, key: (request) => request.get('x-api-key') ?? addressKey(request.ip) }))
+ * @example
+ * app.use(rateLimit({ limiter }))                                             // by address, before anybody is known
+ * app.use(authenticate, rateLimit({ limiter, key: (request) => request.user.id }))   // by who was authenticated
  */
 export function rateLimit<Request extends ExpressRequest = ExpressRequest>(options: ExpressOptions<Request>): (request: Request, response: ServerResponse, next: (error?: unknown) => void) => void {
   const guard = createGuard<Request>('rateLimit', options, (request) => addressKey(request.ip ?? request.socket.remoteAddress))

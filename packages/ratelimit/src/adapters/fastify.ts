@@ -6,7 +6,10 @@ import { releaseAfter } from '../http/release-after.js'
 import { respond } from '../http/respond.js'
 
 export interface FastifyOptions extends GuardOptions<FastifyRequest> {
-  /** Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Fastify's `trustProxy` to what stands before it. */
+  /**
+   * Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Fastify's `trustProxy` to what stands before it.
+   * A key of your own must not be the client's choice: see `KeyOf`.
+   */
   readonly key?: KeyOf<FastifyRequest>
 }
 

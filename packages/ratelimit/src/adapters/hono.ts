@@ -6,7 +6,10 @@ import { releaseAfter } from '../http/release-after.js'
 import { respond } from '../http/respond.js'
 
 export interface HonoOptions<E extends Env> extends GuardOptions<Context<E>> {
-  /** Who is limited. There is no default: where the address is to be found depends on the server. */
+  /**
+   * Who is limited. There is no default: where the address is to be found depends on the server. The key must not be the client's
+   * choice: see `KeyOf`.
+   */
   readonly key: KeyOf<Context<E>>
 }
 

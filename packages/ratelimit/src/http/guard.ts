@@ -24,6 +24,14 @@ export interface Guard<Request> {
   decide(request: Request): Promise<Decision | undefined>
 }
 
+/**
+ * Who is limited, of a request. Safe is what the client cannot choose: the address that your server or your proxy saw, or an id that
+ * you have checked (of a session, a token, an API key that exists). A header as it came (`x-api-key`, `x-forwarded-for`) is no such id:
+ * with a new one for each request nobody is ever limited, and with a victim's the victim is. What is itself a secret has to be hashed,
+ * as ids are told on the diagnostics channels and are part of Redis keys.
+ *
+ * @example (request) => request.user?.id ?? addressKey(request.ip)   // `user` is set by the authentication before
+ */
 export type KeyOf<Request> = (request: Request) => string | Promise<string>
 
 const names = ['limiter', 'key', 'cost', 'skip', 'headers'] as const

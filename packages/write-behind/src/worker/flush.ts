@@ -73,5 +73,5 @@ export function refusals<T, Id>(batch: readonly PendingWrite<T, Id>[], answer: u
 }
 
 function shown(value: unknown): string {
-  return Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value === 'object' ? 'an object' : String(value)
+  return Array.isArray(value) ? 'an array' : value === null ? 'null' : typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
