@@ -122,6 +122,14 @@ onEach(({ newClient, ask }) => {
   })
 
   describe('earlyRefresh', () => {
+    it('asks a ttl function of values, and of nothing else', async () => {
+      const cache = createAside<{ ms: number }>({ client: newClient(), prefix: 'early', ttl: ({ ms }) => ms, negativeTtl: '1h', earlyRefresh: { beta: 1e12, share: 1 } })
+      await cache.getOrLoad('a', () => null)
+      let loads = 0
+      expect(await cache.getOrLoad('a', () => { loads++; return null })).toBeNull()
+      await vi.waitFor(() => expect(loads).toBe(1), { timeout: 10_000 }) // in the background, early
+    })
+
     it('reloads in the background before expiry: always, where the loader takes far longer than is left', async () => {
       const cache = createAside<number>({ client: newClient(), prefix: 'early', ttl: '1h', earlyRefresh: { beta: 1e12, share: 1 } })
       await cache.getOrLoad('a', async () => { await new Promise((resolve) => setTimeout(resolve, 20)); return 1 })

@@ -10,6 +10,8 @@ export type { Meta } from './frame.js'
 
 /** How the values of one cache are stored: what is written is checked for its size, what is read for its shape as well. */
 export interface Format<T> {
+  /** The most bytes that a value may have, as stored and before a codec compresses it. */
+  readonly maxValueBytes: number
   /**
    * What to store. `null` and `undefined` are "there is none": an entry without a payload, whatever the codec; but `null` as plain JSON, which
    * others read as well, where no schema could refuse that.
@@ -84,12 +86,12 @@ export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
 class EntryFormat<T> implements Format<T> {
   readonly #codec: Codec<T>
   readonly #schema: Schema<T> | undefined
-  readonly #maxValueBytes: number
+  readonly maxValueBytes: number
 
   constructor(codec: Codec<T>, schema: Schema<T> | undefined, maxValueBytes: number) {
     this.#codec = codec
     this.#schema = schema
-    this.#maxValueBytes = maxValueBytes
+    this.maxValueBytes = maxValueBytes
   }
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
@@ -105,7 +107,7 @@ class EntryFormat<T> implements Format<T> {
   }
 
   decode(key: string, stored: Buffer): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
-    if (stored.length > this.#maxValueBytes) return undecodable('size', key, `has ${stored.length} bytes, more than maxValueBytes, ${this.#maxValueBytes}`)
+    if (stored.length > this.maxValueBytes) return undecodable('size', key, `has ${stored.length} bytes, more than maxValueBytes, ${this.maxValueBytes}`)
     if (!isFrame(stored)) return this.#value(key, stored, undefined)
     const framed = unframe(stored)
     if (framed === undefined) return undecodable('frame', key, 'has a frame that is cut off, or of a newer version')
@@ -118,13 +120,13 @@ class EntryFormat<T> implements Format<T> {
   }
 
   #payload(key: string, value: T): string | Buffer {
-    const payload = this.#codec.encode(value, { key, maxValueBytes: this.#maxValueBytes })
+    const payload = this.#codec.encode(value, { key, maxValueBytes: this.maxValueBytes })
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload
     throw new CodecError(`Its codec "${this.#codec.name}" must return a string or a Buffer at once.`)
   }
 
   #checkSize(key: string, stored: string | Buffer): void {
-    const max = this.#maxValueBytes
+    const max = this.maxValueBytes
     // No UTF-16 unit takes more than three bytes of UTF-8.
     if (typeof stored === 'string' && stored.length * 3 <= max) return
     const bytes = Buffer.byteLength(stored)
@@ -134,7 +136,7 @@ class EntryFormat<T> implements Format<T> {
   #value(key: string, payload: Buffer, meta: Meta | undefined): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
     let value: T
     try {
-      value = this.#codec.decode(payload, { key, maxValueBytes: this.#maxValueBytes })
+      value = this.#codec.decode(payload, { key, maxValueBytes: this.maxValueBytes })
     } catch (cause) {
       return undecodable('codec', key, `can't be read by the codec "${this.#codec.name}"`, cause)
     }

@@ -201,19 +201,31 @@ export class GroupCache<Item> {
   }
 
   async #shelve(ref: GroupRef, items: readonly Item[], found: ReadonlyMap<string, Item>, stamp: number, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
+    const { depth } = this.#wiring
     const key = this.#keyOf(ref.id)
-    const { depth, maxGroupBytes } = this.#wiring
     const since = depth > 0 ? { since: stamp } : undefined
-    let payload: string | Buffer
     try {
-      payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+      const payload = this.#encoded(key, { items, generation: undefined, ...since })
+      if (payload !== undefined) return { items, generation: undefined, ...since, payload }
     } catch (error) { // the source has answered all the same
       tell(channels.error, () => ({ operation: 'group', key, error }))
       return uncached(items, context)
     }
-    if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, payload }
     const generation = await this.#orNothing(() => this.#large.put(key, found), ref)
     return generation === undefined ? uncached(items, context) : { items, generation, ...since }
+  }
+
+  /** A group as one entry; `undefined`: it is too large for one. */
+  #encoded(key: string, shelf: Shelf<Item>): string | Buffer | undefined {
+    const { maxGroupBytes, policy } = this.#wiring
+    const { maxValueBytes } = policy.format
+    try {
+      const payload = this.#codec.encode(shelf, { key, maxValueBytes })
+      return Buffer.byteLength(payload) <= Math.min(maxGroupBytes, maxValueBytes) ? payload : undefined
+    } catch (error) {
+      if (error instanceof CacheError && error.code === 'VALUE_TOO_LARGE') return undefined
+      throw error
+    }
   }
 
   #byId(items: readonly Item[]): ReadonlyMap<string, Item> {

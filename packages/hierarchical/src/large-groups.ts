@@ -36,7 +36,7 @@ export class LargeGroups<Item> {
       bytes = 0
     }
     for (const [id, item] of items) {
-      const value = this.#format.encode(key, item)
+      const value = this.#format.encode(fieldOf(hash, id), item)
       fields.push(id, value)
       bytes += value.length
       if (bytes >= BYTES_AT_ONCE || fields.length >= FIELDS_AT_ONCE) await send()
@@ -52,7 +52,7 @@ export class LargeGroups<Item> {
   async some(key: string, generation: string, ids: readonly string[]): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
     const [there, ...values] = (await this.#send(['HMGET', hash, SIZE, ...ids], [hash])) as readonly Reply[]
-    return there === null ? undefined : this.#decode(key, ids, values)
+    return there === null ? undefined : this.#decode(hash, ids, values)
   }
 
   /** All items of a group, in their order; `undefined`: the hash is gone, or can't be read. */
@@ -64,7 +64,7 @@ export class LargeGroups<Item> {
     const order = values.get(ORDER)
     if (order === undefined) return undefined
     const ids = JSON.parse(String(order)) as string[]
-    return this.#decode(key, ids, ids.map((id) => values.get(id) ?? null))
+    return this.#decode(hash, ids, ids.map((id) => values.get(id) ?? null))
   }
 
   /** A read waits for it. */
@@ -72,11 +72,11 @@ export class LargeGroups<Item> {
     return this.#client.send({ args, keys, binary: true }, { timeout: this.#client.entries.readTimeout })
   }
 
-  async #decode(key: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
+  async #decode(hash: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
     const items = new Map<string, Item>()
     for (const [i, value] of values.entries()) {
       if (value === null) continue
-      const decoded = await this.#format.decode(key, value as Buffer)
+      const decoded = await this.#format.decode(fieldOf(hash, ids[i]!), value as Buffer)
       if (decoded instanceof Undecodable) return undefined
       items.set(ids[i]!, decoded.value)
     }
@@ -92,6 +92,11 @@ export class LargeGroups<Item> {
 
 function hashOf(key: string, generation: string): string {
   return `${companion(key, 'parts')}:${generation}`
+}
+
+/** What a codec is told as the key of an item: one that authenticates it takes no item for another, or for an older one. */
+function fieldOf(hash: string, id: string): string {
+  return `${hash}:${id}`
 }
 
 /** Fields beside those of items; no id in a key is written with a colon. */

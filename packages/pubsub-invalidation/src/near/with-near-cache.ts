@@ -11,7 +11,10 @@ export interface NearCacheOptions {
   readonly maxBytes?: Size
   /** How long an entry is kept at most; never longer than it has left to live in Redis. Default 30 s. */
   readonly ttl?: Duration
-  /** Hand out copies (`structuredClone`) of all values, that callers may change. Default false: all share one value. */
+  /**
+   * Hand out copies of all values, as `structuredClone` makes them (but a Buffer stays a Buffer), that callers may
+   * change. Default false: all share one value.
+   */
   readonly clone?: boolean
   /**
    * Freeze the values that are shared, so that code which changes one gets a TypeError instead of changing what others read. A value that
