@@ -153,6 +153,11 @@ onEach(({ newClient, ask }) => {
       expect((await ask('PTTL', 'shop:reval:a')) as number).toBeGreaterThan(3_600_000)
     })
 
+    it('is told that there is nothing to keep', async () => {
+      const cache = createAside<number>({ client: newClient(), prefix: 'reval', ttl: '1h' })
+      await expect(cache.getOrLoad('a', ({ notModified }) => notModified())).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('context.stale') as string })
+    })
+
     it('may say that its answer is not to be cached; callers then load side by side for a moment', async () => {
       const cache = createAside<number>({ client: newClient(), prefix: 'skip', ttl: '1h' })
       await cache.getOrLoad('a', ({ skip }) => { skip(); return 1 })

@@ -4,7 +4,7 @@ import { CodecError } from './errors.js'
 import { frame, frameAbsent, isFrame, unframe, type Meta } from './frame.js'
 import { checkOptions } from './options.js'
 import { applySchema, checkSchema, type Checked, type Schema } from './schema.js'
-import { parseSize, type Size } from './size.js'
+import type { Size } from './size.js'
 
 export type { Meta } from './frame.js'
 
@@ -76,11 +76,10 @@ export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
  * products.decode('product:42', Buffer.from(products.encode('product:42', chair, { version: 7 })))
  */
 export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
-  checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
+  const check = checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
   const codec = checkCodec<T>('codec', options.codec === undefined ? json : options.codec)
   const schema = options.schema === undefined ? undefined : checkSchema<T>('schema', options.schema)
-  const maxValueBytes = options.maxValueBytes === undefined ? DEFAULT_MAX_VALUE_BYTES : parseSize(options.maxValueBytes, 'maxValueBytes')
-  return new EntryFormat(codec, schema, maxValueBytes)
+  return new EntryFormat(codec, schema, check.size('maxValueBytes', DEFAULT_MAX_VALUE_BYTES))
 }
 
 class EntryFormat<T> implements Format<T> {

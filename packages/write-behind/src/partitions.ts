@@ -1,4 +1,4 @@
-import { CacheError, beside, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
+import { CacheError, InvalidOptionError, beside, checkPrefix, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
 import { agreeScript } from './scripts.js'
 
 /** What an id may be. */
@@ -28,6 +28,19 @@ export interface Partition {
   session(token: string): string
   /** The mark of an ownership that was given up. */
   left(token: string): string
+}
+
+/**
+ * The option `name`, which must fit behind the namespace.
+ *
+ * @throws {InvalidOptionError} also for hash tags, as each partition has one of its own.
+ */
+export function checkName({ namespace }: CacheClient, name: unknown): string {
+  const own = 'without braces: each partition has a hash tag of its own'
+  if (namespace.includes('{')) throw new InvalidOptionError('client.namespace', own, namespace)
+  const fits = checkPrefix('name', name, namespace)
+  if (fits.includes('{')) throw new InvalidOptionError('name', own, name)
+  return fits
 }
 
 /** An id always belongs to the same partition. */
