@@ -14,7 +14,7 @@ export function createProducts(client: CacheClient, db: NodePgDatabase) {
     }),
 
     async rename(id: number, name: string): Promise<void> {
-      await using change = await cache.beginMutation(id) // aborted at the end of this block, unless committed
+      await using change = await cache.beginMutation(id) // aborted at the end, unless committed
       await db.transaction(async (tx) => {
         await tx.update(products).set({ name }).where(eq(products.id, id))
       })

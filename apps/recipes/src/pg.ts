@@ -13,14 +13,15 @@ export function createProducts(client: CacheClient, pool: Pool) {
     }),
 
     async rename(id: number, name: string): Promise<void> {
-      await using change = await cache.beginMutation(id) // aborted at the end of this block, unless committed
-      await inTransaction(pool, (db) => db.query('update products set name = $2 where id = $1', [id, name]))
+      await using change = await cache.beginMutation(id) // aborted at the end, unless committed
+      const update = 'update products set name = $2 where id = $1'
+      await inTransaction(pool, (db) => db.query(update, [id, name]))
       await change.commit()
     },
   }
 }
 
-/** Runs `work` on one connection between BEGIN and COMMIT. Resolves once the database has committed. */
+/** Runs `work` between BEGIN and COMMIT. Resolves once the database has committed. */
 async function inTransaction<R>(pool: Pool, work: (db: PoolClient) => Promise<R>): Promise<R> {
   const db = await pool.connect()
   let broken: Error | undefined

@@ -8,7 +8,7 @@ export function createProducts(client: CacheClient, prisma: PrismaClient) {
     get: (id: number) => cache.getOrLoad(id, () => prisma.product.findUnique({ where: { id } })),
 
     async rename(id: number, name: string): Promise<void> {
-      await using change = await cache.beginMutation(id) // aborted at the end of this block, unless committed
+      await using change = await cache.beginMutation(id) // aborted at the end, unless committed
       await prisma.$transaction(async (tx) => {
         await tx.product.update({ where: { id }, data: { name } })
       })

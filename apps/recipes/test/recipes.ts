@@ -17,7 +17,9 @@ export interface Products {
 /** Each recipe on a pool of connections. */
 export const recipes = {
   pg: (client: CacheClient, pool: pg.Pool): Products => withPg(client, pool),
-  Prisma: (client: CacheClient, pool: pg.Pool): Products => withPrisma(client, new PrismaClient({ adapter: new PrismaPg(pool, { schema: SCHEMA }) })),
+  Prisma(client: CacheClient, pool: pg.Pool): Products {
+    return withPrisma(client, new PrismaClient({ adapter: new PrismaPg(pool, { schema: SCHEMA }) }))
+  },
   Drizzle: (client: CacheClient, pool: pg.Pool): Products => withDrizzle(client, drizzle({ client: pool })),
 }
 

@@ -10,8 +10,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Start } from './processes/dies.js'
 import { SCHEMA, poolThatStops, recipes, type AroundCommit, type Product, type Recipe } from './recipes.js'
 
-// The recipes on a Redis and a Postgres: `DATABASE_URL`, or an embedded one. The embedded one lets nobody
-// else ask while a transaction is open, so a reader meanwhile answers with what it saw before.
+// The recipes on a Redis and a Postgres: `DATABASE_URL`, or an embedded one. The embedded one lets
+// nobody else ask while a transaction is open, so readers answer with what they saw before.
 
 const names = Object.keys(recipes) as Recipe[]
 const chair: Product = { id: 1, name: 'chair' }
@@ -31,7 +31,9 @@ beforeAll(async () => {
   ends.push(() => database.end())
   await database.query(`create schema if not exists ${SCHEMA}; set search_path to ${SCHEMA}`)
   // A name that is taken is refused by COMMIT, not before.
-  await database.query('create table if not exists products (id int primary key, name text not null unique deferrable initially deferred)')
+  await database.query(`create table if not exists products (
+    id int primary key, name text not null unique deferrable initially deferred
+  )`)
 })
 afterAll(async () => {
   for (const end of ends.reverse()) await end()
@@ -78,43 +80,58 @@ function event(): { readonly come: Promise<void>; happen(): void } {
   return { come, happen }
 }
 
-/** Begins to read the chair. A loader, if it is called, has read it from the database by then, and answers later. */
-async function loading(reader: Aside<Product>, until: Promise<void>): Promise<{ readonly over: Promise<unknown> }> {
+/** Begins to read the chair. Its loader, if it is called, has read it by then, and answers later. */
+async function loading(reader: Aside<Product>, until: Promise<void>) {
   const began = event()
-  const over = reader.getOrLoad(1, async () => { began.happen(); await until; return chair })
+  const over = reader.getOrLoad(1, async () => {
+    began.happen()
+    await until
+    return chair
+  })
   await Promise.race([began.come, over])
   return { over }
 }
 
 describe.each(names)('%s: a transaction', (recipe) => {
-  it.each(['cached', 'not cached'])('that commits leaves nothing old behind, whoever reads meanwhile a product that was %s', async (before) => {
-    const [changed, committing, over] = [event(), event(), event()]
-    const products = newProducts(recipe, { before: async () => { changed.happen(); await committing.come } })
-    const [early, between, late] = [newReader(), newReader(), newReader()]
+  const between = () => {
+    const [changed, committing] = [event(), event()]
+    const products = newProducts(recipe, {
+      async before() {
+        changed.happen()
+        await committing.come
+      },
+    })
+    return { products, changed, committing }
+  }
+
+  it.each(['cached', 'not cached'])('that commits leaves nothing old of a product that was %s', async (before) => {
+    const { products, changed, committing } = between()
+    const over = event()
+    const [early, quick, late] = [newReader(), newReader(), newReader()]
     if (before === 'cached') expect(await products.get(1)).toEqual(chair)
 
     const loadingEarly = await loading(early, changed.come)
     const renaming = products.rename(1, 'armchair')
     await changed.come
     await loadingEarly.over // it tries to store what it has read
-    expect(await between.getOrLoad(1, () => chair)).toEqual(chair)
+    expect(await quick.getOrLoad(1, () => chair)).toEqual(chair)
     const loadingLate = await loading(late, over.come)
     committing.happen()
     await renaming
     over.happen()
     await loadingLate.over
 
-    for (const reader of [early, between, late]) expect(await reader.peek(1)).not.toEqual(chair)
+    for (const reader of [early, quick, late]) expect(await reader.peek(1)).not.toEqual(chair)
     expect(await products.get(1)).toEqual(armchair)
-    for (const reader of [early, between, late]) expect(await reader.peek(1)).toEqual(armchair)
+    for (const reader of [early, quick, late]) expect(await reader.peek(1)).toEqual(armchair)
   })
 
   it('that is rolled back leaves no value that never existed', async () => {
-    const [changed, committing] = [event(), event()]
-    const products = newProducts(recipe, { before: async () => { changed.happen(); await committing.come } })
+    const { products, changed, committing } = between()
     const reader = newReader()
     expect(await products.get(1)).toEqual(chair)
-    const renaming = products.rename(1, 'table').catch((error: unknown) => error) // a name that is taken
+    // The name is taken.
+    const renaming = products.rename(1, 'table').catch((error: unknown) => error)
     await changed.come
     expect(await reader.getOrLoad(1, () => chair)).toEqual(chair)
     committing.happen()
@@ -125,9 +142,12 @@ describe.each(names)('%s: a transaction', (recipe) => {
   })
 })
 
-it('a process that dies between COMMIT and commit() leaves nothing old for longer than the intentTtl', async () => {
+it('a process that dies before commit() leaves nothing old for longer than intentTtl', async () => {
   const reader = newReader()
-  const load = async (id: number) => (await database.query<Product>('select id, name from products where id = $1', [id])).rows[0]
+  const load = async (id: number) => {
+    const select = 'select id, name from products where id = $1'
+    return (await database.query<Product>(select, [id])).rows[0]
+  }
   await Promise.all(names.map(async (recipe, i) => {
     const id = i + 1
     await reader.getOrLoad(id, () => load(id)) // for an hour
@@ -136,7 +156,8 @@ it('a process that dies between COMMIT and commit() leaves nothing old for longe
     await group.all('committed')
     await group.processes[0]!.kill()
     expect(await load(id)).toEqual({ id, name: `new ${id}` })
-    await expect.poll(() => reader.getOrLoad(id, () => load(id))).toEqual({ id, name: `new ${id}` })
-    await expect.poll(() => reader.getOrLoad(id, () => load(id)).then(() => reader.peek(id))).toEqual({ id, name: `new ${id}` })
+    const read = () => reader.getOrLoad(id, () => load(id))
+    await expect.poll(read).toEqual({ id, name: `new ${id}` })
+    await expect.poll(() => read().then(() => reader.peek(id))).toEqual({ id, name: `new ${id}` })
   }))
 })

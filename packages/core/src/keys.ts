@@ -50,7 +50,10 @@ export function createKeys(namespace?: string, prefix?: string): MakeKey {
 export function checkPrefix(option: string, value: unknown, namespace = ''): string {
   const fits = typeof value === 'string' && /^[^{}]*(\{[^{}]+\})?[^{}]*$/.test(value) && value !== '' && !UNPRINTABLE.test(value)
   if (!fits) throw new InvalidOptionError(option, 'a non-empty string without control characters, its braces (if any) one hash tag: {tag}', value)
-  if (isBeside(`${namespace === '' ? '' : `${namespace}:`}${value}:`)) throw new InvalidOptionError(option, 'another one: keys under it would be taken for what stands beside those of the hash tag', value)
+  if (isBeside(`${namespace === '' ? '' : `${namespace}:`}${value}:`)) {
+    const expected = 'another one: keys under it would be taken for what stands beside those of the hash tag'
+    throw new InvalidOptionError(option, expected, value)
+  }
   return value
 }
 

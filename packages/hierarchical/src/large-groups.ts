@@ -94,7 +94,7 @@ function hashOf(key: string, generation: string): string {
   return `${companion(key, 'parts')}:${generation}`
 }
 
-/** What a codec is told as the key of an item: one that authenticates it takes no item for another, or for an older one. */
+/** The key of an item, for its codec: one that authenticates keys takes no item for another, or an older one. */
 function fieldOf(hash: string, id: string): string {
   return `${hash}:${id}`
 }

@@ -44,7 +44,8 @@ export class Records<T> {
 
   constructor({ codec, schema, maxValueBytes, patchCodec }: RecordOptions<T>) {
     this.#value = createFormat<T>({ codec, schema, maxValueBytes })
-    this.#patch = createFormat<unknown>({ codec: patchCodec === undefined ? (codec as Codec<unknown> | undefined) : checkCodec('patchCodec', patchCodec), maxValueBytes })
+    const ofPatches = patchCodec === undefined ? codec : checkCodec('patchCodec', patchCodec)
+    this.#patch = createFormat<unknown>({ codec: ofPatches as Codec<unknown> | undefined, maxValueBytes })
   }
 
   /** With room for the version, which the script of the write fills in. */

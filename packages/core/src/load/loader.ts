@@ -105,7 +105,10 @@ class Context<T> implements LoadContext<T> {
   }
 
   readonly notModified = (): T => {
-    if (this.stale === undefined) throw new CacheError('notModified() was called where there is no stale value to keep. Call it only where context.stale is not undefined.', { code: 'USAGE' })
+    if (this.stale === undefined) {
+      const advice = 'Call it only where context.stale is not undefined.'
+      throw new CacheError(`notModified() was called where there is no stale value to keep. ${advice}`, { code: 'USAGE' })
+    }
     return this.stale
   }
 }

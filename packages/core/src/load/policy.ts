@@ -120,7 +120,8 @@ export class LoadPolicy<T> {
   /** `'early'`: fresh, and yet to be reloaded in the background. `'servable'`: stale, to be served while it is reloaded. `'spare'`: to be served only if the loader throws. */
   freshness({ life = Infinity, computeTime, value, absent }: Entry<T>): 'fresh' | 'early' | 'servable' | 'spare' {
     if (life <= this.staleBelow) return life > this.#staleIfError ? 'servable' : 'spare'
-    return this.#early && computeTime !== undefined && this.#isEarly(life - this.staleBelow, computeTime, this.#freshFor(value, absent)) ? 'early' : 'fresh'
+    if (!this.#early || computeTime === undefined) return 'fresh'
+    return this.#isEarly(life - this.staleBelow, computeTime, this.#freshFor(value, absent)) ? 'early' : 'fresh'
   }
 
   #isEarly(left: number, computeTime: number, freshFor: number | undefined): boolean {

@@ -81,7 +81,10 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(options:
 
   return {
     async run({ signal } = {}) {
-      if (current) throw new CacheError('run() was called while a run goes on. End that first, by its signal, or make another worker.', { code: 'USAGE' })
+      if (current) {
+        const advice = 'End that first, by its signal, or make another worker.'
+        throw new CacheError(`run() was called while a run goes on. ${advice}`, { code: 'USAGE' })
+      }
       current = new Worker(partitions, run, leaseTtl)
       try {
         await current.work(signal ?? new AbortController().signal)
