@@ -1,6 +1,7 @@
 // Type-checks and runs the code blocks of the READMEs, so that what a newcomer copies works.
 // ```ts        a whole program: it is type-checked, and run against a real Redis (REDIS_URL).
 // ```ts no-run only type-checked.
+// ```ts from=apps/recipes/src/pg.ts  shows that file as it is; it is type-checked and tested there.
 // Names that a block does not explain itself come from a comment before it:  <!-- with: … TypeScript … -->
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,7 +13,8 @@ interface Block { readonly file: string; readonly line: number; readonly code: s
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folders = ['.', ...['packages', 'apps'].filter((folder) => existsSync(join(root, folder))).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))]
-const blocks = folders.map((folder) => join(root, folder, 'README.md')).filter((file) => existsSync(file)).flatMap(blocksOf)
+const readmes = folders.map((folder) => join(root, folder, 'README.md')).filter((file) => existsSync(file))
+const blocks = readmes.flatMap(blocksOf)
 const scratch = join(root, '.tmp', 'readmes')
 
 rmSync(scratch, { recursive: true, force: true })
@@ -22,6 +24,7 @@ writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify({ extends: '../../t
 for (const { name, code } of blocks) writeFileSync(join(scratch, `${name}.ts`), code)
 
 let failed = 0
+for (const file of readmes) for (const wrong of wrongCopies(file)) fail(wrong)
 check('types', blocks.map(({ file, line, name }) => `${name} = ${file}:${line}`).join('\n'), 'pnpm', ['exec', 'tsc', '-p', scratch], {})
 for (const block of blocks.filter(({ runs }) => runs)) {
   const server = await startRedis()
@@ -43,12 +46,26 @@ function blocksOf(file: string): Block[] {
   return found
 }
 
+/** The blocks of a README that are not the file they are said to be. */
+function wrongCopies(file: string): string[] {
+  const copies = readFileSync(file, 'utf8').matchAll(/^```ts from=(\S+)\n([\s\S]*?)^```/gm)
+  return [...copies].flatMap(([, from, code]) => {
+    const original = join(root, from!)
+    const same = existsSync(original) && readFileSync(original, 'utf8') === code
+    return same ? [] : [`${relative(root, file)}: the block "from=${from}" is not what that file is.`]
+  })
+}
+
+function fail(message: string): void {
+  failed++
+  console.log(message)
+}
+
 function check(what: string, explanation: string, name: string, args: string[], env: Record<string, string>): void {
   try {
     execFileSync(name, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, env: { ...process.env, ...env } })
   } catch (error) {
-    failed++
     const { stdout, stderr } = error as { stdout: string; stderr: string }
-    console.log(`${what} failed:\n${stdout}\n${stderr}\n${explanation}`)
+    fail(`${what} failed:\n${stdout}\n${stderr}\n${explanation}`)
   }
 }

@@ -69,7 +69,7 @@ export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Asid
 
 export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>): Aside<T, Id> {
   const client = check.client()
-  const prefix = checkPrefix('prefix', options.prefix)
+  const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
   const keysOf = (ids: Id | readonly Id[]): string[] => (Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)])
   const intentTtl = check.duration('intentTtl', 5_000)

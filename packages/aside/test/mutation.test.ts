@@ -67,6 +67,13 @@ onEach((bench) => {
       await expect.poll(() => w.read(), { timeout: 10_000 }).toBe(2)
     })
 
+    it('is not begun at all where a change is given instead of how it begins', async () => {
+      const w = world()
+      const change = w.mine.beginMutation(1)
+      await expect(beginMutations(() => w.mine.beginMutation(2), change as never)).rejects.toThrow('"begins"')
+      await (await change).abort()
+    })
+
     it('is begun in several caches by one handle, or in none', async () => {
       const client = bench.newClient()
       const [one, two] = ['one', 'two'].map((prefix) => createAside<number>({ client, prefix, ttl: '1h' }))

@@ -122,6 +122,14 @@ onEach(({ newClient, ask }) => {
   })
 
   describe('earlyRefresh', () => {
+    it('asks a ttl function of values, and of nothing else', async () => {
+      const cache = createAside<{ ms: number }>({ client: newClient(), prefix: 'early', ttl: ({ ms }) => ms, negativeTtl: '1h', earlyRefresh: { beta: 1e12, share: 1 } })
+      await cache.getOrLoad('a', () => null)
+      let loads = 0
+      expect(await cache.getOrLoad('a', () => { loads++; return null })).toBeNull()
+      await vi.waitFor(() => expect(loads).toBe(1), { timeout: 10_000 }) // in the background, early
+    })
+
     it('reloads in the background before expiry: always, where the loader takes far longer than is left', async () => {
       const cache = createAside<number>({ client: newClient(), prefix: 'early', ttl: '1h', earlyRefresh: { beta: 1e12, share: 1 } })
       await cache.getOrLoad('a', async () => { await new Promise((resolve) => setTimeout(resolve, 20)); return 1 })
@@ -143,6 +151,11 @@ onEach(({ newClient, ask }) => {
       await cache.expire('a')
       expect(await cache.getOrLoad('a', ({ stale, notModified }) => { expect(stale).toEqual({ etag: 'x' }); return notModified() })).toEqual({ etag: 'x' })
       expect((await ask('PTTL', 'shop:reval:a')) as number).toBeGreaterThan(3_600_000)
+    })
+
+    it('is told that there is nothing to keep', async () => {
+      const cache = createAside<number>({ client: newClient(), prefix: 'reval', ttl: '1h' })
+      await expect(cache.getOrLoad('a', ({ notModified }) => notModified())).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('context.stale') as string })
     })
 
     it('may say that its answer is not to be cached; callers then load side by side for a moment', async () => {

@@ -5,12 +5,14 @@ import { associatedData, frame, frameAbsent, isFrame, unframe, type Framed, type
 import { checkOptions } from './options.js'
 import { errorWithoutMessage } from './redact.js'
 import { applySchema, checkSchema, type Checked, type Schema } from './schema.js'
-import { parseSize, type Size } from './size.js'
+import type { Size } from './size.js'
 
 export type { Meta } from './frame.js'
 
 /** How the values of one cache are stored: what is written is checked for its size, what is read for its shape as well. */
 export interface Format<T> {
+  /** The most bytes that a value may have, as stored and before a codec compresses it. */
+  readonly maxValueBytes: number
   /**
    * What to store. `null` and `undefined` are "there is none": an entry without a payload, whatever the codec; but `null` as plain JSON, which
    * others read as well, where no schema could refuse that.
@@ -75,22 +77,21 @@ export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
  * products.decode('product:42', Buffer.from(products.encode('product:42', chair, { version: 7 })))
  */
 export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
-  checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
+  const check = checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
   const codec = checkCodec<T>('codec', options.codec === undefined ? json : options.codec)
   const schema = options.schema === undefined ? undefined : checkSchema<T>('schema', options.schema)
-  const maxValueBytes = options.maxValueBytes === undefined ? DEFAULT_MAX_VALUE_BYTES : parseSize(options.maxValueBytes, 'maxValueBytes')
-  return new EntryFormat(codec, schema, maxValueBytes)
+  return new EntryFormat(codec, schema, check.size('maxValueBytes', DEFAULT_MAX_VALUE_BYTES))
 }
 
 class EntryFormat<T> implements Format<T> {
   readonly #codec: Codec<T>
   readonly #schema: Schema<T> | undefined
-  readonly #maxValueBytes: number
+  readonly maxValueBytes: number
 
   constructor(codec: Codec<T>, schema: Schema<T> | undefined, maxValueBytes: number) {
     this.#codec = codec
     this.#schema = schema
-    this.#maxValueBytes = maxValueBytes
+    this.maxValueBytes = maxValueBytes
   }
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
@@ -107,7 +108,7 @@ class EntryFormat<T> implements Format<T> {
   }
 
   decode(key: string, stored: Buffer): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable> {
-    if (stored.length > this.#maxValueBytes) return undecodable('size', key, `has ${stored.length} bytes, more than maxValueBytes, ${this.#maxValueBytes}`)
+    if (stored.length > this.maxValueBytes) return undecodable('size', key, `has ${stored.length} bytes, more than maxValueBytes, ${this.maxValueBytes}`)
     if (!isFrame(stored)) return this.#value(key, stored, undefined)
     const framed = unframe(stored)
     if (framed === undefined) return undecodable('frame', key, 'has a frame that is cut off, or of a newer version')
@@ -121,7 +122,7 @@ class EntryFormat<T> implements Format<T> {
   }
 
   #context(key: string, bound: Buffer | undefined): CodecContext {
-    return { key, maxValueBytes: this.#maxValueBytes, associatedData: bound }
+    return { key, maxValueBytes: this.maxValueBytes, associatedData: bound }
   }
 
   /** The proof that there is none, of a codec that authenticates. */
@@ -150,7 +151,7 @@ class EntryFormat<T> implements Format<T> {
   }
 
   #checkSize(key: string, stored: string | Buffer): void {
-    const max = this.#maxValueBytes
+    const max = this.maxValueBytes
     // No UTF-16 unit takes more than three bytes of UTF-8.
     if (typeof stored === 'string' && stored.length * 3 <= max) return
     const bytes = Buffer.byteLength(stored)

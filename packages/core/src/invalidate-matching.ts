@@ -23,7 +23,7 @@ export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
  * @example await invalidateMatching(client, glob`user:${42}:*`)
  */
 export async function invalidateMatching(client: CacheClient, pattern: GlobPattern, options: InvalidateMatchingOptions = {}): Promise<number> {
-  const { driver, entries, namespace } = client
+  const { driver, entries, namespace } = checkOptions('client', { client }, ['client']).client()
   const match = patternIn(namespace, pattern)
   const start = literalStart({ glob: match })
   /** A companion begins as its key does, up to the last part. */

@@ -30,9 +30,8 @@ export type CompanionName = (typeof companionNames)[number]
  * productKey(42) // 'shop:product:42'
  */
 export function createKeys(namespace?: string, prefix?: string): MakeKey {
-  const start = leading('namespace', namespace) + leading('prefix', prefix)
+  const start = leading('prefix', prefix, leading('namespace', namespace, ''))
   const tagged = hashTag(start) !== undefined
-  if (isBeside(start)) throw new InvalidOptionError('prefix', 'another one: keys under it would be taken for what stands beside those of the hash tag', start)
   return (...parts) => {
     if (parts.length === 0) throw new InvalidKeyError('A key needs at least one part.')
     let key = start + safePart(parts[0], tagged)
@@ -43,13 +42,18 @@ export function createKeys(namespace?: string, prefix?: string): MakeKey {
 
 /**
  * A namespace or prefix as it was given: not empty, no control characters, and braces only as one Cluster hash tag, `{…}`. It may hold colons.
+ * `namespace` is what stands before a prefix: together they must not read `a:{a:b}`.
  *
  * @throws {InvalidOptionError} naming `option`.
- * @example checkPrefix('prefix', 'product') // 'product'
+ * @example checkPrefix('prefix', 'product', 'shop') // 'product'
  */
-export function checkPrefix(option: string, value: unknown): string {
+export function checkPrefix(option: string, value: unknown, namespace = ''): string {
   const fits = typeof value === 'string' && /^[^{}]*(\{[^{}]+\})?[^{}]*$/.test(value) && value !== '' && !UNPRINTABLE.test(value)
   if (!fits) throw new InvalidOptionError(option, 'a non-empty string without control characters, its braces (if any) one hash tag: {tag}', value)
+  if (isBeside(`${namespace === '' ? '' : `${namespace}:`}${value}:`)) {
+    const expected = 'another one: keys under it would be taken for what stands beside those of the hash tag'
+    throw new InvalidOptionError(option, expected, value)
+  }
   return value
 }
 
@@ -148,8 +152,9 @@ export function slot(key: string): number {
   return slotOf(hashTag(key) ?? key)
 }
 
-function leading(option: string, prefix: string | undefined): string {
-  return prefix === undefined || prefix === '' ? '' : `${checkPrefix(option, prefix)}:`
+/** What keys begin with: `before`, which is the namespace and its colon or nothing, and a prefix. */
+function leading(option: string, prefix: string | undefined, before: string): string {
+  return prefix === undefined || prefix === '' ? before : `${before}${checkPrefix(option, prefix, before.slice(0, -1))}:`
 }
 
 function safePart(part: KeyPart | undefined, tagged: boolean): string {

@@ -1,6 +1,7 @@
 import type { CacheClient } from './client.js'
 import { parseDuration, type Duration } from './duration.js'
 import { InvalidOptionError } from './errors.js'
+import { parseSize, type Size } from './size.js'
 
 /**
  * Checks the options of one factory at run time, as its types do at compile time; what is wrong is thrown as `InvalidOptionError`
@@ -53,6 +54,11 @@ export class OptionChecks {
   duration<O>(name: string, ...otherwise: [O?]): number | O | undefined {
     if (!this.has(name) && otherwise.length > 0) return otherwise[0]
     return parseDuration(this.#options[name] as Duration, this.#name(name))
+  }
+
+  /** A size in bytes. */
+  size(name: string, otherwise: Size): number {
+    return parseSize(this.has(name) ? (this.#options[name] as Size) : otherwise, this.#name(name))
   }
 
   number(name: string, range: Range, ...otherwise: [number?]): number {

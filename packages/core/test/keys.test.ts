@@ -102,6 +102,10 @@ describe('checkPrefix', () => {
   it.each(['{', '}', '{}', '}{', '{a', 'a}', '{a}{b}', '{{a}}', 'a\nb', '\0', '\u007f', '\ud800', 5, null, {}, true])('refuses %j, naming the option', (value) => {
     for (const make of [() => checkPrefix('namespace', value), () => createKeys(value as string)]) {
       expect(make).toThrow(InvalidOptionError)
+    expect(() => createKeys('a:{a:b}')).toThrow('"namespace"')
+    expect(() => createKeys('a', '{a:b}')).toThrow('"prefix"')
+    expect(() => checkPrefix('item.prefix', '{a:b}', 'a')).toThrow('"item.prefix"')
+    expect(checkPrefix('item.prefix', '{a:b}', 'b')).toBe('{a:b}')
       expect(make).toThrow('"namespace"')
     }
     expect(() => createKeys('shop', value as string)).toThrow('"prefix"')

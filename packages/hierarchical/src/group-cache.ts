@@ -201,21 +201,32 @@ export class GroupCache<Item> {
   }
 
   async #shelve(ref: GroupRef, items: readonly Item[], found: ReadonlyMap<string, Item>, stamp: number, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
+    const { depth } = this.#wiring
     const key = this.#keyOf(ref.id)
-    const { depth, maxGroupBytes } = this.#wiring
     const since = depth > 0 ? { since: stamp } : undefined
-    let payload: string | Buffer
     try {
-      payload = this.#codec.encode({ items, generation: undefined, ...since }, { key, maxValueBytes: Infinity })
+      const payload = this.#encoded(key, { items, generation: undefined, ...since })
+      // One that was authenticated was so without what travels with the entry: it is made again.
+      if (payload !== undefined) return { items, generation: undefined, ...since, ...(!this.#codec.seal && { payload }) }
     } catch (error) { // the source has answered all the same
       tell(channels.error, () => ({ operation: 'group', key, error }))
       return uncached(items, context)
     }
-    // One that was authenticated was so without what travels with the entry: it is made again.
-    const made = this.#codec.seal ? {} : { payload }
-    if (Buffer.byteLength(payload) <= maxGroupBytes) return { items, generation: undefined, ...since, ...made }
     const generation = await this.#orNothing(() => this.#large.put(key, found), ref)
     return generation === undefined ? uncached(items, context) : { items, generation, ...since }
+  }
+
+  /** A group as one entry; `undefined`: it is too large for one. */
+  #encoded(key: string, shelf: Shelf<Item>): string | Buffer | undefined {
+    const { maxGroupBytes, policy } = this.#wiring
+    const { maxValueBytes } = policy.format
+    try {
+      const payload = this.#codec.encode(shelf, { key, maxValueBytes })
+      return Buffer.byteLength(payload) <= Math.min(maxGroupBytes, maxValueBytes) ? payload : undefined
+    } catch (error) {
+      if (error instanceof CacheError && error.code === 'VALUE_TOO_LARGE') return undefined
+      throw error
+    }
   }
 
   #byId(items: readonly Item[]): ReadonlyMap<string, Item> {

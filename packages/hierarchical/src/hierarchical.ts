@@ -1,4 +1,4 @@
-import { InvalidOptionError, LoadPolicy, checkOptions, parseSize, type CallOptions, type KeyPart, type OptionChecks } from '@cache/core'
+import { InvalidOptionError, LoadPolicy, checkOptions, type CallOptions, type KeyPart, type OptionChecks } from '@cache/core'
 import { manyLevels, twoLevels, type AllLevels } from './levels.js'
 import { commonOf, policyOptions } from './policy.js'
 import { Tree } from './tree.js'
@@ -51,7 +51,7 @@ function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> 
 function plant<Item extends NonNullable<unknown>>(check: OptionChecks, options: HierarchicalPolicy<Item>, levels: AllLevels<Item>): Tree<Item> {
   const ttl = check.duration('ttl')
   const policy = new LoadPolicy<Item>(check, options)
-  const maxGroupBytes = options.maxGroupBytes === undefined ? 256 * 1024 : parseSize(options.maxGroupBytes, 'maxGroupBytes')
+  const maxGroupBytes = check.size('maxGroupBytes', '256kb')
   const heldFor = Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
   return new Tree<Item>({ client: check.client(), levels, policy, options: commonOf(options), maxGroupBytes, heldFor })
 }

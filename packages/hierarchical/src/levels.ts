@@ -1,4 +1,5 @@
 import { InvalidOptionError, OptionChecks, checkPrefix, createKeys, type KeyPart } from '@cache/core'
+import { VERSION_PREFIX } from '@cache/versioning'
 import type { GroupContext } from './types.js'
 
 /** The items, or the groups of one size. */
@@ -43,7 +44,8 @@ const ITEMS = ['prefix', 'id']
 const GROUPS = [...ITEMS, 'of', 'load']
 
 function levelOf<Item>(check: OptionChecks, namespace: string, path: string, options: unknown): Level<Item> {
-  const prefix = checkPrefix(`${path}.prefix`, (options as Partial<Level<Item>> | undefined)?.prefix)
+  const prefix = checkPrefix(`${path}.prefix`, (options as Partial<Level<Item>> | undefined)?.prefix, namespace)
+  if (prefix === VERSION_PREFIX) check.fail('prefix', `another than "${VERSION_PREFIX}", where the versions of groups are`)
   return { prefix, idOf: check.function('id', 'required'), keyOf: createKeys(namespace, prefix), nameOf: createKeys(undefined, prefix) }
 }
 

@@ -71,7 +71,8 @@ export function shelfSchema<Item>(schema: Schema<Item>): Schema<Shelf<Item>> {
           return { value: { items: items && all.map((result) => (result as { readonly value: Item }).value), ...rest } }
         }
         // At once if it can be: what waits for no promise is found near.
-        return results.some((result) => result instanceof Promise) ? Promise.all(results.map(async (result) => result)).then(checked) : checked(results as readonly Result<Item>[])
+        if (!results.some((result) => 'then' in result)) return checked(results as readonly Result<Item>[])
+        return Promise.all(results.map(async (result) => result)).then(checked)
       },
     },
   }

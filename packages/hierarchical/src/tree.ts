@@ -61,7 +61,7 @@ export class Tree<Item extends NonNullable<unknown>> {
       loadMany: (refs, context) => this.#loadItems(refs, context),
     })
     const parents = groups.map((level, i) => createVersioned<KeyPart | null | undefined, KeyPart>({
-      ...plainOf(options), client, prefix: `${levels[i]!.prefix}:in:${level.prefix}`, codec: idCodec(options.codec), groups: () => [], load: async (id) => level.of(id),
+      ...plainOf(options), client, prefix: parentsPrefix(levels[i]!.prefix, level.prefix), codec: idCodec(options.codec), groups: () => [], load: async (id) => level.of(id),
     }))
     this.#holders = new Holders({ client, clock: parents[0]!, name: `${items.prefix}::changes`, heldFor, loadFor: 2 * policy.leaseTtl })
     const tiers: Tier<Item>[] = []
@@ -315,6 +315,11 @@ async function commitAfter(drop: () => Promise<void>, open: Mutation): Promise<v
   const [dropped] = await Promise.allSettled([drop()])
   const [ended] = await Promise.allSettled([open.commit()])
   for (const one of [dropped, ended]) if (one.status === 'rejected') throw one.reason
+}
+
+/** What the keys begin with that say in which group an item, or a group, is. A prefix has one hash tag at most. */
+function parentsPrefix(below: string, above: string): string {
+  return `${below}:in:${below.includes('{') ? above.replaceAll(/[{}]/g, '') : above}`
 }
 
 /** Moves that one read keeps up with. */

@@ -13,6 +13,7 @@ const wrong: readonly [option: string, change: object][] = [
   ['client', { client: undefined }], ['client', { client: {} }],
   ['ttl', { ttl: undefined }], ['ttl', { ttl: 0 }], ['ttl', { ttl: () => '1h' }], ['ttl', { ttl: '1 h' }],
   ['item', { item: 'product' }], ['item.prefix', { item: { id } }], ['item.prefix', { item: { prefix: '', id } }], ['item.id', { item: { prefix: 'product' } }], ['item.id', { item: { prefix: 'product', id: 'id' } }], ['item.key', { item: { prefix: 'product', id, key: id } }],
+  ['item.prefix', { item: { prefix: 'version-of', id } }], ['group.prefix', { group: { prefix: 'version-of', id } }], ['item.prefix', { item: { prefix: 'a:{a:b}', id } }], ['group.prefix', { group: { prefix: 'a:{a:b}', id } }],
   ['item.prefix', { item: undefined }], ['group.prefix', { group: undefined }], ['group.prefix', { group: { prefix: 7, id } }], ['group.id', { group: { prefix: 'category' } }], ['group.prefix', { group: { prefix: 'product', id } }],
   ['groupOf', { groupOf: undefined }], ['groupOf', { groupOf: 7 }], ['loadGroup', { loadGroup: undefined }], ['loadGroup', { loadGroup: [] }],
   ['maxGroupBytes', { maxGroupBytes: 0 }], ['maxGroupBytes', { maxGroupBytes: '1 pound' }],
@@ -23,7 +24,7 @@ const wrong: readonly [option: string, change: object][] = [
 
 const wrongLevels: readonly [option: string, levels: unknown][] = [
   ['levels', undefined], ['levels', 'product'], ['levels', []], ['levels', [levels[0]]], ['levels.1', [levels[0], 7]],
-  ['levels.0.prefix', [{ id }, levels[1]]], ['levels.0.of', [{ ...levels[0], of: () => 7 }, levels[1]]], ['levels.1.of', [levels[0], { ...levels[1], of: undefined }]],
+  ['levels.0.prefix', [{ id }, levels[1]]], ['levels.1.prefix', [levels[0], { ...levels[1], prefix: 'version-of' }]], ['levels.1.prefix', [levels[0], { ...levels[1], prefix: 'a:{a:b}' }]], ['levels.0.of', [{ ...levels[0], of: () => 7 }, levels[1]]], ['levels.1.of', [levels[0], { ...levels[1], of: undefined }]],
   ['levels.1.load', [levels[0], { ...levels[1], load: 7 }]], ['levels.2.id', [...levels, { ...levels[1], prefix: 'department', id: 'x' }]], ['levels', [...levels, levels[1]]],
 ]
 
@@ -38,6 +39,10 @@ describe('createHierarchical', () => {
     const make = (): unknown => createHierarchical({ client, ttl: '1h', levels: wrongOnes as typeof levels })
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
+  })
+
+  it('takes prefixes that all have a hash tag', () => {
+    expect(createHierarchical({ ...right, item: { prefix: '{shop}:product', id }, group: { prefix: '{shop}:category', id } })).toBeTypeOf('object')
   })
 
   it.each([[undefined], [null], [7]])('refuses %j in place of options', (options) => {

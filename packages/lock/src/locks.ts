@@ -55,7 +55,7 @@ export interface Locks extends AsyncDisposable {
 export function createLocks(options: LocksOptions): Locks {
   const check = checkOptions('createLocks', options, ['client', 'prefix', ...holdOptions])
   const client = check.client()
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'lock'
+  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, client.namespace) : 'lock'
   const terms = checkTerms(check)
   const { wakeups, renewals, abandoned, leave } = hubOf(client)
   return locksOn(new Mutex(client, wakeups, abandoned), createKeys(client.namespace, prefix), renewals, terms, leave)

@@ -46,7 +46,8 @@ export interface ReadWriteLock extends AsyncDisposable {
 export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLock {
   const check = checkOptions('createReadWriteLock', options, ['client', 'name', 'prefix', ...holdOptions])
   const client = check.client()
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'rwlock'
+  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, client.namespace) : 'rwlock'
+  if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)
   const { wakeups, renewals, abandoned, leave } = hubOf(client)

@@ -41,7 +41,8 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const check = checkOptions('createSemaphore', options, ['client', 'name', 'permits', 'prefix', ...holdOptions])
   const client = check.client()
   const permits = check.number('permits', { min: 1, max: 1_000_000, integer: true })
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'semaphore'
+  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, client.namespace) : 'semaphore'
+  if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)
   const { wakeups, renewals, abandoned, leave } = hubOf(client)

@@ -20,8 +20,8 @@ const misspelt: readonly [option: string, value: unknown][] = [['tll', '5s'], ['
 
 describe.each<[string, (options: object) => unknown, object, readonly [string, unknown][]]>([
   ['createLocks', createLocks as never, { client }, [...wrongTerms, ...wrongPlace, ...misspelt]],
-  ['createSemaphore', createSemaphore as never, { client, name: 'x', permits: 3 }, [...wrongTerms, ...wrongPlace, ...misspelt, ['permits', 0], ['permits', 1.5], ['permits', '3'], ['permits', undefined], ['permits', Infinity]]],
-  ['createReadWriteLock', createReadWriteLock as never, { client, name: 'x' }, [...wrongTerms, ...wrongPlace, ...misspelt]],
+  ['createSemaphore', createSemaphore as never, { client, name: 'x', permits: 3 }, [...wrongTerms, ...wrongPlace, ...misspelt, ['permits', 0], ['permits', 1.5], ['permits', '3'], ['permits', undefined], ['permits', Infinity], ['name', undefined]]],
+  ['createReadWriteLock', createReadWriteLock as never, { client, name: 'x' }, [...wrongTerms, ...wrongPlace, ...misspelt, ['name', undefined]]],
   ['createRedlock', createRedlock as never, { clients: [newClient(), newClient(), newClient()] }, [
     ...wrongTerms.filter(([option]) => option !== 'fair'), ...wrongPlace.filter(([option]) => option === 'prefix'), ...misspelt, ['fair', true],
     ['clients', undefined], ['clients', []], ['clients', [newClient()]], ['clients', [newClient(), newClient()]], ['clients', Array.from({ length: 4 }, newClient)], ['clients', [client, client, newClient()]],
@@ -57,6 +57,12 @@ describe('a call', () => {
     for (const name of ['', 'a\nb', '\ud800', 'x'.repeat(10_000), NaN, {}, undefined]) {
       await expect(call(name as string, {})).rejects.toBeInstanceOf(InvalidKeyError)
     }
+  })
+
+  it('of createRedlock names the client that is none', () => {
+    const make = (): unknown => createRedlock({ clients: [newClient(), 'redis://localhost' as never, newClient()] })
+    expect(make).toThrow(InvalidOptionError)
+    expect(make).toThrow('"clients.1"')
   })
 
   it('of acquireAll or withLock needs names, and work', async () => {

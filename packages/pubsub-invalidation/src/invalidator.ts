@@ -35,6 +35,7 @@ export function createInvalidator<const R extends Rules>(options: InvalidatorOpt
   const check = checkOptions('createInvalidator', options, ['client', 'bus', 'rules'])
   const client = check.client()
   const bus = busOf(check, client)
+  if (!check.has('rules')) check.fail('rules', 'an object of functions, each by the name of its event')
   const rules = check.nested('rules', Object.keys(options.rules ?? {}))
   for (const event of Object.keys(options.rules)) rules.function(event, 'required')
   const entries = client.entries.withNear(announcer(bus))

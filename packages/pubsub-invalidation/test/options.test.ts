@@ -30,7 +30,7 @@ const factories: Readonly<Record<string, { readonly make: (options: never) => un
   },
   createInvalidator: {
     make: createInvalidator, right: { client, bus, rules: { 'user.deleted': (id: number) => [drop(['user', id])] } },
-    wrong: [['client', undefined], ['bus', {}], ['bus', elsewhere], ['bus', ofAnotherNamespace], ['rules', []], ['rules', 'user.deleted'], ['rules.user.deleted', undefined], ['rule', {}]],
+    wrong: [['client', undefined], ['bus', {}], ['bus', elsewhere], ['bus', ofAnotherNamespace], ['rules', undefined], ['rules', null], ['rules', []], ['rules', 'user.deleted'], ['rules.user.deleted', undefined], ['rule', {}]],
   },
 }
 

@@ -100,6 +100,31 @@ describe('values that several readers are given', () => {
     expect(errors[0]).toMatchObject({ operation: 'keep near' })
   })
 
+  it.each([{}, { clone: true }])('a Buffer is a Buffer in the copy of each reader, with %j', async (options) => {
+    const raw: Codec<Buffer> = { name: 'raw', encode: (value) => value, decode: (payload) => Buffer.from(payload) }
+    const { read, stats } = await kept(Buffer.from('abc'), options, raw)
+    ;(await read())[0] = 0
+    expect((await read()).toString()).toBe('abc')
+    const inner = await kept(new Map([['bytes', [Buffer.from('abc')]]]), options)
+    const [bytes] = (await inner.read()).get('bytes')
+    bytes[0] = 0
+    expect(String((await inner.read()).get('bytes')[0])).toBe('abc')
+    expect([stats().hits, inner.stats().hits]).toEqual([2, 2])
+  })
+
+  it('with clone, an instance of a class that a copy would lose is not kept, and that is told', async () => {
+    class Money { constructor(readonly amount: number) {} }
+    const withClass: Codec<any> = { ...v8, decode: (bytes, context) => new Money(v8.decode(bytes, context) as number) }
+    const errors: unknown[] = []
+    const onError = (error: unknown) => errors.push(error)
+    channels.error.subscribe(onError)
+    const { read, stats } = await kept(5, { clone: true }, withClass)
+    for (let i = 0; i < 2; i++) expect(await read()).toBeInstanceOf(Money)
+    channels.error.unsubscribe(onError)
+    expect(stats().hits).toBe(0)
+    expect(errors[0]).toMatchObject({ operation: 'keep near' })
+  })
+
   it('many near caches on one bus: Node warns of nothing, and each hears', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)

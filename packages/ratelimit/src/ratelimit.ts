@@ -145,7 +145,7 @@ export class Limiter implements RateLimiter {
   constructor(options: RateLimiterOptions, clock: Clock) {
     const check = checkOptions('createRateLimiter', options, options_)
     this.#client = check.client()
-    this.prefix = checkPrefix('prefix', options.prefix)
+    this.prefix = checkPrefix('prefix', options.prefix, this.#client.namespace)
     this.limits = limitsOf(check, options.limits)
     this.#clock = clock
     this.#makeKey = createKeys(this.#client.namespace, this.prefix)
@@ -192,7 +192,7 @@ export class Limiter implements RateLimiter {
   async reserve(id: Id, { cost = 1, maxWait = 60_000 }: ReserveOptions = {}): Promise<Reservation> {
     const key = this.#keyOf(id)
     checkCost('cost', cost)
-    if (this.#slots.length > 0) throw new InvalidOptionError('limits', 'without concurrency limits for reserve(): nobody knows when a slot will be released', undefined)
+    if (this.#slots.length > 0) throw new InvalidOptionError('limits', 'without concurrency limits for reserve(): nobody knows when a slot will be released', this.limits)
     const patience = parseDuration(maxWait, 'maxWait') * 1_000
     if (this.#isSpecial(cost)) {
       const decision = this.#tell(key, await this.#peek(key, cost))

@@ -4,7 +4,7 @@ import {
   type CacheClient, type CallOptions, type Duration, type GlobPattern, type InvalidateMatchingOptions, type KeyPart, type LoadContext, type LoadPolicyOptions, type Loader, type OptionChecks,
 } from '@cache/core'
 import { createLocks, type Locks } from '@cache/lock'
-import { withNearCache, type InvalidationBus, type NearCacheClient, type NearCacheOptions } from '@cache/pubsub-invalidation'
+import { checkNear, nearOptions, withNearCache, type InvalidationBus, type NearCacheClient, type NearCacheOptions } from '@cache/pubsub-invalidation'
 import { createRateLimiter, type RateLimiter, type RateLimiterOptions } from '@cache/ratelimit'
 
 /** How values are loaded and kept are the options of every pattern that reads through; here they are for all values of the service. */
@@ -98,6 +98,7 @@ export interface CacheService extends AsyncDisposable {
 const LOCKS = 'lock'
 
 const defaults = loadPolicyOptions.filter((name) => name !== 'schema' && name !== 'version')
+const names = ['client', 'bus', 'near', 'intentTtl', ...defaults]
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -106,8 +107,9 @@ const defaults = loadPolicyOptions.filter((name) => name !== 'schema' && name !=
  * const profile = await cache.get('user:42:profile', () => db.profile(42))
  */
 export function createCacheService(given: CacheServiceOptions): CacheService {
-  const options = { ...given, ttl: given?.ttl === undefined ? '1h' : given.ttl } as const
-  const check = checkOptions('createCacheService', options, ['client', 'bus', 'near', 'intentTtl', ...defaults])
+  checkOptions('createCacheService', given, names)
+  const options = { ...given, ttl: given.ttl === undefined ? '1h' : given.ttl } as const
+  const check = checkOptions('createCacheService', options, names)
   const plain = check.client()
   const usualTtl = check.duration('ttl')
   const intentTtl = check.duration('intentTtl', 5_000)
@@ -186,11 +188,15 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
     },
 
     remember(own) {
+      refuseClient('remember', own)
       if (own?.prefix === LOCKS || isOfLocks(start + own?.prefix)) throw new InvalidOptionError('prefix', `something else than "${LOCKS}", which is that of cache.locks`, own.prefix)
       return createReadThrough({ ...usual, ...present(own), client } as typeof own & { client: CacheClient; ttl: Duration })
     },
 
-    limiter: (own) => createRateLimiter({ ...own, client: plain }),
+    limiter(own) {
+      refuseClient('limiter', own)
+      return createRateLimiter({ ...own, client: plain })
+    },
 
     close,
     [Symbol.asyncDispose]: close,
@@ -202,9 +208,15 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
 }
 
 function checkBus(check: OptionChecks, { near }: CacheServiceOptions): InvalidationBus | undefined {
-  if (near !== undefined && (typeof near !== 'object' || near === null || 'bus' in near)) check.fail('near', 'an object of options, without the bus')
+  checkNear(check.nested('near', nearOptions))
   if (!check.has('bus')) return near === undefined ? undefined : check.fail('near', 'a bus beside it, which tells what is no longer right')
   return check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+}
+
+/** The client is the service's: one that is given besides would be ignored. */
+function refuseClient(call: string, options: object): void {
+  const check = checkOptions(call, options, Object.keys((options as object | undefined) ?? {}))
+  if (check.has('client')) check.fail('client', 'left out: it is the service’s')
 }
 
 /** Without what is undefined, which is the same as missing. */

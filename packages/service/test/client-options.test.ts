@@ -110,7 +110,7 @@ describe.each(Object.entries(ioredisMajors))('%s', (_, { Redis, Cluster }) => {
   })
 
   it.each<[string, object]>([
-    ['keyPrefix', { keyPrefix: 'a:' }], ['keyPrefix', { redisOptions: { keyPrefix: 'a:' } }], ['stringNumbers', { stringNumbers: true }], ['redisOptions.stringNumbers', { redisOptions: { stringNumbers: true } }],
+    ['keyPrefix', { keyPrefix: 'a:' }], ['redisOptions.keyPrefix', { redisOptions: { keyPrefix: 'a:' } }], ['stringNumbers', { stringNumbers: true }], ['redisOptions.stringNumbers', { redisOptions: { stringNumbers: true } }],
     ['redisOptions.monitor', { redisOptions: { monitor: true } }], ['scaleReads', { scaleReads: 'slave' }], ['scaleReads', { scaleReads: 'all' }], ['scaleReads', { scaleReads: (nodes: unknown[]) => nodes[0] }],
   ])('%s is refused on a Cluster: %o', (name, options) => {
     expect(() => ioredisDriver(clustered({ lazyConnect: true, ...options }))).toThrow(expect.objectContaining({ code: 'INVALID_OPTION', option: `client.options.${name}` }))

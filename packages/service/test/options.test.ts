@@ -36,7 +36,7 @@ describe('createCacheService', () => {
   it.each<[string, Record<string, unknown>, string?]>([
     ['no client', { client: undefined }, 'client'], ['another client', { client: {} }, 'client'], ['an unknown option', { tll: '1h' }, 'tll'],
     ['a ttl', { ttl: 0 }, 'ttl'], ['a ttl that is null', { ttl: null }, 'ttl'], ['a ttl by value', { ttl: () => 1 }, 'ttl'], ['an intentTtl', { intentTtl: '5' }, 'intentTtl'],
-    ['a near cache that is none', { near: null }, 'near'], ['a near cache with a bus of its own', { near: { bus: {} } }, 'near'],
+    ['a near cache that is none', { near: null }, 'near'], ['a near cache with a bus of its own', { near: { bus: {} } }, 'near.bus'],
     ['a bus', { bus: null }, 'bus'], ['another bus', { bus: {} }, 'bus'], ['a near cache without a bus', { near: {} }, 'near'],
     ['a schema for all values', { schema: {} }, 'schema'], ['a version of all values', { version: () => 1 }, 'version'], ['a jitter', { jitter: 2 }, 'jitter'], ['a stampede', { stampede: 'x' }, 'stampede'],
   ])('refuses %s', (_, options, name) => {
@@ -45,8 +45,8 @@ describe('createCacheService', () => {
     expect(make).toThrow(new RegExp(`\\b${name}\\b`))
   })
 
-  it.each([undefined, null, 1, []])('refuses %o in the place of options', (options) => {
-    expect(() => createCacheService(options as never)).toThrow(InvalidOptionError)
+  it.each([undefined, null, 1, [], 'shop'])('refuses %o in the place of options', (options) => {
+    expect(() => createCacheService(options as never)).toThrow(/"createCacheService" must be an object/)
   })
 
   it('refuses a bus whose messages are about another namespace', async () => {
@@ -56,8 +56,11 @@ describe('createCacheService', () => {
   })
 
   it('refuses what the near cache refuses', () => {
-    expect(() => createCacheService({ client, bus, near: { maxEntries: 0 } })).toThrow(/maxEntries/)
-    expect(() => createCacheService({ client, bus, near: { size: 1 } as never })).toThrow(/size/)
+    expect(() => createCacheService({ client, bus, near: { maxEntries: 0 } })).toThrow('"near.maxEntries"')
+    for (const [name, value] of Object.entries({ maxBytes: 0, ttl: '1 day', clone: 1, freeze: 'no', groups: [] })) {
+      expect(() => createCacheService({ client, bus, near: { [name]: value } as never })).toThrow(`"near.${name}"`)
+    }
+    expect(() => createCacheService({ client, bus, near: { size: 1 } as never })).toThrow('"near.size"')
   })
 })
 
@@ -102,6 +105,12 @@ describe('a call', () => {
       'prefix of locks': () => cache.remember({ prefix: 'lock', load: () => 1 }),
       'prefix within that of locks': () => cache.remember({ prefix: 'lock:x', load: () => 1 }),
       limits: () => cache.limiter({ prefix: 'x' } as never),
+      remember: () => cache.remember(undefined as never),
+      'remember: a text': () => cache.remember('x' as never),
+      'client of remember': () => cache.remember({ client, prefix: 'x', load: () => 1 } as never),
+      limiter: () => cache.limiter(undefined as never),
+      'limiter: a text': () => cache.limiter('x' as never),
+      'client of limiter': () => cache.limiter({ client, prefix: 'x', limits: [] } as never),
     })) {
       const error = await wrong(call)
       expect(error, name).toBeInstanceOf(InvalidOptionError)

@@ -137,7 +137,7 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       const nextCheck = checkOptions('reshard', next, ['shards', 'placement'])
       const from = router.layout
       const to = layoutOf(nextCheck, next, breaker, present())
-      if (typeof how !== 'object' || how === null) throw new InvalidOptionError('reshard', 'given options that are an object', how)
+      if (typeof how !== 'object' || how === null) throw new InvalidOptionError('options', 'an object of options', how)
       const { lost = [] } = how
       checkOptions('reshard', how, ['lost'])
       const shards = [...new Set([...router.layout.shards, ...leaving])].map(({ name }) => name)

@@ -22,7 +22,7 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
   type T = NonNullable<Loaded>
   const check = checkOptions('createVersioned', options, names)
   const client = check.client()
-  const prefix = checkPrefix('prefix', options.prefix)
+  const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   if (prefix === VERSION_PREFIX) check.fail('prefix', `another than "${VERSION_PREFIX}", where the versions are`)
   const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
   const groupsOf = check.function<typeof options.groups>('groups', 'required')

@@ -1,4 +1,4 @@
-import { CacheError, beside, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
+import { CacheError, InvalidOptionError, beside, checkPrefix, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
 import { agreeScript } from './scripts.js'
 
 /** What an id may be. */
@@ -30,6 +30,19 @@ export interface Partition {
   left(token: string): string
   /** The failed attempt that an owner has counted last. */
   failed(token: string): string
+}
+
+/**
+ * The option `name`, which must fit behind the namespace.
+ *
+ * @throws {InvalidOptionError} also for hash tags, as each partition has one of its own.
+ */
+export function checkName({ namespace }: CacheClient, name: unknown): string {
+  const own = 'without braces: each partition has a hash tag of its own'
+  if (namespace.includes('{')) throw new InvalidOptionError('client.namespace', own, namespace)
+  const fits = checkPrefix('name', name, namespace)
+  if (fits.includes('{')) throw new InvalidOptionError('name', own, name)
+  return fits
 }
 
 /** An id always belongs to the same partition. */

@@ -1,4 +1,4 @@
-import { CodecError, Undecodable, checkOptions, createFormat, type Codec, type Decoded, type Format, type FormatOptions } from '@cache/core'
+import { CodecError, Undecodable, checkCodec, createFormat, type Codec, type Decoded, type Format, type FormatOptions } from '@cache/core'
 import type { Partition } from './partitions.js'
 
 /** An entry of the stream, as Redis answers with it. */
@@ -43,10 +43,9 @@ export class Records<T> {
   readonly #patch: Format<unknown>
 
   constructor({ codec, schema, maxValueBytes, patchCodec }: RecordOptions<T>) {
-    const check = checkOptions('records', { patchCodec }, ['patchCodec'])
-    if (check.has('patchCodec')) check.shaped('patchCodec', ['encode', 'decode'], 'a codec: { name, encode, decode }')
     this.#value = createFormat<T>({ codec, schema, maxValueBytes })
-    this.#patch = createFormat<unknown>({ codec: (patchCodec ?? codec) as Codec<unknown> | undefined, maxValueBytes })
+    const ofPatches = patchCodec === undefined ? codec : checkCodec('patchCodec', patchCodec)
+    this.#patch = createFormat<unknown>({ codec: ofPatches as Codec<unknown> | undefined, maxValueBytes })
   }
 
   /** With room for the version, which the script of the write fills in. */

@@ -1,12 +1,12 @@
 import {
-  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Renewals, ServerError, Undecodable, checkOptions, checkPrefix, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
+  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Renewals, ServerError, Undecodable, checkOptions, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
   sourceOptions, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
 import { pause } from './pause.js'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'
 import { BackpressureError, BulkWriteError, DeadLetterError } from './errors.js'
-import { Partitions, type WriteId } from './partitions.js'
+import { Partitions, checkName, type WriteId } from './partitions.js'
 import { oneAfterAnother } from './one-after-another.js'
 import { Records, typed } from './records.js'
 import { measureScript, stateScript, writeScript } from './scripts.js'
@@ -32,7 +32,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteBehind', options, names)
   const client = check.client()
-  const name = checkPrefix('name', options.name)
+  const name = checkName(client, options.name)
   const load = check.function<(id: Id, context: LoadContext<T>) => Promise<T | null | undefined>>('load', 'required')
   const merge = check.function<(current: T | undefined, patch: Patch) => T>('merge')
   const maxPending = check.number('maxPending', { min: 1, integer: true }, 100_000)

@@ -12,7 +12,7 @@ describe('createWriteBehind', () => {
   const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined], ['client', {}], ['name', ''], ['name', undefined], ['ttl', 0], ['load', undefined], ['merge', {}], ['partitions', 0], ['partitions', 1.5], ['partitions', 5_000], ['maxPending', 0], ['onOutage', 'store'], ['maxPending', '5'],
-    ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['patchCodec', {}], ['prefix', 'rows'],
+    ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['patchCodec', {}], ['patchCodec', { encode: String, decode: String }], ['prefix', 'rows'], ['name', '{a}:rows'], ['name', 'a:{a:b}'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown => createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
     expect(make).toThrow(InvalidOptionError)
@@ -33,11 +33,31 @@ describe('durability', () => {
 describe('createWriteBehindWorker', () => {
   const right = { client, name: 'rows', flush: async () => undefined }
   it.each<readonly [option: string, value: unknown]>([
-    ['client', undefined], ['name', ''], ['partitions', -1], ['flush', undefined], ['flush', 'sql'], ['batchSize', 0], ['batchSize', 1e9], ['linger', -1], ['flushTimeout', 0], ['patchCodec', {}], ['coalesce', 'yes'], ['retry', 3], ['retry.attempts', { attempts: 0 }],
+    ['client', undefined], ['name', ''], ['partitions', -1], ['flush', undefined], ['flush', 'sql'], ['batchSize', 0], ['batchSize', 1e9], ['linger', -1], ['flushTimeout', 0], ['patchCodec', {}], ['patchCodec', { encode: String, decode: String }], ['name', '{a}:rows'], ['coalesce', 'yes'], ['retry', 3], ['retry.attempts', { attempts: 0 }],
     ['retry.backoff', { backoff: 'x' }], ['retry.factor', { factor: 0.5 }], ['retry.max', { max: 0 }], ['leaseTtl', 0], ['drainTimeout', NaN], ['codec', {}], ['schema', {}], ['maxValueBytes', '8 apples'], ['concurrency', 2],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown => createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
+})
+
+it('a namespace with a hash tag is refused by its name', () => {
+  const tagged = createCacheClient(driver, { namespace: '{shop}' })
+  for (const make of [
+    () => createWriteBehind({ client: tagged, name: 'rows', ttl: '1h', load: async (_id: string) => 1 }),
+    () => createWriteBehindWorker({ client: tagged, name: 'rows', flush: async () => undefined }),
+  ]) {
+    expect(make).toThrow(InvalidOptionError)
+    expect(make).toThrow('"client.namespace"')
+  }
+})
+
+it('a worker runs once at a time', async () => {
+  const worker = createWriteBehindWorker({ client, name: 'rows', flush: async () => undefined })
+  const stop = new AbortController()
+  const first = worker.run({ signal: stop.signal }).catch(() => undefined)
+  await expect(worker.run()).rejects.toMatchObject({ code: 'USAGE' })
+  stop.abort()
+  await first
 })

@@ -23,7 +23,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteThrough', options, names)
   const client = check.client()
-  const prefix = checkPrefix('prefix', options.prefix)
+  const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
   const store = check.function<(id: Id, patch: Patch) => S | Promise<S>>('store', 'required')
   const storeMany = check.function<NonNullable<typeof options.storeMany>>('storeMany')

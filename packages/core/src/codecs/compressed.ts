@@ -2,7 +2,7 @@ import { brotliCompressSync, brotliDecompressSync, deflateRawSync, inflateRawSyn
 import { checkCodec, type Codec } from '../codec.js'
 import { CodecError } from '../errors.js'
 import { checkOptions } from '../options.js'
-import { parseSize, type Size } from '../size.js'
+import type { Size } from '../size.js'
 
 export interface CompressedOptions {
   /** Smaller payloads stay as they are. Default '4kb'. */
@@ -34,7 +34,7 @@ const ALGORITHMS = {
 export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}): Codec<T> {
   const inner = checkCodec<T>('codec', codec)
   const check = checkOptions('compressed', options, ['threshold', 'algorithm'])
-  const threshold = parseSize(options.threshold ?? '4kb', 'threshold')
+  const threshold = check.size('threshold', '4kb')
   const { id, deflate } = ALGORITHMS[check.oneOf('algorithm', ['deflate', 'brotli'], 'deflate')]
 
   return {

@@ -93,8 +93,9 @@ function topologyOf(client: unknown): Topology {
   const isClient = typeof shape === 'object' && shape !== null && typeof shape.call === 'function' && typeof shape.status === 'string'
   if (!isClient) throw new InvalidOptionError('client', "a Redis or a Cluster of ioredis (for the package 'redis' there is nodeRedisDriver)", client)
   const options = shape.options as NodeOptions & { scaleReads?: unknown; sentinels?: unknown; role?: string; redisOptions?: NodeOptions }
-  refuseBreaking('client.options', options)
+  // First, as a Cluster copies the keyPrefix of these into its own options.
   refuseBreaking('client.options.redisOptions', options.redisOptions ?? {})
+  refuseBreaking('client.options', options)
   if (typeof shape.nodes === 'function' && Array.isArray(shape.slots)) {
     if (options.scaleReads !== undefined && options.scaleReads !== 'master') throw new InvalidOptionError('client.options.scaleReads', "'master': a replica may answer with what was invalidated", options.scaleReads)
     return 'cluster'

@@ -1,5 +1,5 @@
 import { parseDuration, type Duration } from '../duration.js'
-import { CacheError, InvalidOptionError } from '../errors.js'
+import { CacheError } from '../errors.js'
 import { LazySignal } from '../lazy-signal.js'
 import { onAbort } from '../on-abort.js'
 
@@ -105,7 +105,10 @@ class Context<T> implements LoadContext<T> {
   }
 
   readonly notModified = (): T => {
-    if (this.stale === undefined) throw new InvalidOptionError('notModified', 'called only where there is a stale value to keep (context.stale)', undefined)
+    if (this.stale === undefined) {
+      const advice = 'Call it only where context.stale is not undefined.'
+      throw new CacheError(`notModified() was called where there is no stale value to keep. ${advice}`, { code: 'USAGE' })
+    }
     return this.stale
   }
 }

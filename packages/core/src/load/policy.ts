@@ -119,25 +119,27 @@ export class LoadPolicy<T> {
   }
 
   /** `'early'`: fresh, and yet to be reloaded in the background. `'servable'`: stale, to be served while it is reloaded. `'spare'`: to be served only if the loader throws. */
-  freshness({ life = Infinity, computeTime, value }: Entry<T>): 'fresh' | 'early' | 'servable' | 'spare' {
+  freshness({ life = Infinity, computeTime, value, absent }: Entry<T>): 'fresh' | 'early' | 'servable' | 'spare' {
     if (life <= this.staleBelow) return life > this.#staleIfError ? 'servable' : 'spare'
-    return this.#early && computeTime !== undefined && this.#isEarly(life - this.staleBelow, computeTime, value) ? 'early' : 'fresh'
+    if (!this.#early || computeTime === undefined) return 'fresh'
+    return this.#isEarly(life - this.staleBelow, computeTime, this.#freshFor(value, absent)) ? 'early' : 'fresh'
   }
 
-  #isEarly(left: number, computeTime: number, value: T): boolean {
+  #isEarly(left: number, computeTime: number, freshFor: number | undefined): boolean {
     const { beta, share } = this.#early!
     const gap = -Math.log(1 - Math.random()) * computeTime * beta
-    return left <= Math.min(gap, share * this.#freshFor(value))
+    return freshFor !== undefined && left <= Math.min(gap, share * freshFor)
   }
 
-  #freshFor(value: T): number {
+  #freshFor(value: T, absent: boolean): number | undefined {
+    if (absent) return this.#negativeTtl
     return typeof this.#ttl === 'function' ? parseDuration(this.#ttl(value), 'ttl') : this.#ttl
   }
 
   /** How to store a value; `undefined`: not at all. */
   storing(value: T | null | undefined, { ttl, computeTime }: { readonly ttl?: number | undefined; readonly computeTime?: number }): Storing | undefined {
     const absent = value === null || value === undefined
-    const freshFor = ttl ?? (absent ? this.#negativeTtl : this.#freshFor(value))
+    const freshFor = ttl ?? this.#freshFor(value as T, absent)
     if (freshFor === undefined) return undefined
     const meta: Meta = {
       ...(this.#version && !absent && { version: this.#version(value) }),

@@ -1,5 +1,5 @@
 import type { CacheClient } from '../client.js'
-import { CacheError, CacheWriteError } from '../errors.js'
+import { CacheError, CacheWriteError, InvalidOptionError } from '../errors.js'
 import { channels, tell } from '../telemetry.js'
 import { openWrite } from './source-write.js'
 
@@ -50,6 +50,9 @@ export async function openMutation(client: CacheClient, { keys, intentTtl, aroun
  * await using change = await beginMutations(() => products.beginMutation(42), () => lists.beginGroupMutation('category:7'))
  */
 export async function beginMutations(...begins: readonly (() => Promise<Mutation>)[]): Promise<Mutation> {
+  if (!begins.every((begin) => typeof begin === 'function')) {
+    throw new InvalidOptionError('begins', 'functions that begin a change: () => cache.beginMutation(…)', begins)
+  }
   const open: Mutation[] = []
   const abort = async (): Promise<void> => void (await Promise.all(open.map((one) => one.abort())))
   for (const begin of begins) {

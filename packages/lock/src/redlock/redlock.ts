@@ -1,4 +1,4 @@
-import { checkOptions, checkPrefix, createKeys, type CacheClient } from '@cache/core'
+import { OptionChecks, checkOptions, checkPrefix, createKeys, type CacheClient } from '@cache/core'
 import { locksOn, type Locks } from '../locks.js'
 import { Renewals } from '../renewals.js'
 import { checkTerms, holdOptions, type HoldOptions } from '../terms.js'
@@ -27,10 +27,10 @@ export function createRedlock(options: RedlockOptions): Locks {
   const check = checkOptions('createRedlock', options, ['clients', 'prefix', ...holdOptions.filter((name) => name !== 'fair')])
   const { clients } = options
   if (!Array.isArray(clients) || clients.length < 3 || clients.length % 2 === 0) check.fail('clients', 'an array of 3, 5, 7, … clients, one for each independent server')
-  const all = checkOptions('clients', { ...clients }, Object.keys(clients))
-  for (const i of Object.keys(clients)) all.shaped(i, ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
+  const all = new OptionChecks('clients', { ...clients })
+  for (const i of clients.keys()) all.shaped(String(i), ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
   if (new Set(clients.map(({ driver }) => driver)).size < clients.length) check.fail('clients', 'clients of different servers, each once')
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix) : 'redlock'
+  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, clients[0]!.namespace) : 'redlock'
   // Each server is to have the same keys, whatever the namespace of its client.
   const keyOf = createKeys(clients[0]!.namespace, prefix)
   const majority = new Majority(clients)

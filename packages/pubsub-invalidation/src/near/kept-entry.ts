@@ -1,8 +1,9 @@
 import type { Entry, Format, NearValue } from '@cache/core'
+import type { Copier } from './copier.js'
 
 export interface Shareable extends NearValue {
-  /** Each reader is given a copy of its value. */
-  readonly copied: boolean
+  /** Makes the copy of its value that each reader is given; `undefined`: all share it. */
+  readonly copy: Copier | undefined
 }
 
 /** An entry as it is kept: what is left of its life is reckoned when somebody asks. */
@@ -17,10 +18,10 @@ export class KeptEntry<T> implements Entry<T> {
   /** Until when it is kept, as `performance.now()` counts. */
   readonly until: number
   readonly #dies: number
-  readonly #copied: boolean
+  readonly #copy: Copier | undefined
 
   /** `since`: when the rest of its life began at the earliest. `ttl`: ms that it is kept at most. */
-  constructor({ entry, format, life, copied }: Shareable, since: number, ttl: number) {
+  constructor({ entry, format, life, copy }: Shareable, since: number, ttl: number) {
     const { value, absent, version, computeTime, stamp } = entry
     this.value = value as T
     this.absent = absent
@@ -30,7 +31,7 @@ export class KeptEntry<T> implements Entry<T> {
     this.format = format
     this.#dies = since + life
     this.until = since + Math.min(ttl, life)
-    this.#copied = copied
+    this.#copy = copy
   }
 
   get life(): number {
@@ -38,6 +39,6 @@ export class KeptEntry<T> implements Entry<T> {
   }
 
   forReader(): Entry<T> {
-    return this.#copied ? { ...this, life: this.life, value: structuredClone(this.value) } : this
+    return this.#copy ? { ...this, life: this.life, value: this.#copy(this.value) } : this
   }
 }

@@ -2,6 +2,7 @@ import { channels, createToken, tell, type Format, type NearChange, type NearEnt
 import { LRUCache } from 'lru-cache'
 import type { BusWiring, Invalidated, InvalidationBus } from '../bus.js'
 import { OwnMessages } from '../own-messages.js'
+import { copierOf } from './copier.js'
 import { deepFreeze } from './deep-freeze.js'
 import { KeptEntry, type Shareable } from './kept-entry.js'
 import { Questions } from './questions.js'
@@ -127,8 +128,9 @@ export class NearCache implements NearEntries {
   /** What readers may be given without one seeing what another does to it. */
   #shareable(value: NearValue): Shareable {
     const { clone, freeze } = this.#settings
-    if (!clone && (!freeze || deepFreeze(value.entry.value))) return { ...value, copied: false }
-    return { ...value, copied: true, entry: { ...value.entry, value: structuredClone(value.entry.value) } }
+    if (!clone && (!freeze || deepFreeze(value.entry.value))) return { ...value, copy: undefined }
+    const copy = copierOf(value.entry.value)
+    return { ...value, copy, entry: { ...value.entry, value: copy(value.entry.value) } }
   }
 
   #hear(message: Invalidated): void {

@@ -1,6 +1,6 @@
-import { checkOptions, parseSize, type CacheClient, type Duration, type Size } from '@cache/core'
+import { checkOptions, type CacheClient, type Duration, type OptionChecks, type Size } from '@cache/core'
 import { busOf, type InvalidationBus } from '../bus.js'
-import { NearCache } from './near-cache.js'
+import { NearCache, type NearSettings } from './near-cache.js'
 
 export interface NearCacheOptions {
   /** What tells of invalidations. It is of this client, or of one with the same driver and the same namespace. */
@@ -11,7 +11,10 @@ export interface NearCacheOptions {
   readonly maxBytes?: Size
   /** How long an entry is kept at most; never longer than it has left to live in Redis. Default 30 s. */
   readonly ttl?: Duration
-  /** Hand out copies (`structuredClone`) of all values, that callers may change. Default false: all share one value. */
+  /**
+   * Hand out copies of all values, as `structuredClone` makes them (but a Buffer stays a Buffer), that callers may
+   * change. Default false: all share one value.
+   */
   readonly clone?: boolean
   /**
    * Freeze the values that are shared, so that code which changes one gets a TypeError instead of changing what others read. A value that
@@ -62,16 +65,23 @@ export interface NearCacheClient extends CacheClient {
  */
 export function withNearCache(client: CacheClient, options: NearCacheOptions): NearCacheClient {
   const inner = checkOptions('client', { client }, ['client']).client()
-  const check = checkOptions('withNearCache', options, ['bus', 'maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'])
-  const near = new NearCache({
-    bus: busOf(check, inner),
+  const check = checkOptions('withNearCache', options, ['bus', ...nearOptions])
+  const near = new NearCache({ bus: busOf(check, inner), ...checkNear(check) })
+  const close = async (): Promise<void> => near.close()
+  return { ...inner, entries: inner.entries.withNear(near), near: { stats: () => near.stats(), clear: () => near.clear() }, close, [Symbol.asyncDispose]: close }
+}
+
+/** The names of these options, without the bus. For packages that take them as options of their own. */
+export const nearOptions = ['maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'] as const
+
+/** Checks these options, wherever they stand. @throws {InvalidOptionError} naming the option with its path. */
+export function checkNear(check: OptionChecks): Omit<NearSettings, 'bus'> {
+  return {
     maxEntries: check.number('maxEntries', { min: 1, max: 2 ** 24, integer: true }, 10_000),
-    maxBytes: parseSize(options.maxBytes ?? '64mb', 'maxBytes'),
+    maxBytes: check.size('maxBytes', '64mb'),
     ttl: check.duration('ttl', 30_000),
     clone: check.oneOf('clone', [true, false], false),
     freeze: check.oneOf('freeze', [true, false], true),
     groups: check.function('groups'),
-  })
-  const close = async (): Promise<void> => near.close()
-  return { ...inner, entries: inner.entries.withNear(near), near: { stats: () => near.stats(), clear: () => near.clear() }, close, [Symbol.asyncDispose]: close }
+  }
 }

@@ -1,9 +1,9 @@
 import {
-  CacheError, InvalidOptionError, PendingReleases, channels, checkOptions, checkPrefix, createToken, tell,
+  CacheError, PendingReleases, channels, checkOptions, createToken, tell,
   type CacheClient, type Codec, type Duration, type Schema, type Size,
 } from '@cache/core'
 import { pause } from '../pause.js'
-import { Partitions, type Partition, type WriteId } from '../partitions.js'
+import { Partitions, checkName, type Partition, type WriteId } from '../partitions.js'
 import { Records } from '../records.js'
 import { beatScript } from '../scripts.js'
 import type { Flush } from './flush.js'
@@ -62,7 +62,7 @@ const names = ['client', 'name', 'partitions', 'codec', 'schema', 'patchCodec', 
 export function createWriteBehindWorker<T, Id extends WriteId = string>(options: WriteBehindWorkerOptions<T, Id>): WriteBehindWorker {
   const check = checkOptions('createWriteBehindWorker', options, names)
   const client = check.client()
-  const name = checkPrefix('name', options.name)
+  const name = checkName(client, options.name)
   const { codec, schema, maxValueBytes, patchCodec } = options
   const run: RunOptions<T, Id> = {
     client, name,
@@ -81,7 +81,10 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(options:
 
   return {
     async run({ signal } = {}) {
-      if (current) throw new InvalidOptionError('run', 'called once at a time', 'a run that goes on')
+      if (current) {
+        const advice = 'End that first, by its signal, or make another worker.'
+        throw new CacheError(`run() was called while a run goes on. ${advice}`, { code: 'USAGE' })
+      }
       current = new Worker(partitions, run, leaseTtl)
       try {
         await current.work(signal ?? new AbortController().signal)
