@@ -8,6 +8,7 @@ export const SOURCE = String.raw`
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -32,15 +33,18 @@ __attribute__((constructor)) static void load(void) {
   shared->loaded = 1;
 }
 
+static void add(struct timespec *to, int64_t ms) {
+  to->tv_sec += ms / 1000;
+  to->tv_nsec += ms % 1000 * 1000000;
+  if (to->tv_nsec < 0) { to->tv_nsec += 1000000000; to->tv_sec--; }
+  if (to->tv_nsec >= 1000000000) { to->tv_nsec -= 1000000000; to->tv_sec++; }
+}
+
 int clock_gettime(clockid_t id, struct timespec *now) {
   /* Other libraries may ask before this one has been initialised. */
   int result = next_clock_gettime ? next_clock_gettime(id, now) : syscall(SYS_clock_gettime, id, now);
   if (result != 0 || shared == NULL || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE)) return result;
-  int64_t offset = shared->offset_ms;
-  now->tv_sec += offset / 1000;
-  now->tv_nsec += offset % 1000 * 1000000;
-  if (now->tv_nsec < 0) { now->tv_nsec += 1000000000; now->tv_sec--; }
-  if (now->tv_nsec >= 1000000000) { now->tv_nsec -= 1000000000; now->tv_sec++; }
+  add(now, shared->offset_ms);
   return 0;
 }
 
@@ -51,6 +55,17 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
   now->tv_sec = precise.tv_sec;
   now->tv_usec = precise.tv_nsec / 1000;
   return 0;
+}
+
+/* The kernel waits by its own clock: a thread that waits until a moment of a clock that was set
+   back would not wait at all, and spin. */
+int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
+                           const struct timespec *restrict until) {
+  static int (*next)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+  if (next == NULL) next = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+  struct timespec real = *until;
+  if (shared != NULL) add(&real, -shared->offset_ms);
+  return next(condition, mutex, &real);
 }
 
 time_t time(time_t *result) {
