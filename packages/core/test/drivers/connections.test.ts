@@ -128,10 +128,10 @@ describe.each(current)('over $name', ({ name, standalone }) => {
     await using made = standalone(proxy.url)
     const client = createCacheClient(made.driver)
     await recovered(made.driver)
-    proxy.delay(70)
+    proxy.delay(300) // a reply that is there when a busy process gets to it counts, late as the timer is
     const hasty = async (): Promise<string> => codeOf(await client.send(on('k', 'GET', 'k'), { timeout: 20 }).catch((error: CacheError) => error))
     for (let round = 0; round < 30; round++) expect(await Promise.all([hasty(), hasty()])).toEqual(['TIMEOUT', 'TIMEOUT'])
-    for (let i = 0; i < 20; i++) expect(await client.send(on('k', 'GET', 'k'), { timeout: 20_000 })).toBeNull()
+    for (let i = 0; i < 8; i++) expect(await client.send(on('k', 'GET', 'k'), { timeout: 20_000 })).toBeNull()
     expect(made.driver.silentFor!('')).toBe(0)
     await client.close()
   })

@@ -22,14 +22,14 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await recovered(driver)
     await server.pause()
     const started = performance.now()
-    const many = Array.from({ length: 10_000 }, (_, i) => driver.send([on(`k${i}`, 'SET', `k${i}`, String(i))], { timeout: 20_000 }))
+    const many = Array.from({ length: 10_000 }, (_, i) => driver.send([on(`k${i}`, 'SET', `k${i}`, String(i))], { timeout: 60_000 }))
     await server.kill()
     for (const [reply] of await Promise.all(many)) expect(reply).toBeInstanceOf(ConnectionError)
-    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(performance.now() - started).toBeLessThan(30_000)
     expect(await answer(driver, on('k', 'GET', 'k'), 100)).toBeInstanceOf(ConnectionError)
     await server.restart()
     await recovered(driver)
-  })
+  }, 60_000)
 
   it('a server that is paused: nothing waits beyond its deadline, and late replies are not taken for those of later commands', async () => {
     await using made = standalone(server.url)
