@@ -7,7 +7,7 @@
 
 own(KEYS[1], 'string')
 local held = redis.call('GET', KEYS[1])
-if held and not held:match('^[%w_%-]+$') then held = false end -- not what a process of ours has put there
+if held and not held:match('^[%w_.%-]+$') then held = false end -- not what a process of ours has put there
 if held and held ~= ARGV[3] and ARGV[3] ~= '*' then return held end
 redis.call('DEL', KEYS[1]) -- a full server refuses a script's first write that needs memory, and no later one
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])

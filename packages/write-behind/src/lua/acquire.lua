@@ -9,7 +9,7 @@ if redis.call('EXISTS', KEYS[3]) == 1 then return {'', ''} end
 local owner, last = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
 last = last and #last < 17 and last:match('^%d+$')
 if owner == ARGV[1] and last then return {last, owner} end -- asked again after a lost reply
-if owner and not owner:match('^[%w_%-]+/%d+$') then -- no worker's
+if owner and not owner:match('^[%w_.%-]+/%d+$') then -- no worker's
   tellMended(KEYS[1], 'no token of a worker')
   owner = false
 end

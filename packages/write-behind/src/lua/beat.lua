@@ -25,7 +25,7 @@ end
 
 local workers, all = {}, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for i = 1, #all, 2 do
-  if not all[i]:match('^[%w_:%-]+$') then -- no worker's: it must get no share of the partitions
+  if not all[i]:match('^[%w_:.%-]+$') then -- no worker's: it must get no share of the partitions
     redis.call('ZREM', KEYS[1], all[i])
     tellMended(KEYS[1], 'no token of a worker')
   elseif all[i]:sub(1, 5) ~= 'left:' then
