@@ -1,5 +1,5 @@
 export interface NextOptions {
-  /** Milliseconds to wait; 20,000 where it is missing. */
+  /** Milliseconds to wait; 60,000 where it is missing. */
   readonly timeout?: number
 }
 
@@ -28,7 +28,7 @@ export class Mailbox {
     for (const waiting of this.#waiting) waiting.fail(reason)
   }
 
-  next<T>(wanted?: Wanted<T>, { timeout = 20_000 }: NextOptions = {}): Promise<T> {
+  next<T>(wanted?: Wanted<T>, { timeout = 60_000 }: NextOptions = {}): Promise<T> {
     const fits = predicate(wanted as Wanted<unknown>)
     const index = this.#queue.findIndex(fits)
     if (index >= 0) return Promise.resolve(this.#queue.splice(index, 1)[0] as T)
