@@ -45,6 +45,9 @@ export interface Verdict {
 /** Ms in which processes must have ended their work, once all faults are over. */
 const FINISH_WITHIN = 120_000
 const PROGRESS_EVERY = 10_000
+/** Ms between two looks at the clock, and how late one of them is on a machine that is too slow. */
+const TICK = 50
+const SLOW_AFTER = 100
 /** The faults stop for so long, that often: what is promised only in calm times is checked then. */
 const CALM = 20_000
 const CALM_EVERY = 80_000
@@ -74,6 +77,7 @@ class Run {
   #processes: readonly ProcessUnderTest[] = []
   #serverFault: Promise<void> | undefined
   #began = now()
+  #watching = (): void => undefined
 
   constructor(options: CheckOptions, topology: Topology, source: string) {
     this.#options = options
@@ -90,6 +94,7 @@ class Run {
   }
 
   async stop(): Promise<void> {
+    this.#watching()
     await Promise.all(this.#processes.map(async (process) => {
       await process.stop()
       await process.entrance.close()
@@ -106,6 +111,18 @@ class Run {
     }))
     await Promise.all(this.#processes.map((process) => process.start()))
     this.#began = now()
+    this.#watchMachine()
+  }
+
+  /** On a machine without time to spare, a call may come long after another that was made later. */
+  #watchMachine(): void {
+    let last = now()
+    const timer = setInterval(() => {
+      const at = now()
+      if (at - last > TICK + SLOW_AFTER) this.#log.slow(last, at)
+      last = at
+    }, TICK)
+    this.#watching = () => clearInterval(timer)
   }
 
   async #disturb(): Promise<void> {

@@ -1,8 +1,11 @@
 import { now } from '../clock.js'
 import type { FaultName } from './all.js'
 
+/** Nobody's fault, and nothing is said about order and exactness while it lasts. */
+const SLOW = 'slow machine'
+
 interface Entry {
-  readonly name: FaultName
+  readonly name: FaultName | typeof SLOW
   readonly from: number
   to: number
 }
@@ -21,14 +24,19 @@ export class FaultLog {
     }
   }
 
+  /** The machine had no time for this process. */
+  slow(from: number, to: number): void {
+    this.#entries.push({ name: SLOW, from, to })
+  }
+
   /** Whether one of these faults (by default: any) was there at some time between the two. */
   any(from: number, to: number, names?: readonly FaultName[]): boolean {
     return this.#entries.some((entry) =>
-      entry.from <= to && entry.to >= from && (names === undefined || names.includes(entry.name)))
+      entry.from <= to && entry.to >= from && (names === undefined || (entry.name !== SLOW && names.includes(entry.name))))
   }
 
   /** Those that ended after this time, or have not ended. */
-  names(since: number): readonly FaultName[] {
+  names(since: number): readonly string[] {
     return this.#entries.filter(({ to }) => to >= since).map(({ name }) => name)
   }
 

@@ -12,7 +12,7 @@ interface Charge {
 }
 
 /** µs in which every process that is well has told what it did. */
-const TOLD_WITHIN = 2_000_000n
+const TOLD_WITHIN = 10_000_000n
 
 /** What a policy allows. */
 interface Model {

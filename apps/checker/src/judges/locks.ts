@@ -45,9 +45,7 @@ export class LockJudge implements Judge<Holding | Wait> {
     for (const moment of moments) {
       const held = [holding, ...meanwhile].filter((one) => one.from <= moment && moment < one.to)
       if (held.length <= capacity) continue
-      const since = Math.min(...held.map((one) => one.from))
-      // A clock that is set forward ends locks at once; their holders learn of it later.
-      if (this.#faults.any(since - SLACK, moment, ['clock'])) continue
+      if (this.#clockWasSet(Math.min(...held.map((one) => one.from)), moment)) continue
       return this.#once(`${lock}: ${held.map(shown).join(' and ')} held it at once`)
     }
     return []
@@ -59,6 +57,8 @@ export class LockJudge implements Judge<Holding | Wait> {
       (other.to < holding.from && other.fence >= holding.fence) ||
       (holding.to < other.from && holding.fence >= other.fence))
     if (!wrong) return []
+    const [first, second] = [wrong.from, holding.from].sort((a, b) => a - b)
+    if (this.#clockWasSet(first!, second!)) return []
     return this.#once(`${holding.lock}: the fences of ${shown(wrong)} and ${shown(holding)} do not rise`)
   }
 
@@ -75,6 +75,14 @@ export class LockJudge implements Judge<Holding | Wait> {
       }
       return []
     })
+  }
+
+  /**
+   * A clock that is set forward ends locks at once. Their holders learn of it later, or even that
+   * they have it.
+   */
+  #clockWasSet(from: number, to: number): boolean {
+    return this.#faults.any(from - SLACK, to, ['clock'])
   }
 
   #once(what: string): readonly string[] {
