@@ -21,13 +21,13 @@ const scratch = mkdtempSync(join(tmpdir(), 'cache-test-'))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void giveUp())
 
 if (!options.chaos) {
-  await step('build', 300, ['pnpm', 'exec', 'turbo', 'run', 'build', '--output-logs=errors-only'])
-  await step('types', 300, ['pnpm', 'exec', 'turbo', 'run', 'typecheck', '--output-logs=errors-only'])
+  await step('build', 600, ['pnpm', 'exec', 'turbo', 'run', 'build', '--output-logs=errors-only'])
+  await step('types', 600, ['pnpm', 'exec', 'turbo', 'run', 'typecheck', '--output-logs=errors-only'])
   await step('scripts', 60, ['node', '--test', ...readdirSync(join(root, 'scripts')).filter((name) => name.endsWith('.test.mjs')).map((name) => `scripts/${name}`)])
   await Promise.all([checkSources(), checkPublished()]) // each keeps one core busy
 }
 for (const path of packages) await suite(path)
-if (!options.chaos && packages.includes('apps/catalog')) await step('demo', 180, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
+if (!options.chaos && packages.includes('apps/catalog')) await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
 
 rmSync(scratch, { recursive: true, force: true })
 const nothingRan = total.passed + total.failed === 0
@@ -36,16 +36,16 @@ console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ?
 process.exit(nothingRan || total.failed > 0 ? 1 : 0)
 
 async function checkSources() {
-  await step('lint', 180, ['pnpm', 'exec', 'eslint', '.'])
+  await step('lint', 400, ['pnpm', 'exec', 'eslint', '.'])
   await step('entry-changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
-  await step('knip', 120, ['pnpm', 'exec', 'knip', '--no-progress'])
-  await step('readmes', 300, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
+  await step('knip', 240, ['pnpm', 'exec', 'knip', '--no-progress'])
+  await step('readmes', 600, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
 }
 
 async function checkPublished() {
   for (const path of published) await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
   for (const path of published) await step(`types as published, ${path}`, 120, ['pnpm', 'exec', 'attw', '--pack', path, '--format', 'ascii', '--no-emoji'])
-  await step('tarballs', 300, ['node', 'scripts/check-tarballs.mjs'])
+  await step('tarballs', 600, ['node', 'scripts/check-tarballs.mjs'])
 }
 
 async function step(name, seconds, command) {
@@ -61,7 +61,7 @@ async function suite(path) {
   const has = existsSync(join(root, path, 'vitest.config.ts'))
   if (!has || (only && !only.includes('suites')) || (options.package && !path.endsWith(`/${options.package}`))) return
   const file = join(scratch, `${path.replace('/', '-')}.json`)
-  const { ok, output, took } = await runCommand(['pnpm', '--dir', path, 'exec', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], options.chaos ? 3_600 : 900, { cwd: root, env })
+  const { ok, output, took } = await runCommand(['pnpm', '--dir', path, 'exec', 'vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], options.chaos ? 7_200 : 1_500, { cwd: root, env })
   const found = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
   const counts = found ? { passed: found.numPassedTests, failed: found.numFailedTests, skipped: found.numPendingTests + found.numTodoTests } : { passed: 0, failed: 0, skipped: 0 }
   // A run that failed without a failed test (a file that can't be loaded, an unhandled rejection, the time limit) is a failure too.
