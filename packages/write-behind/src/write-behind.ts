@@ -1,5 +1,5 @@
 import {
-  CacheError, InvalidOptionError, LoadPolicy, ReadPath, Renewals, ServerError, Undecodable, checkOptions, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
+  InvalidOptionError, LoadPolicy, ReadPath, Renewals, ServerError, Undecodable, checkOptions, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
   sourceOptions, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
 } from '@cache/core'
 import { pause } from './pause.js'
