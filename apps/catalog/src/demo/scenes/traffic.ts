@@ -13,7 +13,7 @@ export async function traffic({ catalogs }: Stage, tell: (what: string) => void)
     rows: [rowOf('steady traffic', checker, stats)],
     expectations: [
       { what: 'every product was loaded from the database once, by one of the two processes', holds: stats.loads <= 200 },
-      { what: 'the rest came from Redis', holds: stats.hits >= checker.reads - 16 * 200 && stats.hits > stats.loads },
+      { what: 'the rest came from Redis', holds: stats.hits >= checker.reads - 16 * 200 && stats.hits > Math.min(stats.loads, checker.reads / 10) },
     ],
   }
 }
