@@ -23,6 +23,8 @@ export interface Holding {
   readonly fence: number
   readonly from: number
   readonly to: number
+  /** Whether holders may overlap while something is wrong, and may hold again with the same fence. */
+  readonly onlyWhenCalm?: boolean
 }
 
 /** A lock was waited for, and acquired. */

@@ -45,7 +45,9 @@ export class LockJudge implements Judge<Holding | Wait> {
     for (const moment of moments) {
       const held = [holding, ...meanwhile].filter((one) => one.from <= moment && moment < one.to)
       if (held.length <= capacity) continue
-      if (this.#clockWasSet(Math.min(...held.map((one) => one.from)), moment)) continue
+      const since = Math.min(...held.map((one) => one.from))
+      if (this.#clockWasSet(since, moment)) continue
+      if (holding.onlyWhenCalm && !calm(this.#faults, since, moment)) continue
       return this.#once(`${lock}: ${held.map(shown).join(' and ')} held it at once`)
     }
     return []
@@ -53,10 +55,13 @@ export class LockJudge implements Judge<Holding | Wait> {
 
   #fences(holding: Holding, others: readonly Holding[]): readonly string[] {
     if (holding.capacity > 1) return []
+    const rises = (before: number, after: number) =>
+      before < after || (holding.onlyWhenCalm === true && before === after)
     const wrong = others.find((other) =>
-      (other.to < holding.from && other.fence >= holding.fence) ||
-      (holding.to < other.from && holding.fence >= other.fence))
+      (other.to < holding.from && !rises(other.fence, holding.fence)) ||
+      (holding.to < other.from && !rises(holding.fence, other.fence)))
     if (!wrong) return []
+    if (holding.onlyWhenCalm && !calm(this.#faults, holding.from, wrong.from)) return []
     const [first, second] = [wrong.from, holding.from].sort((a, b) => a - b)
     if (this.#clockWasSet(first!, second!)) return []
     return this.#once(`${holding.lock}: the fences of ${shown(wrong)} and ${shown(holding)} do not rise`)

@@ -35,6 +35,17 @@ export async function judgeQueue(source: Redis): Promise<QueueVerdict> {
   return { violations, acknowledged, applied }
 }
 
+/** A process writes a counter one after the other, and numbers what it writes: `process/number`. */
+function outOfOrder(applied: readonly string[]): readonly string[] {
+  const latest = new Map<string, number>()
+  return [...new Set(applied)].filter((token) => {
+    const [process, number] = token.split('/') as [string, string]
+    const before = latest.get(process) ?? 0
+    latest.set(process, Math.max(before, Number(number)))
+    return Number(number) < before
+  })
+}
+
 function judgeCounter(
   id: string, attempted: readonly string[], added: readonly string[], applied: readonly string[],
 ): readonly string[] {
@@ -45,6 +56,7 @@ function judgeCounter(
   }
   const once = new Set(applied)
   const known = new Set(attempted)
+  complain(outOfOrder(applied), 'were applied after a later one of their process')
   complain(added.filter((token) => !once.has(token)), 'were acknowledged and lost')
   complain([...once].filter((token) => !known.has(token)), 'were never made')
   if (once.size < applied.length) {

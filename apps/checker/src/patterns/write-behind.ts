@@ -1,4 +1,6 @@
-import { createWriteBehind, createWriteBehindWorker, type PendingWrite } from '@cache/write-behind'
+import {
+  createWriteBehind, createWriteBehindWorker, type FlushContext, type PendingWrite,
+} from '@cache/write-behind'
 import { now } from '../clock.js'
 import type { World, Work } from './work.js'
 
@@ -28,6 +30,16 @@ export async function writeBehind(world: World): Promise<Work> {
   const maybeFail = () => {
     if (random.chance(FLUSH_FAILS)) throw new Error('the database is out')
   }
+  let flushes = 0
+  /** Nobody else flushes the partition meanwhile, if all is well. */
+  const asOwner = async (queue: string, { partition, fence, signal }: FlushContext, flush: () => Promise<void>) => {
+    const from = now()
+    const holder = `${process}/flush ${++flushes}`
+    await flush()
+    if (signal.aborted) return
+    const held = { capacity: 1, holder, fence, from, to: now(), onlyWhenCalm: true }
+    reporter.add({ type: 'holding', lock: `${queue} ${partition}`, ...held })
+  }
   const flushCounters = async (writes: readonly PendingWrite<Counter, string>[]) => {
     maybeFail()
     for (const { id, patches, patchSequences } of writes) {
@@ -43,38 +55,45 @@ export async function writeBehind(world: World): Promise<Work> {
   const retry = { attempts: 1_000, backoff: 20, max: 200 }
   const common = { client, partitions: 3, leaseTtl: '2s', linger: 5, retry } as const
   const workers = [
-    createWriteBehindWorker<Counter, string>({ ...common, name: 'counters', flush: flushCounters }),
-    createWriteBehindWorker<number, string>({ ...common, name: 'rows', flush: flushRows }),
+    createWriteBehindWorker<Counter, string>({ ...common, name: 'counters', flush: (writes, context) => asOwner('counters', context, () => flushCounters(writes)) }),
+    createWriteBehindWorker<number, string>({ ...common, name: 'rows', flush: (writes, context) => asOwner('rows', context, () => flushRows(writes)) }),
   ]
   const stop = new AbortController()
   const running = Promise.all(workers.map((worker) => worker.run({ signal: stop.signal })))
   let tokens = 0
   const attempted = new Map<string, number>()
-  const putting = new Set<string>()
+  const writing = new Set<string>()
 
-  const add = async () => {
-    const id = `counter-${random.between(0, COUNTERS - 1)}`
-    const token = `${process}/${++tokens}`
-    await source.rpush(`attempted:${id}`, token)
-    await counters.write(id, { token })
-    await source.rpush(`added:${id}`, token)
-    reporter.count('write-behind: writes')
-  }
-  const put = async () => {
-    const id = `${process}-${random.between(0, OWN_ROWS - 1)}`
-    if (putting.has(id)) return // of two at once, either may be the last
-    putting.add(id)
+  /** One write of an id at a time: of two at once, either may be the last. */
+  const alone = async (id: string, write: () => Promise<void>) => {
+    if (writing.has(id)) return
+    writing.add(id)
     try {
+      await write()
+      reporter.count('write-behind: writes')
+    } finally {
+      writing.delete(id)
+    }
+  }
+  const add = () => {
+    const id = `counter-${random.between(0, COUNTERS - 1)}`
+    return alone(id, async () => {
+      const token = `${process}/${++tokens}`
+      await source.rpush(`attempted:${id}`, token)
+      await counters.write(id, { token })
+      await source.rpush(`added:${id}`, token)
+    })
+  }
+  const put = () => {
+    const id = `${process}-${random.between(0, OWN_ROWS - 1)}`
+    return alone(id, async () => {
       const value = (attempted.get(id) ?? 0) + 1
       attempted.set(id, value)
       await source.hset('attempted', id, value)
       await rows.put(id, value)
       await source.hset('put', id, value)
-      reporter.count('write-behind: writes')
       if (random.chance(0.05)) await flushed(id, value)
-    } finally {
-      putting.delete(id)
-    }
+    })
   }
   const flushed = async (id: string, value: number) => {
     const from = now()
