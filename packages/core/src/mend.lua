@@ -2,6 +2,12 @@
 -- Only this package writes these keys, so what is of another type there is nobody's: it is deleted, and told with the replies.
 -- needs typesOf
 
+-- A number as our scripts write it: whole, at least 0, and exact as a double; nil for any other text.
+local function wholeNumber(text)
+  local number = text and #text < 17 and text:match('^%d+$') and tonumber(text)
+  return number and number <= 9007199254740991 and number or nil
+end
+
 local mended = {}
 
 local function tellMended(key, what)

@@ -3,9 +3,9 @@
 -- ARGV[1] the change's stamp  ARGV[2] how long a load may still come that began before, ms
 -- returns the groups
 -- cost: O(n) in the groups that hold it
--- needs stamp-of.lua
+-- needs mend.lua of core
 
-local changed = stampOf(redis.call('HGET', KEYS[1], '')) or 0
+local changed = wholeNumber(redis.call('HGET', KEYS[1], '')) or 0
 redis.call('HDEL', KEYS[1], '') -- a full server takes what adds only after a write that does not
 redis.call('HSET', KEYS[1], '', string.format('%.0f', math.max(changed, tonumber(ARGV[1]))))
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end

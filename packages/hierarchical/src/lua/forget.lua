@@ -3,10 +3,10 @@
 -- ARGV[1] the change's stamp
 -- returns how many they were
 -- cost: O(n) in the groups that hold it
--- needs stamp-of.lua
+-- needs mend.lua of core
 
 local held, forgotten = redis.call('HGETALL', KEYS[1]), 0
 for i = 1, #held, 2 do
-  if held[i] ~= '' and (stampOf(held[i + 1]) or 0) < tonumber(ARGV[1]) then forgotten = forgotten + redis.call('HDEL', KEYS[1], held[i]) end
+  if held[i] ~= '' and (wholeNumber(held[i + 1]) or 0) < tonumber(ARGV[1]) then forgotten = forgotten + redis.call('HDEL', KEYS[1], held[i]) end
 end
 return forgotten

@@ -3,12 +3,12 @@
 -- ARGV[1] the group  ARGV[2] the stamp of the load's begin  ARGV[3] how long at least it is to be known, ms
 -- returns 1, or 0: what was loaded is older than the change
 -- cost: O(1)
--- needs stamp-of.lua
+-- needs mend.lua of core
 
-local changed = stampOf(redis.call('HGET', KEYS[1], ''))
+local changed = wholeNumber(redis.call('HGET', KEYS[1], ''))
 if changed and changed > tonumber(ARGV[2]) then return 0 end
 -- One that comes late must not make a later load look older.
-local since = stampOf(redis.call('HGET', KEYS[1], ARGV[1]))
+local since = wholeNumber(redis.call('HGET', KEYS[1], ARGV[1]))
 if not since or since < tonumber(ARGV[2]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return 1

@@ -1,5 +1,6 @@
 -- Shared by the scripts that make versions; put before them.
 -- A version is a time in µs, as decimal text: unique, ever-growing, and exact in a double.
+-- needs mend.lua of core
 
 local function now()
   local time = redis.call('TIME')
@@ -9,8 +10,8 @@ end
 -- The version that stands at a key; nil where there is none, or something else.
 local function current(key)
   local text = redis.call('GET', key)
-  local version = text and #text < 17 and text:match('^%d+$') and tonumber(text)
-  return version and version <= 9007199254740991 and string.format('%.0f', version) == text and version or nil
+  local version = wholeNumber(text)
+  return version and string.format('%.0f', version) == text and version or nil
 end
 
 -- Ms that those have left who change the source (the intents of core: a writer's score is its deadline, all others are below 0 or infinite).

@@ -6,6 +6,6 @@
 -- returns 1, or 0: there is no such session
 -- cost: O(n) in the attempts that are over
 
-if not floor_of(redis.call('HGET', KEYS[1], 'floor')) then return 0 end
+if not wholeNumber(redis.call('HGET', KEYS[1], 'floor')) then return 0 end
 end_attempts(KEYS[1], ARGV[1], ARGV[2])
 return 1

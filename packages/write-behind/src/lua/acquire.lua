@@ -6,9 +6,8 @@
 -- needs mend.lua of core
 
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'', ''} end
-local owner, last = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
-last = last and #last < 17 and last:match('^%d+$')
-if owner == ARGV[1] and last then return {last, owner} end -- asked again after a lost reply
+local owner, last = redis.call('GET', KEYS[1]), wholeNumber(redis.call('GET', KEYS[2]))
+if owner == ARGV[1] and last then return {string.format('%.0f', last), owner} end -- asked again after a lost reply
 if owner and not owner:match('^[%w_.%-]+/%d+$') then -- no worker's
   tellMended(KEYS[1], 'no token of a worker')
   owner = false
@@ -19,6 +18,6 @@ if owner and owner ~= ARGV[3] then return {'', owner} end
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 local time = redis.call('TIME')
-local fence = string.format('%.0f', math.max(last and tonumber(last) < 9e15 and last + 1 or 0, time[1] * 1000000 + time[2]))
+local fence = string.format('%.0f', math.max(last and last < 9e15 and last + 1 or 0, time[1] * 1000000 + time[2]))
 redis.call('SET', KEYS[2], fence)
 return {fence, ARGV[1]}

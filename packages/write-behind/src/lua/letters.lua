@@ -8,8 +8,7 @@
 
 local function buried_of(buried, id)
   local count, last, flushed = (redis.call('HGET', buried, id) or '0 0 0'):match('^(%d+) (%d+) (%d+)$')
-  local function number(text) return text and #text < 17 and tonumber(text) or 0 end
-  return number(count), number(last), number(flushed)
+  return wholeNumber(count) or 0, wholeNumber(last) or 0, wholeNumber(flushed) or 0
 end
 
 local function note_buried(buried, id, count, last, flushed)

@@ -4,7 +4,7 @@
 -- returns 1
 -- cost: O(1)
 
-if not floor_of(redis.call('HGET', KEYS[1], 'floor')) then
+if not wholeNumber(redis.call('HGET', KEYS[1], 'floor')) then
   redis.call('DEL', KEYS[1]) -- a full server refuses HSET only in a script that has not written yet
   redis.call('HSET', KEYS[1], 'floor', ARGV[1])
 end

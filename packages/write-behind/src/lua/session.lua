@@ -2,18 +2,14 @@
 -- A session remembers what a writer's attempts came to, by their number. All below `floor` are
 -- over: nobody waits for them any more. An attempt above it that was abandoned has come to 'over'.
 -- What is over is refused if it arrives after all.
+-- needs mend.lua of core
 -- Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
-
--- The lowest attempt that is not over; nil where that is not known.
-local function floor_of(text)
-  return text and #text < 17 and text:match('^%d+$') and tonumber(text) or nil
-end
 
 -- What the attempt came to before, 'over', or 'closed' where there is no such session; nothing, if
 -- it is still to be done.
 local function outcome_of(session, attempt)
   local known = redis.call('HMGET', session, 'floor', attempt)
-  local floor = floor_of(known[1])
+  local floor = wholeNumber(known[1])
   if not floor then return 'closed' end
   return known[2] or (tonumber(attempt) < floor and 'over' or nil)
 end
@@ -38,7 +34,7 @@ end
 -- `abandoned`: attempts that are over though the floor has not passed them, with blanks between
 -- them.
 local function end_attempts(session, floor, abandoned)
-  local from, to = floor_of(redis.call('HGET', session, 'floor')), tonumber(floor)
+  local from, to = wholeNumber(redis.call('HGET', session, 'floor')), tonumber(floor)
   -- no attempt is empty; a full server refuses HSET only in a script that has not written yet
   redis.call('HDEL', session, '')
   if to > from then
