@@ -1,5 +1,5 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import { hostileValues } from '@cache/testkit'
+import { hostileValues, plantValue } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { LoadPolicy, ReadPath, checkOptions, companion, createFormat, createToken, encrypted, json, loadPolicyOptions, writeSource, type CacheClient, type LoadPolicyOptions, type Messages } from '../src/index.js'
 import { onEach } from './cases.js'
@@ -23,11 +23,6 @@ onEach((bench) => {
   })
   afterEach(() => void unsubscribe('cache:error', listen))
 
-  const plant = async (client: CacheClient, at: string, commands: readonly (readonly [string, ...(string | Buffer)[]])[]): Promise<void> => {
-    await client.send({ args: ['DEL', at], keys: [at] })
-    for (const args of commands) await client.send({ args, keys: [at] })
-  }
-
   describe.each([
     ['with stale values', { staleWhileRevalidate: '1h' }],
     ['encrypted, with versions', { codec: encrypted(json, { keys: { a: Buffer.alloc(32, 7) } }), version: ({ version }: Row) => version }],
@@ -35,8 +30,9 @@ onEach((bench) => {
     it.each(Object.entries(keys))('are read, cached and changed whatever stands at their %s', async (kind, at) => {
       const client = bench().newClient()
       const { path, format } = pathOf(client, options as Partial<LoadPolicyOptions<Row>>)
-      for (const { name, plant: commands } of hostileValues(['longest', 'conflict'])) {
-        await plant(client, at, commands(at))
+      for (const value of hostileValues(['longest', 'conflict'])) {
+        const { name } = value
+        await plantValue(client, at, value)
         let loads = 0
         const load = (): Row => ({ version: 100 + ++loads })
         // An entry that is JSON, and no intent that ends by itself, is not hostile to those who use no schema.
@@ -51,7 +47,7 @@ onEach((bench) => {
           () => writeSource(client, { keys: [key], intentTtl: 1_000, change: () => undefined }),
         ]) {
           await client.send({ args: ['DEL', keys.entry], keys: [keys.entry] })
-          await plant(client, at, commands(at))
+          await plantValue(client, at, value)
           await change()
           const token = createToken()
           expect(await client.entries.lease(key, format, { token, ttl: 1_000, staleBelow: 'all', take: true }), `${kind}: ${name}: ${String(change)}`).toMatchObject({ status: 'leased' })
@@ -64,10 +60,11 @@ onEach((bench) => {
       const client = bench().newClient()
       const { path, format } = pathOf(client, options as Partial<LoadPolicyOptions<Row>>)
       for (const [kind, at] of Object.entries(keys)) {
-        for (const { type, name, plant: commands } of hostileValues()) {
+        for (const value of hostileValues()) {
+          const { type, name } = value
           if (type === (kind === 'intents' ? 'zset' : 'string')) continue
           await client.send({ args: ['DEL', ...Object.values(keys)], keys: Object.values(keys) })
-          await plant(client, at, commands(at))
+          await plantValue(client, at, value)
           told = []
           await path.get(key, () => ({ version: 1 }))
           expect(told, `${kind}: ${name}`).toContainEqual(expect.objectContaining({ key: at, error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown }))
@@ -80,12 +77,13 @@ onEach((bench) => {
   it('a version that only Lua could take for one keeps nothing out', async () => {
     const client = bench().newClient()
     const { path, format } = pathOf(client, { version: ({ version }) => version, codec: encrypted(json, { keys: { a: Buffer.alloc(32, 7) } }) })
-    for (const { name, plant: commands } of hostileValues().filter((one) => one.name.includes('frame'))) {
-      await plant(client, key, commands(key))
+    for (const value of hostileValues().filter((one) => one.name.includes('frame'))) {
+      const { name } = value
+      await plantValue(client, key, value)
       await path.get(key, () => ({ version: 1 }))
       expect((await client.entries.read(key, format))?.value, name).toEqual({ version: 1 })
 
-      await plant(client, key, commands(key))
+      await plantValue(client, key, value)
       await client.entries.put(key, format, { version: 2 }, { ttl: 60_000, meta: { version: 2 } })
       const token = createToken()
       await client.entries.beginWrite([key], token, 1_000)
@@ -99,11 +97,11 @@ onEach((bench) => {
     const client = bench().newClient()
     const format = createFormat<Row>()
     for (const holder of ['somebody', 'skip']) {
-      await plant(client, keys.lease, [['SET', keys.lease, holder]])
+      await plantValue(client, keys.lease, { plant: (at) => [['SET', at, holder]] })
       const token = createToken()
       expect(await client.entries.lease(key, format, { token, ttl: 500 })).toMatchObject({ status: 'leased' })
       await client.entries.release(key, token)
-      await plant(client, keys.lease, [['SET', keys.lease, holder, 'EX', '30000000']])
+      await plantValue(client, keys.lease, { plant: (at) => [['SET', at, holder, 'EX', '30000000']] })
       expect(await client.entries.lease(key, format, { token: createToken(), ttl: 500 })).toMatchObject(holder === 'skip' ? { status: 'skip' } : { status: 'wait', remaining: 500 })
     }
   })

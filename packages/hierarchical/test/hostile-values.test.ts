@@ -1,14 +1,9 @@
-import { channels, companion, encrypted, json, type CacheClient } from '@cache/core'
-import { hostileValues, type HostileValue } from '@cache/testkit'
+import { channels, companion, encrypted, json } from '@cache/core'
+import { hostileValues, plantValue } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { Shop, onEach, productsOf } from './cases.js'
 
 const codec = encrypted(json, { keys: { a: Buffer.alloc(32, 1) } })
-
-async function plant(client: CacheClient, key: string, { plant: commands }: Pick<HostileValue, 'plant'>): Promise<void> {
-  await client.send({ args: ['DEL', key], keys: [key] })
-  for (const args of commands(key)) await client.send({ args, keys: [key] })
-}
 
 onEach((bench) => {
   describe.each([['small', 1_000_000], ['large', 1]])('groups that are %s', (_, maxGroupBytes) => {
@@ -40,7 +35,7 @@ onEach((bench) => {
       for (const [k, name] of [...keys].entries()) {
         for (const value of hostileValues().filter((_value, i) => process.env.CHAOS || i % 6 === k % 6)) {
           const key = name.endsWith(':parts:') ? (await bench.keys()).find((one) => one.startsWith(name))! : name
-          await plant(client, key, value)
+          await plantValue(client, key, value)
           await use(`${key}: ${value.name}`)
         }
       }

@@ -1,13 +1,8 @@
-import { hostileValues, type HostileValue } from '@cache/testkit'
-import { ServerError, type CacheClient } from '@cache/core'
+import { hostileValues, plantValue } from '@cache/testkit'
+import { ServerError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { createLocks, createSemaphore } from '../src/index.js'
 import { onEach } from './cases.js'
-
-async function plant(client: CacheClient, key: string, { plant: commands }: Pick<HostileValue, 'plant'>): Promise<void> {
-  await client.send({ args: ['DEL', key], keys: [key] })
-  for (const args of commands(key)) await client.send({ args, keys: [key] })
-}
 
 onEach(({ newClient, keys }) => {
   describe('whatever stands beside a lock', () => {
@@ -25,11 +20,11 @@ onEach(({ newClient, keys }) => {
       for (const key of beside) {
         for (const value of hostileValues()) {
           const what = `${key}: ${value.name}`
-          await plant(client, key, value)
+          await plantValue(client, key, value)
           const lock = await locks.acquire('a', { wait: '5s' })
           expect(lock.fence, what).toBeGreaterThan(0)
           expect(lock.fence, what).toBeLessThan(9e15)
-          await plant(client, key, value)
+          await plantValue(client, key, value)
           expect(await locks.tryAcquire('a'), what).toBeNull()
           expect(await locks.inspect('a'), what).toMatchObject({ fence: lock.fence })
           await lock.extend('11s')
@@ -53,11 +48,11 @@ onEach(({ newClient, keys }) => {
       for (const key of all) {
         for (const value of hostileValues()) {
           const what = `${key}: ${value.name}`
-          await plant(client, key, value)
+          await plantValue(client, key, value)
           const held = await pool.acquire({ wait: '5s' })
           expect(held.fence, what).toBeGreaterThan(0)
           expect(held.fence, what).toBeLessThan(9e15)
-          await plant(client, key, value)
+          await plantValue(client, key, value)
           await held.extend('11s')
           expect((await pool.inspect()).held, what).toBe(1)
           expect(await held.release(), what).toBe(true)
@@ -72,12 +67,12 @@ onEach(({ newClient, keys }) => {
       await using locks = createLocks({ client, ttl: '10s' })
       const key = 'shop:lock:a'
       for (const value of hostileValues()) {
-        await plant(client, key, value)
+        await plantValue(client, key, value)
         if (value.type === 'string') expect(await locks.tryAcquire('a'), value.name).toBeNull()
         else await expect(locks.tryAcquire('a'), value.name).rejects.toMatchObject({ name: ServerError.kind, code: 'WRONGTYPE' })
         expect(await locks.forceRelease('a'), value.name).toBe(true)
         const lock = (await locks.tryAcquire('a'))!
-        await plant(client, key, value)
+        await plantValue(client, key, value)
         expect(await lock.release(), value.name).toBe(false)
         await locks.forceRelease('a')
       }
@@ -89,12 +84,12 @@ onEach(({ newClient, keys }) => {
       await (await pool.acquire()).release()
       const key = 'shop:semaphore:pool'
       for (const score of ['+inf', '1e300', '-inf', '-5']) {
-        await plant(client, key, { plant: (at) => [['ZADD', at, score, 's:somebody']] })
+        await plantValue(client, key, { plant: (at) => [['ZADD', at, score, 's:somebody']] })
         const permit = await pool.acquire({ wait: '5s' })
         expect(await permit.release(), score).toBe(true)
       }
       for (const value of hostileValues().filter(({ type }) => type !== 'zset')) {
-        await plant(client, key, value)
+        await plantValue(client, key, value)
         await expect(pool.tryAcquire(), value.name).rejects.toMatchObject({ code: 'WRONGTYPE' })
       }
     })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAside } from '@cache/aside'
 import type { CacheClient } from '@cache/core'
-import { eventually, hostileValues, type Stage } from '@cache/testkit'
+import { eventually, hostileValues, plantValue, type Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createInvalidationBus, withNearCache, type Invalidated, type InvalidationBus } from '../src/index.js'
 import { casesWithShards } from './cases.js'
@@ -101,13 +101,12 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
     const { bus } = await newBus('replay')
     const resumed: boolean[] = []
     bus.on('live', (missedNothing) => resumed.push(missedNothing))
-    for (const { type, name, plant } of hostileValues().filter(({ name }) => /list|word|stream/.test(name))) {
-      await client.send({ args: ['DEL', log], keys: [log] })
-      for (const args of plant(log)) await client.send({ args, keys: [log] })
+    for (const value of hostileValues().filter(({ name }) => /list|word|stream/.test(name))) {
+      await plantValue(client, log, value)
       const gaps = resumed.length
       await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
       await eventually(() => resumed.length > gaps)
-      expect(await client.send({ args: ['TYPE', log], keys: [log] }), `${type} ${name}`).toBe('stream')
+      expect(await client.send({ args: ['TYPE', log], keys: [log] }), `${value.type} ${value.name}`).toBe('stream')
       await bus.publish({ keys: ['shop:a'] })
     }
   })

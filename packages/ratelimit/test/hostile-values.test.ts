@@ -1,5 +1,5 @@
 import { channels } from '@cache/core'
-import { hostileValues, type HostileValue } from '@cache/testkit'
+import { hostileValues, plantValue, type HostileValue } from '@cache/testkit'
 import { expect, it } from 'vitest'
 import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket } from '../src/index.js'
 import { onEach } from './cases.js'
@@ -32,7 +32,7 @@ onEach(({ newClient, keys }) => {
     channels.error.subscribe(listen)
     for (const [i, value] of values.entries()) {
       const at = key!.replaceAll('warm', `id${i}`)
-      for (const args of value.plant(at)) await client.send({ args, keys: [at] })
+      await plantValue(client, at, value)
       told.length = 0
       const peeked = await limiter.peek(`id${i}`)
       expect(peeked.degraded, value.name).toBe(false)

@@ -6,11 +6,36 @@ export interface HostileValue {
   readonly plant: (key: string) => readonly (readonly [string, ...(string | Buffer)[]])[]
 }
 
+/** Whatever sends a command to a Redis: each of our clients does. */
+interface Sender {
+  send(command: { readonly args: readonly [string, ...(string | Buffer)[]]; readonly keys: readonly string[] }): Promise<unknown>
+}
+
+/**
+ * Puts a hostile value at a key, instead of what stands there. In one step, since a worker or another process may write to the key at any
+ * time: its value between a `DEL` and the next command would make that one fail.
+ *
+ * @example await plantValue(client, 'shop:product:42', { plant: (key) => [['LPUSH', key, 'x']] })
+ */
+export async function plantValue(client: Sender, key: string, { plant }: Pick<HostileValue, 'plant'>): Promise<void> {
+  const commands = plant(key).flatMap((args) => [String(args.length), ...args])
+  await client.send({ args: ['EVAL', PLANT, '1', key, ...commands], keys: [key] })
+}
+
+/** ARGV: the number of words of each command, followed by them. */
+const PLANT = `redis.call('DEL', KEYS[1])
+local i = 1
+while i <= #ARGV do
+  local words = tonumber(ARGV[i])
+  redis.call(unpack(ARGV, i + 1, i + words))
+  i = i + words + 1
+end`
+
 /**
  * Values of every type that a key may be found with if somebody else writes to the same Redis, or if memory went bad: another type,
  * empty, huge, not numeric, no UTF-8, without a ttl. `fields`: names that the hash and the sorted set have as well.
  *
- * @example for (const { plant } of hostileValues()) for (const args of plant('shop:product:42')) await client.send({ args, keys: ['shop:product:42'] })
+ * @example for (const value of hostileValues()) await plantValue(client, 'shop:product:42', value)
  */
 export function hostileValues(fields: readonly string[] = []): readonly HostileValue[] {
   const strings: readonly (readonly [string, string | Buffer])[] = [

@@ -1,12 +1,7 @@
-import { companion, encrypted, json, type CacheClient } from '@cache/core'
-import { hostileValues, type HostileValue } from '@cache/testkit'
+import { companion, encrypted, json } from '@cache/core'
+import { hostileValues, plantValue } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { Shop, how, onEach, productsOf } from './cases.js'
-
-async function plant(client: CacheClient, key: string, { plant: commands }: Pick<HostileValue, 'plant'>): Promise<void> {
-  await client.send({ args: ['DEL', key], keys: [key] })
-  for (const args of commands(key)) await client.send({ args, keys: [key] })
-}
 
 onEach((bench) => {
   describe.each(how)('groups %s', (way) => {
@@ -34,7 +29,7 @@ onEach((bench) => {
       expect(keys).toHaveLength(way.endsWith('key') ? keys.length : 7)
       for (const key of keys) {
         for (const value of hostileValues()) {
-          await plant(client, key, value)
+          await plantValue(client, key, value)
           await use(`${key}: ${value.name}`)
         }
       }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { channels, encrypted, json, type CacheClient } from '@cache/core'
-import { eventually, hostileValues, type HostileValue, type Stage } from '@cache/testkit'
+import { eventually, hostileValues, plantValue, type Stage } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 import { Partitions } from '../src/partitions.js'
@@ -18,10 +18,6 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     client = stage.driver()
   })
 
-  const plant = async (key: string, { plant: commands }: Pick<HostileValue, 'plant'>): Promise<void> => {
-    await client.send({ args: ['DEL', key], keys: [key] })
-    for (const args of commands(key)) await client.send({ args, keys: [key] })
-  }
   const newCache = (table: Table) => createWriteBehind<Row | null, string, Row>({ client, name: 'rows', partitions: 1, ttl: '1h', load: table.load, codec, leaseTtl: '100ms', merge: (_, patch) => patch })
   /** Works until `use` has ended, and starts over if it fails. */
   const working = async (table: Table, use: () => Promise<void>): Promise<void> => {
@@ -51,7 +47,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
           await using cache = newCache(table)
           await cache.put('7', { name: 'before', age: ++age })
           await cache.flushed('7')
-          for (const key of at === '' ? await sessions() : [at]) await plant(key, value)
+          for (const key of at === '' ? await sessions() : [at]) await plantValue(client, key, value)
           await cache.peek('7')
           await cache.deadLetters.list()
           await cache.write('7', { name: 'Ada', age: ++age })
