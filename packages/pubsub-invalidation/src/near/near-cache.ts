@@ -5,6 +5,7 @@ import { OwnMessages } from '../own-messages.js'
 import { copierOf } from './copier.js'
 import { deepFreeze } from './deep-freeze.js'
 import { KeptEntry, type Shareable } from './kept-entry.js'
+import { memoryOf } from './memory-of.js'
 import { prefixMatcher } from './prefix-matcher.js'
 import { Questions } from './questions.js'
 
@@ -120,7 +121,10 @@ export class NearCache implements NearEntries {
   #keep(key: string, value: NearValue, since: number): void {
     if (!this.#listens || value.life <= 0) return
     try {
-      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, this.#settings.ttl), { size: key.length + Math.max(1, value.bytes) })
+      const { maxBytes, ttl } = this.#settings
+      const size = key.length + Math.max(1, value.bytes, memoryOf(value.entry.value, maxBytes))
+      if (size > maxBytes) return void this.#kept.delete(key)
+      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, ttl), { size: Math.ceil(size) })
     } catch (error) { // a value that can't be cloned, or can't be looked through
       tell(channels.error, () => ({ operation: 'keep near', key, error }))
     }
