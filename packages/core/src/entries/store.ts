@@ -215,7 +215,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   /** A lease that may have been granted, or may be yet. */
   const giveUpLease = (key: string, token: string): void => {
-    pending.add({ key, ttl: GIVE_BACK_FOR, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
+    pending.add({ key, ttl: GIVE_BACK_FOR, bytes: 3 * key.length, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
   }
 
   /** Begins writes. `asked`: what each is to be asked with. */
@@ -235,7 +235,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
   const giveUpWrites = (all: readonly (readonly string[])[], token: string): void => {
     const args = [token, 'none', '', '0', String(MAY_ARRIVE_FOR)]
     const keys = all.map(([key]) => key!)
-    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
+    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, bytes: 3 * keys.reduce((sum, key) => sum + key.length, 0), release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
   }
 
   /** Deletes entries; not those with a version newer than this. */
