@@ -211,7 +211,7 @@ it.each(Object.keys(drivers))('hostile bytes in all keys and channels, with all 
   while (performance.now() < until) await attacker.strike()
   await Promise.all(using)
 
-  expect(attacker.keys.size).toBeGreaterThan(20)
+  expect(attacker.keys.size).toBeGreaterThan(5)
   expect(attacker.channels.size).toBeGreaterThan(0)
   // What stands at the key of a lock holds it, whoever has put it there, until somebody removes it.
   await admin.del('shop:lock:x', 'shop:semaphore:pool', 'shop:rwlock:table')

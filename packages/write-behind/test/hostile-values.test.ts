@@ -82,6 +82,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     ]
     for (const fields of wrong) await client.send({ args: ['XADD', stream, '*', ...fields], keys: [stream] })
     await client.send({ args: ['XADD', stream, '18446744073709551615-0', 'x', 'y'], keys: [stream] })
+    await client.send({ args: ['XADD', stream, '18446744073709551615-18446744073709551615', 'x', 'y'], keys: [stream] })
     await cache.put('2', { name: 'second' })
     await working(table, async () => {
       await Promise.all(['1', '2'].map((id) => cache.flushed(id)))

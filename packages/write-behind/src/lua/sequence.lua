@@ -31,7 +31,8 @@ local function append(stream, ...)
   end
   local done = redis.pcall('XADD', stream, string.format('%.0f-0', sequence), ...)
   if type(done) == 'table' and done.err then
-    if not done.err:find('equal or smaller', 1, true) then error(done) end
+    local isPast = done.err:find('equal or smaller', 1, true) or done.err:find('exhausted', 1, true)
+    if not isPast then error(done) end
     sequence = last_of(stream) + 1
     if sequence > LATEST then
       drop_foreign(stream)
