@@ -32,7 +32,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('one ca
   const load = (missing: readonly number[]): readonly number[] => missing
 
   it('getOrLoadMany: what is missing, what is there, and in the order of the ids', async () => {
-    const rows = createAside<number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
+    const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
     await staysShort(async (ids) => expect(await rows.getOrLoadMany(ids, load)).toEqual(ids))
     let missed = 0
     await staysShort(async (ids) => expect(await rows.getOrLoadMany(ids, (missing) => (missed += missing.length, load(missing)))).toEqual(ids))
@@ -44,7 +44,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('one ca
     await using bus = createInvalidationBus({ client, heartbeat: '30s' })
     await bus.ready()
     const near = withNearCache(client, { bus, maxEntries: 100_000 })
-    const rows: Aside<number> = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
+    const rows: Aside<number, number> = createAside<number, number>({ client: near, prefix: 'row', ttl: '1h' })
     await rows.getOrLoadMany(idsFrom(0, 200), load)
     for (const ids of [idsFrom(1_000, FEW), idsFrom(10_000, MANY)]) await rows.getOrLoadMany(ids, load)
     await staysShort((ids) => rows.getOrLoadMany(ids, load))
@@ -54,7 +54,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))('one ca
   }, 120_000)
 
   it('invalidate and mutate', async () => {
-    const rows = createAside<number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
+    const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
     await staysShort((ids) => rows.invalidate(ids))
     await staysShort((ids) => rows.mutate(ids, () => undefined))
   }, 120_000)
@@ -66,7 +66,7 @@ it('an error of a loader of very many reaches its caller, and nobody else', asyn
   process.on('unhandledRejection', note)
   const stage = await cases[0]!.start()
   try {
-    const rows = createAside<number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
+    const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
     const ids = idsFrom(0, 3_000)
     // A caller that comes after the error loads anew, and joins nothing that has failed.
     await expect(rows.getOrLoadMany(ids, () => Promise.reject(new Error('the source is out')))).rejects.toThrow('the source is out')

@@ -277,7 +277,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const all: (Entry<T> | CacheError | undefined)[] = []
       for (const part of chunks(keys, READ_AT_ONCE)) {
         const entries = (await batch.readMany(part, readTimeout)).map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(part[i]!, value, undefined, format)))
-        all.push(...(entries.some((entry) => entry instanceof Promise) ? await Promise.all(entries) : (entries as Awaited<(typeof entries)[number]>[])))
+        all.push(...(entries.some((entry) => entry instanceof Promise) ? await Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])))
       }
       return all
     },
