@@ -16,12 +16,20 @@ export interface Waiting {
  * await write(() => update(row))
  */
 export function limitTo(most: number, { most: mostWaiting = Infinity, within = Infinity }: Waiting = {}): <R>(job: () => R | Promise<R>) => Promise<R> {
-  const waiting: (() => void)[] = []
+  // `shift` of a long array would copy all of it.
+  let waiting: (() => void)[] = []
+  let next = 0
   let running = 0
+  const startNext = (): void => {
+    waiting[next++]?.()
+    if (next < waiting.length && next < 1_000) return
+    waiting = waiting.slice(next)
+    next = 0
+  }
   return async (job) => {
     const asked = performance.now()
     if (running >= most) {
-      if (waiting.length >= mostWaiting) throw overloaded(`${waiting.length} others wait already`)
+      if (waiting.length - next >= mostWaiting) throw overloaded(`${waiting.length - next} others wait already`)
       await new Promise<void>((resolve) => waiting.push(resolve))
     }
     running++
@@ -30,7 +38,7 @@ export function limitTo(most: number, { most: mostWaiting = Infinity, within = I
       return await job()
     } finally {
       running--
-      waiting.shift()?.()
+      startNext()
     }
   }
 }

@@ -8,6 +8,8 @@ export interface PendingRelease {
   readonly key: string
   /** Milliseconds until Redis drops it without our help; nothing is tried after that. */
   readonly ttl: number
+  /** What it keeps in memory, where that is more than its key. */
+  readonly bytes?: number
   /** Gives it back. Safe to repeat. Resolves once Redis has acknowledged it, whether or not there was anything to give back. */
   release(): Promise<unknown>
 }
@@ -17,10 +19,12 @@ export interface PendingRelease {
  *
  * An acquire whose reply got lost (a deadline, a cut connection, a caller that went away) may have been executed, or may be executed
  * later. Nobody holds what it acquired, so it would stay taken for its whole ttl. Releases that fail are retried after a pause of
- * 50 ms to 1 s, at most 100 at a time. The oldest of more than 10 000 is dropped and reported on `cache:error`.
+ * 50 ms to 1 s, at most 100 at a time. The oldest of more than 10 000, or of more than
+ * 32 MiB, is dropped and reported on `cache:error`.
  */
 export class PendingReleases {
   readonly #open = new Map<PendingRelease, { readonly until: number }>()
+  #bytes = 0
   readonly #closing = new AbortController()
   #running: Promise<void> | undefined
 
@@ -31,8 +35,9 @@ export class PendingReleases {
 
   add(release: PendingRelease): void {
     if (this.#closing.signal.aborted) return
-    if (this.#open.size >= MAX_OPEN) this.#drop(this.#open.keys().next().value!)
+    this.#bytes += bytesOf(release)
     this.#open.set(release, { until: performance.now() + release.ttl })
+    while (this.#open.size > MAX_OPEN || (this.#bytes > MAX_BYTES && this.#open.size > 1)) this.#drop(this.#open.keys().next().value!)
     this.#running ??= this.#run()
   }
 
@@ -41,6 +46,7 @@ export class PendingReleases {
     this.#closing.abort()
     await this.#running
     this.#open.clear()
+    this.#bytes = 0
   }
 
   async #run(): Promise<void> {
@@ -62,26 +68,37 @@ export class PendingReleases {
     const now = performance.now()
     const batch: [PendingRelease, { readonly until: number }][] = []
     for (const [release, due] of this.#open) {
-      if (due.until <= now) this.#open.delete(release)
+      if (due.until <= now) this.#forget(release)
       else batch.push([release, due])
       if (batch.length === MAX_AT_ONCE) break
     }
     const results = await Promise.allSettled(batch.map(async ([release]) => release.release()))
     for (const [i, [release, due]] of batch.entries()) {
+      if (!this.#open.has(release)) continue // dropped meanwhile
       this.#open.delete(release)
       if (results[i]!.status === 'rejected') this.#open.set(release, due)
+      else this.#bytes -= bytesOf(release)
     }
     return results.some(({ status }) => status === 'rejected')
   }
 
+  #forget(release: PendingRelease): void {
+    if (this.#open.delete(release)) this.#bytes -= bytesOf(release)
+  }
+
   #drop(release: PendingRelease): void {
-    this.#open.delete(release)
-    const error = new CacheError(`More than ${MAX_OPEN} releases are waiting for Redis. ${release.key} stays taken until its ttl ends.`, { code: 'RELEASE_DROPPED', key: release.key })
+    this.#forget(release)
+    const error = new CacheError(`Too many releases are waiting for Redis. ${release.key} stays taken until its ttl ends.`, { code: 'RELEASE_DROPPED', key: release.key })
     tell(channels.error, () => ({ operation: 'release', key: release.key, error }))
   }
 }
 
+function bytesOf({ key, bytes = key.length }: PendingRelease): number {
+  return bytes
+}
+
 const MAX_OPEN = 10_000
+const MAX_BYTES = 32 * 1024 * 1024
 const MAX_AT_ONCE = 100
 const MIN_PAUSE = 50
 const MAX_PAUSE = 1_000

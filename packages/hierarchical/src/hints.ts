@@ -1,4 +1,4 @@
-import type { KeyPart } from '@cache/core'
+import { RecentMap, type KeyPart } from '@cache/core'
 
 /** Where an item was found. */
 export interface Hint {
@@ -9,12 +9,11 @@ export interface Hint {
 
 /** Where items were found lately, by their keys; the oldest is forgotten first. It says what to ask together, not what is right. */
 export class Hints {
-  readonly #hints = new Map<string, Hint>()
+  readonly #hints = new RecentMap<Hint>({ max: 10_000, maxBytes: 4 * 1024 ** 2 })
 
   set(key: string, hint: Hint): void {
-    this.#hints.delete(key)
-    this.#hints.set(key, hint)
-    if (this.#hints.size > MOST) this.#hints.delete(this.#hints.keys().next().value!)
+    const bytes = String(hint.group).length + hint.names.reduce((sum, name) => sum + name.length, 0)
+    this.#hints.set(key, hint, bytes)
   }
 
   get(key: string): Hint | undefined {
@@ -25,5 +24,3 @@ export class Hints {
     this.#hints.delete(key)
   }
 }
-
-const MOST = 10_000

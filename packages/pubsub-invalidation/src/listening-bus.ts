@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, InvalidOptionError, ServerError, channels, createToken, tell, type CacheClient, type NearChange, type Subscription } from '@cache/core'
+import { CacheError, InvalidOptionError, ServerError, Slices, channels, createToken, tell, type CacheClient, type NearChange, type Subscription } from '@cache/core'
 import { inNamespace, wholeKey, type BusEvents, type BusStats, type BusWiring, type Invalidated, type Invalidation, type InvalidationBus } from './bus.js'
 import { Listeners } from './listeners.js'
 import type { Log } from './log.js'
@@ -198,11 +198,21 @@ export class ListeningBus implements InvalidationBus {
   async #onLive(): Promise<void> {
     const gap = this.#gap
     const missed = (await this.#listening.log?.catchUp()) ?? 'unknown'
-    if (gap !== this.#gap || this.#stop.signal.aborted) return
-    if (missed !== 'unknown') for (const payload of missed) this.#deliverMissed(payload)
+    const slices = new Slices()
+    if (missed !== 'unknown') for (const payload of missed) {
+      if (slices.over) await slices.next()
+      if (this.#isOver(gap)) return
+      this.#deliverMissed(payload)
+    }
+    if (this.#isOver(gap)) return
     this.#listens = true
     this.#listeners.tell('live', missed !== 'unknown') // near caches drop what they have before they may answer
     if (gap === this.#gap) this.#onAlive(this.#alive)
+  }
+
+  /** Whether there has been another gap, or the end, since. */
+  #isOver(gap: number): boolean {
+    return gap !== this.#gap || this.#stop.signal.aborted
   }
 
   #deliverMissed(payload: string): void {

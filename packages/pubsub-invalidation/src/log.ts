@@ -26,12 +26,8 @@ export class Log {
     const since = this.#place
     try {
       if (since !== undefined) {
-        const entries = (await this.#client.send({ args: ['XRANGE', this.#key, since.at, '+'], keys: [this.#key] })) as readonly LogEntry[]
-        const [first] = entries
-        if (first && isAt(first, since)) {
-          this.#place = { at: entries.at(-1)![0] }
-          return entries.slice(1).map(([, fields]) => message(fields))
-        }
+        const missed = await this.#since(since)
+        if (missed) return missed
       }
     } catch (error) {
       this.#report(error) // of another type, maybe: then it is made anew
@@ -45,10 +41,37 @@ export class Log {
     return 'unknown'
   }
 
+  /** `undefined` where the log does not reach back so far, or says too much to listen to all of it. */
+  async #since(since: Place): Promise<readonly string[] | undefined> {
+    const missed: string[] = []
+    let length = 0
+    let at = since.at
+    for (let first = true; ; first = false) {
+      const from = first ? at : `(${at}`
+      const page = (await this.#client.send({ args: ['XRANGE', this.#key, from, '+', 'COUNT', String(PAGE)], keys: [this.#key] })) as readonly LogEntry[]
+      if (first && !(page[0] && isAt(page[0], since))) return undefined
+      for (const [, fields] of first ? page.slice(1) : page) {
+        const said = message(fields)
+        length += said.length
+        missed.push(said)
+      }
+      if (length > MOST_MISSED_LENGTH) return undefined
+      at = page.at(-1)?.[0] ?? at
+      if (page.length < PAGE) break
+    }
+    this.#place = { at }
+    return missed
+  }
+
   #report(error: unknown): void {
     tell(channels.error, () => ({ operation: 'catch up with invalidations', key: this.#key, error }))
   }
 }
+
+/** Entries of the log that are read at once. */
+const PAGE = 100
+/** Characters of messages that are caught up with. With more, near caches empty themselves, which is cheaper. */
+const MOST_MISSED_LENGTH = 8 * 1024 * 1024
 
 interface Place {
   readonly at: string

@@ -39,7 +39,12 @@ export function decode(payload: string): Read {
   if (typeof message.v === 'number' && message.v > 1) return 'newer'
   const { v, from = '', nth = 0, id = '', keys = [], prefixes = [], groups = [], at } = message
   const fits = v === 1 && typeof from === 'string' && typeof nth === 'number' && typeof id === 'string' && [keys, prefixes, groups].every(isTexts) && (at === undefined || typeof at === 'string')
-  return fits ? { message: { from, nth, keys, prefixes, groups }, id, at } : 'unreadable'
+  return fits ? { message: { from, nth, keys: once(keys), prefixes: once(prefixes), groups: once(groups) }, id, at } : 'unreadable'
+}
+
+/** Without doubles: work for listeners that costs a sender nothing. */
+function once(names: readonly string[]): readonly string[] {
+  return names.length < 2 ? names : [...new Set(names)]
 }
 
 function isTexts(value: unknown): boolean {

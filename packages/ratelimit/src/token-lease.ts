@@ -44,7 +44,7 @@ interface Lease {
  */
 export class TokenLeases {
   readonly #clock: Clock
-  readonly #leases = boundedMap<Lease>(MOST)
+  readonly #leases = boundedMap<Lease>(MOST, ({ back }) => back.size * BYTES_OF_NUMBER)
   readonly #asking = new Map<string, Promise<'leased' | NoLease>>()
 
   constructor(clock: Clock) {
@@ -72,9 +72,10 @@ export class TokenLeases {
     if (!lease || lease.tokens.left + cost > lease.tokens.verdict.granted) return false
     const number = Number(receipt.slice(lease.name.length + 1))
     const isOfLease = number >= 1 && number <= lease.receipts && receipt === `${lease.name}/${number}`
-    if (!isOfLease || lease.back.has(number)) return false
+    if (!isOfLease || lease.back.has(number) || lease.back.size >= MOST_BACK) return false
     lease.back.add(number)
     lease.tokens.left += cost
+    this.#leases.set(key, lease) // it has become larger
     return true
   }
 
@@ -109,5 +110,8 @@ function spend(lease: Lease, cost: number): Spent {
   return { tokens: lease.tokens, token: `${lease.name}/${++lease.receipts}` }
 }
 
+/** Receipts of a lease that can be put back; later ones are lost, as in a crash. */
+const MOST_BACK = 10_000
+const BYTES_OF_NUMBER = 32
 /** Ids whose leases are kept. */
 const MOST = 10_000

@@ -1,18 +1,17 @@
+import { RecentMap } from '@cache/core'
 import { NONE, type Groups } from './stamps.js'
 
 /** The groups of values that were loaded lately, by key; the oldest is forgotten first. */
 export class Hints {
-  readonly #groups = new Map<string, Groups>()
+  readonly #groups = new RecentMap<Groups>({ max: 1_000, maxBytes: 4 * 1024 ** 2 })
 
   add(key: string, groups: Groups): void {
-    this.#groups.delete(key)
-    this.#groups.set(key, groups)
-    if (this.#groups.size > MOST) this.#groups.delete(this.#groups.keys().next().value!)
+    let bytes = 0
+    for (const [group, groupKey] of groups) bytes += group.length + groupKey.length
+    this.#groups.set(key, groups, bytes)
   }
 
   of(key: string): Groups {
     return this.#groups.get(key) ?? NONE
   }
 }
-
-const MOST = 1_000

@@ -1,7 +1,9 @@
+import { RecentMap } from '@cache/core'
+
 /** Versions that this process goes by for a while without asking; the oldest is forgotten first. */
 export class KeptVersions {
   readonly #keepFor: number
-  readonly #kept = new Map<string, { readonly version: number; readonly until: number }>()
+  readonly #kept = new RecentMap<{ readonly version: number; readonly until: number }>({ max: 10_000, maxBytes: 4 * 1024 ** 2 })
   #changes = 0
 
   constructor(keepFor: number) {
@@ -19,9 +21,7 @@ export class KeptVersions {
     const changes = this.#changes
     return (key, version) => {
       if (changes !== this.#changes) return
-      this.#kept.delete(key)
       this.#kept.set(key, { version, until })
-      if (this.#kept.size > MOST) this.#kept.delete(this.#kept.keys().next().value!)
     }
   }
 
@@ -31,5 +31,3 @@ export class KeptVersions {
     for (const key of keys) this.#kept.delete(key)
   }
 }
-
-const MOST = 10_000

@@ -9,6 +9,7 @@ export class Outdated {
   /** By key, which of all writes was its last. */
   readonly #writes = new Map<string, number>()
   #written = 0
+  #bytes = 0
   #timer: NodeJS.Timeout | undefined
   #pause = FIRST_PAUSE
 
@@ -17,8 +18,14 @@ export class Outdated {
   }
 
   add(key: string): void {
+    if (!this.#writes.has(key)) this.#bytes += bytesOf(key)
     this.#writes.set(key, ++this.#written)
     this.#wait()
+  }
+
+  /** Whether no more should be written without Redis: what is remembered of it takes too much memory. */
+  get isFull(): boolean {
+    return this.#bytes >= MOST_BYTES
   }
 
   /** Whether the entry may still be there. */
@@ -44,6 +51,10 @@ export class Outdated {
     this.#wait()
   }
 
+  #forget(key: string): void {
+    if (this.#writes.delete(key)) this.#bytes -= bytesOf(key)
+  }
+
   /** A part at a time, until one fails: what is dropped stays dropped. */
   async #dropAll(): Promise<void> {
     const all = [...this.#writes]
@@ -56,11 +67,18 @@ export class Outdated {
         return tell(channels.error, () => ({ operation: 'drop outdated', key: part[0]![0], error }))
       }
       // One that was written again meanwhile is not the one that was dropped.
-      for (const [key, write] of part) if (this.#writes.get(key) === write) this.#writes.delete(key)
+      for (const [key, write] of part) if (this.#writes.get(key) === write) this.#forget(key)
     }
   }
 }
 
+function bytesOf(key: string): number {
+  return key.length + ENTRY
+}
+
+/** What an entry takes beside its key. */
+const ENTRY = 64
+const MOST_BYTES = 32 * 1024 * 1024
 const FIRST_PAUSE = 100
 const LAST_PAUSE = 1_000
 const MOST_AT_ONCE = 1_000

@@ -157,7 +157,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     try {
       return await withRedis()
     } catch (error) {
-      if (onOutage === 'reject') throw error
+      if (onOutage === 'reject' || outdated.isFull) throw error
       if (error instanceof CacheWriteError) {
         keys.forEach((key) => outdated.add(key))
         return error.result as R

@@ -21,19 +21,19 @@ const drivers = {
 }
 
 describe.each(['ioredis', 'node-redis'] as const)('rows written during an outage, over %s', (name) => {
-  type Rows = WriteThrough<number, number, number, number>
+  type Rows = WriteThrough<number, number | string, number, number>
   const signals: AbortSignal[] = []
   let storing = (): void => undefined
   beforeEach(() => { storing = () => undefined })
 
-  async function inOutage(resilience: object, test: (mine: Rows, other: Rows, source: Map<number, number>, proxy: TcpProxy, server: RedisServer) => Promise<void>): Promise<void> {
+  async function inOutage(resilience: object, test: (mine: Rows, other: Rows, source: Map<number | string, number>, proxy: TcpProxy, server: RedisServer) => Promise<void>): Promise<void> {
     await using server = await startRedis()
     await using proxy = await startProxy(server)
-    const source = new Map<number, number>()
+    const source = new Map<number | string, number>()
     const made = [proxy.url, server.url].map((url) => drivers[name](url))
     const clients = made.map(({ driver }, i) => createCacheClient(driver, { resilience: i === 0 ? { readTimeout: '300ms', writeTimeout: '300ms', ...resilience } : { readTimeout: '20s', writeTimeout: '20s' } }))
     const [mine, other] = clients.map((client): Rows => createWriteThrough({
-      client, prefix: 'p', ttl: '1h', onOutage: 'store', load: (id: number, { signal }) => { signals.push(signal); return source.get(id) ?? 0 }, store: (id: number, value: number) => { source.set(id, value); storing(); return value },
+      client, prefix: 'p', ttl: '1h', onOutage: 'store', load: (id: number | string, { signal }) => { signals.push(signal); return source.get(id) ?? 0 }, store: (id: number | string, value: number) => { source.set(id, value); storing(); return value },
     }))
     await mine!.get(0)
     await test(mine!, other!, source, proxy, server)
@@ -47,6 +47,21 @@ describe.each(['ioredis', 'node-redis'] as const)('rows written during an outage
     const started = performance.now()
     for (let i = 0; i < 20; i++) expect(await mine.get(1)).toBe(7)
     expect(performance.now() - started).toBeLessThan(300)
+  }))
+
+  it('are written until they take 32 MiB to remember; then Redis is needed', () => inOutage({ breaker: { failures: 1, cooldown: '1s' } }, async (mine, other, source, proxy) => {
+    const long = 'x'.repeat(8_000)
+    await other.get(`1-${long}`)
+    await proxy.cut()
+    let written = 0
+    const write = async (): Promise<void> => { await mine.update(`${++written}-${long}`, written) }
+    await expect((async () => { while (written < 6_000) await write() })()).rejects.toMatchObject({ name: 'CacheUnavailableError' })
+    expect(written).toBeGreaterThan(4_000)
+    expect(source.has(`${written}-${long}`)).toBe(false)
+    expect(await mine.get(`1-${long}`)).toBe(1)
+    await proxy.pass()
+    await expect.poll(() => other.get(`1-${long}`), { timeout: 20_000 }).toBe(1)
+    await expect.poll(() => mine.update('again', 5).catch(() => undefined), { timeout: 20_000 }).toBe(5)
   }))
 
   it('are dropped when Redis is back, also those that were written again while they were dropped', () => inOutage({}, async (mine, other, source, proxy) => {

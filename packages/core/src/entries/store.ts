@@ -6,6 +6,7 @@ import { CacheError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Batch } from '../batch/batch.js'
 import { chunks } from '../batch/parcel.js'
 import type { PendingReleases } from '../pending-releases.js'
+import { Slices } from '../slices.js'
 import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
@@ -174,10 +175,25 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     return result
   }
 
+  /** The keys of each, and of what stands beside it. A key that is refused keeps the others from being sent. */
+  const allCompanions = async (keys: readonly string[]): Promise<[string, string, string][]> => {
+    const slices = new Slices()
+    const all: [string, string, string][] = []
+    for (const key of keys) {
+      if (slices.over) await slices.next()
+      all.push(companions(key))
+    }
+    return all
+  }
+
   /** One step for each, a part of them at a time. */
   const eachOf = async <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> => {
     const results: R[] = []
-    for (const part of chunks(all, atOnce)) results.push(...(await Promise.all(part.map(step))))
+    const slices = new Slices()
+    for (const part of chunks(all, atOnce)) {
+      if (slices.over) await slices.next()
+      results.push(...(await Promise.all(part.map(step))))
+    }
     return results
   }
 
@@ -215,12 +231,12 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   /** A lease that may have been granted, or may be yet. */
   const giveUpLease = (key: string, token: string): void => {
-    pending.add({ key, ttl: GIVE_BACK_FOR, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
+    pending.add({ key, ttl: GIVE_BACK_FOR, bytes: 3 * key.length, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
   }
 
   /** Begins writes. `asked`: what each is to be asked with. */
   const begin = async <R>(keys: readonly string[], token: string, asked: (key: readonly string[], change: NearChange | undefined) => Promise<R>): Promise<R[]> => {
-    const all = keys.map(companions)
+    const all = await allCompanions(keys)
     return changing(keys, async (change) => {
       const begun = await eachOf(all, (each) => settled(asked(each, change)))
       const failed = begun.find((one) => one.status === 'rejected')
@@ -235,12 +251,12 @@ export function createEntryStore(wiring: Wiring): EntryStore {
   const giveUpWrites = (all: readonly (readonly string[])[], token: string): void => {
     const args = [token, 'none', '', '0', String(MAY_ARRIVE_FOR)]
     const keys = all.map(([key]) => key!)
-    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
+    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, bytes: 3 * keys.reduce((sum, key) => sum + key.length, 0), release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
   }
 
   /** Deletes entries; not those with a version newer than this. */
   const drop = async (keys: readonly string[], version?: number): Promise<number> => {
-    const all = keys.map(companions) // a key that is refused keeps the others from being sent
+    const all = await allCompanions(keys)
     const existed = await changing(keys, (change) => eachOf(all, (each) => runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change)))
     tell(channels.invalidate, () => ({ keys }))
     return count(existed)
@@ -256,11 +272,14 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       ? async (key, format, past) => look(key, format, past) ?? ask(key, format)
       : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
 
-    async readMany(keys, format, past) {
+    async readMany<T>(keys: readonly string[], format: Format<T>, past?: 'near') {
       if (near) return eachOf(keys, async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError))
-      const values = await batch.readMany(keys, readTimeout)
-      const entries = values.map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(keys[i]!, value, undefined, format)))
-      return entries.some((entry) => entry instanceof Promise) ? Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])
+      const all: (Entry<T> | CacheError | undefined)[] = []
+      for (const part of chunks(keys, READ_AT_ONCE)) {
+        const entries = (await batch.readMany(part, readTimeout)).map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(part[i]!, value, undefined, format)))
+        all.push(...(entries.some((entry) => entry instanceof Promise) ? await Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])))
+      }
+      return all
     },
 
     readWithLife: async (key, format, past) => look(key, format, past) ?? ask(key, format),
@@ -346,7 +365,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     invalidate: (keys) => drop(keys),
 
     async expire(keys, staleFor) {
-      const all = keys.map(companions)
+      const all = await allCompanions(keys)
       return count(await changing(keys, (change) => eachOf(all, ([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change))))
     },
 
@@ -359,7 +378,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     run: (script, keys, args) => run(script, keys, args, readTimeout),
 
     async change(script, keys, args, beside = []) {
-      const all = keys.map(companions)
+      const all = await allCompanions(keys)
       return changing(keys, (change) => eachOf(all, ([key, , intents]) => runChange(script, [key, intents, ...beside], args, change)))
     },
 
@@ -421,6 +440,8 @@ const NOT_SENT: readonly string[] = ['OVERLOADED', 'CIRCUIT_OPEN', 'INVALID_KEY'
 
 /** Ms for which a request that had no answer may still reach the server, out of a connection that was given up. */
 const MAY_ARRIVE_FOR = 60_000
+/** Keys of one call whose values are asked for, and decoded, before the event loop has a turn. */
+const READ_AT_ONCE = 2_560
 /** Ms for which giving back is tried. */
 const GIVE_BACK_FOR = 600_000
 

@@ -23,6 +23,7 @@ export class BulkLoad<T> {
   readonly #keys: readonly string[]
   readonly #undecided: Set<string>
   #round: Round<T> | undefined
+  #last: Round<T> | undefined
 
   constructor(keys: readonly string[], loadMany: LoadKeys<T>) {
     this.#keys = keys
@@ -46,43 +47,82 @@ export class BulkLoad<T> {
     }
   }
 
+  /** Once all have been told what the last load came to, if it has ended: nobody joins it any more. */
+  async told(): Promise<void> {
+    await this.#last?.settling
+  }
+
   #go(): void {
     const round = this.#round
     this.#round = undefined
-    round?.run(this.#keys, this.#loadMany)
+    if (round === undefined) return
+    this.#last = round
+    void round.run(this.#keys, this.#loadMany)
   }
 }
 
 /** The keys that are loaded together. */
 class Round<T> {
   readonly #contexts = new Map<string, LoadContext<T>>()
-  readonly #places = new Map<string, number>()
+  readonly #waiting = new Map<string, Waiting<T>>()
   readonly #controller = new AbortController()
-  readonly #answers: Promise<readonly Answer<T>[]>
   #left = 0
-  #settle!: (answers: Promise<readonly Answer<T>[]>) => void
-
-  constructor() {
-    this.#answers = new Promise((resolve) => { this.#settle = resolve })
-  }
+  /** What it came to is being told; `undefined` before. */
+  settling: Promise<void> | undefined
 
   /** The value of one key, once the round has run. The round's signal aborts when every key's has. */
-  async add(key: string, context: LoadContext<T>): Promise<T | null | undefined> {
+  add(key: string, context: LoadContext<T>): Promise<T | null | undefined> {
     this.#contexts.set(key, context)
     const { signal } = context
     onAbort(signal, (reason) => {
       this.#left++
       if (this.#left === this.#contexts.size) this.#controller.abort(reason)
     })
-    const answers = await this.#answers
-    return answers[this.#places.get(key)!]
+    const known = this.#waiting.get(key)
+    if (known) return known.promise
+    const waiting = newWaiting<T>()
+    this.#waiting.set(key, waiting)
+    return waiting.promise
   }
 
-  /** Loads its keys, in the order in which they were asked for. */
-  run(asked: readonly string[], loadMany: LoadKeys<T>): void {
+  /** Loads its keys, in the order in which they were asked for. Never rejects. */
+  async run(asked: readonly string[], loadMany: LoadKeys<T>): Promise<void> {
     const keys = asked.filter((key) => this.#contexts.has(key))
-    for (const [place, key] of keys.entries()) this.#places.set(key, place)
     const contexts = keys.map((key) => this.#contexts.get(key)!)
-    this.#settle((async () => loadMany(keys, { signal: this.#controller.signal, contexts }))())
+    let answers: readonly Answer<T>[]
+    try {
+      answers = await loadMany(keys, { signal: this.#controller.signal, contexts })
+    } catch (error) {
+      return (this.settling = this.#settle(keys, ({ reject }) => reject(error as Error)))
+    }
+    for (const answer of answers) if (answer instanceof Promise) answer.catch(() => undefined) // whose turn comes later
+    return (this.settling = this.#settle(keys, ({ resolve }, i) => resolve(answers[i])))
+  }
+
+  /** What each key's caller does with its answer is work: a part of them at a time, then others. */
+  async #settle(keys: readonly string[], settle: (waiting: Waiting<T>, i: number) => void): Promise<void> {
+    for (const [i, key] of keys.entries()) {
+      if (i > 0 && i % AT_ONCE === 0) await setImmediate()
+      settle(this.#waiting.get(key)!, i)
+    }
   }
 }
+
+interface Waiting<T> {
+  readonly promise: Promise<T | null | undefined>
+  readonly resolve: (answer: Answer<T>) => void
+  readonly reject: (error: Error) => void
+}
+
+function newWaiting<T>(): Waiting<T> {
+  let resolve!: Waiting<T>['resolve']
+  let reject!: Waiting<T>['reject']
+  const promise = new Promise<T | null | undefined>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  return { promise, resolve, reject }
+}
+
+/** Callers that are answered in one turn of the event loop. */
+const AT_ONCE = 100

@@ -4,6 +4,7 @@ import type { Access } from './access.js'
 import type { LoadContext } from './loader.js'
 import { answersOf, type LoadMany } from './many.js'
 import type { ReadPath } from './read-path.js'
+import { Slices } from '../slices.js'
 
 export interface CallOptions {
   /** Leaves the load; when the last caller has left, the loader's signal aborts as well. */
@@ -52,9 +53,17 @@ export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string, a
       return path.get(key, load, call?.signal, access, call?.outage)
     },
 
-    async many(ids, load, call) {
-      const keys = ids.map((id) => keyOf(id))
-      const accesses = accessTo && new Map(keys.map((key, i) => [key, accessTo(ids[i]!)]))
+    async many(asked, load, call) {
+      const slices = new Slices()
+      const ids = [...asked]
+      const keys: string[] = []
+      const accesses = accessTo && new Map<string, Access<T>>()
+      for (const id of ids) {
+        if (slices.over) await slices.next()
+        const key = keyOf(id)
+        keys.push(key)
+        accesses?.set(key, accessTo!(id))
+      }
       return path.getMany(keys, async (missing, context) => {
         const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
         const missingIds = missing.map((key) => byKey.get(key)!)

@@ -5,6 +5,7 @@ import type { Entry } from '../entries/store.js'
 import { CacheError } from '../errors.js'
 import { Flight, type Landing } from '../flight.js'
 import { LazySignal } from '../lazy-signal.js'
+import { Slices } from '../slices.js'
 import { channels, tell } from '../telemetry.js'
 import { createToken } from '../token.js'
 import { plainAccess, type Access } from './access.js'
@@ -74,13 +75,15 @@ export class ReadPath<T> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
     const accessTo = keys.length > this.#client.entries.atOnce ? fewAtOnce(accessOf, this.#client.entries.atOnce) : accessOf
-    const kept = this.#client.entries.near && keys.map((key) => accessTo(key).near?.(key))
+    const kept = this.#client.entries.near && (await this.#lookNear(keys, accessTo))
     const found = outage?.down ? keys.map((_, i) => kept?.[i] ?? DOWN) : kept ? await this.#readRest(keys, kept, accessTo) : await this.#readMany(keys, accessTo)
     if (outage && found.includes(DOWN)) outage.down = true
     const values: Maybe<T>[] = new Array(keys.length)
+    const slices = new Slices()
     const stale = new Map<string, Entry<T>>()
     const missing = new Map<string, Found<T>>()
     for (let i = 0; i < keys.length; i++) {
+      if (slices.over) await slices.next()
       const key = keys[i]!
       const entry = found[i]
       const freshness = entry === undefined || entry === DOWN ? 'missing' : this.#policy.freshness(entry)
@@ -92,7 +95,7 @@ export class ReadPath<T> {
       if (freshness !== 'fresh') stale.set(key, entry as Entry<T>)
       tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: freshness === 'servable', layer: kept?.[i] ? 'near' : 'redis' }))
     }
-    this.#refreshMany(stale, accessTo, loadMany)
+    if (stale.size > 0) await this.#refreshMany(stale, accessTo, loadMany)
     if (missing.size === 0) return values
     const loaded = await this.#rideMany(missing, arrival, accessTo, loadMany, signal, outage)
     return keys.map((key, i) => (missing.has(key) ? loaded.get(key) : values[i]))
@@ -145,6 +148,16 @@ export class ReadPath<T> {
     }
   }
 
+  async #lookNear(keys: readonly string[], accessTo: AccessTo<T>): Promise<(Entry<T> | undefined)[]> {
+    const slices = new Slices()
+    const kept: (Entry<T> | undefined)[] = []
+    for (const key of keys) {
+      if (slices.over) await slices.next()
+      kept.push(accessTo(key).near?.(key))
+    }
+    return kept
+  }
+
   async #readRest(keys: readonly string[], kept: readonly (Entry<T> | undefined)[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
     const rest = keys.filter((_, i) => kept[i] === undefined)
     const read = rest.length === 0 ? [] : await this.#readMany(rest, accessTo)
@@ -153,7 +166,7 @@ export class ReadPath<T> {
   }
 
   async #readMany(keys: readonly string[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
-    if (this.#policy.needsLife || keys.some((key) => !isPlain(accessTo(key), this.#plain))) return Promise.all(keys.map((key) => this.#read(key, accessTo(key))))
+    if (this.#policy.needsLife || keys.some((key) => !isPlain(accessTo(key), this.#plain))) return inParts(keys, (key) => this.#read(key, accessTo(key)))
     const found = await this.#client.entries.readMany(keys, this.#policy.format, 'near')
     return found.map((entry, i) => {
       if (!(entry instanceof CacheError)) return entry
@@ -290,15 +303,14 @@ export class ReadPath<T> {
     await this.#loads.run({ key, access, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true, bulk: decided !== undefined, outage: undefined })
   }
 
-  #refreshMany(stale: ReadonlyMap<string, Entry<T>>, accessTo: AccessTo<T>, loadMany: LoadKeys<T>): void {
-    if (stale.size === 0) return
+  async #refreshMany(stale: ReadonlyMap<string, Entry<T>>, accessTo: AccessTo<T>, loadMany: LoadKeys<T>): Promise<void> {
     const bulk = new BulkLoad<T>([...stale.keys()], loadMany)
-    for (const [key, seen] of stale) this.#refresh(key, seen, accessTo(key), bulk.loader(key), () => bulk.pass(key))
+    await inParts(stale, ([key, seen]) => this.#refresh(key, seen, accessTo(key), bulk.loader(key), () => bulk.pass(key)))
   }
 
   async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, accessTo: AccessTo<T>, loadMany: LoadKeys<T>, signal: AbortSignal | undefined, outage: ReadOutage | undefined): Promise<Map<string, Maybe<T>>> {
     const bulk = new BulkLoad<T>([...missing.keys()], loadMany)
-    const rides = [...missing].map(async ([key, found]) => {
+    const loads = inParts(missing, async ([key, found]) => {
       const down = found === DOWN
       try {
         const value = await this.#ride({ key, access: accessTo(key), arrival, load: bulk.loader(key), signal, down, spare: down ? undefined : found, outage, decided: () => bulk.pass(key) })
@@ -307,7 +319,12 @@ export class ReadPath<T> {
         bulk.pass(key)
       }
     })
-    return new Map(await Promise.all(rides))
+    try {
+      return new Map(await loads)
+    } catch (error) {
+      await bulk.told() // so that who asks again joins none of these loads
+      throw error
+    }
   }
 
   /** Goes on without Redis, or does not. */
@@ -337,6 +354,19 @@ interface Trip<T> {
   readonly unread?: boolean
   /** Of one of many keys that are loaded together: called as soon as it is known whether this key is loaded here and now. */
   readonly decided?: () => void
+}
+
+/** Begins with each of them, and lets the event loop run between, where there are many. In their order. */
+async function inParts<I, R>(items: Iterable<I>, begin: (item: I) => R | Promise<R>): Promise<R[]> {
+  const slices = new Slices()
+  const begun: (R | Promise<R>)[] = []
+  for (const item of items) {
+    if (slices.over) await slices.next()
+    const one = begin(item)
+    if (one instanceof Promise) one.catch(() => undefined) // it is waited for once all have begun
+    begun.push(one)
+  }
+  return Promise.all(begun)
 }
 
 type AccessTo<T> = (key: string) => Access<T>

@@ -1,10 +1,11 @@
 import { jittered } from '../duration.js'
+import { RecentMap } from '../recent-map.js'
 
 /** Keys whose loader threw lately, with the error; the oldest is forgotten first. */
 export class RememberedErrors {
   readonly #ttl: number
   readonly #keep: (error: unknown) => boolean
-  readonly #errors = new Map<string, { readonly error: unknown; readonly until: number }>()
+  readonly #errors = new RecentMap<{ readonly error: unknown; readonly until: number }>({ max: 1_000, maxBytes: 1024 ** 2 })
 
   constructor(ttl: number, keep: (error: unknown) => boolean) {
     this.#ttl = ttl
@@ -13,9 +14,7 @@ export class RememberedErrors {
 
   add(key: string, error: unknown): void {
     if (!this.#keep(error)) return
-    this.#errors.delete(key)
     this.#errors.set(key, { error, until: performance.now() + jittered(this.#ttl, 0.1) })
-    if (this.#errors.size > MOST) this.#errors.delete(this.#errors.keys().next().value!)
   }
 
   get(key: string): { readonly error: unknown } | undefined {
@@ -35,5 +34,3 @@ export class RememberedErrors {
     this.#errors.clear()
   }
 }
-
-const MOST = 1_000

@@ -17,6 +17,8 @@ export class KeptEntry<T> implements Entry<T> {
   readonly format: Format<any>
   /** Until when it is kept, as `performance.now()` counts. */
   readonly until: number
+  /** The groups of its value, once they have been asked for. */
+  groups: readonly string[] | undefined
   readonly #dies: number
   readonly #copy: Copier | undefined
 

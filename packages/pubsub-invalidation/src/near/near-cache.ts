@@ -5,6 +5,8 @@ import { OwnMessages } from '../own-messages.js'
 import { copierOf } from './copier.js'
 import { deepFreeze } from './deep-freeze.js'
 import { KeptEntry, type Shareable } from './kept-entry.js'
+import { memoryOf } from './memory-of.js'
+import { prefixMatcher } from './prefix-matcher.js'
 import { Questions } from './questions.js'
 
 export interface NearSettings {
@@ -119,7 +121,10 @@ export class NearCache implements NearEntries {
   #keep(key: string, value: NearValue, since: number): void {
     if (!this.#listens || value.life <= 0) return
     try {
-      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, this.#settings.ttl), { size: key.length + Math.max(1, value.bytes) })
+      const { maxBytes, ttl } = this.#settings
+      const size = key.length + Math.max(1, value.bytes, memoryOf(value.entry.value, maxBytes))
+      if (size > maxBytes) return void this.#kept.delete(key)
+      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, ttl), { size: Math.ceil(size) })
     } catch (error) { // a value that can't be cloned, or can't be looked through
       tell(channels.error, () => ({ operation: 'keep near', key, error }))
     }
@@ -137,8 +142,8 @@ export class NearCache implements NearEntries {
     if (this.#own.knows(message)) return
     const { keys, prefixes, groups } = message
     this.#forget(keys)
-    if (prefixes.length > 0) this.#forgetThose((key) => prefixes.some((prefix) => key.startsWith(prefix)))
-    if (groups.length > 0) this.#forgetGroups(groups)
+    if (prefixes.length > 0) this.#forgetPrefixes(new Set(prefixes))
+    if (groups.length > 0) this.#forgetGroups(new Set(groups))
   }
 
   #forget(keys: readonly string[]): void {
@@ -148,19 +153,27 @@ export class NearCache implements NearEntries {
     }
   }
 
-  #forgetThose(concerns: (key: string) => boolean): void {
+  #forgetAll(): void {
+    this.#counts.invalidated += this.#kept.size
+    this.clear()
+  }
+
+  #forgetPrefixes(prefixes: ReadonlySet<string>): void {
+    if (prefixes.size > MOST_PREFIXES || prefixes.has('')) return this.#forgetAll()
+    const concerns = prefixMatcher(prefixes)
     this.#forget([...this.#kept.keys()].filter(concerns))
     this.#questions.outdateAll(concerns)
   }
 
   /** Whose answers are under way can't be told, so they are not kept. */
-  #forgetGroups(groups: readonly string[]): void {
+  #forgetGroups(groups: ReadonlySet<string>): void {
     const { groups: groupsOf } = this.#settings
-    if (!groupsOf) return this.clear()
-    const concerns = (key: string, { value, absent }: KeptEntry<unknown>): boolean => {
-      if (absent) return true
+    if (!groupsOf) return this.#forgetAll()
+    const concerns = (key: string, entry: KeptEntry<unknown>): boolean => {
+      if (entry.absent) return true
       try {
-        return groupsOf(key, value).some((group) => groups.includes(group))
+        entry.groups ??= groupsOf(key, entry.value)
+        return entry.groups.some((group) => groups.has(group))
       } catch (error) {
         tell(channels.error, () => ({ operation: 'groups', key, error }))
         return true
@@ -177,5 +190,7 @@ export class NearCache implements NearEntries {
   }
 }
 
+/** More prefixes in one message empty the near cache: to look for each would take too long. */
+const MOST_PREFIXES = 1_000
 const CLOSED = { freshUntil: -Infinity, covers: () => false }
 const UNKEPT: NearQuestion = { answered: () => undefined }

@@ -7,7 +7,11 @@ export interface NearCacheOptions {
   readonly bus: InvalidationBus
   /** The most entries it keeps; the least recently used go first. Default 10 000, at most 2^24: more a Map can't hold. */
   readonly maxEntries?: number
-  /** The most bytes its entries have together, as they are stored in Redis, with their keys; decoded they take some times that. Default '64mb'. */
+  /**
+   * The most bytes its entries have together, with their keys. A value counts with what it takes in
+   * memory when it is decoded, by an estimate, and with no less than what is stored in Redis: what a
+   * codec has compressed counts in full. A value that is larger is not kept. Default '64mb'.
+   */
   readonly maxBytes?: Size
   /** How long an entry is kept at most; never longer than it has left to live in Redis. Default 30 s. */
   readonly ttl?: Duration
@@ -33,6 +37,7 @@ export interface NearStats {
   /** Answers of Redis that were used and not kept, since their key was invalidated on their way. */
   readonly refused: number
   readonly entries: number
+  /** What they have together, as `maxBytes` counts. */
   readonly bytes: number
   /** `false` while messages may be missed, or no sign of life has come for two heartbeats: then everything is asked of Redis. */
   readonly answering: boolean

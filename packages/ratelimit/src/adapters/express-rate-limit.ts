@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import { InvalidOptionError, checkOptions } from '@cache/core'
 import type { Receipt } from '../decision.js'
+import { ExpiringMap } from '../expiring-map.js'
 import { consumeForRequest, withKnownId } from '../http/consume.js'
 import type { RateLimiter } from '../ratelimit.js'
 
@@ -26,7 +26,7 @@ export interface RateLimitStore {
  * Set the library's `limit` to the limiter's (the smallest, if there are several) and `windowMs` to its window, which it only announces.
  * Requests that are denied are not counted. `decrement`, for `skipSuccessfulRequests` and
  * `skipFailedRequests`, refunds one of the latest 100
- * requests of its key that were allowed, and nothing for a request that was denied.
+ * requests of its key that were allowed within the longest window, and nothing for a request that was denied.
  *
  * Source: https://express-rate-limit.mintlify.app/guides/creating-a-store
  *
@@ -42,9 +42,13 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
   const limit = Math.min(...limiter.limits.map((one) => one.limit))
   /**
    * Of each key: the receipts that may be refunded yet, and how many requests were denied whose
-   * `decrement` is to come.
+   * `decrement` is to come. It is forgotten once the limits are over that the requests counted for.
    */
-  const open = new LRUCache<string, Open>({ maxSize: MOST_RECEIPTS, sizeCalculation: ({ receipts }) => receipts.length + 1 })
+  const open = new ExpiringMap<Open>({
+    ttl: Math.max(...limiter.limits.map(({ window }) => window)),
+    maxBytes: MOST_BYTES,
+    bytesOf: (key, { receipts }) => (receipts.length + 1) * (key.length + limiter.prefix.length + RECEIPT),
+  })
   let decrementsDenied = false
 
   return {
@@ -91,8 +95,10 @@ interface Open {
   readonly denied: number
 }
 
-/** Receipts that are kept, in all and of one key: of requests under way. */
-const MOST_RECEIPTS = 100_000
+/** What is kept of all keys, and what a receipt takes beside its key. */
+const MOST_BYTES = 32 * 1024 * 1024
+const RECEIPT = 300
+/** Receipts that are kept of one key: of requests under way. */
 const MOST_OF_KEY = 100
 
 /** The library wants a time of day, and subtracts the same clock's again. */

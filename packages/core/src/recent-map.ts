@@ -1,0 +1,56 @@
+export interface RecentMapOptions {
+  /** The most entries it holds. */
+  readonly max: number
+  /** The most bytes that keys and values have together. */
+  readonly maxBytes: number
+}
+
+/**
+ * A map that forgets what was set first, once it holds too many entries or too many bytes. For what is
+ * remembered by keys that come from requests: there may be any number of them, and each may be long.
+ *
+ * @example
+ * const errors = new RecentMap<Error>({ max: 1_000, maxBytes: 1024 ** 2 })
+ * errors.set(key, error)
+ */
+export class RecentMap<V> {
+  readonly #max: number
+  readonly #maxBytes: number
+  readonly #entries = new Map<string, { readonly value: V; readonly bytes: number }>()
+  #bytes = 0
+
+  constructor({ max, maxBytes }: RecentMapOptions) {
+    this.#max = max
+    this.#maxBytes = maxBytes
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: string): V | undefined {
+    return this.#entries.get(key)?.value
+  }
+
+  /** `valueBytes`: what the value takes, where that depends on a request as well. */
+  set(key: string, value: V, valueBytes = 0): void {
+    this.delete(key)
+    const bytes = key.length + valueBytes
+    if (bytes > this.#maxBytes) return
+    this.#entries.set(key, { value, bytes })
+    this.#bytes += bytes
+    while (this.#entries.size > this.#max || this.#bytes > this.#maxBytes) this.delete(this.#entries.keys().next().value!)
+  }
+
+  delete(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    this.#bytes -= entry.bytes
+  }
+
+  clear(): void {
+    this.#entries.clear()
+    this.#bytes = 0
+  }
+}

@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest'
+import { RecentMap } from '../src/index.js'
+
+it('forgets what was set first, once there are too many', () => {
+  const map = new RecentMap<number>({ max: 3, maxBytes: 1_000 })
+  for (const [i, key] of ['a', 'b', 'c', 'a', 'd'].entries()) map.set(key, i)
+  expect(map.size).toBe(3)
+  expect(['a', 'b', 'c', 'd'].map((key) => map.get(key))).toEqual([3, undefined, 2, 4])
+})
+
+it('forgets what was set first, once keys and values have too many bytes', () => {
+  const map = new RecentMap<string>({ max: 1_000, maxBytes: 100 })
+  for (let i = 0; i < 10; i++) map.set(`${i}`.padEnd(30, '-'), 'x', i === 9 ? 40 : 0)
+  expect(map.size).toBe(2)
+  map.delete('9'.padEnd(30, '-'))
+  for (let i = 0; i < 200; i++) map.set(String(i), 'x')
+  expect(map.size).toBe(33)
+})
+
+it('does not keep what is larger than all of it, and replaces what was there by nothing', () => {
+  const map = new RecentMap<string>({ max: 10, maxBytes: 100 })
+  map.set('a', 'small')
+  map.set('a', 'large', 100)
+  expect(map.get('a')).toBeUndefined()
+  map.set('b', 'fits', 99)
+  expect(map.get('b')).toBe('fits')
+  map.clear()
+  map.set('c', 'fits', 99)
+  expect(map.size).toBe(1)
+})
