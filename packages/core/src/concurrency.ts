@@ -1,4 +1,6 @@
+import { chunks } from './batch/parcel.js'
 import { CacheError } from './errors.js'
+import { Slices } from './slices.js'
 
 export interface Waiting {
   /** Jobs that may wait; one more is refused. Default: any number. */
@@ -41,6 +43,23 @@ export function limitTo(most: number, { most: mostWaiting = Infinity, within = I
       startNext()
     }
   }
+}
+
+/**
+ * The results of one step for each item, in their order: at most `most` of them at once, so that there is room for other calls, and the
+ * event loop serves others in between. Rejects with the first error; then no further steps are begun.
+ *
+ * @example const versions = await mapAtOnce(keys, client.entries.atOnce, (key) => read(key))
+ */
+export async function mapAtOnce<I, R>(items: readonly I[], most: number, step: (item: I) => Promise<R>): Promise<R[]> {
+  if (items.length <= most) return Promise.all(items.map((item) => step(item)))
+  const results: R[] = []
+  const slices = new Slices()
+  for (const part of chunks(items, most)) {
+    if (slices.over) await slices.next()
+    results.push(...(await Promise.all(part.map((item) => step(item)))))
+  }
+  return results
 }
 
 function overloaded(why: string): CacheError {

@@ -20,7 +20,7 @@ export { createFormat, Undecodable, type Decoded, type Format, type FormatOption
 export type { Schema } from './schema.js'
 export { parseSize, type Size } from './size.js'
 export { jittered, parseDuration, type Duration } from './duration.js'
-export { limitTo } from './concurrency.js'
+export { limitTo, mapAtOnce } from './concurrency.js'
 export { Bag, type Seat } from './bag.js'
 export { Deadlines, type Deadline } from './deadlines.js'
 export { checkOptions, OptionChecks } from './options.js'

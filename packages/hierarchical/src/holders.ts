@@ -1,4 +1,4 @@
-import { companion, type CacheClient } from '@cache/core'
+import { companion, mapAtOnce, type CacheClient } from '@cache/core'
 import { changeScript, forgetScript, holdScript } from './scripts.js'
 
 interface Clock {
@@ -40,12 +40,8 @@ export class Holders {
   async hold(members: readonly string[], group: string, since: number): Promise<boolean> {
     const { client, heldFor } = this.#wiring
     const args = [group, String(since), String(heldFor)]
-    for (let start = 0; start < members.length; start += AT_ONCE) {
-      const some = members.slice(start, start + AT_ONCE)
-      const held = await Promise.all(some.map((key) => client.entries.run(holdScript, [companion(key, 'holders')], args)))
-      if (held.includes(false)) return false
-    }
-    return true
+    const held = await mapAtOnce(members, client.entries.atOnce, (key) => client.entries.run(holdScript, [companion(key, 'holders')], args))
+    return !held.includes(false)
   }
 
   /** The stamp of a change that has been made. */
@@ -54,17 +50,16 @@ export class Holders {
     return (await clock.bump(name)).get(name)!
   }
 
-  /** The groups that may hold a member as it was before the change. */
-  of(key: string, change: number): Promise<readonly string[]> {
+  /** The groups that may hold members as they were before the change. */
+  async of(keys: readonly string[], change: number): Promise<readonly string[]> {
     const { client, loadFor } = this.#wiring
-    return client.run(changeScript, [companion(key, 'holders')], [String(change), String(loadFor)])
+    const args = [String(change), String(loadFor)]
+    return (await mapAtOnce(keys, client.entries.atOnce, (key) => client.run(changeScript, [companion(key, 'holders')], args))).flat()
   }
 
   /** They have been dropped. */
-  async forget(key: string, change: number): Promise<void> {
-    await this.#wiring.client.run(forgetScript, [companion(key, 'holders')], [String(change)])
+  async forget(keys: readonly string[], change: number): Promise<void> {
+    const { client } = this.#wiring
+    await mapAtOnce(keys, client.entries.atOnce, (key) => client.run(forgetScript, [companion(key, 'holders')], [String(change)]))
   }
 }
-
-/** Calls under way: few, beside what the client takes. */
-const AT_ONCE = 1_000

@@ -1,4 +1,4 @@
-import { ReadOutage, beginMutations, channels, limitTo, mutation, tell, type BulkContext, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
+import { ReadOutage, beginMutations, channels, limitTo, mapAtOnce, mutation, tell, type BulkContext, type CacheClient, type CallOptions, type KeyPart, type LoadContext, type LoadPolicy, type Mutation } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import { GroupCache, type GroupRef } from './group-cache.js'
 import { Hints, type Hint } from './hints.js'
@@ -85,13 +85,13 @@ export class Tree<Item extends NonNullable<unknown>> {
     const unknown = ids.filter((id) => !this.#hintOf(id))
     const found = unknown.length === 0 ? [] : await parents.getMany(unknown, call)
     const groupOf = new Map(unknown.map((id, i) => [textOf(id), found[i]]))
-    const refs = await Promise.all(ids.map(async (id) => {
+    const refs = await mapAtOnce(ids, this.#wiring.client.entries.atOnce, async (id) => {
       const hint = this.#hintOf(id)
       if (hint) return { id, ...hint, outage: call.outage }
       // A hint that was forgotten meanwhile.
       const group = groupOf.has(textOf(id)) ? groupOf.get(textOf(id)) : await parents.get(id, call)
       return isNone(group) ? group : this.#refOf(id, group, call)
-    }))
+    })
     const there = refs.filter((ref) => !isNone(ref))
     const items = await this.#items.getMany(there, call)
     let next = 0
@@ -168,17 +168,17 @@ export class Tree<Item extends NonNullable<unknown>> {
     const keys = ids.map((id) => this.#wiring.levels[depth]!.keyOf(id))
     const asking = Promise.allSettled(ids.map((id) => this.#fromSource(() => this.#tiers[depth]!.level.of(id))))
     const change = await this.#holders.change()
-    const former = await Promise.all(keys.map((key) => this.#holders.of(key, change)))
-    const cached = await Promise.all(ids.map((id) => this.#tiers[depth]!.parents.peek(id)))
+    const former = await this.#holders.of(keys, change)
+    const cached = await mapAtOnce(ids, this.#wiring.client.entries.atOnce, (id) => this.#tiers[depth]!.parents.peek(id))
     const current = await asking
 
     const dropping = this.#tiers.map(() => new Map<string, KeyPart>())
     const add = (tier: number, id: KeyPart): unknown => dropping[tier]?.set(textOf(id), id)
-    for (const holder of former.flat()) this.#readHolder(holder, add)
+    for (const holder of former) this.#readHolder(holder, add)
     const parents = [...cached, ...current.map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined))].filter((group) => !isNone(group))
     await this.#eachHolder(depth, parents, add)
     for (let tier = this.#tiers.length - 1; tier >= depth; tier--) await this.#tiers[tier]!.cache.drop([...dropping[tier]!.values()])
-    await Promise.all(keys.map((key) => this.#holders.forget(key, change)))
+    await this.#holders.forget(keys, change)
     for (const answer of current) if (answer.status === 'rejected') throw answer.reason
   }
 
@@ -194,10 +194,11 @@ export class Tree<Item extends NonNullable<unknown>> {
 
   /** Groups of a level, and what holds them. */
   async #eachHolder(depth: number, groups: readonly KeyPart[], found: (tier: number, id: KeyPart) => unknown): Promise<void> {
-    await Promise.all(groups.map(async (group) => {
+    const once = [...new Map(groups.map((group) => [textOf(group), group])).values()]
+    await mapAtOnce(once, this.#wiring.client.entries.atOnce, async (group) => {
       let ref: GroupRef | undefined = await this.#groupRef(depth, group)
       for (let tier = depth; ref; tier++, ref = ref.above) found(tier, ref.id)
-    }))
+    })
   }
 
   async #loadItem(ref: ItemRef, context: LoadContext<Item>): Promise<Maybe<Item>> {

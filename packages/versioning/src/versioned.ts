@@ -1,5 +1,5 @@
 import {
-  InvalidOptionError, LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, openMutation, parseDuration, readThrough, readsById, sourceOptions, writeSource, type Duration, type KeyPart,
+  InvalidOptionError, LoadPolicy, ReadPath, checkOptions, checkPrefix, keyById, loadPolicyOptions, mapAtOnce, openMutation, parseDuration, readThrough, readsById, sourceOptions, writeSource, type Duration, type KeyPart,
 } from '@cache/core'
 import { namedGroups } from './group-names.js'
 import { Hints } from './hints.js'
@@ -71,7 +71,7 @@ export function createVersioned<Loaded, Id = KeyPart>(options: VersionedOptions<
 
     async invalidate(ids) {
       const places = each(ids).map((id) => placeOf(id))
-      return path.changing(each(ids).map((id) => keyOf(id)), async () => entries.invalidate(await Promise.all(places.map((place) => place.current()))))
+      return path.changing(each(ids).map((id) => keyOf(id)), async () => entries.invalidate(await mapAtOnce(places, entries.atOnce, (place) => place.current())))
     },
 
     async mutate(ids, change) {

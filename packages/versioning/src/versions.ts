@@ -1,4 +1,4 @@
-import { CodecError, channels, companion, createFormat, createKeys, openMutation, tell, writeSource, type CacheClient, type Codec, type Mutation } from '@cache/core'
+import { CodecError, channels, companion, createFormat, createKeys, mapAtOnce, openMutation, tell, writeSource, type CacheClient, type Codec, type Mutation } from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -39,7 +39,7 @@ export class Versions {
     const keys = [...groups.values()]
     const kept = keys.map((key) => (past === 'kept' ? undefined : this.#kept?.get(key)))
     const keep = this.#kept?.ask()
-    const found = await Promise.all(keys.map(async (key, i) => kept[i] ?? (await this.#client.entries.read(key, format, past && 'near'))?.value))
+    const found = await mapAtOnce([...keys.keys()], this.#client.entries.atOnce, async (i) => kept[i] ?? (await this.#client.entries.read(keys[i]!, format, past && 'near'))?.value)
     const versions = new Map<string, number>()
     for (const [i, version] of found.entries()) {
       if (version === undefined) continue
@@ -52,12 +52,11 @@ export class Versions {
   /** As they are in Redis, for what is loaded from now on; who has none gets one. */
   async stamp(groups: Groups): Promise<GroupVersions> {
     const keep = this.#kept?.ask()
-    const stamped = [...groups].map(async ([group, key]) => {
+    return new Map(await mapAtOnce([...groups], this.#client.entries.atOnce, async ([group, key]) => {
       const version = await this.#client.entries.run(stampScript, [key, companion(key, 'intents')], [this.#ttl])
       keep?.(key, version)
       return [group, version] as const
-    })
-    return new Map(await Promise.all(stamped))
+    }))
   }
 
   async bump(groups: Groups): Promise<GroupVersions> {

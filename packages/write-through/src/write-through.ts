@@ -48,7 +48,12 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     async getMany(ids, call) {
       const past = ids.map((id) => outdated.has(keyOf(id)))
       if (!past.includes(true)) return source.getMany(ids, call)
-      return Promise.all(ids.map(async (id, i) => (past[i] ? options.load(id, uncachedContext(call?.signal)) : source.get(id, call)) as Promise<T | null | undefined>))
+      const answers = await Promise.all([
+        source.getMany(ids.filter((_, i) => !past[i]), call),
+        Promise.all(ids.filter((_, i) => past[i]).map((id) => limited(() => options.load(id, uncachedContext(call?.signal))))),
+      ])
+      const [cached, loaded] = answers.map((values) => values.values())
+      return past.map((isPast) => (isPast ? loaded : cached)!.next().value as T | null | undefined)
     },
 
     peek: async (id) => (outdated.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),

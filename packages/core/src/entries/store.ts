@@ -5,6 +5,7 @@ import { companion, rawKey } from '../keys.js'
 import { CacheError, InvalidOptionError, ServerError } from '../errors.js'
 import type { Batch } from '../batch/batch.js'
 import { chunks } from '../batch/parcel.js'
+import { mapAtOnce } from '../concurrency.js'
 import type { PendingReleases } from '../pending-releases.js'
 import { Slices } from '../slices.js'
 import { createToken } from '../token.js'
@@ -186,16 +187,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     return all
   }
 
-  /** One step for each, a part of them at a time. */
-  const eachOf = async <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> => {
-    const results: R[] = []
-    const slices = new Slices()
-    for (const part of chunks(all, atOnce)) {
-      if (slices.over) await slices.next()
-      results.push(...(await Promise.all(part.map(step))))
-    }
-    return results
-  }
+  const eachOf = <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> => mapAtOnce(all, atOnce, step)
 
   /**
    * Ms for which the first step of a token may still arrive that has been sent again, and answered.
