@@ -1,6 +1,15 @@
 import tseslint from 'typescript-eslint'
 
-const patterns = ['aside', 'write-through', 'write-behind', 'lock', 'ratelimit', 'versioning', 'pubsub-invalidation', 'sharding']
+const patterns = [
+  'aside',
+  'write-through',
+  'write-behind',
+  'lock',
+  'ratelimit',
+  'versioning',
+  'pubsub-invalidation',
+  'sharding',
+]
 
 /** What a package may import of ours, and nothing else. */
 const allowed = {
@@ -17,7 +26,8 @@ const clients = '^(ioredis|redis)(/|$)'
 
 const hostClock = {
   selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
-  message: 'The host’s clock decides nothing: the server’s TIME for what lives in Redis, performance.now() for deadlines in the process.',
+  message:
+    'The host’s clock decides nothing: the server’s TIME for what lives in Redis, performance.now() for deadlines in the process.',
 }
 
 const imports = Object.entries(allowed).map(([name, may]) => {
@@ -25,29 +35,56 @@ const imports = Object.entries(allowed).map(([name, may]) => {
   const refused = [
     { regex: ours(may), message },
     { regex: '/(src|dist)/', message: 'Import a package by its public name.' },
-    ...(name === 'core' ? [{ regex: clients, message: 'Core loads no client: its drivers know them by their shape.' }] : []),
+    ...(name === 'core'
+      ? [{ regex: clients, message: 'Core loads no client: its drivers know them by their shape.' }]
+      : []),
   ]
   return {
     files: [`packages/${name}/src/**/*.ts`],
     rules: {
       '@typescript-eslint/no-restricted-imports': ['error', { patterns: refused }],
-      'no-restricted-syntax': ['error', ...(name === 'testkit' ? [] : [hostClock]), ...refused.map(({ regex, message }) => ({ selector: `ImportExpression[source.value=/${regex.replaceAll('/', '\\u002F')}/]`, message }))],
+      'no-restricted-syntax': [
+        'error',
+        ...(name === 'testkit' ? [] : [hostClock]),
+        ...refused.map(({ regex, message }) => ({
+          selector: `ImportExpression[source.value=/${regex.replaceAll('/', '\\u002F')}/]`,
+          message,
+        })),
+      ],
     },
   }
 })
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', '**/.turbo/**', '**/generated/**', '.tools/**', 'apps/bench/results/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/node_modules/**',
+      '**/.turbo/**',
+      '**/generated/**',
+      '.tools/**',
+      'apps/bench/results/**',
+    ],
+  },
   {
     files: ['**/*.ts'],
-    languageOptions: { parser: tseslint.parser, parserOptions: { projectService: { allowDefaultProject: ['scripts/*.ts'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: {
+        projectService: { allowDefaultProject: ['scripts/*.ts'] },
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
     plugins: { '@typescript-eslint': tseslint.plugin },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/await-thenable': 'error',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreUsingDeclarations: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', ignoreUsingDeclarations: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       'no-debugger': 'error',
       'no-var': 'error',

@@ -1,6 +1,7 @@
-// Makes a fresh machine with Node and npm ready, then runs a command: `node scripts/bootstrap.mjs -- <command> …`.
-// It finds or fetches the right pnpm, installs, builds, and finds a Redis. Needs nothing but Node itself.
-// A Redis is installed only as root, or with `--install` anywhere on the command line: `npm test -- --install`.
+// Makes a fresh machine with Node and npm ready, then runs a command: `node scripts/bootstrap.mjs
+// -- <command> …`. It finds or fetches the right pnpm, installs, builds, and finds a Redis. Needs
+// nothing but Node itself. A Redis is installed only as root, or with `--install` anywhere on the
+// command line: `npm test -- --install`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
@@ -10,7 +11,9 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** The `packageManager` of package.json: `pnpm@<version>+sha512.<hash of its tarball>`. */
-const [, pnpmVersion, pnpmHash] = /^pnpm@([\d.]+)\+sha512\.([0-9a-f]{128})$/.exec(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager)
+const [, pnpmVersion, pnpmHash] = /^pnpm@([\d.]+)\+sha512\.([0-9a-f]{128})$/.exec(
+  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager,
+)
 const tools = join(root, '.tools')
 const [major] = process.versions.node.split('.').map(Number)
 if (major < 20) fail(`Node ${process.versions.node} is too old: Node 20 or newer is needed.`)
@@ -25,13 +28,21 @@ if (!isRightPnpm()) {
   installPnpm()
 }
 say('installing packages')
-run('pnpm', ['install', '--frozen-lockfile', '--prefer-offline', '--reporter', existsSync(join(root, 'node_modules')) ? 'silent' : 'append-only'])
+run('pnpm', [
+  'install',
+  '--frozen-lockfile',
+  '--prefer-offline',
+  '--reporter',
+  existsSync(join(root, 'node_modules')) ? 'silent' : 'append-only',
+])
 say('building')
 run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'])
 say('looking for a Redis')
 run('node', [join('packages', 'testkit', 'dist', 'find-redis.js')])
 
-const [command, ...args] = process.argv.slice(process.argv.indexOf('--') + 1).filter((argument) => argument !== '--install')
+const [command, ...args] = process.argv
+  .slice(process.argv.indexOf('--') + 1)
+  .filter((argument) => argument !== '--install')
 if (process.argv.includes('--') && command) {
   const done = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
   process.exit(done.status ?? 1)
@@ -49,8 +60,20 @@ function installPnpm() {
     run('npm', ['pack', '--silent', '--pack-destination', folder, `pnpm@${pnpmVersion}`])
     const tarball = join(folder, readdirSync(folder)[0])
     const hash = createHash('sha512').update(readFileSync(tarball)).digest('hex')
-    if (hash !== pnpmHash) fail(`pnpm ${pnpmVersion} has the hash ${hash}, but package.json names ${pnpmHash}.`)
-    run('npm', ['install', '--prefix', tools, '--no-save', '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error', tarball])
+    if (hash !== pnpmHash)
+      fail(`pnpm ${pnpmVersion} has the hash ${hash}, but package.json names ${pnpmHash}.`)
+    run('npm', [
+      'install',
+      '--prefix',
+      tools,
+      '--no-save',
+      '--no-audit',
+      '--no-fund',
+      '--ignore-scripts',
+      '--loglevel',
+      'error',
+      tarball,
+    ])
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

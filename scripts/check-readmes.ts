@@ -9,39 +9,77 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startRedis } from '@cache/testkit'
 
-interface Block { readonly file: string; readonly line: number; readonly code: string; readonly runs: boolean; readonly name: string }
+interface Block {
+  readonly file: string
+  readonly line: number
+  readonly code: string
+  readonly runs: boolean
+  readonly name: string
+}
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const folders = ['.', ...['packages', 'apps'].filter((folder) => existsSync(join(root, folder))).flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))]
-const readmes = folders.map((folder) => join(root, folder, 'README.md')).filter((file) => existsSync(file))
+const folders = [
+  '.',
+  ...['packages', 'apps']
+    .filter((folder) => existsSync(join(root, folder)))
+    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name))),
+]
+const readmes = folders
+  .map((folder) => join(root, folder, 'README.md'))
+  .filter((file) => existsSync(file))
 const blocks = readmes.flatMap(blocksOf)
 const scratch = join(root, '.tmp', 'readmes')
 
 rmSync(scratch, { recursive: true, force: true })
 mkdirSync(scratch, { recursive: true })
 writeFileSync(join(scratch, 'package.json'), '{"type":"module"}')
-writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.base.json', include: ['*.ts'] }))
+writeFileSync(
+  join(scratch, 'tsconfig.json'),
+  JSON.stringify({ extends: '../../tsconfig.base.json', include: ['*.ts'] }),
+)
 for (const { name, code } of blocks) writeFileSync(join(scratch, `${name}.ts`), code)
 
 let failed = 0
 for (const file of readmes) for (const wrong of wrongCopies(file)) fail(wrong)
-check('types', blocks.map(({ file, line, name }) => `${name} = ${file}:${line}`).join('\n'), 'pnpm', ['exec', 'tsc', '-p', scratch], {})
+check(
+  'types',
+  blocks.map(({ file, line, name }) => `${name} = ${file}:${line}`).join('\n'),
+  'pnpm',
+  ['exec', 'tsc', '-p', scratch],
+  {},
+)
 for (const block of blocks.filter(({ runs }) => runs)) {
   const server = await startRedis()
-  check(`${block.file}:${block.line}`, '', 'pnpm', ['exec', 'tsx', join(scratch, `${block.name}.ts`)], { REDIS_URL: server.url })
+  check(
+    `${block.file}:${block.line}`,
+    '',
+    'pnpm',
+    ['exec', 'tsx', join(scratch, `${block.name}.ts`)],
+    { REDIS_URL: server.url },
+  )
   await server.stop()
 }
 rmSync(scratch, { recursive: true, force: true })
-console.log(`${blocks.length} code blocks, ${blocks.filter(({ runs }) => runs).length} of them run, ${failed} failed`)
+console.log(
+  `${blocks.length} code blocks, ${blocks.filter(({ runs }) => runs).length} of them run, ${failed} failed`,
+)
 process.exit(failed > 0 ? 1 : 0)
 
 function blocksOf(file: string): Block[] {
   const text = readFileSync(file, 'utf8')
   const found: Block[] = []
-  for (const match of text.matchAll(/(?:<!-- with:([\s\S]*?)-->\s*)?^```ts( no-run)?\n([\s\S]*?)^```/gm)) {
+  for (const match of text.matchAll(
+    /(?:<!-- with:([\s\S]*?)-->\s*)?^```ts( no-run)?\n([\s\S]*?)^```/gm,
+  )) {
     const line = text.slice(0, match.index).split('\n').length
     const shown = relative(root, file)
-    found.push({ file: shown, line, code: `${match[1] ?? ''}\n${match[3]}\nexport {}\n`, runs: match[2] === undefined, name: `${shown.replaceAll(/[^a-z]/gi, '_')}_${line}` })
+    found.push({
+      file: shown,
+      line,
+      code: `${match[1] ?? ''}\n${match[3]}\nexport {}\n`,
+      runs: match[2] === undefined,
+      name: `${shown.replaceAll(/[^a-z]/gi, '_')}_${line}`,
+    })
   }
   return found
 }
@@ -52,7 +90,9 @@ function wrongCopies(file: string): string[] {
   return [...copies].flatMap(([, from, code]) => {
     const original = join(root, from!)
     const same = existsSync(original) && readFileSync(original, 'utf8') === code
-    return same ? [] : [`${relative(root, file)}: the block "from=${from}" is not what that file is.`]
+    return same
+      ? []
+      : [`${relative(root, file)}: the block "from=${from}" is not what that file is.`]
   })
 }
 
@@ -61,9 +101,21 @@ function fail(message: string): void {
   console.log(message)
 }
 
-function check(what: string, explanation: string, name: string, args: string[], env: Record<string, string>): void {
+function check(
+  what: string,
+  explanation: string,
+  name: string,
+  args: string[],
+  env: Record<string, string>,
+): void {
   try {
-    execFileSync(name, args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000, env: { ...process.env, ...env } })
+    execFileSync(name, args, {
+      cwd: root,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 60_000,
+      env: { ...process.env, ...env },
+    })
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string }
     fail(`${what} failed:\n${stdout}\n${stderr}\n${explanation}`)

@@ -1,5 +1,6 @@
-// Installs each published package from its tarball into an empty project, with one of the two clients, and uses it there:
-// as ESM, as CommonJS, and from TypeScript under all module resolutions. Shows that the other client is neither needed nor loaded.
+// Installs each published package from its tarball into an empty project, with one of the two
+// clients, and uses it there: as ESM, as CommonJS, and from TypeScript under all module
+// resolutions. Shows that the other client is neither needed nor loaded.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,28 +9,50 @@ import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const scratch = mkdtempSync(join(tmpdir(), 'cache-tarballs-'))
-const manifest = (folder) => JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
+const manifest = (folder) =>
+  JSON.parse(readFileSync(join(root, 'packages', folder, 'package.json'), 'utf8'))
 const published = readdirSync(join(root, 'packages')).filter((folder) => !manifest(folder).private)
-const subpaths = published.flatMap((folder) => Object.keys(manifest(folder).exports).filter((path) => !['.', './package.json'].includes(path)).map((path) => manifest(folder).name + path.slice(1)))
+const subpaths = published.flatMap((folder) =>
+  Object.keys(manifest(folder).exports)
+    .filter((path) => !['.', './package.json'].includes(path))
+    .map((path) => manifest(folder).name + path.slice(1)),
+)
 const { startRedis } = await import(join(root, 'packages/testkit/dist/index.js'))
 
 const clients = {
-  ioredis: { driver: 'ioredisDriver', make: (load) => `const { Redis } = ${load('ioredis')}; const raw = new Redis(process.env.REDIS_URL); const end = () => raw.disconnect()`, other: 'redis' },
-  redis: { driver: 'nodeRedisDriver', make: (load) => `const { createClient } = ${load('redis')}; const raw = createClient({ url: process.env.REDIS_URL }); const end = () => raw.destroy()`, other: 'ioredis' },
+  ioredis: {
+    driver: 'ioredisDriver',
+    make: (load) =>
+      `const { Redis } = ${load('ioredis')}; const raw = new Redis(process.env.REDIS_URL); const end = () => raw.disconnect()`,
+    other: 'redis',
+  },
+  redis: {
+    driver: 'nodeRedisDriver',
+    make: (load) =>
+      `const { createClient } = ${load('redis')}; const raw = createClient({ url: process.env.REDIS_URL }); const end = () => raw.destroy()`,
+    other: 'ioredis',
+  },
 }
 
 const server = await startRedis()
 try {
-  const tarballs = Object.fromEntries(published.map((folder) => [manifest(folder).name, pack(folder)]))
+  const tarballs = Object.fromEntries(
+    published.map((folder) => [manifest(folder).name, pack(folder)]),
+  )
   for (const [client, how] of Object.entries(clients)) check(client, how, tarballs)
-  console.log(`${published.length} packages, ${Object.keys(clients).length} clients: installed, imported, required, type-checked and run`)
+  console.log(
+    `${published.length} packages, ${Object.keys(clients).length} clients: installed, imported, required, type-checked and run`,
+  )
 } finally {
   await server.stop()
   rmSync(scratch, { recursive: true, force: true })
 }
 
 function pack(folder) {
-  const output = execFileSync('pnpm', ['pack', '--json', '--pack-destination', scratch], { cwd: join(root, 'packages', folder), encoding: 'utf8' })
+  const output = execFileSync('pnpm', ['pack', '--json', '--pack-destination', scratch], {
+    cwd: join(root, 'packages', folder),
+    encoding: 'utf8',
+  })
   return JSON.parse(output.slice(output.indexOf('{'))).filename
 }
 
@@ -38,24 +61,79 @@ function check(client, how, tarballs) {
   mkdirSync(project)
   const version = manifest('core').devDependencies[client]
   const devDependencies = { typescript: '~5.9.0', '@types/node': '^20.0.0' }
-  const overrides = Object.fromEntries(Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`]))
-  write(project, 'package.json', JSON.stringify({ name: 'consumer', private: true, dependencies: { ...overrides, [client]: version }, overrides, devDependencies }))
-  run(project, 'npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel', 'error'])
+  const overrides = Object.fromEntries(
+    Object.entries(tarballs).map(([name, file]) => [name, `file:${file}`]),
+  )
+  write(
+    project,
+    'package.json',
+    JSON.stringify({
+      name: 'consumer',
+      private: true,
+      dependencies: { ...overrides, [client]: version },
+      overrides,
+      devDependencies,
+    }),
+  )
+  run(project, 'npm', [
+    'install',
+    '--no-audit',
+    '--no-fund',
+    '--prefer-offline',
+    '--loglevel',
+    'error',
+  ])
 
-  write(project, 'use.mjs', program(client, how, (name) => `await import('${name}')`, 'import.meta.url'))
-  write(project, 'use.cjs', `(async () => {${program(client, how, (name) => `require('${name}')`, '__filename')}})().catch((error) => { console.error(error); process.exit(1) })`)
+  write(
+    project,
+    'use.mjs',
+    program(client, how, (name) => `await import('${name}')`, 'import.meta.url'),
+  )
+  write(
+    project,
+    'use.cjs',
+    `(async () => {${program(client, how, (name) => `require('${name}')`, '__filename')}})().catch((error) => { console.error(error); process.exit(1) })`,
+  )
   for (const file of ['use.mjs', 'use.cjs']) run(project, 'node', [file])
 
   const names = Object.keys(tarballs)
-  write(project, 'use.ts', `${names.map((name, i) => `import * as all${i} from '${name}'`).join('\n')}
+  write(
+    project,
+    'use.ts',
+    `${names.map((name, i) => `import * as all${i} from '${name}'`).join('\n')}
 import { createCacheClient } from '@cache/core'
 import { ${how.driver} } from '@cache/core/${client === 'redis' ? 'node-redis' : 'ioredis'}'
 ${client === 'redis' ? "import { createClient } from 'redis'\nexport const client = createCacheClient(nodeRedisDriver(createClient()))" : "import { Redis } from 'ioredis'\nexport const client = createCacheClient(ioredisDriver(new Redis()))"}
-export const everything = [${names.map((_, i) => `all${i}`).join(', ')}]\n`)
-  // The adapters' frameworks are not there, so libraries are not checked here; that everything resolves is.
-  write(project, 'subpaths.ts', `${subpaths.map((name, i) => `import * as sub${i} from '${name}'`).join('\n')}\nexport const everything = [${subpaths.map((_, i) => `sub${i}`).join(', ')}]\n`)
-  for (const [module, moduleResolution] of [['commonjs', 'node10'], ['node16', 'node16'], ['nodenext', 'nodenext'], ['preserve', 'bundler']]) {
-    const tsc = ['tsc', '--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2023,esnext.disposable', '--types', 'node', '--module', module, '--moduleResolution', moduleResolution]
+export const everything = [${names.map((_, i) => `all${i}`).join(', ')}]\n`,
+  )
+  // The adapters' frameworks are not there, so libraries are not checked here; that everything
+  // resolves is.
+  write(
+    project,
+    'subpaths.ts',
+    `${subpaths.map((name, i) => `import * as sub${i} from '${name}'`).join('\n')}\nexport const everything = [${subpaths.map((_, i) => `sub${i}`).join(', ')}]\n`,
+  )
+  for (const [module, moduleResolution] of [
+    ['commonjs', 'node10'],
+    ['node16', 'node16'],
+    ['nodenext', 'nodenext'],
+    ['preserve', 'bundler'],
+  ]) {
+    const tsc = [
+      'tsc',
+      '--noEmit',
+      '--strict',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2023,esnext.disposable',
+      '--types',
+      'node',
+      '--module',
+      module,
+      '--moduleResolution',
+      moduleResolution,
+    ]
     run(project, 'npx', [...tsc, '--skipLibCheck', String(client === 'redis'), 'use.ts'])
     run(project, 'npx', [...tsc, '--skipLibCheck', 'subpaths.ts'])
   }
@@ -89,7 +167,12 @@ function write(project, name, text) {
 
 function run(cwd, name, args) {
   try {
-    execFileSync(name, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, REDIS_URL: server.url } })
+    execFileSync(name, args, {
+      cwd,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, REDIS_URL: server.url },
+    })
   } catch (error) {
     throw new Error(`${name} ${args.join(' ')} in ${cwd}:\n${error.stdout}\n${error.stderr}`)
   }

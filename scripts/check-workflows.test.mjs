@@ -1,4 +1,5 @@
-// Workflows run code of others with rights in this repository: only what is pinned, and with no more rights than it needs.
+// Workflows run code of others with rights in this repository: only what is pinned, and with no
+// more rights than it needs.
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { test } from 'node:test'

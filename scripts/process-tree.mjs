@@ -1,5 +1,5 @@
-// Ends a process with all its descendants, whatever process groups they are in: turbo, for one, starts
-// its children in groups of their own, which a signal to its own group does not reach.
+// Ends a process with all its descendants, whatever process groups they are in: turbo, for one,
+// starts its children in groups of their own, which a signal to its own group does not reach.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -25,8 +25,8 @@ export async function endTree(root, grace = 3_000) {
 }
 
 /**
- * Adds to the tree who has joined it: children of members, and the process group of the root. A member
- * stays one when its parent dies. Returns who is alive.
+ * Adds to the tree who has joined it: children of members, and the process group of the root. A
+ * member stays one when its parent dies. Returns who is alive.
  */
 function aliveIn(tree) {
   const [root] = tree
@@ -39,7 +39,11 @@ function aliveIn(tree) {
 }
 
 function tell(pid, signal) {
-  try { process.kill(pid, signal) } catch { /* it has ended */ }
+  try {
+    process.kill(pid, signal)
+  } catch {
+    /* it has ended */
+  }
 }
 
 /** All processes: from /proc where there is one, since small images have no `ps`. */
@@ -48,22 +52,39 @@ function processes() {
 }
 
 function fromProc() {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      // The second field is the program's name in parentheses, and may hold some itself.
-      const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-      return [{ pid: Number(name), parent: Number(parent), group: Number(group), zombie: state === 'Z' }]
-    } catch {
-      return [] // it has ended
-    }
-  })
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+        // The second field is the program's name in parentheses, and may hold some itself.
+        const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+        return [
+          {
+            pid: Number(name),
+            parent: Number(parent),
+            group: Number(group),
+            zombie: state === 'Z',
+          },
+        ]
+      } catch {
+        return [] // it has ended
+      }
+    })
 }
 
 function fromPs() {
   const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,pgid=,stat='], { encoding: 'utf8' })
-  return stdout.trim().split('\n').map((line) => {
-    const [pid, parent, group, state] = line.trim().split(/\s+/)
-    return { pid: Number(pid), parent: Number(parent), group: Number(group), zombie: state.startsWith('Z') }
-  })
+  return stdout
+    .trim()
+    .split('\n')
+    .map((line) => {
+      const [pid, parent, group, state] = line.trim().split(/\s+/)
+      return {
+        pid: Number(pid),
+        parent: Number(parent),
+        group: Number(group),
+        zombie: state.startsWith('Z'),
+      }
+    })
 }

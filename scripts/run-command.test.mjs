@@ -24,25 +24,37 @@ test('a command that exceeds its time limit ends with all its descendants', limi
   await gone(pids)
 })
 
-test('a signal to the program that runs a command ends the command with all its descendants', limit, async () => {
-  const file = join(scratch, 'signalled')
-  const program = `
+test(
+  'a signal to the program that runs a command ends the command with all its descendants',
+  limit,
+  async () => {
+    const file = join(scratch, 'signalled')
+    const program = `
     import { endAll, runCommand } from ${JSON.stringify(new URL('run-command.mjs', import.meta.url).href)}
     process.once('SIGTERM', () => void endAll().then(() => process.exit(3)))
     await runCommand(${JSON.stringify(stub(file))}, 60)
     await runCommand(['sh', '-c', 'touch ${file}-next'], 60)
   `
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' })
-  const exited = new Promise((resolve) => { child.once('exit', resolve) })
-  const pids = await started(file)
-  child.kill('SIGTERM')
-  assert.equal(await exited, 3)
-  await gone(pids)
-  assert.equal(existsSync(`${file}-next`), false)
-})
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: 'inherit',
+    })
+    const exited = new Promise((resolve) => {
+      child.once('exit', resolve)
+    })
+    const pids = await started(file)
+    child.kill('SIGTERM')
+    assert.equal(await exited, 3)
+    await gone(pids)
+    assert.equal(existsSync(`${file}-next`), false)
+  },
+)
 
 test('a command that succeeds, fails, or can not be started is told apart', async () => {
-  const [good, bad, missing] = await Promise.all([['echo', 'done'], ['sh', '-c', 'echo no >&2; exit 7'], ['no-such-program']].map((command) => runCommand(command, 60)))
+  const [good, bad, missing] = await Promise.all(
+    [['echo', 'done'], ['sh', '-c', 'echo no >&2; exit 7'], ['no-such-program']].map((command) =>
+      runCommand(command, 60),
+    ),
+  )
   assert.deepEqual([good.ok, good.output], [true, 'done\n'])
   assert.deepEqual([bad.ok, bad.output], [false, 'no\n'])
   assert.equal(missing.ok, false)
@@ -56,7 +68,9 @@ for (const [args, message] of [
   [['--chaos', '--only', 'demo'], /Nothing ran/],
 ]) {
   test(`node scripts/test.mjs ${args.join(' ')} fails and says why`, () => {
-    const { status, stderr } = spawnSync(process.execPath, [path('test.mjs'), ...args], { encoding: 'utf8' })
+    const { status, stderr } = spawnSync(process.execPath, [path('test.mjs'), ...args], {
+      encoding: 'utf8',
+    })
     assert.equal(status, 1)
     assert.match(stderr, message)
   })

@@ -1,5 +1,6 @@
-// Everything `npm test` checks, step by step: `node scripts/test.mjs [--only name,name] [--package name] [--chaos]`.
-// Goes on after a failure; fails when nothing ran. The last line is `N passed, N failed`, with suites counted by their tests and every other step as one.
+// Everything `npm test` checks, step by step: `node scripts/test.mjs [--only name,name] [--package
+// name] [--chaos]`. Goes on after a failure; fails when nothing ran. The last line is `N passed, N
+// failed`, with suites counted by their tests and every other step as one.
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -8,36 +9,86 @@ import { parseArgs } from 'node:util'
 import { endAll, runCommand } from './run-command.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const { values: options } = parseArgs({ options: { only: { type: 'string' }, package: { type: 'string' }, chaos: { type: 'boolean', default: false } } })
-const STEPS = ['build', 'types', 'scripts', 'lint', 'entry-changes', 'knip', 'readmes', 'publint', 'tarballs', 'suites', 'demo']
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    package: { type: 'string' },
+    chaos: { type: 'boolean', default: false },
+  },
+})
+const STEPS = [
+  'build',
+  'types',
+  'scripts',
+  'format',
+  'lint',
+  'entry-changes',
+  'knip',
+  'readmes',
+  'publint',
+  'tarballs',
+  'suites',
+  'demo',
+]
 /** Failed tests of a suite that may be the machine's fault. */
 const MOST_UNSTABLE = 3
 const only = options.only?.split(',')
-const env = { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1', ...(options.chaos && { CHAOS: '1' }) }
-const packages = ['packages', 'apps'].filter((folder) => existsSync(join(root, folder))).flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`)).filter((path) => existsSync(join(root, path, 'package.json')))
-const published = packages.filter((path) => !JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).private)
+const env = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: '1',
+  DO_NOT_TRACK: '1',
+  ...(options.chaos && { CHAOS: '1' }),
+}
+const packages = ['packages', 'apps']
+  .filter((folder) => existsSync(join(root, folder)))
+  .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
+  .filter((path) => existsSync(join(root, path, 'package.json')))
+const published = packages.filter(
+  (path) => !JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).private,
+)
 const total = { passed: 0, failed: 0, skipped: 0 }
 refuseUnknown('--only', only, STEPS)
-refuseUnknown('--package', options.package && [options.package], packages.map((path) => basename(path)))
+refuseUnknown(
+  '--package',
+  options.package && [options.package],
+  packages.map((path) => basename(path)),
+)
 const scratch = mkdtempSync(join(tmpdir(), 'cache-test-'))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void giveUp())
 
 if (!options.chaos) {
   await step('build', 600, ['pnpm', 'exec', 'turbo', 'run', 'build', '--output-logs=errors-only'])
-  await step('types', 600, ['pnpm', 'exec', 'turbo', 'run', 'typecheck', '--output-logs=errors-only'])
-  await step('scripts', 60, ['node', '--test', ...readdirSync(join(root, 'scripts')).filter((name) => name.endsWith('.test.mjs')).map((name) => `scripts/${name}`)])
+  await step('types', 600, [
+    'pnpm',
+    'exec',
+    'turbo',
+    'run',
+    'typecheck',
+    '--output-logs=errors-only',
+  ])
+  await step('scripts', 60, [
+    'node',
+    '--test',
+    ...readdirSync(join(root, 'scripts'))
+      .filter((name) => name.endsWith('.test.mjs'))
+      .map((name) => `scripts/${name}`),
+  ])
   await Promise.all([checkSources(), checkPublished()]) // each keeps one core busy
 }
 for (const path of packages) await suite(path)
-if (!options.chaos && packages.includes('apps/catalog')) await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
+if (!options.chaos && packages.includes('apps/catalog'))
+  await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
 
 rmSync(scratch, { recursive: true, force: true })
 const nothingRan = total.passed + total.failed === 0
 if (nothingRan) console.error('Nothing ran: --only, --package and --chaos leave no step.')
-console.log(`${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`)
+console.log(
+  `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
+)
 process.exit(nothingRan || total.failed > 0 ? 1 : 0)
 
 async function checkSources() {
+  await step('format', 240, ['pnpm', 'exec', 'prettier', '--check', '--log-level=warn', '.'])
   await step('lint', 400, ['pnpm', 'exec', 'eslint', '.'])
   await step('entry-changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
   await step('knip', 240, ['pnpm', 'exec', 'knip', '--no-progress'])
@@ -45,8 +96,19 @@ async function checkSources() {
 }
 
 async function checkPublished() {
-  for (const path of published) await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
-  for (const path of published) await step(`types as published, ${path}`, 120, ['pnpm', 'exec', 'attw', '--pack', path, '--format', 'ascii', '--no-emoji'])
+  for (const path of published)
+    await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
+  for (const path of published)
+    await step(`types as published, ${path}`, 120, [
+      'pnpm',
+      'exec',
+      'attw',
+      '--pack',
+      path,
+      '--format',
+      'ascii',
+      '--no-emoji',
+    ])
   await step('tarballs', 600, ['node', 'scripts/check-tarballs.mjs'])
 }
 
@@ -61,20 +123,36 @@ async function step(name, seconds, command) {
 
 async function suite(path) {
   const has = existsSync(join(root, path, 'vitest.config.ts'))
-  if (!has || (only && !only.includes('suites')) || (options.package && !path.endsWith(`/${options.package}`))) return
+  if (
+    !has ||
+    (only && !only.includes('suites')) ||
+    (options.package && !path.endsWith(`/${options.package}`))
+  )
+    return
   const { ok, output, took, passed, failed, skipped } = await vitest(path)
   const unstable = ok ? [] : await passAlone(path, failed)
-  const counts = { passed: passed + unstable.length, failed: failed.length - unstable.length, skipped }
-  // A run that failed without a failed test (a file that can't be loaded, an unhandled rejection, the time limit) is a failure too.
+  const counts = {
+    passed: passed + unstable.length,
+    failed: failed.length - unstable.length,
+    skipped,
+  }
+  // A run that failed without a failed test (a file that can't be loaded, an unhandled rejection,
+  // the time limit) is a failure too.
   if (!ok && failed.length === 0) counts.failed = 1
   for (const kind of Object.keys(total)) total[kind] += counts[kind]
-  report(counts.failed === 0, `suite ${path}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`, took, ok ? '' : output)
+  report(
+    counts.failed === 0,
+    `suite ${path}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`,
+    took,
+    ok ? '' : output,
+  )
   for (const { name } of unstable) console.log(`UNSTABLE ${path}: ${name}`)
 }
 
 /**
- * The failed tests, if they are few and the files that have them then pass twice in a row, with the machine to themselves: they are named,
- * so that their patience or what they test gets looked at, but a busy machine fails no change. None, if any fails again.
+ * The failed tests, if they are few and the files that have them then pass twice in a row, with the
+ * machine to themselves: they are named, so that their patience or what they test gets looked at,
+ * but a busy machine fails no change. None, if any fails again.
  */
 async function passAlone(path, failed) {
   if (failed.length === 0 || failed.length > MOST_UNSTABLE) return []
@@ -93,10 +171,38 @@ async function passAlone(path, failed) {
 async function vitest(path, files = []) {
   const file = join(scratch, `${path.replace('/', '-')}.json`)
   rmSync(file, { force: true })
-  const { ok, output, took } = await runCommand(['pnpm', '--dir', path, 'exec', 'vitest', 'run', ...files, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], options.chaos ? 7_200 : 1_500, { cwd: root, env })
-  const found = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : { numPassedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] }
-  const failed = found.testResults.flatMap(({ name, assertionResults }) => assertionResults.filter(({ status }) => status === 'failed').map((test) => ({ file: name, name: test.fullName })))
-  return { ok, output, took, passed: found.numPassedTests, skipped: found.numPendingTests + found.numTodoTests, failed }
+  const { ok, output, took } = await runCommand(
+    [
+      'pnpm',
+      '--dir',
+      path,
+      'exec',
+      'vitest',
+      'run',
+      ...files,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+    ],
+    options.chaos ? 7_200 : 1_500,
+    { cwd: root, env },
+  )
+  const found = existsSync(file)
+    ? JSON.parse(readFileSync(file, 'utf8'))
+    : { numPassedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] }
+  const failed = found.testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map((test) => ({ file: name, name: test.fullName })),
+  )
+  return {
+    ok,
+    output,
+    took,
+    passed: found.numPassedTests,
+    skipped: found.numPendingTests + found.numTodoTests,
+    failed,
+  }
 }
 
 function report(ok, name, took, output) {
@@ -106,7 +212,10 @@ function report(ok, name, took, output) {
 
 function refuseUnknown(option, names = [], known) {
   const unknown = names.filter((name) => !known.includes(name))
-  if (unknown.length > 0) fail(`${option} does not know ${unknown.map((name) => `'${name}'`).join(', ')}; there are ${known.join(', ')}.`)
+  if (unknown.length > 0)
+    fail(
+      `${option} does not know ${unknown.map((name) => `'${name}'`).join(', ')}; there are ${known.join(', ')}.`,
+    )
 }
 
 function fail(why) {

@@ -1,7 +1,11 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: { index: 'src/index.ts', suites: 'src/matrix/suites.ts', 'find-redis': 'src/bin/find-redis.ts' },
+  entry: {
+    index: 'src/index.ts',
+    suites: 'src/matrix/suites.ts',
+    'find-redis': 'src/bin/find-redis.ts',
+  },
   format: ['esm'],
   dts: { entry: { index: 'src/index.ts', suites: 'src/matrix/suites.ts' } },
   external: ['vitest'],

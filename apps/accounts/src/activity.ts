@@ -18,6 +18,9 @@ export function merge(current: Activity | undefined, { visits, lastSeen }: Seen)
 }
 
 export async function loadActivity(pool: Pool, id: string): Promise<Activity | null> {
-  const { rows } = await pool.query<Activity>('select visits, last_seen as "lastSeen" from activity where id = $1', [id])
+  const { rows } = await pool.query<Activity>(
+    'select visits, last_seen as "lastSeen" from activity where id = $1',
+    [id],
+  )
   return rows[0] ?? null
 }

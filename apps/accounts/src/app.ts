@@ -7,18 +7,32 @@ import type { Caches } from './caches.js'
 import { createDeadLetters } from './dead-letters.js'
 import { id, jsonOf, patch } from './input.js'
 
-interface Env { readonly Variables: { id: number } }
+interface Env {
+  readonly Variables: { id: number }
+}
 
 /**
- * The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. Whoever has the `adminToken` sees the dead letters;
- * without one nobody does.
+ * The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. Whoever has the
+ * `adminToken` sees the dead letters; without one nobody does.
  */
-export function createApp({ users, activity, exports }: Caches, limit: MiddlewareHandler, adminToken?: string): Hono<Env> {
+export function createApp(
+  { users, activity, exports }: Caches,
+  limit: MiddlewareHandler,
+  adminToken?: string,
+): Hono<Env> {
   const app = new Hono<Env>()
-  /** As many at once as there are connections to the database: the others wait here, where no deadline runs yet. */
+  /**
+   * As many at once as there are connections to the database: the others wait here, where no
+   * deadline runs yet.
+   */
   const write = limitTo(8, { most: 2_000, within: 10_000 })
   app.use(limit)
-  app.use(bodyLimit({ maxSize: 16_384, onError: (c) => (c.header('connection', 'close'), problem(c, 413, 'Send at most 16 KiB.')) }))
+  app.use(
+    bodyLimit({
+      maxSize: 16_384,
+      onError: (c) => (c.header('connection', 'close'), problem(c, 413, 'Send at most 16 KiB.')),
+    }),
+  )
   for (const path of ['/users/:id', '/users/:id/*']) {
     app.use(path, async (c, next) => {
       const asked = id.safeParse(c.req.param('id'))
@@ -37,7 +51,12 @@ export function createApp({ users, activity, exports }: Caches, limit: Middlewar
     const wanted = patch.safeParse(await jsonOf(c))
     if (!wanted.success) return problem(c, 400, 'Send {"name": "…", "email": "…"}, or one of them.')
     const { name, email } = wanted.data
-    const user = await write(() => users.update(c.var.id, { ...(name !== undefined && { name }), ...(email !== undefined && { email }) }))
+    const user = await write(() =>
+      users.update(c.var.id, {
+        ...(name !== undefined && { name }),
+        ...(email !== undefined && { email }),
+      }),
+    )
     return user ? c.json(user) : noUser(c, c.var.id)
   })
 
@@ -47,7 +66,11 @@ export function createApp({ users, activity, exports }: Caches, limit: Middlewar
 
   app.post('/users/:id/visits', async (c) => {
     if (!(await users.get(c.var.id, { signal: c.req.raw.signal }))) return noUser(c, c.var.id)
-    return c.json(await write(() => activity.write(String(c.var.id), { visits: 1, lastSeen: new Date().toISOString() })))
+    return c.json(
+      await write(() =>
+        activity.write(String(c.var.id), { visits: 1, lastSeen: new Date().toISOString() }),
+      ),
+    )
   })
 
   app.get('/users/:id/activity', async (c) => {
@@ -56,18 +79,27 @@ export function createApp({ users, activity, exports }: Caches, limit: Middlewar
 
   app.post('/users/:id/export', async (c) => {
     const made = await write(() => exports.make(c.var.id))
-    if (made === 'busy') return problem(c, 409, `The data of user ${c.var.id} is being exported already.`)
+    if (made === 'busy')
+      return problem(c, 409, `The data of user ${c.var.id} is being exported already.`)
     return made ? c.json(made, 201) : noUser(c, c.var.id)
   })
 
   app.get('/users/:id/export', async (c) => {
     const made = await exports.last(c.var.id)
-    return made ? c.json(made) : problem(c, 404, `The data of user ${c.var.id} has not been exported.`)
+    return made
+      ? c.json(made)
+      : problem(c, 404, `The data of user ${c.var.id} has not been exported.`)
   })
 
   // How many dead letters there are; what is in them is not for everybody.
-  app.get('/queue', async (c) => c.json({ ...(await activity.pending()), deadLetters: (await activity.deadLetters.list()).length }))
-  if (adminToken !== undefined) app.route('/dead-letters', createDeadLetters({ activity }, adminToken))
+  app.get('/queue', async (c) =>
+    c.json({
+      ...(await activity.pending()),
+      deadLetters: (await activity.deadLetters.list()).length,
+    }),
+  )
+  if (adminToken !== undefined)
+    app.route('/dead-letters', createDeadLetters({ activity }, adminToken))
   app.get('/health', (c) => c.json({ ok: true }))
   app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
   app.onError(answerWith(detailOf))
@@ -76,7 +108,8 @@ export function createApp({ users, activity, exports }: Caches, limit: Middlewar
 }
 
 function detailOf(error: Error): string | undefined {
-  if (error instanceof CacheWriteError) return 'The user was changed; for up to 5 s its old state may still be read.'
+  if (error instanceof CacheWriteError)
+    return 'The user was changed; for up to 5 s its old state may still be read.'
   if (error instanceof BackpressureError) return 'Too much waits for the database. Try again later.'
   return undefined
 }

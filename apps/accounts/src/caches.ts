@@ -7,18 +7,38 @@ import { loadActivity, merge } from './activity.js'
 import { createExports } from './exports.js'
 import { createUsers, type User } from './users.js'
 
-/** Profiles are in Postgres before they are in Redis; activity is in Redis first, and a worker carries it to Postgres; exports are made by one at a time. */
+/**
+ * Profiles are in Postgres before they are in Redis; activity is in Redis first, and a worker
+ * carries it to Postgres; exports are made by one at a time.
+ */
 export function createCaches(client: CacheClient, pool: Pool) {
   const source = createUsers(pool)
-  const users = createWriteThrough({ client, prefix: 'user', ttl: '1h', negativeTtl: '5s', load: source.one, store: source.update, remove: source.remove, version: ({ version }: User) => version })
-  const activity = createWriteBehind({ client, name: 'activity', ttl: '1h', load: (id: string) => loadActivity(pool, id), merge })
+  const users = createWriteThrough({
+    client,
+    prefix: 'user',
+    ttl: '1h',
+    negativeTtl: '5s',
+    load: source.one,
+    store: source.update,
+    remove: source.remove,
+    version: ({ version }: User) => version,
+  })
+  const activity = createWriteBehind({
+    client,
+    name: 'activity',
+    ttl: '1h',
+    load: (id: string) => loadActivity(pool, id),
+    merge,
+  })
   const locks = createLocks({ client, ttl: '5s', label: 'accounts' })
   const exports = createExports(locks, pool, async (id) => {
     const [user, seen] = await Promise.all([users.get(id), activity.get(String(id))])
     return user && { user, activity: seen, at: new Date().toISOString() }
   })
   return {
-    users, activity, exports,
+    users,
+    activity,
+    exports,
     async close() {
       await locks.close()
       await users.close()

@@ -11,7 +11,11 @@ export interface Export {
 }
 
 /** Exports, of which a user has one, and never two in the making. */
-export function createExports(locks: Locks, pool: Pool, gather: (id: number) => Promise<Export | null>) {
+export function createExports(
+  locks: Locks,
+  pool: Pool,
+  gather: (id: number) => Promise<Export | null>,
+) {
   return {
     /** `'busy'`: another process is at it. `null`: there is no such user. */
     async make(id: number): Promise<Export | 'busy' | null> {
@@ -21,7 +25,8 @@ export function createExports(locks: Locks, pool: Pool, gather: (id: number) => 
         const made = await gather(id)
         if (!made) return null
         lock.assertHeld()
-        // A process that lost the lock without noticing has the lower fence: what it brings is too late.
+        // A process that lost the lock without noticing has the lower fence: what it brings is too
+        // late.
         return (await keep(id, lock.fence, made)) ? made : 'busy'
       } finally {
         await lock.release().catch(() => undefined) // it ends with its ttl
@@ -29,7 +34,10 @@ export function createExports(locks: Locks, pool: Pool, gather: (id: number) => 
     },
 
     async last(id: number): Promise<Export | undefined> {
-      const { rows } = await pool.query<{ content: Export }>('select content from exports where id = $1', [id])
+      const { rows } = await pool.query<{ content: Export }>(
+        'select content from exports where id = $1',
+        [id],
+      )
       return rows[0]?.content
     },
   }

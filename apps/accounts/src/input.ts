@@ -2,12 +2,25 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 
 /** A number as it is written, that Postgres' `int` can hold: not `1e0`, `0x10`, `+1` or `01`. */
-export const id = z.string().regex(/^[1-9][0-9]{0,9}$/).transform(Number).pipe(z.number().max(2 ** 31 - 1))
+export const id = z
+  .string()
+  .regex(/^[1-9][0-9]{0,9}$/)
+  .transform(Number)
+  .pipe(z.number().max(2 ** 31 - 1))
 
-/** What Postgres can store as text, and what comes back as it was: no NUL or other control characters, and no half of a surrogate pair. */
-const text = z.string().max(200).regex(/^[^\p{Cc}\p{Cs}]+$/u)
+/**
+ * What Postgres can store as text, and what comes back as it was: no NUL or other control
+ * characters, and no half of a surrogate pair.
+ */
+const text = z
+  .string()
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u)
 
-export const patch = z.strictObject({ name: text, email: z.email().max(254) }).partial().refine((given) => Object.keys(given).length > 0)
+export const patch = z
+  .strictObject({ name: text, email: z.email().max(254) })
+  .partial()
+  .refine((given) => Object.keys(given).length > 0)
 
 /** The body as JSON; `undefined` where it is none, or not UTF-8. */
 export async function jsonOf(c: Context): Promise<unknown> {

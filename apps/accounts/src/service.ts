@@ -24,19 +24,36 @@ export interface Service {
   close(): Promise<void>
 }
 
-export async function startService({ redisUrl, databaseUrl, port, writesPerSecond = 1_000, adminToken }: ServiceOptions): Promise<Service> {
+export async function startService({
+  redisUrl,
+  databaseUrl,
+  port,
+  writesPerSecond = 1_000,
+  adminToken,
+}: ServiceOptions): Promise<Service> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 })
-  pool.on('error', () => undefined) // a connection that was idle has ended; the next query opens another
+  // a connection that was idle has ended; the next query opens another
+  pool.on('error', () => undefined)
   await seed(pool)
-  const redis = createClient({ url: redisUrl, socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) } })
+  const redis = createClient({
+    url: redisUrl,
+    socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) },
+  })
   const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop' })
   const caches = createCaches(client, pool)
-  const server = serve({ fetch: createApp(caches, limitWrites(client, writesPerSecond), adminToken).fetch, port, hostname: '127.0.0.1' })
+  const server = serve({
+    fetch: createApp(caches, limitWrites(client, writesPerSecond), adminToken).fetch,
+    port,
+    hostname: '127.0.0.1',
+  })
   await new Promise((resolve) => server.once('listening', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {
-      await new Promise((resolve) => { server.close(resolve); if ('closeAllConnections' in server) server.closeAllConnections() })
+      await new Promise((resolve) => {
+        server.close(resolve)
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      })
       await caches.close()
       await client.close()
       redis.destroy()

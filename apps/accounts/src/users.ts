@@ -13,7 +13,10 @@ export type UserPatch = Partial<Pick<User, 'name' | 'email'>>
 export function createUsers(pool: Pool) {
   return {
     async one(id: number): Promise<User | null> {
-      const { rows } = await pool.query<User>('select id, name, email, version from users where id = $1', [id])
+      const { rows } = await pool.query<User>(
+        'select id, name, email, version from users where id = $1',
+        [id],
+      )
       return rows[0] ?? null
     },
     async update(id: number, { name, email }: UserPatch): Promise<User | null> {
@@ -33,9 +36,18 @@ export type Users = ReturnType<typeof createUsers>
 
 /** Creates and fills the tables, if nobody has: 500 users, the same each time. */
 export async function seed(pool: Pool): Promise<void> {
-  await pool.query('create table if not exists users (id int primary key, name text not null, email text not null, version int not null default 1)')
-  await pool.query("insert into users (id, name, email) select n, 'user ' || n, 'user' || n || '@example.com' from generate_series(1, 500) n on conflict do nothing")
-  // The sequence is that of the write a row was made by: an older one, or the same again, leaves it as it is.
-  await pool.query('create table if not exists activity (id text primary key, visits int not null, last_seen text not null, sequence bigint not null)')
-  await pool.query('create table if not exists exports (id int primary key, fence bigint not null, content jsonb not null)')
+  await pool.query(
+    'create table if not exists users (id int primary key, name text not null, email text not null, version int not null default 1)',
+  )
+  await pool.query(
+    "insert into users (id, name, email) select n, 'user ' || n, 'user' || n || '@example.com' from generate_series(1, 500) n on conflict do nothing",
+  )
+  // The sequence is that of the write a row was made by: an older one, or the same again, leaves it
+  // as it is.
+  await pool.query(
+    'create table if not exists activity (id text primary key, visits int not null, last_seen text not null, sequence bigint not null)',
+  )
+  await pool.query(
+    'create table if not exists exports (id int primary key, fence bigint not null, content jsonb not null)',
+  )
 }

@@ -26,7 +26,8 @@ beforeAll(async () => {
   databaseUrl = process.env.DATABASE_URL ?? (await embedded())
   pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
   ends.push(() => pool.end())
-  const start = (adminToken?: string) => startService({ redisUrl: redis.url, databaseUrl, port: 0, adminToken })
+  const start = (adminToken?: string) =>
+    startService({ redisUrl: redis.url, databaseUrl, port: 0, adminToken })
   services = [await start(), await start(TOKEN)]
   ends.push(() => Promise.all(services.map((service) => service.close())))
 })
@@ -47,13 +48,33 @@ async function embedded(): Promise<string> {
   return `postgres://postgres@${server.getServerConn()}/postgres`
 }
 
-async function call(service: Service, method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<{ status: number; body: any }> {
-  const response = await fetch(service.url + path, { method, ...(headers && { headers }), ...(body !== undefined && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) })
-  return { status: response.status, body: /json/.test(response.headers.get('content-type') ?? '') ? await response.json() : await response.text() }
+async function call(
+  service: Service,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers?: Record<string, string>,
+): Promise<{ status: number; body: any }> {
+  const response = await fetch(service.url + path, {
+    method,
+    ...(headers && { headers }),
+    ...(body !== undefined && {
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    }),
+  })
+  return {
+    status: response.status,
+    body: /json/.test(response.headers.get('content-type') ?? '')
+      ? await response.json()
+      : await response.text(),
+  }
 }
 
 async function work(): Promise<void> {
-  worker = spawnProcesses(new URL('../../worker/src/main.ts', import.meta.url), { env: { REDIS_URL: redis.url, DATABASE_URL: databaseUrl, LEASE_TTL_MS: '1000' } })
+  worker = spawnProcesses(new URL('../../worker/src/main.ts', import.meta.url), {
+    env: { REDIS_URL: redis.url, DATABASE_URL: databaseUrl, LEASE_TTL_MS: '1000' },
+  })
   await worker.all('working')
 }
 
@@ -75,22 +96,52 @@ it('a deleted user is gone from both, and one that never was is not found', asyn
   expect((await call(services[0], 'PATCH', '/users/9999', { name: 'x' })).status).toBe(404)
 })
 
-it.each([['GET', '/users/x'], ['GET', '/users/0'], ['PATCH', '/users/1', { name: '' }], ['PATCH', '/users/1', { email: 'no' }], ['PATCH', '/users/1', { admin: true }], ['POST', '/users/-1/visits'], ['GET', '/users/1e0'], ['GET', '/users/0x10/activity'], ['POST', '/users/01/export'], ['DELETE', '/users/%201'], ['PATCH', '/users/1', { name: 'a\0b' }], ['PATCH', '/users/1', { name: '\ud800' }], ['PATCH', '/users/1', {}]])('refuses %s %s %j', async (method, path, body?: unknown) => {
-  expect(await call(services[0], method, path, body)).toMatchObject({ status: 400, body: { detail: expect.any(String) } })
+it.each([
+  ['GET', '/users/x'],
+  ['GET', '/users/0'],
+  ['PATCH', '/users/1', { name: '' }],
+  ['PATCH', '/users/1', { email: 'no' }],
+  ['PATCH', '/users/1', { admin: true }],
+  ['POST', '/users/-1/visits'],
+  ['GET', '/users/1e0'],
+  ['GET', '/users/0x10/activity'],
+  ['POST', '/users/01/export'],
+  ['DELETE', '/users/%201'],
+  ['PATCH', '/users/1', { name: 'a\0b' }],
+  ['PATCH', '/users/1', { name: '\ud800' }],
+  ['PATCH', '/users/1', {}],
+])('refuses %s %s %j', async (method, path, body?: unknown) => {
+  expect(await call(services[0], method, path, body)).toMatchObject({
+    status: 400,
+    body: { detail: expect.any(String) },
+  })
 })
 
 it('a body that is too large is refused, and a visit of nobody', async () => {
-  expect((await call(services[0], 'PATCH', '/users/1', { name: 'a'.repeat(20_000) })).status).toBe(413)
+  expect((await call(services[0], 'PATCH', '/users/1', { name: 'a'.repeat(20_000) })).status).toBe(
+    413,
+  )
   expect((await call(services[0], 'POST', '/users/2000000000/visits')).status).toBe(404)
 })
 
 it('200 changes of one user at once are all made, and limited where it is told to', async () => {
   const { version } = (await call(services[0], 'GET', '/users/9')).body
-  const changed = await Promise.all(Array.from({ length: 200 }, (_, i) => call(services[i % 2]!, 'PATCH', '/users/9', { name: `Ada ${i}` })))
+  const changed = await Promise.all(
+    Array.from({ length: 200 }, (_, i) =>
+      call(services[i % 2]!, 'PATCH', '/users/9', { name: `Ada ${i}` }),
+    ),
+  )
   expect(changed.map(({ status }) => status)).toEqual(changed.map(() => 200))
   expect((await call(services[0], 'GET', '/users/9')).body.version).toBe(version + 200)
-  const limited = await startService({ redisUrl: redis.url, databaseUrl, port: 0, writesPerSecond: 1 })
-  const statuses = await Promise.all(Array.from({ length: 20 }, () => call(limited, 'DELETE', '/%75sers/9999')))
+  const limited = await startService({
+    redisUrl: redis.url,
+    databaseUrl,
+    port: 0,
+    writesPerSecond: 1,
+  })
+  const statuses = await Promise.all(
+    Array.from({ length: 20 }, () => call(limited, 'DELETE', '/%75sers/9999')),
+  )
   expect(statuses.filter(({ status }) => status === 429).length).toBeGreaterThan(5)
   await limited.close()
 })
@@ -100,8 +151,18 @@ it('the queue says how many writes failed for good, and not what is in them', as
   const client = createCacheClient(nodeRedisDriver(redisClient), { namespace: 'shop' })
   expect((await call(services[0], 'POST', '/users/8/visits')).status).toBe(200)
   const stop = new AbortController()
-  const running = createWriteBehindWorker({ client, name: 'activity', retry: { attempts: 1 }, flush: async (writes) => { throw new RangeError(`V4LUE ${JSON.stringify(writes)}`) } }).run({ signal: stop.signal })
-  await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body.deadLetters).toBe(1), 20_000)
+  const running = createWriteBehindWorker({
+    client,
+    name: 'activity',
+    retry: { attempts: 1 },
+    flush: async (writes) => {
+      throw new RangeError(`V4LUE ${JSON.stringify(writes)}`)
+    },
+  }).run({ signal: stop.signal })
+  await vi.waitFor(
+    async () => expect((await call(services[0], 'GET', '/queue')).body.deadLetters).toBe(1),
+    20_000,
+  )
   const admin = { authorization: `Bearer ${TOKEN}` }
   for (const headers of [{}, { authorization: 'Bearer another' }, { authorization: TOKEN }]) {
     const refused = await call(services[1], 'GET', '/dead-letters?values=true', undefined, headers)
@@ -109,14 +170,31 @@ it('the queue says how many writes failed for good, and not what is in them', as
     expect(refused.status).toBeLessThan(402)
     expect(JSON.stringify(refused.body)).not.toMatch(/V4LUE|visits/)
   }
-  expect((await call(services[0], 'GET', '/dead-letters', undefined, admin)).status).toBe(404) // it has no token
+  // it has no token
+  expect((await call(services[0], 'GET', '/dead-letters', undefined, admin)).status).toBe(404)
   const listed = await call(services[1], 'GET', '/dead-letters', undefined, admin)
-  expect(listed.body).toEqual([{ letter: expect.any(String), id: '8', kind: 'write', sequence: expect.any(Number), error: 'RangeError', attempts: 1, at: expect.any(String) }])
-  const [whole] = (await call(services[1], 'GET', '/dead-letters?values=true', undefined, admin)).body
+  expect(listed.body).toEqual([
+    {
+      letter: expect.any(String),
+      id: '8',
+      kind: 'write',
+      sequence: expect.any(Number),
+      error: 'RangeError',
+      attempts: 1,
+      at: expect.any(String),
+    },
+  ])
+  const [whole] = (await call(services[1], 'GET', '/dead-letters?values=true', undefined, admin))
+    .body
   expect(whole).toMatchObject({ value: { visits: 1 }, error: expect.stringContaining('V4LUE') })
-  for (const name of ['x', '99:1', '0:0']) expect((await call(services[1], 'DELETE', `/dead-letters/${name}`, undefined, admin)).status).toBe(404)
+  for (const name of ['x', '99:1', '0:0'])
+    expect(
+      (await call(services[1], 'DELETE', `/dead-letters/${name}`, undefined, admin)).status,
+    ).toBe(404)
   expect((await call(services[1], 'DELETE', `/dead-letters/${whole.letter}`)).status).toBe(401)
-  expect((await call(services[1], 'DELETE', `/dead-letters/${whole.letter}`, undefined, admin)).status).toBe(204)
+  expect(
+    (await call(services[1], 'DELETE', `/dead-letters/${whole.letter}`, undefined, admin)).status,
+  ).toBe(204)
   expect((await call(services[0], 'GET', '/queue')).body.deadLetters).toBe(0)
   stop.abort()
   await running
@@ -126,18 +204,36 @@ it('the queue says how many writes failed for good, and not what is in them', as
 
 it('visits are counted by Redis at once, and by Postgres once a worker came by; a worker killed in between loses none', async () => {
   await work()
-  // Not all at once: each waits for the disk, and is to be answered within the deadline of the service's client.
+  // Not all at once: each waits for the disk, and is to be answered within the deadline of the
+  // service's client.
   const counted = (async () => {
     const answers: Awaited<ReturnType<typeof call>>[] = []
-    for (let i = 0; i < 200; i += 50) answers.push(...await Promise.all(Array.from({ length: 50 }, (_, j) => call(services[j % 2]!, 'POST', `/users/${1 + (j % 5)}/visits`))))
+    for (let i = 0; i < 200; i += 50)
+      answers.push(
+        ...(await Promise.all(
+          Array.from({ length: 50 }, (_, j) =>
+            call(services[j % 2]!, 'POST', `/users/${1 + (j % 5)}/visits`),
+          ),
+        )),
+      )
     return answers
   })()
-  await vi.waitFor(async () => expect((await pool.query('select 1 from activity')).rowCount).toBeGreaterThan(0), 20_000)
+  await vi.waitFor(
+    async () => expect((await pool.query('select 1 from activity')).rowCount).toBeGreaterThan(0),
+    20_000,
+  )
   await worker!.stop()
   for (const { status } of await counted) expect(status).toBe(200)
   expect((await call(services[0], 'GET', '/users/1/activity')).body).toMatchObject({ visits: 40 })
   await work()
-  await vi.waitFor(async () => expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({ writes: 0, deadLetters: 0 }), 60_000)
+  await vi.waitFor(
+    async () =>
+      expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({
+        writes: 0,
+        deadLetters: 0,
+      }),
+    60_000,
+  )
   const { rows } = await pool.query('select id, visits from activity order by id')
   expect(rows).toEqual(['1', '2', '3', '4', '5'].map((id) => ({ id, visits: 40 })))
 }, 120_000)
@@ -154,7 +250,8 @@ it('a user’s data is exported by one at a time, and a late one changes nothing
   expect(made).toMatchObject({ status: 201, body: { user: { id: 12 } } })
   expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(made.body)
 
-  await pool.query('update exports set fence = $1 where id = 12', [Number.MAX_SAFE_INTEGER]) // a later holder was here
+  // a later holder was here
+  await pool.query('update exports set fence = $1 where id = 12', [Number.MAX_SAFE_INTEGER])
   expect((await call(services[0], 'POST', '/users/12/export')).status).toBe(409)
   expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(made.body)
   await locks.close()
@@ -165,11 +262,20 @@ it('a user’s data is exported by one at a time, and a late one changes nothing
 it('with Redis out profiles are read, and writes refused, their rows untouched', async () => {
   await call(services[0], 'PATCH', '/users/3', { name: 'before' })
   await redis.pause()
-  expect(await call(services[0], 'GET', '/users/3')).toMatchObject({ status: 200, body: { name: 'before' } })
+  expect(await call(services[0], 'GET', '/users/3')).toMatchObject({
+    status: 200,
+    body: { name: 'before' },
+  })
   expect((await call(services[0], 'PATCH', '/users/3', { name: 'after' })).status).toBe(503)
   expect((await call(services[0], 'POST', '/users/3/visits')).status).toBe(503)
-  expect((await pool.query('select name from users where id = 3')).rows).toEqual([{ name: 'before' }])
+  expect((await pool.query('select name from users where id = 3')).rows).toEqual([
+    { name: 'before' },
+  ])
   await redis.resume()
-  await vi.waitFor(async () => expect((await call(services[0], 'PATCH', '/users/3', { name: 'after' })).status).toBe(200), 10_000)
+  await vi.waitFor(
+    async () =>
+      expect((await call(services[0], 'PATCH', '/users/3', { name: 'after' })).status).toBe(200),
+    10_000,
+  )
   expect((await call(services[1], 'GET', '/users/3')).body).toMatchObject({ name: 'after' })
 })

@@ -9,11 +9,19 @@ import { scenarios } from './scenarios/all.js'
 
 // `pnpm bench [--only hit,miss] [--short] [--out folder]`
 
-const { values: options } = parseArgs({ options: { only: { type: 'string' }, short: { type: 'boolean', default: false }, out: { type: 'string', default: 'results' } } })
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    short: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'results' },
+  },
+})
 const only = options.only?.split(',').map((name) => name.trim())
 const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? []
 if (unknown.length > 0) {
-  console.error(`No scenario is called ${unknown.join(', ')}. There are: ${scenarios.map(({ name }) => name).join(', ')}.`)
+  console.error(
+    `No scenario is called ${unknown.join(', ')}. There are: ${scenarios.map(({ name }) => name).join(', ')}.`,
+  )
   process.exit(1)
 }
 
@@ -31,7 +39,10 @@ for (const scenario of scenarios) {
   const goals = goalsOf(scenario.name, result)
   if (!options.short) printGoals(goals)
   const file = `${options.out}/${scenario.name.replaceAll(' ', '-')}`
-  writeFileSync(`${file}.json`, `${JSON.stringify({ scenario: scenario.name, about: scenario.about, circumstances: measured, ...result, goals }, null, 2)}\n`)
+  writeFileSync(
+    `${file}.json`,
+    `${JSON.stringify({ scenario: scenario.name, about: scenario.about, circumstances: measured, ...result, goals }, null, 2)}\n`,
+  )
   writeFileSync(`${file}.svg`, await picture(scenario, result))
 }
 console.log(`\nAs JSON and pictures: ${options.out}/`)

@@ -30,6 +30,7 @@ export async function findPostgres(): Promise<Database> {
 
 export function connectPostgres(url: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: 8 })
-  pool.on('error', () => undefined) // a connection that was idle has ended; the next query opens another
+  // a connection that was idle has ended; the next query opens another
+  pool.on('error', () => undefined)
   return pool
 }

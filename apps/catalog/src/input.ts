@@ -6,16 +6,32 @@ import { orders } from './products.js'
 const MAX_INT = 2 ** 31 - 1
 
 /** A number as it is written: not `1e0`, `0x10`, `+1` or `01`. */
-export const id = z.string().regex(/^[1-9][0-9]{0,9}$/).transform(Number).pipe(z.number().max(MAX_INT))
+export const id = z
+  .string()
+  .regex(/^[1-9][0-9]{0,9}$/)
+  .transform(Number)
+  .pipe(z.number().max(MAX_INT))
 
-export const ids = z.string().transform((text) => text.split(',')).pipe(z.array(id).min(1).max(100))
+export const ids = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(id).min(1).max(100))
 
 export const order = z.enum(orders).default('id')
 
-/** What Postgres can store as text, and what comes back as it was: no NUL or other control characters, and no half of a surrogate pair. */
-const text = z.string().max(200).regex(/^[^\p{Cc}\p{Cs}]+$/u)
+/**
+ * What Postgres can store as text, and what comes back as it was: no NUL or other control
+ * characters, and no half of a surrogate pair.
+ */
+const text = z
+  .string()
+  .max(200)
+  .regex(/^[^\p{Cc}\p{Cs}]+$/u)
 
-export const patch = z.strictObject({ name: text, priceCents: z.number().int().nonnegative().max(MAX_INT) }).partial().refine((given) => Object.keys(given).length > 0)
+export const patch = z
+  .strictObject({ name: text, priceCents: z.number().int().nonnegative().max(MAX_INT) })
+  .partial()
+  .refine((given) => Object.keys(given).length > 0)
 
 /** The body as JSON; `undefined` where it is none, or not UTF-8. */
 export async function jsonOf(c: Context): Promise<unknown> {

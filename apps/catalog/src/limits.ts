@@ -6,8 +6,20 @@ import type { MiddlewareHandler } from 'hono'
 
 const READS = ['GET', 'HEAD', 'OPTIONS']
 
-/** Writes of one address, over all processes: so many a second, as many at once. With Redis out, half of that in each process. */
+/**
+ * Writes of one address, over all processes: so many a second, as many at once. With Redis out,
+ * half of that in each process.
+ */
 export function limitWrites(client: CacheClient, perSecond: number): MiddlewareHandler {
-  const limiter = createRateLimiter({ client, prefix: 'writes', limits: [gcra({ name: 'writes', limit: perSecond, window: '1s' })], onOutage: { local: 0.5 } })
-  return rateLimit({ limiter, key: (c) => addressKey(getConnInfo(c).remote.address), skip: (c) => READS.includes(c.req.method) })
+  const limiter = createRateLimiter({
+    client,
+    prefix: 'writes',
+    limits: [gcra({ name: 'writes', limit: perSecond, window: '1s' })],
+    onOutage: { local: 0.5 },
+  })
+  return rateLimit({
+    limiter,
+    key: (c) => addressKey(getConnInfo(c).remote.address),
+    skip: (c) => READS.includes(c.req.method),
+  })
 }

@@ -2,7 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import { z } from 'zod'
 
-export const productSchema = z.object({ id: z.number(), categoryId: z.number(), name: z.string(), priceCents: z.number(), version: z.number() })
+export const productSchema = z.object({
+  id: z.number(),
+  categoryId: z.number(),
+  name: z.string(),
+  priceCents: z.number(),
+  version: z.number(),
+})
 
 export type Product = z.infer<typeof productSchema>
 
@@ -15,22 +21,42 @@ export interface Products {
   one(id: number, signal?: AbortSignal): Promise<Product | undefined>
   many(ids: readonly number[]): Promise<Product[]>
   inCategory(id: number, order: Order): Promise<Product[]>
-  update(id: number, patch: Partial<Pick<Product, 'name' | 'priceCents'>>): Promise<Product | undefined>
+  update(
+    id: number,
+    patch: Partial<Pick<Product, 'name' | 'priceCents'>>,
+  ): Promise<Product | undefined>
 }
 
 const columns = 'id, category_id as "categoryId", name, price_cents as "priceCents", version'
 
-/** `delayMs`: up to so long an answer is on its way, as on a network. It makes races likely that are rare on one machine. */
+/**
+ * `delayMs`: up to so long an answer is on its way, as on a network. It makes races likely that are
+ * rare on one machine.
+ */
 export function createProducts(pool: Pool, delayMs = 0): Products {
-  const select = async (where: string, values: unknown[], signal?: AbortSignal, orderBy = 'id'): Promise<Product[]> => {
-    const { rows } = await pool.query<Product>(`select ${columns} from products where ${where} order by ${orderBy}`, values)
+  const select = async (
+    where: string,
+    values: unknown[],
+    signal?: AbortSignal,
+    orderBy = 'id',
+  ): Promise<Product[]> => {
+    const { rows } = await pool.query<Product>(
+      `select ${columns} from products where ${where} order by ${orderBy}`,
+      values,
+    )
     if (delayMs > 0) await sleep(Math.random() * delayMs, undefined, signal ? { signal } : {})
     return rows
   }
   return {
     one: async (id, signal) => (await select('id = $1', [id], signal))[0],
     many: (ids) => select('id = any($1)', [ids]),
-    inCategory: (id, order) => select('category_id = $1', [id], undefined, { id: 'id', price: 'price_cents, id', name: 'name, id' }[order]),
+    inCategory: (id, order) =>
+      select(
+        'category_id = $1',
+        [id],
+        undefined,
+        { id: 'id', price: 'price_cents, id', name: 'name, id' }[order],
+      ),
     async update(id, { name, priceCents }) {
       const { rows } = await pool.query<Product>(
         `update products set name = coalesce($2, name), price_cents = coalesce($3, price_cents), version = version + 1 where id = $1 returning ${columns}`,
@@ -41,7 +67,9 @@ export function createProducts(pool: Pool, delayMs = 0): Products {
   }
 }
 
-/** Creates and fills the table, if nobody has: 3 000 products in 60 categories, the same each time. */
+/**
+ * Creates and fills the table, if nobody has: 3 000 products in 60 categories, the same each time.
+ */
 export async function seed(pool: Pool): Promise<void> {
   await pool.query(`create table if not exists products (
     id int primary key, category_id int not null, name text not null, price_cents int not null, version int not null default 1)`)

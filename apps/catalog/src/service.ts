@@ -27,19 +27,34 @@ export interface Service {
   close(): Promise<void>
 }
 
-export async function startService({ client: name, redisUrl, databaseUrl, port, delayMs = 0, writesPerSecond = 100, resilience = {} }: ServiceOptions): Promise<Service> {
+export async function startService({
+  client: name,
+  redisUrl,
+  databaseUrl,
+  port,
+  delayMs = 0,
+  writesPerSecond = 100,
+  resilience = {},
+}: ServiceOptions): Promise<Service> {
   const pool = connectPostgres(databaseUrl)
   await seed(pool)
   const { client, close } = await connectCache(name, redisUrl, resilience)
   const bus = createInvalidationBus({ client })
   const near = withNearCache(client, { bus, maxEntries: 1_000, maxBytes: '16mb', ttl: '1m' })
-  const app = createApp(createCaches(client, near, createProducts(pool, delayMs)), countStats(), limitWrites(client, writesPerSecond))
+  const app = createApp(
+    createCaches(client, near, createProducts(pool, delayMs)),
+    countStats(),
+    limitWrites(client, writesPerSecond),
+  )
   const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
   await new Promise((resolve) => server.once('listening', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {
-      await new Promise((resolve) => { server.close(resolve); if ('closeAllConnections' in server) server.closeAllConnections() })
+      await new Promise((resolve) => {
+        server.close(resolve)
+        if ('closeAllConnections' in server) server.closeAllConnections()
+      })
       await near.close()
       await bus.close()
       await close()

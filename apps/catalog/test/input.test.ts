@@ -10,7 +10,14 @@ let service: Service
 
 beforeAll(async () => {
   ;[redis, database] = await Promise.all([startRedis(), startEmbeddedPostgres()])
-  service = await startService({ client: 'ioredis', redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 10_000, resilience: { readTimeout: '5s', writeTimeout: '10s' } })
+  service = await startService({
+    client: 'ioredis',
+    redisUrl: redis.url,
+    databaseUrl: database.url,
+    port: 0,
+    writesPerSecond: 10_000,
+    resilience: { readTimeout: '5s', writeTimeout: '10s' },
+  })
 })
 afterAll(async () => {
   await service.close()
@@ -23,16 +30,47 @@ const statusOf = async (path: string, init?: RequestInit): Promise<number> => {
   await response.text()
   return response.status
 }
-const change = (path: string, body: string | Uint8Array<ArrayBuffer>) => fetch(service.url + path, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body })
+const change = (path: string, body: string | Uint8Array<ArrayBuffer>) =>
+  fetch(service.url + path, {
+    method: 'PATCH',
+    headers: { 'content-type': 'application/json' },
+    body,
+  })
 
 describe('what is sent', () => {
-  it.each(['1e0', '0x10', '+1', '%2B1', '%201', '1%20', '00001', '01', '1.0', '２', '2147483648', '-0', 'Infinity'])('%s is no id, of a product or a category', async (id) => {
-    for (const path of [`/products/${id}`, `/products?ids=2,${id}`, `/categories/${id}`, `/categories/${id}/products`]) expect(await statusOf(path), path).toBe(400)
+  it.each([
+    '1e0',
+    '0x10',
+    '+1',
+    '%2B1',
+    '%201',
+    '1%20',
+    '00001',
+    '01',
+    '1.0',
+    '２',
+    '2147483648',
+    '-0',
+    'Infinity',
+  ])('%s is no id, of a product or a category', async (id) => {
+    for (const path of [
+      `/products/${id}`,
+      `/products?ids=2,${id}`,
+      `/categories/${id}`,
+      `/categories/${id}/products`,
+    ])
+      expect(await statusOf(path), path).toBe(400)
   })
 
   it.each([
-    ['a price beyond int4', '{"priceCents":2147483648}'], ['a price beyond what is exact', '{"priceCents":9007199254740993}'], ['a NUL', '{"name":"a\\u0000b"}'], ['a line break', '{"name":"a\\nb"}'],
-    ['half of a surrogate pair', '{"name":"\\ud800"}'], ['bytes that are no UTF-8', Buffer.from('{"name":"\xff"}', 'latin1')], ['nothing to change', '{}'], ['no JSON', '{'],
+    ['a price beyond int4', '{"priceCents":2147483648}'],
+    ['a price beyond what is exact', '{"priceCents":9007199254740993}'],
+    ['a NUL', '{"name":"a\\u0000b"}'],
+    ['a line break', '{"name":"a\\nb"}'],
+    ['half of a surrogate pair', '{"name":"\\ud800"}'],
+    ['bytes that are no UTF-8', Buffer.from('{"name":"\xff"}', 'latin1')],
+    ['nothing to change', '{}'],
+    ['no JSON', '{'],
   ])('%s is refused, and changes nothing', async (_, body) => {
     const before = (await (await fetch(`${service.url}/products/5`)).json()) as unknown
     expect((await change('/products/5', body)).status).toBe(400)
@@ -40,7 +78,10 @@ describe('what is sent', () => {
   })
 
   it('the largest price and a name of any script are stored as they are', async () => {
-    const response = await change('/products/6', JSON.stringify({ name: 'Стіл 机 🪑', priceCents: 2 ** 31 - 1 }))
+    const response = await change(
+      '/products/6',
+      JSON.stringify({ name: 'Стіл 机 🪑', priceCents: 2 ** 31 - 1 }),
+    )
     expect(await response.json()).toMatchObject({ name: 'Стіл 机 🪑', priceCents: 2 ** 31 - 1 })
   })
 
@@ -51,7 +92,10 @@ describe('what is sent', () => {
     const answer = await new Promise<string>((resolve, reject) => {
       const socket = connect(Number(port), '127.0.0.1')
       socket.on('error', reject)
-      socket.once('data', (data) => { resolve(String(data)); socket.destroy() })
+      socket.once('data', (data) => {
+        resolve(String(data))
+        socket.destroy()
+      })
       socket.write('PATCH /products/7 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
       for (let i = 0; i < 20; i++) socket.write(`400\r\n${'a'.repeat(1_024)}\r\n`) // and no end
     })
@@ -60,11 +104,25 @@ describe('what is sent', () => {
 })
 
 it('every route that writes is limited, however its path is written', async () => {
-  const limited = await startService({ client: 'node-redis', redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 1 })
+  const limited = await startService({
+    client: 'node-redis',
+    redisUrl: redis.url,
+    databaseUrl: database.url,
+    port: 0,
+    writesPerSecond: 1,
+  })
   try {
-    const writes: [string, string][] = [['PATCH', '/products/1'], ['PATCH', '/%70roducts/1'], ['POST', '/products/1/invalidate'], ['POST', '/categories/1/invalidate'], ['DELETE', '/nothing']]
+    const writes: [string, string][] = [
+      ['PATCH', '/products/1'],
+      ['PATCH', '/%70roducts/1'],
+      ['POST', '/products/1/invalidate'],
+      ['POST', '/categories/1/invalidate'],
+      ['DELETE', '/nothing'],
+    ]
     for (const [method, path] of writes) {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => fetch(limited.url + path, { method })))
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, () => fetch(limited.url + path, { method })),
+      )
       const refused = answers.filter(({ status }) => status === 429)
       expect(refused.length, path).toBeGreaterThan(5)
       expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
@@ -75,18 +133,37 @@ it('every route that writes is limited, however its path is written', async () =
 })
 
 it('200 changes of one product at once are all made', async () => {
-  const { version } = (await (await fetch(`${service.url}/products/9`)).json()) as { version: number }
-  const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => change('/products/9', JSON.stringify({ priceCents: i }))))
+  const { version } = (await (await fetch(`${service.url}/products/9`)).json()) as {
+    version: number
+  }
+  const answers = await Promise.all(
+    Array.from({ length: 200 }, (_, i) => change('/products/9', JSON.stringify({ priceCents: i }))),
+  )
   expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
-  expect(await (await fetch(`${service.url}/products/9`)).json()).toMatchObject({ version: version + 200 })
+  expect(await (await fetch(`${service.url}/products/9`)).json()).toMatchObject({
+    version: version + 200,
+  })
 })
 
 it('an answer names no command, no key and no address', async () => {
-  const silent = await startService({ client: 'ioredis', redisUrl: redis.url, databaseUrl: database.url, port: 0, resilience: { writeTimeout: 200 } })
+  const silent = await startService({
+    client: 'ioredis',
+    redisUrl: redis.url,
+    databaseUrl: database.url,
+    port: 0,
+    resilience: { writeTimeout: 200 },
+  })
   try {
     await redis.pause()
-    for (const [method, path] of [['POST', '/products/1/invalidate'], ['PATCH', '/products/1'], ['POST', '/categories/1/invalidate']] as const) {
-      const response = await fetch(silent.url + path, { method, body: method === 'PATCH' ? '{"priceCents":1}' : null })
+    for (const [method, path] of [
+      ['POST', '/products/1/invalidate'],
+      ['PATCH', '/products/1'],
+      ['POST', '/categories/1/invalidate'],
+    ] as const) {
+      const response = await fetch(silent.url + path, {
+        method,
+        body: method === 'PATCH' ? '{"priceCents":1}' : null,
+      })
       expect(response.status).toBe(503)
       expect(response.headers.get('retry-after')).toBe('1')
       expect(await response.text()).not.toMatch(/shop|redis|127|EVAL|\{"priceCents/i)

@@ -11,7 +11,15 @@ let services: Record<'ioredis' | 'node-redis', Service>
 
 beforeAll(async () => {
   ;[redis, database] = await Promise.all([startRedis(), startEmbeddedPostgres()])
-  const start = (client: 'ioredis' | 'node-redis') => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 10_000, resilience: { readTimeout: '1s', writeTimeout: '2s' } })
+  const start = (client: 'ioredis' | 'node-redis') =>
+    startService({
+      client,
+      redisUrl: redis.url,
+      databaseUrl: database.url,
+      port: 0,
+      writesPerSecond: 10_000,
+      resilience: { readTimeout: '1s', writeTimeout: '2s' },
+    })
   services = { ioredis: await start('ioredis'), 'node-redis': await start('node-redis') }
 })
 afterAll(async () => {
@@ -20,31 +28,63 @@ afterAll(async () => {
   await redis.stop()
 })
 
-describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('the catalog on %s', (name, otherName) => {
+describe.each([
+  ['ioredis', 'node-redis'],
+  ['node-redis', 'ioredis'],
+] as const)('the catalog on %s', (name, otherName) => {
   const ask = async (path: string, init?: RequestInit) => {
     const response = await fetch(services[name].url + path, init)
-    return { status: response.status, type: response.headers.get('content-type'), body: (await response.json()) as any }
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      body: (await response.json()) as any,
+    }
   }
-  const patch = (id: number | string, body: unknown) => ask(`/products/${id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const patch = (id: number | string, body: unknown) =>
+    ask(`/products/${id}`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
 
   it('answers with one product, many, and a category', async () => {
-    expect((await ask('/products/42')).body).toMatchObject({ id: 42, categoryId: 43, name: 'chair no. 42' })
-    expect((await ask('/products?ids=3,1,3')).body.map((product: Product) => product.id)).toEqual([3, 1, 3])
+    expect((await ask('/products/42')).body).toMatchObject({
+      id: 42,
+      categoryId: 43,
+      name: 'chair no. 42',
+    })
+    expect((await ask('/products?ids=3,1,3')).body.map((product: Product) => product.id)).toEqual([
+      3, 1, 3,
+    ])
     expect((await ask('/categories/7')).body).toHaveLength(50)
     expect((await ask('/health')).body).toEqual({ ok: true })
     expect((await ask('/stats')).body.loads).toBeGreaterThan(0)
   })
 
-  it.each(['/products/x', '/products/0', '/products/1.5', '/products/-1', '/products/99999999999', '/products', '/products?ids=', '/products?ids=1,x', `/products?ids=${Array(101).fill(1)}`, '/categories/%00'])('refuses %s with a problem', async (path) => {
+  it.each([
+    '/products/x',
+    '/products/0',
+    '/products/1.5',
+    '/products/-1',
+    '/products/99999999999',
+    '/products',
+    '/products?ids=',
+    '/products?ids=1,x',
+    `/products?ids=${Array(101).fill(1)}`,
+    '/categories/%00',
+  ])('refuses %s with a problem', async (path) => {
     const { status, type, body } = await ask(path)
     expect(status).toBe(400)
     expect(type).toContain('application/problem+json')
     expect(body.detail).toBeTruthy()
   })
 
-  it.each([{ priceCents: -1 }, { priceCents: '1' }, { name: '' }, { id: 7 }, [], 'x'])('refuses to change a product by %j', async (body) => {
-    expect((await patch(1, body)).status).toBe(400)
-  })
+  it.each([{ priceCents: -1 }, { priceCents: '1' }, { name: '' }, { id: 7 }, [], 'x'])(
+    'refuses to change a product by %j',
+    async (body) => {
+      expect((await patch(1, body)).status).toBe(400)
+    },
+  )
 
   it('says that there is none, of a product and of a change', async () => {
     expect((await ask('/products/999999')).status).toBe(404)
@@ -58,7 +98,12 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
       for (const reader of [services[name], services[otherName]]) {
         const product = (await (await fetch(`${reader.url}/products/100`)).json()) as Product
         expect(product).toEqual(body)
-        const inCategory = async () => ((await (await fetch(`${reader.url}/categories/${product.categoryId}`)).json()) as Product[]).find(({ id }) => id === 100)
+        const inCategory = async () =>
+          (
+            (await (
+              await fetch(`${reader.url}/categories/${product.categoryId}`)
+            ).json()) as Product[]
+          ).find(({ id }) => id === 100)
         if (reader === services[name]) expect(await inCategory()).toEqual(body)
         else await expect.poll(inCategory, { interval: 1 }).toEqual(body) // once it has heard of it
       }
@@ -66,11 +111,13 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
   })
 
   it('shows each order of a category, and a change in all of them at once', async () => {
-    const list = async (order: string) => (await ask(`/categories/11?order=${order}`)).body as Product[]
+    const list = async (order: string) =>
+      (await ask(`/categories/11?order=${order}`)).body as Product[]
     for (const priceCents of [0, 1_000_000]) {
       const { body: changed } = await patch(10, { priceCents })
       expect((await list('price')).at(priceCents === 0 ? 0 : -1)).toEqual(changed)
-      for (const order of ['id', 'name']) expect((await list(order)).find(({ id }) => id === 10)).toEqual(changed)
+      for (const order of ['id', 'name'])
+        expect((await list(order)).find(({ id }) => id === 10)).toEqual(changed)
     }
     const names = (await list('name')).map((product) => product.name)
     expect(names).toHaveLength(50)
@@ -79,29 +126,44 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
   })
 
   it('drops the lists of a category, all with one bump, and no others', async () => {
-    const reads = ['/categories/12?order=id', '/categories/12?order=price', '/categories/13?order=id']
+    const reads = [
+      '/categories/12?order=id',
+      '/categories/12?order=price',
+      '/categories/13?order=id',
+    ]
     for (const path of reads) for (let i = 0; i < 2; i++) await ask(path)
     const loads = async () => (await ask('/stats')).body.loads as number
     const before = await loads()
-    expect((await ask('/categories/12/invalidate', { method: 'POST' })).body).toEqual({ dropped: true })
+    expect((await ask('/categories/12/invalidate', { method: 'POST' })).body).toEqual({
+      dropped: true,
+    })
     for (const path of reads) await ask(path)
     expect(await loads()).toBe(before + 2)
   })
 
   it('shows a product within its category, out of one load of that, and a change in both', async () => {
     const shelf = async () => (await ask('/categories/21/products')).body as Product[]
-    const shelved = async (id: number) => (await ask(`/categories/21/products/${id}`)).body as Product
+    const shelved = async (id: number) =>
+      (await ask(`/categories/21/products/${id}`)).body as Product
     const loads = async () => (await ask('/stats')).body.loads as number
     await ask('/categories/21/invalidate', { method: 'POST' })
     expect(await shelf()).toHaveLength(50)
     const before = await loads()
-    for (const id of [20, 80, 140]) expect(await shelved(id)).toEqual((await shelf()).find((product) => product.id === id))
-    expect(await loads()).toBeLessThanOrEqual(before + 6) // where each of them is, and itself out of its category
+    for (const id of [20, 80, 140])
+      expect(await shelved(id)).toEqual((await shelf()).find((product) => product.id === id))
+    // where each of them is, and itself out of its category
+    expect(await loads()).toBeLessThanOrEqual(before + 6)
     for (const priceCents of [7, 8]) {
       const { body: changed } = await patch(20, { priceCents })
       for (const reader of [services[name], services[otherName]]) {
-        expect(await (await fetch(`${reader.url}/categories/21/products/20`)).json()).toEqual(changed)
-        expect(((await (await fetch(`${reader.url}/categories/21/products`)).json()) as Product[]).find(({ id }) => id === 20)).toEqual(changed)
+        expect(await (await fetch(`${reader.url}/categories/21/products/20`)).json()).toEqual(
+          changed,
+        )
+        expect(
+          ((await (await fetch(`${reader.url}/categories/21/products`)).json()) as Product[]).find(
+            ({ id }) => id === 20,
+          ),
+        ).toEqual(changed)
       }
     }
     expect((await ask('/categories/22/products/20')).status).toBe(404)
@@ -115,16 +177,35 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
   })
 
   it('limits the writes of an address, over all processes', async () => {
-    const limited = await Promise.all((['ioredis', 'node-redis'] as const).map((client) => startService({ client, redisUrl: redis.url, databaseUrl: database.url, port: 0, writesPerSecond: 5 })))
+    const limited = await Promise.all(
+      (['ioredis', 'node-redis'] as const).map((client) =>
+        startService({
+          client,
+          redisUrl: redis.url,
+          databaseUrl: database.url,
+          port: 0,
+          writesPerSecond: 5,
+        }),
+      ),
+    )
     try {
       for (const { url } of limited) await fetch(`${url}/products/200`) // connected
       for (let again = 5; ; again--) {
         const began = performance.now()
-        const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => fetch(`${limited[i % 2]!.url}/products/${200 + i}/invalidate`, { method: 'POST' })))
-        const [refused, done] = [429, 200].map((wanted) => answers.filter(({ status }) => status === wanted)) as [Response[], Response[]]
-        expect(refused.length).toBeGreaterThanOrEqual(20 - (5 * (performance.now() - began)) / 1_000)
+        const answers = await Promise.all(
+          Array.from({ length: 40 }, (_, i) =>
+            fetch(`${limited[i % 2]!.url}/products/${200 + i}/invalidate`, { method: 'POST' }),
+          ),
+        )
+        const [refused, done] = [429, 200].map((wanted) =>
+          answers.filter(({ status }) => status === wanted),
+        ) as [Response[], Response[]]
+        expect(refused.length).toBeGreaterThanOrEqual(
+          20 - (5 * (performance.now() - began)) / 1_000,
+        )
         expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
-        // Each process admits fewer by itself where Redis answers after the limiter's deadline: on a busy machine it may.
+        // Each process admits fewer by itself where Redis answers after the limiter's deadline: on
+        // a busy machine it may.
         if (done.length < 5 && again > 0) {
           await sleep(1_000)
           continue
@@ -132,7 +213,8 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
         expect(done.length).toBeGreaterThanOrEqual(5)
         break
       }
-      expect((await fetch(`${limited[0]!.url}/products/200`)).status).toBe(200) // reads are not limited
+      // reads are not limited
+      expect((await fetch(`${limited[0]!.url}/products/200`)).status).toBe(200)
     } finally {
       for (const service of limited) await service.close()
     }
@@ -148,6 +230,8 @@ describe.each([['ioredis', 'node-redis'], ['node-redis', 'ioredis']] as const)('
     } finally {
       await redis.resume()
     }
-    await expect.poll(async () => (await patch(77, { priceCents: 6 })).status, { timeout: 15_000 }).toBe(200)
+    await expect
+      .poll(async () => (await patch(77, { priceCents: 6 })).status, { timeout: 15_000 })
+      .toBe(200)
   })
 })

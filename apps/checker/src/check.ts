@@ -95,20 +95,24 @@ class Run {
 
   async stop(): Promise<void> {
     this.#watching()
-    await Promise.all(this.#processes.map(async (process) => {
-      await process.stop()
-      await process.entrance.close()
-    }))
+    await Promise.all(
+      this.#processes.map(async (process) => {
+        await process.stop()
+        await process.entrance.close()
+      }),
+    )
   }
 
   async #start(): Promise<void> {
     const { processes = 4, patterns = patternNames, naive = false, seed } = this.#options
     const data = { source: this.#source, patterns, naive, seed }
     const heard = (name: string, report: Report | Finished) => this.#hear(name, report)
-    this.#processes = await Promise.all(Array.from({ length: processes }, async (_, index) => {
-      const entrance = await this.#topology.open(libraries[index % libraries.length]!)
-      return new ProcessUnderTest(index, entrance, data, heard)
-    }))
+    this.#processes = await Promise.all(
+      Array.from({ length: processes }, async (_, index) => {
+        const entrance = await this.#topology.open(libraries[index % libraries.length]!)
+        return new ProcessUnderTest(index, entrance, data, heard)
+      }),
+    )
     await Promise.all(this.#processes.map((process) => process.start()))
     this.#began = now()
     this.#watchMachine()
@@ -128,7 +132,9 @@ class Run {
   async #disturb(): Promise<void> {
     const { duration, stopAtFirst, faults = faultNames, onProgress } = this.#options
     const possible = faults.filter((name) => faultNamed(name).possible?.(this.#topology) !== false)
-    const weighted = possible.flatMap((name) => Array<FaultName>(faultNamed(name).weight).fill(name))
+    const weighted = possible.flatMap((name) =>
+      Array<FaultName>(faultNamed(name).weight).fill(name),
+    )
     const running = new Set<Promise<void>>()
     let progressAt = PROGRESS_EVERY
     while (this.#elapsed < duration && !(stopAtFirst && this.#violations.length > 0)) {
@@ -146,7 +152,8 @@ class Run {
       void fault.then(() => running.delete(fault))
     }
     await Promise.all(running)
-    if (this.#topology.clock) await Promise.all(this.#topology.servers.map((server) => server.setClock(0)))
+    if (this.#topology.clock)
+      await Promise.all(this.#topology.servers.map((server) => server.setClock(0)))
   }
 
   /** Faults of servers come one after the other: one would end or spoil the other. */
@@ -165,16 +172,20 @@ class Run {
   }
 
   async #finish(): Promise<void> {
-    await Promise.all(this.#processes.map((process) =>
-      process.finish(FINISH_WITHIN).catch((error: unknown) => {
-        this.#complain(`a process did not finish its work: ${String(error)}`)
-      })))
+    await Promise.all(
+      this.#processes.map((process) =>
+        process.finish(FINISH_WITHIN).catch((error: unknown) => {
+          this.#complain(`a process did not finish its work: ${String(error)}`)
+        }),
+      ),
+    )
     const source = connectSource(this.#source)
     const { violations, acknowledged, applied } = await judgeQueue(source)
     source.disconnect()
     for (const what of violations) this.#complain(`write-behind: ${what}`)
     this.#counts.set('queue', {
-      'write-behind: acknowledged at the end': acknowledged, 'write-behind: applied at the end': applied,
+      'write-behind: acknowledged at the end': acknowledged,
+      'write-behind: applied at the end': applied,
     })
   }
 
@@ -193,7 +204,8 @@ class Run {
   }
 
   #judge(event: Event): readonly string[] {
-    if (event.type === 'decision') return this.#limits.hear(event).map((what) => `ratelimit: ${what}`)
+    if (event.type === 'decision')
+      return this.#limits.hear(event).map((what) => `ratelimit: ${what}`)
     if (event.type !== 'violation') return this.#locks.hear(event).map((what) => `lock: ${what}`)
     return this.#isExplained(event) ? [] : [`${event.pattern}: ${event.what}`]
   }
@@ -217,7 +229,10 @@ class Run {
       for (const [what, count] of Object.entries(some)) counts[what] = (counts[what] ?? 0) + count
     }
     return {
-      violations: [...this.#violations], counts, faults: this.#log.counts(), elapsed: this.#elapsed,
+      violations: [...this.#violations],
+      counts,
+      faults: this.#log.counts(),
+      elapsed: this.#elapsed,
     }
   }
 }

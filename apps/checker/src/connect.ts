@@ -14,13 +14,16 @@ const SENTINEL_NAME = 'primary'
 export function connect(reach: Reach): Driver {
   const { topology, library, entrances } = reach
   if (topology === 'shards') return sharded(entrances, library)
-  if (topology === 'cluster') return library === 'ioredis' ? ioredisCluster(reach) : nodeRedisCluster(reach)
-  if (topology === 'sentinel') return library === 'ioredis' ? ioredisSentinel(reach) : nodeRedisSentinel(reach)
+  if (topology === 'cluster')
+    return library === 'ioredis' ? ioredisCluster(reach) : nodeRedisCluster(reach)
+  if (topology === 'sentinel')
+    return library === 'ioredis' ? ioredisSentinel(reach) : nodeRedisSentinel(reach)
   return single(entrances[0]!, library)
 }
 
 function single({ host, port }: Address, library: Library): Driver {
-  if (library === 'ioredis') return ioredisDriver(new Redis({ host, port, retryStrategy: () => 50 }))
+  if (library === 'ioredis')
+    return ioredisDriver(new Redis({ host, port, retryStrategy: () => 50 }))
   return nodeRedisDriver(createClient({ socket: { host, port, reconnectStrategy: 50 } }))
 }
 
@@ -34,28 +37,44 @@ function sharded(entrances: readonly Address[], library: Library): Driver {
 }
 
 function ioredisCluster({ entrances, proxies }: Reach): Driver {
-  const options = { natMap: { ...proxies }, slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 }
+  const options = {
+    natMap: { ...proxies },
+    slotsRefreshTimeout: 1_000,
+    clusterRetryStrategy: () => 50,
+  }
   return ioredisDriver(new Cluster([...entrances], options))
 }
 
 function nodeRedisCluster({ entrances, proxies }: Reach): Driver {
-  return nodeRedisDriver(createCluster({
-    rootNodes: entrances.map(({ host, port }) => ({ socket: { host, port } })),
-    nodeAddressMap: { ...proxies },
-    defaults: { socket: { reconnectStrategy: 50 } },
-  }))
+  return nodeRedisDriver(
+    createCluster({
+      rootNodes: entrances.map(({ host, port }) => ({ socket: { host, port } })),
+      nodeAddressMap: { ...proxies },
+      defaults: { socket: { reconnectStrategy: 50 } },
+    }),
+  )
 }
 
 function ioredisSentinel({ entrances, proxies }: Reach): Driver {
-  return ioredisDriver(new Redis({
-    sentinels: [...entrances], name: SENTINEL_NAME, natMap: { ...proxies },
-    sentinelRetryStrategy: () => 50, retryStrategy: () => 50,
-  }))
+  return ioredisDriver(
+    new Redis({
+      sentinels: [...entrances],
+      name: SENTINEL_NAME,
+      natMap: { ...proxies },
+      sentinelRetryStrategy: () => 50,
+      retryStrategy: () => 50,
+    }),
+  )
 }
 
 function nodeRedisSentinel({ entrances, proxies }: Reach): Driver {
-  return nodeRedisDriver(createSentinel({
-    name: SENTINEL_NAME, sentinelRootNodes: [...entrances], nodeAddressMap: { ...proxies },
-    nodeClientOptions: { socket: { reconnectStrategy: 50 } }, scanInterval: 100,
-  }))
+  return nodeRedisDriver(
+    createSentinel({
+      name: SENTINEL_NAME,
+      sentinelRootNodes: [...entrances],
+      nodeAddressMap: { ...proxies },
+      nodeClientOptions: { socket: { reconnectStrategy: 50 } },
+      scanInterval: 100,
+    }),
+  )
 }

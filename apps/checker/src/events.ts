@@ -13,7 +13,9 @@ export interface Violation {
   readonly unless: 'nothing' | 'clock or eviction'
 }
 
-/** A lock or a permit was valid for a holder at both times. A later message extends an earlier one. */
+/**
+ * A lock or a permit was valid for a holder at both times. A later message extends an earlier one.
+ */
 export interface Holding {
   readonly type: 'holding'
   readonly lock: string
@@ -23,7 +25,9 @@ export interface Holding {
   readonly fence: number
   readonly from: number
   readonly to: number
-  /** Whether holders may overlap while something is wrong, and may hold again with the same fence. */
+  /**
+   * Whether holders may overlap while something is wrong, and may hold again with the same fence.
+   */
   readonly onlyWhenCalm?: boolean
 }
 

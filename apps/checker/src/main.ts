@@ -6,15 +6,17 @@ import { patternNames, type PatternName } from './patterns/all.js'
 import { topologies, type TopologyName } from './reach.js'
 import { fullReport, progressLine } from './report.js'
 
-const { values } = parseArgs({ options: {
-  on: { type: 'string', default: 'standalone' },
-  for: { type: 'string', default: '1m' },
-  seed: { type: 'string', default: String(process.pid) },
-  patterns: { type: 'string', default: patternNames.join(',') },
-  faults: { type: 'string', default: faultNames.join(',') },
-  processes: { type: 'string', default: '4' },
-  naive: { type: 'boolean', default: false },
-} })
+const { values } = parseArgs({
+  options: {
+    on: { type: 'string', default: 'standalone' },
+    for: { type: 'string', default: '1m' },
+    seed: { type: 'string', default: String(process.pid) },
+    patterns: { type: 'string', default: patternNames.join(',') },
+    faults: { type: 'string', default: faultNames.join(',') },
+    processes: { type: 'string', default: '4' },
+    naive: { type: 'boolean', default: false },
+  },
+})
 
 console.log(`checking on ${values.on} for ${values.for} with --seed ${values.seed}`)
 const verdict = await check({

@@ -17,7 +17,10 @@ export class ProcessUnderTest {
   #process!: SpawnedProcess
 
   constructor(
-    index: number, entrance: Entrance, data: Omit<ProcessData, 'name' | 'reach'>, heard: Heard,
+    index: number,
+    entrance: Entrance,
+    data: Omit<ProcessData, 'name' | 'reach'>,
+    heard: Heard,
   ) {
     this.#index = index
     this.entrance = entrance

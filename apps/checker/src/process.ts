@@ -43,16 +43,21 @@ process.on('unhandledRejection', (error) => {
   reporter.violation({ pattern: 'process', what, from: 0, to: 0 })
 })
 
-const works = await Promise.all(names.map(async (pattern, i): Promise<[PatternName, Work]> => {
-  const random = new Random(seed * 100 + i)
-  const start = patterns[pattern][naive ? 'naive' : 'ours']
-  return [pattern, await start({ client, source, random, reporter, process: name })]
-}))
+const works = await Promise.all(
+  names.map(async (pattern, i): Promise<[PatternName, Work]> => {
+    const random = new Random(seed * 100 + i)
+    const start = patterns[pattern][naive ? 'naive' : 'ours']
+    return [pattern, await start({ client, source, random, reporter, process: name })]
+  }),
+)
 await child.say('ready')
 await child.next<Order>('work', { timeout: 600_000 })
 setInterval(() => void report(), REPORT_EVERY)
 const loops = works.flatMap(([pattern, work], i) =>
-  Array.from({ length: AT_ONCE }, (_, n) => loop(pattern, work, new Random(seed * 1_000 + i * 10 + n))))
+  Array.from({ length: AT_ONCE }, (_, n) =>
+    loop(pattern, work, new Random(seed * 1_000 + i * 10 + n)),
+  ),
+)
 
 await child.next<Order>('finish', { timeout: 2 ** 30 })
 finishing = true

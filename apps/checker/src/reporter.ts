@@ -9,7 +9,9 @@ export class Reporter {
     this.#events.push(event)
   }
 
-  violation(violation: Omit<Violation, 'type' | 'unless'> & Partial<Pick<Violation, 'unless'>>): void {
+  violation(
+    violation: Omit<Violation, 'type' | 'unless'> & Partial<Pick<Violation, 'unless'>>,
+  ): void {
     this.add({ type: 'violation', unless: 'nothing', ...violation })
   }
 

@@ -22,24 +22,57 @@ export interface Library {
 export const libraries: readonly Library[] = [
   {
     name: 'ioredis',
-    standalone: ({ host, port }, resilience) => onIoredis(new Redis({ host, port, retryStrategy: () => 50 }), resilience),
-    cluster: (nodes, resilience) => onIoredis(new Cluster([...nodes], { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 }), resilience),
-    sentinel: ({ addresses, name }, resilience) => onIoredis(new Redis({ sentinels: [...addresses], name, sentinelRetryStrategy: () => 50 }), resilience),
+    standalone: ({ host, port }, resilience) =>
+      onIoredis(new Redis({ host, port, retryStrategy: () => 50 }), resilience),
+    cluster: (nodes, resilience) =>
+      onIoredis(
+        new Cluster([...nodes], { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 }),
+        resilience,
+      ),
+    sentinel: ({ addresses, name }, resilience) =>
+      onIoredis(
+        new Redis({ sentinels: [...addresses], name, sentinelRetryStrategy: () => 50 }),
+        resilience,
+      ),
   },
   {
     name: 'node-redis',
-    standalone: ({ host, port }, resilience) => onNodeRedis(createClient({ socket: { host, port, reconnectStrategy: 50 } }), resilience),
-    cluster: (nodes, resilience) => onNodeRedis(createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) }), resilience),
-    sentinel: ({ addresses, name }, resilience) => onNodeRedis(createSentinel({ name, sentinelRootNodes: [...addresses], scanInterval: 100 }), resilience),
+    standalone: ({ host, port }, resilience) =>
+      onNodeRedis(createClient({ socket: { host, port, reconnectStrategy: 50 } }), resilience),
+    cluster: (nodes, resilience) =>
+      onNodeRedis(
+        createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) }),
+        resilience,
+      ),
+    sentinel: ({ addresses, name }, resilience) =>
+      onNodeRedis(
+        createSentinel({ name, sentinelRootNodes: [...addresses], scanInterval: 100 }),
+        resilience,
+      ),
   },
 ]
 
 function onIoredis(redis: Redis | Cluster, resilience: ResilienceOptions = {}): Connected {
   const client = createCacheClient(ioredisDriver(redis), { namespace: 'trial', resilience })
-  return { client, close: async () => { await client.close(); redis.disconnect() } }
+  return {
+    client,
+    close: async () => {
+      await client.close()
+      redis.disconnect()
+    },
+  }
 }
 
-function onNodeRedis(redis: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown }, resilience: ResilienceOptions = {}): Connected {
+function onNodeRedis(
+  redis: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown },
+  resilience: ResilienceOptions = {},
+): Connected {
   const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'trial', resilience })
-  return { client, close: async () => { await client.close(); await redis.destroy() } }
+  return {
+    client,
+    close: async () => {
+      await client.close()
+      await redis.destroy()
+    },
+  }
 }

@@ -33,8 +33,15 @@ export interface Pace {
   readonly calm?: number
 }
 
-/** Keeps all patterns at work while `disturb` does what it does, and until some while after each has recovered from it. */
-export async function drive(trials: readonly Trial[], disturb: () => Promise<void>, { inFlight = 4, calm = 1_000 }: Pace = {}): Promise<readonly Course[]> {
+/**
+ * Keeps all patterns at work while `disturb` does what it does, and until some while after each has
+ * recovered from it.
+ */
+export async function drive(
+  trials: readonly Trial[],
+  disturb: () => Promise<void>,
+  { inFlight = 4, calm = 1_000 }: Pace = {},
+): Promise<readonly Course[]> {
   const runs = trials.map((trial) => new Run(trial, inFlight))
   await sleep(calm)
   for (const run of runs) run.disturb()
@@ -72,7 +79,10 @@ class Run {
   async recover(): Promise<void> {
     this.#healed = this.#now()
     const { at: healed, steps: before } = this.#healed
-    await eventually(() => this.#steps >= before + 20 && performance.now() - this.#failedAt > QUIET, { within: 30_000 })
+    await eventually(
+      () => this.#steps >= before + 20 && performance.now() - this.#failedAt > QUIET,
+      { within: 30_000 },
+    )
     this.#recovered = Math.max(0, this.#failedAt - healed)
     this.#recoveredAt = performance.now()
   }
@@ -86,7 +96,17 @@ class Run {
     const [from, to] = [this.#disturbed, this.#healed]
     const meanwhile = { steps: to.steps - from.steps, failures: to.failures - from.failures }
     const usual = (from.steps / (from.at - this.#began)) * (to.at - from.at)
-    return { name, steps: this.#steps, meanwhile, usual, failures: this.#failures, failuresAfterwards: this.#failuresAfterwards, longest: this.#longest, recovered: this.#recovered, broken }
+    return {
+      name,
+      steps: this.#steps,
+      meanwhile,
+      usual,
+      failures: this.#failures,
+      failuresAfterwards: this.#failuresAfterwards,
+      longest: this.#longest,
+      recovered: this.#recovered,
+      broken,
+    }
   }
 
   #now(): Moment {
@@ -103,7 +123,9 @@ class Run {
         const { code, message } = error as { code?: string; message: string }
         this.#failed++
         this.#failedAt = performance.now()
-        ;(began > this.#recoveredAt ? this.#failuresAfterwards : this.#failures).count(code ?? message)
+        ;(began > this.#recoveredAt ? this.#failuresAfterwards : this.#failures).count(
+          code ?? message,
+        )
       }
       this.#longest = Math.max(this.#longest, performance.now() - began)
     }

@@ -1,4 +1,7 @@
-/** The source: a number for each id that only grows, and how far each was known to have come, from when on. */
+/**
+ * The source: a number for each id that only grows, and how far each was known to have come, from
+ * when on.
+ */
 export class Rows {
   readonly #rows = new Map<number, number>()
   readonly #acknowledged = new Map<number, { readonly row: number; readonly at: number }[]>()

@@ -21,12 +21,16 @@ afterEach(() => {
 })
 
 let server: RedisServer
-beforeAll(async () => { server = await startRedis({ password: 'right' }) })
+beforeAll(async () => {
+  server = await startRedis({ password: 'right' })
+})
 afterAll(() => server.stop())
 
 async function answer(fails: () => unknown): Promise<{ status: number; body: string }> {
   const app = new Hono()
-  app.onError(answerWith((error) => (error instanceof RangeError ? 'It was half done.' : undefined)))
+  app.onError(
+    answerWith((error) => (error instanceof RangeError ? 'It was half done.' : undefined)),
+  )
   app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
   app.get('/things/:id', async (c) => {
     await fails()
@@ -36,39 +40,85 @@ async function answer(fails: () => unknown): Promise<{ status: number; body: str
   return { status: response.status, body: await response.text() }
 }
 
-const clients: Readonly<Record<string, (password: string) => { client: CacheClient; end(): unknown }>> = {
+const clients: Readonly<
+  Record<string, (password: string) => { client: CacheClient; end(): unknown }>
+> = {
   ioredis(password) {
-    const redis = new Redis({ host: server.host, port: server.port, password, retryStrategy: () => 100 })
-    const client = createCacheClient(ioredisDriver(redis), { namespace: 'internal', resilience: { writeTimeout: '500ms' } })
+    const redis = new Redis({
+      host: server.host,
+      port: server.port,
+      password,
+      retryStrategy: () => 100,
+    })
+    const client = createCacheClient(ioredisDriver(redis), {
+      namespace: 'internal',
+      resilience: { writeTimeout: '500ms' },
+    })
     return { client, end: () => redis.disconnect() }
   },
   'node-redis'(password) {
-    const redis = createClient({ url: `redis://:${password}@${server.host}:${server.port}`, socket: { reconnectStrategy: () => 100 } })
-    const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'internal', resilience: { writeTimeout: '500ms' } })
+    const redis = createClient({
+      url: `redis://:${password}@${server.host}:${server.port}`,
+      socket: { reconnectStrategy: () => 100 },
+    })
+    const client = createCacheClient(nodeRedisDriver(redis), {
+      namespace: 'internal',
+      resilience: { writeTimeout: '500ms' },
+    })
     return { client, end: () => redis.destroy() }
   },
 }
 
 describe.each(Object.keys(clients))('with %s', (name) => {
   it.each<[string, string, (client: CacheClient) => Promise<unknown>]>([
-    ['a wrong password', PASSWORD, (client) => client.send({ args: ['SET', client.key('k'), VALUE], keys: [client.key('k')] })],
-    ['a refused command', 'right', (client) => client.send({ args: ['SETT', client.key('k'), VALUE], keys: [client.key('k')] })],
+    [
+      'a wrong password',
+      PASSWORD,
+      (client) => client.send({ args: ['SET', client.key('k'), VALUE], keys: [client.key('k')] }),
+    ],
+    [
+      'a refused command',
+      'right',
+      (client) => client.send({ args: ['SETT', client.key('k'), VALUE], keys: [client.key('k')] }),
+    ],
   ])('%s is answered without commands, keys, addresses and values', async (_, password, work) => {
     const { client, end } = clients[name]!(password)
     const { status, body } = await answer(() => work(client))
     expect(status).toBe(503)
     expect(body).not.toMatch(INTERNAL)
-    expect(JSON.parse(body)).toEqual({ status: 503, detail: 'This can not be done now. Try again later.' })
+    expect(JSON.parse(body)).toEqual({
+      status: 503,
+      detail: 'This can not be done now. Try again later.',
+    })
     await client.close()
     await end()
   })
 })
 
 it.each<[string, unknown, number, string]>([
-  ['a row that a database refuses', Object.assign(new Error(`Key (email)=(${VALUE}) already exists.`), { code: '23505', detail: VALUE }), 500, 'Something went wrong.'],
-  ['a database that is out of reach', Object.assign(new Error(`connect ECONNREFUSED postgres://u:${PASSWORD}@h`), { code: 'ECONNREFUSED' }), 503, 'This can not be done now. Try again later.'],
+  [
+    'a row that a database refuses',
+    Object.assign(new Error(`Key (email)=(${VALUE}) already exists.`), {
+      code: '23505',
+      detail: VALUE,
+    }),
+    500,
+    'Something went wrong.',
+  ],
+  [
+    'a database that is out of reach',
+    Object.assign(new Error(`connect ECONNREFUSED postgres://u:${PASSWORD}@h`), {
+      code: 'ECONNREFUSED',
+    }),
+    503,
+    'This can not be done now. Try again later.',
+  ],
   ['what the service knows', new RangeError(VALUE), 503, 'It was half done.'],
 ])('%s is told by its kind alone', async (_, error, status, detail) => {
-  expect(await answer(() => { throw error })).toEqual({ status, body: JSON.stringify({ status, detail }) })
+  expect(
+    await answer(() => {
+      throw error
+    }),
+  ).toEqual({ status, body: JSON.stringify({ status, detail }) })
   expect(logged).toHaveBeenCalledOnce()
 })

@@ -9,9 +9,10 @@ const products = pgTable('products', { id: integer().primaryKey(), name: text().
 export function createProducts(client: CacheClient, db: NodePgDatabase) {
   const cache = createAside<typeof products.$inferSelect>({ client, prefix: 'product', ttl: '1h' })
   return {
-    get: (id: number) => cache.getOrLoad(id, async () => {
-      return (await db.select().from(products).where(eq(products.id, id)))[0]
-    }),
+    get: (id: number) =>
+      cache.getOrLoad(id, async () => {
+        return (await db.select().from(products).where(eq(products.id, id)))[0]
+      }),
 
     async rename(id: number, name: string): Promise<void> {
       await using change = await cache.beginMutation(id) // aborted at the end, unless committed

@@ -7,7 +7,10 @@ import { createProducts as withDrizzle } from '../src/drizzle.js'
 import { createProducts as withPg } from '../src/pg.js'
 import { createProducts as withPrisma } from '../src/prisma.js'
 
-export interface Product { readonly id: number; readonly name: string }
+export interface Product {
+  readonly id: number
+  readonly name: string
+}
 
 export interface Products {
   get(id: number): Promise<Product | null | undefined>
@@ -20,7 +23,8 @@ export const recipes = {
   Prisma(client: CacheClient, pool: pg.Pool): Products {
     return withPrisma(client, new PrismaClient({ adapter: new PrismaPg(pool, { schema: SCHEMA }) }))
   },
-  Drizzle: (client: CacheClient, pool: pg.Pool): Products => withDrizzle(client, drizzle({ client: pool })),
+  Drizzle: (client: CacheClient, pool: pg.Pool): Products =>
+    withDrizzle(client, drizzle({ client: pool })),
 }
 
 /** Where the tables are: nobody else's. */

@@ -8,7 +8,14 @@ import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Start } from './processes/dies.js'
-import { SCHEMA, poolThatStops, recipes, type AroundCommit, type Product, type Recipe } from './recipes.js'
+import {
+  SCHEMA,
+  poolThatStops,
+  recipes,
+  type AroundCommit,
+  type Product,
+  type Recipe,
+} from './recipes.js'
 
 // The recipes on a Redis and a Postgres: `DATABASE_URL`, or an embedded one. The embedded one lets
 // nobody else ask while a transaction is open, so readers answer with what they saw before.
@@ -76,11 +83,15 @@ function newProducts(recipe: Recipe, around: AroundCommit) {
 
 function event(): { readonly come: Promise<void>; happen(): void } {
   let happen!: () => void
-  const come = new Promise<void>((resolve) => { happen = resolve })
+  const come = new Promise<void>((resolve) => {
+    happen = resolve
+  })
   return { come, happen }
 }
 
-/** Begins to read the chair. Its loader, if it is called, has read it by then, and answers later. */
+/**
+ * Begins to read the chair. Its loader, if it is called, has read it by then, and answers later.
+ */
 async function loading(reader: Aside<Product>, until: Promise<void>) {
   const began = event()
   const over = reader.getOrLoad(1, async () => {
@@ -104,27 +115,30 @@ describe.each(names)('%s: a transaction', (recipe) => {
     return { products, changed, committing }
   }
 
-  it.each(['cached', 'not cached'])('that commits leaves nothing old of a product that was %s', async (before) => {
-    const { products, changed, committing } = between()
-    const over = event()
-    const [early, quick, late] = [newReader(), newReader(), newReader()]
-    if (before === 'cached') expect(await products.get(1)).toEqual(chair)
+  it.each(['cached', 'not cached'])(
+    'that commits leaves nothing old of a product that was %s',
+    async (before) => {
+      const { products, changed, committing } = between()
+      const over = event()
+      const [early, quick, late] = [newReader(), newReader(), newReader()]
+      if (before === 'cached') expect(await products.get(1)).toEqual(chair)
 
-    const loadingEarly = await loading(early, changed.come)
-    const renaming = products.rename(1, 'armchair')
-    await changed.come
-    await loadingEarly.over // it tries to store what it has read
-    expect(await quick.getOrLoad(1, () => chair)).toEqual(chair)
-    const loadingLate = await loading(late, over.come)
-    committing.happen()
-    await renaming
-    over.happen()
-    await loadingLate.over
+      const loadingEarly = await loading(early, changed.come)
+      const renaming = products.rename(1, 'armchair')
+      await changed.come
+      await loadingEarly.over // it tries to store what it has read
+      expect(await quick.getOrLoad(1, () => chair)).toEqual(chair)
+      const loadingLate = await loading(late, over.come)
+      committing.happen()
+      await renaming
+      over.happen()
+      await loadingLate.over
 
-    for (const reader of [early, quick, late]) expect(await reader.peek(1)).not.toEqual(chair)
-    expect(await products.get(1)).toEqual(armchair)
-    for (const reader of [early, quick, late]) expect(await reader.peek(1)).toEqual(armchair)
-  })
+      for (const reader of [early, quick, late]) expect(await reader.peek(1)).not.toEqual(chair)
+      expect(await products.get(1)).toEqual(armchair)
+      for (const reader of [early, quick, late]) expect(await reader.peek(1)).toEqual(armchair)
+    },
+  )
 
   it('that is rolled back leaves no value that never existed', async () => {
     const { products, changed, committing } = between()
@@ -148,16 +162,18 @@ it('a process that dies before commit() leaves nothing old for longer than inten
     const select = 'select id, name from products where id = $1'
     return (await database.query<Product>(select, [id])).rows[0]
   }
-  await Promise.all(names.map(async (recipe, i) => {
-    const id = i + 1
-    await reader.getOrLoad(id, () => load(id)) // for an hour
-    const data: Start = { redisUrl: redis.url, databaseUrl, recipe, id, name: `new ${id}` }
-    await using group = spawnProcesses(new URL('./processes/dies.ts', import.meta.url), { data })
-    await group.all('committed')
-    await group.processes[0]!.kill()
-    expect(await load(id)).toEqual({ id, name: `new ${id}` })
-    const read = () => reader.getOrLoad(id, () => load(id))
-    await expect.poll(read).toEqual({ id, name: `new ${id}` })
-    await expect.poll(() => read().then(() => reader.peek(id))).toEqual({ id, name: `new ${id}` })
-  }))
+  await Promise.all(
+    names.map(async (recipe, i) => {
+      const id = i + 1
+      await reader.getOrLoad(id, () => load(id)) // for an hour
+      const data: Start = { redisUrl: redis.url, databaseUrl, recipe, id, name: `new ${id}` }
+      await using group = spawnProcesses(new URL('./processes/dies.ts', import.meta.url), { data })
+      await group.all('committed')
+      await group.processes[0]!.kill()
+      expect(await load(id)).toEqual({ id, name: `new ${id}` })
+      const read = () => reader.getOrLoad(id, () => load(id))
+      await expect.poll(read).toEqual({ id, name: `new ${id}` })
+      await expect.poll(() => read().then(() => reader.peek(id))).toEqual({ id, name: `new ${id}` })
+    }),
+  )
 })

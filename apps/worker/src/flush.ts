@@ -7,8 +7,8 @@ export interface Activity {
 }
 
 /**
- * One statement for the whole batch. A row takes only writes newer than the one it was made by, so that what comes twice, or late from
- * a worker that was replaced, changes nothing.
+ * One statement for the whole batch. A row takes only writes newer than the one it was made by, so
+ * that what comes twice, or late from a worker that was replaced, changes nothing.
  */
 export function intoPostgres(pool: Pool): Flush<Activity, string> {
   return async (writes) => {
@@ -18,7 +18,12 @@ export function intoPostgres(pool: Pool): Flush<Activity, string> {
        select * from unnest($1::text[], $2::int[], $3::text[], $4::bigint[])
        on conflict (id) do update set visits = excluded.visits, last_seen = excluded.last_seen, sequence = excluded.sequence
        where activity.sequence < excluded.sequence`,
-      [rows.map(({ id }) => id), rows.map(({ value }) => value!.visits), rows.map(({ value }) => value!.lastSeen), rows.map(({ sequence }) => sequence)],
+      [
+        rows.map(({ id }) => id),
+        rows.map(({ value }) => value!.visits),
+        rows.map(({ value }) => value!.lastSeen),
+        rows.map(({ sequence }) => sequence),
+      ],
     )
   }
 }

@@ -6,17 +6,28 @@ import { createClient } from 'redis'
 import { z } from 'zod'
 import { intoPostgres } from './flush.js'
 
-const env = z.object({
-  REDIS_URL: z.string().default('redis://127.0.0.1:6379'),
-  DATABASE_URL: z.string(),
-  LEASE_TTL_MS: z.coerce.number().positive().default(10_000),
-}).parse(process.env)
+const env = z
+  .object({
+    REDIS_URL: z.string().default('redis://127.0.0.1:6379'),
+    DATABASE_URL: z.string(),
+    LEASE_TTL_MS: z.coerce.number().positive().default(10_000),
+  })
+  .parse(process.env)
 
 const pool = new pg.Pool({ connectionString: env.DATABASE_URL, max: 4 })
-pool.on('error', () => undefined) // a connection that was idle has ended; the next query opens another
-const redis = createClient({ url: env.REDIS_URL, socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) } })
+// a connection that was idle has ended; the next query opens another
+pool.on('error', () => undefined)
+const redis = createClient({
+  url: env.REDIS_URL,
+  socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) },
+})
 const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop' })
-const worker = createWriteBehindWorker({ client, name: 'activity', flush: intoPostgres(pool), leaseTtl: env.LEASE_TTL_MS })
+const worker = createWriteBehindWorker({
+  client,
+  name: 'activity',
+  flush: intoPostgres(pool),
+  leaseTtl: env.LEASE_TTL_MS,
+})
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(signal, () => stop.abort())

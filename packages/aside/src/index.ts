@@ -1,3 +1,13 @@
 export { createAside, type Aside, type AsideOptions } from './aside.js'
 export { createReadThrough, type ReadThrough, type ReadThroughOptions } from './read-through.js'
-export { beginMutations, CacheUnavailableError, CacheWriteError, LoadTimeoutError, type CallOptions, type LoadContext, type LoadMany, type Many, type Mutation } from '@cache/core'
+export {
+  beginMutations,
+  CacheUnavailableError,
+  CacheWriteError,
+  LoadTimeoutError,
+  type CallOptions,
+  type LoadContext,
+  type LoadMany,
+  type Many,
+  type Mutation,
+} from '@cache/core'

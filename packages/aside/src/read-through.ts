@@ -1,10 +1,24 @@
-import { checkOptions, readThrough, sourceOptions, type KeyPart, type SourceOptions, type SourceReads } from '@cache/core'
+import {
+  checkOptions,
+  readThrough,
+  sourceOptions,
+  type KeyPart,
+  type SourceOptions,
+  type SourceReads,
+} from '@cache/core'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
-export interface ReadThroughOptions<Loaded, Id> extends AsideOptions<NonNullable<Loaded>, Id>, SourceOptions<Loaded, Id> {}
+export interface ReadThroughOptions<Loaded, Id>
+  extends AsideOptions<NonNullable<Loaded>, Id>, SourceOptions<Loaded, Id> {}
 
 /** Read-through: the cache itself loads what is missing. Promises what `Aside` promises. */
-export interface ReadThrough<Loaded, Id = KeyPart> extends SourceReads<Loaded, Id>, Pick<Aside<NonNullable<Loaded>, Id>, 'peek' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'> {}
+export interface ReadThrough<Loaded, Id = KeyPart>
+  extends
+    SourceReads<Loaded, Id>,
+    Pick<
+      Aside<NonNullable<Loaded>, Id>,
+      'peek' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
+    > {}
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -12,8 +26,20 @@ export interface ReadThrough<Loaded, Id = KeyPart> extends SourceReads<Loaded, I
  * const users = createReadThrough({ client, prefix: 'user', ttl: '1h', load: (id: number) => db.user(id) })
  * const user = await users.get(42)
  */
-export function createReadThrough<Loaded, Id = KeyPart>(options: ReadThroughOptions<Loaded, Id>): ReadThrough<Loaded, Id> {
+export function createReadThrough<Loaded, Id = KeyPart>(
+  options: ReadThroughOptions<Loaded, Id>,
+): ReadThrough<Loaded, Id> {
   const check = checkOptions('createReadThrough', options, [...asideOptions, ...sourceOptions])
-  const { getOrLoad, getOrLoadMany, peek, set, invalidate, expire, mutate, beginMutation, idle } = asideOf<NonNullable<Loaded>, Id>(check, options)
-  return { ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check), peek, set, invalidate, expire, mutate, beginMutation, idle }
+  const { getOrLoad, getOrLoadMany, peek, set, invalidate, expire, mutate, beginMutation, idle } =
+    asideOf<NonNullable<Loaded>, Id>(check, options)
+  return {
+    ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check),
+    peek,
+    set,
+    invalidate,
+    expire,
+    mutate,
+    beginMutation,
+    idle,
+  }
 }

@@ -6,8 +6,15 @@ import { onEach } from './cases.js'
 onEach((bench) => {
   describe('a change that outlives the call', () => {
     const world = () => {
-      const [mine, other] = [bench.newClient(), bench.newClient()].map((client) => createAside<number>({ client, prefix: 'p', ttl: '1h' }))
-      const world = { mine: mine!, other: other!, committed: 1, read: (who = other!) => who.getOrLoad(1, () => world.committed) }
+      const [mine, other] = [bench.newClient(), bench.newClient()].map((client) =>
+        createAside<number>({ client, prefix: 'p', ttl: '1h' }),
+      )
+      const world = {
+        mine: mine!,
+        other: other!,
+        committed: 1,
+        read: (who = other!) => who.getOrLoad(1, () => world.committed),
+      }
       return world
     }
 
@@ -48,13 +55,26 @@ onEach((bench) => {
 
     it('is committed when it is asked again, if Redis did not answer the first time', async () => {
       const client = bench.newClient({ resilience: { readTimeout: '1s', writeTimeout: '1s' } })
-      const [mine, other] = [client, bench.newClient()].map((one) => createAside<number>({ client: one, prefix: 'p', ttl: '1h' }))
+      const [mine, other] = [client, bench.newClient()].map((one) =>
+        createAside<number>({ client: one, prefix: 'p', ttl: '1h' }),
+      )
       let row = 1
       const change = await mine!.beginMutation(1, { intentTtl: '1m' })
       for (const server of bench.servers) await server.pause()
       row = 2
-      await expect(change.commit()).rejects.toBeInstanceOf(CacheWriteError).finally(() => Promise.all(bench.servers.map((server) => server.resume())))
-      await expect.poll(() => change.commit().then(() => 'committed', () => 'rejected'), { timeout: 10_000 }).toBe('committed')
+      await expect(change.commit())
+        .rejects.toBeInstanceOf(CacheWriteError)
+        .finally(() => Promise.all(bench.servers.map((server) => server.resume())))
+      await expect
+        .poll(
+          () =>
+            change.commit().then(
+              () => 'committed',
+              () => 'rejected',
+            ),
+          { timeout: 10_000 },
+        )
+        .toBe('committed')
       expect(await other!.getOrLoad(1, () => row)).toBe(2)
       expect(await other!.peek(1)).toBe(2)
     })
@@ -70,21 +90,36 @@ onEach((bench) => {
     it('is not begun at all where a change is given instead of how it begins', async () => {
       const w = world()
       const change = w.mine.beginMutation(1)
-      await expect(beginMutations(() => w.mine.beginMutation(2), change as never)).rejects.toThrow('"begins"')
+      await expect(beginMutations(() => w.mine.beginMutation(2), change as never)).rejects.toThrow(
+        '"begins"',
+      )
       await (await change).abort()
     })
 
     it('is begun in several caches by one handle, or in none', async () => {
       const client = bench.newClient()
-      const [one, two] = ['one', 'two'].map((prefix) => createAside<number>({ client, prefix, ttl: '1h' }))
+      const [one, two] = ['one', 'two'].map((prefix) =>
+        createAside<number>({ client, prefix, ttl: '1h' }),
+      )
       let row = 1
-      const read = async () => [await one!.getOrLoad(1, () => row), await two!.getOrLoad(2, () => row)]
+      const read = async () => [
+        await one!.getOrLoad(1, () => row),
+        await two!.getOrLoad(2, () => row),
+      ]
       await read()
-      await using change = await beginMutations(() => one!.beginMutation(1), () => two!.beginMutation(2))
+      await using change = await beginMutations(
+        () => one!.beginMutation(1),
+        () => two!.beginMutation(2),
+      )
       row = 2
       await change.commit()
       expect(await read()).toEqual([2, 2])
-      await expect(beginMutations(() => one!.beginMutation(1), () => Promise.reject(new CacheUnavailableError(['k'], undefined)))).rejects.toBeInstanceOf(CacheUnavailableError)
+      await expect(
+        beginMutations(
+          () => one!.beginMutation(1),
+          () => Promise.reject(new CacheUnavailableError(['k'], undefined)),
+        ),
+      ).rejects.toBeInstanceOf(CacheUnavailableError)
       await read()
       expect(await one!.peek(1)).toBe(2)
     })

@@ -15,7 +15,11 @@ it('prints no warning where many calls share one signal', async () => {
   const cache = createAside<number>({ client, prefix: 'p', ttl: '1h' })
   const { signal } = new AbortController()
   await Promise.all(Array.from({ length: 30 }, (_, i) => cache.getOrLoad(i, () => i, { signal })))
-  await cache.getOrLoadMany(Array.from({ length: 30 }, (_, i) => 100 + i), (ids) => ids as number[], { signal })
+  await cache.getOrLoadMany(
+    Array.from({ length: 30 }, (_, i) => 100 + i),
+    (ids) => ids as number[],
+    { signal },
+  )
   await new Promise((resolve) => setImmediate(resolve))
   process.off('warning', warned)
   expect(warnings).toEqual([])

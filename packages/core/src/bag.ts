@@ -6,8 +6,9 @@ export interface Seat<T> {
 }
 
 /**
- * Things that come and go by the thousand while few are there at a time. A `Set` in its place makes its table anew every few comings and
- * goings, and each old table keeps the one after it, and what was in that, from being collected while young.
+ * Things that come and go by the thousand while few are there at a time. A `Set` in its place makes
+ * its table anew every few comings and goings, and each old table keeps the one after it, and what
+ * was in that, from being collected while young.
  */
 export class Bag<T> implements Iterable<T> {
   readonly #seats: Seat<T>[] = []

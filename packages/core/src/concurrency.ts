@@ -5,19 +5,24 @@ import { Slices } from './slices.js'
 export interface Waiting {
   /** Jobs that may wait; one more is refused. Default: any number. */
   readonly most?: number
-  /** Milliseconds after which a job that still waits is refused when its turn comes. Default: never. */
+  /**
+   * Milliseconds after which a job that still waits is refused when its turn comes. Default: never.
+   */
   readonly within?: number
 }
 
 /**
- * Runs jobs, at most `most` at once, in the order asked. A job that may not wait, or has waited for too long, is not
- * run: its promise rejects with a `CacheError` (`OVERLOADED`).
+ * Runs jobs, at most `most` at once, in the order asked. A job that may not wait, or has waited for
+ * too long, is not run: its promise rejects with a `CacheError` (`OVERLOADED`).
  *
  * @example
  * const write = limitTo(8, { most: 1_000, within: 5_000 })
  * await write(() => update(row))
  */
-export function limitTo(most: number, { most: mostWaiting = Infinity, within = Infinity }: Waiting = {}): <R>(job: () => R | Promise<R>) => Promise<R> {
+export function limitTo(
+  most: number,
+  { most: mostWaiting = Infinity, within = Infinity }: Waiting = {},
+): <R>(job: () => R | Promise<R>) => Promise<R> {
   // `shift` of a long array would copy all of it.
   let waiting: (() => void)[] = []
   let next = 0
@@ -31,12 +36,14 @@ export function limitTo(most: number, { most: mostWaiting = Infinity, within = I
   return async (job) => {
     const asked = performance.now()
     if (running >= most) {
-      if (waiting.length - next >= mostWaiting) throw overloaded(`${waiting.length - next} others wait already`)
+      if (waiting.length - next >= mostWaiting)
+        throw overloaded(`${waiting.length - next} others wait already`)
       await new Promise<void>((resolve) => waiting.push(resolve))
     }
     running++
     try {
-      if (performance.now() - asked > within) throw overloaded(`it has waited for more than ${within} ms`)
+      if (performance.now() - asked > within)
+        throw overloaded(`it has waited for more than ${within} ms`)
       return await job()
     } finally {
       running--
@@ -46,12 +53,17 @@ export function limitTo(most: number, { most: mostWaiting = Infinity, within = I
 }
 
 /**
- * The results of one step for each item, in their order: at most `most` of them at once, so that there is room for other calls, and the
- * event loop serves others in between. Rejects with the first error; then no further steps are begun.
+ * The results of one step for each item, in their order: at most `most` of them at once, so that
+ * there is room for other calls, and the event loop serves others in between. Rejects with the
+ * first error; then no further steps are begun.
  *
  * @example const versions = await mapAtOnce(keys, client.entries.atOnce, (key) => read(key))
  */
-export async function mapAtOnce<I, R>(items: readonly I[], most: number, step: (item: I) => Promise<R>): Promise<R[]> {
+export async function mapAtOnce<I, R>(
+  items: readonly I[],
+  most: number,
+  step: (item: I) => Promise<R>,
+): Promise<R[]> {
   if (items.length <= most) return Promise.all(items.map((item) => step(item)))
   const results: R[] = []
   const slices = new Slices()
@@ -63,5 +75,7 @@ export async function mapAtOnce<I, R>(items: readonly I[], most: number, step: (
 }
 
 function overloaded(why: string): CacheError {
-  return new CacheError(`Nothing was done: ${why}. Ask again later, or allow more at once.`, { code: 'OVERLOADED' })
+  return new CacheError(`Nothing was done: ${why}. Ask again later, or allow more at once.`, {
+    code: 'OVERLOADED',
+  })
 }

@@ -11,11 +11,13 @@ export interface Deadline {
 }
 
 /**
- * Deadlines without a timer each: one timer is armed for the earliest, and looks at all that are open when it fires.
+ * Deadlines without a timer each: one timer is armed for the earliest, and looks at all that are
+ * open when it fires.
  *
- * With `forReplies`, a deadline is one for a reply, and a busy process is not taken for a silent server: it expires only after
- * the sockets have been read, and time in which the process was blocked does not count. A timer that fires late puts the deadline
- * off by as much, up to the deadline's own length and at most three times.
+ * With `forReplies`, a deadline is one for a reply, and a busy process is not taken for a silent
+ * server: it expires only after the sockets have been read, and time in which the process was
+ * blocked does not count. A timer that fires late puts the deadline off by as much, up to the
+ * deadline's own length and at most three times.
  */
 export class Deadlines {
   readonly #forReplies: boolean

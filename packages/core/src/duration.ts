@@ -1,8 +1,8 @@
 import { InvalidOptionError } from './errors.js'
 
 /**
- * A length of time: milliseconds as a number, or a number with its unit: `'500ms'`, `'30s'`, `'5m'`, `'1h'`, `'7d'`.
- * Zero, negatives, NaN and more than 2^53 ms are refused.
+ * A length of time: milliseconds as a number, or a number with its unit: `'500ms'`, `'30s'`,
+ * `'5m'`, `'1h'`, `'7d'`. Zero, negatives, NaN and more than 2^53 ms are refused.
  */
 export type Duration = number | `${number}${Unit}`
 
@@ -20,7 +20,8 @@ const EXPECTED = "a duration: milliseconds above 0, or '500ms' | '30s' | '5m' | 
  */
 export function parseDuration(duration: Duration, option: string): number {
   const ms = typeof duration === 'number' ? duration : milliseconds(duration)
-  if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER)) throw new InvalidOptionError(option, EXPECTED, duration)
+  if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER))
+    throw new InvalidOptionError(option, EXPECTED, duration)
   return Math.max(1, Math.round(ms))
 }
 
@@ -31,7 +32,8 @@ function milliseconds(text: unknown): number {
 }
 
 /**
- * `ms` changed at random by up to `share` of itself either way, so that what was written together does not expire together.
+ * `ms` changed at random by up to `share` of itself either way, so that what was written together
+ * does not expire together.
  *
  * @example jittered(60_000, 0.1) // 54_000 … 66_000
  */

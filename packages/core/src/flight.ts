@@ -3,8 +3,8 @@ import { LazySignal } from './lazy-signal.js'
 import { onAbort } from './on-abort.js'
 
 /**
- * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may take it: whoever asked later may
- * know of an invalidation that the value does not.
+ * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may
+ * take it: whoever asked later may know of an invalidation that the value does not.
  */
 export interface Landing<T> {
   readonly value: T
@@ -14,8 +14,9 @@ export interface Landing<T> {
 }
 
 /**
- * One load that many callers of this process wait for. Its signal aborts when the last of them has left. Nobody but the one who
- * began it waits longer than `joinFor` ms from its begin: a loader that hangs keeps up its own caller, not those of all times.
+ * One load that many callers of this process wait for. Its signal aborts when the last of them has
+ * left. Nobody but the one who began it waits longer than `joinFor` ms from its begin: a loader
+ * that hangs keeps up its own caller, not those of all times.
  */
 export class Flight<T> {
   readonly landing: Promise<Landing<T>>
@@ -47,7 +48,12 @@ export class Flight<T> {
     this.#aboard++
     const landing = Promise.race([this.landing, (this.#overdue ??= this.#becomesOverdue())])
     const landed = await (signal ? this.#orAborted(landing, signal) : landing)
-    if (landed === undefined) this.#leave(new CacheError('The load takes too long, and its last caller has gone on without it.', { code: 'LOAD_OVERDUE' }))
+    if (landed === undefined)
+      this.#leave(
+        new CacheError('The load takes too long, and its last caller has gone on without it.', {
+          code: 'LOAD_OVERDUE',
+        }),
+      )
     return landed
   }
 
@@ -63,7 +69,10 @@ export class Flight<T> {
 
   #becomesOverdue(): Promise<undefined> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(undefined), Math.min(Math.max(0, this.#until - performance.now()), LONGEST_TIMER))
+      const timer = setTimeout(
+        () => resolve(undefined),
+        Math.min(Math.max(0, this.#until - performance.now()), LONGEST_TIMER),
+      )
       const landed = (): void => clearTimeout(timer)
       this.landing.then(landed, landed)
     })
@@ -77,7 +86,9 @@ export class Flight<T> {
 
 function aborted(signal: AbortSignal): { readonly promise: Promise<never>; forget(): void } {
   let forget!: () => void
-  const promise = new Promise<never>((_, reject) => { forget = onAbort(signal, reject) })
+  const promise = new Promise<never>((_, reject) => {
+    forget = onAbort(signal, reject)
+  })
   return { promise, forget }
 }
 

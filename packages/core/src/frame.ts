@@ -6,9 +6,14 @@ export interface Meta {
   readonly version?: number | undefined
   /** How long it took to make, in ms. Kept up to 2^32 - 1. */
   readonly computeTime?: number | undefined
-  /** What else must be as it was for the value to be right: a pattern's own (the versions of its groups). */
+  /**
+   * What else must be as it was for the value to be right: a pattern's own (the versions of its
+   * groups).
+   */
   readonly stamp?: Buffer | undefined
-  /** The version is put in later, by the script that stores the frame: it can't be authenticated. */
+  /**
+   * The version is put in later, by the script that stores the frame: it can't be authenticated.
+   */
   readonly versionByScript?: true | undefined
 }
 
@@ -24,11 +29,14 @@ export interface Framed extends Meta {
 export type Presence = 'present' | null | undefined
 
 /*
- * A frame:  01 | flags | version, 8 bytes | computeTime, 4 bytes | stamp's length, 4 bytes, and stamp | payload
+ * A frame:  01 | flags | version, 8 bytes | computeTime, 4 bytes | stamp's length, 4 bytes, and
+ * stamp | payload
  *
- * Flags say which fields are there. Byte 01 begins no JSON text, and a payload that begins with it is framed with no fields. The version
- * comes first, at a fixed offset, as a big-endian IEEE double, so that a Lua script can read it: struct.unpack('>d', …) on a Redis
- * whose Lua knows no 64-bit integers; so does stamp.lua with the stamp. Flags yet without a meaning make a frame unreadable, not misread.
+ * Flags say which fields are there. Byte 01 begins no JSON text, and a payload that begins with it
+ * is framed with no fields. The version comes first, at a fixed offset, as a big-endian IEEE
+ * double, so that a Lua script can read it: struct.unpack('>d', …) on a Redis whose Lua knows no
+ * 64-bit integers; so does stamp.lua with the stamp. Flags yet without a meaning make a frame
+ * unreadable, not misread.
  */
 const CONTROL = 0x01
 const VERSION = 1
@@ -43,9 +51,11 @@ const MAX_UINT32 = 0xffff_ffff
 const NOTHING = Buffer.alloc(0)
 
 /**
- * What to store for a payload: itself, where nothing travels with it and it can't be mistaken for a frame; else a frame.
+ * What to store for a payload: itself, where nothing travels with it and it can't be mistaken for a
+ * frame; else a frame.
  *
- * @throws {CodecError} for a version that is no safe integer of at least 0, a computeTime that is no number of at least 0.
+ * @throws {CodecError} for a version that is no safe integer of at least 0, a computeTime that is
+ * no number of at least 0.
  * @example
  * frame('{"id":42}')                 // '{"id":42}'
  * frame('{"id":42}', { version: 7 }) // <Buffer 01 01 40 1c …>
@@ -66,14 +76,22 @@ export function frame(payload: string | Buffer, meta?: Meta): string | Buffer {
   return framed
 }
 
-/** What to store where the source has none: a frame without a payload; with the proof of that, where the codec has one. */
-export function frameAbsent(presence: null | undefined, meta?: Meta, proof: Buffer = NOTHING): Buffer {
+/**
+ * What to store where the source has none: a frame without a payload; with the proof of that, where
+ * the codec has one.
+ */
+export function frameAbsent(
+  presence: null | undefined,
+  meta?: Meta,
+  proof: Buffer = NOTHING,
+): Buffer {
   return Buffer.concat([headerOf(presence, meta), proof])
 }
 
 /**
- * What a codec that authenticates is to authenticate with the payload: presence and metadata, as they stand in the frame. Empty for a
- * present value without metadata, whether it is in a frame or bare.
+ * What a codec that authenticates is to authenticate with the payload: presence and metadata, as
+ * they stand in the frame. Empty for a present value without metadata, whether it is in a frame or
+ * bare.
  */
 export function associatedData(presence: Presence, meta?: Meta): Buffer {
   return boundOf(headerOf(presence, meta))
@@ -85,13 +103,21 @@ export function isFrame(stored: string | Buffer): boolean {
 }
 
 /**
- * What is in a frame, the payload being a view of it; a bare payload is in a frame of its own. `undefined` for a frame that is cut off, or
- * that says something this version does not know.
+ * What is in a frame, the payload being a view of it; a bare payload is in a frame of its own.
+ * `undefined` for a frame that is cut off, or that says something this version does not know.
  *
  * @example unframe(Buffer.from('{"id":42}'))?.payload.toString() // '{"id":42}'
  */
 export function unframe(stored: Buffer): Framed | undefined {
-  if (!isFrame(stored)) return { payload: stored, presence: 'present', version: undefined, computeTime: undefined, stamp: undefined, associatedData: NOTHING }
+  if (!isFrame(stored))
+    return {
+      payload: stored,
+      presence: 'present',
+      version: undefined,
+      computeTime: undefined,
+      stamp: undefined,
+      associatedData: NOTHING,
+    }
   const flags = stored[1]
   if (flags === undefined || (flags & ~KNOWN) !== 0) return undefined
   const fields = fieldsSize(flags)
@@ -114,7 +140,9 @@ export function unframe(stored: Buffer): Framed | undefined {
 }
 
 function headerOf(presence: Presence, meta: Meta | undefined): Buffer {
-  const flags = (meta === undefined ? 0 : flagsOf(meta)) | (presence === 'present' ? 0 : presence === null ? ABSENT : ABSENT | IS_UNDEFINED)
+  const flags =
+    (meta === undefined ? 0 : flagsOf(meta)) |
+    (presence === 'present' ? 0 : presence === null ? ABSENT : ABSENT | IS_UNDEFINED)
   const header = Buffer.allocUnsafe(fieldsSize(flags) + (meta?.stamp?.length ?? 0))
   writeHeader(header, flags, meta)
   return header
@@ -127,9 +155,20 @@ function boundOf(header: Buffer): Buffer {
 }
 
 function flagsOf({ version, computeTime, stamp, versionByScript }: Meta): number {
-  if (version !== undefined && !isVersion(version)) throw new CodecError(`A version must be a safe integer of at least 0, but is ${typeof version === 'number' ? version : typeof version}.`)
-  if (computeTime !== undefined && !(computeTime >= 0)) throw new CodecError(`A computeTime must be a number of at least 0, but is ${typeof computeTime === 'number' ? computeTime : typeof computeTime}.`)
-  return (version === undefined ? 0 : VERSION) | (computeTime === undefined ? 0 : COMPUTE_TIME) | (stamp === undefined ? 0 : STAMP) | (versionByScript ? VERSION_BY_SCRIPT : 0)
+  if (version !== undefined && !isVersion(version))
+    throw new CodecError(
+      `A version must be a safe integer of at least 0, but is ${typeof version === 'number' ? version : typeof version}.`,
+    )
+  if (computeTime !== undefined && !(computeTime >= 0))
+    throw new CodecError(
+      `A computeTime must be a number of at least 0, but is ${typeof computeTime === 'number' ? computeTime : typeof computeTime}.`,
+    )
+  return (
+    (version === undefined ? 0 : VERSION) |
+    (computeTime === undefined ? 0 : COMPUTE_TIME) |
+    (stamp === undefined ? 0 : STAMP) |
+    (versionByScript ? VERSION_BY_SCRIPT : 0)
+  )
 }
 
 function isVersion(version: number): boolean {
@@ -147,6 +186,7 @@ function writeHeader(framed: Buffer, flags: number, meta: Meta | undefined): voi
   let at = 2
   // + 0: there is no version -0.
   if (meta?.version !== undefined) at = framed.writeDoubleBE(meta.version + 0, at)
-  if (meta?.computeTime !== undefined) at = framed.writeUInt32BE(Math.min(Math.round(meta.computeTime), MAX_UINT32), at)
+  if (meta?.computeTime !== undefined)
+    at = framed.writeUInt32BE(Math.min(Math.round(meta.computeTime), MAX_UINT32), at)
   if (meta?.stamp !== undefined) framed.set(meta.stamp, framed.writeUInt32BE(meta.stamp.length, at))
 }

@@ -1,4 +1,11 @@
-import { BrokenCircuitError, CircuitState, circuitBreaker, handleAll, type CircuitBreakerPolicy, type IBreaker } from 'cockatiel'
+import {
+  BrokenCircuitError,
+  CircuitState,
+  circuitBreaker,
+  handleAll,
+  type CircuitBreakerPolicy,
+  type IBreaker,
+} from 'cockatiel'
 import type { Send } from './batch/batch.js'
 import type { Command, Driver, Reply, Settle } from './drivers/driver.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from './errors.js'
@@ -8,25 +15,33 @@ import { channels, tell } from './telemetry.js'
 type Replies = readonly (Reply | CacheError)[]
 
 /**
- * Sends through a circuit breaker; on a Cluster, through one for each primary, so that one that is dead keeps nobody from the others.
- * It opens when the server is silent (`Driver.silentFor`), and not when a caller gives up: an answer that comes late is an answer, and
- * so is an error. While a circuit is open its commands fail at once (`CIRCUIT_OPEN`); one probe after each cooldown closes it.
+ * Sends through a circuit breaker; on a Cluster, through one for each primary, so that one that is
+ * dead keeps nobody from the others. It opens when the server is silent (`Driver.silentFor`), and
+ * not when a caller gives up: an answer that comes late is an answer, and so is an error. While a
+ * circuit is open its commands fail at once (`CIRCUIT_OPEN`); one probe after each cooldown closes
+ * it.
  */
-export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf' | 'silentFor'>, { failures, silence, cooldown }: Breaker): Send {
+export function createGuardedSend(
+  driver: Pick<Driver, 'send' | 'nodeOf' | 'silentFor'>,
+  { failures, silence, cooldown }: Breaker,
+): Send {
   /** Of nodes that have failed since they answered last. */
   const guards = new Map<string, Guard>()
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''
-  const isSilent = (node: string): boolean => driver.silentFor === undefined || driver.silentFor(node) >= silence
+  const isSilent = (node: string): boolean =>
+    driver.silentFor === undefined || driver.silentFor(node) >= silence
 
   const sendFreely: Send = async (commands, timeout, settle) => {
-    // Asked before, since a key may have another node by the time that the one it was sent to has not answered.
+    // Asked before, since a key may have another node by the time that the one it was sent to has
+    // not answered.
     const nodes = driver.nodeOf && commands.map(nodeOf)
     const replies = await driver.send(commands, { timeout, settle })
     if (replies.some(lost)) {
       for (const [node, places] of byNode(commands, (_, place) => nodes?.[place] ?? '')) {
         const error = outage(places.map((place) => replies[place]!))
         if (!error) continue
-        if (!guards.has(node)) guards.set(node, new Guard(new SilenceBreaker(failures, () => isSilent(node)), cooldown))
+        if (!guards.has(node))
+          guards.set(node, new Guard(new SilenceBreaker(failures, () => isSilent(node)), cooldown))
         await guards.get(node)!.failed(error)
       }
     }
@@ -36,17 +51,24 @@ export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf' | 'sile
   return async (commands, timeout, settle) => {
     if (guards.size === 0) return sendFreely(commands, timeout, settle)
     const replies: (Reply | CacheError)[] = new Array(commands.length)
-    const sendPart = async (guard: Guard | undefined, node: string, places: readonly number[]): Promise<void> => {
+    const sendPart = async (
+      guard: Guard | undefined,
+      node: string,
+      places: readonly number[],
+    ): Promise<void> => {
       const part = places.map((place) => commands[place]!)
       const settlePart: Settle = (i, reply) => settle(places[i]!, reply)
-      const answers = guard ? await guard.send(part, () => driver.send(part, { timeout, settle: settlePart })) : await sendFreely(part, timeout, settlePart)
+      const answers = guard
+        ? await guard.send(part, () => driver.send(part, { timeout, settle: settlePart }))
+        : await sendFreely(part, timeout, settlePart)
       for (const [i, place] of places.entries()) {
         replies[place] = answers[i]!
         if (guard) settle(place, answers[i]!) // who is refused waits for nobody
       }
       if (guard?.closed && guards.get(node) === guard) guards.delete(node)
     }
-    for (const [node, { idle }] of guards) if (idle > FORGOTTEN_AFTER) guards.delete(node) // no key is there any more
+    // no key is there any more
+    for (const [node, { idle }] of guards) if (idle > FORGOTTEN_AFTER) guards.delete(node)
     const free: number[] = []
     const parts: Promise<void>[] = []
     for (const [node, places] of byNode(commands, nodeOf)) {
@@ -54,7 +76,14 @@ export function createGuardedSend(driver: Pick<Driver, 'send' | 'nodeOf' | 'sile
       if (guard) parts.push(sendPart(guard, node, places))
       else free.push(...places)
     }
-    if (free.length > 0) parts.push(sendPart(undefined, '', free.sort((a, b) => a - b)))
+    if (free.length > 0)
+      parts.push(
+        sendPart(
+          undefined,
+          '',
+          free.sort((a, b) => a - b),
+        ),
+      )
     await Promise.all(parts)
     return replies
   }
@@ -124,7 +153,10 @@ class Guard {
   }
 }
 
-function byNode(commands: readonly Command[], nodeOf: (command: Command, place: number) => string): Map<string, number[]> {
+function byNode(
+  commands: readonly Command[],
+  nodeOf: (command: Command, place: number) => string,
+): Map<string, number[]> {
   const nodes = new Map<string, number[]>()
   for (const [place, command] of commands.entries()) {
     const node = nodeOf(command, place)
@@ -140,11 +172,17 @@ function outage(replies: Replies): CacheError | undefined {
 }
 
 function lost(reply: unknown): boolean {
-  return (reply instanceof ConnectionError && reply.code !== 'CLOSED') || reply instanceof CommandTimeoutError
+  return (
+    (reply instanceof ConnectionError && reply.code !== 'CLOSED') ||
+    reply instanceof CommandTimeoutError
+  )
 }
 
 function refused(commands: readonly Command[]): CacheError[] {
-  const error = new ConnectionError('Redis did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.', { code: 'CIRCUIT_OPEN' })
+  const error = new ConnectionError(
+    'Redis did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.',
+    { code: 'CIRCUIT_OPEN' },
+  )
   tell(channels.error, () => ({ operation: 'send', error }))
   return commands.map(() => error)
 }

@@ -1,7 +1,14 @@
 import type { CacheClient } from './client.js'
 import { companionOf, isBeside, rawKey, stem } from './keys.js'
 import { checkOptions } from './options.js'
-import { literally, literalStart, patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
+import {
+  literally,
+  literalStart,
+  patternIn,
+  scanNodes,
+  type GlobPattern,
+  type ScanOptions,
+} from './scan.js'
 
 export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
   /** Called after each batch, with how many entries there were so far. */
@@ -11,24 +18,36 @@ export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
 }
 
 /**
- * Invalidates every entry of the namespace whose key matches; resolves to how many there were. Promises: who reads it from Redis after this
- * resolved never gets what was loaded, or written, before this was called, also where that was under way, and its entry not there yet. A
- * near cache forgets only what Redis still had: tell it by `bus.publish({ prefix })` besides.
+ * Invalidates every entry of the namespace whose key matches; resolves to how many there were.
+ * Promises: who reads it from Redis after this resolved never gets what was loaded, or written,
+ * before this was called, also where that was under way, and its entry not there yet. A near cache
+ * forgets only what Redis still had: tell it by `bus.publish({ prefix })` besides.
  *
- * It deletes strings, which entries are, and which locks and versions of groups are as well: choose a pattern that does not match them. Lists, sets, hashes and streams stay. It looks at every key of every primary, some at a
- * time, so it takes time in proportion to the keyspace: for groups that are known beforehand use `@cache/versioning`. A key that moves to
- * another node meanwhile may be missed. Rejects when a node does not answer, or `signal` aborts: some are invalidated by then.
+ * It deletes strings, which entries are, and which locks and versions of groups are as well: choose
+ * a pattern that does not match them. Lists, sets, hashes and streams stay. It looks at every key
+ * of every primary, some at a time, so it takes time in proportion to the keyspace: for groups that
+ * are known beforehand use `@cache/versioning`. A key that moves to another node meanwhile may be
+ * missed. Rejects when a node does not answer, or `signal` aborts: some are invalidated by then.
  *
  * @throws {InvalidOptionError} naming the option, before anything is sent.
  * @example await invalidateMatching(client, glob`user:${42}:*`)
  */
-export async function invalidateMatching(client: CacheClient, pattern: GlobPattern, options: InvalidateMatchingOptions = {}): Promise<number> {
+export async function invalidateMatching(
+  client: CacheClient,
+  pattern: GlobPattern,
+  options: InvalidateMatchingOptions = {},
+): Promise<number> {
   const { driver, entries, namespace } = checkOptions('client', { client }, ['client']).client()
   const match = patternIn(namespace, pattern)
   const start = literalStart({ glob: match })
   /** A companion begins as its key does, up to the last part. */
   const besides = `${literally(stem(start))}*{${match}}`
-  const check = checkOptions('invalidateMatching', options, ['count', 'signal', 'onProgress', 'except'])
+  const check = checkOptions('invalidateMatching', options, [
+    'count',
+    'signal',
+    'onProgress',
+    'except',
+  ])
   const onProgress = check.function<(invalidated: number) => void>('onProgress')
   const except = check.function<(key: string) => boolean>('except') ?? (() => false)
   const { count, signal } = options
@@ -36,16 +55,29 @@ export async function invalidateMatching(client: CacheClient, pattern: GlobPatte
   let invalidated = 0
   const drop = async (found: readonly string[]): Promise<void> => {
     const keys = [...new Set(found)].filter((key) => isEntryKey(key) && !except(key))
-    for (let i = 0; i < keys.length; i += BATCH) invalidated += await entries.invalidate(keys.slice(i, i + BATCH))
+    for (let i = 0; i < keys.length; i += BATCH)
+      invalidated += await entries.invalidate(keys.slice(i, i + BATCH))
     onProgress?.(invalidated)
   }
-  const scan = (part: string, type: 'string' | 'zset') => scanNodes(driver, part, { type, ...(count !== undefined && { count }), ...(signal !== undefined && { signal }) })
+  const scan = (part: string, type: 'string' | 'zset') =>
+    scanNodes(driver, part, {
+      type,
+      ...(count !== undefined && { count }),
+      ...(signal !== undefined && { signal }),
+    })
 
-  // Loads and writes under way first: one that had begun either is still under way when its turn comes, and then it stores nothing; or it
-  // has stored by then, and its entry is found behind them.
-  for (const [companion, type] of [['lease', 'string'], ['intents', 'zset']] as const) {
+  // Loads and writes under way first: one that had begun either is still under way when its turn
+  // comes, and then it stores nothing; or it has stored by then, and its entry is found behind
+  // them.
+  for (const [companion, type] of [
+    ['lease', 'string'],
+    ['intents', 'zset'],
+  ] as const) {
     for (const part of [`${besides}:${companion}`, `${match}:${companion}`]) {
-      for await (const keys of scan(part, type)) await drop(keys.flatMap((key) => companionOf(key) ?? []).filter((key) => key.startsWith(start)))
+      for await (const keys of scan(part, type))
+        await drop(
+          keys.flatMap((key) => companionOf(key) ?? []).filter((key) => key.startsWith(start)),
+        )
     }
   }
   for await (const keys of scan(match, 'string')) await drop(keys.filter((key) => !isBeside(key)))

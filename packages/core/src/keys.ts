@@ -6,25 +6,30 @@ export type KeyPart = string | number | bigint
 
 export type MakeKey = (...parts: readonly KeyPart[]) => string
 
-/** Longer keys are refused: Redis would take them, but compares and sends the whole key each time. */
+/**
+ * Longer keys are refused: Redis would take them, but compares and sends the whole key each time.
+ */
 export const MAX_KEY_BYTES = 8 * 1024
 
 /**
- * What the keys beside an entry may be called, see `companion`. Whoever adds a kind of companion adds its name here, so that
- * no id can be mistaken for it.
+ * What the keys beside an entry may be called, see `companion`. Whoever adds a kind of companion
+ * adds its name here, so that no id can be mistaken for it.
  */
 export const companionNames = ['lease', 'intents', 'holders', 'parts'] as const
 
 export type CompanionName = (typeof companionNames)[number]
 
 /**
- * Makes the keys under a namespace and a prefix, which are the developer's and taken raw. Parts may come from users: `:`, `%`, `{`
- * and `}` in them are percent-escaped, so that different parts never make the same key, leave the namespace or choose a Cluster slot.
- * Numbers are written as JavaScript writes them; integers beyond 2^53, which may already stand for their neighbour, are refused.
+ * Makes the keys under a namespace and a prefix, which are the developer's and taken raw. Parts may
+ * come from users: `:`, `%`, `{` and `}` in them are percent-escaped, so that different parts never
+ * make the same key, leave the namespace or choose a Cluster slot. Numbers are written as
+ * JavaScript writes them; integers beyond 2^53, which may already stand for their neighbour, are
+ * refused.
  *
- * @throws {InvalidOptionError} for a namespace or prefix that `checkPrefix` refuses, or that reads `a:{a:b}`.
- * @throws {InvalidKeyError} from the function it returns: for no parts, for an empty part, for control characters or lone surrogates
- * in one, and for a key over 8 KiB.
+ * @throws {InvalidOptionError} for a namespace or prefix that `checkPrefix` refuses, or that reads
+ * `a:{a:b}`.
+ * @throws {InvalidKeyError} from the function it returns: for no parts, for an empty part, for
+ * control characters or lone surrogates in one, and for a key over 8 KiB.
  * @example
  * const productKey = createKeys('shop', 'product')
  * productKey(42) // 'shop:product:42'
@@ -41,48 +46,71 @@ export function createKeys(namespace?: string, prefix?: string): MakeKey {
 }
 
 /**
- * A namespace or prefix as it was given: not empty, no control characters, and braces only as one Cluster hash tag, `{…}`. It may hold colons.
- * `namespace` is what stands before a prefix: together they must not read `a:{a:b}`.
+ * A namespace or prefix as it was given: not empty, no control characters, and braces only as one
+ * Cluster hash tag, `{…}`. It may hold colons. `namespace` is what stands before a prefix: together
+ * they must not read `a:{a:b}`.
  *
  * @throws {InvalidOptionError} naming `option`.
  * @example checkPrefix('prefix', 'product', 'shop') // 'product'
  */
 export function checkPrefix(option: string, value: unknown, namespace = ''): string {
-  const fits = typeof value === 'string' && /^[^{}]*(\{[^{}]+\})?[^{}]*$/.test(value) && value !== '' && !UNPRINTABLE.test(value)
-  if (!fits) throw new InvalidOptionError(option, 'a non-empty string without control characters, its braces (if any) one hash tag: {tag}', value)
+  const fits =
+    typeof value === 'string' &&
+    /^[^{}]*(\{[^{}]+\})?[^{}]*$/.test(value) &&
+    value !== '' &&
+    !UNPRINTABLE.test(value)
+  if (!fits)
+    throw new InvalidOptionError(
+      option,
+      'a non-empty string without control characters, its braces (if any) one hash tag: {tag}',
+      value,
+    )
   if (isBeside(`${namespace === '' ? '' : `${namespace}:`}${value}:`)) {
-    const expected = 'another one: keys under it would be taken for what stands beside those of the hash tag'
+    const expected =
+      'another one: keys under it would be taken for what stands beside those of the hash tag'
     throw new InvalidOptionError(option, expected, value)
   }
   return value
 }
 
 /**
- * A whole key that somebody else has made, as it is. Refused are, besides what no key may hold, keys that could not live with
- * their companions: with a `}` but no hash tag, or with the name of what stands beside another key.
+ * A whole key that somebody else has made, as it is. Refused are, besides what no key may hold,
+ * keys that could not live with their companions: with a `}` but no hash tag, or with the name of
+ * what stands beside another key.
  *
  * @throws {InvalidKeyError}
  * @example rawKey('user:42:profile') // 'user:42:profile'
  */
 export function rawKey(key: string): string {
-  if (typeof key !== 'string' || key === '') throw new InvalidKeyError(`A key must be a non-empty string, but is ${shown(key)}.`)
+  if (typeof key !== 'string' || key === '')
+    throw new InvalidKeyError(`A key must be a non-empty string, but is ${shown(key)}.`)
   short(key)
   if (isPlain(key)) return key
   if (UNPRINTABLE.test(key)) throw unprintable('The key', key)
   const tag = hashTag(key)
   if (tag === undefined) {
-    if (key.includes('}')) throw new InvalidKeyError(`The key ${shown(key)} has a "}" but no hash tag: its lease could not be kept in its Cluster slot.`)
+    if (key.includes('}'))
+      throw new InvalidKeyError(
+        `The key ${shown(key)} has a "}" but no hash tag: its lease could not be kept in its Cluster slot.`,
+      )
     return key
   }
-  if (key === beside(tag)) throw new InvalidKeyError(`The key ${shown(key)} would have the lease of ${shown(tag)}: give its hash tag another name, or none.`)
-  if (isBeside(key)) throw new InvalidKeyError(`The key ${shown(key)} is the name of what stands beside another key.`)
+  if (key === beside(tag))
+    throw new InvalidKeyError(
+      `The key ${shown(key)} would have the lease of ${shown(tag)}: give its hash tag another name, or none.`,
+    )
+  if (isBeside(key))
+    throw new InvalidKeyError(
+      `The key ${shown(key)} is the name of what stands beside another key.`,
+    )
   return key
 }
 
 /**
- * The beginning of the names of all keys that belong to one key, in its Cluster slot: what is before the key's last part, then
- * the key as hash tag. So they begin with the same namespace and prefix, and an ACL that allows `shop:*` allows them. A key that
- * carries a hash tag is that beginning itself.
+ * The beginning of the names of all keys that belong to one key, in its Cluster slot: what is
+ * before the key's last part, then the key as hash tag. So they begin with the same namespace and
+ * prefix, and an ACL that allows `shop:*` allows them. A key that carries a hash tag is that
+ * beginning itself.
  *
  * @example beside('shop:product:42') // 'shop:product:{shop:product:42}'
  */
@@ -90,25 +118,31 @@ export function beside(key: string): string {
   return hashTag(key) === undefined ? `${stem(key)}{${key}}` : key
 }
 
-/** What `beside` has before the hash tag. A brace stays out of it: it would be taken for the tag's. */
+/**
+ * What `beside` has before the hash tag. A brace stays out of it: it would be taken for the tag's.
+ */
 export function stem(key: string): string {
   const open = key.indexOf('{')
   return key.slice(0, key.lastIndexOf(':', open < 0 ? key.length : open) + 1)
 }
 
 /**
- * Whether a key is a companion of another one, or something else that stands beside a key of at least two parts: a lock's queue,
- * a limiter's counter. Scans leave them out.
+ * Whether a key is a companion of another one, or something else that stands beside a key of at
+ * least two parts: a lock's queue, a limiter's counter. Scans leave them out.
  *
  * @example isBeside('shop:lock:{shop:lock:x}:fence') // true
  */
 export function isBeside(key: string): boolean {
   const tag = hashTag(key)
-  return tag !== undefined && ((tag.includes(':') && key.startsWith(`${beside(tag)}:`)) || companionOf(key) !== undefined)
+  return (
+    tag !== undefined &&
+    ((tag.includes(':') && key.startsWith(`${beside(tag)}:`)) || companionOf(key) !== undefined)
+  )
 }
 
 /**
- * The key of what stands beside an entry, in the entry's Cluster slot. Never the key of another entry.
+ * The key of what stands beside an entry, in the entry's Cluster slot. Never the key of another
+ * entry.
  *
  * @example companion('shop:product:42', 'lease') // 'shop:product:{shop:product:42}:lease'
  */
@@ -130,7 +164,8 @@ export function companionOf(key: string): string | undefined {
 }
 
 /**
- * The part of a key that alone decides on its slot: between the first `{` and the first `}` after it, if anything is there.
+ * The part of a key that alone decides on its slot: between the first `{` and the first `}` after
+ * it, if anything is there.
  *
  * Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  *
@@ -152,17 +187,31 @@ export function slot(key: string): number {
   return slotOf(hashTag(key) ?? key)
 }
 
-/** What keys begin with: `before`, which is the namespace and its colon or nothing, and a prefix. */
+/**
+ * What keys begin with: `before`, which is the namespace and its colon or nothing, and a prefix.
+ */
 function leading(option: string, prefix: string | undefined, before: string): string {
-  return prefix === undefined || prefix === '' ? before : `${before}${checkPrefix(option, prefix, before.slice(0, -1))}:`
+  return prefix === undefined || prefix === ''
+    ? before
+    : `${before}${checkPrefix(option, prefix, before.slice(0, -1))}:`
 }
 
 function safePart(part: KeyPart | undefined, tagged: boolean): string {
-  if (typeof part === 'string') return isPlain(part) ? (tagged && isCompanionName(part) ? percent(part[0]!) + part.slice(1) : part) : escaped(part)
+  if (typeof part === 'string')
+    return isPlain(part)
+      ? tagged && isCompanionName(part)
+        ? percent(part[0]!) + part.slice(1)
+        : part
+      : escaped(part)
   if (typeof part === 'number' && Math.abs(part) <= Number.MAX_SAFE_INTEGER) return String(part)
   if (typeof part === 'bigint') return String(part)
-  if (typeof part === 'number' && Number.isFinite(part)) throw new InvalidKeyError(`A number in a key must be within ±(2^53 - 1), but one is ${part}: give it as a bigint or a string.`)
-  throw new InvalidKeyError(`A part of a key must be a non-empty string, a finite number or a bigint, but one is ${shown(part)}.`)
+  if (typeof part === 'number' && Number.isFinite(part))
+    throw new InvalidKeyError(
+      `A number in a key must be within ±(2^53 - 1), but one is ${part}: give it as a bigint or a string.`,
+    )
+  throw new InvalidKeyError(
+    `A part of a key must be a non-empty string, a finite number or a bigint, but one is ${shown(part)}.`,
+  )
 }
 
 function escaped(part: string): string {
@@ -172,7 +221,10 @@ function escaped(part: string): string {
   return part.replace(/[:%{}]/g, percent)
 }
 
-/** Not empty, and printable ASCII throughout that needs no escape: nearly every part of every key. A loop is twice as fast as a regular expression. */
+/**
+ * Not empty, and printable ASCII throughout that needs no escape: nearly every part of every key. A
+ * loop is twice as fast as a regular expression.
+ */
 function isPlain(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
@@ -198,15 +250,20 @@ function short(key: string): string {
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
 
 function unprintable(what: string, text: string): InvalidKeyError {
-  return new InvalidKeyError(`${what} must be without control characters and lone surrogates, but is ${shown(text)}.`)
+  return new InvalidKeyError(
+    `${what} must be without control characters and lone surrogates, but is ${shown(text)}.`,
+  )
 }
 
 function tooLong(key: string): InvalidKeyError {
-  return new InvalidKeyError(`A key must be at most ${MAX_KEY_BYTES} bytes long, but one has ${Buffer.byteLength(key)}: ${shown(key)}.`)
+  return new InvalidKeyError(
+    `A key must be at most ${MAX_KEY_BYTES} bytes long, but one has ${Buffer.byteLength(key)}: ${shown(key)}.`,
+  )
 }
 
 function shown(part: unknown): string {
-  if (typeof part !== 'string') return typeof part === 'number' ? String(part) : part === null ? 'null' : typeof part
+  if (typeof part !== 'string')
+    return typeof part === 'number' ? String(part) : part === null ? 'null' : typeof part
   const text = JSON.stringify(part.slice(0, 60)).replaceAll('\u007f', '\\u007f')
   return part.length > 60 ? `${text}…` : text
 }

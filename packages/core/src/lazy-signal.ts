@@ -1,6 +1,6 @@
 /**
- * An abort signal that is made when somebody looks at it: most loaders never do, and an AbortController costs as much as the rest of
- * a cache hit.
+ * An abort signal that is made when somebody looks at it: most loaders never do, and an
+ * AbortController costs as much as the rest of a cache hit.
  */
 export class LazySignal {
   #controller: AbortController | undefined

@@ -1,8 +1,9 @@
--- Shared by the scripts that say which types their keys have; put before them.
--- Only this package writes these keys, so what is of another type there is nobody's: it is deleted, and told with the replies.
--- needs typesOf
+-- Shared by the scripts that say which types their keys have; put before them. Only this package
+-- writes these keys, so what is of another type there is nobody's: it is deleted, and told with the
+-- replies. needs typesOf
 
--- A number as our scripts write it: whole, at least 0, and exact as a double; nil for any other text.
+-- A number as our scripts write it: whole, at least 0, and exact as a double; nil for any other
+-- text.
 local function wholeNumber(text)
   local number = text and #text < 17 and text:match('^%d+$') and tonumber(text)
   return number and number <= 9007199254740991 and number or nil

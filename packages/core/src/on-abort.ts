@@ -9,10 +9,11 @@ interface Listening {
 const listening = new WeakMap<AbortSignal, Listening>()
 
 /**
- * Calls `listener` once, with the signal's reason, when the signal aborts; at once if it has aborted already. Returns how to stop listening.
+ * Calls `listener` once, with the signal's reason, when the signal aborts; at once if it has
+ * aborted already. Returns how to stop listening.
  *
- * However many listen, the signal itself has one listener: a signal that many calls share (that of an HTTP request) prints no
- * `MaxListenersExceededWarning`. When all have stopped, it has none.
+ * However many listen, the signal itself has one listener: a signal that many calls share (that of
+ * an HTTP request) prints no `MaxListenersExceededWarning`. When all have stopped, it has none.
  *
  * @example
  * const forget = onAbort(signal, (reason) => reject(reason))

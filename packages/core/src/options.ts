@@ -4,26 +4,37 @@ import { InvalidOptionError } from './errors.js'
 import { parseSize, type Size } from './size.js'
 
 /**
- * Checks the options of one factory at run time, as its types do at compile time; what is wrong is thrown as `InvalidOptionError`
- * with the option's whole path. Every method returns the checked value, or `otherwise` where the option is missing.
+ * Checks the options of one factory at run time, as its types do at compile time; what is wrong is
+ * thrown as `InvalidOptionError` with the option's whole path. Every method returns the checked
+ * value, or `otherwise` where the option is missing.
  *
  * @example
  * const check = checkOptions('createAside', options, ['client', 'ttl', 'jitter'])
  * const ttl = check.duration('ttl')                      // required
  * const jitter = check.number('jitter', { min: 0, max: 1 }, 0)
  */
-export function checkOptions(owner: string, options: unknown, known: readonly string[]): OptionChecks {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) throw new InvalidOptionError(owner, 'an object of options', options)
+export function checkOptions(
+  owner: string,
+  options: unknown,
+  known: readonly string[],
+): OptionChecks {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new InvalidOptionError(owner, 'an object of options', options)
   const checks = new OptionChecks('', options as Record<string, unknown>)
   checks.only(known)
   return checks
 }
 
-interface Range { readonly min?: number; readonly max?: number; readonly integer?: boolean }
+interface Range {
+  readonly min?: number
+  readonly max?: number
+  readonly integer?: boolean
+}
 
 /**
- * The options of one factory, looked at one by one as they are used. Each look answers with the option or its default, and throws an
- * `InvalidOptionError` that names it. Made by `checkOptions`, which refuses names that there are not.
+ * The options of one factory, looked at one by one as they are used. Each look answers with the
+ * option or its default, and throws an `InvalidOptionError` that names it. Made by `checkOptions`,
+ * which refuses names that there are not.
  */
 export class OptionChecks {
   readonly #path: string
@@ -37,7 +48,11 @@ export class OptionChecks {
   /** Refuses names that are none of ours: a misspelt option would be ignored in silence. */
   only(known: readonly string[]): void {
     for (const name of Object.keys(this.#options)) {
-      if (!known.includes(name)) throw new InvalidOptionError(this.#name(isWord(name) ? name : '?'), `one of ${known.join(', ')}`)
+      if (!known.includes(name))
+        throw new InvalidOptionError(
+          this.#name(isWord(name) ? name : '?'),
+          `one of ${known.join(', ')}`,
+        )
     }
   }
 
@@ -64,14 +79,23 @@ export class OptionChecks {
   number(name: string, range: Range, ...otherwise: [number?]): number {
     const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
     const { min = -Infinity, max = Infinity, integer = false } = range
-    const fits = typeof value === 'number' && value >= min && value <= max && (!integer || Number.isSafeInteger(value))
+    const fits =
+      typeof value === 'number' &&
+      value >= min &&
+      value <= max &&
+      (!integer || Number.isSafeInteger(value))
     if (!fits) this.fail(name, `${integer ? 'a whole number' : 'a number'}${span(range)}`)
     return value
   }
 
-  oneOf<const V extends string | boolean>(name: string, values: readonly V[], ...otherwise: [V?]): V {
+  oneOf<const V extends string | boolean>(
+    name: string,
+    values: readonly V[],
+    ...otherwise: [V?]
+  ): V {
     const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
-    if (!values.includes(value as V)) this.fail(name, `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`)
+    if (!values.includes(value as V))
+      this.fail(name, `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`)
     return value as V
   }
 
@@ -92,20 +116,28 @@ export class OptionChecks {
   /** An object that must have these methods: a client, a codec, a bus. */
   shaped<S>(name: string, methods: readonly string[], what: string): S {
     const value = this.#options[name] as Record<string, unknown> | null | undefined
-    const fits = (typeof value === 'object' || typeof value === 'function') && value !== null && methods.every((method) => typeof value[method] === 'function')
+    const fits =
+      (typeof value === 'object' || typeof value === 'function') &&
+      value !== null &&
+      methods.every((method) => typeof value[method] === 'function')
     if (!fits) this.fail(name, what)
     return value as S
   }
 
   /** The option `client` of every pattern. */
   client(): CacheClient {
-    return this.shaped('client', ['key', 'send', 'run', 'scan'], 'a client made by createCacheClient(…)')
+    return this.shaped(
+      'client',
+      ['key', 'send', 'run', 'scan'],
+      'a client made by createCacheClient(…)',
+    )
   }
 
   /** The checks of a nested object of options; of an empty one where it is missing. */
   nested(name: string, known: readonly string[]): OptionChecks {
     const value = this.has(name) ? this.#options[name] : {}
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) this.fail(name, 'an object of options')
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      this.fail(name, 'an object of options')
     const checks = new OptionChecks(this.#name(name), value as Record<string, unknown>)
     checks.only(known)
     return checks

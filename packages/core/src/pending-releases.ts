@@ -10,17 +10,22 @@ export interface PendingRelease {
   readonly ttl: number
   /** What it keeps in memory, where that is more than its key. */
   readonly bytes?: number
-  /** Gives it back. Safe to repeat. Resolves once Redis has acknowledged it, whether or not there was anything to give back. */
+  /**
+   * Gives it back. Safe to repeat. Resolves once Redis has acknowledged it, whether or not there
+   * was anything to give back.
+   */
   release(): Promise<unknown>
 }
 
 /**
- * Gives back what may have been acquired, again and again, until Redis acknowledges it or its ttl has passed.
+ * Gives back what may have been acquired, again and again, until Redis acknowledges it or its ttl
+ * has passed.
  *
- * An acquire whose reply got lost (a deadline, a cut connection, a caller that went away) may have been executed, or may be executed
- * later. Nobody holds what it acquired, so it would stay taken for its whole ttl. Releases that fail are retried after a pause of
- * 50 ms to 1 s, at most 100 at a time. The oldest of more than 10 000, or of more than
- * 32 MiB, is dropped and reported on `cache:error`.
+ * An acquire whose reply got lost (a deadline, a cut connection, a caller that went away) may have
+ * been executed, or may be executed later. Nobody holds what it acquired, so it would stay taken
+ * for its whole ttl. Releases that fail are retried after a pause of 50 ms to 1 s, at most 100 at a
+ * time. The oldest of more than 10 000, or of more than 32 MiB, is dropped and reported on
+ * `cache:error`.
  */
 export class PendingReleases {
   readonly #open = new Map<PendingRelease, { readonly until: number }>()
@@ -37,7 +42,8 @@ export class PendingReleases {
     if (this.#closing.signal.aborted) return
     this.#bytes += bytesOf(release)
     this.#open.set(release, { until: performance.now() + release.ttl })
-    while (this.#open.size > MAX_OPEN || (this.#bytes > MAX_BYTES && this.#open.size > 1)) this.#drop(this.#open.keys().next().value!)
+    while (this.#open.size > MAX_OPEN || (this.#bytes > MAX_BYTES && this.#open.size > 1))
+      this.#drop(this.#open.keys().next().value!)
     this.#running ??= this.#run()
   }
 
@@ -63,7 +69,10 @@ export class PendingReleases {
     this.#running = undefined
   }
 
-  /** Tries the oldest ones, and moves those that failed behind the others. Returns whether any failed. */
+  /**
+   * Tries the oldest ones, and moves those that failed behind the others. Returns whether any
+   * failed.
+   */
   async #tryOldest(): Promise<boolean> {
     const now = performance.now()
     const batch: [PendingRelease, { readonly until: number }][] = []
@@ -88,7 +97,10 @@ export class PendingReleases {
 
   #drop(release: PendingRelease): void {
     this.#forget(release)
-    const error = new CacheError(`Too many releases are waiting for Redis. ${release.key} stays taken until its ttl ends.`, { code: 'RELEASE_DROPPED', key: release.key })
+    const error = new CacheError(
+      `Too many releases are waiting for Redis. ${release.key} stays taken until its ttl ends.`,
+      { code: 'RELEASE_DROPPED', key: release.key },
+    )
     tell(channels.error, () => ({ operation: 'release', key: release.key, error }))
   }
 }

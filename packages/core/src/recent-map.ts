@@ -6,8 +6,9 @@ export interface RecentMapOptions {
 }
 
 /**
- * A map that forgets what was set first, once it holds too many entries or too many bytes. For what is
- * remembered by keys that come from requests: there may be any number of them, and each may be long.
+ * A map that forgets what was set first, once it holds too many entries or too many bytes. For what
+ * is remembered by keys that come from requests: there may be any number of them, and each may be
+ * long.
  *
  * @example
  * const errors = new RecentMap<Error>({ max: 1_000, maxBytes: 1024 ** 2 })
@@ -39,7 +40,8 @@ export class RecentMap<V> {
     if (bytes > this.#maxBytes) return
     this.#entries.set(key, { value, bytes })
     this.#bytes += bytes
-    while (this.#entries.size > this.#max || this.#bytes > this.#maxBytes) this.delete(this.#entries.keys().next().value!)
+    while (this.#entries.size > this.#max || this.#bytes > this.#maxBytes)
+      this.delete(this.#entries.keys().next().value!)
   }
 
   delete(key: string): void {

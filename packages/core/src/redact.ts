@@ -1,9 +1,10 @@
 import type { Argument } from './drivers/driver.js'
 
 /**
- * A copy of an error that a Redis client, a driver or a server made, which may be shown to anybody: its name,
- * its code, its stack, its causes, and its message without the arguments of the command. Clients attach the
- * whole command to their errors, the password of AUTH among them, and servers quote arguments in messages.
+ * A copy of an error that a Redis client, a driver or a server made, which may be shown to anybody:
+ * its name, its code, its stack, its causes, and its message without the arguments of the command.
+ * Clients attach the whole command to their errors, the password of AUTH among them, and servers
+ * quote arguments in messages.
  *
  * @param args The arguments that must not be shown, besides those that the error itself carries.
  * @example redactedError(replyError, ['V4LUE']).message // "ERR bad value …"
@@ -13,8 +14,8 @@ export function redactedError(raw: unknown, args: readonly Argument[] = []): Err
 }
 
 /**
- * A copy of an error that a codec, a schema or a `toJSON` threw, without its message, which may quote the value.
- * What is no Error becomes none.
+ * A copy of an error that a codec, a schema or a `toJSON` threw, without its message, which may
+ * quote the value. What is no Error becomes none.
  */
 export function errorWithoutMessage(raw: unknown): Error | undefined {
   if (!(raw instanceof Error)) return undefined
@@ -22,18 +23,28 @@ export function errorWithoutMessage(raw: unknown): Error | undefined {
 }
 
 /**
- * What a server or a client says, without the arguments of the command, and without the user and the password of
- * an address.
+ * What a server or a client says, without the arguments of the command, and without the user and
+ * the password of an address.
  */
 export function redactedText(text: string, args: readonly Argument[] = []): string {
-  const plain = text.slice(0, LONGEST).replace(/,? *with args beginning with:[^]*$/, '').replace(/(\w:\/\/)\S*@/g, '$1')
+  const plain = text
+    .slice(0, LONGEST)
+    .replace(/,? *with args beginning with:[^]*$/, '')
+    .replace(/(\w:\/\/)\S*@/g, '$1')
   if (args.length === 0) return plain
-  const isArgument = (part: string): boolean => part !== '' && args.some((arg) => arg.includes(part))
+  const isArgument = (part: string): boolean =>
+    part !== '' && args.some((arg) => arg.includes(part))
   let kept = plain
-  for (const arg of args) if (arg.length >= SHORTEST_ARGUMENT && arg.length <= plain.length * 3) kept = kept.replaceAll(arg.toString(), MASK)
+  for (const arg of args)
+    if (arg.length >= SHORTEST_ARGUMENT && arg.length <= plain.length * 3)
+      kept = kept.replaceAll(arg.toString(), MASK)
   return kept
-    .replace(/(['"`])(.*?)\1/g, (quoted, mark: string, inside: string) => (isArgument(inside) ? `${mark}${MASK}${mark}` : quoted))
-    .replace(/[^\s'"`…,;:()[\]{}]+/g, (word) => (word.length >= SHORTEST_PART && isArgument(word) ? MASK : word))
+    .replace(/(['"`])(.*?)\1/g, (quoted, mark: string, inside: string) =>
+      isArgument(inside) ? `${mark}${MASK}${mark}` : quoted,
+    )
+    .replace(/[^\s'"`…,;:()[\]{}]+/g, (word) =>
+      word.length >= SHORTEST_PART && isArgument(word) ? MASK : word,
+    )
 }
 
 /** The rest of a longer text is left out. */
@@ -58,14 +69,22 @@ const copies = new WeakMap<Error, Error>()
 /** Or each fails with an error of its own that says the same: stacks are slow to read. */
 let latest: { readonly raw: Error; readonly copy: Error } | undefined
 
-function copyOf(raw: unknown, { args, depth }: { readonly args: readonly Argument[]; readonly depth: number }): Error {
+function copyOf(
+  raw: unknown,
+  { args, depth }: { readonly args: readonly Argument[]; readonly depth: number },
+): Error {
   if (!(raw instanceof Error)) return new Error('what was thrown is no Error')
-  const known = copies.get(raw) ?? (latest && saysTheSame(raw, latest.raw) ? latest.copy : undefined)
+  const known =
+    copies.get(raw) ?? (latest && saysTheSame(raw, latest.raw) ? latest.copy : undefined)
   if (known) return known
   const { command, errors, lastNodeError } = raw as Carried
   const hidden = [...args, ...argumentsOf(command?.args)]
-  const inner = raw.cause ?? lastNodeError ?? (Array.isArray(errors) ? (errors[0] as unknown) : undefined)
-  const cause = inner instanceof Error && depth < DEEPEST ? copyOf(inner, { args: hidden, depth: depth + 1 }) : undefined
+  const inner =
+    raw.cause ?? lastNodeError ?? (Array.isArray(errors) ? (errors[0] as unknown) : undefined)
+  const cause =
+    inner instanceof Error && depth < DEEPEST
+      ? copyOf(inner, { args: hidden, depth: depth + 1 })
+      : undefined
   const copy = like(raw, redactedText(String(raw.message), hidden) || (cause?.message ?? ''), cause)
   copies.set(raw, copy)
   copies.set(copy, copy)
@@ -74,15 +93,27 @@ function copyOf(raw: unknown, { args, depth }: { readonly args: readonly Argumen
 }
 
 function saysTheSame(one: Error & Carried, other: Error & Carried): boolean {
-  return one.message === other.message && one.name === other.name && one.code === other.code && isPlain(one)
+  return (
+    one.message === other.message &&
+    one.name === other.name &&
+    one.code === other.code &&
+    isPlain(one)
+  )
 }
 
 function isPlain({ command, cause, errors, lastNodeError }: Error & Carried): boolean {
-  return command === undefined && cause === undefined && errors === undefined && lastNodeError === undefined
+  return (
+    command === undefined &&
+    cause === undefined &&
+    errors === undefined &&
+    lastNodeError === undefined
+  )
 }
 
 function argumentsOf(args: unknown): Argument[] {
-  return Array.isArray(args) ? args.flat().filter((one) => typeof one === 'string' || Buffer.isBuffer(one)) : []
+  return Array.isArray(args)
+    ? args.flat().filter((one) => typeof one === 'string' || Buffer.isBuffer(one))
+    : []
 }
 
 /** Another error of the same name and code that was thrown at the same place. */
@@ -92,7 +123,8 @@ function like(raw: Error, message: string, cause?: Error): Error {
   Object.defineProperty(copy, 'name', { value: name, configurable: true, writable: true })
   copy.stack = [message === '' ? name : `${name}: ${message}`, ...framesOf(raw)].join('\n')
   const { code } = raw as Carried
-  if (Number.isInteger(code) || (typeof code === 'string' && /^[\w-]{1,64}$/.test(code))) Object.assign(copy, { code })
+  if (Number.isInteger(code) || (typeof code === 'string' && /^[\w-]{1,64}$/.test(code)))
+    Object.assign(copy, { code })
   return copy
 }
 
@@ -100,5 +132,8 @@ function like(raw: Error, message: string, cause?: Error): Error {
 function framesOf({ stack, message }: Error): string[] {
   const text = String(stack ?? '')
   const start = text.indexOf(message)
-  return text.slice(start === -1 ? 0 : start + message.length).split('\n').filter((line) => /^ {4}at /.test(line))
+  return text
+    .slice(start === -1 ? 0 : start + message.length)
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
 }

@@ -16,7 +16,11 @@ export interface GlobPattern {
  * @example client.scan(glob`user:${id}:*`)
  */
 export function glob(pattern: TemplateStringsArray, ...parts: readonly KeyPart[]): GlobPattern {
-  return { glob: pattern.raw.map((text, i) => (i < parts.length ? text + literally(escaped(parts[i]!)) : text)).join('') }
+  return {
+    glob: pattern.raw
+      .map((text, i) => (i < parts.length ? text + literally(escaped(parts[i]!)) : text))
+      .join(''),
+  }
 }
 
 export interface ScanOptions {
@@ -27,18 +31,30 @@ export interface ScanOptions {
   readonly signal?: AbortSignal
 }
 
-/** Every key that matches and is not to be left out, from every node, in batches, each key once. Keys written meanwhile may or may not be among them. */
-export async function* scanNodes(driver: Driver, match: string, options: ScanOptions = {}, leftOut: (key: string) => boolean = () => false): AsyncGenerator<readonly string[]> {
+/**
+ * Every key that matches and is not to be left out, from every node, in batches, each key once.
+ * Keys written meanwhile may or may not be among them.
+ */
+export async function* scanNodes(
+  driver: Driver,
+  match: string,
+  options: ScanOptions = {},
+  leftOut: (key: string) => boolean = () => false,
+): AsyncGenerator<readonly string[]> {
   const check = checkOptions('scan', options, ['count', 'type', 'signal'])
   const count = check.number('count', { min: 1, integer: true }, 1_000)
   const ofType = check.has('type') ? ['TYPE', check.oneOf('type', TYPES)] : []
-  const signal = check.has('signal') ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal') : undefined
+  const signal = check.has('signal')
+    ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal')
+    : undefined
   const seen = new Set<string>()
   for (const node of await driver.nodes()) {
     let cursor = '0'
     do {
       signal?.throwIfAborted()
-      const [reply] = await node.send([{ args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...ofType], keys: [] }])
+      const [reply] = await node.send([
+        { args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...ofType], keys: [] },
+      ])
       const [next, keys] = replyOf(reply!) as readonly [string, readonly string[]]
       cursor = next
       const fresh = keys.filter((key) => !seen.has(key) && !leftOut(key))
@@ -52,18 +68,25 @@ const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const
 
 const escaped = createKeys()
 
-/** What every key that a pattern matches begins with. @example literalStart(glob`user:${42}:*`) // 'user:42:' */
+/**
+ * What every key that a pattern matches begins with. @example literalStart(glob`user:${42}:*`) //
+ * 'user:42:'
+ */
 export function literalStart(pattern: GlobPattern): string {
   return /^(?:[^\\*?[\]]|\\.)*/su.exec(globOf(pattern))![0].replace(/\\(.)/gsu, '$1')
 }
 
-/** A pattern for the keys of a namespace, as Redis takes it. @throws {InvalidOptionError} for what the tag did not make. */
+/**
+ * A pattern for the keys of a namespace, as Redis takes it. @throws {InvalidOptionError} for what
+ * the tag did not make.
+ */
 export function patternIn(namespace: string, pattern: GlobPattern): string {
   return literally(namespace === '' ? '' : `${namespace}:`) + globOf(pattern)
 }
 
 function globOf(pattern: GlobPattern): string {
-  if (typeof pattern?.glob !== 'string') throw new InvalidOptionError('pattern', 'made with the tag glob: glob`user:${id}:*`', pattern)
+  if (typeof pattern?.glob !== 'string')
+    throw new InvalidOptionError('pattern', 'made with the tag glob: glob`user:${id}:*`', pattern)
   return pattern.glob
 }
 

@@ -18,16 +18,23 @@ export type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream' | '
 
 export interface ScriptDefinition<R> {
   readonly name: string
-  /** The body of one call, with its own `KEYS` and `ARGV`, ending in `return`. All keys of a call lie in one slot. */
+  /**
+   * The body of one call, with its own `KEYS` and `ARGV`, ending in `return`. All keys of a call
+   * lie in one slot.
+   */
   readonly lua: string
   /** Local functions that the body uses. */
   readonly functions?: string
-  /** Run once, behind the last of the calls: what `functions` has gathered of them can be done together. */
+  /**
+   * Run once, behind the last of the calls: what `functions` has gathered of them can be done
+   * together.
+   */
   readonly after?: string
   /**
-   * The type that each of a call's keys is to have, where it matters; or Lua that returns these for `KEYS` and `ARGV`. A key of another
-   * type makes the call fail. Then that key is deleted, which is reported on `cache:error`, and the call is made again. So what the call
-   * does before it reads all of these keys must be safe to do twice.
+   * The type that each of a call's keys is to have, where it matters; or Lua that returns these for
+   * `KEYS` and `ARGV`. A key of another type makes the call fail. Then that key is deleted, which
+   * is reported on `cache:error`, and the call is made again. So what the call does before it reads
+   * all of these keys must be safe to do twice.
    */
   readonly types?: readonly KeyType[] | string
   /** Looks at the types before each call: for one that can't be made again. */
@@ -40,8 +47,9 @@ export interface ScriptDefinition<R> {
 }
 
 /**
- * A script whose calls of one tick travel together: one EVALSHA per group of keys, each call decided after the one before it,
- * in the order asked; an error in one, thrown or returned, does not touch the others. Sent as EVAL when the server does not know it (NOSCRIPT).
+ * A script whose calls of one tick travel together: one EVALSHA per group of keys, each call
+ * decided after the one before it, in the order asked; an error in one, thrown or returned, does
+ * not touch the others. Sent as EVAL when the server does not know it (NOSCRIPT).
  *
  * Source: https://redis.io/docs/latest/develop/programmability/eval-intro/
  *
@@ -49,15 +57,39 @@ export interface ScriptDefinition<R> {
  * const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
  * await client.run(increment, ['views'], ['2'])
  */
-export function defineScript<R>({ name, lua, functions = '', after = '', types = [], typesFirst = false, binary = false, asks = false, parse }: ScriptDefinition<R>): Script<R> {
-  if (typeof lua !== 'string' || !/\breturn\b/.test(lua)) throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
-  if (typeof parse !== 'function') throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
-  const source = overCalls({ functions: typeof types !== 'string' && types.length === 0 ? functions : `${mendingOf(types)}\n${functions}`, body: lua, after, mends: types.length > 0, typesFirst })
+export function defineScript<R>({
+  name,
+  lua,
+  functions = '',
+  after = '',
+  types = [],
+  typesFirst = false,
+  binary = false,
+  asks = false,
+  parse,
+}: ScriptDefinition<R>): Script<R> {
+  if (typeof lua !== 'string' || !/\breturn\b/.test(lua))
+    throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
+  if (typeof parse !== 'function')
+    throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
+  const source = overCalls({
+    functions:
+      typeof types !== 'string' && types.length === 0
+        ? functions
+        : `${mendingOf(types)}\n${functions}`,
+    body: lua,
+    after,
+    mends: types.length > 0,
+    typesFirst,
+  })
   if (sources.size < MAX_SOURCES) sources.add(source)
   return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, asks, parse }
 }
 
-/** The sources of the scripts that this process has defined, so that a server can be given them (SCRIPT LOAD) before it is used. */
+/**
+ * The sources of the scripts that this process has defined, so that a server can be given them
+ * (SCRIPT LOAD) before it is used.
+ */
 export function scriptSources(): readonly string[] {
   return [...sources]
 }
@@ -66,14 +98,27 @@ const sources = new Set<string>()
 const MAX_SOURCES = 1_000
 
 /**
- * Runs the body once for each call; each has the same number of keys and arguments. The last of ARGV is the number of calls. Of a lone call
- * the arguments are the rest. Of several, the one before it says of each argument whether it is the same in all calls ('='), and then it
- * comes once, or each call's own ('-'): first those, then these call by call.
- * Returns the replies in order; behind them the failures: call, message, call, message, …; and what was deleted since it was of another
- * type: key, type, key, type, …
- * An error that says that another server is the right one is the error of all calls, so that the client can see it.
+ * Runs the body once for each call; each has the same number of keys and arguments. The last of
+ * ARGV is the number of calls. Of a lone call the arguments are the rest. Of several, the one
+ * before it says of each argument whether it is the same in all calls ('='), and then it comes
+ * once, or each call's own ('-'): first those, then these call by call. Returns the replies in
+ * order; behind them the failures: call, message, call, message, …; and what was deleted since it
+ * was of another type: key, type, key, type, … An error that says that another server is the right
+ * one is the error of all calls, so that the client can see it.
  */
-function overCalls({ functions, body, after, mends, typesFirst }: { functions: string; body: string; after: string; mends: boolean; typesFirst: boolean }): string {
+function overCalls({
+  functions,
+  body,
+  after,
+  mends,
+  typesFirst,
+}: {
+  functions: string
+  body: string
+  after: string
+  mends: boolean
+  typesFirst: boolean
+}): string {
   return `${functions}
 local function call(KEYS, ARGV)
 ${body}
@@ -129,6 +174,7 @@ ${mends ? 'replies[calls + 2] = mended\n' : ''}return replies`
 }
 
 function mendingOf(types: readonly KeyType[] | string): string {
-  const body = typeof types === 'string' ? types : `return {${types.map((type) => `'${type}'`).join(', ')}}`
+  const body =
+    typeof types === 'string' ? types : `return {${types.map((type) => `'${type}'`).join(', ')}}`
   return `local function typesOf(KEYS, ARGV) ${body} end\n${mendLua}`
 }

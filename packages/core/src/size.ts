@@ -1,6 +1,9 @@
 import { InvalidOptionError } from './errors.js'
 
-/** A number of bytes, or a number with its unit: `'512b'`, `'4kb'`, `'64mb'`, `'1gb'`. A kilobyte has 1024 bytes. */
+/**
+ * A number of bytes, or a number with its unit: `'512b'`, `'4kb'`, `'64mb'`, `'1gb'`. A kilobyte
+ * has 1024 bytes.
+ */
 export type Size = number | `${number}${Unit}`
 
 type Unit = keyof typeof BYTES
@@ -15,7 +18,12 @@ const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const
  */
 export function parseSize(size: Size, option: string): number {
   const bytes = typeof size === 'number' ? size : fromText(size)
-  if (!(bytes > 0 && bytes <= Number.MAX_SAFE_INTEGER)) throw new InvalidOptionError(option, "a size: bytes above 0, or '512b' | '4kb' | '64mb' | '1gb'", size)
+  if (!(bytes > 0 && bytes <= Number.MAX_SAFE_INTEGER))
+    throw new InvalidOptionError(
+      option,
+      "a size: bytes above 0, or '512b' | '4kb' | '64mb' | '1gb'",
+      size,
+    )
   return Math.max(1, Math.round(bytes))
 }
 

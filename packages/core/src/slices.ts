@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 
 /**
- * Divides long work into slices of a few ms, between which the event loop serves timers, sockets and
- * other callers. Short work is never interrupted.
+ * Divides long work into slices of a few ms, between which the event loop serves timers, sockets
+ * and other callers. Short work is never interrupted.
  *
  * @example
  * const slices = new Slices()

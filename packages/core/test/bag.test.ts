@@ -3,23 +3,27 @@ import { expect, it } from 'vitest'
 import { Bag, type Seat } from '../src/index.js'
 
 it('a bag holds what a set would, in any order of coming and going', () => {
-  fc.assert(fc.property(fc.array(fc.option(fc.nat({ max: 1_000 })), { maxLength: 200 }), (steps) => {
-    const bag = new Bag<number>()
-    const seats: Seat<number>[] = []
-    const model = new Set<Seat<number>>()
-    for (const [item, step] of steps.entries()) {
-      if (step === null) {
-        const seat = bag.add(item)
-        seats.push(seat)
-        model.add(seat)
-      } else if (seats.length > 0) {
-        const seat = seats[step % seats.length]!
-        expect(bag.delete(seat)).toBe(model.delete(seat))
+  fc.assert(
+    fc.property(fc.array(fc.option(fc.nat({ max: 1_000 })), { maxLength: 200 }), (steps) => {
+      const bag = new Bag<number>()
+      const seats: Seat<number>[] = []
+      const model = new Set<Seat<number>>()
+      for (const [item, step] of steps.entries()) {
+        if (step === null) {
+          const seat = bag.add(item)
+          seats.push(seat)
+          model.add(seat)
+        } else if (seats.length > 0) {
+          const seat = seats[step % seats.length]!
+          expect(bag.delete(seat)).toBe(model.delete(seat))
+        }
+        expect(bag.size).toBe(model.size)
       }
-      expect(bag.size).toBe(model.size)
-    }
-    expect([...bag].sort((a, b) => a - b)).toEqual([...model].map((seat) => seat.item).sort((a, b) => a - b))
-  }))
+      expect([...bag].sort((a, b) => a - b)).toEqual(
+        [...model].map((seat) => seat.item).sort((a, b) => a - b),
+      )
+    }),
+  )
 })
 
 it('what is deleted while a bag is gone through is still seen once', () => {

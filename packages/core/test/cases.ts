@@ -5,9 +5,18 @@ import { eventually, matrix, type RedisServer, type Stage, type Topology } from 
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis.js'
-import { createCacheClient, createToken, type CacheClient, type ClientOptions, type Driver } from '../src/index.js'
+import {
+  createCacheClient,
+  createToken,
+  type CacheClient,
+  type ClientOptions,
+  type Driver,
+} from '../src/index.js'
 
-const cases = matrix<Driver>({ ioredis: (raw) => ioredisDriver(raw), 'node-redis': (raw) => nodeRedisDriver(raw) })
+const cases = matrix<Driver>({
+  ioredis: (raw) => ioredisDriver(raw),
+  'node-redis': (raw) => nodeRedisDriver(raw),
+})
 
 /** Deadlines that a machine busy with other tests does not miss. */
 export const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }
@@ -21,7 +30,9 @@ export interface Bench {
   watch(): Promise<Watch>
 }
 
-/** Runs a suite on both clients, standalone and on a Cluster; servers are emptied before each test. */
+/**
+ * Runs a suite on both clients, standalone and on a Cluster; servers are emptied before each test.
+ */
 export function onEach(suite: (bench: () => Bench) => void): void {
   describe.each(cases)('on $name', ({ start, topology }) => {
     let stage: Stage<Driver>
@@ -43,7 +54,9 @@ export function onEach(suite: (bench: () => Bench) => void): void {
         },
       }
     }
-    beforeAll(async () => { stage = await start() })
+    beforeAll(async () => {
+      stage = await start()
+    })
     beforeEach(() => stage.flush())
     afterAll(async () => {
       await Promise.all(opened.map((one) => one.close()))
@@ -54,7 +67,10 @@ export function onEach(suite: (bench: () => Bench) => void): void {
 }
 
 export interface Watch {
-  /** The commands that came from clients since the last look, not those that scripts called: name, arguments. */
+  /**
+   * The commands that came from clients since the last look, not those that scripts called: name,
+   * arguments.
+   */
   commands(...names: string[]): Promise<readonly (readonly string[])[]>
   close(): void
 }
@@ -62,23 +78,28 @@ export interface Watch {
 /** Looks at what arrives at servers, with MONITOR; strings as Redis quotes them. */
 export async function watch(servers: readonly RedisServer[]): Promise<Watch> {
   const seen: string[][] = []
-  const sockets = await Promise.all(servers.map(async ({ host, port }) => {
-    const socket = connect({ host, port }).setNoDelay()
-    const lines = createInterface(socket)
-    const listening = once(lines, 'line')
-    lines.on('line', (line) => {
-      if (!line.includes(' lua] "')) seen.push([...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, argument]) => argument!))
-    })
-    socket.write('MONITOR\r\n')
-    await listening
-    return socket
-  }))
+  const sockets = await Promise.all(
+    servers.map(async ({ host, port }) => {
+      const socket = connect({ host, port }).setNoDelay()
+      const lines = createInterface(socket)
+      const listening = once(lines, 'line')
+      lines.on('line', (line) => {
+        if (!line.includes(' lua] "'))
+          seen.push([...line.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map(([, argument]) => argument!))
+      })
+      socket.write('MONITOR\r\n')
+      await listening
+      return socket
+    }),
+  )
   return {
     async commands(...names) {
       const marks = servers.map(() => createToken())
       await Promise.all(servers.map((server, i) => server.cli('ECHO', marks[i]!)))
       await eventually(() => marks.every((mark) => seen.some(([, what]) => what === mark)))
-      return seen.splice(0).filter(([name]) => name !== undefined && names.includes(name.toUpperCase()))
+      return seen
+        .splice(0)
+        .filter(([name]) => name !== undefined && names.includes(name.toUpperCase()))
     },
     close() {
       for (const socket of sockets) socket.destroy()

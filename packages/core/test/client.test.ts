@@ -4,15 +4,44 @@ import { createClient } from 'redis'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis.js'
-import { CacheError, CommandTimeoutError, ConnectionError, InvalidKeyError, InvalidOptionError, createCacheClient, createFormat, defineScript, slot, type CacheClient, type ClientOptions, type Driver } from '../src/index.js'
+import {
+  CacheError,
+  CommandTimeoutError,
+  ConnectionError,
+  InvalidKeyError,
+  InvalidOptionError,
+  createCacheClient,
+  createFormat,
+  defineScript,
+  slot,
+  type CacheClient,
+  type ClientOptions,
+  type Driver,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()
-const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
+const increment = defineScript({
+  name: 'increment',
+  lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])",
+  parse: Number,
+})
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
-const set = (client: CacheClient, key: string, value: unknown): Promise<unknown> => client.send({ args: ['SET', key, String(value)], keys: [key] })
-const nothingIsSent = (): never => { throw new Error('nothing is to be sent') }
-const unused: Driver = { name: 'none', topology: 'standalone', send: nothingIsSent, group: nothingIsSent, dedicate: nothingIsSent, subscribe: nothingIsSent, nodes: nothingIsSent, close: async () => undefined }
+const set = (client: CacheClient, key: string, value: unknown): Promise<unknown> =>
+  client.send({ args: ['SET', key, String(value)], keys: [key] })
+const nothingIsSent = (): never => {
+  throw new Error('nothing is to be sent')
+}
+const unused: Driver = {
+  name: 'none',
+  topology: 'standalone',
+  send: nothingIsSent,
+  group: nothingIsSent,
+  dedicate: nothingIsSent,
+  subscribe: nothingIsSent,
+  nodes: nothingIsSent,
+  close: async () => undefined,
+}
 
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
@@ -30,9 +59,17 @@ onEach((bench) => {
       const keys = numbers(100).map((i) => client.key(`product ${i % 30}`, i))
       await Promise.all(keys.map((key, i) => set(client, key, i)))
       const watched = await bench().watch()
-      expect((await Promise.all(keys.map((key) => client.entries.read(key, format)))).map((entry) => entry?.value)).toEqual(numbers(100))
+      expect(
+        (await Promise.all(keys.map((key) => client.entries.read(key, format)))).map(
+          (entry) => entry?.value,
+        ),
+      ).toEqual(numbers(100))
       const sent = await watched.commands('GET', 'MGET')
-      expect(sent.map(([, ...own]) => own.sort()).sort()).toEqual(slots(keys).map((own) => own.sort()).sort())
+      expect(sent.map(([, ...own]) => own.sort()).sort()).toEqual(
+        slots(keys)
+          .map((own) => own.sort())
+          .sort(),
+      )
     })
 
     it('ask for the same key once, and give each reader a value of its own', async () => {
@@ -41,7 +78,12 @@ onEach((bench) => {
       await set(client, 'a', '[1]')
       const watched = await bench().watch()
       const entries = await Promise.all(numbers(50).map(() => client.entries.read('a', lists)))
-      expect(await watched.commands('GET', 'MGET')).toEqual([['get', 'a']].map(([name, key]) => [expect.stringMatching(new RegExp(`^${name!}$`, 'i')), key]))
+      expect(await watched.commands('GET', 'MGET')).toEqual(
+        [['get', 'a']].map(([name, key]) => [
+          expect.stringMatching(new RegExp(`^${name!}$`, 'i')),
+          key,
+        ]),
+      )
       entries[0]!.value.push(2)
       expect(entries[1]!.value).toEqual([1])
     })
@@ -60,24 +102,52 @@ onEach((bench) => {
       const keys = numbers(600).map((i) => `{t}${i}`)
       await Promise.all(keys.map((key, i) => set(client, key, i)))
       const watched = await bench().watch()
-      expect((await Promise.all(keys.map((key) => client.entries.read(key, format)))).map((entry) => entry?.value)).toEqual(numbers(600))
-      expect((await watched.commands('MGET')).map((command) => command.length - 1)).toEqual([256, 256, 88])
+      expect(
+        (await Promise.all(keys.map((key) => client.entries.read(key, format)))).map(
+          (entry) => entry?.value,
+        ),
+      ).toEqual(numbers(600))
+      expect((await watched.commands('MGET')).map((command) => command.length - 1)).toEqual([
+        256, 256, 88,
+      ])
     })
 
     it('are not touched by one of another type', async () => {
       const client = bench().newClient()
       await set(client, '{t}a', 1)
       await client.send({ args: ['RPUSH', '{t}list', 'x'], keys: ['{t}list'] })
-      const [a, list, none] = await Promise.all(['{t}a', '{t}list', '{t}none'].map((key) => client.entries.read(key, format)))
+      const [a, list, none] = await Promise.all(
+        ['{t}a', '{t}list', '{t}none'].map((key) => client.entries.read(key, format)),
+      )
       expect([a?.value, list, none]).toEqual([1, undefined, undefined])
     })
 
     it('are told apart, whatever the key is called', async () => {
       const client = bench().newClient()
-      const keys = ['__proto__', 'constructor', 'toString', '', ' ', '*', '{}', '}{', '😀', 'a\r\nb', '\0']
+      const keys = [
+        '__proto__',
+        'constructor',
+        'toString',
+        '',
+        ' ',
+        '*',
+        '{}',
+        '}{',
+        '😀',
+        'a\r\nb',
+        '\0',
+      ]
       await Promise.all(keys.map((key, i) => set(client, key, i)))
-      expect((await Promise.all(keys.map((key) => client.entries.read(key, format)))).map((entry) => entry?.value)).toEqual(numbers(keys.length))
-      expect((await client.entries.readMany(keys, format)).map((entry) => (entry as { value: number }).value)).toEqual(numbers(keys.length))
+      expect(
+        (await Promise.all(keys.map((key) => client.entries.read(key, format)))).map(
+          (entry) => entry?.value,
+        ),
+      ).toEqual(numbers(keys.length))
+      expect(
+        (await client.entries.readMany(keys, format)).map(
+          (entry) => (entry as { value: number }).value,
+        ),
+      ).toEqual(numbers(keys.length))
     })
   })
 
@@ -86,8 +156,14 @@ onEach((bench) => {
       const client = bench().newClient()
       await set(client, 'a', 5)
       const answers = await Promise.all([
-        client.entries.read('a', format).then((entry) => entry?.value), client.send({ args: ['ECHO', 'x'], keys: [] }), client.run(increment, ['n'], ['2']),
-        client.send({ args: ['GET', 'a'], keys: ['a'], binary: true }), client.entries.readMany(['a', 'none', 'a'], format).then((all) => all.map((entry) => (entry as { value: number } | undefined)?.value)), client.run(increment, ['n'], ['3']),
+        client.entries.read('a', format).then((entry) => entry?.value),
+        client.send({ args: ['ECHO', 'x'], keys: [] }),
+        client.run(increment, ['n'], ['2']),
+        client.send({ args: ['GET', 'a'], keys: ['a'], binary: true }),
+        client.entries
+          .readMany(['a', 'none', 'a'], format)
+          .then((all) => all.map((entry) => (entry as { value: number } | undefined)?.value)),
+        client.run(increment, ['n'], ['3']),
       ])
       expect(answers).toEqual([5, 'x', 2, Buffer.from('5'), [5, undefined, 5], 5])
     })
@@ -118,12 +194,19 @@ onEach((bench) => {
     it('settles what is under way, refuses what comes after, and may be called as often as one likes', async () => {
       const client = bench().newClient()
       await client.send({ args: ['PING'], keys: [] })
-      const blocked = client.send({ args: ['BLPOP', 'none', '20'], keys: ['none'] }).catch((error: unknown) => error)
+      const blocked = client
+        .send({ args: ['BLPOP', 'none', '20'], keys: ['none'] })
+        .catch((error: unknown) => error)
       await new Promise((resolve) => setImmediate(resolve))
       await Promise.all([client.close(), client.close()])
       await client[Symbol.asyncDispose]()
       expect(await blocked).toBeInstanceOf(ConnectionError)
-      for (const late of [client.send({ args: ['PING'], keys: [] }), client.run(increment, ['n'], ['1']), client.entries.read('a', format), client.entries.invalidate(['a'])]) {
+      for (const late of [
+        client.send({ args: ['PING'], keys: [] }),
+        client.run(increment, ['n'], ['1']),
+        client.entries.read('a', format),
+        client.entries.invalidate(['a']),
+      ]) {
         await expect(late).rejects.toBeInstanceOf(ConnectionError)
         await expect(late).rejects.toThrow(/closed/)
       }
@@ -135,13 +218,29 @@ describe('createCacheClient', () => {
   const wrong: readonly (readonly [option: string, options: unknown])[] = [
     ...['', '{', 'a\nb', 5, null, {}].map((namespace) => ['namespace', { namespace }] as const),
     ...[5, 'x', true, []].map((resilience) => ['resilience', { resilience }] as const),
-    ...['readTimeout', 'writeTimeout'].flatMap((name) => [0, -1, NaN, '1 s', null, {}].map((value) => [`resilience.${name}`, { resilience: { [name]: value } }] as const)),
-    ...[0, -1, 1.5, NaN, Infinity, '5', null].map((maxInFlight) => ['resilience.maxInFlight', { resilience: { maxInFlight } }] as const),
+    ...['readTimeout', 'writeTimeout'].flatMap((name) =>
+      [0, -1, NaN, '1 s', null, {}].map(
+        (value) => [`resilience.${name}`, { resilience: { [name]: value } }] as const,
+      ),
+    ),
+    ...[0, -1, 1.5, NaN, Infinity, '5', null].map(
+      (maxInFlight) => ['resilience.maxInFlight', { resilience: { maxInFlight } }] as const,
+    ),
     ...[5, 'x', []].map((breaker) => ['resilience.breaker', { resilience: { breaker } }] as const),
-    ...[0, -1, 1.5, Infinity, '5', null].map((failures) => ['resilience.breaker.failures', { resilience: { breaker: { failures } } }] as const),
-    ...[0, -1, NaN, 'soon', null].map((cooldown) => ['resilience.breaker.cooldown', { resilience: { breaker: { cooldown } } }] as const),
-    ['resilience.timeout', { resilience: { timeout: 5 } }], ['resilience.breaker.failure', { resilience: { breaker: { failure: 5 } } }], ['prefix', { prefix: 'shop' }],
-    ['options', null], ['options', 5], ['options', []],
+    ...[0, -1, 1.5, Infinity, '5', null].map(
+      (failures) =>
+        ['resilience.breaker.failures', { resilience: { breaker: { failures } } }] as const,
+    ),
+    ...[0, -1, NaN, 'soon', null].map(
+      (cooldown) =>
+        ['resilience.breaker.cooldown', { resilience: { breaker: { cooldown } } }] as const,
+    ),
+    ['resilience.timeout', { resilience: { timeout: 5 } }],
+    ['resilience.breaker.failure', { resilience: { breaker: { failure: 5 } } }],
+    ['prefix', { prefix: 'shop' }],
+    ['options', null],
+    ['options', 5],
+    ['options', []],
   ]
   it.each(wrong)('refuses a wrong %s at once, naming it: %o', (option, options) => {
     const create = (): unknown => createCacheClient(unused, options as ClientOptions)
@@ -149,7 +248,15 @@ describe('createCacheClient', () => {
     expect(create).toThrow(expect.objectContaining({ option }))
   })
 
-  it.each([[undefined], [null], [{}], ['redis://localhost'], [5], [{ send: nothingIsSent }], [new Map()]])('refuses %o for a driver', (driver) => {
+  it.each([
+    [undefined],
+    [null],
+    [{}],
+    ['redis://localhost'],
+    [5],
+    [{ send: nothingIsSent }],
+    [new Map()],
+  ])('refuses %o for a driver', (driver) => {
     expect(() => createCacheClient(driver as never)).toThrow(InvalidOptionError)
     expect(() => createCacheClient(driver as never)).toThrow('"driver"')
   })
@@ -167,9 +274,13 @@ describe('createCacheClient', () => {
     const write = { ttl: 1_000 }
     for (const key of ['', 'a}', '{a}', '{a}:lease', 'a\nb', 'x'.repeat(9_000)]) {
       for (const call of [
-        () => client.entries.lease(key, format, { token: 't', ttl: 1_000 }), () => client.entries.put(key, format, 1, write), () => client.entries.invalidate([key]),
-        () => client.entries.beginWrite([key], 't', 1_000), () => client.entries.commitWrite(key, 't'),
-      ]) await expect(call()).rejects.toBeInstanceOf(InvalidKeyError)
+        () => client.entries.lease(key, format, { token: 't', ttl: 1_000 }),
+        () => client.entries.put(key, format, 1, write),
+        () => client.entries.invalidate([key]),
+        () => client.entries.beginWrite([key], 't', 1_000),
+        () => client.entries.commitWrite(key, 't'),
+      ])
+        await expect(call()).rejects.toBeInstanceOf(InvalidKeyError)
     }
   })
 })
@@ -185,174 +296,280 @@ const connections: Record<string, (url: string) => { driver: Driver; end(): unkn
   },
 }
 
-describe.each(Object.keys(connections))('an outage, on %s', (name) => {
-  const ends: (() => unknown)[] = []
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end()
-  })
+describe.each(Object.keys(connections))(
+  'an outage, on %s',
+  (name) => {
+    const ends: (() => unknown)[] = []
+    afterEach(async () => {
+      for (const end of ends.splice(0).reverse()) await end()
+    })
 
-  async function start(): Promise<RedisServer> {
-    const server = await startRedis()
-    ends.push(() => server.stop())
-    return server
-  }
-
-  function connect(url: string, resilience: ClientOptions['resilience']): CacheClient {
-    const { driver, end } = connections[name]!(url)
-    const client = createCacheClient(driver, resilience ? { resilience } : {})
-    ends.push(end, () => client.close())
-    return client
-  }
-
-  const ping = (client: CacheClient): Promise<unknown> => client.send({ args: ['PING'], keys: [] })
-  const codeOf = (answer: Promise<unknown>): Promise<string> => answer.then(() => 'answered', (error: CacheError) => error.code)
-
-  it('lets no more wait than maxInFlight: the others are refused at once, and it counts keys that are asked, not askers', async () => {
-    const server = await start()
-    const client = connect(server.url, { maxInFlight: 10, readTimeout: '20s', writeTimeout: '20s' })
-    await ping(client)
-    await server.pause()
-    const joined = numbers(10).map(() => client.entries.read('same', format))
-    const accepted = numbers(4).map((i) => client.entries.read(`k ${i}`, format)).concat(numbers(5).map(async () => { await ping(client); return undefined }))
-    await new Promise((resolve) => setImmediate(resolve))
-    for (const refused of [client.entries.read('one more', format), client.run(increment, ['n'], ['1']), ping(client), client.entries.readMany(['a'], format).then((all) => Promise.reject(all[0] as Error))]) {
-      await expect(refused).rejects.toMatchObject({ name: 'ConnectionError', code: 'OVERLOADED' })
-      await expect(refused).rejects.toThrow('resilience.maxInFlight')
+    async function start(): Promise<RedisServer> {
+      const server = await startRedis()
+      ends.push(() => server.stop())
+      return server
     }
-    await server.resume()
-    await Promise.all([...joined, ...accepted])
-    expect(await ping(client)).toBe('PONG')
-    // All of it has been given back, errors and all.
-    expect(await Promise.all(numbers(10).map(() => codeOf(ping(client))))).toEqual(numbers(10).map(() => 'answered'))
-  })
 
-  it('gives back what failed to maxInFlight', async () => {
-    const server = await start()
-    const client = connect(server.url, { maxInFlight: 5, readTimeout: 30, writeTimeout: 30, breaker: { failures: 1_000 } })
-    await vi.waitFor(() => ping(client), { timeout: 10_000 })
-    await server.pause()
-    for (let round = 0; round < 5; round++) {
-      const codes = await Promise.all(numbers(8).map((i) => codeOf(i % 2 ? client.entries.read(`k ${i}`, format) : client.run(increment, [`k ${i}`], ['1']))))
-      expect(codes.filter((code) => code === 'OVERLOADED')).toHaveLength(3)
-      expect(codes.filter((code) => code === 'TIMEOUT' || code === 'CONNECTION')).toHaveLength(5)
+    function connect(url: string, resilience: ClientOptions['resilience']): CacheClient {
+      const { driver, end } = connections[name]!(url)
+      const client = createCacheClient(driver, resilience ? { resilience } : {})
+      ends.push(end, () => client.close())
+      return client
     }
-    await server.resume()
-    await vi.waitFor(async () => expect(await Promise.all(numbers(5).map((i) => codeOf(client.run(increment, [`j ${i}`], ['1']))))).toEqual(numbers(5).map(() => 'answered')), { timeout: 10_000 })
-  })
 
-  it('opens the circuit after so many failures; then nothing is sent but one probe after each cooldown; an answer closes it', async () => {
-    const server = await start()
-    const client = connect(server.url, { readTimeout: 50, writeTimeout: 50, breaker: { failures: 3, cooldown: 800 } })
-    await vi.waitFor(() => ping(client), { timeout: 10_000 })
-    await server.pause()
-    const sends = vi.spyOn(client.driver, 'send')
-    for (let i = 0; i < 3; i++) expect(await codeOf(ping(client))).toBe('TIMEOUT')
-    expect(sends).toHaveBeenCalledTimes(3)
-    sends.mockClear()
-    for (let i = 0; i < 20; i++) expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
-    expect(sends).not.toHaveBeenCalled()
+    const ping = (client: CacheClient): Promise<unknown> =>
+      client.send({ args: ['PING'], keys: [] })
+    const codeOf = (answer: Promise<unknown>): Promise<string> =>
+      answer.then(
+        () => 'answered',
+        (error: CacheError) => error.code,
+      )
 
-    // One probe of many that ask, and nobody waits for what becomes of it.
-    await vi.waitFor(async () => { await codeOf(ping(client)); expect(sends).toHaveBeenCalledTimes(1) }, { timeout: 10_000, interval: 1 })
-    for (let i = 0; i < 20; i++) expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
-    expect(sends).toHaveBeenCalledTimes(1)
-    await new Promise((resolve) => setTimeout(resolve, 820))
-    let probed: string | undefined
-    const probe = codeOf(client.send({ args: ['PING'], keys: [] }, { timeout: 20_000 })).then((code) => { probed = code })
-    for (let i = 0; i < 20; i++) {
+    it('lets no more wait than maxInFlight: the others are refused at once, and it counts keys that are asked, not askers', async () => {
+      const server = await start()
+      const client = connect(server.url, {
+        maxInFlight: 10,
+        readTimeout: '20s',
+        writeTimeout: '20s',
+      })
+      await ping(client)
+      await server.pause()
+      const joined = numbers(10).map(() => client.entries.read('same', format))
+      const accepted = numbers(4)
+        .map((i) => client.entries.read(`k ${i}`, format))
+        .concat(
+          numbers(5).map(async () => {
+            await ping(client)
+            return undefined
+          }),
+        )
       await new Promise((resolve) => setImmediate(resolve))
-      expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
-    }
-    expect(sends).toHaveBeenCalledTimes(2)
-    expect(probed).toBeUndefined()
-
-    await server.resume()
-    await probe
-    expect(probed).toBe('answered')
-    expect(await Promise.all(numbers(50).map(() => codeOf(ping(client))))).toEqual(numbers(50).map(() => 'answered'))
-  })
-
-  it('opens the circuit of the node that was asked, also when the key has another by the time that nobody has answered', async () => {
-    const server = await start()
-    let node = 'the dead one'
-    const { driver } = connect(server.url, {})
-    const client = createCacheClient({ ...driver, nodeOf: () => node, silentFor: () => driver.silentFor!('') }, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: '1m' } } })
-    const get = (): Promise<string> => codeOf(client.send({ args: ['GET', 'k'], keys: ['k'] }))
-    await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
-    await server.pause()
-    const sent: Promise<string>[] = []
-    for (let i = 0; i < 5; i++) {
-      sent.push(get())
-      await new Promise((resolve) => setImmediate(resolve)) // each a send of its own
-    }
-    node = 'the one in its place'
-    expect(await Promise.all(sent)).toEqual(sent.map(() => 'TIMEOUT'))
-    await server.resume()
-    await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
-    node = 'the dead one'
-    expect(await get()).toBe('CIRCUIT_OPEN')
-  })
-
-  it('of errors that Redis answers with is none: the circuit stays closed', async () => {
-    const server = await start()
-    const client = connect(server.url, { readTimeout: '20s', writeTimeout: '20s', breaker: { failures: 2 } })
-    for (let i = 0; i < 10; i++) expect(await codeOf(client.send({ args: ['NOSUCH'], keys: [] }))).toBe('ERR')
-    expect(await ping(client)).toBe('PONG')
-  })
-
-  it('starts the count anew with each answer', async () => {
-    const server = await start()
-    const client = connect(server.url, { readTimeout: '20s', writeTimeout: '20s', breaker: { failures: 2 } })
-    await ping(client)
-    const late = (): Promise<string> => codeOf(client.send({ args: ['BLPOP', 'none', '0.2'], keys: ['none'] }, { timeout: 5 }))
-    for (let i = 0; i < 5; i++) {
-      expect(await late()).toBe('TIMEOUT')
-      expect(await ping(client)).toBe('PONG')
-    }
-  })
-
-  it.each(['killed', 'paused', 'cut off', 'silent'])('settles everything when Redis is %s in the middle of it, and recovers', async (how) => {
-    const server = await start()
-    const proxy = await startProxy(server)
-    ends.push(() => proxy.close())
-    const client = connect(proxy.url, { readTimeout: 200, writeTimeout: 200, breaker: { failures: 5, cooldown: 50 } })
-    await vi.waitFor(() => ping(client), { timeout: 10_000 })
-    const asked: Promise<PromiseSettledResult<unknown>[]>[] = []
-    const load = async (rounds: number): Promise<void> => {
-      for (let round = 0; round < rounds; round++) {
-        asked.push(Promise.allSettled([
-          ...numbers(20).map((i) => client.entries.read(`k ${i}`, format)), client.entries.readMany(['a', 'b'], format), client.run(increment, ['n'], ['1']), ping(client), client.entries.put('p', format, 1, { ttl: 1_000 }), client.entries.invalidate(['a', 'b']), client.entries.readWithLife('a', format),
-        ]))
-        await new Promise((resolve) => setTimeout(resolve, 2))
+      for (const refused of [
+        client.entries.read('one more', format),
+        client.run(increment, ['n'], ['1']),
+        ping(client),
+        client.entries.readMany(['a'], format).then((all) => Promise.reject(all[0] as Error)),
+      ]) {
+        await expect(refused).rejects.toMatchObject({ name: 'ConnectionError', code: 'OVERLOADED' })
+        await expect(refused).rejects.toThrow('resilience.maxInFlight')
       }
-    }
-    await load(10)
-    if (how === 'killed') await server.kill()
-    else if (how === 'paused') await server.pause()
-    else if (how === 'cut off') await proxy.cut()
-    else proxy.swallow('replies')
-    await load(30)
-    const settled = (await Promise.all(asked)).flat()
-    for (const one of settled) if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(CacheError)
-    if (how === 'killed') await server.restart()
-    else if (how === 'paused') await server.resume()
-    else await proxy.pass()
-    await vi.waitFor(async () => {
-      await client.entries.put('back', format, 7, { ttl: 60_000 })
-      expect((await client.entries.read('back', format))?.value).toBe(7)
-    }, { timeout: 20_000, interval: 20 })
-  })
+      await server.resume()
+      await Promise.all([...joined, ...accepted])
+      expect(await ping(client)).toBe('PONG')
+      // All of it has been given back, errors and all.
+      expect(await Promise.all(numbers(10).map(() => codeOf(ping(client))))).toEqual(
+        numbers(10).map(() => 'answered'),
+      )
+    })
 
-  it('of a server that was never there ends each command at its deadline, with an error that says so', async () => {
-    const server = await start()
-    await server.kill()
-    const client = connect(server.url, { readTimeout: 50, writeTimeout: 50, breaker: { failures: 100 } })
-    for (let i = 0; i < 5; i++) {
-      const error = await client.entries.read('a', format).catch((caught: unknown) => caught)
-      expect(error).toBeInstanceOf(ConnectionError)
-      expect((error as Error).message).toMatch(/not sent|got no reply/)
-    }
-    await server.restart()
-    await vi.waitFor(() => ping(client), { timeout: 20_000, interval: 20 })
-  })
-}, 60_000)
+    it('gives back what failed to maxInFlight', async () => {
+      const server = await start()
+      const client = connect(server.url, {
+        maxInFlight: 5,
+        readTimeout: 30,
+        writeTimeout: 30,
+        breaker: { failures: 1_000 },
+      })
+      await vi.waitFor(() => ping(client), { timeout: 10_000 })
+      await server.pause()
+      for (let round = 0; round < 5; round++) {
+        const codes = await Promise.all(
+          numbers(8).map((i) =>
+            codeOf(
+              i % 2
+                ? client.entries.read(`k ${i}`, format)
+                : client.run(increment, [`k ${i}`], ['1']),
+            ),
+          ),
+        )
+        expect(codes.filter((code) => code === 'OVERLOADED')).toHaveLength(3)
+        expect(codes.filter((code) => code === 'TIMEOUT' || code === 'CONNECTION')).toHaveLength(5)
+      }
+      await server.resume()
+      await vi.waitFor(
+        async () =>
+          expect(
+            await Promise.all(
+              numbers(5).map((i) => codeOf(client.run(increment, [`j ${i}`], ['1']))),
+            ),
+          ).toEqual(numbers(5).map(() => 'answered')),
+        { timeout: 10_000 },
+      )
+    })
+
+    it('opens the circuit after so many failures; then nothing is sent but one probe after each cooldown; an answer closes it', async () => {
+      const server = await start()
+      const client = connect(server.url, {
+        readTimeout: 50,
+        writeTimeout: 50,
+        breaker: { failures: 3, cooldown: 800 },
+      })
+      await vi.waitFor(() => ping(client), { timeout: 10_000 })
+      await server.pause()
+      const sends = vi.spyOn(client.driver, 'send')
+      for (let i = 0; i < 3; i++) expect(await codeOf(ping(client))).toBe('TIMEOUT')
+      expect(sends).toHaveBeenCalledTimes(3)
+      sends.mockClear()
+      for (let i = 0; i < 20; i++) expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
+      expect(sends).not.toHaveBeenCalled()
+
+      // One probe of many that ask, and nobody waits for what becomes of it.
+      await vi.waitFor(
+        async () => {
+          await codeOf(ping(client))
+          expect(sends).toHaveBeenCalledTimes(1)
+        },
+        { timeout: 10_000, interval: 1 },
+      )
+      for (let i = 0; i < 20; i++) expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
+      expect(sends).toHaveBeenCalledTimes(1)
+      await new Promise((resolve) => setTimeout(resolve, 820))
+      let probed: string | undefined
+      const probe = codeOf(client.send({ args: ['PING'], keys: [] }, { timeout: 20_000 })).then(
+        (code) => {
+          probed = code
+        },
+      )
+      for (let i = 0; i < 20; i++) {
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
+      }
+      expect(sends).toHaveBeenCalledTimes(2)
+      expect(probed).toBeUndefined()
+
+      await server.resume()
+      await probe
+      expect(probed).toBe('answered')
+      expect(await Promise.all(numbers(50).map(() => codeOf(ping(client))))).toEqual(
+        numbers(50).map(() => 'answered'),
+      )
+    })
+
+    it('opens the circuit of the node that was asked, also when the key has another by the time that nobody has answered', async () => {
+      const server = await start()
+      let node = 'the dead one'
+      const { driver } = connect(server.url, {})
+      const client = createCacheClient(
+        { ...driver, nodeOf: () => node, silentFor: () => driver.silentFor!('') },
+        {
+          resilience: {
+            readTimeout: 300,
+            writeTimeout: 300,
+            breaker: { failures: 3, cooldown: '1m' },
+          },
+        },
+      )
+      const get = (): Promise<string> => codeOf(client.send({ args: ['GET', 'k'], keys: ['k'] }))
+      await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
+      await server.pause()
+      const sent: Promise<string>[] = []
+      for (let i = 0; i < 5; i++) {
+        sent.push(get())
+        await new Promise((resolve) => setImmediate(resolve)) // each a send of its own
+      }
+      node = 'the one in its place'
+      expect(await Promise.all(sent)).toEqual(sent.map(() => 'TIMEOUT'))
+      await server.resume()
+      await vi.waitFor(async () => expect(await get()).toBe('answered'), { timeout: 10_000 })
+      node = 'the dead one'
+      expect(await get()).toBe('CIRCUIT_OPEN')
+    })
+
+    it('of errors that Redis answers with is none: the circuit stays closed', async () => {
+      const server = await start()
+      const client = connect(server.url, {
+        readTimeout: '20s',
+        writeTimeout: '20s',
+        breaker: { failures: 2 },
+      })
+      for (let i = 0; i < 10; i++)
+        expect(await codeOf(client.send({ args: ['NOSUCH'], keys: [] }))).toBe('ERR')
+      expect(await ping(client)).toBe('PONG')
+    })
+
+    it('starts the count anew with each answer', async () => {
+      const server = await start()
+      const client = connect(server.url, {
+        readTimeout: '20s',
+        writeTimeout: '20s',
+        breaker: { failures: 2 },
+      })
+      await ping(client)
+      const late = (): Promise<string> =>
+        codeOf(client.send({ args: ['BLPOP', 'none', '0.2'], keys: ['none'] }, { timeout: 5 }))
+      for (let i = 0; i < 5; i++) {
+        expect(await late()).toBe('TIMEOUT')
+        expect(await ping(client)).toBe('PONG')
+      }
+    })
+
+    it.each(['killed', 'paused', 'cut off', 'silent'])(
+      'settles everything when Redis is %s in the middle of it, and recovers',
+      async (how) => {
+        const server = await start()
+        const proxy = await startProxy(server)
+        ends.push(() => proxy.close())
+        const client = connect(proxy.url, {
+          readTimeout: 200,
+          writeTimeout: 200,
+          breaker: { failures: 5, cooldown: 50 },
+        })
+        await vi.waitFor(() => ping(client), { timeout: 10_000 })
+        const asked: Promise<PromiseSettledResult<unknown>[]>[] = []
+        const load = async (rounds: number): Promise<void> => {
+          for (let round = 0; round < rounds; round++) {
+            asked.push(
+              Promise.allSettled([
+                ...numbers(20).map((i) => client.entries.read(`k ${i}`, format)),
+                client.entries.readMany(['a', 'b'], format),
+                client.run(increment, ['n'], ['1']),
+                ping(client),
+                client.entries.put('p', format, 1, { ttl: 1_000 }),
+                client.entries.invalidate(['a', 'b']),
+                client.entries.readWithLife('a', format),
+              ]),
+            )
+            await new Promise((resolve) => setTimeout(resolve, 2))
+          }
+        }
+        await load(10)
+        if (how === 'killed') await server.kill()
+        else if (how === 'paused') await server.pause()
+        else if (how === 'cut off') await proxy.cut()
+        else proxy.swallow('replies')
+        await load(30)
+        const settled = (await Promise.all(asked)).flat()
+        for (const one of settled)
+          if (one.status === 'rejected') expect(one.reason).toBeInstanceOf(CacheError)
+        if (how === 'killed') await server.restart()
+        else if (how === 'paused') await server.resume()
+        else await proxy.pass()
+        await vi.waitFor(
+          async () => {
+            await client.entries.put('back', format, 7, { ttl: 60_000 })
+            expect((await client.entries.read('back', format))?.value).toBe(7)
+          },
+          { timeout: 20_000, interval: 20 },
+        )
+      },
+    )
+
+    it('of a server that was never there ends each command at its deadline, with an error that says so', async () => {
+      const server = await start()
+      await server.kill()
+      const client = connect(server.url, {
+        readTimeout: 50,
+        writeTimeout: 50,
+        breaker: { failures: 100 },
+      })
+      for (let i = 0; i < 5; i++) {
+        const error = await client.entries.read('a', format).catch((caught: unknown) => caught)
+        expect(error).toBeInstanceOf(ConnectionError)
+        expect((error as Error).message).toMatch(/not sent|got no reply/)
+      }
+      await server.restart()
+      await vi.waitFor(() => ping(client), { timeout: 20_000, interval: 20 })
+    })
+  },
+  60_000,
+)

@@ -2,34 +2,62 @@ import { inspect } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { CodecError, InvalidOptionError, Undecodable, compressed, createFormat, encrypted, json, msgpack, v8, type Codec } from '../src/index.js'
+import {
+  CodecError,
+  InvalidOptionError,
+  Undecodable,
+  compressed,
+  createFormat,
+  encrypted,
+  json,
+  msgpack,
+  v8,
+  type Codec,
+} from '../src/index.js'
 
 const RUNS = process.env.CHAOS ? 100_000 : 2_000
 const context = { key: 'k', maxValueBytes: 1_000_000 }
 const secret = (byte: number): Buffer => Buffer.alloc(32, byte)
-const bytes = (payload: string | Buffer): Buffer => (typeof payload === 'string' ? Buffer.from(payload) : payload)
+const bytes = (payload: string | Buffer): Buffer =>
+  typeof payload === 'string' ? Buffer.from(payload) : payload
 
 const codecs: readonly Codec<any>[] = [
-  json, v8, msgpack, compressed(json, { threshold: 1 }), compressed(msgpack, { threshold: 1, algorithm: 'brotli' }),
-  encrypted(json, { keys: { a: secret(1) } }), encrypted(compressed(v8, { threshold: 64 }), { keys: { a: secret(1) } }),
+  json,
+  v8,
+  msgpack,
+  compressed(json, { threshold: 1 }),
+  compressed(msgpack, { threshold: 1, algorithm: 'brotli' }),
+  encrypted(json, { keys: { a: secret(1) } }),
+  encrypted(compressed(v8, { threshold: 64 }), { keys: { a: secret(1) } }),
 ]
 
 describe.each(codecs)('$name', (codec) => {
   const format = createFormat<any>({ codec })
 
   it('gives back any JSON value as it was', () => {
-    fc.assert(fc.property(fc.jsonValue({ noUnicodeString: false }).filter((value) => value !== null && !JSON.stringify(value).includes('__proto__')), (value) => {
-      const plain = JSON.parse(JSON.stringify(value)) as unknown
-      const decoded = format.decode('k', bytes(format.encode('k', plain)))
-      expect(decoded).toMatchObject({ value: plain })
-    }), { numRuns: 300 })
+    fc.assert(
+      fc.property(
+        fc
+          .jsonValue({ noUnicodeString: false })
+          .filter((value) => value !== null && !JSON.stringify(value).includes('__proto__')),
+        (value) => {
+          const plain = JSON.parse(JSON.stringify(value)) as unknown
+          const decoded = format.decode('k', bytes(format.encode('k', plain)))
+          expect(decoded).toMatchObject({ value: plain })
+        },
+      ),
+      { numRuns: 300 },
+    )
   })
 
   it('takes any bytes for a value or a miss, and never throws', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (noise) => {
-      const decoded = format.decode('k', Buffer.from(noise))
-      expect(decoded instanceof Undecodable || typeof decoded === 'object').toBe(true)
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 64 }), (noise) => {
+        const decoded = format.decode('k', Buffer.from(noise))
+        expect(decoded instanceof Undecodable || typeof decoded === 'object').toBe(true)
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('refuses what it can’t write with CodecError', () => {
@@ -40,7 +68,9 @@ describe.each(codecs)('$name', (codec) => {
   })
 
   it('lets no entry reach a prototype', () => {
-    const hostile = JSON.parse('{"__proto__":{"polluted":1},"a":{"constructor":{"prototype":{"polluted":1}}}}') as object
+    const hostile = JSON.parse(
+      '{"__proto__":{"polluted":1},"a":{"constructor":{"prototype":{"polluted":1}}}}',
+    ) as object
     const decoded = format.decode('k', bytes(format.encode('k', hostile)))
     expect(decoded).not.toBeInstanceOf(Undecodable)
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
@@ -50,7 +80,14 @@ describe.each(codecs)('$name', (codec) => {
 
 describe('v8 and msgpack', () => {
   it.each([v8, msgpack])('$name keeps what JSON has no word for', (codec) => {
-    const value = { at: new Date(5), map: new Map([['a', 1]]), set: new Set([1]), none: undefined, nan: NaN, bytes: Buffer.from([1, 2]) }
+    const value = {
+      at: new Date(5),
+      map: new Map([['a', 1]]),
+      set: new Set([1]),
+      none: undefined,
+      nan: NaN,
+      bytes: Buffer.from([1, 2]),
+    }
     const decoded = codec.decode(bytes(codec.encode(value, context)), context) as typeof value
     expect(decoded.at).toEqual(value.at)
     if (codec === v8) expect(decoded.map).toEqual(value.map)
@@ -60,7 +97,16 @@ describe('v8 and msgpack', () => {
   })
 
   it('msgpack calls nothing that an entry names', () => {
-    const call = Buffer.from([0xd4, 0x65, 0x00, 0x92, 0xa4, ...Buffer.from('eval'), 0xac, ...Buffer.from('globalThis.x')])
+    const call = Buffer.from([
+      0xd4,
+      0x65,
+      0x00,
+      0x92,
+      0xa4,
+      ...Buffer.from('eval'),
+      0xac,
+      ...Buffer.from('globalThis.x'),
+    ])
     expect(msgpack.decode(call, context)).toBeInstanceOf(Error)
   })
 })
@@ -76,16 +122,28 @@ describe('compressed', () => {
   })
 
   it('reads what was written without it, and in the other algorithm', () => {
-    const [deflate, brotli] = [compressed(json, { threshold: 1 }), compressed(json, { threshold: 1, algorithm: 'brotli' })]
+    const [deflate, brotli] = [
+      compressed(json, { threshold: 1 }),
+      compressed(json, { threshold: 1, algorithm: 'brotli' }),
+    ]
     expect(deflate.decode(Buffer.from(JSON.stringify(large)), context)).toEqual(large)
     expect(deflate.decode(bytes(brotli.encode(large, context)), context)).toEqual(large)
     expect(brotli.decode(bytes(deflate.encode(large, context)), context)).toEqual(large)
   })
 
   it('is not taken in by a payload that begins as its own do', () => {
-    const raw: Codec<Buffer> = { name: 'raw', encode: (value) => value, decode: (payload) => Buffer.from(payload) }
+    const raw: Codec<Buffer> = {
+      name: 'raw',
+      encode: (value) => value,
+      decode: (payload) => Buffer.from(payload),
+    }
     const codec = compressed(raw)
-    for (const value of [Buffer.from([2]), Buffer.from([2, 0, 1]), Buffer.from([2, 1]), Buffer.alloc(0)]) {
+    for (const value of [
+      Buffer.from([2]),
+      Buffer.from([2, 0, 1]),
+      Buffer.from([2, 1]),
+      Buffer.alloc(0),
+    ]) {
       expect(codec.decode(bytes(codec.encode(value, context)), context)).toEqual(value)
     }
   })
@@ -95,10 +153,17 @@ describe('compressed', () => {
     const format = createFormat({ codec: compressed(json), maxValueBytes: 10_000 })
     expect(format.decode('k', bytes(bomb))).toMatchObject({ reason: 'codec' })
     expect(() => format.encode('k', 'x'.repeat(20_000))).toThrow(CodecError)
-    expect(format.decode('k', Buffer.concat([Buffer.from([2, 1]), gzipSync('x')]))).toBeInstanceOf(Undecodable)
+    expect(format.decode('k', Buffer.concat([Buffer.from([2, 1]), gzipSync('x')]))).toBeInstanceOf(
+      Undecodable,
+    )
   })
 
-  it.each([[{ threshold: 0 }, 'threshold'], [{ threshold: '4 kb' }, 'threshold'], [{ algorithm: 'zip' }, 'algorithm'], [{ level: 9 }, 'level']])('refuses %j, naming the option', (options, name) => {
+  it.each([
+    [{ threshold: 0 }, 'threshold'],
+    [{ threshold: '4 kb' }, 'threshold'],
+    [{ algorithm: 'zip' }, 'algorithm'],
+    [{ level: 9 }, 'level'],
+  ])('refuses %j, naming the option', (options, name) => {
     expect(() => compressed(json, options as never)).toThrow(InvalidOptionError)
     expect(() => compressed(json, options as never)).toThrow(`"${name}"`)
   })
@@ -106,10 +171,14 @@ describe('compressed', () => {
 
 describe('encrypted', () => {
   const codec = encrypted(json, { keys: { a: secret(1) } })
-  const read = (by: Codec<any>, payload: string | Buffer, key = 'k') => createFormat<any>({ codec: by }).decode(key, bytes(payload))
+  const read = (by: Codec<any>, payload: string | Buffer, key = 'k') =>
+    createFormat<any>({ codec: by }).decode(key, bytes(payload))
 
   it('hides the value, and writes it differently each time', () => {
-    const [one, two] = [bytes(codec.encode('a secret', context)), bytes(codec.encode('a secret', context))]
+    const [one, two] = [
+      bytes(codec.encode('a secret', context)),
+      bytes(codec.encode('a secret', context)),
+    ]
     expect(one.includes('secret')).toBe(false)
     expect(one.equals(two)).toBe(false)
     expect(codec.decode(one, context)).toBe('a secret')
@@ -127,33 +196,66 @@ describe('encrypted', () => {
     expect(read(codec, '{"admin":true}')).toBeInstanceOf(Undecodable)
   })
 
-  describe.each([['', codec], ['compressed inside', encrypted(compressed(json), { keys: { a: secret(1) } })], ['compressed outside', compressed(codec, { threshold: 1 })]])('in a frame %s', (_, sealed) => {
+  describe.each([
+    ['', codec],
+    ['compressed inside', encrypted(compressed(json), { keys: { a: secret(1) } })],
+    ['compressed outside', compressed(codec, { threshold: 1 })],
+  ])('in a frame %s', (_, sealed) => {
     const format = createFormat<any>({ codec: sealed })
     const values = [{ a: 1 }, null, undefined]
-    const metas = [undefined, { version: 7 }, { version: 7, computeTime: 3, stamp: Buffer.from('s') }]
+    const metas = [
+      undefined,
+      { version: 7 },
+      { version: 7, computeTime: 3, stamp: Buffer.from('s') },
+    ]
 
     it('gives back what was stored, and that there is none', () => {
-      for (const value of values) for (const meta of metas) expect(format.decode('k', bytes(format.encode('k', value, meta)))).toMatchObject({ value, absent: value === null || value === undefined, version: meta?.version })
+      for (const value of values)
+        for (const meta of metas)
+          expect(format.decode('k', bytes(format.encode('k', value, meta)))).toMatchObject({
+            value,
+            absent: value === null || value === undefined,
+            version: meta?.version,
+          })
     })
 
     it('refuses a frame of which any byte was changed', () => {
-      for (const value of values) for (const meta of metas) {
-        const stored = bytes(format.encode('k', value, meta))
-        for (let i = 0; i < stored.length; i++) for (const bit of [1, 2, 4, 8, 16, 32, 64, 128]) {
-          const changed = Buffer.from(stored)
-          changed[i]! ^= bit
-          expect(format.decode('k', changed), `byte ${i}, bit ${bit}`).toBeInstanceOf(Undecodable)
+      for (const value of values)
+        for (const meta of metas) {
+          const stored = bytes(format.encode('k', value, meta))
+          for (let i = 0; i < stored.length; i++)
+            for (const bit of [1, 2, 4, 8, 16, 32, 64, 128]) {
+              const changed = Buffer.from(stored)
+              changed[i]! ^= bit
+              expect(format.decode('k', changed), `byte ${i}, bit ${bit}`).toBeInstanceOf(
+                Undecodable,
+              )
+            }
+          expect(format.decode('other', stored)).toBeInstanceOf(Undecodable)
         }
-        expect(format.decode('other', stored)).toBeInstanceOf(Undecodable)
-      }
     })
 
     it('takes no unauthenticated bytes for "there is none", and no payload into another frame', () => {
-      for (const forged of [[1, 4], [1, 12], [1, 5, 0, 0, 0, 0, 0, 0, 0, 0]]) expect(format.decode('k', Buffer.from(forged))).toBeInstanceOf(Undecodable)
+      for (const forged of [
+        [1, 4],
+        [1, 12],
+        [1, 5, 0, 0, 0, 0, 0, 0, 0, 0],
+      ])
+        expect(format.decode('k', Buffer.from(forged))).toBeInstanceOf(Undecodable)
       const payload = bytes(format.encode('k', { a: 1 }))
       const none = bytes(format.encode('k', null)).subarray(2)
-      for (const header of [[1, 4], [1, 12], [1, 2, 0, 0, 0, 9]]) expect(format.decode('k', Buffer.concat([Buffer.from(header), payload]))).toBeInstanceOf(Undecodable)
-      for (const header of [[], [1, 0], [1, 12], [1, 5, 0, 0, 0, 0, 0, 0, 0, 0]]) expect(format.decode('k', Buffer.concat([Buffer.from(header), none]))).toBeInstanceOf(Undecodable)
+      for (const header of [
+        [1, 4],
+        [1, 12],
+        [1, 2, 0, 0, 0, 9],
+      ])
+        expect(format.decode('k', Buffer.concat([Buffer.from(header), payload]))).toBeInstanceOf(
+          Undecodable,
+        )
+      for (const header of [[], [1, 0], [1, 12], [1, 5, 0, 0, 0, 0, 0, 0, 0, 0]])
+        expect(format.decode('k', Buffer.concat([Buffer.from(header), none]))).toBeInstanceOf(
+          Undecodable,
+        )
     })
 
     it('lets a script put a version in where that was said, and only there', () => {
@@ -169,7 +271,12 @@ describe('encrypted', () => {
     const at = { ...context, associatedData: Buffer.from('beside') }
     const sealed = codec.seal!(Buffer.from('bytes'), at)
     expect(codec.open!(sealed, at).toString()).toBe('bytes')
-    for (const other of [context, { ...at, key: 'kb' }, { ...at, key: 'kbeside', associatedData: undefined }]) expect(() => codec.open!(sealed, other)).toThrow()
+    for (const other of [
+      context,
+      { ...at, key: 'kb' },
+      { ...at, key: 'kbeside', associatedData: undefined },
+    ])
+      expect(() => codec.open!(sealed, other)).toThrow()
     expect(() => codec.decode(sealed, at)).toThrow()
     expect(() => codec.open!(bytes(codec.encode('x', at)), at)).toThrow()
   })
@@ -187,7 +294,8 @@ describe('encrypted', () => {
   it('takes keys as bytes, base64 and hex, and shows none', () => {
     const key = secret(7)
     const payload = encrypted(json, { keys: { a: key } }).encode('x', context)
-    for (const text of [key.toString('base64'), key.toString('hex')]) expect(encrypted(json, { keys: { a: text } }).decode(bytes(payload), context)).toBe('x')
+    for (const text of [key.toString('base64'), key.toString('hex')])
+      expect(encrypted(json, { keys: { a: text } }).decode(bytes(payload), context)).toBe('x')
     expect(inspect(codec, { depth: 10, showHidden: true })).not.toContain('0101')
     try {
       encrypted(json, { keys: { a: 'far too short a secret' } })
@@ -198,7 +306,14 @@ describe('encrypted', () => {
     }
   })
 
-  it.each([[{}, 'keys'], [{ keys: {} }, 'keys'], [{ keys: { a: 5 } }, 'keys.a'], [{ keys: { a: secret(1), b: secret(2) } }, 'current'], [{ keys: { a: secret(1) }, current: 'z' }, 'current'], [{ keys: { '': secret(1) } }, 'keys']])('refuses wrong keys, naming the option (%#)', (options, name) => {
+  it.each([
+    [{}, 'keys'],
+    [{ keys: {} }, 'keys'],
+    [{ keys: { a: 5 } }, 'keys.a'],
+    [{ keys: { a: secret(1), b: secret(2) } }, 'current'],
+    [{ keys: { a: secret(1) }, current: 'z' }, 'current'],
+    [{ keys: { '': secret(1) } }, 'keys'],
+  ])('refuses wrong keys, naming the option (%#)', (options, name) => {
     expect(() => encrypted(json, options as never)).toThrow(InvalidOptionError)
     expect(() => encrypted(json, options as never)).toThrow(`"${name}"`)
   })

@@ -6,55 +6,126 @@ const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 
 describe('parseDuration', () => {
   it.each<[Duration, number]>([
-    [1, 1], [300_000, 300_000], ['500ms', 500], ['30s', 30_000], ['5m', 300_000], ['1h', 3_600_000], ['7d', 604_800_000], ['1.5s', 1_500], ['0.1ms', 1], [0.2, 1], [1.6, 2], ['007s', 7_000],
+    [1, 1],
+    [300_000, 300_000],
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['1h', 3_600_000],
+    ['7d', 604_800_000],
+    ['1.5s', 1_500],
+    ['0.1ms', 1],
+    [0.2, 1],
+    [1.6, 2],
+    ['007s', 7_000],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
   ])('takes %j for %d ms', (duration, ms) => {
     expect(parseDuration(duration, 'ttl')).toBe(ms)
   })
 
   it('takes any number with its unit', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 100_000_000 }), fc.constantFrom(...(Object.keys(UNITS) as (keyof typeof UNITS)[])), (count, unit) => {
-      expect(parseDuration(`${count}${unit}`, 'ttl')).toBe(count * UNITS[unit])
-    }))
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 100_000_000 }),
+        fc.constantFrom(...(Object.keys(UNITS) as (keyof typeof UNITS)[])),
+        (count, unit) => {
+          expect(parseDuration(`${count}${unit}`, 'ttl')).toBe(count * UNITS[unit])
+        },
+      ),
+    )
   })
 
   it('gives whole milliseconds of at least 1, or refuses', () => {
-    fc.assert(fc.property(fc.double(), (ms) => {
-      if (ms > 0 && ms <= Number.MAX_SAFE_INTEGER) {
-        const parsed = parseDuration(ms, 'ttl')
-        expect(parsed).toSatisfy(Number.isSafeInteger)
-        expect(parsed).toBeGreaterThanOrEqual(1)
-        expect(Math.abs(parsed - ms)).toBeLessThanOrEqual(1)
-      } else expect(() => parseDuration(ms, 'ttl')).toThrow(InvalidOptionError)
-    }))
+    fc.assert(
+      fc.property(fc.double(), (ms) => {
+        if (ms > 0 && ms <= Number.MAX_SAFE_INTEGER) {
+          const parsed = parseDuration(ms, 'ttl')
+          expect(parsed).toSatisfy(Number.isSafeInteger)
+          expect(parsed).toBeGreaterThanOrEqual(1)
+          expect(Math.abs(parsed - ms)).toBeLessThanOrEqual(1)
+        } else expect(() => parseDuration(ms, 'ttl')).toThrow(InvalidOptionError)
+      }),
+    )
   })
 
   const wrong: readonly unknown[] = [
-    0, -0, -1, NaN, Infinity, -Infinity, 2 ** 53, 2 ** 60, '', ' ', '5', '5 m', ' 5m', '5m ', '5m\n', '-5m', '+5m', '0s', '0ms', '.5s', '5.s', '1e3ms', '0x10ms', '1_000ms', 'ms', 's5', '5min', '5M', '5w', '5S', 'Infinitys', '٥s',
-    '9007199254740992ms', '99999999999999d', undefined, null, true, {}, [], [5], 5n, { valueOf: () => 5 }, () => 5,
+    0,
+    -0,
+    -1,
+    NaN,
+    Infinity,
+    -Infinity,
+    2 ** 53,
+    2 ** 60,
+    '',
+    ' ',
+    '5',
+    '5 m',
+    ' 5m',
+    '5m ',
+    '5m\n',
+    '-5m',
+    '+5m',
+    '0s',
+    '0ms',
+    '.5s',
+    '5.s',
+    '1e3ms',
+    '0x10ms',
+    '1_000ms',
+    'ms',
+    's5',
+    '5min',
+    '5M',
+    '5w',
+    '5S',
+    'Infinitys',
+    '٥s',
+    '9007199254740992ms',
+    '99999999999999d',
+    undefined,
+    null,
+    true,
+    {},
+    [],
+    [5],
+    5n,
+    { valueOf: () => 5 },
+    () => 5,
   ]
   it.each(wrong.map((duration) => [duration]))('refuses %o, naming the option', (duration) => {
     const parse = (): unknown => parseDuration(duration as Duration, 'loadTimeout.soft')
     expect(parse).toThrow(InvalidOptionError)
-    expect(parse).toThrow(expect.objectContaining({ option: 'loadTimeout.soft', code: 'INVALID_OPTION' }))
+    expect(parse).toThrow(
+      expect.objectContaining({ option: 'loadTimeout.soft', code: 'INVALID_OPTION' }),
+    )
     expect(parse).toThrow('"loadTimeout.soft" must be a duration')
   })
 
   it('refuses a giant text at once', () => {
     const started = performance.now()
-    for (const unit of ['x', 's']) expect(() => parseDuration(`${'1'.repeat(5_000_000)}${unit}` as Duration, 'ttl')).toThrow(InvalidOptionError)
+    for (const unit of ['x', 's'])
+      expect(() => parseDuration(`${'1'.repeat(5_000_000)}${unit}` as Duration, 'ttl')).toThrow(
+        InvalidOptionError,
+      )
     expect(performance.now() - started).toBeLessThan(2_000)
   })
 })
 
 describe('jittered', () => {
   it('stays within its share, is whole, and never 0', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 10_000_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (ms, share) => {
-      const varied = jittered(ms, share)
-      expect(Number.isSafeInteger(varied)).toBe(true)
-      expect(varied).toBeGreaterThanOrEqual(Math.max(1, Math.floor(ms * (1 - share))))
-      expect(varied).toBeLessThanOrEqual(Math.ceil(ms * (1 + share)))
-    }))
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 10_000_000 }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (ms, share) => {
+          const varied = jittered(ms, share)
+          expect(Number.isSafeInteger(varied)).toBe(true)
+          expect(varied).toBeGreaterThanOrEqual(Math.max(1, Math.floor(ms * (1 - share))))
+          expect(varied).toBeLessThanOrEqual(Math.ceil(ms * (1 + share)))
+        },
+      ),
+    )
   })
 
   it('spreads what was written together over the whole width, both ways alike', () => {
@@ -67,7 +138,8 @@ describe('jittered', () => {
   })
 
   it('is never 0, whatever the share', () => {
-    for (const ms of [1, 2]) for (let i = 0; i < 1_000; i++) expect(jittered(ms, 1)).toBeGreaterThanOrEqual(1)
+    for (const ms of [1, 2])
+      for (let i = 0; i < 1_000; i++) expect(jittered(ms, 1)).toBeGreaterThanOrEqual(1)
   })
 
   it('leaves it alone where the share is 0', () => {

@@ -1,20 +1,57 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { CodecError, InvalidOptionError, Undecodable, compressed, createFormat, encrypted, json, msgpack, v8, type Codec, type Decoded, type Format, type Meta } from '../src/index.js'
+import {
+  CodecError,
+  InvalidOptionError,
+  Undecodable,
+  compressed,
+  createFormat,
+  encrypted,
+  json,
+  msgpack,
+  v8,
+  type Codec,
+  type Decoded,
+  type Format,
+  type Meta,
+} from '../src/index.js'
 
 const RUNS = process.env.CHAOS ? 5_000 : 250
-const bytes = (stored: string | Buffer): Buffer => (typeof stored === 'string' ? Buffer.from(stored) : stored)
+const bytes = (stored: string | Buffer): Buffer =>
+  typeof stored === 'string' ? Buffer.from(stored) : stored
 const keys = { a: Buffer.alloc(32, 1) }
 
-const text: Codec<string> = { name: 'text', encode: (value) => value, decode: (payload) => payload.toString() }
-const raw: Codec<Buffer> = { name: 'raw', encode: (value) => value, decode: (payload) => Buffer.from(payload) }
+const text: Codec<string> = {
+  name: 'text',
+  encode: (value) => value,
+  decode: (payload) => payload.toString(),
+}
+const raw: Codec<Buffer> = {
+  name: 'raw',
+  encode: (value) => value,
+  decode: (payload) => Buffer.from(payload),
+}
 const codecs: readonly Codec<any>[] = [
-  json, v8, msgpack, compressed(json, { threshold: 1 }), compressed(v8, { threshold: 1, algorithm: 'brotli' }), encrypted(json, { keys }),
-  encrypted(compressed(msgpack, { threshold: 1 }), { keys }), compressed(encrypted(json, { keys }), { threshold: 1 }),
+  json,
+  v8,
+  msgpack,
+  compressed(json, { threshold: 1 }),
+  compressed(v8, { threshold: 1, algorithm: 'brotli' }),
+  encrypted(json, { keys }),
+  encrypted(compressed(msgpack, { threshold: 1 }), { keys }),
+  compressed(encrypted(json, { keys }), { threshold: 1 }),
 ]
-const values = fc.jsonValue({ noUnicodeString: false }).map((value) => JSON.parse(JSON.stringify(value)) as unknown)
-const meta: fc.Arbitrary<Meta> = fc.record({ version: fc.option(fc.maxSafeNat(), { nil: undefined }), computeTime: fc.option(fc.nat(), { nil: undefined }) }, { requiredKeys: [] })
+const values = fc
+  .jsonValue({ noUnicodeString: false })
+  .map((value) => JSON.parse(JSON.stringify(value)) as unknown)
+const meta: fc.Arbitrary<Meta> = fc.record(
+  {
+    version: fc.option(fc.maxSafeNat(), { nil: undefined }),
+    computeTime: fc.option(fc.nat(), { nil: undefined }),
+  },
+  { requiredKeys: [] },
+)
 
 /** What is stored in any form is a value or a miss, at once. */
 function expectValueOrMiss(format: Format<unknown>, stored: Buffer): void {
@@ -22,70 +59,140 @@ function expectValueOrMiss(format: Format<unknown>, stored: Buffer): void {
   const decoded = format.decode('k', stored)
   expect(performance.now() - started).toBeLessThan(5_000)
   if (decoded instanceof Undecodable) expect(decoded.error).toBeInstanceOf(CodecError)
-  else expect(Object.keys(decoded).sort()).toEqual(['absent', 'computeTime', 'stamp', 'value', 'version'])
+  else
+    expect(Object.keys(decoded).sort()).toEqual([
+      'absent',
+      'computeTime',
+      'stamp',
+      'value',
+      'version',
+    ])
 }
 
 describe.each(codecs)('a format of $name', (codec) => {
   const format = createFormat<unknown>({ codec })
   // msgpackr reads the name __proto__ as __proto_.
-  const own = codec.name.includes('msgpack') ? values.filter((value) => !JSON.stringify(value).includes('__proto__')) : values
+  const own = codec.name.includes('msgpack')
+    ? values.filter((value) => !JSON.stringify(value).includes('__proto__'))
+    : values
 
   it('gives back any value with what travels along', () => {
-    fc.assert(fc.property(own, fc.option(meta, { nil: undefined }), (value, with_) => {
-      const decoded = format.decode('k', bytes(format.encode('k', value, with_)))
-      expect(decoded).toEqual({ value, absent: value === null, version: with_?.version, computeTime: with_?.computeTime })
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(own, fc.option(meta, { nil: undefined }), (value, with_) => {
+        const decoded = format.decode('k', bytes(format.encode('k', value, with_)))
+        expect(decoded).toEqual({
+          value,
+          absent: value === null,
+          version: with_?.version,
+          computeTime: with_?.computeTime,
+        })
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('lets no entry reach a prototype', () => {
-    const hostile = JSON.parse('{"__proto__":{"polluted":true},"a":{"__proto__":{"polluted":true}},"constructor":{"prototype":{"polluted":true}}}') as object
+    const hostile = JSON.parse(
+      '{"__proto__":{"polluted":true},"a":{"__proto__":{"polluted":true}},"constructor":{"prototype":{"polluted":true}}}',
+    ) as object
     const { value } = format.decode('k', bytes(format.encode('k', hostile))) as Decoded<any>
-    expect([value.polluted, value.a.polluted, ({} as { polluted?: unknown }).polluted]).toEqual([undefined, undefined, undefined])
+    expect([value.polluted, value.a.polluted, ({} as { polluted?: unknown }).polluted]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ])
     for (const each of [value, value.a]) expect(Object.getPrototypeOf(each)).toBe(Object.prototype)
   })
 
   it('writes null as plain JSON, which others read, where nothing travels along and no schema could refuse it', () => {
-    const begin = (stored: string | Buffer): string | Buffer => (codec.seal ? stored.slice(0, 2) : stored) as Buffer // its proof comes behind it
-    expect(begin(format.encode('k', null))).toEqual(codec.name === 'json' ? 'null' : Buffer.from([1, 4]))
-    expect(begin(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null))).toEqual(Buffer.from([1, 4]))
+    const begin = (stored: string | Buffer): string | Buffer =>
+      (codec.seal ? stored.slice(0, 2) : stored) as Buffer // its proof comes behind it
+    expect(begin(format.encode('k', null))).toEqual(
+      codec.name === 'json' ? 'null' : Buffer.from([1, 4]),
+    )
+    expect(begin(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null))).toEqual(
+      Buffer.from([1, 4]),
+    )
   })
 
   it.each([null, undefined])('gives back %s as that', (none) => {
-    expect(format.decode('k', bytes(format.encode('k', none)))).toEqual({ value: none, absent: true, version: undefined, computeTime: undefined })
-    expect(format.decode('k', bytes(format.encode('k', none, { version: 3 })))).toMatchObject({ value: none, absent: true, version: 3 })
+    expect(format.decode('k', bytes(format.encode('k', none)))).toEqual({
+      value: none,
+      absent: true,
+      version: undefined,
+      computeTime: undefined,
+    })
+    expect(format.decode('k', bytes(format.encode('k', none, { version: 3 })))).toMatchObject({
+      value: none,
+      absent: true,
+      version: 3,
+    })
   })
 
   it.each([[0], [''], [false], [[]], [{}]])('takes %j for a value', (value) => {
-    expect(format.decode('k', bytes(format.encode('k', value)))).toMatchObject({ value, absent: false })
+    expect(format.decode('k', bytes(format.encode('k', value)))).toMatchObject({
+      value,
+      absent: false,
+    })
   })
 
   it('takes what was changed in any one byte for a value or a miss', () => {
-    fc.assert(fc.property(values, meta, fc.integer({ min: 1, max: 255 }), (value, with_, change) => {
-      const stored = bytes(format.encode('k', value, with_))
-      for (let i = 0; i < Math.min(stored.length, 100); i++) {
-        const changed = Buffer.from(stored)
-        changed[i]! ^= change
-        expectValueOrMiss(format, changed)
-      }
-    }), { numRuns: RUNS / 5 })
+    fc.assert(
+      fc.property(values, meta, fc.integer({ min: 1, max: 255 }), (value, with_, change) => {
+        const stored = bytes(format.encode('k', value, with_))
+        for (let i = 0; i < Math.min(stored.length, 100); i++) {
+          const changed = Buffer.from(stored)
+          changed[i]! ^= change
+          expectValueOrMiss(format, changed)
+        }
+      }),
+      { numRuns: RUNS / 5 },
+    )
   })
 
   it('takes what was cut anywhere, or has something behind it, for a value or a miss', () => {
-    fc.assert(fc.property(values, meta, fc.uint8Array({ minLength: 1, maxLength: 9 }), (value, with_, more) => {
-      const stored = bytes(format.encode('k', value, with_))
-      for (let length = 0; length < Math.min(stored.length, 100); length++) expectValueOrMiss(format, stored.subarray(0, length))
-      expectValueOrMiss(format, Buffer.concat([stored, more]))
-    }), { numRuns: RUNS / 5 })
+    fc.assert(
+      fc.property(
+        values,
+        meta,
+        fc.uint8Array({ minLength: 1, maxLength: 9 }),
+        (value, with_, more) => {
+          const stored = bytes(format.encode('k', value, with_))
+          for (let length = 0; length < Math.min(stored.length, 100); length++)
+            expectValueOrMiss(format, stored.subarray(0, length))
+          expectValueOrMiss(format, Buffer.concat([stored, more]))
+        },
+      ),
+      { numRuns: RUNS / 5 },
+    )
   })
 
   it('takes any bytes for a value or a miss', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), fc.constantFrom(undefined, 1, 2, 3, 0xff), fc.nat({ max: 15 }), (noise, first, second) => {
-      expectValueOrMiss(format, Buffer.from(first === undefined ? noise : [first, second, ...noise]))
-    }), { numRuns: 10 * RUNS })
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 100 }),
+        fc.constantFrom(undefined, 1, 2, 3, 0xff),
+        fc.nat({ max: 15 }),
+        (noise, first, second) => {
+          expectValueOrMiss(
+            format,
+            Buffer.from(first === undefined ? noise : [first, second, ...noise]),
+          )
+        },
+      ),
+      { numRuns: 10 * RUNS },
+    )
   })
 
   it('refuses what it can’t write with a CodecError that names the key, and shows no value', () => {
-    const unwritable: unknown[] = [Object.defineProperty({ secret: 'hunter2' }, 'x', { enumerable: true, get() { throw new Error('hunter2') } })]
+    const unwritable: unknown[] = [
+      Object.defineProperty({ secret: 'hunter2' }, 'x', {
+        enumerable: true,
+        get() {
+          throw new Error('hunter2')
+        },
+      }),
+    ]
     if (!codec.name.includes('v8')) {
       const cyclic: Record<string, unknown> = { secret: 'hunter2' }
       cyclic.self = cyclic
@@ -105,7 +212,9 @@ describe.each(codecs)('a format of $name', (codec) => {
   })
 
   it.each([-1, 1.5, NaN, Infinity, 2 ** 53])('refuses the version %d', (version) => {
-    expect(() => format.encode('k', 1, { version })).toThrow(expect.objectContaining({ name: 'CodecError', key: 'k' }))
+    expect(() => format.encode('k', 1, { version })).toThrow(
+      expect.objectContaining({ name: 'CodecError', key: 'k' }),
+    )
     expect(() => format.encode('k', null, { version })).toThrow(CodecError)
   })
 
@@ -113,9 +222,15 @@ describe.each(codecs)('a format of $name', (codec) => {
     const small = createFormat<unknown>({ codec, maxValueBytes: 1_000 })
     // Too varied to be compressed.
     const large = Array.from({ length: 1_000 }, (_, i) => Math.sin(i))
-    expect(() => small.encode('k', large)).toThrow(expect.objectContaining({ name: 'CodecError', code: 'VALUE_TOO_LARGE', key: 'k' }))
-    expect(small.decode('k', bytes(format.encode('k', large)))).toMatchObject({ reason: expect.stringMatching(/size|codec/) as string })
-    expect(small.decode('k', bytes(small.encode('k', large.slice(0, 20))))).toMatchObject({ value: large.slice(0, 20) })
+    expect(() => small.encode('k', large)).toThrow(
+      expect.objectContaining({ name: 'CodecError', code: 'VALUE_TOO_LARGE', key: 'k' }),
+    )
+    expect(small.decode('k', bytes(format.encode('k', large)))).toMatchObject({
+      reason: expect.stringMatching(/size|codec/) as string,
+    })
+    expect(small.decode('k', bytes(small.encode('k', large.slice(0, 20))))).toMatchObject({
+      value: large.slice(0, 20),
+    })
   })
 })
 
@@ -124,23 +239,62 @@ describe('JSON', () => {
 
   it('is the default, stored as the plain text that other services write', () => {
     expect(format.encode('k', { id: 42, name: 'chair é 😀' })).toBe('{"id":42,"name":"chair é 😀"}')
-    fc.assert(fc.property(values.filter((value) => value !== null), (value) => {
-      expect(format.encode('k', value)).toBe(JSON.stringify(value))
-    }))
+    fc.assert(
+      fc.property(
+        values.filter((value) => value !== null),
+        (value) => {
+          expect(format.encode('k', value)).toBe(JSON.stringify(value))
+        },
+      ),
+    )
   })
 
   it.each<[string, unknown]>([
-    ['0', 0], ['""', ''], ['false', false], ['null', null], [' {"a" : 1}\r\n\t', { a: 1 }], ['[]', []], ['-0', -0], ['1e400', Infinity], ['12345678901234567890', 12345678901234567890], ['"\\ud800"', '\ud800'], ['"\\u0000"', '\0'], ['{"a":1,"a":2}', { a: 2 }], ['"\ufffd"', '\ufffd'], ['"😀"', '😀'],
+    ['0', 0],
+    ['""', ''],
+    ['false', false],
+    ['null', null],
+    [' {"a" : 1}\r\n\t', { a: 1 }],
+    ['[]', []],
+    ['-0', -0],
+    ['1e400', Infinity],
+    ['12345678901234567890', 12345678901234567890],
+    ['"\\ud800"', '\ud800'],
+    ['"\\u0000"', '\0'],
+    ['{"a":1,"a":2}', { a: 2 }],
+    ['"\ufffd"', '\ufffd'],
+    ['"😀"', '😀'],
   ])('of others is read: %s', (foreign, value) => {
     expect((format.decode('k', Buffer.from(foreign)) as Decoded<unknown>).value).toEqual(value)
   })
 
-  it.each(['', ' ', 'undefined', 'NaN', '{', '{a:1}', "{'a':1}", '[1,]', '01', '"\n"', '\ufeff1', '<html>', 'a:1:{i:0;i:1;}', '\x80\x04K\x01.'])('that is none is a miss: %j', (garbage) => {
+  it.each([
+    '',
+    ' ',
+    'undefined',
+    'NaN',
+    '{',
+    '{a:1}',
+    "{'a':1}",
+    '[1,]',
+    '01',
+    '"\n"',
+    '\ufeff1',
+    '<html>',
+    'a:1:{i:0;i:1;}',
+    '\x80\x04K\x01.',
+  ])('that is none is a miss: %j', (garbage) => {
     expect(format.decode('k', Buffer.from(garbage))).toMatchObject({ reason: 'codec' })
   })
 
   it('that is not UTF-8 is a miss, not patched up', () => {
-    for (const broken of [[0x22, 0xff, 0x22], [0x22, 0xc3, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22], [0x22, 0xf0, 0x9f, 0x98, 0x22]]) expect(format.decode('k', Buffer.from(broken))).toMatchObject({ reason: 'codec' })
+    for (const broken of [
+      [0x22, 0xff, 0x22],
+      [0x22, 0xc3, 0x22],
+      [0x22, 0xed, 0xa0, 0x80, 0x22],
+      [0x22, 0xf0, 0x9f, 0x98, 0x22],
+    ])
+      expect(format.decode('k', Buffer.from(broken))).toMatchObject({ reason: 'codec' })
   })
 
   it('says nothing of what is in the text', () => {
@@ -150,7 +304,8 @@ describe('JSON', () => {
   })
 
   it('keeps __proto__ and constructor as data, and pollutes nothing', () => {
-    const hostile = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"a":{"__proto__":{"polluted":true}}}'
+    const hostile =
+      '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"a":{"__proto__":{"polluted":true}}}'
     const { value } = format.decode('k', Buffer.from(hostile)) as Decoded<any>
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     expect(Object.keys(value)).toEqual(['__proto__', 'constructor', 'a'])
@@ -162,13 +317,33 @@ describe('JSON', () => {
   })
 
   it('of any depth is read or a miss', () => {
-    for (const depth of [1_000, 100_000, 2_000_000]) for (const [open, close] of [['[', ']'], ['{"a":', '}']]) {
-      expectValueOrMiss(format, Buffer.from(open!.repeat(depth)))
-      expectValueOrMiss(format, Buffer.from(`${open!.repeat(depth)}1${close!.repeat(depth)}`))
-    }
+    for (const depth of [1_000, 100_000, 2_000_000])
+      for (const [open, close] of [
+        ['[', ']'],
+        ['{"a":', '}'],
+      ]) {
+        expectValueOrMiss(format, Buffer.from(open!.repeat(depth)))
+        expectValueOrMiss(format, Buffer.from(`${open!.repeat(depth)}1${close!.repeat(depth)}`))
+      }
   }, 60_000)
 
-  it.each<[string, unknown]>([['a BigInt', 1n], ['a BigInt inside', { a: [1n] }], ['a function', () => 1], ['a symbol', Symbol('s')], ['NaN', NaN], ['Infinity', Infinity], ['a toJSON that throws', { toJSON() { throw new Error('no') } }], ['a toJSON to undefined', { toJSON: () => undefined }]])('refuses to write %s', (_, value) => {
+  it.each<[string, unknown]>([
+    ['a BigInt', 1n],
+    ['a BigInt inside', { a: [1n] }],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+    ['NaN', NaN],
+    ['Infinity', Infinity],
+    [
+      'a toJSON that throws',
+      {
+        toJSON() {
+          throw new Error('no')
+        },
+      },
+    ],
+    ['a toJSON to undefined', { toJSON: () => undefined }],
+  ])('refuses to write %s', (_, value) => {
     expect(() => format.encode('k', value)).toThrow(CodecError)
   })
 
@@ -181,41 +356,93 @@ describe('JSON', () => {
 
 describe('a codec of one’s own', () => {
   it('may store any text and bytes: none is mistaken for a frame', () => {
-    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), fc.uint8Array(), fc.option(meta, { nil: undefined }), (words, noise, with_) => {
-      for (const prefix of ['', '\x01', '\x01\x00', '\x01\x04']) {
-        const texts = createFormat({ codec: text })
-        expect(texts.decode('k', bytes(texts.encode('k', prefix + words, with_)))).toMatchObject({ value: prefix + words, version: with_?.version })
-        const raws = createFormat({ codec: raw })
-        const value = Buffer.concat([Buffer.from(prefix), noise])
-        expect((raws.decode('k', bytes(raws.encode('k', value, with_))) as Decoded<Buffer>).value.equals(value)).toBe(true)
-      }
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(
+        fc.string({ unit: 'grapheme' }),
+        fc.uint8Array(),
+        fc.option(meta, { nil: undefined }),
+        (words, noise, with_) => {
+          for (const prefix of ['', '\x01', '\x01\x00', '\x01\x04']) {
+            const texts = createFormat({ codec: text })
+            expect(
+              texts.decode('k', bytes(texts.encode('k', prefix + words, with_))),
+            ).toMatchObject({ value: prefix + words, version: with_?.version })
+            const raws = createFormat({ codec: raw })
+            const value = Buffer.concat([Buffer.from(prefix), noise])
+            expect(
+              (
+                raws.decode('k', bytes(raws.encode('k', value, with_))) as Decoded<Buffer>
+              ).value.equals(value),
+            ).toBe(true)
+          }
+        },
+      ),
+      { numRuns: RUNS },
+    )
   })
 
   it('is told the Redis key and the most bytes', () => {
     const told: unknown[] = []
-    const spy: Codec<number> = { name: 'spy', encode: (value, context) => { told.push(context); return String(value) }, decode: (payload, context) => { told.push(context); return Number(payload) } }
+    const spy: Codec<number> = {
+      name: 'spy',
+      encode: (value, context) => {
+        told.push(context)
+        return String(value)
+      },
+      decode: (payload, context) => {
+        told.push(context)
+        return Number(payload)
+      },
+    }
     const format = createFormat({ codec: spy, maxValueBytes: 100 })
     expect(format.decode('shop:k', bytes(format.encode('shop:k', 5)))).toMatchObject({ value: 5 })
-    expect(told).toEqual([{ key: 'shop:k', maxValueBytes: 100 }, { key: 'shop:k', maxValueBytes: 100 }])
+    expect(told).toEqual([
+      { key: 'shop:k', maxValueBytes: 100 },
+      { key: 'shop:k', maxValueBytes: 100 },
+    ])
   })
 
-  it.each<[string, () => unknown]>([['a promise', async () => 'x'], ['a number', () => 5], ['nothing', () => undefined], ['a Uint8Array', () => new Uint8Array(1)]])('that encodes to %s is refused with a CodecError', (_, encode) => {
-    expect(() => createFormat({ codec: { ...text, encode: encode as () => string } }).encode('k', 'x')).toThrow(CodecError)
+  it.each<[string, () => unknown]>([
+    ['a promise', async () => 'x'],
+    ['a number', () => 5],
+    ['nothing', () => undefined],
+    ['a Uint8Array', () => new Uint8Array(1)],
+  ])('that encodes to %s is refused with a CodecError', (_, encode) => {
+    expect(() =>
+      createFormat({ codec: { ...text, encode: encode as () => string } }).encode('k', 'x'),
+    ).toThrow(CodecError)
   })
 
-  it.each([new Error('no'), undefined, 'text', null])('that throws %s makes a CodecError to write, a miss to read', (thrown) => {
-    const fail = (): never => { throw thrown }
-    const format = createFormat({ codec: { name: 'broken', encode: fail, decode: fail } })
-    expect(() => format.encode('k', 1 as never)).toThrow(CodecError)
-    const decoded = format.decode('k', Buffer.from('1'))
-    expect(decoded).toMatchObject({ reason: 'codec' })
-    // Its message may quote the value.
-    if (thrown instanceof Error) expect((decoded as Undecodable).error.cause).toMatchObject({ name: 'Error', message: 'its message is left out, as it may quote the value' })
-    else expect((decoded as Undecodable).error.cause).toBeUndefined()
-  })
+  it.each([new Error('no'), undefined, 'text', null])(
+    'that throws %s makes a CodecError to write, a miss to read',
+    (thrown) => {
+      const fail = (): never => {
+        throw thrown
+      }
+      const format = createFormat({ codec: { name: 'broken', encode: fail, decode: fail } })
+      expect(() => format.encode('k', 1 as never)).toThrow(CodecError)
+      const decoded = format.decode('k', Buffer.from('1'))
+      expect(decoded).toMatchObject({ reason: 'codec' })
+      // Its message may quote the value.
+      if (thrown instanceof Error)
+        expect((decoded as Undecodable).error.cause).toMatchObject({
+          name: 'Error',
+          message: 'its message is left out, as it may quote the value',
+        })
+      else expect((decoded as Undecodable).error.cause).toBeUndefined()
+    },
+  )
 
-  it.each([[5], ['json'], [{}], [{ name: 'x' }], [{ name: 'x', encode: () => '' }], [{ name: 5, encode: () => '', decode: () => 1 }], [{ ...json, prepare: 5 }], [() => json]])('refuses %o for one', (codec) => {
+  it.each([
+    [5],
+    ['json'],
+    [{}],
+    [{ name: 'x' }],
+    [{ name: 'x', encode: () => '' }],
+    [{ name: 5, encode: () => '', decode: () => 1 }],
+    [{ ...json, prepare: 5 }],
+    [() => json],
+  ])('refuses %o for one', (codec) => {
     expect(() => createFormat({ codec: codec as never })).toThrow(InvalidOptionError)
     expect(() => createFormat({ codec: codec as never })).toThrow('"codec"')
   })
@@ -227,7 +454,9 @@ describe('maxValueBytes', () => {
     expect(format.encode('k', 'x'.repeat(12))).toHaveLength(12)
     expect(format.encode('k', '😀😀😀')).toBe('😀😀😀')
     for (const large of ['x'.repeat(13), '😀😀😀x', 'é'.repeat(7)]) {
-      expect(() => format.encode('k', large)).toThrow(expect.objectContaining({ code: 'VALUE_TOO_LARGE' }))
+      expect(() => format.encode('k', large)).toThrow(
+        expect.objectContaining({ code: 'VALUE_TOO_LARGE' }),
+      )
       expect(format.decode('k', Buffer.from(large))).toMatchObject({ reason: 'size' })
     }
     // What travels along counts as well.

@@ -4,32 +4,66 @@ import { CodecError } from '../src/index.js'
 import { associatedData, frame, frameAbsent, isFrame, unframe, type Meta } from '../src/frame.js'
 
 const RUNS = process.env.CHAOS ? 200_000 : 3_000
-const bytes = (stored: string | Buffer): Buffer => (typeof stored === 'string' ? Buffer.from(stored) : stored)
+const bytes = (stored: string | Buffer): Buffer =>
+  typeof stored === 'string' ? Buffer.from(stored) : stored
 
-const version = fc.oneof(fc.constantFrom(0, 1, 255, 256, 2 ** 31, 2 ** 32, 2 ** 53 - 1), fc.maxSafeNat())
+const version = fc.oneof(
+  fc.constantFrom(0, 1, 255, 256, 2 ** 31, 2 ** 32, 2 ** 53 - 1),
+  fc.maxSafeNat(),
+)
 const computeTime = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1), fc.nat())
 const stamp = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))
-const meta: fc.Arbitrary<Meta> = fc.record({ version: fc.option(version, { nil: undefined }), computeTime: fc.option(computeTime, { nil: undefined }), stamp: fc.option(stamp, { nil: undefined }) }, { requiredKeys: [] })
+const meta: fc.Arbitrary<Meta> = fc.record(
+  {
+    version: fc.option(version, { nil: undefined }),
+    computeTime: fc.option(computeTime, { nil: undefined }),
+    stamp: fc.option(stamp, { nil: undefined }),
+  },
+  { requiredKeys: [] },
+)
 const payload = fc.oneof(
-  fc.string({ unit: 'grapheme' }), fc.constantFrom('', '\x01', '\x01\x00', '\x01\x01{}', '{"id":42}'),
-  fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from(each)), fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from([1, ...each])),
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('', '\x01', '\x01\x00', '\x01\x01{}', '{"id":42}'),
+  fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from(each)),
+  fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from([1, ...each])),
 )
 
 describe('a frame', () => {
   it('gives back the payload and what travels with it, byte for byte', () => {
-    fc.assert(fc.property(payload, fc.option(meta, { nil: undefined }), (content, with_) => {
-      const framed = unframe(bytes(frame(content, with_)))
-      expect(framed?.payload.equals(bytes(content))).toBe(true)
-      expect(framed).toMatchObject({ presence: 'present', version: with_?.version, computeTime: with_?.computeTime, stamp: with_?.stamp })
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(payload, fc.option(meta, { nil: undefined }), (content, with_) => {
+        const framed = unframe(bytes(frame(content, with_)))
+        expect(framed?.payload.equals(bytes(content))).toBe(true)
+        expect(framed).toMatchObject({
+          presence: 'present',
+          version: with_?.version,
+          computeTime: with_?.computeTime,
+          stamp: with_?.stamp,
+        })
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('of nothing gives back that there is none, and which none', () => {
-    fc.assert(fc.property(fc.constantFrom(null, undefined), fc.option(meta, { nil: undefined }), (none, with_) => {
-      const stored = frameAbsent(none, with_)
-      expect(isFrame(stored)).toBe(true)
-      expect(unframe(stored)).toMatchObject({ payload: Buffer.alloc(0), presence: none, version: with_?.version, computeTime: with_?.computeTime, stamp: with_?.stamp })
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(
+        fc.constantFrom(null, undefined),
+        fc.option(meta, { nil: undefined }),
+        (none, with_) => {
+          const stored = frameAbsent(none, with_)
+          expect(isFrame(stored)).toBe(true)
+          expect(unframe(stored)).toMatchObject({
+            payload: Buffer.alloc(0),
+            presence: none,
+            version: with_?.version,
+            computeTime: with_?.computeTime,
+            stamp: with_?.stamp,
+          })
+        },
+      ),
+      { numRuns: RUNS },
+    )
   })
 
   it('is there only where something travels along, or the payload could be taken for one', () => {
@@ -41,68 +75,112 @@ describe('a frame', () => {
       expect(frame(buffer)).toBe(buffer)
     }
     expect(frame('\x01')).toEqual(Buffer.from([1, 0, 1]))
-    expect(frame('{}', { version: 7 })).toEqual(Buffer.from([1, 1, 0x40, 0x1c, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d]))
+    expect(frame('{}', { version: 7 })).toEqual(
+      Buffer.from([1, 1, 0x40, 0x1c, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d]),
+    )
     expect(frame('{}', { computeTime: 258 })).toEqual(Buffer.from([1, 2, 0, 0, 1, 2, 0x7b, 0x7d]))
-    expect(frame('{}', { stamp: Buffer.from('s') })).toEqual(Buffer.from([1, 16, 0, 0, 0, 1, 0x73, 0x7b, 0x7d]))
+    expect(frame('{}', { stamp: Buffer.from('s') })).toEqual(
+      Buffer.from([1, 16, 0, 0, 0, 1, 0x73, 0x7b, 0x7d]),
+    )
     expect(frameAbsent(null)).toEqual(Buffer.from([1, 4]))
     expect(frameAbsent(undefined)).toEqual(Buffer.from([1, 12]))
   })
 
   it('begins as no JSON text does', () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => {
-      expect(isFrame(JSON.stringify(value))).toBe(false)
-    }))
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(isFrame(JSON.stringify(value))).toBe(false)
+      }),
+    )
   })
 
   it('that is cut anywhere in its header is refused', () => {
-    fc.assert(fc.property(payload, version, computeTime, stamp, (content, at, took, stamped) => {
-      const stored = bytes(frame(content, { version: at, computeTime: took, stamp: stamped }))
-      for (let length = 1; length < 18 + stamped.length; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
-    }), { numRuns: 300 })
+    fc.assert(
+      fc.property(payload, version, computeTime, stamp, (content, at, took, stamped) => {
+        const stored = bytes(frame(content, { version: at, computeTime: took, stamp: stamped }))
+        for (let length = 1; length < 18 + stamped.length; length++)
+          expect(unframe(stored.subarray(0, length))).toBeUndefined()
+      }),
+      { numRuns: 300 },
+    )
   })
 
   it('of nothing that is cut is refused; what is behind it is its proof', () => {
     const stored = frameAbsent(undefined, { version: 7, stamp: Buffer.from('s') })
-    for (let length = 1; length < stored.length; length++) expect(unframe(stored.subarray(0, length))).toBeUndefined()
-    expect(unframe(frameAbsent(null, {}, Buffer.from('x')))).toMatchObject({ presence: null, payload: Buffer.from('x') })
+    for (let length = 1; length < stored.length; length++)
+      expect(unframe(stored.subarray(0, length))).toBeUndefined()
+    expect(unframe(frameAbsent(null, {}, Buffer.from('x')))).toMatchObject({
+      presence: null,
+      payload: Buffer.from('x'),
+    })
   })
 
   it('says what is to be authenticated: all that stands in it, but for a version that a script puts in', () => {
-    fc.assert(fc.property(payload, fc.constantFrom('present' as const, null, undefined), meta, (content, presence, with_) => {
-      const stored = presence === 'present' ? bytes(frame(content, with_)) : frameAbsent(presence, with_)
-      expect(unframe(stored)?.associatedData).toEqual(associatedData(presence, with_))
-    }), { numRuns: 300 })
+    fc.assert(
+      fc.property(
+        payload,
+        fc.constantFrom('present' as const, null, undefined),
+        meta,
+        (content, presence, with_) => {
+          const stored =
+            presence === 'present' ? bytes(frame(content, with_)) : frameAbsent(presence, with_)
+          expect(unframe(stored)?.associatedData).toEqual(associatedData(presence, with_))
+        },
+      ),
+      { numRuns: 300 },
+    )
     const placed = { version: 0, versionByScript: true } as const
     const stored = bytes(frame('x', placed))
     stored.writeDoubleBE(77, 2)
-    expect(unframe(stored)).toMatchObject({ version: 77, associatedData: associatedData('present', placed) })
+    expect(unframe(stored)).toMatchObject({
+      version: 77,
+      associatedData: associatedData('present', placed),
+    })
     expect(associatedData('present', { version: 0 })).not.toEqual(associatedData('present', placed))
-    expect(associatedData('present', { version: 1 })).not.toEqual(associatedData('present', { version: 2 }))
+    expect(associatedData('present', { version: 1 })).not.toEqual(
+      associatedData('present', { version: 2 }),
+    )
   })
 
   it('with flags that have no meaning yet is refused, and so is an undefined that is there', () => {
     for (let flags = 0; flags < 256; flags++) {
-      const known = (flags & ~63) === 0 && !((flags & 8) !== 0 && (flags & 4) === 0) && !((flags & 32) !== 0 && (flags & 1) === 0)
+      const known =
+        (flags & ~63) === 0 &&
+        !((flags & 8) !== 0 && (flags & 4) === 0) &&
+        !((flags & 32) !== 0 && (flags & 1) === 0)
       const fields = (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0) + (flags & 16 ? 4 : 0)
-      expect(unframe(Buffer.from([1, flags, ...Buffer.alloc(fields)])) !== undefined, `flags ${flags}`).toBe(known)
+      expect(
+        unframe(Buffer.from([1, flags, ...Buffer.alloc(fields)])) !== undefined,
+        `flags ${flags}`,
+      ).toBe(known)
     }
   })
 
-  it.each([-1, 1.5, NaN, Infinity, 2 ** 53, -0.5, '7', null, 7n])('refuses to write the version %s, and to read it', (wrong) => {
-    expect(() => frame('x', { version: wrong as number })).toThrow(CodecError)
-    if (typeof wrong !== 'number') return
-    const stored = Buffer.alloc(10)
-    stored[0] = stored[1] = 1
-    stored.writeDoubleBE(wrong, 2)
-    expect(unframe(stored)).toBeUndefined()
-  })
+  it.each([-1, 1.5, NaN, Infinity, 2 ** 53, -0.5, '7', null, 7n])(
+    'refuses to write the version %s, and to read it',
+    (wrong) => {
+      expect(() => frame('x', { version: wrong as number })).toThrow(CodecError)
+      if (typeof wrong !== 'number') return
+      const stored = Buffer.alloc(10)
+      stored[0] = stored[1] = 1
+      stored.writeDoubleBE(wrong, 2)
+      expect(unframe(stored)).toBeUndefined()
+    },
+  )
 
   it.each([-1, NaN, -Infinity])('refuses to write the computeTime %d', (wrong) => {
     expect(() => frame('x', { computeTime: wrong })).toThrow(CodecError)
   })
 
   it('rounds a computeTime, and keeps it up to 2^32 - 1', () => {
-    for (const [took, kept] of [[0.4, 0], [1.6, 2], [2 ** 32 - 1, 2 ** 32 - 1], [2 ** 32, 2 ** 32 - 1], [1e300, 2 ** 32 - 1], [Infinity, 2 ** 32 - 1]] as const) {
+    for (const [took, kept] of [
+      [0.4, 0],
+      [1.6, 2],
+      [2 ** 32 - 1, 2 ** 32 - 1],
+      [2 ** 32, 2 ** 32 - 1],
+      [1e300, 2 ** 32 - 1],
+      [Infinity, 2 ** 32 - 1],
+    ] as const) {
       expect(unframe(bytes(frame('x', { computeTime: took })))?.computeTime).toBe(kept)
     }
   })
@@ -112,12 +190,18 @@ describe('a frame', () => {
   })
 
   it('is unreadable or holds something for any bytes, and nothing throws', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 40 }), fc.boolean(), (noise, asFrame) => {
-      const stored = Buffer.from(asFrame ? [1, ...noise] : noise)
-      const framed = unframe(stored)
-      if (!isFrame(stored)) expect(framed?.payload).toBe(stored)
-      else if (framed) expect(stored.subarray(stored.length - framed.payload.length).equals(framed.payload)).toBe(true)
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), fc.boolean(), (noise, asFrame) => {
+        const stored = Buffer.from(asFrame ? [1, ...noise] : noise)
+        const framed = unframe(stored)
+        if (!isFrame(stored)) expect(framed?.payload).toBe(stored)
+        else if (framed)
+          expect(
+            stored.subarray(stored.length - framed.payload.length).equals(framed.payload),
+          ).toBe(true)
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('is read without a copy', () => {

@@ -1,7 +1,15 @@
 import { mkdir } from 'node:fs/promises'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { LoadPolicy, ReadPath, checkOptions, createCacheClient, createFormat, createToken, type CacheClient } from '../src/index.js'
+import {
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  createCacheClient,
+  createFormat,
+  createToken,
+  type CacheClient,
+} from '../src/index.js'
 import { flavours, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()
@@ -14,7 +22,9 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
   beforeEach(async () => {
     server = await startRedis()
     made = standalone(server.url)
-    client = createCacheClient(made.driver, { resilience: { readTimeout: '20s', writeTimeout: '20s' } })
+    client = createCacheClient(made.driver, {
+      resilience: { readTimeout: '20s', writeTimeout: '20s' },
+    })
     await client.entries.put('k', format, 'old', { ttl: LONG })
   })
   afterEach(async () => {
@@ -23,12 +33,15 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     await server.stop()
   })
 
-  const lease = async (token: string) => (await client.entries.lease('k', format, { token, ttl: LONG, staleBelow: 'all' })).status
+  const lease = async (token: string) =>
+    (await client.entries.lease('k', format, { token, ttl: LONG, staleBelow: 'all' })).status
   const value = async () => (await client.entries.read('k', format))?.value
 
   it('entries are deleted and made stale', async () => {
     await server.fill()
-    await expect(client.send({ args: ['SET', 'x', 'x'], keys: ['x'] })).rejects.toMatchObject({ code: 'OOM' })
+    await expect(client.send({ args: ['SET', 'x', 'x'], keys: ['x'] })).rejects.toMatchObject({
+      code: 'OOM',
+    })
     expect(await client.entries.expire(['k'], 60_000)).toBe(1)
     expect(await client.entries.invalidate(['k'])).toBe(1)
     expect(await value()).toBeUndefined()
@@ -38,7 +51,9 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     await client.entries.beginWrite(['k'], 'writer', LONG)
     await server.fill()
     expect(await client.entries.invalidate(['k'])).toBe(1)
-    expect(await client.entries.commitWrite('k', 'writer', { format, value: 'new', ttl: LONG })).toBe('deleted')
+    expect(
+      await client.entries.commitWrite('k', 'writer', { format, value: 'new', ttl: LONG }),
+    ).toBe('deleted')
   })
 
   it('leases are given back', async () => {
@@ -59,35 +74,67 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     await client.entries.commitWrite('k', 'a')
     expect(await value()).toBeUndefined()
     await client.entries.beginWrite(['k'], 'b', LONG)
-    expect(await client.entries.commitWrite('k', 'b', { format, value: 'new', ttl: LONG })).toBe('stored')
+    expect(await client.entries.commitWrite('k', 'b', { format, value: 'new', ttl: LONG })).toBe(
+      'stored',
+    )
   })
 
   it('a value that is kept for an entry is answered with, though it can’t be put back', async () => {
-    await client.send({ args: ['HSET', 'k:{k}:kept', 'field', format.encode('k', 'kept', {})], keys: ['k:{k}:kept'] })
+    await client.send({
+      args: ['HSET', 'k:{k}:kept', 'field', format.encode('k', 'kept', {})],
+      keys: ['k:{k}:kept'],
+    })
     await server.fill()
-    const asked = { ttl: LONG, staleBelow: 100, kept: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 } }
-    expect(await client.entries.lease('k', format, { ...asked, token: createToken() })).toMatchObject({ status: 'hit', entry: { value: 'kept', life: 60_000 } })
+    const asked = {
+      ttl: LONG,
+      staleBelow: 100,
+      kept: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 },
+    }
+    expect(
+      await client.entries.lease('k', format, { ...asked, token: createToken() }),
+    ).toMatchObject({ status: 'hit', entry: { value: 'kept', life: 60_000 } })
     expect(await value()).toBe('old')
-    await expect(client.entries.lease('k', format, { ...asked, staleBelow: 'all', token: createToken() })).rejects.toMatchObject({ code: 'OOM' })
+    await expect(
+      client.entries.lease('k', format, { ...asked, staleBelow: 'all', token: createToken() }),
+    ).rejects.toMatchObject({ code: 'OOM' })
   })
 
   it('a read answers, also where it may not load in an outage', async () => {
-    const policy = new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, 'reject')
+    const policy = new LoadPolicy<string>(
+      checkOptions('test', { ttl: LONG }, ['ttl']),
+      { ttl: LONG },
+      'reject',
+    )
     const path = new ReadPath<string>(client, 'test', policy)
     await server.fill()
-    for (const key of ['k', 'other']) expect(await path.get(key, async () => 'loaded')).toBe(key === 'k' ? 'old' : 'loaded')
-    expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual(['old', 'loaded'])
+    for (const key of ['k', 'other'])
+      expect(await path.get(key, async () => 'loaded')).toBe(key === 'k' ? 'old' : 'loaded')
+    expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual([
+      'old',
+      'loaded',
+    ])
   })
 
   it('a read answers where the server can’t save to its disk, but not where its data may be old', async () => {
-    const policyOf = (onOutage: 'load' | 'reject') => new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, onOutage)
-    const [loading, rejecting] = (['load', 'reject'] as const).map((onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)))
+    const policyOf = (onOutage: 'load' | 'reject') =>
+      new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, onOutage)
+    const [loading, rejecting] = (['load', 'reject'] as const).map(
+      (onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)),
+    )
     const load = async (): Promise<string> => 'loaded'
     await mkdir(`${server.directory}/dump.rdb`) // where it saves to
     await server.cli('CONFIG', 'SET', 'save', '3600 1000000')
     await server.cli('BGSAVE')
-    await expect.poll(() => server.cli('SET', 'x', 'x').catch((error: Error) => error.message), { timeout: 10_000 }).toMatch(/^MISCONF/)
-    for (const path of [loading!, rejecting!]) expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual(['old', 'loaded'])
+    await expect
+      .poll(() => server.cli('SET', 'x', 'x').catch((error: Error) => error.message), {
+        timeout: 10_000,
+      })
+      .toMatch(/^MISCONF/)
+    for (const path of [loading!, rejecting!])
+      expect(await path.getMany(['k', 'other'], async (keys) => keys.map(() => 'loaded'))).toEqual([
+        'old',
+        'loaded',
+      ])
     expect(await rejecting!.get('other', load)).toBe('loaded')
     await server.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no')
     await server.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
@@ -99,8 +146,12 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     const token = createToken()
     expect(await lease(token)).toBe('leased')
     await server.fill()
-    await expect(client.entries.fill('k', format, token, 'x', { ttl: LONG })).rejects.toMatchObject({ code: 'OOM' })
-    await expect(client.entries.put('k', format, 'x', { ttl: LONG })).rejects.toMatchObject({ code: 'OOM' })
+    await expect(client.entries.fill('k', format, token, 'x', { ttl: LONG })).rejects.toMatchObject(
+      { code: 'OOM' },
+    )
+    await expect(client.entries.put('k', format, 'x', { ttl: LONG })).rejects.toMatchObject({
+      code: 'OOM',
+    })
     expect(await server.cli('EXISTS', '{k}:lease')).toBe('0')
   })
 })

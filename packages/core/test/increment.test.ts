@@ -5,7 +5,16 @@ import { createClient } from 'redis'
 import { describe, expect, it } from 'vitest'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis.js'
-import { InvalidKeyError, InvalidOptionError, ServerError, createCacheClient, createFormat, createToken, type Driver, type NearEntries } from '../src/index.js'
+import {
+  InvalidKeyError,
+  InvalidOptionError,
+  ServerError,
+  createCacheClient,
+  createFormat,
+  createToken,
+  type Driver,
+  type NearEntries,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<unknown>()
@@ -15,7 +24,11 @@ onEach((bench) => {
   describe('an entry that is a number', () => {
     it('is added to from any number of clients at once: nothing is lost, and no sum comes twice', async () => {
       const clients = [bench().newClient(), bench().newClient()]
-      const sums = await Promise.all(Array.from({ length: 500 }, (_, i) => clients[i % 2]!.entries.increment('views', i % 5 === 0 ? 3 : 1)))
+      const sums = await Promise.all(
+        Array.from({ length: 500 }, (_, i) =>
+          clients[i % 2]!.entries.increment('views', i % 5 === 0 ? 3 : 1),
+        ),
+      )
       expect(new Set(sums).size).toBe(500)
       expect(Math.max(...sums)).toBe(700)
       expect(await clients[0]!.entries.read('views', format)).toMatchObject({ value: 700 })
@@ -34,21 +47,42 @@ onEach((bench) => {
       await client.entries.increment('b', 1, 60_000)
       expect(await life('b')).toBeLessThanOrEqual(60_000)
       await client.entries.increment('c', 1, 30)
-      await expect.poll(() => client.entries.increment('c', 1, 60_000), { timeout: 5_000 }).toBe(1) // it has expired, and begins anew
+      // it has expired, and begins anew
+      await expect.poll(() => client.entries.increment('c', 1, 60_000), { timeout: 5_000 }).toBe(1)
     })
 
     it('is left as it is where the sum could not be told exactly, and where it is no whole number', async () => {
       const client = bench().newClient()
-      const set = (key: string, value: string) => client.send({ args: ['SET', key, value], keys: [key] })
+      const set = (key: string, value: string) =>
+        client.send({ args: ['SET', key, value], keys: [key] })
       await set('most', String(MOST))
       await set('least', String(-MOST))
       await set('huge', '9223372036854775807')
       await set('text', '"x"')
       await client.entries.put('framed', format, 1, { ttl: 60_000, meta: { version: 1 } })
       await client.send({ args: ['RPUSH', 'list', 'x'], keys: ['list'] })
-      const done = await Promise.allSettled([['most', 1], ['least', -1], ['huge', 1], ['text', 1], ['framed', 1], ['list', 1], ['fine', 1]].map(([key, amount]) => client.entries.increment(key as string, amount as number, 60_000)))
-      expect(done.map((each) => (each.status === 'fulfilled' ? each.value : each.reason instanceof ServerError))).toEqual([true, true, true, true, true, true, 1])
-      for (const [key, value] of [['most', String(MOST)], ['least', String(-MOST)], ['huge', '9223372036854775807'], ['text', '"x"']] as const) {
+      const done = await Promise.allSettled(
+        [
+          ['most', 1],
+          ['least', -1],
+          ['huge', 1],
+          ['text', 1],
+          ['framed', 1],
+          ['list', 1],
+          ['fine', 1],
+        ].map(([key, amount]) => client.entries.increment(key as string, amount as number, 60_000)),
+      )
+      expect(
+        done.map((each) =>
+          each.status === 'fulfilled' ? each.value : each.reason instanceof ServerError,
+        ),
+      ).toEqual([true, true, true, true, true, true, 1])
+      for (const [key, value] of [
+        ['most', String(MOST)],
+        ['least', String(-MOST)],
+        ['huge', '9223372036854775807'],
+        ['text', '"x"'],
+      ] as const) {
         expect(await client.send({ args: ['GET', key], keys: [key] })).toBe(value)
         expect(await client.send({ args: ['PTTL', key], keys: [key] })).toBe(-1)
       }
@@ -59,21 +93,31 @@ onEach((bench) => {
 
     it('is added whole numbers only, and nothing is sent where it can’t be', async () => {
       const client = bench().newClient()
-      for (const amount of [0.5, NaN, 2 ** 53, '1', undefined, null]) await expect(client.entries.increment('k', amount as number)).rejects.toBeInstanceOf(InvalidOptionError)
-      for (const ttl of [0.5, NaN, -1, '1s', null]) await expect(client.entries.increment('k', 1, ttl as number)).rejects.toBeInstanceOf(InvalidOptionError)
+      for (const amount of [0.5, NaN, 2 ** 53, '1', undefined, null])
+        await expect(client.entries.increment('k', amount as number)).rejects.toBeInstanceOf(
+          InvalidOptionError,
+        )
+      for (const ttl of [0.5, NaN, -1, '1s', null])
+        await expect(client.entries.increment('k', 1, ttl as number)).rejects.toBeInstanceOf(
+          InvalidOptionError,
+        )
       expect(await client.entries.read('k', format)).toBe(undefined)
     })
 
     it('was added to: a load and a write that began before store nothing over it', async () => {
       const { entries } = bench().newClient()
       const token = createToken()
-      expect(await entries.lease('k', format, { token, ttl: 10_000 })).toMatchObject({ status: 'leased' })
+      expect(await entries.lease('k', format, { token, ttl: 10_000 })).toMatchObject({
+        status: 'leased',
+      })
       expect(await entries.increment('k', 5)).toBe(5)
       expect(await entries.fill('k', format, token, 1, { ttl: 60_000 })).toBe(false)
       expect(await entries.read('k', format)).toMatchObject({ value: 5 })
       await entries.beginWrite(['k'], token, 10_000)
       await entries.increment('k', 1)
-      expect(await entries.commitWrite('k', token, { format, value: 2, ttl: 60_000 })).toBe('deleted')
+      expect(await entries.commitWrite('k', token, { format, value: 2, ttl: 60_000 })).toBe(
+        'deleted',
+      )
     })
 
     it('is announced in the step that changes it', async () => {
@@ -82,12 +126,22 @@ onEach((bench) => {
       const near: NearEntries = {
         get: () => undefined,
         ask: () => ({ answered: () => undefined }),
-        change: (keys) => ({ announcement: { channel: 'changes', from: 'me', nth: 1 }, acknowledged: (value) => told.push(`${keys.join()} ${String(value)}`), failed: () => told.push(`${keys.join()} failed`) }),
+        change: (keys) => ({
+          announcement: { channel: 'changes', from: 'me', nth: 1 },
+          acknowledged: (value) => told.push(`${keys.join()} ${String(value)}`),
+          failed: () => told.push(`${keys.join()} failed`),
+        }),
       }
       const heard: unknown[] = []
-      const subscription = await client.driver.subscribe(['changes'], { message: (_, payload) => heard.push(JSON.parse(payload)), gap: () => undefined, live: () => undefined })
+      const subscription = await client.driver.subscribe(['changes'], {
+        message: (_, payload) => heard.push(JSON.parse(payload)),
+        gap: () => undefined,
+        live: () => undefined,
+      })
       await client.entries.withNear(near).increment('k', 1)
-      await expect.poll(() => heard, { timeout: 5_000 }).toEqual([{ v: 1, from: 'me', nth: 1, keys: ['k'] }])
+      await expect
+        .poll(() => heard, { timeout: 5_000 })
+        .toEqual([{ v: 1, from: 'me', nth: 1, keys: ['k'] }])
       expect(told).toEqual(['k undefined'])
       await subscription.close()
     })
@@ -105,32 +159,44 @@ const connections: Record<string, (url: string) => { driver: Driver; end(): unkn
   },
 }
 
-describe.each(Object.keys(connections))('on %s, whose connection is lost again and again', (name) => {
-  it('what is acknowledged was added, and nothing was added twice', async () => {
-    await using server = await startRedis()
-    await using proxy = await startProxy(server)
-    const { driver, end } = connections[name]!(proxy.url)
-    const client = createCacheClient(driver, { resilience: { readTimeout: '5s', writeTimeout: '5s', breaker: { failures: 1_000, cooldown: 20 } } })
-    let [stop, asked, acknowledged] = [false, 0, 0]
-    const load = Array.from({ length: 10 }, async () => {
-      while (!stop) {
-        asked++
-        await client.entries.increment('views', 1).then(() => acknowledged++, () => sleep(5))
+describe.each(Object.keys(connections))(
+  'on %s, whose connection is lost again and again',
+  (name) => {
+    it('what is acknowledged was added, and nothing was added twice', async () => {
+      await using server = await startRedis()
+      await using proxy = await startProxy(server)
+      const { driver, end } = connections[name]!(proxy.url)
+      const client = createCacheClient(driver, {
+        resilience: {
+          readTimeout: '5s',
+          writeTimeout: '5s',
+          breaker: { failures: 1_000, cooldown: 20 },
+        },
+      })
+      let [stop, asked, acknowledged] = [false, 0, 0]
+      const load = Array.from({ length: 10 }, async () => {
+        while (!stop) {
+          asked++
+          await client.entries.increment('views', 1).then(
+            () => acknowledged++,
+            () => sleep(5),
+          )
+        }
+      })
+      for (let i = 0; i < 15; i++) {
+        const before = acknowledged
+        await sleep(30)
+        await eventually(() => acknowledged >= before + 10)
+        proxy.drop()
       }
+      stop = true
+      await Promise.all(load)
+      const sum = Number(await server.cli('GET', 'views'))
+      expect(acknowledged).toBeGreaterThan(100)
+      expect(sum).toBeGreaterThanOrEqual(acknowledged)
+      expect(sum).toBeLessThanOrEqual(asked)
+      await client.close()
+      end()
     })
-    for (let i = 0; i < 15; i++) {
-      const before = acknowledged
-      await sleep(30)
-      await eventually(() => acknowledged >= before + 10)
-      proxy.drop()
-    }
-    stop = true
-    await Promise.all(load)
-    const sum = Number(await server.cli('GET', 'views'))
-    expect(acknowledged).toBeGreaterThan(100)
-    expect(sum).toBeGreaterThanOrEqual(acknowledged)
-    expect(sum).toBeLessThanOrEqual(asked)
-    await client.close()
-    end()
-  })
-})
+  },
+)

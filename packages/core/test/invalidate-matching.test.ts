@@ -1,6 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { beside, InvalidOptionError, LoadPolicy, ReadPath, checkOptions, companion, createFormat, createToken, glob, invalidateMatching, literalStart, loadPolicyOptions, type CacheClient } from '../src/index.js'
+import {
+  beside,
+  InvalidOptionError,
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  companion,
+  createFormat,
+  createToken,
+  glob,
+  invalidateMatching,
+  literalStart,
+  loadPolicyOptions,
+  type CacheClient,
+} from '../src/index.js'
 import { companionOf } from '../src/keys.js'
 import { onEach } from './cases.js'
 
@@ -10,20 +24,38 @@ const write = { ttl: 60_000 }
 const MOMENTS = [0, 1, 2, 3, 4, 5]
 const ROUNDS = process.env.CHAOS ? 200 : 10
 
-const put = (client: CacheClient, keys: readonly string[]) => Promise.all(keys.map((key) => client.entries.put(key, format, 'old', write)))
-const exists = async (client: CacheClient, key: string) => (await client.send({ args: ['EXISTS', key], keys: [key] })) === 1
+const put = (client: CacheClient, keys: readonly string[]) =>
+  Promise.all(keys.map((key) => client.entries.put(key, format, 'old', write)))
+const exists = async (client: CacheClient, key: string) =>
+  (await client.send({ args: ['EXISTS', key], keys: [key] })) === 1
 
 describe('what a pattern begins with', () => {
   it.each([
-    [glob`user:${42}:*`, 'user:42:'], [glob`user:${'*'}:?`, 'user:*:'], [glob`*`, ''], [glob`user:42`, 'user:42'], [glob`[ab]c`, ''], [glob`a${'\\'}b*`, 'a\\b'], [glob`😀*`, '😀'], [glob``, ''],
+    [glob`user:${42}:*`, 'user:42:'],
+    [glob`user:${'*'}:?`, 'user:*:'],
+    [glob`*`, ''],
+    [glob`user:42`, 'user:42'],
+    [glob`[ab]c`, ''],
+    [glob`a${'\\'}b*`, 'a\\b'],
+    [glob`😀*`, '😀'],
+    [glob``, ''],
   ])('of %o', (pattern, start) => {
     expect(literalStart(pattern)).toBe(start)
   })
 })
 
 describe('the key beside which another stands', () => {
-  it.each(['shop:product:42', '{shop}:product:42', 'a{b}c:d', 'lease', 'x:lease', 'a:b:intents', '{t}x'])('%s is found again, and is no companion itself', (key) => {
-    for (const name of ['lease', 'intents', 'holders', 'parts'] as const) expect(companionOf(companion(key, name))).toBe(key)
+  it.each([
+    'shop:product:42',
+    '{shop}:product:42',
+    'a{b}c:d',
+    'lease',
+    'x:lease',
+    'a:b:intents',
+    '{t}x',
+  ])('%s is found again, and is no companion itself', (key) => {
+    for (const name of ['lease', 'intents', 'holders', 'parts'] as const)
+      expect(companionOf(companion(key, name))).toBe(key)
     expect(companionOf(key)).toBe(undefined)
   })
 })
@@ -33,13 +65,24 @@ onEach((bench) => {
     it('are invalidated on every node, and nothing else is: no other key, no other namespace, nothing that is no string', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       const keys = Array.from({ length: 700 }, (_, i) => client.key('user', 42, i))
-      const others = [client.key('user', 4), client.key('user', '42'), 'user:42:x', 'xshop:user:42:x', 'shop:user:421:x']
+      const others = [
+        client.key('user', 4),
+        client.key('user', '42'),
+        'user:42:x',
+        'xshop:user:42:x',
+        'shop:user:421:x',
+      ]
       await put(client, [...keys, ...others])
       const [queue, hash] = [client.key('user', 42, 'queue'), client.key('user', 42, 'hash')]
       await client.send({ args: ['RPUSH', queue, 'x'], keys: [queue] })
       await client.send({ args: ['HSET', hash, 'f', 'x'], keys: [hash] })
       const progress: number[] = []
-      expect(await invalidateMatching(client, glob`user:${42}:*`, { count: 50, onProgress: (done) => progress.push(done) })).toBe(700)
+      expect(
+        await invalidateMatching(client, glob`user:${42}:*`, {
+          count: 50,
+          onProgress: (done) => progress.push(done),
+        }),
+      ).toBe(700)
       expect(progress.length).toBeGreaterThan(1)
       expect(progress).toEqual([...progress].sort((a, b) => a - b))
       expect(progress.at(-1)).toBe(700)
@@ -59,7 +102,10 @@ onEach((bench) => {
     })
 
     it('may be more than are looked at, or sent, at once', async () => {
-      const client = bench().newClient({ namespace: 'shop', resilience: { maxInFlight: 300, readTimeout: '20s', writeTimeout: '20s' } })
+      const client = bench().newClient({
+        namespace: 'shop',
+        resilience: { maxInFlight: 300, readTimeout: '20s', writeTimeout: '20s' },
+      })
       const keys = Array.from({ length: 3_000 }, (_, i) => client.key('user', i))
       for (let i = 0; i < keys.length; i += 250) await put(client, keys.slice(i, i + 250))
       expect(await invalidateMatching(client, glob`user:*`, { count: 10_000 })).toBe(3_000)
@@ -67,7 +113,13 @@ onEach((bench) => {
 
     it('are not stored by a load under way, however they are called', async () => {
       const client = bench().newClient()
-      for (const [key, pattern] of [['a{b:c', glob`a{b:*`], ['x', glob`*`], ['a:b', glob`?:b`], ['a[b]:c*', glob`${'a[b]'}:*`], ['{t}:a:b', glob`{t}:*`]] as const) {
+      for (const [key, pattern] of [
+        ['a{b:c', glob`a{b:*`],
+        ['x', glob`*`],
+        ['a:b', glob`?:b`],
+        ['a[b]:c*', glob`${'a[b]'}:*`],
+        ['{t}:a:b', glob`{t}:*`],
+      ] as const) {
         const token = createToken()
         await client.entries.lease(key, format, { token, ttl: 60_000 })
         await invalidateMatching(client, pattern)
@@ -87,7 +139,11 @@ onEach((bench) => {
     it('stay where they are excepted', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       await put(client, ['shop:lock:1', 'shop:{lock}:1', 'shop:locks', 'shop:user'])
-      expect(await invalidateMatching(client, glob`*`, { except: (key) => key.startsWith('shop:lock:') })).toBe(3)
+      expect(
+        await invalidateMatching(client, glob`*`, {
+          except: (key) => key.startsWith('shop:lock:'),
+        }),
+      ).toBe(3)
       expect(await exists(client, 'shop:lock:1')).toBe(true)
     })
 
@@ -98,44 +154,69 @@ onEach((bench) => {
       expect(await exists(client, client.key('user', '42', 'a'))).toBe(true)
     })
 
-    it.each(MOMENTS)('do not come back by a load that began before, and fills at any moment: at %i', async (moment) => {
-      for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
-        const client = bench().newClient({ namespace })
-        const key = client.key('user', 42)
-        const token = createToken()
-        expect(await client.entries.lease(key, format, { token, ttl: 60_000 })).toMatchObject({ status: 'leased' })
-        const fill = () => client.entries.fill(key, format, token, 'old', write)
-        await invalidateMatching(beforeScan(client, moment, fill), glob`user:*`)
-        if (moment === MOMENTS.at(-1)) await fill()
-        expect(await exists(client, key)).toBe(false)
-      }
-    })
-
-    it.each(MOMENTS)('do not come back by a write that began before, and ends at any moment: at %i', async (moment) => {
-      for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
-        for (const meta of [undefined, { version: 7 }]) {
+    it.each(MOMENTS)(
+      'do not come back by a load that began before, and fills at any moment: at %i',
+      async (moment) => {
+        for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
           const client = bench().newClient({ namespace })
           const key = client.key('user', 42)
           const token = createToken()
-          await client.entries.beginWrite([key], token, 60_000)
-          const commit = () => client.entries.commitWrite(key, token, { ...write, format, value: 'old', ...(meta && { meta }) })
-          await invalidateMatching(beforeScan(client, moment, commit), glob`user:*`)
-          if (moment === MOMENTS.at(-1)) await commit()
+          expect(await client.entries.lease(key, format, { token, ttl: 60_000 })).toMatchObject({
+            status: 'leased',
+          })
+          const fill = () => client.entries.fill(key, format, token, 'old', write)
+          await invalidateMatching(beforeScan(client, moment, fill), glob`user:*`)
+          if (moment === MOMENTS.at(-1)) await fill()
           expect(await exists(client, key)).toBe(false)
         }
-      }
-    })
+      },
+    )
+
+    it.each(MOMENTS)(
+      'do not come back by a write that began before, and ends at any moment: at %i',
+      async (moment) => {
+        for (const namespace of ['shop', '{shop}', 'shop{s}x']) {
+          for (const meta of [undefined, { version: 7 }]) {
+            const client = bench().newClient({ namespace })
+            const key = client.key('user', 42)
+            const token = createToken()
+            await client.entries.beginWrite([key], token, 60_000)
+            const commit = () =>
+              client.entries.commitWrite(key, token, {
+                ...write,
+                format,
+                value: 'old',
+                ...(meta && { meta }),
+              })
+            await invalidateMatching(beforeScan(client, moment, commit), glob`user:*`)
+            if (moment === MOMENTS.at(-1)) await commit()
+            expect(await exists(client, key)).toBe(false)
+          }
+        }
+      },
+    )
 
     it('are loaded anew by who reads after it resolved, whatever was under way', async () => {
-      const [client, other] = [bench().newClient({ namespace: 'shop' }), bench().newClient({ namespace: 'shop' })]
+      const [client, other] = [
+        bench().newClient({ namespace: 'shop' }),
+        bench().newClient({ namespace: 'shop' }),
+      ]
       const options = { ttl: '1h' } as const
-      const paths = [client, other].map((each) => new ReadPath<number>(each, 'row', new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options)))
+      const paths = [client, other].map(
+        (each) =>
+          new ReadPath<number>(
+            each,
+            'row',
+            new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options),
+          ),
+      )
       let source = 0
-      const read = (path: ReadPath<number>, id: number) => path.get(client.key('row', id), async () => {
-        const value = source
-        await sleep(Math.random() * 6)
-        return value
-      })
+      const read = (path: ReadPath<number>, id: number) =>
+        path.get(client.key('row', id), async () => {
+          const value = source
+          await sleep(Math.random() * 6)
+          return value
+        })
       let stop = false
       const traffic = paths.map(async (path) => {
         while (!stop) await Promise.all(Array.from({ length: 20 }, (_, id) => read(path, id)))
@@ -146,16 +227,27 @@ onEach((bench) => {
           await other.entries.beginWrite([key], token, 60_000)
           const value = source
           await sleep(Math.random() * 3)
-          await other.entries.commitWrite(key, token, { format: createFormat<number>(), value, ttl: 60_000 })
+          await other.entries.commitWrite(key, token, {
+            format: createFormat<number>(),
+            value,
+            ttl: 60_000,
+          })
         }
       })()
       const evictions = (async () => {
-        while (!stop) await Promise.all(Array.from({ length: 20 }, (_, id) => client.send({ args: ['DEL', client.key('row', id)], keys: [client.key('row', id)] })))
+        while (!stop)
+          await Promise.all(
+            Array.from({ length: 20 }, (_, id) =>
+              client.send({ args: ['DEL', client.key('row', id)], keys: [client.key('row', id)] }),
+            ),
+          )
       })()
       for (let round = 1; round <= ROUNDS; round++) {
         source = round
         await invalidateMatching(client, glob`row:*`, { count: 5 })
-        const seen = await Promise.all(paths.flatMap((path) => Array.from({ length: 20 }, (_, id) => read(path, id))))
+        const seen = await Promise.all(
+          paths.flatMap((path) => Array.from({ length: 20 }, (_, id) => read(path, id))),
+        )
         expect(seen.filter((value) => value !== round)).toEqual([])
       }
       stop = true
@@ -168,32 +260,50 @@ onEach((bench) => {
       await client.send({ args: ['SET', 'a\nb', '1'], keys: ['a\nb'] })
       await put(client, ['a1', 'a2'])
       const reason = new Error('enough')
-      await expect(invalidateMatching(client, glob`a*`, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+      await expect(
+        invalidateMatching(client, glob`a*`, { signal: AbortSignal.abort(reason) }),
+      ).rejects.toBe(reason)
       expect(await exists(client, 'a1')).toBe(true)
       expect(await invalidateMatching(client, glob`a*`)).toBe(2)
       expect(await exists(client, 'a}b')).toBe(true)
     })
 
     it('are named by a pattern that the tag made', async () => {
-      await expect(invalidateMatching(bench().newClient(), 'user:*' as never)).rejects.toBeInstanceOf(InvalidOptionError)
-      for (const wrong of [{ count: 0 }, { onProgress: 1 }, { except: 'x' }, { signal: {} }, { type: 'list' }, null, 7]) {
-        await expect(invalidateMatching(bench().newClient(), glob`user:*`, wrong as never)).rejects.toBeInstanceOf(InvalidOptionError)
+      await expect(
+        invalidateMatching(bench().newClient(), 'user:*' as never),
+      ).rejects.toBeInstanceOf(InvalidOptionError)
+      for (const wrong of [
+        { count: 0 },
+        { onProgress: 1 },
+        { except: 'x' },
+        { signal: {} },
+        { type: 'list' },
+        null,
+        7,
+      ]) {
+        await expect(
+          invalidateMatching(bench().newClient(), glob`user:*`, wrong as never),
+        ).rejects.toBeInstanceOf(InvalidOptionError)
       }
     })
   })
 })
 
-/** The client, with something that happens before it looks through all keys for the first, second, … time. */
+/**
+ * The client, with something that happens before it looks through all keys for the first, second, …
+ * time.
+ */
 function beforeScan(client: CacheClient, nth: number, act: () => Promise<unknown>): CacheClient {
   const seen = new Set<unknown>()
-  const nodes = async () => (await client.driver.nodes()).map((node) => ({
-    ...node,
-    async send(...[commands, ...rest]: Parameters<typeof node.send>) {
-      const match = commands[0]!.args[3]
-      if (!seen.has(match) && seen.size === nth) await act()
-      seen.add(match)
-      return node.send(commands, ...rest)
-    },
-  }))
+  const nodes = async () =>
+    (await client.driver.nodes()).map((node) => ({
+      ...node,
+      async send(...[commands, ...rest]: Parameters<typeof node.send>) {
+        const match = commands[0]!.args[3]
+        if (!seen.has(match) && seen.size === nth) await act()
+        seen.add(match)
+        return node.send(commands, ...rest)
+      },
+    }))
   return { ...client, driver: { ...client.driver, nodes } }
 }

@@ -2,21 +2,79 @@ import { startCluster, type RedisCluster } from '@cache/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Redis } from 'ioredis'
-import { InvalidKeyError, InvalidOptionError, beside, checkPrefix, companion, createKeys, hashTag, rawKey, slot, type CompanionName, type KeyPart } from '../src/index.js'
+import {
+  InvalidKeyError,
+  InvalidOptionError,
+  beside,
+  checkPrefix,
+  companion,
+  createKeys,
+  hashTag,
+  rawKey,
+  slot,
+  type CompanionName,
+  type KeyPart,
+} from '../src/index.js'
 import { MAX_KEY_BYTES, companionNames, companionOf, isBeside } from '../src/keys.js'
 
 const RUNS = process.env.CHAOS ? 100_000 : 3_000
 
-const hostile = ['*', '?', '[a-z]', '{}', '{x}', '}', '{', '}{', ':', '::', '%', '%3A', '%25', 'a:b', 'lease', 'intents', ':lease', '%6Cease', '..', '/', ' ', '😀', 'é', 'e\u0301', '__proto__', 'constructor', 'undefined', '0', '-0', '1e21', 'x'.repeat(1_000)]
+const hostile = [
+  '*',
+  '?',
+  '[a-z]',
+  '{}',
+  '{x}',
+  '}',
+  '{',
+  '}{',
+  ':',
+  '::',
+  '%',
+  '%3A',
+  '%25',
+  'a:b',
+  'lease',
+  'intents',
+  ':lease',
+  '%6Cease',
+  '..',
+  '/',
+  ' ',
+  '😀',
+  'é',
+  'e\u0301',
+  '__proto__',
+  'constructor',
+  'undefined',
+  '0',
+  '-0',
+  '1e21',
+  'x'.repeat(1_000),
+]
 /** Most of all those whose escapes could meet. */
 const text = fc.oneof(
   fc.constantFrom(...hostile),
-  fc.string({ unit: fc.constantFrom('a', ':', '%', '{', '}', '2', '5', '3', 'A', '6', 'C', 'lease'), minLength: 1, maxLength: 6 }),
-  fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }).filter((part) => !/[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u.test(part)),
+  fc.string({
+    unit: fc.constantFrom('a', ':', '%', '{', '}', '2', '5', '3', 'A', '6', 'C', 'lease'),
+    minLength: 1,
+    maxLength: 6,
+  }),
+  fc
+    .string({ unit: 'binary', minLength: 1, maxLength: 20 })
+    .filter((part) => !/[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u.test(part)),
 )
-const part: fc.Arbitrary<KeyPart> = fc.oneof({ weight: 4, arbitrary: text }, fc.maxSafeInteger(), fc.double({ noNaN: true, min: -1e6, max: 1e6 }), fc.bigInt())
+const part: fc.Arbitrary<KeyPart> = fc.oneof(
+  { weight: 4, arbitrary: text },
+  fc.maxSafeInteger(),
+  fc.double({ noNaN: true, min: -1e6, max: 1e6 }),
+  fc.bigInt(),
+)
 const parts = fc.array(part, { minLength: 1, maxLength: 4 })
-const prefix = fc.option(fc.constantFrom('shop', 'shop:eu', '{shop}', 'a{tag}b', '%', 'lease', 'x y'), { nil: undefined })
+const prefix = fc.option(
+  fc.constantFrom('shop', 'shop:eu', '{shop}', 'a{tag}b', '%', 'lease', 'x y'),
+  { nil: undefined },
+)
 
 describe('createKeys', () => {
   it('puts the namespace, the prefix and the parts in a row', () => {
@@ -28,8 +86,25 @@ describe('createKeys', () => {
   })
 
   it('makes one key of each list of parts, and none of two: all of the short ones', () => {
-    const alphabet = ['a', ':', '%', '{', '}', '%3A', '%25', '2', 'lease', '%6Cease', '::', 'a:', ':a']
-    const lists = alphabet.flatMap((a) => [[a], ...alphabet.flatMap((b) => [[a, b], ...alphabet.map((c) => [a, b, c])])])
+    const alphabet = [
+      'a',
+      ':',
+      '%',
+      '{',
+      '}',
+      '%3A',
+      '%25',
+      '2',
+      'lease',
+      '%6Cease',
+      '::',
+      'a:',
+      ':a',
+    ]
+    const lists = alphabet.flatMap((a) => [
+      [a],
+      ...alphabet.flatMap((b) => [[a, b], ...alphabet.map((c) => [a, b, c])]),
+    ])
     for (const namespace of [undefined, 'shop', '{shop}']) {
       const key = createKeys(namespace)
       expect(new Set(lists.map((list) => key(...list))).size).toBe(lists.length)
@@ -37,39 +112,85 @@ describe('createKeys', () => {
   })
 
   it('makes one key of each list of parts, and none of two: any', () => {
-    fc.assert(fc.property(prefix, parts, parts, (namespace, one, other) => {
-      const key = createKeys(namespace)
-      const same = one.length === other.length && one.every((each, i) => String(each) === String(other[i]))
-      expect(key(...one) === key(...other)).toBe(same)
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(prefix, parts, parts, (namespace, one, other) => {
+        const key = createKeys(namespace)
+        const same =
+          one.length === other.length && one.every((each, i) => String(each) === String(other[i]))
+        expect(key(...one) === key(...other)).toBe(same)
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('keeps every part inside its namespace, and readable: it can be taken apart again', () => {
-    fc.assert(fc.property(prefix, prefix, parts, (namespace, own, list) => {
-      const start = [namespace, own].filter((each) => each !== undefined).map((each) => `${each}:`).join('')
-      const key = createKeys(namespace, own)(...list)
-      expect(key.startsWith(start)).toBe(true)
-      expect(key.slice(start.length).split(':').map((each) => decodeURIComponentOfOurs(each))).toEqual(list.map(String))
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(prefix, prefix, parts, (namespace, own, list) => {
+        const start = [namespace, own]
+          .filter((each) => each !== undefined)
+          .map((each) => `${each}:`)
+          .join('')
+        const key = createKeys(namespace, own)(...list)
+        expect(key.startsWith(start)).toBe(true)
+        expect(
+          key
+            .slice(start.length)
+            .split(':')
+            .map((each) => decodeURIComponentOfOurs(each)),
+        ).toEqual(list.map(String))
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('lets no part choose a Cluster slot', () => {
-    fc.assert(fc.property(prefix, parts, (namespace, list) => {
-      expect(hashTag(createKeys(namespace)(...list))).toBe(namespace === undefined ? undefined : hashTag(namespace))
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(prefix, parts, (namespace, list) => {
+        expect(hashTag(createKeys(namespace)(...list))).toBe(
+          namespace === undefined ? undefined : hashTag(namespace),
+        )
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   const bad: readonly [what: string, parts: readonly unknown[]][] = [
-    ['no part', []], ['an empty part', ['']], ['an empty part behind another', ['a', '']], ['a newline', ['a\nb']], ['a NUL', ['\0']], ['DEL', ['\u007f']],
-    ['a high surrogate alone', ['\ud800']], ['a low surrogate alone', ['a\udc00b']], ['surrogates the wrong way round', ['\udc00\ud800']],
-    ['10 KB', ['x'.repeat(10_240)]], ['10 KB that need escapes', [':'.repeat(10_240)]], ['10 KB in two parts', ['x'.repeat(5_000), 'x'.repeat(5_240)]], ['what is too long in UTF-8 only', ['é'.repeat(4_097)]], ['what is too long when escaped only', [':'.repeat(3_000)]],
-    ['NaN', [NaN]], ['Infinity', [Infinity]], ['-Infinity', [-Infinity]], ['2^53', [2 ** 53]], ['-2^53', [-(2 ** 53)]], ['1e21', [1e21]],
-    ['undefined', [undefined]], ['null', [null]], ['true', [true]], ['an object', [{}]], ['an object that says it is a key', [{ toString: () => 'k' }]], ['an array', [['a']]], ['a symbol', [Symbol('a')]], ['a function', [() => 'a']], ['a String', [new String('a')]],
+    ['no part', []],
+    ['an empty part', ['']],
+    ['an empty part behind another', ['a', '']],
+    ['a newline', ['a\nb']],
+    ['a NUL', ['\0']],
+    ['DEL', ['\u007f']],
+    ['a high surrogate alone', ['\ud800']],
+    ['a low surrogate alone', ['a\udc00b']],
+    ['surrogates the wrong way round', ['\udc00\ud800']],
+    ['10 KB', ['x'.repeat(10_240)]],
+    ['10 KB that need escapes', [':'.repeat(10_240)]],
+    ['10 KB in two parts', ['x'.repeat(5_000), 'x'.repeat(5_240)]],
+    ['what is too long in UTF-8 only', ['é'.repeat(4_097)]],
+    ['what is too long when escaped only', [':'.repeat(3_000)]],
+    ['NaN', [NaN]],
+    ['Infinity', [Infinity]],
+    ['-Infinity', [-Infinity]],
+    ['2^53', [2 ** 53]],
+    ['-2^53', [-(2 ** 53)]],
+    ['1e21', [1e21]],
+    ['undefined', [undefined]],
+    ['null', [null]],
+    ['true', [true]],
+    ['an object', [{}]],
+    ['an object that says it is a key', [{ toString: () => 'k' }]],
+    ['an array', [['a']]],
+    ['a symbol', [Symbol('a')]],
+    ['a function', [() => 'a']],
+    ['a String', [new String('a')]],
   ]
   it.each(bad)('refuses %s', (_, list) => {
     for (const key of [createKeys(), createKeys('shop'), createKeys('{shop}', 'p')]) {
       expect(() => key(...(list as KeyPart[]))).toThrow(InvalidKeyError)
-      expect(() => key(...(list as KeyPart[]))).toThrow(expect.objectContaining({ code: 'INVALID_KEY' }))
+      expect(() => key(...(list as KeyPart[]))).toThrow(
+        expect.objectContaining({ code: 'INVALID_KEY' }),
+      )
     }
   })
 
@@ -94,48 +215,121 @@ describe('createKeys', () => {
 })
 
 describe('checkPrefix', () => {
-  it.each(['shop', 'a:b', '{tag}', 'a{tag}b', '*', ' ', '😀', '__proto__', '%'])('takes %j as it is', (value) => {
-    expect(checkPrefix('namespace', value)).toBe(value)
-    expect(createKeys(value)('x')).toBe(`${value}:x`)
-  })
+  it.each(['shop', 'a:b', '{tag}', 'a{tag}b', '*', ' ', '😀', '__proto__', '%'])(
+    'takes %j as it is',
+    (value) => {
+      expect(checkPrefix('namespace', value)).toBe(value)
+      expect(createKeys(value)('x')).toBe(`${value}:x`)
+    },
+  )
 
-  it.each(['{', '}', '{}', '}{', '{a', 'a}', '{a}{b}', '{{a}}', 'a\nb', '\0', '\u007f', '\ud800', 5, null, {}, true])('refuses %j, naming the option', (value) => {
+  it.each([
+    '{',
+    '}',
+    '{}',
+    '}{',
+    '{a',
+    'a}',
+    '{a}{b}',
+    '{{a}}',
+    'a\nb',
+    '\0',
+    '\u007f',
+    '\ud800',
+    5,
+    null,
+    {},
+    true,
+  ])('refuses %j, naming the option', (value) => {
     for (const make of [() => checkPrefix('namespace', value), () => createKeys(value as string)]) {
       expect(make).toThrow(InvalidOptionError)
-    expect(() => createKeys('a:{a:b}')).toThrow('"namespace"')
-    expect(() => createKeys('a', '{a:b}')).toThrow('"prefix"')
-    expect(() => checkPrefix('item.prefix', '{a:b}', 'a')).toThrow('"item.prefix"')
-    expect(checkPrefix('item.prefix', '{a:b}', 'b')).toBe('{a:b}')
+      expect(() => createKeys('a:{a:b}')).toThrow('"namespace"')
+      expect(() => createKeys('a', '{a:b}')).toThrow('"prefix"')
+      expect(() => checkPrefix('item.prefix', '{a:b}', 'a')).toThrow('"item.prefix"')
+      expect(checkPrefix('item.prefix', '{a:b}', 'b')).toBe('{a:b}')
       expect(make).toThrow('"namespace"')
     }
     expect(() => createKeys('shop', value as string)).toThrow('"prefix"')
   })
 
   it('is refused where keys would read as what stands beside another one', () => {
-    for (const make of [() => createKeys('a', '{a:b}'), () => createKeys('a:{a:b}'), () => createKeys(undefined, 'a:{a:b}:c')]) expect(make).toThrow(InvalidOptionError)
+    for (const make of [
+      () => createKeys('a', '{a:b}'),
+      () => createKeys('a:{a:b}'),
+      () => createKeys(undefined, 'a:{a:b}:c'),
+    ])
+      expect(make).toThrow(InvalidOptionError)
     expect(createKeys('a', '{b}')(1)).toBe('a:{b}:1')
   })
 })
 
 describe('rawKey', () => {
-  it.each(['user:42', '{user}:42', 'a{b', '*', '%', ':', 'lease', 'x:lease', '😀', '__proto__', '{a}lease', '{a}:leases'])('takes %j as it is', (key) => {
+  it.each([
+    'user:42',
+    '{user}:42',
+    'a{b',
+    '*',
+    '%',
+    ':',
+    'lease',
+    'x:lease',
+    '😀',
+    '__proto__',
+    '{a}lease',
+    '{a}:leases',
+  ])('takes %j as it is', (key) => {
     expect(rawKey(key)).toBe(key)
   })
 
-  it.each(['', '}', 'a}', '{}', '{}x', 'a{}b', '{a}', '{a}:lease', '{a}:intents', 'a:{a:b}', 'a:{a:b}:lease', 'a:{a:b}:c', '{a}:b:lease', 'a{b}c:lease', 'a\nb', '\0', '\ud800', 'x'.repeat(10_240), 5, undefined, null, {}])('refuses %j', (key) => {
+  it.each([
+    '',
+    '}',
+    'a}',
+    '{}',
+    '{}x',
+    'a{}b',
+    '{a}',
+    '{a}:lease',
+    '{a}:intents',
+    'a:{a:b}',
+    'a:{a:b}:lease',
+    'a:{a:b}:c',
+    '{a}:b:lease',
+    'a{b}c:lease',
+    'a\nb',
+    '\0',
+    '\ud800',
+    'x'.repeat(10_240),
+    5,
+    undefined,
+    null,
+    {},
+  ])('refuses %j', (key) => {
     expect(() => rawKey(key as string)).toThrow(InvalidKeyError)
   })
 
   it('takes every key that createKeys makes', () => {
-    fc.assert(fc.property(prefix, parts, (namespace, list) => {
-      const key = createKeys(namespace)(...list)
-      expect(rawKey(key)).toBe(key)
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(prefix, parts, (namespace, list) => {
+        const key = createKeys(namespace)(...list)
+        expect(rawKey(key)).toBe(key)
+      }),
+      { numRuns: RUNS },
+    )
   })
 })
 
 describe('companion', () => {
-  const raw = fc.oneof(fc.constantFrom(...hostile), fc.string({ unit: fc.constantFrom('a', '{', '}', ':', 'lease', 'intents'), minLength: 1, maxLength: 7 })).filter(isAccepted)
+  const raw = fc
+    .oneof(
+      fc.constantFrom(...hostile),
+      fc.string({
+        unit: fc.constantFrom('a', '{', '}', ':', 'lease', 'intents'),
+        minLength: 1,
+        maxLength: 7,
+      }),
+    )
+    .filter(isAccepted)
   const name = fc.constantFrom<CompanionName>(...companionNames)
 
   it('names what is beside an entry', () => {
@@ -144,49 +338,100 @@ describe('companion', () => {
   })
 
   it('begins as its key does, up to the last part', () => {
-    fc.assert(fc.property(prefix, parts, name, (namespace, list, which) => {
-      const key = createKeys(namespace)(...list)
-      expect(companion(key, which).startsWith(key.slice(0, key.lastIndexOf(':') + 1))).toBe(true)
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(prefix, parts, name, (namespace, list, which) => {
+        const key = createKeys(namespace)(...list)
+        expect(companion(key, which).startsWith(key.slice(0, key.lastIndexOf(':') + 1))).toBe(true)
+      }),
+      { numRuns: RUNS },
+    )
   })
 
   it('is told from other keys, as is all else beside a key of two parts', () => {
-    fc.assert(fc.property(raw, name, (key, which) => {
-      expect(companionOf(companion(key, which))).toBe(key)
-      expect(isBeside(companion(key, which))).toBe(true)
-      if (hashTag(key) === undefined && key.includes(':')) expect(isBeside(`${beside(key)}:any:thing`)).toBe(true)
+    fc.assert(
+      fc.property(raw, name, (key, which) => {
+        expect(companionOf(companion(key, which))).toBe(key)
+        expect(isBeside(companion(key, which))).toBe(true)
+        if (hashTag(key) === undefined && key.includes(':'))
+          expect(isBeside(`${beside(key)}:any:thing`)).toBe(true)
+        expect(isBeside(key)).toBe(false)
+      }),
+      { numRuns: RUNS },
+    )
+    for (const key of [
+      'shop:product:42',
+      '{user}:42',
+      '{user:42}:cart',
+      'shop:{user:42}:cart',
+      'lease',
+      'a:lease',
+      '{a:b}',
+    ])
       expect(isBeside(key)).toBe(false)
-    }), { numRuns: RUNS })
-    for (const key of ['shop:product:42', '{user}:42', '{user:42}:cart', 'shop:{user:42}:cart', 'lease', 'a:lease', '{a:b}']) expect(isBeside(key)).toBe(false)
   })
 
   it('lies in the slot of its key, whatever the key', () => {
-    fc.assert(fc.property(fc.oneof(raw, fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list))), name, (key, which) => {
-      expect(slot(companion(key, which))).toBe(slot(key))
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          raw,
+          fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list)),
+        ),
+        name,
+        (key, which) => {
+          expect(slot(companion(key, which))).toBe(slot(key))
+        },
+      ),
+      { numRuns: RUNS },
+    )
   })
 
   it('is never the key of another entry, nor of another companion', () => {
-    fc.assert(fc.property(raw, raw, name, name, (one, other, mine, theirs) => {
-      expect(companion(one, mine)).not.toBe(other)
-      if (one !== other || mine !== theirs) expect(companion(one, mine)).not.toBe(companion(other, theirs))
-    }), { numRuns: 10 * RUNS })
+    fc.assert(
+      fc.property(raw, raw, name, name, (one, other, mine, theirs) => {
+        expect(companion(one, mine)).not.toBe(other)
+        if (one !== other || mine !== theirs)
+          expect(companion(one, mine)).not.toBe(companion(other, theirs))
+      }),
+      { numRuns: 10 * RUNS },
+    )
   })
 
   it('is never a key that createKeys makes', () => {
-    fc.assert(fc.property(prefix, parts, parts, name, (namespace, one, other, which) => {
-      const key = createKeys(namespace)
-      expect(companion(key(...one), which)).not.toBe(key(...other))
-    }), { numRuns: RUNS })
+    fc.assert(
+      fc.property(prefix, parts, parts, name, (namespace, one, other, which) => {
+        const key = createKeys(namespace)
+        expect(companion(key(...one), which)).not.toBe(key(...other))
+      }),
+      { numRuns: RUNS },
+    )
   })
 })
 
 describe('slot', () => {
-  it.each([['123456789', 12_739], ['foo', 12_182], ['', 0], ['{user1000}.following', 3_443], ['{user1000}.followers', 3_443], ['user1000', 3_443]])("of %j is the specification's", (key, expected) => {
+  it.each([
+    ['123456789', 12_739],
+    ['foo', 12_182],
+    ['', 0],
+    ['{user1000}.following', 3_443],
+    ['{user1000}.followers', 3_443],
+    ['user1000', 3_443],
+  ])("of %j is the specification's", (key, expected) => {
     expect(slot(key)).toBe(expected)
   })
 
-  it.each([['{a}b', 'a'], ['x{a}b', 'a'], ['{a}{b}', 'a'], ['{{a}}', '{a'], ['{}a', undefined], ['a{}{b}', undefined], ['{a', undefined], ['a}', undefined], ['}{a}', 'a'], ['', undefined]])('looks at the hash tag of %j: %j', (key, tag) => {
+  it.each([
+    ['{a}b', 'a'],
+    ['x{a}b', 'a'],
+    ['{a}{b}', 'a'],
+    ['{{a}}', '{a'],
+    ['{}a', undefined],
+    ['a{}{b}', undefined],
+    ['{a', undefined],
+    ['a}', undefined],
+    ['}{a}', 'a'],
+    ['', undefined],
+  ])('looks at the hash tag of %j: %j', (key, tag) => {
     expect(hashTag(key)).toBe(tag)
   })
 
@@ -203,8 +448,17 @@ describe('slot', () => {
     })
 
     it('is what CLUSTER KEYSLOT says, of keys and of their companions', async () => {
-      const keys = fc.sample(fc.oneof(fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list)), text.filter(isAccepted)), RUNS)
-      const all = keys.flatMap((key) => [key, ...companionNames.map((name) => companion(key, name))])
+      const keys = fc.sample(
+        fc.oneof(
+          fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list)),
+          text.filter(isAccepted),
+        ),
+        RUNS,
+      )
+      const all = keys.flatMap((key) => [
+        key,
+        ...companionNames.map((name) => companion(key, name)),
+      ])
       const asked = node.pipeline()
       for (const key of all) asked.call('CLUSTER', 'KEYSLOT', key)
       const answers = (await asked.exec())!.map(([error, answer]) => error ?? answer)
@@ -222,5 +476,7 @@ function isAccepted(key: string): boolean {
 }
 
 function decodeURIComponentOfOurs(escaped: string): string {
-  return escaped.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+  return escaped.replace(/%([0-9A-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(parseInt(hex, 16)),
+  )
 }

@@ -1,15 +1,25 @@
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createCacheClient, createFormat, createToken, type CacheClient, type ClientOptions } from '../src/index.js'
+import {
+  createCacheClient,
+  createFormat,
+  createToken,
+  type CacheClient,
+  type ClientOptions,
+} from '../src/index.js'
 import { flavours, recovered, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()
 const LONG = 600_000
-const HASTY: ClientOptions = { resilience: { readTimeout: '150ms', writeTimeout: '150ms', breaker: { failures: 1_000 } } }
+const HASTY: ClientOptions = {
+  resilience: { readTimeout: '150ms', writeTimeout: '150ms', breaker: { failures: 1_000 } },
+}
 const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }
 
 let server: RedisServer
-beforeAll(async () => { server = await startRedis() })
+beforeAll(async () => {
+  server = await startRedis()
+})
 afterAll(() => server.stop())
 
 describe.each(flavours)('steps without an answer, over $name', ({ standalone }) => {
@@ -40,8 +50,10 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     for (const one of made) await one[Symbol.asyncDispose]()
   })
 
-  const leaseOf = (who: CacheClient, key: string) => who.entries.lease(key, format, { token: createToken(), ttl: LONG })
-  const isGivenUp = () => expect.poll(() => server.cli('ZCARD', '{k}:intents'), { timeout: 10_000 }).toBe('1')
+  const leaseOf = (who: CacheClient, key: string) =>
+    who.entries.lease(key, format, { token: createToken(), ttl: LONG })
+  const isGivenUp = () =>
+    expect.poll(() => server.cli('ZCARD', '{k}:intents'), { timeout: 10_000 }).toBe('1')
 
   /** A step that the server gets only after its client has connected anew and given it up. */
   async function comesLate(step: () => Promise<unknown>): Promise<{ deliver(): Promise<void> }> {
@@ -56,7 +68,9 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     await server.pause()
     await expect(leaseOf(client, 'k')).rejects.toThrow()
     await server.resume()
-    await expect.poll(async () => (await leaseOf(other, 'k')).status, { timeout: 10_000 }).toBe('leased')
+    await expect
+      .poll(async () => (await leaseOf(other, 'k')).status, { timeout: 10_000 })
+      .toBe('leased')
   })
 
   it('a lease that could not be given back is given back later', async () => {
@@ -65,7 +79,9 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     await proxy.cut()
     await expect(client.entries.release('k', token)).rejects.toThrow()
     await proxy.pass()
-    await expect.poll(async () => (await leaseOf(other, 'k')).status, { timeout: 10_000 }).toBe('leased')
+    await expect
+      .poll(async () => (await leaseOf(other, 'k')).status, { timeout: 10_000 })
+      .toBe('leased')
   })
 
   it('a lease that is asked for late is not granted', async () => {
@@ -77,7 +93,9 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
   it('a put that comes late leaves no lease, and takes none from a load under way', async () => {
     const held = await comesLate(() => client.entries.put('k', format, 'old', { ttl: LONG }))
     const token = createToken()
-    expect(await other.entries.lease('k', format, { token, ttl: LONG })).toMatchObject({ status: 'leased' })
+    expect(await other.entries.lease('k', format, { token, ttl: LONG })).toMatchObject({
+      status: 'leased',
+    })
     await held.deliver()
     expect(await other.entries.fill('k', format, token, 'loaded', { ttl: LONG })).toBe(true)
   })
@@ -87,7 +105,9 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     const token = createToken()
     await other.entries.beginWrite(['k'], token, LONG)
     await held.deliver()
-    expect(await other.entries.commitWrite('k', token, { format, value: 'new', ttl: LONG })).toBe('stored')
+    expect(await other.entries.commitWrite('k', token, { format, value: 'new', ttl: LONG })).toBe(
+      'stored',
+    )
     expect((await other.entries.readWithLife('k', format))?.life).toBeGreaterThan(LONG / 2)
     await other.entries.invalidate(['k'])
     expect(await leaseOf(other, 'k')).toMatchObject({ status: 'leased' })
@@ -97,10 +117,14 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     const token = createToken()
     await other.entries.put('k', format, 'old', { ttl: LONG })
     await client.entries.beginWrite(['k'], token, LONG)
-    const held = await comesLate(() => client.entries.commitWrite('k', token, { format, value: 'mine', ttl: LONG }))
+    const held = await comesLate(() =>
+      client.entries.commitWrite('k', token, { format, value: 'mine', ttl: LONG }),
+    )
     expect(await other.entries.read('k', format)).toBeUndefined()
     await other.entries.beginWrite(['k'], 'other', LONG)
-    expect(await other.entries.commitWrite('k', 'other', { format, value: 'newer', ttl: LONG })).toBe('stored')
+    expect(
+      await other.entries.commitWrite('k', 'other', { format, value: 'newer', ttl: LONG }),
+    ).toBe('stored')
     await held.deliver()
     expect(['newer', undefined]).toContain((await other.entries.read('k', format))?.value)
   })

@@ -7,7 +7,15 @@ const why = new Error('the last caller left')
 describe('LazySignal', () => {
   it('makes no AbortController until somebody looks, and then one', () => {
     let made = 0
-    vi.stubGlobal('AbortController', class extends AbortController { constructor() { super(); made++ } })
+    vi.stubGlobal(
+      'AbortController',
+      class extends AbortController {
+        constructor() {
+          super()
+          made++
+        }
+      },
+    )
     const lazy = new LazySignal()
     lazy.onAbort(() => undefined)
     lazy.abort(why)
@@ -45,31 +53,44 @@ describe('LazySignal', () => {
     lazy.abort('first')
     lazy.abort('second')
     lazy.onAbort((reason) => heard.push(`late ${String(reason)}`))
-    expect(heard).toEqual(['one first', 'two first', 'from within first', 'three first', 'late first'])
+    expect(heard).toEqual([
+      'one first',
+      'two first',
+      'from within first',
+      'three first',
+      'late first',
+    ])
     expect(lazy.reason).toBe('first')
   })
 
   it('never differs from an AbortController, in whatever order it is used', () => {
-    const step = fc.oneof(fc.record({ abort: fc.anything().filter((reason) => reason !== undefined) }), fc.constant('look' as const), fc.constant('listen' as const))
-    fc.assert(fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-      const [lazy, eager] = [new LazySignal(), new AbortController()]
-      const heard: [unknown[], unknown[]] = [[], []]
-      for (const each of steps) {
-        if (each === 'look') expect(lazy.signal.aborted).toBe(eager.signal.aborted)
-        else if (each === 'listen') {
-          lazy.onAbort((reason) => heard[0].push(reason))
-          if (eager.signal.aborted) heard[1].push(eager.signal.reason)
-          else eager.signal.addEventListener('abort', () => heard[1].push(eager.signal.reason))
-        } else {
-          lazy.abort(each.abort)
-          eager.abort(each.abort)
+    const step = fc.oneof(
+      fc.record({ abort: fc.anything().filter((reason) => reason !== undefined) }),
+      fc.constant('look' as const),
+      fc.constant('listen' as const),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const [lazy, eager] = [new LazySignal(), new AbortController()]
+        const heard: [unknown[], unknown[]] = [[], []]
+        for (const each of steps) {
+          if (each === 'look') expect(lazy.signal.aborted).toBe(eager.signal.aborted)
+          else if (each === 'listen') {
+            lazy.onAbort((reason) => heard[0].push(reason))
+            if (eager.signal.aborted) heard[1].push(eager.signal.reason)
+            else eager.signal.addEventListener('abort', () => heard[1].push(eager.signal.reason))
+          } else {
+            lazy.abort(each.abort)
+            eager.abort(each.abort)
+          }
+          expect(lazy.aborted).toBe(eager.signal.aborted)
+          expect(Object.is(lazy.reason, eager.signal.reason)).toBe(true)
         }
-        expect(lazy.aborted).toBe(eager.signal.aborted)
-        expect(Object.is(lazy.reason, eager.signal.reason)).toBe(true)
-      }
-      expect(heard[0].length).toBe(heard[1].length)
-      expect(heard[0].every((reason, i) => Object.is(reason, heard[1][i]))).toBe(true)
-      expect(Object.is(lazy.signal.reason, eager.signal.reason)).toBe(true)
-    }), { numRuns: 500 })
+        expect(heard[0].length).toBe(heard[1].length)
+        expect(heard[0].every((reason, i) => Object.is(reason, heard[1][i]))).toBe(true)
+        expect(Object.is(lazy.signal.reason, eager.signal.reason)).toBe(true)
+      }),
+      { numRuns: 500 },
+    )
   })
 })

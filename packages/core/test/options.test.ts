@@ -6,7 +6,11 @@ const known = ['given', 'nest']
 /** The checks of `{ given: value }`, and of `{ nest: { given: value } }`. */
 const places: readonly (readonly [path: string, of: (value: unknown) => OptionChecks])[] = [
   ['given', (value) => checkOptions('createThing', { given: value }, known)],
-  ['nest.given', (value) => checkOptions('createThing', { nest: { given: value } }, known).nested('nest', ['given'])],
+  [
+    'nest.given',
+    (value) =>
+      checkOptions('createThing', { nest: { given: value } }, known).nested('nest', ['given']),
+  ],
 ]
 
 function refused(path: string, check: () => unknown, expected?: string): void {
@@ -23,21 +27,46 @@ function refused(path: string, check: () => unknown, expected?: string): void {
 }
 
 describe('checkOptions', () => {
-  it.each([[undefined], [null], [5], ['ttl'], [true], [[]], [['ttl']], [() => ({})]])('refuses %o in place of options, naming their owner', (options) => {
-    refused('createThing', () => checkOptions('createThing', options, known), 'an object of options')
-  })
+  it.each([[undefined], [null], [5], ['ttl'], [true], [[]], [['ttl']], [() => ({})]])(
+    'refuses %o in place of options, naming their owner',
+    (options) => {
+      refused(
+        'createThing',
+        () => checkOptions('createThing', options, known),
+        'an object of options',
+      )
+    },
+  )
 
   it('refuses a name it does not know, and says which it does', () => {
     refused('givne', () => checkOptions('createThing', { givne: 1 }, known), 'given, nest')
-    refused('nest.givne', () => checkOptions('createThing', { nest: { givne: 1 } }, known).nested('nest', ['given']), 'given')
+    refused(
+      'nest.givne',
+      () => checkOptions('createThing', { nest: { givne: 1 } }, known).nested('nest', ['given']),
+      'given',
+    )
     refused('givne', () => checkOptions('createThing', { givne: undefined }, known))
     refused('__proto__', () => checkOptions('createThing', JSON.parse('{"__proto__":1}'), known))
     refused('constructor', () => checkOptions('createThing', { constructor: 1 }, known))
   })
 
   it('takes options without a prototype, and of a class', () => {
-    expect(checkOptions('createThing', Object.assign(Object.create(null), { given: '5s' }), known).duration('given')).toBe(5_000)
-    expect(checkOptions('createThing', new (class { given = 5 })(), known).duration('given')).toBe(5)
+    expect(
+      checkOptions(
+        'createThing',
+        Object.assign(Object.create(null), { given: '5s' }),
+        known,
+      ).duration('given'),
+    ).toBe(5_000)
+    expect(
+      checkOptions(
+        'createThing',
+        new (class {
+          given = 5
+        })(),
+        known,
+      ).duration('given'),
+    ).toBe(5)
   })
 })
 
@@ -49,15 +78,21 @@ describe.each(places)('%s:', (path, of) => {
   })
 
   it('fail names the option, what was expected and what came', () => {
-    refused(path, () => of('x').fail('given', 'something else'), `Option "${path}" must be something else, but is a string of 1 characters.`)
+    refused(
+      path,
+      () => of('x').fail('given', 'something else'),
+      `Option "${path}" must be something else, but is a string of 1 characters.`,
+    )
   })
 
   it('duration', () => {
     expect(of('5s').duration('given')).toBe(5_000)
     expect(of(undefined).duration('given', 7)).toBe(7)
     expect(of(undefined).duration('given', undefined)).toBeUndefined()
-    for (const wrong of [undefined, null, 0, 'soon', {}]) refused(path, () => of(wrong).duration('given'), 'a duration')
-    for (const wrong of [null, 0, '', NaN]) refused(path, () => of(wrong).duration('given', 7), 'a duration')
+    for (const wrong of [undefined, null, 0, 'soon', {}])
+      refused(path, () => of(wrong).duration('given'), 'a duration')
+    for (const wrong of [null, 0, '', NaN])
+      refused(path, () => of(wrong).duration('given', 7), 'a duration')
   })
 
   it('number', () => {
@@ -66,8 +101,18 @@ describe.each(places)('%s:', (path, of) => {
     expect(of(1).number('given', { min: 0, max: 1 })).toBe(1)
     expect(of(undefined).number('given', { min: 0, max: 1 }, 0.3)).toBe(0.3)
     expect(of(Infinity).number('given', {})).toBe(Infinity)
-    for (const wrong of [-0.1, 1.1, NaN, Infinity, '0.5', null, {}, [0.5], 1n]) refused(path, () => of(wrong).number('given', { min: 0, max: 1 }, 0.3), 'a number from 0 to 1')
-    for (const wrong of [1.5, 2 ** 53, Infinity, NaN, 0]) refused(path, () => of(wrong).number('given', { min: 1, integer: true }), 'a whole number of at least 1')
+    for (const wrong of [-0.1, 1.1, NaN, Infinity, '0.5', null, {}, [0.5], 1n])
+      refused(
+        path,
+        () => of(wrong).number('given', { min: 0, max: 1 }, 0.3),
+        'a number from 0 to 1',
+      )
+    for (const wrong of [1.5, 2 ** 53, Infinity, NaN, 0])
+      refused(
+        path,
+        () => of(wrong).number('given', { min: 1, integer: true }),
+        'a whole number of at least 1',
+      )
     refused(path, () => of(8).number('given', { max: 7 }), 'a number of at most 7')
     refused(path, () => of(undefined).number('given', {}), 'a number, but is undefined')
   })
@@ -76,13 +121,15 @@ describe.each(places)('%s:', (path, of) => {
     expect(of('b').oneOf('given', ['a', 'b'])).toBe('b')
     expect(of(false).oneOf('given', ['a', false], 'a')).toBe(false)
     expect(of(undefined).oneOf('given', ['a', 'b'], 'a')).toBe('a')
-    for (const wrong of [undefined, 'c', 'A', '', null, 0, ['a']]) refused(path, () => of(wrong).oneOf('given', ['a', 'b']), 'one of "a", "b"')
+    for (const wrong of [undefined, 'c', 'A', '', null, 0, ['a']])
+      refused(path, () => of(wrong).oneOf('given', ['a', 'b']), 'one of "a", "b"')
   })
 
   it('string', () => {
     expect(of('x').string('given')).toBe('x')
     expect(of(undefined).string('given', 'y')).toBe('y')
-    for (const wrong of [undefined, '', 5, null, {}, new String('x')]) refused(path, () => of(wrong).string('given'), 'a non-empty string')
+    for (const wrong of [undefined, '', 5, null, {}, new String('x')])
+      refused(path, () => of(wrong).string('given'), 'a non-empty string')
     refused(path, () => of('').string('given', 'y'))
   })
 
@@ -91,7 +138,8 @@ describe.each(places)('%s:', (path, of) => {
     expect(of(own).function('given')).toBe(own)
     expect(of(own).function('given', 'required')).toBe(own)
     expect(of(undefined).function('given')).toBeUndefined()
-    for (const wrong of [null, true, 'f', {}, 0]) refused(path, () => of(wrong).function('given'), 'a function')
+    for (const wrong of [null, true, 'f', {}, 0])
+      refused(path, () => of(wrong).function('given'), 'a function')
     refused(path, () => of(undefined).function('given', 'required'), 'a function')
   })
 
@@ -100,8 +148,16 @@ describe.each(places)('%s:', (path, of) => {
     const callable = Object.assign(() => 1, client)
     expect(of(client).shaped('given', ['send', 'close'], 'a client')).toBe(client)
     expect(of(callable).shaped('given', ['send', 'close'], 'a client')).toBe(callable)
-    expect(of(new (class { send(): void {} close(): void {} })()).shaped('given', ['send', 'close'], 'a client')).toBeDefined()
-    for (const wrong of [undefined, null, {}, { send: () => 1 }, 'send', 5, true]) refused(path, () => of(wrong).shaped('given', ['send', 'close'], 'a client'), 'a client')
+    expect(
+      of(
+        new (class {
+          send(): void {}
+          close(): void {}
+        })(),
+      ).shaped('given', ['send', 'close'], 'a client'),
+    ).toBeDefined()
+    for (const wrong of [undefined, null, {}, { send: () => 1 }, 'send', 5, true])
+      refused(path, () => of(wrong).shaped('given', ['send', 'close'], 'a client'), 'a client')
   })
 
   it('nested', () => {
@@ -111,7 +167,8 @@ describe.each(places)('%s:', (path, of) => {
     refused(`${path}.deep`, () => of({ deep: 'soon' }).nested('given', ['deep']).duration('deep'))
     refused(`${path}.deep`, () => of({}).nested('given', ['deep']).duration('deep'))
     refused(`${path}.dep`, () => of({ dep: 1 }).nested('given', ['deep']))
-    for (const wrong of [5, 'x', true, [], () => 1]) refused(path, () => of(wrong).nested('given', ['deep']), 'an object of options')
+    for (const wrong of [5, 'x', true, [], () => 1])
+      refused(path, () => of(wrong).nested('given', ['deep']), 'an object of options')
   })
 
   it('shows no long text: it may be a secret', () => {

@@ -9,7 +9,13 @@ describe('pending releases', () => {
   it('repeats a release until it is acknowledged', async () => {
     const releases = new PendingReleases()
     let tries = 0
-    releases.add({ key: 'k', ttl: LONG, release: async () => { if (++tries < 4) throw new Error('no reply') } })
+    releases.add({
+      key: 'k',
+      ttl: LONG,
+      release: async () => {
+        if (++tries < 4) throw new Error('no reply')
+      },
+    })
     expect(releases.size).toBe(1)
     await expect.poll(() => releases.size).toBe(0)
     expect(tries).toBe(4)
@@ -18,7 +24,14 @@ describe('pending releases', () => {
   it('gives up when the ttl has passed', async () => {
     const releases = new PendingReleases()
     let tries = 0
-    releases.add({ key: 'k', ttl: 100, release: async () => { tries++; throw new Error('no reply') } })
+    releases.add({
+      key: 'k',
+      ttl: 100,
+      release: async () => {
+        tries++
+        throw new Error('no reply')
+      },
+    })
     await expect.poll(() => releases.size).toBe(0)
     const after = tries
     await sleep(200)
@@ -29,7 +42,16 @@ describe('pending releases', () => {
     const releases = new PendingReleases()
     const released: number[] = []
     for (let i = 0; i < 3; i++) {
-      await new Promise<void>((resolve) => releases.add({ key: 'k', ttl: LONG, release: async () => { released.push(i); resolve() } }))
+      await new Promise<void>((resolve) =>
+        releases.add({
+          key: 'k',
+          ttl: LONG,
+          release: async () => {
+            released.push(i)
+            resolve()
+          },
+        }),
+      )
     }
     await expect.poll(() => releases.size).toBe(0)
     expect(released).toEqual([0, 1, 2])
@@ -38,7 +60,15 @@ describe('pending releases', () => {
   it('is not held up by one that always fails', async () => {
     const releases = new PendingReleases()
     const released = new Set<number>()
-    for (let i = 0; i < 500; i++) releases.add({ key: `k${i}`, ttl: LONG, release: async () => { if (i % 2 === 0) throw new Error('no reply'); released.add(i) } })
+    for (let i = 0; i < 500; i++)
+      releases.add({
+        key: `k${i}`,
+        ttl: LONG,
+        release: async () => {
+          if (i % 2 === 0) throw new Error('no reply')
+          released.add(i)
+        },
+      })
     await expect.poll(() => released.size).toBe(250)
     expect(releases.size).toBe(250)
     await releases.close()
@@ -47,10 +77,17 @@ describe('pending releases', () => {
 
   it('is bounded, and reports what it drops', async () => {
     const dropped: string[] = []
-    const listener = (message: unknown): void => { dropped.push((message as { key: string }).key) }
+    const listener = (message: unknown): void => {
+      dropped.push((message as { key: string }).key)
+    }
     subscribe('cache:error', listener)
     const releases = new PendingReleases()
-    for (let i = 0; i < 10_002; i++) releases.add({ key: `k${i}`, ttl: LONG, release: () => Promise.reject(new Error('no reply')) })
+    for (let i = 0; i < 10_002; i++)
+      releases.add({
+        key: `k${i}`,
+        ttl: LONG,
+        release: () => Promise.reject(new Error('no reply')),
+      })
     expect(releases.size).toBe(10_000)
     unsubscribe('cache:error', listener)
     expect(dropped).toEqual(['k0', 'k1'])

@@ -1,18 +1,39 @@
 import { describe, expect, it } from 'vitest'
-import { LoadPolicy, ReadPath, checkOptions, createFormat, createToken, loadPolicyOptions, type CacheClient, type LoadPolicyOptions } from '../src/index.js'
+import {
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  createFormat,
+  createToken,
+  loadPolicyOptions,
+  type CacheClient,
+  type LoadPolicyOptions,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()
 const OURS = ['GET', 'MGET', 'SET', 'EVAL', 'EVALSHA', 'DEL', 'EXISTS', 'PTTL', 'EXPIRE', 'PEXPIRE']
 
-function pathOf(client: CacheClient, options: Partial<LoadPolicyOptions<number>> = {}): ReadPath<number> {
+function pathOf(
+  client: CacheClient,
+  options: Partial<LoadPolicyOptions<number>> = {},
+): ReadPath<number> {
   const all: LoadPolicyOptions<number> = { ttl: '1h', ...options }
-  return new ReadPath(client, 'n', new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all))
+  return new ReadPath(
+    client,
+    'n',
+    new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all),
+  )
 }
 
 onEach((bench) => {
-  /** The commands that reach Redis for `work`, once connections are made and scripts known. All of them follow each other, so each is a round trip. */
-  async function commandsOf(work: (client: CacheClient, key: string) => Promise<unknown>): Promise<readonly string[]> {
+  /**
+   * The commands that reach Redis for `work`, once connections are made and scripts known. All of
+   * them follow each other, so each is a round trip.
+   */
+  async function commandsOf(
+    work: (client: CacheClient, key: string) => Promise<unknown>,
+  ): Promise<readonly string[]> {
     const client = bench().newClient()
     for (let i = 0; i < 3; i++) await work(client, `{t}warm ${i}`)
     const watched = await bench().watch()
@@ -24,7 +45,11 @@ onEach((bench) => {
 
   describe('round trips', () => {
     it('of a miss through a ReadPath: read, lease, fill', async () => {
-      expect(await commandsOf((client, key) => pathOf(client).get(key, load))).toEqual(['GET', 'EVALSHA', 'EVALSHA'])
+      expect(await commandsOf((client, key) => pathOf(client).get(key, load))).toEqual([
+        'GET',
+        'EVALSHA',
+        'EVALSHA',
+      ])
     })
 
     it('of a miss where misses prevail: lease, fill', async () => {
@@ -41,27 +66,58 @@ onEach((bench) => {
     })
 
     it.each<[string, Partial<LoadPolicyOptions<number>>]>([
-      ['stale values', { staleWhileRevalidate: '1m', staleIfError: '1m' }], ['an early refresh', { earlyRefresh: true }], ['versions', { version: (value) => value }], ['a load of each process’ own', { stampede: 'process' }],
-      ['a load of everyone’s own', { stampede: 'off' }], ['a ttl that is a function', { ttl: () => '1m' }], ['timeouts', { loadTimeout: { soft: '1s', hard: '2s' } }],
+      ['stale values', { staleWhileRevalidate: '1m', staleIfError: '1m' }],
+      ['an early refresh', { earlyRefresh: true }],
+      ['versions', { version: (value) => value }],
+      ['a load of each process’ own', { stampede: 'process' }],
+      ['a load of everyone’s own', { stampede: 'off' }],
+      ['a ttl that is a function', { ttl: () => '1m' }],
+      ['timeouts', { loadTimeout: { soft: '1s', hard: '2s' } }],
     ])('of a miss with %s are three at most', async (_, options) => {
-      expect((await commandsOf((client, key) => pathOf(client, options).get(key, load))).length).toBeLessThanOrEqual(3)
+      expect(
+        (await commandsOf((client, key) => pathOf(client, options).get(key, load))).length,
+      ).toBeLessThanOrEqual(3)
     })
 
     it('of a miss whose loader throws, or has none to remember: read, lease, release', async () => {
-      expect(await commandsOf(async (client, key) => { await pathOf(client).get(key, () => { throw new Error('no') }).catch(() => undefined) })).toEqual(['GET', 'EVALSHA', 'EVALSHA'])
-      expect(await commandsOf((client, key) => pathOf(client).get(key, () => null))).toEqual(['GET', 'EVALSHA', 'EVALSHA'])
+      expect(
+        await commandsOf(async (client, key) => {
+          await pathOf(client)
+            .get(key, () => {
+              throw new Error('no')
+            })
+            .catch(() => undefined)
+        }),
+      ).toEqual(['GET', 'EVALSHA', 'EVALSHA'])
+      expect(await commandsOf((client, key) => pathOf(client).get(key, () => null))).toEqual([
+        'GET',
+        'EVALSHA',
+        'EVALSHA',
+      ])
     })
 
     it('of a hit: one', async () => {
-      const fill = async (client: CacheClient, key: string): Promise<unknown> => client.entries.put(key, format, 5, { ttl: 60_000 })
-      for (const [options, command] of [[{}, 'GET'], [{ staleWhileRevalidate: '10s' }, 'EVALSHA']] as const) {
-        const commands = await commandsOf(async (client, key) => { await fill(client, key); expect(await pathOf(client, options).get(key, load)).toBe(5) })
+      const fill = async (client: CacheClient, key: string): Promise<unknown> =>
+        client.entries.put(key, format, 5, { ttl: 60_000 })
+      for (const [options, command] of [
+        [{}, 'GET'],
+        [{ staleWhileRevalidate: '10s' }, 'EVALSHA'],
+      ] as const) {
+        const commands = await commandsOf(async (client, key) => {
+          await fill(client, key)
+          expect(await pathOf(client, options).get(key, load)).toBe(5)
+        })
         expect(commands.slice(2)).toEqual([command])
       }
     })
 
     it('of many misses in one slot, loaded together: read, leases, fills', async () => {
-      const commands = await commandsOf((client, key) => pathOf(client).getMany(Array.from({ length: 50 }, (_, i) => `${key} ${i}`), async (keys) => keys.map(() => 5)))
+      const commands = await commandsOf((client, key) =>
+        pathOf(client).getMany(
+          Array.from({ length: 50 }, (_, i) => `${key} ${i}`),
+          async (keys) => keys.map(() => 5),
+        ),
+      )
       expect(commands).toEqual(['MGET', 'EVALSHA', 'EVALSHA'])
     })
 
@@ -84,13 +140,21 @@ onEach((bench) => {
     })
 
     it('of a write: two; of an invalidation of many in one slot: one', async () => {
-      expect(await commandsOf((client, key) => client.entries.put(key, format, 5, { ttl: 60_000 }))).toEqual(['EVALSHA', 'EVALSHA'])
-      expect(await commandsOf(async (client, key) => {
-        const token = createToken()
-        await client.entries.beginWrite([key], token, 1_000)
-        await client.entries.commitWrite(key, token, { format, value: 5, ttl: 60_000 })
-      })).toEqual(['EVALSHA', 'EVALSHA'])
-      expect(await commandsOf((client, key) => client.entries.invalidate(Array.from({ length: 50 }, (_, i) => `${key} ${i}`)))).toEqual(['EVALSHA'])
+      expect(
+        await commandsOf((client, key) => client.entries.put(key, format, 5, { ttl: 60_000 })),
+      ).toEqual(['EVALSHA', 'EVALSHA'])
+      expect(
+        await commandsOf(async (client, key) => {
+          const token = createToken()
+          await client.entries.beginWrite([key], token, 1_000)
+          await client.entries.commitWrite(key, token, { format, value: 5, ttl: 60_000 })
+        }),
+      ).toEqual(['EVALSHA', 'EVALSHA'])
+      expect(
+        await commandsOf((client, key) =>
+          client.entries.invalidate(Array.from({ length: 50 }, (_, i) => `${key} ${i}`)),
+        ),
+      ).toEqual(['EVALSHA'])
     })
   })
 })

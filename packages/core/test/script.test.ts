@@ -2,29 +2,61 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { MOST_CALLS } from '../src/batch/parcel.js'
-import { InvalidOptionError, ServerError, defineScript, slot, type CacheClient, type Reply } from '../src/index.js'
+import {
+  InvalidOptionError,
+  ServerError,
+  defineScript,
+  slot,
+  type CacheClient,
+  type Reply,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const RUNS = process.env.CHAOS ? 300 : 15
 
-const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
-const append = defineScript({ name: 'append', lua: "return redis.call('RPUSH', KEYS[1], ARGV[1])", parse: Number })
+const increment = defineScript({
+  name: 'increment',
+  lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])",
+  parse: Number,
+})
+const append = defineScript({
+  name: 'append',
+  lua: "return redis.call('RPUSH', KEYS[1], ARGV[1])",
+  parse: Number,
+})
 /** Counts how often it ran, though it says that it only asks. */
-const asking = defineScript({ name: 'asking', asks: true, lua: "return {redis.call('INCR', KEYS[1]), ARGV[1] or false}", parse: (reply) => reply as [number, string | null] })
-const echo = defineScript({ name: 'echo', binary: true, lua: 'return ARGV[1]', parse: (reply) => reply as Buffer | null })
+const asking = defineScript({
+  name: 'asking',
+  asks: true,
+  lua: "return {redis.call('INCR', KEYS[1]), ARGV[1] or false}",
+  parse: (reply) => reply as [number, string | null],
+})
+const echo = defineScript({
+  name: 'echo',
+  binary: true,
+  lua: 'return ARGV[1]',
+  parse: (reply) => reply as Buffer | null,
+})
 
 onEach((bench) => {
-  const list = async (client: CacheClient, key: string): Promise<Reply> => client.send({ args: ['LRANGE', key, '0', '-1'], keys: [key] })
-  const flushScripts = async (): Promise<void> => void (await Promise.all(bench().servers.map((server) => server.cli('SCRIPT', 'FLUSH'))))
-  const slots = (keys: readonly string[]): number => (bench().topology === 'cluster' ? new Set(keys.map(slot)).size : 1)
+  const list = async (client: CacheClient, key: string): Promise<Reply> =>
+    client.send({ args: ['LRANGE', key, '0', '-1'], keys: [key] })
+  const flushScripts = async (): Promise<void> =>
+    void (await Promise.all(bench().servers.map((server) => server.cli('SCRIPT', 'FLUSH'))))
+  const slots = (keys: readonly string[]): number =>
+    bench().topology === 'cluster' ? new Set(keys.map(slot)).size : 1
 
   describe('the calls of one tick', () => {
     it('travel in one EVALSHA per slot, and each gets its own reply', async () => {
       const client = bench().newClient()
-      await Promise.all(Array.from({ length: 50 }, (_, i) => client.run(increment, [`warm ${i}`], ['1'])))
+      await Promise.all(
+        Array.from({ length: 50 }, (_, i) => client.run(increment, [`warm ${i}`], ['1'])),
+      )
       const watched = await bench().watch()
       const keys = Array.from({ length: MOST_CALLS }, (_, i) => `{${i % 5}}:${i}`)
-      expect(await Promise.all(keys.map((key, i) => client.run(increment, [key], [String(i)])))).toEqual(keys.map((_, i) => i))
+      expect(
+        await Promise.all(keys.map((key, i) => client.run(increment, [key], [String(i)]))),
+      ).toEqual(keys.map((_, i) => i))
       const sent = await watched.commands('EVALSHA', 'EVAL')
       expect(sent.filter(([name]) => name!.toUpperCase() === 'EVALSHA')).toHaveLength(slots(keys))
       // A node of the Cluster that had none of the warm keys.
@@ -35,17 +67,26 @@ onEach((bench) => {
       const client = bench().newClient()
       await client.run(append, ['list'], ['first'])
       const watched = await bench().watch()
-      const lengths = await Promise.all(Array.from({ length: 600 }, (_, i) => client.run(append, ['list'], [String(i)])))
+      const lengths = await Promise.all(
+        Array.from({ length: 600 }, (_, i) => client.run(append, ['list'], [String(i)])),
+      )
       expect(lengths).toEqual(Array.from({ length: 600 }, (_, i) => i + 2))
-      expect(await list(client, 'list')).toEqual(['first', ...Array.from({ length: 600 }, (_, i) => String(i))])
+      expect(await list(client, 'list')).toEqual([
+        'first',
+        ...Array.from({ length: 600 }, (_, i) => String(i)),
+      ])
       expect(await watched.commands('EVALSHA')).toHaveLength(600 / MOST_CALLS)
     })
 
     it('leave in the order asked, and nothing that is asked later overtakes them, also where they are more than one turn sends', async () => {
       const client = bench().newClient()
-      const asked = Array.from({ length: 3 * MOST_CALLS + 1 }, (_, i) => client.run(append, ['list'], [String(i)]))
+      const asked = Array.from({ length: 3 * MOST_CALLS + 1 }, (_, i) =>
+        client.run(append, ['list'], [String(i)]),
+      )
       const seen = client.send({ args: ['LLEN', 'list'], keys: ['list'] })
-      const later = Promise.resolve().then(() => new Promise<void>((resolve) => process.nextTick(resolve))).then(() => client.send({ args: ['LLEN', 'list'], keys: ['list'] }))
+      const later = Promise.resolve()
+        .then(() => new Promise<void>((resolve) => process.nextTick(resolve)))
+        .then(() => client.send({ args: ['LLEN', 'list'], keys: ['list'] }))
       await Promise.all(asked)
       expect(await seen).toBe(asked.length)
       expect(await later).toBe(asked.length)
@@ -53,65 +94,126 @@ onEach((bench) => {
 
     it('get their own arguments, however many of these they share', async () => {
       const client = bench().newClient()
-      const all = defineScript({ name: 'all', binary: true, lua: 'return ARGV', parse: (reply) => reply as Buffer[] })
-      const argument = fc.oneof(fc.constantFrom('', '=', '-', 'same', '1'), fc.string({ maxLength: 4 }), fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)))
-      const calls = fc.tuple(fc.oneof(fc.nat({ max: 4 }), fc.integer({ min: 99, max: 103 })), fc.integer({ min: 1, max: 5 })).chain(([width, count]) => fc.array(fc.array(argument, { minLength: width, maxLength: width }), { minLength: count, maxLength: count }))
-      await fc.assert(fc.asyncProperty(calls, async (each) => {
-        const answers = await Promise.all(each.map((args) => client.run(all, ['{k}'], args)))
-        expect(answers).toEqual(each.map((args) => args.map((one) => Buffer.from(one as string))))
-      }), { numRuns: RUNS })
+      const all = defineScript({
+        name: 'all',
+        binary: true,
+        lua: 'return ARGV',
+        parse: (reply) => reply as Buffer[],
+      })
+      const argument = fc.oneof(
+        fc.constantFrom('', '=', '-', 'same', '1'),
+        fc.string({ maxLength: 4 }),
+        fc.uint8Array({ maxLength: 4 }).map((bytes) => Buffer.from(bytes)),
+      )
+      const calls = fc
+        .tuple(
+          fc.oneof(fc.nat({ max: 4 }), fc.integer({ min: 99, max: 103 })),
+          fc.integer({ min: 1, max: 5 }),
+        )
+        .chain(([width, count]) =>
+          fc.array(fc.array(argument, { minLength: width, maxLength: width }), {
+            minLength: count,
+            maxLength: count,
+          }),
+        )
+      await fc.assert(
+        fc.asyncProperty(calls, async (each) => {
+          const answers = await Promise.all(each.map((args) => client.run(all, ['{k}'], args)))
+          expect(answers).toEqual(each.map((args) => args.map((one) => Buffer.from(one as string))))
+        }),
+        { numRuns: RUNS },
+      )
     })
 
     it('answer as if each had been alone, in the order asked for each key: any calls in any ticks', async () => {
       const client = bench().newClient()
       let run = 0
       const call = fc.record({ key: fc.nat({ max: 6 }), value: fc.string({ maxLength: 8 }) })
-      await fc.assert(fc.asyncProperty(fc.array(fc.array(call, { maxLength: 40 }), { maxLength: 6 }), async (ticks) => {
-        const prefix = `run ${++run}:`
-        const model = new Map<string, string[]>()
-        for (const tick of ticks) {
-          const answers = tick.map(({ key, value }) => client.run(append, [prefix + key], [value]))
-          const expected = tick.map(({ key, value }) => {
-            const own = model.get(prefix + key) ?? []
-            model.set(prefix + key, own)
-            return own.push(value)
-          })
-          expect(await Promise.all(answers)).toEqual(expected)
-        }
-        for (const [key, own] of model) expect(await list(client, key)).toEqual(own)
-      }), { numRuns: RUNS })
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(call, { maxLength: 40 }), { maxLength: 6 }),
+          async (ticks) => {
+            const prefix = `run ${++run}:`
+            const model = new Map<string, string[]>()
+            for (const tick of ticks) {
+              const answers = tick.map(({ key, value }) =>
+                client.run(append, [prefix + key], [value]),
+              )
+              const expected = tick.map(({ key, value }) => {
+                const own = model.get(prefix + key) ?? []
+                model.set(prefix + key, own)
+                return own.push(value)
+              })
+              expect(await Promise.all(answers)).toEqual(expected)
+            }
+            for (const [key, own] of model) expect(await list(client, key)).toEqual(own)
+          },
+        ),
+        { numRuns: RUNS },
+      )
     })
 
     it('don’t touch each other when one fails', async () => {
       const client = bench().newClient()
       await client.send({ args: ['SET', '{t}:text', 'not a number'], keys: ['{t}:text'] })
       await client.send({ args: ['RPUSH', '{t}:list', 'x'], keys: ['{t}:list'] })
-      const [one, text, two, wrongType, three] = await Promise.allSettled(['{t}:1', '{t}:text', '{t}:1', '{t}:list', '{t}:1'].map((key) => client.run(increment, [key], ['5'])))
-      expect([one, two, three]).toEqual([5, 10, 15].map((value) => ({ status: 'fulfilled', value })))
-      expect(text).toMatchObject({ status: 'rejected', reason: { name: 'ServerError', code: 'ERR', key: '{t}:text', command: 'increment' } })
-      expect(wrongType).toMatchObject({ status: 'rejected', reason: { name: 'ServerError', code: 'WRONGTYPE', key: '{t}:list' } })
+      const [one, text, two, wrongType, three] = await Promise.allSettled(
+        ['{t}:1', '{t}:text', '{t}:1', '{t}:list', '{t}:1'].map((key) =>
+          client.run(increment, [key], ['5']),
+        ),
+      )
+      expect([one, two, three]).toEqual(
+        [5, 10, 15].map((value) => ({ status: 'fulfilled', value })),
+      )
+      expect(text).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'ServerError', code: 'ERR', key: '{t}:text', command: 'increment' },
+      })
+      expect(wrongType).toMatchObject({
+        status: 'rejected',
+        reason: { name: 'ServerError', code: 'WRONGTYPE', key: '{t}:list' },
+      })
     })
 
     it('of other scripts, and with other numbers of keys and arguments, go side by side', async () => {
       const client = bench().newClient()
-      const sum = defineScript({ name: 'sum', lua: 'local sum = #KEYS * 1000 for _, each in ipairs(ARGV) do sum = sum + each end return sum', parse: Number })
+      const sum = defineScript({
+        name: 'sum',
+        lua: 'local sum = #KEYS * 1000 for _, each in ipairs(ARGV) do sum = sum + each end return sum',
+        parse: Number,
+      })
       const answers = await Promise.all([
-        client.run(sum, ['{t}a'], ['1']), client.run(sum, ['{t}a', '{t}b'], []), client.run(increment, ['{t}n'], ['7']), client.run(sum, ['{t}a'], ['1', '2']), client.run(sum, ['{t}a'], ['4']), client.run(sum, [], ['9']),
+        client.run(sum, ['{t}a'], ['1']),
+        client.run(sum, ['{t}a', '{t}b'], []),
+        client.run(increment, ['{t}n'], ['7']),
+        client.run(sum, ['{t}a'], ['1', '2']),
+        client.run(sum, ['{t}a'], ['4']),
+        client.run(sum, [], ['9']),
       ])
       expect(answers).toEqual([1001, 2000, 7, 1003, 1004, 9])
     })
 
     it('that only ask and ask the same are asked once', async () => {
       const client = bench().newClient()
-      const ask = (key: string, arg: string): Promise<[number, string | null]> => client.run(asking, [key], [arg])
+      const ask = (key: string, arg: string): Promise<[number, string | null]> =>
+        client.run(asking, [key], [arg])
       const same = await Promise.all(Array.from({ length: 50 }, () => ask('a', 'x')))
       expect(same).toEqual(same.map(() => [1, 'x']))
-      expect(await Promise.all([ask('a', 'x'), ask('a', 'y'), ask('b', 'x'), ask('a', 'x')])).toEqual([[2, 'x'], [3, 'y'], [1, 'x'], [2, 'x']])
+      expect(
+        await Promise.all([ask('a', 'x'), ask('a', 'y'), ask('b', 'x'), ask('a', 'x')]),
+      ).toEqual([
+        [2, 'x'],
+        [3, 'y'],
+        [1, 'x'],
+        [2, 'x'],
+      ])
     })
 
     it('that change something are never taken for each other', async () => {
       const client = bench().newClient()
-      expect(await Promise.all(Array.from({ length: 50 }, () => client.run(increment, ['n'], ['1'])))).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
+      expect(
+        await Promise.all(Array.from({ length: 50 }, () => client.run(increment, ['n'], ['1']))),
+      ).toEqual(Array.from({ length: 50 }, (_, i) => i + 1))
     })
   })
 
@@ -120,11 +222,15 @@ onEach((bench) => {
       const client = bench().newClient()
       await flushScripts()
       const watched = await bench().watch()
-      expect(await Promise.all(Array.from({ length: 20 }, () => client.run(increment, ['n'], ['1'])))).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+      expect(
+        await Promise.all(Array.from({ length: 20 }, () => client.run(increment, ['n'], ['1']))),
+      ).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
       const sent = await watched.commands('EVALSHA', 'EVAL')
       expect(sent.map(([name]) => name!.toUpperCase())).toEqual(['EVALSHA', 'EVAL'])
       expect(await client.run(increment, ['n'], ['1'])).toBe(21)
-      expect((await watched.commands('EVALSHA', 'EVAL')).map(([name]) => name!.toUpperCase())).toEqual(['EVALSHA'])
+      expect(
+        (await watched.commands('EVALSHA', 'EVAL')).map(([name]) => name!.toUpperCase()),
+      ).toEqual(['EVALSHA'])
     })
 
     it('or forgets it again and again, in the middle of everything: each call is done once', async () => {
@@ -140,7 +246,11 @@ onEach((bench) => {
       for (let i = 0; i < 20; i++) await flushScripts()
       working = false
       await Promise.all(work)
-      const counted = await Promise.all(Array.from({ length: 7 }, (_, i) => client.send({ args: ['GET', `n ${i}`], keys: [`n ${i}`] })))
+      const counted = await Promise.all(
+        Array.from({ length: 7 }, (_, i) =>
+          client.send({ args: ['GET', `n ${i}`], keys: [`n ${i}`] }),
+        ),
+      )
       expect(counted.reduce<number>((sum, count) => sum + Number(count), 0)).toBe(calls)
     })
   })
@@ -149,34 +259,74 @@ onEach((bench) => {
     it('is any bytes, both ways', async () => {
       const client = bench().newClient()
       const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-      await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 50 }), { minLength: 1, maxLength: 20 }), async (all) => {
-        const sent = [every, ...all.map((each) => Buffer.from(each))]
-        expect(await Promise.all(sent.map((bytes) => client.run(echo, ['k'], [bytes])))).toEqual(sent)
-      }), { numRuns: RUNS })
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.uint8Array({ maxLength: 50 }), { minLength: 1, maxLength: 20 }),
+          async (all) => {
+            const sent = [every, ...all.map((each) => Buffer.from(each))]
+            expect(
+              await Promise.all(sent.map((bytes) => client.run(echo, ['k'], [bytes]))),
+            ).toEqual(sent)
+          },
+        ),
+        { numRuns: RUNS },
+      )
     })
 
     it('back is any shape of Lua: numbers, nothing, lists, a status', async () => {
       const client = bench().newClient()
       const shapes = defineScript({
-        name: 'shapes', parse: (reply) => reply,
+        name: 'shapes',
+        parse: (reply) => reply,
         lua: "return ({one = 1, half = 1.5, nothing = false, yes = true, list = {1, 'two', {3, {}}}, ok = redis.status_reply('FINE'), text = ''})[ARGV[1]]",
       })
       const asked = ['one', 'half', 'nothing', 'yes', 'list', 'ok', 'text', 'none']
-      expect(await Promise.all(asked.map((name) => client.run(shapes, ['k'], [name])))).toEqual([1, 1, null, 1, [1, 'two', [3, []]], 'FINE', '', null])
+      expect(await Promise.all(asked.map((name) => client.run(shapes, ['k'], [name])))).toEqual([
+        1,
+        1,
+        null,
+        1,
+        [1, 'two', [3, []]],
+        'FINE',
+        '',
+        null,
+      ])
     })
 
     it('back and can’t be parsed rejects its own call', async () => {
       const client = bench().newClient()
-      const picky = defineScript({ name: 'picky', lua: 'return ARGV[1]', parse: (reply) => { if (reply === 'bad') throw new RangeError('bad'); return reply } })
-      const answers = await Promise.allSettled(['a', 'bad', 'b'].map((arg) => client.run(picky, ['k'], [arg])))
-      expect(answers).toMatchObject([{ value: 'a' }, { reason: { name: 'RangeError' } }, { value: 'b' }])
+      const picky = defineScript({
+        name: 'picky',
+        lua: 'return ARGV[1]',
+        parse: (reply) => {
+          if (reply === 'bad') throw new RangeError('bad')
+          return reply
+        },
+      })
+      const answers = await Promise.allSettled(
+        ['a', 'bad', 'b'].map((arg) => client.run(picky, ['k'], [arg])),
+      )
+      expect(answers).toMatchObject([
+        { value: 'a' },
+        { reason: { name: 'RangeError' } },
+        { value: 'b' },
+      ])
     })
   })
 
   describe('a script', () => {
-    it.each([['error in Lua', "error('my own words')", 'my own words'], ['a name that is none', 'return nothing.at_all', 'nothing'], ['a command that is none', "return redis.call('NOSUCH')", 'nknown'], ['an error as a table', "error({err='MINE own words'})", 'own words']])('that fails by %s says so', async (_, lua, words) => {
+    it.each([
+      ['error in Lua', "error('my own words')", 'my own words'],
+      ['a name that is none', 'return nothing.at_all', 'nothing'],
+      ['a command that is none', "return redis.call('NOSUCH')", 'nknown'],
+      ['an error as a table', "error({err='MINE own words'})", 'own words'],
+    ])('that fails by %s says so', async (_, lua, words) => {
       const client = bench().newClient()
-      const failing = defineScript({ name: 'failing', lua: `${lua}\n-- return`, parse: (reply) => reply })
+      const failing = defineScript({
+        name: 'failing',
+        lua: `${lua}\n-- return`,
+        parse: (reply) => reply,
+      })
       const error = await client.run(failing, ['k'], []).catch((caught: unknown) => caught)
       expect(error).toBeInstanceOf(ServerError)
       expect((error as Error).message).toContain(words)
@@ -186,14 +336,31 @@ onEach((bench) => {
     it('that does not compile rejects all its calls, and touches no other', async () => {
       const client = bench().newClient()
       const broken = defineScript({ name: 'broken', lua: 'return )', parse: (reply) => reply })
-      const answers = await Promise.allSettled([client.run(broken, ['k'], []), client.run(broken, ['k'], []), client.run(increment, ['k'], ['1'])])
-      expect(answers).toMatchObject([{ status: 'rejected', reason: { name: 'ServerError' } }, { status: 'rejected', reason: { name: 'ServerError' } }, { value: 1 }])
+      const answers = await Promise.allSettled([
+        client.run(broken, ['k'], []),
+        client.run(broken, ['k'], []),
+        client.run(increment, ['k'], ['1']),
+      ])
+      expect(answers).toMatchObject([
+        { status: 'rejected', reason: { name: 'ServerError' } },
+        { status: 'rejected', reason: { name: 'ServerError' } },
+        { value: 1 },
+      ])
     })
 
     it('may use functions that stand before it, and has locals of its own in each call', async () => {
       const client = bench().newClient()
-      const twice = defineScript({ name: 'twice', functions: 'local function twice(n) return n * 2 end', lua: 'local list = {} list[#list + 1] = twice(ARGV[1]) return list', parse: (reply) => reply })
-      expect(await Promise.all(['1', '2', '3'].map((n) => client.run(twice, ['k'], [n])))).toEqual([[2], [4], [6]])
+      const twice = defineScript({
+        name: 'twice',
+        functions: 'local function twice(n) return n * 2 end',
+        lua: 'local list = {} list[#list + 1] = twice(ARGV[1]) return list',
+        parse: (reply) => reply,
+      })
+      expect(await Promise.all(['1', '2', '3'].map((n) => client.run(twice, ['k'], [n])))).toEqual([
+        [2],
+        [4],
+        [6],
+      ])
     })
 
     it('is known by the SHA-1 that the server makes', async () => {
@@ -210,8 +377,16 @@ onEach((bench) => {
 })
 
 describe('defineScript', () => {
-  it.each([['lua', { lua: '' }], ['lua', { lua: "redis.call('PING')" }], ['lua', { lua: undefined }], ['lua', { lua: 5 }], ['parse', { parse: undefined }], ['parse', { parse: 'Number' }]])('refuses a wrong %s (%o)', (option, wrong) => {
-    const define = (): unknown => defineScript({ name: 'x', lua: 'return 1', parse: Number, ...wrong } as never)
+  it.each([
+    ['lua', { lua: '' }],
+    ['lua', { lua: "redis.call('PING')" }],
+    ['lua', { lua: undefined }],
+    ['lua', { lua: 5 }],
+    ['parse', { parse: undefined }],
+    ['parse', { parse: 'Number' }],
+  ])('refuses a wrong %s (%o)', (option, wrong) => {
+    const define = (): unknown =>
+      defineScript({ name: 'x', lua: 'return 1', parse: Number, ...wrong } as never)
     expect(define).toThrow(InvalidOptionError)
     expect(define).toThrow(`"${option}"`)
   })

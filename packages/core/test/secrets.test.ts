@@ -1,5 +1,14 @@
 import { createServer } from 'node:net'
-import { everythingShown, eventually, matrix, startCluster, startRedis, startSentinel, type RedisServer, type Stage } from '@cache/testkit'
+import {
+  everythingShown,
+  eventually,
+  matrix,
+  startCluster,
+  startRedis,
+  startSentinel,
+  type RedisServer,
+  type Stage,
+} from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5'
 import { createClient, createCluster, createSentinel } from 'redis'
@@ -9,8 +18,24 @@ import { z } from 'zod'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis.js'
 import {
-  CacheError, CacheWriteError, ConnectionError, ServerError, Undecodable, channels, compressed, createCacheClient, createFormat,
-  defineScript, encrypted, json, msgpack, redactedError, summaryOf, v8, type CacheClient, type Driver,
+  CacheError,
+  CacheWriteError,
+  ConnectionError,
+  ServerError,
+  Undecodable,
+  channels,
+  compressed,
+  createCacheClient,
+  createFormat,
+  defineScript,
+  encrypted,
+  json,
+  msgpack,
+  redactedError,
+  summaryOf,
+  v8,
+  type CacheClient,
+  type Driver,
 } from '../src/index.js'
 
 /** Markers: none of them may be found in anything that can be printed. */
@@ -21,7 +46,8 @@ const CODEC_KEY = 'C0DECKEY'.repeat(8)
 const MARKERS = /V4LUE|P4SSWORD|T0KEN|C0DECKEY/i
 
 function expectClean(...shown: readonly unknown[]): void {
-  for (const one of shown) expect(MARKERS.exec(everythingShown(one))?.[0], everythingShown(one)).toBeUndefined()
+  for (const one of shown)
+    expect(MARKERS.exec(everythingShown(one))?.[0], everythingShown(one)).toBeUndefined()
 }
 
 /** What it throws or rejects with. */
@@ -64,10 +90,22 @@ const refused: readonly [string, ...string[]][] = [
   ['EVAL', 'error(ARGV[1])', '1', 'k', VALUE],
   ['EVAL', 'return redis.error_reply("BAD " .. ARGV[1] .. " is none")', '1', 'k', VALUE],
   ['EVAL', 'return redis.error_reply(ARGV[1])', '1', 'k', 'V4LUE'],
-  ['EVAL', 'return redis.error_reply("BAD " .. cjson.decode(ARGV[1]).name)', '1', 'k', JSON.stringify({ id: 1, name: VALUE })],
+  [
+    'EVAL',
+    'return redis.error_reply("BAD " .. cjson.decode(ARGV[1]).name)',
+    '1',
+    'k',
+    JSON.stringify({ id: 1, name: VALUE }),
+  ],
   ['EVAL', 'return redis.call("SETT", KEYS[1], ARGV[1])', '1', 'k', VALUE],
   ['EVAL', 'return {1, redis.error_reply("BAD " .. ARGV[1])}', '1', 'k', VALUE],
-  ['EVAL', 'return redis.error_reply("BAD " .. string.rep("x ", 2000) .. ARGV[1])', '1', 'k', VALUE],
+  [
+    'EVAL',
+    'return redis.error_reply("BAD " .. string.rep("x ", 2000) .. ARGV[1])',
+    '1',
+    'k',
+    VALUE,
+  ],
   ['EVALSHA', 'f'.repeat(40), '1', 'k', VALUE],
   ['FCALL', VALUE, '1', 'k'],
   ['XADD', 'k', VALUE, 'a', 'b'],
@@ -76,17 +114,30 @@ const refused: readonly [string, ...string[]][] = [
   ['SCRIPT', 'LOAD', `return ${VALUE}+`],
 ]
 
-const complaining = defineScript<unknown>({ name: 'complain', lua: 'return redis.error_reply("BAD " .. ARGV[1] .. ": " .. ARGV[2]:sub(4, 30))', parse: (reply) => reply })
-const throwing = defineScript<unknown>({ name: 'throw', lua: 'error(ARGV[1] .. " of " .. KEYS[1]) return 1', parse: (reply) => reply })
+const complaining = defineScript<unknown>({
+  name: 'complain',
+  lua: 'return redis.error_reply("BAD " .. ARGV[1] .. ": " .. ARGV[2]:sub(4, 30))',
+  parse: (reply) => reply,
+})
+const throwing = defineScript<unknown>({
+  name: 'throw',
+  lua: 'error(ARGV[1] .. " of " .. KEYS[1]) return 1',
+  parse: (reply) => reply,
+})
 
-const cases = matrix<Driver>({ ioredis: (raw) => ioredisDriver(raw), 'node-redis': (raw) => nodeRedisDriver(raw) }, { sentinel: true, majors: true })
+const cases = matrix<Driver>(
+  { ioredis: (raw) => ioredisDriver(raw), 'node-redis': (raw) => nodeRedisDriver(raw) },
+  { sentinel: true, majors: true },
+)
 
 describe.each(cases)('on $name, what Redis refuses shows no arguments:', ({ start }) => {
   let stage: Stage<Driver>
   let client: CacheClient
   beforeAll(async () => {
     stage = await start()
-    client = createCacheClient(stage.driver(), { resilience: { readTimeout: '20s', writeTimeout: '20s' } })
+    client = createCacheClient(stage.driver(), {
+      resilience: { readTimeout: '20s', writeTimeout: '20s' },
+    })
     await stage.flush()
     await client.send({ args: ['SET', 'k', 'x'], keys: ['k'] })
   })
@@ -96,39 +147,87 @@ describe.each(cases)('on $name, what Redis refuses shows no arguments:', ({ star
   })
 
   it('single commands, and many of one tick', async () => {
-    const replies = await Promise.allSettled([...refused, ...refused].map((args) => client.send({ args, keys: ['k'] })))
+    const replies = await Promise.allSettled(
+      [...refused, ...refused].map((args) => client.send({ args, keys: ['k'] })),
+    )
     for (const reply of replies) expectClean(reply)
-    expect(replies.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(2 * refused.length - 4)
-    for (const args of refused) expectClean(await client.send({ args, keys: ['k'] }).catch((error: unknown) => error))
+    expect(replies.filter(({ status }) => status === 'rejected').length).toBeGreaterThan(
+      2 * refused.length - 4,
+    )
+    for (const args of refused)
+      expectClean(await client.send({ args, keys: ['k'] }).catch((error: unknown) => error))
   })
 
   it('the keys, and what went wrong, are told', async () => {
     const error = await errorOf(() => client.send({ args: ['LPUSH', 'k', VALUE], keys: ['k'] }))
-    expect(error).toMatchObject({ code: 'WRONGTYPE', key: 'k', command: 'LPUSH', message: expect.stringContaining('Operation against a key holding the wrong kind of value') })
-    expect(await errorOf(() => client.send({ args: ['SETT', 'k', VALUE], keys: ['k'] }))).toMatchObject({ message: expect.stringContaining("unknown command 'SETT'") })
+    expect(error).toMatchObject({
+      code: 'WRONGTYPE',
+      key: 'k',
+      command: 'LPUSH',
+      message: expect.stringContaining('Operation against a key holding the wrong kind of value'),
+    })
+    expect(
+      await errorOf(() => client.send({ args: ['SETT', 'k', VALUE], keys: ['k'] })),
+    ).toMatchObject({ message: expect.stringContaining("unknown command 'SETT'") })
   })
 
   it('scripts, one call and several in one command', async () => {
     const call = () => client.run(complaining, ['k'], [VALUE, `{"a":"${TOKEN}"}`])
-    const replies = await Promise.allSettled([call(), call(), call(), client.run(throwing, ['k'], [VALUE])])
+    const replies = await Promise.allSettled([
+      call(),
+      call(),
+      call(),
+      client.run(throwing, ['k'], [VALUE]),
+    ])
     for (const reply of replies) {
       expect(reply.status).toBe('rejected')
       expectClean(reply)
     }
-    expect((replies[0] as PromiseRejectedResult).reason).toMatchObject({ code: 'BAD', command: 'complain', key: 'k' })
+    expect((replies[0] as PromiseRejectedResult).reason).toMatchObject({
+      code: 'BAD',
+      command: 'complain',
+      key: 'k',
+    })
     expectClean(await errorOf(call))
   })
 })
 
 /** A client of each library and major, which is ended with the test. */
-type Library = (place: { readonly url: string; readonly username?: string }) => { driver(): Driver; end(): unknown }
+type Library = (place: { readonly url: string; readonly username?: string }) => {
+  driver(): Driver
+  end(): unknown
+}
 const libraries: Readonly<Record<string, Library>> = {
-  ioredis: ({ url, username }) => ofIoredis(new Redis(url, { username, password: PASSWORD, retryStrategy: () => 100 })),
-  'ioredis 5': ({ url, username }) => ofIoredis(new Redis5(url, { username, password: PASSWORD, retryStrategy: () => 100 })),
-  'ioredis, by its URL': ({ url, username = '' }) => ofIoredis(new Redis(url.replace('//', `//${username}:${PASSWORD}@`), { retryStrategy: () => 100 })),
-  'node-redis': ({ url, username = '' }) => ofNodeRedis(createClient({ url: url.replace('//', `//${username}:${PASSWORD}@`), socket: { reconnectStrategy: () => 100 } })),
-  'node-redis, RESP 2': ({ url, username = '' }) => ofNodeRedis(createClient({ RESP: 2, url: url.replace('//', `//${username}:${PASSWORD}@`), socket: { reconnectStrategy: () => 100 } })),
-  'node-redis 5': ({ url, username = '' }) => ofNodeRedis(createClient5({ url: url.replace('//', `//${username}:${PASSWORD}@`), socket: { reconnectStrategy: () => 100 } })),
+  ioredis: ({ url, username }) =>
+    ofIoredis(new Redis(url, { username, password: PASSWORD, retryStrategy: () => 100 })),
+  'ioredis 5': ({ url, username }) =>
+    ofIoredis(new Redis5(url, { username, password: PASSWORD, retryStrategy: () => 100 })),
+  'ioredis, by its URL': ({ url, username = '' }) =>
+    ofIoredis(
+      new Redis(url.replace('//', `//${username}:${PASSWORD}@`), { retryStrategy: () => 100 }),
+    ),
+  'node-redis': ({ url, username = '' }) =>
+    ofNodeRedis(
+      createClient({
+        url: url.replace('//', `//${username}:${PASSWORD}@`),
+        socket: { reconnectStrategy: () => 100 },
+      }),
+    ),
+  'node-redis, RESP 2': ({ url, username = '' }) =>
+    ofNodeRedis(
+      createClient({
+        RESP: 2,
+        url: url.replace('//', `//${username}:${PASSWORD}@`),
+        socket: { reconnectStrategy: () => 100 },
+      }),
+    ),
+  'node-redis 5': ({ url, username = '' }) =>
+    ofNodeRedis(
+      createClient5({
+        url: url.replace('//', `//${username}:${PASSWORD}@`),
+        socket: { reconnectStrategy: () => 100 },
+      }),
+    ),
 }
 
 function ofIoredis(raw: Redis | Redis5 | Cluster | Cluster5): ReturnType<Library> {
@@ -144,7 +243,9 @@ function ofNodeRedis(raw: unknown): ReturnType<Library> {
     async end() {
       try {
         await client.destroy()
-      } catch { /* it was never connected */ }
+      } catch {
+        /* it was never connected */
+      }
     },
   }
 }
@@ -155,17 +256,27 @@ function failed(reply: unknown): void {
 
 /** Everything that a driver does when it cannot get through, and what became of it. */
 async function attempts(driver: Driver): Promise<readonly unknown[]> {
-  const client = createCacheClient(driver, { resilience: { readTimeout: '300ms', writeTimeout: '400ms' } })
+  const client = createCacheClient(driver, {
+    resilience: { readTimeout: '300ms', writeTimeout: '400ms' },
+  })
   const nothing = { message: () => undefined, gap: () => undefined, live: () => undefined }
   const dedicated = async (): Promise<unknown> => {
     const connection = await driver.dedicate()
-    const reply = await connection.send([{ args: ['SET', 'k', VALUE], keys: ['k'] }], { timeout: 300 })
+    const reply = await connection.send([{ args: ['SET', 'k', VALUE], keys: ['k'] }], {
+      timeout: 300,
+    })
     await connection.close()
     return failed(reply)
   }
   const scanned = async (): Promise<unknown> => {
     const nodes = await driver.nodes()
-    return Promise.all(nodes.map((node) => node.send([{ args: ['ECHO', VALUE], keys: [] }], { timeout: 300 }).then(([reply]) => failed(reply))))
+    return Promise.all(
+      nodes.map((node) =>
+        node
+          .send([{ args: ['ECHO', VALUE], keys: [] }], { timeout: 300 })
+          .then(([reply]) => failed(reply)),
+      ),
+    )
   }
   const outcomes = await Promise.allSettled([
     client.send({ args: ['SET', 'k', VALUE], keys: ['k'] }),
@@ -185,13 +296,15 @@ async function attempts(driver: Driver): Promise<readonly unknown[]> {
 const servers: Readonly<Record<string, () => Promise<RedisServer>>> = {
   'that has another password': () => startRedis({ password: 'right' }),
   'that does not know AUTH': () => startRedis({ config: { 'rename-command': 'AUTH ""' } }),
-  'that does not know HELLO': () => startRedis({ password: 'right', config: { 'rename-command': 'HELLO ""' } }),
+  'that does not know HELLO': () =>
+    startRedis({ password: 'right', config: { 'rename-command': 'HELLO ""' } }),
   'that has no password': () => startRedis(),
 }
 
 /** What fails of all libraries, with and without a user's name. */
 async function expectCleanFailures(raws: readonly ReturnType<Library>[]): Promise<void> {
-  for (const outcomes of await Promise.all(raws.map((raw) => attempts(raw.driver())))) expectClean(outcomes)
+  for (const outcomes of await Promise.all(raws.map((raw) => attempts(raw.driver()))))
+    expectClean(outcomes)
   await Promise.all(raws.map((raw) => raw.end()))
 }
 
@@ -199,14 +312,23 @@ describe('clients with a wrong password show neither that nor values', () => {
   it.each(Object.entries(servers))('on a server %s', async (_, start) => {
     await using server = await start()
     const url = `redis://${server.host}:${server.port}`
-    await expectCleanFailures(Object.values(libraries).flatMap((library) => [library({ url }), library({ url, username: 'bob' })]))
+    await expectCleanFailures(
+      Object.values(libraries).flatMap((library) => [
+        library({ url }),
+        library({ url, username: 'bob' }),
+      ]),
+    )
   })
 
   it('where nobody listens, and where the server says nothing', async () => {
     const silent = createServer(() => undefined)
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     const { port } = silent.address() as { port: number }
-    await expectCleanFailures(Object.values(libraries).flatMap((library) => ['127.0.0.1:1', `127.0.0.1:${port}`].map((host) => library({ url: `redis://${host}` }))))
+    await expectCleanFailures(
+      Object.values(libraries).flatMap((library) =>
+        ['127.0.0.1:1', `127.0.0.1:${port}`].map((host) => library({ url: `redis://${host}` })),
+      ),
+    )
     silent.close()
   })
 })
@@ -216,25 +338,61 @@ it('a wrong password on a Cluster and on Sentinel is not shown', async () => {
   for (const node of cluster.nodes) await node.cli('CONFIG', 'SET', 'requirepass', 'right')
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
   const defaults = { password: PASSWORD, socket: { reconnectStrategy: () => 100 } }
-  const rootNodes = nodes.map(({ host, port }) => ({ url: `redis://bob:${PASSWORD}@${host}:${port}` }))
+  const rootNodes = nodes.map(({ host, port }) => ({
+    url: `redis://bob:${PASSWORD}@${host}:${port}`,
+  }))
   await using sentinel = await startSentinel()
   const { addresses, name } = sentinel
   const sentinels = addresses.map(({ host, port }) => ({ host, port }))
   const raws = [
-    ofIoredis(new Cluster(nodes, { redisOptions: { password: PASSWORD }, clusterRetryStrategy: () => 100 })),
-    ofIoredis(new Cluster5(nodes, { redisOptions: { password: PASSWORD }, clusterRetryStrategy: () => 100 })),
+    ofIoredis(
+      new Cluster(nodes, { redisOptions: { password: PASSWORD }, clusterRetryStrategy: () => 100 }),
+    ),
+    ofIoredis(
+      new Cluster5(nodes, {
+        redisOptions: { password: PASSWORD },
+        clusterRetryStrategy: () => 100,
+      }),
+    ),
     ofNodeRedis(createCluster({ rootNodes, defaults })),
     ofNodeRedis(createCluster5({ rootNodes, defaults })),
-    ofIoredis(new Redis({ sentinels, name, password: PASSWORD, sentinelPassword: PASSWORD, sentinelRetryStrategy: () => 100 })),
-    ofNodeRedis(createSentinel({ name, sentinelRootNodes: sentinels, nodeClientOptions: defaults, sentinelClientOptions: defaults })),
+    ofIoredis(
+      new Redis({
+        sentinels,
+        name,
+        password: PASSWORD,
+        sentinelPassword: PASSWORD,
+        sentinelRetryStrategy: () => 100,
+      }),
+    ),
+    ofNodeRedis(
+      createSentinel({
+        name,
+        sentinelRootNodes: sentinels,
+        nodeClientOptions: defaults,
+        sentinelClientOptions: defaults,
+      }),
+    ),
   ]
   await expectCleanFailures(raws)
 }, 60_000)
 
 it('commands that get no answer, or lose their connection, or may not be sent, show no values', async () => {
   await using server = await startRedis()
-  const raws = [libraries['ioredis']!, libraries['node-redis']!].map((library) => library({ url: `redis://${server.host}:${server.port}`, username: 'limited' }))
-  await server.cli('ACL', 'SETUSER', 'limited', 'on', `>${PASSWORD}`, '~other', '+@all', '-eval', '-evalsha')
+  const raws = [libraries['ioredis']!, libraries['node-redis']!].map((library) =>
+    library({ url: `redis://${server.host}:${server.port}`, username: 'limited' }),
+  )
+  await server.cli(
+    'ACL',
+    'SETUSER',
+    'limited',
+    'on',
+    `>${PASSWORD}`,
+    '~other',
+    '+@all',
+    '-eval',
+    '-evalsha',
+  )
   await expectCleanFailures(raws)
   await server.cli('ACL', 'SETUSER', 'limited', 'on', '~*', '&*', '+@all')
   for (const library of [libraries['ioredis']!, libraries['node-redis']!]) {
@@ -242,11 +400,20 @@ it('commands that get no answer, or lose their connection, or may not be sent, s
     const client = createCacheClient(raw.driver())
     await client.send({ args: ['SET', 'k', 'x'], keys: ['k'] })
     await server.pause()
-    const late = errorOf(() => client.send({ args: ['SET', 'k', VALUE], keys: ['k'] }, { timeout: 100 }))
+    const late = errorOf(() =>
+      client.send({ args: ['SET', 'k', VALUE], keys: ['k'] }, { timeout: 100 }),
+    )
     expect(await late).toMatchObject({ code: 'TIMEOUT' })
-    const cut = errorOf(() => client.send({ args: ['SET', 'k', VALUE], keys: ['k'] }, { timeout: 20_000 }))
-    const closed = errorOf(() => client.run(complaining, ['k'], [VALUE, TOKEN], { timeout: 20_000 }))
-    await eventually(async () => { await server.kill(); return true })
+    const cut = errorOf(() =>
+      client.send({ args: ['SET', 'k', VALUE], keys: ['k'] }, { timeout: 20_000 }),
+    )
+    const closed = errorOf(() =>
+      client.run(complaining, ['k'], [VALUE, TOKEN], { timeout: 20_000 }),
+    )
+    await eventually(async () => {
+      await server.kill()
+      return true
+    })
     expectClean(await late, await cut, await closed)
     await client.close()
     expectClean(await errorOf(() => client.send({ args: ['SET', 'k', VALUE], keys: ['k'] })))
@@ -259,25 +426,44 @@ it('commands that get no answer, or lose their connection, or may not be sent, s
 describe('of an error of a client', () => {
   it('name, code, message, stack and causes are kept, and no more', () => {
     const inner = Object.assign(new TypeError(`no ${VALUE}`), { args: [VALUE] })
-    const raw = Object.assign(new Error(`redis://bob:${PASSWORD}@host failed with ${VALUE}`, { cause: inner }), {
-      code: 'EFAILED', command: { name: 'set', args: ['k', VALUE] }, toJSON: () => ({ VALUE }), [Symbol('secret')]: PASSWORD,
-    })
+    const raw = Object.assign(
+      new Error(`redis://bob:${PASSWORD}@host failed with ${VALUE}`, { cause: inner }),
+      {
+        code: 'EFAILED',
+        command: { name: 'set', args: ['k', VALUE] },
+        toJSON: () => ({ VALUE }),
+        [Symbol('secret')]: PASSWORD,
+      },
+    )
     raw.name = 'ReplyError'
     const copy = redactedError(raw)
     expectClean(copy, new ConnectionError('lost', { cause: raw }))
-    expect(copy).toMatchObject({ name: 'ReplyError', code: 'EFAILED', message: 'redis://host failed with …', cause: { name: 'TypeError', message: 'no …' } })
+    expect(copy).toMatchObject({
+      name: 'ReplyError',
+      code: 'EFAILED',
+      message: 'redis://host failed with …',
+      cause: { name: 'TypeError', message: 'no …' },
+    })
     expect(copy.stack).toMatch(/^ReplyError: redis:\/\/host failed with …\n {4}at /)
     expect(redactedError(raw)).toBe(copy)
     expect(redactedError(copy)).toBe(copy)
   })
 
   it('an AggregateError says what its first error says', () => {
-    expect(redactedError(new AggregateError([new Error('connect ECONNREFUSED ::1:6379'), new Error('x')]))).toMatchObject({ name: 'AggregateError', message: 'connect ECONNREFUSED ::1:6379' })
+    expect(
+      redactedError(
+        new AggregateError([new Error('connect ECONNREFUSED ::1:6379'), new Error('x')]),
+      ),
+    ).toMatchObject({ name: 'AggregateError', message: 'connect ECONNREFUSED ::1:6379' })
   })
 
   it('the code of a reply stays, whatever its arguments are', () => {
-    expect(ServerError.fromReply('NOSCRIPT No matching script.', { args: ['NOSCRIPT', VALUE] }).code).toBe('NOSCRIPT')
-    expect(ServerError.fromReply('OOM command not allowed', { args: ['OOM command not allowed'] }).code).toBe('OOM')
+    expect(
+      ServerError.fromReply('NOSCRIPT No matching script.', { args: ['NOSCRIPT', VALUE] }).code,
+    ).toBe('NOSCRIPT')
+    expect(
+      ServerError.fromReply('OOM command not allowed', { args: ['OOM command not allowed'] }).code,
+    ).toBe('OOM')
   })
 
   it.each([undefined, null, 'text', 5, {}])('which is %j, nothing is shown', (raw) => {
@@ -292,18 +478,51 @@ describe('options of the wrong kind are not shown:', () => {
     ['a connection string for a client', () => ioredisDriver(as(url))],
     ['a connection string for a client', () => nodeRedisDriver(as(url))],
     ['a connection string for a driver', () => createCacheClient(as(url))],
-    ['a connection string for options', () => createCacheClient(as({ send() {}, group() {}, nodes() {}, subscribe() {}, close() {} }), as(url))],
-    ['a connection string as the name of an option', () => createCacheClient(as({ send() {}, group() {}, nodes() {}, subscribe() {}, close() {} }), as({ [url]: 1 }))],
-    ['a duration', () => ioredisDriver(as(new Redis({ lazyConnect: true })), { timeout: as(PASSWORD) })],
-    ['the key and the id of a codec, swapped', () => encrypted(json, { keys: { [CODEC_KEY]: '2026' } })],
-    ['a key of a codec that is too long', () => encrypted(json, { keys: { '2026': CODEC_KEY + CODEC_KEY } })],
-    ['a key of a codec that is too short', () => encrypted(json, { keys: { '2026': CODEC_KEY.slice(0, 12) } })],
+    [
+      'a connection string for options',
+      () =>
+        createCacheClient(
+          as({ send() {}, group() {}, nodes() {}, subscribe() {}, close() {} }),
+          as(url),
+        ),
+    ],
+    [
+      'a connection string as the name of an option',
+      () =>
+        createCacheClient(
+          as({ send() {}, group() {}, nodes() {}, subscribe() {}, close() {} }),
+          as({ [url]: 1 }),
+        ),
+    ],
+    [
+      'a duration',
+      () => ioredisDriver(as(new Redis({ lazyConnect: true })), { timeout: as(PASSWORD) }),
+    ],
+    [
+      'the key and the id of a codec, swapped',
+      () => encrypted(json, { keys: { [CODEC_KEY]: '2026' } }),
+    ],
+    [
+      'a key of a codec that is too long',
+      () => encrypted(json, { keys: { '2026': CODEC_KEY + CODEC_KEY } }),
+    ],
+    [
+      'a key of a codec that is too short',
+      () => encrypted(json, { keys: { '2026': CODEC_KEY.slice(0, 12) } }),
+    ],
     ['a key of a codec for its options', () => encrypted(json, as(CODEC_KEY))],
     ['a key of a codec for its keys', () => encrypted(json, { keys: as(CODEC_KEY) })],
     ['a key of a codec in an array', () => encrypted(json, { keys: as([CODEC_KEY]) })],
     ['a key of a codec for a codec', () => encrypted(as(CODEC_KEY), { keys: {} })],
-    ['a key of a codec as the current one', () => encrypted(json, { keys: { a: Buffer.alloc(32), b: Buffer.alloc(32) }, current: CODEC_KEY })],
-    ['an id of a key that is far too long', () => encrypted(json, { keys: { [CODEC_KEY.repeat(9)]: Buffer.alloc(32) } })],
+    [
+      'a key of a codec as the current one',
+      () =>
+        encrypted(json, { keys: { a: Buffer.alloc(32), b: Buffer.alloc(32) }, current: CODEC_KEY }),
+    ],
+    [
+      'an id of a key that is far too long',
+      () => encrypted(json, { keys: { [CODEC_KEY.repeat(9)]: Buffer.alloc(32) } }),
+    ],
     ['a threshold', () => compressed(json, { threshold: as(VALUE) })],
     ['an algorithm', () => compressed(json, { algorithm: as(VALUE) })],
     ['a codec', () => createFormat({ codec: as(VALUE) })],
@@ -313,28 +532,70 @@ describe('options of the wrong kind are not shown:', () => {
 
   it('what is no secret is shown: amounts and short names', () => {
     expect(() => compressed(json, { threshold: as('5 kb') })).toThrow('but is "5 kb"')
-    expect(() => compressed(json, as({ treshold: 5 }))).toThrow('Option "treshold" must be one of threshold, algorithm.')
+    expect(() => compressed(json, as({ treshold: 5 }))).toThrow(
+      'Option "treshold" must be one of threshold, algorithm.',
+    )
   })
 })
 
 describe('values that can not be coded are not shown', () => {
-  const broken = Object.assign({}, { toJSON: () => { throw new Error(VALUE) } })
+  const broken = Object.assign(
+    {},
+    {
+      toJSON: () => {
+        throw new Error(VALUE)
+      },
+    },
+  )
   const cyclic: Record<string, unknown> = { name: VALUE }
   cyclic[VALUE] = cyclic
-  it.each<[string, unknown]>([['a toJSON that throws', broken], ['a cycle', cyclic], ['a BigInt', { name: VALUE, n: 1n }], ['a symbol', Symbol(VALUE)]])('%s', async (_, value) => {
+  it.each<[string, unknown]>([
+    ['a toJSON that throws', broken],
+    ['a cycle', cyclic],
+    ['a BigInt', { name: VALUE, n: 1n }],
+    ['a symbol', Symbol(VALUE)],
+  ])('%s', async (_, value) => {
     expectClean(await errorOf(() => createFormat<unknown>().encode('k', value)))
   })
 
-  const text = { name: 'text', encode: String, decode: (payload: Buffer): never => { throw Object.assign(new Error(`can't read ${payload.toString()}`), { payload }) } }
-  const schema = z.object({ name: z.literal('x', { error: ({ input }) => `not ${String(input)}` }) })
-  const throwing = { '~standard': { version: 1 as const, vendor: 'x', validate: (value: unknown): never => { throw new Error(JSON.stringify(value)) } } }
+  const text = {
+    name: 'text',
+    encode: String,
+    decode: (payload: Buffer): never => {
+      throw Object.assign(new Error(`can't read ${payload.toString()}`), { payload })
+    },
+  }
+  const schema = z.object({
+    name: z.literal('x', { error: ({ input }) => `not ${String(input)}` }),
+  })
+  const throwing = {
+    '~standard': {
+      version: 1 as const,
+      vendor: 'x',
+      validate: (value: unknown): never => {
+        throw new Error(JSON.stringify(value))
+      },
+    },
+  }
   const stored = Buffer.from(JSON.stringify({ name: VALUE }))
   it.each([
     ['JSON', createFormat(), Buffer.from(`{"name":"${VALUE}",}`)],
-    ['MessagePack', createFormat({ codec: msgpack }), Buffer.concat([Buffer.from([0xa0 + 19]), Buffer.from(VALUE), Buffer.from(VALUE)])],
+    [
+      'MessagePack',
+      createFormat({ codec: msgpack }),
+      Buffer.concat([Buffer.from([0xa0 + 19]), Buffer.from(VALUE), Buffer.from(VALUE)]),
+    ],
     ['v8', createFormat({ codec: v8 }), stored],
-    ['compressed', createFormat({ codec: compressed(json) }), Buffer.concat([Buffer.from([2, 1]), stored])],
-    ['encrypted', createFormat({ codec: encrypted(json, { keys: { a: Buffer.alloc(32) } }) }), Buffer.concat([Buffer.from([3, 1, 0x61]), stored, stored])],
+    [
+      'compressed',
+      createFormat({ codec: compressed(json) }),
+      Buffer.concat([Buffer.from([2, 1]), stored]),
+    ],
+    [
+      'encrypted',
+      createFormat({ codec: encrypted(json, { keys: { a: Buffer.alloc(32) } }) }),
+      Buffer.concat([Buffer.from([3, 1, 0x61]), stored, stored]),
+    ],
     ['a codec of one’s own', createFormat({ codec: text }), stored],
     ['a schema', createFormat({ schema: schema as never }), stored],
     ['a schema that throws', createFormat({ schema: throwing }), stored],
@@ -350,6 +611,8 @@ it('errors that carry a result, or are about another error, do not show it', () 
   expect(error.result).toEqual({ name: VALUE })
   expectClean(error)
   expectClean(summaryOf(new RangeError(VALUE)), summaryOf(VALUE))
-  expect(summaryOf(Object.assign(new RangeError(VALUE), { code: '23505' }))).toBe('RangeError 23505.')
+  expect(summaryOf(Object.assign(new RangeError(VALUE), { code: '23505' }))).toBe(
+    'RangeError 23505.',
+  )
   expect(summaryOf(new CacheError('It is so.'))).toBe('It is so.')
 })

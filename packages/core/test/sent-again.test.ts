@@ -2,7 +2,13 @@ import { startCluster, startProxy, type RedisCluster, type TcpProxy } from '@cac
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createCacheClient, createFormat, createToken, type CacheClient, type Driver } from '../src/index.js'
+import {
+  createCacheClient,
+  createFormat,
+  createToken,
+  type CacheClient,
+  type Driver,
+} from '../src/index.js'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis.js'
 
@@ -23,86 +29,117 @@ const connects = {
   },
   'node-redis'(nodes: Readonly<Record<string, { host: string; port: number }>>): Connected {
     const { host, port } = Object.values(nodes)[0]!
-    const raw = createCluster({ rootNodes: [{ url: `redis://${host}:${port}` }], nodeAddressMap: nodes })
+    const raw = createCluster({
+      rootNodes: [{ url: `redis://${host}:${port}` }],
+      nodeAddressMap: nodes,
+    })
     raw.on('error', () => undefined)
     return { driver: nodeRedisDriver(raw), end: () => raw.destroy() }
   },
 }
 
-describe.each(['ioredis', 'node-redis'] as const)('a step that is sent again on a Cluster, over %s', (kind) => {
-  let cluster: RedisCluster
-  let client: CacheClient
-  let connected: Connected
-  const proxies: Record<string, TcpProxy> = {}
-  beforeAll(async () => {
-    cluster = await startCluster({ primaries: 3 })
-    for (const node of cluster.nodes) proxies[`${node.host}:${node.port}`] = await startProxy(node)
-    connected = connects[kind](Object.fromEntries(Object.entries(proxies).map(([node, { host, port }]) => [node, { host, port }])))
-    client = createCacheClient(connected.driver, { resilience: { readTimeout: '5s', writeTimeout: '5s', breaker: { failures: 1_000 } } })
-    await vi.waitFor(async () => {
-      await client.entries.beginWrite(['k'], 'warm', LONG)
-      await client.entries.commitWrite('k', 'warm')
-      await lease()
-    }, { timeout: 20_000 })
-  })
-  afterAll(async () => {
-    await client.close()
-    connected.end()
-    for (const proxy of Object.values(proxies)) await proxy.close()
-    await cluster.stop()
-  })
+describe.each(['ioredis', 'node-redis'] as const)(
+  'a step that is sent again on a Cluster, over %s',
+  (kind) => {
+    let cluster: RedisCluster
+    let client: CacheClient
+    let connected: Connected
+    const proxies: Record<string, TcpProxy> = {}
+    beforeAll(async () => {
+      cluster = await startCluster({ primaries: 3 })
+      for (const node of cluster.nodes)
+        proxies[`${node.host}:${node.port}`] = await startProxy(node)
+      connected = connects[kind](
+        Object.fromEntries(
+          Object.entries(proxies).map(([node, { host, port }]) => [node, { host, port }]),
+        ),
+      )
+      client = createCacheClient(connected.driver, {
+        resilience: { readTimeout: '5s', writeTimeout: '5s', breaker: { failures: 1_000 } },
+      })
+      await vi.waitFor(
+        async () => {
+          await client.entries.beginWrite(['k'], 'warm', LONG)
+          await client.entries.commitWrite('k', 'warm')
+          await lease()
+        },
+        { timeout: 20_000 },
+      )
+    })
+    afterAll(async () => {
+      await client.close()
+      connected.end()
+      for (const proxy of Object.values(proxies)) await proxy.close()
+      await cluster.stop()
+    })
 
-  /** On the way to the primary that has the key. */
-  const proxyOf = async (key: string): Promise<TcpProxy> => {
-    for (const node of cluster.primaries) {
-      const reply = await node.cli('GET', key).catch((error: Error) => error.message)
-      if (!reply.includes('MOVED')) return proxies[`${node.host}:${node.port}`]!
+    /** On the way to the primary that has the key. */
+    const proxyOf = async (key: string): Promise<TcpProxy> => {
+      for (const node of cluster.primaries) {
+        const reply = await node.cli('GET', key).catch((error: Error) => error.message)
+        if (!reply.includes('MOVED')) return proxies[`${node.host}:${node.port}`]!
+      }
+      throw new Error(`nobody has ${key}`)
     }
-    throw new Error(`nobody has ${key}`)
-  }
 
-  const lease = async () => {
-    const token = createToken()
-    const { status } = await client.entries.lease('k', format, { token, ttl: LONG })
-    if (status === 'leased') await client.entries.release('k', token)
-    return status
-  }
+    const lease = async () => {
+      const token = createToken()
+      const { status } = await client.entries.lease('k', format, { token, ttl: LONG })
+      if (status === 'leased') await client.entries.release('k', token)
+      return status
+    }
 
-  /**
-   * Runs a step whose connection ends before it arrives. Whether it was done, sent again; and then
-   * its first copy arrives with `deliver`.
-   */
-  async function sentAgain(step: () => Promise<unknown>): Promise<{ readonly isDone: boolean; deliver(): Promise<void> }> {
-    const proxy = await proxyOf('k')
-    const held = proxy.hold()
-    const asked = step().then(() => true, () => false)
-    await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { timeout: 5_000, interval: 5 })
-    proxy.drop()
-    const isDone = await asked
-    if (kind === 'ioredis') expect(isDone).toBe(true)
-    // it was given up
-    else await vi.waitFor(async () => expect(await lease()).toBe('leased'), { timeout: 20_000 })
-    return { isDone, deliver: () => held.deliver() }
-  }
+    /**
+     * Runs a step whose connection ends before it arrives. Whether it was done, sent again; and
+     * then its first copy arrives with `deliver`.
+     */
+    async function sentAgain(
+      step: () => Promise<unknown>,
+    ): Promise<{ readonly isDone: boolean; deliver(): Promise<void> }> {
+      const proxy = await proxyOf('k')
+      const held = proxy.hold()
+      const asked = step().then(
+        () => true,
+        () => false,
+      )
+      await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { timeout: 5_000, interval: 5 })
+      proxy.drop()
+      const isDone = await asked
+      if (kind === 'ioredis') expect(isDone).toBe(true)
+      // it was given up
+      else await vi.waitFor(async () => expect(await lease()).toBe('leased'), { timeout: 20_000 })
+      return { isDone, deliver: () => held.deliver() }
+    }
 
-  it.each([undefined, { format, value: 'new', ttl: LONG }])('leaves no intent where its begin arrives once more when it has ended', async (write) => {
-    const token = createToken()
-    const { isDone, deliver } = await sentAgain(() => client.entries.beginWrite(['k'], token, LONG))
-    if (isDone) await client.entries.commitWrite('k', token, write)
-    await deliver()
-    await client.entries.invalidate(['k'])
-    expect(await lease()).toBe('leased')
-  })
+    it.each([undefined, { format, value: 'new', ttl: LONG }])(
+      'leaves no intent where its begin arrives once more when it has ended',
+      async (write) => {
+        const token = createToken()
+        const { isDone, deliver } = await sentAgain(() =>
+          client.entries.beginWrite(['k'], token, LONG),
+        )
+        if (isDone) await client.entries.commitWrite('k', token, write)
+        await deliver()
+        await client.entries.invalidate(['k'])
+        expect(await lease()).toBe('leased')
+      },
+    )
 
-  it.each([
-    ['fill', (token: string) => client.entries.fill('k', format, token, 'loaded', { ttl: LONG })],
-    ['release', (token: string) => client.entries.release('k', token)],
-  ])('leaves no lease where the request for it arrives once more after its %s', async (_, end) => {
-    const token = createToken()
-    const { isDone, deliver } = await sentAgain(() => client.entries.lease('k', format, { token, ttl: LONG }))
-    if (isDone) await end(token)
-    await client.entries.invalidate(['k'])
-    await deliver()
-    expect(await lease()).toBe('leased')
-  })
-})
+    it.each([
+      ['fill', (token: string) => client.entries.fill('k', format, token, 'loaded', { ttl: LONG })],
+      ['release', (token: string) => client.entries.release('k', token)],
+    ])(
+      'leaves no lease where the request for it arrives once more after its %s',
+      async (_, end) => {
+        const token = createToken()
+        const { isDone, deliver } = await sentAgain(() =>
+          client.entries.lease('k', format, { token, ttl: LONG }),
+        )
+        if (isDone) await end(token)
+        await client.entries.invalidate(['k'])
+        await deliver()
+        expect(await lease()).toBe('leased')
+      },
+    )
+  },
+)

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidKeyError, createFormat, createToken, defineChange, defineScript, type NearEntries } from '../src/index.js'
+import {
+  InvalidKeyError,
+  createFormat,
+  createToken,
+  defineChange,
+  defineScript,
+  type NearEntries,
+} from '../src/index.js'
 import { frame } from '../src/frame.js'
 import stampLua from '../src/entries/stamp.lua'
 import { onEach } from './cases.js'
@@ -13,23 +20,38 @@ onEach((bench) => {
   describe('a stamp', () => {
     it('comes back with its entry, read in any way', async () => {
       const { entries } = bench().newClient()
-      await entries.put('{s}a', format, 'x', { ttl: TTL, meta: { stamp: S, version: 7, computeTime: 3 } })
+      await entries.put('{s}a', format, 'x', {
+        ttl: TTL,
+        meta: { stamp: S, version: 7, computeTime: 3 },
+      })
       expect((await entries.read('{s}a', format))?.stamp).toEqual(S)
       expect((await entries.readWithLife('{s}a', format))?.stamp).toEqual(S)
-      expect((await entries.readMany(['{s}a'], format))[0]).toMatchObject({ value: 'x', stamp: S, version: 7, computeTime: 3 })
+      expect((await entries.readMany(['{s}a'], format))[0]).toMatchObject({
+        value: 'x',
+        stamp: S,
+        version: 7,
+        computeTime: 3,
+      })
       await entries.put('{s}b', format, 'x', { ttl: TTL })
       expect((await entries.read('{s}b', format))?.stamp).toBeUndefined()
     })
 
     it('that is outdated makes its entry stale to the lease, and only its own', async () => {
       const { entries } = bench().newClient()
-      const lease = (outdated: Buffer, token = createToken()) => entries.lease('{s}a', format, { token, ttl: 1_000, outdated })
+      const lease = (outdated: Buffer, token = createToken()) =>
+        entries.lease('{s}a', format, { token, ttl: 1_000, outdated })
       await entries.put('{s}a', format, 'x', { ttl: TTL, meta: { stamp: S, version: 7 } })
-      for (const other of [Buffer.alloc(0), S.subarray(1), Buffer.concat([S, S])]) expect(await lease(other)).toMatchObject({ status: 'hit', entry: { value: 'x' } })
+      for (const other of [Buffer.alloc(0), S.subarray(1), Buffer.concat([S, S])])
+        expect(await lease(other)).toMatchObject({ status: 'hit', entry: { value: 'x' } })
       const token = createToken()
       expect(await lease(S, token)).toEqual({ status: 'leased', entry: undefined })
       expect(await lease(S)).toMatchObject({ status: 'wait', entry: undefined })
-      expect(await entries.fill('{s}a', format, token, 'y', { ttl: TTL, meta: { stamp: Buffer.from('newer'), version: 8 } })).toBe(true)
+      expect(
+        await entries.fill('{s}a', format, token, 'y', {
+          ttl: TTL,
+          meta: { stamp: Buffer.from('newer'), version: 8 },
+        }),
+      ).toBe(true)
       expect(await lease(S)).toMatchObject({ status: 'hit', entry: { value: 'y' } })
     })
 
@@ -37,35 +59,74 @@ onEach((bench) => {
       const client = bench().newClient()
       for (const plain of ['"x"', frame('"x"', { version: 7, computeTime: 1 })]) {
         await client.send({ args: ['SET', '{s}a', plain], keys: ['{s}a'] })
-        expect(await client.entries.lease('{s}a', format, { token: createToken(), ttl: 1_000, outdated: S })).toMatchObject({ status: 'hit' })
+        expect(
+          await client.entries.lease('{s}a', format, {
+            token: createToken(),
+            ttl: 1_000,
+            outdated: S,
+          }),
+        ).toMatchObject({ status: 'hit' })
         const token = createToken()
-        expect(await client.entries.lease('{s}a', format, { token, ttl: 1_000, outdated: Buffer.alloc(0) })).toEqual({ status: 'leased', entry: undefined })
+        expect(
+          await client.entries.lease('{s}a', format, {
+            token,
+            ttl: 1_000,
+            outdated: Buffer.alloc(0),
+          }),
+        ).toEqual({ status: 'leased', entry: undefined })
         await client.entries.release('{s}a', token)
       }
     })
 
     it('is read by Lua as by JavaScript, and never read wrong from bytes of any kind', async () => {
       const client = bench().newClient()
-      const lua = defineScript({ name: 'stamp', functions: stampLua, lua: 'return stamp(ARGV[1])', binary: true, parse: (reply) => reply as Buffer })
-      const own = fc.record({ version: fc.option(fc.maxSafeNat(), { nil: undefined }), computeTime: fc.option(fc.nat(), { nil: undefined }), stamp: fc.option(fc.uint8Array({ maxLength: 400 }).map((each) => Buffer.from(each)), { nil: undefined }) })
-      await fc.assert(fc.asyncProperty(own, fc.string(), async (meta, payload) => {
-        expect(await client.run(lua, ['{s}a'], [frame(payload, meta)])).toEqual(meta.stamp ?? Buffer.alloc(0))
-      }), { numRuns: 200 })
-      await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 20 }), async (bytes) => {
-        await client.run(lua, ['{s}a'], [Buffer.from([1, ...bytes])])
-      }), { numRuns: 200 })
+      const lua = defineScript({
+        name: 'stamp',
+        functions: stampLua,
+        lua: 'return stamp(ARGV[1])',
+        binary: true,
+        parse: (reply) => reply as Buffer,
+      })
+      const own = fc.record({
+        version: fc.option(fc.maxSafeNat(), { nil: undefined }),
+        computeTime: fc.option(fc.nat(), { nil: undefined }),
+        stamp: fc.option(
+          fc.uint8Array({ maxLength: 400 }).map((each) => Buffer.from(each)),
+          { nil: undefined },
+        ),
+      })
+      await fc.assert(
+        fc.asyncProperty(own, fc.string(), async (meta, payload) => {
+          expect(await client.run(lua, ['{s}a'], [frame(payload, meta)])).toEqual(
+            meta.stamp ?? Buffer.alloc(0),
+          )
+        }),
+        { numRuns: 200 },
+      )
+      await fc.assert(
+        fc.asyncProperty(fc.uint8Array({ maxLength: 20 }), async (bytes) => {
+          await client.run(lua, ['{s}a'], [Buffer.from([1, ...bytes])])
+        }),
+        { numRuns: 200 },
+      )
     })
   })
 
   describe('a change of a pattern’s own', () => {
-    const set = defineChange({ name: 'set', args: 1, lua: "redis.call('SET', KEYS[1], ARGV[1])\nreturn redis.call('EXISTS', KEYS[2])", parse: Number })
+    const set = defineChange({
+      name: 'set',
+      args: 1,
+      lua: "redis.call('SET', KEYS[1], ARGV[1])\nreturn redis.call('EXISTS', KEYS[2])",
+      parse: Number,
+    })
 
     it('runs once for each key, wherever they lie, and knows of writers', async () => {
       const client = bench().newClient()
       const keys = ['a', 'b', 'c', 'd', 'e']
       await client.entries.beginWrite(['c'], createToken(), 1_000)
       expect(await client.entries.change(set, keys, ['7'])).toEqual([0, 0, 1, 0, 0])
-      for (const key of keys) expect(await client.send({ args: ['GET', key], keys: [key] })).toBe('7')
+      for (const key of keys)
+        expect(await client.send({ args: ['GET', key], keys: [key] })).toBe('7')
       await expect(client.entries.change(set, ['a', '}'], ['8'])).rejects.toThrow(InvalidKeyError)
       expect(await client.send({ args: ['GET', 'a'], keys: ['a'] })).toBe('7')
     })
@@ -78,15 +139,29 @@ onEach((bench) => {
         ask: () => ({ answered: () => undefined }),
         change: (keys) => {
           told.push(`change ${keys.join()}`)
-          return { announcement: { channel: 'news', from: 'me', nth: 3 }, acknowledged: () => void told.push('acknowledged'), failed: () => void told.push('failed') }
+          return {
+            announcement: { channel: 'news', from: 'me', nth: 3 },
+            acknowledged: () => void told.push('acknowledged'),
+            failed: () => void told.push('failed'),
+          }
         },
       }
       const messages: string[] = []
       await client.entries.read('a', format) // it is connected
-      const subscription = await client.driver.subscribe(['news'], { message: (_, payload) => messages.push(payload), gap: () => undefined, live: () => undefined })
+      const subscription = await client.driver.subscribe(['news'], {
+        message: (_, payload) => messages.push(payload),
+        gap: () => undefined,
+        live: () => undefined,
+      })
       await client.entries.withNear(near).change(set, ['a', 'b'], ['7'])
       expect(told).toEqual(['change a,b', 'acknowledged'])
-      await expect.poll(() => messages.flatMap((message) => (JSON.parse(message) as { keys: string[] }).keys).sort(), { timeout: 5_000 }).toEqual(expect.arrayContaining(['a', 'b']))
+      await expect
+        .poll(
+          () =>
+            messages.flatMap((message) => (JSON.parse(message) as { keys: string[] }).keys).sort(),
+          { timeout: 5_000 },
+        )
+        .toEqual(expect.arrayContaining(['a', 'b']))
       await subscription.close()
     })
   })

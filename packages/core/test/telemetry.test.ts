@@ -4,15 +4,40 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { LoadPolicy, ReadPath, channels, checkOptions, createCacheClient, createFormat, createToken, loadPolicyOptions, tell, type CacheClient, type LoadPolicyOptions, type Messages } from '../src/index.js'
+import {
+  LoadPolicy,
+  ReadPath,
+  channels,
+  checkOptions,
+  createCacheClient,
+  createFormat,
+  createToken,
+  loadPolicyOptions,
+  tell,
+  type CacheClient,
+  type LoadPolicyOptions,
+  type Messages,
+} from '../src/index.js'
 
-type Told = { readonly [Name in keyof Messages]: { readonly on: Name } & Messages[Name] }[keyof Messages]
+type Told = {
+  readonly [Name in keyof Messages]: { readonly on: Name } & Messages[Name]
+}[keyof Messages]
 
 const names = Object.keys(channels) as (keyof Messages)[]
 
 describe('channels', () => {
   it('are those of node:diagnostics_channel under stable names', () => {
-    expect(names.sort()).toEqual(['error', 'fill', 'flush', 'hit', 'invalidate', 'load', 'lock', 'miss', 'ratelimit'])
+    expect(names.sort()).toEqual([
+      'error',
+      'fill',
+      'flush',
+      'hit',
+      'invalidate',
+      'load',
+      'lock',
+      'miss',
+      'ratelimit',
+    ])
     for (const name of names) expect(channels[name]).toBe(channel(`cache:${name}`))
   })
 })
@@ -37,12 +62,20 @@ describe('on the way to a value', () => {
   let redis: Redis
   let client: CacheClient
   let told: Told[]
-  const listeners = names.map((name) => ({ name: `cache:${name}`, listen: (message: unknown) => { told.push({ on: name, ...(message as Messages['hit']) } as Told) } }))
+  const listeners = names.map((name) => ({
+    name: `cache:${name}`,
+    listen: (message: unknown) => {
+      told.push({ on: name, ...(message as Messages['hit']) } as Told)
+    },
+  }))
 
   beforeAll(async () => {
     server = await startRedis()
     redis = new Redis(server.url)
-    client = createCacheClient(ioredisDriver(redis), { namespace: 'shop', resilience: { readTimeout: '10s', writeTimeout: '10s' } })
+    client = createCacheClient(ioredisDriver(redis), {
+      namespace: 'shop',
+      resilience: { readTimeout: '10s', writeTimeout: '10s' },
+    })
   })
   afterAll(async () => {
     await client.close()
@@ -61,7 +94,11 @@ describe('on the way to a value', () => {
   const key = 'shop:product:1'
   const pathOf = (options: Partial<LoadPolicyOptions<unknown>> = {}): ReadPath<unknown> => {
     const all = { ttl: '1h' as const, ...options }
-    return new ReadPath(client, 'product', new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all))
+    return new ReadPath(
+      client,
+      'product',
+      new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all),
+    )
   }
 
   it('a miss, its load and its fill, then hits', async () => {
@@ -76,13 +113,30 @@ describe('on the way to a value', () => {
     told.length = 0
     await path.get(key, () => 6)
     await path.getMany([key], async () => [6])
-    expect(told).toEqual([{ on: 'hit', prefix: 'product', key, stale: false, layer: 'redis' }, { on: 'hit', prefix: 'product', key, stale: false, layer: 'redis' }])
+    expect(told).toEqual([
+      { on: 'hit', prefix: 'product', key, stale: false, layer: 'redis' },
+      { on: 'hit', prefix: 'product', key, stale: false, layer: 'redis' },
+    ])
   })
 
   it('a loader that throws, with its error', async () => {
     const broken = new Error('no such table')
-    await expect(pathOf().get(key, () => { throw broken })).rejects.toBe(broken)
-    expect(told).toEqual([{ on: 'miss', prefix: 'product', key }, { on: 'load', prefix: 'product', key, ms: expect.any(Number) as number, background: false, error: broken }])
+    await expect(
+      pathOf().get(key, () => {
+        throw broken
+      }),
+    ).rejects.toBe(broken)
+    expect(told).toEqual([
+      { on: 'miss', prefix: 'product', key },
+      {
+        on: 'load',
+        prefix: 'product',
+        key,
+        ms: expect.any(Number) as number,
+        background: false,
+        error: broken,
+      },
+    ])
   })
 
   it('a fill that lost its lease to an invalidation', async () => {
@@ -106,10 +160,14 @@ describe('on the way to a value', () => {
   it('a stale hit, and the load behind it', async () => {
     const path = pathOf({ ttl: 1, staleWhileRevalidate: '1h' })
     await path.get(key, () => 5)
-    await vi.waitFor(async () => expect(await redis.pttl(key)).toBeLessThan(3_600_000), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await redis.pttl(key)).toBeLessThan(3_600_000), {
+      timeout: 10_000,
+    })
     told.length = 0
     expect(await path.get(key, () => 6)).toBe(5)
-    await vi.waitFor(() => expect(told.some(({ on }) => on === 'fill')).toBe(true), { timeout: 10_000 })
+    await vi.waitFor(() => expect(told.some(({ on }) => on === 'fill')).toBe(true), {
+      timeout: 10_000,
+    })
     expect(told).toEqual([
       { on: 'hit', prefix: 'product', key, stale: true, layer: 'redis' },
       { on: 'load', prefix: 'product', key, ms: expect.any(Number) as number, background: true },
@@ -118,13 +176,21 @@ describe('on the way to a value', () => {
   })
 
   it.each([
-    ['codec', '{"id":'], ['frame', '\x01\xff'], ['schema', '{"id":"1"}'], ['size', `{"id":1${' '.repeat(200)}}`],
+    ['codec', '{"id":'],
+    ['frame', '\x01\xff'],
+    ['schema', '{"id":"1"}'],
+    ['size', `{"id":1${' '.repeat(200)}}`],
   ] as const)('an entry that can’t be decoded: %s', async (reason, garbage) => {
     const path = pathOf({ schema: z.object({ id: z.number() }), maxValueBytes: 100 })
     await redis.set(key, garbage)
     await path.get(key, () => ({ id: 1 }))
     const errors = told.filter(({ on }) => on === 'error')
-    expect(errors[0]).toMatchObject({ operation: 'decode', key, reason, error: { name: 'CodecError', key } })
+    expect(errors[0]).toMatchObject({
+      operation: 'decode',
+      key,
+      reason,
+      error: { name: 'CodecError', key },
+    })
     expect(told.filter(({ on }) => on === 'miss')).toEqual([{ on: 'miss', prefix: 'product', key }])
     expect(told.at(-1)).toEqual({ on: 'fill', prefix: 'product', key, stored: true })
   })
@@ -132,7 +198,12 @@ describe('on the way to a value', () => {
   it('an entry of another type, which is replaced', async () => {
     await redis.rpush(key, 'of another type')
     expect(await pathOf().get(key, () => 5)).toBe(5)
-    expect(told).toContainEqual({ on: 'error', operation: 'entry lease', key, error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown })
+    expect(told).toContainEqual({
+      on: 'error',
+      operation: 'entry lease',
+      key,
+      error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,
+    })
     expect(told.map(({ on }) => on)).toEqual(['miss', 'error', 'load', 'fill'])
   })
 

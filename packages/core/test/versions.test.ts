@@ -9,7 +9,8 @@ onEach((bench) => {
   describe('an entry with a version', () => {
     it('is neither replaced nor deleted by an older one, and replaced by a newer one', async () => {
       const { entries } = bench().newClient()
-      const put = (version: number) => entries.put('k', format, version, { ttl: LONG, meta: { version } })
+      const put = (version: number) =>
+        entries.put('k', format, version, { ttl: LONG, meta: { version } })
       expect([await put(120), await put(119), await put(118)]).toEqual([true, false, false])
       expect(await entries.read('k', format)).toMatchObject({ value: 120 })
       expect(await put(121)).toBe(true)
@@ -35,7 +36,9 @@ onEach((bench) => {
         frame.writeDoubleBE(version, 2)
         await client.send({ args: ['SET', 'k', frame], keys: ['k'] })
         expect(await client.entries.read('k', format)).toBeUndefined()
-        expect(await client.entries.put('k', format, 3, { ttl: LONG, meta: { version: 3 } })).toBe(true)
+        expect(await client.entries.put('k', format, 3, { ttl: LONG, meta: { version: 3 } })).toBe(
+          true,
+        )
         expect(await client.entries.read('k', format)).toMatchObject({ value: 3 })
       }
     })
@@ -45,7 +48,9 @@ onEach((bench) => {
       const token = createToken()
       await entries.put('k', format, 120, { ttl: LONG, meta: { version: 120 } })
       await entries.lease('k', format, { token, ttl: LONG, staleBelow: 'all' })
-      expect(await entries.fill('k', format, token, 119, { ttl: LONG, meta: { version: 119 } })).toBe(false)
+      expect(
+        await entries.fill('k', format, token, 119, { ttl: LONG, meta: { version: 119 } }),
+      ).toBe(false)
       expect(await entries.read('k', format)).toMatchObject({ value: 120 })
     })
   })

@@ -1,8 +1,24 @@
-import { InvalidOptionError, LoadPolicy, checkOptions, type CallOptions, type KeyPart, type OptionChecks } from '@cache/core'
+import {
+  InvalidOptionError,
+  LoadPolicy,
+  checkOptions,
+  type CallOptions,
+  type KeyPart,
+  type OptionChecks,
+} from '@cache/core'
 import { manyLevels, twoLevels, type AllLevels } from './levels.js'
 import { commonOf, policyOptions } from './policy.js'
 import { Tree } from './tree.js'
-import type { Hierarchical, HierarchicalLevels, HierarchicalOptions, HierarchicalPolicy, ItemOf, Levels, LevelsOptions, MutationTime } from './types.js'
+import type {
+  Hierarchical,
+  HierarchicalLevels,
+  HierarchicalOptions,
+  HierarchicalPolicy,
+  ItemOf,
+  Levels,
+  LevelsOptions,
+  MutationTime,
+} from './types.js'
 
 /**
  * Items, each cached by itself and within its group; or within groups of groups, with `levels`.
@@ -12,14 +28,30 @@ import type { Hierarchical, HierarchicalLevels, HierarchicalOptions, Hierarchica
  * const products = createHierarchical({ client, ttl: '1h', item: { prefix: 'product', id: (p: Product) => p.id }, group: { prefix: 'category', id: (p) => p.categoryId }, groupOf: (id) => db.categoryOf(id), loadGroup: (id) => db.productsByCategory(id) })
  * await products.get(42); await products.getGroup(7); await products.invalidate(42)
  */
-export function createHierarchical<Item extends NonNullable<unknown>, ItemId extends KeyPart, GroupId extends KeyPart>(options: HierarchicalOptions<Item, ItemId, GroupId>): Hierarchical<Item, ItemId, GroupId>
-export function createHierarchical<const L extends Levels>(options: LevelsOptions<L>): HierarchicalLevels<L>
-export function createHierarchical(options: HierarchicalOptions<any, any, any> | LevelsOptions<Levels>): Hierarchical<unknown, KeyPart, KeyPart> | HierarchicalLevels<Levels> {
-  return typeof options === 'object' && options !== null && 'levels' in options ? withLevels(options) : withTwo(options)
+export function createHierarchical<
+  Item extends NonNullable<unknown>,
+  ItemId extends KeyPart,
+  GroupId extends KeyPart,
+>(options: HierarchicalOptions<Item, ItemId, GroupId>): Hierarchical<Item, ItemId, GroupId>
+export function createHierarchical<const L extends Levels>(
+  options: LevelsOptions<L>,
+): HierarchicalLevels<L>
+export function createHierarchical(
+  options: HierarchicalOptions<any, any, any> | LevelsOptions<Levels>,
+): Hierarchical<unknown, KeyPart, KeyPart> | HierarchicalLevels<Levels> {
+  return typeof options === 'object' && options !== null && 'levels' in options
+    ? withLevels(options)
+    : withTwo(options)
 }
 
 function withTwo(options: HierarchicalOptions<any, any, any>): Hierarchical<any, KeyPart, KeyPart> {
-  const check = checkOptions('createHierarchical', options, [...policyOptions, 'item', 'group', 'groupOf', 'loadGroup'])
+  const check = checkOptions('createHierarchical', options, [
+    ...policyOptions,
+    'item',
+    'group',
+    'groupOf',
+    'loadGroup',
+  ])
   const tree = plant(check, options, twoLevels(check, check.client().namespace, options))
   return {
     ...itemsOf(tree),
@@ -36,7 +68,15 @@ function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> 
   const tree = plant(check, options, levels)
   const depthOf = (prefix: string): number => {
     const depth = levels.findIndex((level) => level.prefix === prefix) - 1
-    if (depth < 0) throw new InvalidOptionError('level', `the prefix of a level of groups: ${levels.slice(1).map((level) => JSON.stringify(level.prefix)).join(', ')}`, prefix)
+    if (depth < 0)
+      throw new InvalidOptionError(
+        'level',
+        `the prefix of a level of groups: ${levels
+          .slice(1)
+          .map((level) => JSON.stringify(level.prefix))
+          .join(', ')}`,
+        prefix,
+      )
     return depth
   }
   return {
@@ -44,16 +84,29 @@ function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> 
     getGroup: async (level, id, call) => tree.getGroup(depthOf(level), id, call),
     peekGroup: async (level, id) => tree.peekGroup(depthOf(level), id),
     invalidateGroup: async (level, ids) => tree.invalidateGroup(depthOf(level), each(ids)),
-    beginGroupMutation: async (level, ids, own) => tree.beginGroupMutation(depthOf(level), each(ids), own),
+    beginGroupMutation: async (level, ids, own) =>
+      tree.beginGroupMutation(depthOf(level), each(ids), own),
   }
 }
 
-function plant<Item extends NonNullable<unknown>>(check: OptionChecks, options: HierarchicalPolicy<Item>, levels: AllLevels<Item>): Tree<Item> {
+function plant<Item extends NonNullable<unknown>>(
+  check: OptionChecks,
+  options: HierarchicalPolicy<Item>,
+  levels: AllLevels<Item>,
+): Tree<Item> {
   const ttl = check.duration('ttl')
   const policy = new LoadPolicy<Item>(check, options)
   const maxGroupBytes = check.size('maxGroupBytes', '256kb')
-  const heldFor = Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
-  return new Tree<Item>({ client: check.client(), levels, policy, options: commonOf(options), maxGroupBytes, heldFor })
+  const heldFor =
+    Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
+  return new Tree<Item>({
+    client: check.client(),
+    levels,
+    policy,
+    options: commonOf(options),
+    maxGroupBytes,
+    heldFor,
+  })
 }
 
 function itemsOf<Item extends NonNullable<unknown>>(tree: Tree<Item>) {
@@ -62,7 +115,8 @@ function itemsOf<Item extends NonNullable<unknown>>(tree: Tree<Item>) {
     getMany: (ids: readonly KeyPart[], call?: CallOptions) => tree.getMany(ids, call),
     idle: () => tree.idle(),
     peek: (id: KeyPart) => tree.peek(id),
-    beginMutation: (ids: KeyPart | readonly KeyPart[], own?: MutationTime) => tree.beginMutation(each(ids), own),
+    beginMutation: (ids: KeyPart | readonly KeyPart[], own?: MutationTime) =>
+      tree.beginMutation(each(ids), own),
     invalidate: (ids: KeyPart | readonly KeyPart[]) => tree.invalidate(each(ids)),
   }
 }

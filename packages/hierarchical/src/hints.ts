@@ -7,7 +7,10 @@ export interface Hint {
   readonly names: readonly string[]
 }
 
-/** Where items were found lately, by their keys; the oldest is forgotten first. It says what to ask together, not what is right. */
+/**
+ * Where items were found lately, by their keys; the oldest is forgotten first. It says what to ask
+ * together, not what is right.
+ */
 export class Hints {
   readonly #hints = new RecentMap<Hint>({ max: 10_000, maxBytes: 4 * 1024 ** 2 })
 

@@ -19,9 +19,10 @@ interface Wiring {
 }
 
 /**
- * Which groups were loaded with an item, in every process: so that an item which moves can be taken out of the group it was in, too. A group
- * is noted before it is kept, and refused where the item has changed since its load began: whichever comes first, the change finds the
- * group, or the group the change.
+ * Which groups were loaded with an item, in every process: so that an item which moves can be taken
+ * out of the group it was in, too. A group is noted before it is kept, and refused where the item
+ * has changed since its load began: whichever comes first, the change finds the group, or the group
+ * the change.
  */
 export class Holders {
   readonly #wiring: Wiring
@@ -36,11 +37,16 @@ export class Holders {
     return (await clock.versions([name])).get(name)!
   }
 
-  /** Notes that a group, loaded since `since`, has these members. `false`: one of them has changed meanwhile. */
+  /**
+   * Notes that a group, loaded since `since`, has these members. `false`: one of them has changed
+   * meanwhile.
+   */
   async hold(members: readonly string[], group: string, since: number): Promise<boolean> {
     const { client, heldFor } = this.#wiring
     const args = [group, String(since), String(heldFor)]
-    const held = await mapAtOnce(members, client.entries.atOnce, (key) => client.entries.run(holdScript, [companion(key, 'holders')], args))
+    const held = await mapAtOnce(members, client.entries.atOnce, (key) =>
+      client.entries.run(holdScript, [companion(key, 'holders')], args),
+    )
     return !held.includes(false)
   }
 
@@ -54,12 +60,18 @@ export class Holders {
   async of(keys: readonly string[], change: number): Promise<readonly string[]> {
     const { client, loadFor } = this.#wiring
     const args = [String(change), String(loadFor)]
-    return (await mapAtOnce(keys, client.entries.atOnce, (key) => client.run(changeScript, [companion(key, 'holders')], args))).flat()
+    return (
+      await mapAtOnce(keys, client.entries.atOnce, (key) =>
+        client.run(changeScript, [companion(key, 'holders')], args),
+      )
+    ).flat()
   }
 
   /** They have been dropped. */
   async forget(keys: readonly string[], change: number): Promise<void> {
     const { client } = this.#wiring
-    await mapAtOnce(keys, client.entries.atOnce, (key) => client.run(forgetScript, [companion(key, 'holders')], [String(change)]))
+    await mapAtOnce(keys, client.entries.atOnce, (key) =>
+      client.run(forgetScript, [companion(key, 'holders')], [String(change)]),
+    )
   }
 }

@@ -3,7 +3,10 @@ import { CacheError, CodecError, createKeys, type Codec, type KeyPart } from '@c
 /** An id as it stands in a key: `1`, `1n` and `'1'` are the same. @throws {InvalidKeyError} */
 export const textOf: (id: KeyPart) => string = createKeys()
 
-/** An id as text that tells its type, so that a loader gets what it knows: `7`, `"7"`, and `["7"]` for a bigint. */
+/**
+ * An id as text that tells its type, so that a loader gets what it knows: `7`, `"7"`, and `["7"]`
+ * for a bigint.
+ */
 export function encodeId(id: KeyPart): string {
   textOf(id)
   return JSON.stringify(typeof id === 'bigint' ? [String(id)] : id)
@@ -13,13 +16,17 @@ export function encodeId(id: KeyPart): string {
 export function decodeId(text: string): KeyPart {
   const parsed: unknown = JSON.parse(text)
   const id = Array.isArray(parsed) ? BigInt(parsed[0] as string) : parsed
-  if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'bigint') throw new CodecError('An id is a string, a number or a bigint.')
+  if (typeof id !== 'string' && typeof id !== 'number' && typeof id !== 'bigint')
+    throw new CodecError('An id is a string, a number or a bigint.')
   textOf(id)
   return id
 }
 
 /** Ids as text; protected as `items` are, where these are authenticated. */
-export function idCodec({ seal, open }: Pick<Codec<unknown>, 'seal' | 'open'> = {}): Codec<KeyPart> {
+export function idCodec({
+  seal,
+  open,
+}: Pick<Codec<unknown>, 'seal' | 'open'> = {}): Codec<KeyPart> {
   return {
     name: 'id',
     seal,
@@ -29,12 +36,23 @@ export function idCodec({ seal, open }: Pick<Codec<unknown>, 'seal' | 'open'> = 
   }
 }
 
-/** Items by their ids. @throws {CacheError} where a loader answered with what is no list of items, each in it once. */
-export function byId<Item>(items: readonly Item[], idOf: (item: Item) => KeyPart, whose: string): Map<string, Item> {
+/**
+ * Items by their ids. @throws {CacheError} where a loader answered with what is no list of items,
+ * each in it once.
+ */
+export function byId<Item>(
+  items: readonly Item[],
+  idOf: (item: Item) => KeyPart,
+  whose: string,
+): Map<string, Item> {
   const found = new Map<string, Item>()
   for (const item of items) {
     const id = textOf(idOf(item))
-    if (found.has(id)) throw new CacheError(`The loader of ${whose} answered with two items of the id "${id}". Nothing was cached: an item is in its group once.`, { code: 'LOADER' })
+    if (found.has(id))
+      throw new CacheError(
+        `The loader of ${whose} answered with two items of the id "${id}". Nothing was cached: an item is in its group once.`,
+        { code: 'LOADER' },
+      )
     found.set(id, item)
   }
   return found

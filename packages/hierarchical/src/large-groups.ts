@@ -1,5 +1,16 @@
 import {
-  CacheError, CodecError, Undecodable, channels, companion, createFormat, createToken, tell, type CacheClient, type Codec, type FormatOptions, type Reply,
+  CacheError,
+  CodecError,
+  Undecodable,
+  channels,
+  companion,
+  createFormat,
+  createToken,
+  tell,
+  type CacheClient,
+  type Codec,
+  type FormatOptions,
+  type Reply,
 } from '@cache/core'
 import { stageScript, turnScript } from './scripts.js'
 
@@ -11,8 +22,9 @@ interface Wiring<Item> {
 }
 
 /**
- * Groups too large to be read for one item: a hash each, field by item, which is complete before the group's entry names it and never
- * changes then. So a group is replaced, and made invalid, as others are: by its entry.
+ * Groups too large to be read for one item: a hash each, field by item, which is complete before
+ * the group's entry names it and never changes then. So a group is replaced, and made invalid, as
+ * others are: by its entry.
  */
 export class LargeGroups<Item> {
   readonly #client: CacheClient
@@ -48,15 +60,26 @@ export class LargeGroups<Item> {
     }
     fields.push(ORDER, this.#encodeOrder(hash, [...items.keys()]), SIZE, String(items.size))
     await send()
-    if (size !== items.size + 2) throw new CacheError(`The hash of the group "${key}" lost some of its items while it was made. It is not cached.`, { code: 'GROUP', key })
+    if (size !== items.size + 2)
+      throw new CacheError(
+        `The hash of the group "${key}" lost some of its items while it was made. It is not cached.`,
+        { code: 'GROUP', key },
+      )
     await this.#dropBefore(key, generation)
     return generation
   }
 
   /** These items of a group, by their ids; `undefined`: the hash is gone, or can't be read. */
-  async some(key: string, generation: string, ids: readonly string[]): Promise<Map<string, Item> | undefined> {
+  async some(
+    key: string,
+    generation: string,
+    ids: readonly string[],
+  ): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
-    const [there, ...values] = (await this.#send(['HMGET', hash, SIZE, ...ids], [hash])) as readonly Reply[]
+    const [there, ...values] = (await this.#send(
+      ['HMGET', hash, SIZE, ...ids],
+      [hash],
+    )) as readonly Reply[]
     return there === null ? undefined : this.#decode(hash, ids, values)
   }
 
@@ -68,23 +91,40 @@ export class LargeGroups<Item> {
     for (let i = 0; i < reply.length; i += 2) values.set(String(reply[i]), reply[i + 1]!)
     const ids = this.#decodeOrder(hash, values.get(ORDER) ?? null)
     if (!ids?.every((id) => values.has(id))) return undefined
-    return this.#decode(hash, ids, ids.map((id) => values.get(id)!))
+    return this.#decode(
+      hash,
+      ids,
+      ids.map((id) => values.get(id)!),
+    )
   }
 
   /** A read waits for it. */
   #send(args: [string, ...string[]], keys: readonly string[]): Promise<Reply> {
-    return this.#client.send({ args, keys, binary: true }, { timeout: this.#client.entries.readTimeout })
+    return this.#client.send(
+      { args, keys, binary: true },
+      { timeout: this.#client.entries.readTimeout },
+    )
   }
 
   #encodeOrder(hash: string, ids: readonly string[]): string | Buffer {
     const order = JSON.stringify(ids)
-    return this.#codec.seal?.(Buffer.from(order), { key: fieldOf(hash, ORDER), maxValueBytes: Infinity }) ?? order
+    return (
+      this.#codec.seal?.(Buffer.from(order), {
+        key: fieldOf(hash, ORDER),
+        maxValueBytes: Infinity,
+      }) ?? order
+    )
   }
 
   #decodeOrder(hash: string, stored: Reply): readonly string[] | undefined {
     if (!Buffer.isBuffer(stored)) return undefined
     try {
-      const ids: unknown = JSON.parse(String(this.#codec.open?.(stored, { key: fieldOf(hash, ORDER), maxValueBytes: Infinity }) ?? stored))
+      const ids: unknown = JSON.parse(
+        String(
+          this.#codec.open?.(stored, { key: fieldOf(hash, ORDER), maxValueBytes: Infinity }) ??
+            stored,
+        ),
+      )
       if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids as string[]
       throw new CodecError(`The order of the items in "${hash}" is no list of ids.`, { key: hash })
     } catch (error) {
@@ -93,13 +133,22 @@ export class LargeGroups<Item> {
     }
   }
 
-  async #decode(hash: string, ids: readonly string[], values: readonly Reply[]): Promise<Map<string, Item> | undefined> {
+  async #decode(
+    hash: string,
+    ids: readonly string[],
+    values: readonly Reply[],
+  ): Promise<Map<string, Item> | undefined> {
     const items = new Map<string, Item>()
     for (const [i, value] of values.entries()) {
       if (value === null) continue
       const decoded = await this.#format.decode(fieldOf(hash, ids[i]!), value as Buffer)
       if (decoded instanceof Undecodable) {
-        tell(channels.error, () => ({ operation: 'decode', key: hash, error: decoded.error, reason: decoded.reason }))
+        tell(channels.error, () => ({
+          operation: 'decode',
+          key: hash,
+          error: decoded.error,
+          reason: decoded.reason,
+        }))
         return undefined
       }
       items.set(ids[i]!, decoded.value)
@@ -108,7 +157,11 @@ export class LargeGroups<Item> {
   }
 
   async #dropBefore(key: string, generation: string): Promise<void> {
-    const gone = await this.#client.entries.run(turnScript, [companion(key, 'parts')], [generation, this.#heldFor])
+    const gone = await this.#client.entries.run(
+      turnScript,
+      [companion(key, 'parts')],
+      [generation, this.#heldFor],
+    )
     const hashes = gone.map((each) => hashOf(key, each))
     if (hashes.length > 0) await this.#send(['UNLINK', ...hashes], hashes)
   }
@@ -118,7 +171,10 @@ function hashOf(key: string, generation: string): string {
   return `${companion(key, 'parts')}:${generation}`
 }
 
-/** What an authenticating codec binds an item to: so that none is taken for another, or for one of another generation. */
+/**
+ * What an authenticating codec binds an item to: so that none is taken for another, or for one of
+ * another generation.
+ */
 function fieldOf(hash: string, field: string): string {
   return `${hash} ${field}`
 }

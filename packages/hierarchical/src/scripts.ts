@@ -8,9 +8,39 @@ import turnLua from './lua/turn.lua'
 
 const texts = (reply: Reply): readonly string[] => (reply as readonly Reply[]).map(String)
 
-export const holdScript = defineScript({ name: 'group hold', lua: holdLua, types: ['hash'], parse: (reply) => reply === 1 })
-export const changeScript = defineScript({ name: 'item change', lua: changeLua, types: ['hash'], parse: texts })
-export const forgetScript = defineScript({ name: 'groups forget', lua: forgetLua, types: ['hash'], parse: Number })
-export const lifeScript = defineScript({ name: 'group life', lua: lifeLua, asks: true, parse: Number })
-export const stageScript = defineScript({ name: 'group stage', lua: stageLua, types: ['hash'], parse: Number })
-export const turnScript = defineScript({ name: 'group turn', lua: turnLua, types: ['list'], parse: texts })
+export const holdScript = defineScript({
+  name: 'group hold',
+  lua: holdLua,
+  types: ['hash'],
+  parse: (reply) => reply === 1,
+})
+export const changeScript = defineScript({
+  name: 'item change',
+  lua: changeLua,
+  types: ['hash'],
+  parse: texts,
+})
+export const forgetScript = defineScript({
+  name: 'groups forget',
+  lua: forgetLua,
+  types: ['hash'],
+  parse: Number,
+})
+export const lifeScript = defineScript({
+  name: 'group life',
+  lua: lifeLua,
+  asks: true,
+  parse: Number,
+})
+export const stageScript = defineScript({
+  name: 'group stage',
+  lua: stageLua,
+  types: ['hash'],
+  parse: Number,
+})
+export const turnScript = defineScript({
+  name: 'group turn',
+  lua: turnLua,
+  types: ['list'],
+  parse: texts,
+})

@@ -11,8 +11,8 @@ export interface Shelf<Item> {
 }
 
 /**
- * A list of items is stored as their codec stores lists; JSON text by default, which others read. A codec that authenticates does so with
- * what is stored beside the list as well.
+ * A list of items is stored as their codec stores lists; JSON text by default, which others read. A
+ * codec that authenticates does so with what is stored beside the list as well.
  */
 export function shelfCodec<Item>(codec: Codec<readonly Item[]> = json): Codec<Shelf<Item>> {
   return {
@@ -23,26 +23,48 @@ export function shelfCodec<Item>(codec: Codec<readonly Item[]> = json): Codec<Sh
     encode({ items, generation, since, payload }, context) {
       if (generation !== undefined) {
         const named = Buffer.from(`${since ?? ''} ${generation}`)
-        return Buffer.concat([Buffer.from([MARK, LARGE]), codec.seal ? codec.seal(named, context) : named])
+        return Buffer.concat([
+          Buffer.from([MARK, LARGE]),
+          codec.seal ? codec.seal(named, context) : named,
+        ])
       }
       if (payload !== undefined) return payload
       if (since !== undefined) {
         const date = Buffer.concat([Buffer.from([MARK, DATED]), Buffer.from(`${since} `)])
-        return Buffer.concat([date, Buffer.from(codec.encode(items!, withData(context, date)) as string)])
+        return Buffer.concat([
+          date,
+          Buffer.from(codec.encode(items!, withData(context, date)) as string),
+        ])
       }
       const list = codec.encode(items!, context)
-      return startsWithMark(list) ? Buffer.concat([Buffer.from([MARK, LIST]), Buffer.from(list as string)]) : list
+      return startsWithMark(list)
+        ? Buffer.concat([Buffer.from([MARK, LIST]), Buffer.from(list as string)])
+        : list
     },
     decode(payload, context) {
       const kind = payload[0] === MARK ? payload[1] : undefined
       if (kind === LARGE) {
-        const [date = '', generation = ''] = (codec.open ? codec.open(payload.subarray(2), context) : payload.subarray(2)).toString().split(' ')
+        const [date = '', generation = ''] = (
+          codec.open ? codec.open(payload.subarray(2), context) : payload.subarray(2)
+        )
+          .toString()
+          .split(' ')
         return { items: undefined, generation, ...sinceOf(date) }
       }
       const end = kind === DATED ? payload.indexOf(' ') + 1 : kind === undefined ? 0 : 2
-      const items: unknown = codec.decode(payload.subarray(end), kind === DATED ? withData(context, payload.subarray(0, end)) : context)
-      if (!Array.isArray(items)) throw new CodecError(`The entry "${context.key}" is no list of items.`, { key: context.key })
-      return { items: items as readonly Item[], generation: undefined, ...(kind === DATED && sinceOf(payload.subarray(2, end - 1).toString())) }
+      const items: unknown = codec.decode(
+        payload.subarray(end),
+        kind === DATED ? withData(context, payload.subarray(0, end)) : context,
+      )
+      if (!Array.isArray(items))
+        throw new CodecError(`The entry "${context.key}" is no list of items.`, {
+          key: context.key,
+        })
+      return {
+        items: items as readonly Item[],
+        generation: undefined,
+        ...(kind === DATED && sinceOf(payload.subarray(2, end - 1).toString())),
+      }
     },
   }
 }
@@ -68,10 +90,16 @@ export function shelfSchema<Item>(schema: Schema<Item>): Schema<Shelf<Item>> {
         const checked = (all: readonly Result<Item>[]): Result<Shelf<Item>> => {
           const issues = all.flatMap((result) => result.issues ?? [])
           if (issues.length > 0) return { issues }
-          return { value: { items: items && all.map((result) => (result as { readonly value: Item }).value), ...rest } }
+          return {
+            value: {
+              items: items && all.map((result) => (result as { readonly value: Item }).value),
+              ...rest,
+            },
+          }
         }
         // At once if it can be: what waits for no promise is found near.
-        if (!results.some((result) => 'then' in result)) return checked(results as readonly Result<Item>[])
+        if (!results.some((result) => 'then' in result))
+          return checked(results as readonly Result<Item>[])
         return Promise.all(results.map(async (result) => result)).then(checked)
       },
     },

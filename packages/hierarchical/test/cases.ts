@@ -9,21 +9,45 @@ import { createHierarchical, type Hierarchical, type HierarchicalOptions } from 
 const drivers: DriverFactories<Driver> = {
   ioredis: ioredisDriver,
   'node-redis': nodeRedisDriver,
-  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+  sharded: ([a, b, c]) =>
+    shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
 /** Deadlines that a machine busy with other tests does not miss. */
-const settings = { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
+const settings = {
+  namespace: 'shop',
+  resilience: { readTimeout: '5s', writeTimeout: '5s' },
+} as const
 
-/** Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form); servers are emptied before each test. */
-export const onEach = suitesOn(drivers, (driver, wrap: (driver: Driver) => Driver = (driver) => driver) => createCacheClient(wrap(driver), settings))
+/**
+ * Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form);
+ * servers are emptied before each test.
+ */
+export const onEach = suitesOn(
+  drivers,
+  (driver, wrap: (driver: Driver) => Driver = (driver) => driver) =>
+    createCacheClient(wrap(driver), settings),
+)
 
-/** A driver that tells what it sends: one element for each round trip. What one tick asks for leaves at once, to all nodes. */
+/**
+ * A driver that tells what it sends: one element for each round trip. What one tick asks for leaves
+ * at once, to all nodes.
+ */
 export function counting(sends: (readonly Command[])[]): (driver: Driver) => Driver {
-  return (driver) => ({ ...driver, send: (commands, how) => { sends.push(commands); return driver.send(commands, how) } })
+  return (driver) => ({
+    ...driver,
+    send: (commands, how) => {
+      sends.push(commands)
+      return driver.send(commands, how)
+    },
+  })
 }
 
-export interface Product { readonly id: number; readonly category: number; readonly price: number }
+export interface Product {
+  readonly id: number
+  readonly category: number
+  readonly price: number
+}
 
 /** The source: products in categories. Counts what it is asked. */
 export class Shop {
@@ -69,12 +93,18 @@ export class Shop {
 
 export type Options = Partial<HierarchicalOptions<Product, number, number>>
 
-export function productsOf(client: CacheClient, shop: Shop, options: Options = {}): Hierarchical<Product, number, number> {
+export function productsOf(
+  client: CacheClient,
+  shop: Shop,
+  options: Options = {},
+): Hierarchical<Product, number, number> {
   return createHierarchical<Product, number, number>({
-    client, ttl: '1h',
+    client,
+    ttl: '1h',
     item: { prefix: 'product', id: (product) => product.id },
     group: { prefix: 'category', id: (product) => product.category },
-    groupOf: shop.groupOf, loadGroup: shop.loadGroup,
+    groupOf: shop.groupOf,
+    loadGroup: shop.loadGroup,
     ...options,
   })
 }

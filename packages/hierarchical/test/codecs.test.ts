@@ -6,7 +6,12 @@ import { Shop, onEach, productsOf, type Product } from './cases.js'
 onEach((bench) => {
   const hashes = async (): Promise<string[]> => {
     const all: string[] = []
-    for (const server of bench.servers) all.push(...String(await server.cli('KEYS', '*:parts:*')).split('\n').filter(Boolean))
+    for (const server of bench.servers)
+      all.push(
+        ...String(await server.cli('KEYS', '*:parts:*'))
+          .split('\n')
+          .filter(Boolean),
+      )
     return all
   }
 
@@ -15,10 +20,15 @@ onEach((bench) => {
       const errors: unknown[] = []
       const onError = (error: unknown) => errors.push(error)
       channels.error.subscribe(onError)
-      const options = [{ codec: compressed(json, { threshold: 1 }), maxValueBytes: 300 }, { maxValueBytes: 300 }] as const
+      const options = [
+        { codec: compressed(json, { threshold: 1 }), maxValueBytes: 300 },
+        { maxValueBytes: 300 },
+      ] as const
       for (const [i, own] of options.entries()) {
         const shop = new Shop(200)
-        const [products, others] = [bench.newClient(), bench.newClient()].map((client) => productsOf(client, shop, own))
+        const [products, others] = [bench.newClient(), bench.newClient()].map((client) =>
+          productsOf(client, shop, own),
+        )
         expect(await products!.getGroup(7)).toEqual(shop.of(7))
         shop.asked()
         expect(await others!.getGroup(7)).toEqual(shop.of(7))
@@ -33,7 +43,10 @@ onEach((bench) => {
 
     it('encrypted: an item of a hash that was put in the place of another, or of an older one, is a miss', async () => {
       const shop = new Shop(30)
-      const products = productsOf(bench.newClient(), shop, { codec: encrypted(json, { keys: { a: randomBytes(32) } }), maxGroupBytes: 1 })
+      const products = productsOf(bench.newClient(), shop, {
+        codec: encrypted(json, { keys: { a: randomBytes(32) } }),
+        maxGroupBytes: 1,
+      })
       /** Loads the group, and resolves to the name of its new hash. */
       const load = async (): Promise<string> => {
         const before = await hashes()
@@ -42,7 +55,15 @@ onEach((bench) => {
         return (await hashes()).find((one) => !before.includes(one))!
       }
       const put = async (from: string, field: string, into: string, place: string) => {
-        await bench.ask('EVAL', "return redis.call('HSET', KEYS[2], ARGV[2], redis.call('HGET', KEYS[1], ARGV[1]))", '2', from, into, field, place)
+        await bench.ask(
+          'EVAL',
+          "return redis.call('HSET', KEYS[2], ARGV[2], redis.call('HGET', KEYS[1], ARGV[1]))",
+          '2',
+          from,
+          into,
+          field,
+          place,
+        )
         shop.asked()
       }
       const first = await load()
@@ -60,9 +81,18 @@ onEach((bench) => {
     it('a schema may answer with any thenable', async () => {
       const shop = new Shop(30)
       const schema = {
-        '~standard': { version: 1 as const, vendor: 'test', validate: (value: unknown) => ({ then: (resolve: (result: unknown) => void) => resolve({ value }) }) as unknown as Promise<{ value: Product }> },
+        '~standard': {
+          version: 1 as const,
+          vendor: 'test',
+          validate: (value: unknown) =>
+            ({
+              then: (resolve: (result: unknown) => void) => resolve({ value }),
+            }) as unknown as Promise<{ value: Product }>,
+        },
       }
-      const [products, others] = [bench.newClient(), bench.newClient()].map((client) => productsOf(client, shop, { schema }))
+      const [products, others] = [bench.newClient(), bench.newClient()].map((client) =>
+        productsOf(client, shop, { schema }),
+      )
       await products!.getGroup(7)
       expect(await others!.getGroup(7)).toEqual(shop.of(7))
       expect(await others!.get(17)).toEqual(shop.row(17))

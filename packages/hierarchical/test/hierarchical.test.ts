@@ -4,9 +4,15 @@ import { Shop, onEach, productsOf, type Options } from './cases.js'
 const LARGE: Options = { maxGroupBytes: 1 }
 
 onEach((bench) => {
-  const make = (options: Options = {}, shop = new Shop()) => ({ shop, products: productsOf(bench.newClient(), shop, options) })
+  const make = (options: Options = {}, shop = new Shop()) => ({
+    shop,
+    products: productsOf(bench.newClient(), shop, options),
+  })
 
-  describe.each([['small', {}], ['large, kept as hashes', LARGE]] as const)('groups that are %s', (_, options) => {
+  describe.each([
+    ['small', {}],
+    ['large, kept as hashes', LARGE],
+  ] as const)('groups that are %s', (_, options) => {
     it('an item is found by itself, in its group, or in the source; what is found is kept on the way back', async () => {
       const { shop, products } = make(options)
       expect(await products.get(7)).toEqual(shop.row(7))
@@ -35,10 +41,20 @@ onEach((bench) => {
     it('many items come in the order asked, and each group is loaded once', async () => {
       const { shop, products } = make(options)
       const ids = [8, 7, 17, 999, 27, 18, 7]
-      expect(await products.getMany(ids)).toEqual([shop.row(8), shop.row(7), shop.row(17), null, shop.row(27), shop.row(18), shop.row(7)])
+      expect(await products.getMany(ids)).toEqual([
+        shop.row(8),
+        shop.row(7),
+        shop.row(17),
+        null,
+        shop.row(27),
+        shop.row(18),
+        shop.row(7),
+      ])
       expect(shop.loads.sort()).toEqual([7, 8])
       shop.asked()
-      expect(await products.getMany([7, 8, 17, 18, 27])).toEqual([7, 8, 17, 18, 27].map((id) => shop.row(id)))
+      expect(await products.getMany([7, 8, 17, 18, 27])).toEqual(
+        [7, 8, 17, 18, 27].map((id) => shop.row(id)),
+      )
       expect(shop.asked()).toEqual({ groupOf: 0, loadGroup: 0 })
       expect(await products.getMany([])).toEqual([])
     })
@@ -59,23 +75,29 @@ onEach((bench) => {
       expect(shop.asked()).toEqual({ groupOf: 2, loadGroup: 1 })
     })
 
-    it.each([['read before', true], ['known from its group alone', false]])('an item that moves, %s, is right in the group it was in and in the one it is in', async (_, read) => {
-      const { shop, products } = make(options)
-      const other = make(options, shop)
-      for (const each of [products, other.products]) {
-        await each.getGroup(7)
-        await each.getGroup(8)
-        if (read) await each.get(7)
-      }
-      shop.change(7, { category: 8 })
-      await products.invalidate(7)
-      for (const each of [products, other.products]) {
-        expect(await each.getGroup(7)).toEqual(shop.of(7))
-        expect(await each.getGroup(8)).toEqual(shop.of(8))
-        expect(await each.get(7)).toEqual(shop.row(7))
-        expect(await each.get(7)).toEqual(shop.row(7))
-      }
-    })
+    it.each([
+      ['read before', true],
+      ['known from its group alone', false],
+    ])(
+      'an item that moves, %s, is right in the group it was in and in the one it is in',
+      async (_, read) => {
+        const { shop, products } = make(options)
+        const other = make(options, shop)
+        for (const each of [products, other.products]) {
+          await each.getGroup(7)
+          await each.getGroup(8)
+          if (read) await each.get(7)
+        }
+        shop.change(7, { category: 8 })
+        await products.invalidate(7)
+        for (const each of [products, other.products]) {
+          expect(await each.getGroup(7)).toEqual(shop.of(7))
+          expect(await each.getGroup(8)).toEqual(shop.of(8))
+          expect(await each.get(7)).toEqual(shop.row(7))
+          expect(await each.get(7)).toEqual(shop.row(7))
+        }
+      },
+    )
 
     it('an item that moved while the group it moved to was loaded is not left in the one it was in', async () => {
       const { shop, products } = make(options)
@@ -136,7 +158,8 @@ onEach((bench) => {
       await products.invalidate([7, 8, 9])
       await products.invalidate([])
       expect(await products.getMany([7, 8, 9])).toEqual([7, 8, 9].map((id) => shop.row(id)))
-      for (const category of [6, 7, 8, 9]) expect(await products.getGroup(category)).toEqual(shop.of(category))
+      for (const category of [6, 7, 8, 9])
+        expect(await products.getGroup(category)).toEqual(shop.of(category))
     })
 
     it('peek tells what is cached, of an item or of its group, and loads nothing', async () => {
@@ -165,9 +188,17 @@ onEach((bench) => {
     })
 
     it('an item that its group does not hold is none, which the source is asked for each time, or once in negativeTtl', async () => {
-      for (const [name, negativeTtl, times] of [['a', {}, 3], ['b', { negativeTtl: '1h' } as Options, 1]] as const) {
+      for (const [name, negativeTtl, times] of [
+        ['a', {}, 3],
+        ['b', { negativeTtl: '1h' } as Options, 1],
+      ] as const) {
         const shop = new Shop()
-        const products = productsOf(bench.newClient(), shop, { ...options, ...negativeTtl, item: { prefix: `product-${name}`, id: (product) => product.id }, groupOf: async () => 7 })
+        const products = productsOf(bench.newClient(), shop, {
+          ...options,
+          ...negativeTtl,
+          item: { prefix: `product-${name}`, id: (product) => product.id },
+          groupOf: async () => 7,
+        })
         await products.getGroup(7)
         await products.get(1_000)
         shop.asked()
@@ -203,7 +234,9 @@ onEach((bench) => {
       const { shop, products } = make()
       await products.get(7)
       expect(await bench.ask('TYPE', 'shop:category:7')).toBe('string')
-      expect(String(await bench.ask('GET', 'shop:category:7'))).toContain(JSON.stringify(shop.of(7)))
+      expect(String(await bench.ask('GET', 'shop:category:7'))).toContain(
+        JSON.stringify(shop.of(7)),
+      )
     })
   })
 })

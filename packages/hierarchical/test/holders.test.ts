@@ -3,9 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { Shop, onEach, productsOf, type Options } from './cases.js'
 
 onEach((bench) => {
-  const holders = async (id: number): Promise<unknown> => bench.ask('HKEYS', `shop:product:{shop:product:${id}}:holders`)
+  const holders = async (id: number): Promise<unknown> =>
+    bench.ask('HKEYS', `shop:product:{shop:product:${id}}:holders`)
 
-  describe.each([['small', {}], ['large', { maxGroupBytes: 1 }]] as const)('which groups hold an item, with groups that are %s', (_, options: Options) => {
+  describe.each([
+    ['small', {}],
+    ['large', { maxGroupBytes: 1 }],
+  ] as const)('which groups hold an item, with groups that are %s', (_, options: Options) => {
     it('is noted when a group is loaded, and forgotten when it has been dropped', async () => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, options)
@@ -21,11 +25,20 @@ onEach((bench) => {
     })
 
     it('is kept for longer than the group may be cached', async () => {
-      const products = productsOf(bench.newClient(), new Shop(), { ...options, jitter: 0.5, staleIfError: '1h' })
+      const products = productsOf(bench.newClient(), new Shop(), {
+        ...options,
+        jitter: 0.5,
+        staleIfError: '1h',
+      })
       await products.getGroup(7)
-      for (const id of [7, 17]) expect(Number(await bench.ask('PTTL', `shop:product:{shop:product:${id}}:holders`))).toBeGreaterThan(Number(await bench.ask('PTTL', 'shop:category:7')))
+      for (const id of [7, 17])
+        expect(
+          Number(await bench.ask('PTTL', `shop:product:{shop:product:${id}}:holders`)),
+        ).toBeGreaterThan(Number(await bench.ask('PTTL', 'shop:category:7')))
       await products.invalidate(7)
-      expect(Number(await bench.ask('PTTL', 'shop:product:{shop:product:7}:holders'))).toBeGreaterThan(0)
+      expect(
+        Number(await bench.ask('PTTL', 'shop:product:{shop:product:7}:holders')),
+      ).toBeGreaterThan(0)
     })
 
     it('may be lost: an item that stayed where it is is right all the same, and one that moved is, when it is asked for', async () => {
@@ -60,7 +73,13 @@ onEach((bench) => {
     const shop = new Shop()
     const products = productsOf(client, shop)
     let loads = 0
-    const pages = createVersioned({ client, prefix: 'page', ttl: '1h', load: async (id: string) => `${id} ${++loads}`, groups: () => ['category:7'] })
+    const pages = createVersioned({
+      client,
+      prefix: 'page',
+      ttl: '1h',
+      load: async (id: string) => `${id} ${++loads}`,
+      groups: () => ['category:7'],
+    })
     await products.get(7)
     expect(await pages.get('a')).toBe('a 1')
     shop.change(7, { price: 2 })

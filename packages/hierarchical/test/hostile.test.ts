@@ -4,13 +4,22 @@ import { z } from 'zod'
 import { createHierarchical } from '../src/index.js'
 import { Shop, onEach, productsOf, type Options, type Product } from './cases.js'
 
-interface Row { readonly id: string; readonly group: string; readonly text?: string }
+interface Row {
+  readonly id: string
+  readonly group: string
+  readonly text?: string
+}
 
 onEach((bench) => {
-  describe.each([['small', 1_000_000], ['large', 1]])('groups that are %s', (_, maxGroupBytes) => {
+  describe.each([
+    ['small', 1_000_000],
+    ['large', 1],
+  ])('groups that are %s', (_, maxGroupBytes) => {
     function rowsOf(rows: readonly Row[]) {
       return createHierarchical({
-        client: bench.newClient(), ttl: '1h', maxGroupBytes,
+        client: bench.newClient(),
+        ttl: '1h',
+        maxGroupBytes,
         item: { prefix: 'row', id: (row: Row) => row.id },
         group: { prefix: 'set', id: (row: Row) => row.group },
         groupOf: (id: string) => rows.find((row) => row.id === id)?.group,
@@ -19,13 +28,37 @@ onEach((bench) => {
     }
 
     it('ids of any kind are kept apart', async () => {
-      const ids = ['__proto__', 'constructor', 'a:b', 'a', '%3A', ':size', ':order', '{a}', '}', '*', 'ü', '𝒳', '-1', '1', '01', 'toString', 'lease', 'holders']
-      const rows = ids.flatMap((id, i) => [{ id, group: ids[i % 3]! }, { id: `${id}!`, group: id }])
+      const ids = [
+        '__proto__',
+        'constructor',
+        'a:b',
+        'a',
+        '%3A',
+        ':size',
+        ':order',
+        '{a}',
+        '}',
+        '*',
+        'ü',
+        '𝒳',
+        '-1',
+        '1',
+        '01',
+        'toString',
+        'lease',
+        'holders',
+      ]
+      const rows = ids.flatMap((id, i) => [
+        { id, group: ids[i % 3]! },
+        { id: `${id}!`, group: id },
+      ])
       for (let round = 0; round < 2; round++) {
         const cache = rowsOf(rows)
         expect(await Promise.all(rows.map(({ id }) => cache.get(id)))).toEqual(rows)
         expect(await cache.getMany(rows.map(({ id }) => id))).toEqual(rows)
-        expect(await Promise.all(ids.map((group) => cache.getGroup(group)))).toEqual(ids.map((group) => rows.filter((row) => row.group === group)))
+        expect(await Promise.all(ids.map((group) => cache.getGroup(group)))).toEqual(
+          ids.map((group) => rows.filter((row) => row.group === group)),
+        )
         await cache.invalidate(ids)
         await cache.invalidateGroup(ids)
       }
@@ -35,11 +68,17 @@ onEach((bench) => {
       const got: unknown[] = []
       const big = 2n ** 70n
       const cache = createHierarchical({
-        client: bench.newClient(), ttl: '1h', maxGroupBytes, codec: v8,
+        client: bench.newClient(),
+        ttl: '1h',
+        maxGroupBytes,
+        codec: v8,
         item: { prefix: 'row', id: (row: { id: bigint; group: bigint | string }) => row.id },
         group: { prefix: 'set', id: (row: { id: bigint; group: bigint | string }) => row.group },
         groupOf: (id: bigint) => (id === big ? big : '7'),
-        loadGroup: (group: bigint | string) => { got.push(group); return [{ id: group === big ? big : 1n, group }] },
+        loadGroup: (group: bigint | string) => {
+          got.push(group)
+          return [{ id: group === big ? big : 1n, group }]
+        },
       })
       expect(await cache.get(big)).toEqual({ id: big, group: big })
       expect(await cache.get(1n)).toEqual({ id: 1n, group: '7' })
@@ -50,13 +89,29 @@ onEach((bench) => {
     })
 
     it.each<[what: string, answer: unknown]>([
-      ['two items of one id', [{ id: 7, category: 7, price: 1 }, { id: 7, category: 7, price: 2 }]],
+      [
+        'two items of one id',
+        [
+          { id: 7, category: 7, price: 1 },
+          { id: 7, category: 7, price: 2 },
+        ],
+      ],
       ['an item of another group', [{ id: 7, category: 8, price: 1 }]],
-      ['null among its items', [null]], ['no array', { id: 7 }], ['null', null], ['undefined', undefined],
+      ['null among its items', [null]],
+      ['no array', { id: 7 }],
+      ['null', null],
+      ['undefined', undefined],
     ])('a loader that answers with %s is refused, and nothing is cached', async (_what, answer) => {
       const shop = new Shop()
-      const products = productsOf(bench.newClient(), shop, { maxGroupBytes, loadGroup: async () => answer as Product[] })
-      for (const call of [() => products.getGroup(7), () => products.get(7), () => products.getMany([7])]) {
+      const products = productsOf(bench.newClient(), shop, {
+        maxGroupBytes,
+        loadGroup: async () => answer as Product[],
+      })
+      for (const call of [
+        () => products.getGroup(7),
+        () => products.get(7),
+        () => products.getMany([7]),
+      ]) {
         const error = await call().catch((caught: unknown) => caught)
         expect(error).toBeInstanceOf(CacheError)
         expect(error).toMatchObject({ code: 'LOADER' })
@@ -67,13 +122,19 @@ onEach((bench) => {
       expect(await right.get(7)).toEqual(shop.row(7))
     })
 
-    it('a loader that throws is the caller\'s error, and the next call loads', async () => {
+    it("a loader that throws is the caller's error, and the next call loads", async () => {
       const shop = new Shop()
       let failing = true
       const products = productsOf(bench.newClient(), shop, {
         maxGroupBytes,
-        groupOf: (id) => { if (failing) throw new RangeError('no groupOf'); return shop.groupOf(id) },
-        loadGroup: (id) => { if (failing) throw new RangeError('no loadGroup'); return shop.loadGroup(id) },
+        groupOf: (id) => {
+          if (failing) throw new RangeError('no groupOf')
+          return shop.groupOf(id)
+        },
+        loadGroup: (id) => {
+          if (failing) throw new RangeError('no loadGroup')
+          return shop.loadGroup(id)
+        },
       })
       await expect(products.get(7)).rejects.toThrow(new RangeError('no groupOf'))
       await expect(products.getGroup(7)).rejects.toThrow(new RangeError('no loadGroup'))
@@ -87,7 +148,13 @@ onEach((bench) => {
     it('an invalidation whose groupOf throws says so, and has dropped what it knew of', async () => {
       const shop = new Shop()
       let failing = false
-      const products = productsOf(bench.newClient(), shop, { maxGroupBytes, groupOf: (id) => { if (failing) throw new RangeError('no groupOf'); return shop.groupOf(id) } })
+      const products = productsOf(bench.newClient(), shop, {
+        maxGroupBytes,
+        groupOf: (id) => {
+          if (failing) throw new RangeError('no groupOf')
+          return shop.groupOf(id)
+        },
+      })
       await products.getMany([7, 17])
       shop.change(7, { price: 2 })
       failing = true
@@ -96,11 +163,24 @@ onEach((bench) => {
     })
 
     it.each<[string, Options]>([
-      ['v8', { codec: v8 }], ['compressed', { codec: compressed(json, { threshold: 10 }) }], ['encrypted', { codec: encrypted(json, { keys: { a: Buffer.alloc(32, 1) } }) }],
-      ['a codec whose lists begin as ours do', { codec: { name: 'two', encode: (value: unknown) => `\u0002${JSON.stringify(value)}`, decode: (payload) => JSON.parse(payload.toString().slice(1)) as never } }],
+      ['v8', { codec: v8 }],
+      ['compressed', { codec: compressed(json, { threshold: 10 }) }],
+      ['encrypted', { codec: encrypted(json, { keys: { a: Buffer.alloc(32, 1) } }) }],
+      [
+        'a codec whose lists begin as ours do',
+        {
+          codec: {
+            name: 'two',
+            encode: (value: unknown) => `\u0002${JSON.stringify(value)}`,
+            decode: (payload) => JSON.parse(payload.toString().slice(1)) as never,
+          },
+        },
+      ],
     ])('any codec will do: %s', async (_name, options) => {
       const shop = new Shop()
-      const products = [0, 1].map(() => productsOf(bench.newClient(), shop, { ...options, maxGroupBytes }))
+      const products = [0, 1].map(() =>
+        productsOf(bench.newClient(), shop, { ...options, maxGroupBytes }),
+      )
       for (const each of products) {
         expect(await each.get(7)).toEqual(shop.row(7))
         expect(await each.getGroup(7)).toEqual(shop.of(7))
@@ -117,9 +197,19 @@ onEach((bench) => {
       const products = productsOf(bench.newClient(), shop, { maxGroupBytes, schema })
       expect(await products.get(7)).toMatchObject({ price: 2 })
       expect((await products.getGroup(7)).map(({ price }) => price)).toEqual([2, 2, 2])
-      const slow = productsOf(bench.newClient(), shop, { maxGroupBytes, schema: schema.refine(async () => true) })
+      const slow = productsOf(bench.newClient(), shop, {
+        maxGroupBytes,
+        schema: schema.refine(async () => true),
+      })
       expect((await slow.getGroup(7)).map(({ price }) => price)).toEqual([2, 2, 2])
-      for (const garbage of ['{"a":1}', 'null', '{', '\u0002\u0001 nowhere', '\u0002\u0003', '\u0002']) {
+      for (const garbage of [
+        '{"a":1}',
+        'null',
+        '{',
+        '\u0002\u0001 nowhere',
+        '\u0002\u0003',
+        '\u0002',
+      ]) {
         await bench.ask('SET', 'shop:category:7', garbage)
         expect(await products.getGroup(7)).toEqual(shop.of(7))
       }
@@ -131,7 +221,13 @@ onEach((bench) => {
     const told: unknown[] = []
     const listen = (message: unknown): unknown => told.push(message)
     channels.error.subscribe(listen)
-    const products = productsOf(bench.newClient(), shop, { maxValueBytes: 200, maxGroupBytes: 100, loadGroup: async (id) => [{ id: 7, category: id, price: 1, text: 'x'.repeat(500) } as Product] })
+    const products = productsOf(bench.newClient(), shop, {
+      maxValueBytes: 200,
+      maxGroupBytes: 100,
+      loadGroup: async (id) => [
+        { id: 7, category: id, price: 1, text: 'x'.repeat(500) } as Product,
+      ],
+    })
     expect(await products.get(7)).toMatchObject({ id: 7 })
     expect(await products.getGroup(7)).toHaveLength(1)
     channels.error.unsubscribe(listen)

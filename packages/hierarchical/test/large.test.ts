@@ -9,10 +9,18 @@ onEach((bench) => {
   }
   const hashes = async (): Promise<string[]> => {
     const all: string[] = []
-    for (const server of bench.servers) all.push(...String(await server.cli('KEYS', '*:parts:*')).split('\n').filter(Boolean))
+    for (const server of bench.servers)
+      all.push(
+        ...String(await server.cli('KEYS', '*:parts:*'))
+          .split('\n')
+          .filter(Boolean),
+      )
     return all
   }
-  const large = (options: Options = {}, shop = new Shop(600)) => ({ shop, products: productsOf(bench.newClient(), shop, { maxGroupBytes: '1kb', ...options }) })
+  const large = (options: Options = {}, shop = new Shop(600)) => ({
+    shop,
+    products: productsOf(bench.newClient(), shop, { maxGroupBytes: '1kb', ...options }),
+  })
 
   describe('a group above maxGroupBytes', () => {
     it('is a hash, field by item, as old as its group may become; one below is not', async () => {
@@ -22,7 +30,9 @@ onEach((bench) => {
       expect(more).toEqual([])
       expect(await bench.ask('HLEN', hash!)).toBe(shop.of(7).length + 2)
       expect(JSON.parse(String(await bench.ask('HGET', hash!, '7')))).toEqual(shop.row(7))
-      expect(Number(await bench.ask('PTTL', hash!))).toBeGreaterThan(Number(await bench.ask('PTTL', 'shop:category:7')))
+      expect(Number(await bench.ask('PTTL', hash!))).toBeGreaterThan(
+        Number(await bench.ask('PTTL', 'shop:category:7')),
+      )
       shop.rows.set(5_000, { id: 5_000, category: 77, price: 1 })
       await products.getGroup(77)
       expect(await hashes()).toHaveLength(1)
@@ -31,7 +41,8 @@ onEach((bench) => {
     it('keeps the order of its items', async () => {
       const { shop, products } = large()
       const order = shop.of(7).map(({ id }) => id)
-      for (let i = 0; i < 2; i++) expect((await products.getGroup(7)).map(({ id }) => id)).toEqual(order)
+      for (let i = 0; i < 2; i++)
+        expect((await products.getGroup(7)).map(({ id }) => id)).toEqual(order)
     })
 
     it('is never more than two hashes, however often it is loaded', async () => {
@@ -46,7 +57,10 @@ onEach((bench) => {
 
     it('is loaded anew once its hash is gone, or only half of it is there', async () => {
       const { shop, products } = large()
-      for (const lose of [async (hash: string) => bench.ask('DEL', hash), async (hash: string) => bench.ask('HDEL', hash, ':size', ':order')]) {
+      for (const lose of [
+        async (hash: string) => bench.ask('DEL', hash),
+        async (hash: string) => bench.ask('HDEL', hash, ':size', ':order'),
+      ]) {
         await products.getGroup(7)
         shop.asked()
         for (const hash of await hashes()) await lose(hash)
@@ -73,7 +87,8 @@ onEach((bench) => {
 
     it('of many items and bytes goes to Redis in pieces', async () => {
       const shop = new Shop(0)
-      for (let id = 0; id < 2_000; id++) shop.rows.set(id, { id, category: 7, price: 1, text: 'x'.repeat(300) } as never)
+      for (let id = 0; id < 2_000; id++)
+        shop.rows.set(id, { id, category: 7, price: 1, text: 'x'.repeat(300) } as never)
       const { products } = large({}, shop)
       await products.getGroup(7)
       expect(await products.getGroup(7)).toEqual(shop.of(7))
@@ -91,6 +106,7 @@ onEach((bench) => {
     }
     const all = await keys()
     expect(all.length).toBeGreaterThan(10)
-    for (const key of all) expect([key, Number(await bench.ask('PTTL', key))]).not.toEqual([key, -1])
+    for (const key of all)
+      expect([key, Number(await bench.ask('PTTL', key))]).not.toEqual([key, -1])
   })
 })

@@ -3,23 +3,33 @@ import { Shop, onEach, productsOf } from './cases.js'
 
 onEach((bench) => {
   describe('a transaction', () => {
-    it.each([{}, { maxGroupBytes: 1 }])('changes an item and moves it: it is read where and as it was until the commit, and where and as it is from then on (%o)', async (options) => {
-      const shop = new Shop()
-      const [mine, other] = [productsOf(bench.newClient(), shop, options), productsOf(bench.newClient(), shop, options)]
-      const read = async (who = other) => [await who.get(7), (await who.getGroup(7)).some(({ id }) => id === 7), (await who.getGroup(8)).some(({ id }) => id === 7)]
-      await read()
-      const before = shop.row(7)
-      await using change = await mine.beginMutation(7)
-      expect(await read()).toEqual([before, true, false])
-      shop.change(7, { category: 8, price: 99 })
-      await read()
-      await change.commit()
-      expect(await read()).toEqual([shop.row(7), false, true])
-      expect(await read(mine)).toEqual([shop.row(7), false, true])
-      await using rolledBack = await mine.beginMutation([7, 8])
-      await rolledBack.abort()
-      expect(await read()).toEqual([shop.row(7), false, true])
-    })
+    it.each([{}, { maxGroupBytes: 1 }])(
+      'changes an item and moves it: it is read where and as it was until the commit, and where and as it is from then on (%o)',
+      async (options) => {
+        const shop = new Shop()
+        const [mine, other] = [
+          productsOf(bench.newClient(), shop, options),
+          productsOf(bench.newClient(), shop, options),
+        ]
+        const read = async (who = other) => [
+          await who.get(7),
+          (await who.getGroup(7)).some(({ id }) => id === 7),
+          (await who.getGroup(8)).some(({ id }) => id === 7),
+        ]
+        await read()
+        const before = shop.row(7)
+        await using change = await mine.beginMutation(7)
+        expect(await read()).toEqual([before, true, false])
+        shop.change(7, { category: 8, price: 99 })
+        await read()
+        await change.commit()
+        expect(await read()).toEqual([shop.row(7), false, true])
+        expect(await read(mine)).toEqual([shop.row(7), false, true])
+        await using rolledBack = await mine.beginMutation([7, 8])
+        await rolledBack.abort()
+        expect(await read()).toEqual([shop.row(7), false, true])
+      },
+    )
 
     it('whose groupOf throws at the commit drops all the same what it began with, and may be committed again', async () => {
       const shop = new Shop()
@@ -28,7 +38,10 @@ onEach((bench) => {
         if (failing) throw new Error('no database')
         return shop.groupOf(id)
       }
-      const [mine, other] = [productsOf(bench.newClient(), shop, { groupOf }), productsOf(bench.newClient(), shop)]
+      const [mine, other] = [
+        productsOf(bench.newClient(), shop, { groupOf }),
+        productsOf(bench.newClient(), shop),
+      ]
       await Promise.all([other.get(7), other.getGroup(7), other.getGroup(8)])
       const change = await mine.beginMutation(7, { intentTtl: '1m' })
       shop.change(7, { category: 8, price: 99 })
@@ -44,7 +57,10 @@ onEach((bench) => {
 
     it('changes a group', async () => {
       const shop = new Shop()
-      const [mine, other] = [productsOf(bench.newClient(), shop), productsOf(bench.newClient(), shop)]
+      const [mine, other] = [
+        productsOf(bench.newClient(), shop),
+        productsOf(bench.newClient(), shop),
+      ]
       await other.getGroup(7)
       await other.get(7)
       await using change = await mine.beginGroupMutation(7, { intentTtl: '1m' })

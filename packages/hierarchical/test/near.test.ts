@@ -10,7 +10,10 @@ onEach((bench) => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  describe.each([['small', {}], ['large', { maxGroupBytes: 1 }]] as const)('near a process, groups that are %s', (_, options) => {
+  describe.each([
+    ['small', {}],
+    ['large', { maxGroupBytes: 1 }],
+  ] as const)('near a process, groups that are %s', (_, options) => {
     async function two() {
       const name = `near ${++channel}`
       const shop = new Shop()
@@ -20,11 +23,19 @@ onEach((bench) => {
         const bus = createInvalidationBus({ client, channel: name })
         await bus.ready()
         const near = withNearCache(client, { bus })
-        closing.push(() => bus.close(), () => near.close())
+        closing.push(
+          () => bus.close(),
+          () => near.close(),
+        )
         return { sends, products: productsOf(near, shop, options) }
       }
       const [here, there] = [await node(), await node()]
-      for (let i = 0; i < 3; i++) for (const { products } of [here, there]) for (const id of [7, 17, 8]) { await products.get(id); await products.getGroup(id % 10) }
+      for (let i = 0; i < 3; i++)
+        for (const { products } of [here, there])
+          for (const id of [7, 17, 8]) {
+            await products.get(id)
+            await products.getGroup(id % 10)
+          }
       return { shop, here, there }
     }
 
@@ -43,9 +54,15 @@ onEach((bench) => {
         const [writer, other] = price % 2 ? [here, there] : [there, here]
         await writer.products.invalidate(7)
         expect(await writer.products.get(7)).toEqual(shop.row(7))
-        for (const category of [7, 8]) expect(await writer.products.getGroup(category)).toEqual(shop.of(category))
-        await expect.poll(() => other.products.get(7), { timeout: 5_000, interval: 2 }).toEqual(shop.row(7))
-        for (const category of [7, 8]) await expect.poll(() => other.products.getGroup(category), { timeout: 5_000, interval: 2 }).toEqual(shop.of(category))
+        for (const category of [7, 8])
+          expect(await writer.products.getGroup(category)).toEqual(shop.of(category))
+        await expect
+          .poll(() => other.products.get(7), { timeout: 5_000, interval: 2 })
+          .toEqual(shop.row(7))
+        for (const category of [7, 8])
+          await expect
+            .poll(() => other.products.getGroup(category), { timeout: 5_000, interval: 2 })
+            .toEqual(shop.of(category))
       }
     })
 
@@ -55,8 +72,16 @@ onEach((bench) => {
         for (const id of [7, 17]) shop.change(id, { price })
         const [writer, other] = price % 2 ? [here, there] : [there, here]
         await writer.products.invalidateGroup(7)
-        expect((await writer.products.getMany([7, 17])).map((item) => item?.price)).toEqual([price, price])
-        await expect.poll(async () => (await other.products.getMany([7, 17])).map((item) => item?.price), { timeout: 5_000, interval: 2 }).toEqual([price, price])
+        expect((await writer.products.getMany([7, 17])).map((item) => item?.price)).toEqual([
+          price,
+          price,
+        ])
+        await expect
+          .poll(async () => (await other.products.getMany([7, 17])).map((item) => item?.price), {
+            timeout: 5_000,
+            interval: 2,
+          })
+          .toEqual([price, price])
       }
     })
   })

@@ -4,7 +4,10 @@ import type { Product } from './cases.js'
 const CATEGORIES = 3
 const IDS = 4
 
-export const pause = (): Promise<void> => new Promise((resolve) => (Math.random() < 0.5 ? setImmediate(resolve) : setTimeout(resolve, Math.random() * 3)))
+export const pause = (): Promise<void> =>
+  new Promise((resolve) =>
+    Math.random() < 0.5 ? setImmediate(resolve) : setTimeout(resolve, Math.random() * 3),
+  )
 
 /** A source in which items change and move between groups; `price` counts the changes of each. */
 export class Moving {
@@ -24,7 +27,9 @@ export class Moving {
   }
 
   change(id: number): number {
-    this.history[id]!.push(Math.random() < 0.5 ? this.row(id).category : Math.floor(Math.random() * CATEGORIES))
+    this.history[id]!.push(
+      Math.random() < 0.5 ? this.row(id).category : Math.floor(Math.random() * CATEGORIES),
+    )
     return this.row(id).price
   }
 
@@ -38,7 +43,9 @@ export class Moving {
   readonly loadGroup = async (category: number): Promise<readonly Product[]> => {
     this.loads++
     await pause()
-    const items = this.history.map((_, id) => this.row(id)).filter((row) => row.category === category)
+    const items = this.history
+      .map((_, id) => this.row(id))
+      .filter((row) => row.category === category)
     await pause()
     return items
   }
@@ -46,7 +53,9 @@ export class Moving {
   readonly loadDepartment = async (department: number): Promise<readonly Product[]> => {
     this.loads++
     await pause()
-    const items = this.history.map((_, id) => this.row(id)).filter((row) => row.category % 2 === department)
+    const items = this.history
+      .map((_, id) => this.row(id))
+      .filter((row) => row.category % 2 === department)
     await pause()
     return items
   }
@@ -55,8 +64,10 @@ export class Moving {
     const floor = [...this.settled]
     const check = (item: Product | null | undefined, id: number): void => {
       if (!item) this.gone++
-      else if (item.price < floor[id]!) this.stale.push(`item ${id}: ${item.price} after ${floor[id]}`)
-      else if (item.category !== this.history[id]![item.price]) this.stale.push(`item ${id} is torn`)
+      else if (item.price < floor[id]!)
+        this.stale.push(`item ${id}: ${item.price} after ${floor[id]}`)
+      else if (item.category !== this.history[id]![item.price])
+        this.stale.push(`item ${id} is torn`)
     }
     this.reads++
     const kind = Math.random()
@@ -69,7 +80,14 @@ export class Moving {
   checkGroup(category: number, items: readonly Product[], floor: readonly number[]): void {
     for (const [id, history] of this.history.entries()) {
       const item = items.find((one) => one.id === id)
-      if (item ? item.price < floor[id]! : history.slice(floor[id]).every((other) => other === category)) this.stale.push(`group ${category}: item ${id} ${item ? `is ${item.price} after ${floor[id]}` : 'is not in it'}`)
+      if (
+        item
+          ? item.price < floor[id]!
+          : history.slice(floor[id]).every((other) => other === category)
+      )
+        this.stale.push(
+          `group ${category}: item ${id} ${item ? `is ${item.price} after ${floor[id]}` : 'is not in it'}`,
+        )
     }
   }
 }
@@ -81,11 +99,20 @@ interface Race {
   /** Takes something from Redis, as an eviction does. */
   readonly lose: () => Promise<unknown>
   /** Says of an item that it has changed. */
-  readonly invalidate?: (products: Hierarchical<Product, number, number>, id: number) => Promise<unknown>
+  readonly invalidate?: (
+    products: Hierarchical<Product, number, number>,
+    id: number,
+  ) => Promise<unknown>
 }
 
 /** So many writes, by two writers, against readers of all contenders. */
-export async function race({ source, contenders, writes, lose, invalidate = (products, id) => products.invalidate(id) }: Race): Promise<void> {
+export async function race({
+  source,
+  contenders,
+  writes,
+  lose,
+  invalidate = (products, id) => products.invalidate(id),
+}: Race): Promise<void> {
   let running = true
   const reader = async (products: Hierarchical<Product, number, number>): Promise<void> => {
     while (running) {
@@ -93,7 +120,9 @@ export async function race({ source, contenders, writes, lose, invalidate = (pro
       if (Math.random() < 0.3) await pause()
     }
   }
-  const readers = contenders.flatMap((products) => Array.from({ length: 3 }, () => reader(products)))
+  const readers = contenders.flatMap((products) =>
+    Array.from({ length: 3 }, () => reader(products)),
+  )
   const writer = async (n: number): Promise<void> => {
     for (let i = 0; i < writes / 2; i++) {
       const id = Math.floor(Math.random() * IDS)

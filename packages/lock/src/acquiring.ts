@@ -2,7 +2,14 @@ import { CacheError, ServerError, onAbort, type Deadline, type Seat } from '@cac
 import type { Closing } from './closing.js'
 import { deadlines } from './deadlines.js'
 import { LockTimeoutError } from './errors.js'
-import { POLL, type Busy, type Claim, type Granted, type GrantedClaim, type Ground } from './ground.js'
+import {
+  POLL,
+  type Busy,
+  type Claim,
+  type Granted,
+  type GrantedClaim,
+  type Ground,
+} from './ground.js'
 import { neverSent } from './never-sent.js'
 
 export interface Patience {
@@ -14,10 +21,15 @@ export interface Patience {
 }
 
 /**
- * Asks until a claim is granted. Rejects with `LockTimeoutError` after `wait`, with a signal's reason when it aborts, with what
- * Redis refuses for good. Whatever becomes of it, no lock, place in the queue, timer or listener is left behind.
+ * Asks until a claim is granted. Rejects with `LockTimeoutError` after `wait`, with a signal's
+ * reason when it aborts, with what Redis refuses for good. Whatever becomes of it, no lock, place
+ * in the queue, timer or listener is left behind.
  */
-export async function acquire(ground: Ground, newClaim: () => Claim, { wait, signal, closing }: Patience): Promise<GrantedClaim> {
+export async function acquire(
+  ground: Ground,
+  newClaim: () => Claim,
+  { wait, signal, closing }: Patience,
+): Promise<GrantedClaim> {
   signal?.throwIfAborted()
   closing.throwIfClosed()
   const end = new End(wait, signal, closing)
@@ -60,8 +72,12 @@ export async function acquire(ground: Ground, newClaim: () => Claim, { wait, sig
       if ((await end.orEarlier(turn.orAfter(pause))) === 'ended') break
       if (ground.tokenPerAttempt) startAnew()
     }
-    if (asked) await withinGrace(ground.abandon(claim)) // what was asked last may have been granted, or may still be
-    throw end.reason() ?? (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
+    // what was asked last may have been granted, or may still be
+    if (asked) await withinGrace(ground.abandon(claim))
+    throw (
+      end.reason() ??
+      (trouble && isFinal(trouble) ? trouble : new LockTimeoutError(claim.name, wait, trouble))
+    )
   } finally {
     stopListening?.()
     turn.clear()
@@ -72,14 +88,19 @@ export async function acquire(ground: Ground, newClaim: () => Claim, { wait, sig
 /** Asks once. Resolves to `undefined` where others hold it. */
 export async function tryAcquire(ground: Ground, claim: Claim): Promise<Granted | undefined> {
   const outcome = await attempt(ground, claim)
-  if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now())) return outcome.held ? outcome : undefined
+  if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now()))
+    return outcome.held ? outcome : undefined
   if (!neverSent(outcome)) void ground.abandon(claim)
   if (outcome instanceof Error) throw outcome
   return undefined
 }
 
 /** Waits for `work`, but not for longer than its caller is patient, who is told as by `acquire`. */
-export async function within<T>(work: Promise<T>, name: string, { wait, signal, closing }: Patience): Promise<T> {
+export async function within<T>(
+  work: Promise<T>,
+  name: string,
+  { wait, signal, closing }: Patience,
+): Promise<T> {
   const end = new End(wait, signal, closing)
   try {
     const outcome = await end.orEarlier(work)
@@ -94,21 +115,41 @@ function attempt(ground: Ground, claim: Claim, ticket?: string): Promise<Granted
   return ground.take(claim, ticket).catch((error: Error) => error)
 }
 
-/** What is left of a claim is taken back before its caller is told, so that it finds nothing; but Redis may be silent. */
+/**
+ * What is left of a claim is taken back before its caller is told, so that it finds nothing; but
+ * Redis may be silent.
+ */
 export async function withinGrace(work: Promise<unknown>): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = setTimeout(resolve, GRACE)
-    void work.then(() => { clearTimeout(timer); resolve() })
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
   })
 }
 
 /** Asking again does not help. What a failover or a restart answers meanwhile passes. */
 function isFinal(error: Error): boolean {
   if (error instanceof ServerError) return !PASSING.has(error.code)
-  return !(error instanceof CacheError) || error.code === 'INVALID_KEY' || error.code === 'INVALID_OPTION'
+  return (
+    !(error instanceof CacheError) ||
+    error.code === 'INVALID_KEY' ||
+    error.code === 'INVALID_OPTION'
+  )
 }
 
-const PASSING = new Set(['LOADING', 'READONLY', 'CLUSTERDOWN', 'TRYAGAIN', 'MASTERDOWN', 'BUSY', 'MOVED', 'ASK', 'NOREPLICAS'])
+const PASSING = new Set([
+  'LOADING',
+  'READONLY',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'MASTERDOWN',
+  'BUSY',
+  'MOVED',
+  'ASK',
+  'NOREPLICAS',
+])
 const FIRST_PAUSE = 20
 const GRACE = 50
 
@@ -123,7 +164,9 @@ class End {
   #end!: () => void
 
   constructor(wait: number, signal: AbortSignal | undefined, closing: Closing) {
-    this.#ended = new Promise((resolve) => { this.#end = () => resolve('ended') })
+    this.#ended = new Promise((resolve) => {
+      this.#end = () => resolve('ended')
+    })
     this.#signal = signal
     this.#closing = closing
     this.#stay = closing.onClose(this.#end)

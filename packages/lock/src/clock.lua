@@ -1,4 +1,5 @@
--- The server's clock, asked once for all calls of a script. Whoever uses it defines the constants in capitals before it.
+-- The server's clock, asked once for all calls of a script. Whoever uses it defines the constants
+-- in capitals before it.
 local command, format = redis.call, string.format
 local asked
 

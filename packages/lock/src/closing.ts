@@ -1,6 +1,9 @@
 import { Bag, CacheError } from '@cache/core'
 
-/** The end of all waits of a keeper. An AbortSignal would look through all who wait for each that stops waiting. */
+/**
+ * The end of all waits of a keeper. An AbortSignal would look through all who wait for each that
+ * stops waiting.
+ */
 export class Closing {
   readonly #waits = new Bag<() => void>()
   #reason: CacheError | undefined

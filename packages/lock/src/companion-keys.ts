@@ -13,5 +13,11 @@ export interface LockKeys {
 
 export function keysBeside(key: string): LockKeys {
   const start = beside(key)
-  return { fence: `${start}:fence`, queue: `${start}:queue`, alive: `${start}:alive`, details: `${start}:held`, receipt: (token) => `${start}:left:${token}` }
+  return {
+    fence: `${start}:fence`,
+    queue: `${start}:queue`,
+    alive: `${start}:alive`,
+    details: `${start}:held`,
+    receipt: (token) => `${start}:left:${token}`,
+  }
 }

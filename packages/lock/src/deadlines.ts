@@ -1,4 +1,7 @@
 import { Deadlines } from '@cache/core'
 
-/** Of all that wait and of all that is held: a timer for each would cost more than the rest of an uncontended lock. */
+/**
+ * Of all that wait and of all that is held: a timer for each would cost more than the rest of an
+ * uncontended lock.
+ */
 export const deadlines = new Deadlines()

@@ -1,7 +1,14 @@
 import { channels, parseDuration, tell, type Deadline, type Duration, type Seat } from '@cache/core'
 import { deadlines } from './deadlines.js'
 import { LockLostError, type LostReason } from './errors.js'
-import { LONGEST_TIMER, reliableFor, safe, type Claim, type Granted, type Ground } from './ground.js'
+import {
+  LONGEST_TIMER,
+  reliableFor,
+  safe,
+  type Claim,
+  type Granted,
+  type Ground,
+} from './ground.js'
 import type { Lock } from './lock.js'
 
 export interface Holding {
@@ -109,15 +116,24 @@ export class HeldLock implements Lock {
 
   async #release(): Promise<boolean> {
     this.#end()
-    tell(channels.lock, () => ({ name: this.name, event: 'released', ms: performance.now() - this.#since }))
+    tell(channels.lock, () => ({
+      name: this.name,
+      event: 'released',
+      ms: performance.now() - this.#since,
+    }))
     return this.#leave()
   }
 
-  /** What gets no answer is asked once more; and on and on if that gets none, but nobody waits for it. */
+  /**
+   * What gets no answer is asked once more; and on and on if that gets none, but nobody waits for
+   * it.
+   */
   async #leave(): Promise<boolean> {
     const { ground, claim } = this.#holding
     try {
-      return await ground.leave(claim, this.#longest).catch(() => ground.leave(claim, this.#longest))
+      return await ground
+        .leave(claim, this.#longest)
+        .catch(() => ground.leave(claim, this.#longest))
     } catch (error) {
       void this.#abandon()
       throw error
@@ -130,21 +146,33 @@ export class HeldLock implements Lock {
   }
 
   async #quietly(leaving: Promise<boolean>): Promise<void> {
-    await leaving.catch((error: unknown) => tell(channels.error, () => ({ operation: 'lock release', key: this.name, error })))
+    await leaving.catch((error: unknown) =>
+      tell(channels.error, () => ({ operation: 'lock release', key: this.name, error })),
+    )
   }
 
   #look(): void {
-    if (!this.#lost && !this.#releasing && performance.now() >= this.#deadline) this.#lose(this.#deadline >= this.#holding.lastMoment ? 'max-hold' : 'expired')
+    if (!this.#lost && !this.#releasing && performance.now() >= this.#deadline)
+      this.#lose(this.#deadline >= this.#holding.lastMoment ? 'max-hold' : 'expired')
   }
 
   #lose(reason: LostReason): void {
     this.#lost = new LockLostError(this.name, reason)
     this.#end()
-    // Of one that was taken, the rest is of no use. One whose time is over may live on in Redis, by an extension that got no answer: it is
-    // given back, but not before its holder had the time to stop that it would have had without.
+    // Of one that was taken, the rest is of no use. One whose time is over may live on in Redis, by
+    // an extension that got no answer: it is given back, but not before its holder had the time to
+    // stop that it would have had without.
     if (reason === 'taken') void this.#abandon()
-    else if (reason !== 'closed') setTimeout(() => void this.#abandon(), Math.min(this.#longest - safe(this.#longest), LONGEST_TIMER)).unref()
-    tell(channels.lock, () => ({ name: this.name, event: 'lost', ms: performance.now() - this.#since }))
+    else if (reason !== 'closed')
+      setTimeout(
+        () => void this.#abandon(),
+        Math.min(this.#longest - safe(this.#longest), LONGEST_TIMER),
+      ).unref()
+    tell(channels.lock, () => ({
+      name: this.name,
+      event: 'lost',
+      ms: performance.now() - this.#since,
+    }))
     this.#controller?.abort(this.#lost)
   }
 

@@ -40,7 +40,15 @@ export function aboutMe(label: string | undefined): string {
 export function parseHolder({ value, remaining, waiting }: Found): LockInspection {
   const [, fence = '0', since = '0'] = value.split(' ', 3)
   const { host = 'unknown', pid = 0, label } = aboutIn(value)
-  return { host, pid, label, since: new Date(Number(since)), remaining: Math.max(0, remaining), fence: Number(fence), waiting }
+  return {
+    host,
+    pid,
+    label,
+    since: new Date(Number(since)),
+    remaining: Math.max(0, remaining),
+    fence: Number(fence),
+    waiting,
+  }
 }
 
 function aboutIn(value: string): { host?: string; pid?: number; label?: string } {

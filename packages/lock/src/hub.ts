@@ -3,7 +3,10 @@ import { AbandonedClaims } from './abandoned-claims.js'
 import { Renewals } from './renewals.js'
 import { Wakeups } from './wakeups.js'
 
-/** What all locks of a client share: one connection to be woken by, one round of renewals, what is still to be given back. */
+/**
+ * What all locks of a client share: one connection to be woken by, one round of renewals, what is
+ * still to be given back.
+ */
 export interface Hub {
   readonly wakeups: Wakeups
   readonly renewals: Renewals
@@ -14,7 +17,16 @@ export interface Hub {
 
 export function hubOf(client: CacheClient): Hub {
   let shared = hubs.get(client)
-  if (!shared) hubs.set(client, (shared = { wakeups: new Wakeups(client), renewals: new Renewals(), abandoned: new AbandonedClaims(), users: 0 }))
+  if (!shared)
+    hubs.set(
+      client,
+      (shared = {
+        wakeups: new Wakeups(client),
+        renewals: new Renewals(),
+        abandoned: new AbandonedClaims(),
+        users: 0,
+      }),
+    )
   const { wakeups, renewals, abandoned } = shared
   const mine = shared
   mine.users++

@@ -1,8 +1,18 @@
 export { createLocks, type Locks, type LocksOptions } from './locks.js'
 export { createRedlock, type RedlockOptions } from './redlock/redlock.js'
 export { createSemaphore, type Semaphore, type SemaphoreOptions } from './semaphore.js'
-export { createReadWriteLock, type ReadWriteLock, type ReadWriteLockOptions, type Side } from './read-write-lock.js'
-export { createStampedeGuard, type RebuildContext, type StampedeGuard, type StampedeGuardOptions } from './stampede-guard.js'
+export {
+  createReadWriteLock,
+  type ReadWriteLock,
+  type ReadWriteLockOptions,
+  type Side,
+} from './read-write-lock.js'
+export {
+  createStampedeGuard,
+  type RebuildContext,
+  type StampedeGuard,
+  type StampedeGuardOptions,
+} from './stampede-guard.js'
 export type { Lock } from './lock.js'
 export type { LockSet } from './lock-set.js'
 export type { AcquireOptions, HoldOptions } from './terms.js'

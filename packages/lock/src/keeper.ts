@@ -19,7 +19,10 @@ export interface Wanted {
   readonly kind?: string
 }
 
-/** Acquires locks of one ground, renews them while they are held, and gives all back when it is closed. */
+/**
+ * Acquires locks of one ground, renews them while they are held, and gives all back when it is
+ * closed.
+ */
 export class Keeper<G extends Ground> {
   readonly ground: G
   readonly #renewals: Renewals
@@ -44,12 +47,19 @@ export class Keeper<G extends Ground> {
   }
 
   /** Of several at once, by what `take` answers; `undefined` as it says. */
-  takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
+  takeTogether(
+    wanted: readonly Wanted[],
+    options: AcquireOptions | undefined,
+    take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>,
+  ): Promise<Lock[] | undefined> {
     return this.#untilSettled(this.#takeTogether(wanted, options, take))
   }
 
   /** Runs `work` while `lock` is held: its result or its error, whatever becomes of the release. */
-  async during<L extends AsyncDisposable, R>(lock: L, work: (lock: L) => R | Promise<R>): Promise<R> {
+  async during<L extends AsyncDisposable, R>(
+    lock: L,
+    work: (lock: L) => R | Promise<R>,
+  ): Promise<R> {
     try {
       return await work(lock)
     } finally {
@@ -69,11 +79,16 @@ export class Keeper<G extends Ground> {
     const { name } = wanted
     const asked = performance.now()
     try {
-      const { claim, granted } = await acquire(this.ground, () => this.#claim(wanted, terms), { wait: terms.wait, signal, closing: this.#closing })
+      const { claim, granted } = await acquire(this.ground, () => this.#claim(wanted, terms), {
+        wait: terms.wait,
+        signal,
+        closing: this.#closing,
+      })
       tell(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - asked }))
       return await this.#handOver(this.#hold(claim, granted, terms))
     } catch (error) {
-      if (error instanceof LockTimeoutError) tell(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - asked }))
+      if (error instanceof LockTimeoutError)
+        tell(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - asked }))
       throw error
     }
   }
@@ -89,19 +104,29 @@ export class Keeper<G extends Ground> {
     return this.#handOver(this.#hold(claim, granted, terms))
   }
 
-  async #takeTogether(wanted: readonly Wanted[], options: AcquireOptions | undefined, take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>): Promise<Lock[] | undefined> {
+  async #takeTogether(
+    wanted: readonly Wanted[],
+    options: AcquireOptions | undefined,
+    take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>,
+  ): Promise<Lock[] | undefined> {
     const { terms, signal } = termsOfCall(options, this.#usual)
     signal?.throwIfAborted()
     this.#closing.throwIfClosed()
     const { token } = this.#claim(wanted[0]!, terms)
     const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
-    const giveBack = (): Promise<void> => withinGrace(Promise.all(claims.map((claim) => this.ground.abandon(claim))))
+    const giveBack = (): Promise<void> =>
+      withinGrace(Promise.all(claims.map((claim) => this.ground.abandon(claim))))
     const patience = { wait: terms.wait, signal, closing: this.#closing }
-    const granted = await within(take(claims), claims[0]!.name, patience).catch(async (error: unknown) => {
-      if (!neverSent(error)) await giveBack()
-      throw error
-    })
-    if (granted?.every(({ deadline }) => deadline > performance.now())) return Promise.all(claims.map((claim, i) => this.#handOver(this.#hold(claim, granted[i]!, terms))))
+    const granted = await within(take(claims), claims[0]!.name, patience).catch(
+      async (error: unknown) => {
+        if (!neverSent(error)) await giveBack()
+        throw error
+      },
+    )
+    if (granted?.every(({ deadline }) => deadline > performance.now()))
+      return Promise.all(
+        claims.map((claim, i) => this.#handOver(this.#hold(claim, granted[i]!, terms))),
+      )
     if (granted) await giveBack()
     return undefined
   }
@@ -124,7 +149,14 @@ export class Keeper<G extends Ground> {
   }
 
   #claim({ name, key, kind = '' }: Wanted, { ttl, maxHold, label, fair }: Terms): Claim {
-    return { name, key, token: kind + this.ground.newToken(), ttl: Math.min(ttl, maxHold), about: aboutMe(label), fair }
+    return {
+      name,
+      key,
+      token: kind + this.ground.newToken(),
+      ttl: Math.min(ttl, maxHold),
+      about: aboutMe(label),
+      fair,
+    }
   }
 
   #hold(claim: Claim, granted: Granted, { renew, maxHold }: Terms): HeldLock {

@@ -38,7 +38,10 @@ export class LockSet implements AsyncDisposable {
     await Promise.all(this.locks.map((lock) => lock.extend(ttl)))
   }
 
-  /** All of them. `false`: one was not ours any more. Rejects when Redis does not answer, as the `release` of each lock. */
+  /**
+   * All of them. `false`: one was not ours any more. Rejects when Redis does not answer, as the
+   * `release` of each lock.
+   */
   async release(): Promise<boolean> {
     const released = await Promise.allSettled(this.locks.map((lock) => lock.release()))
     for (const one of released) if (one.status === 'rejected') throw one.reason

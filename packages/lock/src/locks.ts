@@ -1,4 +1,11 @@
-import { InvalidOptionError, checkOptions, checkPrefix, createKeys, type CacheClient, type KeyPart } from '@cache/core'
+import {
+  InvalidOptionError,
+  checkOptions,
+  checkPrefix,
+  createKeys,
+  type CacheClient,
+  type KeyPart,
+} from '@cache/core'
 import type { LockGround, LockInspection } from './holder.js'
 import { hubOf } from './hub.js'
 import { Keeper, type Wanted } from './keeper.js'
@@ -6,7 +13,14 @@ import type { Lock } from './lock.js'
 import { LockSet } from './lock-set.js'
 import { Mutex } from './mutex/mutex.js'
 import type { Renewals } from './renewals.js'
-import { checkTerms, holdOptions, termsOfCall, type AcquireOptions, type HoldOptions, type Terms } from './terms.js'
+import {
+  checkTerms,
+  holdOptions,
+  termsOfCall,
+  type AcquireOptions,
+  type HoldOptions,
+  type Terms,
+} from './terms.js'
 
 export interface LocksOptions extends HoldOptions {
   readonly client: CacheClient
@@ -15,37 +29,56 @@ export interface LocksOptions extends HoldOptions {
 }
 
 /**
- * Locks by name. Promises: one holder at a time as far as Redis keeps what it acknowledged; a holder knows of its loss before another
- * can have the lock, also while Redis is silent; waiters are served in the order they came; nothing waits for ever.
+ * Locks by name. Promises: one holder at a time as far as Redis keeps what it acknowledged; a
+ * holder knows of its loss before another can have the lock, also while Redis is silent; waiters
+ * are served in the order they came; nothing waits for ever.
  */
 export interface Locks extends AsyncDisposable {
   /**
-   * Rejects with `LockTimeoutError` after `wait`, with the reason of `signal` when it aborts, with core's `ServerError` for what Redis
-   * refuses for good. An outage shorter than `wait` is waited out.
+   * Rejects with `LockTimeoutError` after `wait`, with the reason of `signal` when it aborts, with
+   * core's `ServerError` for what Redis refuses for good. An outage shorter than `wait` is waited
+   * out.
    */
   acquire(name: KeyPart, options?: AcquireOptions): Promise<Lock>
-  /** Asks once: `null` where somebody holds it, or waits for it. Rejects when Redis does not answer. */
-  tryAcquire(name: KeyPart, options?: AcquireOptions): Promise<Lock | null>
-  /** Holds it while `work` runs. Its result or its error is what you get, whatever becomes of the release. */
-  withLock<R>(name: KeyPart, work: (lock: Lock) => R | Promise<R>, options?: AcquireOptions): Promise<R>
   /**
-   * All or none: at once where all are free and live in one slot, else one after the other in the order of their keys, so that two
-   * who want the same ones can't wait for each other. `wait` is for all together.
+   * Asks once: `null` where somebody holds it, or waits for it. Rejects when Redis does not answer.
+   */
+  tryAcquire(name: KeyPart, options?: AcquireOptions): Promise<Lock | null>
+  /**
+   * Holds it while `work` runs. Its result or its error is what you get, whatever becomes of the
+   * release.
+   */
+  withLock<R>(
+    name: KeyPart,
+    work: (lock: Lock) => R | Promise<R>,
+    options?: AcquireOptions,
+  ): Promise<R>
+  /**
+   * All or none: at once where all are free and live in one slot, else one after the other in the
+   * order of their keys, so that two who want the same ones can't wait for each other. `wait` is
+   * for all together.
    */
   acquireAll(names: readonly KeyPart[], options?: AcquireOptions): Promise<LockSet>
   /** Who holds it; `null`: nobody. */
   inspect(name: KeyPart): Promise<LockInspection | null>
-  /** Takes it from whoever holds it; that one learns of it when it renews, at a third of its ttl. `false`: nobody held it. */
+  /**
+   * Takes it from whoever holds it; that one learns of it when it renews, at a third of its ttl.
+   * `false`: nobody held it.
+   */
   forceRelease(name: KeyPart): Promise<boolean>
-  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are told first, as of a loss. */
+  /**
+   * Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are
+   * told first, as of a loss.
+   */
   close(): Promise<void>
 }
 
 /**
  * Locks in one Redis or one Cluster.
  *
- * A lock is as durable as what Redis acknowledges: a failover to a replica that had not heard of it frees it. Where two holders at
- * once do damage, let the store check `lock.fence`, or use `createRedlock`.
+ * A lock is as durable as what Redis acknowledges: a failover to a replica that had not heard of it
+ * frees it. Where two holders at once do damage, let the store check `lock.fence`, or use
+ * `createRedlock`.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -55,13 +88,27 @@ export interface Locks extends AsyncDisposable {
 export function createLocks(options: LocksOptions): Locks {
   const check = checkOptions('createLocks', options, ['client', 'prefix', ...holdOptions])
   const client = check.client()
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, client.namespace) : 'lock'
+  const prefix = check.has('prefix')
+    ? checkPrefix('prefix', options.prefix, client.namespace)
+    : 'lock'
   const terms = checkTerms(check)
   const { wakeups, renewals, abandoned, leave } = hubOf(client)
-  return locksOn(new Mutex(client, wakeups, abandoned), createKeys(client.namespace, prefix), renewals, terms, leave)
+  return locksOn(
+    new Mutex(client, wakeups, abandoned),
+    createKeys(client.namespace, prefix),
+    renewals,
+    terms,
+    leave,
+  )
 }
 
-export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, renewals: Renewals, usual: Terms, leave: () => Promise<void>): Locks {
+export function locksOn(
+  ground: LockGround,
+  keyOf: (name: KeyPart) => string,
+  renewals: Renewals,
+  usual: Terms,
+  leave: () => Promise<void>,
+): Locks {
   const keeper = new Keeper(ground, renewals, usual)
   const wanted = (name: KeyPart): Wanted => ({ name: String(name), key: keyOf(name) })
   let closed: Promise<void> | undefined
@@ -77,11 +124,16 @@ export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, re
     },
 
     async acquireAll(names, options) {
-      if (!Array.isArray(names) || names.length === 0) throw new InvalidOptionError('names', 'an array of at least one name', names)
+      if (!Array.isArray(names) || names.length === 0)
+        throw new InvalidOptionError('names', 'an array of at least one name', names)
       const byKey = new Map(names.map((name: KeyPart) => [keyOf(name), wanted(name)]))
       const inOrder = [...byKey.keys()].sort().map((key) => byKey.get(key)!)
       const until = performance.now() + termsOfCall(options, usual).terms.wait
-      const together = ground.takeAll && (await keeper.takeTogether(inOrder, options, (claims) => ground.takeAll!(claims)).catch(() => undefined))
+      const together =
+        ground.takeAll &&
+        (await keeper
+          .takeTogether(inOrder, options, (claims) => ground.takeAll!(claims))
+          .catch(() => undefined))
       return new LockSet(together ?? (await oneByOne(inOrder, until, options)))
     },
 
@@ -95,10 +147,17 @@ export function locksOn(ground: LockGround, keyOf: (name: KeyPart) => string, re
   }
   return locks
 
-  async function oneByOne(all: readonly Wanted[], until: number, options: AcquireOptions | undefined): Promise<Lock[]> {
+  async function oneByOne(
+    all: readonly Wanted[],
+    until: number,
+    options: AcquireOptions | undefined,
+  ): Promise<Lock[]> {
     const held: Lock[] = []
     try {
-      for (const one of all) held.push(await keeper.acquire(one, { ...options, wait: Math.max(1, until - performance.now()) }))
+      for (const one of all)
+        held.push(
+          await keeper.acquire(one, { ...options, wait: Math.max(1, until - performance.now()) }),
+        )
       for (const lock of held) lock.assertHeld()
       return held
     } catch (error) {

@@ -1,7 +1,9 @@
--- A queue of waiters: a sorted set of their tokens by ticket, and a hash of the ms until which each is taken to be alive.
+-- A queue of waiters: a sorted set of their tokens by ticket, and a hash of the ms until which each
+-- is taken to be alive.
 
--- The first waiter that is alive, and the ms it is taken to be so; dead ones before it are dropped, each once for all.
--- One that seems to be so for longer than a place is kept had its place before the server's clock was set back.
+-- The first waiter that is alive, and the ms it is taken to be so; dead ones before it are dropped,
+-- each once for all. One that seems to be so for longer than a place is kept had its place before
+-- the server's clock was set back.
 local function head(queue, alive)
   while true do
     local token = command('ZRANGE', queue, 0, 0)[1]
@@ -17,7 +19,8 @@ local function head(queue, alive)
   end
 end
 
--- Keeps the waiter's place, or gives it one: that of its ticket if it has one, else behind all others. Returns its ticket.
+-- Keeps the waiter's place, or gives it one: that of its ticket if it has one, else behind all
+-- others. Returns its ticket.
 local function keepPlace(queue, alive, token, ticket)
   local kept = tonumber(command('ZSCORE', queue, token) or nil)
   if ticket == 0 and not kept then

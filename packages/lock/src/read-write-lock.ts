@@ -1,4 +1,11 @@
-import { InvalidOptionError, checkOptions, checkPrefix, createKeys, type CacheClient, type KeyPart } from '@cache/core'
+import {
+  InvalidOptionError,
+  checkOptions,
+  checkPrefix,
+  createKeys,
+  type CacheClient,
+  type KeyPart,
+} from '@cache/core'
 import { hubOf } from './hub.js'
 import { Keeper } from './keeper.js'
 import type { Lock } from './lock.js'
@@ -29,13 +36,17 @@ export interface ReadWriteLock extends AsyncDisposable {
   /** Held by one alone, and by no reader. */
   readonly write: Side
   inspect(): Promise<Occupancy>
-  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are told first, as of a loss. */
+  /**
+   * Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are
+   * told first, as of a loss.
+   */
   close(): Promise<void>
 }
 
 /**
- * Many readers or one writer. First come, first served: a reader that comes after a waiting writer waits as well, so that neither side
- * starves. There is no upgrade from read to write: two readers who both want it would wait for each other.
+ * Many readers or one writer. First come, first served: a reader that comes after a waiting writer
+ * waits as well, so that neither side starves. There is no upgrade from read to write: two readers
+ * who both want it would wait for each other.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -44,9 +55,16 @@ export interface ReadWriteLock extends AsyncDisposable {
  * await catalog.write.withLock(({ fence }) => reindex({ fence }))
  */
 export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLock {
-  const check = checkOptions('createReadWriteLock', options, ['client', 'name', 'prefix', ...holdOptions])
+  const check = checkOptions('createReadWriteLock', options, [
+    'client',
+    'name',
+    'prefix',
+    ...holdOptions,
+  ])
   const client = check.client()
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, client.namespace) : 'rwlock'
+  const prefix = check.has('prefix')
+    ? checkPrefix('prefix', options.prefix, client.namespace)
+    : 'rwlock'
   if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)

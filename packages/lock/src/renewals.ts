@@ -4,8 +4,8 @@ import { LONGEST_TIMER } from './ground.js'
 import type { HeldLock } from './held-lock.js'
 
 /**
- * Renews locks at a third of their ttl. Those of one ttl are renewed together, so that their calls leave in one script call per slot;
- * what got no answer is tried again within the third.
+ * Renews locks at a third of their ttl. Those of one ttl are renewed together, so that their calls
+ * leave in one script call per slot; what got no answer is tried again within the third.
  */
 export class Renewals {
   readonly #rounds = new Map<number, Round>()
@@ -40,7 +40,10 @@ class Round {
     setTimeout(() => this.#tick(), this.#pause).unref()
   }
 
-  /** The timer outlives the last lock until here: one for each that comes and goes would cost more than it saves. */
+  /**
+   * The timer outlives the last lock until here: one for each that comes and goes would cost more
+   * than it saves.
+   */
   #tick(): void {
     clearTimeout(this.#again)
     if (this.#locks.size === 0) return this.#onEmpty()
@@ -50,10 +53,20 @@ class Round {
 
   async #renew(locks: readonly HeldLock[]): Promise<void> {
     const unanswered: HeldLock[] = []
-    await Promise.all(locks.filter((lock) => lock.renewable).map((lock) =>
-      lock.renew(lock.ttl).catch((error: unknown) => { if (!(error instanceof LockLostError)) unanswered.push(lock) })))
+    await Promise.all(
+      locks
+        .filter((lock) => lock.renewable)
+        .map((lock) =>
+          lock.renew(lock.ttl).catch((error: unknown) => {
+            if (!(error instanceof LockLostError)) unanswered.push(lock)
+          }),
+        ),
+    )
     if (unanswered.length === 0) return
     clearTimeout(this.#again)
-    this.#again = setTimeout(() => void this.#renew(unanswered), Math.max(5, this.#pause / 8)).unref()
+    this.#again = setTimeout(
+      () => void this.#renew(unanswered),
+      Math.max(5, this.#pause / 8),
+    ).unref()
   }
 }

@@ -1,4 +1,11 @@
-import { InvalidOptionError, checkOptions, checkPrefix, createKeys, type CacheClient, type KeyPart } from '@cache/core'
+import {
+  InvalidOptionError,
+  checkOptions,
+  checkPrefix,
+  createKeys,
+  type CacheClient,
+  type KeyPart,
+} from '@cache/core'
 import { hubOf } from './hub.js'
 import { Keeper } from './keeper.js'
 import type { Lock } from './lock.js'
@@ -24,13 +31,16 @@ export interface Semaphore extends AsyncDisposable {
   /** Holds a permit while `work` runs. */
   withPermit<R>(work: (permit: Lock) => R | Promise<R>, options?: AcquireOptions): Promise<R>
   inspect(): Promise<Occupancy>
-  /** Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are told first, as of a loss. */
+  /**
+   * Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are
+   * told first, as of a loss.
+   */
   close(): Promise<void>
 }
 
 /**
- * A counting semaphore. Promises: no more than `permits` hold it at once, as far as Redis keeps what it acknowledged; a permit whose
- * holder died is free again after its ttl.
+ * A counting semaphore. Promises: no more than `permits` hold it at once, as far as Redis keeps
+ * what it acknowledged; a permit whose holder died is free again after its ttl.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -38,10 +48,18 @@ export interface Semaphore extends AsyncDisposable {
  * await exports.withPermit(({ signal }) => exportAll({ signal }))
  */
 export function createSemaphore(options: SemaphoreOptions): Semaphore {
-  const check = checkOptions('createSemaphore', options, ['client', 'name', 'permits', 'prefix', ...holdOptions])
+  const check = checkOptions('createSemaphore', options, [
+    'client',
+    'name',
+    'permits',
+    'prefix',
+    ...holdOptions,
+  ])
   const client = check.client()
   const permits = check.number('permits', { min: 1, max: 1_000_000, integer: true })
-  const prefix = check.has('prefix') ? checkPrefix('prefix', options.prefix, client.namespace) : 'semaphore'
+  const prefix = check.has('prefix')
+    ? checkPrefix('prefix', options.prefix, client.namespace)
+    : 'semaphore'
   if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
   const key = createKeys(client.namespace, prefix)(options.name)
   const terms = checkTerms(check)

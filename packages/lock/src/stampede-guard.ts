@@ -1,18 +1,36 @@
 import {
-  InvalidOptionError, PendingReleases, channels, checkOptions, createFormat, createToken, jittered, json, rawKey, tell,
-  type CacheClient, type Codec, type Duration, type Format, type Schema,
+  InvalidOptionError,
+  PendingReleases,
+  channels,
+  checkOptions,
+  createFormat,
+  createToken,
+  jittered,
+  json,
+  rawKey,
+  tell,
+  type CacheClient,
+  type Codec,
+  type Duration,
+  type Format,
+  type Schema,
 } from '@cache/core'
 import type { Locks } from './locks.js'
 
 export interface StampedeGuardOptions<T> {
   readonly client: CacheClient
-  /** Who rebuilds: the one that holds the lock with the key's name. Any implementation of `Locks`. */
+  /**
+   * Who rebuilds: the one that holds the lock with the key's name. Any implementation of `Locks`.
+   */
   readonly locks: Locks
   /** How long a value is kept. */
   readonly ttl: Duration
   /** The share by which each ttl varies at random. Default 0. */
   readonly jitter?: number
-  /** How long to wait for another's rebuild before one rebuilds for oneself. Default: as `locks` waits. */
+  /**
+   * How long to wait for another's rebuild before one rebuilds for oneself. Default: as `locks`
+   * waits.
+   */
   readonly wait?: Duration
   /** How values become bytes. Default `json`. */
   readonly codec?: Codec<T>
@@ -27,14 +45,15 @@ export interface RebuildContext {
 }
 
 /**
- * Get with a lock, for code that has its own cache keys. Promises: among all processes one rebuilds a missing value, the others wait
- * for it; if it dies, the next one rebuilds; with Redis down everyone rebuilds for oneself, once per process and key. A value whose
- * key was invalidated (by core's entries) while it was rebuilt is not stored.
+ * Get with a lock, for code that has its own cache keys. Promises: among all processes one rebuilds
+ * a missing value, the others wait for it; if it dies, the next one rebuilds; with Redis down
+ * everyone rebuilds for oneself, once per process and key. A value whose key was invalidated (by
+ * core's entries) while it was rebuilt is not stored.
  */
 export interface StampedeGuard<T> {
   /**
-   * What is stored under `key` (the Redis key as it is, no namespace is added), or what `rebuild` answers. Rejects with the error of
-   * `rebuild`; with `InvalidKeyError` before anything is sent.
+   * What is stored under `key` (the Redis key as it is, no namespace is added), or what `rebuild`
+   * answers. Rejects with the error of `rebuild`; with `InvalidKeyError` before anything is sent.
    */
   get<V extends T>(key: string, rebuild: (context: RebuildContext) => V | Promise<V>): Promise<T>
 }
@@ -46,9 +65,21 @@ export interface StampedeGuard<T> {
  * await guarded.get('expensive:7', () => db.expensive(7))
  */
 export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): StampedeGuard<T> {
-  const check = checkOptions('createStampedeGuard', options, ['client', 'locks', 'ttl', 'jitter', 'wait', 'codec', 'schema'])
+  const check = checkOptions('createStampedeGuard', options, [
+    'client',
+    'locks',
+    'ttl',
+    'jitter',
+    'wait',
+    'codec',
+    'schema',
+  ])
   const client = check.client()
-  const locks = check.shaped<Locks>('locks', ['acquire', 'tryAcquire', 'withLock'], 'what createLocks(…) or createRedlock(…) made')
+  const locks = check.shaped<Locks>(
+    'locks',
+    ['acquire', 'tryAcquire', 'withLock'],
+    'what createLocks(…) or createRedlock(…) made',
+  )
   const ttl = check.duration('ttl')
   const jitter = check.number('jitter', { min: 0, max: 1 }, 0)
   const wait = check.duration('wait', undefined)
@@ -60,7 +91,8 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
   return {
     async get(key, rebuild) {
       rawKey(key)
-      if (typeof rebuild !== 'function') throw new InvalidOptionError('rebuild', 'a function', rebuild)
+      if (typeof rebuild !== 'function')
+        throw new InvalidOptionError('rebuild', 'a function', rebuild)
       for (;;) {
         const found = await client.entries.read(key, format).catch(report(key))
         if (found) return found.value
@@ -72,13 +104,19 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
     },
   }
 
-  function start(key: string, rebuild: (context: RebuildContext) => T | Promise<T>): Promise<Rebuilt<T>> {
+  function start(
+    key: string,
+    rebuild: (context: RebuildContext) => T | Promise<T>,
+  ): Promise<Rebuilt<T>> {
     const mine = underLock(key, rebuild).finally(() => rebuilding.delete(key))
     rebuilding.set(key, mine)
     return mine
   }
 
-  async function underLock(key: string, rebuild: (context: RebuildContext) => T | Promise<T>): Promise<Rebuilt<T>> {
+  async function underLock(
+    key: string,
+    rebuild: (context: RebuildContext) => T | Promise<T>,
+  ): Promise<Rebuilt<T>> {
     const lock = await locks.acquire(key, wait === undefined ? {} : { wait }).catch(report(key))
     if (!lock) return { value: await rebuild({ signal: NEVER }), current: true }
     try {
@@ -88,17 +126,27 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
     }
   }
 
-  /** The lease is what an invalidation takes away, so that what was loaded before it is not stored after it. */
+  /**
+   * The lease is what an invalidation takes away, so that what was loaded before it is not stored
+   * after it.
+   */
   async function lookAgain(key: string, rebuild: () => T | Promise<T>): Promise<Rebuilt<T>> {
     const token = createToken()
-    const giveBack = (): void => releases.add({ key, ttl: LEASE_TTL, release: () => client.entries.release(key, token) })
-    const lease = await client.entries.lease(key, format, { token, ttl: LEASE_TTL, take: true }).catch(report(key))
+    const giveBack = (): void =>
+      releases.add({ key, ttl: LEASE_TTL, release: () => client.entries.release(key, token) })
+    const lease = await client.entries
+      .lease(key, format, { token, ttl: LEASE_TTL, take: true })
+      .catch(report(key))
     if (lease?.status === 'hit') return { value: lease.entry.value, current: true }
     if (!lease) giveBack() // it may have been granted
     let filled = false
     try {
       const value = await rebuild()
-      const stored = lease?.status === 'leased' && (await client.entries.fill(key, format, token, value, { ttl: jittered(ttl, jitter) }).catch(report(key)))
+      const stored =
+        lease?.status === 'leased' &&
+        (await client.entries
+          .fill(key, format, token, value, { ttl: jittered(ttl, jitter) })
+          .catch(report(key)))
       filled = stored !== undefined
       return { value, current: lease === undefined || stored !== false }
     } finally {

@@ -2,15 +2,27 @@ import { checkOptions, type Duration, type OptionChecks } from '@cache/core'
 
 /** On what terms a lock is held and waited for. */
 export interface HoldOptions {
-  /** How long a holder that died keeps the lock. It is renewed at a third of it. At least 10 ms. Default 10 s. */
+  /**
+   * How long a holder that died keeps the lock. It is renewed at a third of it. At least 10 ms.
+   * Default 10 s.
+   */
   readonly ttl?: Duration
   /** How long to wait for it before `LockTimeoutError`. Default 10 s. */
   readonly wait?: Duration
-  /** Renew it while it is held. `false`: it ends with its ttl, unless `extend` is called. Default true. */
+  /**
+   * Renew it while it is held. `false`: it ends with its ttl, unless `extend` is called. Default
+   * true.
+   */
   readonly renew?: boolean
-  /** The longest it can be held, however often it is renewed: work that hangs must not hold it for ever. Default 1 h. */
+  /**
+   * The longest it can be held, however often it is renewed: work that hangs must not hold it for
+   * ever. Default 1 h.
+   */
   readonly maxHold?: Duration
-  /** First come, first served. `false`: takes it past those who wait, if it happens to be free. Default true. */
+  /**
+   * First come, first served. `false`: takes it past those who wait, if it happens to be free.
+   * Default true.
+   */
   readonly fair?: boolean
   /** What the holder calls itself, for `inspect`. */
   readonly label?: string
@@ -47,12 +59,24 @@ export function checkTerms(check: OptionChecks, usual: Terms = USUAL): Terms {
 }
 
 /** The terms of one call, and the signals that end its wait. */
-export function termsOfCall(options: AcquireOptions | undefined, usual: Terms): { readonly terms: Terms; readonly signal: AbortSignal | undefined } {
+export function termsOfCall(
+  options: AcquireOptions | undefined,
+  usual: Terms,
+): { readonly terms: Terms; readonly signal: AbortSignal | undefined } {
   if (options === undefined) return { terms: usual, signal: undefined }
   const check = checkOptions('options', options, [...holdOptions, 'signal'])
-  const signal = check.has('signal') ? check.shaped<AbortSignal>('signal', ['addEventListener', 'throwIfAborted'], 'an AbortSignal') : undefined
+  const signal = check.has('signal')
+    ? check.shaped<AbortSignal>('signal', ['addEventListener', 'throwIfAborted'], 'an AbortSignal')
+    : undefined
   return { terms: checkTerms(check, usual), signal }
 }
 
-const USUAL: Terms = { ttl: 10_000, wait: 10_000, renew: true, maxHold: 3_600_000, fair: true, label: undefined }
+const USUAL: Terms = {
+  ttl: 10_000,
+  wait: 10_000,
+  renew: true,
+  maxHold: 3_600_000,
+  fair: true,
+  label: undefined,
+}
 const SHORTEST_TTL = 10

@@ -2,11 +2,12 @@ import { channels, createToken, tell, type CacheClient, type Subscription } from
 import { POLL } from './ground.js'
 
 /**
- * The turn of waiting tokens: one connection per client hears when a lock was released to one of them; a slow poll of all that wait
- * makes up for what was not heard, and shows that they are alive.
+ * The turn of waiting tokens: one connection per client hears when a lock was released to one of
+ * them; a slow poll of all that wait makes up for what was not heard, and shows that they are
+ * alive.
  *
- * The channel is that of the client, not of the lock: in a Cluster any node takes the subscription, and the one connection is enough
- * for locks of all slots.
+ * The channel is that of the client, not of the lock: in a Cluster any node takes the subscription,
+ * and the one connection is enough for locks of all slots.
  */
 export class Wakeups {
   readonly #client: CacheClient
@@ -50,7 +51,11 @@ export class Wakeups {
 
   #subscribe(): void {
     this.#subscription ??= this.#client.driver
-      .subscribe([this.channel + this.#inbox], { message: (_, token) => this.#waiting.get(token)?.(), gap: () => undefined, live: () => this.#wakeAll() })
+      .subscribe([this.channel + this.#inbox], {
+        message: (_, token) => this.#waiting.get(token)?.(),
+        gap: () => undefined,
+        live: () => this.#wakeAll(),
+      })
       .then((subscription) => {
         this.#wakeAll() // whose turn came before we listened
         return subscription

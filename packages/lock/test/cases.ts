@@ -8,11 +8,17 @@ import { suitesOn } from '@cache/testkit/suites'
 const drivers: DriverFactories<Driver> = {
   ioredis: ioredisDriver,
   'node-redis': nodeRedisDriver,
-  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+  sharded: ([a, b, c]) =>
+    shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
 /** Deadlines that a machine busy with other tests does not miss. */
-const settings = { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
+const settings = {
+  namespace: 'shop',
+  resilience: { readTimeout: '5s', writeTimeout: '5s' },
+} as const
 
 /** Runs a suite on every driver and topology, on servers that are emptied before each test. */
-export const onEach = suitesOn(drivers, (driver, options?: ClientOptions) => createCacheClient(driver, { ...settings, ...options }))
+export const onEach = suitesOn(drivers, (driver, options?: ClientOptions) =>
+  createCacheClient(driver, { ...settings, ...options }),
+)

@@ -7,173 +7,236 @@ import { connect, driverNames, patient, type Connected } from './drivers.js'
 const HOUR = 3_600_000
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-describe.skipIf(!canSetClock()).each(driverNames)('when the server’s clock is set, on %s', { timeout: 60_000 }, (driver) => {
-  let server: RedisServer
-  const connected: Connected[] = []
-  const newClient = () => {
-    const made = connect(driver, server.url, patient)
-    connected.push(made)
-    return made.client
-  }
-  beforeAll(async () => { server = await startRedis({ clock: true }) })
-  beforeEach(async () => {
-    await server.setClock(0)
-    await server.flush()
-  })
-  afterAll(async () => {
-    for (const one of connected) await one[Symbol.asyncDispose]()
-    await server.stop()
-  })
-
-  it('back by an hour: what was held is held on, and given back, and then acquired by the next', async () => {
-    const client = newClient()
-    const locks = createLocks({ client })
-    const semaphore = createSemaphore({ client, name: 'p', permits: 1 })
-    const rw = createReadWriteLock({ client, name: 'rw' })
-    const held = [await locks.acquire('x', { ttl: 1_500 }), await semaphore.acquire({ ttl: 1_500 }), await rw.write.acquire({ ttl: 1_500 })]
-    const next = [locks.acquire('x', { ttl: 1_500 }), semaphore.acquire({ ttl: 1_500 }), rw.read.acquire({ ttl: 1_500 })]
-    await vi.waitFor(async () => expect([(await locks.inspect('x'))!.waiting, (await semaphore.inspect()).waiting, (await rw.inspect()).waiting]).toEqual([1, 1, 1]))
-    await server.setClock(-HOUR)
-    await sleep(2_000) // longer than a ttl: they are renewed
-    for (const lock of held) lock.assertHeld()
-    expect((await locks.inspect('x'))!.remaining).toBeLessThanOrEqual(1_500)
-    expect(await locks.tryAcquire('x')).toBeNull()
-    expect(await semaphore.tryAcquire()).toBeNull()
-    for (const lock of held) expect(await lock.release()).toBe(true)
-    for (const [i, lock] of (await Promise.all(next)).entries()) {
-      expect(lock.fence).toBeGreaterThan(held[i]!.fence)
-      expect(await lock.release()).toBe(true)
-    }
-    await (await locks.tryAcquire('x'))!.release()
-    await (await semaphore.tryAcquire())!.release()
-  })
-
-  it('back by an hour: what died before is free after its ttl, counted from when somebody asks', async () => {
-    const gone = connect(driver, server.url, patient)
-    await createLocks({ client: gone.client }).acquire('x', { ttl: '1s' })
-    await createSemaphore({ client: gone.client, name: 'p', permits: 1 }).acquire({ ttl: '1s' })
-    const client = newClient()
-    const locks = createLocks({ client })
-    const y = await locks.acquire('y')
-    const dead = createLocks({ client: gone.client }).acquire('y', { wait: '1m' })
-    dead.catch(() => undefined)
-    await vi.waitFor(async () => expect((await locks.inspect('y'))!.waiting).toBeGreaterThan(0))
-    await gone[Symbol.asyncDispose]()
-    await server.setClock(-HOUR)
-    await y.release()
-    const semaphore = createSemaphore({ client, name: 'p', permits: 1 })
-    const asked = performance.now()
-    await Promise.all([locks.acquire('x', { wait: '10s' }), semaphore.acquire({ wait: '10s' }), locks.acquire('y', { wait: '10s' })])
-    expect(performance.now() - asked).toBeLessThan(8_000)
-    await locks.close()
-    await semaphore.close()
-  })
-
-  it('back by an hour: what is extended is held for as long as its holder was told', async () => {
-    const client = newClient()
-    const locks = createLocks({ client, renew: false })
-    const semaphore = createSemaphore({ client, name: 'p', permits: 1, renew: false })
-    const rw = createReadWriteLock({ client, name: 'rw', renew: false })
-    const ttl = 2_000
-    const acquired = performance.now()
-    const held = [await locks.acquire('x', { ttl }), await semaphore.acquire({ ttl }), await rw.write.acquire({ ttl })]
-    await server.setClock(-HOUR)
-    for (const lock of held) await lock.extend('30s')
-    const ask = () => Promise.all([locks.tryAcquire('x'), semaphore.tryAcquire(), rw.read.tryAcquire()])
-    expect(await ask()).toEqual([null, null, null]) // their ttls start anew
-    await sleep(acquired + ttl + 300 - performance.now())
-    expect(await ask()).toEqual([null, null, null])
-    for (const lock of held) {
-      lock.assertHeld()
-      expect(lock.remaining).toBeGreaterThan(ttl)
-      expect(await lock.release()).toBe(true)
-    }
-  })
-
-  it.each(['lock extend', 'permit extend'])('back by an hour: a late %s promises no more than what is stored', async (script) => {
-    const client = newClient()
-    let late: (() => Promise<unknown>) | undefined
-    const keepsFirst: CacheClient = {
-      ...client,
-      run: async (which, ...rest) => {
-        if (which.name !== script || late) return client.run(which, ...rest)
-        late = () => client.run(which, ...rest)
-        throw new Error('it is still on its way')
-      },
-    }
-    const things = { client: keepsFirst, renew: false }
-    const acquire = { 'lock extend': () => createLocks(things).acquire('x'), 'permit extend': () => createSemaphore({ ...things, name: 'p', permits: 1 }).acquire() }
-    const lock = await acquire[script as keyof typeof acquire]()
-    await expect(lock.extend('10m')).rejects.toThrow('on its way')
-    await lock.extend('20s')
-    await server.setClock(-HOUR)
-    const promised = await late!()
-    expect(promised).toBeGreaterThan(0)
-    expect(promised).toBeLessThanOrEqual(20_000)
-    expect(await lock.release()).toBe(true)
-  })
-
-  it('forward by an hour: a holder learns of it at its next renewal, waiters keep their order, and what is released can be acquired', async () => {
-    const client = newClient()
-    const locks = createLocks({ client })
-    const held = await locks.acquire('x', { ttl: 900 })
-    const permit = await createSemaphore({ client, name: 'p', permits: 1 }).acquire({ ttl: 900 })
-    const y = await locks.acquire('y', { ttl: '2h', maxHold: '3h' })
-    const order: string[] = []
-    const waiters: Promise<void>[] = []
-    for (const name of ['a', 'b', 'c']) {
-      waiters.push(createLocks({ client: newClient() }).withLock('y', () => { order.push(name) }, { wait: '30s' }))
-      await vi.waitFor(async () => expect((await locks.inspect('y'))!.waiting).toBe(waiters.length))
-    }
-    await server.setClock(HOUR)
-    await vi.waitFor(() => expect([held.signal.aborted, permit.signal.aborted]).toEqual([true, true]), { timeout: 5_000 })
-    expect(held.signal.reason).toMatchObject({ reason: 'taken' })
-    await vi.waitFor(async () => expect((await locks.inspect('y'))!.waiting).toBe(3), { timeout: 5_000 })
-    expect(await y.release()).toBe(true)
-    await Promise.all(waiters)
-    expect(order).toEqual(['a', 'b', 'c'])
-    const next = await locks.acquire('x')
-    expect(next.fence).toBeGreaterThan(held.fence)
-    await next.release()
-  })
-
-  it('forward and back: fences rise, also when their memory would have passed by the clock', async () => {
-    const locks = createLocks({ client: newClient() })
-    const semaphore = createSemaphore({ client: newClient(), name: 'p', permits: 1 })
-    let last = [0, 0]
-    for (const offset of [0, HOUR, 0, 11 * 60_000, 0, -HOUR, -HOUR + 11 * 60_000, -HOUR + 30 * 60_000, 0]) {
-      await server.setClock(offset)
-      for (let i = 0; i < 2; i++) {
-        const [lock, permit] = await Promise.all([locks.acquire('x'), semaphore.acquire()])
-        expect(lock.fence).toBeGreaterThan(last[0]!)
-        expect(permit.fence).toBeGreaterThan(last[1]!)
-        last = [lock.fence, permit.fence]
-        expect(await lock.release()).toBe(true)
-        expect(await permit.release()).toBe(true)
-      }
-    }
-  })
-
-  it('on one of several independent servers: what is held is held on, and fences rise', async () => {
-    const others = await Promise.all([startRedis(), startRedis()])
-    const clients = [newClient(), ...others.map(({ url }) => {
-      const made = connect(driver, url, patient)
+describe.skipIf(!canSetClock()).each(driverNames)(
+  'when the server’s clock is set, on %s',
+  { timeout: 60_000 },
+  (driver) => {
+    let server: RedisServer
+    const connected: Connected[] = []
+    const newClient = () => {
+      const made = connect(driver, server.url, patient)
       connected.push(made)
       return made.client
-    })]
-    const locks = createRedlock({ clients })
-    let last = 0
-    for (const offset of [HOUR, -HOUR, -HOUR + 11 * 60_000]) {
-      const lock = await locks.acquire('x', { ttl: 900 })
-      await server.setClock(offset)
-      await sleep(1_100)
-      lock.assertHeld()
-      expect(await locks.tryAcquire('x')).toBeNull()
-      expect(await lock.release()).toBe(true)
-      expect(lock.fence).toBeGreaterThan(last)
-      last = lock.fence
     }
-    await locks.close()
-    for (const other of others) await other.stop()
-  })
-})
+    beforeAll(async () => {
+      server = await startRedis({ clock: true })
+    })
+    beforeEach(async () => {
+      await server.setClock(0)
+      await server.flush()
+    })
+    afterAll(async () => {
+      for (const one of connected) await one[Symbol.asyncDispose]()
+      await server.stop()
+    })
+
+    it('back by an hour: what was held is held on, and given back, and then acquired by the next', async () => {
+      const client = newClient()
+      const locks = createLocks({ client })
+      const semaphore = createSemaphore({ client, name: 'p', permits: 1 })
+      const rw = createReadWriteLock({ client, name: 'rw' })
+      const held = [
+        await locks.acquire('x', { ttl: 1_500 }),
+        await semaphore.acquire({ ttl: 1_500 }),
+        await rw.write.acquire({ ttl: 1_500 }),
+      ]
+      const next = [
+        locks.acquire('x', { ttl: 1_500 }),
+        semaphore.acquire({ ttl: 1_500 }),
+        rw.read.acquire({ ttl: 1_500 }),
+      ]
+      await vi.waitFor(async () =>
+        expect([
+          (await locks.inspect('x'))!.waiting,
+          (await semaphore.inspect()).waiting,
+          (await rw.inspect()).waiting,
+        ]).toEqual([1, 1, 1]),
+      )
+      await server.setClock(-HOUR)
+      await sleep(2_000) // longer than a ttl: they are renewed
+      for (const lock of held) lock.assertHeld()
+      expect((await locks.inspect('x'))!.remaining).toBeLessThanOrEqual(1_500)
+      expect(await locks.tryAcquire('x')).toBeNull()
+      expect(await semaphore.tryAcquire()).toBeNull()
+      for (const lock of held) expect(await lock.release()).toBe(true)
+      for (const [i, lock] of (await Promise.all(next)).entries()) {
+        expect(lock.fence).toBeGreaterThan(held[i]!.fence)
+        expect(await lock.release()).toBe(true)
+      }
+      await (await locks.tryAcquire('x'))!.release()
+      await (await semaphore.tryAcquire())!.release()
+    })
+
+    it('back by an hour: what died before is free after its ttl, counted from when somebody asks', async () => {
+      const gone = connect(driver, server.url, patient)
+      await createLocks({ client: gone.client }).acquire('x', { ttl: '1s' })
+      await createSemaphore({ client: gone.client, name: 'p', permits: 1 }).acquire({ ttl: '1s' })
+      const client = newClient()
+      const locks = createLocks({ client })
+      const y = await locks.acquire('y')
+      const dead = createLocks({ client: gone.client }).acquire('y', { wait: '1m' })
+      dead.catch(() => undefined)
+      await vi.waitFor(async () => expect((await locks.inspect('y'))!.waiting).toBeGreaterThan(0))
+      await gone[Symbol.asyncDispose]()
+      await server.setClock(-HOUR)
+      await y.release()
+      const semaphore = createSemaphore({ client, name: 'p', permits: 1 })
+      const asked = performance.now()
+      await Promise.all([
+        locks.acquire('x', { wait: '10s' }),
+        semaphore.acquire({ wait: '10s' }),
+        locks.acquire('y', { wait: '10s' }),
+      ])
+      expect(performance.now() - asked).toBeLessThan(8_000)
+      await locks.close()
+      await semaphore.close()
+    })
+
+    it('back by an hour: what is extended is held for as long as its holder was told', async () => {
+      const client = newClient()
+      const locks = createLocks({ client, renew: false })
+      const semaphore = createSemaphore({ client, name: 'p', permits: 1, renew: false })
+      const rw = createReadWriteLock({ client, name: 'rw', renew: false })
+      const ttl = 2_000
+      const acquired = performance.now()
+      const held = [
+        await locks.acquire('x', { ttl }),
+        await semaphore.acquire({ ttl }),
+        await rw.write.acquire({ ttl }),
+      ]
+      await server.setClock(-HOUR)
+      for (const lock of held) await lock.extend('30s')
+      const ask = () =>
+        Promise.all([locks.tryAcquire('x'), semaphore.tryAcquire(), rw.read.tryAcquire()])
+      expect(await ask()).toEqual([null, null, null]) // their ttls start anew
+      await sleep(acquired + ttl + 300 - performance.now())
+      expect(await ask()).toEqual([null, null, null])
+      for (const lock of held) {
+        lock.assertHeld()
+        expect(lock.remaining).toBeGreaterThan(ttl)
+        expect(await lock.release()).toBe(true)
+      }
+    })
+
+    it.each(['lock extend', 'permit extend'])(
+      'back by an hour: a late %s promises no more than what is stored',
+      async (script) => {
+        const client = newClient()
+        let late: (() => Promise<unknown>) | undefined
+        const keepsFirst: CacheClient = {
+          ...client,
+          run: async (which, ...rest) => {
+            if (which.name !== script || late) return client.run(which, ...rest)
+            late = () => client.run(which, ...rest)
+            throw new Error('it is still on its way')
+          },
+        }
+        const things = { client: keepsFirst, renew: false }
+        const acquire = {
+          'lock extend': () => createLocks(things).acquire('x'),
+          'permit extend': () => createSemaphore({ ...things, name: 'p', permits: 1 }).acquire(),
+        }
+        const lock = await acquire[script as keyof typeof acquire]()
+        await expect(lock.extend('10m')).rejects.toThrow('on its way')
+        await lock.extend('20s')
+        await server.setClock(-HOUR)
+        const promised = await late!()
+        expect(promised).toBeGreaterThan(0)
+        expect(promised).toBeLessThanOrEqual(20_000)
+        expect(await lock.release()).toBe(true)
+      },
+    )
+
+    it('forward by an hour: a holder learns of it at its next renewal, waiters keep their order, and what is released can be acquired', async () => {
+      const client = newClient()
+      const locks = createLocks({ client })
+      const held = await locks.acquire('x', { ttl: 900 })
+      const permit = await createSemaphore({ client, name: 'p', permits: 1 }).acquire({ ttl: 900 })
+      const y = await locks.acquire('y', { ttl: '2h', maxHold: '3h' })
+      const order: string[] = []
+      const waiters: Promise<void>[] = []
+      for (const name of ['a', 'b', 'c']) {
+        waiters.push(
+          createLocks({ client: newClient() }).withLock(
+            'y',
+            () => {
+              order.push(name)
+            },
+            { wait: '30s' },
+          ),
+        )
+        await vi.waitFor(async () =>
+          expect((await locks.inspect('y'))!.waiting).toBe(waiters.length),
+        )
+      }
+      await server.setClock(HOUR)
+      await vi.waitFor(
+        () => expect([held.signal.aborted, permit.signal.aborted]).toEqual([true, true]),
+        { timeout: 5_000 },
+      )
+      expect(held.signal.reason).toMatchObject({ reason: 'taken' })
+      await vi.waitFor(async () => expect((await locks.inspect('y'))!.waiting).toBe(3), {
+        timeout: 5_000,
+      })
+      expect(await y.release()).toBe(true)
+      await Promise.all(waiters)
+      expect(order).toEqual(['a', 'b', 'c'])
+      const next = await locks.acquire('x')
+      expect(next.fence).toBeGreaterThan(held.fence)
+      await next.release()
+    })
+
+    it('forward and back: fences rise, also when their memory would have passed by the clock', async () => {
+      const locks = createLocks({ client: newClient() })
+      const semaphore = createSemaphore({ client: newClient(), name: 'p', permits: 1 })
+      let last = [0, 0]
+      for (const offset of [
+        0,
+        HOUR,
+        0,
+        11 * 60_000,
+        0,
+        -HOUR,
+        -HOUR + 11 * 60_000,
+        -HOUR + 30 * 60_000,
+        0,
+      ]) {
+        await server.setClock(offset)
+        for (let i = 0; i < 2; i++) {
+          const [lock, permit] = await Promise.all([locks.acquire('x'), semaphore.acquire()])
+          expect(lock.fence).toBeGreaterThan(last[0]!)
+          expect(permit.fence).toBeGreaterThan(last[1]!)
+          last = [lock.fence, permit.fence]
+          expect(await lock.release()).toBe(true)
+          expect(await permit.release()).toBe(true)
+        }
+      }
+    })
+
+    it('on one of several independent servers: what is held is held on, and fences rise', async () => {
+      const others = await Promise.all([startRedis(), startRedis()])
+      const clients = [
+        newClient(),
+        ...others.map(({ url }) => {
+          const made = connect(driver, url, patient)
+          connected.push(made)
+          return made.client
+        }),
+      ]
+      const locks = createRedlock({ clients })
+      let last = 0
+      for (const offset of [HOUR, -HOUR, -HOUR + 11 * 60_000]) {
+        const lock = await locks.acquire('x', { ttl: 900 })
+        await server.setClock(offset)
+        await sleep(1_100)
+        lock.assertHeld()
+        expect(await locks.tryAcquire('x')).toBeNull()
+        expect(await lock.release()).toBe(true)
+        expect(lock.fence).toBeGreaterThan(last)
+        last = lock.fence
+      }
+      await locks.close()
+      for (const other of others) await other.stop()
+    })
+  },
+)

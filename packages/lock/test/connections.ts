@@ -1,5 +1,11 @@
 import { CacheError, type CacheClient } from '@cache/core'
-import { startProxy, startRedis, type RedisOptions, type RedisServer, type TcpProxy } from '@cache/testkit'
+import {
+  startProxy,
+  startRedis,
+  type RedisOptions,
+  type RedisServer,
+  type TcpProxy,
+} from '@cache/testkit'
 import { connect, hasty, type driverNames } from './drivers.js'
 
 /** A server, a client behind a proxy, and one that reaches it directly. */
@@ -10,7 +16,10 @@ export interface Line extends AsyncDisposable {
   readonly other: CacheClient
 }
 
-export async function openLine(driver: (typeof driverNames)[number], options: RedisOptions = {}): Promise<Line> {
+export async function openLine(
+  driver: (typeof driverNames)[number],
+  options: RedisOptions = {},
+): Promise<Line> {
   const server = await startRedis(options)
   const proxy = await startProxy(server)
   const [behind, direct] = [connect(driver, proxy.url, hasty), connect(driver, server.url, hasty)]
@@ -27,9 +36,21 @@ export async function openLine(driver: (typeof driverNames)[number], options: Re
   }
 }
 
-/** A client that notes the tokens of what it was asked to acquire and did not send, and which of these it was asked to give back after that. */
-export function watchUnsent(client: CacheClient): { readonly client: CacheClient; readonly unsent: ReadonlySet<string>; readonly givenBack: readonly string[] } {
-  const [sent, unsent, released, givenBack] = [new Set<string>(), new Set<string>(), new Set<string>(), [] as string[]]
+/**
+ * A client that notes the tokens of what it was asked to acquire and did not send, and which of
+ * these it was asked to give back after that.
+ */
+export function watchUnsent(client: CacheClient): {
+  readonly client: CacheClient
+  readonly unsent: ReadonlySet<string>
+  readonly givenBack: readonly string[]
+} {
+  const [sent, unsent, released, givenBack] = [
+    new Set<string>(),
+    new Set<string>(),
+    new Set<string>(),
+    [] as string[],
+  ]
   const run: CacheClient['run'] = async (script, keys, args, ...rest) => {
     const token = String(args[0])
     const releases = script.name.endsWith(' release')
@@ -39,7 +60,14 @@ export function watchUnsent(client: CacheClient): { readonly client: CacheClient
     const reply = client.run(script, keys, args, ...rest)
     if (!releases) {
       unsent.delete(token) // as long as that is not known
-      const wasSent = await reply.then(() => true, (error: unknown) => !(error instanceof CacheError && ['CIRCUIT_OPEN', 'OVERLOADED', 'NOT_SENT'].includes(error.code)))
+      const wasSent = await reply.then(
+        () => true,
+        (error: unknown) =>
+          !(
+            error instanceof CacheError &&
+            ['CIRCUIT_OPEN', 'OVERLOADED', 'NOT_SENT'].includes(error.code)
+          ),
+      )
       if (wasSent) sent.add(token)
       else if (!sent.has(token)) unsent.add(token)
     }
@@ -49,7 +77,12 @@ export function watchUnsent(client: CacheClient): { readonly client: CacheClient
 }
 
 /** Calls `sent` right before the first call of a script leaves, and `then` behind it. */
-export function intercept(client: CacheClient, script: string, sent: () => void, then: () => Promise<void>): CacheClient {
+export function intercept(
+  client: CacheClient,
+  script: string,
+  sent: () => void,
+  then: () => Promise<void>,
+): CacheClient {
   let done = false
   return {
     ...client,
@@ -64,7 +97,10 @@ export function intercept(client: CacheClient, script: string, sent: () => void,
   }
 }
 
-/** A client whose every script is executed twice, as where a driver sends again what got no reply. `repeat` executes all of them again. */
+/**
+ * A client whose every script is executed twice, as where a driver sends again what got no reply.
+ * `repeat` executes all of them again.
+ */
 export class Echo {
   readonly client: CacheClient
   readonly #sent: { readonly name: string; send(): Promise<unknown> }[] = []
@@ -83,6 +119,7 @@ export class Echo {
 
   /** What was sent so far, of one script or of all, arrives once more. */
   async repeat(script?: string): Promise<void> {
-    for (const { name, send } of [...this.#sent]) if (script === undefined || name === script) await send()
+    for (const { name, send } of [...this.#sent])
+      if (script === undefined || name === script) await send()
   }
 }

@@ -6,10 +6,15 @@ import { connect, driverNames, patient } from './drivers.js'
 /** How often clients called scripts, and how many connections there are. */
 async function calls(server: RedisServer): Promise<number> {
   const stats = await server.cli('INFO', 'commandstats')
-  return [...stats.matchAll(/cmdstat_(?:eval|evalsha):calls=(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0)
+  return [...stats.matchAll(/cmdstat_(?:eval|evalsha):calls=(\d+)/g)].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  )
 }
 
-const connections = async (server: RedisServer): Promise<number> => (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line !== '').length
+const connections = async (server: RedisServer): Promise<number> =>
+  (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line !== '')
+    .length
 
 // Each has a server and a client of its own.
 describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (driver) => {
@@ -20,7 +25,7 @@ describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (dri
     await locks.withLock('x', () => undefined)
     const before = await calls(server)
     for (let i = 0; i < 50; i++) await locks.withLock('x', () => undefined)
-    expect(await calls(server) - before).toBe(100)
+    expect((await calls(server)) - before).toBe(100)
     expect(await connections(server)).toBe(0)
   })
 
@@ -43,12 +48,15 @@ describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (dri
     await using connected = connect(driver, server.url, patient)
     const locks = createLocks({ client: connected.client })
     await locks.withLock('x', () => undefined)
-    const held = await Promise.all(Array.from({ length: 50 }, (_, i) => locks.acquire(i, { ttl: 1_500 })))
-    await new Promise((resolve) => setTimeout(resolve, 100)) // scripts the server did not know were sent twice
+    const held = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => locks.acquire(i, { ttl: 1_500 })),
+    )
+    // scripts the server did not know were sent twice
+    await new Promise((resolve) => setTimeout(resolve, 100))
     await new Promise((resolve) => setTimeout(resolve, 1_500))
     const [before, started] = [await calls(server), performance.now()]
     await new Promise((resolve) => setTimeout(resolve, 6_000))
-    const spent = await calls(server) - before
+    const spent = (await calls(server)) - before
     const ttls = (performance.now() - started) / 1_500
     expect(spent).toBeGreaterThan(0)
     expect(spent).toBeLessThanOrEqual(3 * ttls + 1)
@@ -59,8 +67,13 @@ describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (dri
   it('one connection for messages, however many wait', async ({ expect }) => {
     await using server = await startRedis()
     await using connected = connect(driver, server.url, patient)
-    const [a, b] = [createLocks({ client: connected.client }), createLocks({ client: connected.client, prefix: 'other' })]
-    const held = await Promise.all(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i)))
+    const [a, b] = [
+      createLocks({ client: connected.client }),
+      createLocks({ client: connected.client, prefix: 'other' }),
+    ]
+    const held = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i)),
+    )
     const waiting = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i))
     await expect.poll(() => connections(server)).toBeGreaterThan(0)
     await new Promise((resolve) => setTimeout(resolve, 300)) // time for others

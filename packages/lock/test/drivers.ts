@@ -24,13 +24,25 @@ const makers = {
 export const driverNames = ['ioredis', 'node-redis'] as const
 
 /** For where no server is out: a pause of the machine is no outage. */
-export const patient: ResilienceOptions = { readTimeout: 5_000, writeTimeout: 5_000, breaker: { cooldown: 100 } }
+export const patient: ResilienceOptions = {
+  readTimeout: 5_000,
+  writeTimeout: 5_000,
+  breaker: { cooldown: 100 },
+}
 
 /** For where one is. */
-export const hasty: ResilienceOptions = { readTimeout: 300, writeTimeout: 300, breaker: { cooldown: 100 } }
+export const hasty: ResilienceOptions = {
+  readTimeout: 300,
+  writeTimeout: 300,
+  breaker: { cooldown: 100 },
+}
 
 /** A client to one server. */
-export function connect(name: (typeof driverNames)[number], url: string, resilience: ResilienceOptions = hasty): Connected {
+export function connect(
+  name: (typeof driverNames)[number],
+  url: string,
+  resilience: ResilienceOptions = hasty,
+): Connected {
   const { driver, end } = makers[name](url)
   const client = createCacheClient(driver, { resilience })
   return {

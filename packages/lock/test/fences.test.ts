@@ -10,21 +10,32 @@ it(`fences rise over ${ACQUISITIONS} acquisitions from ${PROCESSES} processes, a
   await using server = await startRedis()
   const names = Array.from({ length: 10 }, (_, i) => `name ${i}`)
   await using group = spawnProcesses(new URL('./processes/counter.js', import.meta.url), {
-    count: PROCESSES, data: { url: server.url, clients: ['ioredis', 'node-redis'], rounds: ACQUISITIONS / PROCESSES, names },
+    count: PROCESSES,
+    data: {
+      url: server.url,
+      clients: ['ioredis', 'node-redis'],
+      rounds: ACQUISITIONS / PROCESSES,
+      names,
+    },
   })
   await group.all('ready')
   group.send('go')
   const seen: Seen[] = []
   const disturbances = [() => server.flush(), () => server.restart(), () => server.flush()]
-  await Promise.all(group.processes.map(async (process) => {
-    for (;;) {
-      const { seen: some, done = false } = await process.next<{ seen: Seen[]; done?: boolean }>('fences', { timeout: 300_000 })
-      seen.push(...some)
-      const due = ACQUISITIONS / 4 * (4 - disturbances.length)
-      if (seen.length >= due) await disturbances.shift()?.()
-      if (done) return
-    }
-  }))
+  await Promise.all(
+    group.processes.map(async (process) => {
+      for (;;) {
+        const { seen: some, done = false } = await process.next<{ seen: Seen[]; done?: boolean }>(
+          'fences',
+          { timeout: 300_000 },
+        )
+        seen.push(...some)
+        const due = (ACQUISITIONS / 4) * (4 - disturbances.length)
+        if (seen.length >= due) await disturbances.shift()?.()
+        if (done) return
+      }
+    }),
+  )
   expect(disturbances).toHaveLength(0)
   expect(seen).toHaveLength(ACQUISITIONS)
   for (const name of names) expect(outOfOrder(seen.filter(([of]) => of === name))).toEqual([])
@@ -38,7 +49,8 @@ function outOfOrder(seen: readonly Seen[]): string[] {
   let highest = -Infinity
   let next = 0
   for (const [, fence, asked] of [...seen].sort((a, b) => a[2] - b[2])) {
-    while (next < byAcquired.length && byAcquired[next]![3] < asked) highest = Math.max(highest, byAcquired[next++]![1])
+    while (next < byAcquired.length && byAcquired[next]![3] < asked)
+      highest = Math.max(highest, byAcquired[next++]![1])
     if (fence <= highest) wrong.push(`${fence} after ${highest}`)
     if (fences.has(fence)) wrong.push(`${fence} twice`)
     fences.add(fence)

@@ -44,7 +44,12 @@ onEach(({ newClient, keys }) => {
       const all = (await keys()).filter((key) => key.includes('}:') && !key.includes(':left:'))
       await permit.release()
       await (await waiting).release()
-      expect(all.map((key) => key.split(':').at(-1)).sort()).toEqual(['alive', 'fence', 'held', 'queue'])
+      expect(all.map((key) => key.split(':').at(-1)).sort()).toEqual([
+        'alive',
+        'fence',
+        'held',
+        'queue',
+      ])
       for (const key of all) {
         for (const value of hostileValues()) {
           const what = `${key}: ${value.name}`
@@ -69,7 +74,11 @@ onEach(({ newClient, keys }) => {
       for (const value of hostileValues()) {
         await plantValue(client, key, value)
         if (value.type === 'string') expect(await locks.tryAcquire('a'), value.name).toBeNull()
-        else await expect(locks.tryAcquire('a'), value.name).rejects.toMatchObject({ name: ServerError.kind, code: 'WRONGTYPE' })
+        else
+          await expect(locks.tryAcquire('a'), value.name).rejects.toMatchObject({
+            name: ServerError.kind,
+            code: 'WRONGTYPE',
+          })
         expect(await locks.forceRelease('a'), value.name).toBe(true)
         const lock = (await locks.tryAcquire('a'))!
         await plantValue(client, key, value)

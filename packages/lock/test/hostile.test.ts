@@ -5,8 +5,32 @@ import { withoutReceipts } from './receipts.js'
 
 onEach(({ newClient, keys }) => {
   describe('names', () => {
-    it.each(['*', '{}', '{x}', '}', 'a:b', '%', '😀', '__proto__', 'constructor', '[a-z]', '..', ' ', 'x'.repeat(2_000), 'fence', 'queue', 'x:fence', 'shop:lock:{shop:lock:x}:queue', 'é'.normalize('NFD'), 'a b 1', '7 7'])('take %j for what it is', async (name) => {
-      const [a, b] = [createLocks({ client: newClient() }), createLocks({ client: newClient(), label: 'l"\\\n} {' })]
+    it.each([
+      '*',
+      '{}',
+      '{x}',
+      '}',
+      'a:b',
+      '%',
+      '😀',
+      '__proto__',
+      'constructor',
+      '[a-z]',
+      '..',
+      ' ',
+      'x'.repeat(2_000),
+      'fence',
+      'queue',
+      'x:fence',
+      'shop:lock:{shop:lock:x}:queue',
+      'é'.normalize('NFD'),
+      'a b 1',
+      '7 7',
+    ])('take %j for what it is', async (name) => {
+      const [a, b] = [
+        createLocks({ client: newClient() }),
+        createLocks({ client: newClient(), label: 'l"\\\n} {' }),
+      ]
       const lock = await a.acquire(name)
       const other = await b.acquire('other')
       expect(await b.tryAcquire(name)).toBeNull()
@@ -24,7 +48,12 @@ onEach(({ newClient, keys }) => {
 
     it('in prefixes with a hash tag keep everything in one slot', async () => {
       const locks = createLocks({ client: newClient(), prefix: '{jobs}' })
-      const pool = createSemaphore({ client: newClient(), prefix: '{jobs}:pool', name: 'p', permits: 1 })
+      const pool = createSemaphore({
+        client: newClient(),
+        prefix: '{jobs}:pool',
+        name: 'p',
+        permits: 1,
+      })
       const set = await locks.acquireAll(['a', 'b', 'fence', 'a:fence'])
       expect(await locks.tryAcquire('a:fence')).toBeNull()
       expect(new Set(set.locks.map(({ fence }) => fence)).size).toBeGreaterThan(0)

@@ -1,6 +1,12 @@
 import { channels, createCacheClient, type Messages } from '@cache/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { createLocks, LockLostError, LockTimeoutError, type Locks, type LocksOptions } from '../src/index.js'
+import {
+  createLocks,
+  LockLostError,
+  LockTimeoutError,
+  type Locks,
+  type LocksOptions,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 import { withoutReceipts } from './receipts.js'
 
@@ -13,7 +19,10 @@ onEach(({ newClient, ask, keys }) => {
   }
   const deafClient = () => {
     const driver = newClient().driver
-    const client = createCacheClient({ ...driver, subscribe: () => Promise.reject(new Error('no messages here')) }, { namespace: 'shop' })
+    const client = createCacheClient(
+      { ...driver, subscribe: () => Promise.reject(new Error('no messages here')) },
+      { namespace: 'shop' },
+    )
     return { client, stop: () => client.close() }
   }
   afterEach(() => Promise.all(open.splice(0).map((locks) => locks.close())))
@@ -51,8 +60,14 @@ onEach(({ newClient, ask, keys }) => {
       const extended = await locks.acquire('extended', { ttl: 900, renew: false })
       await extended.extend('1m')
       await vi.waitFor(() => expect(fixed.signal.aborted).toBe(true), { timeout: 5_000 })
-      await vi.waitFor(async () => expect(await ask('EXISTS', 'shop:lock:fixed')).toBe(0), { timeout: 5_000 })
-      expect(fixed.signal.reason).toMatchObject({ name: 'LockLostError', reason: 'expired', lock: 'fixed' })
+      await vi.waitFor(async () => expect(await ask('EXISTS', 'shop:lock:fixed')).toBe(0), {
+        timeout: 5_000,
+      })
+      expect(fixed.signal.reason).toMatchObject({
+        name: 'LockLostError',
+        reason: 'expired',
+        lock: 'fixed',
+      })
       expect(() => fixed.assertHeld()).toThrow(LockLostError)
       await new Promise((resolve) => setTimeout(resolve, 1_000)) // longer than the ttl of both
       renewed.assertHeld()
@@ -65,7 +80,10 @@ onEach(({ newClient, ask, keys }) => {
       const locks = newLocks()
       const started = performance.now()
       const lock = await locks.acquire('x', { ttl: 900, maxHold: 1_350 })
-      await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), { timeout: 5_000, interval: 5 })
+      await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), {
+        timeout: 5_000,
+        interval: 5,
+      })
       expect(performance.now() - started).toBeGreaterThanOrEqual(1_349)
       expect(lock.signal.reason).toMatchObject({ reason: 'max-hold' })
     })
@@ -88,7 +106,9 @@ onEach(({ newClient, ask, keys }) => {
       expect(await locks.inspect('x')).toBeNull()
       const lock = await locks.acquire('x', { ttl: '30s' })
       const waiting = newLocks().acquire('x')
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+        timeout: 10_000,
+      })
       const found = (await locks.inspect('x'))!
       expect(found).toMatchObject({ pid: process.pid, label: 'billing', fence: lock.fence })
       expect(found.host).not.toBe('')
@@ -104,8 +124,17 @@ onEach(({ newClient, ask, keys }) => {
     it('answers what the work answers, or rejects with its error, whatever becomes of the release', async () => {
       const locks = newLocks()
       expect(await locks.withLock('x', ({ fence }) => fence)).toBeGreaterThan(0)
-      expect(await locks.withLock('x', async () => { await locks.forceRelease('x'); return 'done' })).toBe('done')
-      await expect(locks.withLock('x', () => { throw new Error('of the work') })).rejects.toThrow('of the work')
+      expect(
+        await locks.withLock('x', async () => {
+          await locks.forceRelease('x')
+          return 'done'
+        }),
+      ).toBe('done')
+      await expect(
+        locks.withLock('x', () => {
+          throw new Error('of the work')
+        }),
+      ).rejects.toThrow('of the work')
       expect(await locks.tryAcquire('x')).not.toBeNull()
     })
   })
@@ -115,7 +144,14 @@ onEach(({ newClient, ask, keys }) => {
       const locks = newLocks()
       const lock = await locks.acquire('x')
       await expect(newLocks().acquire('x', { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
-      await vi.waitFor(async () => expect(withoutReceipts(await keys())).toEqual(['shop:lock:x', 'shop:lock:{shop:lock:x}:fence']), { timeout: 5_000 }) // where Redis is slow, who gives up doesn't wait for it
+      await vi.waitFor(
+        async () =>
+          expect(withoutReceipts(await keys())).toEqual([
+            'shop:lock:x',
+            'shop:lock:{shop:lock:x}:fence',
+          ]),
+        { timeout: 5_000 },
+      ) // where Redis is slow, who gives up doesn't wait for it
       await lock.release()
       expect(withoutReceipts(await keys())).toEqual(['shop:lock:{shop:lock:x}:fence'])
     })
@@ -125,10 +161,19 @@ onEach(({ newClient, ask, keys }) => {
       const lock = await locks.acquire('x')
       const controller = new AbortController()
       const waiting = newLocks().acquire('x', { signal: controller.signal })
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+        timeout: 10_000,
+      })
       controller.abort(new Error('no time'))
       await expect(waiting).rejects.toThrow('no time')
-      await vi.waitFor(async () => expect(withoutReceipts(await keys())).toEqual(['shop:lock:x', 'shop:lock:{shop:lock:x}:fence']), { timeout: 5_000 })
+      await vi.waitFor(
+        async () =>
+          expect(withoutReceipts(await keys())).toEqual([
+            'shop:lock:x',
+            'shop:lock:{shop:lock:x}:fence',
+          ]),
+        { timeout: 5_000 },
+      )
       await expect(locks.acquire('y', { signal: controller.signal })).rejects.toThrow('no time')
       await lock.release()
     })
@@ -139,15 +184,26 @@ onEach(({ newClient, ask, keys }) => {
       const waiters: Promise<void>[] = []
       const all = Array.from({ length: 10 }, () => newLocks())
       for (const [i, locks] of all.entries()) {
-        waiters.push(locks.withLock('x', () => { order.push(i) }, { wait: '30s' }))
-        await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i + 1), { timeout: 10_000 })
+        waiters.push(
+          locks.withLock(
+            'x',
+            () => {
+              order.push(i)
+            },
+            { wait: '30s' },
+          ),
+        )
+        await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i + 1), {
+          timeout: 10_000,
+        })
       }
       await new Promise((resolve) => setTimeout(resolve, 300)) // all of them listen by now
       const started = performance.now()
       await holder.release()
       await Promise.all(waiters)
       expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-      expect(performance.now() - started).toBeLessThan(2_500) // by their polls alone ten hand-overs would take about twice that
+      // by their polls alone ten hand-overs would take about twice that
+      expect(performance.now() - started).toBeLessThan(2_500)
     })
 
     it('gives way to nobody but who barges', async () => {
@@ -155,7 +211,9 @@ onEach(({ newClient, ask, keys }) => {
       const { client, stop } = deafClient() // it waits, and does not hear of its turn
       const lock = await locks.acquire('x')
       const waiting = createLocks({ client }).acquire('x')
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+        timeout: 10_000,
+      })
       await lock.release()
       expect(await locks.tryAcquire('x')).toBeNull()
       const barged = await locks.tryAcquire('x', { fair: false })
@@ -174,7 +232,9 @@ onEach(({ newClient, ask, keys }) => {
         const { signal } = lock
         signal.addEventListener('abort', () => void order.push('told'))
         next = others.acquire('x').then(() => order.push('taken by another'))
-        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
+        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+          timeout: 10_000,
+        })
         await locks.close()
         heard = signal.reason
         expect(() => lock.assertHeld()).toThrow(LockLostError)
@@ -185,15 +245,22 @@ onEach(({ newClient, ask, keys }) => {
     })
 
     it('is not handed out any more when it is granted after close, which waits for it to be given back', async () => {
-      for (const ask of [(locks: Locks) => locks.tryAcquire('x'), (locks: Locks) => locks.acquire('x'), (locks: Locks) => locks.acquireAll(['{t}x', '{t}y']), (locks: Locks) => locks.acquireAll(['x', 'y'])]) {
+      for (const ask of [
+        (locks: Locks) => locks.tryAcquire('x'),
+        (locks: Locks) => locks.acquire('x'),
+        (locks: Locks) => locks.acquireAll(['{t}x', '{t}y']),
+        (locks: Locks) => locks.acquireAll(['x', 'y']),
+      ]) {
         const locks = newLocks()
         const asked = ask(locks)
         asked.catch(() => undefined)
-        const left = async () => withoutReceipts(await keys()).filter((key) => !key.endsWith(':fence'))
+        const left = async () =>
+          withoutReceipts(await keys()).filter((key) => !key.endsWith(':fence'))
         const closing = performance.now()
         await locks.close()
         if (performance.now() - closing < 45) expect(await left()).toEqual([])
-        await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 5_000 }) // where Redis is slower than 50 ms, it is not waited for
+        // where Redis is slower than 50 ms, it is not waited for
+        await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 5_000 })
         await expect(asked).rejects.toMatchObject({ code: 'CLOSED' })
       }
     })
@@ -203,7 +270,9 @@ onEach(({ newClient, ask, keys }) => {
       const lock = await locks.acquire('x')
       const waiting = locks.acquire('x')
       waiting.catch(() => undefined)
-      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+        timeout: 10_000,
+      })
       await locks.close()
       await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(locks.acquire('x')).rejects.toMatchObject({ code: 'CLOSED' })
@@ -228,11 +297,12 @@ onEach(({ newClient, ask, keys }) => {
     it('of two who want the same in another order does not lock up', async () => {
       const [a, b] = [newLocks(), newLocks()]
       let done = 0
-      const work = (locks: Locks, names: string[]) => Array.from({ length: 10 }, async () => {
-        await using set = await locks.acquireAll(names, { wait: '20s' })
-        set.assertHeld()
-        done++
-      })
+      const work = (locks: Locks, names: string[]) =>
+        Array.from({ length: 10 }, async () => {
+          await using set = await locks.acquireAll(names, { wait: '20s' })
+          set.assertHeld()
+          done++
+        })
       await Promise.all([...work(a, ['p', 'q', 'r']), ...work(b, ['r', 'q', 'p'])])
       expect(done).toBe(20)
     })
@@ -249,11 +319,17 @@ onEach(({ newClient, ask, keys }) => {
 
   it('tells what happens on cache:lock', async () => {
     const told: Messages['lock'][] = []
-    const listen = (message: unknown): void => { told.push(message as Messages['lock']) }
+    const listen = (message: unknown): void => {
+      told.push(message as Messages['lock'])
+    }
     channels.lock.subscribe(listen)
     const locks = newLocks()
     await locks.withLock('x', () => locks.acquire('x', { wait: 50 }).catch(() => undefined))
     channels.lock.unsubscribe(listen)
-    expect(told.map(({ name, event }) => `${name} ${event}`)).toEqual(['x acquired', 'x timeout', 'x released'])
+    expect(told.map(({ name, event }) => `${name} ${event}`)).toEqual([
+      'x acquired',
+      'x timeout',
+      'x released',
+    ])
   })
 })

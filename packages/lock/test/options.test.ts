@@ -1,34 +1,124 @@
 import { createCacheClient, InvalidKeyError, InvalidOptionError, type Driver } from '@cache/core'
 import { describe, expect, it } from 'vitest'
-import { createLocks, createReadWriteLock, createRedlock, createSemaphore, createStampedeGuard, type AcquireOptions } from '../src/index.js'
+import {
+  createLocks,
+  createReadWriteLock,
+  createRedlock,
+  createSemaphore,
+  createStampedeGuard,
+  type AcquireOptions,
+} from '../src/index.js'
 
-const untouched = (): never => { throw new Error('nothing is to be sent') }
+const untouched = (): never => {
+  throw new Error('nothing is to be sent')
+}
 const newClient = () => {
-  const driver: Driver = { name: 'none', topology: 'standalone', send: untouched, group: untouched, dedicate: untouched, subscribe: untouched, nodes: untouched, close: async () => undefined }
+  const driver: Driver = {
+    name: 'none',
+    topology: 'standalone',
+    send: untouched,
+    group: untouched,
+    dedicate: untouched,
+    subscribe: untouched,
+    nodes: untouched,
+    close: async () => undefined,
+  }
   return createCacheClient(driver)
 }
 const client = newClient()
 const locks = createLocks({ client })
 
 const wrongTerms: readonly [option: string, value: unknown][] = [
-  ['ttl', 0], ['ttl', 9], ['ttl', -1], ['ttl', NaN], ['ttl', Infinity], ['ttl', '1 hour'], ['ttl', null],
-  ['wait', 0], ['wait', '5'], ['wait', Infinity], ['renew', 'yes'], ['renew', null], ['maxHold', 0], ['maxHold', 'long'],
-  ['fair', 1], ['label', ''], ['label', 7],
+  ['ttl', 0],
+  ['ttl', 9],
+  ['ttl', -1],
+  ['ttl', NaN],
+  ['ttl', Infinity],
+  ['ttl', '1 hour'],
+  ['ttl', null],
+  ['wait', 0],
+  ['wait', '5'],
+  ['wait', Infinity],
+  ['renew', 'yes'],
+  ['renew', null],
+  ['maxHold', 0],
+  ['maxHold', 'long'],
+  ['fair', 1],
+  ['label', ''],
+  ['label', 7],
 ]
-const wrongPlace: readonly [option: string, value: unknown][] = [['client', undefined], ['client', {}], ['client', 'redis://localhost'], ['prefix', ''], ['prefix', 'a\nb'], ['prefix', '{'], ['prefix', 7]]
-const misspelt: readonly [option: string, value: unknown][] = [['tll', '5s'], ['signals', []]]
+const wrongPlace: readonly [option: string, value: unknown][] = [
+  ['client', undefined],
+  ['client', {}],
+  ['client', 'redis://localhost'],
+  ['prefix', ''],
+  ['prefix', 'a\nb'],
+  ['prefix', '{'],
+  ['prefix', 7],
+]
+const misspelt: readonly [option: string, value: unknown][] = [
+  ['tll', '5s'],
+  ['signals', []],
+]
 
 describe.each<[string, (options: object) => unknown, object, readonly [string, unknown][]]>([
   ['createLocks', createLocks as never, { client }, [...wrongTerms, ...wrongPlace, ...misspelt]],
-  ['createSemaphore', createSemaphore as never, { client, name: 'x', permits: 3 }, [...wrongTerms, ...wrongPlace, ...misspelt, ['permits', 0], ['permits', 1.5], ['permits', '3'], ['permits', undefined], ['permits', Infinity], ['name', undefined]]],
-  ['createReadWriteLock', createReadWriteLock as never, { client, name: 'x' }, [...wrongTerms, ...wrongPlace, ...misspelt, ['name', undefined]]],
-  ['createRedlock', createRedlock as never, { clients: [newClient(), newClient(), newClient()] }, [
-    ...wrongTerms.filter(([option]) => option !== 'fair'), ...wrongPlace.filter(([option]) => option === 'prefix'), ...misspelt, ['fair', true],
-    ['clients', undefined], ['clients', []], ['clients', [newClient()]], ['clients', [newClient(), newClient()]], ['clients', Array.from({ length: 4 }, newClient)], ['clients', [client, client, newClient()]],
-  ]],
-  ['createStampedeGuard', createStampedeGuard as never, { client, locks, ttl: '1h' }, [
-    ...wrongPlace.filter(([option]) => option === 'client'), ['locks', undefined], ['locks', {}], ['ttl', 0], ['ttl', undefined], ['jitter', 2], ['wait', 0], ['codec', {}], ['schema', {}], ['lock', locks],
-  ]],
+  [
+    'createSemaphore',
+    createSemaphore as never,
+    { client, name: 'x', permits: 3 },
+    [
+      ...wrongTerms,
+      ...wrongPlace,
+      ...misspelt,
+      ['permits', 0],
+      ['permits', 1.5],
+      ['permits', '3'],
+      ['permits', undefined],
+      ['permits', Infinity],
+      ['name', undefined],
+    ],
+  ],
+  [
+    'createReadWriteLock',
+    createReadWriteLock as never,
+    { client, name: 'x' },
+    [...wrongTerms, ...wrongPlace, ...misspelt, ['name', undefined]],
+  ],
+  [
+    'createRedlock',
+    createRedlock as never,
+    { clients: [newClient(), newClient(), newClient()] },
+    [
+      ...wrongTerms.filter(([option]) => option !== 'fair'),
+      ...wrongPlace.filter(([option]) => option === 'prefix'),
+      ...misspelt,
+      ['fair', true],
+      ['clients', undefined],
+      ['clients', []],
+      ['clients', [newClient()]],
+      ['clients', [newClient(), newClient()]],
+      ['clients', Array.from({ length: 4 }, newClient)],
+      ['clients', [client, client, newClient()]],
+    ],
+  ],
+  [
+    'createStampedeGuard',
+    createStampedeGuard as never,
+    { client, locks, ttl: '1h' },
+    [
+      ...wrongPlace.filter(([option]) => option === 'client'),
+      ['locks', undefined],
+      ['locks', {}],
+      ['ttl', 0],
+      ['ttl', undefined],
+      ['jitter', 2],
+      ['wait', 0],
+      ['codec', {}],
+      ['schema', {}],
+      ['lock', locks],
+    ],
+  ],
 ])('%s', (_, create, right, wrong) => {
   it.each(wrong)('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown => create({ ...right, [option]: value })
@@ -60,7 +150,8 @@ describe('a call', () => {
   })
 
   it('of createRedlock names the client that is none', () => {
-    const make = (): unknown => createRedlock({ clients: [newClient(), 'redis://localhost' as never, newClient()] })
+    const make = (): unknown =>
+      createRedlock({ clients: [newClient(), 'redis://localhost' as never, newClient()] })
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow('"clients.1"')
   })

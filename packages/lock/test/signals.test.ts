@@ -18,12 +18,17 @@ describe.each(driverNames)('signals on %s', (driver) => {
     const { signal } = new AbortController()
     const names = Array.from({ length: 30 }, (_, i) => `${i}`)
     const held = await Promise.all([
-      ...names.map((name) => locks.acquire(name, { signal })), ...names.map(() => semaphore.acquire({ signal })), ...names.map(() => rw.read.acquire({ signal })),
+      ...names.map((name) => locks.acquire(name, { signal })),
+      ...names.map(() => semaphore.acquire({ signal })),
+      ...names.map(() => rw.read.acquire({ signal })),
       ...names.map((name) => locks.acquireAll([`{t}${name}`, `u${name}`, `v${name}`], { signal })),
     ])
     await Promise.all(held.map((one) => one.release()))
     const set = await locks.acquireAll(names, { signal })
-    const sameSlot = await locks.acquireAll(names.map((name) => `{u}${name}`), { signal })
+    const sameSlot = await locks.acquireAll(
+      names.map((name) => `{u}${name}`),
+      { signal },
+    )
     expect([set.signal.aborted, sameSlot.signal.aborted]).toEqual([false, false])
     expect(getEventListeners(signal, 'abort')).toEqual([])
     await Promise.all([set.release(), sameSlot.release()])

@@ -6,107 +6,148 @@ import { createLocks } from '../src/index.js'
 import { connect, driverNames, patient } from './drivers.js'
 import { withoutReceipts } from './receipts.js'
 
-const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+const timers = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
-describe.each(driverNames)('waiting on %s', (driver) => {
-  it('lets none of 20 contenders wait longer than the 20 others hold it', async () => {
-    await using server = await startRedis()
-    const connected = Array.from({ length: 20 }, () => connect(driver, server.url, patient))
-    const contenders = connected.map(({ client }) => createLocks({ client }))
-    const [HOLD, TURNS] = [10, 6]
-    const grants: number[] = []
-    const waits: { readonly asked: number; readonly got: number }[] = []
-    await Promise.all(contenders.map(async (locks) => {
-      for (let turn = 0; turn < TURNS; turn++) {
-        const allConnected = grants.length >= contenders.length
-        const asked = performance.now()
-        await using lock = await locks.acquire('x', { wait: '1m' })
-        const got = performance.now()
-        if (allConnected) waits.push({ asked, got })
-        grants.push(got)
-        await new Promise((resolve) => setTimeout(resolve, HOLD))
-        lock.assertHeld()
+describe.each(driverNames)(
+  'waiting on %s',
+  (driver) => {
+    it('lets none of 20 contenders wait longer than the 20 others hold it', async () => {
+      await using server = await startRedis()
+      const connected = Array.from({ length: 20 }, () => connect(driver, server.url, patient))
+      const contenders = connected.map(({ client }) => createLocks({ client }))
+      const [HOLD, TURNS] = [10, 6]
+      const grants: number[] = []
+      const waits: { readonly asked: number; readonly got: number }[] = []
+      await Promise.all(
+        contenders.map(async (locks) => {
+          for (let turn = 0; turn < TURNS; turn++) {
+            const allConnected = grants.length >= contenders.length
+            const asked = performance.now()
+            await using lock = await locks.acquire('x', { wait: '1m' })
+            const got = performance.now()
+            if (allConnected) waits.push({ asked, got })
+            grants.push(got)
+            await new Promise((resolve) => setTimeout(resolve, HOLD))
+            lock.assertHeld()
+          }
+        }),
+      )
+      // Nobody had it twice while another waited; and what a wait takes is those turns, each a hold
+      // and a hand-over.
+      for (const { asked, got } of waits)
+        expect(grants.filter((grant) => grant > asked && grant < got).length).toBeLessThanOrEqual(
+          contenders.length,
+        )
+      const slowest = Math.max(
+        ...grants
+          .slice(contenders.length)
+          .map((grant, i) => grant - grants[contenders.length + i - 1]!),
+      )
+      expect(Math.max(...waits.map(({ asked, got }) => got - asked))).toBeLessThan(
+        (contenders.length + 1) * slowest,
+      )
+      await Promise.all(contenders.map((locks) => locks.close()))
+      for (const one of connected) await one[Symbol.asyncDispose]()
+    })
+
+    it('skips a waiter that died', async () => {
+      await using server = await startRedis()
+      await using a = connect(driver, server.url)
+      await using b = connect(driver, server.url)
+      const lock = await createLocks({ client: a.client }).acquire('x')
+      const dead = connect(driver, server.url)
+      const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m' })
+      waiting.catch(() => undefined)
+      const locks = createLocks({ client: b.client })
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
+        timeout: 10_000,
+      })
+      const next = locks.acquire('x', { wait: '1m' })
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(2), {
+        timeout: 10_000,
+      })
+      await dead[Symbol.asyncDispose]() // it keeps its place, and says no more
+      await lock.release()
+      const got = await next
+      got.assertHeld()
+      await got.release()
+    })
+
+    it('keeps its order when Redis forgets everything', async () => {
+      await using server = await startRedis()
+      const connected = Array.from({ length: 5 }, () => connect(driver, server.url))
+      const all = connected.map(({ client }) => createLocks({ client }))
+      await all[0]!.acquire('x')
+      const order: number[] = []
+      const turns: Promise<void>[] = []
+      for (const i of [1, 2, 3, 4]) {
+        turns.push(
+          all[i]!.withLock(
+            'x',
+            async () => {
+              order.push(i)
+              await new Promise((resolve) => setTimeout(resolve, 100))
+            },
+            { wait: '1m' },
+          ),
+        )
+        await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i), {
+          timeout: 10_000,
+        })
       }
-    }))
-    // Nobody had it twice while another waited; and what a wait takes is those turns, each a hold and a hand-over.
-    for (const { asked, got } of waits) expect(grants.filter((grant) => grant > asked && grant < got).length).toBeLessThanOrEqual(contenders.length)
-    const slowest = Math.max(...grants.slice(contenders.length).map((grant, i) => grant - grants[contenders.length + i - 1]!))
-    expect(Math.max(...waits.map(({ asked, got }) => got - asked))).toBeLessThan((contenders.length + 1) * slowest)
-    await Promise.all(contenders.map((locks) => locks.close()))
-    for (const one of connected) await one[Symbol.asyncDispose]()
-  })
+      await server.cli('DEL', 'lock:{lock:x}:queue', 'lock:{lock:x}:alive')
+      await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(4), {
+        timeout: 10_000,
+      })
+      await all[0]!.close()
+      await Promise.all(turns)
+      expect(order).toEqual([1, 2, 3, 4])
+      for (const one of connected) await one[Symbol.asyncDispose]()
+    })
 
-  it('skips a waiter that died', async () => {
-    await using server = await startRedis()
-    await using a = connect(driver, server.url)
-    await using b = connect(driver, server.url)
-    const lock = await createLocks({ client: a.client }).acquire('x')
-    const dead = connect(driver, server.url)
-    const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m' })
-    waiting.catch(() => undefined)
-    const locks = createLocks({ client: b.client })
-    await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), { timeout: 10_000 })
-    const next = locks.acquire('x', { wait: '1m' })
-    await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(2), { timeout: 10_000 })
-    await dead[Symbol.asyncDispose]() // it keeps its place, and says no more
-    await lock.release()
-    const got = await next
-    got.assertHeld()
-    await got.release()
-  })
+    it('that is cancelled leaves no key, no timer and no listener', async () => {
+      await using server = await startRedis()
+      await using holder = connect(driver, server.url)
+      await using waiter = connect(driver, server.url)
+      const lock = await createLocks({ client: holder.client }).acquire('x', { ttl: '1m' })
+      const locks = createLocks({ client: waiter.client })
+      // it listens for messages from now on
+      await locks.acquire('x', { wait: 50 }).catch(() => undefined)
+      const keys = async (): Promise<string[]> =>
+        withoutReceipts((await server.cli('KEYS', '*')).split('\n')).sort()
+      const before = { keys: await keys(), timers: timers() }
+      const controller = new AbortController()
+      const waits = Array.from({ length: 20 }, () =>
+        locks.acquire('x', { signal: controller.signal, wait: '1h' }),
+      )
+      for (const wait of waits) wait.catch(() => undefined)
+      await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(20), {
+        timeout: 10_000,
+      })
+      expect(getEventListeners(controller.signal, 'abort').length).toBe(1)
+      controller.abort(new Error('cancelled'))
+      for (const wait of waits) await expect(wait).rejects.toThrow('cancelled')
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+      // vi.waitFor and expect.poll have timers themselves
+      for (let i = 0; i < 100 && timers() > before.timers; i++) await sleep(50)
+      expect(timers()).toBeLessThanOrEqual(before.timers)
+      expect(await keys()).toEqual(before.keys)
+      await lock.release()
+    })
 
-  it('keeps its order when Redis forgets everything', async () => {
-    await using server = await startRedis()
-    const connected = Array.from({ length: 5 }, () => connect(driver, server.url))
-    const all = connected.map(({ client }) => createLocks({ client }))
-    await all[0]!.acquire('x')
-    const order: number[] = []
-    const turns: Promise<void>[] = []
-    for (const i of [1, 2, 3, 4]) {
-      turns.push(all[i]!.withLock('x', async () => { order.push(i); await new Promise((resolve) => setTimeout(resolve, 100)) }, { wait: '1m' }))
-      await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(i), { timeout: 10_000 })
-    }
-    await server.cli('DEL', 'lock:{lock:x}:queue', 'lock:{lock:x}:alive')
-    await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(4), { timeout: 10_000 })
-    await all[0]!.close()
-    await Promise.all(turns)
-    expect(order).toEqual([1, 2, 3, 4])
-    for (const one of connected) await one[Symbol.asyncDispose]()
-  })
-
-  it('that is cancelled leaves no key, no timer and no listener', async () => {
-    await using server = await startRedis()
-    await using holder = connect(driver, server.url)
-    await using waiter = connect(driver, server.url)
-    const lock = await createLocks({ client: holder.client }).acquire('x', { ttl: '1m' })
-    const locks = createLocks({ client: waiter.client })
-    await locks.acquire('x', { wait: 50 }).catch(() => undefined) // it listens for messages from now on
-    const keys = async (): Promise<string[]> => withoutReceipts((await server.cli('KEYS', '*')).split('\n')).sort()
-    const before = { keys: await keys(), timers: timers() }
-    const controller = new AbortController()
-    const waits = Array.from({ length: 20 }, () => locks.acquire('x', { signal: controller.signal, wait: '1h' }))
-    for (const wait of waits) wait.catch(() => undefined)
-    await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(20), { timeout: 10_000 })
-    expect(getEventListeners(controller.signal, 'abort').length).toBe(1)
-    controller.abort(new Error('cancelled'))
-    for (const wait of waits) await expect(wait).rejects.toThrow('cancelled')
-    expect(getEventListeners(controller.signal, 'abort')).toEqual([])
-    for (let i = 0; i < 100 && timers() > before.timers; i++) await sleep(50) // vi.waitFor and expect.poll have timers themselves
-    expect(timers()).toBeLessThanOrEqual(before.timers)
-    expect(await keys()).toEqual(before.keys)
-    await lock.release()
-  })
-
-  it('goes on by polls where messages are forbidden', async () => {
-    await using server = await startRedis()
-    await server.cli('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
-    const url = server.url.replace('redis://', 'redis://mute:secret@')
-    await using a = connect(driver, url)
-    await using b = connect(driver, url)
-    const lock = await createLocks({ client: a.client }).acquire('x')
-    const next = createLocks({ client: b.client }).acquire('x')
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(await lock.release()).toBe(true)
-    await (await next).release()
-  })
-}, 60_000)
+    it('goes on by polls where messages are forbidden', async () => {
+      await using server = await startRedis()
+      await server.cli('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
+      const url = server.url.replace('redis://', 'redis://mute:secret@')
+      await using a = connect(driver, url)
+      await using b = connect(driver, url)
+      const lock = await createLocks({ client: a.client }).acquire('x')
+      const next = createLocks({ client: b.client }).acquire('x')
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      expect(await lock.release()).toBe(true)
+      await (await next).release()
+    })
+  },
+  60_000,
+)

@@ -1,1 +1,5 @@
-export { instrumentCache, type Instrumentation, type InstrumentCacheOptions } from './instrument-cache.js'
+export {
+  instrumentCache,
+  type Instrumentation,
+  type InstrumentCacheOptions,
+} from './instrument-cache.js'

@@ -4,7 +4,10 @@ import { diag } from '@opentelemetry/api'
 /** What to do with the messages of some channels. */
 export type Listeners = { readonly [Name in keyof Messages]?: (message: Messages[Name]) => void }
 
-/** Listens until what it returns is called. What a listener throws goes to OpenTelemetry's own log: Node would end the process. */
+/**
+ * Listens until what it returns is called. What a listener throws goes to OpenTelemetry's own log:
+ * Node would end the process.
+ */
 export function listen(listeners: Listeners): () => void {
   const stops = Object.entries(listeners).map(([name, listener]) => {
     const channel = channels[name as keyof Messages]
@@ -18,5 +21,7 @@ export function listen(listeners: Listeners): () => void {
     channel.subscribe(onMessage)
     return () => void channel.unsubscribe(onMessage)
   })
-  return () => { for (const stop of stops) stop() }
+  return () => {
+    for (const stop of stops) stop()
+  }
 }

@@ -2,35 +2,73 @@ import { ValueType, type Meter } from '@opentelemetry/api'
 import { errorType } from './error-type.js'
 import { listen } from './listen.js'
 
-/** Names and units as OpenTelemetry would have them: seconds, and `{things}`. Source: https://opentelemetry.io/docs/specs/semconv/general/metrics/ */
+/**
+ * Names and units as OpenTelemetry would have them: seconds, and `{things}`. Source:
+ * https://opentelemetry.io/docs/specs/semconv/general/metrics/
+ */
 export function recordMetrics(meter: Meter): () => void {
-  const counter = (name: string, unit: string, description: string) => meter.createCounter(name, { unit, description, valueType: ValueType.INT })
-  const duration = (name: string, description: string) => meter.createHistogram(name, { unit: 's', description, advice: { explicitBucketBoundaries: [...SECONDS] } })
+  const counter = (name: string, unit: string, description: string) =>
+    meter.createCounter(name, { unit, description, valueType: ValueType.INT })
+  const duration = (name: string, description: string) =>
+    meter.createHistogram(name, {
+      unit: 's',
+      description,
+      advice: { explicitBucketBoundaries: [...SECONDS] },
+    })
 
   const requests = counter('cache.requests', '{request}', 'Values asked for, by what was found.')
   const loads = duration('cache.load.duration', 'How long loaders took.')
-  const fills = counter('cache.fills', '{value}', 'Loaded values that were offered to Redis; not stored where an invalidation or a writer came first.')
+  const fills = counter(
+    'cache.fills',
+    '{value}',
+    'Loaded values that were offered to Redis; not stored where an invalidation or a writer came first.',
+  )
   const invalidations = counter('cache.invalidations', '{key}', 'Keys that were invalidated.')
   const waits = duration('cache.lock.wait.duration', 'How long locks were waited for.')
   const holds = duration('cache.lock.hold.duration', 'How long locks were held.')
-  const decisions = counter('cache.ratelimit.decisions', '{decision}', 'Decisions of rate limiters; degraded ones were made without Redis.')
-  const flushes = duration('cache.flush.duration', 'How long batches of write-behind took to be flushed.')
+  const decisions = counter(
+    'cache.ratelimit.decisions',
+    '{decision}',
+    'Decisions of rate limiters; degraded ones were made without Redis.',
+  )
+  const flushes = duration(
+    'cache.flush.duration',
+    'How long batches of write-behind took to be flushed.',
+  )
   const writes = counter('cache.flush.writes', '{write}', 'Writes that write-behind flushed.')
   const errors = counter('cache.errors', '{error}', 'What went wrong and no caller was told.')
 
   return listen({
-    hit: ({ prefix, stale, layer }) => requests.add(1, { 'cache.name': prefix, 'cache.result': stale ? 'stale' : 'hit', 'cache.layer': layer }),
+    hit: ({ prefix, stale, layer }) =>
+      requests.add(1, {
+        'cache.name': prefix,
+        'cache.result': stale ? 'stale' : 'hit',
+        'cache.layer': layer,
+      }),
     miss: ({ prefix }) => requests.add(1, { 'cache.name': prefix, 'cache.result': 'miss' }),
-    load: ({ prefix, ms, background, error }) => loads.record(ms / 1_000, { 'cache.name': prefix, 'cache.background': background, ...(error !== undefined && { 'error.type': errorType(error) }) }),
+    load: ({ prefix, ms, background, error }) =>
+      loads.record(ms / 1_000, {
+        'cache.name': prefix,
+        'cache.background': background,
+        ...(error !== undefined && { 'error.type': errorType(error) }),
+      }),
     fill: ({ prefix, stored }) => fills.add(1, { 'cache.name': prefix, 'cache.stored': stored }),
     invalidate: ({ keys }) => invalidations.add(keys.length),
-    lock: ({ event, ms = 0 }) => (event === 'acquired' || event === 'timeout' ? waits : holds).record(ms / 1_000, { 'cache.lock.outcome': event }),
-    ratelimit: ({ allowed, degraded }) => decisions.add(1, { 'cache.ratelimit.allowed': allowed, 'cache.ratelimit.degraded': degraded }),
+    lock: ({ event, ms = 0 }) =>
+      (event === 'acquired' || event === 'timeout' ? waits : holds).record(ms / 1_000, {
+        'cache.lock.outcome': event,
+      }),
+    ratelimit: ({ allowed, degraded }) =>
+      decisions.add(1, {
+        'cache.ratelimit.allowed': allowed,
+        'cache.ratelimit.degraded': degraded,
+      }),
     flush: ({ name, writes: count, ms }) => {
       flushes.record(ms / 1_000, { 'cache.name': name })
       writes.add(count, { 'cache.name': name })
     },
-    error: ({ operation, error }) => errors.add(1, { 'cache.operation': operation, 'error.type': errorType(error) }),
+    error: ({ operation, error }) =>
+      errors.add(1, { 'cache.operation': operation, 'error.type': errorType(error) }),
   })
 }
 

@@ -1,7 +1,14 @@
-import { rawKey, type CacheClient, type KeyPart, type NearChange, type OptionChecks } from '@cache/core'
+import {
+  rawKey,
+  type CacheClient,
+  type KeyPart,
+  type NearChange,
+  type OptionChecks,
+} from '@cache/core'
 
 /**
- * Names a key: its parts, as `client.key(…)` takes them, or the key as it stands, with or without the client's namespace before it.
+ * Names a key: its parts, as `client.key(…)` takes them, or the key as it stands, with or without
+ * the client's namespace before it.
  */
 export type KeyName = string | readonly KeyPart[]
 
@@ -19,7 +26,9 @@ export interface Invalidated {
   readonly keys: readonly string[]
   readonly prefixes: readonly string[]
   readonly groups: readonly string[]
-  /** Who says it: a bus or a near cache of some process; '' for what Redis itself tells (tracking). */
+  /**
+   * Who says it: a bus or a near cache of some process; '' for what Redis itself tells (tracking).
+   */
   readonly from: string
   /** Counts what the sender said. */
   readonly nth: number
@@ -30,7 +39,10 @@ export interface BusEvents {
   invalidate(message: Invalidated): void
   /** From now on messages may be missed. */
   gap(): void
-  /** It listens again. `missedNothing`: what was said meanwhile has been told by now (`onGap: 'replay'`). */
+  /**
+   * It listens again. `missedNothing`: what was said meanwhile has been told by now (`onGap:
+   * 'replay'`).
+   */
   live(missedNothing: boolean): void
 }
 
@@ -49,13 +61,20 @@ export interface BusStats {
 
 /** Tells all processes what is no longer right, and hears it from them. */
 export interface InvalidationBus {
-  /** Whether it listens now, by its last sign of life. It begins to when it is made, and starts over until it can. */
+  /**
+   * Whether it listens now, by its last sign of life. It begins to when it is made, and starts over
+   * until it can.
+   */
   readonly live: boolean
-  /** Resolves once it listens; rejects if the attempt under way fails. It goes on trying all the same. */
+  /**
+   * Resolves once it listens; rejects if the attempt under way fails. It goes on trying all the
+   * same.
+   */
   ready(): Promise<void>
   /**
-   * Tells everybody, listeners of this process included: those know it by the time this resolves. What is published in one tick leaves as
-   * one message, without doubles. Rejects if Redis does not take it.
+   * Tells everybody, listeners of this process included: those know it by the time this resolves.
+   * What is published in one tick leaves as one message, without doubles. Rejects if Redis does not
+   * take it.
    */
   publish(invalidation: Invalidation): Promise<void>
   /** Returns how to stop listening. */
@@ -68,18 +87,25 @@ export interface InvalidationBus {
 }
 
 export interface BusWiring {
-  /** Its client's. Names in its messages begin with the client's namespace, and its heartbeat goes where the driver's commands go. */
+  /**
+   * Its client's. Names in its messages begin with the client's namespace, and its heartbeat goes
+   * where the driver's commands go.
+   */
   readonly client: CacheClient
   /**
-   * Until when (as `performance.now()` counts) its last sign of life is good: two heartbeats after it was asked for. -Infinity while messages
-   * may be missed. Near caches look at it for each read, as nothing else runs while the process is busy or stopped.
+   * Until when (as `performance.now()` counts) its last sign of life is good: two heartbeats after
+   * it was asked for. -Infinity while messages may be missed. Near caches look at it for each read,
+   * as nothing else runs while the process is busy or stopped.
    */
   readonly freshUntil: number
   /** Where scripts announce what they change; nowhere, where Redis itself tells (tracking). */
   readonly announcing: { readonly channel: string; readonly log?: string | undefined } | undefined
   /** Whether it is told when this key changes. */
   covers(key: string): boolean
-  /** A change by this process, announced in the bus' own name; the bus' listeners here know it once it is done. */
+  /**
+   * A change by this process, announced in the bus' own name; the bus' listeners here know it once
+   * it is done.
+   */
   change(keys: readonly string[]): NearChange
 }
 
@@ -92,12 +118,25 @@ export function inNamespace({ namespace }: CacheClient, text: string): string {
   return namespace === '' || text.startsWith(`${namespace}:`) ? text : `${namespace}:${text}`
 }
 
-/** A bus of this client: of the same driver, so that messages come from where commands go, and of the same namespace. */
+/**
+ * A bus of this client: of the same driver, so that messages come from where commands go, and of
+ * the same namespace.
+ */
 export function busOf(check: OptionChecks, client: CacheClient): InvalidationBus {
-  const bus = check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+  const bus = check.shaped<InvalidationBus>(
+    'bus',
+    ['publish', 'on', 'ready', 'close'],
+    'a bus: createInvalidationBus(…) or createTrackingBus(…)',
+  )
   const { wiring } = bus as { readonly wiring?: BusWiring }
-  if (wiring?.client === undefined) check.fail('bus', 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
-  if (wiring.client.namespace !== client.namespace) check.fail('bus', `a bus of a client with the same namespace, "${client.namespace}"`)
-  if (wiring.client.driver !== client.driver) check.fail('bus', 'a bus of this client, or of one with the same driver: its messages must come from where the commands go')
+  if (wiring?.client === undefined)
+    check.fail('bus', 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
+  if (wiring.client.namespace !== client.namespace)
+    check.fail('bus', `a bus of a client with the same namespace, "${client.namespace}"`)
+  if (wiring.client.driver !== client.driver)
+    check.fail(
+      'bus',
+      'a bus of this client, or of one with the same driver: its messages must come from where the commands go',
+    )
   return bus
 }

@@ -1,6 +1,9 @@
 import { CacheError, summaryOf } from '@cache/core'
 
-/** Some of what an event was to invalidate was not, or it is not known. Emit it again: all of it may be done twice. */
+/**
+ * Some of what an event was to invalidate was not, or it is not known. Emit it again: all of it may
+ * be done twice.
+ */
 export class InvalidatorError extends CacheError {
   static override readonly kind: string = 'InvalidatorError'
   constructor(
@@ -9,8 +12,12 @@ export class InvalidatorError extends CacheError {
     readonly errors: readonly unknown[],
     actions: number,
   ) {
-    super(`${errors.length} of ${actions} actions of "${event}" failed: ${summaryOf(errors[0])} Emit it again: nothing is wrong with doing it twice.`, {
-      code: 'INVALIDATOR', cause: errors[0],
-    })
+    super(
+      `${errors.length} of ${actions} actions of "${event}" failed: ${summaryOf(errors[0])} Emit it again: nothing is wrong with doing it twice.`,
+      {
+        code: 'INVALIDATOR',
+        cause: errors[0],
+      },
+    )
   }
 }

@@ -15,8 +15,9 @@ export interface InvalidatorOptions<R extends Rules> {
 
 export interface Invalidator<R extends Rules> {
   /**
-   * Does all that the event's rule says, in one pipeline; dropped entries are announced by the script that drops them, prefixes and groups
-   * in one message behind it. Rejects with `InvalidatorError` if some of it failed; the rest is done.
+   * Does all that the event's rule says, in one pipeline; dropped entries are announced by the
+   * script that drops them, prefixes and groups in one message behind it. Rejects with
+   * `InvalidatorError` if some of it failed; the rest is done.
    */
   emit<E extends keyof R & string>(event: E, ...args: Parameters<R[E]>): Promise<void>
 }
@@ -31,11 +32,14 @@ export interface Invalidator<R extends Rules> {
  * } })
  * await invalidator.emit('user.deleted', 42)
  */
-export function createInvalidator<const R extends Rules>(options: InvalidatorOptions<R>): Invalidator<R> {
+export function createInvalidator<const R extends Rules>(
+  options: InvalidatorOptions<R>,
+): Invalidator<R> {
   const check = checkOptions('createInvalidator', options, ['client', 'bus', 'rules'])
   const client = check.client()
   const bus = busOf(check, client)
-  if (!check.has('rules')) check.fail('rules', 'an object of functions, each by the name of its event')
+  if (!check.has('rules'))
+    check.fail('rules', 'an object of functions, each by the name of its event')
   const rules = check.nested('rules', Object.keys(options.rules ?? {}))
   for (const event of Object.keys(options.rules)) rules.function(event, 'required')
   const entries = client.entries.withNear(announcer(bus))
@@ -43,25 +47,50 @@ export function createInvalidator<const R extends Rules>(options: InvalidatorOpt
   return {
     async emit(event, ...args) {
       const rule = Object.hasOwn(options.rules, event) ? options.rules[event] : undefined
-      if (!rule) throw new InvalidOptionError('event', `one of ${Object.keys(options.rules).join(', ')}`, event)
+      if (!rule)
+        throw new InvalidOptionError(
+          'event',
+          `one of ${Object.keys(options.rules).join(', ')}`,
+          event,
+        )
       const actions = rule(...args)
-      if (!Array.isArray(actions) || !actions.every(isAction)) throw new InvalidOptionError(`rules.${event}`, 'a function that answers with an array of actions: drop(…), listRemove(…), …', actions)
+      if (!Array.isArray(actions) || !actions.every(isAction))
+        throw new InvalidOptionError(
+          `rules.${event}`,
+          'a function that answers with an array of actions: drop(…), listRemove(…), …',
+          actions,
+        )
       const dropped = [...new Set(of(actions, 'drop').map(({ key }) => wholeKey(client, key)))]
       const commands = of(actions, 'remove').map((action) => commandOf(client, action))
-      const done = await Promise.allSettled([...(dropped.length > 0 ? [entries.invalidate(dropped)] : []), ...commands.map((command) => client.send(command))])
+      const done = await Promise.allSettled([
+        ...(dropped.length > 0 ? [entries.invalidate(dropped)] : []),
+        ...commands.map((command) => client.send(command)),
+      ])
       const prefixes = of(actions, 'prefix').map(({ prefix }) => bus.publish({ prefix }))
       const groups = of(actions, 'group').map(({ group }) => group)
-      done.push(...(await Promise.allSettled([...prefixes, ...(groups.length > 0 ? [bus.publish({ groups })] : [])])) as PromiseSettledResult<never>[])
-      const errors = done.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+      done.push(
+        ...((await Promise.allSettled([
+          ...prefixes,
+          ...(groups.length > 0 ? [bus.publish({ groups })] : []),
+        ])) as PromiseSettledResult<never>[]),
+      )
+      const errors = done.flatMap((one) =>
+        one.status === 'rejected' ? [one.reason as unknown] : [],
+      )
       if (errors.length > 0) throw new InvalidatorError(event, errors, actions.length)
     },
   }
 }
 
-function of<K extends Action['kind']>(actions: readonly Action[], kind: K): Extract<Action, { kind: K }>[] {
+function of<K extends Action['kind']>(
+  actions: readonly Action[],
+  kind: K,
+): Extract<Action, { kind: K }>[] {
   return actions.filter((action): action is Extract<Action, { kind: K }> => action.kind === kind)
 }
 
 function isAction(action: unknown): action is Action {
-  return ['drop', 'remove', 'prefix', 'group'].includes((action as Action | undefined)?.kind as string)
+  return ['drop', 'remove', 'prefix', 'group'].includes(
+    (action as Action | undefined)?.kind as string,
+  )
 }

@@ -3,12 +3,19 @@ import type { BusEvents } from './bus.js'
 
 /** Who is told what. A listener that throws keeps the others from nothing. */
 export class Listeners {
-  readonly #of: { readonly [E in keyof BusEvents]: Set<BusEvents[E]> } = { invalidate: new Set(), gap: new Set(), live: new Set() }
+  readonly #of: { readonly [E in keyof BusEvents]: Set<BusEvents[E]> } = {
+    invalidate: new Set(),
+    gap: new Set(),
+    live: new Set(),
+  }
 
   add<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void {
-    const own = ((...args: never[]) => (listener as (...args: never[]) => void)(...args)) as BusEvents[E]
+    const own = ((...args: never[]) =>
+      (listener as (...args: never[]) => void)(...args)) as BusEvents[E]
     this.#of[event].add(own)
-    return () => { this.#of[event].delete(own) }
+    return () => {
+      this.#of[event].delete(own)
+    }
   }
 
   tell<E extends keyof BusEvents>(event: E, ...args: Parameters<BusEvents[E]>): void {

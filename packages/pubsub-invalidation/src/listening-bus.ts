@@ -1,6 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, InvalidOptionError, ServerError, Slices, channels, createToken, tell, type CacheClient, type NearChange, type Subscription } from '@cache/core'
-import { inNamespace, wholeKey, type BusEvents, type BusStats, type BusWiring, type Invalidated, type Invalidation, type InvalidationBus } from './bus.js'
+import {
+  CacheError,
+  InvalidOptionError,
+  ServerError,
+  Slices,
+  channels,
+  createToken,
+  tell,
+  type CacheClient,
+  type NearChange,
+  type Subscription,
+} from '@cache/core'
+import {
+  inNamespace,
+  wholeKey,
+  type BusEvents,
+  type BusStats,
+  type BusWiring,
+  type Invalidated,
+  type Invalidation,
+  type InvalidationBus,
+} from './bus.js'
 import { Listeners } from './listeners.js'
 import type { Log } from './log.js'
 import { MAX_NAME_LENGTH, decode, encode } from './message.js'
@@ -51,7 +71,10 @@ export class ListeningBus implements InvalidationBus {
       client: listening.client,
       freshUntil: -Infinity,
       announcing: listening.announcing,
-      covers: (key) => prefixes === undefined || prefixes.length === 0 || prefixes.some((prefix) => key.startsWith(prefix)),
+      covers: (key) =>
+        prefixes === undefined ||
+        prefixes.length === 0 ||
+        prefixes.some((prefix) => key.startsWith(prefix)),
       change: (keys) => this.#change(keys),
     }
     this.#attempt = this.#subscribe()
@@ -71,8 +94,10 @@ export class ListeningBus implements InvalidationBus {
   }
 
   on<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void {
-    if (!['invalidate', 'gap', 'live'].includes(event)) throw new InvalidOptionError('event', "one of 'invalidate', 'gap', 'live'", event)
-    if (typeof listener !== 'function') throw new InvalidOptionError('listener', 'a function', listener)
+    if (!['invalidate', 'gap', 'live'].includes(event))
+      throw new InvalidOptionError('event', "one of 'invalidate', 'gap', 'live'", event)
+    if (typeof listener !== 'function')
+      throw new InvalidOptionError('listener', 'a function', listener)
     return this.#listeners.add(event, listener)
   }
 
@@ -95,7 +120,12 @@ export class ListeningBus implements InvalidationBus {
     const message = { keys, prefixes: [], groups: [], from: this.#own.from, nth: this.#own.next() }
     const done = (): void => this.#listeners.tell('invalidate', message)
     return {
-      announcement: announcing && { ...announcing, from: message.from, nth: message.nth, id: createToken() },
+      announcement: announcing && {
+        ...announcing,
+        from: message.from,
+        nth: message.nth,
+        id: createToken(),
+      },
       acknowledged: done,
       failed: () => {
         this.#own.doubt(message.nth)
@@ -109,7 +139,8 @@ export class ListeningBus implements InvalidationBus {
     const message = { ...names, from: this.#own.from, nth: this.#own.next() }
     const payload = encode(message, createToken())
     try {
-      if (announcing?.log === undefined) await client.send({ args: ['PUBLISH', channel, payload], keys: [] })
+      if (announcing?.log === undefined)
+        await client.send({ args: ['PUBLISH', channel, payload], keys: [] })
       else await client.run(publishScript, [announcing.log], [channel, payload])
     } catch (error) {
       this.#own.doubt(message.nth) // it may be done yet
@@ -136,17 +167,23 @@ export class ListeningBus implements InvalidationBus {
   async #subscribe(): Promise<void> {
     const { client, channel, heartbeat, tracking, refused } = this.#listening
     try {
-      const subscription = await client.driver.subscribe([channel], {
-        message: (_, payload) => this.#onMessage(payload),
-        invalidated: (keys) => this.#onTracked(keys),
-        gap: () => this.#onGap(),
-        live: () => void this.#onLive(),
-        alive: (since) => this.#onAlive(since),
-      }, { everywhere: true, heartbeat, tracking })
+      const subscription = await client.driver.subscribe(
+        [channel],
+        {
+          message: (_, payload) => this.#onMessage(payload),
+          invalidated: (keys) => this.#onTracked(keys),
+          gap: () => this.#onGap(),
+          live: () => void this.#onLive(),
+          alive: (since) => this.#onAlive(since),
+        },
+        { everywhere: true, heartbeat, tracking },
+      )
       if (this.#stop.signal.aborted) return await subscription.close()
       this.#subscription = subscription
     } catch (error) {
-      throw refused && error instanceof ServerError && ['NOPERM', 'ERR'].includes(error.code) ? refused(error) : error
+      throw refused && error instanceof ServerError && ['NOPERM', 'ERR'].includes(error.code)
+        ? refused(error)
+        : error
     }
     await this.#onLive()
   }
@@ -168,7 +205,10 @@ export class ListeningBus implements InvalidationBus {
   }
 
   #tellUnreadable(payload: string, reason: string): void {
-    const error = new CacheError(`A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`, { code: 'UNREADABLE' })
+    const error = new CacheError(
+      `A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`,
+      { code: 'UNREADABLE' },
+    )
     tell(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
   }
 
@@ -199,14 +239,16 @@ export class ListeningBus implements InvalidationBus {
     const gap = this.#gap
     const missed = (await this.#listening.log?.catchUp()) ?? 'unknown'
     const slices = new Slices()
-    if (missed !== 'unknown') for (const payload of missed) {
-      if (slices.over) await slices.next()
-      if (this.#isOver(gap)) return
-      this.#deliverMissed(payload)
-    }
+    if (missed !== 'unknown')
+      for (const payload of missed) {
+        if (slices.over) await slices.next()
+        if (this.#isOver(gap)) return
+        this.#deliverMissed(payload)
+      }
     if (this.#isOver(gap)) return
     this.#listens = true
-    this.#listeners.tell('live', missed !== 'unknown') // near caches drop what they have before they may answer
+    // near caches drop what they have before they may answer
+    this.#listeners.tell('live', missed !== 'unknown')
     if (gap === this.#gap) this.#onAlive(this.#alive)
   }
 
@@ -228,12 +270,38 @@ const everything: Invalidated = { keys: [], prefixes: [''], groups: [], from: ''
 const FIRST_PAUSE = 50
 const LAST_PAUSE = 2_000
 
-function namesOf(client: CacheClient, invalidation: Invalidation): Pick<Invalidated, 'keys' | 'prefixes' | 'groups'> {
-  const { keys = [], prefix, groups = [], ...rest } = (invalidation ?? {}) as Invalidation & Record<string, unknown>
-  const isName = (text: unknown): boolean => typeof text === 'string' && text.length <= MAX_NAME_LENGTH
-  const fits = Array.isArray(keys) && keys.every((key) => typeof key === 'string' || Array.isArray(key)) && Array.isArray(groups) && groups.every((group) => isName(group) && group !== '') && (prefix === undefined || isName(prefix))
-  if (!fits || Object.keys(rest).length > 0 || (keys.length === 0 && prefix === undefined && groups.length === 0)) {
-    throw new InvalidOptionError('invalidation', 'an object with some of keys: […], prefix: "…", groups: […]', invalidation)
+function namesOf(
+  client: CacheClient,
+  invalidation: Invalidation,
+): Pick<Invalidated, 'keys' | 'prefixes' | 'groups'> {
+  const {
+    keys = [],
+    prefix,
+    groups = [],
+    ...rest
+  } = (invalidation ?? {}) as Invalidation & Record<string, unknown>
+  const isName = (text: unknown): boolean =>
+    typeof text === 'string' && text.length <= MAX_NAME_LENGTH
+  const fits =
+    Array.isArray(keys) &&
+    keys.every((key) => typeof key === 'string' || Array.isArray(key)) &&
+    Array.isArray(groups) &&
+    groups.every((group) => isName(group) && group !== '') &&
+    (prefix === undefined || isName(prefix))
+  if (
+    !fits ||
+    Object.keys(rest).length > 0 ||
+    (keys.length === 0 && prefix === undefined && groups.length === 0)
+  ) {
+    throw new InvalidOptionError(
+      'invalidation',
+      'an object with some of keys: […], prefix: "…", groups: […]',
+      invalidation,
+    )
   }
-  return { keys: keys.map((key) => wholeKey(client, key)), prefixes: prefix === undefined ? [] : [inNamespace(client, prefix)], groups }
+  return {
+    keys: keys.map((key) => wholeKey(client, key)),
+    prefixes: prefix === undefined ? [] : [inNamespace(client, prefix)],
+    groups,
+  }
 }

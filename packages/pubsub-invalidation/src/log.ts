@@ -16,12 +16,18 @@ export class Log {
     this.#key = key
   }
 
-  /** A message has come that says it is at this place of the log; at none if there is no log any more. */
+  /**
+   * A message has come that says it is at this place of the log; at none if there is no log any
+   * more.
+   */
   passed(at: string | undefined, id: string): void {
     this.#place = at === undefined ? undefined : { at, id }
   }
 
-  /** What was said since the last message that came; `'unknown'` where the log does not reach back so far. Never rejects. */
+  /**
+   * What was said since the last message that came; `'unknown'` where the log does not reach back
+   * so far. Never rejects.
+   */
   async catchUp(): Promise<readonly string[] | 'unknown'> {
     const since = this.#place
     try {
@@ -41,14 +47,19 @@ export class Log {
     return 'unknown'
   }
 
-  /** `undefined` where the log does not reach back so far, or says too much to listen to all of it. */
+  /**
+   * `undefined` where the log does not reach back so far, or says too much to listen to all of it.
+   */
   async #since(since: Place): Promise<readonly string[] | undefined> {
     const missed: string[] = []
     let length = 0
     let at = since.at
     for (let first = true; ; first = false) {
       const from = first ? at : `(${at}`
-      const page = (await this.#client.send({ args: ['XRANGE', this.#key, from, '+', 'COUNT', String(PAGE)], keys: [this.#key] })) as readonly LogEntry[]
+      const page = (await this.#client.send({
+        args: ['XRANGE', this.#key, from, '+', 'COUNT', String(PAGE)],
+        keys: [this.#key],
+      })) as readonly LogEntry[]
       if (first && !(page[0] && isAt(page[0], since))) return undefined
       for (const [, fields] of first ? page.slice(1) : page) {
         const said = message(fields)
@@ -64,13 +75,20 @@ export class Log {
   }
 
   #report(error: unknown): void {
-    tell(channels.error, () => ({ operation: 'catch up with invalidations', key: this.#key, error }))
+    tell(channels.error, () => ({
+      operation: 'catch up with invalidations',
+      key: this.#key,
+      error,
+    }))
   }
 }
 
 /** Entries of the log that are read at once. */
 const PAGE = 100
-/** Characters of messages that are caught up with. With more, near caches empty themselves, which is cheaper. */
+/**
+ * Characters of messages that are caught up with. With more, near caches empty themselves, which is
+ * cheaper.
+ */
 const MOST_MISSED_LENGTH = 8 * 1024 * 1024
 
 interface Place {
@@ -79,7 +97,10 @@ interface Place {
   readonly id?: string
 }
 
-/** Whether what the log has there is the message that came: any other only claimed to be at this place. */
+/**
+ * Whether what the log has there is the message that came: any other only claimed to be at this
+ * place.
+ */
 function isAt([at, fields]: LogEntry, place: Place): boolean {
   if (at !== place.at) return false
   if (place.id === undefined) return true

@@ -5,7 +5,10 @@ interface Message {
   readonly v: 1
   readonly from: string
   readonly nth: number
-  /** Random: what tells two messages that say the same apart. A message without one is never taken for another. */
+  /**
+   * Random: what tells two messages that say the same apart. A message without one is never taken
+   * for another.
+   */
   readonly id?: string
   readonly keys?: readonly string[]
   readonly prefixes?: readonly string[]
@@ -14,16 +17,30 @@ interface Message {
   readonly at?: string
 }
 
-/** Longer messages are neither sent nor read: names of 64 KiB, escaped in JSON, and what is around them. */
+/**
+ * Longer messages are neither sent nor read: names of 64 KiB, escaped in JSON, and what is around
+ * them.
+ */
 export const MAX_MESSAGE_LENGTH = 256 * 1024
 export const MAX_NAMES_LENGTH = 64 * 1024
 /** Of one prefix or group; as long as a key may be. */
 export const MAX_NAME_LENGTH = 8 * 1024
 
-export type Read = { readonly message: Invalidated; readonly id: string; readonly at: string | undefined } | 'unreadable' | 'newer'
+export type Read =
+  | { readonly message: Invalidated; readonly id: string; readonly at: string | undefined }
+  | 'unreadable'
+  | 'newer'
 
 export function encode({ from, nth, keys, prefixes, groups }: Invalidated, id: string): string {
-  return JSON.stringify({ v: 1, from, nth, id, ...(keys.length > 0 && { keys }), ...(prefixes.length > 0 && { prefixes }), ...(groups.length > 0 && { groups }) } satisfies Message)
+  return JSON.stringify({
+    v: 1,
+    from,
+    nth,
+    id,
+    ...(keys.length > 0 && { keys }),
+    ...(prefixes.length > 0 && { prefixes }),
+    ...(groups.length > 0 && { groups }),
+  } satisfies Message)
 }
 
 /** Never throws. `'newer'`: of a version that we don't know; anything may be meant. */
@@ -38,8 +55,20 @@ export function decode(payload: string): Read {
   if (typeof message !== 'object' || message === null) return 'unreadable'
   if (typeof message.v === 'number' && message.v > 1) return 'newer'
   const { v, from = '', nth = 0, id = '', keys = [], prefixes = [], groups = [], at } = message
-  const fits = v === 1 && typeof from === 'string' && typeof nth === 'number' && typeof id === 'string' && [keys, prefixes, groups].every(isTexts) && (at === undefined || typeof at === 'string')
-  return fits ? { message: { from, nth, keys: once(keys), prefixes: once(prefixes), groups: once(groups) }, id, at } : 'unreadable'
+  const fits =
+    v === 1 &&
+    typeof from === 'string' &&
+    typeof nth === 'number' &&
+    typeof id === 'string' &&
+    [keys, prefixes, groups].every(isTexts) &&
+    (at === undefined || typeof at === 'string')
+  return fits
+    ? {
+        message: { from, nth, keys: once(keys), prefixes: once(prefixes), groups: once(groups) },
+        id,
+        at,
+      }
+    : 'unreadable'
 }
 
 /** Without doubles: work for listeners that costs a sender nothing. */

@@ -4,7 +4,10 @@ import { MAX_NAMES_LENGTH } from './message.js'
 type Names = Pick<Invalidated, 'keys' | 'prefixes' | 'groups'>
 const kinds = ['keys', 'prefixes', 'groups'] as const
 
-/** Collects what is published in one tick, and sends it as one message without doubles, or as few as its size allows. */
+/**
+ * Collects what is published in one tick, and sends it as one message without doubles, or as few as
+ * its size allows.
+ */
 export class Outbox {
   readonly #send: (names: Names) => Promise<void>
   #waiting: Letter | undefined
@@ -17,8 +20,15 @@ export class Outbox {
   add(names: Names): Promise<void> {
     let letter = this.#waiting
     if (!letter) {
-      letter = this.#waiting = { keys: new Set(), prefixes: new Set(), groups: new Set(), sent: undefined }
-      letter.sent = SETTLED.then(() => new Promise<void>((resolve) => process.nextTick(resolve))).then(() => this.#sendAll())
+      letter = this.#waiting = {
+        keys: new Set(),
+        prefixes: new Set(),
+        groups: new Set(),
+        sent: undefined,
+      }
+      letter.sent = SETTLED.then(
+        () => new Promise<void>((resolve) => process.nextTick(resolve)),
+      ).then(() => this.#sendAll())
     }
     for (const kind of kinds) for (const name of names[kind]) letter[kind].add(name)
     return letter.sent!

@@ -1,8 +1,9 @@
 import { createToken } from '@cache/core'
 
 /**
- * Counts what one sender says, so that it knows its own words when they come back. What it said and was not acknowledged may be done
- * later, so up to there its own words are news. Whoever else sends in its name says nothing that has to be heard.
+ * Counts what one sender says, so that it knows its own words when they come back. What it said and
+ * was not acknowledged may be done later, so up to there its own words are news. Whoever else sends
+ * in its name says nothing that has to be heard.
  */
 export class OwnMessages {
   readonly from = createToken()

@@ -1,6 +1,7 @@
 /**
- * The messages of late: on a Cluster, which a shard may be, each comes from every primary. A message has a random id, which nobody knows
- * before it is published, so two that are alike are the same one. Long ones are not remembered: to apply them again does no harm.
+ * The messages of late: on a Cluster, which a shard may be, each comes from every primary. A
+ * message has a random id, which nobody knows before it is published, so two that are alike are the
+ * same one. Long ones are not remembered: to apply them again does no harm.
  */
 export class Repeated {
   readonly #seen = new Set<string>()

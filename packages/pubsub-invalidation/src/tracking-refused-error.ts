@@ -1,6 +1,9 @@
 import { CacheError, type ServerError } from '@cache/core'
 
-/** The server does not let this user track keys. `code` is Redis' own: `NOPERM`, or `ERR` where it does not know the command. */
+/**
+ * The server does not let this user track keys. `code` is Redis' own: `NOPERM`, or `ERR` where it
+ * does not know the command.
+ */
 export class TrackingRefusedError extends CacheError {
   static override readonly kind: string = 'TrackingRefusedError'
   constructor(cause: ServerError) {

@@ -5,9 +5,23 @@ import { shardedDriver } from '@cache/sharding'
 import { matrix, type DriverFactories } from '@cache/testkit'
 
 const drivers: DriverFactories<CacheClient> = {
-  ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
-  'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
-  sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
+  ioredis: (raw) =>
+    createCacheClient(ioredisDriver(raw), {
+      namespace: 'shop',
+      resilience: { readTimeout: '5s', writeTimeout: '5s' },
+    }),
+  'node-redis': (raw) =>
+    createCacheClient(nodeRedisDriver(raw), {
+      namespace: 'shop',
+      resilience: { readTimeout: '5s', writeTimeout: '5s' },
+    }),
+  sharded: ([a, b, c]) =>
+    createCacheClient(
+      shardedDriver({
+        shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) },
+      }),
+      { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } },
+    ),
 }
 
 export const cases = matrix(drivers)

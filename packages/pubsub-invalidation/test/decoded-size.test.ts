@@ -24,7 +24,13 @@ describe.each(cases.slice(0, 1))('maxBytes counts decoded values, on $name', ({ 
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
 
-  async function withNear(codec: Codec<any>, use: (near: NearCacheClient, keep: (id: number, value: unknown) => Promise<unknown>) => Promise<void>): Promise<void> {
+  async function withNear(
+    codec: Codec<any>,
+    use: (
+      near: NearCacheClient,
+      keep: (id: number, value: unknown) => Promise<unknown>,
+    ) => Promise<void>,
+  ): Promise<void> {
     const client = stage.driver()
     await using bus = createInvalidationBus({ client })
     await bus.ready()
@@ -41,38 +47,51 @@ describe.each(cases.slice(0, 1))('maxBytes counts decoded values, on $name', ({ 
     'encrypted(compressed(v8))': encrypted(compressed(v8), { keys: { a: secret } }),
   }
 
-  it.each(Object.entries(shrinks))('%s: hundreds of values that are small in Redis', async (_, codec) => {
-    const before = memory()
-    await withNear(codec, async ({ near }, keep) => {
-      for (let id = 0; id < 60; id++) await keep(id, { text: `${id}`.padEnd(MB, 'a') })
-      expect(near.stats().entries).toBeGreaterThanOrEqual(6)
-      expect(near.stats().entries).toBeLessThanOrEqual(8)
-      expect(memory() - before).toBeLessThan(24 * MB)
-    })
-  })
+  it.each(Object.entries(shrinks))(
+    '%s: hundreds of values that are small in Redis',
+    async (_, codec) => {
+      const before = memory()
+      await withNear(codec, async ({ near }, keep) => {
+        for (let id = 0; id < 60; id++) await keep(id, { text: `${id}`.padEnd(MB, 'a') })
+        expect(near.stats().entries).toBeGreaterThanOrEqual(6)
+        expect(near.stats().entries).toBeLessThanOrEqual(8)
+        expect(memory() - before).toBeLessThan(24 * MB)
+      })
+    },
+  )
 
   const values: Record<string, (id: number) => unknown> = {
-    'many small objects': (id) => Array.from({ length: 2_000 }, (_, i) => ({ id: id + i, on: true })),
+    'many small objects': (id) =>
+      Array.from({ length: 2_000 }, (_, i) => ({ id: id + i, on: true })),
     'empty arrays': () => Array.from({ length: 4_000 }, () => []),
-    'fractions': (id) => Array.from({ length: 4_000 }, (_, i) => ({ x: id + i / 3 })),
+    fractions: (id) => Array.from({ length: 4_000 }, (_, i) => ({ x: id + i / 3 })),
     'wide text': (id) => `${id}✓`.padEnd(50_000, 'x'),
-    'names that nothing shares': (id) => Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`name ${id} ${i}`, i])),
-    'nested': (id) => JSON.parse('['.repeat(900) + id + ']'.repeat(900)),
+    'names that nothing shares': (id) =>
+      Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`name ${id} ${i}`, i])),
+    nested: (id) => JSON.parse('['.repeat(900) + id + ']'.repeat(900)),
   }
 
-  it.each(Object.entries(values))('%s: takes no more than twice what is counted', async (_, make) => {
-    await withNear(json, async ({ near }, keep) => {
-      await keep(-1, make(-1))
-      const before = memory()
-      for (let id = 0; id < 40; id++) await keep(id, make(id))
-      expect(memory() - before).toBeLessThan(near.stats().bytes * 2 + 3 * MB)
-    })
-  })
+  it.each(Object.entries(values))(
+    '%s: takes no more than twice what is counted',
+    async (_, make) => {
+      await withNear(json, async ({ near }, keep) => {
+        await keep(-1, make(-1))
+        const before = memory()
+        for (let id = 0; id < 40; id++) await keep(id, make(id))
+        expect(memory() - before).toBeLessThan(near.stats().bytes * 2 + 3 * MB)
+      })
+    },
+  )
 
   it('a value that takes more than all of it is not kept, however small it is in Redis', async () => {
     await withNear(compressed(json), async ({ near }, keep) => {
       await keep(1, 'small')
-      expect(await keep(2, Array.from({ length: 500_000 }, () => []))).toHaveLength(500_000)
+      expect(
+        await keep(
+          2,
+          Array.from({ length: 500_000 }, () => []),
+        ),
+      ).toHaveLength(500_000)
       expect(near.stats().entries).toBe(1)
     })
   })

@@ -3,7 +3,12 @@ import { createAside } from '@cache/aside'
 import type { CacheClient } from '@cache/core'
 import { eventually, hostileValues, plantValue, type Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createInvalidationBus, withNearCache, type Invalidated, type InvalidationBus } from '../src/index.js'
+import {
+  createInvalidationBus,
+  withNearCache,
+  type Invalidated,
+  type InvalidationBus,
+} from '../src/index.js'
 import { casesWithShards } from './cases.js'
 
 const CHANNEL = 'shop:invalidations'
@@ -33,11 +38,20 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
   /** What is published from now on. */
   async function listen(): Promise<string[]> {
     const payloads: string[] = []
-    const subscription = await client.driver.subscribe([CHANNEL], { message: (_, payload) => void payloads.push(payload), gap: () => undefined, live: () => undefined }, { everywhere: true })
+    const subscription = await client.driver.subscribe(
+      [CHANNEL],
+      {
+        message: (_, payload) => void payloads.push(payload),
+        gap: () => undefined,
+        live: () => undefined,
+      },
+      { everywhere: true },
+    )
     buses.push({ close: () => subscription.close() } as InvalidationBus)
     return payloads
   }
-  const publish = (payload: string) => client.send({ args: ['PUBLISH', CHANNEL, payload], keys: [] })
+  const publish = (payload: string) =>
+    client.send({ args: ['PUBLISH', CHANNEL, payload], keys: [] })
 
   it('can not have a message dropped by sending it in advance', async () => {
     const payloads = await listen()
@@ -61,16 +75,36 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
     const [first, second] = [await newBus(), await newBus()]
     const near = withNearCache(first.bus.wiring.client, { bus: first.bus })
     const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
-    const elsewhere = createAside<number>({ client: withNearCache(second.bus.wiring.client, { bus: second.bus }), prefix: 'row', ttl: '1h' })
+    const elsewhere = createAside<number>({
+      client: withNearCache(second.bus.wiring.client, { bus: second.bus }),
+      prefix: 'row',
+      ttl: '1h',
+    })
     await elsewhere.mutate(1, () => undefined)
     await eventually(() => payloads.length > 0)
-    const { from, nth, id } = JSON.parse(payloads.at(-1)!) as { from: string; nth: number; id: string }
+    const { from, nth, id } = JSON.parse(payloads.at(-1)!) as {
+      from: string
+      nth: number
+      id: string
+    }
     for (let round = 1; round <= 5; round++) {
       expect(await rows.getOrLoad(1, () => round)).toBe(round)
-      await eventually(async () => (await rows.getOrLoad(1, () => -1)) === round && near.near.stats().entries > 0)
+      await eventually(
+        async () => (await rows.getOrLoad(1, () => -1)) === round && near.near.stats().entries > 0,
+      )
       for (let ahead = 0; ahead < 4; ahead++) {
-        await publish(JSON.stringify({ v: 1, from, nth: nth + 2 * round - 2 + ahead, keys: ['shop:row:1'] }))
-        await publish(JSON.stringify({ v: 1, from, nth: nth + 2 * round - 2 + ahead, id, keys: ['shop:row:1'] }))
+        await publish(
+          JSON.stringify({ v: 1, from, nth: nth + 2 * round - 2 + ahead, keys: ['shop:row:1'] }),
+        )
+        await publish(
+          JSON.stringify({
+            v: 1,
+            from,
+            nth: nth + 2 * round - 2 + ahead,
+            id,
+            keys: ['shop:row:1'],
+          }),
+        )
       }
       await sleep(50)
       await elsewhere.mutate(1, () => undefined)
@@ -80,21 +114,57 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
     }
   })
 
-  it.runIf(topology === 'standalone')('can not make a log be read from where no message of its own is', async () => {
-    const log = `shop:{${CHANNEL}}:log`
-    const { bus, heard } = await newBus('replay')
-    const resumed: boolean[] = []
-    bus.on('live', (missedNothing) => resumed.push(missedNothing))
-    const [missed] = [await client.send({ args: ['XADD', log, '*', 'm', JSON.stringify({ v: 1, from: 'x', nth: 1, id: 'a', keys: ['shop:missed'] })], keys: [log] })]
-    const later = String(await client.send({ args: ['XADD', log, '*', 'm', JSON.stringify({ v: 1, from: 'x', nth: 2, id: 'b', keys: ['shop:later'] })], keys: [log] }))
-    expect(missed).not.toBe(later)
-    await publish(JSON.stringify({ v: 1, from: 'somebody', nth: 1, id: 'forged', keys: ['shop:k'], at: later }))
-    await eventually(() => heard.length > 0)
-    await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
-    await eventually(() => resumed.length > 0)
-    expect(resumed[0] ? heard.some(({ keys }) => keys.includes('shop:missed')) : 'emptied').toBeTruthy()
-    expect(resumed[0]).toBe(false)
-  })
+  it.runIf(topology === 'standalone')(
+    'can not make a log be read from where no message of its own is',
+    async () => {
+      const log = `shop:{${CHANNEL}}:log`
+      const { bus, heard } = await newBus('replay')
+      const resumed: boolean[] = []
+      bus.on('live', (missedNothing) => resumed.push(missedNothing))
+      const [missed] = [
+        await client.send({
+          args: [
+            'XADD',
+            log,
+            '*',
+            'm',
+            JSON.stringify({ v: 1, from: 'x', nth: 1, id: 'a', keys: ['shop:missed'] }),
+          ],
+          keys: [log],
+        }),
+      ]
+      const later = String(
+        await client.send({
+          args: [
+            'XADD',
+            log,
+            '*',
+            'm',
+            JSON.stringify({ v: 1, from: 'x', nth: 2, id: 'b', keys: ['shop:later'] }),
+          ],
+          keys: [log],
+        }),
+      )
+      expect(missed).not.toBe(later)
+      await publish(
+        JSON.stringify({
+          v: 1,
+          from: 'somebody',
+          nth: 1,
+          id: 'forged',
+          keys: ['shop:k'],
+          at: later,
+        }),
+      )
+      await eventually(() => heard.length > 0)
+      await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
+      await eventually(() => resumed.length > 0)
+      expect(
+        resumed[0] ? heard.some(({ keys }) => keys.includes('shop:missed')) : 'emptied',
+      ).toBeTruthy()
+      expect(resumed[0]).toBe(false)
+    },
+  )
 
   it.runIf(topology === 'standalone')('finds a log of another type made anew', async () => {
     const log = `shop:{${CHANNEL}}:log`
@@ -106,7 +176,10 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
       const gaps = resumed.length
       await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
       await eventually(() => resumed.length > gaps)
-      expect(await client.send({ args: ['TYPE', log], keys: [log] }), `${value.type} ${value.name}`).toBe('stream')
+      expect(
+        await client.send({ args: ['TYPE', log], keys: [log] }),
+        `${value.type} ${value.name}`,
+      ).toBe('stream')
       await bus.publish({ keys: ['shop:a'] })
     }
   })

@@ -3,7 +3,14 @@ import { createAside } from '@cache/aside'
 import { createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { burnCpu, eventually, spawnProcesses, startProxy, startRedis, type RedisServer } from '@cache/testkit'
+import {
+  burnCpu,
+  eventually,
+  spawnProcesses,
+  startProxy,
+  startRedis,
+  type RedisServer,
+} from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -38,18 +45,32 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     return createCacheClient(nodeRedisDriver(redis), { resilience })
   }
 
-  async function process(url: string, create: typeof createInvalidationBus | typeof createTrackingBus = createInvalidationBus, options = {}) {
+  async function process(
+    url: string,
+    create: typeof createInvalidationBus | typeof createTrackingBus = createInvalidationBus,
+    options = {},
+  ) {
     const client = connect(url)
     const bus = create({ client, heartbeat: HEARTBEAT })
     const near = withNearCache(client, { bus, ...options })
-    closing.push(() => client.close(), () => bus.close())
+    closing.push(
+      () => client.close(),
+      () => bus.close(),
+    )
     await eventually(() => bus.live, { within: 20_000 })
-    return { client, bus, near, rows: createAside<number, number>({ client: near, prefix: 'row', ttl: '1h' }) }
+    return {
+      client,
+      bus,
+      near,
+      rows: createAside<number, number>({ client: near, prefix: 'row', ttl: '1h' }),
+    }
   }
 
   async function reading(url: string) {
     await server.cli('SET', 'row', 1)
-    const group = spawnProcesses(new URL('processes/reads.ts', import.meta.url), { data: { kind, url, source: server.url, heartbeat: HEARTBEAT } satisfies Start })
+    const group = spawnProcesses(new URL('processes/reads.ts', import.meta.url), {
+      data: { kind, url, source: server.url, heartbeat: HEARTBEAT } satisfies Start,
+    })
     closing.push(() => group.stop())
     const [child] = group.processes
     await child!.next('warm', { timeout: 120_000 })
@@ -88,31 +109,44 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     await sleep(HEARTBEAT)
     child.send({ type: 'close' })
     await child.next('closed', { timeout: 60_000 })
-    expect(await Promise.race([child.exited, sleep(30_000, 'still there', { ref: false })])).toMatchObject({ code: 0 })
+    expect(
+      await Promise.race([child.exited, sleep(30_000, 'still there', { ref: false })]),
+    ).toMatchObject({ code: 0 })
   }, 180_000)
 
-  it.each([['published', createInvalidationBus], ['tracked', createTrackingBus]] as const)('nothing is answered while messages, which are %s, come from another server than commands go to', async (_, create) => {
-    await using proxy = await startProxy(server)
-    const reader = await process(proxy.url, create)
-    const writer = await process(server.url, create)
-    let value = 1
-    const read = () => reader.rows.getOrLoad(1, () => value)
-    await eventually(async () => (await read()) === 1 && reader.near.near.stats().entries === 1)
-    // A failover behind one name: new connections lead to the promoted server, open ones to the old.
-    proxy.retarget(promoted)
-    const ids = (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').map((line) => /id=(\d+)/.exec(line)?.[1]).filter((id) => id !== undefined)
-    for (const id of ids) await server.cli('CLIENT', 'KILL', 'ID', id)
-    await eventually(() => !reader.near.near.stats().answering, { within: 2 * HEARTBEAT + 5_000 })
-    for (let i = 0; i < 5; i++) {
-      value++
-      await eventually(() => writer.rows.invalidate(1).then(() => true))
-      expect(await read()).toBe(value)
-      await sleep(HEARTBEAT / 2)
-    }
-    expect(reader.near.near.stats().answering).toBe(false)
-    await server.cli('CLIENT', 'KILL', 'TYPE', 'normal')
-    await eventually(() => reader.near.near.stats().answering, { within: 20_000 })
-  }, 60_000)
+  it.each([
+    ['published', createInvalidationBus],
+    ['tracked', createTrackingBus],
+  ] as const)(
+    'nothing is answered while messages, which are %s, come from another server than commands go to',
+    async (_, create) => {
+      await using proxy = await startProxy(server)
+      const reader = await process(proxy.url, create)
+      const writer = await process(server.url, create)
+      let value = 1
+      const read = () => reader.rows.getOrLoad(1, () => value)
+      await eventually(async () => (await read()) === 1 && reader.near.near.stats().entries === 1)
+      // A failover behind one name: new connections lead to the promoted server, open ones to the
+      // old.
+      proxy.retarget(promoted)
+      const ids = (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub'))
+        .split('\n')
+        .map((line) => /id=(\d+)/.exec(line)?.[1])
+        .filter((id) => id !== undefined)
+      for (const id of ids) await server.cli('CLIENT', 'KILL', 'ID', id)
+      await eventually(() => !reader.near.near.stats().answering, { within: 2 * HEARTBEAT + 5_000 })
+      for (let i = 0; i < 5; i++) {
+        value++
+        await eventually(() => writer.rows.invalidate(1).then(() => true))
+        expect(await read()).toBe(value)
+        await sleep(HEARTBEAT / 2)
+      }
+      expect(reader.near.near.stats().answering).toBe(false)
+      await server.cli('CLIENT', 'KILL', 'TYPE', 'normal')
+      await eventually(() => reader.near.near.stats().answering, { within: 20_000 })
+    },
+    60_000,
+  )
 
   it('a half-open connection for messages: nothing that it kept is answered for longer than two heartbeats', async () => {
     await using proxy = await startProxy(server)
@@ -134,14 +168,16 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     await using proxy = await startProxy(server)
     const reader = await process(proxy.url)
     const writer = await process(server.url)
-    const short = (client: typeof reader.near) => createAside<number, number>({ client, prefix: 'short', ttl: '4s' })
+    const short = (client: typeof reader.near) =>
+      createAside<number, number>({ client, prefix: 'short', ttl: '4s' })
     await short(writer.near).set(1, 7)
     const since = performance.now()
     await eventually(() => reader.bus.stats().received === 1)
     proxy.delay(200)
     expect(await short(reader.near).peek(1)).toBe(7)
     expect(reader.near.near.stats().entries).toBe(1)
-    await sleep(since + 4_010 - performance.now()) // what came 200 ms later would be there for 200 ms more
+    // what came 200 ms later would be there for 200 ms more
+    await sleep(since + 4_010 - performance.now())
     expect(await short(reader.near).peek(1)).toBeUndefined()
   })
 

@@ -1,9 +1,20 @@
-import { InvalidKeyError, InvalidOptionError, channels, createCacheClient, type CacheClient } from '@cache/core'
+import {
+  InvalidKeyError,
+  InvalidOptionError,
+  channels,
+  createCacheClient,
+  type CacheClient,
+} from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type Stage } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createInvalidationBus, type Invalidated, type Invalidation, type InvalidationBus } from '../src/index.js'
+import {
+  createInvalidationBus,
+  type Invalidated,
+  type Invalidation,
+  type InvalidationBus,
+} from '../src/index.js'
 import { cases } from './cases.js'
 
 describe.each(cases)('on $name', ({ start }) => {
@@ -18,25 +29,39 @@ describe.each(cases)('on $name', ({ start }) => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  async function open(): Promise<{ client: CacheClient; bus: InvalidationBus; heard: Invalidated[] }> {
+  async function open(): Promise<{
+    client: CacheClient
+    bus: InvalidationBus
+    heard: Invalidated[]
+  }> {
     const client = stage.driver()
     const bus = createInvalidationBus({ client, channel })
     const heard: Invalidated[] = []
     bus.on('invalidate', (message) => heard.push(message))
     await bus.ready()
-    closing.push(() => client.close(), () => bus.close())
+    closing.push(
+      () => client.close(),
+      () => bus.close(),
+    )
     return { client, bus, heard }
   }
 
-  const names = (messages: readonly Invalidated[]) => messages.map(({ keys, prefixes, groups }) => ({ keys, prefixes, groups }))
+  const names = (messages: readonly Invalidated[]) =>
+    messages.map(({ keys, prefixes, groups }) => ({ keys, prefixes, groups }))
 
   it('tells all processes of keys, prefixes and groups, by their names in Redis', async () => {
     const [a, b] = [await open(), await open()]
-    await a.bus.publish({ keys: [['product', 42], 'product:43', 'shop:product:44', ['user', 'a:b']] })
+    await a.bus.publish({
+      keys: [['product', 42], 'product:43', 'shop:product:44', ['user', 'a:b']],
+    })
     await a.bus.publish({ prefix: 'product:' })
     await a.bus.publish({ groups: ['category:7', 'é"\n'] })
     const expected = [
-      { keys: ['shop:product:42', 'shop:product:43', 'shop:product:44', 'shop:user:a%3Ab'], prefixes: [], groups: [] },
+      {
+        keys: ['shop:product:42', 'shop:product:43', 'shop:product:44', 'shop:user:a%3Ab'],
+        prefixes: [],
+        groups: [],
+      },
       { keys: [], prefixes: ['shop:product:'], groups: [] },
       { keys: [], prefixes: [], groups: ['category:7', 'é"\n'] },
     ]
@@ -56,10 +81,17 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('what one tick publishes leaves as one message, without doubles', async () => {
     const [a, b] = [await open(), await open()]
-    const publish = (i: number): Promise<void> => a.bus.publish({ keys: [`k:${i % 10}`], groups: [`g:${i % 3}`], prefix: 'p:' })
+    const publish = (i: number): Promise<void> =>
+      a.bus.publish({ keys: [`k:${i % 10}`], groups: [`g:${i % 3}`], prefix: 'p:' })
     await Promise.all(Array.from({ length: 100 }, (_, i) => publish(i)))
     await vi.waitFor(() => expect(b.heard).toHaveLength(1), 5_000)
-    expect(names(b.heard)).toEqual([{ keys: Array.from({ length: 10 }, (_, i) => `shop:k:${i}`), prefixes: ['shop:p:'], groups: ['g:0', 'g:1', 'g:2'] }])
+    expect(names(b.heard)).toEqual([
+      {
+        keys: Array.from({ length: 10 }, (_, i) => `shop:k:${i}`),
+        prefixes: ['shop:p:'],
+        groups: ['g:0', 'g:1', 'g:2'],
+      },
+    ])
     expect(a.bus.stats().published).toBe(1)
     await publish(0)
     await vi.waitFor(() => expect(b.heard).toHaveLength(2), 5_000)
@@ -67,43 +99,89 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it.each([
     ['long keys', (i: number) => ({ keys: [`${i}:${'x'.repeat(4_000)}`] })],
-    ['names that are long once they are escaped', (i: number) => ({ groups: [`${i}:${'\u0001'.repeat(4_000)}`] })],
-    ['many short names', (i: number) => ({ groups: Array.from({ length: 400 }, (_, j) => `${i * 400 + j}`) })],
-  ] as const)('messages keep to their limit: %s', async (_, invalidation: (i: number) => Invalidation) => {
-    const [a, b] = [await open(), await open()]
-    let longest = 0
-    const subscription = await b.client.driver.subscribe([`shop:${channel}`], { message: (_, payload) => { longest = Math.max(longest, payload.length) }, gap: () => undefined, live: () => undefined })
-    const all = Array.from({ length: 60 }, (_, i) => invalidation(i))
-    await Promise.all(all.map((one) => a.bus.publish(one)))
-    const sent = names(a.heard).flatMap(({ keys, groups }) => [...keys, ...groups])
-    expect(new Set(sent).size).toBe(all.flatMap(({ keys = [], groups = [] }) => [...keys, ...groups]).length)
-    await vi.waitFor(() => expect(new Set(names(b.heard).flatMap(({ keys, groups }) => [...keys, ...groups]))).toEqual(new Set(sent)), 5_000)
-    await vi.waitFor(() => expect(longest).toBeGreaterThan(0), 5_000)
-    expect(longest).toBeLessThan(70_000)
-    expect(b.bus.stats().unreadable).toBe(0)
-    await subscription.close()
-  })
+    [
+      'names that are long once they are escaped',
+      (i: number) => ({ groups: [`${i}:${'\u0001'.repeat(4_000)}`] }),
+    ],
+    [
+      'many short names',
+      (i: number) => ({ groups: Array.from({ length: 400 }, (_, j) => `${i * 400 + j}`) }),
+    ],
+  ] as const)(
+    'messages keep to their limit: %s',
+    async (_, invalidation: (i: number) => Invalidation) => {
+      const [a, b] = [await open(), await open()]
+      let longest = 0
+      const subscription = await b.client.driver.subscribe([`shop:${channel}`], {
+        message: (_, payload) => {
+          longest = Math.max(longest, payload.length)
+        },
+        gap: () => undefined,
+        live: () => undefined,
+      })
+      const all = Array.from({ length: 60 }, (_, i) => invalidation(i))
+      await Promise.all(all.map((one) => a.bus.publish(one)))
+      const sent = names(a.heard).flatMap(({ keys, groups }) => [...keys, ...groups])
+      expect(new Set(sent).size).toBe(
+        all.flatMap(({ keys = [], groups = [] }) => [...keys, ...groups]).length,
+      )
+      await vi.waitFor(
+        () =>
+          expect(
+            new Set(names(b.heard).flatMap(({ keys, groups }) => [...keys, ...groups])),
+          ).toEqual(new Set(sent)),
+        5_000,
+      )
+      await vi.waitFor(() => expect(longest).toBeGreaterThan(0), 5_000)
+      expect(longest).toBeLessThan(70_000)
+      expect(b.bus.stats().unreadable).toBe(0)
+      await subscription.close()
+    },
+  )
 
   it('what can’t be read is counted, told on cache:error, and dropped; nothing is thrown', async () => {
     const { client, bus, heard } = await open()
     const errors: unknown[] = []
     const onError = (error: unknown) => errors.push(error)
     channels.error.subscribe(onError)
-    const say = (text: string) => client.send({ args: ['PUBLISH', `shop:${channel}`, text], keys: [] })
-    const garbage = ['', '{', '5', '[]', 'null', '{}', '{"v":"1"}', '{"v":1,"keys":"k"}', '{"v":1,"groups":[null]}', '{"v":1,"from":5}', 'x'.repeat(300_000), JSON.stringify({ v: 1, keys: ['x'.repeat(300_000)] })]
+    const say = (text: string) =>
+      client.send({ args: ['PUBLISH', `shop:${channel}`, text], keys: [] })
+    const garbage = [
+      '',
+      '{',
+      '5',
+      '[]',
+      'null',
+      '{}',
+      '{"v":"1"}',
+      '{"v":1,"keys":"k"}',
+      '{"v":1,"groups":[null]}',
+      '{"v":1,"from":5}',
+      'x'.repeat(300_000),
+      JSON.stringify({ v: 1, keys: ['x'.repeat(300_000)] }),
+    ]
     for (const text of garbage) await say(text)
-    await vi.waitFor(() => expect(bus.stats().unreadable).toBeGreaterThanOrEqual(garbage.length), 5_000)
+    await vi.waitFor(
+      () => expect(bus.stats().unreadable).toBeGreaterThanOrEqual(garbage.length),
+      5_000,
+    )
     channels.error.unsubscribe(onError)
     expect(errors.length).toBeGreaterThanOrEqual(garbage.length)
     expect(heard).toEqual([])
     await say('{"v":2,"whatever":1}')
-    await vi.waitFor(() => expect(names(heard)[0]).toEqual({ keys: [], prefixes: [''], groups: [] }), 5_000)
+    await vi.waitFor(
+      () => expect(names(heard)[0]).toEqual({ keys: [], prefixes: [''], groups: [] }),
+      5_000,
+    )
   })
 
   it('any program may publish, and say the same again', async () => {
     const { client, heard } = await open()
     for (let i = 1; i <= 3; i++) {
-      await client.send({ args: ['PUBLISH', `shop:${channel}`, '{"v":1,"keys":["shop:k"],"more":"ignored"}'], keys: [] })
+      await client.send({
+        args: ['PUBLISH', `shop:${channel}`, '{"v":1,"keys":["shop:k"],"more":"ignored"}'],
+        keys: [],
+      })
       await vi.waitFor(() => expect(heard.length).toBeGreaterThanOrEqual(i), 5_000)
     }
     expect(new Set(heard.flatMap(({ keys }) => keys))).toEqual(new Set(['shop:k']))
@@ -111,7 +189,9 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('a listener that throws keeps the others from nothing; one that was taken off hears nothing', async () => {
     const { bus, heard } = await open()
-    bus.on('invalidate', () => { throw new Error('mine') })
+    bus.on('invalidate', () => {
+      throw new Error('mine')
+    })
     const later: Invalidated[] = []
     const off = bus.on('invalidate', (message) => later.push(message))
     await bus.publish({ groups: ['a'] })
@@ -121,7 +201,17 @@ describe.each(cases)('on $name', ({ start }) => {
   })
 
   it.each([
-    [undefined], [{}], [{ keys: [] }], [{ keys: 'k' }], [{ keys: [5] }], [{ groups: [''] }], [{ groups: 'g' }], [{ prefix: 7 }], [{ prefixes: ['p'] }], [{ groups: ['g'.repeat(10_000)] }], [{ prefix: 'p'.repeat(10_000) }],
+    [undefined],
+    [{}],
+    [{ keys: [] }],
+    [{ keys: 'k' }],
+    [{ keys: [5] }],
+    [{ groups: [''] }],
+    [{ groups: 'g' }],
+    [{ prefix: 7 }],
+    [{ prefixes: ['p'] }],
+    [{ groups: ['g'.repeat(10_000)] }],
+    [{ prefix: 'p'.repeat(10_000) }],
   ])('refuses to publish %j, and sends nothing', async (invalidation) => {
     const { bus } = await open()
     await expect(bus.publish(invalidation as never)).rejects.toThrow(InvalidOptionError)
@@ -130,7 +220,8 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('refuses keys that no entry can have, events there are none of, and listeners that can’t be called', async () => {
     const { bus } = await open()
-    for (const keys of [['a}b'], [['a', '']], ['a\u0000'], ['k'.repeat(10_000)], [[]]]) await expect(bus.publish({ keys })).rejects.toThrow(InvalidKeyError)
+    for (const keys of [['a}b'], [['a', '']], ['a\u0000'], ['k'.repeat(10_000)], [[]]])
+      await expect(bus.publish({ keys })).rejects.toThrow(InvalidKeyError)
     expect(() => bus.on('message' as 'gap', () => undefined)).toThrow(InvalidOptionError)
     expect(() => bus.on('gap', undefined as never)).toThrow(InvalidOptionError)
   })
@@ -138,7 +229,14 @@ describe.each(cases)('on $name', ({ start }) => {
   it('closing ends its connections, and tells near caches of a gap', async () => {
     const { client, bus, heard } = await open()
     const servers = stage.primaries
-    const listening = async () => (await Promise.all(servers.map(async (server) => Number((await server.cli('PUBSUB', 'NUMSUB', `shop:${channel}`)).split(/\s+/)[1])))).reduce((a, b) => a + b)
+    const listening = async () =>
+      (
+        await Promise.all(
+          servers.map(async (server) =>
+            Number((await server.cli('PUBSUB', 'NUMSUB', `shop:${channel}`)).split(/\s+/)[1]),
+          ),
+        )
+      ).reduce((a, b) => a + b)
     expect(await listening()).toBe(servers.length)
     const gap = vi.fn()
     bus.on('gap', gap)

@@ -1,10 +1,38 @@
 import { createAside } from '@cache/aside'
-import { InvalidOptionError, createCacheClient, createFormat, type CacheClient, type Command } from '@cache/core'
+import {
+  InvalidOptionError,
+  createCacheClient,
+  createFormat,
+  type CacheClient,
+  type Command,
+} from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type Stage } from '@cache/testkit'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, expectTypeOf, it, vi } from 'vitest'
-import { InvalidatorError, createInvalidationBus, createInvalidator, drop, dropGroup, dropPrefix, hashRemove, listRemove, setRemove, sortedSetRemove, withNearCache } from '../src/index.js'
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  expectTypeOf,
+  it,
+  vi,
+} from 'vitest'
+import {
+  InvalidatorError,
+  createInvalidationBus,
+  createInvalidator,
+  drop,
+  dropGroup,
+  dropPrefix,
+  hashRemove,
+  listRemove,
+  setRemove,
+  sortedSetRemove,
+  withNearCache,
+} from '../src/index.js'
 import { cases } from './cases.js'
 
 const format = createFormat<string>()
@@ -12,12 +40,18 @@ const write = { ttl: 3_600_000 }
 
 const rules = {
   'user.deleted': (id: number) => [
-    drop(['user', id]), drop(['user', id, 'permissions']), drop(['user', id, 'settings']),
-    listRemove('recent_users', id), setRemove('active_users', id), sortedSetRemove('leaderboard', id), hashRemove('emails', id),
-    dropPrefix(`user:${id}:`), dropGroup('users'),
+    drop(['user', id]),
+    drop(['user', id, 'permissions']),
+    drop(['user', id, 'settings']),
+    listRemove('recent_users', id),
+    setRemove('active_users', id),
+    sortedSetRemove('leaderboard', id),
+    hashRemove('emails', id),
+    dropPrefix(`user:${id}:`),
+    dropGroup('users'),
   ],
   'price.changed': (sku: string, _price: number) => [drop(['product', sku])],
-  'nothing': () => [],
+  nothing: () => [],
 } as const
 
 describe.each(cases)('on $name', ({ start }) => {
@@ -34,24 +68,42 @@ describe.each(cases)('on $name', ({ start }) => {
     const client = stage.driver()
     const sent: Command[][] = []
     const { driver } = client
-    Object.assign(driver, { send: ((send) => (commands: readonly Command[], how: never) => { sent.push([...commands]); return send(commands, how) })(driver.send) })
+    Object.assign(driver, {
+      send: ((send) => (commands: readonly Command[], how: never) => {
+        sent.push([...commands])
+        return send(commands, how)
+      })(driver.send),
+    })
     const bus = createInvalidationBus({ client })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
-    closing.push(() => client.close(), () => bus.close())
+    closing.push(
+      () => client.close(),
+      () => bus.close(),
+    )
     return { client, bus, sent, invalidator: createInvalidator({ client, bus, rules }) }
   }
 
   it('one event does all that its rule says: entries, members of lists, sets, sorted sets and hashes', async () => {
     const { client, invalidator } = await make()
     const send = (...args: [string, string, ...string[]]) => client.send({ args, keys: [args[1]] })
-    const keys = ['shop:user:42', 'shop:user:42:permissions', 'shop:user:42:settings', 'shop:user:43']
+    const keys = [
+      'shop:user:42',
+      'shop:user:42:permissions',
+      'shop:user:42:settings',
+      'shop:user:43',
+    ]
     for (const key of keys) await client.entries.put(key, format, 'x', write)
     await send('RPUSH', 'shop:recent_users', '42', '43', '42')
     await send('SADD', 'shop:active_users', '42', '43')
     await send('ZADD', 'shop:leaderboard', '1', '42', '2', '43')
     await send('HSET', 'shop:emails', '42', 'a', '43', 'b')
     await invalidator.emit('user.deleted', 42)
-    expect(await Promise.all(keys.map((key) => client.entries.read(key, format)))).toMatchObject([undefined, undefined, undefined, { value: 'x' }])
+    expect(await Promise.all(keys.map((key) => client.entries.read(key, format)))).toMatchObject([
+      undefined,
+      undefined,
+      undefined,
+      { value: 'x' },
+    ])
     expect(await send('LRANGE', 'shop:recent_users', '0', '-1')).toEqual(['43'])
     expect(await send('SMEMBERS', 'shop:active_users')).toEqual(['43'])
     expect(await send('ZRANGE', 'shop:leaderboard', '0', '-1')).toEqual(['43'])
@@ -65,7 +117,12 @@ describe.each(cases)('on $name', ({ start }) => {
     await invalidator.emit('user.deleted', 42)
     const names = sent.map((commands) => commands.map(({ args: [name] }) => name))
     expect(names).toHaveLength(2)
-    expect(names[0]!.filter((name) => name !== 'EVALSHA').sort()).toEqual(['HDEL', 'LREM', 'SREM', 'ZREM'])
+    expect(names[0]!.filter((name) => name !== 'EVALSHA').sort()).toEqual([
+      'HDEL',
+      'LREM',
+      'SREM',
+      'ZREM',
+    ])
     expect(names[1]).toHaveLength(1)
     if (stage.server) expect(names[0]!.filter((name) => name === 'EVALSHA')).toHaveLength(1)
   })
@@ -74,12 +131,27 @@ describe.each(cases)('on $name', ({ start }) => {
     const { client, bus, invalidator } = await make()
     const elsewhere = await make()
     const groups = (_: string, value: string) => [value]
-    const [here, there] = [withNearCache(client, { bus, groups }), withNearCache(elsewhere.client, { bus: elsewhere.bus, groups })]
+    const [here, there] = [
+      withNearCache(client, { bus, groups }),
+      withNearCache(elsewhere.client, { bus: elsewhere.bus, groups }),
+    ]
     for (const near of [here, there]) {
-      const texts = createAside<string, readonly string[]>({ client: near, prefix: 'user', ttl: '1h', key: (parts) => parts })
+      const texts = createAside<string, readonly string[]>({
+        client: near,
+        prefix: 'user',
+        ttl: '1h',
+        key: (parts) => parts,
+      })
       // Over the bus of a Cluster a message of the test before may still be coming.
       await vi.waitFor(async () => {
-        for (const [parts, value] of [[['42'], 'a'], [['42', 'permissions'], 'a'], [['42', 'other'], 'a'], [['43'], 'users'], [['44'], 'a']] as const) await texts.getOrLoad(parts, () => value)
+        for (const [parts, value] of [
+          [['42'], 'a'],
+          [['42', 'permissions'], 'a'],
+          [['42', 'other'], 'a'],
+          [['43'], 'users'],
+          [['44'], 'a'],
+        ] as const)
+          await texts.getOrLoad(parts, () => value)
         expect(near.near.stats().entries).toBe(5)
       }, 5_000)
     }
@@ -90,10 +162,16 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('events and what comes with them are typed', async () => {
     const { invalidator } = await make()
-    expectTypeOf(invalidator.emit<'user.deleted'>).parameters.toEqualTypeOf<['user.deleted', number]>()
-    expectTypeOf(invalidator.emit<'price.changed'>).parameters.toEqualTypeOf<['price.changed', string, number]>()
+    expectTypeOf(invalidator.emit<'user.deleted'>).parameters.toEqualTypeOf<
+      ['user.deleted', number]
+    >()
+    expectTypeOf(invalidator.emit<'price.changed'>).parameters.toEqualTypeOf<
+      ['price.changed', string, number]
+    >()
     // @ts-expect-error there is no such event
-    await expect(invalidator.emit('user.renamed', 42)).rejects.toThrow('Option "event" must be one of user.deleted, price.changed, nothing, but is a string of 12 characters.')
+    await expect(invalidator.emit('user.renamed', 42)).rejects.toThrow(
+      'Option "event" must be one of user.deleted, price.changed, nothing, but is a string of 12 characters.',
+    )
     // @ts-expect-error no such event either, though every object has it
     await expect(invalidator.emit('toString')).rejects.toThrow(InvalidOptionError)
     // @ts-expect-error an id is a number
@@ -103,7 +181,18 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('a rule that answers with something else, or throws, rejects, and nothing is sent', async () => {
     const { client, bus, sent } = await make()
-    const wrong = createInvalidator({ client, bus, rules: { nothing: (() => undefined) as unknown as () => [], text: (() => ['user:42']) as unknown as () => [], throws: () => { throw new Error('mine') }, key: () => [setRemove('s', 1), drop(['a', ''])] } })
+    const wrong = createInvalidator({
+      client,
+      bus,
+      rules: {
+        nothing: (() => undefined) as unknown as () => [],
+        text: (() => ['user:42']) as unknown as () => [],
+        throws: () => {
+          throw new Error('mine')
+        },
+        key: () => [setRemove('s', 1), drop(['a', ''])],
+      },
+    })
     await expect(wrong.emit('nothing')).rejects.toThrow('"rules.nothing"')
     await expect(wrong.emit('text')).rejects.toThrow('"rules.text"')
     await expect(wrong.emit('throws')).rejects.toThrow('mine')
@@ -115,7 +204,9 @@ describe.each(cases)('on $name', ({ start }) => {
     const { client, invalidator } = await make()
     await client.send({ args: ['SET', 'shop:recent_users', 'a text'], keys: ['shop:recent_users'] })
     await client.entries.put('shop:user:42', format, 'x', write)
-    const error = (await invalidator.emit('user.deleted', 42).catch((failure: unknown) => failure)) as InvalidatorError
+    const error = (await invalidator
+      .emit('user.deleted', 42)
+      .catch((failure: unknown) => failure)) as InvalidatorError
     expect(error).toBeInstanceOf(InvalidatorError)
     expect(error.errors).toHaveLength(1)
     expect(error.message).toMatch(/^1 of 9 actions of "user.deleted" failed: .*WRONGTYPE/)

@@ -11,54 +11,67 @@ const cases = matrix<CacheClient>({
   ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'shop', resilience }),
   'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'shop', resilience }),
 })
-const idsFrom = (start: number, count: number): number[] => Array.from({ length: count }, (_, i) => start + i)
+const idsFrom = (start: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => start + i)
 const FEW = 1_500
 const MANY = process.env.CHAOS ? 60_000 : 12_000
 
-describe.each(cases.filter(({ topology }) => topology === 'standalone'))('one call with very many ids lets others go on, on $name', ({ start }) => {
-  let stage: Stage<CacheClient>
-  beforeAll(async () => void (stage = await start()))
-  afterAll(() => stage.stop())
-  beforeEach(() => stage.flush())
+describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
+  'one call with very many ids lets others go on, on $name',
+  ({ start }) => {
+    let stage: Stage<CacheClient>
+    beforeAll(async () => void (stage = await start()))
+    afterAll(() => stage.stop())
+    beforeEach(() => stage.flush())
 
-  /** What it blocks with many ids is not much more than what it blocks with few. */
-  async function staysShort(call: (ids: readonly number[]) => Promise<unknown>): Promise<void> {
-    await call(idsFrom(0, 200)) // compiles it
-    const few = await longestTurn(() => call(idsFrom(1_000, FEW)))
-    const many = await longestTurn(() => call(idsFrom(10_000, MANY)))
-    expect(many).toBeLessThan(few * 3 + 80)
-  }
+    /** What it blocks with many ids is not much more than what it blocks with few. */
+    async function staysShort(call: (ids: readonly number[]) => Promise<unknown>): Promise<void> {
+      await call(idsFrom(0, 200)) // compiles it
+      const few = await longestTurn(() => call(idsFrom(1_000, FEW)))
+      const many = await longestTurn(() => call(idsFrom(10_000, MANY)))
+      expect(many).toBeLessThan(few * 3 + 80)
+    }
 
-  const load = (missing: readonly number[]): readonly number[] => missing
+    const load = (missing: readonly number[]): readonly number[] => missing
 
-  it('getOrLoadMany: what is missing, what is there, and in the order of the ids', async () => {
-    const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
-    await staysShort(async (ids) => expect(await rows.getOrLoadMany(ids, load)).toEqual(ids))
-    let missed = 0
-    await staysShort(async (ids) => expect(await rows.getOrLoadMany(ids, (missing) => (missed += missing.length, load(missing)))).toEqual(ids))
-    expect(missed).toBe(0)
-  }, 120_000)
+    it('getOrLoadMany: what is missing, what is there, and in the order of the ids', async () => {
+      const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
+      await staysShort(async (ids) => expect(await rows.getOrLoadMany(ids, load)).toEqual(ids))
+      let missed = 0
+      await staysShort(async (ids) =>
+        expect(
+          await rows.getOrLoadMany(ids, (missing) => ((missed += missing.length), load(missing))),
+        ).toEqual(ids),
+      )
+      expect(missed).toBe(0)
+    }, 120_000)
 
-  it('getOrLoadMany and invalidate, over a near cache', async () => {
-    const client = stage.driver()
-    await using bus = createInvalidationBus({ client, heartbeat: '30s' })
-    await bus.ready()
-    const near = withNearCache(client, { bus, maxEntries: 100_000 })
-    const rows: Aside<number, number> = createAside<number, number>({ client: near, prefix: 'row', ttl: '1h' })
-    await rows.getOrLoadMany(idsFrom(0, 200), load)
-    for (const ids of [idsFrom(1_000, FEW), idsFrom(10_000, MANY)]) await rows.getOrLoadMany(ids, load)
-    await staysShort((ids) => rows.getOrLoadMany(ids, load))
-    await staysShort((ids) => rows.invalidate(ids))
-    expect(near.near.stats().entries).toBe(0)
-    await near.close()
-  }, 120_000)
+    it('getOrLoadMany and invalidate, over a near cache', async () => {
+      const client = stage.driver()
+      await using bus = createInvalidationBus({ client, heartbeat: '30s' })
+      await bus.ready()
+      const near = withNearCache(client, { bus, maxEntries: 100_000 })
+      const rows: Aside<number, number> = createAside<number, number>({
+        client: near,
+        prefix: 'row',
+        ttl: '1h',
+      })
+      await rows.getOrLoadMany(idsFrom(0, 200), load)
+      for (const ids of [idsFrom(1_000, FEW), idsFrom(10_000, MANY)])
+        await rows.getOrLoadMany(ids, load)
+      await staysShort((ids) => rows.getOrLoadMany(ids, load))
+      await staysShort((ids) => rows.invalidate(ids))
+      expect(near.near.stats().entries).toBe(0)
+      await near.close()
+    }, 120_000)
 
-  it('invalidate and mutate', async () => {
-    const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
-    await staysShort((ids) => rows.invalidate(ids))
-    await staysShort((ids) => rows.mutate(ids, () => undefined))
-  }, 120_000)
-})
+    it('invalidate and mutate', async () => {
+      const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
+      await staysShort((ids) => rows.invalidate(ids))
+      await staysShort((ids) => rows.mutate(ids, () => undefined))
+    }, 120_000)
+  },
+)
 
 it('an error of a loader of very many reaches its caller, and nobody else', async () => {
   const unhandled: unknown[] = []
@@ -69,11 +82,21 @@ it('an error of a loader of very many reaches its caller, and nobody else', asyn
     const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
     const ids = idsFrom(0, 3_000)
     // A caller that comes after the error loads anew, and joins nothing that has failed.
-    await expect(rows.getOrLoadMany(ids, () => Promise.reject(new Error('the source is out')))).rejects.toThrow('the source is out')
-    const some = rows.getOrLoadMany(ids, (missing) => missing.map((id) => (id % 2_000 === 1_999 ? Promise.reject(new Error(`not ${id}`)) : Promise.resolve(id))))
+    await expect(
+      rows.getOrLoadMany(ids, () => Promise.reject(new Error('the source is out'))),
+    ).rejects.toThrow('the source is out')
+    const some = rows.getOrLoadMany(ids, (missing) =>
+      missing.map((id) =>
+        id % 2_000 === 1_999 ? Promise.reject(new Error(`not ${id}`)) : Promise.resolve(id),
+      ),
+    )
     await expect(some).rejects.toThrow('not 1999')
     const leaving = new AbortController()
-    const left = rows.getOrLoadMany(ids, async (missing) => (leaving.abort(new Error('left')), missing), { signal: leaving.signal })
+    const left = rows.getOrLoadMany(
+      ids,
+      async (missing) => (leaving.abort(new Error('left')), missing),
+      { signal: leaving.signal },
+    )
     await expect(left).rejects.toThrow('left')
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(unhandled).toEqual([])

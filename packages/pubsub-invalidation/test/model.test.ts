@@ -3,30 +3,66 @@ import { createToken, type CacheClient } from '@cache/core'
 import { eventually, type Stage } from '@cache/testkit'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest'
-import { createInvalidationBus, createTrackingBus, withNearCache, type InvalidationBus } from '../src/index.js'
+import {
+  createInvalidationBus,
+  createTrackingBus,
+  withNearCache,
+  type InvalidationBus,
+} from '../src/index.js'
 import { cases } from './cases.js'
 
-// Three processes do what comes to mind with four rows. The model is the rows themselves, and what each process may still have near: what
-// it read since the row's last change was heard. Who changed a row knows at once, the others once they have heard; nobody reads from the future.
+// Three processes do what comes to mind with four rows. The model is the rows themselves, and what
+// each process may still have near: what it read since the row's last change was heard. Who changed
+// a row knows at once, the others once they have heard; nobody reads from the future.
 
 const NODES = 3
 const IDS = 4
 const RUNS = process.env.CHAOS ? 500 : 25
 
 type Step =
-  | { readonly does: 'read' | 'invalidate' | 'expire' | 'set' | 'mutate' | 'publish'; readonly node: number; readonly id: number }
+  | {
+      readonly does: 'read' | 'invalidate' | 'expire' | 'set' | 'mutate' | 'publish'
+      readonly node: number
+      readonly id: number
+    }
   | { readonly does: 'read many'; readonly node: number }
   | { readonly does: 'hear'; readonly node: number }
   | { readonly does: 'lose connections'; readonly node: number }
   | { readonly does: 'clear'; readonly node: number }
 
 const node = fc.nat(NODES - 1)
-const steps: fc.Arbitrary<readonly Step[]> = fc.array(fc.oneof(
-  { weight: 6, arbitrary: fc.record({ does: fc.constant('read' as const), node, id: fc.nat(IDS - 1) }) },
-  { weight: 5, arbitrary: fc.record({ does: fc.constantFrom('invalidate' as const, 'expire' as const, 'set' as const, 'mutate' as const, 'publish' as const), node, id: fc.nat(IDS - 1) }) },
-  { weight: 2, arbitrary: fc.oneof(fc.record({ does: fc.constant('read many' as const), node }), fc.record({ does: fc.constant('hear' as const), node }), fc.record({ does: fc.constant('clear' as const), node })) },
-  { weight: 1, arbitrary: fc.record({ does: fc.constant('lose connections' as const), node }) },
-), { minLength: 5, maxLength: 40 })
+const steps: fc.Arbitrary<readonly Step[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({ does: fc.constant('read' as const), node, id: fc.nat(IDS - 1) }),
+    },
+    {
+      weight: 5,
+      arbitrary: fc.record({
+        does: fc.constantFrom(
+          'invalidate' as const,
+          'expire' as const,
+          'set' as const,
+          'mutate' as const,
+          'publish' as const,
+        ),
+        node,
+        id: fc.nat(IDS - 1),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.oneof(
+        fc.record({ does: fc.constant('read many' as const), node }),
+        fc.record({ does: fc.constant('hear' as const), node }),
+        fc.record({ does: fc.constant('clear' as const), node }),
+      ),
+    },
+    { weight: 1, arbitrary: fc.record({ does: fc.constant('lose connections' as const), node }) },
+  ),
+  { minLength: 5, maxLength: 40 },
+)
 
 describe.each(cases)('on $name', ({ start, topology }) => {
   let stage: Stage<CacheClient>
@@ -34,58 +70,106 @@ describe.each(cases)('on $name', ({ start, topology }) => {
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
 
-  it.each(['published', 'tracked', ...(topology === 'standalone' ? ['replayed'] : [])])('whatever is done in whatever order, nobody reads what was changed before he heard of it; invalidations are %s', async (kind) => {
-    const nodes: { readonly bus: InvalidationBus; readonly clear: () => void; readonly rows: Aside<number>; readonly heard: Set<string>; readonly close: () => Promise<unknown> }[] = []
-    for (let i = 0; i < NODES; i++) {
-      const client = stage.driver()
-      const bus = kind === 'tracked' ? createTrackingBus({ client }) : createInvalidationBus({ client, onGap: kind === 'replayed' ? 'replay' : 'empty' })
-      await bus.ready()
-      const near = withNearCache(client, { bus })
-      const heard = new Set<string>()
-      bus.on('invalidate', ({ groups }) => groups.forEach((group) => heard.add(group)))
-      nodes.push({ bus, heard, clear: near.near.clear, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }), close: async () => { await bus.close(); await client.close() } })
-    }
-    const servers = stage.primaries
-
-    const run = async (all: readonly Step[]): Promise<void> => {
-      const source: number[] = new Array<number>(IDS).fill(0)
-      /** The oldest version that each process may read of each row. */
-      const floors = nodes.map(() => source.slice())
-      await stage.flush()
-      for (const { clear } of nodes) clear()
-      const check = (who: number, id: number, value: number): void => {
-        if (value < floors[who]![id]! || value > source[id]!) throw new Error(`process ${who} read version ${value} of row ${id}, which is at ${source[id]}; it knows of ${floors[who]![id]}`)
-        floors[who]![id] = Math.max(floors[who]![id]!, value)
-      }
-      const hear = async (): Promise<void> => {
-        // A message may be missed while a connection is made anew: then it is said again.
-        const mark = `mark:${createToken()}`
-        await eventually(async () => {
-          await nodes[0]!.bus.publish({ groups: [mark] })
-          await eventually(() => nodes.every(({ bus, heard }) => bus.live && heard.has(mark)), { within: 200, every: 2 })
-          return true
+  it.each(['published', 'tracked', ...(topology === 'standalone' ? ['replayed'] : [])])(
+    'whatever is done in whatever order, nobody reads what was changed before he heard of it; invalidations are %s',
+    async (kind) => {
+      const nodes: {
+        readonly bus: InvalidationBus
+        readonly clear: () => void
+        readonly rows: Aside<number>
+        readonly heard: Set<string>
+        readonly close: () => Promise<unknown>
+      }[] = []
+      for (let i = 0; i < NODES; i++) {
+        const client = stage.driver()
+        const bus =
+          kind === 'tracked'
+            ? createTrackingBus({ client })
+            : createInvalidationBus({ client, onGap: kind === 'replayed' ? 'replay' : 'empty' })
+        await bus.ready()
+        const near = withNearCache(client, { bus })
+        const heard = new Set<string>()
+        bus.on('invalidate', ({ groups }) => groups.forEach((group) => heard.add(group)))
+        nodes.push({
+          bus,
+          heard,
+          clear: near.near.clear,
+          rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }),
+          close: async () => {
+            await bus.close()
+            await client.close()
+          },
         })
-        for (const floor of floors) floor.splice(0, IDS, ...source)
       }
-      for (const step of all) {
-        const { rows, clear, bus } = nodes[step.node]!
-        if (step.does === 'read') check(step.node, step.id, await rows.getOrLoad(step.id, () => source[step.id]!))
-        else if (step.does === 'read many') (await rows.getOrLoadMany([...source.keys()], (ids) => ids.map((id) => source[Number(id)]!))).forEach((value, id) => check(step.node, id, value!))
-        else if (step.does === 'clear') clear()
-        else if (step.does === 'lose connections') await Promise.all(servers.map((server) => server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')))
-        else if (step.does === 'hear') await hear()
-        else {
-          const { id } = step
-          const change = { invalidate: () => rows.invalidate(id), expire: () => rows.expire(id), set: () => rows.set(id, source[id]!), mutate: () => rows.mutate(id, () => undefined), publish: async () => { await rows.invalidate(id); await bus.publish({ keys: [['row', id]] }) } }[step.does]
-          source[id]!++
-          await change()
-          floors[step.node]![id] = source[id]!
+      const servers = stage.primaries
+
+      const run = async (all: readonly Step[]): Promise<void> => {
+        const source: number[] = new Array<number>(IDS).fill(0)
+        /** The oldest version that each process may read of each row. */
+        const floors = nodes.map(() => source.slice())
+        await stage.flush()
+        for (const { clear } of nodes) clear()
+        const check = (who: number, id: number, value: number): void => {
+          if (value < floors[who]![id]! || value > source[id]!)
+            throw new Error(
+              `process ${who} read version ${value} of row ${id}, which is at ${source[id]}; it knows of ${floors[who]![id]}`,
+            )
+          floors[who]![id] = Math.max(floors[who]![id]!, value)
         }
+        const hear = async (): Promise<void> => {
+          // A message may be missed while a connection is made anew: then it is said again.
+          const mark = `mark:${createToken()}`
+          await eventually(async () => {
+            await nodes[0]!.bus.publish({ groups: [mark] })
+            await eventually(() => nodes.every(({ bus, heard }) => bus.live && heard.has(mark)), {
+              within: 200,
+              every: 2,
+            })
+            return true
+          })
+          for (const floor of floors) floor.splice(0, IDS, ...source)
+        }
+        for (const step of all) {
+          const { rows, clear, bus } = nodes[step.node]!
+          if (step.does === 'read')
+            check(step.node, step.id, await rows.getOrLoad(step.id, () => source[step.id]!))
+          else if (step.does === 'read many')
+            (
+              await rows.getOrLoadMany([...source.keys()], (ids) =>
+                ids.map((id) => source[Number(id)]!),
+              )
+            ).forEach((value, id) => check(step.node, id, value!))
+          else if (step.does === 'clear') clear()
+          else if (step.does === 'lose connections')
+            await Promise.all(
+              servers.map((server) => server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')),
+            )
+          else if (step.does === 'hear') await hear()
+          else {
+            const { id } = step
+            const change = {
+              invalidate: () => rows.invalidate(id),
+              expire: () => rows.expire(id),
+              set: () => rows.set(id, source[id]!),
+              mutate: () => rows.mutate(id, () => undefined),
+              publish: async () => {
+                await rows.invalidate(id)
+                await bus.publish({ keys: [['row', id]] })
+              },
+            }[step.does]
+            source[id]!++
+            await change()
+            floors[step.node]![id] = source[id]!
+          }
+        }
+        await hear()
+        for (const [who, { rows }] of nodes.entries())
+          for (const id of source.keys())
+            check(who, id, await rows.getOrLoad(id, () => source[id]!))
       }
-      await hear()
-      for (const [who, { rows }] of nodes.entries()) for (const id of source.keys()) check(who, id, await rows.getOrLoad(id, () => source[id]!))
-    }
-    await fc.assert(fc.asyncProperty(steps, run), { numRuns: RUNS })
-    for (const { close } of nodes) await close()
-  }, 600_000)
+      await fc.assert(fc.asyncProperty(steps, run), { numRuns: RUNS })
+      for (const { close } of nodes) await close()
+    },
+    600_000,
+  )
 })

@@ -3,10 +3,19 @@ import type { CacheClient, Command } from '@cache/core'
 import type { Stage } from '@cache/testkit'
 import { createWriteThrough } from '@cache/write-through'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createInvalidationBus, withNearCache, type InvalidationBus, type NearCacheClient, type NearCacheOptions } from '../src/index.js'
+import {
+  createInvalidationBus,
+  withNearCache,
+  type InvalidationBus,
+  type NearCacheClient,
+  type NearCacheOptions,
+} from '../src/index.js'
 import { casesWithShards } from './cases.js'
 
-interface Product { readonly id: number; readonly price: number }
+interface Product {
+  readonly id: number
+  readonly price: number
+}
 
 describe.each(casesWithShards)('on $name', ({ start }) => {
   let stage: Stage<CacheClient>
@@ -24,17 +33,39 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
   })
 
   /** A process of its own, as far as near caches are concerned; `sent` is what went to Redis. */
-  async function node(options: Partial<NearCacheOptions> = {}): Promise<{ client: CacheClient; near: NearCacheClient; bus: InvalidationBus; sent: Command[]; products: Aside<Product> }> {
+  async function node(options: Partial<NearCacheOptions> = {}): Promise<{
+    client: CacheClient
+    near: NearCacheClient
+    bus: InvalidationBus
+    sent: Command[]
+    products: Aside<Product>
+  }> {
     const client = stage.driver()
     const sent: Command[] = []
     const { driver } = client
-    const spied = Object.assign(driver, { send: ((send) => (commands: readonly Command[], how: never) => { sent.push(...commands); return send(commands, how) })(driver.send) })
+    const spied = Object.assign(driver, {
+      send: ((send) => (commands: readonly Command[], how: never) => {
+        sent.push(...commands)
+        return send(commands, how)
+      })(driver.send),
+    })
     expect(spied).toBe(driver)
-    const bus = createInvalidationBus({ client, channel, heartbeat: '30s' }) // no beat among what a test sends, and none that comes too late
+    // no beat among what a test sends, and none that comes too late
+    const bus = createInvalidationBus({ client, channel, heartbeat: '30s' })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus, ...options })
-    closing.push(() => client.close(), () => bus.close(), () => near.close())
-    return { client, near, bus, sent, products: createAside<Product>({ client: near, prefix: 'product', ttl: '1h' }) }
+    closing.push(
+      () => client.close(),
+      () => bus.close(),
+      () => near.close(),
+    )
+    return {
+      client,
+      near,
+      bus,
+      sent,
+      products: createAside<Product>({ client: near, prefix: 'product', ttl: '1h' }),
+    }
   }
 
   it('a near hit sends nothing', async () => {
@@ -42,8 +73,17 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     await products.getOrLoad(1, () => ({ id: 1, price: 10 }))
     await products.getOrLoadMany([2, 3], (ids) => ids.map((id) => ({ id: Number(id), price: 10 })))
     sent.length = 0
-    for (let i = 0; i < 10; i++) expect(await products.getOrLoad(1, () => { throw new Error('no load') })).toEqual({ id: 1, price: 10 })
-    expect(await products.getOrLoadMany([1, 2, 3], () => { throw new Error('no load') })).toHaveLength(3)
+    for (let i = 0; i < 10; i++)
+      expect(
+        await products.getOrLoad(1, () => {
+          throw new Error('no load')
+        }),
+      ).toEqual({ id: 1, price: 10 })
+    expect(
+      await products.getOrLoadMany([1, 2, 3], () => {
+        throw new Error('no load')
+      }),
+    ).toHaveLength(3)
     expect(await products.peek(2)).toEqual({ id: 2, price: 10 })
     expect(sent).toEqual([])
     expect(near.near.stats()).toMatchObject({ entries: 3, hits: 14, misses: 3, answering: true })
@@ -64,23 +104,43 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
   it('every change of an entry is told: invalidate, expire, mutate, set, and write-through’s update, put, delete', async () => {
     const [a, b] = [await node(), await node()]
     const rows = new Map([[1, { id: 1, price: 0 }]])
-    const make = ({ near }: typeof a) => createWriteThrough({
-      client: near, prefix: 'product', ttl: '1h', load: async (id: number) => rows.get(id) ?? null,
-      store: async (id: number, patch: Partial<Product>) => { rows.set(id, { ...rows.get(id)!, ...patch }); return rows.get(id)! }, remove: (id) => rows.delete(id),
-    })
+    const make = ({ near }: typeof a) =>
+      createWriteThrough({
+        client: near,
+        prefix: 'product',
+        ttl: '1h',
+        load: async (id: number) => rows.get(id) ?? null,
+        store: async (id: number, patch: Partial<Product>) => {
+          rows.set(id, { ...rows.get(id)!, ...patch })
+          return rows.get(id)!
+        },
+        remove: (id) => rows.delete(id),
+      })
     const [written] = [make(a)]
     const read = () => b.products.getOrLoad(1, () => rows.get(1) ?? null)
     const changes: (() => Promise<unknown>)[] = [
-      () => { rows.set(1, { id: 1, price: 1 }); return a.products.invalidate(1) },
-      () => { rows.set(1, { id: 1, price: 2 }); return a.products.expire(1) },
+      () => {
+        rows.set(1, { id: 1, price: 1 })
+        return a.products.invalidate(1)
+      },
+      () => {
+        rows.set(1, { id: 1, price: 2 })
+        return a.products.expire(1)
+      },
       () => a.products.mutate(1, () => rows.set(1, { id: 1, price: 3 })),
-      () => { rows.set(1, { id: 1, price: 4 }); return a.products.set(1, { id: 1, price: 4 }) },
+      () => {
+        rows.set(1, { id: 1, price: 4 })
+        return a.products.set(1, { id: 1, price: 4 })
+      },
       () => written.update(1, { price: 5 }),
       () => written.put(1, { id: 1, price: 6 }),
     ]
     for (const [i, change] of changes.entries()) {
       await read()
-      await vi.waitFor(async () => { await read(); expect(b.near.near.stats().entries).toBe(1) }, 5_000)
+      await vi.waitFor(async () => {
+        await read()
+        expect(b.near.near.stats().entries).toBe(1)
+      }, 5_000)
       await change()
       expect(await a.products.getOrLoad(1, () => rows.get(1)!)).toEqual(rows.get(1))
       await vi.waitFor(async () => expect((await read())?.price).toBe(i + 1), 5_000)
@@ -91,22 +151,37 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
 
   it('fills are told to nobody; what one tick invalidates leaves as one message for each node, without doubles', async () => {
     const [a, b] = [await node(), await node()]
-    const ids = Array.from({ length: 25 }, (_, i) => i) // with doubles as many calls as travel in one command
+    // with doubles as many calls as travel in one command
+    const ids = Array.from({ length: 25 }, (_, i) => i)
     for (const id of ids) await a.products.getOrLoad(id, () => ({ id, price: 1 }))
     expect(b.bus.stats().received).toBe(0)
     const heard: (readonly string[])[] = []
-    const ended = new Promise<void>((resolve) => b.bus.on('invalidate', ({ keys, groups }) => { if (keys.length > 0) heard.push(keys); if (groups.includes('end')) resolve() }))
+    const ended = new Promise<void>((resolve) =>
+      b.bus.on('invalidate', ({ keys, groups }) => {
+        if (keys.length > 0) heard.push(keys)
+        if (groups.includes('end')) resolve()
+      }),
+    )
     await Promise.all([...ids, ...ids].map((id) => a.products.invalidate(id)))
     await a.bus.publish({ groups: ['end'] })
     await ended
     if (stage.server) expect(heard).toHaveLength(1)
-    await vi.waitFor(() => expect(heard.flat().sort()).toEqual(ids.map((id) => `shop:product:${id}`).sort()), 5_000)
+    await vi.waitFor(
+      () => expect(heard.flat().sort()).toEqual(ids.map((id) => `shop:product:${id}`).sort()),
+      5_000,
+    )
     expect(a.near.near.stats().entries).toBe(0)
   })
 
   it('its own messages don’t drop what was written since', async () => {
     const { near, bus } = await node()
-    const rows = createWriteThrough({ client: near, prefix: 'row', ttl: '1h', load: async () => ({ n: 0 }), store: async (_id: number, patch: { n: number }) => patch })
+    const rows = createWriteThrough({
+      client: near,
+      prefix: 'row',
+      ttl: '1h',
+      load: async () => ({ n: 0 }),
+      store: async (_id: number, patch: { n: number }) => patch,
+    })
     await rows.update(1, { n: 1 })
     await vi.waitFor(() => expect(bus.stats().received).toBeGreaterThanOrEqual(2), 5_000)
     expect(near.near.stats()).toMatchObject({ entries: 1 })
@@ -123,10 +198,18 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
 
   it('stale-while-revalidate works on what is near as on what is in Redis', async () => {
     const { near } = await node()
-    const values = createAside<number>({ client: near, prefix: 'swr', ttl: 200, staleWhileRevalidate: '1h' })
+    const values = createAside<number>({
+      client: near,
+      prefix: 'swr',
+      ttl: 200,
+      staleWhileRevalidate: '1h',
+    })
     let loads = 0
     expect(await values.getOrLoad(1, () => ++loads)).toBe(1)
-    await vi.waitFor(async () => expect(await values.getOrLoad(1, () => ++loads)).toBeGreaterThan(1), 5_000)
+    await vi.waitFor(
+      async () => expect(await values.getOrLoad(1, () => ++loads)).toBeGreaterThan(1),
+      5_000,
+    )
   })
 
   it('values are shared and frozen, or copies', async () => {
@@ -135,8 +218,12 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     for (const one of [shared, shared, copies, copies]) await one.products.getOrLoad(1, value)
     const first = await shared.products.getOrLoad(1, value)
     expect(await shared.products.getOrLoad(1, value)).toBe(first)
-    expect(() => { (first as { price: number }).price = 2 }).toThrow(TypeError)
-    expect(() => (first as unknown as { tags: { name: string }[] }).tags.push({ name: 'x' })).toThrow(TypeError)
+    expect(() => {
+      ;(first as { price: number }).price = 2
+    }).toThrow(TypeError)
+    expect(() =>
+      (first as unknown as { tags: { name: string }[] }).tags.push({ name: 'x' }),
+    ).toThrow(TypeError)
     const copy = await copies.products.getOrLoad(1, value)
     ;(copy as { price: number }).price = 2
     expect(await copies.products.getOrLoad(1, value)).toEqual(value())
@@ -144,7 +231,11 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
 
   it('two caches over the same keys with formats of their own don’t get each other’s values', async () => {
     const { near, products } = await node()
-    const codec = { name: 'other', encode: (value: string) => JSON.stringify(value), decode: (payload: Buffer) => payload.toString() }
+    const codec = {
+      name: 'other',
+      encode: (value: string) => JSON.stringify(value),
+      decode: (payload: Buffer) => payload.toString(),
+    }
     const texts = createAside<string>({ client: near, prefix: 'product', ttl: '1h', codec })
     await products.getOrLoad(1, () => ({ id: 1, price: 1 }))
     expect(await texts.getOrLoad(1, () => 'no')).toBe('{"id":1,"price":1}')
@@ -163,7 +254,8 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
   it('prefixes and groups drop what they concern', async () => {
     const groups = (_key: string, { price }: Product) => [`price:${price}`]
     const [a, b] = [await node({ groups }), await node()]
-    for (const one of [a, b]) for (let id = 0; id < 4; id++) await one.products.getOrLoad(id, () => ({ id, price: id % 2 }))
+    for (const one of [a, b])
+      for (let id = 0; id < 4; id++) await one.products.getOrLoad(id, () => ({ id, price: id % 2 }))
     for (const one of [a, b]) expect(one.near.near.stats().entries).toBe(4)
     await a.bus.publish({ groups: ['price:1'] })
     expect(a.near.near.stats().entries).toBe(2)
@@ -178,10 +270,23 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
   it('what can’t be read is counted and dropped; what a newer version says empties the near cache', async () => {
     const { near, bus, products, client } = await node()
     await products.getOrLoad(1, () => ({ id: 1, price: 1 }))
-    const say = (text: string) => client.send({ args: ['PUBLISH', `shop:${channel}`, text], keys: [] })
-    const garbage = ['', 'nonsense', '[]', 'null', '{"v":1,"keys":[1]}', '{"v":0}', JSON.stringify({ v: 1, keys: ['shop:product:1'], at: 5 }), 'x'.repeat(300_000)]
+    const say = (text: string) =>
+      client.send({ args: ['PUBLISH', `shop:${channel}`, text], keys: [] })
+    const garbage = [
+      '',
+      'nonsense',
+      '[]',
+      'null',
+      '{"v":1,"keys":[1]}',
+      '{"v":0}',
+      JSON.stringify({ v: 1, keys: ['shop:product:1'], at: 5 }),
+      'x'.repeat(300_000),
+    ]
     for (const text of garbage) await say(text)
-    await vi.waitFor(() => expect(bus.stats().unreadable).toBeGreaterThanOrEqual(garbage.length), 5_000)
+    await vi.waitFor(
+      () => expect(bus.stats().unreadable).toBeGreaterThanOrEqual(garbage.length),
+      5_000,
+    )
     expect(near.near.stats().entries).toBe(1)
     await say(JSON.stringify({ v: 2, surely: 'something' }))
     await vi.waitFor(() => expect(near.near.stats().entries).toBe(0), 5_000)

@@ -15,24 +15,36 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('deleting and publishing are one script: who hears the message does not find the old value, and no message is of what was not deleted', async () => {
     const [writer, reader] = [stage.driver(), stage.driver()]
-    const [spoken, heard] = [createInvalidationBus({ client: writer }), createInvalidationBus({ client: reader })]
+    const [spoken, heard] = [
+      createInvalidationBus({ client: writer }),
+      createInvalidationBus({ client: reader }),
+    ]
     await Promise.all([spoken.ready(), heard.ready()])
     const { entries } = withNearCache(writer, { bus: spoken })
     const keys = Array.from({ length: ROUNDS }, (_, i) => `shop:k:${i}`)
     await Promise.all(keys.map((key) => writer.entries.put(key, format, 'old', write)))
     const found = new Map<string, string | undefined>()
     heard.on('invalidate', (message) => {
-      for (const key of message.keys) void reader.entries.read(key, format).then((entry) => found.set(key, entry?.value))
+      for (const key of message.keys)
+        void reader.entries.read(key, format).then((entry) => found.set(key, entry?.value))
     })
     const changes = [
       (key: string) => entries.invalidate([key]),
       (key: string) => entries.expire([key], 0),
       (key: string) => entries.put(key, format, 'new', write),
-      async (key: string) => { await entries.beginWrite([key], key, 60_000); await entries.commitWrite(key, key, { ...write, format, value: 'new' }) },
+      async (key: string) => {
+        await entries.beginWrite([key], key, 60_000)
+        await entries.commitWrite(key, key, { ...write, format, value: 'new' })
+      },
     ]
-    for (let i = 0; i < ROUNDS; i += 10) await Promise.all(keys.slice(i, i + 10).map((key, j) => changes[(i + j) % changes.length]!(key)))
+    for (let i = 0; i < ROUNDS; i += 10)
+      await Promise.all(
+        keys.slice(i, i + 10).map((key, j) => changes[(i + j) % changes.length]!(key)),
+      )
     await eventually(() => found.size === ROUNDS)
-    const old = [...found].filter(([key, value]) => value === 'old' && keys.indexOf(key) % changes.length !== 3) // where the write has only begun, it is still there
+    const old = [...found].filter(
+      ([key, value]) => value === 'old' && keys.indexOf(key) % changes.length !== 3,
+    ) // where the write has only begun, it is still there
     expect(old).toEqual([])
     for (const one of [spoken, heard, writer, reader]) await one.close()
   })

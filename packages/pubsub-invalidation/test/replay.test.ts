@@ -6,7 +6,12 @@ import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createInvalidationBus, withNearCache, type InvalidationBus, type NearCacheClient } from '../src/index.js'
+import {
+  createInvalidationBus,
+  withNearCache,
+  type InvalidationBus,
+  type NearCacheClient,
+} from '../src/index.js'
 
 const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
 const LOG = 'shop:{shop:invalidations}:log'
@@ -58,11 +63,18 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
   /** Commands go straight to the server; it listens at `url`. */
   async function process(url: string, onGap: 'replay' | 'empty') {
     const [direct, listening] = [connect(server.url, closing), connect(url, closing)]
-    const client = createCacheClient({ ...direct, subscribe: listening.subscribe }, { namespace: 'shop', resilience })
+    const client = createCacheClient(
+      { ...direct, subscribe: listening.subscribe },
+      { namespace: 'shop', resilience },
+    )
     const bus = createInvalidationBus({ client, onGap, heartbeat: 5_000 })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus })
-    closing.push(() => client.close(), () => listening.close(), () => bus.close())
+    closing.push(
+      () => client.close(),
+      () => listening.close(),
+      () => bus.close(),
+    )
     return { bus, near, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }) }
   }
 
@@ -80,7 +92,8 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     await vi.waitFor(() => expect(here.bus.live).toBe(true), 10_000)
   }
 
-  const keptOf = async (): Promise<number[]> => Promise.all(Array.from({ length: 10 }, (_, id) => here.rows.getOrLoad(id, () => load(id))))
+  const keptOf = async (): Promise<number[]> =>
+    Promise.all(Array.from({ length: 10 }, (_, id) => here.rows.getOrLoad(id, () => load(id))))
 
   it('what was missed is read from the log; what it does not concern is still there', async () => {
     await change(9, 90)
@@ -108,7 +121,12 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
 
   it('thousands of messages', async () => {
     await gap(async () => {
-      for (let i = 0; i < 30; i++) await Promise.all(Array.from({ length: 100 }, async (_, j) => wrote.publish({ keys: [['row', 1_000 + i * 100 + j]] })))
+      for (let i = 0; i < 30; i++)
+        await Promise.all(
+          Array.from({ length: 100 }, async (_, j) =>
+            wrote.publish({ keys: [['row', 1_000 + i * 100 + j]] }),
+          ),
+        )
       await change(5, 50)
     })
     expect(here.resumed).toEqual([true])
@@ -120,7 +138,13 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     ['was trimmed', () => server.cli('XTRIM', LOG, 'MAXLEN', '1')],
     ['was emptied', () => server.cli('XTRIM', LOG, 'MAXLEN', '0')],
     ['is gone', () => server.cli('DEL', LOG)],
-    ['is something else now', async () => { await server.cli('DEL', LOG); await server.cli('SET', LOG, 'something') }],
+    [
+      'is something else now',
+      async () => {
+        await server.cli('DEL', LOG)
+        await server.cli('SET', LOG, 'something')
+      },
+    ],
   ])('a log that %s: everything is dropped', async (_, spoil) => {
     await change(9, 90)
     await gap(async () => {

@@ -28,12 +28,19 @@ describe('values that several readers are given', () => {
   })
 
   /** Reads a value twice: as it comes from Redis, and near. */
-  async function kept(value: unknown, options: Partial<NearCacheOptions> = {}, codec: Codec<any> = v8) {
+  async function kept(
+    value: unknown,
+    options: Partial<NearCacheOptions> = {},
+    codec: Codec<any> = v8,
+  ) {
     const client = createCacheClient(ioredisDriver(redis))
     const bus = createInvalidationBus({ client, heartbeat: LONG })
     await bus.ready()
     const near = withNearCache(client, { bus, ...options })
-    closing.push(() => client.close(), () => bus.close())
+    closing.push(
+      () => client.close(),
+      () => bus.close(),
+    )
     const cache = createAside<any>({ client: near, prefix: 'value', ttl: '1h', codec })
     await createAside<any>({ client, prefix: 'value', ttl: '1h', codec }).set(1, value)
     await cache.peek(1)
@@ -41,25 +48,45 @@ describe('values that several readers are given', () => {
     return { read, stats: () => near.near.stats() }
   }
 
-  it.each(['production', 'development'])('in %s, what one of them changes is refused, and the others do not see it', async (environment) => {
-    vi.stubEnv('NODE_ENV', environment)
-    const { read, stats } = await kept({ price: 1, tags: ['a', { deep: [1] }] })
-    const value = await read()
-    for (const change of [() => { value.price = 2 }, () => value.tags.push('b'), () => { value.tags[1].deep[0] = 2 }]) expect(change).toThrow(TypeError)
-    expect(await read()).toEqual({ price: 1, tags: ['a', { deep: [1] }] })
-    expect(stats().hits).toBe(2)
-  })
+  it.each(['production', 'development'])(
+    'in %s, what one of them changes is refused, and the others do not see it',
+    async (environment) => {
+      vi.stubEnv('NODE_ENV', environment)
+      const { read, stats } = await kept({ price: 1, tags: ['a', { deep: [1] }] })
+      const value = await read()
+      for (const change of [
+        () => {
+          value.price = 2
+        },
+        () => value.tags.push('b'),
+        () => {
+          value.tags[1].deep[0] = 2
+        },
+      ])
+        expect(change).toThrow(TypeError)
+      expect(await read()).toEqual({ price: 1, tags: ['a', { deep: [1] }] })
+      expect(stats().hits).toBe(2)
+    },
+  )
 
   it('an array of 150 000 objects', async () => {
     const deep = await kept(Array.from({ length: 150_000 }, (_, id) => ({ id })))
     const value = await deep.read()
     expect(value).toHaveLength(150_000)
-    expect(() => { value[149_999].id = 0 }).toThrow(TypeError)
+    expect(() => {
+      value[149_999].id = 0
+    }).toThrow(TypeError)
     expect(deep.stats().hits).toBe(1)
   })
 
   it('a Map, a Set, a Date and bytes can’t be frozen: each reader has a copy', async () => {
-    const { read, stats } = await kept({ map: new Map([['a', { n: 1 }]]), set: new Set([1]), date: new Date(0), bytes: new Uint8Array([1, 2]), view: new Float64Array([1]) })
+    const { read, stats } = await kept({
+      map: new Map([['a', { n: 1 }]]),
+      set: new Set([1]),
+      date: new Date(0),
+      bytes: new Uint8Array([1, 2]),
+      view: new Float64Array([1]),
+    })
     const value = await read()
     value.map.get('a').n = 2
     value.map.set('b', {})
@@ -67,7 +94,13 @@ describe('values that several readers are given', () => {
     value.date.setTime(5)
     value.bytes[0] = 9
     value.view[0] = 9
-    expect(await read()).toEqual({ map: new Map([['a', { n: 1 }]]), set: new Set([1]), date: new Date(0), bytes: new Uint8Array([1, 2]), view: new Float64Array([1]) })
+    expect(await read()).toEqual({
+      map: new Map([['a', { n: 1 }]]),
+      set: new Set([1]),
+      date: new Date(0),
+      bytes: new Uint8Array([1, 2]),
+      view: new Float64Array([1]),
+    })
     expect(stats().hits).toBe(2)
   })
 
@@ -78,18 +111,33 @@ describe('values that several readers are given', () => {
     const value = await read()
     expect(value.self).toBe(value)
     expect(() => value.list.push(2)).toThrow(TypeError)
-    const surface: Codec<any> = { ...v8, decode: (bytes, context) => Object.freeze(v8.decode(bytes, context)) }
+    const surface: Codec<any> = {
+      ...v8,
+      decode: (bytes, context) => Object.freeze(v8.decode(bytes, context)),
+    }
     const frozen = await kept({ inner: { n: 1 } }, {}, surface)
     const again = await frozen.read()
-    expect(() => { again.inner.n = 2 }).toThrow(TypeError)
+    expect(() => {
+      again.inner.n = 2
+    }).toThrow(TypeError)
   })
 
   it('instances of classes are frozen; beside what can’t be frozen they are not kept, and that is told', async () => {
-    class Money { constructor(public amount: number) {} }
-    const withClass: Codec<any> = { ...v8, decode: (bytes, context) => ({ ...(v8.decode(bytes, context) as object), price: new Money(5) }) }
+    class Money {
+      constructor(public amount: number) {}
+    }
+    const withClass: Codec<any> = {
+      ...v8,
+      decode: (bytes, context) => ({
+        ...(v8.decode(bytes, context) as object),
+        price: new Money(5),
+      }),
+    }
     const value = await (await kept({ id: 1 }, {}, withClass)).read()
     expect(value.price).toBeInstanceOf(Money)
-    expect(() => { value.price.amount = 6 }).toThrow(TypeError)
+    expect(() => {
+      value.price.amount = 6
+    }).toThrow(TypeError)
     const errors: unknown[] = []
     const onError = (error: unknown) => errors.push(error)
     channels.error.subscribe(onError)
@@ -100,21 +148,33 @@ describe('values that several readers are given', () => {
     expect(errors[0]).toMatchObject({ operation: 'keep near' })
   })
 
-  it.each([{}, { clone: true }])('a Buffer is a Buffer in the copy of each reader, with %j', async (options) => {
-    const raw: Codec<Buffer> = { name: 'raw', encode: (value) => value, decode: (payload) => Buffer.from(payload) }
-    const { read, stats } = await kept(Buffer.from('abc'), options, raw)
-    ;(await read())[0] = 0
-    expect((await read()).toString()).toBe('abc')
-    const inner = await kept(new Map([['bytes', [Buffer.from('abc')]]]), options)
-    const [bytes] = (await inner.read()).get('bytes')
-    bytes[0] = 0
-    expect(String((await inner.read()).get('bytes')[0])).toBe('abc')
-    expect([stats().hits, inner.stats().hits]).toEqual([2, 2])
-  })
+  it.each([{}, { clone: true }])(
+    'a Buffer is a Buffer in the copy of each reader, with %j',
+    async (options) => {
+      const raw: Codec<Buffer> = {
+        name: 'raw',
+        encode: (value) => value,
+        decode: (payload) => Buffer.from(payload),
+      }
+      const { read, stats } = await kept(Buffer.from('abc'), options, raw)
+      ;(await read())[0] = 0
+      expect((await read()).toString()).toBe('abc')
+      const inner = await kept(new Map([['bytes', [Buffer.from('abc')]]]), options)
+      const [bytes] = (await inner.read()).get('bytes')
+      bytes[0] = 0
+      expect(String((await inner.read()).get('bytes')[0])).toBe('abc')
+      expect([stats().hits, inner.stats().hits]).toEqual([2, 2])
+    },
+  )
 
   it('with clone, an instance of a class that a copy would lose is not kept, and that is told', async () => {
-    class Money { constructor(readonly amount: number) {} }
-    const withClass: Codec<any> = { ...v8, decode: (bytes, context) => new Money(v8.decode(bytes, context) as number) }
+    class Money {
+      constructor(readonly amount: number) {}
+    }
+    const withClass: Codec<any> = {
+      ...v8,
+      decode: (bytes, context) => new Money(v8.decode(bytes, context) as number),
+    }
     const errors: unknown[] = []
     const onError = (error: unknown) => errors.push(error)
     channels.error.subscribe(onError)
@@ -133,7 +193,8 @@ describe('values that several readers are given', () => {
     const bus = createInvalidationBus({ client })
     await bus.ready()
     const all = Array.from({ length: 20 }, () => withNearCache(client, { bus }))
-    for (const near of all) await createAside<number>({ client: near, prefix: 'many', ttl: '1h' }).getOrLoad(1, () => 1)
+    for (const near of all)
+      await createAside<number>({ client: near, prefix: 'many', ttl: '1h' }).getOrLoad(1, () => 1)
     await bus.publish({ prefix: 'many' })
     expect(all.map(({ near }) => near.stats().entries)).toEqual(all.map(() => 0))
     process.off('warning', onWarning)

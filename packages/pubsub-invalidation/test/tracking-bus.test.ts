@@ -8,7 +8,13 @@ import { startRedis, type RedisServer, type Stage } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { TrackingRefusedError, createTrackingBus, withNearCache, type InvalidationBus, type NearCacheClient } from '../src/index.js'
+import {
+  TrackingRefusedError,
+  createTrackingBus,
+  withNearCache,
+  type InvalidationBus,
+  type NearCacheClient,
+} from '../src/index.js'
 import { cases } from './cases.js'
 
 const format = createFormat<number>()
@@ -38,19 +44,37 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     for (const close of closing.splice(0).reverse()) await close()
   })
 
-  async function node(prefixes?: readonly string[]): Promise<{ client: CacheClient; near: NearCacheClient; bus: InvalidationBus; rows: Aside<number> }> {
+  async function node(prefixes?: readonly string[]): Promise<{
+    client: CacheClient
+    near: NearCacheClient
+    bus: InvalidationBus
+    rows: Aside<number>
+  }> {
     const client = stage.driver()
     const bus = createTrackingBus({ client, ...(prefixes && { prefixes }) })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus })
-    closing.push(() => client.close(), () => bus.close())
-    return { client, near, bus, rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }) }
+    closing.push(
+      () => client.close(),
+      () => bus.close(),
+    )
+    return {
+      client,
+      near,
+      bus,
+      rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }),
+    }
   }
 
-  const crew = (): Promise<Awaited<ReturnType<typeof node>>[]> => Promise.all([node(), node(), node()])
+  const crew = (): Promise<Awaited<ReturnType<typeof node>>[]> =>
+    Promise.all([node(), node(), node()])
 
   /** All have it near; what a process stores itself it is told of, and reads again. */
-  async function warm(nodes: readonly Awaited<ReturnType<typeof node>>[], id: number, value: number): Promise<void> {
+  async function warm(
+    nodes: readonly Awaited<ReturnType<typeof node>>[],
+    id: number,
+    value: number,
+  ): Promise<void> {
     await vi.waitFor(async () => {
       for (const { rows } of nodes) expect(await rows.getOrLoad(id, () => value)).toBe(value)
       for (const { near } of nodes) expect(near.near.stats().entries).toBe(1)
@@ -67,16 +91,23 @@ describe.each(cases)('on $name', ({ start, topology }) => {
   }
 
   async function cli(name: string, key: string, ...rest: string[]): Promise<void> {
-    for (const server of await placesOf(key)) if (!/^MOVED/.test(await server.cli(name, key, ...rest))) return
+    for (const server of await placesOf(key))
+      if (!/^MOVED/.test(await server.cli(name, key, ...rest))) return
     throw new Error('no node took it')
   }
 
-  const writers: readonly (readonly [name: string, write: (key: string, value: number) => unknown])[] = [
+  const writers: readonly (readonly [
+    name: string,
+    write: (key: string, value: number) => unknown,
+  ])[] = [
     ['redis-cli SET', (key, value) => cli('SET', key, payload(key, value))],
     ['redis-cli DEL', (key) => cli('DEL', key)],
     ['redis-cli EXPIRE', (key) => cli('PEXPIRE', key, '1')],
     ['redis-cli FLUSHALL', () => stage.flush()],
-    ['a client of ours without a near cache', (key) => closingClient((client) => client.entries.invalidate([key]))],
+    [
+      'a client of ours without a near cache',
+      (key) => closingClient((client) => client.entries.invalidate([key])),
+    ],
   ]
 
   async function closingClient(use: (client: CacheClient) => Promise<unknown>): Promise<void> {
@@ -89,15 +120,25 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     const nodes = await crew()
     await warm(nodes, 1, 10)
     await write('shop:row:1', 11)
-    await vi.waitFor(async () => { for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => 11)).toBe(11) }, 10_000)
+    await vi.waitFor(async () => {
+      for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => 11)).toBe(11)
+    }, 10_000)
   }
 
   it.each(writers)('%s: all near caches read anew', (_, write) => expectReadAnew(write))
 
-  it.skipIf(!python)('a Python program: all near caches read anew', () => expectReadAnew(async (key, value) => {
-    const [{ host, port }] = (await placesOf(key)) as [RedisServer]
-    execFileSync('python3', [fileURLToPath(new URL('processes/set.py', import.meta.url)), host, String(port), key, payload(key, value)])
-  }))
+  it.skipIf(!python)('a Python program: all near caches read anew', () =>
+    expectReadAnew(async (key, value) => {
+      const [{ host, port }] = (await placesOf(key)) as [RedisServer]
+      execFileSync('python3', [
+        fileURLToPath(new URL('processes/set.py', import.meta.url)),
+        host,
+        String(port),
+        key,
+        payload(key, value),
+      ])
+    }),
+  )
 
   it('what a near cache itself writes is seen by the others, and by itself at once', async () => {
     const nodes = await crew()
@@ -106,7 +147,9 @@ describe.each(cases)('on $name', ({ start, topology }) => {
       const writer = nodes[value % nodes.length]!
       await (value % 2 === 0 ? writer.rows.set(1, value) : writer.rows.invalidate(1))
       expect(await writer.rows.getOrLoad(1, () => value)).toBe(value)
-      await vi.waitFor(async () => { for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => value)).toBe(value) }, 10_000)
+      await vi.waitFor(async () => {
+        for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => value)).toBe(value)
+      }, 10_000)
     }
   })
 
@@ -115,7 +158,9 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     await warm(nodes, 1, 10)
     await nodes[0]!.bus.publish({ prefix: 'row:' })
     expect(nodes[0]!.near.near.stats().entries).toBe(0)
-    await vi.waitFor(() => { for (const { near } of nodes) expect(near.near.stats().entries).toBe(0) }, 5_000)
+    await vi.waitFor(() => {
+      for (const { near } of nodes) expect(near.near.stats().entries).toBe(0)
+    }, 5_000)
   })
 
   it('keys that it is not told of are not kept', async () => {
@@ -136,8 +181,13 @@ describe.each(cases)('on $name', ({ start, topology }) => {
       const gaps = nodes.map(({ bus }) => bus.stats().gaps)
       await Promise.all(servers.map((server) => server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')))
       await cli('SET', 'shop:row:1', payload('shop:row:1', round))
-      await vi.waitFor(() => { for (const [i, { bus }] of nodes.entries()) expect(bus.stats().gaps).toBeGreaterThan(gaps[i]!) }, 10_000)
-      await vi.waitFor(() => { for (const { near } of nodes) expect(near.near.stats().answering).toBe(true) }, 10_000)
+      await vi.waitFor(() => {
+        for (const [i, { bus }] of nodes.entries())
+          expect(bus.stats().gaps).toBeGreaterThan(gaps[i]!)
+      }, 10_000)
+      await vi.waitFor(() => {
+        for (const { near } of nodes) expect(near.near.stats().answering).toBe(true)
+      }, 10_000)
       for (const { rows } of nodes) expect(await rows.getOrLoad(1, () => round)).toBe(round)
     }
   })
@@ -147,42 +197,80 @@ describe('a user who may not track keys', () => {
   let server: RedisServer
   beforeAll(async () => {
     server = await startRedis()
-    await server.cli('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-client|tracking')
+    await server.cli(
+      'ACL',
+      'SETUSER',
+      'app',
+      'on',
+      '>secret',
+      '~*',
+      '&*',
+      '+@all',
+      '-client|tracking',
+    )
   })
   afterAll(() => server.stop())
 
-  it.each(['ioredis', 'node-redis'])('%s: the bus says what is missing, near caches keep nothing, and it begins once he may', async (kind) => {
-    await server.cli('ACL', 'SETUSER', 'app', '-client|tracking')
-    const { host, port } = server
-    const redis = new Redis({ host, port, username: 'app', password: 'secret' })
-    const nodeRedis = createClient({ socket: { host, port }, username: 'app', password: 'secret' })
-    nodeRedis.on('error', () => undefined)
-    const client = createCacheClient(kind === 'ioredis' ? ioredisDriver(redis) : nodeRedisDriver(nodeRedis))
-    const errors: unknown[] = []
-    const onError = ({ error }: { error?: unknown }) => errors.push(error)
-    channels.error.subscribe(onError as never)
-    const bus = createTrackingBus({ client })
-    const refused: unknown = await bus.ready().catch((error: unknown) => error)
-    expect(refused).toBeInstanceOf(TrackingRefusedError)
-    expect(refused).toMatchObject({ code: 'NOPERM', message: expect.stringContaining('+client|tracking') as unknown })
-    expect(errors).toContain(refused)
-    channels.error.unsubscribe(onError as never)
-    const near = withNearCache(client, { bus })
-    const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
-    await rows.getOrLoad(1, () => 1)
-    await server.cli('DEL', 'row:1')
-    expect(await rows.getOrLoad(1, () => 2)).toBe(2)
-    expect(near.near.stats()).toMatchObject({ entries: 0, answering: false })
-    await server.cli('ACL', 'SETUSER', 'app', '+client|tracking')
-    await vi.waitFor(() => expect(near.near.stats().answering).toBe(true), 10_000)
-    await bus.close()
-    await client.close()
-    redis.disconnect()
-    nodeRedis.destroy()
-  })
+  it.each(['ioredis', 'node-redis'])(
+    '%s: the bus says what is missing, near caches keep nothing, and it begins once he may',
+    async (kind) => {
+      await server.cli('ACL', 'SETUSER', 'app', '-client|tracking')
+      const { host, port } = server
+      const redis = new Redis({ host, port, username: 'app', password: 'secret' })
+      const nodeRedis = createClient({
+        socket: { host, port },
+        username: 'app',
+        password: 'secret',
+      })
+      nodeRedis.on('error', () => undefined)
+      const client = createCacheClient(
+        kind === 'ioredis' ? ioredisDriver(redis) : nodeRedisDriver(nodeRedis),
+      )
+      const errors: unknown[] = []
+      const onError = ({ error }: { error?: unknown }) => errors.push(error)
+      channels.error.subscribe(onError as never)
+      const bus = createTrackingBus({ client })
+      const refused: unknown = await bus.ready().catch((error: unknown) => error)
+      expect(refused).toBeInstanceOf(TrackingRefusedError)
+      expect(refused).toMatchObject({
+        code: 'NOPERM',
+        message: expect.stringContaining('+client|tracking') as unknown,
+      })
+      expect(errors).toContain(refused)
+      channels.error.unsubscribe(onError as never)
+      const near = withNearCache(client, { bus })
+      const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
+      await rows.getOrLoad(1, () => 1)
+      await server.cli('DEL', 'row:1')
+      expect(await rows.getOrLoad(1, () => 2)).toBe(2)
+      expect(near.near.stats()).toMatchObject({ entries: 0, answering: false })
+      await server.cli('ACL', 'SETUSER', 'app', '+client|tracking')
+      await vi.waitFor(() => expect(near.near.stats().answering).toBe(true), 10_000)
+      await bus.close()
+      await client.close()
+      redis.disconnect()
+      nodeRedis.destroy()
+    },
+  )
 
   it('the rights that the message names are all it takes', async () => {
-    await server.cli('ACL', 'SETUSER', 'least', 'on', '>secret', 'resetchannels', '&__redis__:invalidate', '&invalidations*', '-@all', '+hello', '+client|id', '+client|tracking', '+subscribe', '+publish', '+info')
+    await server.cli(
+      'ACL',
+      'SETUSER',
+      'least',
+      'on',
+      '>secret',
+      'resetchannels',
+      '&__redis__:invalidate',
+      '&invalidations*',
+      '-@all',
+      '+hello',
+      '+client|id',
+      '+client|tracking',
+      '+subscribe',
+      '+publish',
+      '+info',
+    )
     const { host, port } = server
     const redis = new Redis({ host, port, username: 'least', password: 'secret' })
     const client = createCacheClient(ioredisDriver(redis))

@@ -3,5 +3,7 @@ export interface Clock {
   now(): number
 }
 
-/** By how much the clocks of two machines may differ in speed: NTP slews by no more than 500 ppm. */
+/**
+ * By how much the clocks of two machines may differ in speed: NTP slews by no more than 500 ppm.
+ */
 export const DRIFT = 0.001

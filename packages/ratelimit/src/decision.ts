@@ -10,13 +10,17 @@ export interface LimitState {
   readonly remaining: number
   /** Ms until all of it can be had, if nothing more is taken. */
   readonly resetAfter: number
-  /** Ms until this limit would admit the same request; 0 where it does. Exact: denied 1 ms before, admitted at it, if nothing more is taken. */
+  /**
+   * Ms until this limit would admit the same request; 0 where it does. Exact: denied 1 ms before,
+   * admitted at it, if nothing more is taken.
+   */
   readonly retryAfter: number
 }
 
 /**
- * What a request was charged, so that it can be given back once, by any process. It survives JSON. Without the option
- * `receiptSecrets` it must not leave the server: a client who sees it could change it, and be given more than it paid.
+ * What a request was charged, so that it can be given back once, by any process. It survives JSON.
+ * Without the option `receiptSecrets` it must not leave the server: a client who sees it could
+ * change it, and be given more than it paid.
  */
 export interface Receipt {
   readonly key: string
@@ -31,11 +35,16 @@ export interface Receipt {
 
 export interface Decision extends AsyncDisposable {
   readonly allowed: boolean
-  /** What was charged: the cost, or with `consumeUpTo` as much as there was; 0 for what was denied. */
+  /**
+   * What was charged: the cost, or with `consumeUpTo` as much as there was; 0 for what was denied.
+   */
   readonly granted: number
   /** In the order of the limiter's `limits`. */
   readonly limits: readonly LimitState[]
-  /** The names of the limits that were in the way. With `shadow: true` there may be some although it was allowed. */
+  /**
+   * The names of the limits that were in the way. With `shadow: true` there may be some although it
+   * was allowed.
+   */
   readonly violated: readonly string[]
   /**
    * Ms until the same request would be admitted by all limits; 0 where it was. Of a concurrency
@@ -56,9 +65,15 @@ export interface Decision extends AsyncDisposable {
   readonly source: 'redis' | 'cache' | 'lease' | 'outage'
   /** For `refund`; where something was charged in Redis, or taken from a lease. */
   readonly receipt: Receipt | undefined
-  /** Of a slot: aborts when it is lost, before another may have it. Without concurrency limits it never does. */
+  /**
+   * Of a slot: aborts when it is lost, before another may have it. Without concurrency limits it
+   * never does.
+   */
   readonly signal: AbortSignal
-  /** Gives the slot back, where there is one. Never rejects: a slot that can't be given back ends by itself. `await using` calls it. */
+  /**
+   * Gives the slot back, where there is one. Never rejects: a slot that can't be given back ends by
+   * itself. `await using` calls it.
+   */
   release(): Promise<void>
 }
 
@@ -92,7 +107,16 @@ export class Decided implements Decision {
   readonly receipt: Receipt | undefined
   readonly #held: Held | undefined
 
-  constructor({ limits, verdict, age = 0, source, shadow = false, receipt, held, free = false }: Facts) {
+  constructor({
+    limits,
+    verdict,
+    age = 0,
+    source,
+    shadow = false,
+    receipt,
+    held,
+    free = false,
+  }: Facts) {
     const states: LimitState[] = []
     const violated: string[] = []
     let retryAfter = 0
@@ -100,7 +124,13 @@ export class Decided implements Decision {
     for (let i = 0; i < limits.length; i++) {
       const { name, limit } = limits[i]!
       const { available, full, ready } = verdict.limits[i]!
-      const state = { name, limit, remaining: available, resetAfter: ms(full - age), retryAfter: ms(ready - age) }
+      const state = {
+        name,
+        limit,
+        remaining: available,
+        resetAfter: ms(full - age),
+        retryAfter: ms(ready - age),
+      }
       states.push(state)
       if (state.retryAfter > 0) violated.push(name)
       if (state.retryAfter > retryAfter) retryAfter = state.retryAfter

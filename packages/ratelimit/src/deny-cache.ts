@@ -18,16 +18,20 @@ interface Denial {
   readonly until: number
 }
 
-/** When a request was sent, in both of the ways that matter: by the clock, and among the changes. */
+/**
+ * When a request was sent, in both of the ways that matter: by the clock, and among the changes.
+ */
 export interface Sent {
   readonly at: number
   readonly changes: number
 }
 
 /**
- * Remembers who was denied, so that repeat offenders cost no round trip. What Redis has denied it goes on denying until the limits in the
- * way are ready, counted from before the question was sent: so nothing is denied here that Redis would allow, unless somebody else gives
- * something back meanwhile (a refund, a reset, a slot). What this process gives back is forgotten here; of others' it hears after `maxAge`.
+ * Remembers who was denied, so that repeat offenders cost no round trip. What Redis has denied it
+ * goes on denying until the limits in the way are ready, counted from before the question was sent:
+ * so nothing is denied here that Redis would allow, unless somebody else gives something back
+ * meanwhile (a refund, a reset, a slot). What this process gives back is forgotten here; of others'
+ * it hears after `maxAge`.
  */
 export class DenyCache {
   readonly #denials: LRUCache<string, Denial>
@@ -37,7 +41,11 @@ export class DenyCache {
   readonly #clock: Clock
   #changes = 0
 
-  constructor(limits: readonly Limit[], { max, maxAge }: { readonly max: number; readonly maxAge: number }, clock: Clock) {
+  constructor(
+    limits: readonly Limit[],
+    { max, maxAge }: { readonly max: number; readonly maxAge: number },
+    clock: Clock,
+  ) {
     this.#limits = limits
     this.#denials = boundedMap(max)
     this.#changed = boundedMap(max)
@@ -53,7 +61,8 @@ export class DenyCache {
       this.#denials.delete(key)
       return undefined
     }
-    // From the reply on, not from the question: who waits for as long as this says does not come too early.
+    // From the reply on, not from the question: who waits for as long as this says does not come
+    // too early.
     return { verdict: denial.verdict, age: Math.round((now - denial.receivedAt) * 1_000) }
   }
 
@@ -64,7 +73,13 @@ export class DenyCache {
   add(key: string, cost: number, verdict: Verdict, sent: Sent): void {
     if ((this.#changed.get(key) ?? 0) > sent.changes) return
     const life = Math.min(this.#maxAge, (this.#certain(verdict) / 1_000) * (1 - DRIFT))
-    if (life > 0) this.#denials.set(key, { verdict, cost, receivedAt: this.#clock.now(), until: sent.at + life })
+    if (life > 0)
+      this.#denials.set(key, {
+        verdict,
+        cost,
+        receivedAt: this.#clock.now(),
+        until: sent.at + life,
+      })
   }
 
   /** Something was charged: a denial of a higher cost still holds, but for longer. */
@@ -81,7 +96,8 @@ export class DenyCache {
   /** µs for which it is denied whatever others do: slots may be released at any time. */
   #certain({ limits }: Verdict): number {
     let longest = 0
-    for (let i = 0; i < limits.length; i++) if (this.#limits[i]!.policy !== 'concurrency') longest = Math.max(longest, limits[i]!.ready)
+    for (let i = 0; i < limits.length; i++)
+      if (this.#limits[i]!.policy !== 'concurrency') longest = Math.max(longest, limits[i]!.ready)
     return longest
   }
 }

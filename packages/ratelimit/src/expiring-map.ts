@@ -17,7 +17,9 @@ export class ExpiringMap<V extends object> {
   constructor({ ttl, maxBytes, bytesOf }: ExpiringMapOptions<V>) {
     this.#ttl = Math.min(ttl, LONGEST_TTL)
     this.#entries = new LRUCache({
-      ttl: this.#ttl, maxSize: maxBytes, sizeCalculation: (value, key) => Math.min(maxBytes, bytesOf(key, value)),
+      ttl: this.#ttl,
+      maxSize: maxBytes,
+      sizeCalculation: (value, key) => Math.min(maxBytes, bytesOf(key, value)),
     })
   }
 

@@ -6,8 +6,8 @@ import type { Limit } from './policies.js'
 import type { LimitVerdict, Verdict } from './scripts.js'
 
 /**
- * What decides when Redis does not answer in time: everything is allowed, nothing is, or each process allows its share of each limit by
- * itself (0.25 where four processes run).
+ * What decides when Redis does not answer in time: everything is allowed, nothing is, or each
+ * process allows its share of each limit by itself (0.25 where four processes run).
  */
 export type OnOutage = 'open' | 'closed' | { readonly local: number }
 
@@ -23,7 +23,12 @@ export interface Outage {
   decide(key: string, min: number, max: number, peeking?: boolean): OutageAnswer
 }
 
-export function createOutage(check: OptionChecks, onOutage: OnOutage | undefined, limits: readonly Limit[], clock: Clock): Outage {
+export function createOutage(
+  check: OptionChecks,
+  onOutage: OnOutage | undefined,
+  limits: readonly Limit[],
+  clock: Clock,
+): Outage {
   if (typeof onOutage === 'object' && onOutage !== null) {
     const share = check.nested('onOutage', ['local']).number('local', { min: 0.000_001, max: 1 })
     return new LocalShare(limits, share, clock)
@@ -33,8 +38,15 @@ export function createOutage(check: OptionChecks, onOutage: OnOutage | undefined
     decide: (_key, _min, max) => ({
       limits,
       verdict: {
-        now: 0, granted: how === 'open' ? max : 0, wait: 0, hold: 0,
-        limits: limits.map(({ limit }) => (how === 'open' ? { available: limit, full: 0, ready: 0, mark: 0 } : { available: 0, full: CLOSED, ready: CLOSED, mark: 0 })),
+        now: 0,
+        granted: how === 'open' ? max : 0,
+        wait: 0,
+        hold: 0,
+        limits: limits.map(({ limit }) =>
+          how === 'open'
+            ? { available: limit, full: 0, ready: 0, mark: 0 }
+            : { available: 0, full: CLOSED, ready: CLOSED, mark: 0 },
+        ),
       },
     }),
   }
@@ -46,11 +58,17 @@ class LocalShare implements Outage {
   readonly #clock: Clock
   /** µs in which one comes back. */
   readonly #rates: readonly number[]
-  /** By key: for each limit the µs at which its bucket is full again, or how many slots are taken. */
+  /**
+   * By key: for each limit the µs at which its bucket is full again, or how many slots are taken.
+   */
   readonly #states = boundedMap<number[]>(MOST)
 
   constructor(limits: readonly Limit[], share: number, clock: Clock) {
-    this.#limits = limits.map((limit) => ({ ...limit, limit: Math.max(1, Math.floor(limit.limit * share)), window: limit.window }))
+    this.#limits = limits.map((limit) => ({
+      ...limit,
+      limit: Math.max(1, Math.floor(limit.limit * share)),
+      window: limit.window,
+    }))
     this.#clock = clock
     this.#rates = limits.map(({ limit, window }) => (window * 1_000) / (limit * share))
   }
@@ -60,19 +78,47 @@ class LocalShare implements Outage {
     let state = this.#states.get(key)
     if (!state) this.#states.set(key, (state = this.#limits.map(() => 0)))
     const has = state.map((at, i) => this.#available(i, at, now))
-    const granted = Math.min(max, ...has.map((available, i) => (this.#isSlots(i) ? (available > 0 ? max : 0) : Math.floor(available))))
+    const granted = Math.min(
+      max,
+      ...has.map((available, i) =>
+        this.#isSlots(i) ? (available > 0 ? max : 0) : Math.floor(available),
+      ),
+    )
     // What costs more than the whole share counts for the whole of it.
-    const least = Math.min(min, ...this.#limits.filter((_, i) => !this.#isSlots(i)).map(({ limit }) => limit))
+    const least = Math.min(
+      min,
+      ...this.#limits.filter((_, i) => !this.#isSlots(i)).map(({ limit }) => limit),
+    )
     const allowed = granted >= least
     const limits = state.map((at, i): LimitVerdict => {
-      if (allowed && !peeking) state[i] = this.#isSlots(i) ? at + 1 : Math.max(at, now) + Math.ceil(Math.max(granted, least) * this.#rates[i]!)
+      if (allowed && !peeking)
+        state[i] = this.#isSlots(i)
+          ? at + 1
+          : Math.max(at, now) + Math.ceil(Math.max(granted, least) * this.#rates[i]!)
       const left = this.#available(i, state[i]!, now)
-      const missing = this.#isSlots(i) ? (has[i]! > 0 ? 0 : CLOSED) : Math.max(0, Math.ceil((least - has[i]!) * this.#rates[i]!))
-      return { available: Math.max(0, Math.floor(left)), full: this.#isSlots(i) ? 0 : Math.max(0, state[i]! - now), ready: allowed ? 0 : missing, mark: 0 }
+      const missing = this.#isSlots(i)
+        ? has[i]! > 0
+          ? 0
+          : CLOSED
+        : Math.max(0, Math.ceil((least - has[i]!) * this.#rates[i]!))
+      return {
+        available: Math.max(0, Math.floor(left)),
+        full: this.#isSlots(i) ? 0 : Math.max(0, state[i]! - now),
+        ready: allowed ? 0 : missing,
+        mark: 0,
+      }
     })
     const slots = this.#limits.flatMap((_, i) => (this.#isSlots(i) ? [i] : []))
-    const verdict = { now: 0, granted: allowed ? Math.max(granted, min) : 0, wait: 0, hold: 0, limits }
-    return allowed && !peeking && slots.length > 0 ? { verdict, limits: this.#limits, held: heldIn(state, slots) } : { verdict, limits: this.#limits }
+    const verdict = {
+      now: 0,
+      granted: allowed ? Math.max(granted, min) : 0,
+      wait: 0,
+      hold: 0,
+      limits,
+    }
+    return allowed && !peeking && slots.length > 0
+      ? { verdict, limits: this.#limits, held: heldIn(state, slots) }
+      : { verdict, limits: this.#limits }
   }
 
   #isSlots(i: number): boolean {

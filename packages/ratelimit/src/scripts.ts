@@ -29,28 +29,74 @@ export interface LimitVerdict {
   readonly mark: number
 }
 
-const functions = [commonLua, logLua, fixedLua, counterLua, bucketLua, rememberedLua, slotsLua].join('\n')
+const functions = [
+  commonLua,
+  logLua,
+  fixedLua,
+  counterLua,
+  bucketLua,
+  rememberedLua,
+  slotsLua,
+].join('\n')
 const one = (reply: Reply): boolean => reply === 1
 
-/** Lua that answers with the type of each state. `first`: where the kind of the first one is among the arguments; the next ones are each `step` further on. */
+/**
+ * Lua that answers with the type of each state. `first`: where the kind of the first one is among
+ * the arguments; the next ones are each `step` further on.
+ */
 const typesOf = (first: number, step: number): string =>
   `local types = {} for i = 1, #KEYS do local kind = ARGV[${first} + ${step} * (i - 1)] types[i] = (kind == 'log' or kind == 'slots') and 'zset' or 'string' end return types`
 const slotTypes = "local types = {} for i = 1, #KEYS do types[i] = 'zset' end return types"
 
-export const decideScript = defineScript({ name: 'ratelimit decide', functions: `local peeking = false\n${functions}`, lua: decideLua, types: typesOf(6, 4), binary: true, parse: verdict })
+export const decideScript = defineScript({
+  name: 'ratelimit decide',
+  functions: `local peeking = false\n${functions}`,
+  lua: decideLua,
+  types: typesOf(6, 4),
+  binary: true,
+  parse: verdict,
+})
 
-export const peekScript = defineScript({ name: 'ratelimit peek', functions: `local peeking = true\n${functions}`, lua: decideLua, types: typesOf(6, 4), binary: true, asks: true, parse: verdict })
+export const peekScript = defineScript({
+  name: 'ratelimit peek',
+  functions: `local peeking = true\n${functions}`,
+  lua: decideLua,
+  types: typesOf(6, 4),
+  binary: true,
+  asks: true,
+  parse: verdict,
+})
 
-export const refundScript = defineScript({ name: 'ratelimit refund', functions: `local peeking = false\n${functions}`, lua: refundLua, types: typesOf(5, 5), typesFirst: true, parse: one })
+export const refundScript = defineScript({
+  name: 'ratelimit refund',
+  functions: `local peeking = false\n${functions}`,
+  lua: refundLua,
+  types: typesOf(5, 5),
+  typesFirst: true,
+  parse: one,
+})
 
-export const renewScript = defineScript({ name: 'ratelimit renew', functions: commonLua, lua: renewLua, types: slotTypes, parse: one })
+export const renewScript = defineScript({
+  name: 'ratelimit renew',
+  functions: commonLua,
+  lua: renewLua,
+  types: slotTypes,
+  parse: one,
+})
 
-export const releaseScript = defineScript({ name: 'ratelimit release', functions: `${commonLua}\n${rememberedLua}`, lua: releaseLua, types: slotTypes, parse: Number })
+export const releaseScript = defineScript({
+  name: 'ratelimit release',
+  functions: `${commonLua}\n${rememberedLua}`,
+  lua: releaseLua,
+  types: slotTypes,
+  parse: Number,
+})
 
 function verdict(reply: Reply): Verdict {
   const numbers = reply as Buffer
   const at = (place: number): number => numbers.readDoubleBE(8 * place)
   const limits: LimitVerdict[] = []
-  for (let i = 4; 8 * i < numbers.length; i += 4) limits.push({ available: at(i), full: at(i + 1), ready: at(i + 2), mark: at(i + 3) })
+  for (let i = 4; 8 * i < numbers.length; i += 4)
+    limits.push({ available: at(i), full: at(i + 1), ready: at(i + 2), mark: at(i + 3) })
   return { now: at(0), granted: at(1), wait: at(2), hold: at(3), limits }
 }

@@ -1,12 +1,25 @@
-import { CacheError, ServerError, channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
+import {
+  CacheError,
+  ServerError,
+  channels,
+  tell,
+  type CacheClient,
+  type PendingReleases,
+} from '@cache/core'
 import type { Held } from './decision.js'
 import { releaseScript, renewScript } from './scripts.js'
 
-/** The slot could not be renewed in time, or somebody else has ended it. Another may have it from now on. */
+/**
+ * The slot could not be renewed in time, or somebody else has ended it. Another may have it from
+ * now on.
+ */
 export class SlotLostError extends CacheError {
   static override readonly kind: string = 'SlotLostError'
   constructor(key: string) {
-    super(`The slot of ${key} is lost: it was not renewed within its ttl. Stop what it was held for.`, { code: 'SLOT_LOST', key })
+    super(
+      `The slot of ${key} is lost: it was not renewed within its ttl. Stop what it was held for.`,
+      { code: 'SLOT_LOST', key },
+    )
   }
 }
 
@@ -48,22 +61,30 @@ export class Slot implements Held {
 
   async #giveBack(): Promise<void> {
     const { client, keys, token, ttls, pending } = this.#request
-    const attempt = (): Promise<unknown> => release({ client, keys, ttls, token, remembered: REMEMBERED })
+    const attempt = (): Promise<unknown> =>
+      release({ client, keys, ttls, token, remembered: REMEMBERED })
     try {
       await attempt()
     } catch (error) {
       tell(channels.error, () => ({ operation: 'ratelimit release', key: keys[0]!, error }))
-      if (!(error instanceof CacheError && error.code === 'CLOSED')) pending.add({ key: keys[0]!, ttl: Math.max(...ttls), release: attempt })
+      if (!(error instanceof CacheError && error.code === 'CLOSED'))
+        pending.add({ key: keys[0]!, ttl: Math.max(...ttls), release: attempt })
     }
   }
 
-  /** It is held for a ttl from when that was asked for, which is before Redis began to count; and given up a little earlier, as timers are late. */
+  /**
+   * It is held for a ttl from when that was asked for, which is before Redis began to count; and
+   * given up a little earlier, as timers are late.
+   */
   #extend(since: number): void {
     this.#stop()
     const left = since + this.#ttl - Math.min(this.#ttl / 10, 100) - performance.now()
     if (left <= 0) return this.#lose()
     this.#end = setTimeout(() => this.#lose(), left).unref()
-    this.#next = setTimeout(() => void this.#renew(), Math.max(0, left - (2 * this.#ttl) / 3)).unref()
+    this.#next = setTimeout(
+      () => void this.#renew(),
+      Math.max(0, left - (2 * this.#ttl) / 3),
+    ).unref()
   }
 
   async #renew(): Promise<void> {
@@ -71,7 +92,9 @@ export class Slot implements Held {
     const since = performance.now()
     let renewed: boolean
     try {
-      renewed = await client.run(renewScript, keys, [token, ...ttls.map(micros)], { timeout: Math.ceil(this.#ttl / 3) })
+      renewed = await client.run(renewScript, keys, [token, ...ttls.map(micros)], {
+        timeout: Math.ceil(this.#ttl / 3),
+      })
     } catch (error) {
       if (error instanceof CacheError && error.code === 'CLOSED') return // it ends by itself
       tell(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
@@ -117,7 +140,9 @@ function micros(ms: number): string {
  * or refused by Redis.
  */
 export function mayHaveRun(error: unknown): boolean {
-  return !(error instanceof ServerError) && !(error instanceof CacheError && NEVER_SENT.has(error.code))
+  return (
+    !(error instanceof ServerError) && !(error instanceof CacheError && NEVER_SENT.has(error.code))
+  )
 }
 
 const NEVER_SENT = new Set(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])

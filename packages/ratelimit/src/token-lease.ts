@@ -39,8 +39,9 @@ interface Lease {
 }
 
 /**
- * `lease: n`: takes n tokens at a time and spends them here, one round trip for n requests. What is not spent before the lease ends is
- * lost, so a crash under-uses and never over-admits: Redis counts leased tokens as if they were spent at the end of their lease.
+ * `lease: n`: takes n tokens at a time and spends them here, one round trip for n requests. What is
+ * not spent before the lease ends is lost, so a crash under-uses and never over-admits: Redis
+ * counts leased tokens as if they were spent at the end of their lease.
  */
 export class TokenLeases {
   readonly #clock: Clock
@@ -71,7 +72,8 @@ export class TokenLeases {
     const lease = this.#usable(key)
     if (!lease || lease.tokens.left + cost > lease.tokens.verdict.granted) return false
     const number = Number(receipt.slice(lease.name.length + 1))
-    const isOfLease = number >= 1 && number <= lease.receipts && receipt === `${lease.name}/${number}`
+    const isOfLease =
+      number >= 1 && number <= lease.receipts && receipt === `${lease.name}/${number}`
     if (!isOfLease || lease.back.has(number) || lease.back.size >= MOST_BACK) return false
     lease.back.add(number)
     lease.tokens.left += cost
@@ -85,7 +87,13 @@ export class TokenLeases {
 
   async #ask(key: string, cost: number, ask: Asking['ask']): Promise<Spent | NoLease> {
     const asking = ask()
-    this.#asking.set(key, asking.then((asked) => (typeof asked === 'string' ? asked : 'leased'), () => 'none'))
+    this.#asking.set(
+      key,
+      asking.then(
+        (asked) => (typeof asked === 'string' ? asked : 'leased'),
+        () => 'none',
+      ),
+    )
     try {
       const tokens = await asking
       if (typeof tokens === 'string') return tokens

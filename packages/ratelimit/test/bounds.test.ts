@@ -4,7 +4,14 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit } from '../src/index.js'
+import {
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Limit,
+} from '../src/index.js'
 import { decideScript } from '../src/scripts.js'
 import { FedClock, fedBy } from './fed-clock.js'
 
@@ -16,7 +23,9 @@ let client: CacheClient
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
-  client = createCacheClient(ioredisDriver(redis), { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
+  client = createCacheClient(ioredisDriver(redis), {
+    resilience: { readTimeout: '10s', writeTimeout: '10s' },
+  })
 })
 afterAll(async () => {
   await client.close()
@@ -24,21 +33,55 @@ afterAll(async () => {
   await server.stop()
 })
 
-interface Spent { readonly at: number; readonly cost: number }
+interface Spent {
+  readonly at: number
+  readonly cost: number
+}
 
 const name = 'a'
-const windowed = fc.record({ limit: fc.integer({ min: 1, max: 12 }), window: fc.integer({ min: 1, max: 50 }) })
-/** Each policy, and the most it may admit in a time of so many µs (from its first to its last request). */
-const bounds: Record<string, { readonly limits: fc.Arbitrary<Limit>; readonly most: (limit: Limit, micros: number) => number }> = {
-  slidingWindow: { limits: windowed.map((options) => slidingWindow({ name, ...options })), most: ({ limit, window }, micros) => (micros < window * 1_000 ? limit : Infinity) },
-  fixedWindow: { limits: windowed.map((options) => fixedWindow({ name, ...options })), most: ({ limit, window }, micros) => (micros < window * 1_000 ? 2 * limit - 1 : Infinity) },
-  slidingCounter: { limits: windowed.map((options) => slidingCounter({ name, ...options })), most: ({ limit, window }, micros) => (micros < window * 1_000 ? limit + (limit * micros) / (window * 1_000) : Infinity) },
+const windowed = fc.record({
+  limit: fc.integer({ min: 1, max: 12 }),
+  window: fc.integer({ min: 1, max: 50 }),
+})
+/**
+ * Each policy, and the most it may admit in a time of so many µs (from its first to its last
+ * request).
+ */
+const bounds: Record<
+  string,
+  { readonly limits: fc.Arbitrary<Limit>; readonly most: (limit: Limit, micros: number) => number }
+> = {
+  slidingWindow: {
+    limits: windowed.map((options) => slidingWindow({ name, ...options })),
+    most: ({ limit, window }, micros) => (micros < window * 1_000 ? limit : Infinity),
+  },
+  fixedWindow: {
+    limits: windowed.map((options) => fixedWindow({ name, ...options })),
+    most: ({ limit, window }, micros) => (micros < window * 1_000 ? 2 * limit - 1 : Infinity),
+  },
+  slidingCounter: {
+    limits: windowed.map((options) => slidingCounter({ name, ...options })),
+    most: ({ limit, window }, micros) =>
+      micros < window * 1_000 ? limit + (limit * micros) / (window * 1_000) : Infinity,
+  },
   tokenBucket: {
-    limits: fc.record({ capacity: fc.integer({ min: 1, max: 12 }), refill: fc.integer({ min: 1, max: 12 }), interval: fc.integer({ min: 1, max: 50 }) }).map((options) => tokenBucket({ name, ...options })),
+    limits: fc
+      .record({
+        capacity: fc.integer({ min: 1, max: 12 }),
+        refill: fc.integer({ min: 1, max: 12 }),
+        interval: fc.integer({ min: 1, max: 50 }),
+      })
+      .map((options) => tokenBucket({ name, ...options })),
     most: ({ limit, script }, micros) => limit + (micros * Number(script[3])) / Number(script[2]),
   },
   gcra: {
-    limits: fc.record({ limit: fc.integer({ min: 1, max: 100 }), window: fc.integer({ min: 1, max: 50 }), burst: fc.integer({ min: 1, max: 12 }) }).map((options) => gcra({ name, ...options })),
+    limits: fc
+      .record({
+        limit: fc.integer({ min: 1, max: 100 }),
+        window: fc.integer({ min: 1, max: 50 }),
+        burst: fc.integer({ min: 1, max: 12 }),
+      })
+      .map((options) => gcra({ name, ...options })),
     most: ({ limit, script }, micros) => limit + (micros * Number(script[3])) / Number(script[2]),
   },
 }
@@ -53,35 +96,66 @@ const asked = fc.record({
 
 let worlds = 0
 
-it.each(Object.keys(bounds))(`%s stays in its bound, leased tokens too, wherever one begins to count, in ${RUNS} random sequences`, { timeout: 600_000 }, async (policy) => {
-  const { limits, most } = bounds[policy]!
-  let tightest = 0
-  await fc.assert(
-    fc.asyncProperty(limits, fc.array(asked, { minLength: 20, maxLength: 120 }), async (limit, requests) => {
-      const clock = new FedClock()
-      const fed = fedBy(clock, client)
-      const key = `b${++worlds}`
-      const spent = (await Promise.all(requests.map(async ({ share, micros, most: wanted, hold, spendAfter }, i): Promise<Spent[]> => {
-        clock.micros += Math.floor(share * limit.window * 1_000) + micros
-        const at = clock.micros
-        const verdict = await fed.run(decideScript, [key], [`t.${i}`, '1', String(wanted), String(hold), '0', ...limit.script])
-        if (hold === 0) return [{ at, cost: verdict.granted }]
-        // Of what is leased, one is spent at once, and the rest at any time before its end.
-        return [{ at, cost: Math.min(1, verdict.granted) }, { at: at + Math.floor(spendAfter * Math.max(0, verdict.hold - 1)), cost: verdict.granted - 1 }]
-      }))).flat().filter(({ cost }) => cost > 0).sort((a, b) => a.at - b.at)
-      await redis.del(key)
-      for (let from = 0; from < spent.length; from++) {
-        let sum = 0
-        for (let to = from; to < spent.length; to++) {
-          sum += spent[to]!.cost
-          const allowed = most(limit, spent[to]!.at - spent[from]!.at)
-          if (sum > allowed) throw new Error(`${sum} of at most ${allowed} in ${spent[to]!.at - spent[from]!.at} µs`)
-          tightest = Math.max(tightest, sum / allowed)
-        }
-      }
-    }),
-    { numRuns: RUNS },
-  )
-  // The sequences come up to the bound: it would not hold if it were any lower.
-  expect(tightest).toBeGreaterThan(0.9)
-})
+it.each(Object.keys(bounds))(
+  `%s stays in its bound, leased tokens too, wherever one begins to count, in ${RUNS} random sequences`,
+  { timeout: 600_000 },
+  async (policy) => {
+    const { limits, most } = bounds[policy]!
+    let tightest = 0
+    await fc.assert(
+      fc.asyncProperty(
+        limits,
+        fc.array(asked, { minLength: 20, maxLength: 120 }),
+        async (limit, requests) => {
+          const clock = new FedClock()
+          const fed = fedBy(clock, client)
+          const key = `b${++worlds}`
+          const spent = (
+            await Promise.all(
+              requests.map(
+                async ({ share, micros, most: wanted, hold, spendAfter }, i): Promise<Spent[]> => {
+                  clock.micros += Math.floor(share * limit.window * 1_000) + micros
+                  const at = clock.micros
+                  const verdict = await fed.run(
+                    decideScript,
+                    [key],
+                    [`t.${i}`, '1', String(wanted), String(hold), '0', ...limit.script],
+                  )
+                  if (hold === 0) return [{ at, cost: verdict.granted }]
+                  // Of what is leased, one is spent at once, and the rest at any time before its
+                  // end.
+                  return [
+                    { at, cost: Math.min(1, verdict.granted) },
+                    {
+                      at: at + Math.floor(spendAfter * Math.max(0, verdict.hold - 1)),
+                      cost: verdict.granted - 1,
+                    },
+                  ]
+                },
+              ),
+            )
+          )
+            .flat()
+            .filter(({ cost }) => cost > 0)
+            .sort((a, b) => a.at - b.at)
+          await redis.del(key)
+          for (let from = 0; from < spent.length; from++) {
+            let sum = 0
+            for (let to = from; to < spent.length; to++) {
+              sum += spent[to]!.cost
+              const allowed = most(limit, spent[to]!.at - spent[from]!.at)
+              if (sum > allowed)
+                throw new Error(
+                  `${sum} of at most ${allowed} in ${spent[to]!.at - spent[from]!.at} µs`,
+                )
+              tightest = Math.max(tightest, sum / allowed)
+            }
+          }
+        },
+      ),
+      { numRuns: RUNS },
+    )
+    // The sequences come up to the bound: it would not hold if it were any lower.
+    expect(tightest).toBeGreaterThan(0.9)
+  },
+)

@@ -5,7 +5,17 @@ import { canSetClock, startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit, type RateLimiterOptions } from '../src/index.js'
+import {
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Limit,
+  type RateLimiterOptions,
+} from '../src/index.js'
 import { keysForEver } from './cases.js'
 
 const HOUR = 3_600_000
@@ -44,7 +54,16 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
       end()
       await server.stop()
     })
-    const make = (limit: Limit, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: `clock${++prefixes}`, limits: [limit], deadline: '10s', onOutage: 'closed', denyCache: false, ...options })
+    const make = (limit: Limit, options: Partial<RateLimiterOptions> = {}) =>
+      createRateLimiter({
+        client,
+        prefix: `clock${++prefixes}`,
+        limits: [limit],
+        deadline: '10s',
+        onOutage: 'closed',
+        denyCache: false,
+        ...options,
+      })
 
     describe.each(Object.keys(policies))('%s', (policy) => {
       it('that is set back by an hour gives and takes nothing', async () => {
@@ -67,7 +86,10 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         expect(await limiter.consume('u')).toMatchObject({ allowed: false })
         await server.setClock(-HOUR)
         const started = performance.now()
-        await vi.waitFor(async () => expect(await limiter.consume('u')).toMatchObject({ allowed: true }), { timeout: 10_000, interval: 20 })
+        await vi.waitFor(
+          async () => expect(await limiter.consume('u')).toMatchObject({ allowed: true }),
+          { timeout: 10_000, interval: 20 },
+        )
         expect(performance.now() - started).toBeLessThan(5_000)
       })
 
@@ -104,35 +126,60 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
       })
     })
 
-    it.each([...Object.keys(policies), 'slots'])('that is set back on a server that is full denies as before: %s', async (policy) => {
-      const limiter = make(policy === 'slots' ? concurrency({ name: 'a', limit: 3, ttl: '1m' }) : policies[policy]!(60_000), { onOutage: 'open' })
-      const held = policy === 'slots' ? await Promise.all([1, 2, 3].map(() => limiter.consume('u'))) : [await limiter.consume('u', { cost: 3 })]
-      await server.setClock(-HOUR)
-      await server.fill()
-      const denied = await limiter.consume('u')
-      await server.empty()
-      expect(denied).toMatchObject({ allowed: false, degraded: false })
-      for (const one of held) await one.release()
-    })
+    it.each([...Object.keys(policies), 'slots'])(
+      'that is set back on a server that is full denies as before: %s',
+      async (policy) => {
+        const limiter = make(
+          policy === 'slots'
+            ? concurrency({ name: 'a', limit: 3, ttl: '1m' })
+            : policies[policy]!(60_000),
+          { onOutage: 'open' },
+        )
+        const held =
+          policy === 'slots'
+            ? await Promise.all([1, 2, 3].map(() => limiter.consume('u')))
+            : [await limiter.consume('u', { cost: 3 })]
+        await server.setClock(-HOUR)
+        await server.fill()
+        const denied = await limiter.consume('u')
+        await server.empty()
+        expect(denied).toMatchObject({ allowed: false, degraded: false })
+        for (const one of held) await one.release()
+      },
+    )
 
-    it.each([-HOUR, HOUR])('keeps slots when it is set by %d ms: they are renewed, and end', async (by) => {
-      const limit = concurrency({ name: 'a', limit: 2, ttl: 900 })
-      const limiter = make(limit)
-      const lost = createRateLimiter({ client: { ...client, run: (script, ...rest) => (script.name === 'ratelimit renew' ? new Promise(() => undefined) : client.run(script, ...rest)) }, prefix: limiter.prefix, limits: [limit], deadline: '10s' })
-      const held = await limiter.consume('u')
-      expect(await lost.consume('u')).toMatchObject({ allowed: true })
-      expect(await limiter.consume('u')).toMatchObject({ allowed: false })
-      await server.setClock(by)
-      const started = performance.now()
-      let next = await limiter.consume('u')
-      if (by < 0) expect(next.allowed).toBe(false)
-      while (!next.allowed) {
-        expect(performance.now() - started).toBeLessThan(5_000)
-        next = await limiter.consume('u')
-      }
-      if (by < 0) expect(held.signal.aborted).toBe(false)
-      else await vi.waitFor(() => expect(held.signal.aborted).toBe(true), { timeout: 5_000 })
-      await Promise.all([held.release(), next.release()])
-    })
+    it.each([-HOUR, HOUR])(
+      'keeps slots when it is set by %d ms: they are renewed, and end',
+      async (by) => {
+        const limit = concurrency({ name: 'a', limit: 2, ttl: 900 })
+        const limiter = make(limit)
+        const lost = createRateLimiter({
+          client: {
+            ...client,
+            run: (script, ...rest) =>
+              script.name === 'ratelimit renew'
+                ? new Promise(() => undefined)
+                : client.run(script, ...rest),
+          },
+          prefix: limiter.prefix,
+          limits: [limit],
+          deadline: '10s',
+        })
+        const held = await limiter.consume('u')
+        expect(await lost.consume('u')).toMatchObject({ allowed: true })
+        expect(await limiter.consume('u')).toMatchObject({ allowed: false })
+        await server.setClock(by)
+        const started = performance.now()
+        let next = await limiter.consume('u')
+        if (by < 0) expect(next.allowed).toBe(false)
+        while (!next.allowed) {
+          expect(performance.now() - started).toBeLessThan(5_000)
+          next = await limiter.consume('u')
+        }
+        if (by < 0) expect(held.signal.aborted).toBe(false)
+        else await vi.waitFor(() => expect(held.signal.aborted).toBe(true), { timeout: 5_000 })
+        await Promise.all([held.release(), next.release()])
+      },
+    )
   })
 })

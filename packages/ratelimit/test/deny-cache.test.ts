@@ -4,7 +4,16 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
-import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, type Decision, type Limit } from '../src/index.js'
+import {
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  type Decision,
+  type Limit,
+} from '../src/index.js'
 import { Limiter } from '../src/ratelimit.js'
 import { keysForEver } from './cases.js'
 import { FedClock, fedBy } from './fed-clock.js'
@@ -18,9 +27,13 @@ let client: CacheClient
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
-  client = createCacheClient(ioredisDriver(redis), { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
+  client = createCacheClient(ioredisDriver(redis), {
+    resilience: { readTimeout: '10s', writeTimeout: '10s' },
+  })
 })
-afterEach(async () => { expect(await keysForEver(client)).toEqual([]) })
+afterEach(async () => {
+  expect(await keysForEver(client)).toEqual([])
+})
 afterAll(async () => {
   await client.close()
   redis.disconnect()
@@ -35,13 +48,40 @@ const limits: fc.Arbitrary<readonly Limit[]> = fc.oneof(
   fc.record({ limit, window }).map((options) => [slidingCounter({ name, ...options })]),
   fc.record({ limit, window }).map((options) => [fixedWindow({ name, ...options })]),
   fc.record({ limit, window }).map((options) => [gcra({ name, ...options })]),
-  fc.tuple(limit, limit, window, window).map(([a, b, one, two]) => [slidingWindow({ name: 'a', limit: a, window: one }), gcra({ name: 'b', limit: b, window: two })]),
+  fc
+    .tuple(limit, limit, window, window)
+    .map(([a, b, one, two]) => [
+      slidingWindow({ name: 'a', limit: a, window: one }),
+      gcra({ name: 'b', limit: b, window: two }),
+    ]),
 )
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('consume' as const), cost: fc.constantFrom(1, 1, 1, 2), id: fc.nat({ max: 2 }) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), micros: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 1_500_000 })) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('ready' as const), off: fc.constantFrom(-1_000, 0) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('refund' as const, 'upTo' as const, 'reset' as const), id: fc.nat({ max: 2 }) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant('consume' as const),
+      cost: fc.constantFrom(1, 1, 1, 2),
+      id: fc.nat({ max: 2 }),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      micros: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 1_500_000 })),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('ready' as const), off: fc.constantFrom(-1_000, 0) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('refund' as const, 'upTo' as const, 'reset' as const),
+      id: fc.nat({ max: 2 }),
+    }),
+  },
 )
 const world = fc.record({ limits, steps: fc.array(step, { minLength: 10, maxLength: 30 }) })
 type World = typeof world extends fc.Arbitrary<infer W> ? W : never
@@ -52,7 +92,12 @@ let cached = 0
 /** The same steps with the cache and without: all that is said must be the same. */
 async function compare({ limits, steps }: World): Promise<void> {
   const clock = new FedClock()
-  const common = { client: fedBy(clock, client), limits, deadline: 10_000, onOutage: 'closed' as const }
+  const common = {
+    client: fedBy(clock, client),
+    limits,
+    deadline: 10_000,
+    onOutage: 'closed' as const,
+  }
   const mine = new Limiter({ ...common, prefix: `mine:${++worlds}`, denyCache: { max: 5 } }, clock)
   const oracle = new Limiter({ ...common, prefix: `oracle:${worlds}`, denyCache: false }, clock)
   const charged = new Map<number, [Decision, Decision]>()
@@ -66,9 +111,22 @@ async function compare({ limits, steps }: World): Promise<void> {
       const last = charged.get(one.id)
       if (last) expect(await mine.refund(last[0])).toBe(await oracle.refund(last[1]))
     } else {
-      const ask = (limiter: Limiter): Promise<Decision> => (one.do === 'consume' ? limiter.consume(one.id, { cost: Math.min(one.cost, most) }) : limiter.consumeUpTo(one.id, 3))
+      const ask = (limiter: Limiter): Promise<Decision> =>
+        one.do === 'consume'
+          ? limiter.consume(one.id, { cost: Math.min(one.cost, most) })
+          : limiter.consumeUpTo(one.id, 3)
       const [said, right] = await Promise.all([ask(mine), ask(oracle)])
-      expect({ allowed: said.allowed, granted: said.granted, retryAfter: said.retryAfter, violated: said.violated }).toEqual({ allowed: right.allowed, granted: right.granted, retryAfter: right.retryAfter, violated: right.violated })
+      expect({
+        allowed: said.allowed,
+        granted: said.granted,
+        retryAfter: said.retryAfter,
+        violated: said.violated,
+      }).toEqual({
+        allowed: right.allowed,
+        granted: right.granted,
+        retryAfter: right.retryAfter,
+        violated: right.violated,
+      })
       if (said.source === 'cache') cached++
       if (said.receipt) charged.set(one.id, [said, right])
       if (!said.allowed) ready = clock.micros + said.retryAfter * 1_000
@@ -76,23 +134,54 @@ async function compare({ limits, steps }: World): Promise<void> {
   }
 }
 
-it(`the deny cache says what Redis would, in ${RUNS * TOGETHER} random sequences`, { timeout: 900_000 }, async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(world, { minLength: TOGETHER, maxLength: TOGETHER, size: 'max' }), async (several) => {
-      await Promise.all(several.map((one) => compare(one).catch((error: Error) => { throw new Error(`${error.message}\nin ${JSON.stringify(one)}`) })))
-      expect(await keysForEver(client)).toEqual([])
-      await redis.flushall()
-    }),
-    // Each world by itself is what failed: there is no use in shrinking all of them, or in printing them.
-    { numRuns: RUNS, endOnFailure: true, reporter: ({ failed, errorInstance, seed }) => { if (failed) throw new Error(`seed ${seed}: ${(errorInstance as Error).message}`) } },
-  )
-  expect(cached).toBeGreaterThan((RUNS * TOGETHER) / 4)
-})
+it(
+  `the deny cache says what Redis would, in ${RUNS * TOGETHER} random sequences`,
+  { timeout: 900_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(world, { minLength: TOGETHER, maxLength: TOGETHER, size: 'max' }),
+        async (several) => {
+          await Promise.all(
+            several.map((one) =>
+              compare(one).catch((error: Error) => {
+                throw new Error(`${error.message}\nin ${JSON.stringify(one)}`)
+              }),
+            ),
+          )
+          expect(await keysForEver(client)).toEqual([])
+          await redis.flushall()
+        },
+      ),
+      // Each world by itself is what failed: there is no use in shrinking all of them, or in
+      // printing them.
+      {
+        numRuns: RUNS,
+        endOnFailure: true,
+        reporter: ({ failed, errorInstance, seed }) => {
+          if (failed) throw new Error(`seed ${seed}: ${(errorInstance as Error).message}`)
+        },
+      },
+    )
+    expect(cached).toBeGreaterThan((RUNS * TOGETHER) / 4)
+  },
+)
 
 it('a repeat offender costs no round trip, until it may be admitted', async () => {
   let sent = 0
-  const counting: CacheClient = { ...client, run: (...args) => { sent++; return client.run(...args) } }
-  const limiter = createRateLimiter({ client: counting, prefix: 'offender', limits: [slidingWindow({ name, limit: 1, window: 1_500 })], deadline: '10s' })
+  const counting: CacheClient = {
+    ...client,
+    run: (...args) => {
+      sent++
+      return client.run(...args)
+    },
+  }
+  const limiter = createRateLimiter({
+    client: counting,
+    prefix: 'offender',
+    limits: [slidingWindow({ name, limit: 1, window: 1_500 })],
+    deadline: '10s',
+  })
   await limiter.consume('u')
   const { retryAfter } = await limiter.consume('u')
   expect(sent).toBe(2)
@@ -107,8 +196,16 @@ it('a repeat offender costs no round trip, until it may be admitted', async () =
 })
 
 it('what another process gives back is heard of after maxAge', async () => {
-  const options = { client, prefix: 'others', limits: [fixedWindow({ name, limit: 1, window: '1h' })], deadline: 10_000 }
-  const [mine, other] = [createRateLimiter({ ...options, denyCache: { maxAge: 100 } }), createRateLimiter(options)]
+  const options = {
+    client,
+    prefix: 'others',
+    limits: [fixedWindow({ name, limit: 1, window: '1h' })],
+    deadline: 10_000,
+  }
+  const [mine, other] = [
+    createRateLimiter({ ...options, denyCache: { maxAge: 100 } }),
+    createRateLimiter(options),
+  ]
   await mine.consume('u')
   expect(await mine.consume('u')).toMatchObject({ allowed: false })
   await other.reset('u')
@@ -125,11 +222,19 @@ it('a denial that was under way while something was given back is not remembered
     ...client,
     run: async (script, keys, args, options) => {
       const reply = await client.run(script, keys, args, options)
-      if (hold) await new Promise<void>((resolve) => { hold = resolve })
+      if (hold)
+        await new Promise<void>((resolve) => {
+          hold = resolve
+        })
       return reply
     },
   }
-  const limiter = createRateLimiter({ client: slow, prefix: 'race', limits: [fixedWindow({ name, limit: 1, window: '1h' })], deadline: '10s' })
+  const limiter = createRateLimiter({
+    client: slow,
+    prefix: 'race',
+    limits: [fixedWindow({ name, limit: 1, window: '1h' })],
+    deadline: '10s',
+  })
   await limiter.consume('u')
   hold = () => undefined
   const denied = limiter.consume('u')
@@ -143,8 +248,18 @@ it('a denial that was under way while something was given back is not remembered
 })
 
 it('remembers no denial for the sake of a slot, which may be released at any time', async () => {
-  const limiter = createRateLimiter({ client, prefix: 'slots', limits: [concurrency({ name, limit: 1, ttl: '10s' })], deadline: '10s' })
-  const other = createRateLimiter({ client, prefix: 'slots', limits: [concurrency({ name, limit: 1, ttl: '10s' })], deadline: '10s' })
+  const limiter = createRateLimiter({
+    client,
+    prefix: 'slots',
+    limits: [concurrency({ name, limit: 1, ttl: '10s' })],
+    deadline: '10s',
+  })
+  const other = createRateLimiter({
+    client,
+    prefix: 'slots',
+    limits: [concurrency({ name, limit: 1, ttl: '10s' })],
+    deadline: '10s',
+  })
   const held = await other.consume('u')
   expect(await limiter.consume('u')).toMatchObject({ allowed: false })
   await held.release()

@@ -5,7 +5,17 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit, type RateLimiterOptions } from '../src/index.js'
+import {
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Limit,
+  type RateLimiterOptions,
+} from '../src/index.js'
 import { keysForEver } from './cases.js'
 
 const policies: Record<string, Limit> = {
@@ -42,32 +52,56 @@ describe.each(['ioredis', 'node-redis'])('a server that is full, on %s', (name) 
     end()
     await server.stop()
   })
-  const make = (limit: Limit, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: `full${++prefixes}`, limits: [limit], deadline: '10s', denyCache: false, ...options })
+  const make = (limit: Limit, options: Partial<RateLimiterOptions> = {}) =>
+    createRateLimiter({
+      client,
+      prefix: `full${++prefixes}`,
+      limits: [limit],
+      deadline: '10s',
+      denyCache: false,
+      ...options,
+    })
 
-  it.each(Object.keys(policies))('%s: a decision is left to onOutage and reported; denials, peeks, refunds and resets work', async (policy) => {
-    const limiter = make(policies[policy]!, { onOutage: 'closed' })
-    const first = await limiter.consume('u', { cost: 2 })
-    const full = await limiter.consume('full', { cost: 3 })
-    await server.fill()
-    const errors: unknown[] = []
-    const hear = (message: unknown): void => void errors.push(message)
-    channels.error.subscribe(hear)
-    expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
-    channels.error.unsubscribe(hear)
-    expect(errors).toMatchObject([{ operation: 'ratelimit', key: `full${prefixes}:u`, error: { code: 'OOM' } }])
-    expect(await limiter.peek('u')).toMatchObject({ allowed: true, remaining: 1, degraded: false })
-    expect(await limiter.consume('full')).toMatchObject({ allowed: false, degraded: false })
-    expect([await limiter.refund(first), await limiter.refund(first), await limiter.refund(full)]).toEqual([true, false, true])
-    expect([(await limiter.peek('u')).remaining, (await limiter.peek('full')).remaining]).toEqual([3, 3])
-    await limiter.reset('u')
-  })
+  it.each(Object.keys(policies))(
+    '%s: a decision is left to onOutage and reported; denials, peeks, refunds and resets work',
+    async (policy) => {
+      const limiter = make(policies[policy]!, { onOutage: 'closed' })
+      const first = await limiter.consume('u', { cost: 2 })
+      const full = await limiter.consume('full', { cost: 3 })
+      await server.fill()
+      const errors: unknown[] = []
+      const hear = (message: unknown): void => void errors.push(message)
+      channels.error.subscribe(hear)
+      expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
+      channels.error.unsubscribe(hear)
+      expect(errors).toMatchObject([
+        { operation: 'ratelimit', key: `full${prefixes}:u`, error: { code: 'OOM' } },
+      ])
+      expect(await limiter.peek('u')).toMatchObject({
+        allowed: true,
+        remaining: 1,
+        degraded: false,
+      })
+      expect(await limiter.consume('full')).toMatchObject({ allowed: false, degraded: false })
+      expect([
+        await limiter.refund(first),
+        await limiter.refund(first),
+        await limiter.refund(full),
+      ]).toEqual([true, false, true])
+      expect([(await limiter.peek('u')).remaining, (await limiter.peek('full')).remaining]).toEqual(
+        [3, 3],
+      )
+      await limiter.reset('u')
+    },
+  )
 
   it('slots are renewed and released', async () => {
     const limiter = make(concurrency({ name: 'a', limit: 2, ttl: 600 }), { onOutage: 'open' })
     const held = [await limiter.consume('u'), await limiter.consume('u')]
     await server.fill()
     const until = performance.now() + 1_300
-    while (performance.now() < until) expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: false })
+    while (performance.now() < until)
+      expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: false })
     expect(held.map(({ signal }) => signal.aborted)).toEqual([false, false])
     for (const one of held) await one.release()
     expect(await limiter.peek('u')).toMatchObject({ remaining: 2, degraded: false })

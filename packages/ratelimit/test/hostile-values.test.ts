@@ -1,52 +1,100 @@
 import { channels } from '@cache/core'
 import { hostileValues, plantValue, type HostileValue } from '@cache/testkit'
 import { expect, it } from 'vitest'
-import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket } from '../src/index.js'
+import {
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const huge = '9'.repeat(400)
 /** Begins as a state does, and is none. */
 const nearly: readonly (readonly [string, string])[] = [
-  ['a window', `1 ${huge} 1 1;`], ['a window of later', `${huge} 0 ${huge} 1;,x=1+1`], ['used up', `1 0 1 ${huge};`], ['a counter', `1 0 1 ${huge} ${huge}| | |;,=+`],
-  ['a bucket', `1 0 ${huge} 0 1|1 0 1 0|0`], ['a bucket of many', `1 0 9000 0 1|1 0 1 0|${huge},x`], ['a bucket of wrong attempts', `1 0 ${Date.now() * 1_000 + 60_000_000} 0 1|1 0 1 0|70,x@y=z`],
+  ['a window', `1 ${huge} 1 1;`],
+  ['a window of later', `${huge} 0 ${huge} 1;,x=1+1`],
+  ['used up', `1 0 1 ${huge};`],
+  ['a counter', `1 0 1 ${huge} ${huge}| | |;,=+`],
+  ['a bucket', `1 0 ${huge} 0 1|1 0 1 0|0`],
+  ['a bucket of many', `1 0 9000 0 1|1 0 1 0|${huge},x`],
+  ['a bucket of wrong attempts', `1 0 ${Date.now() * 1_000 + 60_000_000} 0 1|1 0 1 0|70,x@y=z`],
 ]
 const values: readonly HostileValue[] = [
   ...hostileValues(['used', 'last']),
-  ...nearly.map(([name, text]): HostileValue => ({ name, type: 'string', plant: (key) => [['SET', key, text]] })),
+  ...nearly.map(([name, text]): HostileValue => ({
+    name,
+    type: 'string',
+    plant: (key) => [['SET', key, text]],
+  })),
 ]
 const kinds = [
-  fixedWindow({ name: 'l', limit: 2, window: '1h' }), slidingCounter({ name: 'l', limit: 2, window: '1h' }), slidingWindow({ name: 'l', limit: 2, window: '1h' }),
-  tokenBucket({ name: 'l', capacity: 2, refill: 2, interval: '1h' }), gcra({ name: 'l', limit: 2, window: '1h', burst: 2 }), concurrency({ name: 'l', limit: 2, ttl: '1h' }),
+  fixedWindow({ name: 'l', limit: 2, window: '1h' }),
+  slidingCounter({ name: 'l', limit: 2, window: '1h' }),
+  slidingWindow({ name: 'l', limit: 2, window: '1h' }),
+  tokenBucket({ name: 'l', capacity: 2, refill: 2, interval: '1h' }),
+  gcra({ name: 'l', limit: 2, window: '1h', burst: 2 }),
+  concurrency({ name: 'l', limit: 2, ttl: '1h' }),
 ]
 
 onEach(({ newClient, keys }) => {
-  it.each(kinds.map((limit) => [limit.policy, limit] as const))('what is no state of a %s is forgotten, and the limit holds from then on', async (policy, limit) => {
-    const client = newClient()
-    const limiter = createRateLimiter({ client, prefix: 'p', limits: [limit], deadline: '10s', onOutage: 'closed', denyCache: false })
-    const warm = await limiter.consume('warm')
-    const [key] = (await keys()).filter((each) => each.includes(':l:') && !each.includes('released'))
-    await limiter.refund(warm.receipt!)
-    await warm.release()
-    const told: unknown[] = []
-    const listen = (message: unknown): unknown => told.push(message)
-    channels.error.subscribe(listen)
-    for (const [i, value] of values.entries()) {
-      const at = key!.replaceAll('warm', `id${i}`)
-      await plantValue(client, at, value)
-      told.length = 0
-      const peeked = await limiter.peek(`id${i}`)
-      expect(peeked.degraded, value.name).toBe(false)
-      const decisions = [await limiter.consume(`id${i}`), await limiter.consume(`id${i}`), await limiter.consume(`id${i}`), await limiter.consume(`id${i}`)]
-      for (const decision of decisions) expect(decision, value.name).toMatchObject({ degraded: false, retryAfter: expect.any(Number) as number })
-      expect(decisions.filter(({ allowed }) => allowed).length, value.name).toBeLessThanOrEqual(2)
-      if (policy !== 'concurrency') expect(decisions[0]!.allowed, value.name).toBe(true)
-      if (value.type !== 'string' && value.type !== 'zset') expect(told, value.name).toContainEqual(expect.objectContaining({ key: at, error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown }))
-      for (const decision of decisions) {
-        if (decision.receipt) await limiter.refund(decision.receipt)
-        await decision.release()
+  it.each(kinds.map((limit) => [limit.policy, limit] as const))(
+    'what is no state of a %s is forgotten, and the limit holds from then on',
+    async (policy, limit) => {
+      const client = newClient()
+      const limiter = createRateLimiter({
+        client,
+        prefix: 'p',
+        limits: [limit],
+        deadline: '10s',
+        onOutage: 'closed',
+        denyCache: false,
+      })
+      const warm = await limiter.consume('warm')
+      const [key] = (await keys()).filter(
+        (each) => each.includes(':l:') && !each.includes('released'),
+      )
+      await limiter.refund(warm.receipt!)
+      await warm.release()
+      const told: unknown[] = []
+      const listen = (message: unknown): unknown => told.push(message)
+      channels.error.subscribe(listen)
+      for (const [i, value] of values.entries()) {
+        const at = key!.replaceAll('warm', `id${i}`)
+        await plantValue(client, at, value)
+        told.length = 0
+        const peeked = await limiter.peek(`id${i}`)
+        expect(peeked.degraded, value.name).toBe(false)
+        const decisions = [
+          await limiter.consume(`id${i}`),
+          await limiter.consume(`id${i}`),
+          await limiter.consume(`id${i}`),
+          await limiter.consume(`id${i}`),
+        ]
+        for (const decision of decisions)
+          expect(decision, value.name).toMatchObject({
+            degraded: false,
+            retryAfter: expect.any(Number) as number,
+          })
+        expect(decisions.filter(({ allowed }) => allowed).length, value.name).toBeLessThanOrEqual(2)
+        if (policy !== 'concurrency') expect(decisions[0]!.allowed, value.name).toBe(true)
+        if (value.type !== 'string' && value.type !== 'zset')
+          expect(told, value.name).toContainEqual(
+            expect.objectContaining({
+              key: at,
+              error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,
+            }),
+          )
+        for (const decision of decisions) {
+          if (decision.receipt) await limiter.refund(decision.receipt)
+          await decision.release()
+        }
+        await client.send({ args: ['DEL', at], keys: [at] })
       }
-      await client.send({ args: ['DEL', at], keys: [at] })
-    }
-    channels.error.unsubscribe(listen)
-  })
+      channels.error.unsubscribe(listen)
+    },
+  )
 })

@@ -1,14 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '@cache/core'
 import { describe, expect, it } from 'vitest'
-import { createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit, type RateLimiterOptions } from '../src/index.js'
+import {
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Limit,
+  type RateLimiterOptions,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const policies: Record<string, (limit: number) => Limit> = {
   slidingWindow: (limit) => slidingWindow({ name: 'a', limit, window: '1h' }),
   slidingCounter: (limit) => slidingCounter({ name: 'a', limit, window: '1h' }),
   fixedWindow: (limit) => fixedWindow({ name: 'a', limit, window: '1h' }),
-  tokenBucket: (limit) => tokenBucket({ name: 'a', capacity: limit, refill: limit, interval: '1h' }),
+  tokenBucket: (limit) =>
+    tokenBucket({ name: 'a', capacity: limit, refill: limit, interval: '1h' }),
   gcra: (limit) => gcra({ name: 'a', limit, window: '1h' }),
 }
 
@@ -16,8 +26,26 @@ onEach(({ newClient }) => {
   function make(limit: Limit, options: Partial<RateLimiterOptions> = {}) {
     const client = newClient()
     const counts = { sent: 0 }
-    const counting: CacheClient = { ...client, run: (...args) => { counts.sent++; return client.run(...args) } }
-    return { counts, limiter: createRateLimiter({ client: counting, prefix: 'lease', limits: [limit], deadline: '10s', onOutage: 'closed', denyCache: false, lease: { tokens: 10, ttl: '10s' }, ...options }) }
+    const counting: CacheClient = {
+      ...client,
+      run: (...args) => {
+        counts.sent++
+        return client.run(...args)
+      },
+    }
+    return {
+      counts,
+      limiter: createRateLimiter({
+        client: counting,
+        prefix: 'lease',
+        limits: [limit],
+        deadline: '10s',
+        onOutage: 'closed',
+        denyCache: false,
+        lease: { tokens: 10, ttl: '10s' },
+        ...options,
+      }),
+    }
   }
 
   describe.each(Object.keys(policies))('%s', (name) => {
@@ -27,18 +55,30 @@ onEach(({ newClient }) => {
       const first = await Promise.all(Array.from({ length: 25 }, () => one.limiter.consume('u')))
       expect(one.counts.sent).toBe(3)
       expect(first.every(({ allowed, granted }) => allowed && granted === 1)).toBe(true)
-      const rest = await Promise.all(Array.from({ length: 60 }, (_, i) => [one, two][i % 2]!.limiter.consume('u')))
+      const rest = await Promise.all(
+        Array.from({ length: 60 }, (_, i) => [one, two][i % 2]!.limiter.consume('u')),
+      )
       const admitted = rest.filter(({ allowed }) => allowed).length
       expect(admitted).toBeLessThanOrEqual(15)
-      // 5 left of the third lease, and 10 of another; a bucket counts what would come back while a lease lasts, which is less than one.
+      // 5 left of the third lease, and 10 of another; a bucket counts what would come back while a
+      // lease lasts, which is less than one.
       expect(admitted).toBeGreaterThanOrEqual(14)
     })
   })
 
   it('says what is left, of Redis and of the lease', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 40, window: '1h' }))
-    expect(await limiter.consume('u')).toMatchObject({ source: 'lease', remaining: 39, violated: [], degraded: false })
-    expect(await limiter.consume('u', { cost: 3 })).toMatchObject({ source: 'lease', remaining: 36, granted: 3 })
+    expect(await limiter.consume('u')).toMatchObject({
+      source: 'lease',
+      remaining: 39,
+      violated: [],
+      degraded: false,
+    })
+    expect(await limiter.consume('u', { cost: 3 })).toMatchObject({
+      source: 'lease',
+      remaining: 36,
+      granted: 3,
+    })
     expect(await limiter.peek('u')).toMatchObject({ remaining: 30 })
   })
 
@@ -46,13 +86,21 @@ onEach(({ newClient }) => {
     const { limiter, counts } = make(slidingWindow({ name: 'a', limit: 10, window: '1h' }))
     const decisions = await Promise.all(Array.from({ length: 10 }, () => limiter.consume('u')))
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, violated: ['a'] })
-    expect([await limiter.refund(decisions[3]!), await limiter.refund(decisions[3]!.receipt!)]).toEqual([true, false])
-    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([true, false])
+    expect([
+      await limiter.refund(decisions[3]!),
+      await limiter.refund(decisions[3]!.receipt!),
+    ]).toEqual([true, false])
+    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([
+      true,
+      false,
+    ])
     expect(counts.sent).toBe(3)
   })
 
   it('what is not spent in time is lost, and not spent late', async () => {
-    const { limiter } = make(slidingWindow({ name: 'a', limit: 15, window: '1h' }), { lease: { tokens: 10, ttl: 100 } })
+    const { limiter } = make(slidingWindow({ name: 'a', limit: 15, window: '1h' }), {
+      lease: { tokens: 10, ttl: 100 },
+    })
     await limiter.consume('u')
     await sleep(150)
     const rest = await Promise.all(Array.from({ length: 10 }, () => limiter.consume('u')))
@@ -69,6 +117,9 @@ onEach(({ newClient }) => {
   it('takes what costs more than a lease in one go', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 40, window: '1h' }))
     expect(await limiter.consume('u', { cost: 25 })).toMatchObject({ allowed: true, granted: 25 })
-    expect(await limiter.consume('u', { cost: 25 })).toMatchObject({ allowed: false, violated: ['a'] })
+    expect(await limiter.consume('u', { cost: 25 })).toMatchObject({
+      allowed: false,
+      violated: ['a'],
+    })
   })
 })

@@ -29,7 +29,9 @@ describe('ids that clients choose take bounded memory', () => {
     server = await startRedis()
     redis = new Redis(server.url)
     redis.on('error', () => undefined)
-    client = createCacheClient(ioredisDriver(redis), { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
+    client = createCacheClient(ioredisDriver(redis), {
+      resilience: { readTimeout: '10s', writeTimeout: '10s' },
+    })
   })
   afterAll(async () => {
     await client.close()
@@ -41,11 +43,16 @@ describe('ids that clients choose take bounded memory', () => {
 
   /** Asks for ever more ids, some at once. */
   async function flood(ids: number, ask: (id: string) => Promise<unknown>): Promise<void> {
-    for (let i = 0; i < ids; i += 200) await Promise.all(Array.from({ length: 200 }, (_, j) => ask(`${i + j}-${LONG}`)))
+    for (let i = 0; i < ids; i += 200)
+      await Promise.all(Array.from({ length: 200 }, (_, j) => ask(`${i + j}-${LONG}`)))
   }
 
   it('of receipts that a store of express-rate-limit keeps, however many a client has', async () => {
-    const limiter = createRateLimiter({ client, prefix: 'store', limits: [fixedWindow({ name: 'm', limit: 100, window: '1h' })] })
+    const limiter = createRateLimiter({
+      client,
+      prefix: 'store',
+      limits: [fixedWindow({ name: 'm', limit: 100, window: '1h' })],
+    })
     const store = rateLimitStore({ limiter })
     store.init({ limit: 100, windowMs: 3_600_000 })
     await store.increment('first')
@@ -57,7 +64,11 @@ describe('ids that clients choose take bounded memory', () => {
   })
 
   it('of receipts: they are gone with their window, and nobody has to ask', async () => {
-    const limiter = createRateLimiter({ client, prefix: 'gone', limits: [fixedWindow({ name: 'm', limit: 100, window: '2s' })] })
+    const limiter = createRateLimiter({
+      client,
+      prefix: 'gone',
+      limits: [fixedWindow({ name: 'm', limit: 100, window: '2s' })],
+    })
     const store = rateLimitStore({ limiter })
     store.init({ limit: 100, windowMs: 2_000 })
     await store.increment('first')
@@ -68,7 +79,12 @@ describe('ids that clients choose take bounded memory', () => {
   })
 
   it('of leases from which requests are refunded again and again', async () => {
-    const limiter = createRateLimiter({ client, prefix: 'lease', lease: { tokens: 10, ttl: '1m' }, limits: [fixedWindow({ name: 'm', limit: 100, window: '10m' })] })
+    const limiter = createRateLimiter({
+      client,
+      prefix: 'lease',
+      lease: { tokens: 10, ttl: '1m' },
+      limits: [fixedWindow({ name: 'm', limit: 100, window: '10m' })],
+    })
     let refunded = 0
     for (let i = 0; i < 10_050; i++) {
       const decision = await limiter.consume('a')
@@ -82,7 +98,13 @@ describe('ids that clients choose take bounded memory', () => {
 
   it('while Redis is out and the process decides', async () => {
     await server.stop()
-    const limiter = createRateLimiter({ client, deadline: '5ms', prefix: 'out', onOutage: { local: 1 }, limits: [minute] })
+    const limiter = createRateLimiter({
+      client,
+      deadline: '5ms',
+      prefix: 'out',
+      onOutage: { local: 1 },
+      limits: [minute],
+    })
     await limiter.consume('first')
     const before = heap()
     await flood(IDS, (id) => limiter.consume(id))

@@ -1,55 +1,124 @@
 import { InvalidKeyError, InvalidOptionError, createCacheClient, type Driver } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import {
-  concurrency, createRateLimiter, fixedWindow, gcra, rateLimitHeaders, slidingCounter, slidingWindow, tokenBucket, type Decision, type RateLimiterOptions,
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  rateLimitHeaders,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Decision,
+  type RateLimiterOptions,
 } from '../src/index.js'
 import { rateLimit as forExpress } from '../src/adapters/express.js'
 import { rateLimit as forHono } from '../src/adapters/hono.js'
 import { rateLimitStore } from '../src/adapters/express-rate-limit.js'
 
-const untouched = (): never => { throw new Error('nothing is to be sent') }
-const driver: Driver = { name: 'none', topology: 'standalone', send: untouched, group: untouched, dedicate: untouched, subscribe: untouched, nodes: untouched, close: async () => undefined }
+const untouched = (): never => {
+  throw new Error('nothing is to be sent')
+}
+const driver: Driver = {
+  name: 'none',
+  topology: 'standalone',
+  send: untouched,
+  group: untouched,
+  dedicate: untouched,
+  subscribe: untouched,
+  nodes: untouched,
+  close: async () => undefined,
+}
 const client = createCacheClient(driver)
 const limits = [slidingWindow({ name: 'burst', limit: 10, window: '1s' })]
 const right: RateLimiterOptions = { client, prefix: 'api', limits }
 
 describe('createRateLimiter', () => {
   it.each<readonly [option: string, value: unknown]>([
-    ['client', undefined], ['client', {}], ['prefix', undefined], ['prefix', ''], ['prefix', '{'], ['prefix', 7],
-    ['limits', undefined], ['limits', []], ['limits', [{}]], ['limits', [undefined]], ['limits', 'burst'], ['limits', [...limits, gcra({ name: 'burst', limit: 1, window: 1 })]],
-    ['deadline', 0], ['deadline', 'soon'], ['onOutage', 'maybe'], ['onOutage', true], ['onOutage.local', { local: 0 }], ['onOutage.local', { local: 1.5 }], ['onOutage.share', { share: 1 }],
-    ['denyCache', true], ['denyCache.max', { max: 0 }], ['denyCache.maxAge', { maxAge: 0 }],
-    ['lease', 0], ['lease', 1], ['lease', 1.5], ['lease', 'many'], ['lease.tokens', {}], ['lease.tokens', { tokens: 1 }], ['lease.ttl', { tokens: 5, ttl: 0 }],
+    ['client', undefined],
+    ['client', {}],
+    ['prefix', undefined],
+    ['prefix', ''],
+    ['prefix', '{'],
+    ['prefix', 7],
+    ['limits', undefined],
+    ['limits', []],
+    ['limits', [{}]],
+    ['limits', [undefined]],
+    ['limits', 'burst'],
+    ['limits', [...limits, gcra({ name: 'burst', limit: 1, window: 1 })]],
+    ['deadline', 0],
+    ['deadline', 'soon'],
+    ['onOutage', 'maybe'],
+    ['onOutage', true],
+    ['onOutage.local', { local: 0 }],
+    ['onOutage.local', { local: 1.5 }],
+    ['onOutage.share', { share: 1 }],
+    ['denyCache', true],
+    ['denyCache.max', { max: 0 }],
+    ['denyCache.maxAge', { maxAge: 0 }],
+    ['lease', 0],
+    ['lease', 1],
+    ['lease', 1.5],
+    ['lease', 'many'],
+    ['lease.tokens', {}],
+    ['lease.tokens', { tokens: 1 }],
+    ['lease.ttl', { tokens: 5, ttl: 0 }],
     ['shadow', 'yes'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown => createRateLimiter({ ...right, [option.split('.')[0]!]: value } as RateLimiterOptions)
+    const make = (): unknown =>
+      createRateLimiter({ ...right, [option.split('.')[0]!]: value } as RateLimiterOptions)
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
 
   it('refuses an option it does not know, and to be called without any', () => {
-    expect(() => createRateLimiter({ ...right, dedline: 5 } as RateLimiterOptions)).toThrow('"dedline"')
+    expect(() => createRateLimiter({ ...right, dedline: 5 } as RateLimiterOptions)).toThrow(
+      '"dedline"',
+    )
     expect(() => createRateLimiter(undefined as never)).toThrow(InvalidOptionError)
   })
 
   it('refuses to lease slots', () => {
-    expect(() => createRateLimiter({ ...right, lease: 10, limits: [concurrency({ name: 'a', limit: 1, ttl: '1s' })] })).toThrow('"lease"')
+    expect(() =>
+      createRateLimiter({
+        ...right,
+        lease: 10,
+        limits: [concurrency({ name: 'a', limit: 1, ttl: '1s' })],
+      }),
+    ).toThrow('"lease"')
   })
 })
 
 describe('policies', () => {
   const window = { name: 'a', limit: 1, window: '1s' } as const
   it.each<readonly [name: string, option: string, make: () => unknown]>([
-    ...[slidingWindow, slidingCounter, fixedWindow, gcra].flatMap((make) => [
-      ['', 'name', () => make({ ...window, name: '' })], ['', 'name', () => make({ ...window, name: 'a b' })], ['', 'name', () => make({ ...window, name: 'a'.repeat(65) })], ['', 'name', () => make({ ...window, name: '"' })],
-      ['', 'limit', () => make({ ...window, limit: 0 })], ['', 'limit', () => make({ ...window, limit: 1.5 })], ['', 'limit', () => make({ ...window, limit: NaN })], ['', 'limit', () => make({ ...window, limit: '10' as never })],
-      ['', 'window', () => make({ ...window, window: 0 })], ['', 'window', () => make({ ...window, window: '20 years' as never })], ['', 'window', () => make({ ...window, window: '4000d' })],
-      ['', 'max', () => make({ ...window, max: 5 } as never)],
-    ] as const),
+    ...[slidingWindow, slidingCounter, fixedWindow, gcra].flatMap(
+      (make) =>
+        [
+          ['', 'name', () => make({ ...window, name: '' })],
+          ['', 'name', () => make({ ...window, name: 'a b' })],
+          ['', 'name', () => make({ ...window, name: 'a'.repeat(65) })],
+          ['', 'name', () => make({ ...window, name: '"' })],
+          ['', 'limit', () => make({ ...window, limit: 0 })],
+          ['', 'limit', () => make({ ...window, limit: 1.5 })],
+          ['', 'limit', () => make({ ...window, limit: NaN })],
+          ['', 'limit', () => make({ ...window, limit: '10' as never })],
+          ['', 'window', () => make({ ...window, window: 0 })],
+          ['', 'window', () => make({ ...window, window: '20 years' as never })],
+          ['', 'window', () => make({ ...window, window: '4000d' })],
+          ['', 'max', () => make({ ...window, max: 5 } as never)],
+        ] as const,
+    ),
     ['', 'limit', () => slidingCounter({ name: 'a', limit: 2 ** 40, window: '30d' })],
-    ['', 'burst', () => gcra({ ...window, burst: 0 })], ['', 'burst', () => gcra({ name: 'a', limit: 7, window: '1d', burst: 2 ** 50 })], ['', 'burst', () => gcra({ name: 'a', limit: 1, window: '3650d', burst: 2 })],
-    ['', 'capacity', () => tokenBucket({ name: 'a', capacity: 0, refill: 1, interval: 1 })], ['', 'refill', () => tokenBucket({ name: 'a', capacity: 1, refill: -1, interval: 1 })], ['', 'interval', () => tokenBucket({ name: 'a', capacity: 1, refill: 1, interval: -1 })],
-    ['', 'ttl', () => concurrency({ name: 'a', limit: 1, ttl: 0 })], ['', 'limit', () => concurrency({ name: 'a', limit: 0, ttl: '1s' })],
+    ['', 'burst', () => gcra({ ...window, burst: 0 })],
+    ['', 'burst', () => gcra({ name: 'a', limit: 7, window: '1d', burst: 2 ** 50 })],
+    ['', 'burst', () => gcra({ name: 'a', limit: 1, window: '3650d', burst: 2 })],
+    ['', 'capacity', () => tokenBucket({ name: 'a', capacity: 0, refill: 1, interval: 1 })],
+    ['', 'refill', () => tokenBucket({ name: 'a', capacity: 1, refill: -1, interval: 1 })],
+    ['', 'interval', () => tokenBucket({ name: 'a', capacity: 1, refill: 1, interval: -1 })],
+    ['', 'ttl', () => concurrency({ name: 'a', limit: 1, ttl: 0 })],
+    ['', 'limit', () => concurrency({ name: 'a', limit: 0, ttl: '1s' })],
   ])('%srefuse a wrong %s at once, naming it: %s', (_name, option, make) => {
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
@@ -58,7 +127,9 @@ describe('policies', () => {
 
 describe('calls', () => {
   const limiter = createRateLimiter(right)
-  it.each<readonly [what: string, error: new (...args: never[]) => Error, call: () => Promise<unknown>]>([
+  it.each<
+    readonly [what: string, error: new (...args: never[]) => Error, call: () => Promise<unknown>]
+  >([
     ['an empty id', InvalidKeyError, () => limiter.consume('')],
     ['no id', InvalidKeyError, () => limiter.consume(undefined as never)],
     ['an id of no parts', InvalidKeyError, () => limiter.consume([])],
@@ -69,12 +140,20 @@ describe('calls', () => {
     ['a cost without end', InvalidOptionError, () => limiter.consume('u', { cost: Infinity })],
     ['half a cost', InvalidOptionError, () => limiter.consume('u', { cost: 0.5 })],
     ['a negative cost', InvalidOptionError, () => limiter.peek('u', { cost: -1 })],
-    ['a cost that is a text', InvalidOptionError, () => limiter.consume('u', { cost: '1' as never })],
+    [
+      'a cost that is a text',
+      InvalidOptionError,
+      () => limiter.consume('u', { cost: '1' as never }),
+    ],
     ['as much as half', InvalidOptionError, () => limiter.consumeUpTo('u', 0.5)],
     ['as much as less than nothing', InvalidOptionError, () => limiter.consumeUpTo('u', -1)],
     ['a wait that is none', InvalidOptionError, () => limiter.reserve('u', { maxWait: 0 })],
     ['a receipt that is none', InvalidOptionError, () => limiter.refund({} as never)],
-    ['the receipt of another limiter', InvalidOptionError, () => limiter.refund({ key: 'k', token: 't', charged: 1, at: 1, marks: [1, 2] })],
+    [
+      'the receipt of another limiter',
+      InvalidOptionError,
+      () => limiter.refund({ key: 'k', token: 't', charged: 1, at: 1, marks: [1, 2] }),
+    ],
   ])('reject %s, with nothing sent', async (_what, error, call) => {
     await expect(call()).rejects.toBeInstanceOf(error)
   })
@@ -85,8 +164,12 @@ describe('HTTP', () => {
     expect(() => rateLimitHeaders({} as Decision, { style: 'draft-8' as never })).toThrow('"style"')
   })
   it.each<readonly [option: string, make: () => unknown]>([
-    ['limiter', () => forExpress({} as never)], ['key', () => forHono({ limiter: createRateLimiter(right) } as never)], ['key', () => forExpress({ limiter: createRateLimiter(right), key: 5 as never })],
-    ['headers', () => forExpress({ limiter: createRateLimiter(right), headers: true as never })], ['skp', () => forExpress({ limiter: createRateLimiter(right), skp: 1 } as never)], ['limiter', () => rateLimitStore({} as never)],
+    ['limiter', () => forExpress({} as never)],
+    ['key', () => forHono({ limiter: createRateLimiter(right) } as never)],
+    ['key', () => forExpress({ limiter: createRateLimiter(right), key: 5 as never })],
+    ['headers', () => forExpress({ limiter: createRateLimiter(right), headers: true as never })],
+    ['skp', () => forExpress({ limiter: createRateLimiter(right), skp: 1 } as never)],
+    ['limiter', () => rateLimitStore({} as never)],
   ])('adapters refuse a wrong %s', (option, make) => {
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)

@@ -1,11 +1,27 @@
-import { channels, createCacheClient, type CacheClient, type Driver, type ResilienceOptions } from '@cache/core'
+import {
+  channels,
+  createCacheClient,
+  type CacheClient,
+  type Driver,
+  type ResilienceOptions,
+} from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startProxy, startRedis } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
-import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type OnOutage, type RateLimiterOptions } from '../src/index.js'
+import {
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type OnOutage,
+  type RateLimiterOptions,
+} from '../src/index.js'
 import { Limiter } from '../src/ratelimit.js'
 import { keysForEver } from './cases.js'
 
@@ -23,9 +39,18 @@ const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown 
 const DEADLINE = 50
 /** The deadline, with room for a machine that is busy with other tests. */
 const PATIENCE = DEADLINE + 1_500
-/** A client that would wait for long, and never gives Redis up: only the limiter's deadline is left. */
-const PATIENT: ResilienceOptions = { readTimeout: 30_000, writeTimeout: 30_000, breaker: { failures: 1_000_000 } }
-const limits = [slidingWindow({ name: 'burst', limit: 4, window: '1m' }), gcra({ name: 'daily', limit: 1_000, window: '1d', burst: 8 })]
+/**
+ * A client that would wait for long, and never gives Redis up: only the limiter's deadline is left.
+ */
+const PATIENT: ResilienceOptions = {
+  readTimeout: 30_000,
+  writeTimeout: 30_000,
+  breaker: { failures: 1_000_000 },
+}
+const limits = [
+  slidingWindow({ name: 'burst', limit: 4, window: '1m' }),
+  gcra({ name: 'daily', limit: 1_000, window: '1d', burst: 8 }),
+]
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
 
@@ -36,7 +61,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     expect(unhandled).toEqual([])
   })
 
-  function connect(url: string, resilience: ResilienceOptions = { breaker: { failures: 5, cooldown: 100 } }): CacheClient {
+  function connect(
+    url: string,
+    resilience: ResilienceOptions = { breaker: { failures: 5, cooldown: 100 } },
+  ): CacheClient {
     const { driver, end } = drivers[name]!(url)
     const client = createCacheClient(driver, { resilience })
     ends.push(end, () => client.close())
@@ -45,11 +73,21 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
 
   async function start() {
     const server = await startRedis()
-    ends.push(() => server.stop(), async () => { expect(await keysForEver(connect(server.url, PATIENT))).toEqual([]) })
+    ends.push(
+      () => server.stop(),
+      async () => {
+        expect(await keysForEver(connect(server.url, PATIENT))).toEqual([])
+      },
+    )
     return server
   }
 
-  const make = (client: CacheClient, onOutage: OnOutage, options: Partial<RateLimiterOptions> = {}) => createRateLimiter({ client, prefix: 'api', limits, onOutage, deadline: DEADLINE, ...options })
+  const make = (
+    client: CacheClient,
+    onOutage: OnOutage,
+    options: Partial<RateLimiterOptions> = {},
+  ) =>
+    createRateLimiter({ client, prefix: 'api', limits, onOutage, deadline: DEADLINE, ...options })
 
   async function timed<T>(work: () => Promise<T>): Promise<T> {
     const started = performance.now()
@@ -58,55 +96,118 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     return result
   }
 
-  it.each(['paused', 'cut off', 'swallowing replies', 'dead'] as const)('decides within the deadline while Redis is %s: open, closed or by its share, and says so', async (how) => {
-    const server = await start()
-    await using proxy = await startProxy(server)
-    const client = connect(proxy.url, PATIENT)
-    const open = make(client, 'open')
-    const closed = make(client, 'closed')
-    const local = make(client, { local: 0.5 })
-    const charged = await vi.waitFor(async () => {
-      const decision = await open.consume('warm')
-      expect(decision.degraded).toBe(false)
-      return decision
-    }, { timeout: 10_000 })
-    if (how === 'paused') await server.pause()
-    else if (how === 'cut off') await proxy.cut()
-    else if (how === 'dead') await server.kill()
-    else proxy.swallow('replies')
+  it.each(['paused', 'cut off', 'swallowing replies', 'dead'] as const)(
+    'decides within the deadline while Redis is %s: open, closed or by its share, and says so',
+    async (how) => {
+      const server = await start()
+      await using proxy = await startProxy(server)
+      const client = connect(proxy.url, PATIENT)
+      const open = make(client, 'open')
+      const closed = make(client, 'closed')
+      const local = make(client, { local: 0.5 })
+      const charged = await vi.waitFor(
+        async () => {
+          const decision = await open.consume('warm')
+          expect(decision.degraded).toBe(false)
+          return decision
+        },
+        { timeout: 10_000 },
+      )
+      if (how === 'paused') await server.pause()
+      else if (how === 'cut off') await proxy.cut()
+      else if (how === 'dead') await server.kill()
+      else proxy.swallow('replies')
 
-    for (let i = 0; i < 2; i++) {
-      expect(await timed(() => open.consume('u'))).toMatchObject({ allowed: true, granted: 1, degraded: true, source: 'outage', receipt: undefined })
-      expect(await timed(() => closed.consume('u'))).toMatchObject({ allowed: false, granted: 0, degraded: true, retryAfter: 1_000, violated: ['burst', 'daily'] })
-      expect(await timed(() => closed.peek('u'))).toMatchObject({ allowed: false, degraded: true })
-      expect(await timed(() => open.reserve('u'))).toMatchObject({ allowed: true, wait: 0, degraded: true })
-      expect(await timed(() => open.consumeUpTo('u', 1e15))).toMatchObject({ granted: 4, degraded: true })
-      expect(await timed(() => open.consume('u', { cost: 5 }))).toMatchObject({ allowed: false, satisfiable: false, degraded: true })
-      expect(await timed(() => closed.consume('u', { cost: 0 }))).toMatchObject({ allowed: true, granted: 0, degraded: true })
-      expect(await timed(() => local.peek('u'))).toMatchObject({ allowed: true, remaining: 2, degraded: true })
-    }
-    const shares = await timed(() => Promise.all(Array.from({ length: 5 }, () => local.consume('u'))))
-    const denied = shares.filter(({ allowed }) => !allowed) // in no certain order: all of them wait for the same deadline
-    expect(denied).toHaveLength(3)
-    for (const one of denied) expect(one).toMatchObject({ degraded: true, violated: ['burst'] })
-    expect(denied[2]!.retryAfter).toBeGreaterThan(20_000)
-    const impatient = make(connect(proxy.url), 'closed')
-    for (const change of await timed(() => Promise.allSettled([impatient.reset('u'), impatient.refund(charged)]))) expect(change.status).toBe('rejected')
+      for (let i = 0; i < 2; i++) {
+        expect(await timed(() => open.consume('u'))).toMatchObject({
+          allowed: true,
+          granted: 1,
+          degraded: true,
+          source: 'outage',
+          receipt: undefined,
+        })
+        expect(await timed(() => closed.consume('u'))).toMatchObject({
+          allowed: false,
+          granted: 0,
+          degraded: true,
+          retryAfter: 1_000,
+          violated: ['burst', 'daily'],
+        })
+        expect(await timed(() => closed.peek('u'))).toMatchObject({
+          allowed: false,
+          degraded: true,
+        })
+        expect(await timed(() => open.reserve('u'))).toMatchObject({
+          allowed: true,
+          wait: 0,
+          degraded: true,
+        })
+        expect(await timed(() => open.consumeUpTo('u', 1e15))).toMatchObject({
+          granted: 4,
+          degraded: true,
+        })
+        expect(await timed(() => open.consume('u', { cost: 5 }))).toMatchObject({
+          allowed: false,
+          satisfiable: false,
+          degraded: true,
+        })
+        expect(await timed(() => closed.consume('u', { cost: 0 }))).toMatchObject({
+          allowed: true,
+          granted: 0,
+          degraded: true,
+        })
+        expect(await timed(() => local.peek('u'))).toMatchObject({
+          allowed: true,
+          remaining: 2,
+          degraded: true,
+        })
+      }
+      const shares = await timed(() =>
+        Promise.all(Array.from({ length: 5 }, () => local.consume('u'))),
+      )
+      // in no certain order: all of them wait for the same deadline
+      const denied = shares.filter(({ allowed }) => !allowed)
+      expect(denied).toHaveLength(3)
+      for (const one of denied) expect(one).toMatchObject({ degraded: true, violated: ['burst'] })
+      expect(denied[2]!.retryAfter).toBeGreaterThan(20_000)
+      const impatient = make(connect(proxy.url), 'closed')
+      for (const change of await timed(() =>
+        Promise.allSettled([impatient.reset('u'), impatient.refund(charged)]),
+      ))
+        expect(change.status).toBe('rejected')
 
-    if (how === 'paused') await server.resume()
-    else if (how === 'dead') await server.restart()
-    else await proxy.pass()
-    await vi.waitFor(async () => expect(await closed.consume('back')).toMatchObject({ allowed: true, degraded: false }), { timeout: 20_000 })
-  })
+      if (how === 'paused') await server.resume()
+      else if (how === 'dead') await server.restart()
+      else await proxy.pass()
+      await vi.waitFor(
+        async () =>
+          expect(await closed.consume('back')).toMatchObject({ allowed: true, degraded: false }),
+        { timeout: 20_000 },
+      )
+    },
+  )
 
   it('one question that is not answered decides for all that wait for its lease, within their own deadlines', async () => {
     const server = await start()
     await using proxy = await startProxy(server)
     const client = connect(proxy.url, PATIENT)
     let asked = 0
-    const counting: CacheClient = { ...client, run: (script, ...rest) => { asked++; return client.run(script, ...rest) } }
-    const limiter = (tokens: number) => make(counting, 'open', { limits: [slidingWindow({ name: 'a', limit: 100, window: '1m' })], lease: tokens, deadline: 600 })
-    await vi.waitFor(async () => expect((await limiter(2).consume('warm')).degraded).toBe(false), { timeout: 10_000 })
+    const counting: CacheClient = {
+      ...client,
+      run: (script, ...rest) => {
+        asked++
+        return client.run(script, ...rest)
+      },
+    }
+    const limiter = (tokens: number) =>
+      make(counting, 'open', {
+        limits: [slidingWindow({ name: 'a', limit: 100, window: '1m' })],
+        lease: tokens,
+        deadline: 600,
+      })
+    await vi.waitFor(async () => expect((await limiter(2).consume('warm')).degraded).toBe(false), {
+      timeout: 10_000,
+    })
     proxy.delay(350) // the first lease comes in time, and no second one
     asked = 0
     const slow = limiter(2)
@@ -124,7 +225,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   it('a denial is a decision, and never asks what would be allowed without Redis', async () => {
-    const limiter = make(connect((await start()).url), 'open', { denyCache: false, deadline: '10s' })
+    const limiter = make(connect((await start()).url), 'open', {
+      denyCache: false,
+      deadline: '10s',
+    })
     const decisions = await Promise.all(Array.from({ length: 50 }, () => limiter.consume('u')))
     expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(4)
     expect(decisions.some(({ degraded }) => degraded)).toBe(false)
@@ -137,21 +241,27 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const limiter = make(connect(proxy.url), 'closed', { limits: running })
     const other = make(connect(server.url, PATIENT), 'closed', { limits: running, deadline: '10s' })
     const free = async (): Promise<number> => (await other.peek('u')).remaining
-    await vi.waitFor(async () => expect((await limiter.peek('u')).degraded).toBe(false), { timeout: 10_000 })
+    await vi.waitFor(async () => expect((await limiter.peek('u')).degraded).toBe(false), {
+      timeout: 10_000,
+    })
     for (const how of ['paused', 'swallowing replies'] as const) {
       if (how === 'paused') await server.pause()
       else proxy.swallow('replies')
-      for (let i = 0; i < 8; i++) expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
+      for (let i = 0; i < 8; i++)
+        expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
       if (how === 'paused') await server.resume()
       else await proxy.pass()
       await vi.waitFor(async () => expect(await free()).toBe(3), { timeout: 20_000 })
     }
     // What was held all the time, and could not be released at once, is released as well.
-    const held = await vi.waitFor(async () => {
-      const decision = await limiter.consume('u')
-      expect(decision.allowed).toBe(true)
-      return decision
-    }, { timeout: 10_000 })
+    const held = await vi.waitFor(
+      async () => {
+        const decision = await limiter.consume('u')
+        expect(decision.allowed).toBe(true)
+        return decision
+      },
+      { timeout: 10_000 },
+    )
     await proxy.cut()
     await held.release()
     expect(await free()).toBe(2)
@@ -163,25 +273,45 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const server = await start()
     await using proxy = await startProxy(server)
     const limiter = createRateLimiter({ client: connect(proxy.url), prefix: 'far', limits })
-    await vi.waitFor(async () => expect((await limiter.consume('warm')).degraded).toBe(false), { timeout: 10_000 })
+    await vi.waitFor(async () => expect((await limiter.consume('warm')).degraded).toBe(false), {
+      timeout: 10_000,
+    })
     proxy.delay(70)
-    for (let i = 0; i < 5; i++) expect(await limiter.consume('u')).toMatchObject({ allowed: i < 4, degraded: false })
+    for (let i = 0; i < 5; i++)
+      expect(await limiter.consume('u')).toMatchObject({ allowed: i < 4, degraded: false })
   })
 
   it('a request that was denied before Redis had decided is charged nothing, and a denial that comes late is remembered', async () => {
     const server = await start()
     await using proxy = await startProxy(server)
-    const several = [...limits, fixedWindow({ name: 'fixed', limit: 4, window: '1h' }), slidingCounter({ name: 'counter', limit: 4, window: '1h' })]
+    const several = [
+      ...limits,
+      fixedWindow({ name: 'fixed', limit: 4, window: '1h' }),
+      slidingCounter({ name: 'counter', limit: 4, window: '1h' }),
+    ]
     const client = connect(proxy.url, PATIENT)
     const closed = make(client, 'closed', { limits: several, denyCache: { maxAge: '20s' } })
     const other = make(connect(server.url, PATIENT), 'closed', { limits: several, deadline: '10s' })
-    await vi.waitFor(async () => expect((await closed.peek('u')).degraded).toBe(false), { timeout: 10_000 })
+    await vi.waitFor(async () => expect((await closed.peek('u')).degraded).toBe(false), {
+      timeout: 10_000,
+    })
     proxy.delay(120)
-    for (let i = 0; i < 3; i++) expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
-    await vi.waitFor(async () => expect((await other.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([4, 8, 4, 4]), { timeout: 10_000 })
+    for (let i = 0; i < 3; i++)
+      expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
+    await vi.waitFor(
+      async () =>
+        expect((await other.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([
+          4, 8, 4, 4,
+        ]),
+      { timeout: 10_000 },
+    )
     await other.consume('u', { cost: 4 })
     expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
-    await vi.waitFor(async () => expect(await closed.consume('u')).toMatchObject({ allowed: false, source: 'cache' }), { timeout: 10_000 })
+    await vi.waitFor(
+      async () =>
+        expect(await closed.consume('u')).toMatchObject({ allowed: false, source: 'cache' }),
+      { timeout: 10_000 },
+    )
   })
 
   it('a key of another type is reported and replaced: its limit begins anew', async () => {
@@ -196,7 +326,9 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     await server.cli('LPUSH', 'api:{api:u}:daily:bucket', 'x')
     expect(await limiter.consume('u')).toMatchObject({ allowed: true, degraded: false })
     channels.error.unsubscribe(hear)
-    expect(errors).toMatchObject([{ key: 'api:{api:u}:daily:bucket', error: { code: 'FOREIGN_VALUE' } }])
+    expect(errors).toMatchObject([
+      { key: 'api:{api:u}:daily:bucket', error: { code: 'FOREIGN_VALUE' } },
+    ])
     expect((await limiter.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([2, 7])
   })
 
@@ -206,7 +338,11 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const limiter = make(client, 'closed', { deadline: '10s' })
     await limiter.consume('u')
     await server.cli('SCRIPT', 'FLUSH')
-    expect(await limiter.consume('u')).toMatchObject({ allowed: true, degraded: false, remaining: 2 })
+    expect(await limiter.consume('u')).toMatchObject({
+      allowed: true,
+      degraded: false,
+      remaining: 2,
+    })
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
     await server.cli('CONFIG', 'SET', 'maxmemory', '0')
@@ -217,7 +353,8 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
 describe('a share of the limits, by itself', () => {
   const redis = new Redis({ lazyConnect: true })
   redis.disconnect()
-  const client = createCacheClient(ioredisDriver(redis)) // of a connection that has ended: it answers at once
+  // of a connection that has ended: it answers at once
+  const client = createCacheClient(ioredisDriver(redis))
   afterAll(() => client.close())
   const clock = { ms: 0, now: () => clock.ms }
 
@@ -228,7 +365,10 @@ describe('a share of the limits, by itself', () => {
     ['tokenBucket', tokenBucket({ name: 'a', capacity: 8, refill: 1, interval: 100 })],
     ['gcra', gcra({ name: 'a', limit: 80, window: 8_000, burst: 8 })],
   ])('%s: a burst of the share, and then at the share of the rate', async (_name, limit) => {
-    const limiter = new Limiter({ client, prefix: 'x', limits: [limit], onOutage: { local: 0.25 } }, clock)
+    const limiter = new Limiter(
+      { client, prefix: 'x', limits: [limit], onOutage: { local: 0.25 } },
+      clock,
+    )
     clock.ms += 1_000_000
     let admitted = 0
     for (let i = 0; i < 20; i++) if ((await limiter.consume('u')).allowed) admitted++
@@ -238,18 +378,37 @@ describe('a share of the limits, by itself', () => {
     clock.ms += 399
     expect(await limiter.consume('u')).toMatchObject({ allowed: false })
     clock.ms += 1
-    expect(await limiter.consume('u')).toMatchObject({ allowed: true, degraded: true, limits: [{ name: 'a', limit: 2, remaining: 0 }] })
+    expect(await limiter.consume('u')).toMatchObject({
+      allowed: true,
+      degraded: true,
+      limits: [{ name: 'a', limit: 2, remaining: 0 }],
+    })
     expect(await limiter.consume('v', { cost: 8 })).toMatchObject({ allowed: true, granted: 8 })
     expect(await limiter.consume('v')).toMatchObject({ allowed: false })
   })
 
   it('holds slots too', async () => {
-    const limiter = new Limiter({ client, prefix: 'x', limits: [concurrency({ name: 'a', limit: 4, ttl: '1s' })], onOutage: { local: 0.5 } }, clock)
+    const limiter = new Limiter(
+      {
+        client,
+        prefix: 'x',
+        limits: [concurrency({ name: 'a', limit: 4, ttl: '1s' })],
+        onOutage: { local: 0.5 },
+      },
+      clock,
+    )
     const first = await limiter.consume('u')
     const second = await limiter.consume('u')
-    expect([first.allowed, second.allowed, (await limiter.consume('u')).allowed]).toEqual([true, true, false])
+    expect([first.allowed, second.allowed, (await limiter.consume('u')).allowed]).toEqual([
+      true,
+      true,
+      false,
+    ])
     await first.release()
     await first.release()
-    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([true, false])
+    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([
+      true,
+      false,
+    ])
   })
 })

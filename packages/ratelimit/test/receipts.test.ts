@@ -2,7 +2,17 @@ import { randomBytes } from 'node:crypto'
 import { InvalidOptionError } from '@cache/core'
 import { everythingShown } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
-import { createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit, type RateLimiterOptions, type Receipt } from '../src/index.js'
+import {
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Limit,
+  type RateLimiterOptions,
+  type Receipt,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const policies: Record<string, Limit> = {
@@ -16,8 +26,16 @@ const [oldSecret, newSecret] = [randomBytes(32), 'a text of thirty-two bytes, an
 
 onEach(({ newClient }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}) =>
-    createRateLimiter({ client: newClient(), prefix: 'receipts', limits, deadline: '10s', onOutage: 'closed', ...options })
-  const overJson = (receipt: Receipt | undefined): Receipt => JSON.parse(JSON.stringify(receipt)) as Receipt
+    createRateLimiter({
+      client: newClient(),
+      prefix: 'receipts',
+      limits,
+      deadline: '10s',
+      onOutage: 'closed',
+      ...options,
+    })
+  const overJson = (receipt: Receipt | undefined): Receipt =>
+    JSON.parse(JSON.stringify(receipt)) as Receipt
 
   describe.each(Object.keys(policies))('%s', (name) => {
     const limits = [policies[name]!]
@@ -26,13 +44,24 @@ onEach(({ newClient }) => {
       const limiter = make(limits, { receiptSecrets: [newSecret] })
       const receipt = overJson((await limiter.consume('mallory')).receipt)
       const changes: readonly object[] = [
-        { charged: 5 }, { token: 'another' }, { at: receipt.at + 1 }, { marks: [receipt.marks[0]! + 1] }, { key: receipt.key.replace('mallory', 'victim') },
-        { signature: undefined }, { signature: '' }, { signature: 'A'.repeat(43) }, { signature: 5 }, { signature: `${receipt.signature!.slice(0, -3)}AAA` },
+        { charged: 5 },
+        { token: 'another' },
+        { at: receipt.at + 1 },
+        { marks: [receipt.marks[0]! + 1] },
+        { key: receipt.key.replace('mallory', 'victim') },
+        { signature: undefined },
+        { signature: '' },
+        { signature: 'A'.repeat(43) },
+        { signature: 5 },
+        { signature: `${receipt.signature!.slice(0, -3)}AAA` },
       ]
       let allowed = 1
       for (let i = 0; i < 20; i++) {
         if ((await limiter.consume('mallory')).allowed) allowed++
-        for (const change of changes) await expect(limiter.refund({ ...receipt, ...change } as Receipt)).rejects.toThrow(InvalidOptionError)
+        for (const change of changes)
+          await expect(limiter.refund({ ...receipt, ...change } as Receipt)).rejects.toThrow(
+            InvalidOptionError,
+          )
       }
       expect(allowed).toBe(5)
       expect([await limiter.refund(receipt), await limiter.refund(receipt)]).toEqual([true, false])
@@ -41,36 +70,63 @@ onEach(({ newClient }) => {
 
   it('refunds what was signed, in another process, also while the secret is changed', async () => {
     const limits = [policies['gcra']!]
-    const [before, during, after, unsigned] = [[oldSecret], [newSecret, oldSecret], [newSecret], undefined].map((receiptSecrets) => make(limits, { ...(receiptSecrets && { receiptSecrets }) }))
+    const [before, during, after, unsigned] = [
+      [oldSecret],
+      [newSecret, oldSecret],
+      [newSecret],
+      undefined,
+    ].map((receiptSecrets) => make(limits, { ...(receiptSecrets && { receiptSecrets }) }))
     const signed = overJson((await before!.consume('u')).receipt)
     await expect(after!.refund(signed)).rejects.toThrow('"receipt" must be as it was signed')
     expect(await during!.refund(signed)).toBe(true)
     expect(await after!.refund(overJson((await during!.consume('u')).receipt))).toBe(true)
-    await expect(after!.refund((await unsigned!.consume('u')).receipt!)).rejects.toThrow(InvalidOptionError)
+    await expect(after!.refund((await unsigned!.consume('u')).receipt!)).rejects.toThrow(
+      InvalidOptionError,
+    )
     expect(await after!.refund(await after!.consume('u'))).toBe(true)
   })
 
   it('refuses the signed receipt of another limiter', async () => {
     const receiptSecrets = [newSecret]
     const { receipt } = await make([policies['gcra']!], { receiptSecrets }).consume('u')
-    for (const other of [make([policies['tokenBucket']!], { receiptSecrets }), make([gcra({ name: 'b', limit: 5, window: '1h' })], { receiptSecrets }), make([policies['gcra']!], { prefix: 'other', receiptSecrets })]) {
+    for (const other of [
+      make([policies['tokenBucket']!], { receiptSecrets }),
+      make([gcra({ name: 'b', limit: 5, window: '1h' })], { receiptSecrets }),
+      make([policies['gcra']!], { prefix: 'other', receiptSecrets }),
+    ]) {
       await expect(other.refund(receipt!)).rejects.toThrow(InvalidOptionError)
     }
   })
 
   it('signs the receipts of leased tokens', async () => {
-    const limiter = make([policies['slidingWindow']!], { lease: { tokens: 5, ttl: '10s' }, receiptSecrets: [newSecret], denyCache: false })
-    const [first, second] = [(await limiter.consume('u')).receipt!, (await limiter.consume('u')).receipt!]
-    await expect(limiter.refund({ ...first, token: second.token })).rejects.toThrow(InvalidOptionError)
-    expect([await limiter.refund(overJson(first)), await limiter.refund(first)]).toEqual([true, false])
+    const limiter = make([policies['slidingWindow']!], {
+      lease: { tokens: 5, ttl: '10s' },
+      receiptSecrets: [newSecret],
+      denyCache: false,
+    })
+    const [first, second] = [
+      (await limiter.consume('u')).receipt!,
+      (await limiter.consume('u')).receipt!,
+    ]
+    await expect(limiter.refund({ ...first, token: second.token })).rejects.toThrow(
+      InvalidOptionError,
+    )
+    expect([await limiter.refund(overJson(first)), await limiter.refund(first)]).toEqual([
+      true,
+      false,
+    ])
   })
 
   it('takes no token of a lease that no receipt has, even where nothing is signed', async () => {
-    const limiter = make([policies['slidingWindow']!], { lease: { tokens: 5, ttl: '10s' }, denyCache: false })
+    const limiter = make([policies['slidingWindow']!], {
+      lease: { tokens: 5, ttl: '10s' },
+      denyCache: false,
+    })
     const receipt = (await limiter.consume('u')).receipt!
     await limiter.consume('u')
     const name = receipt.token.slice(0, -2)
-    for (const token of [`${name}/0`, `${name}/01`, `${name}/1.0`, `${name}/3`, `${name}/`, name]) expect(await limiter.refund({ ...receipt, token })).toBe(false)
+    for (const token of [`${name}/0`, `${name}/01`, `${name}/1.0`, `${name}/3`, `${name}/`, name])
+      expect(await limiter.refund({ ...receipt, token })).toBe(false)
     expect(await limiter.refund(receipt)).toBe(true)
   })
 
@@ -78,25 +134,63 @@ onEach(({ newClient }) => {
     const limiter = make([policies['gcra']!])
     const { receipt } = await limiter.consume('u')
     const wrong: readonly unknown[] = [
-      { charged: -1_000 }, { charged: 0 }, { charged: 6 }, { charged: 1.5 }, { charged: '1' }, { at: -1 }, { at: NaN }, { at: '1' }, { marks: [] }, { marks: [1, 2] }, { marks: ['1'] }, { marks: 'x' },
-      { token: '' }, { token: '*' }, { token: 'a b' }, { token: 'x'.repeat(101) }, { token: 5 }, { key: 5 }, { key: '' }, { key: 'shop:other:u' }, { key: 'shop:receipts:' }, { key: 'shop:receipts' },
-      { key: 'evil\n{zz' }, { key: 'shop:receipts:{u}' }, { key: 'shop:receipts:u\n' }, { key: 'shop:receipts:u%3a' }, { key: 'shop:receipts:%75' }, { key: `shop:receipts:${'x'.repeat(9_000)}` },
+      { charged: -1_000 },
+      { charged: 0 },
+      { charged: 6 },
+      { charged: 1.5 },
+      { charged: '1' },
+      { at: -1 },
+      { at: NaN },
+      { at: '1' },
+      { marks: [] },
+      { marks: [1, 2] },
+      { marks: ['1'] },
+      { marks: 'x' },
+      { token: '' },
+      { token: '*' },
+      { token: 'a b' },
+      { token: 'x'.repeat(101) },
+      { token: 5 },
+      { key: 5 },
+      { key: '' },
+      { key: 'shop:other:u' },
+      { key: 'shop:receipts:' },
+      { key: 'shop:receipts' },
+      { key: 'evil\n{zz' },
+      { key: 'shop:receipts:{u}' },
+      { key: 'shop:receipts:u\n' },
+      { key: 'shop:receipts:u%3a' },
+      { key: 'shop:receipts:%75' },
+      { key: `shop:receipts:${'x'.repeat(9_000)}` },
     ].map((change) => ({ ...receipt, ...change }))
     for (const one of [...wrong, null, 5, 'T0KEN', [], {}]) {
-      const error: unknown = await limiter.refund(one as Receipt).catch((failure: unknown) => failure)
+      const error: unknown = await limiter
+        .refund(one as Receipt)
+        .catch((failure: unknown) => failure)
       expect(error, JSON.stringify(one)).toBeInstanceOf(InvalidOptionError)
       expect(everythingShown(error)).not.toContain('T0KEN')
     }
     expect(await limiter.refund(receipt!)).toBe(true)
   })
 
-  it.each(['42', 'a:b', 'é 😀', '%', '{tag}', 'a%3Ab'])('knows the key of the id %j for its own', async (id) => {
-    const limiter = make([policies['gcra']!], { prefix: 'receipts:{x}' })
-    expect(await limiter.refund((await limiter.consume(id)).receipt!)).toBe(true)
-    expect(await limiter.refund((await limiter.consume([id, 7, 8n])).receipt!)).toBe(true)
-  })
+  it.each(['42', 'a:b', 'é 😀', '%', '{tag}', 'a%3Ab'])(
+    'knows the key of the id %j for its own',
+    async (id) => {
+      const limiter = make([policies['gcra']!], { prefix: 'receipts:{x}' })
+      expect(await limiter.refund((await limiter.consume(id)).receipt!)).toBe(true)
+      expect(await limiter.refund((await limiter.consume([id, 7, 8n])).receipt!)).toBe(true)
+    },
+  )
 
-  it.each<[unknown]>([['x'.repeat(32)], [[]], [['T0KEN-short']], [[Buffer.alloc(31)]], [[5]], [[undefined]], [null]])('refuses secrets that are none (%#), and does not show them', (receiptSecrets) => {
+  it.each<[unknown]>([
+    ['x'.repeat(32)],
+    [[]],
+    [['T0KEN-short']],
+    [[Buffer.alloc(31)]],
+    [[5]],
+    [[undefined]],
+    [null],
+  ])('refuses secrets that are none (%#), and does not show them', (receiptSecrets) => {
     let refusal: unknown
     try {
       make([policies['gcra']!], { receiptSecrets: receiptSecrets as never })

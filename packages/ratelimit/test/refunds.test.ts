@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import { createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Decision, type Limit, type RateLimiterOptions } from '../src/index.js'
+import {
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Decision,
+  type Limit,
+  type RateLimiterOptions,
+} from '../src/index.js'
 import { onEach } from './cases.js'
 
 const policies: Record<string, (name: string) => Limit> = {
@@ -13,28 +23,51 @@ const day = slidingWindow({ name: 'day', limit: 5, window: '1d' })
 const several = Object.entries(policies).map(([name, make]) => make(name))
 const sets: Record<string, readonly Limit[]> = {
   ...Object.fromEntries(Object.entries(policies).map(([name, make]) => [name, [make(name)]])),
-  ...Object.fromEntries(Object.entries(policies).map(([name, make]) => [`${name} with another`, [make(name), day]])),
+  ...Object.fromEntries(
+    Object.entries(policies).map(([name, make]) => [`${name} with another`, [make(name), day]]),
+  ),
   'all together': several,
 }
 
 onEach(({ newClient }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}) =>
-    createRateLimiter({ client: newClient(), prefix: 'refunds', limits, deadline: '10s', onOutage: 'closed', ...options })
-  const seen = ({ allowed, limits }: Decision) => ({ allowed, remaining: limits.map(({ remaining }) => remaining) })
+    createRateLimiter({
+      client: newClient(),
+      prefix: 'refunds',
+      limits,
+      deadline: '10s',
+      onOutage: 'closed',
+      ...options,
+    })
+  const seen = ({ allowed, limits }: Decision) => ({
+    allowed,
+    remaining: limits.map(({ remaining }) => remaining),
+  })
 
   describe.each(Object.keys(sets))('%s', (name) => {
     const limits = sets[name]!
 
-    it.each(['in the order of the charges', 'the other way round'])('is as it was once all is refunded, %s', async (order) => {
-      const limiter = make(limits)
-      const before = await limiter.peek('u')
-      const decisions = [await limiter.consume('u', { cost: 2 }), await limiter.consumeUpTo('u', 2), await limiter.reserve('u', { maxWait: '2d' }), await limiter.reserve('u', { cost: 3, maxWait: '5d' })]
-      expect(decisions.map(({ granted }) => granted)).toEqual([2, 2, 1, 3])
-      expect(await limiter.consume('u')).toMatchObject({ allowed: false })
-      for (const decision of order === 'in the order of the charges' ? decisions : decisions.reverse()) expect(await limiter.refund(decision)).toBe(true)
-      expect(seen(await limiter.peek('u'))).toEqual(seen(before))
-      expect(await limiter.reserve('u', { cost: 4 })).toMatchObject({ allowed: true, wait: 0 })
-    })
+    it.each(['in the order of the charges', 'the other way round'])(
+      'is as it was once all is refunded, %s',
+      async (order) => {
+        const limiter = make(limits)
+        const before = await limiter.peek('u')
+        const decisions = [
+          await limiter.consume('u', { cost: 2 }),
+          await limiter.consumeUpTo('u', 2),
+          await limiter.reserve('u', { maxWait: '2d' }),
+          await limiter.reserve('u', { cost: 3, maxWait: '5d' }),
+        ]
+        expect(decisions.map(({ granted }) => granted)).toEqual([2, 2, 1, 3])
+        expect(await limiter.consume('u')).toMatchObject({ allowed: false })
+        for (const decision of order === 'in the order of the charges'
+          ? decisions
+          : decisions.reverse())
+          expect(await limiter.refund(decision)).toBe(true)
+        expect(seen(await limiter.peek('u'))).toEqual(seen(before))
+        expect(await limiter.reserve('u', { cost: 4 })).toMatchObject({ allowed: true, wait: 0 })
+      },
+    )
 
     it('is as before a reservation that is refunded', async () => {
       const limiter = make(limits)
@@ -43,24 +76,42 @@ onEach(({ newClient }) => {
       const reservation = await limiter.reserve('u', { cost: 4, maxWait: '2d' })
       expect(reservation.wait).toBeGreaterThan(0)
       expect(await limiter.peek('u')).toMatchObject({ allowed: false })
-      expect([await limiter.refund(reservation), await limiter.refund(reservation)]).toEqual([true, false])
+      expect([await limiter.refund(reservation), await limiter.refund(reservation)]).toEqual([
+        true,
+        false,
+      ])
       expect(seen(await limiter.peek('u'))).toEqual(seen(before))
       expect(await limiter.consume('u')).toMatchObject({ allowed: true })
     })
   })
 
   it('what is put back into a lease may be spent again at once, whatever was denied before', async () => {
-    const limiter = make([slidingWindow({ name: 'a', limit: 5, window: '1m' })], { lease: { tokens: 5, ttl: '10s' } })
+    const limiter = make([slidingWindow({ name: 'a', limit: 5, window: '1m' })], {
+      lease: { tokens: 5, ttl: '10s' },
+    })
     const decisions = await Promise.all(Array.from({ length: 5 }, () => limiter.consume('u')))
     expect(await limiter.consume('u')).toMatchObject({ allowed: false })
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, source: 'cache' })
-    expect([await limiter.refund(decisions[0]!), await limiter.refund(decisions[0]!)]).toEqual([true, false])
-    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([true, false])
+    expect([await limiter.refund(decisions[0]!), await limiter.refund(decisions[0]!)]).toEqual([
+      true,
+      false,
+    ])
+    expect([(await limiter.consume('u')).allowed, (await limiter.consume('u')).allowed]).toEqual([
+      true,
+      false,
+    ])
   })
 
   it('refunds to a lease no more than was taken from it', async () => {
-    const limiter = make([slidingWindow({ name: 'a', limit: 10, window: '1m' })], { lease: { tokens: 5, ttl: '10s' }, denyCache: false })
+    const limiter = make([slidingWindow({ name: 'a', limit: 10, window: '1m' })], {
+      lease: { tokens: 5, ttl: '10s' },
+      denyCache: false,
+    })
     const { receipt } = await limiter.consume('u')
-    expect([await limiter.refund({ ...receipt!, charged: 2 }), await limiter.refund({ ...receipt!, token: 'another' }), await limiter.refund(receipt!)]).toEqual([false, false, true])
+    expect([
+      await limiter.refund({ ...receipt!, charged: 2 }),
+      await limiter.refund({ ...receipt!, token: 'another' }),
+      await limiter.refund(receipt!),
+    ]).toEqual([false, false, true])
   })
 })

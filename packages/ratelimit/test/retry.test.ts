@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Limit } from '../src/index.js'
+import {
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Limit,
+} from '../src/index.js'
 import { Limiter } from '../src/ratelimit.js'
 import { onEach } from './cases.js'
 import { FedClock, fedBy } from './fed-clock.js'
@@ -16,29 +23,55 @@ const limits: Record<string, Limit> = {
 let ids = 0
 
 onEach(({ newClient }) => {
-  it.each([...Object.keys(limits), 'all at once'])(`%s: retryAfter is exact, denied 1 ms before and admitted at it, in ${RUNS} random histories`, { timeout: 300_000 }, async (name) => {
-    const client = newClient()
-    const own = name === 'all at once' ? Object.entries(limits).map(([own, limit]) => ({ ...limit, name: own })) : [limits[name]!]
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.record({ pass: fc.integer({ min: 0, max: 900_000 }), cost: fc.integer({ min: 1, max: 5 }) }), { minLength: 3, maxLength: 15 }), async (requests) => {
-        const clock = new FedClock()
-        const limiter = new Limiter({ client: fedBy(clock, client), prefix: 'r', limits: own, deadline: '10s', onOutage: 'closed', denyCache: false }, clock)
-        const id = ++ids
-        for (const { pass, cost } of requests) {
-          clock.micros += pass
-          const { allowed, retryAfter } = await limiter.consume(id, { cost })
-          expect(allowed).toBe(retryAfter === 0)
-          if (allowed) continue
-          clock.micros += (retryAfter - 1) * 1_000
-          const before = await limiter.peek(id, { cost })
-          // Less than a ms was missing: what is said in whole ms has been rounded up.
-          expect(before.allowed).toBe(false)
-          expect(before.retryAfter).toBe(1)
-          clock.micros += 1_000
-          expect(await limiter.consume(id, { cost })).toMatchObject({ allowed: true })
-        }
-      }),
-      { numRuns: RUNS },
-    )
-  })
+  it.each([...Object.keys(limits), 'all at once'])(
+    `%s: retryAfter is exact, denied 1 ms before and admitted at it, in ${RUNS} random histories`,
+    { timeout: 300_000 },
+    async (name) => {
+      const client = newClient()
+      const own =
+        name === 'all at once'
+          ? Object.entries(limits).map(([own, limit]) => ({ ...limit, name: own }))
+          : [limits[name]!]
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(
+            fc.record({
+              pass: fc.integer({ min: 0, max: 900_000 }),
+              cost: fc.integer({ min: 1, max: 5 }),
+            }),
+            { minLength: 3, maxLength: 15 },
+          ),
+          async (requests) => {
+            const clock = new FedClock()
+            const limiter = new Limiter(
+              {
+                client: fedBy(clock, client),
+                prefix: 'r',
+                limits: own,
+                deadline: '10s',
+                onOutage: 'closed',
+                denyCache: false,
+              },
+              clock,
+            )
+            const id = ++ids
+            for (const { pass, cost } of requests) {
+              clock.micros += pass
+              const { allowed, retryAfter } = await limiter.consume(id, { cost })
+              expect(allowed).toBe(retryAfter === 0)
+              if (allowed) continue
+              clock.micros += (retryAfter - 1) * 1_000
+              const before = await limiter.peek(id, { cost })
+              // Less than a ms was missing: what is said in whole ms has been rounded up.
+              expect(before.allowed).toBe(false)
+              expect(before.retryAfter).toBe(1)
+              clock.micros += 1_000
+              expect(await limiter.consume(id, { cost })).toMatchObject({ allowed: true })
+            }
+          },
+        ),
+        { numRuns: RUNS },
+      )
+    },
+  )
 })

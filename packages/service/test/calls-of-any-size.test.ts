@@ -13,13 +13,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 /** Requests that the client takes at once; a call asks for many more. */
 const IN_FLIGHT = 50
 const ids = Array.from({ length: 600 }, (_, id) => id)
-interface Row { readonly id: number; readonly shelf: number }
+interface Row {
+  readonly id: number
+  readonly shelf: number
+}
 const rowOf = (id: number): Row => ({ id, shelf: id % 200 })
 
 describe('a call with any number of ids fits into maxInFlight', () => {
   let server: RedisServer
   let redis: Redis
-  const newClient = () => createCacheClient(ioredisDriver(redis), { namespace: 'shop', resilience: { maxInFlight: IN_FLIGHT, readTimeout: '60s', writeTimeout: '60s' } })
+  const newClient = () =>
+    createCacheClient(ioredisDriver(redis), {
+      namespace: 'shop',
+      resilience: { maxInFlight: IN_FLIGHT, readTimeout: '60s', writeTimeout: '60s' },
+    })
   beforeAll(async () => {
     server = await startRedis()
     redis = new Redis(server.url)
@@ -32,13 +39,20 @@ describe('a call with any number of ids fits into maxInFlight', () => {
 
   it('of aside', async () => {
     const rows = createAside<Row, number>({ client: newClient(), prefix: 'aside', ttl: '1h' })
-    for (let i = 0; i < 2; i++) expect(await rows.getOrLoadMany(ids, source.loadMany)).toEqual(ids.map(rowOf))
+    for (let i = 0; i < 2; i++)
+      expect(await rows.getOrLoadMany(ids, source.loadMany)).toEqual(ids.map(rowOf))
     await rows.mutate(ids, () => undefined)
     expect(await rows.invalidate(ids)).toBe(0)
   })
 
   it('of write-through', async () => {
-    const rows = createWriteThrough<Row, number, Row, Row>({ client: newClient(), prefix: 'through', ttl: '1h', ...source, store: (_, row) => row })
+    const rows = createWriteThrough<Row, number, Row, Row>({
+      client: newClient(),
+      prefix: 'through',
+      ttl: '1h',
+      ...source,
+      store: (_, row) => row,
+    })
     for (let i = 0; i < 2; i++) expect(await rows.getMany(ids)).toEqual(ids.map(rowOf))
     await rows.updateMany(ids.map((id) => [id, rowOf(id)]))
     await (await rows.beginMutation(ids)).commit()
@@ -46,7 +60,13 @@ describe('a call with any number of ids fits into maxInFlight', () => {
   })
 
   it('of versioning', async () => {
-    const rows = createVersioned<Row, number>({ client: newClient(), prefix: 'versioned', ttl: '1h', ...source, groups: (id) => [`group:${id}`] })
+    const rows = createVersioned<Row, number>({
+      client: newClient(),
+      prefix: 'versioned',
+      ttl: '1h',
+      ...source,
+      groups: (id) => [`group:${id}`],
+    })
     for (let i = 0; i < 2; i++) expect(await rows.getMany(ids)).toEqual(ids.map(rowOf))
     const groups = ids.map((id) => `group:${id}`)
     expect((await rows.versions(groups)).size).toBe(ids.length)
@@ -59,9 +79,12 @@ describe('a call with any number of ids fits into maxInFlight', () => {
 
   it('of hierarchical', async () => {
     const shop = createHierarchical({
-      client: newClient(), ttl: '1h',
-      item: { prefix: 'row', id: ({ id }: Row) => id }, group: { prefix: 'shelf', id: ({ shelf }: Row) => shelf },
-      groupOf: (id: number) => rowOf(id).shelf, loadGroup: (shelf: number) => ids.map(rowOf).filter((row) => row.shelf === shelf),
+      client: newClient(),
+      ttl: '1h',
+      item: { prefix: 'row', id: ({ id }: Row) => id },
+      group: { prefix: 'shelf', id: ({ shelf }: Row) => shelf },
+      groupOf: (id: number) => rowOf(id).shelf,
+      loadGroup: (shelf: number) => ids.map(rowOf).filter((row) => row.shelf === shelf),
     })
     for (let i = 0; i < 2; i++) expect(await shop.getMany(ids)).toEqual(ids.map(rowOf))
     await shop.invalidate(ids)
@@ -73,7 +96,11 @@ describe('a call with any number of ids fits into maxInFlight', () => {
   it('of write-behind', async () => {
     const client = newClient()
     const rows = createWriteBehind<Row, number>({ client, name: 'behind', ttl: '1h', ...source })
-    const worker = createWriteBehindWorker<Row, number>({ client, name: 'behind', flush: () => undefined })
+    const worker = createWriteBehindWorker<Row, number>({
+      client,
+      name: 'behind',
+      flush: () => undefined,
+    })
     const stop = new AbortController()
     const working = worker.run({ signal: stop.signal })
     try {

@@ -21,30 +21,54 @@ afterAll(async () => {
 })
 
 it('there are three copies', () => {
-  expect(new Set([copies.esm, copies.cjs, copies.bundle].map(({ createCacheClient }) => createCacheClient)).size).toBe(3)
+  expect(
+    new Set(
+      [copies.esm, copies.cjs, copies.bundle].map(({ createCacheClient }) => createCacheClient),
+    ).size,
+  ).toBe(3)
 })
 
 describe('instanceof', () => {
-  const pairs = (['esm', 'cjs', 'bundle'] as const).flatMap((thrower) => (['esm', 'cjs', 'bundle'] as const).map((checker) => [thrower, checker] as const))
+  const pairs = (['esm', 'cjs', 'bundle'] as const).flatMap((thrower) =>
+    (['esm', 'cjs', 'bundle'] as const).map((checker) => [thrower, checker] as const),
+  )
 
-  it.each(pairs)('tells the errors of %s in %s by their classes, and from all others', (thrower, checker) => {
-    const [thrown, known] = [errorsOf(copies[thrower]), copies[checker]]
-    for (const error of thrown) {
-      expect(error).toBeInstanceOf(known.CacheError)
-      for (const [name, type] of errorClasses(known)) {
-        expect(error instanceof type, `${error.name} instanceof ${name}`).toBe(name === error.name || name === 'CacheError')
+  it.each(pairs)(
+    'tells the errors of %s in %s by their classes, and from all others',
+    (thrower, checker) => {
+      const [thrown, known] = [errorsOf(copies[thrower]), copies[checker]]
+      for (const error of thrown) {
+        expect(error).toBeInstanceOf(known.CacheError)
+        for (const [name, type] of errorClasses(known)) {
+          expect(error instanceof type, `${error.name} instanceof ${name}`).toBe(
+            name === error.name || name === 'CacheError',
+          )
+        }
+        class Own extends known.CacheError {}
+        expect(error instanceof Own).toBe(false)
       }
-      class Own extends known.CacheError {}
-      expect(error instanceof Own).toBe(false)
-    }
-  })
+    },
+  )
 
   it('is as ever for what is no error of ours', () => {
     const { CacheError, ConnectionError } = copies.esm
-    for (const value of [undefined, null, 1, 'x', {}, [], () => 1, new Error('x'), Object.create(null), { name: 'CacheError', code: 'TIMEOUT' }]) expect(value instanceof CacheError).toBe(false)
+    for (const value of [
+      undefined,
+      null,
+      1,
+      'x',
+      {},
+      [],
+      () => 1,
+      new Error('x'),
+      Object.create(null),
+      { name: 'CacheError', code: 'TIMEOUT' },
+    ])
+      expect(value instanceof CacheError).toBe(false)
     class Own extends ConnectionError {}
     const own = new Own('gone')
-    for (const type of [Own, ConnectionError, copies.cjs.ConnectionError, copies.bundle.CacheError]) expect(own).toBeInstanceOf(type)
+    for (const type of [Own, ConnectionError, copies.cjs.ConnectionError, copies.bundle.CacheError])
+      expect(own).toBeInstanceOf(type)
     expect(own).not.toBeInstanceOf(copies.cjs.ServerError)
   })
 
@@ -61,71 +85,140 @@ describe('instanceof', () => {
 
 describe.each(['ioredis', 'node-redis'] as const)('on %s', (library) => {
   describe.each([
-    ['cjs', 'esm', 'esm'], ['esm', 'cjs', 'esm'], ['bundle', 'esm', 'cjs'], ['esm', 'esm', 'bundle'],
-  ] as const)('a driver of %s, a client of %s, the patterns of %s', (driverOf, clientOf, patternsOf) => {
-    const driverTo = ({ url }: RedisServer): Driver => newDriver(library, copies[driverOf], url)
-    const clientTo = (to: RedisServer, timeout: '5s' | '500ms' = '5s'): CacheClient => copies[clientOf].createCacheClient(driverTo(to), { namespace: 'shop', resilience: { readTimeout: timeout, writeTimeout: timeout } })
-
-    it('all patterns work, and what Redis refuses is an error: nothing hangs or is acknowledged', async () => {
-      const patterns = create(copies[patternsOf], clientTo(server))
-      closing.push(patterns.close)
-      expect(await outcomes(patterns)).toEqual({
-        aside: 'loaded', mutate: 'changed', writeThrough: 'stored', writeBehind: 'written', lock: 'held', limiter: 'decided',
-        versioned: 'loaded', bump: 'bumped', hierarchical: 'loaded', service: 'rebuilt', set: true, send: 'PONG',
-      })
-      await server.cli('ACL', 'SETUSER', 'default', '-eval', '-evalsha')
-      try {
-        expect(await outcomes(patterns)).toEqual({
-          aside: 'loaded', mutate: 'CacheUnavailableError', writeThrough: 'CacheUnavailableError', writeBehind: 'ServerError', lock: 'ServerError', limiter: 'degraded',
-          versioned: 'loaded', bump: 'ServerError', hierarchical: 'loaded', service: 'rebuilt', set: 'ServerError', send: 'PONG',
+    ['cjs', 'esm', 'esm'],
+    ['esm', 'cjs', 'esm'],
+    ['bundle', 'esm', 'cjs'],
+    ['esm', 'esm', 'bundle'],
+  ] as const)(
+    'a driver of %s, a client of %s, the patterns of %s',
+    (driverOf, clientOf, patternsOf) => {
+      const driverTo = ({ url }: RedisServer): Driver => newDriver(library, copies[driverOf], url)
+      const clientTo = (to: RedisServer, timeout: '5s' | '500ms' = '5s'): CacheClient =>
+        copies[clientOf].createCacheClient(driverTo(to), {
+          namespace: 'shop',
+          resilience: { readTimeout: timeout, writeTimeout: timeout },
         })
-      } finally {
-        await server.cli('ACL', 'SETUSER', 'default', '+@all')
-      }
-    })
 
-    it('a value that can not be read is loaded anew', async () => {
-      const patterns = create(copies[patternsOf], clientTo(server))
-      closing.push(patterns.close)
-      await server.cli('SET', 'shop:product:1', '{broken')
-      expect(await patterns.aside.getOrLoad(1, () => 'loaded')).toBe('loaded')
-    })
-
-    it.skipIf(driverOf === patternsOf)('with Redis down everything settles, as with one copy', async () => {
-      const mortal = await startRedis()
-      const patterns = create(copies[patternsOf], clientTo(mortal, '500ms'))
-      closing.push(patterns.close)
-      await patterns.client.send({ args: ['PING'], keys: [] }, { timeout: 5_000 })
-      await mortal.stop()
-      expect(await outcomes(patterns)).toEqual({
-        aside: 'loaded', mutate: 'CacheUnavailableError', writeThrough: 'CacheUnavailableError', writeBehind: 'ConnectionError', lock: 'LockTimeoutError', limiter: 'degraded', versioned: 'loaded', bump: 'ConnectionError', hierarchical: 'loaded', service: 'rebuilt', set: 'ConnectionError', send: 'ConnectionError',
+      it('all patterns work, and what Redis refuses is an error: nothing hangs or is acknowledged', async () => {
+        const patterns = create(copies[patternsOf], clientTo(server))
+        closing.push(patterns.close)
+        expect(await outcomes(patterns)).toEqual({
+          aside: 'loaded',
+          mutate: 'changed',
+          writeThrough: 'stored',
+          writeBehind: 'written',
+          lock: 'held',
+          limiter: 'decided',
+          versioned: 'loaded',
+          bump: 'bumped',
+          hierarchical: 'loaded',
+          service: 'rebuilt',
+          set: true,
+          send: 'PONG',
+        })
+        await server.cli('ACL', 'SETUSER', 'default', '-eval', '-evalsha')
+        try {
+          expect(await outcomes(patterns)).toEqual({
+            aside: 'loaded',
+            mutate: 'CacheUnavailableError',
+            writeThrough: 'CacheUnavailableError',
+            writeBehind: 'ServerError',
+            lock: 'ServerError',
+            limiter: 'degraded',
+            versioned: 'loaded',
+            bump: 'ServerError',
+            hierarchical: 'loaded',
+            service: 'rebuilt',
+            set: 'ServerError',
+            send: 'PONG',
+          })
+        } finally {
+          await server.cli('ACL', 'SETUSER', 'default', '+@all')
+        }
       })
-    })
-  })
 
-  it.each([['cjs', 'esm'], ['esm', 'cjs'], ['bundle', 'esm']] as const)('shards on drivers of %s in a sharded driver of %s tell errors from replies', async (driverOf, shardedOf) => {
-    const mortal = await startRedis()
-    const shards = { a: newDriver(library, copies[driverOf], server.url), b: newDriver(library, copies[driverOf], mortal.url) }
-    const driver = copies[shardedOf].shardedDriver({ shards })
-    const client = copies[driverOf].createCacheClient(driver, { namespace: 'shop' })
-    closing.push(() => client.close())
-    const onShard = (shard: string): string => Array.from({ length: 100 }, (_, i) => client.key('k', i)).find((key) => driver.shardOf(key) === shard)!
-    const [here, there] = [onShard('a'), onShard('b')]
-    await client.send({ args: ['SET', here, '1'], keys: [here] })
-    await expect(client.send({ args: ['LPUSH', here, '1'], keys: [here] })).rejects.toBeInstanceOf(copies.esm.ServerError)
-    await mortal.stop()
-    await expect(client.send({ args: ['GET', there], keys: [there] })).rejects.toBeInstanceOf(copies.esm.ConnectionError)
-    expect(await client.send({ args: ['GET', here], keys: [here] })).toBe('1')
-  })
+      it('a value that can not be read is loaded anew', async () => {
+        const patterns = create(copies[patternsOf], clientTo(server))
+        closing.push(patterns.close)
+        await server.cli('SET', 'shop:product:1', '{broken')
+        expect(await patterns.aside.getOrLoad(1, () => 'loaded')).toBe('loaded')
+      })
+
+      it.skipIf(driverOf === patternsOf)(
+        'with Redis down everything settles, as with one copy',
+        async () => {
+          const mortal = await startRedis()
+          const patterns = create(copies[patternsOf], clientTo(mortal, '500ms'))
+          closing.push(patterns.close)
+          await patterns.client.send({ args: ['PING'], keys: [] }, { timeout: 5_000 })
+          await mortal.stop()
+          expect(await outcomes(patterns)).toEqual({
+            aside: 'loaded',
+            mutate: 'CacheUnavailableError',
+            writeThrough: 'CacheUnavailableError',
+            writeBehind: 'ConnectionError',
+            lock: 'LockTimeoutError',
+            limiter: 'degraded',
+            versioned: 'loaded',
+            bump: 'ConnectionError',
+            hierarchical: 'loaded',
+            service: 'rebuilt',
+            set: 'ConnectionError',
+            send: 'ConnectionError',
+          })
+        },
+      )
+    },
+  )
+
+  it.each([
+    ['cjs', 'esm'],
+    ['esm', 'cjs'],
+    ['bundle', 'esm'],
+  ] as const)(
+    'shards on drivers of %s in a sharded driver of %s tell errors from replies',
+    async (driverOf, shardedOf) => {
+      const mortal = await startRedis()
+      const shards = {
+        a: newDriver(library, copies[driverOf], server.url),
+        b: newDriver(library, copies[driverOf], mortal.url),
+      }
+      const driver = copies[shardedOf].shardedDriver({ shards })
+      const client = copies[driverOf].createCacheClient(driver, { namespace: 'shop' })
+      closing.push(() => client.close())
+      const onShard = (shard: string): string =>
+        Array.from({ length: 100 }, (_, i) => client.key('k', i)).find(
+          (key) => driver.shardOf(key) === shard,
+        )!
+      const [here, there] = [onShard('a'), onShard('b')]
+      await client.send({ args: ['SET', here, '1'], keys: [here] })
+      await expect(
+        client.send({ args: ['LPUSH', here, '1'], keys: [here] }),
+      ).rejects.toBeInstanceOf(copies.esm.ServerError)
+      await mortal.stop()
+      await expect(client.send({ args: ['GET', there], keys: [there] })).rejects.toBeInstanceOf(
+        copies.esm.ConnectionError,
+      )
+      expect(await client.send({ args: ['GET', here], keys: [here] })).toBe('1')
+    },
+  )
 })
 
 it('a driver that answers with an error that is none of ours fails the call that asked', async () => {
   const { createCacheClient } = copies.esm
   const driver = newDriver('ioredis', copies.esm, server.url)
-  const wrapped: Driver = { ...driver, send: async (commands) => commands.map(() => new RangeError('of another kind') as never) }
+  const wrapped: Driver = {
+    ...driver,
+    send: async (commands) => commands.map(() => new RangeError('of another kind') as never),
+  }
   const client = createCacheClient(wrapped)
   closing.push(() => client.close())
-  await expect(client.send({ args: ['GET', 'a'], keys: ['a'] })).rejects.toThrow(expect.objectContaining({ code: 'DRIVER', cause: expect.objectContaining({ name: 'RangeError' }) }))
+  await expect(client.send({ args: ['GET', 'a'], keys: ['a'] })).rejects.toThrow(
+    expect.objectContaining({
+      code: 'DRIVER',
+      cause: expect.objectContaining({ name: 'RangeError' }),
+    }),
+  )
 })
 
 function newDriver(library: 'ioredis' | 'node-redis', copy: Copy, url: string): Driver {
@@ -149,13 +242,36 @@ function create(copy: Copy, client: CacheClient) {
   const common = { client, ttl: '1m' } as const
   const locks = copy.createLocks({ client })
   const service = copy.createCacheService({ client })
-  const through = copy.createWriteThrough({ ...common, prefix: 'through', load: async () => 'loaded', store: async (_: number, patch: string) => patch })
+  const through = copy.createWriteThrough({
+    ...common,
+    prefix: 'through',
+    load: async () => 'loaded',
+    store: async (_: number, patch: string) => patch,
+  })
   return {
-    client, locks, service, through,
+    client,
+    locks,
+    service,
+    through,
     aside: copy.createAside<string, number>({ ...common, prefix: 'product' }),
-    behind: copy.createWriteBehind({ ...common, name: 'users', load: async () => 'loaded', merge: (_: string | undefined, patch: string) => patch }),
-    limiter: copy.createRateLimiter({ client, prefix: 'api', deadline: '1s', limits: [copy.slidingWindow({ name: 'minute', limit: 1_000, window: '1m' })] }),
-    versioned: copy.createVersioned({ ...common, prefix: 'versioned', load: async (_: number) => 'loaded', groups: () => ['g'] }),
+    behind: copy.createWriteBehind({
+      ...common,
+      name: 'users',
+      load: async () => 'loaded',
+      merge: (_: string | undefined, patch: string) => patch,
+    }),
+    limiter: copy.createRateLimiter({
+      client,
+      prefix: 'api',
+      deadline: '1s',
+      limits: [copy.slidingWindow({ name: 'minute', limit: 1_000, window: '1m' })],
+    }),
+    versioned: copy.createVersioned({
+      ...common,
+      prefix: 'versioned',
+      load: async (_: number) => 'loaded',
+      groups: () => ['g'],
+    }),
     hierarchical: copy.createHierarchical({
       ...common,
       item: { prefix: 'item', id: (item: { id: number }) => item.id },
@@ -174,7 +290,17 @@ function create(copy: Copy, client: CacheClient) {
 let nth = 0
 
 /** What becomes of one call of each: what it answers, or the name of its error. */
-async function outcomes({ client, aside, through, behind, locks, limiter, versioned, hierarchical, service }: ReturnType<typeof create>): Promise<Record<string, unknown>> {
+async function outcomes({
+  client,
+  aside,
+  through,
+  behind,
+  locks,
+  limiter,
+  versioned,
+  hierarchical,
+  service,
+}: ReturnType<typeof create>): Promise<Record<string, unknown>> {
   const id = ++nth
   const calls = {
     aside: aside.getOrLoad(id, () => 'loaded'),
@@ -190,20 +316,40 @@ async function outcomes({ client, aside, through, behind, locks, limiter, versio
     set: service.set(`other:${id}`, 1),
     send: client.send({ args: ['PING'], keys: [] }),
   }
-  const settled = Object.entries(calls).map(async ([name, call]) => [name, await (call as Promise<unknown>).catch((error: Error) => error.name)] as const)
+  const settled = Object.entries(calls).map(
+    async ([name, call]) =>
+      [name, await (call as Promise<unknown>).catch((error: Error) => error.name)] as const,
+  )
   return Object.fromEntries(await Promise.all(settled))
 }
 
-function errorClasses(copy: Copy): readonly (readonly [string, abstract new (...args: never[]) => Error])[] {
-  return Object.entries(copy).filter(([name, type]) => name.endsWith('Error') && typeof type === 'function') as never
+function errorClasses(
+  copy: Copy,
+): readonly (readonly [string, abstract new (...args: never[]) => Error])[] {
+  return Object.entries(copy).filter(
+    ([name, type]) => name.endsWith('Error') && typeof type === 'function',
+  ) as never
 }
 
 /** One of each class that may be made by hand. */
 function errorsOf(copy: Copy): readonly Error[] {
   return [
-    new copy.CacheError('x'), new copy.ConnectionError('x'), new copy.CommandTimeoutError('x'), copy.ServerError.fromReply('OOM x'), new copy.CodecError('x'),
-    new copy.InvalidKeyError('x'), new copy.InvalidOptionError('ttl', 'a duration', 1), new copy.CacheUnavailableError(['k'], undefined), new copy.CacheWriteError(['k'], 1, 5, undefined),
-    new copy.LoadTimeoutError('k', 1), new copy.LockTimeoutError('x', 1), new copy.LockLostError('x', 'expired'), new copy.CrossShardError('MGET', ['a', 'b']), new copy.LateReshardError(1),
-    new copy.ShardNotEmptyError('a', 'k'), new copy.ReshardConflictError(), new copy.WriteManyError([{ status: 'rejected', reason: 1 }]),
+    new copy.CacheError('x'),
+    new copy.ConnectionError('x'),
+    new copy.CommandTimeoutError('x'),
+    copy.ServerError.fromReply('OOM x'),
+    new copy.CodecError('x'),
+    new copy.InvalidKeyError('x'),
+    new copy.InvalidOptionError('ttl', 'a duration', 1),
+    new copy.CacheUnavailableError(['k'], undefined),
+    new copy.CacheWriteError(['k'], 1, 5, undefined),
+    new copy.LoadTimeoutError('k', 1),
+    new copy.LockTimeoutError('x', 1),
+    new copy.LockLostError('x', 'expired'),
+    new copy.CrossShardError('MGET', ['a', 'b']),
+    new copy.LateReshardError(1),
+    new copy.ShardNotEmptyError('a', 'k'),
+    new copy.ReshardConflictError(),
+    new copy.WriteManyError([{ status: 'rejected', reason: 1 }]),
   ]
 }

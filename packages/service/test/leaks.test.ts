@@ -6,8 +6,20 @@ import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createHierarchical } from '@cache/hierarchical'
-import { createLocks, createReadWriteLock, createRedlock, createSemaphore, createStampedeGuard } from '@cache/lock'
-import { createInvalidationBus, createInvalidator, createTrackingBus, drop, withNearCache } from '@cache/pubsub-invalidation'
+import {
+  createLocks,
+  createReadWriteLock,
+  createRedlock,
+  createSemaphore,
+  createStampedeGuard,
+} from '@cache/lock'
+import {
+  createInvalidationBus,
+  createInvalidator,
+  createTrackingBus,
+  drop,
+  withNearCache,
+} from '@cache/pubsub-invalidation'
 import { concurrency, createRateLimiter, slidingWindow } from '@cache/ratelimit'
 import { createCacheService } from '@cache/service'
 import { shardedDriver } from '@cache/sharding'
@@ -41,25 +53,45 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     return [reads]
   },
   createWriteThrough: async (client) => {
-    await using through = createWriteThrough({ ...common, client, prefix: 'through', load, store: async (_: number, patch: string) => patch })
+    await using through = createWriteThrough({
+      ...common,
+      client,
+      prefix: 'through',
+      load,
+      store: async (_: number, patch: string) => patch,
+    })
     await through.update(1, 'new')
     return [through]
   },
   createWriteBehind: async (client) => {
-    const behind = createWriteBehind({ ...common, client, name: 'behind', load: async (_: string) => undefined as string | undefined, merge: (_, patch: string) => patch })
+    const behind = createWriteBehind({
+      ...common,
+      client,
+      name: 'behind',
+      load: async (_: string) => undefined as string | undefined,
+      merge: (_, patch: string) => patch,
+    })
     await behind.write('1', 'new')
     await behind.close()
     return [behind]
   },
   createVersioned: async (client) => {
-    const versioned = createVersioned({ ...common, client, prefix: 'versioned', load, groups: () => ['g'], versionCache: '1s' })
+    const versioned = createVersioned({
+      ...common,
+      client,
+      prefix: 'versioned',
+      load,
+      groups: () => ['g'],
+      versionCache: '1s',
+    })
     await versioned.get(1)
     await versioned.bump('g')
     return [versioned]
   },
   createHierarchical: async (client) => {
     const hierarchical = createHierarchical({
-      ...common, client,
+      ...common,
+      client,
       item: { prefix: 'item', id: (item: { id: number }) => item.id },
       group: { prefix: 'group', id: () => 7 },
       groupOf: async () => 7,
@@ -91,7 +123,9 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     return [lock]
   },
   createRedlock: async ({ driver }) => {
-    const clients = ['a', 'b', 'c'].map((namespace) => createCacheClient({ ...driver }, { namespace })) // as if of three servers
+    const clients = ['a', 'b', 'c'].map((namespace) =>
+      createCacheClient({ ...driver }, { namespace }),
+    ) // as if of three servers
     const locks = createRedlock({ clients })
     await locks.withLock('x', async () => undefined, { ttl: '10s' })
     await locks.close()
@@ -105,7 +139,14 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     return [guard]
   },
   createRateLimiter: async (client) => {
-    const limiter = createRateLimiter({ client, prefix: 'api', limits: [slidingWindow({ name: 'a', limit: 1_000, window: '1m' }), concurrency({ name: 'b', limit: 9, ttl: '10s' })] })
+    const limiter = createRateLimiter({
+      client,
+      prefix: 'api',
+      limits: [
+        slidingWindow({ name: 'a', limit: 1_000, window: '1m' }),
+        concurrency({ name: 'b', limit: 9, ttl: '10s' }),
+      ],
+    })
     const decision = await limiter.consume('u')
     await decision.release()
     return [limiter, decision]
@@ -143,7 +184,10 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     return [service]
   },
   createCacheClient: async ({ driver }) => {
-    const client = createCacheClient({ ...driver, close: async () => undefined }, { namespace: 'other' })
+    const client = createCacheClient(
+      { ...driver, close: async () => undefined },
+      { namespace: 'other' },
+    )
     await client.send({ args: ['PING'], keys: [] })
     await client.close()
     return [client]
@@ -167,7 +211,9 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
 
 const closing: (() => unknown)[] = []
 let server: RedisServer
-beforeAll(async () => { server = await startRedis() })
+beforeAll(async () => {
+  server = await startRedis()
+})
 afterAll(async () => {
   for (const close of closing.reverse()) await close()
   await server.stop()
@@ -180,7 +226,10 @@ describe.each(['ioredis', 'node-redis'] as const)('on one client of %s', (librar
     const redis = library === 'ioredis' ? new Redis(server.url) : createClient({ url: server.url })
     raw = redis as typeof raw
     if ('isOpen' in redis) await redis.connect()
-    client = createCacheClient('isOpen' in redis ? nodeRedisDriver(redis as never) : ioredisDriver(redis), { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } })
+    client = createCacheClient(
+      'isOpen' in redis ? nodeRedisDriver(redis as never) : ioredisDriver(redis),
+      { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } },
+    )
     closing.push(async () => {
       await client.close()
       if ('isOpen' in redis) redis.destroy()
@@ -188,20 +237,30 @@ describe.each(['ioredis', 'node-redis'] as const)('on one client of %s', (librar
     })
   })
 
-  it.each(Object.entries(factories))(`%s, used and closed ${ROUNDS} times, leaves nothing`, async (_, make) => {
-    await make(client)
-    await settled()
-    const before = await leftovers()
-    const made: WeakRef<object>[] = []
-    for (let i = 0; i < ROUNDS; i++) for (const one of await make(client)) made.push(new WeakRef(one))
-    await eventually(async () => {
+  it.each(Object.entries(factories))(
+    `%s, used and closed ${ROUNDS} times, leaves nothing`,
+    async (_, make) => {
+      await make(client)
       await settled()
-      const now = await leftovers()
-      const alive = made.filter((one) => one.deref() !== undefined).length
-      expect({ ...now, alive: alive > made.length / 20 ? alive : 'few' }).toEqual({ ...before, alive: 'few' })
-      return true
-    }, { within: 10_000, every: 100 })
-  })
+      const before = await leftovers()
+      const made: WeakRef<object>[] = []
+      for (let i = 0; i < ROUNDS; i++)
+        for (const one of await make(client)) made.push(new WeakRef(one))
+      await eventually(
+        async () => {
+          await settled()
+          const now = await leftovers()
+          const alive = made.filter((one) => one.deref() !== undefined).length
+          expect({ ...now, alive: alive > made.length / 20 ? alive : 'few' }).toEqual({
+            ...before,
+            alive: 'few',
+          })
+          return true
+        },
+        { within: 10_000, every: 100 },
+      )
+    },
+  )
 
   async function leftovers(): Promise<object> {
     const listeners = raw.eventNames().map((name) => [String(name), raw.listenerCount(name)])

@@ -22,7 +22,10 @@ onEach(({ newService, ask }) => {
     })
 
     it('bulkInvalidate is one message, and drops what Redis has evicted and the process still keeps', async () => {
-      const [cache, other] = [await newService({ withBus: true }), await newService({ withBus: true })]
+      const [cache, other] = [
+        await newService({ withBus: true }),
+        await newService({ withBus: true }),
+      ]
       await other.get('user:1', () => 'old')
       await cache.get('user:1', () => 'old')
       await ask('DEL', 'shop:user:1')
@@ -43,22 +46,31 @@ onEach(({ newService, ask }) => {
     it('nothing is read older than what was acknowledged, by the process that asked; nor for longer than a message takes, by others', async () => {
       const services = [await newService({ withBus: true }), await newService({ withBus: true })]
       let source = 0
-      const read = (cache: CacheService) => cache.get('row:1', async () => {
-        const value = source
-        await setImmediate()
-        return value
-      })
+      const read = (cache: CacheService) =>
+        cache.get('row:1', async () => {
+          const value = source
+          await setImmediate()
+          return value
+        })
       let stop = false
-      const traffic = services.map(async (cache) => { for (; !stop; await setImmediate()) await read(cache) })
+      const traffic = services.map(async (cache) => {
+        for (; !stop; await setImmediate()) await read(cache)
+      })
       for (let i = 1; i <= ROUNDS; i++) {
         const cache = services[i % 2]!
         if (i % 4 === 3) await cache.mutate(['row:1'], () => (source = i))
         else {
           source = i
-          await (i % 4 === 0 ? cache.invalidate('row:1') : i % 4 === 1 ? cache.bulkInvalidate('row:*') : cache.set('row:1', i))
+          await (i % 4 === 0
+            ? cache.invalidate('row:1')
+            : i % 4 === 1
+              ? cache.bulkInvalidate('row:*')
+              : cache.set('row:1', i))
         }
         expect(await read(cache)).toBe(i)
-        await expect.poll(() => read(services[(i + 1) % 2]!), { timeout: 5_000, interval: 1 }).toBe(i)
+        await expect
+          .poll(() => read(services[(i + 1) % 2]!), { timeout: 5_000, interval: 1 })
+          .toBe(i)
       }
       stop = true
       await Promise.all(traffic)
@@ -66,4 +78,5 @@ onEach(({ newService, ask }) => {
   })
 })
 
-const nearOf = (cache: CacheService) => ('near' in cache.client ? cache.client.near : expect.unreachable())
+const nearOf = (cache: CacheService) =>
+  'near' in cache.client ? cache.client.near : expect.unreachable()

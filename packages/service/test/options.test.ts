@@ -34,11 +34,22 @@ const wrong = async (call: () => unknown): Promise<unknown> => {
 
 describe('createCacheService', () => {
   it.each<[string, Record<string, unknown>, string?]>([
-    ['no client', { client: undefined }, 'client'], ['another client', { client: {} }, 'client'], ['an unknown option', { tll: '1h' }, 'tll'],
-    ['a ttl', { ttl: 0 }, 'ttl'], ['a ttl that is null', { ttl: null }, 'ttl'], ['a ttl by value', { ttl: () => 1 }, 'ttl'], ['an intentTtl', { intentTtl: '5' }, 'intentTtl'],
-    ['a near cache that is none', { near: null }, 'near'], ['a near cache with a bus of its own', { near: { bus: {} } }, 'near.bus'],
-    ['a bus', { bus: null }, 'bus'], ['another bus', { bus: {} }, 'bus'], ['a near cache without a bus', { near: {} }, 'near'],
-    ['a schema for all values', { schema: {} }, 'schema'], ['a version of all values', { version: () => 1 }, 'version'], ['a jitter', { jitter: 2 }, 'jitter'], ['a stampede', { stampede: 'x' }, 'stampede'],
+    ['no client', { client: undefined }, 'client'],
+    ['another client', { client: {} }, 'client'],
+    ['an unknown option', { tll: '1h' }, 'tll'],
+    ['a ttl', { ttl: 0 }, 'ttl'],
+    ['a ttl that is null', { ttl: null }, 'ttl'],
+    ['a ttl by value', { ttl: () => 1 }, 'ttl'],
+    ['an intentTtl', { intentTtl: '5' }, 'intentTtl'],
+    ['a near cache that is none', { near: null }, 'near'],
+    ['a near cache with a bus of its own', { near: { bus: {} } }, 'near.bus'],
+    ['a bus', { bus: null }, 'bus'],
+    ['another bus', { bus: {} }, 'bus'],
+    ['a near cache without a bus', { near: {} }, 'near'],
+    ['a schema for all values', { schema: {} }, 'schema'],
+    ['a version of all values', { version: () => 1 }, 'version'],
+    ['a jitter', { jitter: 2 }, 'jitter'],
+    ['a stampede', { stampede: 'x' }, 'stampede'],
   ])('refuses %s', (_, options, name) => {
     const make = () => createCacheService({ client, ...options } as CacheServiceOptions)
     expect(make).toThrow(InvalidOptionError)
@@ -46,7 +57,9 @@ describe('createCacheService', () => {
   })
 
   it.each([undefined, null, 1, [], 'shop'])('refuses %o in the place of options', (options) => {
-    expect(() => createCacheService(options as never)).toThrow(/"createCacheService" must be an object/)
+    expect(() => createCacheService(options as never)).toThrow(
+      /"createCacheService" must be an object/,
+    )
   })
 
   it('refuses a bus whose messages are about another namespace', async () => {
@@ -56,11 +69,23 @@ describe('createCacheService', () => {
   })
 
   it('refuses what the near cache refuses', () => {
-    expect(() => createCacheService({ client, bus, near: { maxEntries: 0 } })).toThrow('"near.maxEntries"')
-    for (const [name, value] of Object.entries({ maxBytes: 0, ttl: '1 day', clone: 1, freeze: 'no', groups: [] })) {
-      expect(() => createCacheService({ client, bus, near: { [name]: value } as never })).toThrow(`"near.${name}"`)
+    expect(() => createCacheService({ client, bus, near: { maxEntries: 0 } })).toThrow(
+      '"near.maxEntries"',
+    )
+    for (const [name, value] of Object.entries({
+      maxBytes: 0,
+      ttl: '1 day',
+      clone: 1,
+      freeze: 'no',
+      groups: [],
+    })) {
+      expect(() => createCacheService({ client, bus, near: { [name]: value } as never })).toThrow(
+        `"near.${name}"`,
+      )
     }
-    expect(() => createCacheService({ client, bus, near: { size: 1 } as never })).toThrow('"near.size"')
+    expect(() => createCacheService({ client, bus, near: { size: 1 } as never })).toThrow(
+      '"near.size"',
+    )
   })
 })
 
@@ -122,7 +147,10 @@ describe('a call', () => {
 
   /** How often each command ran, but for those that connections ask to be alive. */
   function counted(info: string): string[] {
-    return info.split('\n').filter((line) => !/cmdstat_(info|ping)/.test(line)).map((line) => line.split(',')[0]!)
+    return info
+      .split('\n')
+      .filter((line) => !/cmdstat_(info|ping)/.test(line))
+      .map((line) => line.split(',')[0]!)
   }
 })
 

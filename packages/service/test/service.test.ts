@@ -4,10 +4,15 @@ import { slidingWindow } from '@cache/ratelimit'
 import { describe, expect, it } from 'vitest'
 import { onEach } from './cases.js'
 
-interface Profile { readonly name: string }
+interface Profile {
+  readonly name: string
+}
 
 onEach(({ newService, ask }) => {
-  describe.each([['without a bus', false], ['with a bus', true]])('%s', (_, withBus) => {
+  describe.each([
+    ['without a bus', false],
+    ['with a bus', true],
+  ])('%s', (_, withBus) => {
     it('get rebuilds what is missing, once for all who ask, in any process, and finds it then', async () => {
       const services = [await newService({ withBus }), await newService({ withBus })]
       let rebuilt = 0
@@ -16,7 +21,11 @@ onEach(({ newService, ask }) => {
         await sleep(20)
         return { name: 'Alice' }
       }
-      const got = await Promise.all(Array.from({ length: 40 }, (_, i) => services[i % 2]!.get<Profile>('user:42:profile', rebuild)))
+      const got = await Promise.all(
+        Array.from({ length: 40 }, (_, i) =>
+          services[i % 2]!.get<Profile>('user:42:profile', rebuild),
+        ),
+      )
       expect(new Set(got.map((one) => one.name))).toEqual(new Set(['Alice']))
       expect(rebuilt).toBe(1)
       expect(await services[1]!.get<Profile>('user:42:profile')).toEqual({ name: 'Alice' })
@@ -44,17 +53,32 @@ onEach(({ newService, ask }) => {
       await cache.get('c', () => 1)
       await cache.set('d', 1, { ttl: '3m' })
       await cache.set('e', 1)
-      const minutes = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(async (key) => Math.round(Number(await ask('PTTL', `shop:${key}`)) / 60_000)))
+      const minutes = await Promise.all(
+        ['a', 'b', 'c', 'd', 'e'].map(async (key) =>
+          Math.round(Number(await ask('PTTL', `shop:${key}`)) / 60_000),
+        ),
+      )
       expect(minutes).toEqual([1, 2, 10, 3, 10])
     })
 
     it('get rejects with the error of its rebuild, keeps nothing of it, and leaves when its signal aborts', async () => {
       const cache = await newService({ withBus })
-      await expect(cache.get('a', () => { throw new RangeError('no rows') })).rejects.toThrow(RangeError)
+      await expect(
+        cache.get('a', () => {
+          throw new RangeError('no rows')
+        }),
+      ).rejects.toThrow(RangeError)
       expect(await cache.get('a', () => 1)).toBe(1)
       const stop = new AbortController()
       let told: AbortSignal | undefined
-      const left = cache.get('b', ({ signal }) => new Promise<number>(() => { told = signal }), { signal: stop.signal })
+      const left = cache.get(
+        'b',
+        ({ signal }) =>
+          new Promise<number>(() => {
+            told = signal
+          }),
+        { signal: stop.signal },
+      )
       left.catch(() => undefined)
       await expect.poll(() => told, { timeout: 5_000 }).toBeDefined()
       stop.abort(new Error('gone'))
@@ -79,17 +103,30 @@ onEach(({ newService, ask }) => {
       await cache.set('user', (name = 'Dan'))
       await fresh('Dan')
       expect(await cache.invalidate('none')).toBe(false)
-      await expect(cache.mutate(['user'], () => { throw new RangeError('refused') })).rejects.toThrow(RangeError)
+      await expect(
+        cache.mutate(['user'], () => {
+          throw new RangeError('refused')
+        }),
+      ).rejects.toThrow(RangeError)
       expect(await ask('EXISTS', 'shop:user')).toBe(0)
     })
 
     it('a rebuild that began before an invalidation, of its key or by pattern, is not stored', async () => {
       const [cache, other] = [await newService({ withBus }), await newService({ withBus })]
-      for (const [i, forget] of [() => other.invalidate('user:1'), () => other.bulkInvalidate('user:*'), () => other.increment('user:1'), () => other.set('user:1', 'new')].entries()) {
+      for (const [i, forget] of [
+        () => other.invalidate('user:1'),
+        () => other.bulkInvalidate('user:*'),
+        () => other.increment('user:1'),
+        () => other.set('user:1', 'new'),
+      ].entries()) {
         let go = () => undefined as void
-        const held = new Promise<void>((resolve) => { go = resolve })
+        const held = new Promise<void>((resolve) => {
+          go = resolve
+        })
         let begun = () => undefined as void
-        const begins = new Promise<void>((resolve) => { begun = resolve })
+        const begins = new Promise<void>((resolve) => {
+          begun = resolve
+        })
         const slow = cache.get<unknown>('user:1', async () => {
           begun()
           await held
@@ -111,13 +148,26 @@ onEach(({ newService, ask }) => {
       await Promise.all(keys.map((key) => other.get(key)))
       const lock = await cache.locks.acquire('user')
       const progress: number[] = []
-      expect(await cache.bulkInvalidate('user:42:*', { onProgress: (done) => progress.push(done), count: 10 })).toBe(60)
+      expect(
+        await cache.bulkInvalidate('user:42:*', {
+          onProgress: (done) => progress.push(done),
+          count: 10,
+        }),
+      ).toBe(60)
       expect(progress.at(-1)).toBe(60)
-      expect(new Set(await Promise.all(keys.map((key) => cache.get(key))))).toEqual(new Set([undefined]))
-      await expect.poll(() => Promise.all(keys.map((key) => other.get(key))), { timeout: 5_000 }).toEqual(keys.map(() => undefined))
-      expect(await Promise.all(['user:420:x', 'user', 'team'].map((key) => cache.get(key)))).toEqual(['old', 'old', 'old'])
+      expect(new Set(await Promise.all(keys.map((key) => cache.get(key))))).toEqual(
+        new Set([undefined]),
+      )
+      await expect
+        .poll(() => Promise.all(keys.map((key) => other.get(key))), { timeout: 5_000 })
+        .toEqual(keys.map(() => undefined))
+      expect(
+        await Promise.all(['user:420:x', 'user', 'team'].map((key) => cache.get(key))),
+      ).toEqual(['old', 'old', 'old'])
       expect(await cache.bulkInvalidate(glob`user:${'*'}:x`)).toBe(0)
-      expect(await cache.bulkInvalidate('[lmu]*').catch((error: unknown) => error)).toBeInstanceOf(InvalidOptionError)
+      expect(await cache.bulkInvalidate('[lmu]*').catch((error: unknown) => error)).toBeInstanceOf(
+        InvalidOptionError,
+      )
       expect(await cache.bulkInvalidate('lo*')).toBe(0)
       expect((await cache.locks.inspect('user'))?.fence).toBe(lock.fence)
       await lock.release()
@@ -125,13 +175,19 @@ onEach(({ newService, ask }) => {
 
     it('increment loses nothing and counts nothing twice, and its ttl begins with the counter', async () => {
       const services = [await newService({ withBus }), await newService({ withBus })]
-      const sums = await Promise.all(Array.from({ length: 200 }, (_, i) => services[i % 2]!.increment('views:42', 1 + (i % 2), { ttl: '1d' })))
+      const sums = await Promise.all(
+        Array.from({ length: 200 }, (_, i) =>
+          services[i % 2]!.increment('views:42', 1 + (i % 2), { ttl: '1d' }),
+        ),
+      )
       expect(new Set(sums).size).toBe(200)
       expect(Math.max(...sums)).toBe(300)
       const life = Number(await ask('PTTL', 'shop:views:42'))
       await services[0]!.increment('views:42', -300, { ttl: '2d' })
       expect(Number(await ask('PTTL', 'shop:views:42'))).toBeLessThanOrEqual(life)
-      await expect.poll(() => Promise.all(services.map((one) => one.get('views:42'))), { timeout: 5_000 }).toEqual([0, 0])
+      await expect
+        .poll(() => Promise.all(services.map((one) => one.get('views:42'))), { timeout: 5_000 })
+        .toEqual([0, 0])
       expect(await services[0]!.increment('once')).toBe(1)
       expect(await ask('PTTL', 'shop:once')).toBe(-1)
       await services[0]!.set('text', 'x')
@@ -155,8 +211,15 @@ onEach(({ newService, ask }) => {
 
     it('what is absent is kept for a ttl of its own, or negativeTtl, and else not at all', async () => {
       let count = 0
-      const [cache, negative] = [await newService({ withBus }), await newService({ withBus, negativeTtl: '1m' })]
-      for (const [key, ask, rebuilt] of [['a', () => cache.get('a', () => (count++, null)), 2], ['b', () => cache.get('b', () => (count++, null), { ttl: '1h' }), 1], ['c', () => negative.get('c', () => (count++, null)), 1]] as const) {
+      const [cache, negative] = [
+        await newService({ withBus }),
+        await newService({ withBus, negativeTtl: '1m' }),
+      ]
+      for (const [key, ask, rebuilt] of [
+        ['a', () => cache.get('a', () => (count++, null)), 2],
+        ['b', () => cache.get('b', () => (count++, null), { ttl: '1h' }), 1],
+        ['c', () => negative.get('c', () => (count++, null)), 1],
+      ] as const) {
         count = 0
         expect([await ask(), await ask()]).toEqual([null, null])
         expect(count, key).toBe(rebuilt)
@@ -166,8 +229,16 @@ onEach(({ newService, ask }) => {
 
     it('an error that is remembered is forgotten by every change', async () => {
       const cache = await newService({ withBus, errorTtl: '1m' })
-      for (const change of [() => cache.invalidate('user:1'), () => cache.bulkInvalidate('user:*'), () => cache.mutate(['user:1'], () => undefined)]) {
-        await expect(cache.get('user:1', () => { throw new RangeError('down') })).rejects.toThrow('down')
+      for (const change of [
+        () => cache.invalidate('user:1'),
+        () => cache.bulkInvalidate('user:*'),
+        () => cache.mutate(['user:1'], () => undefined),
+      ]) {
+        await expect(
+          cache.get('user:1', () => {
+            throw new RangeError('down')
+          }),
+        ).rejects.toThrow('down')
         await expect(cache.get('user:1', () => 1)).rejects.toThrow('down')
         await change()
         expect(await cache.get('user:1', () => 1)).toBe(1)
@@ -176,8 +247,14 @@ onEach(({ newService, ask }) => {
     })
 
     it('what it hands out is wired to its client: read-through caches, locks and limits', async () => {
-      const [cache, other] = [await newService({ withBus, ttl: '10m' }), await newService({ withBus })]
-      const users = cache.remember({ prefix: 'user', load: (id: number): Profile | null => (id < 9 ? { name: `user ${id}` } : null) })
+      const [cache, other] = [
+        await newService({ withBus, ttl: '10m' }),
+        await newService({ withBus }),
+      ]
+      const users = cache.remember({
+        prefix: 'user',
+        load: (id: number): Profile | null => (id < 9 ? { name: `user ${id}` } : null),
+      })
       expect(await users.get(1)).toEqual({ name: 'user 1' })
       expect(await users.getMany([1, 2, 9])).toEqual([{ name: 'user 1' }, { name: 'user 2' }, null])
       expect(await cache.get('user:2')).toEqual({ name: 'user 2' }) // the same entry
@@ -188,10 +265,20 @@ onEach(({ newService, ask }) => {
       await teams.get(1)
       expect(Number(await ask('PTTL', 'shop:team:1'))).toBeLessThanOrEqual(60_000)
 
-      expect(await cache.locks.withLock('invoice', async () => other.locks.tryAcquire('invoice'))).toBe(null)
+      expect(
+        await cache.locks.withLock('invoice', async () => other.locks.tryAcquire('invoice')),
+      ).toBe(null)
 
-      const limits = [cache, other].map((one) => one.limiter({ prefix: 'api', deadline: '10s', limits: [slidingWindow({ name: 'burst', limit: 5, window: '1m' })] }))
-      const decisions = await Promise.all(Array.from({ length: 12 }, (_, i) => limits[i % 2]!.consume('user')))
+      const limits = [cache, other].map((one) =>
+        one.limiter({
+          prefix: 'api',
+          deadline: '10s',
+          limits: [slidingWindow({ name: 'burst', limit: 5, window: '1m' })],
+        }),
+      )
+      const decisions = await Promise.all(
+        Array.from({ length: 12 }, (_, i) => limits[i % 2]!.consume('user')),
+      )
       expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(5)
     })
   })
@@ -200,9 +287,30 @@ onEach(({ newService, ask }) => {
     const cache = await newService()
     const cyclic: Record<string, unknown> = {}
     cyclic.self = cyclic
-    for (const value of [cyclic, 1n, () => 1]) await expect(cache.set('k', value)).rejects.toBeInstanceOf(CodecError)
-    for (const key of ['', 'a\nb', '}', 'a{b}:lease', 'lock:invoice', ['lock', 'invoice'], [], [''], 42, null, undefined, {}]) {
-      for (const call of [() => cache.get(key as string), () => cache.get(key as string, () => 1), () => cache.set(key as string, 1), () => cache.invalidate(key as string), () => cache.increment(key as string), () => cache.mutate(['fine', key as string], () => 1)]) {
+    for (const value of [cyclic, 1n, () => 1])
+      await expect(cache.set('k', value)).rejects.toBeInstanceOf(CodecError)
+    for (const key of [
+      '',
+      'a\nb',
+      '}',
+      'a{b}:lease',
+      'lock:invoice',
+      ['lock', 'invoice'],
+      [],
+      [''],
+      42,
+      null,
+      undefined,
+      {},
+    ]) {
+      for (const call of [
+        () => cache.get(key as string),
+        () => cache.get(key as string, () => 1),
+        () => cache.set(key as string, 1),
+        () => cache.invalidate(key as string),
+        () => cache.increment(key as string),
+        () => cache.mutate(['fine', key as string], () => 1),
+      ]) {
         await expect(call()).rejects.toBeInstanceOf(InvalidKeyError)
       }
     }

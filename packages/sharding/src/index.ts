@@ -1,7 +1,19 @@
-export { shardedDriver, type ReshardOptions, type ShardLayout, type ShardedDriver, type ShardedDriverOptions, type Shards } from './sharded-driver.js'
+export {
+  shardedDriver,
+  type ReshardOptions,
+  type ShardLayout,
+  type ShardedDriver,
+  type ShardedDriverOptions,
+  type Shards,
+} from './sharded-driver.js'
 export { jump } from './placement/jump.js'
 export { ketama } from './placement/ketama.js'
 export { modulo } from './placement/modulo.js'
 export { rendezvous } from './placement/rendezvous.js'
 export type { Placement, WeightedShard } from './placement/placement.js'
-export { CrossShardError, LateReshardError, ReshardConflictError, ShardNotEmptyError } from './errors.js'
+export {
+  CrossShardError,
+  LateReshardError,
+  ReshardConflictError,
+  ShardNotEmptyError,
+} from './errors.js'

@@ -19,12 +19,19 @@ export class Layout {
     this.#weights = weights
     this.#placement = placement
     this.#place = placement.build(shards.map(({ name }, i) => ({ name, weight: weights[i]! })))
-    if (typeof this.#place !== 'function') throw new CacheError(`The placement "${placement.name}" builds no function.`, { code: 'PLACEMENT' })
+    if (typeof this.#place !== 'function')
+      throw new CacheError(`The placement "${placement.name}" builds no function.`, {
+        code: 'PLACEMENT',
+      })
   }
 
   shardOf(key: string): Shard {
     const shard = this.shards[this.#place(hashTag(key) ?? key)]
-    if (shard === undefined) throw new CacheError(`The placement "${this.#placement.name}" answers with no place of a shard for "${key}".`, { code: 'PLACEMENT', key })
+    if (shard === undefined)
+      throw new CacheError(
+        `The placement "${this.#placement.name}" answers with no place of a shard for "${key}".`,
+        { code: 'PLACEMENT', key },
+      )
     return shard
   }
 
@@ -40,7 +47,10 @@ export class Layout {
     if (!this.#without.has(shard)) {
       const others = this.shards.filter((other) => other !== shard)
       const weights = this.#weights.filter((_, i) => this.shards[i] !== shard)
-      this.#without.set(shard, others.length === 0 ? undefined : new Layout(others, weights, this.#placement))
+      this.#without.set(
+        shard,
+        others.length === 0 ? undefined : new Layout(others, weights, this.#placement),
+      )
     }
     return this.#without.get(shard)
   }
@@ -49,6 +59,8 @@ export class Layout {
   get fingerprint(): string {
     const names = this.shards.map(({ name }, i) => [name, this.#weights[i]!]).sort()
     const sample = Array.from({ length: 512 }, (_, i) => this.shardOf(`sample:${i}`).name)
-    return createHash('sha1').update(JSON.stringify([this.#placement.name, names, sample])).digest('hex')
+    return createHash('sha1')
+      .update(JSON.stringify([this.#placement.name, names, sample]))
+      .digest('hex')
   }
 }

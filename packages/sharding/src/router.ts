@@ -1,4 +1,13 @@
-import { CacheError, CommandTimeoutError, ConnectionError, redactedError, type Command, type Reply, type SendOptions, type Settle } from '@cache/core'
+import {
+  CacheError,
+  CommandTimeoutError,
+  ConnectionError,
+  redactedError,
+  type Command,
+  type Reply,
+  type SendOptions,
+  type Settle,
+} from '@cache/core'
 import { CrossShardError } from './errors.js'
 import type { Layout } from './layout.js'
 import type { Change } from './reshard/change.js'
@@ -6,14 +15,22 @@ import type { Shard } from './shard.js'
 import { TimeLeft } from './time-left.js'
 
 /** Sends to one shard; settles each command, and then resolves. */
-export type SendTo = (shard: Shard, commands: readonly Command[], timeout: number | undefined, settle: Settle) => Promise<unknown>
+export type SendTo = (
+  shard: Shard,
+  commands: readonly Command[],
+  timeout: number | undefined,
+  settle: Settle,
+) => Promise<unknown>
 
 /** Sends each command to its key's shard: one send per shard, all at once. */
 export class Router {
   layout: Layout
   /** Under way, from the call until everything has been moved. */
   change: Change | undefined
-  /** When an old place last answered for keys that move, and was believed; before a change is under way, for any. By `performance.now()`. */
+  /**
+   * When an old place last answered for keys that move, and was believed; before a change is under
+   * way, for any. By `performance.now()`.
+   */
   usedAt = -Infinity
   readonly #next: boolean
 
@@ -23,11 +40,19 @@ export class Router {
     this.#next = onShardDown === 'next'
   }
 
-  send(commands: readonly Command[], { timeout, settle }: SendOptions, sendTo: SendTo): Promise<readonly (Reply | CacheError)[]> {
+  send(
+    commands: readonly Command[],
+    { timeout, settle }: SendOptions,
+    sendTo: SendTo,
+  ): Promise<readonly (Reply | CacheError)[]> {
     if (commands.length === 0) return Promise.resolve([])
     return new Promise((resolve) => {
       const sending = new Sending(commands, settle, sendTo, resolve)
-      this.#dispatch(sending, commands.map((_, place) => place), new TimeLeft(timeout === undefined ? undefined : performance.now() + timeout))
+      this.#dispatch(
+        sending,
+        commands.map((_, place) => place),
+        new TimeLeft(timeout === undefined ? undefined : performance.now() + timeout),
+      )
     })
   }
 
@@ -38,13 +63,19 @@ export class Router {
     const groups = new Map<string, { readonly shard: Shard; readonly keys: string[] }>()
     for (const key of keys) {
       const shard = layout.shardOf(key)
-      const later = change ? change.to.shardOf(key) : this.#next ? layout.without(shard)?.shardOf(key) : undefined
+      const later = change
+        ? change.to.shardOf(key)
+        : this.#next
+          ? layout.without(shard)?.shardOf(key)
+          : undefined
       const name = later ? `${shard.name}\0${later.name}` : shard.name
       const group = groups.get(name)
       if (group) group.keys.push(key)
       else groups.set(name, { shard, keys: [key] })
     }
-    return [...groups.values()].flatMap((group) => group.shard.driver.group(group.keys)).flatMap((some) => (change ? change.to.shardOf(some[0]!).driver.group(some) : [some]))
+    return [...groups.values()]
+      .flatMap((group) => group.shard.driver.group(group.keys))
+      .flatMap((some) => (change ? change.to.shardOf(some[0]!).driver.group(some) : [some]))
   }
 
   #dispatch(sending: Sending, places: readonly number[], time: TimeLeft): void {
@@ -55,7 +86,12 @@ export class Router {
       const { args, keys } = sending.commands[place]!
       if (change?.concernsAny(keys) && !change.isBefore()) concerned.push(place)
       else {
-        const shard = keys.length > 0 ? layout.commonShard(keys) : channelOf(args) === undefined ? layout.shards[0] : layout.shardOf(channelOf(args)!)
+        const shard =
+          keys.length > 0
+            ? layout.commonShard(keys)
+            : channelOf(args) === undefined
+              ? layout.shards[0]
+              : layout.shardOf(channelOf(args)!)
         if (shard) partOf(parts, shard).push(place)
         else sending.settle(place, new CrossShardError(args[0], keys))
       }
@@ -64,7 +100,13 @@ export class Router {
     if (concerned.length > 0) void this.#sendConcerned(sending, change!, concerned, time)
   }
 
-  async #send(sending: Sending, shard: Shard, places: readonly number[], layout: Layout, time: TimeLeft): Promise<void> {
+  async #send(
+    sending: Sending,
+    shard: Shard,
+    places: readonly number[],
+    layout: Layout,
+    time: TimeLeft,
+  ): Promise<void> {
     const left = time.ms
     if (left !== undefined && left <= 0) return sending.settleAll(places, held)
     const refused: number[] = []
@@ -72,35 +114,75 @@ export class Router {
       const place = places[i]!
       const { keys } = sending.commands[place]!
       if (isRefused(reply) && (this.#next || keys.length === 0)) refused.push(place)
-      else if (layout.ending?.isTooLateFor(keys)) sending.settle(place, unsure(sending.commands[place]!, reply))
+      else if (layout.ending?.isTooLateFor(keys))
+        sending.settle(place, unsure(sending.commands[place]!, reply))
       else {
-        if (keys.length > 0 && !(reply instanceof Error) && layout !== this.change?.to && (!layout.ending || layout.ending.concernsAny(keys))) this.usedAt = performance.now()
+        if (
+          keys.length > 0 &&
+          !(reply instanceof Error) &&
+          layout !== this.change?.to &&
+          (!layout.ending || layout.ending.concernsAny(keys))
+        )
+          this.usedAt = performance.now()
         sending.settle(place, reply)
       }
     }
     try {
-      await sending.sendTo(shard, places.map((place) => sending.commands[place]!), left, settle)
+      await sending.sendTo(
+        shard,
+        places.map((place) => sending.commands[place]!),
+        left,
+        settle,
+      )
     } catch (cause) {
-      for (const i of places.keys()) settle(i, new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause: redactedError(cause) }))
+      for (const i of places.keys())
+        settle(
+          i,
+          new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, {
+            code: 'DRIVER',
+            cause: redactedError(cause),
+          }),
+        )
     }
     if (refused.length > 0) this.#sendElsewhere(sending, shard, refused, layout, time)
   }
 
   /** Its breaker is open, so nothing was sent. */
-  #sendElsewhere(sending: Sending, shard: Shard, places: readonly number[], layout: Layout, time: TimeLeft): void {
+  #sendElsewhere(
+    sending: Sending,
+    shard: Shard,
+    places: readonly number[],
+    layout: Layout,
+    time: TimeLeft,
+  ): void {
     const others = layout.without(shard)
     const parts = new Map<Shard, number[]>()
     for (const place of places) {
       const { keys } = sending.commands[place]!
       const other = keys.length > 0 ? others?.commonShard(keys) : others?.shards[0]
       if (other && !this.change?.concernsAny(keys)) partOf(parts, other).push(place)
-      else sending.settle(place, new ConnectionError(`Shard "${shard.name}" did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.`, { code: 'CIRCUIT_OPEN', command: sending.commands[place]!.args[0], key: keys[0] }))
+      else
+        sending.settle(
+          place,
+          new ConnectionError(
+            `Shard "${shard.name}" did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.`,
+            { code: 'CIRCUIT_OPEN', command: sending.commands[place]!.args[0], key: keys[0] },
+          ),
+        )
     }
     for (const [other, part] of parts) void this.#send(sending, other, part, others!, time)
   }
 
-  /** Keys whose place changes, and that are used in the old one no more: they are moved before the command is sent. */
-  async #sendConcerned(sending: Sending, change: Change, places: readonly number[], time: TimeLeft): Promise<void> {
+  /**
+   * Keys whose place changes, and that are used in the old one no more: they are moved before the
+   * command is sent.
+   */
+  async #sendConcerned(
+    sending: Sending,
+    change: Change,
+    places: readonly number[],
+    time: TimeLeft,
+  ): Promise<void> {
     if (!change.isSwitched()) {
       if (await time.held(change.next())) this.#dispatch(sending, places, time)
       else sending.settleAll(places, held)
@@ -111,22 +193,39 @@ export class Router {
       const command = sending.commands[place]!
       const shard = change.to.commonShard(command.keys)
       // None waits for what another one's shard does not answer.
-      if (shard) partOf(parts, `${change.from.shardOf(command.keys[0]!).name}\0${shard.name}`).push(place)
+      if (shard)
+        partOf(parts, `${change.from.shardOf(command.keys[0]!).name}\0${shard.name}`).push(place)
       else sending.settle(place, new CrossShardError(command.args[0], command.keys))
     }
     for (const part of parts.values()) void this.#moveAndSend(sending, change, part, time.copy())
   }
 
-  async #moveAndSend(sending: Sending, change: Change, places: readonly number[], time: TimeLeft): Promise<void> {
-    const failed = await time.held(change.move(places.flatMap((place) => sending.commands[place]!.keys)))
+  async #moveAndSend(
+    sending: Sending,
+    change: Change,
+    places: readonly number[],
+    time: TimeLeft,
+  ): Promise<void> {
+    const failed = await time.held(
+      change.move(places.flatMap((place) => sending.commands[place]!.keys)),
+    )
     if (!failed) return sending.settleAll(places, held)
     const moved: number[] = []
     for (const place of places) {
-      const error = sending.commands[place]!.keys.map((key) => failed.get(key)).find((one) => one !== undefined)
+      const error = sending.commands[place]!.keys.map((key) => failed.get(key)).find(
+        (one) => one !== undefined,
+      )
       if (error) sending.settle(place, error)
       else moved.push(place)
     }
-    if (moved.length > 0) void this.#send(sending, change.to.shardOf(sending.commands[moved[0]!]!.keys[0]!), moved, change.to, time)
+    if (moved.length > 0)
+      void this.#send(
+        sending,
+        change.to.shardOf(sending.commands[moved[0]!]!.keys[0]!),
+        moved,
+        change.to,
+        time,
+      )
   }
 }
 
@@ -139,7 +238,12 @@ class Sending {
   readonly #done: (replies: readonly (Reply | CacheError)[]) => void
   #open: number
 
-  constructor(commands: readonly Command[], onSettle: Settle | undefined, sendTo: SendTo, done: (replies: readonly (Reply | CacheError)[]) => void) {
+  constructor(
+    commands: readonly Command[],
+    onSettle: Settle | undefined,
+    sendTo: SendTo,
+    done: (replies: readonly (Reply | CacheError)[]) => void,
+  ) {
     this.commands = commands
     this.sendTo = sendTo
     this.#replies = new Array<Reply | CacheError>(commands.length)
@@ -177,9 +281,15 @@ function isRefused(reply: Reply | CacheError): boolean {
 }
 
 function held({ args, keys }: Command): CacheError {
-  return new CommandTimeoutError(`${args[0]} timed out while its key was being moved to another shard. The command was not sent.`, { command: args[0], key: keys[0] })
+  return new CommandTimeoutError(
+    `${args[0]} timed out while its key was being moved to another shard. The command was not sent.`,
+    { command: args[0], key: keys[0] },
+  )
 }
 
 function unsure({ args, keys }: Command, cause: unknown): CacheError {
-  return new ConnectionError(`${args[0]} got its reply from a shard that its key had left by then. It may or may not have been executed. Ask again.`, { code: 'RESHARDED', command: args[0], key: keys[0], cause })
+  return new ConnectionError(
+    `${args[0]} got its reply from a shard that its key had left by then. It may or may not have been executed. Ask again.`,
+    { code: 'RESHARDED', command: args[0], key: keys[0], cause },
+  )
 }

@@ -1,16 +1,32 @@
-import { createGuardedSend, type Breaker, type Command, type Driver, type Reply, type CacheError, type Settle } from '@cache/core'
+import {
+  createGuardedSend,
+  type Breaker,
+  type Command,
+  type Driver,
+  type Reply,
+  type CacheError,
+  type Settle,
+} from '@cache/core'
 
 /** One of the servers, or a Cluster that counts as one. */
 export interface Shard {
   readonly name: string
   readonly driver: Driver
   /** Through a breaker of its own. Settles each command once, and then resolves. */
-  send(commands: readonly Command[], timeout: number, settle?: Settle): Promise<readonly (Reply | CacheError)[]>
+  send(
+    commands: readonly Command[],
+    timeout: number,
+    settle?: Settle,
+  ): Promise<readonly (Reply | CacheError)[]>
 }
 
 export function createShard(name: string, driver: Driver, breaker: Breaker): Shard {
   const guarded = createGuardedSend(driver, breaker)
-  return { name, driver, send: (commands, timeout, settle = nobody) => guarded(commands, timeout, settle) }
+  return {
+    name,
+    driver,
+    send: (commands, timeout, settle = nobody) => guarded(commands, timeout, settle),
+  }
 }
 
 const nobody = (): void => undefined

@@ -1,4 +1,14 @@
-import { CacheError, ConnectionError, InvalidOptionError, checkBreaker, checkOptions, type Breaker, type Driver, type Duration, type OptionChecks } from '@cache/core'
+import {
+  CacheError,
+  ConnectionError,
+  InvalidOptionError,
+  checkBreaker,
+  checkOptions,
+  type Breaker,
+  type Driver,
+  type Duration,
+  type OptionChecks,
+} from '@cache/core'
 import { ShardedConnection } from './connection.js'
 import { ReshardConflictError } from './errors.js'
 import { Layout } from './layout.js'
@@ -10,7 +20,9 @@ import { createShard, type Shard } from './shard.js'
 import { ShardedSubscription } from './subscription.js'
 
 /** By name. A name stands for a server and what is on it: it alone decides which keys are there. */
-export type Shards = Readonly<Record<string, Driver | { readonly driver: Driver; /** Default 1. */ readonly weight?: number }>>
+export type Shards = Readonly<
+  Record<string, Driver | { readonly driver: Driver; /** Default 1. */ readonly weight?: number }>
+>
 
 export interface ShardLayout {
   readonly shards: Shards
@@ -19,16 +31,21 @@ export interface ShardLayout {
 }
 
 export interface ShardedDriverOptions extends ShardLayout {
-  /** How long a change of shards is announced before it is made: within this time all processes must call `reshard`. Default 30 s. */
+  /**
+   * How long a change of shards is announced before it is made: within this time all processes must
+   * call `reshard`. Default 30 s.
+   */
   readonly settle?: Duration
   /**
-   * What becomes of the keys of a shard that does not answer: their commands `'fail'`, or go to the `'next'` shard, for data that may be lost
-   * and may be stale when the shard is back. Default 'fail'.
+   * What becomes of the keys of a shard that does not answer: their commands `'fail'`, or go to the
+   * `'next'` shard, for data that may be lost and may be stale when the shard is back. Default
+   * 'fail'.
    */
   readonly onShardDown?: 'fail' | 'next'
   /**
-   * Of each shard: when it has sent nothing at all since a command older than `timeout`, after at least `failures` sends in a row without an answer
-   * (default 5), nothing is sent there for `cooldown` (default 1 s); then one goes first.
+   * Of each shard: when it has sent nothing at all since a command older than `timeout`, after at
+   * least `failures` sends in a row without an answer (default 5), nothing is sent there for
+   * `cooldown` (default 1 s); then one goes first.
    */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
   /** How long a command waits for its reply where its sender does not say. Default 1 s. */
@@ -36,7 +53,10 @@ export interface ShardedDriverOptions extends ShardLayout {
 }
 
 export interface ReshardOptions {
-  /** Old shards that are gone for good: nothing is moved from them. The same in all processes; also later, when one dies meanwhile: call `reshard` once more. */
+  /**
+   * Old shards that are gone for good: nothing is moved from them. The same in all processes; also
+   * later, when one dies meanwhile: call `reshard` once more.
+   */
   readonly lost?: readonly string[]
 }
 
@@ -45,27 +65,31 @@ export interface ShardedDriver extends Driver {
   /** The name of the shard that a key is on. */
   shardOf(key: string): string
   /**
-   * Changes to other shards while everything runs, together with all processes that use the present ones: each calls it, with the same, within
-   * `settle` from the first. All change at one moment; then each key is moved before it is first used in its new place, and one process moves
-   * the rest. Nothing is lost, nothing is stale; keys that move wait for some tens of ms once. Resolves when everything has been moved.
-   * Drivers of shards that are left out are closed then.
+   * Changes to other shards while everything runs, together with all processes that use the present
+   * ones: each calls it, with the same, within `settle` from the first. All change at one moment;
+   * then each key is moved before it is first used in its new place, and one process moves the
+   * rest. Nothing is lost, nothing is stale; keys that move wait for some tens of ms once. Resolves
+   * when everything has been moved. Drivers of shards that are left out are closed then.
    *
    * A process that starts meanwhile starts with the old shards, and calls it.
    *
    * @throws {InvalidOptionError}
-   * @throws {ShardNotEmptyError} when a shard that is added holds keys: they would be taken for current.
+   * @throws {ShardNotEmptyError} when a shard that is added holds keys: they would be taken for
+   * current.
    * @throws {ReshardConflictError} when these shards are being changed to other ones.
-   * @throws {LateReshardError} when the others had changed before, and this process has used the old places meanwhile.
-   * @throws {ConnectionError} when the shards can't be asked when to change, or one does not let what a late process
-   * left there be removed in time: nothing changes here. Call it again.
+   * @throws {LateReshardError} when the others had changed before, and this process has used the
+   * old places meanwhile.
+   * @throws {ConnectionError} when the shards can't be asked when to change, or one does not let
+   * what a late process left there be removed in time: nothing changes here. Call it again.
    * @example await driver.reshard({ shards: { a, b, c, d: ioredisDriver(new Redis(6382)) } })
    */
   reshard(next: ShardLayout, options?: ReshardOptions): Promise<void>
 }
 
 /**
- * Independent servers as one driver. A key's hash tag, or the whole key where it has none, decides on its shard, so what stands beside an entry
- * is where the entry is. Each shard has a breaker of its own: one that is out concerns its own keys only.
+ * Independent servers as one driver. A key's hash tag, or the whole key where it has none, decides
+ * on its shard, so what stands beside an entry is where the entry is. Each shard has a breaker of
+ * its own: one that is out concerns its own keys only.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -73,7 +97,14 @@ export interface ShardedDriver extends Driver {
  * const client = createCacheClient(driver)
  */
 export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
-  const check = checkOptions('shardedDriver', options, ['shards', 'placement', 'settle', 'onShardDown', 'breaker', 'timeout'])
+  const check = checkOptions('shardedDriver', options, [
+    'shards',
+    'placement',
+    'settle',
+    'onShardDown',
+    'breaker',
+    'timeout',
+  ])
   const settle = check.duration('settle', 30_000)
   if (settle < 200 || settle > 86_400_000) check.fail('settle', "from '200ms' to '1d'")
   const onShardDown = check.oneOf('onShardDown', ['fail', 'next'], 'fail')
@@ -83,7 +114,8 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   const stop = new AbortController()
   const subscriptions = new Set<ShardedSubscription>()
   const connections = new Set<ShardedConnection>()
-  let changing: { readonly to: Layout; readonly lost: Set<string>; readonly done: Promise<void> } | undefined
+  let changing:
+    { readonly to: Layout; readonly lost: Set<string>; readonly done: Promise<void> } | undefined
 
   const sendTo: SendTo = async (shard, commands, left = timeout, settleOne) => {
     const replies = await shard.send(commands, left, settleOne)
@@ -92,7 +124,9 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   /** They may hold something yet. */
   const leaving = new Set<Shard>()
   /** While they change: the old ones and the new. */
-  const present = (): readonly Shard[] => [...new Set([...router.layout.shards, ...(changing?.to.shards ?? []), ...leaving])]
+  const present = (): readonly Shard[] => [
+    ...new Set([...router.layout.shards, ...(changing?.to.shards ?? []), ...leaving]),
+  ]
 
   return {
     name: 'sharded',
@@ -102,9 +136,12 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 
     send: (commands, how = {}) => router.send(commands, how, sendTo),
 
-    sinceResend: () => Math.min(...present().map(({ driver }) => driver.sinceResend?.() ?? Infinity)),
+    sinceResend: () =>
+      Math.min(...present().map(({ driver }) => driver.sinceResend?.() ?? Infinity)),
 
-    get dedicates() { return present().every(({ driver }) => driver.dedicates !== false) },
+    get dedicates() {
+      return present().every(({ driver }) => driver.dedicates !== false)
+    },
 
     async dedicate() {
       refuseIfClosed(stop.signal)
@@ -121,14 +158,20 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 
     async subscribe(channels, on, how = {}) {
       refuseIfClosed(stop.signal)
-      const subscription = new ShardedSubscription(channels, on, how, () => subscriptions.delete(subscription))
+      const subscription = new ShardedSubscription(channels, on, how, () =>
+        subscriptions.delete(subscription),
+      )
       subscriptions.add(subscription)
       await subscription.open(present())
       return subscription
     },
 
     async nodes() {
-      const all = await Promise.all(present().map(async ({ name, driver }) => (await driver.nodes()).map(({ id, send }) => ({ id: `${name}/${id}`, send }))))
+      const all = await Promise.all(
+        present().map(async ({ name, driver }) =>
+          (await driver.nodes()).map(({ id, send }) => ({ id: `${name}/${id}`, send })),
+        ),
+      )
       return all.flat()
     },
 
@@ -137,11 +180,13 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       const nextCheck = checkOptions('reshard', next, ['shards', 'placement'])
       const from = router.layout
       const to = layoutOf(nextCheck, next, breaker, present())
-      if (typeof how !== 'object' || how === null) throw new InvalidOptionError('options', 'an object of options', how)
+      if (typeof how !== 'object' || how === null)
+        throw new InvalidOptionError('options', 'an object of options', how)
       const { lost = [] } = how
       checkOptions('reshard', how, ['lost'])
       const shards = [...new Set([...router.layout.shards, ...leaving])].map(({ name }) => name)
-      if (!Array.isArray(lost) || !lost.every((name) => shards.includes(name))) throw new InvalidOptionError('lost', `an array of some of ${shards.join(', ')}`, lost)
+      if (!Array.isArray(lost) || !lost.every((name) => shards.includes(name)))
+        throw new InvalidOptionError('lost', `an array of some of ${shards.join(', ')}`, lost)
       if (changing && changing.to.fingerprint !== to.fingerprint) throw new ReshardConflictError()
       if (changing) {
         for (const name of lost) changing.lost.add(name)
@@ -152,8 +197,14 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       const added = to.shards.filter((shard) => !from.shards.includes(shard))
       const gone = new Set(lost)
       const done = reshard(router, to, {
-        lost: gone, added, settle, timeout, stop: stop.signal,
-        onAgreed: () => { for (const subscription of subscriptions) subscription.add(added) },
+        lost: gone,
+        added,
+        settle,
+        timeout,
+        stop: stop.signal,
+        onAgreed: () => {
+          for (const subscription of subscriptions) subscription.add(added)
+        },
         onSwitched() {
           for (const shard of removed) leaving.add(shard)
           for (const subscription of subscriptions) subscription.count()
@@ -164,7 +215,8 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       try {
         await done
       } catch (error) {
-        if (router.layout !== to) await Promise.all([...subscriptions].map((subscription) => subscription.remove(added)))
+        if (router.layout !== to)
+          await Promise.all([...subscriptions].map((subscription) => subscription.remove(added)))
         throw stop.signal.aborted ? stop.signal.reason : error
       } finally {
         changing = undefined
@@ -189,24 +241,60 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
 }
 
 /** Shards that are known already are those, with the weight they are to have. */
-function layoutOf(check: OptionChecks, { shards, placement = rendezvous() }: ShardLayout, breaker: Breaker, known: readonly Shard[]): Layout {
-  if (typeof shards !== 'object' || shards === null || Array.isArray(shards) || Object.keys(shards).length === 0) check.fail('shards', 'an object of at least one driver, each by its name')
-  const fits = typeof placement === 'object' && placement !== null && typeof placement.name === 'string' && typeof placement.build === 'function'
+function layoutOf(
+  check: OptionChecks,
+  { shards, placement = rendezvous() }: ShardLayout,
+  breaker: Breaker,
+  known: readonly Shard[],
+): Layout {
+  if (
+    typeof shards !== 'object' ||
+    shards === null ||
+    Array.isArray(shards) ||
+    Object.keys(shards).length === 0
+  )
+    check.fail('shards', 'an object of at least one driver, each by its name')
+  const fits =
+    typeof placement === 'object' &&
+    placement !== null &&
+    typeof placement.name === 'string' &&
+    typeof placement.build === 'function'
   if (!fits) check.fail('placement', 'rendezvous(), ketama(), jump(), modulo() or your own')
   const drivers = new Set<Driver>()
   const weights: number[] = []
   const all = Object.entries(shards).map(([name, one]) => {
-    if (/:\/\/\S*@/.test(name)) throw new InvalidOptionError('shards', 'named without users and passwords: errors tell the names')
+    if (/:\/\/\S*@/.test(name))
+      throw new InvalidOptionError(
+        'shards',
+        'named without users and passwords: errors tell the names',
+      )
     const option = `shards.${name}`
-    if (name === '' || /[\0-\x1f]/.test(name)) throw new InvalidOptionError(option, 'named without control characters', name)
-    const { driver, weight = 1, ...rest } = isDriver(one) ? { driver: one } : ((one ?? {}) as { driver?: unknown; weight?: unknown })
-    if (!isDriver(driver) || Object.keys(rest).length > 0) throw new InvalidOptionError(option, 'a driver, or { driver, weight }', one)
-    if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity)) throw new InvalidOptionError(`${option}.weight`, 'a number above 0', weight)
-    if (drivers.has(driver)) throw new InvalidOptionError(option, 'a driver of its own: two shards are given the same', driver)
+    if (name === '' || /[\0-\x1f]/.test(name))
+      throw new InvalidOptionError(option, 'named without control characters', name)
+    const {
+      driver,
+      weight = 1,
+      ...rest
+    } = isDriver(one) ? { driver: one } : ((one ?? {}) as { driver?: unknown; weight?: unknown })
+    if (!isDriver(driver) || Object.keys(rest).length > 0)
+      throw new InvalidOptionError(option, 'a driver, or { driver, weight }', one)
+    if (typeof weight !== 'number' || !(weight > 0 && weight < Infinity))
+      throw new InvalidOptionError(`${option}.weight`, 'a number above 0', weight)
+    if (drivers.has(driver))
+      throw new InvalidOptionError(
+        option,
+        'a driver of its own: two shards are given the same',
+        driver,
+      )
     drivers.add(driver)
     weights.push(weight)
     const before = known.find((shard) => shard.name === name)
-    if (before && before.driver !== driver) throw new InvalidOptionError(option, 'the same driver as before: a name stands for a server and what is on it', driver)
+    if (before && before.driver !== driver)
+      throw new InvalidOptionError(
+        option,
+        'the same driver as before: a name stands for a server and what is on it',
+        driver,
+      )
     return before ?? createShard(name, driver, breaker)
   })
   try {
@@ -215,12 +303,21 @@ function layoutOf(check: OptionChecks, { shards, placement = rendezvous() }: Sha
     return layout
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'PLACEMENT') throw error
-    return check.fail('placement', 'one whose build() gives a function that answers with a place in the list of shards')
+    return check.fail(
+      'placement',
+      'one whose build() gives a function that answers with a place in the list of shards',
+    )
   }
 }
 
 function isDriver(value: unknown): value is Driver {
-  return typeof value === 'object' && value !== null && ['send', 'group', 'nodes', 'subscribe', 'dedicate', 'close'].every((method) => typeof (value as Record<string, unknown>)[method] === 'function')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    ['send', 'group', 'nodes', 'subscribe', 'dedicate', 'close'].every(
+      (method) => typeof (value as Record<string, unknown>)[method] === 'function',
+    )
+  )
 }
 
 function refuseIfClosed(stop: AbortSignal): void {

@@ -1,5 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConnectionError, type SubscribeOptions, type Subscription, type SubscriptionEvents } from '@cache/core'
+import {
+  ConnectionError,
+  type SubscribeOptions,
+  type Subscription,
+  type SubscriptionEvents,
+} from '@cache/core'
 import type { Shard } from './shard.js'
 
 interface Feed {
@@ -12,8 +17,8 @@ interface Feed {
 }
 
 /**
- * A subscription at each shard, as one: a script publishes where its keys are. There is a gap while any of them is missing, and messages
- * from the others go on coming.
+ * A subscription at each shard, as one: a script publishes where its keys are. There is a gap while
+ * any of them is missing, and messages from the others go on coming.
  */
 export class ShardedSubscription implements Subscription {
   readonly #channels: readonly string[]
@@ -25,7 +30,12 @@ export class ShardedSubscription implements Subscription {
   #live: boolean | undefined
   readonly #onClose: () => void
 
-  constructor(channels: readonly string[], on: SubscriptionEvents, options: SubscribeOptions, onClose: () => void) {
+  constructor(
+    channels: readonly string[],
+    on: SubscriptionEvents,
+    options: SubscribeOptions,
+    onClose: () => void,
+  ) {
     this.#channels = channels
     this.#on = on
     this.#options = options
@@ -34,18 +44,22 @@ export class ShardedSubscription implements Subscription {
 
   /** Resolves once it listens at all of them; rejects, and is closed, if it can't. */
   async open(shards: readonly Shard[]): Promise<void> {
-    const opened = await Promise.allSettled(shards.map((shard) => this.#open(shard, this.#feedOf(shard, 'counts'))))
+    const opened = await Promise.allSettled(
+      shards.map((shard) => this.#open(shard, this.#feedOf(shard, 'counts'))),
+    )
     const failed = opened.find((one) => one.status === 'rejected')
     if (failed) await this.close()
     if (failed) throw failed.reason
-    if (this.#stop.signal.aborted) throw new ConnectionError('The driver was closed.', { code: 'CLOSED' })
+    if (this.#stop.signal.aborted)
+      throw new ConnectionError('The driver was closed.', { code: 'CLOSED' })
     this.#live = true
     this.#weigh()
   }
 
   /** Listens at more shards, at which nothing is published yet. */
   add(shards: readonly Shard[]): void {
-    for (const shard of shards) if (!this.#feeds.has(shard)) void this.#keepOpening(shard, this.#feedOf(shard))
+    for (const shard of shards)
+      if (!this.#feeds.has(shard)) void this.#keepOpening(shard, this.#feedOf(shard))
   }
 
   /** From now on something may be published at all of them. */
@@ -55,22 +69,31 @@ export class ShardedSubscription implements Subscription {
   }
 
   async remove(shards: readonly Shard[]): Promise<void> {
-    await Promise.all(shards.map(async (shard) => {
-      const feed = this.#feeds.get(shard)
-      this.#feeds.delete(shard)
-      await feed?.subscription?.close()
-    }))
+    await Promise.all(
+      shards.map(async (shard) => {
+        const feed = this.#feeds.get(shard)
+        this.#feeds.delete(shard)
+        await feed?.subscription?.close()
+      }),
+    )
     this.#weigh()
   }
 
   async close(): Promise<void> {
     this.#stop.abort()
     this.#onClose()
-    await Promise.all([...this.#feeds.values()].map(async ({ subscription }) => subscription?.close()))
+    await Promise.all(
+      [...this.#feeds.values()].map(async ({ subscription }) => subscription?.close()),
+    )
   }
 
   #feedOf(shard: Shard, counts?: 'counts'): Feed {
-    const feed: Feed = { state: 'opening', counts: counts !== undefined, alive: 0, subscription: undefined }
+    const feed: Feed = {
+      state: 'opening',
+      counts: counts !== undefined,
+      alive: 0,
+      subscription: undefined,
+    }
     this.#feeds.set(shard, feed)
     return feed
   }
@@ -81,16 +104,20 @@ export class ShardedSubscription implements Subscription {
       this.#weigh()
     }
     const { invalidated, message } = this.#on
-    const subscription = await shard.driver.subscribe(this.#channels, {
-      message: message.bind(this.#on),
-      ...(invalidated && { invalidated: invalidated.bind(this.#on) }),
-      gap: become('gap'),
-      live: become('live'),
-      alive: (since) => {
-        feed.alive = since
-        this.#tellAlive()
+    const subscription = await shard.driver.subscribe(
+      this.#channels,
+      {
+        message: message.bind(this.#on),
+        ...(invalidated && { invalidated: invalidated.bind(this.#on) }),
+        gap: become('gap'),
+        live: become('live'),
+        alive: (since) => {
+          feed.alive = since
+          this.#tellAlive()
+        },
       },
-    }, this.#options)
+      this.#options,
+    )
     if (this.#stop.signal.aborted || this.#feeds.get(shard) !== feed) return subscription.close()
     feed.subscription = subscription
     if (feed.state === 'opening') feed.state = 'live'
@@ -112,7 +139,12 @@ export class ShardedSubscription implements Subscription {
   /** Since the earliest of the beats that came back from each. */
   #tellAlive(): void {
     const counting = [...this.#feeds.values()].filter(({ counts }) => counts)
-    if (!this.#stop.signal.aborted && counting.length > 0 && counting.every(({ state }) => state === 'live')) this.#on.alive?.(Math.min(...counting.map(({ alive }) => alive)))
+    if (
+      !this.#stop.signal.aborted &&
+      counting.length > 0 &&
+      counting.every(({ state }) => state === 'live')
+    )
+      this.#on.alive?.(Math.min(...counting.map(({ alive }) => alive)))
   }
 
   #weigh(): void {

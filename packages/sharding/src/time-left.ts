@@ -1,4 +1,7 @@
-/** How much longer a command may take. What it is held for while shards are changed does not count, up to a bound. */
+/**
+ * How much longer a command may take. What it is held for while shards are changed does not count,
+ * up to a bound.
+ */
 export class TimeLeft {
   #until: number | undefined
   #uncounted: number
@@ -19,12 +22,17 @@ export class TimeLeft {
     return new TimeLeft(this.#until, this.#uncounted)
   }
 
-  /** What comes of something that a command waits for without having asked for it; `undefined` when its time is up. */
+  /**
+   * What comes of something that a command waits for without having asked for it; `undefined` when
+   * its time is up.
+   */
   async held<T>(work: Promise<T>): Promise<T | undefined> {
     if (this.#until === undefined) return work
     const began = performance.now()
     let timer: NodeJS.Timeout | undefined
-    const late = new Promise<undefined>((resolve) => { timer = setTimeout(() => resolve(undefined), this.#until! + this.#uncounted - began) })
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), this.#until! + this.#uncounted - began)
+    })
     const result = await Promise.race([work, late]).finally(() => clearTimeout(timer))
     const uncounted = Math.min(performance.now() - began, this.#uncounted)
     this.#uncounted -= uncounted

@@ -12,12 +12,21 @@ const SETTLE = 2_000
 const ROUNDS = process.env.CHAOS ? 5 : 1
 const STEADY = process.env.CHAOS ? 5_000 : 1_500
 
-/** Processes that serve rows from 3 shards, and change to others under load. What they did, before and during the changes. */
+/**
+ * Processes that serve rows from 3 shards, and change to others under load. What they did, before
+ * and during the changes.
+ */
 async function harness(changes: readonly (readonly Name[])[], naive = false) {
   await using source = await startRedis()
   const servers = await Promise.all(NAMES.map(() => startRedis()))
-  const urls = Object.fromEntries(NAMES.map((name, i) => [name, servers[i]!.url])) as Record<Name, string>
-  await using group = spawnProcesses(file, { count: PROCESSES, data: { urls, source: source.url, ids: IDS, settle: SETTLE } satisfies Start })
+  const urls = Object.fromEntries(NAMES.map((name, i) => [name, servers[i]!.url])) as Record<
+    Name,
+    string
+  >
+  await using group = spawnProcesses(file, {
+    count: PROCESSES,
+    data: { urls, source: source.url, ids: IDS, settle: SETTLE } satisfies Start,
+  })
   await group.all('ready', { timeout: 60_000 })
   group.send({ do: 'work' } satisfies Order)
   await group.all('working', { timeout: 60_000 })
@@ -31,7 +40,8 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
       process.send({ do: 'change', to, naive } satisfies Order)
       return process.next<{ error?: string }>('changed', { timeout: 60_000 })
     })
-    for (const { error } of await Promise.all(changed)) if (error !== undefined) throw new Error(error)
+    for (const { error } of await Promise.all(changed))
+      if (error !== undefined) throw new Error(error)
     await sleep(naive ? 500 : 300)
   }
   const ended = Date.now()
@@ -45,28 +55,50 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
         if (at * 100 < from || at * 100 + 100 > to) continue
         const n = Math.floor((at * 100 - from) / 1_000)
         const sum = bySecond.get(n) ?? { reads: 0, hits: 0, writes: 0, failed: 0, slowest: 0 }
-        bySecond.set(n, { reads: sum.reads + reads, hits: sum.hits + hits, writes: sum.writes + writes, failed: sum.failed + failed, slowest: Math.max(sum.slowest, slowest) })
+        bySecond.set(n, {
+          reads: sum.reads + reads,
+          hits: sum.hits + hits,
+          writes: sum.writes + writes,
+          failed: sum.failed + failed,
+          slowest: Math.max(sum.slowest, slowest),
+        })
       }
     }
     bySecond.delete(Math.floor((to - from) / 1_000)) // not a whole one
     return [...bySecond.values()]
   }
-  return { stale: reports.flatMap(({ stale }) => stale), errors: reports.flatMap(({ errors }) => errors), before: windows(begun, changing), during: windows(changing, ended) }
+  return {
+    stale: reports.flatMap(({ stale }) => stale),
+    errors: reports.flatMap(({ errors }) => errors),
+    before: windows(begun, changing),
+    during: windows(changing, ended),
+  }
 }
 
-const sum = (windows: readonly Window[], what: keyof Window): number => windows.reduce((total, window) => total + window[what], 0)
+const sum = (windows: readonly Window[], what: keyof Window): number =>
+  windows.reduce((total, window) => total + window[what], 0)
 
 describe(`${PROCESSES} processes that read and change rows while shards come and go`, () => {
   it('3 → 4 → 3: no read is stale, the hit rate and the load of the source stay', async () => {
-    const to: Name[][] = [['a', 'b', 'c', 'd'], ['a', 'b', 'c']]
-    const { stale, errors, before, during } = await harness(Array.from({ length: ROUNDS }, () => to).flat())
+    const to: Name[][] = [
+      ['a', 'b', 'c', 'd'],
+      ['a', 'b', 'c'],
+    ]
+    const { stale, errors, before, during } = await harness(
+      Array.from({ length: ROUNDS }, () => to).flat(),
+    )
     expect(stale).toEqual([])
     const share = movedShare()
-    const usual = { hitRate: sum(before, 'hits') / sum(before, 'reads'), loads: (sum(before, 'reads') - sum(before, 'hits')) / before.length, reads: sum(before, 'reads') / before.length }
+    const usual = {
+      hitRate: sum(before, 'hits') / sum(before, 'reads'),
+      loads: (sum(before, 'reads') - sum(before, 'hits')) / before.length,
+      reads: sum(before, 'reads') / before.length,
+    }
     expect(usual.hitRate).toBeGreaterThan(0.5)
     for (const { hits, reads } of during) {
       expect(hits / reads).toBeGreaterThan(usual.hitRate * (1 - share))
-      expect(reads - hits).toBeLessThan(2 * usual.loads * Math.max(1, reads / usual.reads)) // more is read where the machine has more time
+      // more is read where the machine has more time
+      expect(reads - hits).toBeLessThan(2 * usual.loads * Math.max(1, reads / usual.reads))
     }
     expect(sum(during, 'writes')).toBeGreaterThan(100)
     expect(sum(during, 'failed'), errors.join('\n')).toBeLessThan(sum(during, 'writes') / 50)
@@ -74,14 +106,25 @@ describe(`${PROCESSES} processes that read and change rows while shards come and
 
   it('finds stale reads where each process changes as soon as it is told', async () => {
     let found = 0
-    for (let round = 0; round < 5 && found === 0; round++) found = (await harness([['a', 'b', 'c', 'd'], ['a', 'b', 'c']], true)).stale.length
+    for (let round = 0; round < 5 && found === 0; round++)
+      found = (
+        await harness(
+          [
+            ['a', 'b', 'c', 'd'],
+            ['a', 'b', 'c'],
+          ],
+          true,
+        )
+      ).stale.length
     expect(found).toBeGreaterThan(0)
   }, 120_000)
 })
 
 /** Of the rows, which go to the fourth. */
 function movedShare(): number {
-  const [three, four] = [3, 4].map((count) => rendezvous().build(NAMES.slice(0, count).map((name) => ({ name, weight: 1 }))))
+  const [three, four] = [3, 4].map((count) =>
+    rendezvous().build(NAMES.slice(0, count).map((name) => ({ name, weight: 1 }))),
+  )
   const ids = Array.from({ length: IDS }, (_, id) => `row:${id}`)
   return ids.filter((id) => three!(id) !== four!(id)).length / IDS
 }

@@ -5,6 +5,12 @@ import { stage } from './shards.js'
 
 const on = stage('a', 'b', 'c')
 
-describe.each([rendezvous(), ketama(), jump(), modulo()])('a driver of 3 servers, on ioredis and node-redis, placed by $name', (placement) => {
-  runDriverTests(() => on().driver(['a', 'b', 'c'], { placement, timeout: '10s' }), { describe, it })
-})
+describe.each([rendezvous(), ketama(), jump(), modulo()])(
+  'a driver of 3 servers, on ioredis and node-redis, placed by $name',
+  (placement) => {
+    runDriverTests(() => on().driver(['a', 'b', 'c'], { placement, timeout: '10s' }), {
+      describe,
+      it,
+    })
+  },
+)

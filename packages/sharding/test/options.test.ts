@@ -1,10 +1,28 @@
 import { InvalidOptionError, type Driver } from '@cache/core'
 import { everythingShown } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
-import { jump, ketama, modulo, rendezvous, shardedDriver, type ShardedDriverOptions } from '../src/index.js'
+import {
+  jump,
+  ketama,
+  modulo,
+  rendezvous,
+  shardedDriver,
+  type ShardedDriverOptions,
+} from '../src/index.js'
 
-const untouched = () => { throw new Error('nothing is sent') }
-const driver = (): Driver => ({ name: 'none', topology: 'standalone', send: untouched, group: untouched, dedicate: untouched, subscribe: untouched, nodes: untouched, close: async () => undefined })
+const untouched = () => {
+  throw new Error('nothing is sent')
+}
+const driver = (): Driver => ({
+  name: 'none',
+  topology: 'standalone',
+  send: untouched,
+  group: untouched,
+  dedicate: untouched,
+  subscribe: untouched,
+  nodes: untouched,
+  close: async () => undefined,
+})
 const same = driver()
 
 const refused: readonly (readonly [option: string, options: unknown])[] = [
@@ -22,10 +40,26 @@ const refused: readonly (readonly [option: string, options: unknown])[] = [
   ['shards.', { shards: { '': driver() } }],
   ['shards.a\n', { shards: { 'a\n': driver() } }],
   ['shards.b', { shards: { a: same, b: same } }],
-  ...[0, -1, NaN, Infinity, '2', null].map((weight) => ['shards.a.weight', { shards: { a: { driver: driver(), weight } } }] as const),
-  ...[jump(), modulo()].flatMap((placement) => [0.5, 1.5, 5_000].map((weight) => ['shards.a.weight', { shards: { a: { driver: driver(), weight } }, placement }] as const)),
-  ...['ketama', {}, null, ketama, { name: 'broken', build: () => () => 1 }, { name: 'broken', build: () => () => NaN }].map((placement) => ['placement', { shards: { a: driver() }, placement }] as const),
-  ...[0, -1, '1', '100ms', '2d', NaN].map((settle) => ['settle', { shards: { a: driver() }, settle }] as const),
+  ...[0, -1, NaN, Infinity, '2', null].map(
+    (weight) => ['shards.a.weight', { shards: { a: { driver: driver(), weight } } }] as const,
+  ),
+  ...[jump(), modulo()].flatMap((placement) =>
+    [0.5, 1.5, 5_000].map(
+      (weight) =>
+        ['shards.a.weight', { shards: { a: { driver: driver(), weight } }, placement }] as const,
+    ),
+  ),
+  ...[
+    'ketama',
+    {},
+    null,
+    ketama,
+    { name: 'broken', build: () => () => 1 },
+    { name: 'broken', build: () => () => NaN },
+  ].map((placement) => ['placement', { shards: { a: driver() }, placement }] as const),
+  ...[0, -1, '1', '100ms', '2d', NaN].map(
+    (settle) => ['settle', { shards: { a: driver() }, settle }] as const,
+  ),
   ['onShardDown', { shards: { a: driver() }, onShardDown: 'retry' }],
   ['breaker.failures', { shards: { a: driver() }, breaker: { failures: 0 } }],
   ['breaker.cooldown', { shards: { a: driver() }, breaker: { cooldown: -1 } }],
@@ -69,8 +103,14 @@ describe('what is wrong is refused, by the name of the option, and nothing is se
 
   it.each([['x'], [['x']], [[1]], [{}]])('of what is lost: %s', async (lost) => {
     const a = driver()
-    await expect(shardedDriver({ shards: { a, b: driver() } }).reshard({ shards: { a } }, { lost } as never)).rejects.toThrow('"lost"')
-    await expect(shardedDriver({ shards: { a, b: driver() } }).reshard({ shards: { a } }, { lots: [] } as never)).rejects.toThrow('"lots"')
+    await expect(
+      shardedDriver({ shards: { a, b: driver() } }).reshard({ shards: { a } }, { lost } as never),
+    ).rejects.toThrow('"lost"')
+    await expect(
+      shardedDriver({ shards: { a, b: driver() } }).reshard({ shards: { a } }, {
+        lots: [],
+      } as never),
+    ).rejects.toThrow('"lots"')
   })
 })
 

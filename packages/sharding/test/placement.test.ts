@@ -1,13 +1,22 @@
 import { createHash } from 'node:crypto'
 import { InvalidOptionError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
-import { jump, ketama, modulo, rendezvous, type Placement, type WeightedShard } from '../src/index.js'
+import {
+  jump,
+  ketama,
+  modulo,
+  rendezvous,
+  type Placement,
+  type WeightedShard,
+} from '../src/index.js'
 import { crc32, fnv1a } from '../src/placement/hashes.js'
 import { jumpHash } from '../src/placement/jump.js'
 
 const KEYS = process.env.CHAOS ? 1_000_000 : 200_000
-const shards = (count: number): WeightedShard[] => Array.from({ length: count }, (_, i) => ({ name: `10.0.0.${i + 1}:6379`, weight: 1 }))
-const weighted = (weights: readonly number[]): WeightedShard[] => weights.map((weight, i) => ({ name: `10.0.0.${i + 1}:6379`, weight }))
+const shards = (count: number): WeightedShard[] =>
+  Array.from({ length: count }, (_, i) => ({ name: `10.0.0.${i + 1}:6379`, weight: 1 }))
+const weighted = (weights: readonly number[]): WeightedShard[] =>
+  weights.map((weight, i) => ({ name: `10.0.0.${i + 1}:6379`, weight }))
 const key = (i: number): string => `shop:product:${i}`
 
 describe('ketama', () => {
@@ -16,12 +25,19 @@ describe('ketama', () => {
     ['8 servers alike', weighted([1, 1, 1, 1, 1, 1, 1, 1])],
     ['servers of other sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100])],
     ['one that is much smaller', weighted([1, 1, 0.03])],
-    ...[5, 7, 11, 41, 49].map((count) => [`${count} servers, whose shares are no round number`, weighted(Array.from({ length: count }, () => 1))] as const),
+    ...[5, 7, 11, 41, 49].map(
+      (count) =>
+        [
+          `${count} servers, whose shares are no round number`,
+          weighted(Array.from({ length: count }, () => 1)),
+        ] as const,
+    ),
   ])('puts keys where libketama puts them: %s', (_, servers) => {
     const place = ketama().build(servers)
     const server = libketama(servers)
     for (let i = 0; i < 1_000; i++) expect(servers[place(key(i))]!.name).toBe(server(key(i)))
-    for (const name of ['', '{', 'é😀', '__proto__', 'x'.repeat(5_000)]) expect(servers[place(name)]!.name).toBe(server(name))
+    for (const name of ['', '{', 'é😀', '__proto__', 'x'.repeat(5_000)])
+      expect(servers[place(name)]!.name).toBe(server(name))
   })
 
   it.each<readonly [string, readonly WeightedShard[], boolean]>([
@@ -37,19 +53,32 @@ describe('ketama', () => {
   })
 
   it('refuses a weight that would get no key', () => {
-    for (const weights of [[1, 1, 0.01], [1e308, 1e308]]) expect(() => ketama().build(weighted(weights))).toThrow(InvalidOptionError)
+    for (const weights of [
+      [1, 1, 0.01],
+      [1e308, 1e308],
+    ])
+      expect(() => ketama().build(weighted(weights))).toThrow(InvalidOptionError)
   })
 
   it('gives a server of average weight 160 points', () => {
     expect(libketamaPoints(weighted([1, 1, 1])).length).toBe(3 * 160)
-    expect(libketamaPoints(weighted([1, 2, 3])).filter(({ server }) => server === '10.0.0.2:6379').length).toBe(160)
+    expect(
+      libketamaPoints(weighted([1, 2, 3])).filter(({ server }) => server === '10.0.0.2:6379')
+        .length,
+    ).toBe(160)
   })
 })
 
 describe('jump', () => {
   it('answers as the reference does', () => {
     // From the tests of https://github.com/dgryski/go-jump
-    for (const [value, buckets, bucket] of [[1n, 1, 0], [42n, 57, 43], [0xdead10ccn, 1, 0], [0xdead10ccn, 666, 361], [256n, 1_024, 520]] as const) {
+    for (const [value, buckets, bucket] of [
+      [1n, 1, 0],
+      [42n, 57, 43],
+      [0xdead10ccn, 1, 0],
+      [0xdead10ccn, 666, 361],
+      [256n, 1_024, 520],
+    ] as const) {
       expect(jumpHash(Number(value >> 32n), Number(value & 0xffffffffn), buckets)).toBe(bucket)
     }
   })
@@ -58,7 +87,9 @@ describe('jump', () => {
     let value = 1n
     for (let i = 0; i < 2_000; i++) {
       value = BigInt.asUintN(64, value * 6364136223846793005n + 1442695040888963407n)
-      expect(jumpHash(Number(value >> 32n) | 0, Number(value & 0xffffffffn) | 0, 1 + (i % 100))).toBe(jumpOf(value, 1 + (i % 100)))
+      expect(
+        jumpHash(Number(value >> 32n) | 0, Number(value & 0xffffffffn) | 0, 1 + (i % 100)),
+      ).toBe(jumpOf(value, 1 + (i % 100)))
     }
   })
 })
@@ -75,11 +106,17 @@ describe('modulo', () => {
 describe('rendezvous', () => {
   it('gives a key to the shard with the highest score', () => {
     expect(fnv1a('foobar') >>> 0).toBe(0xbf9cf968)
-    expect(fnv1a('é') >>> 0).toBe(Buffer.from('é').reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0)
+    expect(fnv1a('é') >>> 0).toBe(
+      Buffer.from('é').reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0,
+    )
   })
 
   it('puts keys in the same place whether weights are all 1 or all 3', () => {
-    const [one, three, nearly] = [[1, 1, 1, 1], [3, 3, 3, 3], [1, 1, 1, 1 + 1e-12]].map((weights) => rendezvous().build(weighted(weights)))
+    const [one, three, nearly] = [
+      [1, 1, 1, 1],
+      [3, 3, 3, 3],
+      [1, 1, 1, 1 + 1e-12],
+    ].map((weights) => rendezvous().build(weighted(weights)))
     for (let i = 0; i < 10_000; i++) {
       expect(three!(key(i))).toBe(one!(key(i)))
       expect(nearly!(key(i))).toBe(one!(key(i))) // counted with logarithms
@@ -115,7 +152,8 @@ describe.each<[Placement, { readonly balance: number; readonly moved: number }]>
     }
     expect(count / KEYS).toBeLessThan(moved)
     expect(count / KEYS).toBeGreaterThan(0.08)
-    if (placement.name !== 'modulo') expect(elsewhere).toBeLessThanOrEqual(placement.name === 'ketama' ? KEYS / 100 : 0)
+    if (placement.name !== 'modulo')
+      expect(elsewhere).toBeLessThanOrEqual(placement.name === 'ketama' ? KEYS / 100 : 0)
   })
 
   it('gives a shard what its weight says', () => {
@@ -126,7 +164,18 @@ describe.each<[Placement, { readonly balance: number; readonly moved: number }]>
 
   it('has a place for keys of any name, and one shard is the place of all', () => {
     const [place, only] = [placement.build(shards(5)), placement.build(shards(1))]
-    for (const name of ['', '*', '{}', '}{', '😀', '__proto__', 'constructor', '\0', '\ud800', 'x'.repeat(10_000)]) {
+    for (const name of [
+      '',
+      '*',
+      '{}',
+      '}{',
+      '😀',
+      '__proto__',
+      'constructor',
+      '\0',
+      '\ud800',
+      'x'.repeat(10_000),
+    ]) {
       expect([0, 1, 2, 3, 4]).toContain(place(name))
       expect(place(name)).toBe(place(name))
       expect(only(name)).toBe(0)
@@ -137,12 +186,17 @@ describe.each<[Placement, { readonly balance: number; readonly moved: number }]>
 it.each([rendezvous(), ketama()])('$name: the order of shards is of no account', (placement) => {
   const [one, other] = [shards(5), shards(5).reverse()]
   const [place, reversed] = [placement.build(one), placement.build(other)]
-  for (let i = 0; i < 10_000; i++) expect(one[place(key(i))]!.name).toBe(other[reversed(key(i))]!.name)
+  for (let i = 0; i < 10_000; i++)
+    expect(one[place(key(i))]!.name).toBe(other[reversed(key(i))]!.name)
 })
 
 it('rendezvous: of shards with weights, one that comes takes only what is to be its own', () => {
-  const [before, after] = [rendezvous().build(weighted([1, 2, 3])), rendezvous().build(weighted([1, 2, 3, 2]))]
-  for (let i = 0; i < 20_000; i++) if (before(key(i)) !== after(key(i))) expect(after(key(i))).toBe(3)
+  const [before, after] = [
+    rendezvous().build(weighted([1, 2, 3])),
+    rendezvous().build(weighted([1, 2, 3, 2])),
+  ]
+  for (let i = 0; i < 20_000; i++)
+    if (before(key(i)) !== after(key(i))) expect(after(key(i))).toBe(3)
 })
 
 function spread(placement: Placement, on: readonly WeightedShard[]): number[] {
@@ -158,9 +212,14 @@ function digestsOfLibketama(pct: number, count: number): number {
   return Math.floor(Math.fround(pct * 40.0 * count))
 }
 
-/** floorf((float)(pct * 160 / 4 * (float)nlive_server + 0.0000000001)), where floats stay floats up to the sum. */
+/**
+ * floorf((float)(pct * 160 / 4 * (float)nlive_server + 0.0000000001)), where floats stay floats up
+ * to the sum.
+ */
 function digestsOfTwemproxy(pct: number, count: number): number {
-  return Math.floor(Math.fround(Math.fround(Math.fround(Math.fround(pct * 160) / 4) * count) + 0.0000000001))
+  return Math.floor(
+    Math.fround(Math.fround(Math.fround(Math.fround(pct * 160) / 4) * count) + 0.0000000001),
+  )
 }
 
 function libketamaPoints(servers: readonly WeightedShard[]): Continuum {
@@ -169,7 +228,10 @@ function libketamaPoints(servers: readonly WeightedShard[]): Continuum {
 
 type Continuum = { readonly point: number; readonly server: string }[]
 
-function pointsOf(servers: readonly WeightedShard[], digests: (pct: number, count: number) => number): Continuum {
+function pointsOf(
+  servers: readonly WeightedShard[],
+  digests: (pct: number, count: number) => number,
+): Continuum {
   const memory = servers.reduce((sum, { weight }) => sum + weight, 0)
   const continuum: Continuum = []
   for (const { name, weight } of servers) {
@@ -177,7 +239,11 @@ function pointsOf(servers: readonly WeightedShard[], digests: (pct: number, coun
     for (let k = 0; k < ks; k++) {
       const digest = createHash('md5').update(`${name}-${k}`).digest()
       for (let h = 0; h < 4; h++) {
-        const point = BigInt(digest[3 + h * 4]!) << 24n | BigInt(digest[2 + h * 4]!) << 16n | BigInt(digest[1 + h * 4]!) << 8n | BigInt(digest[h * 4]!)
+        const point =
+          (BigInt(digest[3 + h * 4]!) << 24n) |
+          (BigInt(digest[2 + h * 4]!) << 16n) |
+          (BigInt(digest[1 + h * 4]!) << 8n) |
+          BigInt(digest[h * 4]!)
         continuum.push({ point: Number(point), server: name })
       }
     }

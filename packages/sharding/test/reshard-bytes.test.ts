@@ -9,13 +9,21 @@ import { stage } from './shards.js'
 const on = stage('a', 'b', 'c', 'd')
 const { startProcess, change, keysOn, keepFromSweeping } = changing(on)
 
-describe.each([['b', 'node-redis', 'was deleted'], ['c', 'ioredis', 'is used']] as const)('on %s, which is reached over %s', (name, _, when) => {
+describe.each([
+  ['b', 'node-redis', 'was deleted'],
+  ['c', 'ioredis', 'is used'],
+] as const)('on %s, which is reached over %s', (name, _, when) => {
   it(`an acquire that reaches the old shard when its key ${when} in the new one acquires nothing`, async () => {
     const key = movingKey(name)
     const acquire = (who: string) => keyed(key, 'SET', key, who, 'NX', 'PX', '600000')
     await using proxy = await startProxy(on().servers[name])
     const opened: { end(): unknown }[] = []
-    const shards = Object.fromEntries(FOUR.map((one) => [one, one === name ? driverOf(proxy.url, one, opened) : on().driverAt(one)]))
+    const shards = Object.fromEntries(
+      FOUR.map((one) => [
+        one,
+        one === name ? driverOf(proxy.url, one, opened) : on().driverAt(one),
+      ]),
+    )
     const { d, ...three } = shards
     const late = shardedDriver({ shards: three, settle: 1_500, timeout: 10_000 })
     const first = startProcess(THREE, 1_500)
@@ -50,10 +58,14 @@ describe.each([['b', 'node-redis', 'was deleted'], ['c', 'ioredis', 'is used']] 
     const changed = change(driver, FOUR)
     await soon(() => expect(driver.shardOf(key)).toBe('d'))
     await on().servers[name].cli('REPLICAOF', '127.0.0.1', 1)
-    await expect(client.send(keyed(key, 'GET', key), { timeout: 1_000 })).rejects.toBeInstanceOf(Error)
+    await expect(client.send(keyed(key, 'GET', key), { timeout: 1_000 })).rejects.toBeInstanceOf(
+      Error,
+    )
     expect(await keysOn('d')).toEqual([])
     await on().servers[name].cli('REPLICAOF', 'NO', 'ONE')
-    await soon(async () => expect(await client.send(keyed(key, 'GET', key), { timeout: 1_000 })).toBe('x'))
+    await soon(async () =>
+      expect(await client.send(keyed(key, 'GET', key), { timeout: 1_000 })).toBe('x'),
+    )
     await driver.close()
     await changed.catch(() => undefined)
   }, 60_000)

@@ -13,12 +13,17 @@ it('shards that are full are relieved by one that comes; meanwhile their moving 
   for (const name of THREE) await on().servers[name].fill()
   const changed = change(driver, FOUR)
   await soon(() => expect(driver.shardOf(keys[0]!)).toBe('d'))
-  expect(await Promise.all(keys.slice(0, 10).map((key) => client.send(keyed(key, 'APPEND', key, '!'))))).toEqual(keys.slice(0, 10).map((key) => key.length + 1))
+  expect(
+    await Promise.all(keys.slice(0, 10).map((key) => client.send(keyed(key, 'APPEND', key, '!')))),
+  ).toEqual(keys.slice(0, 10).map((key) => key.length + 1))
   const absent = `{${keys[0]!}}:absent`
   expect(await client.send(keyed(absent, 'SET', absent, 'x'))).toBe('OK')
   await changed
-  for (const name of THREE) for (const key of await keysOn(name)) expect(driver.shardOf(key)).toBe(name)
-  expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys.map((key, i) => (i < 10 ? `${key}!` : key)))
+  for (const name of THREE)
+    for (const key of await keysOn(name)) expect(driver.shardOf(key)).toBe(name)
+  expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(
+    keys.map((key, i) => (i < 10 ? `${key}!` : key)),
+  )
 }, 60_000)
 
 it('a shard that comes, and is full by then, gets no key and loses none; what is not there is read and deleted all the same', async () => {
@@ -28,7 +33,8 @@ it('a shard that comes, and is full by then, gets no key and loses none; what is
   const changed = change(driver, FOUR)
   await on().servers.d.fill()
   await soon(() => expect(driver.shardOf(keys[0]!)).toBe('d'))
-  for (const key of keys) await expect(client.send(keyed(key, 'GET', key))).rejects.toMatchObject({ code: 'OOM' })
+  for (const key of keys)
+    await expect(client.send(keyed(key, 'GET', key))).rejects.toMatchObject({ code: 'OOM' })
   const absent = `{${keys[0]!}}:absent`
   expect(await client.send(keyed(absent, 'GET', absent))).toBe(null)
   expect(await client.send(keyed(absent, 'DEL', absent))).toBe(0)

@@ -7,7 +7,11 @@ import { stage } from './shards.js'
 const on = stage('a', 'b', 'c', 'd')
 const { startProcess, change, keepFromSweeping } = changing(on)
 
-const count = defineScript({ name: 'count', lua: "return redis.call('INCR', KEYS[1])", parse: Number })
+const count = defineScript({
+  name: 'count',
+  lua: "return redis.call('INCR', KEYS[1])",
+  parse: Number,
+})
 
 it('what a command is held for does not count against its timeout', async () => {
   const { driver, client } = startProcess(THREE)
@@ -18,7 +22,8 @@ it('what a command is held for does not count against its timeout', async () => 
   const traffic = keys.map(async (key) => {
     for (; going; await sleep(5)) {
       await client.run(count, [key], [], { timeout: 40 }).catch((error: unknown) => {
-        if (error instanceof CommandTimeoutError && error.message.includes('being moved')) unsent.push(key)
+        if (error instanceof CommandTimeoutError && error.message.includes('being moved'))
+          unsent.push(key)
       })
     }
   })
@@ -37,7 +42,10 @@ it('a command waits for its own shards, not for those of others that were sent w
   await soon(() => expect(driver.shardOf(ofA)).toBe('d'))
   await on().servers.a.pause()
   const settled: unknown[] = []
-  const replies = await driver.send([ofA, ofB].map((key) => keyed(key, 'GET', key)), { timeout: 1_500, settle: (place) => settled.push(place) })
+  const replies = await driver.send(
+    [ofA, ofB].map((key) => keyed(key, 'GET', key)),
+    { timeout: 1_500, settle: (place) => settled.push(place) },
+  )
   expect(settled).toEqual([1, 0])
   expect(replies).toEqual([expect.any(Error), ofB])
   await on().servers.a.resume()
@@ -59,7 +67,9 @@ it('a shard that is to say when the moment is, and is silent, keeps nobody from 
 it('a shard that comes knows the scripts of this process before it is used', async () => {
   const { driver } = startProcess(THREE)
   const changed = change(driver, FOUR)
-  await soon(async () => expect(await on().servers.d.cli('SCRIPT', 'EXISTS', count.sha)).toMatch(/^1/))
+  await soon(async () =>
+    expect(await on().servers.d.cli('SCRIPT', 'EXISTS', count.sha)).toMatch(/^1/),
+  )
   expect(driver.shardOf(movingKey('a'))).toBe('a')
   await changed
 })

@@ -15,13 +15,23 @@ describe('what is moved', () => {
     const stuck = movingKey('a')
     const keys = Array.from({ length: 100 }, (_, i) => `k${i}`)
     await Promise.all([stuck, ...keys].map((key) => client.send(keyed(key, 'SET', key, key))))
-    await on().servers.d.cli('ACL', 'SETUSER', 'default', 'resetkeys', '~k*', '~{k*', '~{cache-shards}*')
+    await on().servers.d.cli(
+      'ACL',
+      'SETUSER',
+      'default',
+      'resetkeys',
+      '~k*',
+      '~{k*',
+      '~{cache-shards}*',
+    )
     const told: string[] = []
     const listen = (message: unknown) => told.push((message as { error: Error }).error.message)
     channels.error.subscribe(listen)
     const changed = change(driver, FOUR)
     await soon(() => expect(told.filter((message) => message.includes(stuck))).not.toEqual([]))
-    for (const name of THREE) for (const key of await keysOn(name)) expect(driver.shardOf(key) === name || key === stuck, key).toBe(true)
+    for (const name of THREE)
+      for (const key of await keysOn(name))
+        expect(driver.shardOf(key) === name || key === stuck, key).toBe(true)
     expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
     await expect(client.send(keyed(stuck, 'GET', stuck))).rejects.toBeInstanceOf(Error)
     await on().servers.d.cli('ACL', 'SETUSER', 'default', 'allkeys')
@@ -32,12 +42,23 @@ describe('what is moved', () => {
 
   it('keys whose names differ only by braces, or can’t be hash tags, are moved each for itself', async () => {
     const { driver, client } = startProcess(THREE)
-    /** A key that took a second to be moved, on a machine that is busy, is to be asked for again. */
-    const surely = (command: Command): Promise<unknown> => client.send(command).catch((error: CacheError) => {
-      expect(error.code).toBe('RESHARDED')
-      return surely(command)
-    })
-    const keys = Array.from({ length: 60 }, (_, i) => [`m${i}`, `{m${i}}`, `{m${i}}:x`, `x:{m${i}}`, `m${i}}y`, `{}m${i}`, `m${i}:resharded:x`]).flat()
+    /**
+     * A key that took a second to be moved, on a machine that is busy, is to be asked for again.
+     */
+    const surely = (command: Command): Promise<unknown> =>
+      client.send(command).catch((error: CacheError) => {
+        expect(error.code).toBe('RESHARDED')
+        return surely(command)
+      })
+    const keys = Array.from({ length: 60 }, (_, i) => [
+      `m${i}`,
+      `{m${i}}`,
+      `{m${i}}:x`,
+      `x:{m${i}}`,
+      `m${i}}y`,
+      `{}m${i}`,
+      `m${i}:resharded:x`,
+    ]).flat()
     await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key))))
     await keepFromSweeping(THREE, 4_000)
     const changed = change(driver, FOUR)
@@ -50,17 +71,26 @@ describe('what is moved', () => {
   it('an old shard that restarts while it is swept is swept to its end', async () => {
     await using persistent = await startRedis({ aof: 'always' })
     const [a, b, d] = [driverOf(persistent.url, 'a'), on().driverAt('b'), on().driverAt('d')]
-    const [from, to] = [{ a, b }, { b, d }]
+    const [from, to] = [
+      { a, b },
+      { b, d },
+    ]
     let restarted = false
     // Between two pages of keys, when nothing is on its way there.
-    const slowly: Driver = { ...d, async send(commands, options = {}) {
-      if (!restarted && commands.some(({ args }) => args[0] === 'EVAL' && String(args[1]).includes('RESTORE'))) {
-        restarted = true
-        await persistent.kill()
-        await persistent.restart()
-      }
-      return d.send(commands, options)
-    } }
+    const slowly: Driver = {
+      ...d,
+      async send(commands, options = {}) {
+        if (
+          !restarted &&
+          commands.some(({ args }) => args[0] === 'EVAL' && String(args[1]).includes('RESTORE'))
+        ) {
+          restarted = true
+          await persistent.kill()
+          await persistent.restart()
+        }
+        return d.send(commands, options)
+      },
+    }
     const driver = shardedDriver({ shards: from, settle: 300, timeout: 10_000 })
     const client = on().client(driver)
     const keys = Array.from({ length: 2_000 }, (_, i) => `k${i}`)

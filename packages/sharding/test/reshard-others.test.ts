@@ -14,9 +14,17 @@ describe('what is not a key', () => {
   it('who listens hears what is published on a shard that comes, and knows of no gap when one goes', async () => {
     const [{ driver, client }, publisher] = [startProcess(THREE), startProcess(THREE)]
     const heard: string[] = []
-    const subscription = await driver.subscribe(['news'], { message: (_, payload) => heard.push(payload), gap: () => heard.push('gap'), live: () => heard.push('live') })
+    const subscription = await driver.subscribe(['news'], {
+      message: (_, payload) => heard.push(payload),
+      gap: () => heard.push('gap'),
+      live: () => heard.push('live'),
+    })
     const key = movingKey('a')
-    const publish = (payload: string) => publisher.client.send({ args: ['EVAL', "return redis.call('PUBLISH', 'news', ARGV[1])", '1', key, payload], keys: [key] })
+    const publish = (payload: string) =>
+      publisher.client.send({
+        args: ['EVAL', "return redis.call('PUBLISH', 'news', ARGV[1])", '1', key, payload],
+        keys: [key],
+      })
     await publish('one')
     for (const names of [FOUR, THREE]) {
       const changes = [change(driver, names), change(publisher.driver, names)]
@@ -45,15 +53,24 @@ describe('what is not a key', () => {
   })
 })
 
-it.each([['other weights', { a: 1, b: 3, c: 1 }, rendezvous()], ['another placement', { a: 1, b: 1, c: 1 }, ketama()]] as const)('the same shards with %s: all keys are found again', async (_, weights, placement) => {
+it.each([
+  ['other weights', { a: 1, b: 3, c: 1 }, rendezvous()],
+  ['another placement', { a: 1, b: 1, c: 1 }, ketama()],
+] as const)('the same shards with %s: all keys are found again', async (_, weights, placement) => {
   const { driver, client } = startProcess(THREE)
   const keys = Array.from({ length: 300 }, (_, i) => `k${i}`)
   await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key))))
-  const shards = Object.fromEntries(Object.entries(on().shardsOf(driver, THREE)).map(([name, one]) => [name, { driver: one, weight: weights[name as 'a'] }]))
+  const shards = Object.fromEntries(
+    Object.entries(on().shardsOf(driver, THREE)).map(([name, one]) => [
+      name,
+      { driver: one, weight: weights[name as 'a'] },
+    ]),
+  )
   const before = keys.map((key) => driver.shardOf(key))
   await driver.reshard({ shards, placement })
   expect(keys.map((key) => driver.shardOf(key))).not.toEqual(before)
-  for (const name of THREE) for (const key of await keysOn(name)) expect(driver.shardOf(key)).toBe(name)
+  for (const name of THREE)
+    for (const key of await keysOn(name)) expect(driver.shardOf(key)).toBe(name)
   expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
   await driver.reshard({ shards, placement }) // they are the same: there is nothing to do
 })

@@ -15,7 +15,8 @@ describe('trouble', () => {
     const changed = change(driver, FOUR)
     await expect(changed).rejects.toBeInstanceOf(ShardNotEmptyError)
     await expect(changed).rejects.toMatchObject({ shard: 'd', key: 'left:over' })
-    for (let i = 0; i < 50; i++) expect(await client.send(keyed(`k${i}`, 'SET', `k${i}`, 'x'))).toBe('OK')
+    for (let i = 0; i < 50; i++)
+      expect(await client.send(keyed(`k${i}`, 'SET', `k${i}`, 'x'))).toBe('OK')
     expect(driver.shardOf(movingKey('a'))).toBe('a')
     await on().servers.d.flush()
     await change(driver, FOUR)
@@ -28,9 +29,14 @@ describe('trouble', () => {
     const held = keys.map((key) => driver.shardOf(key) !== 'c')
     await on().servers.c.kill()
     const next = { shards: on().shardsOf(driver, ['a', 'b', 'd']) }
-    for (const lost of [['x'], 'c', [1]]) await expect(driver.reshard(next, { lost } as never)).rejects.toBeInstanceOf(InvalidOptionError)
+    for (const lost of [['x'], 'c', [1]])
+      await expect(driver.reshard(next, { lost } as never)).rejects.toBeInstanceOf(
+        InvalidOptionError,
+      )
     await driver.reshard(next, { lost: ['c'] })
-    expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys.map((key, i) => (held[i] ? key : null)))
+    expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(
+      keys.map((key, i) => (held[i] ? key : null)),
+    )
   })
 
   it('an old shard that does not answer keeps its keys waiting, not the others; when it is back all is there, and the change ends', async () => {
@@ -42,10 +48,16 @@ describe('trouble', () => {
     await soon(() => expect(driver.shardOf(ofA)).toBe('d'))
     await on().servers.b.pause()
     expect(await client.send(keyed(ofA, 'GET', ofA))).toBe(ofA)
-    await expect(client.send(keyed(ofB, 'SET', ofB, 'new'), { timeout: 300 })).rejects.toBeInstanceOf(Error)
-    for (let i = 0; i < 100; i++) if (driver.shardOf(`k${i}`) === 'c') expect(await client.send(keyed(`k${i}`, 'SET', `k${i}`, 'x'))).toBe('OK')
+    await expect(
+      client.send(keyed(ofB, 'SET', ofB, 'new'), { timeout: 300 }),
+    ).rejects.toBeInstanceOf(Error)
+    for (let i = 0; i < 100; i++)
+      if (driver.shardOf(`k${i}`) === 'c')
+        expect(await client.send(keyed(`k${i}`, 'SET', `k${i}`, 'x'))).toBe('OK')
     await on().servers.b.resume()
-    await soon(async () => expect(await client.send(keyed(ofB, 'GET', ofB), { timeout: 2_000 })).toBe(ofB))
+    await soon(async () =>
+      expect(await client.send(keyed(ofB, 'GET', ofB), { timeout: 2_000 })).toBe(ofB),
+    )
     await changed
   }, 60_000)
 
@@ -54,7 +66,14 @@ describe('trouble', () => {
     const key = movingKey('a')
     await on().servers.d.pause()
     let ended: unknown
-    change(driver, FOUR).then(() => { ended = 'changed' }, (error: unknown) => { ended = error })
+    change(driver, FOUR).then(
+      () => {
+        ended = 'changed'
+      },
+      (error: unknown) => {
+        ended = error
+      },
+    )
     while (ended === undefined) {
       expect(await client.send(keyed(key, 'SET', key, 'x'), { timeout: 800 })).toBe('OK')
       await sleep(10)
@@ -70,14 +89,23 @@ describe('trouble', () => {
     const held = keys.map((key) => first.driver.shardOf(key) !== 'a')
     await keepFromSweeping(THREE, 1_000)
     const changes = [change(first.driver, FOUR), change(second.driver, FOUR)]
-    await soon(() => expect([first, second].map(({ driver }) => driver.shardOf(movingKey('a')))).toEqual(['d', 'd']))
+    await soon(() =>
+      expect([first, second].map(({ driver }) => driver.shardOf(movingKey('a')))).toEqual([
+        'd',
+        'd',
+      ]),
+    )
     await on().servers.a.kill() // which keeps the register as well
     const next = { shards: on().shardsOf(first.driver, FOUR) }
-    for (const { driver } of [first, second]) changes.push(driver.reshard({ shards: on().shardsOf(driver, FOUR) }, { lost: ['a'] }))
-    await expect(first.driver.reshard(next, { lost: ['x'] })).rejects.toBeInstanceOf(InvalidOptionError)
+    for (const { driver } of [first, second])
+      changes.push(driver.reshard({ shards: on().shardsOf(driver, FOUR) }, { lost: ['a'] }))
+    await expect(first.driver.reshard(next, { lost: ['x'] })).rejects.toBeInstanceOf(
+      InvalidOptionError,
+    )
     await Promise.all(changes)
     for (const { client } of [first, second]) {
-      for (const [i, key] of keys.entries()) if (held[i]) expect(await client.send(keyed(key, 'GET', key))).toBe(key)
+      for (const [i, key] of keys.entries())
+        if (held[i]) expect(await client.send(keyed(key, 'GET', key))).toBe(key)
       const key = movingKey('a')
       await client.send(keyed(key, 'SET', key, 'new'))
       expect(await client.send(keyed(key, 'GET', key))).toBe('new')
@@ -89,7 +117,11 @@ describe('trouble', () => {
     await on().servers.d.cli('SET', 'left:over', 'x')
     const changed = expect(change(driver, FOUR)).rejects.toBeInstanceOf(ShardNotEmptyError)
     const heard: string[] = []
-    const subscription = await driver.subscribe(['news'], { message: () => undefined, gap: () => heard.push('gap'), live: () => heard.push('live') })
+    const subscription = await driver.subscribe(['news'], {
+      message: () => undefined,
+      gap: () => heard.push('gap'),
+      live: () => heard.push('live'),
+    })
     await changed
     await on().servers.d.kill()
     await driver.send([{ args: ['PUBLISH', 'news', 'x'], keys: [] }])

@@ -17,6 +17,10 @@ export function driverOf(url: string, name: Name, opened: { end(): unknown }[] =
   }
   const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
   redis.on('error', () => undefined)
-  opened.push({ end: () => { if (redis.isOpen) redis.destroy() } })
+  opened.push({
+    end: () => {
+      if (redis.isOpen) redis.destroy()
+    },
+  })
   return nodeRedisDriver(redis)
 }

@@ -1,4 +1,12 @@
-import { ConnectionError, LoadPolicy, ReadPath, checkOptions, loadPolicyOptions, type CacheClient, type Command } from '@cache/core'
+import {
+  ConnectionError,
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  loadPolicyOptions,
+  type CacheClient,
+  type Command,
+} from '@cache/core'
 import { describe, expect, it, vi } from 'vitest'
 import type { ShardedDriver } from '../src/index.js'
 import { NAMES, type Name } from './servers.js'
@@ -15,8 +23,15 @@ const keyed = (key: string, ...args: [string, ...string[]]): Command => ({ args,
 
 function rowsOf(client: CacheClient) {
   const options = { ttl: '1h' } as const
-  const path = new ReadPath<string>(client, 'row', new LoadPolicy<string>(checkOptions('rows', options, loadPolicyOptions), options))
-  return { read: (key: string, load: () => string) => path.get(key, async () => load()), invalidate: (key: string) => path.changing([key], () => client.entries.invalidate([key])) }
+  const path = new ReadPath<string>(
+    client,
+    'row',
+    new LoadPolicy<string>(checkOptions('rows', options, loadPolicyOptions), options),
+  )
+  return {
+    read: (key: string, load: () => string) => path.get(key, async () => load()),
+    invalidate: (key: string) => path.changing([key], () => client.entries.invalidate([key])),
+  }
 }
 
 function keysOf(driver: ShardedDriver, count: number): Record<Name, string[]> {
@@ -26,7 +41,11 @@ function keysOf(driver: ShardedDriver, count: number): Record<Name, string[]> {
 }
 
 /** Ms of so many commands, one after the other, on keys beside these. */
-async function latencies(client: CacheClient, keys: readonly string[], count: number): Promise<Record<'GET' | 'SET', number[]>> {
+async function latencies(
+  client: CacheClient,
+  keys: readonly string[],
+  count: number,
+): Promise<Record<'GET' | 'SET', number[]>> {
   const taken = { GET: [] as number[], SET: [] as number[] }
   for (let i = 0; i < count; i++) {
     const beside = `{${keys[i % keys.length]!}}:beside`
@@ -41,16 +60,23 @@ async function latencies(client: CacheClient, keys: readonly string[], count: nu
 
 const median = (of: readonly number[]): number => share(of, 0.5)
 const p99 = (of: readonly number[]): number => share(of, 0.99)
-const share = (of: readonly number[], part: number): number => [...of].sort((a, b) => a - b)[Math.floor(part * of.length)]!
+const share = (of: readonly number[], part: number): number =>
+  [...of].sort((a, b) => a - b)[Math.floor(part * of.length)]!
 
 describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
   it('concerns its own keys only: they are loaded from the source, the others are hits and wait for nothing, and it comes back by itself', async () => {
     const driver = on().driver(THREE, { breaker })
-    const client = on().client(driver, { resilience: { readTimeout: TIMEOUT, writeTimeout: TIMEOUT } })
+    const client = on().client(driver, {
+      resilience: { readTimeout: TIMEOUT, writeTimeout: TIMEOUT },
+    })
     const rows = rowsOf(client)
     const keys = keysOf(driver, 90)
     const loaded = new Set<string>()
-    const read = (key: string) => rows.read(key, () => { loaded.add(key); return key })
+    const read = (key: string) =>
+      rows.read(key, () => {
+        loaded.add(key)
+        return key
+      })
     const all = [...keys.a, ...keys.b, ...keys.c]
     for (const key of all) await read(key)
     loaded.clear()
@@ -72,7 +98,9 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
     if (how === 'killed') await on().servers.b.kill()
     else await on().servers.b.pause()
     for (const key of keys.b) expect(await read(key)).toBe(key)
-    await expect(client.send(keyed(keys.b[0]!, 'SET', keys.b[0]!, 'x'))).rejects.toBeInstanceOf(ConnectionError)
+    await expect(client.send(keyed(keys.b[0]!, 'SET', keys.b[0]!, 'x'))).rejects.toBeInstanceOf(
+      ConnectionError,
+    )
     const during = await latencies(client, others, 400)
     for (const command of ['GET', 'SET'] as const) {
       expect(median(during[command]), command).toBeLessThan(5 * median(before[command]) + 20)
@@ -89,7 +117,11 @@ describe.each(['killed', 'silent'])('a shard that is %s under load', (how) => {
 
     if (how === 'killed') await on().servers.b.restart()
     else await on().servers.b.resume()
-    await soon(async () => expect(await client.send(keyed(keys.b[0]!, 'SET', '{'.concat(keys.b[0]!, '}:back'), 'x'))).toBe('OK'))
+    await soon(async () =>
+      expect(
+        await client.send(keyed(keys.b[0]!, 'SET', '{'.concat(keys.b[0]!, '}:back'), 'x')),
+      ).toBe('OK'),
+    )
     for (const key of keys.b) await read(key)
     loaded.clear()
     for (const key of all) await read(key)
@@ -104,7 +136,9 @@ it('commands for its keys alone, however many fail, keep nothing from the other 
   await on().servers.b.pause()
   const outcomes = new Set<string>()
   for (let i = 0; i < 20; i++) {
-    await client.send(keyed(keys.b[0]!, 'GET', keys.b[0]!), { timeout: 200 }).catch((error: ConnectionError) => outcomes.add(error.code))
+    await client
+      .send(keyed(keys.b[0]!, 'GET', keys.b[0]!), { timeout: 200 })
+      .catch((error: ConnectionError) => outcomes.add(error.code))
     expect(await client.send(keyed(keys.a[0]!, 'PING'))).toBe('PONG')
   }
   expect(outcomes).toContain('CIRCUIT_OPEN')
@@ -115,12 +149,17 @@ it('what has no key goes to a shard that answers', async () => {
   const driver = on().driver(THREE, { breaker: { failures: 1, cooldown: '1m' } })
   await on().servers.a.kill()
   const key = on().keyAt('a', driver)
-  await soon(async () => expect(await driver.send([keyed(key, 'GET', key)], { timeout: 100 })).toMatchObject([{ code: 'CIRCUIT_OPEN' }]))
+  await soon(async () =>
+    expect(await driver.send([keyed(key, 'GET', key)], { timeout: 100 })).toMatchObject([
+      { code: 'CIRCUIT_OPEN' },
+    ]),
+  )
   expect(await driver.send([{ args: ['PING'], keys: [] }])).toEqual(['PONG'])
 })
 
 describe("onShardDown: 'next'", () => {
-  const open = (cooldown = 200) => on().driver(THREE, { breaker: { failures: 1, cooldown }, onShardDown: 'next' })
+  const open = (cooldown = 200) =>
+    on().driver(THREE, { breaker: { failures: 1, cooldown }, onShardDown: 'next' })
 
   it('keys of the shard that is down go to the others, together where one command names them, and its own only', async () => {
     const driver = open()
@@ -129,17 +168,25 @@ describe("onShardDown: 'next'", () => {
     const all = [...keys.a, ...keys.b, ...keys.c]
     await on().servers.b.pause()
     await client.send(keyed(keys.b[0]!, 'GET', keys.b[0]!)).catch(() => undefined)
-    await Promise.all(all.map(async (key) => {
-      // Now and then one goes to b to see whether it is back.
-      await soon(async () => expect(await client.send(keyed(key, 'SET', key, key))).toBe('OK'))
-    }))
-    const placed = await Promise.all((['a', 'c'] as const).map(async (name) => (await on().servers[name].cli('KEYS', '*')).split('\n').filter(Boolean)))
+    await Promise.all(
+      all.map(async (key) => {
+        // Now and then one goes to b to see whether it is back.
+        await soon(async () => expect(await client.send(keyed(key, 'SET', key, key))).toBe('OK'))
+      }),
+    )
+    const placed = await Promise.all(
+      (['a', 'c'] as const).map(async (name) =>
+        (await on().servers[name].cli('KEYS', '*')).split('\n').filter(Boolean),
+      ),
+    )
     expect(placed.flat().sort()).toEqual([...all].sort())
     for (const key of keys.a) expect(placed[0]).toContain(key)
     for (const key of keys.c) expect(placed[1]).toContain(key)
     await soon(async () => {
       const groups = driver.group(all)
-      const values = await Promise.all(groups.map((group) => client.send({ args: ['MGET', ...group], keys: group })))
+      const values = await Promise.all(
+        groups.map((group) => client.send({ args: ['MGET', ...group], keys: group })),
+      )
       expect(values).toEqual(groups)
     })
   }, 60_000)
@@ -162,7 +209,11 @@ describe("onShardDown: 'next'", () => {
     for (const name of THREE) await on().servers[name].kill()
     const keys = keysOf(driver, 30)
     for (let i = 0; i < 3; i++) {
-      for (const reply of await driver.send([keys.a[0]!, keys.b[0]!, keys.c[0]!].map((key) => keyed(key, 'GET', key)), { timeout: 200 })) expect(reply).toBeInstanceOf(Error)
+      for (const reply of await driver.send(
+        [keys.a[0]!, keys.b[0]!, keys.c[0]!].map((key) => keyed(key, 'GET', key)),
+        { timeout: 200 },
+      ))
+        expect(reply).toBeInstanceOf(Error)
     }
   })
 })

@@ -1,4 +1,11 @@
-import { ConnectionError, createCacheClient, createFormat, defineScript, glob, type Command } from '@cache/core'
+import {
+  ConnectionError,
+  createCacheClient,
+  createFormat,
+  defineScript,
+  glob,
+  type Command,
+} from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startCluster } from '@cache/testkit'
@@ -26,9 +33,11 @@ describe('keys', () => {
     const driver = on().driver()
     for (let i = 0; i < 200; i++) {
       const shard = driver.shardOf(`user:${i}`)
-      for (const key of [`{user:${i}}:lease`, `cart:{user:${i}}`, `{user:${i}}`]) expect(driver.shardOf(key)).toBe(shard)
+      for (const key of [`{user:${i}}:lease`, `cart:{user:${i}}`, `{user:${i}}`])
+        expect(driver.shardOf(key)).toBe(shard)
     }
-    expect(new Set(Array.from({ length: 100 }, (_, i) => driver.shardOf(`{}:${i}`))).size).toBe(3) // an empty tag is none
+    // an empty tag is none
+    expect(new Set(Array.from({ length: 100 }, (_, i) => driver.shardOf(`{}:${i}`))).size).toBe(3)
     const client = on().client(driver)
     await client.entries.put('product:1', createFormat({}), 'x', { ttl: 60_000 })
     await client.send(keyed('{product:1}:lease', 'SET', '{product:1}:lease', 'x'))
@@ -36,11 +45,21 @@ describe('keys', () => {
   })
 
   it('go to the same server as with ketama elsewhere, under the names that the servers have there', async () => {
-    const driver = shardedDriver({ placement: ketama(), shards: Object.fromEntries(NAMES.map((name, i) => [`10.0.0.${i + 1}:6379`, on().driverAt(name)])) })
+    const driver = shardedDriver({
+      placement: ketama(),
+      shards: Object.fromEntries(
+        NAMES.map((name, i) => [`10.0.0.${i + 1}:6379`, on().driverAt(name)]),
+      ),
+    })
     const client = on().client(driver)
-    await Promise.all(Array.from({ length: 100 }, (_, i) => client.send(keyed(`k${i}`, 'SET', `k${i}`, driver.shardOf(`k${i}`)))))
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) =>
+        client.send(keyed(`k${i}`, 'SET', `k${i}`, driver.shardOf(`k${i}`))),
+      ),
+    )
     for (const [i, name] of NAMES.entries()) {
-      for (const key of (await on().servers[name].cli('KEYS', '*')).split('\n').filter(Boolean)) expect(driver.shardOf(key)).toBe(`10.0.0.${i + 1}:6379`)
+      for (const key of (await on().servers[name].cli('KEYS', '*')).split('\n').filter(Boolean))
+        expect(driver.shardOf(key)).toBe(`10.0.0.${i + 1}:6379`)
     }
     await driver.close()
   })
@@ -51,7 +70,10 @@ describe('keys', () => {
     const [set, crossing, script, get] = await driver.send([
       keyed(one, 'SET', one, '1'),
       { args: ['DEL', one, other], keys: [one, other] },
-      { args: ['EVAL', "return redis.call('DEL', KEYS[1], KEYS[2])", '2', one, other], keys: [one, other] },
+      {
+        args: ['EVAL', "return redis.call('DEL', KEYS[1], KEYS[2])", '2', one, other],
+        keys: [one, other],
+      },
       keyed(one, 'GET', one),
     ])
     expect([set, get]).toEqual(['OK', '1'])
@@ -60,7 +82,11 @@ describe('keys', () => {
       expect(error).toMatchObject({ code: 'CROSS_SHARD', key: one })
     }
     const client = on().client(driver)
-    const touch = defineScript({ name: 'touch', lua: "return redis.call('DEL', KEYS[1], KEYS[2])", parse: Number })
+    const touch = defineScript({
+      name: 'touch',
+      lua: "return redis.call('DEL', KEYS[1], KEYS[2])",
+      parse: Number,
+    })
     const mine = client.run(touch, ['{x}1', '{x}2'], [])
     await expect(client.run(touch, [one, other], [])).rejects.toBeInstanceOf(CrossShardError)
     expect(await mine).toBe(0) // it travelled alone
@@ -72,9 +98,22 @@ describe('keys', () => {
     const format = createFormat<number>({})
     const keys = Array.from({ length: 300 }, (_, i) => `many:${i}`)
     await Promise.all(keys.map((key, i) => client.entries.put(key, format, i, { ttl: 60_000 })))
-    const calls = async (): Promise<number[]> => Promise.all(NAMES.map(async (name) => Number(/cmdstat_mget:calls=(\d+)/.exec(await on().servers[name].cli('INFO', 'commandstats'))?.[1] ?? 0)))
+    const calls = async (): Promise<number[]> =>
+      Promise.all(
+        NAMES.map(async (name) =>
+          Number(
+            /cmdstat_mget:calls=(\d+)/.exec(
+              await on().servers[name].cli('INFO', 'commandstats'),
+            )?.[1] ?? 0,
+          ),
+        ),
+      )
     const before = await calls()
-    expect((await client.entries.readMany(keys, format)).map((entry) => (entry as { value: number }).value)).toEqual([...keys.keys()])
+    expect(
+      (await client.entries.readMany(keys, format)).map(
+        (entry) => (entry as { value: number }).value,
+      ),
+    ).toEqual([...keys.keys()])
     expect((await calls()).map((count, i) => count - before[i]!)).toEqual([1, 1, 1])
   })
 
@@ -91,26 +130,53 @@ describe('keys', () => {
 describe('shards', () => {
   it('are named in the ids of their nodes', async () => {
     const nodes = await on().driver().nodes()
-    expect(nodes.map(({ id }) => id)).toEqual(NAMES.map((name) => `${name}/${on().servers[name].host}:${on().servers[name].port}`))
+    expect(nodes.map(({ id }) => id)).toEqual(
+      NAMES.map((name) => `${name}/${on().servers[name].host}:${on().servers[name].port}`),
+    )
   })
 
   it('may be a Cluster: keys are grouped by shard and by slot, and messages of all its nodes come', async () => {
     await using redis = await startCluster()
     const addresses = redis.nodes.map(({ host, port }) => ({ host, port }))
-    const [first, second] = [new Cluster(addresses), createCluster({ rootNodes: addresses.map((socket) => ({ socket })) })]
+    const [first, second] = [
+      new Cluster(addresses),
+      createCluster({ rootNodes: addresses.map((socket) => ({ socket })) }),
+    ]
     for (const cluster of [ioredisDriver(first), nodeRedisDriver(second)]) {
-      const driver = shardedDriver({ shards: { single: on().driverAt('a'), cluster }, timeout: '10s' })
+      const driver = shardedDriver({
+        shards: { single: on().driverAt('a'), cluster },
+        timeout: '10s',
+      })
       const client = createCacheClient(driver)
       const keys = Array.from({ length: 200 }, (_, i) => `k${i}`)
-      for (const group of driver.group(keys)) expect(new Set(group.map((key) => driver.shardOf(key))).size).toBe(1)
+      for (const group of driver.group(keys))
+        expect(new Set(group.map((key) => driver.shardOf(key))).size).toBe(1)
       expect(driver.group(keys.filter((key) => driver.shardOf(key) === 'single')).length).toBe(1)
-      expect(driver.group(keys.filter((key) => driver.shardOf(key) === 'cluster')).length).toBeGreaterThan(50)
-      expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key))))).toEqual(keys.map(() => 'OK'))
-      expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
+      expect(
+        driver.group(keys.filter((key) => driver.shardOf(key) === 'cluster')).length,
+      ).toBeGreaterThan(50)
+      expect(
+        await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key)))),
+      ).toEqual(keys.map(() => 'OK'))
+      expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(
+        keys,
+      )
       expect(await driver.nodes()).toHaveLength(4)
       const heard = new Set<string>()
-      const subscription = await driver.subscribe(['news'], { message: (_, payload) => heard.add(payload), gap: () => undefined, live: () => undefined }, { everywhere: true })
-      for (const key of keys.slice(0, 20)) await client.send({ args: ['EVAL', "return redis.call('PUBLISH', 'news', KEYS[1])", '1', key], keys: [key] })
+      const subscription = await driver.subscribe(
+        ['news'],
+        {
+          message: (_, payload) => heard.add(payload),
+          gap: () => undefined,
+          live: () => undefined,
+        },
+        { everywhere: true },
+      )
+      for (const key of keys.slice(0, 20))
+        await client.send({
+          args: ['EVAL', "return redis.call('PUBLISH', 'news', KEYS[1])", '1', key],
+          keys: [key],
+        })
       await soon(() => expect(heard.size).toBe(20))
       await subscription.close()
       await driver.close()
@@ -124,7 +190,16 @@ describe('messages', () => {
   const listening = async (driver: ShardedDriver, options = {}) => {
     const heard: string[] = []
     const changed: (readonly string[] | undefined)[] = []
-    const subscription = await driver.subscribe(['news'], { message: (channel, payload) => heard.push(`${channel} ${payload}`), gap: () => heard.push('gap'), live: () => heard.push('live'), invalidated: (keys) => changed.push(keys) }, options)
+    const subscription = await driver.subscribe(
+      ['news'],
+      {
+        message: (channel, payload) => heard.push(`${channel} ${payload}`),
+        gap: () => heard.push('gap'),
+        live: () => heard.push('live'),
+        invalidated: (keys) => changed.push(keys),
+      },
+      options,
+    )
     return { heard, changed, subscription }
   }
 
@@ -133,11 +208,27 @@ describe('messages', () => {
     const { heard, subscription } = await listening(driver)
     for (const name of NAMES) {
       const key = on().keyAt(name, driver)
-      expect(await driver.send([{ args: ['EVAL', "return redis.call('PUBLISH', 'news', ARGV[1])", '1', key, name], keys: [key] }])).toEqual([1])
+      expect(
+        await driver.send([
+          {
+            args: ['EVAL', "return redis.call('PUBLISH', 'news', ARGV[1])", '1', key, name],
+            keys: [key],
+          },
+        ]),
+      ).toEqual([1])
     }
     expect(await driver.send([command('PUBLISH', 'news', 'plain')])).toEqual([1])
-    await soon(() => expect([...heard].sort()).toEqual(['news a', 'news b', 'news c', 'news plain']))
-    const published = await Promise.all(NAMES.map(async (name) => /cmdstat_publish:calls=(\d+)/.exec(await on().servers[name].cli('INFO', 'commandstats'))?.[1]))
+    await soon(() =>
+      expect([...heard].sort()).toEqual(['news a', 'news b', 'news c', 'news plain']),
+    )
+    const published = await Promise.all(
+      NAMES.map(
+        async (name) =>
+          /cmdstat_publish:calls=(\d+)/.exec(
+            await on().servers[name].cli('INFO', 'commandstats'),
+          )?.[1],
+      ),
+    )
     expect(published[NAMES.indexOf(driver.shardOf('news') as Name)]).toBe('2')
     await subscription.close()
   })
@@ -175,7 +266,9 @@ describe('messages', () => {
     await on().servers.c.resume()
     await soon(() => expect(heard.at(-1)).toBe('live'))
     for (const name of NAMES) await publish(name)
-    await soon(() => expect(heard).toEqual(['gap', 'news a', 'news a', 'live', 'news a', 'news b', 'news c']))
+    await soon(() =>
+      expect(heard).toEqual(['gap', 'news a', 'news a', 'live', 'news a', 'news b', 'news c']),
+    )
     await subscription.close()
     await publish('a')
     expect(heard).toHaveLength(7)
@@ -185,7 +278,9 @@ describe('messages', () => {
     const driver = on().driver(['a', 'b', 'c'], { timeout: '300ms' })
     await on().servers.c.kill()
     await expect(listening(driver)).rejects.toBeInstanceOf(ConnectionError)
-    await soon(async () => expect(await on().servers.a.cli('PUBSUB', 'NUMSUB', 'news')).toMatch(/0$/m))
+    await soon(async () =>
+      expect(await on().servers.a.cli('PUBSUB', 'NUMSUB', 'news')).toMatch(/0$/m),
+    )
   })
 })
 
@@ -195,7 +290,9 @@ describe('connections of their own', () => {
     const connection = await driver.dedicate()
     const [one, other] = [on().keyAt('a', driver), on().keyAt('b', driver)]
     const waiting = connection.send([keyed(one, 'BLPOP', one, '10')])
-    expect(await connection.send([keyed(other, 'SET', other, 'x'), keyed(other, 'GET', other)])).toEqual(['OK', 'x'])
+    expect(
+      await connection.send([keyed(other, 'SET', other, 'x'), keyed(other, 'GET', other)]),
+    ).toEqual(['OK', 'x'])
     await driver.send([keyed(one, 'RPUSH', one, 'item')])
     expect(await waiting).toEqual([[one, 'item']])
     const crossing = await connection.send([{ args: ['DEL', one, other], keys: [one, other] }])
@@ -207,7 +304,17 @@ describe('connections of their own', () => {
 
 describe('a driver that breaks its contract', () => {
   it('fails its own commands only', async () => {
-    const driver = shardedDriver({ shards: { a: on().driverAt('a'), b: { ...on().driverAt('b'), send: () => { throw new Error('broken') } } } })
+    const driver = shardedDriver({
+      shards: {
+        a: on().driverAt('a'),
+        b: {
+          ...on().driverAt('b'),
+          send: () => {
+            throw new Error('broken')
+          },
+        },
+      },
+    })
     const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
     const replies = await driver.send(keys.map((key) => keyed(key, 'SET', key, 'x')))
     for (const [i, reply] of replies.entries()) {

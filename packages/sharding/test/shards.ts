@@ -10,7 +10,9 @@ export const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeT
 /** Servers, each with drivers on clients of either kind. */
 export interface Stage {
   readonly servers: Readonly<Record<Name, RedisServer>>
-  /** A driver of one server, on a client of its own: ioredis for a and c, node-redis for b and d. */
+  /**
+   * A driver of one server, on a client of its own: ioredis for a and c, node-redis for b and d.
+   */
   driverAt(name: Name): Driver
   /** A sharded driver, on clients of its own: another process, as far as Redis can tell. */
   driver(names?: readonly Name[], options?: Omit<ShardedDriverOptions, 'shards'>): ShardedDriver
@@ -54,7 +56,11 @@ export function stageOf(names: readonly Name[], options: RedisOptions): () => St
     },
   }
   beforeAll(async () => {
-    await Promise.all(names.map(async (name) => { servers[name] = await startRedis(options) }))
+    await Promise.all(
+      names.map(async (name) => {
+        servers[name] = await startRedis(options)
+      }),
+    )
   })
   beforeEach(async () => {
     for (const server of Object.values(servers)) {

@@ -24,7 +24,10 @@ export async function ask(server: Access, command: CommandLine): Promise<unknown
 export type CommandLine = readonly [name: string, ...args: (string | number)[]]
 
 /** Several commands, one after the other, over one connection. */
-export async function askAll(server: Access, commands: readonly CommandLine[]): Promise<readonly unknown[]> {
+export async function askAll(
+  server: Access,
+  commands: readonly CommandLine[],
+): Promise<readonly unknown[]> {
   const connection = new Redis({
     host: server.host,
     port: server.port,
@@ -55,7 +58,10 @@ export async function askAll(server: Access, commands: readonly CommandLine[]): 
   }
 }
 
-/** A reply as `redis-cli` prints it when its output is no terminal: arrays one element a line, nil as an empty text. */
+/**
+ * A reply as `redis-cli` prints it when its output is no terminal: arrays one element a line, nil
+ * as an empty text.
+ */
 export function asText(reply: unknown): string {
   if (Array.isArray(reply)) return reply.map(asText).join('\n')
   return reply === null || reply === undefined ? '' : String(reply)

@@ -8,16 +8,19 @@ export interface Patience {
 }
 
 /**
- * Waits until `check` answers something truthy, and returns it. A check that throws, or answers something falsy, is tried again
- * until the deadline; the last failure is then the `cause` of the error. A check that returns nothing does not compile: it would
- * never hold.
+ * Waits until `check` answers something truthy, and returns it. A check that throws, or answers
+ * something falsy, is tried again until the deadline; the last failure is then the `cause` of the
+ * error. A check that returns nothing does not compile: it would never hold.
  *
  * @throws {Error} when the check never held; its message tells what the last one said.
  * @example
  * await eventually(() => seen.includes('invalidate'))
  * const role = await eventually(async () => (await replica.cli('ROLE')).startsWith('master'), { within: 5_000 })
  */
-export async function eventually<T extends {} | null | undefined>(check: () => T | Promise<T>, patience: Patience = {}): Promise<Truthy<T>> {
+export async function eventually<T extends {} | null | undefined>(
+  check: () => T | Promise<T>,
+  patience: Patience = {},
+): Promise<Truthy<T>> {
   const { within = 10_000, every = 20 } = patience
   const deadline = performance.now() + within
   let last: Failure | undefined
@@ -40,24 +43,39 @@ interface Failure {
 }
 
 /** One check, which may itself hang: the deadline ends it. */
-async function attempt<T>(check: () => T | Promise<T>, deadline: number): Promise<{ readonly value: Truthy<T> } | Failure> {
+async function attempt<T>(
+  check: () => T | Promise<T>,
+  deadline: number,
+): Promise<{ readonly value: Truthy<T> } | Failure> {
   const over = new AbortController()
   try {
     return await Promise.race([
       Promise.resolve(check()).then(judge),
-      sleep(Math.max(1, deadline - performance.now()), { said: 'had not answered yet', hung: true }, { signal: over.signal }),
+      sleep(
+        Math.max(1, deadline - performance.now()),
+        { said: 'had not answered yet', hung: true },
+        { signal: over.signal },
+      ),
     ])
   } catch (error) {
-    return { said: `threw: ${error instanceof Error ? error.message : String(error)}`, cause: error }
+    return {
+      said: `threw: ${error instanceof Error ? error.message : String(error)}`,
+      cause: error,
+    }
   } finally {
     over.abort()
   }
 }
 
 function judge<T>(value: T): { readonly value: Truthy<T> } | Failure {
-  return value ? { value: value as Truthy<T> } : { said: `answered ${JSON.stringify(value) ?? String(value)}` }
+  return value
+    ? { value: value as Truthy<T> }
+    : { said: `answered ${JSON.stringify(value) ?? String(value)}` }
 }
 
 function failure({ said, cause }: Failure, within: number): Error {
-  return new Error(`What was waited for did not happen within ${within} ms: the last check ${said}`, { cause })
+  return new Error(
+    `What was waited for did not happen within ${within} ms: the last check ${said}`,
+    { cause },
+  )
 }

@@ -1,6 +1,11 @@
 export { burnCpu } from './burn-cpu.js'
 export { canSetClock } from './clock/preload.js'
-export { startCluster, type ClusterNode, type ClusterOptions, type RedisCluster } from './cluster/cluster.js'
+export {
+  startCluster,
+  type ClusterNode,
+  type ClusterOptions,
+  type RedisCluster,
+} from './cluster/cluster.js'
 export type { ClusterFailoverOptions } from './cluster/failover.js'
 export type { MigrateOptions } from './cluster/migrate-slot.js'
 export type { Address } from './command.js'
@@ -12,12 +17,23 @@ export { longestTurn } from './longest-turn.js'
 export { StartError } from './machine/machine.js'
 export type { RawClient } from './matrix/flavours.js'
 export type { Ioredis } from './matrix/ioredis.js'
-export { matrix, type DriverFactories, type MatrixCase, type MatrixOptions, type Stage } from './matrix/matrix.js'
+export {
+  matrix,
+  type DriverFactories,
+  type MatrixCase,
+  type MatrixOptions,
+  type Stage,
+} from './matrix/matrix.js'
 export type { NodeRedis } from './matrix/node-redis.js'
 export type { Topology } from './matrix/places.js'
 export { childProcess, type ChildProcess } from './processes/child-process.js'
 export type { NextOptions, Wanted } from './processes/mailbox.js'
-export { spawnProcesses, type ProcessGroup, type SpawnOptions, type SpawnedProcess } from './processes/spawn-processes.js'
+export {
+  spawnProcesses,
+  type ProcessGroup,
+  type SpawnOptions,
+  type SpawnedProcess,
+} from './processes/spawn-processes.js'
 export { startProxy, type Direction, type HeldRequests, type TcpProxy } from './proxy/proxy.js'
 export { startRedis, type RedisOptions, type RedisServer } from './redis.js'
 export { startSentinel, type RedisSentinel, type SentinelOptions } from './sentinel/sentinel.js'

@@ -1,9 +1,10 @@
 /**
- * The longest time, in ms, for which the event loop served nothing else while the work was done. It is
- * the CPU time of this process, so that a busy machine makes no difference; compare it with that of
- * other work, as machines differ.
+ * The longest time, in ms, for which the event loop served nothing else while the work was done. It
+ * is the CPU time of this process, so that a busy machine makes no difference; compare it with that
+ * of other work, as machines differ.
  *
- * @example expect(await longestTurn(() => many(100_000))).toBeLessThan(await longestTurn(() => many(1_000)) * 10)
+ * @example
+ * expect(await longestTurn(() => many(100_000))).toBeLessThan(await longestTurn(() => many(1_000)) * 10)
  */
 export async function longestTurn(work: () => Promise<unknown>): Promise<number> {
   let longest = 0

@@ -7,7 +7,10 @@ import { borrowDatabase } from './shared-redis.js'
 export interface RedisOptions {
   /** The port; a free one where it is missing. */
   readonly port?: number
-  /** Appends every write to a file, flushed each second or (`'always'`) before each reply: what was acknowledged survives a kill. */
+  /**
+   * Appends every write to a file, flushed each second or (`'always'`) before each reply: what was
+   * acknowledged survives a kill.
+   */
   readonly aof?: boolean | 'always'
   /** Further lines of redis.conf: `{ maxmemory: '10mb', 'maxmemory-policy': 'allkeys-lru' }`. */
   readonly config?: Readonly<Record<string, string>>
@@ -37,7 +40,10 @@ export interface RedisServer extends Address, AsyncDisposable {
   pause(): Promise<void>
   /** SIGCONT. */
   resume(): Promise<void>
-  /** Ends it if it runs, and starts it on the same port and directory. Without `aof` it comes back empty. */
+  /**
+   * Ends it if it runs, and starts it on the same port and directory. Without `aof` it comes back
+   * empty.
+   */
   restart(): Promise<void>
   /**
    * Makes its memory full: commands that need more are refused with OOM, and nothing is evicted,
@@ -58,25 +64,33 @@ export interface RedisServer extends Address, AsyncDisposable {
   flush(): Promise<void>
   /** SIGKILL, and removes the directory. */
   stop(): Promise<void>
-  /** One command on a connection of its own; the reply as `redis-cli` prints it into a pipe. Gives up after 10 s. */
+  /**
+   * One command on a connection of its own; the reply as `redis-cli` prints it into a pipe. Gives
+   * up after 10 s.
+   */
   cli(...command: [name: string, ...args: (string | number)[]]): Promise<string>
 }
 
 /**
- * A Redis of one's own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It dies with this process, also when that
- * is killed. Where no server can be started and no option needs one's own, a database of `REDIS_URL` takes its place, as with
- * `shared: true`: then `kill`, `pause`, `resume`, `restart`, `fill`,
- * `empty` and `setClock` throw.
+ * A Redis of one's own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It
+ * dies with this process, also when that is killed. Where no server can be started and no option
+ * needs one's own, a database of `REDIS_URL` takes its place, as with `shared: true`: then `kill`,
+ * `pause`, `resume`, `restart`, `fill`, `empty` and `setClock` throw.
  *
- * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it does not come up;
+ * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it
+ * does not come up;
  *   with `clock: true` also when this machine can not do that.
  * @example
  * await using redis = await startRedis({ aof: 'always' })
  * await redis.cli('SET', 'key', 'value')
  */
-export async function startRedis({ shared = false, ...options }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis({
+  shared = false,
+  ...options
+}: RedisOptions = {}): Promise<RedisServer> {
   const url = process.env.REDIS_URL
-  if (url && (shared || (isPlain(options) && findBinary(process.env) === undefined))) return borrowDatabase(url)
+  if (url && (shared || (isPlain(options) && findBinary(process.env) === undefined)))
+    return borrowDatabase(url)
   return launchServer(await ownMachine(), options)
 }
 

@@ -12,13 +12,18 @@ export interface LaunchOptions extends Omit<RedisOptions, 'shared'> {
 }
 
 /** A server of one's own; on another free port if somebody took the first one in the meantime. */
-export async function launchServer(machine: Machine, options: LaunchOptions = {}): Promise<RedisServer> {
+export async function launchServer(
+  machine: Machine,
+  options: LaunchOptions = {},
+): Promise<RedisServer> {
   if (options.port !== undefined) return launchOn(machine, options.port, options)
   return untilPortsAreFree(async () => launchOn(machine, await machine.freePort(), options))
 }
 
 /** Several servers at once: all of them, or none and the first one's error. */
-export async function launchTogether<S extends RedisServer>(launches: readonly Promise<S>[]): Promise<readonly S[]> {
+export async function launchTogether<S extends RedisServer>(
+  launches: readonly Promise<S>[],
+): Promise<readonly S[]> {
   const settled = await Promise.allSettled(launches)
   const servers = settled.flatMap((launch) => (launch.status === 'fulfilled' ? [launch.value] : []))
   const failed = settled.find((launch) => launch.status === 'rejected')
@@ -31,7 +36,11 @@ export async function stopAll(servers: readonly RedisServer[]): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()))
 }
 
-async function launchOn(machine: Machine, port: number, options: LaunchOptions): Promise<RedisServer> {
+async function launchOn(
+  machine: Machine,
+  port: number,
+  options: LaunchOptions,
+): Promise<RedisServer> {
   const server = new OwnServer(machine, port, options)
   try {
     await server.start()
@@ -78,7 +87,11 @@ class OwnServer implements RedisServer {
     this.directory = await this.#machine.makeDirectory()
     const clock = this.#options.clock === true ? { [CLOCK_FILE]: CLOCK_AT_FIRST } : {}
     const files = { ...this.#options.files, ...clock, [CONFIG_FILE]: this.#configuration() }
-    await Promise.all(Object.entries(files).map(([name, text]) => this.#machine.writeFile(join(this.directory, name), text)))
+    await Promise.all(
+      Object.entries(files).map(([name, text]) =>
+        this.#machine.writeFile(join(this.directory, name), text),
+      ),
+    )
     await this.#launch()
     this.version = /redis_version:(\S+)/.exec(await this.cli('INFO', 'server'))?.[1] ?? 'unknown'
   }
@@ -96,7 +109,10 @@ class OwnServer implements RedisServer {
   }
 
   async restart(): Promise<void> {
-    if (this.directory === '') throw new Error(`The Redis on port ${this.port} was stopped, and its directory removed: start another one.`)
+    if (this.directory === '')
+      throw new Error(
+        `The Redis on port ${this.port} was stopped, and its directory removed: start another one.`,
+      )
     if (this.running) await this.#end('SIGTERM')
     await this.#launch()
   }
@@ -117,7 +133,8 @@ class OwnServer implements RedisServer {
 
   // The limit first, for the same reason.
   async empty(): Promise<void> {
-    const { maxmemory = '0', 'maxmemory-policy': policy = 'noeviction' } = this.#options.config ?? {}
+    const { maxmemory = '0', 'maxmemory-policy': policy = 'noeviction' } =
+      this.#options.config ?? {}
     await askAll(this, [
       ['CONFIG', 'SET', 'maxmemory', maxmemory],
       ['CONFIG', 'SET', 'maxmemory-policy', policy],
@@ -125,7 +142,10 @@ class OwnServer implements RedisServer {
   }
 
   async setClock(offsetMs: number): Promise<void> {
-    if (this.#options.clock !== true) throw new Error(`The clock of the Redis on port ${this.port} can't be set: start it with { clock: true }.`)
+    if (this.#options.clock !== true)
+      throw new Error(
+        `The clock of the Redis on port ${this.port} can't be set: start it with { clock: true }.`,
+      )
     await writeOffset(join(this.directory, CLOCK_FILE), offsetMs)
   }
 
@@ -144,7 +164,11 @@ class OwnServer implements RedisServer {
   async #launch(): Promise<void> {
     const { sentinel, clock } = this.#options
     const environment = clock === true ? clockEnvironment(join(this.directory, CLOCK_FILE)) : {}
-    this.#process = await this.#machine.launch(this.directory, sentinel === true ? ['--sentinel'] : [], environment)
+    this.#process = await this.#machine.launch(
+      this.directory,
+      sentinel === true ? ['--sentinel'] : [],
+      environment,
+    )
   }
 
   /** A paused process sees SIGTERM only when it continues. */
@@ -156,16 +180,32 @@ class OwnServer implements RedisServer {
   }
 
   #alive(): ServerProcess {
-    if (this.#process?.running !== true) throw new Error(`The Redis on port ${this.port} is not running: it was killed or stopped.`)
+    if (this.#process?.running !== true)
+      throw new Error(`The Redis on port ${this.port} is not running: it was killed or stopped.`)
     return this.#process
   }
 
   #configuration(): string {
     const { sentinel = false, aof = false, config = {} } = this.#options
-    const access = this.password === undefined ? {} : { requirepass: JSON.stringify(this.password), masterauth: JSON.stringify(this.password) }
-    const network = { port: String(this.port), bind: this.#machine.bind, 'protected-mode': 'no', dir: JSON.stringify(this.directory) }
-    const storage = { save: '', appendonly: aof === false ? 'no' : 'yes', appendfsync: aof === 'always' ? 'always' : 'everysec' }
+    const access =
+      this.password === undefined
+        ? {}
+        : { requirepass: JSON.stringify(this.password), masterauth: JSON.stringify(this.password) }
+    const network = {
+      port: String(this.port),
+      bind: this.#machine.bind,
+      'protected-mode': 'no',
+      dir: JSON.stringify(this.directory),
+    }
+    const storage = {
+      save: '',
+      appendonly: aof === false ? 'no' : 'yes',
+      appendfsync: aof === 'always' ? 'always' : 'everysec',
+    }
     const lines = { ...network, ...(sentinel ? {} : { ...access, ...storage }), ...config }
-    return Object.entries(lines).reduce((text, [name, value]) => `${text}${name} ${value === '' ? '""' : value}\n`, '')
+    return Object.entries(lines).reduce(
+      (text, [name, value]) => `${text}${name} ${value === '' ? '""' : value}\n`,
+      '',
+    )
   }
 }

@@ -9,7 +9,8 @@ import { freePort } from '../src/free-port.js'
 import { machineInside, type Box } from '../src/machine/box.js'
 import { launchServer } from '../src/server.js'
 
-// What a container is used as: this machine stands in for one, so that its commands are tried without Docker.
+// What a container is used as: this machine stands in for one, so that its commands are tried
+// without Docker.
 describe.runIf(process.platform === 'linux')('servers inside a container', async () => {
   const binary = findBinary(process.env)
   let bin: string
@@ -17,34 +18,53 @@ describe.runIf(process.platform === 'linux')('servers inside a container', async
   beforeAll(async () => {
     bin = await mkdtemp(join(tmpdir(), 'box-'))
     await symlink(binary ?? '', join(bin, 'redis-server'))
-    box = { freePort, writeFile: (path, text) => writeFile(path, text), exec: (command) => execute(command, `${bin}${delimiter}${process.env.PATH}`) }
+    box = {
+      freePort,
+      writeFile: (path, text) => writeFile(path, text),
+      exec: (command) => execute(command, `${bin}${delimiter}${process.env.PATH}`),
+    }
   })
   afterAll(() => rm(bin, { recursive: true }))
 
-  it.runIf(binary)('start, keep their files over a kill, pause, resume, restart and stop', async () => {
-    await using redis = await launchServer(machineInside(box), { aof: 'always' })
-    await redis.cli('SET', 'key', 'value')
-    await redis.kill()
-    expect(redis.running).toBe(false)
-    await expect(redis.cli('PING')).rejects.toThrow(/ECONNREFUSED/)
-    await redis.restart()
-    expect(await redis.cli('GET', 'key')).toBe('value')
-    await redis.pause()
-    await eventually(async () => (await box.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output.includes('T (stopped)'))
-    await redis.resume()
-    await redis.restart()
-    expect(await redis.cli('GET', 'key')).toBe('value')
-  })
+  it.runIf(binary)(
+    'start, keep their files over a kill, pause, resume, restart and stop',
+    async () => {
+      await using redis = await launchServer(machineInside(box), { aof: 'always' })
+      await redis.cli('SET', 'key', 'value')
+      await redis.kill()
+      expect(redis.running).toBe(false)
+      await expect(redis.cli('PING')).rejects.toThrow(/ECONNREFUSED/)
+      await redis.restart()
+      expect(await redis.cli('GET', 'key')).toBe('value')
+      await redis.pause()
+      await eventually(async () =>
+        (await box.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output.includes(
+          'T (stopped)',
+        ),
+      )
+      await redis.resume()
+      await redis.restart()
+      expect(await redis.cli('GET', 'key')).toBe('value')
+    },
+  )
 
   it.runIf(binary)('say why they do not come up', async () => {
-    await expect(launchServer(machineInside(box), { config: { 'no-such-line': 'yes' } })).rejects.toThrow(/no-such-line/)
+    await expect(
+      launchServer(machineInside(box), { config: { 'no-such-line': 'yes' } }),
+    ).rejects.toThrow(/no-such-line/)
   })
 })
 
-function execute([program = '', ...args]: readonly string[], path: string): Promise<{ exitCode: number; output: string }> {
+function execute(
+  [program = '', ...args]: readonly string[],
+  path: string,
+): Promise<{ exitCode: number; output: string }> {
   return new Promise((resolve) => {
     execFile(program, args, { env: { ...process.env, PATH: path } }, (error, stdout, stderr) => {
-      resolve({ exitCode: typeof error?.code === 'number' ? error.code : error ? 1 : 0, output: stdout + stderr })
+      resolve({
+        exitCode: typeof error?.code === 'number' ? error.code : error ? 1 : 0,
+        output: stdout + stderr,
+      })
     })
   })
 }

@@ -14,20 +14,30 @@ describe('startCluster', () => {
 
   it('is ready: every node says that all slots are served, and a client can write to all of them', async () => {
     expect([redis.nodes.length, redis.primaries.length, redis.replicas.length]).toEqual([6, 3, 3])
-    for (const node of redis.nodes) expect(await node.cli('CLUSTER', 'INFO')).toMatch(/cluster_state:ok[^]*cluster_slots_ok:16384[^]*cluster_known_nodes:6/)
+    for (const node of redis.nodes)
+      expect(await node.cli('CLUSTER', 'INFO')).toMatch(
+        /cluster_state:ok[^]*cluster_slots_ok:16384[^]*cluster_known_nodes:6/,
+      )
     const client = new Cluster([...redis.addresses])
     await Promise.all(Array.from({ length: 100 }, (_, index) => client.set(`key:${index}`, index)))
     const sizes = await Promise.all(redis.primaries.map((node) => node.cli('DBSIZE')))
     expect(sizes.reduce((sum, size) => sum + Number(size), 0)).toBe(100)
     await redis.flush()
-    expect(await Promise.all(redis.primaries.map((node) => node.cli('DBSIZE')))).toEqual(['0', '0', '0'])
+    expect(await Promise.all(redis.primaries.map((node) => node.cli('DBSIZE')))).toEqual([
+      '0',
+      '0',
+      '0',
+    ])
     client.disconnect()
   })
 
   it('a slot moved halfway answers ASK for keys that moved, and MOVED once the rest is done', async () => {
     const [from, to] = [owner(), redis.primaries[0] as ClusterNode]
     await Promise.all(['x', '{x}:1', '{x}:2'].map((key) => from.cli('SET', key, key)))
-    await redis.migrateSlot(SLOT_OF_X, from, to, { stopHalfway: true, moving: (key) => key !== '{x}:2' })
+    await redis.migrateSlot(SLOT_OF_X, from, to, {
+      stopHalfway: true,
+      moving: (key) => key !== '{x}:2',
+    })
     await expect(from.cli('GET', 'x')).rejects.toThrow(`ASK ${SLOT_OF_X} 127.0.0.1:${to.port}`)
     expect(await from.cli('GET', '{x}:2')).toBe('{x}:2')
     await expect(from.cli('MGET', 'x', '{x}:2')).rejects.toThrow('TRYAGAIN')
@@ -44,7 +54,9 @@ describe('startCluster', () => {
     const promoted = await redis.failover(former)
     expect([former.role, promoted.role]).toEqual(['replica', 'primary'])
     expect(await promoted.cli('GET', 'x')).toBe('kept')
-    await expect(former.cli('SET', 'x', 'lost')).rejects.toThrow(`MOVED ${SLOT_OF_X} 127.0.0.1:${promoted.port}`)
+    await expect(former.cli('SET', 'x', 'lost')).rejects.toThrow(
+      `MOVED ${SLOT_OF_X} 127.0.0.1:${promoted.port}`,
+    )
   })
 
   it('a replica takes over from a primary that is paused, and from one that is dead', async () => {

@@ -13,21 +13,27 @@ interface Holding {
 /** A signal that ends the run only, or the run and all its descendants at once. */
 type Ending = [signal: 'SIGKILL' | 'SIGTERM', reach: 'alone' | 'with all its children']
 
-const endings: Ending[] = [['SIGKILL', 'alone'], ['SIGTERM', 'alone']]
+const endings: Ending[] = [
+  ['SIGKILL', 'alone'],
+  ['SIGTERM', 'alone'],
+]
 if (process.platform === 'linux') endings.push(['SIGTERM', 'with all its children'])
 
-it.each(endings)('servers and processes, also paused and frozen ones, are gone after a run that ended by %s %s, and so are their files', async (signal, reach) => {
-  await using group = spawnProcesses(new URL('./programs/holds-servers.ts', import.meta.url))
-  const [run] = group.processes
-  const { pids, directories } = (await run?.next<Holding>('holding')) as Holding
-  expect(pids).toHaveLength(4)
-  expect(pids.every(isAlive)).toBe(true)
-  expect(directories.every((directory) => existsSync(directory))).toBe(true)
-  if (reach !== 'alone') for (const pid of childrenOf(run?.pid ?? 0)) process.kill(pid, signal)
-  await run?.kill(signal)
-  await eventually(() => !pids.some(isAlive))
-  await eventually(() => !directories.some((directory) => existsSync(dirname(directory))))
-})
+it.each(endings)(
+  'servers and processes, also paused and frozen ones, are gone after a run that ended by %s %s, and so are their files',
+  async (signal, reach) => {
+    await using group = spawnProcesses(new URL('./programs/holds-servers.ts', import.meta.url))
+    const [run] = group.processes
+    const { pids, directories } = (await run?.next<Holding>('holding')) as Holding
+    expect(pids).toHaveLength(4)
+    expect(pids.every(isAlive)).toBe(true)
+    expect(directories.every((directory) => existsSync(directory))).toBe(true)
+    if (reach !== 'alone') for (const pid of childrenOf(run?.pid ?? 0)) process.kill(pid, signal)
+    await run?.kill(signal)
+    await eventually(() => !pids.some(isAlive))
+    await eventually(() => !directories.some((directory) => existsSync(dirname(directory))))
+  },
+)
 
 function childrenOf(pid: number): readonly number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)

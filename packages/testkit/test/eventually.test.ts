@@ -17,13 +17,20 @@ describe('eventually', () => {
   })
 
   it('says what the last check said when time is up', async () => {
-    await expect(eventually(() => false, { within: 20, every: 1 })).rejects.toThrow('within 20 ms: the last check answered false')
+    await expect(eventually(() => false, { within: 20, every: 1 })).rejects.toThrow(
+      'within 20 ms: the last check answered false',
+    )
     const cause = new Error('still closed')
     const failing = eventually(() => Promise.reject<boolean>(cause), { within: 20, every: 1 })
-    await expect(failing).rejects.toMatchObject({ message: expect.stringContaining('still closed'), cause })
+    await expect(failing).rejects.toMatchObject({
+      message: expect.stringContaining('still closed'),
+      cause,
+    })
   })
 
   it('ends a check that hangs', async () => {
-    await expect(eventually(() => new Promise<boolean>(() => undefined), { within: 20 })).rejects.toThrow('had not answered yet')
+    await expect(
+      eventually(() => new Promise<boolean>(() => undefined), { within: 20 }),
+    ).rejects.toThrow('had not answered yet')
   })
 })

@@ -16,7 +16,12 @@ describe('findRedis', () => {
   afterEach(() => rm(home, { recursive: true }))
 
   /** An environment in which nothing is found but what a test puts into `bin`. */
-  const bare = (more: NodeJS.ProcessEnv = {}) => ({ PATH: `${join(home, 'none')}:${bin}`, HOME: home, XDG_RUNTIME_DIR: home, ...more })
+  const bare = (more: NodeJS.ProcessEnv = {}) => ({
+    PATH: `${join(home, 'none')}:${bin}`,
+    HOME: home,
+    XDG_RUNTIME_DIR: home,
+    ...more,
+  })
   const program = async (name: string, script: string) => {
     const path = join(bin, name)
     await writeFile(path, `#!/bin/sh\n${script}\n`)
@@ -26,7 +31,10 @@ describe('findRedis', () => {
 
   it('prefers the server that REDIS_URL names', async () => {
     await program('redis-server', 'exit')
-    expect(await findRedis({ env: bare({ REDIS_URL: 'redis://elsewhere' }) })).toEqual({ kind: 'url', url: 'redis://elsewhere' })
+    expect(await findRedis({ env: bare({ REDIS_URL: 'redis://elsewhere' }) })).toEqual({
+      kind: 'url',
+      url: 'redis://elsewhere',
+    })
   })
 
   it('takes redis-server or else valkey-server from the PATH, and before both what REDIS_SERVER names', async () => {
@@ -34,9 +42,17 @@ describe('findRedis', () => {
     expect(await findRedis({ env: bare() })).toEqual({ kind: 'binary', path: valkey })
     const redis = await program('redis-server', 'exit')
     expect(await findRedis({ env: bare() })).toEqual({ kind: 'binary', path: redis })
-    expect(await findRedis({ env: bare({ REDIS_SERVER: valkey }) })).toEqual({ kind: 'binary', path: valkey })
-    expect(await findRedis({ env: bare({ REDIS_SERVER: 'valkey-server' }) })).toEqual({ kind: 'binary', path: valkey })
-    await expect(findRedis({ env: bare({ REDIS_SERVER: '/no/such/redis' }) })).rejects.toThrow(/REDIS_SERVER is \/no\/such\/redis/)
+    expect(await findRedis({ env: bare({ REDIS_SERVER: valkey }) })).toEqual({
+      kind: 'binary',
+      path: valkey,
+    })
+    expect(await findRedis({ env: bare({ REDIS_SERVER: 'valkey-server' }) })).toEqual({
+      kind: 'binary',
+      path: valkey,
+    })
+    await expect(findRedis({ env: bare({ REDIS_SERVER: '/no/such/redis' }) })).rejects.toThrow(
+      /REDIS_SERVER is \/no\/such\/redis/,
+    )
   })
 
   it('passes over files that can not be executed', async () => {
@@ -46,21 +62,32 @@ describe('findRedis', () => {
   })
 
   it('where nothing is found, one error names the ways to get a Redis', async () => {
-    await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(/No Redis found[^]*REDIS_SERVER[^]*Docker[^]*REDIS_URL/)
+    await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(
+      /No Redis found[^]*REDIS_SERVER[^]*Docker[^]*REDIS_URL/,
+    )
   })
 
   it('a package manager installs one, once, though several processes want it at the same time, and they say so on stderr', async () => {
-    for (const tool of ['env', 'sh', 'sleep', 'chmod']) await symlink(`/usr/bin/${tool}`, join(bin, tool))
-    const install = 'echo "$@" >>"$HOME/log"; case "$*" in *install*) sleep 0.3; echo "#!/bin/sh" >"$HOME/bin/redis-server"; chmod +x "$HOME/bin/redis-server";; esac'
+    for (const tool of ['env', 'sh', 'sleep', 'chmod'])
+      await symlink(`/usr/bin/${tool}`, join(bin, tool))
+    const install =
+      'echo "$@" >>"$HOME/log"; case "$*" in *install*) sleep 0.3; echo "#!/bin/sh" >"$HOME/bin/redis-server"; chmod +x "$HOME/bin/redis-server";; esac'
     await program('apt-get', install)
     await program('brew', install)
     await program('sudo', 'while [ "$1" = -n ]; do shift; done; exec "$@"')
-    await using group = spawnProcesses(new URL('./programs/finds-redis.ts', import.meta.url), { count: 3, data: bare({ CACHE_TESTKIT_INSTALL: '1' }) })
+    await using group = spawnProcesses(new URL('./programs/finds-redis.ts', import.meta.url), {
+      count: 3,
+      data: bare({ CACHE_TESTKIT_INSTALL: '1' }),
+    })
     const found = await group.all<{ type: 'found'; source: unknown; log: string }>('found')
-    expect(found.map(({ source }) => source)).toEqual(Array.from({ length: 3 }, () => ({ kind: 'binary', path: join(bin, 'redis-server') })))
+    expect(found.map(({ source }) => source)).toEqual(
+      Array.from({ length: 3 }, () => ({ kind: 'binary', path: join(bin, 'redis-server') })),
+    )
     expect(found[0]?.log.match(/^install /gm)).toHaveLength(1)
     await Promise.all(group.processes.map(({ exited }) => exited))
-    expect(group.processes.filter(({ stderr }) => /installing one with .*install/.test(stderr))).toHaveLength(1)
+    expect(
+      group.processes.filter(({ stderr }) => /installing one with .*install/.test(stderr)),
+    ).toHaveLength(1)
   })
 
   it('who is not root has to allow an installation', async () => {
@@ -69,9 +96,13 @@ describe('findRedis', () => {
     for (const tool of ['apt-get', 'brew', 'sudo']) await program(tool, `echo >"${asked}"`)
     const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1_000)
     try {
-      await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(/npm test -- --install/)
+      await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(
+        /npm test -- --install/,
+      )
       expect(existsSync(asked)).toBe(false)
-      await expect(findRedis({ env: bare({ CACHE_TESTKIT_INSTALL: '1' }), docker: false })).rejects.toThrow(/No Redis found/)
+      await expect(
+        findRedis({ env: bare({ CACHE_TESTKIT_INSTALL: '1' }), docker: false }),
+      ).rejects.toThrow(/No Redis found/)
       expect(existsSync(asked)).toBe(true)
     } finally {
       getuid.mockRestore()

@@ -7,28 +7,47 @@ interface Client {
   get(key: string): Promise<unknown>
 }
 
-const drivers = { ioredis: (raw: Client) => raw, 'node-redis': (raw: Client) => raw, sharded: ([, raw]: readonly Client[]) => raw! }
+const drivers = {
+  ioredis: (raw: Client) => raw,
+  'node-redis': (raw: Client) => raw,
+  sharded: ([, raw]: readonly Client[]) => raw!,
+}
 
-describe.each(matrix<Client>(drivers, { sentinel: true, majors: true, sharded: true }))('on $name', ({ start, topology, client }) => {
-  let stage: Stage<Client>
-  beforeAll(async () => void (stage = await start()))
-  beforeEach(() => stage.flush())
-  afterAll(() => stage.stop())
+describe.each(matrix<Client>(drivers, { sentinel: true, majors: true, sharded: true }))(
+  'on $name',
+  ({ start, topology, client }) => {
+    let stage: Stage<Client>
+    beforeAll(async () => void (stage = await start()))
+    beforeEach(() => stage.flush())
+    afterAll(() => stage.stop())
 
-  it('a raw client is connected, and what it writes on any node is gone after a flush', async () => {
-    const raw = (await stage.raw()) as Client
-    const keys = ['a', 'b', 'c', 'd', 'e', 'f']
-    await Promise.all(keys.map((key) => raw.set(key, 'value')))
-    expect(await Promise.all(keys.map((key) => raw.get(key)))).toEqual(keys.map(() => 'value'))
-    await stage.flush()
-    expect(await Promise.all(keys.map((key) => raw.get(key)))).toEqual(keys.map(() => null))
-  })
+    it('a raw client is connected, and what it writes on any node is gone after a flush', async () => {
+      const raw = (await stage.raw()) as Client
+      const keys = ['a', 'b', 'c', 'd', 'e', 'f']
+      await Promise.all(keys.map((key) => raw.set(key, 'value')))
+      expect(await Promise.all(keys.map((key) => raw.get(key)))).toEqual(keys.map(() => 'value'))
+      await stage.flush()
+      expect(await Promise.all(keys.map((key) => raw.get(key)))).toEqual(keys.map(() => null))
+    })
 
-  it('each driver has a client of its own, of the right kind', async () => {
-    expect(stage.driver()).not.toBe(stage.driver())
-    expect('status' in stage.driver()).toBe(client === 'ioredis')
-    expect([stage.server, stage.cluster, stage.sentinel].filter(Boolean)).toEqual(topology === 'sharded' ? [] : [stage[({ standalone: 'server', cluster: 'cluster', sentinel: 'sentinel' } as const)[topology]]])
-    expect(stage.primaries.length).toBe({ standalone: 1, cluster: 3, sentinel: 1, sharded: 3 }[topology])
-    expect(stage.version).toMatch(/^\d+\.\d+\.\d+/)
-  })
-})
+    it('each driver has a client of its own, of the right kind', async () => {
+      expect(stage.driver()).not.toBe(stage.driver())
+      expect('status' in stage.driver()).toBe(client === 'ioredis')
+      expect([stage.server, stage.cluster, stage.sentinel].filter(Boolean)).toEqual(
+        topology === 'sharded'
+          ? []
+          : [
+              stage[
+                ({ standalone: 'server', cluster: 'cluster', sentinel: 'sentinel' } as const)[
+                  topology
+                ]
+              ],
+            ],
+      )
+      expect(stage.primaries.length).toBe(
+        { standalone: 1, cluster: 3, sentinel: 1, sharded: 3 }[topology],
+      )
+      expect(stage.version).toMatch(/^\d+\.\d+\.\d+/)
+    })
+  },
+)

@@ -2,7 +2,13 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { eventually, startProxy, startRedis, type RedisServer, type TcpProxy } from '../src/index.js'
+import {
+  eventually,
+  startProxy,
+  startRedis,
+  type RedisServer,
+  type TcpProxy,
+} from '../src/index.js'
 
 describe('startProxy', () => {
   let redis: RedisServer
@@ -22,7 +28,13 @@ describe('startProxy', () => {
   })
 
   const connectTo = ({ port }: { port: number }) => {
-    const connection = new Redis(port, { retryStrategy: () => null, maxRetriesPerRequest: 0, protocol: 2, disableClientInfo: true, disconnectTimeout: 20 })
+    const connection = new Redis(port, {
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+      protocol: 2,
+      disableClientInfo: true,
+      disconnectTimeout: 20,
+    })
     return connection.on('error', () => undefined)
   }
   const closed = (connection: Redis) => eventually(() => connection.status === 'end')
@@ -117,7 +129,12 @@ describe('startProxy', () => {
       await eventually(() => proxy.swallowed > 0)
       const next = connectTo(proxy)
       expect(await next.set('key', 'value')).toBe('OK')
-      expect([client.status, await value(), proxy.connections, await knows(id)]).toEqual(['ready', 'value', 2, true])
+      expect([client.status, await value(), proxy.connections, await knows(id)]).toEqual([
+        'ready',
+        'value',
+        2,
+        true,
+      ])
       await proxy.pass()
       expect(await reply).toBeInstanceOf(Error)
       expect(await next.ping()).toBe('PONG')
@@ -125,20 +142,23 @@ describe('startProxy', () => {
       next.disconnect()
     })
 
-    it.each(['end', 'resetAndDestroy'] as const)('does not tell the server when the client ends it by %s()', async (how) => {
-      const socket = connect(proxy.port, proxy.host)
-      socket.write('CLIENT ID\r\n')
-      const [reply] = (await once(socket, 'data')) as [Buffer]
-      const id = Number(reply.toString().slice(1))
-      proxy.halfOpen()
-      socket[how]()
-      await eventually(() => proxy.connections === 1)
-      const next = connectTo(proxy)
-      await next.ping()
-      expect([await knows(id), socket.readableEnded]).toEqual([true, false])
-      proxy.drop()
-      await eventually(async () => !(await knows(id)))
-    })
+    it.each(['end', 'resetAndDestroy'] as const)(
+      'does not tell the server when the client ends it by %s()',
+      async (how) => {
+        const socket = connect(proxy.port, proxy.host)
+        socket.write('CLIENT ID\r\n')
+        const [reply] = (await once(socket, 'data')) as [Buffer]
+        const id = Number(reply.toString().slice(1))
+        proxy.halfOpen()
+        socket[how]()
+        await eventually(() => proxy.connections === 1)
+        const next = connectTo(proxy)
+        await next.ping()
+        expect([await knows(id), socket.readableEnded]).toEqual([true, false])
+        proxy.drop()
+        await eventually(async () => !(await knows(id)))
+      },
+    )
 
     it('does not tell the client when the server ends it', async () => {
       const id = Number(await client.client('ID'))
@@ -197,7 +217,9 @@ describe('startProxy', () => {
 
     it('are all executed, in order, and their client gets no reply though it is still there', async () => {
       const held = proxy.hold()
-      const order = Array.from({ length: 2_000 }, (_, index) => client.rpush('key', `${index}-${'x'.repeat(500)}`))
+      const order = Array.from({ length: 2_000 }, (_, index) =>
+        client.rpush('key', `${index}-${'x'.repeat(500)}`),
+      )
       const outcomes = Promise.allSettled(order)
       await eventually(() => held.bytes > 1_000_000)
       await held.deliver()
@@ -240,7 +262,9 @@ describe('startProxy', () => {
 
   it('behind one address, a demoted primary keeps its connections and refuses writes, and new ones reach the promoted replica', async () => {
     await using primary = await startRedis({ aof: true })
-    await using replica = await startRedis({ config: { replicaof: `${primary.host} ${primary.port}` } })
+    await using replica = await startRedis({
+      config: { replicaof: `${primary.host} ${primary.port}` },
+    })
     await using address = await startProxy(primary)
     const old = connectTo(address)
     await old.ping()

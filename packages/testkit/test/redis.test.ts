@@ -75,17 +75,25 @@ describe('startRedis', () => {
     await redis.empty()
     expect(await redis.cli('SET', 'c', '3')).toBe('OK')
     expect(await redis.cli('CONFIG', 'GET', 'maxmemory')).toBe('maxmemory\n104857600')
-    expect(await redis.cli('CONFIG', 'GET', 'maxmemory-policy')).toBe('maxmemory-policy\nallkeys-random')
+    expect(await redis.cli('CONFIG', 'GET', 'maxmemory-policy')).toBe(
+      'maxmemory-policy\nallkeys-random',
+    )
     await redis.fill()
     await redis.restart()
     expect(await redis.cli('SET', 'c', '3')).toBe('OK')
   })
 
   it('password and lines of redis.conf are honoured, quotes and empty values included', async () => {
-    const config = { maxmemory: '10mb', 'client-output-buffer-limit': 'pubsub 1mb 1mb 1', 'notify-keyspace-events': '' }
+    const config = {
+      maxmemory: '10mb',
+      'client-output-buffer-limit': 'pubsub 1mb 1mb 1',
+      'notify-keyspace-events': '',
+    }
     await using redis = await startRedis({ password: 'a "b" #c', config })
     expect(await redis.cli('CONFIG', 'GET', 'maxmemory')).toBe('maxmemory\n10485760')
-    expect(await redis.cli('CONFIG', 'GET', 'client-output-buffer-limit')).toContain('pubsub 1048576 1048576 1')
+    expect(await redis.cli('CONFIG', 'GET', 'client-output-buffer-limit')).toContain(
+      'pubsub 1048576 1048576 1',
+    )
     expect(decodeURIComponent(new URL(redis.url).password)).toBe('a "b" #c')
   })
 

@@ -3,13 +3,19 @@ import { startRedis, type RedisServer } from '../src/index.js'
 
 describe('a Redis that REDIS_URL names', () => {
   let theirs: RedisServer
-  beforeAll(async () => void (theirs = await startRedis({ password: 'secret', config: { databases: '6' } })))
+  beforeAll(
+    async () =>
+      void (theirs = await startRedis({ password: 'secret', config: { databases: '6' } })),
+  )
   afterAll(() => theirs.stop())
   beforeEach(() => vi.stubEnv('REDIS_URL', theirs.url))
   afterEach(() => vi.unstubAllEnvs())
 
   it('lends each borrower a database of its own, and gets it back empty', async () => {
-    const [first, second] = await Promise.all([startRedis({ shared: true }), startRedis({ shared: true })])
+    const [first, second] = await Promise.all([
+      startRedis({ shared: true }),
+      startRedis({ shared: true }),
+    ])
     expect(first.database).not.toBe(second.database)
     expect(new URL(first.url).pathname).toBe(`/${first.database}`)
     await first.cli('SET', 'key', 'first')
@@ -28,7 +34,11 @@ describe('a Redis that REDIS_URL names', () => {
     await theirs.cli('SET', 'precious', 'x')
     await theirs.cli('EVAL', "redis.call('SELECT', 3) redis.call('SET', 'precious', 'x')", 0)
     const borrowed: RedisServer[] = []
-    await expect((async () => { for (;;) borrowed.push(await startRedis({ shared: true })) })()).rejects.toThrow(/All 6 databases/)
+    await expect(
+      (async () => {
+        for (;;) borrowed.push(await startRedis({ shared: true }))
+      })(),
+    ).rejects.toThrow(/All 6 databases/)
     expect(borrowed.map(({ database }) => database).sort()).toEqual([1, 2, 4])
     await Promise.all(borrowed.map((server) => server.stop()))
     expect(await theirs.cli('GET', 'precious')).toBe('x')
@@ -36,17 +46,18 @@ describe('a Redis that REDIS_URL names', () => {
 
   it('can not be killed, paused, resumed, restarted, filled or emptied by a borrower', async () => {
     await using redis = await startRedis({ shared: true })
-    for (const control of ['kill', 'pause', 'resume', 'restart', 'fill', 'empty'] as const) await expect(redis[control]()).rejects.toThrow(new RegExp(`can't ${control} it`))
+    for (const control of ['kill', 'pause', 'resume', 'restart', 'fill', 'empty'] as const)
+      await expect(redis[control]()).rejects.toThrow(new RegExp(`can't ${control} it`))
     expect(await redis.cli('PING')).toBe('PONG')
   })
 
-  it('is not what startRedis() starts where a server of one\'s own can be had', async () => {
+  it("is not what startRedis() starts where a server of one's own can be had", async () => {
     await using redis = await startRedis()
     expect(redis.port).not.toBe(theirs.port)
     expect(redis.pid).not.toBe(theirs.pid)
   })
 
-  it('takes the place of a server of one\'s own where there is no binary, unless an option needs one', async () => {
+  it("takes the place of a server of one's own where there is no binary, unless an option needs one", async () => {
     vi.stubEnv('PATH', '/nowhere')
     vi.stubEnv('REDIS_SERVER', '')
     await using redis = await startRedis()

@@ -2,4 +2,14 @@ export { createVersioned } from './versioned.js'
 export { VERSION_PREFIX } from './versions.js'
 export type { GroupVersions } from './stamps.js'
 export type { Versioned, VersionedOptions } from './types.js'
-export { beginMutations, CacheUnavailableError, CacheWriteError, LoadTimeoutError, type CallOptions, type LoadContext, type LoadMany, type Many, type Mutation } from '@cache/core'
+export {
+  beginMutations,
+  CacheUnavailableError,
+  CacheWriteError,
+  LoadTimeoutError,
+  type CallOptions,
+  type LoadContext,
+  type LoadMany,
+  type Many,
+  type Mutation,
+} from '@cache/core'

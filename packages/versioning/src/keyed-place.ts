@@ -1,11 +1,21 @@
-import { CacheError, channels, plainAccess, tell, type Access, type Entry, type Lease, type LeaseRequest, type Storing } from '@cache/core'
+import {
+  CacheError,
+  channels,
+  plainAccess,
+  tell,
+  type Access,
+  type Entry,
+  type Lease,
+  type LeaseRequest,
+  type Storing,
+} from '@cache/core'
 import { checkVersions, type Place } from './place.js'
 import { agree, type GroupVersions, type Groups } from './stamps.js'
 import type { Shared } from './stamped-place.js'
 
 /**
- * Strategy `'key'`: the versions are part of the key, as text that others can make too. What they have been is left to its ttl, where
- * nobody looks any more.
+ * Strategy `'key'`: the versions are part of the key, as text that others can make too. What they
+ * have been is left to its ttl, where nobody looks any more.
  */
 export class KeyedPlace<T> implements Place<T> {
   readonly #shared: Omit<Shared<T>, 'hints' | 'clockSkew'>
@@ -15,7 +25,12 @@ export class KeyedPlace<T> implements Place<T> {
   readonly #plain: Access<T>
   #at: GroupVersions | undefined
 
-  constructor(shared: Omit<Shared<T>, 'hints' | 'clockSkew'>, key: string, groups: Groups, groupsOf: (value: T | null | undefined) => Groups) {
+  constructor(
+    shared: Omit<Shared<T>, 'hints' | 'clockSkew'>,
+    key: string,
+    groups: Groups,
+    groupsOf: (value: T | null | undefined) => Groups,
+  ) {
     this.#shared = shared
     this.#key = key
     this.#groups = groups
@@ -33,7 +48,9 @@ export class KeyedPlace<T> implements Place<T> {
     const read = await versions.read(this.#groups)
     this.#at = read.size === this.#groups.size ? read : await versions.stamp(this.#groups)
     const key = this.#keyAt(this.#at)
-    return policy.needsLife ? entries.readWithLife(key, policy.format) : entries.read(key, policy.format)
+    return policy.needsLife
+      ? entries.readWithLife(key, policy.format)
+      : entries.read(key, policy.format)
   }
 
   async lease(_: string, request: LeaseRequest): Promise<Lease<T>> {
@@ -41,14 +58,21 @@ export class KeyedPlace<T> implements Place<T> {
     let at = this.#at ?? (await versions.stamp(this.#groups))
     for (;;) {
       const key = this.#keyAt(at)
-      // Who joins may have begun after a bump that came since: what is found is right if these are the versions still.
+      // Who joins may have begun after a bump that came since: what is found is right if these are
+      // the versions still.
       const asking = versions.stamp(this.#groups)
       asking.catch(() => undefined)
       const lease = await this.#plain.lease(key, request)
       const give = (): void => {
-        if (lease.status === 'leased') void this.#plain.release(key, request.token, 0).catch((error: unknown) => this.#report('release', error))
+        if (lease.status === 'leased')
+          void this.#plain
+            .release(key, request.token, 0)
+            .catch((error: unknown) => this.#report('release', error))
       }
-      const now = await asking.catch((error: unknown) => { give(); throw error })
+      const now = await asking.catch((error: unknown) => {
+        give()
+        throw error
+      })
       if (agree(this.#groups, at, now)) {
         this.#at = at
         return lease
@@ -65,7 +89,10 @@ export class KeyedPlace<T> implements Place<T> {
       await this.release(_, token, SKIP_FOR)
       return false
     }
-    return this.#stillRight(this.#plain.fill(this.#keyAt(this.#at!), token, value, storing), this.#at!)
+    return this.#stillRight(
+      this.#plain.fill(this.#keyAt(this.#at!), token, value, storing),
+      this.#at!,
+    )
   }
 
   renew(_: string, token: string, ttl: number, yields?: boolean): Promise<boolean> {
@@ -97,11 +124,17 @@ export class KeyedPlace<T> implements Place<T> {
   #refusal(value: T): CacheError | undefined {
     const other = [...this.#groupsOf(value).keys()].find((group) => !this.#groups.has(group))
     if (other === undefined) return undefined
-    return new CacheError(`The value of "${this.#key}" is in the group "${other}", which "groups" did not name without the value. It is not cached: with strategy 'key' all groups must be known before.`, { code: 'GROUPS', key: this.#key })
+    return new CacheError(
+      `The value of "${this.#key}" is in the group "${other}", which "groups" did not name without the value. It is not cached: with strategy 'key' all groups must be known before.`,
+      { code: 'GROUPS', key: this.#key },
+    )
   }
 
   #keyAt(versions: GroupVersions): string {
-    return `${this.#key}:v${[...this.#groups.keys()].sort().map((group) => versions.get(group)).join('.')}`
+    return `${this.#key}:v${[...this.#groups.keys()]
+      .sort()
+      .map((group) => versions.get(group))
+      .join('.')}`
   }
 
   #report(operation: string, error: unknown): void {

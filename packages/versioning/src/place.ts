@@ -11,7 +11,14 @@ export interface Place<T> extends Access<T> {
 
 /** @throws {InvalidOptionError} if they do not say the version of each group. */
 export function checkVersions(groups: Groups, versions: unknown): GroupVersions {
-  const fit = versions instanceof Map && [...groups.keys()].every((group) => typeof versions.get(group) === 'number')
-  if (!fit) throw new InvalidOptionError('versions', `what versions([${[...groups.keys()].map((group) => JSON.stringify(group)).join(', ')}]) resolved to`, versions)
+  const fit =
+    versions instanceof Map &&
+    [...groups.keys()].every((group) => typeof versions.get(group) === 'number')
+  if (!fit)
+    throw new InvalidOptionError(
+      'versions',
+      `what versions([${[...groups.keys()].map((group) => JSON.stringify(group)).join(', ')}]) resolved to`,
+      versions,
+    )
   return versions as GroupVersions
 }

@@ -1,4 +1,15 @@
-import { channels, plainAccess, tell, type Access, type Entry, type EntryStore, type Lease, type LeaseRequest, type LoadPolicy, type Storing } from '@cache/core'
+import {
+  channels,
+  plainAccess,
+  tell,
+  type Access,
+  type Entry,
+  type EntryStore,
+  type Lease,
+  type LeaseRequest,
+  type LoadPolicy,
+  type Storing,
+} from '@cache/core'
 import type { Hints } from './hints.js'
 import { checkVersions, type Place } from './place.js'
 import { NONE, agree, decodeStamp, encodeStamp, type GroupVersions, type Groups } from './stamps.js'
@@ -9,15 +20,19 @@ export interface Shared<T> {
   readonly entries: EntryStore
   readonly policy: LoadPolicy<T>
   readonly versions: Versions
-  /** Groups that turned out after a load that could not be kept: the next one asks for their versions first. */
+  /**
+   * Groups that turned out after a load that could not be kept: the next one asks for their
+   * versions first.
+   */
   readonly hints: Hints
   /** µs between the clocks of servers. */
   readonly clockSkew: number
 }
 
 /**
- * Strategy `'stamp'`: one key for each entry, and in it the versions its groups had before it was loaded. An entry is right as long as
- * these are still their versions, which is asked in the same tick as the entry.
+ * Strategy `'stamp'`: one key for each entry, and in it the versions its groups had before it was
+ * loaded. An entry is right as long as these are still their versions, which is asked in the same
+ * tick as the entry.
  */
 export class StampedPlace<T> implements Place<T> {
   readonly #shared: Shared<T>
@@ -33,7 +48,12 @@ export class StampedPlace<T> implements Place<T> {
   #former = NONE as Groups
   #begin: Begin = { versions: NONE, clock: undefined }
 
-  constructor(shared: Shared<T>, key: string, known: Groups | undefined, groupsOf: (value: T | null | undefined) => Groups) {
+  constructor(
+    shared: Shared<T>,
+    key: string,
+    known: Groups | undefined,
+    groupsOf: (value: T | null | undefined) => Groups,
+  ) {
     this.#shared = shared
     this.#key = key
     this.#known = known
@@ -54,7 +74,9 @@ export class StampedPlace<T> implements Place<T> {
 
   async read(key: string): Promise<Entry<T> | undefined> {
     const { entries, policy, versions } = this.#shared
-    const reading = policy.needsLife ? entries.readWithLife(key, policy.format, this.#past ? 'near' : undefined) : entries.read(key, policy.format, this.#past ? 'near' : undefined)
+    const reading = policy.needsLife
+      ? entries.readWithLife(key, policy.format, this.#past ? 'near' : undefined)
+      : entries.read(key, policy.format, this.#past ? 'near' : undefined)
     const [entry, now] = await Promise.all([reading, versions.read(this.#known ?? NONE)])
     return entry && (await this.#isRight(entry, this.#known ?? NONE, now)) ? entry : undefined
   }
@@ -64,7 +86,10 @@ export class StampedPlace<T> implements Place<T> {
     for (;;) {
       const groups: Groups = new Map([...(this.#known ?? NONE), ...this.#former, ...hints.of(key)])
       const asking = this.#plain.lease(key, { ...request, outdated: this.#outdated })
-      const beginning = Promise.all([versions.stamp(groups), this.#known ? undefined : versions.clock(key)])
+      const beginning = Promise.all([
+        versions.stamp(groups),
+        this.#known ? undefined : versions.clock(key),
+      ])
       beginning.catch(() => undefined)
       const lease = await asking
       try {
@@ -73,7 +98,10 @@ export class StampedPlace<T> implements Place<T> {
         if (!lease.entry || (await this.#isRight(lease.entry, groups, now))) return lease
         if (lease.status !== 'hit') return { ...lease, entry: undefined }
       } catch (error) {
-        if (lease.status === 'leased') void this.release(key, request.token, 0).catch((cause: unknown) => this.#report('release', cause))
+        if (lease.status === 'leased')
+          void this.release(key, request.token, 0).catch((cause: unknown) =>
+            this.#report('release', cause),
+          )
         throw error
       }
     }
@@ -107,18 +135,27 @@ export class StampedPlace<T> implements Place<T> {
     const { entries, policy, versions } = this.#shared
     const groups = this.#groupsOf(value)
     const since = given ? checkVersions(groups, given) : await versions.stamp(groups)
-    return this.#stillRight(entries.put(this.#key, policy.format, value, stamped(storing, groups, since)), groups, since)
+    return this.#stillRight(
+      entries.put(this.#key, policy.format, value, stamped(storing, groups, since)),
+      groups,
+      since,
+    )
   }
 
   /** Whether it was stored, and none of its groups was bumped before. */
-  async #stillRight(storing: Promise<boolean>, groups: Groups, versions: GroupVersions): Promise<boolean> {
+  async #stillRight(
+    storing: Promise<boolean>,
+    groups: Groups,
+    versions: GroupVersions,
+  ): Promise<boolean> {
     const asking = this.#shared.versions.read(groups).catch(() => NONE)
     return (await storing) && agree(groups, versions, await asking)
   }
 
   /**
-   * The versions of the groups as of the load's begin; `undefined` where they can't be told. Of a group that turned out only after the load,
-   * the version is known to be as old if it was made before, by the servers' clocks.
+   * The versions of the groups as of the load's begin; `undefined` where they can't be told. Of a
+   * group that turned out only after the load, the version is known to be as old if it was made
+   * before, by the servers' clocks.
    */
   async #sinceBegin(groups: Groups): Promise<GroupVersions | undefined> {
     const { versions: store, clockSkew } = this.#shared
@@ -128,17 +165,28 @@ export class StampedPlace<T> implements Place<T> {
     if (clock === undefined) return undefined
     const [now, later] = await Promise.all([store.stamp(learnt), store.clock(this.#key)])
     const before = clock.time - setBack(clock, later) - clockSkew
-    return [...now.values()].every((version) => version < before) ? new Map([...versions, ...now]) : undefined
+    return [...now.values()].every((version) => version < before)
+      ? new Map([...versions, ...now])
+      : undefined
   }
 
-  /** Whether its groups still have the versions it was stored with; those of `asked` had them `now`. */
+  /**
+   * Whether its groups still have the versions it was stored with; those of `asked` had them `now`.
+   */
   async #isRight(entry: Entry<T>, asked: Groups, now: GroupVersions): Promise<boolean> {
     const { versions } = this.#shared
     const groups = this.#groupsIn(entry)
     if (groups) {
       const stamps = decodeStamp(entry.stamp)
       const learnt = without(groups, asked)
-      if (agree(groups, stamps, learnt.size === 0 ? now : new Map([...now, ...(await versions.read(learnt))]))) return true
+      if (
+        agree(
+          groups,
+          stamps,
+          learnt.size === 0 ? now : new Map([...now, ...(await versions.read(learnt))]),
+        )
+      )
+        return true
       // What the process keeps may be older than the entry.
       if (versions.keeps && agree(groups, stamps, await versions.read(groups, 'kept'))) return true
       this.#former = groups
@@ -150,7 +198,8 @@ export class StampedPlace<T> implements Place<T> {
   #groupsIn(entry: Entry<T>): Groups | undefined {
     try {
       return this.#groupsOf(entry.value)
-    } catch (error) { // a value of another shape than today's
+    } catch (error) {
+      // a value of another shape than today's
       this.#report('groups', error)
       return undefined
     }
@@ -168,13 +217,18 @@ interface Begin {
   readonly clock: ClockReading | undefined
 }
 
-/** µs by which a server's clock may have been set back between two readings: as much less than this process' clock it went on. */
+/**
+ * µs by which a server's clock may have been set back between two readings: as much less than this
+ * process' clock it went on.
+ */
 function setBack(first: ClockReading, second: ClockReading): number {
   return Math.max(0, 1_000 * (second.answered - first.asked) - (second.time - first.time))
 }
 
 function stamped({ ttl, meta }: Storing, groups: Groups, versions: GroupVersions): Storing {
-  return groups.size === 0 ? { ttl, ...(meta && { meta }) } : { ttl, meta: { ...meta, stamp: encodeStamp(groups, versions) } }
+  return groups.size === 0
+    ? { ttl, ...(meta && { meta }) }
+    : { ttl, meta: { ...meta, stamp: encodeStamp(groups, versions) } }
 }
 
 function without(groups: Groups, those: ReadonlyMap<string, unknown>): Groups {

@@ -6,7 +6,9 @@ export type Groups = ReadonlyMap<string, string>
 
 /** What travels with an entry: the versions its groups had before it was loaded. */
 export function encodeStamp(groups: Groups, versions: GroupVersions): Buffer {
-  return Buffer.from(JSON.stringify([...groups.keys()].map((group) => [group, versions.get(group)])))
+  return Buffer.from(
+    JSON.stringify([...groups.keys()].map((group) => [group, versions.get(group)])),
+  )
 }
 
 /** What can't be read are no versions. */

@@ -1,9 +1,25 @@
-import { CodecError, channels, companion, createFormat, createKeys, mapAtOnce, openMutation, tell, writeSource, type CacheClient, type Codec, type Mutation } from '@cache/core'
+import {
+  CodecError,
+  channels,
+  companion,
+  createFormat,
+  createKeys,
+  mapAtOnce,
+  openMutation,
+  tell,
+  writeSource,
+  type CacheClient,
+  type Codec,
+  type Mutation,
+} from '@cache/core'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
 
-/** The versions of groups: each is a key of its own, anywhere on a Cluster, and shared by all caches of a namespace. */
+/**
+ * The versions of groups: each is a key of its own, anywhere on a Cluster, and shared by all caches
+ * of a namespace.
+ */
 export class Versions {
   /** The key of a group's version. @throws {InvalidKeyError} */
   readonly keyOf: (group: string) => string
@@ -13,7 +29,10 @@ export class Versions {
   readonly #ttl: string
   readonly #kept: KeptVersions | undefined
 
-  constructor(client: CacheClient, { ttl, keepFor }: { readonly ttl: number; readonly keepFor: number | undefined }) {
+  constructor(
+    client: CacheClient,
+    { ttl, keepFor }: { readonly ttl: number; readonly keepFor: number | undefined },
+  ) {
     this.keyOf = createKeys(client.namespace, VERSION_PREFIX)
     this.keeps = keepFor !== undefined || client.entries.near !== undefined
     this.#client = client
@@ -33,13 +52,21 @@ export class Versions {
     return versions
   }
 
-  /** Asked for in this tick, unless the process keeps them; a group that has no version is not in the answer. */
+  /**
+   * Asked for in this tick, unless the process keeps them; a group that has no version is not in
+   * the answer.
+   */
   async read(groups: Groups, past?: 'kept'): Promise<GroupVersions> {
     const names = [...groups.keys()]
     const keys = [...groups.values()]
     const kept = keys.map((key) => (past === 'kept' ? undefined : this.#kept?.get(key)))
     const keep = this.#kept?.ask()
-    const found = await mapAtOnce([...keys.keys()], this.#client.entries.atOnce, async (i) => kept[i] ?? (await this.#client.entries.read(keys[i]!, format, past && 'near'))?.value)
+    const found = await mapAtOnce(
+      [...keys.keys()],
+      this.#client.entries.atOnce,
+      async (i) =>
+        kept[i] ?? (await this.#client.entries.read(keys[i]!, format, past && 'near'))?.value,
+    )
     const versions = new Map<string, number>()
     for (const [i, version] of found.entries()) {
       if (version === undefined) continue
@@ -52,27 +79,41 @@ export class Versions {
   /** As they are in Redis, for what is loaded from now on; who has none gets one. */
   async stamp(groups: Groups): Promise<GroupVersions> {
     const keep = this.#kept?.ask()
-    return new Map(await mapAtOnce([...groups], this.#client.entries.atOnce, async ([group, key]) => {
-      const version = await this.#client.entries.run(stampScript, [key, companion(key, 'intents')], [this.#ttl])
-      keep?.(key, version)
-      return [group, version] as const
-    }))
+    return new Map(
+      await mapAtOnce([...groups], this.#client.entries.atOnce, async ([group, key]) => {
+        const version = await this.#client.entries.run(
+          stampScript,
+          [key, companion(key, 'intents')],
+          [this.#ttl],
+        )
+        keep?.(key, version)
+        return [group, version] as const
+      }),
+    )
   }
 
   async bump(groups: Groups): Promise<GroupVersions> {
-    const versions = await this.#changing(groups, (keys) => this.#client.entries.change(bumpScript, keys, [this.#ttl]))
+    const versions = await this.#changing(groups, (keys) =>
+      this.#client.entries.change(bumpScript, keys, [this.#ttl]),
+    )
     tell(channels.invalidate, () => ({ keys: [...groups.values()] }))
     return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
   }
 
-  /** From before the change on, no version lives longer than `intentTtl`; after it, they are gone. */
+  /**
+   * From before the change on, no version lives longer than `intentTtl`; after it, they are gone.
+   */
   mutate<R>(groups: Groups, intentTtl: number, change: () => R | Promise<R>): Promise<R> {
     return this.#changing(groups, (keys) => writeSource(this.#client, { keys, intentTtl, change }))
   }
 
   /** As `mutate`, of a change that outlives the call. */
   beginMutation(groups: Groups, intentTtl: number): Promise<Mutation> {
-    return openMutation(this.#client, { keys: [...groups.values()], intentTtl, around: (work) => this.#changing(groups, work) })
+    return openMutation(this.#client, {
+      keys: [...groups.values()],
+      intentTtl,
+      around: (work) => this.#changing(groups, work),
+    })
   }
 
   async #changing<R>(groups: Groups, change: (keys: readonly string[]) => Promise<R>): Promise<R> {
@@ -93,7 +134,10 @@ export class Versions {
   }
 }
 
-/** What a server's clock said, and when it was asked and answered by this process' own, which nobody sets. */
+/**
+ * What a server's clock said, and when it was asked and answered by this process' own, which nobody
+ * sets.
+ */
 export interface ClockReading {
   /** µs. */
   readonly time: number

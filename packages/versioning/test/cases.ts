@@ -9,16 +9,31 @@ import { createVersioned, type Versioned, type VersionedOptions } from '../src/i
 const drivers: DriverFactories<Driver> = {
   ioredis: ioredisDriver,
   'node-redis': nodeRedisDriver,
-  sharded: ([a, b, c]) => shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+  sharded: ([a, b, c]) =>
+    shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
 /** Deadlines that a machine busy with other tests does not miss. */
-const settings = { namespace: 'shop', resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
+const settings = {
+  namespace: 'shop',
+  resilience: { readTimeout: '5s', writeTimeout: '5s' },
+} as const
 
-/** Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form); servers are emptied before each test. */
-export const onEach = suitesOn(drivers, (driver, wrap: (driver: Driver) => Driver = (driver) => driver) => createCacheClient(wrap(driver), settings))
+/**
+ * Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form);
+ * servers are emptied before each test.
+ */
+export const onEach = suitesOn(
+  drivers,
+  (driver, wrap: (driver: Driver) => Driver = (driver) => driver) =>
+    createCacheClient(wrap(driver), settings),
+)
 
-export interface Product { readonly id: number; readonly category: number; readonly price: number }
+export interface Product {
+  readonly id: number
+  readonly category: number
+  readonly price: number
+}
 
 /** The source: products in categories, with prices that only grow. */
 export class Shop {
@@ -39,16 +54,30 @@ export class Shop {
   }
 }
 
-export const how = ['known before, stamp', 'known before, key', 'learnt from the value, stamp'] as const
+export const how = [
+  'known before, stamp',
+  'known before, key',
+  'learnt from the value, stamp',
+] as const
 export type How = (typeof how)[number]
 
 type Options = VersionedOptions<Product, number>
 
 /** A cache of products in the three ways in which groups and versions may be told. */
-export function productsOf(client: CacheClient, shop: Shop, way: How, options: Partial<Options> = {}): Versioned<Product, number> {
+export function productsOf(
+  client: CacheClient,
+  shop: Shop,
+  way: How,
+  options: Partial<Options> = {},
+): Versioned<Product, number> {
   return createVersioned<Product, number>({
-    client, prefix: 'product', ttl: '1h', load: shop.load,
-    groups: way.startsWith('known') ? (id) => [`category:${id % 10}`, 'products'] : (_, product) => product && [`category:${product.category}`, 'products'],
+    client,
+    prefix: 'product',
+    ttl: '1h',
+    load: shop.load,
+    groups: way.startsWith('known')
+      ? (id) => [`category:${id % 10}`, 'products']
+      : (_, product) => product && [`category:${product.category}`, 'products'],
     strategy: way.endsWith('key') ? 'key' : 'stamp',
     ...options,
   })

@@ -18,48 +18,94 @@ const connections: Record<string, (url: string) => { driver: Driver; end(): unkn
   },
 }
 
-interface Row { readonly group: string; readonly value: number }
+interface Row {
+  readonly group: string
+  readonly value: number
+}
 
 describe.each(Object.keys(connections))('over %s', (name) => {
-  async function withClient(url: string, test: (client: CacheClient) => Promise<void>): Promise<void> {
+  async function withClient(
+    url: string,
+    test: (client: CacheClient) => Promise<void>,
+  ): Promise<void> {
     const { driver, end } = connections[name]!(url)
-    const client = createCacheClient(driver, { resilience: { readTimeout: '20s', writeTimeout: '20s' } })
+    const client = createCacheClient(driver, {
+      resilience: { readTimeout: '20s', writeTimeout: '20s' },
+    })
     await test(client)
     await client.close()
     end()
   }
 
-  it.skipIf(!canSetClock())('a bump is not taken for one from before a load, though the server’s clock is set back meanwhile', async () => {
-    await using server = await startRedis({ clock: true })
-    await server.setClock(-60_000)
-    await withClient(server.url, async (client) => {
-      let row: Row = { group: 'g', value: 1 }
-      let loaded: Promise<unknown> | undefined
-      const cache = createVersioned({ client, prefix: 'p', ttl: '1h', load: async (_: number) => { const found = row; await loaded; return found }, groups: (_, found) => found && [found.group] })
-      await cache.versions(['g'])
-      await server.setClock(0)
-      let go = (): void => undefined
-      let begun = false
-      loaded = new Promise<void>((resolve) => { go = resolve })
-      const slow = createVersioned({ client, prefix: 'p', ttl: '1h', load: async (_: number) => { const found = row; begun = true; await loaded; return found }, groups: (_, found) => found && [found.group] })
-      const reading = slow.get(1)
-      await expect.poll(() => begun, { timeout: 10_000 }).toBe(true)
-      await server.setClock(-5_000)
-      row = { group: 'g', value: 2 }
-      await cache.bump('g')
-      go()
-      loaded = undefined
-      await reading
-      expect(await cache.get(1)).toEqual({ group: 'g', value: 2 })
-    })
-  })
+  it.skipIf(!canSetClock())(
+    'a bump is not taken for one from before a load, though the server’s clock is set back meanwhile',
+    async () => {
+      await using server = await startRedis({ clock: true })
+      await server.setClock(-60_000)
+      await withClient(server.url, async (client) => {
+        let row: Row = { group: 'g', value: 1 }
+        let loaded: Promise<unknown> | undefined
+        const cache = createVersioned({
+          client,
+          prefix: 'p',
+          ttl: '1h',
+          load: async (_: number) => {
+            const found = row
+            await loaded
+            return found
+          },
+          groups: (_, found) => found && [found.group],
+        })
+        await cache.versions(['g'])
+        await server.setClock(0)
+        let go = (): void => undefined
+        let begun = false
+        loaded = new Promise<void>((resolve) => {
+          go = resolve
+        })
+        const slow = createVersioned({
+          client,
+          prefix: 'p',
+          ttl: '1h',
+          load: async (_: number) => {
+            const found = row
+            begun = true
+            await loaded
+            return found
+          },
+          groups: (_, found) => found && [found.group],
+        })
+        const reading = slow.get(1)
+        await expect.poll(() => begun, { timeout: 10_000 }).toBe(true)
+        await server.setClock(-5_000)
+        row = { group: 'g', value: 2 }
+        await cache.bump('g')
+        go()
+        loaded = undefined
+        await reading
+        expect(await cache.get(1)).toEqual({ group: 'g', value: 2 })
+      })
+    },
+  )
 
   it('a bump and an invalidation are done on a full server, and what dies in a change is over when it was to be', async () => {
     await using server = await startRedis()
     await withClient(server.url, async (client) => {
       let value = 1
-      const cache = createVersioned({ client, prefix: 'p', ttl: '1h', load: async (_: number) => value, groups: () => ['g'], intentTtl: 200 })
-      for (const change of [() => cache.bump('g'), () => cache.invalidate(1), () => cache.mutateGroups('g', () => undefined), () => cache.mutate(1, () => undefined)]) {
+      const cache = createVersioned({
+        client,
+        prefix: 'p',
+        ttl: '1h',
+        load: async (_: number) => value,
+        groups: () => ['g'],
+        intentTtl: 200,
+      })
+      for (const change of [
+        () => cache.bump('g'),
+        () => cache.invalidate(1),
+        () => cache.mutateGroups('g', () => undefined),
+        () => cache.mutate(1, () => undefined),
+      ]) {
         await cache.get(1)
         await server.fill()
         value++

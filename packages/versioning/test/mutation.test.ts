@@ -6,19 +6,39 @@ onEach((bench) => {
   it('a transaction changes an entry and a group: both are read as they were until the commit, and as they are from then on', async () => {
     let committed = 1
     const [mine, other] = [bench.newClient(), bench.newClient()].map((client) => ({
-      items: createVersioned({ client, prefix: 'item', ttl: '1h', load: (_id: number) => committed, groups: () => [] }),
-      lists: createVersioned({ client, prefix: 'list', ttl: '1h', load: (_id: number) => committed, groups: (id) => [`group:${id}`] }),
+      items: createVersioned({
+        client,
+        prefix: 'item',
+        ttl: '1h',
+        load: (_id: number) => committed,
+        groups: () => [],
+      }),
+      lists: createVersioned({
+        client,
+        prefix: 'list',
+        ttl: '1h',
+        load: (_id: number) => committed,
+        groups: (id) => [`group:${id}`],
+      }),
     }))
     const read = async ({ items, lists } = other!) => [await items.get(1), await lists.get(7)]
     await read()
-    await using change = await beginMutations(() => mine!.items.beginMutation(1), () => mine!.lists.beginGroupMutation('group:7'))
+    await using change = await beginMutations(
+      () => mine!.items.beginMutation(1),
+      () => mine!.lists.beginGroupMutation('group:7'),
+    )
     expect(await read()).toEqual([1, 1])
     committed = 2
     await read()
     await change.commit()
-    expect([await read(), await read(mine)]).toEqual([[2, 2], [2, 2]])
+    expect([await read(), await read(mine)]).toEqual([
+      [2, 2],
+      [2, 2],
+    ])
 
-    const rolledBack = await mine!.lists.beginGroupMutation(['group:7', 'group:8'], { intentTtl: '1m' })
+    const rolledBack = await mine!.lists.beginGroupMutation(['group:7', 'group:8'], {
+      intentTtl: '1m',
+    })
     await rolledBack.abort()
     await read()
     expect(await other!.lists.peek(7)).toBe(2)

@@ -1,5 +1,9 @@
 import type { Command } from '@cache/core'
-import { createInvalidationBus, withNearCache, type InvalidationBus } from '@cache/pubsub-invalidation'
+import {
+  createInvalidationBus,
+  withNearCache,
+  type InvalidationBus,
+} from '@cache/pubsub-invalidation'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Shop, how, onEach, productsOf } from './cases.js'
 
@@ -13,11 +17,20 @@ onEach((bench) => {
   /** A process with a near cache; `sent` is what went to Redis. */
   async function node(name: string) {
     const sent: Command[] = []
-    const client = bench.newClient((driver) => ({ ...driver, send: (commands, options) => { sent.push(...commands); return driver.send(commands, options) } }))
+    const client = bench.newClient((driver) => ({
+      ...driver,
+      send: (commands, options) => {
+        sent.push(...commands)
+        return driver.send(commands, options)
+      },
+    }))
     const bus: InvalidationBus = createInvalidationBus({ client, channel: name })
     await bus.ready()
     const near = withNearCache(client, { bus })
-    closing.push(() => bus.close(), () => near.close())
+    closing.push(
+      () => bus.close(),
+      () => near.close(),
+    )
     return { near, sent }
   }
 
@@ -26,9 +39,13 @@ onEach((bench) => {
       const name = `near ${++channel}`
       const shop = new Shop()
       const [here, there] = [await node(name), await node(name)]
-      const products = [productsOf(here.near, shop, way), productsOf(there.near, shop, way)] as const
+      const products = [
+        productsOf(here.near, shop, way),
+        productsOf(there.near, shop, way),
+      ] as const
       // Groups learnt from the value are kept by the second load.
-      for (let i = 0; i < 4; i++) for (const one of products) for (const id of [7, 8]) await one.get(id)
+      for (let i = 0; i < 4; i++)
+        for (const one of products) for (const id of [7, 8]) await one.get(id)
       return { shop, here, there, a: products[0], b: products[1] }
     }
 
@@ -50,7 +67,9 @@ onEach((bench) => {
         const [bumps, other] = price % 2 ? [a, b] : [b, a]
         await bumps.bump('category:7')
         expect(await bumps.get(7)).toMatchObject({ price })
-        await expect.poll(async () => (await other.get(7)).price, { timeout: 5_000, interval: 2 }).toBe(price)
+        await expect
+          .poll(async () => (await other.get(7)).price, { timeout: 5_000, interval: 2 })
+          .toBe(price)
         expect(await other.get(8)).toMatchObject({ price: 1 })
       }
     })
@@ -91,40 +110,54 @@ onEach((bench) => {
     })
   })
 
-  it.each(how)('versionCache, groups %s: the process that bumps is fresh at once, another one within that time', async (way) => {
-    const shop = new Shop()
-    const versionCache = 100
-    const [a, b] = [0, 1].map(() => productsOf(bench.newClient(), shop, way, { versionCache })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
-    for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
-    for (let price = 2; price < 4; price++) {
-      shop.change(7, { price })
-      await a.bump('category:7')
-      expect(await a.get(7)).toMatchObject({ price })
-      await new Promise((resolve) => setTimeout(resolve, versionCache))
-      expect(await b.get(7)).toMatchObject({ price })
-    }
-  })
+  it.each(how)(
+    'versionCache, groups %s: the process that bumps is fresh at once, another one within that time',
+    async (way) => {
+      const shop = new Shop()
+      const versionCache = 100
+      const [a, b] = [0, 1].map(() =>
+        productsOf(bench.newClient(), shop, way, { versionCache }),
+      ) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+      for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
+      for (let price = 2; price < 4; price++) {
+        shop.change(7, { price })
+        await a.bump('category:7')
+        expect(await a.get(7)).toMatchObject({ price })
+        await new Promise((resolve) => setTimeout(resolve, versionCache))
+        expect(await b.get(7)).toMatchObject({ price })
+      }
+    },
+  )
 
-  it.each(how)('versionCache, groups %s: what was read while this process bumped is not kept', async (way) => {
-    const shop = new Shop()
-    const products = productsOf(bench.newClient(), shop, way, { versionCache: '1h' })
-    for (let i = 0; i < 4; i++) await products.get(7)
-    for (let price = 2; price < 20; price++) {
-      shop.change(7, { price })
-      await Promise.all([products.bump('category:7'), products.get(7)])
-      expect(await products.get(7)).toMatchObject({ price })
-    }
-  })
+  it.each(how)(
+    'versionCache, groups %s: what was read while this process bumped is not kept',
+    async (way) => {
+      const shop = new Shop()
+      const products = productsOf(bench.newClient(), shop, way, { versionCache: '1h' })
+      for (let i = 0; i < 4; i++) await products.get(7)
+      for (let price = 2; price < 20; price++) {
+        shop.change(7, { price })
+        await Promise.all([products.bump('category:7'), products.get(7)])
+        expect(await products.get(7)).toMatchObject({ price })
+      }
+    },
+  )
 
-  it.each(how)('versionCache, groups %s: an entry that is newer than the versions kept is no reason to load', async (way) => {
-    const shop = new Shop()
-    const [a, b] = [productsOf(bench.newClient(), shop, way, { versionCache: '1h' }), productsOf(bench.newClient(), shop, way)]
-    for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
-    shop.change(7, { price: 2 })
-    await b.bump('category:7')
-    for (let i = 0; i < 3; i++) await b.get(7)
-    const { loads } = shop
-    for (let i = 0; i < 3; i++) await a.get(7)
-    expect(shop.loads).toBe(loads)
-  })
+  it.each(how)(
+    'versionCache, groups %s: an entry that is newer than the versions kept is no reason to load',
+    async (way) => {
+      const shop = new Shop()
+      const [a, b] = [
+        productsOf(bench.newClient(), shop, way, { versionCache: '1h' }),
+        productsOf(bench.newClient(), shop, way),
+      ]
+      for (let i = 0; i < 4; i++) for (const one of [a, b]) await one.get(7)
+      shop.change(7, { price: 2 })
+      await b.bump('category:7')
+      for (let i = 0; i < 3; i++) await b.get(7)
+      const { loads } = shop
+      for (let i = 0; i < 3; i++) await a.get(7)
+      expect(shop.loads).toBe(loads)
+    },
+  )
 })

@@ -1,7 +1,10 @@
 import { createVersioned } from '../src/index.js'
 import type { CacheClient } from '@cache/core'
 
-/** A source that only grows, and those who cache it. Once a write is acknowledged no read may return less. */
+/**
+ * A source that only grows, and those who cache it. Once a write is acknowledged no read may return
+ * less.
+ */
 export interface Contender {
   read(id: number, load: () => Promise<number>): Promise<number>
   bump(): Promise<unknown>
@@ -9,10 +12,20 @@ export interface Contender {
 
 const IDS = 3
 export const GROUP = 'race'
-const pause = (): Promise<void> => new Promise((resolve) => (Math.random() < 0.5 ? setImmediate(resolve) : setTimeout(resolve, Math.random() * 3)))
+const pause = (): Promise<void> =>
+  new Promise((resolve) =>
+    Math.random() < 0.5 ? setImmediate(resolve) : setTimeout(resolve, Math.random() * 3),
+  )
 
-/** Runs so many writes against readers of all contenders. `lose` takes the group's version from Redis, as an eviction does. Returns what was stale. */
-export async function race(contenders: readonly Contender[], writes: number, lose: () => Promise<unknown>): Promise<{ readonly stale: readonly string[]; readonly reads: number; readonly loads: number }> {
+/**
+ * Runs so many writes against readers of all contenders. `lose` takes the group's version from
+ * Redis, as an eviction does. Returns what was stale.
+ */
+export async function race(
+  contenders: readonly Contender[],
+  writes: number,
+  lose: () => Promise<unknown>,
+): Promise<{ readonly stale: readonly string[]; readonly reads: number; readonly loads: number }> {
   let source = 0
   let settled = 0
   let running = true
@@ -34,7 +47,9 @@ export async function race(contenders: readonly Contender[], writes: number, los
       if (Math.random() < 0.3) await pause()
     }
   }
-  const readers = contenders.flatMap((contender) => Array.from({ length: 4 }, () => reader(contender)))
+  const readers = contenders.flatMap((contender) =>
+    Array.from({ length: 4 }, () => reader(contender)),
+  )
   for (let i = 0; i < writes; i++) {
     const wrote = ++source
     await contenders[i % contenders.length]!.bump()
@@ -47,18 +62,40 @@ export async function race(contenders: readonly Contender[], writes: number, los
   return { stale, reads, loads }
 }
 
-export function versioned(client: CacheClient, options: { readonly strategy: 'stamp' | 'key'; readonly learnt: boolean; readonly clockSkew?: number }): Contender {
-  let load: () => Promise<number> = () => { throw new Error('no reader') }
+export function versioned(
+  client: CacheClient,
+  options: {
+    readonly strategy: 'stamp' | 'key'
+    readonly learnt: boolean
+    readonly clockSkew?: number
+  },
+): Contender {
+  let load: () => Promise<number> = () => {
+    throw new Error('no reader')
+  }
   const values = createVersioned<number, number>({
-    client, prefix: 'n', ttl: '1h', load: () => load(), strategy: options.strategy, ...(options.clockSkew !== undefined && { clockSkew: options.clockSkew }), groups: (_, value) => (options.learnt && value === undefined ? undefined : [GROUP]),
+    client,
+    prefix: 'n',
+    ttl: '1h',
+    load: () => load(),
+    strategy: options.strategy,
+    ...(options.clockSkew !== undefined && { clockSkew: options.clockSkew }),
+    groups: (_, value) => (options.learnt && value === undefined ? undefined : [GROUP]),
   })
-  return { read: (id, source) => { load = source; return values.get(id) }, bump: () => values.bump(GROUP) }
+  return {
+    read: (id, source) => {
+      load = source
+      return values.get(id)
+    },
+    bump: () => values.bump(GROUP),
+  }
 }
 
 /** Versions as they are usually kept: a counter that begins at 0. */
 export function counter(client: CacheClient): Contender {
   const version = client.key('version-of', GROUP)
-  const ask = async (...args: [string, string, ...string[]]) => client.send({ args, keys: [args[1]] })
+  const ask = async (...args: [string, string, ...string[]]) =>
+    client.send({ args, keys: [args[1]] })
   return {
     async read(id, load) {
       const key = client.key('n', `${id}.v${String((await ask('GET', version)) ?? '0')}`)

@@ -5,10 +5,19 @@ import { Shop, onEach, productsOf, type How } from './cases.js'
 type Options = Parameters<typeof productsOf>[3]
 
 onEach((bench) => {
-  /** What a client sends: one element for each round trip. What one tick asks for leaves at once, to all nodes. */
+  /**
+   * What a client sends: one element for each round trip. What one tick asks for leaves at once, to
+   * all nodes.
+   */
   function counted(way: How, options: Options = {}) {
     const sends: (readonly Command[])[] = []
-    const client = bench.newClient((driver: Driver) => ({ ...driver, send: (commands, how) => { sends.push(commands); return driver.send(commands, how) } }))
+    const client = bench.newClient((driver: Driver) => ({
+      ...driver,
+      send: (commands, how) => {
+        sends.push(commands)
+        return driver.send(commands, how)
+      },
+    }))
     const shop = new Shop()
     const products = productsOf(client, shop, way, options)
     const tripsOf = async (work: () => Promise<unknown>): Promise<number> => {
@@ -31,9 +40,19 @@ onEach((bench) => {
   describe('round trips', () => {
     it.each<[what: string, way: How, options: Options, trips: number]>([
       ['groups known before, entry and versions together', 'known before, stamp', {}, 1],
-      ['ten groups known before', 'known before, stamp', { groups: () => Array.from({ length: 10 }, (_, i) => `g${i}`) }, 1],
+      [
+        'ten groups known before',
+        'known before, stamp',
+        { groups: () => Array.from({ length: 10 }, (_, i) => `g${i}`) },
+        1,
+      ],
       ['groups learnt from the value, entry first', 'learnt from the value, stamp', {}, 2],
-      ['groups learnt from the value, versions kept', 'learnt from the value, stamp', { versionCache: '1m' }, 1],
+      [
+        'groups learnt from the value, versions kept',
+        'learnt from the value, stamp',
+        { versionCache: '1m' },
+        1,
+      ],
       ["strategy 'key', versions first", 'known before, key', {}, 2],
       ["strategy 'key', versions kept", 'known before, key', { versionCache: '1m' }, 1],
       ['no groups', 'known before, stamp', { groups: () => [] }, 1],
@@ -43,18 +62,25 @@ onEach((bench) => {
       await one.products.get(7)
       expect(await one.tripsOf(() => one.products.get(7))).toBe(trips)
       expect(await one.tripsOf(() => one.products.peek(7))).toBe(trips)
-      expect(await one.tripsOf(() => Promise.all(Array.from({ length: 50 }, () => one.products.get(7))))).toBe(trips)
+      expect(
+        await one.tripsOf(() => Promise.all(Array.from({ length: 50 }, () => one.products.get(7)))),
+      ).toBe(trips)
     })
 
     it.each<[what: string, way: How, trips: number]>([
       ['groups known before: read, lease, fill', 'known before, stamp', 3],
-      ["groups learnt from the value: read, lease, fill, and one to learn their versions", 'learnt from the value, stamp', 4],
+      [
+        'groups learnt from the value: read, lease, fill, and one to learn their versions',
+        'learnt from the value, stamp',
+        4,
+      ],
       ["strategy 'key': versions, read, lease, fill", 'known before, key', 4],
     ])('of a miss with %s', async (_, way, trips) => {
       const one = counted(way, { clockSkew: 1 })
       await warm(one)
       await one.products.invalidate(7)
-      const another = productsOf(one.client, one.shop, way, { clockSkew: 1 }) // which has never seen the value
+      // which has never seen the value
+      const another = productsOf(one.client, one.shop, way, { clockSkew: 1 })
       expect(await one.tripsOf(() => another.get(7))).toBe(trips)
     })
 
@@ -74,15 +100,28 @@ onEach((bench) => {
     it('of many misses in one tick: those of one', async () => {
       const one = counted('known before, stamp')
       await warm(one)
-      expect(await one.tripsOf(() => one.products.getMany(Array.from({ length: 20 }, (_, i) => i + 100)))).toBe(3)
-      expect(await one.tripsOf(() => one.products.getMany(Array.from({ length: 20 }, (_, i) => i + 100)))).toBe(1)
+      expect(
+        await one.tripsOf(() =>
+          one.products.getMany(Array.from({ length: 20 }, (_, i) => i + 100)),
+        ),
+      ).toBe(3)
+      expect(
+        await one.tripsOf(() =>
+          one.products.getMany(Array.from({ length: 20 }, (_, i) => i + 100)),
+        ),
+      ).toBe(1)
     })
 
     it('of a bump of many groups: one', async () => {
       const one = counted('known before, stamp')
       await warm(one)
-      await one.products.bump(Array.from({ length: 20 }, (_, i) => `category:${i}`)) // every node knows the script
-      expect(await one.tripsOf(() => one.products.bump(Array.from({ length: 20 }, (_, i) => `category:${i}`)))).toBe(1)
+      // every node knows the script
+      await one.products.bump(Array.from({ length: 20 }, (_, i) => `category:${i}`))
+      expect(
+        await one.tripsOf(() =>
+          one.products.bump(Array.from({ length: 20 }, (_, i) => `category:${i}`)),
+        ),
+      ).toBe(1)
     })
   })
 })

@@ -6,7 +6,11 @@ import { Shop, how, onEach, productsOf } from './cases.js'
 onEach((bench) => {
   describe.each(how)('groups %s', (way) => {
     /** Reads until it is kept: groups learnt from the value may take a second load. */
-    async function settled(products: ReturnType<typeof productsOf>, shop: Shop, id: number): Promise<void> {
+    async function settled(
+      products: ReturnType<typeof productsOf>,
+      shop: Shop,
+      id: number,
+    ): Promise<void> {
       for (let i = 0; i < 3; i++) await products.get(id)
       const { loads } = shop
       await products.get(id)
@@ -15,7 +19,10 @@ onEach((bench) => {
 
     it('a read is loaded once, and answered from then on, to every process', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
+      const [here, there] = [
+        productsOf(bench.newClient(), shop, way),
+        productsOf(bench.newClient(), shop, way),
+      ]
       await settled(here, shop, 42)
       const { loads } = shop
       expect(loads).toBeLessThanOrEqual(2)
@@ -26,7 +33,10 @@ onEach((bench) => {
 
     it('a bump makes every entry of the group invalid, in all processes, and no other', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
+      const [here, there] = [
+        productsOf(bench.newClient(), shop, way),
+        productsOf(bench.newClient(), shop, way),
+      ]
       for (const id of [7, 17, 8]) await settled(here, shop, id)
       for (const id of [7, 17, 8]) shop.change(id, { price: 2 })
       await there.bump('category:7')
@@ -52,10 +62,15 @@ onEach((bench) => {
       const products = productsOf(bench.newClient(), new Shop(), way)
       const seen: number[] = []
       for (let i = 0; i < 20; i++) {
-        seen.push((await products.versions(['category:7'])).get('category:7')!, (await products.bump('category:7')).get('category:7')!)
+        seen.push(
+          (await products.versions(['category:7'])).get('category:7')!,
+          (await products.bump('category:7')).get('category:7')!,
+        )
         if (i % 2 === 0) await bench.ask('DEL', 'shop:version-of:category%3A7')
       }
-      const bumped = await Promise.all(Array.from({ length: 50 }, () => products.bump('category:7')))
+      const bumped = await Promise.all(
+        Array.from({ length: 50 }, () => products.bump('category:7')),
+      )
       seen.push(...bumped.map((versions) => versions.get('category:7')!))
       expect(seen.filter((version, i) => i > 0 && version < seen[i - 1]!)).toEqual([])
       expect(new Set(bumped.map((versions) => versions.get('category:7'))).size).toBe(50)
@@ -71,7 +86,10 @@ onEach((bench) => {
 
     it('a version that Redis lost brings no old entry back, and neither does the next', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
+      const [here, there] = [
+        productsOf(bench.newClient(), shop, way),
+        productsOf(bench.newClient(), shop, way),
+      ]
       await settled(here, shop, 7)
       for (let price = 2; price < 10; price++) {
         shop.change(7, { price })
@@ -83,19 +101,22 @@ onEach((bench) => {
       }
     })
 
-    it.each(['', 'abc', '-5', '1.5', '1e99', '9007199254740993', 'inf', '{"a":1}'])('a version that somebody overwrote with %j is none', async (text) => {
-      const shop = new Shop()
-      const products = productsOf(bench.newClient(), shop, way)
-      await settled(products, shop, 7)
-      await bench.ask('SET', 'shop:version-of:category%3A7', text)
-      shop.change(7, { price: 2 })
-      expect(await products.get(7)).toMatchObject({ price: 2 })
-      await bench.ask('SET', 'shop:version-of:category%3A7', text)
-      await products.bump('category:7')
-      shop.change(7, { price: 3 })
-      expect(await products.get(7)).toMatchObject({ price: 3 })
-      await settled(products, shop, 7)
-    })
+    it.each(['', 'abc', '-5', '1.5', '1e99', '9007199254740993', 'inf', '{"a":1}'])(
+      'a version that somebody overwrote with %j is none',
+      async (text) => {
+        const shop = new Shop()
+        const products = productsOf(bench.newClient(), shop, way)
+        await settled(products, shop, 7)
+        await bench.ask('SET', 'shop:version-of:category%3A7', text)
+        shop.change(7, { price: 2 })
+        expect(await products.get(7)).toMatchObject({ price: 2 })
+        await bench.ask('SET', 'shop:version-of:category%3A7', text)
+        await products.bump('category:7')
+        shop.change(7, { price: 3 })
+        expect(await products.get(7)).toMatchObject({ price: 3 })
+        await settled(products, shop, 7)
+      },
+    )
 
     it('after FLUSHALL everything is loaded anew', async () => {
       const shop = new Shop()
@@ -108,7 +129,10 @@ onEach((bench) => {
 
     it('invalidate drops one entry or many, and says how many there were', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
+      const [here, there] = [
+        productsOf(bench.newClient(), shop, way),
+        productsOf(bench.newClient(), shop, way),
+      ]
       for (const id of [1, 2, 3]) await settled(here, shop, id)
       shop.change(1, { price: 2 })
       expect(await there.invalidate([1, 2, 99])).toBe(2)
@@ -124,20 +148,33 @@ onEach((bench) => {
       expect(await products.set(7, { id: 7, category: 7, price: 5 })).toBe(true)
       expect(await products.get(7)).toMatchObject({ price: 5 })
       const before = await products.versions(['category:7', 'products'])
-      expect(await products.set(7, { id: 7, category: 7, price: 6 }, { versions: before })).toBe(true)
+      expect(await products.set(7, { id: 7, category: 7, price: 6 }, { versions: before })).toBe(
+        true,
+      )
       expect(await products.get(7)).toMatchObject({ price: 6 })
       await products.bump('category:7')
-      expect(await products.set(7, { id: 7, category: 7, price: 6 }, { versions: before })).toBe(false)
+      expect(await products.set(7, { id: 7, category: 7, price: 6 }, { versions: before })).toBe(
+        false,
+      )
       expect(await products.get(7)).toEqual(shop.row(7))
-      await expect(products.set(7, shop.row(7), { versions: new Map() })).rejects.toThrow('"versions"')
+      await expect(products.set(7, shop.row(7), { versions: new Map() })).rejects.toThrow(
+        '"versions"',
+      )
     })
 
     it('getMany loads what is missing in one call, in order', async () => {
       const shop = new Shop()
       const asked: (readonly number[])[] = []
-      const products = productsOf(bench.newClient(), shop, way, { loadMany: (ids) => { asked.push(ids); return ids.map((id) => shop.row(id)) } })
+      const products = productsOf(bench.newClient(), shop, way, {
+        loadMany: (ids) => {
+          asked.push(ids)
+          return ids.map((id) => shop.row(id))
+        },
+      })
       await settled(products, shop, 2)
-      expect((await products.getMany([1, 2, 3, 1])).map((product) => product?.id)).toEqual([1, 2, 3, 1])
+      expect((await products.getMany([1, 2, 3, 1])).map((product) => product?.id)).toEqual([
+        1, 2, 3, 1,
+      ])
       expect(asked).toEqual([[1, 3]])
     })
 
@@ -150,15 +187,25 @@ onEach((bench) => {
 
     it('after a bump, many callers of three processes cause one load', async () => {
       const shop = new Shop()
-      const all = [0, 1, 2].map(() => productsOf(bench.newClient(), shop, way, { load: async (id) => { await new Promise((resolve) => setTimeout(resolve, 30)); return shop.load(id) } }))
+      const all = [0, 1, 2].map(() =>
+        productsOf(bench.newClient(), shop, way, {
+          load: async (id) => {
+            await new Promise((resolve) => setTimeout(resolve, 30))
+            return shop.load(id)
+          },
+        }),
+      )
       await settled(all[0]!, shop, 7)
       for (const one of all) await one.get(7)
-      // On a Cluster a group learnt from the value is kept only a second after its bump, by who has not seen the old entry; here all have.
+      // On a Cluster a group learnt from the value is kept only a second after its bump, by who has
+      // not seen the old entry; here all have.
       for (let round = 0; round < 3; round++) {
         shop.loads = 0
         shop.change(7, { price: round + 2 })
         await all[1]!.bump('category:7')
-        const answers = await Promise.all(all.flatMap((one) => Array.from({ length: 20 }, () => one.get(7))))
+        const answers = await Promise.all(
+          all.flatMap((one) => Array.from({ length: 20 }, () => one.get(7))),
+        )
         expect(new Set(answers.map(({ price }) => price))).toEqual(new Set([round + 2]))
         expect(shop.loads).toBe(1)
       }
@@ -174,14 +221,28 @@ onEach((bench) => {
       await products.get(7)
     })
     expect(await products.get(7)).toMatchObject({ price: 2 })
-    await expect(productsOf(bench.newClient(), shop, 'known before, key').mutate(7, () => undefined)).rejects.toThrow('"strategy"')
+    await expect(
+      productsOf(bench.newClient(), shop, 'known before, key').mutate(7, () => undefined),
+    ).rejects.toThrow('"strategy"')
   })
 
   it("caches of other prefixes share the groups' versions", async () => {
     let rows = 1
     const client = bench.newClient()
-    const items = createVersioned({ client, prefix: 'item', ttl: '1h', load: () => rows, groups: () => ['stock'] })
-    const lists = createVersioned({ client, prefix: 'list', ttl: '1h', load: () => [rows], groups: () => ['stock'] })
+    const items = createVersioned({
+      client,
+      prefix: 'item',
+      ttl: '1h',
+      load: () => rows,
+      groups: () => ['stock'],
+    })
+    const lists = createVersioned({
+      client,
+      prefix: 'list',
+      ttl: '1h',
+      load: () => [rows],
+      groups: () => ['stock'],
+    })
     expect([await items.get(1), await lists.get(1)]).toEqual([1, [1]])
     rows = 2
     await items.bump('stock')
@@ -191,7 +252,17 @@ onEach((bench) => {
   it('"there is none" is remembered, and in the groups that are known without a value', async () => {
     let row: number | null = null
     let loads = 0
-    const numbers = createVersioned<number | null, string>({ client: bench.newClient(), prefix: 'n', ttl: '1h', negativeTtl: '1h', groups: () => ['all'], load: () => { loads++; return row } })
+    const numbers = createVersioned<number | null, string>({
+      client: bench.newClient(),
+      prefix: 'n',
+      ttl: '1h',
+      negativeTtl: '1h',
+      groups: () => ['all'],
+      load: () => {
+        loads++
+        return row
+      },
+    })
     expect([await numbers.get('a'), await numbers.get('a'), loads]).toEqual([null, null, 1])
     row = 0
     await numbers.bump('all')
@@ -213,7 +284,9 @@ onEach((bench) => {
 
   it('groups guessed from the id may be wrong: those of the value count', async () => {
     const shop = new Shop()
-    const products = productsOf(bench.newClient(), shop, 'known before, stamp', { groups: (id, product) => [`category:${product?.category ?? id % 10}`] })
+    const products = productsOf(bench.newClient(), shop, 'known before, stamp', {
+      groups: (id, product) => [`category:${product?.category ?? id % 10}`],
+    })
     shop.change(7, { category: 8 })
     for (let i = 0; i < 3; i++) await products.get(7)
     expect(shop.loads).toBe(2)
@@ -225,9 +298,26 @@ onEach((bench) => {
   })
 
   it('groups of any name are kept apart', async () => {
-    const names = ['__proto__', 'constructor', 'a:b', 'a%3Ab', 'a', 'b', '{a}', 'ä 💶', '*', 'x'.repeat(500)]
+    const names = [
+      '__proto__',
+      'constructor',
+      'a:b',
+      'a%3Ab',
+      'a',
+      'b',
+      '{a}',
+      'ä 💶',
+      '*',
+      'x'.repeat(500),
+    ]
     let row = 0
-    const values = createVersioned<number, string>({ client: bench.newClient(), prefix: 'n', ttl: '1h', load: () => row, groups: (id) => [id] })
+    const values = createVersioned<number, string>({
+      client: bench.newClient(),
+      prefix: 'n',
+      ttl: '1h',
+      load: () => row,
+      groups: (id) => [id],
+    })
     for (const bumped of names) {
       row++
       for (const name of names) await values.get(name)
@@ -251,7 +341,11 @@ onEach((bench) => {
 
   it('a version lives as long as the cache wants that keeps it longest', async () => {
     const shop = new Shop()
-    const [short, long] = ['1h', '60d'].map((versionTtl) => productsOf(bench.newClient(), shop, 'known before, stamp', { versionTtl: versionTtl as '1h' })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+    const [short, long] = ['1h', '60d'].map((versionTtl) =>
+      productsOf(bench.newClient(), shop, 'known before, stamp', {
+        versionTtl: versionTtl as '1h',
+      }),
+    ) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
     await long.get(7)
     await short.bump('category:7')
     expect(await bench.ask('PTTL', 'shop:version-of:category%3A7')).toBeGreaterThan(59 * 86_400_000)
@@ -272,7 +366,9 @@ onEach((bench) => {
 
   it("strategy 'key' stores plain JSON under a key with the version in it", async () => {
     const shop = new Shop()
-    const products = productsOf(bench.newClient(), shop, 'known before, key', { groups: () => ['c'] })
+    const products = productsOf(bench.newClient(), shop, 'known before, key', {
+      groups: () => ['c'],
+    })
     await products.get(7)
     const version = (await products.versions(['c'])).get('c')!
     expect(await bench.ask('GET', `shop:product:7:v${version}`)).toBe(JSON.stringify(shop.row(7)))
@@ -280,7 +376,9 @@ onEach((bench) => {
 
   it("strategy 'key' does not keep a value of a group it was not told, and says so on every read", async () => {
     const shop = new Shop()
-    const products = productsOf(bench.newClient(), shop, 'known before, key', { groups: (_, product) => (product ? ['a', 'b'] : ['a']) })
+    const products = productsOf(bench.newClient(), shop, 'known before, key', {
+      groups: (_, product) => (product ? ['a', 'b'] : ['a']),
+    })
     await products.get(7)
     await products.get(7)
     expect(shop.loads).toBe(2)
@@ -292,11 +390,16 @@ onEach((bench) => {
   describe.each(how)('mutateGroups, groups %s', (way) => {
     it('makes the entries invalid once the change is made, also what is read meanwhile', async () => {
       const shop = new Shop()
-      const [here, there] = [productsOf(bench.newClient(), shop, way), productsOf(bench.newClient(), shop, way)]
+      const [here, there] = [
+        productsOf(bench.newClient(), shop, way),
+        productsOf(bench.newClient(), shop, way),
+      ]
       for (let i = 0; i < 3; i++) await here.get(7)
       for (let price = 2; price < 8; price++) {
         const result = await there.mutateGroups('category:7', async () => {
-          for (let i = 0; i < 3; i++) for (const one of [here, there]) expect(await one.get(7)).toMatchObject({ price: price - 1 })
+          for (let i = 0; i < 3; i++)
+            for (const one of [here, there])
+              expect(await one.get(7)).toMatchObject({ price: price - 1 })
           shop.change(7, { price })
           return price
         })
@@ -309,23 +412,44 @@ onEach((bench) => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, way)
       for (let i = 0; i < 3; i++) await products.get(7)
-      await expect(products.mutateGroups(['category:7'], () => { throw new RangeError('no') })).rejects.toThrow(RangeError)
+      await expect(
+        products.mutateGroups(['category:7'], () => {
+          throw new RangeError('no')
+        }),
+      ).rejects.toThrow(RangeError)
       expect(await products.peek(7)).toBeUndefined()
     })
   })
 
   it('a process that dies in mutateGroups after its change leaves nothing stale beyond intentTtl, whoever bumps or loads meanwhile', async () => {
     const shop = new Shop()
-    const [here, there] = [0, 1].map(() => productsOf(bench.newClient(), shop, 'known before, stamp', { intentTtl: 3_000 })) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
-    await Promise.all([() => undefined, () => there.bump('category:2'), () => bench.ask('DEL', 'shop:version-of:category%3A3'), () => there.mutateGroups('category:4', () => undefined)].map(async (meanwhile, i) => {
-      const id = i + 1
-      await here.get(id)
-      await new Promise<void>((resolve) => void here.mutateGroups(`category:${id}`, () => { resolve(); return new Promise(() => undefined) })) // it never comes back
-      await meanwhile()
-      await there.get(id) // the old row, under a version of now
-      shop.change(id, { price: 2 })
-      // Intents live a second longer than their deadline; and a busy machine may take its time.
-      await expect.poll(async () => (await there.get(id)).price, { timeout: 20_000, interval: 20 }).toBe(2)
-    }))
+    const [here, there] = [0, 1].map(() =>
+      productsOf(bench.newClient(), shop, 'known before, stamp', { intentTtl: 3_000 }),
+    ) as [ReturnType<typeof productsOf>, ReturnType<typeof productsOf>]
+    await Promise.all(
+      [
+        () => undefined,
+        () => there.bump('category:2'),
+        () => bench.ask('DEL', 'shop:version-of:category%3A3'),
+        () => there.mutateGroups('category:4', () => undefined),
+      ].map(async (meanwhile, i) => {
+        const id = i + 1
+        await here.get(id)
+        await new Promise<void>(
+          (resolve) =>
+            void here.mutateGroups(`category:${id}`, () => {
+              resolve()
+              return new Promise(() => undefined)
+            }),
+        ) // it never comes back
+        await meanwhile()
+        await there.get(id) // the old row, under a version of now
+        shop.change(id, { price: 2 })
+        // Intents live a second longer than their deadline; and a busy machine may take its time.
+        await expect
+          .poll(async () => (await there.get(id)).price, { timeout: 20_000, interval: 20 })
+          .toBe(2)
+      }),
+    )
   })
 })

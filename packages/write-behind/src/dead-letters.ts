@@ -21,7 +21,10 @@ export interface DeadLetter<T, Id> {
   readonly at: Date
 }
 
-/** The writes that could not be flushed: nothing acknowledged is dropped, it is kept here until somebody decides. */
+/**
+ * The writes that could not be flushed: nothing acknowledged is dropped, it is kept here until
+ * somebody decides.
+ */
 export interface DeadLetters<T, Id extends WriteId> {
   /** Those with the lowest sequences of each partition; at most `limit` (default 100) together. */
   list(options?: { readonly limit?: number }): Promise<DeadLetter<T, Id>[]>
@@ -43,16 +46,22 @@ interface Dependencies<T> {
   readonly sessions: Sessions
 }
 
-export function createDeadLetters<T, Id extends WriteId>(
-  { client, partitions, records, sessions }: Dependencies<T>,
-): DeadLetters<T, Id> {
+export function createDeadLetters<T, Id extends WriteId>({
+  client,
+  partitions,
+  records,
+  sessions,
+}: Dependencies<T>): DeadLetters<T, Id> {
   return {
     async list({ limit = 100 } = {}) {
-      if (!(Number.isSafeInteger(limit) && limit > 0)) throw new InvalidOptionError('limit', 'a whole number of at least 1', limit)
-      const found = await Promise.all(partitions.all.map(async (partition) => {
-        const letters = await lettersOf(partition, '-inf', '+inf', limit)
-        return Promise.all(letters.map((letter) => letterOf<T, Id>(partition, letter, records)))
-      }))
+      if (!(Number.isSafeInteger(limit) && limit > 0))
+        throw new InvalidOptionError('limit', 'a whole number of at least 1', limit)
+      const found = await Promise.all(
+        partitions.all.map(async (partition) => {
+          const letters = await lettersOf(partition, '-inf', '+inf', limit)
+          return Promise.all(letters.map((letter) => letterOf<T, Id>(partition, letter, records)))
+        }),
+      )
       return found.flat().slice(0, limit)
     },
 
@@ -62,21 +71,41 @@ export function createDeadLetters<T, Id extends WriteId>(
       if (!found) return false
       const { dead, buried, stream, pending, replayed } = partition
       const entry = partition.entry(found.field)
-      return isDone(await sessions.attempt(partition, entry, async ({ session, args }) => {
-        const beside = [companion(entry, 'lease'), dead, buried, stream, pending, replayed, session]
-        return (await client.entries.change(replayScript, [entry], [...args, sequence], beside))[0]!
-      }))
+      return isDone(
+        await sessions.attempt(partition, entry, async ({ session, args }) => {
+          const beside = [
+            companion(entry, 'lease'),
+            dead,
+            buried,
+            stream,
+            pending,
+            replayed,
+            session,
+          ]
+          return (
+            await client.entries.change(replayScript, [entry], [...args, sequence], beside)
+          )[0]!
+        }),
+      )
     },
 
     async discard(letter) {
       const { partition, sequence } = addressOf(letter)
       const { dead, buried } = partition
-      return isDone(await sessions.attempt(partition, dead, ({ session, args }) =>
-        client.run(discardScript, [dead, buried, session], [...args, sequence])))
+      return isDone(
+        await sessions.attempt(partition, dead, ({ session, args }) =>
+          client.run(discardScript, [dead, buried, session], [...args, sequence]),
+        ),
+      )
     },
   }
 
-  async function lettersOf(partition: Partition, from: string, to: string, limit: number): Promise<StoredWrite[]> {
+  async function lettersOf(
+    partition: Partition,
+    from: string,
+    to: string,
+    limit: number,
+  ): Promise<StoredWrite[]> {
     const letters = await client.run(listScript, [partition.dead], [from, to, String(limit)])
     return letters.flatMap((fields) => storedWrite(partition, [NO_POSITION, fields]) ?? [])
   }
@@ -84,7 +113,10 @@ export function createDeadLetters<T, Id extends WriteId>(
   function addressOf(letter: string): { readonly partition: Partition; readonly sequence: string } {
     const [, index, sequence] = /^(\d+):(\d+)$/.exec(String(letter)) ?? []
     const partition = partitions.all[Number(index)]
-    if (!partition || !sequence) throw new CacheError(`There is no dead letter of this name: take the names from list().`, { code: 'DEAD_LETTER' })
+    if (!partition || !sequence)
+      throw new CacheError(`There is no dead letter of this name: take the names from list().`, {
+        code: 'DEAD_LETTER',
+      })
     return { partition, sequence }
   }
 }
@@ -97,7 +129,11 @@ function isDone(outcome: string): boolean {
 /** A dead letter has none, but a sequence of its own. */
 const NO_POSITION = Buffer.from('')
 
-async function letterOf<T, Id>(partition: Partition, stored: StoredWrite, records: Records<T>): Promise<DeadLetter<T, Id>> {
+async function letterOf<T, Id>(
+  partition: Partition,
+  stored: StoredWrite,
+  records: Records<T>,
+): Promise<DeadLetter<T, Id>> {
   const write = await records.decode<Id>(partition, stored)
   const readable = 'error' in write ? undefined : write // perhaps just that is why it is here
   const { field, sequence, kind, isNumber, more } = stored

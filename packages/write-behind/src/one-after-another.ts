@@ -1,10 +1,15 @@
 import { onAbort } from '@cache/core'
 
 /**
- * Runs the jobs of a key in the order asked, each after the one before; those of other keys meanwhile. Where the signal aborts before
- * its job's turn has come, the call rejects with its reason; the job is to look at the signal first.
+ * Runs the jobs of a key in the order asked, each after the one before; those of other keys
+ * meanwhile. Where the signal aborts before its job's turn has come, the call rejects with its
+ * reason; the job is to look at the signal first.
  */
-export function oneAfterAnother(): <R>(key: string, job: () => Promise<R>, signal?: AbortSignal) => Promise<R> {
+export function oneAfterAnother(): <R>(
+  key: string,
+  job: () => Promise<R>,
+  signal?: AbortSignal,
+) => Promise<R> {
   const last = new Map<string, Promise<unknown>>()
   return (key, job, signal) => {
     const before = last.get(key)
@@ -21,7 +26,9 @@ export function oneAfterAnother(): <R>(key: string, job: () => Promise<R>, signa
     mine.then(forget, forget)
     if (isMyTurn || signal === undefined) return mine
     return new Promise((resolve, reject) => {
-      const stop = onAbort(signal, (reason) => { if (!isMyTurn) reject(reason as Error) })
+      const stop = onAbort(signal, (reason) => {
+        if (!isMyTurn) reject(reason as Error)
+      })
       mine.then(resolve, reject).finally(stop)
     })
   }

@@ -1,4 +1,13 @@
-import { CacheError, InvalidOptionError, beside, checkPrefix, createKeys, hashTag, slot, type CacheClient } from '@cache/core'
+import {
+  CacheError,
+  InvalidOptionError,
+  beside,
+  checkPrefix,
+  createKeys,
+  hashTag,
+  slot,
+  type CacheClient,
+} from '@cache/core'
 import { agreeScript } from './scripts.js'
 
 /** What an id may be. */
@@ -74,7 +83,8 @@ export class Partitions {
   }
 
   /**
-   * Once: that all users of the name have the same number of partitions, and that Redis keeps what it was told.
+   * Once: that all users of the name have the same number of partitions, and that Redis keeps what
+   * it was told.
    *
    * @throws {CacheError} if not.
    */
@@ -87,11 +97,20 @@ export class Partitions {
 
   async #check(): Promise<void> {
     const count = await this.#client.run(agreeScript, [this.#agreed], [String(this.all.length)])
-    if (count !== this.all.length) throw new CacheError(`"partitions" is ${this.all.length} here, but ${count} wherever else "${this.#agreed}" is used: an id would be in two queues. Use ${count}, or another name.`, { code: 'PARTITIONS' })
-    const info = String(await this.#client.send({ args: ['INFO', 'memory'], keys: [this.#agreed] }).catch(() => ''))
+    if (count !== this.all.length)
+      throw new CacheError(
+        `"partitions" is ${this.all.length} here, but ${count} wherever else "${this.#agreed}" is used: an id would be in two queues. Use ${count}, or another name.`,
+        { code: 'PARTITIONS' },
+      )
+    const info = String(
+      await this.#client.send({ args: ['INFO', 'memory'], keys: [this.#agreed] }).catch(() => ''),
+    )
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? ''
     if (/maxmemory:[1-9]/.test(info) && policy.startsWith('allkeys')) {
-      throw new CacheError(`Redis may evict the queue: its maxmemory-policy is ${policy}. Set it to noeviction or a volatile one, which leaves keys without a ttl alone.`, { code: 'EVICTION' })
+      throw new CacheError(
+        `Redis may evict the queue: its maxmemory-policy is ${policy}. Set it to noeviction or a volatile one, which leaves keys without a ttl alone.`,
+        { code: 'EVICTION' },
+      )
     }
   }
 }

@@ -1,8 +1,8 @@
 import { onAbort } from '@cache/core'
 
 /**
- * Waits, unless the signal aborts: then it rejects with the signal's reason. All that wait with one signal share one listener, so Node
- * does not warn of a leak when they are many.
+ * Waits, unless the signal aborts: then it rejects with the signal's reason. All that wait with one
+ * signal share one listener, so Node does not warn of a leak when they are many.
  */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted()

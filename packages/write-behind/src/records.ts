@@ -1,4 +1,13 @@
-import { CodecError, Undecodable, checkCodec, createFormat, type Codec, type Decoded, type Format, type FormatOptions } from '@cache/core'
+import {
+  CodecError,
+  Undecodable,
+  checkCodec,
+  createFormat,
+  type Codec,
+  type Decoded,
+  type Format,
+  type FormatOptions,
+} from '@cache/core'
 import type { Partition } from './partitions.js'
 
 /** An entry of the stream, as Redis answers with it. */
@@ -35,8 +44,9 @@ export interface RecordOptions<T> extends FormatOptions<T> {
 }
 
 /**
- * How writes are stored: the one place where they are encoded and decoded. Values have the key of their entry as their context, as in
- * the cache; patches have it with `:patch` behind it, so that a codec that authenticates the key does not take one for the other.
+ * How writes are stored: the one place where they are encoded and decoded. Values have the key of
+ * their entry as their context, as in the cache; patches have it with `:patch` behind it, so that a
+ * codec that authenticates the key does not take one for the other.
  */
 export class Records<T> {
   readonly #value: Format<T>
@@ -45,7 +55,10 @@ export class Records<T> {
   constructor({ codec, schema, maxValueBytes, patchCodec }: RecordOptions<T>) {
     this.#value = createFormat<T>({ codec, schema, maxValueBytes })
     const ofPatches = patchCodec === undefined ? codec : checkCodec('patchCodec', patchCodec)
-    this.#patch = createFormat<unknown>({ codec: ofPatches as Codec<unknown> | undefined, maxValueBytes })
+    this.#patch = createFormat<unknown>({
+      codec: ofPatches as Codec<unknown> | undefined,
+      maxValueBytes,
+    })
   }
 
   /** With room for the version, which the script of the write fills in. */
@@ -58,11 +71,16 @@ export class Records<T> {
   }
 
   /** Not async: a schema that answers at once costs no promise. */
-  decode<Id>(partition: Partition, stored: StoredWrite): MaybeLater<QueuedWrite<T, Id> | UnreadableWrite> {
+  decode<Id>(
+    partition: Partition,
+    stored: StoredWrite,
+  ): MaybeLater<QueuedWrite<T, Id> | UnreadableWrite> {
     const key = partition.entry(stored.field)
     const value = this.#value.decode(key, stored.value)
-    const patch = stored.patch === undefined ? undefined : this.#patch.decode(patchKey(key), stored.patch)
-    if (value instanceof Promise || patch instanceof Promise) return Promise.all([value, patch]).then(([v, p]) => written<T, Id>(stored, v, p))
+    const patch =
+      stored.patch === undefined ? undefined : this.#patch.decode(patchKey(key), stored.patch)
+    if (value instanceof Promise || patch instanceof Promise)
+      return Promise.all([value, patch]).then(([v, p]) => written<T, Id>(stored, v, p))
     return written<T, Id>(stored, value, patch)
   }
 }
@@ -80,13 +98,26 @@ export interface StoredWrite extends Head {
 }
 
 /** `undefined` for what is none: no pattern has put it there. */
-export function storedWrite(partition: Partition, [at, fields]: StreamEntry): StoredWrite | undefined {
+export function storedWrite(
+  partition: Partition,
+  [at, fields]: StreamEntry,
+): StoredWrite | undefined {
   const position = at.toString('latin1')
   const id = fields[0]!.toString()
   const more = fields.length > 2 ? named(fields) : NOTHING
   const field = id.slice(2)
-  const sequence = more.sequence === undefined ? Number(position.slice(0, position.indexOf('-'))) : Number(more.sequence)
-  if (!/^[ns]:./s.test(id) || (id.startsWith('n') && String(Number(field)) !== field) || !Number.isSafeInteger(sequence) || sequence < 0 || !isId(partition, field)) return undefined
+  const sequence =
+    more.sequence === undefined
+      ? Number(position.slice(0, position.indexOf('-')))
+      : Number(more.sequence)
+  if (
+    !/^[ns]:./s.test(id) ||
+    (id.startsWith('n') && String(Number(field)) !== field) ||
+    !Number.isSafeInteger(sequence) ||
+    sequence < 0 ||
+    !isId(partition, field)
+  )
+    return undefined
   return {
     position,
     field,
@@ -109,20 +140,35 @@ function isId(partition: Partition, field: string): boolean {
   }
 }
 
-/** How an id is kept in the stream, as the name of the value's field: `n:42` for a number, `s:42` for a string. */
+/**
+ * How an id is kept in the stream, as the name of the value's field: `n:42` for a number, `s:42`
+ * for a string.
+ */
 export function typed(id: string | number): string {
   return `${typeof id === 'number' ? 'n' : 's'}:${id}`
 }
 
-function written<T, Id>(stored: StoredWrite, value: Decoded<T> | Undecodable, patch: Decoded<unknown> | Undecodable | undefined): QueuedWrite<T, Id> | UnreadableWrite {
+function written<T, Id>(
+  stored: StoredWrite,
+  value: Decoded<T> | Undecodable,
+  patch: Decoded<unknown> | Undecodable | undefined,
+): QueuedWrite<T, Id> | UnreadableWrite {
   const { position, field, sequence, replayed, isNumber, kind } = stored
   const head = { position, field, sequence, replayed }
   for (const part of [value, patch]) {
-    if (part instanceof Undecodable) return { ...head, error: new CodecError(`The write ${sequence} of "${field}" can't be read: ${part.error.message}`, { cause: part.error }) }
+    if (part instanceof Undecodable)
+      return {
+        ...head,
+        error: new CodecError(
+          `The write ${sequence} of "${field}" can't be read: ${part.error.message}`,
+          { cause: part.error },
+        ),
+      }
   }
   const { absent, value: whole } = value as Decoded<T>
   return {
-    ...head, kind,
+    ...head,
+    kind,
     id: (isNumber ? Number(field) : field) as Id,
     value: absent ? null : whole,
     isPatch: patch !== undefined,

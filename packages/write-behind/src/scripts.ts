@@ -24,60 +24,133 @@ const text = (reply: Reply): string => String(reply)
 const yes = (reply: Reply): boolean => reply === 1
 const isLost = (reply: Reply): boolean => reply === 'lost'
 
-export const agreeScript = defineScript({ name: 'write-behind agree', lua: agreeLua, types: ['string'], parse: Number })
+export const agreeScript = defineScript({
+  name: 'write-behind agree',
+  lua: agreeLua,
+  types: ['string'],
+  parse: Number,
+})
 export const measureScript = defineScript({
-  name: 'write-behind measure', lua: measureLua, types: ['stream', 'string'], asks: true,
+  name: 'write-behind measure',
+  lua: measureLua,
+  types: ['stream', 'string'],
+  asks: true,
   parse: (reply) => reply as readonly [writes: number, age: number, owned: number],
 })
 
-export const openScript = defineScript({ name: 'write-behind open', functions: sessionLua, lua: openLua, types: ['hash'], parse: yes })
-export const abandonScript = defineScript({ name: 'write-behind abandon', functions: sessionLua, lua: abandonLua, types: ['hash'], parse: yes })
+export const openScript = defineScript({
+  name: 'write-behind open',
+  functions: sessionLua,
+  lua: openLua,
+  types: ['hash'],
+  parse: yes,
+})
+export const abandonScript = defineScript({
+  name: 'write-behind abandon',
+  functions: sessionLua,
+  lua: abandonLua,
+  types: ['hash'],
+  parse: yes,
+})
 export const writeScript = defineChange({
-  name: 'write-behind write', args: 11, beside: 4,
-  functions: sequenceLua + sessionLua + versionsLua, lua: writeLua,
-  types: ['any', 'any', 'string', 'stream', 'hash', 'hash'], parse: text,
+  name: 'write-behind write',
+  args: 11,
+  beside: 4,
+  functions: sequenceLua + sessionLua + versionsLua,
+  lua: writeLua,
+  types: ['any', 'any', 'string', 'stream', 'hash', 'hash'],
+  parse: text,
 })
 export const stateScript = defineScript({
-  name: 'write-behind state', asks: true, functions: lettersLua + versionsLua, lua: stateLua, types: ['hash', 'stream', 'zset', 'hash', 'hash'],
+  name: 'write-behind state',
+  asks: true,
+  functions: lettersLua + versionsLua,
+  lua: stateLua,
+  types: ['hash', 'stream', 'zset', 'hash', 'hash'],
   parse: (reply) => reply as readonly [sequence: string, outcome: 'flushed' | 'waiting' | 'dead'],
 })
 
 export const beatScript = defineScript({
-  name: 'write-behind beat', lua: beatLua, types: ['zset'],
+  name: 'write-behind beat',
+  lua: beatLua,
+  types: ['zset'],
   parse: (reply) => {
     const pairs = reply as readonly string[]
-    return new Map(pairs.flatMap((token, i) => (i % 2 === 0 ? [[token, pairs[i + 1]!] as const] : [])))
+    return new Map(
+      pairs.flatMap((token, i) => (i % 2 === 0 ? [[token, pairs[i + 1]!] as const] : [])),
+    )
   },
 })
 export const acquireScript = defineScript({
-  name: 'write-behind acquire', lua: acquireLua, types: ['string', 'string'],
+  name: 'write-behind acquire',
+  lua: acquireLua,
+  types: ['string', 'string'],
   parse: (reply) => {
     const [fence, owner] = reply as readonly [string, string]
     return { fence: fence === '' ? undefined : fence, owner }
   },
 })
-export const renewScript = defineScript({ name: 'write-behind renew', lua: renewLua, types: ['string'], parse: yes })
-export const leaveScript = defineScript({ name: 'write-behind leave', lua: leaveLua, types: ['string'], parse: yes })
+export const renewScript = defineScript({
+  name: 'write-behind renew',
+  lua: renewLua,
+  types: ['string'],
+  parse: yes,
+})
+export const leaveScript = defineScript({
+  name: 'write-behind leave',
+  lua: leaveLua,
+  types: ['string'],
+  parse: yes,
+})
 
-export const settleScript = defineScript({ name: 'write-behind settle', functions: lettersLua + versionsLua, lua: settleLua, types: ['string', 'stream', 'hash', 'hash', 'hash', 'hash'], parse: isLost })
-export const failScript = defineScript({ name: 'write-behind fail', lua: failLua, types: ['string', 'hash', 'string'], parse: (reply) => (isLost(reply) ? undefined : Number(reply)) })
+export const settleScript = defineScript({
+  name: 'write-behind settle',
+  functions: lettersLua + versionsLua,
+  lua: settleLua,
+  types: ['string', 'stream', 'hash', 'hash', 'hash', 'hash'],
+  parse: isLost,
+})
+export const failScript = defineScript({
+  name: 'write-behind fail',
+  lua: failLua,
+  types: ['string', 'hash', 'string'],
+  parse: (reply) => (isLost(reply) ? undefined : Number(reply)),
+})
 export const buryScript = defineChange({
-  name: 'write-behind bury', args: 6, beside: 7,
-  functions: lettersLua + versionsLua, lua: buryLua,
-  types: ['string', 'zset', 'string', 'stream', 'hash', 'hash', 'zset', 'hash', 'hash'], typesFirst: true, parse: isLost,
+  name: 'write-behind bury',
+  args: 6,
+  beside: 7,
+  functions: lettersLua + versionsLua,
+  lua: buryLua,
+  types: ['string', 'zset', 'string', 'stream', 'hash', 'hash', 'zset', 'hash', 'hash'],
+  typesFirst: true,
+  parse: isLost,
 })
 
 export const listScript = defineScript({
-  name: 'write-behind list', asks: true, binary: true, functions: lettersLua, lua: listLua, types: ['zset'],
+  name: 'write-behind list',
+  asks: true,
+  binary: true,
+  functions: lettersLua,
+  lua: listLua,
+  types: ['zset'],
   parse: (reply) => reply as unknown as readonly (readonly Buffer[])[],
 })
 export const replayScript = defineChange({
-  name: 'write-behind replay', args: 5, beside: 7,
-  functions: sequenceLua + sessionLua + lettersLua + versionsLua, lua: replayLua,
+  name: 'write-behind replay',
+  args: 5,
+  beside: 7,
+  functions: sequenceLua + sessionLua + lettersLua + versionsLua,
+  lua: replayLua,
   types: ['string', 'zset', 'string', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash'],
-  typesFirst: true, parse: text,
+  typesFirst: true,
+  parse: text,
 })
 export const discardScript = defineScript({
-  name: 'write-behind discard', functions: sessionLua + lettersLua, lua: discardLua,
-  types: ['zset', 'hash', 'hash'], typesFirst: true, parse: text,
+  name: 'write-behind discard',
+  functions: sessionLua + lettersLua,
+  lua: discardLua,
+  types: ['zset', 'hash', 'hash'],
+  typesFirst: true,
+  parse: text,
 })

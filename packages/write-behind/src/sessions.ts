@@ -67,7 +67,9 @@ class Session {
     const abandonments = this.#abandonments
     return {
       args: [String(this.floor), [...this.#abandoned].join(' ')],
-      told: () => { this.#told = Math.max(this.#told, abandonments) },
+      told: () => {
+        this.#told = Math.max(this.#told, abandonments)
+      },
     }
   }
 
@@ -111,14 +113,22 @@ export class Sessions {
       try {
         const args = [String(number), ...over.args, String(SESSION_TTL)] as const
         const outcome = await ask({ session: session.key, number, args })
-        if (outcome === 'over') throw new CacheError(`An attempt at "${key}" arrived after it was given up. It was not executed.`, { code: 'GIVEN_UP', key })
+        if (outcome === 'over')
+          throw new CacheError(
+            `An attempt at "${key}" arrived after it was given up. It was not executed.`,
+            { code: 'GIVEN_UP', key },
+          )
         if (outcome !== 'closed') {
           over.told()
           session.end(number)
           return outcome
         }
         this.#drop(partition, session)
-        if (round === MOST_SESSIONS) throw new CacheError(`Redis forgets sessions as soon as they are opened. Nothing was written. Is it out of memory, with a volatile eviction policy?`, { code: 'SESSION', key })
+        if (round === MOST_SESSIONS)
+          throw new CacheError(
+            `Redis forgets sessions as soon as they are opened. Nothing was written. Is it out of memory, with a volatile eviction policy?`,
+            { code: 'SESSION', key },
+          )
       } catch (error) {
         if (error instanceof DurabilityError) session.end(number)
         else this.#abandon(session, number)
@@ -167,7 +177,11 @@ export class Sessions {
     const now = performance.now()
     if (now < session.releasedUntil) return
     session.releasedUntil = now + SESSION_TTL
-    this.#abandoned.add({ key: session.key, ttl: SESSION_TTL, release: () => this.#release(session) })
+    this.#abandoned.add({
+      key: session.key,
+      ttl: SESSION_TTL,
+      release: () => this.#release(session),
+    })
   }
 
   async #release(session: Session): Promise<void> {

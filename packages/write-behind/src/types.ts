@@ -1,30 +1,52 @@
-import type { CacheClient, Codec, Duration, LoadPolicyOptions, SourceOptions, SourceReads } from '@cache/core'
+import type {
+  CacheClient,
+  Codec,
+  Duration,
+  LoadPolicyOptions,
+  SourceOptions,
+  SourceReads,
+} from '@cache/core'
 import type { DeadLetters } from './dead-letters.js'
 import type { WriteId } from './partitions.js'
 
-export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch> extends Omit<LoadPolicyOptions<NonNullable<Loaded>>, 'version'>, SourceOptions<Loaded, Id> {
+export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch>
+  extends Omit<LoadPolicyOptions<NonNullable<Loaded>>, 'version'>, SourceOptions<Loaded, Id> {
   readonly client: CacheClient
-  /** Of the queue, and what its keys begin with, behind the client's namespace. Its workers use the same. */
+  /**
+   * Of the queue, and what its keys begin with, behind the client's namespace. Its workers use the
+   * same.
+   */
   readonly name: string
-  /** Into how many queues ids are divided; at most as many workers share the work. The same for all, for ever. Default 8. */
+  /**
+   * Into how many queues ids are divided; at most as many workers share the work. The same for all,
+   * for ever. Default 8.
+   */
   readonly partitions?: number
   /**
-   * Makes the new value from the current one (`undefined`: there is none) and what `write` was given. Pure: it may run more than once.
-   * Without it, what `write` is given is the whole new value.
+   * Makes the new value from the current one (`undefined`: there is none) and what `write` was
+   * given. Pure: it may run more than once. Without it, what `write` is given is the whole new
+   * value.
    */
   readonly merge?: (current: NonNullable<Loaded> | undefined, patch: Patch) => NonNullable<Loaded>
   /** How the patches of `write` become bytes. Default: `codec`. */
   readonly patchCodec?: Codec<any>
   /** Writes that may wait for the database in one partition. Default 100 000. */
   readonly maxPending?: number
-  /** What a write does when there are as many: `'reject'` (default) with `BackpressureError`; or `'wait'` for room. */
+  /**
+   * What a write does when there are as many: `'reject'` (default) with `BackpressureError`; or
+   * `'wait'` for room.
+   */
   readonly whenFull?: 'reject' | 'wait'
   /**
-   * What a read does while Redis does not answer. `'reject'` (default): the database may not have what was acknowledged. `'load'`: answers with
-   * what the database has. Writes reject in either case.
+   * What a read does while Redis does not answer. `'reject'` (default): the database may not have
+   * what was acknowledged. `'load'`: answers with what the database has. Writes reject in either
+   * case.
    */
   readonly onOutage?: 'reject' | 'load'
-  /** How many replicas must have a write before it is acknowledged (WAIT), and how long that may take (default 1 s). Default: none. */
+  /**
+   * How many replicas must have a write before it is acknowledged (WAIT), and how long that may
+   * take (default 1 s). Default: none.
+   */
   readonly durability?: { readonly replicas: number; readonly timeout?: Duration }
 }
 
@@ -34,11 +56,12 @@ export interface WriteOptions {
 }
 
 /**
- * Write-behind. Promises: an acknowledged write is in the queue, and stays there until the database has it or it is a dead letter;
- * whoever reads its id from then on gets it, also when the cached entry was evicted; the writes of an id reach the database in
- * their order.
+ * Write-behind. Promises: an acknowledged write is in the queue, and stays there until the database
+ * has it or it is a dead letter; whoever reads its id from then on gets it, also when the cached
+ * entry was evicted; the writes of an id reach the database in their order.
  */
-export interface WriteBehind<Loaded, Id extends WriteId, Patch> extends SourceReads<Loaded, Id>, AsyncDisposable {
+export interface WriteBehind<Loaded, Id extends WriteId, Patch>
+  extends SourceReads<Loaded, Id>, AsyncDisposable {
   /** What is cached or pending; nothing is loaded. */
   peek(id: Id): Promise<NonNullable<Loaded> | null | undefined>
   /**
@@ -51,13 +74,20 @@ export interface WriteBehind<Loaded, Id extends WriteId, Patch> extends SourceRe
   /**
    * As `write`, of many, sent together. Resolves to the new values, in order.
    *
-   * @throws {BulkWriteError} some were refused; its `failures` say which. The others were acknowledged.
+   * @throws {BulkWriteError} some were refused; its `failures` say which. The others were
+   * acknowledged.
    */
-  writeMany(writes: Iterable<readonly [id: Id, patch: Patch]>, options?: WriteOptions): Promise<NonNullable<Loaded>[]>
+  writeMany(
+    writes: Iterable<readonly [id: Id, patch: Patch]>,
+    options?: WriteOptions,
+  ): Promise<NonNullable<Loaded>[]>
   /** As `write`, of the whole value. */
   put(id: Id, value: NonNullable<Loaded>, options?: WriteOptions): Promise<void>
   /** As `writeMany`, of whole values. */
-  putMany(writes: Iterable<readonly [id: Id, value: NonNullable<Loaded>]>, options?: WriteOptions): Promise<void>
+  putMany(
+    writes: Iterable<readonly [id: Id, value: NonNullable<Loaded>]>,
+    options?: WriteOptions,
+  ): Promise<void>
   /** Queues the removal of the row; until then, there is none. */
   delete(id: Id, options?: WriteOptions): Promise<void>
   /**
@@ -77,5 +107,9 @@ export interface Pending {
   readonly writes: number
   /** Ms since the oldest of them was acknowledged; 0 where there are none. */
   readonly oldest: number
-  readonly partitions: readonly { readonly writes: number; readonly oldest: number; /** Whether a worker has it. */ readonly owned: boolean }[]
+  readonly partitions: readonly {
+    readonly writes: number
+    readonly oldest: number
+    /** Whether a worker has it. */ readonly owned: boolean
+  }[]
 }

@@ -1,6 +1,24 @@
 import {
-  InvalidOptionError, LoadPolicy, ReadPath, Renewals, ServerError, Undecodable, checkOptions, companion, createToken, loadPolicyOptions, loadUncached, readThrough, readsById,
-  sourceOptions, type Argument, type CacheClient, type EntryStore, type LeaseRequest, type LoadContext, type OptionChecks,
+  InvalidOptionError,
+  LoadPolicy,
+  ReadPath,
+  Renewals,
+  ServerError,
+  Undecodable,
+  checkOptions,
+  companion,
+  createToken,
+  loadPolicyOptions,
+  loadUncached,
+  readThrough,
+  readsById,
+  sourceOptions,
+  type Argument,
+  type CacheClient,
+  type EntryStore,
+  type LeaseRequest,
+  type LoadContext,
+  type OptionChecks,
 } from '@cache/core'
 import { pause } from './pause.js'
 import { createDeadLetters } from './dead-letters.js'
@@ -13,11 +31,23 @@ import { measureScript, stateScript, writeScript } from './scripts.js'
 import { Sessions } from './sessions.js'
 import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 
-const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull', 'onOutage', 'durability', 'patchCodec', ...sourceOptions, ...loadPolicyOptions.filter((name) => name !== 'version')] as const
+const names = [
+  'client',
+  'name',
+  'partitions',
+  'merge',
+  'maxPending',
+  'whenFull',
+  'onOutage',
+  'durability',
+  'patchCodec',
+  ...sourceOptions,
+  ...loadPolicyOptions.filter((name) => name !== 'version'),
+] as const
 
 /**
- * A write-behind cache: `write` and `put` are acknowledged once Redis has them, in the cache and in a queue, and workers made by
- * `createWriteBehindWorker` carry them to the database.
+ * A write-behind cache: `write` and `put` are acknowledged once Redis has them, in the cache and in
+ * a queue, and workers made by `createWriteBehindWorker` carry them to the database.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -28,32 +58,58 @@ const names = ['client', 'name', 'partitions', 'merge', 'maxPending', 'whenFull'
  * })
  * await users.write('42', { name: 'Ada' })
  */
-export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullable<Loaded>>(options: WriteBehindOptions<Loaded, Id, Patch>): WriteBehind<Loaded, Id, Patch> {
+export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullable<Loaded>>(
+  options: WriteBehindOptions<Loaded, Id, Patch>,
+): WriteBehind<Loaded, Id, Patch> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteBehind', options, names)
   const client = check.client()
   const name = checkName(client, options.name)
-  const load = check.function<(id: Id, context: LoadContext<T>) => Promise<T | null | undefined>>('load', 'required')
+  const load = check.function<(id: Id, context: LoadContext<T>) => Promise<T | null | undefined>>(
+    'load',
+    'required',
+  )
   const merge = check.function<(current: T | undefined, patch: Patch) => T>('merge')
   const maxPending = check.number('maxPending', { min: 1, integer: true }, 100_000)
   const whenFull = check.oneOf('whenFull', ['reject', 'wait'], 'reject')
-  const policy = new LoadPolicy<T>(check, options, check.oneOf('onOutage', ['reject', 'load'], 'reject'))
+  const policy = new LoadPolicy<T>(
+    check,
+    options,
+    check.oneOf('onOutage', ['reject', 'load'], 'reject'),
+  )
   const { format, leaseTtl } = policy
-  const partitions = new Partitions(client, name, check.number('partitions', { min: 1, max: 1_024, integer: true }, 8))
+  const partitions = new Partitions(
+    client,
+    name,
+    check.number('partitions', { min: 1, max: 1_024, integer: true }, 8),
+  )
   const durable = durabilityOf(check, client)
 
-  const records = new Records<T>({ codec: options.codec, schema: options.schema, maxValueBytes: options.maxValueBytes, patchCodec: options.patchCodec })
+  const records = new Records<T>({
+    codec: options.codec,
+    schema: options.schema,
+    maxValueBytes: options.maxValueBytes,
+    patchCodec: options.patchCodec,
+  })
   const keyOf = (id: Id): string => partitions.of(id).entry(id)
-  const keptFor = (key: string): NonNullable<LeaseRequest['kept']> => ({ ...partitions.pendingOf(key), ttl: KEPT_FOR + policy.staleBelow })
+  const keptFor = (key: string): NonNullable<LeaseRequest['kept']> => ({
+    ...partitions.pendingOf(key),
+    ttl: KEPT_FOR + policy.staleBelow,
+  })
   // What is pending goes before what is cached or loaded.
-  const entries: EntryStore = { ...client.entries, lease: (key, how, request) => client.entries.lease(key, how, { ...request, kept: keptFor(key) }) }
+  const entries: EntryStore = {
+    ...client.entries,
+    lease: (key, how, request) =>
+      client.entries.lease(key, how, { ...request, kept: keptFor(key) }),
+  }
   const path = new ReadPath<T>({ ...client, entries }, name, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const inTurn = oneAfterAnother()
   const renewals = new Renewals()
   const sessions = new Sessions(client)
   const atOnce = Math.min(MOST_AT_ONCE, client.entries.atOnce)
-  const close = async (): Promise<void> => void (await Promise.all([durable?.close(), sessions.close()]))
+  const close = async (): Promise<void> =>
+    void (await Promise.all([durable?.close(), sessions.close()]))
 
   return {
     get: (id, call) => source.get(id, call),
@@ -63,10 +119,16 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       const cached = await path.peek(keyOf(id))
       if (cached !== undefined) return cached
       const { key, field } = partitions.pendingOf(keyOf(id))
-      const stored = await client.send({ args: ['HGET', key, field], keys: [key], binary: true }).catch((error: unknown) => {
-        if (policy.inOutage === 'reject' && !(error instanceof ServerError && error.code === 'WRONGTYPE')) throw error
-        return null
-      })
+      const stored = await client
+        .send({ args: ['HGET', key, field], keys: [key], binary: true })
+        .catch((error: unknown) => {
+          if (
+            policy.inOutage === 'reject' &&
+            !(error instanceof ServerError && error.code === 'WRONGTYPE')
+          )
+            throw error
+          return null
+        })
       const decoded = stored === null ? undefined : await format.decode(keyOf(id), stored as Buffer)
       return decoded === undefined || decoded instanceof Undecodable ? undefined : decoded.value
     },
@@ -81,7 +143,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
 
     async flushed(id, { signal } = {}) {
       const { pending, stream, dead, buried, replayed } = partitions.of(id)
-      const ask = (target: string) => client.run(stateScript, [pending, stream, dead, buried, replayed], [String(id), target])
+      const ask = (target: string) =>
+        client.run(stateScript, [pending, stream, dead, buried, replayed], [String(id), target])
       let [target, outcome] = await ask('')
       for (let wait = FIRST_PAUSE; outcome === 'waiting'; wait = Math.min(2 * wait, LAST_PAUSE)) {
         await pause(wait, signal)
@@ -91,9 +154,19 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     },
 
     async pending() {
-      const found = await Promise.all(partitions.all.map(({ stream, owner }) => client.run(measureScript, [stream, owner], [])))
-      const each = found.map(([writes, age, owned]) => ({ writes, oldest: Math.floor(age / 1_000), owned: owned === 1 }))
-      return { writes: each.reduce((sum, { writes }) => sum + writes, 0), oldest: Math.max(...each.map(({ oldest }) => oldest)), partitions: each }
+      const found = await Promise.all(
+        partitions.all.map(({ stream, owner }) => client.run(measureScript, [stream, owner], [])),
+      )
+      const each = found.map(([writes, age, owned]) => ({
+        writes,
+        oldest: Math.floor(age / 1_000),
+        owned: owned === 1,
+      }))
+      return {
+        writes: each.reduce((sum, { writes }) => sum + writes, 0),
+        oldest: Math.max(...each.map(({ oldest }) => oldest)),
+        partitions: each,
+      }
     },
 
     deadLetters: createDeadLetters<T, Id>({ client, partitions, records, sessions }),
@@ -111,46 +184,92 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     await queue({ id, kind: 'write', value }, how)
   }
 
-  /** The patch applied to what is pending, cached or in the database, unless somebody writes in between: then once more. */
-  function mergeAndQueue(into: (current: T | undefined, patch: Patch) => T, id: Id, patch: Patch, how: WriteOptions | undefined): Promise<T> {
+  /**
+   * The patch applied to what is pending, cached or in the database, unless somebody writes in
+   * between: then once more.
+   */
+  function mergeAndQueue(
+    into: (current: T | undefined, patch: Patch) => T,
+    id: Id,
+    patch: Patch,
+    how: WriteOptions | undefined,
+  ): Promise<T> {
     const key = keyOf(id)
-    return inTurn(key, async () => {
-      for (let round = 0; ; round++) {
-        how?.signal?.throwIfAborted()
-        const token = createToken()
-        try {
-          const { entry } = await entries.lease(key, format, { token, ttl: leaseTtl, staleBelow: 'all', take: true })
-          const current = entry ? (entry.absent ? undefined : entry.value) : await loaded(id, token, how?.signal)
-          const value = into(current, patch)
-          if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
-        } catch (error) {
-          entries.release(key, token).catch(() => undefined) // repeated until Redis takes it, or the lease ends
-          throw error
+    return inTurn(
+      key,
+      async () => {
+        for (let round = 0; ; round++) {
+          how?.signal?.throwIfAborted()
+          const token = createToken()
+          try {
+            const { entry } = await entries.lease(key, format, {
+              token,
+              ttl: leaseTtl,
+              staleBelow: 'all',
+              take: true,
+            })
+            const current = entry
+              ? entry.absent
+                ? undefined
+                : entry.value
+              : await loaded(id, token, how?.signal)
+            const value = into(current, patch)
+            if (await queue({ id, kind: 'patch', value, patch, lease: token }, how)) return value
+          } catch (error) {
+            // repeated until Redis takes it, or the lease ends
+            entries.release(key, token).catch(() => undefined)
+            throw error
+          }
+          await pause(Math.random() * Math.min(5 * (round + 1), 50), how?.signal)
         }
-        await pause(Math.random() * Math.min(5 * (round + 1), 50), how?.signal)
-      }
-    }, how?.signal)
+      },
+      how?.signal,
+    )
   }
 
   /** What the database has, for the holder of a lease, which is kept meanwhile. */
-  async function loaded(id: Id, token: string, signal: AbortSignal | undefined): Promise<T | undefined> {
+  async function loaded(
+    id: Id,
+    token: string,
+    signal: AbortSignal | undefined,
+  ): Promise<T | undefined> {
     const key = keyOf(id)
     const renew = (yields: boolean): Promise<boolean> => entries.renew(key, token, leaseTtl, yields)
     const renewing = renewals.start({ ttl: leaseTtl, ttls: RENEWED_FOR, renew })
     try {
-      return (await loadUncached<T>(key, (context) => load(id, context), { signal, hard: policy.hard })) ?? undefined
+      return (
+        (await loadUncached<T>(key, (context) => load(id, context), {
+          signal,
+          hard: policy.hard,
+        })) ?? undefined
+      )
     } finally {
       renewing.stop()
     }
   }
 
-  /** One write in the queue and in the cache. `false`: somebody else wrote since the lease it depends on was taken. */
-  async function queue({ id, kind, value, patch, lease = '' }: Draft<T, Id>, { signal }: WriteOptions = {}): Promise<boolean> {
+  /**
+   * One write in the queue and in the cache. `false`: somebody else wrote since the lease it
+   * depends on was taken.
+   */
+  async function queue(
+    { id, kind, value, patch, lease = '' }: Draft<T, Id>,
+    { signal }: WriteOptions = {},
+  ): Promise<boolean> {
     const key = keyOf(id)
-    if (kind !== 'delete' && (value === null || value === undefined)) throw new InvalidOptionError('value', 'a value; delete(id) removes the row', value)
+    if (kind !== 'delete' && (value === null || value === undefined))
+      throw new InvalidOptionError('value', 'a value; delete(id) removes the row', value)
     const stored = records.encode(key, value)
     const ttl = (policy.storing(value, {}) ?? { ttl: KEPT_FOR }).ttl
-    const args = [typed(id), stored, String(ttl), String(maxPending), lease, kind, kind === 'patch' ? records.encodePatch(key, patch) : '']
+    const args = [
+      typed(id),
+      stored,
+      String(ttl),
+      String(maxPending),
+      lease,
+      kind,
+      kind === 'patch' ? records.encodePatch(key, patch) : '',
+    ]
     await partitions.agree()
     for (let wait = FIRST_PAUSE; ; wait = Math.min(2 * wait, LAST_PAUSE)) {
       signal?.throwIfAborted()
@@ -175,14 +294,27 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   }
 }
 
-/** Does one thing for each of many writes, so many at once. @throws {BulkWriteError} where some were refused. */
-async function eachOf<Id extends WriteId, Given, R>(writes: Iterable<readonly [id: Id, given: Given]>, atOnce: number, work: (id: Id, given: Given) => Promise<R>): Promise<R[]> {
+/**
+ * Does one thing for each of many writes, so many at once. @throws {BulkWriteError} where some were
+ * refused.
+ */
+async function eachOf<Id extends WriteId, Given, R>(
+  writes: Iterable<readonly [id: Id, given: Given]>,
+  atOnce: number,
+  work: (id: Id, given: Given) => Promise<R>,
+): Promise<R[]> {
   const all = [...writes]
   const results: PromiseSettledResult<R>[] = []
   for (let first = 0; first < all.length; first += atOnce) {
-    results.push(...(await Promise.allSettled(all.slice(first, first + atOnce).map(async ([id, given]) => work(id, given)))))
+    results.push(
+      ...(await Promise.allSettled(
+        all.slice(first, first + atOnce).map(async ([id, given]) => work(id, given)),
+      )),
+    )
   }
-  const failures = results.flatMap((result, i) => (result.status === 'rejected' ? [{ id: all[i]![0], error: result.reason as unknown }] : []))
+  const failures = results.flatMap((result, i) =>
+    result.status === 'rejected' ? [{ id: all[i]![0], error: result.reason as unknown }] : [],
+  )
   if (failures.length > 0) throw new BulkWriteError(failures, all.length)
   return results.map((result) => (result as PromiseFulfilledResult<R>).value)
 }
@@ -190,8 +322,15 @@ async function eachOf<Id extends WriteId, Given, R>(writes: Iterable<readonly [i
 function durabilityOf(check: OptionChecks, client: CacheClient): Durable | undefined {
   const own = check.nested('durability', ['replicas', 'timeout'])
   if (!check.has('durability')) return undefined
-  const durability = { replicas: own.number('replicas', { min: 1, integer: true }), timeout: own.duration('timeout', 1_000) }
-  if (client.driver.dedicates === false) check.fail('durability', 'unset with this Redis client: it can open no connection of its own, which WAIT needs. Use redis 6 or ioredis')
+  const durability = {
+    replicas: own.number('replicas', { min: 1, integer: true }),
+    timeout: own.duration('timeout', 1_000),
+  }
+  if (client.driver.dedicates === false)
+    check.fail(
+      'durability',
+      'unset with this Redis client: it can open no connection of its own, which WAIT needs. Use redis 6 or ioredis',
+    )
   return new Durable(client, durability)
 }
 

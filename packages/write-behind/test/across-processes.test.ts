@@ -29,11 +29,19 @@ afterEach(async () => {
 })
 
 /** For where Redis is killed. */
-const HASTY = { readTimeout: 300, writeTimeout: 500, breaker: { failures: 5, cooldown: 100 } } as const
+const HASTY = {
+  readTimeout: 300,
+  writeTimeout: 500,
+  breaker: { failures: 5, cooldown: 100 },
+} as const
 /** For where it is there all the time. */
 const PATIENT = { readTimeout: '5s', writeTimeout: '5s' } as const
 
-function connect(url: string, kind: 'ioredis' | 'node-redis', resilience: ResilienceOptions): CacheClient {
+function connect(
+  url: string,
+  kind: 'ioredis' | 'node-redis',
+  resilience: ResilienceOptions,
+): CacheClient {
   if (kind === 'ioredis') {
     const redis = new Redis(url, { retryStrategy: () => 50 })
     redis.on('error', () => undefined)
@@ -46,11 +54,17 @@ function connect(url: string, kind: 'ioredis' | 'node-redis', resilience: Resili
   return createCacheClient(nodeRedisDriver(redis), { resilience })
 }
 
-function workers(data: Omit<Start, 'client'>): { readonly flushes: Flushed[]; readonly running: ProcessGroup[]; start(index: number): Promise<void> } {
+function workers(data: Omit<Start, 'client'>): {
+  readonly flushes: Flushed[]
+  readonly running: ProcessGroup[]
+  start(index: number): Promise<void>
+} {
   const flushes: Flushed[] = []
   const running: ProcessGroup[] = []
   const start = async (index: number): Promise<void> => {
-    const group = spawnProcesses(new URL('processes/worker.ts', import.meta.url), { data: { ...data, client: index % 2 === 0 ? 'ioredis' : 'node-redis' } satisfies Start })
+    const group = spawnProcesses(new URL('processes/worker.ts', import.meta.url), {
+      data: { ...data, client: index % 2 === 0 ? 'ioredis' : 'node-redis' } satisfies Start,
+    })
     ends.push(() => group.stop())
     running[index] = group
     await group.all('ready', { timeout: 60_000 })
@@ -61,7 +75,10 @@ function workers(data: Omit<Start, 'client'>): { readonly flushes: Flushed[]; re
   return { flushes, running, start }
 }
 
-/** Watches for moments in which this process, and so perhaps the machine, stood still. The function that is returned ends that, and tells how many ms they took. */
+/**
+ * Watches for moments in which this process, and so perhaps the machine, stood still. The function
+ * that is returned ends that, and tells how many ms they took.
+ */
 function watchPauses(): () => number {
   let held = 0
   let last = performance.now()
@@ -79,69 +96,96 @@ function watchPauses(): () => number {
 }
 
 describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
-  it.each([false, true])('workers and Redis are SIGKILLed, the database fails a tenth of the calls: none is lost, order is kept, the last state is right (coalesced: %j)', async (coalesce) => {
-    await using queue = await startRedis({ aof: 'always' })
-    await using database = await startRedis()
-    const { start, running } = workers({ queue: queue.url, database: database.url, failing: 0.1, coalesce, leaseTtl: LEASE_TTL })
-    await Promise.all([0, 1, 2].map(start))
-    const acknowledged = new Map<string, number>()
-    const done = new AbortController()
-    let redisKilled = 0
+  it.each([false, true])(
+    'workers and Redis are SIGKILLed, the database fails a tenth of the calls: none is lost, order is kept, the last state is right (coalesced: %j)',
+    async (coalesce) => {
+      await using queue = await startRedis({ aof: 'always' })
+      await using database = await startRedis()
+      const { start, running } = workers({
+        queue: queue.url,
+        database: database.url,
+        failing: 0.1,
+        coalesce,
+        leaseTtl: LEASE_TTL,
+      })
+      await Promise.all([0, 1, 2].map(start))
+      const acknowledged = new Map<string, number>()
+      const done = new AbortController()
+      let redisKilled = 0
 
-    /** Kills Redis and a worker, then workers, each some time after the other. */
-    const disturb = async (): Promise<void> => {
-      for (let round = 0; !done.signal.aborted; round++) {
-        if (round % 3 === 0) {
-          await queue.kill()
-          redisKilled++
-          await sleep(100)
-          await queue.restart()
+      /** Kills Redis and a worker, then workers, each some time after the other. */
+      const disturb = async (): Promise<void> => {
+        for (let round = 0; !done.signal.aborted; round++) {
+          if (round % 3 === 0) {
+            await queue.kill()
+            redisKilled++
+            await sleep(100)
+            await queue.restart()
+          }
+          const index = round % 3
+          await running[index]!.stop()
+          await start(index)
+          await sleep(400, undefined, { signal: done.signal }).catch(() => undefined)
         }
-        const index = round % 3
-        await running[index]!.stop()
-        await start(index)
-        await sleep(400, undefined, { signal: done.signal }).catch(() => undefined)
       }
-    }
 
-    let disturbed: Promise<void> | undefined
-    const write = async (client: CacheClient, share: number): Promise<void> => {
-      const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => null })
-      for (let i = 0; i < WRITES / 2; i++) {
-        const id = `${share}-${i % (IDS / 2)}`
-        for (;;) {
-          try {
-            await rows.put(id, { n: i })
-            acknowledged.set(id, i)
-            // In the midst of the writes, however fast they are.
-            if (i > WRITES / 8) disturbed ??= disturb()
-            break
-          } catch {
-            await sleep(10)
+      let disturbed: Promise<void> | undefined
+      const write = async (client: CacheClient, share: number): Promise<void> => {
+        const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
+          client,
+          name: 'rows',
+          ttl: '1h',
+          load: async () => null,
+        })
+        for (let i = 0; i < WRITES / 2; i++) {
+          const id = `${share}-${i % (IDS / 2)}`
+          for (;;) {
+            try {
+              await rows.put(id, { n: i })
+              acknowledged.set(id, i)
+              // In the midst of the writes, however fast they are.
+              if (i > WRITES / 8) disturbed ??= disturb()
+              break
+            } catch {
+              await sleep(10)
+            }
           }
         }
       }
-    }
-    await Promise.all([write(connect(queue.url, 'ioredis', HASTY), 0), write(connect(queue.url, 'node-redis', HASTY), 1)])
-    done.abort()
-    await disturbed
-    expect(redisKilled).toBeGreaterThan(0)
+      await Promise.all([
+        write(connect(queue.url, 'ioredis', HASTY), 0),
+        write(connect(queue.url, 'node-redis', HASTY), 1),
+      ])
+      done.abort()
+      await disturbed
+      expect(redisKilled).toBeGreaterThan(0)
 
-    const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({ client: connect(queue.url, 'ioredis', PATIENT), name: 'rows', ttl: '1h', load: async () => null })
-    await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), { timeout: 60_000, interval: 100 })
-    expect(await rows.deadLetters.list()).toEqual([])
-    const table = new Redis(database.url)
-    ends.push(() => table.disconnect())
-    expect(acknowledged.size).toBe(IDS)
-    const state = await table.hgetall('rows')
-    expect(state).toEqual(Object.fromEntries([...acknowledged].map(([id, n]) => [id, String(n)])))
-    for (const id of acknowledged.keys()) {
-      const order = (await table.lrange(`order:${id}`, 0, -1)).map(Number)
-      for (const [i, n] of order.entries()) if (i > 0) expect(n).toBeGreaterThanOrEqual(order[i - 1]!)
-      // What was tried again after an unknown outcome may be there twice; nothing is missing.
-      if (!coalesce) expect(new Set(order).size).toBe(WRITES / IDS)
-    }
-  }, 600_000)
+      const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
+        client: connect(queue.url, 'ioredis', PATIENT),
+        name: 'rows',
+        ttl: '1h',
+        load: async () => null,
+      })
+      await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), {
+        timeout: 60_000,
+        interval: 100,
+      })
+      expect(await rows.deadLetters.list()).toEqual([])
+      const table = new Redis(database.url)
+      ends.push(() => table.disconnect())
+      expect(acknowledged.size).toBe(IDS)
+      const state = await table.hgetall('rows')
+      expect(state).toEqual(Object.fromEntries([...acknowledged].map(([id, n]) => [id, String(n)])))
+      for (const id of acknowledged.keys()) {
+        const order = (await table.lrange(`order:${id}`, 0, -1)).map(Number)
+        for (const [i, n] of order.entries())
+          if (i > 0) expect(n).toBeGreaterThanOrEqual(order[i - 1]!)
+        // What was tried again after an unknown outcome may be there twice; nothing is missing.
+        if (!coalesce) expect(new Set(order).size).toBe(WRITES / IDS)
+      }
+    },
+    600_000,
+  )
 })
 
 describe('workers', () => {
@@ -149,8 +193,19 @@ describe('workers', () => {
     await using queue = await startRedis()
     await using database = await startRedis()
     const client = connect(queue.url, 'ioredis', PATIENT)
-    const rows = createWriteBehind<{ n: number }, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => ({ n: 0 }) })
-    const { start, running, flushes } = workers({ queue: queue.url, database: database.url, failing: 0, coalesce: true, leaseTtl: LEASE_TTL })
+    const rows = createWriteBehind<{ n: number }, string, { n: number }>({
+      client,
+      name: 'rows',
+      ttl: '1h',
+      load: async () => ({ n: 0 }),
+    })
+    const { start, running, flushes } = workers({
+      queue: queue.url,
+      database: database.url,
+      failing: 0,
+      coalesce: true,
+      leaseTtl: LEASE_TTL,
+    })
     const writing = new AbortController()
     const writer = (async () => {
       for (let n = 1; !writing.signal.aborted; n++) {
@@ -160,7 +215,14 @@ describe('workers', () => {
     })()
     /** The worker that owns each partition: what stands before the number of its attempt. */
     const ownersOf = async (): Promise<string[]> => {
-      const tokens = await Promise.all(Array.from({ length: 8 }, (_, i) => client.send({ args: ['GET', `rows:{rows:${i}}:owner`], keys: [`rows:{rows:${i}}:owner`] })))
+      const tokens = await Promise.all(
+        Array.from({ length: 8 }, (_, i) =>
+          client.send({
+            args: ['GET', `rows:{rows:${i}}:owner`],
+            keys: [`rows:{rows:${i}}:owner`],
+          }),
+        ),
+      )
       return tokens.map((token) => String(token).split('/')[0]!)
     }
     /** How many partitions each of them has. */
@@ -169,13 +231,15 @@ describe('workers', () => {
       for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
       return [...counts.values()].sort((a, b) => a - b)
     }
-    const even = (workers: number): number[] => Array.from({ length: workers }, (_, i) => Math.floor((8 + i) / workers))
+    const even = (workers: number): number[] =>
+      Array.from({ length: workers }, (_, i) => Math.floor((8 + i) / workers))
     /** Who is at each partition once they are shared evenly, by the tokens of the owners. */
-    const settles = (workers: number) => vi.waitFor(async () => {
-      const owners = await ownersOf()
-      expect(shares(owners)).toEqual(even(workers))
-      return owners
-    }, 30_000)
+    const settles = (workers: number) =>
+      vi.waitFor(async () => {
+        const owners = await ownersOf()
+        expect(shares(owners)).toEqual(even(workers))
+        return owners
+      }, 30_000)
     const leave = async (index: number) => {
       running[index]!.send('stop')
       await running[index]!.all('stopped', { timeout: 20_000 })
@@ -195,13 +259,16 @@ describe('workers', () => {
     const killedAt = performance.now()
     const heldUp = watchPauses()
     let takenOver = 0
-    await vi.waitFor(async () => {
-      const owners = await ownersOf()
-      const alive = new Set(owners)
-      expect(owners).not.toContain('null')
-      expect([...new Set(before)].filter((owner) => !alive.has(owner))).toHaveLength(1)
-      takenOver = performance.now() - killedAt
-    }, { timeout: 30_000, interval: 10 })
+    await vi.waitFor(
+      async () => {
+        const owners = await ownersOf()
+        const alive = new Set(owners)
+        expect(owners).not.toContain('null')
+        expect([...new Set(before)].filter((owner) => !alive.has(owner))).toHaveLength(1)
+        takenOver = performance.now() - killedAt
+      },
+      { timeout: 30_000, interval: 10 },
+    )
     expect(takenOver - heldUp()).toBeLessThan((LEASE_TTL * 4) / 3 + SLACK)
     await settles(3)
     await leave(2)
@@ -214,26 +281,49 @@ describe('workers', () => {
     const table = new Redis(database.url)
     ends.push(() => table.disconnect())
     expect(await table.lrange('late', 0, -1)).toEqual([])
-    // Messages of different processes may be heard out of order; the fences of one partition are as many as it had owners.
+    // Messages of different processes may be heard out of order; the fences of one partition are as
+    // many as it had owners.
     const fences = new Map<number, Set<number>>()
-    for (const { partition, fence } of flushes) fences.set(partition, (fences.get(partition) ?? new Set()).add(fence))
+    for (const { partition, fence } of flushes)
+      fences.set(partition, (fences.get(partition) ?? new Set()).add(fence))
     expect(fences.size).toBe(8)
     expect(Math.max(...[...fences.values()].map(({ size }) => size))).toBeGreaterThan(1)
-    const last = await Promise.all(Array.from({ length: 8 }, (_, i) => client.send({ args: ['GET', `rows:{rows:${i}}:fence`], keys: [`rows:{rows:${i}}:fence`] })))
-    for (const [partition, seen] of fences) expect(Math.max(...seen)).toBeLessThanOrEqual(Number(last[partition]))
+    const last = await Promise.all(
+      Array.from({ length: 8 }, (_, i) =>
+        client.send({ args: ['GET', `rows:{rows:${i}}:fence`], keys: [`rows:{rows:${i}}:fence`] }),
+      ),
+    )
+    for (const [partition, seen] of fences)
+      expect(Math.max(...seen)).toBeLessThanOrEqual(Number(last[partition]))
   }, 300_000)
 
   it('streams are trimmed: memory after many flushed writes is what it was before', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
     const client = connect(queue.url, 'ioredis', PATIENT)
-    const rows = createWriteBehind<{ n: number }, string, { n: number }>({ client, name: 'rows', ttl: '1h', load: async () => ({ n: 0 }) })
-    const { start } = workers({ queue: queue.url, database: database.url, failing: 0, coalesce: true, leaseTtl: LEASE_TTL })
+    const rows = createWriteBehind<{ n: number }, string, { n: number }>({
+      client,
+      name: 'rows',
+      ttl: '1h',
+      load: async () => ({ n: 0 }),
+    })
+    const { start } = workers({
+      queue: queue.url,
+      database: database.url,
+      failing: 0,
+      coalesce: true,
+      leaseTtl: LEASE_TTL,
+    })
     await start(0)
-    const used = async (): Promise<number> => Number(/used_memory_dataset:(\d+)/.exec(await queue.cli('INFO', 'memory'))![1])
+    const used = async (): Promise<number> =>
+      Number(/used_memory_dataset:(\d+)/.exec(await queue.cli('INFO', 'memory'))![1])
     const flush = async (count: number): Promise<void> => {
-      for (let i = 0; i < count; i += 200) await Promise.all(Array.from({ length: 200 }, (_, j) => rows.put(`r${j}`, { n: i })))
-      await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), { timeout: 120_000, interval: 50 })
+      for (let i = 0; i < count; i += 200)
+        await Promise.all(Array.from({ length: 200 }, (_, j) => rows.put(`r${j}`, { n: i })))
+      await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), {
+        timeout: 120_000,
+        interval: 50,
+      })
     }
     await flush(2_000)
     const before = await used()

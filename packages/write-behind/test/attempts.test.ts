@@ -1,9 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startCluster, startProxy, startRedis, type RedisCluster, type RedisServer, type TcpProxy } from '@cache/testkit'
+import {
+  startCluster,
+  startProxy,
+  startRedis,
+  type RedisCluster,
+  type RedisServer,
+  type TcpProxy,
+} from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Setup, connect, connectCluster, keyOf, kinds } from './setup.js'
 
-const HASTY = { readTimeout: 300, writeTimeout: 300, breaker: { failures: 1_000, cooldown: 50 } } as const
+const HASTY = {
+  readTimeout: 300,
+  writeTimeout: 300,
+  breaker: { failures: 1_000, cooldown: 50 },
+} as const
 
 describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
   let redis: RedisServer
@@ -41,14 +52,19 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     const held = proxy.hold()
     await expect(rows.put('1', { name: 'late' })).rejects.toThrow()
     proxy.drop()
-    await vi.waitFor(async () => {
-      const [session] = (await keyOf(redis, 'session:*')).split('\n')
-      expect(await redis.cli('HGET', session!, 'floor')).toBe('3')
-    }, { timeout: 10_000, interval: 20 })
+    await vi.waitFor(
+      async () => {
+        const [session] = (await keyOf(redis, 'session:*')).split('\n')
+        expect(await redis.cli('HGET', session!, 'floor')).toBe('3')
+      },
+      { timeout: 10_000, interval: 20 },
+    )
     await elsewhere.rows().put('1', { name: 'later' })
     await held.deliver()
     expect(await rows.get('1')).toEqual({ name: 'later' })
-    expect(await redis.cli('XREVRANGE', await keyOf(redis, 'stream'), '+', '-', 'COUNT', '1')).toContain('later')
+    expect(
+      await redis.cli('XREVRANGE', await keyOf(redis, 'stream'), '+', '-', 'COUNT', '1'),
+    ).toContain('later')
     await rows.close()
   })
 
@@ -92,7 +108,11 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
   it('a merge or a load that throws leaves no lease behind', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
-    const rows = setup.counters({ merge: () => { throw new Error('no') } })
+    const rows = setup.counters({
+      merge: () => {
+        throw new Error('no')
+      },
+    })
     await expect(rows.write('1', 1)).rejects.toThrow('no')
     await vi.waitFor(async () => expect(await redis.cli('KEYS', '*lease*')).toBe(''), 5_000)
     await rows.close()
@@ -104,7 +124,8 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
   const proxies = new Map<string, TcpProxy>()
   beforeAll(async () => {
     cluster = await startCluster({ primaries: 3 })
-    for (const node of cluster.nodes) proxies.set(`${node.host}:${node.port}`, await startProxy(node))
+    for (const node of cluster.nodes)
+      proxies.set(`${node.host}:${node.port}`, await startProxy(node))
   })
   afterAll(async () => {
     for (const proxy of proxies.values()) await proxy.close()
@@ -112,7 +133,11 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
   })
 
   it('an increment is counted once where it was acknowledged, and at most once where it was not', async () => {
-    await using client = connectCluster(kind, proxies, { readTimeout: '3s', writeTimeout: '3s', breaker: { failures: 1_000, cooldown: 50 } })
+    await using client = connectCluster(kind, proxies, {
+      readTimeout: '3s',
+      writeTimeout: '3s',
+      breaker: { failures: 1_000, cooldown: 50 },
+    })
     await using setup = new Setup(client)
     const rows = setup.counters()
     await vi.waitFor(() => rows.write('warm', 1), { timeout: 10_000 })
@@ -120,8 +145,14 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
     for (let i = 0; i < 6; i++) {
       const id = `u${i}`
       await vi.waitFor(() => rows.write(id, 0), { timeout: 10_000 })
-      const writing = rows.write(id, 1).then(() => 'acknowledged', () => 'rejected')
-      for (let turn = 0; turn < 1 + (i % 3); turn++) await new Promise((resolve) => { setImmediate(resolve) })
+      const writing = rows.write(id, 1).then(
+        () => 'acknowledged',
+        () => 'rejected',
+      )
+      for (let turn = 0; turn < 1 + (i % 3); turn++)
+        await new Promise((resolve) => {
+          setImmediate(resolve)
+        })
       for (const proxy of proxies.values()) proxy.swallow('replies')
       await sleep(50)
       for (const proxy of proxies.values()) await proxy.pass()

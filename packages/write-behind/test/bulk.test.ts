@@ -8,7 +8,11 @@ import { Setup, connect, kinds } from './setup.js'
 describe.each(kinds)('many at once, on %s', (kind) => {
   it('are sent in parts that fit into maxInFlight', async () => {
     await using redis = await startRedis()
-    await using client = connect(kind, redis.url, { maxInFlight: 300, readTimeout: '5s', writeTimeout: '5s' })
+    await using client = connect(kind, redis.url, {
+      maxInFlight: 300,
+      readTimeout: '5s',
+      writeTimeout: '5s',
+    })
     await using setup = new Setup(client)
     const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
     await setup.rows().putMany(ids.map((id) => [id, { name: id }]))
@@ -40,7 +44,13 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
 
   it('writeMany merges each patch, several of one id in their order, and resolves to the new values', async () => {
     const rows = setup.counters()
-    expect(await rows.writeMany([['1', 1], ['2', 10], ['1', 2]])).toMatchObject([{ age: 1 }, { age: 10 }, { age: 3 }])
+    expect(
+      await rows.writeMany([
+        ['1', 1],
+        ['2', 10],
+        ['1', 2],
+      ]),
+    ).toMatchObject([{ age: 1 }, { age: 10 }, { age: 3 }])
     setup.work()
     await rows.flushed('1')
     expect(setup.table.rows.get('1')?.value?.age).toBe(3)
@@ -52,7 +62,13 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
 
   it('of writes that are refused it says which; the others are taken', async () => {
     const rows = setup.rows({ maxPending: 2 })
-    const error = await rows.putMany([['1', { name: 'x' }], ['2', { name: 'x' }], ['3', { name: 'x' }]]).catch((thrown: unknown) => thrown)
+    const error = await rows
+      .putMany([
+        ['1', { name: 'x' }],
+        ['2', { name: 'x' }],
+        ['3', { name: 'x' }],
+      ])
+      .catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(BulkWriteError)
     expect(error).toMatchObject({ failures: [{ id: '3', error: { name: 'BackpressureError' } }] })
     expect((await rows.pending()).writes).toBe(2)
@@ -61,7 +77,8 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
 
   it('a value that is none is refused: delete removes a row', async () => {
     const rows = setup.rows()
-    for (const value of [null, undefined]) await expect(rows.put('1', value as never)).rejects.toThrow('delete(id) removes the row')
+    for (const value of [null, undefined])
+      await expect(rows.put('1', value as never)).rejects.toThrow('delete(id) removes the row')
     await rows.close()
   })
 
@@ -75,8 +92,14 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     let listeners = 0
     const { addEventListener, removeEventListener } = stop.signal
     Object.assign(stop.signal, {
-      addEventListener: (...args: Parameters<typeof addEventListener>) => { listeners++; addEventListener.apply(stop.signal, args) },
-      removeEventListener: (...args: Parameters<typeof removeEventListener>) => { listeners--; removeEventListener.apply(stop.signal, args) },
+      addEventListener: (...args: Parameters<typeof addEventListener>) => {
+        listeners++
+        addEventListener.apply(stop.signal, args)
+      },
+      removeEventListener: (...args: Parameters<typeof removeEventListener>) => {
+        listeners--
+        removeEventListener.apply(stop.signal, args)
+      },
     })
     const waiting = Array.from({ length: 30 }, () => rows.flushed('1', { signal: stop.signal }))
     setup.work()
@@ -84,10 +107,16 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     expect(listeners).toBe(0)
     await setup[Symbol.asyncDispose]()
     await rows.put('2', { name: 'x' })
-    const rejected = Promise.all(Array.from({ length: 30 }, () => expect(rows.flushed('2', { signal: stop.signal })).rejects.toThrow('enough')))
+    const rejected = Promise.all(
+      Array.from({ length: 30 }, () =>
+        expect(rows.flushed('2', { signal: stop.signal })).rejects.toThrow('enough'),
+      ),
+    )
     stop.abort(new Error('enough'))
     await rejected
-    await new Promise((resolve) => { setImmediate(resolve) })
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
     process.off('warning', note)
     expect(warnings).toEqual([])
     await rows.close()

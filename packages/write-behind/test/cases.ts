@@ -6,11 +6,21 @@ import { matrix } from '@cache/testkit'
 import type { PendingWrite } from '../src/index.js'
 
 const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
-export const cases = matrix<CacheClient>({
-  ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'test', resilience }),
-  'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'test', resilience }),
-  sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), { namespace: 'test', resilience }),
-}, { sharded: true })
+export const cases = matrix<CacheClient>(
+  {
+    ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'test', resilience }),
+    'node-redis': (raw) =>
+      createCacheClient(nodeRedisDriver(raw), { namespace: 'test', resilience }),
+    sharded: ([a, b, c]) =>
+      createCacheClient(
+        shardedDriver({
+          shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) },
+        }),
+        { namespace: 'test', resilience },
+      ),
+  },
+  { sharded: true },
+)
 
 export interface Row {
   readonly name: string
@@ -30,6 +40,7 @@ export class Table {
 
   readonly upsert = async (writes: readonly PendingWrite<Row, string>[]): Promise<void> => {
     this.calls.push([...writes])
-    for (const { id, value, sequence } of writes) if (sequence > (this.rows.get(id)?.sequence ?? 0)) this.rows.set(id, { value, sequence })
+    for (const { id, value, sequence } of writes)
+      if (sequence > (this.rows.get(id)?.sequence ?? 0)) this.rows.set(id, { value, sequence })
   }
 }

@@ -15,34 +15,50 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
     await redis.setClock(0)
   })
 
-  it.each([['forward', HOUR], ['back', -HOUR]])('%s by an hour: writes are taken and flushed in their order, with growing sequences and fences', async (_, offset) => {
-    await using client = connect(kind, redis.url)
-    await using setup = new Setup(client)
-    const rows = setup.rows()
-    const { worker } = setup.work({ leaseTtl: TTL, coalesce: false })
-    await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
-    const write = async (from: number) => {
-      for (let age = from; age < from + 5; age++) await rows.put('1', { name: 'x', age })
-      await rows.flushed('1')
-    }
-    await write(0)
-    const fence = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
-    await redis.setClock(offset)
-    await write(5)
-    await redis.setClock(0)
-    await write(10)
-    const writes = setup.table.calls.flat()
-    expect(writes.map(({ value }) => value?.age)).toEqual(Array.from({ length: 15 }, (__, i) => i))
-    for (const [i, { sequence }] of writes.entries()) if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
-    expect(Number(await redis.cli('GET', await keyOf(redis, 'fence')))).toBeGreaterThanOrEqual(fence)
-    await rows.close()
-  })
+  it.each([
+    ['forward', HOUR],
+    ['back', -HOUR],
+  ])(
+    '%s by an hour: writes are taken and flushed in their order, with growing sequences and fences',
+    async (_, offset) => {
+      await using client = connect(kind, redis.url)
+      await using setup = new Setup(client)
+      const rows = setup.rows()
+      const { worker } = setup.work({ leaseTtl: TTL, coalesce: false })
+      await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
+      const write = async (from: number) => {
+        for (let age = from; age < from + 5; age++) await rows.put('1', { name: 'x', age })
+        await rows.flushed('1')
+      }
+      await write(0)
+      const fence = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
+      await redis.setClock(offset)
+      await write(5)
+      await redis.setClock(0)
+      await write(10)
+      const writes = setup.table.calls.flat()
+      expect(writes.map(({ value }) => value?.age)).toEqual(
+        Array.from({ length: 15 }, (__, i) => i),
+      )
+      for (const [i, { sequence }] of writes.entries())
+        if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
+      expect(Number(await redis.cli('GET', await keyOf(redis, 'fence')))).toBeGreaterThanOrEqual(
+        fence,
+      )
+      await rows.close()
+    },
+  )
 
   it('back by an hour: a write that failed is tried again after its pause, and becomes a dead letter after its attempts', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    setup.work({ leaseTtl: TTL, flush: async () => { throw new Error('no') } })
+    setup.work({
+      leaseTtl: TTL,
+      flush: async () => {
+        throw new Error('no')
+      },
+    })
     await rows.put('1', { name: 'x' })
     await redis.setClock(-HOUR)
     await expect(rows.flushed('1')).rejects.toThrow('could not be flushed')
@@ -54,9 +70,21 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
     await using setup = new Setup(client)
     await using database = await startRedis()
     const rows = setup.rows({ partitions: 8 })
-    await using dead = spawnProcesses(new URL('processes/worker.ts', import.meta.url), { data: { queue: redis.url, database: database.url, client: kind, failing: 0, coalesce: true, leaseTtl: TTL } satisfies Start })
+    await using dead = spawnProcesses(new URL('processes/worker.ts', import.meta.url), {
+      data: {
+        queue: redis.url,
+        database: database.url,
+        client: kind,
+        failing: 0,
+        coalesce: true,
+        leaseTtl: TTL,
+      } satisfies Start,
+    })
     await dead.all('ready', { timeout: 60_000 })
-    await vi.waitFor(async () => expect((await redis.cli('KEYS', '*:owner')).split('\n')).toHaveLength(8), 10_000)
+    await vi.waitFor(
+      async () => expect((await redis.cli('KEYS', '*:owner')).split('\n')).toHaveLength(8),
+      10_000,
+    )
     const before = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
     await dead.processes[0]!.kill()
     await redis.setClock(-HOUR)

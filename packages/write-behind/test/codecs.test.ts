@@ -1,95 +1,195 @@
 import { randomBytes } from 'node:crypto'
-import { beside, createKeys, compressed, encrypted, json, msgpack, v8, type CacheClient, type Codec } from '@cache/core'
+import {
+  beside,
+  createKeys,
+  compressed,
+  encrypted,
+  json,
+  msgpack,
+  v8,
+  type CacheClient,
+  type Codec,
+} from '@cache/core'
 import type { Stage } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker, type PendingWrite } from '../src/index.js'
 import { cases } from './cases.js'
 
-interface Doc { readonly text: string; readonly n: number }
+interface Doc {
+  readonly text: string
+  readonly n: number
+}
 
 const keys = { a: randomBytes(32) }
 const codecs: readonly (readonly [string, Codec<any>])[] = [
-  ['json', json], ['v8', v8], ['msgpack', msgpack], ['compressed', compressed(json, { threshold: 1 })],
-  ['encrypted', encrypted(json, { keys })], ['encrypted compressed v8', encrypted(compressed(v8), { keys })],
+  ['json', json],
+  ['v8', v8],
+  ['msgpack', msgpack],
+  ['compressed', compressed(json, { threshold: 1 })],
+  ['encrypted', encrypted(json, { keys })],
+  ['encrypted compressed v8', encrypted(compressed(v8), { keys })],
 ]
 
 /** Takes what is a Doc, and nothing else. */
 const schema = {
   '~standard': {
-    version: 1 as const, vendor: 'test',
-    validate: (value: unknown) => (typeof (value as Doc | null)?.text === 'string' ? { value: value as Doc } : { issues: [{ message: 'not a Doc' }] }),
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) =>
+      typeof (value as Doc | null)?.text === 'string'
+        ? { value: value as Doc }
+        : { issues: [{ message: 'not a Doc' }] },
   },
 }
 
-describe.each(cases.filter(({ topology }) => topology === 'standalone'))('codecs, on $name', ({ start }) => {
-  let stage: Stage<CacheClient>
-  let client: CacheClient
-  beforeAll(async () => void (stage = await start()))
-  afterAll(() => stage.stop())
-  beforeEach(async () => {
-    await stage.flush()
-    client = stage.driver()
-  })
-
-  const drain = async <T>(codec: Codec<any>, more: object, until: () => Promise<unknown>): Promise<PendingWrite<T, string>[]> => {
-    const got: PendingWrite<T, string>[] = []
-    const stop = new AbortController()
-    const running = createWriteBehindWorker<T>({ client, name: 'docs', partitions: 1, codec, flush: (writes) => void got.push(...writes), ...more }).run({ signal: stop.signal })
-    await until()
-    stop.abort()
-    await running
-    return got
-  }
-
-  it.each(codecs)('%s: values and patches arrive as they were written, with a schema and without', async (_, codec) => {
-    for (const checked of [{}, { schema }]) {
+describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
+  'codecs, on $name',
+  ({ start }) => {
+    let stage: Stage<CacheClient>
+    let client: CacheClient
+    beforeAll(async () => void (stage = await start()))
+    afterAll(() => stage.stop())
+    beforeEach(async () => {
       await stage.flush()
-      const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
-        client, name: 'docs', ttl: '1h', partitions: 1, codec, ...checked,
-        load: async () => undefined, merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
-      })
-      await docs.put('1', { text: 'one', n: 1 })
-      await docs.write('2', { text: 'two' })
-      await docs.write('2', { n: 2 })
-      await docs.delete('3')
-      expect(await docs.getMany(['1', '2', '3'])).toEqual([{ text: 'one', n: 1 }, { text: 'two', n: 2 }, null])
-      const got = await drain<Doc>(codec, checked, () => Promise.all(['1', '2', '3'].map((id) => docs.flushed(id))))
-      expect(await docs.deadLetters.list()).toEqual([])
-      expect(got.find(({ id }) => id === '1')).toMatchObject({ kind: 'write', value: { text: 'one', n: 1 }, patches: [] })
-      expect(got.find(({ id }) => id === '2')).toMatchObject({ value: { text: 'two', n: 2 }, patches: [{ text: 'two' }, { n: 2 }] })
-      expect(got.find(({ id }) => id === '3')).toMatchObject({ kind: 'delete', value: null })
-      await docs.close()
+      client = stage.driver()
+    })
+
+    const drain = async <T>(
+      codec: Codec<any>,
+      more: object,
+      until: () => Promise<unknown>,
+    ): Promise<PendingWrite<T, string>[]> => {
+      const got: PendingWrite<T, string>[] = []
+      const stop = new AbortController()
+      const running = createWriteBehindWorker<T>({
+        client,
+        name: 'docs',
+        partitions: 1,
+        codec,
+        flush: (writes) => void got.push(...writes),
+        ...more,
+      }).run({ signal: stop.signal })
+      await until()
+      stop.abort()
+      await running
+      return got
     }
-  })
 
-  it('encrypted: neither a value nor a patch is readable in Redis', async () => {
-    const codec = encrypted(json, { keys })
-    const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({ client, name: 'docs', ttl: '1h', partitions: 1, codec, load: async () => undefined, merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }) })
-    await docs.write('1', { text: 'the secret' })
-    const key = `${beside(createKeys(client.namespace, 'docs')(0))}:stream`
-    const stream = (await client.send({ args: ['XRANGE', key, '-', '+'], keys: [key], binary: true })) as unknown as readonly [Buffer, readonly Buffer[]][]
-    const stored = Buffer.concat(stream.flatMap(([, fields]) => [...fields]))
-    expect(stored.length).toBeGreaterThan(20)
-    expect(stored.includes('secret')).toBe(false)
-    await docs.close()
-  })
+    it.each(codecs)(
+      '%s: values and patches arrive as they were written, with a schema and without',
+      async (_, codec) => {
+        for (const checked of [{}, { schema }]) {
+          await stage.flush()
+          const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
+            client,
+            name: 'docs',
+            ttl: '1h',
+            partitions: 1,
+            codec,
+            ...checked,
+            load: async () => undefined,
+            merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
+          })
+          await docs.put('1', { text: 'one', n: 1 })
+          await docs.write('2', { text: 'two' })
+          await docs.write('2', { n: 2 })
+          await docs.delete('3')
+          expect(await docs.getMany(['1', '2', '3'])).toEqual([
+            { text: 'one', n: 1 },
+            { text: 'two', n: 2 },
+            null,
+          ])
+          const got = await drain<Doc>(codec, checked, () =>
+            Promise.all(['1', '2', '3'].map((id) => docs.flushed(id))),
+          )
+          expect(await docs.deadLetters.list()).toEqual([])
+          expect(got.find(({ id }) => id === '1')).toMatchObject({
+            kind: 'write',
+            value: { text: 'one', n: 1 },
+            patches: [],
+          })
+          expect(got.find(({ id }) => id === '2')).toMatchObject({
+            value: { text: 'two', n: 2 },
+            patches: [{ text: 'two' }, { n: 2 }],
+          })
+          expect(got.find(({ id }) => id === '3')).toMatchObject({ kind: 'delete', value: null })
+          await docs.close()
+        }
+      },
+    )
 
-  it('v8: what JSON has no word for arrives in patches too', async () => {
-    const docs = createWriteBehind<Map<string, unknown> | undefined, string, Map<string, unknown>>({ client, name: 'docs', ttl: '1h', partitions: 1, codec: v8, load: async () => undefined, merge: (current, patch) => new Map([...(current ?? []), ...patch]) })
-    const patch = new Map<string, unknown>([['at', new Date(0)], ['n', 1n]])
-    await docs.write('1', patch)
-    const got = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
-    expect(got).toMatchObject([{ value: patch, patches: [patch] }])
-    await docs.close()
-  })
+    it('encrypted: neither a value nor a patch is readable in Redis', async () => {
+      const codec = encrypted(json, { keys })
+      const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
+        client,
+        name: 'docs',
+        ttl: '1h',
+        partitions: 1,
+        codec,
+        load: async () => undefined,
+        merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
+      })
+      await docs.write('1', { text: 'the secret' })
+      const key = `${beside(createKeys(client.namespace, 'docs')(0))}:stream`
+      const stream = (await client.send({
+        args: ['XRANGE', key, '-', '+'],
+        keys: [key],
+        binary: true,
+      })) as unknown as readonly [Buffer, readonly Buffer[]][]
+      const stored = Buffer.concat(stream.flatMap(([, fields]) => [...fields]))
+      expect(stored.length).toBeGreaterThan(20)
+      expect(stored.includes('secret')).toBe(false)
+      await docs.close()
+    })
 
-  it('a codec that knows only values: patches have one of their own', async () => {
-    const codec: Codec<Doc> = { name: 'doc', encode: ({ text, n }) => `${n} ${text}`, decode: (payload) => { const [n, text] = payload.toString().split(' '); return { text: text!, n: Number(n) } } }
-    const docs = createWriteBehind<Doc | undefined, string, number>({ client, name: 'docs', ttl: '1h', partitions: 1, codec, patchCodec: json, load: async () => undefined, merge: (current, by) => ({ text: 'sum', n: (current?.n ?? 0) + by }) })
-    await docs.write('1', 2)
-    await docs.write('1', 3)
-    const got = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
-    expect(got).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
-    await docs.close()
-  })
-})
+    it('v8: what JSON has no word for arrives in patches too', async () => {
+      const docs = createWriteBehind<
+        Map<string, unknown> | undefined,
+        string,
+        Map<string, unknown>
+      >({
+        client,
+        name: 'docs',
+        ttl: '1h',
+        partitions: 1,
+        codec: v8,
+        load: async () => undefined,
+        merge: (current, patch) => new Map([...(current ?? []), ...patch]),
+      })
+      const patch = new Map<string, unknown>([
+        ['at', new Date(0)],
+        ['n', 1n],
+      ])
+      await docs.write('1', patch)
+      const got = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
+      expect(got).toMatchObject([{ value: patch, patches: [patch] }])
+      await docs.close()
+    })
+
+    it('a codec that knows only values: patches have one of their own', async () => {
+      const codec: Codec<Doc> = {
+        name: 'doc',
+        encode: ({ text, n }) => `${n} ${text}`,
+        decode: (payload) => {
+          const [n, text] = payload.toString().split(' ')
+          return { text: text!, n: Number(n) }
+        },
+      }
+      const docs = createWriteBehind<Doc | undefined, string, number>({
+        client,
+        name: 'docs',
+        ttl: '1h',
+        partitions: 1,
+        codec,
+        patchCodec: json,
+        load: async () => undefined,
+        merge: (current, by) => ({ text: 'sum', n: (current?.n ?? 0) + by }),
+      })
+      await docs.write('1', 2)
+      await docs.write('1', 3)
+      const got = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
+      expect(got).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
+      await docs.close()
+    })
+  },
+)

@@ -23,9 +23,12 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
 
   const refusing = async (writes: readonly Write[]) => {
     await setup.table.upsert(writes.filter((write) => !refused(write)))
-    return writes.filter((write) => refused(write)).map(({ sequence }) => ({ sequence, error: new Error('no') }))
+    return writes
+      .filter((write) => refused(write))
+      .map(({ sequence }) => ({ sequence, error: new Error('no') }))
   }
-  const work = (more: object = {}) => setup.work({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...more })
+  const work = (more: object = {}) =>
+    setup.work({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...more })
 
   it('a letter that is replayed while a newer write of its id waits does not undo it', async () => {
     const rows = setup.rows()
@@ -41,7 +44,10 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     work()
     await rows.flushed('1')
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
-    expect(setup.table.rows.get('1')).toEqual({ value: { name: 'newer' }, sequence: expect.any(Number) })
+    expect(setup.table.rows.get('1')).toEqual({
+      value: { name: 'newer' },
+      sequence: expect.any(Number),
+    })
     expect(setup.table.calls.at(-1)).toMatchObject([{ value: { name: 'newer' }, count: 2 }])
     await rows.close()
   })
@@ -66,8 +72,10 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
 
   it('nor where it is refused and replayed again, or the newer one is flushed while it waits', async () => {
     const rows = setup.counters()
-    const isBuried = () => vi.waitFor(async () => expect(await rows.deadLetters.list()).toHaveLength(1), 5_000)
-    const replay = async () => expect(await rows.deadLetters.replay((await rows.deadLetters.list())[0]!.letter)).toBe(true)
+    const isBuried = () =>
+      vi.waitFor(async () => expect(await rows.deadLetters.list()).toHaveLength(1), 5_000)
+    const replay = async () =>
+      expect(await rows.deadLetters.replay((await rows.deadLetters.list())[0]!.letter)).toBe(true)
     const key = 'test:rows:{test:rows:0}:buried'
     const isNoted = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
     let first: number | undefined
@@ -116,7 +124,9 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     expect(await rows.get('1')).toEqual({ name: 'bad' })
     expect((await rows.pending()).writes).toBe(1)
     let isFlushed = false
-    const flushed = rows.flushed('1').then(() => { isFlushed = true })
+    const flushed = rows.flushed('1').then(() => {
+      isFlushed = true
+    })
     await sleep(100)
     expect(isFlushed).toBe(false)
     work()
@@ -132,8 +142,15 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     for (let i = 0; i < 3; i++) {
       const id = `r${i}`
       await rows.put(id, { name: 'bad' })
-      const flushed = rows.flushed(id).then(() => 'resolved', (error: Error) => error.name)
-      await vi.waitFor(async () => expect((await rows.deadLetters.list()).some((letter) => letter.id === id)).toBe(true), { timeout: 5_000, interval: 2 })
+      const flushed = rows.flushed(id).then(
+        () => 'resolved',
+        (error: Error) => error.name,
+      )
+      await vi.waitFor(
+        async () =>
+          expect((await rows.deadLetters.list()).some((letter) => letter.id === id)).toBe(true),
+        { timeout: 5_000, interval: 2 },
+      )
       await rows.put(id, { name: 'good' })
       expect(await flushed).toBe('DeadLetterError')
       await rows.flushed(id)
@@ -159,24 +176,30 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     refused = ({ value }) => value?.name.includes('bad') === true
     work()
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
-    expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad', 'last bad'])
+    expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual([
+      'bad',
+      'last bad',
+    ])
     expect(setup.table.rows.get('1')?.value).toEqual({ name: 'two' })
     await rows.close()
   })
 
-  it.each(['returned', 'thrown'])('coalesce: false: one write that is refused (%s) buries none of those behind it', async (how) => {
-    const rows = setup.rows()
-    for (const name of ['bad', 'two', 'three']) await rows.put('1', { name })
-    const flush = async (writes: readonly Write[]) => {
-      if (how === 'returned') return refusing(writes)
-      for (const write of writes) if (refused(write)) throw new Error('no')
-      return setup.table.upsert(writes)
-    }
-    work({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
-    await rows.flushed('1')
-    expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad'])
-    expect(setup.table.rows.get('1')?.value).toEqual({ name: 'three' })
-    expect(await rows.get('1')).toEqual({ name: 'three' })
-    await rows.close()
-  })
+  it.each(['returned', 'thrown'])(
+    'coalesce: false: one write that is refused (%s) buries none of those behind it',
+    async (how) => {
+      const rows = setup.rows()
+      for (const name of ['bad', 'two', 'three']) await rows.put('1', { name })
+      const flush = async (writes: readonly Write[]) => {
+        if (how === 'returned') return refusing(writes)
+        for (const write of writes) if (refused(write)) throw new Error('no')
+        return setup.table.upsert(writes)
+      }
+      work({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
+      await rows.flushed('1')
+      expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad'])
+      expect(setup.table.rows.get('1')?.value).toEqual({ name: 'three' })
+      expect(await rows.get('1')).toEqual({ name: 'three' })
+      await rows.close()
+    },
+  )
 })

@@ -41,13 +41,15 @@ export async function startDoublingProxy(target: Address, lag: number): Promise<
     port,
     url: `redis://127.0.0.1:${port}`,
     async deliverAgain() {
-      await Promise.all(sent.map(async (chunks) => {
-        const again = connect({ ...target, allowHalfOpen: true })
-        again.resume()
-        again.end(Buffer.concat(chunks))
-        await once(again, 'end')
-        again.destroy()
-      }))
+      await Promise.all(
+        sent.map(async (chunks) => {
+          const again = connect({ ...target, allowHalfOpen: true })
+          again.resume()
+          again.end(Buffer.concat(chunks))
+          await once(again, 'end')
+          again.destroy()
+        }),
+      )
     },
     async [Symbol.asyncDispose]() {
       const closed = once(server.close(), 'close')

@@ -9,7 +9,8 @@ import { createWriteBehind } from '../src/index.js'
 
 /** A driver whose connections of their own do something before they ask replicas. */
 function between(driver: Driver, write: () => Promise<void>): Driver {
-  const asksReplicas = (commands: readonly Command[]): boolean => commands.some(({ args: [name] }) => name === 'WAIT')
+  const asksReplicas = (commands: readonly Command[]): boolean =>
+    commands.some(({ args: [name] }) => name === 'WAIT')
   return {
     ...driver,
     async dedicate() {
@@ -43,9 +44,17 @@ describe.each([
     await redis.stop()
   })
   const rowsOf = (name: string, driver: Driver, timeout: '300ms' | '5s') => {
-    const client = createCacheClient(driver, { resilience: { readTimeout: '5s', writeTimeout: '5s' } })
+    const client = createCacheClient(driver, {
+      resilience: { readTimeout: '5s', writeTimeout: '5s' },
+    })
     clients.push(client)
-    return createWriteBehind<number | null, string, number>({ client, name, ttl: '1h', load: async () => null, durability: { replicas: 1, timeout } })
+    return createWriteBehind<number | null, string, number>({
+      client,
+      name,
+      ttl: '1h',
+      load: async () => null,
+      durability: { replicas: 1, timeout },
+    })
   }
 
   it('a write that a replica has is acknowledged; one that no replica hears of is not', async () => {
@@ -60,15 +69,28 @@ describe.each([
   })
 
   it('a write that no replica has heard of is not acknowledged by a connection that came after it', async () => {
-    const rows = rowsOf('replaced', between(driverOf(primary.url), async () => { await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes') }), '300ms')
+    const rows = rowsOf(
+      'replaced',
+      between(driverOf(primary.url), async () => {
+        await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      }),
+      '300ms',
+    )
     await replica.pause()
-    for (let i = 0; i < 3; i++) await expect(rows.put('1', i)).rejects.toMatchObject({ name: 'DurabilityError' })
+    for (let i = 0; i < 3; i++)
+      await expect(rows.put('1', i)).rejects.toMatchObject({ name: 'DurabilityError' })
     await replica.resume()
     await rows.close()
   })
 
   it('nor by a server that does not have it', async () => {
-    const rows = rowsOf('lost', between(driverOf(primary.url), async () => { await primary.flush() }), '300ms')
+    const rows = rowsOf(
+      'lost',
+      between(driverOf(primary.url), async () => {
+        await primary.flush()
+      }),
+      '300ms',
+    )
     await expect(rows.put('1', 1)).rejects.toMatchObject({ name: 'DurabilityError' })
     await rows.close()
   })

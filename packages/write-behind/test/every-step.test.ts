@@ -43,12 +43,23 @@ class Database {
  * All that writers, workers and those who look after dead letters do; every step's copies come
  * `again` at the end.
  */
-async function everyStep(client: CacheClient, again: () => Promise<void>, partitions: number): Promise<void> {
+async function everyStep(
+  client: CacheClient,
+  again: () => Promise<void>,
+  partitions: number,
+): Promise<void> {
   await using setup = new Setup(client)
   const rows = setup.rows({ partitions })
   const counters = setup.counters({ partitions })
   const database = new Database()
-  const work = () => setup.work({ partitions, coalesce: false, flush: database.flush, retry: { attempts: ATTEMPTS, backoff: 5 }, leaseTtl: '2s' })
+  const work = () =>
+    setup.work({
+      partitions,
+      coalesce: false,
+      flush: database.flush,
+      retry: { attempts: ATTEMPTS, backoff: 5 },
+      leaseTtl: '2s',
+    })
   const settled = async () => {
     await Promise.all([...ids, 'gone', 'count'].map((id) => rows.flushed(id)))
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 10_000)
@@ -63,13 +74,24 @@ async function everyStep(client: CacheClient, again: () => Promise<void>, partit
   await first.end()
 
   database.refuses = ({ value }) => value?.name === 'bad'
-  await rows.putMany([['bad', { name: 'bad' }], ['worse', { name: 'bad' }], ['worst', { name: 'bad' }]])
+  await rows.putMany([
+    ['bad', { name: 'bad' }],
+    ['worse', { name: 'bad' }],
+    ['worst', { name: 'bad' }],
+  ])
   await counters.write('count', 1)
   const second = work()
-  for (const id of ['bad', 'worse', 'worst']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+  for (const id of ['bad', 'worse', 'worst'])
+    await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
   expect(database.refused).toHaveLength(3 * ATTEMPTS)
-  const letters = Object.fromEntries((await rows.deadLetters.list()).map((letter) => [letter.id, letter]))
-  expect(Object.values(letters).map(({ attempts }) => attempts)).toEqual([ATTEMPTS, ATTEMPTS, ATTEMPTS])
+  const letters = Object.fromEntries(
+    (await rows.deadLetters.list()).map((letter) => [letter.id, letter]),
+  )
+  expect(Object.values(letters).map(({ attempts }) => attempts)).toEqual([
+    ATTEMPTS,
+    ATTEMPTS,
+    ATTEMPTS,
+  ])
   const { replay, discard } = rows.deadLetters
   // Refused again, it is a dead letter again.
   expect(await replay(letters.worst!.letter)).toBe(true)
@@ -78,15 +100,22 @@ async function everyStep(client: CacheClient, again: () => Promise<void>, partit
   database.refuses = () => false
   expect(await replay(letters.bad!.letter)).toBe(true)
   expect(await discard(letters.worse!.letter)).toBe(true)
-  for (const done of [letters.bad!, letters.worse!]) expect([await replay(done.letter), await discard(done.letter)]).toEqual([false, false])
+  for (const done of [letters.bad!, letters.worse!])
+    expect([await replay(done.letter), await discard(done.letter)]).toEqual([false, false])
   await Promise.all([rows.flushed('bad'), rows.flushed('worse'), settled()])
 
   const expectExact = async () => {
     database.expectEachOnce()
     for (const id of ids) expect(database.of(id)).toEqual(names)
     expect(database.of('gone')).toEqual(['here', null])
-    expect(database.accepted.filter(({ id }) => id === 'count').map(({ value }) => value?.age)).toEqual(Array.from({ length: 11 }, (_, i) => i + 1))
-    expect([database.of('bad'), database.of('worse'), database.of('worst')]).toEqual([['bad'], [], []])
+    expect(
+      database.accepted.filter(({ id }) => id === 'count').map(({ value }) => value?.age),
+    ).toEqual(Array.from({ length: 11 }, (_, i) => i + 1))
+    expect([database.of('bad'), database.of('worse'), database.of('worst')]).toEqual([
+      ['bad'],
+      [],
+      [],
+    ])
     expect((await rows.deadLetters.list()).map(({ id }) => id)).toEqual(['worst'])
     expect((await rows.pending()).writes).toBe(0)
     expect(await rows.getMany(ids)).toEqual(ids.map(() => ({ name: 'three' })))
@@ -111,11 +140,14 @@ describe.each(kinds)('every step delivered twice, and once more at the end, on %
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
-  it.each([0, 30])('%d ms late: each write reaches the database once and in order, and nothing else does', async (lag) => {
-    await using proxy = await startDoublingProxy(redis, lag)
-    await using client = connect(kind, proxy.url)
-    await everyStep(client, () => proxy.deliverAgain(), 1)
-  })
+  it.each([0, 30])(
+    '%d ms late: each write reaches the database once and in order, and nothing else does',
+    async (lag) => {
+      await using proxy = await startDoublingProxy(redis, lag)
+      await using client = connect(kind, proxy.url)
+      await everyStep(client, () => proxy.deliverAgain(), 1)
+    },
+  )
 
   it('a write that the full queue refused is not executed by its late copy when there is room', async () => {
     await using proxy = await startDoublingProxy(redis, 150)
@@ -143,7 +175,8 @@ describe.each(kinds)('every step delivered twice on a Cluster, on %s', (kind) =>
   const proxies = new Map<string, DoublingProxy>()
   beforeAll(async () => {
     cluster = await startCluster({ primaries: 3 })
-    for (const node of cluster.nodes) proxies.set(`${node.host}:${node.port}`, await startDoublingProxy(node, 20))
+    for (const node of cluster.nodes)
+      proxies.set(`${node.host}:${node.port}`, await startDoublingProxy(node, 20))
   })
   afterAll(async () => {
     for (const proxy of proxies.values()) await proxy[Symbol.asyncDispose]()
@@ -153,6 +186,12 @@ describe.each(kinds)('every step delivered twice on a Cluster, on %s', (kind) =>
   it('each write reaches the database once and in order, and nothing else does', async () => {
     await using client = connectCluster(kind, proxies, { readTimeout: '5s', writeTimeout: '5s' })
     await vi.waitFor(() => client.send({ args: ['GET', 'x'], keys: ['x'] }), { timeout: 10_000 })
-    await everyStep(client, async () => { for (const proxy of proxies.values()) await proxy.deliverAgain() }, 4)
+    await everyStep(
+      client,
+      async () => {
+        for (const proxy of proxies.values()) await proxy.deliverAgain()
+      },
+      4,
+    )
   })
 })

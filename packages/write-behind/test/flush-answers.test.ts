@@ -23,31 +23,60 @@ describe.each(kinds)('what flush returns, on %s', (kind) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    await rows.putMany([['bad', { name: 'bad' }], ['good', { name: 'good' }]])
-    setup.work({ flush: async (writes) => writes.filter(({ id }) => id === 'bad').map((write) => ({ ...name(write), error: new Error('refused') })) as never })
+    await rows.putMany([
+      ['bad', { name: 'bad' }],
+      ['good', { name: 'good' }],
+    ])
+    setup.work({
+      flush: async (writes) =>
+        writes
+          .filter(({ id }) => id === 'bad')
+          .map((write) => ({ ...name(write), error: new Error('refused') })) as never,
+    })
     await rows.flushed('good')
     await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
-    expect(await rows.deadLetters.list()).toMatchObject([{ id: 'bad', error: 'Error: refused', attempts: 3 }])
+    expect(await rows.deadLetters.list()).toMatchObject([
+      { id: 'bad', error: 'Error: refused', attempts: 3 },
+    ])
     await rows.close()
   })
 
   it.each<readonly [string, unknown]>([
-    ["a driver's result", { rowCount: 1, rows: [] }], ['true', true], ['[undefined]', [undefined]], ['an error without a name', [{ error: new Error('x') }]], ['a stranger', [{ sequence: 1, error: new Error('x') }]],
-  ])('%s is an error that says so: nothing counts as flushed, nothing is flushed for ever', async (_, answer) => {
-    await using client = connect(kind, redis.url)
-    await using setup = new Setup(client)
-    const rows = setup.rows()
-    const errors: unknown[] = []
-    const note = (message: unknown): void => void errors.push((message as Messages['error']).error)
-    subscribe('cache:error', note)
-    let calls = 0
-    await rows.putMany([['1', { name: 'x' }], ['2', { name: 'y' }]])
-    setup.work({ flush: async () => { calls++; return answer as undefined } })
-    for (const id of ['1', '2']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
-    unsubscribe('cache:error', note)
-    expect(calls).toBeLessThanOrEqual(6)
-    expect(errors[0]).toBeInstanceOf(FlushAnswerError)
-    expect((await rows.deadLetters.list())[0]?.error).toContain('"flush" must return nothing, or an array of { sequence, error }')
-    await rows.close()
-  })
+    ["a driver's result", { rowCount: 1, rows: [] }],
+    ['true', true],
+    ['[undefined]', [undefined]],
+    ['an error without a name', [{ error: new Error('x') }]],
+    ['a stranger', [{ sequence: 1, error: new Error('x') }]],
+  ])(
+    '%s is an error that says so: nothing counts as flushed, nothing is flushed for ever',
+    async (_, answer) => {
+      await using client = connect(kind, redis.url)
+      await using setup = new Setup(client)
+      const rows = setup.rows()
+      const errors: unknown[] = []
+      const note = (message: unknown): void =>
+        void errors.push((message as Messages['error']).error)
+      subscribe('cache:error', note)
+      let calls = 0
+      await rows.putMany([
+        ['1', { name: 'x' }],
+        ['2', { name: 'y' }],
+      ])
+      setup.work({
+        flush: async () => {
+          calls++
+          return answer as undefined
+        },
+      })
+      for (const id of ['1', '2'])
+        await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+      unsubscribe('cache:error', note)
+      expect(calls).toBeLessThanOrEqual(6)
+      expect(errors[0]).toBeInstanceOf(FlushAnswerError)
+      expect((await rows.deadLetters.list())[0]?.error).toContain(
+        '"flush" must return nothing, or an array of { sequence, error }',
+      )
+      await rows.close()
+    },
+  )
 })

@@ -15,39 +15,49 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     await redis.flush()
   })
 
-  it.each(['runs', 'starts'])('is drained by a worker that %s; a write is refused and changes nothing', async (how) => {
-    await using client = connect(kind, redis.url)
-    await using setup = new Setup(client)
-    const rows = setup.rows()
-    let open = how === 'starts'
-    let asked = 0
-    const flush = async (writes: Parameters<typeof setup.table.upsert>[0]) => {
-      asked++
-      if (!open) throw new Error('the database is out')
-      await setup.table.upsert(writes)
-    }
-    const { worker } = how === 'runs' ? setup.work({ flush, leaseTtl: 600 }) : { worker: undefined }
-    await rows.putMany(ids.map((id) => [id, { name: id }]))
-    if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
-    await redis.fill()
-    await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
-    await expect(setup.rows({ name: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow('OOM')
-    if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
-    else setup.work({ flush, leaseTtl: 600 })
-    open = true
-    await Promise.all(ids.map((id) => rows.flushed(id)))
-    expect(setup.table.rows.size).toBe(50)
-    expect(setup.table.rows.get('r0')?.value).toEqual({ name: 'r0' })
-    expect((await rows.pending()).writes).toBe(0)
-    await rows.close()
-  })
+  it.each(['runs', 'starts'])(
+    'is drained by a worker that %s; a write is refused and changes nothing',
+    async (how) => {
+      await using client = connect(kind, redis.url)
+      await using setup = new Setup(client)
+      const rows = setup.rows()
+      let open = how === 'starts'
+      let asked = 0
+      const flush = async (writes: Parameters<typeof setup.table.upsert>[0]) => {
+        asked++
+        if (!open) throw new Error('the database is out')
+        await setup.table.upsert(writes)
+      }
+      const { worker } =
+        how === 'runs' ? setup.work({ flush, leaseTtl: 600 }) : { worker: undefined }
+      await rows.putMany(ids.map((id) => [id, { name: id }]))
+      if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
+      await redis.fill()
+      await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
+      await expect(setup.rows({ name: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow(
+        'OOM',
+      )
+      if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
+      else setup.work({ flush, leaseTtl: 600 })
+      open = true
+      await Promise.all(ids.map((id) => rows.flushed(id)))
+      expect(setup.table.rows.size).toBe(50)
+      expect(setup.table.rows.get('r0')?.value).toEqual({ name: 'r0' })
+      expect((await rows.pending()).writes).toBe(0)
+      await rows.close()
+    },
+  )
 
   it('takes dead letters, gives them back and forgets them', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
     let poison = true
-    await rows.putMany([['bad', { name: 'bad' }], ['worse', { name: 'worse' }], ['good', { name: 'good' }]])
+    await rows.putMany([
+      ['bad', { name: 'bad' }],
+      ['worse', { name: 'worse' }],
+      ['good', { name: 'good' }],
+    ])
     await redis.fill()
     setup.work({
       flush: async (writes) => {
@@ -57,32 +67,44 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
       },
     })
     await rows.flushed('good')
-    for (const id of ['bad', 'worse']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+    for (const id of ['bad', 'worse'])
+      await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     poison = false
     const elsewhere = setup.rows() // one that has not written yet
-    for (const { letter, id } of await rows.deadLetters.list()) expect(await (id === 'bad' ? elsewhere.deadLetters.replay(letter) : elsewhere.deadLetters.discard(letter))).toBe(true)
+    for (const { letter, id } of await rows.deadLetters.list())
+      expect(
+        await (id === 'bad'
+          ? elsewhere.deadLetters.replay(letter)
+          : elsewhere.deadLetters.discard(letter)),
+      ).toBe(true)
     await expect(elsewhere.put('bad', { name: 'refused' })).rejects.toMatchObject({ code: 'OOM' })
     await Promise.all([rows.flushed('bad'), rows.flushed('worse')])
     expect(setup.table.rows.get('bad')?.value).toEqual({ name: 'bad' })
     for (const one of [rows, elsewhere]) await one.close()
   })
 
-  it.each(['lease', 'process'])('reads what is pending, and loads what is neither pending nor cached (stampede: %j)', async (stampede) => {
-    await using client = connect(kind, redis.url)
-    await using setup = new Setup(client)
-    const rows = setup.rows({ stampede, staleIfError: '1m' })
-    setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
-    await rows.put('1', { name: 'pending' })
-    await redis.cli('DEL', await keyOf(redis, 'entry:1'))
-    await redis.fill()
-    for (let i = 0; i < 2; i++) {
-      expect(await rows.get('1')).toEqual({ name: 'pending' })
-      expect(await rows.getMany(['1', '2'])).toEqual([{ name: 'pending' }, { name: 'of the database' }])
-    }
-    expect(await keyOf(redis, 'entry:1')).toBe('')
-    await expect(setup.counters().write('3', 1)).rejects.toThrow('OOM')
-    await rows.close()
-  })
+  it.each(['lease', 'process'])(
+    'reads what is pending, and loads what is neither pending nor cached (stampede: %j)',
+    async (stampede) => {
+      await using client = connect(kind, redis.url)
+      await using setup = new Setup(client)
+      const rows = setup.rows({ stampede, staleIfError: '1m' })
+      setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
+      await rows.put('1', { name: 'pending' })
+      await redis.cli('DEL', await keyOf(redis, 'entry:1'))
+      await redis.fill()
+      for (let i = 0; i < 2; i++) {
+        expect(await rows.get('1')).toEqual({ name: 'pending' })
+        expect(await rows.getMany(['1', '2'])).toEqual([
+          { name: 'pending' },
+          { name: 'of the database' },
+        ])
+      }
+      expect(await keyOf(redis, 'entry:1')).toBe('')
+      await expect(setup.counters().write('3', 1)).rejects.toThrow('OOM')
+      await rows.close()
+    },
+  )
 
   it('lets a partition be given back and taken over', async () => {
     await using client = connect(kind, redis.url)
@@ -113,7 +135,14 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
     await redis.flush()
   })
 
-  const isRefusing = (code: string) => vi.waitFor(async () => expect(await redis.cli('SET', 'x', 'x').catch((error: Error) => error.message)).toContain(code), 5_000)
+  const isRefusing = (code: string) =>
+    vi.waitFor(
+      async () =>
+        expect(await redis.cli('SET', 'x', 'x').catch((error: Error) => error.message)).toContain(
+          code,
+        ),
+      5_000,
+    )
   const causes = {
     MISCONF: {
       begin: async () => {
@@ -122,57 +151,84 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
       },
       end: () => redis.cli('CONFIG', 'SET', 'stop-writes-on-bgsave-error', 'no'),
     },
-    NOREPLICAS: { begin: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1'), end: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0') },
+    NOREPLICAS: {
+      begin: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '1'),
+      end: () => redis.cli('CONFIG', 'SET', 'min-replicas-to-write', '0'),
+    },
   } as const
 
-  it.each(['MISCONF', 'NOREPLICAS'] as const)('%s: writes are refused and change nothing; what was queued is flushed once it takes writes again', async (code) => {
-    await using client = connect(kind, redis.url)
-    await using setup = new Setup(client)
-    const rows = setup.rows()
-    setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
-    await rows.put('bad', { name: 'bad' })
-    const burying = setup.work({ leaseTtl: 600, retry: { attempts: 1 }, flush: (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })) })
-    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
-    await burying.end()
-    const [letter] = await rows.deadLetters.list()
-    await rows.put('1', { name: 'one' })
-    await rows.put('3', { name: 'three' })
-    await redis.cli('DEL', await keyOf(redis, 'entry:3'))
-    let isOpen = false
-    const { worker } = setup.work({ leaseTtl: 600, retry: { attempts: 1_000, backoff: 20, max: 50 }, flush: async (writes) => {
-      if (!isOpen) throw new Error('the database is out')
-      await setup.table.upsert(writes)
-    } })
-    await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
-    await causes[code].begin()
-    await isRefusing(code)
-    await expect(rows.put('1', { name: 'refused' })).rejects.toMatchObject({ code })
-    await expect(rows.delete('1')).rejects.toMatchObject({ code })
-    await expect(rows.deadLetters.replay(letter!.letter)).rejects.toMatchObject({ code })
-    await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
-    expect(await rows.deadLetters.list()).toEqual([letter])
-    expect(await rows.get('1')).toEqual({ name: 'one' })
-    // A server that can't save has all that was acknowledged; one without its replicas may have
-    // been replaced.
-    if (code === 'MISCONF') expect(await rows.getMany(['2', '3'])).toEqual([{ name: 'of the database' }, { name: 'three' }])
-    else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
-    isOpen = true
-    // flushed, and not confirmed
-    await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000)
-    expect((await rows.pending()).writes).toBe(2)
-    await causes[code].end()
-    await rows.put('4', { name: 'four' })
-    await Promise.all(['1', '3', '4'].map((id) => rows.flushed(id)))
-    expect(['1', '3', '4'].map((id) => setup.table.rows.get(id)?.value?.name)).toEqual(['one', 'three', 'four'])
-    expect((await rows.pending()).writes).toBe(0)
-    await rows.close()
-  })
+  it.each(['MISCONF', 'NOREPLICAS'] as const)(
+    '%s: writes are refused and change nothing; what was queued is flushed once it takes writes again',
+    async (code) => {
+      await using client = connect(kind, redis.url)
+      await using setup = new Setup(client)
+      const rows = setup.rows()
+      setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
+      await rows.put('bad', { name: 'bad' })
+      const burying = setup.work({
+        leaseTtl: 600,
+        retry: { attempts: 1 },
+        flush: (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })),
+      })
+      await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+      await burying.end()
+      const [letter] = await rows.deadLetters.list()
+      await rows.put('1', { name: 'one' })
+      await rows.put('3', { name: 'three' })
+      await redis.cli('DEL', await keyOf(redis, 'entry:3'))
+      let isOpen = false
+      const { worker } = setup.work({
+        leaseTtl: 600,
+        retry: { attempts: 1_000, backoff: 20, max: 50 },
+        flush: async (writes) => {
+          if (!isOpen) throw new Error('the database is out')
+          await setup.table.upsert(writes)
+        },
+      })
+      await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
+      await causes[code].begin()
+      await isRefusing(code)
+      await expect(rows.put('1', { name: 'refused' })).rejects.toMatchObject({ code })
+      await expect(rows.delete('1')).rejects.toMatchObject({ code })
+      await expect(rows.deadLetters.replay(letter!.letter)).rejects.toMatchObject({ code })
+      await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
+      expect(await rows.deadLetters.list()).toEqual([letter])
+      expect(await rows.get('1')).toEqual({ name: 'one' })
+      // A server that can't save has all that was acknowledged; one without its replicas may have
+      // been replaced.
+      if (code === 'MISCONF')
+        expect(await rows.getMany(['2', '3'])).toEqual([
+          { name: 'of the database' },
+          { name: 'three' },
+        ])
+      else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
+      isOpen = true
+      // flushed, and not confirmed
+      await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000)
+      expect((await rows.pending()).writes).toBe(2)
+      await causes[code].end()
+      await rows.put('4', { name: 'four' })
+      await Promise.all(['1', '3', '4'].map((id) => rows.flushed(id)))
+      expect(['1', '3', '4'].map((id) => setup.table.rows.get(id)?.value?.name)).toEqual([
+        'one',
+        'three',
+        'four',
+      ])
+      expect((await rows.pending()).writes).toBe(0)
+      await rows.close()
+    },
+  )
 })
 
 describe.each(kinds)('a full Cluster, on %s', (kind) => {
   it('is drained', async () => {
     await using cluster = await startCluster({ primaries: 3 })
-    const nodes = new Map(cluster.nodes.map((node) => [`${node.host}:${node.port}`, { host: node.host, port: node.port }]))
+    const nodes = new Map(
+      cluster.nodes.map((node) => [
+        `${node.host}:${node.port}`,
+        { host: node.host, port: node.port },
+      ]),
+    )
     await using client = connectCluster(kind, nodes, { readTimeout: '5s', writeTimeout: '5s' })
     await using setup = new Setup(client)
     const rows = setup.rows({ partitions: 8 })

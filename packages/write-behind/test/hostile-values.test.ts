@@ -18,11 +18,29 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     client = stage.driver()
   })
 
-  const newCache = (table: Table) => createWriteBehind<Row | null, string, Row>({ client, name: 'rows', partitions: 1, ttl: '1h', load: table.load, codec, leaseTtl: '100ms', merge: (_, patch) => patch })
+  const newCache = (table: Table) =>
+    createWriteBehind<Row | null, string, Row>({
+      client,
+      name: 'rows',
+      partitions: 1,
+      ttl: '1h',
+      load: table.load,
+      codec,
+      leaseTtl: '100ms',
+      merge: (_, patch) => patch,
+    })
   /** Works until `use` has ended, and starts over if it fails. */
   const working = async (table: Table, use: () => Promise<void>): Promise<void> => {
     const stop = new AbortController()
-    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', partitions: 1, codec, leaseTtl: '150ms', linger: 1, flush: (writes) => table.upsert(writes) })
+    const worker = createWriteBehindWorker<Row, string>({
+      client,
+      name: 'rows',
+      partitions: 1,
+      codec,
+      leaseTtl: '150ms',
+      linger: 1,
+      flush: (writes) => table.upsert(writes),
+    })
     const running = worker.run({ signal: stop.signal })
     try {
       await use()
@@ -32,37 +50,57 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     }
   }
 
-  it('whatever stands at one of the keys, writes are taken, flushed and read', async () => {
-    const table = new Table()
-    const [partition] = new Partitions(client, 'rows', 1).all
-    const { stream, pending, attempts, dead, buried, replayed, fence, owner } = partition!
-    const { workers } = new Partitions(client, 'rows', 1)
-    const keys = { stream, pending, attempts, dead, buried, replayed, fence, owner, workers, agreed: 'test:rows:partitions', entry: partition!.entry('7'), session: '' }
-    let age = 0
-    await working(table, async () => {
-      // In the short form every value is tried, but not at every key.
-      for (const [k, [kind, at]] of Object.entries(keys).entries()) {
-        for (const value of hostileValues(['7', 'floor', '1', '2']).filter((_, i) => process.env.CHAOS || i % 8 === k % 8)) {
-          const what = `${kind}: ${value.name}`
-          await using cache = newCache(table)
-          await cache.put('7', { name: 'before', age: ++age })
-          await cache.flushed('7')
-          for (const key of at === '' ? await sessions() : [at]) await plantValue(client, key, value)
-          await cache.peek('7')
-          await cache.deadLetters.list()
-          await cache.write('7', { name: 'Ada', age: ++age })
-          expect(await cache.get('7'), what).toEqual({ name: 'Ada', age })
-          await eventually(() => table.rows.get('7')?.value?.age === age, { within: 20_000 })
-          await cache.flushed('7')
-          expect(await newCache(table).get('7'), what).toEqual({ name: 'Ada', age })
-        }
+  it(
+    'whatever stands at one of the keys, writes are taken, flushed and read',
+    async () => {
+      const table = new Table()
+      const [partition] = new Partitions(client, 'rows', 1).all
+      const { stream, pending, attempts, dead, buried, replayed, fence, owner } = partition!
+      const { workers } = new Partitions(client, 'rows', 1)
+      const keys = {
+        stream,
+        pending,
+        attempts,
+        dead,
+        buried,
+        replayed,
+        fence,
+        owner,
+        workers,
+        agreed: 'test:rows:partitions',
+        entry: partition!.entry('7'),
+        session: '',
       }
-    })
+      let age = 0
+      await working(table, async () => {
+        // In the short form every value is tried, but not at every key.
+        for (const [k, [kind, at]] of Object.entries(keys).entries()) {
+          for (const value of hostileValues(['7', 'floor', '1', '2']).filter(
+            (_, i) => process.env.CHAOS || i % 8 === k % 8,
+          )) {
+            const what = `${kind}: ${value.name}`
+            await using cache = newCache(table)
+            await cache.put('7', { name: 'before', age: ++age })
+            await cache.flushed('7')
+            for (const key of at === '' ? await sessions() : [at])
+              await plantValue(client, key, value)
+            await cache.peek('7')
+            await cache.deadLetters.list()
+            await cache.write('7', { name: 'Ada', age: ++age })
+            expect(await cache.get('7'), what).toEqual({ name: 'Ada', age })
+            await eventually(() => table.rows.get('7')?.value?.age === age, { within: 20_000 })
+            await cache.flushed('7')
+            expect(await newCache(table).get('7'), what).toEqual({ name: 'Ada', age })
+          }
+        }
+      })
 
-    async function sessions(): Promise<string[]> {
-      return (await client.send({ args: ['KEYS', '*:session:*'], keys: [stream] })) as string[]
-    }
-  }, process.env.CHAOS ? 600_000 : 60_000)
+      async function sessions(): Promise<string[]> {
+        return (await client.send({ args: ['KEYS', '*:session:*'], keys: [stream] })) as string[]
+      }
+    },
+    process.env.CHAOS ? 600_000 : 60_000,
+  )
 
   it('what is no write is taken out of the stream and told, and the writes around it are flushed', async () => {
     const table = new Table()
@@ -74,26 +112,53 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     await using cache = newCache(table)
     await cache.put('1', { name: 'first' })
     const wrong: readonly (readonly string[])[] = [
-      ['x', 'y'], ['', ''], ['s:', 'y'], ['n:abc', 'y'], ['n:1e400', 'y'], [`s:${'\u0000'}`, 'y'], ['s:1', 'y', 'sequence', 'x'], ['s:1', 'y', 'sequence', '9'.repeat(30)],
+      ['x', 'y'],
+      ['', ''],
+      ['s:', 'y'],
+      ['n:abc', 'y'],
+      ['n:1e400', 'y'],
+      [`s:${'\u0000'}`, 'y'],
+      ['s:1', 'y', 'sequence', 'x'],
+      ['s:1', 'y', 'sequence', '9'.repeat(30)],
     ]
-    for (const fields of wrong) await client.send({ args: ['XADD', stream, '*', ...fields], keys: [stream] })
-    await client.send({ args: ['XADD', stream, '18446744073709551615-0', 'x', 'y'], keys: [stream] })
-    await client.send({ args: ['XADD', stream, '18446744073709551615-18446744073709551615', 'x', 'y'], keys: [stream] })
+    for (const fields of wrong)
+      await client.send({ args: ['XADD', stream, '*', ...fields], keys: [stream] })
+    await client.send({
+      args: ['XADD', stream, '18446744073709551615-0', 'x', 'y'],
+      keys: [stream],
+    })
+    await client.send({
+      args: ['XADD', stream, '18446744073709551615-18446744073709551615', 'x', 'y'],
+      keys: [stream],
+    })
     await cache.put('2', { name: 'second' })
     await working(table, async () => {
       await Promise.all(['1', '2'].map((id) => cache.flushed(id)))
-      await eventually(async () => (await client.send({ args: ['XLEN', stream], keys: [stream] })) === 0)
+      await eventually(
+        async () => (await client.send({ args: ['XLEN', stream], keys: [stream] })) === 0,
+      )
     })
     channels.error.unsubscribe(listen)
-    expect([...table.rows.values()].map(({ value }) => value?.name).sort()).toEqual(['first', 'second'])
-    expect(told).toContainEqual(expect.objectContaining({ key: stream, error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown }))
+    expect([...table.rows.values()].map(({ value }) => value?.name).sort()).toEqual([
+      'first',
+      'second',
+    ])
+    expect(told).toContainEqual(
+      expect.objectContaining({
+        key: stream,
+        error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,
+      }),
+    )
   })
 
   it('a session whose floor is far behind holds nobody up', async () => {
     const table = new Table()
     await using cache = newCache(table)
     await cache.put('1', { name: 'first' })
-    const [session] = (await client.send({ args: ['KEYS', '*:session:*'], keys: ['{test:rows:0}'] })) as string[]
+    const [session] = (await client.send({
+      args: ['KEYS', '*:session:*'],
+      keys: ['{test:rows:0}'],
+    })) as string[]
     if (session === undefined) return // on another node
     for (const floor of ['0', '1', '-9000000000000000', '9'.repeat(20)]) {
       await client.send({ args: ['HSET', session, 'floor', floor], keys: [session] })
@@ -109,7 +174,13 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     const [partition] = new Partitions(client, 'rows', 1).all
     const { dead } = partition!
     await using cache = newCache(table)
-    for (const [score, member] of [['1', 'garbage'], ['2', ''], ['3', Buffer.from([0xff, 0xc3])], ['4', Buffer.from([0x91, 0xa1, 0x78])], ['5', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])]] as const) {
+    for (const [score, member] of [
+      ['1', 'garbage'],
+      ['2', ''],
+      ['3', Buffer.from([0xff, 0xc3])],
+      ['4', Buffer.from([0x91, 0xa1, 0x78])],
+      ['5', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])],
+    ] as const) {
       await client.send({ args: ['ZADD', dead, score, member], keys: [dead] })
     }
     expect(await cache.deadLetters.list()).toEqual([])

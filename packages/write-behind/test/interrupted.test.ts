@@ -8,14 +8,21 @@ import { Setup, connect, keyOf, kinds } from './setup.js'
 type Write = PendingWrite<Row, string>
 type Rows = ReturnType<Setup['rows']>
 
-const HASTY = { readTimeout: 200, writeTimeout: 200, breaker: { failures: 1_000, cooldown: 50 } } as const
+const HASTY = {
+  readTimeout: 200,
+  writeTimeout: 200,
+  breaker: { failures: 1_000, cooldown: 50 },
+} as const
 
 /**
  * What happens to a step on its way. Begins before it is asked for; `end` is called once it was.
  */
 interface Interruption {
   readonly name: string
-  begin(proxy: TcpProxy, redis: RedisServer): Promise<{
+  begin(
+    proxy: TcpProxy,
+    redis: RedisServer,
+  ): Promise<{
     /** Redis can be reached again. */
     end(): Promise<void>
     /** What was on its way arrives, late. */
@@ -31,7 +38,10 @@ const interruptions: readonly Interruption[] = [
       proxy.swallow('replies')
       return {
         async end() {
-          await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(before), { timeout: 5_000, interval: 5 })
+          await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(before), {
+            timeout: 5_000,
+            interval: 5,
+          })
           await proxy.pass()
         },
       }
@@ -43,7 +53,10 @@ const interruptions: readonly Interruption[] = [
       const held = proxy.hold()
       return {
         async end() {
-          await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { timeout: 5_000, interval: 5 })
+          await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), {
+            timeout: 5_000,
+            interval: 5,
+          })
           await sleep(20)
           proxy.drop()
         },
@@ -66,7 +79,9 @@ const interruptions: readonly Interruption[] = [
 ]
 
 /** How often each value of an id may have reached the database. */
-type Counts = Readonly<Record<string, Readonly<Record<string, readonly [least: number, most: number]>>>>
+type Counts = Readonly<
+  Record<string, Readonly<Record<string, readonly [least: number, most: number]>>>
+>
 
 describe.each(kinds)('on %s', (kind) => {
   let redis: RedisServer
@@ -82,12 +97,22 @@ describe.each(kinds)('on %s', (kind) => {
      * Interrupts a step, and says whether it was acknowledged. Then another write is, and what is
      * late arrives.
      */
-    async function interrupted(proxy: TcpProxy, rows: Rows, step: () => Promise<unknown>): Promise<unknown> {
+    async function interrupted(
+      proxy: TcpProxy,
+      rows: Rows,
+      step: () => Promise<unknown>,
+    ): Promise<unknown> {
       const { end, late } = await begin(proxy, redis)
-      const asked = step().then((answer) => answer ?? 'acknowledged', () => 'rejected')
+      const asked = step().then(
+        (answer) => answer ?? 'acknowledged',
+        () => 'rejected',
+      )
       await end()
       const outcome = await asked
-      await vi.waitFor(() => rows.put('later', { name: 'later' }), { timeout: 10_000, interval: 20 })
+      await vi.waitFor(() => rows.put('later', { name: 'later' }), {
+        timeout: 10_000,
+        interval: 20,
+      })
       await late?.()
       return outcome
     }
@@ -124,45 +149,55 @@ describe.each(kinds)('on %s', (kind) => {
       for (const one of [rows, patient]) await one.close()
     }
 
-    const times = (outcome: unknown): readonly [number, number] => [outcome === 'rejected' ? 0 : 1, 1]
+    const times = (outcome: unknown): readonly [number, number] => [
+      outcome === 'rejected' ? 0 : 1,
+      1,
+    ]
 
-    it('put, and delete', () => scene(async (rows, proxy, patient) => {
-      const put = await interrupted(proxy, rows, () => rows.put('1', { name: 'put' }))
-      const removed = await interrupted(proxy, rows, () => rows.delete('1'))
-      await patient.put('1', { name: 'after' })
-      return { 1: { put: times(put), null: times(removed), after: [1, 1] } }
-    }))
+    it('put, and delete', () =>
+      scene(async (rows, proxy, patient) => {
+        const put = await interrupted(proxy, rows, () => rows.put('1', { name: 'put' }))
+        const removed = await interrupted(proxy, rows, () => rows.delete('1'))
+        await patient.put('1', { name: 'after' })
+        return { 1: { put: times(put), null: times(removed), after: [1, 1] } }
+      }))
 
-    it('putMany', () => scene(async (rows, proxy) => {
-      const ids = ['a', 'b', 'c']
-      const writes = ids.map((id) => [id, { name: 'put' }] as const)
-      const put = await interrupted(proxy, rows, () => rows.putMany(writes))
-      return Object.fromEntries(ids.map((id) => [id, { put: times(put) }]))
-    }))
+    it('putMany', () =>
+      scene(async (rows, proxy) => {
+        const ids = ['a', 'b', 'c']
+        const writes = ids.map((id) => [id, { name: 'put' }] as const)
+        const put = await interrupted(proxy, rows, () => rows.putMany(writes))
+        return Object.fromEntries(ids.map((id) => [id, { put: times(put) }]))
+      }))
 
-    it('replay, and discard', () => scene(async (rows, proxy, patient) => {
-      await using direct = connect(kind, redis.url)
-      await using setup = new Setup(direct)
-      await patient.putMany([['replay', { name: 'again' }], ['discard', { name: 'never' }]])
-      const { end } = setup.work({
-        retry: { attempts: 1 },
-        flush: (writes) => writes
-          .filter(({ id }) => id === 'replay' || id === 'discard')
-          .map(({ sequence }) => ({ sequence, error: new Error('no') })),
-      })
-      for (const id of ['replay', 'discard']) {
-        await expect(patient.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
-      }
-      await end()
-      for (const step of ['replay', 'discard'] as const) {
-        const { letter } = (await patient.deadLetters.list()).find(({ id }) => id === step)!
-        const answer = await interrupted(proxy, rows, () => rows.deadLetters[step](letter))
-        const isThere = (await patient.deadLetters.list()).some((one) => one.letter === letter)
-        if (answer !== 'rejected') expect([answer, isThere]).toEqual([true, false])
-        else if (isThere) expect(await patient.deadLetters[step](letter)).toBe(true)
-      }
-      return { replay: { again: [1, 1] }, discard: {} }
-    }))
+    it('replay, and discard', () =>
+      scene(async (rows, proxy, patient) => {
+        await using direct = connect(kind, redis.url)
+        await using setup = new Setup(direct)
+        await patient.putMany([
+          ['replay', { name: 'again' }],
+          ['discard', { name: 'never' }],
+        ])
+        const { end } = setup.work({
+          retry: { attempts: 1 },
+          flush: (writes) =>
+            writes
+              .filter(({ id }) => id === 'replay' || id === 'discard')
+              .map(({ sequence }) => ({ sequence, error: new Error('no') })),
+        })
+        for (const id of ['replay', 'discard']) {
+          await expect(patient.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+        }
+        await end()
+        for (const step of ['replay', 'discard'] as const) {
+          const { letter } = (await patient.deadLetters.list()).find(({ id }) => id === step)!
+          const answer = await interrupted(proxy, rows, () => rows.deadLetters[step](letter))
+          const isThere = (await patient.deadLetters.list()).some((one) => one.letter === letter)
+          if (answer !== 'rejected') expect([answer, isThere]).toEqual([true, false])
+          else if (isThere) expect(await patient.deadLetters[step](letter)).toBe(true)
+        }
+        return { replay: { again: [1, 1] }, discard: {} }
+      }))
 
     it('write: counted once where it was acknowledged, and at most once where not', async () => {
       await using proxy = await startProxy(redis)
@@ -187,10 +222,16 @@ describe.each(kinds)('on %s', (kind) => {
 
   describe.each(interruptions)('a step of a worker: $name', ({ begin }) => {
     /** Runs a worker, whose next step is interrupted when `flush` or `validate` says so. */
-    async function scene({ flush, validate }: {
-      flush: (writes: readonly Write[], interrupt: () => Promise<void>) => Promise<unknown>
-      validate?: (interrupt: () => Promise<void>) => Promise<void>
-    }, check: (rows: Rows) => Promise<void>): Promise<void> {
+    async function scene(
+      {
+        flush,
+        validate,
+      }: {
+        flush: (writes: readonly Write[], interrupt: () => Promise<void>) => Promise<unknown>
+        validate?: (interrupt: () => Promise<void>) => Promise<void>
+      },
+      check: (rows: Rows) => Promise<void>,
+    ): Promise<void> {
       await using proxy = await startProxy(redis)
       await using client = connect(kind, proxy.url, HASTY)
       await using direct = connect(kind, redis.url)
@@ -201,15 +242,32 @@ describe.each(kinds)('on %s', (kind) => {
       const interrupt = async (): Promise<void> => {
         if (ending) return
         const { end, late } = await begin(proxy, redis)
-        ending = sleep(1).then(end).then(() => sleep(50)).then(late)
+        ending = sleep(1)
+          .then(end)
+          .then(() => sleep(50))
+          .then(late)
       }
-      await rows.putMany([['1', { name: 'one' }], ['2', { name: 'two' }]])
-      const schema = validate && { '~standard': { version: 1 as const, vendor: 'test', validate: async (value: unknown) => {
-        if ((value as Row).name !== 'two') return { value: value as Row }
-        await validate(interrupt)
-        return { issues: [{ message: 'unreadable' }] }
-      } } }
-      setup.work({ leaseTtl: '20s', retry: { attempts: 2, backoff: 5 }, flush: (writes) => flush(writes, interrupt) as Promise<undefined>, ...(schema && { schema }) })
+      await rows.putMany([
+        ['1', { name: 'one' }],
+        ['2', { name: 'two' }],
+      ])
+      const schema = validate && {
+        '~standard': {
+          version: 1 as const,
+          vendor: 'test',
+          validate: async (value: unknown) => {
+            if ((value as Row).name !== 'two') return { value: value as Row }
+            await validate(interrupt)
+            return { issues: [{ message: 'unreadable' }] }
+          },
+        },
+      }
+      setup.work({
+        leaseTtl: '20s',
+        retry: { attempts: 2, backoff: 5 },
+        flush: (writes) => flush(writes, interrupt) as Promise<undefined>,
+        ...(schema && { schema }),
+      })
       await vi.waitFor(() => expect(ending).toBeDefined(), 5_000)
       await ending
       await check(rows)
@@ -219,66 +277,95 @@ describe.each(kinds)('on %s', (kind) => {
 
     it('what was flushed is confirmed, and flushed once', async () => {
       const flushed: string[] = []
-      await scene({ flush: async (writes, interrupt) => {
-        flushed.push(...writes.map(({ id }) => id))
-        await interrupt()
-      } }, async (rows) => {
-        await Promise.all([rows.flushed('1'), rows.flushed('2')])
-        expect(flushed).toEqual(['1', '2'])
-      })
+      await scene(
+        {
+          flush: async (writes, interrupt) => {
+            flushed.push(...writes.map(({ id }) => id))
+            await interrupt()
+          },
+        },
+        async (rows) => {
+          await Promise.all([rows.flushed('1'), rows.flushed('2')])
+          expect(flushed).toEqual(['1', '2'])
+        },
+      )
     })
 
     it('a failed attempt counts once', async () => {
       let refused = 0
-      await scene({ flush: async (writes, interrupt) => {
-        const bad = writes.filter(({ id }) => id === '2')
-        if (bad.length > 0 && ++refused === 1) await interrupt()
-        return bad.map(({ sequence }) => ({ sequence, error: new Error('no') }))
-      } }, async (rows) => {
-        await rows.flushed('1')
-        await expect(rows.flushed('2')).rejects.toBeInstanceOf(DeadLetterError)
-        expect(refused).toBe(2)
-        expect(await rows.deadLetters.list()).toMatchObject([{ id: '2', attempts: 2 }])
-      })
+      await scene(
+        {
+          flush: async (writes, interrupt) => {
+            const bad = writes.filter(({ id }) => id === '2')
+            if (bad.length > 0 && ++refused === 1) await interrupt()
+            return bad.map(({ sequence }) => ({ sequence, error: new Error('no') }))
+          },
+        },
+        async (rows) => {
+          await rows.flushed('1')
+          await expect(rows.flushed('2')).rejects.toBeInstanceOf(DeadLetterError)
+          expect(refused).toBe(2)
+          expect(await rows.deadLetters.list()).toMatchObject([{ id: '2', attempts: 2 }])
+        },
+      )
     })
 
     it('a write that can’t be read becomes one dead letter', async () => {
-      await scene({ flush: async () => undefined, validate: (interrupt) => interrupt() }, async (rows) => {
-        await rows.flushed('1')
-        await expect(rows.flushed('2')).rejects.toBeInstanceOf(DeadLetterError)
-        expect(await rows.deadLetters.list()).toHaveLength(1)
-        expect(await rows.deadLetters.discard((await rows.deadLetters.list())[0]!.letter)).toBe(true)
-        await rows.flushed('2')
-      })
+      await scene(
+        { flush: async () => undefined, validate: (interrupt) => interrupt() },
+        async (rows) => {
+          await rows.flushed('1')
+          await expect(rows.flushed('2')).rejects.toBeInstanceOf(DeadLetterError)
+          expect(await rows.deadLetters.list()).toHaveLength(1)
+          expect(await rows.deadLetters.discard((await rows.deadLetters.list())[0]!.letter)).toBe(
+            true,
+          )
+          await rows.flushed('2')
+        },
+      )
     })
   })
 
-  it.each(['confirmation', 'failed attempt'])('a worker’s %s that arrives when the partition has another owner changes nothing', async (step) => {
-    await using proxy = await startProxy(redis)
-    await using far = connect(kind, proxy.url, HASTY)
-    await using client = connect(kind, redis.url)
-    await using away = new Setup(far)
-    await using setup = new Setup(client)
-    const rows = setup.rows()
-    await rows.put('1', { name: 'one' })
-    let held: ReturnType<TcpProxy['hold']> | undefined
-    const first = away.work({ leaseTtl: '600ms', flush: async ([write]) => {
-      held ??= proxy.hold()
-      return step === 'confirmation' ? undefined : [{ sequence: write!.sequence, error: new Error('no') }]
-    } })
-    await vi.waitFor(() => expect(held?.bytes).toBeGreaterThan(0), { timeout: 5_000, interval: 5 })
-    await proxy.cut()
-    await vi.waitFor(() => expect(first.worker.partitions).toEqual([]), { timeout: 5_000, interval: 20 })
-    const second = setup.work({ leaseTtl: '600ms' })
-    await rows.flushed('1')
-    await second.end()
-    await rows.put('1', { name: 'two' })
-    const before = await stateOf(redis)
-    await held!.deliver()
-    expect(await stateOf(redis)).toEqual(before)
-    expect(await rows.get('1')).toEqual({ name: 'two' })
-    await rows.close()
-  })
+  it.each(['confirmation', 'failed attempt'])(
+    'a worker’s %s that arrives when the partition has another owner changes nothing',
+    async (step) => {
+      await using proxy = await startProxy(redis)
+      await using far = connect(kind, proxy.url, HASTY)
+      await using client = connect(kind, redis.url)
+      await using away = new Setup(far)
+      await using setup = new Setup(client)
+      const rows = setup.rows()
+      await rows.put('1', { name: 'one' })
+      let held: ReturnType<TcpProxy['hold']> | undefined
+      const first = away.work({
+        leaseTtl: '600ms',
+        flush: async ([write]) => {
+          held ??= proxy.hold()
+          return step === 'confirmation'
+            ? undefined
+            : [{ sequence: write!.sequence, error: new Error('no') }]
+        },
+      })
+      await vi.waitFor(() => expect(held?.bytes).toBeGreaterThan(0), {
+        timeout: 5_000,
+        interval: 5,
+      })
+      await proxy.cut()
+      await vi.waitFor(() => expect(first.worker.partitions).toEqual([]), {
+        timeout: 5_000,
+        interval: 20,
+      })
+      const second = setup.work({ leaseTtl: '600ms' })
+      await rows.flushed('1')
+      await second.end()
+      await rows.put('1', { name: 'two' })
+      const before = await stateOf(redis)
+      await held!.deliver()
+      expect(await stateOf(redis)).toEqual(before)
+      expect(await rows.get('1')).toEqual({ name: 'two' })
+      await rows.close()
+    },
+  )
 })
 
 /** The server knows the scripts then, so that each step is one command. */
@@ -289,9 +376,14 @@ async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): 
   await setup.counters().write('good', 1)
   await rows.delete('bad')
   await rows.put('worse', { name: 'worse' })
-  setup.work({ retry: { attempts: 1 }, flush: (writes) => writes.filter(({ id }) => id !== 'good').map(({ id }) => ({ id, error: new Error('no') })) })
+  setup.work({
+    retry: { attempts: 1 },
+    flush: (writes) =>
+      writes.filter(({ id }) => id !== 'good').map(({ id }) => ({ id, error: new Error('no') })),
+  })
   await rows.flushed('good')
-  for (const id of ['bad', 'worse']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+  for (const id of ['bad', 'worse'])
+    await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
   const [first, second] = await rows.deadLetters.list()
   await rows.deadLetters.discard(first!.letter)
   await rows.deadLetters.replay(second!.letter)
@@ -301,5 +393,10 @@ async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): 
 /** What the partition holds, but for who owns it. */
 async function stateOf(redis: RedisServer): Promise<unknown> {
   const [stream, pending] = [await keyOf(redis, 'stream'), await keyOf(redis, 'pending')]
-  return [await redis.cli('XRANGE', stream, '-', '+'), await redis.cli('HGETALL', pending), await keyOf(redis, 'attempts'), await keyOf(redis, 'dead')]
+  return [
+    await redis.cli('XRANGE', stream, '-', '+'),
+    await redis.cli('HGETALL', pending),
+    await keyOf(redis, 'attempts'),
+    await keyOf(redis, 'dead'),
+  ]
 }

@@ -17,7 +17,10 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     const rows = setup.rows({ partitions: 4 })
     const running = new Set<number>()
     let [overlaps, lost] = [0, 0]
-    const flush = async (_: unknown, { partition, signal }: { partition: number; signal: AbortSignal }) => {
+    const flush = async (
+      _: unknown,
+      { partition, signal }: { partition: number; signal: AbortSignal },
+    ) => {
       if (running.has(partition)) overlaps++
       running.add(partition)
       await sleep(2 * TTL)
@@ -29,10 +32,13 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.putMany(Array.from({ length: 40 }, (_, i) => [`r${i}`, { name: 'x' }]))
     await vi.waitFor(() => expect(running.size).toBe(4), 5_000)
     const two = setup.work({ partitions: 4, leaseTtl: TTL, flush })
-    await vi.waitFor(() => {
-      expect(one.worker.partitions).toHaveLength(2)
-      expect(two.worker.partitions).toHaveLength(2)
-    }, { timeout: 15_000, interval: 20 })
+    await vi.waitFor(
+      () => {
+        expect(one.worker.partitions).toHaveLength(2)
+        expect(two.worker.partitions).toHaveLength(2)
+      },
+      { timeout: 15_000, interval: 20 },
+    )
     expect({ overlaps, lost }).toEqual({ overlaps: 0, lost: 0 })
     await rows.close()
   })
@@ -44,7 +50,9 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     let told = 0
     let hung: number | undefined
     const { worker } = setup.work({
-      partitions: 2, leaseTtl: TTL, flushTimeout: 1_000,
+      partitions: 2,
+      leaseTtl: TTL,
+      flushTimeout: 1_000,
       flush: async (writes, { signal, partition }) => {
         if (hung === undefined) {
           hung = partition
@@ -70,18 +78,29 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    await rows.putMany([['bad', { name: 'unreadable' }], ['good', { name: 'good' }]])
+    await rows.putMany([
+      ['bad', { name: 'unreadable' }],
+      ['good', { name: 'good' }],
+    ])
     let owner: string | undefined
-    // Both writes are read, then another worker takes the partition: burying the one that can't be read says so.
+    // Both writes are read, then another worker takes the partition: burying the one that can't be
+    // read says so.
     const validate = async (value: unknown) => {
       owner ??= await keyOf(redis, 'owner')
       await redis.cli('SET', owner, 'another worker')
-      return (value as { name: string }).name === 'good' ? { value: value as { name: string } } : { issues: [{ message: 'unreadable' }] }
+      return (value as { name: string }).name === 'good'
+        ? { value: value as { name: string } }
+        : { issues: [{ message: 'unreadable' }] }
     }
     let calls = 0
     const { worker, end } = setup.work({
-      leaseTtl: TTL, drainTimeout: 200, schema: { '~standard': { version: 1, vendor: 'test', validate } },
-      flush: async () => { calls++; await new Promise(() => undefined) },
+      leaseTtl: TTL,
+      drainTimeout: 200,
+      schema: { '~standard': { version: 1, vendor: 'test', validate } },
+      flush: async () => {
+        calls++
+        await new Promise(() => undefined)
+      },
     })
     await vi.waitFor(() => expect(owner).toBeDefined(), 5_000)
     await vi.waitFor(() => expect(worker.partitions).toEqual([]), 5_000)
@@ -96,7 +115,17 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     const rows = setup.rows()
     let flushing = false
     let reason: unknown
-    const first = setup.work({ leaseTtl: TTL, drainTimeout: 200, flush: async (_, { signal }) => { flushing = true; signal.addEventListener('abort', () => { reason = signal.reason }); await sleep(5_000, undefined, { ref: false }) } })
+    const first = setup.work({
+      leaseTtl: TTL,
+      drainTimeout: 200,
+      flush: async (_, { signal }) => {
+        flushing = true
+        signal.addEventListener('abort', () => {
+          reason = signal.reason
+        })
+        await sleep(5_000, undefined, { ref: false })
+      },
+    })
     await rows.put('1', { name: 'x' })
     await vi.waitFor(() => expect(flushing).toBe(true), 5_000)
     const started = performance.now()
@@ -115,14 +144,23 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await using setup = new Setup(client)
     const rows = setup.rows()
     const bad = ['bad', 'worse', 'worst']
-    await rows.putMany(bad.flatMap((id) => Array.from({ length: 600 }, (_, age) => [id, { name: id, age }] as const)))
+    await rows.putMany(
+      bad.flatMap((id) =>
+        Array.from({ length: 600 }, (_, age) => [id, { name: id, age }] as const),
+      ),
+    )
     await rows.put('good', { name: 'good' })
     let broken = true
     setup.work({
-      batchSize: 10, retry: { attempts: 1_000, backoff: 50, max: '1m', factor: 100 },
+      batchSize: 10,
+      retry: { attempts: 1_000, backoff: 50, max: '1m', factor: 100 },
       flush: async (writes) => {
         await setup.table.upsert(writes.filter(({ id }) => !broken || id === 'good'))
-        return broken ? writes.filter(({ id }) => id !== 'good').map(({ id }) => ({ id, error: new Error('no') })) : undefined
+        return broken
+          ? writes
+              .filter(({ id }) => id !== 'good')
+              .map(({ id }) => ({ id, error: new Error('no') }))
+          : undefined
       },
     })
     await rows.flushed('good')
@@ -134,11 +172,16 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    await rows.putMany([...Array.from({ length: 1_500 }, (_, age) => ['bad', { name: 'bad', age }] as const), ['good', { name: 'good' }]])
+    await rows.putMany([
+      ...Array.from({ length: 1_500 }, (_, age) => ['bad', { name: 'bad', age }] as const),
+      ['good', { name: 'good' }],
+    ])
     let broken = true
     const ages: (number | undefined)[] = []
     setup.work({
-      batchSize: 10, coalesce: false, retry: { attempts: 1_000, backoff: 20, max: 50 },
+      batchSize: 10,
+      coalesce: false,
+      retry: { attempts: 1_000, backoff: 20, max: 50 },
       flush: async (writes) => {
         const refused = writes.filter(({ id }) => broken && id === 'bad')
         for (const { id, value } of writes) if (id === 'bad' && !broken) ages.push(value?.age)
@@ -167,7 +210,12 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     })
     await rows.put('bad', { name: 'bad' })
     let isDead = false
-    const dead = rows.flushed('bad').catch((error: Error) => error.name).finally(() => { isDead = true })
+    const dead = rows
+      .flushed('bad')
+      .catch((error: Error) => error.name)
+      .finally(() => {
+        isDead = true
+      })
     while (!isDead && bad < 25) {
       await rows.putMany(Array.from({ length: 5 }, () => [`r${++written}`, { name: 'good' }]))
       await sleep(5)
@@ -199,7 +247,11 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
 
   it('a partition that was acquired although the reply was lost is given back, and an attempt that arrives late acquires nothing', async () => {
     await using proxy = await startProxy(redis)
-    await using far = connect(kind, proxy.url, { readTimeout: 200, writeTimeout: 200, breaker: { failures: 1_000, cooldown: 50 } })
+    await using far = connect(kind, proxy.url, {
+      readTimeout: 200,
+      writeTimeout: 200,
+      breaker: { failures: 1_000, cooldown: 50 },
+    })
     await using client = connect(kind, redis.url)
     await using away = new Setup(far)
     await using setup = new Setup(client)
@@ -215,7 +267,10 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     proxy.drop()
     await again.end()
     await held.deliver().catch(() => undefined)
-    await vi.waitFor(async () => expect(await keyOf(redis, 'owner')).toBe(''), { timeout: 10_000, interval: 20 })
+    await vi.waitFor(async () => expect(await keyOf(redis, 'owner')).toBe(''), {
+      timeout: 10_000,
+      interval: 20,
+    })
     await setup.rows().put('1', { name: 'x' })
     setup.work({ leaseTtl: '1m' })
     await setup.rows().flushed('1')

@@ -22,7 +22,9 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
         return { name: 'counter', age: 1 }
       },
     })
-    expect(await rows.write('1', 2, { signal: AbortSignal.timeout(20_000) })).toMatchObject({ age: 3 })
+    expect(await rows.write('1', 2, { signal: AbortSignal.timeout(20_000) })).toMatchObject({
+      age: 3,
+    })
     expect(loads).toBe(1)
     await rows.close()
   })
@@ -34,7 +36,12 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     const load = () => (++loads === 1 ? new Promise(() => undefined) : setup.table.load('1'))
     const rows = setup.counters({ load, loadTimeout: { hard: 1_500 } })
     let isOver = false
-    const hung = rows.write('1', 1).catch((error: unknown) => error).finally(() => { isOver = true })
+    const hung = rows
+      .write('1', 1)
+      .catch((error: unknown) => error)
+      .finally(() => {
+        isOver = true
+      })
     await vi.waitFor(() => expect(loads).toBe(1), 5_000)
     const stop = new AbortController()
     const second = rows.write('1', 10, { signal: stop.signal })
@@ -55,7 +62,10 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     await using elsewhere = new Setup(other)
     let isLoading = false
     const stop = new AbortController()
-    const load = () => { isLoading = true; return new Promise(() => undefined) }
+    const load = () => {
+      isLoading = true
+      return new Promise(() => undefined)
+    }
     const rows = setup.counters({ leaseTtl: 600, load })
     const hung = rows.write('1', 1, { signal: stop.signal })
     await vi.waitFor(() => expect(isLoading).toBe(true), 5_000)
@@ -75,7 +85,9 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     let told: unknown
     const rows = setup.counters({
       load: (_: string, { signal }: { signal: AbortSignal }) => {
-        signal.addEventListener('abort', () => { told = signal.reason })
+        signal.addEventListener('abort', () => {
+          told = signal.reason
+        })
         stop.abort(new Error('enough'))
         return new Promise(() => undefined)
       },

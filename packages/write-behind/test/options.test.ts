@@ -4,17 +4,51 @@ import { createSentinel } from 'redis-5'
 import { describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
-const untouched = (): never => { throw new Error('nothing is to be sent') }
-const driver: Driver = { name: 'none', topology: 'standalone', send: untouched, group: untouched, dedicate: untouched, subscribe: untouched, nodes: untouched, close: async () => undefined }
+const untouched = (): never => {
+  throw new Error('nothing is to be sent')
+}
+const driver: Driver = {
+  name: 'none',
+  topology: 'standalone',
+  send: untouched,
+  group: untouched,
+  dedicate: untouched,
+  subscribe: untouched,
+  nodes: untouched,
+  close: async () => undefined,
+}
 const client = createCacheClient(driver)
 
 describe('createWriteBehind', () => {
   const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
-    ['client', undefined], ['client', {}], ['name', ''], ['name', undefined], ['ttl', 0], ['load', undefined], ['merge', {}], ['partitions', 0], ['partitions', 1.5], ['partitions', 5_000], ['maxPending', 0], ['onOutage', 'store'], ['maxPending', '5'],
-    ['whenFull', 'drop'], ['durability', 2], ['durability.replicas', { replicas: 0 }], ['durability.timeout', { replicas: 1, timeout: 'soon' }], ['version', () => 1], ['codec', 'json'], ['patchCodec', {}], ['patchCodec', { encode: String, decode: String }], ['prefix', 'rows'], ['name', '{a}:rows'], ['name', 'a:{a:b}'],
+    ['client', undefined],
+    ['client', {}],
+    ['name', ''],
+    ['name', undefined],
+    ['ttl', 0],
+    ['load', undefined],
+    ['merge', {}],
+    ['partitions', 0],
+    ['partitions', 1.5],
+    ['partitions', 5_000],
+    ['maxPending', 0],
+    ['onOutage', 'store'],
+    ['maxPending', '5'],
+    ['whenFull', 'drop'],
+    ['durability', 2],
+    ['durability.replicas', { replicas: 0 }],
+    ['durability.timeout', { replicas: 1, timeout: 'soon' }],
+    ['version', () => 1],
+    ['codec', 'json'],
+    ['patchCodec', {}],
+    ['patchCodec', { encode: String, decode: String }],
+    ['prefix', 'rows'],
+    ['name', '{a}:rows'],
+    ['name', 'a:{a:b}'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown => createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
+    const make = (): unknown =>
+      createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
@@ -22,9 +56,19 @@ describe('createWriteBehind', () => {
 
 describe('durability', () => {
   it('is refused at creation on redis 5 with Sentinel, which can open no connection of its own', () => {
-    const sentinel = createSentinel({ name: 'primary', sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }] })
+    const sentinel = createSentinel({
+      name: 'primary',
+      sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }],
+    })
     const behind = createCacheClient(nodeRedisDriver(sentinel as never))
-    const make = (): unknown => createWriteBehind({ client: behind, name: 'rows', ttl: '1h', load: async () => 1, durability: { replicas: 1 } })
+    const make = (): unknown =>
+      createWriteBehind({
+        client: behind,
+        name: 'rows',
+        ttl: '1h',
+        load: async () => 1,
+        durability: { replicas: 1 },
+      })
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow('"durability" must be unset with this Redis client')
   })
@@ -33,10 +77,33 @@ describe('durability', () => {
 describe('createWriteBehindWorker', () => {
   const right = { client, name: 'rows', flush: async () => undefined }
   it.each<readonly [option: string, value: unknown]>([
-    ['client', undefined], ['name', ''], ['partitions', -1], ['flush', undefined], ['flush', 'sql'], ['batchSize', 0], ['batchSize', 1e9], ['linger', -1], ['flushTimeout', 0], ['patchCodec', {}], ['patchCodec', { encode: String, decode: String }], ['name', '{a}:rows'], ['coalesce', 'yes'], ['retry', 3], ['retry.attempts', { attempts: 0 }],
-    ['retry.backoff', { backoff: 'x' }], ['retry.factor', { factor: 0.5 }], ['retry.max', { max: 0 }], ['leaseTtl', 0], ['drainTimeout', NaN], ['codec', {}], ['schema', {}], ['maxValueBytes', '8 apples'], ['concurrency', 2],
+    ['client', undefined],
+    ['name', ''],
+    ['partitions', -1],
+    ['flush', undefined],
+    ['flush', 'sql'],
+    ['batchSize', 0],
+    ['batchSize', 1e9],
+    ['linger', -1],
+    ['flushTimeout', 0],
+    ['patchCodec', {}],
+    ['patchCodec', { encode: String, decode: String }],
+    ['name', '{a}:rows'],
+    ['coalesce', 'yes'],
+    ['retry', 3],
+    ['retry.attempts', { attempts: 0 }],
+    ['retry.backoff', { backoff: 'x' }],
+    ['retry.factor', { factor: 0.5 }],
+    ['retry.max', { max: 0 }],
+    ['leaseTtl', 0],
+    ['drainTimeout', NaN],
+    ['codec', {}],
+    ['schema', {}],
+    ['maxValueBytes', '8 apples'],
+    ['concurrency', 2],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown => createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)
+    const make = (): unknown =>
+      createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
@@ -45,7 +112,13 @@ describe('createWriteBehindWorker', () => {
 it('a namespace with a hash tag is refused by its name', () => {
   const tagged = createCacheClient(driver, { namespace: '{shop}' })
   for (const make of [
-    () => createWriteBehind({ client: tagged, name: 'rows', ttl: '1h', load: async (_id: string) => 1 }),
+    () =>
+      createWriteBehind({
+        client: tagged,
+        name: 'rows',
+        ttl: '1h',
+        load: async (_id: string) => 1,
+      }),
     () => createWriteBehindWorker({ client: tagged, name: 'rows', flush: async () => undefined }),
   ]) {
     expect(make).toThrow(InvalidOptionError)

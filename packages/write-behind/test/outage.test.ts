@@ -8,10 +8,24 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createWriteBehind } from '../src/index.js'
 import { Table, type Row } from './cases.js'
 
-const resilience = { readTimeout: 200, writeTimeout: 500, breaker: { failures: 5, cooldown: 100 } } as const
+const resilience = {
+  readTimeout: 200,
+  writeTimeout: 500,
+  breaker: { failures: 5, cooldown: 100 },
+} as const
 const flavours = [
-  { name: 'ioredis', connect: (url: string) => ({ client: createCacheClient(ioredisDriver(new Redis(url)), { resilience }) }) },
-  { name: 'node-redis', connect: (url: string) => ({ client: createCacheClient(nodeRedisDriver(createClient({ url })), { resilience }) }) },
+  {
+    name: 'ioredis',
+    connect: (url: string) => ({
+      client: createCacheClient(ioredisDriver(new Redis(url)), { resilience }),
+    }),
+  },
+  {
+    name: 'node-redis',
+    connect: (url: string) => ({
+      client: createCacheClient(nodeRedisDriver(createClient({ url })), { resilience }),
+    }),
+  },
 ] as const
 
 describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
@@ -29,23 +43,44 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
   const rowsOf = (name: string, more: object = {}) => {
     table = new Table()
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
-    return createWriteBehind<Row | null, string, Row>({ client, name, ttl: '1h', load: table.load, ...more })
+    return createWriteBehind<Row | null, string, Row>({
+      client,
+      name,
+      ttl: '1h',
+      load: table.load,
+      ...more,
+    })
   }
 
-  it.each(['paused', 'killed'] as const)('%s: a read rejects, for the database may not have what was acknowledged; when Redis is back it is there', async (how) => {
-    const rows = rowsOf(`rows-${how}`)
-    await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
-    const keys = await server.cli('SAVE')
-    expect(keys).toBe('OK')
-    await (how === 'paused' ? server.pause() : server.kill())
-    try {
-      for (const ask of [() => rows.get('1'), () => rows.getMany(['1']), () => rows.peek('1'), () => rows.put('1', { name: 'refused' })]) await expect(ask()).rejects.toBeInstanceOf(CacheError)
-      expect(table.loads).toBe(0)
-    } finally {
-      await (how === 'paused' ? server.resume() : server.restart())
-    }
-    await vi.waitFor(async () => expect(await rows.get('1')).toMatchObject({ name: how === 'paused' ? expect.stringMatching('acknowledged|refused') : 'acknowledged' }), 10_000)
-  })
+  it.each(['paused', 'killed'] as const)(
+    '%s: a read rejects, for the database may not have what was acknowledged; when Redis is back it is there',
+    async (how) => {
+      const rows = rowsOf(`rows-${how}`)
+      await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
+      const keys = await server.cli('SAVE')
+      expect(keys).toBe('OK')
+      await (how === 'paused' ? server.pause() : server.kill())
+      try {
+        for (const ask of [
+          () => rows.get('1'),
+          () => rows.getMany(['1']),
+          () => rows.peek('1'),
+          () => rows.put('1', { name: 'refused' }),
+        ])
+          await expect(ask()).rejects.toBeInstanceOf(CacheError)
+        expect(table.loads).toBe(0)
+      } finally {
+        await (how === 'paused' ? server.resume() : server.restart())
+      }
+      await vi.waitFor(
+        async () =>
+          expect(await rows.get('1')).toMatchObject({
+            name: how === 'paused' ? expect.stringMatching('acknowledged|refused') : 'acknowledged',
+          }),
+        10_000,
+      )
+    },
+  )
 
   it("with onOutage: 'load' a read answers what the database has", async () => {
     const rows = rowsOf('loaded', { onOutage: 'load' })
@@ -58,6 +93,9 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
     } finally {
       await server.resume()
     }
-    await vi.waitFor(async () => expect(await rows.get('1')).toEqual({ name: 'acknowledged' }), 10_000)
+    await vi.waitFor(
+      async () => expect(await rows.get('1')).toEqual({ name: 'acknowledged' }),
+      10_000,
+    )
   })
 })

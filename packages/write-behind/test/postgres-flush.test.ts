@@ -3,14 +3,32 @@ import { InvalidOptionError } from '@cache/core'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { createWriteBehind, createWriteBehindWorker, postgresFlush, type PendingWrite } from '../src/index.js'
+import {
+  createWriteBehind,
+  createWriteBehindWorker,
+  postgresFlush,
+  type PendingWrite,
+} from '../src/index.js'
 import { connect } from './setup.js'
 
-interface User { readonly name: string; readonly visits: number; readonly tags: readonly string[]; readonly born: string | null }
+interface User {
+  readonly name: string
+  readonly visits: number
+  readonly tags: readonly string[]
+  readonly born: string | null
+}
 
 const ada: User = { name: 'Ada "the first"', visits: 1, tags: ['a', "it's"], born: '1815-12-10' }
 const context = { fence: 1, partition: 0, signal: new AbortController().signal }
-const write = (id: string, sequence: number, value: User | null): PendingWrite<User, string> => ({ id, kind: value ? 'write' : 'delete', value, patches: [], patchSequences: [], sequence, count: 1 })
+const write = (id: string, sequence: number, value: User | null): PendingWrite<User, string> => ({
+  id,
+  kind: value ? 'write' : 'delete',
+  value,
+  patches: [],
+  patchSequences: [],
+  sequence,
+  count: 1,
+})
 
 interface Database {
   query(text: string, values?: any[]): Promise<{ rows: any[] }>
@@ -20,10 +38,13 @@ interface Database {
 const databases: [string, () => Promise<Database>][] = [['PGlite', async () => PGlite.create()]]
 const url = process.env.DATABASE_URL
 if (url) {
-  databases.push(['DATABASE_URL', async () => {
-    const pool = new pg.Pool({ connectionString: url, max: 2 })
-    return { query: (text, values) => pool.query(text, values), close: () => pool.end() }
-  }])
+  databases.push([
+    'DATABASE_URL',
+    async () => {
+      const pool = new pg.Pool({ connectionString: url, max: 2 })
+      return { query: (text, values) => pool.query(text, values), close: () => pool.end() }
+    },
+  ])
 }
 
 describe.each(databases)('postgresFlush, on %s', (_, open) => {
@@ -44,23 +65,42 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
   beforeEach(async () => {
     await redis.flush()
     await database.query(`drop table if exists ${table}`)
-    await database.query(`create table ${table} (id text primary key, name text not null check (name <> 'refused'), visits int not null, tags jsonb, born date, sequence bigint, gone boolean not null default false)`)
+    await database.query(
+      `create table ${table} (id text primary key, name text not null check (name <> 'refused'), visits int not null, tags jsonb, born date, sequence bigint, gone boolean not null default false)`,
+    )
   })
   const columns = { name: 'text', visits: 'int', tags: 'jsonb', born: 'date' }
-  const rows = async () => (await database.query(`select id, name, visits, tags, born::text as born, sequence::float8 as sequence, gone from ${table} order by id`)).rows
+  const rows = async () =>
+    (
+      await database.query(
+        `select id, name, visits, tags, born::text as born, sequence::float8 as sequence, gone from ${table} order by id`,
+      )
+    ).rows
 
   it('a batch is one statement; a write that comes twice, or late, changes nothing', async () => {
     const flush = postgresFlush<User>({ client: database, table, columns })
     await flush([write('1', 10, ada), write('2', 11, { ...ada, name: 'Grace' })], context)
-    await flush([write('1', 10, { ...ada, visits: 99 }), write('2', 5, { ...ada, name: 'old' }), write('3', 12, { ...ada, born: null })], context)
+    await flush(
+      [
+        write('1', 10, { ...ada, visits: 99 }),
+        write('2', 5, { ...ada, name: 'old' }),
+        write('3', 12, { ...ada, born: null }),
+      ],
+      context,
+    )
     expect(await rows()).toMatchObject([
-      { id: '1', ...ada, sequence: 10 }, { id: '2', ...ada, name: 'Grace', sequence: 11 }, { id: '3', born: null, sequence: 12 },
+      { id: '1', ...ada, sequence: 10 },
+      { id: '2', ...ada, name: 'Grace', sequence: 11 },
+      { id: '3', born: null, sequence: 12 },
     ])
   })
 
   it('of several writes of an id the last one counts, and a row without a sequence takes any', async () => {
     await database.query(`insert into ${table} (id, name, visits) values ('1', 'before', 0)`)
-    await postgresFlush<User>({ client: database, table, columns })([write('1', 3, { ...ada, visits: 3 }), write('1', 4, { ...ada, visits: 4 })], context)
+    await postgresFlush<User>({ client: database, table, columns })(
+      [write('1', 3, { ...ada, visits: 3 }), write('1', 4, { ...ada, visits: 4 })],
+      context,
+    )
     expect(await rows()).toMatchObject([{ id: '1', visits: 4, sequence: 4 }])
   })
 
@@ -82,32 +122,96 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
   })
 
   it('so does one that was not there when it was deleted', async () => {
-    await database.query(`create table ${schema}.plain (id text primary key, name text, sequence bigint, gone boolean)`)
-    const flush = postgresFlush<User>({ client: database, table: `${schema}.plain`, columns: { name: 'text' }, deleted: 'gone' })
-    const read = async () => (await database.query(`select id, name, sequence::float8 as sequence, gone from ${schema}.plain order by id`)).rows
+    await database.query(
+      `create table ${schema}.plain (id text primary key, name text, sequence bigint, gone boolean)`,
+    )
+    const flush = postgresFlush<User>({
+      client: database,
+      table: `${schema}.plain`,
+      columns: { name: 'text' },
+      deleted: 'gone',
+    })
+    const read = async () =>
+      (
+        await database.query(
+          `select id, name, sequence::float8 as sequence, gone from ${schema}.plain order by id`,
+        )
+      ).rows
     await flush([write('1', 12, null), write('2', 13, ada)], context)
     await flush([write('1', 11, ada), write('2', 14, null)], context)
     await flush([write('1', 10, null), write('2', 12, null)], context)
-    expect(await read()).toEqual([{ id: '1', name: null, gone: true, sequence: 12 }, { id: '2', name: ada.name, gone: true, sequence: 14 }])
+    expect(await read()).toEqual([
+      { id: '1', name: null, gone: true, sequence: 12 },
+      { id: '2', name: ada.name, gone: true, sequence: 14 },
+    ])
     await flush([write('1', 15, ada), write('2', 16, ada)], context)
-    expect(await read()).toMatchObject([{ id: '1', name: ada.name, gone: false, sequence: 15 }, { id: '2', gone: false, sequence: 16 }])
+    expect(await read()).toMatchObject([
+      { id: '1', name: ada.name, gone: false, sequence: 15 },
+      { id: '2', gone: false, sequence: 16 },
+    ])
   })
 
   it('columns may be made of a value, and have other names and types', async () => {
-    await database.query(`create table if not exists ${schema}."Odd ""Table" ("Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint)`)
-    const flush = postgresFlush<{ v: number }, number>({ client: database, table: `${schema}.Odd "Table`, columns: { 'v 1': 'numeric(10, 2)[]' }, row: ({ v }) => ({ 'v 1': [v, v * 2] }), id: { column: 'Key', type: 'int' }, sequence: 'Seq' })
-    await flush([{ id: 7, kind: 'write', value: { v: 1.5 }, patches: [], patchSequences: [], sequence: 1, count: 1 }], context)
-    expect((await database.query(`select "Key", "v 1"::text as v from ${schema}."Odd ""Table"`)).rows).toEqual([{ Key: 7, v: '{1.50,3.00}' }])
+    await database.query(
+      `create table if not exists ${schema}."Odd ""Table" ("Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint)`,
+    )
+    const flush = postgresFlush<{ v: number }, number>({
+      client: database,
+      table: `${schema}.Odd "Table`,
+      columns: { 'v 1': 'numeric(10, 2)[]' },
+      row: ({ v }) => ({ 'v 1': [v, v * 2] }),
+      id: { column: 'Key', type: 'int' },
+      sequence: 'Seq',
+    })
+    await flush(
+      [
+        {
+          id: 7,
+          kind: 'write',
+          value: { v: 1.5 },
+          patches: [],
+          patchSequences: [],
+          sequence: 1,
+          count: 1,
+        },
+      ],
+      context,
+    )
+    expect(
+      (await database.query(`select "Key", "v 1"::text as v from ${schema}."Odd ""Table"`)).rows,
+    ).toEqual([{ Key: 7, v: '{1.50,3.00}' }])
   })
 
   it('carries a queue to the table; a row that Postgres refuses becomes a dead letter, and the others arrive', async () => {
     await using client = connect('ioredis', redis.url)
-    const users = createWriteBehind<User | undefined, string>({ client, name: 'users', ttl: '1h', load: async () => undefined })
-    await users.putMany(Array.from({ length: 40 }, (__, i) => [`u${i}`, { ...ada, name: i === 7 ? 'refused' : `n${i}` }] as const))
+    const users = createWriteBehind<User | undefined, string>({
+      client,
+      name: 'users',
+      ttl: '1h',
+      load: async () => undefined,
+    })
+    await users.putMany(
+      Array.from(
+        { length: 40 },
+        (__, i) => [`u${i}`, { ...ada, name: i === 7 ? 'refused' : `n${i}` }] as const,
+      ),
+    )
     await users.delete('u3')
     const stop = new AbortController()
-    const running = createWriteBehindWorker<User>({ client, name: 'users', flush: postgresFlush({ client: database, table, columns }), linger: 1, retry: { attempts: 2, backoff: 5 } }).run({ signal: stop.signal })
-    await Promise.all(Array.from({ length: 40 }, (__, i) => (i === 7 ? expect(users.flushed('u7')).rejects.toThrow('could not be flushed') : users.flushed(`u${i}`))))
+    const running = createWriteBehindWorker<User>({
+      client,
+      name: 'users',
+      flush: postgresFlush({ client: database, table, columns }),
+      linger: 1,
+      retry: { attempts: 2, backoff: 5 },
+    }).run({ signal: stop.signal })
+    await Promise.all(
+      Array.from({ length: 40 }, (__, i) =>
+        i === 7
+          ? expect(users.flushed('u7')).rejects.toThrow('could not be flushed')
+          : users.flushed(`u${i}`),
+      ),
+    )
     stop.abort()
     await running
     const found = await rows()
@@ -118,11 +222,24 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
 })
 
 describe('postgresFlush', () => {
-  const right = { client: { query: async () => undefined }, table: 'users', columns: { name: 'text' } }
+  const right = {
+    client: { query: async () => undefined },
+    table: 'users',
+    columns: { name: 'text' },
+  }
   it.each<readonly [option: string, change: object]>([
-    ['client', { client: {} }], ['table', { table: '' }], ['table', { table: 7 }], ['columns', { columns: {} }], ['columns', { columns: ['name'] }],
-    ['columns.name', { columns: { name: 'text); drop table users; --' } }], ['row', { row: 'x' }], ['id.type', { id: { type: "int'" } }], ['id.column', { id: { column: '' } }],
-    ['sequence', { sequence: '' }], ['deleted', { deleted: '' }], ['upsert', { upsert: true }],
+    ['client', { client: {} }],
+    ['table', { table: '' }],
+    ['table', { table: 7 }],
+    ['columns', { columns: {} }],
+    ['columns', { columns: ['name'] }],
+    ['columns.name', { columns: { name: 'text); drop table users; --' } }],
+    ['row', { row: 'x' }],
+    ['id.type', { id: { type: "int'" } }],
+    ['id.column', { id: { column: '' } }],
+    ['sequence', { sequence: '' }],
+    ['deleted', { deleted: '' }],
+    ['upsert', { upsert: true }],
   ])('refuses a wrong %s at once, naming it', (option, change) => {
     const make = (): unknown => postgresFlush({ ...right, ...change } as never)
     expect(make).toThrow(InvalidOptionError)

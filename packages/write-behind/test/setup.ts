@@ -4,35 +4,61 @@ import { nodeRedisDriver } from '@cache/core/node-redis'
 import type { Address, RedisServer } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
-import { createWriteBehind, createWriteBehindWorker, type WriteBehindWorkerOptions } from '../src/index.js'
+import {
+  createWriteBehind,
+  createWriteBehindWorker,
+  type WriteBehindWorkerOptions,
+} from '../src/index.js'
 import { Table, type Row } from './cases.js'
 
 export const kinds = ['ioredis', 'node-redis'] as const
 export type Kind = (typeof kinds)[number]
 
-/** The full name of a key of the first partition of `rows`, `''` where there is none: `owner`, `session:*`. */
+/**
+ * The full name of a key of the first partition of `rows`, `''` where there is none: `owner`,
+ * `session:*`.
+ */
 export function keyOf(redis: RedisServer, name: string): Promise<string> {
   return redis.cli('KEYS', `*rows:0}:${name}`)
 }
 
 /** A client of a server that the test has for itself. */
-export function connect(kind: Kind, url: string, resilience: ResilienceOptions = { readTimeout: '5s', writeTimeout: '5s' }): CacheClient & AsyncDisposable {
-  const raw = kind === 'ioredis' ? new Redis(url, { retryStrategy: () => 20 }) : createClient({ url, socket: { reconnectStrategy: 20 } })
+export function connect(
+  kind: Kind,
+  url: string,
+  resilience: ResilienceOptions = { readTimeout: '5s', writeTimeout: '5s' },
+): CacheClient & AsyncDisposable {
+  const raw =
+    kind === 'ioredis'
+      ? new Redis(url, { retryStrategy: () => 20 })
+      : createClient({ url, socket: { reconnectStrategy: 20 } })
   raw.on('error', () => undefined)
-  const client = createCacheClient(raw instanceof Redis ? ioredisDriver(raw) : nodeRedisDriver(raw), { resilience })
+  const client = createCacheClient(
+    raw instanceof Redis ? ioredisDriver(raw) : nodeRedisDriver(raw),
+    { resilience },
+  )
   return ending(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
 }
 
 /** A client of a Cluster through proxies, one for each node. */
-export function connectCluster(kind: Kind, proxies: ReadonlyMap<string, Address>, resilience: ResilienceOptions): CacheClient & AsyncDisposable {
-  const map = Object.fromEntries([...proxies].map(([node, { host, port }]) => [node, { host, port }]))
+export function connectCluster(
+  kind: Kind,
+  proxies: ReadonlyMap<string, Address>,
+  resilience: ResilienceOptions,
+): CacheClient & AsyncDisposable {
+  const map = Object.fromEntries(
+    [...proxies].map(([node, { host, port }]) => [node, { host, port }]),
+  )
   const { host, port } = [...proxies.values()][0]!
   if (kind === 'ioredis') {
     const raw = new Cluster([{ host, port }], { natMap: map })
     raw.on('error', () => undefined)
     return ending(createCacheClient(ioredisDriver(raw), { resilience }), () => raw.disconnect())
   }
-  const raw = createCluster({ rootNodes: [{ url: `redis://${host}:${port}` }], nodeAddressMap: map })
+  const raw = createCluster({
+    rootNodes: [{ url: `redis://${host}:${port}` }],
+    nodeAddressMap: map,
+  })
   raw.on('error', () => undefined)
   return ending(createCacheClient(nodeRedisDriver(raw), { resilience }), () => raw.destroy())
 }
@@ -61,18 +87,43 @@ export class Setup implements AsyncDisposable {
 
   /** A queue of whole values. */
   rows(more: object = {}) {
-    return createWriteBehind<Row | null, string, Row>({ client: this.#client, name: 'rows', ttl: '1h', partitions: 1, load: this.table.load, ...more })
+    return createWriteBehind<Row | null, string, Row>({
+      client: this.#client,
+      name: 'rows',
+      ttl: '1h',
+      partitions: 1,
+      load: this.table.load,
+      ...more,
+    })
   }
 
   /** A queue of increments. */
   counters(more: object = {}) {
-    const merge = (current: Row | undefined, by: number): Row => ({ name: 'counter', age: (current?.age ?? 0) + by })
-    return createWriteBehind<Row | null, string, number>({ client: this.#client, name: 'rows', ttl: '1h', partitions: 1, load: this.table.load, merge, ...more })
+    const merge = (current: Row | undefined, by: number): Row => ({
+      name: 'counter',
+      age: (current?.age ?? 0) + by,
+    })
+    return createWriteBehind<Row | null, string, number>({
+      client: this.#client,
+      name: 'rows',
+      ttl: '1h',
+      partitions: 1,
+      load: this.table.load,
+      merge,
+      ...more,
+    })
   }
 
   work(more: Changed = {}) {
     const worker = createWriteBehindWorker<Row, string>({
-      client: this.#client, name: 'rows', partitions: 1, flush: this.table.upsert, leaseTtl: '5s', linger: 5, retry: { attempts: 3, backoff: 20, max: 100 }, ...more,
+      client: this.#client,
+      name: 'rows',
+      partitions: 1,
+      flush: this.table.upsert,
+      leaseTtl: '5s',
+      linger: 5,
+      retry: { attempts: 3, backoff: 20, max: 100 },
+      ...more,
     })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })

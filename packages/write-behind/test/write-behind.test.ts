@@ -2,7 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { slot, type CacheClient } from '@cache/core'
 import type { Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { BackpressureError, DeadLetterError, createWriteBehind, createWriteBehindWorker, type PendingWrite, type WriteBehindWorkerOptions } from '../src/index.js'
+import {
+  BackpressureError,
+  DeadLetterError,
+  createWriteBehind,
+  createWriteBehindWorker,
+  type PendingWrite,
+  type WriteBehindWorkerOptions,
+} from '../src/index.js'
 import { Table, cases, type Row } from './cases.js'
 
 const unhandled: unknown[] = []
@@ -26,11 +33,34 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(unhandled).toEqual([])
   })
 
-  const merging = (more: object = {}) => createWriteBehind({ client, name: 'rows', ttl: '1h', load: table.load, merge: (current, patch: Partial<Row>): Row => ({ name: 'nobody', ...current, ...patch }), ...more })
-  const whole = (more: object = {}) => createWriteBehind<Row | null, string, Row>({ client, name: 'rows', ttl: '1h', load: table.load, ...more })
+  const merging = (more: object = {}) =>
+    createWriteBehind({
+      client,
+      name: 'rows',
+      ttl: '1h',
+      load: table.load,
+      merge: (current, patch: Partial<Row>): Row => ({ name: 'nobody', ...current, ...patch }),
+      ...more,
+    })
+  const whole = (more: object = {}) =>
+    createWriteBehind<Row | null, string, Row>({
+      client,
+      name: 'rows',
+      ttl: '1h',
+      load: table.load,
+      ...more,
+    })
 
   function work(more: Partial<WriteBehindWorkerOptions<Row, string>> = {}) {
-    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', flush: table.upsert, leaseTtl: '5s', linger: 5, retry: { attempts: 3, backoff: 20, max: 100 }, ...more })
+    const worker = createWriteBehindWorker<Row, string>({
+      client,
+      name: 'rows',
+      flush: table.upsert,
+      leaseTtl: '5s',
+      linger: 5,
+      retry: { attempts: 3, backoff: 20, max: 100 },
+      ...more,
+    })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })
     const end = async () => {
@@ -66,7 +96,8 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await rows.get('1')).toEqual({ name: 'old' })
     await rows.put('1', { name: 'new' })
     const evict = async () => {
-      for (const key of await keys()) if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
+      for (const key of await keys())
+        if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
     }
     await evict()
     expect(await rows.get('1')).toEqual({ name: 'new' })
@@ -91,9 +122,17 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('a reader that loaded before the write can’t store what it loaded', async () => {
     let release!: () => void
-    const held = new Promise<void>((go) => { release = go })
+    const held = new Promise<void>((go) => {
+      release = go
+    })
     let loading = false
-    const slow = whole({ load: async () => { loading = true; await held; return { name: 'old' } } })
+    const slow = whole({
+      load: async () => {
+        loading = true
+        await held
+        return { name: 'old' }
+      },
+    })
     const reading = slow.get('1')
     await vi.waitFor(() => expect(loading).toBe(true), { timeout: 10_000 })
     await slow.put('1', { name: 'new' })
@@ -107,8 +146,20 @@ describe.each(cases)('on $name', ({ start }) => {
     table.rows.set('1', { value: { name: 'Ada' }, sequence: 0 })
     expect(await rows.write('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
     expect(await rows.write('2', { age: 1 })).toEqual({ name: 'nobody', age: 1 })
-    const others = Array.from({ length: 4 }, () => createWriteBehind({ client: stage.driver(), name: 'rows', ttl: '1h', load: table.load, merge: (current, patch: object) => ({ ...current, ...patch }) as Row }))
-    await Promise.all(others.flatMap((other, i) => Array.from({ length: 5 }, (_, j) => other.write('1', { [`${i}-${j}`]: 1 }))))
+    const others = Array.from({ length: 4 }, () =>
+      createWriteBehind({
+        client: stage.driver(),
+        name: 'rows',
+        ttl: '1h',
+        load: table.load,
+        merge: (current, patch: object) => ({ ...current, ...patch }) as Row,
+      }),
+    )
+    await Promise.all(
+      others.flatMap((other, i) =>
+        Array.from({ length: 5 }, (_, j) => other.write('1', { [`${i}-${j}`]: 1 })),
+      ),
+    )
     const merged = (await others[0]!.get('1')) as object
     expect(Object.keys(merged)).toHaveLength(22)
     work()
@@ -132,7 +183,15 @@ describe.each(cases)('on $name', ({ start }) => {
     for (let age = 1; age <= 10; age++) await rows.write('1', { age })
     work()
     await rows.flushed('1')
-    expect(table.calls.flat()).toMatchObject([{ id: '1', kind: 'write', value: { name: 'nobody', age: 10 }, count: 10, patches: Array.from({ length: 10 }, (_, i) => ({ age: i + 1 })) }])
+    expect(table.calls.flat()).toMatchObject([
+      {
+        id: '1',
+        kind: 'write',
+        value: { name: 'nobody', age: 10 },
+        count: 10,
+        patches: Array.from({ length: 10 }, (_, i) => ({ age: i + 1 })),
+      },
+    ])
   })
 
   it('without coalescing an id’s writes come each, in their order, with growing sequences', async () => {
@@ -141,8 +200,11 @@ describe.each(cases)('on $name', ({ start }) => {
     work({ coalesce: false, batchSize: 3 })
     await rows.flushed('1')
     const writes = table.calls.flat()
-    expect(writes.map(({ value }) => value?.age)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
-    for (const [i, { sequence }] of writes.entries()) if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
+    expect(writes.map(({ value }) => value?.age)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    )
+    for (const [i, { sequence }] of writes.entries())
+      if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
   })
 
   it('a write that fails holds back its id’s later ones, and nobody else', async () => {
@@ -152,10 +214,16 @@ describe.each(cases)('on $name', ({ start }) => {
     await rows.put('bad', { name: 'bad', age: 1 })
     for (let i = 0; i < 20; i++) await rows.put(`good${i}`, { name: 'good' })
     work({
-      batchSize: 50, coalesce: false, retry: { attempts: 1_000, backoff: 20, max: 50 },
+      batchSize: 50,
+      coalesce: false,
+      retry: { attempts: 1_000, backoff: 20, max: 50 },
       flush: async (writes) => {
-        const failures = writes.filter(({ id }) => broken && id === 'bad').map((write) => ({ write, error: new Error('no') }))
-        for (const { id, value } of writes) if (!failures.some(({ write }) => write.id === id)) order.push(`${id} ${value?.age ?? ''}`)
+        const failures = writes
+          .filter(({ id }) => broken && id === 'bad')
+          .map((write) => ({ write, error: new Error('no') }))
+        for (const { id, value } of writes)
+          if (!failures.some(({ write }) => write.id === id))
+            order.push(`${id} ${value?.age ?? ''}`)
         return failures
       },
     })
@@ -167,47 +235,69 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(order.filter((one) => one.startsWith('bad'))).toEqual(['bad 1', 'bad 2'])
   })
 
-  it.each(['returned', 'thrown'])('a poisoned write (%s) reaches the dead letters after its attempts, and can be listed, replayed and discarded; the others are flushed', async (how) => {
-    const rows = whole()
-    let poison = true
-    let attempts = 0
-    const flush = async (writes: readonly PendingWrite<Row, string>[]) => {
-      const bad = writes.filter(({ id }) => id.startsWith('bad') && poison)
-      if (bad.length > 0) attempts++
-      if (how === 'thrown' && bad.length > 0) throw new TypeError('poisoned')
-      await table.upsert(writes.filter((write) => !bad.includes(write)))
-      return bad.map((write) => ({ write, error: new TypeError('poisoned') }))
-    }
-    table.rows.set('bad', { value: { name: 'before' }, sequence: 0 })
-    await rows.put('bad', { name: 'poison' })
-    for (let i = 0; i < 30; i++) await rows.put(`good${i}`, { name: 'good' })
-    work({ flush })
-    const waiting = rows.flushed('bad')
-    await Promise.all([expect(waiting).rejects.toBeInstanceOf(DeadLetterError), ...Array.from({ length: 30 }, (_, i) => rows.flushed(`good${i}`))])
-    expect(attempts).toBeGreaterThanOrEqual(3)
-    const letters = await rows.deadLetters.list()
-    expect(letters).toMatchObject([{ id: 'bad', kind: 'write', value: { name: 'poison' }, error: 'TypeError: poisoned', attempts: 3, at: expect.any(Date) }])
-    expect(await rows.get('bad')).toEqual({ name: 'before' })
-    await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
-    expect(await rows.pending()).toMatchObject({ writes: 0 })
-    poison = false
-    expect(await rows.deadLetters.replay(letters[0]!.letter)).toBe(true)
-    await vi.waitFor(() => expect(table.rows.get('bad')?.value).toEqual({ name: 'poison' }), 5_000)
-    expect(await rows.deadLetters.list()).toEqual([])
-    poison = true
-    await rows.put('bad2', { name: 'poison' })
-    await expect(rows.flushed('bad2')).rejects.toBeInstanceOf(DeadLetterError)
-    const [second] = await rows.deadLetters.list()
-    expect(await rows.deadLetters.discard(second!.letter)).toBe(true)
-    expect(await rows.deadLetters.discard(second!.letter)).toBe(false)
-    await rows.flushed('bad2')
-    await expect(rows.deadLetters.replay('nonsense')).rejects.toThrow('no dead letter')
-  })
+  it.each(['returned', 'thrown'])(
+    'a poisoned write (%s) reaches the dead letters after its attempts, and can be listed, replayed and discarded; the others are flushed',
+    async (how) => {
+      const rows = whole()
+      let poison = true
+      let attempts = 0
+      const flush = async (writes: readonly PendingWrite<Row, string>[]) => {
+        const bad = writes.filter(({ id }) => id.startsWith('bad') && poison)
+        if (bad.length > 0) attempts++
+        if (how === 'thrown' && bad.length > 0) throw new TypeError('poisoned')
+        await table.upsert(writes.filter((write) => !bad.includes(write)))
+        return bad.map((write) => ({ write, error: new TypeError('poisoned') }))
+      }
+      table.rows.set('bad', { value: { name: 'before' }, sequence: 0 })
+      await rows.put('bad', { name: 'poison' })
+      for (let i = 0; i < 30; i++) await rows.put(`good${i}`, { name: 'good' })
+      work({ flush })
+      const waiting = rows.flushed('bad')
+      await Promise.all([
+        expect(waiting).rejects.toBeInstanceOf(DeadLetterError),
+        ...Array.from({ length: 30 }, (_, i) => rows.flushed(`good${i}`)),
+      ])
+      expect(attempts).toBeGreaterThanOrEqual(3)
+      const letters = await rows.deadLetters.list()
+      expect(letters).toMatchObject([
+        {
+          id: 'bad',
+          kind: 'write',
+          value: { name: 'poison' },
+          error: 'TypeError: poisoned',
+          attempts: 3,
+          at: expect.any(Date),
+        },
+      ])
+      expect(await rows.get('bad')).toEqual({ name: 'before' })
+      await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
+      expect(await rows.pending()).toMatchObject({ writes: 0 })
+      poison = false
+      expect(await rows.deadLetters.replay(letters[0]!.letter)).toBe(true)
+      await vi.waitFor(
+        () => expect(table.rows.get('bad')?.value).toEqual({ name: 'poison' }),
+        5_000,
+      )
+      expect(await rows.deadLetters.list()).toEqual([])
+      poison = true
+      await rows.put('bad2', { name: 'poison' })
+      await expect(rows.flushed('bad2')).rejects.toBeInstanceOf(DeadLetterError)
+      const [second] = await rows.deadLetters.list()
+      expect(await rows.deadLetters.discard(second!.letter)).toBe(true)
+      expect(await rows.deadLetters.discard(second!.letter)).toBe(false)
+      await rows.flushed('bad2')
+      await expect(rows.deadLetters.replay('nonsense')).rejects.toThrow('no dead letter')
+    },
+  )
 
   it('a write that is the only one becomes a dead letter too', async () => {
     const rows = whole()
     await rows.put('bad', { name: 'poison' })
-    work({ flush: async () => { throw new Error('no') } })
+    work({
+      flush: async () => {
+        throw new Error('no')
+      },
+    })
     await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
   })
 
@@ -216,7 +306,14 @@ describe.each(cases)('on $name', ({ start }) => {
     for (let i = 0; i < 20; i++) await rows.put(`r${i}`, { name: 'x' })
     let out = true
     let calls = 0
-    work({ retry: { attempts: 3, backoff: 5, max: 20 }, flush: async (writes) => { calls++; if (out) throw new Error('connection refused'); await table.upsert(writes) } })
+    work({
+      retry: { attempts: 3, backoff: 5, max: 20 },
+      flush: async (writes) => {
+        calls++
+        if (out) throw new Error('connection refused')
+        await table.upsert(writes)
+      },
+    })
     await vi.waitFor(() => expect(calls).toBeGreaterThan(60), 10_000)
     out = false
     await Promise.all(Array.from({ length: 20 }, (_, i) => rows.flushed(`r${i}`)))
@@ -231,7 +328,9 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await rows.peek('r3')).toBeUndefined()
     const patient = whole({ maxPending: 3, partitions: 1, whenFull: 'wait' })
     const waiting = patient.put('r3', { name: 'x' })
-    await expect(patient.put('r4', { name: 'x' }, { signal: AbortSignal.timeout(50) })).rejects.toThrow()
+    await expect(
+      patient.put('r4', { name: 'x' }, { signal: AbortSignal.timeout(50) }),
+    ).rejects.toThrow()
     work({ partitions: 1 })
     await waiting
     await patient.flushed('r3')
@@ -241,14 +340,23 @@ describe.each(cases)('on $name', ({ start }) => {
   it('a full queue pushes back also when nothing can be flushed: never more wait in a partition than maxPending', async () => {
     const rows = whole({ maxPending: 10 })
     let failed = 0
-    work({ flush: async () => { failed++; throw new Error('the database is out') } })
+    work({
+      flush: async () => {
+        failed++
+        throw new Error('the database is out')
+      },
+    })
     let refused = 0
     let most = 0
     for (let round = 0; round < 6 || failed === 0; round++) {
-      await Promise.all(Array.from({ length: 50 }, (_, i) => rows.put(`r${round}-${i}`, { name: 'x' }).catch((error: unknown) => {
-        expect(error).toBeInstanceOf(BackpressureError)
-        refused++
-      })))
+      await Promise.all(
+        Array.from({ length: 50 }, (_, i) =>
+          rows.put(`r${round}-${i}`, { name: 'x' }).catch((error: unknown) => {
+            expect(error).toBeInstanceOf(BackpressureError)
+            refused++
+          }),
+        ),
+      )
       most = Math.max(most, ...(await rows.pending()).partitions.map(({ writes }) => writes))
     }
     expect(most).toBe(10)
@@ -261,16 +369,33 @@ describe.each(cases)('on $name', ({ start }) => {
     const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
     await Promise.all(ids.map((id) => rows.put(id, { name: id })))
     let flushes = 0
-    const { end } = work({ partitions: 2, batchSize: 50, flush: async (writes) => { flushes++; await sleep(50); await table.upsert(writes) } })
+    const { end } = work({
+      partitions: 2,
+      batchSize: 50,
+      flush: async (writes) => {
+        flushes++
+        await sleep(50)
+        await table.upsert(writes)
+      },
+    })
     await vi.waitFor(() => expect(flushes).toBeGreaterThan(2), { timeout: 5_000, interval: 5 })
     await end()
     expect(table.rows.size).toBeGreaterThan(0)
     expect(table.rows.size).toBeLessThan(500)
-    expect(await rows.pending()).toMatchObject({ writes: 500 - table.rows.size, partitions: [{ owned: false }, { owned: false }] })
+    expect(await rows.pending()).toMatchObject({
+      writes: 500 - table.rows.size,
+      partitions: [{ owned: false }, { owned: false }],
+    })
     expect((await keys()).filter((key) => key.endsWith(':owner'))).toEqual([])
     const before = table.rows.size
     const again: string[] = []
-    work({ partitions: 2, flush: async (writes) => { again.push(...writes.map(({ id }) => id)); await table.upsert(writes) } })
+    work({
+      partitions: 2,
+      flush: async (writes) => {
+        again.push(...writes.map(({ id }) => id))
+        await table.upsert(writes)
+      },
+    })
     await Promise.all(ids.map((id) => rows.flushed(id)))
     expect(again).toHaveLength(500 - before)
     expect([...table.rows.keys()].sort()).toEqual([...ids].sort())
@@ -279,8 +404,15 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('all who use a name must have as many partitions', async () => {
     await whole({ partitions: 4 }).put('1', { name: 'x' })
-    await expect(whole({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow('"partitions" is 8 here, but 4')
-    const worker = createWriteBehindWorker<Row, string>({ client, name: 'rows', partitions: 2, flush: table.upsert })
+    await expect(whole({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow(
+      '"partitions" is 8 here, but 4',
+    )
+    const worker = createWriteBehindWorker<Row, string>({
+      client,
+      name: 'rows',
+      partitions: 2,
+      flush: table.upsert,
+    })
     await expect(worker.run()).rejects.toThrow('"partitions" is 2 here, but 4')
   })
 
@@ -290,7 +422,8 @@ describe.each(cases)('on $name', ({ start }) => {
     const ids = Array.from({ length: 20 }, (_, i) => `r${i}`)
     let refusing = true
     const { end } = work({
-      partitions: 2, retry: { attempts: 2, backoff: 1 },
+      partitions: 2,
+      retry: { attempts: 2, backoff: 1 },
       flush: async (writes) => {
         const bad = writes.filter(({ id }) => refusing && id.startsWith('bad'))
         await table.upsert(writes.filter((write) => !bad.includes(write)))
@@ -299,9 +432,11 @@ describe.each(cases)('on $name', ({ start }) => {
     })
     await rows.putMany([...ids, 'bad1', 'bad2'].map((id) => [id, { name: 'x' }]))
     await counters.writeMany(ids.map((id) => [id, { age: 1 }]))
-    for (const id of ['bad1', 'bad2']) await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+    for (const id of ['bad1', 'bad2'])
+      await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     refusing = false
-    for (const { letter, id } of await rows.deadLetters.list()) await (id === 'bad1' ? rows.deadLetters.replay(letter) : rows.deadLetters.discard(letter))
+    for (const { letter, id } of await rows.deadLetters.list())
+      await (id === 'bad1' ? rows.deadLetters.replay(letter) : rows.deadLetters.discard(letter))
     await rows.delete('r0')
     await Promise.all([...ids, 'bad1', 'bad2'].map((id) => rows.flushed(id)))
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
@@ -311,25 +446,46 @@ describe.each(cases)('on $name', ({ start }) => {
      * Of all keys that are left, each one's time to live in ms, -1 for ever; a token in a name is
      * `*`.
      */
-    const left = await vi.waitFor(async () => {
-      const found: (readonly [name: string, ttl: number])[] = []
-      for (const node of await client.driver.nodes()) {
-        const [names] = await node.send([{ args: ['KEYS', '*'], keys: [] }])
-        for (const key of names as readonly string[]) {
-          const ttl = Number(await client.send({ args: ['PTTL', key], keys: [key] }))
-          found.push([key.replace(/:(session|left|failed):.*/, ':$1:*'), ttl])
+    const left = await vi.waitFor(
+      async () => {
+        const found: (readonly [name: string, ttl: number])[] = []
+        for (const node of await client.driver.nodes()) {
+          const [names] = await node.send([{ args: ['KEYS', '*'], keys: [] }])
+          for (const key of names as readonly string[]) {
+            const ttl = Number(await client.send({ args: ['PTTL', key], keys: [key] }))
+            found.push([key.replace(/:(session|left|failed):.*/, ':$1:*'), ttl])
+          }
         }
-      }
-      expect(found.filter(([name]) => /:entry:|:(lease|intents)$/.test(name))).toEqual([])
-      return found
-    }, { timeout: 5_000, interval: 20 })
-    const forEver = left.filter(([, ttl]) => ttl === -1).map(([name]) => name).sort()
+        expect(found.filter(([name]) => /:entry:|:(lease|intents)$/.test(name))).toEqual([])
+        return found
+      },
+      { timeout: 5_000, interval: 20 },
+    )
+    const forEver = left
+      .filter(([, ttl]) => ttl === -1)
+      .map(([name]) => name)
+      .sort()
     const partition = (index: number, name: string) => `test:rows:{test:rows:${index}}:${name}`
-    expect(forEver).toEqual(['test:rows:partitions', ...[0, 1].flatMap((index) => ['fence', 'stream'].map((name) => partition(index, name)))].sort())
-    for (const index of [0, 1]) expect(await client.send({ args: ['XLEN', partition(index, 'stream')], keys: [partition(index, 'stream')] })).toBe(0)
+    expect(forEver).toEqual(
+      [
+        'test:rows:partitions',
+        ...[0, 1].flatMap((index) => ['fence', 'stream'].map((name) => partition(index, name))),
+      ].sort(),
+    )
+    for (const index of [0, 1])
+      expect(
+        await client.send({
+          args: ['XLEN', partition(index, 'stream')],
+          keys: [partition(index, 'stream')],
+        }),
+      ).toBe(0)
     const ending = left.filter(([, ttl]) => ttl !== -1)
     const failed = [...new Set(['bad1', 'bad2'].map((id) => slot(id) % 2))]
-    const names = ['test:rows:workers', ...[0, 1].flatMap((index) => ['session:*', 'left:*'].map((name) => partition(index, name))), ...failed.map((index) => partition(index, 'failed:*'))]
+    const names = [
+      'test:rows:workers',
+      ...[0, 1].flatMap((index) => ['session:*', 'left:*'].map((name) => partition(index, name))),
+      ...failed.map((index) => partition(index, 'failed:*')),
+    ]
     expect([...new Set(ending.map(([name]) => name))].sort()).toEqual(names.sort())
     for (const [name, ttl] of ending) {
       expect(ttl, name).toBeGreaterThan(0)
@@ -340,22 +496,51 @@ describe.each(cases)('on $name', ({ start }) => {
   it('a worker told to stop ends what it is flushing, and gives its partitions back', async () => {
     const rows = whole()
     let flushing = false
-    const slow = work({ flush: async (writes) => { flushing = true; await sleep(200); await table.upsert(writes) } })
+    const slow = work({
+      flush: async (writes) => {
+        flushing = true
+        await sleep(200)
+        await table.upsert(writes)
+      },
+    })
     await rows.put('1', { name: 'x' })
     await vi.waitFor(() => expect(flushing).toBe(true), { timeout: 10_000 })
     await slow.end()
     expect(table.rows.size).toBe(1)
-    expect(await rows.pending()).toMatchObject({ writes: 0, partitions: Array.from({ length: 8 }, () => ({ owned: false })) })
+    expect(await rows.pending()).toMatchObject({
+      writes: 0,
+      partitions: Array.from({ length: 8 }, () => ({ owned: false })),
+    })
   })
 
   it('ids are kept apart, whatever is in them, and numbers come back as numbers', async () => {
-    const ids = ['*', '{}', '}{', 'a:b', 'a', '__proto__', 'constructor', '😀', 'lease', 'entry', '%', '%3A', 'x'.repeat(500)]
+    const ids = [
+      '*',
+      '{}',
+      '}{',
+      'a:b',
+      'a',
+      '__proto__',
+      'constructor',
+      '😀',
+      'lease',
+      'entry',
+      '%',
+      '%3A',
+      'x'.repeat(500),
+    ]
     const rows = whole()
     await Promise.all(ids.map((id) => rows.put(id, { name: id })))
-    for (const key of await keys()) if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
+    for (const key of await keys())
+      if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
     expect(await rows.getMany(ids)).toEqual(ids.map((name) => ({ name })))
     const got: unknown[] = []
-    const numbers = createWriteBehind<Row, number, Row>({ client, name: 'rows', ttl: '1h', load: async () => ({ name: '' }) })
+    const numbers = createWriteBehind<Row, number, Row>({
+      client,
+      name: 'rows',
+      ttl: '1h',
+      load: async () => ({ name: '' }),
+    })
     await numbers.put(42, { name: 'n' })
     work({ flush: async (writes) => void got.push(...writes.map(({ id }) => id)) })
     await Promise.all([...ids.map((id) => rows.flushed(id)), numbers.flushed(42)])
@@ -366,7 +551,10 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('durability: a write is refused as not replicated where there are too few replicas', async () => {
     const rows = whole({ durability: { replicas: 2, timeout: 50 } })
-    await expect(rows.put('1', { name: 'x' })).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
+    await expect(rows.put('1', { name: 'x' })).rejects.toMatchObject({
+      name: 'DurabilityError',
+      stored: true,
+    })
     expect(await rows.get('1')).toEqual({ name: 'x' })
     await rows.close()
   })

@@ -1,8 +1,8 @@
 import { channels, tell, type EntryStore } from '@cache/core'
 
 /**
- * The entries whose rows were written while Redis took no note of it. They are dropped as soon as it is back: it is asked again after
- * 100 ms, and after twice as long each time, up to 1 s.
+ * The entries whose rows were written while Redis took no note of it. They are dropped as soon as
+ * it is back: it is asked again after 100 ms, and after twice as long each time, up to 1 s.
  */
 export class Outdated {
   readonly #entries: EntryStore
@@ -23,7 +23,10 @@ export class Outdated {
     this.#wait()
   }
 
-  /** Whether no more should be written without Redis: what is remembered of it takes too much memory. */
+  /**
+   * Whether no more should be written without Redis: what is remembered of it takes too much
+   * memory.
+   */
   get isFull(): boolean {
     return this.#bytes >= MOST_BYTES
   }

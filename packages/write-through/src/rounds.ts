@@ -1,5 +1,11 @@
-/** In each round a key is there once; what comes again is in a later one. `place`: where it was among all. */
-export function inRounds<I>(items: readonly I[], keyOf: (item: I) => string): { readonly item: I; readonly place: number }[][] {
+/**
+ * In each round a key is there once; what comes again is in a later one. `place`: where it was
+ * among all.
+ */
+export function inRounds<I>(
+  items: readonly I[],
+  keyOf: (item: I) => string,
+): { readonly item: I; readonly place: number }[][] {
   const rounds: { readonly item: I; readonly place: number }[][] = []
   const times = new Map<string, number>()
   for (const [place, item] of items.entries()) {

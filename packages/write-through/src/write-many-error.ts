@@ -7,7 +7,10 @@ export class WriteManyError<R> extends CacheError {
   constructor(results: readonly PromiseSettledResult<R>[]) {
     const failed = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
     const first = failed[0]!.reason as unknown
-    super(`${failed.length} of ${results.length} writes failed; "results" has the outcome of each. The first: ${summaryOf(first)}`, { code: 'WRITE_MANY', cause: first })
+    super(
+      `${failed.length} of ${results.length} writes failed; "results" has the outcome of each. The first: ${summaryOf(first)}`,
+      { code: 'WRITE_MANY', cause: first },
+    )
     this.#results = results
   }
 

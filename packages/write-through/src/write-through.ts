@@ -1,13 +1,45 @@
 import {
-  CacheUnavailableError, CacheWriteError, CodecError, InvalidOptionError, LoadPolicy, ReadPath, channels, checkOptions, checkPrefix, keyById, limitTo, loadPolicyOptions, openMutation, parseDuration, readThrough, readsById,
-  sourceOptions, tell, uncachedContext, writeSource, type Entry, type KeyPart,
+  CacheUnavailableError,
+  CacheWriteError,
+  CodecError,
+  InvalidOptionError,
+  LoadPolicy,
+  ReadPath,
+  channels,
+  checkOptions,
+  checkPrefix,
+  keyById,
+  limitTo,
+  loadPolicyOptions,
+  openMutation,
+  parseDuration,
+  readThrough,
+  readsById,
+  sourceOptions,
+  tell,
+  uncachedContext,
+  writeSource,
+  type Entry,
+  type KeyPart,
 } from '@cache/core'
 import { Outdated } from './outdated.js'
 import { inRounds } from './rounds.js'
 import type { Stored, WriteThrough, WriteThroughOptions, Written } from './types.js'
 import { WriteManyError } from './write-many-error.js'
 
-const names = ['client', 'prefix', 'key', 'store', 'storeMany', 'remove', 'merge', 'intentTtl', 'onOutage', ...sourceOptions, ...loadPolicyOptions] as const
+const names = [
+  'client',
+  'prefix',
+  'key',
+  'store',
+  'storeMany',
+  'remove',
+  'merge',
+  'intentTtl',
+  'onOutage',
+  ...sourceOptions,
+  ...loadPolicyOptions,
+] as const
 
 /**
  * @throws {InvalidOptionError} naming the option.
@@ -19,12 +51,18 @@ const names = ['client', 'prefix', 'key', 'store', 'storeMany', 'remove', 'merge
  * })
  * await users.update(42, { name: 'Ada' })
  */
-export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>(options: WriteThroughOptions<Loaded, Id, Patch, S>): WriteThrough<Loaded, Id, Patch, S> {
+export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>(
+  options: WriteThroughOptions<Loaded, Id, Patch, S>,
+): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteThrough', options, names)
   const client = check.client()
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
-  const keyOf = keyById(client, prefix, check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'))
+  const keyOf = keyById(
+    client,
+    prefix,
+    check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'),
+  )
   const store = check.function<(id: Id, patch: Patch) => S | Promise<S>>('store', 'required')
   const storeMany = check.function<NonNullable<typeof options.storeMany>>('storeMany')
   const remove = check.function<(id: Id) => unknown>('remove')
@@ -42,15 +80,24 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
   return {
     async get(id, call) {
-      return outdated.has(keyOf(id)) ? options.load(id, uncachedContext(call?.signal)) : source.get(id, call)
+      return outdated.has(keyOf(id))
+        ? options.load(id, uncachedContext(call?.signal))
+        : source.get(id, call)
     },
 
     async getMany(ids, call) {
       const past = ids.map((id) => outdated.has(keyOf(id)))
       if (!past.includes(true)) return source.getMany(ids, call)
       const answers = await Promise.all([
-        source.getMany(ids.filter((_, i) => !past[i]), call),
-        Promise.all(ids.filter((_, i) => past[i]).map((id) => limited(() => options.load(id, uncachedContext(call?.signal))))),
+        source.getMany(
+          ids.filter((_, i) => !past[i]),
+          call,
+        ),
+        Promise.all(
+          ids
+            .filter((_, i) => past[i])
+            .map((id) => limited(() => options.load(id, uncachedContext(call?.signal)))),
+        ),
       ])
       const [cached, loaded] = answers.map((values) => values.values())
       return past.map((isPast) => (isPast ? loaded : cached)!.next().value as T | null | undefined)
@@ -60,21 +107,37 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
     update,
 
-    put: (id, value) => write<T | null>(id, async () => {
-      const row: Stored<T> = await store(id, value)
-      return row === undefined ? value : (row as T | null)
-    }) as Promise<T>,
+    put: (id, value) =>
+      write<T | null>(id, async () => {
+        const row: Stored<T> = await store(id, value)
+        return row === undefined ? value : (row as T | null)
+      }) as Promise<T>,
 
     async delete(id) {
-      if (!remove) throw new InvalidOptionError('remove', 'a function that removes the row, for delete() to call', remove)
+      if (!remove)
+        throw new InvalidOptionError(
+          'remove',
+          'a function that removes the row, for delete() to call',
+          remove,
+        )
       const keys = [keyOf(id)]
-      return path.changing(keys, () => inOutage(keys, () => remove(id), () => writeSource(client, { keys, intentTtl, change: () => remove(id) })))
+      return path.changing(keys, () =>
+        inOutage(
+          keys,
+          () => remove(id),
+          () => writeSource(client, { keys, intentTtl, change: () => remove(id) }),
+        ),
+      )
     },
 
     async updateMany(writes) {
       const results: PromiseSettledResult<Written<T, S>>[] = new Array(writes.length)
       for (const round of inRounds(writes, ([id]) => keyOf(id))) {
-        const outcomes = await Promise.allSettled(storeMany ? together(round.map(({ item }) => item)) : round.map(({ item: [id, patch] }) => limited(() => update(id, patch))))
+        const outcomes = await Promise.allSettled(
+          storeMany
+            ? together(round.map(({ item }) => item))
+            : round.map(({ item: [id, patch] }) => limited(() => update(id, patch))),
+        )
         for (const [i, { place }] of round.entries()) results[place] = outcomes[i]!
       }
       if (results.some(({ status }) => status === 'rejected')) throw new WriteManyError(results)
@@ -88,7 +151,12 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
     async beginMutation(ids, own) {
       const keys = Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
-      return openMutation(client, { keys, intentTtl: own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'), around: (work) => path.changing(keys, work) })
+      return openMutation(client, {
+        keys,
+        intentTtl:
+          own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'),
+        around: (work) => path.changing(keys, work),
+      })
     },
 
     idle: () => path.idle(),
@@ -98,35 +166,58 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   }
 
   async function update(id: Id, patch: Patch): Promise<Written<T, S>> {
-    return (await write(id, () => store(id, patch), merge && ((current) => merge(current, patch)))) as Written<T, S>
+    return (await write(
+      id,
+      () => store(id, patch),
+      merge && ((current) => merge(current, patch)),
+    )) as Written<T, S>
   }
 
-  /** One write of the source; then the row that it answered with, or else the one merged, is cached. */
-  async function write<R extends Stored<T>>(id: Id, change: () => R | Promise<R>, mergeInto?: (current: T) => T): Promise<R | T | undefined> {
+  /**
+   * One write of the source; then the row that it answered with, or else the one merged, is cached.
+   */
+  async function write<R extends Stored<T>>(
+    id: Id,
+    change: () => R | Promise<R>,
+    mergeInto?: (current: T) => T,
+  ): Promise<R | T | undefined> {
     const key = keyOf(id)
     let current: Entry<T> | undefined
     let merged = false
     let outcome: Outcome | undefined
-    const row = await path.changing([key], () => inOutage([key], change, () => writeSource<R | T>(client, {
-      keys: [key],
-      intentTtl,
-      begin: mergeInto && (async (token) => { current = await entries.beginUpdate(key, format, token, intentTtl) }),
-      change: async () => {
-        const answer = await change()
-        if (answer !== undefined || !mergeInto || !current || current.absent) return answer
-        try {
-          const row = mergeInto(current.value)
-          merged = true
-          return row
-        } catch (error) { // the source has been written all the same
-          tell(channels.error, () => ({ operation: 'merge', key, error }))
-          return answer
-        }
-      },
-      // A merged row has no version of its own: without one it is stored only if nobody overlapped.
-      commit: async (token, result) => { outcome = await commit(key, token, result, !merged) },
-    })))
-    return merged && outcome !== 'stored' ? undefined : row // it would have been merged with something else
+    const row = await path.changing([key], () =>
+      inOutage([key], change, () =>
+        writeSource<R | T>(client, {
+          keys: [key],
+          intentTtl,
+          begin:
+            mergeInto &&
+            (async (token) => {
+              current = await entries.beginUpdate(key, format, token, intentTtl)
+            }),
+          change: async () => {
+            const answer = await change()
+            if (answer !== undefined || !mergeInto || !current || current.absent) return answer
+            try {
+              const row = mergeInto(current.value)
+              merged = true
+              return row
+            } catch (error) {
+              // the source has been written all the same
+              tell(channels.error, () => ({ operation: 'merge', key, error }))
+              return answer
+            }
+          },
+          // A merged row has no version of its own: without one it is stored only if nobody
+          // overlapped.
+          commit: async (token, result) => {
+            outcome = await commit(key, token, result, !merged)
+          },
+        }),
+      ),
+    )
+    // it would have been merged with something else
+    return merged && outcome !== 'stored' ? undefined : row
   }
 
   /** Several writes as one of the source: all of them or none. */
@@ -135,21 +226,42 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     const change = async (): Promise<readonly S[]> => {
       const rows = await storeMany!(writes)
       if (Array.isArray(rows) && rows.length === writes.length) return rows
-      throw new InvalidOptionError('storeMany', `a function that answers with an array of ${writes.length}, in the order of the writes`, rows)
+      throw new InvalidOptionError(
+        'storeMany',
+        `a function that answers with an array of ${writes.length}, in the order of the writes`,
+        rows,
+      )
     }
-    const all = path.changing(keys, () => inOutage(keys, change, () => writeSource(client, {
-      keys, intentTtl, change,
-      commit: (token, rows) => Promise.all(keys.map((key, i) => fewCommits(() => commit(key, token, rows[i]!, true)))),
-    })))
+    const all = path.changing(keys, () =>
+      inOutage(keys, change, () =>
+        writeSource(client, {
+          keys,
+          intentTtl,
+          change,
+          commit: (token, rows) =>
+            Promise.all(keys.map((key, i) => fewCommits(() => commit(key, token, rows[i]!, true)))),
+        }),
+      ),
+    )
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }
 
-  async function commit(key: string, token: string, row: Stored<T>, versioned: boolean): Promise<Outcome> {
+  async function commit(
+    key: string,
+    token: string,
+    row: Stored<T>,
+    versioned: boolean,
+  ): Promise<Outcome> {
     const storing = row === undefined ? undefined : policy.storing(row as T | null, {})
     if (storing === undefined) return entries.commitWrite(key, token)
     const { ttl, meta } = storing
     try {
-      return await entries.commitWrite(key, token, { format, value: row as T, ttl, ...(versioned && meta && { meta }) })
+      return await entries.commitWrite(key, token, {
+        format,
+        value: row as T,
+        ttl,
+        ...(versioned && meta && { meta }),
+      })
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       tell(channels.error, () => ({ operation: 'cache what was written', key, error }))
@@ -158,7 +270,11 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   }
 
   /** Does it with Redis, or, where that is asked for, without. */
-  async function inOutage<R>(keys: readonly string[], change: () => R | Promise<R>, withRedis: () => Promise<R>): Promise<R> {
+  async function inOutage<R>(
+    keys: readonly string[],
+    change: () => R | Promise<R>,
+    withRedis: () => Promise<R>,
+  ): Promise<R> {
     try {
       return await withRedis()
     } catch (error) {
@@ -170,7 +286,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       if (!(error instanceof CacheUnavailableError)) throw error
       try {
         return await change()
-      } finally { // also where it throws: it may have committed before
+      } finally {
+        // also where it throws: it may have committed before
         keys.forEach((key) => outdated.add(key))
       }
     }

@@ -4,11 +4,28 @@ import { nodeRedisDriver } from '@cache/core/node-redis'
 import { shardedDriver } from '@cache/sharding'
 import { matrix } from '@cache/testkit'
 
-export const cases = matrix<CacheClient>({
-  ioredis: (raw) => createCacheClient(ioredisDriver(raw), { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
-  'node-redis': (raw) => createCacheClient(nodeRedisDriver(raw), { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
-  sharded: ([a, b, c]) => createCacheClient(shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }), { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } }),
-}, { sharded: true })
+export const cases = matrix<CacheClient>(
+  {
+    ioredis: (raw) =>
+      createCacheClient(ioredisDriver(raw), {
+        namespace: 'test',
+        resilience: { readTimeout: '5s', writeTimeout: '5s' },
+      }),
+    'node-redis': (raw) =>
+      createCacheClient(nodeRedisDriver(raw), {
+        namespace: 'test',
+        resilience: { readTimeout: '5s', writeTimeout: '5s' },
+      }),
+    sharded: ([a, b, c]) =>
+      createCacheClient(
+        shardedDriver({
+          shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) },
+        }),
+        { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } },
+      ),
+  },
+  { sharded: true },
+)
 
 export interface User {
   readonly id: number

@@ -6,14 +6,24 @@ import { cases } from './cases.js'
 
 describe.each(cases)('on $name', ({ start }) => {
   let stage: Stage<CacheClient>
-  beforeAll(async () => { stage = await start() })
+  beforeAll(async () => {
+    stage = await start()
+  })
   beforeEach(() => stage.flush())
   afterAll(() => stage.stop())
 
   it('a row that a transaction changes is read as it was until the commit, and as it is from then on', async () => {
     let committed = 1
     const clients = [stage.driver(), stage.driver()]
-    const [mine, other] = clients.map((client) => createWriteThrough({ client, prefix: 'p', ttl: '1h', load: (_id: number) => committed, store: (_id: number, value: number) => value }))
+    const [mine, other] = clients.map((client) =>
+      createWriteThrough({
+        client,
+        prefix: 'p',
+        ttl: '1h',
+        load: (_id: number) => committed,
+        store: (_id: number, value: number) => value,
+      }),
+    )
     await other!.get(1)
     const change = await mine!.beginMutation(1)
     expect(await other!.get(1)).toBe(1)
@@ -29,8 +39,14 @@ describe.each(cases)('on $name', ({ start }) => {
   it('a merge that throws fails no write, as the source has been written', async () => {
     const client = stage.driver()
     const cache = createWriteThrough({
-      client, prefix: 'p', ttl: '1h', load: (_id: number): { n: number } => ({ n: 7 }), store: (_id: number, _patch: { n: number }) => undefined,
-      merge: (): { n: number } => { throw new Error('no') },
+      client,
+      prefix: 'p',
+      ttl: '1h',
+      load: (_id: number): { n: number } => ({ n: 7 }),
+      store: (_id: number, _patch: { n: number }) => undefined,
+      merge: (): { n: number } => {
+        throw new Error('no')
+      },
     })
     await cache.get(1)
     expect(await cache.update(1, { n: 1 })).toBeUndefined()

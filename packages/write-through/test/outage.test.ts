@@ -34,30 +34,54 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   /** `writeTimeout`: longer where a write has to begin, whatever the machine does meanwhile. */
   function make(onOutage: 'reject' | 'store', writeTimeout = 300) {
     const { driver, end } = drivers[name]!(server.url)
-    const client = createCacheClient(driver, { resilience: { readTimeout: 100, writeTimeout, breaker: { failures: 3, cooldown: 100 } } })
+    const client = createCacheClient(driver, {
+      resilience: { readTimeout: 100, writeTimeout, breaker: { failures: 3, cooldown: 100 } },
+    })
     const rows = new Map([[1, 'old']])
     let during: () => unknown = () => undefined
     const rowsCache = createWriteThrough({
-      client, prefix: 'row', ttl: '1h', onOutage, intentTtl: '2s', load: async (id: number) => rows.get(id),
-      store: async (id, row: string) => { rows.set(id, row); await during(); return row },
+      client,
+      prefix: 'row',
+      ttl: '1h',
+      onOutage,
+      intentTtl: '2s',
+      load: async (id: number) => rows.get(id),
+      store: async (id, row: string) => {
+        rows.set(id, row)
+        await during()
+        return row
+      },
       remove: (id) => rows.delete(id),
     })
-    ends.push(end, () => client.close(), () => rowsCache.close())
-    return { rowsCache, rows, whileStoring: (what: () => unknown) => { during = what } }
+    ends.push(
+      end,
+      () => client.close(),
+      () => rowsCache.close(),
+    )
+    return {
+      rowsCache,
+      rows,
+      whileStoring: (what: () => unknown) => {
+        during = what
+      },
+    }
   }
 
-  it.each(['dead', 'silent'])('Redis %s: a write is refused before anything is written, and reads answer from the source', async (how) => {
-    const { rowsCache, rows } = make('reject')
-    await rowsCache.get(1)
-    await (how === 'dead' ? server.kill() : server.pause())
-    await expect(rowsCache.update(1, 'new')).rejects.toBeInstanceOf(CacheUnavailableError)
-    await expect(rowsCache.delete(1)).rejects.toBeInstanceOf(CacheUnavailableError)
-    expect(rows.get(1)).toBe('old')
-    expect(await rowsCache.get(1)).toBe('old')
-    await (how === 'dead' ? server.restart() : server.resume())
-    await vi.waitFor(async () => expect(await rowsCache.update(1, 'new')).toBe('new'), 20_000)
-    expect(await rowsCache.get(1)).toBe('new')
-  })
+  it.each(['dead', 'silent'])(
+    'Redis %s: a write is refused before anything is written, and reads answer from the source',
+    async (how) => {
+      const { rowsCache, rows } = make('reject')
+      await rowsCache.get(1)
+      await (how === 'dead' ? server.kill() : server.pause())
+      await expect(rowsCache.update(1, 'new')).rejects.toBeInstanceOf(CacheUnavailableError)
+      await expect(rowsCache.delete(1)).rejects.toBeInstanceOf(CacheUnavailableError)
+      expect(rows.get(1)).toBe('old')
+      expect(await rowsCache.get(1)).toBe('old')
+      await (how === 'dead' ? server.restart() : server.resume())
+      await vi.waitFor(async () => expect(await rowsCache.update(1, 'new')).toBe('new'), 20_000)
+      expect(await rowsCache.get(1)).toBe('new')
+    },
+  )
 
   it('Redis goes away in the middle of a write: the caller learns that the row is written, and the old entry is gone by the intent’s end', async () => {
     const { rowsCache, rows, whileStoring } = make('reject', 1_000)
@@ -71,26 +95,29 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     await vi.waitFor(async () => expect(await rowsCache.get(1)).toBe('new'), 10_000)
   })
 
-  it.each(['before', 'during'])('onOutage: store: with Redis out %s the write the row is written, this process reads the new one at once, all others once Redis is back', async (when) => {
-    const { rowsCache, rows, whileStoring } = make('store')
-    await rowsCache.get(1)
-    if (when === 'before') await server.kill()
-    else whileStoring(() => server.kill())
-    expect(await rowsCache.update(1, 'new')).toBe('new')
-    expect(rows.get(1)).toBe('new')
-    whileStoring(() => undefined)
-    expect(await rowsCache.get(1)).toBe('new')
-    expect(await rowsCache.getMany([1])).toEqual(['new'])
-    await server.restart()
-    for (let i = 0; i < 50; i++) expect(await rowsCache.get(1)).toBe('new')
-    const another = make('reject')
-    another.rows.set(1, 'new')
-    await vi.waitFor(async () => expect(await another.rowsCache.get(1)).toBe('new'), 10_000)
-    await vi.waitFor(async () => {
-      await rowsCache.update(1, 'newer')
-      expect(await rowsCache.peek(1)).toBe('newer')
-    }, 10_000)
-  })
+  it.each(['before', 'during'])(
+    'onOutage: store: with Redis out %s the write the row is written, this process reads the new one at once, all others once Redis is back',
+    async (when) => {
+      const { rowsCache, rows, whileStoring } = make('store')
+      await rowsCache.get(1)
+      if (when === 'before') await server.kill()
+      else whileStoring(() => server.kill())
+      expect(await rowsCache.update(1, 'new')).toBe('new')
+      expect(rows.get(1)).toBe('new')
+      whileStoring(() => undefined)
+      expect(await rowsCache.get(1)).toBe('new')
+      expect(await rowsCache.getMany([1])).toEqual(['new'])
+      await server.restart()
+      for (let i = 0; i < 50; i++) expect(await rowsCache.get(1)).toBe('new')
+      const another = make('reject')
+      another.rows.set(1, 'new')
+      await vi.waitFor(async () => expect(await another.rowsCache.get(1)).toBe('new'), 10_000)
+      await vi.waitFor(async () => {
+        await rowsCache.update(1, 'newer')
+        expect(await rowsCache.peek(1)).toBe('newer')
+      }, 10_000)
+    },
+  )
 
   it('a full Redis takes writes: they begin with a deletion, after which a script may go on', async () => {
     const { rowsCache, rows } = make('reject', 5_000)
@@ -105,7 +132,9 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const { rowsCache, whileStoring } = make('reject', 5_000)
     await rowsCache.get(1)
     whileStoring(() => server.cli('CONFIG', 'SET', 'maxmemory', '1'))
-    await rowsCache.update(1, 'new').catch((error: unknown) => expect(error).toBeInstanceOf(CacheWriteError))
+    await rowsCache
+      .update(1, 'new')
+      .catch((error: unknown) => expect(error).toBeInstanceOf(CacheWriteError))
     await server.cli('CONFIG', 'SET', 'maxmemory', '0')
     await vi.waitFor(async () => expect(await rowsCache.get(1)).toBe('new'), 10_000)
   })

@@ -31,9 +31,25 @@ describe.each(cases)('on $name', ({ start }) => {
     rows.set(id, changed)
     return changed
   }
-  const returning = () => createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async (id: number, patch: Partial<User>) => change(id, patch), remove: (id) => rows.delete(id) })
+  const returning = () =>
+    createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async (id: number, patch: Partial<User>) => change(id, patch),
+      remove: (id) => rows.delete(id),
+    })
   const silent = (more: { version?: (user: User) => number } = {}) =>
-    createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async (id: number, patch: Partial<User>) => void change(id, patch), merge: (current, patch) => ({ ...current, ...patch }), ...more })
+    createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async (id: number, patch: Partial<User>) => void change(id, patch),
+      merge: (current, patch) => ({ ...current, ...patch }),
+      ...more,
+    })
 
   it('a write is in the source and in the cache once it is acknowledged', async () => {
     const users = returning()
@@ -54,7 +70,13 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('put stores a whole row, new or not', async () => {
     const put: User = { id: 9, name: 'new', age: 1, version: 1 }
-    const users = createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async (id: number, row: Partial<User>) => void rows.set(id, row as User) })
+    const users = createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async (id: number, row: Partial<User>) => void rows.set(id, row as User),
+    })
     expect(await users.put(9, put)).toEqual(put)
     expect(await users.peek(9)).toEqual(put)
     expect(rows.get(9)).toEqual(put)
@@ -87,27 +109,39 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await users.get(2)).toMatchObject({ age: 78 })
   })
 
-  it.each([false, true])('overlapping merges are dropped: neither saw the other’s patch (versions: %j)', async (versioned) => {
-    const gates: (() => void)[] = []
-    const slow = createWriteThrough({
-      client, prefix: 'user', ttl: '1h', load, merge: (current: User, patch: Partial<User>) => ({ ...current, ...patch }), ...(versioned && { version: (user: User) => user.version }),
-      store: async (id: number, patch: Partial<User>) => {
-        change(id, patch)
-        await new Promise<void>((go) => gates.push(go))
-      },
-    })
-    await slow.get(1)
-    const both = [slow.update(1, { age: 50 }), slow.update(1, { name: 'Bea' })]
-    await expect.poll(() => gates.length).toBe(2)
-    gates.forEach((go) => go())
-    await Promise.all(both)
-    expect(await slow.get(1)).toMatchObject({ age: 50, name: 'Bea' })
-  })
+  it.each([false, true])(
+    'overlapping merges are dropped: neither saw the other’s patch (versions: %j)',
+    async (versioned) => {
+      const gates: (() => void)[] = []
+      const slow = createWriteThrough({
+        client,
+        prefix: 'user',
+        ttl: '1h',
+        load,
+        merge: (current: User, patch: Partial<User>) => ({ ...current, ...patch }),
+        ...(versioned && { version: (user: User) => user.version }),
+        store: async (id: number, patch: Partial<User>) => {
+          change(id, patch)
+          await new Promise<void>((go) => gates.push(go))
+        },
+      })
+      await slow.get(1)
+      const both = [slow.update(1, { age: 50 }), slow.update(1, { name: 'Bea' })]
+      await expect.poll(() => gates.length).toBe(2)
+      gates.forEach((go) => go())
+      await Promise.all(both)
+      expect(await slow.get(1)).toMatchObject({ age: 50, name: 'Bea' })
+    },
+  )
 
   it('of overlapping writers with versions the newer row is cached, whoever ends last', async () => {
     const gates = new Map<string, () => void>()
     const users = createWriteThrough({
-      client, prefix: 'user', ttl: '1h', load, version: (user: User) => user.version,
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      version: (user: User) => user.version,
       store: async (id: number, patch: Partial<User>) => {
         const row = change(id, patch)!
         await new Promise<void>((go) => gates.set(row.name, go))
@@ -127,7 +161,15 @@ describe.each(cases)('on $name', ({ start }) => {
   })
 
   it('when store throws, the caller gets its error and the next read loads', async () => {
-    const users = createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async () => { throw new TypeError('the database said no') } })
+    const users = createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async () => {
+        throw new TypeError('the database said no')
+      },
+    })
     await users.get(1)
     await expect(users.update(1, {})).rejects.toThrow(TypeError)
     expect(await users.peek(1)).toBeUndefined()
@@ -136,10 +178,15 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('a reader that loaded the old row can’t store it after the write', async () => {
     let release!: () => void
-    const held = new Promise<void>((go) => { release = go })
+    const held = new Promise<void>((go) => {
+      release = go
+    })
     let reading = false
     const slow = createWriteThrough({
-      client, prefix: 'user', ttl: '1h', store: async (id: number, patch: Partial<User>) => change(id, patch),
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      store: async (id: number, patch: Partial<User>) => change(id, patch),
       load: async (id: number) => {
         const row = rows.get(id)!
         reading = true
@@ -157,16 +204,41 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('updateMany does them all, an id’s writes in their order, and says which failed', async () => {
     const users = returning()
-    expect(await users.updateMany([[1, { age: 1 }], [2, { age: 2 }], [1, { name: 'twice' }]])).toMatchObject([{ age: 1 }, { age: 2 }, { age: 1, name: 'twice' }])
+    expect(
+      await users.updateMany([
+        [1, { age: 1 }],
+        [2, { age: 2 }],
+        [1, { name: 'twice' }],
+      ]),
+    ).toMatchObject([{ age: 1 }, { age: 2 }, { age: 1, name: 'twice' }])
     expect(await users.peek(1)).toMatchObject({ age: 1, name: 'twice' })
     expect(await users.updateMany([])).toEqual([])
-    const some = createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async (id: number, patch: Partial<User>) => { if (id === 2) throw new Error('not 2'); return change(id, patch)! } })
-    const error = (await some.updateMany([[1, { age: 5 }], [2, { age: 5 }]]).catch((caught: unknown) => caught)) as WriteManyError<User>
+    const some = createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async (id: number, patch: Partial<User>) => {
+        if (id === 2) throw new Error('not 2')
+        return change(id, patch)!
+      },
+    })
+    const error = (await some
+      .updateMany([
+        [1, { age: 5 }],
+        [2, { age: 5 }],
+      ])
+      .catch((caught: unknown) => caught)) as WriteManyError<User>
     expect(error).toBeInstanceOf(WriteManyError)
     // What a store says may quote the row: it is the cause, and not quoted.
-    expect(error.message).toBe('1 of 2 writes failed; "results" has the outcome of each. The first: Error.')
+    expect(error.message).toBe(
+      '1 of 2 writes failed; "results" has the outcome of each. The first: Error.',
+    )
     expect(error.cause).toMatchObject({ message: 'not 2' })
-    expect(error.results).toMatchObject([{ status: 'fulfilled', value: { age: 5 } }, { status: 'rejected' }])
+    expect(error.results).toMatchObject([
+      { status: 'fulfilled', value: { age: 5 } },
+      { status: 'rejected' },
+    ])
     expect(await some.peek(1)).toMatchObject({ age: 5 })
     expect(await some.peek(2)).toBeUndefined()
   })
@@ -174,13 +246,31 @@ describe.each(cases)('on $name', ({ start }) => {
   it('storeMany is called once for those of different ids, and its answers are cached', async () => {
     const calls: number[][] = []
     const users = createWriteThrough({
-      client, prefix: 'user', ttl: '1h', load, store: async (id: number, patch: Partial<User>) => change(id, patch)!,
-      storeMany: async (writes) => { calls.push(writes.map(([id]) => id)); return writes.map(([id, patch]) => change(id, patch)!) },
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async (id: number, patch: Partial<User>) => change(id, patch)!,
+      storeMany: async (writes) => {
+        calls.push(writes.map(([id]) => id))
+        return writes.map(([id, patch]) => change(id, patch)!)
+      },
     })
-    await users.updateMany([[1, { age: 1 }], [2, { age: 2 }], [1, { age: 3 }]])
+    await users.updateMany([
+      [1, { age: 1 }],
+      [2, { age: 2 }],
+      [1, { age: 3 }],
+    ])
     expect(calls).toEqual([[1, 2], [1]])
     expect([(await users.peek(1))?.age, (await users.peek(2))?.age]).toEqual([3, 2])
-    const short = createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async (id: number, patch: Partial<User>) => change(id, patch)!, storeMany: async () => [] })
+    const short = createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async (id: number, patch: Partial<User>) => change(id, patch)!,
+      storeMany: async () => [],
+    })
     await expect(short.updateMany([[1, {}]])).rejects.toThrow('"storeMany"')
     expect(await short.peek(1)).toBeUndefined()
   })
@@ -191,7 +281,10 @@ describe.each(cases)('on $name', ({ start }) => {
       const calls: string[] = []
       const { driver } = client
       const { send } = driver
-      ;(driver as { send: typeof send }).send = (commands, how) => { calls.push(commands.map(({ args }) => args[0]).join(' ')); return send.call(driver, commands, how) }
+      ;(driver as { send: typeof send }).send = (commands, how) => {
+        calls.push(commands.map(({ args }) => args[0]).join(' '))
+        return send.call(driver, commands, how)
+      }
       await users.update(1, { age: 40 })
       ;(driver as { send: typeof send }).send = send
       expect(calls.length, calls.join('; ')).toBeLessThanOrEqual(2)
@@ -199,20 +292,58 @@ describe.each(cases)('on $name', ({ start }) => {
   })
 
   it('what can’t be cached is written all the same, and dropped from the cache', async () => {
-    const users = createWriteThrough<User | null, number, Partial<User>, User>({ client, prefix: 'user', ttl: '1h', maxValueBytes: 100, load, store: async (id, patch) => change(id, patch)! })
+    const users = createWriteThrough<User | null, number, Partial<User>, User>({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      maxValueBytes: 100,
+      load,
+      store: async (id, patch) => change(id, patch)!,
+    })
     await users.get(1)
     const updated = await users.update(1, { name: 'x'.repeat(200) })
     expect(updated.name).toHaveLength(200)
     expect(await users.peek(1)).toBeUndefined()
-    const hostile = createWriteThrough({ client, prefix: 'user', ttl: '1h', load, store: async () => { const cyclic: Record<string, unknown> = {}; cyclic.self = cyclic; return cyclic as unknown as User } })
+    const hostile = createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: '1h',
+      load,
+      store: async () => {
+        const cyclic: Record<string, unknown> = {}
+        cyclic.self = cyclic
+        return cyclic as unknown as User
+      },
+    })
     await hostile.update(1, {})
     expect(await hostile.peek(1)).toBeUndefined()
   })
 
   it('ids are kept apart, whatever is in them', async () => {
     const store = new Map<string, { id: string }>()
-    const things = createWriteThrough({ client, prefix: 'thing', ttl: '1h', load: async (id: string) => store.get(id), store: async (id: string) => { store.set(id, { id }); return { id } } })
-    const ids = ['*', '{}', '}{', 'a:b', 'a', '__proto__', 'constructor', '😀', 'lease', 'intents', '%']
+    const things = createWriteThrough({
+      client,
+      prefix: 'thing',
+      ttl: '1h',
+      load: async (id: string) => store.get(id),
+      store: async (id: string) => {
+        store.set(id, { id })
+        return { id }
+      },
+    })
+    const ids = [
+      '*',
+      '{}',
+      '}{',
+      'a:b',
+      'a',
+      '__proto__',
+      'constructor',
+      '😀',
+      'lease',
+      'intents',
+      '%',
+    ]
     await things.updateMany(ids.map((id) => [id, {}] as const))
     expect(await things.getMany(ids)).toEqual(ids.map((id) => ({ id })))
     await expect(things.update('a\nb', {})).rejects.toBeInstanceOf(CacheError)

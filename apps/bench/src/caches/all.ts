@@ -3,5 +3,11 @@ import type { Contender } from './cache.js'
 import { oursOnIoredis, oursOnNodeRedis } from './ours.js'
 import { peers } from './peers.js'
 
-export const contenders: readonly Contender[] = [bareIoredis, bareNodeRedis, oursOnIoredis, oursOnNodeRedis, ...peers]
+export const contenders: readonly Contender[] = [
+  bareIoredis,
+  bareNodeRedis,
+  oursOnIoredis,
+  oursOnNodeRedis,
+  ...peers,
+]
 export const libraries = contenders.filter(({ kind }) => kind !== 'bare')

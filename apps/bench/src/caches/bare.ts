@@ -18,7 +18,10 @@ export const bareIoredis: Contender = {
         await redis.set(`bare:${id}`, JSON.stringify(value), 'PX', ONE_HOUR)
         return value
       },
-      getMany: async (ids) => (await redis.mget(ids.map((id) => `bare:${id}`))).map((found) => JSON.parse(found!) as Product),
+      getMany: async (ids) =>
+        (await redis.mget(ids.map((id) => `bare:${id}`))).map(
+          (found) => JSON.parse(found!) as Product,
+        ),
       invalidate: async (id) => void (await redis.del(`bare:${id}`)),
       close: async () => redis.disconnect(),
     }
@@ -41,7 +44,10 @@ export const bareNodeRedis: Contender = {
         await redis.set(`bare:${id}`, JSON.stringify(value), { PX: ONE_HOUR })
         return value
       },
-      getMany: async (ids) => (await redis.mGet(ids.map((id) => `bare:${id}`))).map((found) => JSON.parse(found!) as Product),
+      getMany: async (ids) =>
+        (await redis.mGet(ids.map((id) => `bare:${id}`))).map(
+          (found) => JSON.parse(found!) as Product,
+        ),
       invalidate: async (id) => void (await redis.del(`bare:${id}`)),
       close: async () => redis.destroy(),
     }

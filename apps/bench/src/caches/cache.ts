@@ -1,4 +1,7 @@
-/** What is measured of a cache library: all of them over JSON values in Redis, without a cache in the process. */
+/**
+ * What is measured of a cache library: all of them over JSON values in Redis, without a cache in
+ * the process.
+ */
 export interface MeasuredCache {
   getOrLoad(id: number, load: () => Promise<Product>): Promise<Product>
   /** All values, of which none is missing. */
@@ -26,7 +29,14 @@ export interface Product {
 }
 
 export function product(id: number): Product {
-  return { id, name: `Product ${id}`, description: 'A chair of oak, oiled, with a seat of woven cord. '.repeat(4), tags: ['chair', 'oak'], price: 129.5, size: { width: 48, height: 82 } }
+  return {
+    id,
+    name: `Product ${id}`,
+    description: 'A chair of oak, oiled, with a seat of woven cord. '.repeat(4),
+    tags: ['chair', 'oak'],
+    price: 129.5,
+    size: { width: 48, height: 82 },
+  }
 }
 
 export const ONE_HOUR = 3_600_000

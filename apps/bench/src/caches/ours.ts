@@ -32,7 +32,10 @@ function measured(driver: Driver, end: () => void): MeasuredCache {
   const cache = createAside<Product, number>({ client, prefix: 'ours', ttl: '1h' })
   return {
     getOrLoad: (id, load) => cache.getOrLoad(id, load),
-    getMany: async (ids) => (await cache.getOrLoadMany(ids, () => Promise.reject(new Error('none is missing')))) as Product[],
+    getMany: async (ids) =>
+      (await cache.getOrLoadMany(ids, () =>
+        Promise.reject(new Error('none is missing')),
+      )) as Product[],
     invalidate: async (id) => void (await cache.invalidate(id)),
     async close() {
       await client.close()

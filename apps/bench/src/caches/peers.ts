@@ -19,7 +19,10 @@ const bentocache: Contender = {
   async open(url) {
     const connection = new Redis5(url)
     connection.on('error', () => undefined)
-    const bento = new BentoCache({ default: 'redis', stores: { redis: bentostore().useL2Layer(redisDriver({ connection })) } })
+    const bento = new BentoCache({
+      default: 'redis',
+      stores: { redis: bentostore().useL2Layer(redisDriver({ connection })) },
+    })
     return {
       getOrLoad: (id, load) => bento.getOrSet({ key: String(id), ttl: '1h', factory: load }),
       invalidate: async (id) => void (await bento.delete({ key: String(id) })),
@@ -36,7 +39,8 @@ const cacheable: Contender = {
     const cache = new Cacheable({ primary: createKeyv(url), ttl: ONE_HOUR })
     cache.on('error', () => undefined)
     return {
-      getOrLoad: async (id, load) => (await cache.getOrSet(String(id), load, { ttl: ONE_HOUR })) as Product,
+      getOrLoad: async (id, load) =>
+        (await cache.getOrSet(String(id), load, { ttl: ONE_HOUR })) as Product,
       getMany: async (ids) => (await cache.getMany<Product>(ids.map(String))) as Product[],
       invalidate: async (id) => void (await cache.delete(String(id))),
       close: () => cache.disconnect(),
@@ -67,7 +71,10 @@ const asyncCacheDedupe: Contender = {
     const client = new Redis(url)
     client.on('error', () => undefined)
     const loads = new Map<number, () => Promise<Product>>()
-    const cache = createDedupeCache({ ttl: 3_600, storage: { type: 'redis', options: { client } } }).define('product', (id: number) => loads.get(id)!())
+    const cache = createDedupeCache({
+      ttl: 3_600,
+      storage: { type: 'redis', options: { client } },
+    }).define('product', (id: number) => loads.get(id)!())
     return {
       getOrLoad(id, load) {
         loads.set(id, load)
@@ -92,7 +99,8 @@ const epicCachified: Contender = {
       delete: (key: string) => redis.del(key),
     }
     return {
-      getOrLoad: (id, load) => cachified({ key: `cachified:${id}`, cache, ttl: ONE_HOUR, getFreshValue: load }),
+      getOrLoad: (id, load) =>
+        cachified({ key: `cachified:${id}`, cache, ttl: ONE_HOUR, getFreshValue: load }),
       invalidate: async (id) => void (await redis.del(`cachified:${id}`)),
       close: async () => redis.disconnect(),
     }
@@ -107,8 +115,16 @@ const layeredLoader: Contender = {
     const redis = new Redis5(url)
     redis.on('error', () => undefined)
     const loads = new Map<string, () => Promise<Product>>()
-    const asyncCache = new RedisCache<Product>(redis, { json: true, ttlInMsecs: ONE_HOUR, prefix: 'layered' })
-    const loader = new Loader<Product>({ asyncCache, dataSourceGetOneFn: (id) => loads.get(id)!(), cacheKeyFromValueResolver: ({ id }) => String(id) })
+    const asyncCache = new RedisCache<Product>(redis, {
+      json: true,
+      ttlInMsecs: ONE_HOUR,
+      prefix: 'layered',
+    })
+    const loader = new Loader<Product>({
+      asyncCache,
+      dataSourceGetOneFn: (id) => loads.get(id)!(),
+      cacheKeyFromValueResolver: ({ id }) => String(id),
+    })
     return {
       async getOrLoad(id, load) {
         loads.set(String(id), load)
@@ -121,4 +137,11 @@ const layeredLoader: Contender = {
   },
 }
 
-export const peers: readonly Contender[] = [bentocache, cacheable, cacheManager, asyncCacheDedupe, epicCachified, layeredLoader]
+export const peers: readonly Contender[] = [
+  bentocache,
+  cacheable,
+  cacheManager,
+  asyncCacheDedupe,
+  epicCachified,
+  layeredLoader,
+]

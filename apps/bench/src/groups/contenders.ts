@@ -22,12 +22,23 @@ export interface GroupContender {
   readonly bare: 'ioredis' | 'node-redis'
   /** Of one that is measured already: it bumps as that does. */
   readonly variant?: boolean
-  open(url: string, load: (id: number) => Promise<Product>, groups: (id: number) => string[]): Promise<GroupedCache>
+  open(
+    url: string,
+    load: (id: number) => Promise<Product>,
+    groups: (id: number) => string[],
+  ): Promise<GroupedCache>
 }
 
-type Options = Pick<Parameters<typeof createVersioned<Product, number>>[0], 'strategy' | 'versionCache'> & { readonly learnt?: boolean }
+type Options = Pick<
+  Parameters<typeof createVersioned<Product, number>>[0],
+  'strategy' | 'versionCache'
+> & { readonly learnt?: boolean }
 
-function ours(name: string, bare: GroupContender['bare'], { learnt = false, ...options }: Options = {}): GroupContender {
+function ours(
+  name: string,
+  bare: GroupContender['bare'],
+  { learnt = false, ...options }: Options = {},
+): GroupContender {
   return {
     name: `@cache/versioning on ${bare}${name}`,
     bare,
@@ -35,7 +46,14 @@ function ours(name: string, bare: GroupContender['bare'], { learnt = false, ...o
     async open(url, load, groups) {
       const { driver, end } = await drivers[bare](url)
       const client = createCacheClient(driver)
-      const cache = createVersioned<Product, number>({ client, prefix: 'product', ttl: '1h', load, groups: (id, value) => (learnt && !value ? undefined : groups(id)), ...options })
+      const cache = createVersioned<Product, number>({
+        client,
+        prefix: 'product',
+        ttl: '1h',
+        load,
+        groups: (id, value) => (learnt && !value ? undefined : groups(id)),
+        ...options,
+      })
       return {
         get: (id) => cache.get(id),
         invalidateGroup: (group) => cache.bump(group),
@@ -48,7 +66,10 @@ function ours(name: string, bare: GroupContender['bare'], { learnt = false, ...o
   }
 }
 
-const drivers: Record<GroupContender['bare'], (url: string) => Promise<{ readonly driver: Driver; end(): void }>> = {
+const drivers: Record<
+  GroupContender['bare'],
+  (url: string) => Promise<{ readonly driver: Driver; end(): void }>
+> = {
   async ioredis(url) {
     const redis = new Redis(url)
     return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
@@ -66,7 +87,11 @@ function bare({ name, bare: client, open }: typeof bareIoredis): GroupContender 
     bare: client,
     async open(url, load) {
       const cache = await open(url)
-      return { get: (id) => cache.getOrLoad(id, () => load(id)), invalidateGroup: () => Promise.reject(new Error('it knows no groups')), close: () => cache.close() }
+      return {
+        get: (id) => cache.getOrLoad(id, () => load(id)),
+        invalidateGroup: () => Promise.reject(new Error('it knows no groups')),
+        close: () => cache.close(),
+      }
     },
   }
 }
@@ -77,9 +102,13 @@ const bentocache: GroupContender = {
   async open(url, load, groups) {
     const connection = new Redis5(url)
     connection.on('error', () => undefined)
-    const bento = new BentoCache({ default: 'redis', stores: { redis: bentostore().useL2Layer(redisDriver({ connection })) } })
+    const bento = new BentoCache({
+      default: 'redis',
+      stores: { redis: bentostore().useL2Layer(redisDriver({ connection })) },
+    })
     return {
-      get: (id) => bento.getOrSet({ key: String(id), ttl: '1h', tags: groups(id), factory: () => load(id) }),
+      get: (id) =>
+        bento.getOrSet({ key: String(id), ttl: '1h', tags: groups(id), factory: () => load(id) }),
       invalidateGroup: (group) => bento.deleteByTag({ tags: [group] }),
       close: () => bento.disconnectAll(),
     }
@@ -88,5 +117,9 @@ const bentocache: GroupContender = {
 
 export const bareClients: readonly GroupContender[] = [bare(bareIoredis), bare(bareNodeRedis)]
 export const groupContenders: readonly GroupContender[] = [
-  ours('', 'ioredis'), ours('', 'node-redis'), ours(', learnt from the value', 'ioredis', { learnt: true }), ours(", strategy 'key'", 'ioredis', { strategy: 'key' }), bentocache,
+  ours('', 'ioredis'),
+  ours('', 'node-redis'),
+  ours(', learnt from the value', 'ioredis', { learnt: true }),
+  ours(", strategy 'key'", 'ioredis', { strategy: 'key' }),
+  bentocache,
 ]

@@ -1,7 +1,14 @@
 import { createCacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { createRateLimiter, fixedWindow, gcra, slidingWindow, type Limit, type WindowOptions } from '@cache/ratelimit'
+import {
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingWindow,
+  type Limit,
+  type WindowOptions,
+} from '@cache/ratelimit'
 import { Redis } from 'ioredis-6'
 import { RedisStore } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
@@ -14,7 +21,10 @@ const bareIoredis: LimiterContender = {
   bare: 'ioredis (one INCR)',
   async open(url) {
     const redis = new Redis(url)
-    return { decide: async (id) => (await redis.incr(`bare:${id}`)) > 0, close: async () => redis.disconnect() }
+    return {
+      decide: async (id) => (await redis.incr(`bare:${id}`)) > 0,
+      close: async () => redis.disconnect(),
+    }
   },
 }
 
@@ -23,7 +33,10 @@ const bareNodeRedis: LimiterContender = {
   bare: 'node-redis (one INCR)',
   async open(url) {
     const redis = await createClient({ url }).connect()
-    return { decide: async (id) => (await redis.incr(`bare:${id}`)) > 0, close: async () => redis.destroy() }
+    return {
+      decide: async (id) => (await redis.incr(`bare:${id}`)) > 0,
+      close: async () => redis.destroy(),
+    }
   },
 }
 
@@ -32,7 +45,11 @@ const onIoredis = (policy: Policy): LimiterContender => ({
   bare: bareIoredis.name,
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
-    return ours(ioredisDriver(redis), () => redis.disconnect(), policy({ name: 'requests', limit, window: windowSeconds * 1_000 }))
+    return ours(
+      ioredisDriver(redis),
+      () => redis.disconnect(),
+      policy({ name: 'requests', limit, window: windowSeconds * 1_000 }),
+    )
   },
 })
 
@@ -41,7 +58,11 @@ const onNodeRedis = (policy: Policy): LimiterContender => ({
   bare: bareNodeRedis.name,
   async open(url, limit, windowSeconds) {
     const redis = await createClient({ url }).connect()
-    return ours(nodeRedisDriver(redis), () => redis.destroy(), policy({ name: 'requests', limit, window: windowSeconds * 1_000 }))
+    return ours(
+      nodeRedisDriver(redis),
+      () => redis.destroy(),
+      policy({ name: 'requests', limit, window: windowSeconds * 1_000 }),
+    )
   },
 })
 
@@ -64,7 +85,16 @@ const flexibleOnIoredis: LimiterContender = {
   bare: bareIoredis.name,
   async open(url, points, duration) {
     const redis = new Redis(url)
-    return flexible(new RateLimiterRedis({ storeClient: redis, keyPrefix: 'flexible', points, duration, inMemoryBlockOnConsumed: points }), () => redis.disconnect())
+    return flexible(
+      new RateLimiterRedis({
+        storeClient: redis,
+        keyPrefix: 'flexible',
+        points,
+        duration,
+        inMemoryBlockOnConsumed: points,
+      }),
+      () => redis.disconnect(),
+    )
   },
 }
 
@@ -73,7 +103,17 @@ const flexibleOnNodeRedis: LimiterContender = {
   bare: bareNodeRedis.name,
   async open(url, points, duration) {
     const redis = await createClient({ url }).connect()
-    return flexible(new RateLimiterRedis({ storeClient: redis, useRedisPackage: true, keyPrefix: 'flexible', points, duration, inMemoryBlockOnConsumed: points }), () => redis.destroy())
+    return flexible(
+      new RateLimiterRedis({
+        storeClient: redis,
+        useRedisPackage: true,
+        keyPrefix: 'flexible',
+        points,
+        duration,
+        inMemoryBlockOnConsumed: points,
+      }),
+      () => redis.destroy(),
+    )
   },
 }
 
@@ -97,10 +137,29 @@ const rateLimitRedis: LimiterContender = {
   bare: bareIoredis.name,
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
-    const store = new RedisStore({ prefix: 'rlr:', sendCommand: (command: string, ...args: string[]) => redis.call(command, ...args) as Promise<number> })
+    const store = new RedisStore({
+      prefix: 'rlr:',
+      sendCommand: (command: string, ...args: string[]) =>
+        redis.call(command, ...args) as Promise<number>,
+    })
     void store.init({ windowMs: windowSeconds * 1_000 } as Parameters<typeof store.init>[0])
-    return { decide: async (id) => (await store.increment(id)).totalHits <= limit, close: async () => redis.disconnect() }
+    return {
+      decide: async (id) => (await store.increment(id)).totalHits <= limit,
+      close: async () => redis.disconnect(),
+    }
   },
 }
 
-export const limiters: readonly LimiterContender[] = [bareIoredis, bareNodeRedis, onIoredis(fixedWindow), onIoredis(gcra), onIoredis(slidingWindow), onNodeRedis(fixedWindow), onNodeRedis(gcra), onNodeRedis(slidingWindow), flexibleOnIoredis, flexibleOnNodeRedis, rateLimitRedis]
+export const limiters: readonly LimiterContender[] = [
+  bareIoredis,
+  bareNodeRedis,
+  onIoredis(fixedWindow),
+  onIoredis(gcra),
+  onIoredis(slidingWindow),
+  onNodeRedis(fixedWindow),
+  onNodeRedis(gcra),
+  onNodeRedis(slidingWindow),
+  flexibleOnIoredis,
+  flexibleOnNodeRedis,
+  rateLimitRedis,
+]

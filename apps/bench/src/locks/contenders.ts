@@ -82,7 +82,10 @@ const verrou: LockContender = {
   name: '@verrou/core',
   async open(url) {
     const redis = new Redis5(url)
-    const locks = new Verrou({ default: 'redis', stores: { redis: { driver: redisStore({ connection: redis }) } } })
+    const locks = new Verrou({
+      default: 'redis',
+      stores: { redis: { driver: redisStore({ connection: redis }) } },
+    })
     return {
       async hold(name, work) {
         const lock = locks.createLock(`verrou:${name}`, TTL_MS)
@@ -98,4 +101,10 @@ const verrou: LockContender = {
   },
 }
 
-export const lockers: readonly LockContender[] = [oursOnIoredis, oursOnNodeRedis, redlock, redisSemaphore, verrou]
+export const lockers: readonly LockContender[] = [
+  oursOnIoredis,
+  oursOnNodeRedis,
+  redlock,
+  redisSemaphore,
+  verrou,
+]

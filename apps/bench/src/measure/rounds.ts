@@ -24,10 +24,13 @@ export interface Shape {
 }
 
 /**
- * Every round runs each work once, in turn, so that what disturbs the machine disturbs all of them. The first two rounds only
- * warm up.
+ * Every round runs each work once, in turn, so that what disturbs the machine disturbs all of them.
+ * The first two rounds only warm up.
  */
-export async function inRounds(works: readonly Work[], { inFlight, operations, rounds }: Shape): Promise<Speed[]> {
+export async function inRounds(
+  works: readonly Work[],
+  { inFlight, operations, rounds }: Shape,
+): Promise<Speed[]> {
   const measured = new Map(works.map(({ name }) => [name, [] as { wall: number; cpu: number }[]]))
   for (let round = -2; round < rounds; round++) {
     for (const work of turned(works, round)) {
@@ -42,7 +45,12 @@ export async function inRounds(works: readonly Work[], { inFlight, operations, r
   return works.map(({ name, bare }) => {
     const own = measured.get(name)!
     const theirs = measured.get(bare)!
-    return { name, microseconds: median(own.map(({ wall }) => wall)), ratio: median(own.map(({ wall }, i) => theirs[i]!.wall / wall)), cpu: median(own.map((one) => one.cpu)) }
+    return {
+      name,
+      microseconds: median(own.map(({ wall }) => wall)),
+      ratio: median(own.map(({ wall }, i) => theirs[i]!.wall / wall)),
+      cpu: median(own.map((one) => one.cpu)),
+    }
   })
 }
 
@@ -52,7 +60,11 @@ function turned<T>(all: readonly T[], round: number): readonly T[] {
   return [...all.slice(by), ...all.slice(0, by)]
 }
 
-export async function flown(work: Pick<Work, 'run'>, inFlight: number, operations: number): Promise<void> {
+export async function flown(
+  work: Pick<Work, 'run'>,
+  inFlight: number,
+  operations: number,
+): Promise<void> {
   let begun = 0
   const one = async (): Promise<void> => {
     while (begun < operations) {

@@ -3,22 +3,34 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 export interface Turns extends AsyncDisposable {
   /** The same server, seen through this. */
   readonly url: string
-  /** How often somebody waited for the server during the work: bytes that went there after an answer, on any connection. */
+  /**
+   * How often somebody waited for the server during the work: bytes that went there after an
+   * answer, on any connection.
+   */
   during(work: () => Promise<unknown>): Promise<number>
 }
 
 /** A proxy that counts round trips, whatever library makes them. */
-export async function countTurns(to: { readonly host: string; readonly port: number }): Promise<Turns> {
+export async function countTurns(to: {
+  readonly host: string
+  readonly port: number
+}): Promise<Turns> {
   let turns = 0
   const open = new Set<Socket>()
   const server = createServer((client) => {
     const redis = connect(to)
     let answered = true
-    for (const [from, other] of [[client, redis], [redis, client]] as const) {
+    for (const [from, other] of [
+      [client, redis],
+      [redis, client],
+    ] as const) {
       open.add(from)
       from.setNoDelay()
       from.on('error', () => undefined)
-      from.on('close', () => { open.delete(from); other.destroy() })
+      from.on('close', () => {
+        open.delete(from)
+        other.destroy()
+      })
     }
     client.on('data', (bytes) => {
       if (answered) turns++

@@ -44,7 +44,10 @@ const lru: NearContender = {
   },
 }
 
-const ours = (name: string, busOf: typeof createInvalidationBus | typeof createTrackingBus): NearContender => ({
+const ours = (
+  name: string,
+  busOf: typeof createInvalidationBus | typeof createTrackingBus,
+): NearContender => ({
   name,
   tells: true,
   async open(url) {
@@ -52,7 +55,11 @@ const ours = (name: string, busOf: typeof createInvalidationBus | typeof createT
     const client = createCacheClient(ioredisDriver(redis))
     const bus = busOf({ client })
     await bus.ready()
-    const cache = createAside<Product, number>({ client: withNearCache(client, { bus, maxEntries: MOST, ttl: NEAR_MS }), prefix: 'product', ttl: '1h' })
+    const cache = createAside<Product, number>({
+      client: withNearCache(client, { bus, maxEntries: MOST, ttl: NEAR_MS }),
+      prefix: 'product',
+      ttl: '1h',
+    })
     return {
       getOrLoad: (id, load) => cache.getOrLoad(id, load),
       invalidate: async (id) => void (await cache.invalidate(id)),
@@ -72,7 +79,10 @@ const bentocache: NearContender = {
     const connection = new Redis5(url)
     connection.on('error', () => undefined)
     const { host, port, db } = connection.options
-    const store = bentostore().useL1Layer(memoryDriver({ maxItems: MOST })).useL2Layer(redisDriver({ connection })).useBus(redisBusDriver({ connection: { host: host!, port: port!, db: db! } }))
+    const store = bentostore()
+      .useL1Layer(memoryDriver({ maxItems: MOST }))
+      .useL2Layer(redisDriver({ connection }))
+      .useBus(redisBusDriver({ connection: { host: host!, port: port!, db: db! } }))
     const bento = new BentoCache({ default: 'both', stores: { both: store } })
     return {
       getOrLoad: (id, load) => bento.getOrSet({ key: String(id), ttl: '1h', factory: load }),
@@ -89,7 +99,8 @@ const cacheable: NearContender = {
     const cache = new Cacheable({ secondary: createKeyv(url), ttl: ONE_HOUR })
     cache.on('error', () => undefined)
     return {
-      getOrLoad: async (id, load) => (await cache.getOrSet(String(id), load, { ttl: ONE_HOUR })) as Product,
+      getOrLoad: async (id, load) =>
+        (await cache.getOrSet(String(id), load, { ttl: ONE_HOUR })) as Product,
       invalidate: async (id) => void (await cache.delete(String(id))),
       close: () => cache.disconnect(),
     }
@@ -101,7 +112,10 @@ const asyncCacheDedupe: NearContender = {
   tells: false,
   async open() {
     const loads = new Map<number, () => Promise<Product>>()
-    const cache = createDedupeCache({ ttl: 3_600, storage: { type: 'memory', options: { size: MOST } } }).define('product', (id: number) => loads.get(id)!())
+    const cache = createDedupeCache({
+      ttl: 3_600,
+      storage: { type: 'memory', options: { size: MOST } },
+    }).define('product', (id: number) => loads.get(id)!())
     return {
       getOrLoad(id, load) {
         loads.set(id, load)
@@ -118,7 +132,11 @@ const nodeRedis: NearContender = {
   name: 'node-redis clientSideCache',
   tells: true,
   async open(url) {
-    const redis = createClient({ url, RESP: 3, clientSideCache: { ttl: NEAR_MS, maxEntries: MOST } })
+    const redis = createClient({
+      url,
+      RESP: 3,
+      clientSideCache: { ttl: NEAR_MS, maxEntries: MOST },
+    })
     redis.on('error', () => undefined)
     await redis.connect()
     return {
@@ -136,5 +154,11 @@ const nodeRedis: NearContender = {
 }
 
 export const nearContenders: readonly NearContender[] = [
-  lru, ours('@cache/pubsub-invalidation, bus', createInvalidationBus), ours('@cache/pubsub-invalidation, tracking', createTrackingBus), bentocache, cacheable, asyncCacheDedupe, nodeRedis,
+  lru,
+  ours('@cache/pubsub-invalidation, bus', createInvalidationBus),
+  ours('@cache/pubsub-invalidation, tracking', createTrackingBus),
+  bentocache,
+  cacheable,
+  asyncCacheDedupe,
+  nodeRedis,
 ]

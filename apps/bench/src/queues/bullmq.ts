@@ -15,8 +15,13 @@ export const bullmq: QueueContender = {
         let done = 0
         let worker!: Worker
         await new Promise<void>((resolve) => {
-          worker = new Worker('writes', async () => undefined, { connection: own, concurrency: 100 })
-          worker.on('completed', () => { if (++done >= count) resolve() })
+          worker = new Worker('writes', async () => undefined, {
+            connection: own,
+            concurrency: 100,
+          })
+          worker.on('completed', () => {
+            if (++done >= count) resolve()
+          })
         })
         await worker.close()
         own.disconnect()

@@ -26,14 +26,22 @@ export const oursOnNodeRedis: QueueContender = {
 
 function measured(driver: Driver, end: () => void): MeasuredQueue {
   const client = createCacheClient(driver)
-  const products = createWriteBehind<Product | undefined, number, Product>({ client, name: 'ours', ttl: '1h', load: async () => undefined })
+  const products = createWriteBehind<Product | undefined, number, Product>({
+    client,
+    name: 'ours',
+    ttl: '1h',
+    load: async () => undefined,
+  })
   return {
     enqueue: (product) => products.put(product.id, product),
     async work(count) {
       const enough = new AbortController()
       let done = 0
       const worker = createWriteBehindWorker<Product, number>({
-        client, name: 'ours', linger: 1, coalesce: false,
+        client,
+        name: 'ours',
+        linger: 1,
+        coalesce: false,
         flush: (writes) => {
           done += writes.length
           if (done >= count) enough.abort()

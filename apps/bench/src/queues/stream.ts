@@ -1,17 +1,30 @@
 import { Redis } from 'ioredis-6'
 import type { QueueContender } from './queue.js'
 
-/** A stream with one consumer group, by hand: XADD; XREADGROUP, XACK. What everything else is measured by. */
+/**
+ * A stream with one consumer group, by hand: XADD; XREADGROUP, XACK. What everything else is
+ * measured by.
+ */
 export const bareStream: QueueContender = {
   name: 'a bare stream',
   async open(url) {
     const redis = new Redis(url)
     await redis.xgroup('CREATE', 'bare:stream', 'group', '0', 'MKSTREAM').catch(() => undefined)
     return {
-      enqueue: (product) => redis.xadd('bare:stream', '*', 'id', String(product.id), 'value', JSON.stringify(product)),
+      enqueue: (product) =>
+        redis.xadd('bare:stream', '*', 'id', String(product.id), 'value', JSON.stringify(product)),
       async work(count) {
-        for (let done = 0; done < count; ) {
-          const [[, entries]] = (await redis.xreadgroup('GROUP', 'group', 'one', 'COUNT', 500, 'STREAMS', 'bare:stream', '>')) as [[string, [string, string[]][]]]
+        for (let done = 0; done < count;) {
+          const [[, entries]] = (await redis.xreadgroup(
+            'GROUP',
+            'group',
+            'one',
+            'COUNT',
+            500,
+            'STREAMS',
+            'bare:stream',
+            '>',
+          )) as [[string, [string, string[]][]]]
           for (const [, fields] of entries) JSON.parse(fields[3]!)
           await redis.xack('bare:stream', 'group', ...entries.map(([id]) => id))
           done += entries.length

@@ -6,9 +6,19 @@ import type { Row, Scenario } from './scenario.js'
 const LOADER_MS = 200
 
 /** What `cold-key-reader.ts` is given, told and says. */
-export interface Given { readonly contender: string; readonly url: string; readonly loaderMs: number }
-export interface Told { readonly id: number; /** Ms of the epoch. */ readonly at: number }
-export interface Seen { readonly loads: number; readonly latencies: readonly number[] }
+export interface Given {
+  readonly contender: string
+  readonly url: string
+  readonly loaderMs: number
+}
+export interface Told {
+  readonly id: number
+  /** Ms of the epoch. */ readonly at: number
+}
+export interface Seen {
+  readonly loads: number
+  readonly latencies: readonly number[]
+}
 
 export const coldKey: Scenario = {
   name: 'cold key',
@@ -19,7 +29,10 @@ export const coldKey: Scenario = {
     for (const { name } of libraries) {
       await using server = await startRedis()
       const data: Given = { contender: name, url: server.url, loaderMs: LOADER_MS }
-      await using readers = spawnProcesses(new URL('cold-key-reader.ts', import.meta.url), { count: 4, data })
+      await using readers = spawnProcesses(new URL('cold-key-reader.ts', import.meta.url), {
+        count: 4,
+        data,
+      })
       await readers.all('ready')
       const loads: number[] = []
       const beyond: number[] = []
@@ -27,9 +40,19 @@ export const coldKey: Scenario = {
         readers.send({ id, at: Date.now() + 100 } satisfies Told)
         const seen = await readers.all<Seen>()
         loads.push(seen.reduce((sum, one) => sum + one.loads, 0))
-        beyond.push(quantile(seen.flatMap(({ latencies }) => latencies), 0.99) - LOADER_MS)
+        beyond.push(
+          quantile(
+            seen.flatMap(({ latencies }) => latencies),
+            0.99,
+          ) - LOADER_MS,
+        )
       }
-      rows.push({ name, loads: median(loads), 'most loads': Math.max(...loads), 'p99 beyond the loader, ms': Math.round(median(beyond)) })
+      rows.push({
+        name,
+        loads: median(loads),
+        'most loads': Math.max(...loads),
+        'p99 beyond the loader, ms': Math.round(median(beyond)),
+      })
     }
     return { shown: 'loads', better: 'less', rows }
   },

@@ -12,10 +12,14 @@ import type { Row, Scenario } from './scenario.js'
 
 const IDS = 1_000
 
-/** The same on one server, with a replica, on three servers and on a Cluster: what growing costs where it is not needed yet. */
+/**
+ * The same on one server, with a replica, on three servers and on a Cluster: what growing costs
+ * where it is not needed yet.
+ */
 export const growing: Scenario = {
   name: 'growing',
-  about: 'Cached reads, invalidations and queued writes, 100 in flight, on one server, with a replica behind Sentinel, on 3 shards and on a Cluster of 3 + 3, all on this machine; against one server.',
+  about:
+    'Cached reads, invalidations and queued writes, 100 in flight, on one server, with a replica behind Sentinel, on 3 shards and on a Cluster of 3 + 3, all on this machine; against one server.',
   async run(scale) {
     await using one = await startRedis()
     await using sentinel = await startSentinel({ replicas: 1, sentinels: 1 })
@@ -24,23 +28,66 @@ export const growing: Scenario = {
     await using b = await startRedis()
     await using c = await startRedis()
     const shards = [a, b, c].map(({ url }) => new Redis(url))
-    const clients = { one: new Redis(one.url), sentinel: new Redis({ sentinels: [...sentinel.addresses], name: sentinel.name }), cluster: new Cluster([...cluster.addresses]) }
-    const places: { readonly name: string; readonly driver: Driver; readonly replicas: number }[] = [
-      { name: 'one server', driver: ioredisDriver(clients.one), replicas: 0 },
-      { name: 'Sentinel, 1 replica', driver: ioredisDriver(clients.sentinel), replicas: 1 },
-      { name: '3 shards', driver: shardedDriver({ shards: Object.fromEntries(shards.map((shard, i) => [`shard ${i}`, ioredisDriver(shard)])) }), replicas: 0 },
-      { name: 'Cluster of 3 + 3', driver: ioredisDriver(clients.cluster), replicas: 1 },
-    ]
-    const shape = scale === 'full' ? { inFlight: 100, operations: 5_000, rounds: 11 } : { inFlight: 100, operations: 100, rounds: 1 }
-    const opened = await Promise.all(places.map(async ({ name, driver, replicas }) => ({ name, driver, works: await worksOn(createCacheClient(driver), replicas) })))
-    const rows = opened.map(({ name }): Record<string, string | number> & { name: string } => ({ name }))
-    for (const what of ['hit', 'invalidation', 'queued write', 'queued write, on a replica'] as const) {
-      const works = opened.flatMap(({ name, works }): Work[] => (works[what] ? [{ name, bare: 'one server', run: works[what] }] : []))
-      // Without a replica there is nothing to compare with but the write that does not wait for one.
-      if (what === 'queued write, on a replica') works.push({ name: 'one server', bare: 'one server', run: opened[0]!.works['queued write']! })
-      for (const { name, ratio } of await inRounds(works, what === 'queued write, on a replica' ? { ...shape, operations: Math.ceil(shape.operations / 10) } : shape)) {
+    const clients = {
+      one: new Redis(one.url),
+      sentinel: new Redis({ sentinels: [...sentinel.addresses], name: sentinel.name }),
+      cluster: new Cluster([...cluster.addresses]),
+    }
+    const places: { readonly name: string; readonly driver: Driver; readonly replicas: number }[] =
+      [
+        { name: 'one server', driver: ioredisDriver(clients.one), replicas: 0 },
+        { name: 'Sentinel, 1 replica', driver: ioredisDriver(clients.sentinel), replicas: 1 },
+        {
+          name: '3 shards',
+          driver: shardedDriver({
+            shards: Object.fromEntries(
+              shards.map((shard, i) => [`shard ${i}`, ioredisDriver(shard)]),
+            ),
+          }),
+          replicas: 0,
+        },
+        { name: 'Cluster of 3 + 3', driver: ioredisDriver(clients.cluster), replicas: 1 },
+      ]
+    const shape =
+      scale === 'full'
+        ? { inFlight: 100, operations: 5_000, rounds: 11 }
+        : { inFlight: 100, operations: 100, rounds: 1 }
+    const opened = await Promise.all(
+      places.map(async ({ name, driver, replicas }) => ({
+        name,
+        driver,
+        works: await worksOn(createCacheClient(driver), replicas),
+      })),
+    )
+    const rows = opened.map(({ name }): Record<string, string | number> & { name: string } => ({
+      name,
+    }))
+    for (const what of [
+      'hit',
+      'invalidation',
+      'queued write',
+      'queued write, on a replica',
+    ] as const) {
+      const works = opened.flatMap(({ name, works }): Work[] =>
+        works[what] ? [{ name, bare: 'one server', run: works[what] }] : [],
+      )
+      // Without a replica there is nothing to compare with but the write that does not wait for
+      // one.
+      if (what === 'queued write, on a replica')
+        works.push({
+          name: 'one server',
+          bare: 'one server',
+          run: opened[0]!.works['queued write']!,
+        })
+      for (const { name, ratio } of await inRounds(
+        works,
+        what === 'queued write, on a replica'
+          ? { ...shape, operations: Math.ceil(shape.operations / 10) }
+          : shape,
+      )) {
         const row = rows.find((found) => found.name === name)!
-        if (what !== 'queued write, on a replica' || name !== 'one server') row[`${what}, times one server`] = precise(ratio)
+        if (what !== 'queued write, on a replica' || name !== 'one server')
+          row[`${what}, times one server`] = precise(ratio)
       }
     }
     for (const row of rows) row['queued write, on a replica, times one server'] ??= 'none'
@@ -52,15 +99,29 @@ export const growing: Scenario = {
 
 type Kind = 'hit' | 'invalidation' | 'queued write' | 'queued write, on a replica'
 
-async function worksOn(client: CacheClient, replicas: number): Promise<Partial<Record<Kind, () => Promise<unknown>>>> {
+async function worksOn(
+  client: CacheClient,
+  replicas: number,
+): Promise<Partial<Record<Kind, () => Promise<unknown>>>> {
   const cache = createAside<Product, number>({ client, prefix: 'product', ttl: '1h' })
-  const queue = (durable: boolean) => createWriteBehind<Product | null, number, Product>({ client, name: durable ? 'durable' : 'queue', ttl: '1h', load: async () => null, maxPending: 10_000_000, ...(durable && { durability: { replicas, timeout: '5s' } }) })
+  const queue = (durable: boolean) =>
+    createWriteBehind<Product | null, number, Product>({
+      client,
+      name: durable ? 'durable' : 'queue',
+      ttl: '1h',
+      load: async () => null,
+      maxPending: 10_000_000,
+      ...(durable && { durability: { replicas, timeout: '5s' } }),
+    })
   const [plain, durable] = [queue(false), replicas > 0 ? queue(true) : undefined]
   for (let id = 0; id < IDS; id++) await cache.getOrLoad(id, () => product(id))
   let next = 0
   const id = (): number => next++ % IDS
   return {
-    hit: () => cache.getOrLoad(id(), () => { throw new Error('it was cached') }),
+    hit: () =>
+      cache.getOrLoad(id(), () => {
+        throw new Error('it was cached')
+      }),
     invalidation: () => cache.invalidate(IDS + id()),
     'queued write': () => plain.put(id(), product(1)),
     ...(durable && { 'queued write, on a replica': () => durable.put(id(), product(1)) }),
@@ -70,51 +131,62 @@ async function worksOn(client: CacheClient, replicas: number): Promise<Partial<R
 const SIZES = [3, 10, 100, 1_000]
 const BULK = 100
 
-/** No servers, only arithmetic: what becomes of keys, bulk reads and outages as there are more and more of them. */
+/**
+ * No servers, only arithmetic: what becomes of keys, bulk reads and outages as there are more and
+ * more of them.
+ */
 export const growth: Scenario = {
   name: 'growth',
   about: `Where keys are on ${SIZES.join(', ')} servers, simulated: how much more than the average the fullest has, how many keys move when one more comes, which share of the keys is gone with one, and at how many servers a bulk of ${BULK} keys is.`,
   async run(scale) {
     const count = scale === 'full' ? 1_000_000 : 5_000
-    const rows = SIZES.flatMap((size) => [rendezvous(), jump(), ketama(), cluster].map((placement): Row => {
-      const [before, after] = [placement.build(named(size)), placement.build(named(size + 1))]
-      const counts = new Uint32Array(size)
-      let moved = 0
-      let touched = 0
-      let bulk = new Set<number>()
-      for (let i = 0; i < count; i++) {
-        const key = `shop:product:${i}`
-        const place = before(key)
-        counts[place]!++
-        bulk.add(place)
-        if (after(key) !== place) moved++
-        if ((i + 1) % BULK === 0) {
-          touched += bulk.size
-          bulk = new Set()
+    const rows = SIZES.flatMap((size) =>
+      [rendezvous(), jump(), ketama(), cluster].map((placement): Row => {
+        const [before, after] = [placement.build(named(size)), placement.build(named(size + 1))]
+        const counts = new Uint32Array(size)
+        let moved = 0
+        let touched = 0
+        let bulk = new Set<number>()
+        for (let i = 0; i < count; i++) {
+          const key = `shop:product:${i}`
+          const place = before(key)
+          counts[place]!++
+          bulk.add(place)
+          if (after(key) !== place) moved++
+          if ((i + 1) % BULK === 0) {
+            touched += bulk.size
+            bulk = new Set()
+          }
         }
-      }
-      return {
-        name: `${size} servers, ${placement.name}`,
-        'fullest / average': Number((Math.max(...counts) / (count / size)).toFixed(3)),
-        'moved by one more, %': precise((moved / count) * 100),
-        'gone with one, %': precise((Math.max(...counts) / count) * 100),
-        [`servers of ${BULK} keys`]: precise(touched / (count / BULK)),
-      }
-    }))
+        return {
+          name: `${size} servers, ${placement.name}`,
+          'fullest / average': Number((Math.max(...counts) / (count / size)).toFixed(3)),
+          'moved by one more, %': precise((moved / count) * 100),
+          'gone with one, %': precise((Math.max(...counts) / count) * 100),
+          [`servers of ${BULK} keys`]: precise(touched / (count / BULK)),
+        }
+      }),
+    )
     return { shown: 'fullest / average', better: 'less', rows }
   },
 }
 
 const SLOTS = 16_384
 
-/** As `redis-cli --cluster rebalance` does it: a server that comes is given slots by those that have the most. */
+/**
+ * As `redis-cli --cluster rebalance` does it: a server that comes is given slots by those that have
+ * the most.
+ */
 const cluster: Placement = {
   name: 'Cluster',
   build(shards) {
     const slotsOf: number[][] = [Array.from({ length: SLOTS }, (_, one) => one)]
     for (let count = 2; count <= shards.length; count++) {
       const own: number[] = []
-      while (own.length < Math.floor(SLOTS / count)) own.push(slotsOf.reduce((most, slots) => (slots.length > most.length ? slots : most)).pop()!)
+      while (own.length < Math.floor(SLOTS / count))
+        own.push(
+          slotsOf.reduce((most, slots) => (slots.length > most.length ? slots : most)).pop()!,
+        )
       slotsOf.push(own)
     }
     const owners = new Uint16Array(SLOTS)
@@ -124,5 +196,8 @@ const cluster: Placement = {
 }
 
 function named(count: number): { readonly name: string; readonly weight: number }[] {
-  return Array.from({ length: count }, (_, i) => ({ name: `10.0.${i >> 8}.${i & 255}:6379`, weight: 1 }))
+  return Array.from({ length: count }, (_, i) => ({
+    name: `10.0.${i >> 8}.${i & 255}:6379`,
+    weight: 1,
+  }))
 }

@@ -11,15 +11,33 @@ import type { Scenario } from './scenario.js'
 const FEW = 10
 const MANY = 5_000
 
-/** Products of which the first few are in the group 0, and many in the group 1; `trips` counts what was sent. */
+/**
+ * Products of which the first few are in the group 0, and many in the group 1; `trips` counts what
+ * was sent.
+ */
 function open(url: string) {
   const redis = new Redis(url)
   const driver = ioredisDriver(redis)
   let trips = 0
-  const client = createCacheClient({ ...driver, send: (commands, how) => { trips++; return driver.send(commands, how) } }, { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
-  const items = (group: number) => Array.from({ length: group === 0 ? FEW : MANY }, (_, i) => ({ ...product(i), id: group === 0 ? i : FEW + i, group }))
+  const client = createCacheClient(
+    {
+      ...driver,
+      send: (commands, how) => {
+        trips++
+        return driver.send(commands, how)
+      },
+    },
+    { resilience: { readTimeout: '10s', writeTimeout: '10s' } },
+  )
+  const items = (group: number) =>
+    Array.from({ length: group === 0 ? FEW : MANY }, (_, i) => ({
+      ...product(i),
+      id: group === 0 ? i : FEW + i,
+      group,
+    }))
   const products = createHierarchical({
-    client, ttl: '1h',
+    client,
+    ttl: '1h',
     item: { prefix: 'product', id: (item: ReturnType<typeof items>[number]) => item.id },
     group: { prefix: 'category', id: (item: ReturnType<typeof items>[number]) => item.group },
     groupOf: (id: number) => (id < FEW ? 0 : 1),
@@ -48,7 +66,10 @@ export const hierarchy: Scenario = {
     const { products, forget, tripsOf, close } = open(server.url)
     for (let i = 0; i < 30; i++) for (const id of [0, FEW]) await products.get(id)
     for (const group of [0, 1]) await products.getGroup(group)
-    const outOf = (id: number) => async () => { await forget(id); await products.get(id) }
+    const outOf = (id: number) => async () => {
+      await forget(id)
+      await products.get(id)
+    }
     const works = [
       { name: 'an item, by itself', run: () => products.get(0) },
       { name: `an item, out of a group of ${FEW}`, run: outOf(0) },
@@ -58,9 +79,23 @@ export const hierarchy: Scenario = {
     ].map((work) => ({ ...work, bare: 'an item, by itself' }))
     const trips = new Map<string, number>()
     for (const { name, run } of works) trips.set(name, await tripsOf(run))
-    const speeds = await inRounds(works, { inFlight: 1, operations: scale === 'full' ? 100 : 3, rounds: scale === 'full' ? 15 : 1 })
+    const speeds = await inRounds(works, {
+      inFlight: 1,
+      operations: scale === 'full' ? 100 : 3,
+      rounds: scale === 'full' ? 15 : 1,
+    })
     await close()
-    return { shown: 'times an item', better: 'less', rows: speeds.map(({ name, microseconds, cpu, ratio }) => ({ name, 'round trips': trips.get(name)!, 'µs each': precise(microseconds), 'CPU µs each': precise(cpu), 'times an item': precise(1 / ratio) })) }
+    return {
+      shown: 'times an item',
+      better: 'less',
+      rows: speeds.map(({ name, microseconds, cpu, ratio }) => ({
+        name,
+        'round trips': trips.get(name)!,
+        'µs each': precise(microseconds),
+        'CPU µs each': precise(cpu),
+        'times an item': precise(1 / ratio),
+      })),
+    }
   },
 }
 
@@ -70,13 +105,33 @@ export const groupInvalidation: Scenario = {
   async run(scale) {
     await using server = await startRedis()
     const { products, tripsOf, close } = open(server.url)
-    const works = [[FEW, 0], [MANY, 1]].map(([size, group]) => ({ name: `${size} items`, bare: `${FEW} items`, run: () => products.invalidateGroup(group!) }))
+    const works = [
+      [FEW, 0],
+      [MANY, 1],
+    ].map(([size, group]) => ({
+      name: `${size} items`,
+      bare: `${FEW} items`,
+      run: () => products.invalidateGroup(group!),
+    }))
     await products.getMany(Array.from({ length: FEW + MANY }, (_, id) => id))
     const trips = new Map<string, number>()
     for (const { run } of works) await run() // the server knows the script
     for (const { name, run } of works) trips.set(name, await tripsOf(run))
-    const speeds = await inRounds(works, { inFlight: 1, operations: scale === 'full' ? 2_000 : 5, rounds: scale === 'full' ? 15 : 1 })
+    const speeds = await inRounds(works, {
+      inFlight: 1,
+      operations: scale === 'full' ? 2_000 : 5,
+      rounds: scale === 'full' ? 15 : 1,
+    })
     await close()
-    return { shown: 'times few', better: 'less', rows: speeds.map(({ name, microseconds, ratio }) => ({ name, 'round trips': trips.get(name)!, 'µs each': precise(microseconds), 'times few': precise(1 / ratio) })) }
+    return {
+      shown: 'times few',
+      better: 'less',
+      rows: speeds.map(({ name, microseconds, ratio }) => ({
+        name,
+        'round trips': trips.get(name)!,
+        'µs each': precise(microseconds),
+        'times few': precise(1 / ratio),
+      })),
+    }
   },
 }

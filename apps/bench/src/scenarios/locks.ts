@@ -7,26 +7,44 @@ import type { Result, Row, Scale, Scenario } from './scenario.js'
 
 export const lock: Scenario = {
   name: 'lock',
-  about: 'Acquiring and releasing locks that nobody else wants, 1 000 names, 100 in flight; against redlock.',
+  about:
+    'Acquiring and releasing locks that nobody else wants, 1 000 names, 100 in flight; against redlock.',
   run: (scale) => measure(scale, { inFlight: 100, operations: 3_000, rounds: 15 }),
 }
 
 export const oneLockAtATime: Scenario = {
   name: 'one lock at a time',
-  about: 'Acquiring and releasing locks that nobody else wants, one after the other; against redlock.',
+  about:
+    'Acquiring and releasing locks that nobody else wants, one after the other; against redlock.',
   run: (scale) => measure(scale, { inFlight: 1, operations: 500, rounds: 15 }),
 }
 
 async function measure(scale: Scale, shape: Shape): Promise<Result> {
   await using server = await startRedis()
-  const opened = await Promise.all(lockers.map(async ({ name, open }, i) => ({ name, locks: await open(`${server.url}/${i}`) })))
+  const opened = await Promise.all(
+    lockers.map(async ({ name, open }, i) => ({ name, locks: await open(`${server.url}/${i}`) })),
+  )
   const works = opened.map(({ name, locks }) => {
     let next = 0
-    return { name, bare: 'redlock', run: () => locks.hold(`lock ${next++ % 1_000}`, async () => undefined) }
+    return {
+      name,
+      bare: 'redlock',
+      run: () => locks.hold(`lock ${next++ % 1_000}`, async () => undefined),
+    }
   })
-  const speeds = await inRounds(works, scale === 'full' ? shape : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 })
+  const speeds = await inRounds(
+    works,
+    scale === 'full'
+      ? shape
+      : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 },
+  )
   await Promise.all(opened.map(({ locks }) => locks.close()))
-  const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({ name, 'µs each': precise(microseconds), 'CPU µs each': precise(cpu), 'times redlock': precise(ratio) }))
+  const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({
+    name,
+    'µs each': precise(microseconds),
+    'CPU µs each': precise(cpu),
+    'times redlock': precise(ratio),
+  }))
   return { shown: 'times redlock', better: 'more', rows }
 }
 
@@ -41,19 +59,28 @@ export const contended: Scenario = {
     const rows: Row[] = []
     for (const { name, open } of lockers) {
       await using server = await startRedis()
-      const contenders = await Promise.all(Array.from({ length: CONTENDERS }, () => open(server.url)))
+      const contenders = await Promise.all(
+        Array.from({ length: CONTENDERS }, () => open(server.url)),
+      )
       const waits: number[] = []
       const until = performance.now() + (scale === 'full' ? SECONDS * 1_000 : 100)
-      await Promise.all(contenders.map(async (locks) => {
-        while (performance.now() < until) {
-          const asked = performance.now()
-          await locks.hold('wanted', async () => {
-            waits.push(performance.now() - asked)
-            await sleep(HOLD_MS)
-          })
-        }
-      }))
-      rows.push({ name, 'longest wait, ms': Math.round(Math.max(...waits)), 'median wait, ms': Math.round(median(waits)), 'turns': waits.length })
+      await Promise.all(
+        contenders.map(async (locks) => {
+          while (performance.now() < until) {
+            const asked = performance.now()
+            await locks.hold('wanted', async () => {
+              waits.push(performance.now() - asked)
+              await sleep(HOLD_MS)
+            })
+          }
+        }),
+      )
+      rows.push({
+        name,
+        'longest wait, ms': Math.round(Math.max(...waits)),
+        'median wait, ms': Math.round(median(waits)),
+        turns: waits.length,
+      })
       await Promise.all(contenders.map((locks) => locks.close()))
     }
     return { shown: 'longest wait, ms', better: 'less', rows }

@@ -11,12 +11,14 @@ const child = childProcess<Given>()
 const { contender, url, source: database } = child.data
 const source = new Redis(database)
 const cache = await nearContenders.find(({ name }) => name === contender)!.open(url)
-const read = () => cache.getOrLoad(0, async () => ({ ...product(0), price: Number(await source.get('price')) }))
+const read = () =>
+  cache.getOrLoad(0, async () => ({ ...product(0), price: Number(await source.get('price')) }))
 await read()
 await child.say('ready')
 for (;;) {
   const { price } = await child.next<Told>('price', { timeout: 60_000 })
-  for (let i = 0; i < 20; i++) { // near by now
+  for (let i = 0; i < 20; i++) {
+    // near by now
     await read()
     await turn()
   }

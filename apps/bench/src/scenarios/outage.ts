@@ -13,16 +13,28 @@ export const outage: Scenario = {
   about: `Redis gone (connections refused), and Redis silent (SIGSTOP), with a loader of ${LOADER_MS} ms: ms until a read is answered, the first one and the median of 10; at most ${PATIENCE_MS / 1_000} s are waited for each.`,
   async run(scale) {
     const reads = scale === 'full' ? 10 : 1
-    const rows = await Promise.all(libraries.map(async (contender): Promise<Row> => {
-      const refused = await during(contender, reads, (server) => server.kill())
-      const silent = await during(contender, reads, async (server) => server.pause())
-      return { name: contender.name, 'refused, first': refused.first, 'refused, median': refused.median, 'silent, first': silent.first, 'silent, median': silent.median }
-    }))
+    const rows = await Promise.all(
+      libraries.map(async (contender): Promise<Row> => {
+        const refused = await during(contender, reads, (server) => server.kill())
+        const silent = await during(contender, reads, async (server) => server.pause())
+        return {
+          name: contender.name,
+          'refused, first': refused.first,
+          'refused, median': refused.median,
+          'silent, first': silent.first,
+          'silent, median': silent.median,
+        }
+      }),
+    )
     return { shown: 'silent, median', better: 'less', rows }
   },
 }
 
-async function during({ open }: Contender, reads: number, trouble: (server: RedisServer) => Promise<void>): Promise<{ first: number | string; median: number | string }> {
+async function during(
+  { open }: Contender,
+  reads: number,
+  trouble: (server: RedisServer) => Promise<void>,
+): Promise<{ first: number | string; median: number | string }> {
   await using server = await startRedis()
   const cache = await open(server.url)
   for (let id = 0; id < 20; id++) await cache.getOrLoad(id, async () => product(id))
@@ -34,9 +46,17 @@ async function during({ open }: Contender, reads: number, trouble: (server: Redi
       await sleep(LOADER_MS)
       return product(id)
     }
-    const answered = cache.getOrLoad(id, load).then(() => performance.now() - started, () => Infinity)
+    const answered = cache.getOrLoad(id, load).then(
+      () => performance.now() - started,
+      () => Infinity,
+    )
     const late = new AbortController()
-    took.push(await Promise.race([answered, sleep(PATIENCE_MS, Infinity, { signal: late.signal }).catch(() => Infinity)]))
+    took.push(
+      await Promise.race([
+        answered,
+        sleep(PATIENCE_MS, Infinity, { signal: late.signal }).catch(() => Infinity),
+      ]),
+    )
     late.abort()
     if (took.filter((ms) => ms === Infinity).length >= 2) break // and so on
   }

@@ -32,7 +32,10 @@ const hashring = (name: string, options: ConstructorParameters<typeof HashRing>[
 })
 
 export const contenders: readonly Contender[] = [
-  ours(rendezvous()), ours(ketama()), ours(jump()), ours(modulo()),
+  ours(rendezvous()),
+  ours(ketama()),
+  ours(jump()),
+  ours(modulo()),
   hashring('hashring', {}),
   hashring('hashring, without its cache', { 'max cache size': 1 }),
 ]
@@ -55,7 +58,11 @@ export const placement: Scenario = {
         },
       }
     })
-    const speeds = await inRounds(works, { inFlight: 1, operations: scale === 'full' ? 50 : 1, rounds: scale === 'full' ? 15 : 1 })
+    const speeds = await inRounds(works, {
+      inFlight: 1,
+      operations: scale === 'full' ? 50 : 1,
+      rounds: scale === 'full' ? 15 : 1,
+    })
     const rows = contenders.map(({ name, open }, i): Row => {
       const [first, second] = [open(before), open(after)]
       const counts = new Map<string, number>()
@@ -68,7 +75,7 @@ export const placement: Scenario = {
       return {
         name,
         'times modulo': precise(speeds[i]!.ratio),
-        'ns each': precise(speeds[i]!.microseconds * 1_000 / AT_ONCE),
+        'ns each': precise((speeds[i]!.microseconds * 1_000) / AT_ONCE),
         'fullest / average': (Math.max(...counts.values()) / (count / SHARDS)).toFixed(3),
         'moved by another, %': precise((moved / count) * 100),
       }

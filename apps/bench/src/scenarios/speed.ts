@@ -34,10 +34,11 @@ export const oneMissAtATime: Scenario = {
 export const bulk: Scenario = {
   name: 'bulk',
   about: '100 cached values at once, against MGET. Libraries without a bulk read are left out.',
-  run: (scale) => measure(scale, { inFlight: 1, operations: 200, rounds: 25 }, ({ getMany }) => {
-    const ids = Array.from({ length: 100 }, (_, id) => id)
-    return getMany && (() => getMany(ids))
-  }),
+  run: (scale) =>
+    measure(scale, { inFlight: 1, operations: 200, rounds: 25 }, ({ getMany }) => {
+      const ids = Array.from({ length: 100 }, (_, id) => id)
+      return getMany && (() => getMany(ids))
+    }),
 }
 
 function reading(cache: MeasuredCache): () => Promise<unknown> {
@@ -54,9 +55,18 @@ function missing(cache: MeasuredCache): () => Promise<unknown> {
 }
 
 /** All contenders on one server, each with a database of its own. */
-async function measure(scale: Scale, shape: Shape, workOf: (cache: MeasuredCache) => (() => Promise<unknown>) | undefined) {
+async function measure(
+  scale: Scale,
+  shape: Shape,
+  workOf: (cache: MeasuredCache) => (() => Promise<unknown>) | undefined,
+) {
   await using server = await startRedis()
-  const opened = await Promise.all(contenders.map(async (contender, i) => ({ contender, cache: await contender.open(`${server.url}/${i}`) })))
+  const opened = await Promise.all(
+    contenders.map(async (contender, i) => ({
+      contender,
+      cache: await contender.open(`${server.url}/${i}`),
+    })),
+  )
   try {
     const works: Work[] = []
     for (const { contender, cache } of opened) {
@@ -64,8 +74,18 @@ async function measure(scale: Scale, shape: Shape, workOf: (cache: MeasuredCache
       const run = workOf(cache)
       if (run) works.push({ name: contender.name, bare: contender.bare, run })
     }
-    const speeds = await inRounds(works, scale === 'full' ? shape : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 })
-    const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({ name, 'µs each': precise(microseconds), 'CPU µs each': precise(cpu), 'times the bare client': precise(ratio) }))
+    const speeds = await inRounds(
+      works,
+      scale === 'full'
+        ? shape
+        : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 },
+    )
+    const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({
+      name,
+      'µs each': precise(microseconds),
+      'CPU µs each': precise(cpu),
+      'times the bare client': precise(ratio),
+    }))
     return { shown: 'times the bare client', better: 'more' as const, rows }
   } finally {
     await Promise.all(opened.map(({ cache }) => cache.close()))
@@ -74,9 +94,14 @@ async function measure(scale: Scale, shape: Shape, workOf: (cache: MeasuredCache
 
 async function seed({ name }: Contender, cache: MeasuredCache): Promise<void> {
   for (let id = 0; id < PRODUCTS; id += 100) {
-    await Promise.all(Array.from({ length: 100 }, (_, i) => cache.getOrLoad(id + i, async () => product(id + i))))
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) => cache.getOrLoad(id + i, async () => product(id + i))),
+    )
   }
   let loads = 0
-  await cache.getOrLoad(0, async () => { loads++; return product(0) })
+  await cache.getOrLoad(0, async () => {
+    loads++
+    return product(0)
+  })
   if (loads > 0) throw new Error(`${name} did not keep what it loaded`)
 }

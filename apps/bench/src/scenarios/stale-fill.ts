@@ -5,7 +5,8 @@ import type { Row, Scenario } from './scenario.js'
 
 export const staleFill: Scenario = {
   name: 'stale fill',
-  about: 'A reader has loaded, and is held before it stores; meanwhile another instance changes the source and invalidates. How many of the trials are stale afterwards, for everybody.',
+  about:
+    'A reader has loaded, and is held before it stores; meanwhile another instance changes the source and invalidates. How many of the trials are stale afterwards, for everybody.',
   async run(scale) {
     const trials = scale === 'full' ? 100 : 3
     const rows: Row[] = []
@@ -41,5 +42,10 @@ export const staleFill: Scenario = {
 
 function signal(): { readonly given: Promise<void>; give(): void } {
   let give!: () => void
-  return { given: new Promise((resolve) => { give = resolve }), give }
+  return {
+    given: new Promise((resolve) => {
+      give = resolve
+    }),
+    give,
+  }
 }

@@ -11,7 +11,8 @@ const groupsOf = (id: number): string[] => [`category:${id % 10}`, `brand:${id %
 
 export const versionedRead: Scenario = {
   name: 'versioned read',
-  about: 'A cached value that is in 3 groups (tags), each of which can be made invalid at once; against the bare get of a value that is in none. Round trips of one read; speed with 100 in flight.',
+  about:
+    'A cached value that is in 3 groups (tags), each of which can be made invalid at once; against the bare get of a value that is in none. Round trips of one read; speed with 100 in flight.',
   async run(scale) {
     await using server = await startRedis()
     const load = async (id: number) => product(id)
@@ -24,33 +25,59 @@ export const versionedRead: Scenario = {
       trips.set(name, await turns.during(() => cache.get(0)))
       await cache.close()
     }
-    const opened = await Promise.all(all.map(async ({ name, bare, open }, i) => ({ name, bare, cache: await open(`${server.url}/${i}`, load, groupsOf) })))
+    const opened = await Promise.all(
+      all.map(async ({ name, bare, open }, i) => ({
+        name,
+        bare,
+        cache: await open(`${server.url}/${i}`, load, groupsOf),
+      })),
+    )
     const works: Work[] = []
     for (const { name, bare, cache } of opened) {
       for (let n = 0; n < 2; n++) for (let id = 0; id < PRODUCTS; id++) await cache.get(id)
       let next = 0
       works.push({ name, bare, run: () => cache.get(next++ % PRODUCTS) })
     }
-    const speeds = await inRounds(works, { inFlight: 100, operations: scale === 'full' ? 10_000 : 200, rounds: scale === 'full' ? 15 : 1 })
+    const speeds = await inRounds(works, {
+      inFlight: 100,
+      operations: scale === 'full' ? 10_000 : 200,
+      rounds: scale === 'full' ? 15 : 1,
+    })
     await Promise.all(opened.map(({ cache }) => cache.close()))
-    const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({ name, 'round trips': trips.get(name)!, 'µs each': precise(microseconds), 'CPU µs each': precise(cpu), 'times the bare client': precise(ratio) }))
+    const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({
+      name,
+      'round trips': trips.get(name)!,
+      'µs each': precise(microseconds),
+      'CPU µs each': precise(cpu),
+      'times the bare client': precise(ratio),
+    }))
     return { shown: 'times the bare client', better: 'more', rows }
   },
 }
 
 export const bump: Scenario = {
   name: 'bump',
-  about: 'Makes a group invalid: one with 1 entry, and ones with many. Against the same library with 1 entry.',
+  about:
+    'Makes a group invalid: one with 1 entry, and ones with many. Against the same library with 1 entry.',
   async run(scale) {
     const sizes = scale === 'full' ? [1, 1_000, 100_000] : [1, 100]
     const rows: Row[] = []
     for (const { name, open } of groupContenders.filter(({ variant }) => !variant)) {
       await using server = await startRedis()
       let size = 0
-      const cache = await open(server.url, async (id) => product(id), () => [`group of ${size}`])
+      const cache = await open(
+        server.url,
+        async (id) => product(id),
+        () => [`group of ${size}`],
+      )
       let first = 0
       for (size of sizes) {
-        for (let from = 0; from < size; from += 1_000) await Promise.all(Array.from({ length: Math.min(1_000, size - from) }, (_, i) => cache.get(first + from + i)))
+        for (let from = 0; from < size; from += 1_000)
+          await Promise.all(
+            Array.from({ length: Math.min(1_000, size - from) }, (_, i) =>
+              cache.get(first + from + i),
+            ),
+          )
         first += size
       }
       const took = new Map(sizes.map((each) => [each, [] as number[]]))
@@ -63,7 +90,12 @@ export const bump: Scenario = {
       }
       await cache.close()
       const one = median(took.get(1)!)
-      for (const each of sizes) rows.push({ name: `${name}, ${each} ${each === 1 ? 'entry' : 'entries'}`, 'µs each': precise(median(took.get(each)!)), 'times as long as with 1': precise(median(took.get(each)!) / one) })
+      for (const each of sizes)
+        rows.push({
+          name: `${name}, ${each} ${each === 1 ? 'entry' : 'entries'}`,
+          'µs each': precise(median(took.get(each)!)),
+          'times as long as with 1': precise(median(took.get(each)!) / one),
+        })
     }
     return { shown: 'times as long as with 1', better: 'less', rows }
   },

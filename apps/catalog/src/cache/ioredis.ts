@@ -6,5 +6,11 @@ import type { Connected } from './connect.js'
 export function connect(url: string, resilience: ResilienceOptions): Connected {
   const redis = new Redis(url, { retryStrategy: (attempt) => Math.min(attempt * 50, 500) })
   const client = createCacheClient(ioredisDriver(redis), { namespace: 'shop', resilience })
-  return { client, close: async () => { await client.close(); redis.disconnect() } }
+  return {
+    client,
+    close: async () => {
+      await client.close()
+      redis.disconnect()
+    },
+  }
 }

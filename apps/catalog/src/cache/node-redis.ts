@@ -4,7 +4,16 @@ import { createClient } from 'redis'
 import type { Connected } from './connect.js'
 
 export function connect(url: string, resilience: ResilienceOptions): Connected {
-  const redis = createClient({ url, socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) } })
+  const redis = createClient({
+    url,
+    socket: { reconnectStrategy: (attempt) => Math.min(attempt * 50, 500) },
+  })
   const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop', resilience })
-  return { client, close: async () => { await client.close(); redis.destroy() } }
+  return {
+    client,
+    close: async () => {
+      await client.close()
+      redis.destroy()
+    },
+  }
 }

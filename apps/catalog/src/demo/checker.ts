@@ -1,5 +1,6 @@
 /**
- * Judges reads: one that began after a write of its row was acknowledged must show at least that version.
+ * Judges reads: one that began after a write of its row was acknowledged must show at least that
+ * version.
  */
 export class Checker {
   readonly latencies: number[] = []
@@ -29,9 +30,15 @@ export class Checker {
 }
 
 /** Runs `work` again and again in `count` loops until `ms` have passed. */
-export async function loops(count: number, ms: number, work: (i: number) => Promise<void>): Promise<void> {
+export async function loops(
+  count: number,
+  ms: number,
+  work: (i: number) => Promise<void>,
+): Promise<void> {
   const until = performance.now() + ms
-  await Promise.all(Array.from({ length: count }, async (_, loop) => {
-    for (let i = loop; performance.now() < until; i += count) await work(i)
-  }))
+  await Promise.all(
+    Array.from({ length: count }, async (_, loop) => {
+      for (let i = loop; performance.now() < until; i += count) await work(i)
+    }),
+  )
 }

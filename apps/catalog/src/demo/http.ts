@@ -15,35 +15,63 @@ export async function getShelved(catalog: ServiceProcess, id: number): Promise<P
   return product
 }
 
-export async function getCategory(catalog: ServiceProcess, id: number): Promise<readonly Product[]> {
+export async function getCategory(
+  catalog: ServiceProcess,
+  id: number,
+): Promise<readonly Product[]> {
   const products = await send<readonly Product[]>(catalog, 'GET', `/categories/${id}`)
   if (!products) throw new Error(`GET /categories/${id} was refused`)
   return products
 }
 
 /** The row as it is now, or `undefined` where the service refused to change it. */
-export function patchProduct(catalog: ServiceProcess, id: number, patch: object): Promise<Product | undefined> {
+export function patchProduct(
+  catalog: ServiceProcess,
+  id: number,
+  patch: object,
+): Promise<Product | undefined> {
   return send<Product>(catalog, 'PATCH', `/products/${id}`, patch)
 }
 
 export async function statsOf(catalogs: readonly ServiceProcess[]): Promise<Stats> {
-  const all = await Promise.all(catalogs.map(async ({ url }) => (await (await fetch(`${url}/stats`)).json()) as Stats))
-  return all.reduce((sum, one) => Object.fromEntries(Object.entries(sum).map(([name, n]) => [name, n + one[name as keyof Stats]])) as unknown as Stats)
+  const all = await Promise.all(
+    catalogs.map(async ({ url }) => (await (await fetch(`${url}/stats`)).json()) as Stats),
+  )
+  return all.reduce(
+    (sum, one) =>
+      Object.fromEntries(
+        Object.entries(sum).map(([name, n]) => [name, n + one[name as keyof Stats]]),
+      ) as unknown as Stats,
+  )
 }
 
 /** What was counted while `work` ran. */
-export async function countedDuring<R>(catalogs: readonly ServiceProcess[], work: () => Promise<R>): Promise<{ readonly result: R; readonly stats: Stats }> {
+export async function countedDuring<R>(
+  catalogs: readonly ServiceProcess[],
+  work: () => Promise<R>,
+): Promise<{ readonly result: R; readonly stats: Stats }> {
   const before = await statsOf(catalogs)
   const result = await work()
   const after = await statsOf(catalogs)
-  const stats = Object.fromEntries(Object.entries(after).map(([name, n]) => [name, n - before[name as keyof Stats]])) as unknown as Stats
+  const stats = Object.fromEntries(
+    Object.entries(after).map(([name, n]) => [name, n - before[name as keyof Stats]]),
+  ) as unknown as Stats
   return { result, stats }
 }
 
 /** What a service answers; `undefined` where it refused for now (503). */
-export async function send<R>({ url }: ServiceProcess, method: string, path: string, body?: object): Promise<R | undefined> {
-  const response = await fetch(url + path, { method, ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) })
+export async function send<R>(
+  { url }: ServiceProcess,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<R | undefined> {
+  const response = await fetch(url + path, {
+    method,
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  })
   if (response.status === 503) return void (await response.text())
-  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
+  if (!response.ok)
+    throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`)
   return (await response.json()) as R
 }

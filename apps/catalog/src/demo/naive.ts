@@ -5,8 +5,8 @@ import { createProducts, type Product } from '../products.js'
 import { DELAY_MS } from './stage.js'
 
 /**
- * Cache-aside as it is usually written: look, load, store; and after a write, delete. On the same Redis, the same rows and the same
- * delays as the catalog.
+ * Cache-aside as it is usually written: look, load, store; and after a write, delete. On the same
+ * Redis, the same rows and the same delays as the catalog.
  */
 export function createNaive(redisServer: RedisServer, database: Database) {
   const redis = new Redis(redisServer.url)

@@ -9,4 +9,14 @@ import { traffic } from './scenes/traffic.js'
 import { visits } from './scenes/visits.js'
 import { writes } from './scenes/writes.js'
 
-export const scenes: readonly Scene[] = [traffic, stampede, writes, near, profiles, visits, locks, limits, outage]
+export const scenes: readonly Scene[] = [
+  traffic,
+  stampede,
+  writes,
+  near,
+  profiles,
+  visits,
+  locks,
+  limits,
+  outage,
+]

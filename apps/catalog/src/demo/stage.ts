@@ -1,4 +1,10 @@
-import { spawnProcesses, startRedis, type ProcessGroup, type RedisServer, type SpawnedProcess } from '@cache/testkit'
+import {
+  spawnProcesses,
+  startRedis,
+  type ProcessGroup,
+  type RedisServer,
+  type SpawnedProcess,
+} from '@cache/testkit'
 import { findPostgres, type Database } from '../database.js'
 
 /** A service of the demo. */
@@ -22,10 +28,16 @@ export interface Troupe<P> {
   start(index: number): Promise<void>
 }
 
-/** How long rows are on their way from the database, at most: as on a network, and long enough for races to be lost. */
+/**
+ * How long rows are on their way from the database, at most: as on a network, and long enough for
+ * races to be lost.
+ */
 export const DELAY_MS = 8
 
-/** One Redis, one Postgres; the catalog on ioredis and on node-redis, accounts twice, and two workers. */
+/**
+ * One Redis, one Postgres; the catalog on ioredis and on node-redis, accounts twice, and two
+ * workers.
+ */
 export async function setStage(tell: (what: string) => void): Promise<Stage> {
   tell('starting Redis')
   const redis = await startRedis()
@@ -35,7 +47,14 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
   const start = async (client: string): Promise<ServiceProcess> => {
     tell(`starting the catalog on ${client}`)
     const group = spawnProcesses(new URL('../main.ts', import.meta.url), {
-      env: { CACHE_CLIENT: client, REDIS_URL: redis.url, DATABASE_URL: database.url, PORT: '0', LOAD_DELAY_MS: String(DELAY_MS), WRITES_PER_SECOND: '100000' },
+      env: {
+        CACHE_CLIENT: client,
+        REDIS_URL: redis.url,
+        DATABASE_URL: database.url,
+        PORT: '0',
+        LOAD_DELAY_MS: String(DELAY_MS),
+        WRITES_PER_SECOND: '100000',
+      },
     })
     groups.push(group)
     const { url } = await group.processes[0]!.next<{ type: 'listening'; url: string }>('listening')
@@ -44,14 +63,30 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
   const catalogs = [await start('ioredis'), await start('node-redis')] as const
   const env = { REDIS_URL: redis.url, DATABASE_URL: database.url }
   tell('starting accounts twice')
-  const accounts = await troupe<ServiceProcess>(2, groups, new URL('../../../accounts/src/main.ts', import.meta.url), { ...env, PORT: '0' }, async (process) => {
-    const { url } = await process.next<{ type: 'listening'; url: string }>('listening')
-    return { name: 'accounts', url }
-  })
+  const accounts = await troupe<ServiceProcess>(
+    2,
+    groups,
+    new URL('../../../accounts/src/main.ts', import.meta.url),
+    { ...env, PORT: '0' },
+    async (process) => {
+      const { url } = await process.next<{ type: 'listening'; url: string }>('listening')
+      return { name: 'accounts', url }
+    },
+  )
   tell('starting two workers')
-  const workers = await troupe<object>(2, groups, new URL('../../../worker/src/main.ts', import.meta.url), { ...env, LEASE_TTL_MS: '1000' }, (process) => process.next<object>('working'))
+  const workers = await troupe<object>(
+    2,
+    groups,
+    new URL('../../../worker/src/main.ts', import.meta.url),
+    { ...env, LEASE_TTL_MS: '1000' },
+    (process) => process.next<object>('working'),
+  )
   return {
-    redis, database, catalogs, accounts, workers,
+    redis,
+    database,
+    catalogs,
+    accounts,
+    workers,
     async [Symbol.asyncDispose]() {
       for (const group of groups) await group[Symbol.asyncDispose]()
       await database.close()
@@ -60,7 +95,13 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
   }
 }
 
-async function troupe<P>(count: number, groups: AsyncDisposable[], program: URL, env: Record<string, string>, ready: (process: SpawnedProcess) => Promise<P>): Promise<Troupe<P>> {
+async function troupe<P>(
+  count: number,
+  groups: AsyncDisposable[],
+  program: URL,
+  env: Record<string, string>,
+  ready: (process: SpawnedProcess) => Promise<P>,
+): Promise<Troupe<P>> {
   const running: ProcessGroup[] = []
   const processes: P[] = []
   const start = async (index: number): Promise<void> => {

@@ -31,8 +31,12 @@ export class FaultLog {
 
   /** Whether one of these faults (by default: any) was there at some time between the two. */
   any(from: number, to: number, names?: readonly FaultName[]): boolean {
-    return this.#entries.some((entry) =>
-      entry.from <= to && entry.to >= from && (names === undefined || (entry.name !== SLOW && names.includes(entry.name))))
+    return this.#entries.some(
+      (entry) =>
+        entry.from <= to &&
+        entry.to >= from &&
+        (names === undefined || (entry.name !== SLOW && names.includes(entry.name))),
+    )
   }
 
   /** Those that ended after this time, or have not ended. */

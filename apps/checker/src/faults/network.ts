@@ -14,7 +14,8 @@ export const networkFaults = {
   'lost replies': between(100, 1_500, (proxies, pause) => swallow(proxies, 'replies', pause)),
   silence: between(100, 1_500, (proxies, pause) => swallow(proxies, 'both', pause)),
   delay: between(100, 2_000, async (proxies, pause, { random }) => {
-    for (const proxy of proxies) proxy.delay(random.between(20, 400), random.pick(['replies', 'both']))
+    for (const proxy of proxies)
+      proxy.delay(random.between(20, 400), random.pick(['replies', 'both']))
     await pause()
     for (const proxy of proxies) proxy.delay(0, 'both')
   }),
@@ -35,7 +36,9 @@ async function lateBytes(proxies: readonly TcpProxy[], pause: () => Promise<void
 }
 
 async function swallow(
-  proxies: readonly TcpProxy[], way: 'requests' | 'replies' | 'both', pause: () => Promise<void>,
+  proxies: readonly TcpProxy[],
+  way: 'requests' | 'replies' | 'both',
+  pause: () => Promise<void>,
 ): Promise<void> {
   for (const proxy of proxies) proxy.swallow(way)
   await pause()
@@ -48,8 +51,13 @@ async function pass(proxies: readonly TcpProxy[]): Promise<void> {
 
 /** A fault that lasts so many ms, on all proxies of a process or on one of them. */
 function between(
-  least: number, most: number,
-  act: (proxies: readonly TcpProxy[], pause: () => Promise<void>, scene: Scene) => Promise<void> | void,
+  least: number,
+  most: number,
+  act: (
+    proxies: readonly TcpProxy[],
+    pause: () => Promise<void>,
+    scene: Scene,
+  ) => Promise<void> | void,
 ): Fault {
   return {
     weight: 1,

@@ -25,7 +25,8 @@ export const serverFaults = {
       const server = random.pick(topology.primaries)
       for (let n = random.between(1, 20); n > 0; n--) {
         const key = await server.cli('RANDOMKEY')
-        if (EVICTABLE.test(key)) await server.cli('DEL', key).catch(() => undefined) // it may have moved
+        // it may have moved
+        if (EVICTABLE.test(key)) await server.cli('DEL', key).catch(() => undefined)
       }
     },
   },
@@ -70,7 +71,8 @@ export const serverFaults = {
 } satisfies Record<string, Fault>
 
 /** Entries and their leases, which Redis may evict at any time without breaking a promise. */
-const EVICTABLE = /^check:(aside|through-\w+|known|learnt|item|group|near|counters|rows):\w+(:lease)?$/
+const EVICTABLE =
+  /^check:(aside|through-\w+|known|learnt|item|group|near|counters|rows):\w+(:lease)?$/
 
 function onPrimary(act: (server: RedisServer) => Promise<unknown>): Fault {
   return {

@@ -28,7 +28,8 @@ interface Model {
 /** `capacity` at once, and `refill` more in each `interval`. */
 function bucket(capacity: number, refill: number, intervalMs: number): Model {
   const [most, more, interval] = [BigInt(capacity), BigInt(refill), BigInt(intervalMs) * 1_000n]
-  const left = (charged: bigint, within: bigint) => most * interval - charged * interval + more * within
+  const left = (charged: bigint, within: bigint) =>
+    most * interval - charged * interval + more * within
   return {
     allows: (cost, within) => left(cost, within) >= 0n,
     mayDeny: (cost, charged, within) => left(charged, within) < cost * interval,
@@ -78,7 +79,8 @@ export class LimitJudge implements Judge<Decision> {
     if (decision.outcome === 'unknown') return []
     const model = models[policy as Policy]
     if (decision.outcome === 'denied') this.#denials.push({ key, model, told })
-    const admission = decision.outcome === 'admitted' ? this.#judgeAdmission(key, model, told, charges) : []
+    const admission =
+      decision.outcome === 'admitted' ? this.#judgeAdmission(key, model, told, charges) : []
     return [...admission, ...this.#judgeDenials(told.answered - TOLD_WITHIN)]
   }
 
@@ -86,11 +88,16 @@ export class LimitJudge implements Judge<Decision> {
     const due = this.#denials.filter(({ told }) => told.answered < until)
     if (due.length === 0) return []
     this.#denials = this.#denials.filter(({ told }) => told.answered >= until)
-    return due.flatMap(({ key, model, told }) => this.#judgeDenial(key, model, told, this.#charges.get(key) ?? []))
+    return due.flatMap(({ key, model, told }) =>
+      this.#judgeDenial(key, model, told, this.#charges.get(key) ?? []),
+    )
   }
 
   #judgeAdmission(
-    key: string, model: Model, told: Charge, charges: readonly Charge[],
+    key: string,
+    model: Model,
+    told: Charge,
+    charges: readonly Charge[],
   ): readonly string[] {
     this.checked++
     const admitted = charges.filter(({ outcome }) => outcome === 'admitted')
@@ -109,14 +116,18 @@ export class LimitJudge implements Judge<Decision> {
   }
 
   #judgeDenial(
-    key: string, model: Model, told: Charge, charges: readonly Charge[],
+    key: string,
+    model: Model,
+    told: Charge,
+    charges: readonly Charge[],
   ): readonly string[] {
     const longest = 8_000
     const [asked, answered] = [milliseconds(told.asked), milliseconds(told.answered)]
     if (!calm(this.#faults, asked - longest, answered)) return []
     this.denialsChecked++
-    const before = charges.filter((charge) =>
-      charge !== told && charge.outcome !== 'denied' && charge.asked <= told.answered)
+    const before = charges.filter(
+      (charge) => charge !== told && charge.outcome !== 'denied' && charge.asked <= told.answered,
+    )
     for (const first of before) {
       const charged = sum(before.filter(({ answered: at }) => at >= first.answered))
       const passed = told.asked > first.answered ? told.asked - first.answered : 0n

@@ -57,18 +57,24 @@ export class LockJudge implements Judge<Holding | Wait> {
     if (holding.capacity > 1) return []
     const rises = (before: number, after: number) =>
       before < after || (holding.onlyWhenCalm === true && before === after)
-    const wrong = others.find((other) =>
-      (other.to < holding.from && !rises(other.fence, holding.fence)) ||
-      (holding.to < other.from && !rises(holding.fence, other.fence)))
+    const wrong = others.find(
+      (other) =>
+        (other.to < holding.from && !rises(other.fence, holding.fence)) ||
+        (holding.to < other.from && !rises(holding.fence, other.fence)),
+    )
     if (!wrong) return []
     if (holding.onlyWhenCalm && !calm(this.#faults, holding.from, wrong.from)) return []
     const [first, second] = [wrong.from, holding.from].sort((a, b) => a - b)
     if (this.#clockWasSet(first!, second!)) return []
-    return this.#once(`${holding.lock}: the fences of ${shown(wrong)} and ${shown(holding)} do not rise`)
+    return this.#once(
+      `${holding.lock}: the fences of ${shown(wrong)} and ${shown(holding)} do not rise`,
+    )
   }
 
   #hearWait(told: Wait): readonly string[] {
-    const waits = (this.#waits.get(told.lock) ?? []).filter(({ granted }) => granted > told.granted - KEPT_FOR)
+    const waits = (this.#waits.get(told.lock) ?? []).filter(
+      ({ granted }) => granted > told.granted - KEPT_FOR,
+    )
     this.#waits.set(told.lock, [...waits, told])
     return waits.flatMap((other) => {
       const [first, second] = told.began < other.began ? [told, other] : [other, told]
@@ -76,7 +82,9 @@ export class LockJudge implements Judge<Holding | Wait> {
       if (!calm(this.#faults, first.began, Math.max(first.granted, second.granted))) return []
       this.ordersChecked++
       if (second.granted < first.granted && second.fence < first.fence) {
-        return this.#once(`${told.lock}: ${second.holder} overtook ${first.holder}, which waited longer`)
+        return this.#once(
+          `${told.lock}: ${second.holder} overtook ${first.holder}, which waited longer`,
+        )
       }
       return []
     })

@@ -16,20 +16,23 @@ export async function judgeQueue(source: Redis): Promise<QueueVerdict> {
   let [acknowledged, applied] = [0, 0]
   for (const key of await source.keys('attempted:*')) {
     const id = key.slice('attempted:'.length)
-    const [attempts, adds, applies] = await Promise.all(
+    const [attempts, adds, applies] = (await Promise.all(
       ['attempted', 'added', 'applied'].map((list) => source.lrange(`${list}:${id}`, 0, -1)),
-    ) as [string[], string[], string[]]
+    )) as [string[], string[], string[]]
     violations.push(...judgeCounter(id, attempts, adds, applies))
     acknowledged += adds.length
     applied += applies.length
   }
   const [puts, attempts, rows] = await Promise.all([
-    source.hgetall('put'), source.hgetall('attempted'), source.hgetall('rows'),
+    source.hgetall('put'),
+    source.hgetall('attempted'),
+    source.hgetall('rows'),
   ])
   for (const [id, put] of Object.entries(puts)) {
     const stored = Number(rows[id] ?? 0)
     acknowledged++
-    if (stored < Number(put)) violations.push(`row ${id}: ${put} was acknowledged, and ${stored} is stored`)
+    if (stored < Number(put))
+      violations.push(`row ${id}: ${put} was acknowledged, and ${stored} is stored`)
     if (stored > Number(attempts[id])) violations.push(`row ${id}: nobody has put ${stored}`)
   }
   return { violations, acknowledged, applied }
@@ -47,7 +50,10 @@ function outOfOrder(applied: readonly string[]): readonly string[] {
 }
 
 function judgeCounter(
-  id: string, attempted: readonly string[], added: readonly string[], applied: readonly string[],
+  id: string,
+  attempted: readonly string[],
+  added: readonly string[],
+  applied: readonly string[],
 ): readonly string[] {
   const violations: string[] = []
   const complain = (tokens: readonly string[], what: string) => {
@@ -57,8 +63,14 @@ function judgeCounter(
   const once = new Set(applied)
   const known = new Set(attempted)
   complain(outOfOrder(applied), 'were applied after a later one of their process')
-  complain(added.filter((token) => !once.has(token)), 'were acknowledged and lost')
-  complain([...once].filter((token) => !known.has(token)), 'were never made')
+  complain(
+    added.filter((token) => !once.has(token)),
+    'were acknowledged and lost',
+  )
+  complain(
+    [...once].filter((token) => !known.has(token)),
+    'were never made',
+  )
   if (once.size < applied.length) {
     const twice = applied.filter((token, i) => applied.indexOf(token) !== i)
     complain(twice, 'were applied more than once')

@@ -2,12 +2,20 @@ import type { CacheClient, Reply } from '@cache/core'
 
 /** Plain commands, each on the key that comes first. */
 export function commandsOf(client: CacheClient) {
-  const command = (name: string) => (key: string, ...rest: (string | number)[]): Promise<Reply> =>
-    client.send({ args: [name, key, ...rest.map(String)], keys: [key] })
+  const command =
+    (name: string) =>
+    (key: string, ...rest: (string | number)[]): Promise<Reply> =>
+      client.send({ args: [name, key, ...rest.map(String)], keys: [key] })
   return {
-    get: command('GET'), set: command('SET'), del: command('DEL'), incr: command('INCR'),
-    pexpire: command('PEXPIRE'), pttl: command('PTTL'), rpush: command('RPUSH'),
-    lpop: command('LPOP'), llen: command('LLEN'),
+    get: command('GET'),
+    set: command('SET'),
+    del: command('DEL'),
+    incr: command('INCR'),
+    pexpire: command('PEXPIRE'),
+    pttl: command('PTTL'),
+    rpush: command('RPUSH'),
+    lpop: command('LPOP'),
+    llen: command('LLEN'),
   }
 }
 

@@ -41,7 +41,9 @@ export function writeThrough(world: World): Work {
   return readAndWrite(world, 'write-through', rows, read, write)
 }
 
-/** The version of the group is part of the key; who misses loads and sets. A counter, with no ttl. */
+/**
+ * The version of the group is part of the key; who misses loads and sets. A counter, with no ttl.
+ */
 export function versioning(world: World): Work {
   const { get, set, incr } = commandsOf(world.client)
   const rows = new Rows(world.source, 'naive-versioned')
@@ -118,8 +120,12 @@ export async function near(world: World): Promise<Work> {
 }
 
 function readAndWrite(
-  world: World, pattern: string, rows: Rows, read: (id: number) => Promise<number | undefined>,
-  write: (id: number) => Promise<number>, grace = 0,
+  world: World,
+  pattern: string,
+  rows: Rows,
+  read: (id: number) => Promise<number | undefined>,
+  write: (id: number) => Promise<number>,
+  grace = 0,
 ): Work {
   const { random } = world
   return {

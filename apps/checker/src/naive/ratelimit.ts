@@ -15,8 +15,13 @@ export function ratelimit({ client, random, reporter }: World): Work {
       const admitted = used < limit
       if (admitted && Number(await incr(`limit:${id}`)) === 1) await pexpire(`limit:${id}`, window)
       reporter.add({
-        type: 'decision', policy: 'slidingWindow', id, cost: 1,
-        outcome: admitted ? 'admitted' : 'denied', asked, answered: now(),
+        type: 'decision',
+        policy: 'slidingWindow',
+        id,
+        cost: 1,
+        outcome: admitted ? 'admitted' : 'denied',
+        asked,
+        answered: now(),
       })
     },
     close: async () => undefined,

@@ -4,17 +4,24 @@ import { checkedRead, checkedWrite, INTENT_TTL } from './checked-read.js'
 import type { World, Work } from './work.js'
 
 const IDS = 12
-/** The first ids are changed and then invalidated: if the process dies between, nothing heals them. */
+/**
+ * The first ids are changed and then invalidated: if the process dies between, nothing heals them.
+ */
 const ONLY_INVALIDATED = 4
 
-interface Row { readonly version: number }
+interface Row {
+  readonly version: number
+}
 
 /** Rows are read through the cache, and changed in every way that it offers. */
 export function aside(world: World): Work {
   const { client, source, random } = world
   const rows = new Rows(source, 'aside')
   const cache = createAside<Row, number>({
-    client, prefix: 'aside', ttl: '1h', intentTtl: INTENT_TTL,
+    client,
+    prefix: 'aside',
+    ttl: '1h',
+    intentTtl: INTENT_TTL,
   })
   const load = async (id: number): Promise<Row> => ({ version: await rows.read(id) })
 

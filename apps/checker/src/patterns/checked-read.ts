@@ -17,8 +17,12 @@ export interface Promised {
 
 /** Reads a row as the pattern does. It must not be older than what was acknowledged before. */
 export async function checkedRead(
-  world: World, pattern: string, rows: Rows, id: number,
-  read: () => Promise<number | undefined>, { grace = 0, healsItself = false }: Promised = {},
+  world: World,
+  pattern: string,
+  rows: Rows,
+  id: number,
+  read: () => Promise<number | undefined>,
+  { grace = 0, healsItself = false }: Promised = {},
 ): Promise<void> {
   const from = now()
   const { version: floor, at } = await rows.floor(id, grace)
@@ -40,7 +44,11 @@ export async function checkedRead(
 
 /** Changes a row as the pattern does; the version that it resolves to is acknowledged. */
 export async function checkedWrite(
-  world: World, pattern: string, rows: Rows, id: number, write: () => Promise<number>,
+  world: World,
+  pattern: string,
+  rows: Rows,
+  id: number,
+  write: () => Promise<number>,
 ): Promise<number> {
   const version = await write()
   await rows.acknowledge(id, version)

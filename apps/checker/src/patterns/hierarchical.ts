@@ -9,9 +9,13 @@ const GROUPS = 3
 /** An item moves to the next group with every fourth version. */
 const MOVES = 4
 
-export interface Item { readonly id: number; readonly version: number }
+export interface Item {
+  readonly id: number
+  readonly version: number
+}
 
-export const groupAt = ({ id, version }: Item): number => (id + Math.floor(version / MOVES)) % GROUPS
+export const groupAt = ({ id, version }: Item): number =>
+  (id + Math.floor(version / MOVES)) % GROUPS
 
 /** Items that change and move. A group that is read holds what it should, and nothing old. */
 export function hierarchical(world: World): Work {
@@ -19,7 +23,8 @@ export function hierarchical(world: World): Work {
   const rows = new Rows(source, 'tree')
   const load = async (id: number): Promise<Item> => ({ id, version: await rows.read(id) })
   const cache = createHierarchical<Item, number, number>({
-    client, ttl: '1h',
+    client,
+    ttl: '1h',
     item: { prefix: 'item', id: ({ id }) => id },
     group: { prefix: 'group', id: groupAt },
     groupOf: async (id) => groupAt(await load(id)),
@@ -30,11 +35,12 @@ export function hierarchical(world: World): Work {
     await cache.invalidate(id)
     return version
   }
-  const read = (id: number) => checkedRead(world, 'hierarchical', rows, id, async () => {
-    const item = await cache.get(id)
-    if (!item) throw new Error(`item ${id} was not found`)
-    return item.version
-  })
+  const read = (id: number) =>
+    checkedRead(world, 'hierarchical', rows, id, async () => {
+      const item = await cache.get(id)
+      if (!item) throw new Error(`item ${id} was not found`)
+      return item.version
+    })
 
   return {
     async step() {
@@ -61,7 +67,9 @@ export function loadAll(load: (id: number) => Promise<Item>): Promise<Item[]> {
 
 /** Each item was there, or not, in some version from what was acknowledged to what there is now. */
 export async function checkGroup(
-  world: World, rows: Rows, group: number,
+  world: World,
+  rows: Rows,
+  group: number,
   getGroup: (group: number) => Promise<readonly Item[]>,
 ): Promise<void> {
   const ids = Array.from({ length: ITEMS }, (_, id) => id)

@@ -30,7 +30,9 @@ export function lock(world: World): Work {
       const name = random.pick([...NAMES, 'permits'])
       const [acquired, capacity] = await acquire(name)
       if (!acquired) return
-      const milliseconds = random.chance(0.03) ? random.between(1_000, 2_500) : random.between(5, 40)
+      const milliseconds = random.chance(0.03)
+        ? random.between(1_000, 2_500)
+        : random.between(5, 40)
       await hold(world, name, acquired, capacity, milliseconds)
       if (random.chance(0.9)) await acquired.release()
       else void acquired.release().catch(() => reporter.count('lock: releases that failed'))
@@ -42,7 +44,11 @@ export function lock(world: World): Work {
 }
 
 async function hold(
-  { reporter, process }: World, name: string, held: Lock, capacity: number, milliseconds: number,
+  { reporter, process }: World,
+  name: string,
+  held: Lock,
+  capacity: number,
+  milliseconds: number,
 ): Promise<void> {
   reporter.count('lock: acquired')
   const holder = `${process}/${held.fence}`
@@ -52,7 +58,15 @@ async function hold(
     // Valid now, so it was valid at the time that was taken before.
     if (held.remaining <= 0 || held.signal.aborted) return reporter.count('lock: lost')
     if (at > told + 50 || at > from + milliseconds) {
-      reporter.add({ type: 'holding', lock: name, capacity, holder, fence: held.fence, from, to: at })
+      reporter.add({
+        type: 'holding',
+        lock: name,
+        capacity,
+        holder,
+        fence: held.fence,
+        from,
+        to: at,
+      })
       told = at
     }
     if (at > from + milliseconds) return

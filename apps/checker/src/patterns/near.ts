@@ -13,7 +13,11 @@ export async function near(world: World): Promise<Work> {
   const rows = new Rows(source, 'near')
   const bus = createInvalidationBus({ client, heartbeat: HEARTBEAT })
   const cached = withNearCache(client, { bus })
-  const cache = createAside<{ version: number }, number>({ client: cached, prefix: 'near', ttl: '1h' })
+  const cache = createAside<{ version: number }, number>({
+    client: cached,
+    prefix: 'near',
+    ttl: '1h',
+  })
   /** What this process has changed itself, it never reads in an older version. */
   const own = new Map<number, number>()
 

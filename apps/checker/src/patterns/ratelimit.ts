@@ -18,9 +18,18 @@ export type Policy = keyof typeof policies
 export function ratelimit(world: World): Work {
   const { client, random, reporter } = world
   const names = Object.keys(policies) as Policy[]
-  const limiters = new Map(names.map((name) => [name, createRateLimiter({
-    client, prefix: `limit-${name}`, limits: [policies[name]], onOutage: 'closed', denyCache: false,
-  })]))
+  const limiters = new Map(
+    names.map((name) => [
+      name,
+      createRateLimiter({
+        client,
+        prefix: `limit-${name}`,
+        limits: [policies[name]],
+        onOutage: 'closed',
+        denyCache: false,
+      }),
+    ]),
+  )
 
   return {
     async step() {

@@ -5,22 +5,38 @@ import type { World, Work } from './work.js'
 
 const GROUPS = 6
 const ROWS_PER_GROUP = 3
-/** The first groups are changed and then bumped: if the process dies between, nothing heals them. */
+/**
+ * The first groups are changed and then bumped: if the process dies between, nothing heals them.
+ */
 const ONLY_BUMPED = 3
 
-interface Row { readonly group: number; readonly version: number }
+interface Row {
+  readonly group: number
+  readonly version: number
+}
 
-/** All rows of a group change at once. Their groups are known beforehand, or learnt from the row. */
+/**
+ * All rows of a group change at once. Their groups are known beforehand, or learnt from the row.
+ */
 export function versioning(world: World): Work {
   const { client, source, random } = world
   const rows = new Rows(source, 'versioned')
   const groupOf = (id: number): number => Math.floor(id / ROWS_PER_GROUP)
   const nameOf = (group: number): string => `group:${group}`
-  const cacheOf = (prefix: string, groups: (id: number, row?: Row | null) => string[] | undefined) =>
+  const cacheOf = (
+    prefix: string,
+    groups: (id: number, row?: Row | null) => string[] | undefined,
+  ) =>
     createVersioned({
-      client, prefix, ttl: '1h', intentTtl: INTENT_TTL, groups,
-      load: async (id: number): Promise<Row> =>
-        ({ group: groupOf(id), version: await rows.read(groupOf(id)) }),
+      client,
+      prefix,
+      ttl: '1h',
+      intentTtl: INTENT_TTL,
+      groups,
+      load: async (id: number): Promise<Row> => ({
+        group: groupOf(id),
+        version: await rows.read(groupOf(id)),
+      }),
     })
   const caches = [
     cacheOf('known', (id) => [nameOf(groupOf(id))]),
@@ -34,7 +50,8 @@ export function versioning(world: World): Work {
   }
   const mutate = (group: number) =>
     caches[1]!.mutateGroups(nameOf(group), () =>
-      cache.mutateGroups(nameOf(group), () => rows.change(group)))
+      cache.mutateGroups(nameOf(group), () => rows.change(group)),
+    )
   const read = async (from: typeof cache, id: number) => {
     const group = groupOf(id)
     const healsItself = group >= ONLY_BUMPED

@@ -1,5 +1,8 @@
 import {
-  createWriteBehind, createWriteBehindWorker, type FlushContext, type PendingWrite,
+  createWriteBehind,
+  createWriteBehindWorker,
+  type FlushContext,
+  type PendingWrite,
 } from '@cache/write-behind'
 import { now } from '../clock.js'
 import type { World, Work } from './work.js'
@@ -8,7 +11,9 @@ const COUNTERS = 6
 const OWN_ROWS = 3
 const FLUSH_FAILS = 0.05
 
-interface Counter { readonly count: number }
+interface Counter {
+  readonly count: number
+}
 
 /**
  * Counters that every process adds to, and rows that only this process puts. The source keeps what
@@ -18,13 +23,20 @@ interface Counter { readonly count: number }
 export async function writeBehind(world: World): Promise<Work> {
   const { client, source, random, reporter, process } = world
   const counters = createWriteBehind({
-    client, name: 'counters', ttl: '1h', partitions: 3,
+    client,
+    name: 'counters',
+    ttl: '1h',
+    partitions: 3,
     load: async (id: string): Promise<Counter> => ({ count: await source.llen(`applied:${id}`) }),
-    merge: (current, patch: { readonly token: string }): Counter =>
-      ({ count: (current?.count ?? 0) + (patch.token === '' ? 0 : 1) }),
+    merge: (current, patch: { readonly token: string }): Counter => ({
+      count: (current?.count ?? 0) + (patch.token === '' ? 0 : 1),
+    }),
   })
   const rows = createWriteBehind({
-    client, name: 'rows', ttl: '1h', partitions: 3,
+    client,
+    name: 'rows',
+    ttl: '1h',
+    partitions: 3,
     load: async (id: string) => Number((await source.hget('rows', id)) ?? 0),
   })
   const maybeFail = () => {
@@ -32,7 +44,11 @@ export async function writeBehind(world: World): Promise<Work> {
   }
   let flushes = 0
   /** Nobody else flushes the partition meanwhile, if all is well. */
-  const asOwner = async (queue: string, { partition, fence, signal }: FlushContext, flush: () => Promise<void>) => {
+  const asOwner = async (
+    queue: string,
+    { partition, fence, signal }: FlushContext,
+    flush: () => Promise<void>,
+  ) => {
     const from = now()
     const holder = `${process}/flush ${++flushes}`
     await flush()
@@ -44,7 +60,10 @@ export async function writeBehind(world: World): Promise<Work> {
     maybeFail()
     for (const { id, patches, patchSequences } of writes) {
       const tokens = patches as { readonly token: string }[]
-      await source.applyPatches(id, ...tokens.flatMap(({ token }, i) => [token, patchSequences[i]!]))
+      await source.applyPatches(
+        id,
+        ...tokens.flatMap(({ token }, i) => [token, patchSequences[i]!]),
+      )
     }
     maybeFail()
   }
@@ -55,8 +74,16 @@ export async function writeBehind(world: World): Promise<Work> {
   const retry = { attempts: 1_000, backoff: 20, max: 200 }
   const common = { client, partitions: 3, leaseTtl: '2s', linger: 5, retry } as const
   const workers = [
-    createWriteBehindWorker<Counter, string>({ ...common, name: 'counters', flush: (writes, context) => asOwner('counters', context, () => flushCounters(writes)) }),
-    createWriteBehindWorker<number, string>({ ...common, name: 'rows', flush: (writes, context) => asOwner('rows', context, () => flushRows(writes)) }),
+    createWriteBehindWorker<Counter, string>({
+      ...common,
+      name: 'counters',
+      flush: (writes, context) => asOwner('counters', context, () => flushCounters(writes)),
+    }),
+    createWriteBehindWorker<number, string>({
+      ...common,
+      name: 'rows',
+      flush: (writes, context) => asOwner('rows', context, () => flushRows(writes)),
+    }),
   ]
   const stop = new AbortController()
   const running = Promise.all(workers.map((worker) => worker.run({ signal: stop.signal })))
@@ -116,7 +143,9 @@ export async function writeBehind(world: World): Promise<Work> {
     const what = `row ${id}: ${value} was read although ${least} had been acknowledged`
     reporter.violation({ pattern: 'write-behind', what, from, to: now() })
   }
-  /** What is pending and what was applied are all that was acknowledged, and no more than asked for. */
+  /**
+   * What is pending and what was applied are all that was acknowledged, and no more than asked for.
+   */
   const readCounter = async () => {
     const id = `counter-${random.between(0, COUNTERS - 1)}`
     const from = now()
@@ -133,8 +162,10 @@ export async function writeBehind(world: World): Promise<Work> {
     step: () => random.pick([add, add, put, put, read, readCounter])(),
     async finish() {
       for (const queue of [counters, rows]) {
-        for (const { letter } of await queue.deadLetters.list()) await queue.deadLetters.replay(letter)
-        while ((await queue.pending()).writes > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+        for (const { letter } of await queue.deadLetters.list())
+          await queue.deadLetters.replay(letter)
+        while ((await queue.pending()).writes > 0)
+          await new Promise((resolve) => setTimeout(resolve, 50))
       }
     },
     async close() {

@@ -5,7 +5,10 @@ import type { World, Work } from './work.js'
 
 const IDS = 6
 
-interface Row { readonly id: number; readonly version: number }
+interface Row {
+  readonly id: number
+  readonly version: number
+}
 
 /** Rows are written through the cache: as whole rows with and without a version, and merged. */
 export function writeThrough(world: World): Work {
@@ -13,7 +16,10 @@ export function writeThrough(world: World): Work {
   const caches = (['plain', 'versioned', 'merged'] as const).map((kind) => {
     const rows = new Rows(source, `through-${kind}`)
     const common = {
-      client, prefix: `through-${kind}`, ttl: '1h', intentTtl: INTENT_TTL,
+      client,
+      prefix: `through-${kind}`,
+      ttl: '1h',
+      intentTtl: INTENT_TTL,
       load: async (id: number): Promise<Row> => ({ id, version: await rows.read(id) }),
     } as const
     if (kind === 'merged') {
@@ -33,11 +39,17 @@ export function writeThrough(world: World): Work {
     }
     const cache = createWriteThrough({
       ...common,
-      store: async (id: number, _patch: object): Promise<Row> =>
-        ({ id, version: await rows.change(id) }),
+      store: async (id: number, _patch: object): Promise<Row> => ({
+        id,
+        version: await rows.change(id),
+      }),
       ...(kind === 'versioned' && { version: ({ version }: Row) => version }),
     })
-    return { rows, update: async (id: number) => (await cache.update(id, {})).version, get: cache.get }
+    return {
+      rows,
+      update: async (id: number) => (await cache.update(id, {})).version,
+      get: cache.get,
+    }
   })
   const read = async ({ rows, get }: (typeof caches)[number], id: number) => {
     const version = async () => (await get(id)).version

@@ -6,5 +6,8 @@ import { standalone } from './standalone.js'
 import type { Topology } from './topology.js'
 
 export const startTopology: Record<TopologyName, () => Promise<Topology>> = {
-  standalone, cluster, sentinel, shards,
+  standalone,
+  cluster,
+  sentinel,
+  shards,
 }

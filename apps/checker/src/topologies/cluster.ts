@@ -6,7 +6,9 @@ import { openEntrance } from './entrance.js'
 import type { Topology } from './topology.js'
 import { killInSync, untilPrimary } from './without-loss.js'
 
-/** Longer than a fault keeps a server silent, so that a replica takes over only when it is told to. */
+/**
+ * Longer than a fault keeps a server silent, so that a replica takes over only when it is told to.
+ */
 const NODE_TIMEOUT = '3000'
 const SLOTS_AT_ONCE = 5
 
@@ -14,7 +16,9 @@ const SLOTS_AT_ONCE = 5
 export async function cluster(): Promise<Topology> {
   const clock = canSetClock()
   const nodes = await startCluster({
-    primaries: 3, replicasPerPrimary: 1, config: { 'cluster-node-timeout': NODE_TIMEOUT },
+    primaries: 3,
+    replicasPerPrimary: 1,
+    config: { 'cluster-node-timeout': NODE_TIMEOUT },
     ...(clock && { clock }),
   })
   return {
@@ -54,12 +58,15 @@ async function replicaOf(nodes: RedisCluster, primary: RedisServer): Promise<Red
 /** Some slots of keys in use move, and each is half moved for a while. */
 async function migrate(nodes: RedisCluster, random: Random): Promise<void> {
   const [from, to] = otherOrder(nodes.primaries, random)
-  const keys = String(await from!.cli('KEYS', '*')).split('\n').filter((key) => key !== '')
+  const keys = String(await from!.cli('KEYS', '*'))
+    .split('\n')
+    .filter((key) => key !== '')
   const slots = [...new Set(keys.map(slot))]
   for (let n = 0; n < SLOTS_AT_ONCE && slots.length > 0; n++) {
     const moving = slots.splice(random.between(0, slots.length - 1), 1)[0]!
     await nodes.migrateSlot(moving, from!, to!, {
-      stopHalfway: true, moving: () => random.chance(0.5),
+      stopHalfway: true,
+      moving: () => random.chance(0.5),
     })
     await sleep(20)
     // Twice, as keys may have come while the first ones went.

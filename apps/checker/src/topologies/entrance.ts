@@ -4,7 +4,9 @@ import { addressOf, type Entrance } from './topology.js'
 
 /** A proxy for each server. `entrances`: where a client connects first, if not to the proxies. */
 export async function openEntrance(
-  topology: TopologyName, library: Library, servers: readonly RedisServer[],
+  topology: TopologyName,
+  library: Library,
+  servers: readonly RedisServer[],
   entrances?: readonly Address[],
 ): Promise<Entrance> {
   const proxies = await Promise.all(servers.map((server) => startProxy(server)))

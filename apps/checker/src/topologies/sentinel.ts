@@ -15,9 +15,8 @@ export async function sentinel(): Promise<Topology> {
       return [watched.primary]
     },
     clock: false,
-    open: (library) => openEntrance(
-      'sentinel', library, [watched.primary, ...watched.replicas], watched.addresses,
-    ),
+    open: (library) =>
+      openEntrance('sentinel', library, [watched.primary, ...watched.replicas], watched.addresses),
     failover: async () => {
       const { primary, replicas } = watched
       await killInSync(primary, replicas) // all, as any of them may be chosen

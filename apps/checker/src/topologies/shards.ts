@@ -7,8 +7,9 @@ const SHARDS = 3
 /** Three servers that know nothing of each other. */
 export async function shards(): Promise<Topology> {
   const clock = canSetClock()
-  const servers = await Promise.all(Array.from({ length: SHARDS }, () =>
-    startRedis({ aof: 'always', ...(clock && { clock }) })))
+  const servers = await Promise.all(
+    Array.from({ length: SHARDS }, () => startRedis({ aof: 'always', ...(clock && { clock }) })),
+  )
   return {
     servers,
     primaries: servers,

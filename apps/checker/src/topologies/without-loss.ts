@@ -5,14 +5,18 @@ import { eventually, type RedisServer } from '@cache/testkit'
  * until all have the same offset, so what was not replicated was not acknowledged either.
  */
 export async function killInSync(
-  primary: RedisServer, replicas: readonly RedisServer[],
+  primary: RedisServer,
+  replicas: readonly RedisServer[],
 ): Promise<void> {
   await primary.cli('CLIENT', 'PAUSE', 10_000, 'WRITE')
   try {
-    await eventually(async () => {
-      const [sent, ...received] = await Promise.all([primary, ...replicas].map(offsetOf))
-      return received.every((offset) => offset === sent)
-    }, { within: 5_000 })
+    await eventually(
+      async () => {
+        const [sent, ...received] = await Promise.all([primary, ...replicas].map(offsetOf))
+        return received.every((offset) => offset === sent)
+      },
+      { within: 5_000 },
+    )
   } catch (error) {
     await primary.cli('CLIENT', 'UNPAUSE')
     throw error

@@ -9,9 +9,19 @@ import { writeBehindTrial } from './write-behind.js'
 import { writeThroughTrial } from './write-through.js'
 
 /** Every pattern, on the clients of two services. */
-export async function allTrials([one, other]: readonly [CacheClient, CacheClient], { replicas }: { readonly replicas?: number } = {}): Promise<readonly Trial[]> {
+export async function allTrials(
+  [one, other]: readonly [CacheClient, CacheClient],
+  { replicas }: { readonly replicas?: number } = {},
+): Promise<readonly Trial[]> {
   return [
-    asideTrial(one), writeThroughTrial(one), versionedTrial(one), lockTrial([one, other]), heldLockTrial([one, other]), rateLimitTrial(one), await nearTrial([one, other]),
-    writeBehindTrial(one), ...(replicas ? [writeBehindTrial(one, { replicas })] : []),
+    asideTrial(one),
+    writeThroughTrial(one),
+    versionedTrial(one),
+    lockTrial([one, other]),
+    heldLockTrial([one, other]),
+    rateLimitTrial(one),
+    await nearTrial([one, other]),
+    writeBehindTrial(one),
+    ...(replicas ? [writeBehindTrial(one, { replicas })] : []),
   ]
 }

@@ -3,7 +3,10 @@ import type { CacheClient } from '@cache/core'
 import { Rows } from '../rows.js'
 import { IDS, Tally, oneOf, type Trial } from '../trial.js'
 
-/** Rows change, their entries are invalidated, and are read meanwhile: nobody gets less than was acknowledged before. */
+/**
+ * Rows change, their entries are invalidated, and are read meanwhile: nobody gets less than was
+ * acknowledged before.
+ */
 export function asideTrial(client: CacheClient): Trial {
   const rows = new Rows()
   const broken = new Tally()

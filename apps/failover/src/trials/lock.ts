@@ -3,7 +3,10 @@ import type { CacheClient } from '@cache/core'
 import { createLocks, type Lock } from '@cache/lock'
 import { IDS, Tally, oneOf, type Trial } from '../trial.js'
 
-/** Two services want the same few locks: one has it at a time, and each holder's fence is above that of the one before. */
+/**
+ * Two services want the same few locks: one has it at a time, and each holder's fence is above that
+ * of the one before.
+ */
 export function lockTrial(clients: readonly CacheClient[]): Trial {
   const { broken, note } = watch()
   const services = clients.map((client) => createLocks({ client, ttl: '1s', wait: '8s' }))
@@ -37,7 +40,13 @@ export function heldLockTrial(clients: readonly CacheClient[]): Trial {
       const lock = await oneOf(services).tryAcquire(name)
       if (!lock) return
       const release = note(name, lock)
-      const held = sleep(HELD * Math.random(), undefined, { signal: AbortSignal.any([lock.signal, ended.signal]) }).catch(() => undefined).then(release).then(() => lock.release()).catch(() => undefined)
+      const held = sleep(HELD * Math.random(), undefined, {
+        signal: AbortSignal.any([lock.signal, ended.signal]),
+      })
+        .catch(() => undefined)
+        .then(release)
+        .then(() => lock.release())
+        .catch(() => undefined)
       holding.add(held.finally(() => holding.delete(held)))
     },
     settle: async () => undefined,
@@ -61,7 +70,9 @@ function watch(): { readonly broken: Tally; note(name: string, lock: Lock): () =
       if (lock.fence <= (fences.get(name) ?? 0)) broken.count('fences that did not rise')
       holders.set(name, lock)
       fences.set(name, lock.fence)
-      return () => { if (holders.get(name) === lock) holders.delete(name) }
+      return () => {
+        if (holders.get(name) === lock) holders.delete(name)
+      }
     },
   }
 }

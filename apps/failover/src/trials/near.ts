@@ -8,13 +8,22 @@ const HEARTBEAT = 300
 /** What a busy machine may add: a process can't hear what it has no time to read. */
 const SLACK = 700
 
-/** One service invalidates, another reads from its near cache: what it gets is never older than two heartbeats allow. */
+/**
+ * One service invalidates, another reads from its near cache: what it gets is never older than two
+ * heartbeats allow.
+ */
 export async function nearTrial(clients: readonly [CacheClient, CacheClient]): Promise<Trial> {
   const rows = new Rows()
   const broken = new Tally()
   const buses = clients.map((client) => createInvalidationBus({ client, heartbeat: HEARTBEAT }))
   await Promise.all(buses.map((bus) => bus.ready()))
-  const [here, there] = clients.map((client, i) => createAside<number, number>({ client: withNearCache(client, { bus: buses[i]! }), prefix: 'near', ttl: '1h' })) as [Reads, Reads]
+  const [here, there] = clients.map((client, i) =>
+    createAside<number, number>({
+      client: withNearCache(client, { bus: buses[i]! }),
+      prefix: 'near',
+      ttl: '1h',
+    }),
+  ) as [Reads, Reads]
 
   const read = async (id: number): Promise<boolean> => {
     const least = rows.atLeast(id, 2 * HEARTBEAT + SLACK)

@@ -9,7 +9,14 @@ const WINDOW = 10_000
 /** Requests of some users at many times their limit: no window ever has more than that. */
 export function rateLimitTrial(client: CacheClient): Trial {
   const broken = new Tally()
-  const limiter = createRateLimiter({ client, prefix: 'limit', limits: [slidingWindow({ name: 'requests', limit: LIMIT, window: WINDOW })], deadline: '500ms', onOutage: 'closed', denyCache: false })
+  const limiter = createRateLimiter({
+    client,
+    prefix: 'limit',
+    limits: [slidingWindow({ name: 'requests', limit: LIMIT, window: WINDOW })],
+    deadline: '500ms',
+    onOutage: 'closed',
+    denyCache: false,
+  })
   const admitted = new Map<number, { readonly asked: number; readonly answered: number }[]>()
 
   return {
@@ -26,7 +33,13 @@ export function rateLimitTrial(client: CacheClient): Trial {
       admitted.set(id, last)
       if (last.length > LIMIT + 1) last.shift()
       // Decided between question and answer, so all of them within one window.
-      if (last.length > LIMIT && Math.max(...last.map(({ answered }) => answered)) - Math.min(...last.map((one) => one.asked)) < WINDOW) broken.count('admitted beyond the limit')
+      if (
+        last.length > LIMIT &&
+        Math.max(...last.map(({ answered }) => answered)) -
+          Math.min(...last.map((one) => one.asked)) <
+          WINDOW
+      )
+        broken.count('admitted beyond the limit')
     },
     settle: async () => undefined,
     close: async () => undefined,

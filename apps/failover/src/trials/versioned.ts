@@ -10,7 +10,13 @@ const groupOf = (id: number): number => id % GROUPS
 export function versionedTrial(client: CacheClient): Trial {
   const rows = new Rows() // by group
   const broken = new Tally()
-  const cache = createVersioned({ client, prefix: 'versioned', ttl: '1h', load: async (id: number) => rows.read(groupOf(id)), groups: (id) => [`group:${groupOf(id)}`] })
+  const cache = createVersioned({
+    client,
+    prefix: 'versioned',
+    ttl: '1h',
+    load: async (id: number) => rows.read(groupOf(id)),
+    groups: (id) => [`group:${groupOf(id)}`],
+  })
 
   const read = async (id: number): Promise<boolean> => {
     const least = rows.atLeast(groupOf(id))

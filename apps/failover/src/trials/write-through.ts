@@ -7,7 +7,13 @@ import { IDS, Tally, oneOf, type Trial } from '../trial.js'
 export function writeThroughTrial(client: CacheClient): Trial {
   const rows = new Rows()
   const broken = new Tally()
-  const cache = createWriteThrough({ client, prefix: 'through', ttl: '1h', load: async (id: number) => rows.read(id), store: async (id: number, _: null) => rows.change(id) })
+  const cache = createWriteThrough({
+    client,
+    prefix: 'through',
+    ttl: '1h',
+    load: async (id: number) => rows.read(id),
+    store: async (id: number, _: null) => rows.change(id),
+  })
 
   const read = async (id: number): Promise<boolean> => {
     const least = rows.atLeast(id)

@@ -6,20 +6,42 @@ import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { createAside } from '@cache/aside'
 
-/** A process that reads: it is told what to do, holds its loads on request, and says what it got. */
-export interface Start { readonly url: string; readonly client: 'ioredis' | 'node-redis'; readonly leaseTtl?: number; readonly waitFor?: number }
+/**
+ * A process that reads: it is told what to do, holds its loads on request, and says what it got.
+ */
+export interface Start {
+  readonly url: string
+  readonly client: 'ioredis' | 'node-redis'
+  readonly leaseTtl?: number
+  readonly waitFor?: number
+}
 
 export type Order =
-  | { readonly do: 'read'; readonly id: string; readonly callers: number; readonly value: number; readonly hold: boolean; /** Ms the loader takes. */ readonly takes?: number }
+  | {
+      readonly do: 'read'
+      readonly id: string
+      readonly callers: number
+      readonly value: number
+      readonly hold: boolean
+      /** Ms the loader takes. */ readonly takes?: number
+    }
   | { readonly do: 'release' }
   | { readonly do: 'mutate'; readonly id: string }
   | { readonly do: 'invalidate'; readonly id: string }
 
 const child = childProcess<Start>()
 const { url, client: kind, leaseTtl = 10_000, waitFor = 2_000 } = child.data
-const driver = kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
-const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const // a busy machine does not miss them
-const values = createAside<number>({ client: createCacheClient(driver, { namespace: 'p', resilience }), prefix: 'v', ttl: '1h', leaseTtl, waitFor })
+const driver =
+  kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+// a busy machine does not miss them
+const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
+const values = createAside<number>({
+  client: createCacheClient(driver, { namespace: 'p', resilience }),
+  prefix: 'v',
+  ttl: '1h',
+  leaseTtl,
+  waitFor,
+})
 
 let release: (() => void) | undefined
 
@@ -30,17 +52,27 @@ for (;;) {
   if (order.do === 'read') void read(order)
   else if (order.do === 'release') release?.()
   else {
-    await (order.do === 'mutate' ? values.mutate(order.id, () => undefined) : values.invalidate(order.id))
+    await (order.do === 'mutate'
+      ? values.mutate(order.id, () => undefined)
+      : values.invalidate(order.id))
     await child.say({ type: 'done', id: order.id })
   }
 }
 
-async function read({ id, callers, value, hold, takes = 0 }: Extract<Order, { do: 'read' }>): Promise<void> {
+async function read({
+  id,
+  callers,
+  value,
+  hold,
+  takes = 0,
+}: Extract<Order, { do: 'read' }>): Promise<void> {
   let loads = 0
   const load = async (): Promise<number> => {
     loads++
     if (hold) {
-      const held = new Promise<void>((resolve) => { release = resolve })
+      const held = new Promise<void>((resolve) => {
+        release = resolve
+      })
       await child.say({ type: 'loading', id })
       await held
     }
@@ -49,10 +81,18 @@ async function read({ id, callers, value, hold, takes = 0 }: Extract<Order, { do
   }
   const started = performance.now()
   const times: number[] = []
-  const got = await Promise.all(Array.from({ length: callers }, async () => {
-    const answer = await values.getOrLoad(id, load)
-    times.push(performance.now() - started)
-    return answer
-  }))
-  await child.say({ type: 'read', id, loads, values: [...new Set(got)], slowest: Math.max(...times) })
+  const got = await Promise.all(
+    Array.from({ length: callers }, async () => {
+      const answer = await values.getOrLoad(id, load)
+      times.push(performance.now() - started)
+      return answer
+    }),
+  )
+  await child.say({
+    type: 'read',
+    id,
+    loads,
+    values: [...new Set(got)],
+    slowest: Math.max(...times),
+  })
 }

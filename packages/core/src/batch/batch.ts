@@ -1,5 +1,13 @@
 import type { Argument, Command, Driver, Reply, Settle } from '../drivers/driver.js'
-import { CacheError, CommandTimeoutError, ConnectionError, InvalidKeyError, InvalidOptionError, ServerError, summaryOf } from '../errors.js'
+import {
+  CacheError,
+  CommandTimeoutError,
+  ConnectionError,
+  InvalidKeyError,
+  InvalidOptionError,
+  ServerError,
+  summaryOf,
+} from '../errors.js'
 import { redactedError } from '../redact.js'
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
@@ -8,15 +16,24 @@ import { channels, tell } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
-/** Sends commands; each reply or error in its place. The promise never rejects. `settle` may be told of some before the others have come. */
-export type Send = (commands: readonly Command[], timeout: number, settle: Settle) => Promise<readonly (Reply | CacheError)[]>
+/**
+ * Sends commands; each reply or error in its place. The promise never rejects. `settle` may be told
+ * of some before the others have come.
+ */
+export type Send = (
+  commands: readonly Command[],
+  timeout: number,
+  settle: Settle,
+) => Promise<readonly (Reply | CacheError)[]>
 
 /**
- * Collects what one tick asks for and sends it together: reads as one MGET per group of keys, each key asked once; calls of one
- * script as one EVALSHA per group; other commands as they are. A lone request waits for nothing but the end of its tick. Calls of scripts
- * that change something are executed in the order asked, those of each key (their first one) by themselves.
+ * Collects what one tick asks for and sends it together: reads as one MGET per group of keys, each
+ * key asked once; calls of one script as one EVALSHA per group; other commands as they are. A lone
+ * request waits for nothing but the end of its tick. Calls of scripts that change something are
+ * executed in the order asked, those of each key (their first one) by themselves.
  *
- * Two callers share a read only while it is unsent: an answer on its way may be older than an invalidation the second one knows of.
+ * Two callers share a read only while it is unsent: an answer on its way may be older than an
+ * invalidation the second one knows of.
  */
 export class Batch {
   readonly #driver: Driver
@@ -27,11 +44,18 @@ export class Batch {
   #lanes: Lane[] = []
   /** What is to leave, in this order. */
   readonly #loads: Load[] = []
-  readonly #order = new KeyOrder(({ call, timeout }) => this.#add(timeout, (calls) => calls.add(call)), (more) => { this.#inFlight += more })
+  readonly #order = new KeyOrder(
+    ({ call, timeout }) => this.#add(timeout, (calls) => calls.add(call)),
+    (more) => {
+      this.#inFlight += more
+    },
+  )
   #inFlight = 0
   #scheduled = false
   #leaving = false
-  /** Of a user without the permissions: some callers do without Redis, and nobody would hear of it. */
+  /**
+   * Of a user without the permissions: some callers do without Redis, and nobody would hear of it.
+   */
   #told = false
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
@@ -62,25 +86,48 @@ export class Batch {
     })
   }
 
-  /** As `read`, of many at once, each group with a command of its own; an error stands in the place of the keys it concerns. */
-  async readMany(keys: readonly string[], timeout: number): Promise<readonly (Buffer | null | CacheError)[]> {
+  /**
+   * As `read`, of many at once, each group with a command of its own; an error stands in the place
+   * of the keys it concerns.
+   */
+  async readMany(
+    keys: readonly string[],
+    timeout: number,
+  ): Promise<readonly (Buffer | null | CacheError)[]> {
     for (const key of keys) if (typeof key !== 'string') throw noKey(key)
     const asked = groups(this.#driver, keys)
     const answers: (Reply | CacheError)[] = []
-    for (const part of chunks(asked, this.atOnce)) answers.push(...(await Promise.all(part.map((group) => this.command(mget(group), timeout).catch((error: CacheError) => error)))))
+    for (const part of chunks(asked, this.atOnce))
+      answers.push(
+        ...(await Promise.all(
+          part.map((group) =>
+            this.command(mget(group), timeout).catch((error: CacheError) => error),
+          ),
+        )),
+      )
     const valuesOf = (i: number): readonly (Buffer | null | CacheError)[] => {
       const reply = answers[i]!
-      return reply instanceof CacheError ? asked[i]!.map(() => reply) : (reply as readonly (Buffer | null)[])
+      return reply instanceof CacheError
+        ? asked[i]!.map(() => reply)
+        : (reply as readonly (Buffer | null)[])
     }
     if (asked.length === 1) return valuesOf(0)
     const byKey = new Map<string, Buffer | null | CacheError>()
-    for (const [i, group] of asked.entries()) for (const [j, value] of valuesOf(i).entries()) byKey.set(group[j]!, value)
+    for (const [i, group] of asked.entries())
+      for (const [j, value] of valuesOf(i).entries()) byKey.set(group[j]!, value)
     return keys.map((key) => byKey.get(key)!)
   }
 
-  call(script: Script<unknown>, keys: readonly string[], args: readonly Argument[], timeout: number): Promise<Reply> {
+  call(
+    script: Script<unknown>,
+    keys: readonly string[],
+    args: readonly Argument[],
+    timeout: number,
+  ): Promise<Reply> {
     for (const key of keys) if (typeof key !== 'string') return Promise.reject(noKey(key))
-    for (const argument of args) if (typeof argument !== 'string' && !Buffer.isBuffer(argument)) return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
+    for (const argument of args)
+      if (typeof argument !== 'string' && !Buffer.isBuffer(argument))
+        return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
     if (script.asks) return this.#add(timeout, (calls) => calls.ask(script, keys, args))
     const call: Call = { script, keys, args, ...request<Reply>() }
@@ -109,7 +156,10 @@ export class Batch {
 
   #refuse(): Promise<never> {
     return Promise.reject(
-      new ConnectionError(`${this.#inFlight} requests are waiting for Redis, the most that "resilience.maxInFlight" allows. Send fewer at once, or raise it.`, { code: 'OVERLOADED' }),
+      new ConnectionError(
+        `${this.#inFlight} requests are waiting for Redis, the most that "resilience.maxInFlight" allows. Send fewer at once, or raise it.`,
+        { code: 'OVERLOADED' },
+      ),
     )
   }
 
@@ -135,7 +185,10 @@ export class Batch {
     if (!this.#leaving) this.#leave()
   }
 
-  /** Loads leave a turn of the event loop apart where the server had better begin with one while the next is made. */
+  /**
+   * Loads leave a turn of the event loop apart where the server had better begin with one while the
+   * next is made.
+   */
   readonly #leave = (): void => {
     do {
       const { parcels, timeout } = this.#loads.shift()!
@@ -146,7 +199,9 @@ export class Batch {
   }
 
   #loadsOf({ timeout, reads, calls, commands = [] }: Lane): Load[] {
-    const loads: Load[] = [{ parcels: reads ? reads.parcels(this.#driver) : [], timeout, apart: false }]
+    const loads: Load[] = [
+      { parcels: reads ? reads.parcels(this.#driver) : [], timeout, apart: false },
+    ]
     let carried = 0
     for (const parcel of calls ? calls.parcels(this.#driver, this.#onePlace) : []) {
       if (this.#onePlace && carried >= MOST_CALLS) {
@@ -156,7 +211,8 @@ export class Batch {
       loads.at(-1)!.parcels.push(parcel)
       carried += parcel.requests
     }
-    for (const { command, resolve, reject } of commands) loads.at(-1)!.parcels.push({ command, requests: 1, deliver: resolve, fail: reject })
+    for (const { command, resolve, reject } of commands)
+      loads.at(-1)!.parcels.push({ command, requests: 1, deliver: resolve, fail: reject })
     return loads
   }
 
@@ -168,13 +224,19 @@ export class Batch {
       const parcel = open[place]
       if (parcel === undefined) return
       open[place] = undefined
-      if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT') unknown.push(parcel.again())
+      if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT')
+        unknown.push(parcel.again())
       else this.#deliver(parcel, reply)
     }
-    const replies = await this.#send(parcels.map(commandOf), timeout, settle).catch((cause: unknown) => {
-      const error = new CacheError('The driver threw instead of answering.', { code: 'DRIVER', cause: redactedError(cause) })
-      return parcels.map(() => error)
-    })
+    const replies = await this.#send(parcels.map(commandOf), timeout, settle).catch(
+      (cause: unknown) => {
+        const error = new CacheError('The driver threw instead of answering.', {
+          code: 'DRIVER',
+          cause: redactedError(cause),
+        })
+        return parcels.map(() => error)
+      },
+    )
     for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
     if (unknown.length === 0) return
     const left = timeout - (performance.now() - started)
@@ -190,10 +252,23 @@ export class Batch {
     this.#inFlight -= parcel.requests
     if (!this.#told && reply instanceof ServerError && reply.code === 'NOPERM') {
       this.#told = true
-      tell(channels.error, () => ({ operation: 'send', error: reply, ...(reply.key !== undefined && { key: reply.key }) }))
+      tell(channels.error, () => ({
+        operation: 'send',
+        error: reply,
+        ...(reply.key !== undefined && { key: reply.key }),
+      }))
     }
-    // Also what is none of ours: a driver that answers with an error of another kind must not have it taken for a reply.
-    if (reply instanceof Error) parcel.fail(reply instanceof CacheError ? reply : new CacheError(`The driver answered with an error that is no CacheError: ${summaryOf(reply)}`, { code: 'DRIVER', cause: redactedError(reply) }))
+    // Also what is none of ours: a driver that answers with an error of another kind must not have
+    // it taken for a reply.
+    if (reply instanceof Error)
+      parcel.fail(
+        reply instanceof CacheError
+          ? reply
+          : new CacheError(
+              `The driver answered with an error that is no CacheError: ${summaryOf(reply)}`,
+              { code: 'DRIVER', cause: redactedError(reply) },
+            ),
+      )
     else parcel.deliver(reply)
   }
 }
@@ -214,7 +289,9 @@ interface Lane {
 }
 
 function noKey(key: unknown): InvalidKeyError {
-  return new InvalidKeyError(`A key must be a string, but one is ${key === null ? 'null' : typeof key}.`)
+  return new InvalidKeyError(
+    `A key must be a string, but one is ${key === null ? 'null' : typeof key}.`,
+  )
 }
 
 const commandOf = ({ command }: Parcel): Command => command

@@ -10,9 +10,11 @@ export interface TimedCall {
 }
 
 /**
- * Keeps the calls of one key in the order in which they were asked. A call leaves in the same command as the one before it, or once that
- * has been answered: a call that has to be sent again (NOSCRIPT after a SCRIPT FLUSH, MOVED while a slot moves) would be overtaken by one
- * that is sent meanwhile. What waits leaves together, so a busy key costs one more round trip, not one for each call.
+ * Keeps the calls of one key in the order in which they were asked. A call leaves in the same
+ * command as the one before it, or once that has been answered: a call that has to be sent again
+ * (NOSCRIPT after a SCRIPT FLUSH, MOVED while a slot moves) would be overtaken by one that is sent
+ * meanwhile. What waits leaves together, so a busy key costs one more round trip, not one for each
+ * call.
  */
 export class KeyOrder {
   readonly #lines = new Map<string, Line>()
@@ -68,21 +70,31 @@ export class KeyOrder {
   /** Whether a call leaves in one command with the last one that was sent, or is the first. */
   #joins({ last }: Line, { call, timeout }: TimedCall): boolean {
     if (last === undefined) return true
-    return last.tick === this.#tick && last.timeout === timeout && last.call.script === call.script && last.call.keys.length === call.keys.length && last.call.args.length === call.args.length
+    return (
+      last.tick === this.#tick &&
+      last.timeout === timeout &&
+      last.call.script === call.script &&
+      last.call.keys.length === call.keys.length &&
+      last.call.args.length === call.args.length
+    )
   }
 
   #wait(line: Line, timed: TimedCall): void {
     const { call, timeout } = timed
-    const waiting: TimedCall = { ...timed, call: { ...call,
-      resolve: (value) => {
-        this.#deadlines.done(deadline)
-        call.resolve(value)
+    const waiting: TimedCall = {
+      ...timed,
+      call: {
+        ...call,
+        resolve: (value) => {
+          this.#deadlines.done(deadline)
+          call.resolve(value)
+        },
+        reject: (error) => {
+          this.#deadlines.done(deadline)
+          call.reject(error)
+        },
       },
-      reject: (error) => {
-        this.#deadlines.done(deadline)
-        call.reject(error)
-      },
-    } }
+    }
     const deadline: Seat<Deadline> = this.#deadlines.set(timeout, () => {
       const place = line.waiting.indexOf(waiting)
       if (place >= 0) {
@@ -106,8 +118,18 @@ interface Line {
   isOut: boolean
 }
 
-function late({ script, keys: [key] }: Call, timeout: number, unsent: boolean, isOut: boolean): CommandTimeoutError | ConnectionError {
-  const what = unsent ? 'was not sent: an earlier call on its key has had no answer' : 'got no reply. It may or may not have been executed'
+function late(
+  { script, keys: [key] }: Call,
+  timeout: number,
+  unsent: boolean,
+  isOut: boolean,
+): CommandTimeoutError | ConnectionError {
+  const what = unsent
+    ? 'was not sent: an earlier call on its key has had no answer'
+    : 'got no reply. It may or may not have been executed'
   const Late = unsent || isOut ? ConnectionError : CommandTimeoutError
-  return new Late(`${script.name} ${key} ${what} within ${timeout} ms. Check that Redis answers, or allow more time.`, { command: script.name, key, code: unsent ? 'NOT_SENT' : isOut ? 'CONNECTION' : 'TIMEOUT' })
+  return new Late(
+    `${script.name} ${key} ${what} within ${timeout} ms. Check that Redis answers, or allow more time.`,
+    { command: script.name, key, code: unsent ? 'NOT_SENT' : isOut ? 'CONNECTION' : 'TIMEOUT' },
+  )
 }

@@ -31,7 +31,10 @@ export function request<T>(): Request<T> {
 
 /** No command reads more keys than this, so that no one waits behind a giant. */
 export const MOST_KEYS = 256
-/** Nor does one carry more calls of a script: the server runs some while the answers to others are on their way. */
+/**
+ * Nor does one carry more calls of a script: the server runs some while the answers to others are
+ * on their way.
+ */
 export const MOST_CALLS = 50
 
 export function chunks<T>(all: readonly T[], most: number): (readonly T[])[] {

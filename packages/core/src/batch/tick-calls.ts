@@ -12,7 +12,10 @@ export interface Call extends Request<Reply> {
   answered?: (error?: CacheError) => void
 }
 
-/** The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group, those of one key in the order asked. */
+/**
+ * The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group,
+ * those of one key in the order asked.
+ */
 export class TickCalls {
   /** Few: a tick runs few scripts. */
   readonly #ofScripts: CallsOfScript[] = []
@@ -46,13 +49,20 @@ export class TickCalls {
   parcels(driver: Driver, onePlace: boolean): Parcel[] {
     const parcels: Parcel[] = []
     for (const { runs } of this.#ofScripts) {
-      for (const run of runs) for (const calls of onePlace ? inParts(run.length <= MOST_CALLS ? [run] : [...byFirstKey(run).values()]) : grouped(driver, run)) parcels.push(parcelOf(calls))
+      for (const run of runs)
+        for (const calls of onePlace
+          ? inParts(run.length <= MOST_CALLS ? [run] : [...byFirstKey(run).values()])
+          : grouped(driver, run))
+          parcels.push(parcelOf(calls))
     }
     return parcels
   }
 }
 
-/** Calls with as many keys and arguments as each other go together, unless one would overtake another of the same key. */
+/**
+ * Calls with as many keys and arguments as each other go together, unless one would overtake
+ * another of the same key.
+ */
 class CallsOfScript {
   readonly script: Script<unknown>
   readonly runs: Call[][] = []
@@ -66,7 +76,10 @@ class CallsOfScript {
   }
 
   add(call: Call): void {
-    let run = this.#open.find(([first]) => first!.keys.length === call.keys.length && first!.args.length === call.args.length)
+    let run = this.#open.find(
+      ([first]) =>
+        first!.keys.length === call.keys.length && first!.args.length === call.args.length,
+    )
     if (this.#open.length > (run ? 1 : 0)) {
       const byKey = (this.#byKey ??= runsByKey(this.#open))
       if (call.keys.some((key) => byKey.has(key) && byKey.get(key) !== run)) {
@@ -95,7 +108,9 @@ function runsByKey(runs: Iterable<Call[]>): Map<string, Call[]> {
 function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
   const isAlone = ({ keys }: Call): boolean => driver.group(keys).length > 1
   const byKey = byFirstKey(calls.filter((call) => !isAlone(call)))
-  const together = driver.group([...byKey.keys()]).flatMap((keys) => inParts(keys.map((key) => byKey.get(key)!)))
+  const together = driver
+    .group([...byKey.keys()])
+    .flatMap((keys) => inParts(keys.map((key) => byKey.get(key)!)))
   return [...together, ...calls.filter(isAlone).map((call) => [call])]
 }
 
@@ -110,7 +125,9 @@ function byFirstKey(calls: readonly Call[]): Map<string, Call[]> {
   return byKey
 }
 
-/** No part is too large; the calls of one key are in one part, unless they are too many for that. */
+/**
+ * No part is too large; the calls of one key are in one part, unless they are too many for that.
+ */
 function inParts(groups: readonly (readonly Call[])[]): Call[][] {
   const parts: Call[][] = []
   for (const group of groups) {
@@ -124,7 +141,12 @@ function inParts(groups: readonly (readonly Call[])[]): Call[][] {
 function parcelOf(calls: readonly Call[]): Parcel {
   const { script, args } = calls[0]!
   const keys = calls.length === 1 ? calls[0]!.keys : calls.flatMap((call) => call.keys)
-  const rest: Argument[] = [String(keys.length), ...keys, ...(calls.length === 1 ? args : argumentsOf(calls)), String(calls.length)]
+  const rest: Argument[] = [
+    String(keys.length),
+    ...keys,
+    ...(calls.length === 1 ? args : argumentsOf(calls)),
+    String(calls.length),
+  ]
   const fail = (error: CacheError): void => {
     for (const call of calls) {
       call.answered?.(error)
@@ -132,11 +154,19 @@ function parcelOf(calls: readonly Call[]): Parcel {
     }
   }
   const deliver = (reply: Reply): void => deliverCalls(calls, reply as readonly Reply[])
-  const parcel = (name: string, what: string): Parcel => ({ command: { args: [name, what, ...rest], keys, binary: script.binary }, requests: calls.length, deliver, fail })
+  const parcel = (name: string, what: string): Parcel => ({
+    command: { args: [name, what, ...rest], keys, binary: script.binary },
+    requests: calls.length,
+    deliver,
+    fail,
+  })
   return { ...parcel('EVALSHA', script.sha), again: () => parcel('EVAL', script.source) }
 }
 
-/** Those that are the same in all calls, each call's own, and which are which: as `defineScript` reads them. */
+/**
+ * Those that are the same in all calls, each call's own, and which are which: as `defineScript`
+ * reads them.
+ */
 function argumentsOf(calls: readonly Call[]): Argument[] {
   const shared: Argument[] = []
   const own: number[] = []
@@ -160,7 +190,14 @@ function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
     const text = failed?.get(i)
     call.answered?.()
     if (text === undefined) call.resolve(replies[i]!)
-    else call.reject(ServerError.fromReply(withoutPlace(text), { command: call.script.name, key: call.keys[0], args: call.args }))
+    else
+      call.reject(
+        ServerError.fromReply(withoutPlace(text), {
+          command: call.script.name,
+          key: call.keys[0],
+          args: call.args,
+        }),
+      )
   }
 }
 
@@ -177,7 +214,11 @@ function tellMended(script: Script<unknown>, told: readonly Reply[] = []): void 
   for (let i = 0; i < told.length; i += 2) {
     const key = String(told[i])
     const message = `"${key}" held a value that this package does not write (${String(told[i + 1])}). It was deleted. Let nobody else use keys of this namespace.`
-    tell(channels.error, () => ({ operation: script.name, key, error: new CacheError(message, { code: 'FOREIGN_VALUE', key }) }))
+    tell(channels.error, () => ({
+      operation: script.name,
+      key,
+      error: new CacheError(message, { code: 'FOREIGN_VALUE', key }),
+    }))
   }
 }
 

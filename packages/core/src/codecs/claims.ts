@@ -1,9 +1,10 @@
 import { CodecError } from '../errors.js'
 
 /**
- * Reads through bytes in which lists say how long they are, and refuses those that claim more than can be there: whoever reads them makes
- * room for what is claimed, again for each list inside another, before it finds that there is nothing. Each element takes a byte at
- * least, so all lists together can't have more elements than there are bytes.
+ * Reads through bytes in which lists say how long they are, and refuses those that claim more than
+ * can be there: whoever reads them makes room for what is claimed, again for each list inside
+ * another, before it finds that there is nothing. Each element takes a byte at least, so all lists
+ * together can't have more elements than there are bytes.
  */
 export class Claims {
   at = 0

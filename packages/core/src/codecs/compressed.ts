@@ -7,29 +7,39 @@ import type { Size } from '../size.js'
 export interface CompressedOptions {
   /** Smaller payloads stay as they are. Default '4kb'. */
   readonly threshold?: Size
-  /** `'deflate'` is the faster one, `'brotli'` the smaller. Both are read, whichever is set. Default 'deflate'. */
+  /**
+   * `'deflate'` is the faster one, `'brotli'` the smaller. Both are read, whichever is set. Default
+   * 'deflate'.
+   */
   readonly algorithm?: 'deflate' | 'brotli'
 }
 
 /*
- * A compressed payload:  02 | algorithm | bytes.  Byte 02 begins no JSON text; another codec's payload that begins with it is stored
- * behind a header that says so. Anything else is a payload that was not compressed.
+ * A compressed payload:  02 | algorithm | bytes.  Byte 02 begins no JSON text; another codec's
+ * payload that begins with it is stored behind a header that says so. Anything else is a payload
+ * that was not compressed.
  */
 const HEADER = 0x02
 const STORED = 0
 const ALGORITHMS = {
   deflate: { id: 1, deflate: (bytes: Buffer) => deflateRawSync(bytes), inflate: inflateRawSync },
-  brotli: { id: 2, deflate: (bytes: Buffer) => brotliCompressSync(bytes), inflate: brotliDecompressSync },
+  brotli: {
+    id: 2,
+    deflate: (bytes: Buffer) => brotliCompressSync(bytes),
+    inflate: brotliDecompressSync,
+  },
 } as const
 
 /**
- * A codec whose large payloads are compressed, where that makes them smaller. What was written without it is read as well. A payload
- * that would unpack to more than `maxValueBytes` is refused, on the way in and out.
+ * A codec whose large payloads are compressed, where that makes them smaller. What was written
+ * without it is read as well. A payload that would unpack to more than `maxValueBytes` is refused,
+ * on the way in and out.
  *
  * Source: https://nodejs.org/api/zlib.html
  *
  * @throws {InvalidOptionError} naming the option.
- * @example createAside<Page>({ client, prefix: 'page', ttl: '1h', codec: compressed(json, { threshold: '4kb' }) })
+ * @example
+ * createAside<Page>({ client, prefix: 'page', ttl: '1h', codec: compressed(json, { threshold: '4kb' }) })
  */
 export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}): Codec<T> {
   const inner = checkCodec<T>('codec', codec)
@@ -47,10 +57,14 @@ export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}):
       const payload = inner.encode(value, context)
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
       if (bytes.length > context.maxValueBytes) {
-        throw new CodecError(`The value of "${context.key}" has ${bytes.length} bytes before compression, more than maxValueBytes, ${context.maxValueBytes}.`, { key: context.key, code: 'VALUE_TOO_LARGE' })
+        throw new CodecError(
+          `The value of "${context.key}" has ${bytes.length} bytes before compression, more than maxValueBytes, ${context.maxValueBytes}.`,
+          { key: context.key, code: 'VALUE_TOO_LARGE' },
+        )
       }
       const small = bytes.length >= threshold ? deflate(bytes) : undefined
-      if (small && small.length + 2 < bytes.length) return Buffer.concat([Buffer.from([HEADER, id]), small])
+      if (small && small.length + 2 < bytes.length)
+        return Buffer.concat([Buffer.from([HEADER, id]), small])
       return bytes[0] === HEADER ? Buffer.concat([Buffer.from([HEADER, STORED]), bytes]) : payload
     },
 
@@ -58,8 +72,15 @@ export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}):
       if (payload[0] !== HEADER) return inner.decode(payload, context)
       if (payload[1] === STORED) return inner.decode(payload.subarray(2), context)
       const algorithm = Object.values(ALGORITHMS).find((known) => known.id === payload[1])
-      if (!algorithm) throw new CodecError(`The entry "${context.key}" is compressed in a way that is not known here.`, { key: context.key })
-      return inner.decode(algorithm.inflate(payload.subarray(2), { maxOutputLength: context.maxValueBytes }), context)
+      if (!algorithm)
+        throw new CodecError(
+          `The entry "${context.key}" is compressed in a way that is not known here.`,
+          { key: context.key },
+        )
+      return inner.decode(
+        algorithm.inflate(payload.subarray(2), { maxOutputLength: context.maxValueBytes }),
+        context,
+      )
     },
   }
 }

@@ -4,15 +4,21 @@ import { CodecError, InvalidOptionError } from '../errors.js'
 import { checkOptions } from '../options.js'
 
 export interface EncryptedOptions {
-  /** 32 bytes each, as a Buffer, in base64 or in hex, by an id of at most 255 bytes that is stored with what it encrypts. */
+  /**
+   * 32 bytes each, as a Buffer, in base64 or in hex, by an id of at most 255 bytes that is stored
+   * with what it encrypts.
+   */
   readonly keys: Readonly<Record<string, Buffer | string>>
-  /** The id of the key that encrypts from now on; the others only decrypt. Default: the only one. */
+  /**
+   * The id of the key that encrypts from now on; the others only decrypt. Default: the only one.
+   */
   readonly current?: string
 }
 
 /*
- * An encrypted payload:  04 | length of the key's id | id | nonce, 12 bytes | ciphertext | tag, 16 bytes; 05 instead of 04 where it
- * holds no value but sealed bytes. The header, the Redis key and the context's associated data are authenticated with it.
+ * An encrypted payload:  04 | length of the key's id | id | nonce, 12 bytes | ciphertext | tag, 16
+ * bytes; 05 instead of 04 where it holds no value but sealed bytes. The header, the Redis key and
+ * the context's associated data are authenticated with it.
  */
 const VALUE = 0x04
 const SEALED = 0x05
@@ -20,17 +26,22 @@ const NONCE = 12
 const TAG = 16
 
 /**
- * A codec whose payloads are encrypted with AES-256-GCM. Authenticated with the payload are the Redis key and what stands in the frame:
- * whether there is a value at all, its version, its compute time, and the versions of its groups. An entry of which any of that was changed,
- * that lies under another Redis key, or whose encryption key is not known, can't be decoded: a miss, which is reported and replaced.
+ * A codec whose payloads are encrypted with AES-256-GCM. Authenticated with the payload are the
+ * Redis key and what stands in the frame: whether there is a value at all, its version, its compute
+ * time, and the versions of its groups. An entry of which any of that was changed, that lies under
+ * another Redis key, or whose encryption key is not known, can't be decoded: a miss, which is
+ * reported and replaced.
  *
- * Whoever can write to Redis can still put back what once was stored under the same key, prolong its life, or delete it. The Redis keys,
- * and what stands in the frame, are not secret. To rotate, add a key, make it `current`, and remove the old one when its entries have expired.
+ * Whoever can write to Redis can still put back what once was stored under the same key, prolong
+ * its life, or delete it. The Redis keys, and what stands in the frame, are not secret. To rotate,
+ * add a key, make it `current`, and remove the old one when its entries have expired.
  *
- * Source: NIST SP 800-38D, with random 96-bit nonces: change the key before 2^32 values were written with it.
+ * Source: NIST SP 800-38D, with random 96-bit nonces: change the key before 2^32 values were
+ * written with it.
  *
  * @throws {InvalidOptionError} naming the option, never showing a key.
- * @example createAside<User>({ client, prefix: 'user', ttl: '1h', codec: encrypted(json, { keys: { '2026': process.env.CACHE_KEY! } }) })
+ * @example
+ * createAside<User>({ client, prefix: 'user', ttl: '1h', codec: encrypted(json, { keys: { '2026': process.env.CACHE_KEY! } }) })
  */
 export function encrypted<T>(codec: Codec<T>, options: EncryptedOptions): Codec<T> {
   const inner = checkCodec<T>('codec', codec)
@@ -40,19 +51,42 @@ export function encrypted<T>(codec: Codec<T>, options: EncryptedOptions): Codec<
   function encrypt(kind: number, bytes: string | Buffer, context: CodecContext): Buffer {
     const id = Buffer.from(current)
     const header = Buffer.concat([Buffer.from([kind, id.length]), id, randomBytes(NONCE)])
-    const cipher = createCipheriv('aes-256-gcm', keys.get(current)!, header.subarray(-NONCE)).setAAD(authenticated(header, context))
-    return Buffer.concat([header, cipher.update(typeof bytes === 'string' ? Buffer.from(bytes) : bytes), cipher.final(), cipher.getAuthTag()])
+    const cipher = createCipheriv(
+      'aes-256-gcm',
+      keys.get(current)!,
+      header.subarray(-NONCE),
+    ).setAAD(authenticated(header, context))
+    return Buffer.concat([
+      header,
+      cipher.update(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
+      cipher.final(),
+      cipher.getAuthTag(),
+    ])
   }
 
   function decrypt(kind: number, payload: Buffer, context: CodecContext): Buffer {
     const length = 2 + (payload[1] ?? 0) + NONCE
-    if (payload[0] !== kind || payload.length < length + TAG) throw new CodecError(`The entry "${context.key}" is not encrypted, or not in this way.`, { key: context.key })
+    if (payload[0] !== kind || payload.length < length + TAG)
+      throw new CodecError(`The entry "${context.key}" is not encrypted, or not in this way.`, {
+        key: context.key,
+      })
     const header = payload.subarray(0, length)
     const key = keys.get(header.subarray(2, length - NONCE).toString())
-    if (!key) throw new CodecError(`The entry "${context.key}" is encrypted with a key that is not among "keys".`, { key: context.key })
-    const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(-NONCE), { authTagLength: TAG })
-    decipher.setAAD(authenticated(header, context)).setAuthTag(payload.subarray(payload.length - TAG))
-    return Buffer.concat([decipher.update(payload.subarray(length, payload.length - TAG)), decipher.final()])
+    if (!key)
+      throw new CodecError(
+        `The entry "${context.key}" is encrypted with a key that is not among "keys".`,
+        { key: context.key },
+      )
+    const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(-NONCE), {
+      authTagLength: TAG,
+    })
+    decipher
+      .setAAD(authenticated(header, context))
+      .setAuthTag(payload.subarray(payload.length - TAG))
+    return Buffer.concat([
+      decipher.update(payload.subarray(length, payload.length - TAG)),
+      decipher.final(),
+    ])
   }
 
   return {
@@ -76,18 +110,26 @@ function authenticated(header: Buffer, { key, associatedData }: CodecContext): B
 function keysOf(options: EncryptedOptions): Map<string, Buffer> {
   const check = checkOptions('encrypted', options, ['keys', 'current'])
   const given = options.keys as unknown
-  if (typeof given !== 'object' || given === null || Object.keys(given).length === 0) check.fail('keys', 'an object from ids to keys of 32 bytes')
-  return new Map(Object.entries(options.keys).map(([id, secret], i) => [checkId(id), bytesOf(optionOf(id, i), secret)]))
+  if (typeof given !== 'object' || given === null || Object.keys(given).length === 0)
+    check.fail('keys', 'an object from ids to keys of 32 bytes')
+  return new Map(
+    Object.entries(options.keys).map(([id, secret], i) => [
+      checkId(id),
+      bytesOf(optionOf(id, i), secret),
+    ]),
+  )
 }
 
 function currentOf({ current }: EncryptedOptions, keys: Map<string, Buffer>): string {
   if (current === undefined && keys.size === 1) return [...keys.keys()][0]!
-  if (typeof current !== 'string' || !keys.has(current)) throw new InvalidOptionError('current', 'the id of one of the keys', current)
+  if (typeof current !== 'string' || !keys.has(current))
+    throw new InvalidOptionError('current', 'the id of one of the keys', current)
   return current
 }
 
 function checkId(id: string): string {
-  if (id === '' || Buffer.byteLength(id) > 255) throw new InvalidOptionError('keys', 'keys by ids of 1 to 255 bytes')
+  if (id === '' || Buffer.byteLength(id) > 255)
+    throw new InvalidOptionError('keys', 'keys by ids of 1 to 255 bytes')
   return id
 }
 
@@ -97,7 +139,16 @@ function optionOf(id: string, index: number): string {
 }
 
 function bytesOf(option: string, secret: unknown): Buffer {
-  const bytes = Buffer.isBuffer(secret) ? secret : typeof secret === 'string' ? Buffer.from(secret, /^[0-9a-f]{64}$/i.test(secret) ? 'hex' : 'base64') : undefined
-  if (bytes?.length !== 32) throw new InvalidOptionError(option, 'a key of 32 bytes, a Buffer, base64 or hex, by its id: { id: key }', bytes === undefined ? secret : bytes)
+  const bytes = Buffer.isBuffer(secret)
+    ? secret
+    : typeof secret === 'string'
+      ? Buffer.from(secret, /^[0-9a-f]{64}$/i.test(secret) ? 'hex' : 'base64')
+      : undefined
+  if (bytes?.length !== 32)
+    throw new InvalidOptionError(
+      option,
+      'a key of 32 bytes, a Buffer, base64 or hex, by its id: { id: key }',
+      bytes === undefined ? secret : bytes,
+    )
   return Buffer.from(bytes)
 }

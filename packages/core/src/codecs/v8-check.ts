@@ -2,13 +2,15 @@ import { CodecError } from '../errors.js'
 import { Claims } from './claims.js'
 
 /**
- * @throws {CodecError} for bytes of V8's serializer that claim more than there is, or that are of a kind that is not known here.
+ * @throws {CodecError} for bytes of V8's serializer that claim more than there is, or that are of a
+ * kind that is not known here.
  *
  * Source: https://chromium.googlesource.com/v8/v8/+/main/src/objects/value-serializer.cc
  */
 export function checkV8(payload: Uint8Array): void {
   const reader = new Reader(payload)
-  if (reader.claims.byte() !== VERSION || reader.varint() < FIRST_KNOWN) throw new CodecError('It was not serialized by V8, or by one that is too old.')
+  if (reader.claims.byte() !== VERSION || reader.varint() < FIRST_KNOWN)
+    throw new CodecError('It was not serialized by V8, or by one that is too old.')
   reader.value()
 }
 
@@ -32,15 +34,28 @@ class Reader {
     const { claims } = this
     const tag = this.#tag()
     switch (tag) {
-      case '_': case '0': case 'T': case 'F': case 'x': case 'y': case '-':
+      case '_':
+      case '0':
+      case 'T':
+      case 'F':
+      case 'x':
+      case 'y':
+      case '-':
         return
-      case 'I': case 'U': case '^':
+      case 'I':
+      case 'U':
+      case '^':
         return void this.varint()
-      case 'N': case 'D': case 'n':
+      case 'N':
+      case 'D':
+      case 'n':
         return claims.skip(8)
-      case 'Z': case 'z':
+      case 'Z':
+      case 'z':
         return claims.skip(Math.floor(this.varint() / 2))
-      case '"': case 'c': case 'S':
+      case '"':
+      case 'c':
+      case 'S':
         return claims.skip(this.varint())
       case 's':
         return this.value()
@@ -116,7 +131,8 @@ class Reader {
       const part = String.fromCharCode(this.varint())
       if (part === '.') return
       if ('mcs'.includes(part)) this.value()
-      else if (!'EFRSTU'.includes(part)) throw new CodecError('It has an error of a kind that is not known here.')
+      else if (!'EFRSTU'.includes(part))
+        throw new CodecError('It has an error of a kind that is not known here.')
     }
   }
 }

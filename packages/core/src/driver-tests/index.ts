@@ -11,21 +11,32 @@ export interface Runner {
 }
 
 export interface DriverTestsOptions {
-  /** `false` for a client that can't open a connection of its own: `dedicate` must then reject with the code `UNSUPPORTED`. */
+  /**
+   * `false` for a client that can't open a connection of its own: `dedicate` must then reject with
+   * the code `UNSUPPORTED`.
+   */
   readonly dedicates?: boolean
 }
 
 /**
- * The conformance suite: when it is green, every pattern runs on the driver. It needs a Redis of its own, which it writes to.
+ * The conformance suite: when it is green, every pattern runs on the driver. It needs a Redis of
+ * its own, which it writes to.
  *
  * @example
  * import { describe, it } from 'vitest'
  * runDriverTests(async () => myDriver(await connect(process.env.REDIS_URL)), { describe, it })
  */
-export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { describe, it }: Runner, { dedicates = true }: DriverTestsOptions = {}): void {
+export function runDriverTests(
+  makeDriver: () => Driver | Promise<Driver>,
+  { describe, it }: Runner,
+  { dedicates = true }: DriverTestsOptions = {},
+): void {
   const run = createToken()
   let prefix = 0
-  const check = (name: string, test: (driver: Driver, key: (name: string) => string) => Promise<void>): unknown =>
+  const check = (
+    name: string,
+    test: (driver: Driver, key: (name: string) => string) => Promise<void>,
+  ): unknown =>
     it(name, async () => {
       const driver = await makeDriver()
       const own = `driver-tests:${run}:${++prefix}`
@@ -40,24 +51,40 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
     check('come in the order asked, whatever their number', async (driver, key) => {
       const commands = Array.from({ length: 10_000 }, (_, i) => command('ECHO', String(i)))
       const replies = await driver.send(commands, { timeout: 20_000 })
-      assert.deepEqual(replies, commands.map((_, i) => String(i)))
+      assert.deepEqual(
+        replies,
+        commands.map((_, i) => String(i)),
+      )
       assert.deepEqual(await driver.send([]), [])
-      assert.deepEqual(await driver.send([on(key('a'), 'SET', key('a'), '1'), on(key('a'), 'INCR', key('a')), on(key('a'), 'GET', key('a'))]), ['OK', 2, '2'])
+      assert.deepEqual(
+        await driver.send([
+          on(key('a'), 'SET', key('a'), '1'),
+          on(key('a'), 'INCR', key('a')),
+          on(key('a'), 'GET', key('a')),
+        ]),
+        ['OK', 2, '2'],
+      )
     })
 
-    check('are settled each on its own: an error stands in its place and touches no other', async (driver, key) => {
-      const [set, wrong, get, unknown] = await driver.send([
-        on(key('s'), 'SET', key('s'), 'x'), on(key('s'), 'RPUSH', key('s'), 'y'), on(key('s'), 'GET', key('s')), command('NOSUCHCOMMAND'),
-      ])
-      assert.equal(set, 'OK')
-      assert.ok(wrong instanceof ServerError)
-      assert.equal(wrong.code, 'WRONGTYPE')
-      assert.equal(wrong.key, key('s'))
-      assert.equal(wrong.command, 'RPUSH')
-      assert.equal(get, 'x')
-      assert.ok(unknown instanceof ServerError)
-      assert.equal(unknown.code, 'ERR')
-    })
+    check(
+      'are settled each on its own: an error stands in its place and touches no other',
+      async (driver, key) => {
+        const [set, wrong, get, unknown] = await driver.send([
+          on(key('s'), 'SET', key('s'), 'x'),
+          on(key('s'), 'RPUSH', key('s'), 'y'),
+          on(key('s'), 'GET', key('s')),
+          command('NOSUCHCOMMAND'),
+        ])
+        assert.equal(set, 'OK')
+        assert.ok(wrong instanceof ServerError)
+        assert.equal(wrong.code, 'WRONGTYPE')
+        assert.equal(wrong.key, key('s'))
+        assert.equal(wrong.command, 'RPUSH')
+        assert.equal(get, 'x')
+        assert.ok(unknown instanceof ServerError)
+        assert.equal(unknown.code, 'ERR')
+      },
+    )
 
     check("have RESP2's shapes", async (driver, key) => {
       const ask = async (k: string, ...args: [string, ...string[]]): Promise<Reply> => {
@@ -69,7 +96,14 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       await ask(hash, 'HSET', hash, 'a', '1', 'b', '2')
       assert.deepEqual(await ask(hash, 'HGETALL', hash), ['a', '1', 'b', '2'])
       await ask(sorted, 'ZADD', sorted, '1.5', 'one', '+inf', 'all', '3', 'three')
-      assert.deepEqual(await ask(sorted, 'ZRANGE', sorted, '0', '-1', 'WITHSCORES'), ['one', '1.5', 'three', '3', 'all', 'inf'])
+      assert.deepEqual(await ask(sorted, 'ZRANGE', sorted, '0', '-1', 'WITHSCORES'), [
+        'one',
+        '1.5',
+        'three',
+        '3',
+        'all',
+        'inf',
+      ])
       assert.equal(await ask(sorted, 'ZSCORE', sorted, 'one'), '1.5')
       assert.equal(await ask(sorted, 'ZSCORE', sorted, 'three'), '3')
       assert.equal(await ask(sorted, 'ZSCORE', sorted, 'none'), null)
@@ -77,14 +111,27 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       assert.deepEqual(await ask(set, 'SMEMBERS', set), ['x'])
       assert.equal(await ask(set, 'SISMEMBER', set, 'x'), 1)
       const id = await ask(stream, 'XADD', stream, '*', 'f', 'v')
-      assert.deepEqual(await ask(stream, 'XREAD', 'STREAMS', stream, '0'), [[stream, [[id, ['f', 'v']]]]])
-      assert.deepEqual(await ask(hash, 'EVAL', "return {1, 'two', false, {3, {'four'}}, true}", '1', hash), [1, 'two', null, [3, ['four']], 1])
+      assert.deepEqual(await ask(stream, 'XREAD', 'STREAMS', stream, '0'), [
+        [stream, [[id, ['f', 'v']]]],
+      ])
+      assert.deepEqual(
+        await ask(hash, 'EVAL', "return {1, 'two', false, {3, {'four'}}, true}", '1', hash),
+        [1, 'two', null, [3, ['four']], 1],
+      )
       assert.equal(await ask(hash, 'GET', key('nothing')), null)
-      assert.deepEqual(await ask(hash, 'CONFIG', 'GET', 'maxmemory-samples').catch(() => ['maxmemory-samples', '5']), ['maxmemory-samples', '5'])
+      assert.deepEqual(
+        await ask(hash, 'CONFIG', 'GET', 'maxmemory-samples').catch(() => [
+          'maxmemory-samples',
+          '5',
+        ]),
+        ['maxmemory-samples', '5'],
+      )
     })
 
     check('carry errors inside arrays in their place', async (driver, key) => {
-      const [reply] = await driver.send([on(key('e'), 'EVAL', "return {1, {err='MINE own'}, 3}", '1', key('e'))])
+      const [reply] = await driver.send([
+        on(key('e'), 'EVAL', "return {1, {err='MINE own'}, 3}", '1', key('e')),
+      ])
       const [one, error, three] = reply as readonly unknown[]
       assert.equal(one, 1)
       assert.ok(error instanceof ServerError)
@@ -97,10 +144,18 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       const large = Buffer.alloc(1_000_000, every)
       const text = 'a\0b\r\nc 😀 é'
       const k = key('b')
-      const replies = await driver.send([
-        on(k, 'SET', k, every), { ...on(k, 'GET', k), binary: true }, on(k, 'SET', k, large), { ...on(k, 'GET', k), binary: true },
-        on(k, 'SET', k, text), on(k, 'GET', k), { ...on(k, 'MGET', k, key('none')), binary: true },
-      ], { timeout: 10_000 })
+      const replies = await driver.send(
+        [
+          on(k, 'SET', k, every),
+          { ...on(k, 'GET', k), binary: true },
+          on(k, 'SET', k, large),
+          { ...on(k, 'GET', k), binary: true },
+          on(k, 'SET', k, text),
+          on(k, 'GET', k),
+          { ...on(k, 'MGET', k, key('none')), binary: true },
+        ],
+        { timeout: 10_000 },
+      )
       assert.deepEqual(replies[1], every)
       assert.deepEqual(replies[3], large)
       assert.equal(replies[5], text)
@@ -108,26 +163,59 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
     })
 
     check('come for keys of any name', async (driver) => {
-      for (const name of ['*', '{}', '}{', '{a}b', ' ', '😀', '__proto__', 'constructor', 'x'.repeat(5_000), '\0', 'a\r\nb', 'undefined']) {
+      for (const name of [
+        '*',
+        '{}',
+        '}{',
+        '{a}b',
+        ' ',
+        '😀',
+        '__proto__',
+        'constructor',
+        'x'.repeat(5_000),
+        '\0',
+        'a\r\nb',
+        'undefined',
+      ]) {
         const k = `driver-tests:${name}`
-        assert.deepEqual(await driver.send([on(k, 'SET', k, name, 'PX', '10000'), on(k, 'GET', k)]), ['OK', name], JSON.stringify(name))
+        assert.deepEqual(
+          await driver.send([on(k, 'SET', k, name, 'PX', '10000'), on(k, 'GET', k)]),
+          ['OK', name],
+          JSON.stringify(name),
+        )
       }
     })
   })
 
   describe('keys', () => {
-    check('of one group may be named by one command, and are in their order', async (driver, key) => {
-      const keys = Array.from({ length: 300 }, (_, i) => `driver-tests:group:${i}`)
-      const groups = driver.group(keys)
-      assert.deepEqual([...groups.flat()].sort(), [...keys].sort())
-      for (const group of groups) assert.deepEqual([...group], keys.filter((k) => group.includes(k)))
-      const replies = await driver.send(groups.map((group) => ({ args: ['MGET', ...group], keys: group })))
-      for (const [i, reply] of replies.entries()) assert.deepEqual(reply, groups[i]!.map(() => null))
-      assert.equal(driver.group([key('a'), companion(key('a'), 'lease'), key('b')]).length, 1)
-      assert.equal(driver.group(['k', companion('k', 'lease'), companion('k', 'intents')]).length, 1)
-      assert.equal(slot('k'), slot(companion('k', 'lease')))
-      assert.deepEqual(driver.group([]), [])
-    })
+    check(
+      'of one group may be named by one command, and are in their order',
+      async (driver, key) => {
+        const keys = Array.from({ length: 300 }, (_, i) => `driver-tests:group:${i}`)
+        const groups = driver.group(keys)
+        assert.deepEqual([...groups.flat()].sort(), [...keys].sort())
+        for (const group of groups)
+          assert.deepEqual(
+            [...group],
+            keys.filter((k) => group.includes(k)),
+          )
+        const replies = await driver.send(
+          groups.map((group) => ({ args: ['MGET', ...group], keys: group })),
+        )
+        for (const [i, reply] of replies.entries())
+          assert.deepEqual(
+            reply,
+            groups[i]!.map(() => null),
+          )
+        assert.equal(driver.group([key('a'), companion(key('a'), 'lease'), key('b')]).length, 1)
+        assert.equal(
+          driver.group(['k', companion('k', 'lease'), companion('k', 'intents')]).length,
+          1,
+        )
+        assert.equal(slot('k'), slot(companion('k', 'lease')))
+        assert.deepEqual(driver.group([]), [])
+      },
+    )
 
     check('send what does not name its key to the node of that key', async (driver, key) => {
       for (let i = 0; i < 10; i++) {
@@ -135,7 +223,9 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
         const [, info] = await driver.send([on(k, 'SET', k, ''), on(k, 'INFO', 'server')])
         const port = /tcp_port:(\d+)/.exec(String(info))?.[1]
         assert.ok(port, `INFO answered ${String(info).slice(0, 100)}`)
-        for (const node of await driver.nodes()) if (node.id.endsWith(`:${port}`)) assert.deepEqual(await node.send([on(k, 'EXISTS', k)]), [1])
+        for (const node of await driver.nodes())
+          if (node.id.endsWith(`:${port}`))
+            assert.deepEqual(await node.send([on(k, 'EXISTS', k)]), [1])
       }
     })
   })
@@ -144,7 +234,7 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
     check('end what gets no reply, and let the next command through', async (driver, key) => {
       const k = key('slow')
       await driver.send([on(k, 'ECHO', 'connected')], { timeout: 20_000 })
-      const spin = on(k, 'EVAL', "local n = 0 for i = 1, 3e7 do n = n + i end return n", '1', k)
+      const spin = on(k, 'EVAL', 'local n = 0 for i = 1, 3e7 do n = n + i end return n', '1', k)
       const [late] = await driver.send([spin], { timeout: 5 })
       assert.ok(late instanceof CommandTimeoutError)
       assert.equal(late.command, 'EVAL')
@@ -156,29 +246,38 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
     if (!dedicates) {
       check('are refused with a clear error', async (driver) => {
         assert.equal(driver.dedicates, false)
-        await assert.rejects(driver.dedicate(), (error) => error instanceof CacheError && error.code === 'UNSUPPORTED')
+        await assert.rejects(
+          driver.dedicate(),
+          (error) => error instanceof CacheError && error.code === 'UNSUPPORTED',
+        )
       })
-    } else check('block without holding up the others', async (driver, key) => {
-      const k = key('list')
-      const connection = await driver.dedicate()
-      const popped = connection.send([on(k, 'BLPOP', k, '10')])
-      const started = performance.now()
-      assert.deepEqual(await driver.send([on(k, 'ECHO', 'x')]), ['x'])
-      assert.ok(performance.now() - started < 5_000)
-      await driver.send([on(k, 'RPUSH', k, 'item')])
-      assert.deepEqual(await popped, [[k, 'item']])
-      await connection.close()
-      assert.ok((await connection.send([on(k, 'ECHO', 'x')]))[0] instanceof ConnectionError)
-    })
+    } else
+      check('block without holding up the others', async (driver, key) => {
+        const k = key('list')
+        const connection = await driver.dedicate()
+        const popped = connection.send([on(k, 'BLPOP', k, '10')])
+        const started = performance.now()
+        assert.deepEqual(await driver.send([on(k, 'ECHO', 'x')]), ['x'])
+        assert.ok(performance.now() - started < 5_000)
+        await driver.send([on(k, 'RPUSH', k, 'item')])
+        assert.deepEqual(await popped, [[k, 'item']])
+        await connection.close()
+        assert.ok((await connection.send([on(k, 'ECHO', 'x')]))[0] instanceof ConnectionError)
+      })
 
     check('receive messages, and tell of a gap and of its end', async (driver, key) => {
       const channel = key('channel')
       const heard: string[] = []
-      const subscription = await driver.subscribe([channel], { message: (on, payload) => heard.push(`${on} ${payload}`), gap: () => heard.push('gap'), live: () => heard.push('live') })
+      const subscription = await driver.subscribe([channel], {
+        message: (on, payload) => heard.push(`${on} ${payload}`),
+        gap: () => heard.push('gap'),
+        live: () => heard.push('live'),
+      })
       const publish = (payload: string) => driver.send([on(channel, 'PUBLISH', channel, payload)])
       await publish('one 😀')
       await until(() => heard.length === 1)
-      for (const node of await driver.nodes()) await node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')])
+      for (const node of await driver.nodes())
+        await node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')])
       // The connection that takes its place may meet the next kill: then there is another gap.
       for (let i = 0; !heard.includes(`${channel} two`) && i < 500; i++) {
         await publish('two')
@@ -187,7 +286,8 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
       assert.equal(heard[0], `${channel} one 😀`)
       assert.equal(heard[1], 'gap')
       // The message's own shard may listen again before all do.
-      if (driver.topology !== 'sharded') assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
+      if (driver.topology !== 'sharded')
+        assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
       await until(() => heard.includes('live'))
       await subscription.close()
       const before = heard.length
@@ -201,7 +301,16 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
     check('is told of before it listens, and again and again', async (driver, key) => {
       const alive: number[] = []
       const before = performance.now()
-      const subscription = await driver.subscribe([key('channel')], { message: () => undefined, gap: () => undefined, live: () => undefined, alive: (since) => alive.push(since) }, { heartbeat: 500, everywhere: true })
+      const subscription = await driver.subscribe(
+        [key('channel')],
+        {
+          message: () => undefined,
+          gap: () => undefined,
+          live: () => undefined,
+          alive: (since) => alive.push(since),
+        },
+        { heartbeat: 500, everywhere: true },
+      )
       assert.ok(alive.length > 0 && alive.at(-1)! >= before)
       const after = performance.now()
       await until(() => alive.at(-1)! > after)
@@ -221,16 +330,21 @@ export function runDriverTests(makeDriver: () => Driver | Promise<Driver>, { des
   })
 
   describe('closing', () => {
-    check('ends what is under way and refuses what comes after, as often as one likes', async (driver, key) => {
-      await driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 })
-      const blocked = driver.send([on(key('none'), 'BLPOP', key('none'), '30')], { timeout: 60_000 })
-      await driver.close()
-      await driver.close()
-      assert.ok((await blocked)[0] instanceof ConnectionError)
-      const [after] = await driver.send([command('PING')])
-      assert.ok(after instanceof ConnectionError)
-      assert.match(after.message, /closed/)
-    })
+    check(
+      'ends what is under way and refuses what comes after, as often as one likes',
+      async (driver, key) => {
+        await driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 })
+        const blocked = driver.send([on(key('none'), 'BLPOP', key('none'), '30')], {
+          timeout: 60_000,
+        })
+        await driver.close()
+        await driver.close()
+        assert.ok((await blocked)[0] instanceof ConnectionError)
+        const [after] = await driver.send([command('PING')])
+        assert.ok(after instanceof ConnectionError)
+        assert.match(after.message, /closed/)
+      },
+    )
   })
 }
 
@@ -245,7 +359,8 @@ function on(key: string, ...args: [string, ...(string | Buffer)[]]): Command {
 async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000
   while (!condition()) {
-    if (performance.now() > deadline) throw new Error('what was waited for did not happen within 10 s')
+    if (performance.now() > deadline)
+      throw new Error('what was waited for did not happen within 10 s')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

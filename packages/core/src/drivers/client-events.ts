@@ -16,12 +16,14 @@ interface SharedListener {
 const shared = new WeakMap<Emitter, Map<string, SharedListener>>()
 
 /**
- * Listens to events of a Redis client that many drivers may share, with one listener for each event on the client itself.
- * Returns how to stop. When the last one stops, the listeners are removed, except for one on `error` where nobody else listens to
- * that: an `error` without a listener ends the process.
+ * Listens to events of a Redis client that many drivers may share, with one listener for each event
+ * on the client itself. Returns how to stop. When the last one stops, the listeners are removed,
+ * except for one on `error` where nobody else listens to that: an `error` without a listener ends
+ * the process.
  */
 export function listenTo(client: Emitter, events: Readonly<Record<string, Listener>>): () => void {
-  for (const [event, listener] of Object.entries(events)) sharedListener(client, event).listeners.add(listener)
+  for (const [event, listener] of Object.entries(events))
+    sharedListener(client, event).listeners.add(listener)
   return () => {
     for (const [event, listener] of Object.entries(events)) {
       const { listeners, handler } = sharedListener(client, event)
@@ -39,7 +41,9 @@ function sharedListener(client: Emitter, event: string): SharedListener {
   let one = ofClient.get(event)
   if (!one) {
     const listeners = new Set<Listener>()
-    const handler: Listener = (...args) => { for (const listener of [...listeners]) listener(...args) }
+    const handler: Listener = (...args) => {
+      for (const listener of [...listeners]) listener(...args)
+    }
     ofClient.set(event, (one = { listeners, handler }))
     client.on(event, handler)
   }

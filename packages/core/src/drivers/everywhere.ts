@@ -21,26 +21,45 @@ interface NodeFeed {
 }
 
 /**
- * A feed from each primary of a Cluster, as one: there is a gap while any of them is missing. Who the primaries are is asked again with
- * each heartbeat; one that is new is a gap too.
+ * A feed from each primary of a Cluster, as one: there is a gap while any of them is missing. Who
+ * the primaries are is asked again with each heartbeat; one that is new is a gap too.
  */
-export async function subscribeEverywhere({ primaries, openAt, heartbeatOf }: Places, on: SubscriptionEvents, { timeout, every = 1_000, signal }: Omit<Keeping, 'heartbeat'> & { readonly every: number | undefined }): Promise<void> {
+export async function subscribeEverywhere(
+  { primaries, openAt, heartbeatOf }: Places,
+  on: SubscriptionEvents,
+  {
+    timeout,
+    every = 1_000,
+    signal,
+  }: Omit<Keeping, 'heartbeat'> & { readonly every: number | undefined },
+): Promise<void> {
   const feeds = new Map<string, NodeFeed>()
   let present: PrimarySlots = new Map()
   let looked = 0
   let whole: boolean | undefined // until it was whole once, nobody is told
-  signal.addEventListener('abort', () => { for (const { stop } of feeds.values()) stop.abort(signal.reason) }, { once: true })
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const { stop } of feeds.values()) stop.abort(signal.reason)
+    },
+    { once: true },
+  )
 
-  const isWhole = (): boolean => feeds.size > 0 && [...feeds.values()].every(({ state }) => state === 'live')
+  const isWhole = (): boolean =>
+    feeds.size > 0 && [...feeds.values()].every(({ state }) => state === 'live')
   const weigh = (): void => {
     if (whole === undefined || whole === isWhole() || signal.aborted) return
     whole = !whole
     if (whole) on.live()
     else on.gap()
   }
-  /** All are alive since the earliest of their beats, and nobody else was a primary when they were looked for. */
+  /**
+   * All are alive since the earliest of their beats, and nobody else was a primary when they were
+   * looked for.
+   */
   const tellAlive = (): void => {
-    if (!signal.aborted && isWhole()) on.alive?.(Math.min(looked, ...[...feeds.values()].map(({ alive }) => alive)))
+    if (!signal.aborted && isWhole())
+      on.alive?.(Math.min(looked, ...[...feeds.values()].map(({ alive }) => alive)))
   }
   const open = async (address: string): Promise<void> => {
     const feed: NodeFeed = { stop: new AbortController(), state: 'opening', alive: 0 }
@@ -53,16 +72,23 @@ export async function subscribeEverywhere({ primaries, openAt, heartbeatOf }: Pl
     feeds.set(address, feed)
     weigh()
     try {
-      const heartbeat = heartbeatOf((slot) => present.get(address)?.some(([first, last]) => slot >= first && slot <= last) ?? false)
-      await subscribeThrough(openAt(address), {
-        ...on,
-        gap: () => become('gap'),
-        live: () => become('live'),
-        alive(since) {
-          feed.alive = since
-          tellAlive()
+      const heartbeat = heartbeatOf(
+        (slot) =>
+          present.get(address)?.some(([first, last]) => slot >= first && slot <= last) ?? false,
+      )
+      await subscribeThrough(
+        openAt(address),
+        {
+          ...on,
+          gap: () => become('gap'),
+          live: () => become('live'),
+          alive(since) {
+            feed.alive = since
+            tellAlive()
+          },
         },
-      }, { timeout, heartbeat, signal: feed.stop.signal })
+        { timeout, heartbeat, signal: feed.stop.signal },
+      )
       if (feed.state === 'opening') become('live')
     } catch (error) {
       become('failed')
@@ -79,7 +105,9 @@ export async function subscribeEverywhere({ primaries, openAt, heartbeatOf }: Pl
       feeds.delete(address)
       stop.abort()
     }
-    const missing = [...present.keys()].filter((address) => (feeds.get(address)?.state ?? 'failed') === 'failed')
+    const missing = [...present.keys()].filter(
+      (address) => (feeds.get(address)?.state ?? 'failed') === 'failed',
+    )
     const opened = await Promise.allSettled(missing.map(open))
     tellAlive()
     weigh()
@@ -87,7 +115,10 @@ export async function subscribeEverywhere({ primaries, openAt, heartbeatOf }: Pl
   }
   const keepLooking = async (): Promise<void> => {
     while (!signal.aborted) {
-      await sleep(whole ? every : Math.min(every, WHILE_BROKEN), undefined, { signal, ref: false }).catch(() => undefined)
+      await sleep(whole ? every : Math.min(every, WHILE_BROKEN), undefined, {
+        signal,
+        ref: false,
+      }).catch(() => undefined)
       if (!signal.aborted) await look().catch(() => undefined)
     }
   }
@@ -95,7 +126,11 @@ export async function subscribeEverywhere({ primaries, openAt, heartbeatOf }: Pl
   try {
     await look()
     signal.throwIfAborted()
-    if (!isWhole()) throw new ConnectionError('Could not subscribe: a connection was lost while others were made. Check that all primaries are up and reachable.', { command: 'SUBSCRIBE' })
+    if (!isWhole())
+      throw new ConnectionError(
+        'Could not subscribe: a connection was lost while others were made. Check that all primaries are up and reachable.',
+        { command: 'SUBSCRIBE' },
+      )
   } catch (error) {
     for (const { stop } of feeds.values()) stop.abort()
     throw error

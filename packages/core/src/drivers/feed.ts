@@ -13,10 +13,15 @@ export interface FeedEvents {
 }
 
 /**
- * Opens a connection and subscribes on it, to `beats` as well; resolves once the server has confirmed. The connection ends when the
- * signal aborts, at whatever step it is, and when this rejects.
+ * Opens a connection and subscribes on it, to `beats` as well; resolves once the server has
+ * confirmed. The connection ends when the signal aborts, at whatever step it is, and when this
+ * rejects.
  */
-export type OpenFeed = (on: FeedEvents, beats: readonly string[], signal: AbortSignal) => Promise<void>
+export type OpenFeed = (
+  on: FeedEvents,
+  beats: readonly string[],
+  signal: AbortSignal,
+) => Promise<void>
 
 export interface Keeping {
   /** Ms for a subscription to be confirmed. */
@@ -27,11 +32,16 @@ export interface Keeping {
 }
 
 /**
- * Keeps a feed of messages alive until the signal aborts; resolves once it listens. When its connection is lost, or its heartbeat is not
- * heard, there is a gap, and connections are opened until one listens again. The clients' own reconnection is not used for it, since it
- * does not say what it missed.
+ * Keeps a feed of messages alive until the signal aborts; resolves once it listens. When its
+ * connection is lost, or its heartbeat is not heard, there is a gap, and connections are opened
+ * until one listens again. The clients' own reconnection is not used for it, since it does not say
+ * what it missed.
  */
-export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, { timeout, heartbeat, signal }: Keeping): Promise<void> {
+export async function subscribeThrough(
+  open: OpenFeed,
+  on: SubscriptionEvents,
+  { timeout, heartbeat, signal }: Keeping,
+): Promise<void> {
   /** Of the connection that listens, or is about to. */
   let life = new AbortController()
   signal.addEventListener('abort', () => life.abort(), { once: true })
@@ -42,21 +52,28 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
     const own = (life = new AbortController())
     const pulse = heartbeat && new Pulse(heartbeat)
     let live = false
-    const isHeard = (): boolean => live && !own.signal.aborted // what comes before it is said to be live belongs to the gap
+    // what comes before it is said to be live belongs to the gap
+    const isHeard = (): boolean => live && !own.signal.aborted
     const lose = (): void => {
       if (own.signal.aborted) return
       own.abort()
       if (live) void reopen()
     }
     const subscribe = async (): Promise<number> => {
-      await open({
-        message: (channel, payload) => { if (!pulse?.hear(channel, payload) && isHeard()) on.message(channel, payload) },
-        invalidated(keys) {
-          pulse?.hear()
-          if (isHeard()) on.invalidated?.(keys)
+      await open(
+        {
+          message: (channel, payload) => {
+            if (!pulse?.hear(channel, payload) && isHeard()) on.message(channel, payload)
+          },
+          invalidated(keys) {
+            pulse?.hear()
+            if (isHeard()) on.invalidated?.(keys)
+          },
+          ended: lose,
         },
-        ended: lose,
-      }, pulse ? [pulse.channel] : [], own.signal)
+        pulse ? [pulse.channel] : [],
+        own.signal,
+      )
       return pulse ? pulse.first(own.signal) : 0
     }
     try {
@@ -84,14 +101,19 @@ export async function subscribeThrough(open: OpenFeed, on: SubscriptionEvents, {
     }
   }
 
-  await listen(() => undefined).catch((error: unknown) => { throw failure(error) })
+  await listen(() => undefined).catch((error: unknown) => {
+    throw failure(error)
+  })
 }
 
 /** What the server said, or that it said nothing. */
 function failure(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   const cause = redactedError(error)
-  return new ConnectionError(`Could not subscribe: ${cause.message}. Check that Redis is up and reachable.`, { command: 'SUBSCRIBE', cause })
+  return new ConnectionError(
+    `Could not subscribe: ${cause.message}. Check that Redis is up and reachable.`,
+    { command: 'SUBSCRIBE', cause },
+  )
 }
 
 const FIRST_PAUSE = 20

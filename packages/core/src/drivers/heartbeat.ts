@@ -12,8 +12,8 @@ export interface Heartbeat {
   /** What the names of the channels begin with that beats are published on. */
   readonly prefix: string
   /**
-   * Publishes a beat the way that commands go. Resolves to whether the server that took it is a primary at which the subscription listens;
-   * rejects if that is not known.
+   * Publishes a beat the way that commands go. Resolves to whether the server that took it is a
+   * primary at which the subscription listens; rejects if that is not known.
    */
   publish(channel: string, payload: string): Promise<boolean>
 }
@@ -29,10 +29,14 @@ export interface HeartbeatOptions {
 }
 
 /**
- * A heartbeat that is published over the connection that commands go over. It deletes a key that never exists, a write that only a
- * primary takes, and publishes: PUBLISH answers how many subscribers that very server has.
+ * A heartbeat that is published over the connection that commands go over. It deletes a key that
+ * never exists, a write that only a primary takes, and publishes: PUBLISH answers how many
+ * subscribers that very server has.
  */
-export function heartbeatThrough(link: Link, { every, channel, owns = () => true, anyNode = false }: HeartbeatOptions): Heartbeat {
+export function heartbeatThrough(
+  link: Link,
+  { every, channel, owns = () => true, anyNode = false }: HeartbeatOptions,
+): Heartbeat {
   const prefix = `${channel}:beat:`
   const token = createToken()
   let key = ''
@@ -44,7 +48,10 @@ export function heartbeatThrough(link: Link, { every, channel, owns = () => true
         if (i === MOST_TAGS) throw new Error('the primary has no slot')
         key = prefix.includes('{') ? `{${i}}${prefix}${token}` : `${prefix}${token}{${i}}`
       }
-      const commands = [{ args: ['DEL', key], keys: [key] }, { args: ['PUBLISH', beats, payload], keys: [key] }] as const
+      const commands = [
+        { args: ['DEL', key], keys: [key] },
+        { args: ['PUBLISH', beats, payload], keys: [key] },
+      ] as const
       const [deleted, receivers] = await link.send(commands, { timeout: 2 * every })
       if (receivers instanceof CacheError) throw receivers
       const refused = deleted instanceof ServerError && deleted.code === 'READONLY'
@@ -57,8 +64,9 @@ export function heartbeatThrough(link: Link, { every, channel, owns = () => true
 const MOST_TAGS = 1_000_000
 
 /**
- * The heartbeat of one connection: messages that a subscription publishes to itself. One that comes back shows that messages come from
- * the server that commands go to, and that whatever was published there before has been delivered.
+ * The heartbeat of one connection: messages that a subscription publishes to itself. One that comes
+ * back shows that messages come from the server that commands go to, and that whatever was
+ * published there before has been delivered.
  */
 export class Pulse {
   /** To subscribe to, on the same connection as the messages. */
@@ -93,7 +101,10 @@ export class Pulse {
     }
   }
 
-  /** Beats until the signal aborts, and says when each beat that came back was sent. Rejects once messages may be missed. */
+  /**
+   * Beats until the signal aborts, and says when each beat that came back was sent. Rejects once
+   * messages may be missed.
+   */
   async run(alive: (since: number) => void, since: number, signal: AbortSignal): Promise<void> {
     const { every } = this.#heartbeat
     let failed = false
@@ -114,9 +125,13 @@ export class Pulse {
     const at = performance.now()
     const payload = createToken() // so that nobody can send it in advance
     const back = new Promise<void>((resolve) => {
-      this.#back = (heard) => { if (heard === payload) resolve() }
+      this.#back = (heard) => {
+        if (heard === payload) resolve()
+      }
     })
-    const published = this.#heartbeat.publish(this.channel, payload).then((here) => { if (!here) throw new ElsewhereError() })
+    const published = this.#heartbeat.publish(this.channel, payload).then((here) => {
+      if (!here) throw new ElsewhereError()
+    })
     const both = Promise.all([published, back])
     for (let heard = this.#heard; ; heard = this.#heard) {
       try {
@@ -138,7 +153,9 @@ class ElsewhereError extends Error {
 }
 
 function isCertain(error: unknown): boolean {
-  return error instanceof ElsewhereError || error instanceof ServerError || error instanceof LateError
+  return (
+    error instanceof ElsewhereError || error instanceof ServerError || error instanceof LateError
+  )
 }
 
 const RETRY = 20

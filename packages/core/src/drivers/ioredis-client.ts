@@ -21,7 +21,15 @@ export interface IoredisCluster extends IoredisClient {
 }
 
 export interface IoredisNode extends IoredisClient {
-  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined; readonly path?: string | undefined; readonly sentinels?: unknown; readonly role?: string | undefined; readonly name?: string | null | undefined; readonly retryStrategy?: unknown }
+  readonly options: {
+    readonly host?: string | undefined
+    readonly port?: number | undefined
+    readonly path?: string | undefined
+    readonly sentinels?: unknown
+    readonly role?: string | undefined
+    readonly name?: string | null | undefined
+    readonly retryStrategy?: unknown
+  }
   /** The socket of the present connection. */
   readonly stream?: { readonly bytesRead: number; readonly writable: boolean; destroy(): void }
   /** Rejects the commands that are under way. */

@@ -12,36 +12,55 @@ interface Pipeline {
   exec(): Promise<[error: Error | null, reply: unknown][] | null>
 }
 
-/** So many are sent one by one: a pipeline answers when the last of its commands has been answered. */
+/**
+ * So many are sent one by one: a pipeline answers when the last of its commands has been answered.
+ */
 const FEW = 8
 
 /** ioredis' clients, as `Link` writes through them. */
 export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | undefined): Wire {
   let nodeEnded = -Infinity
-  const nodeAt = (address: string): IoredisNode | undefined => (cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode))
+  const nodeAt = (address: string): IoredisNode | undefined =>
+    cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode)
   return {
     // It is still 'ready' while its socket ends: what is written then goes into its offline queue.
     isReady: () => client.status === 'ready' && (client as IoredisNode).stream?.writable !== false,
     writesAtOnce: true,
-    ended: () => (client.status === 'end' ? 'the ioredis client has ended: it was disconnected, or has given up reconnecting' : undefined),
+    ended: () =>
+      client.status === 'end'
+        ? 'the ioredis client has ended: it was disconnected, or has given up reconnecting'
+        : undefined,
     connect: () => {
       if (client.status === 'wait') client.connect().catch(() => undefined) // its 'close' or 'end' tells
     },
     watch({ ready, lost, trouble }) {
-      const ofNodes = cluster && { '-node': () => { nodeEnded = performance.now() } }
+      const ofNodes = cluster && {
+        '-node': () => {
+          nodeEnded = performance.now()
+        },
+      }
       return listenTo(client, { error: trouble, ready, close: lost, end: lost, ...ofNodes })
     },
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
-      else if (commands.length <= FEW) commands.forEach((command, place) => writeOne(client, command, place, settle))
-      else void writeAll(client, commands, commands.map((_, place) => place), settle, (error, place) => settle(place, errorOf(error, commands[place]!)))
+      else if (commands.length <= FEW)
+        commands.forEach((command, place) => writeOne(client, command, place, settle))
+      else
+        void writeAll(
+          client,
+          commands,
+          commands.map((_, place) => place),
+          settle,
+          (error, place) => settle(place, errorOf(error, commands[place]!)),
+        )
     },
 
     ...(cluster && {
       // Of a Cluster, what a node did not answer is sent again once its connection has ended
       // (`retryDelayOnFailover`).
       sinceResend: () => performance.now() - nodeEnded,
-      nodeOf: ({ keys }: Command) => (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
+      nodeOf: ({ keys }: Command) =>
+        (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
       rediscover: () => cluster.refreshSlotsCache?.(() => undefined),
     }),
     checksRole: cluster === undefined,
@@ -51,7 +70,10 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     async probe(address) {
       const node = nodeAt(address)
       if (!node) throw new Error(`${address} is no node of the Cluster`)
-      return askRole((command) => new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))))
+      return askRole(
+        (command) =>
+          new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
+      )
     },
     bytesRead: (address) => nodeAt(address)?.stream?.bytesRead,
     reconnect(address) {
@@ -63,11 +85,13 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
 }
 
 /**
- * Ends the socket; the client goes on by its own `retryStrategy`. What is under way is rejected first: ioredis would send it again on
- * the new connection, long after its callers were told that it failed.
+ * Ends the socket; the client goes on by its own `retryStrategy`. What is under way is rejected
+ * first: ioredis would send it again on the new connection, long after its callers were told that
+ * it failed.
  */
 function reconnect(node: IoredisNode): void {
-  if (node.status === 'ready') node.flushQueue?.(new Error('the connection was given up'), { offlineQueue: false })
+  if (node.status === 'ready')
+    node.flushQueue?.(new Error('the connection was given up'), { offlineQueue: false })
   node.stream?.destroy()
 }
 
@@ -84,25 +108,54 @@ function writeOne(client: IoredisClient, command: Command, place: number, settle
   if (autoPipelines(client)) return writeWithoutAutoPipelining(client, command, place, settle)
   const [name, ...args] = command.args
   const sent = command.binary ? client.callBuffer(name, args) : client.call(name, args)
-  sent.then((raw) => settle(place, replyOf(raw, command)), (error: unknown) => settle(place, errorOf(error, command)))
+  sent.then(
+    (raw) => settle(place, replyOf(raw, command)),
+    (error: unknown) => settle(place, errorOf(error, command)),
+  )
 }
 
 function autoPipelines({ options }: IoredisClient): boolean {
   return (options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true
 }
 
-/** ioredis breaks `callBuffer` under auto-pipelining; a pipeline of one goes past it. On a Cluster it needs a key, or a node. */
-function writeWithoutAutoPipelining(client: IoredisClient, command: Command, place: number, settle: Settle): void {
+/**
+ * ioredis breaks `callBuffer` under auto-pipelining; a pipeline of one goes past it. On a Cluster
+ * it needs a key, or a node.
+ */
+function writeWithoutAutoPipelining(
+  client: IoredisClient,
+  command: Command,
+  place: number,
+  settle: Settle,
+): void {
   const { nodes } = client as Partial<IoredisCluster>
-  const onNode = command.keys.length === 0 && nodes ? nodes.call(client as IoredisCluster, 'master')[0] : undefined
-  void writeAll(onNode ?? client, [command], [0], (_, reply) => settle(place, reply), (error) => settle(place, errorOf(error, command)))
+  const onNode =
+    command.keys.length === 0 && nodes
+      ? nodes.call(client as IoredisCluster, 'master')[0]
+      : undefined
+  void writeAll(
+    onNode ?? client,
+    [command],
+    [0],
+    (_, reply) => settle(place, reply),
+    (error) => settle(place, errorOf(error, command)),
+  )
 }
 
 /** One pipeline. `failed` decides what becomes of a command that met an error. */
-async function writeAll(client: IoredisClient, commands: readonly Command[], places: readonly number[], settle: Settle, failed: (error: Error, place: number) => void): Promise<void> {
+async function writeAll(
+  client: IoredisClient,
+  commands: readonly Command[],
+  places: readonly number[],
+  settle: Settle,
+  failed: (error: Error, place: number) => void,
+): Promise<void> {
   const pipeline = (client as unknown as { pipeline(): Pipeline }).pipeline()
   for (const place of places) {
-    const { args: [name, ...args], binary } = commands[place]!
+    const {
+      args: [name, ...args],
+      binary,
+    } = commands[place]!
     if (binary) pipeline.callBuffer(name, args)
     else pipeline.call(name, args)
   }
@@ -121,10 +174,15 @@ async function writeAll(client: IoredisClient, commands: readonly Command[], pla
 }
 
 /**
- * One pipeline for each node, on the node's own connection. The Cluster's own pipelines repeat themselves whole at wherever one
- * command was sent on to; here each that was sent on goes again by itself, through the Cluster.
+ * One pipeline for each node, on the node's own connection. The Cluster's own pipelines repeat
+ * themselves whole at wherever one command was sent on to; here each that was sent on goes again by
+ * itself, through the Cluster.
  */
-function writeToCluster(cluster: IoredisCluster, commands: readonly Command[], settle: Settle): void {
+function writeToCluster(
+  cluster: IoredisCluster,
+  commands: readonly Command[],
+  settle: Settle,
+): void {
   const again = (place: number): void => writeOne(cluster, commands[place]!, place, settle)
   const byNode = new Map<string, number[]>()
   for (const [place, { keys }] of commands.entries()) {
@@ -138,7 +196,14 @@ function writeToCluster(cluster: IoredisCluster, commands: readonly Command[], s
   for (const [address, places] of byNode) {
     const node = nodes.find((one) => addressOf(one) === address)
     const together = places.length > 1 && node?.status === 'ready'
-    if (!together) for (const place of places) writeOne(node && !namesItsKey(commands[place]!) ? node : cluster, commands[place]!, place, settle)
+    if (!together)
+      for (const place of places)
+        writeOne(
+          node && !namesItsKey(commands[place]!) ? node : cluster,
+          commands[place]!,
+          place,
+          settle,
+        )
     else {
       void writeAll(node, commands, places, settle, (error, place) => {
         if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) again(place)

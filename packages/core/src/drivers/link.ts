@@ -17,13 +17,22 @@ export interface Wire extends WatchedClient {
   connect(): void
   /** As `Driver.sinceResend`. */
   sinceResend?(): number
-  /** Called when it may be ready again, when the connection was lost with what was under way, and with what went wrong. Returns how to stop listening. */
+  /**
+   * Called when it may be ready again, when the connection was lost with what was under way, and
+   * with what went wrong. Returns how to stop listening.
+   */
   watch(on: { ready(): void; lost(): void; trouble(error: unknown): void }): () => void
   /**
-   * Writes now; settles each command by its place. `signal` makes one that aborts when nobody waits any more for what is still unwritten;
-   * `isOpen` says whether a command is waited for, before it is written once more.
+   * Writes now; settles each command by its place. `signal` makes one that aborts when nobody waits
+   * any more for what is still unwritten; `isOpen` says whether a command is waited for, before it
+   * is written once more.
    */
-  write(commands: readonly Command[], settle: Settle, signal: () => AbortSignal | undefined, isOpen: (place: number) => boolean): void
+  write(
+    commands: readonly Command[],
+    settle: Settle,
+    signal: () => AbortSignal | undefined,
+    isOpen: (place: number) => boolean,
+  ): void
   /** What is written when it is ready goes to the socket, and not into a queue of the client. */
   readonly writesAtOnce: boolean
   /** The server that a command goes to now; missing where there is one for all. */
@@ -40,9 +49,10 @@ export interface LinkOptions {
 }
 
 /**
- * Sends over one client connection (or one client of a Cluster), and sees to it that everything settles: each send has a deadline,
- * waits for the connection by itself instead of in the client's offline queue, and fails as soon as the connection is lost. What it
- * hears of the servers, and what not, goes to a `ServerWatch`.
+ * Sends over one client connection (or one client of a Cluster), and sees to it that everything
+ * settles: each send has a deadline, waits for the connection by itself instead of in the client's
+ * offline queue, and fails as soon as the connection is lost. What it hears of the servers, and
+ * what not, goes to a `ServerWatch`.
  */
 export class Link implements Connection {
   readonly #wire: Wire
@@ -60,28 +70,40 @@ export class Link implements Connection {
   constructor(wire: Wire, { timeout, watched = true }: LinkOptions = {}) {
     this.#wire = wire
     this.#timeout = timeout
-    if (watched) this.#watch = new ServerWatch(wire, timeout ?? USUAL_TIMEOUT, () => this.#roleChanged())
+    if (watched)
+      this.#watch = new ServerWatch(wire, timeout ?? USUAL_TIMEOUT, () => this.#roleChanged())
     this.#forget = wire.watch({
       ready: () => this.#connected(),
       lost: () => this.#lose(),
-      trouble: (error) => { this.#trouble = redactedError(error) },
+      trouble: (error) => {
+        this.#trouble = redactedError(error)
+      },
     })
     wire.connect()
   }
 
-  send(commands: readonly Command[], { timeout = this.#timeout, settle }: SendOptions = {}): Promise<readonly (Reply | CacheError)[]> {
+  send(
+    commands: readonly Command[],
+    { timeout = this.#timeout, settle }: SendOptions = {},
+  ): Promise<readonly (Reply | CacheError)[]> {
     if (commands.length === 0) return Promise.resolve([])
     const dead = this.#closed ? 'the driver is closed' : this.#wire.ended()
     if (dead !== undefined) return Promise.resolve(commands.map((command) => unsent(command, dead)))
     if (this.#watch?.staysReplica('')) return Promise.resolve(commands.map(readOnly))
     return new Promise((resolve) => {
       const now = performance.now()
-      const sending = new Sending({ commands, started: now, watch: this.#watch, onSettle: settle, done: (replies) => {
-        if (sending.written) this.#written.delete(sending.written)
-        else this.#waiting.delete(sending)
-        if (deadline) this.#deadlines.done(deadline)
-        resolve(replies)
-      } })
+      const sending = new Sending({
+        commands,
+        started: now,
+        watch: this.#watch,
+        onSettle: settle,
+        done: (replies) => {
+          if (sending.written) this.#written.delete(sending.written)
+          else this.#waiting.delete(sending)
+          if (deadline) this.#deadlines.done(deadline)
+          resolve(replies)
+        },
+      })
       const deadline = timeout === undefined ? undefined : this.#setDeadline(sending, timeout, now)
       if (this.#isReady()) this.#write(sending, now)
       else {
@@ -106,8 +128,10 @@ export class Link implements Connection {
     this.#closed = true
     this.#watch?.close()
     this.#forget()
-    for (const sending of [...this.#waiting]) sending.fail((command) => unsent(command, 'the driver was closed'))
-    for (const sending of this.#written) sending.fail((command) => lost(command, new Error('the driver was closed')))
+    for (const sending of [...this.#waiting])
+      sending.fail((command) => unsent(command, 'the driver was closed'))
+    for (const sending of this.#written)
+      sending.fail((command) => lost(command, new Error('the driver was closed')))
     this.#wire.close?.()
   }
 
@@ -115,7 +139,9 @@ export class Link implements Connection {
     const expire = (): void => {
       if (this.#watch) sending.tellUnanswered(this.#wire, this.#watch)
       const late = (command: Command): CacheError => tooLate(command, timeout)
-      const trouble = this.#watch?.isReplica('') ? new Error('the server is a replica') : this.#trouble
+      const trouble = this.#watch?.isReplica('')
+        ? new Error('the server is a replica')
+        : this.#trouble
       sending.fail(sending.written ? late : (command) => unreached(command, timeout, trouble))
     }
     return this.#deadlines.set(timeout, expire, now)
@@ -130,8 +156,14 @@ export class Link implements Connection {
     if (this.#wire.nodeOf) sending.nodes = sending.commands.map(this.#wire.nodeOf)
     sending.written = this.#written.add(sending)
     // With nothing else under way it is written at once, and there is nothing to take back.
-    const alone = this.#written.size === 1 && sending.commands.length === 1 && this.#wire.writesAtOnce
-    this.#wire.write(sending.commands, sending.settle, () => (alone ? undefined : sending.signal), sending.isOpen)
+    const alone =
+      this.#written.size === 1 && sending.commands.length === 1 && this.#wire.writesAtOnce
+    this.#wire.write(
+      sending.commands,
+      sending.settle,
+      () => (alone ? undefined : sending.signal),
+      sending.isOpen,
+    )
   }
 
   #writeWaiting(): void {
@@ -195,7 +227,8 @@ class Sending {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
-      setMaxListeners(0, this.#controller.signal) // one for each command, and for each time it is sent on
+      // one for each command, and for each time it is sent on
+      setMaxListeners(0, this.#controller.signal)
     }
     return this.#controller.signal
   }
@@ -213,7 +246,8 @@ class Sending {
     else if (reply instanceof ServerError) {
       watch.heard(node)
       if (isWrongServer(reply)) watch.refused(node, reply)
-    } else if (wasOpen) watch.unanswered(node, started, this.number) // the client gave up before the link did
+      // the client gave up before the link did
+    } else if (wasOpen) watch.unanswered(node, started, this.number)
   }
 
   /** What has no reply by now gets none. */
@@ -226,7 +260,12 @@ class Sending {
   tellUnanswered({ nodeOf }: Wire, watch: ServerWatch): void {
     const written = this.written ? this.number : undefined
     for (const [place, command] of this.commands.entries()) {
-      if (this.isOpen(place)) watch.unanswered(this.nodes?.[place] ?? nodeOf?.(command) ?? '', this.#init.started, written)
+      if (this.isOpen(place))
+        watch.unanswered(
+          this.nodes?.[place] ?? nodeOf?.(command) ?? '',
+          this.#init.started,
+          written,
+        )
     }
   }
 
@@ -239,7 +278,10 @@ class Sending {
   }
 }
 
-/** The server can't do it, and another one can: its role has changed, it does not know us, or it has no data yet. */
+/**
+ * The server can't do it, and another one can: its role has changed, it does not know us, or it has
+ * no data yet.
+ */
 function isWrongServer({ code }: ServerError): boolean {
   return WRONG_SERVER.has(code)
 }
@@ -249,30 +291,51 @@ const WRONG_SERVER = new Set(['READONLY', 'MASTERDOWN', 'CLUSTERDOWN', 'LOADING'
 const USUAL_TIMEOUT = 1_000
 
 function unsent(command: Command, why: string): CacheError {
-  return new ConnectionError(`${described(command)} was not sent: ${why}.`, { code: 'CLOSED', command: nameOf(command), key: command.keys[0] })
+  return new ConnectionError(`${described(command)} was not sent: ${why}.`, {
+    code: 'CLOSED',
+    command: nameOf(command),
+    key: command.keys[0],
+  })
 }
 
 function readOnly(command: Command): CacheError {
   const about = { command: nameOf(command), key: command.keys[0] }
-  return ServerError.fromReply('READONLY The server is a replica, and so is the one that a new connection leads to.', about)
+  return ServerError.fromReply(
+    'READONLY The server is a replica, and so is the one that a new connection leads to.',
+    about,
+  )
 }
 
 function lost(command: Command, cause: Error | undefined): CacheError {
   const why = cause && cause.message !== '' ? `: ${cause.message}` : ''
-  return new ConnectionError(`${described(command)} got no reply, the connection was lost${why}. It may or may not have been executed. Check that Redis is up and reachable.`, {
-    command: nameOf(command), key: command.keys[0], cause,
-  })
+  return new ConnectionError(
+    `${described(command)} got no reply, the connection was lost${why}. It may or may not have been executed. Check that Redis is up and reachable.`,
+    {
+      command: nameOf(command),
+      key: command.keys[0],
+      cause,
+    },
+  )
 }
 
 function unreached(command: Command, timeout: number, cause: Error | undefined): CacheError {
   const why = cause && cause.message !== '' ? `: ${cause.message}` : ''
-  return new ConnectionError(`${described(command)} was not sent: there was no connection to Redis within ${Math.round(timeout)} ms${why}. Check that the server is up, reachable, and takes the password.`, {
-    command: nameOf(command), key: command.keys[0], cause,
-  })
+  return new ConnectionError(
+    `${described(command)} was not sent: there was no connection to Redis within ${Math.round(timeout)} ms${why}. Check that the server is up, reachable, and takes the password.`,
+    {
+      command: nameOf(command),
+      key: command.keys[0],
+      cause,
+    },
+  )
 }
 
 function tooLate(command: Command, timeout: number): CacheError {
-  return new CommandTimeoutError(`${described(command)} got no reply within ${Math.round(timeout)} ms. It may or may not have been executed. Check that Redis answers, or allow more time.`, {
-    command: nameOf(command), key: command.keys[0],
-  })
+  return new CommandTimeoutError(
+    `${described(command)} got no reply within ${Math.round(timeout)} ms. It may or may not have been executed. Check that Redis answers, or allow more time.`,
+    {
+      command: nameOf(command),
+      key: command.keys[0],
+    },
+  )
 }

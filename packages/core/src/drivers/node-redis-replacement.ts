@@ -24,11 +24,13 @@ interface Events {
 }
 
 /**
- * The node-redis client to write to: the user's own, or one in its place while its connection is useless.
+ * The node-redis client to write to: the user's own, or one in its place while its connection is
+ * useless.
  *
- * node-redis cannot be told to give a connection up. So the user's client is left alone, and a duplicate with a connection of its
- * own takes its place. It is used for as long as its connection lasts; after that it is the user's client's turn again, if that has
- * made a new connection by itself.
+ * node-redis cannot be told to give a connection up. So the user's client is left alone, and a
+ * duplicate with a connection of its own takes its place. It is used for as long as its connection
+ * lasts; after that it is the user's client's turn again, if that has made a new connection by
+ * itself.
  */
 export class ReplaceableClient<C extends NodeRedisStandalone> {
   readonly #original: C
@@ -60,8 +62,8 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
   }
 
   /**
-   * Gives the present connection up, and connects another client in its place, with the database that was selected. Returns whether
-   * that is possible.
+   * Gives the present connection up, and connects another client in its place, with the database
+   * that was selected. Returns whether that is possible.
    */
   replace(patience: number, database: number | undefined): boolean {
     const original = this.#original as unknown as Duplicable
@@ -97,7 +99,9 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
     const socket = own && { ...own, reconnectStrategy: false, connectTimeout: patience }
     const isWanted = (): boolean => this.#attempt === attempt
     for (let pause = FIRST_PAUSE; isWanted(); pause = Math.min(2 * pause, LAST_PAUSE)) {
-      const duplicate = original.duplicate(socket && { socket, ...(database !== undefined && { database }) })
+      const duplicate = original.duplicate(
+        socket && { socket, ...(database !== undefined && { database }) },
+      )
       duplicate.on('error', (error: unknown) => {
         this.#on.trouble(error)
         if (this.#duplicate !== duplicate || duplicate.isReady) return
@@ -119,7 +123,10 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
 }
 
 function end(client: NodeRedisStandalone): void {
-  const destroy = (): void => void Promise.resolve().then(() => client.destroy()).catch(() => undefined) // it may be closed already
+  const destroy = (): void =>
+    void Promise.resolve()
+      .then(() => client.destroy())
+      .catch(() => undefined) // it may be closed already
   destroy()
   client.on('connect', destroy) // what is destroyed while it connects gets its socket all the same
 }

@@ -3,14 +3,21 @@ import type { CacheError } from '../errors.js'
 import { namesItsKey, type Command, type Reply, type Topology } from './driver.js'
 import type { Wire } from './link.js'
 import { listenTo } from './client-events.js'
-import type { NodeRedisClient, NodeRedisCluster, NodeRedisPrimary, NodeRedisSentinel, NodeRedisStandalone } from './node-redis-client.js'
+import type {
+  NodeRedisClient,
+  NodeRedisCluster,
+  NodeRedisPrimary,
+  NodeRedisSentinel,
+  NodeRedisStandalone,
+} from './node-redis-client.js'
 import { ReplaceableClient } from './node-redis-replacement.js'
 import { errorOf, replyOf } from './replies.js'
 import { askRole } from './role.js'
 
 /**
- * Everything as RESP2 would have it, as bytes: by the type bytes of RESP3, https://github.com/redis/redis-specifications.
- * Blob strings and verbatim strings as Buffers, doubles and big numbers as text, maps as arrays.
+ * Everything as RESP2 would have it, as bytes: by the type bytes of RESP3,
+ * https://github.com/redis/redis-specifications. Blob strings and verbatim strings as Buffers,
+ * doubles and big numbers as text, maps as arrays.
  */
 const AS_RESP2 = { 36: Buffer, 61: Buffer, 44: String, 40: String, 37: Array }
 
@@ -24,11 +31,13 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
   let database: number | undefined
   /** When the client said last that it could not connect, by `performance.now()`. */
   let troubled = -Infinity
-  const replaceable = cluster ? undefined : new ReplaceableClient(client as NodeRedisStandalone, {
-    ready: () => tell?.ready(),
-    lost: () => tell?.lost(),
-    trouble: (error) => tell?.trouble(error),
-  })
+  const replaceable = cluster
+    ? undefined
+    : new ReplaceableClient(client as NodeRedisStandalone, {
+        ready: () => tell?.ready(),
+        lost: () => tell?.lost(),
+        trouble: (error) => tell?.trouble(error),
+      })
   const send = senderOf(client, topology, replaceable)
   const isReady = (): boolean => {
     const current = replaceable ? replaceable.current : client
@@ -50,7 +59,8 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
   return {
     isReady,
     writesAtOnce: topology === 'standalone',
-    ended: () => (wasOpen && !client.isOpen && !connecting ? 'the node-redis client is closed' : undefined),
+    ended: () =>
+      wasOpen && !client.isOpen && !connecting ? 'the node-redis client is closed' : undefined,
     connect() {
       if (!client.isOpen && !connecting && !wasOpen) void connect()
     },
@@ -75,13 +85,20 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
     write(commands, settle, signalOf, isOpen) {
       const signal = signalOf()
       // The link sees to deadlines; a timer for each command would cost as much as the command.
-      const options = { typeMapping: AS_RESP2, timeout: undefined, ...(signal && { abortSignal: signal }) }
+      const options = {
+        typeMapping: AS_RESP2,
+        timeout: undefined,
+        ...(signal && { abortSignal: signal }),
+      }
       const writeOne = (command: Command, place: number): void => {
         send(command, options).then(
           (raw) => settle(place, replyOf(raw, command)),
           (error: unknown) => {
             if (!isHalfMoved(error)) settle(place, errorOf(error, command))
-            else setTimeout(() => { if (isOpen(place)) writeOne(command, place) }, HALF_MOVED_PAUSE).unref()
+            else
+              setTimeout(() => {
+                if (isOpen(place)) writeOne(command, place)
+              }, HALF_MOVED_PAUSE).unref()
           },
         )
       }
@@ -99,22 +116,35 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
     checksRole: topology !== 'cluster',
     findsPrimary: false, // node-redis follows its Sentinels by itself
     isKnown: (address) => !cluster || primaryAt(cluster, address) !== undefined,
-    isConnected: (address) => (cluster ? primaryAt(cluster, address)?.client?.isReady === true : isReady()),
+    isConnected: (address) =>
+      cluster ? primaryAt(cluster, address)?.client?.isReady === true : isReady(),
     async probe(address) {
       const node = cluster && primaryAt(cluster, address)?.client
       if (cluster && !node) throw new Error(`${address} is not connected`)
       const sendProbe: Sender = node ? ({ args }, options) => node.sendCommand(args, options) : send
       const ask = (command: Command): Promise<Reply | CacheError> =>
-        sendProbe(command, { timeout: undefined }).then((raw) => replyOf(raw, command), (error: unknown) => errorOf(error, command))
-      if (topology === 'standalone') void ask(CLIENT_INFO).then((info) => { database = databaseIn(info) ?? database })
+        sendProbe(command, { timeout: undefined }).then(
+          (raw) => replyOf(raw, command),
+          (error: unknown) => errorOf(error, command),
+        )
+      if (topology === 'standalone')
+        void ask(CLIENT_INFO).then((info) => {
+          database = databaseIn(info) ?? database
+        })
       return askRole(ask)
     },
     bytesRead: () => undefined,
     reconnect(address) {
       if (cluster) return reconnectNode(cluster, address)
       // It is reconnecting by itself, and will be sooner back.
-      if (replaceable!.current === client && !isReady() && performance.now() - troubled < RETRIES_WITHIN) return
-      if (replaceable!.replace(HANDSHAKE_WITHIN, database) || topology !== 'sentinel' || connecting) return
+      if (
+        replaceable!.current === client &&
+        !isReady() &&
+        performance.now() - troubled < RETRIES_WITHIN
+      )
+        return
+      if (replaceable!.replace(HANDSHAKE_WITHIN, database) || topology !== 'sentinel' || connecting)
+        return
       // A Sentinel client of node-redis 5 can't be duplicated, but starts again.
       connecting = true
       tell?.lost()
@@ -139,12 +169,15 @@ function addressOf({ host, port }: NodeRedisPrimary): string {
 }
 
 /**
- * Asks a primary that answers. node-redis by itself asks only after a MOVED, which one that is silent does not send, and waits for
- * whom it asks for good.
+ * Asks a primary that answers. node-redis by itself asks only after a MOVED, which one that is
+ * silent does not send, and waits for whom it asks for good.
  */
 function rediscover(cluster: NodeRedisCluster, isSilent: (node: string) => boolean): void {
-  const slots = (cluster as { _slots?: { rediscover?(startWith: unknown): Promise<unknown> } })._slots
-  const connected = cluster.masters.filter((primary) => primary.client?.isReady === true && !isSilent(addressOf(primary)))
+  const slots = (cluster as { _slots?: { rediscover?(startWith: unknown): Promise<unknown> } })
+    ._slots
+  const connected = cluster.masters.filter(
+    (primary) => primary.client?.isReady === true && !isSilent(addressOf(primary)),
+  )
   const one = connected[Math.floor(Math.random() * connected.length)]
   if (one) slots?.rediscover?.(one.client).catch(() => undefined)
 }
@@ -163,7 +196,10 @@ const RETRIES_WITHIN = 3_000
 /** Ms for a connection and its handshake. */
 const HANDSHAKE_WITHIN = 2_000
 
-/** Some keys of its slot are in one place, and some in another, for a moment. ioredis asks again by itself. */
+/**
+ * Some keys of its slot are in one place, and some in another, for a moment. ioredis asks again by
+ * itself.
+ */
 function isHalfMoved(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('TRYAGAIN')
 }
@@ -173,19 +209,30 @@ const HALF_MOVED_PAUSE = 20
 type Sender = (command: Command, options: object) => Promise<unknown>
 
 /** Always to a primary. */
-function senderOf(client: NodeRedisClient, topology: Topology, replaceable: ReplaceableClient<NodeRedisStandalone> | undefined): Sender {
+function senderOf(
+  client: NodeRedisClient,
+  topology: Topology,
+  replaceable: ReplaceableClient<NodeRedisStandalone> | undefined,
+): Sender {
   switch (topology) {
     case 'cluster': {
       const cluster = client as NodeRedisCluster
       return (command, options) => {
-        const { args, keys: [key] } = command
-        const primary = key === undefined || namesItsKey(command) ? undefined : cluster.slots[slot(key)]?.master
+        const {
+          args,
+          keys: [key],
+        } = command
+        const primary =
+          key === undefined || namesItsKey(command) ? undefined : cluster.slots[slot(key)]?.master
         if (!primary) return cluster.sendCommand(key, false, args, options)
-        return Promise.resolve(cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>).then((node) => node.sendCommand(args, options))
+        return Promise.resolve(
+          cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>,
+        ).then((node) => node.sendCommand(args, options))
       }
     }
     case 'sentinel':
-      return ({ args }, options) => (replaceable!.current as unknown as NodeRedisSentinel).sendCommand(false, args, options)
+      return ({ args }, options) =>
+        (replaceable!.current as unknown as NodeRedisSentinel).sendCommand(false, args, options)
     default:
       return ({ args }, options) => replaceable!.current!.sendCommand(args, options)
   }

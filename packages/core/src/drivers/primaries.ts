@@ -10,8 +10,14 @@ export interface HostAndPort {
 /** The primaries of a Cluster: by `host:port`, the ranges of slots that each has. */
 export type PrimarySlots = ReadonlyMap<string, readonly (readonly [first: number, last: number])[]>
 
-/** Where the primaries of a Cluster are, as one of its nodes says now, and as the client's own map of addresses translates it. */
-export async function primarySlots(link: Link, translate: (address: string) => HostAndPort | null | undefined): Promise<PrimarySlots> {
+/**
+ * Where the primaries of a Cluster are, as one of its nodes says now, and as the client's own map
+ * of addresses translates it.
+ */
+export async function primarySlots(
+  link: Link,
+  translate: (address: string) => HostAndPort | null | undefined,
+): Promise<PrimarySlots> {
   const [reply] = await link.send([{ args: ['CLUSTER', 'SLOTS'], keys: [] }])
   if (reply instanceof CacheError) throw reply
   const primaries = new Map<string, (readonly [number, number])[]>()

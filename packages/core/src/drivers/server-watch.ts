@@ -7,7 +7,10 @@ export type Role = 'primary' | 'replica' | 'unknown'
 export interface WatchedClient {
   /** Whether what is written to the node now goes out at once. */
   isConnected(node: string): boolean
-  /** Asks something that every server answers; resolves with its role, rejects if it does not answer. */
+  /**
+   * Asks something that every server answers; resolves with its role, rejects if it does not
+   * answer.
+   */
   probe(node: string): Promise<Role>
   /** Bytes that the present connection has received; `undefined` where the client does not say. */
   bytesRead(node: string): number | undefined
@@ -43,10 +46,11 @@ interface WatchedNode {
 /**
  * Watches whether the servers behind a client answer, and whether they are primaries.
  *
- * A server is *silent* since the oldest command that got no reply in time while nothing else was heard from it either. A reply that
- * comes too late for its caller is a sign of life, so one caller's short deadline is never a silence. A connection that stays
- * silent (its peer is gone without a word, or hangs) is given up, and so is one that leads to a replica (its primary was demoted):
- * another is made, and on a Cluster the owners are looked up again.
+ * A server is *silent* since the oldest command that got no reply in time while nothing else was
+ * heard from it either. A reply that comes too late for its caller is a sign of life, so one
+ * caller's short deadline is never a silence. A connection that stays silent (its peer is gone
+ * without a word, or hangs) is given up, and so is one that leads to a replica (its primary was
+ * demoted): another is made, and on a Cluster the owners are looked up again.
  */
 export class ServerWatch {
   readonly #client: WatchedClient
@@ -60,7 +64,10 @@ export class ServerWatch {
   #timerDue = 0
   #closed = false
 
-  /** `timeout`: ms that a server may take to answer. `changed` is called when a node becomes a replica or a primary. */
+  /**
+   * `timeout`: ms that a server may take to answer. `changed` is called when a node becomes a
+   * replica or a primary.
+   */
   constructor(client: WatchedClient, timeout: number, changed: () => void) {
     this.#client = client
     this.#base = Math.max(timeout, SHORTEST)
@@ -89,7 +96,10 @@ export class ServerWatch {
     else this.#reconnect(node, state, performance.now())
   }
 
-  /** A command that was sent at `since` got no reply in time. `written`: its number, `undefined` if it was never written. */
+  /**
+   * A command that was sent at `since` got no reply in time. `written`: its number, `undefined` if
+   * it was never written.
+   */
   unanswered(node: string, since: number, written: number | undefined): void {
     if (this.#closed) return
     const state = this.#node(node)
@@ -107,7 +117,8 @@ export class ServerWatch {
   /** A connection was made. */
   connected(): void {
     const now = performance.now()
-    if (this.#client.checksRole || this.#silent > 0) for (const node of this.#nodes.keys()) this.#probe(node, now)
+    if (this.#client.checksRole || this.#silent > 0)
+      for (const node of this.#nodes.keys()) this.#probe(node, now)
   }
 
   /** Commands must not go there: it is a replica. */
@@ -115,7 +126,9 @@ export class ServerWatch {
     return this.#nodes.get(node)?.replicaSince !== undefined
   }
 
-  /** It is no use to wait for a primary: another connection was made, and leads to a replica, too. */
+  /**
+   * It is no use to wait for a primary: another connection was made, and leads to a replica, too.
+   */
   staysReplica(node: string): boolean {
     return this.#nodes.get(node)?.staysReplica === true
   }
@@ -137,8 +150,17 @@ export class ServerWatch {
     let state = this.#nodes.get(node)
     if (!state) {
       if (this.#nodes.size >= MOST_NODES) this.#forgetOne()
-      const never = { heard: 0, silentSince: undefined, bytes: undefined, probed: -Infinity, reconnected: -Infinity }
-      this.#nodes.set(node, (state = { ...never, replicaSince: undefined, staysReplica: false, patience: this.#base }))
+      const never = {
+        heard: 0,
+        silentSince: undefined,
+        bytes: undefined,
+        probed: -Infinity,
+        reconnected: -Infinity,
+      }
+      this.#nodes.set(
+        node,
+        (state = { ...never, replicaSince: undefined, staysReplica: false, patience: this.#base }),
+      )
     }
     return state
   }
@@ -164,7 +186,10 @@ export class ServerWatch {
       state.replicaSince ??= performance.now()
       state.staysReplica = state.reconnected > state.replicaSince
       // The replies that came together with this one are delivered before their connection ends.
-      setImmediate(() => { if (!this.#closed && state.replicaSince !== undefined) this.#reconnect(node, state, performance.now()) })
+      setImmediate(() => {
+        if (!this.#closed && state.replicaSince !== undefined)
+          this.#reconnect(node, state, performance.now())
+      })
       this.#arm()
     } else {
       state.replicaSince = undefined
@@ -182,7 +207,8 @@ export class ServerWatch {
       (role) => {
         if (this.#closed) return
         this.heard(node)
-        if (role === 'replica' || state.replicaSince !== undefined) this.#learnRole(node, state, role)
+        if (role === 'replica' || state.replicaSince !== undefined)
+          this.#learnRole(node, state, role)
       },
       () => undefined, // its connection was lost, which is told elsewhere
     )
@@ -237,7 +263,8 @@ export class ServerWatch {
 
   #reconnect(node: string, state: WatchedNode, now: number): void {
     if (now - state.reconnected < state.patience) return
-    if (state.reconnected > -Infinity) state.patience = Math.min(2 * state.patience, LONGEST_PATIENCE)
+    if (state.reconnected > -Infinity)
+      state.patience = Math.min(2 * state.patience, LONGEST_PATIENCE)
     state.reconnected = now
     state.bytes = undefined
     this.#client.reconnect(node)

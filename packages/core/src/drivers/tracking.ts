@@ -1,11 +1,22 @@
 /**
- * CLIENT TRACKING of a connection that listens for what it is told itself: REDIRECT to its own id, which RESP2 allows.
+ * CLIENT TRACKING of a connection that listens for what it is told itself: REDIRECT to its own id,
+ * which RESP2 allows.
  *
  * Source: https://redis.io/docs/latest/develop/reference/client-side-caching/#two-connections-mode
  */
-export async function startTracking(client: (...args: string[]) => Promise<unknown>, prefixes: readonly string[]): Promise<void> {
+export async function startTracking(
+  client: (...args: string[]) => Promise<unknown>,
+  prefixes: readonly string[],
+): Promise<void> {
   const id = String(await client('ID'))
-  await client('TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...prefixes.flatMap((prefix) => ['PREFIX', prefix]))
+  await client(
+    'TRACKING',
+    'ON',
+    'REDIRECT',
+    id,
+    'BCAST',
+    ...prefixes.flatMap((prefix) => ['PREFIX', prefix]),
+  )
 }
 
 export const TRACKING_CHANNEL = '__redis__:invalidate'

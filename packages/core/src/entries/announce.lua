@@ -1,7 +1,9 @@
--- Shared by the scripts that change entries; put before them. What the calls of one script announce leaves as one message for each
--- sender, under the number and the id of the first of them (`nth` is '<number> <id>'), without doubles, and no longer than its limit: a message is sent on the way where the next key would make it longer.
--- A log, where there is one, is a stream that somebody reads after a gap: it is appended to, never made. One that can't take a message
--- (out of memory) is given up, so that nobody catches up from it without that.
+-- Shared by the scripts that change entries; put before them. What the calls of one script announce
+-- leaves as one message for each sender, under the number and the id of the first of them (`nth` is
+-- '<number> <id>'), without doubles, and no longer than its limit: a message is sent on the way
+-- where the next key would make it longer. A log, where there is one, is a stream that somebody
+-- reads after a gap: it is appended to, never made. One that can't take a message (out of memory)
+-- is given up, so that nobody catches up from it without that.
 
 local announcements, senders = {}, {}
 

@@ -38,8 +38,9 @@ if ARGV[2] ~= 'value' then return delete() end
 local mine = version(ARGV[3])
 if not mine then return inTime and not conflict and store(ARGV[4]) or delete() end
 
--- With a version the newer one wins. Between overlapping writers only a value that is there proves that nothing newer was
--- stored and lost again; and what is stored under another's intent lives no longer than that.
+-- With a version the newer one wins. Between overlapping writers only a value that is there proves
+-- that nothing newer was stored and lost again; and what is stored under another's intent lives no
+-- longer than that.
 local theirs = version(redis.call('GET', KEYS[1]))
 if theirs and theirs > mine then return 'kept' end
 if not inTime or (conflict and not theirs) then return delete() end

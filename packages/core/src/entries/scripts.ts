@@ -34,7 +34,10 @@ export interface LeaseReply {
 /** Of an entry, its lease and its intents. */
 const TYPES = ['string', 'string', 'zset'] as const
 const one = (reply: Reply): boolean => reply === 1
-const stored = (value: Reply, life: Reply): Stored => ({ value: value as Buffer, life: life === -1 ? Infinity : (life as number) })
+const stored = (value: Reply, life: Reply): Stored => ({
+  value: value as Buffer,
+  life: life === -1 ? Infinity : (life as number),
+})
 
 export const readScript = defineScript({
   name: 'entry read',
@@ -50,7 +53,8 @@ export const readScript = defineScript({
 
 export const leaseScript = defineScript({
   name: 'entry lease',
-  functions: intentsLua + stampLua, lua: leaseLua,
+  functions: intentsLua + stampLua,
+  lua: leaseLua,
   types: [...TYPES, 'hash'],
   binary: true,
   parse: (reply): LeaseReply => {
@@ -76,22 +80,56 @@ export const fillScript = defineScript({
 })
 
 export const releaseScript = defineScript({
-  name: 'entry release', functions: intentsLua, lua: releaseLua, types: TYPES, parse: one,
+  name: 'entry release',
+  functions: intentsLua,
+  lua: releaseLua,
+  types: TYPES,
+  parse: one,
 })
 
 export const renewScript = defineScript({
-  name: 'entry renew', functions: intentsLua, lua: renewLua, types: TYPES, parse: one,
+  name: 'entry renew',
+  functions: intentsLua,
+  lua: renewLua,
+  types: TYPES,
+  parse: one,
 })
 
-export const giveUpScript = defineScript({ name: 'entry give up', functions: intentsLua, lua: giveUpLua, types: TYPES, parse: one })
+export const giveUpScript = defineScript({
+  name: 'entry give up',
+  functions: intentsLua,
+  lua: giveUpLua,
+  types: TYPES,
+  parse: one,
+})
 
-export const invalidateScript = defineScript({ name: 'entry invalidate', functions: announceLua + intentsLua + versionLua, lua: invalidateLua, types: TYPES, after: announcedLua, parse: one })
+export const invalidateScript = defineScript({
+  name: 'entry invalidate',
+  functions: announceLua + intentsLua + versionLua,
+  lua: invalidateLua,
+  types: TYPES,
+  after: announcedLua,
+  parse: one,
+})
 
 export const discardScript = defineScript({ name: 'entry discard', lua: discardLua, parse: one })
 
-export const expireScript = defineScript({ name: 'entry expire', functions: announceLua, lua: expireLua, after: announcedLua, parse: one })
+export const expireScript = defineScript({
+  name: 'entry expire',
+  functions: announceLua,
+  lua: expireLua,
+  after: announcedLua,
+  parse: one,
+})
 
-export const incrementScript = defineScript({ name: 'entry increment', functions: announceLua + intentsLua, lua: incrementLua, types: ['any', 'any', 'zset'], after: announcedLua, parse: Number })
+export const incrementScript = defineScript({
+  name: 'entry increment',
+  functions: announceLua + intentsLua,
+  lua: incrementLua,
+  types: ['any', 'any', 'zset'],
+  after: announcedLua,
+  parse: Number,
+})
 
 export const beginWriteScript = defineScript({
   name: 'entry beginWrite',

@@ -1,5 +1,5 @@
--- Shared by the scripts that compare stamps; put before them.
--- The stamp in a stored entry's frame (frame.ts): control byte 1, flags with bit 4 set, behind the version (bit 0, 8 bytes) and the
+-- Shared by the scripts that compare stamps; put before them. The stamp in a stored entry's frame
+-- (frame.ts): control byte 1, flags with bit 4 set, behind the version (bit 0, 8 bytes) and the
 -- compute time (bit 1, 4 bytes); its length comes first, in 4 bytes. '' where there is none.
 
 local function stamp(stored)

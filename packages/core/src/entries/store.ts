@@ -12,14 +12,33 @@ import { createToken } from '../token.js'
 import type { Script } from '../script.js'
 import { channels, tell } from '../telemetry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
-import { beginWriteScript, commitWriteScript, discardScript, expireScript, fillScript, giveUpScript, incrementScript, invalidateScript, leaseScript, readScript, releaseScript, renewScript } from './scripts.js'
+import {
+  beginWriteScript,
+  commitWriteScript,
+  discardScript,
+  expireScript,
+  fillScript,
+  giveUpScript,
+  incrementScript,
+  invalidateScript,
+  leaseScript,
+  readScript,
+  releaseScript,
+  renewScript,
+} from './scripts.js'
 
 /** What was read: a value, or the remembered fact that there is none. */
 export interface Entry<T> {
   readonly value: T
-  /** The source was asked and has none; `value` is then the `null` or `undefined` that the loader answered with. */
+  /**
+   * The source was asked and has none; `value` is then the `null` or `undefined` that the loader
+   * answered with.
+   */
   readonly absent: boolean
-  /** Ms it has left to live, where that was asked for or came along; infinite for an entry that does not expire. */
+  /**
+   * Ms it has left to live, where that was asked for or came along; infinite for an entry that does
+   * not expire.
+   */
   readonly life?: number | undefined
   readonly version: number | undefined
   /** How long its loader took, in ms, where that was kept. */
@@ -36,35 +55,50 @@ export type Lease<T> =
   | { readonly status: 'leased'; readonly entry: Entry<T> | undefined }
   /** Another is loading; its lease ends in `remaining` ms. */
   | { readonly status: 'wait'; readonly entry: Entry<T> | undefined; readonly remaining: number }
-  /** Load, but don't fill: a writer is under way, or (`skip`) the last loader said that its answer is not to be cached. */
+  /**
+   * Load, but don't fill: a writer is under way, or (`skip`) the last loader said that its answer
+   * is not to be cached.
+   */
   | { readonly status: 'bypass' | 'skip'; readonly entry: Entry<T> | undefined }
 
 export interface LeaseRequest {
   readonly token: string
   /** Ms. */
   readonly ttl: number
-  /** An entry with no more than this many ms to live is stale: it comes along, and the lease with it. */
+  /**
+   * An entry with no more than this many ms to live is stale: it comes along, and the lease with
+   * it.
+   */
   readonly staleBelow?: number | 'all'
   /** Take the lease over instead of waiting for its holder. */
   readonly take?: boolean
   /** An entry with this stamp (empty: with none) is stale as well, and does not come along. */
   readonly outdated?: Buffer | undefined
-  /** A hash in the entry's slot: a value that its field has is put in the entry's place first, fresh for `ttl` ms. */
+  /**
+   * A hash in the entry's slot: a value that its field has is put in the entry's place first, fresh
+   * for `ttl` ms.
+   */
   readonly kept?: { readonly key: string; readonly field: string; readonly ttl: number }
 }
 
 /**
- * The one door to cached values (protocol.md). Every step is one script, so it is atomic and takes one round trip; steps of one
- * tick travel together. Two promises follow from it, whatever runs elsewhere and whoever crashes:
+ * The one door to cached values (protocol.md). Every step is one script, so it is atomic and takes
+ * one round trip; steps of one tick travel together. Two promises follow from it, whatever runs
+ * elsewhere and whoever crashes:
  *
- * - nothing stale after the answer: a read that begins after an `invalidate`, `put` or `commitWrite` of its key was
+ * - nothing stale after the answer: a read that begins after an `invalidate`, `put` or
+ *   `commitWrite` of its key was
  *   acknowledged never gets a value loaded before it;
- * - a crash heals itself: a writer that dies between `beginWrite` and `commitWrite` leaves nothing stale beyond its intent.
+ * - a crash heals itself: a writer that dies between `beginWrite` and `commitWrite` leaves nothing
+ *   stale beyond its intent.
  *
  * Source: leases are from "Scaling Memcache at Facebook" (NSDI '13), §3.2.1.
  */
 export interface EntryStore {
-  /** How many steps one call should have under way, so that it fits into `resilience.maxInFlight` beside others. */
+  /**
+   * How many steps one call should have under way, so that it fits into `resilience.maxInFlight`
+   * beside others.
+   */
   readonly atOnce: number
   /** Ms that a read waits for Redis: `resilience.readTimeout`. */
   readonly readTimeout: number
@@ -73,20 +107,30 @@ export interface EntryStore {
   /** The same entries, with what is kept of them in the process. */
   withNear(near: NearEntries): EntryStore
   /**
-   * The entry, or `undefined`: there is none, or it can't be decoded. Rejects if Redis does not answer. `past` what is near goes who has
-   * looked there.
+   * The entry, or `undefined`: there is none, or it can't be decoded. Rejects if Redis does not
+   * answer. `past` what is near goes who has looked there.
    */
   read<T>(key: string, format: Format<T>, past?: 'near'): Promise<Entry<T> | undefined>
-  /** As `read`, of many at once, in their order; an error stands in the place of the keys it concerns. */
-  readMany<T>(keys: readonly string[], format: Format<T>, past?: 'near'): Promise<readonly (Entry<T> | CacheError | undefined)[]>
+  /**
+   * As `read`, of many at once, in their order; an error stands in the place of the keys it
+   * concerns.
+   */
+  readMany<T>(
+    keys: readonly string[],
+    format: Format<T>,
+    past?: 'near',
+  ): Promise<readonly (Entry<T> | CacheError | undefined)[]>
   /** As `read`, with the time it has left to live. A little dearer. */
   readWithLife<T>(key: string, format: Format<T>, past?: 'near'): Promise<Entry<T> | undefined>
   /**
-   * Asks for the right to load. Where no answer came, the lease that may have been granted, or may be yet, is taken back in the background:
-   * each attempt needs a token of its own.
+   * Asks for the right to load. Where no answer came, the lease that may have been granted, or may
+   * be yet, is taken back in the background: each attempt needs a token of its own.
    */
   lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>>
-  /** Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing was stored. */
+  /**
+   * Stores what the lease's holder loaded; `false`: the lease is no longer `token`'s, and nothing
+   * was stored.
+   */
   fill<T>(key: string, format: Format<T>, token: string, value: T, write: Write): Promise<boolean>
   /**
    * The lease ends in `ttl` ms from now on; with `yields`, also as soon as somebody else asks for
@@ -94,38 +138,63 @@ export interface EntryStore {
    */
   renew(key: string, token: string, ttl: number, yields?: boolean): Promise<boolean>
   /**
-   * Gives the lease back; with `skipFor` (ms), others don't queue for the next one meanwhile. Where it rejects, it goes on in the background
-   * until Redis has acknowledged it.
+   * Gives the lease back; with `skipFor` (ms), others don't queue for the next one meanwhile. Where
+   * it rejects, it goes on in the background until Redis has acknowledged it.
    */
   release(key: string, token: string, skipFor?: number): Promise<boolean>
   /**
-   * Stores a value that the caller knows to be current. `false`: an entry with a newer version is there and stays; or a writer was under way: the
-   * old entry is gone, and the next read loads.
+   * Stores a value that the caller knows to be current. `false`: an entry with a newer version is
+   * there and stays; or a writer was under way: the old entry is gone, and the next read loads.
    */
   put<T>(key: string, format: Format<T>, value: T, write: Write): Promise<boolean>
   /** Deletes entries. Resolves to how many there were. */
   invalidate(keys: readonly string[]): Promise<number>
-  /** Makes entries stale: each lives for `staleFor` ms at most, and only as a stale one. Resolves to how many there were. */
+  /**
+   * Makes entries stale: each lives for `staleFor` ms at most, and only as a stale one. Resolves to
+   * how many there were.
+   */
   expire(keys: readonly string[], staleFor: number): Promise<number>
   /**
-   * Adds to an entry that is a number, 0 where there is none; resolves to the sum. `ttl` (ms) is set where the entry has none. Rejects, and
-   * changes nothing, with `ServerError` where the entry is no whole number or the sum would be beyond ±(2^53 - 1). Where a connection is lost
-   * on the way it may have been added; and added twice by a Redis client that sends again what got no answer, as ioredis does by default.
+   * Adds to an entry that is a number, 0 where there is none; resolves to the sum. `ttl` (ms) is
+   * set where the entry has none. Rejects, and changes nothing, with `ServerError` where the entry
+   * is no whole number or the sum would be beyond ±(2^53 - 1). Where a connection is lost on the
+   * way it may have been added; and added twice by a Redis client that sends again what got no
+   * answer, as ioredis does by default.
    */
   increment(key: string, amount: number, ttl?: number): Promise<number>
   /** Runs a script that a read waits for: as `client.run`, within `resilience.readTimeout`. */
   run<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[]): Promise<R>
   /**
-   * Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these is told. `beside`: further keys, in the
-   * slot of the entries.
+   * Runs a script of `defineChange`, once for each key, as a change of entries: whoever keeps these
+   * is told. `beside`: further keys, in the slot of the entries.
    */
-  change<R>(script: Script<R>, keys: readonly string[], args: readonly Argument[], beside?: readonly string[]): Promise<readonly R[]>
-  /** Announces a change of the source, before it is made. Where it rejects, what has begun, or may begin yet, is ended in the background. */
+  change<R>(
+    script: Script<R>,
+    keys: readonly string[],
+    args: readonly Argument[],
+    beside?: readonly string[],
+  ): Promise<readonly R[]>
+  /**
+   * Announces a change of the source, before it is made. Where it rejects, what has begun, or may
+   * begin yet, is ended in the background.
+   */
   beginWrite(keys: readonly string[], token: string, intentTtl: number): Promise<void>
   /** As `beginWrite` of one key, with the entry that the write changes, if there is one. */
-  beginUpdate<T>(key: string, format: Format<T>, token: string, intentTtl: number): Promise<Entry<T> | undefined>
-  /** Ends it: without a value the entry is deleted. Where it rejects, the entry is deleted in the background as soon as Redis answers. */
-  commitWrite<T>(key: string, token: string, write?: Write & { readonly format: Format<T>; readonly value: T }): Promise<'stored' | 'kept' | 'deleted'>
+  beginUpdate<T>(
+    key: string,
+    format: Format<T>,
+    token: string,
+    intentTtl: number,
+  ): Promise<Entry<T> | undefined>
+  /**
+   * Ends it: without a value the entry is deleted. Where it rejects, the entry is deleted in the
+   * background as soon as Redis answers.
+   */
+  commitWrite<T>(
+    key: string,
+    token: string,
+    write?: Write & { readonly format: Format<T>; readonly value: T },
+  ): Promise<'stored' | 'kept' | 'deleted'>
 }
 
 export interface Write {
@@ -134,7 +203,12 @@ export interface Write {
   readonly meta?: Meta
 }
 
-type Run = <R>(script: Script<R>, keys: readonly string[], args: readonly Argument[], timeout: number) => Promise<R>
+type Run = <R>(
+  script: Script<R>,
+  keys: readonly string[],
+  args: readonly Argument[],
+  timeout: number,
+) => Promise<R>
 
 interface Wiring {
   readonly batch: Batch
@@ -150,17 +224,34 @@ interface Wiring {
 export function createEntryStore(wiring: Wiring): EntryStore {
   const { batch, readTimeout, writeTimeout, near, pending, sinceResend } = wiring
   const { atOnce } = batch
-  const run: Run = async (script, keys, args, timeout) => script.parse(await batch.call(script, keys, args, timeout))
+  const run: Run = async (script, keys, args, timeout) =>
+    script.parse(await batch.call(script, keys, args, timeout))
 
   /** As `run`, of a script that changes entries: announced, where somebody is to know. */
-  const runChange = <R>(script: Script<R>, [key, ...beside]: readonly string[], args: readonly Argument[], change: NearChange | undefined): Promise<R> => {
+  const runChange = <R>(
+    script: Script<R>,
+    [key, ...beside]: readonly string[],
+    args: readonly Argument[],
+    change: NearChange | undefined,
+  ): Promise<R> => {
     const { channel, from, nth, id, log } = change?.announcement ?? {}
     const keys = log === undefined ? [key!, ...beside] : [key!, ...beside, log]
-    return run(script, keys, channel === undefined ? args : [...args, channel, from!, id === undefined ? String(nth) : `${nth} ${id}`], writeTimeout)
+    return run(
+      script,
+      keys,
+      channel === undefined
+        ? args
+        : [...args, channel, from!, id === undefined ? String(nth) : `${nth} ${id}`],
+      writeTimeout,
+    )
   }
 
   /** Runs a change of these entries. `kept`: what is known of the one entry then. */
-  const changing = async <R>(keys: readonly string[], work: (change: NearChange | undefined) => Promise<R>, kept?: (result: R) => Kept | Promise<Kept>): Promise<R> => {
+  const changing = async <R>(
+    keys: readonly string[],
+    work: (change: NearChange | undefined) => Promise<R>,
+    kept?: (result: R) => Kept | Promise<Kept>,
+  ): Promise<R> => {
     const change = near?.change(keys)
     if (!change) return work(undefined)
     let result: R
@@ -176,7 +267,10 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     return result
   }
 
-  /** The keys of each, and of what stands beside it. A key that is refused keeps the others from being sent. */
+  /**
+   * The keys of each, and of what stands beside it. A key that is refused keeps the others from
+   * being sent.
+   */
   const allCompanions = async (keys: readonly string[]): Promise<[string, string, string][]> => {
     const slices = new Slices()
     const all: [string, string, string][] = []
@@ -187,7 +281,8 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     return all
   }
 
-  const eachOf = <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> => mapAtOnce(all, atOnce, step)
+  const eachOf = <K, R>(all: readonly K[], step: (one: K) => Promise<R>): Promise<R[]> =>
+    mapAtOnce(all, atOnce, step)
 
   /**
    * Ms for which the first step of a token may still arrive that has been sent again, and answered.
@@ -195,7 +290,11 @@ export function createEntryStore(wiring: Wiring): EntryStore {
    */
   const lateFor = (): string => String(sinceResend() < MAY_ARRIVE_FOR ? MAY_ARRIVE_FOR : 0)
 
-  const look = <T>(key: string, format: Format<T>, past: 'near' | undefined): Entry<T> | undefined => (past === 'near' ? undefined : near?.get(key, format))
+  const look = <T>(
+    key: string,
+    format: Format<T>,
+    past: 'near' | undefined,
+  ): Entry<T> | undefined => (past === 'near' ? undefined : near?.get(key, format))
 
   /** Asks Redis for an entry, with what it has left to live. */
   const ask = async <T>(key: string, format: Format<T>): Promise<Entry<T> | undefined> => {
@@ -211,10 +310,17 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     }
   }
 
-  /** Deletes what can't be read. It is as good as nothing, but its version could keep out what is written. */
-  const discard = (key: string, stored: Buffer): Promise<boolean> => run(discardScript, [key], [createHash('sha1').update(stored).digest('hex')], readTimeout)
+  /**
+   * Deletes what can't be read. It is as good as nothing, but its version could keep out what is
+   * written.
+   */
+  const discard = (key: string, stored: Buffer): Promise<boolean> =>
+    run(discardScript, [key], [createHash('sha1').update(stored).digest('hex')], readTimeout)
 
-  /** Whether what has kept a write out is newer, and not just something that can't be read; that is deleted. */
+  /**
+   * Whether what has kept a write out is newer, and not just something that can't be read; that is
+   * deleted.
+   */
   const isNewer = async <T>(key: string, format: Format<T>): Promise<boolean> => {
     const stored = await run(readScript, [key], [], readTimeout)
     if (stored === undefined || (await decode(key, stored.value, stored.life, format))) return true
@@ -223,17 +329,30 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
   /** A lease that may have been granted, or may be yet. */
   const giveUpLease = (key: string, token: string): void => {
-    pending.add({ key, ttl: GIVE_BACK_FOR, bytes: 3 * key.length, release: () => run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout) })
+    pending.add({
+      key,
+      ttl: GIVE_BACK_FOR,
+      bytes: 3 * key.length,
+      release: () =>
+        run(giveUpScript, companions(key), [token, String(MAY_ARRIVE_FOR)], writeTimeout),
+    })
   }
 
   /** Begins writes. `asked`: what each is to be asked with. */
-  const begin = async <R>(keys: readonly string[], token: string, asked: (key: readonly string[], change: NearChange | undefined) => Promise<R>): Promise<R[]> => {
+  const begin = async <R>(
+    keys: readonly string[],
+    token: string,
+    asked: (key: readonly string[], change: NearChange | undefined) => Promise<R>,
+  ): Promise<R[]> => {
     const all = await allCompanions(keys)
     return changing(keys, async (change) => {
       const begun = await eachOf(all, (each) => settled(asked(each, change)))
       const failed = begun.find((one) => one.status === 'rejected')
       if (failed === undefined) return begun.map((one) => (one as PromiseFulfilledResult<R>).value)
-      const open = all.filter((_, i) => begun[i]!.status === 'fulfilled' || isUnknown((begun[i] as PromiseRejectedResult).reason))
+      const open = all.filter(
+        (_, i) =>
+          begun[i]!.status === 'fulfilled' || isUnknown((begun[i] as PromiseRejectedResult).reason),
+      )
       if (open.length > 0) giveUpWrites(open, token)
       throw failed.reason
     })
@@ -243,13 +362,25 @@ export function createEntryStore(wiring: Wiring): EntryStore {
   const giveUpWrites = (all: readonly (readonly string[])[], token: string): void => {
     const args = [token, 'none', '', '0', String(MAY_ARRIVE_FOR)]
     const keys = all.map(([key]) => key!)
-    pending.add({ key: keys[0]!, ttl: GIVE_BACK_FOR, bytes: 3 * keys.reduce((sum, key) => sum + key.length, 0), release: () => changing(keys, (change) => eachOf(all, (each) => runChange(commitWriteScript, each, args, change))) })
+    pending.add({
+      key: keys[0]!,
+      ttl: GIVE_BACK_FOR,
+      bytes: 3 * keys.reduce((sum, key) => sum + key.length, 0),
+      release: () =>
+        changing(keys, (change) =>
+          eachOf(all, (each) => runChange(commitWriteScript, each, args, change)),
+        ),
+    })
   }
 
   /** Deletes entries; not those with a version newer than this. */
   const drop = async (keys: readonly string[], version?: number): Promise<number> => {
     const all = await allCompanions(keys)
-    const existed = await changing(keys, (change) => eachOf(all, (each) => runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change)))
+    const existed = await changing(keys, (change) =>
+      eachOf(all, (each) =>
+        runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change),
+      ),
+    )
     tell(channels.invalidate, () => ({ keys }))
     return count(existed)
   }
@@ -262,14 +393,31 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     read: near
       ? async (key, format, past) => look(key, format, past) ?? ask(key, format)
-      : (key, format) => batch.read(key, readTimeout, (value) => (value === null ? undefined : decode(key, value, undefined, format))),
+      : (key, format) =>
+          batch.read(key, readTimeout, (value) =>
+            value === null ? undefined : decode(key, value, undefined, format),
+          ),
 
     async readMany<T>(keys: readonly string[], format: Format<T>, past?: 'near') {
-      if (near) return eachOf(keys, async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError))
+      if (near)
+        return eachOf(
+          keys,
+          async (key) => look(key, format, past) ?? ask(key, format).catch(cacheError),
+        )
       const all: (Entry<T> | CacheError | undefined)[] = []
       for (const part of chunks(keys, READ_AT_ONCE)) {
-        const entries = (await batch.readMany(part, readTimeout)).map((value, i) => (value === null ? undefined : value instanceof CacheError ? value : decode(part[i]!, value, undefined, format)))
-        all.push(...(entries.some((entry) => entry instanceof Promise) ? await Promise.all(entries.map(async (entry) => entry)) : (entries as Awaited<(typeof entries)[number]>[])))
+        const entries = (await batch.readMany(part, readTimeout)).map((value, i) =>
+          value === null
+            ? undefined
+            : value instanceof CacheError
+              ? value
+              : decode(part[i]!, value, undefined, format),
+        )
+        all.push(
+          ...(entries.some((entry) => entry instanceof Promise)
+            ? await Promise.all(entries.map(async (entry) => entry))
+            : (entries as Awaited<(typeof entries)[number]>[])),
+        )
       }
       return all
     },
@@ -279,13 +427,24 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     async lease(key, format, request) {
       const { token, ttl, staleBelow = -1, take = false, kept, outdated } = request
       const keys = kept ? [...companions(key), kept.key] : companions(key)
-      const further = outdated ? [kept?.field ?? '', String(kept?.ttl ?? 0), outdated] : kept ? [kept.field, String(kept.ttl)] : []
-      const asked = (stale: number | 'all') => run(leaseScript, keys, [token, String(ttl), String(stale), take ? 'take' : 'wait', ...further], readTimeout)
+      const further = outdated
+        ? [kept?.field ?? '', String(kept?.ttl ?? 0), outdated]
+        : kept
+          ? [kept.field, String(kept.ttl)]
+          : []
+      const asked = (stale: number | 'all') =>
+        run(
+          leaseScript,
+          keys,
+          [token, String(ttl), String(stale), take ? 'take' : 'wait', ...further],
+          readTimeout,
+        )
       const question = near?.ask(key)
       let value: Kept
       try {
         let reply = await asked(staleBelow)
-        let entry = reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
+        let entry =
+          reply.stored && (await decode(key, reply.stored.value, reply.stored.life, format))
         if (reply.stored && !entry) await discard(key, reply.stored.value)
         if (reply.status === 'hit') {
           if (entry) {
@@ -336,16 +495,26 @@ export function createEntryStore(wiring: Wiring): EntryStore {
     },
 
     async put(key, format, value, { ttl, meta }) {
-      // Through a lease of its own, not a bare SET: one that is delayed on its way must not overwrite what was written since.
+      // Through a lease of its own, not a bare SET: one that is delayed on its way must not
+      // overwrite what was written since.
       const token = createToken()
       const payload = format.encode(key, value, meta)
-      const steps = async (change: NearChange | undefined): Promise<'stored' | 'newer' | 'lost'> => {
-        const reply = await run(leaseScript, companions(key), [token, String(writeTimeout), 'all', 'take'], writeTimeout)
+      const steps = async (
+        change: NearChange | undefined,
+      ): Promise<'stored' | 'newer' | 'lost'> => {
+        const reply = await run(
+          leaseScript,
+          companions(key),
+          [token, String(writeTimeout), 'all', 'take'],
+          writeTimeout,
+        )
         if (reply.status !== 'leased') return 'lost'
         const args = [token, payload, String(ttl), lateFor()]
         return runChange(fillScript, companions(key), args, change)
       }
-      const outcome = await changing([key], steps, (done) => (done === 'stored' ? asStored(key, format, payload, ttl) : undefined)).catch((error: unknown) => {
+      const outcome = await changing([key], steps, (done) =>
+        done === 'stored' ? asStored(key, format, payload, ttl) : undefined,
+      ).catch((error: unknown) => {
         if (!(error instanceof ServerError)) giveUpLease(key, token)
         throw error
       })
@@ -358,28 +527,46 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 
     async expire(keys, staleFor) {
       const all = await allCompanions(keys)
-      return count(await changing(keys, (change) => eachOf(all, ([key, lease]) => runChange(expireScript, [key, lease], [String(staleFor)], change))))
+      return count(
+        await changing(keys, (change) =>
+          eachOf(all, ([key, lease]) =>
+            runChange(expireScript, [key, lease], [String(staleFor)], change),
+          ),
+        ),
+      )
     },
 
     async increment(key, amount, ttl = 0) {
-      if (!Number.isSafeInteger(amount)) throw new InvalidOptionError('amount', 'a whole number within ±(2^53 - 1)', amount)
-      if (!Number.isSafeInteger(ttl) || ttl < 0) throw new InvalidOptionError('ttl', 'a whole number of ms above 0', ttl)
-      return changing([key], (change) => runChange(incrementScript, companions(key), [String(amount), String(ttl)], change))
+      if (!Number.isSafeInteger(amount))
+        throw new InvalidOptionError('amount', 'a whole number within ±(2^53 - 1)', amount)
+      if (!Number.isSafeInteger(ttl) || ttl < 0)
+        throw new InvalidOptionError('ttl', 'a whole number of ms above 0', ttl)
+      return changing([key], (change) =>
+        runChange(incrementScript, companions(key), [String(amount), String(ttl)], change),
+      )
     },
 
     run: (script, keys, args) => run(script, keys, args, readTimeout),
 
     async change(script, keys, args, beside = []) {
       const all = await allCompanions(keys)
-      return changing(keys, (change) => eachOf(all, ([key, , intents]) => runChange(script, [key, intents, ...beside], args, change)))
+      return changing(keys, (change) =>
+        eachOf(all, ([key, , intents]) =>
+          runChange(script, [key, intents, ...beside], args, change),
+        ),
+      )
     },
 
     async beginWrite(keys, token, intentTtl) {
-      await begin(keys, token, (each, change) => runChange(beginWriteScript, each, [token, String(intentTtl), ''], change))
+      await begin(keys, token, (each, change) =>
+        runChange(beginWriteScript, each, [token, String(intentTtl), ''], change),
+      )
     },
 
     async beginUpdate(key, format, token, intentTtl) {
-      const [stored] = await begin([key], token, (each, change) => runChange(beginWriteScript, each, [token, String(intentTtl), 'read'], change))
+      const [stored] = await begin([key], token, (each, change) =>
+        runChange(beginWriteScript, each, [token, String(intentTtl), 'read'], change),
+      )
       return stored && decode(key, stored, undefined, format)
     },
 
@@ -389,7 +576,12 @@ export function createEntryStore(wiring: Wiring): EntryStore {
       const args = [...ending, lateFor()]
       const each = companions(key)
       try {
-        const outcome = await changing([key], (change) => runChange(commitWriteScript, each, [token, ...args], change), (done) => (done === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined))
+        const outcome = await changing(
+          [key],
+          (change) => runChange(commitWriteScript, each, [token, ...args], change),
+          (done) =>
+            done === 'stored' ? asStored(key, write!.format, payload!, write!.ttl) : undefined,
+        )
         return outcome === 'kept' && !(await isNewer(key, write!.format)) ? 'deleted' : outcome
       } catch (error) {
         giveUpWrites([each], token)
@@ -402,7 +594,12 @@ export function createEntryStore(wiring: Wiring): EntryStore {
 type Kept = NearValue | undefined
 
 /** What a read would find. */
-async function asStored<T>(key: string, format: Format<T>, payload: string | Buffer, life: number): Promise<Kept> {
+async function asStored<T>(
+  key: string,
+  format: Format<T>,
+  payload: string | Buffer,
+  life: number,
+): Promise<Kept> {
   const bytes = Buffer.from(payload as string)
   const entry = await decode(key, bytes, life, format)
   return entry && { entry, format, life, bytes: bytes.length }
@@ -425,12 +622,18 @@ async function settled<R>(promise: Promise<R>): Promise<PromiseSettledResult<R>>
 
 /** Whether what was asked may have been done, or may be done yet. */
 function isUnknown(error: unknown): boolean {
-  return !(error instanceof ServerError || (error instanceof CacheError && NOT_SENT.includes(error.code)))
+  return !(
+    error instanceof ServerError ||
+    (error instanceof CacheError && NOT_SENT.includes(error.code))
+  )
 }
 
 const NOT_SENT: readonly string[] = ['OVERLOADED', 'CIRCUIT_OPEN', 'INVALID_KEY', 'NOT_SENT']
 
-/** Ms for which a request that had no answer may still reach the server, out of a connection that was given up. */
+/**
+ * Ms for which a request that had no answer may still reach the server, out of a connection that
+ * was given up.
+ */
 const MAY_ARRIVE_FOR = 60_000
 /** Keys of one call whose values are asked for, and decoded, before the event loop has a turn. */
 const READ_AT_ONCE = 2_560
@@ -442,14 +645,30 @@ function count(existed: readonly boolean[]): number {
 }
 
 /** Not async: a schema that answers at once costs no promise. */
-function decode<T>(key: string, stored: Buffer, life: number | undefined, format: Format<T>): Entry<T> | undefined | Promise<Entry<T> | undefined> {
+function decode<T>(
+  key: string,
+  stored: Buffer,
+  life: number | undefined,
+  format: Format<T>,
+): Entry<T> | undefined | Promise<Entry<T> | undefined> {
   const decoded = format.decode(key, stored)
-  return decoded instanceof Promise ? decoded.then((later) => entryOf(key, later, life)) : entryOf(key, decoded, life)
+  return decoded instanceof Promise
+    ? decoded.then((later) => entryOf(key, later, life))
+    : entryOf(key, decoded, life)
 }
 
-function entryOf<T>(key: string, decoded: Decoded<T> | Undecodable, life: number | undefined): Entry<T> | undefined {
+function entryOf<T>(
+  key: string,
+  decoded: Decoded<T> | Undecodable,
+  life: number | undefined,
+): Entry<T> | undefined {
   if (decoded instanceof Undecodable) {
-    tell(channels.error, () => ({ operation: 'decode', key, error: decoded.error, reason: decoded.reason }))
+    tell(channels.error, () => ({
+      operation: 'decode',
+      key,
+      error: decoded.error,
+      reason: decoded.reason,
+    }))
     return undefined
   }
   return life === undefined ? decoded : { ...decoded, life }

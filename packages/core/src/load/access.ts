@@ -2,9 +2,10 @@ import type { EntryStore, Entry, Lease, LeaseRequest } from '../entries/store.js
 import type { LoadPolicy, Storing } from './policy.js'
 
 /**
- * How a call reaches its entry; by default as `EntryStore` does. A pattern whose entries depend on more than themselves brings its own,
- * one for each call: an entry that is no longer right is none, and a fill that was not right any more when it was done answers `false`,
- * so that who joined the load meanwhile reads again.
+ * How a call reaches its entry; by default as `EntryStore` does. A pattern whose entries depend on
+ * more than themselves brings its own, one for each call: an entry that is no longer right is none,
+ * and a fill that was not right any more when it was done answers `false`, so that who joined the
+ * load meanwhile reads again.
  */
 export interface Access<T> {
   /** The access that this one slows down, where it does nothing else. */
@@ -19,11 +20,16 @@ export interface Access<T> {
 }
 
 /** Through the entry store, and nothing else. */
-export function plainAccess<T>(entries: EntryStore, { format, needsLife }: LoadPolicy<T>): Access<T> {
+export function plainAccess<T>(
+  entries: EntryStore,
+  { format, needsLife }: LoadPolicy<T>,
+): Access<T> {
   const { near } = entries
   return {
     ...(near && { near: (key: string) => near.get(key, format) }),
-    read: needsLife ? (key) => entries.readWithLife(key, format, 'near') : (key) => entries.read(key, format, 'near'),
+    read: needsLife
+      ? (key) => entries.readWithLife(key, format, 'near')
+      : (key) => entries.read(key, format, 'near'),
     lease: (key, request) => entries.lease(key, format, request),
     fill: (key, token, value, storing) => entries.fill(key, format, token, value, storing),
     renew: (key, token, ttl, yields) => entries.renew(key, token, ttl, yields),

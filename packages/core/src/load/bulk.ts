@@ -2,8 +2,14 @@ import { setImmediate } from 'node:timers/promises'
 import { onAbort } from '../on-abort.js'
 import type { LoadContext, Loader } from './loader.js'
 
-/** Loads many: answers in the order of `keys`, `undefined` or `null` for what there is none of; each may be a promise of its own. */
-export type LoadKeys<T> = (keys: readonly string[], context: BulkContext<T>) => Promise<readonly Answer<T>[]>
+/**
+ * Loads many: answers in the order of `keys`, `undefined` or `null` for what there is none of; each
+ * may be a promise of its own.
+ */
+export type LoadKeys<T> = (
+  keys: readonly string[],
+  context: BulkContext<T>,
+) => Promise<readonly Answer<T>[]>
 
 type Answer<T> = T | null | undefined | Promise<T | null | undefined>
 
@@ -15,8 +21,9 @@ export interface BulkContext<T> {
 }
 
 /**
- * Makes one load of the many that are missing: each key gets a loader of its own, and these wait for each other until of every
- * key it is known whether it is to be loaded here. Keys that turn up later (another process loaded them, and died) go together too.
+ * Makes one load of the many that are missing: each key gets a loader of its own, and these wait
+ * for each other until of every key it is known whether it is to be loaded here. Keys that turn up
+ * later (another process loaded them, and died) go together too.
  */
 export class BulkLoad<T> {
   readonly #loadMany: LoadKeys<T>
@@ -47,7 +54,9 @@ export class BulkLoad<T> {
     }
   }
 
-  /** Once all have been told what the last load came to, if it has ended: nobody joins it any more. */
+  /**
+   * Once all have been told what the last load came to, if it has ended: nobody joins it any more.
+   */
   async told(): Promise<void> {
     await this.#last?.settling
   }
@@ -70,7 +79,9 @@ class Round<T> {
   /** What it came to is being told; `undefined` before. */
   settling: Promise<void> | undefined
 
-  /** The value of one key, once the round has run. The round's signal aborts when every key's has. */
+  /**
+   * The value of one key, once the round has run. The round's signal aborts when every key's has.
+   */
   add(key: string, context: LoadContext<T>): Promise<T | null | undefined> {
     this.#contexts.set(key, context)
     const { signal } = context
@@ -95,12 +106,16 @@ class Round<T> {
     } catch (error) {
       return (this.settling = this.#settle(keys, ({ reject }) => reject(error as Error)))
     }
-    for (const answer of answers) if (answer instanceof Promise) answer.catch(() => undefined) // whose turn comes later
+    // whose turn comes later
+    for (const answer of answers) if (answer instanceof Promise) answer.catch(() => undefined)
     return (this.settling = this.#settle(keys, ({ resolve }, i) => resolve(answers[i])))
   }
 
   /** What each key's caller does with its answer is work: a part of them at a time, then others. */
-  async #settle(keys: readonly string[], settle: (waiting: Waiting<T>, i: number) => void): Promise<void> {
+  async #settle(
+    keys: readonly string[],
+    settle: (waiting: Waiting<T>, i: number) => void,
+  ): Promise<void> {
     for (const [i, key] of keys.entries()) {
       if (i > 0 && i % AT_ONCE === 0) await setImmediate()
       settle(this.#waiting.get(key)!, i)

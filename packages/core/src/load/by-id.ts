@@ -9,20 +9,27 @@ import { Slices } from '../slices.js'
 export interface CallOptions {
   /** Leaves the load; when the last caller has left, the loader's signal aborts as well. */
   readonly signal?: AbortSignal
-  /** What the reads of one call have in common that goes on to other caches. For packages of patterns. */
+  /**
+   * What the reads of one call have in common that goes on to other caches. For packages of
+   * patterns.
+   */
   readonly outage?: ReadOutage | undefined
 }
 
 /**
- * Whether Redis left a read of this call without an answer. The reads that follow from it go to the source at once, so that a call
- * through several caches waits for a silent Redis once.
+ * Whether Redis left a read of this call without an answer. The reads that follow from it go to the
+ * source at once, so that a call through several caches waits for a silent Redis once.
  */
 export class ReadOutage {
   down = false
 }
 
 /** The key of an id: its parts, or itself, behind the client's namespace and the cache's prefix. */
-export function keyById<Id>({ namespace }: CacheClient, prefix: string, partsOf: ((id: Id) => KeyPart | readonly KeyPart[]) | undefined): (id: Id) => string {
+export function keyById<Id>(
+  { namespace }: CacheClient,
+  prefix: string,
+  partsOf: ((id: Id) => KeyPart | readonly KeyPart[]) | undefined,
+): (id: Id) => string {
   const makeKey = createKeys(namespace, prefix)
   return (id) => {
     const parts = partsOf ? partsOf(id) : (id as KeyPart)
@@ -32,13 +39,25 @@ export function keyById<Id>({ namespace }: CacheClient, prefix: string, partsOf:
 
 /** A read path by ids instead of keys. */
 export interface ReadsById<T, Id> {
-  one(id: Id, load: (context: LoadContext<T>) => T | null | undefined | Promise<T | null | undefined>, call?: CallOptions): Promise<T | null | undefined>
+  one(
+    id: Id,
+    load: (context: LoadContext<T>) => T | null | undefined | Promise<T | null | undefined>,
+    call?: CallOptions,
+  ): Promise<T | null | undefined>
   /** The values in the order of `ids`; one call of `load` for what is missing. */
-  many(ids: readonly Id[], load: LoadMany<T, Id>, call?: CallOptions): Promise<(T | null | undefined)[]>
+  many(
+    ids: readonly Id[],
+    load: LoadMany<T, Id>,
+    call?: CallOptions,
+  ): Promise<(T | null | undefined)[]>
 }
 
 /** `accessTo`: where each id has a way of its own to its entry. */
-export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string, accessTo?: (id: Id) => Access<T>): ReadsById<T, Id> {
+export function readsById<T, Id>(
+  path: ReadPath<T>,
+  keyOf: (id: Id) => string,
+  accessTo?: (id: Id) => Access<T>,
+): ReadsById<T, Id> {
   return {
     // Not async: a hit costs no promise more.
     one(id, load, call) {
@@ -64,11 +83,17 @@ export function readsById<T, Id>(path: ReadPath<T>, keyOf: (id: Id) => string, a
         keys.push(key)
         accesses?.set(key, accessTo!(id))
       }
-      return path.getMany(keys, async (missing, context) => {
-        const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
-        const missingIds = missing.map((key) => byKey.get(key)!)
-        return answersOf(await load(missingIds, context), missingIds)
-      }, call?.signal, accesses && ((key) => accesses.get(key)!), call?.outage)
+      return path.getMany(
+        keys,
+        async (missing, context) => {
+          const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
+          const missingIds = missing.map((key) => byKey.get(key)!)
+          return answersOf(await load(missingIds, context), missingIds)
+        },
+        call?.signal,
+        accesses && ((key) => accesses.get(key)!),
+        call?.outage,
+      )
     },
   }
 }

@@ -26,7 +26,10 @@ interface Question<T> {
   readonly decided?: (() => void) | undefined
 }
 
-export type Answer<T> = Exclude<Lease<T>, { status: 'wait' }> | { readonly status: 'down'; readonly entry: undefined } | { readonly status: 'stale'; readonly entry: Entry<T> }
+export type Answer<T> =
+  | Exclude<Lease<T>, { status: 'wait' }>
+  | { readonly status: 'down'; readonly entry: undefined }
+  | { readonly status: 'stale'; readonly entry: Entry<T> }
 
 export interface Job<T> {
   readonly key: string
@@ -55,7 +58,12 @@ export class LeasedLoad<T> {
   readonly #errors: RememberedErrors | undefined
   readonly #renewals = new Renewals()
 
-  constructor(prefix: string, policy: LoadPolicy<T>, moments: Moments, errors: RememberedErrors | undefined) {
+  constructor(
+    prefix: string,
+    policy: LoadPolicy<T>,
+    moments: Moments,
+    errors: RememberedErrors | undefined,
+  ) {
     this.#prefix = prefix
     this.#policy = policy
     this.#moments = moments
@@ -63,7 +71,14 @@ export class LeasedLoad<T> {
   }
 
   /** Asks for the right to load; waits while another process loads, as long as the policy says. */
-  async ask({ key, access, down, token, left, decided }: Question<T>): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
+  async ask({
+    key,
+    access,
+    down,
+    token,
+    left,
+    decided,
+  }: Question<T>): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
     const { leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
     const started = performance.now()
     const until = started + waitFor
@@ -72,15 +87,25 @@ export class LeasedLoad<T> {
       const asOf = this.#moments.now
       if (down) return { answer: { status: 'down', entry: undefined }, asOf }
       try {
-        const answer = await access.lease(key, { token, ttl: leaseTtl, staleBelow: staleBelow || -1, take: stampede !== 'lease' })
+        const answer = await access.lease(key, {
+          token,
+          ttl: leaseTtl,
+          staleBelow: staleBelow || -1,
+          take: stampede !== 'lease',
+        })
         if (answer.status !== 'wait') return { answer, asOf }
         decided?.()
         const { entry } = answer
-        if (entry && performance.now() >= softUntil) return { answer: { status: 'stale', entry }, asOf }
+        if (entry && performance.now() >= softUntil)
+          return { answer: { status: 'stale', entry }, asOf }
         const now = performance.now()
         const patience = (entry ? Math.min(until, softUntil) : until) - now
         if (patience <= 0) return { answer: { status: 'bypass', entry }, asOf }
-        await sleep(Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, patience)), undefined, { signal: left.signal })
+        await sleep(
+          Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, patience)),
+          undefined,
+          { signal: left.signal },
+        )
       } catch (error) {
         if (left.aborted) throw left.reason
         this.#report('lease', key, error)
@@ -106,12 +131,27 @@ export class LeasedLoad<T> {
     const renewing = leased ? this.#renewals.start({ ttl, ttls, renew }) : undefined
     try {
       loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
-      tell(channels.load, () => ({ prefix: this.#prefix, key, ms: loaded.ms, background: job.background === true }))
+      tell(channels.load, () => ({
+        prefix: this.#prefix,
+        key,
+        ms: loaded.ms,
+        background: job.background === true,
+      }))
     } catch (error) {
-      tell(channels.load, () => ({ prefix: this.#prefix, key, ms: performance.now() - started, background: job.background === true, error }))
+      tell(channels.load, () => ({
+        prefix: this.#prefix,
+        key,
+        ms: performance.now() - started,
+        background: job.background === true,
+        error,
+      }))
       close()
-      // Where the lease is not held any more an invalidation came first, and the error may be one of before it.
-      if (leased) this.#release(access, key, token, 0, (held) => { if (!held) this.#errors?.forget(key) })
+      // Where the lease is not held any more an invalidation came first, and the error may be one
+      // of before it.
+      if (leased)
+        this.#release(access, key, token, 0, (held) => {
+          if (!held) this.#errors?.forget(key)
+        })
       if (left.aborted) throw error // of the one who left last, and nobody else's
       if (spare) return { value: spare.value, asOf: job.spareAsOf, down }
       this.#errors?.add(key, error)
@@ -121,13 +161,20 @@ export class LeasedLoad<T> {
     }
     close() // who comes from now on asks Redis, behind the fill
     const filledAsOf = this.#moments.now
-    if (leased && outage?.down) this.#release(access, key, token, loaded.skipped ? SKIP_FOR : 0) // the call has waited for Redis already
+    // the call has waited for Redis already
+    if (leased && outage?.down) this.#release(access, key, token, loaded.skipped ? SKIP_FOR : 0)
     const held = leased && !outage?.down && (await this.#fill(job, loaded))
     return { value: loaded.value, asOf: held ? filledAsOf : asOf, down }
   }
 
-  /** Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where an invalidation or a writer came first, or Redis did not answer. */
-  async #fill({ access, key, token, outage }: Job<T>, { value, ms, ttl, skipped }: Loaded<T>): Promise<boolean> {
+  /**
+   * Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where
+   * an invalidation or a writer came first, or Redis did not answer.
+   */
+  async #fill(
+    { access, key, token, outage }: Job<T>,
+    { value, ms, ttl, skipped }: Loaded<T>,
+  ): Promise<boolean> {
     try {
       const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
       if (!storing) return await access.release(key, token, skipped ? SKIP_FOR : 0)
@@ -145,8 +192,17 @@ export class LeasedLoad<T> {
   }
 
   /** Not waited for: if it gets lost, the lease ends by itself. */
-  #release(access: Access<T>, key: string, token: string, skipFor: number, then?: (held: boolean) => void): void {
-    access.release(key, token, skipFor).then(then).catch((error: unknown) => this.#report('release', key, error))
+  #release(
+    access: Access<T>,
+    key: string,
+    token: string,
+    skipFor: number,
+    then?: (held: boolean) => void,
+  ): void {
+    access
+      .release(key, token, skipFor)
+      .then(then)
+      .catch((error: unknown) => this.#report('release', key, error))
   }
 
   #report(operation: string, key: string, error: unknown): void {
@@ -154,7 +210,10 @@ export class LeasedLoad<T> {
   }
 }
 
-/** Ms until a lease in the way is looked at again, after so long a wait: late by a sixteenth of the load, with few questions. */
+/**
+ * Ms until a lease in the way is looked at again, after so long a wait: late by a sixteenth of the
+ * load, with few questions.
+ */
 function pauseAfter(waited: number): number {
   return Math.min(Math.max(5, waited / 16), 100)
 }
@@ -174,7 +233,10 @@ function isUnanswered(error: unknown): boolean {
  */
 const TAKES_NO_WRITES: ReadonlySet<string> = new Set(['OOM', 'MISCONF'])
 const SKIP_FOR = 1_000
-/** For how many ttls a lease is renewed: as long as callers join the load. One that hangs must not keep its key from being cached. */
+/**
+ * For how many ttls a lease is renewed: as long as callers join the load. One that hangs must not
+ * keep its key from being cached.
+ */
 const TTLS = 1
 /**
  * A load of many keys may take longer than one of them. Past the first ttl, whoever asks takes its

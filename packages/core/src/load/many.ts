@@ -1,15 +1,24 @@
 import { CacheError } from '../errors.js'
 import type { BulkContext } from './bulk.js'
 
-/** What a loader of many answers with: an array in the order of the ids it was given, or a `Map` from id to value. */
+/**
+ * What a loader of many answers with: an array in the order of the ids it was given, or a `Map`
+ * from id to value.
+ */
 export type Many<T, Id> = readonly One<T>[] | ReadonlyMap<Id, One<T>>
 
 /** A value, or the promise of one: then it may fail by itself. */
 type One<T> = T | null | undefined | Promise<T | null | undefined>
 
-export type LoadMany<T, Id> = (missing: readonly Id[], context: BulkContext<T>) => Many<T, Id> | Promise<Many<T, Id>>
+export type LoadMany<T, Id> = (
+  missing: readonly Id[],
+  context: BulkContext<T>,
+) => Many<T, Id> | Promise<Many<T, Id>>
 
-/** The answers in the order of `ids`. An array of another length would give ids each other's values, so it is refused. */
+/**
+ * The answers in the order of `ids`. An array of another length would give ids each other's values,
+ * so it is refused.
+ */
 export function answersOf<T, Id>(answers: Many<T, Id>, ids: readonly Id[]): readonly One<T>[] {
   if (answers instanceof Map) {
     heard(answers.values())

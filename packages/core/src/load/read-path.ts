@@ -20,9 +20,10 @@ import { RememberedErrors } from './remembered-errors.js'
 /**
  * The read path that all patterns share: flight → read → lease → load → fill.
  *
- * Every arrival and every question to Redis or the source is a *moment*, counted in order. An answer is good for whoever arrived
- * before its question was asked; who arrived later asks again, as an invalidation may have been acknowledged in between. A filled
- * value is good up to the moment its fill was sent: the lease held until then, so nothing was invalidated since it was taken.
+ * Every arrival and every question to Redis or the source is a *moment*, counted in order. An
+ * answer is good for whoever arrived before its question was asked; who arrived later asks again,
+ * as an invalidation may have been acknowledged in between. A filled value is good up to the moment
+ * its fill was sent: the lease held until then, so nothing was invalidated since it was taken.
  */
 export class ReadPath<T> {
   readonly #client: CacheClient
@@ -44,26 +45,75 @@ export class ReadPath<T> {
     this.#prefix = prefix
     this.#policy = policy
     this.#plain = plainAccess(client.entries, policy)
-    this.#errors = policy.errorTtl === undefined ? undefined : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
+    this.#errors =
+      policy.errorTtl === undefined
+        ? undefined
+        : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
     this.#loads = new LeasedLoad(prefix, policy, this.#moments, this.#errors)
   }
 
   /** The value: cached, or loaded by this caller or another one, here or in another process. */
-  async get(key: string, load: Loader<T>, signal?: AbortSignal, access = this.#plain, outage?: ReadOutage): Promise<Maybe<T>> {
+  async get(
+    key: string,
+    load: Loader<T>,
+    signal?: AbortSignal,
+    access = this.#plain,
+    outage?: ReadOutage,
+  ): Promise<Maybe<T>> {
     signal?.throwIfAborted()
     const kept = access.near?.(key)
     if (kept !== undefined && this.#answers(key, kept, access, load, 'near')) return kept.value
     const arrival = this.#moments.arrive()
-    if (this.#flights.size > 0 && this.#flightOf(key)) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, outage })
-    if (outage?.down) return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined, outage })
-    if (this.#missesPrevail()) return this.#ride({ key, access, arrival, load, signal, down: false, spare: undefined, unread: true, outage })
+    if (this.#flights.size > 0 && this.#flightOf(key))
+      return this.#ride({
+        key,
+        access,
+        arrival,
+        load,
+        signal,
+        down: false,
+        spare: undefined,
+        outage,
+      })
+    if (outage?.down)
+      return this.#ride({
+        key,
+        access,
+        arrival,
+        load,
+        signal,
+        down: true,
+        spare: undefined,
+        outage,
+      })
+    if (this.#missesPrevail())
+      return this.#ride({
+        key,
+        access,
+        arrival,
+        load,
+        signal,
+        down: false,
+        spare: undefined,
+        unread: true,
+        outage,
+      })
     let found: Entry<T> | undefined
     try {
       found = await access.read(key)
     } catch (error) {
       this.#unanswered(key, error)
       if (outage) outage.down = true
-      return this.#ride({ key, access, arrival, load, signal, down: true, spare: undefined, outage })
+      return this.#ride({
+        key,
+        access,
+        arrival,
+        load,
+        signal,
+        down: true,
+        spare: undefined,
+        outage,
+      })
     }
     this.#count(found === undefined)
     if (found !== undefined && this.#answers(key, found, access, load, 'redis')) return found.value
@@ -71,12 +121,25 @@ export class ReadPath<T> {
   }
 
   /** The values in the order of `keys`; one load of what is missing. */
-  async getMany(keys: readonly string[], loadMany: LoadKeys<T>, signal?: AbortSignal, accessOf: AccessTo<T> = () => this.#plain, outage?: ReadOutage): Promise<Maybe<T>[]> {
+  async getMany(
+    keys: readonly string[],
+    loadMany: LoadKeys<T>,
+    signal?: AbortSignal,
+    accessOf: AccessTo<T> = () => this.#plain,
+    outage?: ReadOutage,
+  ): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
     const arrival = this.#moments.arrive()
-    const accessTo = keys.length > this.#client.entries.atOnce ? fewAtOnce(accessOf, this.#client.entries.atOnce) : accessOf
+    const accessTo =
+      keys.length > this.#client.entries.atOnce
+        ? fewAtOnce(accessOf, this.#client.entries.atOnce)
+        : accessOf
     const kept = this.#client.entries.near && (await this.#lookNear(keys, accessTo))
-    const found = outage?.down ? keys.map((_, i) => kept?.[i] ?? DOWN) : kept ? await this.#readRest(keys, kept, accessTo) : await this.#readMany(keys, accessTo)
+    const found = outage?.down
+      ? keys.map((_, i) => kept?.[i] ?? DOWN)
+      : kept
+        ? await this.#readRest(keys, kept, accessTo)
+        : await this.#readMany(keys, accessTo)
     if (outage && found.includes(DOWN)) outage.down = true
     const values: Maybe<T>[] = new Array(keys.length)
     const slices = new Slices()
@@ -86,14 +149,20 @@ export class ReadPath<T> {
       if (slices.over) await slices.next()
       const key = keys[i]!
       const entry = found[i]
-      const freshness = entry === undefined || entry === DOWN ? 'missing' : this.#policy.freshness(entry)
+      const freshness =
+        entry === undefined || entry === DOWN ? 'missing' : this.#policy.freshness(entry)
       if (freshness === 'missing' || freshness === 'spare') {
         missing.set(key, entry)
         continue
       }
       values[i] = (entry as Entry<T>).value
       if (freshness !== 'fresh') stale.set(key, entry as Entry<T>)
-      tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: freshness === 'servable', layer: kept?.[i] ? 'near' : 'redis' }))
+      tell(channels.hit, () => ({
+        prefix: this.#prefix,
+        key,
+        stale: freshness === 'servable',
+        layer: kept?.[i] ? 'near' : 'redis',
+      }))
     }
     if (stale.size > 0) await this.#refreshMany(stale, accessTo, loadMany)
     if (missing.size === 0) return values
@@ -108,7 +177,10 @@ export class ReadPath<T> {
     return found === DOWN || found === undefined ? undefined : found.value
   }
 
-  /** Runs what changes these keys, or all that there are: who reads in this process from now on, and from its end on, joins no load that began before. */
+  /**
+   * Runs what changes these keys, or all that there are: who reads in this process from now on, and
+   * from its end on, joins no load that began before.
+   */
   async changing<R>(keys: readonly string[] | 'all', change: () => Promise<R>): Promise<R> {
     this.#forget(keys)
     try {
@@ -122,21 +194,30 @@ export class ReadPath<T> {
     if (keys === 'all') {
       this.#flights.clear()
       this.#errors?.clear()
-    } else for (const key of keys) {
-      this.#flights.delete(key)
-      this.#errors?.forget(key)
-    }
+    } else
+      for (const key of keys) {
+        this.#flights.delete(key)
+        this.#errors?.forget(key)
+      }
   }
 
   #count(missed: boolean): void {
     this.#misses += ((missed ? 1 : 0) - this.#misses) / 16
   }
 
-  /** Then the lease is asked for at once, which answers with the entry where there is one: a round trip less for each miss. */
+  /**
+   * Then the lease is asked for at once, which answers with the entry where there is one: a round
+   * trip less for each miss.
+   */
   #missesPrevail(): boolean {
-    // Not where an entry may be stale and servable: the one who gets its lease would wait for the load. Nor where errors are
-    // remembered: an entry that is there goes before them.
-    return this.#misses > 0.5 && !this.#policy.needsLife && this.#errors === undefined && this.#policy.stampede !== 'off'
+    // Not where an entry may be stale and servable: the one who gets its lease would wait for the
+    // load. Nor where errors are remembered: an entry that is there goes before them.
+    return (
+      this.#misses > 0.5 &&
+      !this.#policy.needsLife &&
+      this.#errors === undefined &&
+      this.#policy.stampede !== 'off'
+    )
   }
 
   async #read(key: string, access: Access<T>): Promise<Found<T>> {
@@ -148,7 +229,10 @@ export class ReadPath<T> {
     }
   }
 
-  async #lookNear(keys: readonly string[], accessTo: AccessTo<T>): Promise<(Entry<T> | undefined)[]> {
+  async #lookNear(
+    keys: readonly string[],
+    accessTo: AccessTo<T>,
+  ): Promise<(Entry<T> | undefined)[]> {
     const slices = new Slices()
     const kept: (Entry<T> | undefined)[] = []
     for (const key of keys) {
@@ -158,7 +242,11 @@ export class ReadPath<T> {
     return kept
   }
 
-  async #readRest(keys: readonly string[], kept: readonly (Entry<T> | undefined)[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
+  async #readRest(
+    keys: readonly string[],
+    kept: readonly (Entry<T> | undefined)[],
+    accessTo: AccessTo<T>,
+  ): Promise<Found<T>[]> {
     const rest = keys.filter((_, i) => kept[i] === undefined)
     const read = rest.length === 0 ? [] : await this.#readMany(rest, accessTo)
     let next = 0
@@ -166,7 +254,8 @@ export class ReadPath<T> {
   }
 
   async #readMany(keys: readonly string[], accessTo: AccessTo<T>): Promise<Found<T>[]> {
-    if (this.#policy.needsLife || keys.some((key) => !isPlain(accessTo(key), this.#plain))) return inParts(keys, (key) => this.#read(key, accessTo(key)))
+    if (this.#policy.needsLife || keys.some((key) => !isPlain(accessTo(key), this.#plain)))
+      return inParts(keys, (key) => this.#read(key, accessTo(key)))
     const found = await this.#client.entries.readMany(keys, this.#policy.format, 'near')
     return found.map((entry, i) => {
       if (!(entry instanceof CacheError)) return entry
@@ -175,12 +264,22 @@ export class ReadPath<T> {
     })
   }
 
-  /** Whether what was found is to be returned; a stale or soon stale entry is reloaded behind the caller's back. */
-  #answers(key: string, found: Entry<T>, access: Access<T>, load: Loader<T>, layer: 'near' | 'redis'): boolean {
+  /**
+   * Whether what was found is to be returned; a stale or soon stale entry is reloaded behind the
+   * caller's back.
+   */
+  #answers(
+    key: string,
+    found: Entry<T>,
+    access: Access<T>,
+    load: Loader<T>,
+    layer: 'near' | 'redis',
+  ): boolean {
     const freshness = this.#policy.needsLife ? this.#policy.freshness(found) : 'fresh'
     if (freshness === 'spare') return false
     if (freshness !== 'fresh') this.#refresh(key, found, access, load)
-    if (channels.hit.hasSubscribers) channels.hit.publish({ prefix: this.#prefix, key, stale: freshness === 'servable', layer })
+    if (channels.hit.hasSubscribers)
+      channels.hit.publish({ prefix: this.#prefix, key, stale: freshness === 'servable', layer })
     return true
   }
 
@@ -237,7 +336,14 @@ export class ReadPath<T> {
   async #fly(trip: Trip<T>, left: LazySignal, close: () => void): Promise<Landing<Maybe<T>>> {
     const { key, access } = trip
     const token = createToken()
-    const { answer, asOf } = await this.#loads.ask({ key, access, token, left, down: trip.down, decided: trip.decided })
+    const { answer, asOf } = await this.#loads.ask({
+      key,
+      access,
+      token,
+      left,
+      down: trip.down,
+      decided: trip.decided,
+    })
     if (trip.unread) {
       this.#count(answer.status !== 'hit')
       if (answer.status !== 'hit') tell(channels.miss, () => ({ prefix: this.#prefix, key }))
@@ -247,19 +353,44 @@ export class ReadPath<T> {
       tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
       return { value: answer.entry.value, asOf, down: false }
     }
-    if (answer.status === 'down' && trip.outage) trip.outage.down = true // before its loader asks other caches
-    if (answer.status === 'skip') close() // its answers are not to be shared: who comes from now on loads for itself
+    // before its loader asks other caches
+    if (answer.status === 'down' && trip.outage) trip.outage.down = true
+    // its answers are not to be shared: who comes from now on loads for itself
+    if (answer.status === 'skip') close()
     const down = answer.status === 'down'
     const spare = answer.entry
     if (answer.status === 'stale') return { value: answer.entry.value, asOf, down }
-    const loading = this.#loads.run({ key, access, load: trip.load, token, spare, spareAsOf: asOf, leased: answer.status === 'leased', down, left, close, bulk: trip.decided !== undefined, outage: trip.outage })
-    return spare && this.#policy.soft !== undefined ? this.#orStale(loading, spare, asOf, key) : loading
+    const loading = this.#loads.run({
+      key,
+      access,
+      load: trip.load,
+      token,
+      spare,
+      spareAsOf: asOf,
+      leased: answer.status === 'leased',
+      down,
+      left,
+      close,
+      bulk: trip.decided !== undefined,
+      outage: trip.outage,
+    })
+    return spare && this.#policy.soft !== undefined
+      ? this.#orStale(loading, spare, asOf, key)
+      : loading
   }
 
   /** Past `loadTimeout.soft` the stale value, while the load goes on. */
-  async #orStale(loading: Promise<Landing<Maybe<T>>>, spare: Entry<T>, asOf: number, key: string): Promise<Landing<Maybe<T>>> {
+  async #orStale(
+    loading: Promise<Landing<Maybe<T>>>,
+    spare: Entry<T>,
+    asOf: number,
+    key: string,
+  ): Promise<Landing<Maybe<T>>> {
     const timer = new AbortController()
-    const late = sleep(this.#policy.soft, undefined, { signal: timer.signal }).then(() => undefined, () => undefined)
+    const late = sleep(this.#policy.soft, undefined, { signal: timer.signal }).then(
+      () => undefined,
+      () => undefined,
+    )
     const landed = await Promise.race([loading, late])
     timer.abort()
     if (landed) return landed
@@ -267,18 +398,35 @@ export class ReadPath<T> {
     return { value: spare.value, asOf, down: false }
   }
 
-  #refresh(key: string, seen: Entry<T>, access: Access<T>, load: Loader<T>, decided?: () => void): void {
-    if (performance.now() < (this.#refreshing.get(key) ?? -Infinity) + this.#policy.leaseTtl || this.#flightOf(key)) return decided?.()
-    this.#inBackground(key, this.#reload(key, seen, access, load, decided).catch((error: unknown) => this.#report('refresh', key, error)))
+  #refresh(
+    key: string,
+    seen: Entry<T>,
+    access: Access<T>,
+    load: Loader<T>,
+    decided?: () => void,
+  ): void {
+    if (
+      performance.now() < (this.#refreshing.get(key) ?? -Infinity) + this.#policy.leaseTtl ||
+      this.#flightOf(key)
+    )
+      return decided?.()
+    this.#inBackground(
+      key,
+      this.#reload(key, seen, access, load, decided).catch((error: unknown) =>
+        this.#report('refresh', key, error),
+      ),
+    )
   }
 
   #inBackground(key: string, loading: Promise<unknown>): void {
     const since = performance.now()
     this.#refreshing.set(key, since)
-    const work = loading.catch(() => undefined).finally(() => {
-      this.#background.delete(work)
-      if (this.#refreshing.get(key) === since) this.#refreshing.delete(key)
-    })
+    const work = loading
+      .catch(() => undefined)
+      .finally(() => {
+        this.#background.delete(work)
+        if (this.#refreshing.get(key) === since) this.#refreshing.delete(key)
+      })
     this.#background.add(work)
     try {
       this.#policy.waitUntil?.(work)
@@ -292,28 +440,73 @@ export class ReadPath<T> {
     while (this.#background.size > 0) await Promise.all(this.#background)
   }
 
-  async #reload(key: string, { life = 0 }: Entry<T>, access: Access<T>, load: Loader<T>, decided?: () => void): Promise<void> {
+  async #reload(
+    key: string,
+    { life = 0 }: Entry<T>,
+    access: Access<T>,
+    load: Loader<T>,
+    decided?: () => void,
+  ): Promise<void> {
     const token = createToken()
-    const answer = await access.lease(key, { token, ttl: this.#policy.leaseTtl, staleBelow: life }).catch((error: unknown) => {
-      decided?.()
-      throw error
-    })
+    const answer = await access
+      .lease(key, { token, ttl: this.#policy.leaseTtl, staleBelow: life })
+      .catch((error: unknown) => {
+        decided?.()
+        throw error
+      })
     if (answer.status !== 'leased') return decided?.()
     const spare = answer.entry
-    await this.#loads.run({ key, access, load, left: new LazySignal(), down: false, token, spare, spareAsOf: 0, leased: true, close: () => undefined, background: true, bulk: decided !== undefined, outage: undefined })
+    await this.#loads.run({
+      key,
+      access,
+      load,
+      left: new LazySignal(),
+      down: false,
+      token,
+      spare,
+      spareAsOf: 0,
+      leased: true,
+      close: () => undefined,
+      background: true,
+      bulk: decided !== undefined,
+      outage: undefined,
+    })
   }
 
-  async #refreshMany(stale: ReadonlyMap<string, Entry<T>>, accessTo: AccessTo<T>, loadMany: LoadKeys<T>): Promise<void> {
+  async #refreshMany(
+    stale: ReadonlyMap<string, Entry<T>>,
+    accessTo: AccessTo<T>,
+    loadMany: LoadKeys<T>,
+  ): Promise<void> {
     const bulk = new BulkLoad<T>([...stale.keys()], loadMany)
-    await inParts(stale, ([key, seen]) => this.#refresh(key, seen, accessTo(key), bulk.loader(key), () => bulk.pass(key)))
+    await inParts(stale, ([key, seen]) =>
+      this.#refresh(key, seen, accessTo(key), bulk.loader(key), () => bulk.pass(key)),
+    )
   }
 
-  async #rideMany(missing: ReadonlyMap<string, Found<T>>, arrival: number, accessTo: AccessTo<T>, loadMany: LoadKeys<T>, signal: AbortSignal | undefined, outage: ReadOutage | undefined): Promise<Map<string, Maybe<T>>> {
+  async #rideMany(
+    missing: ReadonlyMap<string, Found<T>>,
+    arrival: number,
+    accessTo: AccessTo<T>,
+    loadMany: LoadKeys<T>,
+    signal: AbortSignal | undefined,
+    outage: ReadOutage | undefined,
+  ): Promise<Map<string, Maybe<T>>> {
     const bulk = new BulkLoad<T>([...missing.keys()], loadMany)
     const loads = inParts(missing, async ([key, found]) => {
       const down = found === DOWN
       try {
-        const value = await this.#ride({ key, access: accessTo(key), arrival, load: bulk.loader(key), signal, down, spare: down ? undefined : found, outage, decided: () => bulk.pass(key) })
+        const value = await this.#ride({
+          key,
+          access: accessTo(key),
+          arrival,
+          load: bulk.loader(key),
+          signal,
+          down,
+          spare: down ? undefined : found,
+          outage,
+          decided: () => bulk.pass(key),
+        })
         return [key, value] as const
       } finally {
         bulk.pass(key)
@@ -352,11 +545,17 @@ interface Trip<T> {
   readonly outage?: ReadOutage | undefined
   /** Nobody has looked yet whether there is an entry. */
   readonly unread?: boolean
-  /** Of one of many keys that are loaded together: called as soon as it is known whether this key is loaded here and now. */
+  /**
+   * Of one of many keys that are loaded together: called as soon as it is known whether this key is
+   * loaded here and now.
+   */
   readonly decided?: () => void
 }
 
-/** Begins with each of them, and lets the event loop run between, where there are many. In their order. */
+/**
+ * Begins with each of them, and lets the event loop run between, where there are many. In their
+ * order.
+ */
 async function inParts<I, R>(items: Iterable<I>, begin: (item: I) => R | Promise<R>): Promise<R[]> {
   const slices = new Slices()
   const begun: (R | Promise<R>)[] = []

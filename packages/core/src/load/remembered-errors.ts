@@ -5,7 +5,10 @@ import { RecentMap } from '../recent-map.js'
 export class RememberedErrors {
   readonly #ttl: number
   readonly #keep: (error: unknown) => boolean
-  readonly #errors = new RecentMap<{ readonly error: unknown; readonly until: number }>({ max: 1_000, maxBytes: 1024 ** 2 })
+  readonly #errors = new RecentMap<{ readonly error: unknown; readonly until: number }>({
+    max: 1_000,
+    maxBytes: 1024 ** 2,
+  })
 
   constructor(ttl: number, keep: (error: unknown) => boolean) {
     this.#ttl = ttl

@@ -6,7 +6,9 @@ interface Renewal {
   readonly ttl: number
   /** For so many of them it is renewed. */
   readonly ttls: number
-  /** Answers `false` where there is nothing to renew any more. `yields`: whoever asks may take it. */
+  /**
+   * Answers `false` where there is nothing to renew any more. `yields`: whoever asks may take it.
+   */
   readonly renew: (yields: boolean) => Promise<boolean>
 }
 
@@ -20,14 +22,21 @@ export class Renewals {
   start({ ttl, ttls, renew }: Renewal): { stop(): void } {
     let left = 3 * ttls
     let next: Seat<Deadline> | undefined
-    const wait = (): void => { next = this.#deadlines.set(ttl / 3, again) }
+    const wait = (): void => {
+      next = this.#deadlines.set(ttl / 3, again)
+    }
     const again = (): void => {
       next = undefined
       if (--left === 0) return
       wait()
       const isPastFirst = 3 * ttls - left >= 3
       // Where it is not answered, it is asked again.
-      renew(isPastFirst).then((held) => { if (!held) stop() }, () => undefined)
+      renew(isPastFirst).then(
+        (held) => {
+          if (!held) stop()
+        },
+        () => undefined,
+      )
     }
     const stop = (): void => {
       left = 0

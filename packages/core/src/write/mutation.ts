@@ -4,8 +4,9 @@ import { channels, tell } from '../telemetry.js'
 import { openWrite } from './source-write.js'
 
 /**
- * A change of the source that outlives the call that began it, such as a database transaction. While it is open nothing that is
- * loaded is kept, and the old values live no longer than its `intentTtl`.
+ * A change of the source that outlives the call that began it, such as a database transaction.
+ * While it is open nothing that is loaded is kept, and the old values live no longer than its
+ * `intentTtl`.
  *
  * @example
  * await using change = await products.beginMutation(42)
@@ -14,11 +15,15 @@ import { openWrite } from './source-write.js'
  */
 export interface Mutation extends AsyncDisposable {
   /**
-   * Call it when the source has committed: drops the entries. Rejects with `CacheWriteError` if Redis does not answer: the old values may be
-   * read for `intentTtl` at most. It may be called again then, and drops them as soon as Redis answers.
+   * Call it when the source has committed: drops the entries. Rejects with `CacheWriteError` if
+   * Redis does not answer: the old values may be read for `intentTtl` at most. It may be called
+   * again then, and drops them as soon as Redis answers.
    */
   commit(): Promise<void>
-  /** Call it when the source has rolled back, or when that is not known: drops the entries as well. Never rejects. Done by `await using` unless committed. */
+  /**
+   * Call it when the source has rolled back, or when that is not known: drops the entries as well.
+   * Never rejects. Done by `await using` unless committed.
+   */
   abort(): Promise<void>
 }
 
@@ -30,28 +35,43 @@ export interface MutationOptions {
   readonly around?: <R>(work: () => Promise<R>) => Promise<R>
 }
 
-/** Begins a change of the source of these entries. Rejects with `CacheUnavailableError` if Redis does not answer. For packages of patterns. */
-export async function openMutation(client: CacheClient, { keys, intentTtl, around = (work) => work() }: MutationOptions): Promise<Mutation> {
+/**
+ * Begins a change of the source of these entries. Rejects with `CacheUnavailableError` if Redis
+ * does not answer. For packages of patterns.
+ */
+export async function openMutation(
+  client: CacheClient,
+  { keys, intentTtl, around = (work) => work() }: MutationOptions,
+): Promise<Mutation> {
   const write = await around(() => openWrite(client, { keys, intentTtl }))
   return mutation({
-    commit: () => around(async () => {
-      await write.end().catch((cause: unknown) => { throw new CacheWriteError(keys, undefined, intentTtl, cause) })
-      tell(channels.invalidate, () => ({ keys }))
-    }),
+    commit: () =>
+      around(async () => {
+        await write.end().catch((cause: unknown) => {
+          throw new CacheWriteError(keys, undefined, intentTtl, cause)
+        })
+        tell(channels.invalidate, () => ({ keys }))
+      }),
     abort: () => around(() => write.abort()),
   })
 }
 
 /**
- * One handle for changes of several caches, begun one after the other. If one can't begin, those before it are aborted, and it rejects
- * with the reason.
+ * One handle for changes of several caches, begun one after the other. If one can't begin, those
+ * before it are aborted, and it rejects with the reason.
  *
  * @example
  * await using change = await beginMutations(() => products.beginMutation(42), () => lists.beginGroupMutation('category:7'))
  */
-export async function beginMutations(...begins: readonly (() => Promise<Mutation>)[]): Promise<Mutation> {
+export async function beginMutations(
+  ...begins: readonly (() => Promise<Mutation>)[]
+): Promise<Mutation> {
   if (!begins.every((begin) => typeof begin === 'function')) {
-    throw new InvalidOptionError('begins', 'functions that begin a change: () => cache.beginMutation(…)', begins)
+    throw new InvalidOptionError(
+      'begins',
+      'functions that begin a change: () => cache.beginMutation(…)',
+      begins,
+    )
   }
   const open: Mutation[] = []
   const abort = async (): Promise<void> => void (await Promise.all(open.map((one) => one.abort())))
@@ -72,8 +92,17 @@ export async function beginMutations(...begins: readonly (() => Promise<Mutation
   })
 }
 
-/** Ended in one way, and once: what is asked again gets the same answer. A commit that was rejected is done again when it is asked again. */
-export function mutation({ commit, abort }: { readonly commit: () => Promise<void>; readonly abort: () => Promise<void> }): Mutation {
+/**
+ * Ended in one way, and once: what is asked again gets the same answer. A commit that was rejected
+ * is done again when it is asked again.
+ */
+export function mutation({
+  commit,
+  abort,
+}: {
+  readonly commit: () => Promise<void>
+  readonly abort: () => Promise<void>
+}): Mutation {
   let ended: { readonly by: 'commit' | 'abort'; done: Promise<void> | undefined } | undefined
   const end = (by: 'commit' | 'abort'): Promise<void> => {
     const ending = (ended ??= { by, done: undefined })
@@ -84,7 +113,11 @@ export function mutation({ commit, abort }: { readonly commit: () => Promise<voi
   }
   return {
     async commit() {
-      if (ended?.by === 'abort') throw new CacheError('A change was committed that had been aborted. Its entries were dropped then, before the source committed: begin a new one.', { code: 'USAGE' })
+      if (ended?.by === 'abort')
+        throw new CacheError(
+          'A change was committed that had been aborted. Its entries were dropped then, before the source committed: begin a new one.',
+          { code: 'USAGE' },
+        )
       await end('commit')
     },
     async abort() {

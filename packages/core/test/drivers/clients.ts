@@ -22,15 +22,38 @@ export interface Flavour {
 const ioredis: Flavour = {
   name: 'ioredis',
   standalone: (url, options) => ofIoredis(new Redis(url), options),
-  cluster: (nodes) => ofIoredis(new Cluster(nodes.map(({ host, port }) => ({ host, port })), { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 })),
-  sentinel: ({ addresses, name }) => ofIoredis(new Redis({ sentinels: addresses.map(({ host, port }) => ({ host, port })), name, sentinelRetryStrategy: () => 50 })),
+  cluster: (nodes) =>
+    ofIoredis(
+      new Cluster(
+        nodes.map(({ host, port }) => ({ host, port })),
+        { slotsRefreshTimeout: 1_000, clusterRetryStrategy: () => 50 },
+      ),
+    ),
+  sentinel: ({ addresses, name }) =>
+    ofIoredis(
+      new Redis({
+        sentinels: addresses.map(({ host, port }) => ({ host, port })),
+        name,
+        sentinelRetryStrategy: () => 50,
+      }),
+    ),
 }
 
 const nodeRedis: Flavour = {
   name: 'node-redis',
   standalone: (url, options) => ofNodeRedis(createClient({ url }), options),
-  cluster: (nodes) => ofNodeRedis(createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) })),
-  sentinel: ({ addresses, name }) => ofNodeRedis(createSentinel({ name, sentinelRootNodes: addresses.map(({ host, port }) => ({ host, port })), scanInterval: 100 })),
+  cluster: (nodes) =>
+    ofNodeRedis(
+      createCluster({ rootNodes: nodes.map(({ host, port }) => ({ socket: { host, port } })) }),
+    ),
+  sentinel: ({ addresses, name }) =>
+    ofNodeRedis(
+      createSentinel({
+        name,
+        sentinelRootNodes: addresses.map(({ host, port }) => ({ host, port })),
+        scanInterval: 100,
+      }),
+    ),
 }
 
 export const flavours: readonly Flavour[] = [ioredis, nodeRedis]
@@ -46,7 +69,10 @@ function ofIoredis(client: Redis | Cluster, options?: DriverOptions): Made {
   }
 }
 
-function ofNodeRedis(client: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown }, options?: DriverOptions): Made {
+function ofNodeRedis(
+  client: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown },
+  options?: DriverOptions,
+): Made {
   const driver = nodeRedisDriver(client, options)
   return {
     driver,
@@ -54,7 +80,9 @@ function ofNodeRedis(client: Parameters<typeof nodeRedisDriver>[0] & { destroy()
       await driver.close()
       try {
         await client.destroy()
-      } catch { /* it was never connected */ }
+      } catch {
+        /* it was never connected */
+      }
     },
   }
 }
@@ -64,7 +92,11 @@ export function on(key: string, ...args: [string, ...(string | Buffer)[]]): Comm
 }
 
 /** The one reply to one command, or the error. */
-export async function answer(driver: Driver, command: Command, timeout = 5_000): Promise<Reply | CacheError> {
+export async function answer(
+  driver: Driver,
+  command: Command,
+  timeout = 5_000,
+): Promise<Reply | CacheError> {
   const [reply] = await driver.send([command], { timeout })
   return reply!
 }

@@ -10,24 +10,38 @@ afterAll(() => redis.stop())
 
 const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
 const owner = async (key: string): Promise<ClusterNode> => {
-  for (const node of redis.primaries) if (node.running && !(await node.cli('GET', key).catch((error: Error) => error.message)).includes('MOVED')) return node
+  for (const node of redis.primaries)
+    if (
+      node.running &&
+      !(await node.cli('GET', key).catch((error: Error) => error.message)).includes('MOVED')
+    )
+      return node
   throw new Error(`nobody owns ${key}`)
 }
 
 /** Reads and counts without pause, until it is told to stop; what came out of it. */
-function traffic(driver: Driver, timeout: number): { stop(): Promise<{ right: number; errors: Map<string, number>; acknowledged: Map<string, number> }> } {
+function traffic(
+  driver: Driver,
+  timeout: number,
+): {
+  stop(): Promise<{ right: number; errors: Map<string, number>; acknowledged: Map<string, number> }>
+} {
   let on_ = true
   let right = 0
   const errors = new Map<string, number>()
   const acknowledged = new Map<string, number>()
   const note = (reply: Reply | CacheError, expected?: string): void => {
     if (reply instanceof CacheError) errors.set(reply.code, (errors.get(reply.code) ?? 0) + 1)
-    else if (expected !== undefined && reply !== expected) throw new Error(`${String(reply)} is not ${expected}`)
+    else if (expected !== undefined && reply !== expected)
+      throw new Error(`${String(reply)} is not ${expected}`)
     else right++
   }
   const running = KEYS.map(async (key) => {
     for (; on_; await sleep(2)) {
-      const [read, counted] = await driver.send([on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)], { timeout })
+      const [read, counted] = await driver.send(
+        [on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)],
+        { timeout },
+      )
       note(read!, key)
       note(counted!)
       if (typeof counted === 'number') acknowledged.set(key, counted)
@@ -75,7 +89,8 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     const { right, errors, acknowledged } = await load.stop()
     expect(errors).toEqual(new Map())
     expect(right).toBeGreaterThan(KEYS.length)
-    for (const [key, count] of acknowledged) expect(await answer(driver, on(`{${key}}:n`, 'GET', `{${key}}:n`))).toBe(String(count))
+    for (const [key, count] of acknowledged)
+      expect(await answer(driver, on(`{${key}}:n`, 'GET', `{${key}}:n`))).toBe(String(count))
     for (const [number, from, to] of ways) await redis.migrateSlot(number, to, from)
     await redis.ready()
   })
@@ -87,11 +102,19 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await driver.send([on('{h}1', 'SET', '{h}1', '1'), on('{h}2', 'SET', '{h}2', '2')])
     const from = await owner('{h}1')
     const to = redis.primaries.find((node) => node !== from)!
-    await redis.migrateSlot(slot('h'), from, to, { stopHalfway: true, moving: (key) => key === '{h}1' })
-    const halfway = await driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }], { timeout: 300 })
+    await redis.migrateSlot(slot('h'), from, to, {
+      stopHalfway: true,
+      moving: (key) => key === '{h}1',
+    })
+    const halfway = await driver.send(
+      [{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }],
+      { timeout: 300 },
+    )
     expect(halfway[0]).toBeInstanceOf(CacheError)
     await redis.migrateSlot(slot('h'), from, to)
-    expect(await driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }])).toEqual([['1', '2']])
+    expect(await driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }])).toEqual(
+      [['1', '2']],
+    )
     await redis.migrateSlot(slot('h'), to, from)
     await redis.ready()
   })
@@ -102,17 +125,25 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await recovered(driver)
     for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
     const paused = await owner('k0')
-    const owners = new Map(await Promise.all(KEYS.map(async (key) => [key, await owner(key)] as const)))
+    const owners = new Map(
+      await Promise.all(KEYS.map(async (key) => [key, await owner(key)] as const)),
+    )
     const others = KEYS.filter((key) => owners.get(key) !== paused)
     expect(others.length).toBeGreaterThan(10)
     await paused.pause()
     try {
       const settled: (string | undefined)[] = []
-      const silent = driver.send(KEYS.map((key) => on(key, 'GET', key)), { timeout: 1_500, settle: (place) => settled.push(KEYS[place]) })
+      const silent = driver.send(
+        KEYS.map((key) => on(key, 'GET', key)),
+        { timeout: 1_500, settle: (place) => settled.push(KEYS[place]) },
+      )
       for (const key of others) expect(await answer(driver, on(key, 'GET', key))).toBe(key)
       const replies = await silent
       expect(settled.slice(0, others.length).sort()).toEqual([...others].sort())
-      for (const [i, reply] of replies.entries()) expect(others.includes(KEYS[i]!) ? reply : reply instanceof CacheError).toBe(others.includes(KEYS[i]!) ? KEYS[i] : true)
+      for (const [i, reply] of replies.entries())
+        expect(others.includes(KEYS[i]!) ? reply : reply instanceof CacheError).toBe(
+          others.includes(KEYS[i]!) ? KEYS[i] : true,
+        )
     } finally {
       await paused.resume()
       await redis.ready()
@@ -121,26 +152,41 @@ describe.each(flavours)('over $name', ({ cluster }) => {
   })
 
   it('a primary that is dead opens no circuit but its own, which closes when it is back', async () => {
-    await using alone = await startCluster({ primaries: 3, config: { 'cluster-require-full-coverage': 'no' } })
+    await using alone = await startCluster({
+      primaries: 3,
+      config: { 'cluster-require-full-coverage': 'no' },
+    })
     await using made = cluster(alone.addresses)
-    const client = createCacheClient(made.driver, { resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } } })
-    const get = (key: string, timeout = 2_000): Promise<string> => client.send(on(key, 'GET', key), { timeout }).then(() => 'OK', (error: CacheError) => error.code)
+    const client = createCacheClient(made.driver, {
+      resilience: { readTimeout: 300, writeTimeout: 300, breaker: { failures: 3, cooldown: 200 } },
+    })
+    const get = (key: string, timeout = 2_000): Promise<string> =>
+      client.send(on(key, 'GET', key), { timeout }).then(
+        () => 'OK',
+        (error: CacheError) => error.code,
+      )
     await recovered(made.driver)
     const [dead] = alone.primaries
-    const isDead = (key: string): boolean => made.driver.nodeOf!(key) === `${dead!.host}:${dead!.port}`
+    const isDead = (key: string): boolean =>
+      made.driver.nodeOf!(key) === `${dead!.host}:${dead!.port}`
     const [lost, others] = [KEYS.filter(isDead), KEYS.filter((key) => !isDead(key))]
     expect(Math.min(lost.length, others.length)).toBeGreaterThan(5)
     await dead!.kill()
     const refused = new Set<string>()
     for (let round = 0; round < 30; round++) {
-      const [theirs, ours] = await Promise.all([Promise.all(lost.map((key) => get(key, 300))), Promise.all(others.map((key) => get(key)))])
+      const [theirs, ours] = await Promise.all([
+        Promise.all(lost.map((key) => get(key, 300))),
+        Promise.all(others.map((key) => get(key))),
+      ])
       for (const said of theirs) refused.add(said)
       expect(new Set(ours)).toEqual(new Set(['OK']))
     }
     expect(refused).toContain('CIRCUIT_OPEN')
     expect(refused).not.toContain('OK')
     await dead!.restart()
-    await expect.poll(() => Promise.all(KEYS.map((key) => get(key))), { timeout: 20_000, interval: 100 }).toEqual(KEYS.map(() => 'OK'))
+    await expect
+      .poll(() => Promise.all(KEYS.map((key) => get(key))), { timeout: 20_000, interval: 100 })
+      .toEqual(KEYS.map(() => 'OK'))
     await client.close()
   })
 
@@ -156,7 +202,16 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await redis.failover(dead, { takeover: true })
     for (const key of KEYS) await recovered(driver, key)
     const { errors } = await load.stop()
-    for (const code of errors.keys()) expect(['CONNECTION', 'TIMEOUT', 'CLUSTERDOWN', 'MOVED', 'LOADING', 'READONLY', 'MASTERDOWN']).toContain(code)
+    for (const code of errors.keys())
+      expect([
+        'CONNECTION',
+        'TIMEOUT',
+        'CLUSTERDOWN',
+        'MOVED',
+        'LOADING',
+        'READONLY',
+        'MASTERDOWN',
+      ]).toContain(code)
     await dead.restart()
     await redis.ready()
   })

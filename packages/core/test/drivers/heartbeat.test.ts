@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { burnCpu, startCluster, startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
+import {
+  burnCpu,
+  startCluster,
+  startProxy,
+  startRedis,
+  type RedisServer,
+  type TcpProxy,
+} from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Driver } from '../../src/index.js'
 import { answer, flavours, on, recovered } from './clients.js'
@@ -11,9 +18,16 @@ const FOLLOWED = { config: { 'repl-diskless-sync': 'no' } }
 async function listen(driver: Driver, everywhere = false) {
   const events: string[] = []
   const alive: number[] = []
-  const subscription = await driver.subscribe(['c'], {
-    message: (_, payload) => events.push(payload), gap: () => events.push('gap'), live: () => events.push('live'), alive: (since) => alive.push(since),
-  }, { heartbeat: HEARTBEAT, everywhere })
+  const subscription = await driver.subscribe(
+    ['c'],
+    {
+      message: (_, payload) => events.push(payload),
+      gap: () => events.push('gap'),
+      live: () => events.push('live'),
+      alive: (since) => alive.push(since),
+    },
+    { heartbeat: HEARTBEAT, everywhere },
+  )
   return { events, alive, close: () => subscription.close() }
 }
 
@@ -21,7 +35,10 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
   let old: RedisServer
   let promoted: RedisServer
   let proxy: TcpProxy
-  beforeAll(async () => void ([old, promoted] = await Promise.all([startRedis(FOLLOWED), startRedis(FOLLOWED)])))
+  beforeAll(
+    async () =>
+      void ([old, promoted] = await Promise.all([startRedis(FOLLOWED), startRedis(FOLLOWED)])),
+  )
   afterAll(() => Promise.all([old.stop(), promoted.stop()]))
   beforeEach(async () => {
     proxy = await startProxy(old)
@@ -30,7 +47,8 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
 
   /** The server that commands come to, by what is kept there. */
   const servedBy = (driver: Driver) => answer(driver, on('where', 'GET', 'where'))
-  const markServers = () => Promise.all([old.cli('SET', 'where', 'old'), promoted.cli('SET', 'where', 'promoted')])
+  const markServers = () =>
+    Promise.all([old.cli('SET', 'where', 'old'), promoted.cli('SET', 'where', 'promoted')])
 
   it('tells of its beats, each sent before it came back', async () => {
     await using made = standalone(old.url)
@@ -87,7 +105,10 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await old.cli('REPLICAOF', promoted.host, promoted.port)
     try {
       await vi.waitFor(() => expect(heard.events.at(-1)).toBe('gap'), 10_000)
-      await vi.waitFor(async () => expect(await old.cli('INFO', 'replication')).toContain('master_link_status:up'), 10_000)
+      await vi.waitFor(
+        async () => expect(await old.cli('INFO', 'replication')).toContain('master_link_status:up'),
+        10_000,
+      )
       await promoted.cli('PUBLISH', 'c', 'hello')
       await sleep(3 * HEARTBEAT)
       expect(heard.events).toEqual(['gap'])
@@ -133,13 +154,33 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await vi.waitFor(() => expect(heard.alive.at(-1)).toBeGreaterThanOrEqual(since), 20_000)
     const gaps = heard.events.length
     for (const node of redis.primaries) await node.cli('PUBLISH', 'c', String(node.port))
-    await vi.waitFor(() => { for (const node of redis.primaries) expect(heard.events).toContain(String(node.port)) }, 10_000)
+    await vi.waitFor(() => {
+      for (const node of redis.primaries) expect(heard.events).toContain(String(node.port))
+    }, 10_000)
     expect(heard.events.slice(gaps)).not.toContain('gap')
     await heard.close()
   }, 60_000)
 
   it('its channels and its key begin with the channel that is subscribed to, and nothing is left of it', async () => {
-    await old.cli('ACL', 'SETUSER', 'shop', 'on', '>secret', '-@all', '+hello', '+client', '+info', '+subscribe', '+publish', '+del', '+ping', 'resetchannels', '&c*', 'resetkeys', '~c*')
+    await old.cli(
+      'ACL',
+      'SETUSER',
+      'shop',
+      'on',
+      '>secret',
+      '-@all',
+      '+hello',
+      '+client',
+      '+info',
+      '+subscribe',
+      '+publish',
+      '+del',
+      '+ping',
+      'resetchannels',
+      '&c*',
+      'resetkeys',
+      '~c*',
+    )
     await old.cli('ACL', 'LOG', 'RESET')
     await using made = standalone(old.url.replace('redis://', 'redis://shop:secret@'))
     const heard = await listen(made.driver)

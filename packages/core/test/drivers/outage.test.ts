@@ -22,7 +22,9 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await recovered(driver)
     await server.pause()
     const started = performance.now()
-    const many = Array.from({ length: 10_000 }, (_, i) => driver.send([on(`k${i}`, 'SET', `k${i}`, String(i))], { timeout: 60_000 }))
+    const many = Array.from({ length: 10_000 }, (_, i) =>
+      driver.send([on(`k${i}`, 'SET', `k${i}`, String(i))], { timeout: 60_000 }),
+    )
     await server.kill()
     for (const [reply] of await Promise.all(many)) expect(reply).toBeInstanceOf(ConnectionError)
     expect(performance.now() - started).toBeLessThan(30_000)
@@ -37,11 +39,16 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await driver.send([on('a', 'SET', 'a', 'A'), on('b', 'SET', 'b', 'B')])
     await server.pause()
     const started = performance.now()
-    const replies = await Promise.all(Array.from({ length: 50 }, (_, i) => answer(driver, on('a', 'GET', 'a'), 50 + i)))
+    const replies = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => answer(driver, on('a', 'GET', 'a'), 50 + i)),
+    )
     for (const reply of replies) expect(reply).toBeInstanceOf(CommandTimeoutError)
     expect(performance.now() - started).toBeLessThan(2_000)
     await server.resume()
-    for (let i = 0; i < 50; i++) expect(['B', expect.any(CommandTimeoutError)]).toContainEqual(await answer(driver, on('b', 'GET', 'b')))
+    for (let i = 0; i < 50; i++)
+      expect(['B', expect.any(CommandTimeoutError)]).toContainEqual(
+        await answer(driver, on('b', 'GET', 'b')),
+      )
     await recovered(driver)
     expect(await answer(driver, on('b', 'GET', 'b'))).toBe('B')
   })
@@ -51,9 +58,16 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     const { driver } = made
     await recovered(driver)
     await server.kill()
-    // What is sent before the client has seen its connection close counts as under way, which ioredis sends again.
-    await vi.waitFor(async () => expect(await answer(driver, on('n', 'GET', 'n'), 50)).toBeInstanceOf(ConnectionError), { timeout: 10_000 })
-    const replies = await Promise.all(Array.from({ length: 20 }, () => answer(driver, on('n', 'INCR', 'n'), 50)))
+    // What is sent before the client has seen its connection close counts as under way, which
+    // ioredis sends again.
+    await vi.waitFor(
+      async () =>
+        expect(await answer(driver, on('n', 'GET', 'n'), 50)).toBeInstanceOf(ConnectionError),
+      { timeout: 10_000 },
+    )
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, () => answer(driver, on('n', 'INCR', 'n'), 50)),
+    )
     for (const reply of replies) expect(reply).toBeInstanceOf(ConnectionError)
     await server.restart()
     await recovered(driver)
@@ -66,13 +80,17 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     const { driver } = made
     await recovered(driver)
     await server.pause()
-    // Small ones are on their way to the server's socket; this one doesn't fit in, and what comes after it waits behind it.
+    // Small ones are on their way to the server's socket; this one doesn't fit in, and what comes
+    // after it waits behind it.
     const large = answer(driver, on('large', 'SET', 'large', Buffer.alloc(30_000_000)), 100)
-    const behind = await Promise.all(Array.from({ length: 20 }, () => answer(driver, on('n', 'INCR', 'n'), 50)))
+    const behind = await Promise.all(
+      Array.from({ length: 20 }, () => answer(driver, on('n', 'INCR', 'n'), 50)),
+    )
     for (const reply of [...behind, await large]) expect(reply).toBeInstanceOf(CommandTimeoutError)
     await server.resume()
     await recovered(driver)
-    // They had been written, to a buffer of this process: that is "may or may not have been executed", and at most once each.
+    // They had been written, to a buffer of this process: that is "may or may not have been
+    // executed", and at most once each.
     expect(Number(await answer(driver, on('n', 'GET', 'n'), 5_000))).toBeLessThanOrEqual(20)
   })
 
@@ -86,52 +104,76 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await recovered(made.driver)
   })
 
-  it('replies that vanish, a connection cut in two and a delay: a reply is the right one, or an error', async () => {
-    await using proxy = await startProxy(server)
-    await using made = standalone(proxy.url)
-    const { driver } = made
-    await recovered(driver)
-    await driver.send(Array.from({ length: 20 }, (_, i) => on(`k${i}`, 'SET', `k${i}`, `v${i}`)))
-    const weather = fc.constantFrom('swallow', 'drop', 'cut', 'delay', 'fine')
-    let answers = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(weather, { minLength: 1, maxLength: 5 }), async (spells) => {
-        const asking = new AbortController()
-        const asked = Promise.all(Array.from({ length: 20 }, async (_, i) => {
-          for (; !asking.signal.aborted; await sleep(1)) {
-            const reply = await answer(driver, on(`k${i}`, 'GET', `k${i}`), 40)
-            if (reply instanceof CacheError) continue
-            if (reply !== `v${i}`) throw new Error(`k${i} answered ${String(reply)}`)
-            answers++
+  it(
+    'replies that vanish, a connection cut in two and a delay: a reply is the right one, or an error',
+    async () => {
+      await using proxy = await startProxy(server)
+      await using made = standalone(proxy.url)
+      const { driver } = made
+      await recovered(driver)
+      await driver.send(Array.from({ length: 20 }, (_, i) => on(`k${i}`, 'SET', `k${i}`, `v${i}`)))
+      const weather = fc.constantFrom('swallow', 'drop', 'cut', 'delay', 'fine')
+      let answers = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(weather, { minLength: 1, maxLength: 5 }), async (spells) => {
+          const asking = new AbortController()
+          const asked = Promise.all(
+            Array.from({ length: 20 }, async (_, i) => {
+              for (; !asking.signal.aborted; await sleep(1)) {
+                const reply = await answer(driver, on(`k${i}`, 'GET', `k${i}`), 40)
+                if (reply instanceof CacheError) continue
+                if (reply !== `v${i}`) throw new Error(`k${i} answered ${String(reply)}`)
+                answers++
+              }
+            }),
+          )
+          for (const spell of spells) {
+            if (spell === 'swallow') proxy.swallow('replies')
+            else if (spell === 'drop') proxy.drop()
+            else if (spell === 'cut') await proxy.cut()
+            else if (spell === 'delay') proxy.delay(60)
+            await sleep(30)
+            proxy.delay(0)
+            await proxy.pass()
           }
-        }))
-        for (const spell of spells) {
-          if (spell === 'swallow') proxy.swallow('replies')
-          else if (spell === 'drop') proxy.drop()
-          else if (spell === 'cut') await proxy.cut()
-          else if (spell === 'delay') proxy.delay(60)
-          await sleep(30)
-          proxy.delay(0)
-          await proxy.pass()
-        }
-        asking.abort()
-        await asked
-        await recovered(driver)
-      }),
-      { numRuns: process.env.CHAOS ? 200 : 8, seed: 11 },
-    )
-    expect(answers).toBeGreaterThan(20)
-  }, process.env.CHAOS ? 300_000 : 30_000)
+          asking.abort()
+          await asked
+          await recovered(driver)
+        }),
+        { numRuns: process.env.CHAOS ? 200 : 8, seed: 11 },
+      )
+      expect(answers).toBeGreaterThan(20)
+    },
+    process.env.CHAOS ? 300_000 : 30_000,
+  )
 
   it('errors of the server are told as its own: no right, no memory, no password', async () => {
-    await server.cli('ACL', 'SETUSER', 'reader', 'on', '>secret', '~*', '+@read', '+@connection', '+info', '+client')
+    await server.cli(
+      'ACL',
+      'SETUSER',
+      'reader',
+      'on',
+      '>secret',
+      '~*',
+      '+@read',
+      '+@connection',
+      '+info',
+      '+client',
+    )
     const { host, port } = server
     await using reader = standalone(`redis://reader:secret@${host}:${port}`)
     await recovered(reader.driver)
-    expect(await answer(reader.driver, on('k', 'SET', 'k', 'v'))).toMatchObject({ code: 'NOPERM', command: 'SET' })
+    expect(await answer(reader.driver, on('k', 'SET', 'k', 'v'))).toMatchObject({
+      code: 'NOPERM',
+      command: 'SET',
+    })
     await using made = standalone(server.url)
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
-    expect(await answer(made.driver, on('k', 'SET', 'k', 'v'))).toMatchObject({ code: 'OOM', command: 'SET', key: 'k' })
+    expect(await answer(made.driver, on('k', 'SET', 'k', 'v'))).toMatchObject({
+      code: 'OOM',
+      command: 'SET',
+      key: 'k',
+    })
     expect(await answer(made.driver, on('k', 'SET', 'k', 'v'))).toBeInstanceOf(ServerError)
     await using wrong = standalone(`redis://reader:wrong@${host}:${port}`)
     const refused = await answer(wrong.driver, on('k', 'GET', 'k'), 300)
@@ -146,7 +188,10 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     const busy = driver.send([on('k', 'EVAL', 'while true do end', '0')], { timeout: 10_000 })
     await sleep(20)
     expect(await answer(driver, on('k', 'GET', 'k'), 50)).toBeInstanceOf(CommandTimeoutError)
-    await vi.waitFor(async () => expect(await server.cli('SCRIPT', 'KILL').catch(() => 'not yet')).toBe('OK'), 15_000)
+    await vi.waitFor(
+      async () => expect(await server.cli('SCRIPT', 'KILL').catch(() => 'not yet')).toBe('OK'),
+      15_000,
+    )
     expect((await busy)[0]).toBeInstanceOf(CacheError)
     await recovered(driver)
   }, 30_000)

@@ -1,11 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { eventually, startCluster, startProxy, startRedis, startSentinel, type RedisServer } from '@cache/testkit'
+import {
+  eventually,
+  startCluster,
+  startProxy,
+  startRedis,
+  startSentinel,
+  type RedisServer,
+} from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CacheError, type Driver, type SubscribeOptions } from '../../src/index.js'
 import { flavours, recovered } from './clients.js'
 
 const HEARTBEAT = 300
-/** More than a third of what a subscription has to be confirmed (1 s): a connection takes three round trips or more. */
+/**
+ * More than a third of what a subscription has to be confirmed (1 s): a connection takes three
+ * round trips or more.
+ */
 const SLOW = 450
 
 let server: RedisServer
@@ -14,14 +24,25 @@ afterAll(() => server.stop())
 
 async function listen(driver: Driver, options: SubscribeOptions = {}) {
   const events: string[] = []
-  const subscription = await driver.subscribe(['c'], { message: (_, payload) => events.push(payload), gap: () => events.push('gap'), live: () => events.push('live') }, options)
+  const subscription = await driver.subscribe(
+    ['c'],
+    {
+      message: (_, payload) => events.push(payload),
+      gap: () => events.push('gap'),
+      live: () => events.push('live'),
+    },
+    options,
+  )
   return { events, close: () => subscription.close() }
 }
 
 /** Connections of a server that have subscribed to anything. */
 async function subscribed(...servers: readonly RedisServer[]): Promise<number> {
   const lists = await Promise.all(servers.map((one) => one.cli('CLIENT', 'LIST')))
-  return lists.join('\n').split('\n').filter((line) => / s?sub=[1-9]/.test(line)).length
+  return lists
+    .join('\n')
+    .split('\n')
+    .filter((line) => / s?sub=[1-9]/.test(line)).length
 }
 
 describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
@@ -76,18 +97,24 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await expect(listen(made.driver)).rejects.toMatchObject({ code: 'CLOSED' })
   })
 
-  it.each([['that answers nothing', 'replies'], ['that hears nothing', 'both']] as const)('subscribing for the first time to a server %s rejects in time, and leaves no connection', async (_, direction) => {
-    await using proxy = await startProxy(server)
-    await using made = standalone(proxy.url)
-    await recovered(made.driver)
-    const before = proxy.connections
-    proxy.swallow(direction)
-    await expect(listen(made.driver)).rejects.toThrow('Could not subscribe')
-    await eventually(() => proxy.connections <= before)
-    await proxy.pass()
-    await sleep(SLOW)
-    expect(await subscribed(server)).toBe(0)
-  })
+  it.each([
+    ['that answers nothing', 'replies'],
+    ['that hears nothing', 'both'],
+  ] as const)(
+    'subscribing for the first time to a server %s rejects in time, and leaves no connection',
+    async (_, direction) => {
+      await using proxy = await startProxy(server)
+      await using made = standalone(proxy.url)
+      await recovered(made.driver)
+      const before = proxy.connections
+      proxy.swallow(direction)
+      await expect(listen(made.driver)).rejects.toThrow('Could not subscribe')
+      await eventually(() => proxy.connections <= before)
+      await proxy.pass()
+      await sleep(SLOW)
+      expect(await subscribed(server)).toBe(0)
+    },
+  )
 
   it('on a Cluster: a primary that does not answer, and nothing stays behind at the others', async () => {
     await using redis = await startCluster()
@@ -96,14 +123,19 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     const [silent, ...others] = redis.primaries
     await silent!.pause()
     try {
-      await expect(listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT })).rejects.toBeInstanceOf(CacheError)
+      await expect(
+        listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT }),
+      ).rejects.toBeInstanceOf(CacheError)
       await eventually(async () => (await subscribed(...others)) === 0)
     } finally {
       await silent!.resume()
     }
     await sleep(SLOW)
     expect(await subscribed(...redis.primaries)).toBe(0)
-    const heard = await eventually(() => listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT }), { within: 10_000 })
+    const heard = await eventually(
+      () => listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT }),
+      { within: 10_000 },
+    )
     await silent!.pause()
     await eventually(() => heard.events.includes('gap'), { within: 10_000 })
     await heard.close()
@@ -123,7 +155,10 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await heard.close()
     await redis.primary.resume()
     await sleep(2 * HEARTBEAT)
-    await eventually(async () => (await redis.primary.cli('PUBSUB', 'NUMSUB', 'c')).trim().endsWith('0'), { within: 10_000 })
+    await eventually(
+      async () => (await redis.primary.cli('PUBSUB', 'NUMSUB', 'c')).trim().endsWith('0'),
+      { within: 10_000 },
+    )
     expect((await redis.primary.cli('PUBSUB', 'CHANNELS', 'c*')).trim()).toBe('')
   }, 60_000)
 
@@ -134,7 +169,9 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     process.on('warning', onWarning)
     for (const made of [standalone(server.url), sentinel(redis)]) {
       await recovered(made.driver)
-      const all = await Promise.all(Array.from({ length: 15 }, () => listen(made.driver, { heartbeat: HEARTBEAT })))
+      const all = await Promise.all(
+        Array.from({ length: 15 }, () => listen(made.driver, { heartbeat: HEARTBEAT })),
+      )
       await sleep(2 * HEARTBEAT)
       await Promise.all(all.map((one) => one.close()))
       await made[Symbol.asyncDispose]()

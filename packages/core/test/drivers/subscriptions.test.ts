@@ -15,7 +15,11 @@ interface Heard {
 
 async function listen(driver: Driver, channel: string): Promise<Heard> {
   const events: string[] = []
-  const subscription = await driver.subscribe([channel], { message: (_, payload) => events.push(payload), gap: () => events.push('gap'), live: () => events.push('live') })
+  const subscription = await driver.subscribe([channel], {
+    message: (_, payload) => events.push(payload),
+    gap: () => events.push('gap'),
+    live: () => events.push('live'),
+  })
   return { events, close: () => subscription.close() }
 }
 
@@ -28,7 +32,8 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     let sent = 0
     const publishing = new AbortController()
     const publisher = (async () => {
-      for (; !publishing.signal.aborted; await sleep(1)) await answer(made.driver, on('numbers', 'PUBLISH', 'numbers', String(sent++)))
+      for (; !publishing.signal.aborted; await sleep(1))
+        await answer(made.driver, on('numbers', 'PUBLISH', 'numbers', String(sent++)))
     })()
     for (let i = 0; i < 5; i++) {
       await sleep(50)
@@ -51,7 +56,10 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     for (const event of heard.events) {
       if (event === 'gap') gap = true
       else if (event !== 'live') {
-        expect(Number(event) === last + 1 || (gap && Number(event) > last), `${event} after ${last}`).toBe(true)
+        expect(
+          Number(event) === last + 1 || (gap && Number(event) > last),
+          `${event} after ${last}`,
+        ).toBe(true)
         last = Number(event)
         gap = false
       }
@@ -107,7 +115,10 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     await redis.ready()
     await redis.primary.kill()
     await redis.failover()
-    await vi.waitFor(async () => expect(await answer(driver, on('k', 'GET', 'k'), 500)).toBe('kept'), 20_000)
+    await vi.waitFor(
+      async () => expect(await answer(driver, on('k', 'GET', 'k'), 500)).toBe('kept'),
+      20_000,
+    )
     expect(await answer(driver, on('k', 'SET', 'k', 'written'))).toBe('OK')
     await vi.waitFor(() => expect(heard.events).toEqual(['gap', 'live']), 20_000)
     await answer(driver, on('c', 'PUBLISH', 'c', 'after'))

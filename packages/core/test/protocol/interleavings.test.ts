@@ -16,7 +16,9 @@ let client: CacheClient
 beforeAll(async () => {
   server = await startRedis()
   redis = new Redis(server.url)
-  client = createCacheClient(ioredisDriver(redis), { resilience: { readTimeout: '10s', writeTimeout: '10s' } })
+  client = createCacheClient(ioredisDriver(redis), {
+    resilience: { readTimeout: '10s', writeTimeout: '10s' },
+  })
 })
 
 afterAll(async () => {
@@ -26,18 +28,27 @@ afterAll(async () => {
 })
 
 /**
- * Who is on stage, and who acts next: mostly one of them, sometimes the clock or the memory of the server. Small casts meet in the
- * order that hurts far more often than large ones. An actor that is never asked again has died.
+ * Who is on stage, and who acts next: mostly one of them, sometimes the clock or the memory of the
+ * server. Small casts meet in the order that hurts far more often than large ones. An actor that is
+ * never asked again has died.
  */
 const interleaving = fc.record({
-  cast: fc.subarray(['writer', 'writer', 'invalidator', 'reader', 'reader'] as const, { minLength: 2 }),
+  cast: fc.subarray(['writer', 'writer', 'invalidator', 'reader', 'reader'] as const, {
+    minLength: 2,
+  }),
   picks: fc.array(fc.nat({ max: 999 }), { minLength: 8, maxLength: 40 }),
 })
 const batches = fc.array(interleaving, { minLength: WORLDS, maxLength: WORLDS })
 
 let worlds = 0
 
-async function play({ cast, picks }: { cast: readonly ('writer' | 'invalidator' | 'reader')[]; picks: readonly number[] }, versions: boolean): Promise<readonly string[]> {
+async function play(
+  {
+    cast,
+    picks,
+  }: { cast: readonly ('writer' | 'invalidator' | 'reader')[]; picks: readonly number[] },
+  versions: boolean,
+): Promise<readonly string[]> {
   const world = new World(client, String(++worlds))
   const actors = cast.map((role) => world[role](versions))
   const others = [() => world.evict(), () => world.endLease(), () => world.endOldestIntent()]
@@ -50,14 +61,21 @@ async function play({ cast, picks }: { cast: readonly ('writer' | 'invalidator' 
   return world.violations
 }
 
-describe(`the real scripts, in ${WORLDS * RUNS} random interleavings of writers, invalidators, readers, evictions, expiries and deaths`, { timeout: 600_000 }, () => {
-  it.each([{ versions: false }, { versions: true }])('never let a read return less than was settled before it began ($versions)', async ({ versions }) => {
-    await fc.assert(
-      fc.asyncProperty(batches, async (all) => {
-        const violations = await Promise.all(all.map((picks) => play(picks, versions)))
-        expect(violations.flat()).toEqual([])
-      }),
-      { numRuns: RUNS },
+describe(
+  `the real scripts, in ${WORLDS * RUNS} random interleavings of writers, invalidators, readers, evictions, expiries and deaths`,
+  { timeout: 600_000 },
+  () => {
+    it.each([{ versions: false }, { versions: true }])(
+      'never let a read return less than was settled before it began ($versions)',
+      async ({ versions }) => {
+        await fc.assert(
+          fc.asyncProperty(batches, async (all) => {
+            const violations = await Promise.all(all.map((picks) => play(picks, versions)))
+            expect(violations.flat()).toEqual([])
+          }),
+          { numRuns: RUNS },
+        )
+      },
     )
-  })
-})
+  },
+)

@@ -1,9 +1,10 @@
 /**
  * Explores every interleaving of the entry protocol and looks for a stale read, shortest first.
  *
- * The source is a counter: each write commits the next number. A read is stale when it returns a number lower than the highest one
- * settled before the read began. A write is settled once it is acknowledged (G1: nothing stale after the answer); one whose writer
- * died after committing to the source, once its intent has expired (G2: a crash heals itself).
+ * The source is a counter: each write commits the next number. A read is stale when it returns a
+ * number lower than the highest one settled before the read began. A write is settled once it is
+ * acknowledged (G1: nothing stale after the answer); one whose writer died after committing to the
+ * source, once its intent has expired (G2: a crash heals itself).
  */
 export interface Setting {
   readonly writers: number
@@ -16,7 +17,16 @@ export interface Setting {
   readonly without?: Rule
 }
 
-export const rules = ['lease-check', 'no-lease-under-intent', 'cap', 'begin-lease', 'conflict', 'expired-intent', 'invalidate-lease', 'invalidate-conflict'] as const
+export const rules = [
+  'lease-check',
+  'no-lease-under-intent',
+  'cap',
+  'begin-lease',
+  'conflict',
+  'expired-intent',
+  'invalidate-lease',
+  'invalidate-conflict',
+] as const
 export const versionRules = ['newer-wins', 'proof-of-nothing-newer', 'cap-of-stored'] as const
 export type Rule = (typeof rules)[number] | (typeof versionRules)[number]
 
@@ -46,7 +56,11 @@ export function explore(setting: Setting): Exploration {
   return { states: seen.size, violation: undefined }
 }
 
-interface Trail { readonly state: State; readonly label: string; readonly before: Trail | undefined }
+interface Trail {
+  readonly state: State
+  readonly label: string
+  readonly before: Trail | undefined
+}
 
 function labelsOf(trail: Trail): string[] {
   const labels: string[] = []
@@ -85,11 +99,30 @@ class Protocol {
 
   start(): State {
     const { writers, invalidators, readers, reads } = this.#setting
-    const actor = (kind: Actor['kind']): Actor => ({ kind, at: 'idle', left: kind === 'reader' ? reads : 1, wrote: 0, inTime: false, floor: 0, got: null, token: null })
+    const actor = (kind: Actor['kind']): Actor => ({
+      kind,
+      at: 'idle',
+      left: kind === 'reader' ? reads : 1,
+      wrote: 0,
+      inTime: false,
+      floor: 0,
+      got: null,
+      token: null,
+    })
     const many = (n: number, kind: Actor['kind']) => Array.from({ length: n }, () => actor(kind))
     return {
-      source: 0, settled: 0, value: null, capped: false, lease: null, intents: [], conflict: false,
-      actors: [...many(writers, 'writer'), ...many(invalidators, 'invalidator'), ...many(readers, 'reader')],
+      source: 0,
+      settled: 0,
+      value: null,
+      capped: false,
+      lease: null,
+      intents: [],
+      conflict: false,
+      actors: [
+        ...many(writers, 'writer'),
+        ...many(invalidators, 'invalidator'),
+        ...many(readers, 'reader'),
+      ],
     }
   }
 
@@ -99,11 +132,16 @@ class Protocol {
       const after = copy(state)
       const stale = this[kind](after, after.actors[id]!, id)
       yield { label: `${kind} ${id} ${at}`, state: after, stale }
-      if (kind !== 'reader' && at !== 'idle') yield this.#happens(`${kind} ${id} dies`, state, (s) => die(s, id))
+      if (kind !== 'reader' && at !== 'idle')
+        yield this.#happens(`${kind} ${id} dies`, state, (s) => die(s, id))
     }
     if (state.value !== null) yield this.#happens('value evicted', state, (s) => put(s, null))
-    if (state.lease !== null) yield this.#happens('lease expires', state, (s) => { s.lease = null })
-    if (state.intents.length > 0) yield this.#happens('oldest intent expires', state, (s) => this.#expireOldestIntent(s))
+    if (state.lease !== null)
+      yield this.#happens('lease expires', state, (s) => {
+        s.lease = null
+      })
+    if (state.intents.length > 0)
+      yield this.#happens('oldest intent expires', state, (s) => this.#expireOldestIntent(s))
   }
 
   #happens(label: string, state: State, change: (s: State) => void) {
@@ -187,7 +225,11 @@ class Protocol {
         if (s.value !== null) {
           me.got = s.value
           me.at = 'answer'
-        } else if (!(this.#keeps('no-lease-under-intent') && s.intents.length > 0) && s.lease === null) me.token = s.lease = newToken(s, id)
+        } else if (
+          !(this.#keeps('no-lease-under-intent') && s.intents.length > 0) &&
+          s.lease === null
+        )
+          me.token = s.lease = newToken(s, id)
         return false
       case 'loading':
         me.got = s.source
@@ -195,7 +237,13 @@ class Protocol {
         return false
       case 'filling':
         if (!this.#keeps('lease-check') || s.lease === me.token) {
-          if (!(this.#setting.versions && this.#keeps('newer-wins') && s.value !== null && s.value > me.got!)) put(s, me.got)
+          if (!(
+            this.#setting.versions &&
+            this.#keeps('newer-wins') &&
+            s.value !== null &&
+            s.value > me.got!
+          ))
+            put(s, me.got)
           s.lease = null
         }
         me.at = 'answer'
@@ -212,7 +260,8 @@ class Protocol {
   #expireOldestIntent(s: State): void {
     const owner = s.actors[s.intents.shift()!]!
     if (s.intents.length === 0) s.conflict = false
-    if (this.#keeps('cap') && s.capped) put(s, null) // capped values live no longer than the first intent that found them
+    // capped values live no longer than the first intent that found them
+    if (this.#keeps('cap') && s.capped) put(s, null)
     if (owner.at === 'dead' && owner.inTime) settle(s, owner.wrote)
   }
 }
@@ -252,6 +301,7 @@ function copy(s: State): State {
 
 function nameOf(s: State): string {
   let name = `${s.source},${s.settled},${s.value},${s.capped},${s.lease},${s.intents.join('.')},${s.conflict}`
-  for (const a of s.actors) name += `|${a.at},${a.left},${a.wrote},${a.inTime},${a.floor},${a.got},${a.token}`
+  for (const a of s.actors)
+    name += `|${a.at},${a.left},${a.wrote},${a.inTime},${a.floor},${a.got},${a.token}`
   return name
 }

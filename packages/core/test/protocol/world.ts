@@ -1,8 +1,16 @@
-import { companion, createFormat, createToken, defineScript, type CacheClient, type EntryStore } from '../../src/index.js'
+import {
+  companion,
+  createFormat,
+  createToken,
+  defineScript,
+  type CacheClient,
+  type EntryStore,
+} from '../../src/index.js'
 
 /**
- * One entry on a real Redis, and the source behind it: a counter, each write of which commits the next number. What the model's
- * actors do one step after the other is done here by the real scripts. Time is an actor too: it ends leases and intents.
+ * One entry on a real Redis, and the source behind it: a counter, each write of which commits the
+ * next number. What the model's actors do one step after the other is done here by the real
+ * scripts. Time is an actor too: it ends leases and intents.
  */
 export class World {
   readonly violations: string[] = []
@@ -56,7 +64,8 @@ export class World {
     const value = this.#source
     yield
     const meta = versions ? { version: value } : {}
-    if (lease.status === 'leased') await this.#entries.fill(this.#key, format, token, value, { ttl: LONG, meta })
+    if (lease.status === 'leased')
+      await this.#entries.fill(this.#key, format, token, value, { ttl: LONG, meta })
     yield
     this.#answer(value, floor)
   }
@@ -71,7 +80,11 @@ export class World {
   }
 
   async endOldestIntent(): Promise<void> {
-    const token = await this.#client.run(endOldestIntent, [this.#key, companion(this.#key, 'intents')], [String(INTENT)])
+    const token = await this.#client.run(
+      endOldestIntent,
+      [this.#key, companion(this.#key, 'intents')],
+      [String(INTENT)],
+    )
     const owner = token === null ? undefined : this.#writers.get(token)
     if (!owner) return
     owner.expired = true
@@ -87,13 +100,21 @@ export class World {
   }
 }
 
-interface Writer { wrote: number; inTime: boolean; expired: boolean; uncommitted: boolean }
+interface Writer {
+  wrote: number
+  inTime: boolean
+  expired: boolean
+  uncommitted: boolean
+}
 
 const format = createFormat<number>()
 const LONG = 3_600_000
 const INTENT = 600_000
 
-/** What the clock would do: the oldest intent passes its deadline, and with it what was capped to it. */
+/**
+ * What the clock would do: the oldest intent passes its deadline, and with it what was capped to
+ * it.
+ */
 const endOldestIntent = defineScript({
   name: 'end the oldest intent',
   lua: `

@@ -10,13 +10,17 @@ export interface ContenderLink {
 }
 
 /**
- * One contender, in a process of its own: does what the suite tells it, with the locks under test, until the process ends.
+ * One contender, in a process of its own: does what the suite tells it, with the locks under test,
+ * until the process ends.
  *
  * @example
  * // contender.ts, started by the stage of `runLockTests`
  * await runContender(createLocks({ client }), link)
  */
-export async function runContender(locks: Pick<Locks, 'acquire'>, link: ContenderLink): Promise<never> {
+export async function runContender(
+  locks: Pick<Locks, 'acquire'>,
+  link: ContenderLink,
+): Promise<never> {
   const say = async (message: Said): Promise<void> => link.say(message)
   const releases = new Map<number, () => void>()
   const stored = new Map<number, (answer: Extract<Order, { do: 'stored' }>) => void>()
@@ -52,7 +56,13 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
     await say({ type: 'forgotten' })
   }
 
-  async function hold({ id, name, ttl, wait, block }: Extract<Order, { do: 'hold' }>): Promise<void> {
+  async function hold({
+    id,
+    name,
+    ttl,
+    wait,
+    block,
+  }: Extract<Order, { do: 'hold' }>): Promise<void> {
     let lock: Lock
     try {
       lock = await locks.acquire(name, { ttl, wait, signal: forgotten.signal })
@@ -66,7 +76,9 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
     await say({ type: 'acquired', id, fence: lock.fence, at: now() })
     if (block !== undefined) blockFor(block)
     let over = false
-    void told.then(() => { over = true })
+    void told.then(() => {
+      over = true
+    })
     while (!over && (await sample(lock, id))) await Promise.race([told, sleep(SAMPLE)])
     releases.delete(id)
     await lock.release().catch(() => false)
@@ -119,7 +131,9 @@ export async function runContender(locks: Pick<Locks, 'acquire'>, link: Contende
 
   async function store(fence: number, value?: number): Promise<Extract<Order, { do: 'stored' }>> {
     const place = ++places
-    const answer = new Promise<Extract<Order, { do: 'stored' }>>((resolve) => stored.set(place, resolve))
+    const answer = new Promise<Extract<Order, { do: 'stored' }>>((resolve) =>
+      stored.set(place, resolve),
+    )
     await say({ type: 'store', place, fence, ...(value !== undefined && { value }) })
     try {
       return await answer

@@ -19,15 +19,19 @@ export interface Network {
   /** From now on bytes vanish while the connections stay open. */
   swallow(direction: 'replies' | 'both'): void
   /**
-   * The next request on each connection that is open now is kept back, and the connection then ends for the contender; new ones work.
-   * What it returns hands those requests to the servers, late, and resolves when they were executed. Without it, what needs it is not tested.
+   * The next request on each connection that is open now is kept back, and the connection then ends
+   * for the contender; new ones work. What it returns hands those requests to the servers, late,
+   * and resolves when they were executed. Without it, what needs it is not tested.
    */
   keepBack?(): () => Promise<void>
   /** Back to normal. */
   pass(): Promise<void>
 }
 
-/** Contenders in processes of their own, and the servers on which they contend: running, and reachable. Tests may be given the same ones, one after the other. */
+/**
+ * Contenders in processes of their own, and the servers on which they contend: running, and
+ * reachable. Tests may be given the same ones, one after the other.
+ */
 export interface LockStage extends AsyncDisposable {
   /** At least three. */
   readonly contenders: readonly { readonly process: ContenderProcess; readonly network: Network }[]
@@ -42,16 +46,20 @@ export interface LockTestsOptions {
   readonly ttl?: number
   /** Ms, at most, between two questions of a waiter whom nobody wakes. Default 1 000. */
   readonly poll?: number
-  /** Whether the locks stay exclusive when `flush` or `restart` made a server forget: over a majority they do. Default false. */
+  /**
+   * Whether the locks stay exclusive when `flush` or `restart` made a server forget: over a
+   * majority they do. Default false.
+   */
   readonly survivesLoss?: boolean
   /** Ms to wait for what must happen before a test fails. Default 20 000. */
   readonly patience?: number
 }
 
 /**
- * The fault suite for any implementation of `Locks`. When it is green: no two processes are told at one time that they hold the lock,
- * whatever is paused, killed, cut off or silent; a holder learns of its loss before another has the lock; fences rise, so that a store
- * that checks them loses no update, even when Redis forgets everything.
+ * The fault suite for any implementation of `Locks`. When it is green: no two processes are told at
+ * one time that they hold the lock, whatever is paused, killed, cut off or silent; a holder learns
+ * of its loss before another has the lock; fences rise, so that a store that checks them loses no
+ * update, even when Redis forgets everything.
  *
  * Contenders are processes on one machine that call `runContender`.
  *
@@ -59,7 +67,11 @@ export interface LockTestsOptions {
  * import { describe, it } from 'vitest'
  * runLockTests(makeStage, { describe, it })
  */
-export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it }: Runner, { ttl = 1_000, poll = 1_000, survivesLoss = false, patience = 20_000 }: LockTestsOptions = {}): void {
+export function runLockTests(
+  makeStage: () => Promise<LockStage>,
+  { describe, it }: Runner,
+  { ttl = 1_000, poll = 1_000, survivesLoss = false, patience = 20_000 }: LockTestsOptions = {},
+): void {
   const check = (name: string, test: (scene: Scene) => Promise<void>): unknown =>
     it(name, async () => {
       await using stage = await makeStage()
@@ -71,24 +83,35 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
   describe('held by one at a time', () => {
     check('when all ask at once, again and again', async (scene) => {
       await scene.contend(CONTENTION)
-      for (const i of scene.contenders.keys()) await scene.witness.until(`contender ${i} holding it once`, () => scene.witness.holdings.some(({ contender, first }) => contender === i && first !== undefined))
+      for (const i of scene.contenders.keys())
+        await scene.witness.until(`contender ${i} holding it once`, () =>
+          scene.witness.holdings.some(
+            ({ contender, first }) => contender === i && first !== undefined,
+          ),
+        )
       await scene.stop()
       scene.witness.assertExclusive()
       scene.witness.assertFencesRise()
       scene.witness.assertNoLostUpdate()
     })
 
-    check('when the others give up: they are refused within their wait, and the holder keeps it', async (scene) => {
-      await scene.holds(0)
-      scene.order(1, { do: 'hold', id: 1, name: scene.name, ttl, wait: 200 })
-      const refused = await scene.witness.until('a refusal', () => scene.witness.holding(1, 1)?.refused)
-      assert.equal(refused, 'LockTimeoutError')
-      await sleep(1.5 * ttl) // it is renewed
-      assert.equal(scene.holding(0).lost, undefined)
-      await scene.releases(0)
-      await scene.holds(1, 2)
-      scene.witness.assertExclusive()
-    })
+    check(
+      'when the others give up: they are refused within their wait, and the holder keeps it',
+      async (scene) => {
+        await scene.holds(0)
+        scene.order(1, { do: 'hold', id: 1, name: scene.name, ttl, wait: 200 })
+        const refused = await scene.witness.until(
+          'a refusal',
+          () => scene.witness.holding(1, 1)?.refused,
+        )
+        assert.equal(refused, 'LockTimeoutError')
+        await sleep(1.5 * ttl) // it is renewed
+        assert.equal(scene.holding(0).lost, undefined)
+        await scene.releases(0)
+        await scene.holds(1, 2)
+        scene.witness.assertExclusive()
+      },
+    )
   })
 
   describe('a holder', () => {
@@ -105,27 +128,36 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
       scene.witness.assertFencesRise()
     })
 
-    check('that is killed (SIGKILL) is followed by another, within its ttl and one poll', async (scene) => {
-      await scene.holds(0)
-      const next = scene.holds(1) // it waits already: nobody else will wake it
-      await sleep(ttl / 2)
-      await scene.contenders[0]!.process.kill()
-      const { acquired } = await next
-      const free = (acquired! - scene.holding(0).last!) / 1_000
-      assert.ok(free <= ttl + poll + SLACK, `${free} ms after the last sign of the one that was killed`)
-      scene.witness.assertExclusive()
-      scene.witness.assertFencesRise()
-    })
+    check(
+      'that is killed (SIGKILL) is followed by another, within its ttl and one poll',
+      async (scene) => {
+        await scene.holds(0)
+        const next = scene.holds(1) // it waits already: nobody else will wake it
+        await sleep(ttl / 2)
+        await scene.contenders[0]!.process.kill()
+        const { acquired } = await next
+        const free = (acquired! - scene.holding(0).last!) / 1_000
+        assert.ok(
+          free <= ttl + poll + SLACK,
+          `${free} ms after the last sign of the one that was killed`,
+        )
+        scene.witness.assertExclusive()
+        scene.witness.assertFencesRise()
+      },
+    )
 
-    check('that blocks its event loop past its ttl knows so at the first line after', async (scene) => {
-      scene.order(0, { do: 'hold', id: 1, name: scene.name, ttl, wait: WAIT, block: 2 * ttl })
-      await scene.witness.until('a holder', () => scene.witness.holding(0, 1)?.acquired)
-      await scene.holds(1)
-      const { first } = await scene.loses(0)
-      assert.equal(first, undefined, 'assertHeld() returned after the ttl had passed')
-      await scene.stillHolds(1)
-      scene.witness.assertExclusive()
-    })
+    check(
+      'that blocks its event loop past its ttl knows so at the first line after',
+      async (scene) => {
+        scene.order(0, { do: 'hold', id: 1, name: scene.name, ttl, wait: WAIT, block: 2 * ttl })
+        await scene.witness.until('a holder', () => scene.witness.holding(0, 1)?.acquired)
+        await scene.holds(1)
+        const { first } = await scene.loses(0)
+        assert.equal(first, undefined, 'assertHeld() returned after the ttl had passed')
+        await scene.stillHolds(1)
+        scene.witness.assertExclusive()
+      },
+    )
 
     for (const [how, fail] of FAULTS) {
       check(`whose ${how} is told so before another has the lock`, async (scene) => {
@@ -133,9 +165,15 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
         await fail(scene.contenders[0]!.network)
         const { acquired } = await scene.holds(1)
         const { last, aborted, asleep } = await scene.loses(0)
-        // No signal reaches a process that does not run, but it must be the first that it hears of when it goes on.
-        const told = aborted! < acquired! || (asleep !== undefined && asleep.from < acquired! && aborted! <= asleep.to + AT_ONCE)
-        assert.ok(last! < acquired!, `assertHeld() returned ${last! - acquired!} µs after another had the lock`)
+        // No signal reaches a process that does not run, but it must be the first that it hears of
+        // when it goes on.
+        const told =
+          aborted! < acquired! ||
+          (asleep !== undefined && asleep.from < acquired! && aborted! <= asleep.to + AT_ONCE)
+        assert.ok(
+          last! < acquired!,
+          `assertHeld() returned ${last! - acquired!} µs after another had the lock`,
+        )
         assert.ok(told, `the signal aborted ${aborted! - acquired!} µs after another had the lock`)
         await scene.contenders[0]!.network.pass()
         await scene.stillHolds(1)
@@ -161,63 +199,85 @@ export function runLockTests(makeStage: () => Promise<LockStage>, { describe, it
       scene.witness.assertExclusive()
     })
 
-    check('and gets its reply late has the lock, or has not, but never one that has passed', async (scene) => {
-      await scene.holds(0)
-      await scene.releases(0)
-      scene.contenders[0]!.network.swallow('replies')
-      scene.order(0, { do: 'hold', id: 2, name: scene.name, ttl, wait: WAIT })
-      await sleep(ttl * 1.5)
-      await scene.contenders[0]!.network.pass()
-      const { first, acquired } = await scene.witness.until('the lock', () => scene.witness.holding(0, 2)?.first !== undefined && scene.witness.holding(0, 2))
-      assert.ok(first! >= acquired!)
-      await scene.releases(0, 2)
-      await scene.holds(1)
-      scene.witness.assertExclusive()
-      scene.witness.assertFencesRise()
-    })
+    check(
+      'and gets its reply late has the lock, or has not, but never one that has passed',
+      async (scene) => {
+        await scene.holds(0)
+        await scene.releases(0)
+        scene.contenders[0]!.network.swallow('replies')
+        scene.order(0, { do: 'hold', id: 2, name: scene.name, ttl, wait: WAIT })
+        await sleep(ttl * 1.5)
+        await scene.contenders[0]!.network.pass()
+        const { first, acquired } = await scene.witness.until(
+          'the lock',
+          () => scene.witness.holding(0, 2)?.first !== undefined && scene.witness.holding(0, 2),
+        )
+        assert.ok(first! >= acquired!)
+        await scene.releases(0, 2)
+        await scene.holds(1)
+        scene.witness.assertExclusive()
+        scene.witness.assertFencesRise()
+      },
+    )
   })
 
   describe('a request that arrives late', () => {
-    check('after the lock was released takes it for nobody, and after another has it takes nothing from that one', async (scene) => {
-      const { keepBack } = scene.contenders[0]!.network
-      if (!keepBack) return
-      await scene.holds(0)
-      await scene.releases(0) // it is connected
-      const deliver = keepBack()
-      await scene.holds(0, 2, LONG * ttl)
-      await scene.releases(0, 2)
-      await deliver()
-      const asked = performance.now()
-      await scene.holds(1)
-      const took = performance.now() - asked
-      assert.ok(took < (LONG / 2) * ttl, `nobody held it, and it was not to be had for ${took} ms`)
-      const deliverRelease = keepBack()
-      scene.order(0, { do: 'hold', id: 3, name: scene.name, ttl, wait: ttl / 2 })
-      await scene.witness.until('a refusal', () => scene.witness.holding(0, 3)?.refused)
-      await deliverRelease()
-      await scene.stillHolds(1)
-      await scene.releases(1)
-      await scene.holds(2)
-      scene.witness.assertExclusive()
-      scene.witness.assertFencesRise()
-    })
+    check(
+      'after the lock was released takes it for nobody, and after another has it takes nothing from that one',
+      async (scene) => {
+        const { keepBack } = scene.contenders[0]!.network
+        if (!keepBack) return
+        await scene.holds(0)
+        await scene.releases(0) // it is connected
+        const deliver = keepBack()
+        await scene.holds(0, 2, LONG * ttl)
+        await scene.releases(0, 2)
+        await deliver()
+        const asked = performance.now()
+        await scene.holds(1)
+        const took = performance.now() - asked
+        assert.ok(
+          took < (LONG / 2) * ttl,
+          `nobody held it, and it was not to be had for ${took} ms`,
+        )
+        const deliverRelease = keepBack()
+        scene.order(0, { do: 'hold', id: 3, name: scene.name, ttl, wait: ttl / 2 })
+        await scene.witness.until('a refusal', () => scene.witness.holding(0, 3)?.refused)
+        await deliverRelease()
+        await scene.stillHolds(1)
+        await scene.releases(1)
+        await scene.holds(2)
+        scene.witness.assertExclusive()
+        scene.witness.assertFencesRise()
+      },
+    )
   })
 
   describe('a server that forgets everything', () => {
-    for (const [how, forget] of [['FLUSHALL', (stage: LockStage) => stage.flush()], ['a restart', (stage: LockStage) => stage.restart()]] as const) {
-      check(`by ${how}: fences rise, and a store that checks them loses no update`, async (scene) => {
-        await scene.contend(CONTENTION)
-        for (let i = 0; i < 3; i++) {
-          await forget(scene.stage)
-          await sleep(CONTENTION / 2)
-        }
-        const before = scene.witness.holdings.length
-        await scene.witness.until('more holders', () => scene.witness.holdings.filter(({ first }) => first !== undefined).length > before + 3)
-        await scene.stop()
-        scene.witness.assertFencesRise()
-        scene.witness.assertNoLostUpdate()
-        if (survivesLoss) scene.witness.assertExclusive()
-      })
+    for (const [how, forget] of [
+      ['FLUSHALL', (stage: LockStage) => stage.flush()],
+      ['a restart', (stage: LockStage) => stage.restart()],
+    ] as const) {
+      check(
+        `by ${how}: fences rise, and a store that checks them loses no update`,
+        async (scene) => {
+          await scene.contend(CONTENTION)
+          for (let i = 0; i < 3; i++) {
+            await forget(scene.stage)
+            await sleep(CONTENTION / 2)
+          }
+          const before = scene.witness.holdings.length
+          await scene.witness.until(
+            'more holders',
+            () =>
+              scene.witness.holdings.filter(({ first }) => first !== undefined).length > before + 3,
+          )
+          await scene.stop()
+          scene.witness.assertFencesRise()
+          scene.witness.assertNoLostUpdate()
+          if (survivesLoss) scene.witness.assertExclusive()
+        },
+      )
     }
 
     check('takes the lock from its holder, who is told so within its ttl', async (scene) => {
@@ -288,14 +348,18 @@ class Scene {
     this.order(contender, { do: 'hold', id, name: this.name, ttl, wait: WAIT })
     return this.witness.until(`contender ${contender} holding the lock`, () => {
       const holding = this.witness.holding(contender, id)
-      if (holding?.refused !== undefined) assert.fail(`contender ${contender} was refused with ${holding.refused}`)
+      if (holding?.refused !== undefined)
+        assert.fail(`contender ${contender} was refused with ${holding.refused}`)
       return holding?.first !== undefined && holding
     })
   }
 
   async releases(contender: number, id = 1): Promise<void> {
     this.order(contender, { do: 'release', id })
-    await this.witness.until(`contender ${contender} having released`, () => this.witness.holding(contender, id)?.ended)
+    await this.witness.until(
+      `contender ${contender} having released`,
+      () => this.witness.holding(contender, id)?.ended,
+    )
   }
 
   /** Resolves when both the signal and `assertHeld` have said so. */
@@ -310,18 +374,29 @@ class Scene {
 
   async stillHolds(contender: number, id = 1): Promise<void> {
     const { last } = this.holding(contender, id)
-    await this.witness.until(`contender ${contender} still holding`, () => this.holding(contender, id).last! > last!)
-    assert.equal(this.holding(contender, id).lost, undefined, `contender ${contender} lost its lock`)
+    await this.witness.until(
+      `contender ${contender} still holding`,
+      () => this.holding(contender, id).last! > last!,
+    )
+    assert.equal(
+      this.holding(contender, id).lost,
+      undefined,
+      `contender ${contender} lost its lock`,
+    )
   }
 
   /** All of them, until `stop`. */
   async contend(ms: number): Promise<void> {
-    for (const i of this.contenders.keys()) this.order(i, { do: 'contend', name: this.name, ttl: this.#ttl, wait: WAIT })
+    for (const i of this.contenders.keys())
+      this.order(i, { do: 'contend', name: this.name, ttl: this.#ttl, wait: WAIT })
     await sleep(ms)
   }
 
   async stop(): Promise<void> {
     for (const i of this.contenders.keys()) this.order(i, { do: 'stop' })
-    await this.witness.until('the end of all contenders', () => this.witness.stopped === this.contenders.length)
+    await this.witness.until(
+      'the end of all contenders',
+      () => this.witness.stopped === this.contenders.length,
+    )
   }
 }

@@ -31,7 +31,10 @@ export interface Holding {
   ended: number | undefined
 }
 
-/** Hears all contenders, keeps what they saw, and is the store they write to: it refuses a fence lower than one it has seen. */
+/**
+ * Hears all contenders, keeps what they saw, and is the store they write to: it refuses a fence
+ * lower than one it has seen.
+ */
 export class Witness {
   readonly holdings: Holding[] = []
   readonly lostUpdates: string[] = []
@@ -53,21 +56,36 @@ export class Witness {
       while ((await process.next<Said>(undefined, { timeout: 2 ** 31 - 1 })).type !== 'forgotten');
       this.ready++
       for (const changed of this.#changed.splice(0)) changed()
-      for (;;) this.#take(contender, process, await process.next<Said>(undefined, { timeout: 2 ** 31 - 1 }))
+      for (;;)
+        this.#take(
+          contender,
+          process,
+          await process.next<Said>(undefined, { timeout: 2 ** 31 - 1 }),
+        )
     }
     listen().catch(() => undefined) // the process has ended
   }
 
-  async until<T>(what: string, check: () => T | undefined | false, within = this.#patience): Promise<T> {
+  async until<T>(
+    what: string,
+    check: () => T | undefined | false,
+    within = this.#patience,
+  ): Promise<T> {
     const deadline = performance.now() + within
     for (;;) {
       const found = check()
       if (found !== undefined && found !== false) return found
       const left = deadline - performance.now()
-      if (left <= 0) throw new assert.AssertionError({ message: `${what}: it did not happen within ${within} ms` })
+      if (left <= 0)
+        throw new assert.AssertionError({
+          message: `${what}: it did not happen within ${within} ms`,
+        })
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left)
-        this.#changed.push(() => { clearTimeout(timer); resolve() })
+        this.#changed.push(() => {
+          clearTimeout(timer)
+          resolve()
+        })
       })
     }
   }
@@ -78,23 +96,35 @@ export class Witness {
 
   /** Nobody was told that it held the lock at a time at which another was told so too. */
   assertExclusive(): void {
-    const held = this.holdings.filter(({ first }) => first !== undefined).sort((a, b) => a.first! - b.first!)
+    const held = this.holdings
+      .filter(({ first }) => first !== undefined)
+      .sort((a, b) => a.first! - b.first!)
     let before: Holding | undefined
     for (const one of held) {
-      if (before) assert.ok(before.last! < one.first!, `two held it at once: contender ${before.contender} until ${before.last}, contender ${one.contender} from ${one.first} (µs)`)
+      if (before)
+        assert.ok(
+          before.last! < one.first!,
+          `two held it at once: contender ${before.contender} until ${before.last}, contender ${one.contender} from ${one.first} (µs)`,
+        )
       before = one
     }
   }
 
-  /** By the order in which they were acquired; of two whose claims overlap the order is not known. */
+  /**
+   * By the order in which they were acquired; of two whose claims overlap the order is not known.
+   */
   assertFencesRise(): void {
-    const held = this.holdings.filter(({ first }) => first !== undefined).sort((a, b) => a.first! - b.first!)
+    const held = this.holdings
+      .filter(({ first }) => first !== undefined)
+      .sort((a, b) => a.first! - b.first!)
     const fences = new Set<number>()
     for (const [i, one] of held.entries()) {
       assert.ok(Number.isSafeInteger(one.fence), `a fence that is none: ${one.fence}`)
       assert.ok(!fences.has(one.fence!), `two holders had the fence ${one.fence}`)
       fences.add(one.fence!)
-      const later = held.slice(i + 1).find((next) => next.first! > one.last! && next.fence! <= one.fence!)
+      const later = held
+        .slice(i + 1)
+        .find((next) => next.first! > one.last! && next.fence! <= one.fence!)
       assert.ok(later === undefined, `the fence ${later?.fence} came after ${one.fence}`)
     }
   }
@@ -113,7 +143,18 @@ export class Witness {
   #note(contender: number, said: Extract<Said, { id: number }>): void {
     let holding = this.holding(contender, said.id)
     if (!holding) {
-      const nothing = { fence: undefined, acquired: undefined, refused: undefined, first: undefined, last: undefined, lost: undefined, lostWith: undefined, aborted: undefined, asleep: undefined, ended: undefined }
+      const nothing = {
+        fence: undefined,
+        acquired: undefined,
+        refused: undefined,
+        first: undefined,
+        last: undefined,
+        lost: undefined,
+        lostWith: undefined,
+        aborted: undefined,
+        asleep: undefined,
+        ended: undefined,
+      }
       this.holdings.push((holding = { contender, id: said.id, ...nothing }))
     }
     const { at } = said
@@ -121,11 +162,18 @@ export class Witness {
     else if (said.type === 'refused') holding.refused = said.error
     else if (said.type === 'held') Object.assign(holding, { first: holding.first ?? at, last: at })
     else if (said.type === 'lost') Object.assign(holding, { lost: at, lostWith: said.error })
-    else if (said.type === 'aborted') Object.assign(holding, { aborted: holding.aborted ?? at, asleep: holding.asleep ?? said.asleep })
+    else if (said.type === 'aborted')
+      Object.assign(holding, {
+        aborted: holding.aborted ?? at,
+        asleep: holding.asleep ?? said.asleep,
+      })
     else holding.ended = at
   }
 
-  #store(process: ContenderProcess, { place, fence, value }: Extract<Said, { type: 'store' }>): void {
+  #store(
+    process: ContenderProcess,
+    { place, fence, value }: Extract<Said, { type: 'store' }>,
+  ): void {
     const accepted = fence >= this.#fence
     this.#fence = Math.max(this.#fence, fence)
     if (accepted && value !== undefined) {

@@ -4,6 +4,7 @@
 -- returns the ms it has left to live if it was mine, else 0
 -- cost: O(1)
 
-local value = redis.pcall('GET', KEYS[1]) -- an error, where it is of another type: then it is not mine any more
+-- an error, where it is of another type: then it is not mine any more
+local value = redis.pcall('GET', KEYS[1])
 if not isMine(value, ARGV[1]) then return 0 end
 return math.max(1, prolong(KEYS[1], value, ARGV[2], tonumber(ARGV[3])))

@@ -4,7 +4,13 @@ import type { AbandonedClaims } from '../abandoned-claims.js'
 import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../ground.js'
 import { parseHolder, type LockGround, type LockInspection } from '../holder.js'
 import type { Wakeups } from '../wakeups.js'
-import { acquireAllScript, acquireScript, extendScript, inspectScript, leaveScript } from './scripts.js'
+import {
+  acquireAllScript,
+  acquireScript,
+  extendScript,
+  inspectScript,
+  leaveScript,
+} from './scripts.js'
 
 /** Locks in one Redis, or one Cluster: each decision is one script on the slot of the lock. */
 export class Mutex implements LockGround {
@@ -35,13 +41,27 @@ export class Mutex implements LockGround {
     const keys = claims.flatMap(({ key }) => acquireKeys(key, token))
     if (this.#client.driver.group(keys).length > 1) return undefined
     const left = performance.now()
-    const fences = await this.#client.run(acquireAllScript, keys, [token, nextStep(), String(ttl), about])
+    const fences = await this.#client.run(acquireAllScript, keys, [
+      token,
+      nextStep(),
+      String(ttl),
+      about,
+    ])
     return fences?.map((fence) => ({ held: true, fence, deadline: left + safe(ttl) }))
   }
 
-  async extend({ key, token, ttl: usual }: Claim, _fence: number, ttl: number): Promise<number | undefined> {
+  async extend(
+    { key, token, ttl: usual }: Claim,
+    _fence: number,
+    ttl: number,
+  ): Promise<number | undefined> {
     const left = performance.now()
-    const remaining = await this.#client.run(extendScript, [key], [token, nextStep(), String(ttl)], { timeout: renewalTimeout(usual) })
+    const remaining = await this.#client.run(
+      extendScript,
+      [key],
+      [token, nextStep(), String(ttl)],
+      { timeout: renewalTimeout(usual) },
+    )
     return remaining > 0 ? left + safe(Math.min(ttl, remaining)) : undefined
   }
 
@@ -68,7 +88,13 @@ export class Mutex implements LockGround {
 }
 
 /** In one Redis. `whose`: the token's own lock, or whoever has it. */
-export function leave(client: CacheClient, key: string, token: string, whose: 'mine' | 'any', channel: string): Promise<boolean> {
+export function leave(
+  client: CacheClient,
+  key: string,
+  token: string,
+  whose: 'mine' | 'any',
+  channel: string,
+): Promise<boolean> {
   const { queue, alive, receipt } = keysBeside(key)
   return client.run(leaveScript, [key, receipt(token), queue, alive], [token, channel, whose])
 }

@@ -1,4 +1,5 @@
--- The ms that somebody's lock has left to live. Where that is more than its ttl, the server's clock was set back, and its ttl starts anew.
+-- The ms that somebody's lock has left to live. Where that is more than its ttl, the server's clock
+-- was set back, and its ttl starts anew.
 local function remaining(key, value)
   local left = command('PTTL', key)
   local ttl = tonumber(string.match(value, '^%S+ %d+ %d+ %d+ (%d+) ') or nil)

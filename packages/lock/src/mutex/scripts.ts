@@ -28,17 +28,40 @@ export const acquireAllScript = defineScript({
   name: 'lock acquireAll',
   functions: clock + fence + refuse + mutex + take,
   lua: acquireAllLua,
-  types: "local types = {} for i = 1, #KEYS, 5 do for j, kind in ipairs({'any', 'string', 'string', 'zset', 'hash'}) do types[i + j - 1] = kind end end return types",
+  types:
+    "local types = {} for i = 1, #KEYS, 5 do for j, kind in ipairs({'any', 'string', 'string', 'zset', 'hash'}) do types[i + j - 1] = kind end end return types",
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
 })
 
-export const extendScript = defineScript({ name: 'lock extend', functions: clock + mutex + prolong, lua: extendLua, parse: Number })
+export const extendScript = defineScript({
+  name: 'lock extend',
+  functions: clock + mutex + prolong,
+  lua: extendLua,
+  parse: Number,
+})
 
-export const leaveScript = defineScript({ name: 'lock release', functions: clock + queue + mutex, lua: leaveLua, types: ['any', 'string', 'zset', 'hash'], parse: one })
+export const leaveScript = defineScript({
+  name: 'lock release',
+  functions: clock + queue + mutex,
+  lua: leaveLua,
+  types: ['any', 'string', 'zset', 'hash'],
+  parse: one,
+})
 
-export const settleFenceScript = defineScript({ name: 'lock settle fence', functions: clock + fence + mutex, lua: settleFenceLua, types: ['any', 'string'], parse: one })
+export const settleFenceScript = defineScript({
+  name: 'lock settle fence',
+  functions: clock + fence + mutex,
+  lua: settleFenceLua,
+  types: ['any', 'string'],
+  parse: one,
+})
 
-export const restoreScript = defineScript({ name: 'lock restore', functions: clock + fence + mutex + take, lua: restoreLua, parse: Number })
+export const restoreScript = defineScript({
+  name: 'lock restore',
+  functions: clock + fence + mutex + take,
+  lua: restoreLua,
+  parse: Number,
+})
 
 export const inspectScript = defineScript({
   name: 'lock inspect',

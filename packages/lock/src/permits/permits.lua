@@ -1,6 +1,6 @@
--- Held by several at a time: a sorted set of tokens by the ms at which each ends, and a hash of `fence step ttl` of each: `step` is the
--- number of the holder's last step that changed it, `ttl` the longest in ms that it can have left. A token that begins with `x` shares
--- with nobody.
+-- Held by several at a time: a sorted set of tokens by the ms at which each ends, and a hash of
+-- `fence step ttl` of each: `step` is the number of the holder's last step that changed it, `ttl`
+-- the longest in ms that it can have left. A token that begins with `x` shares with nobody.
 
 -- Whether the waiter may join those that hold now.
 local function fits(holders, token, permits)
@@ -37,8 +37,9 @@ local function detailsOf(details, token)
   return fence, step, ttl
 end
 
--- Lets a permit live for ttl at least. A step that comes twice, or behind a later one, changes nothing. Returns the ms it has left, and
--- its fence; nil if it has ended. Where it has more left than its longest ttl, the server's clock was set back, and its ttl starts anew.
+-- Lets a permit live for ttl at least. A step that comes twice, or behind a later one, changes
+-- nothing. Returns the ms it has left, and its fence; nil if it has ended. Where it has more left
+-- than its longest ttl, the server's clock was set back, and its ttl starts anew.
 local function prolong(holders, details, token, step, ttl)
   local now = milliseconds()
   local ends = tonumber(command('ZSCORE', holders, token) or 0)
@@ -47,15 +48,17 @@ local function prolong(holders, details, token, step, ttl)
   local longest = tonumber(known)
   if longest > 0 then ends = math.min(ends, now + longest) end
   if tonumber(step) > tonumber(last) then
-    command('HDEL', details, token) -- first, as it needs no memory: after it a server that is full takes the rest as well
+    -- first, as it needs no memory: after it a server that is full takes the rest as well
+    command('HDEL', details, token)
     if now + ttl > ends then ends, longest = now + ttl, ttl end
     note(holders, details, token, ends, fence, step, longest)
   end
   return ends - now, fence
 end
 
--- Where holders have longer to live than their ttl, the server's clock was set back: their ttl starts anew. It looks at those that end
--- last, which is where they are. What is to end when no clock will come was not put there by us.
+-- Where holders have longer to live than their ttl, the server's clock was set back: their ttl
+-- starts anew. It looks at those that end last, which is where they are. What is to end when no
+-- clock will come was not put there by us.
 local function mindClock(holders, details)
   command('ZREMRANGEBYSCORE', holders, '9e15', '+inf')
   local now, last = milliseconds(), command('ZRANGE', holders, -100, -1, 'WITHSCORES')

@@ -12,15 +12,34 @@ import permitsLua from './permits.lua'
 
 const functions = clock + queue + fence + permitsLua
 
-export const acquirePermitScript = defineScript({ name: 'permit acquire', functions: functions + refuse, lua: acquireLua, types: ['any', 'hash', 'string', 'string', 'zset', 'hash'], parse: parseAcquired })
+export const acquirePermitScript = defineScript({
+  name: 'permit acquire',
+  functions: functions + refuse,
+  lua: acquireLua,
+  types: ['any', 'hash', 'string', 'string', 'zset', 'hash'],
+  parse: parseAcquired,
+})
 
-export const extendPermitScript = defineScript({ name: 'permit extend', functions, lua: extendLua, types: ['any', 'hash'], parse: Number })
+export const extendPermitScript = defineScript({
+  name: 'permit extend',
+  functions,
+  lua: extendLua,
+  types: ['any', 'hash'],
+  parse: Number,
+})
 
-export const leavePermitScript = defineScript({ name: 'permit release', functions, lua: leaveLua, types: ['any', 'hash', 'string', 'zset', 'hash'], parse: one })
+export const leavePermitScript = defineScript({
+  name: 'permit release',
+  functions,
+  lua: leaveLua,
+  types: ['any', 'hash', 'string', 'zset', 'hash'],
+  parse: one,
+})
 
 export const inspectPermitsScript = defineScript({
   name: 'permit inspect',
-  functions, lua: inspectLua,
+  functions,
+  lua: inspectLua,
   types: ['any', 'zset'],
   asks: true,
   parse: (reply: Reply): Occupancy => {

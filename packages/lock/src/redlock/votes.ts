@@ -9,21 +9,38 @@ export interface Votes<R> {
   readonly failures: readonly unknown[]
 }
 
-/** Resolves as soon as so many agree, or can't any more: who hangs is not waited for. Never rejects. */
-export function majorityOf<R>(answers: readonly Promise<R>[], agrees: (answer: R) => boolean, needed: number): Promise<Votes<R>> {
+/**
+ * Resolves as soon as so many agree, or can't any more: who hangs is not waited for. Never rejects.
+ */
+export function majorityOf<R>(
+  answers: readonly Promise<R>[],
+  agrees: (answer: R) => boolean,
+  needed: number,
+): Promise<Votes<R>> {
   return new Promise((resolve) => {
     const agreed: R[] = []
     const failures: unknown[] = []
     let against = 0
     const count = (): void => {
       const open = answers.length - agreed.length - against - failures.length
-      if (agreed.length >= needed || agreed.length + open < needed) resolve({ won: agreed.length >= needed, agreed: [...agreed], against, failures: [...failures] })
+      if (agreed.length >= needed || agreed.length + open < needed)
+        resolve({
+          won: agreed.length >= needed,
+          agreed: [...agreed],
+          against,
+          failures: [...failures],
+        })
     }
     for (const answer of answers) {
-      answer.then((one) => {
-        if (agrees(one)) agreed.push(one)
-        else against++
-      }, (error: unknown) => failures.push(error)).then(count, count)
+      answer
+        .then(
+          (one) => {
+            if (agrees(one)) agreed.push(one)
+            else against++
+          },
+          (error: unknown) => failures.push(error),
+        )
+        .then(count, count)
     }
   })
 }

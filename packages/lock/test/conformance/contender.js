@@ -12,14 +12,25 @@ const child = childProcess()
 const { kind, client, urls } = child.data
 
 const drivers = {
-  ioredis: (url) => ioredisDriver(new Redis(url, { retryStrategy: () => 50 }).on('error', () => undefined)),
-  'node-redis': (url) => nodeRedisDriver(createClient({ url, socket: { reconnectStrategy: 50 } }).on('error', () => undefined)),
+  ioredis: (url) =>
+    ioredisDriver(new Redis(url, { retryStrategy: () => 50 }).on('error', () => undefined)),
+  'node-redis': (url) =>
+    nodeRedisDriver(
+      createClient({ url, socket: { reconnectStrategy: 50 } }).on('error', () => undefined),
+    ),
 }
-const clients = urls.map((url) => createCacheClient(drivers[client](url), { resilience: { writeTimeout: 300, breaker: { cooldown: 100 } } }))
+const clients = urls.map((url) =>
+  createCacheClient(drivers[client](url), {
+    resilience: { writeTimeout: 300, breaker: { cooldown: 100 } },
+  }),
+)
 const kinds = {
   locks: () => createLocks({ client: clients[0] }),
   redlock: () => createRedlock({ clients }),
   naive: () => naiveLocks(clients[0]),
 }
 
-await runContender(kinds[kind](), { say: child.say, next: () => child.next(undefined, { timeout: 2 ** 31 - 1 }) })
+await runContender(kinds[kind](), {
+  say: child.say,
+  next: () => child.next(undefined, { timeout: 2 ** 31 - 1 }),
+})

@@ -1,6 +1,9 @@
 import { LockTimeoutError } from '@cache/lock'
 
-/** What one finds in blog posts: SET NX PX, DEL, and a holder that believes in its lock until it lets go. */
+/**
+ * What one finds in blog posts: SET NX PX, DEL, and a holder that believes in its lock until it
+ * lets go.
+ */
 export function naiveLocks(client) {
   const send = (...args) => client.send({ args, keys: [args[1]] })
   return {

@@ -6,9 +6,17 @@ it('the suite fails a lock that believes in itself until it lets go', async () =
   await using stages = new Stages({ kind: 'naive', client: 'ioredis', servers: 1 })
   const failures = async (names: readonly string[], patience: number): Promise<string[]> => {
     const tests: { name: string; test: () => Promise<void> }[] = []
-    runLockTests(stages.next, { describe: (_, body) => body(), it: (name, test) => tests.push({ name, test }) }, { ttl: 300, patience })
+    runLockTests(
+      stages.next,
+      { describe: (_, body) => body(), it: (name, test) => tests.push({ name, test }) },
+      { ttl: 300, patience },
+    )
     const failed: string[] = []
-    for (const wanted of names) await tests.find(({ name }) => name === wanted)!.test().catch(() => failed.push(wanted))
+    for (const wanted of names)
+      await tests
+        .find(({ name }) => name === wanted)!
+        .test()
+        .catch(() => failed.push(wanted))
     return failed
   }
   const beyondIt = [
@@ -21,5 +29,10 @@ it('the suite fails a lock that believes in itself until it lets go', async () =
     'by FLUSHALL: fences rise, and a store that checks them loses no update',
   ]
   expect(await failures(beyondIt, 1_500)).toEqual(beyondIt)
-  expect(await failures(['that is killed (SIGKILL) is followed by another, within its ttl and one poll'], 20_000)).toEqual([])
+  expect(
+    await failures(
+      ['that is killed (SIGKILL) is followed by another, within its ttl and one poll'],
+      20_000,
+    ),
+  ).toEqual([])
 }, 120_000)

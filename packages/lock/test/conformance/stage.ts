@@ -1,4 +1,11 @@
-import { spawnProcesses, startProxy, startRedis, type ProcessGroup, type RedisServer, type TcpProxy } from '@cache/testkit'
+import {
+  spawnProcesses,
+  startProxy,
+  startRedis,
+  type ProcessGroup,
+  type RedisServer,
+  type TcpProxy,
+} from '@cache/testkit'
 import type { ContenderProcess, LockStage } from '../../src/conformance/index.js'
 
 export interface StageOptions {
@@ -8,7 +15,10 @@ export interface StageOptions {
   readonly servers: number
 }
 
-/** Servers, and three contenders, each with a proxy of its own before each server. The tests of one suite share them. */
+/**
+ * Servers, and three contenders, each with a proxy of its own before each server. The tests of one
+ * suite share them.
+ */
 export class Stages implements AsyncDisposable {
   readonly #options: StageOptions
   readonly #contenders: Contender[] = []
@@ -20,9 +30,16 @@ export class Stages implements AsyncDisposable {
 
   readonly next = async (): Promise<LockStage> => {
     const { servers: count } = this.#options
-    if (this.#servers.length === 0) this.#servers = await Promise.all(Array.from({ length: count }, () => startRedis()))
+    if (this.#servers.length === 0)
+      this.#servers = await Promise.all(Array.from({ length: count }, () => startRedis()))
     const [first] = this.#servers as [RedisServer]
-    while (this.#contenders.length < 3) this.#contenders.push(new Contender(this.#options, await Promise.all(this.#servers.map((server) => startProxy(server)))))
+    while (this.#contenders.length < 3)
+      this.#contenders.push(
+        new Contender(
+          this.#options,
+          await Promise.all(this.#servers.map((server) => startProxy(server))),
+        ),
+      )
     return {
       contenders: await Promise.all(this.#contenders.map((contender) => contender.forNextTest())),
       flush: () => first.flush(),
@@ -64,11 +81,15 @@ class Contender {
     }
     const talking: ContenderProcess = {
       send: (message) => process.send(message),
-      next: <T>() => new Promise<T>((resolve) => {
-        if (heard.length > 0) resolve(heard.shift() as T)
-        else waiting = resolve as (message: unknown) => void
-      }),
-      kill: async () => { this.#group = undefined; await process.kill() },
+      next: <T>() =>
+        new Promise<T>((resolve) => {
+          if (heard.length > 0) resolve(heard.shift() as T)
+          else waiting = resolve as (message: unknown) => void
+        }),
+      kill: async () => {
+        this.#group = undefined
+        await process.kill()
+      },
       pause: () => process.freeze(),
       resume: () => process.thaw(),
     }
@@ -103,7 +124,9 @@ class Contender {
 
   async #spawn(): Promise<ProcessGroup> {
     const { kind, client } = this.#options
-    const group = spawnProcesses(new URL('./contender.js', import.meta.url), { data: { kind, client, urls: this.#proxies.map(({ url }) => url) } })
+    const group = spawnProcesses(new URL('./contender.js', import.meta.url), {
+      data: { kind, client, urls: this.#proxies.map(({ url }) => url) },
+    })
     await group.all('ready')
     const [process] = group.processes as [ProcessGroup['processes'][number]]
     const listen = async (): Promise<void> => {

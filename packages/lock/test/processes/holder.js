@@ -2,7 +2,10 @@ import { createLocks } from '@cache/lock'
 import { childProcess } from '@cache/testkit'
 import { connect } from './connect.js'
 
-/** Holds many locks, or waits for them, and says when it lost or got each. µs of the machine's monotonic clock. */
+/**
+ * Holds many locks, or waits for them, and says when it lost or got each. µs of the machine's
+ * monotonic clock.
+ */
 const child = childProcess()
 const { client, url } = child.data
 const locks = createLocks({ client: connect(client, url) })
@@ -39,26 +42,40 @@ async function hold(names, ttl) {
       }
     }
   }, 5)
-  const rounds = await Promise.all(held.map((lock) => new Promise((resolve) => {
-    lock.signal.addEventListener('abort', () => {
-      const aborted = now()
-      let threw = false
-      try { lock.assertHeld() } catch { threw = true }
-      tick()
-      resolve({ name: lock.name, aborted, threw, asleep })
-    })
-  })))
+  const rounds = await Promise.all(
+    held.map(
+      (lock) =>
+        new Promise((resolve) => {
+          lock.signal.addEventListener('abort', () => {
+            const aborted = now()
+            let threw = false
+            try {
+              lock.assertHeld()
+            } catch {
+              threw = true
+            }
+            tick()
+            resolve({ name: lock.name, aborted, threw, asleep })
+          })
+        }),
+    ),
+  )
   await new Promise((resolve) => setTimeout(resolve, 100))
   clearInterval(sampling)
-  await child.say({ type: 'lost', rounds: rounds.map((round) => ({ ...round, last: last.get(round.name) })) })
+  await child.say({
+    type: 'lost',
+    rounds: rounds.map((round) => ({ ...round, last: last.get(round.name) })),
+  })
 }
 
 async function wait(names, ttl) {
-  const rounds = await Promise.all(names.map(async (name) => {
-    const lock = await locks.acquire(name, { ttl, wait: '1m' })
-    const at = now()
-    await lock.release()
-    return { name, at }
-  }))
+  const rounds = await Promise.all(
+    names.map(async (name) => {
+      const lock = await locks.acquire(name, { ttl, wait: '1m' })
+      const at = now()
+      await lock.release()
+      return { name, at }
+    }),
+  )
   await child.say({ type: 'acquired', rounds })
 }

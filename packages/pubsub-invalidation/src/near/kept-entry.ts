@@ -22,7 +22,9 @@ export class KeptEntry<T> implements Entry<T> {
   readonly #dies: number
   readonly #copy: Copier | undefined
 
-  /** `since`: when the rest of its life began at the earliest. `ttl`: ms that it is kept at most. */
+  /**
+   * `since`: when the rest of its life began at the earliest. `ttl`: ms that it is kept at most.
+   */
   constructor({ entry, format, life, copy }: Shareable, since: number, ttl: number) {
     const { value, absent, version, computeTime, stamp } = entry
     this.value = value as T

@@ -1,8 +1,8 @@
 import { types } from 'node:util'
 
 /**
- * About how many bytes a decoded value takes in memory: strings, numbers, bytes, and what holds them,
- * each object once, and each name of properties once. It stops once it has counted `most`.
+ * About how many bytes a decoded value takes in memory: strings, numbers, bytes, and what holds
+ * them, each object once, and each name of properties once. It stops once it has counted `most`.
  */
 export function memoryOf(value: unknown, most: number): number {
   const found = new Set<object>()
@@ -30,15 +30,17 @@ export function memoryOf(value: unknown, most: number): number {
         }
         continue
       }
-      if (types.isMap(one)) for (const [key, item] of one) {
-        bytes += 4 * SLOT
-        add(key)
-        add(item)
-      }
-      if (types.isSet(one)) for (const item of one) {
-        bytes += 3 * SLOT
-        add(item)
-      }
+      if (types.isMap(one))
+        for (const [key, item] of one) {
+          bytes += 4 * SLOT
+          add(key)
+          add(item)
+        }
+      if (types.isSet(one))
+        for (const item of one) {
+          bytes += 3 * SLOT
+          add(item)
+        }
       for (const name of Object.keys(one)) {
         bytes += SLOT
         if (!names.has(name)) bytes += NAME + name.length

@@ -1,4 +1,13 @@
-import { channels, createToken, tell, type Format, type NearChange, type NearEntries, type NearQuestion, type NearValue } from '@cache/core'
+import {
+  channels,
+  createToken,
+  tell,
+  type Format,
+  type NearChange,
+  type NearEntries,
+  type NearQuestion,
+  type NearValue,
+} from '@cache/core'
 import { LRUCache } from 'lru-cache'
 import type { BusWiring, Invalidated, InvalidationBus } from '../bus.js'
 import { OwnMessages } from '../own-messages.js'
@@ -21,8 +30,9 @@ export interface NearSettings {
 }
 
 /**
- * Decoded values, as long as they are known to be right: while the bus has shown lately that it listens, until a message says otherwise.
- * What Redis answers is kept only if the key was not invalidated, and the bus had no gap, since Redis was asked.
+ * Decoded values, as long as they are known to be right: while the bus has shown lately that it
+ * listens, until a message says otherwise. What Redis answers is kept only if the key was not
+ * invalidated, and the bus had no gap, since Redis was asked.
  */
 export class NearCache implements NearEntries {
   readonly #settings: NearSettings
@@ -38,7 +48,11 @@ export class NearCache implements NearEntries {
     this.#settings = settings
     this.#kept = new LRUCache({ max: maxEntries, maxSize: maxBytes })
     this.#wiring = bus.wiring
-    this.#detach = [bus.on('invalidate', (message) => this.#hear(message)), bus.on('gap', () => this.#questions.outdateAll()), bus.on('live', (missedNothing) => this.#resume(missedNothing))]
+    this.#detach = [
+      bus.on('invalidate', (message) => this.#hear(message)),
+      bus.on('gap', () => this.#questions.outdateAll()),
+      bus.on('live', (missedNothing) => this.#resume(missedNothing)),
+    ]
   }
 
   get<T>(key: string, format: Format<T>): KeptEntry<T> | undefined {
@@ -77,7 +91,8 @@ export class NearCache implements NearEntries {
     const [key] = keys
     const began = performance.now()
     this.#forget(keys)
-    const alone = key !== undefined && keys.length === 1 && this.#listens ? this.#questions.ask(key) : undefined
+    const alone =
+      key !== undefined && keys.length === 1 && this.#listens ? this.#questions.ask(key) : undefined
     const end = (): boolean => {
       if (alone) this.#questions.answer(key!, alone)
       const current = alone?.outdated === false
@@ -98,7 +113,12 @@ export class NearCache implements NearEntries {
   }
 
   stats() {
-    return { ...this.#counts, entries: this.#kept.size, bytes: this.#kept.calculatedSize, answering: performance.now() < this.#wiring.freshUntil }
+    return {
+      ...this.#counts,
+      entries: this.#kept.size,
+      bytes: this.#kept.calculatedSize,
+      answering: performance.now() < this.#wiring.freshUntil,
+    }
   }
 
   clear(): void {
@@ -112,7 +132,9 @@ export class NearCache implements NearEntries {
     this.clear()
   }
 
-  /** Not in a gap; what it was asked before the last sign of life is answered once there is another. */
+  /**
+   * Not in a gap; what it was asked before the last sign of life is answered once there is another.
+   */
   get #listens(): boolean {
     return this.#wiring.freshUntil !== -Infinity
   }
@@ -124,8 +146,11 @@ export class NearCache implements NearEntries {
       const { maxBytes, ttl } = this.#settings
       const size = key.length + Math.max(1, value.bytes, memoryOf(value.entry.value, maxBytes))
       if (size > maxBytes) return void this.#kept.delete(key)
-      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, ttl), { size: Math.ceil(size) })
-    } catch (error) { // a value that can't be cloned, or can't be looked through
+      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, ttl), {
+        size: Math.ceil(size),
+      })
+    } catch (error) {
+      // a value that can't be cloned, or can't be looked through
       tell(channels.error, () => ({ operation: 'keep near', key, error }))
     }
   }

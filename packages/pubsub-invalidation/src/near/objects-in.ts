@@ -1,6 +1,9 @@
 import { types } from 'node:util'
 
-/** All objects that a value is made of: itself, and what its properties, elements, keys and members hold. */
+/**
+ * All objects that a value is made of: itself, and what its properties, elements, keys and members
+ * hold.
+ */
 export function objectsIn(value: unknown): ReadonlySet<object> {
   const found = new Set<object>()
   const open = [value]
@@ -15,7 +18,13 @@ export function objectsIn(value: unknown): ReadonlySet<object> {
 
 /** Where freezing an object leaves its contents as they were, or can't be done. */
 export function hasState(one: object): boolean {
-  return types.isMap(one) || types.isSet(one) || types.isDate(one) || ArrayBuffer.isView(one) || types.isAnyArrayBuffer(one)
+  return (
+    types.isMap(one) ||
+    types.isSet(one) ||
+    types.isDate(one) ||
+    ArrayBuffer.isView(one) ||
+    types.isAnyArrayBuffer(one)
+  )
 }
 
 export function isPlain(one: object): boolean {

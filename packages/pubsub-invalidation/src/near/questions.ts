@@ -1,4 +1,7 @@
-/** The questions under way: an answer to one that was asked before its key was invalidated is not to be kept. */
+/**
+ * The questions under way: an answer to one that was asked before its key was invalidated is not to
+ * be kept.
+ */
 export class Questions {
   readonly #open = new Map<string, Question>()
 

@@ -7,7 +7,8 @@ import { burnCpu, childProcess, eventually } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// Has one row near, and reads it all the time, or right after it was busy. The row itself is a key of the Redis that is behind `source`.
+// Has one row near, and reads it all the time, or right after it was busy. The row itself is a key
+// of the Redis that is behind `source`.
 export interface Start {
   readonly kind: 'ioredis' | 'node-redis'
   readonly url: string
@@ -18,7 +19,10 @@ export interface Start {
 const child = childProcess<Start>()
 const { kind, url, source, heartbeat } = child.data
 const rows = new Redis(source)
-const raw = kind === 'ioredis' ? new Redis(url, { retryStrategy: () => 50 }) : createClient({ url, socket: { reconnectStrategy: 50 } })
+const raw =
+  kind === 'ioredis'
+    ? new Redis(url, { retryStrategy: () => 50 })
+    : createClient({ url, socket: { reconnectStrategy: 50 } })
 raw.on('error', () => undefined)
 const client = createCacheClient(raw instanceof Redis ? ioredisDriver(raw) : nodeRedisDriver(raw))
 const bus = createInvalidationBus({ client, heartbeat })
@@ -26,13 +30,18 @@ const near = withNearCache(client, { bus })
 const products = createAside<number, number>({ client: near, prefix: 'row', ttl: '1h' })
 const read = (): Promise<number> => products.getOrLoad(1, async () => Number(await rows.get('row')))
 
-await eventually(async () => {
-  await read()
-  return near.near.stats().entries === 1 && near.near.stats().answering
-}, { within: 60_000 })
+await eventually(
+  async () => {
+    await read()
+    return near.near.stats().entries === 1 && near.near.stats().answering
+  },
+  { within: 60_000 },
+)
 await child.say('warm')
 for (;;) {
-  const order = await child.next<{ type: 'burn' | 'close'; ms?: number }>(undefined, { timeout: 600_000 })
+  const order = await child.next<{ type: 'burn' | 'close'; ms?: number }>(undefined, {
+    timeout: 600_000,
+  })
   if (order.type === 'burn') {
     burnCpu(order.ms!)
     // In the same turn, before anything could be read from a socket.

@@ -7,8 +7,9 @@ import { respond } from '../http/respond.js'
 
 export interface FastifyOptions extends GuardOptions<FastifyRequest> {
   /**
-   * Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Fastify's `trustProxy` to what stands before it.
-   * A key of your own must not be the client's choice: see `KeyOf`.
+   * Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Fastify's
+   * `trustProxy` to what stands before it. A key of your own must not be the client's choice: see
+   * `KeyOf`.
    */
   readonly key?: KeyOf<FastifyRequest>
 }
@@ -21,15 +22,18 @@ declare module 'fastify' {
 }
 
 /**
- * A plugin for Fastify 5, for all routes of the instance it is registered on and below. Denied requests get 429 with
- * `application/problem+json`; the others carry the headers, and `request.rateLimit`. A slot (`concurrency`) is released when the response
- * has been sent, or the client has left.
+ * A plugin for Fastify 5, for all routes of the instance it is registered on and below. Denied
+ * requests get 429 with `application/problem+json`; the others carry the headers, and
+ * `request.rateLimit`. A slot (`concurrency`) is released when the response has been sent, or the
+ * client has left.
  *
  * @throws {InvalidOptionError} naming the option, from `register`.
  * @example await app.register(rateLimit, { limiter })
  */
 export async function rateLimit(app: FastifyInstance, options: FastifyOptions): Promise<void> {
-  const guard = createGuard<FastifyRequest>('rateLimit', options, (request) => addressKey(request.ip))
+  const guard = createGuard<FastifyRequest>('rateLimit', options, (request) =>
+    addressKey(request.ip),
+  )
   const { limits } = options.limiter
 
   if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', null)
@@ -44,5 +48,9 @@ export async function rateLimit(app: FastifyInstance, options: FastifyOptions): 
   })
 }
 
-// For the routes beside it, not only for those below: https://fastify.dev/docs/latest/Reference/Plugins/#handle-the-scope
-Object.assign(rateLimit, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: '@cache/ratelimit' })
+// For the routes beside it, not only for those below:
+// https://fastify.dev/docs/latest/Reference/Plugins/#handle-the-scope
+Object.assign(rateLimit, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: '@cache/ratelimit',
+})

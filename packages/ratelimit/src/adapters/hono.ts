@@ -7,8 +7,8 @@ import { respond } from '../http/respond.js'
 
 export interface HonoOptions<E extends Env> extends GuardOptions<Context<E>> {
   /**
-   * Who is limited. There is no default: where the address is to be found depends on the server. The key must not be the client's
-   * choice: see `KeyOf`.
+   * Who is limited. There is no default: where the address is to be found depends on the server.
+   * The key must not be the client's choice: see `KeyOf`.
    */
   readonly key: KeyOf<Context<E>>
 }
@@ -19,11 +19,11 @@ export interface RateLimitVariables {
 }
 
 /**
- * Middleware for Hono 4. Denied requests get 429 with `application/problem+json`; the others carry the headers, and `c.get('rateLimit')`.
- * A slot (`concurrency`) is released when the response has been sent, or the client has left. On
- * another server than `@hono/node-server`, or
- * where its `env` is not handed on, it is released when the handler is done: for a body that is
- * streamed, before it has been sent.
+ * Middleware for Hono 4. Denied requests get 429 with `application/problem+json`; the others carry
+ * the headers, and `c.get('rateLimit')`. A slot (`concurrency`) is released when the response has
+ * been sent, or the client has left. On another server than `@hono/node-server`, or where its `env`
+ * is not handed on, it is released when the handler is done: for a body that is streamed, before it
+ * has been sent.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example app.use(rateLimit({ limiter, key: (c) => addressKey(getConnInfo(c).remote.address) }))
@@ -36,7 +36,8 @@ export function rateLimit<E extends Env = Env>(options: HonoOptions<E>): Middlew
     const decision = await guard.decide(c)
     if (!decision) return next()
     const { headers, refused } = respond(decision, limits, guard.style)
-    if (refused) return new Response(refused.body, { status: refused.status, headers: refused.headers })
+    if (refused)
+      return new Response(refused.body, { status: refused.status, headers: refused.headers })
     ;(c as Context).set('rateLimit', decision)
     const outgoing = (c.env as { readonly outgoing?: ServerResponse } | undefined)?.outgoing
     if (outgoing) releaseAfter(outgoing.req, outgoing, decision)

@@ -24,7 +24,8 @@ import { InvalidOptionError, channels, tell } from '@cache/core'
  * @example addressKey('[2001:db8:0:1ff::1]:50000') // '2001:db8:0:100::/56'
  */
 export function addressKey(address: string | null | undefined, prefix = 56): string {
-  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 128) throw new InvalidOptionError('prefix', 'a whole number from 1 to 128', prefix)
+  if (!Number.isInteger(prefix) || prefix < 1 || prefix > 128)
+    throw new InvalidOptionError('prefix', 'a whole number from 1 to 128', prefix)
   const bare = bareOf(address)
   if (isIPv4(bare)) return bare
   if (isIPv6(bare)) return keyOfIPv6(groupsOf(bare), prefix)
@@ -39,7 +40,10 @@ export const UNKNOWN = 'unknown'
 /** Without a list before it, quotes, brackets, a port and a zone. */
 function bareOf(address: unknown): string {
   if (typeof address !== 'string') return ''
-  const last = address.slice(address.lastIndexOf(',') + 1).trim().replace(/^"(.*)"$/, '$1')
+  const last = address
+    .slice(address.lastIndexOf(',') + 1)
+    .trim()
+    .replace(/^"(.*)"$/, '$1')
   const host = /^\[([^\]]*)\](?::\d+)?$/.exec(last)?.[1] ?? /^([^:]+):\d+$/.exec(last)?.[1] ?? last
   return host.replace(/%.*$/, '')
 }
@@ -47,10 +51,17 @@ function bareOf(address: unknown): string {
 function keyOfIPv6(groups: readonly number[], prefix: number): string {
   const startsWith = (...start: number[]): boolean => start.every((group, i) => groups[i] === group)
   const [high, low] = [groups[6]!, groups[7]!]
-  if (startsWith(0, 0, 0, 0, 0, 0xffff) || startsWith(0x64, 0xff9b, 0, 0, 0, 0)) return dotted(high, low)
+  if (startsWith(0, 0, 0, 0, 0, 0xffff) || startsWith(0x64, 0xff9b, 0, 0, 0, 0))
+    return dotted(high, low)
   if (startsWith(0x2001, 0)) return dotted(high ^ 0xffff, low ^ 0xffff)
-  const bits = startsWith(0x64, 0xff9b, 1) ? 128 : startsWith(0x2002) ? Math.min(48, prefix) : prefix
-  const network = groups.map((group, i) => group & (0xffff << Math.min(16, Math.max(0, 16 * (i + 1) - bits))) & 0xffff)
+  const bits = startsWith(0x64, 0xff9b, 1)
+    ? 128
+    : startsWith(0x2002)
+      ? Math.min(48, prefix)
+      : prefix
+  const network = groups.map(
+    (group, i) => group & (0xffff << Math.min(16, Math.max(0, 16 * (i + 1) - bits))) & 0xffff,
+  )
   return `${canonical(network.map((group) => group.toString(16)).join(':'))}/${bits}`
 }
 
@@ -61,7 +72,8 @@ function dotted(high: number, low: number): string {
 /** The eight groups of an address. */
 function groupsOf(address: string): number[] {
   const [head = '', tail] = canonical(address).split('::')
-  const parts = (text: string | undefined): number[] => (text ? text.split(':').map((group) => parseInt(group, 16)) : [])
+  const parts = (text: string | undefined): number[] =>
+    text ? text.split(':').map((group) => parseInt(group, 16)) : []
   const [before, after] = [parts(head), parts(tail)]
   return [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after]
 }

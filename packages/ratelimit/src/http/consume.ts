@@ -8,7 +8,11 @@ import { UNKNOWN } from './address.js'
  * with control characters) counts as that
  * of all unknown clients, and a cost that is none as 1; both are reported on `cache:error`.
  */
-export async function consumeForRequest(limiter: RateLimiter, id: string, cost = 1): Promise<Decision> {
+export async function consumeForRequest(
+  limiter: RateLimiter,
+  id: string,
+  cost = 1,
+): Promise<Decision> {
   return withKnownId(id, async (known) => {
     try {
       return await limiter.consume(known, { cost })

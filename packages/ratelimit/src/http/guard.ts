@@ -25,21 +25,32 @@ export interface Guard<Request> {
 }
 
 /**
- * Who is limited, of a request. Safe is what the client cannot choose: the address that your server or your proxy saw, or an id that
- * you have checked (of a session, a token, an API key that exists). A header as it came (`x-api-key`, `x-forwarded-for`) is no such id:
- * with a new one for each request nobody is ever limited, and with a victim's the victim is. What is itself a secret has to be hashed,
- * as ids are told on the diagnostics channels and are part of Redis keys.
+ * Who is limited, of a request. Safe is what the client cannot choose: the address that your server
+ * or your proxy saw, or an id that you have checked (of a session, a token, an API key that
+ * exists). A header as it came (`x-api-key`, `x-forwarded-for`) is no such id: with a new one for
+ * each request nobody is ever limited, and with a victim's the victim is. What is itself a secret
+ * has to be hashed, as ids are told on the diagnostics channels and are part of Redis keys.
  *
- * @example (request) => request.user?.id ?? addressKey(request.ip)   // `user` is set by the authentication before
+ * @example
+ * (request) => request.user?.id ?? addressKey(request.ip)   // `user` is set by the authentication before
  */
 export type KeyOf<Request> = (request: Request) => string | Promise<string>
 
 const names = ['limiter', 'key', 'cost', 'skip', 'headers'] as const
 
-export function createGuard<Request>(owner: string, options: GuardOptions<Request> & { readonly key?: KeyOf<Request> }, defaultKey?: KeyOf<Request>): Guard<Request> {
+export function createGuard<Request>(
+  owner: string,
+  options: GuardOptions<Request> & { readonly key?: KeyOf<Request> },
+  defaultKey?: KeyOf<Request>,
+): Guard<Request> {
   const check = checkOptions(owner, options, names)
-  const limiter = check.shaped<RateLimiter>('limiter', ['consume'], 'a limiter made by createRateLimiter(…)')
-  const key = check.has('key') || !defaultKey ? check.function<KeyOf<Request>>('key', 'required') : defaultKey
+  const limiter = check.shaped<RateLimiter>(
+    'limiter',
+    ['consume'],
+    'a limiter made by createRateLimiter(…)',
+  )
+  const key =
+    check.has('key') || !defaultKey ? check.function<KeyOf<Request>>('key', 'required') : defaultKey
   const cost = check.function<NonNullable<GuardOptions<Request>['cost']>>('cost')
   const skip = check.function<NonNullable<GuardOptions<Request>['skip']>>('skip')
   const style = check.oneOf('headers', ['draft-10', 'draft-7', 'legacy', false], 'draft-10')

@@ -11,24 +11,45 @@ export interface Refusal {
 }
 
 /**
- * What to answer a denied request with: 429, the headers, and a body of `application/problem+json` that names the limits in the way. 503
- * where Redis did not answer and `onOutage` denied: the client has not exceeded anything.
+ * What to answer a denied request with: 429, the headers, and a body of `application/problem+json`
+ * that names the limits in the way. 503 where Redis did not answer and `onOutage` denied: the
+ * client has not exceeded anything.
  *
- * Source: RFC 9457; problem types of https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, §5.
+ * Source: RFC 9457; problem types of
+ * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, §5.
  *
  * @example
  * const { status, headers, body } = refusal(decision)
  * response.writeHead(status, headers).end(body)
  */
-export function refusal(decision: Decision, options: { readonly style?: HeaderStyle; readonly limits?: readonly Limit[] } = {}): Refusal {
-  const headers = { ...rateLimitHeaders(decision, options), 'Content-Type': 'application/problem+json' }
+export function refusal(
+  decision: Decision,
+  options: { readonly style?: HeaderStyle; readonly limits?: readonly Limit[] } = {},
+): Refusal {
+  const headers = {
+    ...rateLimitHeaders(decision, options),
+    'Content-Type': 'application/problem+json',
+  }
   if (decision.degraded) {
-    return { status: 503, headers, body: JSON.stringify({ type: `${TYPES}temporary-reduced-capacity`, title: 'Request cannot be satisfied for now: its quota is not known', status: 503 }) }
+    return {
+      status: 503,
+      headers,
+      body: JSON.stringify({
+        type: `${TYPES}temporary-reduced-capacity`,
+        title: 'Request cannot be satisfied for now: its quota is not known',
+        status: 503,
+      }),
+    }
   }
   return {
     status: 429,
     headers,
-    body: JSON.stringify({ type: `${TYPES}quota-exceeded`, title: 'Request cannot be satisfied as assigned quota has been exceeded', status: 429, 'violated-policies': decision.violated }),
+    body: JSON.stringify({
+      type: `${TYPES}quota-exceeded`,
+      title: 'Request cannot be satisfied as assigned quota has been exceeded',
+      status: 429,
+      'violated-policies': decision.violated,
+    }),
   }
 }
 

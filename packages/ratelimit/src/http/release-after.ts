@@ -10,7 +10,11 @@ import type { Decision } from '../decision.js'
  * one that was upgraded never ends: the
  * connection says so.
  */
-export function releaseAfter(request: IncomingMessage, response: ServerResponse, decision: Decision): void {
+export function releaseAfter(
+  request: IncomingMessage,
+  response: ServerResponse,
+  decision: Decision,
+): void {
   const socket = request.httpVersionMajor < 2 ? request.socket : undefined
   const over = (): void => {
     response.off('close', over)
@@ -35,6 +39,8 @@ function waitingFor(socket: Socket): Set<() => void> {
   if (known) return known
   const all = new Set<() => void>()
   waiting.set(socket, all)
-  socket.once('close', () => { for (const over of [...all]) over() })
+  socket.once('close', () => {
+    for (const over of [...all]) over()
+  })
   return all
 }

@@ -1,4 +1,5 @@
--- What all scripts share; put before them. µs since 1970 by the server's clock, the only one that decides; once for all calls of a script.
+-- What all scripts share; put before them. µs since 1970 by the server's clock, the only one that
+-- decides; once for all calls of a script.
 
 local command, format, match, pack, fmod, least, most = redis.call, string.format, string.match, struct.pack, math.fmod, math.min, math.max
 local find, sub = string.find, string.sub
@@ -15,7 +16,8 @@ end })
 -- fmod is exact on integers below 2^53; Lua's own % and / are not.
 local function div(a, b) return (a - fmod(a, b)) / b end
 
--- Whether these are numbers that a state may have: exact, and not beyond the year 2255 if they are times.
+-- Whether these are numbers that a state may have: exact, and not beyond the year 2255 if they are
+-- times.
 local function areSane(...)
   for i = 1, select('#', ...) do
     local value = tonumber((select(i, ...)))

@@ -43,7 +43,8 @@ kinds.counter = {
       if room >= 0 then seen.ready = start + 1000 * (ms - least(ms, div(room * ms, before))) - now
       else seen.ready = start + a + 1000 * (ms - least(ms, div((limit - min) * ms, used))) - now end
     end
-    if now < start then seen.available, seen.ready, seen.full = 0, most(seen.ready, start - now), most(seen.full, start - now) end -- booked: it has not begun
+    -- booked: it has not begun
+    if now < start then seen.available, seen.ready, seen.full = 0, most(seen.ready, start - now), most(seen.full, start - now) end
     return seen
   end,
 

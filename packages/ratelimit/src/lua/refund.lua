@@ -10,7 +10,8 @@
 local marker, life, changed = KEYS[#KEYS], 10000000, 0
 local before = command('GET', marker)
 if before then return before == ARGV[4] and 1 or 0 end
-command('DEL', marker) -- nothing: a server that is full lets a script write if it has removed something first
+-- nothing: a server that is full lets a script write if it has removed something first
+command('DEL', marker)
 
 for i = 1, #KEYS - 1 do
   local place = 5 * i

@@ -10,7 +10,8 @@ for i = 1, #KEYS do
   local slot = token .. ':' .. ARGV[i + 2]
   local ends = command('ZSCORE', KEYS[i], slot)
   if ends and tonumber(ends) > now then held = held + 1 end
-  command('ZREM', KEYS[i], slot) -- first, as a server that is full lets a script write if it has removed something
+  -- first, as a server that is full lets a script write if it has removed something
+  command('ZREM', KEYS[i], slot)
   remember(KEYS[i], token, ARGV[2])
 end
 return held

@@ -14,7 +14,8 @@ for i = 1, #KEYS do
   end
 end
 for i = 1, #KEYS do
-  command('ZREMRANGEBYSCORE', KEYS[i], '-inf', now) -- a server that is full lets a script write if it has removed something first
+  -- a server that is full lets a script write if it has removed something first
+  command('ZREMRANGEBYSCORE', KEYS[i], '-inf', now)
   command('ZADD', KEYS[i], now + ARGV[i + 1], slot(i))
   command('PEXPIRE', KEYS[i], ttl(tonumber(command('ZRANGE', KEYS[i], -1, -1, 'WITHSCORES')[2])))
 end

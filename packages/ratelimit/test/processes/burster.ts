@@ -1,19 +1,45 @@
 import { createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { concurrency, createRateLimiter, fixedWindow, gcra, slidingCounter, slidingWindow, tokenBucket, type Decision } from '@cache/ratelimit'
+import {
+  concurrency,
+  createRateLimiter,
+  fixedWindow,
+  gcra,
+  slidingCounter,
+  slidingWindow,
+  tokenBucket,
+  type Decision,
+} from '@cache/ratelimit'
 import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
 /** A process that asks for ten times of what there is, or holds slots, as it is told. */
-export interface Start { readonly url: string; readonly client: 'ioredis' | 'node-redis' }
+export interface Start {
+  readonly url: string
+  readonly client: 'ioredis' | 'node-redis'
+}
 const LIMIT = 20
 const WINDOW = 300
 
-export type Order = { readonly do: 'burst'; /** How long at least, and how often. */ readonly ms: number; readonly asks: number; readonly inFlight: number } | { readonly do: 'hold' } | { readonly do: 'try' }
+export type Order =
+  | {
+      readonly do: 'burst'
+      /** How long at least, and how often. */ readonly ms: number
+      readonly asks: number
+      readonly inFlight: number
+    }
+  | { readonly do: 'hold' }
+  | { readonly do: 'try' }
 /** What was admitted: for each policy the times, by the server, in µs. */
-export interface Burst { readonly type: 'burst'; readonly clock: number; readonly asked: number; readonly degraded: number; readonly admitted: Readonly<Record<string, readonly number[]>> }
+export interface Burst {
+  readonly type: 'burst'
+  readonly clock: number
+  readonly asked: number
+  readonly degraded: number
+  readonly admitted: Readonly<Record<string, readonly number[]>>
+}
 
 const name = 'a'
 const policies = {
@@ -26,10 +52,30 @@ const policies = {
 
 const child = childProcess<Start>()
 const { url, client: kind } = child.data
-const driver = kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+const driver =
+  kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
 const client = createCacheClient(driver)
-const limiters = Object.entries(policies).map(([policy, limit]) => [policy, createRateLimiter({ client, prefix: policy, limits: [limit], deadline: '30s', onOutage: 'closed', denyCache: child.index % 2 === 0 ? {} : false })] as const)
-const slots = createRateLimiter({ client, prefix: 'slots', limits: [concurrency({ name, limit: 1, ttl: 1_000 })], deadline: '30s', onOutage: 'closed' })
+const limiters = Object.entries(policies).map(
+  ([policy, limit]) =>
+    [
+      policy,
+      createRateLimiter({
+        client,
+        prefix: policy,
+        limits: [limit],
+        deadline: '30s',
+        onOutage: 'closed',
+        denyCache: child.index % 2 === 0 ? {} : false,
+      }),
+    ] as const,
+)
+const slots = createRateLimiter({
+  client,
+  prefix: 'slots',
+  limits: [concurrency({ name, limit: 1, ttl: 1_000 })],
+  deadline: '30s',
+  onOutage: 'closed',
+})
 const held: Decision[] = []
 
 await Promise.all(limiters.map(([, limiter]) => limiter.peek('warm')))
@@ -50,16 +96,20 @@ async function burst({ ms, asks, inFlight }: Extract<Order, { do: 'burst' }>): P
   let asked = 0
   let degraded = 0
   const until = performance.now() + ms
-  await Promise.all(limiters.flatMap(([policy, limiter]) => Array.from({ length: inFlight }, async () => {
-    const times = (admitted[policy] ??= [])
-    while (performance.now() < until || asked < asks) {
-      asked++
-      const decision = await limiter.consume('u')
-      if (decision.degraded) degraded++
-      if (decision.receipt) times.push(decision.receipt.at)
-      // A denial from the cache comes at once; others want to run as well.
-      if (decision.source === 'cache') await new Promise((resolve) => setTimeout(resolve, 1))
-    }
-  })))
+  await Promise.all(
+    limiters.flatMap(([policy, limiter]) =>
+      Array.from({ length: inFlight }, async () => {
+        const times = (admitted[policy] ??= [])
+        while (performance.now() < until || asked < asks) {
+          asked++
+          const decision = await limiter.consume('u')
+          if (decision.degraded) degraded++
+          if (decision.receipt) times.push(decision.receipt.at)
+          // A denial from the cache comes at once; others want to run as well.
+          if (decision.source === 'cache') await new Promise((resolve) => setTimeout(resolve, 1))
+        }
+      }),
+    ),
+  )
   return { type: 'burst', clock: Date.now(), asked, degraded, admitted }
 }

@@ -15,7 +15,10 @@ function fnv1aOf(bytes: Uint8Array): number {
   return hash
 }
 
-/** A permutation of the 32-bit numbers in which every bit of the input decides on every bit of the output: the end of MurmurHash3. */
+/**
+ * A permutation of the 32-bit numbers in which every bit of the input decides on every bit of the
+ * output: the end of MurmurHash3.
+ */
 export function mixed(hash: number): number {
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

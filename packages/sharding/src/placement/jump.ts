@@ -3,10 +3,11 @@ import { fnv1a, mixed } from './hashes.js'
 import type { Placement } from './placement.js'
 
 /**
- * Jump consistent hash. The order of shards is part of it: one may come or go at the end of the list only, else nearly everything moves.
- * Weights are whole numbers.
+ * Jump consistent hash. The order of shards is part of it: one may come or go at the end of the
+ * list only, else nearly everything moves. Weights are whole numbers.
  *
- * Source: Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm" (2014), https://arxiv.org/abs/1406.2294
+ * Source: Lamping and Veach, "A Fast, Minimal Memory, Consistent Hash Algorithm" (2014),
+ * https://arxiv.org/abs/1406.2294
  */
 export function jump(): Placement {
   return {
@@ -28,7 +29,8 @@ export function jumpHash(high: number, low: number, buckets: number): number {
   while (next < buckets) {
     bucket = next
     // key * 2862933555777941757 + 1, of which the low 64 bits
-    const carried = highHalf(low, 0x87b0b0fd) + Math.imul(high, 0x87b0b0fd) + Math.imul(low, 0x27bb2ee6)
+    const carried =
+      highHalf(low, 0x87b0b0fd) + Math.imul(high, 0x87b0b0fd) + Math.imul(low, 0x27bb2ee6)
     low = (Math.imul(low, 0x87b0b0fd) + 1) | 0
     high = (carried + (low === 0 ? 1 : 0)) | 0
     next = Math.floor((bucket + 1) * (2 ** 31 / ((high >>> 1) + 1)))

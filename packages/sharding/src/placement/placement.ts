@@ -12,11 +12,14 @@ export interface WeightedShard {
  * const byFirstLetter: Placement = { name: 'first letter', build: (shards) => (text) => text.charCodeAt(0) % shards.length }
  */
 export interface Placement {
-  /** All processes that share the shards must use the same; they know each other by it while shards change. */
+  /**
+   * All processes that share the shards must use the same; they know each other by it while shards
+   * change.
+   */
   readonly name: string
   /**
-   * Called for a set of shards; answers with a function from a key's hash tag, or the whole key where it has none, to a place in `shards`. It
-   * must be the same in all processes.
+   * Called for a set of shards; answers with a function from a key's hash tag, or the whole key
+   * where it has none, to a place in `shards`. It must be the same in all processes.
    */
   build(shards: readonly WeightedShard[]): (text: string) => number
 }

@@ -2,18 +2,21 @@ import { fnv1a, mixed } from './hashes.js'
 import type { Placement, WeightedShard } from './placement.js'
 
 /**
- * Highest random weight: each shard has a score for each key, and the highest has the key. The order of shards is of no account; a shard that
- * comes takes only what is to be its own, one that goes leaves what it has to all others, both by weight. The default.
+ * Highest random weight: each shard has a score for each key, and the highest has the key. The
+ * order of shards is of no account; a shard that comes takes only what is to be its own, one that
+ * goes leaves what it has to all others, both by weight. The default.
  *
- * Source: Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); weights as in
- * https://www.ietf.org/archive/id/draft-ietf-bess-weighted-hrw-00.html
+ * Source: Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous" (1996); weights as
+ * in https://www.ietf.org/archive/id/draft-ietf-bess-weighted-hrw-00.html
  */
 export function rendezvous(): Placement {
   return {
     name: 'rendezvous',
     build(shards) {
       const seeds = Int32Array.from(shards, ({ name }) => mixed(fnv1a(name)))
-      return shards.every(({ weight }) => weight === shards[0]!.weight) ? highest(seeds) : heaviest(seeds, shards)
+      return shards.every(({ weight }) => weight === shards[0]!.weight)
+        ? highest(seeds)
+        : heaviest(seeds, shards)
     },
   }
 }

@@ -29,8 +29,9 @@ export interface Agreed {
 export const OWN = '{cache-shards}:'
 
 /**
- * What processes agree upon when they change from one layout to another: a register on one of the old shards, the first by name that is not
- * lost. It stays for good, so that whoever still starts with the old shards learns that they are no more.
+ * What processes agree upon when they change from one layout to another: a register on one of the
+ * old shards, the first by name that is not lost. It stays for good, so that whoever still starts
+ * with the old shards learns that they are no more.
  */
 export class Agreement {
   readonly #from: Layout
@@ -47,7 +48,11 @@ export class Agreement {
   #ownLease = ''
 
   /** `lost` may grow. */
-  constructor(from: Layout, to: Layout, { lost, settle, timeout }: { lost: ReadonlySet<string>; settle: number; timeout: number }) {
+  constructor(
+    from: Layout,
+    to: Layout,
+    { lost, settle, timeout }: { lost: ReadonlySet<string>; settle: number; timeout: number },
+  ) {
     this.#from = from
     this.#to = to
     this.#lost = lost
@@ -61,7 +66,8 @@ export class Agreement {
   }
 
   /**
-   * Joins the change, or begins it. One that nobody goes through with is forgotten a minute after its moment.
+   * Joins the change, or begins it. One that nobody goes through with is forgotten a minute after
+   * its moment.
    *
    * @throws {ReshardConflictError}
    */
@@ -80,26 +86,65 @@ export class Agreement {
   }
 
   /** Writes down again what has been lost; by default the moment has passed. */
-  async renew({ id, undoes }: Agreed, moment: Moment = { earliest: 0, latest: 0 }): Promise<Agreed> {
-    return (await this.#agree(Math.max(0, Math.round(middleOf(moment) - performance.now())), id, undoes, (moment.latest - moment.earliest) / 2))!
+  async renew(
+    { id, undoes }: Agreed,
+    moment: Moment = { earliest: 0, latest: 0 },
+  ): Promise<Agreed> {
+    return (await this.#agree(
+      Math.max(0, Math.round(middleOf(moment) - performance.now())),
+      id,
+      undoes,
+      (moment.latest - moment.earliest) / 2,
+    ))!
   }
 
   /** The moment is not as the register says, since its server's clock has been set. */
   async correct({ at, moment: seen }: Agreed, moment: Moment): Promise<void> {
     const error = (seen.latest - seen.earliest + moment.latest - moment.earliest) / 2
-    await this.#ask('EVAL', ownLua + correctLua, '1', this.#register, at, String(Math.round(Number(at) + middleOf(moment) - middleOf(seen))), String(Math.ceil(error)), String(this.#settle + GRACE))
+    await this.#ask(
+      'EVAL',
+      ownLua + correctLua,
+      '1',
+      this.#register,
+      at,
+      String(Math.round(Number(at) + middleOf(moment) - middleOf(seen))),
+      String(Math.ceil(error)),
+      String(this.#settle + GRACE),
+    )
   }
 
-  async #agree(left: number | 'look', id = '', undoes: readonly string[] = [], wrong = 0): Promise<Agreed | undefined> {
+  async #agree(
+    left: number | 'look',
+    id = '',
+    undoes: readonly string[] = [],
+    wrong = 0,
+  ): Promise<Agreed | undefined> {
     const asked = performance.now()
-    const agreed = (await this.#ask('EVAL', ownLua + agreeLua, '1', this.#register, this.#next, String(left), String(this.#settle + GRACE), id, undoes.join(' '), String(Math.ceil(wrong)))) as [string, string, number, string, string, number, string] | null
+    const agreed = (await this.#ask(
+      'EVAL',
+      ownLua + agreeLua,
+      '1',
+      this.#register,
+      this.#next,
+      String(left),
+      String(this.#settle + GRACE),
+      id,
+      undoes.join(' '),
+      String(Math.ceil(wrong)),
+    )) as [string, string, number, string, string, number, string] | null
     const answered = performance.now()
     if (!agreed) return undefined
     const [next, at, done, known, undone, error, now] = agreed
     if (next !== this.#next) throw new ReshardConflictError()
     const until = Number(at) - Number(now)
     // The server read its clock between the two, and counts whole ms.
-    return { moment: { earliest: asked + until - 1 - error, latest: answered + until + 1 + error }, at, id: known, undoes: undone.split(' ').filter(Boolean), done: done === 1 }
+    return {
+      moment: { earliest: asked + until - 1 - error, latest: answered + until + 1 + error },
+      at,
+      id: known,
+      undoes: undone.split(' ').filter(Boolean),
+      done: done === 1,
+    }
   }
 
   async hasBegun(): Promise<boolean> {
@@ -109,7 +154,9 @@ export class Agreement {
   /** The next shards are being changed, or have been: this change is over. */
   async isPast(): Promise<boolean> {
     const home = homeOf(this.#to.shards.filter(({ name }) => !this.#lost.has(name)))
-    return (await ask(home, this.#timeout, 'EVAL', ownLua + idLua, '1', this.#registerOfNext)) !== null
+    return (
+      (await ask(home, this.#timeout, 'EVAL', ownLua + idLua, '1', this.#registerOfNext)) !== null
+    )
   }
 
   /**
@@ -118,13 +165,32 @@ export class Agreement {
    * @throws {CacheError} where one of the shards does not answer.
    */
   async earlier(): Promise<readonly string[]> {
-    const ids = await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', ownLua + idLua, '1', this.#registerOfNext)))
+    const ids = await Promise.all(
+      this.#all().map((shard) =>
+        ask(shard, this.#timeout, 'EVAL', ownLua + idLua, '1', this.#registerOfNext),
+      ),
+    )
     return [...new Set(ids.filter((id): id is string => typeof id === 'string' && id !== ''))]
   }
 
-  /** What came after the next shards when they were used before is not what comes after them now. */
+  /**
+   * What came after the next shards when they were used before is not what comes after them now.
+   */
   async forgetEarlier({ undoes }: Agreed): Promise<void> {
-    if (undoes.length > 0) await Promise.all(this.#all().map((shard) => ask(shard, this.#timeout, 'EVAL', ownLua + forgetLua, '1', this.#registerOfNext, ...undoes)))
+    if (undoes.length > 0)
+      await Promise.all(
+        this.#all().map((shard) =>
+          ask(
+            shard,
+            this.#timeout,
+            'EVAL',
+            ownLua + forgetLua,
+            '1',
+            this.#registerOfNext,
+            ...undoes,
+          ),
+        ),
+      )
   }
 
   /** For a while: two that do it at once do no harm. */
@@ -142,7 +208,15 @@ export class Agreement {
 
   async #lease(instead: string): Promise<string | null> {
     const text = createToken()
-    const held = (await this.#ask('EVAL', ownLua + leaseLua, '1', this.#sweeper, text, String(SWEEPER), instead)) as string | null
+    const held = (await this.#ask(
+      'EVAL',
+      ownLua + leaseLua,
+      '1',
+      this.#sweeper,
+      text,
+      String(SWEEPER),
+      instead,
+    )) as string | null
     if (held === null) this.#ownLease = text
     return held
   }
@@ -157,7 +231,9 @@ export class Agreement {
   }
 
   #all(): readonly Shard[] {
-    return [...new Set([...this.#from.shards, ...this.#to.shards])].filter(({ name }) => !this.#lost.has(name))
+    return [...new Set([...this.#from.shards, ...this.#to.shards])].filter(
+      ({ name }) => !this.#lost.has(name),
+    )
   }
 
   #left(): readonly Shard[] {
@@ -174,8 +250,16 @@ function homeOf(shards: readonly Shard[]): Shard {
   return [...shards].sort((a, b) => (a.name < b.name ? -1 : 1))[0]!
 }
 
-async function ask(shard: Shard, timeout: number, ...args: [string, ...Argument[]]): Promise<Reply> {
-  const [reply] = await sendTo(shard, [{ args, keys: [String(args[args[0] === 'EVAL' ? 3 : 1])] }], timeout)
+async function ask(
+  shard: Shard,
+  timeout: number,
+  ...args: [string, ...Argument[]]
+): Promise<Reply> {
+  const [reply] = await sendTo(
+    shard,
+    [{ args, keys: [String(args[args[0] === 'EVAL' ? 3 : 1])] }],
+    timeout,
+  )
   return answered(reply)
 }
 

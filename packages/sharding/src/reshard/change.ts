@@ -9,9 +9,10 @@ export interface Moment {
 }
 
 /**
- * From one layout to another, in all processes at one moment. Each knows the moment up to a bound, so: nobody relies on a reply from an old
- * place that comes after it may have been, and nobody uses a new place before it has surely been. In between, and a little before so that
- * what is under way comes home, commands wait that concern a key whose place changes.
+ * From one layout to another, in all processes at one moment. Each knows the moment up to a bound,
+ * so: nobody relies on a reply from an old place that comes after it may have been, and nobody uses
+ * a new place before it has surely been. In between, and a little before so that what is under way
+ * comes home, commands wait that concern a key whose place changes.
  */
 export class Change {
   readonly from: Layout
@@ -51,7 +52,11 @@ export class Change {
 
   /** The old places are still used. */
   isBefore(): boolean {
-    return this.#given || (!this.#held && (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
+    return (
+      this.#given ||
+      (!this.#held &&
+        (this.#moment === undefined || performance.now() < this.#moment.earliest - HOLD))
+    )
   }
 
   /** The new places are used. */
@@ -61,12 +66,18 @@ export class Change {
 
   /** What an old place answers now about one of these keys proves nothing. */
   isTooLateFor(keys: readonly string[]): boolean {
-    return this.#moment !== undefined && performance.now() >= this.#moment.earliest && this.concernsAny(keys)
+    return (
+      this.#moment !== undefined &&
+      performance.now() >= this.#moment.earliest &&
+      this.concernsAny(keys)
+    )
   }
 
   /** Resolves when it is worth looking again. */
   next(): Promise<true> {
-    return (this.#next ??= new Promise((resolve) => { this.#wake = () => resolve(true) }))
+    return (this.#next ??= new Promise((resolve) => {
+      this.#wake = () => resolve(true)
+    }))
   }
 
   wake(): void {
@@ -74,7 +85,9 @@ export class Change {
     this.#wake()
   }
 
-  /** Nothing is sent to the old places until it is known when the moment is; for so many ms at most. */
+  /**
+   * Nothing is sent to the old places until it is known when the moment is; for so many ms at most.
+   */
   hold(most?: number): void {
     clearTimeout(this.#heldFor)
     this.#held = true

@@ -23,7 +23,10 @@ export class Clocks {
       const [reply] = await sendTo(shard, [{ args: ['TIME'], keys: [] }], this.#timeout)
       if (reply instanceof CacheError) return reply
       const [seconds, microseconds] = reply as readonly [string, string]
-      clock = { at: performance.now(), time: Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000) }
+      clock = {
+        at: performance.now(),
+        time: Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000),
+      }
       this.#read.set(shard, clock)
     }
     return Math.floor(clock.time + performance.now() - clock.at)

@@ -27,7 +27,10 @@ export interface Terms {
   onSwitched(): void
 }
 
-/** Changes from the router's layout to another, together with all processes that do the same. Resolves once everything has been moved. */
+/**
+ * Changes from the router's layout to another, together with all processes that do the same.
+ * Resolves once everything has been moved.
+ */
 export async function reshard(router: Router, to: Layout, terms: Terms): Promise<void> {
   const { lost, timeout, stop } = terms
   const from = router.layout
@@ -80,8 +83,14 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   if (error) throw error
 }
 
-/** What an added shard holds would be taken for current. Before the change nobody uses it, so nothing of that is ours. */
-async function refuseKeys(added: readonly Shard[], hasBegun: () => Promise<boolean>): Promise<void> {
+/**
+ * What an added shard holds would be taken for current. Before the change nobody uses it, so
+ * nothing of that is ours.
+ */
+async function refuseKeys(
+  added: readonly Shard[],
+  hasBegun: () => Promise<boolean>,
+): Promise<void> {
   for (const { name, driver } of added) {
     for (const node of await driver.nodes()) {
       for await (const keys of pages(node)) {
@@ -93,31 +102,63 @@ async function refuseKeys(added: readonly Shard[], hasBegun: () => Promise<boole
   }
 }
 
-/** So that a key's first use in its new place needs no second attempt. A shard that refuses it hears of each script when it is used. */
+/**
+ * So that a key's first use in its new place needs no second attempt. A shard that refuses it hears
+ * of each script when it is used.
+ */
 function giveScripts(shards: readonly Shard[]): void {
   for (const { driver } of shards) {
-    driver.nodes().then((nodes) => Promise.all(nodes.map((node) => node.send(scriptSources().map((source) => ({ args: ['SCRIPT', 'LOAD', source], keys: [] })))))).catch(() => undefined)
+    driver
+      .nodes()
+      .then((nodes) =>
+        Promise.all(
+          nodes.map((node) =>
+            node.send(
+              scriptSources().map((source) => ({ args: ['SCRIPT', 'LOAD', source], keys: [] })),
+            ),
+          ),
+        ),
+      )
+      .catch(() => undefined)
   }
 }
 
-/** Resolves when the moment has passed. Until then it is measured again and again, and most exactly shortly before: clocks drift, and are set. */
-async function reached(change: Change, agreement: Agreement, agreed: Agreed, stop: AbortSignal): Promise<void> {
+/**
+ * Resolves when the moment has passed. Until then it is measured again and again, and most exactly
+ * shortly before: clocks drift, and are set.
+ */
+async function reached(
+  change: Change,
+  agreement: Agreement,
+  agreed: Agreed,
+  stop: AbortSignal,
+): Promise<void> {
   let known = { moment: agreed.moment, at: agreed.at, since: performance.now() }
   /** Where nobody answers: as it was, less exactly. */
   const drifted = (): Moment => {
     const drift = (performance.now() - known.since) * DRIFT
     return { earliest: known.moment.earliest - drift, latest: known.moment.latest + drift }
   }
-  /** The moment as the register has it; but a clock that has been set since it was read last doesn't move it. */
+  /**
+   * The moment as the register has it; but a clock that has been set since it was read last doesn't
+   * move it.
+   */
   const look = async (): Promise<void> => {
     const seen = (await agreement.look()) ?? (await agreement.renew(agreed, drifted()))
     const expected = drifted()
-    const both = { earliest: Math.max(seen.moment.earliest, expected.earliest), latest: Math.min(seen.moment.latest, expected.latest) }
-    if (seen.at !== known.at) known = { moment: seen.moment, at: seen.at, since: performance.now() } // somebody has corrected it
-    else if (both.earliest <= both.latest) known = { moment: both, at: seen.at, since: performance.now() }
+    const both = {
+      earliest: Math.max(seen.moment.earliest, expected.earliest),
+      latest: Math.min(seen.moment.latest, expected.latest),
+    }
+    if (seen.at !== known.at)
+      // somebody has corrected it
+      known = { moment: seen.moment, at: seen.at, since: performance.now() }
+    else if (both.earliest <= both.latest)
+      known = { moment: both, at: seen.at, since: performance.now() }
     else await agreement.correct(seen, expected)
   }
-  const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> => Promise.race([work.catch(() => undefined), sleep(ms, undefined, { ref: false })])
+  const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> =>
+    Promise.race([work.catch(() => undefined), sleep(ms, undefined, { ref: false })])
   for (;;) {
     const left = drifted().earliest - performance.now() - MEASURED_BEFORE
     if (left <= 0) break
@@ -129,13 +170,18 @@ async function reached(change: Change, agreement: Agreement, agreed: Agreed, sto
     await within(MEASURED_BEFORE / 2, measure())
     change.moment = drifted()
   }
-  await sleep(Math.max(0, change.moment!.earliest - performance.now() - KEPT_BEFORE), undefined, { signal: stop })
-  for (const noted of [agreement.keep(), agreement.forgetEarlier(agreed)]) noted.catch(() => undefined) // tried again afterwards
-  for (let left = 1; left > 0; left = change.moment!.latest - performance.now()) await sleep(Math.max(1, Math.ceil(left)), undefined, { signal: stop })
+  await sleep(Math.max(0, change.moment!.earliest - performance.now() - KEPT_BEFORE), undefined, {
+    signal: stop,
+  })
+  for (const noted of [agreement.keep(), agreement.forgetEarlier(agreed)])
+    noted.catch(() => undefined) // tried again afterwards
+  for (let left = 1; left > 0; left = change.moment!.latest - performance.now())
+    await sleep(Math.max(1, Math.ceil(left)), undefined, { signal: stop })
 
   /** Some times: what is known in the end is the most exact of it. */
   async function measure(): Promise<void> {
-    for (let i = 0; i < 5 && performance.now() < known.moment.earliest - 2 * HOLD; i++) await look().catch(() => undefined)
+    for (let i = 0; i < 5 && performance.now() < known.moment.earliest - 2 * HOLD; i++)
+      await look().catch(() => undefined)
   }
 }
 
@@ -148,9 +194,18 @@ interface Finishing {
   readonly terms: Terms
 }
 
-/** One of the processes moves what nobody has used, until nothing is left; the others wait for that. */
-async function finish({ from, to, mover, agreement, agreed, terms: { lost, stop } }: Finishing): Promise<void> {
-  for (;; await sleep(POLL, undefined, { signal: stop, ref: false })) {
+/**
+ * One of the processes moves what nobody has used, until nothing is left; the others wait for that.
+ */
+async function finish({
+  from,
+  to,
+  mover,
+  agreement,
+  agreed,
+  terms: { lost, stop },
+}: Finishing): Promise<void> {
+  for (; ; await sleep(POLL, undefined, { signal: stop, ref: false })) {
     try {
       const seen = await agreement.look()
       if (seen?.done || (!seen && (await agreement.isPast()))) return
@@ -158,8 +213,15 @@ async function finish({ from, to, mover, agreement, agreed, terms: { lost, stop 
       await agreement.keep()
       await agreement.forgetEarlier(agreed)
       if (await agreement.maySweep()) {
-        await sweep(from, to, mover, from.shards.filter(({ name }) => !lost.has(name)), () => agreement.goOnSweeping())
-        await sleep(NOBODY_LATE, undefined, { signal: stop }) // whoever has read something in an old place has stored it by then, or never will
+        await sweep(
+          from,
+          to,
+          mover,
+          from.shards.filter(({ name }) => !lost.has(name)),
+          () => agreement.goOnSweeping(),
+        )
+        // whoever has read something in an old place has stored it by then, or never will
+        await sleep(NOBODY_LATE, undefined, { signal: stop })
         return await agreement.end(agreed.id)
       }
     } catch (error) {

@@ -2,10 +2,17 @@ import { CacheError, redactedError, type Command, type Reply } from '@cache/core
 import type { Shard } from '../shard.js'
 
 /** Never rejects. */
-export async function sendTo(shard: Shard, commands: readonly Command[], timeout: number): Promise<readonly (Reply | CacheError)[]> {
+export async function sendTo(
+  shard: Shard,
+  commands: readonly Command[],
+  timeout: number,
+): Promise<readonly (Reply | CacheError)[]> {
   if (commands.length === 0) return []
   return shard.send(commands, timeout).catch((cause: unknown) => {
-    const error = new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, { code: 'DRIVER', cause: redactedError(cause) })
+    const error = new CacheError(
+      `The driver of shard "${shard.name}" threw instead of answering.`,
+      { code: 'DRIVER', cause: redactedError(cause) },
+    )
     return commands.map(() => error)
   })
 }

@@ -1,12 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CacheError, LoadPolicy, ReadPath, checkOptions, createCacheClient, loadPolicyOptions, writeSource, type CacheClient, type Driver } from '@cache/core'
+import {
+  CacheError,
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  createCacheClient,
+  loadPolicyOptions,
+  writeSource,
+  type CacheClient,
+  type Driver,
+} from '@cache/core'
 import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { shardedDriver } from '@cache/sharding'
 import { driverOf, type Name } from '../servers.js'
 
-// One of several processes that read and change rows at random, cached on shards. The rows live in a Redis of their own, which stands for
-// the database: it counts the versions of each, and remembers which was acknowledged.
+// One of several processes that read and change rows at random, cached on shards. The rows live in
+// a Redis of their own, which stands for the database: it counts the versions of each, and
+// remembers which was acknowledged.
 
 export interface Start {
   readonly urls: Readonly<Record<Name, string>>
@@ -56,23 +67,37 @@ for (;;) {
     void Promise.all(Array.from({ length: 4 }, work))
     await child.say('working')
   } else if (order.do === 'change') void change(order)
-  else await child.say({ type: 'report', windows: [...windows], stale, errors: [...errors] } satisfies Report)
+  else
+    await child.say({
+      type: 'report',
+      windows: [...windows],
+      stale,
+      errors: [...errors],
+    } satisfies Report)
 }
 
 async function change({ to, naive = false }: Extract<Order, { do: 'change' }>): Promise<void> {
   try {
     if (naive) rows = rowsOf(createCacheClient(shardedDriver({ shards: shardsOf(to) })))
     else await driver.reshard({ shards: shardsOf(to) })
-    for (const name of servers.keys()) if (!to.includes(name)) servers.delete(name) // its driver was closed
+    // its driver was closed
+    for (const name of servers.keys()) if (!to.includes(name)) servers.delete(name)
     await child.say({ type: 'changed' })
   } catch (error) {
     await child.say({ type: 'changed', error: String(error) })
   }
 }
 
-/** At a rate of its own, as users come, and not faster because it was held up; so loads by the second can be compared. */
+/**
+ * At a rate of its own, as users come, and not faster because it was held up; so loads by the
+ * second can be compared.
+ */
 async function work(): Promise<never> {
-  for (let next = performance.now(); ; next = Math.max(next + Math.random() * 10, performance.now())) {
+  for (
+    let next = performance.now();
+    ;
+    next = Math.max(next + Math.random() * 10, performance.now())
+  ) {
     await sleep(Math.max(0, next - performance.now()))
     const id = Math.floor(Math.random() ** 2 * ids)
     await (Math.random() < 0.15 ? write(id) : read(id))
@@ -82,7 +107,12 @@ async function work(): Promise<never> {
 async function write(id: number): Promise<void> {
   try {
     const version = await rows.write(id, Math.random() < 0.5 ? 'mutate' : 'invalidate')
-    await source.eval("if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1]) end", 1, String(id), version)
+    await source.eval(
+      "if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1]) end",
+      1,
+      String(id),
+      version,
+    )
     now().writes++
   } catch (error) {
     if (!(error instanceof CacheError)) throw error
@@ -98,7 +128,8 @@ async function read(id: number): Promise<void> {
   const window = now()
   window.reads++
   window.slowest = Math.max(window.slowest, performance.now() - started)
-  if (version < acknowledged) stale.push(`row ${id}: version ${version} was read after ${acknowledged} had been acknowledged`)
+  if (version < acknowledged)
+    stale.push(`row ${id}: version ${version} was read after ${acknowledged} had been acknowledged`)
 }
 
 function now(): Window {
@@ -110,7 +141,11 @@ function now(): Window {
 
 function rowsOf(client: CacheClient) {
   const options = { ttl: '1h' } as const
-  const path = new ReadPath<number>(client, 'row', new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options))
+  const path = new ReadPath<number>(
+    client,
+    'row',
+    new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options),
+  )
   const next = (id: number): Promise<number> => source.hincrby('versions', String(id), 1)
   return {
     async read(id: number): Promise<number> {
@@ -126,7 +161,10 @@ function rowsOf(client: CacheClient) {
     },
     async write(id: number, how: 'mutate' | 'invalidate'): Promise<number> {
       const key = client.key('row', id)
-      if (how === 'mutate') return path.changing([key], () => writeSource(client, { keys: [key], intentTtl: 5_000, change: () => next(id) }))
+      if (how === 'mutate')
+        return path.changing([key], () =>
+          writeSource(client, { keys: [key], intentTtl: 5_000, change: () => next(id) }),
+        )
       const version = await next(id)
       await path.changing([key], () => client.entries.invalidate([key]))
       return version
@@ -135,9 +173,11 @@ function rowsOf(client: CacheClient) {
 }
 
 function shardsOf(names: readonly Name[]): Record<string, Driver> {
-  return Object.fromEntries(names.map((name) => {
-    let server = servers.get(name)
-    if (!server) servers.set(name, (server = driverOf(urls[name], name)))
-    return [name, server]
-  }))
+  return Object.fromEntries(
+    names.map((name) => {
+      let server = servers.get(name)
+      if (!server) servers.set(name, (server = driverOf(urls[name], name)))
+      return [name, server]
+    }),
+  )
 }

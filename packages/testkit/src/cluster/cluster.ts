@@ -15,7 +15,10 @@ export interface ClusterOptions {
   readonly primaries?: number
   /** 0 where it is missing. */
   readonly replicasPerPrimary?: number
-  /** Further lines of every node's redis.conf; `cluster-node-timeout` is 2000 ms where it is missing. */
+  /**
+   * Further lines of every node's redis.conf; `cluster-node-timeout` is 2000 ms where it is
+   * missing.
+   */
   readonly config?: Readonly<Record<string, string>>
   /** Lets `setClock` change the clock of each node, where `canSetClock()`. */
   readonly clock?: boolean
@@ -24,7 +27,10 @@ export interface ClusterOptions {
 export interface ClusterNode extends RedisServer {
   /** The node's id in the Cluster, 40 hexadecimal digits. */
   readonly id: string
-  /** As of the start, or of the last `ready()` or `failover()`. A dead node that lost its slots counts as a replica. */
+  /**
+   * As of the start, or of the last `ready()` or `failover()`. A dead node that lost its slots
+   * counts as a replica.
+   */
   readonly role: 'primary' | 'replica'
 }
 
@@ -33,14 +39,26 @@ export interface RedisCluster extends AsyncDisposable {
   readonly addresses: readonly Address[]
   readonly primaries: readonly ClusterNode[]
   readonly replicas: readonly ClusterNode[]
-  /** Waits until running nodes serve all slots and agree on who serves which, and every running replica is in sync. */
+  /**
+   * Waits until running nodes serve all slots and agree on who serves which, and every running
+   * replica is in sync.
+   */
   ready(): Promise<void>
   /**
-   * Moves a slot and its keys, as resharding does. With `stopHalfway` the keys have moved and the slot has not, so that clients that
-   * ask for one get an ASK redirection; calling it again without finishes.
+   * Moves a slot and its keys, as resharding does. With `stopHalfway` the keys have moved and the
+   * slot has not, so that clients that ask for one get an ASK redirection; calling it again without
+   * finishes.
    */
-  migrateSlot(slot: number, from: RedisServer, to: RedisServer, options?: MigrateOptions): Promise<void>
-  /** A replica takes the place of a primary (of the first one that has a replica), dead or alive. Returns the new primary once all know. */
+  migrateSlot(
+    slot: number,
+    from: RedisServer,
+    to: RedisServer,
+    options?: MigrateOptions,
+  ): Promise<void>
+  /**
+   * A replica takes the place of a primary (of the first one that has a replica), dead or alive.
+   * Returns the new primary once all know.
+   */
   failover(primary?: RedisServer, options?: ClusterFailoverOptions): Promise<ClusterNode>
   /** Deletes all keys. */
   flush(): Promise<void>
@@ -48,8 +66,8 @@ export interface RedisCluster extends AsyncDisposable {
 }
 
 /**
- * A Redis Cluster on free ports of 127.0.0.1, ready in about two seconds: all slots are served, every node knows every other. It dies
- * with this process.
+ * A Redis Cluster on free ports of 127.0.0.1, ready in about two seconds: all slots are served,
+ * every node knows every other. It dies with this process.
  *
  * @throws {Error} as `startRedis`, or when the nodes did not agree within 30 s.
  * @example
@@ -76,19 +94,36 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
 /** What a node is to this package; to users its role is read-only. */
 export type Node = RedisServer & { readonly id: string; role: ClusterNode['role'] }
 
-async function launchMembers(machine: Machine, plan: readonly Member[], { config, clock = false }: ClusterOptions): Promise<readonly Node[]> {
+async function launchMembers(
+  machine: Machine,
+  plan: readonly Member[],
+  { config, clock = false }: ClusterOptions,
+): Promise<readonly Node[]> {
   return launchTogether(
     plan.map(async (member): Promise<Node> => {
       const files = { [NODES_FILE]: nodesFile(plan, member) }
-      const server = await launchServer(machine, { port: member.port, files, clock, config: { ...CONFIG, ...config } })
-      return Object.assign(server, { id: member.id, role: member.primary === undefined ? ('primary' as const) : ('replica' as const) })
+      const server = await launchServer(machine, {
+        port: member.port,
+        files,
+        clock,
+        config: { ...CONFIG, ...config },
+      })
+      return Object.assign(server, {
+        id: member.id,
+        role: member.primary === undefined ? ('primary' as const) : ('replica' as const),
+      })
     }),
   )
 }
 
 const NODES_FILE = 'nodes.conf'
 
-const CONFIG = { 'cluster-enabled': 'yes', 'cluster-config-file': NODES_FILE, 'cluster-node-timeout': '2000', ...REPLICATION_CONFIG }
+const CONFIG = {
+  'cluster-enabled': 'yes',
+  'cluster-config-file': NODES_FILE,
+  'cluster-node-timeout': '2000',
+  ...REPLICATION_CONFIG,
+}
 
 function clusterOf(nodes: readonly Node[]): RedisCluster {
   const stop = () => stopAll(nodes)
@@ -103,8 +138,10 @@ function clusterOf(nodes: readonly Node[]): RedisCluster {
       return withRole('replica')
     },
     ready: () => untilAgreed(nodes),
-    migrateSlot: (slot, from, to, options) => migrateSlot(nodes, slot, memberOf(nodes, from), memberOf(nodes, to), options),
-    failover: (primary, options) => failOver(nodes, primary === undefined ? undefined : memberOf(nodes, primary), options),
+    migrateSlot: (slot, from, to, options) =>
+      migrateSlot(nodes, slot, memberOf(nodes, from), memberOf(nodes, to), options),
+    failover: (primary, options) =>
+      failOver(nodes, primary === undefined ? undefined : memberOf(nodes, primary), options),
     flush: async () => void (await Promise.all(withRole('primary').map((node) => node.flush()))),
     stop,
     [Symbol.asyncDispose]: stop,
@@ -113,6 +150,7 @@ function clusterOf(nodes: readonly Node[]): RedisCluster {
 
 function memberOf(nodes: readonly Node[], server: RedisServer): Node {
   const node = nodes.find(({ port }) => port === server.port)
-  if (node === undefined) throw new Error(`The Redis on port ${server.port} is no node of this Cluster.`)
+  if (node === undefined)
+    throw new Error(`The Redis on port ${server.port} is no node of this Cluster.`)
   return node
 }

@@ -6,14 +6,20 @@ import { untilAgreed } from './view.js'
 
 export interface ClusterFailoverOptions {
   /**
-   * The replica takes over without asking: for a primary that is paused, and for one that is down (then it is the default). Writes
-   * that the replica has not seen are lost, as in a real failover.
+   * The replica takes over without asking: for a primary that is paused, and for one that is down
+   * (then it is the default). Writes that the replica has not seen are lost, as in a real failover.
    */
   readonly takeover?: boolean
 }
 
-/** A replica of `primary` takes its place. Returns the new primary once all running nodes know it. */
-export async function failOver(nodes: readonly Node[], primary: Node | undefined, options: ClusterFailoverOptions = {}): Promise<Node> {
+/**
+ * A replica of `primary` takes its place. Returns the new primary once all running nodes know it.
+ */
+export async function failOver(
+  nodes: readonly Node[],
+  primary: Node | undefined,
+  options: ClusterFailoverOptions = {},
+): Promise<Node> {
   const replica = await replicaOf(nodes, primary)
   const takeover = options.takeover ?? (primary !== undefined && !primary.running)
   await ask(replica, ['CLUSTER', 'FAILOVER', ...(takeover ? ['TAKEOVER'] : [])])
@@ -28,5 +34,9 @@ async function replicaOf(nodes: readonly Node[], primary: Node | undefined): Pro
     const followed = await followedPort(node)
     if (followed !== undefined && (primary === undefined || followed === primary.port)) return node
   }
-  throw new Error(primary === undefined ? 'This Cluster has no running replica.' : `The primary on port ${primary.port} has no running replica.`)
+  throw new Error(
+    primary === undefined
+      ? 'This Cluster has no running replica.'
+      : `The primary on port ${primary.port} has no running replica.`,
+  )
 }

@@ -12,14 +12,30 @@ export interface Member {
 }
 
 /** Primaries that share the slots evenly, each followed by its replicas. */
-export async function planMembers(machine: Machine, primaries: number, replicasPerPrimary: number): Promise<readonly Member[]> {
+export async function planMembers(
+  machine: Machine,
+  primaries: number,
+  replicasPerPrimary: number,
+): Promise<readonly Member[]> {
   const members: Member[] = []
   for (let index = 0; index < primaries; index++) {
     const slots = `${firstSlot(index, primaries)}-${firstSlot(index + 1, primaries) - 1}`
-    const primary = { id: nodeId(), port: await machine.freePort(), primary: undefined, slots, epoch: index + 1 }
+    const primary = {
+      id: nodeId(),
+      port: await machine.freePort(),
+      primary: undefined,
+      slots,
+      epoch: index + 1,
+    }
     members.push(primary)
     for (let replica = 0; replica < replicasPerPrimary; replica++) {
-      members.push({ id: nodeId(), port: await machine.freePort(), primary: primary.id, slots: '', epoch: primary.epoch })
+      members.push({
+        id: nodeId(),
+        port: await machine.freePort(),
+        primary: primary.id,
+        slots: '',
+        epoch: primary.epoch,
+      })
     }
   }
   return members
@@ -34,8 +50,9 @@ function nodeId(): string {
 }
 
 /**
- * What a node keeps of its Cluster over a restart. Written beforehand, it spares the introductions: no MEET, no handshakes, no gossip
- * to wait for. The format is the reply of https://redis.io/docs/latest/commands/cluster-nodes/ and a line of variables.
+ * What a node keeps of its Cluster over a restart. Written beforehand, it spares the introductions:
+ * no MEET, no handshakes, no gossip to wait for. The format is the reply of
+ * https://redis.io/docs/latest/commands/cluster-nodes/ and a line of variables.
  */
 export function nodesFile(plan: readonly Member[], myself: Member): string {
   const lines = plan.map(({ id, port, primary, slots, epoch }) => {

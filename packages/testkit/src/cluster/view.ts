@@ -3,10 +3,17 @@ import { eventually } from '../eventually.js'
 import { areInSync } from '../replication.js'
 import type { Node } from './cluster.js'
 
-/** Waits until running nodes, not counting `silent`, serve all slots and agree on it, and takes note of who is a primary now. */
+/**
+ * Waits until running nodes, not counting `silent`, serve all slots and agree on it, and takes note
+ * of who is a primary now.
+ */
 export async function untilAgreed(nodes: readonly Node[], silent?: Node): Promise<void> {
-  const view = await eventually(() => agreedView(nodes.filter((node) => node.running && node !== silent)), { within: 30_000 })
-  for (const node of nodes) node.role = view.some(({ id, slots }) => id === node.id && slots !== '') ? 'primary' : 'replica'
+  const view = await eventually(
+    () => agreedView(nodes.filter((node) => node.running && node !== silent)),
+    { within: 30_000 },
+  )
+  for (const node of nodes)
+    node.role = view.some(({ id, slots }) => id === node.id && slots !== '') ? 'primary' : 'replica'
 }
 
 /** One line of CLUSTER NODES. */
@@ -23,7 +30,8 @@ async function agreedView(running: readonly Node[]): Promise<readonly Entry[]> {
   const views = await Promise.all(running.map((node) => viewOf(node)))
   const [first] = views
   if (first === undefined) throw new Error('No node of the Cluster is running.')
-  if (views.some((view) => assignment(view) !== assignment(first))) throw new Error('The nodes differ in who serves which slots.')
+  if (views.some((view) => assignment(view) !== assignment(first)))
+    throw new Error('The nodes differ in who serves which slots.')
   for (const view of views) refuseDoubts(view, running)
   if (!(await areInSync(running))) throw new Error('Not all replicas are in sync.')
   return first
@@ -32,14 +40,24 @@ async function agreedView(running: readonly Node[]): Promise<readonly Entry[]> {
 async function viewOf(node: Node): Promise<readonly Entry[]> {
   const info = String(await ask(node, ['CLUSTER', 'INFO']))
   if (!info.includes('cluster_state:ok') || !info.includes('cluster_slots_ok:16384')) {
-    throw new Error(`The node on port ${node.port} says: ${info.split('\r\n').slice(0, 3).join(', ')}.`)
+    throw new Error(
+      `The node on port ${node.port} says: ${info.split('\r\n').slice(0, 3).join(', ')}.`,
+    )
   }
-  return String(await ask(node, ['CLUSTER', 'NODES'])).trim().split('\n').map(parseEntry)
+  return String(await ask(node, ['CLUSTER', 'NODES']))
+    .trim()
+    .split('\n')
+    .map(parseEntry)
 }
 
 function parseEntry(line: string): Entry {
   const [id = '', , flags = '', , , , , link, ...slots] = line.split(' ')
-  return { id, flags: flags.split(','), connected: link === 'connected', slots: slots.filter((slot) => !slot.startsWith('[')).join(' ') }
+  return {
+    id,
+    flags: flags.split(','),
+    connected: link === 'connected',
+    slots: slots.filter((slot) => !slot.startsWith('[')).join(' '),
+  }
 }
 
 function assignment(view: readonly Entry[]): string {
@@ -50,15 +68,22 @@ function assignment(view: readonly Entry[]): string {
     .join('\n')
 }
 
-/** Of a running node that is not connected or not trusted, and of slots of one that is not running. */
+/**
+ * Of a running node that is not connected or not trusted, and of slots of one that is not running.
+ */
 function refuseDoubts(view: readonly Entry[], running: readonly Node[]): void {
   for (const node of running) {
     const entry = view.find(({ id }) => id === node.id)
-    const trusted = entry?.connected === true && !entry.flags.some((flag) => UNHEALTHY.includes(flag))
-    if (!trusted) throw new Error(`A node says of the one on port ${node.port}: ${entry?.flags.join() ?? 'unknown'}.`)
+    const trusted =
+      entry?.connected === true && !entry.flags.some((flag) => UNHEALTHY.includes(flag))
+    if (!trusted)
+      throw new Error(
+        `A node says of the one on port ${node.port}: ${entry?.flags.join() ?? 'unknown'}.`,
+      )
   }
   const lost = view.find(({ id, slots }) => slots !== '' && !running.some((node) => node.id === id))
-  if (lost !== undefined) throw new Error(`Slots ${lost.slots} are with a node that is not running.`)
+  if (lost !== undefined)
+    throw new Error(`Slots ${lost.slots} are with a node that is not running.`)
 }
 
 const UNHEALTHY = ['fail', 'fail?', 'handshake', 'noaddr']

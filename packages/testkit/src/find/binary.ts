@@ -2,7 +2,8 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /**
- * The binary that `REDIS_SERVER` names, or `redis-server` or `valkey-server` on the PATH; `undefined` where there is none.
+ * The binary that `REDIS_SERVER` names, or `redis-server` or `valkey-server` on the PATH;
+ * `undefined` where there is none.
  *
  * @throws {Error} when `REDIS_SERVER` names something that can't be executed.
  */

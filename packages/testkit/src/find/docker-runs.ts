@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
-/** Whether a container engine answers. Testcontainers is loaded only where there is a socket to ask. */
+/**
+ * Whether a container engine answers. Testcontainers is loaded only where there is a socket to ask.
+ */
 export async function dockerRuns(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (!env.DOCKER_HOST && !sockets(env).some((path) => existsSync(path))) return false
   const { getContainerRuntimeClient } = await import('testcontainers')

@@ -16,8 +16,9 @@ export interface FindOptions {
 }
 
 /**
- * A real Redis, from the first of: `REDIS_URL`; the binary that `REDIS_SERVER` names; `redis-server` or `valkey-server` on the PATH;
- * Docker; the system's package manager, which then installs one and says so on stderr before it does, but only as root or with
+ * A real Redis, from the first of: `REDIS_URL`; the binary that `REDIS_SERVER` names;
+ * `redis-server` or `valkey-server` on the PATH; Docker; the system's package manager, which then
+ * installs one and says so on stderr before it does, but only as root or with
  * `CACHE_TESTKIT_INSTALL=1`. Worth calling once before tests that run in parallel.
  *
  * @throws {Error} that names the ways to get one, when there is none.
@@ -30,11 +31,18 @@ export async function findRedis(options: FindOptions = {}): Promise<RedisSource>
   return url ? { kind: 'url', url } : findOwnRedis(options)
 }
 
-/** As `findRedis`, but only what servers of one's own can be started with: `REDIS_URL` does not count. */
-export async function findOwnRedis({ env = process.env, docker = true }: FindOptions = {}): Promise<OwnRedisSource> {
+/**
+ * As `findRedis`, but only what servers of one's own can be started with: `REDIS_URL` does not
+ * count.
+ */
+export async function findOwnRedis({
+  env = process.env,
+  docker = true,
+}: FindOptions = {}): Promise<OwnRedisSource> {
   const present = findBinary(env)
   if (present !== undefined) return { kind: 'binary', path: present }
-  if (docker && (await dockerRuns(env))) return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
+  if (docker && (await dockerRuns(env)))
+    return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
   const installed = await installRedis(env)
   if (installed !== undefined) return { kind: 'binary', path: installed }
   throw new Error(NONE)

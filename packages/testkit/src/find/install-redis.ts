@@ -3,11 +3,11 @@ import { findBinary, onPath } from './binary.js'
 import { oneAtATime } from './one-at-a-time.js'
 
 /**
- * Installs Redis with `apt-get` or `brew`, and says on stderr what it is about to do. It does so only
- * as root, or if `CACHE_TESTKIT_INSTALL=1` allows it (`npm test -- --install` sets that). Resolves to
- * the path of the binary, or `undefined` where it may not install, there is no package manager, or
- * the installation failed. Several processes may call it at once: one installs, the others find what
- * it installed.
+ * Installs Redis with `apt-get` or `brew`, and says on stderr what it is about to do. It does so
+ * only as root, or if `CACHE_TESTKIT_INSTALL=1` allows it (`npm test -- --install` sets that).
+ * Resolves to the path of the binary, or `undefined` where it may not install, there is no package
+ * manager, or the installation failed. Several processes may call it at once: one installs, the
+ * others find what it installed.
  */
 export async function installRedis(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   const commands = await installation(env)
@@ -31,16 +31,32 @@ async function installation(env: NodeJS.ProcessEnv): Promise<readonly Line[] | u
   const apt = onPath('apt-get', env)
   if (apt !== undefined) {
     const root = await asRoot(env)
-    // A package list that could not be refreshed may still hold what is wanted, so the installation is tried in any case.
-    if (root) return [[...root, apt, 'update', '-qq'], [...root, apt, ...INSTALL]]
+    // A package list that could not be refreshed may still hold what is wanted, so the installation
+    // is tried in any case.
+    if (root)
+      return [
+        [...root, apt, 'update', '-qq'],
+        [...root, apt, ...INSTALL],
+      ]
   }
   const brew = onPath('brew', env)
   return brew === undefined ? undefined : [[brew, 'install', 'redis']]
 }
 
-const INSTALL = ['install', '-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', 'redis-server']
+const INSTALL = [
+  'install',
+  '-y',
+  '-qq',
+  '--no-install-recommends',
+  '-o',
+  'DPkg::Lock::Timeout=120',
+  'redis-server',
+]
 
-/** What to put before a command so that it runs as root and asks nothing; `undefined` where that is not allowed. */
+/**
+ * What to put before a command so that it runs as root and asks nothing; `undefined` where that is
+ * not allowed.
+ */
 async function asRoot(env: NodeJS.ProcessEnv): Promise<Line | undefined> {
   if (process.getuid?.() === 0) return ['env', 'DEBIAN_FRONTEND=noninteractive']
   const sudo = onPath('sudo', env)
@@ -48,7 +64,10 @@ async function asRoot(env: NodeJS.ProcessEnv): Promise<Line | undefined> {
   return [sudo, '-n', 'env', 'DEBIAN_FRONTEND=noninteractive']
 }
 
-/** Its exit status. What it prints goes to stderr: the stdout of a test run may be read by a program. */
+/**
+ * Its exit status. What it prints goes to stderr: the stdout of a test run may be read by a
+ * program.
+ */
 function run([program, ...args]: Line, env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, stdio: ['ignore', process.stderr, process.stderr] })

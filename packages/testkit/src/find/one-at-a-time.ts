@@ -3,8 +3,8 @@ import { createServer, type Server } from 'node:net'
 import { eventually } from '../eventually.js'
 
 /**
- * Runs `work` while no other process on this machine does. The lock is a listening port: taken in one step, and given back by the
- * system when its holder dies, so that it can't be left behind.
+ * Runs `work` while no other process on this machine does. The lock is a listening port: taken in
+ * one step, and given back by the system when its holder dies, so that it can't be left behind.
  *
  * @throws {Error} when the lock was not free within ten minutes.
  */

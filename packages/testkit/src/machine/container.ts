@@ -4,8 +4,9 @@ import { machineInside } from './box.js'
 import type { Machine } from './machine.js'
 
 /**
- * One container for all servers of this process; testcontainers removes it when the process is gone. Ports can't be published later,
- * so it brings a supply of them, each with the same number on both sides: Clusters and Sentinels tell clients the ports they know.
+ * One container for all servers of this process; testcontainers removes it when the process is
+ * gone. Ports can't be published later, so it brings a supply of them, each with the same number on
+ * both sides: Clusters and Sentinels tell clients the ports they know.
  */
 export async function startContainer(image: string): Promise<Machine> {
   const supply = await Promise.all(Array.from({ length: PORTS }, () => freePort()))
@@ -19,7 +20,10 @@ export async function startContainer(image: string): Promise<Machine> {
     writeFile: (path, text) => container.copyContentToContainer([{ content: text, target: path }]),
     freePort: async () => {
       const port = supply.shift()
-      if (port === undefined) throw new Error(`The container's ${PORTS} ports are used up: run fewer servers in one process.`)
+      if (port === undefined)
+        throw new Error(
+          `The container's ${PORTS} ports are used up: run fewer servers in one process.`,
+        )
       return port
     },
   })

@@ -3,13 +3,18 @@ import { Socket } from 'node:net'
 import { ACCEPTING, StartError, type ServerProcess, type Signal } from './machine.js'
 
 /**
- * Starts a server that can't outlive this process. A shell of a few hundred kilobytes stands in between and holds the end of a pipe
- * that only this process has open: when the pipe closes, because this process ended in whatever way, the shell kills the server with
- * SIGKILL, which also works on one that is stopped.
+ * Starts a server that can't outlive this process. A shell of a few hundred kilobytes stands in
+ * between and holds the end of a pipe that only this process has open: when the pipe closes,
+ * because this process ended in whatever way, the shell kills the server with SIGKILL, which also
+ * works on one that is stopped.
  */
 export async function launchGuarded(command: readonly string[]): Promise<ServerProcess> {
-  // A session of its own: Ctrl-C in a terminal reaches the tests, which still need their servers to clean up.
-  const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', ...command], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+  // A session of its own: Ctrl-C in a terminal reaches the tests, which still need their servers to
+  // clean up.
+  const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', ...command], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
   const exited = new Promise<void>((resolve) => shell.once('exit', () => resolve()))
   const pid = await accepting(shell)
   letGo(shell)
@@ -30,9 +35,10 @@ export async function launchGuarded(command: readonly string[]): Promise<ServerP
 }
 
 /**
- * A background job of a shell reads /dev/null unless it is told otherwise, so descriptor 3 carries the pipe to it; the server itself
- * gets none of it. The shell's last act is to dismiss its guard. A signal that ends all processes of a
- * run must not end the shells: they have to kill the server first.
+ * A background job of a shell reads /dev/null unless it is told otherwise, so descriptor 3 carries
+ * the pipe to it; the server itself gets none of it. The shell's last act is to dismiss its guard.
+ * A signal that ends all processes of a run must not end the shells: they have to kill the server
+ * first.
  */
 const GUARD = `
 exec 3<&0

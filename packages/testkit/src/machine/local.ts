@@ -13,6 +13,12 @@ export function localMachine(binary: string): Machine {
     makeDirectory: () => mkdtemp(join(runDirectory(), 'redis-')),
     removeDirectory: (directory) => rm(directory, { recursive: true, force: true }),
     writeFile: (path, text) => writeFile(path, text),
-    launch: (directory, flags, environment) => launchGuarded([...withEnvironment(environment), binary, join(directory, CONFIG_FILE), ...flags]),
+    launch: (directory, flags, environment) =>
+      launchGuarded([
+        ...withEnvironment(environment),
+        binary,
+        join(directory, CONFIG_FILE),
+        ...flags,
+      ]),
   }
 }

@@ -13,13 +13,19 @@ export interface Machine {
    *
    * @throws {StartError} when it ends before that.
    */
-  launch(directory: string, flags: readonly string[], environment?: Environment): Promise<ServerProcess>
+  launch(
+    directory: string,
+    flags: readonly string[],
+    environment?: Environment,
+  ): Promise<ServerProcess>
 }
 
 /** Environment variables of a server, besides those of this process. */
 export type Environment = Readonly<Record<string, string>>
 
-/** The beginning of a command line that sets them. `env` becomes the command: the pid is the same. */
+/**
+ * The beginning of a command line that sets them. `env` becomes the command: the pid is the same.
+ */
 export function withEnvironment(environment: Environment = {}): readonly string[] {
   return ['env', ...Object.entries(environment).map(([name, value]) => `${name}=${value}`)]
 }

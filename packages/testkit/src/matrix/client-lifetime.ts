@@ -1,7 +1,10 @@
 import type { RawClient } from './flavours.js'
 import type { Ioredis } from './ioredis.js'
 
-/** Resolves once the client has an answer from its server. Its later errors are the business of the commands they fail. */
+/**
+ * Resolves once the client has an answer from its server. Its later errors are the business of the
+ * commands they fail.
+ */
 export async function connectClient(client: RawClient): Promise<RawClient> {
   if (isIoredis(client)) {
     client.on('error', () => undefined)

@@ -1,10 +1,23 @@
-import { ioredisClients, type Ioredis, type IoredisLibrary, type IoredisVariant } from './ioredis.js'
-import { nodeRedisClients, type NodeRedis, type NodeRedisLibrary, type Protocol } from './node-redis.js'
+import {
+  ioredisClients,
+  type Ioredis,
+  type IoredisLibrary,
+  type IoredisVariant,
+} from './ioredis.js'
+import {
+  nodeRedisClients,
+  type NodeRedis,
+  type NodeRedisLibrary,
+  type Protocol,
+} from './node-redis.js'
 import type { OnePlace } from './places.js'
 
 export type RawClient = Ioredis | NodeRedis
 
-/** One client library in one version, speaking one protocol. Loaded when it is needed: together they take a second. */
+/**
+ * One client library in one version, speaking one protocol. Loaded when it is needed: together they
+ * take a second.
+ */
 export interface Flavour<Client extends 'ioredis' | 'node-redis', Raw> {
   readonly name: string
   readonly client: Client
@@ -28,12 +41,24 @@ export const further: readonly AnyFlavour[] = [
   nodeRedis('node-redis 5 RESP 3', redis5, { RESP: 3 }),
 ]
 
-function ioredis(name: string, library: () => Promise<IoredisLibrary>, variant: IoredisVariant = {}): Flavour<'ioredis', Ioredis> {
+function ioredis(
+  name: string,
+  library: () => Promise<IoredisLibrary>,
+  variant: IoredisVariant = {},
+): Flavour<'ioredis', Ioredis> {
   return { name, client: 'ioredis', load: async () => ioredisClients(await library(), variant) }
 }
 
-function nodeRedis(name: string, library: () => Promise<NodeRedisLibrary>, protocol: Protocol = {}): Flavour<'node-redis', NodeRedis> {
-  return { name, client: 'node-redis', load: async () => nodeRedisClients(await library(), protocol) }
+function nodeRedis(
+  name: string,
+  library: () => Promise<NodeRedisLibrary>,
+  protocol: Protocol = {},
+): Flavour<'node-redis', NodeRedis> {
+  return {
+    name,
+    client: 'node-redis',
+    load: async () => nodeRedisClients(await library(), protocol),
+  }
 }
 
 function ioredis6(): Promise<IoredisLibrary> {

@@ -15,15 +15,29 @@ export interface IoredisVariant {
 }
 
 /** Clients that try again within a fifth of a second: tests wait for them. */
-export function ioredisClients({ Redis, Cluster }: IoredisLibrary, variant: IoredisVariant): (place: OnePlace) => Ioredis {
+export function ioredisClients(
+  { Redis, Cluster }: IoredisLibrary,
+  variant: IoredisVariant,
+): (place: OnePlace) => Ioredis {
   const common = { ...variant, retryStrategy: soon, connectTimeout: 2_000 }
   return (place) => {
     if (place.topology === 'standalone') {
       const { host, port, password, database } = place.redis
-      return new Redis({ ...common, host, port, db: database, ...(password === undefined ? {} : { password }) })
+      return new Redis({
+        ...common,
+        host,
+        port,
+        db: database,
+        ...(password === undefined ? {} : { password }),
+      })
     }
     if (place.topology === 'sentinel') {
-      return new Redis({ ...common, name: place.redis.name, sentinels: [...place.redis.addresses], sentinelRetryStrategy: soon })
+      return new Redis({
+        ...common,
+        name: place.redis.name,
+        sentinels: [...place.redis.addresses],
+        sentinelRetryStrategy: soon,
+      })
     }
     return new Cluster([...place.redis.addresses], {
       redisOptions: { ...variant, connectTimeout: 2_000 },

@@ -4,11 +4,25 @@ import type { OnePlace } from './places.js'
 
 export type NodeRedis = RedisClientType | RedisClusterType | RedisSentinelType
 
-/** What is used of the library, for both majors. Its own generic types take the compiler a quarter of a minute to compare. */
+/**
+ * What is used of the library, for both majors. Its own generic types take the compiler a quarter
+ * of a minute to compare.
+ */
 export interface NodeRedisLibrary {
   createClient(options: Protocol & Client & { readonly url: string }): RedisClientType
-  createCluster(options: Protocol & { readonly rootNodes: readonly { readonly url: string }[]; readonly defaults: Client }): RedisClusterType
-  createSentinel(options: Protocol & SentinelPlace & { readonly nodeClientOptions: Client; readonly sentinelClientOptions: Client }): RedisSentinelType
+  createCluster(
+    options: Protocol & {
+      readonly rootNodes: readonly { readonly url: string }[]
+      readonly defaults: Client
+    },
+  ): RedisClusterType
+  createSentinel(
+    options: Protocol &
+      SentinelPlace & {
+        readonly nodeClientOptions: Client
+        readonly sentinelClientOptions: Client
+      },
+  ): RedisSentinelType
 }
 
 export interface Protocol {
@@ -17,7 +31,10 @@ export interface Protocol {
 }
 
 interface Client {
-  readonly socket: { readonly reconnectStrategy: (retries: number) => number; readonly connectTimeout: number }
+  readonly socket: {
+    readonly reconnectStrategy: (retries: number) => number
+    readonly connectTimeout: number
+  }
 }
 
 interface SentinelPlace {
@@ -26,15 +43,29 @@ interface SentinelPlace {
 }
 
 /** Clients that try again within a fifth of a second: tests wait for them. */
-export function nodeRedisClients({ createClient, createCluster, createSentinel }: NodeRedisLibrary, protocol: Protocol): (place: OnePlace) => NodeRedis {
+export function nodeRedisClients(
+  { createClient, createCluster, createSentinel }: NodeRedisLibrary,
+  protocol: Protocol,
+): (place: OnePlace) => NodeRedis {
   const client: Client = { socket: { reconnectStrategy: soon, connectTimeout: 2_000 } }
   return (place) => {
-    if (place.topology === 'standalone') return createClient({ ...protocol, ...client, url: place.redis.url })
+    if (place.topology === 'standalone')
+      return createClient({ ...protocol, ...client, url: place.redis.url })
     if (place.topology === 'cluster') {
-      return createCluster({ ...protocol, rootNodes: place.redis.nodes.map(({ url }) => ({ url })), defaults: client })
+      return createCluster({
+        ...protocol,
+        rootNodes: place.redis.nodes.map(({ url }) => ({ url })),
+        defaults: client,
+      })
     }
     const { name, addresses } = place.redis
-    return createSentinel({ ...protocol, name, sentinelRootNodes: addresses, nodeClientOptions: client, sentinelClientOptions: client })
+    return createSentinel({
+      ...protocol,
+      name,
+      sentinelRootNodes: addresses,
+      nodeClientOptions: client,
+      sentinelClientOptions: client,
+    })
   }
 }
 

@@ -19,7 +19,9 @@ export interface RedisSet {
 
 export type Topology = Place['topology']
 
-/** One of each for all cases of a test file: started by the first that asks, ended with the process. */
+/**
+ * One of each for all cases of a test file: started by the first that asks, ended with the process.
+ */
 export async function sharedPlace(topology: Topology): Promise<Place> {
   const place = await (places.get(topology) ?? keep(topology, start[topology]()))
   for (const server of serversOf(place)) await (server.running ? alert(server) : server.restart())
@@ -38,14 +40,31 @@ function keep(topology: Topology, place: Promise<Place>): Promise<Place> {
 
 const start: Record<Topology, () => Promise<Place>> = {
   standalone: async () => ({ topology: 'standalone', redis: await startRedis() }),
-  // With replicas in the long form only: three servers more take their time to start. Without them nobody waits for one to be taken for dead.
-  cluster: async () => ({ topology: 'cluster', redis: await startCluster(process.env.CHAOS ? { replicasPerPrimary: 1 } : { config: { 'cluster-node-timeout': '10000' } }) }),
+  // With replicas in the long form only: three servers more take their time to start. Without them
+  // nobody waits for one to be taken for dead.
+  cluster: async () => ({
+    topology: 'cluster',
+    redis: await startCluster(
+      process.env.CHAOS
+        ? { replicasPerPrimary: 1 }
+        : { config: { 'cluster-node-timeout': '10000' } },
+    ),
+  }),
   sharded: async () => {
     const servers = await Promise.all([startRedis(), startRedis(), startRedis()])
-    return { topology: 'sharded', redis: { servers, flush: async () => void (await Promise.all(servers.map((server) => server.flush()))) } }
+    return {
+      topology: 'sharded',
+      redis: {
+        servers,
+        flush: async () => void (await Promise.all(servers.map((server) => server.flush()))),
+      },
+    }
   },
   // Nobody waits for a failover here, and a server that is only slow must keep its role.
-  sentinel: async () => ({ topology: 'sentinel', redis: await startSentinel({ sentinels: 1, downAfter: 5_000 }) }),
+  sentinel: async () => ({
+    topology: 'sentinel',
+    redis: await startSentinel({ sentinels: 1, downAfter: 5_000 }),
+  }),
 }
 
 export function serversOf(place: Place): readonly RedisServer[] {

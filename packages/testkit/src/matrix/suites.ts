@@ -8,7 +8,10 @@ export interface Bench<Client, Options> {
   readonly topology: Topology
   /** Those that hold keys: the primaries. */
   readonly servers: readonly RedisServer[]
-  /** A client of its own, with a connection of its own: another process, as far as Redis can tell. Closed when the suite has ended. */
+  /**
+   * A client of its own, with a connection of its own: another process, as far as Redis can tell.
+   * Closed when the suite has ended.
+   */
   newClient(options?: Options): Client
   /** What Redis answers to a command on one key; of EVAL the first of its keys. */
   ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
@@ -33,16 +36,23 @@ interface Connected {
   close(): Promise<unknown>
 }
 
-export type OnEach<Client, Options> = (suite: (bench: Bench<Client, Options>) => void, options?: MatrixOptions) => void
+export type OnEach<Client, Options> = (
+  suite: (bench: Bench<Client, Options>) => void,
+  options?: MatrixOptions,
+) => void
 
 /**
- * How the suites of a package run: each in every case of the matrix, on servers that are emptied before each test.
+ * How the suites of a package run: each in every case of the matrix, on servers that are emptied
+ * before each test.
  *
  * @example
  * const onEach = suitesOn(drivers, (driver, options?: ClientOptions) => createCacheClient(driver, options))
  * onEach((bench) => it('…', async () => { createAside({ client: bench.newClient() }) }))
  */
-export function suitesOn<Driver, Client extends Connected, Options>(drivers: DriverFactories<Driver>, createClient: (driver: Driver, options?: Options) => Client): OnEach<Client, Options> {
+export function suitesOn<Driver, Client extends Connected, Options>(
+  drivers: DriverFactories<Driver>,
+  createClient: (driver: Driver, options?: Options) => Client,
+): OnEach<Client, Options> {
   return (suite, matrixOptions) => {
     describe.each(matrix(drivers, matrixOptions))('on $name', ({ start, topology }) => {
       let stage: Stage<Driver>
@@ -53,7 +63,9 @@ export function suitesOn<Driver, Client extends Connected, Options>(drivers: Dri
         clients.push(client)
         return client
       }
-      beforeAll(async () => { stage = await start() })
+      beforeAll(async () => {
+        stage = await start()
+      })
       beforeEach(() => stage.flush())
       afterAll(async () => {
         await Promise.all(clients.map((client) => client.close()))
@@ -61,12 +73,19 @@ export function suitesOn<Driver, Client extends Connected, Options>(drivers: Dri
       })
       suite({
         topology,
-        get servers() { return stage.primaries },
+        get servers() {
+          return stage.primaries
+        },
         newClient,
-        ask: (...args) => (asking ??= newClient()).send({ args, keys: [args[args[0] === 'EVAL' ? 3 : 1]!] }),
+        ask: (...args) =>
+          (asking ??= newClient()).send({ args, keys: [args[args[0] === 'EVAL' ? 3 : 1]!] }),
         async keys() {
           const nodes = await (asking ??= newClient()).driver.nodes()
-          return ((await Promise.all(nodes.map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])))).flat(2) as string[]).sort()
+          return (
+            (
+              await Promise.all(nodes.map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])))
+            ).flat(2) as string[]
+          ).sort()
         },
         flush: () => stage.flush(),
       })

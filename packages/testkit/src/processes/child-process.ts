@@ -14,8 +14,8 @@ export interface ChildProcess<Data> {
 }
 
 /**
- * This process, as one of a group that `spawnProcesses` started. Call it once, at the top of the file. The process ends when its work
- * is done, or when the parent goes away.
+ * This process, as one of a group that `spawnProcesses` started. Call it once, at the top of the
+ * file. The process ends when its work is done, or when the parent goes away.
  *
  * @throws {Error} in a process that was started in another way.
  * @example
@@ -24,7 +24,8 @@ export interface ChildProcess<Data> {
  */
 export function childProcess<Data = undefined>(): ChildProcess<Data> {
   const place = process.env[PLACE]
-  if (place === undefined || process.channel === undefined) throw new Error('This file is meant to be started with spawnProcesses().')
+  if (place === undefined || process.channel === undefined)
+    throw new Error('This file is meant to be started with spawnProcesses().')
   const { index, count, data } = JSON.parse(place) as { index: number; count: number; data: Data }
   const mailbox = new Mailbox('The parent')
   process.on('message', (message) => mailbox.push(message))
@@ -36,7 +37,12 @@ export function childProcess<Data = undefined>(): ChildProcess<Data> {
     index,
     count,
     data,
-    say: (message) => new Promise((resolve, reject) => process.send?.(message, undefined, undefined, (error) => (error ? reject(error) : resolve()))),
+    say: (message) =>
+      new Promise((resolve, reject) =>
+        process.send?.(message, undefined, undefined, (error) =>
+          error ? reject(error) : resolve(),
+        ),
+      ),
     // Only somebody who waits for a message is a reason to stay alive.
     async next<T>(wanted?: Wanted<T>, options?: NextOptions): Promise<T> {
       if (waiting++ === 0) channel.ref()

@@ -3,7 +3,10 @@ export interface NextOptions {
   readonly timeout?: number
 }
 
-/** Which message: the first there is; the first of this `type` (or equal to this text); the first that fits. */
+/**
+ * Which message: the first there is; the first of this `type` (or equal to this text); the first
+ * that fits.
+ */
 export type Wanted<T> = string | ((message: T) => boolean) | undefined
 
 /** Messages in the order they came. One that nobody awaits yet is kept until somebody does. */
@@ -49,7 +52,10 @@ export class Mailbox {
   }
 
   #late(wanted: unknown, timeout: number): Error {
-    const unread = this.#queue.length === 0 ? 'Nothing else came.' : `Unread: ${JSON.stringify(this.#queue.slice(0, 5))}`
+    const unread =
+      this.#queue.length === 0
+        ? 'Nothing else came.'
+        : `Unread: ${JSON.stringify(this.#queue.slice(0, 5))}`
     return new Error(`${this.#owner} sent ${described(wanted)} within ${timeout} ms. ${unread}`)
   }
 }
@@ -63,7 +69,12 @@ interface Waiting {
 function predicate(wanted: Wanted<unknown>): (message: unknown) => boolean {
   if (wanted === undefined) return () => true
   if (typeof wanted === 'function') return wanted
-  return (message) => message === wanted || (typeof message === 'object' && message !== null && 'type' in message && message.type === wanted)
+  return (message) =>
+    message === wanted ||
+    (typeof message === 'object' &&
+      message !== null &&
+      'type' in message &&
+      message.type === wanted)
 }
 
 function described(wanted: unknown): string {

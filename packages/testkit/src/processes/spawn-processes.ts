@@ -26,8 +26,8 @@ export interface SpawnedProcess {
   /** Whatever structured clone can carry. @throws {Error} when the process is gone. */
   send(message: unknown): void
   /**
-   * The next message of this process: any, of a `type` (or equal to a text), or one that fits. What came earlier and was not taken yet
-   * counts.
+   * The next message of this process: any, of a `type` (or equal to a text), or one that fits. What
+   * came earlier and was not taken yet counts.
    *
    * @throws {Error} when none came in time, or the process ended: with its stderr.
    */
@@ -51,8 +51,8 @@ export interface ProcessGroup extends AsyncDisposable {
 }
 
 /**
- * Runs a TypeScript or JavaScript file as so many processes, which call `childProcess()` to talk to this one. They die with it, also
- * when it is killed and they are frozen.
+ * Runs a TypeScript or JavaScript file as so many processes, which call `childProcess()` to talk to
+ * this one. They die with it, also when it is killed and they are frozen.
  *
  * @example
  * await using group = spawnProcesses(new URL('./worker.ts', import.meta.url), { count: 4, data: { url: redis.url } })
@@ -66,7 +66,8 @@ export function spawnProcesses(file: URL | string, options: SpawnOptions = {}): 
   return {
     processes,
     send: (message) => processes.forEach((process) => process.send(message)),
-    all: <T>(wanted?: Wanted<T>, patience?: NextOptions) => Promise.all(processes.map((process) => process.next<T>(wanted, patience))),
+    all: <T>(wanted?: Wanted<T>, patience?: NextOptions) =>
+      Promise.all(processes.map((process) => process.next<T>(wanted, patience))),
     stop,
     [Symbol.asyncDispose]: stop,
   }
@@ -94,7 +95,9 @@ class Spawned implements SpawnedProcess {
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()))
     this.#child.on('message', (message) => this.#mailbox.push(message))
     // After stdio and the channel have ended: the last words came before.
-    this.exited = new Promise((resolve) => this.#child.once('close', (code, signal) => resolve({ code, signal })))
+    this.exited = new Promise((resolve) =>
+      this.#child.once('close', (code, signal) => resolve({ code, signal })),
+    )
     void this.exited.then(({ code, signal }) => this.#mailbox.end(this.#gone(code, signal)))
   }
 
@@ -126,7 +129,9 @@ class Spawned implements SpawnedProcess {
 
   #gone(code: number | null, signal: NodeJS.Signals | null): Error {
     const how = signal === null ? `with code ${code}` : `by ${signal}`
-    return new Error(`${this.#name} ended ${how} before it sent what was waited for.${this.stderr === '' ? '' : ` Its stderr:\n${this.stderr.trim()}`}`)
+    return new Error(
+      `${this.#name} ended ${how} before it sent what was waited for.${this.stderr === '' ? '' : ` Its stderr:\n${this.stderr.trim()}`}`,
+    )
   }
 }
 
@@ -139,10 +144,17 @@ function tsx(): string {
   return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 }
 
-/** A frozen process, or one in an endless loop, does not notice that its parent is gone; a shell that waits on a pipe does. */
+/**
+ * A frozen process, or one in an endless loop, does not notice that its parent is gone; a shell
+ * that waits on a pipe does.
+ */
 function guard(child: ChildProcess): void {
   if (child.pid === undefined) return
-  const shell = spawn('/bin/sh', ['-c', 'trap "" TERM HUP INT; read -r _ || kill -KILL "$1"', 'guard', String(child.pid)], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] })
+  const shell = spawn(
+    '/bin/sh',
+    ['-c', 'trap "" TERM HUP INT; read -r _ || kill -KILL "$1"', 'guard', String(child.pid)],
+    { detached: true, stdio: ['pipe', 'ignore', 'ignore'] },
+  )
   shell.unref()
   shell.stdin.on('error', () => undefined)
   child.once('exit', () => shell.stdin.end('dismissed\n'))

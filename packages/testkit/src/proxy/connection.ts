@@ -104,13 +104,24 @@ export class ProxiedConnection {
       if (this.#mode === 'passing') action()
     }
     from.setNoDelay(true)
-    from.on('error', whilePassing(() => this.destroy()))
+    from.on(
+      'error',
+      whilePassing(() => this.destroy()),
+    )
     from.on('data', (bytes: Buffer) => {
       if (this.#faults.swallow[way]) this.#lose(bytes)
       else after(performance.now() + this.#faults.delay[way], () => this.#pass(bytes, to, way))
     })
-    from.once('end', whilePassing(() => from.end()))
-    from.once('close', () => after(0, whilePassing(() => to.end())))
+    from.once(
+      'end',
+      whilePassing(() => from.end()),
+    )
+    from.once('close', () =>
+      after(
+        0,
+        whilePassing(() => to.end()),
+      ),
+    )
   }
 
   #pass(bytes: Buffer, to: Socket, way: Way): void {

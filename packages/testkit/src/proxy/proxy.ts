@@ -32,9 +32,9 @@ export interface TcpProxy extends Address, AsyncDisposable {
    */
   swallow(direction: Direction): void
   /**
-   * The connections that are open now go silent in both directions, as when a NAT drops its mapping:
-   * bytes vanish, and neither side hears of the other's FIN or RST. New connections work. `pass()`,
-   * `drop()` and `cut()` end the silent ones.
+   * The connections that are open now go silent in both directions, as when a NAT drops its
+   * mapping: bytes vanish, and neither side hears of the other's FIN or RST. New connections work.
+   * `pass()`, `drop()` and `cut()` end the silent ones.
    */
   halfOpen(): void
   /**

@@ -13,8 +13,9 @@ export interface SentinelOptions {
   /** 3 where it is missing; 1 is enough where the Sentinels themselves are not under test. */
   readonly sentinels?: number
   /**
-   * Milliseconds of silence after which a Sentinel takes a server for dead; 1000 where it is missing.
-   * One that must not fail over unless asked needs more: a busy machine can be silent, too.
+   * Milliseconds of silence after which a Sentinel takes a server for dead; 1000 where it is
+   * missing. One that must not fail over unless asked needs more: a busy machine can be silent,
+   * too.
    */
   readonly downAfter?: number
   /** Further lines of the servers' redis.conf. */
@@ -29,9 +30,15 @@ export interface RedisSentinel extends AsyncDisposable {
   /** As of the start, or of the last `ready()` or `failover()`. */
   readonly primary: RedisServer
   readonly replicas: readonly RedisServer[]
-  /** Waits until all running Sentinels name the same running primary and the running replicas are in sync with it. */
+  /**
+   * Waits until all running Sentinels name the same running primary and the running replicas are in
+   * sync with it.
+   */
   ready(): Promise<void>
-  /** Has the Sentinels promote a replica, dead or alive as the primary may be. Returns the new primary once all agree. */
+  /**
+   * Has the Sentinels promote a replica, dead or alive as the primary may be. Returns the new
+   * primary once all agree.
+   */
   failover(): Promise<RedisServer>
   /** Deletes all keys. */
   flush(): Promise<void>
@@ -40,8 +47,8 @@ export interface RedisSentinel extends AsyncDisposable {
 
 /**
  * A primary with replicas, watched by Sentinels, which know each other from the start. Since Redis
- * 7.0 they replace a primary within two or three seconds of its last reply. All of it dies with this
- * process.
+ * 7.0 they replace a primary within two or three seconds of its last reply. All of it dies with
+ * this process.
  *
  * @throws {Error} as `startRedis`, or when the Sentinels did not agree within 30 s.
  * @example
@@ -54,7 +61,9 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   const servers = await launchServers(machine, replicas, config)
   const started = [...servers]
   try {
-    const watchers = await untilPortsAreFree(() => launchSentinels(machine, servers, sentinels, downAfter))
+    const watchers = await untilPortsAreFree(() =>
+      launchSentinels(machine, servers, sentinels, downAfter),
+    )
     started.push(...watchers)
     const watched = new Watched(servers, watchers)
     await watched.ready()
@@ -88,15 +97,22 @@ class Watched implements RedisSentinel {
   }
 
   async ready(): Promise<void> {
-    this.#primary = await eventually(() => agreedPrimary(this.#running(this.sentinels), this.#running(this.#servers)), { within: 30_000 })
+    this.#primary = await eventually(
+      () => agreedPrimary(this.#running(this.sentinels), this.#running(this.#servers)),
+      { within: 30_000 },
+    )
   }
 
   async failover(): Promise<RedisServer> {
     const [former, asked] = [this.#primary, this.sentinels.find((sentinel) => sentinel.running)]
     if (asked === undefined) throw new Error('No Sentinel is running.')
-    if (!this.replicas.some((replica) => replica.running)) throw new Error('No replica is running that could take over.')
+    if (!this.replicas.some((replica) => replica.running))
+      throw new Error('No replica is running that could take over.')
     // Refused with NOGOODSLAVE until the Sentinel has heard of a replica's health.
-    await eventually(() => ask(asked, ['SENTINEL', 'FAILOVER', NAME]).then(() => true), { within: 30_000, every: 100 })
+    await eventually(() => ask(asked, ['SENTINEL', 'FAILOVER', NAME]).then(() => true), {
+      within: 30_000,
+      every: 100,
+    })
     await eventually(async () => (await this.#named()) !== former, { within: 30_000 })
     if (former.running) await demote(former, await this.#named())
     await this.ready()
@@ -130,5 +146,6 @@ class Watched implements RedisSentinel {
  */
 async function demote(former: RedisServer, primary: RedisServer): Promise<void> {
   await ask(former, ['REPLICAOF', primary.host, primary.port])
-  for (const type of ['normal', 'pubsub']) await ask(former, ['CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes'])
+  for (const type of ['normal', 'pubsub'])
+    await ask(former, ['CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes'])
 }

@@ -4,4 +4,8 @@ import { childProcess, findRedis } from '../../src/index.js'
 
 const child = childProcess<NodeJS.ProcessEnv>()
 const source = await findRedis({ env: child.data, docker: false })
-await child.say({ type: 'found', source, log: await readFile(join(child.data.HOME ?? '', 'log'), 'utf8') })
+await child.say({
+  type: 'found',
+  source,
+  log: await readFile(join(child.data.HOME ?? '', 'log'), 'utf8'),
+})

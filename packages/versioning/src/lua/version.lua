@@ -14,14 +14,16 @@ local function current(key)
   return version and string.format('%.0f', version) == text and version or nil
 end
 
--- Ms that those have left who change the source (the intents of core: a writer's score is its deadline, all others are below 0 or infinite).
+-- Ms that those have left who change the source (the intents of core: a writer's score is its
+-- deadline, all others are below 0 or infinite).
 local function writing(intents)
   local last = redis.call('ZREVRANGEBYSCORE', intents, '(inf', 0, 'WITHSCORES', 'LIMIT', 0, 1)[2]
   return last and math.max(last - math.floor(now() / 1000), 0) or 0
 end
 
--- Stores a version for so many ms, or as long as another cache wants it kept; while the source is being changed, no longer than that may
--- take: should the one who changes it die, what was loaded meanwhile ends then.
+-- Stores a version for so many ms, or as long as another cache wants it kept; while the source is
+-- being changed, no longer than that may take: should the one who changes it die, what was loaded
+-- meanwhile ends then.
 local function store(key, intents, version, ttl)
   local life = writing(intents)
   local left = life > 0 and math.min(life, ttl) or math.max(redis.call('PTTL', key), ttl)

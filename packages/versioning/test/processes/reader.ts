@@ -7,16 +7,32 @@ import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { createVersioned } from '@cache/versioning'
 
-/** A process that reads until it is told to stop, of a source whose numbers only grow, and says what it read that was too old. */
-export interface Start { readonly url: string; /** After so many it says so. */ readonly reads: number; readonly strategy: 'stamp' | 'key'; readonly learnt: boolean }
+/**
+ * A process that reads until it is told to stop, of a source whose numbers only grow, and says what
+ * it read that was too old.
+ */
+export interface Start {
+  readonly url: string
+  /** After so many it says so. */ readonly reads: number
+  readonly strategy: 'stamp' | 'key'
+  readonly learnt: boolean
+}
 
 const child = childProcess<Start>()
 const { url, reads: enough, strategy, learnt } = child.data
-const driver = child.index % 2 === 0 ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
-const client = createCacheClient(driver, { namespace: 'shop', resilience: { readTimeout: '20s', writeTimeout: '20s' } })
-const ask = async (key: string): Promise<number> => Number(await client.send({ args: ['GET', key], keys: [key] }))
+const driver =
+  child.index % 2 === 0 ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+const client = createCacheClient(driver, {
+  namespace: 'shop',
+  resilience: { readTimeout: '20s', writeTimeout: '20s' },
+})
+const ask = async (key: string): Promise<number> =>
+  Number(await client.send({ args: ['GET', key], keys: [key] }))
 const values = createVersioned<number, number>({
-  client, prefix: 'n', ttl: '1h', strategy,
+  client,
+  prefix: 'n',
+  ttl: '1h',
+  strategy,
   groups: (_, value) => (learnt && value === undefined ? undefined : ['race']),
   load: async () => {
     const value = await ask('source')
@@ -26,17 +42,21 @@ const values = createVersioned<number, number>({
 })
 
 let running = true
-void child.next('stop', { timeout: 600_000 }).then(() => { running = false })
+void child.next('stop', { timeout: 600_000 }).then(() => {
+  running = false
+})
 const stale: string[] = []
 let reads = 0
 await values.get(0)
 await child.say({ type: 'ready' })
-await Promise.all([0, 1, 2, 3].map(async (reader) => {
-  while (running) {
-    const floor = await ask('settled')
-    const value = await values.get(reader % 2)
-    if (++reads === enough) await child.say({ type: 'enough' })
-    if (value < floor) stale.push(`${value} after ${floor}`)
-  }
-}))
+await Promise.all(
+  [0, 1, 2, 3].map(async (reader) => {
+    while (running) {
+      const floor = await ask('settled')
+      const value = await values.get(reader % 2)
+      if (++reads === enough) await child.say({ type: 'enough' })
+      if (value < floor) stale.push(`${value} after ${floor}`)
+    }
+  }),
+)
 await child.say({ type: 'done', stale: stale.slice(0, 10), reads })

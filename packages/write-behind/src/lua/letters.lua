@@ -19,7 +19,8 @@ local function note_buried(buried, id, count, last, flushed)
   end
 end
 
--- The fields of a letter; nil where they are none: then it was not put there by us, and is taken out.
+-- The fields of a letter; nil where they are none: then it was not put there by us, and is taken
+-- out.
 local function open_letter(dead, packed)
   local done, fields = pcall(cmsgpack.unpack, packed)
   local ours = done and type(fields) == 'table' and #fields >= 2 and #fields % 2 == 0
@@ -29,8 +30,8 @@ local function open_letter(dead, packed)
   tellMended(dead, 'no dead letter')
 end
 
--- Takes a letter out, and counts it no longer unless it is replayed. Returns its fields, and the highest sequence that the database has had since; or
--- nothing, if there is none.
+-- Takes a letter out, and counts it no longer unless it is replayed. Returns its fields, and the
+-- highest sequence that the database has had since; or nothing, if there is none.
 local function take_letter(dead, buried, sequence, is_replayed)
   local packed = redis.call('ZRANGEBYSCORE', dead, sequence, sequence)[1]
   if not packed then return nil end

@@ -1,4 +1,5 @@
--- Shared by the scripts that look at the sequence in a stored value; put before them. It is the version in its frame (frame.ts of core).
+-- Shared by the scripts that look at the sequence in a stored value; put before them. It is the
+-- version in its frame (frame.ts of core).
 
 local function sequence_of(value)
   if not value or #value < 10 or value:byte(1) ~= 1 or value:byte(2) % 2 == 0 then return nil end

@@ -6,7 +6,9 @@ export type Held<T, Id> = QueuedWrite<T, Id> | UnreadableWrite
 export interface Waiting<T, Id> {
   readonly id: string
   readonly writes: Held<T, Id>[]
-  /** Further ones were left in the stream. None is added until those that are held are done with. */
+  /**
+   * Further ones were left in the stream. None is added until those that are held are done with.
+   */
   more: boolean
   /** Not before this moment (performance.now()): its last attempt failed. */
   notBefore: number
@@ -15,13 +17,17 @@ export interface Waiting<T, Id> {
   failures: number
   /** How often it failed among others while the database took other batches. */
   suspicions: number
-  /** The attempts of its writes up to this sequence are used up: they are tried one by one, and one that fails again is given up. */
+  /**
+   * The attempts of its writes up to this sequence are used up: they are tried one by one, and one
+   * that fails again is given up.
+   */
   exhausted: number
 }
 
 /**
- * What a worker has read of a partition and not flushed yet. An id that waits for its next attempt holds back none but itself: where
- * room is needed, only its first write is held, and the others are read again later.
+ * What a worker has read of a partition and not flushed yet. An id that waits for its next attempt
+ * holds back none but itself: where room is needed, only its first write is held, and the others
+ * are read again later.
  */
 export class Backlog<T, Id> {
   readonly #byId = new Map<string, Waiting<T, Id>>()
@@ -48,7 +54,10 @@ export class Backlog<T, Id> {
     return Math.max(0, Math.min(wanted, this.#capacity - this.size))
   }
 
-  /** Whether a write of the stream is to be read: it is not held already, nor behind one of its id that was left in the stream. */
+  /**
+   * Whether a write of the stream is to be read: it is not held already, nor behind one of its id
+   * that was left in the stream.
+   */
   wants({ field, position }: { readonly field: string; readonly position: string }): boolean {
     return !this.#positions.has(position) && this.#byId.get(field)?.more !== true
   }
@@ -56,7 +65,20 @@ export class Backlog<T, Id> {
   add(write: Held<T, Id>): void {
     this.#positions.add(write.position)
     let waiting = this.#byId.get(write.field)
-    if (!waiting) this.#byId.set(write.field, (waiting = { id: write.field, writes: [], more: false, notBefore: 0, successesSeen: 0, failures: 0, suspicions: 0, exhausted: 0 }))
+    if (!waiting)
+      this.#byId.set(
+        write.field,
+        (waiting = {
+          id: write.field,
+          writes: [],
+          more: false,
+          notBefore: 0,
+          successesSeen: 0,
+          failures: 0,
+          suspicions: 0,
+          exhausted: 0,
+        }),
+      )
     // Nearly always the last; one that was replayed goes where its sequence says.
     let at = waiting.writes.length
     while (at > 0 && waiting.writes[at - 1]!.sequence > write.sequence) at--
@@ -64,8 +86,9 @@ export class Backlog<T, Id> {
   }
 
   /**
-   * Those that may be flushed now, the ones that have waited longest first; at most so many ids. One that is suspected goes alone, so
-   * that its next failure says whether it is at fault, however many others keep coming.
+   * Those that may be flushed now, the ones that have waited longest first; at most so many ids.
+   * One that is suspected goes alone, so that its next failure says whether it is at fault, however
+   * many others keep coming.
    */
   ready(now: number, most: number): Waiting<T, Id>[] {
     const ready: Waiting<T, Id>[] = []
@@ -82,7 +105,8 @@ export class Backlog<T, Id> {
   /** Ms until one more may be flushed. */
   nextIn(now: number): number {
     let next = Infinity
-    for (const { notBefore, writes } of this.#byId.values()) if (writes.length > 0) next = Math.min(next, notBefore - now)
+    for (const { notBefore, writes } of this.#byId.values())
+      if (writes.length > 0) next = Math.min(next, notBefore - now)
     return Math.max(0, next)
   }
 

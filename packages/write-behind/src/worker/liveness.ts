@@ -1,6 +1,7 @@
 /**
- * Which workers are alive, by this process' own clock. Each of them gives a new moment with every beat; one whose moment stays the
- * same for too long is dead, whatever the server's clock says of it.
+ * Which workers are alive, by this process' own clock. Each of them gives a new moment with every
+ * beat; one whose moment stays the same for too long is dead, whatever the server's clock says of
+ * it.
  */
 export class Liveness {
   readonly #ttl: number
@@ -11,8 +12,14 @@ export class Liveness {
     this.#ttl = ttl
   }
 
-  /** What was just heard of all of them. Returns those that are alive, and the dead ones with the moments they left. */
-  observe(moments: ReadonlyMap<string, string>): { readonly alive: string[]; readonly dead: [token: string, moment: string][] } {
+  /**
+   * What was just heard of all of them. Returns those that are alive, and the dead ones with the
+   * moments they left.
+   */
+  observe(moments: ReadonlyMap<string, string>): {
+    readonly alive: string[]
+    readonly dead: [token: string, moment: string][]
+  } {
     const now = performance.now()
     for (const token of this.#seen.keys()) if (!moments.has(token)) this.#seen.delete(token)
     const alive: string[] = []

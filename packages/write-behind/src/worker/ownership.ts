@@ -19,8 +19,9 @@ interface Terms {
 }
 
 /**
- * The ownership of one partition, from when it was acquired until it is lost or given back. It is renewed three times in each ttl,
- * whatever else the worker does, and taken for lost before a next owner can have it.
+ * The ownership of one partition, from when it was acquired until it is lost or given back. It is
+ * renewed three times in each ttl, whatever else the worker does, and taken for lost before a next
+ * owner can have it.
  */
 export class Ownership {
   readonly partition: Partition
@@ -62,7 +63,11 @@ export class Ownership {
         this.#holdsSince(asked)
         wait = ttl / 3
       } catch (error) {
-        tell(channels.error, () => ({ operation: 'write-behind worker', key: partition.owner, error }))
+        tell(channels.error, () => ({
+          operation: 'write-behind worker',
+          key: partition.owner,
+          error,
+        }))
         wait = ttl / 20
       }
     }
@@ -70,7 +75,10 @@ export class Ownership {
 
   #holdsSince(asked: number): void {
     clearTimeout(this.#loss)
-    this.#loss = setTimeout(() => this.#lose(), asked + this.#terms.ttl * SAFE_SHARE - performance.now())
+    this.#loss = setTimeout(
+      () => this.#lose(),
+      asked + this.#terms.ttl * SAFE_SHARE - performance.now(),
+    )
   }
 
   #lose(): void {
@@ -80,12 +88,24 @@ export class Ownership {
   }
 }
 
-/** Asks for a partition. What may have been acquired although no reply said so is given back. `dead`: its owner, if that is known to be dead. */
-export async function acquire(terms: Terms, dead: string, releases: PendingReleases, lost: (ownership: Ownership) => void): Promise<Acquired> {
+/**
+ * Asks for a partition. What may have been acquired although no reply said so is given back.
+ * `dead`: its owner, if that is known to be dead.
+ */
+export async function acquire(
+  terms: Terms,
+  dead: string,
+  releases: PendingReleases,
+  lost: (ownership: Ownership) => void,
+): Promise<Acquired> {
   const { client, partition, token, ttl } = terms
   const asked = performance.now()
   try {
-    const { fence, owner } = await client.run(acquireScript, [partition.owner, partition.fence, partition.left(token)], [token, String(ttl), dead])
+    const { fence, owner } = await client.run(
+      acquireScript,
+      [partition.owner, partition.fence, partition.left(token)],
+      [token, String(ttl), dead],
+    )
     if (fence === undefined) return { owner }
     const ownership: Ownership = new Ownership(terms, fence, asked, () => lost(ownership))
     return { ownership }
@@ -96,15 +116,25 @@ export async function acquire(terms: Terms, dead: string, releases: PendingRelea
 }
 
 /** Gives a partition back, until Redis acknowledges that, or the ttl has passed. */
-export function giveBack({ client, partition, token, ttl }: Terms, releases: PendingReleases): void {
+export function giveBack(
+  { client, partition, token, ttl }: Terms,
+  releases: PendingReleases,
+): void {
   releases.add({ key: partition.owner, ttl, release: () => leave(client, partition, token) })
 }
 
 export function leave(client: CacheClient, partition: Partition, token: string): Promise<boolean> {
-  return client.run(leaveScript, [partition.owner, partition.left(token)], [token, String(MARK_TTL)])
+  return client.run(
+    leaveScript,
+    [partition.owner, partition.left(token)],
+    [token, String(MARK_TTL)],
+  )
 }
 
-/** The share of the ttl, counted from when it was asked for, for which an ownership is taken to hold. */
+/**
+ * The share of the ttl, counted from when it was asked for, for which an ownership is taken to
+ * hold.
+ */
 const SAFE_SHARE = 0.9
 /**
  * Ms for which an attempt that was given up or counted, and a worker that has gone, are remembered:

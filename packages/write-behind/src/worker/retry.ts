@@ -24,6 +24,7 @@ export function checkRetry(check: OptionChecks): Retry {
   const max = own.duration('max', 30_000)
   return {
     attempts: own.number('attempts', { min: 1, integer: true }, 8),
-    pause: (failures) => Math.min(max, backoff * factor ** (failures - 1)) * (0.75 + Math.random() / 4),
+    pause: (failures) =>
+      Math.min(max, backoff * factor ** (failures - 1)) * (0.75 + Math.random() / 4),
   }
 }

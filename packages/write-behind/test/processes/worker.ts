@@ -6,7 +6,8 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// A worker whose database is another Redis, and fails a tenth of the calls: half of those before it has done anything, half after.
+// A worker whose database is another Redis, and fails a tenth of the calls: half of those before it
+// has done anything, half after.
 
 export interface Start {
   readonly queue: string
@@ -17,7 +18,10 @@ export interface Start {
   readonly leaseTtl: number
 }
 
-/** Applies what is new, and remembers in which order, and who came after a later owner of the same partition. */
+/**
+ * Applies what is new, and remembers in which order, and who came after a later owner of the same
+ * partition.
+ */
 const APPLY = `
 local partition, fence = table.remove(ARGV, 1), tonumber(table.remove(ARGV, 1))
 if fence < tonumber(redis.call('HGET', 'fences', partition) or 0) then redis.call('RPUSH', 'late', partition .. ' ' .. fence) end
@@ -34,15 +38,32 @@ end`
 const child = childProcess<Start>()
 const { queue, database: url, client: kind, failing, coalesce, leaseTtl } = child.data
 const database = new Redis(url)
-const driver = kind === 'ioredis' ? ioredisDriver(new Redis(queue, { retryStrategy: () => 50 })) : nodeRedisDriver(createClient({ url: queue, socket: { reconnectStrategy: 50 } }))
-const client = createCacheClient(driver, { resilience: { breaker: { failures: 5, cooldown: 100 } } })
+const driver =
+  kind === 'ioredis'
+    ? ioredisDriver(new Redis(queue, { retryStrategy: () => 50 }))
+    : nodeRedisDriver(createClient({ url: queue, socket: { reconnectStrategy: 50 } }))
+const client = createCacheClient(driver, {
+  resilience: { breaker: { failures: 5, cooldown: 100 } },
+})
 
 const worker = createWriteBehindWorker<{ n: number }>({
-  client, name: 'rows', coalesce, leaseTtl, linger: 5, batchSize: 200, retry: { attempts: 1_000, backoff: 20, max: 200 },
+  client,
+  name: 'rows',
+  coalesce,
+  leaseTtl,
+  linger: 5,
+  batchSize: 200,
+  retry: { attempts: 1_000, backoff: 20, max: 200 },
   async flush(writes, { fence, partition }) {
     if (Math.random() < failing / 2) throw new Error('the database is out')
     await child.say({ type: 'flush', fence, partition, writes: writes.length })
-    await database.eval(APPLY, 0, partition, fence, ...writes.flatMap(({ id, sequence, value }) => [id, sequence, value?.n ?? 'deleted']))
+    await database.eval(
+      APPLY,
+      0,
+      partition,
+      fence,
+      ...writes.flatMap(({ id, sequence, value }) => [id, sequence, value?.n ?? 'deleted']),
+    )
     if (Math.random() < failing / 2) throw new Error('the answer of the database was lost')
   },
 })

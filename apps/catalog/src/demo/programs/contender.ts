@@ -7,7 +7,8 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// A process with several contenders for one lock; each holds it for a moment, again and again. Or one that takes it and hangs.
+// A process with several contenders for one lock; each holds it for a moment, again and again. Or
+// one that takes it and hangs.
 
 export interface Start {
   readonly url: string
@@ -28,7 +29,8 @@ export interface Held {
 
 const child = childProcess<Start>()
 const { url, client: kind, contenders, turns, hangs } = child.data
-const driver = kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+const driver =
+  kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
 const locks = createLocks({ client: createCacheClient(driver, { namespace: 'demo' }) })
 const now = () => performance.timeOrigin + performance.now()
 
@@ -39,15 +41,27 @@ if (hangs) {
 }
 await child.say('ready')
 await child.next('go', { timeout: 60_000 })
-await Promise.all(Array.from({ length: contenders }, async () => {
-  for (let turn = 0; turn < turns; turn++) {
-    const asked = now()
-    await locks.withLock('job', async ({ fence }) => {
-      const from = now()
-      await sleep(5)
-      await child.say({ type: 'held', from, until: now(), waited: from - asked, fence: Number(fence) } satisfies Held)
-    }, { ttl: '2s', wait: '30s' })
-  }
-}))
+await Promise.all(
+  Array.from({ length: contenders }, async () => {
+    for (let turn = 0; turn < turns; turn++) {
+      const asked = now()
+      await locks.withLock(
+        'job',
+        async ({ fence }) => {
+          const from = now()
+          await sleep(5)
+          await child.say({
+            type: 'held',
+            from,
+            until: now(),
+            waited: from - asked,
+            fence: Number(fence),
+          } satisfies Held)
+        },
+        { ttl: '2s', wait: '30s' },
+      )
+    }
+  }),
+)
 await child.say('done')
 process.exit(0)

@@ -4,5 +4,5 @@ export function pick<T>(processes: readonly T[], i: number): T {
 
 /** Products 101 to 300, some far more often than others. */
 export function hot(i: number): number {
-  return 101 + Math.floor(200 * ((((i * 7_919) % 1_000) / 1_000) ** 2))
+  return 101 + Math.floor(200 * (((i * 7_919) % 1_000) / 1_000) ** 2)
 }

@@ -20,7 +20,19 @@ export interface Row {
 
 export type Scene = (stage: Stage, tell: (what: string) => void) => Promise<Outcome>
 
-export function rowOf(scene: string, checker: Checker, { hits, loads }: { hits: number | string; loads: number | string }): Row {
+export function rowOf(
+  scene: string,
+  checker: Checker,
+  { hits, loads }: { hits: number | string; loads: number | string },
+): Row {
   const ms = (share: number): string => `${checker.percentile(share).toFixed(1)} ms`
-  return { scene, reads: checker.reads, hits: String(hits), loads: String(loads), p50: ms(0.5), p99: ms(0.99), stale: checker.stale }
+  return {
+    scene,
+    reads: checker.reads,
+    hits: String(hits),
+    loads: String(loads),
+    p50: ms(0.5),
+    p99: ms(0.99),
+    stale: checker.stale,
+  }
 }
