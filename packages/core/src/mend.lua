@@ -1,6 +1,7 @@
 -- Shared by the scripts that say which types their keys have; put before them. Only this package
 -- writes these keys, so what is of another type there is nobody's: it is deleted, and told with the
--- replies. needs typesOf
+-- replies.
+-- needs typesOf
 
 -- A number as our scripts write it: whole, at least 0, and exact as a double; nil for any other
 -- text.

@@ -1,9 +1,11 @@
 -- Announces a write of the source. Until its commit nobody fills, and the old value lives no longer
--- than the intent. KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the
--- log ARGV[1] token  ARGV[2] intent's ttl, ms  ARGV[3] 'read' to be told the value that the write
--- changes  ARGV[4…6] maybe: what to announce it with (announce.lua) returns 1, or the value; an
--- error, and nothing is done, where the write is over cost: O(log n) in the writers under way needs
--- announce.lua, intents.lua
+-- than the intent.
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
+-- ARGV[1] token  ARGV[2] intent's ttl, ms  ARGV[3] 'read' to be told the value that the write
+-- changes  ARGV[4…6] maybe: what to announce it with (announce.lua)
+-- returns 1, or the value; an error, and nothing is done, where the write is over
+-- cost: O(log n) in the writers under way
+-- needs announce.lua, intents.lua
 
 local others = writers(KEYS[3])
 local mine = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]))

@@ -1,7 +1,10 @@
 -- Makes an entry stale: it keeps as much of its life as a stale entry may have. A load under way
--- can't fill. KEYS[1] the entry  KEYS[2] its lease  KEYS[3] maybe: the log ARGV[1] how long a stale
--- entry lives on, ms (0: not at all)  ARGV[2…4] maybe: what to announce it with (announce.lua)
--- returns 1 if there was an entry, else 0 cost: O(1)
+-- can't fill.
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] maybe: the log
+-- ARGV[1] how long a stale entry lives on, ms (0: not at all)  ARGV[2…4] maybe: what to announce it
+-- with (announce.lua)
+-- returns 1 if there was an entry, else 0
+-- cost: O(1)
 
 announce(KEYS[1], ARGV[2], ARGV[3], ARGV[4], KEYS[3])
 redis.call('DEL', KEYS[2])

@@ -1,9 +1,10 @@
 -- Stores what a lease's holder loaded, if the lease is still its own and no newer version is there.
--- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log ARGV[1] token 
--- ARGV[2] value  ARGV[3] ttl, ms ARGV[4] ms for which the request for the lease may still arrive,
--- late (0: it will not) ARGV[5…7] maybe: what to announce it with (announce.lua), where it is a
--- write returns 1: stored, 0: the lease was lost, 2: a newer version was there; an error, and the
--- lease is
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
+-- ARGV[1] token  ARGV[2] value  ARGV[3] ttl, ms
+-- ARGV[4] ms for which the request for the lease may still arrive, late (0: it will not)
+-- ARGV[5…7] maybe: what to announce it with (announce.lua), where it is a write
+-- returns 1: stored, 0: the lease was lost, 2: a newer version was there; an error, and the lease
+-- is
 --   gone, where the server is full
 -- cost: O(1)
 -- needs announce.lua, intents.lua, version.lua

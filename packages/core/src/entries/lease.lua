@@ -1,12 +1,14 @@
--- Asks for the right to load a missing or stale entry. KEYS[1] the entry  KEYS[2] its lease 
--- KEYS[3] its intents  KEYS[4] maybe: a hash of values that go before what is cached ARGV[1] token 
--- ARGV[2] lease's ttl, ms  ARGV[3] an entry with no more than this to live, in ms, is stale (-1:
--- none is; 'all': every one) ARGV[4] 'wait' while another holds the lease, or 'take' it over
--- ARGV[5] the entry's field in that hash  ARGV[6] the ttl with which it is put back, ms ARGV[7]
--- maybe: an entry with this stamp ('': with none) is stale too, and not told (stamp.lua) an error
--- where the server takes no writes, and nothing else is to be answered with returns {'hit' |
--- 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms the lease in the
--- way has left},
+-- Asks for the right to load a missing or stale entry.
+-- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: a hash of values that
+-- go before what is cached
+-- ARGV[1] token  ARGV[2] lease's ttl, ms  ARGV[3] an entry with no more than this to live, in ms,
+-- is stale (-1: none is; 'all': every one)
+-- ARGV[4] 'wait' while another holds the lease, or 'take' it over
+-- ARGV[5] the entry's field in that hash  ARGV[6] the ttl with which it is put back, ms
+-- ARGV[7] maybe: an entry with this stamp ('': with none) is stale too, and not told (stamp.lua)
+-- an error where the server takes no writes, and nothing else is to be answered with
+-- returns {'hit' | 'bypass' | 'skip' | 'wait' | 'leased', value or nil, ms it has left to live, ms
+-- the lease in the way has left},
 --   or, as nearly always, 1: leased, and there is no value
 --   bypass: load, but don't fill: a writer is under way, or this request was given up before it arrived
 --   skip: load, but don't fill: the last loader said that its answer is not to be cached ('wait' only)

@@ -1,7 +1,9 @@
 -- Takes all of several locks that are free and that nobody waits for, or none of them; asked again
 -- with the same token, finds its own. A token that has left, or was refused, gets nothing any more.
--- KEYS five for each lock, as of acquire ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms
---  ARGV[4] about the holder returns a fence for each lock, or nil cost: O(n) in the locks
+-- KEYS five for each lock, as of acquire
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms  ARGV[4] about the holder
+-- returns a fence for each lock, or nil
+-- cost: O(n) in the locks
 
 local fences, last, busy = {}, {}, false
 for i = 1, #KEYS, 5 do

@@ -1,10 +1,13 @@
 -- Takes the lock; asked again with the same token, finds its own. A token that has left, or was
--- refused, gets nothing any more. KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's receipt 
--- KEYS[4] the lock's queue  KEYS[5] who in it is alive ARGV[1] token  ARGV[2] number of the step 
--- ARGV[3] ttl, ms  ARGV[4] about the holder ARGV[5] ticket of the place in the queue had before, 0
--- to be given one; '' to keep none and to be refused; 'none' to keep none ARGV[6] 'fair' or 'barge'
--- returns the fence, or {ms until asking again may help, place in the queue from 1, ticket} cost:
--- O(1), and O(log n) in the waiters
+-- refused, gets nothing any more.
+-- KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's receipt  KEYS[4] the lock's queue 
+-- KEYS[5] who in it is alive
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms  ARGV[4] about the holder
+-- ARGV[5] ticket of the place in the queue had before, 0 to be given one; '' to keep none and to be
+-- refused; 'none' to keep none
+-- ARGV[6] 'fair' or 'barge'
+-- returns the fence, or {ms until asking again may help, place in the queue from 1, ticket}
+-- cost: O(1), and O(log n) in the waiters
 
 local known = command('MGET', KEYS[1], KEYS[2], KEYS[3])
 local value, ticket = known[1], tonumber(ARGV[5])

@@ -1,8 +1,10 @@
 -- Puts a lock back on one of several independent servers that has forgotten it, unless somebody
--- else has it there or its token has left. KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's
--- receipt ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms  ARGV[4] about the holder 
--- ARGV[5] its fence returns 1 if the token has it now, 0 if somebody else has, -1 if the token has
--- left cost: O(1)
+-- else has it there or its token has left.
+-- KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's receipt
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms  ARGV[4] about the holder  ARGV[5] its
+-- fence
+-- returns 1 if the token has it now, 0 if somebody else has, -1 if the token has left
+-- cost: O(1)
 
 local known = command('MGET', KEYS[1], KEYS[2], KEYS[3])
 if known[3] then return -1 end

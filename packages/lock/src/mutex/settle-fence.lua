@@ -1,6 +1,9 @@
 -- Notes the fence that a majority of independent servers gave, if the lock is still mine, so that
--- whoever comes next gets a higher one. KEYS[1] the lock  KEYS[2] its fence ARGV[1] token  ARGV[2]
--- fence returns 1 if the lock was mine, else 0 cost: O(1)
+-- whoever comes next gets a higher one.
+-- KEYS[1] the lock  KEYS[2] its fence
+-- ARGV[1] token  ARGV[2] fence
+-- returns 1 if the lock was mine, else 0
+-- cost: O(1)
 
 local value = redis.pcall('GET', KEYS[1])
 if not isMine(value, ARGV[1]) then return 0 end

@@ -1,10 +1,13 @@
 -- Takes a permit; asked again with the same token, finds its own. A token that has left, or was
--- refused, gets nothing any more. KEYS[1] the holders  KEYS[2] details of them  KEYS[3] the fence 
--- KEYS[4] the token's receipt  KEYS[5] the queue  KEYS[6] who in it is alive ARGV[1] token  ARGV[2]
--- number of the step  ARGV[3] ttl, ms  ARGV[4] permits ARGV[5] ticket of the place in the queue had
--- before, 0 to be given one, or '' to keep none and to be refused ARGV[6] 'fair' or 'barge' 
--- ARGV[7] what the waiters' channels begin with returns the fence, or {ms until asking again may
--- help, place in the queue from 1, ticket} cost: O(log n) in the holders and the waiters
+-- refused, gets nothing any more.
+-- KEYS[1] the holders  KEYS[2] details of them  KEYS[3] the fence  KEYS[4] the token's receipt 
+-- KEYS[5] the queue  KEYS[6] who in it is alive
+-- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms  ARGV[4] permits
+-- ARGV[5] ticket of the place in the queue had before, 0 to be given one, or '' to keep none and to
+-- be refused
+-- ARGV[6] 'fair' or 'barge'  ARGV[7] what the waiters' channels begin with
+-- returns the fence, or {ms until asking again may help, place in the queue from 1, ticket}
+-- cost: O(log n) in the holders and the waiters
 
 local token, step, ttl, permits = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local known = command('MGET', KEYS[3], KEYS[4])

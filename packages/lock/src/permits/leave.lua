@@ -1,8 +1,10 @@
 -- Gives back a permit, or the place in the queue, if it is mine, and wakes who is next. It leaves a
 -- receipt, which answers for it when it is asked again, and keeps what the token asked for before,
--- and Redis gets late, from being granted. KEYS[1] the holders  KEYS[2] details of them  KEYS[3]
--- the token's receipt  KEYS[4] the queue  KEYS[5] who in it is alive ARGV[1] token  ARGV[2] what
--- the waiters' channels begin with  ARGV[3] permits returns 1 if the permit was given back, else 0
+-- and Redis gets late, from being granted.
+-- KEYS[1] the holders  KEYS[2] details of them  KEYS[3] the token's receipt  KEYS[4] the queue 
+-- KEYS[5] who in it is alive
+-- ARGV[1] token  ARGV[2] what the waiters' channels begin with  ARGV[3] permits
+-- returns 1 if the permit was given back, else 0
 -- cost: O(log n) in the holders and the waiters
 
 dropExpired(KEYS[1], KEYS[2])

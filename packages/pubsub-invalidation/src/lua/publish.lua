@@ -1,7 +1,9 @@
 -- Publishes a message, and appends it to the log if there is one. A log that can't take it (out of
--- memory) is given up, so that nobody catches up from it without that. KEYS[1] the log, a stream
--- ARGV[1] channel  ARGV[2] message, a JSON object returns how many subscribers heard it cost:
--- O(subscribers)
+-- memory) is given up, so that nobody catches up from it without that.
+-- KEYS[1] the log, a stream
+-- ARGV[1] channel  ARGV[2] message, a JSON object
+-- returns how many subscribers heard it
+-- cost: O(subscribers)
 
 local message = ARGV[2]
 local at = redis.pcall('XADD', KEYS[1], 'NOMKSTREAM', 'MAXLEN', '~', 10000, '*', 'm', message)

@@ -1,11 +1,15 @@
 -- Decides on one request against all limits of a limiter, and charges all of them or none; an
--- attempt that comes again is charged nothing more, and told the same. KEYS[i] the state of limit i
+-- attempt that comes again is charged nothing
+-- more, and told the same.
+-- KEYS[i] the state of limit i
 -- ARGV[1] token: names the attempt  ARGV[2] min  ARGV[3] max: as much as there is, but at least min
 -- ARGV[4] µs for which what is granted may be spent later  ARGV[5] µs for which the request may
--- wait for its turn then for each limit: kind  limit  a  b (common.lua) peeking (a local before
--- this text): nothing is charged returns numbers as big-endian doubles, of which a client reads
--- many at a small price: now, granted, µs to wait, µs for which it may be spent; and of each limit:
--- available, µs until all is available, µs until min is, mark
+-- wait for its turn
+-- then for each limit: kind  limit  a  b (common.lua)
+-- peeking (a local before this text): nothing is charged
+-- returns numbers as big-endian doubles, of which a client reads many at a small price: now,
+-- granted, µs to wait, µs for which it may be spent; and of each limit: available, µs until all is
+-- available, µs until min is, mark
 
 local token, min, max, hold, patience = ARGV[1], number[ARGV[2]], number[ARGV[3]], number[ARGV[4]], number[ARGV[5]]
 

@@ -2,8 +2,10 @@
 -- minus the sum of the costs, which is first. Where some are to be spent later, 'last' stands
 -- before it, minus the µs at which this was written last. What was refunded keeps its member for
 -- ten seconds, so that its attempt is known if it comes again, with the µs of its refund as a
--- fraction of 1. a: the window, µs cost: O(log n) in the requests of the window, and O(1) for each
--- that has left it; a denial of cost c looks at c of them at most
+-- fraction of 1.
+-- a: the window, µs
+-- cost: O(log n) in the requests of the window, and O(1) for each that has left it; a denial of
+-- cost c looks at c of them at most
 
 local REFUNDED = 1e16
 

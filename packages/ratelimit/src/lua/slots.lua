@@ -1,7 +1,8 @@
 -- concurrency: a sorted set with a member 'token:ttl' for each slot that is held, by the µs at
 -- which it ends. A request takes one, whatever its cost. The ttl, in µs, is the slot's own:
 -- processes may differ in it while one is deployed with another. Released slots and denied attempts
--- are remembered beside it (remembered.lua). a: the ttl, µs
+-- are remembered beside it (remembered.lua).
+-- a: the ttl, µs
 
 local DENIED = 10000000 -- µs for which a denied attempt is remembered
 

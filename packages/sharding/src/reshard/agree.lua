@@ -1,11 +1,16 @@
 -- Joins a change of shards, or begins it: the first to ask says when it will be, by this server's
--- clock. KEYS[1] the register of what comes after the present shards ARGV[1] what is to come 
--- ARGV[2] ms until then, if nobody has asked before ('look': nothing is begun)  ARGV[3] ms after
--- which it is forgotten, unless somebody keeps it ARGV[4] what this change is known by, if nobody
--- has asked before  ARGV[5] what the changes are known by that this one undoes, likewise ARGV[6] ms
--- by which the moment may be wrong, likewise returns what is to come, when, whether everything has
--- been moved (1, else 0), what it is known by, what it undoes, ms by which `when` may be wrong, the
--- server's clock; times in ms; nil where there is no change cost: O(1) needs own.lua
+-- clock.
+-- KEYS[1] the register of what comes after the present shards
+-- ARGV[1] what is to come  ARGV[2] ms until then, if nobody has asked before ('look': nothing is
+-- begun)  ARGV[3] ms after which it is forgotten, unless somebody keeps it
+-- ARGV[4] what this change is known by, if nobody has asked before  ARGV[5] what the changes are
+-- known by that this one undoes, likewise
+-- ARGV[6] ms by which the moment may be wrong, likewise
+-- returns what is to come, when, whether everything has been moved (1, else 0), what it is known
+-- by, what it undoes, ms by which `when` may be wrong, the server's clock; times in ms; nil where
+-- there is no change
+-- cost: O(1)
+-- needs own.lua
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

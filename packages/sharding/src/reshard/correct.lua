@@ -1,7 +1,10 @@
 -- Corrects the moment of a change by so much as the server's clock was set, unless somebody else
--- has. KEYS[1] the register of what comes after the present shards ARGV[1] the moment as it was
--- read, ms  ARGV[2] as it is to be  ARGV[3] ms by which that may be wrong  ARGV[4] ms after which
--- it is forgotten, unless somebody keeps it cost: O(1) needs own.lua
+-- has.
+-- KEYS[1] the register of what comes after the present shards
+-- ARGV[1] the moment as it was read, ms  ARGV[2] as it is to be  ARGV[3] ms by which that may be
+-- wrong  ARGV[4] ms after which it is forgotten, unless somebody keeps it
+-- cost: O(1)
+-- needs own.lua
 
 own(KEYS[1], 'hash')
 if redis.call('HGET', KEYS[1], 'at') ~= ARGV[1] then return 0 end

@@ -1,7 +1,10 @@
--- Takes, or goes on having, the lease of the one that moves the rest. KEYS[1] the lease ARGV[1]
--- what it is to hold, another text each time  ARGV[2] ms for which it lasts  ARGV[3] what it may
--- hold now ('*': anything), if there is one returns nil, or what it holds if somebody else has it
--- cost: O(1) needs own.lua
+-- Takes, or goes on having, the lease of the one that moves the rest.
+-- KEYS[1] the lease
+-- ARGV[1] what it is to hold, another text each time  ARGV[2] ms for which it lasts  ARGV[3] what
+-- it may hold now ('*': anything), if there is one
+-- returns nil, or what it holds if somebody else has it
+-- cost: O(1)
+-- needs own.lua
 
 own(KEYS[1], 'string')
 local held = redis.call('GET', KEYS[1])

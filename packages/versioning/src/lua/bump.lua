@@ -1,6 +1,9 @@
 -- Gives a group a new version: later than the one before, and than any it may have had if that was
--- lost. KEYS[1] the group's version  KEYS[2] the intents of those who change its source  KEYS[3]
--- maybe: the log ARGV[1] its ttl, ms  ARGV[2…4] maybe: what to announce it with returns the version
+-- lost.
+-- KEYS[1] the group's version  KEYS[2] the intents of those who change its source  KEYS[3] maybe:
+-- the log
+-- ARGV[1] its ttl, ms  ARGV[2…4] maybe: what to announce it with
+-- returns the version
 -- cost: O(1)
 
 local version, last = now(), current(KEYS[1]) or 0

@@ -1,7 +1,9 @@
--- The version of a group, for what is about to be loaded; a group that has none gets one. KEYS[1]
--- the group's version  KEYS[2] the intents of those who change its source ARGV[1] its ttl, ms,
--- which begins anew where less than half of it is left and nobody changes the source returns the
--- version cost: O(1)
+-- The version of a group, for what is about to be loaded; a group that has none gets one.
+-- KEYS[1] the group's version  KEYS[2] the intents of those who change its source
+-- ARGV[1] its ttl, ms, which begins anew where less than half of it is left and nobody changes the
+-- source
+-- returns the version
+-- cost: O(1)
 
 local version = current(KEYS[1])
 if not version then

@@ -22,8 +22,8 @@ local function writing(intents)
 end
 
 -- Stores a version for so many ms, or as long as another cache wants it kept; while the source is
--- being changed, no longer than that may take: should the one who changes it die, what was loaded
--- meanwhile ends then.
+-- being changed, no longer than that may
+-- take: should the one who changes it die, what was loaded meanwhile ends then.
 local function store(key, intents, version, ttl)
   local life = writing(intents)
   local left = life > 0 and math.min(life, ttl) or math.max(redis.call('PTTL', key), ttl)

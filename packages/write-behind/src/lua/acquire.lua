@@ -1,8 +1,10 @@
--- Takes a partition that has no owner, or one whose owner is known to be dead. KEYS[1] the
--- partition's owner  KEYS[2] its fence  KEYS[3] a mark: this attempt was given up ARGV[1] the
--- attempt's token  ARGV[2] ttl, ms  ARGV[3] the dead owner, or '' returns {fence as text, which
--- grows with every change of owner, or '' if it was not acquired; its owner} cost: O(1) needs
--- mend.lua of core
+-- Takes a partition that has no owner, or one whose owner is known to be dead.
+-- KEYS[1] the partition's owner  KEYS[2] its fence  KEYS[3] a mark: this attempt was given up
+-- ARGV[1] the attempt's token  ARGV[2] ttl, ms  ARGV[3] the dead owner, or ''
+-- returns {fence as text, which grows with every change of owner, or '' if it was not acquired; its
+-- owner}
+-- cost: O(1)
+-- needs mend.lua of core
 
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'', ''} end
 local owner, last = redis.call('GET', KEYS[1]), wholeNumber(redis.call('GET', KEYS[2]))

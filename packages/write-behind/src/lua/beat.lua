@@ -1,8 +1,9 @@
 -- Notes that a worker is alive, or ('0') that it goes, and forgets those that have not been heard
--- of. One that has gone leaves a mark, `left:` and its token: a beat of it that arrives late
--- changes nothing. KEYS[1] the workers, by the moment at which they count as dead ARGV[1] the
--- worker's token  ARGV[2] for how long, ms  ARGV[3] for how long a mark stays, ms  then workers
--- that are dead, and the moment that each was
+-- of. One that has gone leaves a mark, `left:` and its
+-- token: a beat of it that arrives late changes nothing.
+-- KEYS[1] the workers, by the moment at which they count as dead
+-- ARGV[1] the worker's token  ARGV[2] for how long, ms  ARGV[3] for how long a mark stays, ms  then
+-- workers that are dead, and the moment that each was
 --   last seen with
 -- returns the others and their moments
 -- cost: O(n) in the workers

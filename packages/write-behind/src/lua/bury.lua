@@ -1,9 +1,12 @@
 -- Moves a write that can't be flushed to the dead letters, for the partition's owner. What is
--- cached of it goes as well. KEYS[1] the entry  KEYS[2] its intents  KEYS[3] the partition's owner 
--- KEYS[4] its stream  KEYS[5] its pending values  KEYS[6] failed attempts KEYS[7] the dead letters 
--- KEYS[8] what is buried of each id  KEYS[9] where replayed writes are ARGV[1] the worker's token 
--- ARGV[2] its position in the stream  ARGV[3] id  ARGV[4] sequence  ARGV[5] error  ARGV[6] attempts
--- returns 1, or 'lost': it has another owner cost: O(log n) in the dead letters
+-- cached of it goes as well.
+-- KEYS[1] the entry  KEYS[2] its intents  KEYS[3] the partition's owner  KEYS[4] its stream 
+-- KEYS[5] its pending values  KEYS[6] failed attempts
+-- KEYS[7] the dead letters  KEYS[8] what is buried of each id  KEYS[9] where replayed writes are
+-- ARGV[1] the worker's token  ARGV[2] its position in the stream  ARGV[3] id  ARGV[4] sequence 
+-- ARGV[5] error  ARGV[6] attempts
+-- returns 1, or 'lost': it has another owner
+-- cost: O(log n) in the dead letters
 
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 'lost' end
 local write = redis.call('XRANGE', KEYS[4], ARGV[2], ARGV[2])[1]

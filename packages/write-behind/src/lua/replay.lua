@@ -1,11 +1,13 @@
 -- Puts a dead letter back into the queue, with the sequence it had. If no newer write of its id
--- waits or was flushed since, it is pending again, and the next read finds it. KEYS[1] the entry 
--- KEYS[2] its intents  KEYS[3] its lease  KEYS[4] the dead letters  KEYS[5] what is buried of each
--- id  KEYS[6] the partition's stream KEYS[7] its pending values  KEYS[8] where replayed writes are 
--- KEYS[9] the session of who asks ARGV[1] attempt  ARGV[2] the lowest attempt that is not over 
--- ARGV[3] those above it that are ARGV[4] the session's ttl, ms ARGV[5] the letter's sequence
--- returns 'done', or 'none' if there is none; 'closed' or 'over', as write.lua cost: O(log n) in
--- the dead letters, and O(n) in the attempts that are over
+-- waits or was flushed since, it is pending again, and the next read finds it.
+-- KEYS[1] the entry  KEYS[2] its intents  KEYS[3] its lease  KEYS[4] the dead letters  KEYS[5] what
+-- is buried of each id  KEYS[6] the partition's stream
+-- KEYS[7] its pending values  KEYS[8] where replayed writes are  KEYS[9] the session of who asks
+-- ARGV[1] attempt  ARGV[2] the lowest attempt that is not over  ARGV[3] those above it that are
+-- ARGV[4] the session's ttl, ms
+-- ARGV[5] the letter's sequence
+-- returns 'done', or 'none' if there is none; 'closed' or 'over', as write.lua
+-- cost: O(log n) in the dead letters, and O(n) in the attempts that are over
 
 local known = outcome_of(KEYS[9], ARGV[1])
 if known then return known end -- it was done, and its reply was lost; or it is not to be done

@@ -1,7 +1,7 @@
--- Shared by the scripts that put writes into a stream; put before them. needs mend.lua of core A
--- write's place in the stream is its sequence: the clock's microseconds, or one more than the last
--- one where that is not more. So it grows for ever, also after a server came back empty, and where
--- the clock was set back.
+-- Shared by the scripts that put writes into a stream; put before them.
+-- needs mend.lua of core A write's place in the stream is its sequence: the clock's microseconds,
+-- or one more than the last one where that is not more. So it grows for ever, also after a server
+-- came back empty, and where the clock was set back.
 
 local lasts, clock = {}, nil
 local LATEST = 9e15 -- of the year 2255: what comes later was not put there by us

@@ -1,8 +1,9 @@
 -- Forgets writes that the database has, for the partition's owner. What frees memory comes first,
--- so a full server does it too. KEYS[1] the partition's owner  KEYS[2] its stream  KEYS[3] its
--- pending values  KEYS[4] failed attempts  KEYS[5] what is buried of each id KEYS[6] where replayed
--- writes are ARGV[1] the worker's token  ARGV[2] how many writes  ARGV[3] how many of them were
--- replayed
+-- so a full server does it too.
+-- KEYS[1] the partition's owner  KEYS[2] its stream  KEYS[3] its pending values  KEYS[4] failed
+-- attempts  KEYS[5] what is buried of each id
+-- KEYS[6] where replayed writes are
+-- ARGV[1] the worker's token  ARGV[2] how many writes  ARGV[3] how many of them were replayed
 --   then their positions in the stream, then the id and sequence of each of those replayed, then for each id: itself and its last sequence
 -- returns 1, or 'lost': it has another owner
 -- cost: O(n) in the writes

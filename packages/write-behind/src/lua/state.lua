@@ -1,8 +1,9 @@
--- Tells how far a write has come. KEYS[1] the partition's pending values  KEYS[2] its stream 
--- KEYS[3] its dead letters  KEYS[4] what is buried of each id  KEYS[5] where replayed writes are
--- ARGV[1] id  ARGV[2] the write's sequence, or '': that of the id's last write returns {its
--- sequence, or '' if it was flushed before; 'flushed', 'waiting' or 'dead'} cost: O(log n) in the
--- dead letters
+-- Tells how far a write has come.
+-- KEYS[1] the partition's pending values  KEYS[2] its stream  KEYS[3] its dead letters  KEYS[4]
+-- what is buried of each id  KEYS[5] where replayed writes are
+-- ARGV[1] id  ARGV[2] the write's sequence, or '': that of the id's last write
+-- returns {its sequence, or '' if it was flushed before; 'flushed', 'waiting' or 'dead'}
+-- cost: O(log n) in the dead letters
 
 local target = ARGV[2]
 if target == '' then

@@ -1,12 +1,15 @@
 -- Takes a write: the entry, the value that is kept until the database has it, and its position in
--- the queue. KEYS[1] the entry  KEYS[2] its intents  KEYS[3] its lease  KEYS[4] the partition's
--- stream  KEYS[5] its pending values  KEYS[6] the writer's session ARGV[1] attempt  ARGV[2] the
--- lowest attempt that is not over  ARGV[3] those above it that are ARGV[4] the session's ttl, ms
--- ARGV[5] id, behind its type  ARGV[6] the value, framed, with room for its version ARGV[7] the
--- entry's ttl, ms  ARGV[8] the most writes that may be
+-- the queue.
+-- KEYS[1] the entry  KEYS[2] its intents  KEYS[3] its lease  KEYS[4] the partition's stream 
+-- KEYS[5] its pending values  KEYS[6] the writer's session
+-- ARGV[1] attempt  ARGV[2] the lowest attempt that is not over  ARGV[3] those above it that are
+-- ARGV[4] the session's ttl, ms
+-- ARGV[5] id, behind its type  ARGV[6] the value, framed, with room for its version
+-- ARGV[7] the entry's ttl, ms  ARGV[8] the most writes that may be
 --   pending  ARGV[9] the lease the write depends on, or ''  ARGV[10] 'write', 'delete' or 'patch'
 -- ARGV[11] the patch
--- returns its sequence as text; 'full': nothing was written; 'overtaken': somebody else wrote since the lease was taken; 'closed': there is no such
+-- returns its sequence as text; 'full': nothing was written; 'overtaken': somebody else wrote since
+-- the lease was taken; 'closed': there is no such
 --   session; 'over': the writer gave this attempt up
 -- cost: O(1), and O(n) in the attempts that are over
 
