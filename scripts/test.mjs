@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { parseArgs, stripVTControlCharacters } from 'node:util'
 import { endAll, runCommand } from './run-command.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -129,16 +129,13 @@ async function suite(path) {
     (options.package && !path.endsWith(`/${options.package}`))
   )
     return
-  const { ok, output, took, passed, failed, skipped } = await vitest(path)
-  const unstable = ok ? [] : await passAlone(path, failed)
-  const counts = {
-    passed: passed + unstable.length,
-    failed: failed.length - unstable.length,
-    skipped,
-  }
-  // A run that failed without a failed test (a file that can't be loaded, an unhandled rejection,
-  // the time limit) is a failure too.
-  if (!ok && failed.length === 0) counts.failed = 1
+  const { ok, output, took, passed, failed, unhandled, skipped } = await vitest(path)
+  const suspects = [...failed, ...unhandled]
+  const isUnstable = !ok && (await passAlone(path, suspects))
+  const counts = { passed, failed: failed.length, skipped }
+  if (isUnstable) Object.assign(counts, { passed: passed + failed.length, failed: 0 })
+  // A file that can't be loaded, an unhandled rejection, the time limit: a failure without a failed test.
+  else if (!ok) counts.failed = Math.max(1, failed.length)
   for (const kind of Object.keys(total)) total[kind] += counts[kind]
   report(
     counts.failed === 0,
@@ -146,25 +143,24 @@ async function suite(path) {
     took,
     ok ? '' : output,
   )
-  for (const { name } of unstable) console.log(`UNSTABLE ${path}: ${name}`)
+  if (isUnstable) for (const { name } of suspects) console.log(`UNSTABLE ${path}: ${name}`)
 }
 
 /**
- * The failed tests, if they are few and the files that have them then pass twice in a row, with the
- * machine to themselves: they are named, so that their patience or what they test gets looked at,
- * but a busy machine fails no change. None, if any fails again.
+ * Whether tests that failed are few, and the files that have them pass twice in a row with the
+ * machine to themselves. They are named as unstable then, so that their patience, or what they
+ * test, gets looked at; but a busy machine fails no change.
  */
-async function passAlone(path, failed) {
-  if (failed.length === 0 || failed.length > MOST_UNSTABLE) return []
-  const files = [...new Set(failed.map(({ file }) => file))]
+async function passAlone(path, suspects) {
+  if (suspects.length === 0 || suspects.length > MOST_UNSTABLE) return false
+  const files = [...new Set(suspects.map(({ file }) => file))]
   for (let i = 0; i < 2; i++) {
     const again = await vitest(path, files)
-    if (!again.ok) {
-      console.log(again.output.slice(-4_000))
-      return []
-    }
+    if (again.ok) continue
+    console.log(again.output.slice(-4_000))
+    return false
   }
-  return failed
+  return true
 }
 
 /** Runs the suite, or some of its files. */
@@ -195,10 +191,16 @@ async function vitest(path, files = []) {
       .filter(({ status }) => status === 'failed')
       .map((test) => ({ file: name, name: test.fullName })),
   )
+  const origins = new Set(
+    [...stripVTControlCharacters(output).matchAll(/error originated in "([^"]+)"/g)].map(
+      ([, at]) => at,
+    ),
+  )
   return {
     ok,
     output,
     took,
+    unhandled: [...origins].map((at) => ({ file: at, name: `an unhandled error in ${at}` })),
     passed: found.numPassedTests,
     skipped: found.numPendingTests + found.numTodoTests,
     failed,

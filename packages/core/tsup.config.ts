@@ -3,8 +3,8 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
-    ioredis: 'src/drivers/ioredis.ts',
-    'node-redis': 'src/drivers/node-redis.ts',
+    ioredis: 'src/drivers/ioredis/driver.ts',
+    'node-redis': 'src/drivers/node-redis/driver.ts',
     'driver-tests': 'src/driver-tests/index.ts',
   },
   format: ['esm', 'cjs'],

@@ -1,5 +1,5 @@
 import type { Argument } from './drivers/driver.js'
-import { redactedError, redactedText } from './redact.js'
+import { redactedError, redactedText } from './util/redact.js'
 
 /** Where an error happened: the key or the command concerned, and what caused it. */
 export interface ErrorDetails {

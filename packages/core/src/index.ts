@@ -3,10 +3,10 @@ export {
   type CacheClient,
   type ClientOptions,
   type SendTimeout,
-} from './client.js'
-export { createGuardedSend } from './guarded-send.js'
-export { checkBreaker, type Breaker, type ResilienceOptions } from './resilience.js'
-export type { Send } from './batch/batch.js'
+} from './client/client.js'
+export { createGuardedSend } from './client/guarded-send.js'
+export { checkBreaker, type Breaker, type ResilienceOptions } from './client/resilience.js'
+export type { Send } from './client/batch/batch.js'
 export type {
   Argument,
   Command,
@@ -36,9 +36,9 @@ export {
   type KeyType,
   type Script,
   type ScriptDefinition,
-} from './script.js'
-export { glob, literalStart, type GlobPattern, type ScanOptions } from './scan.js'
-export { invalidateMatching, type InvalidateMatchingOptions } from './invalidate-matching.js'
+} from './client/script.js'
+export { glob, literalStart, type GlobPattern, type ScanOptions } from './client/scan.js'
+export { invalidateMatching, type InvalidateMatchingOptions } from './client/invalidate-matching.js'
 export {
   beside,
   checkPrefix,
@@ -50,13 +50,13 @@ export {
   type CompanionName,
   type KeyPart,
   type MakeKey,
-} from './keys.js'
+} from './client/keys.js'
 export { json } from './codecs/json.js'
 export { v8 } from './codecs/v8.js'
 export { msgpack } from './codecs/msgpack.js'
 export { compressed, type CompressedOptions } from './codecs/compressed.js'
 export { encrypted, type EncryptedOptions } from './codecs/encrypted.js'
-export { checkCodec, type Codec, type CodecContext } from './codec.js'
+export { checkCodec, type Codec, type CodecContext } from './codecs/codec.js'
 export {
   createFormat,
   Undecodable,
@@ -64,14 +64,14 @@ export {
   type Format,
   type FormatOptions,
   type Meta,
-} from './format.js'
-export type { Schema } from './schema.js'
-export { parseSize, type Size } from './size.js'
-export { jittered, parseDuration, type Duration } from './duration.js'
-export { limitTo, mapAtOnce } from './concurrency.js'
-export { Bag, type Seat } from './bag.js'
-export { Deadlines, type Deadline } from './deadlines.js'
-export { checkOptions, OptionChecks } from './options.js'
+} from './entries/format.js'
+export type { Schema } from './codecs/schema.js'
+export { parseSize, type Size } from './util/size.js'
+export { jittered, parseDuration, type Duration } from './util/duration.js'
+export { limitTo, mapAtOnce } from './util/concurrency.js'
+export { Bag, type Seat } from './util/swap-list.js'
+export { Deadlines, type Deadline } from './util/deadlines.js'
+export { checkOptions, OptionChecks } from './util/options.js'
 export {
   CacheError,
   CacheUnavailableError,
@@ -86,38 +86,38 @@ export {
   type ErrorDetails,
   type ReplyDetails,
 } from './errors.js'
-export { redactedError } from './redact.js'
-export { channels, tell, type Messages, type Typed } from './telemetry.js'
-export { onAbort } from './on-abort.js'
-export { PendingReleases, type PendingRelease } from './pending-releases.js'
-export { RecentMap, type RecentMapOptions } from './recent-map.js'
-export { Slices } from './slices.js'
-export { createToken } from './token.js'
+export { redactedError } from './util/redact.js'
+export { channels, tell, type Messages, type Typed } from './client/telemetry.js'
+export { onAbort } from './util/on-abort.js'
+export { PendingReleases, type PendingRelease } from './client/pending-releases.js'
+export { RecentMap, type RecentMapOptions } from './util/recent-map.js'
+export { Slices } from './util/slices.js'
+export { createToken } from './util/token.js'
 export {
   LoadPolicy,
   loadPolicyOptions,
   type LoadPolicyOptions,
   type Storing,
-} from './load/policy.js'
+} from './reads/policy.js'
 export {
   LoadTimeoutError,
   loadUncached,
   uncachedContext,
   type LoadContext,
   type Loader,
-} from './load/loader.js'
-export { Renewals } from './load/renewals.js'
-export { plainAccess, type Access } from './load/access.js'
-export type { BulkContext } from './load/bulk.js'
-export type { LoadMany, Many } from './load/many.js'
-export { keyById, readsById, ReadOutage, type CallOptions, type ReadsById } from './load/by-id.js'
-export { readThrough, sourceOptions, type SourceOptions, type SourceReads } from './load/source.js'
-export { ReadPath } from './load/read-path.js'
+} from './reads/loader.js'
+export { Renewals } from './reads/renewals.js'
+export { plainAccess, type Access } from './reads/access.js'
+export type { BulkContext } from './reads/bulk-load.js'
+export type { LoadMany, Many } from './reads/many.js'
+export { keyById, readsById, ReadOutage, type CallOptions, type ReadsById } from './reads/by-id.js'
+export { readThrough, sourceOptions, type SourceOptions, type SourceReads } from './reads/source.js'
+export { ReadPath } from './reads/read-path.js'
 export {
   beginMutations,
   mutation,
   openMutation,
   type Mutation,
   type MutationOptions,
-} from './write/mutation.js'
-export { writeSource, type SourceWrite } from './write/source-write.js'
+} from './writes/mutation.js'
+export { writeSource, type SourceWrite } from './writes/source-write.js'

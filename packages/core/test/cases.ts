@@ -3,8 +3,8 @@ import { connect } from 'node:net'
 import { createInterface } from 'node:readline'
 import { eventually, matrix, type RedisServer, type Stage, type Topology } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 import {
   createCacheClient,
   createToken,

@@ -2,8 +2,8 @@ import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 import {
   CacheError,
   CommandTimeoutError,

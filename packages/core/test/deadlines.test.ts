@@ -2,7 +2,7 @@ import { createHook } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { Deadlines } from '../src/deadlines.js'
+import { Deadlines } from '../src/util/deadlines.js'
 
 const RUNS = process.env.CHAOS ? 200 : 12
 

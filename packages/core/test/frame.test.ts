@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { CodecError } from '../src/index.js'
-import { associatedData, frame, frameAbsent, isFrame, unframe, type Meta } from '../src/frame.js'
+import {
+  associatedData,
+  frame,
+  frameAbsent,
+  isFrame,
+  unframe,
+  type Meta,
+} from '../src/entries/frame.js'
 
 const RUNS = process.env.CHAOS ? 200_000 : 3_000
 const bytes = (stored: string | Buffer): Buffer =>

@@ -3,8 +3,8 @@ import { eventually, startProxy, startRedis } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { describe, expect, it } from 'vitest'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 import {
   InvalidKeyError,
   InvalidOptionError,

@@ -15,7 +15,7 @@ import {
   loadPolicyOptions,
   type CacheClient,
 } from '../src/index.js'
-import { companionOf } from '../src/keys.js'
+import { companionOf } from '../src/client/keys.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<string>()

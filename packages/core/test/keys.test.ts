@@ -15,7 +15,7 @@ import {
   type CompanionName,
   type KeyPart,
 } from '../src/index.js'
-import { MAX_KEY_BYTES, companionNames, companionOf, isBeside } from '../src/keys.js'
+import { MAX_KEY_BYTES, companionNames, companionOf, isBeside } from '../src/client/keys.js'
 
 const RUNS = process.env.CHAOS ? 100_000 : 3_000
 

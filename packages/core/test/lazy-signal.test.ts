@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it, vi } from 'vitest'
-import { LazySignal } from '../src/lazy-signal.js'
+import { LazySignal } from '../src/util/lazy-signal.js'
 
 const why = new Error('the last caller left')
 

@@ -6,9 +6,9 @@ import { ESLint } from 'eslint'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Deadlines } from '../src/deadlines.js'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { Deadlines } from '../src/util/deadlines.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 import {
   InvalidKeyError,
   InvalidOptionError,

@@ -9,7 +9,7 @@ import {
   type Decoded,
   type Schema,
 } from '../src/index.js'
-import { applySchema, checkSchema } from '../src/schema.js'
+import { applySchema, checkSchema } from '../src/codecs/schema.js'
 
 interface Product {
   readonly id: number

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MOST_CALLS } from '../src/batch/parcel.js'
+import { MOST_CALLS } from '../src/client/batch/batched-command.js'
 import {
   InvalidOptionError,
   ServerError,

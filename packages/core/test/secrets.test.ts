@@ -15,8 +15,8 @@ import { createClient, createCluster, createSentinel } from 'redis'
 import { createClient as createClient5, createCluster as createCluster5 } from 'redis-5'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 import {
   CacheError,
   CacheWriteError,

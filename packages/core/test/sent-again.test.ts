@@ -9,8 +9,8 @@ import {
   type CacheClient,
   type Driver,
 } from '../src/index.js'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../src/drivers/node-redis.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 
 const format = createFormat<string>()
 const LONG = 600_000

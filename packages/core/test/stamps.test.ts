@@ -8,7 +8,7 @@ import {
   defineScript,
   type NearEntries,
 } from '../src/index.js'
-import { frame } from '../src/frame.js'
+import { frame } from '../src/entries/frame.js'
 import stampLua from '../src/entries/stamp.lua'
 import { onEach } from './cases.js'
 

@@ -3,7 +3,7 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
-import { ioredisDriver } from '../src/drivers/ioredis.js'
+import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
 import {
   LoadPolicy,
   ReadPath,

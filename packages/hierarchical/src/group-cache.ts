@@ -14,14 +14,14 @@ import {
   type ReadOutage,
 } from '@cache/core'
 import { createVersioned, type Versioned } from '@cache/versioning'
-import type { Holders } from './holders.js'
+import type { Holders } from './group-membership.js'
 import { byId, encodeId } from './ids.js'
 import { LargeGroups } from './large-groups.js'
 import type { Groups, Level } from './levels.js'
 import type { CommonOptions } from './policy.js'
 import { lifeScript } from './scripts.js'
 import type { MutationTime } from './types.js'
-import { shelfCodec, shelfSchema, type Shelf } from './shelf.js'
+import { shelfCodec, shelfSchema, type Shelf } from './cached-group.js'
 
 /** A group, and what holds it. */
 export interface GroupRef {

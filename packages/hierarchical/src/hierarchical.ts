@@ -8,7 +8,7 @@ import {
 } from '@cache/core'
 import { manyLevels, twoLevels, type AllLevels } from './levels.js'
 import { commonOf, policyOptions } from './policy.js'
-import { Tree } from './tree.js'
+import { Tree } from './hierarchical-cache.js'
 import type {
   Hierarchical,
   HierarchicalLevels,

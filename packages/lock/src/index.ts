@@ -1,5 +1,5 @@
 export { createLocks, type Locks, type LocksOptions } from './locks.js'
-export { createRedlock, type RedlockOptions } from './redlock/redlock.js'
+export { createRedlock, type RedlockOptions } from './backends/majority/redlock.js'
 export { createSemaphore, type Semaphore, type SemaphoreOptions } from './semaphore.js'
 export {
   createReadWriteLock,
@@ -15,7 +15,7 @@ export {
 } from './stampede-guard.js'
 export type { Lock } from './lock.js'
 export type { LockSet } from './lock-set.js'
-export type { AcquireOptions, HoldOptions } from './terms.js'
-export type { LockInspection } from './holder.js'
-export type { Occupancy } from './permits/scripts.js'
+export type { AcquireOptions, HoldOptions } from './manager/options.js'
+export type { LockInspection } from './backends/holder.js'
+export type { Occupancy } from './backends/permits/scripts.js'
 export { LockLostError, LockTimeoutError, type LostReason } from './errors.js'

@@ -6,13 +6,13 @@ import {
   type CacheClient,
   type KeyPart,
 } from '@cache/core'
-import type { LockGround, LockInspection } from './holder.js'
-import { hubOf } from './hub.js'
-import { Keeper, type Wanted } from './keeper.js'
+import type { LockGround, LockInspection } from './backends/holder.js'
+import { hubOf } from './manager/shared-resources.js'
+import { Keeper, type Wanted } from './manager/lock-manager.js'
 import type { Lock } from './lock.js'
 import { LockSet } from './lock-set.js'
-import { Mutex } from './mutex/mutex.js'
-import type { Renewals } from './renewals.js'
+import { Mutex } from './backends/mutex/mutex.js'
+import type { Renewals } from './manager/renewals.js'
 import {
   checkTerms,
   holdOptions,
@@ -20,7 +20,7 @@ import {
   type AcquireOptions,
   type HoldOptions,
   type Terms,
-} from './terms.js'
+} from './manager/options.js'
 
 export interface LocksOptions extends HoldOptions {
   readonly client: CacheClient

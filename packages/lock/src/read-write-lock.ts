@@ -6,12 +6,17 @@ import {
   type CacheClient,
   type KeyPart,
 } from '@cache/core'
-import { hubOf } from './hub.js'
-import { Keeper } from './keeper.js'
+import { hubOf } from './manager/shared-resources.js'
+import { Keeper } from './manager/lock-manager.js'
 import type { Lock } from './lock.js'
-import { EXCLUSIVE, Permits, SHARED } from './permits/permits.js'
-import type { Occupancy } from './permits/scripts.js'
-import { checkTerms, holdOptions, type AcquireOptions, type HoldOptions } from './terms.js'
+import { EXCLUSIVE, Permits, SHARED } from './backends/permits/permits.js'
+import type { Occupancy } from './backends/permits/scripts.js'
+import {
+  checkTerms,
+  holdOptions,
+  type AcquireOptions,
+  type HoldOptions,
+} from './manager/options.js'
 
 export interface ReadWriteLockOptions extends HoldOptions {
   readonly client: CacheClient

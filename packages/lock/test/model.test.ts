@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reliableFor, safe } from '../src/ground.js'
+import { reliableFor, safe } from '../src/backends/backend.js'
 import { createLocks, createReadWriteLock, createSemaphore, type Lock } from '../src/index.js'
 import { connect, patient } from './drivers.js'
 

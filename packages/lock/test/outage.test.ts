@@ -7,7 +7,7 @@ import {
 } from '@cache/core'
 import { startProxy, startRedis } from '@cache/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { safe } from '../src/ground.js'
+import { safe } from '../src/backends/backend.js'
 import {
   createLocks,
   createSemaphore,

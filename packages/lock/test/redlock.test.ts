@@ -1,7 +1,7 @@
 import { createToken, type CacheClient, type ResilienceOptions } from '@cache/core'
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Claim } from '../src/ground.js'
+import type { Claim } from '../src/backends/backend.js'
 import {
   createLocks,
   createRedlock,
@@ -10,7 +10,7 @@ import {
   type Locks,
   type RedlockOptions,
 } from '../src/index.js'
-import { Majority } from '../src/redlock/majority.js'
+import { Majority } from '../src/backends/majority/majority.js'
 import { connect, driverNames, hasty, patient, type Connected } from './drivers.js'
 
 const TTL = 600

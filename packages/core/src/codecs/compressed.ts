@@ -1,8 +1,8 @@
 import { brotliCompressSync, brotliDecompressSync, deflateRawSync, inflateRawSync } from 'node:zlib'
-import { checkCodec, type Codec } from '../codec.js'
+import { checkCodec, type Codec } from './codec.js'
 import { CodecError } from '../errors.js'
-import { checkOptions } from '../options.js'
-import type { Size } from '../size.js'
+import { checkOptions } from '../util/options.js'
+import type { Size } from '../util/size.js'
 
 export interface CompressedOptions {
   /** Smaller payloads stay as they are. Default '4kb'. */

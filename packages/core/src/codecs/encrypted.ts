@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { checkCodec, type Codec, type CodecContext } from '../codec.js'
+import { checkCodec, type Codec, type CodecContext } from './codec.js'
 import { CodecError, InvalidOptionError } from '../errors.js'
-import { checkOptions } from '../options.js'
+import { checkOptions } from '../util/options.js'
 
 export interface EncryptedOptions {
   /**

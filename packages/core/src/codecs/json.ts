@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import type { Codec } from '../codec.js'
+import type { Codec } from './codec.js'
 import { CodecError } from '../errors.js'
-import { errorWithoutMessage } from '../redact.js'
+import { errorWithoutMessage } from '../util/redact.js'
 
 /**
  * JSON text, which services in any language read and write. Refused with `CodecError`: a cycle, a

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { Codec } from '../codec.js'
+import type { Codec } from './codec.js'
 import { CacheError } from '../errors.js'
 import { checkMsgpack } from './msgpack-check.js'
 

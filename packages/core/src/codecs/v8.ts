@@ -1,5 +1,5 @@
 import { deserialize, serialize } from 'node:v8'
-import type { Codec } from '../codec.js'
+import type { Codec } from './codec.js'
 import { checkV8 } from './v8-check.js'
 
 /**

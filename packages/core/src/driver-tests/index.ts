@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Command, Driver, Reply } from '../drivers/driver.js'
 import { CacheError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
-import { companion, slot } from '../keys.js'
-import { createToken } from '../token.js'
+import { companion, slot } from '../client/keys.js'
+import { createToken } from '../util/token.js'
 
 /** What `runDriverTests` needs of a test runner: vitest, node:test, jest and mocha have it. */
 export interface Runner {

@@ -1,4 +1,4 @@
-import type { Duration } from '../duration.js'
+import type { Duration } from '../util/duration.js'
 import type { CacheError } from '../errors.js'
 
 export type Argument = string | Buffer

@@ -1,4 +1,4 @@
-import { defineScript, type Script, type ScriptDefinition } from '../script.js'
+import { defineScript, type Script, type ScriptDefinition } from '../client/script.js'
 import announceLua from './announce.lua'
 import announcedLua from './announced.lua'
 

@@ -1,5 +1,5 @@
 import type { Reply } from '../drivers/driver.js'
-import { defineScript } from '../script.js'
+import { defineScript } from '../client/script.js'
 import announceLua from './announce.lua'
 import announcedLua from './announced.lua'
 import beginWriteLua from './begin-write.lua'

@@ -4,8 +4,8 @@ import { createClient, createCluster, createSentinel } from 'redis'
 import type { Command, Driver, Reply } from '../../src/index.js'
 import { CacheError } from '../../src/index.js'
 import type { DriverOptions } from '../../src/drivers/driver.js'
-import { ioredisDriver } from '../../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../../src/drivers/node-redis.js'
+import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
 
 /** A driver, with the client of its own that it stands on. */
 export interface Made extends AsyncDisposable {

@@ -1,8 +1,8 @@
 import { matrix } from '@cache/testkit'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { runDriverTests } from '../../src/driver-tests/index.js'
-import { ioredisDriver } from '../../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../../src/drivers/node-redis.js'
+import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
 
 const cases = matrix(
   {

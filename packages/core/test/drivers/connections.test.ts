@@ -25,8 +25,8 @@ import {
   type Driver,
   type Reply,
 } from '../../src/index.js'
-import { ioredisDriver } from '../../src/drivers/ioredis.js'
-import { nodeRedisDriver } from '../../src/drivers/node-redis.js'
+import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
 import { answer, on, recovered } from './clients.js'
 
 /** A driver, and how to end the client behind it. */

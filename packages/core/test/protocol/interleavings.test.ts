@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ioredisDriver } from '../../src/drivers/ioredis.js'
+import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
 import { createCacheClient, type CacheClient } from '../../src/index.js'
 import { World } from './world.js'
 

@@ -1,0 +1,160 @@
+import type { CacheClient } from '../client/client.js'
+import { parseDuration, type Duration } from './duration.js'
+import { InvalidOptionError } from '../errors.js'
+import { parseSize, type Size } from './size.js'
+
+/**
+ * Checks the options of one factory at run time, as its types do at compile time; what is wrong is
+ * thrown as `InvalidOptionError` with the option's whole path. Every method returns the checked
+ * value, or `otherwise` where the option is missing.
+ *
+ * @example
+ * const check = checkOptions('createAside', options, ['client', 'ttl', 'jitter'])
+ * const ttl = check.duration('ttl')                      // required
+ * const jitter = check.number('jitter', { min: 0, max: 1 }, 0)
+ */
+export function checkOptions(
+  owner: string,
+  options: unknown,
+  known: readonly string[],
+): OptionChecks {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw new InvalidOptionError(owner, 'an object of options', options)
+  const checks = new OptionChecks('', options as Record<string, unknown>)
+  checks.only(known)
+  return checks
+}
+
+interface Range {
+  readonly min?: number
+  readonly max?: number
+  readonly integer?: boolean
+}
+
+/**
+ * The options of one factory, looked at one by one as they are used. Each look answers with the
+ * option or its default, and throws an `InvalidOptionError` that names it. Made by `checkOptions`,
+ * which refuses names that there are not.
+ */
+export class OptionChecks {
+  readonly #path: string
+  readonly #options: Record<string, unknown>
+
+  constructor(path: string, options: Record<string, unknown>) {
+    this.#path = path
+    this.#options = options
+  }
+
+  /** Refuses names that are none of ours: a misspelt option would be ignored in silence. */
+  only(known: readonly string[]): void {
+    for (const name of Object.keys(this.#options)) {
+      if (!known.includes(name))
+        throw new InvalidOptionError(
+          this.#name(isWord(name) ? name : '?'),
+          `one of ${known.join(', ')}`,
+        )
+    }
+  }
+
+  has(name: string): boolean {
+    return this.#options[name] !== undefined
+  }
+
+  fail(name: string, expected: string): never {
+    throw new InvalidOptionError(this.#name(name), expected, this.#options[name])
+  }
+
+  duration(name: string): number
+  duration<O>(name: string, otherwise: O): number | O
+  duration<O>(name: string, ...otherwise: [O?]): number | O | undefined {
+    if (!this.has(name) && otherwise.length > 0) return otherwise[0]
+    return parseDuration(this.#options[name] as Duration, this.#name(name))
+  }
+
+  /** A size in bytes. */
+  size(name: string, otherwise: Size): number {
+    return parseSize(this.has(name) ? (this.#options[name] as Size) : otherwise, this.#name(name))
+  }
+
+  number(name: string, range: Range, ...otherwise: [number?]): number {
+    const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
+    const { min = -Infinity, max = Infinity, integer = false } = range
+    const fits =
+      typeof value === 'number' &&
+      value >= min &&
+      value <= max &&
+      (!integer || Number.isSafeInteger(value))
+    if (!fits) this.fail(name, `${integer ? 'a whole number' : 'a number'}${span(range)}`)
+    return value
+  }
+
+  oneOf<const V extends string | boolean>(
+    name: string,
+    values: readonly V[],
+    ...otherwise: [V?]
+  ): V {
+    const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
+    if (!values.includes(value as V))
+      this.fail(name, `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`)
+    return value as V
+  }
+
+  string(name: string, ...otherwise: [string?]): string {
+    const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
+    if (typeof value !== 'string' || value === '') this.fail(name, 'a non-empty string')
+    return value
+  }
+
+  function<F>(name: string, required: 'required'): F
+  function<F>(name: string): F | undefined
+  function(name: string, required?: 'required'): unknown {
+    if (!this.has(name) && required === undefined) return undefined
+    if (typeof this.#options[name] !== 'function') this.fail(name, 'a function')
+    return this.#options[name]
+  }
+
+  /** An object that must have these methods: a client, a codec, a bus. */
+  shaped<S>(name: string, methods: readonly string[], what: string): S {
+    const value = this.#options[name] as Record<string, unknown> | null | undefined
+    const fits =
+      (typeof value === 'object' || typeof value === 'function') &&
+      value !== null &&
+      methods.every((method) => typeof value[method] === 'function')
+    if (!fits) this.fail(name, what)
+    return value as S
+  }
+
+  /** The option `client` of every pattern. */
+  client(): CacheClient {
+    return this.shaped(
+      'client',
+      ['key', 'send', 'run', 'scan'],
+      'a client made by createCacheClient(…)',
+    )
+  }
+
+  /** The checks of a nested object of options; of an empty one where it is missing. */
+  nested(name: string, known: readonly string[]): OptionChecks {
+    const value = this.has(name) ? this.#options[name] : {}
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      this.fail(name, 'an object of options')
+    const checks = new OptionChecks(this.#name(name), value as Record<string, unknown>)
+    checks.only(known)
+    return checks
+  }
+
+  #name(name: string): string {
+    return this.#path === '' ? name : `${this.#path}.${name}`
+  }
+}
+
+/** Otherwise it is no misspelt option, but perhaps a secret in the wrong place. */
+function isWord(name: string): boolean {
+  return /^[a-z_$][\w$-]{0,29}$/i.test(name)
+}
+
+function span({ min, max }: Range): string {
+  if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
+  if (min !== undefined) return ` of at least ${min}`
+  return max === undefined ? '' : ` of at most ${max}`
+}
