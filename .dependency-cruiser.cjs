@@ -3,7 +3,8 @@ module.exports = {
   forbidden: [
     {
       name: 'no-circular-imports',
-      comment: 'Files that import each other, also types only, can not be understood one at a time.',
+      comment:
+        'Files that import each other, also types only, can not be understood one at a time.',
       severity: 'error',
       from: {},
       to: { circular: true },
@@ -11,7 +12,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules|/dist/' },
-    exclude: { path: '/dist/|/generated/' },
+    exclude: { path: '/dist/|/generated/|node_modules|/\\.turbo/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
   },

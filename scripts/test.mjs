@@ -22,6 +22,7 @@ const STEPS = [
   'scripts',
   'format',
   'lint',
+  'cycles',
   'entry-changes',
   'knip',
   'readmes',
@@ -90,6 +91,15 @@ process.exit(nothingRan || total.failed > 0 ? 1 : 0)
 async function checkSources() {
   await step('format', 240, ['pnpm', 'exec', 'prettier', '--check', '--log-level=warn', '.'])
   await step('lint', 400, ['pnpm', 'exec', 'eslint', '.'])
+  await step('cycles', 120, [
+    'pnpm',
+    'exec',
+    'depcruise',
+    'packages',
+    'apps',
+    '--output-type',
+    'err',
+  ])
   await step('entry-changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
   await step('knip', 240, ['pnpm', 'exec', 'knip', '--no-progress'])
   await step('readmes', 600, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])

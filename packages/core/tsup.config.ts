@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    internal: 'src/internal.ts',
     ioredis: 'src/drivers/ioredis/driver.ts',
     'node-redis': 'src/drivers/node-redis/driver.ts',
     'driver-tests': 'src/driver-tests/index.ts',

@@ -1,14 +1,5 @@
 import {
-  LoadPolicy,
-  ReadPath,
-  checkOptions,
-  checkPrefix,
-  keyById,
-  loadPolicyOptions,
-  openMutation,
   parseDuration,
-  readsById,
-  writeSource,
   type CacheClient,
   type CallOptions,
   type Duration,
@@ -17,8 +8,20 @@ import {
   type LoadMany,
   type LoadPolicyOptions,
   type Mutation,
-  type OptionChecks,
 } from '@cache/core'
+import {
+  checkClient,
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  checkPrefix,
+  keyById,
+  loadPolicyOptions,
+  openMutation,
+  readsById,
+  writeSource,
+  type OptionChecks,
+} from '@cache/core/internal'
 
 export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
   readonly client: CacheClient
@@ -120,7 +123,7 @@ export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Asid
 }
 
 export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>): Aside<T, Id> {
-  const client = check.client()
+  const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(
     client,

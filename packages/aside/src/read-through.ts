@@ -1,11 +1,11 @@
+import type { KeyPart } from '@cache/core'
 import {
   checkOptions,
   readThrough,
   sourceOptions,
-  type KeyPart,
   type SourceOptions,
   type SourceReads,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
 export interface ReadThroughOptions<Loaded, Id>

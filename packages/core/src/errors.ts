@@ -1,4 +1,4 @@
-import type { Argument } from './drivers/driver.js'
+import type { Argument } from './drivers/command.js'
 import { redactedError, redactedText } from './util/redact.js'
 
 /** Where an error happened: the key or the command concerned, and what caused it. */

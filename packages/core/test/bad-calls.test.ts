@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createFormat, defineScript, type CacheClient } from '../src/index.js'
+import { defineScript, type CacheClient } from '../src/index.js'
+import { createFormat } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { Bag, type Seat } from '../src/index.js'
+import { SwapList, type Handle } from '../src/internal.js'
 
 it('a bag holds what a set would, in any order of coming and going', () => {
   fc.assert(
     fc.property(fc.array(fc.option(fc.nat({ max: 1_000 })), { maxLength: 200 }), (steps) => {
-      const bag = new Bag<number>()
-      const seats: Seat<number>[] = []
-      const model = new Set<Seat<number>>()
+      const bag = new SwapList<number>()
+      const seats: Handle<number>[] = []
+      const model = new Set<Handle<number>>()
       for (const [item, step] of steps.entries()) {
         if (step === null) {
           const seat = bag.add(item)
@@ -27,7 +27,7 @@ it('a bag holds what a set would, in any order of coming and going', () => {
 })
 
 it('what is deleted while a bag is gone through is still seen once', () => {
-  const bag = new Bag<string>()
+  const bag = new SwapList<string>()
   const seats = ['a', 'b', 'c'].map((item) => bag.add(item))
   const seen: string[] = []
   for (const item of bag) {

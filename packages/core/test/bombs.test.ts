@@ -2,15 +2,8 @@ import { serialize } from 'node:v8'
 import { deflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  Undecodable,
-  compressed,
-  createFormat,
-  json,
-  msgpack,
-  v8,
-  type Codec,
-} from '../src/index.js'
+import { compressed, json, msgpack, v8, type Codec } from '../src/index.js'
+import { Undecodable, createFormat } from '../src/internal.js'
 import { checkV8 } from '../src/codecs/v8-check.js'
 import { checkMsgpack } from '../src/codecs/msgpack-check.js'
 

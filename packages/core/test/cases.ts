@@ -7,11 +7,11 @@ import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 import {
   createCacheClient,
-  createToken,
   type CacheClient,
   type ClientOptions,
   type Driver,
 } from '../src/index.js'
+import { createToken } from '../src/internal.js'
 
 const cases = matrix<Driver>({
   ioredis: (raw) => ioredisDriver(raw),

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import {
   InvalidOptionError,
-  checkOptions,
   createCacheClient,
   defineScript,
   type ClientOptions,
   type Driver,
 } from '../src/index.js'
+import { checkOptions } from '../src/internal.js'
 
 const driver = {
   name: 'none',

@@ -11,13 +11,13 @@ import {
   InvalidKeyError,
   InvalidOptionError,
   createCacheClient,
-  createFormat,
   defineScript,
   slot,
   type CacheClient,
   type ClientOptions,
   type Driver,
 } from '../src/index.js'
+import { createFormat } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()

@@ -5,15 +5,14 @@ import { describe, expect, it } from 'vitest'
 import {
   CodecError,
   InvalidOptionError,
-  Undecodable,
   compressed,
-  createFormat,
   encrypted,
   json,
   msgpack,
   v8,
   type Codec,
 } from '../src/index.js'
+import { Undecodable, createFormat } from '../src/internal.js'
 
 const RUNS = process.env.CHAOS ? 100_000 : 2_000
 const context = { key: 'k', maxValueBytes: 1_000_000 }

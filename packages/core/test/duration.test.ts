@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidOptionError, jittered, parseDuration, type Duration } from '../src/index.js'
+import { InvalidOptionError, parseDuration, type Duration } from '../src/index.js'
+import { jittered } from '../src/internal.js'
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 

@@ -4,18 +4,14 @@ import { z } from 'zod'
 import {
   CodecError,
   InvalidOptionError,
-  Undecodable,
   compressed,
-  createFormat,
   encrypted,
   json,
   msgpack,
   v8,
   type Codec,
-  type Decoded,
-  type Format,
-  type Meta,
 } from '../src/index.js'
+import { Undecodable, createFormat, type Decoded, type Format, type Meta } from '../src/internal.js'
 
 const RUNS = process.env.CHAOS ? 5_000 : 250
 const bytes = (stored: string | Buffer): Buffer =>

@@ -1,15 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  LoadPolicy,
-  ReadPath,
-  checkOptions,
-  createCacheClient,
-  createFormat,
-  createToken,
-  type CacheClient,
-} from '../src/index.js'
+import { createCacheClient, type CacheClient } from '../src/index.js'
+import { LoadPolicy, ReadPath, checkOptions, createFormat, createToken } from '../src/internal.js'
 import { flavours, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()

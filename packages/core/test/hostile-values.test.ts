@@ -2,20 +2,22 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { hostileValues, plantValue } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
+  encrypted,
+  json,
+  type CacheClient,
+  type LoadPolicyOptions,
+  type Messages,
+} from '../src/index.js'
+import {
   LoadPolicy,
   ReadPath,
   checkOptions,
   companion,
   createFormat,
   createToken,
-  encrypted,
-  json,
   loadPolicyOptions,
   writeSource,
-  type CacheClient,
-  type LoadPolicyOptions,
-  type Messages,
-} from '../src/index.js'
+} from '../src/internal.js'
 import { onEach } from './cases.js'
 
 type Row = { readonly version: number }

@@ -10,11 +10,9 @@ import {
   InvalidOptionError,
   ServerError,
   createCacheClient,
-  createFormat,
-  createToken,
   type Driver,
-  type NearEntries,
 } from '../src/index.js'
+import { createFormat, createToken, type NearEntries } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<unknown>()

@@ -1,20 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { InvalidOptionError, glob, invalidateMatching, type CacheClient } from '../src/index.js'
 import {
   beside,
-  InvalidOptionError,
   LoadPolicy,
   ReadPath,
   checkOptions,
   companion,
   createFormat,
   createToken,
-  glob,
-  invalidateMatching,
   literalStart,
   loadPolicyOptions,
-  type CacheClient,
-} from '../src/index.js'
+} from '../src/internal.js'
 import { companionOf } from '../src/client/keys.js'
 import { onEach } from './cases.js'
 

@@ -2,19 +2,15 @@ import { startCluster, type RedisCluster } from '@cache/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Redis } from 'ioredis'
+import { InvalidKeyError, InvalidOptionError, hashTag, slot, type KeyPart } from '../src/index.js'
 import {
-  InvalidKeyError,
-  InvalidOptionError,
   beside,
   checkPrefix,
   companion,
   createKeys,
-  hashTag,
   rawKey,
-  slot,
   type CompanionName,
-  type KeyPart,
-} from '../src/index.js'
+} from '../src/internal.js'
 import { MAX_KEY_BYTES, companionNames, companionOf, isBeside } from '../src/client/keys.js'
 
 const RUNS = process.env.CHAOS ? 100_000 : 3_000

@@ -1,12 +1,7 @@
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import {
-  createCacheClient,
-  createFormat,
-  createToken,
-  type CacheClient,
-  type ClientOptions,
-} from '../src/index.js'
+import { createCacheClient, type CacheClient, type ClientOptions } from '../src/index.js'
+import { createFormat, createToken } from '../src/internal.js'
 import { flavours, recovered, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()

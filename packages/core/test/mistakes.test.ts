@@ -14,7 +14,6 @@ import {
   InvalidOptionError,
   ServerError,
   createCacheClient,
-  createFormat,
   defineScript,
   glob,
   type Argument,
@@ -24,6 +23,7 @@ import {
   type GlobPattern,
   type Reply,
 } from '../src/index.js'
+import { createFormat } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()

@@ -1,14 +1,13 @@
 import { beforeEach, expect, it, vi } from 'vitest'
+import { defineScript, type CacheClient } from '../src/index.js'
 import {
   createFormat,
   createToken,
-  defineScript,
   type Announcement,
-  type CacheClient,
   type Entry,
   type NearEntries,
   type NearValue,
-} from '../src/index.js'
+} from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<string>()

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { onAbort } from '../src/index.js'
+import { onAbort } from '../src/internal.js'
 
 describe('onAbort', () => {
   it('calls each listener once, with the reason; those that come late at once', () => {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { InvalidOptionError, checkOptions, type OptionChecks } from '../src/index.js'
+import { InvalidOptionError } from '../src/index.js'
+import { checkOptions, type OptionChecks } from '../src/internal.js'
 
 const known = ['given', 'nest']
 /** The checks of `{ given: value }`, and of `{ nest: { given: value } }`. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { describe, expect, it } from 'vitest'
-import { PendingReleases } from '../src/index.js'
+import { PendingReleases } from '../src/internal.js'
 
 const LONG = 60_000
 

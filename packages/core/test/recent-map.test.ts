@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { RecentMap } from '../src/index.js'
+import { RecentMap } from '../src/internal.js'
 
 it('forgets what was set first, once there are too many', () => {
   const map = new RecentMap<number>({ max: 3, maxBytes: 1_000 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { CacheClient, LoadPolicyOptions } from '../src/index.js'
 import {
   LoadPolicy,
   ReadPath,
@@ -6,9 +7,7 @@ import {
   createFormat,
   createToken,
   loadPolicyOptions,
-  type CacheClient,
-  type LoadPolicyOptions,
-} from '../src/index.js'
+} from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()

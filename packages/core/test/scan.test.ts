@@ -3,13 +3,12 @@ import { describe, expect, it } from 'vitest'
 import {
   InvalidKeyError,
   InvalidOptionError,
-  beside,
-  companion,
   glob,
   type CacheClient,
   type GlobPattern,
   type ScanOptions,
 } from '../src/index.js'
+import { beside, companion } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const RUNS = process.env.CHAOS ? 500 : 40

@@ -1,14 +1,8 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import {
-  InvalidOptionError,
-  Undecodable,
-  createFormat,
-  v8,
-  type Decoded,
-  type Schema,
-} from '../src/index.js'
+import { InvalidOptionError, v8, type Schema } from '../src/index.js'
+import { Undecodable, createFormat, type Decoded } from '../src/internal.js'
 import { applySchema, checkSchema } from '../src/codecs/schema.js'
 
 interface Product {

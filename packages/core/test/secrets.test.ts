@@ -22,21 +22,18 @@ import {
   CacheWriteError,
   ConnectionError,
   ServerError,
-  Undecodable,
   channels,
   compressed,
   createCacheClient,
-  createFormat,
   defineScript,
   encrypted,
   json,
   msgpack,
-  redactedError,
-  summaryOf,
   v8,
   type CacheClient,
   type Driver,
 } from '../src/index.js'
+import { Undecodable, createFormat, redactedError, summaryOf } from '../src/internal.js'
 
 /** Markers: none of them may be found in anything that can be printed. */
 const VALUE = 'V4LUE-of-a-customer'

@@ -2,13 +2,8 @@ import { startCluster, startProxy, type RedisCluster, type TcpProxy } from '@cac
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import {
-  createCacheClient,
-  createFormat,
-  createToken,
-  type CacheClient,
-  type Driver,
-} from '../src/index.js'
+import { createCacheClient, type CacheClient, type Driver } from '../src/index.js'
+import { createFormat, createToken } from '../src/internal.js'
 import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
 import { nodeRedisDriver } from '../src/drivers/node-redis/driver.js'
 

@@ -1,6 +1,7 @@
 import { canSetClock, startRedis, type RedisServer } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { createCacheClient, createFormat, createToken, type CacheClient } from '../src/index.js'
+import { createCacheClient, type CacheClient } from '../src/index.js'
+import { createFormat, createToken } from '../src/internal.js'
 import { flavours, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidOptionError, parseSize, type Size } from '../src/index.js'
+import { InvalidOptionError, type Size } from '../src/index.js'
+import { parseSize } from '../src/internal.js'
 
 const UNITS = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const
 

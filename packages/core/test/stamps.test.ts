@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import {
-  InvalidKeyError,
-  createFormat,
-  createToken,
-  defineChange,
-  defineScript,
-  type NearEntries,
-} from '../src/index.js'
+import { InvalidKeyError, defineScript } from '../src/index.js'
+import { createFormat, createToken, defineChange, type NearEntries } from '../src/internal.js'
 import { frame } from '../src/entries/frame.js'
 import stampLua from '../src/entries/stamp.lua'
 import { onEach } from './cases.js'

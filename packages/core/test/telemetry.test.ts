@@ -5,19 +5,21 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { z } from 'zod'
 import { ioredisDriver } from '../src/drivers/ioredis/driver.js'
 import {
-  LoadPolicy,
-  ReadPath,
   channels,
-  checkOptions,
   createCacheClient,
-  createFormat,
-  createToken,
-  loadPolicyOptions,
-  tell,
   type CacheClient,
   type LoadPolicyOptions,
   type Messages,
 } from '../src/index.js'
+import {
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  createFormat,
+  createToken,
+  loadPolicyOptions,
+  emit,
+} from '../src/internal.js'
 
 type Told = {
   readonly [Name in keyof Messages]: { readonly on: Name } & Messages[Name]
@@ -46,12 +48,12 @@ describe('tell', () => {
   it('makes no message while nobody listens', () => {
     const make = vi.fn(() => ({ prefix: 'p', key: 'k' }))
     const listener = vi.fn()
-    tell(channels.miss, make)
+    emit(channels.miss, make)
     expect(make).not.toHaveBeenCalled()
     subscribe('cache:miss', listener)
-    tell(channels.miss, make)
+    emit(channels.miss, make)
     unsubscribe('cache:miss', listener)
-    tell(channels.miss, make)
+    emit(channels.miss, make)
     expect(make).toHaveBeenCalledTimes(1)
     expect(listener.mock.calls).toEqual([[{ prefix: 'p', key: 'k' }, 'cache:miss']])
   })

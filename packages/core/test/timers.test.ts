@@ -1,14 +1,13 @@
 import { createHook } from 'node:async_hooks'
 import { describe, expect, it } from 'vitest'
+import type { CacheClient, LoadPolicyOptions } from '../src/index.js'
 import {
   LoadPolicy,
   ReadPath,
   checkOptions,
   createFormat,
   loadPolicyOptions,
-  type CacheClient,
-  type LoadPolicyOptions,
-} from '../src/index.js'
+} from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const HITS = 1_000

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createFormat, createToken } from '../src/index.js'
+import { createFormat, createToken } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()

@@ -3,16 +3,13 @@ import {
   CommandTimeoutError,
   ConnectionError,
   channels,
-  companion,
-  tell,
   type CacheClient,
   type CallOptions,
   type KeyPart,
   type LoadContext,
-  type LoadPolicy,
   type Mutation,
-  type ReadOutage,
 } from '@cache/core'
+import { companion, emit, type LoadPolicy, type ReadOutage } from '@cache/core/internal'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import type { Holders } from './group-membership.js'
 import { byId, encodeId } from './ids.js'
@@ -316,7 +313,7 @@ export class GroupCache<Item> {
         return { items, generation: undefined, ...since, ...(!this.#codec.seal && { payload }) }
     } catch (error) {
       // the source has answered all the same
-      tell(channels.error, () => ({ operation: 'group', key, error }))
+      emit(channels.error, () => ({ operation: 'group', key, error }))
       return uncached(items, context)
     }
     const generation = await this.#orNothing(() => this.#large.put(key, found), ref)
@@ -360,7 +357,7 @@ export class GroupCache<Item> {
     } catch (error) {
       if (outage && (error instanceof ConnectionError || error instanceof CommandTimeoutError))
         outage.down = true
-      tell(channels.error, () => ({ operation: 'group', key: this.#wiring.level.prefix, error }))
+      emit(channels.error, () => ({ operation: 'group', key: this.#wiring.level.prefix, error }))
       return undefined
     }
   }

@@ -1,4 +1,5 @@
-import { companion, mapAtOnce, type CacheClient } from '@cache/core'
+import type { CacheClient } from '@cache/core'
+import { companion, mapAtOnce } from '@cache/core/internal'
 import { changeScript, forgetScript, holdScript } from './scripts.js'
 
 interface Clock {

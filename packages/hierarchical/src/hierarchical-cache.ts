@@ -1,19 +1,21 @@
 import {
-  ReadOutage,
   beginMutations,
   channels,
   limitTo,
-  mapAtOnce,
-  mutation,
-  tell,
-  type BulkContext,
   type CacheClient,
   type CallOptions,
   type KeyPart,
   type LoadContext,
-  type LoadPolicy,
   type Mutation,
 } from '@cache/core'
+import {
+  ReadOutage,
+  mapAtOnce,
+  mutation,
+  emit,
+  type BulkContext,
+  type LoadPolicy,
+} from '@cache/core/internal'
 import { createVersioned, type Versioned } from '@cache/versioning'
 import { GroupCache, type GroupRef } from './group-cache.js'
 import { Hints, type Hint } from './hints.js'
@@ -271,7 +273,7 @@ export class Tree<Item extends NonNullable<unknown>> {
     try {
       found(Number(noted.slice(0, colon)), decodeId(noted.slice(colon + 1)))
     } catch (error) {
-      tell(channels.error, () => ({
+      emit(channels.error, () => ({
         operation: 'invalidate',
         key: this.#wiring.levels[0].prefix,
         error,
@@ -382,7 +384,7 @@ export class Tree<Item extends NonNullable<unknown>> {
     this.#hints.delete(key)
     await parents
       .invalidate(id)
-      .catch((error: unknown) => tell(channels.error, () => ({ operation: 'group', key, error })))
+      .catch((error: unknown) => emit(channels.error, () => ({ operation: 'group', key, error })))
   }
 
   async #find(id: KeyPart, call: CallOptions | undefined): Promise<ItemRef | null | undefined> {

@@ -1,11 +1,5 @@
-import {
-  InvalidOptionError,
-  LoadPolicy,
-  checkOptions,
-  type CallOptions,
-  type KeyPart,
-  type OptionChecks,
-} from '@cache/core'
+import { InvalidOptionError, type CallOptions, type KeyPart } from '@cache/core'
+import { checkClient, LoadPolicy, checkOptions, type OptionChecks } from '@cache/core/internal'
 import { manyLevels, twoLevels, type AllLevels } from './levels.js'
 import { commonOf, policyOptions } from './policy.js'
 import { Tree } from './hierarchical-cache.js'
@@ -52,7 +46,7 @@ function withTwo(options: HierarchicalOptions<any, any, any>): Hierarchical<any,
     'groupOf',
     'loadGroup',
   ])
-  const tree = plant(check, options, twoLevels(check, check.client().namespace, options))
+  const tree = plant(check, options, twoLevels(check, checkClient(check).namespace, options))
   return {
     ...itemsOf(tree),
     getGroup: (id, call) => tree.getGroup(0, id, call),
@@ -64,7 +58,7 @@ function withTwo(options: HierarchicalOptions<any, any, any>): Hierarchical<any,
 
 function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> {
   const check = checkOptions('createHierarchical', options, [...policyOptions, 'levels'])
-  const levels = manyLevels<ItemOf<Levels>>(check, check.client().namespace, options.levels)
+  const levels = manyLevels<ItemOf<Levels>>(check, checkClient(check).namespace, options.levels)
   const tree = plant(check, options, levels)
   const depthOf = (prefix: string): number => {
     const depth = levels.findIndex((level) => level.prefix === prefix) - 1
@@ -100,7 +94,7 @@ function plant<Item extends NonNullable<unknown>>(
   const heldFor =
     Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
   return new Tree<Item>({
-    client: check.client(),
+    client: checkClient(check),
     levels,
     policy,
     options: commonOf(options),

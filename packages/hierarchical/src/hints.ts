@@ -1,4 +1,5 @@
-import { RecentMap, type KeyPart } from '@cache/core'
+import type { KeyPart } from '@cache/core'
+import { RecentMap } from '@cache/core/internal'
 
 /** Where an item was found. */
 export interface Hint {

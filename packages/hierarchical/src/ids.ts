@@ -1,4 +1,5 @@
-import { CacheError, CodecError, createKeys, type Codec, type KeyPart } from '@cache/core'
+import { CacheError, CodecError, type Codec, type KeyPart } from '@cache/core'
+import { createKeys } from '@cache/core/internal'
 
 /** An id as it stands in a key: `1`, `1n` and `'1'` are the same. @throws {InvalidKeyError} */
 export const textOf: (id: KeyPart) => string = createKeys()

@@ -1,17 +1,19 @@
 import {
   CacheError,
   CodecError,
-  Undecodable,
   channels,
+  type CacheClient,
+  type Codec,
+  type Reply,
+} from '@cache/core'
+import {
+  Undecodable,
   companion,
   createFormat,
   createToken,
-  tell,
-  type CacheClient,
-  type Codec,
+  emit,
   type FormatOptions,
-  type Reply,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { stageScript, turnScript } from './scripts.js'
 
 interface Wiring<Item> {
@@ -128,7 +130,7 @@ export class LargeGroups<Item> {
       if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids as string[]
       throw new CodecError(`The order of the items in "${hash}" is no list of ids.`, { key: hash })
     } catch (error) {
-      tell(channels.error, () => ({ operation: 'decode', key: hash, error }))
+      emit(channels.error, () => ({ operation: 'decode', key: hash, error }))
       return undefined
     }
   }
@@ -143,7 +145,7 @@ export class LargeGroups<Item> {
       if (value === null) continue
       const decoded = await this.#format.decode(fieldOf(hash, ids[i]!), value as Buffer)
       if (decoded instanceof Undecodable) {
-        tell(channels.error, () => ({
+        emit(channels.error, () => ({
           operation: 'decode',
           key: hash,
           error: decoded.error,

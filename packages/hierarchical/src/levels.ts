@@ -1,10 +1,5 @@
-import {
-  InvalidOptionError,
-  OptionChecks,
-  checkPrefix,
-  createKeys,
-  type KeyPart,
-} from '@cache/core'
+import { InvalidOptionError, type KeyPart } from '@cache/core'
+import { OptionChecks, checkPrefix, createKeys } from '@cache/core/internal'
 import { VERSION_PREFIX } from '@cache/versioning'
 import type { GroupContext } from './types.js'
 

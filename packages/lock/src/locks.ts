@@ -1,11 +1,5 @@
-import {
-  InvalidOptionError,
-  checkOptions,
-  checkPrefix,
-  createKeys,
-  type CacheClient,
-  type KeyPart,
-} from '@cache/core'
+import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
+import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
 import type { LockGround, LockInspection } from './backends/holder.js'
 import { hubOf } from './manager/shared-resources.js'
 import { Keeper, type Wanted } from './manager/lock-manager.js'
@@ -87,7 +81,7 @@ export interface Locks extends AsyncDisposable {
  */
 export function createLocks(options: LocksOptions): Locks {
   const check = checkOptions('createLocks', options, ['client', 'prefix', ...holdOptions])
-  const client = check.client()
+  const client = checkClient(check)
   const prefix = check.has('prefix')
     ? checkPrefix('prefix', options.prefix, client.namespace)
     : 'lock'

@@ -1,11 +1,5 @@
-import {
-  InvalidOptionError,
-  checkOptions,
-  checkPrefix,
-  createKeys,
-  type CacheClient,
-  type KeyPart,
-} from '@cache/core'
+import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
+import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
 import { hubOf } from './manager/shared-resources.js'
 import { Keeper } from './manager/lock-manager.js'
 import type { Lock } from './lock.js'
@@ -60,7 +54,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     'prefix',
     ...holdOptions,
   ])
-  const client = check.client()
+  const client = checkClient(check)
   const permits = check.number('permits', { min: 1, max: 1_000_000, integer: true })
   const prefix = check.has('prefix')
     ? checkPrefix('prefix', options.prefix, client.namespace)

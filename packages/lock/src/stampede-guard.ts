@@ -1,20 +1,23 @@
 import {
   InvalidOptionError,
-  PendingReleases,
   channels,
+  json,
+  type CacheClient,
+  type Codec,
+  type Duration,
+  type Schema,
+} from '@cache/core'
+import {
+  checkClient,
+  PendingReleases,
   checkOptions,
   createFormat,
   createToken,
   jittered,
-  json,
   rawKey,
-  tell,
-  type CacheClient,
-  type Codec,
-  type Duration,
+  emit,
   type Format,
-  type Schema,
-} from '@cache/core'
+} from '@cache/core/internal'
 import type { Locks } from './locks.js'
 
 export interface StampedeGuardOptions<T> {
@@ -74,7 +77,7 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
     'codec',
     'schema',
   ])
-  const client = check.client()
+  const client = checkClient(check)
   const locks = check.shaped<Locks>(
     'locks',
     ['acquire', 'tryAcquire', 'withLock'],
@@ -168,7 +171,7 @@ const NEVER = new AbortController().signal
 
 function report(key: string): (error: unknown) => undefined {
   return (error) => {
-    tell(channels.error, () => ({ operation: 'stampede guard', key, error }))
+    emit(channels.error, () => ({ operation: 'stampede guard', key, error }))
     return undefined
   }
 }

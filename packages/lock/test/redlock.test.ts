@@ -1,4 +1,5 @@
-import { createToken, type CacheClient, type ResilienceOptions } from '@cache/core'
+import type { CacheClient, ResilienceOptions } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Claim } from '../src/backends/backend.js'

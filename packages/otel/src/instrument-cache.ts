@@ -1,4 +1,4 @@
-import { checkOptions } from '@cache/core'
+import { checkOptions } from '@cache/core/internal'
 import { metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
 import { recordMetrics } from './metrics.js'
 import { recordSpans } from './spans.js'

@@ -1,4 +1,4 @@
-import type { NearEntries } from '@cache/core'
+import type { NearEntries } from '@cache/core/internal'
 import type { InvalidationBus } from './bus.js'
 
 /** Keeps nothing: entries made with it announce on a bus what they change. */

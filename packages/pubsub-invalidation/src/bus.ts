@@ -1,10 +1,5 @@
-import {
-  rawKey,
-  type CacheClient,
-  type KeyPart,
-  type NearChange,
-  type OptionChecks,
-} from '@cache/core'
+import type { CacheClient, KeyPart } from '@cache/core'
+import { rawKey, type NearChange, type OptionChecks } from '@cache/core/internal'
 
 /**
  * Names a key: its parts, as `client.key(…)` takes them, or the key as it stands, with or without

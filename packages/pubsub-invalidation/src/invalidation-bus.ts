@@ -1,4 +1,5 @@
-import { beside, checkOptions, type CacheClient, type Duration } from '@cache/core'
+import type { CacheClient, Duration } from '@cache/core'
+import { checkClient, beside, checkOptions } from '@cache/core/internal'
 import { inNamespace, type InvalidationBus } from './bus.js'
 import { ListeningBus } from './listening-bus.js'
 import { Log } from './log.js'
@@ -44,7 +45,7 @@ export function createInvalidationBus(options: InvalidationBusOptions): Invalida
     'heartbeat',
     'onGap',
   ])
-  const client = check.client()
+  const client = checkClient(check)
   const channel = inNamespace(client, check.string('channel', 'invalidations'))
   const heartbeat = check.duration('heartbeat', 1_000)
   const onGap = check.oneOf('onGap', ['empty', 'replay'], 'empty')

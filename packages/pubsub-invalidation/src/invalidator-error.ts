@@ -1,4 +1,5 @@
-import { CacheError, summaryOf } from '@cache/core'
+import { CacheError } from '@cache/core'
+import { summaryOf } from '@cache/core/internal'
 
 /**
  * Some of what an event was to invalidate was not, or it is not known. Emit it again: all of it may

@@ -1,4 +1,5 @@
-import { InvalidOptionError, checkOptions, type CacheClient } from '@cache/core'
+import { InvalidOptionError, type CacheClient } from '@cache/core'
+import { checkClient, checkOptions } from '@cache/core/internal'
 import { commandOf, type Action } from './actions.js'
 import { announcer } from './announcer.js'
 import { busOf, wholeKey, type InvalidationBus } from './bus.js'
@@ -36,7 +37,7 @@ export function createInvalidator<const R extends Rules>(
   options: InvalidatorOptions<R>,
 ): Invalidator<R> {
   const check = checkOptions('createInvalidator', options, ['client', 'bus', 'rules'])
-  const client = check.client()
+  const client = checkClient(check)
   const bus = busOf(check, client)
   if (!check.has('rules'))
     check.fail('rules', 'an object of functions, each by the name of its event')

@@ -1,4 +1,5 @@
-import { channels, tell } from '@cache/core'
+import { channels } from '@cache/core'
+import { emit } from '@cache/core/internal'
 import type { BusEvents } from './bus.js'
 
 /** Who is told what. A listener that throws keeps the others from nothing. */
@@ -23,7 +24,7 @@ export class Listeners {
       try {
         ;(listener as (...args: Parameters<BusEvents[E]>) => void)(...args)
       } catch (error) {
-        tell(channels.error, () => ({ operation: `listener of "${event}"`, error }))
+        emit(channels.error, () => ({ operation: `listener of "${event}"`, error }))
       }
     }
   }

@@ -3,14 +3,11 @@ import {
   CacheError,
   InvalidOptionError,
   ServerError,
-  Slices,
   channels,
-  createToken,
-  tell,
   type CacheClient,
-  type NearChange,
   type Subscription,
 } from '@cache/core'
+import { Slices, createToken, emit, type NearChange } from '@cache/core/internal'
 import {
   inNamespace,
   wholeKey,
@@ -157,7 +154,7 @@ export class ListeningBus implements InvalidationBus {
       try {
         return await this.#attempt
       } catch (error) {
-        tell(channels.error, () => ({ operation: 'subscribe to invalidations', error }))
+        emit(channels.error, () => ({ operation: 'subscribe to invalidations', error }))
         await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
         if (!signal.aborted) this.#attempt = this.#subscribe()
       }
@@ -209,7 +206,7 @@ export class ListeningBus implements InvalidationBus {
       `A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`,
       { code: 'UNREADABLE' },
     )
-    tell(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
+    emit(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
   }
 
   #deliver(message: Invalidated): void {

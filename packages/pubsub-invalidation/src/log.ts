@@ -1,4 +1,5 @@
-import { channels, tell, type CacheClient, type Reply } from '@cache/core'
+import { channels, type CacheClient, type Reply } from '@cache/core'
+import { emit } from '@cache/core/internal'
 import { decode } from './message.js'
 import { openLogScript } from './scripts.js'
 
@@ -75,7 +76,7 @@ export class Log {
   }
 
   #report(error: unknown): void {
-    tell(channels.error, () => ({
+    emit(channels.error, () => ({
       operation: 'catch up with invalidations',
       key: this.#key,
       error,

@@ -1,4 +1,4 @@
-import { createToken } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 
 /**
  * Counts what one sender says, so that it knows its own words when they come back. What it said and

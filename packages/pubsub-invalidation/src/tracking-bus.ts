@@ -1,4 +1,5 @@
-import { checkOptions, type CacheClient, type Duration } from '@cache/core'
+import type { CacheClient, Duration } from '@cache/core'
+import { checkClient, checkOptions } from '@cache/core/internal'
 import { inNamespace, type InvalidationBus } from './bus.js'
 import { ListeningBus } from './listening-bus.js'
 import { TrackingRefusedError } from './tracking-refused-error.js'
@@ -37,7 +38,7 @@ export function createTrackingBus(options: TrackingBusOptions): InvalidationBus 
     'channel',
     'heartbeat',
   ])
-  const client = check.client()
+  const client = checkClient(check)
   const { namespace } = client
   const prefixes = check.has('prefixes')
     ? options.prefixes!

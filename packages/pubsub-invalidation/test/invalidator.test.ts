@@ -1,11 +1,6 @@
 import { createAside } from '@cache/aside'
-import {
-  InvalidOptionError,
-  createCacheClient,
-  createFormat,
-  type CacheClient,
-  type Command,
-} from '@cache/core'
+import { InvalidOptionError, createCacheClient, type CacheClient, type Command } from '@cache/core'
+import { createFormat } from '@cache/core/internal'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type Stage } from '@cache/testkit'
 import { Redis } from 'ioredis'

@@ -1,5 +1,6 @@
 import { createAside, type Aside } from '@cache/aside'
-import { createToken, type CacheClient } from '@cache/core'
+import type { CacheClient } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 import { eventually, type Stage } from '@cache/testkit'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, it } from 'vitest'

@@ -1,4 +1,5 @@
-import { createFormat, createToken, type CacheClient } from '@cache/core'
+import type { CacheClient } from '@cache/core'
+import { createFormat, createToken } from '@cache/core/internal'
 import { eventually, type Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {

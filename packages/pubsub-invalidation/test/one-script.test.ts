@@ -1,4 +1,5 @@
-import { createFormat, type CacheClient } from '@cache/core'
+import type { CacheClient } from '@cache/core'
+import { createFormat } from '@cache/core/internal'
 import { eventually, type Stage } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createInvalidationBus, withNearCache } from '../src/index.js'

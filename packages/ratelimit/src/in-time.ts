@@ -1,4 +1,5 @@
-import { CommandTimeoutError, Deadlines } from '@cache/core'
+import { CommandTimeoutError } from '@cache/core'
+import { Deadlines } from '@cache/core/internal'
 
 const deadlines = new Deadlines({ forReplies: true })
 

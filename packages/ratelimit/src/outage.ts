@@ -1,4 +1,4 @@
-import type { OptionChecks } from '@cache/core'
+import type { OptionChecks } from '@cache/core/internal'
 import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { Held } from './decision.js'

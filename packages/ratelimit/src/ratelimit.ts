@@ -1,20 +1,23 @@
 import {
   CacheError,
   InvalidOptionError,
+  channels,
+  parseDuration,
+  type CacheClient,
+  type Duration,
+  type KeyPart,
+} from '@cache/core'
+import {
+  checkClient,
   PendingReleases,
   beside,
-  channels,
   checkOptions,
   checkPrefix,
   createKeys,
   createToken,
-  parseDuration,
-  tell,
-  type CacheClient,
-  type Duration,
-  type KeyPart,
+  emit,
   type OptionChecks,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { DRIFT, type Clock } from './clock.js'
 import { Decided, type Decision, type Facts, type Held, type Receipt } from './decision.js'
 import { DenyCache } from './deny-cache.js'
@@ -194,7 +197,7 @@ export class Limiter implements RateLimiter {
 
   constructor(options: RateLimiterOptions, clock: Clock) {
     const check = checkOptions('createRateLimiter', options, options_)
-    this.#client = check.client()
+    this.#client = checkClient(check)
     this.prefix = checkPrefix('prefix', options.prefix, this.#client.namespace)
     this.limits = limitsOf(check, options.limits)
     this.#clock = clock
@@ -337,7 +340,7 @@ export class Limiter implements RateLimiter {
       },
       inTime: (asking) =>
         inTime(asking, left(), () => undefined).catch((error: unknown) => {
-          tell(channels.error, () => ({ operation: 'ratelimit', key, error }))
+          emit(channels.error, () => ({ operation: 'ratelimit', key, error }))
           return 'outage' as const
         }),
     })
@@ -495,7 +498,7 @@ export class Limiter implements RateLimiter {
     peeking = false,
   ): OutageAnswer {
     if (!(error instanceof CacheError)) throw error
-    tell(channels.error, () => ({ operation, key, error }))
+    emit(channels.error, () => ({ operation, key, error }))
     return this.#outage.decide(key, min, max, peeking)
   }
 
@@ -524,7 +527,7 @@ export class Limiter implements RateLimiter {
   }
 
   #tell(key: string, decision: Decided): Decided {
-    tell(channels.ratelimit, () => ({
+    emit(channels.ratelimit, () => ({
       id: key,
       allowed: decision.violated.length === 0,
       degraded: decision.degraded,

@@ -1,5 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { InvalidOptionError, type KeyPart, type OptionChecks } from '@cache/core'
+import { InvalidOptionError, type KeyPart } from '@cache/core'
+import type { OptionChecks } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
 import type { Limit } from './policies.js'
 

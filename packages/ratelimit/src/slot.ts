@@ -1,11 +1,5 @@
-import {
-  CacheError,
-  ServerError,
-  channels,
-  tell,
-  type CacheClient,
-  type PendingReleases,
-} from '@cache/core'
+import { CacheError, ServerError, channels, type CacheClient } from '@cache/core'
+import { emit, type PendingReleases } from '@cache/core/internal'
 import type { Held } from './decision.js'
 import { releaseScript, renewScript } from './scripts.js'
 
@@ -66,7 +60,7 @@ export class Slot implements Held {
     try {
       await attempt()
     } catch (error) {
-      tell(channels.error, () => ({ operation: 'ratelimit release', key: keys[0]!, error }))
+      emit(channels.error, () => ({ operation: 'ratelimit release', key: keys[0]!, error }))
       if (!(error instanceof CacheError && error.code === 'CLOSED'))
         pending.add({ key: keys[0]!, ttl: Math.max(...ttls), release: attempt })
     }
@@ -97,7 +91,7 @@ export class Slot implements Held {
       })
     } catch (error) {
       if (error instanceof CacheError && error.code === 'CLOSED') return // it ends by itself
-      tell(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
+      emit(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
       if (!this.#over) this.#next = setTimeout(() => void this.#renew(), this.#ttl / 20).unref()
       return
     }

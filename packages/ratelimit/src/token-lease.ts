@@ -1,4 +1,4 @@
-import { createToken } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { Verdict } from './scripts.js'

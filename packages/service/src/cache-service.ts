@@ -2,15 +2,8 @@ import { createReadThrough, type ReadThrough, type ReadThroughOptions } from '@c
 import {
   InvalidKeyError,
   InvalidOptionError,
-  LoadPolicy,
-  ReadPath,
-  checkOptions,
   invalidateMatching,
   json,
-  literalStart,
-  loadPolicyOptions,
-  rawKey,
-  writeSource,
   type CacheClient,
   type CallOptions,
   type Duration,
@@ -20,8 +13,18 @@ import {
   type LoadContext,
   type LoadPolicyOptions,
   type Loader,
-  type OptionChecks,
 } from '@cache/core'
+import {
+  checkClient,
+  LoadPolicy,
+  ReadPath,
+  checkOptions,
+  literalStart,
+  loadPolicyOptions,
+  rawKey,
+  writeSource,
+  type OptionChecks,
+} from '@cache/core/internal'
 import { createLocks, type Locks } from '@cache/lock'
 import {
   checkNear,
@@ -176,7 +179,7 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
   checkOptions('createCacheService', given, names)
   const options = { ...given, ttl: given.ttl === undefined ? '1h' : given.ttl } as const
   const check = checkOptions('createCacheService', options, names)
-  const plain = check.client()
+  const plain = checkClient(check)
   const usualTtl = check.duration('ttl')
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<any>(check, options)

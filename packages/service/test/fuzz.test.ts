@@ -1,5 +1,6 @@
 import { createAside } from '@cache/aside'
-import { createCacheClient, createToken, type CacheClient, type Driver } from '@cache/core'
+import { createCacheClient, type CacheClient, type Driver } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createHierarchical } from '@cache/hierarchical'

@@ -1,12 +1,6 @@
 import { createAside } from '@cache/aside'
-import {
-  channels,
-  createCacheClient,
-  createToken,
-  encrypted,
-  json,
-  type CacheClient,
-} from '@cache/core'
+import { channels, createCacheClient, encrypted, json, type CacheClient } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createHierarchical } from '@cache/hierarchical'

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { CacheError, hashTag } from '@cache/core'
 import type { Placement } from './placement/placement.js'
-import type { Change } from './reshard/change.js'
 import type { Shard } from './shard.js'
 
 /** Shards, and which keys are on which. */
@@ -9,8 +8,6 @@ export class Layout {
   readonly shards: readonly Shard[]
   readonly #weights: readonly number[]
   readonly #placement: Placement
-  /** What ends it. */
-  ending: Change | undefined
   readonly #place: (text: string) => number
   readonly #without = new Map<Shard, Layout | undefined>()
 

@@ -2,12 +2,12 @@ import {
   CacheError,
   CommandTimeoutError,
   ConnectionError,
-  redactedError,
   type Command,
   type Reply,
   type SendOptions,
   type Settle,
 } from '@cache/core'
+import { redactedError } from '@cache/core/internal'
 import { CrossShardError } from './errors.js'
 import type { Layout } from './layout.js'
 import type { Change } from './reshard/change.js'
@@ -24,20 +24,57 @@ export type SendTo = (
 
 /** Sends each command to its key's shard: one send per shard, all at once. */
 export class Router {
-  layout: Layout
-  /** Under way, from the call until everything has been moved. */
-  change: Change | undefined
-  /**
-   * When an old place last answered for keys that move, and was believed; before a change is under
-   * way, for any. By `performance.now()`.
-   */
-  usedAt = -Infinity
+  #layout: Layout
+  #change: Change | undefined
+  /** The change that ended each layout, for replies that still come from its shards. */
+  readonly #changes = new WeakMap<Layout, Change>()
+  #usedAt = -Infinity
   readonly #next: boolean
 
   /** `onShardDown`: what becomes of the keys of a shard whose breaker is open. */
   constructor(layout: Layout, onShardDown: 'fail' | 'next') {
-    this.layout = layout
+    this.#layout = layout
     this.#next = onShardDown === 'next'
+  }
+
+  get layout(): Layout {
+    return this.#layout
+  }
+
+  /** The change under way, from `begin` until `finish` or `abandon`. */
+  get change(): Change | undefined {
+    return this.#change
+  }
+
+  /**
+   * When an old shard last answered for keys that move, and was believed; before a change is under
+   * way, for any key. By `performance.now()`.
+   */
+  get usedAt(): number {
+    return this.#usedAt
+  }
+
+  /** From now on the change decides about commands for keys that move. */
+  begin(change: Change): void {
+    this.#changes.set(change.from, change)
+    this.#change = change
+  }
+
+  /** The change does not come about: everything goes on with the old shards. */
+  abandon(change: Change): void {
+    this.#changes.delete(change.from)
+    this.#change = undefined
+    change.giveUp()
+  }
+
+  /** Uses the new shards. */
+  switchTo(layout: Layout): void {
+    this.#layout = layout
+  }
+
+  /** Everything has been moved. */
+  finish(): void {
+    this.#change = undefined
   }
 
   send(
@@ -114,16 +151,16 @@ export class Router {
       const place = places[i]!
       const { keys } = sending.commands[place]!
       if (isRefused(reply) && (this.#next || keys.length === 0)) refused.push(place)
-      else if (layout.ending?.isTooLateFor(keys))
+      else if (this.#changes.get(layout)?.isTooLateFor(keys))
         sending.settle(place, unsure(sending.commands[place]!, reply))
       else {
         if (
           keys.length > 0 &&
           !(reply instanceof Error) &&
           layout !== this.change?.to &&
-          (!layout.ending || layout.ending.concernsAny(keys))
+          (this.#changes.get(layout)?.concernsAny(keys) ?? true)
         )
-          this.usedAt = performance.now()
+          this.#usedAt = performance.now()
         sending.settle(place, reply)
       }
     }

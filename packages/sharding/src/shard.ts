@@ -1,12 +1,5 @@
-import {
-  createGuardedSend,
-  type Breaker,
-  type Command,
-  type Driver,
-  type Reply,
-  type CacheError,
-  type Settle,
-} from '@cache/core'
+import type { Breaker, Command, Driver, Reply, CacheError, Settle } from '@cache/core'
+import { createGuardedSend } from '@cache/core/internal'
 
 /** One of the servers, or a Cluster that counts as one. */
 export interface Shard {

@@ -2,13 +2,11 @@ import {
   CacheError,
   ConnectionError,
   InvalidOptionError,
-  checkBreaker,
-  checkOptions,
   type Breaker,
   type Driver,
   type Duration,
-  type OptionChecks,
 } from '@cache/core'
+import { checkBreaker, checkOptions, type OptionChecks } from '@cache/core/internal'
 import { ShardedConnection } from './connection.js'
 import { ReshardConflictError } from './errors.js'
 import { Layout } from './layout.js'

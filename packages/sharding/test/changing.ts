@@ -1,11 +1,5 @@
-import {
-  createFormat,
-  type CacheClient,
-  type CacheError,
-  type Command,
-  type Driver,
-  type Entry,
-} from '@cache/core'
+import type { CacheClient, CacheError, Command, Driver } from '@cache/core'
+import { createFormat, type Entry } from '@cache/core/internal'
 import { vi } from 'vitest'
 import { rendezvous, type ShardedDriver } from '../src/index.js'
 import { Layout } from '../src/layout.js'

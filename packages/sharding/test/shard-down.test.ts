@@ -1,12 +1,5 @@
-import {
-  ConnectionError,
-  LoadPolicy,
-  ReadPath,
-  checkOptions,
-  loadPolicyOptions,
-  type CacheClient,
-  type Command,
-} from '@cache/core'
+import { ConnectionError, type CacheClient, type Command } from '@cache/core'
+import { LoadPolicy, ReadPath, checkOptions, loadPolicyOptions } from '@cache/core/internal'
 import { describe, expect, it, vi } from 'vitest'
 import type { ShardedDriver } from '../src/index.js'
 import { NAMES, type Name } from './servers.js'

@@ -1,11 +1,5 @@
-import {
-  ConnectionError,
-  createCacheClient,
-  createFormat,
-  defineScript,
-  glob,
-  type Command,
-} from '@cache/core'
+import { ConnectionError, createCacheClient, defineScript, glob, type Command } from '@cache/core'
+import { createFormat } from '@cache/core/internal'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startCluster } from '@cache/testkit'

@@ -1,11 +1,7 @@
 export { burnCpu } from './burn-cpu.js'
 export { canSetClock } from './clock/preload.js'
-export {
-  startCluster,
-  type ClusterNode,
-  type ClusterOptions,
-  type RedisCluster,
-} from './cluster/cluster.js'
+export { startCluster, type ClusterOptions, type RedisCluster } from './cluster/cluster.js'
+export { type ClusterNode } from './cluster/node.js'
 export type { ClusterFailoverOptions } from './cluster/failover.js'
 export type { MigrateOptions } from './cluster/migrate-slot.js'
 export type { Address } from './command.js'
@@ -35,5 +31,6 @@ export {
   type SpawnedProcess,
 } from './processes/spawn-processes.js'
 export { startProxy, type Direction, type HeldRequests, type TcpProxy } from './proxy/proxy.js'
-export { startRedis, type RedisOptions, type RedisServer } from './redis.js'
+export { startRedis } from './redis.js'
+export { type RedisOptions, type RedisServer } from './redis-server.js'
 export { startSentinel, type RedisSentinel, type SentinelOptions } from './sentinel/sentinel.js'

@@ -1,5 +1,5 @@
 import { ask, askAll } from './command.js'
-import type { RedisServer } from './redis.js'
+import type { RedisServer } from './redis-server.js'
 
 /**
  * Whether each of these servers that is a replica follows another of them, and has all that was

@@ -3,7 +3,7 @@ import { CLOCK_AT_FIRST, clockEnvironment, writeOffset } from './clock/preload.j
 import { askAll, asText, ask } from './command.js'
 import { untilPortsAreFree } from './free-port.js'
 import { CONFIG_FILE, type Machine, type ServerProcess } from './machine/machine.js'
-import type { RedisOptions, RedisServer } from './redis.js'
+import type { RedisOptions, RedisServer } from './redis-server.js'
 
 export interface LaunchOptions extends Omit<RedisOptions, 'shared'> {
   /** Files that stand in the server's directory before it starts, by name. */

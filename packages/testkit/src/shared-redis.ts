@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { asText, ask, type Access } from './command.js'
-import type { RedisServer } from './redis.js'
+import type { RedisServer } from './redis-server.js'
 
 /**
  * An unused database of somebody else's server, empty, until `stop()` empties it and gives it back.

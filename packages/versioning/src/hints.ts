@@ -1,4 +1,4 @@
-import { RecentMap } from '@cache/core'
+import { RecentMap } from '@cache/core/internal'
 import { NONE, type Groups } from './stamps.js'
 
 /** The groups of values that were loaded lately, by key; the oldest is forgotten first. */

@@ -1,4 +1,4 @@
-import { RecentMap } from '@cache/core'
+import { RecentMap } from '@cache/core/internal'
 
 /** Versions that this process goes by for a while without asking; the oldest is forgotten first. */
 export class KeptVersions {

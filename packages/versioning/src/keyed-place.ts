@@ -1,14 +1,13 @@
+import { CacheError, channels } from '@cache/core'
 import {
-  CacheError,
-  channels,
-  plainAccess,
-  tell,
-  type Access,
+  plainEntryAccess,
+  emit,
+  type EntryAccess,
   type Entry,
   type Lease,
   type LeaseRequest,
-  type Storing,
-} from '@cache/core'
+  type StoreOptions,
+} from '@cache/core/internal'
 import { checkVersions, type Place } from './place.js'
 import { agree, type GroupVersions, type Groups } from './stamps.js'
 import type { Shared } from './stamped-place.js'
@@ -22,7 +21,7 @@ export class KeyedPlace<T> implements Place<T> {
   readonly #key: string
   readonly #groups: Groups
   readonly #groupsOf: (value: T | null | undefined) => Groups
-  readonly #plain: Access<T>
+  readonly #plain: EntryAccess<T>
   #at: GroupVersions | undefined
 
   constructor(
@@ -35,7 +34,7 @@ export class KeyedPlace<T> implements Place<T> {
     this.#key = key
     this.#groups = groups
     this.#groupsOf = groupsOf
-    this.#plain = plainAccess(shared.entries, shared.policy)
+    this.#plain = plainEntryAccess(shared.entries, shared.policy)
   }
 
   near(): Entry<T> | undefined {
@@ -82,7 +81,7 @@ export class KeyedPlace<T> implements Place<T> {
     }
   }
 
-  async fill(_: string, token: string, value: T, storing: Storing): Promise<boolean> {
+  async fill(_: string, token: string, value: T, storing: StoreOptions): Promise<boolean> {
     const error = this.#refusal(value)
     if (error) {
       this.#report('fill', error)
@@ -107,7 +106,7 @@ export class KeyedPlace<T> implements Place<T> {
     return this.#keyAt(await this.#shared.versions.stamp(this.#groups))
   }
 
-  async put(value: T, storing: Storing, given: GroupVersions | undefined): Promise<boolean> {
+  async put(value: T, storing: StoreOptions, given: GroupVersions | undefined): Promise<boolean> {
     const { entries, policy, versions } = this.#shared
     const error = this.#refusal(value)
     if (error) throw error
@@ -138,7 +137,7 @@ export class KeyedPlace<T> implements Place<T> {
   }
 
   #report(operation: string, error: unknown): void {
-    tell(channels.error, () => ({ operation, key: this.#key, error }))
+    emit(channels.error, () => ({ operation, key: this.#key, error }))
   }
 }
 

@@ -1,4 +1,5 @@
-import { defineChange, defineScript } from '@cache/core'
+import { defineScript } from '@cache/core'
+import { defineChange } from '@cache/core/internal'
 import bumpLua from './lua/bump.lua'
 import stampLua from './lua/stamp.lua'
 import timeLua from './lua/time.lua'

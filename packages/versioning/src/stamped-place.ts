@@ -1,15 +1,15 @@
+import { channels } from '@cache/core'
 import {
-  channels,
-  plainAccess,
-  tell,
-  type Access,
+  plainEntryAccess,
+  emit,
+  type EntryAccess,
   type Entry,
   type EntryStore,
   type Lease,
   type LeaseRequest,
   type LoadPolicy,
-  type Storing,
-} from '@cache/core'
+  type StoreOptions,
+} from '@cache/core/internal'
 import type { Hints } from './hints.js'
 import { checkVersions, type Place } from './place.js'
 import { NONE, agree, decodeStamp, encodeStamp, type GroupVersions, type Groups } from './stamps.js'
@@ -40,7 +40,7 @@ export class StampedPlace<T> implements Place<T> {
   /** As far as they are known without the value. */
   readonly #known: Groups | undefined
   readonly #groupsOf: (value: T | null | undefined) => Groups
-  readonly #plain: Access<T>
+  readonly #plain: EntryAccess<T>
   /** The process has been looked through. */
   #past = false
   /** Of an entry that was found to be no longer right: its stamp, and its groups. */
@@ -58,7 +58,7 @@ export class StampedPlace<T> implements Place<T> {
     this.#key = key
     this.#known = known
     this.#groupsOf = groupsOf
-    this.#plain = plainAccess(shared.entries, shared.policy)
+    this.#plain = plainEntryAccess(shared.entries, shared.policy)
   }
 
   near(key: string): Entry<T> | undefined {
@@ -107,7 +107,7 @@ export class StampedPlace<T> implements Place<T> {
     }
   }
 
-  async fill(key: string, token: string, value: T, storing: Storing): Promise<boolean> {
+  async fill(key: string, token: string, value: T, storing: StoreOptions): Promise<boolean> {
     const groups = this.#groupsOf(value)
     const versions = await this.#sinceBegin(groups)
     if (!versions) {
@@ -131,7 +131,7 @@ export class StampedPlace<T> implements Place<T> {
     return this.#key
   }
 
-  async put(value: T, storing: Storing, given: GroupVersions | undefined): Promise<boolean> {
+  async put(value: T, storing: StoreOptions, given: GroupVersions | undefined): Promise<boolean> {
     const { entries, policy, versions } = this.#shared
     const groups = this.#groupsOf(value)
     const since = given ? checkVersions(groups, given) : await versions.stamp(groups)
@@ -206,7 +206,7 @@ export class StampedPlace<T> implements Place<T> {
   }
 
   #report(operation: string, error: unknown): void {
-    tell(channels.error, () => ({ operation, key: this.#key, error }))
+    emit(channels.error, () => ({ operation, key: this.#key, error }))
   }
 }
 
@@ -225,7 +225,11 @@ function setBack(first: ClockReading, second: ClockReading): number {
   return Math.max(0, 1_000 * (second.answered - first.asked) - (second.time - first.time))
 }
 
-function stamped({ ttl, meta }: Storing, groups: Groups, versions: GroupVersions): Storing {
+function stamped(
+  { ttl, meta }: StoreOptions,
+  groups: Groups,
+  versions: GroupVersions,
+): StoreOptions {
   return groups.size === 0
     ? { ttl, ...(meta && { meta }) }
     : { ttl, meta: { ...meta, stamp: encodeStamp(groups, versions) } }

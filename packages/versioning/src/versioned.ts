@@ -1,5 +1,6 @@
+import { InvalidOptionError, parseDuration, type Duration, type KeyPart } from '@cache/core'
 import {
-  InvalidOptionError,
+  checkClient,
   LoadPolicy,
   ReadPath,
   checkOptions,
@@ -8,14 +9,11 @@ import {
   loadPolicyOptions,
   mapAtOnce,
   openMutation,
-  parseDuration,
   readThrough,
   readsById,
   sourceOptions,
   writeSource,
-  type Duration,
-  type KeyPart,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { namedGroups } from './group-names.js'
 import { Hints } from './hints.js'
 import { KeyedPlace } from './keyed-place.js'
@@ -50,7 +48,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
 ): Versioned<Loaded, Id> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createVersioned', options, names)
-  const client = check.client()
+  const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   if (prefix === VERSION_PREFIX)
     check.fail('prefix', `another than "${VERSION_PREFIX}", where the versions are`)

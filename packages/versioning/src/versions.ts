@@ -1,17 +1,13 @@
+import { CodecError, channels, type CacheClient, type Codec, type Mutation } from '@cache/core'
 import {
-  CodecError,
-  channels,
   companion,
   createFormat,
   createKeys,
   mapAtOnce,
   openMutation,
-  tell,
+  emit,
   writeSource,
-  type CacheClient,
-  type Codec,
-  type Mutation,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { KeptVersions } from './kept-versions.js'
 import { bumpScript, stampScript, timeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
@@ -96,7 +92,7 @@ export class Versions {
     const versions = await this.#changing(groups, (keys) =>
       this.#client.entries.change(bumpScript, keys, [this.#ttl]),
     )
-    tell(channels.invalidate, () => ({ keys: [...groups.values()] }))
+    emit(channels.invalidate, () => ({ keys: [...groups.values()] }))
     return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
   }
 

@@ -1,4 +1,5 @@
-import { companion, encrypted, json } from '@cache/core'
+import { encrypted, json } from '@cache/core'
+import { companion } from '@cache/core/internal'
 import { hostileValues, plantValue } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { Shop, how, onEach, productsOf } from './cases.js'

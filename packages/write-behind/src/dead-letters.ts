@@ -1,4 +1,5 @@
-import { CacheError, InvalidOptionError, companion, type CacheClient } from '@cache/core'
+import { CacheError, InvalidOptionError, type CacheClient } from '@cache/core'
+import { companion } from '@cache/core/internal'
 import type { Partition, Partitions, WriteId } from './partitions.js'
 import { storedWrite, type Records, type StoredWrite } from './records.js'
 import { discardScript, listScript, replayScript } from './scripts.js'

@@ -1,10 +1,5 @@
-import {
-  createCacheClient,
-  type CacheClient,
-  type Connection,
-  type EntryStore,
-  type Reply,
-} from '@cache/core'
+import { createCacheClient, type CacheClient, type Connection, type Reply } from '@cache/core'
+import type { EntryStore } from '@cache/core/internal'
 import { DurabilityError } from './errors.js'
 
 export interface Durability {

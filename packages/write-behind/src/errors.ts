@@ -1,4 +1,5 @@
-import { CacheError, summaryOf } from '@cache/core'
+import { CacheError } from '@cache/core'
+import { summaryOf } from '@cache/core/internal'
 
 /**
  * The partition has `maxPending` writes that the database does not have yet. Nothing was written;

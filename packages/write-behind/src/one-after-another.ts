@@ -1,4 +1,4 @@
-import { onAbort } from '@cache/core'
+import { onAbort } from '@cache/core/internal'
 
 /**
  * Runs the jobs of a key in the order asked, each after the one before; those of other keys

@@ -1,13 +1,5 @@
-import {
-  CacheError,
-  InvalidOptionError,
-  beside,
-  checkPrefix,
-  createKeys,
-  hashTag,
-  slot,
-  type CacheClient,
-} from '@cache/core'
+import { CacheError, InvalidOptionError, hashTag, slot, type CacheClient } from '@cache/core'
+import { beside, checkPrefix, createKeys } from '@cache/core/internal'
 import { agreeScript } from './scripts.js'
 
 /** What an id may be. */

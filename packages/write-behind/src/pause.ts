@@ -1,4 +1,4 @@
-import { onAbort } from '@cache/core'
+import { onAbort } from '@cache/core/internal'
 
 /**
  * Waits, unless the signal aborts: then it rejects with the signal's reason. All that wait with one

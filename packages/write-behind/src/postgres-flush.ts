@@ -1,4 +1,5 @@
-import { InvalidOptionError, checkOptions } from '@cache/core'
+import { InvalidOptionError } from '@cache/core'
+import { checkOptions } from '@cache/core/internal'
 import type { WriteId } from './partitions.js'
 import type { Flush, PendingWrite } from './worker/flush.js'
 

@@ -1,13 +1,12 @@
+import { CodecError, type Codec } from '@cache/core'
 import {
-  CodecError,
   Undecodable,
   checkCodec,
   createFormat,
-  type Codec,
   type Decoded,
   type Format,
   type FormatOptions,
-} from '@cache/core'
+} from '@cache/core/internal'
 import type { Partition } from './partitions.js'
 
 /** An entry of the stream, as Redis answers with it. */

@@ -1,4 +1,5 @@
-import { defineChange, defineScript, type Reply } from '@cache/core'
+import { defineScript, type Reply } from '@cache/core'
+import { defineChange } from '@cache/core/internal'
 import abandonLua from './lua/abandon.lua'
 import acquireLua from './lua/acquire.lua'
 import agreeLua from './lua/agree.lua'

@@ -1,4 +1,5 @@
-import { CacheError, PendingReleases, createToken, type CacheClient } from '@cache/core'
+import { CacheError, type CacheClient } from '@cache/core'
+import { PendingReleases, createToken } from '@cache/core/internal'
 import { DurabilityError } from './errors.js'
 import type { Partition } from './partitions.js'
 import { abandonScript, openScript } from './scripts.js'

@@ -1,11 +1,5 @@
-import type {
-  CacheClient,
-  Codec,
-  Duration,
-  LoadPolicyOptions,
-  SourceOptions,
-  SourceReads,
-} from '@cache/core'
+import type { CacheClient, Codec, Duration, LoadPolicyOptions } from '@cache/core'
+import type { SourceOptions, SourceReads } from '@cache/core/internal'
 import type { DeadLetters } from './dead-letters.js'
 import type { WriteId } from './partitions.js'
 

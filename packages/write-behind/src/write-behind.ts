@@ -1,9 +1,15 @@
 import {
   InvalidOptionError,
+  ServerError,
+  type Argument,
+  type CacheClient,
+  type LoadContext,
+} from '@cache/core'
+import {
+  checkClient,
   LoadPolicy,
   ReadPath,
   Renewals,
-  ServerError,
   Undecodable,
   checkOptions,
   companion,
@@ -13,13 +19,10 @@ import {
   readThrough,
   readsById,
   sourceOptions,
-  type Argument,
-  type CacheClient,
   type EntryStore,
   type LeaseRequest,
-  type LoadContext,
   type OptionChecks,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { pause } from './pause.js'
 import { createDeadLetters } from './dead-letters.js'
 import { Durable } from './durable.js'
@@ -63,7 +66,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
 ): WriteBehind<Loaded, Id, Patch> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteBehind', options, names)
-  const client = check.client()
+  const client = checkClient(check)
   const name = checkName(client, options.name)
   const load = check.function<(id: Id, context: LoadContext<T>) => Promise<T | null | undefined>>(
     'load',

@@ -1,15 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import {
-  beside,
-  createKeys,
-  compressed,
-  encrypted,
-  json,
-  msgpack,
-  v8,
-  type CacheClient,
-  type Codec,
-} from '@cache/core'
+import { compressed, encrypted, json, msgpack, v8, type CacheClient, type Codec } from '@cache/core'
+import { beside, createKeys } from '@cache/core/internal'
 import type { Stage } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker, type PendingWrite } from '../src/index.js'

@@ -1,4 +1,5 @@
-import { channels, tell, type EntryStore } from '@cache/core'
+import { channels } from '@cache/core'
+import { emit, type EntryStore } from '@cache/core/internal'
 
 /**
  * The entries whose rows were written while Redis took no note of it. They are dropped as soon as
@@ -67,7 +68,7 @@ export class Outdated {
       try {
         await this.#entries.invalidate(part.map(([key]) => key))
       } catch (error) {
-        return tell(channels.error, () => ({ operation: 'drop outdated', key: part[0]![0], error }))
+        return emit(channels.error, () => ({ operation: 'drop outdated', key: part[0]![0], error }))
       }
       // One that was written again meanwhile is not the one that was dropped.
       for (const [key, write] of part) if (this.#writes.get(key) === write) this.#forget(key)

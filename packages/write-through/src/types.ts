@@ -1,12 +1,5 @@
-import type {
-  CacheClient,
-  Duration,
-  KeyPart,
-  LoadPolicyOptions,
-  Mutation,
-  SourceOptions,
-  SourceReads,
-} from '@cache/core'
+import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, Mutation } from '@cache/core'
+import type { SourceOptions, SourceReads } from '@cache/core/internal'
 
 /**
  * What `store` may answer with: the whole new row; `null`, there is no such row; nothing, it does

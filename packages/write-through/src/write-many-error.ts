@@ -1,4 +1,5 @@
-import { CacheError, summaryOf } from '@cache/core'
+import { CacheError } from '@cache/core'
+import { summaryOf } from '@cache/core/internal'
 
 /** Some writes of an `updateMany` failed; `results` has the outcome of each, in their order. */
 export class WriteManyError<R> extends CacheError {

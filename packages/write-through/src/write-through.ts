@@ -3,25 +3,28 @@ import {
   CacheWriteError,
   CodecError,
   InvalidOptionError,
+  channels,
+  limitTo,
+  parseDuration,
+  type KeyPart,
+} from '@cache/core'
+import {
+  checkClient,
   LoadPolicy,
   ReadPath,
-  channels,
   checkOptions,
   checkPrefix,
   keyById,
-  limitTo,
   loadPolicyOptions,
   openMutation,
-  parseDuration,
   readThrough,
   readsById,
   sourceOptions,
-  tell,
+  emit,
   uncachedContext,
   writeSource,
   type Entry,
-  type KeyPart,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { Outdated } from './outdated.js'
 import { inRounds } from './rounds.js'
 import type { Stored, WriteThrough, WriteThroughOptions, Written } from './types.js'
@@ -56,7 +59,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 ): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
   const check = checkOptions('createWriteThrough', options, names)
-  const client = check.client()
+  const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(
     client,
@@ -204,7 +207,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
               return row
             } catch (error) {
               // the source has been written all the same
-              tell(channels.error, () => ({ operation: 'merge', key, error }))
+              emit(channels.error, () => ({ operation: 'merge', key, error }))
               return answer
             }
           },
@@ -264,7 +267,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       })
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
-      tell(channels.error, () => ({ operation: 'cache what was written', key, error }))
+      emit(channels.error, () => ({ operation: 'cache what was written', key, error }))
       return entries.commitWrite(key, token)
     }
   }

@@ -1,9 +1,5 @@
-import type { CacheClient, ResilienceOptions } from '@cache/core'
-
-export interface Connected {
-  readonly client: CacheClient
-  close(): Promise<void>
-}
+import type { ResilienceOptions } from '@cache/core'
+import type { Connected } from './connected.js'
 
 export type ClientName = 'ioredis' | 'node-redis'
 

@@ -1,7 +1,7 @@
 import { createCacheClient, type ResilienceOptions } from '@cache/core'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createClient } from 'redis'
-import type { Connected } from './connect.js'
+import type { Connected } from './connected.js'
 
 export function connect(url: string, resilience: ResilienceOptions): Connected {
   const redis = createClient({

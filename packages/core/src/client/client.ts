@@ -1,5 +1,6 @@
 import { Batch, type Send } from './batch/batch.js'
-import type { Argument, Command, Driver, Reply } from '../drivers/driver.js'
+import type { Driver } from '../drivers/driver.js'
+import type { Argument, Command, Reply } from '../drivers/command.js'
 import { createEntryStore, type EntryStore } from '../entries/store.js'
 import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
 import { InvalidOptionError } from '../errors.js'

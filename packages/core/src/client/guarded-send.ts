@@ -7,10 +7,11 @@ import {
   type IBreaker,
 } from 'cockatiel'
 import type { Send } from './batch/batch.js'
-import type { Command, Driver, Reply, Settle } from '../drivers/driver.js'
+import type { Driver, Settle } from '../drivers/driver.js'
+import type { Command, Reply } from '../drivers/command.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from '../errors.js'
 import type { Breaker } from './resilience.js'
-import { channels, tell } from './telemetry.js'
+import { channels, emit } from './telemetry.js'
 
 type Replies = readonly (Reply | CacheError)[]
 
@@ -183,7 +184,7 @@ function refused(commands: readonly Command[]): CacheError[] {
     'Redis did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.',
     { code: 'CIRCUIT_OPEN' },
   )
-  tell(channels.error, () => ({ operation: 'send', error }))
+  emit(channels.error, () => ({ operation: 'send', error }))
   return commands.map(() => error)
 }
 

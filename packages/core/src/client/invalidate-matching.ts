@@ -1,3 +1,4 @@
+import { checkClient } from './check-client.js'
 import type { CacheClient } from './client.js'
 import { companionOf, isBeside, rawKey, stem } from './keys.js'
 import { checkOptions } from '../util/options.js'
@@ -37,7 +38,7 @@ export async function invalidateMatching(
   pattern: GlobPattern,
   options: InvalidateMatchingOptions = {},
 ): Promise<number> {
-  const { driver, entries, namespace } = checkOptions('client', { client }, ['client']).client()
+  const { driver, entries, namespace } = checkClient(checkOptions('client', { client }, ['client']))
   const match = patternIn(namespace, pattern)
   const start = literalStart({ glob: match })
   /** A companion begins as its key does, up to the last part. */

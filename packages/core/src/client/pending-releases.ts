@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError } from '../errors.js'
-import { channels, tell } from './telemetry.js'
+import { channels, emit } from './telemetry.js'
 
 /** Something that an attempt may have acquired in Redis, although no reply said so. */
 export interface PendingRelease {
@@ -101,7 +101,7 @@ export class PendingReleases {
       `Too many releases are waiting for Redis. ${release.key} stays taken until its ttl ends.`,
       { code: 'RELEASE_DROPPED', key: release.key },
     )
-    tell(channels.error, () => ({ operation: 'release', key: release.key, error }))
+    emit(channels.error, () => ({ operation: 'release', key: release.key, error }))
   }
 }
 

@@ -1,5 +1,6 @@
 import { CacheError, InvalidOptionError } from '../errors.js'
-import type { Driver, Reply } from '../drivers/driver.js'
+import type { Driver } from '../drivers/driver.js'
+import type { Reply } from '../drivers/command.js'
 import { createKeys, type KeyPart } from './keys.js'
 import { checkOptions } from '../util/options.js'
 

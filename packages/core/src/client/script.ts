@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Reply } from '../drivers/driver.js'
+import type { Reply } from '../drivers/command.js'
 import { InvalidOptionError } from '../errors.js'
-import mendLua from './mend.lua'
+import foreignValuesLua from './foreign-values.lua'
 
 /** A Lua script that Redis knows by its SHA-1; made by `defineScript`, run by `client.run`. */
 export interface Script<R> {
@@ -76,10 +76,10 @@ export function defineScript<R>({
     functions:
       typeof types !== 'string' && types.length === 0
         ? functions
-        : `${mendingOf(types)}\n${functions}`,
+        : `${foreignValueCheck(types)}\n${functions}`,
     body: lua,
     after,
-    mends: types.length > 0,
+    dropsForeign: types.length > 0,
     typesFirst,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
@@ -110,13 +110,13 @@ function overCalls({
   functions,
   body,
   after,
-  mends,
+  dropsForeign,
   typesFirst,
 }: {
   functions: string
   body: string
   after: string
-  mends: boolean
+  dropsForeign: boolean
   typesFirst: boolean
 }): string {
   return `${functions}
@@ -131,8 +131,8 @@ local function attempt(keys, args)
   return reply, failed
 end
 local function run(i, keys, args)
-${typesFirst ? '  mend(keys, args)\n' : ''}  local reply, failed = attempt(keys, args)
-${mends ? "  if failed and failed:find('WRONGTYPE', 1, true) and mend(keys, args) then reply, failed = attempt(keys, args) end\n" : ''}  if failed then
+${typesFirst ? '  drop_foreign_values(keys, args)\n' : ''}  local reply, failed = attempt(keys, args)
+${dropsForeign ? "  if failed and failed:find('WRONGTYPE', 1, true) and drop_foreign_values(keys, args) then reply, failed = attempt(keys, args) end\n" : ''}  if failed then
     for _, code in ipairs({'READONLY ', 'MASTERDOWN ', 'CLUSTERDOWN '}) do
       if failed:find(code, 1, true) then elsewhere = failed:sub((failed:find(code, 1, true))) end
     end
@@ -170,11 +170,11 @@ end
 if elsewhere then return redis.error_reply(elsewhere) end
 ${after}
 replies[calls + 1] = failures
-${mends ? 'replies[calls + 2] = mended\n' : ''}return replies`
+${dropsForeign ? 'replies[calls + 2] = foreign\n' : ''}return replies`
 }
 
-function mendingOf(types: readonly KeyType[] | string): string {
+function foreignValueCheck(types: readonly KeyType[] | string): string {
   const body =
     typeof types === 'string' ? types : `return {${types.map((type) => `'${type}'`).join(', ')}}`
-  return `local function typesOf(KEYS, ARGV) ${body} end\n${mendLua}`
+  return `local function typesOf(KEYS, ARGV) ${body} end\n${foreignValuesLua}`
 }

@@ -71,6 +71,6 @@ export const channels: Channels = {
 }
 
 /** Publishes what `message` makes, and makes it only if somebody listens. */
-export function tell<M>(to: Typed<M>, message: () => M): void {
+export function emit<M>(to: Typed<M>, message: () => M): void {
   if (to.hasSubscribers) to.publish(message())
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { Command, Driver, Reply } from '../drivers/driver.js'
+import type { Driver } from '../drivers/driver.js'
+import type { Command, Reply } from '../drivers/command.js'
 import { CacheError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
 import { companion, slot } from '../client/keys.js'
 import { createToken } from '../util/token.js'

@@ -7,7 +7,7 @@
 --                      is over, and must not succeed late
 --   'yields ' + token  -(the moment until which that is so): whoever asks for the lease with this
 --                      token may take it over
--- needs mend.lua
+-- needs foreign-values.lua
 
 local function now()
   local time = redis.call('TIME')
@@ -31,7 +31,7 @@ end
 -- many writers are left.
 local function writers(intents)
   local life = redis.call('PTTL', intents)
-  if life == -1 and redis.call('DEL', intents) == 1 then tellMended(intents, 'without an end') end
+  if life == -1 and redis.call('DEL', intents) == 1 then reportForeignValue(intents, 'without an end') end
   if life < 0 then return 0 end
   local time = now()
   redis.call('ZREMRANGEBYSCORE', intents, 0, '(' .. time)

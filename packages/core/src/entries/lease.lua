@@ -13,7 +13,7 @@
 --   bypass: load, but don't fill: a writer is under way, or this request was given up before it arrived
 --   skip: load, but don't fill: the last loader said that its answer is not to be cached ('wait' only)
 -- cost: O(1), and O(log n) in the writers under way
--- needs intents.lua, mend.lua, stamp.lua
+-- needs intents.lua, foreign-values.lua, stamp.lua
 
 if redis.call('EXISTS', unpack(KEYS)) == 0 then
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
@@ -44,7 +44,7 @@ if holder and holder ~= ARGV[1] and ARGV[4] == 'wait' and not yields(KEYS[3], ho
     redis.call('PEXPIRE', KEYS[2], left)
   end
   if left >= 0 then return {holder == 'skip' and 'skip' or 'wait', value, life, left} end
-  tellMended(KEYS[2], 'without an end')
+  reportForeignValue(KEYS[2], 'without an end')
 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return {'leased', value, life, 0}

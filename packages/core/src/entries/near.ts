@@ -1,5 +1,5 @@
 import type { Format } from './format.js'
-import type { Entry } from './store.js'
+import type { Entry } from './entry.js'
 
 /**
  * Decoded values that are kept in the process. An entry store made with one

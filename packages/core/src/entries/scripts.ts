@@ -1,4 +1,4 @@
-import type { Reply } from '../drivers/driver.js'
+import type { Reply } from '../drivers/command.js'
 import { defineScript } from '../client/script.js'
 import announceLua from './announce.lua'
 import announcedLua from './announced.lua'

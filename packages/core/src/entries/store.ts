@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Argument } from '../drivers/driver.js'
+import type { Argument } from '../drivers/command.js'
 import { Undecodable, type Decoded, type Format, type Meta } from './format.js'
 import { companion, rawKey } from '../client/keys.js'
 import { CacheError, InvalidOptionError, ServerError } from '../errors.js'
@@ -10,7 +10,8 @@ import type { PendingReleases } from '../client/pending-releases.js'
 import { Slices } from '../util/slices.js'
 import { createToken } from '../util/token.js'
 import type { Script } from '../client/script.js'
-import { channels, tell } from '../client/telemetry.js'
+import { channels, emit } from '../client/telemetry.js'
+import type { Entry } from './entry.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
 import {
   beginWriteScript,
@@ -26,26 +27,6 @@ import {
   releaseScript,
   renewScript,
 } from './scripts.js'
-
-/** What was read: a value, or the remembered fact that there is none. */
-export interface Entry<T> {
-  readonly value: T
-  /**
-   * The source was asked and has none; `value` is then the `null` or `undefined` that the loader
-   * answered with.
-   */
-  readonly absent: boolean
-  /**
-   * Ms it has left to live, where that was asked for or came along; infinite for an entry that does
-   * not expire.
-   */
-  readonly life?: number | undefined
-  readonly version: number | undefined
-  /** How long its loader took, in ms, where that was kept. */
-  readonly computeTime: number | undefined
-  /** What its pattern stored with it, to know whether it is still right. */
-  readonly stamp?: Buffer | undefined
-}
 
 /** The answer to who asks for the right to load. */
 export type Lease<T> =
@@ -381,7 +362,7 @@ export function createEntryStore(wiring: Wiring): EntryStore {
         runChange(invalidateScript, each, [version === undefined ? '' : String(version)], change),
       ),
     )
-    tell(channels.invalidate, () => ({ keys }))
+    emit(channels.invalidate, () => ({ keys }))
     return count(existed)
   }
 
@@ -663,7 +644,7 @@ function entryOf<T>(
   life: number | undefined,
 ): Entry<T> | undefined {
   if (decoded instanceof Undecodable) {
-    tell(channels.error, () => ({
+    emit(channels.error, () => ({
       operation: 'decode',
       key,
       error: decoded.error,

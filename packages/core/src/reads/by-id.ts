@@ -1,8 +1,9 @@
 import type { CacheClient } from '../client/client.js'
 import { createKeys, type KeyPart } from '../client/keys.js'
-import type { Access } from './access.js'
+import type { EntryAccess } from './access.js'
 import type { LoadContext } from './loader.js'
 import { answersOf, type LoadMany } from './many.js'
+import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
 import { Slices } from '../util/slices.js'
 
@@ -14,14 +15,6 @@ export interface CallOptions {
    * patterns.
    */
   readonly outage?: ReadOutage | undefined
-}
-
-/**
- * Whether Redis left a read of this call without an answer. The reads that follow from it go to the
- * source at once, so that a call through several caches waits for a silent Redis once.
- */
-export class ReadOutage {
-  down = false
 }
 
 /** The key of an id: its parts, or itself, behind the client's namespace and the cache's prefix. */
@@ -56,13 +49,13 @@ export interface ReadsById<T, Id> {
 export function readsById<T, Id>(
   path: ReadPath<T>,
   keyOf: (id: Id) => string,
-  accessTo?: (id: Id) => Access<T>,
+  accessTo?: (id: Id) => EntryAccess<T>,
 ): ReadsById<T, Id> {
   return {
     // Not async: a hit costs no promise more.
     one(id, load, call) {
       let key: string
-      let access: Access<T> | undefined
+      let access: EntryAccess<T> | undefined
       try {
         key = keyOf(id)
         access = accessTo?.(id)
@@ -76,7 +69,7 @@ export function readsById<T, Id>(
       const slices = new Slices()
       const ids = [...asked]
       const keys: string[] = []
-      const accesses = accessTo && new Map<string, Access<T>>()
+      const accesses = accessTo && new Map<string, EntryAccess<T>>()
       for (const id of ids) {
         if (slices.over) await slices.next()
         const key = keyOf(id)

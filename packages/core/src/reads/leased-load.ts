@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Entry, Lease } from '../entries/store.js'
+import type { Lease } from '../entries/store.js'
+import type { Entry } from '../entries/entry.js'
 import { CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
 import type { Landing } from './in-flight-load.js'
 import type { LazySignal } from '../util/lazy-signal.js'
-import { channels, tell } from '../client/telemetry.js'
-import type { Access } from './access.js'
-import type { ReadOutage } from './by-id.js'
+import { channels, emit } from '../client/telemetry.js'
+import type { EntryAccess } from './access.js'
+import type { ReadOutage } from './read-outage.js'
 import { callLoader, type Loaded, type Loader } from './loader.js'
 import type { Moments } from './logical-clock.js'
 import type { LoadPolicy } from './policy.js'
@@ -16,7 +17,7 @@ export type Maybe<T> = T | null | undefined
 
 interface Question<T> {
   readonly key: string
-  readonly access: Access<T>
+  readonly access: EntryAccess<T>
   readonly token: string
   /** Redis is known not to answer. */
   readonly down: boolean
@@ -33,7 +34,7 @@ export type Answer<T> =
 
 export interface Job<T> {
   readonly key: string
-  readonly access: Access<T>
+  readonly access: EntryAccess<T>
   readonly load: Loader<T>
   readonly down: boolean
   readonly token: string
@@ -131,14 +132,14 @@ export class LeasedLoad<T> {
     const renewing = leased ? this.#renewals.start({ ttl, ttls, renew }) : undefined
     try {
       loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
-      tell(channels.load, () => ({
+      emit(channels.load, () => ({
         prefix: this.#prefix,
         key,
         ms: loaded.ms,
         background: job.background === true,
       }))
     } catch (error) {
-      tell(channels.load, () => ({
+      emit(channels.load, () => ({
         prefix: this.#prefix,
         key,
         ms: performance.now() - started,
@@ -179,7 +180,7 @@ export class LeasedLoad<T> {
       const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
       if (!storing) return await access.release(key, token, skipped ? SKIP_FOR : 0)
       const stored = await access.fill(key, token, value as T, storing)
-      tell(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
+      emit(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
       return stored
     } catch (error) {
       this.#report('fill', key, error)
@@ -193,7 +194,7 @@ export class LeasedLoad<T> {
 
   /** Not waited for: if it gets lost, the lease ends by itself. */
   #release(
-    access: Access<T>,
+    access: EntryAccess<T>,
     key: string,
     token: string,
     skipFor: number,
@@ -206,7 +207,7 @@ export class LeasedLoad<T> {
   }
 
   #report(operation: string, key: string, error: unknown): void {
-    tell(channels.error, () => ({ operation, key, error }))
+    emit(channels.error, () => ({ operation, key, error }))
   }
 }
 

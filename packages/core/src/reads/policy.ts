@@ -1,6 +1,6 @@
 import type { Codec } from '../codecs/codec.js'
 import { jittered, parseDuration, type Duration } from '../util/duration.js'
-import type { Entry } from '../entries/store.js'
+import type { Entry } from '../entries/entry.js'
 import { createFormat, type Format, type Meta } from '../entries/format.js'
 import type { OptionChecks } from '../util/options.js'
 import type { Schema } from '../codecs/schema.js'
@@ -109,7 +109,7 @@ export const loadPolicyOptions = [
 ] as const
 
 /** What to send along with a value. */
-export interface Storing {
+export interface StoreOptions {
   readonly ttl: number
   readonly meta?: Meta
 }
@@ -206,7 +206,7 @@ export class LoadPolicy<T> {
   storing(
     value: T | null | undefined,
     { ttl, computeTime }: { readonly ttl?: number | undefined; readonly computeTime?: number },
-  ): Storing | undefined {
+  ): StoreOptions | undefined {
     const absent = value === null || value === undefined
     const freshFor = ttl ?? this.#freshFor(value as T, absent)
     if (freshFor === undefined) return undefined

@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CacheClient } from '../client/client.js'
 import { limitTo } from '../util/concurrency.js'
-import type { Entry } from '../entries/store.js'
+import type { Entry } from '../entries/entry.js'
 import { CacheError } from '../errors.js'
 import { Flight, type Landing } from './in-flight-load.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { Slices } from '../util/slices.js'
-import { channels, tell } from '../client/telemetry.js'
+import { channels, emit } from '../client/telemetry.js'
 import { createToken } from '../util/token.js'
-import { plainAccess, type Access } from './access.js'
+import { plainEntryAccess, type EntryAccess } from './access.js'
 import { BulkLoad, type LoadKeys } from './bulk-load.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
-import type { ReadOutage } from './by-id.js'
+import type { ReadOutage } from './read-outage.js'
 import type { Loader } from './loader.js'
 import { Moments } from './logical-clock.js'
 import type { LoadPolicy } from './policy.js'
@@ -29,7 +29,7 @@ export class ReadPath<T> {
   readonly #client: CacheClient
   readonly #prefix: string
   readonly #policy: LoadPolicy<T>
-  readonly #plain: Access<T>
+  readonly #plain: EntryAccess<T>
   readonly #flights = new Map<string, Flight<Maybe<T>>>()
   /** Keys that are reloaded in the background, and since when. */
   readonly #refreshing = new Map<string, number>()
@@ -44,7 +44,7 @@ export class ReadPath<T> {
     this.#client = client
     this.#prefix = prefix
     this.#policy = policy
-    this.#plain = plainAccess(client.entries, policy)
+    this.#plain = plainEntryAccess(client.entries, policy)
     this.#errors =
       policy.errorTtl === undefined
         ? undefined
@@ -157,7 +157,7 @@ export class ReadPath<T> {
       }
       values[i] = (entry as Entry<T>).value
       if (freshness !== 'fresh') stale.set(key, entry as Entry<T>)
-      tell(channels.hit, () => ({
+      emit(channels.hit, () => ({
         prefix: this.#prefix,
         key,
         stale: freshness === 'servable',
@@ -220,7 +220,7 @@ export class ReadPath<T> {
     )
   }
 
-  async #read(key: string, access: Access<T>): Promise<Found<T>> {
+  async #read(key: string, access: EntryAccess<T>): Promise<Found<T>> {
     try {
       return await access.read(key)
     } catch (error) {
@@ -271,7 +271,7 @@ export class ReadPath<T> {
   #answers(
     key: string,
     found: Entry<T>,
-    access: Access<T>,
+    access: EntryAccess<T>,
     load: Loader<T>,
     layer: 'near' | 'redis',
   ): boolean {
@@ -286,7 +286,7 @@ export class ReadPath<T> {
   /** Joins the flight of the key, or starts it, until a landing is good for this arrival. */
   async #ride(trip: Trip<T>): Promise<Maybe<T>> {
     const { key, arrival, signal } = trip
-    if (!trip.unread) tell(channels.miss, () => ({ prefix: this.#prefix, key }))
+    if (!trip.unread) emit(channels.miss, () => ({ prefix: this.#prefix, key }))
     let { down } = trip
     for (let round = 0; ; round++) {
       signal?.throwIfAborted()
@@ -346,11 +346,11 @@ export class ReadPath<T> {
     })
     if (trip.unread) {
       this.#count(answer.status !== 'hit')
-      if (answer.status !== 'hit') tell(channels.miss, () => ({ prefix: this.#prefix, key }))
+      if (answer.status !== 'hit') emit(channels.miss, () => ({ prefix: this.#prefix, key }))
     }
     if (answer.status === 'hit') {
       trip.decided?.()
-      tell(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
+      emit(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
       return { value: answer.entry.value, asOf, down: false }
     }
     // before its loader asks other caches
@@ -401,7 +401,7 @@ export class ReadPath<T> {
   #refresh(
     key: string,
     seen: Entry<T>,
-    access: Access<T>,
+    access: EntryAccess<T>,
     load: Loader<T>,
     decided?: () => void,
   ): void {
@@ -443,7 +443,7 @@ export class ReadPath<T> {
   async #reload(
     key: string,
     { life = 0 }: Entry<T>,
-    access: Access<T>,
+    access: EntryAccess<T>,
     load: Loader<T>,
     decided?: () => void,
   ): Promise<void> {
@@ -527,14 +527,14 @@ export class ReadPath<T> {
   }
 
   #report(operation: string, key: string, error: unknown): void {
-    tell(channels.error, () => ({ operation, key, error }))
+    emit(channels.error, () => ({ operation, key, error }))
   }
 }
 
 /** One caller's way to a value. */
 interface Trip<T> {
   readonly key: string
-  readonly access: Access<T>
+  readonly access: EntryAccess<T>
   readonly arrival: number
   readonly load: Loader<T>
   readonly signal: AbortSignal | undefined
@@ -568,7 +568,7 @@ async function inParts<I, R>(items: Iterable<I>, begin: (item: I) => R | Promise
   return Promise.all(begun)
 }
 
-type AccessTo<T> = (key: string) => Access<T>
+type AccessTo<T> = (key: string) => EntryAccess<T>
 
 /** The same, with so many steps under way that there is room for other calls. */
 function fewAtOnce<T>(accessTo: AccessTo<T>, most: number): AccessTo<T> {
@@ -587,7 +587,7 @@ function fewAtOnce<T>(accessTo: AccessTo<T>, most: number): AccessTo<T> {
   }
 }
 
-function isPlain<T>(access: Access<T>, plain: Access<T>): boolean {
+function isPlain<T>(access: EntryAccess<T>, plain: EntryAccess<T>): boolean {
   return (access.limits ?? access) === plain
 }
 

@@ -1,5 +1,5 @@
 import { Deadlines, type Deadline } from '../util/deadlines.js'
-import type { Seat } from '../util/swap-list.js'
+import type { Handle } from '../util/swap-list.js'
 
 interface Renewal {
   /** Ms. */
@@ -21,7 +21,7 @@ export class Renewals {
 
   start({ ttl, ttls, renew }: Renewal): { stop(): void } {
     let left = 3 * ttls
-    let next: Seat<Deadline> | undefined
+    let next: Handle<Deadline> | undefined
     const wait = (): void => {
       next = this.#deadlines.set(ttl / 3, again)
     }

@@ -1,4 +1,4 @@
-import { Bag, type Seat } from './swap-list.js'
+import { SwapList, type Handle } from './swap-list.js'
 
 export interface Deadline {
   /** By `performance.now()`. */
@@ -21,7 +21,7 @@ export interface Deadline {
  */
 export class Deadlines {
   readonly #forReplies: boolean
-  readonly #open = new Bag<Deadline>()
+  readonly #open = new SwapList<Deadline>()
   #timer: NodeJS.Timeout | undefined
   #armedFor = Infinity
 
@@ -30,13 +30,13 @@ export class Deadlines {
   }
 
   /** Calls `expire` in so many ms, unless it is done before. */
-  set(ms: number, expire: () => void, now = performance.now()): Seat<Deadline> {
+  set(ms: number, expire: () => void, now = performance.now()): Handle<Deadline> {
     const deadline = this.#open.add({ at: now + ms, ms, extended: 0, expire })
     if (deadline.item.at < this.#armedFor) this.#arm(deadline.item.at, ms)
     return deadline
   }
 
-  done(deadline: Seat<Deadline>): void {
+  done(deadline: Handle<Deadline>): void {
     this.#open.delete(deadline)
   }
 
@@ -52,7 +52,7 @@ export class Deadlines {
     const now = performance.now()
     const blocked = this.#forReplies && now - this.#armedFor > BLOCKED
     this.#armedFor = Infinity
-    const due: Seat<Deadline>[] = []
+    const due: Handle<Deadline>[] = []
     let next = Infinity
     for (const seat of this.#open.seats) {
       const deadline = seat.item
@@ -69,7 +69,7 @@ export class Deadlines {
     else this.#expire(due)
   }
 
-  #expire(due: Seat<Deadline>[]): void {
+  #expire(due: Handle<Deadline>[]): void {
     due.sort((a, b) => a.item.at - b.item.at)
     for (const seat of due) if (this.#open.delete(seat)) seat.item.expire()
   }

@@ -1,4 +1,3 @@
-import type { CacheClient } from '../client/client.js'
 import { parseDuration, type Duration } from './duration.js'
 import { InvalidOptionError } from '../errors.js'
 import { parseSize, type Size } from './size.js'
@@ -122,15 +121,6 @@ export class OptionChecks {
       methods.every((method) => typeof value[method] === 'function')
     if (!fits) this.fail(name, what)
     return value as S
-  }
-
-  /** The option `client` of every pattern. */
-  client(): CacheClient {
-    return this.shaped(
-      'client',
-      ['key', 'send', 'run', 'scan'],
-      'a client made by createCacheClient(…)',
-    )
   }
 
   /** The checks of a nested object of options; of an empty one where it is missing. */

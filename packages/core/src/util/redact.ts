@@ -1,4 +1,4 @@
-import type { Argument } from '../drivers/driver.js'
+import type { Argument } from '../drivers/command.js'
 
 /**
  * A copy of an error that a Redis client, a driver or a server made, which may be shown to anybody:

@@ -1,5 +1,5 @@
 /** What `add` hands out, for `delete`. */
-export interface Seat<T> {
+export interface Handle<T> {
   readonly item: T
   /** The bag's own business. */
   place: number
@@ -10,25 +10,25 @@ export interface Seat<T> {
  * its table anew every few comings and goings, and each old table keeps the one after it, and what
  * was in that, from being collected while young.
  */
-export class Bag<T> implements Iterable<T> {
-  readonly #seats: Seat<T>[] = []
+export class SwapList<T> implements Iterable<T> {
+  readonly #seats: Handle<T>[] = []
 
   get size(): number {
     return this.#seats.length
   }
 
-  get seats(): readonly Seat<T>[] {
+  get seats(): readonly Handle<T>[] {
     return this.#seats
   }
 
-  add(item: T): Seat<T> {
+  add(item: T): Handle<T> {
     const seat = { item, place: this.#seats.length }
     this.#seats.push(seat)
     return seat
   }
 
   /** Whether it was there. */
-  delete(seat: Seat<T>): boolean {
+  delete(seat: Handle<T>): boolean {
     if (this.#seats[seat.place] !== seat) return false
     const last = this.#seats.pop()!
     if (last !== seat) {

@@ -1,6 +1,6 @@
 import type { CacheClient } from '../client/client.js'
 import { CacheError, CacheWriteError, InvalidOptionError } from '../errors.js'
-import { channels, tell } from '../client/telemetry.js'
+import { channels, emit } from '../client/telemetry.js'
 import { openWrite } from './source-write.js'
 
 /**
@@ -50,7 +50,7 @@ export async function openMutation(
         await write.end().catch((cause: unknown) => {
           throw new CacheWriteError(keys, undefined, intentTtl, cause)
         })
-        tell(channels.invalidate, () => ({ keys }))
+        emit(channels.invalidate, () => ({ keys }))
       }),
     abort: () => around(() => write.abort()),
   })

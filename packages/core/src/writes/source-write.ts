@@ -1,7 +1,7 @@
 import type { CacheClient } from '../client/client.js'
 import { limitTo } from '../util/concurrency.js'
 import { CacheUnavailableError, CacheWriteError } from '../errors.js'
-import { channels, tell } from '../client/telemetry.js'
+import { channels, emit } from '../client/telemetry.js'
 import { createToken } from '../util/token.js'
 
 /** One change of the source, announced before and ended after (protocol.md). */
@@ -53,7 +53,7 @@ export async function openWrite(
     end,
     abort: () =>
       end().catch((error: unknown) =>
-        tell(channels.error, () => ({ operation: 'abort write', key: keys[0]!, error })),
+        emit(channels.error, () => ({ operation: 'abort write', key: keys[0]!, error })),
       ),
   }
 }
@@ -73,6 +73,6 @@ export async function writeSource<R>(client: CacheClient, write: SourceWrite<R>)
   await (commit ? commit(open.token, result) : open.end()).catch((cause: unknown) => {
     throw new CacheWriteError(keys, result, intentTtl, cause)
   })
-  tell(channels.invalidate, () => ({ keys }))
+  emit(channels.invalidate, () => ({ keys }))
   return result
 }

@@ -1,11 +1,5 @@
-import {
-  companion,
-  createFormat,
-  createToken,
-  defineScript,
-  type CacheClient,
-  type EntryStore,
-} from '../../src/index.js'
+import { defineScript, type CacheClient } from '../../src/index.js'
+import { companion, createFormat, createToken, type EntryStore } from '../../src/internal.js'
 
 /**
  * One entry on a real Redis, and the source behind it: a counter, each write of which commits the

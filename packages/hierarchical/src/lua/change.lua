@@ -3,7 +3,7 @@
 -- ARGV[1] the change's stamp  ARGV[2] how long a load may still come that began before, ms
 -- returns the groups
 -- cost: O(n) in the groups that hold it
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 local changed = wholeNumber(redis.call('HGET', KEYS[1], '')) or 0
 redis.call('HDEL', KEYS[1], '') -- a full server takes what adds only after a write that does not

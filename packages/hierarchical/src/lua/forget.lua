@@ -3,7 +3,7 @@
 -- ARGV[1] the change's stamp
 -- returns how many they were
 -- cost: O(n) in the groups that hold it
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 local held, forgotten = redis.call('HGETALL', KEYS[1]), 0
 for i = 1, #held, 2 do

@@ -6,7 +6,7 @@
 -- known, ms
 -- returns 1, or 0: what was loaded is older than the change
 -- cost: O(1)
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 local changed = wholeNumber(redis.call('HGET', KEYS[1], ''))
 if changed and changed > tonumber(ARGV[2]) then return 0 end

@@ -1,4 +1,4 @@
-import { beside } from '@cache/core'
+import { beside } from '@cache/core/internal'
 
 /** What stands beside a lock, in its Cluster slot. */
 export interface LockKeys {

@@ -1,9 +1,10 @@
-import { Bag, PendingReleases, ServerError } from '@cache/core'
+import { ServerError } from '@cache/core'
+import { SwapList, PendingReleases } from '@cache/core/internal'
 import { RECEIPT_TTL } from '../backends/backend.js'
 
 /** What tokens may have in Redis, or may get yet, although nobody holds it. */
 export class AbandonedClaims {
-  readonly #firstAttempts = new Bag<Promise<unknown>>()
+  readonly #firstAttempts = new SwapList<Promise<unknown>>()
   readonly #unacknowledged = new PendingReleases()
 
   /**

@@ -1,4 +1,5 @@
-import { CacheError, ServerError, onAbort, type Deadline, type Seat } from '@cache/core'
+import { CacheError, ServerError } from '@cache/core'
+import { onAbort, type Deadline, type Handle } from '@cache/core/internal'
 import type { Closing } from './closing.js'
 import { deadlines } from './deadlines.js'
 import { LockTimeoutError } from '../errors.js'
@@ -156,7 +157,7 @@ const GRACE = 50
 /** When waiting is over: the time is up, the caller's signal aborts, or the locks are closed. */
 class End {
   readonly #ended: Promise<'ended'>
-  readonly #deadline: Seat<Deadline>
+  readonly #deadline: Handle<Deadline>
   readonly #signal: AbortSignal | undefined
   readonly #closing: Closing
   readonly #stay: () => void

@@ -1,11 +1,12 @@
-import { Bag, CacheError } from '@cache/core'
+import { CacheError } from '@cache/core'
+import { SwapList } from '@cache/core/internal'
 
 /**
  * The end of all waits of a keeper. An AbortSignal would look through all who wait for each that
  * stops waiting.
  */
 export class Closing {
-  readonly #waits = new Bag<() => void>()
+  readonly #waits = new SwapList<() => void>()
   #reason: CacheError | undefined
 
   /** Why nobody waits any more, once that is so. */

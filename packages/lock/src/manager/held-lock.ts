@@ -1,4 +1,5 @@
-import { channels, parseDuration, tell, type Deadline, type Duration, type Seat } from '@cache/core'
+import { channels, parseDuration, type Duration } from '@cache/core'
+import { emit, type Deadline, type Handle } from '@cache/core/internal'
 import { deadlines } from './deadlines.js'
 import { LockLostError, type LostReason } from '../errors.js'
 import {
@@ -29,7 +30,7 @@ export class HeldLock implements Lock {
   readonly #holding: Holding
   readonly #since = performance.now()
   #deadline: number
-  #watch: Seat<Deadline> | undefined
+  #watch: Handle<Deadline> | undefined
   #controller: AbortController | undefined
   #lost: LockLostError | undefined
   /** Ms, the longest ttl that was asked for. */
@@ -116,7 +117,7 @@ export class HeldLock implements Lock {
 
   async #release(): Promise<boolean> {
     this.#end()
-    tell(channels.lock, () => ({
+    emit(channels.lock, () => ({
       name: this.name,
       event: 'released',
       ms: performance.now() - this.#since,
@@ -147,7 +148,7 @@ export class HeldLock implements Lock {
 
   async #quietly(leaving: Promise<boolean>): Promise<void> {
     await leaving.catch((error: unknown) =>
-      tell(channels.error, () => ({ operation: 'lock release', key: this.name, error })),
+      emit(channels.error, () => ({ operation: 'lock release', key: this.name, error })),
     )
   }
 
@@ -168,7 +169,7 @@ export class HeldLock implements Lock {
         () => void this.#abandon(),
         Math.min(this.#longest - safe(this.#longest), LONGEST_TIMER),
       ).unref()
-    tell(channels.lock, () => ({
+    emit(channels.lock, () => ({
       name: this.name,
       event: 'lost',
       ms: performance.now() - this.#since,

@@ -1,4 +1,5 @@
-import { Bag, channels, tell } from '@cache/core'
+import { channels } from '@cache/core'
+import { SwapList, emit } from '@cache/core/internal'
 import { acquire, tryAcquire, within, withinGrace } from './acquiring.js'
 import { Closing } from './closing.js'
 import { LockTimeoutError } from '../errors.js'
@@ -27,9 +28,9 @@ export class Keeper<G extends Ground> {
   readonly ground: G
   readonly #renewals: Renewals
   readonly #usual: Terms
-  readonly #held = new Bag<HeldLock>()
+  readonly #held = new SwapList<HeldLock>()
   /** What is asked for now. */
-  readonly #asking = new Bag<Promise<unknown>>()
+  readonly #asking = new SwapList<Promise<unknown>>()
   readonly #closing = new Closing()
 
   constructor(ground: G, renewals: Renewals, usual: Terms) {
@@ -84,11 +85,11 @@ export class Keeper<G extends Ground> {
         signal,
         closing: this.#closing,
       })
-      tell(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - asked }))
+      emit(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - asked }))
       return await this.#handOver(this.#hold(claim, granted, terms))
     } catch (error) {
       if (error instanceof LockTimeoutError)
-        tell(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - asked }))
+        emit(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - asked }))
       throw error
     }
   }
@@ -100,7 +101,7 @@ export class Keeper<G extends Ground> {
     const claim = this.#claim(wanted, terms)
     const granted = await tryAcquire(this.ground, claim)
     if (!granted) return null
-    tell(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: 0 }))
+    emit(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: 0 }))
     return this.#handOver(this.#hold(claim, granted, terms))
   }
 

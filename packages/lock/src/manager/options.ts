@@ -1,4 +1,5 @@
-import { checkOptions, type Duration, type OptionChecks } from '@cache/core'
+import type { Duration } from '@cache/core'
+import { checkOptions, type OptionChecks } from '@cache/core/internal'
 
 /** On what terms a lock is held and waited for. */
 export interface HoldOptions {

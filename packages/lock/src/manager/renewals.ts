@@ -1,4 +1,4 @@
-import { Bag } from '@cache/core'
+import { SwapList } from '@cache/core/internal'
 import { LockLostError } from '../errors.js'
 import { LONGEST_TIMER } from '../backends/backend.js'
 import type { HeldLock } from './held-lock.js'
@@ -22,7 +22,7 @@ export class Renewals {
 class Round {
   readonly #pause: number
   readonly #onEmpty: () => void
-  readonly #locks = new Bag<HeldLock>()
+  readonly #locks = new SwapList<HeldLock>()
   #again: NodeJS.Timeout | undefined
 
   constructor(ttl: number, onEmpty: () => void) {

@@ -1,4 +1,5 @@
-import { channels, createToken, tell, type CacheClient, type Subscription } from '@cache/core'
+import { channels, type CacheClient, type Subscription } from '@cache/core'
+import { createToken, emit } from '@cache/core/internal'
 import { POLL } from '../backends/backend.js'
 
 /**
@@ -61,7 +62,7 @@ export class Wakeups {
         return subscription
       })
       .catch((error: unknown) => {
-        tell(channels.error, () => ({ operation: 'lock subscribe', error }))
+        emit(channels.error, () => ({ operation: 'lock subscribe', error }))
         this.#subscription = undefined
         return undefined
       })

@@ -1,4 +1,4 @@
-import type { Entry, Format, NearValue } from '@cache/core'
+import type { Entry, Format, NearValue } from '@cache/core/internal'
 import type { Copier } from './copier.js'
 
 export interface Shareable extends NearValue {

@@ -1,13 +1,13 @@
+import { channels } from '@cache/core'
 import {
-  channels,
   createToken,
-  tell,
+  emit,
   type Format,
   type NearChange,
   type NearEntries,
   type NearQuestion,
   type NearValue,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { LRUCache } from 'lru-cache'
 import type { BusWiring, Invalidated, InvalidationBus } from '../bus.js'
 import { OwnMessages } from '../own-messages.js'
@@ -151,7 +151,7 @@ export class NearCache implements NearEntries {
       })
     } catch (error) {
       // a value that can't be cloned, or can't be looked through
-      tell(channels.error, () => ({ operation: 'keep near', key, error }))
+      emit(channels.error, () => ({ operation: 'keep near', key, error }))
     }
   }
 
@@ -200,7 +200,7 @@ export class NearCache implements NearEntries {
         entry.groups ??= groupsOf(key, entry.value)
         return entry.groups.some((group) => groups.has(group))
       } catch (error) {
-        tell(channels.error, () => ({ operation: 'groups', key, error }))
+        emit(channels.error, () => ({ operation: 'groups', key, error }))
         return true
       }
     }

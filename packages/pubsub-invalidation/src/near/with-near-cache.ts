@@ -1,10 +1,5 @@
-import {
-  checkOptions,
-  type CacheClient,
-  type Duration,
-  type OptionChecks,
-  type Size,
-} from '@cache/core'
+import type { CacheClient, Duration, Size } from '@cache/core'
+import { checkClient, checkOptions, type OptionChecks } from '@cache/core/internal'
 import { busOf, type InvalidationBus } from '../bus.js'
 import { NearCache, type NearSettings } from './near-cache.js'
 
@@ -96,7 +91,7 @@ export interface NearCacheClient extends CacheClient {
  * const products = createAside<Product>({ client: near, prefix: 'product', ttl: '1h' })
  */
 export function withNearCache(client: CacheClient, options: NearCacheOptions): NearCacheClient {
-  const inner = checkOptions('client', { client }, ['client']).client()
+  const inner = checkClient(checkOptions('client', { client }, ['client']))
   const check = checkOptions('withNearCache', options, ['bus', ...nearOptions])
   const near = new NearCache({ bus: busOf(check, inner), ...checkNear(check) })
   const close = async (): Promise<void> => near.close()

@@ -1,4 +1,5 @@
-import { InvalidOptionError, checkOptions } from '@cache/core'
+import { InvalidOptionError } from '@cache/core'
+import { checkOptions } from '@cache/core/internal'
 import type { Receipt } from '../decision.js'
 import { ExpiringMap } from '../expiring-map.js'
 import { consumeForRequest, withKnownId } from '../http/consume.js'

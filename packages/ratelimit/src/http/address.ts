@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import { InvalidOptionError, channels, tell } from '@cache/core'
+import { InvalidOptionError, channels } from '@cache/core'
+import { emit } from '@cache/core/internal'
 
 /**
  * An id for the address of a client, as servers and proxies write it: with a port, in brackets, in
@@ -30,7 +31,7 @@ export function addressKey(address: string | null | undefined, prefix = 56): str
   if (isIPv4(bare)) return bare
   if (isIPv6(bare)) return keyOfIPv6(groupsOf(bare), prefix)
   const error = new InvalidOptionError('address', 'an IPv4 or IPv6 address', address)
-  tell(channels.error, () => ({ operation: 'ratelimit address', key: UNKNOWN, error }))
+  emit(channels.error, () => ({ operation: 'ratelimit address', key: UNKNOWN, error }))
   return UNKNOWN
 }
 

@@ -1,4 +1,5 @@
-import { InvalidKeyError, InvalidOptionError, channels, tell } from '@cache/core'
+import { InvalidKeyError, InvalidOptionError, channels } from '@cache/core'
+import { emit } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
 import type { RateLimiter } from '../ratelimit.js'
 import { UNKNOWN } from './address.js'
@@ -36,5 +37,5 @@ export async function withKnownId<T>(id: string, use: (id: string) => Promise<T>
 }
 
 function report(key: string, error: unknown): void {
-  tell(channels.error, () => ({ operation: 'ratelimit', key, error }))
+  emit(channels.error, () => ({ operation: 'ratelimit', key, error }))
 }

@@ -1,4 +1,4 @@
-import { checkOptions } from '@cache/core'
+import { checkOptions } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
 import type { RateLimiter } from '../ratelimit.js'
 import { consumeForRequest } from './consume.js'

@@ -1,6 +1,6 @@
 import type { Decision } from '../decision.js'
 import type { Limit } from '../policies.js'
-import { checkOptions } from '@cache/core'
+import { checkOptions } from '@cache/core/internal'
 
 export interface HeadersOptions {
   /**

@@ -15,7 +15,7 @@ local function cost(entry) return tonumber(match(entry, '%d+$')) or 0 end
 local function startOver(key, limit)
   if not peeking then
     command('DEL', key)
-    tellMended(key, 'no requests of a limiter')
+    reportForeignValue(key, 'no requests of a limiter')
   end
   return { available = limit, full = 0, ready = 0, used = 0 }
 end

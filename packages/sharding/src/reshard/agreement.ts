@@ -1,4 +1,5 @@
-import { createToken, type Argument, type Reply } from '@cache/core'
+import type { Argument, Reply } from '@cache/core'
+import { createToken } from '@cache/core/internal'
 import { ReshardConflictError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'

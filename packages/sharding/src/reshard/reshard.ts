@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { channels, scriptSources, tell } from '@cache/core'
+import { channels } from '@cache/core'
+import { scriptSources, emit } from '@cache/core/internal'
 import { LateReshardError, ShardNotEmptyError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Router } from '../router.js'
@@ -42,8 +43,7 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
   // there, and may be told that it was late; who has just started waits until the asking fails.
   const hold = () => change.hold(router.usedAt === -Infinity ? undefined : HOLD)
   hold()
-  from.ending = change
-  router.change = change
+  router.begin(change)
   let agreed: Agreed
   let undoes: readonly string[] = []
   try {
@@ -56,9 +56,7 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
     }
     agreed = await agreement.join(undoes)
   } catch (error) {
-    from.ending = undefined
-    router.change = undefined
-    change.giveUp()
+    router.abandon(change)
     throw error
   }
   const { id, moment, done } = agreed
@@ -71,15 +69,15 @@ export async function reshard(router: Router, to: Layout, terms: Terms): Promise
     await reached(change, agreement, agreed, stop)
     late ||= router.usedAt > change.moment.latest
   }
-  router.layout = to
-  if (done) router.change = undefined // nothing is left to be moved
+  router.switchTo(to)
+  if (done) router.finish() // nothing is left to be moved
   change.moment ??= moment
   change.wake()
   terms.onSwitched()
   const error = late ? new LateReshardError(performance.now() - change.moment.latest) : undefined
-  if (error) tell(channels.error, () => ({ operation: 'reshard', error }))
+  if (error) emit(channels.error, () => ({ operation: 'reshard', error }))
   if (!done) await finish({ from, to, mover, agreement, agreed, terms })
-  router.change = undefined
+  router.finish()
   if (error) throw error
 }
 
@@ -226,7 +224,7 @@ async function finish({
       }
     } catch (error) {
       stop.throwIfAborted()
-      tell(channels.error, () => ({ operation: 'reshard', error }))
+      emit(channels.error, () => ({ operation: 'reshard', error }))
     }
   }
 }

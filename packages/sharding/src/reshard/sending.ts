@@ -1,4 +1,5 @@
-import { CacheError, redactedError, type Command, type Reply } from '@cache/core'
+import { CacheError, type Command, type Reply } from '@cache/core'
+import { redactedError } from '@cache/core/internal'
 import type { Shard } from '../shard.js'
 
 /** Never rejects. */

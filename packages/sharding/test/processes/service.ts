@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CacheError, createCacheClient, type CacheClient, type Driver } from '@cache/core'
 import {
-  CacheError,
   LoadPolicy,
   ReadPath,
   checkOptions,
-  createCacheClient,
   loadPolicyOptions,
   writeSource,
-  type CacheClient,
-  type Driver,
-} from '@cache/core'
+} from '@cache/core/internal'
 import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { shardedDriver } from '@cache/sharding'

@@ -2,9 +2,10 @@ import type { Address } from '../command.js'
 import { untilPortsAreFree } from '../free-port.js'
 import { ownMachine } from '../machine/own-machine.js'
 import type { Machine } from '../machine/machine.js'
-import type { RedisServer } from '../redis.js'
+import type { RedisServer } from '../redis-server.js'
 import { REPLICATION_CONFIG } from '../replication.js'
 import { launchServer, launchTogether, stopAll } from '../server.js'
+import type { ClusterNode, Node } from './node.js'
 import { failOver, type ClusterFailoverOptions } from './failover.js'
 import { migrateSlot, type MigrateOptions } from './migrate-slot.js'
 import { nodesFile, planMembers, type Member } from './nodes-file.js'
@@ -22,16 +23,6 @@ export interface ClusterOptions {
   readonly config?: Readonly<Record<string, string>>
   /** Lets `setClock` change the clock of each node, where `canSetClock()`. */
   readonly clock?: boolean
-}
-
-export interface ClusterNode extends RedisServer {
-  /** The node's id in the Cluster, 40 hexadecimal digits. */
-  readonly id: string
-  /**
-   * As of the start, or of the last `ready()` or `failover()`. A dead node that lost its slots
-   * counts as a replica.
-   */
-  readonly role: 'primary' | 'replica'
 }
 
 export interface RedisCluster extends AsyncDisposable {
@@ -90,9 +81,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<RedisC
     throw error
   }
 }
-
-/** What a node is to this package; to users its role is read-only. */
-export type Node = RedisServer & { readonly id: string; role: ClusterNode['role'] }
 
 async function launchMembers(
   machine: Machine,

@@ -1,7 +1,7 @@
 import { ask } from '../command.js'
 import { eventually } from '../eventually.js'
 import { followedPort } from '../replication.js'
-import type { Node } from './cluster.js'
+import type { Node } from './node.js'
 import { untilAgreed } from './view.js'
 
 export interface ClusterFailoverOptions {

@@ -1,5 +1,5 @@
 import { ask } from '../command.js'
-import type { Node } from './cluster.js'
+import type { Node } from './node.js'
 
 export interface MigrateOptions {
   /** Leaves the slot MIGRATING at the one node and IMPORTING at the other. */

@@ -1,7 +1,7 @@
 import { ask } from '../command.js'
 import { eventually } from '../eventually.js'
 import { areInSync } from '../replication.js'
-import type { Node } from './cluster.js'
+import type { Node } from './node.js'
 
 /**
  * Waits until running nodes, not counting `silent`, serve all slots and agree on it, and takes note

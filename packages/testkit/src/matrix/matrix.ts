@@ -1,5 +1,5 @@
 import type { RedisCluster } from '../cluster/cluster.js'
-import type { RedisServer } from '../redis.js'
+import type { RedisServer } from '../redis-server.js'
 import type { RedisSentinel } from '../sentinel/sentinel.js'
 import { connectClient, endClient } from './client-lifetime.js'
 import {

@@ -1,5 +1,6 @@
 import { startCluster, type RedisCluster } from '../cluster/cluster.js'
-import { startRedis, type RedisServer } from '../redis.js'
+import { startRedis } from '../redis.js'
+import type { RedisServer } from '../redis-server.js'
 import { startSentinel, type RedisSentinel } from '../sentinel/sentinel.js'
 
 /** Where the clients of a case connect to. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
-import type { RedisServer } from '../redis.js'
+import type { RedisServer } from '../redis-server.js'
 import { matrix, type DriverFactories, type MatrixOptions, type Stage } from './matrix.js'
 import type { Topology } from './places.js'
 

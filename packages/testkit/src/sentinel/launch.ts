@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { ask } from '../command.js'
 import type { Machine } from '../machine/machine.js'
-import type { RedisServer } from '../redis.js'
+import type { RedisServer } from '../redis-server.js'
 import { REPLICATION_CONFIG } from '../replication.js'
 import { launchServer, launchTogether } from '../server.js'
 

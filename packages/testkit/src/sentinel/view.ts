@@ -1,5 +1,5 @@
 import { ask, askAll } from '../command.js'
-import type { RedisServer } from '../redis.js'
+import type { RedisServer } from '../redis-server.js'
 import { areInSync, followedPort } from '../replication.js'
 import { NAME } from './launch.js'
 

@@ -1,6 +1,6 @@
 -- Shared by the scripts that make versions; put before them.
 -- A version is a time in µs, as decimal text: unique, ever-growing, and exact in a double.
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 local function now()
   local time = redis.call('TIME')

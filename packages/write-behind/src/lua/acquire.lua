@@ -4,14 +4,14 @@
 -- returns {fence as text, which grows with every change of owner, or '' if it was not acquired; its
 -- owner}
 -- cost: O(1)
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 if redis.call('EXISTS', KEYS[3]) == 1 then return {'', ''} end
 local owner, last = redis.call('GET', KEYS[1]), wholeNumber(redis.call('GET', KEYS[2]))
 -- asked again after a lost reply
 if owner == ARGV[1] and last then return {string.format('%.0f', last), owner} end
 if owner and not owner:match('^[%w_.%-]+/%d+$') then -- no worker's
-  tellMended(KEYS[1], 'no token of a worker')
+  reportForeignValue(KEYS[1], 'no token of a worker')
   owner = false
 end
 if owner and owner ~= ARGV[3] then return {'', owner} end

@@ -3,13 +3,13 @@
 -- ARGV[1] how many partitions there are
 -- returns how many there are
 -- cost: O(1)
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 local agreed = redis.call('GET', KEYS[1])
 if agreed and #agreed < 5 and agreed:match('^[1-9]%d*$') then return agreed end
 if agreed then
   redis.call('DEL', KEYS[1])
-  tellMended(KEYS[1], 'no number of partitions')
+  reportForeignValue(KEYS[1], 'no number of partitions')
 end
 redis.call('SET', KEYS[1], ARGV[1])
 return ARGV[1]

@@ -7,7 +7,7 @@
 --   last seen with
 -- returns the others and their moments
 -- cost: O(n) in the workers
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,7 +29,7 @@ local workers, all = {}, redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
 for i = 1, #all, 2 do
   if not all[i]:match('^[%w_:.%-]+$') then -- no worker's: it must get no share of the partitions
     redis.call('ZREM', KEYS[1], all[i])
-    tellMended(KEYS[1], 'no token of a worker')
+    reportForeignValue(KEYS[1], 'no token of a worker')
   elseif all[i]:sub(1, 5) ~= 'left:' then
     workers[#workers + 1] = all[i]
     workers[#workers + 1] = all[i + 1]

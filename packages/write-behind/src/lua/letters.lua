@@ -1,5 +1,5 @@
 -- Shared by the scripts that change dead letters; put before them.
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 -- The dead letters of a partition are a sorted set, by their sequence; each is its fields, packed.
 -- Of an id that has dead letters `buried` keeps three numbers:
 --   how many there are; a replayed one counts until the database has it
@@ -27,7 +27,7 @@ local function open_letter(dead, packed)
   for i = 1, ours and #fields or 0 do ours = ours and type(fields[i]) == 'string' end
   if ours and fields[1]:match('^[ns]:.') then return fields end
   redis.call('ZREM', dead, packed)
-  tellMended(dead, 'no dead letter')
+  reportForeignValue(dead, 'no dead letter')
 end
 
 -- Takes a letter out, and counts it no longer unless it is replayed. Returns its fields, and the

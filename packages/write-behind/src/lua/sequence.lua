@@ -1,5 +1,5 @@
 -- Shared by the scripts that put writes into a stream; put before them.
--- needs mend.lua of core A write's place in the stream is its sequence: the clock's microseconds,
+-- needs foreign-values.lua of core A write's place in the stream is its sequence: the clock's microseconds,
 -- or one more than the last one where that is not more. So it grows for ever, also after a server
 -- came back empty, and where the clock was set back.
 
@@ -18,7 +18,7 @@ local function drop_foreign(stream)
   for _, entry in ipairs(redis.call('XRANGE', stream, string.format('%.0f', LATEST), '+')) do redis.call('XDEL', stream, entry[1]) end
   local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
   redis.call('XSETID', stream, last and last[1] or '0-1')
-  tellMended(stream, 'positions that no clock has given')
+  reportForeignValue(stream, 'positions that no clock has given')
 end
 
 local function append(stream, ...)

@@ -2,7 +2,7 @@
 -- A session remembers what a writer's attempts came to, by their number. All below `floor` are
 -- over: nobody waits for them any more. An attempt above it that was abandoned has come to 'over'.
 -- What is over is refused if it arrives after all.
--- needs mend.lua of core
+-- needs foreign-values.lua of core
 -- Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
 
 -- What the attempt came to before, 'over', or 'closed' where there is no such session; nothing, if

@@ -1,4 +1,5 @@
-import { channels, tell, type CacheClient, type PendingReleases } from '@cache/core'
+import { channels, type CacheClient } from '@cache/core'
+import { emit, type PendingReleases } from '@cache/core/internal'
 import { pause } from '../pause.js'
 import type { Partition } from '../partitions.js'
 import { acquireScript, leaveScript, renewScript } from '../scripts.js'
@@ -63,7 +64,7 @@ export class Ownership {
         this.#holdsSince(asked)
         wait = ttl / 3
       } catch (error) {
-        tell(channels.error, () => ({
+        emit(channels.error, () => ({
           operation: 'write-behind worker',
           key: partition.owner,
           error,

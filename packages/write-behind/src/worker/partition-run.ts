@@ -1,4 +1,5 @@
-import { CacheError, ServerError, channels, onAbort, tell, type CacheClient } from '@cache/core'
+import { CacheError, ServerError, channels, type CacheClient } from '@cache/core'
+import { onAbort, emit } from '@cache/core/internal'
 import { pause } from '../pause.js'
 import type { Partition, WriteId } from '../partitions.js'
 import { storedWrite, type QueuedWrite, type Records, type StreamEntry } from '../records.js'
@@ -113,7 +114,7 @@ export class PartitionRun<T, Id extends WriteId> {
         else if (read === 0)
           await this.#pause(Math.min(IDLE, this.#backlog.nextIn(performance.now()) + 1))
       } catch (error) {
-        tell(channels.error, () => ({
+        emit(channels.error, () => ({
           operation: 'write-behind',
           key: this.partition.stream,
           error,
@@ -181,7 +182,7 @@ export class PartitionRun<T, Id extends WriteId> {
       `${positions.length} entries of "${stream}" were no writes of this package. They were deleted. Let nobody else use keys of this namespace.`,
       { code: 'FOREIGN_VALUE', key: stream },
     )
-    tell(channels.error, () => ({ operation: 'write-behind', key: stream, error }))
+    emit(channels.error, () => ({ operation: 'write-behind', key: stream, error }))
     await this.#options.client.run(
       settleScript,
       [owner, stream, pending, attempts, buried, replayed],
@@ -281,7 +282,7 @@ export class PartitionRun<T, Id extends WriteId> {
       return await Promise.race([answer, stopped])
     } finally {
       forget()
-      tell(channels.flush, () => ({ name, writes: batch.length, ms: performance.now() - started }))
+      emit(channels.flush, () => ({ name, writes: batch.length, ms: performance.now() - started }))
     }
   }
 
@@ -331,7 +332,7 @@ export class PartitionRun<T, Id extends WriteId> {
     blame: 'named' | 'alone' | 'none',
   ): Promise<void> {
     const { client, retry } = this.#options
-    tell(channels.error, () => ({
+    emit(channels.error, () => ({
       operation: 'flush',
       key: this.partition.entry(waiting.id),
       error,
@@ -409,7 +410,7 @@ export class PartitionRun<T, Id extends WriteId> {
       try {
         return await ask()
       } catch (error) {
-        tell(channels.error, () => ({
+        emit(channels.error, () => ({
           operation: 'write-behind',
           key: this.partition.stream,
           error,

@@ -1,4 +1,5 @@
-import type { Duration, OptionChecks } from '@cache/core'
+import type { Duration } from '@cache/core'
+import type { OptionChecks } from '@cache/core/internal'
 
 export interface RetryOptions {
   /** Failed attempts after which a write becomes a dead letter. Default 8. */

@@ -1,16 +1,13 @@
 import {
   CacheError,
-  PendingReleases,
   channels,
-  checkOptions,
-  createToken,
-  tell,
   type CacheClient,
   type Codec,
   type Duration,
   type Schema,
   type Size,
 } from '@cache/core'
+import { checkClient, PendingReleases, checkOptions, createToken, emit } from '@cache/core/internal'
 import { pause } from '../pause.js'
 import { Partitions, checkName, type Partition, type WriteId } from '../partitions.js'
 import { Records } from '../records.js'
@@ -95,7 +92,7 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
   options: WriteBehindWorkerOptions<T, Id>,
 ): WriteBehindWorker {
   const check = checkOptions('createWriteBehindWorker', options, names)
-  const client = check.client()
+  const client = checkClient(check)
   const name = checkName(client, options.name)
   const { codec, schema, maxValueBytes, patchCodec } = options
   const run: RunOptions<T, Id> = {
@@ -184,7 +181,7 @@ class Worker<T, Id extends WriteId> {
           (error.code === 'PARTITIONS' || error.code === 'EVICTION')
         )
           throw error
-        tell(channels.error, () => ({
+        emit(channels.error, () => ({
           operation: 'write-behind worker',
           key: this.#partitions.workers,
           error,
@@ -226,7 +223,7 @@ class Worker<T, Id extends WriteId> {
     for (const partition of others) {
       if (this.#owned.size >= share || signal.aborted) break
       await this.#acquire(partition, alive).catch((error: unknown) =>
-        tell(channels.error, () => ({
+        emit(channels.error, () => ({
           operation: 'write-behind worker',
           key: partition.owner,
           error,

@@ -1,4 +1,5 @@
-import type { Argument, Command, Driver, Reply, Settle } from '../../drivers/driver.js'
+import type { Driver, Settle } from '../../drivers/driver.js'
+import type { Argument, Command, Reply } from '../../drivers/command.js'
 import {
   CacheError,
   CommandTimeoutError,
@@ -12,7 +13,7 @@ import { redactedError } from '../../util/redact.js'
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
 import { chunks, MOST_CALLS, request, type Parcel, type Request } from './batched-command.js'
-import { channels, tell } from '../telemetry.js'
+import { channels, emit } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
@@ -252,7 +253,7 @@ export class Batch {
     this.#inFlight -= parcel.requests
     if (!this.#told && reply instanceof ServerError && reply.code === 'NOPERM') {
       this.#told = true
-      tell(channels.error, () => ({
+      emit(channels.error, () => ({
         operation: 'send',
         error: reply,
         ...(reply.key !== undefined && { key: reply.key }),

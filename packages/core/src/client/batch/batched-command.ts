@@ -1,4 +1,4 @@
-import type { Command, Reply } from '../../drivers/driver.js'
+import type { Command, Reply } from '../../drivers/command.js'
 import type { CacheError } from '../../errors.js'
 
 /** One command, and those it answers. */

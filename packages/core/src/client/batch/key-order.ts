@@ -1,6 +1,6 @@
 import { Deadlines, type Deadline } from '../../util/deadlines.js'
 import { CommandTimeoutError, ConnectionError } from '../../errors.js'
-import type { Seat } from '../../util/swap-list.js'
+import type { Handle } from '../../util/swap-list.js'
 import type { Call } from './tick-calls.js'
 
 /** A call that has not been handed over yet, and how long its caller waits, in ms. */
@@ -95,7 +95,7 @@ export class KeyOrder {
         },
       },
     }
-    const deadline: Seat<Deadline> = this.#deadlines.set(timeout, () => {
+    const deadline: Handle<Deadline> = this.#deadlines.set(timeout, () => {
       const place = line.waiting.indexOf(waiting)
       if (place >= 0) {
         line.waiting.splice(place, 1)

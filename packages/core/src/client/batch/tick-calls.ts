@@ -1,7 +1,8 @@
-import type { Argument, Driver, Reply } from '../../drivers/driver.js'
+import type { Driver } from '../../drivers/driver.js'
+import type { Argument, Reply } from '../../drivers/command.js'
 import { CacheError, ServerError } from '../../errors.js'
 import type { Script } from '../script.js'
-import { channels, tell } from '../telemetry.js'
+import { channels, emit } from '../telemetry.js'
 import { chunks, MOST_CALLS, request, type Parcel, type Request } from './batched-command.js'
 
 export interface Call extends Request<Reply> {
@@ -184,7 +185,7 @@ function argumentsOf(calls: readonly Call[]): Argument[] {
 
 function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
   const failed = failures(replies[calls.length] as readonly Reply[])
-  tellMended(calls[0]!.script, replies[calls.length + 1] as readonly Reply[] | undefined)
+  reportForeignValue(calls[0]!.script, replies[calls.length + 1] as readonly Reply[] | undefined)
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!
     const text = failed?.get(i)
@@ -210,11 +211,11 @@ function failures(told: readonly Reply[]): Map<number, string> | undefined {
 }
 
 /** What a script deleted since no pattern could have written it, told as key, what it was, … */
-function tellMended(script: Script<unknown>, told: readonly Reply[] = []): void {
+function reportForeignValue(script: Script<unknown>, told: readonly Reply[] = []): void {
   for (let i = 0; i < told.length; i += 2) {
     const key = String(told[i])
     const message = `"${key}" held a value that this package does not write (${String(told[i + 1])}). It was deleted. Let nobody else use keys of this namespace.`
-    tell(channels.error, () => ({
+    emit(channels.error, () => ({
       operation: script.name,
       key,
       error: new CacheError(message, { code: 'FOREIGN_VALUE', key }),

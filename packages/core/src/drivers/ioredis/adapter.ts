@@ -1,5 +1,6 @@
 import { slot } from '../../client/keys.js'
-import { namesItsKey, type Command, type Settle } from '../driver.js'
+import type { Settle } from '../driver.js'
+import { namesItsKey, type Command } from '../command.js'
 import { listenTo } from '../shared/client-events.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
 import type { Wire } from '../shared/managed-connection.js'

@@ -1,6 +1,7 @@
 import { slot } from '../../client/keys.js'
 import type { CacheError } from '../../errors.js'
-import { namesItsKey, type Command, type Reply, type Topology } from '../driver.js'
+import type { Topology } from '../driver.js'
+import { namesItsKey, type Command, type Reply } from '../command.js'
 import type { Wire } from '../shared/managed-connection.js'
 import { listenTo } from '../shared/client-events.js'
 import type {

@@ -1,4 +1,4 @@
-import type { Argument } from '../driver.js'
+import type { Argument } from '../command.js'
 
 /** What this driver needs of the clients of `redis`, of major 5 or 6. */
 export interface NodeRedisClient {

@@ -1,7 +1,8 @@
 import { setMaxListeners } from 'node:events'
-import { Bag, type Seat } from '../../util/swap-list.js'
+import { SwapList, type Handle } from '../../util/swap-list.js'
 import { CommandTimeoutError, ConnectionError, ServerError, type CacheError } from '../../errors.js'
-import type { Command, Connection, Reply, SendOptions, Settle } from '../driver.js'
+import type { Connection, SendOptions, Settle } from '../driver.js'
+import type { Command, Reply } from '../command.js'
 import { Deadlines, type Deadline } from '../../util/deadlines.js'
 import { redactedError } from '../../util/redact.js'
 import { described, nameOf } from './replies.js'
@@ -60,7 +61,7 @@ export class Link implements Connection {
   readonly #deadlines = new Deadlines({ forReplies: true })
   /** By order of arrival. */
   readonly #waiting = new Set<Sending>()
-  readonly #written = new Bag<Sending>()
+  readonly #written = new SwapList<Sending>()
   readonly #watch: ServerWatch | undefined
   readonly #forget: () => void
   #closed = false
@@ -135,7 +136,7 @@ export class Link implements Connection {
     this.#wire.close?.()
   }
 
-  #setDeadline(sending: Sending, timeout: number, now: number): Seat<Deadline> {
+  #setDeadline(sending: Sending, timeout: number, now: number): Handle<Deadline> {
     const expire = (): void => {
       if (this.#watch) sending.tellUnanswered(this.#wire, this.#watch)
       const late = (command: Command): CacheError => tooLate(command, timeout)
@@ -207,7 +208,7 @@ interface SendingInit {
 class Sending {
   readonly commands: readonly Command[]
   /** Once it is: its handle among those that are. */
-  written: Seat<Sending> | undefined
+  written: Handle<Sending> | undefined
   /** The watch's number of its write. */
   number = 0
   /** Where each command went, on a Cluster. */

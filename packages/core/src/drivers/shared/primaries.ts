@@ -1,5 +1,5 @@
 import { CacheError } from '../../errors.js'
-import type { Reply } from '../driver.js'
+import type { Reply } from '../command.js'
 import type { Link } from './managed-connection.js'
 
 export interface HostAndPort {

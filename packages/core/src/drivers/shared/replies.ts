@@ -1,6 +1,6 @@
 import { CacheError, ConnectionError, ServerError } from '../../errors.js'
 import { redactedError } from '../../util/redact.js'
-import type { Argument, Command, Reply } from '../driver.js'
+import type { Argument, Command, Reply } from '../command.js'
 
 /**
  * A reply as either client gives it, in RESP2's shape; what is a Buffer becomes text unless the

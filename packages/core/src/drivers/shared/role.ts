@@ -1,5 +1,5 @@
 import { ConnectionError } from '../../errors.js'
-import type { Command, Reply } from '../driver.js'
+import type { Command, Reply } from '../command.js'
 import type { Role } from './server-watch.js'
 
 /**

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Bag, CacheError, createToken, type CacheClient } from '@cache/core'
+import { CacheError, type CacheClient } from '@cache/core'
+import { SwapList, createToken } from '@cache/core/internal'
 import { AbandonedClaims } from '../../manager/abandoned-requests.js'
 import { keysBeside } from '../companion-keys.js'
 import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../backend.js'
@@ -27,7 +28,7 @@ export class Majority implements LockGround {
   /** Of each server, so that one that hangs does not hold up the others. */
   readonly #abandoned: ReadonlyMap<CacheClient, AbandonedClaims>
   /** What is being given back for the first time. */
-  readonly #leaving = new Bag<Promise<unknown>>()
+  readonly #leaving = new SwapList<Promise<unknown>>()
   /** The servers to which a request for the claim was never sent: there is nothing to give back. */
   readonly #unasked = new WeakMap<Claim, Set<CacheClient>>()
   readonly #needed: number

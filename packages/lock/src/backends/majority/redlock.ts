@@ -1,4 +1,5 @@
-import { OptionChecks, checkOptions, checkPrefix, createKeys, type CacheClient } from '@cache/core'
+import type { CacheClient } from '@cache/core'
+import { OptionChecks, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
 import { locksOn, type Locks } from '../../locks.js'
 import { Renewals } from '../../manager/renewals.js'
 import { checkTerms, holdOptions, type HoldOptions } from '../../manager/options.js'

@@ -1,0 +1,6 @@
+import type { CacheClient } from '@cache/core'
+
+export interface Connected {
+  readonly client: CacheClient
+  close(): Promise<void>
+}

@@ -1,0 +1,63 @@
+/**
+ * What the pattern packages of this repository are built on. It is no public API: it may change in
+ * any release, and all packages are released together.
+ */
+export { checkClient } from './client/check-client.js'
+export { createGuardedSend } from './client/guarded-send.js'
+export { checkBreaker } from './client/resilience.js'
+export type { Send } from './client/batch/batch.js'
+export type { EntryStore, Lease, LeaseRequest, Write } from './entries/store.js'
+export type { Entry } from './entries/entry.js'
+export type {
+  Announcement,
+  NearChange,
+  NearEntries,
+  NearQuestion,
+  NearValue,
+} from './entries/near.js'
+export { defineChange } from './entries/define-change.js'
+export { scriptSources } from './client/script.js'
+export { literalStart } from './client/scan.js'
+export {
+  beside,
+  checkPrefix,
+  companion,
+  createKeys,
+  rawKey,
+  type CompanionName,
+  type MakeKey,
+} from './client/keys.js'
+export { checkCodec } from './codecs/codec.js'
+export {
+  createFormat,
+  Undecodable,
+  type Decoded,
+  type Format,
+  type FormatOptions,
+  type Meta,
+} from './entries/format.js'
+export { parseSize } from './util/size.js'
+export { jittered } from './util/duration.js'
+export { mapAtOnce } from './util/concurrency.js'
+export { SwapList, type Handle } from './util/swap-list.js'
+export { Deadlines, type Deadline } from './util/deadlines.js'
+export { checkOptions, OptionChecks } from './util/options.js'
+export { summaryOf } from './errors.js'
+export { redactedError } from './util/redact.js'
+export { emit, type Typed } from './client/telemetry.js'
+export { onAbort } from './util/on-abort.js'
+export { PendingReleases, type PendingRelease } from './client/pending-releases.js'
+export { RecentMap, type RecentMapOptions } from './util/recent-map.js'
+export { Slices } from './util/slices.js'
+export { createToken } from './util/token.js'
+export { LoadPolicy, loadPolicyOptions, type StoreOptions } from './reads/policy.js'
+export { loadUncached, uncachedContext } from './reads/loader.js'
+export { Renewals } from './reads/renewals.js'
+export { plainEntryAccess, type EntryAccess } from './reads/access.js'
+export type { BulkContext } from './reads/bulk-load.js'
+export { keyById, readsById, type ReadsById } from './reads/by-id.js'
+export { ReadOutage } from './reads/read-outage.js'
+export { readThrough, sourceOptions, type SourceOptions, type SourceReads } from './reads/source.js'
+export { ReadPath } from './reads/read-path.js'
+export { mutation, openMutation } from './writes/mutation.js'
+export { writeSource, type SourceWrite } from './writes/source-write.js'
