@@ -26,6 +26,7 @@ const STEPS = [
   'entry-changes',
   'knip',
   'readmes',
+  'api',
   'publint',
   'tarballs',
   'suites',
@@ -106,6 +107,7 @@ async function checkSources() {
 }
 
 async function checkPublished() {
+  await step('api', 240, ['node', 'scripts/api-reports.mjs'])
   for (const path of published)
     await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
   for (const path of published)

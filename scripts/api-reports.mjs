@@ -1,0 +1,74 @@
+// Compares the public API of each published package with its report in `api/`, which reviewers read:
+// `node scripts/api-reports.mjs`. With `--write` it updates the reports. Needs the built packages.
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
+
+const write = process.argv.includes('--write')
+const root = resolve(import.meta.dirname, '..')
+let different = 0
+
+for (const name of readdirSync(join(root, 'packages'))) {
+  const folder = join(root, 'packages', name)
+  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  if (manifest.private) continue
+  for (const [entry, { import: target } = {}] of Object.entries(manifest.exports)) {
+    if (target === undefined || entry === './internal') continue
+    if (!report(folder, target.types, entry === '.' ? name : entry.slice(2))) different++
+  }
+}
+
+if (different > 0) {
+  console.error(
+    `${different} public APIs have changed. If that is what you want, run "pnpm api" and commit the reports.`,
+  )
+  process.exit(1)
+}
+
+/** Whether the report is up to date, or has been written. */
+function report(folder, types, name) {
+  mkdirSync(join(folder, 'api'), { recursive: true })
+  const { succeeded, apiReportChanged } = Extractor.invoke(configOf(folder, types, name), {
+    localBuild: write,
+    messageCallback: (message) => {
+      message.handled = true
+      const isReport = message.messageId === 'console-api-report-not-copied'
+      if (isReport || message.logLevel === ExtractorLogLevel.Error) console.error(message.text)
+    },
+  })
+  return succeeded || (write && apiReportChanged)
+}
+
+function configOf(folder, types, name) {
+  const silent = { logLevel: ExtractorLogLevel.None }
+  return ExtractorConfig.prepare({
+    configObject: {
+      projectFolder: folder,
+      mainEntryPointFilePath: join(folder, types),
+      compiler: {
+        overrideTsconfig: {
+          extends: join(root, 'tsconfig.base.json'),
+          files: [join(folder, types)],
+        },
+      },
+      apiReport: {
+        enabled: true,
+        reportFolder: join(folder, 'api'),
+        reportTempFolder: join(root, 'node_modules/.cache/api-reports'),
+        reportFileName: `${name}.api.md`,
+        includeForgottenExports: false,
+      },
+      docModel: { enabled: false },
+      dtsRollup: { enabled: false },
+      tsdocMetadata: { enabled: false },
+      newlineKind: 'lf',
+      messages: {
+        compilerMessageReporting: { default: silent },
+        extractorMessageReporting: { default: silent },
+        tsdocMessageReporting: { default: silent },
+      },
+    },
+    configObjectFullPath: undefined,
+    packageJsonFullPath: join(folder, 'package.json'),
+  })
+}
