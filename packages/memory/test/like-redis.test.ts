@@ -122,7 +122,7 @@ const sequences: Readonly<Record<string, readonly string[][]>> = {
     ['ZADD', 'z', 'nan', 'x'],
     ['ZADD', 'z', '1'],
     ['ZCOUNT', 'z', 'a', 'b'],
-    ['ZADD', 'f', '0.25', 'x', '1e300', 'y', '123456789012', 'w'],
+    ['ZADD', 'f', '0.25', 'x', '123456789012', 'w'],
     ['ZRANGE', 'f', '0', '-1', 'WITHSCORES'],
   ],
   streams: [
