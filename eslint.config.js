@@ -16,6 +16,7 @@ const allowed = {
   testkit: [],
   core: [],
   otel: ['core'],
+  memory: ['core'],
   ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
   hierarchical: ['core', 'versioning'],
   service: ['core', ...patterns, 'hierarchical'],
@@ -100,4 +101,20 @@ export default tseslint.config(
   },
   { files: ['packages/testkit/src/**/*.ts'], rules: { 'no-console': 'off' } },
   ...imports,
+  {
+    files: ['apps/*/src/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^@cache/core/internal$',
+              message: 'It is for the pattern packages, and may change in any release.',
+            },
+          ],
+        },
+      ],
+    },
+  },
 )
