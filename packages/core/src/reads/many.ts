@@ -36,7 +36,7 @@ export function valuesInOrder<T, Id>(
     'Return an array in the order of the ids (undefined where there is none), ' +
     'or a Map from id to value.'
   throw new CacheError(
-    `The loader was asked for ${ids.length} ids and returned ${returned}. ${advice}`,
+    `The loader was asked for ${ids.length} ids and answered with ${returned}. ${advice}`,
     { code: 'LOADER' },
   )
 }
