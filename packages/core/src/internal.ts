@@ -6,7 +6,8 @@ export { checkClient } from './client/check-client.js'
 export { createGuardedSend } from './client/guarded-send.js'
 export { checkBreaker } from './client/resilience.js'
 export type { Send } from './client/batch/batch.js'
-export type { EntryStore, Lease, LeaseRequest, Write } from './entries/store.js'
+export type { EntryStore } from './entries/store.js'
+export type { Lease, LeaseRequest, Write } from './entries/requests.js'
 export type { Entry } from './entries/entry.js'
 export type {
   Announcement,
@@ -57,7 +58,12 @@ export { plainEntryAccess, type EntryAccess } from './reads/access.js'
 export type { BulkContext } from './reads/bulk-load.js'
 export { keyById, readsById, type ReadsById } from './reads/by-id.js'
 export { ReadOutage } from './reads/read-outage.js'
-export { readThrough, sourceOptions, type SourceOptions, type SourceReads } from './reads/source.js'
+export {
+  readThrough,
+  sourceOptions,
+  type SourceOptions,
+  type SourceReads,
+} from './reads/read-through.js'
 export { ReadPath } from './reads/read-path.js'
 export { mutation, openMutation } from './writes/mutation.js'
 export { writeSource, type SourceWrite } from './writes/source-write.js'

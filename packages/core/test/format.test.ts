@@ -49,7 +49,7 @@ const meta: fc.Arbitrary<Meta> = fc.record(
   { requiredKeys: [] },
 )
 
-/** What is stored in any form is a value or a miss, at once. */
+/** Expects that any stored bytes decode to a value or a miss, without delay. */
 function expectValueOrMiss(format: Format<unknown>, stored: Buffer): void {
   const started = performance.now()
   const decoded = format.decode('k', stored)
@@ -68,28 +68,29 @@ function expectValueOrMiss(format: Format<unknown>, stored: Buffer): void {
 describe.each(codecs)('a format of $name', (codec) => {
   const format = createFormat<unknown>({ codec })
   // msgpackr reads the name __proto__ as __proto_.
-  const own = codec.name.includes('msgpack')
+  const encodableValues = codec.name.includes('msgpack')
     ? values.filter((value) => !JSON.stringify(value).includes('__proto__'))
     : values
 
-  it('gives back any value with what travels along', () => {
+  it('preserves any value and its metadata', () => {
     fc.assert(
-      fc.property(own, fc.option(meta, { nil: undefined }), (value, with_) => {
-        const decoded = format.decode('k', bytes(format.encode('k', value, with_)))
+      fc.property(encodableValues, fc.option(meta, { nil: undefined }), (value, metadata) => {
+        const decoded = format.decode('k', bytes(format.encode('k', value, metadata)))
         expect(decoded).toEqual({
           value,
           absent: value === null,
-          version: with_?.version,
-          computeTime: with_?.computeTime,
+          version: metadata?.version,
+          computeTime: metadata?.computeTime,
         })
       }),
       { numRuns: RUNS },
     )
   })
 
-  it('lets no entry reach a prototype', () => {
+  it('does not let an entry pollute a prototype', () => {
     const hostile = JSON.parse(
-      '{"__proto__":{"polluted":true},"a":{"__proto__":{"polluted":true}},"constructor":{"prototype":{"polluted":true}}}',
+      '{"__proto__":{"polluted":true},"a":{"__proto__":{"polluted":true}},' +
+        '"constructor":{"prototype":{"polluted":true}}}',
     ) as object
     const { value } = format.decode('k', bytes(format.encode('k', hostile))) as Decoded<any>
     expect([value.polluted, value.a.polluted, ({} as { polluted?: unknown }).polluted]).toEqual([
@@ -97,45 +98,47 @@ describe.each(codecs)('a format of $name', (codec) => {
       undefined,
       undefined,
     ])
-    for (const each of [value, value.a]) expect(Object.getPrototypeOf(each)).toBe(Object.prototype)
+    for (const object of [value, value.a])
+      expect(Object.getPrototypeOf(object)).toBe(Object.prototype)
   })
 
-  it('writes null as plain JSON, which others read, where nothing travels along and no schema could refuse it', () => {
-    const begin = (stored: string | Buffer): string | Buffer =>
-      (codec.seal ? stored.slice(0, 2) : stored) as Buffer // its proof comes behind it
-    expect(begin(format.encode('k', null))).toEqual(
+  it('writes null as plain JSON if there is no metadata and no schema', () => {
+    // An authenticating codec adds a proof.
+    const withoutProof = (stored: string | Buffer): string | Buffer =>
+      (codec.seal ? stored.slice(0, 2) : stored) as Buffer
+    expect(withoutProof(format.encode('k', null))).toEqual(
       codec.name === 'json' ? 'null' : Buffer.from([1, 4]),
     )
-    expect(begin(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null))).toEqual(
-      Buffer.from([1, 4]),
-    )
+    expect(
+      withoutProof(createFormat<unknown>({ codec, schema: z.string() }).encode('k', null)),
+    ).toEqual(Buffer.from([1, 4]))
   })
 
-  it.each([null, undefined])('gives back %s as that', (none) => {
-    expect(format.decode('k', bytes(format.encode('k', none)))).toEqual({
-      value: none,
+  it.each([null, undefined])('preserves %s', (absent) => {
+    expect(format.decode('k', bytes(format.encode('k', absent)))).toEqual({
+      value: absent,
       absent: true,
       version: undefined,
       computeTime: undefined,
     })
-    expect(format.decode('k', bytes(format.encode('k', none, { version: 3 })))).toMatchObject({
-      value: none,
+    expect(format.decode('k', bytes(format.encode('k', absent, { version: 3 })))).toMatchObject({
+      value: absent,
       absent: true,
       version: 3,
     })
   })
 
-  it.each([[0], [''], [false], [[]], [{}]])('takes %j for a value', (value) => {
+  it.each([[0], [''], [false], [[]], [{}]])('treats %j as a value', (value) => {
     expect(format.decode('k', bytes(format.encode('k', value)))).toMatchObject({
       value,
       absent: false,
     })
   })
 
-  it('takes what was changed in any one byte for a value or a miss', () => {
+  it('decodes to a value or a miss if any byte was changed', () => {
     fc.assert(
-      fc.property(values, meta, fc.integer({ min: 1, max: 255 }), (value, with_, change) => {
-        const stored = bytes(format.encode('k', value, with_))
+      fc.property(values, meta, fc.integer({ min: 1, max: 255 }), (value, metadata, change) => {
+        const stored = bytes(format.encode('k', value, metadata))
         for (let i = 0; i < Math.min(stored.length, 100); i++) {
           const changed = Buffer.from(stored)
           changed[i]! ^= change
@@ -146,14 +149,14 @@ describe.each(codecs)('a format of $name', (codec) => {
     )
   })
 
-  it('takes what was cut anywhere, or has something behind it, for a value or a miss', () => {
+  it('decodes to a value or a miss if bytes were cut or appended', () => {
     fc.assert(
       fc.property(
         values,
         meta,
         fc.uint8Array({ minLength: 1, maxLength: 9 }),
-        (value, with_, more) => {
-          const stored = bytes(format.encode('k', value, with_))
+        (value, metadata, more) => {
+          const stored = bytes(format.encode('k', value, metadata))
           for (let length = 0; length < Math.min(stored.length, 100); length++)
             expectValueOrMiss(format, stored.subarray(0, length))
           expectValueOrMiss(format, Buffer.concat([stored, more]))
@@ -163,7 +166,7 @@ describe.each(codecs)('a format of $name', (codec) => {
     )
   })
 
-  it('takes any bytes for a value or a miss', () => {
+  it('decodes arbitrary bytes to a value or a miss', () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 100 }),
@@ -180,8 +183,8 @@ describe.each(codecs)('a format of $name', (codec) => {
     )
   })
 
-  it('refuses what it can’t write with a CodecError that names the key, and shows no value', () => {
-    const unwritable: unknown[] = [
+  it('refuses other values with a CodecError that shows the key, but not the value', () => {
+    const notEncodable: unknown[] = [
       Object.defineProperty({ secret: 'hunter2' }, 'x', {
         enumerable: true,
         get() {
@@ -192,9 +195,9 @@ describe.each(codecs)('a format of $name', (codec) => {
     if (!codec.name.includes('v8')) {
       const cyclic: Record<string, unknown> = { secret: 'hunter2' }
       cyclic.self = cyclic
-      unwritable.push(cyclic)
-    } else unwritable.push({ secret: 'hunter2', f: () => 1 }, Symbol('hunter2'))
-    for (const value of unwritable) {
+      notEncodable.push(cyclic)
+    } else notEncodable.push({ secret: 'hunter2', f: () => 1 }, Symbol('hunter2'))
+    for (const value of notEncodable) {
       try {
         format.encode('user:7', value)
         expect.unreachable()
@@ -214,9 +217,9 @@ describe.each(codecs)('a format of $name', (codec) => {
     expect(() => format.encode('k', null, { version })).toThrow(CodecError)
   })
 
-  it('refuses what is larger than maxValueBytes on both sides', () => {
+  it('refuses to write and to read more than maxValueBytes', () => {
     const small = createFormat<unknown>({ codec, maxValueBytes: 1_000 })
-    // Too varied to be compressed.
+    // These values do not compress well.
     const large = Array.from({ length: 1_000 }, (_, i) => Math.sin(i))
     expect(() => small.encode('k', large)).toThrow(
       expect.objectContaining({ name: 'CodecError', code: 'VALUE_TOO_LARGE', key: 'k' }),
@@ -233,8 +236,9 @@ describe.each(codecs)('a format of $name', (codec) => {
 describe('JSON', () => {
   const format = createFormat<any>()
 
-  it('is the default, stored as the plain text that other services write', () => {
-    expect(format.encode('k', { id: 42, name: 'chair é 😀' })).toBe('{"id":42,"name":"chair é 😀"}')
+  it('is the default, stored as plain text that other programs can read', () => {
+    const chair = { id: 42, name: 'chair é 😀' }
+    expect(format.encode('k', chair)).toBe('{"id":42,"name":"chair é 😀"}')
     fc.assert(
       fc.property(
         values.filter((value) => value !== null),
@@ -260,7 +264,7 @@ describe('JSON', () => {
     ['{"a":1,"a":2}', { a: 2 }],
     ['"\ufffd"', '\ufffd'],
     ['"😀"', '😀'],
-  ])('of others is read: %s', (foreign, value) => {
+  ])('of other programs is read: %s', (foreign, value) => {
     expect((format.decode('k', Buffer.from(foreign)) as Decoded<unknown>).value).toEqual(value)
   })
 
@@ -279,11 +283,11 @@ describe('JSON', () => {
     '<html>',
     'a:1:{i:0;i:1;}',
     '\x80\x04K\x01.',
-  ])('that is none is a miss: %j', (garbage) => {
+  ])('that is invalid is a miss: %j', (garbage) => {
     expect(format.decode('k', Buffer.from(garbage))).toMatchObject({ reason: 'codec' })
   })
 
-  it('that is not UTF-8 is a miss, not patched up', () => {
+  it('that is not valid UTF-8 is a miss, and is not repaired', () => {
     for (const broken of [
       [0x22, 0xff, 0x22],
       [0x22, 0xc3, 0x22],
@@ -293,15 +297,16 @@ describe('JSON', () => {
       expect(format.decode('k', Buffer.from(broken))).toMatchObject({ reason: 'codec' })
   })
 
-  it('says nothing of what is in the text', () => {
+  it('does not show the text in errors', () => {
     const decoded = format.decode('k', Buffer.from('{"password":"hunter2",}')) as Undecodable
     expect(decoded.error.message).not.toContain('hunter2')
     expect(String(decoded.error.cause)).not.toContain('hunter2')
   })
 
-  it('keeps __proto__ and constructor as data, and pollutes nothing', () => {
+  it('preserves __proto__ and constructor as data, without pollution', () => {
     const hostile =
-      '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},"a":{"__proto__":{"polluted":true}}}'
+      '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}},' +
+      '"a":{"__proto__":{"polluted":true}}}'
     const { value } = format.decode('k', Buffer.from(hostile)) as Decoded<any>
     expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
     expect(Object.keys(value)).toEqual(['__proto__', 'constructor', 'a'])
@@ -312,7 +317,7 @@ describe('JSON', () => {
     expect(format.encode('k', value)).toBe(hostile)
   })
 
-  it('of any depth is read or a miss', () => {
+  it('of any depth is a value or a miss', () => {
     for (const depth of [1_000, 100_000, 2_000_000])
       for (const [open, close] of [
         ['[', ']'],
@@ -343,31 +348,31 @@ describe('JSON', () => {
     expect(() => format.encode('k', value)).toThrow(CodecError)
   })
 
-  it('refuses to write what is nested too deeply', () => {
+  it('refuses to write a value that is nested too deeply', () => {
     let deep: unknown = 1
     for (let i = 0; i < 200_000; i++) deep = [deep]
     expect(() => format.encode('k', deep)).toThrow(CodecError)
   })
 })
 
-describe('a codec of one’s own', () => {
-  it('may store any text and bytes: none is mistaken for a frame', () => {
+describe('a custom codec', () => {
+  it('may store any text and bytes, and none is mistaken for a frame', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'grapheme' }),
         fc.uint8Array(),
         fc.option(meta, { nil: undefined }),
-        (words, noise, with_) => {
+        (words, noise, metadata) => {
           for (const prefix of ['', '\x01', '\x01\x00', '\x01\x04']) {
             const texts = createFormat({ codec: text })
             expect(
-              texts.decode('k', bytes(texts.encode('k', prefix + words, with_))),
-            ).toMatchObject({ value: prefix + words, version: with_?.version })
+              texts.decode('k', bytes(texts.encode('k', prefix + words, metadata))),
+            ).toMatchObject({ value: prefix + words, version: metadata?.version })
             const raws = createFormat({ codec: raw })
             const value = Buffer.concat([Buffer.from(prefix), noise])
             expect(
               (
-                raws.decode('k', bytes(raws.encode('k', value, with_))) as Decoded<Buffer>
+                raws.decode('k', bytes(raws.encode('k', value, metadata))) as Decoded<Buffer>
               ).value.equals(value),
             ).toBe(true)
           }
@@ -377,22 +382,22 @@ describe('a codec of one’s own', () => {
     )
   })
 
-  it('is told the Redis key and the most bytes', () => {
-    const told: unknown[] = []
+  it('gets the Redis key and the maximum size', () => {
+    const contexts: unknown[] = []
     const spy: Codec<number> = {
       name: 'spy',
       encode: (value, context) => {
-        told.push(context)
+        contexts.push(context)
         return String(value)
       },
       decode: (payload, context) => {
-        told.push(context)
+        contexts.push(context)
         return Number(payload)
       },
     }
     const format = createFormat({ codec: spy, maxValueBytes: 100 })
     expect(format.decode('shop:k', bytes(format.encode('shop:k', 5)))).toMatchObject({ value: 5 })
-    expect(told).toEqual([
+    expect(contexts).toEqual([
       { key: 'shop:k', maxValueBytes: 100 },
       { key: 'shop:k', maxValueBytes: 100 },
     ])
@@ -410,7 +415,7 @@ describe('a codec of one’s own', () => {
   })
 
   it.each([new Error('no'), undefined, 'text', null])(
-    'that throws %s makes a CodecError to write, a miss to read',
+    'that throws %s causes a CodecError on writes and a miss on reads',
     (thrown) => {
       const fail = (): never => {
         throw thrown
@@ -419,7 +424,7 @@ describe('a codec of one’s own', () => {
       expect(() => format.encode('k', 1 as never)).toThrow(CodecError)
       const decoded = format.decode('k', Buffer.from('1'))
       expect(decoded).toMatchObject({ reason: 'codec' })
-      // Its message may quote the value.
+      // The message may quote the value.
       if (thrown instanceof Error)
         expect((decoded as Undecodable).error.cause).toMatchObject({
           name: 'Error',
@@ -438,14 +443,14 @@ describe('a codec of one’s own', () => {
     [{ name: 5, encode: () => '', decode: () => 1 }],
     [{ ...json, prepare: 5 }],
     [() => json],
-  ])('refuses %o for one', (codec) => {
+  ])('%o is refused', (codec) => {
     expect(() => createFormat({ codec: codec as never })).toThrow(InvalidOptionError)
     expect(() => createFormat({ codec: codec as never })).toThrow('"codec"')
   })
 })
 
 describe('maxValueBytes', () => {
-  it('counts bytes, not characters, and takes exactly as many', () => {
+  it('counts bytes instead of characters, and accepts exactly that many', () => {
     const format = createFormat<string>({ codec: text, maxValueBytes: 12 })
     expect(format.encode('k', 'x'.repeat(12))).toHaveLength(12)
     expect(format.encode('k', '😀😀😀')).toBe('😀😀😀')
@@ -455,12 +460,12 @@ describe('maxValueBytes', () => {
       )
       expect(format.decode('k', Buffer.from(large))).toMatchObject({ reason: 'size' })
     }
-    // What travels along counts as well.
+    // Metadata counts as well.
     expect(() => format.encode('k', 'abc', { version: 1 })).toThrow(CodecError)
     expect(format.encode('k', 'ab', { version: 1 })).toHaveLength(12)
   })
 
-  it('is 8 MiB where nobody says', () => {
+  it('is 8 MiB by default', () => {
     const format = createFormat<string>({ codec: text })
     expect(format.encode('k', 'x'.repeat(8 * 1024 * 1024))).toHaveLength(8_388_608)
     expect(() => format.encode('k', 'x'.repeat(8 * 1024 * 1024 + 1))).toThrow(CodecError)

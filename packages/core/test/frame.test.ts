@@ -19,7 +19,7 @@ const version = fc.oneof(
   fc.maxSafeNat(),
 )
 const computeTime = fc.oneof(fc.constantFrom(0, 1, 2 ** 32 - 1), fc.nat())
-const stamp = fc.uint8Array({ maxLength: 300 }).map((each) => Buffer.from(each))
+const stamp = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
 const meta: fc.Arbitrary<Meta> = fc.record(
   {
     version: fc.option(version, { nil: undefined }),
@@ -31,41 +31,41 @@ const meta: fc.Arbitrary<Meta> = fc.record(
 const payload = fc.oneof(
   fc.string({ unit: 'grapheme' }),
   fc.constantFrom('', '\x01', '\x01\x00', '\x01\x01{}', '{"id":42}'),
-  fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from(each)),
-  fc.uint8Array({ maxLength: 40 }).map((each) => Buffer.from([1, ...each])),
+  fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from(array)),
+  fc.uint8Array({ maxLength: 40 }).map((array) => Buffer.from([1, ...array])),
 )
 
 describe('a frame', () => {
-  it('gives back the payload and what travels with it, byte for byte', () => {
+  it('preserves the payload and its metadata, byte for byte', () => {
     fc.assert(
-      fc.property(payload, fc.option(meta, { nil: undefined }), (content, with_) => {
-        const framed = unframe(bytes(frame(content, with_)))
+      fc.property(payload, fc.option(meta, { nil: undefined }), (content, metadata) => {
+        const framed = unframe(bytes(frame(content, metadata)))
         expect(framed?.payload.equals(bytes(content))).toBe(true)
         expect(framed).toMatchObject({
           presence: 'present',
-          version: with_?.version,
-          computeTime: with_?.computeTime,
-          stamp: with_?.stamp,
+          version: metadata?.version,
+          computeTime: metadata?.computeTime,
+          stamp: metadata?.stamp,
         })
       }),
       { numRuns: RUNS },
     )
   })
 
-  it('of nothing gives back that there is none, and which none', () => {
+  it('without a value preserves whether that is null or undefined', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(null, undefined),
         fc.option(meta, { nil: undefined }),
-        (none, with_) => {
-          const stored = frameAbsent(none, with_)
+        (absent, metadata) => {
+          const stored = frameAbsent(absent, metadata)
           expect(isFrame(stored)).toBe(true)
           expect(unframe(stored)).toMatchObject({
             payload: Buffer.alloc(0),
-            presence: none,
-            version: with_?.version,
-            computeTime: with_?.computeTime,
-            stamp: with_?.stamp,
+            presence: absent,
+            version: metadata?.version,
+            computeTime: metadata?.computeTime,
+            stamp: metadata?.stamp,
           })
         },
       ),
@@ -73,7 +73,7 @@ describe('a frame', () => {
     )
   })
 
-  it('is there only where something travels along, or the payload could be taken for one', () => {
+  it('is used only for metadata, or for a payload that looks like a frame', () => {
     for (const plain of ['{"id":42}', '', '0', ' ', '\x00\x01', '\x02']) {
       expect(frame(plain)).toBe(plain)
       expect(frame(plain, {})).toBe(plain)
@@ -93,7 +93,7 @@ describe('a frame', () => {
     expect(frameAbsent(undefined)).toEqual(Buffer.from([1, 12]))
   })
 
-  it('begins as no JSON text does', () => {
+  it('begins unlike any JSON text', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         expect(isFrame(JSON.stringify(value))).toBe(false)
@@ -101,18 +101,19 @@ describe('a frame', () => {
     )
   })
 
-  it('that is cut anywhere in its header is refused', () => {
+  it('that is truncated anywhere in its header is refused', () => {
     fc.assert(
-      fc.property(payload, version, computeTime, stamp, (content, at, took, stamped) => {
-        const stored = bytes(frame(content, { version: at, computeTime: took, stamp: stamped }))
-        for (let length = 1; length < 18 + stamped.length; length++)
+      fc.property(payload, version, computeTime, stamp, (content, versionValue, ms, stampBytes) => {
+        const metadata = { version: versionValue, computeTime: ms, stamp: stampBytes }
+        const stored = bytes(frame(content, metadata))
+        for (let length = 1; length < 18 + stampBytes.length; length++)
           expect(unframe(stored.subarray(0, length))).toBeUndefined()
       }),
       { numRuns: 300 },
     )
   })
 
-  it('of nothing that is cut is refused; what is behind it is its proof', () => {
+  it('without a value is refused if truncated, and bytes after it are its proof', () => {
     const stored = frameAbsent(undefined, { version: 7, stamp: Buffer.from('s') })
     for (let length = 1; length < stored.length; length++)
       expect(unframe(stored.subarray(0, length))).toBeUndefined()
@@ -122,36 +123,40 @@ describe('a frame', () => {
     })
   })
 
-  it('says what is to be authenticated: all that stands in it, but for a version that a script puts in', () => {
+  it('has its whole header authenticated, except a version that a script sets', () => {
     fc.assert(
       fc.property(
         payload,
         fc.constantFrom('present' as const, null, undefined),
         meta,
-        (content, presence, with_) => {
+        (content, presence, metadata) => {
           const stored =
-            presence === 'present' ? bytes(frame(content, with_)) : frameAbsent(presence, with_)
-          expect(unframe(stored)?.associatedData).toEqual(associatedData(presence, with_))
+            presence === 'present'
+              ? bytes(frame(content, metadata))
+              : frameAbsent(presence, metadata)
+          expect(unframe(stored)?.associatedData).toEqual(associatedData(presence, metadata))
         },
       ),
       { numRuns: 300 },
     )
-    const placed = { version: 0, versionByScript: true } as const
-    const stored = bytes(frame('x', placed))
+    const setByScript = { version: 0, versionByScript: true } as const
+    const stored = bytes(frame('x', setByScript))
     stored.writeDoubleBE(77, 2)
     expect(unframe(stored)).toMatchObject({
       version: 77,
-      associatedData: associatedData('present', placed),
+      associatedData: associatedData('present', setByScript),
     })
-    expect(associatedData('present', { version: 0 })).not.toEqual(associatedData('present', placed))
+    expect(associatedData('present', { version: 0 })).not.toEqual(
+      associatedData('present', setByScript),
+    )
     expect(associatedData('present', { version: 1 })).not.toEqual(
       associatedData('present', { version: 2 }),
     )
   })
 
-  it('with flags that have no meaning yet is refused, and so is an undefined that is there', () => {
+  it('with unknown or contradictory flags is refused', () => {
     for (let flags = 0; flags < 256; flags++) {
-      const known =
+      const isKnown =
         (flags & ~63) === 0 &&
         !((flags & 8) !== 0 && (flags & 4) === 0) &&
         !((flags & 32) !== 0 && (flags & 1) === 0)
@@ -159,28 +164,28 @@ describe('a frame', () => {
       expect(
         unframe(Buffer.from([1, flags, ...Buffer.alloc(fields)])) !== undefined,
         `flags ${flags}`,
-      ).toBe(known)
+      ).toBe(isKnown)
     }
   })
 
   it.each([-1, 1.5, NaN, Infinity, 2 ** 53, -0.5, '7', null, 7n])(
-    'refuses to write the version %s, and to read it',
-    (wrong) => {
-      expect(() => frame('x', { version: wrong as number })).toThrow(CodecError)
-      if (typeof wrong !== 'number') return
+    'refuses to write or read the version %s',
+    (invalid) => {
+      expect(() => frame('x', { version: invalid as number })).toThrow(CodecError)
+      if (typeof invalid !== 'number') return
       const stored = Buffer.alloc(10)
       stored[0] = stored[1] = 1
-      stored.writeDoubleBE(wrong, 2)
+      stored.writeDoubleBE(invalid, 2)
       expect(unframe(stored)).toBeUndefined()
     },
   )
 
-  it.each([-1, NaN, -Infinity])('refuses to write the computeTime %d', (wrong) => {
-    expect(() => frame('x', { computeTime: wrong })).toThrow(CodecError)
+  it.each([-1, NaN, -Infinity])('refuses to write the computeTime %d', (invalid) => {
+    expect(() => frame('x', { computeTime: invalid })).toThrow(CodecError)
   })
 
-  it('rounds a computeTime, and keeps it up to 2^32 - 1', () => {
-    for (const [took, kept] of [
+  it('rounds a computeTime, and caps it at 2^32 - 1', () => {
+    for (const [written, read] of [
       [0.4, 0],
       [1.6, 2],
       [2 ** 32 - 1, 2 ** 32 - 1],
@@ -188,15 +193,15 @@ describe('a frame', () => {
       [1e300, 2 ** 32 - 1],
       [Infinity, 2 ** 32 - 1],
     ] as const) {
-      expect(unframe(bytes(frame('x', { computeTime: took })))?.computeTime).toBe(kept)
+      expect(unframe(bytes(frame('x', { computeTime: written })))?.computeTime).toBe(read)
     }
   })
 
-  it('knows no version -0', () => {
+  it('writes the version -0 as 0', () => {
     expect(unframe(bytes(frame('x', { version: -0 })))?.version).toBe(0)
   })
 
-  it('is unreadable or holds something for any bytes, and nothing throws', () => {
+  it('is read from arbitrary bytes without an exception', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), fc.boolean(), (noise, asFrame) => {
         const stored = Buffer.from(asFrame ? [1, ...noise] : noise)
@@ -211,7 +216,7 @@ describe('a frame', () => {
     )
   })
 
-  it('is read without a copy', () => {
+  it('is read without copying the payload', () => {
     const stored = bytes(frame('payload', { version: 7 }))
     expect(unframe(stored)!.payload.buffer).toBe(stored.buffer)
   })

@@ -8,7 +8,7 @@ import { flavours, type Made } from './drivers/clients.js'
 const format = createFormat<string>()
 const LONG = 600_000
 
-describe.each(flavours)('over $name, on a server that is full', ({ standalone }) => {
+describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
   let server: RedisServer
   let made: Made
   let client: CacheClient
@@ -30,7 +30,7 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     (await client.entries.lease('k', format, { token, ttl: LONG, staleBelow: 'all' })).status
   const value = async () => (await client.entries.read('k', format))?.value
 
-  it('entries are deleted and made stale', async () => {
+  it('entries can be deleted and made stale', async () => {
     await server.fill()
     await expect(client.send({ args: ['SET', 'x', 'x'], keys: ['x'] })).rejects.toMatchObject({
       code: 'OOM',
@@ -40,7 +40,7 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     expect(await value()).toBeUndefined()
   })
 
-  it('an entry is deleted while it is written, and the write stores nothing', async () => {
+  it('an entry can be deleted during a write, which then stores nothing', async () => {
     await client.entries.beginWrite(['k'], 'writer', LONG)
     await server.fill()
     expect(await client.entries.invalidate(['k'])).toBe(1)
@@ -49,7 +49,7 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     ).toBe('deleted')
   })
 
-  it('leases are given back', async () => {
+  it('leases can be released', async () => {
     for (const skipFor of [0, 50]) {
       const token = createToken()
       expect(await lease(token)).toBe('leased')
@@ -61,7 +61,7 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     }
   })
 
-  it('a source is written, the write given up or ended', async () => {
+  it('a write of the source can begin, and end with or without a value', async () => {
     await server.fill()
     await client.entries.beginWrite(['k'], 'a', LONG)
     await client.entries.commitWrite('k', 'a')
@@ -72,27 +72,27 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     )
   })
 
-  it('a value that is kept for an entry is answered with, though it can’t be put back', async () => {
+  it('a lease returns a value that takes precedence, even if it can’t be stored', async () => {
     await client.send({
       args: ['HSET', 'k:{k}:kept', 'field', format.encode('k', 'kept', {})],
       keys: ['k:{k}:kept'],
     })
     await server.fill()
-    const asked = {
+    const request = {
       ttl: LONG,
       staleBelow: 100,
       kept: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 },
     }
     expect(
-      await client.entries.lease('k', format, { ...asked, token: createToken() }),
+      await client.entries.lease('k', format, { ...request, token: createToken() }),
     ).toMatchObject({ status: 'hit', entry: { value: 'kept', life: 60_000 } })
     expect(await value()).toBe('old')
     await expect(
-      client.entries.lease('k', format, { ...asked, staleBelow: 'all', token: createToken() }),
+      client.entries.lease('k', format, { ...request, staleBelow: 'all', token: createToken() }),
     ).rejects.toMatchObject({ code: 'OOM' })
   })
 
-  it('a read answers, also where it may not load in an outage', async () => {
+  it('a read answers, even if it must not load during an outage', async () => {
     const policy = new LoadPolicy<string>(
       checkOptions('test', { ttl: LONG }, ['ttl']),
       { ttl: LONG },
@@ -108,14 +108,14 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     ])
   })
 
-  it('a read answers where the server can’t save to its disk, but not where its data may be old', async () => {
+  it('a read answers if Redis can’t save to disk, but not if its data may be old', async () => {
     const policyOf = (onOutage: 'load' | 'reject') =>
       new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, onOutage)
     const [loading, rejecting] = (['load', 'reject'] as const).map(
       (onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)),
     )
     const load = async (): Promise<string> => 'loaded'
-    await mkdir(`${server.directory}/dump.rdb`) // where it saves to
+    await mkdir(`${server.directory}/dump.rdb`) // the path that Redis saves to
     await server.cli('CONFIG', 'SET', 'save', '3600 1000000')
     await server.cli('BGSAVE')
     await expect
@@ -135,7 +135,7 @@ describe.each(flavours)('over $name, on a server that is full', ({ standalone })
     await expect(rejecting!.get('third', load)).rejects.toMatchObject({ code: 'NOREPLICAS' })
   })
 
-  it('what can’t be stored is refused, and leaves no lease', async () => {
+  it('a value that can’t be stored is refused, and leaves no lease', async () => {
     const token = createToken()
     expect(await lease(token)).toBe('leased')
     await server.fill()

@@ -34,10 +34,10 @@ function pathOf(client: CacheClient, options: Partial<LoadPolicyOptions<Row>> = 
 }
 
 onEach((bench) => {
-  let told: Messages['error'][] = []
-  const listen = (message: unknown): void => void told.push(message as Messages['error'])
+  let errors: Messages['error'][] = []
+  const listen = (message: unknown): void => void errors.push(message as Messages['error'])
   beforeEach(() => {
-    told = []
+    errors = []
     subscribe('cache:error', listen)
   })
   afterEach(() => void unsubscribe('cache:error', listen))
@@ -53,7 +53,7 @@ onEach((bench) => {
     ],
   ] as const)('entries %s', (_, options) => {
     it.each(Object.entries(keys))(
-      'are read, cached and changed whatever stands at their %s',
+      'can be read, cached and changed whatever value is stored at their %s',
       async (kind, at) => {
         const client = bench().newClient()
         const { path, format } = pathOf(client, options as Partial<LoadPolicyOptions<Row>>)
@@ -62,13 +62,13 @@ onEach((bench) => {
           await plantValue(client, at, value)
           let loads = 0
           const load = (): Row => ({ version: 100 + ++loads })
-          // An entry that is JSON, and no intent that ends by itself, is not hostile to those who
-          // use no schema.
+          // Two kinds of values are not hostile here: JSON at the entry, because there is no
+          // schema, and intents that expire.
           for (let i = 0; i < 3; i++) await path.get(key, load)
           await path.idle()
-          const stays = await client.entries.read(key, format)
+          const remaining = await client.entries.read(key, format)
           expect(loads, `${kind}: ${name}`).toBeLessThanOrEqual(
-            at === keys.entry && stays?.version === undefined ? 1 : at === keys.intents ? 3 : 1,
+            at === keys.entry && remaining?.version === undefined ? 1 : at === keys.intents ? 3 : 1,
           )
 
           for (const change of [
@@ -96,7 +96,7 @@ onEach((bench) => {
       60_000,
     )
 
-    it('are reported where they are of another type, and replaced', async () => {
+    it('report and replace values of another type', async () => {
       const client = bench().newClient()
       const { path, format } = pathOf(client, options as Partial<LoadPolicyOptions<Row>>)
       for (const [kind, at] of Object.entries(keys)) {
@@ -105,9 +105,9 @@ onEach((bench) => {
           if (type === (kind === 'intents' ? 'zset' : 'string')) continue
           await client.send({ args: ['DEL', ...Object.values(keys)], keys: Object.values(keys) })
           await plantValue(client, at, value)
-          told = []
+          errors = []
           await path.get(key, () => ({ version: 1 }))
-          expect(told, `${kind}: ${name}`).toContainEqual(
+          expect(errors, `${kind}: ${name}`).toContainEqual(
             expect.objectContaining({
               key: at,
               error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,
@@ -121,13 +121,13 @@ onEach((bench) => {
     }, 60_000)
   })
 
-  it('a version that only Lua could take for one keeps nothing out', async () => {
+  it('a version that is valid only for Lua keeps no write out', async () => {
     const client = bench().newClient()
     const { path, format } = pathOf(client, {
       version: ({ version }) => version,
       codec: encrypted(json, { keys: { a: Buffer.alloc(32, 7) } }),
     })
-    for (const value of hostileValues().filter((one) => one.name.includes('frame'))) {
+    for (const value of hostileValues().filter(({ name }) => name.includes('frame'))) {
       const { name } = value
       await plantValue(client, key, value)
       await path.get(key, () => ({ version: 1 }))
@@ -148,7 +148,7 @@ onEach((bench) => {
     }
   })
 
-  it('a lease that never ends holds nobody up, and one that ends in a year no longer than a lease of ours', async () => {
+  it('a lease without an end, or with a distant one, blocks like a regular lease', async () => {
     const client = bench().newClient()
     const format = createFormat<Row>()
     for (const holder of ['somebody', 'skip']) {

@@ -16,11 +16,11 @@ import { createFormat, createToken, type NearEntries } from '../src/internal.js'
 import { onEach } from './cases.js'
 
 const format = createFormat<unknown>()
-const MOST = Number.MAX_SAFE_INTEGER
+const MAX = Number.MAX_SAFE_INTEGER
 
 onEach((bench) => {
-  describe('an entry that is a number', () => {
-    it('is added to from any number of clients at once: nothing is lost, and no sum comes twice', async () => {
+  describe('increment of an entry', () => {
+    it('adds for many clients at once: no amount is lost, no sum is returned twice', async () => {
       const clients = [bench().newClient(), bench().newClient()]
       const sums = await Promise.all(
         Array.from({ length: 500 }, (_, i) =>
@@ -33,7 +33,7 @@ onEach((bench) => {
       expect(await clients[0]!.entries.increment('views', -1_000)).toBe(-300)
     })
 
-    it('gets a ttl once: it is not prolonged, and one that another gave stays', async () => {
+    it('sets the ttl once, and keeps an existing ttl', async () => {
       const client = bench().newClient()
       const life = async (key: string) => (await client.entries.readWithLife(key, format))!.life!
       await client.entries.increment('a', 1, 60_000)
@@ -45,21 +45,21 @@ onEach((bench) => {
       await client.entries.increment('b', 1, 60_000)
       expect(await life('b')).toBeLessThanOrEqual(60_000)
       await client.entries.increment('c', 1, 30)
-      // it has expired, and begins anew
+      // The entry has expired, so it starts at 0 again.
       await expect.poll(() => client.entries.increment('c', 1, 60_000), { timeout: 5_000 }).toBe(1)
     })
 
-    it('is left as it is where the sum could not be told exactly, and where it is no whole number', async () => {
+    it('changes nothing if the sum is not exact, or the entry is not a whole number', async () => {
       const client = bench().newClient()
       const set = (key: string, value: string) =>
         client.send({ args: ['SET', key, value], keys: [key] })
-      await set('most', String(MOST))
-      await set('least', String(-MOST))
+      await set('most', String(MAX))
+      await set('least', String(-MAX))
       await set('huge', '9223372036854775807')
       await set('text', '"x"')
       await client.entries.put('framed', format, 1, { ttl: 60_000, meta: { version: 1 } })
       await client.send({ args: ['RPUSH', 'list', 'x'], keys: ['list'] })
-      const done = await Promise.allSettled(
+      const results = await Promise.allSettled(
         [
           ['most', 1],
           ['least', -1],
@@ -71,13 +71,13 @@ onEach((bench) => {
         ].map(([key, amount]) => client.entries.increment(key as string, amount as number, 60_000)),
       )
       expect(
-        done.map((each) =>
-          each.status === 'fulfilled' ? each.value : each.reason instanceof ServerError,
+        results.map((result) =>
+          result.status === 'fulfilled' ? result.value : result.reason instanceof ServerError,
         ),
       ).toEqual([true, true, true, true, true, true, 1])
       for (const [key, value] of [
-        ['most', String(MOST)],
-        ['least', String(-MOST)],
+        ['most', String(MAX)],
+        ['least', String(-MAX)],
         ['huge', '9223372036854775807'],
         ['text', '"x"'],
       ] as const) {
@@ -85,11 +85,11 @@ onEach((bench) => {
         expect(await client.send({ args: ['PTTL', key], keys: [key] })).toBe(-1)
       }
       expect(await client.entries.read('framed', format)).toMatchObject({ value: 1, version: 1 })
-      expect(await client.entries.increment('most', -1)).toBe(MOST - 1)
+      expect(await client.entries.increment('most', -1)).toBe(MAX - 1)
       await expect(client.entries.increment('}', 1)).rejects.toBeInstanceOf(InvalidKeyError)
     })
 
-    it('is added whole numbers only, and nothing is sent where it can’t be', async () => {
+    it('refuses amounts and ttls that are not whole numbers, and sends nothing', async () => {
       const client = bench().newClient()
       for (const amount of [0.5, NaN, 2 ** 53, '1', undefined, null])
         await expect(client.entries.increment('k', amount as number)).rejects.toBeInstanceOf(
@@ -102,7 +102,7 @@ onEach((bench) => {
       expect(await client.entries.read('k', format)).toBe(undefined)
     })
 
-    it('was added to: a load and a write that began before store nothing over it', async () => {
+    it('keeps a load and a write that began earlier from storing', async () => {
       const { entries } = bench().newClient()
       const token = createToken()
       expect(await entries.lease('k', format, { token, ttl: 10_000 })).toMatchObject({
@@ -118,36 +118,36 @@ onEach((bench) => {
       )
     })
 
-    it('is announced in the step that changes it', async () => {
+    it('is announced in the same step', async () => {
       const client = bench().newClient()
-      const told: string[] = []
+      const calls: string[] = []
       const near: NearEntries = {
         get: () => undefined,
         ask: () => ({ answered: () => undefined }),
         change: (keys) => ({
           announcement: { channel: 'changes', from: 'me', nth: 1 },
-          acknowledged: (value) => told.push(`${keys.join()} ${String(value)}`),
-          failed: () => told.push(`${keys.join()} failed`),
+          acknowledged: (value) => calls.push(`${keys.join()} ${String(value)}`),
+          failed: () => calls.push(`${keys.join()} failed`),
         }),
       }
-      const heard: unknown[] = []
+      const received: unknown[] = []
       const subscription = await client.driver.subscribe(['changes'], {
-        message: (_, payload) => heard.push(JSON.parse(payload)),
+        message: (_, payload) => received.push(JSON.parse(payload)),
         gap: () => undefined,
         live: () => undefined,
       })
       await client.entries.withNear(near).increment('k', 1)
       await expect
-        .poll(() => heard, { timeout: 5_000 })
+        .poll(() => received, { timeout: 5_000 })
         .toEqual([{ v: 1, from: 'me', nth: 1, keys: ['k'] }])
-      expect(told).toEqual(['k undefined'])
+      expect(calls).toEqual(['k undefined'])
       await subscription.close()
     })
   })
 })
 
 const connections: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
-  'ioredis, which sends nothing again'(url) {
+  'ioredis without resending'(url) {
     const redis = new Redis(url, { autoResendUnfulfilledCommands: false, retryStrategy: () => 10 })
     return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
   },
@@ -158,9 +158,9 @@ const connections: Record<string, (url: string) => { driver: Driver; end(): unkn
 }
 
 describe.each(Object.keys(connections))(
-  'on %s, whose connection is lost again and again',
+  'on %s, with a connection that drops repeatedly',
   (name) => {
-    it('what is acknowledged was added, and nothing was added twice', async () => {
+    it('increment adds acknowledged amounts, and adds nothing twice', async () => {
       await using server = await startRedis()
       await using proxy = await startProxy(server)
       const { driver, end } = connections[name]!(proxy.url)
@@ -171,10 +171,10 @@ describe.each(Object.keys(connections))(
           breaker: { failures: 1_000, cooldown: 20 },
         },
       })
-      let [stop, asked, acknowledged] = [false, 0, 0]
+      let [stop, attempted, acknowledged] = [false, 0, 0]
       const load = Array.from({ length: 10 }, async () => {
         while (!stop) {
-          asked++
+          attempted++
           await client.entries.increment('views', 1).then(
             () => acknowledged++,
             () => sleep(5),
@@ -192,7 +192,7 @@ describe.each(Object.keys(connections))(
       const sum = Number(await server.cli('GET', 'views'))
       expect(acknowledged).toBeGreaterThan(100)
       expect(sum).toBeGreaterThanOrEqual(acknowledged)
-      expect(sum).toBeLessThanOrEqual(asked)
+      expect(sum).toBeLessThanOrEqual(attempted)
       await client.close()
       end()
     })

@@ -6,7 +6,7 @@ import { flavours, recovered, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()
 const LONG = 600_000
-const HASTY: ClientOptions = {
+const IMPATIENT: ClientOptions = {
   resilience: { readTimeout: '150ms', writeTimeout: '150ms', breaker: { failures: 1_000 } },
 }
 const PATIENT: ClientOptions = { resilience: { readTimeout: '20s', writeTimeout: '20s' } }
@@ -17,21 +17,21 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-describe.each(flavours)('steps without an answer, over $name', ({ standalone }) => {
+describe.each(flavours)('steps without a reply, over $name', ({ standalone }) => {
   let proxy: TcpProxy
   let made: Made[]
-  /** Whose connection fails. */
+  /** The client whose connection fails. */
   let client: CacheClient
-  /** Another process. */
+  /** A client that stands for another process. */
   let other: CacheClient
   beforeEach(async () => {
     await server.flush()
     proxy = await startProxy(server)
     made = [standalone(proxy.url), standalone(server.url)]
-    client = createCacheClient(made[0]!.driver, HASTY)
+    client = createCacheClient(made[0]!.driver, IMPATIENT)
     other = createCacheClient(made[1]!.driver, PATIENT)
     for (const { driver } of made) await recovered(driver)
-    // The scripts are known, so that each step is one command.
+    // Load the scripts, so that each step is one command.
     const token = createToken()
     await other.entries.lease('warm', format, { token, ttl: LONG })
     await other.entries.fill('warm', format, token, 'x', { ttl: LONG })
@@ -42,51 +42,56 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
   afterEach(async () => {
     await Promise.all([client.close(), other.close()])
     await proxy.close()
-    for (const one of made) await one[Symbol.asyncDispose]()
+    for (const connection of made) await connection[Symbol.asyncDispose]()
   })
 
-  const leaseOf = (who: CacheClient, key: string) =>
-    who.entries.lease(key, format, { token: createToken(), ttl: LONG })
-  const isGivenUp = () =>
+  const requestLease = (by: CacheClient, key: string) =>
+    by.entries.lease(key, format, { token: createToken(), ttl: LONG })
+  const waitUntilGivenUp = () =>
     expect.poll(() => server.cli('ZCARD', '{k}:intents'), { timeout: 10_000 }).toBe('1')
 
-  /** A step that the server gets only after its client has connected anew and given it up. */
-  async function comesLate(step: () => Promise<unknown>): Promise<{ deliver(): Promise<void> }> {
+  /**
+   * Runs a step that gets no reply, until its client has reconnected and given it up. `deliver`
+   * then delivers the step to the server.
+   */
+  async function runUndelivered(
+    step: () => Promise<unknown>,
+  ): Promise<{ deliver(): Promise<void> }> {
     const held = proxy.hold()
     await expect(step()).rejects.toThrow()
     proxy.drop()
-    await isGivenUp()
+    await waitUntilGivenUp()
     return held
   }
 
-  it('a lease that was granted to nobody is free again as soon as Redis answers', async () => {
+  it('a lease whose request got no reply is released as soon as Redis answers', async () => {
     await server.pause()
-    await expect(leaseOf(client, 'k')).rejects.toThrow()
+    await expect(requestLease(client, 'k')).rejects.toThrow()
     await server.resume()
     await expect
-      .poll(async () => (await leaseOf(other, 'k')).status, { timeout: 10_000 })
+      .poll(async () => (await requestLease(other, 'k')).status, { timeout: 10_000 })
       .toBe('leased')
   })
 
-  it('a lease that could not be given back is given back later', async () => {
+  it('a release that failed is retried', async () => {
     const token = createToken()
     await client.entries.lease('k', format, { token, ttl: LONG })
     await proxy.cut()
     await expect(client.entries.release('k', token)).rejects.toThrow()
     await proxy.pass()
     await expect
-      .poll(async () => (await leaseOf(other, 'k')).status, { timeout: 10_000 })
+      .poll(async () => (await requestLease(other, 'k')).status, { timeout: 10_000 })
       .toBe('leased')
   })
 
-  it('a lease that is asked for late is not granted', async () => {
-    const held = await comesLate(() => leaseOf(client, 'k'))
+  it('a request for a lease that arrives late is not granted', async () => {
+    const held = await runUndelivered(() => requestLease(client, 'k'))
     await held.deliver()
-    expect(await leaseOf(other, 'k')).toMatchObject({ status: 'leased' })
+    expect(await requestLease(other, 'k')).toMatchObject({ status: 'leased' })
   })
 
-  it('a put that comes late leaves no lease, and takes none from a load under way', async () => {
-    const held = await comesLate(() => client.entries.put('k', format, 'old', { ttl: LONG }))
+  it('a put that arrives late leaves no lease, and takes none from a running load', async () => {
+    const held = await runUndelivered(() => client.entries.put('k', format, 'old', { ttl: LONG }))
     const token = createToken()
     expect(await other.entries.lease('k', format, { token, ttl: LONG })).toMatchObject({
       status: 'leased',
@@ -95,8 +100,8 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     expect(await other.entries.fill('k', format, token, 'loaded', { ttl: LONG })).toBe(true)
   })
 
-  it('a write that begins late keeps nobody from filling, and does not overlap with another', async () => {
-    const held = await comesLate(() => client.entries.beginWrite(['k'], createToken(), LONG))
+  it('a begin that arrives late blocks no fill, and overlaps with no other write', async () => {
+    const held = await runUndelivered(() => client.entries.beginWrite(['k'], createToken(), LONG))
     const token = createToken()
     await other.entries.beginWrite(['k'], token, LONG)
     await held.deliver()
@@ -105,14 +110,14 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     )
     expect((await other.entries.readWithLife('k', format))?.life).toBeGreaterThan(LONG / 2)
     await other.entries.invalidate(['k'])
-    expect(await leaseOf(other, 'k')).toMatchObject({ status: 'leased' })
+    expect(await requestLease(other, 'k')).toMatchObject({ status: 'leased' })
   })
 
-  it('a write whose end had no answer ends in the background, and its value does not come late', async () => {
+  it('a commit without a reply ends in the background, and stores no late value', async () => {
     const token = createToken()
     await other.entries.put('k', format, 'old', { ttl: LONG })
     await client.entries.beginWrite(['k'], token, LONG)
-    const held = await comesLate(() =>
+    const held = await runUndelivered(() =>
       client.entries.commitWrite('k', token, { format, value: 'mine', ttl: LONG }),
     )
     expect(await other.entries.read('k', format)).toBeUndefined()
@@ -127,7 +132,7 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
   it.each([
     ['put', () => other.entries.put('k', format, 'new', { ttl: LONG })],
     ['invalidation', () => other.entries.invalidate(['k'])],
-  ])('a fill that comes after a later %s stores nothing', async (_, change) => {
+  ])('a fill that arrives after a later %s stores nothing', async (_, change) => {
     const token = createToken()
     await client.entries.lease('k', format, { token, ttl: LONG })
     const held = proxy.hold()
@@ -139,8 +144,8 @@ describe.each(flavours)('steps without an answer, over $name', ({ standalone }) 
     expect(await other.entries.read('k', format)).toEqual(before)
   })
 
-  it('what was given up is forgotten', async () => {
-    await comesLate(() => leaseOf(client, 'k'))
+  it('an attempt that was given up is remembered for a minute at most', async () => {
+    await runUndelivered(() => requestLease(client, 'k'))
     expect(Number(await server.cli('PTTL', '{k}:intents'))).toBeGreaterThan(0)
     expect(Number(await server.cli('PTTL', '{k}:intents'))).toBeLessThanOrEqual(60_000)
   })

@@ -17,29 +17,27 @@ onEach((bench) => {
   let client: CacheClient
   beforeEach(() => void (client = bench().newClient()))
 
-  /** Notes what it is told, and offers what it is given. */
-  function recording(announcement?: Omit<Announcement, 'nth'>) {
-    const told: string[] = []
-    const offers = new Map<string, Entry<unknown>>()
-    let nth = 0
-    const note = (what: string, key: string, value?: NearValue) =>
-      told.push(
-        `${what} ${key}${value ? ` = ${JSON.stringify(value.entry.value)}, ${value.bytes} bytes, ${value.life > 0 && value.life <= 60_000 ? 'its life' : value.life}` : ''}`,
-      )
+  /** A near cache that records the calls it gets, and returns the entries that it is given. */
+  function recordingNearCache(announcement?: Omit<Announcement, 'nth'>) {
+    const calls: string[] = []
+    const nearEntries = new Map<string, Entry<unknown>>()
+    let sequence = 0
+    const record = (call: string, key: string, value?: NearValue) =>
+      calls.push(`${call} ${key}${value ? ` = ${describeValue(value)}` : ''}`)
     const near: NearEntries = {
-      get: <T>(key: string) => offers.get(key) as Entry<T> | undefined,
-      ask: (key) => ({ answered: (value) => note('answered', key, value) }),
+      get: <T>(key: string) => nearEntries.get(key) as Entry<T> | undefined,
+      ask: (key) => ({ answered: (value) => record('answered', key, value) }),
       change: (keys) => ({
-        announcement: announcement && { ...announcement, nth: ++nth },
-        acknowledged: (value) => note('changed', keys.join(), value),
-        failed: () => note('failed', keys.join()),
+        announcement: announcement && { ...announcement, nth: ++sequence },
+        acknowledged: (value) => record('changed', keys.join(), value),
+        failed: () => record('failed', keys.join()),
       }),
     }
-    return { entries: client.entries.withNear(near), told, offers }
+    return { entries: client.entries.withNear(near), calls, nearEntries }
   }
 
-  it('what is read, filled and written is told, with its life and size; what was changed, once it is acknowledged', async () => {
-    const { entries, told } = recording()
+  it('a near cache is told values with life and size, and acknowledged changes', async () => {
+    const { entries, calls } = recordingNearCache()
     await entries.read('k', format)
     const token = createToken()
     await entries.lease('k', format, { token, ttl: 1_000 })
@@ -54,8 +52,8 @@ onEach((bench) => {
     await entries.commitWrite('k', token)
     await entries.expire(['k'], 100)
     await entries.invalidate(['k', 'l'])
-    const a = 'k = "a", 3 bytes, its life'
-    expect(told).toEqual([
+    const a = 'k = "a", 3 bytes, with a life'
+    expect(calls).toEqual([
       'answered k',
       'answered k',
       `answered ${a}`,
@@ -63,9 +61,9 @@ onEach((bench) => {
       'answered none',
       `answered ${a}`,
       `answered ${a}`,
-      'changed k = "bb", 4 bytes, its life',
+      'changed k = "bb", 4 bytes, with a life',
       'changed k',
-      'changed k = "c", 3 bytes, its life',
+      'changed k = "c", 3 bytes, with a life',
       'changed k',
       'changed k',
       'changed k',
@@ -73,30 +71,30 @@ onEach((bench) => {
     ])
   })
 
-  it('what it offers is answered, and nothing is asked', async () => {
-    const { entries, told, offers } = recording()
+  it('a near cache answers reads of its entries without Redis', async () => {
+    const { entries, calls, nearEntries } = recordingNearCache()
     const entry = { value: 'near', absent: false, version: undefined, computeTime: undefined }
-    offers.set('k', entry)
+    nearEntries.set('k', entry)
     expect(await entries.read('k', format)).toBe(entry)
     expect(await entries.readWithLife('k', format)).toBe(entry)
     expect(await entries.readMany(['k', 'other'], format)).toEqual([entry, undefined])
-    expect(told).toEqual(['answered other'])
+    expect(calls).toEqual(['answered other'])
   })
 
-  it('a change that fails is told as such', async () => {
-    const { entries, told } = recording()
+  it('a near cache is told that a change failed', async () => {
+    const { entries, calls } = recordingNearCache()
     await client.close()
     await expect(entries.invalidate(['k'])).rejects.toThrow()
     await expect(entries.put('k', format, 'a', write)).rejects.toThrow()
     expect(await entries.read('k', format).catch(() => 'rejected')).toBe('rejected')
-    expect(told).toEqual(['failed k', 'failed k', 'answered k'])
+    expect(calls).toEqual(['failed k', 'failed k', 'answered k'])
   })
 
-  it('a change is published by the script that makes it: of one tick as one message, without doubles; fills are not', async () => {
-    const { entries } = recording({ channel: 'changes', from: 'me' })
-    const heard: { keys: string[]; nth: number; from: string; v: number }[] = []
+  it('changes of one tick are published in one message, without duplicates or fills', async () => {
+    const { entries } = recordingNearCache({ channel: 'changes', from: 'me' })
+    const received: { keys: string[]; nth: number; from: string; v: number }[] = []
     const subscription = await client.driver.subscribe(['changes'], {
-      message: (_, text) => heard.push(JSON.parse(text)),
+      message: (_, text) => received.push(JSON.parse(text)),
       gap: () => undefined,
       live: () => undefined,
     })
@@ -113,30 +111,30 @@ onEach((bench) => {
     await entries.put('{t}p', format, 'p', write)
     await vi.waitFor(
       () =>
-        expect(heard).toEqual([
+        expect(received).toEqual([
           { v: 1, from: 'me', nth: 1, keys: ['{t}a', '{t}b', '{t}c/"é'] },
           ...[
             ['{t}w', 3],
             ['{t}w', 4],
             ['{t}e', 5],
             ['{t}p', 6],
-          ].map(([key, nth]) => ({ v: 1, from: 'me', nth, keys: [key] })),
+          ].map(([key, sequence]) => ({ v: 1, from: 'me', nth: sequence, keys: [key] })),
         ]),
       5_000,
     )
     await subscription.close()
   })
 
-  it('two who announce are heard as two, and a message that would be too long is cut in several', async () => {
+  it('each sender has its own messages, and a long message is split', async () => {
     const [mine, yours] = [
-      recording({ channel: 'changes', from: 'me' }),
-      recording({ channel: 'changes', from: 'you' }),
+      recordingNearCache({ channel: 'changes', from: 'me' }),
+      recordingNearCache({ channel: 'changes', from: 'you' }),
     ]
-    const heard: { keys: string[]; from: string }[] = []
+    const received: { keys: string[]; from: string }[] = []
     let longest = 0
     const subscription = await client.driver.subscribe(['changes'], {
       message: (_, text) => {
-        heard.push(JSON.parse(text))
+        received.push(JSON.parse(text))
         longest = Math.max(longest, text.length)
       },
       gap: () => undefined,
@@ -147,50 +145,55 @@ onEach((bench) => {
     await vi.waitFor(
       () =>
         expect(
-          heard.filter(({ from }) => from === 'me').flatMap((message) => message.keys),
+          received.filter(({ from }) => from === 'me').flatMap((message) => message.keys),
         ).toEqual(keys),
       5_000,
     )
-    expect(heard.filter(({ from }) => from === 'you')).toMatchObject([{ keys: ['{t}y'] }])
+    expect(received.filter(({ from }) => from === 'you')).toMatchObject([{ keys: ['{t}y'] }])
     expect(longest).toBeLessThan(70_000)
     await subscription.close()
   })
 
-  it('with a log, the message has its place there; nobody makes the log by announcing', async () => {
+  it('a message is appended to an existing log, and contains its position there', async () => {
     if (bench().topology !== 'standalone') return
-    const { entries } = recording({ channel: 'changes', from: 'me', log: 'log' })
+    const { entries } = recordingNearCache({ channel: 'changes', from: 'me', log: 'log' })
     await entries.invalidate(['a'])
     expect(await client.send({ args: ['EXISTS', 'log'], keys: ['log'] })).toBe(0)
     await client.send({ args: ['XADD', 'log', '*', 'opened', '1'], keys: ['log'] })
-    const heard: { at: string }[] = []
+    const received: { at: string }[] = []
     const subscription = await client.driver.subscribe(['changes'], {
-      message: (_, text) => heard.push(JSON.parse(text)),
+      message: (_, text) => received.push(JSON.parse(text)),
       gap: () => undefined,
       live: () => undefined,
     })
     await entries.invalidate(['a', 'b'])
-    await vi.waitFor(() => expect(heard).toHaveLength(1), 5_000)
+    await vi.waitFor(() => expect(received).toHaveLength(1), 5_000)
     const [last] = (await client.send({
       args: ['XREVRANGE', 'log', '+', '-', 'COUNT', '1'],
       keys: ['log'],
     })) as [[string, [string, string]]]
-    expect(last[0]).toBe(heard[0]!.at)
+    expect(last[0]).toBe(received[0]!.at)
     expect(JSON.parse(last[1][1])).toEqual({ v: 1, from: 'me', nth: 2, keys: ['a', 'b'] })
     await subscription.close()
   })
 
-  it('"after" of a script runs once, behind the last of its calls', async () => {
+  it('`after` of a script runs once, after the last of its calls', async () => {
     const script = defineScript({
-      name: 'gather',
+      name: 'collect',
       functions: 'local all = 0',
       lua: 'all = all + ARGV[1]\nreturn 1',
-      after: "redis.call('RPUSH', 'gathered', all)",
+      after: "redis.call('RPUSH', 'collected', all)",
       parse: Number,
     })
-    const slot = bench().topology === 'cluster' ? '{gathered}' : ''
+    const slot = bench().topology === 'cluster' ? '{collected}' : ''
     await Promise.all([1, 2, 3].map((n) => client.run(script, [`${slot}x`], [String(n)])))
     expect(
-      await client.send({ args: ['LRANGE', 'gathered', '0', '-1'], keys: ['gathered'] }),
+      await client.send({ args: ['LRANGE', 'collected', '0', '-1'], keys: ['collected'] }),
     ).toEqual(['6'])
   })
 })
+
+function describeValue({ entry, bytes, life }: NearValue): string {
+  const isWithinTtl = life > 0 && life <= 60_000
+  return `${JSON.stringify(entry.value)}, ${bytes} bytes, ${isWithinTtl ? 'with a life' : life}`
+}

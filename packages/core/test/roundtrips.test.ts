@@ -11,7 +11,18 @@ import {
 import { onEach } from './cases.js'
 
 const format = createFormat<number>()
-const OURS = ['GET', 'MGET', 'SET', 'EVAL', 'EVALSHA', 'DEL', 'EXISTS', 'PTTL', 'EXPIRE', 'PEXPIRE']
+const COUNTED_COMMANDS = [
+  'GET',
+  'MGET',
+  'SET',
+  'EVAL',
+  'EVALSHA',
+  'DEL',
+  'EXISTS',
+  'PTTL',
+  'EXPIRE',
+  'PEXPIRE',
+]
 
 function pathOf(
   client: CacheClient,
@@ -27,8 +38,8 @@ function pathOf(
 
 onEach((bench) => {
   /**
-   * The commands that reach Redis for `work`, once connections are made and scripts known. All of
-   * them follow each other, so each is a round trip.
+   * Returns the commands that `work` sends when connections are open and scripts are loaded. They
+   * are sequential, so each is a round trip.
    */
   async function commandsOf(
     work: (client: CacheClient, key: string) => Promise<unknown>,
@@ -37,7 +48,7 @@ onEach((bench) => {
     for (let i = 0; i < 3; i++) await work(client, `{t}warm ${i}`)
     const watched = await bench().watch()
     await work(client, '{t}measured')
-    return (await watched.commands(...OURS)).map(([name]) => name!.toUpperCase())
+    return (await watched.commands(...COUNTED_COMMANDS)).map(([name]) => name!.toUpperCase())
   }
 
   const load = (): Promise<number> => Promise.resolve(5)
@@ -51,7 +62,7 @@ onEach((bench) => {
       ])
     })
 
-    it('of a miss where misses prevail: lease, fill', async () => {
+    it('of a miss after many misses: lease, fill', async () => {
       const paths = new Map<CacheClient, ReadPath<number>>()
       const commands = await commandsOf(async (client, key) => {
         let path = paths.get(client)
@@ -68,17 +79,17 @@ onEach((bench) => {
       ['stale values', { staleWhileRevalidate: '1m', staleIfError: '1m' }],
       ['an early refresh', { earlyRefresh: true }],
       ['versions', { version: (value) => value }],
-      ['a load of each process’ own', { stampede: 'process' }],
-      ['a load of everyone’s own', { stampede: 'off' }],
+      ['one load per process', { stampede: 'process' }],
+      ['one load per caller', { stampede: 'off' }],
       ['a ttl that is a function', { ttl: () => '1m' }],
       ['timeouts', { loadTimeout: { soft: '1s', hard: '2s' } }],
-    ])('of a miss with %s are three at most', async (_, options) => {
+    ])('of a miss with %s: at most three', async (_, options) => {
       expect(
         (await commandsOf((client, key) => pathOf(client, options).get(key, load))).length,
       ).toBeLessThanOrEqual(3)
     })
 
-    it('of a miss whose loader throws, or has none to remember: read, lease, release', async () => {
+    it('of a miss with no value to store: read, lease, release', async () => {
       expect(
         await commandsOf(async (client, key) => {
           await pathOf(client)
@@ -120,7 +131,7 @@ onEach((bench) => {
       expect(commands).toEqual(['MGET', 'EVALSHA', 'EVALSHA'])
     })
 
-    it('of many misses in one slot, asked for one by one in a tick: read, leases, fills', async () => {
+    it('of many misses in one slot, by single calls in one tick: read, leases, fills', async () => {
       const commands = await commandsOf(async (client, key) => {
         const path = pathOf(client)
         await Promise.all(Array.from({ length: 50 }, (_, i) => path.get(`${key} ${i}`, load)))
@@ -128,7 +139,7 @@ onEach((bench) => {
       expect(commands).toEqual(['MGET', 'EVALSHA', 'EVALSHA'])
     })
 
-    it('of a miss by hand: read, lease and fill, one each', async () => {
+    it('of a miss with the steps of the entry store: read, lease, fill', async () => {
       const commands = await commandsOf(async ({ entries }, key) => {
         const token = createToken()
         expect(await entries.read(key, format)).toBeUndefined()
@@ -138,7 +149,7 @@ onEach((bench) => {
       expect(commands).toEqual(['GET', 'EVALSHA', 'EVALSHA'])
     })
 
-    it('of a write: two; of an invalidation of many in one slot: one', async () => {
+    it('of a write: two; of an invalidation of many keys in one slot: one', async () => {
       expect(
         await commandsOf((client, key) => client.entries.put(key, format, 5, { ttl: 60_000 })),
       ).toEqual(['EVALSHA', 'EVALSHA'])

@@ -15,8 +15,8 @@ interface Connected {
   end(): void
 }
 
-/** Clients of a Cluster that reach each node through a proxy. */
-const connects = {
+/** Connect to a Cluster, to each node through a proxy. */
+const connectors = {
   ioredis(nodes: Readonly<Record<string, { host: string; port: number }>>): Connected {
     const raw = new Cluster([Object.values(nodes)[0]!], { natMap: nodes })
     raw.on('error', () => undefined)
@@ -34,7 +34,7 @@ const connects = {
 }
 
 describe.each(['ioredis', 'node-redis'] as const)(
-  'a step that is sent again on a Cluster, over %s',
+  'a step that is resent on a Cluster, over %s',
   (kind) => {
     let cluster: RedisCluster
     let client: CacheClient
@@ -44,7 +44,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
       cluster = await startCluster({ primaries: 3 })
       for (const node of cluster.nodes)
         proxies[`${node.host}:${node.port}`] = await startProxy(node)
-      connected = connects[kind](
+      connected = connectors[kind](
         Object.fromEntries(
           Object.entries(proxies).map(([node, { host, port }]) => [node, { host, port }]),
         ),
@@ -68,13 +68,13 @@ describe.each(['ioredis', 'node-redis'] as const)(
       await cluster.stop()
     })
 
-    /** On the way to the primary that has the key. */
+    /** Returns the proxy of the primary that owns the key. */
     const proxyOf = async (key: string): Promise<TcpProxy> => {
       for (const node of cluster.primaries) {
         const reply = await node.cli('GET', key).catch((error: Error) => error.message)
         if (!reply.includes('MOVED')) return proxies[`${node.host}:${node.port}`]!
       }
-      throw new Error(`nobody has ${key}`)
+      throw new Error(`no primary owns ${key}`)
     }
 
     const lease = async () => {
@@ -85,32 +85,32 @@ describe.each(['ioredis', 'node-redis'] as const)(
     }
 
     /**
-     * Runs a step whose connection ends before it arrives. Whether it was done, sent again; and
-     * then its first copy arrives with `deliver`.
+     * Runs a step whose connection ends before it arrives, so that it may be resent. `isDone`: the
+     * resent copy was executed. `deliver` delivers the first copy.
      */
-    async function sentAgain(
+    async function runResent(
       step: () => Promise<unknown>,
     ): Promise<{ readonly isDone: boolean; deliver(): Promise<void> }> {
       const proxy = await proxyOf('k')
       const held = proxy.hold()
-      const asked = step().then(
+      const done = step().then(
         () => true,
         () => false,
       )
       await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { timeout: 5_000, interval: 5 })
       proxy.drop()
-      const isDone = await asked
+      const isDone = await done
       if (kind === 'ioredis') expect(isDone).toBe(true)
-      // it was given up
+      // The step was given up.
       else await vi.waitFor(async () => expect(await lease()).toBe('leased'), { timeout: 20_000 })
       return { isDone, deliver: () => held.deliver() }
     }
 
     it.each([undefined, { format, value: 'new', ttl: LONG }])(
-      'leaves no intent where its begin arrives once more when it has ended',
+      'leaves no intent if its begin arrives again after its end',
       async (write) => {
         const token = createToken()
-        const { isDone, deliver } = await sentAgain(() =>
+        const { isDone, deliver } = await runResent(() =>
           client.entries.beginWrite(['k'], token, LONG),
         )
         if (isDone) await client.entries.commitWrite('k', token, write)
@@ -123,18 +123,15 @@ describe.each(['ioredis', 'node-redis'] as const)(
     it.each([
       ['fill', (token: string) => client.entries.fill('k', format, token, 'loaded', { ttl: LONG })],
       ['release', (token: string) => client.entries.release('k', token)],
-    ])(
-      'leaves no lease where the request for it arrives once more after its %s',
-      async (_, end) => {
-        const token = createToken()
-        const { isDone, deliver } = await sentAgain(() =>
-          client.entries.lease('k', format, { token, ttl: LONG }),
-        )
-        if (isDone) await end(token)
-        await client.entries.invalidate(['k'])
-        await deliver()
-        expect(await lease()).toBe('leased')
-      },
-    )
+    ])('leaves no lease if its request arrives again after its %s', async (_, end) => {
+      const token = createToken()
+      const { isDone, deliver } = await runResent(() =>
+        client.entries.lease('k', format, { token, ttl: LONG }),
+      )
+      if (isDone) await end(token)
+      await client.entries.invalidate(['k'])
+      await deliver()
+      expect(await lease()).toBe('leased')
+    })
   },
 )

@@ -8,7 +8,7 @@ const format = createFormat<string>()
 const HOUR = 3_600_000
 
 describe.skipIf(!canSetClock()).each(flavours)(
-  'over $name, while the server’s clock is set',
+  'over $name, after a change of the server’s clock',
   ({ standalone }) => {
     let server: RedisServer
     let made: Made
@@ -28,33 +28,33 @@ describe.skipIf(!canSetClock()).each(flavours)(
 
     const lease = async (ttl = 300) =>
       (await client.entries.lease('k', format, { token: createToken(), ttl })).status
-    const soon = { timeout: 10_000 }
+    const pollOptions = { timeout: 10_000 }
 
-    it('back by an hour: a writer that has died keeps the others from filling for its ttl, not for an hour', async () => {
+    it('back by an hour: a dead writer blocks fills for its ttl, not for an hour', async () => {
       await client.entries.beginWrite(['k'], createToken(), 300)
       await server.setClock(-HOUR)
       expect(await lease()).toBe('bypass')
-      await expect.poll(lease, soon).toBe('leased')
+      await expect.poll(lease, pollOptions).toBe('leased')
     })
 
-    it('back by an hour: a load that has died keeps the others waiting for its ttl, not for an hour', async () => {
+    it('back by an hour: a dead load blocks others for its ttl, not for an hour', async () => {
       expect(await lease()).toBe('leased')
       await server.setClock(-HOUR)
       expect(await lease()).toBe('wait')
-      await expect.poll(lease, soon).toBe('leased')
+      await expect.poll(lease, pollOptions).toBe('leased')
     })
 
-    it('back by an hour: an answer that was not to be cached is forgotten', async () => {
+    it('back by an hour: a skipped value is forgotten', async () => {
       const token = createToken()
       await client.entries.lease('k', format, { token, ttl: HOUR })
       await client.entries.release('k', token, 300)
       await server.setClock(-HOUR)
       expect(await lease()).toBe('skip')
-      await expect.poll(lease, soon).toBe('leased')
+      await expect.poll(lease, pollOptions).toBe('leased')
     })
 
     it.each([-HOUR, HOUR])(
-      'by %i ms: a value that was loaded before an acknowledged write is not stored after it',
+      'by %i ms: a value loaded before an acknowledged write is not stored after it',
       async (step) => {
         await client.entries.put('k', format, 'old', { ttl: 2 * HOUR })
         await client.entries.beginWrite(['k'], 'writer', 60_000)
@@ -73,7 +73,7 @@ describe.skipIf(!canSetClock()).each(flavours)(
       },
     )
 
-    it('back by an hour: writers that overlap across the step are told from each other', async () => {
+    it('back by an hour: writers that overlap across the change are detected', async () => {
       await client.entries.beginWrite(['k'], 'a', 60_000)
       await server.setClock(-HOUR)
       await client.entries.beginWrite(['k'], 'b', 60_000)

@@ -7,22 +7,22 @@ import stampLua from '../src/entries/stamp.lua'
 import { onEach } from './cases.js'
 
 const format = createFormat<string>()
-const S = Buffer.from('the stamp \x00\x01')
+const STAMP = Buffer.from('the stamp \x00\x01')
 const TTL = 60_000
 
 onEach((bench) => {
   describe('a stamp', () => {
-    it('comes back with its entry, read in any way', async () => {
+    it('is returned with its entry by every kind of read', async () => {
       const { entries } = bench().newClient()
       await entries.put('{s}a', format, 'x', {
         ttl: TTL,
-        meta: { stamp: S, version: 7, computeTime: 3 },
+        meta: { stamp: STAMP, version: 7, computeTime: 3 },
       })
-      expect((await entries.read('{s}a', format))?.stamp).toEqual(S)
-      expect((await entries.readWithLife('{s}a', format))?.stamp).toEqual(S)
+      expect((await entries.read('{s}a', format))?.stamp).toEqual(STAMP)
+      expect((await entries.readWithLife('{s}a', format))?.stamp).toEqual(STAMP)
       expect((await entries.readMany(['{s}a'], format))[0]).toMatchObject({
         value: 'x',
-        stamp: S,
+        stamp: STAMP,
         version: 7,
         computeTime: 3,
       })
@@ -30,34 +30,34 @@ onEach((bench) => {
       expect((await entries.read('{s}b', format))?.stamp).toBeUndefined()
     })
 
-    it('that is outdated makes its entry stale to the lease, and only its own', async () => {
+    it('makes its entry stale for a lease that calls it outdated', async () => {
       const { entries } = bench().newClient()
       const lease = (outdated: Buffer, token = createToken()) =>
         entries.lease('{s}a', format, { token, ttl: 1_000, outdated })
-      await entries.put('{s}a', format, 'x', { ttl: TTL, meta: { stamp: S, version: 7 } })
-      for (const other of [Buffer.alloc(0), S.subarray(1), Buffer.concat([S, S])])
+      await entries.put('{s}a', format, 'x', { ttl: TTL, meta: { stamp: STAMP, version: 7 } })
+      for (const other of [Buffer.alloc(0), STAMP.subarray(1), Buffer.concat([STAMP, STAMP])])
         expect(await lease(other)).toMatchObject({ status: 'hit', entry: { value: 'x' } })
       const token = createToken()
-      expect(await lease(S, token)).toEqual({ status: 'leased', entry: undefined })
-      expect(await lease(S)).toMatchObject({ status: 'wait', entry: undefined })
+      expect(await lease(STAMP, token)).toEqual({ status: 'leased', entry: undefined })
+      expect(await lease(STAMP)).toMatchObject({ status: 'wait', entry: undefined })
       expect(
         await entries.fill('{s}a', format, token, 'y', {
           ttl: TTL,
           meta: { stamp: Buffer.from('newer'), version: 8 },
         }),
       ).toBe(true)
-      expect(await lease(S)).toMatchObject({ status: 'hit', entry: { value: 'y' } })
+      expect(await lease(STAMP)).toMatchObject({ status: 'hit', entry: { value: 'y' } })
     })
 
-    it('that is empty stands for entries without one', async () => {
+    it('makes entries without one stale if it is empty', async () => {
       const client = bench().newClient()
-      for (const plain of ['"x"', frame('"x"', { version: 7, computeTime: 1 })]) {
-        await client.send({ args: ['SET', '{s}a', plain], keys: ['{s}a'] })
+      for (const withoutStamp of ['"x"', frame('"x"', { version: 7, computeTime: 1 })]) {
+        await client.send({ args: ['SET', '{s}a', withoutStamp], keys: ['{s}a'] })
         expect(
           await client.entries.lease('{s}a', format, {
             token: createToken(),
             ttl: 1_000,
-            outdated: S,
+            outdated: STAMP,
           }),
         ).toMatchObject({ status: 'hit' })
         const token = createToken()
@@ -72,7 +72,7 @@ onEach((bench) => {
       }
     })
 
-    it('is read by Lua as by JavaScript, and never read wrong from bytes of any kind', async () => {
+    it('is read by Lua like by JavaScript, and arbitrary bytes cause no error', async () => {
       const client = bench().newClient()
       const lua = defineScript({
         name: 'stamp',
@@ -81,18 +81,18 @@ onEach((bench) => {
         binary: true,
         parse: (reply) => reply as Buffer,
       })
-      const own = fc.record({
+      const meta = fc.record({
         version: fc.option(fc.maxSafeNat(), { nil: undefined }),
         computeTime: fc.option(fc.nat(), { nil: undefined }),
         stamp: fc.option(
-          fc.uint8Array({ maxLength: 400 }).map((each) => Buffer.from(each)),
+          fc.uint8Array({ maxLength: 400 }).map((array) => Buffer.from(array)),
           { nil: undefined },
         ),
       })
       await fc.assert(
-        fc.asyncProperty(own, fc.string(), async (meta, payload) => {
-          expect(await client.run(lua, ['{s}a'], [frame(payload, meta)])).toEqual(
-            meta.stamp ?? Buffer.alloc(0),
+        fc.asyncProperty(meta, fc.string(), async (metadata, payload) => {
+          expect(await client.run(lua, ['{s}a'], [frame(payload, metadata)])).toEqual(
+            metadata.stamp ?? Buffer.alloc(0),
           )
         }),
         { numRuns: 200 },
@@ -106,7 +106,7 @@ onEach((bench) => {
     })
   })
 
-  describe('a change of a pattern’s own', () => {
+  describe('a change that a pattern defines', () => {
     const set = defineChange({
       name: 'set',
       args: 1,
@@ -114,7 +114,7 @@ onEach((bench) => {
       parse: Number,
     })
 
-    it('runs once for each key, wherever they lie, and knows of writers', async () => {
+    it('runs once for each key in every slot, and sees the writers', async () => {
       const client = bench().newClient()
       const keys = ['a', 'b', 'c', 'd', 'e']
       await client.entries.beginWrite(['c'], createToken(), 1_000)
@@ -125,30 +125,30 @@ onEach((bench) => {
       expect(await client.send({ args: ['GET', 'a'], keys: ['a'] })).toBe('7')
     })
 
-    it('is announced in the same step, and to what is near', async () => {
+    it('is announced in the same step, and to the near cache', async () => {
       const client = bench().newClient()
-      const told: string[] = []
+      const calls: string[] = []
       const near: NearEntries = {
         get: () => undefined,
         ask: () => ({ answered: () => undefined }),
         change: (keys) => {
-          told.push(`change ${keys.join()}`)
+          calls.push(`change ${keys.join()}`)
           return {
             announcement: { channel: 'news', from: 'me', nth: 3 },
-            acknowledged: () => void told.push('acknowledged'),
-            failed: () => void told.push('failed'),
+            acknowledged: () => void calls.push('acknowledged'),
+            failed: () => void calls.push('failed'),
           }
         },
       }
       const messages: string[] = []
-      await client.entries.read('a', format) // it is connected
+      await client.entries.read('a', format) // Wait until the client is connected.
       const subscription = await client.driver.subscribe(['news'], {
         message: (_, payload) => messages.push(payload),
         gap: () => undefined,
         live: () => undefined,
       })
       await client.entries.withNear(near).change(set, ['a', 'b'], ['7'])
-      expect(told).toEqual(['change a,b', 'acknowledged'])
+      expect(calls).toEqual(['change a,b', 'acknowledged'])
       await expect
         .poll(
           () =>

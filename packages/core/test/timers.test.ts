@@ -13,8 +13,8 @@ import { onEach } from './cases.js'
 const HITS = 1_000
 const format = createFormat<number>()
 
-/** How many timers come to be while `work` runs. */
-async function timersOf(work: () => Promise<unknown>): Promise<number> {
+/** Returns the number of timers that are created while `work` runs. */
+async function countTimers(work: () => Promise<unknown>): Promise<number> {
   let timers = 0
   const hook = createHook({
     init: (_, type) => {
@@ -26,17 +26,17 @@ async function timersOf(work: () => Promise<unknown>): Promise<number> {
   return timers
 }
 
-async function oneByOne(hit: () => Promise<unknown>): Promise<void> {
+async function sequentially(hit: () => Promise<unknown>): Promise<void> {
   for (let i = 0; i < HITS; i++) await hit()
 }
 
-async function together(hit: () => Promise<unknown>): Promise<void> {
+async function concurrently(hit: () => Promise<unknown>): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.all(Array.from({ length: HITS / 10 }, hit))
 }
 
 onEach((bench) => {
-  const ways: readonly (readonly [
-    what: string,
+  const reads: readonly (readonly [
+    name: string,
     hit: (client: CacheClient) => (key: string) => Promise<unknown>,
   ])[] = [
     ['entries.read', (client) => async (key) => (await client.entries.read(key, format))?.value],
@@ -48,44 +48,43 @@ onEach((bench) => {
       'a ReadPath',
       (client) => {
         const path = pathOf(client)
-        return (key) => path.get(key, loadsNothing)
+        return (key) => path.get(key, neverLoads)
       },
     ],
     [
       'a ReadPath that serves stale values',
       (client) => {
         const path = pathOf(client, { staleWhileRevalidate: '1h', earlyRefresh: true })
-        return (key) => path.get(key, loadsNothing)
+        return (key) => path.get(key, neverLoads)
       },
     ],
     [
       'a ReadPath, of many',
       (client) => {
         const path = pathOf(client)
-        return async (key) => (await path.getMany([key], async () => loadsNothing()))[0]
+        return async (key) => (await path.getMany([key], async () => neverLoads()))[0]
       },
     ],
   ]
 
-  describe.each(ways)('a hit through %s', (_, way) => {
+  describe.each(reads)('a hit through %s', (_, createHit) => {
     it.each([
-      ['one after the other', oneByOne],
-      ['a hundred at once', together],
-    ])('allocates no timer: %s', async (_how, round) => {
+      ['one after the other', sequentially],
+      ['a hundred at once', concurrently],
+    ])('allocates no timer: %s', async (_order, repeat) => {
       const client = bench().newClient()
-      // So long that not even the shared one is armed again meanwhile.
+      // The ttl is so long that not even the shared timer is set again in between.
       await client.entries.put('a', format, 5, { ttl: 7_200_000 })
-      const hit = way(client)
+      const hit = createHit(client)
       for (let i = 0; i < 20; i++) expect(await hit('a')).toBe(5)
-      // What the test runner and the clients do meanwhile is not much; a timer a hit would be a
-      // thousand.
-      expect(await timersOf(() => round(() => hit('a')))).toBeLessThan(HITS / 50)
+      // The test runner and the clients create a few timers. One per hit would be a thousand.
+      expect(await countTimers(() => repeat(() => hit('a')))).toBeLessThan(HITS / 50)
     })
   })
 
-  it('timers are seen where there is one for each', async () => {
+  it('the count sees one timer per call', async () => {
     expect(
-      await timersOf(() => oneByOne(() => new Promise((resolve) => setTimeout(resolve)))),
+      await countTimers(() => sequentially(() => new Promise((resolve) => setTimeout(resolve)))),
     ).toBeGreaterThanOrEqual(HITS)
   })
 })
@@ -102,6 +101,6 @@ function pathOf(
   )
 }
 
-function loadsNothing(): never {
-  throw new Error('it was a hit')
+function neverLoads(): never {
+  throw new Error('The loader was called, but the read should be a hit.')
 }

@@ -7,7 +7,7 @@ const LONG = 600_000
 
 onEach((bench) => {
   describe('an entry with a version', () => {
-    it('is neither replaced nor deleted by an older one, and replaced by a newer one', async () => {
+    it('is replaced by a newer version, but not by an older one', async () => {
       const { entries } = bench().newClient()
       const put = (version: number) =>
         entries.put('k', format, version, { ttl: LONG, meta: { version } })
@@ -18,7 +18,7 @@ onEach((bench) => {
       expect([126, undefined]).toContain((await entries.read('k', format))?.value)
     })
 
-    it('is not deleted by an older one while it is written', async () => {
+    it('is not deleted by an older version during a write', async () => {
       const { entries } = bench().newClient()
       await entries.put('k', format, 120, { ttl: LONG, meta: { version: 120 } })
       await entries.beginWrite(['k'], 'writer', LONG)
@@ -28,7 +28,7 @@ onEach((bench) => {
       expect(await entries.read('k', format)).toBeUndefined()
     })
 
-    it('is replaced where its version can’t be read', async () => {
+    it('is replaced if its version can’t be read', async () => {
       const client = bench().newClient()
       for (const version of [Infinity, NaN, -1, 2 ** 60]) {
         const frame = Buffer.alloc(11, '7')
@@ -43,7 +43,7 @@ onEach((bench) => {
       }
     })
 
-    it('stays where a load finds an older one', async () => {
+    it('stays if a load returns an older version', async () => {
       const { entries } = bench().newClient()
       const token = createToken()
       await entries.put('k', format, 120, { ttl: LONG, meta: { version: 120 } })

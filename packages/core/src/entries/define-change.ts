@@ -1,15 +1,23 @@
 import { defineScript, type Script, type ScriptDefinition } from '../client/script.js'
 import announceLua from './announce.lua'
-import announcedLua from './announced.lua'
+import publishAnnouncementsLua from './publish-announcements.lua'
 
 /**
- * A script for `entries.change`: it changes what stands at KEYS[1], with `args` arguments, and
- * announces that in the same step. KEYS[2] are the intents of those who write it (`beginWrite`).
- * KEYS[3] and so on are `beside` further keys of the same slot, which `entries.change` is given as
- * well.
+ * Defines a script for `entries.change`. It changes an entry, and announces the change to near
+ * caches in the same step.
+ *
+ * - `KEYS[1]` is the entry.
+ * - `KEYS[2]` holds the intents of its writers (`beginWrite`).
+ * - `KEYS[3]` and the following are the `beside` further keys in the same slot. Pass them to
+ *   `entries.change` as well.
  *
  * @example
- * const increment = defineChange({ name: 'increment', args: 1, lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
+ * const increment = defineChange({
+ *   name: 'increment',
+ *   args: 1,
+ *   lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])",
+ *   parse: Number,
+ * })
  * await client.entries.change(increment, ['views'], ['2'])
  */
 export function defineChange<R>({
@@ -20,18 +28,20 @@ export function defineChange<R>({
   types,
   ...rest
 }: ChangeDefinition<R>): Script<R> {
+  const [channel, from, sequence] = [1, 2, 3].map((i) => `ARGV[${args + i}]`)
+  const log = `KEYS[${beside + 3}]`
   return defineScript({
     ...rest,
     types: types ?? ['any', 'zset'],
     functions: `${announceLua}\n${functions}`,
-    lua: `announce(KEYS[1], ARGV[${args + 1}], ARGV[${args + 2}], ARGV[${args + 3}], KEYS[${beside + 3}])\n${lua}`,
-    after: announcedLua,
+    lua: `announce(KEYS[1], ${channel}, ${from}, ${sequence}, ${log})\n${lua}`,
+    after: publishAnnouncementsLua,
   })
 }
 
 export interface ChangeDefinition<R> extends Omit<ScriptDefinition<R>, 'after' | 'asks'> {
-  /** How many arguments the script takes. */
+  /** The number of arguments of the script. */
   readonly args: number
-  /** How many keys it takes behind the entry and its intents. Default 0. */
+  /** The number of its keys after the entry and its intents. Default 0. */
   readonly beside?: number
 }

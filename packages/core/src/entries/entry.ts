@@ -1,19 +1,17 @@
-/** What was read: a value, or the remembered fact that there is none. */
+/** A cached value, or the cached fact that the source has none. */
 export interface Entry<T> {
   readonly value: T
   /**
-   * The source was asked and has none; `value` is then the `null` or `undefined` that the loader
-   * answered with.
+   * The source has no value. `value` is then the `null` or `undefined` that the loader returned.
    */
   readonly absent: boolean
   /**
-   * Ms it has left to live, where that was asked for or came along; infinite for an entry that does
-   * not expire.
+   * The remaining life in ms, if the step read it. Infinite for an entry that does not expire.
    */
   readonly life?: number | undefined
   readonly version: number | undefined
-  /** How long its loader took, in ms, where that was kept. */
+  /** How long the loader took, in ms, if that was stored. */
   readonly computeTime: number | undefined
-  /** What its pattern stored with it, to know whether it is still right. */
+  /** What a pattern stored with the entry to check later whether it is still valid. */
   readonly stamp?: Buffer | undefined
 }

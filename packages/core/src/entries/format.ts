@@ -18,39 +18,45 @@ import type { Size } from '../util/size.js'
 export type { Meta } from './frame.js'
 
 /**
- * How the values of one cache are stored: what is written is checked for its size, what is read for
- * its shape as well.
+ * Encodes and decodes the values of one cache. The size is checked on writes; size and shape are
+ * checked on reads.
  */
 export interface Format<T> {
-  /** The most bytes that a value may have, as stored and before a codec compresses it. */
+  /** The maximum size of a value in bytes, both as stored and before a codec compresses it. */
   readonly maxValueBytes: number
   /**
-   * What to store. `null` and `undefined` are "there is none": an entry without a payload, whatever
-   * the codec; but `null` as plain JSON, which others read as well, where no schema could refuse
-   * that.
+   * Returns what to store. `null` and `undefined` mean that there is no value: they become an entry
+   * without a payload, with every codec. The exception is `null` with the `json` codec and no
+   * schema: it is stored as plain JSON, which other programs can read as well.
    *
    * @throws {CodecError} if the value can't be encoded, or takes more than `maxValueBytes`.
    */
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer
-  /** What is stored. Never throws or rejects; a promise only where the schema is asynchronous. */
+  /**
+   * Decodes a stored value. Never throws or rejects. Returns a promise only if the schema is
+   * asynchronous.
+   */
   decode(key: string, stored: Buffer): Decoded<T> | Undecodable | Promise<Decoded<T> | Undecodable>
 }
 
 export interface Decoded<T> {
   readonly value: T
-  /** The value is `null` or `undefined`: there is none. */
+  /** The value is `null` or `undefined`: the source has none. */
   readonly absent: boolean
   readonly version: number | undefined
   readonly computeTime: number | undefined
   readonly stamp: Buffer | undefined
 }
 
-/** Not in the types, where it would tell copies of this package apart. */
+/**
+ * Marks instances of `Undecodable`. It is not part of the type: the types of two copies of this
+ * package would not be assignable to each other.
+ */
 const BRAND = Symbol.for('@cache/core/undecodable')
 
-/** An entry that must not be served: to the reader it is a miss. */
+/** An entry that can't be decoded. Reads treat it as a miss. */
 export class Undecodable {
-  /** `instanceof`, also for one that another copy of this package made. */
+  /** Makes `instanceof` work for instances of another copy of this package. */
   static [Symbol.hasInstance](value: unknown): boolean {
     return typeof value === 'object' && value !== null && BRAND in value
   }
@@ -61,8 +67,8 @@ export class Undecodable {
 
   constructor(
     /**
-     * `'size'`: over `maxValueBytes`. `'frame'`: its metadata can't be read. `'codec'`: its payload
-     * can't. `'schema'`: it is of another shape.
+     * `'size'`: the entry exceeds `maxValueBytes`. `'frame'`: its metadata can't be read.
+     * `'codec'`: its payload can't be decoded. `'schema'`: it does not fit the schema.
      */
     readonly reason: 'codec' | 'frame' | 'schema' | 'size',
     readonly error: CodecError,
@@ -73,9 +79,9 @@ export interface FormatOptions<T> {
   /** Default `json`. */
   readonly codec?: Codec<T> | undefined
   /**
-   * Checks what was read, and only that; its output is what the reader gets. A schema that
-   * transforms sees its own output again when that was stored, so its transforms must leave their
-   * own results alone.
+   * Checks values that are read, but not values that are written. The reader gets its output. If
+   * that output is stored again, the schema sees it again, so transforms must leave their own
+   * results unchanged.
    */
   readonly schema?: Schema<T> | undefined
   /** Default 8 MiB. */
@@ -85,12 +91,14 @@ export interface FormatOptions<T> {
 export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
 
 /**
- * How values are stored: through a codec, in a frame where metadata travels with them.
+ * Creates a format. It encodes values with a codec, and stores them in a frame if they have
+ * metadata.
  *
- * @throws {InvalidOptionError} naming the option.
+ * @throws {InvalidOptionError} with the name of the invalid option.
  * @example
  * const products = createFormat<Product>({ schema: productSchema })
- * products.decode('product:42', Buffer.from(products.encode('product:42', chair, { version: 7 })))
+ * const stored = products.encode('product:42', chair, { version: 7 })
+ * products.decode('product:42', Buffer.from(stored))
  */
 export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
   const check = checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
@@ -112,21 +120,21 @@ class EntryFormat<T> implements Format<T> {
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
     try {
-      const own = this.#ownMeta(meta)
+      const metaToStore = this.#metaToStore(meta)
       const stored = this.#hasPayload(value)
-        ? frame(this.#payload(key, value, own), own)
-        : frameAbsent(value, own, this.#proof(key, value, own))
+        ? frame(this.#encodePayload(key, value, metaToStore), metaToStore)
+        : frameAbsent(value, metaToStore, this.#proof(key, value, metaToStore))
       this.#checkSize(key, stored)
       return stored
     } catch (cause) {
       if (cause instanceof CodecError && cause.key !== undefined) throw cause
-      const why =
+      const detail =
         cause instanceof CodecError
           ? `: ${cause.message}`
           : ` with the codec "${this.#codec.name}".`
-      throw new CodecError(`Can't encode the value of "${key}"${why}`, {
+      throw new CodecError(`Can't encode the value of "${key}"${detail}`, {
         key,
-        cause: shownCause(cause),
+        cause: safeCause(cause),
       })
     }
   }
@@ -139,47 +147,51 @@ class EntryFormat<T> implements Format<T> {
       return undecodable(
         'size',
         key,
-        `has ${stored.length} bytes, more than maxValueBytes, ${this.maxValueBytes}`,
+        `has ${stored.length} bytes, more than maxValueBytes (${this.maxValueBytes})`,
       )
-    if (!isFrame(stored)) return this.#value(key, stored, undefined)
+    if (!isFrame(stored)) return this.#decodeValue(key, stored, undefined)
     const framed = unframe(stored)
     if (framed === undefined)
-      return undecodable('frame', key, 'has a frame that is cut off, or of a newer version')
-    if (framed.presence === 'present') return this.#value(key, framed.payload, framed)
-    return this.#absent(key, framed)
+      return undecodable(
+        'frame',
+        key,
+        'has a frame that is truncated, or was written by a newer version',
+      )
+    if (framed.presence === 'present') return this.#decodeValue(key, framed.payload, framed)
+    return this.#decodeAbsent(key, framed)
   }
 
-  /** Only who can't authenticate a version has to say so in the frame. */
-  #ownMeta(meta: Meta | undefined): Meta | undefined {
+  /** Only codecs that authenticate need the flag `versionByScript` in the frame. */
+  #metaToStore(meta: Meta | undefined): Meta | undefined {
     return meta?.versionByScript && !this.#codec.seal
       ? { ...meta, versionByScript: undefined }
       : meta
   }
 
-  #context(key: string, bound: Buffer | undefined): CodecContext {
-    return { key, maxValueBytes: this.maxValueBytes, associatedData: bound }
+  #context(key: string, authenticated: Buffer | undefined): CodecContext {
+    return { key, maxValueBytes: this.maxValueBytes, associatedData: authenticated }
   }
 
-  /** The proof that there is none, of a codec that authenticates. */
+  /** Returns the proof of an authenticating codec that there is no value. */
   #proof(key: string, presence: null | undefined, meta: Meta | undefined): Buffer | undefined {
-    return this.#codec.seal?.(NOTHING, this.#context(key, associatedData(presence, meta)))
+    return this.#codec.seal?.(EMPTY, this.#context(key, associatedData(presence, meta)))
   }
 
-  #absent(key: string, framed: Framed): Decoded<T> | Undecodable {
+  #decodeAbsent(key: string, framed: Framed): Decoded<T> | Undecodable {
     try {
-      const rest = this.#codec.open
+      const remaining = this.#codec.open
         ? this.#codec.open(framed.payload, this.#context(key, framed.associatedData))
         : framed.payload
-      if (rest.length === 0) return decoded(framed.presence as T, framed)
+      if (remaining.length === 0) return decoded(framed.presence as T, framed)
     } catch (cause) {
       return undecodable(
         'codec',
         key,
-        `says that there is none, which the codec "${this.#codec.name}" can't confirm`,
+        `stores the absence of a value, which the codec "${this.#codec.name}" can't verify`,
         cause,
       )
     }
-    return undecodable('frame', key, 'says that there is none, and has a payload')
+    return undecodable('frame', key, 'stores the absence of a value, but has a payload')
   }
 
   #hasPayload(value: T | null | undefined): value is T {
@@ -189,30 +201,30 @@ class EntryFormat<T> implements Format<T> {
     )
   }
 
-  #payload(key: string, value: T, meta: Meta | undefined): string | Buffer {
+  #encodePayload(key: string, value: T, meta: Meta | undefined): string | Buffer {
     const payload = this.#codec.encode(
       value,
       this.#context(key, this.#codec.seal && associatedData('present', meta)),
     )
     if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload
     throw new CodecError(
-      `Its codec "${this.#codec.name}" must return a string or a Buffer at once.`,
+      `Its codec "${this.#codec.name}" must return a string or a Buffer synchronously.`,
     )
   }
 
   #checkSize(key: string, stored: string | Buffer): void {
     const max = this.maxValueBytes
-    // No UTF-16 unit takes more than three bytes of UTF-8.
+    // A UTF-16 code unit takes at most three bytes in UTF-8.
     if (typeof stored === 'string' && stored.length * 3 <= max) return
     const bytes = Buffer.byteLength(stored)
     if (bytes > max)
       throw new CodecError(
-        `The value of "${key}" has ${bytes} bytes, more than maxValueBytes, ${max}.`,
+        `The value of "${key}" has ${bytes} bytes, more than maxValueBytes (${max}).`,
         { key, code: 'VALUE_TOO_LARGE' },
       )
   }
 
-  #value(
+  #decodeValue(
     key: string,
     payload: Buffer,
     meta: Framed | undefined,
@@ -224,19 +236,19 @@ class EntryFormat<T> implements Format<T> {
       return undecodable(
         'codec',
         key,
-        `can't be read by the codec "${this.#codec.name}"`,
-        shownCause(cause),
+        `can't be decoded by the codec "${this.#codec.name}"`,
+        safeCause(cause),
       )
     }
     if (this.#schema === undefined) return decoded(value, meta)
     const checked = applySchema(this.#schema, value)
     return checked instanceof Promise
-      ? checked.then((late) => afterSchema(key, late, meta))
+      ? checked.then((result) => afterSchema(key, result, meta))
       : afterSchema(key, checked, meta)
   }
 }
 
-const NOTHING = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 
 function afterSchema<T>(
   key: string,
@@ -258,16 +270,16 @@ function decoded<T>(value: T, meta: Meta | undefined): Decoded<T> {
   }
 }
 
-/** What a codec threw may quote the value; our own errors don't. */
-function shownCause(cause: unknown): Error | undefined {
+/** Removes the message of foreign errors, because it may quote the value. Our own never do. */
+function safeCause(cause: unknown): Error | undefined {
   return cause instanceof CacheError ? cause : errorWithoutMessage(cause)
 }
 
 function undecodable(
   reason: Undecodable['reason'],
   key: string,
-  what: string,
+  problem: string,
   cause?: unknown,
 ): Undecodable {
-  return new Undecodable(reason, new CodecError(`The entry "${key}" ${what}.`, { key, cause }))
+  return new Undecodable(reason, new CodecError(`The entry "${key}" ${problem}.`, { key, cause }))
 }

@@ -1,42 +1,47 @@
 import { CodecError } from '../errors.js'
 
-/** What may travel with a value. */
+/** Metadata that is stored with a value. */
 export interface Meta {
-  /** Of the row it was made from: a safe integer of at least 0, growing with each change. */
+  /**
+   * The version of the row that the value was made from: a safe integer of at least 0 that grows
+   * with each change.
+   */
   readonly version?: number | undefined
-  /** How long it took to make, in ms. Kept up to 2^32 - 1. */
+  /** How long the value took to compute, in ms. Stored up to 2^32 - 1. */
   readonly computeTime?: number | undefined
   /**
-   * What else must be as it was for the value to be right: a pattern's own (the versions of its
-   * groups).
+   * What else must be unchanged for the value to be valid. Each pattern defines its own content,
+   * such as the versions of groups.
    */
   readonly stamp?: Buffer | undefined
   /**
-   * The version is put in later, by the script that stores the frame: it can't be authenticated.
+   * The script that stores the frame sets the version later, so it can't be authenticated.
    */
   readonly versionByScript?: true | undefined
 }
 
-/** What a frame holds: a payload, or the fact that there is none. */
+/** The content of a frame: a payload, or the fact that the source has none. */
 export interface Framed extends Meta {
   readonly payload: Buffer
-  /** `null` or `undefined`, for "there is none"; else `'present'`. */
+  /** `'present'`, or the `null` or `undefined` that stands for "there is none". */
   readonly presence: Presence
-  /** What an authenticating codec is to authenticate with the payload: see `associatedData`. */
+  /** The data that a codec authenticates together with the payload; see `associatedData`. */
   readonly associatedData: Buffer
 }
 
 export type Presence = 'present' | null | undefined
 
 /*
- * A frame:  01 | flags | version, 8 bytes | computeTime, 4 bytes | stamp's length, 4 bytes, and
- * stamp | payload
+ * The layout of a frame:
  *
- * Flags say which fields are there. Byte 01 begins no JSON text, and a payload that begins with it
- * is framed with no fields. The version comes first, at a fixed offset, as a big-endian IEEE
- * double, so that a Lua script can read it: struct.unpack('>d', …) on a Redis whose Lua knows no
- * 64-bit integers; so does stamp.lua with the stamp. Flags yet without a meaning make a frame
- * unreadable, not misread.
+ *   01 | flags | version (8 bytes) | computeTime (4 bytes) | length of stamp (4 bytes) | stamp
+ *      | payload
+ *
+ * The flags say which fields are present. No JSON text begins with byte 01; a payload that begins
+ * with it is stored in a frame without fields. The version comes first, at a fixed offset, as a
+ * big-endian IEEE double, so that a script can read it with struct.unpack('>d', …): the Lua of
+ * Redis has no 64-bit integers. The script stamp.lua reads the stamp likewise. A frame with unknown
+ * flags is unreadable instead of misread.
  */
 const CONTROL = 0x01
 const VERSION = 1
@@ -46,16 +51,16 @@ const IS_UNDEFINED = 8
 const STAMP = 16
 /** The version is not part of the associated data. */
 const VERSION_BY_SCRIPT = 32
-const KNOWN = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED | STAMP | VERSION_BY_SCRIPT
+const KNOWN_FLAGS = VERSION | COMPUTE_TIME | ABSENT | IS_UNDEFINED | STAMP | VERSION_BY_SCRIPT
 const MAX_UINT32 = 0xffff_ffff
-const NOTHING = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 
 /**
- * What to store for a payload: itself, where nothing travels with it and it can't be mistaken for a
- * frame; else a frame.
+ * Returns what to store for a payload: the payload itself if it has no metadata and can't be
+ * mistaken for a frame, otherwise a frame.
  *
- * @throws {CodecError} for a version that is no safe integer of at least 0, a computeTime that is
- * no number of at least 0.
+ * @throws {CodecError} if the version is not a safe integer of at least 0, or the computeTime is
+ * not a number of at least 0.
  * @example
  * frame('{"id":42}')                 // '{"id":42}'
  * frame('{"id":42}', { version: 7 }) // <Buffer 01 01 40 1c …>
@@ -77,34 +82,34 @@ export function frame(payload: string | Buffer, meta?: Meta): string | Buffer {
 }
 
 /**
- * What to store where the source has none: a frame without a payload; with the proof of that, where
- * the codec has one.
+ * Returns what to store if the source has no value: a frame without a payload, but with the proof
+ * of an authenticating codec that there is none.
  */
 export function frameAbsent(
   presence: null | undefined,
   meta?: Meta,
-  proof: Buffer = NOTHING,
+  proof: Buffer = EMPTY,
 ): Buffer {
   return Buffer.concat([headerOf(presence, meta), proof])
 }
 
 /**
- * What a codec that authenticates is to authenticate with the payload: presence and metadata, as
- * they stand in the frame. Empty for a present value without metadata, whether it is in a frame or
- * bare.
+ * Returns the data that an authenticating codec authenticates together with the payload: presence
+ * and metadata, as stored in the frame. Empty for a present value without metadata, whether it is
+ * in a frame or not.
  */
 export function associatedData(presence: Presence, meta?: Meta): Buffer {
-  return boundOf(headerOf(presence, meta))
+  return authenticatedPart(headerOf(presence, meta))
 }
 
-/** Whether it begins as a frame does; anything else is a bare payload. */
+/** Whether stored data begins like a frame. Anything else is a bare payload. */
 export function isFrame(stored: string | Buffer): boolean {
   return (typeof stored === 'string' ? stored.charCodeAt(0) : stored[0]) === CONTROL
 }
 
 /**
- * What is in a frame, the payload being a view of it; a bare payload is in a frame of its own.
- * `undefined` for a frame that is cut off, or that says something this version does not know.
+ * Parses a frame or a bare payload. The payload of a frame is a view of `stored`. Returns
+ * `undefined` for a frame that is truncated, or has flags that this version does not know.
  *
  * @example unframe(Buffer.from('{"id":42}'))?.payload.toString() // '{"id":42}'
  */
@@ -116,10 +121,10 @@ export function unframe(stored: Buffer): Framed | undefined {
       version: undefined,
       computeTime: undefined,
       stamp: undefined,
-      associatedData: NOTHING,
+      associatedData: EMPTY,
     }
   const flags = stored[1]
-  if (flags === undefined || (flags & ~KNOWN) !== 0) return undefined
+  if (flags === undefined || (flags & ~KNOWN_FLAGS) !== 0) return undefined
   const fields = fieldsSize(flags)
   if (stored.length < fields) return undefined
   const header = flags & STAMP ? fields + stored.readUInt32BE(fields - 4) : fields
@@ -135,7 +140,7 @@ export function unframe(stored: Buffer): Framed | undefined {
     version,
     computeTime: flags & COMPUTE_TIME ? stored.readUInt32BE(flags & VERSION ? 10 : 2) : undefined,
     stamp: flags & STAMP ? stored.subarray(fields, header) : undefined,
-    associatedData: boundOf(stored.subarray(0, header)),
+    associatedData: authenticatedPart(stored.subarray(0, header)),
   }
 }
 
@@ -148,8 +153,8 @@ function headerOf(presence: Presence, meta: Meta | undefined): Buffer {
   return header
 }
 
-function boundOf(header: Buffer): Buffer {
-  if (header[1] === 0) return NOTHING
+function authenticatedPart(header: Buffer): Buffer {
+  if (header[1] === 0) return EMPTY
   if ((header[1]! & VERSION_BY_SCRIPT) === 0) return header
   return Buffer.from(header).fill(0, 2, 10)
 }
@@ -157,11 +162,11 @@ function boundOf(header: Buffer): Buffer {
 function flagsOf({ version, computeTime, stamp, versionByScript }: Meta): number {
   if (version !== undefined && !isVersion(version))
     throw new CodecError(
-      `A version must be a safe integer of at least 0, but is ${typeof version === 'number' ? version : typeof version}.`,
+      `A version must be a safe integer of at least 0, but is ${numberOrType(version)}.`,
     )
   if (computeTime !== undefined && !(computeTime >= 0))
     throw new CodecError(
-      `A computeTime must be a number of at least 0, but is ${typeof computeTime === 'number' ? computeTime : typeof computeTime}.`,
+      `A computeTime must be a number of at least 0, but is ${numberOrType(computeTime)}.`,
     )
   return (
     (version === undefined ? 0 : VERSION) |
@@ -171,11 +176,16 @@ function flagsOf({ version, computeTime, stamp, versionByScript }: Meta): number
   )
 }
 
+/** Does not show other values, which may be secret. */
+function numberOrType(value: unknown): string {
+  return typeof value === 'number' ? String(value) : typeof value
+}
+
 function isVersion(version: number): boolean {
   return Number.isSafeInteger(version) && version >= 0
 }
 
-/** Control byte, flags, and fields, up to the stamp's length. */
+/** The size of the control byte, the flags and the fields, without the stamp. */
 function fieldsSize(flags: number): number {
   return 2 + (flags & VERSION ? 8 : 0) + (flags & COMPUTE_TIME ? 4 : 0) + (flags & STAMP ? 4 : 0)
 }
@@ -183,10 +193,15 @@ function fieldsSize(flags: number): number {
 function writeHeader(framed: Buffer, flags: number, meta: Meta | undefined): void {
   framed[0] = CONTROL
   framed[1] = flags
-  let at = 2
-  // + 0: there is no version -0.
-  if (meta?.version !== undefined) at = framed.writeDoubleBE(meta.version + 0, at)
-  if (meta?.computeTime !== undefined)
-    at = framed.writeUInt32BE(Math.min(Math.round(meta.computeTime), MAX_UINT32), at)
-  if (meta?.stamp !== undefined) framed.set(meta.stamp, framed.writeUInt32BE(meta.stamp.length, at))
+  let offset = 2
+  // Adding 0 turns -0 into 0.
+  if (meta?.version !== undefined) offset = framed.writeDoubleBE(meta.version + 0, offset)
+  if (meta?.computeTime !== undefined) {
+    const ms = Math.min(Math.round(meta.computeTime), MAX_UINT32)
+    offset = framed.writeUInt32BE(ms, offset)
+  }
+  if (meta?.stamp !== undefined) {
+    offset = framed.writeUInt32BE(meta.stamp.length, offset)
+    framed.set(meta.stamp, offset)
+  }
 }

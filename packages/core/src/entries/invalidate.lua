@@ -1,10 +1,9 @@
--- Deletes an entry; a load under way can't fill, and a write under way can't store its value.
+-- Deletes an entry. A load in progress can't fill, and a write in progress can't store its value.
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
--- ARGV[1] maybe: a version; an entry with a newer one stays, and nothing is done ('': every entry
--- goes)
--- ARGV[2…4] maybe: what to announce it with (announce.lua)
+-- ARGV[1] a version: if the entry has a newer one, nothing is done ('': delete every version)
+-- ARGV[2…4] maybe: channel, sender and sequence of the announcement (announce.lua)
 -- returns 1 if an entry was deleted, else 0
--- cost: O(1), and O(log n) in the writers under way
+-- cost: O(1), and O(log n) in the number of writers
 -- needs announce.lua, intents.lua, version.lua
 
 if ARGV[1] ~= '' then
@@ -12,8 +11,8 @@ if ARGV[1] ~= '' then
   if theirs and theirs > tonumber(ARGV[1]) then return 0 end
 end
 announce(KEYS[1], ARGV[2], ARGV[3], ARGV[4], KEYS[4])
--- before anything is added: then a full server takes that as well
+-- The DEL comes before any command that adds, so that a full server accepts those too.
 local existed = redis.call('DEL', KEYS[1])
 redis.call('DEL', KEYS[2])
-if writers(KEYS[3]) > 0 then markConflict(KEYS[3]) end
+if countWriters(KEYS[3]) > 0 then markConflict(KEYS[3]) end
 return existed

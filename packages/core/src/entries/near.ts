@@ -2,25 +2,28 @@ import type { Format } from './format.js'
 import type { Entry } from './entry.js'
 
 /**
- * Decoded values that are kept in the process. An entry store made with one
- * (`entries.withNear(near)`) answers from it, and tells it what is asked of Redis, what came, and
- * what is changed. What to keep, and for how long nothing may be said, is its own affair.
+ * A near cache: decoded values that are kept in the process.
+ *
+ * An entry store with a near cache (`entries.withNear(near)`) reads from it first, and tells it
+ * about each request to Redis, each answer and each change. The near cache decides what to keep and
+ * for how long.
  */
 export interface NearEntries {
   /**
-   * What is kept of a key, if it was decoded by this format. Called for every read, first of all.
+   * Returns the entry of a key, if it was decoded by this format. Called for every read, before
+   * anything else.
    */
   get<T>(key: string, format: Format<T>): Entry<T> | undefined
-  /** Redis is about to be asked for a key, or to be given what was loaded of it. */
+  /** Called before a key is read from Redis, or filled with a loaded value. */
   ask(key: string): NearQuestion
-  /** Entries are about to change: by this process, in a script that publishes the announcement. */
+  /** Called before this process changes entries, with a script that publishes the announcement. */
   change(keys: readonly string[]): NearChange
 }
 
 export interface NearQuestion {
   /**
-   * Redis has answered, or did not. To be kept only if no invalidation of the key came since the
-   * question.
+   * Called when Redis has answered, or failed to. Keep the value only if no invalidation of the key
+   * arrived since the question.
    */
   answered(value?: NearValue): void
 }
@@ -28,37 +31,38 @@ export interface NearQuestion {
 export interface NearChange {
   readonly announcement: Announcement | undefined
   /**
-   * Done, and acknowledged; with the value that Redis has of the key from then on, if there is one.
+   * Called when the change is acknowledged, with the value that Redis has of the key from then on,
+   * if there is one.
    */
   acknowledged(value?: NearValue): void
-  /** It is not known whether it was done, or when it will be. */
+  /** Called if it is not known whether the change was made, or when it will be. */
   failed(): void
 }
 
 export interface NearValue {
   readonly entry: Entry<unknown>
   readonly format: Format<any>
-  /** Ms it has left to live. */
+  /** The remaining life, in ms. */
   readonly life: number
-  /** As stored. */
+  /** The size as stored. */
   readonly bytes: number
 }
 
 /**
- * What a script publishes, and appends to a log where there is one: `{ v: 1, from, nth, id, keys,
- * at? }`.
+ * How a script announces its changes. It publishes `{ v: 1, from, nth, id, keys, at? }` on the
+ * channel, and appends the message to the log, if there is one.
  */
 export interface Announcement {
   readonly channel: string
-  /** Who says it. */
+  /** The sender. */
   readonly from: string
-  /** Counts what was said. */
+  /** The sequence number of the message; each sender counts its own. */
   readonly nth: number
   /** Random, so that nobody can send the same message in advance. */
   readonly id?: string | undefined
   /**
-   * A stream that whoever missed something reads; not on a Cluster, where it would be in another
-   * slot than the keys.
+   * A stream for processes that missed a message. Not used on a Cluster, where it would be in
+   * another slot than the keys.
    */
   readonly log?: string | undefined
 }

@@ -1,7 +1,7 @@
--- An entry with what it has left to live, of one moment.
+-- Reads an entry together with its remaining life.
 -- KEYS[1] the entry
--- returns nothing (also where it is of another type), or {value, ms left to live (-1: it does not
--- expire)}
+-- returns {value, ms left to live (-1: it does not expire)}, or nothing if there is no entry or it
+-- is of another type
 -- cost: O(1)
 
 local value = redis.pcall('GET', KEYS[1])

@@ -1,7 +1,7 @@
 import type { Reply } from '../drivers/command.js'
 import { defineScript } from '../client/script.js'
 import announceLua from './announce.lua'
-import announcedLua from './announced.lua'
+import publishAnnouncementsLua from './publish-announcements.lua'
 import beginWriteLua from './begin-write.lua'
 import commitWriteLua from './commit-write.lua'
 import discardLua from './discard.lua'
@@ -18,23 +18,24 @@ import renewLua from './renew.lua'
 import stampLua from './stamp.lua'
 import versionLua from './version.lua'
 
-/** What is stored, and the ms it has left to live; infinite where it does not expire. */
+/** A stored value. */
 export interface Stored {
   readonly value: Buffer
+  /** The remaining life in ms; infinite if the value does not expire. */
   readonly life: number
 }
 
 export interface LeaseReply {
   readonly status: 'hit' | 'bypass' | 'skip' | 'wait' | 'leased'
   readonly stored: Stored | undefined
-  /** Ms until the lease in the way ends. */
+  /** Ms until the current lease ends. */
   readonly remaining: number
 }
 
-/** Of an entry, its lease and its intents. */
-const TYPES = ['string', 'string', 'zset'] as const
-const one = (reply: Reply): boolean => reply === 1
-const stored = (value: Reply, life: Reply): Stored => ({
+/** The types of an entry, its lease and its intents. */
+const KEY_TYPES = ['string', 'string', 'zset'] as const
+const isOne = (reply: Reply): boolean => reply === 1
+const toStored = (value: Reply, life: Reply): Stored => ({
   value: value as Buffer,
   life: life === -1 ? Infinity : (life as number),
 })
@@ -47,7 +48,7 @@ export const readScript = defineScript({
   parse: (reply): Stored | undefined => {
     if (reply === null) return undefined
     const [value, life] = reply as readonly Reply[]
-    return stored(value!, life!)
+    return toStored(value!, life!)
   },
 })
 
@@ -55,71 +56,71 @@ export const leaseScript = defineScript({
   name: 'entry lease',
   functions: intentsLua + stampLua,
   lua: leaseLua,
-  types: [...TYPES, 'hash'],
+  types: [...KEY_TYPES, 'hash'],
   binary: true,
   parse: (reply): LeaseReply => {
     if (reply === 1) return { status: 'leased', stored: undefined, remaining: 0 }
     const [status, value, life, remaining] = reply as readonly Reply[]
     return {
       status: String(status) as LeaseReply['status'],
-      stored: value === null ? undefined : stored(value!, life!),
+      stored: value === null ? undefined : toStored(value!, life!),
       remaining: remaining as number,
     }
   },
 })
 
-const OUTCOMES = ['lost', 'stored', 'newer'] as const
+const FILL_OUTCOMES = ['lost', 'stored', 'newer'] as const
 
 export const fillScript = defineScript({
   name: 'entry fill',
   functions: announceLua + intentsLua + versionLua,
   lua: fillLua,
-  types: TYPES,
-  after: announcedLua,
-  parse: (reply) => OUTCOMES[reply as 0 | 1 | 2],
+  types: KEY_TYPES,
+  after: publishAnnouncementsLua,
+  parse: (reply) => FILL_OUTCOMES[reply as 0 | 1 | 2],
 })
 
 export const releaseScript = defineScript({
   name: 'entry release',
   functions: intentsLua,
   lua: releaseLua,
-  types: TYPES,
-  parse: one,
+  types: KEY_TYPES,
+  parse: isOne,
 })
 
 export const renewScript = defineScript({
   name: 'entry renew',
   functions: intentsLua,
   lua: renewLua,
-  types: TYPES,
-  parse: one,
+  types: KEY_TYPES,
+  parse: isOne,
 })
 
 export const giveUpScript = defineScript({
   name: 'entry give up',
   functions: intentsLua,
   lua: giveUpLua,
-  types: TYPES,
-  parse: one,
+  types: KEY_TYPES,
+  parse: isOne,
 })
 
 export const invalidateScript = defineScript({
   name: 'entry invalidate',
   functions: announceLua + intentsLua + versionLua,
   lua: invalidateLua,
-  types: TYPES,
-  after: announcedLua,
-  parse: one,
+  types: KEY_TYPES,
+  after: publishAnnouncementsLua,
+  parse: isOne,
 })
 
-export const discardScript = defineScript({ name: 'entry discard', lua: discardLua, parse: one })
+export const discardScript = defineScript({ name: 'entry discard', lua: discardLua, parse: isOne })
 
 export const expireScript = defineScript({
   name: 'entry expire',
   functions: announceLua,
   lua: expireLua,
-  after: announcedLua,
-  parse: one,
+  after: publishAnnouncementsLua,
+  parse: isOne,
 })
 
 export const incrementScript = defineScript({
@@ -127,7 +128,7 @@ export const incrementScript = defineScript({
   functions: announceLua + intentsLua,
   lua: incrementLua,
   types: ['any', 'any', 'zset'],
-  after: announcedLua,
+  after: publishAnnouncementsLua,
   parse: Number,
 })
 
@@ -135,8 +136,8 @@ export const beginWriteScript = defineScript({
   name: 'entry beginWrite',
   functions: announceLua + intentsLua,
   lua: beginWriteLua,
-  types: TYPES,
-  after: announcedLua,
+  types: KEY_TYPES,
+  after: publishAnnouncementsLua,
   binary: true,
   parse: (reply): Buffer | undefined => (reply === 1 ? undefined : (reply as Buffer)),
 })
@@ -145,7 +146,7 @@ export const commitWriteScript = defineScript({
   name: 'entry commitWrite',
   functions: announceLua + intentsLua + versionLua,
   lua: commitWriteLua,
-  types: TYPES,
-  after: announcedLua,
+  types: KEY_TYPES,
+  after: publishAnnouncementsLua,
   parse: (reply) => String(reply) as 'stored' | 'kept' | 'deleted',
 })

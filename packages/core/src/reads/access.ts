@@ -1,17 +1,20 @@
-import type { EntryStore, Lease, LeaseRequest } from '../entries/store.js'
+import type { Lease, LeaseRequest } from '../entries/requests.js'
+import type { EntryStore } from '../entries/store.js'
 import type { Entry } from '../entries/entry.js'
+import { limitTo } from '../util/concurrency.js'
 import type { LoadPolicy, StoreOptions } from './policy.js'
 
 /**
- * How a call reaches its entry; by default as `EntryStore` does. A pattern whose entries depend on
- * more than themselves brings its own, one for each call: an entry that is no longer right is none,
- * and a fill that was not right any more when it was done answers `false`, so that who joined the
- * load meanwhile reads again.
+ * The steps with which one call reaches its entry. By default these are the steps of `EntryStore`.
+ *
+ * A pattern whose entries depend on more than their own key brings its own access, one for each
+ * call. `read` returns `undefined` for an invalid entry. `fill` returns `false` if the value became
+ * invalid in the meantime, so that callers who joined the load read again.
  */
 export interface EntryAccess<T> {
-  /** The access that this one slows down, where it does nothing else. */
-  readonly limits?: EntryAccess<T>
-  /** What the process can answer by itself. */
+  /** The access that this one wraps, if it only limits the concurrency of its steps. */
+  readonly unlimited?: EntryAccess<T>
+  /** Returns the entry if the process can answer without Redis. */
   near?(key: string): Entry<T> | undefined
   read(key: string): Promise<Entry<T> | undefined>
   lease(key: string, request: LeaseRequest): Promise<Lease<T>>
@@ -20,7 +23,7 @@ export interface EntryAccess<T> {
   release(key: string, token: string, skipFor: number): Promise<boolean>
 }
 
-/** Through the entry store, and nothing else. */
+/** Returns the access that uses the steps of the entry store. */
 export function plainEntryAccess<T>(
   entries: EntryStore,
   { format, needsLife }: LoadPolicy<T>,
@@ -35,5 +38,25 @@ export function plainEntryAccess<T>(
     fill: (key, token, value, storing) => entries.fill(key, format, token, value, storing),
     renew: (key, token, ttl, yields) => entries.renew(key, token, ttl, yields),
     release: (key, token, skipFor) => entries.release(key, token, skipFor),
+  }
+}
+
+/** Returns the access to the entry of a key. */
+export type AccessOf<T> = (key: string) => EntryAccess<T>
+
+/** Limits all accesses together to `max` concurrent steps, which leaves room for other calls. */
+export function limitAccess<T>(accessOf: AccessOf<T>, max: number): AccessOf<T> {
+  const limited = limitTo(max)
+  return (key) => {
+    const access = accessOf(key)
+    return {
+      ...(access.near && { near: (nearKey: string) => access.near!(nearKey) }),
+      unlimited: access,
+      read: (...args) => limited(() => access.read(...args)),
+      lease: (...args) => limited(() => access.lease(...args)),
+      fill: (...args) => limited(() => access.fill(...args)),
+      renew: (...args) => limited(() => access.renew(...args)),
+      release: (...args) => limited(() => access.release(...args)),
+    }
   }
 }

@@ -1,36 +1,37 @@
 import { setImmediate } from 'node:timers/promises'
 import { onAbort } from '../util/on-abort.js'
-import type { LoadContext, Loader } from './loader.js'
+import type { LoadContext, Loader, LoaderResult } from './loader.js'
 
 /**
- * Loads many: answers in the order of `keys`, `undefined` or `null` for what there is none of; each
- * may be a promise of its own.
+ * Loads many keys at once. Resolves to their values in the order of `keys`; `undefined` or `null`
+ * if the source has none. Each value may be a promise of its own.
  */
 export type LoadKeys<T> = (
   keys: readonly string[],
   context: BulkContext<T>,
-) => Promise<readonly Answer<T>[]>
+) => Promise<readonly LoaderResult<T>[]>
 
-type Answer<T> = T | null | undefined | Promise<T | null | undefined>
-
+/** The context that a loader of many keys is called with. */
 export interface BulkContext<T> {
-  /** Aborts when nobody waits for any of the keys any more. */
+  /** Aborts when no caller waits for any of the keys any more. */
   readonly signal: AbortSignal
-  /** What a loader of one key would be told, in the order of the keys. */
+  /** The contexts that loaders of single keys would get, in the order of the keys. */
   readonly contexts: readonly LoadContext<T>[]
 }
 
 /**
- * Makes one load of the many that are missing: each key gets a loader of its own, and these wait
- * for each other until of every key it is known whether it is to be loaded here. Keys that turn up
- * later (another process loaded them, and died) go together too.
+ * Combines the loads of many missing keys into one call of `loadMany`.
+ *
+ * Each key gets a loader of its own. These loaders wait for each other until it is known of every
+ * key whether it is loaded here. Keys that have to be loaded later (another process was loading
+ * them, and died) are combined into further calls.
  */
 export class BulkLoad<T> {
   readonly #loadMany: LoadKeys<T>
   readonly #keys: readonly string[]
   readonly #undecided: Set<string>
-  #round: Round<T> | undefined
-  #last: Round<T> | undefined
+  #nextCall: BulkCall<T> | undefined
+  #lastCall: BulkCall<T> | undefined
 
   constructor(keys: readonly string[], loadMany: LoadKeys<T>) {
     this.#keys = keys
@@ -38,106 +39,108 @@ export class BulkLoad<T> {
     this.#loadMany = loadMany
   }
 
-  /** This key is not loaded here, or not yet: nobody waits for it. */
-  pass(key: string): void {
-    if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#go()
+  /** The other keys no longer wait for this one: it is not loaded here, or only later. */
+  doNotWaitFor(key: string): void {
+    if (this.#undecided.delete(key) && this.#undecided.size === 0) this.#startCall()
   }
 
+  /** Returns the loader of one key. */
   loader(key: string): Loader<T> {
     return (context) => {
-      const first = this.#undecided.has(key)
-      const round = (this.#round ??= new Round<T>())
-      const value = round.add(key, context)
-      if (first) this.pass(key)
-      else if (this.#undecided.size === 0) void setImmediate().then(() => this.#go())
+      const isFirstLoad = this.#undecided.has(key)
+      const call = (this.#nextCall ??= new BulkCall<T>())
+      const value = call.add(key, context)
+      if (isFirstLoad) this.doNotWaitFor(key)
+      else if (this.#undecided.size === 0) void setImmediate().then(() => this.#startCall())
       return value
     }
   }
 
   /**
-   * Once all have been told what the last load came to, if it has ended: nobody joins it any more.
+   * Resolves once every key of the last call has its value or error. No caller joins these loads
+   * from then on. Resolves at once if the call has not ended.
    */
-  async told(): Promise<void> {
-    await this.#last?.settling
+  async delivered(): Promise<void> {
+    await this.#lastCall?.delivery
   }
 
-  #go(): void {
-    const round = this.#round
-    this.#round = undefined
-    if (round === undefined) return
-    this.#last = round
-    void round.run(this.#keys, this.#loadMany)
+  #startCall(): void {
+    const call = this.#nextCall
+    this.#nextCall = undefined
+    if (call === undefined) return
+    this.#lastCall = call
+    void call.run(this.#keys, this.#loadMany)
   }
 }
 
-/** The keys that are loaded together. */
-class Round<T> {
+/** One call of `loadMany`, with the keys that it loads. */
+class BulkCall<T> {
   readonly #contexts = new Map<string, LoadContext<T>>()
-  readonly #waiting = new Map<string, Waiting<T>>()
+  readonly #results = new Map<string, Deferred<T>>()
   readonly #controller = new AbortController()
-  #left = 0
-  /** What it came to is being told; `undefined` before. */
-  settling: Promise<void> | undefined
+  #abandoned = 0
+  /** Resolves once every key has its value or error; `undefined` until the call ends. */
+  delivery: Promise<void> | undefined
 
   /**
-   * The value of one key, once the round has run. The round's signal aborts when every key's has.
+   * Adds a key. Resolves to its value once the call has run. The signal of the call aborts when the
+   * signals of all keys have.
    */
   add(key: string, context: LoadContext<T>): Promise<T | null | undefined> {
     this.#contexts.set(key, context)
-    const { signal } = context
-    onAbort(signal, (reason) => {
-      this.#left++
-      if (this.#left === this.#contexts.size) this.#controller.abort(reason)
+    onAbort(context.signal, (reason) => {
+      this.#abandoned++
+      if (this.#abandoned === this.#contexts.size) this.#controller.abort(reason)
     })
-    const known = this.#waiting.get(key)
-    if (known) return known.promise
-    const waiting = newWaiting<T>()
-    this.#waiting.set(key, waiting)
-    return waiting.promise
+    const existing = this.#results.get(key)
+    if (existing) return existing.promise
+    const result = createDeferred<T>()
+    this.#results.set(key, result)
+    return result.promise
   }
 
-  /** Loads its keys, in the order in which they were asked for. Never rejects. */
-  async run(asked: readonly string[], loadMany: LoadKeys<T>): Promise<void> {
-    const keys = asked.filter((key) => this.#contexts.has(key))
+  /** Loads the added keys in the order of `orderedKeys`. Never rejects. */
+  async run(orderedKeys: readonly string[], loadMany: LoadKeys<T>): Promise<void> {
+    const keys = orderedKeys.filter((key) => this.#contexts.has(key))
     const contexts = keys.map((key) => this.#contexts.get(key)!)
-    let answers: readonly Answer<T>[]
+    let values: readonly LoaderResult<T>[]
     try {
-      answers = await loadMany(keys, { signal: this.#controller.signal, contexts })
+      values = await loadMany(keys, { signal: this.#controller.signal, contexts })
     } catch (error) {
-      return (this.settling = this.#settle(keys, ({ reject }) => reject(error as Error)))
+      return (this.delivery = this.#deliver(keys, ({ reject }) => reject(error as Error)))
     }
-    // whose turn comes later
-    for (const answer of answers) if (answer instanceof Promise) answer.catch(() => undefined)
-    return (this.settling = this.#settle(keys, ({ resolve }, i) => resolve(answers[i])))
+    // Values are delivered over several turns. One that rejects earlier must not be unhandled.
+    for (const value of values) if (value instanceof Promise) value.catch(() => undefined)
+    return (this.delivery = this.#deliver(keys, ({ resolve }, i) => resolve(values[i])))
   }
 
-  /** What each key's caller does with its answer is work: a part of them at a time, then others. */
-  async #settle(
+  /** Delivers over several turns of the event loop, because each caller does work in response. */
+  async #deliver(
     keys: readonly string[],
-    settle: (waiting: Waiting<T>, i: number) => void,
+    deliver: (result: Deferred<T>, i: number) => void,
   ): Promise<void> {
     for (const [i, key] of keys.entries()) {
-      if (i > 0 && i % AT_ONCE === 0) await setImmediate()
-      settle(this.#waiting.get(key)!, i)
+      if (i > 0 && i % DELIVERED_PER_TURN === 0) await setImmediate()
+      deliver(this.#results.get(key)!, i)
     }
   }
 }
 
-interface Waiting<T> {
+interface Deferred<T> {
   readonly promise: Promise<T | null | undefined>
-  readonly resolve: (answer: Answer<T>) => void
+  readonly resolve: (value: LoaderResult<T>) => void
   readonly reject: (error: Error) => void
 }
 
-function newWaiting<T>(): Waiting<T> {
-  let resolve!: Waiting<T>['resolve']
-  let reject!: Waiting<T>['reject']
-  const promise = new Promise<T | null | undefined>((yes, no) => {
-    resolve = yes
-    reject = no
+function createDeferred<T>(): Deferred<T> {
+  let resolve!: Deferred<T>['resolve']
+  let reject!: Deferred<T>['reject']
+  const promise = new Promise<T | null | undefined>((resolvePromise, rejectPromise) => {
+    resolve = resolvePromise
+    reject = rejectPromise
   })
   return { promise, resolve, reject }
 }
 
-/** Callers that are answered in one turn of the event loop. */
-const AT_ONCE = 100
+/** Results that are delivered in one turn of the event loop. */
+const DELIVERED_PER_TURN = 100

@@ -1,23 +1,27 @@
 import type { CacheClient } from '../client/client.js'
 import { createKeys, type KeyPart } from '../client/keys.js'
 import type { EntryAccess } from './access.js'
-import type { LoadContext } from './loader.js'
-import { answersOf, type LoadMany } from './many.js'
+import type { LoadContext, LoaderResult } from './loader.js'
+import { valuesInOrder, type LoadMany } from './many.js'
 import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
 import { Slices } from '../util/slices.js'
 
+/** Options of one call. */
 export interface CallOptions {
-  /** Leaves the load; when the last caller has left, the loader's signal aborts as well. */
-  readonly signal?: AbortSignal
   /**
-   * What the reads of one call have in common that goes on to other caches. For packages of
-   * patterns.
+   * Stops waiting for the load when it aborts. When the last caller stops waiting, the signal of
+   * the loader aborts as well.
    */
+  readonly signal?: AbortSignal
+  /** Shared by the reads of one call that goes on to other caches. For packages of patterns. */
   readonly outage?: ReadOutage | undefined
 }
 
-/** The key of an id: its parts, or itself, behind the client's namespace and the cache's prefix. */
+/**
+ * Returns a function that makes the key of an id: the namespace of the client, the prefix of the
+ * cache, then the parts of the id, or the id itself.
+ */
 export function keyById<Id>(
   { namespace }: CacheClient,
   prefix: string,
@@ -30,14 +34,14 @@ export function keyById<Id>(
   }
 }
 
-/** A read path by ids instead of keys. */
+/** A read path that takes ids instead of keys. */
 export interface ReadsById<T, Id> {
   one(
     id: Id,
-    load: (context: LoadContext<T>) => T | null | undefined | Promise<T | null | undefined>,
+    load: (context: LoadContext<T>) => LoaderResult<T>,
     call?: CallOptions,
   ): Promise<T | null | undefined>
-  /** The values in the order of `ids`; one call of `load` for what is missing. */
+  /** Resolves to the values in the order of `ids`. Calls `load` once for the missing ones. */
   many(
     ids: readonly Id[],
     load: LoadMany<T, Id>,
@@ -45,43 +49,46 @@ export interface ReadsById<T, Id> {
   ): Promise<(T | null | undefined)[]>
 }
 
-/** `accessTo`: where each id has a way of its own to its entry. */
+/**
+ * Wraps a read path so that it takes ids. Pass `accessOf` if each id has its own access to its
+ * entry.
+ */
 export function readsById<T, Id>(
   path: ReadPath<T>,
   keyOf: (id: Id) => string,
-  accessTo?: (id: Id) => EntryAccess<T>,
+  accessOf?: (id: Id) => EntryAccess<T>,
 ): ReadsById<T, Id> {
   return {
-    // Not async: a hit costs no promise more.
+    // Not async, so that a hit costs no additional promise.
     one(id, load, call) {
       let key: string
       let access: EntryAccess<T> | undefined
       try {
         key = keyOf(id)
-        access = accessTo?.(id)
+        access = accessOf?.(id)
       } catch (error) {
         return Promise.reject(error as Error)
       }
       return path.get(key, load, call?.signal, access, call?.outage)
     },
 
-    async many(asked, load, call) {
+    async many(requestedIds, load, call) {
       const slices = new Slices()
-      const ids = [...asked]
+      const ids = [...requestedIds]
       const keys: string[] = []
-      const accesses = accessTo && new Map<string, EntryAccess<T>>()
+      const accesses = accessOf && new Map<string, EntryAccess<T>>()
       for (const id of ids) {
         if (slices.over) await slices.next()
         const key = keyOf(id)
         keys.push(key)
-        accesses?.set(key, accessTo!(id))
+        accesses?.set(key, accessOf!(id))
       }
       return path.getMany(
         keys,
-        async (missing, context) => {
-          const byKey = new Map(keys.map((key, i) => [key, ids[i]!]))
-          const missingIds = missing.map((key) => byKey.get(key)!)
-          return answersOf(await load(missingIds, context), missingIds)
+        async (missingKeys, context) => {
+          const idByKey = new Map(keys.map((key, i) => [key, ids[i]!]))
+          const missingIds = missingKeys.map((key) => idByKey.get(key)!)
+          return valuesInOrder(await load(missingIds, context), missingIds)
         },
         call?.signal,
         accesses && ((key) => accesses.get(key)!),

@@ -2,67 +2,77 @@ import { CacheError } from '../errors.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { onAbort } from '../util/on-abort.js'
 
-/**
- * What a flight lands with. `asOf` is the moment (a count, not a time) up to which arrivals may
- * take it: whoever asked later may know of an invalidation that the value does not.
- */
-export interface Landing<T> {
+/** The result of a load, with the callers that may use it. */
+export interface LoadResult<T> {
   readonly value: T
-  readonly asOf: number
-  /** Redis did not answer on the way. */
-  readonly down: boolean
+  /**
+   * The number of the last arrival (see `LogicalClock`) that may use the value. A call that arrived
+   * later may know of an invalidation that the value does not reflect.
+   */
+  readonly validUntil: number
+  /** Redis did not answer a step of this load. */
+  readonly redisDown: boolean
 }
 
 /**
- * One load that many callers of this process wait for. Its signal aborts when the last of them has
- * left. Nobody but the one who began it waits longer than `joinFor` ms from its begin: a loader
- * that hangs keeps up its own caller, not those of all times.
+ * One load that many callers of this process wait for.
+ *
+ * Its `abandoned` signal aborts when the last caller stops waiting. The caller that started the
+ * load waits until it ends. All others wait at most until `joinableFor` ms after the start, so a
+ * loader that hangs blocks its own caller but not every later one.
  */
-export class Flight<T> {
-  readonly landing: Promise<Landing<T>>
-  /** Aborts when nobody is aboard any more. */
-  readonly left = new LazySignal()
-  readonly #until: number
-  #aboard = 0
+export class InFlightLoad<T> {
+  readonly result: Promise<LoadResult<T>>
+  /** Aborts when no caller waits any more. */
+  readonly abandoned = new LazySignal()
+  readonly #joinableUntil: number
+  #waiting = 0
   #overdue: Promise<undefined> | undefined
 
-  constructor(joinFor: number, fly: (flight: Flight<T>) => Promise<Landing<T>>) {
-    this.#until = performance.now() + joinFor
-    this.landing = fly(this)
-    this.landing.catch(() => undefined) // when everybody has left, nobody is there to hear of it
+  constructor(joinableFor: number, start: (load: InFlightLoad<T>) => Promise<LoadResult<T>>) {
+    this.#joinableUntil = performance.now() + joinableFor
+    this.result = start(this)
+    // If every caller has stopped waiting, nobody handles the rejection.
+    this.result.catch(() => undefined)
   }
 
-  /** Whether others may still join. */
-  get open(): boolean {
-    return !this.left.aborted && performance.now() < this.#until
+  /** Whether other callers may still join. */
+  get isJoinable(): boolean {
+    return !this.abandoned.aborted && performance.now() < this.#joinableUntil
   }
 
-  /** For the one who begins it: the landing, or the signal's reason as soon as it aborts. */
-  board(signal: AbortSignal | undefined): Promise<Landing<T>> {
-    this.#aboard++
-    return signal ? this.#orAborted(this.landing, signal) : this.landing
+  /**
+   * Waits as the caller that started the load. Rejects with the reason of `signal` as soon as it
+   * aborts.
+   */
+  wait(signal: AbortSignal | undefined): Promise<LoadResult<T>> {
+    this.#waiting++
+    return signal ? this.#orAborted(this.result, signal) : this.result
   }
 
-  /** For the others; `undefined`: it takes too long. */
-  async join(signal: AbortSignal | undefined): Promise<Landing<T> | undefined> {
-    this.#aboard++
-    const landing = Promise.race([this.landing, (this.#overdue ??= this.#becomesOverdue())])
-    const landed = await (signal ? this.#orAborted(landing, signal) : landing)
-    if (landed === undefined)
+  /**
+   * Waits as a caller that joined the load. Resolves to `undefined` if the load takes longer than
+   * it is joinable. Rejects with the reason of `signal` as soon as it aborts.
+   */
+  async join(signal: AbortSignal | undefined): Promise<LoadResult<T> | undefined> {
+    this.#waiting++
+    const resultOrOverdue = Promise.race([this.result, (this.#overdue ??= this.#becomesOverdue())])
+    const result = await (signal ? this.#orAborted(resultOrOverdue, signal) : resultOrOverdue)
+    if (result === undefined)
       this.#leave(
-        new CacheError('The load takes too long, and its last caller has gone on without it.', {
+        new CacheError('The load takes too long. Its last caller has stopped waiting for it.', {
           code: 'LOAD_OVERDUE',
         }),
       )
-    return landed
+    return result
   }
 
-  async #orAborted<R>(landing: Promise<R>, signal: AbortSignal): Promise<R> {
-    const left = aborted(signal)
+  async #orAborted<R>(result: Promise<R>, signal: AbortSignal): Promise<R> {
+    const abort = rejectOnAbort(signal)
     try {
-      return await Promise.race([landing, left.promise])
+      return await Promise.race([result, abort.promise])
     } finally {
-      left.forget()
+      abort.stopListening()
       if (signal.aborted) this.#leave(signal.reason)
     }
   }
@@ -71,26 +81,29 @@ export class Flight<T> {
     return new Promise((resolve) => {
       const timer = setTimeout(
         () => resolve(undefined),
-        Math.min(Math.max(0, this.#until - performance.now()), LONGEST_TIMER),
+        Math.min(Math.max(0, this.#joinableUntil - performance.now()), MAX_TIMER_MS),
       )
-      const landed = (): void => clearTimeout(timer)
-      this.landing.then(landed, landed)
+      const clear = (): void => clearTimeout(timer)
+      this.result.then(clear, clear)
     })
   }
 
   #leave(reason: unknown): void {
-    this.#aboard--
-    if (this.#aboard === 0) this.left.abort(reason)
+    this.#waiting--
+    if (this.#waiting === 0) this.abandoned.abort(reason)
   }
 }
 
-function aborted(signal: AbortSignal): { readonly promise: Promise<never>; forget(): void } {
-  let forget!: () => void
+function rejectOnAbort(signal: AbortSignal): {
+  readonly promise: Promise<never>
+  stopListening(): void
+} {
+  let stopListening!: () => void
   const promise = new Promise<never>((_, reject) => {
-    forget = onAbort(signal, reject)
+    stopListening = onAbort(signal, reject)
   })
-  return { promise, forget }
+  return { promise, stopListening }
 }
 
-/** Node's, in ms. */
-const LONGEST_TIMER = 2 ** 31 - 1
+/** The longest delay of a Node timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1

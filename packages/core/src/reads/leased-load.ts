@@ -1,92 +1,102 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Lease } from '../entries/store.js'
 import type { Entry } from '../entries/entry.js'
+import type { Lease } from '../entries/requests.js'
 import { CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
-import type { Landing } from './in-flight-load.js'
 import type { LazySignal } from '../util/lazy-signal.js'
 import { channels, emit } from '../client/telemetry.js'
 import type { EntryAccess } from './access.js'
-import type { ReadOutage } from './read-outage.js'
+import type { LoadResult } from './in-flight-load.js'
 import { callLoader, type Loaded, type Loader } from './loader.js'
-import type { Moments } from './logical-clock.js'
+import type { LogicalClock } from './logical-clock.js'
 import type { LoadPolicy } from './policy.js'
+import type { ReadOutage } from './read-outage.js'
 import type { RememberedErrors } from './remembered-errors.js'
 import { Renewals } from './renewals.js'
+import { reportError } from './report-error.js'
 
 export type Maybe<T> = T | null | undefined
 
-interface Question<T> {
+interface AcquireRequest<T> {
   readonly key: string
   readonly access: EntryAccess<T>
   readonly token: string
   /** Redis is known not to answer. */
-  readonly down: boolean
-  /** Aborts when the last caller has left. */
-  readonly left: LazySignal
+  readonly redisDown: boolean
+  /** Aborts when the last caller stops waiting. */
+  readonly abandoned: LazySignal
   /** Called as soon as it is known that another process loads. */
-  readonly decided?: (() => void) | undefined
+  readonly onDecided?: (() => void) | undefined
 }
 
-export type Answer<T> =
+/**
+ * How a load begins: `'down'`: without Redis. `'stale'`: not at all, because the stale entry is
+ * served. All others are answers to the request for the lease.
+ */
+export type LoadStart<T> =
   | Exclude<Lease<T>, { status: 'wait' }>
   | { readonly status: 'down'; readonly entry: undefined }
   | { readonly status: 'stale'; readonly entry: Entry<T> }
 
-export interface Job<T> {
+export interface LoadJob<T> {
   readonly key: string
   readonly access: EntryAccess<T>
   readonly load: Loader<T>
-  readonly down: boolean
+  readonly redisDown: boolean
   readonly token: string
-  /** What to serve if the loader throws, good for arrivals up to `spareAsOf`. */
-  readonly spare: Entry<T> | undefined
-  readonly spareAsOf: number
+  /** The entry to serve if the loader throws. */
+  readonly staleFallback: Entry<T> | undefined
+  /** The last arrival that may be served `staleFallback`. */
+  readonly fallbackValidUntil: number
   readonly leased: boolean
-  readonly left: LazySignal
-  /** No one may join any more. */
-  readonly close: () => void
+  /** Aborts when the last caller stops waiting. */
+  readonly abandoned: LazySignal
+  /** Keeps further callers from joining the load. */
+  readonly closeToJoiners: () => void
   readonly background?: boolean
-  /** One load of many keys. */
+  /** The load is part of one load of many keys. */
   readonly bulk: boolean
   readonly outage: ReadOutage | undefined
 }
 
-/** Lease → load → fill, of one key at a time. */
+/** Loads one key under a lease: acquires the lease, calls the loader, fills the entry. */
 export class LeasedLoad<T> {
   readonly #prefix: string
   readonly #policy: LoadPolicy<T>
-  readonly #moments: Moments
+  readonly #clock: LogicalClock
   readonly #errors: RememberedErrors | undefined
   readonly #renewals = new Renewals()
 
   constructor(
     prefix: string,
     policy: LoadPolicy<T>,
-    moments: Moments,
+    clock: LogicalClock,
     errors: RememberedErrors | undefined,
   ) {
     this.#prefix = prefix
     this.#policy = policy
-    this.#moments = moments
+    this.#clock = clock
     this.#errors = errors
   }
 
-  /** Asks for the right to load; waits while another process loads, as long as the policy says. */
-  async ask({
+  /**
+   * Asks for the lease. While another process loads, waits for it as long as the policy allows.
+   * `validUntil` is the last arrival that may use the answer.
+   */
+  async acquire({
     key,
     access,
-    down,
+    redisDown,
     token,
-    left,
-    decided,
-  }: Question<T>): Promise<{ readonly answer: Answer<T>; readonly asOf: number }> {
+    abandoned,
+    onDecided,
+  }: AcquireRequest<T>): Promise<{ readonly start: LoadStart<T>; readonly validUntil: number }> {
     const { leaseTtl, staleBelow, stampede, soft, waitFor } = this.#policy
     const started = performance.now()
     const until = started + waitFor
     const softUntil = started + (soft ?? Infinity)
     for (;;) {
-      const asOf = this.#moments.now
-      if (down) return { answer: { status: 'down', entry: undefined }, asOf }
+      const validUntil = this.#clock.now
+      if (redisDown) return { start: { status: 'down', entry: undefined }, validUntil }
       try {
         const answer = await access.lease(key, {
           token,
@@ -94,44 +104,45 @@ export class LeasedLoad<T> {
           staleBelow: staleBelow || -1,
           take: stampede !== 'lease',
         })
-        if (answer.status !== 'wait') return { answer, asOf }
-        decided?.()
+        if (answer.status !== 'wait') return { start: answer, validUntil }
+        onDecided?.()
         const { entry } = answer
         if (entry && performance.now() >= softUntil)
-          return { answer: { status: 'stale', entry }, asOf }
+          return { start: { status: 'stale', entry }, validUntil }
         const now = performance.now()
-        const patience = (entry ? Math.min(until, softUntil) : until) - now
-        if (patience <= 0) return { answer: { status: 'bypass', entry }, asOf }
+        const left = (entry ? Math.min(until, softUntil) : until) - now
+        if (left <= 0) return { start: { status: 'bypass', entry }, validUntil }
         await sleep(
-          Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, patience)),
+          Math.max(1, Math.min(pauseAfter(now - started), answer.remaining + 1, left)),
           undefined,
-          { signal: left.signal },
+          { signal: abandoned.signal },
         )
       } catch (error) {
-        if (left.aborted) throw left.reason
-        this.#report('lease', key, error)
-        if (error instanceof ServerError && TAKES_NO_WRITES.has(error.code)) {
-          return { answer: { status: 'bypass', entry: undefined }, asOf }
+        if (abandoned.aborted) throw abandoned.reason
+        reportError('lease', key, error)
+        if (error instanceof ServerError && CANNOT_STORE.has(error.code)) {
+          return { start: { status: 'bypass', entry: undefined }, validUntil }
         }
         if (this.#policy.inOutage === 'reject') throw error
-        return { answer: { status: 'down', entry: undefined }, asOf }
+        return { start: { status: 'down', entry: undefined }, validUntil }
       }
     }
   }
 
-  /** Loads, and stores what was loaded if the lease is still held. */
-  async run(job: Job<T>): Promise<Landing<Maybe<T>>> {
-    const { key, access, load, token, spare, leased, down, left, close, bulk, outage } = job
+  /** Calls the loader, and stores its value if the lease is still held. */
+  async run(job: LoadJob<T>): Promise<LoadResult<Maybe<T>>> {
+    const { key, access, load, token, staleFallback, leased, redisDown, abandoned } = job
+    const { closeToJoiners, outage } = job
     const ttl = this.#policy.leaseTtl
-    const asOf = this.#moments.now
+    const validUntil = this.#clock.now
     let loaded: Loaded<T>
-    const stale = spare && !spare.absent ? spare.value : undefined
+    const stale = staleFallback && !staleFallback.absent ? staleFallback.value : undefined
     const started = performance.now()
     const renew = (yields: boolean): Promise<boolean> => access.renew(key, token, ttl, yields)
-    const ttls = bulk ? TTLS_OF_BULK : TTLS
-    const renewing = leased ? this.#renewals.start({ ttl, ttls, renew }) : undefined
+    const ttls = job.bulk ? BULK_RENEWED_TTLS : RENEWED_TTLS
+    const renewal = leased ? this.#renewals.start({ ttl, ttls, renew }) : undefined
     try {
-      loaded = await callLoader({ key, load, stale, left, hard: this.#policy.hard })
+      loaded = await callLoader({ key, load, stale, abandoned, hard: this.#policy.hard })
       emit(channels.load, () => ({
         prefix: this.#prefix,
         key,
@@ -146,77 +157,75 @@ export class LeasedLoad<T> {
         background: job.background === true,
         error,
       }))
-      close()
-      // Where the lease is not held any more an invalidation came first, and the error may be one
-      // of before it.
+      closeToJoiners()
+      // If the lease is lost, an invalidation came in between, and the error may be from before it.
       if (leased)
         this.#release(access, key, token, 0, (held) => {
           if (!held) this.#errors?.forget(key)
         })
-      if (left.aborted) throw error // of the one who left last, and nobody else's
-      if (spare) return { value: spare.value, asOf: job.spareAsOf, down }
+      // The error only concerns the caller that stopped waiting last.
+      if (abandoned.aborted) throw error
+      if (staleFallback)
+        return { value: staleFallback.value, validUntil: job.fallbackValidUntil, redisDown }
       this.#errors?.add(key, error)
       throw error
     } finally {
-      renewing?.stop()
+      renewal?.stop()
     }
-    close() // who comes from now on asks Redis, behind the fill
-    const filledAsOf = this.#moments.now
-    // the call has waited for Redis already
-    if (leased && outage?.down) this.#release(access, key, token, loaded.skipped ? SKIP_FOR : 0)
+    closeToJoiners() // Callers that arrive from now on ask Redis, behind the fill.
+    const filledValidUntil = this.#clock.now
+    // Do not wait for the release: the call has waited for Redis already.
+    if (leased && outage?.down) this.#release(access, key, token, loaded.skipped ? SKIP_FOR_MS : 0)
     const held = leased && !outage?.down && (await this.#fill(job, loaded))
-    return { value: loaded.value, asOf: held ? filledAsOf : asOf, down }
+    return { value: loaded.value, validUntil: held ? filledValidUntil : validUntil, redisDown }
   }
 
   /**
-   * Ends the lease, with the value if it is to be kept. Whether the lease still held: `false` where
-   * an invalidation or a writer came first, or Redis did not answer.
+   * Ends the lease, and stores the value if it is to be cached. Resolves to whether the lease was
+   * still held. It was not if an invalidation or a writer came first, or if Redis did not answer.
    */
   async #fill(
-    { access, key, token, outage }: Job<T>,
+    { access, key, token, outage }: LoadJob<T>,
     { value, ms, ttl, skipped }: Loaded<T>,
   ): Promise<boolean> {
     try {
       const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
-      if (!storing) return await access.release(key, token, skipped ? SKIP_FOR : 0)
+      if (!storing) return await access.release(key, token, skipped ? SKIP_FOR_MS : 0)
       const stored = await access.fill(key, token, value as T, storing)
       emit(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
       return stored
     } catch (error) {
-      this.#report('fill', key, error)
-      const unfit = error instanceof CodecError // it can't be encoded, or is too large: the source has answered all the same
+      reportError('fill', key, error)
+      // The value can't be encoded, or is too large. The caller gets it all the same.
+      const isUnstorable = error instanceof CodecError
       if (outage && isUnanswered(error)) outage.down = true
-      this.#release(access, key, token, unfit ? SKIP_FOR : 0)
-      if (unfit || isRedisTrouble(error)) return false
+      this.#release(access, key, token, isUnstorable ? SKIP_FOR_MS : 0)
+      if (isUnstorable || isRedisTrouble(error)) return false
       throw error
     }
   }
 
-  /** Not waited for: if it gets lost, the lease ends by itself. */
+  /** Releases the lease in the background. If the release gets lost, the lease expires. */
   #release(
     access: EntryAccess<T>,
     key: string,
     token: string,
     skipFor: number,
-    then?: (held: boolean) => void,
+    onReleased?: (held: boolean) => void,
   ): void {
     access
       .release(key, token, skipFor)
-      .then(then)
-      .catch((error: unknown) => this.#report('release', key, error))
-  }
-
-  #report(operation: string, key: string, error: unknown): void {
-    emit(channels.error, () => ({ operation, key, error }))
+      .then(onReleased)
+      .catch((error: unknown) => reportError('release', key, error))
   }
 }
 
 /**
- * Ms until a lease in the way is looked at again, after so long a wait: late by a sixteenth of the
- * load, with few questions.
+ * Returns the ms to wait before asking for the lease again, from the ms waited so far. The waiter
+ * is late by at most a sixteenth of the load (between 5 and 100 ms), and sends few requests.
  */
-function pauseAfter(waited: number): number {
-  return Math.min(Math.max(5, waited / 16), 100)
+function pauseAfter(waitedMs: number): number {
+  return Math.min(Math.max(5, waitedMs / 16), 100)
 }
 
 function isRedisTrouble(error: unknown): boolean {
@@ -228,19 +237,19 @@ function isUnanswered(error: unknown): boolean {
 }
 
 /**
- * The server can't keep anything, but has all that was acknowledged: there is no such entry. Not so
- * with others that refuse writes: a replica (READONLY) may lag behind, and a primary without enough
- * replicas (NOREPLICAS) may have been replaced.
+ * Errors of a server that can't store anything, but has everything it acknowledged. So there is no
+ * entry. Other servers that refuse writes are different: a replica (READONLY) may lag behind, and a
+ * primary without enough replicas (NOREPLICAS) may have been replaced.
  */
-const TAKES_NO_WRITES: ReadonlySet<string> = new Set(['OOM', 'MISCONF'])
-const SKIP_FOR = 1_000
+const CANNOT_STORE: ReadonlySet<string> = new Set(['OOM', 'MISCONF'])
+const SKIP_FOR_MS = 1_000
 /**
- * For how many ttls a lease is renewed: as long as callers join the load. One that hangs must not
- * keep its key from being cached.
+ * The number of ttls for which a lease is renewed. Callers join the load for just as long. A loader
+ * that hangs must not keep its key from being cached.
  */
-const TTLS = 1
+const RENEWED_TTLS = 1
 /**
- * A load of many keys may take longer than one of them. Past the first ttl, whoever asks takes its
- * leases over.
+ * The same for a load of many keys, which may take longer than a load of one key. After the first
+ * ttl, the next caller that asks for one of its leases takes it over.
  */
-const TTLS_OF_BULK = 10
+const BULK_RENEWED_TTLS = 10

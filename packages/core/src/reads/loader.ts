@@ -3,29 +3,34 @@ import { CacheError } from '../errors.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { onAbort } from '../util/on-abort.js'
 
-/** What a loader is told, and what it may say. */
+/** The context that a loader is called with. */
 export interface LoadContext<T> {
-  /** Aborts when the last caller has left, or past `loadTimeout.hard`. */
+  /** Aborts when the last caller stops waiting, or after `loadTimeout.hard`. */
   readonly signal: AbortSignal
   /**
-   * The value being replaced, if there is one: revalidate it (ETag, `updated_at`) instead of
-   * loading anew.
+   * The value that is being replaced, if there is one. You can revalidate it (ETag, `updated_at`)
+   * instead of loading a new one.
    */
   readonly stale: T | undefined
-  /** This value's own ttl. */
+  /** Sets the ttl of this value. */
   ttl(duration: Duration): void
   /**
-   * Don't cache this answer. For a moment (1 s) other callers load for themselves, without queueing
+   * Keeps this value out of the cache. For 1 s, other callers load for themselves without queueing
    * behind each other.
    */
   skip(): void
-  /** The stale value is still right: `return notModified()`. */
+  /** Returns the stale value because it is still right: `return notModified()`. */
   notModified(): T
 }
 
-export type Loader<T> = (
-  context: LoadContext<T>,
-) => T | null | undefined | Promise<T | null | undefined>
+/** Loads a value from the source. */
+export type Loader<T> = (context: LoadContext<T>) => LoaderResult<T>
+
+/**
+ * What a loader returns: a value, or `null` or `undefined` if the source has none; or a promise of
+ * that.
+ */
+export type LoaderResult<T> = T | null | undefined | Promise<T | null | undefined>
 
 /**
  * The loader took longer than `loadTimeout.hard`. Its signal was aborted, and nothing was cached.
@@ -33,51 +38,58 @@ export type Loader<T> = (
 export class LoadTimeoutError extends CacheError {
   static override readonly kind: string = 'LoadTimeoutError'
   constructor(key: string, hard: number) {
+    const advice = 'Stop the loader when its signal aborts, or allow more time.'
     super(
-      `The loader of ${key} did not answer within ${hard} ms ("loadTimeout.hard"). Nothing was cached. Let the loader stop at its signal, or allow more.`,
+      `The loader of ${key} did not return within ${hard} ms ("loadTimeout.hard"). ` +
+        `Nothing was cached. ${advice}`,
       { code: 'LOAD_TIMEOUT', key },
     )
   }
 }
 
+/** The outcome of a loader that did not throw. */
 export interface Loaded<T> {
   readonly value: T | null | undefined
+  /** How long the loader took. */
   readonly ms: number
+  /** The ttl that the loader chose. */
   readonly ttl: number | undefined
+  /** The loader called `skip()`. */
   readonly skipped: boolean
 }
 
-interface Request<T> {
+interface LoaderCall<T> {
   readonly key: string
   readonly load: Loader<T>
   readonly stale: T | undefined
-  /** Aborts when the last caller has left. */
-  readonly left: LazySignal
+  /** Aborts when the last caller stops waiting. */
+  readonly abandoned: LazySignal
   readonly hard: number | undefined
 }
 
 /**
- * Calls the loader. Rejects with its error; with the reason of the last caller to leave, or
- * `LoadTimeoutError`, whatever it does.
+ * Calls the loader. Rejects with its error. Rejects as soon as no caller waits any more (with the
+ * reason of the last one), or after `hard` ms (with `LoadTimeoutError`), even if the loader goes
+ * on.
  */
 export async function callLoader<T>({
   key,
   load,
   stale,
-  left,
+  abandoned,
   hard,
-}: Request<T>): Promise<Loaded<T>> {
-  if (left.aborted) throw left.reason
+}: LoaderCall<T>): Promise<Loaded<T>> {
+  if (abandoned.aborted) throw abandoned.reason
   const started = performance.now()
-  const context = new Context(stale)
+  const context = new LoaderContext(stale)
   const timer =
     hard === undefined
       ? undefined
-      : setTimeout(() => context.told.abort(new LoadTimeoutError(key, hard)), hard)
-  left.onAbort((reason) => context.told.abort(reason))
+      : setTimeout(() => context.aborted.abort(new LoadTimeoutError(key, hard)), hard)
+  abandoned.onAbort((reason) => context.aborted.abort(reason))
   try {
     const value = await new Promise<T | null | undefined>((resolve, reject) => {
-      context.told.onAbort(reject)
+      context.aborted.onAbort(reject)
       Promise.resolve(load(context)).then(resolve, reject)
     })
     return {
@@ -92,33 +104,33 @@ export async function callLoader<T>({
 }
 
 /**
- * Calls a loader whose answer is not cached as it is. Rejects with the signal's reason as soon as
- * it aborts, or after `hard` ms with `LoadTimeoutError`, whatever the loader does.
+ * Calls a loader without caching its value. Rejects with the reason of `signal` as soon as it
+ * aborts, or with `LoadTimeoutError` after `hard` ms, even if the loader goes on.
  */
 export async function loadUncached<T>(
   key: string,
   load: Loader<T>,
   { signal, hard }: { readonly signal: AbortSignal | undefined; readonly hard: number | undefined },
 ): Promise<T | null | undefined> {
-  const left = new LazySignal()
-  const forget = signal && onAbort(signal, (reason) => left.abort(reason))
+  const abandoned = new LazySignal()
+  const stopListening = signal && onAbort(signal, (reason) => abandoned.abort(reason))
   try {
-    return (await callLoader({ key, load, stale: undefined, left, hard })).value
+    return (await callLoader({ key, load, stale: undefined, abandoned, hard })).value
   } finally {
-    forget?.()
+    stopListening?.()
   }
 }
 
-/** What a loader is told whose answer is not cached as it is. */
+/** Returns the context for a loader whose value is not cached. */
 export function uncachedContext<T>(
   signal: AbortSignal = new AbortController().signal,
 ): LoadContext<T> {
-  const told = new Context<T>(undefined)
-  return { signal, stale: undefined, ttl: told.ttl, skip: told.skip, notModified: told.notModified }
+  const { ttl, skip, notModified } = new LoaderContext<T>(undefined)
+  return { signal, stale: undefined, ttl, skip, notModified }
 }
 
-class Context<T> implements LoadContext<T> {
-  readonly told = new LazySignal()
+class LoaderContext<T> implements LoadContext<T> {
+  readonly aborted = new LazySignal()
   readonly stale: T | undefined
   chosenTtl: number | undefined
   skipped = false
@@ -128,10 +140,10 @@ class Context<T> implements LoadContext<T> {
   }
 
   get signal(): AbortSignal {
-    return this.told.signal
+    return this.aborted.signal
   }
 
-  // As properties, so that a loader may take them out of its context.
+  // These are properties, so that a loader can destructure its context.
   readonly ttl = (duration: Duration): void => {
     this.chosenTtl = parseDuration(duration, 'ttl')
   }
@@ -142,9 +154,9 @@ class Context<T> implements LoadContext<T> {
 
   readonly notModified = (): T => {
     if (this.stale === undefined) {
-      const advice = 'Call it only where context.stale is not undefined.'
+      const advice = 'Call it only if context.stale is not undefined.'
       throw new CacheError(
-        `notModified() was called where there is no stale value to keep. ${advice}`,
+        `notModified() was called, but there is no stale value to return. ${advice}`,
         { code: 'USAGE' },
       )
     }

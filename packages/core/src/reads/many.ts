@@ -1,39 +1,47 @@
 import { CacheError } from '../errors.js'
 import type { BulkContext } from './bulk-load.js'
+import type { LoaderResult } from './loader.js'
 
 /**
- * What a loader of many answers with: an array in the order of the ids it was given, or a `Map`
- * from id to value.
+ * The values that a loader of many ids returns: an array in the order of the ids it was given, or a
+ * `Map` from id to value. A value may be a promise, so that it can fail without the others.
  */
-export type Many<T, Id> = readonly One<T>[] | ReadonlyMap<Id, One<T>>
+export type Many<T, Id> = readonly LoaderResult<T>[] | ReadonlyMap<Id, LoaderResult<T>>
 
-/** A value, or the promise of one: then it may fail by itself. */
-type One<T> = T | null | undefined | Promise<T | null | undefined>
-
+/** Loads the values of many ids in one call. */
 export type LoadMany<T, Id> = (
   missing: readonly Id[],
   context: BulkContext<T>,
 ) => Many<T, Id> | Promise<Many<T, Id>>
 
 /**
- * The answers in the order of `ids`. An array of another length would give ids each other's values,
- * so it is refused.
+ * Returns the loaded values in the order of `ids`.
+ *
+ * @throws {CacheError} if the loader returned an array of another length. It would give ids each
+ * other's values.
  */
-export function answersOf<T, Id>(answers: Many<T, Id>, ids: readonly Id[]): readonly One<T>[] {
-  if (answers instanceof Map) {
-    heard(answers.values())
-    return ids.map((id) => answers.get(id))
+export function valuesInOrder<T, Id>(
+  values: Many<T, Id>,
+  ids: readonly Id[],
+): readonly LoaderResult<T>[] {
+  if (values instanceof Map) {
+    ignoreRejections(values.values())
+    return ids.map((id) => values.get(id))
   }
-  if (Array.isArray(answers) && answers.length === ids.length) return answers as readonly One<T>[]
-  if (Array.isArray(answers)) heard(answers)
-  const got = Array.isArray(answers) ? `an array of ${answers.length}` : typeof answers
+  if (Array.isArray(values) && values.length === ids.length)
+    return values as readonly LoaderResult<T>[]
+  if (Array.isArray(values)) ignoreRejections(values)
+  const returned = Array.isArray(values) ? `an array of ${values.length}` : typeof values
+  const advice =
+    'Return an array in the order of the ids (undefined where there is none), ' +
+    'or a Map from id to value.'
   throw new CacheError(
-    `The loader was asked for ${ids.length} ids and answered with ${got}. Return an array in the order of the ids (undefined where there is none), or a Map from id to value.`,
+    `The loader was asked for ${ids.length} ids and answered with ${returned}. ${advice}`,
     { code: 'LOADER' },
   )
 }
 
-/** Promises that nobody may wait for: their rejections are not unhandled. */
-function heard(values: Iterable<unknown>): void {
+/** Nobody may wait for these promises: a rejection must not be unhandled. */
+function ignoreRejections(values: Iterable<unknown>): void {
   for (const value of values) if (value instanceof Promise) value.catch(() => undefined)
 }

@@ -7,82 +7,83 @@ import type { Schema } from '../codecs/schema.js'
 import type { Size } from '../util/size.js'
 
 /**
- * How values are loaded, how long they are fresh, and what becomes of them then. Shared by every
- * pattern that reads through.
+ * Options for loading values, for how long they are fresh, and for serving them afterwards. All
+ * patterns that read through share them.
  */
 export interface LoadPolicyOptions<T> {
-  /** How long an entry is fresh; or a function of the value. */
+  /** How long an entry is fresh. You can pass a function of the value. */
   readonly ttl: Duration | ((value: T) => Duration)
   /**
-   * The share by which each ttl varies at random, so that entries written together don't expire
-   * together: 0.1 is ±10 %. Default 0.
+   * The share by which each ttl varies at random, so that entries written together do not expire
+   * together. 0.1 means ±10 %. Default 0.
    */
   readonly jitter?: number
-  /** How values become bytes. Default `json`. */
+  /** Encodes values as bytes. Default `json`. */
   readonly codec?: Codec<T>
   /**
-   * Any Standard Schema (zod, valibot, arktype). An entry that does not fit is a miss, and is
-   * reported on `cache:error`.
+   * A Standard Schema (zod, valibot, arktype) that entries must match. An entry that does not match
+   * is a miss, and is reported on `cache:error`.
    */
   readonly schema?: Schema<T>
-  /** The most bytes an entry may have, on the way in and out. Default '8mb'. */
+  /** The maximum size of an entry, for writes and reads. Default '8mb'. */
   readonly maxValueBytes?: Size
   /**
-   * How long "there is none" (`null` or `undefined` from the loader) is remembered. Default: not at
+   * How long a missing value (`null` or `undefined` from the loader) is cached. Default: not at
    * all.
    */
   readonly negativeTtl?: Duration
   /**
-   * How long, jittered, later callers of this process get a loader's error again without a new
+   * How long, jittered, later callers of this process get the error of a loader again without a new
    * load. Default: not at all.
    */
   readonly errorTtl?: Duration
-  /** Which errors `errorTtl` does not keep. Default: it keeps all. */
+  /** Returns whether `errorTtl` does not apply to this error. Default: it applies to all errors. */
   readonly retryOn?: (error: unknown) => boolean
   /**
-   * How long after its ttl an entry is still served, while one caller anywhere reloads it in the
-   * background. Source: RFC 5861, §3.
+   * How long after its ttl an entry is still served, while one caller of all processes reloads it
+   * in the background. Source: RFC 5861, §3.
    */
   readonly staleWhileRevalidate?: Duration
-  /** How long after that it is still served when the loader throws. Source: RFC 5861, §4. */
+  /** How long after that it is still served if the loader throws. Source: RFC 5861, §4. */
   readonly staleIfError?: Duration
   /**
-   * Reload in the background before expiry, with a probability that rises towards it: `true`, or
-   * its `beta` (default 1; more is earlier) and the `share` of the ttl in which it may happen
-   * (default 0.2). Source: Vattani et al., VLDB '15.
+   * Reloads entries in the background before they expire, with a probability that rises towards
+   * expiry. Pass `true`, or an object: a larger `beta` (default 1) reloads earlier, and `share`
+   * (default 0.2) is the last share of the ttl in which it may happen. Source: Vattani et al.,
+   * VLDB '15.
    */
   readonly earlyRefresh?: boolean | { readonly beta?: number; readonly share?: number }
   /**
-   * Who loads a cold key: `'lease'`, one caller among all processes; `'process'`, one in each;
-   * `'off'`, everyone. Default 'lease'.
+   * Which callers load a cold key. `'lease'`: one caller of all processes. `'process'`: one caller
+   * in each process. `'off'`: every caller. Default 'lease'.
    */
   readonly stampede?: 'lease' | 'process' | 'off'
   /**
-   * How long a caller waits for another process' load before it loads for itself, without filling.
-   * Default 2 s.
+   * How long a caller waits for the load of another process. After that, it loads for itself
+   * without filling the cache. Default 2 s.
    */
   readonly waitFor?: Duration
   /**
-   * How long the one that loads keeps the others waiting, if it dies or hangs. Callers of one
-   * process join a load for so long, and its lease is renewed meanwhile; then the next one loads
-   * anew. The leases of one load of many keys are renewed for up to ten times as long, but past
-   * the first `leaseTtl` whoever asks for a key loads it anew.
-   * Default 10 s, or `loadTimeout.hard` and a second if that is more.
+   * How long a caller that loads keeps the others waiting if it dies or hangs. Callers of one
+   * process join a load for this long, and its lease is renewed meanwhile. Then the next caller
+   * starts a new load. The leases of one load of many keys are renewed for up to ten times as long,
+   * but after the first `leaseTtl` the next caller that asks for a key starts a new load of it.
+   * Default 10 s, or `loadTimeout.hard` plus one second if that is more.
    */
   readonly leaseTtl?: Duration
   /**
-   * Past `soft`, a stale value is served if there is one, the load going on; past `hard`, its
-   * signal aborts and callers get `LoadTimeoutError`.
+   * `soft`: after this time, callers get the stale value if there is one, and the load goes on.
+   * `hard`: after this time, the signal of the loader aborts, and callers get `LoadTimeoutError`.
    */
   readonly loadTimeout?: { readonly soft?: Duration; readonly hard?: Duration }
   /**
-   * Told of each reload in the background, as a promise that never rejects: give it what keeps a
-   * serverless function alive (Vercel's `waitUntil`, Next's `after`).
+   * Called with a promise for each reload in the background. The promise never rejects. Pass the
+   * function that keeps your serverless function alive (`waitUntil` of Vercel, `after` of Next).
    */
   readonly waitUntil?: (work: Promise<unknown>) => void
   /**
-   * An ever-growing number of the value, from its row: a newer one is never overwritten by an older
-   * one.
+   * Returns the version of a value: a number from its row that grows with each change. An older
+   * value never overwrites a newer one.
    */
   readonly version?: (value: T) => number
 }
@@ -108,22 +109,20 @@ export const loadPolicyOptions = [
   'version',
 ] as const
 
-/** What to send along with a value. */
+/** How to store a value. */
 export interface StoreOptions {
+  /** Milliseconds. */
   readonly ttl: number
   readonly meta?: Meta
 }
 
 /**
- * What a read does where Redis does not answer: loads from the source, or rejects, where that may
- * not have what was written.
+ * How a read continues if Redis does not answer. `'load'`: it loads from the source. `'reject'`: it
+ * rejects, because the source may lack acknowledged writes.
  */
 export type InOutage = 'load' | 'reject'
 
-/**
- * `LoadPolicyOptions`, checked, with their defaults: what a `ReadPath` goes by. For packages of
- * patterns.
- */
+/** The checked `LoadPolicyOptions` of a `ReadPath`, with defaults. For packages of patterns. */
 export class LoadPolicy<T> {
   readonly format: Format<T>
   readonly inOutage: InOutage
@@ -135,11 +134,11 @@ export class LoadPolicy<T> {
   readonly soft: number | undefined
   readonly hard: number | undefined
   /**
-   * An entry with no more than this to live is stale. 0 where none ever is: Redis drops it as it
-   * expires.
+   * An entry with at most this many ms left to live is stale. 0 if no entry is ever stale, because
+   * Redis deletes it when it expires.
    */
   readonly staleBelow: number
-  /** Whether reads need to know what an entry has left to live. */
+  /** Whether reads need to know the remaining life of an entry. */
   readonly needsLife: boolean
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly #staleIfError: number
@@ -175,26 +174,27 @@ export class LoadPolicy<T> {
   }
 
   /**
-   * `'early'`: fresh, and yet to be reloaded in the background. `'servable'`: stale, to be served
-   * while it is reloaded. `'spare'`: to be served only if the loader throws.
+   * Classifies an entry. `'early'`: it is fresh, but should be reloaded in the background.
+   * `'stale'`: it is served while it is reloaded. `'fallback'`: it is served only if the loader
+   * throws.
    */
   freshness({
     life = Infinity,
     computeTime,
     value,
     absent,
-  }: Entry<T>): 'fresh' | 'early' | 'servable' | 'spare' {
-    if (life <= this.staleBelow) return life > this.#staleIfError ? 'servable' : 'spare'
+  }: Entry<T>): 'fresh' | 'early' | 'stale' | 'fallback' {
+    if (life <= this.staleBelow) return life > this.#staleIfError ? 'stale' : 'fallback'
     if (!this.#early || computeTime === undefined) return 'fresh'
     return this.#isEarly(life - this.staleBelow, computeTime, this.#freshFor(value, absent))
       ? 'early'
       : 'fresh'
   }
 
-  #isEarly(left: number, computeTime: number, freshFor: number | undefined): boolean {
+  #isEarly(freshLeft: number, computeTime: number, freshFor: number | undefined): boolean {
     const { beta, share } = this.#early!
     const gap = -Math.log(1 - Math.random()) * computeTime * beta
-    return freshFor !== undefined && left <= Math.min(gap, share * freshFor)
+    return freshFor !== undefined && freshLeft <= Math.min(gap, share * freshFor)
   }
 
   #freshFor(value: T, absent: boolean): number | undefined {
@@ -202,7 +202,7 @@ export class LoadPolicy<T> {
     return typeof this.#ttl === 'function' ? parseDuration(this.#ttl(value), 'ttl') : this.#ttl
   }
 
-  /** How to store a value; `undefined`: not at all. */
+  /** Returns how to store a value, or `undefined` if it must not be stored. */
   storing(
     value: T | null | undefined,
     { ttl, computeTime }: { readonly ttl?: number | undefined; readonly computeTime?: number },
@@ -224,9 +224,9 @@ function earlyRefresh(
 ): { beta: number; share: number } | undefined {
   if (option === undefined || option === false) return undefined
   if (option === true) return { beta: 1, share: 0.2 }
-  const own = check.nested('earlyRefresh', ['beta', 'share'])
+  const nested = check.nested('earlyRefresh', ['beta', 'share'])
   return {
-    beta: own.number('beta', { min: 0 }, 1),
-    share: own.number('share', { min: 0, max: 1 }, 0.2),
+    beta: nested.number('beta', { min: 0 }, 1),
+    share: nested.number('share', { min: 0, max: 1 }, 0.2),
   }
 }

@@ -1,6 +1,8 @@
 /**
- * Whether Redis left a read of this call without an answer. The reads that follow from it go to the
- * source at once, so that a call through several caches waits for a silent Redis once.
+ * Records whether Redis failed to answer a read of this call.
+ *
+ * Pass the same object to the reads that follow from the call. They go to the source at once, so a
+ * call through several caches waits for a silent Redis only once.
  */
 export class ReadOutage {
   down = false

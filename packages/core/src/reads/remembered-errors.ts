@@ -1,22 +1,25 @@
 import { jittered } from '../util/duration.js'
 import { RecentMap } from '../util/recent-map.js'
 
-/** Keys whose loader threw lately, with the error; the oldest is forgotten first. */
+/**
+ * The recent errors of loaders, by key. Holds at most 1 000 errors and 1 MiB; the oldest is dropped
+ * first.
+ */
 export class RememberedErrors {
   readonly #ttl: number
-  readonly #keep: (error: unknown) => boolean
+  readonly #shouldRemember: (error: unknown) => boolean
   readonly #errors = new RecentMap<{ readonly error: unknown; readonly until: number }>({
     max: 1_000,
     maxBytes: 1024 ** 2,
   })
 
-  constructor(ttl: number, keep: (error: unknown) => boolean) {
+  constructor(ttl: number, shouldRemember: (error: unknown) => boolean) {
     this.#ttl = ttl
-    this.#keep = keep
+    this.#shouldRemember = shouldRemember
   }
 
   add(key: string, error: unknown): void {
-    if (!this.#keep(error)) return
+    if (!this.#shouldRemember(error)) return
     this.#errors.set(key, { error, until: performance.now() + jittered(this.#ttl, 0.1) })
   }
 

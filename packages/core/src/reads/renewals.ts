@@ -2,19 +2,22 @@ import { Deadlines, type Deadline } from '../util/deadlines.js'
 import type { Handle } from '../util/swap-list.js'
 
 interface Renewal {
-  /** Ms. */
+  /** The ttl of the lease, in ms. */
   readonly ttl: number
-  /** For so many of them it is renewed. */
+  /** The number of ttls for which the lease is renewed. */
   readonly ttls: number
   /**
-   * Answers `false` where there is nothing to renew any more. `yields`: whoever asks may take it.
+   * Renews the lease. Resolves to `false` if there is nothing to renew any more. `yields`: the next
+   * caller that asks for the lease may take it.
    */
   readonly renew: (yields: boolean) => Promise<boolean>
 }
 
 /**
- * Renews leases while their holders load, three times in each ttl, but not for ever: a loader may
- * hang. Past the first ttl they yield: whoever asks takes the lease over.
+ * Renews leases while their holders load.
+ *
+ * A lease is renewed three times per ttl, for a limited number of ttls, because a loader may hang.
+ * After the first ttl its renewals yield: the next caller that asks for the lease takes it over.
  */
 export class Renewals {
   readonly #deadlines = new Deadlines()
@@ -22,20 +25,19 @@ export class Renewals {
   start({ ttl, ttls, renew }: Renewal): { stop(): void } {
     let left = 3 * ttls
     let next: Handle<Deadline> | undefined
-    const wait = (): void => {
-      next = this.#deadlines.set(ttl / 3, again)
+    const schedule = (): void => {
+      next = this.#deadlines.set(ttl / 3, renewAgain)
     }
-    const again = (): void => {
+    const renewAgain = (): void => {
       next = undefined
       if (--left === 0) return
-      wait()
-      const isPastFirst = 3 * ttls - left >= 3
-      // Where it is not answered, it is asked again.
-      renew(isPastFirst).then(
+      schedule()
+      const isPastFirstTtl = 3 * ttls - left >= 3
+      renew(isPastFirstTtl).then(
         (held) => {
           if (!held) stop()
         },
-        () => undefined,
+        () => undefined, // A renewal that fails is tried again.
       )
     }
     const stop = (): void => {
@@ -43,7 +45,7 @@ export class Renewals {
       if (next) this.#deadlines.done(next)
       next = undefined
     }
-    wait()
+    schedule()
     return { stop }
   }
 }

@@ -5,7 +5,8 @@ import { openWrite } from './source-write.js'
 
 /**
  * A change of the source that outlives the call that began it, such as a database transaction.
- * While it is open nothing that is loaded is kept, and the old values live no longer than its
+ *
+ * While it is open, loaded values are not cached, and the old values live no longer than its
  * `intentTtl`.
  *
  * @example
@@ -15,23 +16,23 @@ import { openWrite } from './source-write.js'
  */
 export interface Mutation extends AsyncDisposable {
   /**
-   * Call it when the source has committed: drops the entries. Rejects with `CacheWriteError` if
-   * Redis does not answer: the old values may be read for `intentTtl` at most. It may be called
-   * again then, and drops them as soon as Redis answers.
+   * Deletes the entries. Call it when the source has committed. Rejects with `CacheWriteError` if
+   * Redis does not answer: the old values may be read for at most `intentTtl`. Then you may call it
+   * again, and the entries are deleted as soon as Redis answers.
    */
   commit(): Promise<void>
   /**
-   * Call it when the source has rolled back, or when that is not known: drops the entries as well.
-   * Never rejects. Done by `await using` unless committed.
+   * Deletes the entries as well. Call it when the source has rolled back, or when you do not know
+   * whether it has. Never rejects. `await using` calls it unless you have committed.
    */
   abort(): Promise<void>
 }
 
 export interface MutationOptions {
   readonly keys: readonly string[]
-  /** Ms that the change may take. */
+  /** The maximum duration of the change, in ms. */
   readonly intentTtl: number
-  /** What else is to be done around the begin and the end. */
+  /** Wraps the beginning and the end, to do further work around them. */
   readonly around?: <R>(work: () => Promise<R>) => Promise<R>
 }
 
@@ -57,11 +58,14 @@ export async function openMutation(
 }
 
 /**
- * One handle for changes of several caches, begun one after the other. If one can't begin, those
- * before it are aborted, and it rejects with the reason.
+ * Begins changes of several caches, one after the other, and returns one handle for all of them. If
+ * one can't begin, those before it are aborted, and the call rejects with the reason.
  *
  * @example
- * await using change = await beginMutations(() => products.beginMutation(42), () => lists.beginGroupMutation('category:7'))
+ * await using change = await beginMutations(
+ *   () => products.beginMutation(42),
+ *   () => lists.beginGroupMutation('category:7'),
+ * )
  */
 export async function beginMutations(
   ...begins: readonly (() => Promise<Mutation>)[]
@@ -74,7 +78,8 @@ export async function beginMutations(
     )
   }
   const open: Mutation[] = []
-  const abort = async (): Promise<void> => void (await Promise.all(open.map((one) => one.abort())))
+  const abort = async (): Promise<void> =>
+    void (await Promise.all(open.map((change) => change.abort())))
   for (const begin of begins) {
     try {
       open.push(await begin())
@@ -85,16 +90,16 @@ export async function beginMutations(
   }
   return mutation({
     async commit() {
-      const ended = await Promise.allSettled(open.map((one) => one.commit()))
-      for (const one of ended) if (one.status === 'rejected') throw one.reason
+      const results = await Promise.allSettled(open.map((change) => change.commit()))
+      for (const result of results) if (result.status === 'rejected') throw result.reason
     },
     abort,
   })
 }
 
 /**
- * Ended in one way, and once: what is asked again gets the same answer. A commit that was rejected
- * is done again when it is asked again.
+ * Creates a mutation from its two ends. It ends once, with a commit or an abort; further calls get
+ * the same result. A commit that was rejected runs again when it is called again.
  */
 export function mutation({
   commit,
@@ -103,9 +108,9 @@ export function mutation({
   readonly commit: () => Promise<void>
   readonly abort: () => Promise<void>
 }): Mutation {
-  let ended: { readonly by: 'commit' | 'abort'; done: Promise<void> | undefined } | undefined
-  const end = (by: 'commit' | 'abort'): Promise<void> => {
-    const ending = (ended ??= { by, done: undefined })
+  let end: { readonly by: 'commit' | 'abort'; done: Promise<void> | undefined } | undefined
+  const endBy = (by: 'commit' | 'abort'): Promise<void> => {
+    const ending = (end ??= { by, done: undefined })
     return (ending.done ??= (by === 'commit' ? commit() : abort()).catch((error: unknown) => {
       ending.done = undefined
       throw error
@@ -113,18 +118,19 @@ export function mutation({
   }
   return {
     async commit() {
-      if (ended?.by === 'abort')
+      if (end?.by === 'abort')
         throw new CacheError(
-          'A change was committed that had been aborted. Its entries were dropped then, before the source committed: begin a new one.',
+          'commit() was called on a change that had been aborted. ' +
+            'Its entries were deleted before the source committed. Begin a new change.',
           { code: 'USAGE' },
         )
-      await end('commit')
+      await endBy('commit')
     },
     async abort() {
-      if (ended?.by !== 'commit') await end('abort')
+      if (end?.by !== 'commit') await endBy('abort')
     },
     async [Symbol.asyncDispose]() {
-      if (!ended) await end('abort')
+      if (!end) await endBy('abort')
     },
   }
 }

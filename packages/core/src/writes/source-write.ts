@@ -4,16 +4,16 @@ import { CacheUnavailableError, CacheWriteError } from '../errors.js'
 import { channels, emit } from '../client/telemetry.js'
 import { createToken } from '../util/token.js'
 
-/** One change of the source, announced before and ended after (protocol.md). */
+/** One change of the source, which is announced before it starts and ended after (protocol.md). */
 export interface SourceWrite<R> {
-  /** The entries it concerns. */
+  /** The entries that the change affects. */
   readonly keys: readonly string[]
-  /** Ms that the change may take. */
+  /** The maximum duration of the change, in ms. */
   readonly intentTtl: number
-  /** Announces it; default: `entries.beginWrite`. */
+  /** Announces the write. Default: `entries.beginWrite`. */
   readonly begin?: ((token: string) => Promise<unknown>) | undefined
   readonly change: () => R | Promise<R>
-  /** Ends the write; where it is missing, the entries are dropped. */
+  /** Ends the write. Default: deletes the entries. */
   readonly commit?: ((token: string, result: R) => Promise<unknown>) | undefined
 }
 
@@ -21,19 +21,20 @@ export interface SourceWrite<R> {
 export interface OpenWrite {
   readonly token: string
   /**
-   * Ends it: the entries are dropped. Rejects if Redis does not answer; then it is gone on with in
+   * Ends the write by deleting the entries. Rejects if Redis does not answer; then it is retried in
    * the background.
    */
   end(): Promise<void>
   /**
-   * As `end`, where that is not what the caller waits for: what goes wrong is reported on
-   * `cache:error`.
+   * Ends the write like `end`, but never rejects. Use it if the caller waits for something else.
+   * Errors are reported on `cache:error`.
    */
   abort(): Promise<void>
 }
 
 /**
- * Announces a change of the source. Rejects with `CacheUnavailableError` if Redis does not take it.
+ * Announces a change of the source. Rejects with `CacheUnavailableError` if Redis does not accept
+ * it.
  */
 export async function openWrite(
   { entries }: CacheClient,
@@ -59,9 +60,13 @@ export async function openWrite(
 }
 
 /**
- * Begins the write, changes the source, ends the write. Rejects with `CacheUnavailableError`,
- * nothing changed, if Redis does not take the beginning; with the error of `change`, the entries
- * dropped; with `CacheWriteError` if Redis does not take the end.
+ * Changes the source and keeps the entries consistent: begins the write, calls `change`, ends the
+ * write.
+ *
+ * Rejects with
+ * - `CacheUnavailableError` if Redis does not accept the beginning. Nothing was changed.
+ * - the error of `change`, if it throws. The entries were deleted.
+ * - `CacheWriteError` if Redis does not accept the end.
  */
 export async function writeSource<R>(client: CacheClient, write: SourceWrite<R>): Promise<R> {
   const { keys, intentTtl, change, commit } = write

@@ -28,12 +28,12 @@ afterAll(async () => {
 })
 
 /**
- * Who is on stage, and who acts next: mostly one of them, sometimes the clock or the memory of the
- * server. Small casts meet in the order that hurts far more often than large ones. An actor that is
- * never asked again has died.
+ * The actors of a world, and the order of their steps. A pick is mostly the next step of an actor,
+ * sometimes an expiry or an eviction. A few actors reach a harmful order far more often than many.
+ * An actor that is not picked again has died.
  */
 const interleaving = fc.record({
-  cast: fc.subarray(['writer', 'writer', 'invalidator', 'reader', 'reader'] as const, {
+  roles: fc.subarray(['writer', 'writer', 'invalidator', 'reader', 'reader'] as const, {
     minLength: 2,
   }),
   picks: fc.array(fc.nat({ max: 999 }), { minLength: 8, maxLength: 40 }),
@@ -42,35 +42,38 @@ const batches = fc.array(interleaving, { minLength: WORLDS, maxLength: WORLDS })
 
 let worlds = 0
 
-async function play(
+async function run(
   {
-    cast,
+    roles,
     picks,
-  }: { cast: readonly ('writer' | 'invalidator' | 'reader')[]; picks: readonly number[] },
+  }: { roles: readonly ('writer' | 'invalidator' | 'reader')[]; picks: readonly number[] },
   versions: boolean,
 ): Promise<readonly string[]> {
   const world = new World(client, String(++worlds))
-  const actors = cast.map((role) => world[role](versions))
-  const others = [() => world.evict(), () => world.endLease(), () => world.endOldestIntent()]
+  const actors = roles.map((role) => world[role](versions))
+  const serverSteps = [() => world.evict(), () => world.endLease(), () => world.endOldestIntent()]
   for (const pick of picks) {
-    const i = pick % cast.length
-    if (pick < 100) await others[pick % 3]!()
-    // Who has come to an end begins again.
-    else if ((await actors[i]!.next()).done) actors[i] = world[cast[i]!](versions)
+    const i = pick % roles.length
+    if (pick < 100) await serverSteps[pick % 3]!()
+    // An actor that has finished starts again.
+    else if ((await actors[i]!.next()).done) actors[i] = world[roles[i]!](versions)
   }
   return world.violations
 }
 
+// The actors are writers, invalidators and readers.
 describe(
-  `the real scripts, in ${WORLDS * RUNS} random interleavings of writers, invalidators, readers, evictions, expiries and deaths`,
+  `the real scripts, in ${WORLDS * RUNS} random interleavings of actors, expiries and deaths`,
   { timeout: 600_000 },
   () => {
     it.each([{ versions: false }, { versions: true }])(
-      'never let a read return less than was settled before it began ($versions)',
+      'never let a read return less than was settled before it began (versions: $versions)',
       async ({ versions }) => {
         await fc.assert(
           fc.asyncProperty(batches, async (all) => {
-            const violations = await Promise.all(all.map((picks) => play(picks, versions)))
+            const violations = await Promise.all(
+              all.map((interleaved) => run(interleaved, versions)),
+            )
             expect(violations.flat()).toEqual([])
           }),
           { numRuns: RUNS },

@@ -1,19 +1,13 @@
-/**
- * Explores every interleaving of the entry protocol and looks for a stale read, shortest first.
- *
- * The source is a counter: each write commits the next number. A read is stale when it returns a
- * number lower than the highest one settled before the read began. A write is settled once it is
- * acknowledged (G1: nothing stale after the answer); one whose writer died after committing to the
- * source, once its intent has expired (G2: a crash heals itself).
- */
+/** The actors of an exploration. */
 export interface Setting {
   readonly writers: number
   readonly invalidators: number
   readonly readers: number
+  /** The reads of each reader. */
   readonly reads: number
-  /** Values carry their number as version, and the newer one wins. */
+  /** Each value has its number as its version, and the newer one wins. */
   readonly versions: boolean
-  /** The rule to leave out. */
+  /** The rule of the protocol to leave out. */
   readonly without?: Rule
 }
 
@@ -30,56 +24,19 @@ export const rules = [
 export const versionRules = ['newer-wins', 'proof-of-nothing-newer', 'cap-of-stored'] as const
 export type Rule = (typeof rules)[number] | (typeof versionRules)[number]
 
-export interface Exploration {
-  readonly states: number
-  /** The steps that led to a stale read. */
-  readonly violation: readonly string[] | undefined
-}
-
-export function explore(setting: Setting): Exploration {
-  const protocol = new Protocol(setting)
-  const seen = new Set<string>()
-  const first = protocol.start()
-  const pending: Trail[] = [{ state: first, label: '', before: undefined }]
-  seen.add(nameOf(first))
-  for (let i = 0; i < pending.length; i++) {
-    const here = pending[i]!
-    for (const step of protocol.next(here.state)) {
-      if (step.stale) return { states: seen.size, violation: labelsOf({ ...step, before: here }) }
-      const name = nameOf(step.state)
-      if (seen.has(name)) continue
-      seen.add(name)
-      pending.push({ ...step, before: here })
-    }
-    delete (here as { state?: State }).state
-  }
-  return { states: seen.size, violation: undefined }
-}
-
-interface Trail {
-  readonly state: State
-  readonly label: string
-  readonly before: Trail | undefined
-}
-
-function labelsOf(trail: Trail): string[] {
-  const labels: string[] = []
-  for (let at: Trail | undefined = trail; at?.before; at = at.before) labels.unshift(at.label)
-  return labels
-}
-
 interface Actor {
   kind: 'writer' | 'invalidator' | 'reader'
-  at: string
+  step: string
   left: number
   wrote: number
   inTime: boolean
+  /** The highest number that was settled before the read began. */
   floor: number
-  got: number | null
+  read: number | null
   token: number | null
 }
 
-interface State {
+export interface State {
   source: number
   settled: number
   value: number | null
@@ -90,7 +47,8 @@ interface State {
   actors: Actor[]
 }
 
-class Protocol {
+/** The entry protocol as a state machine: all steps that may follow a state. */
+export class Protocol {
   readonly #setting: Setting
 
   constructor(setting: Setting) {
@@ -101,15 +59,16 @@ class Protocol {
     const { writers, invalidators, readers, reads } = this.#setting
     const actor = (kind: Actor['kind']): Actor => ({
       kind,
-      at: 'idle',
+      step: 'idle',
       left: kind === 'reader' ? reads : 1,
       wrote: 0,
       inTime: false,
       floor: 0,
-      got: null,
+      read: null,
       token: null,
     })
-    const many = (n: number, kind: Actor['kind']) => Array.from({ length: n }, () => actor(kind))
+    const actors = (count: number, kind: Actor['kind']) =>
+      Array.from({ length: count }, () => actor(kind))
     return {
       source: 0,
       settled: 0,
@@ -119,139 +78,145 @@ class Protocol {
       intents: [],
       conflict: false,
       actors: [
-        ...many(writers, 'writer'),
-        ...many(invalidators, 'invalidator'),
-        ...many(readers, 'reader'),
+        ...actors(writers, 'writer'),
+        ...actors(invalidators, 'invalidator'),
+        ...actors(readers, 'reader'),
       ],
     }
   }
 
   *next(state: State): Generator<{ label: string; state: State; stale: boolean }> {
-    for (const [id, { kind, at }] of state.actors.entries()) {
-      if (at === 'done' || at === 'dead') continue
+    for (const [id, { kind, step }] of state.actors.entries()) {
+      if (step === 'done' || step === 'dead') continue
       const after = copy(state)
       const stale = this[kind](after, after.actors[id]!, id)
-      yield { label: `${kind} ${id} ${at}`, state: after, stale }
-      if (kind !== 'reader' && at !== 'idle')
-        yield this.#happens(`${kind} ${id} dies`, state, (s) => die(s, id))
+      yield { label: `${kind} ${id} ${step}`, state: after, stale }
+      if (kind !== 'reader' && step !== 'idle')
+        yield this.#event(`${kind} ${id} dies`, state, (s) => die(s, id))
     }
-    if (state.value !== null) yield this.#happens('value evicted', state, (s) => put(s, null))
+    if (state.value !== null) yield this.#event('value evicted', state, (s) => put(s, null))
     if (state.lease !== null)
-      yield this.#happens('lease expires', state, (s) => {
+      yield this.#event('lease expires', state, (s) => {
         s.lease = null
       })
     if (state.intents.length > 0)
-      yield this.#happens('oldest intent expires', state, (s) => this.#expireOldestIntent(s))
+      yield this.#event('oldest intent expires', state, (s) => this.#expireOldestIntent(s))
   }
 
-  #happens(label: string, state: State, change: (s: State) => void) {
+  #event(label: string, state: State, change: (s: State) => void) {
     const after = copy(state)
     change(after)
     return { label, state: after, stale: false }
   }
 
-  #keeps(rule: Rule): boolean {
+  #hasRule(rule: Rule): boolean {
     return this.#setting.without !== rule
   }
 
-  writer(s: State, me: Actor, id: number): boolean {
-    switch (me.at) {
+  writer(s: State, actor: Actor, id: number): boolean {
+    switch (actor.step) {
       case 'idle':
-        if (this.#keeps('begin-lease')) s.lease = null
+        if (this.#hasRule('begin-lease')) s.lease = null
         if (s.intents.length > 0) s.conflict = true
         s.intents.push(id)
         s.capped = s.value !== null
-        me.at = 'begun'
+        actor.step = 'begun'
         return false
       case 'begun':
-        me.wrote = ++s.source
-        me.inTime = s.intents.includes(id)
-        me.at = 'stored'
+        actor.wrote = ++s.source
+        actor.inTime = s.intents.includes(id)
+        actor.step = 'stored'
         return false
       case 'stored':
-        this.#commit(s, me, id)
-        me.at = 'committed'
+        this.#commit(s, actor, id)
+        actor.step = 'committed'
         return false
       default:
-        return acknowledge(s, me)
+        return acknowledge(s, actor)
     }
   }
 
-  #commit(s: State, me: Actor, id: number): void {
-    const mine = s.intents.includes(id)
+  #commit(s: State, actor: Actor, id: number): void {
+    const hasIntent = s.intents.includes(id)
     s.intents = s.intents.filter((other) => other !== id)
     s.lease = null
-    if (this.#keeps('expired-intent') && !mine && s.intents.length > 0) s.conflict = true
-    const conflict = this.#keeps('conflict') && s.conflict
-    if (this.#setting.versions) this.#commitVersion(s, me.wrote, mine, conflict)
-    else put(s, mine && !conflict ? me.wrote : null)
+    if (this.#hasRule('expired-intent') && !hasIntent && s.intents.length > 0) s.conflict = true
+    const conflict = this.#hasRule('conflict') && s.conflict
+    if (this.#setting.versions) this.#commitVersion(s, actor.wrote, hasIntent, conflict)
+    else put(s, hasIntent && !conflict ? actor.wrote : null)
     if (s.intents.length === 0) s.conflict = false
   }
 
-  #commitVersion(s: State, version: number, mine: boolean, conflict: boolean): void {
-    if (this.#keeps('newer-wins') && s.value !== null && s.value > version) return
-    const proof = s.value !== null || !this.#keeps('proof-of-nothing-newer')
-    put(s, mine && (!conflict || proof) ? version : null)
-    s.capped = s.value !== null && this.#keeps('cap-of-stored') && s.intents.length > 0
+  #commitVersion(s: State, version: number, hasIntent: boolean, conflict: boolean): void {
+    if (this.#hasRule('newer-wins') && s.value !== null && s.value > version) return
+    const proof = s.value !== null || !this.#hasRule('proof-of-nothing-newer')
+    put(s, hasIntent && (!conflict || proof) ? version : null)
+    s.capped = s.value !== null && this.#hasRule('cap-of-stored') && s.intents.length > 0
   }
 
-  invalidator(s: State, me: Actor): boolean {
-    switch (me.at) {
+  invalidator(s: State, actor: Actor): boolean {
+    switch (actor.step) {
       case 'idle':
-        me.wrote = ++s.source
-        me.at = 'stored'
+        actor.wrote = ++s.source
+        actor.step = 'stored'
         return false
       case 'stored':
         put(s, null)
-        if (this.#keeps('invalidate-lease')) s.lease = null
-        if (this.#keeps('invalidate-conflict') && s.intents.length > 0) s.conflict = true
-        me.at = 'committed'
+        if (this.#hasRule('invalidate-lease')) s.lease = null
+        if (this.#hasRule('invalidate-conflict') && s.intents.length > 0) s.conflict = true
+        actor.step = 'committed'
         return false
       default:
-        return acknowledge(s, me)
+        return acknowledge(s, actor)
     }
   }
 
-  reader(s: State, me: Actor, id: number): boolean {
-    switch (me.at) {
+  reader(s: State, actor: Actor, id: number): boolean {
+    switch (actor.step) {
       case 'idle':
-        me.floor = s.settled
-        me.got = s.value
-        me.at = s.value === null ? 'missed' : 'answer'
+        actor.floor = s.settled
+        actor.read = s.value
+        actor.step = s.value === null ? 'missed' : 'answer'
         return false
       case 'missed':
-        me.token = null
-        me.at = 'loading' // without a token: the wait is over, or a write is under way: load, don't fill
+        actor.token = null
+        // Without a token: the wait is over, or a write is in progress. Load, but do not fill.
+        actor.step = 'loading'
         if (s.value !== null) {
-          me.got = s.value
-          me.at = 'answer'
+          actor.read = s.value
+          actor.step = 'answer'
         } else if (
-          !(this.#keeps('no-lease-under-intent') && s.intents.length > 0) &&
+          !(this.#hasRule('no-lease-under-intent') && s.intents.length > 0) &&
           s.lease === null
         )
-          me.token = s.lease = newToken(s, id)
+          actor.token = s.lease = newToken(s, id)
         return false
       case 'loading':
-        me.got = s.source
-        me.at = me.token === null ? 'answer' : 'filling'
+        actor.read = s.source
+        actor.step = actor.token === null ? 'answer' : 'filling'
         return false
       case 'filling':
-        if (!this.#keeps('lease-check') || s.lease === me.token) {
+        if (!this.#hasRule('lease-check') || s.lease === actor.token) {
           if (!(
             this.#setting.versions &&
-            this.#keeps('newer-wins') &&
+            this.#hasRule('newer-wins') &&
             s.value !== null &&
-            s.value > me.got!
+            s.value > actor.read!
           ))
-            put(s, me.got)
+            put(s, actor.read)
           s.lease = null
         }
-        me.at = 'answer'
+        actor.step = 'answer'
         return false
       default: {
-        const stale = me.got! < me.floor
-        me.left--
-        Object.assign(me, { at: me.left > 0 ? 'idle' : 'done', floor: 0, got: null, token: null })
+        const stale = actor.read! < actor.floor
+        actor.left--
+        Object.assign(actor, {
+          step: actor.left > 0 ? 'idle' : 'done',
+          floor: 0,
+          read: null,
+          token: null,
+        })
         return stale
       }
     }
@@ -260,9 +225,9 @@ class Protocol {
   #expireOldestIntent(s: State): void {
     const owner = s.actors[s.intents.shift()!]!
     if (s.intents.length === 0) s.conflict = false
-    // capped values live no longer than the first intent that found them
-    if (this.#keeps('cap') && s.capped) put(s, null)
-    if (owner.at === 'dead' && owner.inTime) settle(s, owner.wrote)
+    // A capped value lives no longer than the first intent that found it.
+    if (this.#hasRule('cap') && s.capped) put(s, null)
+    if (owner.step === 'dead' && owner.inTime) settle(s, owner.wrote)
   }
 }
 
@@ -275,19 +240,19 @@ function settle(s: State, wrote: number): void {
   s.settled = Math.max(s.settled, wrote)
 }
 
-function acknowledge(s: State, me: Actor): boolean {
-  settle(s, me.wrote)
-  me.at = 'done'
+function acknowledge(s: State, actor: Actor): boolean {
+  settle(s, actor.wrote)
+  actor.step = 'done'
   return false
 }
 
 function die(s: State, id: number): void {
-  const me = s.actors[id]!
-  me.at = 'dead'
-  if (me.inTime && !s.intents.includes(id)) settle(s, me.wrote)
+  const actor = s.actors[id]!
+  actor.step = 'dead'
+  if (actor.inTime && !s.intents.includes(id)) settle(s, actor.wrote)
 }
 
-/** Tokens are only ever compared: a reader's own number, other than those still about. */
+/** Returns an unused token. Tokens are only compared, so small numbers keep the states few. */
 function newToken(s: State, id: number): number {
   const used = new Set([s.lease, ...s.actors.map(({ token }) => token)])
   let token = id
@@ -299,9 +264,12 @@ function copy(s: State): State {
   return { ...s, intents: [...s.intents], actors: s.actors.map((actor) => ({ ...actor })) }
 }
 
-function nameOf(s: State): string {
-  let name = `${s.source},${s.settled},${s.value},${s.capped},${s.lease},${s.intents.join('.')},${s.conflict}`
+/** Returns a string that identifies the state. */
+export function nameOf(s: State): string {
+  const { source, settled, value, capped, lease, intents, conflict } = s
+  const open = intents.join('.')
+  let name = `${source},${settled},${value},${capped},${lease},${open},${conflict}`
   for (const a of s.actors)
-    name += `|${a.at},${a.left},${a.wrote},${a.inTime},${a.floor},${a.got},${a.token}`
+    name += `|${a.step},${a.left},${a.wrote},${a.inTime},${a.floor},${a.read},${a.token}`
   return name
 }

@@ -2,9 +2,10 @@ import { defineScript, type CacheClient } from '../../src/index.js'
 import { companion, createFormat, createToken, type EntryStore } from '../../src/internal.js'
 
 /**
- * One entry on a real Redis, and the source behind it: a counter, each write of which commits the
- * next number. What the model's actors do one step after the other is done here by the real
- * scripts. Time is an actor too: it ends leases and intents.
+ * One entry on a real Redis, and its source: a counter, where each write commits the next number.
+ *
+ * The actors take the same steps as those of the model, but with the real scripts. Time is an actor
+ * too: it ends leases and intents.
  */
 export class World {
   readonly violations: string[] = []
@@ -23,19 +24,24 @@ export class World {
 
   async *writer(versions: boolean): AsyncGenerator<void> {
     const token = createToken()
-    const me: Writer = { wrote: 0, inTime: false, expired: false, uncommitted: false }
-    this.#writers.set(token, me)
-    await this.#entries.beginWrite([this.#key], token, INTENT)
+    const writer: Writer = { wrote: 0, inTime: false, expired: false, uncommitted: false }
+    this.#writers.set(token, writer)
+    await this.#entries.beginWrite([this.#key], token, INTENT_TTL)
     yield
-    me.wrote = ++this.#source
-    me.inTime = !me.expired
-    me.uncommitted = true
+    writer.wrote = ++this.#source
+    writer.inTime = !writer.expired
+    writer.uncommitted = true
     yield
-    const meta = versions ? { version: me.wrote } : {}
-    await this.#entries.commitWrite(this.#key, token, { format, value: me.wrote, ttl: LONG, meta })
-    me.uncommitted = false
+    const meta = versions ? { version: writer.wrote } : {}
+    await this.#entries.commitWrite(this.#key, token, {
+      format,
+      value: writer.wrote,
+      ttl: LONG,
+      meta,
+    })
+    writer.uncommitted = false
     yield
-    this.#settle(me.wrote)
+    this.#settle(writer.wrote)
   }
 
   async *invalidator(): AsyncGenerator<void> {
@@ -48,20 +54,20 @@ export class World {
 
   async *reader(versions: boolean): AsyncGenerator<void> {
     const floor = this.#settled
-    const found = await this.#entries.read(this.#key, format)
+    const entry = await this.#entries.read(this.#key, format)
     yield
-    if (found) return this.#answer(found.value, floor)
+    if (entry) return this.#checkRead(entry.value, floor)
     const token = createToken()
     const lease = await this.#entries.lease(this.#key, format, { token, ttl: LONG })
     yield
-    if (lease.status === 'hit') return this.#answer(lease.entry.value, floor)
+    if (lease.status === 'hit') return this.#checkRead(lease.entry.value, floor)
     const value = this.#source
     yield
     const meta = versions ? { version: value } : {}
     if (lease.status === 'leased')
       await this.#entries.fill(this.#key, format, token, value, { ttl: LONG, meta })
     yield
-    this.#answer(value, floor)
+    this.#checkRead(value, floor)
   }
 
   async evict(): Promise<void> {
@@ -77,7 +83,7 @@ export class World {
     const token = await this.#client.run(
       endOldestIntent,
       [this.#key, companion(this.#key, 'intents')],
-      [String(INTENT)],
+      [String(INTENT_TTL)],
     )
     const owner = token === null ? undefined : this.#writers.get(token)
     if (!owner) return
@@ -89,26 +95,28 @@ export class World {
     this.#settled = Math.max(this.#settled, wrote)
   }
 
-  #answer(value: number, floor: number): void {
-    if (value < floor) this.violations.push(`read ${value} though ${floor} was settled before`)
+  #checkRead(value: number, floor: number): void {
+    if (value < floor)
+      this.violations.push(`A read returned ${value}, but ${floor} was settled before it began.`)
   }
 }
 
 interface Writer {
+  /** The number that it committed to the source. */
   wrote: number
+  /** It committed to the source before its intent expired. */
   inTime: boolean
+  /** Its intent has expired. */
   expired: boolean
+  /** It has committed to the source, but not to the entry. */
   uncommitted: boolean
 }
 
 const format = createFormat<number>()
 const LONG = 3_600_000
-const INTENT = 600_000
+const INTENT_TTL = 600_000
 
-/**
- * What the clock would do: the oldest intent passes its deadline, and with it what was capped to
- * it.
- */
+/** Does what the clock would do: ends the oldest intent, and the value whose life it capped. */
 const endOldestIntent = defineScript({
   name: 'end the oldest intent',
   lua: `

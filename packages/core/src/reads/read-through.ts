@@ -5,16 +5,17 @@ import type { LoadContext } from './loader.js'
 import type { LoadMany } from './many.js'
 
 /**
- * Where a cache loads from. `Loaded`: a value, or the `null` or `undefined` that says there is
- * none.
+ * The options of a cache that loads from a source. `Loaded` is a value, or `null` or `undefined` if
+ * the source has none.
  */
 export interface SourceOptions<Loaded, Id> {
-  /** Loads one value; `null` or `undefined`: there is none. */
+  /** Loads one value. Return `null` or `undefined` if there is none. */
   readonly load: (id: Id, context: LoadContext<NonNullable<Loaded>>) => Loaded | Promise<Loaded>
-  /** Loads many at once, for `getMany`. Default: `load` for each. */
+  /** Loads many values at once, for `getMany`. Default: calls `load` for each. */
   readonly loadMany?: LoadMany<NonNullable<Loaded>, Id>
   /**
-   * How many calls of `load` one `getMany` has under way, where there is no `loadMany`. Default 10.
+   * The maximum number of concurrent calls of `load` in one `getMany`, if there is no `loadMany`.
+   * Default 10.
    */
   readonly concurrency?: number
 }
@@ -22,10 +23,10 @@ export interface SourceOptions<Loaded, Id> {
 /** The names of these options, for `checkOptions`. */
 export const sourceOptions = ['load', 'loadMany', 'concurrency'] as const
 
-/** Reads that load by themselves what is missing. */
+/** Reads that load missing values from the source. */
 export interface SourceReads<Loaded, Id> {
   get(id: Id, call?: CallOptions): Promise<Loaded>
-  /** The values in the order of `ids`. */
+  /** Resolves to the values in the order of `ids`. */
   getMany(
     ids: readonly Id[],
     call?: CallOptions,
@@ -33,14 +34,14 @@ export interface SourceReads<Loaded, Id> {
 }
 
 /**
- * Reads by id that load by themselves, by the options `load`, `loadMany` and `concurrency`. For
+ * Creates reads that load missing values with the options `load`, `loadMany` and `concurrency`. For
  * packages of patterns.
  */
 export function readThrough<Loaded, Id>(
   reads: ReadsById<NonNullable<Loaded>, Id>,
   check: OptionChecks,
 ): SourceReads<Loaded, Id> {
-  // To the compiler `Loaded` might be more than its value and its nothing.
+  // The compiler can't know that `Loaded` is no more than a value, `null` and `undefined`.
   const load = check.function<
     (
       id: Id,

@@ -1,0 +1,43 @@
+import type { Entry } from './entry.js'
+import type { Meta } from './format.js'
+
+/** The answer to a request for the lease of a key: the right to load it. */
+export type Lease<T> =
+  /** There is a fresh entry after all. */
+  | { readonly status: 'hit'; readonly entry: Entry<T> }
+  /** The lease is granted: load, then `fill` or `release`. */
+  | { readonly status: 'leased'; readonly entry: Entry<T> | undefined }
+  /** Another caller is loading. Its lease ends in `remaining` ms. */
+  | { readonly status: 'wait'; readonly entry: Entry<T> | undefined; readonly remaining: number }
+  /**
+   * Load, but do not fill. `'bypass'`: a write is in progress. `'skip'`: the last loader asked not
+   * to cache its value.
+   */
+  | { readonly status: 'bypass' | 'skip'; readonly entry: Entry<T> | undefined }
+
+export interface LeaseRequest {
+  readonly token: string
+  /** The ttl of the lease, in ms. */
+  readonly ttl: number
+  /**
+   * An entry with at most this many ms left to live is stale. A stale entry is returned together
+   * with the lease. Default: no entry is stale.
+   */
+  readonly staleBelow?: number | 'all'
+  /** Take the lease over instead of waiting for its holder. */
+  readonly take?: boolean
+  /** An entry with this stamp (empty: without one) is stale as well, and is not returned. */
+  readonly outdated?: Buffer | undefined
+  /**
+   * A hash in the slot of the entry. If `field` is set, its value becomes the entry first, fresh
+   * for `ttl` ms.
+   */
+  readonly kept?: { readonly key: string; readonly field: string; readonly ttl: number }
+}
+
+/** How to store a value. */
+export interface Write {
+  /** Milliseconds. */
+  readonly ttl: number
+  readonly meta?: Meta
+}
