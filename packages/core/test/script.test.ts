@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MOST_CALLS } from '../src/client/batch/batched-command.js'
+import { MAX_CALLS_PER_COMMAND } from '../src/client/batch/batched-command.js'
 import {
   InvalidOptionError,
   ServerError,
@@ -53,7 +53,7 @@ onEach((bench) => {
         Array.from({ length: 50 }, (_, i) => client.run(increment, [`warm ${i}`], ['1'])),
       )
       const watched = await bench().watch()
-      const keys = Array.from({ length: MOST_CALLS }, (_, i) => `{${i % 5}}:${i}`)
+      const keys = Array.from({ length: MAX_CALLS_PER_COMMAND }, (_, i) => `{${i % 5}}:${i}`)
       expect(
         await Promise.all(keys.map((key, i) => client.run(increment, [key], [String(i)]))),
       ).toEqual(keys.map((_, i) => i))
@@ -75,12 +75,12 @@ onEach((bench) => {
         'first',
         ...Array.from({ length: 600 }, (_, i) => String(i)),
       ])
-      expect(await watched.commands('EVALSHA')).toHaveLength(600 / MOST_CALLS)
+      expect(await watched.commands('EVALSHA')).toHaveLength(600 / MAX_CALLS_PER_COMMAND)
     })
 
     it('leave in the order asked, and nothing that is asked later overtakes them, also where they are more than one turn sends', async () => {
       const client = bench().newClient()
-      const asked = Array.from({ length: 3 * MOST_CALLS + 1 }, (_, i) =>
+      const asked = Array.from({ length: 3 * MAX_CALLS_PER_COMMAND + 1 }, (_, i) =>
         client.run(append, ['list'], [String(i)]),
       )
       const seen = client.send({ args: ['LLEN', 'list'], keys: ['list'] })
