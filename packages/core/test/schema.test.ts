@@ -195,9 +195,9 @@ describe('a message of a schema', () => {
       e: 'hunter2',
       f: 'hunter2',
     })
-    expect(checked.error?.message).toBe('It does not fit its schema: a, b.c, d.1 and 2 more.')
+    expect(checked.error?.message).toBe('It does not match its schema: a, b.c, d.1 and 2 more.')
     expect((await applySchema(z.number(), 'hunter2')).error?.message).toBe(
-      'It does not fit its schema: the value itself.',
+      'It does not match its schema: the value itself.',
     )
     expect(
       (
@@ -206,7 +206,7 @@ describe('a message of a schema', () => {
           1,
         )
       ).error?.message,
-    ).toBe('It does not fit its schema: Symbol(at).0.')
+    ).toBe('It does not match its schema: Symbol(at).0.')
   })
 })
 

@@ -33,7 +33,7 @@ export function topologyOf(client: unknown): Topology {
     if (options.scaleReads !== undefined && options.scaleReads !== 'master')
       throw new InvalidOptionError(
         'client.options.scaleReads',
-        "'master': a replica may answer with what was invalidated",
+        "'master': a replica may return invalidated values",
         options.scaleReads,
       )
     return 'cluster'
@@ -41,14 +41,14 @@ export function topologyOf(client: unknown): Topology {
   if (options.readOnly)
     throw new InvalidOptionError(
       'client.options.readOnly',
-      'unset: a replica may answer with what was invalidated',
+      'unset: a replica may return invalidated values',
       true,
     )
   if (!options.sentinels) return 'standalone'
   if (options.role === 'slave')
     throw new InvalidOptionError(
       'client.options.role',
-      "'master': a replica may answer with what was invalidated",
+      "'master': a replica may return invalidated values",
       options.role,
     )
   return 'sentinel'
@@ -71,13 +71,13 @@ function refuseUnsupported(path: string, { keyPrefix, stringNumbers, monitor }: 
   if (stringNumbers)
     throw new InvalidOptionError(
       `${path}.stringNumbers`,
-      'unset: the patterns count with what Redis answers',
+      'unset: the patterns calculate with the numbers that Redis returns',
       stringNumbers,
     )
   if (monitor)
     throw new InvalidOptionError(
       `${path}.monitor`,
-      'unset: a client that monitors can send no commands',
+      'unset: a monitoring client cannot send commands',
       monitor,
     )
 }

@@ -54,7 +54,7 @@ function refuseUnsupported(path: string, { keyPrefix, readonly }: NodeOptions): 
   if (readonly)
     throw new InvalidOptionError(
       `${path}.readonly`,
-      'unset: a replica may answer with what was invalidated',
+      'unset: a replica may return invalidated values',
       readonly,
     )
 }

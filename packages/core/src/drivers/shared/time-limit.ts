@@ -19,7 +19,7 @@ export async function withTimeLimit<T>(
   const expired = sleep(ms, undefined, { signal: timer.signal, ref })
     .then(() => socketsRead())
     .then(() => {
-      throw new TimeLimitError(`no confirmation withTimeLimit ${ms} ms`)
+      throw new TimeLimitError(`no confirmation within ${ms} ms`)
     })
   expired.catch(() => undefined)
   try {
