@@ -1,7 +1,7 @@
 import type { Argument } from './drivers/command.js'
 import { redactedError, redactedText } from './util/redact.js'
 
-/** Where an error happened: the key or the command concerned, and what caused it. */
+/** The details of an error: the key or the command concerned, and the cause. */
 export interface ErrorDetails {
   readonly code?: string
   readonly key?: string | undefined
@@ -9,14 +9,19 @@ export interface ErrorDetails {
   readonly cause?: unknown
 }
 
-/** Marks the errors of every copy. Not in the types, where it would tell the copies apart. */
+/**
+ * Marks errors in all copies of this package. It is not part of the types, since the types of two
+ * copies would differ then.
+ */
 const BRAND = Symbol.for('@cache/core/error')
 
 /**
- * The parent of every error this library throws. `code` is stable and meant for `switch`; `message`
- * is meant for people: it says what was tried, on which key, what came, and what to do. Values,
- * passwords, encryption keys and tokens never appear in it, nor in a `cause` that a Redis client
- * made. What your own functions throw (a loader, a store) is passed on as it is.
+ * The base class of all errors of this library.
+ *
+ * `code` is stable and meant for `switch`. `message` is meant for people: it says what was tried,
+ * on which key, what happened, and what to do. Neither it nor the `cause` that a Redis client made
+ * contains values, passwords, encryption keys or tokens. Errors of your own functions (a loader, a
+ * store) are passed on as they are.
  *
  * @example
  * try { await products.set(42, product) }
@@ -24,18 +29,20 @@ const BRAND = Symbol.for('@cache/core/error')
  */
 export class CacheError extends Error {
   /**
-   * What the class is called, in every copy of this package and in minified code; the `name` of its
-   * errors. A class of your own that has one is recognised across copies too.
+   * The name of the class, which is the same in every copy of this package and in minified code. It
+   * is the `name` of its errors. If your own subclass has one, it is recognised across copies too.
    */
   static readonly kind: string = 'CacheError'
 
   /**
-   * `instanceof`, also for what another copy of this package threw: one in CommonJS, one in a
-   * bundle, another version.
+   * Makes `instanceof` work for errors of another copy of this package: in CommonJS, in a bundle,
+   * or of another version.
    */
   static override [Symbol.hasInstance](value: unknown): boolean {
     if (Function.prototype[Symbol.hasInstance].call(this, value)) return true
-    return isForeign(value) && Object.hasOwn(this, 'kind') && kindsOf(value).includes(this.kind)
+    return (
+      isOfAnotherCopy(value) && Object.hasOwn(this, 'kind') && kindsOf(value).includes(this.kind)
+    )
   }
 
   static {
@@ -56,8 +63,8 @@ export class CacheError extends Error {
 }
 
 /**
- * Redis could not be reached, or the connection was lost before the reply came: a write may or may
- * not have been done.
+ * Redis could not be reached, or the connection was lost before the reply arrived. A write may or
+ * may not have been executed.
  */
 export class ConnectionError extends CacheError {
   static override readonly kind: string = 'ConnectionError'
@@ -66,7 +73,7 @@ export class ConnectionError extends CacheError {
   }
 }
 
-/** No reply within the deadline: the command may or may not have been done. */
+/** There was no reply within the deadline. The command may or may not have been executed. */
 export class CommandTimeoutError extends CacheError {
   static override readonly kind: string = 'CommandTimeoutError'
   constructor(message: string, details: ErrorDetails = {}) {
@@ -74,18 +81,18 @@ export class CommandTimeoutError extends CacheError {
   }
 }
 
-/** Where an error reply came from. */
+/** The details of an error reply. */
 export interface ReplyDetails extends ErrorDetails {
   /**
-   * The arguments of the command that are no keys. What the text of the reply repeats of them is
-   * left out.
+   * The arguments of the command that are not keys. If the text of the reply repeats them, they are
+   * replaced.
    */
   readonly args?: readonly Argument[] | undefined
 }
 
 /**
- * Redis answered with an error. `code` is Redis' own: `WRONGTYPE`, `OOM`, `NOPERM`, `READONLY`,
- * `NOSCRIPT`, `ERR`, …
+ * Redis replied with an error. `code` is the code of Redis: `WRONGTYPE`, `OOM`, `NOPERM`,
+ * `READONLY`, `NOSCRIPT`, `ERR`, …
  */
 export class ServerError extends CacheError {
   static override readonly kind: string = 'ServerError'
@@ -94,18 +101,20 @@ export class ServerError extends CacheError {
     super(message, withRedactedCause(details))
   }
 
-  /** From the text of an error reply, `CODE what happened`. */
+  /** Creates an error from the text of an error reply, `CODE message`. */
   static fromReply(reply: string, { args = [], ...details }: ReplyDetails = {}): ServerError {
     const text = redactedText(reply, args)
-    const said = /^[A-Z][A-Z0-9]*(?= |$)/.exec(reply)?.[0] ?? 'ERR'
-    // the error of a script may be an argument, and nothing else
-    const code = said === reply && said !== text ? 'ERR' : said
-    const about = [details.command, details.key].filter(Boolean).join(' ')
+    const replyCode = /^[A-Z][A-Z0-9]*(?= |$)/.exec(reply)?.[0] ?? 'ERR'
+    // The error of a script may consist of an argument and nothing else, which must not become the
+    // code.
+    const code = replyCode === reply && replyCode !== text ? 'ERR' : replyCode
+    const subject = [details.command, details.key].filter(Boolean).join(' ')
     const advice =
       code === 'NOPERM'
-        ? '. Allow this user the keys and channels of its namespace, and the commands that "ACL" in the README of @cache/core names'
+        ? '. Allow this user the keys and channels of its namespace, and the commands ' +
+          'that "ACL" in the README of @cache/core names'
         : ''
-    return new ServerError(`Redis refused ${about || 'a command'}: ${text}${advice}`, {
+    return new ServerError(`Redis refused ${subject || 'a command'}: ${text}${advice}`, {
       ...details,
       code,
     })
@@ -113,8 +122,8 @@ export class ServerError extends CacheError {
 }
 
 /**
- * The source was changed (`stored: true`; `result` is what the change answered), and Redis could
- * not be told any more. The old entries expire within `intentTtl`; until then they may be read.
+ * The source was changed (`stored: true`, and `result` is the result of the change), but Redis
+ * could not be informed. The old entries may still be read; they expire within `intentTtl`.
  */
 export class CacheWriteError extends CacheError {
   static override readonly kind: string = 'CacheWriteError'
@@ -122,36 +131,38 @@ export class CacheWriteError extends CacheError {
   readonly #result: unknown
   constructor(keys: readonly string[], result: unknown, intentTtl: number, cause: unknown) {
     super(
-      `The source was changed, but Redis did not take note of it for ${someOf(keys)}. What is cached expires within ${intentTtl} ms. Don't repeat the change.`,
+      `The source was changed, but Redis could not be informed for ${someOf(keys)}. ` +
+        `The cached entries expire within ${intentTtl} ms. Do not repeat the change.`,
       { code: 'CACHE_WRITE', key: keys[0], cause },
     )
     this.#result = result
   }
 
-  /** What the change answered. It is not shown where the error is printed. */
+  /** The result of the change. It is not shown when the error is printed. */
   get result(): unknown {
     return this.#result
   }
 }
 
 /**
- * A write was refused before it began: Redis did not take note of it. The source is as it was; try
- * again.
+ * A write was refused before it began, because Redis could not be informed. The source was not
+ * changed; try again.
  */
 export class CacheUnavailableError extends CacheError {
   static override readonly kind: string = 'CacheUnavailableError'
   readonly stored = false
   constructor(keys: readonly string[], cause: unknown) {
-    const why = cause instanceof CacheError ? ` ${cause.message}` : ''
+    const reason = cause instanceof CacheError ? ` ${cause.message}` : ''
     super(
-      `Nothing was written for ${someOf(keys)}: Redis did not take note of the change that was to come.${why}`,
+      `Nothing was written for ${someOf(keys)}: ` +
+        `Redis could not be informed of the change beforehand.${reason}`,
       { code: 'CACHE_UNAVAILABLE', key: keys[0], cause },
     )
   }
 }
 
 /**
- * A value can't be encoded (a cycle, a BigInt in JSON, `undefined`), or is larger than
+ * A value cannot be encoded (a cycle, a BigInt in JSON, `undefined`), or is larger than
  * `maxValueBytes`. Nothing was sent.
  */
 export class CodecError extends CacheError {
@@ -162,7 +173,8 @@ export class CodecError extends CacheError {
 }
 
 /**
- * A key part is empty, holds control characters, or the whole key is over 8 KiB. Nothing was sent.
+ * A part of a key is empty or contains control characters, or the whole key is over 8 KiB. Nothing
+ * was sent.
  */
 export class InvalidKeyError extends CacheError {
   static override readonly kind: string = 'InvalidKeyError'
@@ -172,34 +184,36 @@ export class InvalidKeyError extends CacheError {
 }
 
 /**
- * An option is of the wrong type or out of range. Thrown when the thing is created, never later.
+ * An option has the wrong type or is out of range. It is thrown when an object is created, never
+ * later.
  */
 export class InvalidOptionError extends CacheError {
   static override readonly kind: string = 'InvalidOptionError'
   constructor(
-    /** The option's name, as a path: `resilience.breaker.failures`. */
+    /** The path of the option: `resilience.breaker.failures`. */
     readonly option: string,
     expected: string,
     /**
-     * What came instead. Of text only its length is told, as it may be a secret in the wrong place.
-     * Nothing is told where it is left out.
+     * The value that was received. Of a text, only the length is shown, since it may be a secret in
+     * the wrong place. If this is left out, nothing is shown.
      */
     ...received: [received?: unknown]
   ) {
-    const what = received.length === 0 ? '' : `, but is ${describe(received[0])}`
-    super(`Option "${option}" must be ${expected}${what}.`, { code: 'INVALID_OPTION' })
+    const receivedText = received.length === 0 ? '' : `, but is ${describe(received[0])}`
+    super(`Option "${option}" must be ${expected}${receivedText}.`, { code: 'INVALID_OPTION' })
   }
 }
 
 /**
- * A sentence that a message may say of any error: of one of ours its message, in which there are no
- * values; of another its name and code, since its message may quote what it failed on.
+ * Describes any error in a sentence that a message may show. For our errors it is the message,
+ * which contains no values. For other errors it is the name and the code, since their messages may
+ * quote values.
  *
  * @example summaryOf(new RangeError('hunter2 is out of range')) // 'RangeError.'
  */
 export function summaryOf(error: unknown): string {
   if (error instanceof CacheError) return error.message
-  if (!(error instanceof Error)) return `No Error, but of type ${typeof error}.`
+  if (!(error instanceof Error)) return `Not an Error, but of type ${typeof error}.`
   const { name, code } = redactedError(error) as Error & { readonly code?: string | number }
   return code === undefined ? `${name}.` : `${name} ${code}.`
 }
@@ -211,11 +225,11 @@ function withRedactedCause(details: ErrorDetails): ErrorDetails {
     : { ...details, cause: redactedError(cause) }
 }
 
-function isForeign(value: unknown): value is object {
+function isOfAnotherCopy(value: unknown): value is object {
   return typeof value === 'object' && value !== null && BRAND in value
 }
 
-/** The kinds of an error's class and of the classes that it extends. */
+/** Returns the kinds of the class of an error and of its base classes. */
 function kindsOf(error: object): readonly unknown[] {
   const kinds: unknown[] = []
   for (
@@ -237,10 +251,10 @@ function describe(value: unknown): string {
   if (value === null || value === undefined || typeof value === 'boolean') return String(value)
   if (typeof value === 'number' || typeof value === 'bigint') return `${typeof value} ${value}`
   if (typeof value === 'string')
-    return AN_AMOUNT.test(value) ? JSON.stringify(value) : `a string of ${value.length} characters`
+    return AMOUNT.test(value) ? JSON.stringify(value) : `a string of ${value.length} characters`
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'function' ? 'a function' : 'an object'
 }
 
-/** Text that is no secret: nothing, a number, a duration or a size. */
-const AN_AMOUNT = /^(-?\d{0,9}(\.\d{1,9})? ?(ms|[smhdb]|[kmg]b)?)?$/i
+/** A text that cannot be a secret: empty, a number, a duration or a size. */
+const AMOUNT = /^(-?\d{0,9}(\.\d{1,9})? ?(ms|[smhdb]|[kmg]b)?)?$/i

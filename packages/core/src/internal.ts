@@ -1,6 +1,6 @@
 /**
- * What the pattern packages of this repository are built on. It is no public API: it may change in
- * any release, and all packages are released together.
+ * The building blocks of the pattern packages in this repository. This is not a public API: it may
+ * change in any release, and all packages are released together.
  */
 export { checkClient } from './client/check-client.js'
 export { createGuardedSend } from './client/guarded-send.js'

@@ -30,7 +30,7 @@ const nestedMsgpack = (claim: number, count: number): Buffer =>
     }),
   )
 
-describe('bytes that claim more than there is', () => {
+describe('bytes that declare more content than there is', () => {
   it.each<[string, Codec<any>, Buffer]>([
     ['v8: lists in lists', v8, nestedV8(200_000)],
     ['v8: a list of 2^32', v8, Buffer.from([0xff, 0x0f, 0x41, 0xff, 0xff, 0xff, 0xff, 0x0f])],
@@ -94,13 +94,13 @@ describe('bytes that claim more than there is', () => {
       v8,
       Buffer.concat([Buffer.from([0xff, 0x0f]), Buffer.from('4101'.repeat(1_000_000), 'hex')]),
     ],
-  ])('what is nested too deeply is a miss: %s', (_, codec, deep) => {
+  ])('a value that is nested too deeply is a miss: %s', (_, codec, deep) => {
     const decoded = createFormat<any>({ codec }).decode('k', deep)
     expect(decoded instanceof Undecodable || 'value' in (decoded as object)).toBe(true)
   })
 })
 
-describe('what was serialized is read', () => {
+describe('serialized values are read', () => {
   const leaf = fc.oneof(
     fc.constantFrom(
       undefined,
@@ -151,7 +151,7 @@ describe('what was serialized is read', () => {
     ),
   })).value
 
-  it('v8: whatever it is', () => {
+  it('v8: any value', () => {
     fc.assert(
       fc.property(value, (one) => checkV8(serialize(one))),
       { numRuns: process.env.CHAOS ? 20_000 : 1_000 },
@@ -169,7 +169,7 @@ describe('what was serialized is read', () => {
       checkV8(serialize(one))
   })
 
-  it('msgpack: whatever it is', () => {
+  it('msgpack: any value', () => {
     fc.assert(
       fc.property(
         fc.anything({

@@ -52,7 +52,7 @@ describe('createCacheClient refuses, by name', () => {
     },
   )
 
-  it.each([null, 'a', [], 7])('options that are none: %j', (bad) => {
+  it.each([null, 'a', [], 7])('values that are not options: %j', (bad) => {
     expect(() => createCacheClient(driver, bad as unknown as ClientOptions)).toThrow(
       InvalidOptionError,
     )
@@ -63,7 +63,7 @@ describe('the checks of options', () => {
   const of = (options: Record<string, unknown>) =>
     checkOptions('make', options, Object.keys(options))
 
-  it('say what was expected and what came, and no value that could be a secret', () => {
+  it('say what was expected and received, and no value that could be a secret', () => {
     expect(() => of({ n: '5' }).number('n', { min: 1, max: 9, integer: true })).toThrow(
       'Option "n" must be a whole number from 1 to 9, but is "5".',
     )
@@ -89,7 +89,7 @@ describe('the checks of options', () => {
     ).toThrow('"a.b.c"')
   })
 
-  it('give what is missing its default, and required ones none', () => {
+  it('return defaults for missing options, and none for required ones', () => {
     const check = checkOptions('make', {}, [])
     expect([
       check.number('n', { min: 1 }, 5),
@@ -105,7 +105,7 @@ describe('the checks of options', () => {
     expect(() => check.function('f', 'required')).toThrow(InvalidOptionError)
   })
 
-  it('refuse names they do not know, also inherited-looking ones', () => {
+  it('refuse unknown names, including inherited-looking ones', () => {
     expect(() => checkOptions('make', { ttl: 1, tll: 2 }, ['ttl'])).toThrow(
       'Option "tll" must be one of ttl.',
     )

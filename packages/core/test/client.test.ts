@@ -54,7 +54,7 @@ onEach((bench) => {
   }
 
   describe('the reads of one tick', () => {
-    it('are one MGET per slot, however many ask', async () => {
+    it('are one MGET per slot, however many callers there are', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       const keys = numbers(100).map((i) => client.key(`product ${i % 30}`, i))
       await Promise.all(keys.map((key, i) => set(client, key, i)))
@@ -72,7 +72,7 @@ onEach((bench) => {
       )
     })
 
-    it('ask for the same key once, and give each reader a value of its own', async () => {
+    it('read the same key once, and give each reader a separate value', async () => {
       const client = bench().newClient()
       const lists = createFormat<number[]>()
       await set(client, 'a', '[1]')
@@ -88,7 +88,7 @@ onEach((bench) => {
       expect(entries[1]!.value).toEqual([1])
     })
 
-    it('that ask again in a later tick ask Redis again', async () => {
+    it('read from Redis again in a later tick', async () => {
       const client = bench().newClient()
       const early = client.entries.read('a', format)
       await set(client, 'a', 1)
@@ -97,7 +97,7 @@ onEach((bench) => {
       expect((await late)?.value).toBe(1)
     })
 
-    it('of more keys than one command should name are several commands', async () => {
+    it('of too many keys for one command are several commands', async () => {
       const client = bench().newClient()
       const keys = numbers(600).map((i) => `{t}${i}`)
       await Promise.all(keys.map((key, i) => set(client, key, i)))
@@ -112,7 +112,7 @@ onEach((bench) => {
       ])
     })
 
-    it('are not touched by one of another type', async () => {
+    it('are not affected by a key of another type', async () => {
       const client = bench().newClient()
       await set(client, '{t}a', 1)
       await client.send({ args: ['RPUSH', '{t}list', 'x'], keys: ['{t}list'] })
@@ -122,7 +122,7 @@ onEach((bench) => {
       expect([a?.value, list, none]).toEqual([1, undefined, undefined])
     })
 
-    it('are told apart, whatever the key is called', async () => {
+    it('are told apart, whatever the names of the keys', async () => {
       const client = bench().newClient()
       const keys = [
         '__proto__',
@@ -151,8 +151,8 @@ onEach((bench) => {
     })
   })
 
-  describe('what one tick sends', () => {
-    it('gets its own reply each, in any mixture', async () => {
+  describe('the requests of one tick', () => {
+    it('get their own replies, in any mixture', async () => {
       const client = bench().newClient()
       await set(client, 'a', 5)
       const answers = await Promise.all([
@@ -168,7 +168,7 @@ onEach((bench) => {
       expect(answers).toEqual([5, 'x', 2, Buffer.from('5'), [5, undefined, 5], 5])
     })
 
-    it('leaves together, also what promises ask for that settle in it', async () => {
+    it('are sent together, including those of promises that settle in it', async () => {
       const client = bench().newClient()
       await client.send({ args: ['PING'], keys: [] })
       const sends = vi.spyOn(client.driver, 'send')
@@ -180,7 +180,7 @@ onEach((bench) => {
       expect(sends).toHaveBeenCalledTimes(1)
     })
 
-    it('has a deadline each: a slow one does not take the others along', async () => {
+    it('have separate deadlines: a slow one does not affect the others', async () => {
       const client = bench().newClient()
       await client.send({ args: ['BLPOP', 'none', '0.01'], keys: ['none'] })
       const slow = client.send({ args: ['BLPOP', 'none', '1'], keys: ['none'] }, { timeout: 20 })
@@ -191,7 +191,7 @@ onEach((bench) => {
   })
 
   describe('close', () => {
-    it('settles what is under way, refuses what comes after, and may be called as often as one likes', async () => {
+    it('settles requests under way, refuses later ones, and can be repeated', async () => {
       const client = bench().newClient()
       await client.send({ args: ['PING'], keys: [] })
       const blocked = client
@@ -261,7 +261,7 @@ describe('createCacheClient', () => {
     expect(() => createCacheClient(driver as never)).toThrow('"driver"')
   })
 
-  it('sends nothing until it is asked, and makes keys without Redis', () => {
+  it('sends nothing before the first request, and makes keys without Redis', () => {
     const client = createCacheClient(unused, { namespace: 'shop' })
     expect(client.namespace).toBe('shop')
     expect(client.driver).toBe(unused)
@@ -269,7 +269,7 @@ describe('createCacheClient', () => {
     expect(createCacheClient(unused).key('product', 42)).toBe('product:42')
   })
 
-  it('sends nothing for keys that can’t live with their companions', async () => {
+  it('sends nothing for keys that cannot have companions', async () => {
     const client = createCacheClient(unused)
     const write = { ttl: 1_000 }
     for (const key of ['', 'a}', '{a}', '{a}:lease', 'a\nb', 'x'.repeat(9_000)]) {
@@ -325,7 +325,7 @@ describe.each(Object.keys(connections))(
         (error: CacheError) => error.code,
       )
 
-    it('lets no more wait than maxInFlight: the others are refused at once, and it counts keys that are asked, not askers', async () => {
+    it('refuses requests beyond maxInFlight at once, and counts keys, not callers', async () => {
       const server = await start()
       const client = connect(server.url, {
         maxInFlight: 10,
@@ -362,7 +362,7 @@ describe.each(Object.keys(connections))(
       )
     })
 
-    it('gives back what failed to maxInFlight', async () => {
+    it('frees the capacity of failed requests', async () => {
       const server = await start()
       const client = connect(server.url, {
         maxInFlight: 5,
@@ -397,7 +397,7 @@ describe.each(Object.keys(connections))(
       )
     })
 
-    it('opens the circuit after so many failures; then nothing is sent but one probe after each cooldown; an answer closes it', async () => {
+    it('opens the circuit after the failures, then probes once per cooldown', async () => {
       const server = await start()
       const client = connect(server.url, {
         readTimeout: 50,
@@ -445,7 +445,7 @@ describe.each(Object.keys(connections))(
       )
     })
 
-    it('opens the circuit of the node that was asked, also when the key has another by the time that nobody has answered', async () => {
+    it('opens the circuit of the node that was used, even if the key has moved', async () => {
       const server = await start()
       let node = 'the dead one'
       const { driver } = connect(server.url, {})
@@ -475,7 +475,7 @@ describe.each(Object.keys(connections))(
       expect(await get()).toBe('CIRCUIT_OPEN')
     })
 
-    it('of errors that Redis answers with is none: the circuit stays closed', async () => {
+    it('stays closed if Redis replies with errors', async () => {
       const server = await start()
       const client = connect(server.url, {
         readTimeout: '20s',
@@ -487,7 +487,7 @@ describe.each(Object.keys(connections))(
       expect(await ping(client)).toBe('PONG')
     })
 
-    it('starts the count anew with each answer', async () => {
+    it('restarts the count with each reply', async () => {
       const server = await start()
       const client = connect(server.url, {
         readTimeout: '20s',
@@ -554,7 +554,7 @@ describe.each(Object.keys(connections))(
       },
     )
 
-    it('of a server that was never there ends each command at its deadline, with an error that says so', async () => {
+    it('of a server that was never up ends each command at its deadline', async () => {
       const server = await start()
       await server.kill()
       const client = connect(server.url, {

@@ -33,7 +33,7 @@ const codecs: readonly Codec<any>[] = [
 describe.each(codecs)('$name', (codec) => {
   const format = createFormat<any>({ codec })
 
-  it('gives back any JSON value as it was', () => {
+  it('returns any JSON value unchanged', () => {
     fc.assert(
       fc.property(
         fc
@@ -49,7 +49,7 @@ describe.each(codecs)('$name', (codec) => {
     )
   })
 
-  it('takes any bytes for a value or a miss, and never throws', () => {
+  it('treats any bytes as a value or a miss, and never throws', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (noise) => {
         const decoded = format.decode('k', Buffer.from(noise))
@@ -59,7 +59,7 @@ describe.each(codecs)('$name', (codec) => {
     )
   })
 
-  it('refuses what it can’t write with CodecError', () => {
+  it('refuses values that it cannot encode with CodecError', () => {
     const cyclic: unknown[] = []
     cyclic.push(cyclic)
     if (codec.name.includes('v8')) expect(() => format.encode('k', () => 1)).toThrow(CodecError)
@@ -78,7 +78,7 @@ describe.each(codecs)('$name', (codec) => {
 })
 
 describe('v8 and msgpack', () => {
-  it.each([v8, msgpack])('$name keeps what JSON has no word for', (codec) => {
+  it.each([v8, msgpack])('$name keeps values that JSON cannot represent', (codec) => {
     const value = {
       at: new Date(5),
       map: new Map([['a', 1]]),
@@ -120,7 +120,7 @@ describe('compressed', () => {
     expect(codec.decode(bytes(codec.encode(large, context)), context)).toEqual(large)
   })
 
-  it('reads what was written without it, and in the other algorithm', () => {
+  it('reads payloads that are not compressed, or use the other algorithm', () => {
     const [deflate, brotli] = [
       compressed(json, { threshold: 1 }),
       compressed(json, { threshold: 1, algorithm: 'brotli' }),
@@ -130,7 +130,7 @@ describe('compressed', () => {
     expect(brotli.decode(bytes(deflate.encode(large, context)), context)).toEqual(large)
   })
 
-  it('is not taken in by a payload that begins as its own do', () => {
+  it('is not confused by a payload that begins like its own', () => {
     const raw: Codec<Buffer> = {
       name: 'raw',
       encode: (value) => value,
@@ -147,7 +147,7 @@ describe('compressed', () => {
     }
   })
 
-  it('stops unpacking at maxValueBytes, and writes nothing that it could not read', () => {
+  it('stops expanding at maxValueBytes, and writes nothing that it could not read', () => {
     const bomb = compressed(json, { threshold: 1 }).encode('x'.repeat(900_000), context)
     const format = createFormat({ codec: compressed(json), maxValueBytes: 10_000 })
     expect(format.decode('k', bytes(bomb))).toMatchObject({ reason: 'codec' })
@@ -183,7 +183,7 @@ describe('encrypted', () => {
     expect(codec.decode(one, context)).toBe('a secret')
   })
 
-  it('takes a value that was changed in any byte, cut or moved to another key for a miss', () => {
+  it('treats a value that was changed in any byte, cut or moved as a miss', () => {
     const payload = bytes(codec.encode({ admin: false }, context))
     for (let i = 0; i < payload.length; i++) {
       const changed = Buffer.from(payload)
@@ -208,7 +208,7 @@ describe('encrypted', () => {
       { version: 7, computeTime: 3, stamp: Buffer.from('s') },
     ]
 
-    it('gives back what was stored, and that there is none', () => {
+    it('returns the stored value, or that there is none', () => {
       for (const value of values)
         for (const meta of metas)
           expect(format.decode('k', bytes(format.encode('k', value, meta)))).toMatchObject({
@@ -218,7 +218,7 @@ describe('encrypted', () => {
           })
     })
 
-    it('refuses a frame of which any byte was changed', () => {
+    it('refuses a frame if any byte was changed', () => {
       for (const value of values)
         for (const meta of metas) {
           const stored = bytes(format.encode('k', value, meta))
@@ -234,7 +234,7 @@ describe('encrypted', () => {
         }
     })
 
-    it('takes no unauthenticated bytes for "there is none", and no payload into another frame', () => {
+    it('accepts no unauthenticated "no value", and no payload in another frame', () => {
       for (const forged of [
         [1, 4],
         [1, 12],
@@ -257,7 +257,7 @@ describe('encrypted', () => {
         )
     })
 
-    it('lets a script put a version in where that was said, and only there', () => {
+    it('lets a script insert a version where that was allowed, and only there', () => {
       const by = bytes(format.encode('k', 'x', { version: 0, versionByScript: true }))
       by.writeDoubleBE(12, 2)
       expect(format.decode('k', by)).toMatchObject({ value: 'x', version: 12 })
@@ -266,7 +266,7 @@ describe('encrypted', () => {
     })
   })
 
-  it('seals bytes that are no value, for their key only', () => {
+  it('seals other bytes, for their key only', () => {
     const at = { ...context, associatedData: Buffer.from('beside') }
     const sealed = codec.seal!(Buffer.from('bytes'), at)
     expect(codec.open!(sealed, at).toString()).toBe('bytes')
@@ -280,7 +280,7 @@ describe('encrypted', () => {
     expect(() => codec.open!(bytes(codec.encode('x', at)), at)).toThrow()
   })
 
-  it('rotates: an old key still decrypts, and one that is gone makes misses', () => {
+  it('rotates: an old key still decrypts, and a removed key makes misses', () => {
     const old = codec.encode('x', context)
     const rotated = encrypted(json, { keys: { a: secret(1), b: secret(2) }, current: 'b' })
     expect(read(rotated, old)).toMatchObject({ value: 'x' })
@@ -290,7 +290,7 @@ describe('encrypted', () => {
     expect(read(encrypted(json, { keys: { a: secret(9) } }), old)).toBeInstanceOf(Undecodable)
   })
 
-  it('takes keys as bytes, base64 and hex, and shows none', () => {
+  it('accepts keys as bytes, base64 and hex, and shows none', () => {
     const key = secret(7)
     const payload = encrypted(json, { keys: { a: key } }).encode('x', context)
     for (const text of [key.toString('base64'), key.toString('hex')])

@@ -33,60 +33,54 @@ interface Watched {
 }
 
 describe('Deadlines', () => {
-  it(
-    'fire each that is not done before, once and never early; never one that is done',
-    { timeout: 120_000 },
-    async () => {
-      await fc.assert(
-        fc.asyncProperty(plans, async (all) => {
-          const deadlines = new Deadlines()
-          const watched: Watched[] = []
-          await Promise.all(
-            all.map(async ({ at, after, doneAt }) => {
-              await sleep(at)
-              const one: Watched = {
-                at: performance.now(),
-                after,
-                deadline: undefined as never,
-                firedAt: undefined,
-                fired: 0,
-                doneAt: undefined,
-              }
-              one.deadline = deadlines.set(after, () => {
-                one.fired++
-                one.firedAt = performance.now()
-              })
-              watched.push(one)
-              if (doneAt === null) return
-              await sleep(Math.max(0, doneAt - at))
-              if (one.fired > 0) return
-              deadlines.done(one.deadline)
-              one.doneAt = performance.now()
-            }),
-          )
-          await vi.waitFor(
-            () =>
-              expect(
-                watched.filter(({ fired, doneAt }) => fired === 0 && doneAt === undefined),
-              ).toEqual([]),
-            { timeout: 10_000, interval: 5 },
-          )
-          await sleep(70)
-          expect(
-            watched.filter(
-              ({ at, after, firedAt }) => firedAt !== undefined && firedAt < at + after,
-            ),
-          ).toEqual([])
-          expect(
-            watched.filter(({ fired, doneAt }) => fired !== (doneAt === undefined ? 1 : 0)),
-          ).toEqual([])
-        }),
-        { numRuns: RUNS },
-      )
-    },
-  )
+  it('fire once and never early, unless they are done before', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(plans, async (all) => {
+        const deadlines = new Deadlines()
+        const watched: Watched[] = []
+        await Promise.all(
+          all.map(async ({ at, after, doneAt }) => {
+            await sleep(at)
+            const one: Watched = {
+              at: performance.now(),
+              after,
+              deadline: undefined as never,
+              firedAt: undefined,
+              fired: 0,
+              doneAt: undefined,
+            }
+            one.deadline = deadlines.set(after, () => {
+              one.fired++
+              one.firedAt = performance.now()
+            })
+            watched.push(one)
+            if (doneAt === null) return
+            await sleep(Math.max(0, doneAt - at))
+            if (one.fired > 0) return
+            deadlines.done(one.deadline)
+            one.doneAt = performance.now()
+          }),
+        )
+        await vi.waitFor(
+          () =>
+            expect(
+              watched.filter(({ fired, doneAt }) => fired === 0 && doneAt === undefined),
+            ).toEqual([]),
+          { timeout: 10_000, interval: 5 },
+        )
+        await sleep(70)
+        expect(
+          watched.filter(({ at, after, firedAt }) => firedAt !== undefined && firedAt < at + after),
+        ).toEqual([])
+        expect(
+          watched.filter(({ fired, doneAt }) => fired !== (doneAt === undefined ? 1 : 0)),
+        ).toEqual([])
+      }),
+      { numRuns: RUNS },
+    )
+  })
 
-  it('of one length expire in the order they were set', async () => {
+  it('of one length expire in the order in which they were set', async () => {
     const deadlines = new Deadlines()
     const order: number[] = []
     for (let i = 0; i < 1_000; i++) {
@@ -97,7 +91,7 @@ describe('Deadlines', () => {
     expect(order).toEqual([...order].sort((a, b) => a - b))
   })
 
-  it('may be set from within one that expires', async () => {
+  it('can be set while another one expires', async () => {
     const deadlines = new Deadlines()
     let rounds = 0
     const again = (): void => {
@@ -109,7 +103,7 @@ describe('Deadlines', () => {
     expect(rounds).toBe(10)
   })
 
-  it('longer than the longest timer of Node wait', async () => {
+  it('longer than the longest timer of Node.js wait', async () => {
     const warned = vi.fn()
     process.on('warning', warned)
     const deadlines = new Deadlines()
@@ -122,7 +116,7 @@ describe('Deadlines', () => {
     expect(warned).not.toHaveBeenCalled()
   })
 
-  it('share a timer, however many they are', () => {
+  it('share one timer', () => {
     let timers = 0
     const hook = createHook({
       init: (_, type) => {

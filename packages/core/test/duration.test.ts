@@ -20,11 +20,11 @@ describe('parseDuration', () => {
     [1.6, 2],
     ['007s', 7_000],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  ])('takes %j for %d ms', (duration, ms) => {
+  ])('converts %j to %d ms', (duration, ms) => {
     expect(parseDuration(duration, 'ttl')).toBe(ms)
   })
 
-  it('takes any number with its unit', () => {
+  it('accepts any number with a unit', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 100_000_000 }),
@@ -36,7 +36,7 @@ describe('parseDuration', () => {
     )
   })
 
-  it('gives whole milliseconds of at least 1, or refuses', () => {
+  it('returns whole milliseconds of at least 1, or refuses', () => {
     fc.assert(
       fc.property(fc.double(), (ms) => {
         if (ms > 0 && ms <= Number.MAX_SAFE_INTEGER) {
@@ -103,7 +103,7 @@ describe('parseDuration', () => {
     expect(parse).toThrow('"loadTimeout.soft" must be a duration')
   })
 
-  it('refuses a giant text at once', () => {
+  it('refuses a giant text quickly', () => {
     const started = performance.now()
     for (const unit of ['x', 's'])
       expect(() => parseDuration(`${'1'.repeat(5_000_000)}${unit}` as Duration, 'ttl')).toThrow(
@@ -114,7 +114,7 @@ describe('parseDuration', () => {
 })
 
 describe('jittered', () => {
-  it('stays within its share, is whole, and never 0', () => {
+  it('stays within its share, and is whole and never 0', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 10_000_000 }),
@@ -129,7 +129,7 @@ describe('jittered', () => {
     )
   })
 
-  it('spreads what was written together over the whole width, both ways alike', () => {
+  it('spreads values over the whole range, evenly up and down', () => {
     const all = Array.from({ length: 10_000 }, () => jittered(60_000, 0.1))
     expect(Math.min(...all)).toBeLessThan(54_100)
     expect(Math.max(...all)).toBeGreaterThan(65_900)
@@ -143,7 +143,7 @@ describe('jittered', () => {
       for (let i = 0; i < 1_000; i++) expect(jittered(ms, 1)).toBeGreaterThanOrEqual(1)
   })
 
-  it('leaves it alone where the share is 0', () => {
+  it('changes nothing if the share is 0', () => {
     expect(jittered(60_000, 0)).toBe(60_000)
   })
 })

@@ -26,7 +26,7 @@ const put = (client: CacheClient, keys: readonly string[]) =>
 const exists = async (client: CacheClient, key: string) =>
   (await client.send({ args: ['EXISTS', key], keys: [key] })) === 1
 
-describe('what a pattern begins with', () => {
+describe('literalStart', () => {
   it.each([
     [glob`user:${42}:*`, 'user:42:'],
     [glob`user:${'*'}:?`, 'user:*:'],
@@ -41,7 +41,7 @@ describe('what a pattern begins with', () => {
   })
 })
 
-describe('the key beside which another stands', () => {
+describe('companionOf', () => {
   it.each([
     'shop:product:42',
     '{shop}:product:42',
@@ -58,8 +58,8 @@ describe('the key beside which another stands', () => {
 })
 
 onEach((bench) => {
-  describe('all that match', () => {
-    it('are invalidated on every node, and nothing else is: no other key, no other namespace, nothing that is no string', async () => {
+  describe('all entries that match', () => {
+    it('are invalidated on every node, and no other key is', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       const keys = Array.from({ length: 700 }, (_, i) => client.key('user', 42, i))
       const others = [
@@ -88,7 +88,7 @@ onEach((bench) => {
       expect(await invalidateMatching(client, glob`user:${42}:*`)).toBe(0)
     })
 
-    it('are the entries, and not what is named as if it stood beside one', async () => {
+    it('are the entries, and not keys that are named like companions', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       await put(client, ['shop:contract:42', 'shop:contract:42:lease', 'shop:contract:42:intents'])
       await client.entries.beginWrite(['shop:contract:4'], createToken(), 60_000)
@@ -98,7 +98,7 @@ onEach((bench) => {
       expect(await invalidateMatching(client, glob`contract:*`)).toBe(2)
     })
 
-    it('may be more than are looked at, or sent, at once', async () => {
+    it('can be more than one step looks at or sends', async () => {
       const client = bench().newClient({
         namespace: 'shop',
         resilience: { maxInFlight: 300, readTimeout: '20s', writeTimeout: '20s' },
@@ -108,7 +108,7 @@ onEach((bench) => {
       expect(await invalidateMatching(client, glob`user:*`, { count: 10_000 })).toBe(3_000)
     })
 
-    it('are not stored by a load under way, however they are called', async () => {
+    it('are not stored by a load under way, whatever their names', async () => {
       const client = bench().newClient()
       for (const [key, pattern] of [
         ['a{b:c', glob`a{b:*`],
@@ -124,7 +124,7 @@ onEach((bench) => {
       }
     })
 
-    it('leave what stands beside other keys alone', async () => {
+    it('leave the companions of other keys alone', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       const fence = `${beside('shop:lock:x')}:fence`
       await put(client, ['shop:user'])
@@ -133,7 +133,7 @@ onEach((bench) => {
       expect(await exists(client, fence)).toBe(true)
     })
 
-    it('stay where they are excepted', async () => {
+    it('stay if they are excepted', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       await put(client, ['shop:lock:1', 'shop:{lock}:1', 'shop:locks', 'shop:user'])
       expect(
@@ -144,7 +144,7 @@ onEach((bench) => {
       expect(await exists(client, 'shop:lock:1')).toBe(true)
     })
 
-    it('take what is inserted for what it is', async () => {
+    it('are matched with inserted values escaped', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       await put(client, [client.key('user', '*', 'a'), client.key('user', '42', 'a')])
       expect(await invalidateMatching(client, glob`user:${'*'}:*`)).toBe(1)
@@ -193,7 +193,7 @@ onEach((bench) => {
       },
     )
 
-    it('are loaded anew by who reads after it resolved, whatever was under way', async () => {
+    it('are loaded again by later readers, whatever was under way', async () => {
       const [client, other] = [
         bench().newClient({ namespace: 'shop' }),
         bench().newClient({ namespace: 'shop' }),
@@ -251,7 +251,7 @@ onEach((bench) => {
       await Promise.all([...traffic, writes, evictions])
     })
 
-    it('are spared when its signal aborts; keys that no entry can have are passed over', async () => {
+    it('stay when the signal aborts; keys that no entry can have are skipped', async () => {
       const client = bench().newClient()
       await client.send({ args: ['SET', 'a}b', '1'], keys: ['a}b'] })
       await client.send({ args: ['SET', 'a\nb', '1'], keys: ['a\nb'] })
@@ -265,7 +265,7 @@ onEach((bench) => {
       expect(await exists(client, 'a}b')).toBe(true)
     })
 
-    it('are named by a pattern that the tag made', async () => {
+    it('need a pattern that the tag made', async () => {
       await expect(
         invalidateMatching(bench().newClient(), 'user:*' as never),
       ).rejects.toBeInstanceOf(InvalidOptionError)
@@ -286,10 +286,7 @@ onEach((bench) => {
   })
 })
 
-/**
- * The client, with something that happens before it looks through all keys for the first, second, …
- * time.
- */
+/** A client that does something before it scans all keys for the first, second, … time. */
 function beforeScan(client: CacheClient, nth: number, act: () => Promise<unknown>): CacheClient {
   const seen = new Set<unknown>()
   const nodes = async () =>

@@ -73,7 +73,7 @@ const prefix = fc.option(
 )
 
 describe('createKeys', () => {
-  it('puts the namespace, the prefix and the parts in a row', () => {
+  it('joins the namespace, the prefix and the parts', () => {
     expect(createKeys('shop', 'product')(42)).toBe('shop:product:42')
     expect(createKeys('shop')('product', 42n, 'a')).toBe('shop:product:42:a')
     expect(createKeys()('*')).toBe('*')
@@ -81,7 +81,7 @@ describe('createKeys', () => {
     expect(createKeys('{shop}:eu')('a:b', '50%', '{c}')).toBe('{shop}:eu:a%3Ab:50%25:%7Bc%7D')
   })
 
-  it('makes one key of each list of parts, and none of two: all of the short ones', () => {
+  it('makes different keys of different parts: all of the short ones', () => {
     const alphabet = [
       'a',
       ':',
@@ -107,7 +107,7 @@ describe('createKeys', () => {
     }
   })
 
-  it('makes one key of each list of parts, and none of two: any', () => {
+  it('makes different keys of different parts: any', () => {
     fc.assert(
       fc.property(prefix, parts, parts, (namespace, one, other) => {
         const key = createKeys(namespace)
@@ -119,7 +119,7 @@ describe('createKeys', () => {
     )
   })
 
-  it('keeps every part inside its namespace, and readable: it can be taken apart again', () => {
+  it('keeps every part inside its namespace, and readable: it can be parsed again', () => {
     fc.assert(
       fc.property(prefix, prefix, parts, (namespace, own, list) => {
         const start = [namespace, own]
@@ -190,7 +190,7 @@ describe('createKeys', () => {
     }
   })
 
-  it('shows no more than the beginning of a key that is too long, and no control character, in its message', () => {
+  it('shows only the beginning of a long key, and no control characters', () => {
     for (const hopeless of ['x'.repeat(10_240), '\u001b[31m\n\0\u007f']) {
       try {
         createKeys()(hopeless)
@@ -202,7 +202,7 @@ describe('createKeys', () => {
     }
   })
 
-  it('takes a key of 8 KiB, and none of a byte more', () => {
+  it('accepts a key of 8 KiB, and none that is a byte longer', () => {
     expect(createKeys('shop')('x'.repeat(MAX_KEY_BYTES - 5))).toHaveLength(MAX_KEY_BYTES)
     expect(() => createKeys('shop')('x'.repeat(MAX_KEY_BYTES - 4))).toThrow(InvalidKeyError)
     expect(createKeys()('😀'.repeat(MAX_KEY_BYTES / 4))).toHaveLength(MAX_KEY_BYTES / 2)
@@ -248,7 +248,7 @@ describe('checkPrefix', () => {
     expect(() => createKeys('shop', value as string)).toThrow('"prefix"')
   })
 
-  it('is refused where keys would read as what stands beside another one', () => {
+  it('refuses prefixes whose keys would be taken for companions', () => {
     for (const make of [
       () => createKeys('a', '{a:b}'),
       () => createKeys('a:{a:b}'),
@@ -304,7 +304,7 @@ describe('rawKey', () => {
     expect(() => rawKey(key as string)).toThrow(InvalidKeyError)
   })
 
-  it('takes every key that createKeys makes', () => {
+  it('accepts every key that createKeys makes', () => {
     fc.assert(
       fc.property(prefix, parts, (namespace, list) => {
         const key = createKeys(namespace)(...list)
@@ -328,12 +328,12 @@ describe('companion', () => {
     .filter(isAccepted)
   const name = fc.constantFrom<CompanionName>(...companionNames)
 
-  it('names what is beside an entry', () => {
+  it('names the companions of an entry', () => {
     expect(companion('shop:product:42', 'lease')).toBe('shop:product:{shop:product:42}:lease')
     expect(companion('{shop}:product:42', 'lease')).toBe('{shop}:product:42:lease')
   })
 
-  it('begins as its key does, up to the last part', () => {
+  it('begins like its key, up to the last part', () => {
     fc.assert(
       fc.property(prefix, parts, name, (namespace, list, which) => {
         const key = createKeys(namespace)(...list)
@@ -343,7 +343,7 @@ describe('companion', () => {
     )
   })
 
-  it('is told from other keys, as is all else beside a key of two parts', () => {
+  it('is told from other keys, as are all keys beside a key of two parts', () => {
     fc.assert(
       fc.property(raw, name, (key, which) => {
         expect(companionOf(companion(key, which))).toBe(key)
@@ -366,7 +366,7 @@ describe('companion', () => {
       expect(isBeside(key)).toBe(false)
   })
 
-  it('lies in the slot of its key, whatever the key', () => {
+  it('is in the slot of its key, whatever the key', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -443,7 +443,7 @@ describe('slot', () => {
       await cluster.stop()
     })
 
-    it('is what CLUSTER KEYSLOT says, of keys and of their companions', async () => {
+    it('equals CLUSTER KEYSLOT, for keys and their companions', async () => {
       const keys = fc.sample(
         fc.oneof(
           fc.tuple(prefix, parts).map(([namespace, list]) => createKeys(namespace)(...list)),

@@ -5,7 +5,7 @@ import { LazySignal } from '../src/util/lazy-signal.js'
 const why = new Error('the last caller left')
 
 describe('LazySignal', () => {
-  it('makes no AbortController until somebody looks, and then one', () => {
+  it('creates no AbortController before it is used, and then one', () => {
     let made = 0
     vi.stubGlobal(
       'AbortController',
@@ -26,7 +26,7 @@ describe('LazySignal', () => {
     vi.unstubAllGlobals()
   })
 
-  it('is aborted for who looks before and for who looks after', () => {
+  it('is aborted for earlier and later users', () => {
     const [before, after] = [new LazySignal(), new LazySignal()]
     const heard = vi.fn()
     before.signal.addEventListener('abort', heard)
@@ -40,7 +40,7 @@ describe('LazySignal', () => {
     expect(heard).toHaveBeenCalledTimes(1)
   })
 
-  it('calls back once each, in their order; who comes late at once', () => {
+  it('calls each listener once, in order; later ones immediately', () => {
     const lazy = new LazySignal()
     const heard: string[] = []
     lazy.onAbort((reason) => heard.push(`one ${String(reason)}`))

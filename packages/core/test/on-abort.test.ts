@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { onAbort } from '../src/internal.js'
 
 describe('onAbort', () => {
-  it('calls each listener once, with the reason; those that come late at once', () => {
+  it('calls each listener once, with the reason; later ones immediately', () => {
     const controller = new AbortController()
     const heard: string[] = []
     onAbort(controller.signal, (reason) => heard.push(`one ${String(reason)}`))
@@ -14,7 +14,7 @@ describe('onAbort', () => {
     expect(heard).toEqual(['one why', 'two why', 'late why'])
   })
 
-  it('calls nobody who has stopped listening, also not one of two who listen with the same function', () => {
+  it('does not call listeners that stopped, even if a function was registered twice', () => {
     const controller = new AbortController()
     let calls = 0
     const listener = () => void calls++
@@ -26,14 +26,14 @@ describe('onAbort', () => {
     expect(calls).toBe(1)
   })
 
-  it('leaves one listener on the signal, however many listen', () => {
+  it('adds one listener to the signal, however many are registered', () => {
     const { signal } = new AbortController()
     for (let i = 0; i < 100; i++) onAbort(signal, () => undefined)
     for (let i = 0; i < 100; i++) onAbort(signal, () => undefined)()
     expect(getEventListeners(signal, 'abort')).toHaveLength(1)
   })
 
-  it('leaves none once all have stopped listening, and listens again to whoever comes then', () => {
+  it('removes it once all have stopped, and adds it again for the next one', () => {
     const controller = new AbortController()
     for (const forget of [1, 2, 3].map(() => onAbort(controller.signal, () => undefined))) forget()
     expect(getEventListeners(controller.signal, 'abort')).toEqual([])

@@ -29,7 +29,7 @@ function refused(path: string, check: () => unknown, expected?: string): void {
 
 describe('checkOptions', () => {
   it.each([[undefined], [null], [5], ['ttl'], [true], [[]], [['ttl']], [() => ({})]])(
-    'refuses %o in place of options, naming their owner',
+    'refuses %o instead of options, naming their owner',
     (options) => {
       refused(
         'createThing',
@@ -39,7 +39,7 @@ describe('checkOptions', () => {
     },
   )
 
-  it('refuses a name it does not know, and says which it does', () => {
+  it('refuses an unknown name, and lists the known ones', () => {
     refused('givne', () => checkOptions('createThing', { givne: 1 }, known), 'given, nest')
     refused(
       'nest.givne',
@@ -51,7 +51,7 @@ describe('checkOptions', () => {
     refused('constructor', () => checkOptions('createThing', { constructor: 1 }, known))
   })
 
-  it('takes options without a prototype, and of a class', () => {
+  it('accepts options without a prototype, and of a class', () => {
     expect(
       checkOptions(
         'createThing',
@@ -78,7 +78,7 @@ describe.each(places)('%s:', (path, of) => {
     expect(of(undefined).has('given')).toBe(false)
   })
 
-  it('fail names the option, what was expected and what came', () => {
+  it('fail names the option, the expected and the received value', () => {
     refused(
       path,
       () => of('x').fail('given', 'something else'),
@@ -172,7 +172,7 @@ describe.each(places)('%s:', (path, of) => {
       refused(path, () => of(wrong).nested('given', ['deep']), 'an object of options')
   })
 
-  it('shows no long text: it may be a secret', () => {
+  it('shows no long text, which may be a secret', () => {
     const secret = 'postgres://admin:hunter2@db.internal:5432/shop?sslmode=require'
     try {
       of(secret).duration('given')

@@ -54,7 +54,7 @@ describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => 
     await Promise.all([client.close(), other.close()])
   }
 
-  it('are executed in their order, also if another process makes known in between a script that the first of them found unknown', () =>
+  it('run in order, even if another process loads an unknown script in between', () =>
     withProxy(async (client, other, server) => {
       for (let i = 0; i < 5; i++) {
         await server.forget()
@@ -69,7 +69,7 @@ describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => 
       expect(await server.list()).toBe('ABABABABAB')
     }))
 
-  it('are executed in their order, also if one script is known and another is not', () =>
+  it('run in order, even if one script is known and another is not', () =>
     withProxy(async (client, other, server) => {
       await other.run(push, ['other'], ['x'])
       await Promise.all(
@@ -80,7 +80,7 @@ describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => 
       expect(await server.list()).toBe('aBcDEf')
     }))
 
-  it('fail at their own deadline while an earlier one has no answer, and are not executed then', () =>
+  it('fail at their own deadline while an earlier one is unanswered, and never run', () =>
     withProxy(async (client, _, server) => {
       await client.run(push, ['k'], ['a'])
       await server.pause()
@@ -124,7 +124,7 @@ describe.each(
     [1, 49, 1, 50],
     [20, 45, 20],
   ])(
-    'are executed in the order of their key, though one command does not take those of all keys, and another process makes their script known in between (%i, …)',
+    'run in order across commands while another process loads the script (%i, …)',
     async (...counts) => {
       await using server = await startRedis()
       await using made = standalone(server.url)
@@ -149,7 +149,7 @@ describe.each(
 })
 
 onEach((bench) => {
-  it('a busy key costs one round trip more, not one for each call', async () => {
+  it('a busy key costs one more round trip, not one for each call', async () => {
     const client = bench().newClient()
     await Promise.all(bench().servers.map((server) => server.cli('SCRIPT', 'FLUSH')))
     const watched = await bench().watch()

@@ -38,7 +38,7 @@ describe('pending releases', () => {
     expect(tries).toBe(after)
   })
 
-  it('starts again for what is added after it was idle, also in the same turn', async () => {
+  it('starts again for releases that are added when it is idle, in the same turn too', async () => {
     const releases = new PendingReleases()
     const released: number[] = []
     for (let i = 0; i < 3; i++) {
@@ -57,7 +57,7 @@ describe('pending releases', () => {
     expect(released).toEqual([0, 1, 2])
   })
 
-  it('is not held up by one that always fails', async () => {
+  it('is not delayed by a release that always fails', async () => {
     const releases = new PendingReleases()
     const released = new Set<number>()
     for (let i = 0; i < 500; i++)

@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest'
 import { RecentMap } from '../src/internal.js'
 
-it('forgets what was set first, once there are too many', () => {
+it('drops the oldest entries once there are too many', () => {
   const map = new RecentMap<number>({ max: 3, maxBytes: 1_000 })
   for (const [i, key] of ['a', 'b', 'c', 'a', 'd'].entries()) map.set(key, i)
   expect(map.size).toBe(3)
   expect(['a', 'b', 'c', 'd'].map((key) => map.get(key))).toEqual([3, undefined, 2, 4])
 })
 
-it('forgets what was set first, once keys and values have too many bytes', () => {
+it('drops the oldest entries once keys and values have too many bytes', () => {
   const map = new RecentMap<string>({ max: 1_000, maxBytes: 100 })
   for (let i = 0; i < 10; i++) map.set(`${i}`.padEnd(30, '-'), 'x', i === 9 ? 40 : 0)
   expect(map.size).toBe(2)
@@ -17,7 +17,7 @@ it('forgets what was set first, once keys and values have too many bytes', () =>
   expect(map.size).toBe(33)
 })
 
-it('does not keep what is larger than all of it, and replaces what was there by nothing', () => {
+it('does not keep a value larger than the limit, and removes the one it replaces', () => {
   const map = new RecentMap<string>({ max: 10, maxBytes: 100 })
   map.set('a', 'small')
   map.set('a', 'large', 100)

@@ -84,7 +84,7 @@ describe('glob', () => {
 
 onEach((bench) => {
   describe('scan', () => {
-    it('leaves out what stands beside keys, and nothing else', async () => {
+    it('leaves out keys that belong to other keys, and nothing else', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       const keys = ['shop:a', 'shop:a:b', 'shop:{a:b}:c', 'shop:{a}:b', 'shop:lease']
       await put(client, [
@@ -115,7 +115,7 @@ onEach((bench) => {
       expect(await found(client, glob`none:*`)).toEqual([])
     })
 
-    it('comes in batches, none of which is empty', async () => {
+    it('returns batches, none of which is empty', async () => {
       const client = bench().newClient()
       await put(
         client,
@@ -128,7 +128,7 @@ onEach((bench) => {
       expect(batches.reduce((sum, size) => sum + size)).toBe(300)
     })
 
-    it('takes what is inserted for what it is: each of many keys full of glob characters is found, and it alone', async () => {
+    it('escapes inserted values: keys full of glob characters match only themselves', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       let run = 0
       await fc.assert(
@@ -162,7 +162,7 @@ onEach((bench) => {
       },
     )
 
-    it('stops when its signal aborts, and when nobody goes on', async () => {
+    it('stops when its signal aborts, and when the consumer stops', async () => {
       const client = bench().newClient()
       await put(
         client,
@@ -183,7 +183,7 @@ onEach((bench) => {
       }
     })
 
-    it('finds keys of one type where that is asked for', async () => {
+    it('finds only keys of one type, with the option', async () => {
       const client = bench().newClient({ namespace: 'shop' })
       await put(client, ['shop:text'])
       await client.send({ args: ['HSET', 'shop:hash', 'f', 'x'], keys: ['shop:hash'] })

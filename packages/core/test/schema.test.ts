@@ -50,7 +50,7 @@ describe.each(fitting)('a schema: %s', (_, schema, isLate) => {
   const format = createFormat<Product>({ schema })
   const read = (text: string) => format.decode('product:42', Buffer.from(text))
 
-  it('lets through what fits', async () => {
+  it('accepts matching values', async () => {
     const decoded = read('{"id":42,"name":"chair"}')
     expect(decoded instanceof Promise).toBe(isLate)
     expect(await decoded).toEqual({
@@ -61,14 +61,14 @@ describe.each(fitting)('a schema: %s', (_, schema, isLate) => {
     })
   })
 
-  it('keeps the metadata of what fits', async () => {
+  it('keeps the metadata of matching values', async () => {
     expect(
       await format.decode('k', format.encode('k', chair, { version: 7, computeTime: 3 }) as Buffer),
     ).toEqual({ value: chair, absent: false, version: 7, computeTime: 3 })
   })
 
   it.each(['{"id":"42","name":"chair"}', '{}', '[]', '42', '"chair"', 'null'])(
-    'makes %s a miss that says where it does not fit, and not what was there',
+    'makes %s a miss that says where it does not match, and not the value',
     async (text) => {
       const decoded = await read(text)
       expect(decoded).toMatchObject({
@@ -79,7 +79,7 @@ describe.each(fitting)('a schema: %s', (_, schema, isLate) => {
     },
   )
 
-  it('is not asked about what can’t be decoded, nor about the fact that there is none', async () => {
+  it('is not asked about undecodable values, nor about missing ones', async () => {
     expect(await read('{"id":')).toMatchObject({ reason: 'codec' })
     for (const none of [null, undefined])
       expect(await format.decode('k', format.encode('k', none) as Buffer)).toMatchObject({
@@ -88,7 +88,7 @@ describe.each(fitting)('a schema: %s', (_, schema, isLate) => {
       })
   })
 
-  it('is not asked about what is written', () => {
+  it('is not asked about written values', () => {
     expect(format.encode('k', { id: 'of another shape' } as never)).toBe(
       '{"id":"of another shape"}',
     )
@@ -96,7 +96,7 @@ describe.each(fitting)('a schema: %s', (_, schema, isLate) => {
 })
 
 describe('the output of a schema', () => {
-  it('is what the reader gets', () => {
+  it('is the value that the reader gets', () => {
     const days = createFormat<Date>({ schema: z.coerce.date() as unknown as Schema<Date> })
     const at = new Date(86_400_000)
     expect(
@@ -167,7 +167,7 @@ describe('a schema that', () => {
     expect((decoded as Undecodable).error.message).not.toContain('hunter2')
   })
 
-  it('meets a value too deep for it makes a miss', async () => {
+  it('gets a value that is too deep for it makes a miss', async () => {
     interface Deep {
       readonly next?: Deep | undefined
     }
@@ -180,7 +180,7 @@ describe('a schema that', () => {
 })
 
 describe('a message of a schema', () => {
-  it('names at most three places, and no values', async () => {
+  it('names at most three paths, and no values', async () => {
     const many = z.object({
       a: z.number(),
       b: z.object({ c: z.number() }),
@@ -195,9 +195,9 @@ describe('a message of a schema', () => {
       e: 'hunter2',
       f: 'hunter2',
     })
-    expect(checked.error?.message).toBe('It does not fit its schema: a, b.c, d.1 and 2 more.')
+    expect(checked.error?.message).toBe('It does not match its schema: a, b.c, d.1 and 2 more.')
     expect((await applySchema(z.number(), 'hunter2')).error?.message).toBe(
-      'It does not fit its schema: the value itself.',
+      'It does not match its schema: the value itself.',
     )
     expect(
       (
@@ -206,12 +206,12 @@ describe('a message of a schema', () => {
           1,
         )
       ).error?.message,
-    ).toBe('It does not fit its schema: Symbol(at).0.')
+    ).toBe('It does not match its schema: Symbol(at).0.')
   })
 })
 
 describe('checkSchema', () => {
-  it('takes any schema', () => {
+  it('accepts any schema', () => {
     for (const [, schema] of fitting) expect(checkSchema('schema', schema)).toBe(schema)
   })
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { MOST_CALLS } from '../src/client/batch/batched-command.js'
+import { MAX_CALLS_PER_COMMAND } from '../src/client/batch/batched-command.js'
 import {
   InvalidOptionError,
   ServerError,
@@ -47,13 +47,13 @@ onEach((bench) => {
     bench().topology === 'cluster' ? new Set(keys.map(slot)).size : 1
 
   describe('the calls of one tick', () => {
-    it('travel in one EVALSHA per slot, and each gets its own reply', async () => {
+    it('are sent in one EVALSHA per slot, and each gets its own reply', async () => {
       const client = bench().newClient()
       await Promise.all(
         Array.from({ length: 50 }, (_, i) => client.run(increment, [`warm ${i}`], ['1'])),
       )
       const watched = await bench().watch()
-      const keys = Array.from({ length: MOST_CALLS }, (_, i) => `{${i % 5}}:${i}`)
+      const keys = Array.from({ length: MAX_CALLS_PER_COMMAND }, (_, i) => `{${i % 5}}:${i}`)
       expect(
         await Promise.all(keys.map((key, i) => client.run(increment, [key], [String(i)]))),
       ).toEqual(keys.map((_, i) => i))
@@ -63,7 +63,7 @@ onEach((bench) => {
       expect(sent.length).toBeLessThanOrEqual(2 * slots(keys))
     })
 
-    it('are decided in the order asked, also where they are more than one EVALSHA takes', async () => {
+    it('run in order, even if there are too many for one EVALSHA', async () => {
       const client = bench().newClient()
       await client.run(append, ['list'], ['first'])
       const watched = await bench().watch()
@@ -75,12 +75,12 @@ onEach((bench) => {
         'first',
         ...Array.from({ length: 600 }, (_, i) => String(i)),
       ])
-      expect(await watched.commands('EVALSHA')).toHaveLength(600 / MOST_CALLS)
+      expect(await watched.commands('EVALSHA')).toHaveLength(600 / MAX_CALLS_PER_COMMAND)
     })
 
-    it('leave in the order asked, and nothing that is asked later overtakes them, also where they are more than one turn sends', async () => {
+    it('are sent in order, even if there are too many for one turn', async () => {
       const client = bench().newClient()
-      const asked = Array.from({ length: 3 * MOST_CALLS + 1 }, (_, i) =>
+      const asked = Array.from({ length: 3 * MAX_CALLS_PER_COMMAND + 1 }, (_, i) =>
         client.run(append, ['list'], [String(i)]),
       )
       const seen = client.send({ args: ['LLEN', 'list'], keys: ['list'] })
@@ -125,7 +125,7 @@ onEach((bench) => {
       )
     })
 
-    it('answer as if each had been alone, in the order asked for each key: any calls in any ticks', async () => {
+    it('have the results of separate calls, in order for each key: any calls', async () => {
       const client = bench().newClient()
       let run = 0
       const call = fc.record({ key: fc.nat({ max: 6 }), value: fc.string({ maxLength: 8 }) })
@@ -175,11 +175,14 @@ onEach((bench) => {
       })
     })
 
-    it('of other scripts, and with other numbers of keys and arguments, go side by side', async () => {
+    it('of other scripts, and with other numbers of arguments, are independent', async () => {
       const client = bench().newClient()
       const sum = defineScript({
         name: 'sum',
-        lua: 'local sum = #KEYS * 1000 for _, each in ipairs(ARGV) do sum = sum + each end return sum',
+        lua: `
+          local sum = #KEYS * 1000
+          for _, number in ipairs(ARGV) do sum = sum + number end
+          return sum`,
         parse: Number,
       })
       const answers = await Promise.all([
@@ -193,7 +196,7 @@ onEach((bench) => {
       expect(answers).toEqual([1001, 2000, 7, 1003, 1004, 9])
     })
 
-    it('that only ask and ask the same are asked once', async () => {
+    it('of read-only scripts run once if they are identical', async () => {
       const client = bench().newClient()
       const ask = (key: string, arg: string): Promise<[number, string | null]> =>
         client.run(asking, [key], [arg])
@@ -209,7 +212,7 @@ onEach((bench) => {
       ])
     })
 
-    it('that change something are never taken for each other', async () => {
+    it('that change something are never merged', async () => {
       const client = bench().newClient()
       expect(
         await Promise.all(Array.from({ length: 50 }, () => client.run(increment, ['n'], ['1']))),
@@ -218,7 +221,7 @@ onEach((bench) => {
   })
 
   describe('a server that does not know the script', () => {
-    it('is sent its source, once for all calls', async () => {
+    it('receives the source, once for all calls', async () => {
       const client = bench().newClient()
       await flushScripts()
       const watched = await bench().watch()
@@ -233,7 +236,7 @@ onEach((bench) => {
       ).toEqual(['EVALSHA'])
     })
 
-    it('or forgets it again and again, in the middle of everything: each call is done once', async () => {
+    it('or repeatedly forgets it at any time: each call runs once', async () => {
       const client = bench().newClient()
       let calls = 0
       let working = true
@@ -255,8 +258,8 @@ onEach((bench) => {
     })
   })
 
-  describe('what travels', () => {
-    it('is any bytes, both ways', async () => {
+  describe('the data of a call', () => {
+    it('can be any bytes, in both directions', async () => {
       const client = bench().newClient()
       const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
       await fc.assert(
@@ -273,12 +276,16 @@ onEach((bench) => {
       )
     })
 
-    it('back is any shape of Lua: numbers, nothing, lists, a status', async () => {
+    it('returns any shape of Lua: numbers, nothing, lists, a status', async () => {
       const client = bench().newClient()
       const shapes = defineScript({
         name: 'shapes',
         parse: (reply) => reply,
-        lua: "return ({one = 1, half = 1.5, nothing = false, yes = true, list = {1, 'two', {3, {}}}, ok = redis.status_reply('FINE'), text = ''})[ARGV[1]]",
+        lua: `
+          local shapes = {one = 1, half = 1.5, nothing = false, yes = true, text = ''}
+          shapes.list = {1, 'two', {3, {}}}
+          shapes.ok = redis.status_reply('FINE')
+          return shapes[ARGV[1]]`,
       })
       const asked = ['one', 'half', 'nothing', 'yes', 'list', 'ok', 'text', 'none']
       expect(await Promise.all(asked.map((name) => client.run(shapes, ['k'], [name])))).toEqual([
@@ -333,7 +340,7 @@ onEach((bench) => {
       expect(error).toMatchObject({ command: 'failing', key: 'k' })
     })
 
-    it('that does not compile rejects all its calls, and touches no other', async () => {
+    it('that does not compile rejects all its calls, and affects no other', async () => {
       const client = bench().newClient()
       const broken = defineScript({ name: 'broken', lua: 'return )', parse: (reply) => reply })
       const answers = await Promise.allSettled([
@@ -348,7 +355,7 @@ onEach((bench) => {
       ])
     })
 
-    it('may use functions that stand before it, and has locals of its own in each call', async () => {
+    it('can use the functions, and has separate locals in each call', async () => {
       const client = bench().newClient()
       const twice = defineScript({
         name: 'twice',
@@ -363,7 +370,7 @@ onEach((bench) => {
       ])
     })
 
-    it('is known by the SHA-1 that the server makes', async () => {
+    it('is identified by the SHA-1 that the server computes', async () => {
       expect(await bench().servers[0]!.cli('SCRIPT', 'LOAD', increment.source)).toBe(increment.sha)
       expect(createHash('sha1').update(increment.source).digest('hex')).toBe(increment.sha)
     })

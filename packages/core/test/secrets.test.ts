@@ -127,7 +127,7 @@ const cases = matrix<Driver>(
   { sentinel: true, majors: true },
 )
 
-describe.each(cases)('on $name, what Redis refuses shows no arguments:', ({ start }) => {
+describe.each(cases)('on $name, errors of Redis show no arguments:', ({ start }) => {
   let stage: Stage<Driver>
   let client: CacheClient
   beforeAll(async () => {
@@ -155,7 +155,7 @@ describe.each(cases)('on $name, what Redis refuses shows no arguments:', ({ star
       expectClean(await client.send({ args, keys: ['k'] }).catch((error: unknown) => error))
   })
 
-  it('the keys, and what went wrong, are told', async () => {
+  it('the keys and the reason are shown', async () => {
     const error = await errorOf(() => client.send({ args: ['LPUSH', 'k', VALUE], keys: ['k'] }))
     expect(error).toMatchObject({
       code: 'WRONGTYPE',
@@ -317,7 +317,7 @@ describe('clients with a wrong password show neither that nor values', () => {
     )
   })
 
-  it('where nobody listens, and where the server says nothing', async () => {
+  it('if nothing listens, and if the server does not answer', async () => {
     const silent = createServer(() => undefined)
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
     const { port } = silent.address() as { port: number }
@@ -374,7 +374,7 @@ it('a wrong password on a Cluster and on Sentinel is not shown', async () => {
   await expectCleanFailures(raws)
 }, 60_000)
 
-it('commands that get no answer, or lose their connection, or may not be sent, show no values', async () => {
+it('commands that are unanswered, lost or not sent show no values', async () => {
   await using server = await startRedis()
   const raws = [libraries['ioredis']!, libraries['node-redis']!].map((library) =>
     library({ url: `redis://${server.host}:${server.port}`, username: 'limited' }),
@@ -420,8 +420,8 @@ it('commands that get no answer, or lose their connection, or may not be sent, s
   }
 })
 
-describe('of an error of a client', () => {
-  it('name, code, message, stack and causes are kept, and no more', () => {
+describe('a redacted error of a client', () => {
+  it('keeps name, code, message, stack and causes, and no more', () => {
     const inner = Object.assign(new TypeError(`no ${VALUE}`), { args: [VALUE] })
     const raw = Object.assign(
       new Error(`redis://bob:${PASSWORD}@host failed with ${VALUE}`, { cause: inner }),
@@ -446,7 +446,7 @@ describe('of an error of a client', () => {
     expect(redactedError(copy)).toBe(copy)
   })
 
-  it('an AggregateError says what its first error says', () => {
+  it('has the message of the first error of an AggregateError', () => {
     expect(
       redactedError(
         new AggregateError([new Error('connect ECONNREFUSED ::1:6379'), new Error('x')]),
@@ -454,7 +454,7 @@ describe('of an error of a client', () => {
     ).toMatchObject({ name: 'AggregateError', message: 'connect ECONNREFUSED ::1:6379' })
   })
 
-  it('the code of a reply stays, whatever its arguments are', () => {
+  it('keeps the code of a reply, whatever its arguments are', () => {
     expect(
       ServerError.fromReply('NOSCRIPT No matching script.', { args: ['NOSCRIPT', VALUE] }).code,
     ).toBe('NOSCRIPT')
@@ -463,7 +463,7 @@ describe('of an error of a client', () => {
     ).toBe('OOM')
   })
 
-  it.each([undefined, null, 'text', 5, {}])('which is %j, nothing is shown', (raw) => {
+  it.each([undefined, null, 'text', 5, {}])('shows nothing of %j', (raw) => {
     expect(redactedError(raw)).toBeInstanceOf(Error)
   })
 })
@@ -527,7 +527,7 @@ describe('options of the wrong kind are not shown:', () => {
     ['a version', () => createFormat().encode('k', 1, { version: as(VALUE) })],
   ])('%s', async (_, wrong) => expectClean(await errorOf(wrong)))
 
-  it('what is no secret is shown: amounts and short names', () => {
+  it('values that are not secret are shown: amounts and short names', () => {
     expect(() => compressed(json, { threshold: as('5 kb') })).toThrow('but is "5 kb"')
     expect(() => compressed(json, as({ treshold: 5 }))).toThrow(
       'Option "treshold" must be one of threshold, algorithm.',
@@ -535,7 +535,7 @@ describe('options of the wrong kind are not shown:', () => {
   })
 })
 
-describe('values that can not be coded are not shown', () => {
+describe('values that cannot be encoded or decoded are not shown', () => {
   const broken = Object.assign(
     {},
     {
@@ -603,7 +603,7 @@ describe('values that can not be coded are not shown', () => {
   })
 })
 
-it('errors that carry a result, or are about another error, do not show it', () => {
+it('errors with a result or a cause do not show it', () => {
   const error = new CacheWriteError(['k'], { name: VALUE }, 5_000, undefined)
   expect(error.result).toEqual({ name: VALUE })
   expectClean(error)

@@ -17,11 +17,11 @@ describe('parseSize', () => {
     [0.4, 1],
     ['0.1b', 1],
     [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  ])('takes %j for %d bytes', (size, bytes) => {
+  ])('converts %j to %d bytes', (size, bytes) => {
     expect(parseSize(size, 'threshold')).toBe(bytes)
   })
 
-  it('takes any number with its unit', () => {
+  it('accepts any number with a unit', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 1_000_000 }),

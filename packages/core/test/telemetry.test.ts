@@ -28,7 +28,7 @@ type Told = {
 const names = Object.keys(channels) as (keyof Messages)[]
 
 describe('channels', () => {
-  it('are those of node:diagnostics_channel under stable names', () => {
+  it('are channels of node:diagnostics_channel with stable names', () => {
     expect(names.sort()).toEqual([
       'error',
       'fill',
@@ -59,7 +59,7 @@ describe('tell', () => {
   })
 })
 
-describe('on the way to a value', () => {
+describe('a read reports', () => {
   let server: RedisServer
   let redis: Redis
   let client: CacheClient
@@ -151,7 +151,7 @@ describe('on the way to a value', () => {
     expect(told[3]).toEqual({ on: 'fill', prefix: 'product', key, stored: false })
   })
 
-  it('an invalidation, once it is acknowledged, for all of its keys at once', async () => {
+  it('an invalidation, once it is acknowledged, for all of its keys', async () => {
     const pending = client.entries.invalidate(['shop:a', 'shop:b'])
     await Promise.resolve()
     expect(told).toEqual([])
@@ -159,7 +159,7 @@ describe('on the way to a value', () => {
     expect(told).toEqual([{ on: 'invalidate', keys: ['shop:a', 'shop:b'] }])
   })
 
-  it('a stale hit, and the load behind it', async () => {
+  it('a stale hit, and the background load', async () => {
     const path = pathOf({ ttl: 1, staleWhileRevalidate: '1h' })
     await path.get(key, () => 5)
     await vi.waitFor(async () => expect(await redis.pttl(key)).toBeLessThan(3_600_000), {
@@ -209,14 +209,14 @@ describe('on the way to a value', () => {
     expect(told.map(({ on }) => on)).toEqual(['miss', 'error', 'load', 'fill'])
   })
 
-  it('each of many who join one load', async () => {
+  it('each of many callers that join one load', async () => {
     const path = pathOf()
     await Promise.all(Array.from({ length: 10 }, () => path.get(key, () => 5)))
     const count = (name: string): number => told.filter(({ on }) => on === name).length
     expect([count('miss'), count('load'), count('fill')]).toEqual([10, 1, 1])
   })
 
-  it('nothing by entries that are read, leased and filled by themselves', async () => {
+  it('nothing if entries are read, leased and filled directly', async () => {
     const format = createFormat<number>()
     const token = createToken()
     await client.entries.read(key, format)

@@ -1,7 +1,10 @@
 import type { OptionChecks } from '../util/options.js'
 import type { CacheClient } from './client.js'
 
-/** The option `client` that every pattern has. @throws {InvalidOptionError} */
+/**
+ * Returns the option `client`, which every pattern has.
+ * @throws {InvalidOptionError} if it is not a client.
+ */
 export function checkClient(check: OptionChecks): CacheClient {
   return check.shaped(
     'client',

@@ -12,33 +12,34 @@ import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan
 import type { Script } from './script.js'
 
 export interface ClientOptions {
-  /** What every key begins with: `shop` makes `shop:product:42`. Default: nothing. */
+  /** The first part of every key: `shop` makes `shop:product:42`. Default: none. */
   readonly namespace?: string
   readonly resilience?: ResilienceOptions
 }
 
 export interface SendTimeout {
   /**
-   * Ms until the promise rejects with `CommandTimeoutError`. Default: `resilience.writeTimeout`.
+   * Milliseconds until the promise rejects with a `CommandTimeoutError`. Default:
+   * `resilience.writeTimeout`.
    */
   readonly timeout?: number
 }
 
 /**
- * What every pattern stands on. Small enough to wrap: a near cache is a `CacheClient` around a
- * `CacheClient`.
+ * The client that every pattern uses. The interface is small, so that you can wrap it: a near cache
+ * is a `CacheClient` around another `CacheClient`.
  */
 export interface CacheClient {
   readonly driver: Driver
   readonly namespace: string
-  /** Cached values, by the protocol that keeps them from going stale. */
+  /** Reads and writes cached values with the protocol that prevents stale entries. */
   readonly entries: EntryStore
   /**
-   * `key('product', 42)` → `shop:product:42`. Parts are escaped, so that none can be mistaken for
-   * two, or leave the namespace.
+   * Returns a key of the namespace: `key('product', 42)` → `shop:product:42`. Special characters
+   * in the parts are escaped, so that no part can be taken for two parts or leave the namespace.
    */
   key(...parts: readonly KeyPart[]): string
-  /** Sends one command, together with what else this tick sends. */
+  /** Sends one command, together with the other commands of this tick. */
   send(command: Command, options?: SendTimeout): Promise<Reply>
   /** Runs a script, together with its other calls of this tick. */
   run<R>(
@@ -48,21 +49,25 @@ export interface CacheClient {
     options?: SendTimeout,
   ): Promise<R>
   /**
-   * Every key of the namespace that matches, from every node, in batches; without what stands
-   * beside them (leases, queues, …).
+   * Returns all keys of the namespace that match the pattern, from all nodes, in batches. Keys that
+   * belong to another key (leases, queues, …) are left out.
    */
   scan(pattern: GlobPattern, options?: ScanOptions): AsyncIterable<readonly string[]>
-  /** Closes what the driver opened. The Redis client that you passed in stays open: it is yours. */
+  /**
+   * Closes all connections that the driver opened. The Redis client that you passed in stays open.
+   */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * A client for the patterns, over ioredis or node-redis. Promises: what is asked in one tick leaves
- * in one send; every command settles within its deadline, Redis up or down; no error goes
- * unhandled.
+ * Creates a cache client, which all patterns need, over ioredis or node-redis. It guarantees:
  *
- * @throws {InvalidOptionError} naming the option.
+ * - All requests of one tick are sent together.
+ * - Every command settles within its deadline, whether Redis is up or down.
+ * - No promise of the client is rejected without a handler.
+ *
+ * @throws {InvalidOptionError} if an option is invalid. The error names the option.
  * @example
  * const client = createCacheClient(ioredisDriver(new Redis()), { namespace: 'shop' })
  * const client = createCacheClient(nodeRedisDriver(createClient()), { namespace: 'shop' })
@@ -77,29 +82,36 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const namespace = check.has('namespace') ? checkPrefix('namespace', options.namespace) : ''
   const resilience = checkResilience(check)
   const { readTimeout, writeTimeout } = resilience
-  // Shards have breakers of their own: where one is out, the others are not.
+  // Each shard has its own circuit breaker, so that the others continue while one is down.
   const send: Send =
     driver.topology === 'sharded'
       ? (commands, timeout, settle) => driver.send(commands, { timeout, settle })
       : createGuardedSend(driver, resilience)
   const batch = new Batch(driver, send, resilience.maxInFlight)
-  const pending = new PendingReleases()
+  const pendingReleases = new PendingReleases()
   const sinceResend = (): number => driver.sinceResend?.() ?? Infinity
   const close = async (): Promise<void> => {
-    await pending.close()
+    await pendingReleases.close()
     await driver.close()
   }
 
   return {
     driver,
     namespace,
-    entries: createEntryStore({ batch, readTimeout, writeTimeout, pending, sinceResend }),
+    entries: createEntryStore({
+      batch,
+      readTimeout,
+      writeTimeout,
+      pending: pendingReleases,
+      sinceResend,
+    }),
     key: createKeys(namespace),
     send: async (command, { timeout = writeTimeout } = {}) =>
       batch.command(checkCommand(command), checkTimeout(timeout)),
     run: async (script, keys, args, { timeout = writeTimeout } = {}) =>
       script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
-    scan: (pattern, how) => scanNodes(driver, patternIn(namespace, pattern), how, isBeside),
+    scan: (pattern, scanOptions) =>
+      scanNodes(driver, patternIn(namespace, pattern), scanOptions, isBeside),
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -107,19 +119,20 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
 
 function checkCommand(command: Command): Command {
   const { args, keys } = (command ?? {}) as Partial<Command>
-  const fits =
+  const isCommand =
     Array.isArray(args) &&
     args.length > 0 &&
     args.every((argument) => typeof argument === 'string' || Buffer.isBuffer(argument)) &&
     Array.isArray(keys) &&
     keys.every((key) => typeof key === 'string')
-  if (!fits)
+  if (!isCommand)
     throw new InvalidOptionError(
       'command',
       '{ args: [name, …arguments], keys: […] }, of strings and Buffers',
       command,
     )
-  // It would be told as the name, with the values in it.
+  // The first argument is shown in errors as the name of the command, so it must not contain
+  // values.
   if (/\s/.test(String(args[0])))
     throw new InvalidOptionError(
       'command',

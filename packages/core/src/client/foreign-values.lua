@@ -1,33 +1,34 @@
--- Deletes and reports values of another type than a script's keys should have. Put before every
--- script that declares `types`. Only this package writes these keys, so a value of another type
--- belongs to nobody; it is deleted, and reported with the replies.
--- needs typesOf
+-- Deletes and reports values of another type than the keys of a script must have. This file is put
+-- before every script that declares `types`. Only this package writes these keys, so a value of
+-- another type belongs to nobody. It is deleted, and reported with the replies.
+-- needs the function typesOf, which script.ts generates from `types`
 
--- Parses a number as our scripts write it: whole, at least 0, and exact as a double. Returns nil for
--- any other text.
+-- Parses a number in the form that our scripts write: whole, at least 0, and exact as a double.
+-- Returns nil for any other text.
 local function wholeNumber(text)
   local number = text and #text < 17 and text:match('^%d+$') and tonumber(text)
   return number and number <= 9007199254740991 and number or nil
 end
 
--- Keys and what was found there, alternating.
+-- The deleted keys and their descriptions, alternating.
 local foreign = {}
 
-local function reportForeignValue(key, what)
+local function reportForeignValue(key, description)
   foreign[#foreign + 1] = key
-  foreign[#foreign + 1] = what
+  foreign[#foreign + 1] = description
 end
 
--- Whether there was something to delete.
+-- Deletes the keys whose values have another type than expected. Returns whether it deleted any.
 local function drop_foreign_values(keys, args)
-  local types, any = typesOf(keys, args), false
-  for i, wanted in ipairs(types) do
-    local found = keys[i] and wanted ~= 'any' and redis.pcall('TYPE', keys[i]).ok
-    if found and found ~= 'none' and found ~= wanted then
+  local types = typesOf(keys, args)
+  local deleted = false
+  for i, expected in ipairs(types) do
+    local actual = keys[i] and expected ~= 'any' and redis.pcall('TYPE', keys[i]).ok
+    if actual and actual ~= 'none' and actual ~= expected then
       redis.call('DEL', keys[i])
-      reportForeignValue(keys[i], found)
-      any = true
+      reportForeignValue(keys[i], actual)
+      deleted = true
     end
   end
-  return any
+  return deleted
 end

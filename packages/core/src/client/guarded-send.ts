@@ -16,81 +16,83 @@ import { channels, emit } from './telemetry.js'
 type Replies = readonly (Reply | CacheError)[]
 
 /**
- * Sends through a circuit breaker; on a Cluster, through one for each primary, so that one that is
- * dead keeps nobody from the others. It opens when the server is silent (`Driver.silentFor`), and
- * not when a caller gives up: an answer that comes late is an answer, and so is an error. While a
- * circuit is open its commands fail at once (`CIRCUIT_OPEN`); one probe after each cooldown closes
- * it.
+ * Returns a function that sends commands through a circuit breaker.
+ *
+ * On a Cluster, each primary has its own breaker, so that commands for the other primaries are
+ * still sent while one is down. A breaker opens if the server is silent (`Driver.silentFor`), not
+ * if a caller gives up: a late reply is a reply, and so is an error. While a circuit is open, its
+ * commands fail immediately (`CIRCUIT_OPEN`). After each cooldown, one probe is sent; a reply to it
+ * closes the circuit.
  */
 export function createGuardedSend(
   driver: Pick<Driver, 'send' | 'nodeOf' | 'silentFor'>,
   { failures, silence, cooldown }: Breaker,
 ): Send {
-  /** Of nodes that have failed since they answered last. */
-  const guards = new Map<string, Guard>()
+  /** The breakers of the nodes that have failed since their last answer. */
+  const breakers = new Map<string, NodeBreaker>()
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''
   const isSilent = (node: string): boolean =>
     driver.silentFor === undefined || driver.silentFor(node) >= silence
 
-  const sendFreely: Send = async (commands, timeout, settle) => {
-    // Asked before, since a key may have another node by the time that the one it was sent to has
-    // not answered.
+  const sendUnguarded: Send = async (commands, timeout, settle) => {
+    // The nodes are determined before sending: by the time a node has not answered, its key may
+    // have moved to another node.
     const nodes = driver.nodeOf && commands.map(nodeOf)
     const replies = await driver.send(commands, { timeout, settle })
-    if (replies.some(lost)) {
-      for (const [node, places] of byNode(commands, (_, place) => nodes?.[place] ?? '')) {
-        const error = outage(places.map((place) => replies[place]!))
+    if (replies.some(isLost)) {
+      for (const [node, indexes] of indexesByNode(commands, (_, index) => nodes?.[index] ?? '')) {
+        const error = outageError(indexes.map((index) => replies[index]!))
         if (!error) continue
-        if (!guards.has(node))
-          guards.set(node, new Guard(new SilenceBreaker(failures, () => isSilent(node)), cooldown))
-        await guards.get(node)!.failed(error)
+        if (!breakers.has(node))
+          breakers.set(
+            node,
+            new NodeBreaker(new SilenceBreaker(failures, () => isSilent(node)), cooldown),
+          )
+        await breakers.get(node)!.failed(error)
       }
     }
     return replies
   }
 
   return async (commands, timeout, settle) => {
-    if (guards.size === 0) return sendFreely(commands, timeout, settle)
+    if (breakers.size === 0) return sendUnguarded(commands, timeout, settle)
     const replies: (Reply | CacheError)[] = new Array(commands.length)
     const sendPart = async (
-      guard: Guard | undefined,
+      breaker: NodeBreaker | undefined,
       node: string,
-      places: readonly number[],
+      indexes: readonly number[],
     ): Promise<void> => {
-      const part = places.map((place) => commands[place]!)
-      const settlePart: Settle = (i, reply) => settle(places[i]!, reply)
-      const answers = guard
-        ? await guard.send(part, () => driver.send(part, { timeout, settle: settlePart }))
-        : await sendFreely(part, timeout, settlePart)
-      for (const [i, place] of places.entries()) {
-        replies[place] = answers[i]!
-        if (guard) settle(place, answers[i]!) // who is refused waits for nobody
+      const part = indexes.map((index) => commands[index]!)
+      const settlePart: Settle = (i, reply) => settle(indexes[i]!, reply)
+      const partReplies = breaker
+        ? await breaker.send(part, () => driver.send(part, { timeout, settle: settlePart }))
+        : await sendUnguarded(part, timeout, settlePart)
+      for (const [i, index] of indexes.entries()) {
+        replies[index] = partReplies[i]!
+        // Commands that are refused by a breaker settle without waiting for the other parts.
+        if (breaker) settle(index, partReplies[i]!)
       }
-      if (guard?.closed && guards.get(node) === guard) guards.delete(node)
+      if (breaker?.closed && breakers.get(node) === breaker) breakers.delete(node)
     }
-    // no key is there any more
-    for (const [node, { idle }] of guards) if (idle > FORGOTTEN_AFTER) guards.delete(node)
-    const free: number[] = []
+    // A breaker that is not used belongs to a node that no longer owns keys.
+    for (const [node, { idle }] of breakers) if (idle > MAX_IDLE) breakers.delete(node)
+    const unguarded: number[] = []
     const parts: Promise<void>[] = []
-    for (const [node, places] of byNode(commands, nodeOf)) {
-      const guard = guards.get(node)
-      if (guard) parts.push(sendPart(guard, node, places))
-      else free.push(...places)
+    for (const [node, indexes] of indexesByNode(commands, nodeOf)) {
+      const breaker = breakers.get(node)
+      if (breaker) parts.push(sendPart(breaker, node, indexes))
+      else unguarded.push(...indexes)
     }
-    if (free.length > 0)
-      parts.push(
-        sendPart(
-          undefined,
-          '',
-          free.sort((a, b) => a - b),
-        ),
-      )
+    if (unguarded.length > 0) {
+      unguarded.sort((a, b) => a - b)
+      parts.push(sendPart(undefined, '', unguarded))
+    }
     await Promise.all(parts)
     return replies
   }
 }
 
-/** Opens after so many failures in a row, if the server is silent then. */
+/** Opens after the given number of consecutive failures, if the server is silent then. */
 class SilenceBreaker implements IBreaker {
   state = 0
   readonly #failures: number
@@ -111,24 +113,24 @@ class SilenceBreaker implements IBreaker {
   }
 }
 
-/** The breaker of a node that has failed. */
-class Guard {
+/** The circuit breaker of a node that has failed. */
+class NodeBreaker {
   readonly #breaker: CircuitBreakerPolicy
   #answered = false
-  #used = performance.now()
+  #usedAt = performance.now()
 
   constructor(breaker: IBreaker, cooldown: number) {
     this.#breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker })
   }
 
-  /** It answers again. */
+  /** Whether the node answers again. */
   get closed(): boolean {
     return this.#answered && this.#breaker.state === CircuitState.Closed
   }
 
-  /** Ms since it was asked last. */
+  /** Milliseconds since the last command for the node. */
   get idle(): number {
-    return performance.now() - this.#used
+    return performance.now() - this.#usedAt
   }
 
   async failed(error: CacheError): Promise<void> {
@@ -136,56 +138,59 @@ class Guard {
   }
 
   async send(commands: readonly Command[], send: () => Promise<Replies>): Promise<Replies> {
-    this.#used = performance.now()
-    // Half open: the probe is on its way, and nobody waits for what becomes of it.
-    if (this.#breaker.state === CircuitState.HalfOpen) return refused(commands)
+    this.#usedAt = performance.now()
+    // While half open, the probe is on its way. Other commands do not wait for its result.
+    if (this.#breaker.state === CircuitState.HalfOpen) return circuitOpenErrors(commands)
     let replies: Replies | undefined
     try {
       await this.#breaker.execute(async () => {
         replies = await send()
-        const error = outage(replies)
+        const error = outageError(replies)
         this.#answered = error === undefined
         if (error) throw error
       })
     } catch (error) {
-      if (error instanceof BrokenCircuitError) return refused(commands)
+      if (error instanceof BrokenCircuitError) return circuitOpenErrors(commands)
     }
     return replies!
   }
 }
 
-function byNode(
+function indexesByNode(
   commands: readonly Command[],
-  nodeOf: (command: Command, place: number) => string,
+  nodeOf: (command: Command, index: number) => string,
 ): Map<string, number[]> {
-  const nodes = new Map<string, number[]>()
-  for (const [place, command] of commands.entries()) {
-    const node = nodeOf(command, place)
-    const places = nodes.get(node)
-    if (places) places.push(place)
-    else nodes.set(node, [place])
+  const byNode = new Map<string, number[]>()
+  for (const [index, command] of commands.entries()) {
+    const node = nodeOf(command, index)
+    const indexes = byNode.get(node)
+    if (indexes) indexes.push(index)
+    else byNode.set(node, [index])
   }
-  return nodes
+  return byNode
 }
 
-function outage(replies: Replies): CacheError | undefined {
-  return replies.length > 0 && replies.every(lost) ? (replies[0] as CacheError) : undefined
+/** Returns the first error if no command was answered. */
+function outageError(replies: Replies): CacheError | undefined {
+  return replies.length > 0 && replies.every(isLost) ? (replies[0] as CacheError) : undefined
 }
 
-function lost(reply: unknown): boolean {
+function isLost(reply: unknown): boolean {
   return (
     (reply instanceof ConnectionError && reply.code !== 'CLOSED') ||
     reply instanceof CommandTimeoutError
   )
 }
 
-function refused(commands: readonly Command[]): CacheError[] {
+function circuitOpenErrors(commands: readonly Command[]): CacheError[] {
   const error = new ConnectionError(
-    'Redis did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.',
+    'Redis did not answer the last commands. No command is sent until Redis answers a probe. ' +
+      'Check that the server is up and reachable.',
     { code: 'CIRCUIT_OPEN' },
   )
   emit(channels.error, () => ({ operation: 'send', error }))
   return commands.map(() => error)
 }
 
-const FORGOTTEN_AFTER = 60_000
+/** Milliseconds after which an unused breaker is removed. */
+const MAX_IDLE = 60_000

@@ -3,7 +3,7 @@ import type { CacheClient } from './client.js'
 import { companionOf, isBeside, rawKey, stem } from './keys.js'
 import { checkOptions } from '../util/options.js'
 import {
-  literally,
+  escapeGlob,
   literalStart,
   patternIn,
   scanNodes,
@@ -12,25 +12,30 @@ import {
 } from './scan.js'
 
 export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
-  /** Called after each batch, with how many entries there were so far. */
+  /** Called after each batch, with the number of entries invalidated so far. */
   readonly onProgress?: (invalidated: number) => void
-  /** Which keys are to stay, though they match. */
+  /** Returns `true` for keys that must stay although they match. */
   readonly except?: (key: string) => boolean
 }
 
 /**
- * Invalidates every entry of the namespace whose key matches; resolves to how many there were.
- * Promises: who reads it from Redis after this resolved never gets what was loaded, or written,
- * before this was called, also where that was under way, and its entry not there yet. A near cache
- * forgets only what Redis still had: tell it by `bus.publish({ prefix })` besides.
+ * Invalidates all entries of the namespace whose keys match the pattern. Resolves to their number.
  *
- * It deletes strings, which entries are, and which locks and versions of groups are as well: choose
- * a pattern that does not match them. Lists, sets, hashes and streams stay. It looks at every key
- * of every primary, some at a time, so it takes time in proportion to the keyspace: for groups that
- * are known beforehand use `@cache/versioning`. A key that moves to another node meanwhile may be
- * missed. Rejects when a node does not answer, or `signal` aborts: some are invalidated by then.
+ * After the promise has resolved, a read from Redis never returns a value that was loaded or
+ * written before the call. This includes loads and writes that were under way, and whose entry did
+ * not exist yet. A near cache only drops the entries that Redis still had: call `bus.publish({
+ * prefix })` as well.
  *
- * @throws {InvalidOptionError} naming the option, before anything is sent.
+ * - It deletes strings. Entries are strings, but so are locks and versions of groups: choose a
+ *   pattern that does not match them. Lists, sets, hashes and streams stay.
+ * - It looks at every key of every primary, a part at a time, so it takes time in proportion to the
+ *   number of keys. If you know the groups beforehand, use `@cache/versioning`, whose groups serve
+ *   as *tags*.
+ * - A key that moves to another node in the meantime may be missed.
+ * - It rejects if a node does not answer, or if `signal` aborts. Some entries are invalidated by
+ *   then.
+ *
+ * @throws {InvalidOptionError} if an option is invalid, before anything is sent.
  * @example await invalidateMatching(client, glob`user:${42}:*`)
  */
 export async function invalidateMatching(
@@ -41,8 +46,8 @@ export async function invalidateMatching(
   const { driver, entries, namespace } = checkClient(checkOptions('client', { client }, ['client']))
   const match = patternIn(namespace, pattern)
   const start = literalStart({ glob: match })
-  /** A companion begins as its key does, up to the last part. */
-  const besides = `${literally(stem(start))}*{${match}}`
+  /** The start of the keys of leases and intents: it is that of the entry, up to its last part. */
+  const companionStart = `${escapeGlob(stem(start))}*{${match}}`
   const check = checkOptions('invalidateMatching', options, [
     'count',
     'signal',
@@ -54,28 +59,28 @@ export async function invalidateMatching(
   const { count, signal } = options
 
   let invalidated = 0
-  const drop = async (found: readonly string[]): Promise<void> => {
-    const keys = [...new Set(found)].filter((key) => isEntryKey(key) && !except(key))
-    for (let i = 0; i < keys.length; i += BATCH)
-      invalidated += await entries.invalidate(keys.slice(i, i + BATCH))
+  const drop = async (matching: readonly string[]): Promise<void> => {
+    const keys = [...new Set(matching)].filter((key) => isEntryKey(key) && !except(key))
+    for (let i = 0; i < keys.length; i += BATCH_SIZE)
+      invalidated += await entries.invalidate(keys.slice(i, i + BATCH_SIZE))
     onProgress?.(invalidated)
   }
-  const scan = (part: string, type: 'string' | 'zset') =>
-    scanNodes(driver, part, {
+  const scan = (matchPattern: string, type: 'string' | 'zset') =>
+    scanNodes(driver, matchPattern, {
       type,
       ...(count !== undefined && { count }),
       ...(signal !== undefined && { signal }),
     })
 
-  // Loads and writes under way first: one that had begun either is still under way when its turn
-  // comes, and then it stores nothing; or it has stored by then, and its entry is found behind
-  // them.
+  // Loads and writes under way come first. Either one is still under way when it is reached here,
+  // and then it stores nothing. Or it has stored its entry by then, and the scan for entries finds
+  // it.
   for (const [companion, type] of [
     ['lease', 'string'],
     ['intents', 'zset'],
   ] as const) {
-    for (const part of [`${besides}:${companion}`, `${match}:${companion}`]) {
-      for await (const keys of scan(part, type))
+    for (const companionPattern of [`${companionStart}:${companion}`, `${match}:${companion}`]) {
+      for await (const keys of scan(companionPattern, type))
         await drop(
           keys.flatMap((key) => companionOf(key) ?? []).filter((key) => key.startsWith(start)),
         )
@@ -85,10 +90,10 @@ export async function invalidateMatching(
   return invalidated
 }
 
-/** No more at a time, so that others are not kept waiting. */
-const BATCH = 256
+/** The number of keys that are invalidated at once, so that other commands do not have to wait. */
+const BATCH_SIZE = 256
 
-/** Not what somebody else made, and no entry can have. */
+/** Whether an entry can have this key. Foreign keys that no entry can have are left alone. */
 function isEntryKey(key: string): boolean {
   try {
     return rawKey(key) === key

@@ -1,65 +1,68 @@
 import slotOf from 'cluster-key-slot'
 import { InvalidKeyError, InvalidOptionError } from '../errors.js'
 
-/** A piece of a key. `1`, `1n` and `'1'` are the same piece. */
+/** A part of a key. `1`, `1n` and `'1'` are the same part. */
 export type KeyPart = string | number | bigint
 
 export type MakeKey = (...parts: readonly KeyPart[]) => string
 
 /**
- * Longer keys are refused: Redis would take them, but compares and sends the whole key each time.
+ * The maximum length of a key. Redis allows longer keys, but compares and sends the whole key each
+ * time.
  */
 export const MAX_KEY_BYTES = 8 * 1024
 
 /**
- * What the keys beside an entry may be called, see `companion`. Whoever adds a kind of companion
- * adds its name here, so that no id can be mistaken for it.
+ * The names of the companions of an entry (see `companion`). Every kind of companion must be listed
+ * here, so that no id of an entry can be taken for it.
  */
 export const companionNames = ['lease', 'intents', 'holders', 'parts'] as const
 
 export type CompanionName = (typeof companionNames)[number]
 
 /**
- * Makes the keys under a namespace and a prefix, which are the developer's and taken raw. Parts may
- * come from users: `:`, `%`, `{` and `}` in them are percent-escaped, so that different parts never
- * make the same key, leave the namespace or choose a Cluster slot. Numbers are written as
- * JavaScript writes them; integers beyond 2^53, which may already stand for their neighbour, are
- * refused.
+ * Returns a function that makes the keys of a namespace and a prefix.
  *
- * @throws {InvalidOptionError} for a namespace or prefix that `checkPrefix` refuses, or that reads
- * `a:{a:b}`.
- * @throws {InvalidKeyError} from the function it returns: for no parts, for an empty part, for
- * control characters or lone surrogates in one, and for a key over 8 KiB.
+ * The namespace and the prefix come from the developer and are used as they are. The parts may come
+ * from users: `:`, `%`, `{` and `}` in them are percent-escaped. So different parts never make the
+ * same key, and no part can leave the namespace or choose a Cluster slot. Numbers are written as
+ * JavaScript writes them. Integers beyond 2^53 are refused, since they may already have been
+ * rounded.
+ *
+ * @throws {InvalidOptionError} for a namespace or prefix that `checkPrefix` refuses, or if they
+ * have the form `a:{a:b}`.
+ * @throws {InvalidKeyError} by the returned function: for no parts, an empty part, control
+ * characters or lone surrogates in a part, and for a key over 8 KiB.
  * @example
  * const productKey = createKeys('shop', 'product')
  * productKey(42) // 'shop:product:42'
  */
 export function createKeys(namespace?: string, prefix?: string): MakeKey {
-  const start = leading('prefix', prefix, leading('namespace', namespace, ''))
+  const start = keyStart('prefix', prefix, keyStart('namespace', namespace, ''))
   const tagged = hashTag(start) !== undefined
   return (...parts) => {
     if (parts.length === 0) throw new InvalidKeyError('A key needs at least one part.')
-    let key = start + safePart(parts[0], tagged)
-    for (let i = 1; i < parts.length; i++) key += `:${safePart(parts[i], tagged)}`
-    return short(key)
+    let key = start + escapedPart(parts[0], tagged)
+    for (let i = 1; i < parts.length; i++) key += `:${escapedPart(parts[i], tagged)}`
+    return checkLength(key)
   }
 }
 
 /**
- * A namespace or prefix as it was given: not empty, no control characters, and braces only as one
- * Cluster hash tag, `{…}`. It may hold colons. `namespace` is what stands before a prefix: together
- * they must not read `a:{a:b}`.
+ * Checks a namespace or prefix, and returns it. It must not be empty or contain control characters,
+ * and braces are only allowed as one Cluster hash tag, `{…}`. It may contain colons. `namespace`
+ * is the part before a prefix: together they must not have the form `a:{a:b}`.
  *
- * @throws {InvalidOptionError} naming `option`.
+ * @throws {InvalidOptionError} if it is invalid. The error names `option`.
  * @example checkPrefix('prefix', 'product', 'shop') // 'product'
  */
 export function checkPrefix(option: string, value: unknown, namespace = ''): string {
-  const fits =
+  const isValid =
     typeof value === 'string' &&
     /^[^{}]*(\{[^{}]+\})?[^{}]*$/.test(value) &&
     value !== '' &&
-    !UNPRINTABLE.test(value)
-  if (!fits)
+    !UNPRINTABLE_CHARACTERS.test(value)
+  if (!isValid)
     throw new InvalidOptionError(
       option,
       'a non-empty string without control characters, its braces (if any) one hash tag: {tag}',
@@ -67,50 +70,52 @@ export function checkPrefix(option: string, value: unknown, namespace = ''): str
     )
   if (isBeside(`${namespace === '' ? '' : `${namespace}:`}${value}:`)) {
     const expected =
-      'another one: keys under it would be taken for what stands beside those of the hash tag'
+      'another one: its keys would be taken for companions of the key in the hash tag'
     throw new InvalidOptionError(option, expected, value)
   }
   return value
 }
 
 /**
- * A whole key that somebody else has made, as it is. Refused are, besides what no key may hold,
- * keys that could not live with their companions: with a `}` but no hash tag, or with the name of
- * what stands beside another key.
+ * Checks a complete key that was not made by `createKeys`, and returns it unchanged. In addition to
+ * what no key may contain, it refuses keys that could not have companions: keys with a `}` but no
+ * hash tag, and keys that are named like a companion of another key.
  *
- * @throws {InvalidKeyError}
+ * @throws {InvalidKeyError} if the key is refused.
  * @example rawKey('user:42:profile') // 'user:42:profile'
  */
 export function rawKey(key: string): string {
   if (typeof key !== 'string' || key === '')
-    throw new InvalidKeyError(`A key must be a non-empty string, but is ${shown(key)}.`)
-  short(key)
+    throw new InvalidKeyError(`A key must be a non-empty string, but is ${quoted(key)}.`)
+  checkLength(key)
   if (isPlain(key)) return key
-  if (UNPRINTABLE.test(key)) throw unprintable('The key', key)
+  if (UNPRINTABLE_CHARACTERS.test(key)) throw unprintableError('The key', key)
   const tag = hashTag(key)
   if (tag === undefined) {
     if (key.includes('}'))
       throw new InvalidKeyError(
-        `The key ${shown(key)} has a "}" but no hash tag: its lease could not be kept in its Cluster slot.`,
+        `The key ${quoted(key)} has a "}" but no hash tag: ` +
+          'its lease could not be in its Cluster slot.',
       )
     return key
   }
   if (key === beside(tag))
     throw new InvalidKeyError(
-      `The key ${shown(key)} would have the lease of ${shown(tag)}: give its hash tag another name, or none.`,
+      `The key ${quoted(key)} would have the lease of ${quoted(tag)}: ` +
+        'give its hash tag another name, or none.',
     )
   if (isBeside(key))
-    throw new InvalidKeyError(
-      `The key ${shown(key)} is the name of what stands beside another key.`,
-    )
+    throw new InvalidKeyError(`The key ${quoted(key)} is named like a companion of another key.`)
   return key
 }
 
 /**
- * The beginning of the names of all keys that belong to one key, in its Cluster slot: what is
- * before the key's last part, then the key as hash tag. So they begin with the same namespace and
- * prefix, and an ACL that allows `shop:*` allows them. A key that carries a hash tag is that
- * beginning itself.
+ * Returns the start of the names of all keys that belong to one key. They are in the same Cluster
+ * slot.
+ *
+ * The start is the key up to its last part, followed by the whole key as a hash tag. So these keys
+ * begin with the same namespace and prefix, and an ACL that allows `shop:*` allows them. For a key
+ * with a hash tag, the start is the key itself.
  *
  * @example beside('shop:product:42') // 'shop:product:{shop:product:42}'
  */
@@ -119,7 +124,8 @@ export function beside(key: string): string {
 }
 
 /**
- * What `beside` has before the hash tag. A brace stays out of it: it would be taken for the tag's.
+ * Returns the part of `beside(key)` before the hash tag. It contains no brace, since Redis would
+ * take that for the start of the hash tag.
  */
 export function stem(key: string): string {
   const open = key.indexOf('{')
@@ -127,8 +133,8 @@ export function stem(key: string): string {
 }
 
 /**
- * Whether a key is a companion of another one, or something else that stands beside a key of at
- * least two parts: a lock's queue, a limiter's counter. Scans leave them out.
+ * Returns whether a key belongs to another key: as a companion, or as another key beside a key of
+ * at least two parts (the queue of a lock, the counter of a limiter). Scans leave these keys out.
  *
  * @example isBeside('shop:lock:{shop:lock:x}:fence') // true
  */
@@ -141,8 +147,8 @@ export function isBeside(key: string): boolean {
 }
 
 /**
- * The key of what stands beside an entry, in the entry's Cluster slot. Never the key of another
- * entry.
+ * Returns the key of a companion of an entry, such as its lease or its intents. It is in the
+ * Cluster slot of the entry, and never the key of another entry.
  *
  * @example companion('shop:product:42', 'lease') // 'shop:product:{shop:product:42}:lease'
  */
@@ -151,7 +157,8 @@ export function companion(key: string, name: CompanionName): string {
 }
 
 /**
- * The key beside which one stands that `companion` made; `undefined` for any other key.
+ * Returns the key that a companion made by `companion` belongs to, or `undefined` for any other
+ * key.
  *
  * @example companionOf('shop:product:{shop:product:42}:lease') // 'shop:product:42'
  */
@@ -164,8 +171,8 @@ export function companionOf(key: string): string | undefined {
 }
 
 /**
- * The part of a key that alone decides on its slot: between the first `{` and the first `}` after
- * it, if anything is there.
+ * Returns the hash tag of a key, which alone determines the Cluster slot: the text between the
+ * first `{` and the first `}` after it, unless it is empty.
  *
  * Source: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
  *
@@ -179,7 +186,7 @@ export function hashTag(key: string): string | undefined {
 }
 
 /**
- * The Cluster slot, 0 to 16383, of a key that `createKeys` made or `rawKey` accepted.
+ * Returns the Cluster slot, 0 to 16383, of a key that `createKeys` made or `rawKey` accepted.
  *
  * @example slot('{user:42}:profile') === slot('user:42') // true
  */
@@ -188,42 +195,44 @@ export function slot(key: string): number {
 }
 
 /**
- * What keys begin with: `before`, which is the namespace and its colon or nothing, and a prefix.
+ * Returns the start of all keys: `before` (the namespace and a colon, or nothing) and the prefix.
  */
-function leading(option: string, prefix: string | undefined, before: string): string {
+function keyStart(option: string, prefix: string | undefined, before: string): string {
   return prefix === undefined || prefix === ''
     ? before
     : `${before}${checkPrefix(option, prefix, before.slice(0, -1))}:`
 }
 
-function safePart(part: KeyPart | undefined, tagged: boolean): string {
+function escapedPart(part: KeyPart | undefined, tagged: boolean): string {
   if (typeof part === 'string')
     return isPlain(part)
       ? tagged && isCompanionName(part)
         ? percent(part[0]!) + part.slice(1)
         : part
-      : escaped(part)
+      : escapedText(part)
   if (typeof part === 'number' && Math.abs(part) <= Number.MAX_SAFE_INTEGER) return String(part)
   if (typeof part === 'bigint') return String(part)
   if (typeof part === 'number' && Number.isFinite(part))
     throw new InvalidKeyError(
-      `A number in a key must be within ±(2^53 - 1), but one is ${part}: give it as a bigint or a string.`,
+      `A number in a key must be within ±(2^53 - 1), but one is ${part}: ` +
+        'give it as a bigint or a string.',
     )
   throw new InvalidKeyError(
-    `A part of a key must be a non-empty string, a finite number or a bigint, but one is ${shown(part)}.`,
+    'A part of a key must be a non-empty string, a finite number or a bigint, ' +
+      `but one is ${quoted(part)}.`,
   )
 }
 
-function escaped(part: string): string {
+function escapedText(part: string): string {
   if (part === '') throw new InvalidKeyError('A part of a key must not be empty.')
-  if (part.length > MAX_KEY_BYTES) throw tooLong(part)
-  if (UNPRINTABLE.test(part)) throw unprintable('A part of a key', part)
+  if (part.length > MAX_KEY_BYTES) throw tooLongError(part)
+  if (UNPRINTABLE_CHARACTERS.test(part)) throw unprintableError('A part of a key', part)
   return part.replace(/[:%{}]/g, percent)
 }
 
 /**
- * Not empty, and printable ASCII throughout that needs no escape: nearly every part of every key. A
- * loop is twice as fast as a regular expression.
+ * Returns whether a text is printable ASCII, not empty, and needs no escape, as nearly every part
+ * of every key. A loop is twice as fast as a regular expression.
  */
 function isPlain(text: string): boolean {
   for (let i = 0; i < text.length; i++) {
@@ -241,27 +250,29 @@ function percent(character: string): string {
   return `%${character.charCodeAt(0).toString(16).toUpperCase()}`
 }
 
-function short(key: string): string {
-  // No UTF-16 unit takes more than three bytes of UTF-8.
-  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) throw tooLong(key)
+function checkLength(key: string): string {
+  // A UTF-16 code unit takes at most three bytes in UTF-8.
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES)
+    throw tooLongError(key)
   return key
 }
 
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
+const UNPRINTABLE_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u
 
-function unprintable(what: string, text: string): InvalidKeyError {
+function unprintableError(subject: string, text: string): InvalidKeyError {
   return new InvalidKeyError(
-    `${what} must be without control characters and lone surrogates, but is ${shown(text)}.`,
+    `${subject} must be without control characters and lone surrogates, but is ${quoted(text)}.`,
   )
 }
 
-function tooLong(key: string): InvalidKeyError {
+function tooLongError(key: string): InvalidKeyError {
   return new InvalidKeyError(
-    `A key must be at most ${MAX_KEY_BYTES} bytes long, but one has ${Buffer.byteLength(key)}: ${shown(key)}.`,
+    `A key must be at most ${MAX_KEY_BYTES} bytes long, ` +
+      `but one has ${Buffer.byteLength(key)}: ${quoted(key)}.`,
   )
 }
 
-function shown(part: unknown): string {
+function quoted(part: unknown): string {
   if (typeof part !== 'string')
     return typeof part === 'number' ? String(part) : part === null ? 'null' : typeof part
   const text = JSON.stringify(part.slice(0, 60)).replaceAll('\u007f', '\\u007f')

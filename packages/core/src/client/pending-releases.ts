@@ -2,63 +2,66 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError } from '../errors.js'
 import { channels, emit } from './telemetry.js'
 
-/** Something that an attempt may have acquired in Redis, although no reply said so. */
+/**
+ * A lease, an intent or a lock that an attempt may have acquired in Redis, although no reply
+ * confirmed it.
+ */
 export interface PendingRelease {
-  /** The key it is stored under, for reports. */
+  /** The key that it is stored under, for reports. */
   readonly key: string
-  /** Milliseconds until Redis drops it without our help; nothing is tried after that. */
+  /** Milliseconds until Redis removes it by itself. It is not released after that. */
   readonly ttl: number
-  /** What it keeps in memory, where that is more than its key. */
+  /** The bytes of memory that it takes, if that is more than its key. */
   readonly bytes?: number
   /**
-   * Gives it back. Safe to repeat. Resolves once Redis has acknowledged it, whether or not there
-   * was anything to give back.
+   * Releases it. It is safe to call this repeatedly. Resolves once Redis has acknowledged the
+   * release, whether or not there was anything to release.
    */
   release(): Promise<unknown>
 }
 
 /**
- * Gives back what may have been acquired, again and again, until Redis acknowledges it or its ttl
- * has passed.
+ * Releases what may have been acquired, and retries until Redis acknowledges it or its ttl has
+ * passed.
  *
- * An acquire whose reply got lost (a deadline, a cut connection, a caller that went away) may have
- * been executed, or may be executed later. Nobody holds what it acquired, so it would stay taken
- * for its whole ttl. Releases that fail are retried after a pause of 50 ms to 1 s, at most 100 at a
- * time. The oldest of more than 10 000, or of more than 32 MiB, is dropped and reported on
- * `cache:error`.
+ * An acquire whose reply was lost (a deadline, a broken connection, a caller that went away) may
+ * have been executed, or may be executed later. Nobody holds what it acquired, so it would stay
+ * taken for its whole ttl. Failed releases are retried after a pause of 50 ms to 1 s, at most 100
+ * at a time. If there are more than 10 000, or they take more than 32 MiB, the oldest is dropped
+ * and reported on `cache:error`.
  */
 export class PendingReleases {
-  readonly #open = new Map<PendingRelease, { readonly until: number }>()
+  readonly #pending = new Map<PendingRelease, { readonly until: number }>()
   #bytes = 0
   readonly #closing = new AbortController()
-  #running: Promise<void> | undefined
+  #retrying: Promise<void> | undefined
 
-  /** How many have not been acknowledged yet. */
+  /** The number of releases that have not been acknowledged yet. */
   get size(): number {
-    return this.#open.size
+    return this.#pending.size
   }
 
   add(release: PendingRelease): void {
     if (this.#closing.signal.aborted) return
     this.#bytes += bytesOf(release)
-    this.#open.set(release, { until: performance.now() + release.ttl })
-    while (this.#open.size > MAX_OPEN || (this.#bytes > MAX_BYTES && this.#open.size > 1))
-      this.#drop(this.#open.keys().next().value!)
-    this.#running ??= this.#run()
+    this.#pending.set(release, { until: performance.now() + release.ttl })
+    while (this.#pending.size > MAX_PENDING || (this.#bytes > MAX_BYTES && this.#pending.size > 1))
+      this.#drop(this.#pending.keys().next().value!)
+    this.#retrying ??= this.#run()
   }
 
-  /** Stops retrying, once the attempts that are on their way have settled. */
+  /** Stops retrying. Resolves once the attempts that are under way have settled. */
   async close(): Promise<void> {
     this.#closing.abort()
-    await this.#running
-    this.#open.clear()
+    await this.#retrying
+    this.#pending.clear()
     this.#bytes = 0
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#closing
     let pause = MIN_PAUSE
-    while (this.#open.size > 0 && !signal.aborted) {
+    while (this.#pending.size > 0 && !signal.aborted) {
       const failed = await this.#tryOldest()
       if (!failed) pause = MIN_PAUSE
       else {
@@ -66,33 +69,33 @@ export class PendingReleases {
         pause = Math.min(2 * pause, MAX_PAUSE)
       }
     }
-    this.#running = undefined
+    this.#retrying = undefined
   }
 
   /**
-   * Tries the oldest ones, and moves those that failed behind the others. Returns whether any
+   * Tries the oldest releases, and moves those that failed behind the others. Returns whether any
    * failed.
    */
   async #tryOldest(): Promise<boolean> {
     const now = performance.now()
     const batch: [PendingRelease, { readonly until: number }][] = []
-    for (const [release, due] of this.#open) {
-      if (due.until <= now) this.#forget(release)
-      else batch.push([release, due])
+    for (const [release, expiry] of this.#pending) {
+      if (expiry.until <= now) this.#forget(release)
+      else batch.push([release, expiry])
       if (batch.length === MAX_AT_ONCE) break
     }
     const results = await Promise.allSettled(batch.map(async ([release]) => release.release()))
-    for (const [i, [release, due]] of batch.entries()) {
-      if (!this.#open.has(release)) continue // dropped meanwhile
-      this.#open.delete(release)
-      if (results[i]!.status === 'rejected') this.#open.set(release, due)
+    for (const [i, [release, expiry]] of batch.entries()) {
+      if (!this.#pending.has(release)) continue // dropped in the meantime
+      this.#pending.delete(release)
+      if (results[i]!.status === 'rejected') this.#pending.set(release, expiry)
       else this.#bytes -= bytesOf(release)
     }
     return results.some(({ status }) => status === 'rejected')
   }
 
   #forget(release: PendingRelease): void {
-    if (this.#open.delete(release)) this.#bytes -= bytesOf(release)
+    if (this.#pending.delete(release)) this.#bytes -= bytesOf(release)
   }
 
   #drop(release: PendingRelease): void {
@@ -109,7 +112,7 @@ function bytesOf({ key, bytes = key.length }: PendingRelease): number {
   return bytes
 }
 
-const MAX_OPEN = 10_000
+const MAX_PENDING = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
 const MAX_AT_ONCE = 100
 const MIN_PAUSE = 50

@@ -2,22 +2,22 @@ import type { Duration } from '../util/duration.js'
 import type { OptionChecks } from '../util/options.js'
 
 export interface ResilienceOptions {
-  /** How long a read waits for Redis before the source is asked. Default 250 ms. */
+  /** How long a read waits for Redis before it falls back to the source. Default: 250 ms. */
   readonly readTimeout?: Duration
-  /** How long a write waits for Redis before it rejects. Default 1 s. */
+  /** How long a write waits for Redis before it rejects. Default: 1 s. */
   readonly writeTimeout?: Duration
   /**
-   * Requests that may wait for Redis at once; more are refused at once with a `ConnectionError`
-   * (`OVERLOADED`). Default 10 000.
+   * The number of requests that may wait for Redis at once. Further requests fail immediately with
+   * a `ConnectionError` (`OVERLOADED`). Default: 10 000.
    */
   readonly maxInFlight?: number
   /**
-   * The circuit breaker. It opens when a server has sent nothing at all since a command older than
-   * `writeTimeout`, after at least `failures` sends in a row without an answer (default 5): nothing
-   * is sent for `cooldown` (default 1 s) then, and one send after it goes first. A reply that is
-   * too late for its caller is a sign of life, so a short timeout of one caller closes nobody out.
-   * On a Cluster each primary has a breaker of its own; so has each shard, which `shardedDriver` is
-   * told of.
+   * The circuit breaker. It opens after at least `failures` (default 5) sends in a row without a
+   * reply, if the server has been silent since a command that is older than `writeTimeout`. Nothing
+   * is sent for `cooldown` (default 1 s) then; after that, one probe is sent first. A late reply is
+   * a sign of life, so a short timeout of one caller does not lock out the others. On a Cluster,
+   * each primary has its own breaker. With shards, each shard has its own, which is set in
+   * `shardedDriver`.
    */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
 }
@@ -30,29 +30,29 @@ export interface Resilience extends Breaker {
 
 export interface Breaker {
   readonly failures: number
-  /** Ms that a server has to be silent. */
+  /** Milliseconds for which a server must be silent before the breaker opens. */
   readonly silence: number
-  /** Ms. */
+  /** Milliseconds without commands before the next probe. */
   readonly cooldown: number
 }
 
 export function checkResilience(options: OptionChecks): Resilience {
-  const own = options.nested('resilience', [
+  const resilience = options.nested('resilience', [
     'readTimeout',
     'writeTimeout',
     'maxInFlight',
     'breaker',
   ])
-  const writeTimeout = own.duration('writeTimeout', 1_000)
+  const writeTimeout = resilience.duration('writeTimeout', 1_000)
   return {
-    readTimeout: own.duration('readTimeout', 250),
+    readTimeout: resilience.duration('readTimeout', 250),
     writeTimeout,
-    maxInFlight: own.number('maxInFlight', { min: 1, integer: true }, 10_000),
-    ...checkBreaker(own, writeTimeout),
+    maxInFlight: resilience.number('maxInFlight', { min: 1, integer: true }, 10_000),
+    ...checkBreaker(resilience, writeTimeout),
   }
 }
 
-/** The option `breaker`. */
+/** Checks the option `breaker`. `silence` is in milliseconds. */
 export function checkBreaker(options: OptionChecks, silence = 1_000): Breaker {
   const breaker = options.nested('breaker', ['failures', 'cooldown'])
   return {

@@ -4,13 +4,14 @@ import type { Reply } from '../drivers/command.js'
 import { createKeys, type KeyPart } from './keys.js'
 import { checkOptions } from '../util/options.js'
 
-/** A pattern for keys within a namespace, made with the tag `glob`. */
+/** A pattern for keys of a namespace. The tag `glob` makes one. */
 export interface GlobPattern {
   readonly glob: string
 }
 
 /**
- * A glob pattern in which what you insert is data: it is escaped, and matches itself only.
+ * Returns a glob pattern. Values that you insert are data: they are escaped, and match only
+ * themselves.
  *
  * Source: https://redis.io/docs/latest/commands/keys/
  *
@@ -19,22 +20,26 @@ export interface GlobPattern {
 export function glob(pattern: TemplateStringsArray, ...parts: readonly KeyPart[]): GlobPattern {
   return {
     glob: pattern.raw
-      .map((text, i) => (i < parts.length ? text + literally(escaped(parts[i]!)) : text))
+      .map((text, i) => (i < parts.length ? text + escapeGlob(escapedKey(parts[i]!)) : text))
       .join(''),
   }
 }
 
 export interface ScanOptions {
-  /** About how many keys Redis looks at in one step. Default 1 000. */
+  /** The approximate number of keys that Redis looks at in one step. Default: 1 000. */
   readonly count?: number
-  /** Only keys of this type. Source: https://redis.io/docs/latest/commands/scan/#the-type-option */
+  /**
+   * Only return keys of this type. Source:
+   * https://redis.io/docs/latest/commands/scan/#the-type-option
+   */
   readonly type?: (typeof TYPES)[number]
+  /** Stops the scan: the next step rejects with the reason of the signal. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Every key that matches and is not to be left out, from every node, in batches, each key once.
- * Keys written meanwhile may or may not be among them.
+ * Returns all matching keys for which `leftOut` is false, from all nodes, in batches, each key
+ * once. Keys that are written in the meantime may or may not be included.
  */
 export async function* scanNodes(
   driver: Driver,
@@ -44,7 +49,7 @@ export async function* scanNodes(
 ): AsyncGenerator<readonly string[]> {
   const check = checkOptions('scan', options, ['count', 'type', 'signal'])
   const count = check.number('count', { min: 1, integer: true }, 1_000)
-  const ofType = check.has('type') ? ['TYPE', check.oneOf('type', TYPES)] : []
+  const typeArgs = check.has('type') ? ['TYPE', check.oneOf('type', TYPES)] : []
   const signal = check.has('signal')
     ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal')
     : undefined
@@ -54,35 +59,37 @@ export async function* scanNodes(
     do {
       signal?.throwIfAborted()
       const [reply] = await node.send([
-        { args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...ofType], keys: [] },
+        { args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...typeArgs], keys: [] },
       ])
       const [next, keys] = replyOf(reply!) as readonly [string, readonly string[]]
       cursor = next
-      const fresh = keys.filter((key) => !seen.has(key) && !leftOut(key))
-      for (const key of fresh) seen.add(key)
-      if (fresh.length > 0) yield fresh
+      const newKeys = keys.filter((key) => !seen.has(key) && !leftOut(key))
+      for (const key of newKeys) seen.add(key)
+      if (newKeys.length > 0) yield newKeys
     } while (cursor !== '0')
   }
 }
 
 const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const
 
-const escaped = createKeys()
+const escapedKey = createKeys()
 
 /**
- * What every key that a pattern matches begins with. @example literalStart(glob`user:${42}:*`) //
- * 'user:42:'
+ * Returns the literal text that every key matching a pattern begins with.
+ *
+ * @example literalStart(glob`user:${42}:*`) // 'user:42:'
  */
 export function literalStart(pattern: GlobPattern): string {
   return /^(?:[^\\*?[\]]|\\.)*/su.exec(globOf(pattern))![0].replace(/\\(.)/gsu, '$1')
 }
 
 /**
- * A pattern for the keys of a namespace, as Redis takes it. @throws {InvalidOptionError} for what
- * the tag did not make.
+ * Returns the pattern for the keys of a namespace, as Redis expects it.
+ *
+ * @throws {InvalidOptionError} for a pattern that the tag `glob` did not make.
  */
 export function patternIn(namespace: string, pattern: GlobPattern): string {
-  return literally(namespace === '' ? '' : `${namespace}:`) + globOf(pattern)
+  return escapeGlob(namespace === '' ? '' : `${namespace}:`) + globOf(pattern)
 }
 
 function globOf(pattern: GlobPattern): string {
@@ -91,8 +98,8 @@ function globOf(pattern: GlobPattern): string {
   return pattern.glob
 }
 
-/** Text as a pattern that matches just it. */
-export function literally(text: string): string {
+/** Escapes a text, so that the pattern matches exactly that text. */
+export function escapeGlob(text: string): string {
   return text.replace(/[\\*?[\]^]/g, '\\$&')
 }
 

@@ -3,14 +3,17 @@ import type { Reply } from '../drivers/command.js'
 import { InvalidOptionError } from '../errors.js'
 import foreignValuesLua from './foreign-values.lua'
 
-/** A Lua script that Redis knows by its SHA-1; made by `defineScript`, run by `client.run`. */
+/**
+ * A Lua script that Redis identifies by its SHA-1. `defineScript` makes one, and `client.run` runs
+ * it.
+ */
 export interface Script<R> {
   readonly name: string
   readonly source: string
   readonly sha: string
   readonly binary: boolean
   readonly asks: boolean
-  /** Turns the reply of one call into what `client.run` resolves to. */
+  /** Converts the reply of one call into the result of `client.run`. */
   readonly parse: (reply: Reply) => R
 }
 
@@ -19,42 +22,48 @@ export type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream' | '
 export interface ScriptDefinition<R> {
   readonly name: string
   /**
-   * The body of one call, with its own `KEYS` and `ARGV`, ending in `return`. All keys of a call
-   * lie in one slot.
+   * The Lua body of one call, with the `KEYS` and `ARGV` of that call. It ends in `return`. All
+   * keys of a call must be in one slot.
    */
   readonly lua: string
-  /** Local functions that the body uses. */
+  /** Local Lua functions that the body uses. */
   readonly functions?: string
   /**
-   * Run once, behind the last of the calls: what `functions` has gathered of them can be done
-   * together.
+   * Lua that runs once, after the last call. It can do things together that `functions` has
+   * collected from the calls.
    */
   readonly after?: string
   /**
-   * The type that each of a call's keys is to have, where it matters; or Lua that returns these for
-   * `KEYS` and `ARGV`. A key of another type makes the call fail. Then that key is deleted, which
-   * is reported on `cache:error`, and the call is made again. So what the call does before it reads
-   * all of these keys must be safe to do twice.
+   * The types that the keys of a call must have, or Lua that returns these types for `KEYS` and
+   * `ARGV`. A key of another type makes the call fail. That key is then deleted and reported on
+   * `cache:error`, and the call runs again. So everything that the call does before it has read all
+   * of these keys must be safe to do twice.
    */
   readonly types?: readonly KeyType[] | string
-  /** Looks at the types before each call: for one that can't be made again. */
+  /** Whether the types are checked before each call. Use this for calls that must not run again. */
   readonly typesFirst?: boolean
-  /** Bulk strings come back as Buffers. */
+  /** Whether bulk strings are returned as Buffers. */
   readonly binary?: boolean
-  /** It changes nothing: calls of one tick that ask the same are asked once. */
+  /**
+   * Whether the script is read-only. Identical calls of one tick then run once, and calls of one
+   * key do not wait for each other.
+   */
   readonly asks?: boolean
   readonly parse: (reply: Reply) => R
 }
 
 /**
- * A script whose calls of one tick travel together: one EVALSHA per group of keys, each call
- * decided after the one before it, in the order asked; an error in one, thrown or returned, does
- * not touch the others. Sent as EVAL when the server does not know it (NOSCRIPT).
+ * Defines a script whose calls of one tick are sent together, as one EVALSHA per group of keys.
+ *
+ * The calls run one after the other, in the order in which they were made. An error in one call,
+ * thrown or returned, does not affect the others. If the server does not know the script
+ * (NOSCRIPT), it is sent as EVAL.
  *
  * Source: https://redis.io/docs/latest/develop/programmability/eval-intro/
  *
  * @example
- * const increment = defineScript({ name: 'increment', lua: "return redis.call('INCRBY', KEYS[1], ARGV[1])", parse: Number })
+ * const lua = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+ * const increment = defineScript({ name: 'increment', lua, parse: Number })
  * await client.run(increment, ['views'], ['2'])
  */
 export function defineScript<R>({
@@ -72,14 +81,14 @@ export function defineScript<R>({
     throw new InvalidOptionError('lua', 'the body of a Lua function with a return', lua)
   if (typeof parse !== 'function')
     throw new InvalidOptionError('parse', 'a function from a reply to a result', parse)
-  const source = overCalls({
+  const source = loopOverCalls({
     functions:
       typeof types !== 'string' && types.length === 0
         ? functions
         : `${foreignValueCheck(types)}\n${functions}`,
     body: lua,
     after,
-    dropsForeign: types.length > 0,
+    dropsForeignValues: types.length > 0,
     typesFirst,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
@@ -87,8 +96,8 @@ export function defineScript<R>({
 }
 
 /**
- * The sources of the scripts that this process has defined, so that a server can be given them
- * (SCRIPT LOAD) before it is used.
+ * Returns the sources of the scripts that this process has defined, so that you can load them into
+ * a server (SCRIPT LOAD) before you use it.
  */
 export function scriptSources(): readonly string[] {
   return [...sources]
@@ -98,43 +107,49 @@ const sources = new Set<string>()
 const MAX_SOURCES = 1_000
 
 /**
- * Runs the body once for each call; each has the same number of keys and arguments. The last of
- * ARGV is the number of calls. Of a lone call the arguments are the rest. Of several, the one
- * before it says of each argument whether it is the same in all calls ('='), and then it comes
- * once, or each call's own ('-'): first those, then these call by call. Returns the replies in
- * order; behind them the failures: call, message, call, message, …; and what was deleted since it
- * was of another type: key, type, key, type, … An error that says that another server is the right
- * one is the error of all calls, so that the client can see it.
+ * Returns Lua that runs the body once for each call. All calls have the same number of keys and
+ * arguments.
+ *
+ * The last element of ARGV is the number of calls. With one call, the other elements are its
+ * arguments. With several calls, the element before the last one has a character for each argument:
+ * `=` if all calls have the same value, `-` if each call has its own. ARGV then holds the shared
+ * values, followed by the own values, call by call.
+ *
+ * The reply holds the replies in order, then the failures (call, message, call, message, …), then
+ * the deleted keys of another type (key, type, key, type, …). An error that says that another
+ * server is responsible becomes the error of all calls, so that the Redis client can see it.
  */
-function overCalls({
+function loopOverCalls({
   functions,
   body,
   after,
-  dropsForeign,
+  dropsForeignValues,
   typesFirst,
 }: {
   functions: string
   body: string
   after: string
-  dropsForeign: boolean
+  dropsForeignValues: boolean
   typesFirst: boolean
 }): string {
   return `${functions}
 local function call(KEYS, ARGV)
 ${body}
 end
-local replies, failures, elsewhere = {}, {}, nil
+local replies, failures, redirectError = {}, {}, nil
 local function attempt(keys, args)
-  local done, reply = pcall(call, keys, args)
-  local failed = not done and tostring(reply)
+  local succeeded, reply = pcall(call, keys, args)
+  local failed = not succeeded and tostring(reply)
   if type(reply) == 'table' and reply.err then failed = reply.err end
   return reply, failed
 end
 local function run(i, keys, args)
-${typesFirst ? '  drop_foreign_values(keys, args)\n' : ''}  local reply, failed = attempt(keys, args)
-${dropsForeign ? "  if failed and failed:find('WRONGTYPE', 1, true) and drop_foreign_values(keys, args) then reply, failed = attempt(keys, args) end\n" : ''}  if failed then
+  ${typesFirst ? 'drop_foreign_values(keys, args)' : ''}
+  local reply, failed = attempt(keys, args)
+${dropsForeignValues ? RETRY_WITHOUT_FOREIGN_VALUES : ''}  if failed then
     for _, code in ipairs({'READONLY ', 'MASTERDOWN ', 'CLUSTERDOWN '}) do
-      if failed:find(code, 1, true) then elsewhere = failed:sub((failed:find(code, 1, true))) end
+      local start = failed:find(code, 1, true)
+      if start then redirectError = failed:sub(start) end
     end
     failures[#failures + 1] = i
     failures[#failures + 1] = failed
@@ -147,31 +162,38 @@ local calls = tonumber(table.remove(ARGV))
 if calls == 1 then
   run(0, KEYS, ARGV)
 else
-  local which, shared, own, place = table.remove(ARGV), {}, {}, 0
-  for j = 1, #which do
-    if which:byte(j) == 61 then
-      place = place + 1
-      shared[j] = ARGV[place]
+  local kinds, shared, own, position = table.remove(ARGV), {}, {}, 0
+  for j = 1, #kinds do
+    if kinds:byte(j) == 61 then
+      position = position + 1
+      shared[j] = ARGV[position]
     else
       shared[j] = ''
       own[#own + 1] = j
     end
   end
-  local each, few = #KEYS / calls, math.min(#shared, 100)
+  local keysPerCall, unpacked = #KEYS / calls, math.min(#shared, 100)
   for i = 0, calls - 1 do
-    local keys, args = {}, {unpack(shared, 1, few)}
-    for j = 1, each do keys[j] = KEYS[i * each + j] end
+    local keys, args = {}, {unpack(shared, 1, unpacked)}
+    for j = 1, keysPerCall do keys[j] = KEYS[i * keysPerCall + j] end
     for j = 101, #shared do args[j] = shared[j] end
-    for j = 1, #own do args[own[j]] = ARGV[place + j] end
-    place = place + #own
+    for j = 1, #own do args[own[j]] = ARGV[position + j] end
+    position = position + #own
     run(i, keys, args)
   end
 end
-if elsewhere then return redis.error_reply(elsewhere) end
+if redirectError then return redis.error_reply(redirectError) end
 ${after}
 replies[calls + 1] = failures
-${dropsForeign ? 'replies[calls + 2] = foreign\n' : ''}return replies`
+${dropsForeignValues ? 'replies[calls + 2] = foreign\n' : ''}return replies`
 }
+
+const RETRY_WITHOUT_FOREIGN_VALUES = `
+  local wrongType = failed and failed:find('WRONGTYPE', 1, true)
+  if wrongType and drop_foreign_values(keys, args) then
+    reply, failed = attempt(keys, args)
+  end
+`
 
 function foreignValueCheck(types: readonly KeyType[] | string): string {
   const body =

@@ -1,19 +1,20 @@
 import { channel, type Channel } from 'node:diagnostics_channel'
 
 /**
- * What each channel carries. `prefix` tells which cache spoke: the `prefix` option of the pattern.
+ * The messages of the channels. `prefix` says which cache sent the message: it is the option
+ * `prefix` of the pattern.
  */
 export interface Messages {
-  /** A value was answered from a cache. */
+  /** A cache returned a value. */
   readonly hit: {
     readonly prefix: string
     readonly key: string
     readonly stale: boolean
     readonly layer: 'redis' | 'near'
   }
-  /** There was nothing fresh to answer with. */
+  /** A cache had no fresh value. */
   readonly miss: { readonly prefix: string; readonly key: string }
-  /** A loader has ended: after `ms`, with `error` if it threw. */
+  /** A loader has finished after `ms`. If it threw, `error` is set. */
   readonly load: {
     readonly prefix: string
     readonly key: string
@@ -22,7 +23,8 @@ export interface Messages {
     readonly error?: unknown
   }
   /**
-   * A loaded value was offered to Redis; `stored: false`: an invalidation or a writer came first.
+   * Redis was asked to store a loaded value. `stored: false` means that an invalidation or a write
+   * came first.
    */
   readonly fill: { readonly prefix: string; readonly key: string; readonly stored: boolean }
   readonly invalidate: { readonly keys: readonly string[] }
@@ -30,8 +32,8 @@ export interface Messages {
   readonly ratelimit: { readonly id: string; readonly allowed: boolean; readonly degraded: boolean }
   readonly flush: { readonly name: string; readonly writes: number; readonly ms: number }
   /**
-   * Something went wrong that no caller was told: a read that fell back to its source, an entry
-   * that can't be decoded.
+   * An error that no caller received: a read that fell back to its source, or an entry that cannot
+   * be decoded.
    */
   readonly error: {
     readonly operation: string
@@ -43,14 +45,15 @@ export interface Messages {
 
 type Channels = { readonly [Name in keyof Messages]: Typed<Messages[Name]> }
 
-/** A diagnostics channel that knows its message. */
+/** A diagnostics channel with a typed message. */
 export interface Typed<M> extends Channel {
   publish(message: M): void
 }
 
 /**
- * The channels: `cache:hit`, `cache:miss`, `cache:load`, `cache:fill`, `cache:invalidate`,
- * `cache:lock`, `cache:ratelimit`, `cache:flush`, `cache:error`. Free while nobody listens.
+ * The diagnostics channels: `cache:hit`, `cache:miss`, `cache:load`, `cache:fill`,
+ * `cache:invalidate`, `cache:lock`, `cache:ratelimit`, `cache:flush`, `cache:error`. Publishing
+ * costs nothing while nobody subscribes.
  *
  * Source: https://nodejs.org/api/diagnostics_channel.html
  *
@@ -70,7 +73,7 @@ export const channels: Channels = {
   error: channel('cache:error'),
 }
 
-/** Publishes what `message` makes, and makes it only if somebody listens. */
+/** Publishes a message. `message` is only called if the channel has subscribers. */
 export function emit<M>(to: Typed<M>, message: () => M): void {
   if (to.hasSubscribers) to.publish(message())
 }

@@ -1,49 +1,58 @@
 import { InvalidOptionError } from '../errors.js'
 
 /**
- * How values become bytes and bytes values. Both ways are synchronous. What can't be encoded or
- * decoded is thrown; a cache turns what `decode` throws into a miss. Ready-made: `json` (the
- * default), `v8`, `msgpack`, and around them `compressed` and `encrypted`.
+ * Converts values to bytes and back. Both directions are synchronous, and throw if a value cannot
+ * be encoded or decoded. A cache treats an error of `decode` as a miss. The package has the codecs
+ * `json` (the default), `v8` and `msgpack`, and `compressed` and `encrypted`, which wrap another
+ * codec.
  *
  * @example
- * const text: Codec<string> = { name: 'text', encode: (value) => value, decode: (payload) => payload.toString() }
+ * const text: Codec<string> = {
+ *   name: 'text',
+ *   encode: (value) => value,
+ *   decode: (payload) => payload.toString(),
+ * }
  */
 export interface Codec<T> {
-  /** For messages. */
+  /** The name in messages. */
   readonly name: string
   encode(value: T, context: CodecContext): string | Buffer
-  /** `payload` is a view of the reply, not a copy: a value must not keep it. */
+  /** Decodes a payload. It is a view of the reply, not a copy, so the value must not keep it. */
   decode(payload: Buffer, context: CodecContext): T
   /**
-   * Only of a codec that authenticates what it stores: protects bytes that are no value, such as
-   * the proof that there is none. A codec around one that has `seal` and `open` passes them on.
+   * Protects bytes that are not a value, such as the proof that there is no value. Only codecs that
+   * authenticate what they store have it. A codec that wraps one with `seal` and `open` must pass
+   * them on.
    */
   readonly seal?: ((bytes: Buffer, context: CodecContext) => Buffer) | undefined
   /**
-   * The bytes that `seal` was given. Throws for anything that `seal` did not make for this context.
+   * Returns the bytes that `seal` was given. Throws if `seal` did not make them for this context.
    */
   readonly open?: ((sealed: Buffer, context: CodecContext) => Buffer) | undefined
   /**
-   * Throws if the codec can't work here, a package is missing for example. Called once, when a
-   * cache is created.
+   * Throws if the codec cannot work here, for example because a package is missing. It is called
+   * once, when a cache is created.
    */
   readonly prepare?: (() => void) | undefined
 }
 
-/** Where a payload is kept, and how large it may be. */
+/** Where a payload is stored, and how large it may be. */
 export interface CodecContext {
   /** The Redis key. */
   readonly key: string
-  /** A codec that expands what it reads stops here. */
+  /** The limit for codecs that expand a payload. */
   readonly maxValueBytes: number
   /**
-   * What is stored in clear text beside the payload. A codec that authenticates the payload
-   * authenticates it as well.
+   * The clear text that is stored beside the payload. A codec that authenticates the payload must
+   * authenticate it as well.
    */
   readonly associatedData?: Buffer | undefined
 }
 
-/** `codec` if it is one, and can work here. @throws {InvalidOptionError} naming `option`. */
+/**
+ * Returns `codec` if it is a codec that can work here.
+ * @throws {InvalidOptionError} if it is not. The error names `option`.
+ */
 export function checkCodec<T>(option: string, codec: unknown): Codec<T> {
   if (!isCodec<T>(codec))
     throw new InvalidOptionError(option, 'a codec: { name, encode, decode }', codec)

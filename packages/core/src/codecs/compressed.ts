@@ -5,19 +5,19 @@ import { checkOptions } from '../util/options.js'
 import type { Size } from '../util/size.js'
 
 export interface CompressedOptions {
-  /** Smaller payloads stay as they are. Default '4kb'. */
+  /** Smaller payloads are not compressed. Default: '4kb'. */
   readonly threshold?: Size
   /**
-   * `'deflate'` is the faster one, `'brotli'` the smaller. Both are read, whichever is set. Default
-   * 'deflate'.
+   * `'deflate'` is faster, `'brotli'` makes smaller payloads. Entries of both are read, whichever
+   * is set. Default: 'deflate'.
    */
   readonly algorithm?: 'deflate' | 'brotli'
 }
 
 /*
- * A compressed payload:  02 | algorithm | bytes.  Byte 02 begins no JSON text; another codec's
- * payload that begins with it is stored behind a header that says so. Anything else is a payload
- * that was not compressed.
+ * A compressed payload is: 02 | algorithm | bytes. No JSON text begins with byte 02. A payload of
+ * another codec that does is stored after a header that says so. Any other payload was not
+ * compressed.
  */
 const HEADER = 0x02
 const STORED = 0
@@ -31,15 +31,16 @@ const ALGORITHMS = {
 } as const
 
 /**
- * A codec whose large payloads are compressed, where that makes them smaller. What was written
- * without it is read as well. A payload that would unpack to more than `maxValueBytes` is refused,
- * on the way in and out.
+ * Wraps a codec and compresses its large payloads, if that makes them smaller. Entries that were
+ * written without it are still read. A payload that expands to more than `maxValueBytes` is
+ * refused, both when writing and when reading.
  *
  * Source: https://nodejs.org/api/zlib.html
  *
- * @throws {InvalidOptionError} naming the option.
+ * @throws {InvalidOptionError} if an option is invalid. The error names the option.
  * @example
- * createAside<Page>({ client, prefix: 'page', ttl: '1h', codec: compressed(json, { threshold: '4kb' }) })
+ * const codec = compressed(json, { threshold: '4kb' })
+ * createAside<Page>({ client, prefix: 'page', ttl: '1h', codec })
  */
 export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}): Codec<T> {
   const inner = checkCodec<T>('codec', codec)
@@ -58,23 +59,24 @@ export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}):
       const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
       if (bytes.length > context.maxValueBytes) {
         throw new CodecError(
-          `The value of "${context.key}" has ${bytes.length} bytes before compression, more than maxValueBytes, ${context.maxValueBytes}.`,
+          `The value of "${context.key}" has ${bytes.length} bytes before compression, ` +
+            `which is more than maxValueBytes, ${context.maxValueBytes}.`,
           { key: context.key, code: 'VALUE_TOO_LARGE' },
         )
       }
-      const small = bytes.length >= threshold ? deflate(bytes) : undefined
-      if (small && small.length + 2 < bytes.length)
-        return Buffer.concat([Buffer.from([HEADER, id]), small])
+      const compressedBytes = bytes.length >= threshold ? deflate(bytes) : undefined
+      if (compressedBytes && compressedBytes.length + 2 < bytes.length)
+        return Buffer.concat([Buffer.from([HEADER, id]), compressedBytes])
       return bytes[0] === HEADER ? Buffer.concat([Buffer.from([HEADER, STORED]), bytes]) : payload
     },
 
     decode(payload, context) {
       if (payload[0] !== HEADER) return inner.decode(payload, context)
       if (payload[1] === STORED) return inner.decode(payload.subarray(2), context)
-      const algorithm = Object.values(ALGORITHMS).find((known) => known.id === payload[1])
+      const algorithm = Object.values(ALGORITHMS).find((candidate) => candidate.id === payload[1])
       if (!algorithm)
         throw new CodecError(
-          `The entry "${context.key}" is compressed in a way that is not known here.`,
+          `The entry "${context.key}" is compressed with an unknown algorithm.`,
           { key: context.key },
         )
       return inner.decode(

@@ -5,20 +5,18 @@ import { checkOptions } from '../util/options.js'
 
 export interface EncryptedOptions {
   /**
-   * 32 bytes each, as a Buffer, in base64 or in hex, by an id of at most 255 bytes that is stored
-   * with what it encrypts.
+   * The keys, by id. Each key has 32 bytes and is a Buffer, base64 or hex. An id has at most 255
+   * bytes and is stored with the values that its key encrypts.
    */
   readonly keys: Readonly<Record<string, Buffer | string>>
-  /**
-   * The id of the key that encrypts from now on; the others only decrypt. Default: the only one.
-   */
+  /** The id of the key that encrypts. The other keys only decrypt. Default: the only key. */
   readonly current?: string
 }
 
 /*
- * An encrypted payload:  04 | length of the key's id | id | nonce, 12 bytes | ciphertext | tag, 16
- * bytes; 05 instead of 04 where it holds no value but sealed bytes. The header, the Redis key and
- * the context's associated data are authenticated with it.
+ * An encrypted payload is: 04 | length of the id of the key | id | nonce, 12 bytes | ciphertext |
+ * tag, 16 bytes. It begins with 05 instead of 04 if it holds sealed bytes instead of a value. The
+ * header, the Redis key and the associated data of the context are authenticated with it.
  */
 const VALUE = 0x04
 const SEALED = 0x05
@@ -26,22 +24,27 @@ const NONCE = 12
 const TAG = 16
 
 /**
- * A codec whose payloads are encrypted with AES-256-GCM. Authenticated with the payload are the
- * Redis key and what stands in the frame: whether there is a value at all, its version, its compute
- * time, and the versions of its groups. An entry of which any of that was changed, that lies under
- * another Redis key, or whose encryption key is not known, can't be decoded: a miss, which is
- * reported and replaced.
+ * Wraps a codec and encrypts its payloads with AES-256-GCM.
  *
- * Whoever can write to Redis can still put back what once was stored under the same key, prolong
- * its life, or delete it. The Redis keys, and what stands in the frame, are not secret. To rotate,
- * add a key, make it `current`, and remove the old one when its entries have expired.
+ * The Redis key and the contents of the frame are authenticated with the payload: whether there is
+ * a value, its version, its compute time, and the versions of its groups. An entry cannot be
+ * decoded if any of that was changed, if it is stored under another Redis key, or if its encryption
+ * key is unknown. It is then a miss, which is reported and replaced.
+ *
+ * Anybody who can write to Redis can still restore an earlier entry of the same key, extend its
+ * life, or delete it. The Redis keys and the contents of the frame are not secret.
+ *
+ * To rotate keys, add a key, make it `current`, and remove the old one when its entries have
+ * expired.
  *
  * Source: NIST SP 800-38D, with random 96-bit nonces: change the key before 2^32 values were
  * written with it.
  *
- * @throws {InvalidOptionError} naming the option, never showing a key.
+ * @throws {InvalidOptionError} if an option is invalid. The error names the option and never shows
+ * a key.
  * @example
- * createAside<User>({ client, prefix: 'user', ttl: '1h', codec: encrypted(json, { keys: { '2026': process.env.CACHE_KEY! } }) })
+ * const codec = encrypted(json, { keys: { '2026': process.env.CACHE_KEY! } })
+ * createAside<User>({ client, prefix: 'user', ttl: '1h', codec })
  */
 export function encrypted<T>(codec: Codec<T>, options: EncryptedOptions): Codec<T> {
   const inner = checkCodec<T>('codec', codec)
@@ -67,7 +70,7 @@ export function encrypted<T>(codec: Codec<T>, options: EncryptedOptions): Codec<
   function decrypt(kind: number, payload: Buffer, context: CodecContext): Buffer {
     const length = 2 + (payload[1] ?? 0) + NONCE
     if (payload[0] !== kind || payload.length < length + TAG)
-      throw new CodecError(`The entry "${context.key}" is not encrypted, or not in this way.`, {
+      throw new CodecError(`The entry "${context.key}" is not encrypted, or has another format.`, {
         key: context.key,
       })
     const header = payload.subarray(0, length)
@@ -99,7 +102,10 @@ export function encrypted<T>(codec: Codec<T>, options: EncryptedOptions): Codec<
   }
 }
 
-/** With the length of the key, so that no part can be taken for the next one. */
+/**
+ * Returns the data to authenticate. It contains the length of the Redis key, so that no part can be
+ * taken for the next one.
+ */
 function authenticated(header: Buffer, { key, associatedData }: CodecContext): Buffer {
   const name = Buffer.from(key)
   const length = Buffer.allocUnsafe(4)
@@ -109,8 +115,8 @@ function authenticated(header: Buffer, { key, associatedData }: CodecContext): B
 
 function keysOf(options: EncryptedOptions): Map<string, Buffer> {
   const check = checkOptions('encrypted', options, ['keys', 'current'])
-  const given = options.keys as unknown
-  if (typeof given !== 'object' || given === null || Object.keys(given).length === 0)
+  const provided = options.keys as unknown
+  if (typeof provided !== 'object' || provided === null || Object.keys(provided).length === 0)
     check.fail('keys', 'an object from ids to keys of 32 bytes')
   return new Map(
     Object.entries(options.keys).map(([id, secret], i) => [
@@ -133,7 +139,7 @@ function checkId(id: string): string {
   return id
 }
 
-/** Where a key and its id are swapped, the id is the secret: a long one is not shown. */
+/** If a key and its id are swapped, the id is the secret. A long id is therefore not shown. */
 function optionOf(id: string, index: number): string {
   return id.length <= 8 ? `keys.${id}` : `keys[${index}]`
 }

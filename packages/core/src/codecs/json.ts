@@ -4,13 +4,15 @@ import { CodecError } from '../errors.js'
 import { errorWithoutMessage } from '../util/redact.js'
 
 /**
- * JSON text, which services in any language read and write. Refused with `CodecError`: a cycle, a
- * BigInt, and a whole value that JSON has no word for (`undefined`, a function, a symbol, NaN,
- * ±Infinity). Inside an object or an array JSON's own rules hold: `toJSON` is called (a Date comes
- * back as text), NaN and ±Infinity become null, undefined properties are left out. `v8` keeps them.
+ * Encodes values as JSON text, which services in any language can read and write.
  *
- * `__proto__` in the text is data: an own property, as any other. Bytes that are not UTF-8 are
- * refused, not patched up.
+ * It refuses a cycle, a BigInt, and a whole value that JSON cannot represent (`undefined`, a
+ * function, a symbol, NaN, ±Infinity), with a `CodecError`. Inside objects and arrays, the rules
+ * of JSON apply: `toJSON` is called (a Date comes back as text), NaN and ±Infinity become null,
+ * and undefined properties are left out. Use `v8` to keep them.
+ *
+ * `__proto__` in the text is data: it becomes an own property like any other. Bytes that are not
+ * UTF-8 are refused, not repaired.
  *
  * @example createAside<Product>({ client, prefix: 'product', ttl: '1h', codec: json })
  */
@@ -19,25 +21,26 @@ export const json: Codec<any> = {
 
   encode(value: unknown, { key }) {
     if (typeof value === 'number' && !Number.isFinite(value))
-      throw refusal(key, `JSON has no ${value}`)
+      throw refusal(key, `JSON cannot represent ${value}`)
     const text = stringify(value, key)
     if (text === undefined)
       throw refusal(
         key,
-        value === undefined ? 'it is undefined' : `JSON has no word for a ${typeof value}`,
+        value === undefined ? 'it is undefined' : `JSON cannot represent a ${typeof value}`,
       )
     return text
   },
 
   decode(payload, { key }) {
     const text = payload.toString()
-    // U+FFFD is what bytes that are no UTF-8 decode to; only then is it worth to look closer.
+    // Bytes that are not UTF-8 decode to U+FFFD. The bytes are only checked if the text contains
+    // it.
     if (text.includes('\ufffd') && !isUtf8(payload))
       throw new CodecError(`The entry "${key}" is not UTF-8 text.`, { key })
     try {
       return JSON.parse(text)
     } catch {
-      // The parser's own message quotes the text, and values stay out of messages.
+      // The message of the parser quotes the text, and messages must not contain values.
       throw new CodecError(`The entry "${key}" is not JSON (${payload.length} bytes).`, { key })
     }
   },

@@ -1,29 +1,34 @@
-import { Claims } from './claims.js'
+import { BoundedReader } from './bounded-reader.js'
 
 /**
- * @throws {CodecError} for MessagePack that claims more than there is. What a list or an extension
- * holds follows it, so one pass over the bytes sees all of it.
+ * Checks MessagePack before it is decoded. The content of a list or an extension follows it, so one
+ * pass over the bytes sees everything.
+ *
+ * @throws {CodecError} if the bytes declare more content than there is.
  *
  * Source: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 export function checkMsgpack(payload: Uint8Array): void {
-  const claims = new Claims(payload)
-  while (!claims.ended) {
-    const kind = claims.byte()
+  const reader = new BoundedReader(payload)
+  while (!reader.ended) {
+    const kind = reader.byte()
     if (kind < 0x80 || kind >= 0xe0) continue // a small number
-    if (kind < 0x90) claims.claim(2 * (kind & 15))
-    else if (kind < 0xa0) claims.claim(kind & 15)
-    else if (kind < 0xc0) claims.skip(kind & 31)
+    if (kind < 0x90) reader.reserve(2 * (kind & 15))
+    else if (kind < 0xa0) reader.reserve(kind & 15)
+    else if (kind < 0xc0) reader.skip(kind & 31)
     else if (kind >= 0xdc)
-      claims.claim((kind < 0xde ? 1 : 2) * claims.number(kind % 2 === 0 ? 2 : 4))
+      reader.reserve((kind < 0xde ? 1 : 2) * reader.number(kind % 2 === 0 ? 2 : 4))
     else {
       const [length, more] = SIZES[kind - 0xc0]!
-      claims.skip((length === 0 ? 0 : claims.number(length)) + more)
+      reader.skip((length === 0 ? 0 : reader.number(length)) + more)
     }
   }
 }
 
-/** From 0xc0 on: bytes that say the length, and bytes besides. */
+/**
+ * For each kind from 0xc0 on: the number of bytes that hold the length, and the number of further
+ * bytes.
+ */
 const SIZES: readonly (readonly [length: number, more: number])[] = [
   [0, 0],
   [0, 0],

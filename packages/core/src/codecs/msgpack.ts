@@ -9,10 +9,13 @@ interface Packr {
 }
 
 /**
- * MessagePack, by the package `msgpackr` 2, which you install beside this one: smaller than JSON,
- * read by many languages, and it knows Date, Set, undefined, NaN and bytes; a Map comes back as an
- * object, and a property called `__proto__` as `__proto_`. Creating a cache with it throws if the
- * package is missing, or is a major that calls whatever an entry names.
+ * Encodes values as MessagePack, with the package `msgpackr` 2, which you install beside this one.
+ * MessagePack is smaller than JSON, and many languages can read it. It supports Date, Set,
+ * undefined, NaN and bytes. A Map comes back as an object, and a property called `__proto__` as
+ * `__proto_`.
+ *
+ * Creating a cache with this codec throws if the package is missing, or is an older major version,
+ * which calls any function that an entry names.
  *
  * @example createAside<Product>({ client, prefix: 'product', ttl: '1h', codec: msgpack })
  */
@@ -26,10 +29,10 @@ export const msgpack: Codec<any> = {
   prepare: () => void packr(),
 }
 
-let loaded: Packr | undefined
+let cachedPackr: Packr | undefined
 
 function packr(): Packr {
-  return (loaded ??= load())
+  return (cachedPackr ??= load())
 }
 
 function load(): Packr {
@@ -42,20 +45,21 @@ function load(): Packr {
       cause,
     })
   }
-  // No records: their structures would have to be kept beside the entries. Copies: a value must not
-  // keep the whole reply alive.
-  const made = new library.Packr({ useRecords: false, copyBuffers: true, moreTypes: true })
-  if (!(made.unpack(AN_ERROR_NAMED_OBJECT) instanceof Error)) {
+  // Records are off, since their structures would have to be stored beside the entries. Buffers are
+  // copied, since a value must not keep the whole reply in memory.
+  const packrInstance = new library.Packr({ useRecords: false, copyBuffers: true, moreTypes: true })
+  if (!(packrInstance.unpack(ERROR_NAMED_OBJECT) instanceof Error)) {
     throw new CacheError(
-      'The codec "msgpack" needs msgpackr 2: an older one calls any global function that an entry names. npm install msgpackr@2',
+      'The codec "msgpack" needs msgpackr 2, since older versions call any global function ' +
+        'that an entry names: npm install msgpackr@2',
       { code: 'MISSING_PACKAGE' },
     )
   }
-  return made
+  return packrInstance
 }
 
-/** The extension 0x65, of the array ['Object', 'x']. */
-const AN_ERROR_NAMED_OBJECT = Buffer.from([
+/** A payload with the extension 0x65 of the array ['Object', 'x']. */
+const ERROR_NAMED_OBJECT = Buffer.from([
   0xd4,
   0x65,
   0x00,

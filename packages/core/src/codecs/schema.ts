@@ -3,17 +3,20 @@ import { InvalidOptionError } from '../errors.js'
 import { errorWithoutMessage } from '../util/redact.js'
 
 /**
- * Any Standard Schema that ends in a `T`: of zod, valibot, arktype, …
+ * A Standard Schema whose output is a `T`, such as those of zod, valibot and arktype.
  *
  * Source: https://standardschema.dev
  */
 export type Schema<T> = StandardSchemaV1<unknown, T>
 
-/** What a schema made of a value. */
+/** The result of checking a value. */
 export type Checked<T> =
   { readonly value: T; readonly error?: undefined } | { readonly error: Error }
 
-/** `schema` if it is one. @throws {InvalidOptionError} naming `option`. */
+/**
+ * Returns `schema` if it is a Standard Schema.
+ * @throws {InvalidOptionError} if it is not. The error names `option`.
+ */
 export function checkSchema<T>(option: string, schema: unknown): Schema<T> {
   if (!isSchema<T>(schema))
     throw new InvalidOptionError(option, 'a Standard Schema (zod, valibot, arktype, …)', schema)
@@ -21,8 +24,8 @@ export function checkSchema<T>(option: string, schema: unknown): Schema<T> {
 }
 
 /**
- * Checks a value that was read. Never throws or rejects: a schema that does is a value that does
- * not fit. A promise only where the schema answers with one.
+ * Checks a value that was read. It never throws or rejects: if the schema does, the value does not
+ * match. It returns a promise only if the schema does.
  */
 export function applySchema<T>(
   schema: Schema<T>,
@@ -30,14 +33,16 @@ export function applySchema<T>(
 ): Checked<T> | Promise<Checked<T>> {
   try {
     const result = schema['~standard'].validate(value)
-    return 'then' in result ? Promise.resolve(result).then(outcome).catch(unfit) : outcome(result)
+    return 'then' in result
+      ? Promise.resolve(result).then(toChecked).catch(schemaThrew)
+      : toChecked(result)
   } catch (cause) {
-    return unfit(cause)
+    return schemaThrew(cause)
   }
 }
 
 function isSchema<T>(schema: unknown): schema is Schema<T> {
-  // arktype's schemas are functions
+  // the schemas of arktype are functions
   if ((typeof schema !== 'object' && typeof schema !== 'function') || schema === null) return false
   const standard = (schema as Partial<Schema<T>>)['~standard']
   return (
@@ -48,21 +53,21 @@ function isSchema<T>(schema: unknown): schema is Schema<T> {
   )
 }
 
-function outcome<T>(result: StandardSchemaV1.Result<T>): Checked<T> {
+function toChecked<T>(result: StandardSchemaV1.Result<T>): Checked<T> {
   return result.issues === undefined
     ? { value: result.value }
-    : { error: new Error(`It does not fit its schema: ${places(result.issues)}.`) }
+    : { error: new Error(`It does not match its schema: ${pathsOf(result.issues)}.`) }
 }
 
-function unfit(cause: unknown): Checked<never> {
+function schemaThrew(cause: unknown): Checked<never> {
   return { error: new Error('Its schema threw.', { cause: errorWithoutMessage(cause) }) }
 }
 
 /**
- * Where it does not fit. What is there instead stays out of messages, and so do the schema's own,
- * which may quote it.
+ * Lists the paths that do not match. The values at these paths and the messages of the schema,
+ * which may quote them, are left out.
  */
-function places(issues: readonly StandardSchemaV1.Issue[]): string {
+function pathsOf(issues: readonly StandardSchemaV1.Issue[]): string {
   const paths = issues
     .slice(0, 3)
     .map(

@@ -1,37 +1,39 @@
 import { CodecError } from '../errors.js'
-import { Claims } from './claims.js'
+import { BoundedReader } from './bounded-reader.js'
 
 /**
- * @throws {CodecError} for bytes of V8's serializer that claim more than there is, or that are of a
- * kind that is not known here.
+ * Checks bytes of the serializer of V8 before they are deserialized.
+ *
+ * @throws {CodecError} if the bytes declare more content than there is, or have a value of an
+ * unknown kind.
  *
  * Source: https://chromium.googlesource.com/v8/v8/+/main/src/objects/value-serializer.cc
  */
 export function checkV8(payload: Uint8Array): void {
-  const reader = new Reader(payload)
-  if (reader.claims.byte() !== VERSION || reader.varint() < FIRST_KNOWN)
-    throw new CodecError('It was not serialized by V8, or by one that is too old.')
-  reader.value()
+  const v8Reader = new V8Reader(payload)
+  if (v8Reader.bytes.byte() !== VERSION_TAG || v8Reader.varint() < MIN_VERSION)
+    throw new CodecError('It was not serialized by V8, or by a version that is too old.')
+  v8Reader.value()
 }
 
-class Reader {
-  readonly claims: Claims
+class V8Reader {
+  readonly bytes: BoundedReader
 
   constructor(payload: Uint8Array) {
-    this.claims = new Claims(payload)
+    this.bytes = new BoundedReader(payload)
   }
 
   varint(): number {
     let value = 0
     for (let factor = 1; ; factor *= 128) {
-      const byte = this.claims.byte()
+      const byte = this.bytes.byte()
       if (factor <= MAX_FACTOR) value += (byte & 127) * factor
       if (byte < 128) return value
     }
   }
 
   value(): void {
-    const { claims } = this
+    const { bytes } = this
     const tag = this.#tag()
     switch (tag) {
       case '_':
@@ -49,96 +51,96 @@ class Reader {
       case 'N':
       case 'D':
       case 'n':
-        return claims.skip(8)
+        return bytes.skip(8)
       case 'Z':
       case 'z':
-        return claims.skip(Math.floor(this.varint() / 2))
+        return bytes.skip(Math.floor(this.varint() / 2))
       case '"':
       case 'c':
       case 'S':
-        return claims.skip(this.varint())
+        return bytes.skip(this.varint())
       case 's':
         return this.value()
       case 'R':
         this.value()
         return void this.varint()
       case 'o':
-        this.#until('{')
+        this.#valuesUntil('{')
         return void this.varint()
       case 'a':
         this.varint()
-        this.#until('@')
-        return this.#two()
+        this.#valuesUntil('@')
+        return this.#twoVarints()
       case 'A': {
         const length = this.varint()
-        claims.claim(length)
+        bytes.reserve(length)
         for (let i = 0; i < length; i++) this.value()
-        this.#until('$')
-        return this.#two()
+        this.#valuesUntil('$')
+        return this.#twoVarints()
       }
       case ';':
-        this.#until(':')
+        this.#valuesUntil(':')
         return void this.varint()
       case "'":
-        this.#until(',')
+        this.#valuesUntil(',')
         return void this.varint()
       case 'B':
-        claims.skip(this.varint())
+        bytes.skip(this.varint())
         return this.#view()
-      case '\\': // how Node.js stores a Buffer or another view: its type, its length, its bytes
+      case '\\': // how Node.js stores a Buffer or another view: type, length, bytes
         this.varint()
-        return claims.skip(this.varint())
+        return bytes.skip(this.varint())
       case 'r':
         return this.#error()
       default:
-        throw new CodecError('It has a value of a kind that is not known here.')
+        throw new CodecError('It has a value of an unknown kind.')
     }
   }
 
-  /** The kind of the next value. Padding comes before it. */
+  /** Reads the kind of the next value. There may be padding before it. */
   #tag(): string {
-    let byte = this.claims.byte()
-    while (byte === 0) byte = this.claims.byte()
+    let byte = this.bytes.byte()
+    while (byte === 0) byte = this.bytes.byte()
     return String.fromCharCode(byte)
   }
 
-  #next(): string {
-    while (this.claims.peek() === 0) this.claims.byte()
-    return String.fromCharCode(this.claims.peek())
+  #peekTag(): string {
+    while (this.bytes.peek() === 0) this.bytes.byte()
+    return String.fromCharCode(this.bytes.peek())
   }
 
-  /** Keys and values, or values, up to the mark. */
-  #until(end: string): void {
-    while (this.#next() !== end) this.value()
-    this.claims.byte()
+  /** Reads keys and values, or only values, up to the end tag. */
+  #valuesUntil(end: string): void {
+    while (this.#peekTag() !== end) this.value()
+    this.bytes.byte()
   }
 
-  #two(): void {
+  #twoVarints(): void {
     this.varint()
     this.varint()
   }
 
-  /** A view of the buffer before it: its type, where it begins, its length, its flags. */
+  /** Reads a view of the preceding buffer: its type, offset, length and flags. */
   #view(): void {
-    if (this.claims.ended || this.#next() !== 'V') return
-    this.claims.skip(2)
-    this.#two()
+    if (this.bytes.ended || this.#peekTag() !== 'V') return
+    this.bytes.skip(2)
+    this.#twoVarints()
     this.varint()
   }
 
   #error(): void {
     for (;;) {
-      const part = String.fromCharCode(this.varint())
-      if (part === '.') return
-      if ('mcs'.includes(part)) this.value()
-      else if (!'EFRSTU'.includes(part))
-        throw new CodecError('It has an error of a kind that is not known here.')
+      const field = String.fromCharCode(this.varint())
+      if (field === '.') return
+      if ('mcs'.includes(field)) this.value()
+      else if (!'EFRSTU'.includes(field))
+        throw new CodecError('It has an error of an unknown kind.')
     }
   }
 }
 
-const VERSION = 0xff
-/** Of Node.js 12. */
-const FIRST_KNOWN = 13
-/** Beyond it a varint says more than 2^53. */
+const VERSION_TAG = 0xff
+/** The version of Node.js 12. */
+const MIN_VERSION = 13
+/** A varint with a larger factor is more than 2^53. */
 const MAX_FACTOR = 2 ** 42

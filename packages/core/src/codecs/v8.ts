@@ -3,10 +3,13 @@ import type { Codec } from './codec.js'
 import { checkV8 } from './v8-check.js'
 
 /**
- * V8's structured clone: also Date, Map, Set, BigInt, RegExp, Error, typed arrays, undefined, NaN,
- * and cycles. Classes lose their prototype; functions and symbols are refused. Bytes that claim
- * more than there is are refused before V8 makes room for it. Only Node.js reads it; a Node.js that
- * is older than the writer may not, and takes it for a miss.
+ * Encodes values with the structured clone of V8, which supports Date, Map, Set, BigInt, RegExp,
+ * Error, typed arrays, undefined, NaN and cycles. Instances of classes lose their prototype.
+ * Functions and symbols are refused. Bytes that declare more content than there is are refused
+ * before V8 allocates memory for it.
+ *
+ * Only Node.js can read these entries. A Node.js that is older than the writer may not be able to,
+ * and treats the entry as a miss.
  *
  * Source: https://nodejs.org/api/v8.html#serialization-api
  *
@@ -15,8 +18,8 @@ import { checkV8 } from './v8-check.js'
 export const v8: Codec<any> = {
   name: 'v8',
   encode: (value: unknown) => serialize(value),
-  // Typed arrays in the value are views of what they are read from: a copy, or all readers of one
-  // reply would share them.
+  // Typed arrays in the value are views of the bytes that are read. The bytes are copied, since all
+  // readers of one reply would share them otherwise.
   decode(payload) {
     checkV8(payload)
     return deserialize(Uint8Array.prototype.slice.call(payload))

@@ -5,23 +5,27 @@ import { CacheError, CommandTimeoutError, ConnectionError, ServerError } from '.
 import { companion, slot } from '../client/keys.js'
 import { createToken } from '../util/token.js'
 
-/** What `runDriverTests` needs of a test runner: vitest, node:test, jest and mocha have it. */
+/**
+ * The functions of a test runner that `runDriverTests` needs. vitest, node:test, jest and mocha
+ * have them.
+ */
 export interface Runner {
   describe(name: string, body: () => void): unknown
   it(name: string, test: () => Promise<void>): unknown
 }
 
+/** The options of `runDriverTests`. */
 export interface DriverTestsOptions {
   /**
-   * `false` for a client that can't open a connection of its own: `dedicate` must then reject with
-   * the code `UNSUPPORTED`.
+   * `false` if the client cannot open another connection. `dedicate` must then reject with the code
+   * `UNSUPPORTED`.
    */
   readonly dedicates?: boolean
 }
 
 /**
- * The conformance suite: when it is green, every pattern runs on the driver. It needs a Redis of
- * its own, which it writes to.
+ * Defines the conformance suite for drivers. If it passes, every pattern works on the driver. It
+ * needs a separate Redis, to which it writes.
  *
  * @example
  * import { describe, it } from 'vitest'
@@ -32,24 +36,24 @@ export function runDriverTests(
   { describe, it }: Runner,
   { dedicates = true }: DriverTestsOptions = {},
 ): void {
-  const run = createToken()
-  let prefix = 0
+  const runToken = createToken()
+  let testNumber = 0
   const check = (
     name: string,
     test: (driver: Driver, key: (name: string) => string) => Promise<void>,
   ): unknown =>
     it(name, async () => {
       const driver = await makeDriver()
-      const own = `driver-tests:${run}:${++prefix}`
+      const testPrefix = `driver-tests:${runToken}:${++testNumber}`
       try {
-        await test(driver, (name) => `{${own}}:${name}`)
+        await test(driver, (name) => `{${testPrefix}}:${name}`)
       } finally {
         await driver.close()
       }
     })
 
   describe('replies', () => {
-    check('come in the order asked, whatever their number', async (driver, key) => {
+    check('arrive in the order of the commands, however many there are', async (driver, key) => {
       const commands = Array.from({ length: 10_000 }, (_, i) => command('ECHO', String(i)))
       const replies = await driver.send(commands, { timeout: 20_000 })
       assert.deepEqual(
@@ -68,7 +72,7 @@ export function runDriverTests(
     })
 
     check(
-      'are settled each on its own: an error stands in its place and touches no other',
+      'settle separately: an error stands in its place and affects no other',
       async (driver, key) => {
         const [set, wrong, get, unknown] = await driver.send([
           on(key('s'), 'SET', key('s'), 'x'),
@@ -87,17 +91,17 @@ export function runDriverTests(
       },
     )
 
-    check("have RESP2's shapes", async (driver, key) => {
-      const ask = async (k: string, ...args: [string, ...string[]]): Promise<Reply> => {
+    check('have the shapes of RESP2', async (driver, key) => {
+      const sendTo = async (k: string, ...args: [string, ...string[]]): Promise<Reply> => {
         const [reply] = await driver.send([on(k, ...args)])
         if (reply instanceof CacheError) throw reply
         return reply!
       }
       const [hash, sorted, set, stream] = [key('h'), key('z'), key('m'), key('x')]
-      await ask(hash, 'HSET', hash, 'a', '1', 'b', '2')
-      assert.deepEqual(await ask(hash, 'HGETALL', hash), ['a', '1', 'b', '2'])
-      await ask(sorted, 'ZADD', sorted, '1.5', 'one', '+inf', 'all', '3', 'three')
-      assert.deepEqual(await ask(sorted, 'ZRANGE', sorted, '0', '-1', 'WITHSCORES'), [
+      await sendTo(hash, 'HSET', hash, 'a', '1', 'b', '2')
+      assert.deepEqual(await sendTo(hash, 'HGETALL', hash), ['a', '1', 'b', '2'])
+      await sendTo(sorted, 'ZADD', sorted, '1.5', 'one', '+inf', 'all', '3', 'three')
+      assert.deepEqual(await sendTo(sorted, 'ZRANGE', sorted, '0', '-1', 'WITHSCORES'), [
         'one',
         '1.5',
         'three',
@@ -105,23 +109,23 @@ export function runDriverTests(
         'all',
         'inf',
       ])
-      assert.equal(await ask(sorted, 'ZSCORE', sorted, 'one'), '1.5')
-      assert.equal(await ask(sorted, 'ZSCORE', sorted, 'three'), '3')
-      assert.equal(await ask(sorted, 'ZSCORE', sorted, 'none'), null)
-      await ask(set, 'SADD', set, 'x')
-      assert.deepEqual(await ask(set, 'SMEMBERS', set), ['x'])
-      assert.equal(await ask(set, 'SISMEMBER', set, 'x'), 1)
-      const id = await ask(stream, 'XADD', stream, '*', 'f', 'v')
-      assert.deepEqual(await ask(stream, 'XREAD', 'STREAMS', stream, '0'), [
+      assert.equal(await sendTo(sorted, 'ZSCORE', sorted, 'one'), '1.5')
+      assert.equal(await sendTo(sorted, 'ZSCORE', sorted, 'three'), '3')
+      assert.equal(await sendTo(sorted, 'ZSCORE', sorted, 'none'), null)
+      await sendTo(set, 'SADD', set, 'x')
+      assert.deepEqual(await sendTo(set, 'SMEMBERS', set), ['x'])
+      assert.equal(await sendTo(set, 'SISMEMBER', set, 'x'), 1)
+      const id = await sendTo(stream, 'XADD', stream, '*', 'f', 'v')
+      assert.deepEqual(await sendTo(stream, 'XREAD', 'STREAMS', stream, '0'), [
         [stream, [[id, ['f', 'v']]]],
       ])
       assert.deepEqual(
-        await ask(hash, 'EVAL', "return {1, 'two', false, {3, {'four'}}, true}", '1', hash),
+        await sendTo(hash, 'EVAL', "return {1, 'two', false, {3, {'four'}}, true}", '1', hash),
         [1, 'two', null, [3, ['four']], 1],
       )
-      assert.equal(await ask(hash, 'GET', key('nothing')), null)
+      assert.equal(await sendTo(hash, 'GET', key('nothing')), null)
       assert.deepEqual(
-        await ask(hash, 'CONFIG', 'GET', 'maxmemory-samples').catch(() => [
+        await sendTo(hash, 'CONFIG', 'GET', 'maxmemory-samples').catch(() => [
           'maxmemory-samples',
           '5',
         ]),
@@ -129,7 +133,7 @@ export function runDriverTests(
       )
     })
 
-    check('carry errors inside arrays in their place', async (driver, key) => {
+    check('keep errors inside arrays in their place', async (driver, key) => {
       const [reply] = await driver.send([
         on(key('e'), 'EVAL', "return {1, {err='MINE own'}, 3}", '1', key('e')),
       ])
@@ -140,14 +144,14 @@ export function runDriverTests(
       assert.equal(three, 3)
     })
 
-    check('give back every byte as it was', async (driver, key) => {
-      const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
-      const large = Buffer.alloc(1_000_000, every)
+    check('return every byte unchanged', async (driver, key) => {
+      const allBytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte))
+      const large = Buffer.alloc(1_000_000, allBytes)
       const text = 'a\0b\r\nc 😀 é'
       const k = key('b')
       const replies = await driver.send(
         [
-          on(k, 'SET', k, every),
+          on(k, 'SET', k, allBytes),
           { ...on(k, 'GET', k), binary: true },
           on(k, 'SET', k, large),
           { ...on(k, 'GET', k), binary: true },
@@ -157,13 +161,13 @@ export function runDriverTests(
         ],
         { timeout: 10_000 },
       )
-      assert.deepEqual(replies[1], every)
+      assert.deepEqual(replies[1], allBytes)
       assert.deepEqual(replies[3], large)
       assert.equal(replies[5], text)
       assert.deepEqual(replies[6], [Buffer.from(text), null])
     })
 
-    check('come for keys of any name', async (driver) => {
+    check('arrive for keys with any name', async (driver) => {
       for (const name of [
         '*',
         '{}',
@@ -189,36 +193,33 @@ export function runDriverTests(
   })
 
   describe('keys', () => {
-    check(
-      'of one group may be named by one command, and are in their order',
-      async (driver, key) => {
-        const keys = Array.from({ length: 300 }, (_, i) => `driver-tests:group:${i}`)
-        const groups = driver.group(keys)
-        assert.deepEqual([...groups.flat()].sort(), [...keys].sort())
-        for (const group of groups)
-          assert.deepEqual(
-            [...group],
-            keys.filter((k) => group.includes(k)),
-          )
-        const replies = await driver.send(
-          groups.map((group) => ({ args: ['MGET', ...group], keys: group })),
+    check('of one group can be used in one command, and keep their order', async (driver, key) => {
+      const keys = Array.from({ length: 300 }, (_, i) => `driver-tests:group:${i}`)
+      const groups = driver.group(keys)
+      assert.deepEqual([...groups.flat()].sort(), [...keys].sort())
+      for (const group of groups)
+        assert.deepEqual(
+          [...group],
+          keys.filter((k) => group.includes(k)),
         )
-        for (const [i, reply] of replies.entries())
-          assert.deepEqual(
-            reply,
-            groups[i]!.map(() => null),
-          )
-        assert.equal(driver.group([key('a'), companion(key('a'), 'lease'), key('b')]).length, 1)
-        assert.equal(
-          driver.group(['k', companion('k', 'lease'), companion('k', 'intents')]).length,
-          1,
+      const replies = await driver.send(
+        groups.map((group) => ({ args: ['MGET', ...group], keys: group })),
+      )
+      for (const [i, reply] of replies.entries())
+        assert.deepEqual(
+          reply,
+          groups[i]!.map(() => null),
         )
-        assert.equal(slot('k'), slot(companion('k', 'lease')))
-        assert.deepEqual(driver.group([]), [])
-      },
-    )
+      assert.equal(driver.group([key('a'), companion(key('a'), 'lease'), key('b')]).length, 1)
+      assert.equal(
+        driver.group(['k', companion('k', 'lease'), companion('k', 'intents')]).length,
+        1,
+      )
+      assert.equal(slot('k'), slot(companion('k', 'lease')))
+      assert.deepEqual(driver.group([]), [])
+    })
 
-    check('send what does not name its key to the node of that key', async (driver, key) => {
+    check('route commands that do not contain their key to its node', async (driver, key) => {
       for (let i = 0; i < 10; i++) {
         const k = key(`node:${i}`)
         const [, info] = await driver.send([on(k, 'SET', k, ''), on(k, 'INFO', 'server')])
@@ -232,18 +233,21 @@ export function runDriverTests(
   })
 
   describe('deadlines', () => {
-    check('end what gets no reply, and let the next command through', async (driver, key) => {
-      const k = key('slow')
-      await driver.send([on(k, 'ECHO', 'connected')], { timeout: 20_000 })
-      const spin = on(k, 'EVAL', 'local n = 0 for i = 1, 3e7 do n = n + i end return n', '1', k)
-      const [late] = await driver.send([spin], { timeout: 5 })
-      assert.ok(late instanceof CommandTimeoutError)
-      assert.equal(late.command, 'EVAL')
-      assert.deepEqual(await driver.send([on(k, 'ECHO', 'on')], { timeout: 20_000 }), ['on'])
-    })
+    check(
+      'reject commands without a reply, and let the next command through',
+      async (driver, key) => {
+        const k = key('slow')
+        await driver.send([on(k, 'ECHO', 'connected')], { timeout: 20_000 })
+        const spin = on(k, 'EVAL', 'local n = 0 for i = 1, 3e7 do n = n + i end return n', '1', k)
+        const [timedOut] = await driver.send([spin], { timeout: 5 })
+        assert.ok(timedOut instanceof CommandTimeoutError)
+        assert.equal(timedOut.command, 'EVAL')
+        assert.deepEqual(await driver.send([on(k, 'ECHO', 'on')], { timeout: 20_000 }), ['on'])
+      },
+    )
   })
 
-  describe('connections of their own', () => {
+  describe('separate connections', () => {
     if (!dedicates) {
       check('are refused with a clear error', async (driver) => {
         assert.equal(driver.dedicates, false)
@@ -253,7 +257,7 @@ export function runDriverTests(
         )
       })
     } else
-      check('block without holding up the others', async (driver, key) => {
+      check('block without delaying other commands', async (driver, key) => {
         const k = key('list')
         const connection = await driver.dedicate()
         const popped = connection.send([on(k, 'BLPOP', k, '10')])
@@ -266,62 +270,65 @@ export function runDriverTests(
         assert.ok((await connection.send([on(k, 'ECHO', 'x')]))[0] instanceof ConnectionError)
       })
 
-    check('receive messages, and tell of a gap and of its end', async (driver, key) => {
+    check('receive messages, and report a gap and its end', async (driver, key) => {
       const channel = key('channel')
-      const heard: string[] = []
+      const events: string[] = []
       const subscription = await driver.subscribe([channel], {
-        message: (on, payload) => heard.push(`${on} ${payload}`),
-        gap: () => heard.push('gap'),
-        live: () => heard.push('live'),
+        message: (on, payload) => events.push(`${on} ${payload}`),
+        gap: () => events.push('gap'),
+        live: () => events.push('live'),
       })
       const publish = (payload: string) => driver.send([on(channel, 'PUBLISH', channel, payload)])
       await publish('one 😀')
-      await until(() => heard.length === 1)
+      await until(() => events.length === 1)
       for (const node of await driver.nodes())
         await node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')])
-      // The connection that takes its place may meet the next kill: then there is another gap.
-      for (let i = 0; !heard.includes(`${channel} two`) && i < 500; i++) {
+      // The new connection may be closed by the next kill. There is another gap then.
+      for (let i = 0; !events.includes(`${channel} two`) && i < 500; i++) {
         await publish('two')
         await new Promise((resolve) => setTimeout(resolve, 20))
       }
-      assert.equal(heard[0], `${channel} one 😀`)
-      assert.equal(heard[1], 'gap')
-      // The message's own shard may listen again before all do.
+      assert.equal(events[0], `${channel} one 😀`)
+      assert.equal(events[1], 'gap')
+      // The shard of the message may be subscribed again before all shards are.
       if (driver.topology !== 'sharded')
-        assert.equal(heard[heard.indexOf(`${channel} two`) - 1], 'live')
-      await until(() => heard.includes('live'))
+        assert.equal(events[events.indexOf(`${channel} two`) - 1], 'live')
+      await until(() => events.includes('live'))
       await subscription.close()
-      const before = heard.length
+      const before = events.length
       await publish('three')
       await driver.send([on(channel, 'ECHO', 'x')])
-      assert.equal(heard.length, before)
+      assert.equal(events.length, before)
     })
   })
 
   describe('a heartbeat', () => {
-    check('is told of before it listens, and again and again', async (driver, key) => {
-      const alive: number[] = []
-      const before = performance.now()
-      const subscription = await driver.subscribe(
-        [key('channel')],
-        {
-          message: () => undefined,
-          gap: () => undefined,
-          live: () => undefined,
-          alive: (since) => alive.push(since),
-        },
-        { heartbeat: 500, everywhere: true },
-      )
-      assert.ok(alive.length > 0 && alive.at(-1)! >= before)
-      const after = performance.now()
-      await until(() => alive.at(-1)! > after)
-      assert.ok(alive.every((since) => since <= performance.now()))
-      await subscription.close()
-    })
+    check(
+      'is reported before the subscription is live, and repeatedly after that',
+      async (driver, key) => {
+        const alive: number[] = []
+        const before = performance.now()
+        const subscription = await driver.subscribe(
+          [key('channel')],
+          {
+            message: () => undefined,
+            gap: () => undefined,
+            live: () => undefined,
+            alive: (since) => alive.push(since),
+          },
+          { heartbeat: 500, everywhere: true },
+        )
+        assert.ok(alive.length > 0 && alive.at(-1)! >= before)
+        const after = performance.now()
+        await until(() => alive.at(-1)! > after)
+        assert.ok(alive.every((since) => since <= performance.now()))
+        await subscription.close()
+      },
+    )
   })
 
   describe('nodes', () => {
-    check('are the primaries, each of which answers', async (driver) => {
+    check('are the primaries, and each of them answers', async (driver) => {
       const nodes = await driver.nodes()
       assert.ok(nodes.length >= 1)
       assert.equal(new Set(nodes.map(({ id }) => id)).size, nodes.length)
@@ -331,21 +338,18 @@ export function runDriverTests(
   })
 
   describe('closing', () => {
-    check(
-      'ends what is under way and refuses what comes after, as often as one likes',
-      async (driver, key) => {
-        await driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 })
-        const blocked = driver.send([on(key('none'), 'BLPOP', key('none'), '30')], {
-          timeout: 60_000,
-        })
-        await driver.close()
-        await driver.close()
-        assert.ok((await blocked)[0] instanceof ConnectionError)
-        const [after] = await driver.send([command('PING')])
-        assert.ok(after instanceof ConnectionError)
-        assert.match(after.message, /closed/)
-      },
-    )
+    check('rejects commands under way and later ones, and can be repeated', async (driver, key) => {
+      await driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 })
+      const blocked = driver.send([on(key('none'), 'BLPOP', key('none'), '30')], {
+        timeout: 60_000,
+      })
+      await driver.close()
+      await driver.close()
+      assert.ok((await blocked)[0] instanceof ConnectionError)
+      const [after] = await driver.send([command('PING')])
+      assert.ok(after instanceof ConnectionError)
+      assert.match(after.message, /closed/)
+    })
   })
 }
 
@@ -361,7 +365,7 @@ async function until(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000
   while (!condition()) {
     if (performance.now() > deadline)
-      throw new Error('what was waited for did not happen within 10 s')
+      throw new Error('the condition did not become true within 10 s')
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }

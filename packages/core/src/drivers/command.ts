@@ -1,22 +1,28 @@
+/** An argument of a command. */
 export type Argument = string | Buffer
+
 /**
- * Replies have RESP2 shapes under RESP2 and RESP3 alike: maps are flat arrays, doubles strings,
- * booleans 0 or 1.
+ * A reply of Redis. It has the shape of RESP2 under RESP3 as well: maps are flat arrays, doubles
+ * are strings, booleans are 0 or 1.
  */
 export type Reply = string | Buffer | number | null | readonly Reply[]
 
 export interface Command {
   readonly args: readonly [name: string, ...arguments_: Argument[]]
-  /** The keys the command concerns. The first one routes it; none: any node will do. */
+  /**
+   * The keys that the command concerns. The first one determines the node. A command without keys
+   * may go to any node.
+   */
   readonly keys: readonly string[]
-  /** Bulk strings come back as Buffers, not as UTF-8 strings. */
+  /** Whether bulk strings are returned as Buffers instead of UTF-8 strings. */
   readonly binary?: boolean
 }
 
 /**
- * What does not (WAIT, INFO, CLIENT) is for the node of its key; a Cluster's client by itself would
- * ask any, or all.
+ * Returns whether a command has no key, or contains its routing key. A command that does not
+ * contain it (WAIT, INFO, CLIENT) is sent to the node that owns the key. The client of a Cluster
+ * would send it to any node, or to all.
  */
-export function namesItsKey({ args, keys }: Command): boolean {
+export function containsItsKey({ args, keys }: Command): boolean {
   return keys.length === 0 || args.includes(keys[0]!)
 }

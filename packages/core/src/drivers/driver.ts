@@ -4,73 +4,81 @@ import type { CacheError } from '../errors.js'
 
 export interface SendOptions {
   /**
-   * Milliseconds until a command that has no reply settles with `CommandTimeoutError`; the driver's
-   * own `timeout` where it is missing.
+   * Milliseconds until a command without a reply settles with a `CommandTimeoutError`. Default: the
+   * `timeout` of the driver.
    */
   readonly timeout?: number
   /**
-   * Called for each command as it settles, so that nobody waits for another node's. A driver may
-   * leave it uncalled.
+   * Called for each command when it settles, so that nobody has to wait for other nodes. A driver
+   * may choose not to call it.
    */
   readonly settle?: Settle
 }
 
-export type Settle = (place: number, reply: Reply | CacheError) => void
+/** Reports the reply or the error of the command at `index`. */
+export type Settle = (index: number, reply: Reply | CacheError) => void
 
+/** How the servers behind a client are arranged. */
 export type Topology = 'standalone' | 'sentinel' | 'cluster' | 'sharded'
 
 /**
- * What `createCacheClient` needs of a Redis client. Small, so that a driver for another client is
- * an afternoon's work: `runDriverTests` from `@cache/core/driver-tests` tells its author when it is
- * done.
+ * The contract between `createCacheClient` and a Redis client. It is small, so that you can write a
+ * driver for another client in an afternoon. `runDriverTests` from `@cache/core/driver-tests` tells
+ * you when the driver is complete.
  */
 export interface Driver {
   /** `'ioredis'`, `'node-redis'`, … */
   readonly name: string
   readonly topology: Topology
   /**
-   * One write per node, replies in the order asked, each settled on its own: what failed is a
-   * `CacheError` in its place, the promise itself never rejects. Not a transaction. Every command
-   * settles within the timeout, and one that timed out or that waits for a connection leaves the
-   * client's queue as well: nothing is executed later that was reported as failed before it was
-   * written.
+   * Sends commands, with one write per node, and resolves to the replies in the same order.
+   *
+   * - Each command settles separately. A failed command has a `CacheError` in its place; the
+   *   promise itself never rejects. This is not a transaction.
+   * - Every command settles within the timeout.
+   * - A command that times out, or that waits for a connection, is also removed from the queue of
+   *   the client. A command that was reported as failed before it was written is never executed
+   *   later.
    */
   send(
     commands: readonly Command[],
     options?: SendOptions,
   ): Promise<readonly (Reply | CacheError)[]>
   /**
-   * Groups keys that one command may name together: all, by slot, or by shard. Keys keep their
-   * order within a group.
+   * Groups keys that one command may name together: all keys, those of one slot, or those of one
+   * shard. Keys keep their order within a group.
    */
   group(keys: readonly string[]): readonly (readonly string[])[]
   /**
-   * Which node a key is on now, as far as the client knows; where some may be out of reach while
-   * others are not.
+   * Returns the node that a key is on now, as far as the client knows. Implement this if some nodes
+   * may be unreachable while others are not.
    */
   nodeOf?(key: string): string | undefined
   /**
-   * Ms for which a node has left commands unanswered without any sign of life; 0 while it answers,
-   * however late. The node is named as `nodeOf` names it, or `''` where there is one server for
-   * all. Without it, the circuit breaker counts every command that got no answer in time.
+   * Returns the milliseconds for which a node has left commands unanswered and given no other sign
+   * of life. It is 0 while the node answers, however late. The node is named as by `nodeOf`, or
+   * `''` if there is only one server. Without this method, the circuit breaker counts every command
+   * that was not answered in time.
    */
   silentFor?(node: string): number
   /**
-   * Ms since a connection ended whose unanswered commands the client by itself sends again over
-   * another one: the first copies may still arrive, late. Infinite where there was none; without
-   * it, commands are sent once.
+   * Returns the milliseconds since a connection ended whose unanswered commands the client resends
+   * over another connection. The first copies of these commands may still arrive, late. It is
+   * infinite if there was no such connection. Without this method, commands are assumed to be sent
+   * once.
    */
   sinceResend?(): number
-  /**
-   * `false` where the Redis client can't open another connection: `dedicate` then always rejects.
-   */
+  /** `false` if the Redis client cannot open another connection. `dedicate` then always rejects. */
   readonly dedicates?: boolean
-  /** A connection of its own, for blocking commands: without a deadline unless one is given. */
+  /**
+   * Opens a separate connection for blocking commands. Its commands have no deadline, unless one is
+   * given.
+   */
   dedicate(): Promise<Connection>
   /**
-   * A connection of its own for messages; from shards, one from each. Resolves once it listens.
-   * `gap` is called whenever messages may have been missed, `live` once it listens again, to all
-   * shards.
+   * Subscribes to channels on a separate connection; with shards, on one connection per shard.
+   * Resolves once the subscription is confirmed. `gap` is called whenever messages may have been
+   * missed, and `live` once it receives messages again, from all shards.
    */
   subscribe(
     channels: readonly string[],
@@ -78,14 +86,17 @@ export interface Driver {
     options?: SubscribeOptions,
   ): Promise<Subscription>
   /**
-   * Each primary, for commands that concern a node and not a key (SCAN, CLIENT TRACKING, FLUSHDB,
-   * SCRIPT).
+   * Returns a handle for each primary, for commands that concern a node instead of a key (SCAN,
+   * CLIENT TRACKING, FLUSHDB, SCRIPT).
    */
   nodes(): Promise<readonly NodeHandle[]>
-  /** Ends what the driver opened; the client that the user passed in stays open. */
+  /**
+   * Closes all connections that the driver opened. The client that the user passed in stays open.
+   */
   close(): Promise<void>
 }
 
+/** A separate connection, see `Driver.dedicate`. */
 export interface Connection {
   send(
     commands: readonly Command[],
@@ -94,52 +105,62 @@ export interface Connection {
   close(): Promise<void>
 }
 
+/** The callbacks of a subscription. */
 export interface SubscriptionEvents {
   message(channel: string, payload: string): void
+  /** Messages may have been missed. */
   gap(): void
+  /** The subscription receives messages again after a gap. */
   live(): void
   /**
-   * With a heartbeat, whenever a beat has come back, and before it is live: what was published
-   * before `since` (as `performance.now()` counts) has been delivered, and came from the very
-   * servers that commands go to.
+   * With a heartbeat: called whenever a beat has returned, and before the subscription is live.
+   * Everything that was published before `since` (on the clock of `performance.now()`) has been
+   * delivered, and came from the same servers that commands are sent to.
    */
   alive?(since: number): void
   /**
-   * Keys that have changed, where `tracking` asks for them; `undefined`: all of them (FLUSHDB,
+   * With `tracking`: the keys that have changed. `undefined` stands for all keys (FLUSHDB,
    * FLUSHALL).
    */
   invalidated?(keys: readonly string[] | undefined): void
 }
 
 export interface SubscribeOptions {
-  /** Sharded pub/sub (SSUBSCRIBE, Redis ≥ 7) of one channel, on the node that owns its slot. */
+  /**
+   * Use sharded pub/sub (SSUBSCRIBE, Redis ≥ 7) for one channel, on the node that owns its slot.
+   */
   readonly sharded?: boolean
   /**
-   * On a Cluster: a connection to each primary, so that no message has to come over the cluster
-   * bus, which may lose it in silence. A message comes once from each. Elsewhere it changes
-   * nothing.
+   * On a Cluster: open a connection to each primary, so that no message has to be delivered over
+   * the cluster bus, which may lose messages silently. Each connection delivers a message once.
+   * This has no effect on other topologies.
    */
   readonly everywhere?: boolean
   /**
-   * Ms between two beats: messages of the subscription to itself, published the way that commands
-   * go, on channels that begin with the first of its own. When one does not come back until the
-   * next is due, or commands go to another server or to one that is no primary, there is a gap.
-   * Default: none is sent.
+   * Milliseconds between two beats. Default: no beats are sent.
+   *
+   * Beats are messages that the subscription publishes to itself over the connection for commands,
+   * on channels that begin with the name of the first subscribed channel. There is a gap if a beat
+   * does not return until the next one is due, or if commands go to another server or to one that
+   * is not a primary.
    */
   readonly heartbeat?: number
   /**
-   * Tells of every key that changes, whoever changed it, if it begins with one of the prefixes; of
-   * all keys if there is no prefix. Source: https://redis.io/docs/latest/commands/client-tracking/
+   * Report every key that changes, whoever changed it, if the key begins with one of the prefixes.
+   * Without prefixes, all keys are reported. Source:
+   * https://redis.io/docs/latest/commands/client-tracking/
    */
   readonly tracking?: { readonly prefixes: readonly string[] } | undefined
 }
 
+/** An open subscription. */
 export interface Subscription {
   close(): Promise<void>
 }
 
+/** Sends commands to one primary. */
 export interface NodeHandle {
-  /** `host:port`; of a shard, behind its name and a slash. */
+  /** `host:port`; with shards, after the name of the shard and a slash. */
   readonly id: string
   send(
     commands: readonly Command[],
@@ -147,7 +168,8 @@ export interface NodeHandle {
   ): Promise<readonly (Reply | CacheError)[]>
 }
 
+/** The options of both drivers. */
 export interface DriverOptions {
-  /** How long a command waits for its reply where its sender does not say. Default 1 s. */
+  /** How long a command waits for its reply if the sender does not set a timeout. Default: 1 s. */
   readonly timeout?: Duration
 }

@@ -2,18 +2,21 @@ import { chunks } from '../client/batch/batched-command.js'
 import { CacheError } from '../errors.js'
 import { Slices } from './slices.js'
 
+/** Limits for jobs that wait. */
 export interface Waiting {
-  /** Jobs that may wait; one more is refused. Default: any number. */
+  /** The number of jobs that may wait. Further jobs are refused. Default: no limit. */
   readonly most?: number
   /**
-   * Milliseconds after which a job that still waits is refused when its turn comes. Default: never.
+   * Milliseconds that a job may wait. A job that has waited longer is refused when its turn comes.
+   * Default: no limit.
    */
   readonly within?: number
 }
 
 /**
- * Runs jobs, at most `most` at once, in the order asked. A job that may not wait, or has waited for
- * too long, is not run: its promise rejects with a `CacheError` (`OVERLOADED`).
+ * Returns a function that runs jobs in the order in which they are given, at most `most` at once. A
+ * job that may not wait, or has waited for too long, is not run: its promise rejects with a
+ * `CacheError` (`OVERLOADED`).
  *
  * @example
  * const write = limitTo(8, { most: 1_000, within: 5_000 })
@@ -23,7 +26,7 @@ export function limitTo(
   most: number,
   { most: mostWaiting = Infinity, within = Infinity }: Waiting = {},
 ): <R>(job: () => R | Promise<R>) => Promise<R> {
-  // `shift` of a long array would copy all of it.
+  // `shift` would copy the whole array, which may be long.
   let waiting: (() => void)[] = []
   let next = 0
   let running = 0
@@ -34,15 +37,15 @@ export function limitTo(
     next = 0
   }
   return async (job) => {
-    const asked = performance.now()
+    const requestedAt = performance.now()
     if (running >= most) {
       if (waiting.length - next >= mostWaiting)
-        throw overloaded(`${waiting.length - next} others wait already`)
+        throw overloaded(`${waiting.length - next} other jobs are already waiting`)
       await new Promise<void>((resolve) => waiting.push(resolve))
     }
     running++
     try {
-      if (performance.now() - asked > within)
+      if (performance.now() - requestedAt > within)
         throw overloaded(`it has waited for more than ${within} ms`)
       return await job()
     } finally {
@@ -53,9 +56,9 @@ export function limitTo(
 }
 
 /**
- * The results of one step for each item, in their order: at most `most` of them at once, so that
- * there is room for other calls, and the event loop serves others in between. Rejects with the
- * first error; then no further steps are begun.
+ * Runs a step for each item, and resolves to the results in the order of the items. At most `most`
+ * steps run at once, so that there is room for other calls, and the event loop can serve others in
+ * between. Rejects with the first error; no further steps are started then.
  *
  * @example const versions = await mapAtOnce(keys, client.entries.atOnce, (key) => read(key))
  */
@@ -74,8 +77,8 @@ export async function mapAtOnce<I, R>(
   return results
 }
 
-function overloaded(why: string): CacheError {
-  return new CacheError(`Nothing was done: ${why}. Ask again later, or allow more at once.`, {
+function overloaded(reason: string): CacheError {
+  return new CacheError(`Nothing was done: ${reason}. Try again later, or allow more at once.`, {
     code: 'OVERLOADED',
   })
 }

@@ -1,8 +1,8 @@
 import { InvalidOptionError } from '../errors.js'
 
 /**
- * A length of time: milliseconds as a number, or a number with its unit: `'500ms'`, `'30s'`,
- * `'5m'`, `'1h'`, `'7d'`. Zero, negatives, NaN and more than 2^53 ms are refused.
+ * A duration: a number of milliseconds, or a number with a unit: `'500ms'`, `'30s'`, `'5m'`,
+ * `'1h'`, `'7d'`. Zero, negative numbers, NaN and more than 2^53 ms are refused.
  */
 export type Duration = number | `${number}${Unit}`
 
@@ -13,9 +13,9 @@ const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const EXPECTED = "a duration: milliseconds above 0, or '500ms' | '30s' | '5m' | '1h' | '7d'"
 
 /**
- * A duration in whole milliseconds, at least 1.
+ * Converts a duration to whole milliseconds, at least 1.
  *
- * @throws {InvalidOptionError} naming `option`, for anything that is not a `Duration`.
+ * @throws {InvalidOptionError} if it is not a `Duration`. The error names `option`.
  * @example parseDuration('5m', 'ttl') // 300_000
  */
 export function parseDuration(duration: Duration, option: string): number {
@@ -32,8 +32,8 @@ function milliseconds(text: unknown): number {
 }
 
 /**
- * `ms` changed at random by up to `share` of itself either way, so that what was written together
- * does not expire together.
+ * Changes `ms` at random by up to `share` of itself, up or down, so that entries that were written
+ * together do not expire together.
  *
  * @example jittered(60_000, 0.1) // 54_000 … 66_000
  */

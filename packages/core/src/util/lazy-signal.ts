@@ -1,5 +1,5 @@
 /**
- * An abort signal that is made when somebody looks at it: most loaders never do, and an
+ * An abort signal that is only created when it is used. Most loaders never use it, and an
  * AbortController costs as much as the rest of a cache hit.
  */
 export class LazySignal {
@@ -24,7 +24,7 @@ export class LazySignal {
     return this.#controller.signal
   }
 
-  /** Calls back once, at once if it is aborted already. */
+  /** Calls `listener` once when it aborts, or immediately if it has already aborted. */
   onAbort(listener: (reason: unknown) => void): void {
     if (this.#aborted) listener(this.#reason)
     else (this.#listeners ??= []).push(listener)

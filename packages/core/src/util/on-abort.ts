@@ -1,50 +1,51 @@
 type Listener = (reason: unknown) => void
 
-/** Those who listen to each signal, and how the signal's one listener is removed. */
-interface Listening {
+/** The listeners of a signal, and a function that removes our one listener from the signal. */
+interface SignalListeners {
   readonly listeners: Set<Listener>
   stop(): void
 }
 
-const listening = new WeakMap<AbortSignal, Listening>()
+const listenersOf = new WeakMap<AbortSignal, SignalListeners>()
 
 /**
- * Calls `listener` once, with the signal's reason, when the signal aborts; at once if it has
- * aborted already. Returns how to stop listening.
+ * Calls `listener` once with the reason of the signal when the signal aborts, or immediately if it
+ * has already aborted. Returns a function that stops listening.
  *
- * However many listen, the signal itself has one listener: a signal that many calls share (that of
- * an HTTP request) prints no `MaxListenersExceededWarning`. When all have stopped, it has none.
+ * The signal itself gets only one listener, however many are registered here. So a signal that many
+ * calls share (that of an HTTP request) causes no `MaxListenersExceededWarning`. When all have
+ * stopped listening, the signal has no listener left.
  *
  * @example
- * const forget = onAbort(signal, (reason) => reject(reason))
+ * const stopListening = onAbort(signal, (reason) => reject(reason))
  */
 export function onAbort(signal: AbortSignal, listener: Listener): () => void {
   if (signal.aborted) {
     listener(signal.reason)
     return () => undefined
   }
-  const shared = listening.get(signal) ?? listenTo(signal)
-  const own: Listener = (reason) => listener(reason) // one function may listen twice
-  shared.listeners.add(own)
+  const shared = listenersOf.get(signal) ?? listenTo(signal)
+  const ownListener: Listener = (reason) => listener(reason) // one function may be registered twice
+  shared.listeners.add(ownListener)
   return () => {
-    if (shared.listeners.delete(own) && shared.listeners.size === 0) shared.stop()
+    if (shared.listeners.delete(ownListener) && shared.listeners.size === 0) shared.stop()
   }
 }
 
-function listenTo(signal: AbortSignal): Listening {
+function listenTo(signal: AbortSignal): SignalListeners {
   const listeners = new Set<Listener>()
   const abort = (): void => {
-    listening.delete(signal)
+    listenersOf.delete(signal)
     for (const listener of listeners) listener(signal.reason)
   }
-  const shared: Listening = {
+  const shared: SignalListeners = {
     listeners,
     stop: () => {
-      if (listening.get(signal) === shared) listening.delete(signal)
+      if (listenersOf.get(signal) === shared) listenersOf.delete(signal)
       signal.removeEventListener('abort', abort)
     },
   }
-  listening.set(signal, shared)
+  listenersOf.set(signal, shared)
   signal.addEventListener('abort', abort, { once: true })
   return shared
 }

@@ -3,9 +3,9 @@ import { InvalidOptionError } from '../errors.js'
 import { parseSize, type Size } from './size.js'
 
 /**
- * Checks the options of one factory at run time, as its types do at compile time; what is wrong is
- * thrown as `InvalidOptionError` with the option's whole path. Every method returns the checked
- * value, or `otherwise` where the option is missing.
+ * Checks the options of a factory at run time, as its types do at compile time. An invalid option
+ * throws an `InvalidOptionError` with the whole path of the option. Each method returns the checked
+ * value, or `fallback` if the option is missing.
  *
  * @example
  * const check = checkOptions('createAside', options, ['client', 'ttl', 'jitter'])
@@ -31,9 +31,9 @@ interface Range {
 }
 
 /**
- * The options of one factory, looked at one by one as they are used. Each look answers with the
- * option or its default, and throws an `InvalidOptionError` that names it. Made by `checkOptions`,
- * which refuses names that there are not.
+ * The options of one factory. Each method checks one option and returns it or its default, and
+ * throws an `InvalidOptionError` that names the option if it is invalid. `checkOptions` creates it,
+ * and refuses unknown names.
  */
 export class OptionChecks {
   readonly #path: string
@@ -44,7 +44,7 @@ export class OptionChecks {
     this.#options = options
   }
 
-  /** Refuses names that are none of ours: a misspelt option would be ignored in silence. */
+  /** Refuses unknown names: a misspelt option would be ignored silently otherwise. */
   only(known: readonly string[]): void {
     for (const name of Object.keys(this.#options)) {
       if (!known.includes(name))
@@ -64,42 +64,43 @@ export class OptionChecks {
   }
 
   duration(name: string): number
-  duration<O>(name: string, otherwise: O): number | O
-  duration<O>(name: string, ...otherwise: [O?]): number | O | undefined {
-    if (!this.has(name) && otherwise.length > 0) return otherwise[0]
+  duration<O>(name: string, fallback: O): number | O
+  duration<O>(name: string, ...fallback: [O?]): number | O | undefined {
+    if (!this.has(name) && fallback.length > 0) return fallback[0]
     return parseDuration(this.#options[name] as Duration, this.#name(name))
   }
 
-  /** A size in bytes. */
-  size(name: string, otherwise: Size): number {
-    return parseSize(this.has(name) ? (this.#options[name] as Size) : otherwise, this.#name(name))
+  /** Returns a size in bytes. */
+  size(name: string, fallback: Size): number {
+    return parseSize(this.has(name) ? (this.#options[name] as Size) : fallback, this.#name(name))
   }
 
-  number(name: string, range: Range, ...otherwise: [number?]): number {
-    const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
+  number(name: string, range: Range, ...fallback: [number?]): number {
+    const value = this.has(name) || fallback.length === 0 ? this.#options[name] : fallback[0]
     const { min = -Infinity, max = Infinity, integer = false } = range
-    const fits =
+    const isValid =
       typeof value === 'number' &&
       value >= min &&
       value <= max &&
       (!integer || Number.isSafeInteger(value))
-    if (!fits) this.fail(name, `${integer ? 'a whole number' : 'a number'}${span(range)}`)
+    if (!isValid)
+      this.fail(name, `${integer ? 'a whole number' : 'a number'}${describeRange(range)}`)
     return value
   }
 
   oneOf<const V extends string | boolean>(
     name: string,
     values: readonly V[],
-    ...otherwise: [V?]
+    ...fallback: [V?]
   ): V {
-    const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
+    const value = this.has(name) || fallback.length === 0 ? this.#options[name] : fallback[0]
     if (!values.includes(value as V))
       this.fail(name, `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`)
     return value as V
   }
 
-  string(name: string, ...otherwise: [string?]): string {
-    const value = this.has(name) || otherwise.length === 0 ? this.#options[name] : otherwise[0]
+  string(name: string, ...fallback: [string?]): string {
+    const value = this.has(name) || fallback.length === 0 ? this.#options[name] : fallback[0]
     if (typeof value !== 'string' || value === '') this.fail(name, 'a non-empty string')
     return value
   }
@@ -112,18 +113,18 @@ export class OptionChecks {
     return this.#options[name]
   }
 
-  /** An object that must have these methods: a client, a codec, a bus. */
-  shaped<S>(name: string, methods: readonly string[], what: string): S {
+  /** Returns an object that must have these methods, such as a client, a codec or a bus. */
+  shaped<S>(name: string, methods: readonly string[], expected: string): S {
     const value = this.#options[name] as Record<string, unknown> | null | undefined
-    const fits =
+    const isValid =
       (typeof value === 'object' || typeof value === 'function') &&
       value !== null &&
       methods.every((method) => typeof value[method] === 'function')
-    if (!fits) this.fail(name, what)
+    if (!isValid) this.fail(name, expected)
     return value as S
   }
 
-  /** The checks of a nested object of options; of an empty one where it is missing. */
+  /** Returns the checks of a nested object of options, which is empty if it is missing. */
   nested(name: string, known: readonly string[]): OptionChecks {
     const value = this.has(name) ? this.#options[name] : {}
     if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -138,12 +139,14 @@ export class OptionChecks {
   }
 }
 
-/** Otherwise it is no misspelt option, but perhaps a secret in the wrong place. */
+/**
+ * Returns whether a name can be a misspelt option. Otherwise it may be a secret in the wrong place.
+ */
 function isWord(name: string): boolean {
   return /^[a-z_$][\w$-]{0,29}$/i.test(name)
 }
 
-function span({ min, max }: Range): string {
+function describeRange({ min, max }: Range): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
   if (min !== undefined) return ` of at least ${min}`
   return max === undefined ? '' : ` of at most ${max}`

@@ -1,14 +1,13 @@
 export interface RecentMapOptions {
-  /** The most entries it holds. */
+  /** The maximum number of entries. */
   readonly max: number
-  /** The most bytes that keys and values have together. */
+  /** The maximum number of bytes of all keys and values together. */
   readonly maxBytes: number
 }
 
 /**
- * A map that forgets what was set first, once it holds too many entries or too many bytes. For what
- * is remembered by keys that come from requests: there may be any number of them, and each may be
- * long.
+ * A map that drops its oldest entries when it holds too many entries or too many bytes. Use it for
+ * data under keys that come from requests: there may be any number of them, and each may be long.
  *
  * @example
  * const errors = new RecentMap<Error>({ max: 1_000, maxBytes: 1024 ** 2 })
@@ -33,7 +32,7 @@ export class RecentMap<V> {
     return this.#entries.get(key)?.value
   }
 
-  /** `valueBytes`: what the value takes, where that depends on a request as well. */
+  /** Sets an entry. `valueBytes` is the size of the value, if that depends on a request as well. */
   set(key: string, value: V, valueBytes = 0): void {
     this.delete(key)
     const bytes = key.length + valueBytes

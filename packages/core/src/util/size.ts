@@ -1,8 +1,8 @@
 import { InvalidOptionError } from '../errors.js'
 
 /**
- * A number of bytes, or a number with its unit: `'512b'`, `'4kb'`, `'64mb'`, `'1gb'`. A kilobyte
- * has 1024 bytes.
+ * A size: a number of bytes, or a number with a unit: `'512b'`, `'4kb'`, `'64mb'`, `'1gb'`. A
+ * kilobyte has 1024 bytes.
  */
 export type Size = number | `${number}${Unit}`
 
@@ -11,9 +11,9 @@ type Unit = keyof typeof BYTES
 const BYTES = { b: 1, kb: 1024, mb: 1024 ** 2, gb: 1024 ** 3 } as const
 
 /**
- * A size in whole bytes, at least 1.
+ * Converts a size to whole bytes, at least 1.
  *
- * @throws {InvalidOptionError} naming `option`, for anything that is not a `Size`.
+ * @throws {InvalidOptionError} if it is not a `Size`. The error names `option`.
  * @example parseSize('4kb', 'threshold') // 4096
  */
 export function parseSize(size: Size, option: string): number {

@@ -1,30 +1,30 @@
 import { setImmediate } from 'node:timers/promises'
 
 /**
- * Divides long work into slices of a few ms, between which the event loop serves timers, sockets
- * and other callers. Short work is never interrupted.
+ * Divides long work into slices of a few ms. Between two slices, the event loop serves timers,
+ * sockets and other callers. Short work is never interrupted.
  *
  * @example
  * const slices = new Slices()
- * for (const one of many) {
+ * for (const item of items) {
  *   if (slices.over) await slices.next()
- *   work(one)
+ *   process(item)
  * }
  */
 export class Slices {
-  #began = performance.now()
+  #startedAt = performance.now()
 
   /** Whether the event loop has waited long enough for this slice. */
   get over(): boolean {
-    return performance.now() - this.#began >= SLICE
+    return performance.now() - this.#startedAt >= SLICE_LENGTH
   }
 
-  /** Begins the next slice, once the event loop has been round. */
+  /** Begins the next slice after one turn of the event loop. */
   async next(): Promise<void> {
     await setImmediate()
-    this.#began = performance.now()
+    this.#startedAt = performance.now()
   }
 }
 
-/** Ms. */
-const SLICE = 10
+/** The length of a slice in ms. */
+const SLICE_LENGTH = 10

@@ -1,45 +1,44 @@
-/** What `add` hands out, for `delete`. */
+/** A handle that `add` returns, for `delete`. */
 export interface Handle<T> {
   readonly item: T
-  /** The bag's own business. */
-  place: number
+  /** The position in the list, which the list maintains. */
+  index: number
 }
 
 /**
- * Things that come and go by the thousand while few are there at a time. A `Set` in its place makes
- * its table anew every few comings and goings, and each old table keeps the one after it, and what
- * was in that, from being collected while young.
+ * An unordered collection with O(1) insert and delete. Under churn, a `Set` rehashes and keeps
+ * young objects alive; this does not.
  */
 export class SwapList<T> implements Iterable<T> {
-  readonly #seats: Handle<T>[] = []
+  readonly #handles: Handle<T>[] = []
 
   get size(): number {
-    return this.#seats.length
+    return this.#handles.length
   }
 
-  get seats(): readonly Handle<T>[] {
-    return this.#seats
+  get handles(): readonly Handle<T>[] {
+    return this.#handles
   }
 
   add(item: T): Handle<T> {
-    const seat = { item, place: this.#seats.length }
-    this.#seats.push(seat)
-    return seat
+    const handle = { item, index: this.#handles.length }
+    this.#handles.push(handle)
+    return handle
   }
 
-  /** Whether it was there. */
-  delete(seat: Handle<T>): boolean {
-    if (this.#seats[seat.place] !== seat) return false
-    const last = this.#seats.pop()!
-    if (last !== seat) {
-      this.#seats[seat.place] = last
-      last.place = seat.place
+  /** Removes an item. Returns whether it was in the list. */
+  delete(handle: Handle<T>): boolean {
+    if (this.#handles[handle.index] !== handle) return false
+    const last = this.#handles.pop()!
+    if (last !== handle) {
+      this.#handles[handle.index] = last
+      last.index = handle.index
     }
     return true
   }
 
-  /** Those that are there now, whatever becomes of them meanwhile. */
+  /** Iterates over the items that are in the list now, even if the list changes in the meantime. */
   [Symbol.iterator](): IterableIterator<T> {
-    return this.#seats.map(({ item }) => item)[Symbol.iterator]()
+    return this.#handles.map(({ item }) => item)[Symbol.iterator]()
   }
 }

@@ -57,7 +57,7 @@ function traffic(
 }
 
 describe.each(flavours)('over $name', ({ cluster }) => {
-  it('its nodes are the primaries, also for who asks while it connects', async () => {
+  it('its nodes are the primaries, even while it connects', async () => {
     const primaries = redis.primaries.map(({ host, port }) => `${host}:${port}`).sort()
     for (let i = 0; i < 10; i++) {
       await using made = cluster(redis.addresses)
@@ -68,7 +68,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     }
   })
 
-  it('slots move under load (ASK, then MOVED): no command fails, none is counted twice', async () => {
+  it('slots move under load (ASK, then MOVED): no command fails or runs twice', async () => {
     await redis.flush()
     await using made = cluster(redis.addresses)
     const { driver } = made
@@ -95,7 +95,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await redis.ready()
   })
 
-  it('commands over keys of a slot that is half moved (TRYAGAIN) succeed once it has moved', async () => {
+  it('commands on a half-moved slot (TRYAGAIN) succeed once it has moved', async () => {
     await using made = cluster(redis.addresses)
     const { driver } = made
     await recovered(driver)
@@ -119,7 +119,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await redis.ready()
   })
 
-  it('a primary that is paused delays nobody but those who ask it', async () => {
+  it('a primary that is paused only delays its own commands', async () => {
     await using made = cluster(redis.addresses)
     const { driver } = made
     await recovered(driver)
@@ -151,7 +151,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     for (const key of KEYS) await recovered(driver, key)
   })
 
-  it('a primary that is dead opens no circuit but its own, which closes when it is back', async () => {
+  it('a primary that is down opens only its own circuit, until it is back', async () => {
     await using alone = await startCluster({
       primaries: 3,
       config: { 'cluster-require-full-coverage': 'no' },
@@ -190,7 +190,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await client.close()
   })
 
-  it('a primary that is killed under load, and replaced: the others go on, and so do its slots once they have a new one', async () => {
+  it('a primary is killed under load and replaced: all slots work again', async () => {
     await using made = cluster(redis.addresses)
     const { driver } = made
     await recovered(driver)

@@ -149,7 +149,7 @@ const codeOf = (reply: Reply | CacheError): string =>
   reply instanceof CacheError ? reply.code : 'answered'
 
 describe.each(all)('over $name', ({ standalone }) => {
-  it('a half-open connection, whose peer is gone without a word, is replaced', async () => {
+  it('a half-open connection, whose peer vanished without notice, is replaced', async () => {
     await using server = await startRedis()
     await using proxy = await startProxy(server)
     await using made = standalone(proxy.url)
@@ -164,7 +164,7 @@ describe.each(all)('over $name', ({ standalone }) => {
     await client.close()
   })
 
-  it('a connection to a primary that was demoted is replaced: writes succeed again, and reads come from the new primary', async () => {
+  it('a connection to a demoted primary is replaced, for writes and reads', async () => {
     await using former = await startRedis()
     await using next = await startRedis()
     await next.cli('REPLICAOF', former.host, String(former.port))
@@ -186,7 +186,7 @@ describe.each(all)('over $name', ({ standalone }) => {
     expect(await next.cli('GET', 'k')).toBe('new')
   })
 
-  it('a process that only reads leaves a primary that was demoted, too', async () => {
+  it('a process that only reads leaves a demoted primary, too', async () => {
     await using former = await startRedis()
     await using next = await startRedis()
     for (const server of [former, next])
@@ -206,7 +206,7 @@ describe.each(all)('over $name', ({ standalone }) => {
 })
 
 describe.each(current)('over $name', ({ name, standalone }) => {
-  it('a caller that gives up early closes nobody out: the circuit stays closed while the server answers', async () => {
+  it('a caller that gives up early opens no circuit of a server that answers', async () => {
     await using server = await startRedis()
     await using proxy = await startProxy(server)
     await using made = standalone(proxy.url)
@@ -226,7 +226,7 @@ describe.each(current)('over $name', ({ name, standalone }) => {
     await client.close()
   })
 
-  it('a process that is busy takes no reply for missing: every one is read before its deadline counts', async () => {
+  it('a busy process does not take replies for missing: it reads all of them first', async () => {
     await using server = await startRedis()
     await using made = standalone(server.url)
     await recovered(made.driver)
@@ -237,7 +237,7 @@ describe.each(current)('over $name', ({ name, standalone }) => {
     }
   })
 
-  it('many drivers on one client add one listener for each event, and leave none behind', async () => {
+  it('many drivers of one client add one listener per event, and remove it', async () => {
     await using server = await startRedis()
     const warnings: Error[] = []
     const onWarning = (warning: Error): void => void warnings.push(warning)
@@ -266,8 +266,8 @@ describe.each(current)('over $name', ({ name, standalone }) => {
   })
 })
 
-describe('options of a client that a new connection depends on', () => {
-  it('an ioredis client that does not reconnect survives a server that hangs for a while', async () => {
+describe('options of a client that matter for a new connection', () => {
+  it('an ioredis client that does not reconnect survives a server that hangs', async () => {
     await using server = await startRedis()
     for (const library of [all[0]!, all[2]!]) {
       await using made = library.standalone(server.url, { retryStrategy: null })
@@ -279,7 +279,7 @@ describe('options of a client that a new connection depends on', () => {
     }
   })
 
-  it("an ioredis client's own commandTimeout hides no half-open connection", async () => {
+  it('the commandTimeout of an ioredis client hides no half-open connection', async () => {
     await using server = await startRedis()
     await using proxy = await startProxy(server)
     await using made = current[0]!.standalone(proxy.url, { commandTimeout: 200 })
@@ -291,7 +291,7 @@ describe('options of a client that a new connection depends on', () => {
     )
   })
 
-  it('the connection in the place of that of a node-redis client is to the database that was selected', async () => {
+  it('the duplicate of a node-redis client uses the selected database', async () => {
     await using server = await startRedis()
     for (const make of [createClient, createClient5 as unknown as typeof createClient]) {
       await using proxy = await startProxy(server)
@@ -323,7 +323,7 @@ describe('options of a client that a new connection depends on', () => {
     }
   })
 
-  it('what a node-redis Cluster was not sent, since a node was out, is not executed after it was reported as failed', async () => {
+  it('unsent commands of a node-redis Cluster are not executed after they failed', async () => {
     await using redis = await startCluster({
       primaries: 3,
       config: { 'cluster-require-full-coverage': 'no', 'cluster-node-timeout': '60000' },
@@ -457,7 +457,7 @@ describe.each(sampled)(
 describe.each(process.env.CHAOS ? all : [all[3]!])(
   'a primary that dies and is replaced, over $name',
   ({ cluster }) => {
-    it('its keys are reached again while it stays dead', async () => {
+    it('its keys are available again while it stays down', async () => {
       await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
       await using made = cluster(redis.addresses)
       await recovered(made.driver, 'k')

@@ -50,7 +50,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
   const markServers = () =>
     Promise.all([old.cli('SET', 'where', 'old'), promoted.cli('SET', 'where', 'promoted')])
 
-  it('tells of its beats, each sent before it came back', async () => {
+  it('reports its beats, each sent before it returned', async () => {
     await using made = standalone(old.url)
     const before = performance.now()
     const heard = await listen(made.driver)
@@ -66,7 +66,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     expect(heard.alive).toHaveLength(beats)
   })
 
-  it('a connection for messages that leads to another server than commands is a gap until both are at the same one', async () => {
+  it('messages from another server than commands go to are a gap', async () => {
     await markServers()
     await using made = standalone(proxy.url)
     const heard = await listen(made.driver)
@@ -85,7 +85,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   })
 
-  it('commands that go to another server than messages come from are a gap, and both end up at the same one', async () => {
+  it('commands to another server than messages come from are a gap', async () => {
     await markServers()
     await using made = standalone(proxy.url)
     const heard = await listen(made.driver)
@@ -99,7 +99,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   })
 
-  it('a server that is a replica by now is a gap, although it hears what its primary publishes', async () => {
+  it('a server that became a replica is a gap, although it receives messages', async () => {
     await using made = standalone(old.url)
     const heard = await listen(made.driver)
     await old.cli('REPLICAOF', promoted.host, promoted.port)
@@ -119,7 +119,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   })
 
-  it('a process that was busy for several heartbeats has no gap: it reads what came before it judges', async () => {
+  it('a process that was busy for several heartbeats has no gap: it reads first', async () => {
     await using made = standalone(old.url)
     const heard = await listen(made.driver)
     for (let i = 0; i < 2; i++) {
@@ -132,7 +132,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   })
 
-  it('only commands that hang for a moment are no gap', async () => {
+  it('commands that hang for a short time are not a gap', async () => {
     await using direct = standalone(old.url)
     const heard = await listen(direct.driver)
     for (let i = 0; i < 3; i++) {
@@ -144,7 +144,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   })
 
-  it('on a Cluster: there is a gap while a primary changes, and beats of all that are primaries then', async () => {
+  it('on a Cluster: a change of primaries is a gap, and then all new ones beat', async () => {
     await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
     await using made = cluster(redis.addresses)
     const heard = await listen(made.driver, true)
@@ -161,7 +161,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await heard.close()
   }, 60_000)
 
-  it('its channels and its key begin with the channel that is subscribed to, and nothing is left of it', async () => {
+  it('its channels and its key begin with the channel, and nothing is left behind', async () => {
     await old.cli(
       'ACL',
       'SETUSER',

@@ -16,7 +16,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
   beforeEach(async () => void (server = await startRedis()))
   afterEach(() => server.stop())
 
-  it('a server that is killed under load: what is under way fails as a lost connection, at once, and everything goes on by itself', async () => {
+  it('a server is killed under load: commands fail at once, and work again later', async () => {
     await using made = standalone(server.url)
     const { driver } = made
     await recovered(driver)
@@ -33,7 +33,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await recovered(driver)
   }, 60_000)
 
-  it('a server that is paused: nothing waits beyond its deadline, and late replies are not taken for those of later commands', async () => {
+  it('a paused server: deadlines hold, and late replies are dropped', async () => {
     await using made = standalone(server.url)
     const { driver } = made
     await driver.send([on('a', 'SET', 'a', 'A'), on('b', 'SET', 'b', 'B')])
@@ -53,7 +53,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     expect(await answer(driver, on('b', 'GET', 'b'))).toBe('B')
   })
 
-  it('a command whose time was up while it waited for a connection is never executed', async () => {
+  it('a command that timed out while it waited for a connection is never executed', async () => {
     await using made = standalone(server.url)
     const { driver } = made
     await recovered(driver)
@@ -75,7 +75,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     expect(await answer(driver, on('n', 'GET', 'n'))).toBeNull()
   })
 
-  it('a command that was given up behind a silent one never reaches the server', async () => {
+  it('a command that timed out behind a silent one never reaches the server', async () => {
     await using made = standalone(server.url)
     const { driver } = made
     await recovered(driver)
@@ -105,7 +105,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
   })
 
   it(
-    'replies that vanish, a connection cut in two and a delay: a reply is the right one, or an error',
+    'with lost replies, cut connections and delays, a reply is correct or an error',
     async () => {
       await using proxy = await startProxy(server)
       await using made = standalone(proxy.url)
@@ -147,7 +147,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     process.env.CHAOS ? 300_000 : 30_000,
   )
 
-  it('errors of the server are told as its own: no right, no memory, no password', async () => {
+  it('errors of the server are passed on: no permission, no memory, no password', async () => {
     await server.cli(
       'ACL',
       'SETUSER',
@@ -181,7 +181,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     expect((refused as Error).message).toMatch(/WRONGPASS|NOAUTH|password/i)
   })
 
-  it('a busy script holds everybody up until their deadline, and no longer', async () => {
+  it('a busy script delays other commands until their deadlines, and no longer', async () => {
     await using made = standalone(server.url)
     const { driver } = made
     await recovered(driver)

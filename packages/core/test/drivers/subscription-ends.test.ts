@@ -61,7 +61,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await eventually(async () => (await subscribed(server)) === 0)
   })
 
-  it('closing the subscription, or the driver, in the midst of an attempt ends that', async () => {
+  it('closing the subscription or the driver during an attempt ends it', async () => {
     for (const close of ['subscription', 'driver'] as const) {
       await using proxy = await startProxy(server)
       await using made = standalone(proxy.url)
@@ -78,7 +78,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     }
   })
 
-  it('closing the driver while it subscribes for the first time rejects that, and leaves no connection', async () => {
+  it('closing the driver during the first attempt leaves no connection', async () => {
     await using proxy = await startProxy(server)
     await using made = standalone(proxy.url)
     await recovered(made.driver)
@@ -98,10 +98,10 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
   })
 
   it.each([
-    ['that answers nothing', 'replies'],
-    ['that hears nothing', 'both'],
+    ['that does not answer', 'replies'],
+    ['that receives nothing', 'both'],
   ] as const)(
-    'subscribing for the first time to a server %s rejects in time, and leaves no connection',
+    'subscribing to a server %s rejects in time, and leaves no connection',
     async (_, direction) => {
       await using proxy = await startProxy(server)
       await using made = standalone(proxy.url)
@@ -116,7 +116,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     },
   )
 
-  it('on a Cluster: a primary that does not answer, and nothing stays behind at the others', async () => {
+  it('on a Cluster: a silent primary leaves no subscriptions at the others', async () => {
     await using redis = await startCluster()
     await using made = cluster(redis.addresses)
     await recovered(made.driver)
@@ -144,7 +144,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await eventually(async () => (await subscribed(...redis.primaries)) === 0)
   }, 60_000)
 
-  it('on Sentinel: closed while its server is silent, it hears nothing any more', async () => {
+  it('on Sentinel: closed while its server is silent, it receives nothing more', async () => {
     await using redis = await startSentinel({ replicas: 0, sentinels: 1 })
     await using made = sentinel(redis)
     await recovered(made.driver)
@@ -162,7 +162,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     expect((await redis.primary.cli('PUBSUB', 'CHANNELS', 'c*')).trim()).toBe('')
   }, 60_000)
 
-  it('many subscriptions of one driver: Node warns of nothing', async () => {
+  it('many subscriptions of one driver cause no warning of Node.js', async () => {
     await using redis = await startSentinel({ replicas: 0, sentinels: 1 })
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)

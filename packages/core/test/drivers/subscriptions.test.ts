@@ -24,7 +24,7 @@ async function listen(driver: Driver, channel: string): Promise<Heard> {
 }
 
 describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
-  it('no message is missed in silence: a number that is skipped has a gap before the next one', async () => {
+  it('no message is missed silently: a skipped number has a gap before the next one', async () => {
     await using proxy = await startProxy(server)
     await using made = standalone(server.url)
     await using listening = standalone(proxy.url)
@@ -67,7 +67,7 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     expect(last).toBeGreaterThan(0)
   })
 
-  it('a server that dies is a gap, and its return is told; closing meanwhile is no trouble', async () => {
+  it('a server that dies is a gap, and its return is reported; closing is safe', async () => {
     await using own = await startRedis()
     await using made = standalone(own.url)
     const heard = await listen(made.driver, 'c')
@@ -86,14 +86,14 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     await heard.close()
   })
 
-  it('subscribing to a server that is not there rejects', async () => {
+  it('subscribing to a missing server rejects', async () => {
     await using own = await startRedis()
     await own.kill()
     await using made = standalone(own.url)
     await expect(listen(made.driver, 'c')).rejects.toBeInstanceOf(CacheError)
   })
 
-  it('a connection of its own blocks as long as it likes, and closing it ends that', async () => {
+  it('a separate connection blocks without a limit, and closing it ends that', async () => {
     await using made = standalone(server.url)
     const connection = await made.driver.dedicate()
     const popped = connection.send([on('list', 'BLPOP', 'list', '1.5')])
@@ -105,7 +105,7 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
     expect(await answer(made.driver, on('k', 'ECHO', 'x'))).toBe('x')
   })
 
-  it('Sentinel: after a failover everything goes on at the new primary, and subscribers are told of the gap', async () => {
+  it('Sentinel: after a failover, everything continues after a gap', async () => {
     await using redis = await startSentinel({ replicas: 1, sentinels: 1 })
     await using made = sentinel(redis)
     const { driver } = made

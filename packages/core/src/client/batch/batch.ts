@@ -12,14 +12,20 @@ import {
 import { redactedError } from '../../util/redact.js'
 import type { Script } from '../script.js'
 import { KeyOrder } from './key-order.js'
-import { chunks, MOST_CALLS, request, type Parcel, type Request } from './batched-command.js'
+import {
+  MAX_CALLS_PER_COMMAND,
+  chunks,
+  createDeferred,
+  type BatchedCommand,
+  type Deferred,
+} from './batched-command.js'
 import { channels, emit } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
 
 /**
- * Sends commands; each reply or error in its place. The promise never rejects. `settle` may be told
- * of some before the others have come.
+ * Sends commands and resolves to their replies or errors, in the same order. The promise never
+ * rejects. `settle` may report some replies before the others have arrived.
  */
 export type Send = (
   commands: readonly Command[],
@@ -28,78 +34,89 @@ export type Send = (
 ) => Promise<readonly (Reply | CacheError)[]>
 
 /**
- * Collects what one tick asks for and sends it together: reads as one MGET per group of keys, each
- * key asked once; calls of one script as one EVALSHA per group; other commands as they are. A lone
- * request waits for nothing but the end of its tick. Calls of scripts that change something are
- * executed in the order asked, those of each key (their first one) by themselves.
+ * Collects the requests of one tick and sends them together:
  *
- * Two callers share a read only while it is unsent: an answer on its way may be older than an
- * invalidation the second one knows of.
+ * - Reads become one MGET per group of keys, and each key is read once.
+ * - Calls of one script become one EVALSHA per group.
+ * - Other commands are sent as they are.
+ *
+ * A single request only waits for the end of its tick. Calls of scripts that change something are
+ * executed in the order in which they were made, separately for each first key.
+ *
+ * Two callers share a read only until it is sent. A reply that is already on its way may be older
+ * than an invalidation that the second caller knows of.
  */
 export class Batch {
   readonly #driver: Driver
-  readonly #onePlace: boolean
+  readonly #singleServer: boolean
   readonly #send: Send
   readonly #maxInFlight: number
-  /** What this tick asks for: few lanes, one for each timeout. */
-  #lanes: Lane[] = []
-  /** What is to leave, in this order. */
-  readonly #loads: Load[] = []
-  readonly #order = new KeyOrder(
+  /** The requests of this tick. There is one queue per timeout, so there are few. */
+  #queues: CommandQueue[] = []
+  /** The groups that are still to be sent, in this order. */
+  readonly #sendGroups: SendGroup[] = []
+  readonly #keyOrder = new KeyOrder(
     ({ call, timeout }) => this.#add(timeout, (calls) => calls.add(call)),
-    (more) => {
-      this.#inFlight += more
+    (change) => {
+      this.#inFlight += change
     },
   )
   #inFlight = 0
   #scheduled = false
-  #leaving = false
+  #sending = false
   /**
-   * Of a user without the permissions: some callers do without Redis, and nobody would hear of it.
+   * Whether a NOPERM error was reported. Some callers continue without Redis, so that nobody would
+   * notice it otherwise.
    */
-  #told = false
+  #permissionErrorReported = false
 
   constructor(driver: Driver, send: Send, maxInFlight: number) {
     this.#driver = driver
-    this.#onePlace = driver.topology === 'standalone' || driver.topology === 'sentinel'
+    this.#singleServer = driver.topology === 'standalone' || driver.topology === 'sentinel'
     this.#send = send
     this.#maxInFlight = maxInFlight
   }
 
-  /** How many requests one call should have under way, so that it fits in beside others. */
+  /** How many requests one caller should have in flight, so that there is room for others. */
   get atOnce(): number {
     return Math.max(1, Math.floor(this.#maxInFlight / 10))
   }
 
-  /** What `of` makes of the value, or of `null` where there is none. */
-  read<T>(key: string, timeout: number, of: (value: Buffer | null) => T | Promise<T>): Promise<T> {
-    if (typeof key !== 'string') return Promise.reject(noKey(key))
+  /**
+   * Reads a key. Resolves to what `parse` returns for the value, or for `null` if there is none.
+   */
+  read<T>(
+    key: string,
+    timeout: number,
+    parse: (value: Buffer | null) => T | Promise<T>,
+  ): Promise<T> {
+    if (typeof key !== 'string') return Promise.reject(notAString(key))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    const lane = this.#lane(timeout)
-    const reads = (lane.reads ??= new TickReads(this.#onePlace))
-    const asked = reads.size
-    const { answer, place } = reads.ask(key)
-    this.#inFlight += reads.size - asked
-    return answer.then((values) => {
-      const value = values[place]!
+    const queue = this.#queueFor(timeout)
+    const reads = (queue.reads ??= new TickReads(this.#singleServer))
+    const sizeBefore = reads.size
+    const { values, index } = reads.add(key)
+    this.#inFlight += reads.size - sizeBefore
+    return values.then((all) => {
+      const value = all[index]!
       if (value instanceof CacheError) throw value
-      return of(value)
+      return parse(value)
     })
   }
 
   /**
-   * As `read`, of many at once, each group with a command of its own; an error stands in the place
-   * of the keys it concerns.
+   * Reads many keys. Each group of keys has a command of its own. If a command fails, its error
+   * stands in the place of each of its keys.
    */
   async readMany(
     keys: readonly string[],
     timeout: number,
   ): Promise<readonly (Buffer | null | CacheError)[]> {
-    for (const key of keys) if (typeof key !== 'string') throw noKey(key)
-    const asked = groups(this.#driver, keys)
-    const answers: (Reply | CacheError)[] = []
-    for (const part of chunks(asked, this.atOnce))
-      answers.push(
+    for (const key of keys) if (typeof key !== 'string') throw notAString(key)
+    const keyGroups = groups(this.#driver, keys)
+    const replies: (Reply | CacheError)[] = []
+    for (const part of chunks(keyGroups, this.atOnce))
+      replies.push(
         ...(await Promise.all(
           part.map((group) =>
             this.command(mget(group), timeout).catch((error: CacheError) => error),
@@ -107,14 +124,14 @@ export class Batch {
         )),
       )
     const valuesOf = (i: number): readonly (Buffer | null | CacheError)[] => {
-      const reply = answers[i]!
+      const reply = replies[i]!
       return reply instanceof CacheError
-        ? asked[i]!.map(() => reply)
+        ? keyGroups[i]!.map(() => reply)
         : (reply as readonly (Buffer | null)[])
     }
-    if (asked.length === 1) return valuesOf(0)
+    if (keyGroups.length === 1) return valuesOf(0)
     const byKey = new Map<string, Buffer | null | CacheError>()
-    for (const [i, group] of asked.entries())
+    for (const [i, group] of keyGroups.entries())
       for (const [j, value] of valuesOf(i).entries()) byKey.set(group[j]!, value)
     return keys.map((key) => byKey.get(key)!)
   }
@@ -125,32 +142,32 @@ export class Batch {
     args: readonly Argument[],
     timeout: number,
   ): Promise<Reply> {
-    for (const key of keys) if (typeof key !== 'string') return Promise.reject(noKey(key))
+    for (const key of keys) if (typeof key !== 'string') return Promise.reject(notAString(key))
     for (const argument of args)
       if (typeof argument !== 'string' && !Buffer.isBuffer(argument))
         return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    if (script.asks) return this.#add(timeout, (calls) => calls.ask(script, keys, args))
-    const call: Call = { script, keys, args, ...request<Reply>() }
-    if (keys.length > 0) this.#order.add(keys[0]!, { call, timeout })
+    if (script.asks) return this.#add(timeout, (calls) => calls.addReadOnly(script, keys, args))
+    const call: Call = { script, keys, args, ...createDeferred<Reply>() }
+    if (keys.length > 0) this.#keyOrder.add(keys[0]!, { call, timeout })
     else this.#add(timeout, (calls) => calls.add(call))
     return call.promise
   }
 
   #add<R>(timeout: number, add: (calls: TickCalls) => R): R {
-    const lane = this.#lane(timeout)
-    const calls = (lane.calls ??= new TickCalls())
-    const asked = calls.size
-    const added = add(calls)
-    this.#inFlight += calls.size - asked
-    return added
+    const queue = this.#queueFor(timeout)
+    const calls = (queue.calls ??= new TickCalls())
+    const sizeBefore = calls.size
+    const result = add(calls)
+    this.#inFlight += calls.size - sizeBefore
+    return result
   }
 
   command(command: Command, timeout: number): Promise<Reply> {
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    const { promise, resolve, reject } = request<Reply>()
-    const lane = this.#lane(timeout)
-    ;(lane.commands ??= []).push({ command, promise, resolve, reject })
+    const { promise, resolve, reject } = createDeferred<Reply>()
+    const queue = this.#queueFor(timeout)
+    ;(queue.commands ??= []).push({ command, promise, resolve, reject })
     this.#inFlight++
     return promise
   }
@@ -158,142 +175,152 @@ export class Batch {
   #refuse(): Promise<never> {
     return Promise.reject(
       new ConnectionError(
-        `${this.#inFlight} requests are waiting for Redis, the most that "resilience.maxInFlight" allows. Send fewer at once, or raise it.`,
+        `${this.#inFlight} requests are waiting for Redis, which is the limit that ` +
+          `"resilience.maxInFlight" sets. Send fewer at once, or raise the limit.`,
         { code: 'OVERLOADED' },
       ),
     )
   }
 
-  #lane(timeout: number): Lane {
+  #queueFor(timeout: number): CommandQueue {
     if (!this.#scheduled) {
       this.#scheduled = true
-      // After the promises that are settling now: what they go on to ask leaves in the same send.
-      void SETTLED.then(this.#atEndOfTick)
+      // This runs after the promises that are settling now, so that the requests of their
+      // continuations are sent together with this tick's.
+      void RESOLVED.then(this.#atEndOfTick)
     }
-    for (const lane of this.#lanes) if (lane.timeout === timeout) return lane
-    const lane: Lane = { timeout }
-    this.#lanes.push(lane)
-    return lane
+    for (const queue of this.#queues) if (queue.timeout === timeout) return queue
+    const queue: CommandQueue = { timeout }
+    this.#queues.push(queue)
+    return queue
   }
 
   readonly #atEndOfTick = (): void => process.nextTick(this.#flush)
 
   readonly #flush = (): void => {
     this.#scheduled = false
-    this.#order.endTick()
-    for (const lane of this.#lanes) this.#loads.push(...this.#loadsOf(lane))
-    this.#lanes = []
-    if (!this.#leaving) this.#leave()
+    this.#keyOrder.endTick()
+    for (const queue of this.#queues) this.#sendGroups.push(...this.#groupsOf(queue))
+    this.#queues = []
+    if (!this.#sending) this.#sendNext()
   }
 
   /**
-   * Loads leave a turn of the event loop apart where the server had better begin with one while the
-   * next is made.
+   * Sends the next groups. Groups with `inNextTurn` are sent in separate turns of the event loop,
+   * so that the server can start with one while the next is prepared.
    */
-  readonly #leave = (): void => {
+  readonly #sendNext = (): void => {
     do {
-      const { parcels, timeout } = this.#loads.shift()!
-      void this.#sendAll(parcels, timeout)
-    } while (this.#loads[0]?.apart === false)
-    this.#leaving = this.#loads.length > 0
-    if (this.#leaving) setImmediate(this.#leave)
+      const { commands, timeout } = this.#sendGroups.shift()!
+      void this.#sendAll(commands, timeout)
+    } while (this.#sendGroups[0]?.inNextTurn === false)
+    this.#sending = this.#sendGroups.length > 0
+    if (this.#sending) setImmediate(this.#sendNext)
   }
 
-  #loadsOf({ timeout, reads, calls, commands = [] }: Lane): Load[] {
-    const loads: Load[] = [
-      { parcels: reads ? reads.parcels(this.#driver) : [], timeout, apart: false },
+  #groupsOf({ timeout, reads, calls, commands = [] }: CommandQueue): SendGroup[] {
+    const groupsToSend: SendGroup[] = [
+      { commands: reads ? reads.batchedCommands(this.#driver) : [], timeout, inNextTurn: false },
     ]
-    let carried = 0
-    for (const parcel of calls ? calls.parcels(this.#driver, this.#onePlace) : []) {
-      if (this.#onePlace && carried >= MOST_CALLS) {
-        loads.push({ parcels: [], timeout, apart: true })
-        carried = 0
+    let callCount = 0
+    for (const command of calls ? calls.batchedCommands(this.#driver, this.#singleServer) : []) {
+      if (this.#singleServer && callCount >= MAX_CALLS_PER_COMMAND) {
+        groupsToSend.push({ commands: [], timeout, inNextTurn: true })
+        callCount = 0
       }
-      loads.at(-1)!.parcels.push(parcel)
-      carried += parcel.requests
+      groupsToSend.at(-1)!.commands.push(command)
+      callCount += command.requestCount
     }
     for (const { command, resolve, reject } of commands)
-      loads.at(-1)!.parcels.push({ command, requests: 1, deliver: resolve, fail: reject })
-    return loads
+      groupsToSend
+        .at(-1)!
+        .commands.push({ command, requestCount: 1, deliver: resolve, fail: reject })
+    return groupsToSend
   }
 
-  async #sendAll(parcels: readonly Parcel[], timeout: number): Promise<void> {
-    const open: (Parcel | undefined)[] = parcels.slice()
-    const unknown: Parcel[] = []
+  async #sendAll(commands: readonly BatchedCommand[], timeout: number): Promise<void> {
+    const pending: (BatchedCommand | undefined)[] = commands.slice()
+    const toResend: BatchedCommand[] = []
     const started = performance.now()
-    const settle = (place: number, reply: Reply | CacheError): void => {
-      const parcel = open[place]
-      if (parcel === undefined) return
-      open[place] = undefined
-      if (parcel.again && reply instanceof ServerError && reply.code === 'NOSCRIPT')
-        unknown.push(parcel.again())
-      else this.#deliver(parcel, reply)
+    const settle = (index: number, reply: Reply | CacheError): void => {
+      const command = pending[index]
+      if (command === undefined) return
+      pending[index] = undefined
+      if (command.withSource && reply instanceof ServerError && reply.code === 'NOSCRIPT')
+        toResend.push(command.withSource())
+      else this.#deliver(command, reply)
     }
-    const replies = await this.#send(parcels.map(commandOf), timeout, settle).catch(
+    const replies = await this.#send(commands.map(commandOf), timeout, settle).catch(
       (cause: unknown) => {
-        const error = new CacheError('The driver threw instead of answering.', {
+        const error = new CacheError('The driver threw an error instead of returning one.', {
           code: 'DRIVER',
           cause: redactedError(cause),
         })
-        return parcels.map(() => error)
+        return commands.map(() => error)
       },
     )
-    for (let place = 0; place < parcels.length; place++) settle(place, replies[place]!)
-    if (unknown.length === 0) return
-    const left = timeout - (performance.now() - started)
-    if (left > 0) return this.#sendAll(unknown, left)
-    for (const parcel of unknown) {
-      const { name, key } = { name: parcel.command.args[0], key: parcel.command.keys[0] }
-      const message = `${name} ${key ?? ''} was not executed: Redis did not know its script, and the ${Math.round(timeout)} ms were up before it could be sent again.`
-      this.#deliver(parcel, new CommandTimeoutError(message, { command: name, key }))
-    }
+    for (let index = 0; index < commands.length; index++) settle(index, replies[index]!)
+    if (toResend.length === 0) return
+    const remaining = timeout - (performance.now() - started)
+    if (remaining > 0) return this.#sendAll(toResend, remaining)
+    for (const batched of toResend) this.#deliver(batched, resendTimeout(batched.command, timeout))
   }
 
-  #deliver(parcel: Parcel, reply: Reply | CacheError): void {
-    this.#inFlight -= parcel.requests
-    if (!this.#told && reply instanceof ServerError && reply.code === 'NOPERM') {
-      this.#told = true
+  #deliver(command: BatchedCommand, reply: Reply | CacheError): void {
+    this.#inFlight -= command.requestCount
+    if (!this.#permissionErrorReported && reply instanceof ServerError && reply.code === 'NOPERM') {
+      this.#permissionErrorReported = true
       emit(channels.error, () => ({
         operation: 'send',
         error: reply,
         ...(reply.key !== undefined && { key: reply.key }),
       }))
     }
-    // Also what is none of ours: a driver that answers with an error of another kind must not have
-    // it taken for a reply.
+    // A driver that returns an error of another class is handled too: the error must not be taken
+    // for a reply.
     if (reply instanceof Error)
-      parcel.fail(
+      command.fail(
         reply instanceof CacheError
           ? reply
           : new CacheError(
-              `The driver answered with an error that is no CacheError: ${summaryOf(reply)}`,
+              `The driver returned an error that is not a CacheError: ${summaryOf(reply)}`,
               { code: 'DRIVER', cause: redactedError(reply) },
             ),
       )
-    else parcel.deliver(reply)
+    else command.deliver(reply)
   }
 }
 
-/** What is sent at once. */
-interface Load {
-  readonly parcels: Parcel[]
+/** Commands that are sent to the driver together. */
+interface SendGroup {
+  readonly commands: BatchedCommand[]
   readonly timeout: number
-  /** Not in the same turn as the one before. */
-  readonly apart: boolean
+  /** Whether the group is sent in the turn of the event loop after that of the previous group. */
+  readonly inNextTurn: boolean
 }
 
-interface Lane {
+/** The requests of one tick that have the same timeout. */
+interface CommandQueue {
   readonly timeout: number
   reads?: TickReads
   calls?: TickCalls
-  commands?: (Request<Reply> & { readonly command: Command })[]
+  commands?: (Deferred<Reply> & { readonly command: Command })[]
 }
 
-function noKey(key: unknown): InvalidKeyError {
+function notAString(key: unknown): InvalidKeyError {
   return new InvalidKeyError(
     `A key must be a string, but one is ${key === null ? 'null' : typeof key}.`,
   )
 }
 
-const commandOf = ({ command }: Parcel): Command => command
-const SETTLED = Promise.resolve()
+function resendTimeout({ args: [name], keys: [key] }: Command, timeout: number): CacheError {
+  const command = key === undefined ? name : `${name} ${key}`
+  return new CommandTimeoutError(
+    `${command} was not executed: Redis did not know its script, and the deadline of ` +
+      `${Math.round(timeout)} ms passed before the script could be sent again.`,
+    { command: name, key },
+  )
+}
+
+const commandOf = ({ command }: BatchedCommand): Command => command
+const RESOLVED = Promise.resolve()

@@ -1,45 +1,51 @@
 import type { Command, Reply } from '../../drivers/command.js'
 import type { CacheError } from '../../errors.js'
 
-/** One command, and those it answers. */
-export interface Parcel {
+/** A command that goes to the driver, and the requests that its reply settles. */
+export interface BatchedCommand {
   readonly command: Command
-  /** How many requests it answers. */
-  readonly requests: number
+  /** The number of requests that the reply settles. */
+  readonly requestCount: number
   deliver(reply: Reply): void
   fail(error: CacheError): void
-  /** The same with the script's source, for a server that does not know it. */
-  again?(): Parcel
+  /**
+   * Returns the same command with the source of the script, for a server that does not know its
+   * hash.
+   */
+  withSource?(): BatchedCommand
 }
 
-/** A promise, and the ways to settle it. */
-export interface Request<T> {
+/** A promise together with the functions that settle it. */
+export interface Deferred<T> {
   readonly promise: Promise<T>
   resolve(value: T): void
   reject(error: CacheError): void
 }
 
-export function request<T>(): Request<T> {
+export function createDeferred<T>(): Deferred<T> {
   let resolve!: (value: T) => void
   let reject!: (error: CacheError) => void
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes
-    reject = no
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
   })
   return { promise, resolve, reject }
 }
 
-/** No command reads more keys than this, so that no one waits behind a giant. */
-export const MOST_KEYS = 256
 /**
- * Nor does one carry more calls of a script: the server runs some while the answers to others are
- * on their way.
+ * A command reads at most this many keys, so that no other command waits behind a very long one.
  */
-export const MOST_CALLS = 50
+export const MAX_KEYS_PER_COMMAND = 256
+/**
+ * A command runs at most this many calls of a script. The server can then run some calls while the
+ * replies to others are on their way.
+ */
+export const MAX_CALLS_PER_COMMAND = 50
 
-export function chunks<T>(all: readonly T[], most: number): (readonly T[])[] {
-  if (all.length <= most) return [all]
-  const cut: T[][] = []
-  for (let i = 0; i < all.length; i += most) cut.push(all.slice(i, i + most))
-  return cut
+/** Splits a list into parts of at most `maxLength` items. */
+export function chunks<T>(items: readonly T[], maxLength: number): (readonly T[])[] {
+  if (items.length <= maxLength) return [items]
+  const parts: T[][] = []
+  for (let i = 0; i < items.length; i += maxLength) parts.push(items.slice(i, i + maxLength))
+  return parts
 }

@@ -3,72 +3,78 @@ import { CommandTimeoutError, ConnectionError } from '../../errors.js'
 import type { Handle } from '../../util/swap-list.js'
 import type { Call } from './tick-calls.js'
 
-/** A call that has not been handed over yet, and how long its caller waits, in ms. */
+/** A call that has not been sent yet, and the time its caller waits, in ms. */
 export interface TimedCall {
   readonly call: Call
   readonly timeout: number
 }
 
 /**
- * Keeps the calls of one key in the order in which they were asked. A call leaves in the same
- * command as the one before it, or once that has been answered: a call that has to be sent again
- * (NOSCRIPT after a SCRIPT FLUSH, MOVED while a slot moves) would be overtaken by one that is sent
- * meanwhile. What waits leaves together, so a busy key costs one more round trip, not one for each
- * call.
+ * Keeps the calls of one key in the order in which they were made.
+ *
+ * A call is sent in the same command as the previous call of its key, or after that was answered.
+ * Otherwise, a call that has to be sent again (NOSCRIPT after a SCRIPT FLUSH, MOVED while a slot
+ * moves) could be overtaken by a later one. All waiting calls are sent together, so a busy key
+ * costs one more round trip, not one for each call.
  */
 export class KeyOrder {
-  readonly #lines = new Map<string, Line>()
+  readonly #queues = new Map<string, KeyQueue>()
   readonly #deadlines = new Deadlines({ forReplies: true })
   readonly #send: (timed: TimedCall) => void
-  readonly #waits: (more: 1 | -1) => void
-  /** Which tick it is: the calls of one may leave in one command. */
+  readonly #countWaiting: (change: 1 | -1) => void
+  /** The number of the current tick. Calls of one tick may be sent in one command. */
   #tick = 0
 
-  /** `send` sends a call with this tick's; `waits` counts those that are kept back. */
-  constructor(send: (timed: TimedCall) => void, waits: (more: 1 | -1) => void) {
+  /**
+   * `send` sends a call with the requests of this tick. `countWaiting` counts the calls that have
+   * to wait.
+   */
+  constructor(send: (timed: TimedCall) => void, countWaiting: (change: 1 | -1) => void) {
     this.#send = send
-    this.#waits = waits
+    this.#countWaiting = countWaiting
   }
 
-  /** What this tick has asked for leaves. */
+  /** The requests of this tick are sent; later calls belong to the next tick. */
   endTick(): void {
     this.#tick++
   }
 
   add(key: string, timed: TimedCall): void {
-    const line = this.#lines.get(key)
-    if (line === undefined) {
-      const fresh: Line = { open: 0, last: undefined, waiting: [], isOut: false }
-      this.#lines.set(key, fresh)
-      this.#start(key, fresh, timed)
-    } else if (line.waiting.length === 0 && this.#joins(line, timed)) this.#start(key, line, timed)
-    else this.#wait(line, timed)
+    const queue = this.#queues.get(key)
+    if (queue === undefined) {
+      const newQueue: KeyQueue = { unanswered: 0, last: undefined, waiting: [], unreachable: false }
+      this.#queues.set(key, newQueue)
+      this.#start(key, newQueue, timed)
+    } else if (queue.waiting.length === 0 && this.#canJoinLast(queue, timed))
+      this.#start(key, queue, timed)
+    else this.#wait(queue, timed)
   }
 
-  #start(key: string, line: Line, timed: TimedCall): void {
-    line.open++
-    line.last = { ...timed, tick: this.#tick }
+  #start(key: string, queue: KeyQueue, timed: TimedCall): void {
+    queue.unanswered++
+    queue.last = { ...timed, tick: this.#tick }
     timed.call.answered = (error) => {
-      line.isOut = error instanceof ConnectionError
-      this.#answered(key, line)
+      queue.unreachable = error instanceof ConnectionError
+      this.#answered(key, queue)
     }
     this.#send(timed)
   }
 
-  #answered(key: string, line: Line): void {
-    line.open--
-    if (line.open > 0) return
-    if (line.waiting.length === 0) this.#lines.delete(key)
-    line.last = undefined
-    for (let next = line.waiting[0]; next && this.#joins(line, next); next = line.waiting[0]) {
-      line.waiting.shift()
-      this.#waits(-1)
-      this.#start(key, line, next)
+  #answered(key: string, queue: KeyQueue): void {
+    queue.unanswered--
+    if (queue.unanswered > 0) return
+    const { waiting } = queue
+    if (waiting.length === 0) this.#queues.delete(key)
+    queue.last = undefined
+    for (let next = waiting[0]; next && this.#canJoinLast(queue, next); next = waiting[0]) {
+      waiting.shift()
+      this.#countWaiting(-1)
+      this.#start(key, queue, next)
     }
   }
 
-  /** Whether a call leaves in one command with the last one that was sent, or is the first. */
-  #joins({ last }: Line, { call, timeout }: TimedCall): boolean {
+  /** Whether a call can be sent in one command with the last one, or is the first. */
+  #canJoinLast({ last }: KeyQueue, { call, timeout }: TimedCall): boolean {
     if (last === undefined) return true
     return (
       last.tick === this.#tick &&
@@ -79,9 +85,9 @@ export class KeyOrder {
     )
   }
 
-  #wait(line: Line, timed: TimedCall): void {
+  #wait(queue: KeyQueue, timed: TimedCall): void {
     const { call, timeout } = timed
-    const waiting: TimedCall = {
+    const waitingCall: TimedCall = {
       ...timed,
       call: {
         ...call,
@@ -96,40 +102,48 @@ export class KeyOrder {
       },
     }
     const deadline: Handle<Deadline> = this.#deadlines.set(timeout, () => {
-      const place = line.waiting.indexOf(waiting)
-      if (place >= 0) {
-        line.waiting.splice(place, 1)
-        this.#waits(-1)
-      }
-      call.reject(late(call, timeout, place >= 0, line.isOut))
+      const index = queue.waiting.indexOf(waitingCall)
+      if (index >= 0) {
+        queue.waiting.splice(index, 1)
+        this.#countWaiting(-1)
+        call.reject(unsentError(call, timeout))
+      } else call.reject(timeoutError(call, timeout, queue.unreachable))
     })
-    line.waiting.push(waiting)
-    this.#waits(1)
+    queue.waiting.push(waitingCall)
+    this.#countWaiting(1)
   }
 }
 
 /** The calls of one key. */
-interface Line {
-  /** Sent, and not answered. */
-  open: number
+interface KeyQueue {
+  /** The number of calls that were sent and not answered. */
+  unanswered: number
   last: (TimedCall & { readonly tick: number }) | undefined
   readonly waiting: TimedCall[]
-  /** The last answer was that Redis is out of reach. */
-  isOut: boolean
+  /** Whether the last answer was that Redis could not be reached. */
+  unreachable: boolean
 }
 
-function late(
-  { script, keys: [key] }: Call,
-  timeout: number,
-  unsent: boolean,
-  isOut: boolean,
-): CommandTimeoutError | ConnectionError {
-  const what = unsent
-    ? 'was not sent: an earlier call on its key has had no answer'
-    : 'got no reply. It may or may not have been executed'
-  const Late = unsent || isOut ? ConnectionError : CommandTimeoutError
-  return new Late(
-    `${script.name} ${key} ${what} within ${timeout} ms. Check that Redis answers, or allow more time.`,
-    { command: script.name, key, code: unsent ? 'NOT_SENT' : isOut ? 'CONNECTION' : 'TIMEOUT' },
+function unsentError({ script, keys: [key] }: Call, timeout: number): ConnectionError {
+  return new ConnectionError(
+    `${script.name} ${key} was not sent: an earlier call on its key was not answered within ` +
+      `${timeout} ms. ${ADVICE}`,
+    { command: script.name, key, code: 'NOT_SENT' },
   )
 }
+
+function timeoutError(
+  { script, keys: [key] }: Call,
+  timeout: number,
+  unreachable: boolean,
+): CommandTimeoutError | ConnectionError {
+  const message =
+    `${script.name} ${key} got no reply within ${timeout} ms. ` +
+    `It may or may not have been executed. ${ADVICE}`
+  const details = { command: script.name, key }
+  return unreachable
+    ? new ConnectionError(message, details)
+    : new CommandTimeoutError(message, details)
+}
+
+const ADVICE = 'Check that Redis answers, or allow more time.'

@@ -3,99 +3,108 @@ import type { Argument, Reply } from '../../drivers/command.js'
 import { CacheError, ServerError } from '../../errors.js'
 import type { Script } from '../script.js'
 import { channels, emit } from '../telemetry.js'
-import { chunks, MOST_CALLS, request, type Parcel, type Request } from './batched-command.js'
+import {
+  chunks,
+  MAX_CALLS_PER_COMMAND,
+  createDeferred,
+  type BatchedCommand,
+  type Deferred,
+} from './batched-command.js'
 
-export interface Call extends Request<Reply> {
+export interface Call extends Deferred<Reply> {
   readonly script: Script<unknown>
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
-  /** Called first when its answer has come, or will not. */
+  /** Called as soon as the reply has arrived, or it is known that none will arrive. */
   answered?: (error?: CacheError) => void
 }
 
 /**
- * The calls of scripts of a tick: those of one script and shape travel in one EVALSHA per group,
- * those of one key in the order asked.
+ * The calls of scripts of one tick. Calls with the same script and the same number of keys and
+ * arguments become one EVALSHA per group. Calls of one key keep their order.
  */
 export class TickCalls {
-  /** Few: a tick runs few scripts. */
-  readonly #ofScripts: CallsOfScript[] = []
-  /** Of scripts that only ask: who asks the same gets the same answer. */
-  #asked: Map<string, Promise<Reply>> | undefined
+  /** An array, since a tick runs few scripts. */
+  readonly #scripts: ScriptCalls[] = []
+  /** The calls of read-only scripts. Callers who make the same call share its reply. */
+  #readOnlyCalls: Map<string, Promise<Reply>> | undefined
   #size = 0
 
-  /** How many calls there are. */
+  /** The number of calls. */
   get size(): number {
     return this.#size
   }
 
-  /** A call of a script that changes nothing: who asks the same gets the same answer. */
-  ask(script: Script<unknown>, keys: readonly string[], args: readonly Argument[]): Promise<Reply> {
-    const same = JSON.stringify([script.sha, script.binary, keys, args])
-    const known = this.#asked?.get(same)
-    if (known) return known
-    const call: Call = { script, keys, args, ...request<Reply>() }
-    ;(this.#asked ??= new Map()).set(same, call.promise)
+  /** Adds a call of a read-only script, or joins the same call if there is one. */
+  addReadOnly(
+    script: Script<unknown>,
+    keys: readonly string[],
+    args: readonly Argument[],
+  ): Promise<Reply> {
+    const id = JSON.stringify([script.sha, script.binary, keys, args])
+    const existing = this.#readOnlyCalls?.get(id)
+    if (existing) return existing
+    const call: Call = { script, keys, args, ...createDeferred<Reply>() }
+    ;(this.#readOnlyCalls ??= new Map()).set(id, call.promise)
     this.add(call)
     return call.promise
   }
 
   add(call: Call): void {
-    let ofScript = this.#ofScripts.find((one) => one.script === call.script)
-    if (!ofScript) this.#ofScripts.push((ofScript = new CallsOfScript(call.script)))
-    ofScript.add(call)
+    let calls = this.#scripts.find(({ script }) => script === call.script)
+    if (!calls) this.#scripts.push((calls = new ScriptCalls(call.script)))
+    calls.add(call)
     this.#size++
   }
 
-  parcels(driver: Driver, onePlace: boolean): Parcel[] {
-    const parcels: Parcel[] = []
-    for (const { runs } of this.#ofScripts) {
-      for (const run of runs)
-        for (const calls of onePlace
-          ? inParts(run.length <= MOST_CALLS ? [run] : [...byFirstKey(run).values()])
-          : grouped(driver, run))
-          parcels.push(parcelOf(calls))
+  batchedCommands(driver: Driver, singleServer: boolean): BatchedCommand[] {
+    const split = (run: readonly Call[]): readonly (readonly Call[])[] => {
+      if (!singleServer) return splitBySlot(driver, run)
+      return splitBySize(
+        run.length <= MAX_CALLS_PER_COMMAND ? [run] : [...byFirstKey(run).values()],
+      )
     }
-    return parcels
+    return this.#scripts.flatMap(({ runs }) => runs.flatMap(split).map(batchedCommandOf))
   }
 }
 
 /**
- * Calls with as many keys and arguments as each other go together, unless one would overtake
- * another of the same key.
+ * The calls of one script, divided into runs. The calls of a run have the same number of keys and
+ * arguments, and are executed together. A new run begins if a call would overtake another call of
+ * the same key.
  */
-class CallsOfScript {
+class ScriptCalls {
   readonly script: Script<unknown>
   readonly runs: Call[][] = []
-  /** Those that may still grow, one for each shape. */
-  #open: Call[][] = []
-  /** Which of them a key is in, where there is more than one. */
-  #byKey: Map<string, Call[]> | undefined
+  /** The runs that may still grow. There is one for each number of keys and arguments. */
+  #openRuns: Call[][] = []
+  /** The open run that a key is in. Only maintained if there is more than one open run. */
+  #runByKey: Map<string, Call[]> | undefined
 
   constructor(script: Script<unknown>) {
     this.script = script
   }
 
   add(call: Call): void {
-    let run = this.#open.find(
+    let run = this.#openRuns.find(
       ([first]) =>
         first!.keys.length === call.keys.length && first!.args.length === call.args.length,
     )
-    if (this.#open.length > (run ? 1 : 0)) {
-      const byKey = (this.#byKey ??= runsByKey(this.#open))
-      if (call.keys.some((key) => byKey.has(key) && byKey.get(key) !== run)) {
-        this.#open = []
-        this.#byKey = undefined
+    if (this.#openRuns.length > (run ? 1 : 0)) {
+      const runByKey = (this.#runByKey ??= runsByKey(this.#openRuns))
+      if (call.keys.some((key) => runByKey.has(key) && runByKey.get(key) !== run)) {
+        this.#openRuns = []
+        this.#runByKey = undefined
         run = undefined
       }
     }
     if (run) run.push(call)
     else {
       run = [call]
-      this.#open.push(run)
+      this.#openRuns.push(run)
       this.runs.push(run)
     }
-    if (this.#byKey) for (const key of call.keys) this.#byKey.set(key, run)
+    if (this.#runByKey) for (const key of call.keys) this.#runByKey.set(key, run)
   }
 }
 
@@ -105,47 +114,48 @@ function runsByKey(runs: Iterable<Call[]>): Map<string, Call[]> {
   return byKey
 }
 
-/** A call whose own keys are in several places fails, so it goes alone. */
-function grouped(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
-  const isAlone = ({ keys }: Call): boolean => driver.group(keys).length > 1
-  const byKey = byFirstKey(calls.filter((call) => !isAlone(call)))
-  const together = driver
+/** A call whose own keys are in different slots fails, so it is sent alone. */
+function splitBySlot(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
+  const spansSlots = ({ keys }: Call): boolean => driver.group(keys).length > 1
+  const byKey = byFirstKey(calls.filter((call) => !spansSlots(call)))
+  const grouped = driver
     .group([...byKey.keys()])
-    .flatMap((keys) => inParts(keys.map((key) => byKey.get(key)!)))
-  return [...together, ...calls.filter(isAlone).map((call) => [call])]
+    .flatMap((keys) => splitBySize(keys.map((key) => byKey.get(key)!)))
+  return [...grouped, ...calls.filter(spansSlots).map((call) => [call])]
 }
 
 function byFirstKey(calls: readonly Call[]): Map<string, Call[]> {
   const byKey = new Map<string, Call[]>()
   for (const call of calls) {
     const key = call.keys[0] ?? ''
-    const same = byKey.get(key)
-    if (same) same.push(call)
+    const sameKey = byKey.get(key)
+    if (sameKey) sameKey.push(call)
     else byKey.set(key, [call])
   }
   return byKey
 }
 
 /**
- * No part is too large; the calls of one key are in one part, unless they are too many for that.
+ * Combines groups into parts that are not too large. The calls of one key are in one part, unless
+ * there are too many of them for that.
  */
-function inParts(groups: readonly (readonly Call[])[]): Call[][] {
+function splitBySize(groups: readonly (readonly Call[])[]): Call[][] {
   const parts: Call[][] = []
   for (const group of groups) {
     const last = parts.at(-1)
-    if (last && last.length + group.length <= MOST_CALLS) last.push(...group)
-    else for (const part of chunks(group, MOST_CALLS)) parts.push([...part])
+    if (last && last.length + group.length <= MAX_CALLS_PER_COMMAND) last.push(...group)
+    else for (const part of chunks(group, MAX_CALLS_PER_COMMAND)) parts.push([...part])
   }
   return parts
 }
 
-function parcelOf(calls: readonly Call[]): Parcel {
+function batchedCommandOf(calls: readonly Call[]): BatchedCommand {
   const { script, args } = calls[0]!
   const keys = calls.length === 1 ? calls[0]!.keys : calls.flatMap((call) => call.keys)
-  const rest: Argument[] = [
+  const scriptArgs: Argument[] = [
     String(keys.length),
     ...keys,
-    ...(calls.length === 1 ? args : argumentsOf(calls)),
+    ...(calls.length === 1 ? args : combinedArguments(calls)),
     String(calls.length),
   ]
   const fail = (error: CacheError): void => {
@@ -155,45 +165,48 @@ function parcelOf(calls: readonly Call[]): Parcel {
     }
   }
   const deliver = (reply: Reply): void => deliverCalls(calls, reply as readonly Reply[])
-  const parcel = (name: string, what: string): Parcel => ({
-    command: { args: [name, what, ...rest], keys, binary: script.binary },
-    requests: calls.length,
+  const batchedCommand = (name: string, hashOrSource: string): BatchedCommand => ({
+    command: { args: [name, hashOrSource, ...scriptArgs], keys, binary: script.binary },
+    requestCount: calls.length,
     deliver,
     fail,
   })
-  return { ...parcel('EVALSHA', script.sha), again: () => parcel('EVAL', script.source) }
+  return {
+    ...batchedCommand('EVALSHA', script.sha),
+    withSource: () => batchedCommand('EVAL', script.source),
+  }
 }
 
 /**
- * Those that are the same in all calls, each call's own, and which are which: as `defineScript`
- * reads them.
+ * Returns the arguments that are the same in all calls, then those of each call, then the text that
+ * says which argument is which. `defineScript` describes the format.
  */
-function argumentsOf(calls: readonly Call[]): Argument[] {
+function combinedArguments(calls: readonly Call[]): Argument[] {
   const shared: Argument[] = []
-  const own: number[] = []
-  let which = ''
+  const ownIndexes: number[] = []
+  let kinds = ''
   const first = calls[0]!.args
   for (let j = 0; j < first.length; j++) {
-    const same = calls.every(({ args }) => args[j] === first[j])
-    which += same ? '=' : '-'
-    if (same) shared.push(first[j]!)
-    else own.push(j)
+    const isShared = calls.every(({ args }) => args[j] === first[j])
+    kinds += isShared ? '=' : '-'
+    if (isShared) shared.push(first[j]!)
+    else ownIndexes.push(j)
   }
-  const owned = calls.flatMap(({ args }) => own.map((j) => args[j]!))
-  return [...shared, ...owned, which]
+  const own = calls.flatMap(({ args }) => ownIndexes.map((j) => args[j]!))
+  return [...shared, ...own, kinds]
 }
 
 function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
-  const failed = failures(replies[calls.length] as readonly Reply[])
-  reportForeignValue(calls[0]!.script, replies[calls.length + 1] as readonly Reply[] | undefined)
+  const failures = failuresOf(replies[calls.length] as readonly Reply[])
+  reportForeignValues(calls[0]!.script, replies[calls.length + 1] as readonly Reply[] | undefined)
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!
-    const text = failed?.get(i)
+    const message = failures?.get(i)
     call.answered?.()
-    if (text === undefined) call.resolve(replies[i]!)
+    if (message === undefined) call.resolve(replies[i]!)
     else
       call.reject(
-        ServerError.fromReply(withoutPlace(text), {
+        ServerError.fromReply(withoutScriptPosition(message), {
           command: call.script.name,
           key: call.keys[0],
           args: call.args,
@@ -202,19 +215,24 @@ function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
   }
 }
 
-/** Told as call, message, call, message, … */
-function failures(told: readonly Reply[]): Map<number, string> | undefined {
-  if (told.length === 0) return undefined
-  const failed = new Map<number, string>()
-  for (let i = 0; i < told.length; i += 2) failed.set(told[i] as number, String(told[i + 1]))
-  return failed
+/** Parses the failures that a script reports as call, message, call, message, … */
+function failuresOf(pairs: readonly Reply[]): Map<number, string> | undefined {
+  if (pairs.length === 0) return undefined
+  const failures = new Map<number, string>()
+  for (let i = 0; i < pairs.length; i += 2) failures.set(pairs[i] as number, String(pairs[i + 1]))
+  return failures
 }
 
-/** What a script deleted since no pattern could have written it, told as key, what it was, … */
-function reportForeignValue(script: Script<unknown>, told: readonly Reply[] = []): void {
-  for (let i = 0; i < told.length; i += 2) {
-    const key = String(told[i])
-    const message = `"${key}" held a value that this package does not write (${String(told[i + 1])}). It was deleted. Let nobody else use keys of this namespace.`
+/**
+ * Reports the values that a script deleted because no pattern could have written them. `pairs`
+ * holds key, description, key, description, …
+ */
+function reportForeignValues(script: Script<unknown>, pairs: readonly Reply[] = []): void {
+  for (let i = 0; i < pairs.length; i += 2) {
+    const key = String(pairs[i])
+    const message =
+      `"${key}" held a value that this package does not write (${String(pairs[i + 1])}). ` +
+      'It was deleted. Make sure that nobody else uses keys of this namespace.'
     emit(channels.error, () => ({
       operation: script.name,
       key,
@@ -223,7 +241,7 @@ function reportForeignValue(script: Script<unknown>, told: readonly Reply[] = []
   }
 }
 
-/** Redis before 7 puts the line of the script before the error it met there. */
-function withoutPlace(text: string): string {
+/** Before version 7, Redis puts the position in the script before the message of the error. */
+function withoutScriptPosition(text: string): string {
   return text.replace(/^(?:ERR )?(?:Error running script[^:]*:)?\s*@?user_script:\s*\d+:\s*/, '')
 }

@@ -1,99 +1,107 @@
 import type { Driver } from '../../drivers/driver.js'
 import type { CacheError } from '../../errors.js'
-import { chunks, MOST_KEYS, request, type Parcel, type Request } from './batched-command.js'
+import {
+  chunks,
+  MAX_KEYS_PER_COMMAND,
+  createDeferred,
+  type BatchedCommand,
+  type Deferred,
+} from './batched-command.js'
 
 export type Value = Buffer | null | CacheError
 
-/** Where a reader finds its value: in `answer`, at `place`. */
+/** Where a reader finds its value: at `index` of `values`. */
 export interface Reader {
-  readonly answer: Promise<readonly Value[]>
-  readonly place: number
+  readonly values: Promise<readonly Value[]>
+  readonly index: number
 }
 
 /**
- * The plain reads of a tick: one MGET per group, each key asked once. Where all keys are in one
- * place, one promise carries all values and each reader takes the one in its place, which is
- * cheaper than a promise each; elsewhere no reader waits for a node that is none of its own.
+ * The plain reads of one tick. They become one MGET per group of keys, and each key is read once.
+ *
+ * If all keys are on one server, a single promise carries all values, and each reader takes its own
+ * by index. That is cheaper than one promise per reader. Otherwise each reader has its own promise,
+ * so that it does not wait for other nodes.
  */
 export class TickReads {
-  readonly #together: Request<readonly Value[]> | undefined
+  readonly #shared: Deferred<readonly Value[]> | undefined
   readonly #readers = new Map<
     string,
-    { readonly request: Request<readonly Value[]>; readonly place: number }
+    { readonly deferred: Deferred<readonly Value[]>; readonly index: number }
   >()
   readonly #values: Value[] = []
-  #settled = 0
+  #settledCount = 0
 
-  constructor(onePlace: boolean) {
-    if (onePlace) this.#together = request()
+  constructor(singleServer: boolean) {
+    if (singleServer) this.#shared = createDeferred()
   }
 
   get size(): number {
     return this.#readers.size
   }
 
-  ask(key: string): Reader {
+  add(key: string): Reader {
     let reader = this.#readers.get(key)
     if (!reader) {
-      reader = this.#together
-        ? { request: this.#together, place: this.#readers.size }
-        : { request: request(), place: 0 }
+      reader = this.#shared
+        ? { deferred: this.#shared, index: this.#readers.size }
+        : { deferred: createDeferred(), index: 0 }
       this.#readers.set(key, reader)
     }
-    return { answer: reader.request.promise, place: reader.place }
+    return { values: reader.deferred.promise, index: reader.index }
   }
 
-  parcels(driver: Driver): Parcel[] {
+  batchedCommands(driver: Driver): BatchedCommand[] {
     const keys = [...this.#readers.keys()]
-    const grouped = this.#together ? chunks(keys, MOST_KEYS) : groups(driver, keys)
-    return grouped.map((group) => this.#parcel(group))
+    const keyGroups = this.#shared ? chunks(keys, MAX_KEYS_PER_COMMAND) : groups(driver, keys)
+    return keyGroups.map((group) => this.#batchedCommand(group))
   }
 
-  #parcel(keys: readonly string[]): Parcel {
+  #batchedCommand(keys: readonly string[]): BatchedCommand {
     const fail = (error: CacheError): void =>
       this.#settle(
         keys,
         keys.map(() => error),
       )
     if (keys.length === 1) {
-      // A value of another type is none, as MGET has it: the step that asks for the lease deletes
-      // it.
-      const failOne = (error: CacheError): void =>
+      // A value of another type counts as no value, as it does for MGET. The script that requests
+      // the lease deletes it.
+      const failSingle = (error: CacheError): void =>
         error.code === 'WRONGTYPE' ? this.#settle(keys, [null]) : fail(error)
       return {
         command: { args: ['GET', keys[0]!], keys, binary: true },
-        requests: 1,
+        requestCount: 1,
         deliver: (value) => this.#settle(keys, [value as Value]),
-        fail: failOne,
+        fail: failSingle,
       }
     }
     return {
       command: mget(keys),
-      requests: keys.length,
+      requestCount: keys.length,
       deliver: (values) => this.#settle(keys, values as readonly Value[]),
       fail,
     }
   }
 
   #settle(keys: readonly string[], values: readonly Value[]): void {
-    if (!this.#together) {
+    if (!this.#shared) {
       for (let i = 0; i < keys.length; i++)
-        this.#readers.get(keys[i]!)!.request.resolve([values[i]!])
-    } else if (keys.length === this.#readers.size) this.#together.resolve(values)
+        this.#readers.get(keys[i]!)!.deferred.resolve([values[i]!])
+    } else if (keys.length === this.#readers.size) this.#shared.resolve(values)
     else {
       for (let i = 0; i < keys.length; i++)
-        this.#values[this.#readers.get(keys[i]!)!.place] = values[i]!
-      this.#settled += keys.length
-      if (this.#settled === this.#readers.size) this.#together.resolve(this.#values)
+        this.#values[this.#readers.get(keys[i]!)!.index] = values[i]!
+      this.#settledCount += keys.length
+      if (this.#settledCount === this.#readers.size) this.#shared.resolve(this.#values)
     }
   }
 }
 
-export function mget(keys: readonly string[]): Parcel['command'] {
+export function mget(keys: readonly string[]): BatchedCommand['command'] {
   return { args: ['MGET', ...keys], keys, binary: true }
 }
 
-/** Keys that one command may name, and no more of them than it should. */
+/** Splits keys into groups that one MGET may name, none of which is too large. */
 export function groups(driver: Driver, keys: readonly string[]): (readonly string[])[] {
-  return driver.group(keys).flatMap((group) => chunks(group, MOST_KEYS))
+  return driver.group(keys).flatMap((group) => chunks(group, MAX_KEYS_PER_COMMAND))
 }

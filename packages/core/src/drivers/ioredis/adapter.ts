@@ -1,9 +1,9 @@
 import { slot } from '../../client/keys.js'
 import type { Settle } from '../driver.js'
-import { namesItsKey, type Command } from '../command.js'
+import { containsItsKey, type Command } from '../command.js'
 import { listenTo } from '../shared/client-events.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
-import type { Wire } from '../shared/managed-connection.js'
+import type { ClientAdapter } from '../shared/client-adapter.js'
 import { errorOf, replyOf } from '../shared/replies.js'
 import { askRole } from '../shared/role.js'
 
@@ -14,52 +14,58 @@ interface Pipeline {
 }
 
 /**
- * So many are sent one by one: a pipeline answers when the last of its commands has been answered.
+ * Up to this many commands are sent one by one. A pipeline only returns when the last of its
+ * commands has been answered.
  */
-const FEW = 8
+const MAX_SINGLE_WRITES = 8
 
-/** ioredis' clients, as `Link` writes through them. */
-export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | undefined): Wire {
-  let nodeEnded = -Infinity
+/** Adapts a client of ioredis for `ManagedConnection`. */
+export function ioredisAdapter(
+  client: IoredisClient,
+  cluster: IoredisCluster | undefined,
+): ClientAdapter {
+  let nodeEndedAt = -Infinity
   const nodeAt = (address: string): IoredisNode | undefined =>
     cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode)
   return {
-    // It is still 'ready' while its socket ends: what is written then goes into its offline queue.
+    // The status is still 'ready' while the socket is closing. A command that is written then goes
+    // into the offline queue.
     isReady: () => client.status === 'ready' && (client as IoredisNode).stream?.writable !== false,
     writesAtOnce: true,
     ended: () =>
       client.status === 'end'
-        ? 'the ioredis client has ended: it was disconnected, or has given up reconnecting'
+        ? 'the ioredis client has ended: it was disconnected, or gave up reconnecting'
         : undefined,
     connect: () => {
-      if (client.status === 'wait') client.connect().catch(() => undefined) // its 'close' or 'end' tells
+      // The events 'close' or 'end' report a failure.
+      if (client.status === 'wait') client.connect().catch(() => undefined)
     },
-    watch({ ready, lost, trouble }) {
-      const ofNodes = cluster && {
+    watch({ ready, lost, error }) {
+      const nodeEvents = cluster && {
         '-node': () => {
-          nodeEnded = performance.now()
+          nodeEndedAt = performance.now()
         },
       }
-      return listenTo(client, { error: trouble, ready, close: lost, end: lost, ...ofNodes })
+      return listenTo(client, { error, ready, close: lost, end: lost, ...nodeEvents })
     },
     write(commands, settle) {
       if (cluster) writeToCluster(cluster, commands, settle)
-      else if (commands.length <= FEW)
-        commands.forEach((command, place) => writeOne(client, command, place, settle))
+      else if (commands.length <= MAX_SINGLE_WRITES)
+        commands.forEach((command, index) => writeOne(client, command, index, settle))
       else
         void writeAll(
           client,
           commands,
-          commands.map((_, place) => place),
+          commands.map((_, index) => index),
           settle,
-          (error, place) => settle(place, errorOf(error, commands[place]!)),
+          (error, index) => settle(index, errorOf(error, commands[index]!)),
         )
     },
 
     ...(cluster && {
-      // Of a Cluster, what a node did not answer is sent again once its connection has ended
-      // (`retryDelayOnFailover`).
-      sinceResend: () => performance.now() - nodeEnded,
+      // On a Cluster, ioredis resends the commands that a node did not answer, once the connection
+      // to the node has ended (`retryDelayOnFailover`).
+      sinceResend: () => performance.now() - nodeEndedAt,
       nodeOf: ({ keys }: Command) =>
         (keys.length > 0 ? cluster.slots[slot(keys[0]!)]?.[0] : undefined) ?? '',
       rediscover: () => cluster.refreshSlotsCache?.(() => undefined),
@@ -70,7 +76,7 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     isConnected: (address) => nodeAt(address)?.status === 'ready',
     async probe(address) {
       const node = nodeAt(address)
-      if (!node) throw new Error(`${address} is no node of the Cluster`)
+      if (!node) throw new Error(`${address} is not a node of the Cluster`)
       return askRole(
         (command) =>
           new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
@@ -79,20 +85,23 @@ export function ioredisWire(client: IoredisClient, cluster: IoredisCluster | und
     bytesRead: (address) => nodeAt(address)?.stream?.bytesRead,
     reconnect(address) {
       const node = nodeAt(address)
-      // Without a strategy it would end for good. A node of a Cluster is made anew.
+      // Without a strategy, the client would end for good. A node of a Cluster is created anew.
       if (node && (cluster || typeof node.options.retryStrategy === 'function')) reconnect(node)
     },
   }
 }
 
 /**
- * Ends the socket; the client goes on by its own `retryStrategy`. What is under way is rejected
- * first: ioredis would send it again on the new connection, long after its callers were told that
- * it failed.
+ * Closes the socket; the client then reconnects by its own `retryStrategy`. Commands under way are
+ * rejected first: ioredis would resend them over the new connection, long after they were reported
+ * as failed.
  */
 function reconnect(node: IoredisNode): void {
   if (node.status === 'ready')
-    node.flushQueue?.(new Error('the connection was given up'), { offlineQueue: false })
+    node.flushQueue?.(
+      new Error('the driver closed the connection, which was silent or led to a replica'),
+      { offlineQueue: false },
+    )
   node.stream?.destroy()
 }
 
@@ -100,33 +109,33 @@ function nodeOfCluster(cluster: IoredisCluster, address: string): IoredisNode | 
   return cluster.nodes('master').find((node) => addressOf(node) === address)
 }
 
-/** Calls back once, when a connection that does not reconnect has ended. */
+/** Calls `ended` when a connection that does not reconnect has ended. */
 export function onEnd(client: IoredisClient, ended: () => void): void {
   client.on('end', ended)
 }
 
-function writeOne(client: IoredisClient, command: Command, place: number, settle: Settle): void {
-  if (autoPipelines(client)) return writeWithoutAutoPipelining(client, command, place, settle)
+function writeOne(client: IoredisClient, command: Command, index: number, settle: Settle): void {
+  if (usesAutoPipelining(client)) return writeWithoutAutoPipelining(client, command, index, settle)
   const [name, ...args] = command.args
   const sent = command.binary ? client.callBuffer(name, args) : client.call(name, args)
   sent.then(
-    (raw) => settle(place, replyOf(raw, command)),
-    (error: unknown) => settle(place, errorOf(error, command)),
+    (raw) => settle(index, replyOf(raw, command)),
+    (error: unknown) => settle(index, errorOf(error, command)),
   )
 }
 
-function autoPipelines({ options }: IoredisClient): boolean {
+function usesAutoPipelining({ options }: IoredisClient): boolean {
   return (options as { enableAutoPipelining?: boolean }).enableAutoPipelining === true
 }
 
 /**
- * ioredis breaks `callBuffer` under auto-pipelining; a pipeline of one goes past it. On a Cluster
- * it needs a key, or a node.
+ * Writes a command in a pipeline of its own, since `callBuffer` of ioredis does not work with
+ * auto-pipelining. On a Cluster, a pipeline needs a key or a node.
  */
 function writeWithoutAutoPipelining(
   client: IoredisClient,
   command: Command,
-  place: number,
+  index: number,
   settle: Settle,
 ): void {
   const { nodes } = client as Partial<IoredisCluster>
@@ -138,25 +147,25 @@ function writeWithoutAutoPipelining(
     onNode ?? client,
     [command],
     [0],
-    (_, reply) => settle(place, reply),
-    (error) => settle(place, errorOf(error, command)),
+    (_, reply) => settle(index, reply),
+    (error) => settle(index, errorOf(error, command)),
   )
 }
 
-/** One pipeline. `failed` decides what becomes of a command that met an error. */
+/** Writes commands in one pipeline. `onError` handles a command that failed. */
 async function writeAll(
   client: IoredisClient,
   commands: readonly Command[],
-  places: readonly number[],
+  indexes: readonly number[],
   settle: Settle,
-  failed: (error: Error, place: number) => void,
+  onError: (error: Error, index: number) => void,
 ): Promise<void> {
   const pipeline = (client as unknown as { pipeline(): Pipeline }).pipeline()
-  for (const place of places) {
+  for (const index of indexes) {
     const {
       args: [name, ...args],
       binary,
-    } = commands[place]!
+    } = commands[index]!
     if (binary) pipeline.callBuffer(name, args)
     else pipeline.call(name, args)
   }
@@ -164,51 +173,52 @@ async function writeAll(
   try {
     results = (await pipeline.exec()) ?? []
   } catch (error) {
-    for (const place of places) failed(error as Error, place)
+    for (const index of indexes) onError(error as Error, index)
     return
   }
-  for (const [i, place] of places.entries()) {
+  for (const [i, index] of indexes.entries()) {
     const [error, raw] = results[i] ?? [new Error('the connection was lost'), undefined]
-    if (error) failed(error, place)
-    else settle(place, replyOf(raw, commands[place]!))
+    if (error) onError(error, index)
+    else settle(index, replyOf(raw, commands[index]!))
   }
 }
 
 /**
- * One pipeline for each node, on the node's own connection. The Cluster's own pipelines repeat
- * themselves whole at wherever one command was sent on to; here each that was sent on goes again by
- * itself, through the Cluster.
+ * Writes one pipeline for each node, over the connection of the node. A pipeline of the Cluster
+ * itself repeats all its commands elsewhere if one of them is redirected. Here, each redirected
+ * command is written again separately, through the Cluster.
  */
 function writeToCluster(
   cluster: IoredisCluster,
   commands: readonly Command[],
   settle: Settle,
 ): void {
-  const again = (place: number): void => writeOne(cluster, commands[place]!, place, settle)
+  const writeThroughCluster = (index: number): void =>
+    writeOne(cluster, commands[index]!, index, settle)
   const byNode = new Map<string, number[]>()
-  for (const [place, { keys }] of commands.entries()) {
+  for (const [index, { keys }] of commands.entries()) {
     const owner = keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]?.[0]
-    const places = owner === undefined ? undefined : byNode.get(owner)
-    if (owner === undefined) again(place)
-    else if (places) places.push(place)
-    else byNode.set(owner, [place])
+    const indexes = owner === undefined ? undefined : byNode.get(owner)
+    if (owner === undefined) writeThroughCluster(index)
+    else if (indexes) indexes.push(index)
+    else byNode.set(owner, [index])
   }
   const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
-  for (const [address, places] of byNode) {
-    const node = nodes.find((one) => addressOf(one) === address)
-    const together = places.length > 1 && node?.status === 'ready'
-    if (!together)
-      for (const place of places)
+  for (const [address, indexes] of byNode) {
+    const node = nodes.find((candidate) => addressOf(candidate) === address)
+    const usePipeline = indexes.length > 1 && node?.status === 'ready'
+    if (!usePipeline)
+      for (const index of indexes)
         writeOne(
-          node && !namesItsKey(commands[place]!) ? node : cluster,
-          commands[place]!,
-          place,
+          node && !containsItsKey(commands[index]!) ? node : cluster,
+          commands[index]!,
+          index,
           settle,
         )
     else {
-      void writeAll(node, commands, places, settle, (error, place) => {
-        if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) again(place)
-        else settle(place, errorOf(error, commands[place]!))
+      void writeAll(node, commands, indexes, settle, (error, index) => {
+        if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) writeThroughCluster(index)
+        else settle(index, errorOf(error, commands[index]!))
       })
     }
   }

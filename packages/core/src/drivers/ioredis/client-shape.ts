@@ -1,4 +1,4 @@
-/** What this driver needs of ioredis' `Redis` and `Cluster`, of major 5 or 6. */
+/** The parts of `Redis` and `Cluster` of ioredis 5 and 6 that the driver uses. */
 export interface IoredisClient {
   readonly status: string
   readonly options: object
@@ -11,15 +11,16 @@ export interface IoredisClient {
   listenerCount(event: string): number
 }
 
-/** Of which `Cluster` has more. */
+/** The additional parts of `Cluster`. */
 export interface IoredisCluster extends IoredisClient {
   readonly slots: (readonly string[])[]
   nodes(role: 'master'): IoredisNode[]
-  /** Asks one node after the other who owns which slots. */
+  /** Asks the nodes, one after the other, which of them owns which slots. */
   refreshSlotsCache?(done: () => void): void
   duplicate(startupNodes?: never[], override?: object): IoredisCluster
 }
 
+/** The additional parts of `Redis`. */
 export interface IoredisNode extends IoredisClient {
   readonly options: {
     readonly host?: string | undefined
@@ -30,7 +31,7 @@ export interface IoredisNode extends IoredisClient {
     readonly name?: string | null | undefined
     readonly retryStrategy?: unknown
   }
-  /** The socket of the present connection. */
+  /** The socket of the current connection. */
   readonly stream?: { readonly bytesRead: number; readonly writable: boolean; destroy(): void }
   /** Rejects the commands that are under way. */
   flushQueue?(error: Error, options: { offlineQueue: boolean }): void

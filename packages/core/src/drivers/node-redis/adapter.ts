@@ -1,8 +1,8 @@
 import { slot } from '../../client/keys.js'
 import type { CacheError } from '../../errors.js'
 import type { Topology } from '../driver.js'
-import { namesItsKey, type Command, type Reply } from '../command.js'
-import type { Wire } from '../shared/managed-connection.js'
+import { containsItsKey, type Command, type Reply } from '../command.js'
+import type { ClientAdapter } from '../shared/client-adapter.js'
 import { listenTo } from '../shared/client-events.js'
 import type {
   NodeRedisClient,
@@ -16,28 +16,28 @@ import { errorOf, replyOf } from '../shared/replies.js'
 import { askRole } from '../shared/role.js'
 
 /**
- * Everything as RESP2 would have it, as bytes: by the type bytes of RESP3,
- * https://github.com/redis/redis-specifications. Blob strings and verbatim strings as Buffers,
- * doubles and big numbers as text, maps as arrays.
+ * Maps the types of RESP3 to those of RESP2, as bytes, by their type bytes
+ * (https://github.com/redis/redis-specifications): blob strings and verbatim strings are Buffers,
+ * doubles and big numbers are text, maps are arrays.
  */
 const AS_RESP2 = { 36: Buffer, 61: Buffer, 44: String, 40: String, 37: Array }
 
-/** node-redis' clients, as `Link` writes through them. */
-export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire {
+/** Adapts a client of node-redis for `ManagedConnection`. */
+export function nodeRedisAdapter(client: NodeRedisClient, topology: Topology): ClientAdapter {
   const cluster = topology === 'cluster' ? (client as NodeRedisCluster) : undefined
   let connecting = false
   let wasOpen = client.isOpen
-  let tell: { ready(): void; lost(): void; trouble(error: unknown): void } | undefined
-  /** The one that was selected last, as far as the server has said. */
+  let events: { ready(): void; lost(): void; error(error: unknown): void } | undefined
+  /** The database that was selected last, as far as the server has reported it. */
   let database: number | undefined
-  /** When the client said last that it could not connect, by `performance.now()`. */
-  let troubled = -Infinity
+  /** When the client last reported that it could not connect, by `performance.now()`. */
+  let lastErrorAt = -Infinity
   const replaceable = cluster
     ? undefined
     : new ReplaceableClient(client as NodeRedisStandalone, {
-        ready: () => tell?.ready(),
-        lost: () => tell?.lost(),
-        trouble: (error) => tell?.trouble(error),
+        ready: () => events?.ready(),
+        lost: () => events?.lost(),
+        error: (error) => events?.error(error),
       })
   const send = senderOf(client, topology, replaceable)
   const isReady = (): boolean => {
@@ -50,10 +50,10 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
       await client.connect()
       wasOpen = true
       connecting = false
-      tell?.ready()
+      events?.ready()
     } catch (error) {
       connecting = false
-      tell?.trouble(error)
+      events?.error(error)
     }
   }
 
@@ -65,12 +65,14 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
     connect() {
       if (!client.isOpen && !connecting && !wasOpen) void connect()
     },
-    watch({ ready, lost, trouble }) {
-      tell = { ready, lost, trouble }
+    watch(listener) {
+      const { ready, lost } = listener
+      events = listener
       const onError = (error: unknown): void => {
-        troubled = performance.now()
-        trouble(error)
-        // One node of many may fail alone; its commands are rejected one by one.
+        lastErrorAt = performance.now()
+        listener.error(error)
+        // If there are many nodes, one of them may fail alone. Its commands are rejected one by
+        // one.
         if (topology === 'standalone' && replaceable?.current === client && !isReady()) lost()
       }
       const onReady = (): void => {
@@ -79,27 +81,28 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
       }
       const stop = listenTo(client, { error: onError, ready: onReady, end: lost })
       return () => {
-        tell = undefined
+        events = undefined
         stop()
       }
     },
-    write(commands, settle, signalOf, isOpen) {
+    write(commands, settle, signalOf, isPending) {
       const signal = signalOf()
-      // The link sees to deadlines; a timer for each command would cost as much as the command.
+      // `ManagedConnection` handles deadlines. A timer for each command would cost as much as the
+      // command.
       const options = {
         typeMapping: AS_RESP2,
         timeout: undefined,
         ...(signal && { abortSignal: signal }),
       }
-      const writeOne = (command: Command, place: number): void => {
+      const writeOne = (command: Command, index: number): void => {
         send(command, options).then(
-          (raw) => settle(place, replyOf(raw, command)),
+          (raw) => settle(index, replyOf(raw, command)),
           (error: unknown) => {
-            if (!isHalfMoved(error)) settle(place, errorOf(error, command))
+            if (!isTryAgain(error)) settle(index, errorOf(error, command))
             else
               setTimeout(() => {
-                if (isOpen(place)) writeOne(command, place)
-              }, HALF_MOVED_PAUSE).unref()
+                if (isPending(index)) writeOne(command, index)
+              }, TRY_AGAIN_PAUSE).unref()
           },
         )
       }
@@ -137,26 +140,31 @@ export function nodeRedisWire(client: NodeRedisClient, topology: Topology): Wire
     bytesRead: () => undefined,
     reconnect(address) {
       if (cluster) return reconnectNode(cluster, address)
-      // It is reconnecting by itself, and will be sooner back.
+      // The client is reconnecting by itself, which is faster than a duplicate.
       if (
         replaceable!.current === client &&
         !isReady() &&
-        performance.now() - troubled < RETRIES_WITHIN
+        performance.now() - lastErrorAt < MAX_RETRY_PAUSE
       )
         return
-      if (replaceable!.replace(HANDSHAKE_WITHIN, database) || topology !== 'sentinel' || connecting)
+      if (
+        replaceable!.replace(HANDSHAKE_TIMEOUT, database) ||
+        topology !== 'sentinel' ||
+        connecting
+      )
         return
-      // A Sentinel client of node-redis 5 can't be duplicated, but starts again.
+      // A Sentinel client of node-redis 5 can't be duplicated, but it can be closed and connected
+      // again.
       connecting = true
-      tell?.lost()
+      events?.lost()
       Promise.resolve(client.destroy()).then(connect, connect)
     },
   }
 }
 
 function databaseIn(info: Reply | CacheError): number | undefined {
-  const found = typeof info === 'string' ? /\bdb=(\d+)/.exec(info) : null
-  return found ? Number(found[1]) : undefined
+  const match = typeof info === 'string' ? /\bdb=(\d+)/.exec(info) : null
+  return match ? Number(match[1]) : undefined
 }
 
 const CLIENT_INFO: Command = { args: ['CLIENT', 'INFO'], keys: [] }
@@ -170,8 +178,8 @@ function addressOf({ host, port }: NodeRedisPrimary): string {
 }
 
 /**
- * Asks a primary that answers. node-redis by itself asks only after a MOVED, which one that is
- * silent does not send, and waits for whom it asks for good.
+ * Asks a primary that is not silent for the owners of the slots. node-redis itself only asks after
+ * a MOVED, which a silent primary does not send, and it waits for that node without a limit.
  */
 function rediscover(cluster: NodeRedisCluster, isSilent: (node: string) => boolean): void {
   const slots = (cluster as { _slots?: { rediscover?(startWith: unknown): Promise<unknown> } })
@@ -179,11 +187,11 @@ function rediscover(cluster: NodeRedisCluster, isSilent: (node: string) => boole
   const connected = cluster.masters.filter(
     (primary) => primary.client?.isReady === true && !isSilent(addressOf(primary)),
   )
-  const one = connected[Math.floor(Math.random() * connected.length)]
-  if (one) slots?.rediscover?.(one.client).catch(() => undefined)
+  const chosen = connected[Math.floor(Math.random() * connected.length)]
+  if (chosen) slots?.rediscover?.(chosen.client).catch(() => undefined)
 }
 
-/** The client makes another connection to it when it is asked next. */
+/** Removes the client of a node. node-redis opens another connection when it uses the node next. */
 function reconnectNode(cluster: NodeRedisCluster, address: string): void {
   const primary = primaryAt(cluster, address)
   const { client } = primary ?? {}
@@ -192,24 +200,27 @@ function reconnectNode(cluster: NodeRedisCluster, address: string): void {
   client.destroy()
 }
 
-/** The longest pause of node-redis' own strategy between two attempts, and a little. */
-const RETRIES_WITHIN = 3_000
-/** Ms for a connection and its handshake. */
-const HANDSHAKE_WITHIN = 2_000
+/**
+ * The longest pause between two attempts of the default strategy of node-redis, with a margin, in
+ * ms.
+ */
+const MAX_RETRY_PAUSE = 3_000
+/** Milliseconds for a connection and its handshake. */
+const HANDSHAKE_TIMEOUT = 2_000
 
 /**
- * Some keys of its slot are in one place, and some in another, for a moment. ioredis asks again by
- * itself.
+ * Returns whether some keys of the slot are on one node, and some on another, for a short time.
+ * ioredis retries by itself.
  */
-function isHalfMoved(error: unknown): boolean {
+function isTryAgain(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('TRYAGAIN')
 }
 
-const HALF_MOVED_PAUSE = 20
+const TRY_AGAIN_PAUSE = 20
 
 type Sender = (command: Command, options: object) => Promise<unknown>
 
-/** Always to a primary. */
+/** Returns a function that sends a command to a primary. */
 function senderOf(
   client: NodeRedisClient,
   topology: Topology,
@@ -224,7 +235,9 @@ function senderOf(
           keys: [key],
         } = command
         const primary =
-          key === undefined || namesItsKey(command) ? undefined : cluster.slots[slot(key)]?.master
+          key === undefined || containsItsKey(command)
+            ? undefined
+            : cluster.slots[slot(key)]?.master
         if (!primary) return cluster.sendCommand(key, false, args, options)
         return Promise.resolve(
           cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>,

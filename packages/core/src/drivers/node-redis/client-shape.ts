@@ -1,6 +1,6 @@
 import type { Argument } from '../command.js'
 
-/** What this driver needs of the clients of `redis`, of major 5 or 6. */
+/** The parts of the clients of `redis` 5 and 6 that the driver uses. */
 export interface NodeRedisClient {
   readonly isOpen: boolean
   readonly isReady?: boolean
@@ -20,7 +20,7 @@ export interface NodeRedisSentinel extends NodeRedisClient {
   getSentinelNode(): unknown
 }
 
-/** One primary of a Cluster, as the client knows it. */
+/** A primary of a Cluster, as the client knows it. */
 export interface NodeRedisPrimary {
   readonly host: string
   readonly port: number

@@ -1,77 +1,77 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listenTo } from '../shared/client-events.js'
 import type { NodeRedisStandalone } from './client-shape.js'
-import { within } from '../shared/time-limit.js'
+import { withTimeLimit } from '../shared/time-limit.js'
 
-/** A client that can be made once more, with its options. */
+/** A client that can be duplicated with its options. */
 interface Duplicable extends NodeRedisStandalone {
   readonly options?: { readonly socket?: object }
   duplicate(overrides?: object): Duplicable
 }
 
-interface Connecting {
-  /** Ms for a connection and its handshake. */
-  readonly patience: number
+interface ConnectOptions {
+  /** Milliseconds for a connection and its handshake. */
+  readonly timeout: number
   readonly database: number | undefined
 }
 
-interface Events {
-  /** The client in use is ready. */
+interface ReplaceableClientEvents {
+  /** The current client is ready. */
   ready(): void
-  /** What was written to the client in use until now gets no reply. */
+  /** Commands that were written to the current client until now get no reply. */
   lost(): void
-  trouble(error: unknown): void
+  error(error: unknown): void
 }
 
 /**
- * The node-redis client to write to: the user's own, or one in its place while its connection is
- * useless.
+ * The node-redis client to write to: the client of the user, or a duplicate that replaces it while
+ * its connection is useless.
  *
- * node-redis cannot be told to give a connection up. So the user's client is left alone, and a
- * duplicate with a connection of its own takes its place. It is used for as long as its connection
- * lasts; after that it is the user's client's turn again, if that has made a new connection by
- * itself.
+ * node-redis cannot be told to close a connection and open another one. So the client of the user
+ * is left alone, and a duplicate with a separate connection replaces it. The duplicate is used as
+ * long as its connection lasts. After that, the client of the user is used again, if it has
+ * reconnected by itself.
  */
 export class ReplaceableClient<C extends NodeRedisStandalone> {
   readonly #original: C
-  readonly #on: Events
+  readonly #on: ReplaceableClientEvents
   readonly #stopListening: () => void
-  /** The connection that the user's client has was given up. */
+  /** Whether the current connection of the client of the user is no longer used. */
   #abandoned = false
   #duplicate: Duplicable | undefined
   #closed = false
-  /** Counts what is in use: an attempt that is not the last one is no longer wanted. */
+  /** The number of the current attempt. The result of an earlier attempt is dropped. */
   #attempt = 0
 
-  constructor(original: C, on: Events) {
+  constructor(original: C, on: ReplaceableClientEvents) {
     this.#original = original
     this.#on = on
-    const isBack = (): void => {
+    const onReconnected = (): void => {
       if (!this.#abandoned || original.isReady === false) return
       this.#abandoned = false
       if (this.#duplicate) return
       this.#drop()
       on.ready()
     }
-    this.#stopListening = listenTo(original, { ready: isBack, end: () => this.#drop() })
+    this.#stopListening = listenTo(original, { ready: onReconnected, destroy: () => this.#drop() })
   }
 
-  /** `undefined` while there is none that could be written to. */
+  /** The client to write to; `undefined` while there is none. */
   get current(): C | undefined {
     return (this.#duplicate as C | undefined) ?? (this.#abandoned ? undefined : this.#original)
   }
 
   /**
-   * Gives the present connection up, and connects another client in its place, with the database
-   * that was selected. Returns whether that is possible.
+   * Stops using the current connection, and connects another client with the selected database
+   * instead. Returns whether that is possible.
    */
-  replace(patience: number, database: number | undefined): boolean {
+  replace(timeout: number, database: number | undefined): boolean {
     const original = this.#original as unknown as Duplicable
     if (this.#closed || typeof original.duplicate !== 'function' || !original.isOpen) return false
     if (!this.#duplicate) this.#abandoned = true
     this.#drop()
     this.#on.lost()
-    this.#goOn(original, { patience, database })
+    this.#useNext(original, { timeout, database })
     return true
   }
 
@@ -81,55 +81,60 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
     this.#drop()
   }
 
-  /** Ends the duplicate, and the attempt to make one. */
+  /** Closes the duplicate, and stops the attempt to connect one. */
   #drop(): void {
     this.#attempt++
-    if (this.#duplicate) end(this.#duplicate)
+    if (this.#duplicate) destroy(this.#duplicate)
     this.#duplicate = undefined
   }
 
-  #goOn(original: Duplicable, how: Connecting): void {
-    if (this.#abandoned) void this.#connect(original, this.#attempt, how)
+  #useNext(original: Duplicable, options: ConnectOptions): void {
+    if (this.#abandoned) void this.#connect(original, this.#attempt, options)
     else if (original.isReady) this.#on.ready()
   }
 
-  async #connect(original: Duplicable, attempt: number, how: Connecting): Promise<void> {
-    const { patience, database } = how
-    const own = original.options?.socket
-    const socket = own && { ...own, reconnectStrategy: false, connectTimeout: patience }
-    const isWanted = (): boolean => this.#attempt === attempt
-    for (let pause = FIRST_PAUSE; isWanted(); pause = Math.min(2 * pause, LAST_PAUSE)) {
+  async #connect(original: Duplicable, attempt: number, options: ConnectOptions): Promise<void> {
+    const { timeout, database } = options
+    const originalSocket = original.options?.socket
+    const socket = originalSocket && {
+      ...originalSocket,
+      reconnectStrategy: false,
+      connectTimeout: timeout,
+    }
+    const isCurrent = (): boolean => this.#attempt === attempt
+    for (let pause = MIN_PAUSE; isCurrent(); pause = Math.min(2 * pause, MAX_PAUSE)) {
       const duplicate = original.duplicate(
         socket && { socket, ...(database !== undefined && { database }) },
       )
       duplicate.on('error', (error: unknown) => {
-        this.#on.trouble(error)
+        this.#on.error(error)
         if (this.#duplicate !== duplicate || duplicate.isReady) return
         this.#drop()
         this.#on.lost()
-        this.#goOn(original, how)
+        this.#useNext(original, options)
       })
       try {
-        await within(patience, duplicate.connect(), { ref: false })
-        if (!isWanted()) return end(duplicate)
+        await withTimeLimit(timeout, duplicate.connect(), { ref: false })
+        if (!isCurrent()) return destroy(duplicate)
         this.#duplicate = duplicate
         return this.#on.ready()
       } catch {
-        end(duplicate)
+        destroy(duplicate)
         await sleep(pause, undefined, { ref: false })
       }
     }
   }
 }
 
-function end(client: NodeRedisStandalone): void {
-  const destroy = (): void =>
+function destroy(client: NodeRedisStandalone): void {
+  const tryDestroy = (): void =>
     void Promise.resolve()
       .then(() => client.destroy())
-      .catch(() => undefined) // it may be closed already
-  destroy()
-  client.on('connect', destroy) // what is destroyed while it connects gets its socket all the same
+      .catch(() => undefined) // it may already be closed
+  tryDestroy()
+  // A client that is destroyed while it connects still opens its socket.
+  client.on('connect', tryDestroy)
 }
 
-const FIRST_PAUSE = 50
-const LAST_PAUSE = 1_000
+const MIN_PAUSE = 50
+const MAX_PAUSE = 1_000

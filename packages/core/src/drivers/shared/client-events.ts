@@ -1,4 +1,4 @@
-/** What both libraries' clients have of Node's EventEmitter. */
+/** The methods of the EventEmitter of Node.js that the clients of both libraries have. */
 export interface Emitter {
   on(event: string, listener: (...args: any[]) => void): unknown
   off(event: string, listener: (...args: any[]) => void): unknown
@@ -12,14 +12,16 @@ interface SharedListener {
   readonly handler: Listener
 }
 
-/** By client, then by event. */
+/** The listeners, by client and by event. */
 const shared = new WeakMap<Emitter, Map<string, SharedListener>>()
 
 /**
- * Listens to events of a Redis client that many drivers may share, with one listener for each event
- * on the client itself. Returns how to stop. When the last one stops, the listeners are removed,
- * except for one on `error` where nobody else listens to that: an `error` without a listener ends
- * the process.
+ * Listens to events of a Redis client that many drivers may share. Returns a function that stops
+ * listening.
+ *
+ * The client itself gets only one listener for each event. When the last driver stops, the
+ * listeners are removed. The listener for `error` stays if nobody else listens to it, since an
+ * `error` without a listener ends the process.
  */
 export function listenTo(client: Emitter, events: Readonly<Record<string, Listener>>): () => void {
   for (const [event, listener] of Object.entries(events))
@@ -28,7 +30,7 @@ export function listenTo(client: Emitter, events: Readonly<Record<string, Listen
     for (const [event, listener] of Object.entries(events)) {
       const { listeners, handler } = sharedListener(client, event)
       listeners.delete(listener)
-      if (listeners.size > 0 || (event === 'error' && isAlone(client))) continue
+      if (listeners.size > 0 || (event === 'error' && isOnlyErrorListener(client))) continue
       client.off(event, handler)
       shared.get(client)?.delete(event)
     }
@@ -36,20 +38,20 @@ export function listenTo(client: Emitter, events: Readonly<Record<string, Listen
 }
 
 function sharedListener(client: Emitter, event: string): SharedListener {
-  let ofClient = shared.get(client)
-  if (!ofClient) shared.set(client, (ofClient = new Map()))
-  let one = ofClient.get(event)
-  if (!one) {
+  let byEvent = shared.get(client)
+  if (!byEvent) shared.set(client, (byEvent = new Map()))
+  let sharedEvent = byEvent.get(event)
+  if (!sharedEvent) {
     const listeners = new Set<Listener>()
     const handler: Listener = (...args) => {
       for (const listener of [...listeners]) listener(...args)
     }
-    ofClient.set(event, (one = { listeners, handler }))
+    byEvent.set(event, (sharedEvent = { listeners, handler }))
     client.on(event, handler)
   }
-  return one
+  return sharedEvent
 }
 
-function isAlone(client: Emitter): boolean {
+function isOnlyErrorListener(client: Emitter): boolean {
   return client.listenerCount === undefined || client.listenerCount('error') <= 1
 }

@@ -1,142 +1,154 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConnectionError } from '../../errors.js'
 import type { SubscriptionEvents } from '../driver.js'
-import { subscribeThrough, type Keeping, type OpenFeed } from './subscription-connection.js'
+import {
+  keepSubscribed,
+  type SubscriptionSettings,
+  type OpenSubscription,
+} from './subscription-connection.js'
 import type { Heartbeat } from './heartbeat.js'
 import type { PrimarySlots } from './primaries.js'
 
-/** Where the primaries of a Cluster are, and how to listen at one of them. */
-export interface Places {
+/** Finds the primaries of a Cluster, and opens subscriptions to them. */
+export interface ClusterPrimaries {
   primaries(): Promise<PrimarySlots>
-  openAt(address: string): OpenFeed
-  /** `owns`: whether a slot is on that primary. */
+  openAt(address: string): OpenSubscription
+  /** `owns` returns whether a slot is on that primary. */
   heartbeatOf(owns: (slot: number) => boolean): Heartbeat | undefined
 }
 
-interface NodeFeed {
+interface NodeSubscription {
   readonly stop: AbortController
   state: 'opening' | 'live' | 'gap' | 'failed'
-  /** When the last beat was sent that came back. */
+  /** When the last returned beat was sent, by `performance.now()`. */
   alive: number
 }
 
 /**
- * A feed from each primary of a Cluster, as one: there is a gap while any of them is missing. Who
- * the primaries are is asked again with each heartbeat; one that is new is a gap too.
+ * Subscribes to each primary of a Cluster, as one subscription. There is a gap while any of the
+ * primaries is missing. The list of primaries is refreshed with each heartbeat; a new primary is a
+ * gap, too.
  */
-export async function subscribeEverywhere(
-  { primaries, openAt, heartbeatOf }: Places,
+export async function subscribeToPrimaries(
+  { primaries, openAt, heartbeatOf }: ClusterPrimaries,
   on: SubscriptionEvents,
   {
     timeout,
     every = 1_000,
     signal,
-  }: Omit<Keeping, 'heartbeat'> & { readonly every: number | undefined },
+  }: Omit<SubscriptionSettings, 'heartbeat'> & { readonly every: number | undefined },
 ): Promise<void> {
-  const feeds = new Map<string, NodeFeed>()
-  let present: PrimarySlots = new Map()
-  let looked = 0
-  let whole: boolean | undefined // until it was whole once, nobody is told
+  const subscriptions = new Map<string, NodeSubscription>()
+  let currentPrimaries: PrimarySlots = new Map()
+  let refreshedAt = 0
+  /** `undefined` until all primaries were subscribed once: nothing is reported before that. */
+  let complete: boolean | undefined
   signal.addEventListener(
     'abort',
     () => {
-      for (const { stop } of feeds.values()) stop.abort(signal.reason)
+      for (const { stop } of subscriptions.values()) stop.abort(signal.reason)
     },
     { once: true },
   )
 
-  const isWhole = (): boolean =>
-    feeds.size > 0 && [...feeds.values()].every(({ state }) => state === 'live')
-  const weigh = (): void => {
-    if (whole === undefined || whole === isWhole() || signal.aborted) return
-    whole = !whole
-    if (whole) on.live()
+  const isComplete = (): boolean =>
+    subscriptions.size > 0 && [...subscriptions.values()].every(({ state }) => state === 'live')
+  const reportCompleteness = (): void => {
+    if (complete === undefined || complete === isComplete() || signal.aborted) return
+    complete = !complete
+    if (complete) on.live()
     else on.gap()
   }
   /**
-   * All are alive since the earliest of their beats, and nobody else was a primary when they were
-   * looked for.
+   * Reports the earliest of the last beats of all primaries. No other node was a primary when the
+   * list was refreshed last.
    */
-  const tellAlive = (): void => {
-    if (!signal.aborted && isWhole())
-      on.alive?.(Math.min(looked, ...[...feeds.values()].map(({ alive }) => alive)))
+  const reportAlive = (): void => {
+    if (!signal.aborted && isComplete())
+      on.alive?.(Math.min(refreshedAt, ...[...subscriptions.values()].map(({ alive }) => alive)))
   }
   const open = async (address: string): Promise<void> => {
-    const feed: NodeFeed = { stop: new AbortController(), state: 'opening', alive: 0 }
-    const become = (state: NodeFeed['state']): void => {
-      if (feed.stop.signal.aborted) return
-      feed.state = state
-      tellAlive()
-      weigh()
+    const subscription: NodeSubscription = {
+      stop: new AbortController(),
+      state: 'opening',
+      alive: 0,
     }
-    feeds.set(address, feed)
-    weigh()
+    const setState = (state: NodeSubscription['state']): void => {
+      if (subscription.stop.signal.aborted) return
+      subscription.state = state
+      reportAlive()
+      reportCompleteness()
+    }
+    subscriptions.set(address, subscription)
+    reportCompleteness()
     try {
       const heartbeat = heartbeatOf(
         (slot) =>
-          present.get(address)?.some(([first, last]) => slot >= first && slot <= last) ?? false,
+          currentPrimaries.get(address)?.some(([first, last]) => slot >= first && slot <= last) ??
+          false,
       )
-      await subscribeThrough(
+      await keepSubscribed(
         openAt(address),
         {
           ...on,
-          gap: () => become('gap'),
-          live: () => become('live'),
+          gap: () => setState('gap'),
+          live: () => setState('live'),
           alive(since) {
-            feed.alive = since
-            tellAlive()
+            subscription.alive = since
+            reportAlive()
           },
         },
-        { timeout, heartbeat, signal: feed.stop.signal },
+        { timeout, heartbeat, signal: subscription.stop.signal },
       )
-      if (feed.state === 'opening') become('live')
+      if (subscription.state === 'opening') setState('live')
     } catch (error) {
-      become('failed')
+      setState('failed')
       throw error
     }
   }
-  const look = async (): Promise<void> => {
+  const refresh = async (): Promise<void> => {
     const now = performance.now()
-    present = await primaries()
+    currentPrimaries = await primaries()
     if (signal.aborted) return
-    looked = now
-    for (const [address, { stop }] of [...feeds]) {
-      if (present.has(address)) continue
-      feeds.delete(address)
+    refreshedAt = now
+    for (const [address, { stop }] of [...subscriptions]) {
+      if (currentPrimaries.has(address)) continue
+      subscriptions.delete(address)
       stop.abort()
     }
-    const missing = [...present.keys()].filter(
-      (address) => (feeds.get(address)?.state ?? 'failed') === 'failed',
+    const missing = [...currentPrimaries.keys()].filter(
+      (address) => (subscriptions.get(address)?.state ?? 'failed') === 'failed',
     )
-    const opened = await Promise.allSettled(missing.map(open))
-    tellAlive()
-    weigh()
-    for (const one of opened) if (one.status === 'rejected') throw one.reason
+    const results = await Promise.allSettled(missing.map(open))
+    reportAlive()
+    reportCompleteness()
+    for (const result of results) if (result.status === 'rejected') throw result.reason
   }
-  const keepLooking = async (): Promise<void> => {
+  const keepRefreshing = async (): Promise<void> => {
     while (!signal.aborted) {
-      await sleep(whole ? every : Math.min(every, WHILE_BROKEN), undefined, {
+      await sleep(complete ? every : Math.min(every, REFRESH_WHILE_INCOMPLETE), undefined, {
         signal,
         ref: false,
       }).catch(() => undefined)
-      if (!signal.aborted) await look().catch(() => undefined)
+      if (!signal.aborted) await refresh().catch(() => undefined)
     }
   }
 
   try {
-    await look()
+    await refresh()
     signal.throwIfAborted()
-    if (!isWhole())
+    if (!isComplete())
       throw new ConnectionError(
-        'Could not subscribe: a connection was lost while others were made. Check that all primaries are up and reachable.',
+        'Could not subscribe: a connection was lost while the others were opened. ' +
+          'Check that all primaries are up and reachable.',
         { command: 'SUBSCRIBE' },
       )
   } catch (error) {
-    for (const { stop } of feeds.values()) stop.abort()
+    for (const { stop } of subscriptions.values()) stop.abort()
     throw error
   }
-  whole = true
-  void keepLooking()
+  complete = true
+  void keepRefreshing()
 }
 
-const WHILE_BROKEN = 200
+const REFRESH_WHILE_INCOMPLETE = 200

@@ -1,13 +1,13 @@
 import { slot } from '../../client/keys.js'
 
-/** Keys by their Cluster slot, in their order within it. */
-export function bySlot(keys: readonly string[]): readonly (readonly string[])[] {
+/** Groups keys by their Cluster slot. Keys keep their order within a group. */
+export function groupBySlot(keys: readonly string[]): readonly (readonly string[])[] {
   const groups = new Map<number, string[]>()
   for (const key of keys) {
-    const own = slot(key)
-    const group = groups.get(own)
+    const keySlot = slot(key)
+    const group = groups.get(keySlot)
     if (group) group.push(key)
-    else groups.set(own, [key])
+    else groups.set(keySlot, [key])
   }
   return [...groups.values()]
 }

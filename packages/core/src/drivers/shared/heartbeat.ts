@@ -2,39 +2,40 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, ServerError } from '../../errors.js'
 import { slot } from '../../client/keys.js'
 import { createToken } from '../../util/token.js'
-import type { Link } from './managed-connection.js'
-import { LateError, within } from './time-limit.js'
+import type { ManagedConnection } from './managed-connection.js'
+import { TimeLimitError, withTimeLimit } from './time-limit.js'
 
-/** How a subscription makes sure that it hears what commands publish. */
+/** Lets a subscription verify that it receives what commands publish. */
 export interface Heartbeat {
-  /** Ms between two beats. */
+  /** Milliseconds between two beats. */
   readonly every: number
-  /** What the names of the channels begin with that beats are published on. */
+  /** The first part of the names of the channels for beats. */
   readonly prefix: string
   /**
-   * Publishes a beat the way that commands go. Resolves to whether the server that took it is a
-   * primary at which the subscription listens; rejects if that is not known.
+   * Publishes a beat over the connection for commands. Resolves to whether the server that received
+   * it is a primary at which the subscription listens. Rejects if that is unknown.
    */
   publish(channel: string, payload: string): Promise<boolean>
 }
 
 export interface HeartbeatOptions {
   readonly every: number
-  /** The channel that is subscribed to. */
+  /** The channel that the subscription listens to. */
   readonly channel: string
-  /** On a Cluster: whether a slot is on the primary that the subscription listens at. */
+  /** On a Cluster: returns whether a slot is on the primary that the subscription listens to. */
   readonly owns?: (slot: number) => boolean
-  /** Another node may have taken the beat, and handed it on over the cluster bus. */
+  /** Whether another node may receive the beat and pass it on over the cluster bus. */
   readonly anyNode?: boolean
 }
 
 /**
- * A heartbeat that is published over the connection that commands go over. It deletes a key that
- * never exists, a write that only a primary takes, and publishes: PUBLISH answers how many
- * subscribers that very server has.
+ * Creates a heartbeat that is published over the connection for commands.
+ *
+ * Each beat deletes a key that never exists, which is a write that only a primary accepts. Then it
+ * publishes a message: PUBLISH returns how many subscribers that server has.
  */
-export function heartbeatThrough(
-  link: Link,
+export function createHeartbeat(
+  connection: ManagedConnection,
   { every, channel, owns = () => true, anyNode = false }: HeartbeatOptions,
 ): Heartbeat {
   const prefix = `${channel}:beat:`
@@ -43,16 +44,16 @@ export function heartbeatThrough(
   return {
     every,
     prefix,
-    async publish(beats, payload) {
+    async publish(beatChannel, payload) {
       for (let i = 0; key === '' || !owns(slot(key)); i++) {
-        if (i === MOST_TAGS) throw new Error('the primary has no slot')
+        if (i === MAX_TAGS) throw new Error('the primary owns no slot')
         key = prefix.includes('{') ? `{${i}}${prefix}${token}` : `${prefix}${token}{${i}}`
       }
       const commands = [
         { args: ['DEL', key], keys: [key] },
-        { args: ['PUBLISH', beats, payload], keys: [key] },
+        { args: ['PUBLISH', beatChannel, payload], keys: [key] },
       ] as const
-      const [deleted, receivers] = await link.send(commands, { timeout: 2 * every })
+      const [deleted, receivers] = await connection.send(commands, { timeout: 2 * every })
       if (receivers instanceof CacheError) throw receivers
       const refused = deleted instanceof ServerError && deleted.code === 'READONLY'
       return !refused && (anyNode || Number(receivers) > 0)
@@ -60,52 +61,55 @@ export function heartbeatThrough(
   }
 }
 
-/** So many different tags fall into every slot of a Cluster. */
-const MOST_TAGS = 1_000_000
+/** With this many different hash tags, every slot of a Cluster gets one. */
+const MAX_TAGS = 1_000_000
 
 /**
- * The heartbeat of one connection: messages that a subscription publishes to itself. One that comes
- * back shows that messages come from the server that commands go to, and that whatever was
- * published there before has been delivered.
+ * Monitors one connection with beats: messages that the subscription publishes to itself. A beat
+ * that returns shows two things: messages come from the server that commands are sent to, and
+ * everything that was published there earlier has been delivered.
  */
-export class Pulse {
-  /** To subscribe to, on the same connection as the messages. */
+export class HeartbeatMonitor {
+  /** The channel for beats. It must be subscribed on the same connection as the messages. */
   readonly channel: string
   readonly #heartbeat: Heartbeat
-  /** Messages that came, of whatever kind. */
-  #heard = 0
-  #back: (payload: string) => void = () => undefined
+  /** The number of messages that were received, of any kind. */
+  #received = 0
+  #onReturned: (payload: string) => void = () => undefined
 
   constructor(heartbeat: Heartbeat) {
     this.#heartbeat = heartbeat
     this.channel = heartbeat.prefix + createToken()
   }
 
-  /** A message has come. Returns whether it was a beat. */
-  hear(channel?: string, payload = ''): boolean {
-    this.#heard++
+  /** Records a message. Returns whether it was a beat. */
+  receive(channel?: string, payload = ''): boolean {
+    this.#received++
     if (channel !== this.channel) return false
-    this.#back(payload)
+    this.#onReturned(payload)
     return true
   }
 
-  /** The first beat, as soon as commands are answered. Resolves to when it was sent. */
-  async first(signal: AbortSignal): Promise<number> {
+  /**
+   * Sends the first beat as soon as commands are answered. Resolves to the time at which the beat
+   * was sent.
+   */
+  async firstBeat(signal: AbortSignal): Promise<number> {
     for (;;) {
       try {
         return await this.#beat()
       } catch (error) {
-        if (isCertain(error) && !(error instanceof LateError)) throw error
-        await sleep(RETRY, undefined, { signal, ref: false })
+        if (isFinal(error) && !(error instanceof TimeLimitError)) throw error
+        await sleep(RETRY_PAUSE, undefined, { signal, ref: false })
       }
     }
   }
 
   /**
-   * Beats until the signal aborts, and says when each beat that came back was sent. Rejects once
-   * messages may be missed.
+   * Sends beats until the signal aborts, and calls `onAlive` with the time at which each returned
+   * beat was sent. Rejects if messages may have been missed.
    */
-  async run(alive: (since: number) => void, since: number, signal: AbortSignal): Promise<void> {
+  async run(onAlive: (since: number) => void, since: number, signal: AbortSignal): Promise<void> {
     const { every } = this.#heartbeat
     let failed = false
     while (!signal.aborted) {
@@ -113,49 +117,51 @@ export class Pulse {
       try {
         since = await this.#beat()
         failed = false
-        if (!signal.aborted) alive(since)
+        if (!signal.aborted) onAlive(since)
       } catch (error) {
-        if (isCertain(error) || performance.now() - since >= 2 * every) throw error
-        failed = true // commands are not answered; that alone is no gap yet
+        if (isFinal(error) || performance.now() - since >= 2 * every) throw error
+        failed = true // commands are not answered; that alone is not a gap yet
       }
     }
   }
 
   async #beat(): Promise<number> {
-    const at = performance.now()
-    const payload = createToken() // so that nobody can send it in advance
-    const back = new Promise<void>((resolve) => {
-      this.#back = (heard) => {
-        if (heard === payload) resolve()
+    const sentAt = performance.now()
+    const payload = createToken() // a new token, so that nobody can send it in advance
+    const returned = new Promise<void>((resolve) => {
+      this.#onReturned = (received) => {
+        if (received === payload) resolve()
       }
     })
-    const published = this.#heartbeat.publish(this.channel, payload).then((here) => {
-      if (!here) throw new ElsewhereError()
+    const published = this.#heartbeat.publish(this.channel, payload).then((reachesUs) => {
+      if (!reachesUs) throw new WrongServerError()
     })
-    const both = Promise.all([published, back])
-    for (let heard = this.#heard; ; heard = this.#heard) {
+    const both = Promise.all([published, returned])
+    for (let received = this.#received; ; received = this.#received) {
       try {
-        await within(this.#heartbeat.every, both, { ref: false })
-        return at
+        await withTimeLimit(this.#heartbeat.every, both, { ref: false })
+        return sentAt
       } catch (error) {
-        // While other messages come it is on its way behind them.
-        if (!(error instanceof LateError) || this.#heard === heard) throw error
+        // While other messages arrive, the beat is on its way behind them.
+        if (!(error instanceof TimeLimitError) || this.#received === received) throw error
       }
     }
   }
 }
 
-/** Commands go to a server that is no primary, or that the subscription does not listen at. */
-class ElsewhereError extends Error {
+/** Commands go to a server that is not a primary, or that the subscription does not listen to. */
+class WrongServerError extends Error {
   constructor() {
-    super('commands go to another server than the one that is listened to')
+    super('commands go to another server than the one that the subscription listens to')
   }
 }
 
-function isCertain(error: unknown): boolean {
+function isFinal(error: unknown): boolean {
   return (
-    error instanceof ElsewhereError || error instanceof ServerError || error instanceof LateError
+    error instanceof WrongServerError ||
+    error instanceof ServerError ||
+    error instanceof TimeLimitError
   )
 }
 
-const RETRY = 20
+const RETRY_PAUSE = 20

@@ -2,14 +2,17 @@ import { ConnectionError } from '../../errors.js'
 import type { Subscription } from '../driver.js'
 
 /**
- * The subscriptions of a driver, also those that are still being made: when it closes, they all
- * end.
+ * The subscriptions of a driver, including those that are still being opened. All of them end when
+ * the driver is closed.
  */
 export class OpenSubscriptions {
   readonly #open = new Set<Subscription>()
   #closed = false
 
-  /** `start` resolves once it listens. What it made ends with the signal. */
+  /**
+   * Opens a subscription. `start` resolves once the subscription is confirmed, and must end it when
+   * the signal aborts.
+   */
   async open(start: (signal: AbortSignal) => Promise<void>): Promise<Subscription> {
     if (this.#closed)
       throw new ConnectionError('Could not subscribe: the driver is closed.', {

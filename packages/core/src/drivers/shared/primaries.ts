@@ -1,30 +1,32 @@
 import { CacheError } from '../../errors.js'
 import type { Reply } from '../command.js'
-import type { Link } from './managed-connection.js'
+import type { ManagedConnection } from './managed-connection.js'
 
 export interface HostAndPort {
   readonly host: string
   readonly port: number
 }
 
-/** The primaries of a Cluster: by `host:port`, the ranges of slots that each has. */
+/** The primaries of a Cluster: the ranges of slots of each, by `host:port`. */
 export type PrimarySlots = ReadonlyMap<string, readonly (readonly [first: number, last: number])[]>
 
 /**
- * Where the primaries of a Cluster are, as one of its nodes says now, and as the client's own map
- * of addresses translates it.
+ * Asks a node of a Cluster for the primaries and their slots. `translate` is the address map of the
+ * client.
  */
 export async function primarySlots(
-  link: Link,
+  connection: ManagedConnection,
   translate: (address: string) => HostAndPort | null | undefined,
 ): Promise<PrimarySlots> {
-  const [reply] = await link.send([{ args: ['CLUSTER', 'SLOTS'], keys: [] }])
+  const [reply] = await connection.send([{ args: ['CLUSTER', 'SLOTS'], keys: [] }])
   if (reply instanceof CacheError) throw reply
   const primaries = new Map<string, (readonly [number, number])[]>()
   for (const [first, last, primary] of reply as readonly (readonly Reply[])[]) {
     const [host, port] = primary as readonly Reply[]
-    const place = translate(`${String(host)}:${String(port)}`)
-    const address = place ? `${place.host}:${place.port}` : `${String(host)}:${String(port)}`
+    const translated = translate(`${String(host)}:${String(port)}`)
+    const address = translated
+      ? `${translated.host}:${translated.port}`
+      : `${String(host)}:${String(port)}`
     const ranges = primaries.get(address) ?? []
     ranges.push([Number(first), Number(last)])
     primaries.set(address, ranges)

@@ -3,9 +3,9 @@ import type { Command, Reply } from '../command.js'
 import type { Role } from './server-watch.js'
 
 /**
- * Asks a server whether it is a primary, by HELLO without arguments, which changes nothing and
- * which ACLs allow with `+@connection`. A server that does not know it (before Redis 6.2), or does
- * not allow it, answers all the same: its role is unknown then. Rejects if there is no reply.
+ * Asks a server for its role, with HELLO without arguments. This changes nothing, and ACLs allow it
+ * with `+@connection`. A server that does not know HELLO (before Redis 6.2) or does not allow it
+ * answers with an error: its role is unknown then. Rejects if there is no reply.
  *
  * Source: https://redis.io/docs/latest/commands/hello/
  */

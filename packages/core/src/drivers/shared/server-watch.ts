@@ -1,141 +1,163 @@
 import type { CacheError } from '../../errors.js'
 
-/** What a server says it is; `unknown` where it does not say. */
+/** The role that a server reports; `unknown` if it does not report one. */
 export type Role = 'primary' | 'replica' | 'unknown'
 
-/** How `ServerWatch` asks about the servers behind a client, and gets another connection. */
+/** The Redis client that `ServerWatch` uses to ask about servers and to replace connections. */
 export interface WatchedClient {
-  /** Whether what is written to the node now goes out at once. */
+  /** Returns whether a command that is written to the node now is sent immediately. */
   isConnected(node: string): boolean
   /**
-   * Asks something that every server answers; resolves with its role, rejects if it does not
-   * answer.
+   * Sends a command that every server answers. Resolves to the role of the node, and rejects if it
+   * does not answer.
    */
   probe(node: string): Promise<Role>
-  /** Bytes that the present connection has received; `undefined` where the client does not say. */
+  /**
+   * Returns the bytes that the current connection has received; `undefined` if the client does not
+   * report them.
+   */
   bytesRead(node: string): number | undefined
-  /** Gives the present connection up and has another made, wherever the primary is now. */
+  /** Closes the current connection and opens another one, to wherever the primary is now. */
   reconnect(node: string): void
-  /** Whether the node still has a part. */
+  /** Returns whether the node still belongs to the servers of this client. */
   isKnown(node: string): boolean
-  /** Asks the Cluster who owns what; of its nodes, one that is not silent. */
+  /** On a Cluster: asks a node that is not silent which nodes own which slots. */
   rediscover?(isSilent: (node: string) => boolean): void
-  /** The node may change its role while its address stays: it is asked for it while it is used. */
+  /**
+   * Whether a node may change its role while its address stays the same. Its role is then checked
+   * while it is used.
+   */
   readonly checksRole: boolean
-  /** Its connection is how a new primary is found: it is given up sooner. */
+  /**
+   * Whether a new connection leads to the new primary. Silent connections are then closed sooner.
+   */
   readonly findsPrimary: boolean
 }
 
 interface WatchedNode {
-  /** When something was heard of it last, by `#sequence`. */
-  heard: number
-  /** Since when commands are unanswered, by `performance.now()`; `undefined` while it answers. */
+  /** The sequence number of the last reply, see `#sequence`. */
+  lastReply: number
+  /**
+   * Since when commands have been unanswered, by `performance.now()`; `undefined` while the node
+   * answers.
+   */
   silentSince: number | undefined
+  /** The bytes that the connection had received at the last check. */
   bytes: number | undefined
-  /** When it was asked for its role, or for a sign of life. */
-  probed: number
-  /** Since when it is known to be a replica, by `performance.now()`. */
+  /** When the node was probed last, by `performance.now()`. */
+  probedAt: number
+  /** Since when the node has been known to be a replica, by `performance.now()`. */
   replicaSince: number | undefined
-  /** The connection that was made after that leads to a replica as well. */
-  staysReplica: boolean
-  /** When its connection was given up last, and how long the next one is left alone. */
-  reconnected: number
-  patience: number
+  /** Whether the connection that was opened after that leads to a replica as well. */
+  replicaAfterReconnect: boolean
+  /**
+   * When the connection was closed last, by `performance.now()`, and the minimum time in ms until
+   * the next one is closed.
+   */
+  reconnectedAt: number
+  reconnectPause: number
 }
 
 /**
  * Watches whether the servers behind a client answer, and whether they are primaries.
  *
- * A server is *silent* since the oldest command that got no reply in time while nothing else was
- * heard from it either. A reply that comes too late for its caller is a sign of life, so one
- * caller's short deadline is never a silence. A connection that stays silent (its peer is gone
- * without a word, or hangs) is given up, and so is one that leads to a replica (its primary was
- * demoted): another is made, and on a Cluster the owners are looked up again.
+ * A server is *silent* since the oldest command that was not answered in time, if nothing else was
+ * received from it since then. A reply that is too late for its caller is a sign of life, so a
+ * short deadline of one caller never counts as silence.
+ *
+ * A connection is closed in two cases: it stays silent (its peer vanished or hangs), or it leads to
+ * a replica (its primary was demoted). Another connection is opened then, and on a Cluster the
+ * owners of the slots are looked up again.
  */
 export class ServerWatch {
   readonly #client: WatchedClient
-  readonly #base: number
-  readonly #changed: () => void
+  readonly #timeout: number
+  readonly #roleChanged: () => void
   readonly #nodes = new Map<string, WatchedNode>()
   #sequence = 0
-  #silent = 0
-  #rediscovered = -Infinity
+  #silentCount = 0
+  #rediscoveredAt = -Infinity
   #timer: NodeJS.Timeout | undefined
   #timerDue = 0
   #closed = false
 
   /**
-   * `timeout`: ms that a server may take to answer. `changed` is called when a node becomes a
-   * replica or a primary.
+   * `timeout` is the time in ms that a server may take to answer. `roleChanged` is called when a
+   * node becomes a replica or a primary.
    */
-  constructor(client: WatchedClient, timeout: number, changed: () => void) {
+  constructor(client: WatchedClient, timeout: number, roleChanged: () => void) {
     this.#client = client
-    this.#base = Math.max(timeout, SHORTEST)
-    this.#changed = changed
+    this.#timeout = Math.max(timeout, MIN_TIMEOUT)
+    this.#roleChanged = roleChanged
   }
 
-  /** Counts a write; what is heard later has a higher number. `now` by `performance.now()`. */
-  wrote(now: number): number {
-    if (this.#client.checksRole && now - this.#node('').probed > ROLE_EVERY) this.#probe('', now)
+  /**
+   * Records a write and returns its sequence number. Later replies have higher numbers. `now` is by
+   * `performance.now()`.
+   */
+  recordWrite(now: number): number {
+    if (this.#client.checksRole && now - this.#node('').probedAt > ROLE_INTERVAL)
+      this.#probe('', now)
     return ++this.#sequence
   }
 
-  /** A reply came, in time or not. */
-  heard(node: string): void {
+  /** Records a reply, in time or not. */
+  recordReply(node: string): void {
     const state = this.#node(node)
-    state.heard = ++this.#sequence
-    if (state.silentSince !== undefined) this.#answers(state)
+    state.lastReply = ++this.#sequence
+    if (state.silentSince !== undefined) this.#endSilence(state)
   }
 
-  /** The reply was that this is not the server for it. */
-  refused(node: string, { code }: CacheError): void {
+  /** Records the reply that this server cannot execute the command, but another one can. */
+  recordRefusal(node: string, { code }: CacheError): void {
     if (this.#closed) return
     const state = this.#node(node)
     if (this.#client.rediscover) this.#rediscover(performance.now())
-    else if (code === 'READONLY') this.#learnRole(node, state, 'replica')
+    else if (code === 'READONLY') this.#setRole(node, state, 'replica')
     else this.#reconnect(node, state, performance.now())
   }
 
   /**
-   * A command that was sent at `since` got no reply in time. `written`: its number, `undefined` if
-   * it was never written.
+   * Records that a command, which was sent at `since`, got no reply in time. `written` is its
+   * sequence number, or `undefined` if it was never written.
    */
-  unanswered(node: string, since: number, written: number | undefined): void {
+  recordTimeout(node: string, since: number, written: number | undefined): void {
     if (this.#closed) return
     const state = this.#node(node)
-    if (written !== undefined && state.heard > written) return
+    if (written !== undefined && state.lastReply > written) return
     if (state.silentSince === undefined) {
-      this.#silent++
+      this.#silentCount++
       state.bytes = this.#client.bytesRead(node)
-      // The connection is new, or has been good so far.
-      state.patience = this.#base
+      // The connection is new, or has worked so far.
+      state.reconnectPause = this.#timeout
     }
     state.silentSince = Math.min(state.silentSince ?? Infinity, since)
-    this.#arm()
+    this.#scheduleCheck()
   }
 
-  /** A connection was made. */
-  connected(): void {
+  /** Records a new connection. */
+  recordConnection(): void {
     const now = performance.now()
-    if (this.#client.checksRole || this.#silent > 0)
+    if (this.#client.checksRole || this.#silentCount > 0)
       for (const node of this.#nodes.keys()) this.#probe(node, now)
   }
 
-  /** Commands must not go there: it is a replica. */
+  /** Whether the node is a replica, to which no commands must be sent. */
   isReplica(node: string): boolean {
     return this.#nodes.get(node)?.replicaSince !== undefined
   }
 
   /**
-   * It is no use to wait for a primary: another connection was made, and leads to a replica, too.
+   * Whether another connection was opened and leads to a replica, too. Waiting for a primary is
+   * useless then.
    */
-  staysReplica(node: string): boolean {
-    return this.#nodes.get(node)?.staysReplica === true
+  replicaAfterReconnect(node: string): boolean {
+    return this.#nodes.get(node)?.replicaAfterReconnect === true
   }
 
-  /** Ms for which a node has been silent; 0 if it is not. */
+  /** Returns the milliseconds for which a node has been silent; 0 if it is not silent. */
   silentFor(node: string): number {
-    const since = this.#silent === 0 ? undefined : this.#nodes.get(node)?.silentSince
+    const since = this.#silentCount === 0 ? undefined : this.#nodes.get(node)?.silentSince
     return since === undefined ? 0 : performance.now() - since
   }
 
@@ -149,24 +171,29 @@ export class ServerWatch {
   #node(node: string): WatchedNode {
     let state = this.#nodes.get(node)
     if (!state) {
-      if (this.#nodes.size >= MOST_NODES) this.#forgetOne()
-      const never = {
-        heard: 0,
+      if (this.#nodes.size >= MAX_NODES) this.#removeOne()
+      const initial = {
+        lastReply: 0,
         silentSince: undefined,
         bytes: undefined,
-        probed: -Infinity,
-        reconnected: -Infinity,
+        probedAt: -Infinity,
+        reconnectedAt: -Infinity,
       }
       this.#nodes.set(
         node,
-        (state = { ...never, replicaSince: undefined, staysReplica: false, patience: this.#base }),
+        (state = {
+          ...initial,
+          replicaSince: undefined,
+          replicaAfterReconnect: false,
+          reconnectPause: this.#timeout,
+        }),
       )
     }
     return state
   }
 
-  /** Nodes of a Cluster come and go. */
-  #forgetOne(): void {
+  /** Removes a node that is not silent, since the nodes of a Cluster change. */
+  #removeOne(): void {
     for (const [node, { silentSince }] of this.#nodes) {
       if (silentSince !== undefined) continue
       this.#nodes.delete(node)
@@ -174,107 +201,111 @@ export class ServerWatch {
     }
   }
 
-  #answers(state: WatchedNode): void {
+  #endSilence(state: WatchedNode): void {
     state.silentSince = undefined
-    state.patience = this.#base
-    this.#silent--
+    state.reconnectPause = this.#timeout
+    this.#silentCount--
   }
 
-  #learnRole(node: string, state: WatchedNode, role: Role): void {
-    const { replicaSince, staysReplica } = state
+  #setRole(node: string, state: WatchedNode, role: Role): void {
+    const { replicaSince, replicaAfterReconnect } = state
     if (role === 'replica') {
       state.replicaSince ??= performance.now()
-      state.staysReplica = state.reconnected > state.replicaSince
-      // The replies that came together with this one are delivered before their connection ends.
+      state.replicaAfterReconnect = state.reconnectedAt > state.replicaSince
+      // Replies that arrived together with this one are delivered before the connection is closed.
       setImmediate(() => {
         if (!this.#closed && state.replicaSince !== undefined)
           this.#reconnect(node, state, performance.now())
       })
-      this.#arm()
+      this.#scheduleCheck()
     } else {
       state.replicaSince = undefined
-      state.staysReplica = false
-      state.patience = this.#base
+      state.replicaAfterReconnect = false
+      state.reconnectPause = this.#timeout
     }
-    if (replicaSince !== state.replicaSince || staysReplica !== state.staysReplica) this.#changed()
+    if (
+      replicaSince !== state.replicaSince ||
+      replicaAfterReconnect !== state.replicaAfterReconnect
+    )
+      this.#roleChanged()
   }
 
   #probe(node: string, now: number): void {
     const state = this.#node(node)
-    state.probed = now
+    state.probedAt = now
     if (!this.#client.isConnected(node)) return
     this.#client.probe(node).then(
       (role) => {
         if (this.#closed) return
-        this.heard(node)
-        if (role === 'replica' || state.replicaSince !== undefined)
-          this.#learnRole(node, state, role)
+        this.recordReply(node)
+        if (role === 'replica' || state.replicaSince !== undefined) this.#setRole(node, state, role)
       },
-      () => undefined, // its connection was lost, which is told elsewhere
+      () => undefined, // the connection was lost, which is reported elsewhere
     )
   }
 
-  #arm(): void {
+  #scheduleCheck(): void {
     if (this.#timer !== undefined || this.#closed) return
-    const pause = this.#base / LOOKS
+    const pause = this.#timeout / CHECKS_PER_TIMEOUT
     this.#timerDue = performance.now() + pause
-    this.#timer = setTimeout(() => setImmediate(() => this.#look(pause)), pause)
+    this.#timer = setTimeout(() => setImmediate(() => this.#check(pause)), pause)
     this.#timer.unref()
   }
 
-  #look(pause: number): void {
+  #check(pause: number): void {
     this.#timer = undefined
     if (this.#closed) return
     const now = performance.now()
-    let open = false
+    let unresolved = false
     for (const [node, state] of this.#nodes) {
       if (state.silentSince === undefined && state.replicaSince === undefined) continue
       if (!this.#client.isKnown(node)) {
-        if (state.silentSince !== undefined) this.#silent--
+        if (state.silentSince !== undefined) this.#silentCount--
         this.#nodes.delete(node)
         continue
       }
-      open = true
-      // A process that was blocked itself has nothing to say about others.
-      if (now - this.#timerDue < pause) this.#lookAt(node, state, now)
+      unresolved = true
+      // If this process was blocked itself, it knows nothing about the servers.
+      if (now - this.#timerDue < pause) this.#checkNode(node, state, now)
     }
-    if (open) this.#arm()
+    if (unresolved) this.#scheduleCheck()
   }
 
-  #lookAt(node: string, state: WatchedNode, now: number): void {
+  #checkNode(node: string, state: WatchedNode, now: number): void {
     const bytes = this.#client.bytesRead(node)
-    // Part of a long reply is a sign of life, too.
-    const grown = state.bytes !== undefined && bytes !== undefined && bytes > state.bytes
+    // A part of a long reply is a sign of life, too.
+    const received = state.bytes !== undefined && bytes !== undefined && bytes > state.bytes
     state.bytes = bytes
-    if (grown) this.heard(node)
-    if (now - state.probed >= this.#base / 2) this.#probe(node, now)
+    if (received) this.recordReply(node)
+    if (now - state.probedAt >= this.#timeout / 2) this.#probe(node, now)
     if (state.silentSince === undefined) return
     const silence = now - state.silentSince
-    if (silence >= this.#base) this.#rediscover(now)
-    const limit = this.#client.findsPrimary ? this.#base : 2 * this.#base
+    if (silence >= this.#timeout) this.#rediscover(now)
+    const limit = this.#client.findsPrimary ? this.#timeout : 2 * this.#timeout
     if (silence >= limit) this.#reconnect(node, state, now)
   }
 
   #rediscover(now: number): void {
-    if (now - this.#rediscovered < this.#base / LOOKS) return
-    this.#rediscovered = now
+    if (now - this.#rediscoveredAt < this.#timeout / CHECKS_PER_TIMEOUT) return
+    this.#rediscoveredAt = now
     this.#client.rediscover?.(this.#isSilent)
   }
 
   #reconnect(node: string, state: WatchedNode, now: number): void {
-    if (now - state.reconnected < state.patience) return
-    if (state.reconnected > -Infinity)
-      state.patience = Math.min(2 * state.patience, LONGEST_PATIENCE)
-    state.reconnected = now
+    if (now - state.reconnectedAt < state.reconnectPause) return
+    if (state.reconnectedAt > -Infinity)
+      state.reconnectPause = Math.min(2 * state.reconnectPause, MAX_RECONNECT_PAUSE)
+    state.reconnectedAt = now
     state.bytes = undefined
     this.#client.reconnect(node)
   }
 }
 
-/** A shorter timeout is the caller's hurry, and says nothing about the server. */
-const SHORTEST = 250
-const ROLE_EVERY = 1_000
-/** Looks at what is silent, in the time that a server may take to answer. */
-const LOOKS = 4
-const LONGEST_PATIENCE = 10_000
-const MOST_NODES = 1_000
+/** The minimum timeout. A shorter one only says that the caller is in a hurry. */
+const MIN_TIMEOUT = 250
+/** Milliseconds between two checks of the role of a node that is used. */
+const ROLE_INTERVAL = 1_000
+/** The number of checks of silent nodes within one timeout. */
+const CHECKS_PER_TIMEOUT = 4
+const MAX_RECONNECT_PAUSE = 10_000
+const MAX_NODES = 1_000

@@ -2,97 +2,100 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, ConnectionError } from '../../errors.js'
 import { redactedError } from '../../util/redact.js'
 import type { SubscriptionEvents } from '../driver.js'
-import { Pulse, type Heartbeat } from './heartbeat.js'
-import { within } from './time-limit.js'
+import { HeartbeatMonitor, type Heartbeat } from './heartbeat.js'
+import { withTimeLimit } from './time-limit.js'
 
-export interface FeedEvents {
+/** What the connection of a subscription reports. */
+export interface SubscriptionConnectionEvents {
   message(channel: string, payload: string): void
   invalidated(keys: readonly string[] | undefined): void
-  /** The connection is lost, or has lost something. */
+  /** The connection was lost, or messages on it were lost. */
   ended(): void
 }
 
 /**
- * Opens a connection and subscribes on it, to `beats` as well; resolves once the server has
- * confirmed. The connection ends when the signal aborts, at whatever step it is, and when this
- * rejects.
+ * Opens a connection and subscribes on it, also to the channels of the heartbeat. Resolves once the
+ * server has confirmed. The connection must end when the signal aborts, at any step, and when the
+ * promise rejects.
  */
-export type OpenFeed = (
-  on: FeedEvents,
-  beats: readonly string[],
+export type OpenSubscription = (
+  on: SubscriptionConnectionEvents,
+  beatChannels: readonly string[],
   signal: AbortSignal,
 ) => Promise<void>
 
-export interface Keeping {
-  /** Ms for a subscription to be confirmed. */
+/** The settings of one subscription. */
+export interface SubscriptionSettings {
+  /** Milliseconds until a subscription must be confirmed. */
   readonly timeout: number
   readonly heartbeat: Heartbeat | undefined
-  /** Ends the subscription, or the attempt to make it. */
+  /** Ends the subscription, or the attempt to open it. */
   readonly signal: AbortSignal
 }
 
 /**
- * Keeps a feed of messages alive until the signal aborts; resolves once it listens. When its
- * connection is lost, or its heartbeat is not heard, there is a gap, and connections are opened
- * until one listens again. The clients' own reconnection is not used for it, since it does not say
- * what it missed.
+ * Keeps a subscription alive until the signal aborts. Resolves once it is confirmed.
+ *
+ * If its connection is lost, or its heartbeat does not return, there is a gap, and connections are
+ * opened until one is subscribed again. The reconnection of the clients is not used, since it does
+ * not report which messages were missed.
  */
-export async function subscribeThrough(
-  open: OpenFeed,
+export async function keepSubscribed(
+  open: OpenSubscription,
   on: SubscriptionEvents,
-  { timeout, heartbeat, signal }: Keeping,
+  { timeout, heartbeat, signal }: SubscriptionSettings,
 ): Promise<void> {
-  /** Of the connection that listens, or is about to. */
-  let life = new AbortController()
-  signal.addEventListener('abort', () => life.abort(), { once: true })
+  /** Stops the connection that is subscribed, or is about to be. */
+  let stopCurrent = new AbortController()
+  signal.addEventListener('abort', () => stopCurrent.abort(), { once: true })
 
-  /** Opens one connection that listens, or leaves none behind. */
+  /** Opens one connection and subscribes on it, or leaves no connection behind. */
   const listen = async (onLive: () => void): Promise<void> => {
     signal.throwIfAborted()
-    const own = (life = new AbortController())
-    const pulse = heartbeat && new Pulse(heartbeat)
+    const stop = (stopCurrent = new AbortController())
+    const monitor = heartbeat && new HeartbeatMonitor(heartbeat)
     let live = false
-    // what comes before it is said to be live belongs to the gap
-    const isHeard = (): boolean => live && !own.signal.aborted
-    const lose = (): void => {
-      if (own.signal.aborted) return
-      own.abort()
+    // messages that arrive before `live` is reported belong to the gap
+    const isReceiving = (): boolean => live && !stop.signal.aborted
+    const connectionLost = (): void => {
+      if (stop.signal.aborted) return
+      stop.abort()
       if (live) void reopen()
     }
     const subscribe = async (): Promise<number> => {
       await open(
         {
           message: (channel, payload) => {
-            if (!pulse?.hear(channel, payload) && isHeard()) on.message(channel, payload)
+            if (!monitor?.receive(channel, payload) && isReceiving()) on.message(channel, payload)
           },
           invalidated(keys) {
-            pulse?.hear()
-            if (isHeard()) on.invalidated?.(keys)
+            monitor?.receive()
+            if (isReceiving()) on.invalidated?.(keys)
           },
-          ended: lose,
+          ended: connectionLost,
         },
-        pulse ? [pulse.channel] : [],
-        own.signal,
+        monitor ? [monitor.channel] : [],
+        stop.signal,
       )
-      return pulse ? pulse.first(own.signal) : 0
+      return monitor ? monitor.firstBeat(stop.signal) : 0
     }
     try {
-      const since = await within(timeout, subscribe())
-      own.signal.throwIfAborted()
+      const since = await withTimeLimit(timeout, subscribe())
+      stop.signal.throwIfAborted()
       live = true
-      if (pulse) {
+      if (monitor) {
         on.alive?.(since)
-        pulse.run((time) => on.alive?.(time), since, own.signal).catch(lose)
+        monitor.run((time) => on.alive?.(time), since, stop.signal).catch(connectionLost)
       }
     } catch (error) {
-      own.abort()
+      stop.abort()
       throw error
     }
     onLive()
   }
   const reopen = async (): Promise<void> => {
     on.gap()
-    for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE)) {
+    for (let pause = MIN_PAUSE; !signal.aborted; pause = Math.min(2 * pause, MAX_PAUSE)) {
       try {
         return await listen(() => on.live())
       } catch {
@@ -102,12 +105,12 @@ export async function subscribeThrough(
   }
 
   await listen(() => undefined).catch((error: unknown) => {
-    throw failure(error)
+    throw subscriptionError(error)
   })
 }
 
-/** What the server said, or that it said nothing. */
-function failure(error: unknown): CacheError {
+/** Converts a failure to subscribe into a `CacheError`. */
+function subscriptionError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   const cause = redactedError(error)
   return new ConnectionError(
@@ -116,5 +119,5 @@ function failure(error: unknown): CacheError {
   )
 }
 
-const FIRST_PAUSE = 20
-const LAST_PAUSE = 1_000
+const MIN_PAUSE = 20
+const MAX_PAUSE = 1_000

@@ -1,25 +1,29 @@
 import { setImmediate as socketsRead, setTimeout as sleep } from 'node:timers/promises'
 
-/**
- * Something did not happen in time, although the sockets were read once more when the time was up.
- */
-export class LateError extends Error {}
+/** Something did not happen in time. When the time was up, the sockets were read once more. */
+export class TimeLimitError extends Error {}
 
 /**
- * The result of `work`, or a `LateError` after `ms`. Sockets are read before it rejects: where the
- * process was busy or stopped, the timer is due before what has long arrived is read. With `ref:
- * false` it does not keep the process alive.
+ * Resolves to the result of `work`, or rejects with a `TimeLimitError` after `ms`.
+ *
+ * Sockets are read once more before it rejects: if the process was busy or stopped, the timer is
+ * due before data that arrived long ago is read. With `ref: false`, the timer does not keep the
+ * process alive.
  */
-export async function within<T>(ms: number, work: Promise<T>, { ref = true } = {}): Promise<T> {
+export async function withTimeLimit<T>(
+  ms: number,
+  work: Promise<T>,
+  { ref = true } = {},
+): Promise<T> {
   const timer = new AbortController()
-  const late = sleep(ms, undefined, { signal: timer.signal, ref })
+  const expired = sleep(ms, undefined, { signal: timer.signal, ref })
     .then(() => socketsRead())
     .then(() => {
-      throw new LateError(`no confirmation within ${ms} ms`)
+      throw new TimeLimitError(`no confirmation within ${ms} ms`)
     })
-  late.catch(() => undefined)
+  expired.catch(() => undefined)
   try {
-    return await Promise.race([work, late])
+    return await Promise.race([work, expired])
   } finally {
     timer.abort()
   }

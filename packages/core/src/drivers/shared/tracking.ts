@@ -1,6 +1,6 @@
 /**
- * CLIENT TRACKING of a connection that listens for what it is told itself: REDIRECT to its own id,
- * which RESP2 allows.
+ * Starts CLIENT TRACKING on a connection that subscribes to its own notifications: it redirects to
+ * its own id, which RESP2 allows.
  *
  * Source: https://redis.io/docs/latest/develop/reference/client-side-caching/#two-connections-mode
  */
@@ -21,11 +21,11 @@ export async function startTracking(
 
 export const TRACKING_CHANNEL = '__redis__:invalidate'
 
-export function isTracking(channel: string | Buffer): boolean {
+export function isTrackingChannel(channel: string | Buffer): boolean {
   return String(channel) === TRACKING_CHANNEL
 }
 
-/** `undefined`: all of them. */
+/** Returns the keys of a notification. `undefined` stands for all keys. */
 export function keysOf(payload: unknown): readonly string[] | undefined {
   return Array.isArray(payload) ? payload.map(String) : undefined
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { SwapList, type Handle } from '../src/internal.js'
 
-it('a bag holds what a set would, in any order of coming and going', () => {
+it('a SwapList holds the same items as a Set, in any order of changes', () => {
   fc.assert(
     fc.property(fc.array(fc.option(fc.nat({ max: 1_000 })), { maxLength: 200 }), (steps) => {
       const bag = new SwapList<number>()
@@ -26,7 +26,7 @@ it('a bag holds what a set would, in any order of coming and going', () => {
   )
 })
 
-it('what is deleted while a bag is gone through is still seen once', () => {
+it('an item that is deleted during an iteration is still seen once', () => {
   const bag = new SwapList<string>()
   const seats = ['a', 'b', 'c'].map((item) => bag.add(item))
   const seen: string[] = []
