@@ -41,8 +41,8 @@ export interface Lock extends AsyncDisposable {
    */
   extend(ttl?: Duration): Promise<void>
   /**
-   * Releases the lock. Resolves to `false` if it was already lost. Rejects if Redis does not answer.
-   * The lock is then released as soon as Redis answers, or ends with its ttl.
+   * Releases the lock. Resolves to `false` if it was already lost. Rejects if Redis does not
+   * answer. The lock is then released as soon as Redis answers, or ends with its ttl.
    */
   release(): Promise<boolean>
   /** Releases the lock like `release`, but never rejects. `await using` calls it. */

@@ -52,8 +52,8 @@ export interface RebuildContext {
  * Protects cache keys of your own against stampedes: `get` reads a value, and rebuilds it under a
  * lock if it is missing.
  *
- * - One of all processes rebuilds a missing value, and the others wait for it. If that process dies,
- *   the next one rebuilds.
+ * - One of all processes rebuilds a missing value, and the others wait for it. If that process
+ *   dies, the next one rebuilds.
  * - While Redis is down, every process rebuilds for itself, once per key.
  * - A value whose key was invalidated (through core's entries) during its rebuild is not stored.
  */
@@ -139,8 +139,8 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
   }
 
   /**
-   * Reads again, and rebuilds if the value is still missing. An invalidation revokes the lease, so a
-   * value that was loaded before it is not stored after it.
+   * Reads again, and rebuilds if the value is still missing. An invalidation revokes the lease, so
+   * a value that was loaded before it is not stored after it.
    */
   async function rebuildUnderLease(
     key: string,

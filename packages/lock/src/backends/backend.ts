@@ -66,8 +66,8 @@ export interface LockBackend {
   release(request: LockRequest, longestTtl?: number): Promise<boolean>
   /**
    * Releases whatever the token may hold, or may get through a request that is still on its way. It
-   * retries until Redis acknowledges the release, or would have dropped the lock by itself. Resolves
-   * when the release is acknowledged. Never rejects.
+   * retries until Redis acknowledges the release, or would have dropped the lock by itself.
+   * Resolves when the release is acknowledged. Never rejects.
    */
   abandon(request: LockRequest, longestTtl?: number): Promise<void>
   /**

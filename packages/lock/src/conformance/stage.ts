@@ -20,9 +20,9 @@ export interface Network {
   /** Drops bytes from now on, while the connections stay open. */
   swallow(direction: 'replies' | 'both'): void
   /**
-   * Holds back the next request on each connection that is open now, and then closes that connection
-   * for the contender. New connections work. Returns a function that delivers those requests to the
-   * servers, late, and resolves when the servers have executed them.
+   * Holds back the next request on each connection that is open now, and then closes that
+   * connection for the contender. New connections work. Returns a function that delivers those
+   * requests to the servers, late, and resolves when the servers have executed them.
    *
    * Tests of late requests are skipped if this method is missing.
    */

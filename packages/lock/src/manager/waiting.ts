@@ -34,8 +34,8 @@ export async function withinLimits<T>(
 /**
  * Waits up to 50 ms for `work`, which must not reject.
  *
- * A release that follows an unsuccessful request is waited for in this way, so that its caller finds
- * nothing left. Redis may be silent, so the wait is bounded.
+ * A release that follows an unsuccessful request is waited for in this way, so that its caller
+ * finds nothing left. Redis may be silent, so the wait is bounded.
  */
 export async function waitBriefly(work: Promise<unknown>): Promise<void> {
   await new Promise<void>((resolve) => {

@@ -34,7 +34,9 @@ export class Wakeups {
     return `${this.#channelId}/${(++this.#tokenCount).toString(36)}`
   }
 
-  /** Calls `wake` when the token can acquire, and on each poll. Returns a function that stops it. */
+  /**
+   * Calls `wake` when the token can acquire, and on each poll. Returns a function that stops it.
+   */
   listen(token: string, wake: () => void): () => void {
     this.#waiters.set(token, wake)
     this.#subscribe()

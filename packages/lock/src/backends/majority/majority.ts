@@ -19,8 +19,8 @@ import { renewalTimeout, validityTime } from '../timing.js'
 import { collectVotes, type Votes } from './votes.js'
 
 /**
- * Locks that a majority of independent servers grants. A server that is dead, hangs or has forgotten
- * everything does not affect them.
+ * Locks that a majority of independent servers grants. A server that is dead, hangs or has
+ * forgotten everything does not affect them.
  *
  * Source: https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/
  */

@@ -37,9 +37,9 @@ export function createRedlock(options: RedlockOptions): Locks {
   const { clients } = options
   if (!Array.isArray(clients) || clients.length < 3 || clients.length % 2 === 0)
     check.fail('clients', 'an array of 3, 5, 7, … clients, one for each independent server')
-  const clientChecks = new OptionChecks('clients', { ...clients })
+  const checks = new OptionChecks('clients', { ...clients })
   for (const i of clients.keys())
-    clientChecks.shaped(String(i), ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
+    checks.shaped(String(i), ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
   if (new Set(clients.map(({ driver }) => driver)).size < clients.length)
     check.fail('clients', 'clients of different servers, without duplicates')
   const prefix = check.has('prefix')

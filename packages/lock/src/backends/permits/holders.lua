@@ -1,7 +1,7 @@
 -- The holders of permits. `holders` is a sorted set of tokens, scored by the ms at which each
--- permit expires. `details` is a hash that stores `fence sequence ttl` for each token: `sequence` is
--- the number of the holder's last request that changed the permit, `ttl` the longest ttl in ms that
--- the permit can have left. A token that begins with `x` is exclusive: it shares with nobody.
+-- permit expires. `details` is a hash that stores `fence sequence ttl` for each token: `sequence`
+-- is the number of the holder's last request that changed the permit, `ttl` the longest ttl in ms
+-- that the permit can have left. A token that begins with `x` is exclusive: it shares with nobody.
 -- needs clock.lua
 
 -- Returns whether a token may join the current holders.
