@@ -13,16 +13,17 @@ import {
   LockTimeoutError,
   type Lock,
 } from '../src/index.js'
-import { onEach } from './cases.js'
-import { Echo, intercept, openLine } from './connections.js'
-import { connect, driverNames, hasty } from './drivers.js'
-import { withoutReceipts } from './receipts.js'
+import { onEveryDriver } from './every-driver.js'
+import { connect, driverNames, shortTimeouts } from './drivers.js'
+import { startProxiedServer } from './proxied-server.js'
+import { withoutTombstones } from './tombstones.js'
+import { RepeatingClient, delayFirst, interceptFirst } from './wrapped-clients.js'
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-// A step that is sent again, by a driver that got no reply, is executed twice: on every topology.
-onEach(({ newClient, ask, keys }) => {
-  describe('where each step is executed twice, and again later', () => {
+// A driver that gets no reply sends a request again, so the server may execute it twice.
+onEveryDriver(({ newClient, ask, keys }) => {
+  describe('while each request is executed twice, and again later', () => {
     const kinds: Record<
       string,
       (client: CacheClient) => {
@@ -51,54 +52,54 @@ onEach(({ newClient, ask, keys }) => {
     }
 
     it.each(Object.entries(kinds))(
-      'a %s is held once, for no longer and no shorter than it was asked for, and given back once',
+      'a %s is held once, for the ttl of its requests, and released once',
       async (_, make) => {
-        const echo = new Echo(newClient())
-        const [mine, others] = [make(echo.client), make(newClient())]
+        const repeating = new RepeatingClient(newClient())
+        const [mine, others] = [make(repeating.client), make(newClient())]
         const lock = await mine.acquire({ ttl: '20s', renew: false })
-        await echo.repeat()
+        await repeating.repeat()
         expect(lock.remaining).toBeGreaterThan(15_000)
         await lock.extend('60s')
         const before = lock.remaining
-        await echo.repeat()
+        await repeating.repeat()
         await lock.extend('30s')
         expect(lock.remaining).toBeGreaterThan(before - 5_000)
         expect(await others.tryAcquire()).toBeNull()
         expect(await lock.release()).toBe(true)
-        await echo.repeat()
+        await repeating.repeat()
         const next = (await others.tryAcquire())!
         expect(next.fence).toBeGreaterThan(lock.fence)
-        await echo.repeat()
+        await repeating.repeat()
         next.assertHeld()
         await next.extend()
         expect(await next.release()).toBe(true)
-        await echo.repeat()
-        expect(withoutReceipts(await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
+        await repeating.repeat()
+        expect(withoutTombstones(await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
         await Promise.all([mine.close(), others.close()])
       },
     )
 
     it.each(Object.entries(kinds))(
-      'a %s that was refused is not taken by a copy of the request that comes when it is free',
+      'a copy of a refused request does not acquire a free %s',
       async (_, make) => {
-        const echo = new Echo(newClient())
-        const [mine, others] = [make(echo.client), make(newClient())]
+        const repeating = new RepeatingClient(newClient())
+        const [mine, others] = [make(repeating.client), make(newClient())]
         const holder = await others.acquire()
         expect(await mine.tryAcquire()).toBeNull()
         const waiting = others.acquire({ wait: '30s' })
         expect(await mine.tryAcquire()).toBeNull()
         expect(await holder.release()).toBe(true)
         expect(await (await waiting).release()).toBe(true)
-        await echo.repeat()
+        await repeating.repeat()
         await (await others.tryAcquire())!.release()
         await Promise.all([mine.close(), others.close()])
       },
     )
 
-    it('nor are several locks, of which one was not free', async () => {
-      const echo = new Echo(newClient())
+    it('a copy of a refused request does not acquire several free locks', async () => {
+      const repeating = new RepeatingClient(newClient())
       const [mine, others] = [
-        createLocks({ client: echo.client }),
+        createLocks({ client: repeating.client }),
         createLocks({ client: newClient() }),
       ]
       const names = ['{t}a', '{t}b', '{t}c']
@@ -108,14 +109,18 @@ onEach(({ newClient, ask, keys }) => {
           LockTimeoutError,
         )
         expect(await holder.release()).toBe(true)
-        await echo.repeat()
+        await repeating.repeat()
         expect(await (await others.acquireAll(names, { wait: '1s' })).release()).toBe(true)
       }
     })
 
-    it('waiters keep their order, and those who left do not come back', async () => {
-      const echoes = [new Echo(newClient()), new Echo(newClient()), new Echo(newClient())]
-      const [a, b, c] = echoes.map(({ client }) => createLocks({ client })) as [
+    it('waiters keep their order, and those that left do not return', async () => {
+      const repeatingClients = [
+        new RepeatingClient(newClient()),
+        new RepeatingClient(newClient()),
+        new RepeatingClient(newClient()),
+      ]
+      const [a, b, c] = repeatingClients.map(({ client }) => createLocks({ client })) as [
         ReturnType<typeof createLocks>,
         ReturnType<typeof createLocks>,
         ReturnType<typeof createLocks>,
@@ -149,52 +154,44 @@ onEach(({ newClient, ask, keys }) => {
       controller.abort(new Error('no time'))
       await expect(gone).rejects.toThrow('no time')
       await waiting(2)
-      for (const echo of [...echoes].reverse()) await echo.repeat('lock acquire')
+      for (const repeating of [...repeatingClients].reverse())
+        await repeating.repeat('lock acquire')
       await waiting(2)
       expect(await holder.release()).toBe(true)
       await Promise.all([first, second])
       expect(order).toEqual(['a', 'b'])
-      for (const echo of echoes) await echo.repeat('lock acquire')
+      for (const repeating of repeatingClients) await repeating.repeat('lock acquire')
       expect(await a.inspect('x')).toBeNull()
     })
 
-    it('several locks are taken and given back together, and one is taken from its holder only once', async () => {
-      const echo = new Echo(newClient())
+    it('several locks are acquired and released together, and forced only once', async () => {
+      const repeating = new RepeatingClient(newClient())
       const [mine, others] = [
-        createLocks({ client: echo.client }),
+        createLocks({ client: repeating.client }),
         createLocks({ client: newClient() }),
       ]
       const names = ['{t}a', '{t}b', '{t}c']
       const set = await mine.acquireAll(names)
       set.assertHeld()
       expect(await set.release()).toBe(true)
-      await echo.repeat()
+      await repeating.repeat()
       const next = await others.acquireAll(names)
       expect(await mine.forceRelease('{t}a')).toBe(true)
       const third = (await others.tryAcquire('{t}a'))!
-      await echo.repeat()
+      await repeating.repeat()
       await third.extend()
       expect(await third.release()).toBe(true)
       expect(await next.release()).toBe(false)
       expect(await mine.forceRelease('{t}a')).toBe(false)
     })
 
-    it('an extension that comes behind a later, shorter one does not prolong the lock', async () => {
-      const client = newClient()
-      let first: (() => Promise<unknown>) | undefined
-      const keepsFirst: CacheClient = {
-        ...client,
-        run: async (script, ...rest) => {
-          if (script.name !== 'lock extend' || first) return client.run(script, ...rest)
-          first = () => client.run(script, ...rest)
-          throw new Error('it is still on its way')
-        },
-      }
-      const locks = createLocks({ client: keepsFirst })
+    it('an extension that arrives after a shorter one does not prolong the lock', async () => {
+      const delayed = delayFirst(newClient(), 'lock extend')
+      const locks = createLocks({ client: delayed.client })
       const lock = await locks.acquire('x', { ttl: '5s', renew: false })
       await expect(lock.extend('10m')).rejects.toThrow('on its way')
       await lock.extend('10s')
-      expect(await first!()).toBeLessThanOrEqual(10_000)
+      expect(await delayed.deliver()).toBeLessThanOrEqual(10_000)
       expect(await ask('PTTL', 'shop:lock:x')).toBeLessThanOrEqual(10_000)
       expect(await lock.release()).toBe(true)
     })
@@ -202,7 +199,7 @@ onEach(({ newClient, ask, keys }) => {
 })
 
 describe.each(driverNames)(
-  'what an old connection delivers late, on %s',
+  'a request that an old connection delivers late, on %s',
   { timeout: 60_000 },
   (driver) => {
     const kinds: Record<
@@ -232,23 +229,23 @@ describe.each(driverNames)(
     }
 
     it.each(Object.entries(kinds))(
-      'of the request for a %s: it neither shortens nor prolongs it, nor takes it for nobody after its release',
+      'to acquire a %s neither changes its ttl nor acquires it after its release',
       async (_, { key, make }) => {
-        await using line = await openLine(driver)
-        const { server, proxy, client, other } = line
-        const [mine, others] = [make(client), make(other)]
+        await using proxied = await startProxiedServer(driver)
+        const { server, proxy, client, directClient } = proxied
+        const [mine, others] = [make(client), make(directClient)]
         const pttl = async (): Promise<number> => Number(await server.cli('PTTL', key))
         await (await mine.acquire()).release()
         for (const released of [false, true]) {
-          const held = proxy.hold()
+          const heldRequests = proxy.hold()
           const acquiring = mine.acquire({ ttl: '2s', renew: false, wait: '20s' })
-          await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0))
+          await vi.waitFor(() => expect(heldRequests.bytes).toBeGreaterThan(0))
           proxy.drop()
           const lock = await acquiring
           await lock.extend('30s')
           if (released) expect(await lock.release()).toBe(true)
           const before = await pttl()
-          await held.deliver()
+          await heldRequests.deliver()
           const after = await pttl()
           expect(after).toBeLessThanOrEqual(before)
           expect(after).toBeGreaterThan(released ? -3 : 20_000)
@@ -262,81 +259,87 @@ describe.each(driverNames)(
       },
     )
 
-    it('of a release of what was granted too late: it does not free what was granted since', async () => {
-      await using line = await openLine(driver)
-      const { server, proxy, client, other } = line
+    it('to release a lock that was granted too late does not release a later one', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { server, proxy, client, directClient } = proxied
       await (await createLocks({ client }).acquire('x')).release()
-      let held: HeldRequests | undefined
-      const stalling = intercept(
+      let heldRequests: HeldRequests | undefined
+      const stalling = interceptFirst(
         client,
         'lock release',
         () => {
-          held = proxy.hold()
+          heldRequests = proxy.hold()
         },
         async () => {
-          await vi.waitFor(() => expect(held!.bytes).toBeGreaterThan(0), { timeout: 15_000 })
+          await vi.waitFor(() => expect(heldRequests!.bytes).toBeGreaterThan(0), {
+            timeout: 15_000,
+          })
           proxy.drop()
         },
       )
       proxy.delay(250, 'replies')
-      // its deadline is over when it is granted
+      // its deadline has passed when it is granted
       const acquiring = createLocks({ client: stalling }).acquire('x', { ttl: 200, wait: '20s' })
-      await vi.waitFor(() => expect(held).toBeDefined(), { timeout: 10_000, interval: 1 })
+      await vi.waitFor(() => expect(heldRequests).toBeDefined(), { timeout: 10_000, interval: 1 })
       proxy.delay(0, 'replies')
       const lock = await acquiring
       await lock.extend('30s')
-      await held!.deliver()
+      await heldRequests!.deliver()
       expect(Number(await server.cli('PTTL', 'lock:x'))).toBeGreaterThan(20_000)
-      expect(await createLocks({ client: other }).tryAcquire('x')).toBeNull()
+      expect(await createLocks({ client: directClient }).tryAcquire('x')).toBeNull()
       expect(await lock.release()).toBe(true)
     })
 
-    it('of releases and requests to several independent servers: they do not free what was granted since', async () => {
+    it('to release on several independent servers does not release a later lock', async () => {
       const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
       const proxies = await Promise.all(servers.map((server) => startProxy(server)))
-      const [behind, direct] = [proxies, servers].map((targets) =>
-        targets.map(({ url }) => connect(driver, url, hasty)),
-      ) as [ReturnType<typeof connect>[], ReturnType<typeof connect>[]]
+      const connectAll = (targets: readonly { readonly url: string }[]) =>
+        targets.map(({ url }) => connect(driver, url, shortTimeouts))
+      const [proxied, direct] = [connectAll(proxies), connectAll(servers)]
       try {
-        const held: HeldRequests[] = []
-        const clients = behind.map(({ client }, i) =>
-          intercept(
+        const heldRequests: HeldRequests[] = []
+        const clients = proxied.map(({ client }, i) =>
+          interceptFirst(
             client,
             'lock release',
             () => {
-              held[i] = proxies[i]!.hold()
+              heldRequests[i] = proxies[i]!.hold()
             },
             async () => {
-              await vi.waitFor(() => expect(held[i]!.bytes).toBeGreaterThan(0), { timeout: 15_000 })
+              await vi.waitFor(() => expect(heldRequests[i]!.bytes).toBeGreaterThan(0), {
+                timeout: 15_000,
+              })
               proxies[i]!.drop()
             },
           ),
         )
-        // It is granted by none of them, and all are asked to forget the attempt.
+        // No server grants the attempt, and all are asked to release it.
         const others = createRedlock({ clients: direct.map(({ client }) => client) })
         const first = await others.acquire('x')
         const acquiring = createRedlock({ clients }).acquire('x', { ttl: '20s', wait: '20s' })
-        await vi.waitFor(() => expect(held.filter(Boolean)).toHaveLength(3), {
+        await vi.waitFor(() => expect(heldRequests.filter(Boolean)).toHaveLength(3), {
           timeout: 10_000,
           interval: 1,
         })
         await first.release()
         const lock = await acquiring
         await lock.extend()
-        for (const requests of held) await requests.deliver()
+        for (const requests of heldRequests) await requests.deliver()
         await lock.extend()
         expect(await others.tryAcquire('x')).toBeNull()
         expect(await lock.release()).toBe(true)
       } finally {
-        await Promise.all([...behind, ...direct].map((one) => one[Symbol.asyncDispose]()))
+        await Promise.all(
+          [...proxied, ...direct].map((connection) => connection[Symbol.asyncDispose]()),
+        )
         await Promise.all(proxies.map((proxy) => proxy.close()))
         await Promise.all(servers.map((server) => server.stop()))
       }
     })
 
-    it('a release whose reply is lost says that the lock was given back', async () => {
-      await using line = await openLine(driver)
-      const { proxy, client } = line
+    it('a release whose reply is lost resolves to true', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { proxy, client } = proxied
       for (const { make } of Object.values(kinds)) {
         const mine = make(client)
         await (await mine.acquire()).release() // the server knows the scripts
@@ -347,14 +350,14 @@ describe.each(driverNames)(
         await vi.waitFor(() => expect(proxy.swallowed).toBeGreaterThan(before))
         await proxy.pass()
         expect(await releasing).toBe(true)
-        await sleep(100) // it is connected again
+        await sleep(100) // the client is connected again
       }
     })
   },
 )
 
 it.each(driverNames)(
-  'a release whose reply is lost on a Cluster says that the lock was given back, on %s',
+  'a release whose reply is lost on a Cluster resolves to true, on %s',
   async (driver) => {
     const cluster = await startCluster({ primaries: 3 })
     const proxies = new Map(
