@@ -67,7 +67,7 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       await (await semaphore.tryAcquire())!.release()
     })
 
-    it('back by an hour: a dead holder’s lock is free a ttl after the first request', async () => {
+    it('back by an hour: a dead holder’s lock is free a ttl after a request', async () => {
       const dead = connect(driver, server.url, longTimeouts)
       await createLocks({ client: dead.client }).acquire('x', { ttl: '1s' })
       await createSemaphore({ client: dead.client, name: 'p', permits: 1 }).acquire({ ttl: '1s' })
