@@ -4,7 +4,8 @@ export default defineConfig({
   entry: { index: 'src/index.ts', conformance: 'src/conformance/index.ts' },
   format: ['esm', 'cjs'],
   dts: true,
-  splitting: true, // one copy of each class for all entries, in CommonJS too: `instanceof` depends on it
+  // One copy of each class for all entry points, also in CommonJS. `instanceof` depends on it.
+  splitting: true,
   target: 'node20',
   loader: { '.lua': 'text' },
 })

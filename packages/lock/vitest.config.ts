@@ -9,7 +9,7 @@ export default defineConfig({
         id.endsWith('.lua') ? `export default ${JSON.stringify(code)}` : undefined,
     },
   ],
-  // They wait for ttls most of the time, and not for the machine.
+  // The tests mostly wait for ttls and need little CPU, so more of them can run at once.
   test: {
     maxWorkers: 4,
     testTimeout: 30_000,

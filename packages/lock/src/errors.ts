@@ -1,54 +1,66 @@
 import { CacheError } from '@cache/core'
 
 /**
- * It was not to be had within `wait`. `cause`: what went wrong last, where Redis did not answer.
+ * The lock could not be acquired within `wait`. `cause` is the last error if Redis did not answer.
  */
 export class LockTimeoutError extends CacheError {
   static override readonly kind: string = 'LockTimeoutError'
   constructor(
-    /** As it was asked for. */
+    /** The name of the lock, as the caller wrote it. */
     readonly lock: string,
     wait: number,
     cause?: unknown,
   ) {
-    const why =
-      cause === undefined ? 'others held it, or were waiting before' : 'Redis did not answer'
+    const problem = `Could not acquire the lock "${lock}" within ${wait} ms`
     super(
-      `The lock "${lock}" was not to be had within ${wait} ms: ${why}. Wait longer, or hold it for a shorter time.`,
+      cause === undefined
+        ? `${problem}: others held it or came first. Raise "wait", or hold the lock for less time.`
+        : `${problem}: Redis did not answer. Check that it is up and reachable, or raise "wait".`,
       { code: 'LOCK_TIMEOUT', cause },
     )
   }
 }
 
 /**
- * Why a lock is not held any more. `'expired'`: no renewal was confirmed in time. `'taken'`: Redis
- * says that it is not this holder's (freed by force, flushed, evicted). `'max-hold'`: it was held
- * for `maxHold`. `'released'`: by its holder. `'closed'`: what it was acquired from was closed, and
- * gives it back.
+ * Why a holder lost its lock:
+ *
+ * - `'expired'`: no renewal was confirmed in time.
+ * - `'taken'`: Redis says that this holder does not have it any more, because it was released by
+ *   force, flushed or evicted.
+ * - `'max-hold'`: it was held for `maxHold`.
+ * - `'released'`: its holder released it.
+ * - `'closed'`: the object it was acquired from was closed, which releases its locks.
  */
 export type LostReason = 'expired' | 'taken' | 'max-hold' | 'released' | 'closed'
 
-/** The lock is not this holder's any more; another may hold it. The reason of `lock.signal`. */
+/**
+ * The holder does not have the lock any more, and another may have it. `lock.signal` aborts with
+ * this error.
+ */
 export class LockLostError extends CacheError {
   static override readonly kind: string = 'LockLostError'
   constructor(
-    /** As it was asked for. */
+    /** The name of the lock, as the caller wrote it. */
     readonly lock: string,
     readonly reason: LostReason,
     cause?: unknown,
   ) {
-    super(`The lock "${lock}" is lost: ${explanations[reason]}.`, { code: 'LOCK_LOST', cause })
+    super(`The lock "${lock}" is lost: ${explanations[reason]}`, { code: 'LOCK_LOST', cause })
   }
 }
 
 const explanations: Record<LostReason, string> = {
   expired:
-    'its ttl passed without a confirmed renewal. Stop what it protects; another may hold it by now',
+    'no renewal was confirmed within its ttl. ' +
+    'Stop the work that it protects. Another holder may have it by now.',
   taken:
-    'Redis no longer has it as this holder’s (it was freed by force, flushed or evicted). Stop what it protects',
+    'Redis says that this holder does not have it any more. It was released by force, flushed or ' +
+    'evicted. Stop the work that it protects.',
   'max-hold':
-    'it was held for "maxHold", the longest that is allowed. Raise it for work that takes longer',
+    'it was held for "maxHold", the longest time allowed. ' +
+    'Stop the work that it protects. Raise "maxHold" if the work needs longer.',
   closed:
-    'what it was acquired from was closed, and gives it back. Stop what it protects, and close last',
-  released: 'it was released. Ask before, not after',
+    'the object that it was acquired from was closed, which releases it. ' +
+    'Stop the work that it protects. Call close() after all work is done.',
+  released: 'its holder released it. Call assertHeld() and extend() before release().',
 }

@@ -5,7 +5,7 @@ export {
   createReadWriteLock,
   type ReadWriteLock,
   type ReadWriteLockOptions,
-  type Side,
+  type ReadWriteLockSide,
 } from './read-write-lock.js'
 export {
   createStampedeGuard,

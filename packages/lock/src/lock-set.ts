@@ -1,9 +1,9 @@
 import type { Duration } from '@cache/core'
 import type { Lock } from './lock.js'
 
-/** Several locks that are held together: lost as soon as one of them is. */
+/** Several locks that are held together. The set is lost as soon as one of its locks is. */
 export class LockSet implements AsyncDisposable {
-  /** In the order of their keys. */
+  /** The locks, in the order of their keys. */
   readonly locks: readonly Lock[]
   #controller: AbortController | undefined
 
@@ -11,7 +11,7 @@ export class LockSet implements AsyncDisposable {
     this.locks = locks
   }
 
-  /** Aborts with the `LockLostError` of the first that is lost. */
+  /** Aborts with the `LockLostError` of the first lock that is lost. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       const controller = (this.#controller = new AbortController())
@@ -23,29 +23,33 @@ export class LockSet implements AsyncDisposable {
     return this.#controller.signal
   }
 
-  /** Ms until the first deadline. */
+  /** In ms: the time until the earliest deadline. */
   get remaining(): number {
     return Math.min(...this.locks.map(({ remaining }) => remaining))
   }
 
-  /** @throws {LockLostError} if one of them is lost. */
+  /**
+   * Checks that all locks are held.
+   *
+   * @throws {LockLostError} If one of them is lost.
+   */
   assertHeld(): void {
     for (const lock of this.locks) lock.assertHeld()
   }
 
-  /** All of them. Rejects with the first error. */
+  /** Extends all locks. Rejects with the first error. */
   async extend(ttl?: Duration): Promise<void> {
     await Promise.all(this.locks.map((lock) => lock.extend(ttl)))
   }
 
   /**
-   * All of them. `false`: one was not ours any more. Rejects when Redis does not answer, as the
-   * `release` of each lock.
+   * Releases all locks. Resolves to `false` if one of them was already lost. Rejects if Redis does
+   * not answer, like the `release` of each lock.
    */
   async release(): Promise<boolean> {
-    const released = await Promise.allSettled(this.locks.map((lock) => lock.release()))
-    for (const one of released) if (one.status === 'rejected') throw one.reason
-    return released.every((one) => one.status === 'fulfilled' && one.value)
+    const results = await Promise.allSettled(this.locks.map((lock) => lock.release()))
+    for (const result of results) if (result.status === 'rejected') throw result.reason
+    return results.every((result) => result.status === 'fulfilled' && result.value)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,47 +1,50 @@
 import type { Duration } from '@cache/core'
 
 /**
- * A lock that is held. Its deadline is reckoned by the monotonic clock of this process, from before
- * the request left that Redis granted, and less a margin for clocks of different speed: who asks
- * this object knows of the loss before another can have the lock.
+ * A lock that this process holds.
+ *
+ * It has a deadline on the monotonic clock of the process. The deadline counts from before the
+ * granting request was sent, and has a margin for clocks of different speed. So this object reports
+ * the loss of the lock before any other holder can have it.
  */
 export interface Lock extends AsyncDisposable {
   readonly name: string
   /**
-   * A number above that of every earlier holder of the name, also after expiry, FLUSHALL or a
-   * restart. Send it along with each write, and let the store refuse a write with a lower one than
-   * it has seen.
+   * The fencing token: a number above that of every earlier holder of the name, also across expiry,
+   * FLUSHALL and restarts. Send it with each write, and let the store reject a write whose fence is
+   * lower than one it has seen.
    *
    * Source: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html
    */
   readonly fence: number
   /**
-   * Aborts with `LockLostError` as soon as the lock may be somebody else's, also while Redis is
+   * Aborts with `LockLostError` as soon as another holder may have the lock, also while Redis is
    * silent.
    */
   readonly signal: AbortSignal
-  /** Ms until the deadline; 0 when it is lost or released. */
+  /** In ms: the time until the deadline. 0 once the lock is lost or released. */
   readonly remaining: number
   /**
-   * Call it right before what must not happen twice: it looks at the clock, so it tells the truth
-   * also after the process was blocked or paused, when no timer has fired yet.
+   * Checks that the lock is held. Call it right before a step that must not happen twice. It reads
+   * the clock, so it is right even after the process was blocked or paused and no timer has fired
+   * yet.
    *
-   * @throws {LockLostError}
+   * @throws {LockLostError} If the lock is lost or released.
    */
   assertHeld(): void
   /**
-   * Holds it for another `ttl` from now (by default what it was acquired with, never beyond
-   * `maxHold`).
+   * Holds the lock for another `ttl` from now, but never beyond `maxHold`. The default is the ttl
+   * that it was acquired with.
    *
-   * @throws {LockLostError} when it is not ours any more; with core's errors when Redis does not
-   * answer: then it is held until its old deadline.
+   * @throws {LockLostError} If the lock is lost or released.
+   * @throws {CacheError} If Redis does not answer. The lock is then held until its old deadline.
    */
   extend(ttl?: Duration): Promise<void>
   /**
-   * Gives it back. `false`: it was not ours any more. Rejects when Redis does not answer: then it
-   * is given back as soon as Redis does, or ends with its ttl.
+   * Releases the lock. Resolves to `false` if it was already lost. Rejects if Redis does not
+   * answer. The lock is then released as soon as Redis answers, or ends with its ttl.
    */
   release(): Promise<boolean>
-  /** As `release`, and never rejects: for `await using`. */
+  /** Releases the lock like `release`, but never rejects. `await using` calls it. */
   [Symbol.asyncDispose](): Promise<void>
 }

@@ -1,46 +1,53 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
 import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
-import type { LockGround, LockInspection } from './backends/holder.js'
-import { hubOf } from './manager/shared-resources.js'
-import { Keeper, type Wanted } from './manager/lock-manager.js'
-import type { Lock } from './lock.js'
+import type { NamedLockBackend } from './backends/backend.js'
+import type { LockInspection } from './backends/holder.js'
+import { MutexBackend } from './backends/mutex/mutex.js'
 import { LockSet } from './lock-set.js'
-import { Mutex } from './backends/mutex/mutex.js'
-import type { Renewals } from './manager/renewals.js'
+import type { Lock } from './lock.js'
+import { LockManager, type LockTarget } from './manager/lock-manager.js'
 import {
-  checkTerms,
-  holdOptions,
-  termsOfCall,
+  lockOptionNames,
+  resolveCallOptions,
+  resolveLockOptions,
   type AcquireOptions,
   type HoldOptions,
-  type Terms,
+  type ResolvedLockOptions,
 } from './manager/options.js'
+import type { Renewals } from './manager/renewals.js'
+import { sharedResources } from './manager/shared-resources.js'
 
 export interface LocksOptions extends HoldOptions {
   readonly client: CacheClient
-  /** What the keys of these locks begin with, behind the client's namespace. Default 'lock'. */
+  /** The first part of every key, after the client's namespace. Default 'lock'. */
   readonly prefix?: string
 }
 
 /**
- * Locks by name. Promises: one holder at a time as far as Redis keeps what it acknowledged; a
- * holder knows of its loss before another can have the lock, also while Redis is silent; waiters
- * are served in the order they came; nothing waits for ever.
+ * Distributed locks, identified by name.
+ *
+ * - A lock has one holder at a time, as long as Redis keeps what it acknowledged.
+ * - A holder knows that it lost its lock before another can have it, also while Redis is silent.
+ * - Waiters are served in the order in which they came.
+ * - No call waits for ever.
  */
 export interface Locks extends AsyncDisposable {
   /**
-   * Rejects with `LockTimeoutError` after `wait`, with the reason of `signal` when it aborts, with
-   * core's `ServerError` for what Redis refuses for good. An outage shorter than `wait` is waited
-   * out.
+   * Acquires a lock, and waits for it if necessary. An outage of Redis that is shorter than `wait`
+   * is waited out.
+   *
+   * Rejects with `LockTimeoutError` after `wait`, with the reason of `signal` when it aborts, and
+   * with core's `ServerError` for an error of Redis that a retry cannot change.
    */
   acquire(name: KeyPart, options?: AcquireOptions): Promise<Lock>
   /**
-   * Asks once: `null` where somebody holds it, or waits for it. Rejects when Redis does not answer.
+   * Tries once to acquire a lock. Resolves to `null` if somebody holds it or waits for it. Rejects
+   * if Redis does not answer.
    */
   tryAcquire(name: KeyPart, options?: AcquireOptions): Promise<Lock | null>
   /**
-   * Holds it while `work` runs. Its result or its error is what you get, whatever becomes of the
-   * release.
+   * Holds a lock while `work` runs. You get the result or the error of `work`, even if the release
+   * fails.
    */
   withLock<R>(
     name: KeyPart,
@@ -48,110 +55,117 @@ export interface Locks extends AsyncDisposable {
     options?: AcquireOptions,
   ): Promise<R>
   /**
-   * All or none: at once where all are free and live in one slot, else one after the other in the
-   * order of their keys, so that two who want the same ones can't wait for each other. `wait` is
-   * for all together.
+   * Acquires all of several locks or none of them. `wait` applies to all of them together.
+   *
+   * One round trip is enough if all are free and lie in one slot. Otherwise they are acquired one
+   * after the other in the order of their keys, so that two callers that need the same locks do not
+   * deadlock.
    */
   acquireAll(names: readonly KeyPart[], options?: AcquireOptions): Promise<LockSet>
-  /** Who holds it; `null`: nobody. */
+  /** Returns the holder of a lock, or `null` if nobody holds it. */
   inspect(name: KeyPart): Promise<LockInspection | null>
   /**
-   * Takes it from whoever holds it; that one learns of it when it renews, at a third of its ttl.
-   * `false`: nobody held it.
+   * Releases a lock whoever holds it. The holder learns of it when it renews, within a third of its
+   * ttl. Resolves to `false` if nobody held the lock.
    */
   forceRelease(name: KeyPart): Promise<boolean>
   /**
-   * Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are
-   * told first, as of a loss.
+   * Ends all waits with an error of code `CLOSED`, and releases all held locks. Holders learn first
+   * that their lock is lost.
    */
   close(): Promise<void>
 }
 
 /**
- * Locks in one Redis or one Cluster.
+ * Creates locks in one Redis or one Cluster.
  *
- * A lock is as durable as what Redis acknowledges: a failover to a replica that had not heard of it
- * frees it. Where two holders at once do damage, let the store check `lock.fence`, or use
+ * A lock is as durable as what Redis acknowledges: a failover to a replica that had not received it
+ * frees the lock. If two holders at once would do damage, let the store check `lock.fence`, or use
  * `createRedlock`.
  *
- * @throws {InvalidOptionError} naming the option.
+ * @throws {InvalidOptionError} If an option is invalid. The error names the option.
  * @example
  * const locks = createLocks({ client, prefix: 'lock' })
- * await locks.withLock('invoice:42', async ({ signal, fence }) => pay(42, { signal, fence }), { ttl: '10s', wait: '5s' })
+ * await locks.withLock(
+ *   'invoice:42',
+ *   async ({ signal, fence }) => pay(42, { signal, fence }),
+ *   { ttl: '10s', wait: '5s' },
+ * )
  */
 export function createLocks(options: LocksOptions): Locks {
-  const check = checkOptions('createLocks', options, ['client', 'prefix', ...holdOptions])
+  const check = checkOptions('createLocks', options, ['client', 'prefix', ...lockOptionNames])
   const client = checkClient(check)
   const prefix = check.has('prefix')
     ? checkPrefix('prefix', options.prefix, client.namespace)
     : 'lock'
-  const terms = checkTerms(check)
-  const { wakeups, renewals, abandoned, leave } = hubOf(client)
-  return locksOn(
-    new Mutex(client, wakeups, abandoned),
+  const defaults = resolveLockOptions(check)
+  const { wakeups, renewals, abandoned, release } = sharedResources(client)
+  return createLocksOn(
+    new MutexBackend(client, wakeups, abandoned),
     createKeys(client.namespace, prefix),
     renewals,
-    terms,
-    leave,
+    defaults,
+    release,
   )
 }
 
-export function locksOn(
-  ground: LockGround,
+/** Creates locks on a backend. `onClose` runs when they are closed. */
+export function createLocksOn(
+  backend: NamedLockBackend,
   keyOf: (name: KeyPart) => string,
   renewals: Renewals,
-  usual: Terms,
-  leave: () => Promise<void>,
+  defaults: ResolvedLockOptions,
+  onClose: () => Promise<void>,
 ): Locks {
-  const keeper = new Keeper(ground, renewals, usual)
-  const wanted = (name: KeyPart): Wanted => ({ name: String(name), key: keyOf(name) })
+  const manager = new LockManager(backend, renewals, defaults)
+  const targetOf = (name: KeyPart): LockTarget => ({ name: String(name), key: keyOf(name) })
   let closed: Promise<void> | undefined
 
   const locks: Locks = {
-    acquire: async (name, options) => keeper.acquire(wanted(name), options),
+    acquire: async (name, options) => manager.acquire(targetOf(name), options),
 
-    tryAcquire: async (name, options) => keeper.tryAcquire(wanted(name), options),
+    tryAcquire: async (name, options) => manager.tryAcquire(targetOf(name), options),
 
     withLock: async (name, work, options) => {
       if (typeof work !== 'function') throw new InvalidOptionError('work', 'a function', work)
-      return keeper.during(await keeper.acquire(wanted(name), options), work)
+      return manager.runWithLock(await manager.acquire(targetOf(name), options), work)
     },
 
     async acquireAll(names, options) {
       if (!Array.isArray(names) || names.length === 0)
         throw new InvalidOptionError('names', 'an array of at least one name', names)
-      const byKey = new Map(names.map((name: KeyPart) => [keyOf(name), wanted(name)]))
-      const inOrder = [...byKey.keys()].sort().map((key) => byKey.get(key)!)
-      const until = performance.now() + termsOfCall(options, usual).terms.wait
+      const byKey = new Map(names.map((name: KeyPart) => [keyOf(name), targetOf(name)]))
+      const targets = [...byKey.keys()].sort().map((key) => byKey.get(key)!)
+      const until = performance.now() + resolveCallOptions(options, defaults).resolved.wait
       const together =
-        ground.takeAll &&
-        (await keeper
-          .takeTogether(inOrder, options, (claims) => ground.takeAll!(claims))
+        backend.acquireAll &&
+        (await manager
+          .acquireTogether(targets, options, (requests) => backend.acquireAll!(requests))
           .catch(() => undefined))
-      return new LockSet(together ?? (await oneByOne(inOrder, until, options)))
+      return new LockSet(together ?? (await acquireInOrder(targets, until, options)))
     },
 
-    inspect: async (name) => (await ground.inspect(keyOf(name))) ?? null,
+    inspect: async (name) => (await backend.inspect(keyOf(name))) ?? null,
 
-    forceRelease: async (name) => ground.forceRelease(keyOf(name)),
+    forceRelease: async (name) => backend.forceRelease(keyOf(name)),
 
-    close: () => (closed ??= keeper.close().then(leave)),
+    close: () => (closed ??= manager.close().then(onClose)),
 
     [Symbol.asyncDispose]: () => locks.close(),
   }
   return locks
 
-  async function oneByOne(
-    all: readonly Wanted[],
+  async function acquireInOrder(
+    targets: readonly LockTarget[],
     until: number,
     options: AcquireOptions | undefined,
   ): Promise<Lock[]> {
     const held: Lock[] = []
     try {
-      for (const one of all)
-        held.push(
-          await keeper.acquire(one, { ...options, wait: Math.max(1, until - performance.now()) }),
-        )
+      for (const target of targets) {
+        const wait = Math.max(1, until - performance.now())
+        held.push(await manager.acquire(target, { ...options, wait }))
+      }
       for (const lock of held) lock.assertHeld()
       return held
     } catch (error) {

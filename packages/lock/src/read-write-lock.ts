@@ -1,53 +1,58 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
 import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
-import { hubOf } from './manager/shared-resources.js'
-import { Keeper } from './manager/lock-manager.js'
-import type { Lock } from './lock.js'
-import { EXCLUSIVE, Permits, SHARED } from './backends/permits/permits.js'
+import { EXCLUSIVE, PermitsBackend, SHARED } from './backends/permits/permits.js'
 import type { Occupancy } from './backends/permits/scripts.js'
+import type { Lock } from './lock.js'
+import { LockManager } from './manager/lock-manager.js'
 import {
-  checkTerms,
-  holdOptions,
+  lockOptionNames,
+  resolveLockOptions,
   type AcquireOptions,
   type HoldOptions,
 } from './manager/options.js'
+import { sharedResources } from './manager/shared-resources.js'
 
 export interface ReadWriteLockOptions extends HoldOptions {
   readonly client: CacheClient
+  /** Identifies the lock. */
   readonly name: KeyPart
-  /** What its keys begin with, behind the client's namespace. Default 'rwlock'. */
+  /** The first part of every key, after the client's namespace. Default 'rwlock'. */
   readonly prefix?: string
 }
 
-/** One side of a read-write lock. */
-export interface Side {
-  /** Rejects as `Locks.acquire` does. */
+/** One side of a read-write lock: the read lock or the write lock. */
+export interface ReadWriteLockSide {
+  /** Waits for the lock in the order of arrival. Rejects like `Locks.acquire`. */
   acquire(options?: AcquireOptions): Promise<Lock>
-  /** Asks once: `null` where it is not to be had, or others wait before. */
+  /** Tries once. Resolves to `null` if the lock is not free, or if others wait for it. */
   tryAcquire(options?: AcquireOptions): Promise<Lock | null>
-  /** Holds it while `work` runs. */
+  /** Holds the lock while `work` runs. */
   withLock<R>(work: (lock: Lock) => R | Promise<R>, options?: AcquireOptions): Promise<R>
 }
 
+/** A lock that many readers, or one writer, can hold. */
 export interface ReadWriteLock extends AsyncDisposable {
-  /** Held by any number at once. */
-  readonly read: Side
-  /** Held by one alone, and by no reader. */
-  readonly write: Side
+  /** Any number of readers can hold it at once. */
+  readonly read: ReadWriteLockSide
+  /** One writer can hold it, while there are no readers. */
+  readonly write: ReadWriteLockSide
+  /** Returns the number of holders and of waiters. */
   inspect(): Promise<Occupancy>
   /**
-   * Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are
-   * told first, as of a loss.
+   * Ends all waits with an error of code `CLOSED`, and releases all held locks. Holders learn first
+   * that their lock is lost.
    */
   close(): Promise<void>
 }
 
 /**
- * Many readers or one writer. First come, first served: a reader that comes after a waiting writer
- * waits as well, so that neither side starves. There is no upgrade from read to write: two readers
- * who both want it would wait for each other.
+ * Creates a read-write lock: it is held by many readers or by one writer.
  *
- * @throws {InvalidOptionError} naming the option.
+ * Waiters are served in the order in which they came. A reader that comes after a waiting writer
+ * waits as well, so that neither side starves. You cannot upgrade from read to write, because two
+ * readers that both upgrade would deadlock.
+ *
+ * @throws {InvalidOptionError} If an option is invalid. The error names the option.
  * @example
  * const catalog = createReadWriteLock({ client, name: 'catalog' })
  * await catalog.read.withLock(() => report())
@@ -58,7 +63,7 @@ export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLoc
     'client',
     'name',
     'prefix',
-    ...holdOptions,
+    ...lockOptionNames,
   ])
   const client = checkClient(check)
   const prefix = check.has('prefix')
@@ -66,30 +71,32 @@ export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLoc
     : 'rwlock'
   if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
   const key = createKeys(client.namespace, prefix)(options.name)
-  const terms = checkTerms(check)
-  const { wakeups, renewals, abandoned, leave } = hubOf(client)
-  const keeper = new Keeper(new Permits(client, wakeups, abandoned, ANY_NUMBER), renewals, terms)
+  const defaults = resolveLockOptions(check)
+  const { wakeups, renewals, abandoned, release } = sharedResources(client)
+  const backend = new PermitsBackend(client, wakeups, abandoned, UNLIMITED)
+  const manager = new LockManager(backend, renewals, defaults)
   let closed: Promise<void> | undefined
 
-  const side = (kind: string): Side => {
-    const wanted = { name: String(options.name), key, kind }
+  const createSide = (tokenPrefix: string): ReadWriteLockSide => {
+    const target = { name: String(options.name), key, tokenPrefix }
     return {
-      acquire: (call) => keeper.acquire(wanted, call),
-      tryAcquire: (call) => keeper.tryAcquire(wanted, call),
-      withLock: async (work, call) => {
+      acquire: (callOptions) => manager.acquire(target, callOptions),
+      tryAcquire: (callOptions) => manager.tryAcquire(target, callOptions),
+      withLock: async (work, callOptions) => {
         if (typeof work !== 'function') throw new InvalidOptionError('work', 'a function', work)
-        return keeper.during(await keeper.acquire(wanted, call), work)
+        return manager.runWithLock(await manager.acquire(target, callOptions), work)
       },
     }
   }
   const lock: ReadWriteLock = {
-    read: side(SHARED),
-    write: side(EXCLUSIVE),
-    inspect: () => keeper.ground.inspect(key),
-    close: () => (closed ??= keeper.close().then(leave)),
+    read: createSide(SHARED),
+    write: createSide(EXCLUSIVE),
+    inspect: () => backend.inspect(key),
+    close: () => (closed ??= manager.close().then(release)),
     [Symbol.asyncDispose]: () => lock.close(),
   }
   return lock
 }
 
-const ANY_NUMBER = 2 ** 31
+/** The number of permits for readers. */
+const UNLIMITED = 2 ** 31

@@ -1,47 +1,54 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
 import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
-import { hubOf } from './manager/shared-resources.js'
-import { Keeper } from './manager/lock-manager.js'
-import type { Lock } from './lock.js'
-import { Permits, SHARED } from './backends/permits/permits.js'
+import { PermitsBackend, SHARED } from './backends/permits/permits.js'
 import type { Occupancy } from './backends/permits/scripts.js'
+import type { Lock } from './lock.js'
+import { LockManager } from './manager/lock-manager.js'
 import {
-  checkTerms,
-  holdOptions,
+  lockOptionNames,
+  resolveLockOptions,
   type AcquireOptions,
   type HoldOptions,
 } from './manager/options.js'
+import { sharedResources } from './manager/shared-resources.js'
 
 export interface SemaphoreOptions extends HoldOptions {
   readonly client: CacheClient
+  /** Identifies the semaphore. */
   readonly name: KeyPart
-  /** How many may hold it at once. Where processes disagree, each asks by its own number. */
+  /**
+   * How many holders there can be at once. If processes use different numbers, each request is
+   * decided by the number of its process.
+   */
   readonly permits: number
-  /** What its keys begin with, behind the client's namespace. Default 'semaphore'. */
+  /** The first part of every key, after the client's namespace. Default 'semaphore'. */
   readonly prefix?: string
 }
 
-/** A permit is held, renewed, lost and given back as a `Lock` is. */
+/** A counting semaphore. A permit is held, renewed, lost and released like a `Lock`. */
 export interface Semaphore extends AsyncDisposable {
-  /** Waits for a permit, first come, first served. Rejects as `Locks.acquire` does. */
+  /** Waits for a permit in the order of arrival. Rejects like `Locks.acquire`. */
   acquire(options?: AcquireOptions): Promise<Lock>
-  /** Asks once: `null` where none is free, or others wait for one. */
+  /** Tries once. Resolves to `null` if no permit is free, or if others wait for one. */
   tryAcquire(options?: AcquireOptions): Promise<Lock | null>
   /** Holds a permit while `work` runs. */
   withPermit<R>(work: (permit: Lock) => R | Promise<R>, options?: AcquireOptions): Promise<R>
+  /** Returns the number of holders and of waiters. */
   inspect(): Promise<Occupancy>
   /**
-   * Ends all waits, with an error of code `CLOSED`, and gives back what is held: its holders are
-   * told first, as of a loss.
+   * Ends all waits with an error of code `CLOSED`, and releases all held permits. Holders learn
+   * first that their permit is lost.
    */
   close(): Promise<void>
 }
 
 /**
- * A counting semaphore. Promises: no more than `permits` hold it at once, as far as Redis keeps
- * what it acknowledged; a permit whose holder died is free again after its ttl.
+ * Creates a counting semaphore: at most `permits` holders at once, in all processes together.
  *
- * @throws {InvalidOptionError} naming the option.
+ * The limit holds as long as Redis keeps what it acknowledged. A permit whose holder died is free
+ * again after its ttl.
+ *
+ * @throws {InvalidOptionError} If an option is invalid. The error names the option.
  * @example
  * const exports = createSemaphore({ client, name: 'exports', permits: 5 })
  * await exports.withPermit(({ signal }) => exportAll({ signal }))
@@ -52,7 +59,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     'name',
     'permits',
     'prefix',
-    ...holdOptions,
+    ...lockOptionNames,
   ])
   const client = checkClient(check)
   const permits = check.number('permits', { min: 1, max: 1_000_000, integer: true })
@@ -61,21 +68,22 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     : 'semaphore'
   if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
   const key = createKeys(client.namespace, prefix)(options.name)
-  const terms = checkTerms(check)
-  const { wakeups, renewals, abandoned, leave } = hubOf(client)
-  const keeper = new Keeper(new Permits(client, wakeups, abandoned, permits), renewals, terms)
-  const wanted = { name: String(options.name), key, kind: SHARED }
+  const defaults = resolveLockOptions(check)
+  const { wakeups, renewals, abandoned, release } = sharedResources(client)
+  const backend = new PermitsBackend(client, wakeups, abandoned, permits)
+  const manager = new LockManager(backend, renewals, defaults)
+  const target = { name: String(options.name), key, tokenPrefix: SHARED }
   let closed: Promise<void> | undefined
 
   const semaphore: Semaphore = {
-    acquire: (call) => keeper.acquire(wanted, call),
-    tryAcquire: (call) => keeper.tryAcquire(wanted, call),
-    withPermit: async (work, call) => {
+    acquire: (callOptions) => manager.acquire(target, callOptions),
+    tryAcquire: (callOptions) => manager.tryAcquire(target, callOptions),
+    withPermit: async (work, callOptions) => {
       if (typeof work !== 'function') throw new InvalidOptionError('work', 'a function', work)
-      return keeper.during(await keeper.acquire(wanted, call), work)
+      return manager.runWithLock(await manager.acquire(target, callOptions), work)
     },
-    inspect: () => keeper.ground.inspect(key),
-    close: () => (closed ??= keeper.close().then(leave)),
+    inspect: () => backend.inspect(key),
+    close: () => (closed ??= manager.close().then(release)),
     [Symbol.asyncDispose]: () => semaphore.close(),
   }
   return semaphore

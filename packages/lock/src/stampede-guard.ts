@@ -8,14 +8,14 @@ import {
   type Schema,
 } from '@cache/core'
 import {
-  checkClient,
   PendingReleases,
+  checkClient,
   checkOptions,
   createFormat,
   createToken,
+  emit,
   jittered,
   rawKey,
-  emit,
   type Format,
 } from '@cache/core/internal'
 import type { Locks } from './locks.js'
@@ -23,49 +23,57 @@ import type { Locks } from './locks.js'
 export interface StampedeGuardOptions<T> {
   readonly client: CacheClient
   /**
-   * Who rebuilds: the one that holds the lock with the key's name. Any implementation of `Locks`.
+   * The locks that decide which process rebuilds: the one that holds the lock with the key's name.
+   * Any implementation of `Locks` works.
    */
   readonly locks: Locks
-  /** How long a value is kept. */
+  /** How long a value is stored. */
   readonly ttl: Duration
-  /** The share by which each ttl varies at random. Default 0. */
+  /** The fraction by which each ttl varies at random. Default 0. */
   readonly jitter?: number
   /**
-   * How long to wait for another's rebuild before one rebuilds for oneself. Default: as `locks`
-   * waits.
+   * How long to wait while another process rebuilds. After that, `get` rebuilds without the lock.
+   * Default: the `wait` of `locks`.
    */
   readonly wait?: Duration
-  /** How values become bytes. Default `json`. */
+  /** Converts values to bytes and back. Default `json`. */
   readonly codec?: Codec<T>
-  /** Any Standard Schema. What does not fit is rebuilt. */
+  /** Any Standard Schema. A stored value that does not match is rebuilt. */
   readonly schema?: Schema<T>
 }
 
-/** What `rebuild` is told. */
+/** The argument of `rebuild`. */
 export interface RebuildContext {
-  /** Aborts when the lock is lost: then another may be rebuilding. */
+  /** Aborts when the lock is lost. Another process may then be rebuilding. */
   readonly signal: AbortSignal
 }
 
 /**
- * Get with a lock, for code that has its own cache keys. Promises: among all processes one rebuilds
- * a missing value, the others wait for it; if it dies, the next one rebuilds; with Redis down
- * everyone rebuilds for oneself, once per process and key. A value whose key was invalidated (by
- * core's entries) while it was rebuilt is not stored.
+ * Protects cache keys of your own against stampedes: `get` reads a value, and rebuilds it under a
+ * lock if it is missing.
+ *
+ * - One of all processes rebuilds a missing value, and the others wait for it. If that process
+ *   dies, the next one rebuilds.
+ * - While Redis is down, every process rebuilds for itself, once per key.
+ * - A value whose key was invalidated (through core's entries) during its rebuild is not stored.
  */
 export interface StampedeGuard<T> {
   /**
-   * What is stored under `key` (the Redis key as it is, no namespace is added), or what `rebuild`
-   * answers. Rejects with the error of `rebuild`; with `InvalidKeyError` before anything is sent.
+   * Returns the value stored under `key`, or the result of `rebuild`. `key` is the complete Redis
+   * key: no namespace is added.
+   *
+   * Rejects with the error of `rebuild`, and with `InvalidKeyError` before anything is sent.
    */
   get<V extends T>(key: string, rebuild: (context: RebuildContext) => V | Promise<V>): Promise<T>
 }
 
 /**
- * @throws {InvalidOptionError} naming the option.
+ * Creates a guard against cache stampedes, for code that has its own cache keys.
+ *
+ * @throws {InvalidOptionError} If an option is invalid. The error names the option.
  * @example
- * const guarded = createStampedeGuard({ client, locks, ttl: '1h' })
- * await guarded.get('expensive:7', () => db.expensive(7))
+ * const guard = createStampedeGuard({ client, locks, ttl: '1h' })
+ * await guard.get('expensive:7', () => db.expensive(7))
  */
 export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): StampedeGuard<T> {
   const check = checkOptions('createStampedeGuard', options, [
@@ -81,15 +89,15 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
   const locks = check.shaped<Locks>(
     'locks',
     ['acquire', 'tryAcquire', 'withLock'],
-    'what createLocks(…) or createRedlock(…) made',
+    'an object made by createLocks(…) or createRedlock(…)',
   )
   const ttl = check.duration('ttl')
   const jitter = check.number('jitter', { min: 0, max: 1 }, 0)
   const wait = check.duration('wait', undefined)
   const { codec = json as Codec<T>, schema } = options
   const format: Format<T> = createFormat<T>({ codec, schema })
-  const rebuilding = new Map<string, Promise<Rebuilt<T>>>()
-  const releases = new PendingReleases()
+  const rebuilds = new Map<string, Promise<RebuildResult<T>>>()
+  const pendingReleases = new PendingReleases()
 
   return {
     async get(key, rebuild) {
@@ -97,51 +105,59 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
       if (typeof rebuild !== 'function')
         throw new InvalidOptionError('rebuild', 'a function', rebuild)
       for (;;) {
-        const found = await client.entries.read(key, format).catch(report(key))
-        if (found) return found.value
-        const joined = rebuilding.get(key)
-        const rebuilt = await (joined ?? start(key, rebuild))
-        // Who joined may have come after the invalidation that refused the value: it looks again.
-        if (!joined || rebuilt.current) return rebuilt.value
+        const entry = await client.entries.read(key, format).catch(report(key))
+        if (entry) return entry.value
+        const joined = rebuilds.get(key)
+        const result = await (joined ?? startRebuild(key, rebuild))
+        // A caller that joined may have come after the invalidation that kept the value from being
+        // stored. It reads again.
+        if (!joined || result.current) return result.value
       }
     },
   }
 
-  function start(
+  function startRebuild(
     key: string,
     rebuild: (context: RebuildContext) => T | Promise<T>,
-  ): Promise<Rebuilt<T>> {
-    const mine = underLock(key, rebuild).finally(() => rebuilding.delete(key))
-    rebuilding.set(key, mine)
-    return mine
+  ): Promise<RebuildResult<T>> {
+    const result = rebuildUnderLock(key, rebuild).finally(() => rebuilds.delete(key))
+    rebuilds.set(key, result)
+    return result
   }
 
-  async function underLock(
+  async function rebuildUnderLock(
     key: string,
     rebuild: (context: RebuildContext) => T | Promise<T>,
-  ): Promise<Rebuilt<T>> {
+  ): Promise<RebuildResult<T>> {
     const lock = await locks.acquire(key, wait === undefined ? {} : { wait }).catch(report(key))
-    if (!lock) return { value: await rebuild({ signal: NEVER }), current: true }
+    if (!lock) return { value: await rebuild({ signal: NEVER_ABORTED }), current: true }
     try {
-      return await lookAgain(key, () => rebuild(lock))
+      return await rebuildUnderLease(key, () => rebuild(lock))
     } finally {
       await lock[Symbol.asyncDispose]()
     }
   }
 
   /**
-   * The lease is what an invalidation takes away, so that what was loaded before it is not stored
-   * after it.
+   * Reads again, and rebuilds if the value is still missing. An invalidation revokes the lease, so
+   * a value that was loaded before it is not stored after it.
    */
-  async function lookAgain(key: string, rebuild: () => T | Promise<T>): Promise<Rebuilt<T>> {
+  async function rebuildUnderLease(
+    key: string,
+    rebuild: () => T | Promise<T>,
+  ): Promise<RebuildResult<T>> {
     const token = createToken()
-    const giveBack = (): void =>
-      releases.add({ key, ttl: LEASE_TTL, release: () => client.entries.release(key, token) })
+    const releaseLease = (): void =>
+      pendingReleases.add({
+        key,
+        ttl: LEASE_TTL,
+        release: () => client.entries.release(key, token),
+      })
     const lease = await client.entries
       .lease(key, format, { token, ttl: LEASE_TTL, take: true })
       .catch(report(key))
     if (lease?.status === 'hit') return { value: lease.entry.value, current: true }
-    if (!lease) giveBack() // it may have been granted
+    if (!lease) releaseLease() // it may have been granted
     let filled = false
     try {
       const value = await rebuild()
@@ -153,21 +169,24 @@ export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): Stampe
       filled = stored !== undefined
       return { value, current: lease === undefined || stored !== false }
     } finally {
-      if (lease?.status === 'leased' && !filled) giveBack()
+      if (lease?.status === 'leased' && !filled) releaseLease()
     }
   }
 }
 
-interface Rebuilt<T> {
+interface RebuildResult<T> {
   readonly value: T
-  /** It was stored, or Redis is out and there is nothing newer to be had. */
+  /** Whether the value was stored, or Redis is down so that there is no newer value to read. */
   readonly current: boolean
 }
 
-/** Longer than any rebuild takes; the next holder of the lock takes it over from one that died. */
+/**
+ * In ms: longer than any rebuild takes. If a rebuilder dies, the next holder of the lock takes over
+ * its lease.
+ */
 const LEASE_TTL = 10 * 60_000
 
-const NEVER = new AbortController().signal
+const NEVER_ABORTED = new AbortController().signal
 
 function report(key: string): (error: unknown) => undefined {
   return (error) => {

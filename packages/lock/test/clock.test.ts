@@ -1,8 +1,8 @@
-import type { CacheClient } from '@cache/core'
 import { canSetClock, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createLocks, createReadWriteLock, createRedlock, createSemaphore } from '../src/index.js'
-import { connect, driverNames, patient, type Connected } from './drivers.js'
+import { connect, driverNames, longTimeouts, type Connected } from './drivers.js'
+import { delayFirst } from './wrapped-clients.js'
 
 const HOUR = 3_600_000
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
@@ -14,9 +14,9 @@ describe.skipIf(!canSetClock()).each(driverNames)(
     let server: RedisServer
     const connected: Connected[] = []
     const newClient = () => {
-      const made = connect(driver, server.url, patient)
-      connected.push(made)
-      return made.client
+      const connection = connect(driver, server.url, longTimeouts)
+      connected.push(connection)
+      return connection.client
     }
     beforeAll(async () => {
       server = await startRedis({ clock: true })
@@ -26,11 +26,11 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       await server.flush()
     })
     afterAll(async () => {
-      for (const one of connected) await one[Symbol.asyncDispose]()
+      for (const connection of connected) await connection[Symbol.asyncDispose]()
       await server.stop()
     })
 
-    it('back by an hour: what was held is held on, and given back, and then acquired by the next', async () => {
+    it('back by an hour: held locks stay held, and then pass to the next waiter', async () => {
       const client = newClient()
       const locks = createLocks({ client })
       const semaphore = createSemaphore({ client, name: 'p', permits: 1 })
@@ -53,7 +53,7 @@ describe.skipIf(!canSetClock()).each(driverNames)(
         ]).toEqual([1, 1, 1]),
       )
       await server.setClock(-HOUR)
-      await sleep(2_000) // longer than a ttl: they are renewed
+      await sleep(2_000) // longer than a ttl, so they are renewed
       for (const lock of held) lock.assertHeld()
       expect((await locks.inspect('x'))!.remaining).toBeLessThanOrEqual(1_500)
       expect(await locks.tryAcquire('x')).toBeNull()
@@ -67,38 +67,38 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       await (await semaphore.tryAcquire())!.release()
     })
 
-    it('back by an hour: what died before is free after its ttl, counted from when somebody asks', async () => {
-      const gone = connect(driver, server.url, patient)
-      await createLocks({ client: gone.client }).acquire('x', { ttl: '1s' })
-      await createSemaphore({ client: gone.client, name: 'p', permits: 1 }).acquire({ ttl: '1s' })
+    it('back by an hour: a dead holder’s lock is free a ttl after a request', async () => {
+      const dead = connect(driver, server.url, longTimeouts)
+      await createLocks({ client: dead.client }).acquire('x', { ttl: '1s' })
+      await createSemaphore({ client: dead.client, name: 'p', permits: 1 }).acquire({ ttl: '1s' })
       const client = newClient()
       const locks = createLocks({ client })
       const y = await locks.acquire('y')
-      const dead = createLocks({ client: gone.client }).acquire('y', { wait: '1m' })
-      dead.catch(() => undefined)
+      const waiting = createLocks({ client: dead.client }).acquire('y', { wait: '1m' })
+      waiting.catch(() => undefined)
       await vi.waitFor(async () => expect((await locks.inspect('y'))!.waiting).toBeGreaterThan(0))
-      await gone[Symbol.asyncDispose]()
+      await dead[Symbol.asyncDispose]()
       await server.setClock(-HOUR)
       await y.release()
       const semaphore = createSemaphore({ client, name: 'p', permits: 1 })
-      const asked = performance.now()
+      const startedAt = performance.now()
       await Promise.all([
         locks.acquire('x', { wait: '10s' }),
         semaphore.acquire({ wait: '10s' }),
         locks.acquire('y', { wait: '10s' }),
       ])
-      expect(performance.now() - asked).toBeLessThan(8_000)
+      expect(performance.now() - startedAt).toBeLessThan(8_000)
       await locks.close()
       await semaphore.close()
     })
 
-    it('back by an hour: what is extended is held for as long as its holder was told', async () => {
+    it('back by an hour: an extension lasts as long as its holder believes', async () => {
       const client = newClient()
       const locks = createLocks({ client, renew: false })
       const semaphore = createSemaphore({ client, name: 'p', permits: 1, renew: false })
       const rw = createReadWriteLock({ client, name: 'rw', renew: false })
       const ttl = 2_000
-      const acquired = performance.now()
+      const acquiredAt = performance.now()
       const held = [
         await locks.acquire('x', { ttl }),
         await semaphore.acquire({ ttl }),
@@ -106,11 +106,11 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       ]
       await server.setClock(-HOUR)
       for (const lock of held) await lock.extend('30s')
-      const ask = () =>
+      const tryAll = () =>
         Promise.all([locks.tryAcquire('x'), semaphore.tryAcquire(), rw.read.tryAcquire()])
-      expect(await ask()).toEqual([null, null, null]) // their ttls start anew
-      await sleep(acquired + ttl + 300 - performance.now())
-      expect(await ask()).toEqual([null, null, null])
+      expect(await tryAll()).toEqual([null, null, null]) // the ttls start anew
+      await sleep(acquiredAt + ttl + 300 - performance.now())
+      expect(await tryAll()).toEqual([null, null, null])
       for (const lock of held) {
         lock.assertHeld()
         expect(lock.remaining).toBeGreaterThan(ttl)
@@ -119,35 +119,26 @@ describe.skipIf(!canSetClock()).each(driverNames)(
     })
 
     it.each(['lock extend', 'permit extend'])(
-      'back by an hour: a late %s promises no more than what is stored',
+      'back by an hour: a late %s returns no more than the stored ttl',
       async (script) => {
-        const client = newClient()
-        let late: (() => Promise<unknown>) | undefined
-        const keepsFirst: CacheClient = {
-          ...client,
-          run: async (which, ...rest) => {
-            if (which.name !== script || late) return client.run(which, ...rest)
-            late = () => client.run(which, ...rest)
-            throw new Error('it is still on its way')
-          },
-        }
-        const things = { client: keepsFirst, renew: false }
+        const delayed = delayFirst(newClient(), script)
+        const options = { client: delayed.client, renew: false }
         const acquire = {
-          'lock extend': () => createLocks(things).acquire('x'),
-          'permit extend': () => createSemaphore({ ...things, name: 'p', permits: 1 }).acquire(),
+          'lock extend': () => createLocks(options).acquire('x'),
+          'permit extend': () => createSemaphore({ ...options, name: 'p', permits: 1 }).acquire(),
         }
         const lock = await acquire[script as keyof typeof acquire]()
         await expect(lock.extend('10m')).rejects.toThrow('on its way')
         await lock.extend('20s')
         await server.setClock(-HOUR)
-        const promised = await late!()
-        expect(promised).toBeGreaterThan(0)
-        expect(promised).toBeLessThanOrEqual(20_000)
+        const remaining = await delayed.deliver()
+        expect(remaining).toBeGreaterThan(0)
+        expect(remaining).toBeLessThanOrEqual(20_000)
         expect(await lock.release()).toBe(true)
       },
     )
 
-    it('forward by an hour: a holder learns of it at its next renewal, waiters keep their order, and what is released can be acquired', async () => {
+    it('forward by an hour: holders learn it on renewal, waiters keep their order', async () => {
       const client = newClient()
       const locks = createLocks({ client })
       const held = await locks.acquire('x', { ttl: 900 })
@@ -186,7 +177,7 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       await next.release()
     })
 
-    it('forward and back: fences rise, also when their memory would have passed by the clock', async () => {
+    it('forward and back: fences rise, also when the stored ones have expired', async () => {
       const locks = createLocks({ client: newClient() })
       const semaphore = createSemaphore({ client: newClient(), name: 'p', permits: 1 })
       let last = [0, 0]
@@ -213,14 +204,14 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       }
     })
 
-    it('on one of several independent servers: what is held is held on, and fences rise', async () => {
+    it('on one of several independent servers: locks stay held, and fences rise', async () => {
       const others = await Promise.all([startRedis(), startRedis()])
       const clients = [
         newClient(),
         ...others.map(({ url }) => {
-          const made = connect(driver, url, patient)
-          connected.push(made)
-          return made.client
+          const connection = connect(driver, url, longTimeouts)
+          connected.push(connection)
+          return connection.client
         }),
       ]
       const locks = createRedlock({ clients })
@@ -236,7 +227,7 @@ describe.skipIf(!canSetClock()).each(driverNames)(
         last = lock.fence
       }
       await locks.close()
-      for (const other of others) await other.stop()
+      for (const server of others) await server.stop()
     })
   },
 )

@@ -1,10 +1,10 @@
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { createLocks } from '../src/index.js'
-import { connect, driverNames, patient } from './drivers.js'
+import { connect, driverNames, longTimeouts } from './drivers.js'
 
-/** How often clients called scripts, and how many connections there are. */
-async function calls(server: RedisServer): Promise<number> {
+/** Returns how many scripts the server has executed. */
+async function countScriptCalls(server: RedisServer): Promise<number> {
   const stats = await server.cli('INFO', 'commandstats')
   return [...stats.matchAll(/cmdstat_(?:eval|evalsha):calls=(\d+)/g)].reduce(
     (sum, [, count]) => sum + Number(count),
@@ -12,51 +12,52 @@ async function calls(server: RedisServer): Promise<number> {
   )
 }
 
-const connections = async (server: RedisServer): Promise<number> =>
+/** Returns the number of connections that subscribe to messages. */
+const countSubscribers = async (server: RedisServer): Promise<number> =>
   (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line !== '')
     .length
 
-// Each has a server and a client of its own.
-describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (driver) => {
-  it('one round trip to acquire, one to release, and no connection for messages while nobody waits', async () => {
+// The tests run concurrently, because each has its own server and client.
+describe.each(driverNames)('the costs of a lock on %s', { concurrent: true }, (driver) => {
+  it('one round trip to acquire, one to release, and no subscription without waiters', async () => {
     await using server = await startRedis()
-    await using connected = connect(driver, server.url, patient)
+    await using connected = connect(driver, server.url, longTimeouts)
     const locks = createLocks({ client: connected.client })
     await locks.withLock('x', () => undefined)
-    const before = await calls(server)
+    const before = await countScriptCalls(server)
     for (let i = 0; i < 50; i++) await locks.withLock('x', () => undefined)
-    expect((await calls(server)) - before).toBe(100)
-    expect(await connections(server)).toBe(0)
+    expect((await countScriptCalls(server)) - before).toBe(100)
+    expect(await countSubscribers(server)).toBe(0)
   })
 
-  it('less than 200 bytes for a minute, for each token that has left or was refused', async () => {
+  it('less than 200 bytes for the tombstone of a token, which expires in a minute', async () => {
     await using server = await startRedis()
-    await using connected = connect(driver, server.url, patient)
+    await using connected = connect(driver, server.url, longTimeouts)
     const locks = createLocks({ client: connected.client })
-    const name = 'x'.repeat(35) // behind `lock:`
+    const name = 'x'.repeat(35) // 40 characters with the prefix `lock:`
     await locks.withLock(name, async () => expect(await locks.tryAcquire(name)).toBeNull())
-    const notes = (await server.cli('KEYS', '*:left:*')).trim().split('\n')
-    expect(notes).toHaveLength(2)
-    for (const note of notes) {
-      expect(Number(await server.cli('MEMORY', 'USAGE', note))).toBeLessThan(200)
-      expect(Number(await server.cli('PTTL', note))).toBeLessThanOrEqual(60_000)
+    const tombstones = (await server.cli('KEYS', '*:left:*')).trim().split('\n')
+    expect(tombstones).toHaveLength(2)
+    for (const tombstone of tombstones) {
+      expect(Number(await server.cli('MEMORY', 'USAGE', tombstone))).toBeLessThan(200)
+      expect(Number(await server.cli('PTTL', tombstone))).toBeLessThanOrEqual(60_000)
     }
   })
 
-  it('no more than 3 commands per ttl while it is held, and no more for fifty of them', async () => {
+  it('at most 3 commands per ttl while it is held, also for fifty locks', async () => {
     await using server = await startRedis()
-    await using connected = connect(driver, server.url, patient)
+    await using connected = connect(driver, server.url, longTimeouts)
     const locks = createLocks({ client: connected.client })
     await locks.withLock('x', () => undefined)
     const held = await Promise.all(
       Array.from({ length: 50 }, (_, i) => locks.acquire(i, { ttl: 1_500 })),
     )
-    // scripts the server did not know were sent twice
+    // scripts that the server did not know were sent twice
     await new Promise((resolve) => setTimeout(resolve, 100))
     await new Promise((resolve) => setTimeout(resolve, 1_500))
-    const [before, started] = [await calls(server), performance.now()]
+    const [before, started] = [await countScriptCalls(server), performance.now()]
     await new Promise((resolve) => setTimeout(resolve, 6_000))
-    const spent = (await calls(server)) - before
+    const spent = (await countScriptCalls(server)) - before
     const ttls = (performance.now() - started) / 1_500
     expect(spent).toBeGreaterThan(0)
     expect(spent).toBeLessThanOrEqual(3 * ttls + 1)
@@ -64,9 +65,9 @@ describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (dri
     await locks.close()
   })
 
-  it('one connection for messages, however many wait', async ({ expect }) => {
+  it('one subscribing connection, however many wait', async ({ expect }) => {
     await using server = await startRedis()
-    await using connected = connect(driver, server.url, patient)
+    await using connected = connect(driver, server.url, longTimeouts)
     const [a, b] = [
       createLocks({ client: connected.client }),
       createLocks({ client: connected.client, prefix: 'other' }),
@@ -75,13 +76,13 @@ describe.each(driverNames)('what a lock costs on %s', { concurrent: true }, (dri
       Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i)),
     )
     const waiting = Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? a : b).acquire(i))
-    await expect.poll(() => connections(server)).toBeGreaterThan(0)
-    await new Promise((resolve) => setTimeout(resolve, 300)) // time for others
-    expect(await connections(server)).toBe(1)
+    await expect.poll(() => countSubscribers(server)).toBeGreaterThan(0)
+    await new Promise((resolve) => setTimeout(resolve, 300)) // time for further connections
+    expect(await countSubscribers(server)).toBe(1)
     for (const lock of held) await lock.release()
     for (const lock of await Promise.all(waiting)) await lock.release()
     await a.close()
     await b.close()
-    await expect.poll(() => connections(server)).toBe(0)
+    await expect.poll(() => countSubscribers(server)).toBe(0)
   })
 })

@@ -8,48 +8,48 @@ export interface Connected extends AsyncDisposable {
   readonly client: CacheClient
 }
 
-const makers = {
-  ioredis(url: string) {
-    const redis = new Redis(url, { retryStrategy: () => 50 })
-    redis.on('error', () => undefined)
-    return { driver: ioredisDriver(redis), end: () => redis.disconnect() }
-  },
-  'node-redis'(url: string) {
-    const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
-    redis.on('error', () => undefined)
-    return { driver: nodeRedisDriver(redis), end: () => redis.destroy() }
-  },
-}
-
 export const driverNames = ['ioredis', 'node-redis'] as const
 
-/** For where no server is out: a pause of the machine is no outage. */
-export const patient: ResilienceOptions = {
+/** For tests without an outage: a pause of the machine does not count as one. */
+export const longTimeouts: ResilienceOptions = {
   readTimeout: 5_000,
   writeTimeout: 5_000,
   breaker: { cooldown: 100 },
 }
 
-/** For where one is. */
-export const hasty: ResilienceOptions = {
+/** For tests with an outage. */
+export const shortTimeouts: ResilienceOptions = {
   readTimeout: 300,
   writeTimeout: 300,
   breaker: { cooldown: 100 },
 }
 
-/** A client to one server. */
+/** Creates a client for one server. */
 export function connect(
   name: (typeof driverNames)[number],
   url: string,
-  resilience: ResilienceOptions = hasty,
+  resilience: ResilienceOptions = shortTimeouts,
 ): Connected {
-  const { driver, end } = makers[name](url)
+  const { driver, disconnect } = openDriver[name](url)
   const client = createCacheClient(driver, { resilience })
   return {
     client,
     async [Symbol.asyncDispose]() {
       await client.close()
-      end()
+      disconnect()
     },
   }
+}
+
+const openDriver = {
+  ioredis(url: string) {
+    const redis = new Redis(url, { retryStrategy: () => 50 })
+    redis.on('error', () => undefined)
+    return { driver: ioredisDriver(redis), disconnect: () => redis.disconnect() }
+  },
+  'node-redis'(url: string) {
+    const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
+    redis.on('error', () => undefined)
+    return { driver: nodeRedisDriver(redis), disconnect: () => redis.destroy() }
+  },
 }

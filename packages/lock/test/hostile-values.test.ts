@@ -2,35 +2,40 @@ import { hostileValues, plantValue } from '@cache/testkit'
 import { ServerError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { createLocks, createSemaphore } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryDriver } from './every-driver.js'
 
-onEach(({ newClient, keys }) => {
-  describe('whatever stands beside a lock', () => {
-    it('it is granted, renewed, waited for and released', async () => {
+onEveryDriver(({ newClient, keys }) => {
+  describe('whatever the companion keys of a lock contain', () => {
+    it('the lock is granted, renewed, waited for and released', async () => {
       const client = newClient()
       await using locks = createLocks({ client, ttl: '10s' })
       const first = await locks.acquire('a')
       const waiting = locks.acquire('a', { wait: '20s' })
       await expect.poll(async () => (await locks.inspect('a'))!.waiting).toBe(1)
-      const all = (await keys()).filter((key) => key.includes('{'))
+      const companions = (await keys()).filter(
+        (key) => key.includes('{') && !key.includes(':left:'),
+      )
       await first.release()
       await (await waiting).release()
-      const beside = all.filter((key) => !key.includes(':left:'))
-      expect(beside.map((key) => key.split(':').at(-1)).sort()).toEqual(['alive', 'fence', 'queue'])
-      for (const key of beside) {
+      expect(companions.map((key) => key.split(':').at(-1)).sort()).toEqual([
+        'alive',
+        'fence',
+        'queue',
+      ])
+      for (const key of companions) {
         for (const value of hostileValues()) {
-          const what = `${key}: ${value.name}`
+          const context = `${key}: ${value.name}`
           await plantValue(client, key, value)
           const lock = await locks.acquire('a', { wait: '5s' })
-          expect(lock.fence, what).toBeGreaterThan(0)
-          expect(lock.fence, what).toBeLessThan(9e15)
+          expect(lock.fence, context).toBeGreaterThan(0)
+          expect(lock.fence, context).toBeLessThan(9e15)
           await plantValue(client, key, value)
-          expect(await locks.tryAcquire('a'), what).toBeNull()
-          expect(await locks.inspect('a'), what).toMatchObject({ fence: lock.fence })
+          expect(await locks.tryAcquire('a'), context).toBeNull()
+          expect(await locks.inspect('a'), context).toMatchObject({ fence: lock.fence })
           await lock.extend('11s')
-          expect(await lock.release(), what).toBe(true)
+          expect(await lock.release(), context).toBe(true)
           const set = await locks.acquireAll(['a'], { wait: '5s' })
-          expect(await set.release(), what).toBe(true)
+          expect(await set.release(), context).toBe(true)
         }
       }
     }, 60_000)
@@ -41,33 +46,35 @@ onEach(({ newClient, keys }) => {
       const permit = await pool.acquire()
       const waiting = pool.acquire({ wait: '20s' })
       await expect.poll(async () => (await pool.inspect()).waiting).toBe(1)
-      const all = (await keys()).filter((key) => key.includes('}:') && !key.includes(':left:'))
+      const companions = (await keys()).filter(
+        (key) => key.includes('}:') && !key.includes(':left:'),
+      )
       await permit.release()
       await (await waiting).release()
-      expect(all.map((key) => key.split(':').at(-1)).sort()).toEqual([
+      expect(companions.map((key) => key.split(':').at(-1)).sort()).toEqual([
         'alive',
         'fence',
         'held',
         'queue',
       ])
-      for (const key of all) {
+      for (const key of companions) {
         for (const value of hostileValues()) {
-          const what = `${key}: ${value.name}`
+          const context = `${key}: ${value.name}`
           await plantValue(client, key, value)
           const held = await pool.acquire({ wait: '5s' })
-          expect(held.fence, what).toBeGreaterThan(0)
-          expect(held.fence, what).toBeLessThan(9e15)
+          expect(held.fence, context).toBeGreaterThan(0)
+          expect(held.fence, context).toBeLessThan(9e15)
           await plantValue(client, key, value)
           await held.extend('11s')
-          expect((await pool.inspect()).held, what).toBe(1)
-          expect(await held.release(), what).toBe(true)
+          expect((await pool.inspect()).held, context).toBe(1)
+          expect(await held.release(), context).toBe(true)
         }
       }
     }, 60_000)
   })
 
-  describe('what stands at the key of a lock', () => {
-    it('holds it, whoever has put it there, until it is gone or released by force', async () => {
+  describe('a foreign value at the key of a lock', () => {
+    it('counts as a holder until it is gone or released by force', async () => {
       const client = newClient()
       await using locks = createLocks({ client, ttl: '10s' })
       const key = 'shop:lock:a'
@@ -87,7 +94,7 @@ onEach(({ newClient, keys }) => {
       }
     })
 
-    it('of a semaphore: what can never end takes no permit, and another type is refused', async () => {
+    it('of a semaphore: impossible expiries take no permit, other types are refused', async () => {
       const client = newClient()
       await using pool = createSemaphore({ client, name: 'pool', permits: 1, ttl: '10s' })
       await (await pool.acquire()).release()

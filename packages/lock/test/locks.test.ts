@@ -7,17 +7,17 @@ import {
   type Locks,
   type LocksOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
-import { withoutReceipts } from './receipts.js'
+import { onEveryDriver } from './every-driver.js'
+import { withoutTombstones } from './tombstones.js'
 
-onEach(({ newClient, ask, keys }) => {
-  const open: Locks[] = []
+onEveryDriver(({ newClient, ask, keys }) => {
+  const created: Locks[] = []
   const newLocks = (options: Partial<LocksOptions> = {}): Locks => {
     const locks = createLocks({ client: newClient(), ...options })
-    open.push(locks)
+    created.push(locks)
     return locks
   }
-  const deafClient = () => {
+  const newClientWithoutMessages = () => {
     const driver = newClient().driver
     const client = createCacheClient(
       { ...driver, subscribe: () => Promise.reject(new Error('no messages here')) },
@@ -25,10 +25,10 @@ onEach(({ newClient, ask, keys }) => {
     )
     return { client, stop: () => client.close() }
   }
-  afterEach(() => Promise.all(open.splice(0).map((locks) => locks.close())))
+  afterEach(() => Promise.all(created.splice(0).map((locks) => locks.close())))
 
   describe('a lock', () => {
-    it('is held by one at a time, and free again after its release', async () => {
+    it('has one holder at a time, and is free again after its release', async () => {
       const [a, b] = [newLocks(), newLocks()]
       const lock = await a.acquire('x')
       lock.assertHeld()
@@ -43,7 +43,7 @@ onEach(({ newClient, ask, keys }) => {
       await next!.release()
     })
 
-    it('is given back at the end of its block', async () => {
+    it('is released at the end of its block', async () => {
       const locks = newLocks()
       {
         await using lock = await locks.acquire('x')
@@ -53,7 +53,7 @@ onEach(({ newClient, ask, keys }) => {
       expect(await ask('EXISTS', 'shop:lock:x')).toBe(0)
     })
 
-    it('lives on while it is held, and ends with its ttl where it is not renewed', async () => {
+    it('is renewed while it is held, and ends with its ttl if it is not renewed', async () => {
       const locks = newLocks()
       const renewed = await locks.acquire('renewed', { ttl: 900 })
       const fixed = await locks.acquire('fixed', { ttl: 300, renew: false })
@@ -78,17 +78,17 @@ onEach(({ newClient, ask, keys }) => {
 
     it('ends at maxHold, however often it is renewed', async () => {
       const locks = newLocks()
-      const started = performance.now()
+      const startedAt = performance.now()
       const lock = await locks.acquire('x', { ttl: 900, maxHold: 1_350 })
       await vi.waitFor(() => expect(lock.signal.aborted).toBe(true), {
         timeout: 5_000,
         interval: 5,
       })
-      expect(performance.now() - started).toBeGreaterThanOrEqual(1_349)
+      expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1_349)
       expect(lock.signal.reason).toMatchObject({ reason: 'max-hold' })
     })
 
-    it('that was freed by force is lost to its holder within a third of the ttl, and can be had at once', async () => {
+    it('is free at once when it is released by force, and soon lost to its holder', async () => {
       const locks = newLocks()
       const lock = await locks.acquire('x', { ttl: 900 })
       expect(await locks.forceRelease('x')).toBe(true)
@@ -101,7 +101,7 @@ onEach(({ newClient, ask, keys }) => {
       await expect(lock.extend()).rejects.toBeInstanceOf(LockLostError)
     })
 
-    it('says who holds it', async () => {
+    it('can be inspected', async () => {
       const locks = newLocks({ label: 'billing' })
       expect(await locks.inspect('x')).toBeNull()
       const lock = await locks.acquire('x', { ttl: '30s' })
@@ -109,19 +109,19 @@ onEach(({ newClient, ask, keys }) => {
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
         timeout: 10_000,
       })
-      const found = (await locks.inspect('x'))!
-      expect(found).toMatchObject({ pid: process.pid, label: 'billing', fence: lock.fence })
-      expect(found.host).not.toBe('')
-      expect(found.remaining).toBeGreaterThan(10_000)
-      expect(found.remaining).toBeLessThanOrEqual(30_000)
-      expect(Math.abs(found.since.getTime() - Date.now())).toBeLessThan(60_000)
+      const inspection = (await locks.inspect('x'))!
+      expect(inspection).toMatchObject({ pid: process.pid, label: 'billing', fence: lock.fence })
+      expect(inspection.host).not.toBe('')
+      expect(inspection.remaining).toBeGreaterThan(10_000)
+      expect(inspection.remaining).toBeLessThanOrEqual(30_000)
+      expect(Math.abs(inspection.since.getTime() - Date.now())).toBeLessThan(60_000)
       await lock.release()
       await (await waiting).release()
     })
   })
 
   describe('withLock', () => {
-    it('answers what the work answers, or rejects with its error, whatever becomes of the release', async () => {
+    it('has the result or the error of the work, even if the release fails', async () => {
       const locks = newLocks()
       expect(await locks.withLock('x', ({ fence }) => fence)).toBeGreaterThan(0)
       expect(
@@ -132,9 +132,9 @@ onEach(({ newClient, ask, keys }) => {
       ).toBe('done')
       await expect(
         locks.withLock('x', () => {
-          throw new Error('of the work')
+          throw new Error('work failed')
         }),
-      ).rejects.toThrow('of the work')
+      ).rejects.toThrow('work failed')
       expect(await locks.tryAcquire('x')).not.toBeNull()
     })
   })
@@ -146,14 +146,14 @@ onEach(({ newClient, ask, keys }) => {
       await expect(newLocks().acquire('x', { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
       await vi.waitFor(
         async () =>
-          expect(withoutReceipts(await keys())).toEqual([
+          expect(withoutTombstones(await keys())).toEqual([
             'shop:lock:x',
             'shop:lock:{shop:lock:x}:fence',
           ]),
         { timeout: 5_000 },
-      ) // where Redis is slow, who gives up doesn't wait for it
+      ) // a caller that gives up does not wait for a slow Redis
       await lock.release()
-      expect(withoutReceipts(await keys())).toEqual(['shop:lock:{shop:lock:x}:fence'])
+      expect(withoutTombstones(await keys())).toEqual(['shop:lock:{shop:lock:x}:fence'])
     })
 
     it('ends with the reason of its signal, and leaves nothing behind', async () => {
@@ -168,7 +168,7 @@ onEach(({ newClient, ask, keys }) => {
       await expect(waiting).rejects.toThrow('no time')
       await vi.waitFor(
         async () =>
-          expect(withoutReceipts(await keys())).toEqual([
+          expect(withoutTombstones(await keys())).toEqual([
             'shop:lock:x',
             'shop:lock:{shop:lock:x}:fence',
           ]),
@@ -178,7 +178,7 @@ onEach(({ newClient, ask, keys }) => {
       await lock.release()
     })
 
-    it('is first come, first served, and the next is woken, not polling', async () => {
+    it('is first come, first served, and the next waiter is woken', async () => {
       const holder = await newLocks().acquire('x')
       const order: number[] = []
       const waiters: Promise<void>[] = []
@@ -197,18 +197,18 @@ onEach(({ newClient, ask, keys }) => {
           timeout: 10_000,
         })
       }
-      await new Promise((resolve) => setTimeout(resolve, 300)) // all of them listen by now
-      const started = performance.now()
+      await new Promise((resolve) => setTimeout(resolve, 300)) // all of them have subscribed by now
+      const startedAt = performance.now()
       await holder.release()
       await Promise.all(waiters)
       expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-      // by their polls alone ten hand-overs would take about twice that
-      expect(performance.now() - started).toBeLessThan(2_500)
+      // with polls alone, ten hand-overs would take about twice as long
+      expect(performance.now() - startedAt).toBeLessThan(2_500)
     })
 
-    it('gives way to nobody but who barges', async () => {
+    it('comes before other calls, except with `fair: false`', async () => {
       const locks = newLocks()
-      const { client, stop } = deafClient() // it waits, and does not hear of its turn
+      const { client, stop } = newClientWithoutMessages() // its waiter is not woken
       const lock = await locks.acquire('x')
       const waiting = createLocks({ client }).acquire('x')
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
@@ -219,53 +219,53 @@ onEach(({ newClient, ask, keys }) => {
       const barged = await locks.tryAcquire('x', { fair: false })
       barged!.assertHeld()
       await barged!.release()
-      await (await waiting).release() // by its poll
+      await (await waiting).release() // it polls
       await stop()
     })
 
-    it('is lost to its holder, who is told before another can have it, when what it was acquired from is closed', async () => {
+    it('follows a close, of which the holder learns before another has the lock', async () => {
       const [locks, others] = [newLocks(), newLocks()]
       const order: string[] = []
-      let heard: unknown
+      let reason: unknown
       let next: Promise<unknown> | undefined
       await locks.withLock('x', async (lock) => {
         const { signal } = lock
-        signal.addEventListener('abort', () => void order.push('told'))
-        next = others.acquire('x').then(() => order.push('taken by another'))
+        signal.addEventListener('abort', () => void order.push('holder knows'))
+        next = others.acquire('x').then(() => order.push('another acquired'))
         await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
           timeout: 10_000,
         })
         await locks.close()
-        heard = signal.reason
+        reason = signal.reason
         expect(() => lock.assertHeld()).toThrow(LockLostError)
       })
-      expect(heard).toMatchObject({ name: 'LockLostError', reason: 'closed' })
+      expect(reason).toMatchObject({ name: 'LockLostError', reason: 'closed' })
       await next
-      expect(order).toEqual(['told', 'taken by another'])
+      expect(order).toEqual(['holder knows', 'another acquired'])
     })
 
-    it('is not handed out any more when it is granted after close, which waits for it to be given back', async () => {
-      for (const ask of [
+    it('yields no lock that is granted after close, which waits for its release', async () => {
+      for (const call of [
         (locks: Locks) => locks.tryAcquire('x'),
         (locks: Locks) => locks.acquire('x'),
         (locks: Locks) => locks.acquireAll(['{t}x', '{t}y']),
         (locks: Locks) => locks.acquireAll(['x', 'y']),
       ]) {
         const locks = newLocks()
-        const asked = ask(locks)
-        asked.catch(() => undefined)
-        const left = async () =>
-          withoutReceipts(await keys()).filter((key) => !key.endsWith(':fence'))
-        const closing = performance.now()
+        const pending = call(locks)
+        pending.catch(() => undefined)
+        const remainingKeys = async () =>
+          withoutTombstones(await keys()).filter((key) => !key.endsWith(':fence'))
+        const startedAt = performance.now()
         await locks.close()
-        if (performance.now() - closing < 45) expect(await left()).toEqual([])
-        // where Redis is slower than 50 ms, it is not waited for
-        await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 5_000 })
-        await expect(asked).rejects.toMatchObject({ code: 'CLOSED' })
+        if (performance.now() - startedAt < 45) expect(await remainingKeys()).toEqual([])
+        // close() waits at most 50 ms for Redis
+        await vi.waitFor(async () => expect(await remainingKeys()).toEqual([]), { timeout: 5_000 })
+        await expect(pending).rejects.toMatchObject({ code: 'CLOSED' })
       }
     })
 
-    it('is ended by close, which gives back what is held', async () => {
+    it('is ended by close, which releases the held locks', async () => {
       const locks = newLocks()
       const lock = await locks.acquire('x')
       const waiting = locks.acquire('x')
@@ -277,12 +277,12 @@ onEach(({ newClient, ask, keys }) => {
       await expect(waiting).rejects.toMatchObject({ code: 'CLOSED' })
       await expect(locks.acquire('x')).rejects.toMatchObject({ code: 'CLOSED' })
       expect(() => lock.assertHeld()).toThrow(LockLostError)
-      expect(withoutReceipts(await keys())).toEqual(['shop:lock:{shop:lock:x}:fence'])
+      expect(withoutTombstones(await keys())).toEqual(['shop:lock:{shop:lock:x}:fence'])
     })
   })
 
   describe('acquireAll', () => {
-    it('takes all or none', async () => {
+    it('acquires all or none', async () => {
       const [a, b] = [newLocks(), newLocks()]
       const set = await a.acquireAll(['x', 'y', 'z', 'x'])
       expect(set.locks.map(({ name }) => name)).toEqual(['x', 'y', 'z'])
@@ -294,7 +294,7 @@ onEach(({ newClient, ask, keys }) => {
       for (const name of ['x', 'y', 'z']) await (await b.acquire(name)).release()
     })
 
-    it('of two who want the same in another order does not lock up', async () => {
+    it('does not deadlock if two callers need the same locks in another order', async () => {
       const [a, b] = [newLocks(), newLocks()]
       let done = 0
       const work = (locks: Locks, names: string[]) =>
@@ -307,7 +307,7 @@ onEach(({ newClient, ask, keys }) => {
       expect(done).toBe(20)
     })
 
-    it('is lost as soon as one of its locks is', async () => {
+    it('returns a set that is lost as soon as one of its locks is', async () => {
       const locks = newLocks()
       const set = await locks.acquireAll(['x', 'y'], { ttl: 600 })
       await locks.forceRelease('y')
@@ -317,16 +317,16 @@ onEach(({ newClient, ask, keys }) => {
     })
   })
 
-  it('tells what happens on cache:lock', async () => {
-    const told: Messages['lock'][] = []
+  it('publishes events on cache:lock', async () => {
+    const events: Messages['lock'][] = []
     const listen = (message: unknown): void => {
-      told.push(message as Messages['lock'])
+      events.push(message as Messages['lock'])
     }
     channels.lock.subscribe(listen)
     const locks = newLocks()
     await locks.withLock('x', () => locks.acquire('x', { wait: 50 }).catch(() => undefined))
     channels.lock.unsubscribe(listen)
-    expect(told.map(({ name, event }) => `${name} ${event}`)).toEqual([
+    expect(events.map(({ name, event }) => `${name} ${event}`)).toEqual([
       'x acquired',
       'x timeout',
       'x released',

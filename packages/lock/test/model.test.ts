@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { reliableFor, safe } from '../src/backends/backend.js'
+import { ttlForValidity, validityTime } from '../src/backends/timing.js'
 import { createLocks, createReadWriteLock, createSemaphore, type Lock } from '../src/index.js'
-import { connect, patient } from './drivers.js'
+import { connect, longTimeouts } from './drivers.js'
 
 const RUNS = process.env.CHAOS ? 5_000 : 150
 
@@ -13,106 +13,112 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const who = fc.nat(2)
-const name = fc.constantFrom('a', 'b')
+const anyOwner = fc.nat(2)
+const anyName = fc.constantFrom('a', 'b')
 
 describe('compared with a model', () => {
-  it('locks do what a map from name to holder would do, and fences rise', async () => {
-    const owners = [0, 1, 2].map(() => connect('ioredis', server.url, patient))
-    const all = owners.map(({ client }) => createLocks({ client }))
+  it('locks behave like a map from name to holder, and fences rise', async () => {
+    const connections = [0, 1, 2].map(() => connect('ioredis', server.url, longTimeouts))
+    const locksOf = connections.map(({ client }) => createLocks({ client }))
     const step = fc.oneof(
-      fc.record({ do: fc.constant('take' as const), who, name }),
-      fc.record({ do: fc.constant('takeAll' as const), who, name }),
-      fc.record({ do: fc.constant('release' as const), who, name }),
-      fc.record({ do: fc.constant('extend' as const), who, name }),
-      fc.record({ do: fc.constant('force' as const), who, name }),
-      fc.record({ do: fc.constant('flush' as const), who, name }),
+      fc.record({ do: fc.constant('acquire' as const), owner: anyOwner, name: anyName }),
+      fc.record({ do: fc.constant('acquireAll' as const), owner: anyOwner, name: anyName }),
+      fc.record({ do: fc.constant('release' as const), owner: anyOwner, name: anyName }),
+      fc.record({ do: fc.constant('extend' as const), owner: anyOwner, name: anyName }),
+      fc.record({ do: fc.constant('forceRelease' as const), owner: anyOwner, name: anyName }),
+      fc.record({ do: fc.constant('flush' as const), owner: anyOwner, name: anyName }),
     )
     const fences = new Map<string, number>()
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
         await server.flush()
-        const holder = new Map<string, { readonly who: number; readonly lock: Lock }>()
-        const believed: { readonly who: number; readonly name: string; readonly lock: Lock }[] = []
-        const takes = (by: number, of: string, lock: Lock): void => {
-          expect(lock.fence).toBeGreaterThan(fences.get(of) ?? 0)
-          fences.set(of, lock.fence)
-          holder.set(of, { who: by, lock })
-          believed.push({ who: by, name: of, lock })
+        const current = new Map<string, Lock>()
+        /** All acquired locks, also those that their owners have lost without knowing it. */
+        const acquired: { readonly owner: number; readonly name: string; readonly lock: Lock }[] =
+          []
+        const record = (owner: number, name: string, lock: Lock): void => {
+          expect(lock.fence).toBeGreaterThan(fences.get(name) ?? 0)
+          fences.set(name, lock.fence)
+          current.set(name, lock)
+          acquired.push({ owner, name, lock })
         }
-        for (const one of steps) {
-          const locks = all[one.who]!
-          const mine = believed.findLast((held) => held.who === one.who && held.name === one.name)
-          const really = mine !== undefined && holder.get(one.name)?.lock === mine.lock
-          if (one.do === 'take') {
-            const lock = await locks.tryAcquire(one.name)
-            expect(lock === null).toBe(holder.has(one.name))
-            if (lock) takes(one.who, one.name, lock)
-          } else if (one.do === 'takeAll') {
-            const free = !holder.has('a') && !holder.has('b')
+        for (const { do: action, owner, name } of steps) {
+          const locks = locksOf[owner]!
+          const mine = acquired.findLast((held) => held.owner === owner && held.name === name)
+          const isHeld = mine !== undefined && current.get(name) === mine.lock
+          if (action === 'acquire') {
+            const lock = await locks.tryAcquire(name)
+            expect(lock === null).toBe(current.has(name))
+            if (lock) record(owner, name, lock)
+          } else if (action === 'acquireAll') {
+            const free = !current.has('a') && !current.has('b')
             const set = await locks
               .acquireAll(['b', 'a'], { wait: free ? 5_000 : 1 })
               .catch(() => undefined)
             expect(set !== undefined).toBe(free)
-            for (const lock of set?.locks ?? []) takes(one.who, lock.name, lock)
-          } else if (one.do === 'release' && mine) {
-            expect(await mine.lock.release()).toBe(really)
-            if (really) holder.delete(one.name)
-            believed.splice(believed.indexOf(mine), 1)
-          } else if (one.do === 'extend' && mine) {
+            for (const lock of set?.locks ?? []) record(owner, lock.name, lock)
+          } else if (action === 'release' && mine) {
+            expect(await mine.lock.release()).toBe(isHeld)
+            if (isHeld) current.delete(name)
+            acquired.splice(acquired.indexOf(mine), 1)
+          } else if (action === 'extend' && mine) {
             expect(
               await mine.lock.extend().then(
                 () => true,
                 () => false,
               ),
-            ).toBe(really)
-          } else if (one.do === 'force') {
-            expect(await locks.forceRelease(one.name)).toBe(holder.delete(one.name))
-          } else if (one.do === 'flush') {
+            ).toBe(isHeld)
+          } else if (action === 'forceRelease') {
+            expect(await locks.forceRelease(name)).toBe(current.delete(name))
+          } else if (action === 'flush') {
             await server.flush()
-            holder.clear()
+            current.clear()
           }
-          const found = await locks.inspect(one.name)
-          expect(found?.fence).toBe(holder.get(one.name)?.lock.fence)
+          const inspection = await locks.inspect(name)
+          expect(inspection?.fence).toBe(current.get(name)?.fence)
         }
-        await Promise.all(believed.map(({ lock }) => lock.release()))
+        await Promise.all(acquired.map(({ lock }) => lock.release()))
       }),
       { numRuns: RUNS },
     )
-    for (const owner of owners) await owner[Symbol.asyncDispose]()
+    for (const connection of connections) await connection[Symbol.asyncDispose]()
   }, 600_000)
 
-  it('permits do what a count of readers and writers would do', async () => {
-    const owners = [0, 1, 2].map(() => connect('node-redis', server.url, patient))
-    const pools = owners.map(({ client }) => createSemaphore({ client, name: 'p', permits: 3 }))
-    const rws = owners.map(({ client }) => createReadWriteLock({ client, name: 'rw' }))
+  it('permits behave like counts of readers and writers', async () => {
+    const connections = [0, 1, 2].map(() => connect('node-redis', server.url, longTimeouts))
+    const semaphores = connections.map(({ client }) =>
+      createSemaphore({ client, name: 'p', permits: 3 }),
+    )
+    const rwlocks = connections.map(({ client }) => createReadWriteLock({ client, name: 'rw' }))
     const step = fc.record({
       do: fc.constantFrom('permit', 'read', 'write', 'release' as const),
-      who,
-      which: fc.nat(20),
+      owner: anyOwner,
+      index: fc.nat(20),
     })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         await server.flush()
         const held: { readonly kind: string; readonly lock: Lock }[] = []
-        const count = (kind: string): number => held.filter((one) => one.kind === kind).length
-        for (const one of steps) {
-          if (one.do === 'release') {
-            const [gone] = held.splice(one.which, 1)
-            if (gone) expect(await gone.lock.release()).toBe(true)
+        const count = (kind: string): number => held.filter((permit) => permit.kind === kind).length
+        for (const { do: action, owner, index } of steps) {
+          const semaphore = semaphores[owner]!
+          const rwlock = rwlocks[owner]!
+          if (action === 'release') {
+            const [permit] = held.splice(index, 1)
+            if (permit) expect(await permit.lock.release()).toBe(true)
           } else {
-            const [side, fits] =
-              one.do === 'permit'
-                ? [pools[one.who]!, count('permit') < 3]
-                : one.do === 'read'
-                  ? [rws[one.who]!.read, count('write') === 0]
-                  : [rws[one.who]!.write, count('write') + count('read') === 0]
-            const lock = await side.tryAcquire()
-            expect(lock !== null).toBe(fits)
-            if (lock) held.push({ kind: one.do, lock })
+            const [target, isFree] =
+              action === 'permit'
+                ? [semaphore, count('permit') < 3]
+                : action === 'read'
+                  ? [rwlock.read, count('write') === 0]
+                  : [rwlock.write, count('write') + count('read') === 0]
+            const lock = await target.tryAcquire()
+            expect(lock !== null).toBe(isFree)
+            if (lock) held.push({ kind: action, lock })
           }
-          expect(await pools[one.who]!.inspect()).toEqual({ held: count('permit'), waiting: 0 })
-          expect(await rws[one.who]!.inspect()).toEqual({
+          expect(await semaphore.inspect()).toEqual({ held: count('permit'), waiting: 0 })
+          expect(await rwlock.inspect()).toEqual({
             held: count('read') + count('write'),
             waiting: 0,
           })
@@ -121,16 +127,16 @@ describe('compared with a model', () => {
       }),
       { numRuns: RUNS },
     )
-    for (const owner of owners) await owner[Symbol.asyncDispose]()
+    for (const connection of connections) await connection[Symbol.asyncDispose]()
   }, 600_000)
 
-  it('a ttl is relied on for less than it is, and long enough', () => {
+  it('the validity time is shorter than the ttl, and at least half of it', () => {
     fc.assert(
       fc.property(fc.integer({ min: 10, max: 2 ** 40 }), (ttl) => {
-        expect(safe(ttl)).toBeLessThan(ttl)
-        expect(safe(ttl)).toBeGreaterThanOrEqual(ttl / 2)
-        expect(safe(reliableFor(ttl))).toBeGreaterThanOrEqual(ttl)
-        expect(safe(reliableFor(ttl))).toBeLessThanOrEqual(ttl + 2)
+        expect(validityTime(ttl)).toBeLessThan(ttl)
+        expect(validityTime(ttl)).toBeGreaterThanOrEqual(ttl / 2)
+        expect(validityTime(ttlForValidity(ttl))).toBeGreaterThanOrEqual(ttl)
+        expect(validityTime(ttlForValidity(ttl))).toBeLessThanOrEqual(ttl + 2)
       }),
     )
   })

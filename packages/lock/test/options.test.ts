@@ -9,18 +9,18 @@ import {
   type AcquireOptions,
 } from '../src/index.js'
 
-const untouched = (): never => {
-  throw new Error('nothing is to be sent')
+const unused = (): never => {
+  throw new Error('the driver must not be used')
 }
 const newClient = () => {
   const driver: Driver = {
     name: 'none',
     topology: 'standalone',
-    send: untouched,
-    group: untouched,
-    dedicate: untouched,
-    subscribe: untouched,
-    nodes: untouched,
+    send: unused,
+    group: unused,
+    dedicate: unused,
+    subscribe: unused,
+    nodes: unused,
     close: async () => undefined,
   }
   return createCacheClient(driver)
@@ -28,7 +28,7 @@ const newClient = () => {
 const client = newClient()
 const locks = createLocks({ client })
 
-const wrongTerms: readonly [option: string, value: unknown][] = [
+const invalidLockOptions: readonly [option: string, value: unknown][] = [
   ['ttl', 0],
   ['ttl', 9],
   ['ttl', -1],
@@ -47,7 +47,7 @@ const wrongTerms: readonly [option: string, value: unknown][] = [
   ['label', ''],
   ['label', 7],
 ]
-const wrongPlace: readonly [option: string, value: unknown][] = [
+const invalidClientOptions: readonly [option: string, value: unknown][] = [
   ['client', undefined],
   ['client', {}],
   ['client', 'redis://localhost'],
@@ -56,21 +56,26 @@ const wrongPlace: readonly [option: string, value: unknown][] = [
   ['prefix', '{'],
   ['prefix', 7],
 ]
-const misspelt: readonly [option: string, value: unknown][] = [
+const unknownOptions: readonly [option: string, value: unknown][] = [
   ['tll', '5s'],
   ['signals', []],
 ]
 
 describe.each<[string, (options: object) => unknown, object, readonly [string, unknown][]]>([
-  ['createLocks', createLocks as never, { client }, [...wrongTerms, ...wrongPlace, ...misspelt]],
+  [
+    'createLocks',
+    createLocks as never,
+    { client },
+    [...invalidLockOptions, ...invalidClientOptions, ...unknownOptions],
+  ],
   [
     'createSemaphore',
     createSemaphore as never,
     { client, name: 'x', permits: 3 },
     [
-      ...wrongTerms,
-      ...wrongPlace,
-      ...misspelt,
+      ...invalidLockOptions,
+      ...invalidClientOptions,
+      ...unknownOptions,
       ['permits', 0],
       ['permits', 1.5],
       ['permits', '3'],
@@ -83,16 +88,16 @@ describe.each<[string, (options: object) => unknown, object, readonly [string, u
     'createReadWriteLock',
     createReadWriteLock as never,
     { client, name: 'x' },
-    [...wrongTerms, ...wrongPlace, ...misspelt, ['name', undefined]],
+    [...invalidLockOptions, ...invalidClientOptions, ...unknownOptions, ['name', undefined]],
   ],
   [
     'createRedlock',
     createRedlock as never,
     { clients: [newClient(), newClient(), newClient()] },
     [
-      ...wrongTerms.filter(([option]) => option !== 'fair'),
-      ...wrongPlace.filter(([option]) => option === 'prefix'),
-      ...misspelt,
+      ...invalidLockOptions.filter(([option]) => option !== 'fair'),
+      ...invalidClientOptions.filter(([option]) => option === 'prefix'),
+      ...unknownOptions,
       ['fair', true],
       ['clients', undefined],
       ['clients', []],
@@ -107,7 +112,7 @@ describe.each<[string, (options: object) => unknown, object, readonly [string, u
     createStampedeGuard as never,
     { client, locks, ttl: '1h' },
     [
-      ...wrongPlace.filter(([option]) => option === 'client'),
+      ...invalidClientOptions.filter(([option]) => option === 'client'),
       ['locks', undefined],
       ['locks', {}],
       ['ttl', 0],
@@ -119,15 +124,15 @@ describe.each<[string, (options: object) => unknown, object, readonly [string, u
       ['lock', locks],
     ],
   ],
-])('%s', (_, create, right, wrong) => {
-  it.each(wrong)('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown => create({ ...right, [option]: value })
+])('%s', (_, create, validOptions, invalidOptions) => {
+  it.each(invalidOptions)('rejects an invalid %s (%j) and names it', (option, value) => {
+    const make = (): unknown => create({ ...validOptions, [option]: value })
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
 
-  it('takes what is right, and refuses to be called without options', () => {
-    expect(create(right)).toBeTypeOf('object')
+  it('accepts valid options, and requires options', () => {
+    expect(create(validOptions)).toBeTypeOf('object')
     expect(() => create(undefined as never)).toThrow(InvalidOptionError)
   })
 })
@@ -140,29 +145,38 @@ describe('a call', () => {
     ['acquireAll', (name, options) => locks.acquireAll([name], options)],
   ]
 
-  it.each(calls)('of %s rejects with what is wrong, and sends nothing', async (_, call) => {
-    for (const [option, value] of [...wrongTerms, ...misspelt, ['signal', {}] as const]) {
-      await expect(call('x', { [option]: value } as AcquireOptions)).rejects.toThrow(`"${option}"`)
-    }
-    for (const name of ['', 'a\nb', '\ud800', 'x'.repeat(10_000), NaN, {}, undefined]) {
-      await expect(call(name as string, {})).rejects.toBeInstanceOf(InvalidKeyError)
-    }
-  })
+  it.each(calls)(
+    'of %s rejects invalid options and names without sending anything',
+    async (_, call) => {
+      for (const [option, value] of [
+        ...invalidLockOptions,
+        ...unknownOptions,
+        ['signal', {}] as const,
+      ]) {
+        await expect(call('x', { [option]: value } as AcquireOptions)).rejects.toThrow(
+          `"${option}"`,
+        )
+      }
+      for (const name of ['', 'a\nb', '\ud800', 'x'.repeat(10_000), NaN, {}, undefined]) {
+        await expect(call(name as string, {})).rejects.toBeInstanceOf(InvalidKeyError)
+      }
+    },
+  )
 
-  it('of createRedlock names the client that is none', () => {
+  it('of createRedlock names the value that is not a client', () => {
     const make = (): unknown =>
       createRedlock({ clients: [newClient(), 'redis://localhost' as never, newClient()] })
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow('"clients.1"')
   })
 
-  it('of acquireAll or withLock needs names, and work', async () => {
+  it('of acquireAll needs names, and one of withLock needs work', async () => {
     await expect(locks.acquireAll([])).rejects.toBeInstanceOf(InvalidOptionError)
     await expect(locks.acquireAll('x' as never)).rejects.toBeInstanceOf(InvalidOptionError)
     await expect(locks.withLock('x', undefined as never)).rejects.toBeInstanceOf(InvalidOptionError)
   })
 
-  it('refuses a name for a semaphore or a read-write lock that Redis would not take', () => {
+  it('of createSemaphore or createReadWriteLock rejects an invalid name', () => {
     expect(() => createSemaphore({ client, name: '', permits: 1 })).toThrow(InvalidKeyError)
     expect(() => createReadWriteLock({ client, name: 'a\0' })).toThrow(InvalidKeyError)
   })

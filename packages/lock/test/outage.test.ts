@@ -7,7 +7,7 @@ import {
 } from '@cache/core'
 import { startProxy, startRedis } from '@cache/testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { safe } from '../src/backends/backend.js'
+import { validityTime } from '../src/backends/timing.js'
 import {
   createLocks,
   createSemaphore,
@@ -15,28 +15,28 @@ import {
   LockTimeoutError,
   type Locks,
 } from '../src/index.js'
-import { connect, driverNames, patient } from './drivers.js'
+import { connect, driverNames, longTimeouts } from './drivers.js'
 
 const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
 
-/** Core's errors where Redis does not answer: which one depends on what else was asked of it. */
+/** Whether it is one of core's errors for a Redis that does not answer. */
 const isOutage = (error: unknown): boolean =>
   error instanceof ConnectionError || error instanceof CommandTimeoutError
 
 describe.each(driverNames)(
-  'with Redis out, on %s',
+  'while Redis is down, on %s',
   (driver) => {
-    const ends: (() => unknown)[] = []
+    const cleanups: (() => unknown)[] = []
     const clients: CacheClient[] = []
     afterEach(async () => {
-      for (const end of ends.splice(0).reverse()) await end()
+      for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
       expect(unhandled).toEqual([])
     })
 
     async function start(options: Parameters<typeof startRedis>[0] = {}) {
       const server = await startRedis(options)
-      ends.push(() => server.stop())
+      cleanups.push(() => server.stop())
       return server
     }
 
@@ -44,22 +44,22 @@ describe.each(driverNames)(
       const connected = connect(driver, url, resilience)
       const locks = createLocks({ client: connected.client })
       clients.push(connected.client)
-      ends.push(
+      cleanups.push(
         () => connected[Symbol.asyncDispose](),
         () => locks.close(),
       )
       return locks
     }
 
-    it('locks refuse: within their wait, and without a hang', async () => {
+    it('calls reject within their wait', async () => {
       const server = await start()
       await server.kill()
       const locks = locksAt(server.url)
-      const started = performance.now()
+      const startedAt = performance.now()
       const error = await locks.acquire('x', { wait: 800 }).catch((caught: unknown) => caught)
       expect(error).toBeInstanceOf(LockTimeoutError)
       expect((error as Error).cause).toSatisfy(isOutage)
-      expect(performance.now() - started).toBeLessThan(800 + 2_000)
+      expect(performance.now() - startedAt).toBeLessThan(800 + 2_000)
       await expect(locks.tryAcquire('x')).rejects.toSatisfy(isOutage)
       await expect(locks.inspect('x')).rejects.toSatisfy(isOutage)
       let ran = false
@@ -88,7 +88,7 @@ describe.each(driverNames)(
       expect(await lock.release()).toBe(true)
     })
 
-    it('a wait on a server that is silent ends at its signal', async () => {
+    it('a wait on a silent server ends with its signal', async () => {
       const server = await start()
       const locks = locksAt(server.url)
       await locks.withLock('x', () => undefined)
@@ -96,21 +96,21 @@ describe.each(driverNames)(
       const controller = new AbortController()
       const waiting = locks.acquire('x', { wait: '1m', signal: controller.signal })
       await new Promise((resolve) => setTimeout(resolve, 100))
-      const started = performance.now()
+      const startedAt = performance.now()
       controller.abort(new Error('no time'))
       await expect(waiting).rejects.toThrow('no time')
-      expect(performance.now() - started).toBeLessThan(2_000)
+      expect(performance.now() - startedAt).toBeLessThan(2_000)
       await server.resume()
-      // What it asked for in vain is not kept from others.
+      // The unsuccessful request does not block others.
       await vi.waitFor(async () => (await locks.acquire('x', { wait: 500 })).release(), {
         timeout: 15_000,
       })
     })
 
-    it('a holder keeps its lock until its deadline, and not longer; its work ends with its own result', async () => {
+    it('a holder keeps its lock until its deadline, and its work has its own result', async () => {
       const server = await start()
       const proxy = await startProxy(server)
-      ends.push(() => proxy.close())
+      cleanups.push(() => proxy.close())
       const locks = locksAt(proxy.url)
       const result = await locks.withLock(
         'x',
@@ -138,27 +138,27 @@ describe.each(driverNames)(
       )
     })
 
-    it('the work’s error wins over a release that fails', async () => {
+    it('the error of the work takes precedence over that of the release', async () => {
       const server = await start()
       const proxy = await startProxy(server)
-      ends.push(() => proxy.close())
+      cleanups.push(() => proxy.close())
       const locks = locksAt(proxy.url)
       await expect(
         locks.withLock('x', async () => {
           await proxy.cut()
-          throw new Error('of the work')
+          throw new Error('work failed')
         }),
-      ).rejects.toThrow('of the work')
-      const lock = await (await proxy.pass(),
-      vi.waitFor(() => locks.acquire('y', { wait: 500 }), { timeout: 15_000 }))
+      ).rejects.toThrow('work failed')
+      await proxy.pass()
+      const lock = await vi.waitFor(() => locks.acquire('y', { wait: 500 }), { timeout: 15_000 })
       await proxy.cut()
       await expect(lock.release()).rejects.toBeInstanceOf(ConnectionError)
     })
 
-    it('a lock whose grant got lost on the way is found by the one that asked for it', async () => {
+    it('a lock whose reply was lost is returned to its caller by the next attempt', async () => {
       const server = await start()
       const proxy = await startProxy(server)
-      ends.push(() => proxy.close())
+      cleanups.push(() => proxy.close())
       const locks = locksAt(proxy.url)
       await locks.withLock('x', () => undefined)
       proxy.swallow('replies')
@@ -172,16 +172,16 @@ describe.each(driverNames)(
       expect(await lock.release()).toBe(true)
     })
 
-    it('a deadline is reckoned from when the request left, not from when the answer came', async () => {
+    it('a deadline counts from when the request was sent, not from its reply', async () => {
       const server = await start()
       const proxy = await startProxy(server)
-      ends.push(() => proxy.close())
-      const locks = locksAt(proxy.url, patient)
+      cleanups.push(() => proxy.close())
+      const locks = locksAt(proxy.url, longTimeouts)
       await locks.withLock('x', () => undefined)
       const [TTL, DELAY] = [10_000, 200]
       proxy.delay(DELAY)
-      const most = safe(TTL) + DELAY / 2
-      const asked = performance.now()
+      const longest = validityTime(TTL) + DELAY / 2
+      const acquireSentAt = performance.now()
       const lock = await locks.acquire('x', { ttl: TTL, renew: false })
       const semaphore = createSemaphore({
         client: clients.at(-1)!,
@@ -189,21 +189,21 @@ describe.each(driverNames)(
         permits: 1,
         renew: false,
       })
-      expect(performance.now() + lock.remaining - asked).toBeLessThan(most)
-      const askedAgain = performance.now()
+      expect(performance.now() + lock.remaining - acquireSentAt).toBeLessThan(longest)
+      const extendSentAt = performance.now()
       await lock.extend()
-      expect(performance.now() + lock.remaining - askedAgain).toBeLessThan(most)
-      const askedForPermit = performance.now()
+      expect(performance.now() + lock.remaining - extendSentAt).toBeLessThan(longest)
+      const permitSentAt = performance.now()
       const permit = await semaphore.acquire({ ttl: TTL })
-      expect(performance.now() + permit.remaining - askedForPermit).toBeLessThan(most)
+      expect(performance.now() + permit.remaining - permitSentAt).toBeLessThan(longest)
       await Promise.all([lock.release(), permit.release()])
       await semaphore.close()
     })
 
-    it('a blip between two renewals is made up for', async () => {
+    it('a short outage between two renewals does not lose the lock', async () => {
       const server = await start()
       const proxy = await startProxy(server)
-      ends.push(() => proxy.close())
+      cleanups.push(() => proxy.close())
       const locks = locksAt(proxy.url)
       const lock = await locks.acquire('x', { ttl: 3_000 })
       for (let i = 0; i < 3; i++) {
@@ -216,7 +216,7 @@ describe.each(driverNames)(
       expect(await lock.release()).toBe(true)
     })
 
-    it('a primary that has lost its replicas renews no lock, where it is told to refuse writes then', async () => {
+    it('a primary without replicas renews no lock, if it is set to refuse writes', async () => {
       const server = await start()
       const locks = locksAt(server.url)
       const lock = await locks.acquire('x', { ttl: 900 })
@@ -227,7 +227,7 @@ describe.each(driverNames)(
       await (await locks.acquire('x')).release()
     })
 
-    it('a server without memory, and a key of another type, are refused at once with what Redis said', async () => {
+    it('a full server and a key of another type reject at once with Redis’ error', async () => {
       const server = await start({
         config: { maxmemory: '100mb', 'maxmemory-policy': 'noeviction' },
       })
@@ -241,7 +241,7 @@ describe.each(driverNames)(
       const held = await locks.acquire('held')
       await server.cli('CONFIG', 'SET', 'maxmemory', '1')
       await expect(locks.acquire('x')).rejects.toMatchObject({ name: 'ServerError', code: 'OOM' })
-      expect(await held.release()).toBe(true) // giving back needs no memory
+      expect(await held.release()).toBe(true) // a release needs no memory
       expect(await server.cli('LLEN', 'lock:list')).toContain('1')
     })
   },

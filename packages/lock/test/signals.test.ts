@@ -2,15 +2,15 @@ import { getEventListeners } from 'node:events'
 import { startRedis } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { createLocks, createReadWriteLock, createSemaphore } from '../src/index.js'
-import { connect, driverNames, patient } from './drivers.js'
+import { connect, driverNames, longTimeouts } from './drivers.js'
 
 describe.each(driverNames)('signals on %s', (driver) => {
-  it('may be shared by many calls and looked at on large sets, without a warning and with no listener left', async () => {
+  it('may be shared by many calls, without a warning or a remaining listener', async () => {
     const warnings: Error[] = []
-    const warned = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', warned)
+    const onWarning = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', onWarning)
     await using server = await startRedis()
-    await using connected = connect(driver, server.url, patient)
+    await using connected = connect(driver, server.url, longTimeouts)
     const { client } = connected
     const locks = createLocks({ client })
     const semaphore = createSemaphore({ client, name: 'p', permits: 30 })
@@ -23,7 +23,7 @@ describe.each(driverNames)('signals on %s', (driver) => {
       ...names.map(() => rw.read.acquire({ signal })),
       ...names.map((name) => locks.acquireAll([`{t}${name}`, `u${name}`, `v${name}`], { signal })),
     ])
-    await Promise.all(held.map((one) => one.release()))
+    await Promise.all(held.map((lock) => lock.release()))
     const set = await locks.acquireAll(names, { signal })
     const sameSlot = await locks.acquireAll(
       names.map((name) => `{u}${name}`),
@@ -34,7 +34,7 @@ describe.each(driverNames)('signals on %s', (driver) => {
     await Promise.all([set.release(), sameSlot.release()])
     await Promise.all([locks.close(), semaphore.close(), rw.close()])
     await new Promise((resolve) => setImmediate(resolve))
-    process.off('warning', warned)
+    process.off('warning', onWarning)
     expect(warnings).toEqual([])
   })
 })

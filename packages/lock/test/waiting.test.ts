@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '@cache/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import { createLocks } from '../src/index.js'
-import { connect, driverNames, patient } from './drivers.js'
-import { withoutReceipts } from './receipts.js'
+import { connect, driverNames, longTimeouts } from './drivers.js'
+import { withoutTombstones } from './tombstones.js'
 
 const timers = (): number =>
   process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
@@ -12,43 +12,43 @@ const timers = (): number =>
 describe.each(driverNames)(
   'waiting on %s',
   (driver) => {
-    it('lets none of 20 contenders wait longer than the 20 others hold it', async () => {
+    it('takes none of 20 contenders more than 20 turns of others', async () => {
       await using server = await startRedis()
-      const connected = Array.from({ length: 20 }, () => connect(driver, server.url, patient))
+      const connected = Array.from({ length: 20 }, () => connect(driver, server.url, longTimeouts))
       const contenders = connected.map(({ client }) => createLocks({ client }))
       const [HOLD, TURNS] = [10, 6]
       const grants: number[] = []
-      const waits: { readonly asked: number; readonly got: number }[] = []
+      const waits: { readonly startedAt: number; readonly acquiredAt: number }[] = []
       await Promise.all(
         contenders.map(async (locks) => {
           for (let turn = 0; turn < TURNS; turn++) {
             const allConnected = grants.length >= contenders.length
-            const asked = performance.now()
+            const startedAt = performance.now()
             await using lock = await locks.acquire('x', { wait: '1m' })
-            const got = performance.now()
-            if (allConnected) waits.push({ asked, got })
-            grants.push(got)
+            const acquiredAt = performance.now()
+            if (allConnected) waits.push({ startedAt, acquiredAt })
+            grants.push(acquiredAt)
             await new Promise((resolve) => setTimeout(resolve, HOLD))
             lock.assertHeld()
           }
         }),
       )
-      // Nobody had it twice while another waited; and what a wait takes is those turns, each a hold
-      // and a hand-over.
-      for (const { asked, got } of waits)
-        expect(grants.filter((grant) => grant > asked && grant < got).length).toBeLessThanOrEqual(
-          contenders.length,
-        )
-      const slowest = Math.max(
+      // Nobody acquired it twice while another waited. So a wait takes at most these turns. Each
+      // turn is a hold and a hand-over.
+      for (const { startedAt, acquiredAt } of waits)
+        expect(
+          grants.filter((grant) => grant > startedAt && grant < acquiredAt).length,
+        ).toBeLessThanOrEqual(contenders.length)
+      const slowestTurn = Math.max(
         ...grants
           .slice(contenders.length)
           .map((grant, i) => grant - grants[contenders.length + i - 1]!),
       )
-      expect(Math.max(...waits.map(({ asked, got }) => got - asked))).toBeLessThan(
-        (contenders.length + 1) * slowest,
-      )
+      expect(
+        Math.max(...waits.map(({ startedAt, acquiredAt }) => acquiredAt - startedAt)),
+      ).toBeLessThan((contenders.length + 1) * slowestTurn)
       await Promise.all(contenders.map((locks) => locks.close()))
-      for (const one of connected) await one[Symbol.asyncDispose]()
+      for (const connection of connected) await connection[Symbol.asyncDispose]()
     })
 
     it('skips a waiter that died', async () => {
@@ -67,14 +67,14 @@ describe.each(driverNames)(
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(2), {
         timeout: 10_000,
       })
-      await dead[Symbol.asyncDispose]() // it keeps its place, and says no more
+      await dead[Symbol.asyncDispose]() // it stays in the queue, and does not poll any more
       await lock.release()
-      const got = await next
-      got.assertHeld()
-      await got.release()
+      const acquired = await next
+      acquired.assertHeld()
+      await acquired.release()
     })
 
-    it('keeps its order when Redis forgets everything', async () => {
+    it('keeps its order when Redis loses the queue', async () => {
       await using server = await startRedis()
       const connected = Array.from({ length: 5 }, () => connect(driver, server.url))
       const all = connected.map(({ client }) => createLocks({ client }))
@@ -103,19 +103,19 @@ describe.each(driverNames)(
       await all[0]!.close()
       await Promise.all(turns)
       expect(order).toEqual([1, 2, 3, 4])
-      for (const one of connected) await one[Symbol.asyncDispose]()
+      for (const connection of connected) await connection[Symbol.asyncDispose]()
     })
 
-    it('that is cancelled leaves no key, no timer and no listener', async () => {
+    it('leaves no key, timer or listener when it is cancelled', async () => {
       await using server = await startRedis()
       await using holder = connect(driver, server.url)
       await using waiter = connect(driver, server.url)
       const lock = await createLocks({ client: holder.client }).acquire('x', { ttl: '1m' })
       const locks = createLocks({ client: waiter.client })
-      // it listens for messages from now on
+      // it is subscribed to messages from now on
       await locks.acquire('x', { wait: 50 }).catch(() => undefined)
       const keys = async (): Promise<string[]> =>
-        withoutReceipts((await server.cli('KEYS', '*')).split('\n')).sort()
+        withoutTombstones((await server.cli('KEYS', '*')).split('\n')).sort()
       const before = { keys: await keys(), timers: timers() }
       const controller = new AbortController()
       const waits = Array.from({ length: 20 }, () =>
@@ -129,14 +129,14 @@ describe.each(driverNames)(
       controller.abort(new Error('cancelled'))
       for (const wait of waits) await expect(wait).rejects.toThrow('cancelled')
       expect(getEventListeners(controller.signal, 'abort')).toEqual([])
-      // vi.waitFor and expect.poll have timers themselves
+      // vi.waitFor and expect.poll would add timers of their own
       for (let i = 0; i < 100 && timers() > before.timers; i++) await sleep(50)
       expect(timers()).toBeLessThanOrEqual(before.timers)
       expect(await keys()).toEqual(before.keys)
       await lock.release()
     })
 
-    it('goes on by polls where messages are forbidden', async () => {
+    it('falls back to polls if the user may not use channels', async () => {
       await using server = await startRedis()
       await server.cli('ACL', 'SETUSER', 'mute', 'on', '>secret', '~*', '+@all', 'resetchannels')
       const url = server.url.replace('redis://', 'redis://mute:secret@')

@@ -1,16 +1,21 @@
--- The server's clock, asked once for all calls of a script. Whoever uses it defines the constants
--- in capitals before it.
-local command, format = redis.call, string.format
-local asked
+-- The server's clock. A script reads it at most once, and all calls of the script share the value.
+-- The code before this file defines the constants in capitals (see clock.ts).
+local command = redis.call
+local cachedTime
 
 local function microseconds()
-  if not asked then
+  if not cachedTime then
     local time = command('TIME')
-    asked = time[1] * 1000000 + time[2]
+    cachedTime = time[1] * 1000000 + time[2]
   end
-  return asked
+  return cachedTime
 end
 
-local function milliseconds() return math.floor(microseconds() / 1000) end
+local function milliseconds()
+  return math.floor(microseconds() / 1000)
+end
 
-local function whole(number) return format('%.0f', number) end
+-- Formats a number as a decimal integer without an exponent.
+local function integer(number)
+  return string.format('%.0f', number)
+end

@@ -1,7 +1,8 @@
 import clockLua from './clock.lua'
-import { FENCE_MEMORY, PLACE_TTL, RECEIPT_TTL } from './backend.js'
+import { FENCE_TTL, TOMBSTONE_TTL, WAITER_TTL } from './timing.js'
 
-/**
- * What all scripts begin with: the times that are the same for all calls, and the server's clock.
- */
-export const clock = `local PLACE_TTL, RECEIPT_TTL, FENCE_MEMORY = ${PLACE_TTL}, ${RECEIPT_TTL}, ${FENCE_MEMORY}\n${clockLua}`
+/** The beginning of every script: the constants in ms, and the functions of the server's clock. */
+export const clock = [
+  `local WAITER_TTL, TOMBSTONE_TTL, FENCE_TTL = ${WAITER_TTL}, ${TOMBSTONE_TTL}, ${FENCE_TTL}`,
+  clockLua,
+].join('\n')

@@ -1,23 +1,25 @@
 import { beside } from '@cache/core/internal'
 
-/** What stands beside a lock, in its Cluster slot. */
-export interface LockKeys {
+/** The keys that belong to a lock. They lie in the same Cluster slot. */
+export interface CompanionKeys {
   readonly fence: string
+  /** The waiters, by ticket. */
   readonly queue: string
+  /** Until when each waiter counts as alive. */
   readonly alive: string
-  /** Of those that hold a permit. */
+  /** The details of those that hold a permit. */
   readonly details: string
-  /** What a token leaves behind when it has left. */
-  receipt(token: string): string
+  /** Marks a token that was released or refused. */
+  tombstone(token: string): string
 }
 
-export function keysBeside(key: string): LockKeys {
+export function companionKeys(key: string): CompanionKeys {
   const start = beside(key)
   return {
     fence: `${start}:fence`,
     queue: `${start}:queue`,
     alive: `${start}:alive`,
     details: `${start}:held`,
-    receipt: (token) => `${start}:left:${token}`,
+    tombstone: (token) => `${start}:left:${token}`,
   }
 }

@@ -1,20 +1,24 @@
--- Remembers a fence for a while, and for as long as the server's clock, which the next one is made
--- of, is behind it.
-local function rememberFence(key, fence)
-  command('SET', key, fence, 'PX', whole(FENCE_MEMORY + math.max(0, math.ceil(fence / 1000) - milliseconds())))
+-- Fences: numbers that rise with each holder of a name.
+-- needs clock.lua
+
+-- Stores a fence for FENCE_TTL. The next fence derives from the server's clock, so a fence that is
+-- ahead of the clock is stored for that much longer.
+local function storeFence(key, fence)
+  local ahead = math.max(0, math.ceil(fence / 1000) - milliseconds())
+  command('SET', key, fence, 'PX', integer(FENCE_TTL + ahead))
 end
 
--- A fence as it stands at its key; 0 where there is none, or something that no clock has given
--- (beyond the year 2255).
-local function fenceOf(text)
+-- Parses the value of a fence key. Returns 0 if the key is missing, or if the value cannot come
+-- from a clock (it is not a number, or lies beyond the year 2255).
+local function parseFence(text)
   local fence = text and #text < 17 and string.match(text, '^%d+$') and tonumber(text)
   return fence and fence < 9e15 and fence or 0
 end
 
--- A number above the last one, and above all that were handed out before where the memory of them
--- is gone.
+-- Stores and returns the next fence. It is higher than the last one. If Redis has forgotten the
+-- last one, it is still higher than all earlier fences as long as the clock was not set back.
 local function nextFence(key, last)
-  local fence = whole(math.max(fenceOf(last) + 1, microseconds()))
-  rememberFence(key, fence)
+  local fence = integer(math.max(parseFence(last) + 1, microseconds()))
+  storeFence(key, fence)
   return fence
 end

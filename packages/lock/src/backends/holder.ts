@@ -1,45 +1,37 @@
 import { hostname } from 'node:os'
-import type { Claim, Granted, Ground } from './backend.js'
 
-/** What a ground of named locks can do besides. */
-export interface LockGround extends Ground {
-  /** All of them at once, under one token; `undefined`: not all are free, or they live apart. */
-  takeAll?(claims: readonly Claim[]): Promise<readonly Granted[] | undefined>
-  inspect(key: string): Promise<LockInspection | undefined>
-  forceRelease(key: string): Promise<boolean>
-}
-
-/** Who holds a lock. */
+/** The holder of a lock. */
 export interface LockInspection {
   readonly host: string
   readonly pid: number
-  /** What the holder called itself, see `label`. */
+  /** The `label` that the holder acquired the lock with. */
   readonly label: string | undefined
-  /** When it was acquired, by the server's clock. */
+  /** When the lock was acquired, by the server's clock. */
   readonly since: Date
-  /** Ms until it ends unless it is renewed. */
+  /** In ms: when the lock ends unless it is renewed. */
   readonly remaining: number
   readonly fence: number
-  /** How many wait for it. */
+  /** The number of waiters. */
   readonly waiting: number
 }
 
-/** Tells one holder from another, also of the same process. */
-export interface Found {
-  /** `token fence since about`. */
+/** The reply of `inspect.lua`. */
+export interface StoredLock {
+  /** `token fence since sequence ttl holder`, see `lock-value.lua`. */
   readonly value: string
+  /** In ms. */
   readonly remaining: number
   readonly waiting: number
 }
 
-/** What `inspect` shows of this process. */
-export function aboutMe(label: string | undefined): string {
-  return label === undefined ? ME : JSON.stringify({ host: HOST, pid: process.pid, label })
+/** Returns a JSON description of this process as a holder. */
+export function describeHolder(label: string | undefined): string {
+  return label === undefined ? UNLABELLED : JSON.stringify({ host: HOST, pid: process.pid, label })
 }
 
-export function parseHolder({ value, remaining, waiting }: Found): LockInspection {
+export function parseStoredLock({ value, remaining, waiting }: StoredLock): LockInspection {
   const [, fence = '0', since = '0'] = value.split(' ', 3)
-  const { host = 'unknown', pid = 0, label } = aboutIn(value)
+  const { host = 'unknown', pid = 0, label } = parseHolderInfo(value)
   return {
     host,
     pid,
@@ -51,7 +43,7 @@ export function parseHolder({ value, remaining, waiting }: Found): LockInspectio
   }
 }
 
-function aboutIn(value: string): { host?: string; pid?: number; label?: string } {
+function parseHolderInfo(value: string): { host?: string; pid?: number; label?: string } {
   const start = value.indexOf('{')
   try {
     return start < 0 ? {} : (JSON.parse(value.slice(start)) as object)
@@ -61,4 +53,4 @@ function aboutIn(value: string): { host?: string; pid?: number; label?: string }
 }
 
 const HOST = hostname()
-const ME = JSON.stringify({ host: HOST, pid: process.pid })
+const UNLABELLED = JSON.stringify({ host: HOST, pid: process.pid })

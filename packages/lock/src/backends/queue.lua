@@ -1,17 +1,18 @@
--- A queue of waiters: a sorted set of their tokens by ticket, and a hash of the ms until which each
--- is taken to be alive.
+-- The queue of waiters. `queue` is a sorted set of tokens, scored by ticket. `alive` is a hash that
+-- stores for each token the ms until which its waiter counts as alive.
+-- needs clock.lua
 
--- The first waiter that is alive, and the ms it is taken to be so; dead ones before it are dropped,
--- each once for all. One that seems to be so for longer than a place is kept had its place before
--- the server's clock was set back.
-local function head(queue, alive)
+-- Returns the first waiter that is alive, and the ms for which it still counts as alive. Returns
+-- nil and 0 if nobody waits. Removes the dead waiters before it. If a waiter seems to be alive for
+-- longer than WAITER_TTL, the server's clock was set back, and the time is capped.
+local function firstWaiter(queue, alive)
   while true do
     local token = command('ZRANGE', queue, 0, 0)[1]
     if not token then return nil, 0 end
     local left = (tonumber(command('HGET', alive, token) or 0) or 0) - milliseconds()
-    if left > PLACE_TTL then
-      left = PLACE_TTL
-      command('HSET', alive, token, whole(milliseconds() + left))
+    if left > WAITER_TTL then
+      left = WAITER_TTL
+      command('HSET', alive, token, integer(milliseconds() + left))
     end
     if left > 0 then return token, left end
     command('ZREM', queue, token)
@@ -19,30 +20,31 @@ local function head(queue, alive)
   end
 end
 
--- Keeps the waiter's place, or gives it one: that of its ticket if it has one, else behind all
--- others. Returns its ticket.
-local function keepPlace(queue, alive, token, ticket)
-  local kept = tonumber(command('ZSCORE', queue, token) or nil)
-  if ticket == 0 and not kept then
+-- Marks a waiter as alive, and adds it to the queue if it is missing: at the position of its
+-- ticket, or behind all others if it has none (0). Returns its ticket.
+local function enqueue(queue, alive, token, ticket)
+  local stored = tonumber(command('ZSCORE', queue, token) or nil)
+  if ticket == 0 and not stored then
     local last = command('ZRANGE', queue, -1, -1, 'WITHSCORES')[2]
     ticket = math.max(microseconds(), last and last + 1 or 0)
-  elseif ticket == 0 or (kept and kept < ticket) then
-    ticket = kept
+  elseif ticket == 0 or (stored and stored < ticket) then
+    ticket = stored
   end
-  if ticket ~= kept then command('ZADD', queue, whole(ticket), token) end
-  command('HSET', alive, token, whole(milliseconds() + PLACE_TTL))
-  command('PEXPIRE', queue, PLACE_TTL)
-  command('PEXPIRE', alive, PLACE_TTL)
+  if ticket ~= stored then command('ZADD', queue, integer(ticket), token) end
+  command('HSET', alive, token, integer(milliseconds() + WAITER_TTL))
+  command('PEXPIRE', queue, WAITER_TTL)
+  command('PEXPIRE', alive, WAITER_TTL)
   return ticket
 end
 
-local function leaveQueue(queue, alive, token)
+local function removeWaiter(queue, alive, token)
   command('HDEL', alive, token)
   command('ZREM', queue, token)
 end
 
--- Tells a waiter's process that it is its turn. Who may not publish leaves it to the waiter's poll.
-local function wake(channel, token)
+-- Publishes to a waiter's process that it can acquire. If the user may not publish, the waiter
+-- finds out when it polls.
+local function wakeWaiter(channelPrefix, token)
   local process = string.match(token, '([^:/]*)/')
-  if process then redis.pcall('PUBLISH', channel .. process, token) end
+  if process then redis.pcall('PUBLISH', channelPrefix .. process, token) end
 end

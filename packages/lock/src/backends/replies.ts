@@ -1,13 +1,13 @@
 import type { Reply } from '@cache/core'
 import type { Busy } from './backend.js'
 
-export type Acquired = Busy | { readonly held: true; readonly fence: number }
+export type AcquireReply = Busy | { readonly held: true; readonly fence: number }
 
-export function parseAcquired(reply: Reply): Acquired {
+export function parseAcquireReply(reply: Reply): AcquireReply {
   if (typeof reply === 'string') return { held: true, fence: Number(reply) }
-  // Without a ttl of its own the lock was not made by us: look again in a while.
-  const [again, , ticket] = reply as [number, number, string]
-  return { held: false, again: again < 0 ? Infinity : again, ticket }
+  const [retryAfter, , ticket] = reply as [number, number, string]
+  // A key without a ttl was not written by a lock. The waiter polls it.
+  return { held: false, retryAfter: retryAfter < 0 ? Infinity : retryAfter, ticket }
 }
 
-export const one = (reply: Reply): boolean => reply === 1
+export const isOne = (reply: Reply): boolean => reply === 1

@@ -1,17 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Lock } from '../lock.js'
 import type { Locks } from '../locks.js'
-import type { Asleep, Order, Said } from './messages.js'
+import type { ContenderCommand, ContenderEvent, ProcessPause } from './messages.js'
 
-/** How a contender talks to the suite. */
+/** The connection of a contender to the suite. */
 export interface ContenderLink {
+  /** Sends a message to the suite. */
   say(message: unknown): Promise<void> | void
+  /** Resolves to the next message of the suite. */
   next(): Promise<unknown>
 }
 
 /**
- * One contender, in a process of its own: does what the suite tells it, with the locks under test,
- * until the process ends.
+ * Runs a contender: a process that acquires the locks under test as the suite commands, until the
+ * process ends.
  *
  * @example
  * // contender.ts, started by the stage of `runLockTests`
@@ -21,25 +23,25 @@ export async function runContender(
   locks: Pick<Locks, 'acquire'>,
   link: ContenderLink,
 ): Promise<never> {
-  const say = async (message: Said): Promise<void> => link.say(message)
+  const send = async (event: ContenderEvent): Promise<void> => link.say(event)
   const releases = new Map<number, () => void>()
-  const stored = new Map<number, (answer: Extract<Order, { do: 'stored' }>) => void>()
+  const storeResults = new Map<number, (result: StoreResult) => void>()
   const running = new Set<Promise<void>>()
-  let places = 0
-  let ids = 0
-  const ticks = new Ticks()
-  let stop = new AbortController()
-  let forgotten = new AbortController()
+  const pauses = new PauseDetector()
+  let lastRequestId = 0
+  let lastContendId = FIRST_CONTEND_ID
+  let stopped = new AbortController()
+  let resetting = new AbortController()
 
-  await say({ type: 'ready' })
+  await send({ type: 'ready' })
   for (;;) {
-    const order = (await link.next()) as Order
-    if (order.do === 'hold') run(hold(order))
-    else if (order.do === 'release') releases.get(order.id)?.()
-    else if (order.do === 'contend') run(contend(order))
-    else if (order.do === 'stop') stop.abort()
-    else if (order.do === 'forget') void forget()
-    else stored.get(order.place)?.(order)
+    const command = (await link.next()) as ContenderCommand
+    if (command.do === 'hold') run(hold(command))
+    else if (command.do === 'release') releases.get(command.id)?.()
+    else if (command.do === 'contend') run(contend(command))
+    else if (command.do === 'stop') stopped.abort()
+    else if (command.do === 'reset') void reset()
+    else storeResults.get(command.requestId)?.(command)
   }
 
   function run(work: Promise<void>): void {
@@ -47,121 +49,119 @@ export async function runContender(
     running.add(tracked)
   }
 
-  async function forget(): Promise<void> {
-    stop.abort()
-    forgotten.abort()
+  async function reset(): Promise<void> {
+    stopped.abort()
+    resetting.abort()
     for (const release of releases.values()) release()
     await Promise.all(running)
-    forgotten = new AbortController()
-    await say({ type: 'forgotten' })
+    resetting = new AbortController()
+    await send({ type: 'resetDone' })
   }
 
-  async function hold({
-    id,
-    name,
-    ttl,
-    wait,
-    block,
-  }: Extract<Order, { do: 'hold' }>): Promise<void> {
+  async function hold({ id, name, ttl, wait, block }: HoldCommand): Promise<void> {
     let lock: Lock
     try {
-      lock = await locks.acquire(name, { ttl, wait, signal: forgotten.signal })
+      lock = await locks.acquire(name, { ttl, wait, signal: resetting.signal })
     } catch (error) {
-      return say({ type: 'refused', id, error: nameOf(error), at: now() })
+      return send({ type: 'refused', id, error: nameOf(error), at: now() })
     }
-    const told = new Promise<void>((resolve) => releases.set(id, resolve))
-    if (forgotten.signal.aborted) releases.get(id)!()
-    lock.signal.addEventListener('abort', () => void say(aborted(id)), { once: true })
-    if (lock.signal.aborted) await say(aborted(id))
-    await say({ type: 'acquired', id, fence: lock.fence, at: now() })
+    const released = new Promise<void>((resolve) => releases.set(id, resolve))
+    if (resetting.signal.aborted) releases.get(id)!()
+    lock.signal.addEventListener('abort', () => void send(abortedEvent(id)), { once: true })
+    if (lock.signal.aborted) await send(abortedEvent(id))
+    await send({ type: 'acquired', id, fence: lock.fence, at: now() })
     if (block !== undefined) blockFor(block)
     let over = false
-    void told.then(() => {
+    void released.then(() => {
       over = true
     })
-    while (!over && (await sample(lock, id))) await Promise.race([told, sleep(SAMPLE)])
+    while (!over && (await sample(lock, id))) await Promise.race([released, sleep(SAMPLE_INTERVAL)])
     releases.delete(id)
     await lock.release().catch(() => false)
-    await say({ type: 'ended', id, at: now() })
+    await send({ type: 'ended', id, at: now() })
   }
 
-  function aborted(id: number): Said {
+  function abortedEvent(id: number): ContenderEvent {
     const at = now()
-    const asleep = ticks.asleep()
-    return { type: 'aborted', id, at, ...(asleep && { asleep }) }
+    const pause = pauses.last()
+    return { type: 'aborted', id, at, ...(pause && { pause }) }
   }
 
-  async function contend({ name, ttl, wait }: Extract<Order, { do: 'contend' }>): Promise<void> {
-    stop = new AbortController()
-    const { signal } = stop
+  async function contend({ name, ttl, wait }: ContendCommand): Promise<void> {
+    stopped = new AbortController()
+    const { signal } = stopped
     while (!signal.aborted) {
-      const id = CONTEND_IDS + ++ids
+      const id = ++lastContendId
       let lock: Lock | undefined
       try {
         lock = await locks.acquire(name, { ttl, wait, signal })
-        await say({ type: 'acquired', id, fence: lock.fence, at: now() })
+        await send({ type: 'acquired', id, fence: lock.fence, at: now() })
         if (await sample(lock, id)) {
-          const { value } = await store(lock.fence)
-          await sleep(SAMPLE)
+          const { value } = await accessStore(lock.fence)
+          await sleep(SAMPLE_INTERVAL)
           await sample(lock, id)
-          await store(lock.fence, value + 1)
+          await accessStore(lock.fence, value + 1)
           await sample(lock, id)
         }
       } catch {
-        // of the wait: the next round asks again
+        // The wait ended without the lock. The next iteration tries again.
       }
       await lock?.release().catch(() => false)
-      await say({ type: 'ended', id, at: now() })
+      await send({ type: 'ended', id, at: now() })
       await sleep(1)
     }
-    await say({ type: 'stopped' })
+    await send({ type: 'stopped' })
   }
 
+  /** Reports whether `assertHeld()` returns or throws. */
   async function sample(lock: Lock, id: number): Promise<boolean> {
     const at = now()
     try {
       lock.assertHeld()
     } catch (error) {
-      await say({ type: 'lost', id, at, error: nameOf(error) })
+      await send({ type: 'lost', id, at, error: nameOf(error) })
       return false
     }
-    await say({ type: 'held', id, at })
+    await send({ type: 'held', id, at })
     return true
   }
 
-  async function store(fence: number, value?: number): Promise<Extract<Order, { do: 'stored' }>> {
-    const place = ++places
-    const answer = new Promise<Extract<Order, { do: 'stored' }>>((resolve) =>
-      stored.set(place, resolve),
-    )
-    await say({ type: 'store', place, fence, ...(value !== undefined && { value }) })
+  /** Writes a value to the store of the suite, or reads it if there is none. */
+  async function accessStore(fence: number, value?: number): Promise<StoreResult> {
+    const requestId = ++lastRequestId
+    const result = new Promise<StoreResult>((resolve) => storeResults.set(requestId, resolve))
+    await send({ type: 'store', requestId, fence, ...(value !== undefined && { value }) })
     try {
-      return await answer
+      return await result
     } finally {
-      stored.delete(place)
+      storeResults.delete(requestId)
     }
   }
 }
 
-/** Knows when this process did not run: then it could not be told anything. */
-class Ticks {
-  #last = now()
-  #asleep: Asleep | undefined
+type HoldCommand = Extract<ContenderCommand, { do: 'hold' }>
+type ContendCommand = Extract<ContenderCommand, { do: 'contend' }>
+type StoreResult = Extract<ContenderCommand, { do: 'storeResult' }>
+
+/** Detects when this process did not run, so that no event could reach it. */
+class PauseDetector {
+  #lastTick = now()
+  #lastPause: ProcessPause | undefined
 
   constructor() {
-    setInterval(() => this.#tick(), SAMPLE).unref()
+    setInterval(() => this.#tick(), SAMPLE_INTERVAL).unref()
   }
 
-  /** The last time that was longer than a busy machine's usual hiccup. */
-  asleep(): Asleep | undefined {
+  /** Returns the last pause that was longer than those of a busy machine. */
+  last(): ProcessPause | undefined {
     this.#tick()
-    return this.#asleep
+    return this.#lastPause
   }
 
   #tick(): void {
     const at = now()
-    if (at - this.#last > HICCUP) this.#asleep = { from: this.#last, to: at }
-    this.#last = at
+    if (at - this.#lastTick > SHORTEST_PAUSE) this.#lastPause = { from: this.#lastTick, to: at }
+    this.#lastTick = at
   }
 }
 
@@ -178,8 +178,9 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : String(error)
 }
 
-/** Ms. */
-const SAMPLE = 5
-/** µs. */
-const HICCUP = 30_000
-const CONTEND_IDS = 1_000_000
+/** In ms. */
+const SAMPLE_INTERVAL = 5
+/** In µs. */
+const SHORTEST_PAUSE = 30_000
+/** The attempts of `contend` have higher ids than those of `hold`. */
+const FIRST_CONTEND_ID = 1_000_000

@@ -1,56 +1,59 @@
-/** What a contender is told to do. */
-export type Order =
-  /** Acquires, says what it sees, and holds until it is told to release, or loses it. */
+/** A command of the suite to a contender. */
+export type ContenderCommand =
+  /** Acquire the lock, report its state, and hold it until the `release` command, or its loss. */
   | {
       readonly do: 'hold'
       readonly id: number
       readonly name: string
       readonly ttl: number
       readonly wait: number
-      /** Ms to block the event loop for, once it has it. */ readonly block?: number
+      /** In ms: how long to block the event loop once the lock is acquired. */
+      readonly block?: number
     }
   | { readonly do: 'release'; readonly id: number }
-  /** Acquires, updates the store, releases, again and again until it is told to stop. */
+  /** Acquire, update the store and release, repeatedly until the `stop` command. */
   | { readonly do: 'contend'; readonly name: string; readonly ttl: number; readonly wait: number }
   | { readonly do: 'stop' }
-  /** Ends all it does, and releases all it holds. */
-  | { readonly do: 'forget' }
+  /** End all work, and release all locks. */
+  | { readonly do: 'reset' }
+  /** The store's answer to a `store` event. */
   | {
-      readonly do: 'stored'
-      readonly place: number
+      readonly do: 'storeResult'
+      readonly requestId: number
       readonly accepted: boolean
       readonly value: number
     }
 
-/** When a process did not run, by its own ticks. */
-export interface Asleep {
+/** A time in which a process did not run, in µs of the machine's monotonic clock. */
+export interface ProcessPause {
   readonly from: number
   readonly to: number
 }
 
-/** What a contender says. `at`: µs of the machine's monotonic clock. */
-export type Said =
+/** An event that a contender reports. `at` is in µs of the machine's monotonic clock. */
+export type ContenderEvent =
   | { readonly type: 'ready' }
   | { readonly type: 'acquired'; readonly id: number; readonly fence: number; readonly at: number }
   | { readonly type: 'refused'; readonly id: number; readonly error: string; readonly at: number }
-  /**
-   * `at` was read before `assertHeld()` returned: the holder was told that it held the lock then.
-   */
+  /** `assertHeld()` returned. `at` was read before the call: the lock was held at that time. */
   | { readonly type: 'held'; readonly id: number; readonly at: number }
   /** `assertHeld()` threw. */
   | { readonly type: 'lost'; readonly id: number; readonly at: number; readonly error: string }
+  /** The signal aborted. */
   | {
       readonly type: 'aborted'
       readonly id: number
       readonly at: number
-      /** The last time that the process did not run. */ readonly asleep?: Asleep
+      /** The last pause of the process. */
+      readonly pause?: ProcessPause
     }
   | { readonly type: 'ended'; readonly id: number; readonly at: number }
+  /** A request to the store: a write of `value`, or a read if there is none. */
   | {
       readonly type: 'store'
-      readonly place: number
+      readonly requestId: number
       readonly fence: number
-      /** Missing: it reads. */ readonly value?: number
+      readonly value?: number
     }
   | { readonly type: 'stopped' }
-  | { readonly type: 'forgotten' }
+  | { readonly type: 'resetDone' }

@@ -1,45 +1,48 @@
 import { ServerError } from '@cache/core'
-import { SwapList, PendingReleases } from '@cache/core/internal'
-import { RECEIPT_TTL } from '../backends/backend.js'
+import { PendingReleases, SwapList } from '@cache/core/internal'
+import { TOMBSTONE_TTL } from '../backends/timing.js'
 
-/** What tokens may have in Redis, or may get yet, although nobody holds it. */
-export class AbandonedClaims {
+/** Releases locks that tokens may have in Redis, or may still get, although nobody holds them. */
+export class AbandonedRequests {
   readonly #firstAttempts = new SwapList<Promise<unknown>>()
   readonly #unacknowledged = new PendingReleases()
 
   /**
-   * Gives back, by `leave`, what a token may have under `key`: at once, and again and again until
-   * Redis has acknowledged it, or what it asked for can't be there any more. Resolves once it is
-   * acknowledged, and never if it is not.
+   * Releases what a token may have under `key` by calling `release`: at once, and then again until
+   * Redis acknowledges it, or the lock cannot exist any more. Resolves when Redis has acknowledged
+   * the release. Does not settle if that never happens.
    */
-  async giveBack(key: string, ttl: number, leave: () => Promise<unknown>): Promise<void> {
-    const acknowledged = (): Promise<unknown> => leave().catch(unlessRefused)
+  async release(key: string, ttl: number, release: () => Promise<unknown>): Promise<void> {
+    const acknowledged = (): Promise<unknown> => release().catch(ignoreRefusal)
     const attempt = acknowledged()
-    const seat = this.#firstAttempts.add(attempt)
+    const handle = this.#firstAttempts.add(attempt)
     const failed = await attempt.then(
       () => false,
       () => true,
     )
-    this.#firstAttempts.delete(seat)
+    this.#firstAttempts.delete(handle)
     if (!failed) return
     await new Promise<void>((resolve) => {
-      // What was asked for may be granted late, and then lives for its ttl.
+      // A late request may still be granted, and the lock then exists for its ttl.
       this.#unacknowledged.add({
         key,
-        ttl: ttl + RECEIPT_TTL,
+        ttl: ttl + TOMBSTONE_TTL,
         release: () => acknowledged().then(() => resolve()),
       })
     })
   }
 
-  /** Repeats none any more, and waits for those that are under way. */
+  /** Stops retrying, and waits for the attempts that are under way. */
   async close(): Promise<void> {
     await Promise.all([this.#unacknowledged.close(), Promise.allSettled(this.#firstAttempts)])
   }
 }
 
-/** Redis refuses it for good, as of a key that is not a lock: there is nothing to give back. */
-function unlessRefused(error: unknown): void {
+/**
+ * Ignores an error that a retry cannot change, for example because the key is not a lock. Then
+ * there is nothing to release.
+ */
+function ignoreRefusal(error: unknown): void {
   if (!(error instanceof ServerError && (error.code === 'WRONGTYPE' || error.code === 'NOPERM')))
     throw error
 }

@@ -2,14 +2,15 @@ import { CacheError } from '@cache/core'
 import { SwapList } from '@cache/core/internal'
 
 /**
- * The end of all waits of a keeper. An AbortSignal would look through all who wait for each that
- * stops waiting.
+ * Ends all waits of a lock manager at once.
+ *
+ * An AbortSignal would search all of its listeners each time one of them is removed.
  */
 export class Closing {
-  readonly #waits = new SwapList<() => void>()
+  readonly #listeners = new SwapList<() => void>()
   #reason: CacheError | undefined
 
-  /** Why nobody waits any more, once that is so. */
+  /** The error that ends all waits. `undefined` until `close` is called. */
   get reason(): CacheError | undefined {
     return this.#reason
   }
@@ -18,14 +19,17 @@ export class Closing {
     if (this.#reason) throw this.#reason
   }
 
-  /** Calls `end` when it closes, until what it returns is called. */
-  onClose(end: () => void): () => void {
-    const seat = this.#waits.add(end)
-    return () => void this.#waits.delete(seat)
+  /** Calls `listener` on `close`. Returns a function that removes the listener. */
+  onClose(listener: () => void): () => void {
+    const handle = this.#listeners.add(listener)
+    return () => void this.#listeners.delete(handle)
   }
 
   close(): void {
-    this.#reason = new CacheError('The locks were closed.', { code: 'CLOSED' })
-    for (const end of this.#waits) end()
+    this.#reason = new CacheError(
+      'close() was called. Acquire locks before that, or create a new instance.',
+      { code: 'CLOSED' },
+    )
+    for (const listener of this.#listeners) listener()
   }
 }

@@ -1,56 +1,49 @@
 import { channels, parseDuration, type Duration } from '@cache/core'
 import { emit, type Deadline, type Handle } from '@cache/core/internal'
-import { deadlines } from './deadlines.js'
+import type { GrantedRequest, LockBackend } from '../backends/backend.js'
+import { MAX_TIMER_DELAY, ttlForValidity, validityTime } from '../backends/timing.js'
 import { LockLostError, type LostReason } from '../errors.js'
-import {
-  LONGEST_TIMER,
-  reliableFor,
-  safe,
-  type Claim,
-  type Granted,
-  type Ground,
-} from '../backends/backend.js'
 import type { Lock } from '../lock.js'
+import { deadlines } from './deadlines.js'
 
-export interface Holding {
-  readonly ground: Ground
-  readonly claim: Claim
-  readonly granted: Granted
-  /** By `performance.now()`: the end of `maxHold`. */
-  readonly lastMoment: number
-  /** Called once it is lost or released. */
-  ended(lock: HeldLock): void
+export interface HeldLockOptions extends GrantedRequest {
+  readonly backend: LockBackend
+  /** The end of `maxHold`, on the clock of `performance.now()`. */
+  readonly maxHoldDeadline: number
+  /** Called once the lock is lost or released. */
+  readonly onEnd: () => void
 }
 
+/** A lock that was granted to this process. */
 export class HeldLock implements Lock {
   readonly name: string
   readonly fence: number
-  /** Ms that each extension asks for. */
+  /** In ms: the ttl that each renewal asks for. */
   readonly ttl: number
-  readonly #holding: Holding
+  readonly #options: HeldLockOptions
   readonly #since = performance.now()
   #deadline: number
   #watch: Handle<Deadline> | undefined
   #controller: AbortController | undefined
   #lost: LockLostError | undefined
-  /** Ms, the longest ttl that was asked for. */
-  #longest: number
+  /** In ms: the longest ttl that was asked for. */
+  #longestTtl: number
   #releasing: Promise<boolean> | undefined
   #revoking: Promise<boolean> | undefined
 
-  constructor(holding: Holding) {
-    const { claim, granted } = holding
-    this.name = claim.name
-    this.ttl = claim.ttl
-    this.#longest = claim.ttl
+  constructor(options: HeldLockOptions) {
+    const { request, granted, maxHoldDeadline } = options
+    this.name = request.name
+    this.ttl = request.ttl
+    this.#longestTtl = request.ttl
     this.fence = granted.fence
-    this.#holding = holding
-    this.#deadline = Math.min(granted.deadline, holding.lastMoment)
-    this.#arm()
+    this.#options = options
+    this.#deadline = Math.min(granted.deadline, maxHoldDeadline)
+    this.#watchDeadline()
   }
 
   get signal(): AbortSignal {
-    this.#look()
+    this.#checkDeadline()
     if (!this.#controller) {
       this.#controller = new AbortController()
       if (this.#lost) this.#controller.abort(this.#lost)
@@ -63,7 +56,7 @@ export class HeldLock implements Lock {
   }
 
   assertHeld(): void {
-    this.#look()
+    this.#checkDeadline()
     if (this.#lost) throw this.#lost
     if (this.#releasing) throw new LockLostError(this.name, 'released')
   }
@@ -73,68 +66,67 @@ export class HeldLock implements Lock {
   }
 
   release(): Promise<boolean> {
-    this.#look()
+    this.#checkDeadline()
     if (this.#lost) return Promise.resolve(false)
     this.#releasing ??= this.#release()
     return this.#releasing
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#quietly(this.release())
+    await this.#reportFailure(this.release())
   }
 
-  /** Gives it back from under its holder, who is told first. Never rejects. */
+  /**
+   * Takes the lock from its holder: first the holder learns that the lock is lost, then the lock is
+   * released. Never rejects.
+   */
   revoke(): Promise<void> {
-    this.#look()
+    this.#checkDeadline()
     if (!this.#lost && !this.#releasing) {
       this.#lose('closed')
-      this.#revoking = this.#leave()
+      this.#revoking = this.#releaseOnBackend()
     }
-    return this.#quietly(this.#releasing ?? this.#revoking ?? Promise.resolve(false))
+    return this.#reportFailure(this.#releasing ?? this.#revoking ?? Promise.resolve(false))
   }
 
-  /** Whether there is still something to renew: it is held, and `maxHold` is not exhausted. */
+  /** Whether a renewal can prolong the lock: it is held, and `maxHold` is not used up. */
   get renewable(): boolean {
-    this.#look()
-    return !this.#lost && !this.#releasing && this.#deadline < this.#holding.lastMoment
+    this.#checkDeadline()
+    return !this.#lost && !this.#releasing && this.#deadline < this.#options.maxHoldDeadline
   }
 
   async renew(ttl: number): Promise<void> {
     this.assertHeld()
-    const { ground, claim, lastMoment } = this.#holding
-    const asked = Math.min(ttl, reliableFor(lastMoment - performance.now()))
-    this.#longest = Math.max(this.#longest, asked)
-    const deadline = await ground.extend(claim, this.fence, asked)
-    // Meanwhile it may have been released, or the answer came too late.
+    const { backend, request, maxHoldDeadline } = this.#options
+    const requestedTtl = Math.min(ttl, ttlForValidity(maxHoldDeadline - performance.now()))
+    this.#longestTtl = Math.max(this.#longestTtl, requestedTtl)
+    const deadline = await backend.extend(request, this.fence, requestedTtl)
+    // The lock may have been released in the meantime, or the reply may have come too late.
     this.assertHeld()
     if (deadline === undefined) {
       this.#lose('taken')
       throw this.#lost!
     }
-    this.#deadline = Math.max(this.#deadline, Math.min(deadline, lastMoment))
+    this.#deadline = Math.max(this.#deadline, Math.min(deadline, maxHoldDeadline))
     this.assertHeld()
   }
 
   async #release(): Promise<boolean> {
     this.#end()
-    emit(channels.lock, () => ({
-      name: this.name,
-      event: 'released',
-      ms: performance.now() - this.#since,
-    }))
-    return this.#leave()
+    this.#emit('released')
+    return this.#releaseOnBackend()
   }
 
   /**
-   * What gets no answer is asked once more; and on and on if that gets none, but nobody waits for
-   * it.
+   * Releases the lock, with one retry if there is no reply. If the retry gets no reply either, the
+   * release is retried in the background, and the caller gets the error.
    */
-  async #leave(): Promise<boolean> {
-    const { ground, claim } = this.#holding
+  async #releaseOnBackend(): Promise<boolean> {
+    const { backend, request } = this.#options
     try {
-      return await ground
-        .leave(claim, this.#longest)
-        .catch(() => ground.leave(claim, this.#longest))
+      return await backend
+        .release(request, this.#longestTtl)
+        .catch(() => backend.release(request, this.#longestTtl))
     } catch (error) {
       void this.#abandon()
       throw error
@@ -142,51 +134,65 @@ export class HeldLock implements Lock {
   }
 
   #abandon(): Promise<void> {
-    const { ground, claim } = this.#holding
-    return ground.abandon(claim, this.#longest)
+    const { backend, request } = this.#options
+    return backend.abandon(request, this.#longestTtl)
   }
 
-  async #quietly(leaving: Promise<boolean>): Promise<void> {
-    await leaving.catch((error: unknown) =>
+  async #reportFailure(releasing: Promise<boolean>): Promise<void> {
+    await releasing.catch((error: unknown) =>
       emit(channels.error, () => ({ operation: 'lock release', key: this.name, error })),
     )
   }
 
-  #look(): void {
+  #checkDeadline(): void {
     if (!this.#lost && !this.#releasing && performance.now() >= this.#deadline)
-      this.#lose(this.#deadline >= this.#holding.lastMoment ? 'max-hold' : 'expired')
+      this.#lose(this.#deadline >= this.#options.maxHoldDeadline ? 'max-hold' : 'expired')
   }
 
   #lose(reason: LostReason): void {
     this.#lost = new LockLostError(this.name, reason)
     this.#end()
-    // Of one that was taken, the rest is of no use. One whose time is over may live on in Redis, by
-    // an extension that got no answer: it is given back, but not before its holder had the time to
-    // stop that it would have had without.
+    this.#abandonAfterLoss(reason)
+    this.#emit('lost')
+    this.#controller?.abort(this.#lost)
+  }
+
+  /**
+   * Releases what may be left of a lost lock. A lock that was taken is released at once. A lock
+   * whose deadline has passed may still exist in Redis, because of an extension that got no reply.
+   * It is released after the safety margin of the ttl, so that its holder has as much time to stop
+   * as without the release. `revoke` releases a lock that was closed.
+   */
+  #abandonAfterLoss(reason: LostReason): void {
     if (reason === 'taken') void this.#abandon()
     else if (reason !== 'closed')
       setTimeout(
         () => void this.#abandon(),
-        Math.min(this.#longest - safe(this.#longest), LONGEST_TIMER),
+        Math.min(this.#longestTtl - validityTime(this.#longestTtl), MAX_TIMER_DELAY),
       ).unref()
-    emit(channels.lock, () => ({
-      name: this.name,
-      event: 'lost',
-      ms: performance.now() - this.#since,
-    }))
-    this.#controller?.abort(this.#lost)
   }
 
   #end(): void {
     if (this.#watch) deadlines.done(this.#watch)
-    this.#holding.ended(this)
+    this.#options.onEnd()
   }
 
-  /** Deadlines only move away, so it is watched anew when it passes, not with each renewal. */
-  #arm(): void {
+  #emit(event: 'released' | 'lost'): void {
+    emit(channels.lock, () => ({
+      name: this.name,
+      event,
+      ms: performance.now() - this.#since,
+    }))
+  }
+
+  /**
+   * Watches the deadline. Renewals only move it further away, so the watch is renewed when it
+   * fires, and not with each renewal.
+   */
+  #watchDeadline(): void {
     this.#watch = deadlines.set(this.remaining, () => {
-      this.#look()
-      if (!this.#lost && !this.#releasing) this.#arm()
+      this.#checkDeadline()
+      if (!this.#lost && !this.#releasing) this.#watchDeadline()
     })
   }
 }

@@ -1,63 +1,71 @@
 import { channels } from '@cache/core'
 import { SwapList, emit } from '@cache/core/internal'
-import { acquire, tryAcquire, within, withinGrace } from './acquiring.js'
-import { Closing } from './closing.js'
+import type { Granted, GrantedRequest, LockBackend, LockRequest } from '../backends/backend.js'
+import { describeHolder } from '../backends/holder.js'
 import { LockTimeoutError } from '../errors.js'
-import type { Claim, Granted, Ground } from '../backends/backend.js'
-import { HeldLock } from './held-lock.js'
-import { aboutMe } from '../backends/holder.js'
 import type { Lock } from '../lock.js'
+import { acquireLock, tryAcquireLock } from './acquire-lock.js'
+import { Closing } from './closing.js'
+import { HeldLock } from './held-lock.js'
 import { neverSent } from './never-sent.js'
+import { resolveCallOptions, type AcquireOptions, type ResolvedLockOptions } from './options.js'
 import type { Renewals } from './renewals.js'
-import { termsOfCall, type AcquireOptions, type Terms } from './options.js'
+import { waitBriefly, withinLimits } from './waiting.js'
 
-/** Which lock of a ground. */
-export interface Wanted {
-  /** As the caller wrote it. */
+/** Identifies a lock of a backend. */
+export interface LockTarget {
+  /** The name as the caller wrote it. */
   readonly name: string
   readonly key: string
-  /** What its token begins with, where that says how it is held. */
-  readonly kind?: string
+  /** The prefix of the tokens, if it says how the lock is held: shared or exclusive. */
+  readonly tokenPrefix?: string
 }
 
 /**
- * Acquires locks of one ground, renews them while they are held, and gives all back when it is
- * closed.
+ * Acquires the locks of one backend, renews them while they are held, and releases them all when it
+ * is closed.
  */
-export class Keeper<G extends Ground> {
-  readonly ground: G
+export class LockManager<B extends LockBackend> {
+  readonly backend: B
   readonly #renewals: Renewals
-  readonly #usual: Terms
+  readonly #defaults: ResolvedLockOptions
   readonly #held = new SwapList<HeldLock>()
-  /** What is asked for now. */
-  readonly #asking = new SwapList<Promise<unknown>>()
+  /** The calls that are under way. */
+  readonly #pending = new SwapList<Promise<unknown>>()
   readonly #closing = new Closing()
 
-  constructor(ground: G, renewals: Renewals, usual: Terms) {
-    this.ground = ground
+  constructor(backend: B, renewals: Renewals, defaults: ResolvedLockOptions) {
+    this.backend = backend
     this.#renewals = renewals
-    this.#usual = usual
+    this.#defaults = defaults
   }
 
-  acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
-    return this.#untilSettled(this.#acquire(wanted, options))
+  acquire(target: LockTarget, options?: AcquireOptions): Promise<Lock> {
+    return this.#track(this.#acquire(target, options))
   }
 
-  tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
-    return this.#untilSettled(this.#tryAcquire(wanted, options))
+  /** Tries once. Resolves to `null` if others hold the lock or wait for it. */
+  tryAcquire(target: LockTarget, options?: AcquireOptions): Promise<Lock | null> {
+    return this.#track(this.#tryAcquire(target, options))
   }
 
-  /** Of several at once, by what `take` answers; `undefined` as it says. */
-  takeTogether(
-    wanted: readonly Wanted[],
+  /**
+   * Acquires several locks with one call of `acquireAll`. Resolves to `undefined` if they are not
+   * granted together, or too late.
+   */
+  acquireTogether(
+    targets: readonly LockTarget[],
     options: AcquireOptions | undefined,
-    take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>,
+    acquireAll: (requests: readonly LockRequest[]) => Promise<readonly Granted[] | undefined>,
   ): Promise<Lock[] | undefined> {
-    return this.#untilSettled(this.#takeTogether(wanted, options, take))
+    return this.#track(this.#acquireTogether(targets, options, acquireAll))
   }
 
-  /** Runs `work` while `lock` is held: its result or its error, whatever becomes of the release. */
-  async during<L extends AsyncDisposable, R>(
+  /**
+   * Runs `work` while the lock is held, and then releases the lock. The outcome is that of `work`,
+   * even if the release fails.
+   */
+  async runWithLock<L extends AsyncDisposable, R>(
     lock: L,
     work: (lock: L) => R | Promise<R>,
   ): Promise<R> {
@@ -72,76 +80,78 @@ export class Keeper<G extends Ground> {
     if (this.#closing.reason) return
     this.#closing.close()
     await Promise.all([...this.#held].map((lock) => lock.revoke()))
-    await Promise.allSettled(this.#asking)
+    await Promise.allSettled(this.#pending)
   }
 
-  async #acquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock> {
-    const { terms, signal } = termsOfCall(options, this.#usual)
-    const { name } = wanted
-    const asked = performance.now()
+  async #acquire(target: LockTarget, options?: AcquireOptions): Promise<Lock> {
+    const { resolved, signal } = resolveCallOptions(options, this.#defaults)
+    const { name } = target
+    const startedAt = performance.now()
     try {
-      const { claim, granted } = await acquire(this.ground, () => this.#claim(wanted, terms), {
-        wait: terms.wait,
+      const granted = await acquireLock(this.backend, () => this.#newRequest(target, resolved), {
+        wait: resolved.wait,
         signal,
         closing: this.#closing,
       })
-      emit(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - asked }))
-      return await this.#handOver(this.#hold(claim, granted, terms))
+      emit(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - startedAt }))
+      return await this.#handOver(this.#hold(granted, resolved))
     } catch (error) {
       if (error instanceof LockTimeoutError)
-        emit(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - asked }))
+        emit(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - startedAt }))
       throw error
     }
   }
 
-  async #tryAcquire(wanted: Wanted, options?: AcquireOptions): Promise<Lock | null> {
-    const { terms, signal } = termsOfCall(options, this.#usual)
+  async #tryAcquire(target: LockTarget, options?: AcquireOptions): Promise<Lock | null> {
+    const { resolved, signal } = resolveCallOptions(options, this.#defaults)
     signal?.throwIfAborted()
     this.#closing.throwIfClosed()
-    const claim = this.#claim(wanted, terms)
-    const granted = await tryAcquire(this.ground, claim)
+    const request = this.#newRequest(target, resolved)
+    const granted = await tryAcquireLock(this.backend, request)
     if (!granted) return null
-    emit(channels.lock, () => ({ name: claim.name, event: 'acquired', ms: 0 }))
-    return this.#handOver(this.#hold(claim, granted, terms))
+    emit(channels.lock, () => ({ name: request.name, event: 'acquired', ms: 0 }))
+    return this.#handOver(this.#hold({ request, granted }, resolved))
   }
 
-  async #takeTogether(
-    wanted: readonly Wanted[],
+  async #acquireTogether(
+    targets: readonly LockTarget[],
     options: AcquireOptions | undefined,
-    take: (claims: readonly Claim[]) => Promise<readonly Granted[] | undefined>,
+    acquireAll: (requests: readonly LockRequest[]) => Promise<readonly Granted[] | undefined>,
   ): Promise<Lock[] | undefined> {
-    const { terms, signal } = termsOfCall(options, this.#usual)
+    const { resolved, signal } = resolveCallOptions(options, this.#defaults)
     signal?.throwIfAborted()
     this.#closing.throwIfClosed()
-    const { token } = this.#claim(wanted[0]!, terms)
-    const claims = wanted.map((one) => ({ ...this.#claim(one, terms), token }))
-    const giveBack = (): Promise<void> =>
-      withinGrace(Promise.all(claims.map((claim) => this.ground.abandon(claim))))
-    const patience = { wait: terms.wait, signal, closing: this.#closing }
-    const granted = await within(take(claims), claims[0]!.name, patience).catch(
+    const { token } = this.#newRequest(targets[0]!, resolved)
+    const requests = targets.map((target) => ({ ...this.#newRequest(target, resolved), token }))
+    const abandonAll = (): Promise<void> =>
+      waitBriefly(Promise.all(requests.map((request) => this.backend.abandon(request))))
+    const limits = { wait: resolved.wait, signal, closing: this.#closing }
+    const granted = await withinLimits(acquireAll(requests), requests[0]!.name, limits).catch(
       async (error: unknown) => {
-        if (!neverSent(error)) await giveBack()
+        if (!neverSent(error)) await abandonAll()
         throw error
       },
     )
     if (granted?.every(({ deadline }) => deadline > performance.now()))
       return Promise.all(
-        claims.map((claim, i) => this.#handOver(this.#hold(claim, granted[i]!, terms))),
+        requests.map((request, i) =>
+          this.#handOver(this.#hold({ request, granted: granted[i]! }, resolved)),
+        ),
       )
-    if (granted) await giveBack()
+    if (granted) await abandonAll()
     return undefined
   }
 
-  async #untilSettled<R>(asked: Promise<R>): Promise<R> {
-    const seat = this.#asking.add(asked)
+  async #track<R>(call: Promise<R>): Promise<R> {
+    const handle = this.#pending.add(call)
     try {
-      return await asked
+      return await call
     } finally {
-      this.#asking.delete(seat)
+      this.#pending.delete(handle)
     }
   }
 
-  /** What was granted when all was closed goes back, and who asked is told. */
+  /** Returns the lock to its caller. If `close` was called in the meantime, it is released. */
   async #handOver(lock: HeldLock): Promise<Lock> {
     const { reason } = this.#closing
     if (!reason) return lock
@@ -149,29 +159,31 @@ export class Keeper<G extends Ground> {
     throw reason
   }
 
-  #claim({ name, key, kind = '' }: Wanted, { ttl, maxHold, label, fair }: Terms): Claim {
+  #newRequest(target: LockTarget, options: ResolvedLockOptions): LockRequest {
+    const { name, key, tokenPrefix = '' } = target
+    const { ttl, maxHold, label, fair } = options
     return {
       name,
       key,
-      token: kind + this.ground.newToken(),
+      token: tokenPrefix + this.backend.newToken(),
       ttl: Math.min(ttl, maxHold),
-      about: aboutMe(label),
+      holderInfo: describeHolder(label),
       fair,
     }
   }
 
-  #hold(claim: Claim, granted: Granted, { renew, maxHold }: Terms): HeldLock {
+  #hold({ request, granted }: GrantedRequest, { renew, maxHold }: ResolvedLockOptions): HeldLock {
     const lock = new HeldLock({
-      ground: this.ground,
-      claim,
+      backend: this.backend,
+      request,
       granted,
-      lastMoment: performance.now() + maxHold,
-      ended: () => {
-        this.#held.delete(held)
+      maxHoldDeadline: performance.now() + maxHold,
+      onEnd: () => {
+        this.#held.delete(handle)
         stopRenewing?.()
       },
     })
-    const held = this.#held.add(lock)
+    const handle = this.#held.add(lock)
     const stopRenewing = renew ? this.#renewals.add(lock) : undefined
     return lock
   }

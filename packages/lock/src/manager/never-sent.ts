@@ -1,6 +1,6 @@
 import { CacheError } from '@cache/core'
 
-/** Whether a request that failed was never sent, so that nothing can come of it. */
+/** Returns whether a failed request was never sent, so that Redis cannot execute it. */
 export function neverSent(error: unknown): boolean {
   return error instanceof CacheError && CODES.has(error.code)
 }

@@ -1,53 +1,59 @@
 import { SwapList } from '@cache/core/internal'
+import { MAX_TIMER_DELAY } from '../backends/timing.js'
 import { LockLostError } from '../errors.js'
-import { LONGEST_TIMER } from '../backends/backend.js'
 import type { HeldLock } from './held-lock.js'
 
 /**
- * Renews locks at a third of their ttl. Those of one ttl are renewed together, so that their calls
- * leave in one script call per slot; what got no answer is tried again within the third.
+ * Renews held locks each third of their ttl.
+ *
+ * Locks with the same ttl are renewed together, so that their calls are sent as one script call per
+ * slot. A renewal that gets no reply is retried within the third.
  */
 export class Renewals {
-  readonly #rounds = new Map<number, Round>()
+  readonly #groups = new Map<number, RenewalGroup>()
 
-  /** Until what it returns is called. */
+  /** Renews the lock from now on. Returns a function that stops it. */
   add(lock: HeldLock): () => void {
     const { ttl } = lock
-    let round = this.#rounds.get(ttl)
-    if (!round) this.#rounds.set(ttl, (round = new Round(ttl, () => this.#rounds.delete(ttl))))
-    return round.add(lock)
+    let group = this.#groups.get(ttl)
+    if (!group) {
+      group = new RenewalGroup(ttl, () => this.#groups.delete(ttl))
+      this.#groups.set(ttl, group)
+    }
+    return group.add(lock)
   }
 }
 
-class Round {
+/** The locks with one ttl. */
+class RenewalGroup {
   readonly #pause: number
   readonly #onEmpty: () => void
   readonly #locks = new SwapList<HeldLock>()
-  #again: NodeJS.Timeout | undefined
+  #retryTimer: NodeJS.Timeout | undefined
 
   constructor(ttl: number, onEmpty: () => void) {
-    this.#pause = Math.min(ttl / 3, LONGEST_TIMER)
+    this.#pause = Math.min(ttl / 3, MAX_TIMER_DELAY)
     this.#onEmpty = onEmpty
-    this.#arm()
+    this.#startTimer()
   }
 
   add(lock: HeldLock): () => void {
-    const seat = this.#locks.add(lock)
-    return () => void this.#locks.delete(seat)
+    const handle = this.#locks.add(lock)
+    return () => void this.#locks.delete(handle)
   }
 
-  #arm(): void {
+  #startTimer(): void {
     setTimeout(() => this.#tick(), this.#pause).unref()
   }
 
   /**
-   * The timer outlives the last lock until here: one for each that comes and goes would cost more
-   * than it saves.
+   * Renews all locks of the group. An empty group ends only here, and not when its last lock is
+   * released: a timer for each lock that comes and goes would cost more than it saves.
    */
   #tick(): void {
-    clearTimeout(this.#again)
+    clearTimeout(this.#retryTimer)
     if (this.#locks.size === 0) return this.#onEmpty()
-    this.#arm()
+    this.#startTimer()
     void this.#renew([...this.#locks])
   }
 
@@ -63,8 +69,8 @@ class Round {
         ),
     )
     if (unanswered.length === 0) return
-    clearTimeout(this.#again)
-    this.#again = setTimeout(
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(
       () => void this.#renew(unanswered),
       Math.max(5, this.#pause / 8),
     ).unref()

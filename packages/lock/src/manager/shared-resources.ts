@@ -1,45 +1,43 @@
 import type { CacheClient } from '@cache/core'
-import { AbandonedClaims } from './abandoned-requests.js'
+import { AbandonedRequests } from './abandoned-requests.js'
 import { Renewals } from './renewals.js'
 import { Wakeups } from './wakeups.js'
 
-/**
- * What all locks of a client share: one connection to be woken by, one round of renewals, what is
- * still to be given back.
- */
-export interface Hub {
+/** The resources that all locks of one client share. */
+export interface SharedResources {
+  /** One connection for messages to waiters. */
   readonly wakeups: Wakeups
   readonly renewals: Renewals
-  readonly abandoned: AbandonedClaims
-  /** Closes it with the last that uses it. */
-  leave(): Promise<void>
+  readonly abandoned: AbandonedRequests
+  /** Ends this use of the resources. The last user closes them. */
+  release(): Promise<void>
 }
 
-export function hubOf(client: CacheClient): Hub {
-  let shared = hubs.get(client)
-  if (!shared)
-    hubs.set(
-      client,
-      (shared = {
-        wakeups: new Wakeups(client),
-        renewals: new Renewals(),
-        abandoned: new AbandonedClaims(),
-        users: 0,
-      }),
-    )
-  const { wakeups, renewals, abandoned } = shared
-  const mine = shared
-  mine.users++
-  const leave = async (): Promise<void> => {
-    if (--mine.users > 0) return
-    hubs.delete(client)
+/** Returns the shared resources of a client. Call `release` once you no longer need them. */
+export function sharedResources(client: CacheClient): SharedResources {
+  let shared = byClient.get(client)
+  if (!shared) {
+    shared = {
+      wakeups: new Wakeups(client),
+      renewals: new Renewals(),
+      abandoned: new AbandonedRequests(),
+      users: 0,
+    }
+    byClient.set(client, shared)
+  }
+  const counted = shared
+  const { wakeups, renewals, abandoned } = counted
+  counted.users++
+  const release = async (): Promise<void> => {
+    if (--counted.users > 0) return
+    byClient.delete(client)
     await Promise.all([wakeups.close(), abandoned.close()])
   }
-  return { wakeups, renewals, abandoned, leave }
+  return { wakeups, renewals, abandoned, release }
 }
 
-interface Shared extends Omit<Hub, 'leave'> {
+interface CountedResources extends Omit<SharedResources, 'release'> {
   users: number
 }
 
-const hubs = new WeakMap<CacheClient, Shared>()
+const byClient = new WeakMap<CacheClient, CountedResources>()

@@ -1,46 +1,51 @@
 import { channels, type CacheClient, type Subscription } from '@cache/core'
 import { createToken, emit } from '@cache/core/internal'
-import { POLL } from '../backends/backend.js'
+import { POLL_INTERVAL } from '../backends/timing.js'
 
 /**
- * The turn of waiting tokens: one connection per client hears when a lock was released to one of
- * them; a slow poll of all that wait makes up for what was not heard, and shows that they are
- * alive.
+ * Wakes waiters when they can acquire a lock.
  *
- * The channel is that of the client, not of the lock: in a Cluster any node takes the subscription,
- * and the one connection is enough for locks of all slots.
+ * One connection per client subscribes to one channel. A script that frees a lock publishes the
+ * token of the next waiter there. All waiters also poll slowly, which makes up for messages that
+ * were lost, and shows Redis that they are alive.
+ *
+ * The channel belongs to the client, not to a lock. In a Cluster any node accepts the subscription,
+ * so one connection is enough for the locks of all slots.
  */
 export class Wakeups {
   readonly #client: CacheClient
-  readonly #inbox = createToken()
-  readonly #waiting = new Map<string, () => void>()
-  #count = 0
+  readonly #channelId = createToken()
+  readonly #waiters = new Map<string, () => void>()
+  #tokenCount = 0
   #subscription: Promise<Subscription | undefined> | undefined
-  #timer: NodeJS.Timeout | undefined
+  #pollTimer: NodeJS.Timeout | undefined
 
   constructor(client: CacheClient) {
     this.#client = client
   }
 
-  /** What the channels of all processes begin with. */
-  get channel(): string {
+  /** The prefix of the channels of all processes. */
+  get channelPrefix(): string {
     return `${this.#client.namespace === '' ? '' : `${this.#client.namespace}:`}lock-turn:`
   }
 
-  /** Its beginning names the channel to wake it by. */
-  newToken(kind = ''): string {
-    return `${kind}${this.#inbox}/${(++this.#count).toString(36)}`
+  /** Returns a new token. It begins with the id of the channel by which its waiter is woken. */
+  newToken(): string {
+    return `${this.#channelId}/${(++this.#tokenCount).toString(36)}`
   }
 
+  /**
+   * Calls `wake` when the token can acquire, and on each poll. Returns a function that stops it.
+   */
   listen(token: string, wake: () => void): () => void {
-    this.#waiting.set(token, wake)
+    this.#waiters.set(token, wake)
     this.#subscribe()
-    this.#timer ??= setInterval(() => this.#wakeAll(), POLL)
+    this.#pollTimer ??= setInterval(() => this.#wakeAll(), POLL_INTERVAL)
     return () => {
-      this.#waiting.delete(token)
-      if (this.#waiting.size > 0) return
-      clearInterval(this.#timer)
-      this.#timer = undefined
+      this.#waiters.delete(token)
+      if (this.#waiters.size > 0) return
+      clearInterval(this.#pollTimer)
+      this.#pollTimer = undefined
     }
   }
 
@@ -52,13 +57,13 @@ export class Wakeups {
 
   #subscribe(): void {
     this.#subscription ??= this.#client.driver
-      .subscribe([this.channel + this.#inbox], {
-        message: (_, token) => this.#waiting.get(token)?.(),
+      .subscribe([this.channelPrefix + this.#channelId], {
+        message: (_, token) => this.#waiters.get(token)?.(),
         gap: () => undefined,
         live: () => this.#wakeAll(),
       })
       .then((subscription) => {
-        this.#wakeAll() // whose turn came before we listened
+        this.#wakeAll() // messages may have been published before the subscription existed
         return subscription
       })
       .catch((error: unknown) => {
@@ -68,9 +73,9 @@ export class Wakeups {
       })
   }
 
-  /** In one tick, so that their questions leave together. */
+  /** Wakes all waiters in one tick, so that their requests are sent together. */
   #wakeAll(): void {
-    if (this.#waiting.size > 0) this.#subscribe()
-    for (const wake of [...this.#waiting.values()]) wake()
+    if (this.#waiters.size > 0) this.#subscribe()
+    for (const wake of [...this.#waiters.values()]) wake()
   }
 }

@@ -1,8 +1,8 @@
 import { LockTimeoutError } from '@cache/lock'
 
 /**
- * What one finds in blog posts: SET NX PX, DEL, and a holder that believes in its lock until it
- * lets go.
+ * Locks as found in blog posts: they use SET NX PX and DEL, and a holder assumes that it has the
+ * lock until it releases it.
  */
 export function naiveLocks(client) {
   const send = (...args) => client.send({ args, keys: [args[1]] })
@@ -11,8 +11,8 @@ export function naiveLocks(client) {
       const end = performance.now() + wait
       for (;;) {
         signal?.throwIfAborted()
-        const taken = await send('SET', name, 'locked', 'NX', 'PX', String(ttl)).catch(() => null)
-        if (taken === 'OK') break
+        const reply = await send('SET', name, 'locked', 'NX', 'PX', String(ttl)).catch(() => null)
+        if (reply === 'OK') break
         if (performance.now() > end) throw new LockTimeoutError(name, wait)
         await new Promise((resolve) => setTimeout(resolve, 20))
       }

@@ -11,13 +11,13 @@ import type { ContenderProcess, LockStage } from '../../src/conformance/index.js
 export interface StageOptions {
   readonly kind: 'locks' | 'redlock' | 'naive'
   readonly client: 'ioredis' | 'node-redis'
-  /** How many servers. */
+  /** The number of servers. */
   readonly servers: number
 }
 
 /**
- * Servers, and three contenders, each with a proxy of its own before each server. The tests of one
- * suite share them.
+ * Creates stages for the tests of one suite. The tests share the servers and three contenders. Each
+ * contender has its own proxy for each server.
  */
 export class Stages implements AsyncDisposable {
   readonly #options: StageOptions
@@ -54,12 +54,13 @@ export class Stages implements AsyncDisposable {
   }
 }
 
+/** A contender process with its proxies. It is restarted if a test killed it. */
 class Contender {
   readonly #options: StageOptions
   readonly #proxies: readonly TcpProxy[]
   #group: ProcessGroup | undefined
-  /** Who hears what it says: the test that runs now. */
-  #hear: (message: unknown) => void = () => undefined
+  /** Passes messages of the process to the current test. */
+  #onMessage: (message: unknown) => void = () => undefined
 
   constructor(options: StageOptions, proxies: readonly TcpProxy[]) {
     this.#options = options
@@ -72,19 +73,19 @@ class Contender {
     this.#group ??= await this.#spawn()
     const [process] = this.#group.processes as [ProcessGroup['processes'][number]]
     process.thaw()
-    const heard: unknown[] = []
-    let waiting: ((message: unknown) => void) | undefined
-    this.#hear = (message) => {
-      if (waiting) waiting(message)
-      else heard.push(message)
-      waiting = undefined
+    const messages: unknown[] = []
+    let receiver: ((message: unknown) => void) | undefined
+    this.#onMessage = (message) => {
+      if (receiver) receiver(message)
+      else messages.push(message)
+      receiver = undefined
     }
-    const talking: ContenderProcess = {
+    const contenderProcess: ContenderProcess = {
       send: (message) => process.send(message),
       next: <T>() =>
         new Promise<T>((resolve) => {
-          if (heard.length > 0) resolve(heard.shift() as T)
-          else waiting = resolve as (message: unknown) => void
+          if (messages.length > 0) resolve(messages.shift() as T)
+          else receiver = resolve as (message: unknown) => void
         }),
       kill: async () => {
         this.#group = undefined
@@ -94,22 +95,26 @@ class Contender {
       resume: () => process.thaw(),
     }
     return {
-      process: talking,
+      process: contenderProcess,
       network: {
         cut: async () => void (await Promise.all(proxies.map((proxy) => proxy.cut()))),
         swallow: (direction) => proxies.forEach((proxy) => proxy.swallow(direction)),
         keepBack() {
-          const kept = proxies.map((proxy) => ({ proxy, requests: proxy.hold(), dropped: false }))
-          const watching = setInterval(() => {
-            for (const one of kept) {
-              if (one.dropped || one.requests.bytes === 0) continue
-              one.dropped = true
-              one.proxy.drop()
+          const heldBack = proxies.map((proxy) => ({
+            proxy,
+            requests: proxy.hold(),
+            dropped: false,
+          }))
+          const timer = setInterval(() => {
+            for (const held of heldBack) {
+              if (held.dropped || held.requests.bytes === 0) continue
+              held.dropped = true
+              held.proxy.drop()
             }
           }, 5)
           return async () => {
-            clearInterval(watching)
-            for (const { requests } of kept) await requests.deliver()
+            clearInterval(timer)
+            for (const { requests } of heldBack) await requests.deliver()
           }
         },
         pass: async () => void (await Promise.all(proxies.map((proxy) => proxy.pass()))),
@@ -132,10 +137,10 @@ class Contender {
     const listen = async (): Promise<void> => {
       for (;;) {
         const message = await process.next(undefined, { timeout: 2 ** 31 - 1 })
-        this.#hear(message)
+        this.#onMessage(message)
       }
     }
-    listen().catch(() => undefined) // it has ended
+    listen().catch(() => undefined) // the process has ended
     return group
   }
 }

@@ -3,8 +3,8 @@ import { childProcess } from '@cache/testkit'
 import { connect } from './connect.js'
 
 /**
- * Holds many locks, or waits for them, and says when it lost or got each. µs of the machine's
- * monotonic clock.
+ * Holds many locks, or waits for them, and reports when it lost or acquired each. Times are in µs
+ * of the machine's monotonic clock.
  */
 const child = childProcess()
 const { client, url } = child.data
@@ -13,22 +13,22 @@ const now = () => Number(process.hrtime.bigint() / 1_000n)
 
 await child.say({ type: 'ready' })
 for (;;) {
-  const { do: what, names, ttl } = await child.next(undefined, { timeout: 2 ** 31 - 1 })
-  if (what === 'hold') void hold(names, ttl)
+  const { do: action, names, ttl } = await child.next(undefined, { timeout: 2 ** 31 - 1 })
+  if (action === 'hold') void hold(names, ttl)
   else void wait(names, ttl)
 }
 
 async function hold(names, ttl) {
   const held = await Promise.all(names.map((name) => locks.acquire(name, { ttl })))
   await child.say({ type: 'holding' })
-  const last = new Map()
-  let ticked = now()
-  let asleep
-  // When this process did not run, it could not be told anything.
+  const lastHeldAt = new Map()
+  let lastTick = now()
+  let pause
+  // Detects when this process did not run, so that no signal could reach it.
   const tick = () => {
     const at = now()
-    if (at - ticked > 30_000) asleep = { from: ticked, to: at }
-    ticked = at
+    if (at - lastTick > 30_000) pause = { from: lastTick, to: at }
+    lastTick = at
   }
   const sampling = setInterval(() => {
     tick()
@@ -36,18 +36,18 @@ async function hold(names, ttl) {
       const at = now()
       try {
         lock.assertHeld()
-        last.set(lock.name, at)
+        lastHeldAt.set(lock.name, at)
       } catch {
-        // it is lost
+        // the lock is lost
       }
     }
   }, 5)
-  const rounds = await Promise.all(
+  const losses = await Promise.all(
     held.map(
       (lock) =>
         new Promise((resolve) => {
           lock.signal.addEventListener('abort', () => {
-            const aborted = now()
+            const abortedAt = now()
             let threw = false
             try {
               lock.assertHeld()
@@ -55,7 +55,7 @@ async function hold(names, ttl) {
               threw = true
             }
             tick()
-            resolve({ name: lock.name, aborted, threw, asleep })
+            resolve({ name: lock.name, abortedAt, threw, pause })
           })
         }),
     ),
@@ -64,12 +64,12 @@ async function hold(names, ttl) {
   clearInterval(sampling)
   await child.say({
     type: 'lost',
-    rounds: rounds.map((round) => ({ ...round, last: last.get(round.name) })),
+    losses: losses.map((loss) => ({ ...loss, lastHeldAt: lastHeldAt.get(loss.name) })),
   })
 }
 
 async function wait(names, ttl) {
-  const rounds = await Promise.all(
+  const acquisitions = await Promise.all(
     names.map(async (name) => {
       const lock = await locks.acquire(name, { ttl, wait: '1m' })
       const at = now()
@@ -77,5 +77,5 @@ async function wait(names, ttl) {
       return { name, at }
     }),
   )
-  await child.say({ type: 'acquired', rounds })
+  await child.say({ type: 'acquired', acquisitions })
 }

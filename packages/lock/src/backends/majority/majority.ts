@@ -1,42 +1,44 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, type CacheClient } from '@cache/core'
 import { SwapList, createToken } from '@cache/core/internal'
-import { AbandonedClaims } from '../../manager/abandoned-requests.js'
-import { keysBeside } from '../companion-keys.js'
-import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../backend.js'
-import { parseHolder, type Found, type LockGround, type LockInspection } from '../holder.js'
-import { acquireKeys, leave } from '../mutex/mutex.js'
+import { AbandonedRequests } from '../../manager/abandoned-requests.js'
+import { neverSent } from '../../manager/never-sent.js'
+import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
+import { companionKeys } from '../companion-keys.js'
+import { parseStoredLock, type LockInspection, type StoredLock } from '../holder.js'
+import { acquireKeys, releaseLock } from '../mutex/mutex.js'
 import {
   acquireScript,
   extendScript,
   inspectScript,
   restoreScript,
-  settleFenceScript,
+  storeAgreedFenceScript,
 } from '../mutex/scripts.js'
-import { neverSent } from '../../manager/never-sent.js'
-import { majorityOf, type Votes } from './votes.js'
+import { nextSequence } from '../sequence.js'
+import { renewalTimeout, validityTime } from '../timing.js'
+import { collectVotes, type Votes } from './votes.js'
 
 /**
- * Locks that a majority of independent servers grants: one that is dead, hangs or has forgotten
- * everything changes nothing.
+ * Locks that a majority of independent servers grants. A server that is dead, hangs or has
+ * forgotten everything does not affect them.
  *
  * Source: https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/
  */
-export class Majority implements LockGround {
+export class MajorityBackend implements NamedLockBackend {
   readonly tokenPerAttempt = true
   readonly #clients: readonly CacheClient[]
-  /** Of each server, so that one that hangs does not hold up the others. */
-  readonly #abandoned: ReadonlyMap<CacheClient, AbandonedClaims>
-  /** What is being given back for the first time. */
-  readonly #leaving = new SwapList<Promise<unknown>>()
-  /** The servers to which a request for the claim was never sent: there is nothing to give back. */
-  readonly #unasked = new WeakMap<Claim, Set<CacheClient>>()
-  readonly #needed: number
+  /** One for each server, so that a server that hangs does not hold up the others. */
+  readonly #abandoned: ReadonlyMap<CacheClient, AbandonedRequests>
+  /** The first attempts to release that are under way. */
+  readonly #releasing = new SwapList<Promise<unknown>>()
+  /** The servers that were never sent a request: they have nothing to release. */
+  readonly #notSentTo = new WeakMap<LockRequest, Set<CacheClient>>()
+  readonly #majority: number
 
   constructor(clients: readonly CacheClient[]) {
     this.#clients = clients
-    this.#abandoned = new Map(clients.map((client) => [client, new AbandonedClaims()]))
-    this.#needed = (clients.length + 1) / 2
+    this.#abandoned = new Map(clients.map((client) => [client, new AbandonedRequests()]))
+    this.#majority = (clients.length + 1) / 2
   }
 
   newToken(): string {
@@ -44,160 +46,163 @@ export class Majority implements LockGround {
   }
 
   /**
-   * Two rounds: a majority grants; then a majority remembers the highest of its fences, so that the
-   * next holder, whose majority has a server in common with this one, gets a higher one.
+   * Acquires in two round trips. First a majority grants the lock. Then a majority stores the
+   * highest of its fences. The majority of the next holder has a server in common with this one, so
+   * its fence is higher.
    */
-  async take(claim: Claim): Promise<Granted | Busy> {
-    const { key, token, ttl, about } = claim
-    const left = performance.now()
-    const timeout = answerTimeout(ttl)
-    // others may grant it to a token that one refuses
-    const args = [token, nextStep(), String(ttl), about, 'none', 'barge']
+  async acquire(request: LockRequest): Promise<Granted | Busy> {
+    const { key, token, ttl, holderInfo } = request
+    const sentAt = performance.now()
+    const timeout = replyTimeout(ttl)
+    // 'none': other servers may grant the lock to a token that one server does not.
+    const args = [token, nextSequence(), String(ttl), holderInfo, 'none', 'barge']
     const grants = await this.#ask(
       (client) =>
         client
           .run(acquireScript, acquireKeys(key, token), args, { timeout })
           .catch((error: unknown) => {
-            if (neverSent(error)) this.#noteUnasked(claim, client)
+            if (neverSent(error)) this.#recordNotSent(request, client)
             throw error
           }),
       ({ held }) => held,
     )
-    const highest = String(
-      Math.max(...grants.agreed.map((grant) => (grant.held ? grant.fence : 0))),
-    )
-    const settled =
-      grants.won &&
-      (
-        await this.#ask(
-          (client) =>
-            client.run(settleFenceScript, [key, keysBeside(key).fence], [token, highest], {
-              timeout,
-            }),
-          (mine) => mine,
-        )
-      ).won
-    const deadline = left + safe(ttl)
-    if (settled && performance.now() < deadline)
-      return { held: true, fence: Number(highest), deadline }
-    void this.abandon(claim)
-    if (grants.failures.length >= this.#needed) throw this.#silent(key, grants.failures)
-    return { held: false, again: Math.random() * Math.min(200, ttl / 2), ticket: '0' }
+    const fences = grants.agreed.map((grant) => (grant.held ? grant.fence : 0))
+    const fence = Math.max(...fences)
+    const granted = grants.quorum && (await this.#storeFence(key, token, fence, timeout))
+    const deadline = sentAt + validityTime(ttl)
+    if (granted && performance.now() < deadline) return { held: true, fence, deadline }
+    void this.abandon(request)
+    if (grants.failures.length >= this.#majority) throw this.#noMajority(key, grants.failures)
+    return { held: false, retryAfter: Math.random() * Math.min(200, ttl / 2), ticket: '0' }
   }
 
   /**
-   * A server that has forgotten the lock, or did not grant it before, gets it back as long as a
-   * majority has it.
+   * Extends the lock on a majority. As long as a majority has the lock, it is restored on a server
+   * that has forgotten it, or did not grant it before.
    */
-  async extend(claim: Claim, fence: number, ttl: number): Promise<number | undefined> {
-    const { key, token, ttl: usual } = claim
-    const left = performance.now()
-    const step = nextStep()
-    const answers = this.#clients.map((client) =>
-      client.run(extendScript, [key], [token, step, String(ttl)], {
-        timeout: renewalTimeout(usual),
-      }),
+  async extend(request: LockRequest, fence: number, ttl: number): Promise<number | undefined> {
+    const { key, token } = request
+    const sentAt = performance.now()
+    const args = [token, nextSequence(), String(ttl)]
+    const timeout = renewalTimeout(request.ttl)
+    const replies = this.#clients.map((client) =>
+      client.run(extendScript, [key], args, { timeout }),
     )
-    const votes = await majorityOf(answers, (remaining) => remaining > 0, this.#needed)
-    const deadline = left + safe(Math.min(ttl, ...votes.agreed))
-    if (votes.won) {
-      for (const [i, answer] of answers.entries()) {
-        const restored = answer.then(async (remaining) => {
-          if (remaining === 0) await this.#restore(this.#clients[i]!, claim, fence, ttl)
+    const votes = await collectVotes(replies, (remaining) => remaining > 0, this.#majority)
+    const deadline = sentAt + validityTime(Math.min(ttl, ...votes.agreed))
+    if (votes.quorum) {
+      for (const [i, reply] of replies.entries()) {
+        const restored = reply.then(async (remaining) => {
+          if (remaining === 0) await this.#restore(this.#clients[i]!, request, fence, ttl)
         })
-        restored.catch(() => undefined) // the next renewal tries again
+        restored.catch(() => undefined) // the next renewal retries
       }
       return performance.now() < deadline ? deadline : undefined
     }
-    if (votes.against >= this.#needed) return undefined
-    throw this.#silent(key, votes.failures)
+    if (votes.disagreed >= this.#majority) return undefined
+    throw this.#noMajority(key, votes.failures)
   }
 
-  /** On every server, also on those that did not answer when it was taken: they may have heard. */
-  leave(claim: Claim, longest = claim.ttl): Promise<boolean> {
-    return this.#agreed(claim.key, (client) => {
-      const leaving = leave(client, claim.key, claim.token, 'mine', '')
-      const seat = this.#leaving.add(leaving)
-      void leaving
-        .catch(() => void this.#abandonOn(client, claim, longest))
-        .then(() => this.#leaving.delete(seat))
-      return leaving
+  /**
+   * Releases the lock on every server. A server that did not reply to the acquisition may still
+   * have executed it.
+   */
+  release(request: LockRequest, longestTtl = request.ttl): Promise<boolean> {
+    return this.#majorityDid(request.key, (client) => {
+      const releasing = releaseLock(client, request.key, request.token, 'mine', '')
+      const handle = this.#releasing.add(releasing)
+      void releasing
+        .catch(() => void this.#abandonOn(client, request, longestTtl))
+        .then(() => this.#releasing.delete(handle))
+      return releasing
     })
   }
 
-  async abandon(claim: Claim, longest = claim.ttl): Promise<void> {
-    await Promise.all(this.#clients.map((client) => this.#abandonOn(client, claim, longest)))
+  async abandon(request: LockRequest, longestTtl = request.ttl): Promise<void> {
+    await Promise.all(this.#clients.map((client) => this.#abandonOn(client, request, longestTtl)))
   }
 
-  /** Independent servers keep no common queue: who waits asks again after a random pause. */
+  /**
+   * Does nothing: independent servers have no common queue, so waiters retry after a random pause.
+   */
   listen(): () => void {
     return () => undefined
   }
 
   async inspect(key: string): Promise<LockInspection | undefined> {
-    const answers = await Promise.allSettled(
-      this.#clients.map((client) => client.run(inspectScript, [key, keysBeside(key).queue], [])),
+    const replies = await Promise.allSettled(
+      this.#clients.map((client) => client.run(inspectScript, [key, companionKeys(key).queue], [])),
     )
-    const failures = answers.flatMap((answer) =>
-      answer.status === 'rejected' ? [answer.reason as unknown] : [],
+    const failures = replies.flatMap((reply) =>
+      reply.status === 'rejected' ? [reply.reason as unknown] : [],
     )
-    if (failures.length >= this.#needed) throw this.#silent(key, failures)
-    const byToken = new Map<string, Found[]>()
-    for (const answer of answers) {
-      if (answer.status === 'rejected' || !answer.value) continue
-      const token = answer.value.value.split(' ', 1)[0]!
-      byToken.set(token, [...(byToken.get(token) ?? []), answer.value])
+    if (failures.length >= this.#majority) throw this.#noMajority(key, failures)
+    const byToken = new Map<string, StoredLock[]>()
+    for (const reply of replies) {
+      if (reply.status === 'rejected' || !reply.value) continue
+      const token = reply.value.value.split(' ', 1)[0]!
+      byToken.set(token, [...(byToken.get(token) ?? []), reply.value])
     }
-    const held = [...byToken.values()].find((copies) => copies.length >= this.#needed)
+    const held = [...byToken.values()].find((copies) => copies.length >= this.#majority)
     if (!held) return undefined
-    const copies = held.map(parseHolder)
-    // It is held for as long as a majority has it.
-    return {
-      ...copies[0]!,
-      remaining: copies.map(({ remaining }) => remaining).sort((a, b) => b - a)[this.#needed - 1]!,
-    }
+    const copies = held.map(parseStoredLock)
+    const longestFirst = copies.map(({ remaining }) => remaining).sort((a, b) => b - a)
+    // The lock is held for as long as a majority has it.
+    return { ...copies[0]!, remaining: longestFirst[this.#majority - 1]! }
   }
 
   forceRelease(key: string): Promise<boolean> {
     const token = this.newToken()
-    return this.#agreed(key, (client) => leave(client, key, token, 'any', ''))
+    return this.#majorityDid(key, (client) => releaseLock(client, key, token, 'any', ''))
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#leaving)
+    await Promise.allSettled(this.#releasing)
     await Promise.all([...this.#abandoned.values()].map((abandoned) => abandoned.close()))
   }
 
-  #abandonOn(client: CacheClient, claim: Claim, ttl: number): Promise<void> {
-    const { key, token } = claim
-    return this.#abandoned
-      .get(client)!
-      .giveBack(
-        key,
-        ttl,
-        async () => this.#unasked.get(claim)?.has(client) || leave(client, key, token, 'mine', ''),
-      )
+  /** Resolves to whether a majority stored the fence for the token. */
+  async #storeFence(key: string, token: string, fence: number, timeout: number): Promise<boolean> {
+    const keys = [key, companionKeys(key).fence]
+    const args = [token, String(fence)]
+    const votes = await this.#ask(
+      (client) => client.run(storeAgreedFenceScript, keys, args, { timeout }),
+      (stored) => stored,
+    )
+    return votes.quorum
   }
 
-  #noteUnasked(claim: Claim, client: CacheClient): void {
-    const unasked = this.#unasked.get(claim)
-    if (unasked) unasked.add(client)
-    else this.#unasked.set(claim, new Set([client]))
+  #abandonOn(client: CacheClient, request: LockRequest, longestTtl: number): Promise<void> {
+    const { key, token } = request
+    const release = async (): Promise<boolean> =>
+      this.#notSentTo.get(request)?.has(client) || releaseLock(client, key, token, 'mine', '')
+    return this.#abandoned.get(client)!.release(key, longestTtl, release)
+  }
+
+  #recordNotSent(request: LockRequest, client: CacheClient): void {
+    const clients = this.#notSentTo.get(request)
+    if (clients) clients.add(client)
+    else this.#notSentTo.set(request, new Set([client]))
   }
 
   /**
-   * One who asks in vain, since a majority has it, may be in the way for a moment: it is tried
-   * again, until the next renewal.
+   * Restores the lock on one server. An attempt of another process, which fails because a majority
+   * has the lock, may hold it there for a moment. Retries until the next renewal.
    */
-  async #restore(client: CacheClient, claim: Claim, fence: number, ttl: number): Promise<void> {
-    const { key, token, about, ttl: usual } = claim
-    this.#unasked.get(claim)?.delete(client)
-    const until = performance.now() + usual / 3
-    const { fence: fenceKey, receipt } = keysBeside(key)
-    const args = [token, nextStep(), String(ttl), about, String(fence)]
+  async #restore(
+    client: CacheClient,
+    request: LockRequest,
+    fence: number,
+    ttl: number,
+  ): Promise<void> {
+    const { key, token, holderInfo } = request
+    this.#notSentTo.get(request)?.delete(client)
+    const until = performance.now() + request.ttl / 3
+    const { fence: fenceKey, tombstone } = companionKeys(key)
+    const args = [token, nextSequence(), String(ttl), holderInfo, String(fence)]
     for (let pause = 10; ; pause *= 2) {
-      const restored = await client.run(restoreScript, [key, fenceKey, receipt(token)], args, {
-        timeout: renewalTimeout(usual),
+      const restored = await client.run(restoreScript, [key, fenceKey, tombstone(token)], args, {
+        timeout: renewalTimeout(request.ttl),
       })
       const wait = pause * (0.5 + Math.random())
       if (restored !== 0 || performance.now() + wait > until) return
@@ -205,34 +210,37 @@ export class Majority implements LockGround {
     }
   }
 
-  /** Whether a majority did it. */
-  async #agreed(
+  /** Resolves to whether a majority replied `true`. Rejects if no majority can reply. */
+  async #majorityDid(
     key: string,
-    question: (client: CacheClient) => Promise<boolean>,
+    send: (client: CacheClient) => Promise<boolean>,
   ): Promise<boolean> {
-    const votes = await this.#ask(question, (done) => done)
-    if (!votes.won && votes.failures.length >= this.#needed) throw this.#silent(key, votes.failures)
-    return votes.won
+    const { quorum, failures } = await this.#ask(send, (done) => done)
+    if (!quorum && failures.length >= this.#majority) throw this.#noMajority(key, failures)
+    return quorum
   }
 
   #ask<R>(
-    question: (client: CacheClient) => Promise<R>,
-    agrees: (answer: R) => boolean,
+    send: (client: CacheClient) => Promise<R>,
+    agrees: (reply: R) => boolean,
   ): Promise<Votes<R>> {
-    return majorityOf(this.#clients.map(question), agrees, this.#needed)
+    return collectVotes(this.#clients.map(send), agrees, this.#majority)
   }
 
-  #silent(key: string, errors: readonly unknown[]): CacheError {
-    return new CacheError(
-      `No majority of the ${this.#clients.length} servers answered about ${key}. Check that they are up and reachable.`,
-      { code: 'NO_MAJORITY', key, cause: errors[0] },
-    )
+  #noMajority(key: string, errors: readonly unknown[]): CacheError {
+    const problem = `No majority of the ${this.#clients.length} servers answered about ${key}.`
+    return new CacheError(`${problem} Check that the servers are up and reachable.`, {
+      code: 'NO_MAJORITY',
+      key,
+      cause: errors[0],
+    })
   }
 }
 
 /**
- * A server that is slower than this is none of the majority, so that there is time left of the ttl.
+ * Returns how long in ms to wait for a server's reply. A slower server does not count for the
+ * majority, so that enough of the ttl is left.
  */
-function answerTimeout(ttl: number): number {
+function replyTimeout(ttl: number): number {
   return Math.max(20, Math.min(1_000, Math.round(ttl / 4)))
 }

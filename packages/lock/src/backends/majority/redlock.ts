@@ -1,27 +1,29 @@
 import type { CacheClient } from '@cache/core'
 import { OptionChecks, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
-import { locksOn, type Locks } from '../../locks.js'
+import { createLocksOn, type Locks } from '../../locks.js'
+import { lockOptionNames, resolveLockOptions, type HoldOptions } from '../../manager/options.js'
 import { Renewals } from '../../manager/renewals.js'
-import { checkTerms, holdOptions, type HoldOptions } from '../../manager/options.js'
-import { Majority } from './majority.js'
+import { MajorityBackend } from './majority.js'
 
 export interface RedlockOptions extends Omit<HoldOptions, 'fair'> {
-  /** One for each independent server; 3, 5, 7, … of them. */
+  /** One client for each independent server: 3, 5, 7, … of them. */
   readonly clients: readonly CacheClient[]
-  /** What the keys of these locks begin with, behind the namespace. Default 'redlock'. */
+  /** The first part of every key, after the client's namespace. Default 'redlock'. */
   readonly prefix?: string
 }
 
 /**
- * The same locks over a majority of independent servers: they are safe while a minority is dead,
- * hangs, or has lost its memory. The validity is checked after each acquisition and extension; what
- * a minority granted is given back everywhere. Waiters take no turns: independent servers keep no
- * common queue.
+ * Creates locks over a majority of independent servers (Redlock).
+ *
+ * They have the same interface as those of `createLocks`. They stay exclusive while a minority of
+ * the servers is dead, hangs, or has lost its memory. The remaining validity is checked after each
+ * acquisition and extension. What only a minority granted is released on all servers. Waiters are
+ * not served in order, because independent servers have no common queue.
  *
  * Source: https://redis.io/docs/latest/develop/clients/patterns/distributed-locks/
  *
- * @throws {InvalidOptionError} naming the option: an even number of clients, for example, or two of
- * one driver.
+ * @throws {InvalidOptionError} If an option is invalid: for example an even number of clients, or
+ * two clients of one driver. The error names the option.
  * @example
  * const locks = createRedlock({ clients: [a, b, c] })
  * await locks.withLock('invoice:42', async ({ fence }) => pay(42, fence))
@@ -30,21 +32,23 @@ export function createRedlock(options: RedlockOptions): Locks {
   const check = checkOptions('createRedlock', options, [
     'clients',
     'prefix',
-    ...holdOptions.filter((name) => name !== 'fair'),
+    ...lockOptionNames.filter((name) => name !== 'fair'),
   ])
   const { clients } = options
   if (!Array.isArray(clients) || clients.length < 3 || clients.length % 2 === 0)
     check.fail('clients', 'an array of 3, 5, 7, … clients, one for each independent server')
-  const all = new OptionChecks('clients', { ...clients })
+  const checks = new OptionChecks('clients', { ...clients })
   for (const i of clients.keys())
-    all.shaped(String(i), ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
+    checks.shaped(String(i), ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
   if (new Set(clients.map(({ driver }) => driver)).size < clients.length)
-    check.fail('clients', 'clients of different servers, each once')
+    check.fail('clients', 'clients of different servers, without duplicates')
   const prefix = check.has('prefix')
     ? checkPrefix('prefix', options.prefix, clients[0]!.namespace)
     : 'redlock'
-  // Each server is to have the same keys, whatever the namespace of its client.
+  // All servers use the same keys, whatever the namespaces of their clients are.
   const keyOf = createKeys(clients[0]!.namespace, prefix)
-  const majority = new Majority(clients)
-  return locksOn(majority, keyOf, new Renewals(), checkTerms(check), () => majority.close())
+  const backend = new MajorityBackend(clients)
+  return createLocksOn(backend, keyOf, new Renewals(), resolveLockOptions(check), () =>
+    backend.close(),
+  )
 }

@@ -1,42 +1,44 @@
+/** The replies of several servers to one question. */
 export interface Votes<R> {
-  /** As many as needed agreed. */
-  readonly won: boolean
-  /** The answers of those that agreed, so far. */
+  /** Whether a quorum agreed. */
+  readonly quorum: boolean
+  /** The replies of those that agreed so far. */
   readonly agreed: readonly R[]
-  /** How many answered otherwise. */
-  readonly against: number
-  /** Of those that gave no answer. */
+  /** The number of those that replied, but did not agree. */
+  readonly disagreed: number
+  /** The errors of those that did not reply. */
   readonly failures: readonly unknown[]
 }
 
 /**
- * Resolves as soon as so many agree, or can't any more: who hangs is not waited for. Never rejects.
+ * Collects votes. Resolves as soon as `needed` voters agree, or cannot agree any more, so it does
+ * not wait for a server that hangs. Never rejects.
  */
-export function majorityOf<R>(
-  answers: readonly Promise<R>[],
-  agrees: (answer: R) => boolean,
+export function collectVotes<R>(
+  replies: readonly Promise<R>[],
+  agrees: (reply: R) => boolean,
   needed: number,
 ): Promise<Votes<R>> {
   return new Promise((resolve) => {
     const agreed: R[] = []
     const failures: unknown[] = []
-    let against = 0
+    let disagreed = 0
     const count = (): void => {
-      const open = answers.length - agreed.length - against - failures.length
+      const open = replies.length - agreed.length - disagreed - failures.length
       if (agreed.length >= needed || agreed.length + open < needed)
         resolve({
-          won: agreed.length >= needed,
+          quorum: agreed.length >= needed,
           agreed: [...agreed],
-          against,
+          disagreed,
           failures: [...failures],
         })
     }
-    for (const answer of answers) {
-      answer
+    for (const promise of replies) {
+      promise
         .then(
-          (one) => {
-            if (agrees(one)) agreed.push(one)
-            else against++
+          (reply) => {
+            if (agrees(reply)) agreed.push(reply)
+            else disagreed++
           },
           (error: unknown) => failures.push(error),
         )

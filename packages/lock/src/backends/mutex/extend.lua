@@ -1,10 +1,11 @@
--- Lets the lock live for ttl at least, if it is still mine. It never shortens its life.
+-- Extends the ttl of the lock to at least the given one, if the token holds it. Never shortens it.
+-- needs clock.lua, lock-value.lua, extend-ttl.lua
 -- KEYS[1] the lock
--- ARGV[1] token  ARGV[2] number of the step  ARGV[3] ttl, ms
--- returns the ms it has left to live if it was mine, else 0
+-- ARGV[1] token  ARGV[2] sequence number of the request  ARGV[3] ttl in ms
+-- returns the remaining ttl in ms, or 0 if the token does not hold the lock
 -- cost: O(1)
 
--- an error, where it is of another type: then it is not mine any more
+-- A key of another type makes GET return an error, so the token does not hold the lock.
 local value = redis.pcall('GET', KEYS[1])
-if not isMine(value, ARGV[1]) then return 0 end
-return math.max(1, prolong(KEYS[1], value, ARGV[2], tonumber(ARGV[3])))
+if not isHeldBy(value, ARGV[1]) then return 0 end
+return math.max(1, extendTtl(KEYS[1], value, ARGV[2], tonumber(ARGV[3])))

@@ -1,6 +1,6 @@
--- Who holds the lock.
+-- Reads the holder of the lock.
 -- KEYS[1] the lock  KEYS[2] its queue
--- returns {`token fence since about`, ms it has left to live, waiters} or nil
+-- returns {value of the lock, remaining ttl in ms, number of waiters}, or nil if nobody holds it
 -- cost: O(1)
 
 local value = redis.call('GET', KEYS[1])

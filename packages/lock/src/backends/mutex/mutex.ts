@@ -1,25 +1,27 @@
 import type { CacheClient } from '@cache/core'
-import { keysBeside } from '../companion-keys.js'
-import type { AbandonedClaims } from '../../manager/abandoned-requests.js'
-import { nextStep, renewalTimeout, safe, type Busy, type Claim, type Granted } from '../backend.js'
-import { parseHolder, type LockGround, type LockInspection } from '../holder.js'
+import type { AbandonedRequests } from '../../manager/abandoned-requests.js'
 import type { Wakeups } from '../../manager/wakeups.js'
+import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
+import { companionKeys } from '../companion-keys.js'
+import { parseStoredLock, type LockInspection } from '../holder.js'
+import { nextSequence } from '../sequence.js'
+import { renewalTimeout, validityTime } from '../timing.js'
 import {
   acquireAllScript,
   acquireScript,
   extendScript,
   inspectScript,
-  leaveScript,
+  releaseScript,
 } from './scripts.js'
 
-/** Locks in one Redis, or one Cluster: each decision is one script on the slot of the lock. */
-export class Mutex implements LockGround {
+/** Locks in one Redis or one Cluster. Each decision is one script on the slot of the lock. */
+export class MutexBackend implements NamedLockBackend {
   readonly tokenPerAttempt = false
   readonly #client: CacheClient
   readonly #wakeups: Wakeups
-  readonly #abandoned: AbandonedClaims
+  readonly #abandoned: AbandonedRequests
 
-  constructor(client: CacheClient, wakeups: Wakeups, abandoned: AbandonedClaims) {
+  constructor(client: CacheClient, wakeups: Wakeups, abandoned: AbandonedRequests) {
     this.#client = client
     this.#wakeups = wakeups
     this.#abandoned = abandoned
@@ -29,48 +31,42 @@ export class Mutex implements LockGround {
     return this.#wakeups.newToken()
   }
 
-  async take({ key, token, ttl, about, fair }: Claim, ticket = ''): Promise<Granted | Busy> {
-    const left = performance.now()
-    const args = [token, nextStep(), String(ttl), about, ticket, fair ? 'fair' : 'barge']
-    const outcome = await this.#client.run(acquireScript, acquireKeys(key, token), args)
-    return outcome.held ? { ...outcome, deadline: left + safe(ttl) } : outcome
+  async acquire(request: LockRequest, ticket = ''): Promise<Granted | Busy> {
+    const { key, token, ttl, holderInfo, fair } = request
+    const sentAt = performance.now()
+    const args = [token, nextSequence(), String(ttl), holderInfo, ticket, fair ? 'fair' : 'barge']
+    const reply = await this.#client.run(acquireScript, acquireKeys(key, token), args)
+    return reply.held ? { ...reply, deadline: sentAt + validityTime(ttl) } : reply
   }
 
-  async takeAll(claims: readonly Claim[]): Promise<readonly Granted[] | undefined> {
-    const { token, ttl, about } = claims[0]!
-    const keys = claims.flatMap(({ key }) => acquireKeys(key, token))
+  async acquireAll(requests: readonly LockRequest[]): Promise<readonly Granted[] | undefined> {
+    const { token, ttl, holderInfo } = requests[0]!
+    const keys = requests.flatMap(({ key }) => acquireKeys(key, token))
     if (this.#client.driver.group(keys).length > 1) return undefined
-    const left = performance.now()
-    const fences = await this.#client.run(acquireAllScript, keys, [
-      token,
-      nextStep(),
-      String(ttl),
-      about,
-    ])
-    return fences?.map((fence) => ({ held: true, fence, deadline: left + safe(ttl) }))
+    const sentAt = performance.now()
+    const args = [token, nextSequence(), String(ttl), holderInfo]
+    const fences = await this.#client.run(acquireAllScript, keys, args)
+    return fences?.map((fence) => ({ held: true, fence, deadline: sentAt + validityTime(ttl) }))
   }
 
-  async extend(
-    { key, token, ttl: usual }: Claim,
-    _fence: number,
-    ttl: number,
-  ): Promise<number | undefined> {
-    const left = performance.now()
+  async extend(request: LockRequest, _fence: number, ttl: number): Promise<number | undefined> {
+    const { key, token } = request
+    const sentAt = performance.now()
     const remaining = await this.#client.run(
       extendScript,
       [key],
-      [token, nextStep(), String(ttl)],
-      { timeout: renewalTimeout(usual) },
+      [token, nextSequence(), String(ttl)],
+      { timeout: renewalTimeout(request.ttl) },
     )
-    return remaining > 0 ? left + safe(Math.min(ttl, remaining)) : undefined
+    return remaining > 0 ? sentAt + validityTime(Math.min(ttl, remaining)) : undefined
   }
 
-  leave({ key, token }: Claim): Promise<boolean> {
-    return leave(this.#client, key, token, 'mine', this.#wakeups.channel)
+  release({ key, token }: LockRequest): Promise<boolean> {
+    return releaseLock(this.#client, key, token, 'mine', this.#wakeups.channelPrefix)
   }
 
-  abandon(claim: Claim, longest = claim.ttl): Promise<void> {
-    return this.#abandoned.giveBack(claim.key, longest, () => this.leave(claim))
+  abandon(request: LockRequest, longestTtl = request.ttl): Promise<void> {
+    return this.#abandoned.release(request.key, longestTtl, () => this.release(request))
   }
 
   listen(token: string, wake: () => void): () => void {
@@ -78,29 +74,33 @@ export class Mutex implements LockGround {
   }
 
   async inspect(key: string): Promise<LockInspection | undefined> {
-    const found = await this.#client.run(inspectScript, [key, keysBeside(key).queue], [])
-    return found && parseHolder(found)
+    const stored = await this.#client.run(inspectScript, [key, companionKeys(key).queue], [])
+    return stored && parseStoredLock(stored)
   }
 
   forceRelease(key: string): Promise<boolean> {
-    return leave(this.#client, key, this.newToken(), 'any', this.#wakeups.channel)
+    return releaseLock(this.#client, key, this.newToken(), 'any', this.#wakeups.channelPrefix)
   }
 }
 
-/** In one Redis. `whose`: the token's own lock, or whoever has it. */
-export function leave(
+/**
+ * Releases a lock in one Redis. With `'mine'` it is released only if the token holds it, with
+ * `'any'` whoever holds it.
+ */
+export function releaseLock(
   client: CacheClient,
   key: string,
   token: string,
-  whose: 'mine' | 'any',
-  channel: string,
+  holder: 'mine' | 'any',
+  channelPrefix: string,
 ): Promise<boolean> {
-  const { queue, alive, receipt } = keysBeside(key)
-  return client.run(leaveScript, [key, receipt(token), queue, alive], [token, channel, whose])
+  const { queue, alive, tombstone } = companionKeys(key)
+  const keys = [key, tombstone(token), queue, alive]
+  return client.run(releaseScript, keys, [token, channelPrefix, holder])
 }
 
-/** What the scripts that acquire are given of a lock. */
+/** Returns the keys of one lock, in the order of `acquire.lua` and `acquire-all.lua`. */
 export function acquireKeys(key: string, token: string): string[] {
-  const { fence, receipt, queue, alive } = keysBeside(key)
-  return [key, fence, receipt(token), queue, alive]
+  const { fence, tombstone, queue, alive } = companionKeys(key)
+  return [key, fence, tombstone(token), queue, alive]
 }

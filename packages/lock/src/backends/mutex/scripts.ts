@@ -1,64 +1,65 @@
 import { defineScript, type Reply } from '@cache/core'
-import fence from '../fence.lua'
-import queue from '../queue.lua'
-import refuse from '../refuse.lua'
-import { one, parseAcquired } from '../replies.js'
 import { clock } from '../clock.js'
+import fence from '../fence.lua'
+import markRefused from '../mark-refused.lua'
+import queue from '../queue.lua'
+import { isOne, parseAcquireReply } from '../replies.js'
+import acquireAllTypes from './acquire-all-types.lua'
 import acquireAllLua from './acquire-all.lua'
 import acquireLua from './acquire.lua'
+import createLock from './create-lock.lua'
+import extendTtl from './extend-ttl.lua'
 import extendLua from './extend.lua'
 import inspectLua from './inspect.lua'
-import leaveLua from './leave.lua'
-import mutex from './mutex.lua'
-import prolong from './prolong.lua'
-import remaining from './remaining.lua'
+import lockValue from './lock-value.lua'
+import releaseLua from './release.lua'
+import remainingTtl from './remaining-ttl.lua'
 import restoreLua from './restore.lua'
-import settleFenceLua from './settle-fence.lua'
-import take from './take.lua'
+import storeAgreedFenceLua from './store-agreed-fence.lua'
 
 export const acquireScript = defineScript({
   name: 'lock acquire',
-  functions: clock + queue + fence + refuse + mutex + take + prolong + remaining,
+  functions:
+    clock + queue + fence + markRefused + lockValue + createLock + extendTtl + remainingTtl,
   lua: acquireLua,
   types: ['any', 'string', 'string', 'zset', 'hash'],
-  parse: parseAcquired,
+  parse: parseAcquireReply,
 })
 
 export const acquireAllScript = defineScript({
   name: 'lock acquireAll',
-  functions: clock + fence + refuse + mutex + take,
+  functions: clock + fence + markRefused + lockValue + createLock,
   lua: acquireAllLua,
-  types:
-    "local types = {} for i = 1, #KEYS, 5 do for j, kind in ipairs({'any', 'string', 'string', 'zset', 'hash'}) do types[i + j - 1] = kind end end return types",
+  types: acquireAllTypes,
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
 })
 
 export const extendScript = defineScript({
   name: 'lock extend',
-  functions: clock + mutex + prolong,
+  functions: clock + lockValue + extendTtl,
   lua: extendLua,
   parse: Number,
 })
 
-export const leaveScript = defineScript({
+export const releaseScript = defineScript({
   name: 'lock release',
-  functions: clock + queue + mutex,
-  lua: leaveLua,
+  functions: clock + queue + lockValue,
+  lua: releaseLua,
   types: ['any', 'string', 'zset', 'hash'],
-  parse: one,
+  parse: isOne,
 })
 
-export const settleFenceScript = defineScript({
+export const storeAgreedFenceScript = defineScript({
   name: 'lock settle fence',
-  functions: clock + fence + mutex,
-  lua: settleFenceLua,
+  functions: clock + fence + lockValue,
+  lua: storeAgreedFenceLua,
   types: ['any', 'string'],
-  parse: one,
+  parse: isOne,
 })
 
 export const restoreScript = defineScript({
   name: 'lock restore',
-  functions: clock + fence + mutex + take,
+  functions: clock + fence + lockValue + createLock,
   lua: restoreLua,
   parse: Number,
 })

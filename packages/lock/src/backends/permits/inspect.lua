@@ -1,7 +1,8 @@
--- How many hold a permit, and how many wait.
+-- Counts the holders and the waiters.
+-- needs clock.lua
 -- KEYS[1] the holders  KEYS[2] the queue
 -- returns {holders, waiters}
--- cost: O(log n) in the holders
+-- cost: O(log n) in the number of holders
 
-local now = milliseconds()
-return {command('ZCOUNT', KEYS[1], '(' .. whole(now), '+inf'), command('ZCARD', KEYS[2])}
+local now = integer(milliseconds())
+return {command('ZCOUNT', KEYS[1], '(' .. now, '+inf'), command('ZCARD', KEYS[2])}

@@ -1,37 +1,37 @@
 import type { CacheClient } from '@cache/core'
-import type { AbandonedClaims } from '../../manager/abandoned-requests.js'
-import { keysBeside } from '../companion-keys.js'
-import {
-  nextStep,
-  renewalTimeout,
-  safe,
-  type Busy,
-  type Claim,
-  type Granted,
-  type Ground,
-} from '../backend.js'
+import type { AbandonedRequests } from '../../manager/abandoned-requests.js'
 import type { Wakeups } from '../../manager/wakeups.js'
+import type { Busy, Granted, LockBackend, LockRequest } from '../backend.js'
+import { companionKeys } from '../companion-keys.js'
+import { nextSequence } from '../sequence.js'
+import { renewalTimeout, validityTime } from '../timing.js'
 import {
   acquirePermitScript,
   extendPermitScript,
   inspectPermitsScript,
-  leavePermitScript,
+  releasePermitScript,
   type Occupancy,
 } from './scripts.js'
 
-/** What a token begins with: held together with others, or alone. */
+/** The prefix of a token that shares the permits with others. */
 export const SHARED = 's:'
+/** The prefix of a token that holds the permits alone. */
 export const EXCLUSIVE = 'x:'
 
-/** Locks that several may hold at once, up to a number, or one alone. */
-export class Permits implements Ground {
+/** Permits in one Redis or one Cluster: up to a number of shared holders, or one exclusive one. */
+export class PermitsBackend implements LockBackend {
   readonly tokenPerAttempt = false
   readonly #client: CacheClient
   readonly #wakeups: Wakeups
-  readonly #abandoned: AbandonedClaims
+  readonly #abandoned: AbandonedRequests
   readonly #permits: string
 
-  constructor(client: CacheClient, wakeups: Wakeups, abandoned: AbandonedClaims, permits: number) {
+  constructor(
+    client: CacheClient,
+    wakeups: Wakeups,
+    abandoned: AbandonedRequests,
+    permits: number,
+  ) {
     this.#client = client
     this.#wakeups = wakeups
     this.#abandoned = abandoned
@@ -42,52 +42,49 @@ export class Permits implements Ground {
     return this.#wakeups.newToken()
   }
 
-  async take({ key, token, ttl, fair }: Claim, ticket = ''): Promise<Granted | Busy> {
-    const { details, fence, receipt, queue, alive } = keysBeside(key)
-    const left = performance.now()
-    const args = [
-      token,
-      nextStep(),
-      String(ttl),
-      this.#permits,
-      ticket,
-      fair ? 'fair' : 'barge',
-      this.#wakeups.channel,
-    ]
-    const outcome = await this.#client.run(
+  async acquire(request: LockRequest, ticket = ''): Promise<Granted | Busy> {
+    const { key, token, ttl, fair } = request
+    const { details, fence, tombstone, queue, alive } = companionKeys(key)
+    const sentAt = performance.now()
+    const reply = await this.#client.run(
       acquirePermitScript,
-      [key, details, fence, receipt(token), queue, alive],
-      args,
+      [key, details, fence, tombstone(token), queue, alive],
+      [
+        token,
+        nextSequence(),
+        String(ttl),
+        this.#permits,
+        ticket,
+        fair ? 'fair' : 'barge',
+        this.#wakeups.channelPrefix,
+      ],
     )
-    return outcome.held ? { ...outcome, deadline: left + safe(ttl) } : outcome
+    return reply.held ? { ...reply, deadline: sentAt + validityTime(ttl) } : reply
   }
 
-  async extend(
-    { key, token, ttl: usual }: Claim,
-    _fence: number,
-    ttl: number,
-  ): Promise<number | undefined> {
-    const left = performance.now()
+  async extend(request: LockRequest, _fence: number, ttl: number): Promise<number | undefined> {
+    const { key, token } = request
+    const sentAt = performance.now()
     const remaining = await this.#client.run(
       extendPermitScript,
-      [key, keysBeside(key).details],
-      [token, nextStep(), String(ttl)],
-      { timeout: renewalTimeout(usual) },
+      [key, companionKeys(key).details],
+      [token, nextSequence(), String(ttl)],
+      { timeout: renewalTimeout(request.ttl) },
     )
-    return remaining > 0 ? left + safe(Math.min(ttl, remaining)) : undefined
+    return remaining > 0 ? sentAt + validityTime(Math.min(ttl, remaining)) : undefined
   }
 
-  leave({ key, token }: Claim): Promise<boolean> {
-    const { details, receipt, queue, alive } = keysBeside(key)
+  release({ key, token }: LockRequest): Promise<boolean> {
+    const { details, tombstone, queue, alive } = companionKeys(key)
     return this.#client.run(
-      leavePermitScript,
-      [key, details, receipt(token), queue, alive],
-      [token, this.#wakeups.channel, this.#permits],
+      releasePermitScript,
+      [key, details, tombstone(token), queue, alive],
+      [token, this.#wakeups.channelPrefix, this.#permits],
     )
   }
 
-  abandon(claim: Claim, longest = claim.ttl): Promise<void> {
-    return this.#abandoned.giveBack(claim.key, longest, () => this.leave(claim))
+  abandon(request: LockRequest, longestTtl = request.ttl): Promise<void> {
+    return this.#abandoned.release(request.key, longestTtl, () => this.release(request))
   }
 
   listen(token: string, wake: () => void): () => void {
@@ -95,6 +92,6 @@ export class Permits implements Ground {
   }
 
   inspect(key: string): Promise<Occupancy> {
-    return this.#client.run(inspectPermitsScript, [key, keysBeside(key).queue], [])
+    return this.#client.run(inspectPermitsScript, [key, companionKeys(key).queue], [])
   }
 }

@@ -1,23 +1,23 @@
 import { defineScript, type Reply } from '@cache/core'
-import fence from '../fence.lua'
-import queue from '../queue.lua'
-import refuse from '../refuse.lua'
-import { one, parseAcquired } from '../replies.js'
 import { clock } from '../clock.js'
+import fence from '../fence.lua'
+import markRefused from '../mark-refused.lua'
+import queue from '../queue.lua'
+import { isOne, parseAcquireReply } from '../replies.js'
 import acquireLua from './acquire.lua'
 import extendLua from './extend.lua'
+import holders from './holders.lua'
 import inspectLua from './inspect.lua'
-import leaveLua from './leave.lua'
-import permitsLua from './permits.lua'
+import releaseLua from './release.lua'
 
-const functions = clock + queue + fence + permitsLua
+const functions = clock + queue + fence + holders
 
 export const acquirePermitScript = defineScript({
   name: 'permit acquire',
-  functions: functions + refuse,
+  functions: functions + markRefused,
   lua: acquireLua,
   types: ['any', 'hash', 'string', 'string', 'zset', 'hash'],
-  parse: parseAcquired,
+  parse: parseAcquireReply,
 })
 
 export const extendPermitScript = defineScript({
@@ -28,12 +28,12 @@ export const extendPermitScript = defineScript({
   parse: Number,
 })
 
-export const leavePermitScript = defineScript({
+export const releasePermitScript = defineScript({
   name: 'permit release',
   functions,
-  lua: leaveLua,
+  lua: releaseLua,
   types: ['any', 'hash', 'string', 'zset', 'hash'],
-  parse: one,
+  parse: isOne,
 })
 
 export const inspectPermitsScript = defineScript({
@@ -48,9 +48,10 @@ export const inspectPermitsScript = defineScript({
   },
 })
 
+/** How many hold a semaphore or a read-write lock, and how many wait for it. */
 export interface Occupancy {
-  /** How many hold it now. */
+  /** The number of current holders. */
   readonly held: number
-  /** How many wait for it. */
+  /** The number of waiters. */
   readonly waiting: number
 }

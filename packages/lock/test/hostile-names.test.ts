@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { createLocks, createSemaphore } from '../src/index.js'
-import { onEach } from './cases.js'
-import { withoutReceipts } from './receipts.js'
+import { onEveryDriver } from './every-driver.js'
+import { withoutTombstones } from './tombstones.js'
 
-onEach(({ newClient, keys }) => {
+onEveryDriver(({ newClient, keys }) => {
   describe('names', () => {
     it.each([
       '*',
@@ -26,7 +26,7 @@ onEach(({ newClient, keys }) => {
       'é'.normalize('NFD'),
       'a b 1',
       '7 7',
-    ])('take %j for what it is', async (name) => {
+    ])('may be %j', async (name) => {
       const [a, b] = [
         createLocks({ client: newClient() }),
         createLocks({ client: newClient(), label: 'l"\\\n} {' }),
@@ -46,7 +46,7 @@ onEach(({ newClient, keys }) => {
       await Promise.all([a.close(), b.close()])
     })
 
-    it('in prefixes with a hash tag keep everything in one slot', async () => {
+    it('with a hash tag in the prefix keep everything in one slot', async () => {
       const locks = createLocks({ client: newClient(), prefix: '{jobs}' })
       const pool = createSemaphore({
         client: newClient(),
@@ -59,7 +59,7 @@ onEach(({ newClient, keys }) => {
       expect(new Set(set.locks.map(({ fence }) => fence)).size).toBeGreaterThan(0)
       await pool.withPermit(() => set.assertHeld())
       expect(await set.release()).toBe(true)
-      expect(withoutReceipts(await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
+      expect(withoutTombstones(await keys()).filter((key) => !key.endsWith(':fence'))).toEqual([])
     })
   })
 })

@@ -12,13 +12,13 @@ const drivers: DriverFactories<Driver> = {
     shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
-/** Deadlines that a machine busy with other tests does not miss. */
+/** The timeouts are so long that a machine that is busy with other tests does not exceed them. */
 const settings = {
   namespace: 'shop',
   resilience: { readTimeout: '5s', writeTimeout: '5s' },
 } as const
 
-/** Runs a suite on every driver and topology, on servers that are emptied before each test. */
-export const onEach = suitesOn(drivers, (driver, options?: ClientOptions) =>
+/** Runs a suite on every driver and topology. The servers are flushed before each test. */
+export const onEveryDriver = suitesOn(drivers, (driver, options?: ClientOptions) =>
   createCacheClient(driver, { ...settings, ...options }),
 )

@@ -1,19 +1,20 @@
 import { startRedis } from '@cache/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import { createLocks, createReadWriteLock, createRedlock, createSemaphore } from '../src/index.js'
-import { openLine } from './connections.js'
-import { connect, driverNames, hasty } from './drivers.js'
-import { withoutReceipts } from './receipts.js'
+import { connect, driverNames, shortTimeouts } from './drivers.js'
+import { startProxiedServer } from './proxied-server.js'
+import { withoutTombstones } from './tombstones.js'
 
-// Each has servers and clients of its own.
+// The tests run concurrently, because each has its own servers and clients.
 describe.each(driverNames)(
-  'where Redis is full, on %s',
+  'when Redis is full, on %s',
   { timeout: 60_000, concurrent: true },
   (driver) => {
-    it('all that is held is renewed, extended and given back, and whoever waits leaves', async () => {
-      await using line = await openLine(driver)
-      const { server, client, other } = line
-      const [locks, others] = [createLocks({ client }), createLocks({ client: other })]
+    it('held locks are renewed, extended and released, and waiters leave the queue', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { server, client, directClient } = proxied
+      const locks = createLocks({ client })
+      const others = createLocks({ client: directClient })
       const semaphore = createSemaphore({ client, name: 'p', permits: 2 })
       const rw = createReadWriteLock({ client, name: 'rw' })
       const ttl = 1_500
@@ -28,7 +29,7 @@ describe.each(driverNames)(
       await locks.acquire('forced', { ttl: '1m' })
       const controller = new AbortController()
       const waiting = ['x', 'y'].map((name) => others.acquire(name, { signal: controller.signal }))
-      for (const one of waiting) one.catch(() => undefined)
+      for (const wait of waiting) wait.catch(() => undefined)
       await vi.waitFor(async () => {
         for (const name of ['x', 'y']) expect((await locks.inspect(name))!.waiting).toBe(1)
       })
@@ -37,18 +38,18 @@ describe.each(driverNames)(
       expect(await others.tryAcquire('x')).toBeNull()
       await expect(others.acquireAll(['{t}a', '{t}d'], { wait: 100 })).rejects.toThrow()
       await new Promise((resolve) => setTimeout(resolve, 2_200)) // longer than a ttl
-      for (const one of held) one.assertHeld()
-      for (const one of held) await one.extend('1m')
-      for (const one of held) await one.extend(100) // which changes nothing
+      for (const lock of held) lock.assertHeld()
+      for (const lock of held) await lock.extend('1m')
+      for (const lock of held) await lock.extend(100) // never shortens
       controller.abort(new Error('no time'))
-      for (const one of waiting) await expect(one).rejects.toThrow()
+      for (const wait of waiting) await expect(wait).rejects.toThrow()
       await vi.waitFor(async () => {
         for (const name of ['x', 'y']) expect((await locks.inspect(name))!.waiting).toBe(0)
       })
-      for (const one of held) expect(await one.release()).toBe(true)
+      for (const lock of held) expect(await lock.release()).toBe(true)
       expect(await others.forceRelease('forced')).toBe(true)
       expect(
-        withoutReceipts((await server.cli('KEYS', '*')).split('\n')).filter(
+        withoutTombstones((await server.cli('KEYS', '*')).split('\n')).filter(
           (key) => !key.endsWith(':fence'),
         ),
       ).toEqual([])
@@ -57,9 +58,9 @@ describe.each(driverNames)(
         await (await locks.tryAcquire(name))!.release()
     })
 
-    it('also where they are several independent servers', async () => {
+    it('the same holds for several independent servers', async () => {
       const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
-      const connected = servers.map(({ url }) => connect(driver, url, hasty))
+      const connected = servers.map(({ url }) => connect(driver, url, shortTimeouts))
       try {
         const locks = createRedlock({ clients: connected.map(({ client }) => client), ttl: 1_500 })
         const lock = await locks.acquire('x')
@@ -71,7 +72,7 @@ describe.each(driverNames)(
         await (await locks.acquire('x')).release()
         await locks.close()
       } finally {
-        await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+        await Promise.all(connected.map((connection) => connection[Symbol.asyncDispose]()))
         await Promise.all(servers.map((server) => server.stop()))
       }
     })

@@ -5,29 +5,29 @@ import {
   LockLostError,
   LockTimeoutError,
 } from '../src/index.js'
-import { onEach } from './cases.js'
-import { withoutReceipts } from './receipts.js'
+import { onEveryDriver } from './every-driver.js'
+import { withoutTombstones } from './tombstones.js'
 
-onEach(
+onEveryDriver(
   ({ newClient, ask, keys }) => {
-    const open: AsyncDisposable[] = []
+    const created: AsyncDisposable[] = []
     afterEach(async () => {
-      for (const one of open.splice(0)) await one[Symbol.asyncDispose]()
+      for (const lock of created.splice(0)) await lock[Symbol.asyncDispose]()
     })
-    const semaphore = (permits: number) => {
-      const made = createSemaphore({ client: newClient(), name: 'pool', permits })
-      open.push(made)
-      return made
+    const newSemaphore = (permits: number) => {
+      const semaphore = createSemaphore({ client: newClient(), name: 'pool', permits })
+      created.push(semaphore)
+      return semaphore
     }
-    const rwlock = () => {
-      const made = createReadWriteLock({ client: newClient(), name: 'doc' })
-      open.push(made)
-      return made
+    const newReadWriteLock = () => {
+      const lock = createReadWriteLock({ client: newClient(), name: 'doc' })
+      created.push(lock)
+      return lock
     }
 
     describe('a semaphore', () => {
-      it('is held by as many as it has permits, and no more', async () => {
-        const [a, b] = [semaphore(3), semaphore(3)]
+      it('has as many holders as permits, and no more', async () => {
+        const [a, b] = [newSemaphore(3), newSemaphore(3)]
         const held = [await a.acquire(), await b.acquire(), await a.acquire()]
         expect(await b.tryAcquire()).toBeNull()
         await expect(b.acquire({ wait: 100 })).rejects.toBeInstanceOf(LockTimeoutError)
@@ -37,22 +37,22 @@ onEach(
         expect(next).not.toBeNull()
         expect(new Set([...held, next!].map(({ fence }) => fence)).size).toBe(4)
         for (const permit of [...held.slice(1), next!]) expect(await permit.release()).toBe(true)
-        expect(withoutReceipts(await keys())).toEqual([
+        expect(withoutTombstones(await keys())).toEqual([
           'shop:semaphore:{shop:semaphore:pool}:fence',
         ])
       })
 
-      it('never lets more in, whatever the crowd, and lets all of them in', async () => {
-        const crowd = Array.from({ length: 4 }, () => semaphore(3))
-        let [inside, most, done] = [0, 0, 0]
+      it('never has more holders under contention, and serves all of them', async () => {
+        const semaphores = Array.from({ length: 4 }, () => newSemaphore(3))
+        let [holders, maxHolders, done] = [0, 0, 0]
         await Promise.all(
-          crowd.flatMap((one) =>
+          semaphores.flatMap((semaphore) =>
             Array.from({ length: 15 }, () =>
-              one.withPermit(
+              semaphore.withPermit(
                 async () => {
-                  most = Math.max(most, ++inside)
+                  maxHolders = Math.max(maxHolders, ++holders)
                   await new Promise((resolve) => setTimeout(resolve, 3))
-                  inside--
+                  holders--
                   done++
                 },
                 { wait: '30s' },
@@ -60,14 +60,14 @@ onEach(
             ),
           ),
         )
-        expect(most).toBe(3)
+        expect(maxHolders).toBe(3)
         expect(done).toBe(60)
       })
 
-      it('has a permit again after the ttl of a holder that died, and tells a holder of its loss', async () => {
-        const one = semaphore(1)
-        const dead = await one.acquire({ ttl: 300, renew: false })
-        const next = await semaphore(1).acquire({ wait: '5s' })
+      it('frees the permit of a dead holder after its ttl, and the holder knows it', async () => {
+        const semaphore = newSemaphore(1)
+        const dead = await semaphore.acquire({ ttl: 300, renew: false })
+        const next = await newSemaphore(1).acquire({ wait: '5s' })
         expect(dead.signal.aborted).toBe(true)
         expect(() => dead.assertHeld()).toThrow(LockLostError)
         expect(await dead.release()).toBe(false)
@@ -76,19 +76,19 @@ onEach(
       })
 
       it('renews its permits', async () => {
-        const one = semaphore(1)
-        const permit = await one.acquire({ ttl: 900 })
+        const semaphore = newSemaphore(1)
+        const permit = await semaphore.acquire({ ttl: 900 })
         await new Promise((resolve) => setTimeout(resolve, 1_400))
         permit.assertHeld()
-        expect(await semaphore(1).tryAcquire()).toBeNull()
+        expect(await newSemaphore(1).tryAcquire()).toBeNull()
         await ask('DEL', 'shop:semaphore:pool')
         await vi.waitFor(() => expect(permit.signal.aborted).toBe(true), { timeout: 5_000 })
       })
     })
 
     describe('a read-write lock', () => {
-      it('is held by many readers or by one writer', async () => {
-        const [a, b] = [rwlock(), rwlock()]
+      it('has many readers or one writer', async () => {
+        const [a, b] = [newReadWriteLock(), newReadWriteLock()]
         const readers = [await a.read.acquire(), await b.read.acquire()]
         expect(await b.write.tryAcquire()).toBeNull()
         for (const reader of readers) await reader.release()
@@ -99,8 +99,8 @@ onEach(
         await (await a.read.acquire()).release()
       })
 
-      it('starves nobody: readers that come after a waiting writer wait as well, and are then let in together', async () => {
-        const [a, b, c] = [rwlock(), rwlock(), rwlock()]
+      it('makes readers wait behind a waiting writer, and then serves them together', async () => {
+        const [a, b, c] = [newReadWriteLock(), newReadWriteLock(), newReadWriteLock()]
         const reader = await a.read.acquire()
         const writing = b.write.acquire()
         await vi.waitFor(async () => expect((await a.inspect()).waiting).toBe(1), {
@@ -116,12 +116,12 @@ onEach(
         expect(await a.inspect()).toEqual({ held: 1, waiting: 2 })
         await writer.release()
         const both = await Promise.all(later)
-        for (const one of both) one.assertHeld()
-        for (const one of both) await one.release()
+        for (const permit of both) permit.assertHeld()
+        for (const permit of both) await permit.release()
       })
 
-      it('keeps a reader from seeing half a write', async () => {
-        const locks = Array.from({ length: 4 }, () => rwlock())
+      it('does not let a reader see half a write', async () => {
+        const locks = Array.from({ length: 4 }, () => newReadWriteLock())
         let [x, y, writing] = [0, 0, 0]
         const torn: string[] = []
         await Promise.all(

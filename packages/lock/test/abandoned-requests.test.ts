@@ -8,60 +8,61 @@ import {
   createSemaphore,
   createStampedeGuard,
 } from '../src/index.js'
-import { openLine, watchUnsent } from './connections.js'
-import { connect, driverNames, hasty } from './drivers.js'
+import { connect, driverNames, shortTimeouts } from './drivers.js'
+import { startProxiedServer } from './proxied-server.js'
+import { recordUnsent } from './wrapped-clients.js'
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
-/** What others do meanwhile, and get no answer to. */
-function traffic(client: CacheClient): () => void {
-  const asking = setInterval(() => {
+/** Sends other commands, which get no reply, until the returned function is called. */
+function sendTraffic(client: CacheClient): () => void {
+  const timer = setInterval(() => {
     for (let i = 0; i < 5; i++)
       client.send({ args: ['GET', 'x'], keys: ['x'] }, { timeout: 90 }).catch(() => undefined)
   }, 50)
-  return () => clearInterval(asking)
+  return () => clearInterval(timer)
 }
 
-// Each has servers and clients of its own.
+// The tests run concurrently, because each has its own servers and clients.
 describe.each(driverNames)(
-  'what nobody holds is given back, on %s',
+  'a lock without a holder is released, on %s',
   { timeout: 60_000, concurrent: true },
   (driver) => {
     it.each([false, true])(
-      'after Redis was silent to whoever asked for it (with other traffic: %s)',
+      'after Redis was silent during the request (with other traffic: %s)',
       async (busy) => {
-        await using line = await openLine(driver)
-        const { server, client, other } = line
-        const things = (at: CacheClient) => {
-          const locks = createLocks({ client: at })
-          const rwlocks = ['r', 'w'].map((name) => createReadWriteLock({ client: at, name }))
-          const semaphore = createSemaphore({ client: at, name: 'p', permits: 1 })
-          return { locks, semaphore, reading: rwlocks[0]!, writing: rwlocks[1]! }
-        }
-        const { locks, semaphore, reading, writing } = things(client)
+        await using proxied = await startProxiedServer(driver)
+        const { server, client, directClient } = proxied
+        const createAll = (client: CacheClient) => ({
+          locks: createLocks({ client }),
+          semaphore: createSemaphore({ client, name: 'p', permits: 1 }),
+          reading: createReadWriteLock({ client, name: 'r' }),
+          writing: createReadWriteLock({ client, name: 'w' }),
+        })
+        const { locks, semaphore, reading, writing } = createAll(client)
         await locks.withLock('warm', () => undefined)
         await server.pause()
-        const stop = busy ? traffic(client) : () => undefined
+        const stopTraffic = busy ? sendTraffic(client) : () => undefined
         const controller = new AbortController()
-        const call = { ttl: '10m', wait: 700 } as const
-        const asked = [
-          locks.acquire('timed out', call),
-          locks.acquire('aborted', { ...call, wait: '1m', signal: controller.signal }),
-          locks.tryAcquire('tried', call),
-          locks.acquireAll(['{t}a', '{t}b'], call),
-          locks.acquireAll(['c', 'd'], call),
-          semaphore.acquire(call),
-          reading.read.acquire(call),
-          writing.write.acquire(call),
+        const options = { ttl: '10m', wait: 700 } as const
+        const calls = [
+          locks.acquire('timed out', options),
+          locks.acquire('aborted', { ...options, wait: '1m', signal: controller.signal }),
+          locks.tryAcquire('tried', options),
+          locks.acquireAll(['{t}a', '{t}b'], options),
+          locks.acquireAll(['c', 'd'], options),
+          semaphore.acquire(options),
+          reading.read.acquire(options),
+          writing.write.acquire(options),
         ]
         setTimeout(() => controller.abort(new Error('no time')), 300)
-        for (const result of await Promise.allSettled(asked)) expect(result.status).toBe('rejected')
+        for (const result of await Promise.allSettled(calls)) expect(result.status).toBe('rejected')
         await server.resume()
-        stop()
-        const others = things(other)
+        stopTraffic()
+        const others = createAll(directClient)
         await vi.waitFor(
           async () => {
-            const asked = await Promise.allSettled([
+            const results = await Promise.allSettled([
               ...['timed out', 'aborted', 'tried', '{t}a', '{t}b', 'c', 'd'].map((name) =>
                 others.locks.tryAcquire(name),
               ),
@@ -69,15 +70,15 @@ describe.each(driverNames)(
               others.reading.write.tryAcquire(),
               others.writing.write.tryAcquire(),
             ])
-            const free = asked.flatMap((one) =>
-              one.status === 'fulfilled' && one.value ? [one.value] : [],
+            const acquired = results.flatMap((result) =>
+              result.status === 'fulfilled' && result.value ? [result.value] : [],
             )
-            for (const lock of free) await lock.release()
-            expect(free).toHaveLength(asked.length)
+            for (const lock of acquired) await lock.release()
+            expect(acquired).toHaveLength(results.length)
           },
           { timeout: 15_000, interval: 200 },
         )
-        await sleep(300) // nothing of what was asked for comes later
+        await sleep(300) // none of the requests is granted later
         expect(
           await server.cli(
             'EXISTS',
@@ -94,16 +95,16 @@ describe.each(driverNames)(
       },
     )
 
-    it('when its caller has left and its connection is cut, also if the request arrives after its release', async () => {
-      await using line = await openLine(driver)
-      const { server, proxy, client } = line
+    it('when its request is aborted and arrives after its release', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { server, proxy, client } = proxied
       const locks = createLocks({ client })
       await locks.withLock('warm', () => undefined)
       const controller = new AbortController()
-      const held = proxy.hold()
+      const heldRequests = proxy.hold()
       const acquiring = locks.acquire('x', { ttl: '10m', signal: controller.signal })
       acquiring.catch(() => undefined)
-      await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0))
+      await vi.waitFor(() => expect(heldRequests.bytes).toBeGreaterThan(0))
       controller.abort(new Error('no time'))
       await expect(acquiring).rejects.toThrow('no time')
       await proxy.cut()
@@ -113,16 +114,16 @@ describe.each(driverNames)(
         async () => expect(await server.cli('KEYS', '*lock:x*:left:*')).not.toBe(''),
         { timeout: 10_000 },
       )
-      await held.deliver()
+      await heldRequests.deliver()
       expect(await server.cli('EXISTS', 'lock:x')).toContain('0')
     })
 
-    it('when a release, or an extension, got no answer', async () => {
-      await using line = await openLine(driver)
-      const { server, proxy, client } = line
+    it('when a release or an extension got no reply', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { server, proxy, client } = proxied
       const locks = createLocks({ client, renew: false })
       await locks.withLock('warm', (lock) => lock.extend())
-      const free = (name: string) =>
+      const waitUntilFree = (name: string) =>
         vi.waitFor(async () => expect(await server.cli('EXISTS', `lock:${name}`)).toContain('0'), {
           timeout: 15_000,
         })
@@ -131,7 +132,7 @@ describe.each(driverNames)(
       await server.pause()
       await expect(released.release()).rejects.toThrow()
       await server.resume()
-      await free('released')
+      await waitUntilFree('released')
 
       const expired = await locks.acquire('expired', { ttl: '1s' })
       proxy.swallow('replies')
@@ -139,7 +140,7 @@ describe.each(driverNames)(
       expect(Number(await server.cli('PTTL', 'lock:expired'))).toBeGreaterThan(500_000)
       await vi.waitFor(() => expect(expired.signal.aborted).toBe(true), { timeout: 5_000 })
       await proxy.pass()
-      await free('expired')
+      await waitUntilFree('expired')
     })
 
     it.each([
@@ -147,16 +148,16 @@ describe.each(driverNames)(
       [3, 3],
       [1, 3],
     ])(
-      'and close() waits for what is under way, where %i of %i servers are silent',
-      async (silent, count) => {
+      'and close() waits for the calls under way, while %i of %i servers are silent',
+      async (silentCount, count) => {
         const servers = await Promise.all(Array.from({ length: count }, () => startRedis()))
-        const connected = servers.map(({ url }) => connect(driver, url, hasty))
-        let underWay = 0
+        const connected = servers.map(({ url }) => connect(driver, url, shortTimeouts))
+        let callsUnderWay = 0
         const clients = connected.map(({ client }): CacheClient => ({
           ...client,
-          run: (...call) => {
-            underWay++
-            return client.run(...call).finally(() => underWay--)
+          run: (...args) => {
+            callsUnderWay++
+            return client.run(...args).finally(() => callsUnderWay--)
           },
         }))
         try {
@@ -165,13 +166,13 @@ describe.each(driverNames)(
               ? createLocks({ client: clients[0]!, renew: false })
               : createRedlock({ clients, renew: false })
           await locks.acquire('x', { wait: '20s' })
-          await vi.waitFor(() => expect(underWay).toBe(0))
-          await Promise.all(servers.slice(0, silent).map((server) => server.pause()))
+          await vi.waitFor(() => expect(callsUnderWay).toBe(0))
+          await Promise.all(servers.slice(0, silentCount).map((server) => server.pause()))
           await locks.close()
-          expect(underWay).toBe(0)
-          await Promise.all(servers.slice(0, silent).map((server) => server.resume()))
+          expect(callsUnderWay).toBe(0)
+          await Promise.all(servers.slice(0, silentCount).map((server) => server.resume()))
         } finally {
-          await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+          await Promise.all(connected.map((connection) => connection[Symbol.asyncDispose]()))
           await Promise.all(servers.map((server) => server.stop()))
         }
       },
@@ -179,20 +180,20 @@ describe.each(driverNames)(
 
     it('on each of several independent servers', async () => {
       const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
-      const connected = servers.map(({ url }) => connect(driver, url, hasty))
+      const connected = servers.map(({ url }) => connect(driver, url, shortTimeouts))
       try {
         const locks = createRedlock({ clients: connected.map(({ client }) => client) })
         await locks.withLock('warm', () => undefined)
         await Promise.all([servers[0]!.pause(), servers[1]!.pause()])
-        const stops = [0, 1].map((i) => traffic(connected[i]!.client))
-        await sleep(600) // nothing is sent to them any more
+        const stopTraffic = [0, 1].map((i) => sendTraffic(connected[i]!.client))
+        await sleep(600) // the circuit breakers are open by now
         await expect(locks.acquire('x', { ttl: '10m', wait: 500 })).rejects.toThrow()
         await servers[0]!.resume()
         const lock = await vi.waitFor(() => locks.acquire('y', { ttl: '10m', wait: 1_000 }), {
           timeout: 10_000,
         })
-        await lock.release() // one server does not answer
-        stops.forEach((stop) => stop())
+        await lock.release() // one server is silent
+        stopTraffic.forEach((stop) => stop())
         await servers[1]!.resume()
         await vi.waitFor(
           async () => {
@@ -203,51 +204,49 @@ describe.each(driverNames)(
         )
         await locks.close()
       } finally {
-        await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+        await Promise.all(connected.map((connection) => connection[Symbol.asyncDispose]()))
         await Promise.all(servers.map((server) => server.stop()))
       }
     })
 
-    it('but not what was never sent', async () => {
-      await using line = await openLine(driver)
-      const { server, client } = line
-      const watched = watchUnsent(client)
-      const locks = createLocks({ client: watched.client })
-      const semaphore = createSemaphore({ client: watched.client, name: 'p', permits: 1 })
+    it('but not if its request was never sent', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { server, client } = proxied
+      const recorded = recordUnsent(client)
+      const locks = createLocks({ client: recorded.client })
+      const semaphore = createSemaphore({ client: recorded.client, name: 'p', permits: 1 })
       await locks.withLock('warm', () => undefined)
       await server.kill()
-      let tried = 0
+      let attempts = 0
       await vi.waitFor(
         () =>
-          expect(locks.tryAcquire(`tried ${tried++}`)).rejects.toMatchObject({
+          expect(locks.tryAcquire(`tried ${attempts++}`)).rejects.toMatchObject({
             code: 'CIRCUIT_OPEN',
           }),
         { timeout: 20_000, interval: 10 },
       )
       for (let i = 0; i < 10; i++) {
-        const call = { ttl: '10m', wait: 50 } as const
-        const asked = [
+        const options = { ttl: '10m', wait: 50 } as const
+        const calls = [
           locks.tryAcquire(i),
-          locks.acquire(`a ${i}`, call),
-          locks.acquireAll([`{t}a ${i}`, `{t}b ${i}`], call),
+          locks.acquire(`a ${i}`, options),
+          locks.acquireAll([`{t}a ${i}`, `{t}b ${i}`], options),
           semaphore.tryAcquire(),
         ]
-        for (const result of await Promise.allSettled(asked)) expect(result.status).toBe('rejected')
+        for (const result of await Promise.allSettled(calls)) expect(result.status).toBe('rejected')
       }
-      expect(watched.unsent.size).toBeGreaterThan(20)
-      expect(watched.givenBack).toEqual([])
+      expect(recorded.unsent.size).toBeGreaterThan(20)
+      expect(recorded.releasedUnsent).toEqual([])
     })
 
-    it('but not what was never sent to one of several independent servers', async () => {
+    it('but not on one of several independent servers, if it was not sent there', async () => {
       const servers = await Promise.all([1, 2, 3].map(() => startRedis()))
-      const connected = servers.map(({ url }) => connect(driver, url, hasty))
-      const watched = watchUnsent(connected[0]!.client)
+      const connected = servers.map(({ url }) => connect(driver, url, shortTimeouts))
+      const recorded = recordUnsent(connected[0]!.client)
       try {
-        const clients = [watched.client, ...connected.slice(1).map(({ client }) => client)]
-        const [locks, others] = [
-          createRedlock({ clients }),
-          createRedlock({ clients: connected.map(({ client }) => client) }),
-        ]
+        const clients = [recorded.client, ...connected.slice(1).map(({ client }) => client)]
+        const locks = createRedlock({ clients })
+        const others = createRedlock({ clients: connected.map(({ client }) => client) })
         await locks.withLock('warm', () => undefined)
         await servers[0]!.kill()
         const held = await others.acquire('x', { wait: '20s' })
@@ -255,22 +254,24 @@ describe.each(driverNames)(
         const waiting = Array.from({ length: 20 }, () =>
           locks.acquire('x', { wait: '1m', signal: controller.signal }),
         )
-        for (const one of waiting) one.catch(() => undefined)
-        await vi.waitFor(() => expect(watched.unsent.size).toBeGreaterThan(50), { timeout: 20_000 })
+        for (const wait of waiting) wait.catch(() => undefined)
+        await vi.waitFor(() => expect(recorded.unsent.size).toBeGreaterThan(50), {
+          timeout: 20_000,
+        })
         controller.abort(new Error('no time'))
         await Promise.allSettled(waiting)
         await held.release()
-        expect(watched.givenBack).toEqual([])
+        expect(recorded.releasedUnsent).toEqual([])
         await Promise.all([locks.close(), others.close()])
       } finally {
-        await Promise.all(connected.map((one) => one[Symbol.asyncDispose]()))
+        await Promise.all(connected.map((connection) => connection[Symbol.asyncDispose]()))
         await Promise.all(servers.map((server) => server.stop()))
       }
     })
 
-    it('also the right to load of a stampede guard whose request got no answer', async () => {
-      await using line = await openLine(driver)
-      const { server, proxy, client } = line
+    it('and so is the lease of a stampede guard whose request got no reply', async () => {
+      await using proxied = await startProxiedServer(driver)
+      const { server, proxy, client } = proxied
       const stalling = { ...client, entries: { ...client.entries } }
       stalling.entries.lease = (...args) => {
         const before = proxy.swallowed

@@ -1,0 +1,126 @@
+import { CacheError, ServerError } from '@cache/core'
+import type {
+  Busy,
+  Granted,
+  GrantedRequest,
+  LockBackend,
+  LockRequest,
+} from '../backends/backend.js'
+import { POLL_INTERVAL } from '../backends/timing.js'
+import { LockTimeoutError } from '../errors.js'
+import { neverSent } from './never-sent.js'
+import { RetryTimer, WaitEnd, waitBriefly, type WaitLimits } from './waiting.js'
+
+/**
+ * Acquires a lock: retries until a request is granted.
+ *
+ * Rejects with `LockTimeoutError` after `wait`, with the reason of the signal when it aborts, and
+ * with the error of Redis if a retry cannot help. Whatever the outcome, it leaves behind no lock,
+ * position in the queue, timer or listener.
+ */
+export async function acquireLock(
+  backend: LockBackend,
+  newRequest: () => LockRequest,
+  { wait, signal, closing }: WaitLimits,
+): Promise<GrantedRequest> {
+  signal?.throwIfAborted()
+  closing.throwIfClosed()
+  const end = new WaitEnd(wait, signal, closing)
+  const retry = new RetryTimer()
+  let request = newRequest()
+  let stopListening: (() => void) | undefined
+  let ticket = '0'
+  let lastError: Error | undefined
+  let failures = 0
+  let mayBeKnown = false // whether Redis may have received the request
+  const startOver = (): void => {
+    request = newRequest()
+    mayBeKnown = false
+    stopListening?.()
+    stopListening = undefined
+  }
+  try {
+    for (;;) {
+      retry.reset()
+      const outcome = await end.orResultOf(attempt(backend, request, ticket))
+      mayBeKnown ||= !neverSent(outcome)
+      if (outcome === 'ended') break
+      let pause: number
+      if (outcome instanceof Error) {
+        lastError = outcome
+        if (isPermanent(outcome)) break
+        pause = Math.min(FIRST_PAUSE * 2 ** failures++, POLL_INTERVAL)
+      } else if (outcome.held) {
+        if (outcome.deadline > performance.now()) return { request, granted: outcome }
+        void backend.abandon(request) // the reply came after the deadline
+        startOver()
+        pause = FIRST_PAUSE
+      } else {
+        lastError = undefined
+        failures = 0
+        ticket = outcome.ticket
+        stopListening ??= backend.listen(request.token, () => retry.wake())
+        pause = Math.min(outcome.retryAfter + 1, POLL_INTERVAL)
+      }
+      if ((await end.orResultOf(retry.wait(pause))) === 'ended') break
+      if (backend.tokenPerAttempt) startOver()
+    }
+    // The last request may have been granted, or may still be.
+    if (mayBeKnown) await waitBriefly(backend.abandon(request))
+    throw (
+      end.reason() ??
+      (lastError && isPermanent(lastError)
+        ? lastError
+        : new LockTimeoutError(request.name, wait, lastError))
+    )
+  } finally {
+    stopListening?.()
+    retry.clear()
+    end.clear()
+  }
+}
+
+/** Tries once. Resolves to `undefined` if others hold the lock or wait for it. */
+export async function tryAcquireLock(
+  backend: LockBackend,
+  request: LockRequest,
+): Promise<Granted | undefined> {
+  const outcome = await attempt(backend, request)
+  if (!(outcome instanceof Error) && (!outcome.held || outcome.deadline > performance.now()))
+    return outcome.held ? outcome : undefined
+  if (!neverSent(outcome)) void backend.abandon(request)
+  if (outcome instanceof Error) throw outcome
+  return undefined
+}
+
+function attempt(
+  backend: LockBackend,
+  request: LockRequest,
+  ticket?: string,
+): Promise<Granted | Busy | Error> {
+  return backend.acquire(request, ticket).catch((error: Error) => error)
+}
+
+/** Whether a retry cannot help. Errors that a failover or a restart causes are temporary. */
+function isPermanent(error: Error): boolean {
+  if (error instanceof ServerError) return !TEMPORARY_CODES.has(error.code)
+  return (
+    !(error instanceof CacheError) ||
+    error.code === 'INVALID_KEY' ||
+    error.code === 'INVALID_OPTION'
+  )
+}
+
+const TEMPORARY_CODES = new Set([
+  'LOADING',
+  'READONLY',
+  'CLUSTERDOWN',
+  'TRYAGAIN',
+  'MASTERDOWN',
+  'BUSY',
+  'MOVED',
+  'ASK',
+  'NOREPLICAS',
+])
+/** In ms. */
+const FIRST_PAUSE = 20

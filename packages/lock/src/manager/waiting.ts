@@ -1,0 +1,120 @@
+import { onAbort, type Deadline, type Handle } from '@cache/core/internal'
+import { LockTimeoutError } from '../errors.js'
+import type { Closing } from './closing.js'
+import { deadlines } from './deadlines.js'
+
+/** What ends a wait for a lock. */
+export interface WaitLimits {
+  /** In ms. */
+  readonly wait: number
+  /** The caller's signal. Its reason is what the caller gets when it aborts. */
+  readonly signal: AbortSignal | undefined
+  readonly closing: Closing
+}
+
+/**
+ * Waits for `work`, but not beyond the limits. If a limit is reached first, it rejects with the
+ * same errors as `acquireLock`.
+ */
+export async function withinLimits<T>(
+  work: Promise<T>,
+  name: string,
+  { wait, signal, closing }: WaitLimits,
+): Promise<T> {
+  const end = new WaitEnd(wait, signal, closing)
+  try {
+    const outcome = await end.orResultOf(work)
+    if (outcome === 'ended') throw end.reason() ?? new LockTimeoutError(name, wait)
+    return outcome
+  } finally {
+    end.clear()
+  }
+}
+
+/**
+ * Waits up to 50 ms for `work`, which must not reject.
+ *
+ * A release that follows an unsuccessful request is waited for in this way, so that its caller
+ * finds nothing left. Redis may be silent, so the wait is bounded.
+ */
+export async function waitBriefly(work: Promise<unknown>): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, BRIEF_WAIT)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+/** The end of a wait: its time is up, the caller's signal aborts, or the locks are closed. */
+export class WaitEnd {
+  readonly #ended: Promise<'ended'>
+  readonly #deadline: Handle<Deadline>
+  readonly #signal: AbortSignal | undefined
+  readonly #closing: Closing
+  readonly #forgetClosing: () => void
+  readonly #forgetSignal: (() => void) | undefined
+  #end!: () => void
+
+  constructor(wait: number, signal: AbortSignal | undefined, closing: Closing) {
+    this.#ended = new Promise((resolve) => {
+      this.#end = () => resolve('ended')
+    })
+    this.#signal = signal
+    this.#closing = closing
+    this.#forgetClosing = closing.onClose(this.#end)
+    this.#forgetSignal = signal && onAbort(signal, this.#end)
+    this.#deadline = deadlines.set(wait, this.#end)
+  }
+
+  /** The reason of the signal or of the closing. `undefined` if the time is up. */
+  reason(): unknown {
+    return this.#signal?.aborted ? this.#signal.reason : this.#closing.reason
+  }
+
+  /** Resolves to the result of `work`, or to `'ended'` if the wait ends first. */
+  orResultOf<T>(work: Promise<T>): Promise<T | 'ended'> {
+    return Promise.race([work, this.#ended])
+  }
+
+  clear(): void {
+    deadlines.done(this.#deadline)
+    this.#forgetClosing()
+    this.#forgetSignal?.()
+  }
+}
+
+/** A pause before the next attempt, which a message from Redis can cut short. */
+export class RetryTimer {
+  #resume: (() => void) | undefined
+  #woken = false
+  #timer: NodeJS.Timeout | undefined
+
+  /** Ends the current pause, or skips the next one if none has begun since the last `reset`. */
+  wake(): void {
+    this.#woken = true
+    this.#resume?.()
+  }
+
+  /** Call it before each attempt. A `wake` that comes during the attempt then counts. */
+  reset(): void {
+    this.#woken = false
+  }
+
+  async wait(ms: number): Promise<void> {
+    if (this.#woken) return
+    await new Promise<void>((resolve) => {
+      this.#resume = resolve
+      this.#timer = setTimeout(resolve, ms)
+    })
+    this.clear()
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    this.#resume = undefined
+  }
+}
+
+const BRIEF_WAIT = 50
