@@ -106,7 +106,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         database: database.url,
         failing: 0.1,
         coalesce,
-        leaseTtl: LEASE_TTL,
+        ownershipTtl: LEASE_TTL,
       })
       await Promise.all([0, 1, 2].map(start))
       const acknowledged = new Map<string, number>()
@@ -133,7 +133,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
       const write = async (client: CacheClient, share: number): Promise<void> => {
         const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
           client,
-          name: 'rows',
+          prefix: 'rows',
           ttl: '1h',
           load: async () => null,
         })
@@ -162,7 +162,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
 
       const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
         client: connect(queue.url, 'ioredis', PATIENT),
-        name: 'rows',
+        prefix: 'rows',
         ttl: '1h',
         load: async () => null,
       })
@@ -195,7 +195,7 @@ describe('workers', () => {
     const client = connect(queue.url, 'ioredis', PATIENT)
     const rows = createWriteBehind<{ n: number }, string, { n: number }>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: async () => ({ n: 0 }),
     })
@@ -204,7 +204,7 @@ describe('workers', () => {
       database: database.url,
       failing: 0,
       coalesce: true,
-      leaseTtl: LEASE_TTL,
+      ownershipTtl: LEASE_TTL,
     })
     const writing = new AbortController()
     const writer = (async () => {
@@ -303,7 +303,7 @@ describe('workers', () => {
     const client = connect(queue.url, 'ioredis', PATIENT)
     const rows = createWriteBehind<{ n: number }, string, { n: number }>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: async () => ({ n: 0 }),
     })
@@ -312,7 +312,7 @@ describe('workers', () => {
       database: database.url,
       failing: 0,
       coalesce: true,
-      leaseTtl: LEASE_TTL,
+      ownershipTtl: LEASE_TTL,
     })
     await start(0)
     const used = async (): Promise<number> =>

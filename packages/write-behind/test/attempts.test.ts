@@ -113,7 +113,7 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
         throw new Error('no')
       },
     })
-    await expect(rows.write('1', 1)).rejects.toThrow('no')
+    await expect(rows.update('1', 1)).rejects.toThrow('no')
     await vi.waitFor(async () => expect(await redis.cli('KEYS', '*lease*')).toBe(''), 5_000)
     await rows.close()
   })
@@ -140,12 +140,12 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
     })
     await using setup = new Setup(client)
     const rows = setup.counters()
-    await vi.waitFor(() => rows.write('warm', 1), { timeout: 10_000 })
+    await vi.waitFor(() => rows.update('warm', 1), { timeout: 10_000 })
     const counts: Record<string, number> = {}
     for (let i = 0; i < 6; i++) {
       const id = `u${i}`
-      await vi.waitFor(() => rows.write(id, 0), { timeout: 10_000 })
-      const writing = rows.write(id, 1).then(
+      await vi.waitFor(() => rows.update(id, 0), { timeout: 10_000 })
+      const writing = rows.update(id, 1).then(
         () => 'acknowledged',
         () => 'rejected',
       )

@@ -16,7 +16,7 @@ describe.each(kinds)('many at once, on %s', (kind) => {
     await using setup = new Setup(client)
     const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
     await setup.rows().putMany(ids.map((id) => [id, { name: id }]))
-    expect(await setup.counters().writeMany(ids.map((id) => [id, 1]))).toHaveLength(500)
+    expect(await setup.counters().updateMany(ids.map((id) => [id, 1]))).toHaveLength(500)
     expect((await setup.rows().pending()).writes).toBe(1_000)
   })
 })
@@ -45,7 +45,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
   it('writeMany merges each patch, several of one id in their order, and resolves to the new values', async () => {
     const rows = setup.counters()
     expect(
-      await rows.writeMany([
+      await rows.updateMany([
         ['1', 1],
         ['2', 10],
         ['1', 2],

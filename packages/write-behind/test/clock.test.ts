@@ -24,7 +24,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
       const rows = setup.rows()
-      const { worker } = setup.work({ leaseTtl: TTL, coalesce: false })
+      const { worker } = setup.work({ ownershipTtl: TTL, coalesce: false })
       await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
       const write = async (from: number) => {
         for (let age = from; age < from + 5; age++) await rows.put('1', { name: 'x', age })
@@ -54,7 +54,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
     await using setup = new Setup(client)
     const rows = setup.rows()
     setup.work({
-      leaseTtl: TTL,
+      ownershipTtl: TTL,
       flush: async () => {
         throw new Error('no')
       },
@@ -77,7 +77,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
         client: kind,
         failing: 0,
         coalesce: true,
-        leaseTtl: TTL,
+        ownershipTtl: TTL,
       } satisfies Start,
     })
     await dead.all('ready', { timeout: 60_000 })
@@ -88,7 +88,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is set, on %s',
     const before = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
     await dead.processes[0]!.kill()
     await redis.setClock(-HOUR)
-    const { worker } = setup.work({ partitions: 8, leaseTtl: TTL })
+    const { worker } = setup.work({ partitions: 8, ownershipTtl: TTL })
     await rows.put('1', { name: 'x' })
     await rows.flushed('1')
     await vi.waitFor(() => expect(worker.partitions).toHaveLength(8), 10_000)

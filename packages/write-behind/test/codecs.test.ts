@@ -54,7 +54,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       const stop = new AbortController()
       const running = createWriteBehindWorker<T>({
         client,
-        name: 'docs',
+        prefix: 'docs',
         partitions: 1,
         codec,
         flush: (writes) => void got.push(...writes),
@@ -73,7 +73,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
           await stage.flush()
           const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
             client,
-            name: 'docs',
+            prefix: 'docs',
             ttl: '1h',
             partitions: 1,
             codec,
@@ -82,8 +82,8 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
             merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
           })
           await docs.put('1', { text: 'one', n: 1 })
-          await docs.write('2', { text: 'two' })
-          await docs.write('2', { n: 2 })
+          await docs.update('2', { text: 'two' })
+          await docs.update('2', { n: 2 })
           await docs.delete('3')
           expect(await docs.getMany(['1', '2', '3'])).toEqual([
             { text: 'one', n: 1 },
@@ -113,14 +113,14 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       const codec = encrypted(json, { keys })
       const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
         client,
-        name: 'docs',
+        prefix: 'docs',
         ttl: '1h',
         partitions: 1,
         codec,
         load: async () => undefined,
         merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
       })
-      await docs.write('1', { text: 'the secret' })
+      await docs.update('1', { text: 'the secret' })
       const key = `${beside(createKeys(client.namespace, 'docs')(0))}:stream`
       const stream = (await client.send({
         args: ['XRANGE', key, '-', '+'],
@@ -140,7 +140,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         Map<string, unknown>
       >({
         client,
-        name: 'docs',
+        prefix: 'docs',
         ttl: '1h',
         partitions: 1,
         codec: v8,
@@ -151,7 +151,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         ['at', new Date(0)],
         ['n', 1n],
       ])
-      await docs.write('1', patch)
+      await docs.update('1', patch)
       const got = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
       expect(got).toMatchObject([{ value: patch, patches: [patch] }])
       await docs.close()
@@ -168,7 +168,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       }
       const docs = createWriteBehind<Doc | undefined, string, number>({
         client,
-        name: 'docs',
+        prefix: 'docs',
         ttl: '1h',
         partitions: 1,
         codec,
@@ -176,8 +176,8 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         load: async () => undefined,
         merge: (current, by) => ({ text: 'sum', n: (current?.n ?? 0) + by }),
       })
-      await docs.write('1', 2)
-      await docs.write('1', 3)
+      await docs.update('1', 2)
+      await docs.update('1', 3)
       const got = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
       expect(got).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
       await docs.close()

@@ -94,7 +94,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await one.end()
     await replay()
     expect(await rows.get('1')).toMatchObject({ name: 'newer' })
-    await rows.write('1', 1)
+    await rows.update('1', 1)
     work({ coalesce: false })
     await rows.flushed('1')
     await isBuried()

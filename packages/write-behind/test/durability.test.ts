@@ -43,14 +43,14 @@ describe.each([
     await Promise.all(clients.map((client) => client.close()))
     await redis.stop()
   })
-  const rowsOf = (name: string, driver: Driver, timeout: '300ms' | '5s') => {
+  const rowsOf = (prefix: string, driver: Driver, timeout: '300ms' | '5s') => {
     const client = createCacheClient(driver, {
       resilience: { readTimeout: '5s', writeTimeout: '5s' },
     })
     clients.push(client)
     return createWriteBehind<number | null, string, number>({
       client,
-      name,
+      prefix,
       ttl: '1h',
       load: async () => null,
       durability: { replicas: 1, timeout },

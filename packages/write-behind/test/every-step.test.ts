@@ -58,7 +58,7 @@ async function everyStep(
       coalesce: false,
       flush: database.flush,
       retry: { attempts: ATTEMPTS, backoff: 5 },
-      leaseTtl: '2s',
+      ownershipTtl: '2s',
     })
   const settled = async () => {
     await Promise.all([...ids, 'gone', 'count'].map((id) => rows.flushed(id)))
@@ -69,7 +69,7 @@ async function everyStep(
   for (const name of names) await rows.putMany(ids.map((id) => [id, { name }]))
   await rows.put('gone', { name: 'here' })
   await rows.delete('gone')
-  await counters.writeMany(Array.from({ length: 10 }, () => ['count', 1]))
+  await counters.updateMany(Array.from({ length: 10 }, () => ['count', 1]))
   await settled()
   await first.end()
 
@@ -79,7 +79,7 @@ async function everyStep(
     ['worse', { name: 'bad' }],
     ['worst', { name: 'bad' }],
   ])
-  await counters.write('count', 1)
+  await counters.update('count', 1)
   const second = work()
   for (const id of ['bad', 'worse', 'worst'])
     await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)

@@ -29,16 +29,16 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
         await setup.table.upsert(writes)
       }
       const { worker } =
-        how === 'runs' ? setup.work({ flush, leaseTtl: 600 }) : { worker: undefined }
+        how === 'runs' ? setup.work({ flush, ownershipTtl: 600 }) : { worker: undefined }
       await rows.putMany(ids.map((id) => [id, { name: id }]))
       if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
       await redis.fill()
       await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
-      await expect(setup.rows({ name: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow(
+      await expect(setup.rows({ prefix: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow(
         'OOM',
       )
       if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
-      else setup.work({ flush, leaseTtl: 600 })
+      else setup.work({ flush, ownershipTtl: 600 })
       open = true
       await Promise.all(ids.map((id) => rows.flushed(id)))
       expect(setup.table.rows.size).toBe(50)
@@ -101,7 +101,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
         ])
       }
       expect(await keyOf(redis, 'entry:1')).toBe('')
-      await expect(setup.counters().write('3', 1)).rejects.toThrow('OOM')
+      await expect(setup.counters().update('3', 1)).rejects.toThrow('OOM')
       await rows.close()
     },
   )
@@ -110,14 +110,14 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    const first = setup.work({ leaseTtl: 600 })
+    const first = setup.work({ ownershipTtl: 600 })
     await vi.waitFor(() => expect(first.worker.partitions).toEqual([0]), 5_000)
     await rows.put('1', { name: 'x' })
     await rows.flushed('1')
     await redis.fill()
     await first.end()
     expect(await keyOf(redis, 'owner')).toBe('')
-    const second = setup.work({ leaseTtl: 600 })
+    const second = setup.work({ ownershipTtl: 600 })
     await vi.waitFor(() => expect(second.worker.partitions).toEqual([0]), 5_000)
     await rows.close()
   })
@@ -166,7 +166,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
       setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
       await rows.put('bad', { name: 'bad' })
       const burying = setup.work({
-        leaseTtl: 600,
+        ownershipTtl: 600,
         retry: { attempts: 1 },
         flush: (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })),
       })
@@ -178,7 +178,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
       await redis.cli('DEL', await keyOf(redis, 'entry:3'))
       let isOpen = false
       const { worker } = setup.work({
-        leaseTtl: 600,
+        ownershipTtl: 600,
         retry: { attempts: 1_000, backoff: 20, max: 50 },
         flush: async (writes) => {
           if (!isOpen) throw new Error('the database is out')

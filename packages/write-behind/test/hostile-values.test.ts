@@ -21,7 +21,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
   const newCache = (table: Table) =>
     createWriteBehind<Row | null, string, Row>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 1,
       ttl: '1h',
       load: table.load,
@@ -34,10 +34,10 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     const stop = new AbortController()
     const worker = createWriteBehindWorker<Row, string>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 1,
       codec,
-      leaseTtl: '150ms',
+      ownershipTtl: '150ms',
       linger: 1,
       flush: (writes) => table.upsert(writes),
     })
@@ -55,14 +55,15 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     async () => {
       const table = new Table()
       const [partition] = new Partitions(client, 'rows', 1).all
-      const { stream, pending, attempts, dead, buried, replayed, fence, owner } = partition!
+      const { stream, pending, failedAttempts, deadLetters, deadLetterState } = partition!
+      const { replayed, fence, owner } = partition!
       const { workers } = new Partitions(client, 'rows', 1)
       const keys = {
         stream,
         pending,
-        attempts,
-        dead,
-        buried,
+        failedAttempts,
+        deadLetters,
+        deadLetterState,
         replayed,
         fence,
         owner,
@@ -86,7 +87,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
               await plantValue(client, key, value)
             await cache.peek('7')
             await cache.deadLetters.list()
-            await cache.write('7', { name: 'Ada', age: ++age })
+            await cache.update('7', { name: 'Ada', age: ++age })
             expect(await cache.get('7'), what).toEqual({ name: 'Ada', age })
             await eventually(() => table.rows.get('7')?.value?.age === age, { within: 20_000 })
             await cache.flushed('7')
@@ -172,7 +173,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
   it('a dead letter that can not be read is taken out, and keeps nobody from the others', async () => {
     const table = new Table()
     const [partition] = new Partitions(client, 'rows', 1).all
-    const { dead } = partition!
+    const { deadLetters } = partition!
     await using cache = newCache(table)
     for (const [score, member] of [
       ['1', 'garbage'],
@@ -181,13 +182,13 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       ['4', Buffer.from([0x91, 0xa1, 0x78])],
       ['5', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])],
     ] as const) {
-      await client.send({ args: ['ZADD', dead, score, member], keys: [dead] })
+      await client.send({ args: ['ZADD', deadLetters, score, member], keys: [deadLetters] })
     }
     expect(await cache.deadLetters.list()).toEqual([])
-    expect(await client.send({ args: ['ZCARD', dead], keys: [dead] })).toBe(0)
-    await client.send({ args: ['ZADD', dead, '6', 'garbage'], keys: [dead] })
+    expect(await client.send({ args: ['ZCARD', deadLetters], keys: [deadLetters] })).toBe(0)
+    await client.send({ args: ['ZADD', deadLetters, '6', 'garbage'], keys: [deadLetters] })
     expect(await cache.deadLetters.discard('0:6')).toBe(false)
-    await client.send({ args: ['ZADD', dead, '7', 'garbage'], keys: [dead] })
+    await client.send({ args: ['ZADD', deadLetters, '7', 'garbage'], keys: [deadLetters] })
     expect(await cache.deadLetters.replay('0:7')).toBe(false)
   })
 })

@@ -209,12 +209,12 @@ describe.each(kinds)('on %s', (kind) => {
       const counters = setup.counters()
       const patient = elsewhere.counters()
       await vi.waitFor(() => rows.put('first', { name: 'first' }), { timeout: 10_000 })
-      await patient.write('1', 1)
-      const outcome = await interrupted(proxy, rows, () => counters.write('1', 1))
+      await patient.update('1', 1)
+      const outcome = await interrupted(proxy, rows, () => counters.update('1', 1))
       const found = (await patient.get('1'))?.age
       if (outcome !== 'rejected') expect(found).toBe(2)
       else expect([1, 2]).toContain(found)
-      await patient.write('1', 1)
+      await patient.update('1', 1)
       expect((await patient.get('1'))?.age).toBe(found! + 1)
       for (const one of [rows, counters, patient]) await one.close()
     })
@@ -263,7 +263,7 @@ describe.each(kinds)('on %s', (kind) => {
         },
       }
       setup.work({
-        leaseTtl: '20s',
+        ownershipTtl: '20s',
         retry: { attempts: 2, backoff: 5 },
         flush: (writes) => flush(writes, interrupt) as Promise<undefined>,
         ...(schema && { schema }),
@@ -338,7 +338,7 @@ describe.each(kinds)('on %s', (kind) => {
       await rows.put('1', { name: 'one' })
       let held: ReturnType<TcpProxy['hold']> | undefined
       const first = away.work({
-        leaseTtl: '600ms',
+        ownershipTtl: '600ms',
         flush: async ([write]) => {
           held ??= proxy.hold()
           return step === 'confirmation'
@@ -355,7 +355,7 @@ describe.each(kinds)('on %s', (kind) => {
         timeout: 5_000,
         interval: 20,
       })
-      const second = setup.work({ leaseTtl: '600ms' })
+      const second = setup.work({ ownershipTtl: '600ms' })
       await rows.flushed('1')
       await second.end()
       await rows.put('1', { name: 'two' })
@@ -373,7 +373,7 @@ async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): 
   await using client = connect(kind, redis.url)
   await using setup = new Setup(client)
   const rows = setup.rows()
-  await setup.counters().write('good', 1)
+  await setup.counters().update('good', 1)
   await rows.delete('bad')
   await rows.put('worse', { name: 'worse' })
   setup.work({

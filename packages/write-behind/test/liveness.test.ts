@@ -27,11 +27,11 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
       running.delete(partition)
       if (signal.aborted) lost++
     }
-    const one = setup.work({ partitions: 4, leaseTtl: TTL, flush })
+    const one = setup.work({ partitions: 4, ownershipTtl: TTL, flush })
     await vi.waitFor(() => expect(one.worker.partitions).toHaveLength(4), 5_000)
     await rows.putMany(Array.from({ length: 40 }, (_, i) => [`r${i}`, { name: 'x' }]))
     await vi.waitFor(() => expect(running.size).toBe(4), 5_000)
-    const two = setup.work({ partitions: 4, leaseTtl: TTL, flush })
+    const two = setup.work({ partitions: 4, ownershipTtl: TTL, flush })
     await vi.waitFor(
       () => {
         expect(one.worker.partitions).toHaveLength(2)
@@ -51,7 +51,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     let hung: number | undefined
     const { worker } = setup.work({
       partitions: 2,
-      leaseTtl: TTL,
+      ownershipTtl: TTL,
       flushTimeout: 1_000,
       flush: async (writes, { signal, partition }) => {
         if (hung === undefined) {
@@ -94,7 +94,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     }
     let calls = 0
     const { worker, end } = setup.work({
-      leaseTtl: TTL,
+      ownershipTtl: TTL,
       drainTimeout: 200,
       schema: { '~standard': { version: 1, vendor: 'test', validate } },
       flush: async () => {
@@ -116,7 +116,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     let flushing = false
     let reason: unknown
     const first = setup.work({
-      leaseTtl: TTL,
+      ownershipTtl: TTL,
       drainTimeout: 200,
       flush: async (_, { signal }) => {
         flushing = true
@@ -133,7 +133,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     expect(performance.now() - started).toBeLessThan(3_000)
     expect(String(reason)).toContain('drainTimeout')
     expect(await keyOf(redis, 'owner')).not.toBe('')
-    setup.work({ leaseTtl: TTL })
+    setup.work({ ownershipTtl: TTL })
     await rows.flushed('1')
     expect(setup.table.rows.size).toBe(1)
     await rows.close()
@@ -231,7 +231,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    setup.work({ leaseTtl: '10s' })
+    setup.work({ ownershipTtl: '10s' })
     await rows.put('a', { name: 'a' })
     await rows.flushed('a')
     const stream = await keyOf(redis, 'stream')
@@ -256,11 +256,11 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await using away = new Setup(far)
     await using setup = new Setup(client)
     await setup.rows().pending()
-    const lost = away.work({ leaseTtl: '1m' })
+    const lost = away.work({ ownershipTtl: '1m' })
     await vi.waitFor(() => expect(lost.worker.partitions).toEqual([0]), 5_000)
     await lost.end()
     // Only the acquisition is held: the worker has said that it lives.
-    const again = away.work({ leaseTtl: '1m' })
+    const again = away.work({ ownershipTtl: '1m' })
     await sleep(5)
     const held = proxy.hold()
     await sleep(400)
@@ -272,7 +272,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
       interval: 20,
     })
     await setup.rows().put('1', { name: 'x' })
-    setup.work({ leaseTtl: '1m' })
+    setup.work({ ownershipTtl: '1m' })
     await setup.rows().flushed('1')
   })
 })

@@ -22,7 +22,7 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
         return { name: 'counter', age: 1 }
       },
     })
-    expect(await rows.write('1', 2, { signal: AbortSignal.timeout(20_000) })).toMatchObject({
+    expect(await rows.update('1', 2, { signal: AbortSignal.timeout(20_000) })).toMatchObject({
       age: 3,
     })
     expect(loads).toBe(1)
@@ -37,15 +37,15 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     const rows = setup.counters({ load, loadTimeout: { hard: 1_500 } })
     let isOver = false
     const hung = rows
-      .write('1', 1)
+      .update('1', 1)
       .catch((error: unknown) => error)
       .finally(() => {
         isOver = true
       })
     await vi.waitFor(() => expect(loads).toBe(1), 5_000)
     const stop = new AbortController()
-    const second = rows.write('1', 10, { signal: stop.signal })
-    const third = rows.write('1', 100)
+    const second = rows.update('1', 10, { signal: stop.signal })
+    const third = rows.update('1', 100)
     stop.abort(new Error('enough'))
     await expect(second).rejects.toThrow('enough')
     expect(isOver).toBe(false)
@@ -67,7 +67,7 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
       return new Promise(() => undefined)
     }
     const rows = setup.counters({ leaseTtl: 600, load })
-    const hung = rows.write('1', 1, { signal: stop.signal })
+    const hung = rows.update('1', 1, { signal: stop.signal })
     await vi.waitFor(() => expect(isLoading).toBe(true), 5_000)
     elsewhere.table.rows.set('1', { value: { name: 'of the database' }, sequence: 1 })
     const reader = elsewhere.rows({ leaseTtl: 600, waitFor: '1m' })
@@ -92,7 +92,7 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
         return new Promise(() => undefined)
       },
     })
-    await expect(rows.write('1', 1, { signal: stop.signal })).rejects.toThrow('enough')
+    await expect(rows.update('1', 1, { signal: stop.signal })).rejects.toThrow('enough')
     expect(String(told)).toContain('enough')
     await rows.close()
   })

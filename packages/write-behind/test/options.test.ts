@@ -20,12 +20,12 @@ const driver: Driver = {
 const client = createCacheClient(driver)
 
 describe('createWriteBehind', () => {
-  const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
+  const right = { client, prefix: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined],
     ['client', {}],
-    ['name', ''],
-    ['name', undefined],
+    ['prefix', ''],
+    ['prefix', undefined],
     ['ttl', 0],
     ['load', undefined],
     ['merge', {}],
@@ -33,6 +33,7 @@ describe('createWriteBehind', () => {
     ['partitions', 1.5],
     ['partitions', 5_000],
     ['maxPending', 0],
+    ['onOutage', 'load'],
     ['onOutage', 'store'],
     ['maxPending', '5'],
     ['whenFull', 'drop'],
@@ -43,9 +44,9 @@ describe('createWriteBehind', () => {
     ['codec', 'json'],
     ['patchCodec', {}],
     ['patchCodec', { encode: String, decode: String }],
-    ['prefix', 'rows'],
-    ['name', '{a}:rows'],
-    ['name', 'a:{a:b}'],
+    ['name', 'rows'],
+    ['prefix', '{a}:rows'],
+    ['prefix', 'a:{a:b}'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown =>
       createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
@@ -64,7 +65,7 @@ describe('durability', () => {
     const make = (): unknown =>
       createWriteBehind({
         client: behind,
-        name: 'rows',
+        prefix: 'rows',
         ttl: '1h',
         load: async () => 1,
         durability: { replicas: 1 },
@@ -75,10 +76,10 @@ describe('durability', () => {
 })
 
 describe('createWriteBehindWorker', () => {
-  const right = { client, name: 'rows', flush: async () => undefined }
+  const right = { client, prefix: 'rows', flush: async () => undefined }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined],
-    ['name', ''],
+    ['prefix', ''],
     ['partitions', -1],
     ['flush', undefined],
     ['flush', 'sql'],
@@ -88,14 +89,14 @@ describe('createWriteBehindWorker', () => {
     ['flushTimeout', 0],
     ['patchCodec', {}],
     ['patchCodec', { encode: String, decode: String }],
-    ['name', '{a}:rows'],
+    ['prefix', '{a}:rows'],
     ['coalesce', 'yes'],
     ['retry', 3],
     ['retry.attempts', { attempts: 0 }],
     ['retry.backoff', { backoff: 'x' }],
     ['retry.factor', { factor: 0.5 }],
     ['retry.max', { max: 0 }],
-    ['leaseTtl', 0],
+    ['ownershipTtl', 0],
     ['drainTimeout', NaN],
     ['codec', {}],
     ['schema', {}],
@@ -115,11 +116,11 @@ it('a namespace with a hash tag is refused by its name', () => {
     () =>
       createWriteBehind({
         client: tagged,
-        name: 'rows',
+        prefix: 'rows',
         ttl: '1h',
         load: async (_id: string) => 1,
       }),
-    () => createWriteBehindWorker({ client: tagged, name: 'rows', flush: async () => undefined }),
+    () => createWriteBehindWorker({ client: tagged, prefix: 'rows', flush: async () => undefined }),
   ]) {
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow('"client.namespace"')
@@ -127,7 +128,7 @@ it('a namespace with a hash tag is refused by its name', () => {
 })
 
 it('a worker runs once at a time', async () => {
-  const worker = createWriteBehindWorker({ client, name: 'rows', flush: async () => undefined })
+  const worker = createWriteBehindWorker({ client, prefix: 'rows', flush: async () => undefined })
   const stop = new AbortController()
   const first = worker.run({ signal: stop.signal }).catch(() => undefined)
   await expect(worker.run()).rejects.toMatchObject({ code: 'USAGE' })

@@ -40,12 +40,12 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
     await client.close()
     await server.stop()
   })
-  const rowsOf = (name: string, more: object = {}) => {
+  const rowsOf = (prefix: string, more: object = {}) => {
     table = new Table()
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
     return createWriteBehind<Row | null, string, Row>({
       client,
-      name,
+      prefix,
       ttl: '1h',
       load: table.load,
       ...more,
@@ -82,8 +82,8 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
     },
   )
 
-  it("with onOutage: 'load' a read answers what the database has", async () => {
-    const rows = rowsOf('loaded', { onOutage: 'load' })
+  it("with onOutage: 'bypass' a read answers what the database has", async () => {
+    const rows = rowsOf('loaded', { onOutage: 'bypass' })
     await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
     await server.pause()
     try {

@@ -186,7 +186,7 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     await using client = connect('ioredis', redis.url)
     const users = createWriteBehind<User | undefined, string>({
       client,
-      name: 'users',
+      prefix: 'users',
       ttl: '1h',
       load: async () => undefined,
     })
@@ -200,7 +200,7 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     const stop = new AbortController()
     const running = createWriteBehindWorker<User>({
       client,
-      name: 'users',
+      prefix: 'users',
       flush: postgresFlush({ client: database, table, columns }),
       linger: 1,
       retry: { attempts: 2, backoff: 5 },

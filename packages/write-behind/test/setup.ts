@@ -89,7 +89,7 @@ export class Setup implements AsyncDisposable {
   rows(more: object = {}) {
     return createWriteBehind<Row | null, string, Row>({
       client: this.#client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       partitions: 1,
       load: this.table.load,
@@ -105,7 +105,7 @@ export class Setup implements AsyncDisposable {
     })
     return createWriteBehind<Row | null, string, number>({
       client: this.#client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       partitions: 1,
       load: this.table.load,
@@ -117,10 +117,10 @@ export class Setup implements AsyncDisposable {
   work(more: Changed = {}) {
     const worker = createWriteBehindWorker<Row, string>({
       client: this.#client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 1,
       flush: this.table.upsert,
-      leaseTtl: '5s',
+      ownershipTtl: '5s',
       linger: 5,
       retry: { attempts: 3, backoff: 20, max: 100 },
       ...more,

@@ -36,7 +36,7 @@ describe.each(cases)('on $name', ({ start }) => {
   const merging = (more: object = {}) =>
     createWriteBehind({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: table.load,
       merge: (current, patch: Partial<Row>): Row => ({ name: 'nobody', ...current, ...patch }),
@@ -45,7 +45,7 @@ describe.each(cases)('on $name', ({ start }) => {
   const whole = (more: object = {}) =>
     createWriteBehind<Row | null, string, Row>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: table.load,
       ...more,
@@ -54,9 +54,9 @@ describe.each(cases)('on $name', ({ start }) => {
   function work(more: Partial<WriteBehindWorkerOptions<Row, string>> = {}) {
     const worker = createWriteBehindWorker<Row, string>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       flush: table.upsert,
-      leaseTtl: '5s',
+      ownershipTtl: '5s',
       linger: 5,
       retry: { attempts: 3, backoff: 20, max: 100 },
       ...more,
@@ -144,12 +144,12 @@ describe.each(cases)('on $name', ({ start }) => {
   it('patches are merged with what is pending, cached or in the database, and none is lost among many writers', async () => {
     const rows = merging()
     table.rows.set('1', { value: { name: 'Ada' }, sequence: 0 })
-    expect(await rows.write('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
-    expect(await rows.write('2', { age: 1 })).toEqual({ name: 'nobody', age: 1 })
+    expect(await rows.update('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
+    expect(await rows.update('2', { age: 1 })).toEqual({ name: 'nobody', age: 1 })
     const others = Array.from({ length: 4 }, () =>
       createWriteBehind({
         client: stage.driver(),
-        name: 'rows',
+        prefix: 'rows',
         ttl: '1h',
         load: table.load,
         merge: (current, patch: object) => ({ ...current, ...patch }) as Row,
@@ -157,7 +157,7 @@ describe.each(cases)('on $name', ({ start }) => {
     )
     await Promise.all(
       others.flatMap((other, i) =>
-        Array.from({ length: 5 }, (_, j) => other.write('1', { [`${i}-${j}`]: 1 })),
+        Array.from({ length: 5 }, (_, j) => other.update('1', { [`${i}-${j}`]: 1 })),
       ),
     )
     const merged = (await others[0]!.get('1')) as object
@@ -180,7 +180,7 @@ describe.each(cases)('on $name', ({ start }) => {
 
   it('the writes of a batch to one id become one, with all their patches', async () => {
     const rows = merging()
-    for (let age = 1; age <= 10; age++) await rows.write('1', { age })
+    for (let age = 1; age <= 10; age++) await rows.update('1', { age })
     work()
     await rows.flushed('1')
     expect(table.calls.flat()).toMatchObject([
@@ -409,7 +409,7 @@ describe.each(cases)('on $name', ({ start }) => {
     )
     const worker = createWriteBehindWorker<Row, string>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 2,
       flush: table.upsert,
     })
@@ -431,7 +431,7 @@ describe.each(cases)('on $name', ({ start }) => {
       },
     })
     await rows.putMany([...ids, 'bad1', 'bad2'].map((id) => [id, { name: 'x' }]))
-    await counters.writeMany(ids.map((id) => [id, { age: 1 }]))
+    await counters.updateMany(ids.map((id) => [id, { age: 1 }]))
     for (const id of ['bad1', 'bad2'])
       await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     refusing = false
@@ -537,7 +537,7 @@ describe.each(cases)('on $name', ({ start }) => {
     const got: unknown[] = []
     const numbers = createWriteBehind<Row, number, Row>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: async () => ({ name: '' }),
     })

@@ -15,7 +15,7 @@ export interface Start {
   readonly client: 'ioredis' | 'node-redis'
   readonly failing: number
   readonly coalesce: boolean
-  readonly leaseTtl: number
+  readonly ownershipTtl: number
 }
 
 /**
@@ -36,7 +36,7 @@ for i = 1, #ARGV, 3 do
 end`
 
 const child = childProcess<Start>()
-const { queue, database: url, client: kind, failing, coalesce, leaseTtl } = child.data
+const { queue, database: url, client: kind, failing, coalesce, ownershipTtl } = child.data
 const database = new Redis(url)
 const driver =
   kind === 'ioredis'
@@ -48,9 +48,9 @@ const client = createCacheClient(driver, {
 
 const worker = createWriteBehindWorker<{ n: number }>({
   client,
-  name: 'rows',
+  prefix: 'rows',
   coalesce,
-  leaseTtl,
+  ownershipTtl,
   linger: 5,
   batchSize: 200,
   retry: { attempts: 1_000, backoff: 20, max: 200 },
