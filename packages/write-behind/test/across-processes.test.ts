@@ -12,9 +12,9 @@ import type { Start } from './processes/worker.js'
 const WRITES = process.env.CHAOS ? 100_000 : 4_000
 const IDS = 50
 const LEASE_TTL = 1_000
-/** What a busy machine may add. */
+/** Milliseconds that a busy machine may add. */
 const SLACK = 1_000
-/** Ms between two ticks, 10 ms apart, from which on the machine stood still. */
+/** A tick that is due after 10 ms and takes this many ms means that the machine stood still. */
 const PAUSE = 150
 
 interface Flushed {
@@ -28,13 +28,13 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end()
 })
 
-/** For where Redis is killed. */
+/** For clients whose Redis is killed. */
 const HASTY = {
   readTimeout: 300,
   writeTimeout: 500,
   breaker: { failures: 5, cooldown: 100 },
 } as const
-/** For where it is there all the time. */
+/** For clients whose Redis is always available. */
 const PATIENT = { readTimeout: '5s', writeTimeout: '5s' } as const
 
 function connect(
@@ -76,8 +76,8 @@ function workers(data: Omit<Start, 'client'>): {
 }
 
 /**
- * Watches for moments in which this process, and so perhaps the machine, stood still. The function
- * that is returned ends that, and tells how many ms they took.
+ * Measures for how long this process, and so perhaps the machine, stands still. The returned function
+ * ends the measurement and returns the milliseconds.
  */
 function watchPauses(): () => number {
   let held = 0
@@ -97,7 +97,7 @@ function watchPauses(): () => number {
 
 describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
   it.each([false, true])(
-    'workers and Redis are SIGKILLed, the database fails a tenth of the calls: none is lost, order is kept, the last state is right (coalesced: %j)',
+    'survive SIGKILLs of workers and Redis and a failing database, in order (coalesced: %j)',
     async (coalesce) => {
       await using queue = await startRedis({ aof: 'always' })
       await using database = await startRedis()
@@ -113,7 +113,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
       const done = new AbortController()
       let redisKilled = 0
 
-      /** Kills Redis and a worker, then workers, each some time after the other. */
+      /** Kills a worker at regular intervals, and Redis too in every third round. */
       const disturb = async (): Promise<void> => {
         for (let round = 0; !done.signal.aborted; round++) {
           if (round % 3 === 0) {
@@ -143,7 +143,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
             try {
               await rows.put(id, { n: i })
               acknowledged.set(id, i)
-              // In the midst of the writes, however fast they are.
+              // Starts in the middle of the writes, however fast they are.
               if (i > WRITES / 8) disturbed ??= disturb()
               break
             } catch {
@@ -180,7 +180,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         const order = (await table.lrange(`order:${id}`, 0, -1)).map(Number)
         for (const [i, n] of order.entries())
           if (i > 0) expect(n).toBeGreaterThanOrEqual(order[i - 1]!)
-        // What was tried again after an unknown outcome may be there twice; nothing is missing.
+        // A write with an unknown outcome was repeated, so it may be there twice. None is missing.
         if (!coalesce) expect(new Set(order).size).toBe(WRITES / IDS)
       }
     },
@@ -189,7 +189,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
 })
 
 describe('workers', () => {
-  it('that come and go share the partitions evenly, each one’s at a time, with growing fences; a killed one’s are taken over', async () => {
+  it('share the partitions evenly with growing fences, and take over those of a killed one', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
     const client = connect(queue.url, 'ioredis', PATIENT)
@@ -213,7 +213,7 @@ describe('workers', () => {
         await sleep(10)
       }
     })()
-    /** The worker that owns each partition: what stands before the number of its attempt. */
+    /** Returns the worker that owns each partition: its token without the number of the attempt. */
     const ownersOf = async (): Promise<string[]> => {
       const tokens = await Promise.all(
         Array.from({ length: 8 }, (_, i) =>
@@ -225,7 +225,7 @@ describe('workers', () => {
       )
       return tokens.map((token) => String(token).split('/')[0]!)
     }
-    /** How many partitions each of them has. */
+    /** Returns how many partitions each owner has. */
     const shares = (owners: readonly string[]): number[] => {
       const counts = new Map<string, number>()
       for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
@@ -233,7 +233,7 @@ describe('workers', () => {
     }
     const even = (workers: number): number[] =>
       Array.from({ length: workers }, (_, i) => Math.floor((8 + i) / workers))
-    /** Who is at each partition once they are shared evenly, by the tokens of the owners. */
+    /** Waits until the partitions are shared evenly. Resolves to the owner of each. */
     const settles = (workers: number) =>
       vi.waitFor(async () => {
         const owners = await ownersOf()
@@ -254,7 +254,7 @@ describe('workers', () => {
     await settles(8)
     await Promise.all([4, 5, 6, 7].map(leave))
     const before = await settles(4)
-    // The dead one's partitions are those that nobody renews.
+    // The partitions of the killed worker are those that no worker renews.
     await running[3]!.processes[0]!.kill()
     const killedAt = performance.now()
     const heldUp = watchPauses()
@@ -277,12 +277,12 @@ describe('workers', () => {
     await writer
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 20_000)
 
-    // Nobody flushed behind the back of a later owner.
+    // No worker flushed a partition after it had a later owner.
     const table = new Redis(database.url)
     ends.push(() => table.disconnect())
     expect(await table.lrange('late', 0, -1)).toEqual([])
-    // Messages of different processes may be heard out of order; the fences of one partition are as
-    // many as it had owners.
+    // Messages of different processes may arrive out of order. A partition had as many fences as
+    // owners.
     const fences = new Map<number, Set<number>>()
     for (const { partition, fence } of flushes)
       fences.set(partition, (fences.get(partition) ?? new Set()).add(fence))
@@ -297,7 +297,7 @@ describe('workers', () => {
       expect(Math.max(...seen)).toBeLessThanOrEqual(Number(last[partition]))
   }, 300_000)
 
-  it('streams are trimmed: memory after many flushed writes is what it was before', async () => {
+  it('trim streams: many flushed writes leave memory as it was', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
     const client = connect(queue.url, 'ioredis', PATIENT)

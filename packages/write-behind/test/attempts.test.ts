@@ -16,13 +16,13 @@ const HASTY = {
   breaker: { failures: 1_000, cooldown: 50 },
 } as const
 
-describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
+describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
-  it('a write whose call has rejected does not undo a later one when its bytes arrive after all', async () => {
+  it('does not undo a later write if its own call has rejected', async () => {
     await using proxy = await startProxy(redis)
     await using client = connect(kind, proxy.url, HASTY)
     await using setup = new Setup(client)
@@ -41,7 +41,7 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     await rows.close()
   })
 
-  it('nor does it come behind the write of another process, once its own has reached Redis again', async () => {
+  it('does not undo a write of another process once its own has reached Redis again', async () => {
     await using proxy = await startProxy(redis)
     await using client = connect(kind, proxy.url, HASTY)
     await using other = connect(kind, redis.url)
@@ -68,7 +68,7 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     await rows.close()
   })
 
-  it('nor does it while an earlier write of another id is still open', async () => {
+  it('does not undo a later write while an earlier write of another id is open', async () => {
     await using proxy = await startProxy(redis)
     await using client = connect(kind, proxy.url, HASTY)
     await using setup = new Setup(client)
@@ -77,7 +77,7 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     const held = proxy.hold()
     const lost = rows.put('a', { name: 'lost' }).catch(() => undefined)
     await sleep(5)
-    // behind the first: sent once that is known to be lost
+    // This write waits for the first one, and is sent when the first one is known to be lost.
     const open = rows.put('a', { name: 'open' })
     const later = rows.put('b', { name: 'late' }).catch(() => rows.put('b', { name: 'later' }))
     await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { interval: 5 })
@@ -92,20 +92,20 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     await rows.close()
   })
 
-  it('one whose session is over is refused, however late', async () => {
+  it('is refused if its session has expired', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
     const session = await keyOf(redis, 'session:*')
-    await redis.cli('DEL', session) // as when its time is over
+    await redis.cli('DEL', session) // as if its ttl had passed
     await rows.put('1', { name: 'second' })
     expect(await rows.get('1')).toEqual({ name: 'second' })
     expect(await keyOf(redis, 'session:*')).not.toBe(session)
     await rows.close()
   })
 
-  it('a merge or a load that throws leaves no lease behind', async () => {
+  it('releases its lease if merge or load throws', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.counters({
@@ -132,7 +132,7 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
     await cluster.stop()
   })
 
-  it('an increment is counted once where it was acknowledged, and at most once where it was not', async () => {
+  it('counts an acknowledged increment once, and a rejected one at most once', async () => {
     await using client = connectCluster(kind, proxies, {
       readTimeout: '3s',
       writeTimeout: '3s',

@@ -5,7 +5,7 @@ import { BulkWriteError } from '../src/index.js'
 import { cases } from './cases.js'
 import { Setup, connect, kinds } from './setup.js'
 
-describe.each(kinds)('many at once, on %s', (kind) => {
+describe.each(kinds)('bulk writes, on %s', (kind) => {
   it('are sent in parts that fit into maxInFlight', async () => {
     await using redis = await startRedis()
     await using client = connect(kind, redis.url, {
@@ -21,7 +21,7 @@ describe.each(kinds)('many at once, on %s', (kind) => {
   })
 })
 
-describe.each(cases)('many at once, on $name', ({ start }) => {
+describe.each(cases)('bulk writes, on $name', ({ start }) => {
   let stage: Stage<CacheClient>
   let setup: Setup
   beforeAll(async () => void (stage = await start()))
@@ -32,7 +32,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
   })
   afterEach(() => setup[Symbol.asyncDispose]())
 
-  it('putMany takes many whole values, of any number', async () => {
+  it('putMany accepts any number of whole values', async () => {
     const rows = setup.rows({ partitions: 8 })
     const ids = Array.from({ length: 1_200 }, (_, i) => `r${i}`)
     await rows.putMany(new Map(ids.map((id) => [id, { name: id }])))
@@ -42,7 +42,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('writeMany merges each patch, several of one id in their order, and resolves to the new values', async () => {
+  it('updateMany merges patches, also of one id, and resolves to the new values', async () => {
     const rows = setup.counters()
     expect(
       await rows.updateMany([
@@ -60,7 +60,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('of writes that are refused it says which; the others are taken', async () => {
+  it('reject with the refused writes, while the others are accepted', async () => {
     const rows = setup.rows({ maxPending: 2 })
     const error = await rows
       .putMany([
@@ -75,14 +75,14 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('a value that is none is refused: delete removes a row', async () => {
+  it('put refuses null and undefined, since delete removes rows', async () => {
     const rows = setup.rows()
     for (const value of [null, undefined])
       await expect(rows.put('1', value as never)).rejects.toThrow('delete(id) removes the row')
     await rows.close()
   })
 
-  it('many that wait with one AbortSignal put one listener on it, and leave none', async () => {
+  it('calls that share an AbortSignal add one listener to it, and remove it', async () => {
     const warnings: Error[] = []
     const note = (warning: Error): void => void warnings.push(warning)
     process.on('warning', note)

@@ -21,7 +21,7 @@ const codecs: readonly (readonly [string, Codec<any>])[] = [
   ['encrypted compressed v8', encrypted(compressed(v8), { keys })],
 ]
 
-/** Takes what is a Doc, and nothing else. */
+/** Accepts only a Doc. */
 const schema = {
   '~standard': {
     version: 1 as const,
@@ -67,7 +67,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
     }
 
     it.each(codecs)(
-      '%s: values and patches arrive as they were written, with a schema and without',
+      '%s: values and patches arrive unchanged, with and without a schema',
       async (_, codec) => {
         for (const checked of [{}, { schema }]) {
           await stage.flush()
@@ -109,7 +109,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       },
     )
 
-    it('encrypted: neither a value nor a patch is readable in Redis', async () => {
+    it('encrypted: neither values nor patches are readable in Redis', async () => {
       const codec = encrypted(json, { keys })
       const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
         client,
@@ -133,7 +133,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       await docs.close()
     })
 
-    it('v8: what JSON has no word for arrives in patches too', async () => {
+    it('v8: patches may hold types that JSON does not have', async () => {
       const docs = createWriteBehind<
         Map<string, unknown> | undefined,
         string,
@@ -157,7 +157,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       await docs.close()
     })
 
-    it('a codec that knows only values: patches have one of their own', async () => {
+    it('patchCodec: patches may have their own codec', async () => {
       const codec: Codec<Doc> = {
         name: 'doc',
         encode: ({ text, n }) => `${n} ${text}`,

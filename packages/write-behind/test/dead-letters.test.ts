@@ -8,7 +8,7 @@ import { Setup } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 
-describe.each(cases)('the sequence decides, on $name', ({ start }) => {
+describe.each(cases)('dead letters, on $name', ({ start }) => {
   let stage: Stage<CacheClient>
   let setup: Setup
   let refused: (write: Write) => boolean
@@ -30,7 +30,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
   const work = (more: object = {}) =>
     setup.work({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...more })
 
-  it('a letter that is replayed while a newer write of its id waits does not undo it', async () => {
+  it('a replayed dead letter does not undo a newer write that is pending', async () => {
     const rows = setup.rows()
     const first = work()
     await rows.put('1', { name: 'bad' })
@@ -52,7 +52,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('nor where the newer one is flushed already: then it is not readable, and the database leaves it aside', async () => {
+  it('a replayed dead letter does not undo a newer write that was flushed', async () => {
     const rows = setup.rows()
     work()
     await rows.put('1', { name: 'bad' })
@@ -70,7 +70,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('nor where it is refused and replayed again, or the newer one is flushed while it waits', async () => {
+  it('a dead letter that is replayed repeatedly does not undo newer writes', async () => {
     const rows = setup.counters()
     const isBuried = () =>
       vi.waitFor(async () => expect(await rows.deadLetters.list()).toHaveLength(1), 5_000)
@@ -110,7 +110,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('a replayed write is pending again and readable, and flushed waits for it', async () => {
+  it('a replayed write is pending and readable again, and flushed waits for it', async () => {
     const rows = setup.rows()
     setup.table.rows.set('1', { value: { name: 'before' }, sequence: 0 })
     const first = work()
@@ -136,7 +136,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('flushed rejects for a write that became a dead letter, also when later writes of its id were flushed since', async () => {
+  it('flushed rejects for a dead letter even if later writes were flushed since', async () => {
     const rows = setup.rows()
     work({ retry: { attempts: 2, backoff: 100 } })
     for (let i = 0; i < 3; i++) {
@@ -158,7 +158,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('discarding a letter forgets it: flushed does not speak of it any more', async () => {
+  it('flushed resolves again after the dead letter was discarded', async () => {
     const rows = setup.rows()
     work()
     await rows.put('1', { name: 'bad' })
@@ -170,7 +170,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('of writes that were flushed as one, only those that the database refuses become dead letters', async () => {
+  it('only refused writes become dead letters if several were flushed as one', async () => {
     const rows = setup.rows()
     for (const name of ['one', 'bad', 'two', 'last bad']) await rows.put('1', { name })
     refused = ({ value }) => value?.name.includes('bad') === true
@@ -185,7 +185,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
   })
 
   it.each(['returned', 'thrown'])(
-    'coalesce: false: one write that is refused (%s) buries none of those behind it',
+    'coalesce: false: a refused write (%s) does not make later ones dead letters',
     async (how) => {
       const rows = setup.rows()
       for (const name of ['bad', 'two', 'three']) await rows.put('1', { name })

@@ -7,7 +7,7 @@ import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWriteBehind } from '../src/index.js'
 
-/** A driver whose connections of their own do something before they ask replicas. */
+/** Returns a driver whose dedicated connections call `beforeWait` before they send WAIT. */
 function between(driver: Driver, write: () => Promise<void>): Driver {
   const asksReplicas = (commands: readonly Command[]): boolean =>
     commands.some(({ args: [name] }) => name === 'WAIT')
@@ -57,7 +57,7 @@ describe.each([
     })
   }
 
-  it('a write that a replica has is acknowledged; one that no replica hears of is not', async () => {
+  it('a write is acknowledged only if a replica has it', async () => {
     const rows = rowsOf('plain', driverOf(primary.url), '5s')
     const hasty = rowsOf('plain', driverOf(primary.url), '300ms')
     await rows.put('1', 1)
@@ -68,7 +68,7 @@ describe.each([
     await Promise.all([rows.close(), hasty.close()])
   })
 
-  it('a write that no replica has heard of is not acknowledged by a connection that came after it', async () => {
+  it('a connection that was opened after the write does not acknowledge it', async () => {
     const rows = rowsOf(
       'replaced',
       between(driverOf(primary.url), async () => {
@@ -83,7 +83,7 @@ describe.each([
     await rows.close()
   })
 
-  it('nor by a server that does not have it', async () => {
+  it('a server that does not have the write does not acknowledge it', async () => {
     const rows = rowsOf(
       'lost',
       between(driverOf(primary.url), async () => {

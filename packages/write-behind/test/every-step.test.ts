@@ -12,7 +12,7 @@ const ATTEMPTS = 3
 const ids = Array.from({ length: 6 }, (_, i) => `r${i}`)
 const names = ['one', 'two', 'three']
 
-/** A database that notes what it is given, and refuses some of it. */
+/** A database that records the writes it receives, and refuses some of them. */
 class Database {
   readonly accepted: Write[] = []
   readonly refused: Write[] = []
@@ -29,7 +29,7 @@ class Database {
     return this.accepted.filter((write) => write.id === id).map(({ value }) => value && value.name)
   }
 
-  /** Each write came once, those of an id in the order of their sequences. */
+  /** Expects that each write came once, and those of an id in the order of their sequences. */
   expectEachOnce(): void {
     const lasts = new Map<string, number>()
     for (const { id, sequence } of this.accepted) {
@@ -40,8 +40,8 @@ class Database {
 }
 
 /**
- * All that writers, workers and those who look after dead letters do; every step's copies come
- * `again` at the end.
+ * Runs every operation of writers, workers and dead letters, and checks the results.
+ * `deliverAgain` sends all requests once more; the results must stay the same.
  */
 async function everyStep(
   client: CacheClient,
@@ -93,7 +93,7 @@ async function everyStep(
     ATTEMPTS,
   ])
   const { replay, discard } = rows.deadLetters
-  // Refused again, it is a dead letter again.
+  // A replayed write that is refused becomes a dead letter again.
   expect(await replay(letters.worst!.letter)).toBe(true)
   await expect(rows.flushed('worst')).rejects.toBeInstanceOf(DeadLetterError)
   expect(database.refused).toHaveLength(4 * ATTEMPTS)
@@ -125,7 +125,7 @@ async function everyStep(
   await again()
   await expectExact()
   await second.end()
-  work() // what is left in the queue by a late step would be flushed now
+  work() // would flush a write that a late step has left in the queue
   await rows.put('last', { name: 'last' })
   await rows.flushed('last')
   await settled()
@@ -141,7 +141,7 @@ describe.each(kinds)('every step delivered twice, and once more at the end, on %
   beforeEach(() => redis.flush())
 
   it.each([0, 30])(
-    '%d ms late: each write reaches the database once and in order, and nothing else does',
+    '%d ms late: every write reaches the database once and in order',
     async (lag) => {
       await using proxy = await startDoublingProxy(redis, lag)
       await using client = connect(kind, proxy.url)
@@ -149,7 +149,7 @@ describe.each(kinds)('every step delivered twice, and once more at the end, on %
     },
   )
 
-  it('a write that the full queue refused is not executed by its late copy when there is room', async () => {
+  it('the late copy of a write that a full queue refused is not executed', async () => {
     await using proxy = await startDoublingProxy(redis, 150)
     await using client = connect(kind, proxy.url)
     await using direct = connect(kind, redis.url)
@@ -183,7 +183,7 @@ describe.each(kinds)('every step delivered twice on a Cluster, on %s', (kind) =>
     await cluster.stop()
   })
 
-  it('each write reaches the database once and in order, and nothing else does', async () => {
+  it('every write reaches the database once and in order', async () => {
     await using client = connectCluster(kind, proxies, { readTimeout: '5s', writeTimeout: '5s' })
     await vi.waitFor(() => client.send({ args: ['GET', 'x'], keys: ['x'] }), { timeout: 10_000 })
     await everyStep(

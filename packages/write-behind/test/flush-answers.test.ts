@@ -8,7 +8,7 @@ import { Setup, connect, kinds } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 
-describe.each(kinds)('what flush returns, on %s', (kind) => {
+describe.each(kinds)('the result of flush, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
@@ -19,7 +19,7 @@ describe.each(kinds)('what flush returns, on %s', (kind) => {
     ['a copy of it', (write) => ({ write: structuredClone(write) })],
     ['its sequence', ({ sequence }) => ({ sequence })],
     ['its id', ({ id }) => ({ id })],
-  ])('a refused write may be named by %s; the others are flushed', async (_, name) => {
+  ])('names a refused write by %s; the others are flushed', async (_, name) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -45,10 +45,10 @@ describe.each(kinds)('what flush returns, on %s', (kind) => {
     ["a driver's result", { rowCount: 1, rows: [] }],
     ['true', true],
     ['[undefined]', [undefined]],
-    ['an error without a name', [{ error: new Error('x') }]],
-    ['a stranger', [{ sequence: 1, error: new Error('x') }]],
+    ['an error without a write', [{ error: new Error('x') }]],
+    ['a sequence of another batch', [{ sequence: 1, error: new Error('x') }]],
   ])(
-    '%s is an error that says so: nothing counts as flushed, nothing is flushed for ever',
+    'is reported if it is %s, and its writes become dead letters',
     async (_, answer) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)

@@ -16,7 +16,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
   })
 
   it.each(['runs', 'starts'])(
-    'is drained by a worker that %s; a write is refused and changes nothing',
+    'is drained by a worker that %s; a refused write changes nothing',
     async (how) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
@@ -48,7 +48,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     },
   )
 
-  it('takes dead letters, gives them back and forgets them', async () => {
+  it('lets dead letters be created, replayed and discarded', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -70,7 +70,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     for (const id of ['bad', 'worse'])
       await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     poison = false
-    const elsewhere = setup.rows() // one that has not written yet
+    const elsewhere = setup.rows() // has no session yet
     for (const { letter, id } of await rows.deadLetters.list())
       expect(
         await (id === 'bad'
@@ -84,7 +84,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
   })
 
   it.each(['lease', 'process'])(
-    'reads what is pending, and loads what is neither pending nor cached (stampede: %j)',
+    'returns pending values and loads the others (stampede: %j)',
     async (stampede) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
@@ -106,7 +106,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     },
   )
 
-  it('lets a partition be given back and taken over', async () => {
+  it('lets a partition be given back and acquired', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -123,11 +123,11 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
   })
 })
 
-describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (kind) => {
+describe.each(kinds)('a Redis that accepts no writes for another reason, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis({ config: { save: '3600 1000000' } })
-    await mkdir(`${redis.directory}/dump.rdb`) // where it saves to
+    await mkdir(`${redis.directory}/dump.rdb`) // so that it can't save there
   })
   afterAll(() => redis.stop())
   beforeEach(async () => {
@@ -158,7 +158,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
   } as const
 
   it.each(['MISCONF', 'NOREPLICAS'] as const)(
-    '%s: writes are refused and change nothing; what was queued is flushed once it takes writes again',
+    '%s: writes are refused; queued ones are flushed once Redis accepts writes again',
     async (code) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
@@ -194,7 +194,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
       await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
       expect(await rows.deadLetters.list()).toEqual([letter])
       expect(await rows.get('1')).toEqual({ name: 'one' })
-      // A server that can't save has all that was acknowledged; one without its replicas may have
+      // A server that can't save has all acknowledged writes. A server without its replicas may have
       // been replaced.
       if (code === 'MISCONF')
         expect(await rows.getMany(['2', '3'])).toEqual([
@@ -203,7 +203,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
         ])
       else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
       isOpen = true
-      // flushed, and not confirmed
+      // The writes are flushed, but still in the queue.
       await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000)
       expect((await rows.pending()).writes).toBe(2)
       await causes[code].end()

@@ -29,7 +29,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       leaseTtl: '100ms',
       merge: (_, patch) => patch,
     })
-  /** Works until `use` has ended, and starts over if it fails. */
+  /** Runs a worker until `use` has ended. */
   const working = async (table: Table, use: () => Promise<void>): Promise<void> => {
     const stop = new AbortController()
     const worker = createWriteBehindWorker<Row, string>({
@@ -51,7 +51,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
   }
 
   it(
-    'whatever stands at one of the keys, writes are taken, flushed and read',
+    'writes are accepted, flushed and read with any value at any key',
     async () => {
       const table = new Table()
       const [partition] = new Partitions(client, 'rows', 1).all
@@ -74,7 +74,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       }
       let age = 0
       await working(table, async () => {
-        // In the short form every value is tried, but not at every key.
+        // The short form tries every value, but not at every key.
         for (const [k, [kind, at]] of Object.entries(keys).entries()) {
           for (const value of hostileValues(['7', 'floor', '1', '2']).filter(
             (_, i) => process.env.CHAOS || i % 8 === k % 8,
@@ -103,7 +103,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     process.env.CHAOS ? 600_000 : 60_000,
   )
 
-  it('what is no write is taken out of the stream and told, and the writes around it are flushed', async () => {
+  it('foreign entries of the stream are deleted and reported; writes are flushed', async () => {
     const table = new Table()
     const [partition] = new Partitions(client, 'rows', 1).all
     const { stream } = partition!
@@ -152,7 +152,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     )
   })
 
-  it('a session whose floor is far behind holds nobody up', async () => {
+  it('a session whose floor is far behind delays no write', async () => {
     const table = new Table()
     await using cache = newCache(table)
     await cache.put('1', { name: 'first' })
@@ -170,7 +170,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     }
   })
 
-  it('a dead letter that can not be read is taken out, and keeps nobody from the others', async () => {
+  it('a dead letter that cannot be unpacked is deleted', async () => {
     const table = new Table()
     const [partition] = new Partitions(client, 'rows', 1).all
     const { deadLetters } = partition!

@@ -14,18 +14,16 @@ const HASTY = {
   breaker: { failures: 1_000, cooldown: 50 },
 } as const
 
-/**
- * What happens to a step on its way. Begins before it is asked for; `end` is called once it was.
- */
+/** Interrupts a step. `begin` is called before the step is sent, and `end` afterwards. */
 interface Interruption {
   readonly name: string
   begin(
     proxy: TcpProxy,
     redis: RedisServer,
   ): Promise<{
-    /** Redis can be reached again. */
+    /** Makes Redis reachable again. */
     end(): Promise<void>
-    /** What was on its way arrives, late. */
+    /** Delivers what was held back. */
     late?(): Promise<void>
   }>
 }
@@ -48,7 +46,7 @@ const interruptions: readonly Interruption[] = [
     },
   },
   {
-    name: 'it arrives after it was asked for again',
+    name: 'it arrives after it was sent again',
     async begin(proxy) {
       const held = proxy.hold()
       return {
@@ -65,7 +63,7 @@ const interruptions: readonly Interruption[] = [
     },
   },
   {
-    name: 'the server stands still for longer than it is waited for',
+    name: 'the server stops for longer than the timeout',
     async begin(_, redis) {
       await redis.pause()
       return {
@@ -78,7 +76,7 @@ const interruptions: readonly Interruption[] = [
   },
 ]
 
-/** How often each value of an id may have reached the database. */
+/** How often each value of an id may reach the database. */
 type Counts = Readonly<
   Record<string, Readonly<Record<string, readonly [least: number, most: number]>>>
 >
@@ -94,8 +92,8 @@ describe.each(kinds)('on %s', (kind) => {
 
   describe.each(interruptions)('a step of a writer: $name', ({ begin }) => {
     /**
-     * Interrupts a step, and says whether it was acknowledged. Then another write is, and what is
-     * late arrives.
+     * Interrupts a step. Afterwards another write is acknowledged, and then the late bytes arrive.
+     * Resolves to the result of the step, `'acknowledged'` or `'rejected'`.
      */
     async function interrupted(
       proxy: TcpProxy,
@@ -117,7 +115,7 @@ describe.each(kinds)('on %s', (kind) => {
       return outcome
     }
 
-    /** `rows` is interrupted, `patient` is not. */
+    /** Runs a scenario in which `rows` is interrupted and `undisturbed` is not. */
     async function scene(
       run: (rows: Rows, proxy: TcpProxy, patient: Rows) => Promise<Counts>,
     ): Promise<void> {
@@ -143,7 +141,7 @@ describe.each(kinds)('on %s', (kind) => {
           expect(count, `${id}: ${name}`).toBeGreaterThanOrEqual(least)
           expect(count, `${id}: ${name}`).toBeLessThanOrEqual(most)
         }
-        // Nothing else, and in their order.
+        // No other values arrived, and these arrived in order.
         expect(got).toEqual(Object.keys(values).filter((one) => got.includes(one)))
       }
       for (const one of [rows, patient]) await one.close()
@@ -154,7 +152,7 @@ describe.each(kinds)('on %s', (kind) => {
       1,
     ]
 
-    it('put, and delete', () =>
+    it('put and delete', () =>
       scene(async (rows, proxy, patient) => {
         const put = await interrupted(proxy, rows, () => rows.put('1', { name: 'put' }))
         const removed = await interrupted(proxy, rows, () => rows.delete('1'))
@@ -170,7 +168,7 @@ describe.each(kinds)('on %s', (kind) => {
         return Object.fromEntries(ids.map((id) => [id, { put: times(put) }]))
       }))
 
-    it('replay, and discard', () =>
+    it('replay and discard', () =>
       scene(async (rows, proxy, patient) => {
         await using direct = connect(kind, redis.url)
         await using setup = new Setup(direct)
@@ -199,7 +197,7 @@ describe.each(kinds)('on %s', (kind) => {
         return { replay: { again: [1, 1] }, discard: {} }
       }))
 
-    it('write: counted once where it was acknowledged, and at most once where not', async () => {
+    it('update: counted once if acknowledged, and otherwise at most once', async () => {
       await using proxy = await startProxy(redis)
       await using client = connect(kind, proxy.url, HASTY)
       await using direct = connect(kind, redis.url)
@@ -221,7 +219,7 @@ describe.each(kinds)('on %s', (kind) => {
   })
 
   describe.each(interruptions)('a step of a worker: $name', ({ begin }) => {
-    /** Runs a worker, whose next step is interrupted when `flush` or `validate` says so. */
+    /** Runs a worker. Its next step is interrupted when `flush` or `validate` calls `interrupt`. */
     async function scene(
       {
         flush,
@@ -275,7 +273,7 @@ describe.each(kinds)('on %s', (kind) => {
       await rows.close()
     }
 
-    it('what was flushed is confirmed, and flushed once', async () => {
+    it('a flushed write is removed from the queue, and flushed once', async () => {
       const flushed: string[] = []
       await scene(
         {
@@ -310,7 +308,7 @@ describe.each(kinds)('on %s', (kind) => {
       )
     })
 
-    it('a write that can’t be read becomes one dead letter', async () => {
+    it('a write that cannot be decoded becomes one dead letter', async () => {
       await scene(
         { flush: async () => undefined, validate: (interrupt) => interrupt() },
         async (rows) => {
@@ -327,7 +325,7 @@ describe.each(kinds)('on %s', (kind) => {
   })
 
   it.each(['confirmation', 'failed attempt'])(
-    'a worker’s %s that arrives when the partition has another owner changes nothing',
+    'a %s that arrives after the partition has another owner changes nothing',
     async (step) => {
       await using proxy = await startProxy(redis)
       await using far = connect(kind, proxy.url, HASTY)
@@ -368,7 +366,7 @@ describe.each(kinds)('on %s', (kind) => {
   )
 })
 
-/** The server knows the scripts then, so that each step is one command. */
+/** Loads all scripts into the server, so that each step is one command. */
 async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): Promise<void> {
   await using client = connect(kind, redis.url)
   await using setup = new Setup(client)
@@ -390,7 +388,7 @@ async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): 
   await rows.close()
 }
 
-/** What the partition holds, but for who owns it. */
+/** Returns the contents of the partition, except for its owner. */
 async function stateOf(redis: RedisServer): Promise<unknown> {
   const [stream, pending] = [await keyOf(redis, 'stream'), await keyOf(redis, 'pending')]
   return [

@@ -5,13 +5,13 @@ import { Setup, connect, keyOf, kinds } from './setup.js'
 
 const TTL = 600
 
-describe.each(kinds)('a worker goes on, on %s', (kind) => {
+describe.each(kinds)('a worker, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
-  it('flushes that take longer than the lease: no partition is lost, none is flushed twice at once, also when another worker comes', async () => {
+  it('loses no partition when flushes take longer than ownershipTtl', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows({ partitions: 4 })
@@ -43,7 +43,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a flush that never settles is told after flushTimeout, and tried again; the other partitions go on meanwhile', async () => {
+  it('aborts and repeats a flush after flushTimeout; other partitions continue', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows({ partitions: 2 })
@@ -74,7 +74,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a partition that is lost before flush is called: it is not called, and run ends', async () => {
+  it('does not call flush for a partition that it has lost', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -83,8 +83,8 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
       ['good', { name: 'good' }],
     ])
     let owner: string | undefined
-    // Both writes are read, then another worker takes the partition: burying the one that can't be
-    // read says so.
+    // Both writes are read, and then another worker takes the partition. This worker learns of it
+    // when it moves the unreadable write to the dead letters.
     const validate = async (value: unknown) => {
       owner ??= await keyOf(redis, 'owner')
       await redis.cli('SET', owner, 'another worker')
@@ -109,7 +109,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('run ends after drainTimeout, however long a flush takes; its writes stay, and the partition keeps its owner until the lease ends', async () => {
+  it('ends after drainTimeout; an unfinished flush leaves its writes and its owner', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -139,7 +139,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('an id that fails holds back none but itself, however many writes it has', async () => {
+  it('is not held back by an id that fails, however many writes it has', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -168,7 +168,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('an id that failed is flushed whole once it is accepted, also what was read again for it', async () => {
+  it('flushes all writes of an id that failed before, including reread ones', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -195,7 +195,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a write for which whole batches fail becomes a dead letter, also while others keep coming', async () => {
+  it('finds the write that makes whole batches fail while others keep coming', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -227,7 +227,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a stream that comes back older than what was read of it is read and flushed, not trimmed', async () => {
+  it('flushes a stream that was replaced by an older one', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -245,7 +245,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a partition that was acquired although the reply was lost is given back, and an attempt that arrives late acquires nothing', async () => {
+  it('gives back a partition that it acquired without receiving the reply', async () => {
     await using proxy = await startProxy(redis)
     await using far = connect(kind, proxy.url, {
       readTimeout: 200,
@@ -259,7 +259,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     const lost = away.work({ ownershipTtl: '1m' })
     await vi.waitFor(() => expect(lost.worker.partitions).toEqual([0]), 5_000)
     await lost.end()
-    // Only the acquisition is held: the worker has said that it lives.
+    // Only the acquisition is held back, since the heartbeat was sent before.
     const again = away.work({ ownershipTtl: '1m' })
     await sleep(5)
     const held = proxy.hold()

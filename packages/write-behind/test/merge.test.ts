@@ -4,13 +4,13 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Setup, connect, kinds } from './setup.js'
 
-describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) => {
+describe.each(kinds)('an update that loads the current value, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
-  it('keeps its lease while a load takes longer than that', async () => {
+  it('keeps its lease while its load takes longer than leaseTtl', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     let loads = 0
@@ -29,7 +29,7 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     await rows.close()
   })
 
-  it('a load that hangs holds up no other write for longer than its signal or loadTimeout.hard', async () => {
+  it('delays no other update beyond its signal or loadTimeout.hard if it hangs', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     let loads = 0
@@ -55,7 +55,7 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     await rows.close()
   })
 
-  it('a load that hangs keeps readers from caching the row for no longer than leaseTtl', async () => {
+  it('does not keep readers from caching the row beyond leaseTtl if it hangs', async () => {
     await using client = connect(kind, redis.url)
     await using other = connect(kind, redis.url)
     await using setup = new Setup(client)
@@ -78,7 +78,7 @@ describe.each(kinds)('a write that loads what it is merged with, on %s', (kind) 
     for (const one of [rows, reader]) await one.close()
   })
 
-  it('a load that hangs ends with the signal of its write', async () => {
+  it('aborts a load that hangs when its own signal aborts', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const stop = new AbortController()

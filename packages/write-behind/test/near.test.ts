@@ -26,10 +26,10 @@ describe.each(cases)('near caches, on $name', ({ start }) => {
   }
 
   it.each([undefined, { replicas: 0 }])(
-    'are told of what is written, deleted, buried and replayed (durability: %j)',
+    'are informed of writes, deletions, dead letters and replays (durability: %j)',
     async (durability) => {
       const [one, two] = [await near(), await near()]
-      // too few replicas; the write is taken
+      // With too few replicas, the write rejects but is in Redis.
       const more = durability && { durability: { replicas: 1, timeout: 20 } }
       const [mine, theirs] = [one.setup.rows(more), two.setup.rows()]
       const write = (work: Promise<unknown>): Promise<unknown> =>

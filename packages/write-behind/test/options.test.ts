@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
 const untouched = (): never => {
-  throw new Error('nothing is to be sent')
+  throw new Error('nothing should be sent')
 }
 const driver: Driver = {
   name: 'none',
@@ -56,7 +56,7 @@ describe('createWriteBehind', () => {
 })
 
 describe('durability', () => {
-  it('is refused at creation on redis 5 with Sentinel, which can open no connection of its own', () => {
+  it('is refused with redis 5 and Sentinel, which cannot open a connection', () => {
     const sentinel = createSentinel({
       name: 'primary',
       sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }],
@@ -110,7 +110,7 @@ describe('createWriteBehindWorker', () => {
   })
 })
 
-it('a namespace with a hash tag is refused by its name', () => {
+it('a namespace with a hash tag is refused as client.namespace', () => {
   const tagged = createCacheClient(driver, { namespace: '{shop}' })
   for (const make of [
     () =>
@@ -127,7 +127,7 @@ it('a namespace with a hash tag is refused by its name', () => {
   }
 })
 
-it('a worker runs once at a time', async () => {
+it('run rejects while the worker is running', async () => {
   const worker = createWriteBehindWorker({ client, prefix: 'rows', flush: async () => undefined })
   const stop = new AbortController()
   const first = worker.run({ signal: stop.signal }).catch(() => undefined)

@@ -28,7 +28,7 @@ const flavours = [
   },
 ] as const
 
-describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
+describe.each(flavours)('while Redis is down, on $name', ({ connect }) => {
   let server: RedisServer
   let client: CacheClient
   let table: Table
@@ -53,7 +53,7 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
   }
 
   it.each(['paused', 'killed'] as const)(
-    '%s: a read rejects, for the database may not have what was acknowledged; when Redis is back it is there',
+    '%s: reads reject, and return the acknowledged value once Redis is back',
     async (how) => {
       const rows = rowsOf(`rows-${how}`)
       await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
@@ -82,7 +82,7 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
     },
   )
 
-  it("with onOutage: 'bypass' a read answers what the database has", async () => {
+  it("onOutage: 'bypass': a read returns what the database has", async () => {
     const rows = rowsOf('loaded', { onOutage: 'bypass' })
     await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
     await server.pause()

@@ -15,14 +15,14 @@ export const kinds = ['ioredis', 'node-redis'] as const
 export type Kind = (typeof kinds)[number]
 
 /**
- * The full name of a key of the first partition of `rows`, `''` where there is none: `owner`,
- * `session:*`.
+ * Resolves to the full name of a key of the first partition of the queue `rows`, or to `''` if there
+ * is no such key. `name` is for example `owner` or `session:*`.
  */
 export function keyOf(redis: RedisServer, name: string): Promise<string> {
   return redis.cli('KEYS', `*rows:0}:${name}`)
 }
 
-/** A client of a server that the test has for itself. */
+/** Returns a client of a server that only this test uses. */
 export function connect(
   kind: Kind,
   url: string,
@@ -40,7 +40,7 @@ export function connect(
   return ending(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
 }
 
-/** A client of a Cluster through proxies, one for each node. */
+/** Returns a client of a Cluster that connects through one proxy for each node. */
 export function connectCluster(
   kind: Kind,
   proxies: ReadonlyMap<string, Address>,
@@ -75,7 +75,7 @@ function ending(client: CacheClient, end: () => unknown): CacheClient & AsyncDis
 
 type Changed = Partial<WriteBehindWorkerOptions<Row, string>>
 
-/** The queues and workers of one test, of one partition unless told; the workers end with it. */
+/** Creates the queues and workers of one test, with one partition by default. Stops the workers. */
 export class Setup implements AsyncDisposable {
   readonly table = new Table()
   readonly #client: CacheClient
@@ -85,7 +85,7 @@ export class Setup implements AsyncDisposable {
     this.#client = client
   }
 
-  /** A queue of whole values. */
+  /** Creates a queue of whole values. */
   rows(more: object = {}) {
     return createWriteBehind<Row | null, string, Row>({
       client: this.#client,
@@ -97,7 +97,7 @@ export class Setup implements AsyncDisposable {
     })
   }
 
-  /** A queue of increments. */
+  /** Creates a queue of increments. */
   counters(more: object = {}) {
     const merge = (current: Row | undefined, by: number): Row => ({
       name: 'counter',

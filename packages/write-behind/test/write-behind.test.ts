@@ -77,7 +77,7 @@ describe.each(cases)('on $name', ({ start }) => {
     return found.sort()
   }
 
-  it('an acknowledged write is read at once, and reaches the database', async () => {
+  it('an acknowledged write is readable at once, and reaches the database', async () => {
     const rows = whole()
     await rows.put('1', { name: 'Ada' })
     expect(await rows.get('1')).toEqual({ name: 'Ada' })
@@ -90,7 +90,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.loads).toBe(0)
   })
 
-  it('an evicted entry with a pending write reads the written value', async () => {
+  it('a read returns the pending value if the entry was evicted', async () => {
     const rows = whole()
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
     expect(await rows.get('1')).toEqual({ name: 'old' })
@@ -108,7 +108,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.loads).toBe(2) // once before, once for '2'
   })
 
-  it('a stale entry with a pending write is not reloaded from a database that does not have it', async () => {
+  it('a stale entry with a pending write is not reloaded from the database', async () => {
     const rows = whole({ ttl: 30, staleWhileRevalidate: '1h' })
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
     await rows.put('1', { name: 'new' })
@@ -120,7 +120,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.loads).toBe(0)
   })
 
-  it('a reader that loaded before the write can’t store what it loaded', async () => {
+  it('a reader that loaded before a write cannot cache what it loaded', async () => {
     let release!: () => void
     const held = new Promise<void>((go) => {
       release = go
@@ -141,7 +141,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await slow.get('1')).toEqual({ name: 'new' })
   })
 
-  it('patches are merged with what is pending, cached or in the database, and none is lost among many writers', async () => {
+  it('patches are merged with the current value, and none of many writers is lost', async () => {
     const rows = merging()
     table.rows.set('1', { value: { name: 'Ada' }, sequence: 0 })
     expect(await rows.update('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
@@ -167,7 +167,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.rows.get('1')?.value).toEqual(merged)
   })
 
-  it('a deleted row is gone at once, and from the database later', async () => {
+  it('a deleted row is gone at once, and later from the database', async () => {
     const rows = whole()
     await rows.put('1', { name: 'Ada' })
     await rows.delete('1')
@@ -178,7 +178,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.rows.get('1')?.value).toBeNull()
   })
 
-  it('the writes of a batch to one id become one, with all their patches', async () => {
+  it('coalesces the writes of an id in a batch, with all their patches', async () => {
     const rows = merging()
     for (let age = 1; age <= 10; age++) await rows.update('1', { age })
     work()
@@ -194,7 +194,7 @@ describe.each(cases)('on $name', ({ start }) => {
     ])
   })
 
-  it('without coalescing an id’s writes come each, in their order, with growing sequences', async () => {
+  it('coalesce: false: flushes each write in order, with growing sequences', async () => {
     const rows = whole()
     for (let age = 1; age <= 20; age++) await rows.put('1', { name: 'x', age })
     work({ coalesce: false, batchSize: 3 })
@@ -207,7 +207,7 @@ describe.each(cases)('on $name', ({ start }) => {
       if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
   })
 
-  it('a write that fails holds back its id’s later ones, and nobody else', async () => {
+  it('a write that fails holds back the later writes of its id, and no others', async () => {
     const rows = whole()
     const order: string[] = []
     let broken = true
@@ -236,7 +236,7 @@ describe.each(cases)('on $name', ({ start }) => {
   })
 
   it.each(['returned', 'thrown'])(
-    'a poisoned write (%s) reaches the dead letters after its attempts, and can be listed, replayed and discarded; the others are flushed',
+    'a poisoned write (%s) becomes a dead letter, to be replayed or discarded',
     async (how) => {
       const rows = whole()
       let poison = true
@@ -290,7 +290,7 @@ describe.each(cases)('on $name', ({ start }) => {
     },
   )
 
-  it('a write that is the only one becomes a dead letter too', async () => {
+  it('a write that fails becomes a dead letter even if it is the only one', async () => {
     const rows = whole()
     await rows.put('bad', { name: 'poison' })
     work({
@@ -301,7 +301,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
   })
 
-  it('a database that is out takes nothing to the dead letters, however long', async () => {
+  it('a database outage makes no dead letters, however long it takes', async () => {
     const rows = whole()
     for (let i = 0; i < 20; i++) await rows.put(`r${i}`, { name: 'x' })
     let out = true
@@ -321,7 +321,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.rows.size).toBe(20)
   })
 
-  it('a full queue pushes back, and takes writes again once there is room', async () => {
+  it('a full queue rejects writes, and accepts them again once there is room', async () => {
     const rows = whole({ maxPending: 3, partitions: 1 })
     for (let i = 0; i < 3; i++) await rows.put(`r${i}`, { name: 'x' })
     await expect(rows.put('r3', { name: 'x' })).rejects.toBeInstanceOf(BackpressureError)
@@ -337,7 +337,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.rows.size).toBe(4)
   })
 
-  it('a full queue pushes back also when nothing can be flushed: never more wait in a partition than maxPending', async () => {
+  it('no more than maxPending writes wait in a partition while nothing is flushed', async () => {
     const rows = whole({ maxPending: 10 })
     let failed = 0
     work({
@@ -364,7 +364,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.rows.size).toBe(0)
   })
 
-  it('a worker told to stop in the middle leaves nothing half done: what was flushed is settled, what was not still waits', async () => {
+  it('a stopped worker has removed what it flushed, and left everything else', async () => {
     const rows = whole({ partitions: 2 })
     const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
     await Promise.all(ids.map((id) => rows.put(id, { name: id })))
@@ -402,7 +402,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.calls.flat()).toHaveLength(500)
   })
 
-  it('all who use a name must have as many partitions', async () => {
+  it('all users of a prefix must have the same number of partitions', async () => {
     await whole({ partitions: 4 }).put('1', { name: 'x' })
     await expect(whole({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow(
       '"partitions" is 8 here, but 4',
@@ -416,7 +416,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(worker.run()).rejects.toThrow('"partitions" is 2 here, but 4')
   })
 
-  it('once everything is flushed, a fence and an empty stream of each partition are left, and what ends by itself', async () => {
+  it('only fences, empty streams and expiring keys stay once all is flushed', async () => {
     const rows = whole({ ttl: 50, negativeTtl: 50, partitions: 2 })
     const counters = merging({ ttl: 50, partitions: 2 })
     const ids = Array.from({ length: 20 }, (_, i) => `r${i}`)
@@ -442,10 +442,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     await end()
 
-    /**
-     * Of all keys that are left, each one's time to live in ms, -1 for ever; a token in a name is
-     * `*`.
-     */
+    /** The ttl of each remaining key in ms, or -1. Tokens in key names are replaced by `*`. */
     const left = await vi.waitFor(
       async () => {
         const found: (readonly [name: string, ttl: number])[] = []
@@ -493,7 +490,7 @@ describe.each(cases)('on $name', ({ start }) => {
     }
   })
 
-  it('a worker told to stop ends what it is flushing, and gives its partitions back', async () => {
+  it('a stopped worker finishes its flush and gives its partitions back', async () => {
     const rows = whole()
     let flushing = false
     const slow = work({
@@ -513,7 +510,7 @@ describe.each(cases)('on $name', ({ start }) => {
     })
   })
 
-  it('ids are kept apart, whatever is in them, and numbers come back as numbers', async () => {
+  it('ids with any characters are distinct, and numbers stay numbers', async () => {
     const ids = [
       '*',
       '{}',
@@ -549,7 +546,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(rows.put('1', (() => 1) as unknown as Row)).rejects.toThrow()
   })
 
-  it('durability: a write is refused as not replicated where there are too few replicas', async () => {
+  it('durability: a write rejects if there are too few replicas', async () => {
     const rows = whole({ durability: { replicas: 2, timeout: 50 } })
     await expect(rows.put('1', { name: 'x' })).rejects.toMatchObject({
       name: 'DurabilityError',

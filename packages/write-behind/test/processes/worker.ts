@@ -6,8 +6,8 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// A worker whose database is another Redis, and fails a tenth of the calls: half of those before it
-// has done anything, half after.
+// A worker whose database is another Redis. The share `failing` of its calls fails: half of these
+// before they have changed anything, and half afterwards.
 
 export interface Start {
   readonly queue: string
@@ -19,13 +19,14 @@ export interface Start {
 }
 
 /**
- * Applies what is new, and remembers in which order, and who came after a later owner of the same
- * partition.
+ * Applies the writes that are newer than the rows, and records their order. Records a worker in
+ * `late` if it flushes a partition after a later owner did.
  */
 const APPLY = `
 local partition, fence = table.remove(ARGV, 1), tonumber(table.remove(ARGV, 1))
-if fence < tonumber(redis.call('HGET', 'fences', partition) or 0) then redis.call('RPUSH', 'late', partition .. ' ' .. fence) end
-redis.call('HSET', 'fences', partition, string.format('%.0f', math.max(fence, tonumber(redis.call('HGET', 'fences', partition) or 0))))
+local highest = tonumber(redis.call('HGET', 'fences', partition) or 0)
+if fence < highest then redis.call('RPUSH', 'late', partition .. ' ' .. fence) end
+redis.call('HSET', 'fences', partition, string.format('%.0f', math.max(fence, highest)))
 for i = 1, #ARGV, 3 do
   local id, sequence, n = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if tonumber(redis.call('HGET', 'sequences', id) or 0) < tonumber(sequence) then
