@@ -11,7 +11,7 @@ import type { Start } from './processes/worker.js'
 
 const WRITES = process.env.CHAOS ? 100_000 : 4_000
 const IDS = 50
-const LEASE_TTL = 1_000
+const OWNERSHIP_TTL = 1_000
 /** Milliseconds that a busy machine may add. */
 const SLACK = 1_000
 /** A tick that is due after 10 ms and takes this many ms means that the machine stood still. */
@@ -23,19 +23,19 @@ interface Flushed {
   readonly partition: number
 }
 
-const ends: (() => unknown)[] = []
+const cleanups: (() => unknown)[] = []
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
 })
 
 /** For clients whose Redis is killed. */
-const HASTY = {
+const SHORT_TIMEOUTS = {
   readTimeout: 300,
   writeTimeout: 500,
   breaker: { failures: 5, cooldown: 100 },
 } as const
 /** For clients whose Redis is always available. */
-const PATIENT = { readTimeout: '5s', writeTimeout: '5s' } as const
+const LONG_TIMEOUTS = { readTimeout: '5s', writeTimeout: '5s' } as const
 
 function connect(
   url: string,
@@ -45,12 +45,12 @@ function connect(
   if (kind === 'ioredis') {
     const redis = new Redis(url, { retryStrategy: () => 50 })
     redis.on('error', () => undefined)
-    ends.push(() => redis.disconnect())
+    cleanups.push(() => redis.disconnect())
     return createCacheClient(ioredisDriver(redis), { resilience })
   }
   const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
   redis.on('error', () => undefined)
-  ends.push(() => redis.destroy())
+  cleanups.push(() => redis.destroy())
   return createCacheClient(nodeRedisDriver(redis), { resilience })
 }
 
@@ -65,7 +65,7 @@ function workers(data: Omit<Start, 'client'>): {
     const group = spawnProcesses(new URL('processes/worker.ts', import.meta.url), {
       data: { ...data, client: index % 2 === 0 ? 'ioredis' : 'node-redis' } satisfies Start,
     })
-    ends.push(() => group.stop())
+    cleanups.push(() => group.stop())
     running[index] = group
     await group.all('ready', { timeout: 60_000 })
     void (async () => {
@@ -76,22 +76,22 @@ function workers(data: Omit<Start, 'client'>): {
 }
 
 /**
- * Measures for how long this process, and so perhaps the machine, stands still. The returned function
- * ends the measurement and returns the milliseconds.
+ * Measures for how long this process, and so perhaps the machine, stands still. The returned
+ * function ends the measurement and returns the milliseconds.
  */
-function watchPauses(): () => number {
-  let held = 0
+function measurePauses(): () => number {
+  let pausedFor = 0
   let last = performance.now()
-  const note = (): void => {
+  const tick = (): void => {
     const now = performance.now()
-    if (now - last > PAUSE) held += now - last
+    if (now - last > PAUSE) pausedFor += now - last
     last = now
   }
-  const timer = setInterval(note, 10)
+  const timer = setInterval(tick, 10)
   return () => {
     clearInterval(timer)
-    note()
-    return held
+    tick()
+    return pausedFor
   }
 }
 
@@ -106,7 +106,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         database: database.url,
         failing: 0.1,
         coalesce,
-        ownershipTtl: LEASE_TTL,
+        ownershipTtl: OWNERSHIP_TTL,
       })
       await Promise.all([0, 1, 2].map(start))
       const acknowledged = new Map<string, number>()
@@ -114,7 +114,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
       let redisKilled = 0
 
       /** Kills a worker at regular intervals, and Redis too in every third round. */
-      const disturb = async (): Promise<void> => {
+      const killRepeatedly = async (): Promise<void> => {
         for (let round = 0; !done.signal.aborted; round++) {
           if (round % 3 === 0) {
             await queue.kill()
@@ -129,7 +129,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         }
       }
 
-      let disturbed: Promise<void> | undefined
+      let killing: Promise<void> | undefined
       const write = async (client: CacheClient, share: number): Promise<void> => {
         const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
           client,
@@ -144,7 +144,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
               await rows.put(id, { n: i })
               acknowledged.set(id, i)
               // Starts in the middle of the writes, however fast they are.
-              if (i > WRITES / 8) disturbed ??= disturb()
+              if (i > WRITES / 8) killing ??= killRepeatedly()
               break
             } catch {
               await sleep(10)
@@ -153,15 +153,15 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         }
       }
       await Promise.all([
-        write(connect(queue.url, 'ioredis', HASTY), 0),
-        write(connect(queue.url, 'node-redis', HASTY), 1),
+        write(connect(queue.url, 'ioredis', SHORT_TIMEOUTS), 0),
+        write(connect(queue.url, 'node-redis', SHORT_TIMEOUTS), 1),
       ])
       done.abort()
-      await disturbed
+      await killing
       expect(redisKilled).toBeGreaterThan(0)
 
       const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
-        client: connect(queue.url, 'ioredis', PATIENT),
+        client: connect(queue.url, 'ioredis', LONG_TIMEOUTS),
         prefix: 'rows',
         ttl: '1h',
         load: async () => null,
@@ -172,7 +172,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
       })
       expect(await rows.deadLetters.list()).toEqual([])
       const table = new Redis(database.url)
-      ends.push(() => table.disconnect())
+      cleanups.push(() => table.disconnect())
       expect(acknowledged.size).toBe(IDS)
       const state = await table.hgetall('rows')
       expect(state).toEqual(Object.fromEntries([...acknowledged].map(([id, n]) => [id, String(n)])))
@@ -189,10 +189,10 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
 })
 
 describe('workers', () => {
-  it('share the partitions evenly with growing fences, and take over those of a killed one', async () => {
+  it('share partitions evenly with growing fences, and take over those of a killed one', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
-    const client = connect(queue.url, 'ioredis', PATIENT)
+    const client = connect(queue.url, 'ioredis', LONG_TIMEOUTS)
     const rows = createWriteBehind<{ n: number }, string, { n: number }>({
       client,
       prefix: 'rows',
@@ -204,7 +204,7 @@ describe('workers', () => {
       database: database.url,
       failing: 0,
       coalesce: true,
-      ownershipTtl: LEASE_TTL,
+      ownershipTtl: OWNERSHIP_TTL,
     })
     const writing = new AbortController()
     const writer = (async () => {
@@ -231,55 +231,55 @@ describe('workers', () => {
       for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
       return [...counts.values()].sort((a, b) => a - b)
     }
-    const even = (workers: number): number[] =>
+    const expectedShares = (workers: number): number[] =>
       Array.from({ length: workers }, (_, i) => Math.floor((8 + i) / workers))
     /** Waits until the partitions are shared evenly. Resolves to the owner of each. */
-    const settles = (workers: number) =>
+    const evenShares = (workers: number) =>
       vi.waitFor(async () => {
         const owners = await ownersOf()
-        expect(shares(owners)).toEqual(even(workers))
+        expect(shares(owners)).toEqual(expectedShares(workers))
         return owners
       }, 30_000)
-    const leave = async (index: number) => {
+    const stopWorker = async (index: number) => {
       running[index]!.send('stop')
       await running[index]!.all('stopped', { timeout: 20_000 })
     }
     await start(0)
-    await settles(1)
+    await evenShares(1)
     await start(1)
-    await settles(2)
+    await evenShares(2)
     await Promise.all([start(2), start(3)])
-    await settles(4)
+    await evenShares(4)
     await Promise.all([4, 5, 6, 7].map(start))
-    await settles(8)
-    await Promise.all([4, 5, 6, 7].map(leave))
-    const before = await settles(4)
+    await evenShares(8)
+    await Promise.all([4, 5, 6, 7].map(stopWorker))
+    const before = await evenShares(4)
     // The partitions of the killed worker are those that no worker renews.
     await running[3]!.processes[0]!.kill()
     const killedAt = performance.now()
-    const heldUp = watchPauses()
-    let takenOver = 0
+    const stopMeasuring = measurePauses()
+    let takeoverTime = 0
     await vi.waitFor(
       async () => {
         const owners = await ownersOf()
         const alive = new Set(owners)
         expect(owners).not.toContain('null')
         expect([...new Set(before)].filter((owner) => !alive.has(owner))).toHaveLength(1)
-        takenOver = performance.now() - killedAt
+        takeoverTime = performance.now() - killedAt
       },
       { timeout: 30_000, interval: 10 },
     )
-    expect(takenOver - heldUp()).toBeLessThan((LEASE_TTL * 4) / 3 + SLACK)
-    await settles(3)
-    await leave(2)
-    await settles(2)
+    expect(takeoverTime - stopMeasuring()).toBeLessThan((OWNERSHIP_TTL * 4) / 3 + SLACK)
+    await evenShares(3)
+    await stopWorker(2)
+    await evenShares(2)
     writing.abort()
     await writer
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 20_000)
 
     // No worker flushed a partition after it had a later owner.
     const table = new Redis(database.url)
-    ends.push(() => table.disconnect())
+    cleanups.push(() => table.disconnect())
     expect(await table.lrange('late', 0, -1)).toEqual([])
     // Messages of different processes may arrive out of order. A partition had as many fences as
     // owners.
@@ -300,7 +300,7 @@ describe('workers', () => {
   it('trim streams: many flushed writes leave memory as it was', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
-    const client = connect(queue.url, 'ioredis', PATIENT)
+    const client = connect(queue.url, 'ioredis', LONG_TIMEOUTS)
     const rows = createWriteBehind<{ n: number }, string, { n: number }>({
       client,
       prefix: 'rows',
@@ -312,7 +312,7 @@ describe('workers', () => {
       database: database.url,
       failing: 0,
       coalesce: true,
-      ownershipTtl: LEASE_TTL,
+      ownershipTtl: OWNERSHIP_TTL,
     })
     await start(0)
     const used = async (): Promise<number> =>

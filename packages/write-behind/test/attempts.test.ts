@@ -8,15 +8,15 @@ import {
   type TcpProxy,
 } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Setup, connect, connectCluster, keyOf, kinds } from './setup.js'
+import { Setup, connect, connectCluster, findKey, clientKinds } from './setup.js'
 
-const HASTY = {
+const SHORT_TIMEOUTS = {
   readTimeout: 300,
   writeTimeout: 300,
   breaker: { failures: 1_000, cooldown: 50 },
 } as const
 
-describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind) => {
+describe.each(clientKinds)('a write that is sent twice or arrives late, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
@@ -24,7 +24,7 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
 
   it('does not undo a later write if its own call has rejected', async () => {
     await using proxy = await startProxy(redis)
-    await using client = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
@@ -35,7 +35,7 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
     await vi.waitFor(() => rows.put('1', { name: 'later' }), { timeout: 10_000 })
     await held.deliver()
     expect(await rows.get('1')).toEqual({ name: 'later' })
-    setup.work()
+    setup.startWorker()
     await rows.flushed('1')
     expect(setup.table.rows.get('1')?.value).toEqual({ name: 'later' })
     await rows.close()
@@ -43,10 +43,10 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
 
   it('does not undo a write of another process once its own has reached Redis again', async () => {
     await using proxy = await startProxy(redis)
-    await using client = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
     await using other = connect(kind, redis.url)
     await using setup = new Setup(client)
-    await using elsewhere = new Setup(other)
+    await using otherSetup = new Setup(other)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
     const held = proxy.hold()
@@ -54,23 +54,23 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
     proxy.drop()
     await vi.waitFor(
       async () => {
-        const [session] = (await keyOf(redis, 'session:*')).split('\n')
+        const [session] = (await findKey(redis, 'session:*')).split('\n')
         expect(await redis.cli('HGET', session!, 'floor')).toBe('3')
       },
       { timeout: 10_000, interval: 20 },
     )
-    await elsewhere.rows().put('1', { name: 'later' })
+    await otherSetup.rows().put('1', { name: 'later' })
     await held.deliver()
     expect(await rows.get('1')).toEqual({ name: 'later' })
     expect(
-      await redis.cli('XREVRANGE', await keyOf(redis, 'stream'), '+', '-', 'COUNT', '1'),
+      await redis.cli('XREVRANGE', await findKey(redis, 'stream'), '+', '-', 'COUNT', '1'),
     ).toContain('later')
     await rows.close()
   })
 
   it('does not undo a later write while an earlier write of another id is open', async () => {
     await using proxy = await startProxy(redis)
-    await using client = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('a', { name: 'first' })
@@ -86,7 +86,7 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
     await Promise.all([lost, open, later])
     await held.deliver()
     expect(await rows.getMany(['a', 'b'])).toEqual([{ name: 'open' }, { name: 'later' }])
-    setup.work()
+    setup.startWorker()
     await Promise.all([rows.flushed('a'), rows.flushed('b')])
     expect(setup.table.rows.get('b')?.value).toEqual({ name: 'later' })
     await rows.close()
@@ -97,11 +97,11 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
-    const session = await keyOf(redis, 'session:*')
+    const session = await findKey(redis, 'session:*')
     await redis.cli('DEL', session) // as if its ttl had passed
     await rows.put('1', { name: 'second' })
     expect(await rows.get('1')).toEqual({ name: 'second' })
-    expect(await keyOf(redis, 'session:*')).not.toBe(session)
+    expect(await findKey(redis, 'session:*')).not.toBe(session)
     await rows.close()
   })
 
@@ -119,7 +119,7 @@ describe.each(kinds)('a write that is sent twice or arrives late, on %s', (kind)
   })
 })
 
-describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
+describe.each(clientKinds)('a Cluster that loses replies, on %s', (kind) => {
   let cluster: RedisCluster
   const proxies = new Map<string, TcpProxy>()
   beforeAll(async () => {
@@ -157,10 +157,10 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
       await sleep(50)
       for (const proxy of proxies.values()) await proxy.pass()
       const outcome = await writing
-      const found = await vi.waitFor(() => rows.get(id), { timeout: 10_000 })
+      const value = await vi.waitFor(() => rows.get(id), { timeout: 10_000 })
       counts[outcome] = (counts[outcome] ?? 0) + 1
-      if (outcome === 'acknowledged') expect(found?.age).toBe(1)
-      else expect([0, 1]).toContain(found?.age)
+      if (outcome === 'acknowledged') expect(value?.age).toBe(1)
+      else expect([0, 1]).toContain(value?.age)
     }
     expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(6)
     await rows.close()

@@ -3,9 +3,9 @@ import { startRedis, type Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BulkWriteError } from '../src/index.js'
 import { cases } from './cases.js'
-import { Setup, connect, kinds } from './setup.js'
+import { Setup, connect, clientKinds } from './setup.js'
 
-describe.each(kinds)('bulk writes, on %s', (kind) => {
+describe.each(clientKinds)('bulk writes, on %s', (kind) => {
   it('are sent in parts that fit into maxInFlight', async () => {
     await using redis = await startRedis()
     await using client = connect(kind, redis.url, {
@@ -51,12 +51,12 @@ describe.each(cases)('bulk writes, on $name', ({ start }) => {
         ['1', 2],
       ]),
     ).toMatchObject([{ age: 1 }, { age: 10 }, { age: 3 }])
-    setup.work()
+    setup.startWorker()
     await rows.flushed('1')
     expect(setup.table.rows.get('1')?.value?.age).toBe(3)
-    const [one] = setup.table.calls.flat().filter(({ id }) => id === '1')
-    expect(one!.patches).toEqual([1, 2])
-    expect(one!.patchSequences.at(-1)).toBe(one!.sequence)
+    const [flushed] = setup.table.calls.flat().filter(({ id }) => id === '1')
+    expect(flushed!.patches).toEqual([1, 2])
+    expect(flushed!.patchSequences.at(-1)).toBe(flushed!.sequence)
     await rows.close()
   })
 
@@ -84,8 +84,8 @@ describe.each(cases)('bulk writes, on $name', ({ start }) => {
 
   it('calls that share an AbortSignal add one listener to it, and remove it', async () => {
     const warnings: Error[] = []
-    const note = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', note)
+    const record = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', record)
     const rows = setup.rows()
     await rows.put('1', { name: 'x' })
     const stop = new AbortController()
@@ -102,7 +102,7 @@ describe.each(cases)('bulk writes, on $name', ({ start }) => {
       },
     })
     const waiting = Array.from({ length: 30 }, () => rows.flushed('1', { signal: stop.signal }))
-    setup.work()
+    setup.startWorker()
     await Promise.all(waiting)
     expect(listeners).toBe(0)
     await setup[Symbol.asyncDispose]()
@@ -117,7 +117,7 @@ describe.each(cases)('bulk writes, on $name', ({ start }) => {
     await new Promise((resolve) => {
       setImmediate(resolve)
     })
-    process.off('warning', note)
+    process.off('warning', record)
     expect(warnings).toEqual([])
     await rows.close()
   })

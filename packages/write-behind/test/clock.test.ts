@@ -1,12 +1,12 @@
 import { canSetClock, spawnProcesses, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { Start } from './processes/worker.js'
-import { Setup, connect, keyOf, kinds } from './setup.js'
+import { Setup, connect, findKey, clientKinds } from './setup.js'
 
 const HOUR = 3_600_000
 const TTL = 600
 
-describe.skipIf(!canSetClock()).each(kinds)('a server clock that is changed, on %s', (kind) => {
+describe.skipIf(!canSetClock()).each(clientKinds)('a changed server clock, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis({ clock: true })))
   afterAll(() => redis.stop())
@@ -24,14 +24,14 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is changed, on 
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
       const rows = setup.rows()
-      const { worker } = setup.work({ ownershipTtl: TTL, coalesce: false })
+      const { worker } = setup.startWorker({ ownershipTtl: TTL, coalesce: false })
       await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
       const write = async (from: number) => {
         for (let age = from; age < from + 5; age++) await rows.put('1', { name: 'x', age })
         await rows.flushed('1')
       }
       await write(0)
-      const fence = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
+      const fence = Number(await redis.cli('GET', await findKey(redis, 'fence')))
       await redis.setClock(offset)
       await write(5)
       await redis.setClock(0)
@@ -42,7 +42,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is changed, on 
       )
       for (const [i, { sequence }] of writes.entries())
         if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
-      expect(Number(await redis.cli('GET', await keyOf(redis, 'fence')))).toBeGreaterThanOrEqual(
+      expect(Number(await redis.cli('GET', await findKey(redis, 'fence')))).toBeGreaterThanOrEqual(
         fence,
       )
       await rows.close()
@@ -53,7 +53,7 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is changed, on 
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    setup.work({
+    setup.startWorker({
       ownershipTtl: TTL,
       flush: async () => {
         throw new Error('no')
@@ -85,14 +85,14 @@ describe.skipIf(!canSetClock()).each(kinds)('a server clock that is changed, on 
       async () => expect((await redis.cli('KEYS', '*:owner')).split('\n')).toHaveLength(8),
       10_000,
     )
-    const before = Number(await redis.cli('GET', await keyOf(redis, 'fence')))
+    const before = Number(await redis.cli('GET', await findKey(redis, 'fence')))
     await dead.processes[0]!.kill()
     await redis.setClock(-HOUR)
-    const { worker } = setup.work({ partitions: 8, ownershipTtl: TTL })
+    const { worker } = setup.startWorker({ partitions: 8, ownershipTtl: TTL })
     await rows.put('1', { name: 'x' })
     await rows.flushed('1')
     await vi.waitFor(() => expect(worker.partitions).toHaveLength(8), 10_000)
-    expect(Number(await redis.cli('GET', await keyOf(redis, 'fence')))).toBeGreaterThan(before)
+    expect(Number(await redis.cli('GET', await findKey(redis, 'fence')))).toBeGreaterThan(before)
     await rows.close()
   }, 60_000)
 })

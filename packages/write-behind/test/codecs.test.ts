@@ -47,29 +47,29 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
 
     const drain = async <T>(
       codec: Codec<any>,
-      more: object,
+      options: object,
       until: () => Promise<unknown>,
     ): Promise<PendingWrite<T, string>[]> => {
-      const got: PendingWrite<T, string>[] = []
+      const received: PendingWrite<T, string>[] = []
       const stop = new AbortController()
       const running = createWriteBehindWorker<T>({
         client,
         prefix: 'docs',
         partitions: 1,
         codec,
-        flush: (writes) => void got.push(...writes),
-        ...more,
+        flush: (writes) => void received.push(...writes),
+        ...options,
       }).run({ signal: stop.signal })
       await until()
       stop.abort()
       await running
-      return got
+      return received
     }
 
     it.each(codecs)(
       '%s: values and patches arrive unchanged, with and without a schema',
       async (_, codec) => {
-        for (const checked of [{}, { schema }]) {
+        for (const options of [{}, { schema }]) {
           await stage.flush()
           const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
             client,
@@ -77,7 +77,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
             ttl: '1h',
             partitions: 1,
             codec,
-            ...checked,
+            ...options,
             load: async () => undefined,
             merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
           })
@@ -90,20 +90,23 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
             { text: 'two', n: 2 },
             null,
           ])
-          const got = await drain<Doc>(codec, checked, () =>
+          const received = await drain<Doc>(codec, options, () =>
             Promise.all(['1', '2', '3'].map((id) => docs.flushed(id))),
           )
           expect(await docs.deadLetters.list()).toEqual([])
-          expect(got.find(({ id }) => id === '1')).toMatchObject({
+          expect(received.find(({ id }) => id === '1')).toMatchObject({
             kind: 'write',
             value: { text: 'one', n: 1 },
             patches: [],
           })
-          expect(got.find(({ id }) => id === '2')).toMatchObject({
+          expect(received.find(({ id }) => id === '2')).toMatchObject({
             value: { text: 'two', n: 2 },
             patches: [{ text: 'two' }, { n: 2 }],
           })
-          expect(got.find(({ id }) => id === '3')).toMatchObject({ kind: 'delete', value: null })
+          expect(received.find(({ id }) => id === '3')).toMatchObject({
+            kind: 'delete',
+            value: null,
+          })
           await docs.close()
         }
       },
@@ -152,8 +155,8 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         ['n', 1n],
       ])
       await docs.update('1', patch)
-      const got = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
-      expect(got).toMatchObject([{ value: patch, patches: [patch] }])
+      const received = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
+      expect(received).toMatchObject([{ value: patch, patches: [patch] }])
       await docs.close()
     })
 
@@ -178,8 +181,8 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       })
       await docs.update('1', 2)
       await docs.update('1', 3)
-      const got = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
-      expect(got).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
+      const received = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
+      expect(received).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
       await docs.close()
     })
   },

@@ -27,12 +27,12 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
       .filter((write) => refused(write))
       .map(({ sequence }) => ({ sequence, error: new Error('no') }))
   }
-  const work = (more: object = {}) =>
-    setup.work({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...more })
+  const startWorker = (overrides: object = {}) =>
+    setup.startWorker({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...overrides })
 
   it('a replayed dead letter does not undo a newer write that is pending', async () => {
     const rows = setup.rows()
-    const first = work()
+    const first = startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     await first.end()
@@ -41,7 +41,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
     const [letter] = await rows.deadLetters.list()
     expect(await rows.deadLetters.replay(letter!.letter)).toBe(true)
     expect(await rows.get('1')).toEqual({ name: 'newer' })
-    work()
+    startWorker()
     await rows.flushed('1')
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     expect(setup.table.rows.get('1')).toEqual({
@@ -54,7 +54,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
 
   it('a replayed dead letter does not undo a newer write that was flushed', async () => {
     const rows = setup.rows()
-    work()
+    startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     refused = () => false
@@ -80,7 +80,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
     const isNoted = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
     let first: number | undefined
     refused = ({ sequence }) => sequence === (first ??= sequence)
-    const one = work({ coalesce: false })
+    const one = startWorker({ coalesce: false })
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     expect(await isNoted()).toBe(1)
@@ -95,7 +95,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
     await replay()
     expect(await rows.get('1')).toMatchObject({ name: 'newer' })
     await rows.update('1', 1)
-    work({ coalesce: false })
+    startWorker({ coalesce: false })
     await rows.flushed('1')
     await isBuried()
     await replay()
@@ -113,7 +113,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
   it('a replayed write is pending and readable again, and flushed waits for it', async () => {
     const rows = setup.rows()
     setup.table.rows.set('1', { value: { name: 'before' }, sequence: 0 })
-    const first = work()
+    const first = startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     expect(await rows.get('1')).toEqual({ name: 'before' })
@@ -129,7 +129,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
     })
     await sleep(100)
     expect(isFlushed).toBe(false)
-    work()
+    startWorker()
     await flushed
     expect(setup.table.rows.get('1')?.value).toEqual({ name: 'bad' })
     expect(await rows.deadLetters.list()).toEqual([])
@@ -138,7 +138,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
 
   it('flushed rejects for a dead letter even if later writes were flushed since', async () => {
     const rows = setup.rows()
-    work({ retry: { attempts: 2, backoff: 100 } })
+    startWorker({ retry: { attempts: 2, backoff: 100 } })
     for (let i = 0; i < 3; i++) {
       const id = `r${i}`
       await rows.put(id, { name: 'bad' })
@@ -160,7 +160,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
 
   it('flushed resolves again after the dead letter was discarded', async () => {
     const rows = setup.rows()
-    work()
+    startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     const [letter] = await rows.deadLetters.list()
@@ -174,7 +174,7 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
     const rows = setup.rows()
     for (const name of ['one', 'bad', 'two', 'last bad']) await rows.put('1', { name })
     refused = ({ value }) => value?.name.includes('bad') === true
-    work()
+    startWorker()
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual([
       'bad',
@@ -186,15 +186,15 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
 
   it.each(['returned', 'thrown'])(
     'coalesce: false: a refused write (%s) does not make later ones dead letters',
-    async (how) => {
+    async (variant) => {
       const rows = setup.rows()
       for (const name of ['bad', 'two', 'three']) await rows.put('1', { name })
       const flush = async (writes: readonly Write[]) => {
-        if (how === 'returned') return refusing(writes)
+        if (variant === 'returned') return refusing(writes)
         for (const write of writes) if (refused(write)) throw new Error('no')
         return setup.table.upsert(writes)
       }
-      work({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
+      startWorker({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
       await rows.flushed('1')
       expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad'])
       expect(setup.table.rows.get('1')?.value).toEqual({ name: 'three' })

@@ -8,19 +8,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWriteBehind } from '../src/index.js'
 
 /** Returns a driver whose dedicated connections call `beforeWait` before they send WAIT. */
-function between(driver: Driver, write: () => Promise<void>): Driver {
-  const asksReplicas = (commands: readonly Command[]): boolean =>
+function withBeforeWait(driver: Driver, beforeWait: () => Promise<void>): Driver {
+  const hasWait = (commands: readonly Command[]): boolean =>
     commands.some(({ args: [name] }) => name === 'WAIT')
   return {
     ...driver,
     async dedicate() {
-      const own = await driver.dedicate()
+      const connection = await driver.dedicate()
       return {
         async send(commands, options) {
-          if (asksReplicas(commands)) await write()
-          return own.send(commands, options)
+          if (hasWait(commands)) await beforeWait()
+          return connection.send(commands, options)
         },
-        close: () => own.close(),
+        close: () => connection.close(),
       }
     },
   }
@@ -59,19 +59,22 @@ describe.each([
 
   it('a write is acknowledged only if a replica has it', async () => {
     const rows = rowsOf('plain', driverOf(primary.url), '5s')
-    const hasty = rowsOf('plain', driverOf(primary.url), '300ms')
+    const impatient = rowsOf('plain', driverOf(primary.url), '300ms')
     await rows.put('1', 1)
     await replica.pause()
-    await expect(hasty.put('1', 2)).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
+    await expect(impatient.put('1', 2)).rejects.toMatchObject({
+      name: 'DurabilityError',
+      stored: true,
+    })
     await replica.resume()
     await rows.put('1', 3)
-    await Promise.all([rows.close(), hasty.close()])
+    await Promise.all([rows.close(), impatient.close()])
   })
 
   it('a connection that was opened after the write does not acknowledge it', async () => {
     const rows = rowsOf(
       'replaced',
-      between(driverOf(primary.url), async () => {
+      withBeforeWait(driverOf(primary.url), async () => {
         await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
       }),
       '300ms',
@@ -86,7 +89,7 @@ describe.each([
   it('a server that does not have the write does not acknowledge it', async () => {
     const rows = rowsOf(
       'lost',
-      between(driverOf(primary.url), async () => {
+      withBeforeWait(driverOf(primary.url), async () => {
         await primary.flush()
       }),
       '300ms',

@@ -30,7 +30,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       merge: (_, patch) => patch,
     })
   /** Runs a worker until `use` has ended. */
-  const working = async (table: Table, use: () => Promise<void>): Promise<void> => {
+  const withWorker = async (table: Table, use: () => Promise<void>): Promise<void> => {
     const stop = new AbortController()
     const worker = createWriteBehindWorker<Row, string>({
       client,
@@ -73,25 +73,25 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
         session: '',
       }
       let age = 0
-      await working(table, async () => {
+      await withWorker(table, async () => {
         // The short form tries every value, but not at every key.
-        for (const [k, [kind, at]] of Object.entries(keys).entries()) {
+        for (const [keyIndex, [kind, fixedKey]] of Object.entries(keys).entries()) {
           for (const value of hostileValues(['7', 'floor', '1', '2']).filter(
-            (_, i) => process.env.CHAOS || i % 8 === k % 8,
+            (_, i) => process.env.CHAOS || i % 8 === keyIndex % 8,
           )) {
-            const what = `${kind}: ${value.name}`
+            const label = `${kind}: ${value.name}`
             await using cache = newCache(table)
             await cache.put('7', { name: 'before', age: ++age })
             await cache.flushed('7')
-            for (const key of at === '' ? await sessions() : [at])
+            for (const key of fixedKey === '' ? await sessions() : [fixedKey])
               await plantValue(client, key, value)
             await cache.peek('7')
             await cache.deadLetters.list()
             await cache.update('7', { name: 'Ada', age: ++age })
-            expect(await cache.get('7'), what).toEqual({ name: 'Ada', age })
+            expect(await cache.get('7'), label).toEqual({ name: 'Ada', age })
             await eventually(() => table.rows.get('7')?.value?.age === age, { within: 20_000 })
             await cache.flushed('7')
-            expect(await newCache(table).get('7'), what).toEqual({ name: 'Ada', age })
+            expect(await newCache(table).get('7'), label).toEqual({ name: 'Ada', age })
           }
         }
       })
@@ -107,12 +107,12 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     const table = new Table()
     const [partition] = new Partitions(client, 'rows', 1).all
     const { stream } = partition!
-    const told: unknown[] = []
-    const listen = (message: unknown): unknown => told.push(message)
+    const reported: unknown[] = []
+    const listen = (message: unknown): unknown => reported.push(message)
     channels.error.subscribe(listen)
     await using cache = newCache(table)
     await cache.put('1', { name: 'first' })
-    const wrong: readonly (readonly string[])[] = [
+    const foreignEntries: readonly (readonly string[])[] = [
       ['x', 'y'],
       ['', ''],
       ['s:', 'y'],
@@ -122,7 +122,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       ['s:1', 'y', 'sequence', 'x'],
       ['s:1', 'y', 'sequence', '9'.repeat(30)],
     ]
-    for (const fields of wrong)
+    for (const fields of foreignEntries)
       await client.send({ args: ['XADD', stream, '*', ...fields], keys: [stream] })
     await client.send({
       args: ['XADD', stream, '18446744073709551615-0', 'x', 'y'],
@@ -133,7 +133,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       keys: [stream],
     })
     await cache.put('2', { name: 'second' })
-    await working(table, async () => {
+    await withWorker(table, async () => {
       await Promise.all(['1', '2'].map((id) => cache.flushed(id)))
       await eventually(
         async () => (await client.send({ args: ['XLEN', stream], keys: [stream] })) === 0,
@@ -144,7 +144,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       'first',
       'second',
     ])
-    expect(told).toContainEqual(
+    expect(reported).toContainEqual(
       expect.objectContaining({
         key: stream,
         error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,

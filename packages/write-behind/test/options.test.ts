@@ -4,23 +4,23 @@ import { createSentinel } from 'redis-5'
 import { describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
-const untouched = (): never => {
+const unexpected = (): never => {
   throw new Error('nothing should be sent')
 }
 const driver: Driver = {
   name: 'none',
   topology: 'standalone',
-  send: untouched,
-  group: untouched,
-  dedicate: untouched,
-  subscribe: untouched,
-  nodes: untouched,
+  send: unexpected,
+  group: unexpected,
+  dedicate: unexpected,
+  subscribe: unexpected,
+  nodes: unexpected,
   close: async () => undefined,
 }
 const client = createCacheClient(driver)
 
 describe('createWriteBehind', () => {
-  const right = { client, prefix: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
+  const validOptions = { client, prefix: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined],
     ['client', {}],
@@ -48,10 +48,10 @@ describe('createWriteBehind', () => {
     ['prefix', '{a}:rows'],
     ['prefix', 'a:{a:b}'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown =>
-      createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow(`"${option}"`)
+    const create = (): unknown =>
+      createWriteBehind({ ...validOptions, [option.split('.')[0]!]: value } as never)
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow(`"${option}"`)
   })
 })
 
@@ -61,22 +61,22 @@ describe('durability', () => {
       name: 'primary',
       sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }],
     })
-    const behind = createCacheClient(nodeRedisDriver(sentinel as never))
-    const make = (): unknown =>
+    const sentinelClient = createCacheClient(nodeRedisDriver(sentinel as never))
+    const create = (): unknown =>
       createWriteBehind({
-        client: behind,
+        client: sentinelClient,
         prefix: 'rows',
         ttl: '1h',
         load: async () => 1,
         durability: { replicas: 1 },
       })
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow('"durability" must be unset with this Redis client')
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow('"durability" must be unset with this Redis client')
   })
 })
 
 describe('createWriteBehindWorker', () => {
-  const right = { client, prefix: 'rows', flush: async () => undefined }
+  const validOptions = { client, prefix: 'rows', flush: async () => undefined }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined],
     ['prefix', ''],
@@ -103,16 +103,16 @@ describe('createWriteBehindWorker', () => {
     ['maxValueBytes', '8 apples'],
     ['concurrency', 2],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown =>
-      createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow(`"${option}"`)
+    const create = (): unknown =>
+      createWriteBehindWorker({ ...validOptions, [option.split('.')[0]!]: value } as never)
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow(`"${option}"`)
   })
 })
 
 it('a namespace with a hash tag is refused as client.namespace', () => {
   const tagged = createCacheClient(driver, { namespace: '{shop}' })
-  for (const make of [
+  for (const create of [
     () =>
       createWriteBehind({
         client: tagged,
@@ -122,8 +122,8 @@ it('a namespace with a hash tag is refused as client.namespace', () => {
       }),
     () => createWriteBehindWorker({ client: tagged, prefix: 'rows', flush: async () => undefined }),
   ]) {
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow('"client.namespace"')
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow('"client.namespace"')
   }
 })
 

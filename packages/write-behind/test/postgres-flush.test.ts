@@ -66,14 +66,18 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     await redis.flush()
     await database.query(`drop table if exists ${table}`)
     await database.query(
-      `create table ${table} (id text primary key, name text not null check (name <> 'refused'), visits int not null, tags jsonb, born date, sequence bigint, gone boolean not null default false)`,
+      `create table ${table} (
+        id text primary key, name text not null check (name <> 'refused'), visits int not null,
+        tags jsonb, born date, sequence bigint, gone boolean not null default false
+      )`,
     )
   })
   const columns = { name: 'text', visits: 'int', tags: 'jsonb', born: 'date' }
   const rows = async () =>
     (
       await database.query(
-        `select id, name, visits, tags, born::text as born, sequence::float8 as sequence, gone from ${table} order by id`,
+        `select id, name, visits, tags, born::text as born, sequence::float8 as sequence, gone
+          from ${table} order by id`,
       )
     ).rows
 
@@ -123,7 +127,9 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
 
   it('deleted: a row that did not exist is inserted when it is deleted', async () => {
     await database.query(
-      `create table ${schema}.plain (id text primary key, name text, sequence bigint, gone boolean)`,
+      `create table ${schema}.plain (
+        id text primary key, name text, sequence bigint, gone boolean
+      )`,
     )
     const flush = postgresFlush<User>({
       client: database,
@@ -153,7 +159,9 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
 
   it('row makes the columns of a value; columns may have any name and type', async () => {
     await database.query(
-      `create table if not exists ${schema}."Odd ""Table" ("Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint)`,
+      `create table if not exists ${schema}."Odd ""Table" (
+        "Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint
+      )`,
     )
     const flush = postgresFlush<{ v: number }, number>({
       client: database,
@@ -214,15 +222,15 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     )
     stop.abort()
     await running
-    const found = await rows()
-    expect(found).toHaveLength(38)
-    expect(found.map(({ id }) => id)).not.toContain('u7')
+    const stored = await rows()
+    expect(stored).toHaveLength(38)
+    expect(stored.map(({ id }) => id)).not.toContain('u7')
     await users.close()
   })
 })
 
 describe('postgresFlush', () => {
-  const right = {
+  const validOptions = {
     client: { query: async () => undefined },
     table: 'users',
     columns: { name: 'text' },
@@ -241,8 +249,8 @@ describe('postgresFlush', () => {
     ['deleted', { deleted: '' }],
     ['upsert', { upsert: true }],
   ])('refuses a wrong %s at once, naming it', (option, change) => {
-    const make = (): unknown => postgresFlush({ ...right, ...change } as never)
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow(`"${option}"`)
+    const create = (): unknown => postgresFlush({ ...validOptions, ...change } as never)
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow(`"${option}"`)
   })
 })

@@ -11,20 +11,20 @@ import {
 } from '../src/index.js'
 import { Table, type Row } from './cases.js'
 
-export const kinds = ['ioredis', 'node-redis'] as const
-export type Kind = (typeof kinds)[number]
+export const clientKinds = ['ioredis', 'node-redis'] as const
+export type ClientKind = (typeof clientKinds)[number]
 
 /**
- * Resolves to the full name of a key of the first partition of the queue `rows`, or to `''` if there
- * is no such key. `name` is for example `owner` or `session:*`.
+ * Resolves to the full name of a key of the first partition of the queue `rows`, or to `''` if
+ * there is no such key. `name` is for example `owner` or `session:*`.
  */
-export function keyOf(redis: RedisServer, name: string): Promise<string> {
+export function findKey(redis: RedisServer, name: string): Promise<string> {
   return redis.cli('KEYS', `*rows:0}:${name}`)
 }
 
 /** Returns a client of a server that only this test uses. */
 export function connect(
-  kind: Kind,
+  kind: ClientKind,
   url: string,
   resilience: ResilienceOptions = { readTimeout: '5s', writeTimeout: '5s' },
 ): CacheClient & AsyncDisposable {
@@ -37,12 +37,12 @@ export function connect(
     raw instanceof Redis ? ioredisDriver(raw) : nodeRedisDriver(raw),
     { resilience },
   )
-  return ending(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
+  return withDispose(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
 }
 
 /** Returns a client of a Cluster that connects through one proxy for each node. */
 export function connectCluster(
-  kind: Kind,
+  kind: ClientKind,
   proxies: ReadonlyMap<string, Address>,
   resilience: ResilienceOptions,
 ): CacheClient & AsyncDisposable {
@@ -53,17 +53,19 @@ export function connectCluster(
   if (kind === 'ioredis') {
     const raw = new Cluster([{ host, port }], { natMap: map })
     raw.on('error', () => undefined)
-    return ending(createCacheClient(ioredisDriver(raw), { resilience }), () => raw.disconnect())
+    return withDispose(createCacheClient(ioredisDriver(raw), { resilience }), () =>
+      raw.disconnect(),
+    )
   }
   const raw = createCluster({
     rootNodes: [{ url: `redis://${host}:${port}` }],
     nodeAddressMap: map,
   })
   raw.on('error', () => undefined)
-  return ending(createCacheClient(nodeRedisDriver(raw), { resilience }), () => raw.destroy())
+  return withDispose(createCacheClient(nodeRedisDriver(raw), { resilience }), () => raw.destroy())
 }
 
-function ending(client: CacheClient, end: () => unknown): CacheClient & AsyncDisposable {
+function withDispose(client: CacheClient, end: () => unknown): CacheClient & AsyncDisposable {
   return {
     ...client,
     async [Symbol.asyncDispose]() {
@@ -73,7 +75,7 @@ function ending(client: CacheClient, end: () => unknown): CacheClient & AsyncDis
   }
 }
 
-type Changed = Partial<WriteBehindWorkerOptions<Row, string>>
+type WorkerOverrides = Partial<WriteBehindWorkerOptions<Row, string>>
 
 /** Creates the queues and workers of one test, with one partition by default. Stops the workers. */
 export class Setup implements AsyncDisposable {
@@ -86,19 +88,19 @@ export class Setup implements AsyncDisposable {
   }
 
   /** Creates a queue of whole values. */
-  rows(more: object = {}) {
+  rows(overrides: object = {}) {
     return createWriteBehind<Row | null, string, Row>({
       client: this.#client,
       prefix: 'rows',
       ttl: '1h',
       partitions: 1,
       load: this.table.load,
-      ...more,
+      ...overrides,
     })
   }
 
   /** Creates a queue of increments. */
-  counters(more: object = {}) {
+  counters(overrides: object = {}) {
     const merge = (current: Row | undefined, by: number): Row => ({
       name: 'counter',
       age: (current?.age ?? 0) + by,
@@ -110,11 +112,11 @@ export class Setup implements AsyncDisposable {
       partitions: 1,
       load: this.table.load,
       merge,
-      ...more,
+      ...overrides,
     })
   }
 
-  work(more: Changed = {}) {
+  startWorker(overrides: WorkerOverrides = {}) {
     const worker = createWriteBehindWorker<Row, string>({
       client: this.#client,
       prefix: 'rows',
@@ -123,7 +125,7 @@ export class Setup implements AsyncDisposable {
       ownershipTtl: '5s',
       linger: 5,
       retry: { attempts: 3, backoff: 20, max: 100 },
-      ...more,
+      ...overrides,
     })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })
