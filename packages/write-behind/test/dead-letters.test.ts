@@ -72,41 +72,41 @@ describe.each(cases)('dead letters, on $name', ({ start }) => {
 
   it('a dead letter that is replayed repeatedly does not undo newer writes', async () => {
     const rows = setup.counters()
-    const isBuried = () =>
+    const isDeadLetter = () =>
       vi.waitFor(async () => expect(await rows.deadLetters.list()).toHaveLength(1), 5_000)
     const replay = async () =>
       expect(await rows.deadLetters.replay((await rows.deadLetters.list())[0]!.letter)).toBe(true)
     const key = 'test:rows:{test:rows:0}:buried'
-    const isNoted = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
+    const stateExists = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
     let first: number | undefined
     refused = ({ sequence }) => sequence === (first ??= sequence)
-    const one = startWorker({ coalesce: false })
+    const worker = startWorker({ coalesce: false })
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
-    expect(await isNoted()).toBe(1)
+    expect(await stateExists()).toBe(1)
     await rows.put('1', { name: 'newer', age: 5 })
     await rows.flushed('1')
     for (let i = 0; i < 2; i++) {
       await replay()
-      await isBuried()
+      await isDeadLetter()
       await rows.flushed('1')
     }
-    await one.end()
+    await worker.end()
     await replay()
     expect(await rows.get('1')).toMatchObject({ name: 'newer' })
     await rows.update('1', 1)
     startWorker({ coalesce: false })
     await rows.flushed('1')
-    await isBuried()
+    await isDeadLetter()
     await replay()
     expect(await rows.get('1')).toMatchObject({ age: 6 })
-    await isBuried()
+    await isDeadLetter()
     await rows.flushed('1')
     refused = () => false
     await replay()
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     expect(setup.table.rows.get('1')?.value).toMatchObject({ age: 6 })
-    expect(await isNoted()).toBe(0)
+    expect(await stateExists()).toBe(0)
     await rows.close()
   })
 
