@@ -1,152 +1,175 @@
 import { CacheError, InvalidOptionError, type CacheClient } from '@cache/core'
 import { companion } from '@cache/core/internal'
 import type { Partition, Partitions, WriteId } from './partitions.js'
-import { storedWrite, type Records, type StoredWrite } from './records.js'
-import { discardScript, listScript, replayScript } from './scripts.js'
+import {
+  discardDeadLetterScript,
+  listDeadLettersScript,
+  replayDeadLetterScript,
+} from './scripts.js'
 import type { Sessions } from './sessions.js'
+import { parseWrite, type StoredWrite, type WriteFormat } from './write-format.js'
 
 /** A write that could not be flushed. */
 export interface DeadLetter<T, Id> {
-  /** The name of the letter, for `replay` and `discard`. */
+  /** The name of the dead letter, for `replay` and `discard`. */
   readonly letter: string
   readonly id: Id
   readonly kind: 'write' | 'delete'
-  /** `null`: the row was to be removed. `undefined`: it can't be read. */
+  /** `null` if the row was to be removed. `undefined` if the value can't be read. */
   readonly value: T | null | undefined
-  /** What `write` was given, where it was merged and can be read. */
+  /** The patch that was passed to `update`, if the write was merged and the patch can be read. */
   readonly patch: unknown
   readonly sequence: number
+  /** The name and message of the error of the last attempt. */
   readonly error: string
   readonly attempts: number
-  /** When it was given up, by the server's clock. */
+  /** When it became a dead letter, by the server's clock. */
   readonly at: Date
 }
 
 /**
- * The writes that could not be flushed: nothing acknowledged is dropped, it is kept here until
- * somebody decides.
+ * The writes that could not be flushed. An acknowledged write is never dropped: it stays here until
+ * you replay or discard it.
  */
 export interface DeadLetters<T, Id extends WriteId> {
-  /** Those with the lowest sequences of each partition; at most `limit` (default 100) together. */
+  /**
+   * Returns the dead letters with the lowest sequences of each partition, and at most `limit`
+   * (default 100) in total.
+   */
   list(options?: { readonly limit?: number }): Promise<DeadLetter<T, Id>[]>
   /**
-   * Puts a letter back into the queue, with the sequence it had. It is done at most once, however
-   * often a Redis client sends it. If nothing newer of its id waits or was flushed since, it is
-   * pending
-   * again, and reads answer with it. Resolves to `false` if there is no such letter.
+   * Puts a dead letter back into the queue with the sequence it had. Resolves to `false` if there
+   * is no such dead letter.
+   *
+   * It is replayed at most once, however often a Redis client sends the request. If no newer write
+   * of its id is pending or was flushed since, it becomes pending again, and reads return its
+   * value.
    */
   replay(letter: string): Promise<boolean>
-  /** Forgets a letter. Resolves to `false` if there is no such letter. */
+  /** Deletes a dead letter. Resolves to `false` if there is no such dead letter. */
   discard(letter: string): Promise<boolean>
 }
 
 interface Dependencies<T> {
   readonly client: CacheClient
   readonly partitions: Partitions
-  readonly records: Records<T>
+  readonly format: WriteFormat<T>
   readonly sessions: Sessions
 }
 
 export function createDeadLetters<T, Id extends WriteId>({
   client,
   partitions,
-  records,
+  format,
   sessions,
 }: Dependencies<T>): DeadLetters<T, Id> {
   return {
     async list({ limit = 100 } = {}) {
       if (!(Number.isSafeInteger(limit) && limit > 0))
         throw new InvalidOptionError('limit', 'a whole number of at least 1', limit)
-      const found = await Promise.all(
+      const byPartition = await Promise.all(
         partitions.all.map(async (partition) => {
-          const letters = await lettersOf(partition, '-inf', '+inf', limit)
-          return Promise.all(letters.map((letter) => letterOf<T, Id>(partition, letter, records)))
+          const letters = await readLetters(partition, '-inf', '+inf', limit)
+          return Promise.all(
+            letters.map((stored) => decodeLetter<T, Id>(partition, stored, format)),
+          )
         }),
       )
-      return found.flat().slice(0, limit)
+      return byPartition.flat().slice(0, limit)
     },
 
     async replay(letter) {
-      const { partition, sequence } = addressOf(letter)
-      const [found] = await lettersOf(partition, sequence, sequence, 1)
-      if (!found) return false
-      const { dead, buried, stream, pending, replayed } = partition
-      const entry = partition.entry(found.field)
-      return isDone(
-        await sessions.attempt(partition, entry, async ({ session, args }) => {
-          const beside = [
-            companion(entry, 'lease'),
-            dead,
-            buried,
-            stream,
-            pending,
-            replayed,
-            session,
-          ]
-          return (
-            await client.entries.change(replayScript, [entry], [...args, sequence], beside)
-          )[0]!
-        }),
-      )
+      const { partition, sequence } = parseName(letter)
+      const [stored] = await readLetters(partition, sequence, sequence, 1)
+      if (!stored) return false
+      const { deadLetters, deadLetterState, stream, pending, replayed } = partition
+      const entry = partition.entry(stored.field)
+      const outcome = await sessions.attempt(partition, entry, async ({ session, args }) => {
+        const otherKeys = [
+          companion(entry, 'lease'),
+          deadLetters,
+          deadLetterState,
+          stream,
+          pending,
+          replayed,
+          session,
+        ]
+        const outcomes = await client.entries.change(
+          replayDeadLetterScript,
+          [entry],
+          [...args, sequence],
+          otherKeys,
+        )
+        return outcomes[0]!
+      })
+      return outcome === 'done'
     },
 
     async discard(letter) {
-      const { partition, sequence } = addressOf(letter)
-      const { dead, buried } = partition
-      return isDone(
-        await sessions.attempt(partition, dead, ({ session, args }) =>
-          client.run(discardScript, [dead, buried, session], [...args, sequence]),
+      const { partition, sequence } = parseName(letter)
+      const { deadLetters, deadLetterState } = partition
+      const outcome = await sessions.attempt(partition, deadLetters, ({ session, args }) =>
+        client.run(
+          discardDeadLetterScript,
+          [deadLetters, deadLetterState, session],
+          [...args, sequence],
         ),
       )
+      return outcome === 'done'
     },
   }
 
-  async function lettersOf(
+  /** Reads the dead letters whose sequences are in a range. */
+  async function readLetters(
     partition: Partition,
     from: string,
     to: string,
     limit: number,
   ): Promise<StoredWrite[]> {
-    const letters = await client.run(listScript, [partition.dead], [from, to, String(limit)])
-    return letters.flatMap((fields) => storedWrite(partition, [NO_POSITION, fields]) ?? [])
+    const letters = await client.run(
+      listDeadLettersScript,
+      [partition.deadLetters],
+      [from, to, String(limit)],
+    )
+    return letters.flatMap((fields) => parseWrite(partition, [NO_POSITION, fields]) ?? [])
   }
 
-  function addressOf(letter: string): { readonly partition: Partition; readonly sequence: string } {
+  /** Parses the name of a dead letter: the index of its partition, a colon, its sequence. */
+  function parseName(letter: string): {
+    readonly partition: Partition
+    readonly sequence: string
+  } {
     const [, index, sequence] = /^(\d+):(\d+)$/.exec(String(letter)) ?? []
     const partition = partitions.all[Number(index)]
     if (!partition || !sequence)
-      throw new CacheError(`There is no dead letter of this name: take the names from list().`, {
+      throw new CacheError('There is no dead letter of this name. Take the names from list().', {
         code: 'DEAD_LETTER',
       })
     return { partition, sequence }
   }
 }
 
-/** Of a letter: there was one. */
-function isDone(outcome: string): boolean {
-  return outcome === 'done'
-}
-
-/** A dead letter has none, but a sequence of its own. */
+/** A dead letter has no position in the stream. Its sequence is among its fields. */
 const NO_POSITION = Buffer.from('')
 
-async function letterOf<T, Id>(
+async function decodeLetter<T, Id>(
   partition: Partition,
   stored: StoredWrite,
-  records: Records<T>,
+  format: WriteFormat<T>,
 ): Promise<DeadLetter<T, Id>> {
-  const write = await records.decode<Id>(partition, stored)
-  const readable = 'error' in write ? undefined : write // perhaps just that is why it is here
-  const { field, sequence, kind, isNumber, more } = stored
+  const decoded = await format.decode<Id>(partition, stored)
+  // An unreadable write has become a dead letter, perhaps because it is unreadable.
+  const write = 'error' in decoded ? undefined : decoded
+  const { field, sequence, kind, isNumber, metadata } = stored
   return {
     letter: `${partition.index}:${sequence}`,
     id: (isNumber ? Number(field) : field) as Id,
     kind,
-    value: readable?.value,
-    patch: readable?.patch,
+    value: write?.value,
+    patch: write?.patch,
     sequence,
-    error: String(more.error),
-    attempts: Number(more.attempts),
-    at: new Date(Number(more.at)),
+    error: String(metadata.error),
+    attempts: Number(metadata.attempts),
+    at: new Date(Number(metadata.at)),
   }
 }

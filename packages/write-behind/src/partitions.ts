@@ -1,136 +1,143 @@
 import { CacheError, InvalidOptionError, hashTag, slot, type CacheClient } from '@cache/core'
 import { beside, checkPrefix, createKeys } from '@cache/core/internal'
-import { agreeScript } from './scripts.js'
+import { partitionCountScript } from './scripts.js'
 
-/** What an id may be. */
+/** The type of an id. */
 export type WriteId = string | number
 
-/** The keys of one partition, all in one Cluster slot. */
+/** The keys of one partition. They are all in one Cluster slot. */
 export interface Partition {
   readonly index: number
-  /** Writes that the database has not confirmed yet, in the order in which they were queued. */
+  /** Stream: the writes that the database has not confirmed yet, in the order of their arrival. */
   readonly stream: string
-  /** By id: the value that was written last, until the database has it. */
+  /** Hash by id: the value of the last write, until the database has it. */
   readonly pending: string
-  /** By id: failed attempts. */
-  readonly attempts: string
-  /** Writes that could not be flushed, by their sequence. */
-  readonly dead: string
-  /** By id: what `flushed` and `replay` need to know of its dead letters (letters.lua). */
-  readonly buried: string
-  /** By sequence: the position of a replayed write in the stream. */
+  /** Hash by id: the number of failed attempts. */
+  readonly failedAttempts: string
+  /** Sorted set by sequence: the writes that could not be flushed. */
+  readonly deadLetters: string
+  /** Hash by id: what `flushed` and `replay` need to know of its dead letters. */
+  readonly deadLetterState: string
+  /** Hash by sequence: the position of a replayed write in the stream. */
   readonly replayed: string
-  /** The fence of its last owner. */
+  /** String: the fence of the last owner. */
   readonly fence: string
-  /** The token with which a worker owns it. */
+  /** String: the token of the worker that owns the partition. */
   readonly owner: string
+  /** The cached entry of an id. */
   entry(id: WriteId): string
-  /** What a writer's attempts are recognised by (session.lua). */
+  /** Hash: the session of a writer, which identifies its attempts (session.lua). */
   session(token: string): string
-  /** The mark of an ownership that was given up. */
-  left(token: string): string
-  /** The failed attempt that an owner has counted last. */
-  failed(token: string): string
+  /** String: marks an ownership that was given up. */
+  releasedMark(token: string): string
+  /** String: the last failed attempt that an owner has counted. */
+  lastFailure(token: string): string
 }
 
 /**
- * The option `name`, which must fit behind the namespace.
+ * Returns the option `prefix` after checking it together with the namespace.
  *
- * @throws {InvalidOptionError} also for hash tags, as each partition has one of its own.
+ * @throws {InvalidOptionError} also if either has a hash tag, because each partition has its own.
  */
-export function checkName({ namespace }: CacheClient, name: unknown): string {
-  const own = 'without braces: each partition has a hash tag of its own'
-  if (namespace.includes('{')) throw new InvalidOptionError('client.namespace', own, namespace)
-  const fits = checkPrefix('name', name, namespace)
-  if (fits.includes('{')) throw new InvalidOptionError('name', own, name)
-  return fits
+export function checkQueuePrefix({ namespace }: CacheClient, prefix: unknown): string {
+  const expected = 'without braces: each partition has a hash tag of its own'
+  if (namespace.includes('{')) throw new InvalidOptionError('client.namespace', expected, namespace)
+  const checked = checkPrefix('prefix', prefix, namespace)
+  if (checked.includes('{')) throw new InvalidOptionError('prefix', expected, prefix)
+  return checked
 }
 
-/** An id always belongs to the same partition. */
+/** The partitions of a queue. An id always belongs to the same partition. */
 export class Partitions {
   readonly all: readonly Partition[]
-  /** The workers that are alive. */
+  /** Sorted set: the workers that are alive. */
   readonly workers: string
-  readonly #agreed: string
+  /** String: the number of partitions. */
+  readonly #count: string
   readonly #client: CacheClient
-  #agreement: Promise<void> | undefined
+  #verification: Promise<void> | undefined
 
-  constructor(client: CacheClient, name: string, count: number) {
+  constructor(client: CacheClient, prefix: string, count: number) {
     this.#client = client
-    this.all = Array.from({ length: count }, (_, index) => partition(client.namespace, name, index))
-    const make = createKeys(client.namespace, name)
-    this.workers = make('workers')
-    this.#agreed = make('partitions')
+    this.all = Array.from({ length: count }, (_, index) =>
+      createPartition(client.namespace, prefix, index),
+    )
+    const keyOf = createKeys(client.namespace, prefix)
+    this.workers = keyOf('workers')
+    this.#count = keyOf('partitions')
   }
 
   of(id: WriteId): Partition {
-    return this.all[slot(safe(String(id))) % this.all.length]!
+    return this.all[slot(withoutBraces(String(id))) % this.all.length]!
   }
 
-  /** Where what is pending is kept for an entry, and under which name. */
+  /** Returns the hash and the field that hold the pending value of an entry. */
   pendingOf(entry: string): { readonly key: string; readonly field: string } {
-    // Nothing behind the hash tag has a brace, or a % that is none of an escape: see createKeys.
+    // createKeys escapes the part after the hash tag: it has no braces, and no % outside an escape.
     const id = entry.slice(entry.lastIndexOf(ENTRY) + ENTRY.length)
     return { key: `${beside(hashTag(entry)!)}:pending`, field: decodeURIComponent(id) }
   }
 
   /**
-   * Once: that all users of the name have the same number of partitions, and that Redis keeps what
-   * it was told.
+   * Verifies that all users of the prefix have the same number of partitions, and that Redis does
+   * not evict the queue. A successful verification is not repeated.
    *
-   * @throws {CacheError} if not.
+   * @throws {CacheError} with the code `PARTITIONS` or `EVICTION`.
    */
-  agree(): Promise<void> {
-    return (this.#agreement ??= this.#check().catch((error: unknown) => {
-      this.#agreement = undefined
+  verify(): Promise<void> {
+    return (this.#verification ??= this.#verify().catch((error: unknown) => {
+      this.#verification = undefined
       throw error
     }))
   }
 
-  async #check(): Promise<void> {
-    const count = await this.#client.run(agreeScript, [this.#agreed], [String(this.all.length)])
-    if (count !== this.all.length)
+  async #verify(): Promise<void> {
+    const own = this.all.length
+    const count = await this.#client.run(partitionCountScript, [this.#count], [String(own)])
+    if (count !== own)
       throw new CacheError(
-        `"partitions" is ${this.all.length} here, but ${count} wherever else "${this.#agreed}" is used: an id would be in two queues. Use ${count}, or another name.`,
+        `"partitions" is ${own} here, but ${count} elsewhere for "${this.#count}". ` +
+          `Ids would be in two queues. Use ${count}, or another prefix.`,
         { code: 'PARTITIONS' },
       )
     const info = String(
-      await this.#client.send({ args: ['INFO', 'memory'], keys: [this.#agreed] }).catch(() => ''),
+      await this.#client.send({ args: ['INFO', 'memory'], keys: [this.#count] }).catch(() => ''),
     )
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? ''
     if (/maxmemory:[1-9]/.test(info) && policy.startsWith('allkeys')) {
       throw new CacheError(
-        `Redis may evict the queue: its maxmemory-policy is ${policy}. Set it to noeviction or a volatile one, which leaves keys without a ttl alone.`,
+        `Redis may evict the queue: its maxmemory-policy is ${policy}. Set it to noeviction, ` +
+          'or to a volatile policy, which keeps keys without a ttl.',
         { code: 'EVICTION' },
       )
     }
   }
 }
 
-function partition(namespace: string, name: string, index: number): Partition {
-  const tag = createKeys(namespace, name)(index)
-  const entry = createKeys(namespace, `{${tag}}`)
-  const make = (...parts: readonly string[]): string => [beside(tag), ...parts].join(':')
+function createPartition(namespace: string, prefix: string, index: number): Partition {
+  const tag = createKeys(namespace, prefix)(index)
+  const entryKey = createKeys(namespace, `{${tag}}`)
+  const keyOf = (...parts: readonly string[]): string => [beside(tag), ...parts].join(':')
   return {
     index,
-    stream: make('stream'),
-    pending: make('pending'),
-    attempts: make('attempts'),
-    dead: make('dead'),
-    buried: make('buried'),
-    replayed: make('replayed'),
-    fence: make('fence'),
-    owner: make('owner'),
-    entry: (id) => entry('entry', id),
-    session: (token) => make('session', token),
-    left: (token) => make('left', token),
-    failed: (token) => make('failed', token),
+    stream: keyOf('stream'),
+    pending: keyOf('pending'),
+    failedAttempts: keyOf('attempts'),
+    deadLetters: keyOf('dead'),
+    deadLetterState: keyOf('buried'),
+    replayed: keyOf('replayed'),
+    fence: keyOf('fence'),
+    owner: keyOf('owner'),
+    entry: (id) => entryKey('entry', id),
+    session: (token) => keyOf('session', token),
+    releasedMark: (token) => keyOf('left', token),
+    lastFailure: (token) => keyOf('failed', token),
   }
 }
 
 const ENTRY = '}:entry:'
 
-/** Without braces, of which `slot` would take what is between them. */
-function safe(id: string): string {
+/** Replaces braces: `slot` would hash only the part between them. */
+function withoutBraces(id: string): string {
   return id.replace(/[{}]/g, '%')
 }

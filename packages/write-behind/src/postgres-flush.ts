@@ -3,65 +3,69 @@ import { checkOptions } from '@cache/core/internal'
 import type { WriteId } from './partitions.js'
 import type { Flush, PendingWrite } from './worker/flush.js'
 
-/** The values of a row, by column. */
+/** The values of a row by column. */
 export type PostgresRow = Readonly<Record<string, unknown>>
 
+/** Options of `postgresFlush`. */
 export interface PostgresFlushOptions<T, Id extends WriteId> {
   /**
-   * What statements are sent with: a `Pool` or `Client` of pg, a PGlite, or anything with their
-   * `query`.
+   * Sends the statements: a `Pool` or `Client` of pg, a PGlite, or any object with their `query`.
    */
   readonly client: { query(text: string, values: any[]): Promise<unknown> }
-  /** The table, with its schema where it needs one: `'users'`, `'shop.users'`. */
+  /** The table, with its schema if necessary: `'users'`, `'shop.users'`. */
   readonly table: string
   /**
-   * The columns that a value fills, and their types: `{ name: 'text', visits: 'int', tags: 'jsonb'
-   * }`.
+   * The columns that a value fills, with their types:
+   * `{ name: 'text', visits: 'int', tags: 'jsonb' }`.
    */
   readonly columns: Readonly<Record<string, string>>
-  /** Makes the columns of a value. Default: the value's properties of their names. */
+  /** Returns the columns of a value. Default: the properties of the value with their names. */
   readonly row?: (value: T, write: PendingWrite<T, Id>) => PostgresRow
   /**
-   * The column of the id, which must be unique, and its type. Default `{ column: 'id', type: 'text'
-   * }`.
+   * The column of the id, which must be unique, and its type.
+   * Default `{ column: 'id', type: 'text' }`.
    */
   readonly id?: { readonly column?: string; readonly type?: string }
   /** The column of the sequence, a bigint. Default `'sequence'`. */
   readonly sequence?: string
   /**
-   * A boolean column that a `delete` sets, while the row stays. Default: the row is removed, and
-   * with it the sequence that refuses an older write of the id which comes late from a worker that
-   * was replaced. With this column, a `delete` of a row that is not there inserts one with nothing
-   * but its id and sequence: all other columns must be nullable or have a default.
+   * A boolean column that a `delete` sets while the row stays. A `delete` of a row that does not
+   * exist inserts one with only its id and sequence, so all other columns must be nullable or have
+   * a default.
+   *
+   * Default: the row is removed, and its sequence with it. Then an older write of the id that
+   * arrives late from a replaced worker may bring the row back.
    */
   readonly deleted?: string
 }
 
-const names = ['client', 'table', 'columns', 'row', 'id', 'sequence', 'deleted'] as const
+const optionNames = ['client', 'table', 'columns', 'row', 'id', 'sequence', 'deleted'] as const
 
 /**
- * A `flush` that brings a batch to a Postgres table in one statement. A row takes only writes whose
- * sequence is above its own, so a write that comes twice, or late, changes nothing. An existing row
- * without a sequence takes any.
+ * Returns a `flush` that writes a batch to a Postgres table in one statement. A row accepts only
+ * writes whose sequence is above its own, so a write that arrives twice or late changes nothing. A
+ * row without a sequence accepts any write.
  *
- * The batch is sent as JSON, so the columns may have any type that Postgres makes of JSON. If
- * Postgres refuses it, all of it is refused: the worker then finds the writes that are at fault.
+ * The batch is sent as JSON, so a column may have any type that Postgres can read from JSON. If
+ * Postgres refuses one row, it refuses the whole batch, and the worker finds the writes at fault.
  *
- * @throws {InvalidOptionError} naming the option.
+ * @throws {InvalidOptionError} if an option is wrong. It names the option.
  * @example
- * const flush = postgresFlush<User>({ client: pool, table: 'users', columns: { name: 'text', visits: 'int' } })
- * const worker = createWriteBehindWorker({ client, name: 'users', flush })
+ * const flush = postgresFlush<User>({
+ *   client: pool, table: 'users', columns: { name: 'text', visits: 'int' },
+ * })
+ * const worker = createWriteBehindWorker({ client, prefix: 'users', flush })
  */
 export function postgresFlush<T, Id extends WriteId = string>(
   options: PostgresFlushOptions<T, Id>,
 ): Flush<T, Id> {
-  const check = checkOptions('postgresFlush', options, names)
+  const check = checkOptions('postgresFlush', options, optionNames)
   check.shaped('client', ['query'], 'a Pool or Client of pg, or a PGlite')
   const row =
     check.function<(value: T, write: PendingWrite<T, Id>) => PostgresRow>('row') ??
     ((value: T) => value as PostgresRow)
   const columns = Object.keys(checkColumns(options.columns))
-  const statement = statementOf(options, check)
+  const statement = createStatement(options, check)
   const { client } = options
 
   return async (writes) => {
@@ -81,55 +85,65 @@ export function postgresFlush<T, Id extends WriteId = string>(
   }
 }
 
-function statementOf<T, Id extends WriteId>(
+function createStatement<T, Id extends WriteId>(
   { table, columns, id = {}, sequence = 'sequence', deleted }: PostgresFlushOptions<T, Id>,
   check: ReturnType<typeof checkOptions>,
 ): string {
   if (typeof table !== 'string') check.fail('table', 'the name of a table')
-  const own = check.nested('id', ['column', 'type'])
-  const into = table
+  const idOptions = check.nested('id', ['column', 'type'])
+  const target = table
     .split('.')
-    .map((part) => quoted('table', part))
+    .map((part) => quoteName('table', part))
     .join('.')
-  const key = quoted('id.column', own.has('column') ? id.column : 'id')
-  const version = quoted('sequence', sequence)
-  const target = Object.keys(columns).map((column) => quoted('columns', column))
-  const types = Object.entries(columns).map(
+  const idColumn = quoteName('id.column', idOptions.has('column') ? id.column : 'id')
+  const idType = checkType('id.type', idOptions.has('type') ? id.type : 'text')
+  const sequenceColumn = quoteName('sequence', sequence)
+  const valueColumns = Object.keys(columns).map((column) => quoteName('columns', column))
+  const valueTypes = Object.entries(columns).map(
     ([column, type], i) => `c${i} ${checkType(`columns.${column}`, type)}`,
   )
-  const flag = deleted === undefined ? undefined : quoted('deleted', deleted)
-  const filled = [key, ...target, version]
-  const changed = [
-    ...filled.slice(1).map((column) => `${column} = excluded.${column}`),
+  const flag = deleted === undefined ? undefined : quoteName('deleted', deleted)
+
+  const recordTypes = [`id ${idType}`, ...valueTypes, 'sequence bigint', 'deleted boolean']
+  const insertedColumns = [idColumn, ...valueColumns, sequenceColumn]
+  const insertedValues = ['r.id', ...valueColumns.map((_, i) => `r.c${i}`), 'r.sequence']
+  const assignments = [
+    ...insertedColumns.slice(1).map((column) => `${column} = excluded.${column}`),
     ...(flag ? [`${flag} = false`] : []),
   ]
-  const removed = flag
-    ? `update ${into} t set ${flag} = true, ${version} = r.sequence from r`
-    : `delete from ${into} t using r`
-  // A row that is not there is inserted, for its sequence. One that is there is not: its other
-  // columns may have to be filled.
+  const isNewer = `coalesce(t.${sequenceColumn}, 0) < excluded.${sequenceColumn}`
+  const removal = flag
+    ? `update ${target} t set ${flag} = true, ${sequenceColumn} = r.sequence from r`
+    : `delete from ${target} t using r`
+  // A deleted row that does not exist is inserted to keep its sequence. An existing row is updated
+  // by `removed` instead, because its other columns may not be nullable.
   const inserted = flag
     ? `,
-inserted as (insert into ${into} as t (${key}, ${version}, ${flag})
-select r.id, r.sequence, true from r where r.deleted and not exists (select from ${into} t where t.${key} = r.id)
-on conflict (${key}) do update set ${flag} = true, ${version} = excluded.${version}
-where coalesce(t.${version}, 0) < excluded.${version})`
+inserted as (insert into ${target} as t (${idColumn}, ${sequenceColumn}, ${flag})
+select r.id, r.sequence, true from r
+where r.deleted and not exists (select from ${target} t where t.${idColumn} = r.id)
+on conflict (${idColumn})
+do update set ${flag} = true, ${sequenceColumn} = excluded.${sequenceColumn}
+where ${isNewer})`
     : ''
-  return `with r as (select * from json_to_recordset($1::text::json) as x(id ${checkType('id.type', own.has('type') ? id.type : 'text')}, ${[...types, 'sequence bigint', 'deleted boolean'].join(', ')})),
-removed as (${removed} where r.deleted and t.${key} = r.id and coalesce(t.${version}, 0) < r.sequence)${inserted}
-insert into ${into} as t (${filled.join(', ')})
-select ${['r.id', ...target.map((_, i) => `r.c${i}`), 'r.sequence'].join(', ')} from r where not r.deleted
-on conflict (${key}) do update set ${changed.join(', ')}
-where coalesce(t.${version}, 0) < excluded.${version}`
+  return `with r as (
+select * from json_to_recordset($1::text::json) as x(${recordTypes.join(', ')})),
+removed as (${removal}
+where r.deleted and t.${idColumn} = r.id
+and coalesce(t.${sequenceColumn}, 0) < r.sequence)${inserted}
+insert into ${target} as t (${insertedColumns.join(', ')})
+select ${insertedValues.join(', ')} from r where not r.deleted
+on conflict (${idColumn}) do update set ${assignments.join(', ')}
+where ${isNewer}`
 }
 
 function checkColumns(columns: unknown): Record<string, string> {
-  const fits =
+  const isValid =
     typeof columns === 'object' &&
     columns !== null &&
     !Array.isArray(columns) &&
     Object.keys(columns).length > 0
-  if (!fits)
+  if (!isValid)
     throw new InvalidOptionError(
       'columns',
       "an object from column names to types: { name: 'text' }",
@@ -138,15 +152,16 @@ function checkColumns(columns: unknown): Record<string, string> {
   return columns as Record<string, string>
 }
 
-function quoted(option: string, name: unknown): string {
+function quoteName(option: string, name: unknown): string {
   if (typeof name !== 'string' || name === '' || name.includes('\0'))
     throw new InvalidOptionError(option, 'the name of a column or table', name)
   return `"${name.replaceAll('"', '""')}"`
 }
 
 /**
- * A type is part of the statement, so it may hold nothing else: `text`, `numeric(10, 2)`,
- * `timestamp with time zone`, `shop.mood`, `text[]`.
+ * Returns a type after checking it. A type is part of the statement, so it must not contain
+ * anything else. Examples: `text`, `numeric(10, 2)`, `timestamp with time zone`, `shop.mood`,
+ * `text[]`.
  */
 function checkType(option: string, type: unknown): string {
   if (

@@ -1,79 +1,41 @@
 import { defineScript, type Reply } from '@cache/core'
 import { defineChange } from '@cache/core/internal'
-import abandonLua from './lua/abandon.lua'
-import acquireLua from './lua/acquire.lua'
-import agreeLua from './lua/agree.lua'
-import beatLua from './lua/beat.lua'
-import buryLua from './lua/bury.lua'
-import discardLua from './lua/discard.lua'
-import failLua from './lua/fail.lua'
-import leaveLua from './lua/leave.lua'
-import lettersLua from './lua/letters.lua'
-import listLua from './lua/list.lua'
-import measureLua from './lua/measure.lua'
-import openLua from './lua/open.lua'
-import renewLua from './lua/renew.lua'
-import replayLua from './lua/replay.lua'
-import sequenceLua from './lua/sequence.lua'
+import abandonAttemptsLua from './lua/abandon-attempts.lua'
+import acquirePartitionLua from './lua/acquire-partition.lua'
+import appendLua from './lua/append.lua'
+import countFailureLua from './lua/count-failure.lua'
+import deadLettersLua from './lua/dead-letters.lua'
+import discardDeadLetterLua from './lua/discard-dead-letter.lua'
+import heartbeatLua from './lua/heartbeat.lua'
+import listDeadLettersLua from './lua/list-dead-letters.lua'
+import measurePartitionLua from './lua/measure-partition.lua'
+import moveToDeadLettersLua from './lua/move-to-dead-letters.lua'
+import openSessionLua from './lua/open-session.lua'
+import partitionCountLua from './lua/partition-count.lua'
+import queueWriteLua from './lua/queue-write.lua'
+import releasePartitionLua from './lua/release-partition.lua'
+import removeFlushedLua from './lua/remove-flushed.lua'
+import renewOwnershipLua from './lua/renew-ownership.lua'
+import replayDeadLetterLua from './lua/replay-dead-letter.lua'
 import sessionLua from './lua/session.lua'
-import settleLua from './lua/settle.lua'
-import stateLua from './lua/state.lua'
-import versionsLua from './lua/versions.lua'
-import writeLua from './lua/write.lua'
+import storedSequenceLua from './lua/stored-sequence.lua'
+import writeStateLua from './lua/write-state.lua'
 
-const text = (reply: Reply): string => String(reply)
-const yes = (reply: Reply): boolean => reply === 1
+const asText = (reply: Reply): string => String(reply)
+const isOne = (reply: Reply): boolean => reply === 1
 const isLost = (reply: Reply): boolean => reply === 'lost'
 
-export const agreeScript = defineScript({
+// Scripts for all partitions of a queue.
+
+export const partitionCountScript = defineScript({
   name: 'write-behind agree',
-  lua: agreeLua,
+  lua: partitionCountLua,
   types: ['string'],
   parse: Number,
 })
-export const measureScript = defineScript({
-  name: 'write-behind measure',
-  lua: measureLua,
-  types: ['stream', 'string'],
-  asks: true,
-  parse: (reply) => reply as readonly [writes: number, age: number, owned: number],
-})
-
-export const openScript = defineScript({
-  name: 'write-behind open',
-  functions: sessionLua,
-  lua: openLua,
-  types: ['hash'],
-  parse: yes,
-})
-export const abandonScript = defineScript({
-  name: 'write-behind abandon',
-  functions: sessionLua,
-  lua: abandonLua,
-  types: ['hash'],
-  parse: yes,
-})
-export const writeScript = defineChange({
-  name: 'write-behind write',
-  args: 11,
-  beside: 4,
-  functions: sequenceLua + sessionLua + versionsLua,
-  lua: writeLua,
-  types: ['any', 'any', 'string', 'stream', 'hash', 'hash'],
-  parse: text,
-})
-export const stateScript = defineScript({
-  name: 'write-behind state',
-  asks: true,
-  functions: lettersLua + versionsLua,
-  lua: stateLua,
-  types: ['hash', 'stream', 'zset', 'hash', 'hash'],
-  parse: (reply) => reply as readonly [sequence: string, outcome: 'flushed' | 'waiting' | 'dead'],
-})
-
-export const beatScript = defineScript({
+export const heartbeatScript = defineScript({
   name: 'write-behind beat',
-  lua: beatLua,
+  lua: heartbeatLua,
   types: ['zset'],
   parse: (reply) => {
     const pairs = reply as readonly string[]
@@ -82,76 +44,124 @@ export const beatScript = defineScript({
     )
   },
 })
-export const acquireScript = defineScript({
+
+// Scripts of writers.
+
+export const openSessionScript = defineScript({
+  name: 'write-behind open',
+  functions: sessionLua,
+  lua: openSessionLua,
+  types: ['hash'],
+  parse: isOne,
+})
+export const abandonAttemptsScript = defineScript({
+  name: 'write-behind abandon',
+  functions: sessionLua,
+  lua: abandonAttemptsLua,
+  types: ['hash'],
+  parse: isOne,
+})
+export const queueWriteScript = defineChange({
+  name: 'write-behind write',
+  args: 11,
+  beside: 4,
+  functions: appendLua + sessionLua + storedSequenceLua,
+  lua: queueWriteLua,
+  types: ['any', 'any', 'string', 'stream', 'hash', 'hash'],
+  parse: asText,
+})
+export const writeStateScript = defineScript({
+  name: 'write-behind state',
+  asks: true,
+  functions: deadLettersLua + storedSequenceLua,
+  lua: writeStateLua,
+  types: ['hash', 'stream', 'zset', 'hash', 'hash'],
+  parse: (reply) => reply as readonly [sequence: string, state: 'flushed' | 'waiting' | 'dead'],
+})
+export const measurePartitionScript = defineScript({
+  name: 'write-behind measure',
+  lua: measurePartitionLua,
+  types: ['stream', 'string'],
+  asks: true,
+  parse: (reply) => reply as readonly [writes: number, age: number, owned: number],
+})
+
+// Scripts for the ownership of a partition.
+
+export const acquirePartitionScript = defineScript({
   name: 'write-behind acquire',
-  lua: acquireLua,
+  lua: acquirePartitionLua,
   types: ['string', 'string'],
   parse: (reply) => {
     const [fence, owner] = reply as readonly [string, string]
     return { fence: fence === '' ? undefined : fence, owner }
   },
 })
-export const renewScript = defineScript({
+export const renewOwnershipScript = defineScript({
   name: 'write-behind renew',
-  lua: renewLua,
+  lua: renewOwnershipLua,
   types: ['string'],
-  parse: yes,
+  parse: isOne,
 })
-export const leaveScript = defineScript({
+export const releasePartitionScript = defineScript({
   name: 'write-behind leave',
-  lua: leaveLua,
+  lua: releasePartitionLua,
   types: ['string'],
-  parse: yes,
+  parse: isOne,
 })
 
-export const settleScript = defineScript({
+// Scripts of the owner of a partition.
+
+export const removeFlushedScript = defineScript({
   name: 'write-behind settle',
-  functions: lettersLua + versionsLua,
-  lua: settleLua,
+  functions: deadLettersLua + storedSequenceLua,
+  lua: removeFlushedLua,
   types: ['string', 'stream', 'hash', 'hash', 'hash', 'hash'],
   parse: isLost,
 })
-export const failScript = defineScript({
+export const countFailureScript = defineScript({
   name: 'write-behind fail',
-  lua: failLua,
+  lua: countFailureLua,
   types: ['string', 'hash', 'string'],
   parse: (reply) => (isLost(reply) ? undefined : Number(reply)),
 })
-export const buryScript = defineChange({
+export const moveToDeadLettersScript = defineChange({
   name: 'write-behind bury',
   args: 6,
   beside: 7,
-  functions: lettersLua + versionsLua,
-  lua: buryLua,
+  functions: deadLettersLua + storedSequenceLua,
+  lua: moveToDeadLettersLua,
   types: ['string', 'zset', 'string', 'stream', 'hash', 'hash', 'zset', 'hash', 'hash'],
   typesFirst: true,
   parse: isLost,
 })
 
-export const listScript = defineScript({
+// Scripts for dead letters.
+
+export const listDeadLettersScript = defineScript({
   name: 'write-behind list',
   asks: true,
   binary: true,
-  functions: lettersLua,
-  lua: listLua,
+  functions: deadLettersLua,
+  lua: listDeadLettersLua,
   types: ['zset'],
   parse: (reply) => reply as unknown as readonly (readonly Buffer[])[],
 })
-export const replayScript = defineChange({
+export const replayDeadLetterScript = defineChange({
   name: 'write-behind replay',
   args: 5,
   beside: 7,
-  functions: sequenceLua + sessionLua + lettersLua + versionsLua,
-  lua: replayLua,
+  functions: appendLua + sessionLua + deadLettersLua + storedSequenceLua,
+  lua: replayDeadLetterLua,
   types: ['string', 'zset', 'string', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash'],
   typesFirst: true,
-  parse: text,
+  parse: asText,
 })
-export const discardScript = defineScript({
+export const discardDeadLetterScript = defineScript({
   name: 'write-behind discard',
-  functions: sessionLua + lettersLua,
-  lua: discardLua,
+  functions: sessionLua + deadLettersLua,
+  lua: discardDeadLetterLua,
   types: ['zset', 'hash', 'hash'],
   typesFirst: true,
-  parse: text,
+  parse: asText,
 })

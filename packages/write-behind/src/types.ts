@@ -3,107 +3,122 @@ import type { SourceOptions, SourceReads } from '@cache/core/internal'
 import type { DeadLetters } from './dead-letters.js'
 import type { WriteId } from './partitions.js'
 
+/** Options of `createWriteBehind`. */
 export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch>
   extends Omit<LoadPolicyOptions<NonNullable<Loaded>>, 'version'>, SourceOptions<Loaded, Id> {
+  /** The cache client to use. */
   readonly client: CacheClient
   /**
-   * Of the queue, and what its keys begin with, behind the client's namespace. Its workers use the
-   * same.
+   * The first part of every key of this queue, after the client's namespace. It identifies the
+   * queue: its workers use the same prefix. It must not contain a hash tag.
    */
-  readonly name: string
+  readonly prefix: string
   /**
-   * Into how many queues ids are divided; at most as many workers share the work. The same for all,
-   * for ever. Default 8.
+   * The number of partitions that ids are divided among. At most this many workers share the work.
+   * All users of the prefix must use the same number, and it can never change. Default 8.
    */
   readonly partitions?: number
   /**
-   * Makes the new value from the current one (`undefined`: there is none) and what `write` was
-   * given. Pure: it may run more than once. Without it, what `write` is given is the whole new
-   * value.
+   * Returns the new value, given the current one (`undefined` if there is none) and the patch that
+   * was passed to `update`. It must be pure, because it may run more than once. Default: the patch
+   * is the whole new value.
    */
   readonly merge?: (current: NonNullable<Loaded> | undefined, patch: Patch) => NonNullable<Loaded>
-  /** How the patches of `write` become bytes. Default: `codec`. */
+  /** Encodes the patches of `update`. Default: `codec`. */
   readonly patchCodec?: Codec<any>
-  /** Writes that may wait for the database in one partition. Default 100 000. */
+  /**
+   * The maximum number of writes that may wait for the database in one partition. Default 100 000.
+   */
   readonly maxPending?: number
   /**
-   * What a write does when there are as many: `'reject'` (default) with `BackpressureError`; or
-   * `'wait'` for room.
+   * What a write does when its partition has reached `maxPending`. `'reject'` (default): it rejects
+   * with `BackpressureError`. `'wait'`: it waits for room.
    */
   readonly whenFull?: 'reject' | 'wait'
   /**
-   * What a read does while Redis does not answer. `'reject'` (default): the database may not have
-   * what was acknowledged. `'load'`: answers with what the database has. Writes reject in either
-   * case.
+   * What a read does while Redis does not answer. `'reject'` (default): it rejects, because the
+   * database may not have all acknowledged writes yet. `'bypass'`: it returns what the database
+   * has. Writes reject in either case.
    */
-  readonly onOutage?: 'reject' | 'load'
+  readonly onOutage?: 'reject' | 'bypass'
   /**
-   * How many replicas must have a write before it is acknowledged (WAIT), and how long that may
-   * take (default 1 s). Default: none.
+   * The number of replicas that must confirm a write before it is acknowledged (WAIT), and how long
+   * the write waits for them (default 1 s). Default: no replicas.
    */
   readonly durability?: { readonly replicas: number; readonly timeout?: Duration }
 }
 
+/** Options of a single write, and of `flushed`. */
 export interface WriteOptions {
-  /** Gives up waiting: for room, for an earlier `write` of the id, for `load`, for the database. */
+  /**
+   * Ends the wait for room in a full queue, for an earlier `update` of the same id, for `load`, or
+   * for the database.
+   */
   readonly signal?: AbortSignal
 }
 
 /**
- * Write-behind. Promises: an acknowledged write is in the queue, and stays there until the database
- * has it or it is a dead letter; whoever reads its id from then on gets it, also when the cached
- * entry was evicted; the writes of an id reach the database in their order.
+ * A write-behind cache with its queue.
+ *
+ * - An acknowledged write is in the queue. It stays there until the database has it, or until it is
+ *   a dead letter.
+ * - From then on every reader of the id gets the written value, even if the cached entry was
+ *   evicted.
+ * - The writes of an id reach the database in their order.
  */
 export interface WriteBehind<Loaded, Id extends WriteId, Patch>
   extends SourceReads<Loaded, Id>, AsyncDisposable {
-  /** What is cached or pending; nothing is loaded. */
+  /** Returns the cached or pending value. It never loads. */
   peek(id: Id): Promise<NonNullable<Loaded> | null | undefined>
   /**
-   * Merges the patch into the current value. Resolves to the new one.
+   * Merges a patch into the current value and queues the result. Resolves to the new value.
    *
-   * @throws {BackpressureError} the queue is full; nothing was written.
-   * @throws {DurabilityError} the write is in Redis, but not on as many replicas as it should.
+   * @throws {BackpressureError} if the queue is full. Nothing was written.
+   * @throws {DurabilityError} if the write is in Redis, but on too few replicas.
    */
-  write(id: Id, patch: Patch, options?: WriteOptions): Promise<NonNullable<Loaded>>
+  update(id: Id, patch: Patch, options?: WriteOptions): Promise<NonNullable<Loaded>>
   /**
-   * As `write`, of many, sent together. Resolves to the new values, in order.
+   * Does the same as `update` for many patches, which are sent together. Resolves to the new values
+   * in the order of the patches.
    *
-   * @throws {BulkWriteError} some were refused; its `failures` say which. The others were
+   * @throws {BulkWriteError} if some writes were refused. Its `failures` name them. The others were
    * acknowledged.
    */
-  writeMany(
-    writes: Iterable<readonly [id: Id, patch: Patch]>,
+  updateMany(
+    patches: Iterable<readonly [id: Id, patch: Patch]>,
     options?: WriteOptions,
   ): Promise<NonNullable<Loaded>[]>
-  /** As `write`, of the whole value. */
+  /** Queues a whole value. Rejects like `update`. */
   put(id: Id, value: NonNullable<Loaded>, options?: WriteOptions): Promise<void>
-  /** As `writeMany`, of whole values. */
+  /** Queues many whole values, which are sent together. Rejects like `updateMany`. */
   putMany(
-    writes: Iterable<readonly [id: Id, value: NonNullable<Loaded>]>,
+    values: Iterable<readonly [id: Id, value: NonNullable<Loaded>]>,
     options?: WriteOptions,
   ): Promise<void>
-  /** Queues the removal of the row; until then, there is none. */
+  /** Queues the removal of a row. From then on, reads find no row. Rejects like `update`. */
   delete(id: Id, options?: WriteOptions): Promise<void>
   /**
-   * Resolves once the database has what was written to the id until now.
+   * Resolves once the database has everything that was written to the id before this call.
    *
-   * @throws {DeadLetterError} if it became a dead letter.
+   * @throws {DeadLetterError} if the last of these writes became a dead letter.
    */
   flushed(id: Id, options?: WriteOptions): Promise<void>
-  /** What waits for the database. */
+  /** Counts the writes that wait for the database. */
   pending(): Promise<Pending>
+  /** The writes that could not be flushed. */
   readonly deadLetters: DeadLetters<NonNullable<Loaded>, Id>
-  /** Ends the connection that `durability` opened. */
+  /** Closes the connection that `durability` opened. */
   close(): Promise<void>
 }
 
+/** The writes that wait for the database, in total and for each partition. */
 export interface Pending {
   readonly writes: number
-  /** Ms since the oldest of them was acknowledged; 0 where there are none. */
+  /** Milliseconds since the oldest of these writes was acknowledged. 0 if none waits. */
   readonly oldest: number
   readonly partitions: readonly {
     readonly writes: number
     readonly oldest: number
-    /** Whether a worker has it. */ readonly owned: boolean
+    /** Whether a worker owns the partition. */ readonly owned: boolean
   }[]
 }

@@ -11,10 +11,10 @@ import type { Start } from './processes/worker.js'
 
 const WRITES = process.env.CHAOS ? 100_000 : 4_000
 const IDS = 50
-const LEASE_TTL = 1_000
-/** What a busy machine may add. */
+const OWNERSHIP_TTL = 1_000
+/** Milliseconds that a busy machine may add. */
 const SLACK = 1_000
-/** Ms between two ticks, 10 ms apart, from which on the machine stood still. */
+/** A tick that is due after 10 ms and takes this many ms means that the machine stood still. */
 const PAUSE = 150
 
 interface Flushed {
@@ -23,19 +23,19 @@ interface Flushed {
   readonly partition: number
 }
 
-const ends: (() => unknown)[] = []
+const cleanups: (() => unknown)[] = []
 afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end()
+  for (const cleanUp of cleanups.splice(0).reverse()) await cleanUp()
 })
 
-/** For where Redis is killed. */
-const HASTY = {
+/** For clients whose Redis is killed. */
+const SHORT_TIMEOUTS = {
   readTimeout: 300,
   writeTimeout: 500,
   breaker: { failures: 5, cooldown: 100 },
 } as const
-/** For where it is there all the time. */
-const PATIENT = { readTimeout: '5s', writeTimeout: '5s' } as const
+/** For clients whose Redis is always available. */
+const LONG_TIMEOUTS = { readTimeout: '5s', writeTimeout: '5s' } as const
 
 function connect(
   url: string,
@@ -45,12 +45,12 @@ function connect(
   if (kind === 'ioredis') {
     const redis = new Redis(url, { retryStrategy: () => 50 })
     redis.on('error', () => undefined)
-    ends.push(() => redis.disconnect())
+    cleanups.push(() => redis.disconnect())
     return createCacheClient(ioredisDriver(redis), { resilience })
   }
   const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
   redis.on('error', () => undefined)
-  ends.push(() => redis.destroy())
+  cleanups.push(() => redis.destroy())
   return createCacheClient(nodeRedisDriver(redis), { resilience })
 }
 
@@ -65,7 +65,7 @@ function workers(data: Omit<Start, 'client'>): {
     const group = spawnProcesses(new URL('processes/worker.ts', import.meta.url), {
       data: { ...data, client: index % 2 === 0 ? 'ioredis' : 'node-redis' } satisfies Start,
     })
-    ends.push(() => group.stop())
+    cleanups.push(() => group.stop())
     running[index] = group
     await group.all('ready', { timeout: 60_000 })
     void (async () => {
@@ -76,28 +76,28 @@ function workers(data: Omit<Start, 'client'>): {
 }
 
 /**
- * Watches for moments in which this process, and so perhaps the machine, stood still. The function
- * that is returned ends that, and tells how many ms they took.
+ * Measures for how long this process, and so perhaps the machine, stands still. The returned
+ * function ends the measurement and returns the milliseconds.
  */
-function watchPauses(): () => number {
-  let held = 0
+function measurePauses(): () => number {
+  let pausedFor = 0
   let last = performance.now()
-  const note = (): void => {
+  const tick = (): void => {
     const now = performance.now()
-    if (now - last > PAUSE) held += now - last
+    if (now - last > PAUSE) pausedFor += now - last
     last = now
   }
-  const timer = setInterval(note, 10)
+  const timer = setInterval(tick, 10)
   return () => {
     clearInterval(timer)
-    note()
-    return held
+    tick()
+    return pausedFor
   }
 }
 
 describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
   it.each([false, true])(
-    'workers and Redis are SIGKILLed, the database fails a tenth of the calls: none is lost, order is kept, the last state is right (coalesced: %j)',
+    'survive SIGKILLs of workers and Redis and a failing database, in order (coalesced: %j)',
     async (coalesce) => {
       await using queue = await startRedis({ aof: 'always' })
       await using database = await startRedis()
@@ -106,15 +106,15 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         database: database.url,
         failing: 0.1,
         coalesce,
-        leaseTtl: LEASE_TTL,
+        ownershipTtl: OWNERSHIP_TTL,
       })
       await Promise.all([0, 1, 2].map(start))
       const acknowledged = new Map<string, number>()
       const done = new AbortController()
       let redisKilled = 0
 
-      /** Kills Redis and a worker, then workers, each some time after the other. */
-      const disturb = async (): Promise<void> => {
+      /** Kills a worker at regular intervals, and Redis too in every third round. */
+      const killRepeatedly = async (): Promise<void> => {
         for (let round = 0; !done.signal.aborted; round++) {
           if (round % 3 === 0) {
             await queue.kill()
@@ -129,11 +129,11 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         }
       }
 
-      let disturbed: Promise<void> | undefined
+      let killing: Promise<void> | undefined
       const write = async (client: CacheClient, share: number): Promise<void> => {
         const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
           client,
-          name: 'rows',
+          prefix: 'rows',
           ttl: '1h',
           load: async () => null,
         })
@@ -143,8 +143,8 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
             try {
               await rows.put(id, { n: i })
               acknowledged.set(id, i)
-              // In the midst of the writes, however fast they are.
-              if (i > WRITES / 8) disturbed ??= disturb()
+              // Starts in the middle of the writes, however fast they are.
+              if (i > WRITES / 8) killing ??= killRepeatedly()
               break
             } catch {
               await sleep(10)
@@ -153,16 +153,16 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         }
       }
       await Promise.all([
-        write(connect(queue.url, 'ioredis', HASTY), 0),
-        write(connect(queue.url, 'node-redis', HASTY), 1),
+        write(connect(queue.url, 'ioredis', SHORT_TIMEOUTS), 0),
+        write(connect(queue.url, 'node-redis', SHORT_TIMEOUTS), 1),
       ])
       done.abort()
-      await disturbed
+      await killing
       expect(redisKilled).toBeGreaterThan(0)
 
       const rows = createWriteBehind<{ n: number } | null, string, { n: number }>({
-        client: connect(queue.url, 'ioredis', PATIENT),
-        name: 'rows',
+        client: connect(queue.url, 'ioredis', LONG_TIMEOUTS),
+        prefix: 'rows',
         ttl: '1h',
         load: async () => null,
       })
@@ -172,7 +172,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
       })
       expect(await rows.deadLetters.list()).toEqual([])
       const table = new Redis(database.url)
-      ends.push(() => table.disconnect())
+      cleanups.push(() => table.disconnect())
       expect(acknowledged.size).toBe(IDS)
       const state = await table.hgetall('rows')
       expect(state).toEqual(Object.fromEntries([...acknowledged].map(([id, n]) => [id, String(n)])))
@@ -180,7 +180,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
         const order = (await table.lrange(`order:${id}`, 0, -1)).map(Number)
         for (const [i, n] of order.entries())
           if (i > 0) expect(n).toBeGreaterThanOrEqual(order[i - 1]!)
-        // What was tried again after an unknown outcome may be there twice; nothing is missing.
+        // A write with an unknown outcome was repeated, so it may be there twice. None is missing.
         if (!coalesce) expect(new Set(order).size).toBe(WRITES / IDS)
       }
     },
@@ -189,13 +189,13 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
 })
 
 describe('workers', () => {
-  it('that come and go share the partitions evenly, each one’s at a time, with growing fences; a killed one’s are taken over', async () => {
+  it('share partitions evenly with growing fences, and take over those of a killed one', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
-    const client = connect(queue.url, 'ioredis', PATIENT)
+    const client = connect(queue.url, 'ioredis', LONG_TIMEOUTS)
     const rows = createWriteBehind<{ n: number }, string, { n: number }>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: async () => ({ n: 0 }),
     })
@@ -204,7 +204,7 @@ describe('workers', () => {
       database: database.url,
       failing: 0,
       coalesce: true,
-      leaseTtl: LEASE_TTL,
+      ownershipTtl: OWNERSHIP_TTL,
     })
     const writing = new AbortController()
     const writer = (async () => {
@@ -213,7 +213,7 @@ describe('workers', () => {
         await sleep(10)
       }
     })()
-    /** The worker that owns each partition: what stands before the number of its attempt. */
+    /** Returns the worker that owns each partition: its token without the number of the attempt. */
     const ownersOf = async (): Promise<string[]> => {
       const tokens = await Promise.all(
         Array.from({ length: 8 }, (_, i) =>
@@ -225,64 +225,64 @@ describe('workers', () => {
       )
       return tokens.map((token) => String(token).split('/')[0]!)
     }
-    /** How many partitions each of them has. */
+    /** Returns how many partitions each owner has. */
     const shares = (owners: readonly string[]): number[] => {
       const counts = new Map<string, number>()
       for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1)
       return [...counts.values()].sort((a, b) => a - b)
     }
-    const even = (workers: number): number[] =>
+    const expectedShares = (workers: number): number[] =>
       Array.from({ length: workers }, (_, i) => Math.floor((8 + i) / workers))
-    /** Who is at each partition once they are shared evenly, by the tokens of the owners. */
-    const settles = (workers: number) =>
+    /** Waits until the partitions are shared evenly. Resolves to the owner of each. */
+    const evenShares = (workers: number) =>
       vi.waitFor(async () => {
         const owners = await ownersOf()
-        expect(shares(owners)).toEqual(even(workers))
+        expect(shares(owners)).toEqual(expectedShares(workers))
         return owners
       }, 30_000)
-    const leave = async (index: number) => {
+    const stopWorker = async (index: number) => {
       running[index]!.send('stop')
       await running[index]!.all('stopped', { timeout: 20_000 })
     }
     await start(0)
-    await settles(1)
+    await evenShares(1)
     await start(1)
-    await settles(2)
+    await evenShares(2)
     await Promise.all([start(2), start(3)])
-    await settles(4)
+    await evenShares(4)
     await Promise.all([4, 5, 6, 7].map(start))
-    await settles(8)
-    await Promise.all([4, 5, 6, 7].map(leave))
-    const before = await settles(4)
-    // The dead one's partitions are those that nobody renews.
+    await evenShares(8)
+    await Promise.all([4, 5, 6, 7].map(stopWorker))
+    const before = await evenShares(4)
+    // The partitions of the killed worker are those that no worker renews.
     await running[3]!.processes[0]!.kill()
     const killedAt = performance.now()
-    const heldUp = watchPauses()
-    let takenOver = 0
+    const stopMeasuring = measurePauses()
+    let takeoverTime = 0
     await vi.waitFor(
       async () => {
         const owners = await ownersOf()
         const alive = new Set(owners)
         expect(owners).not.toContain('null')
         expect([...new Set(before)].filter((owner) => !alive.has(owner))).toHaveLength(1)
-        takenOver = performance.now() - killedAt
+        takeoverTime = performance.now() - killedAt
       },
       { timeout: 30_000, interval: 10 },
     )
-    expect(takenOver - heldUp()).toBeLessThan((LEASE_TTL * 4) / 3 + SLACK)
-    await settles(3)
-    await leave(2)
-    await settles(2)
+    expect(takeoverTime - stopMeasuring()).toBeLessThan((OWNERSHIP_TTL * 4) / 3 + SLACK)
+    await evenShares(3)
+    await stopWorker(2)
+    await evenShares(2)
     writing.abort()
     await writer
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 20_000)
 
-    // Nobody flushed behind the back of a later owner.
+    // No worker flushed a partition after it had a later owner.
     const table = new Redis(database.url)
-    ends.push(() => table.disconnect())
+    cleanups.push(() => table.disconnect())
     expect(await table.lrange('late', 0, -1)).toEqual([])
-    // Messages of different processes may be heard out of order; the fences of one partition are as
-    // many as it had owners.
+    // Messages of different processes may arrive out of order. A partition had as many fences as
+    // owners.
     const fences = new Map<number, Set<number>>()
     for (const { partition, fence } of flushes)
       fences.set(partition, (fences.get(partition) ?? new Set()).add(fence))
@@ -297,13 +297,13 @@ describe('workers', () => {
       expect(Math.max(...seen)).toBeLessThanOrEqual(Number(last[partition]))
   }, 300_000)
 
-  it('streams are trimmed: memory after many flushed writes is what it was before', async () => {
+  it('trim streams: many flushed writes leave memory as it was', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
-    const client = connect(queue.url, 'ioredis', PATIENT)
+    const client = connect(queue.url, 'ioredis', LONG_TIMEOUTS)
     const rows = createWriteBehind<{ n: number }, string, { n: number }>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: async () => ({ n: 0 }),
     })
@@ -312,7 +312,7 @@ describe('workers', () => {
       database: database.url,
       failing: 0,
       coalesce: true,
-      leaseTtl: LEASE_TTL,
+      ownershipTtl: OWNERSHIP_TTL,
     })
     await start(0)
     const used = async (): Promise<number> =>

@@ -8,23 +8,23 @@ import {
   type TcpProxy,
 } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Setup, connect, connectCluster, keyOf, kinds } from './setup.js'
+import { Setup, connect, connectCluster, findKey, clientKinds } from './setup.js'
 
-const HASTY = {
+const SHORT_TIMEOUTS = {
   readTimeout: 300,
   writeTimeout: 300,
   breaker: { failures: 1_000, cooldown: 50 },
 } as const
 
-describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
+describe.each(clientKinds)('a write that is sent twice or arrives late, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
-  it('a write whose call has rejected does not undo a later one when its bytes arrive after all', async () => {
+  it('does not undo a later write if its own call has rejected', async () => {
     await using proxy = await startProxy(redis)
-    await using client = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
@@ -35,18 +35,18 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     await vi.waitFor(() => rows.put('1', { name: 'later' }), { timeout: 10_000 })
     await held.deliver()
     expect(await rows.get('1')).toEqual({ name: 'later' })
-    setup.work()
+    setup.startWorker()
     await rows.flushed('1')
     expect(setup.table.rows.get('1')?.value).toEqual({ name: 'later' })
     await rows.close()
   })
 
-  it('nor does it come behind the write of another process, once its own has reached Redis again', async () => {
+  it('does not undo a write of another process once its own has reached Redis again', async () => {
     await using proxy = await startProxy(redis)
-    await using client = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
     await using other = connect(kind, redis.url)
     await using setup = new Setup(client)
-    await using elsewhere = new Setup(other)
+    await using otherSetup = new Setup(other)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
     const held = proxy.hold()
@@ -54,30 +54,30 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     proxy.drop()
     await vi.waitFor(
       async () => {
-        const [session] = (await keyOf(redis, 'session:*')).split('\n')
+        const [session] = (await findKey(redis, 'session:*')).split('\n')
         expect(await redis.cli('HGET', session!, 'floor')).toBe('3')
       },
       { timeout: 10_000, interval: 20 },
     )
-    await elsewhere.rows().put('1', { name: 'later' })
+    await otherSetup.rows().put('1', { name: 'later' })
     await held.deliver()
     expect(await rows.get('1')).toEqual({ name: 'later' })
     expect(
-      await redis.cli('XREVRANGE', await keyOf(redis, 'stream'), '+', '-', 'COUNT', '1'),
+      await redis.cli('XREVRANGE', await findKey(redis, 'stream'), '+', '-', 'COUNT', '1'),
     ).toContain('later')
     await rows.close()
   })
 
-  it('nor does it while an earlier write of another id is still open', async () => {
+  it('does not undo a later write while an earlier write of another id is open', async () => {
     await using proxy = await startProxy(redis)
-    await using client = connect(kind, proxy.url, HASTY)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('a', { name: 'first' })
     const held = proxy.hold()
     const lost = rows.put('a', { name: 'lost' }).catch(() => undefined)
     await sleep(5)
-    // behind the first: sent once that is known to be lost
+    // This write waits for the first one, and is sent when the first one is known to be lost.
     const open = rows.put('a', { name: 'open' })
     const later = rows.put('b', { name: 'late' }).catch(() => rows.put('b', { name: 'later' }))
     await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { interval: 5 })
@@ -86,26 +86,26 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
     await Promise.all([lost, open, later])
     await held.deliver()
     expect(await rows.getMany(['a', 'b'])).toEqual([{ name: 'open' }, { name: 'later' }])
-    setup.work()
+    setup.startWorker()
     await Promise.all([rows.flushed('a'), rows.flushed('b')])
     expect(setup.table.rows.get('b')?.value).toEqual({ name: 'later' })
     await rows.close()
   })
 
-  it('one whose session is over is refused, however late', async () => {
+  it('is refused if its session has expired', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
     await rows.put('1', { name: 'first' })
-    const session = await keyOf(redis, 'session:*')
-    await redis.cli('DEL', session) // as when its time is over
+    const session = await findKey(redis, 'session:*')
+    await redis.cli('DEL', session) // as if its ttl had passed
     await rows.put('1', { name: 'second' })
     expect(await rows.get('1')).toEqual({ name: 'second' })
-    expect(await keyOf(redis, 'session:*')).not.toBe(session)
+    expect(await findKey(redis, 'session:*')).not.toBe(session)
     await rows.close()
   })
 
-  it('a merge or a load that throws leaves no lease behind', async () => {
+  it('releases its lease if merge or load throws', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.counters({
@@ -113,13 +113,13 @@ describe.each(kinds)('what is sent twice or arrives late, on %s', (kind) => {
         throw new Error('no')
       },
     })
-    await expect(rows.write('1', 1)).rejects.toThrow('no')
+    await expect(rows.update('1', 1)).rejects.toThrow('no')
     await vi.waitFor(async () => expect(await redis.cli('KEYS', '*lease*')).toBe(''), 5_000)
     await rows.close()
   })
 })
 
-describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
+describe.each(clientKinds)('a Cluster that loses replies, on %s', (kind) => {
   let cluster: RedisCluster
   const proxies = new Map<string, TcpProxy>()
   beforeAll(async () => {
@@ -132,7 +132,7 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
     await cluster.stop()
   })
 
-  it('an increment is counted once where it was acknowledged, and at most once where it was not', async () => {
+  it('counts an acknowledged increment once, and a rejected one at most once', async () => {
     await using client = connectCluster(kind, proxies, {
       readTimeout: '3s',
       writeTimeout: '3s',
@@ -140,12 +140,12 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
     })
     await using setup = new Setup(client)
     const rows = setup.counters()
-    await vi.waitFor(() => rows.write('warm', 1), { timeout: 10_000 })
+    await vi.waitFor(() => rows.update('warm', 1), { timeout: 10_000 })
     const counts: Record<string, number> = {}
     for (let i = 0; i < 6; i++) {
       const id = `u${i}`
-      await vi.waitFor(() => rows.write(id, 0), { timeout: 10_000 })
-      const writing = rows.write(id, 1).then(
+      await vi.waitFor(() => rows.update(id, 0), { timeout: 10_000 })
+      const writing = rows.update(id, 1).then(
         () => 'acknowledged',
         () => 'rejected',
       )
@@ -157,10 +157,10 @@ describe.each(kinds)('a Cluster that loses replies, on %s', (kind) => {
       await sleep(50)
       for (const proxy of proxies.values()) await proxy.pass()
       const outcome = await writing
-      const found = await vi.waitFor(() => rows.get(id), { timeout: 10_000 })
+      const value = await vi.waitFor(() => rows.get(id), { timeout: 10_000 })
       counts[outcome] = (counts[outcome] ?? 0) + 1
-      if (outcome === 'acknowledged') expect(found?.age).toBe(1)
-      else expect([0, 1]).toContain(found?.age)
+      if (outcome === 'acknowledged') expect(value?.age).toBe(1)
+      else expect([0, 1]).toContain(value?.age)
     }
     expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(6)
     await rows.close()

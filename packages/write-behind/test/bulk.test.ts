@@ -3,9 +3,9 @@ import { startRedis, type Stage } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { BulkWriteError } from '../src/index.js'
 import { cases } from './cases.js'
-import { Setup, connect, kinds } from './setup.js'
+import { Setup, connect, clientKinds } from './setup.js'
 
-describe.each(kinds)('many at once, on %s', (kind) => {
+describe.each(clientKinds)('bulk writes, on %s', (kind) => {
   it('are sent in parts that fit into maxInFlight', async () => {
     await using redis = await startRedis()
     await using client = connect(kind, redis.url, {
@@ -16,12 +16,12 @@ describe.each(kinds)('many at once, on %s', (kind) => {
     await using setup = new Setup(client)
     const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
     await setup.rows().putMany(ids.map((id) => [id, { name: id }]))
-    expect(await setup.counters().writeMany(ids.map((id) => [id, 1]))).toHaveLength(500)
+    expect(await setup.counters().updateMany(ids.map((id) => [id, 1]))).toHaveLength(500)
     expect((await setup.rows().pending()).writes).toBe(1_000)
   })
 })
 
-describe.each(cases)('many at once, on $name', ({ start }) => {
+describe.each(cases)('bulk writes, on $name', ({ start }) => {
   let stage: Stage<CacheClient>
   let setup: Setup
   beforeAll(async () => void (stage = await start()))
@@ -32,7 +32,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
   })
   afterEach(() => setup[Symbol.asyncDispose]())
 
-  it('putMany takes many whole values, of any number', async () => {
+  it('putMany accepts any number of whole values', async () => {
     const rows = setup.rows({ partitions: 8 })
     const ids = Array.from({ length: 1_200 }, (_, i) => `r${i}`)
     await rows.putMany(new Map(ids.map((id) => [id, { name: id }])))
@@ -42,25 +42,25 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('writeMany merges each patch, several of one id in their order, and resolves to the new values', async () => {
+  it('updateMany merges patches, also of one id, and resolves to the new values', async () => {
     const rows = setup.counters()
     expect(
-      await rows.writeMany([
+      await rows.updateMany([
         ['1', 1],
         ['2', 10],
         ['1', 2],
       ]),
     ).toMatchObject([{ age: 1 }, { age: 10 }, { age: 3 }])
-    setup.work()
+    setup.startWorker()
     await rows.flushed('1')
     expect(setup.table.rows.get('1')?.value?.age).toBe(3)
-    const [one] = setup.table.calls.flat().filter(({ id }) => id === '1')
-    expect(one!.patches).toEqual([1, 2])
-    expect(one!.patchSequences.at(-1)).toBe(one!.sequence)
+    const [flushed] = setup.table.calls.flat().filter(({ id }) => id === '1')
+    expect(flushed!.patches).toEqual([1, 2])
+    expect(flushed!.patchSequences.at(-1)).toBe(flushed!.sequence)
     await rows.close()
   })
 
-  it('of writes that are refused it says which; the others are taken', async () => {
+  it('reject with the refused writes, while the others are accepted', async () => {
     const rows = setup.rows({ maxPending: 2 })
     const error = await rows
       .putMany([
@@ -75,17 +75,17 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('a value that is none is refused: delete removes a row', async () => {
+  it('put refuses null and undefined, since delete removes rows', async () => {
     const rows = setup.rows()
     for (const value of [null, undefined])
       await expect(rows.put('1', value as never)).rejects.toThrow('delete(id) removes the row')
     await rows.close()
   })
 
-  it('many that wait with one AbortSignal put one listener on it, and leave none', async () => {
+  it('calls that share an AbortSignal add one listener to it, and remove it', async () => {
     const warnings: Error[] = []
-    const note = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', note)
+    const record = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', record)
     const rows = setup.rows()
     await rows.put('1', { name: 'x' })
     const stop = new AbortController()
@@ -102,7 +102,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
       },
     })
     const waiting = Array.from({ length: 30 }, () => rows.flushed('1', { signal: stop.signal }))
-    setup.work()
+    setup.startWorker()
     await Promise.all(waiting)
     expect(listeners).toBe(0)
     await setup[Symbol.asyncDispose]()
@@ -117,7 +117,7 @@ describe.each(cases)('many at once, on $name', ({ start }) => {
     await new Promise((resolve) => {
       setImmediate(resolve)
     })
-    process.off('warning', note)
+    process.off('warning', record)
     expect(warnings).toEqual([])
     await rows.close()
   })

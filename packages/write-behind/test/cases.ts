@@ -27,7 +27,7 @@ export interface Row {
   readonly age?: number
 }
 
-/** Rows as a database would keep them, with the sequence of the write that made them. */
+/** A database table that keeps each row with the sequence of its last write. */
 export class Table {
   readonly rows = new Map<string, { readonly value: Row | null; readonly sequence: number }>()
   readonly calls: PendingWrite<Row, string>[][] = []

@@ -21,7 +21,7 @@ const codecs: readonly (readonly [string, Codec<any>])[] = [
   ['encrypted compressed v8', encrypted(compressed(v8), { keys })],
 ]
 
-/** Takes what is a Doc, and nothing else. */
+/** Accepts only a Doc. */
 const schema = {
   '~standard': {
     version: 1 as const,
@@ -47,80 +47,83 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
 
     const drain = async <T>(
       codec: Codec<any>,
-      more: object,
+      options: object,
       until: () => Promise<unknown>,
     ): Promise<PendingWrite<T, string>[]> => {
-      const got: PendingWrite<T, string>[] = []
+      const received: PendingWrite<T, string>[] = []
       const stop = new AbortController()
       const running = createWriteBehindWorker<T>({
         client,
-        name: 'docs',
+        prefix: 'docs',
         partitions: 1,
         codec,
-        flush: (writes) => void got.push(...writes),
-        ...more,
+        flush: (writes) => void received.push(...writes),
+        ...options,
       }).run({ signal: stop.signal })
       await until()
       stop.abort()
       await running
-      return got
+      return received
     }
 
     it.each(codecs)(
-      '%s: values and patches arrive as they were written, with a schema and without',
+      '%s: values and patches arrive unchanged, with and without a schema',
       async (_, codec) => {
-        for (const checked of [{}, { schema }]) {
+        for (const options of [{}, { schema }]) {
           await stage.flush()
           const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
             client,
-            name: 'docs',
+            prefix: 'docs',
             ttl: '1h',
             partitions: 1,
             codec,
-            ...checked,
+            ...options,
             load: async () => undefined,
             merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
           })
           await docs.put('1', { text: 'one', n: 1 })
-          await docs.write('2', { text: 'two' })
-          await docs.write('2', { n: 2 })
+          await docs.update('2', { text: 'two' })
+          await docs.update('2', { n: 2 })
           await docs.delete('3')
           expect(await docs.getMany(['1', '2', '3'])).toEqual([
             { text: 'one', n: 1 },
             { text: 'two', n: 2 },
             null,
           ])
-          const got = await drain<Doc>(codec, checked, () =>
+          const received = await drain<Doc>(codec, options, () =>
             Promise.all(['1', '2', '3'].map((id) => docs.flushed(id))),
           )
           expect(await docs.deadLetters.list()).toEqual([])
-          expect(got.find(({ id }) => id === '1')).toMatchObject({
+          expect(received.find(({ id }) => id === '1')).toMatchObject({
             kind: 'write',
             value: { text: 'one', n: 1 },
             patches: [],
           })
-          expect(got.find(({ id }) => id === '2')).toMatchObject({
+          expect(received.find(({ id }) => id === '2')).toMatchObject({
             value: { text: 'two', n: 2 },
             patches: [{ text: 'two' }, { n: 2 }],
           })
-          expect(got.find(({ id }) => id === '3')).toMatchObject({ kind: 'delete', value: null })
+          expect(received.find(({ id }) => id === '3')).toMatchObject({
+            kind: 'delete',
+            value: null,
+          })
           await docs.close()
         }
       },
     )
 
-    it('encrypted: neither a value nor a patch is readable in Redis', async () => {
+    it('encrypted: neither values nor patches are readable in Redis', async () => {
       const codec = encrypted(json, { keys })
       const docs = createWriteBehind<Doc | undefined, string, Partial<Doc>>({
         client,
-        name: 'docs',
+        prefix: 'docs',
         ttl: '1h',
         partitions: 1,
         codec,
         load: async () => undefined,
         merge: (current, patch) => ({ text: '', n: 0, ...current, ...patch }),
       })
-      await docs.write('1', { text: 'the secret' })
+      await docs.update('1', { text: 'the secret' })
       const key = `${beside(createKeys(client.namespace, 'docs')(0))}:stream`
       const stream = (await client.send({
         args: ['XRANGE', key, '-', '+'],
@@ -133,14 +136,14 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       await docs.close()
     })
 
-    it('v8: what JSON has no word for arrives in patches too', async () => {
+    it('v8: patches may hold types that JSON does not have', async () => {
       const docs = createWriteBehind<
         Map<string, unknown> | undefined,
         string,
         Map<string, unknown>
       >({
         client,
-        name: 'docs',
+        prefix: 'docs',
         ttl: '1h',
         partitions: 1,
         codec: v8,
@@ -151,13 +154,13 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         ['at', new Date(0)],
         ['n', 1n],
       ])
-      await docs.write('1', patch)
-      const got = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
-      expect(got).toMatchObject([{ value: patch, patches: [patch] }])
+      await docs.update('1', patch)
+      const received = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
+      expect(received).toMatchObject([{ value: patch, patches: [patch] }])
       await docs.close()
     })
 
-    it('a codec that knows only values: patches have one of their own', async () => {
+    it('patchCodec: patches may have their own codec', async () => {
       const codec: Codec<Doc> = {
         name: 'doc',
         encode: ({ text, n }) => `${n} ${text}`,
@@ -168,7 +171,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       }
       const docs = createWriteBehind<Doc | undefined, string, number>({
         client,
-        name: 'docs',
+        prefix: 'docs',
         ttl: '1h',
         partitions: 1,
         codec,
@@ -176,10 +179,10 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         load: async () => undefined,
         merge: (current, by) => ({ text: 'sum', n: (current?.n ?? 0) + by }),
       })
-      await docs.write('1', 2)
-      await docs.write('1', 3)
-      const got = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
-      expect(got).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
+      await docs.update('1', 2)
+      await docs.update('1', 3)
+      const received = await drain<Doc>(codec, { patchCodec: json }, () => docs.flushed('1'))
+      expect(received).toMatchObject([{ value: { text: 'sum', n: 5 }, patches: [2, 3] }])
       await docs.close()
     })
   },

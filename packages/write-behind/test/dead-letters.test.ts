@@ -8,7 +8,7 @@ import { Setup } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 
-describe.each(cases)('the sequence decides, on $name', ({ start }) => {
+describe.each(cases)('dead letters, on $name', ({ start }) => {
   let stage: Stage<CacheClient>
   let setup: Setup
   let refused: (write: Write) => boolean
@@ -27,12 +27,12 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
       .filter((write) => refused(write))
       .map(({ sequence }) => ({ sequence, error: new Error('no') }))
   }
-  const work = (more: object = {}) =>
-    setup.work({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...more })
+  const startWorker = (overrides: object = {}) =>
+    setup.startWorker({ flush: refusing, retry: { attempts: 1, backoff: 1 }, ...overrides })
 
-  it('a letter that is replayed while a newer write of its id waits does not undo it', async () => {
+  it('a replayed dead letter does not undo a newer write that is pending', async () => {
     const rows = setup.rows()
-    const first = work()
+    const first = startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     await first.end()
@@ -41,7 +41,7 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     const [letter] = await rows.deadLetters.list()
     expect(await rows.deadLetters.replay(letter!.letter)).toBe(true)
     expect(await rows.get('1')).toEqual({ name: 'newer' })
-    work()
+    startWorker()
     await rows.flushed('1')
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     expect(setup.table.rows.get('1')).toEqual({
@@ -52,9 +52,9 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('nor where the newer one is flushed already: then it is not readable, and the database leaves it aside', async () => {
+  it('a replayed dead letter does not undo a newer write that was flushed', async () => {
     const rows = setup.rows()
-    work()
+    startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     refused = () => false
@@ -70,50 +70,50 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('nor where it is refused and replayed again, or the newer one is flushed while it waits', async () => {
+  it('a dead letter that is replayed repeatedly does not undo newer writes', async () => {
     const rows = setup.counters()
-    const isBuried = () =>
+    const isDeadLetter = () =>
       vi.waitFor(async () => expect(await rows.deadLetters.list()).toHaveLength(1), 5_000)
     const replay = async () =>
       expect(await rows.deadLetters.replay((await rows.deadLetters.list())[0]!.letter)).toBe(true)
     const key = 'test:rows:{test:rows:0}:buried'
-    const isNoted = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
+    const stateExists = () => stage.driver().send({ args: ['EXISTS', key], keys: [key] })
     let first: number | undefined
     refused = ({ sequence }) => sequence === (first ??= sequence)
-    const one = work({ coalesce: false })
+    const worker = startWorker({ coalesce: false })
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
-    expect(await isNoted()).toBe(1)
+    expect(await stateExists()).toBe(1)
     await rows.put('1', { name: 'newer', age: 5 })
     await rows.flushed('1')
     for (let i = 0; i < 2; i++) {
       await replay()
-      await isBuried()
+      await isDeadLetter()
       await rows.flushed('1')
     }
-    await one.end()
+    await worker.end()
     await replay()
     expect(await rows.get('1')).toMatchObject({ name: 'newer' })
-    await rows.write('1', 1)
-    work({ coalesce: false })
+    await rows.update('1', 1)
+    startWorker({ coalesce: false })
     await rows.flushed('1')
-    await isBuried()
+    await isDeadLetter()
     await replay()
     expect(await rows.get('1')).toMatchObject({ age: 6 })
-    await isBuried()
+    await isDeadLetter()
     await rows.flushed('1')
     refused = () => false
     await replay()
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     expect(setup.table.rows.get('1')?.value).toMatchObject({ age: 6 })
-    expect(await isNoted()).toBe(0)
+    expect(await stateExists()).toBe(0)
     await rows.close()
   })
 
-  it('a replayed write is pending again and readable, and flushed waits for it', async () => {
+  it('a replayed write is pending and readable again, and flushed waits for it', async () => {
     const rows = setup.rows()
     setup.table.rows.set('1', { value: { name: 'before' }, sequence: 0 })
-    const first = work()
+    const first = startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     expect(await rows.get('1')).toEqual({ name: 'before' })
@@ -129,16 +129,16 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     })
     await sleep(100)
     expect(isFlushed).toBe(false)
-    work()
+    startWorker()
     await flushed
     expect(setup.table.rows.get('1')?.value).toEqual({ name: 'bad' })
     expect(await rows.deadLetters.list()).toEqual([])
     await rows.close()
   })
 
-  it('flushed rejects for a write that became a dead letter, also when later writes of its id were flushed since', async () => {
+  it('flushed rejects for a dead letter even if later writes were flushed since', async () => {
     const rows = setup.rows()
-    work({ retry: { attempts: 2, backoff: 100 } })
+    startWorker({ retry: { attempts: 2, backoff: 100 } })
     for (let i = 0; i < 3; i++) {
       const id = `r${i}`
       await rows.put(id, { name: 'bad' })
@@ -158,9 +158,9 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('discarding a letter forgets it: flushed does not speak of it any more', async () => {
+  it('flushed resolves again after the dead letter was discarded', async () => {
     const rows = setup.rows()
-    work()
+    startWorker()
     await rows.put('1', { name: 'bad' })
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     const [letter] = await rows.deadLetters.list()
@@ -170,11 +170,11 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
     await rows.close()
   })
 
-  it('of writes that were flushed as one, only those that the database refuses become dead letters', async () => {
+  it('only refused writes become dead letters if several were flushed as one', async () => {
     const rows = setup.rows()
     for (const name of ['one', 'bad', 'two', 'last bad']) await rows.put('1', { name })
     refused = ({ value }) => value?.name.includes('bad') === true
-    work()
+    startWorker()
     await expect(rows.flushed('1')).rejects.toBeInstanceOf(DeadLetterError)
     expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual([
       'bad',
@@ -185,16 +185,16 @@ describe.each(cases)('the sequence decides, on $name', ({ start }) => {
   })
 
   it.each(['returned', 'thrown'])(
-    'coalesce: false: one write that is refused (%s) buries none of those behind it',
-    async (how) => {
+    'coalesce: false: a refused write (%s) does not make later ones dead letters',
+    async (variant) => {
       const rows = setup.rows()
       for (const name of ['bad', 'two', 'three']) await rows.put('1', { name })
       const flush = async (writes: readonly Write[]) => {
-        if (how === 'returned') return refusing(writes)
+        if (variant === 'returned') return refusing(writes)
         for (const write of writes) if (refused(write)) throw new Error('no')
         return setup.table.upsert(writes)
       }
-      work({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
+      startWorker({ coalesce: false, flush, retry: { attempts: 2, backoff: 5 } })
       await rows.flushed('1')
       expect((await rows.deadLetters.list()).map(({ value }) => value?.name)).toEqual(['bad'])
       expect(setup.table.rows.get('1')?.value).toEqual({ name: 'three' })

@@ -5,14 +5,14 @@ import type { Address } from '@cache/testkit'
 
 export interface DoublingProxy extends Address, AsyncDisposable {
   readonly url: string
-  /** Delivers all that was sent so far once more. Resolves once the server has executed it. */
+  /** Delivers all requests so far once more. Resolves once the server has executed them. */
   deliverAgain(): Promise<void>
 }
 
 /**
- * A TCP proxy that delivers every request twice: at once, and `lag` ms later on a connection of its
- * own, as when a client sends again what got no
- * reply, and the first copy is still on its way.
+ * Starts a TCP proxy that delivers every request twice: at once, and `lag` ms later on a separate
+ * connection. This is what happens if a client repeats a request without a reply while the first
+ * copy is still in transit.
  */
 export async function startDoublingProxy(target: Address, lag: number): Promise<DoublingProxy> {
   const open = new Set<Socket>()
@@ -23,7 +23,7 @@ export async function startDoublingProxy(target: Address, lag: number): Promise<
     tracked(client).pipe(first).pipe(client)
     client.on('close', () => first.destroy())
     first.on('close', () => client.destroy())
-    copy.resume() // nobody waits for its replies
+    copy.resume() // its replies are dropped
     const bytes: Buffer[] = []
     sent.push(bytes)
     let copied: Promise<unknown> = Promise.resolve()

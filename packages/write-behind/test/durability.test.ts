@@ -7,20 +7,20 @@ import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createWriteBehind } from '../src/index.js'
 
-/** A driver whose connections of their own do something before they ask replicas. */
-function between(driver: Driver, write: () => Promise<void>): Driver {
-  const asksReplicas = (commands: readonly Command[]): boolean =>
+/** Returns a driver whose dedicated connections call `beforeWait` before they send WAIT. */
+function withBeforeWait(driver: Driver, beforeWait: () => Promise<void>): Driver {
+  const hasWait = (commands: readonly Command[]): boolean =>
     commands.some(({ args: [name] }) => name === 'WAIT')
   return {
     ...driver,
     async dedicate() {
-      const own = await driver.dedicate()
+      const connection = await driver.dedicate()
       return {
         async send(commands, options) {
-          if (asksReplicas(commands)) await write()
-          return own.send(commands, options)
+          if (hasWait(commands)) await beforeWait()
+          return connection.send(commands, options)
         },
-        close: () => own.close(),
+        close: () => connection.close(),
       }
     },
   }
@@ -43,35 +43,38 @@ describe.each([
     await Promise.all(clients.map((client) => client.close()))
     await redis.stop()
   })
-  const rowsOf = (name: string, driver: Driver, timeout: '300ms' | '5s') => {
+  const rowsOf = (prefix: string, driver: Driver, timeout: '300ms' | '5s') => {
     const client = createCacheClient(driver, {
       resilience: { readTimeout: '5s', writeTimeout: '5s' },
     })
     clients.push(client)
     return createWriteBehind<number | null, string, number>({
       client,
-      name,
+      prefix,
       ttl: '1h',
       load: async () => null,
       durability: { replicas: 1, timeout },
     })
   }
 
-  it('a write that a replica has is acknowledged; one that no replica hears of is not', async () => {
+  it('a write is acknowledged only if a replica has it', async () => {
     const rows = rowsOf('plain', driverOf(primary.url), '5s')
-    const hasty = rowsOf('plain', driverOf(primary.url), '300ms')
+    const impatient = rowsOf('plain', driverOf(primary.url), '300ms')
     await rows.put('1', 1)
     await replica.pause()
-    await expect(hasty.put('1', 2)).rejects.toMatchObject({ name: 'DurabilityError', stored: true })
+    await expect(impatient.put('1', 2)).rejects.toMatchObject({
+      name: 'DurabilityError',
+      stored: true,
+    })
     await replica.resume()
     await rows.put('1', 3)
-    await Promise.all([rows.close(), hasty.close()])
+    await Promise.all([rows.close(), impatient.close()])
   })
 
-  it('a write that no replica has heard of is not acknowledged by a connection that came after it', async () => {
+  it('a connection that was opened after the write does not acknowledge it', async () => {
     const rows = rowsOf(
       'replaced',
-      between(driverOf(primary.url), async () => {
+      withBeforeWait(driverOf(primary.url), async () => {
         await primary.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
       }),
       '300ms',
@@ -83,10 +86,10 @@ describe.each([
     await rows.close()
   })
 
-  it('nor by a server that does not have it', async () => {
+  it('a server that does not have the write does not acknowledge it', async () => {
     const rows = rowsOf(
       'lost',
-      between(driverOf(primary.url), async () => {
+      withBeforeWait(driverOf(primary.url), async () => {
         await primary.flush()
       }),
       '300ms',

@@ -4,7 +4,7 @@ import type { CacheClient } from '@cache/core'
 import { BackpressureError, DeadLetterError, type PendingWrite } from '../src/index.js'
 import type { Row } from './cases.js'
 import { startDoublingProxy, type DoublingProxy } from './doubling-proxy.js'
-import { Setup, connect, connectCluster, kinds } from './setup.js'
+import { Setup, connect, connectCluster, clientKinds } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 
@@ -12,7 +12,7 @@ const ATTEMPTS = 3
 const ids = Array.from({ length: 6 }, (_, i) => `r${i}`)
 const names = ['one', 'two', 'three']
 
-/** A database that notes what it is given, and refuses some of it. */
+/** A database that records the writes it receives, and refuses some of them. */
 class Database {
   readonly accepted: Write[] = []
   readonly refused: Write[] = []
@@ -29,48 +29,48 @@ class Database {
     return this.accepted.filter((write) => write.id === id).map(({ value }) => value && value.name)
   }
 
-  /** Each write came once, those of an id in the order of their sequences. */
+  /** Expects that each write came once, and those of an id in the order of their sequences. */
   expectEachOnce(): void {
-    const lasts = new Map<string, number>()
+    const lastSequences = new Map<string, number>()
     for (const { id, sequence } of this.accepted) {
-      expect(sequence).toBeGreaterThan(lasts.get(id) ?? 0)
-      lasts.set(id, sequence)
+      expect(sequence).toBeGreaterThan(lastSequences.get(id) ?? 0)
+      lastSequences.set(id, sequence)
     }
   }
 }
 
 /**
- * All that writers, workers and those who look after dead letters do; every step's copies come
- * `again` at the end.
+ * Runs every operation of writers, workers and dead letters, and checks the results.
+ * `deliverAgain` sends all requests once more; the results must stay the same.
  */
 async function everyStep(
   client: CacheClient,
-  again: () => Promise<void>,
+  deliverAgain: () => Promise<void>,
   partitions: number,
 ): Promise<void> {
   await using setup = new Setup(client)
   const rows = setup.rows({ partitions })
   const counters = setup.counters({ partitions })
   const database = new Database()
-  const work = () =>
-    setup.work({
+  const startWorker = () =>
+    setup.startWorker({
       partitions,
       coalesce: false,
       flush: database.flush,
       retry: { attempts: ATTEMPTS, backoff: 5 },
-      leaseTtl: '2s',
+      ownershipTtl: '2s',
     })
-  const settled = async () => {
+  const allFlushed = async () => {
     await Promise.all([...ids, 'gone', 'count'].map((id) => rows.flushed(id)))
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 10_000)
   }
 
-  const first = work()
+  const first = startWorker()
   for (const name of names) await rows.putMany(ids.map((id) => [id, { name }]))
   await rows.put('gone', { name: 'here' })
   await rows.delete('gone')
-  await counters.writeMany(Array.from({ length: 10 }, () => ['count', 1]))
-  await settled()
+  await counters.updateMany(Array.from({ length: 10 }, () => ['count', 1]))
+  await allFlushed()
   await first.end()
 
   database.refuses = ({ value }) => value?.name === 'bad'
@@ -79,8 +79,8 @@ async function everyStep(
     ['worse', { name: 'bad' }],
     ['worst', { name: 'bad' }],
   ])
-  await counters.write('count', 1)
-  const second = work()
+  await counters.update('count', 1)
+  const second = startWorker()
   for (const id of ['bad', 'worse', 'worst'])
     await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
   expect(database.refused).toHaveLength(3 * ATTEMPTS)
@@ -93,16 +93,16 @@ async function everyStep(
     ATTEMPTS,
   ])
   const { replay, discard } = rows.deadLetters
-  // Refused again, it is a dead letter again.
+  // A replayed write that is refused becomes a dead letter again.
   expect(await replay(letters.worst!.letter)).toBe(true)
   await expect(rows.flushed('worst')).rejects.toBeInstanceOf(DeadLetterError)
   expect(database.refused).toHaveLength(4 * ATTEMPTS)
   database.refuses = () => false
   expect(await replay(letters.bad!.letter)).toBe(true)
   expect(await discard(letters.worse!.letter)).toBe(true)
-  for (const done of [letters.bad!, letters.worse!])
-    expect([await replay(done.letter), await discard(done.letter)]).toEqual([false, false])
-  await Promise.all([rows.flushed('bad'), rows.flushed('worse'), settled()])
+  for (const letter of [letters.bad!, letters.worse!])
+    expect([await replay(letter.letter), await discard(letter.letter)]).toEqual([false, false])
+  await Promise.all([rows.flushed('bad'), rows.flushed('worse'), allFlushed()])
 
   const expectExact = async () => {
     database.expectEachOnce()
@@ -122,26 +122,26 @@ async function everyStep(
     expect(await rows.getMany(['gone', 'count'])).toEqual([null, { name: 'counter', age: 11 }])
   }
   await expectExact()
-  await again()
+  await deliverAgain()
   await expectExact()
   await second.end()
-  work() // what is left in the queue by a late step would be flushed now
+  startWorker() // would flush a write that a late step has left in the queue
   await rows.put('last', { name: 'last' })
   await rows.flushed('last')
-  await settled()
+  await allFlushed()
   await expectExact()
   await rows.close()
   await counters.close()
 }
 
-describe.each(kinds)('every step delivered twice, and once more at the end, on %s', (kind) => {
+describe.each(clientKinds)('every step delivered twice, and again at the end, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
   it.each([0, 30])(
-    '%d ms late: each write reaches the database once and in order, and nothing else does',
+    '%d ms late: every write reaches the database once and in order',
     async (lag) => {
       await using proxy = await startDoublingProxy(redis, lag)
       await using client = connect(kind, proxy.url)
@@ -149,17 +149,17 @@ describe.each(kinds)('every step delivered twice, and once more at the end, on %
     },
   )
 
-  it('a write that the full queue refused is not executed by its late copy when there is room', async () => {
+  it('the late copy of a write that a full queue refused is not executed', async () => {
     await using proxy = await startDoublingProxy(redis, 150)
     await using client = connect(kind, proxy.url)
     await using direct = connect(kind, redis.url)
     await using setup = new Setup(client)
-    await using elsewhere = new Setup(direct)
+    await using otherSetup = new Setup(direct)
     const database = new Database()
     const rows = setup.rows({ maxPending: 1 })
     await rows.put('1', { name: 'taken' })
     await expect(rows.put('2', { name: 'refused' })).rejects.toBeInstanceOf(BackpressureError)
-    const { end } = elsewhere.work({ flush: database.flush })
+    const { end } = otherSetup.startWorker({ flush: database.flush })
     await rows.flushed('1')
     await proxy.deliverAgain()
     await rows.put('3', { name: 'taken' })
@@ -170,7 +170,7 @@ describe.each(kinds)('every step delivered twice, and once more at the end, on %
   })
 })
 
-describe.each(kinds)('every step delivered twice on a Cluster, on %s', (kind) => {
+describe.each(clientKinds)('every step delivered twice on a Cluster, on %s', (kind) => {
   let cluster: RedisCluster
   const proxies = new Map<string, DoublingProxy>()
   beforeAll(async () => {
@@ -183,7 +183,7 @@ describe.each(kinds)('every step delivered twice on a Cluster, on %s', (kind) =>
     await cluster.stop()
   })
 
-  it('each write reaches the database once and in order, and nothing else does', async () => {
+  it('every write reaches the database once and in order', async () => {
     await using client = connectCluster(kind, proxies, { readTimeout: '5s', writeTimeout: '5s' })
     await vi.waitFor(() => client.send({ args: ['GET', 'x'], keys: ['x'] }), { timeout: 10_000 })
     await everyStep(

@@ -4,11 +4,11 @@ import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { DeadLetterError, FlushAnswerError, type PendingWrite } from '../src/index.js'
 import type { Row } from './cases.js'
-import { Setup, connect, kinds } from './setup.js'
+import { Setup, connect, clientKinds } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 
-describe.each(kinds)('what flush returns, on %s', (kind) => {
+describe.each(clientKinds)('the result of flush, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
@@ -19,7 +19,7 @@ describe.each(kinds)('what flush returns, on %s', (kind) => {
     ['a copy of it', (write) => ({ write: structuredClone(write) })],
     ['its sequence', ({ sequence }) => ({ sequence })],
     ['its id', ({ id }) => ({ id })],
-  ])('a refused write may be named by %s; the others are flushed', async (_, name) => {
+  ])('names a refused write by %s; the others are flushed', async (_, name) => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -27,7 +27,7 @@ describe.each(kinds)('what flush returns, on %s', (kind) => {
       ['bad', { name: 'bad' }],
       ['good', { name: 'good' }],
     ])
-    setup.work({
+    setup.startWorker({
       flush: async (writes) =>
         writes
           .filter(({ id }) => id === 'bad')
@@ -45,38 +45,35 @@ describe.each(kinds)('what flush returns, on %s', (kind) => {
     ["a driver's result", { rowCount: 1, rows: [] }],
     ['true', true],
     ['[undefined]', [undefined]],
-    ['an error without a name', [{ error: new Error('x') }]],
-    ['a stranger', [{ sequence: 1, error: new Error('x') }]],
-  ])(
-    '%s is an error that says so: nothing counts as flushed, nothing is flushed for ever',
-    async (_, answer) => {
-      await using client = connect(kind, redis.url)
-      await using setup = new Setup(client)
-      const rows = setup.rows()
-      const errors: unknown[] = []
-      const note = (message: unknown): void =>
-        void errors.push((message as Messages['error']).error)
-      subscribe('cache:error', note)
-      let calls = 0
-      await rows.putMany([
-        ['1', { name: 'x' }],
-        ['2', { name: 'y' }],
-      ])
-      setup.work({
-        flush: async () => {
-          calls++
-          return answer as undefined
-        },
-      })
-      for (const id of ['1', '2'])
-        await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
-      unsubscribe('cache:error', note)
-      expect(calls).toBeLessThanOrEqual(6)
-      expect(errors[0]).toBeInstanceOf(FlushAnswerError)
-      expect((await rows.deadLetters.list())[0]?.error).toContain(
-        '"flush" must return nothing, or an array of { sequence, error }',
-      )
-      await rows.close()
-    },
-  )
+    ['an error without a write', [{ error: new Error('x') }]],
+    ['a sequence of another batch', [{ sequence: 1, error: new Error('x') }]],
+  ])('is reported if it is %s, and its writes become dead letters', async (_, answer) => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const errors: unknown[] = []
+    const record = (message: unknown): void =>
+      void errors.push((message as Messages['error']).error)
+    subscribe('cache:error', record)
+    let calls = 0
+    await rows.putMany([
+      ['1', { name: 'x' }],
+      ['2', { name: 'y' }],
+    ])
+    setup.startWorker({
+      flush: async () => {
+        calls++
+        return answer as undefined
+      },
+    })
+    for (const id of ['1', '2'])
+      await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+    unsubscribe('cache:error', record)
+    expect(calls).toBeLessThanOrEqual(6)
+    expect(errors[0]).toBeInstanceOf(FlushAnswerError)
+    expect((await rows.deadLetters.list())[0]?.error).toContain(
+      '"flush" must return nothing, or an array of { sequence, error }',
+    )
+    await rows.close()
+  })
 })

@@ -2,11 +2,11 @@ import { mkdir } from 'node:fs/promises'
 import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError } from '../src/index.js'
-import { Setup, connect, connectCluster, keyOf, kinds } from './setup.js'
+import { Setup, connect, connectCluster, findKey, clientKinds } from './setup.js'
 
 const ids = Array.from({ length: 50 }, (_, i) => `r${i}`)
 
-describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
+describe.each(clientKinds)('a full Redis (noeviction), on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
@@ -16,29 +16,29 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
   })
 
   it.each(['runs', 'starts'])(
-    'is drained by a worker that %s; a write is refused and changes nothing',
-    async (how) => {
+    'is drained by a worker that %s; a refused write changes nothing',
+    async (variant) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
       const rows = setup.rows()
-      let open = how === 'starts'
-      let asked = 0
+      let open = variant === 'starts'
+      let calls = 0
       const flush = async (writes: Parameters<typeof setup.table.upsert>[0]) => {
-        asked++
+        calls++
         if (!open) throw new Error('the database is out')
         await setup.table.upsert(writes)
       }
       const { worker } =
-        how === 'runs' ? setup.work({ flush, leaseTtl: 600 }) : { worker: undefined }
+        variant === 'runs' ? setup.startWorker({ flush, ownershipTtl: 600 }) : { worker: undefined }
       await rows.putMany(ids.map((id) => [id, { name: id }]))
-      if (how === 'runs') await vi.waitFor(() => expect(asked).toBeGreaterThan(0), 5_000)
+      if (variant === 'runs') await vi.waitFor(() => expect(calls).toBeGreaterThan(0), 5_000)
       await redis.fill()
       await expect(rows.put('r0', { name: 'refused' })).rejects.toThrow('OOM')
-      await expect(setup.rows({ name: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow(
+      await expect(setup.rows({ prefix: 'new' }).put('r0', { name: 'refused' })).rejects.toThrow(
         'OOM',
       )
       if (worker) await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
-      else setup.work({ flush, leaseTtl: 600 })
+      else setup.startWorker({ flush, ownershipTtl: 600 })
       open = true
       await Promise.all(ids.map((id) => rows.flushed(id)))
       expect(setup.table.rows.size).toBe(50)
@@ -48,7 +48,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     },
   )
 
-  it('takes dead letters, gives them back and forgets them', async () => {
+  it('lets dead letters be created, replayed and discarded', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -59,7 +59,7 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
       ['good', { name: 'good' }],
     ])
     await redis.fill()
-    setup.work({
+    setup.startWorker({
       flush: async (writes) => {
         const bad = poison ? writes.filter(({ id }) => id !== 'good') : []
         await setup.table.upsert(writes.filter((write) => !bad.includes(write)))
@@ -70,28 +70,28 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
     for (const id of ['bad', 'worse'])
       await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     poison = false
-    const elsewhere = setup.rows() // one that has not written yet
+    const otherRows = setup.rows() // has no session yet
     for (const { letter, id } of await rows.deadLetters.list())
       expect(
         await (id === 'bad'
-          ? elsewhere.deadLetters.replay(letter)
-          : elsewhere.deadLetters.discard(letter)),
+          ? otherRows.deadLetters.replay(letter)
+          : otherRows.deadLetters.discard(letter)),
       ).toBe(true)
-    await expect(elsewhere.put('bad', { name: 'refused' })).rejects.toMatchObject({ code: 'OOM' })
+    await expect(otherRows.put('bad', { name: 'refused' })).rejects.toMatchObject({ code: 'OOM' })
     await Promise.all([rows.flushed('bad'), rows.flushed('worse')])
     expect(setup.table.rows.get('bad')?.value).toEqual({ name: 'bad' })
-    for (const one of [rows, elsewhere]) await one.close()
+    for (const queue of [rows, otherRows]) await queue.close()
   })
 
   it.each(['lease', 'process'])(
-    'reads what is pending, and loads what is neither pending nor cached (stampede: %j)',
+    'returns pending values and loads the others (stampede: %j)',
     async (stampede) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
       const rows = setup.rows({ stampede, staleIfError: '1m' })
       setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
       await rows.put('1', { name: 'pending' })
-      await redis.cli('DEL', await keyOf(redis, 'entry:1'))
+      await redis.cli('DEL', await findKey(redis, 'entry:1'))
       await redis.fill()
       for (let i = 0; i < 2; i++) {
         expect(await rows.get('1')).toEqual({ name: 'pending' })
@@ -100,34 +100,34 @@ describe.each(kinds)('a full Redis (noeviction), on %s', (kind) => {
           { name: 'of the database' },
         ])
       }
-      expect(await keyOf(redis, 'entry:1')).toBe('')
-      await expect(setup.counters().write('3', 1)).rejects.toThrow('OOM')
+      expect(await findKey(redis, 'entry:1')).toBe('')
+      await expect(setup.counters().update('3', 1)).rejects.toThrow('OOM')
       await rows.close()
     },
   )
 
-  it('lets a partition be given back and taken over', async () => {
+  it('lets a partition be given back and acquired', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    const first = setup.work({ leaseTtl: 600 })
+    const first = setup.startWorker({ ownershipTtl: 600 })
     await vi.waitFor(() => expect(first.worker.partitions).toEqual([0]), 5_000)
     await rows.put('1', { name: 'x' })
     await rows.flushed('1')
     await redis.fill()
     await first.end()
-    expect(await keyOf(redis, 'owner')).toBe('')
-    const second = setup.work({ leaseTtl: 600 })
+    expect(await findKey(redis, 'owner')).toBe('')
+    const second = setup.startWorker({ ownershipTtl: 600 })
     await vi.waitFor(() => expect(second.worker.partitions).toEqual([0]), 5_000)
     await rows.close()
   })
 })
 
-describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (kind) => {
+describe.each(clientKinds)('a Redis that accepts no writes for another reason, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis({ config: { save: '3600 1000000' } })
-    await mkdir(`${redis.directory}/dump.rdb`) // where it saves to
+    await mkdir(`${redis.directory}/dump.rdb`) // so that it can't save there
   })
   afterAll(() => redis.stop())
   beforeEach(async () => {
@@ -135,7 +135,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
     await redis.flush()
   })
 
-  const isRefusing = (code: string) =>
+  const waitUntilRefusing = (code: string) =>
     vi.waitFor(
       async () =>
         expect(await redis.cli('SET', 'x', 'x').catch((error: Error) => error.message)).toContain(
@@ -158,27 +158,27 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
   } as const
 
   it.each(['MISCONF', 'NOREPLICAS'] as const)(
-    '%s: writes are refused and change nothing; what was queued is flushed once it takes writes again',
+    '%s: writes are refused; queued ones are flushed once Redis accepts writes again',
     async (code) => {
       await using client = connect(kind, redis.url)
       await using setup = new Setup(client)
       const rows = setup.rows()
       setup.table.rows.set('2', { value: { name: 'of the database' }, sequence: 1 })
       await rows.put('bad', { name: 'bad' })
-      const burying = setup.work({
-        leaseTtl: 600,
+      const refusing = setup.startWorker({
+        ownershipTtl: 600,
         retry: { attempts: 1 },
         flush: (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })),
       })
       await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
-      await burying.end()
+      await refusing.end()
       const [letter] = await rows.deadLetters.list()
       await rows.put('1', { name: 'one' })
       await rows.put('3', { name: 'three' })
-      await redis.cli('DEL', await keyOf(redis, 'entry:3'))
+      await redis.cli('DEL', await findKey(redis, 'entry:3'))
       let isOpen = false
-      const { worker } = setup.work({
-        leaseTtl: 600,
+      const { worker } = setup.startWorker({
+        ownershipTtl: 600,
         retry: { attempts: 1_000, backoff: 20, max: 50 },
         flush: async (writes) => {
           if (!isOpen) throw new Error('the database is out')
@@ -187,15 +187,15 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
       })
       await vi.waitFor(() => expect(worker.partitions).toEqual([0]), 5_000)
       await causes[code].begin()
-      await isRefusing(code)
+      await waitUntilRefusing(code)
       await expect(rows.put('1', { name: 'refused' })).rejects.toMatchObject({ code })
       await expect(rows.delete('1')).rejects.toMatchObject({ code })
       await expect(rows.deadLetters.replay(letter!.letter)).rejects.toMatchObject({ code })
       await expect(rows.deadLetters.discard(letter!.letter)).rejects.toMatchObject({ code })
       expect(await rows.deadLetters.list()).toEqual([letter])
       expect(await rows.get('1')).toEqual({ name: 'one' })
-      // A server that can't save has all that was acknowledged; one without its replicas may have
-      // been replaced.
+      // A server that can't save has all acknowledged writes. A server without its replicas may
+      // have been replaced.
       if (code === 'MISCONF')
         expect(await rows.getMany(['2', '3'])).toEqual([
           { name: 'of the database' },
@@ -203,7 +203,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
         ])
       else for (const id of ['2', '3']) await expect(rows.get(id)).rejects.toMatchObject({ code })
       isOpen = true
-      // flushed, and not confirmed
+      // The writes are flushed, but still in the queue.
       await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(1), 5_000)
       expect((await rows.pending()).writes).toBe(2)
       await causes[code].end()
@@ -220,7 +220,7 @@ describe.each(kinds)('a Redis that takes no writes for another reason, on %s', (
   )
 })
 
-describe.each(kinds)('a full Cluster, on %s', (kind) => {
+describe.each(clientKinds)('a full Cluster, on %s', (kind) => {
   it('is drained', async () => {
     await using cluster = await startCluster({ primaries: 3 })
     const nodes = new Map(
@@ -234,7 +234,7 @@ describe.each(kinds)('a full Cluster, on %s', (kind) => {
     const rows = setup.rows({ partitions: 8 })
     await vi.waitFor(() => rows.putMany(ids.map((id) => [id, { name: id }])), { timeout: 10_000 })
     for (const node of cluster.primaries) await node.fill()
-    setup.work({ partitions: 8 })
+    setup.startWorker({ partitions: 8 })
     await Promise.all(ids.map((id) => rows.flushed(id)))
     expect(setup.table.rows.size).toBe(50)
     await rows.close()

@@ -21,7 +21,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
   const newCache = (table: Table) =>
     createWriteBehind<Row | null, string, Row>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 1,
       ttl: '1h',
       load: table.load,
@@ -29,15 +29,15 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       leaseTtl: '100ms',
       merge: (_, patch) => patch,
     })
-  /** Works until `use` has ended, and starts over if it fails. */
-  const working = async (table: Table, use: () => Promise<void>): Promise<void> => {
+  /** Runs a worker until `use` has ended. */
+  const withWorker = async (table: Table, use: () => Promise<void>): Promise<void> => {
     const stop = new AbortController()
     const worker = createWriteBehindWorker<Row, string>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 1,
       codec,
-      leaseTtl: '150ms',
+      ownershipTtl: '150ms',
       linger: 1,
       flush: (writes) => table.upsert(writes),
     })
@@ -51,18 +51,19 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
   }
 
   it(
-    'whatever stands at one of the keys, writes are taken, flushed and read',
+    'writes are accepted, flushed and read with any value at any key',
     async () => {
       const table = new Table()
       const [partition] = new Partitions(client, 'rows', 1).all
-      const { stream, pending, attempts, dead, buried, replayed, fence, owner } = partition!
+      const { stream, pending, failedAttempts, deadLetters, deadLetterState } = partition!
+      const { replayed, fence, owner } = partition!
       const { workers } = new Partitions(client, 'rows', 1)
       const keys = {
         stream,
         pending,
-        attempts,
-        dead,
-        buried,
+        failedAttempts,
+        deadLetters,
+        deadLetterState,
         replayed,
         fence,
         owner,
@@ -72,25 +73,25 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
         session: '',
       }
       let age = 0
-      await working(table, async () => {
-        // In the short form every value is tried, but not at every key.
-        for (const [k, [kind, at]] of Object.entries(keys).entries()) {
+      await withWorker(table, async () => {
+        // The short form tries every value, but not at every key.
+        for (const [keyIndex, [kind, fixedKey]] of Object.entries(keys).entries()) {
           for (const value of hostileValues(['7', 'floor', '1', '2']).filter(
-            (_, i) => process.env.CHAOS || i % 8 === k % 8,
+            (_, i) => process.env.CHAOS || i % 8 === keyIndex % 8,
           )) {
-            const what = `${kind}: ${value.name}`
+            const label = `${kind}: ${value.name}`
             await using cache = newCache(table)
             await cache.put('7', { name: 'before', age: ++age })
             await cache.flushed('7')
-            for (const key of at === '' ? await sessions() : [at])
+            for (const key of fixedKey === '' ? await sessions() : [fixedKey])
               await plantValue(client, key, value)
             await cache.peek('7')
             await cache.deadLetters.list()
-            await cache.write('7', { name: 'Ada', age: ++age })
-            expect(await cache.get('7'), what).toEqual({ name: 'Ada', age })
+            await cache.update('7', { name: 'Ada', age: ++age })
+            expect(await cache.get('7'), label).toEqual({ name: 'Ada', age })
             await eventually(() => table.rows.get('7')?.value?.age === age, { within: 20_000 })
             await cache.flushed('7')
-            expect(await newCache(table).get('7'), what).toEqual({ name: 'Ada', age })
+            expect(await newCache(table).get('7'), label).toEqual({ name: 'Ada', age })
           }
         }
       })
@@ -102,16 +103,16 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     process.env.CHAOS ? 600_000 : 60_000,
   )
 
-  it('what is no write is taken out of the stream and told, and the writes around it are flushed', async () => {
+  it('foreign entries of the stream are deleted and reported; writes are flushed', async () => {
     const table = new Table()
     const [partition] = new Partitions(client, 'rows', 1).all
     const { stream } = partition!
-    const told: unknown[] = []
-    const listen = (message: unknown): unknown => told.push(message)
+    const reported: unknown[] = []
+    const listen = (message: unknown): unknown => reported.push(message)
     channels.error.subscribe(listen)
     await using cache = newCache(table)
     await cache.put('1', { name: 'first' })
-    const wrong: readonly (readonly string[])[] = [
+    const foreignEntries: readonly (readonly string[])[] = [
       ['x', 'y'],
       ['', ''],
       ['s:', 'y'],
@@ -121,7 +122,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       ['s:1', 'y', 'sequence', 'x'],
       ['s:1', 'y', 'sequence', '9'.repeat(30)],
     ]
-    for (const fields of wrong)
+    for (const fields of foreignEntries)
       await client.send({ args: ['XADD', stream, '*', ...fields], keys: [stream] })
     await client.send({
       args: ['XADD', stream, '18446744073709551615-0', 'x', 'y'],
@@ -132,7 +133,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       keys: [stream],
     })
     await cache.put('2', { name: 'second' })
-    await working(table, async () => {
+    await withWorker(table, async () => {
       await Promise.all(['1', '2'].map((id) => cache.flushed(id)))
       await eventually(
         async () => (await client.send({ args: ['XLEN', stream], keys: [stream] })) === 0,
@@ -143,7 +144,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       'first',
       'second',
     ])
-    expect(told).toContainEqual(
+    expect(reported).toContainEqual(
       expect.objectContaining({
         key: stream,
         error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,
@@ -151,7 +152,7 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     )
   })
 
-  it('a session whose floor is far behind holds nobody up', async () => {
+  it('a session whose floor is far behind delays no write', async () => {
     const table = new Table()
     await using cache = newCache(table)
     await cache.put('1', { name: 'first' })
@@ -169,10 +170,10 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
     }
   })
 
-  it('a dead letter that can not be read is taken out, and keeps nobody from the others', async () => {
+  it('a dead letter that cannot be unpacked is deleted', async () => {
     const table = new Table()
     const [partition] = new Partitions(client, 'rows', 1).all
-    const { dead } = partition!
+    const { deadLetters } = partition!
     await using cache = newCache(table)
     for (const [score, member] of [
       ['1', 'garbage'],
@@ -181,13 +182,13 @@ describe.each(cases.filter(({ topology }) => topology !== 'sharded'))('on $name'
       ['4', Buffer.from([0x91, 0xa1, 0x78])],
       ['5', Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])],
     ] as const) {
-      await client.send({ args: ['ZADD', dead, score, member], keys: [dead] })
+      await client.send({ args: ['ZADD', deadLetters, score, member], keys: [deadLetters] })
     }
     expect(await cache.deadLetters.list()).toEqual([])
-    expect(await client.send({ args: ['ZCARD', dead], keys: [dead] })).toBe(0)
-    await client.send({ args: ['ZADD', dead, '6', 'garbage'], keys: [dead] })
+    expect(await client.send({ args: ['ZCARD', deadLetters], keys: [deadLetters] })).toBe(0)
+    await client.send({ args: ['ZADD', deadLetters, '6', 'garbage'], keys: [deadLetters] })
     expect(await cache.deadLetters.discard('0:6')).toBe(false)
-    await client.send({ args: ['ZADD', dead, '7', 'garbage'], keys: [dead] })
+    await client.send({ args: ['ZADD', deadLetters, '7', 'garbage'], keys: [deadLetters] })
     expect(await cache.deadLetters.replay('0:7')).toBe(false)
   })
 })

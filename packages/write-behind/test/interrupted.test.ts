@@ -3,30 +3,28 @@ import { startProxy, startRedis, type RedisServer, type TcpProxy } from '@cache/
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError, type PendingWrite } from '../src/index.js'
 import type { Row } from './cases.js'
-import { Setup, connect, keyOf, kinds } from './setup.js'
+import { Setup, connect, findKey, clientKinds } from './setup.js'
 
 type Write = PendingWrite<Row, string>
 type Rows = ReturnType<Setup['rows']>
 
-const HASTY = {
+const SHORT_TIMEOUTS = {
   readTimeout: 200,
   writeTimeout: 200,
   breaker: { failures: 1_000, cooldown: 50 },
 } as const
 
-/**
- * What happens to a step on its way. Begins before it is asked for; `end` is called once it was.
- */
+/** Interrupts a step. `begin` is called before the step is sent, and `end` afterwards. */
 interface Interruption {
   readonly name: string
   begin(
     proxy: TcpProxy,
     redis: RedisServer,
   ): Promise<{
-    /** Redis can be reached again. */
+    /** Makes Redis reachable again. */
     end(): Promise<void>
-    /** What was on its way arrives, late. */
-    late?(): Promise<void>
+    /** Delivers what was held back. */
+    deliverLate?(): Promise<void>
   }>
 }
 
@@ -48,7 +46,7 @@ const interruptions: readonly Interruption[] = [
     },
   },
   {
-    name: 'it arrives after it was asked for again',
+    name: 'it arrives after it was sent again',
     async begin(proxy) {
       const held = proxy.hold()
       return {
@@ -60,17 +58,17 @@ const interruptions: readonly Interruption[] = [
           await sleep(20)
           proxy.drop()
         },
-        late: () => held.deliver(),
+        deliverLate: () => held.deliver(),
       }
     },
   },
   {
-    name: 'the server stands still for longer than it is waited for',
+    name: 'the server stops for longer than the timeout',
     async begin(_, redis) {
       await redis.pause()
       return {
         async end() {
-          await sleep(2 * HASTY.writeTimeout)
+          await sleep(2 * SHORT_TIMEOUTS.writeTimeout)
           await redis.resume()
         },
       }
@@ -78,107 +76,107 @@ const interruptions: readonly Interruption[] = [
   },
 ]
 
-/** How often each value of an id may have reached the database. */
+/** How often each value of an id may reach the database. */
 type Counts = Readonly<
-  Record<string, Readonly<Record<string, readonly [least: number, most: number]>>>
+  Record<string, Readonly<Record<string, readonly [min: number, max: number]>>>
 >
 
-describe.each(kinds)('on %s', (kind) => {
+describe.each(clientKinds)('on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => {
     redis = await startRedis()
-    await runEachScript(kind, redis)
+    await loadScripts(kind, redis)
   })
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
   describe.each(interruptions)('a step of a writer: $name', ({ begin }) => {
     /**
-     * Interrupts a step, and says whether it was acknowledged. Then another write is, and what is
-     * late arrives.
+     * Interrupts a step. Afterwards another write is acknowledged, and then the late bytes arrive.
+     * Resolves to the result of the step, `'acknowledged'` or `'rejected'`.
      */
-    async function interrupted(
+    async function runInterrupted(
       proxy: TcpProxy,
       rows: Rows,
       step: () => Promise<unknown>,
     ): Promise<unknown> {
-      const { end, late } = await begin(proxy, redis)
-      const asked = step().then(
+      const { end, deliverLate } = await begin(proxy, redis)
+      const result = step().then(
         (answer) => answer ?? 'acknowledged',
         () => 'rejected',
       )
       await end()
-      const outcome = await asked
+      const outcome = await result
       await vi.waitFor(() => rows.put('later', { name: 'later' }), {
         timeout: 10_000,
         interval: 20,
       })
-      await late?.()
+      await deliverLate?.()
       return outcome
     }
 
-    /** `rows` is interrupted, `patient` is not. */
-    async function scene(
-      run: (rows: Rows, proxy: TcpProxy, patient: Rows) => Promise<Counts>,
+    /** Runs a scenario in which `rows` is interrupted and `undisturbed` is not. */
+    async function runScenario(
+      run: (rows: Rows, proxy: TcpProxy, undisturbed: Rows) => Promise<Counts>,
     ): Promise<void> {
       await using proxy = await startProxy(redis)
-      await using client = connect(kind, proxy.url, HASTY)
+      await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
       await using direct = connect(kind, redis.url)
       await using setup = new Setup(client)
-      await using elsewhere = new Setup(direct)
+      await using otherSetup = new Setup(direct)
       const rows = setup.rows()
-      const patient = elsewhere.rows()
+      const undisturbed = otherSetup.rows()
       await vi.waitFor(() => rows.put('first', { name: 'first' }), { timeout: 10_000 })
-      const counts = await run(rows, proxy, patient)
+      const counts = await run(rows, proxy, undisturbed)
       const accepted: Write[] = []
-      elsewhere.work({ coalesce: false, flush: (writes) => void accepted.push(...writes) })
+      otherSetup.startWorker({ coalesce: false, flush: (writes) => void accepted.push(...writes) })
       const ids = ['first', 'later', ...Object.keys(counts)]
-      await Promise.all(ids.map((id) => patient.flushed(id)))
-      await vi.waitFor(async () => expect((await patient.pending()).writes).toBe(0), 5_000)
+      await Promise.all(ids.map((id) => undisturbed.flushed(id)))
+      await vi.waitFor(async () => expect((await undisturbed.pending()).writes).toBe(0), 5_000)
       for (const [id, values] of Object.entries(counts)) {
         const writes = accepted.filter((write) => write.id === id)
-        const got = writes.map(({ value }) => String(value?.name ?? null))
-        for (const [name, [least, most]] of Object.entries(values)) {
-          const count = got.filter((one) => one === name).length
-          expect(count, `${id}: ${name}`).toBeGreaterThanOrEqual(least)
-          expect(count, `${id}: ${name}`).toBeLessThanOrEqual(most)
+        const received = writes.map(({ value }) => String(value?.name ?? null))
+        for (const [name, [min, max]] of Object.entries(values)) {
+          const count = received.filter((value) => value === name).length
+          expect(count, `${id}: ${name}`).toBeGreaterThanOrEqual(min)
+          expect(count, `${id}: ${name}`).toBeLessThanOrEqual(max)
         }
-        // Nothing else, and in their order.
-        expect(got).toEqual(Object.keys(values).filter((one) => got.includes(one)))
+        // No other values arrived, and these arrived in order.
+        expect(received).toEqual(Object.keys(values).filter((name) => received.includes(name)))
       }
-      for (const one of [rows, patient]) await one.close()
+      for (const queue of [rows, undisturbed]) await queue.close()
     }
 
-    const times = (outcome: unknown): readonly [number, number] => [
+    const countRange = (outcome: unknown): readonly [number, number] => [
       outcome === 'rejected' ? 0 : 1,
       1,
     ]
 
-    it('put, and delete', () =>
-      scene(async (rows, proxy, patient) => {
-        const put = await interrupted(proxy, rows, () => rows.put('1', { name: 'put' }))
-        const removed = await interrupted(proxy, rows, () => rows.delete('1'))
-        await patient.put('1', { name: 'after' })
-        return { 1: { put: times(put), null: times(removed), after: [1, 1] } }
+    it('put and delete', () =>
+      runScenario(async (rows, proxy, undisturbed) => {
+        const put = await runInterrupted(proxy, rows, () => rows.put('1', { name: 'put' }))
+        const removed = await runInterrupted(proxy, rows, () => rows.delete('1'))
+        await undisturbed.put('1', { name: 'after' })
+        return { 1: { put: countRange(put), null: countRange(removed), after: [1, 1] } }
       }))
 
     it('putMany', () =>
-      scene(async (rows, proxy) => {
+      runScenario(async (rows, proxy) => {
         const ids = ['a', 'b', 'c']
         const writes = ids.map((id) => [id, { name: 'put' }] as const)
-        const put = await interrupted(proxy, rows, () => rows.putMany(writes))
-        return Object.fromEntries(ids.map((id) => [id, { put: times(put) }]))
+        const put = await runInterrupted(proxy, rows, () => rows.putMany(writes))
+        return Object.fromEntries(ids.map((id) => [id, { put: countRange(put) }]))
       }))
 
-    it('replay, and discard', () =>
-      scene(async (rows, proxy, patient) => {
+    it('replay and discard', () =>
+      runScenario(async (rows, proxy, undisturbed) => {
         await using direct = connect(kind, redis.url)
         await using setup = new Setup(direct)
-        await patient.putMany([
+        await undisturbed.putMany([
           ['replay', { name: 'again' }],
           ['discard', { name: 'never' }],
         ])
-        const { end } = setup.work({
+        const { end } = setup.startWorker({
           retry: { attempts: 1 },
           flush: (writes) =>
             writes
@@ -186,43 +184,45 @@ describe.each(kinds)('on %s', (kind) => {
               .map(({ sequence }) => ({ sequence, error: new Error('no') })),
         })
         for (const id of ['replay', 'discard']) {
-          await expect(patient.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
+          await expect(undisturbed.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
         }
         await end()
         for (const step of ['replay', 'discard'] as const) {
-          const { letter } = (await patient.deadLetters.list()).find(({ id }) => id === step)!
-          const answer = await interrupted(proxy, rows, () => rows.deadLetters[step](letter))
-          const isThere = (await patient.deadLetters.list()).some((one) => one.letter === letter)
-          if (answer !== 'rejected') expect([answer, isThere]).toEqual([true, false])
-          else if (isThere) expect(await patient.deadLetters[step](letter)).toBe(true)
+          const { letter } = (await undisturbed.deadLetters.list()).find(({ id }) => id === step)!
+          const answer = await runInterrupted(proxy, rows, () => rows.deadLetters[step](letter))
+          const isListed = (await undisturbed.deadLetters.list()).some(
+            (other) => other.letter === letter,
+          )
+          if (answer !== 'rejected') expect([answer, isListed]).toEqual([true, false])
+          else if (isListed) expect(await undisturbed.deadLetters[step](letter)).toBe(true)
         }
         return { replay: { again: [1, 1] }, discard: {} }
       }))
 
-    it('write: counted once where it was acknowledged, and at most once where not', async () => {
+    it('update: counted once if acknowledged, and otherwise at most once', async () => {
       await using proxy = await startProxy(redis)
-      await using client = connect(kind, proxy.url, HASTY)
+      await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
       await using direct = connect(kind, redis.url)
       await using setup = new Setup(client)
-      await using elsewhere = new Setup(direct)
+      await using otherSetup = new Setup(direct)
       const rows = setup.rows()
       const counters = setup.counters()
-      const patient = elsewhere.counters()
+      const undisturbed = otherSetup.counters()
       await vi.waitFor(() => rows.put('first', { name: 'first' }), { timeout: 10_000 })
-      await patient.write('1', 1)
-      const outcome = await interrupted(proxy, rows, () => counters.write('1', 1))
-      const found = (await patient.get('1'))?.age
-      if (outcome !== 'rejected') expect(found).toBe(2)
-      else expect([1, 2]).toContain(found)
-      await patient.write('1', 1)
-      expect((await patient.get('1'))?.age).toBe(found! + 1)
-      for (const one of [rows, counters, patient]) await one.close()
+      await undisturbed.update('1', 1)
+      const outcome = await runInterrupted(proxy, rows, () => counters.update('1', 1))
+      const count = (await undisturbed.get('1'))?.age
+      if (outcome !== 'rejected') expect(count).toBe(2)
+      else expect([1, 2]).toContain(count)
+      await undisturbed.update('1', 1)
+      expect((await undisturbed.get('1'))?.age).toBe(count! + 1)
+      for (const queue of [rows, counters, undisturbed]) await queue.close()
     })
   })
 
   describe.each(interruptions)('a step of a worker: $name', ({ begin }) => {
-    /** Runs a worker, whose next step is interrupted when `flush` or `validate` says so. */
-    async function scene(
+    /** Runs a worker. Its next step is interrupted when `flush` or `validate` calls `interrupt`. */
+    async function runScenario(
       {
         flush,
         validate,
@@ -233,19 +233,19 @@ describe.each(kinds)('on %s', (kind) => {
       check: (rows: Rows) => Promise<void>,
     ): Promise<void> {
       await using proxy = await startProxy(redis)
-      await using client = connect(kind, proxy.url, HASTY)
+      await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
       await using direct = connect(kind, redis.url)
       await using setup = new Setup(client)
-      await using elsewhere = new Setup(direct)
-      const rows = elsewhere.rows()
+      await using otherSetup = new Setup(direct)
+      const rows = otherSetup.rows()
       let ending: Promise<void> | undefined
       const interrupt = async (): Promise<void> => {
         if (ending) return
-        const { end, late } = await begin(proxy, redis)
+        const { end, deliverLate } = await begin(proxy, redis)
         ending = sleep(1)
           .then(end)
           .then(() => sleep(50))
-          .then(late)
+          .then(deliverLate)
       }
       await rows.putMany([
         ['1', { name: 'one' }],
@@ -262,8 +262,8 @@ describe.each(kinds)('on %s', (kind) => {
           },
         },
       }
-      setup.work({
-        leaseTtl: '20s',
+      setup.startWorker({
+        ownershipTtl: '20s',
         retry: { attempts: 2, backoff: 5 },
         flush: (writes) => flush(writes, interrupt) as Promise<undefined>,
         ...(schema && { schema }),
@@ -275,9 +275,9 @@ describe.each(kinds)('on %s', (kind) => {
       await rows.close()
     }
 
-    it('what was flushed is confirmed, and flushed once', async () => {
+    it('a flushed write is removed from the queue, and flushed once', async () => {
       const flushed: string[] = []
-      await scene(
+      await runScenario(
         {
           flush: async (writes, interrupt) => {
             flushed.push(...writes.map(({ id }) => id))
@@ -293,7 +293,7 @@ describe.each(kinds)('on %s', (kind) => {
 
     it('a failed attempt counts once', async () => {
       let refused = 0
-      await scene(
+      await runScenario(
         {
           flush: async (writes, interrupt) => {
             const bad = writes.filter(({ id }) => id === '2')
@@ -310,8 +310,8 @@ describe.each(kinds)('on %s', (kind) => {
       )
     })
 
-    it('a write that can’t be read becomes one dead letter', async () => {
-      await scene(
+    it('a write that cannot be decoded becomes one dead letter', async () => {
+      await runScenario(
         { flush: async () => undefined, validate: (interrupt) => interrupt() },
         async (rows) => {
           await rows.flushed('1')
@@ -327,18 +327,18 @@ describe.each(kinds)('on %s', (kind) => {
   })
 
   it.each(['confirmation', 'failed attempt'])(
-    'a worker’s %s that arrives when the partition has another owner changes nothing',
+    'a %s that arrives after the partition has another owner changes nothing',
     async (step) => {
       await using proxy = await startProxy(redis)
-      await using far = connect(kind, proxy.url, HASTY)
+      await using proxiedClient = connect(kind, proxy.url, SHORT_TIMEOUTS)
       await using client = connect(kind, redis.url)
-      await using away = new Setup(far)
+      await using proxiedSetup = new Setup(proxiedClient)
       await using setup = new Setup(client)
       const rows = setup.rows()
       await rows.put('1', { name: 'one' })
       let held: ReturnType<TcpProxy['hold']> | undefined
-      const first = away.work({
-        leaseTtl: '600ms',
+      const first = proxiedSetup.startWorker({
+        ownershipTtl: '600ms',
         flush: async ([write]) => {
           held ??= proxy.hold()
           return step === 'confirmation'
@@ -355,28 +355,28 @@ describe.each(kinds)('on %s', (kind) => {
         timeout: 5_000,
         interval: 20,
       })
-      const second = setup.work({ leaseTtl: '600ms' })
+      const second = setup.startWorker({ ownershipTtl: '600ms' })
       await rows.flushed('1')
       await second.end()
       await rows.put('1', { name: 'two' })
-      const before = await stateOf(redis)
+      const before = await partitionState(redis)
       await held!.deliver()
-      expect(await stateOf(redis)).toEqual(before)
+      expect(await partitionState(redis)).toEqual(before)
       expect(await rows.get('1')).toEqual({ name: 'two' })
       await rows.close()
     },
   )
 })
 
-/** The server knows the scripts then, so that each step is one command. */
-async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): Promise<void> {
+/** Loads all scripts into the server, so that each step is one command. */
+async function loadScripts(kind: (typeof clientKinds)[number], redis: RedisServer): Promise<void> {
   await using client = connect(kind, redis.url)
   await using setup = new Setup(client)
   const rows = setup.rows()
-  await setup.counters().write('good', 1)
+  await setup.counters().update('good', 1)
   await rows.delete('bad')
   await rows.put('worse', { name: 'worse' })
-  setup.work({
+  setup.startWorker({
     retry: { attempts: 1 },
     flush: (writes) =>
       writes.filter(({ id }) => id !== 'good').map(({ id }) => ({ id, error: new Error('no') })),
@@ -390,13 +390,13 @@ async function runEachScript(kind: (typeof kinds)[number], redis: RedisServer): 
   await rows.close()
 }
 
-/** What the partition holds, but for who owns it. */
-async function stateOf(redis: RedisServer): Promise<unknown> {
-  const [stream, pending] = [await keyOf(redis, 'stream'), await keyOf(redis, 'pending')]
+/** Returns the contents of the partition, except for its owner. */
+async function partitionState(redis: RedisServer): Promise<unknown> {
+  const [stream, pending] = [await findKey(redis, 'stream'), await findKey(redis, 'pending')]
   return [
     await redis.cli('XRANGE', stream, '-', '+'),
     await redis.cli('HGETALL', pending),
-    await keyOf(redis, 'attempts'),
-    await keyOf(redis, 'dead'),
+    await findKey(redis, 'attempts'),
+    await findKey(redis, 'dead'),
   ]
 }

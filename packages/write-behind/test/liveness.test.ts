@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Setup, connect, keyOf, kinds } from './setup.js'
+import { Setup, connect, findKey, clientKinds } from './setup.js'
 
 const TTL = 600
 
-describe.each(kinds)('a worker goes on, on %s', (kind) => {
+describe.each(clientKinds)('a worker, on %s', (kind) => {
   let redis: RedisServer
   beforeAll(async () => void (redis = await startRedis()))
   afterAll(() => redis.stop())
   beforeEach(() => redis.flush())
 
-  it('flushes that take longer than the lease: no partition is lost, none is flushed twice at once, also when another worker comes', async () => {
+  it('loses no partition when flushes take longer than ownershipTtl', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows({ partitions: 4 })
@@ -27,15 +27,15 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
       running.delete(partition)
       if (signal.aborted) lost++
     }
-    const one = setup.work({ partitions: 4, leaseTtl: TTL, flush })
-    await vi.waitFor(() => expect(one.worker.partitions).toHaveLength(4), 5_000)
+    const first = setup.startWorker({ partitions: 4, ownershipTtl: TTL, flush })
+    await vi.waitFor(() => expect(first.worker.partitions).toHaveLength(4), 5_000)
     await rows.putMany(Array.from({ length: 40 }, (_, i) => [`r${i}`, { name: 'x' }]))
     await vi.waitFor(() => expect(running.size).toBe(4), 5_000)
-    const two = setup.work({ partitions: 4, leaseTtl: TTL, flush })
+    const second = setup.startWorker({ partitions: 4, ownershipTtl: TTL, flush })
     await vi.waitFor(
       () => {
-        expect(one.worker.partitions).toHaveLength(2)
-        expect(two.worker.partitions).toHaveLength(2)
+        expect(first.worker.partitions).toHaveLength(2)
+        expect(second.worker.partitions).toHaveLength(2)
       },
       { timeout: 15_000, interval: 20 },
     )
@@ -43,20 +43,20 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a flush that never settles is told after flushTimeout, and tried again; the other partitions go on meanwhile', async () => {
+  it('aborts and repeats a flush after flushTimeout; other partitions continue', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows({ partitions: 2 })
-    let told = 0
-    let hung: number | undefined
-    const { worker } = setup.work({
+    let aborts = 0
+    let hangingPartition: number | undefined
+    const { worker } = setup.startWorker({
       partitions: 2,
-      leaseTtl: TTL,
+      ownershipTtl: TTL,
       flushTimeout: 1_000,
       flush: async (writes, { signal, partition }) => {
-        if (hung === undefined) {
-          hung = partition
-          signal.addEventListener('abort', () => told++)
+        if (hangingPartition === undefined) {
+          hangingPartition = partition
+          signal.addEventListener('abort', () => aborts++)
           await new Promise(() => undefined)
         }
         await setup.table.upsert(writes)
@@ -64,17 +64,17 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     })
     await vi.waitFor(() => expect(worker.partitions).toHaveLength(2), 5_000)
     await rows.put('a', { name: 'x' })
-    await vi.waitFor(() => expect(hung).toBeDefined(), 5_000)
+    await vi.waitFor(() => expect(hangingPartition).toBeDefined(), 5_000)
     await rows.putMany(Array.from({ length: 20 }, (_, i) => [`r${i}`, { name: 'x' }]))
     await vi.waitFor(() => expect(setup.table.rows.size).toBeGreaterThan(0), 5_000)
-    expect(told).toBe(0)
+    expect(aborts).toBe(0)
     await rows.flushed('a')
-    expect(told).toBe(1)
+    expect(aborts).toBe(1)
     expect(worker.partitions).toHaveLength(2)
     await rows.close()
   })
 
-  it('a partition that is lost before flush is called: it is not called, and run ends', async () => {
+  it('does not call flush for a partition that it has lost', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -83,18 +83,18 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
       ['good', { name: 'good' }],
     ])
     let owner: string | undefined
-    // Both writes are read, then another worker takes the partition: burying the one that can't be
-    // read says so.
+    // Both writes are read, and then another worker takes the partition. This worker learns of it
+    // when it moves the unreadable write to the dead letters.
     const validate = async (value: unknown) => {
-      owner ??= await keyOf(redis, 'owner')
+      owner ??= await findKey(redis, 'owner')
       await redis.cli('SET', owner, 'another worker')
       return (value as { name: string }).name === 'good'
         ? { value: value as { name: string } }
         : { issues: [{ message: 'unreadable' }] }
     }
     let calls = 0
-    const { worker, end } = setup.work({
-      leaseTtl: TTL,
+    const { worker, end } = setup.startWorker({
+      ownershipTtl: TTL,
       drainTimeout: 200,
       schema: { '~standard': { version: 1, vendor: 'test', validate } },
       flush: async () => {
@@ -109,14 +109,14 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('run ends after drainTimeout, however long a flush takes; its writes stay, and the partition keeps its owner until the lease ends', async () => {
+  it('ends after drainTimeout; an unfinished flush leaves its writes and its owner', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
     let flushing = false
     let reason: unknown
-    const first = setup.work({
-      leaseTtl: TTL,
+    const first = setup.startWorker({
+      ownershipTtl: TTL,
       drainTimeout: 200,
       flush: async (_, { signal }) => {
         flushing = true
@@ -132,14 +132,14 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await first.end()
     expect(performance.now() - started).toBeLessThan(3_000)
     expect(String(reason)).toContain('drainTimeout')
-    expect(await keyOf(redis, 'owner')).not.toBe('')
-    setup.work({ leaseTtl: TTL })
+    expect(await findKey(redis, 'owner')).not.toBe('')
+    setup.startWorker({ ownershipTtl: TTL })
     await rows.flushed('1')
     expect(setup.table.rows.size).toBe(1)
     await rows.close()
   })
 
-  it('an id that fails holds back none but itself, however many writes it has', async () => {
+  it('is not held back by an id that fails, however many writes it has', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -151,7 +151,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     )
     await rows.put('good', { name: 'good' })
     let broken = true
-    setup.work({
+    setup.startWorker({
       batchSize: 10,
       retry: { attempts: 1_000, backoff: 50, max: '1m', factor: 100 },
       flush: async (writes) => {
@@ -168,7 +168,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('an id that failed is flushed whole once it is accepted, also what was read again for it', async () => {
+  it('flushes all writes of an id that failed before, including reread ones', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
@@ -178,7 +178,7 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     ])
     let broken = true
     const ages: (number | undefined)[] = []
-    setup.work({
+    setup.startWorker({
       batchSize: 10,
       coalesce: false,
       retry: { attempts: 1_000, backoff: 20, max: 50 },
@@ -195,13 +195,13 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a write for which whole batches fail becomes a dead letter, also while others keep coming', async () => {
+  it('finds the write that makes whole batches fail while others keep coming', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
     let bad = 0
     let written = 0
-    setup.work({
+    setup.startWorker({
       flush: async (writes) => {
         if (!writes.some(({ id }) => id === 'bad')) return setup.table.upsert(writes)
         bad++
@@ -227,14 +227,14 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a stream that comes back older than what was read of it is read and flushed, not trimmed', async () => {
+  it('flushes a stream that was replaced by an older one', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)
     const rows = setup.rows()
-    setup.work({ leaseTtl: '10s' })
+    setup.startWorker({ ownershipTtl: '10s' })
     await rows.put('a', { name: 'a' })
     await rows.flushed('a')
-    const stream = await keyOf(redis, 'stream')
+    const stream = await findKey(redis, 'stream')
     await redis.cli('XSETID', stream, `${BigInt(Date.now() + 3_600_000) * 1_000n}-0`)
     await rows.put('b', { name: 'b' })
     await rows.flushed('b')
@@ -245,34 +245,34 @@ describe.each(kinds)('a worker goes on, on %s', (kind) => {
     await rows.close()
   })
 
-  it('a partition that was acquired although the reply was lost is given back, and an attempt that arrives late acquires nothing', async () => {
+  it('gives back a partition that it acquired without receiving the reply', async () => {
     await using proxy = await startProxy(redis)
-    await using far = connect(kind, proxy.url, {
+    await using proxiedClient = connect(kind, proxy.url, {
       readTimeout: 200,
       writeTimeout: 200,
       breaker: { failures: 1_000, cooldown: 50 },
     })
     await using client = connect(kind, redis.url)
-    await using away = new Setup(far)
+    await using proxiedSetup = new Setup(proxiedClient)
     await using setup = new Setup(client)
     await setup.rows().pending()
-    const lost = away.work({ leaseTtl: '1m' })
+    const lost = proxiedSetup.startWorker({ ownershipTtl: '1m' })
     await vi.waitFor(() => expect(lost.worker.partitions).toEqual([0]), 5_000)
     await lost.end()
-    // Only the acquisition is held: the worker has said that it lives.
-    const again = away.work({ leaseTtl: '1m' })
+    // Only the acquisition is held back, since the heartbeat was sent before.
+    const second = proxiedSetup.startWorker({ ownershipTtl: '1m' })
     await sleep(5)
     const held = proxy.hold()
     await sleep(400)
     proxy.drop()
-    await again.end()
+    await second.end()
     await held.deliver().catch(() => undefined)
-    await vi.waitFor(async () => expect(await keyOf(redis, 'owner')).toBe(''), {
+    await vi.waitFor(async () => expect(await findKey(redis, 'owner')).toBe(''), {
       timeout: 10_000,
       interval: 20,
     })
     await setup.rows().put('1', { name: 'x' })
-    setup.work({ leaseTtl: '1m' })
+    setup.startWorker({ ownershipTtl: '1m' })
     await setup.rows().flushed('1')
   })
 })

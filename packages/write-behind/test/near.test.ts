@@ -12,7 +12,7 @@ describe.each(cases)('near caches, on $name', ({ start }) => {
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
 
-  const near = async () => {
+  const createNear = async () => {
     const client = stage.driver()
     const bus = createInvalidationBus({ client })
     await bus.ready()
@@ -26,14 +26,14 @@ describe.each(cases)('near caches, on $name', ({ start }) => {
   }
 
   it.each([undefined, { replicas: 0 }])(
-    'are told of what is written, deleted, buried and replayed (durability: %j)',
+    'are informed of writes, deletions, dead letters and replays (durability: %j)',
     async (durability) => {
-      const [one, two] = [await near(), await near()]
-      // too few replicas; the write is taken
-      const more = durability && { durability: { replicas: 1, timeout: 20 } }
-      const [mine, theirs] = [one.setup.rows(more), two.setup.rows()]
-      const write = (work: Promise<unknown>): Promise<unknown> =>
-        work.catch((error: unknown) => {
+      const [one, two] = [await createNear(), await createNear()]
+      // With too few replicas, the write rejects but is in Redis.
+      const overrides = durability && { durability: { replicas: 1, timeout: 20 } }
+      const [mine, theirs] = [one.setup.rows(overrides), two.setup.rows()]
+      const ignoreDurability = (write: Promise<unknown>): Promise<unknown> =>
+        write.catch((error: unknown) => {
           if (!durability) throw error
         })
       one.setup.table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
@@ -46,14 +46,14 @@ describe.each(cases)('near caches, on $name', ({ start }) => {
         })
       }
       for (let i = 0; i < 3; i++) await bothRead('old')
-      await write(mine.put('1', { name: 'new' }))
+      await ignoreDurability(mine.put('1', { name: 'new' }))
       await bothRead('new')
-      await write(mine.delete('1'))
+      await ignoreDurability(mine.delete('1'))
       await bothRead(undefined)
-      await write(mine.put('1', { name: 'bad' }))
+      await ignoreDurability(mine.put('1', { name: 'bad' }))
       await bothRead('bad')
       let poison = true
-      one.setup.work({
+      one.setup.startWorker({
         retry: { attempts: 1, backoff: 1 },
         flush: async (writes) =>
           poison ? writes.map(({ sequence }) => ({ sequence, error: new Error('no') })) : undefined,

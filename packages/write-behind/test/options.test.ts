@@ -4,28 +4,28 @@ import { createSentinel } from 'redis-5'
 import { describe, expect, it } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
-const untouched = (): never => {
-  throw new Error('nothing is to be sent')
+const unexpected = (): never => {
+  throw new Error('nothing should be sent')
 }
 const driver: Driver = {
   name: 'none',
   topology: 'standalone',
-  send: untouched,
-  group: untouched,
-  dedicate: untouched,
-  subscribe: untouched,
-  nodes: untouched,
+  send: unexpected,
+  group: unexpected,
+  dedicate: unexpected,
+  subscribe: unexpected,
+  nodes: unexpected,
   close: async () => undefined,
 }
 const client = createCacheClient(driver)
 
 describe('createWriteBehind', () => {
-  const right = { client, name: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
+  const validOptions = { client, prefix: 'rows', ttl: '1h', load: async (id: string) => ({ id }) }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined],
     ['client', {}],
-    ['name', ''],
-    ['name', undefined],
+    ['prefix', ''],
+    ['prefix', undefined],
     ['ttl', 0],
     ['load', undefined],
     ['merge', {}],
@@ -33,6 +33,7 @@ describe('createWriteBehind', () => {
     ['partitions', 1.5],
     ['partitions', 5_000],
     ['maxPending', 0],
+    ['onOutage', 'load'],
     ['onOutage', 'store'],
     ['maxPending', '5'],
     ['whenFull', 'drop'],
@@ -43,42 +44,42 @@ describe('createWriteBehind', () => {
     ['codec', 'json'],
     ['patchCodec', {}],
     ['patchCodec', { encode: String, decode: String }],
-    ['prefix', 'rows'],
-    ['name', '{a}:rows'],
-    ['name', 'a:{a:b}'],
+    ['name', 'rows'],
+    ['prefix', '{a}:rows'],
+    ['prefix', 'a:{a:b}'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown =>
-      createWriteBehind({ ...right, [option.split('.')[0]!]: value } as never)
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow(`"${option}"`)
+    const create = (): unknown =>
+      createWriteBehind({ ...validOptions, [option.split('.')[0]!]: value } as never)
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow(`"${option}"`)
   })
 })
 
 describe('durability', () => {
-  it('is refused at creation on redis 5 with Sentinel, which can open no connection of its own', () => {
+  it('is refused with redis 5 and Sentinel, which cannot open a connection', () => {
     const sentinel = createSentinel({
       name: 'primary',
       sentinelRootNodes: [{ host: '127.0.0.1', port: 1 }],
     })
-    const behind = createCacheClient(nodeRedisDriver(sentinel as never))
-    const make = (): unknown =>
+    const sentinelClient = createCacheClient(nodeRedisDriver(sentinel as never))
+    const create = (): unknown =>
       createWriteBehind({
-        client: behind,
-        name: 'rows',
+        client: sentinelClient,
+        prefix: 'rows',
         ttl: '1h',
         load: async () => 1,
         durability: { replicas: 1 },
       })
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow('"durability" must be unset with this Redis client')
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow('"durability" must be unset with this Redis client')
   })
 })
 
 describe('createWriteBehindWorker', () => {
-  const right = { client, name: 'rows', flush: async () => undefined }
+  const validOptions = { client, prefix: 'rows', flush: async () => undefined }
   it.each<readonly [option: string, value: unknown]>([
     ['client', undefined],
-    ['name', ''],
+    ['prefix', ''],
     ['partitions', -1],
     ['flush', undefined],
     ['flush', 'sql'],
@@ -88,46 +89,46 @@ describe('createWriteBehindWorker', () => {
     ['flushTimeout', 0],
     ['patchCodec', {}],
     ['patchCodec', { encode: String, decode: String }],
-    ['name', '{a}:rows'],
+    ['prefix', '{a}:rows'],
     ['coalesce', 'yes'],
     ['retry', 3],
     ['retry.attempts', { attempts: 0 }],
     ['retry.backoff', { backoff: 'x' }],
     ['retry.factor', { factor: 0.5 }],
     ['retry.max', { max: 0 }],
-    ['leaseTtl', 0],
+    ['ownershipTtl', 0],
     ['drainTimeout', NaN],
     ['codec', {}],
     ['schema', {}],
     ['maxValueBytes', '8 apples'],
     ['concurrency', 2],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
-    const make = (): unknown =>
-      createWriteBehindWorker({ ...right, [option.split('.')[0]!]: value } as never)
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow(`"${option}"`)
+    const create = (): unknown =>
+      createWriteBehindWorker({ ...validOptions, [option.split('.')[0]!]: value } as never)
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow(`"${option}"`)
   })
 })
 
-it('a namespace with a hash tag is refused by its name', () => {
+it('a namespace with a hash tag is refused as client.namespace', () => {
   const tagged = createCacheClient(driver, { namespace: '{shop}' })
-  for (const make of [
+  for (const create of [
     () =>
       createWriteBehind({
         client: tagged,
-        name: 'rows',
+        prefix: 'rows',
         ttl: '1h',
         load: async (_id: string) => 1,
       }),
-    () => createWriteBehindWorker({ client: tagged, name: 'rows', flush: async () => undefined }),
+    () => createWriteBehindWorker({ client: tagged, prefix: 'rows', flush: async () => undefined }),
   ]) {
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow('"client.namespace"')
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow('"client.namespace"')
   }
 })
 
-it('a worker runs once at a time', async () => {
-  const worker = createWriteBehindWorker({ client, name: 'rows', flush: async () => undefined })
+it('run rejects while the worker is running', async () => {
+  const worker = createWriteBehindWorker({ client, prefix: 'rows', flush: async () => undefined })
   const stop = new AbortController()
   const first = worker.run({ signal: stop.signal }).catch(() => undefined)
   await expect(worker.run()).rejects.toMatchObject({ code: 'USAGE' })

@@ -13,7 +13,7 @@ const resilience = {
   writeTimeout: 500,
   breaker: { failures: 5, cooldown: 100 },
 } as const
-const flavours = [
+const libraries = [
   {
     name: 'ioredis',
     connect: (url: string) => ({
@@ -28,7 +28,7 @@ const flavours = [
   },
 ] as const
 
-describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
+describe.each(libraries)('while Redis is down, on $name', ({ connect }) => {
   let server: RedisServer
   let client: CacheClient
   let table: Table
@@ -40,50 +40,51 @@ describe.each(flavours)('with Redis out, on $name', ({ connect }) => {
     await client.close()
     await server.stop()
   })
-  const rowsOf = (name: string, more: object = {}) => {
+  const rowsOf = (prefix: string, overrides: object = {}) => {
     table = new Table()
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
     return createWriteBehind<Row | null, string, Row>({
       client,
-      name,
+      prefix,
       ttl: '1h',
       load: table.load,
-      ...more,
+      ...overrides,
     })
   }
 
   it.each(['paused', 'killed'] as const)(
-    '%s: a read rejects, for the database may not have what was acknowledged; when Redis is back it is there',
-    async (how) => {
-      const rows = rowsOf(`rows-${how}`)
+    '%s: reads reject, and return the acknowledged value once Redis is back',
+    async (variant) => {
+      const rows = rowsOf(`rows-${variant}`)
       await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
       const keys = await server.cli('SAVE')
       expect(keys).toBe('OK')
-      await (how === 'paused' ? server.pause() : server.kill())
+      await (variant === 'paused' ? server.pause() : server.kill())
       try {
-        for (const ask of [
+        for (const request of [
           () => rows.get('1'),
           () => rows.getMany(['1']),
           () => rows.peek('1'),
           () => rows.put('1', { name: 'refused' }),
         ])
-          await expect(ask()).rejects.toBeInstanceOf(CacheError)
+          await expect(request()).rejects.toBeInstanceOf(CacheError)
         expect(table.loads).toBe(0)
       } finally {
-        await (how === 'paused' ? server.resume() : server.restart())
+        await (variant === 'paused' ? server.resume() : server.restart())
       }
       await vi.waitFor(
         async () =>
           expect(await rows.get('1')).toMatchObject({
-            name: how === 'paused' ? expect.stringMatching('acknowledged|refused') : 'acknowledged',
+            name:
+              variant === 'paused' ? expect.stringMatching('acknowledged|refused') : 'acknowledged',
           }),
         10_000,
       )
     },
   )
 
-  it("with onOutage: 'load' a read answers what the database has", async () => {
-    const rows = rowsOf('loaded', { onOutage: 'load' })
+  it("onOutage: 'bypass': a read returns what the database has", async () => {
+    const rows = rowsOf('loaded', { onOutage: 'bypass' })
     await vi.waitFor(() => rows.put('1', { name: 'acknowledged' }), { timeout: 10_000 })
     await server.pause()
     try {

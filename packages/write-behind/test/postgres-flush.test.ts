@@ -66,18 +66,22 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     await redis.flush()
     await database.query(`drop table if exists ${table}`)
     await database.query(
-      `create table ${table} (id text primary key, name text not null check (name <> 'refused'), visits int not null, tags jsonb, born date, sequence bigint, gone boolean not null default false)`,
+      `create table ${table} (
+        id text primary key, name text not null check (name <> 'refused'), visits int not null,
+        tags jsonb, born date, sequence bigint, gone boolean not null default false
+      )`,
     )
   })
   const columns = { name: 'text', visits: 'int', tags: 'jsonb', born: 'date' }
   const rows = async () =>
     (
       await database.query(
-        `select id, name, visits, tags, born::text as born, sequence::float8 as sequence, gone from ${table} order by id`,
+        `select id, name, visits, tags, born::text as born, sequence::float8 as sequence, gone
+          from ${table} order by id`,
       )
     ).rows
 
-  it('a batch is one statement; a write that comes twice, or late, changes nothing', async () => {
+  it('sends one statement; a write that arrives twice or late changes nothing', async () => {
     const flush = postgresFlush<User>({ client: database, table, columns })
     await flush([write('1', 10, ada), write('2', 11, { ...ada, name: 'Grace' })], context)
     await flush(
@@ -95,7 +99,7 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     ])
   })
 
-  it('of several writes of an id the last one counts, and a row without a sequence takes any', async () => {
+  it('stores the last of several writes; a row without a sequence accepts any', async () => {
     await database.query(`insert into ${table} (id, name, visits) values ('1', 'before', 0)`)
     await postgresFlush<User>({ client: database, table, columns })(
       [write('1', 3, { ...ada, visits: 3 }), write('1', 4, { ...ada, visits: 4 })],
@@ -104,14 +108,14 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     expect(await rows()).toMatchObject([{ id: '1', visits: 4, sequence: 4 }])
   })
 
-  it('a delete removes the row, unless a newer write is there', async () => {
+  it('a delete removes the row unless the row is newer', async () => {
     const flush = postgresFlush<User>({ client: database, table, columns })
     await flush([write('1', 10, ada), write('2', 11, ada)], context)
     await flush([write('1', 12, null), write('2', 9, null), write('3', 13, null)], context)
     expect(await rows()).toMatchObject([{ id: '2', sequence: 11 }])
   })
 
-  it('with a column for it, a deleted row stays, and refuses an older write that comes late', async () => {
+  it('deleted: a deleted row stays and refuses an older write that arrives late', async () => {
     const flush = postgresFlush<User>({ client: database, table, columns, deleted: 'gone' })
     await flush([write('1', 10, ada)], context)
     await flush([write('1', 12, null)], context)
@@ -121,9 +125,11 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     expect(await rows()).toMatchObject([{ id: '1', gone: false, visits: 13, sequence: 13 }])
   })
 
-  it('so does one that was not there when it was deleted', async () => {
+  it('deleted: a row that did not exist is inserted when it is deleted', async () => {
     await database.query(
-      `create table ${schema}.plain (id text primary key, name text, sequence bigint, gone boolean)`,
+      `create table ${schema}.plain (
+        id text primary key, name text, sequence bigint, gone boolean
+      )`,
     )
     const flush = postgresFlush<User>({
       client: database,
@@ -151,9 +157,11 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     ])
   })
 
-  it('columns may be made of a value, and have other names and types', async () => {
+  it('row makes the columns of a value; columns may have any name and type', async () => {
     await database.query(
-      `create table if not exists ${schema}."Odd ""Table" ("Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint)`,
+      `create table if not exists ${schema}."Odd ""Table" (
+        "Key" int primary key, "v 1" numeric(10, 2)[], "Seq" bigint
+      )`,
     )
     const flush = postgresFlush<{ v: number }, number>({
       client: database,
@@ -182,11 +190,11 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     ).toEqual([{ Key: 7, v: '{1.50,3.00}' }])
   })
 
-  it('carries a queue to the table; a row that Postgres refuses becomes a dead letter, and the others arrive', async () => {
+  it('flushes a queue; a row that Postgres refuses becomes a dead letter', async () => {
     await using client = connect('ioredis', redis.url)
     const users = createWriteBehind<User | undefined, string>({
       client,
-      name: 'users',
+      prefix: 'users',
       ttl: '1h',
       load: async () => undefined,
     })
@@ -200,7 +208,7 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     const stop = new AbortController()
     const running = createWriteBehindWorker<User>({
       client,
-      name: 'users',
+      prefix: 'users',
       flush: postgresFlush({ client: database, table, columns }),
       linger: 1,
       retry: { attempts: 2, backoff: 5 },
@@ -214,15 +222,15 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     )
     stop.abort()
     await running
-    const found = await rows()
-    expect(found).toHaveLength(38)
-    expect(found.map(({ id }) => id)).not.toContain('u7')
+    const stored = await rows()
+    expect(stored).toHaveLength(38)
+    expect(stored.map(({ id }) => id)).not.toContain('u7')
     await users.close()
   })
 })
 
 describe('postgresFlush', () => {
-  const right = {
+  const validOptions = {
     client: { query: async () => undefined },
     table: 'users',
     columns: { name: 'text' },
@@ -241,8 +249,8 @@ describe('postgresFlush', () => {
     ['deleted', { deleted: '' }],
     ['upsert', { upsert: true }],
   ])('refuses a wrong %s at once, naming it', (option, change) => {
-    const make = (): unknown => postgresFlush({ ...right, ...change } as never)
-    expect(make).toThrow(InvalidOptionError)
-    expect(make).toThrow(`"${option}"`)
+    const create = (): unknown => postgresFlush({ ...validOptions, ...change } as never)
+    expect(create).toThrow(InvalidOptionError)
+    expect(create).toThrow(`"${option}"`)
   })
 })

@@ -11,20 +11,20 @@ import {
 } from '../src/index.js'
 import { Table, type Row } from './cases.js'
 
-export const kinds = ['ioredis', 'node-redis'] as const
-export type Kind = (typeof kinds)[number]
+export const clientKinds = ['ioredis', 'node-redis'] as const
+export type ClientKind = (typeof clientKinds)[number]
 
 /**
- * The full name of a key of the first partition of `rows`, `''` where there is none: `owner`,
- * `session:*`.
+ * Resolves to the full name of a key of the first partition of the queue `rows`, or to `''` if
+ * there is no such key. `name` is for example `owner` or `session:*`.
  */
-export function keyOf(redis: RedisServer, name: string): Promise<string> {
+export function findKey(redis: RedisServer, name: string): Promise<string> {
   return redis.cli('KEYS', `*rows:0}:${name}`)
 }
 
-/** A client of a server that the test has for itself. */
+/** Returns a client of a server that only this test uses. */
 export function connect(
-  kind: Kind,
+  kind: ClientKind,
   url: string,
   resilience: ResilienceOptions = { readTimeout: '5s', writeTimeout: '5s' },
 ): CacheClient & AsyncDisposable {
@@ -37,12 +37,12 @@ export function connect(
     raw instanceof Redis ? ioredisDriver(raw) : nodeRedisDriver(raw),
     { resilience },
   )
-  return ending(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
+  return withDispose(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
 }
 
-/** A client of a Cluster through proxies, one for each node. */
+/** Returns a client of a Cluster that connects through one proxy for each node. */
 export function connectCluster(
-  kind: Kind,
+  kind: ClientKind,
   proxies: ReadonlyMap<string, Address>,
   resilience: ResilienceOptions,
 ): CacheClient & AsyncDisposable {
@@ -53,17 +53,19 @@ export function connectCluster(
   if (kind === 'ioredis') {
     const raw = new Cluster([{ host, port }], { natMap: map })
     raw.on('error', () => undefined)
-    return ending(createCacheClient(ioredisDriver(raw), { resilience }), () => raw.disconnect())
+    return withDispose(createCacheClient(ioredisDriver(raw), { resilience }), () =>
+      raw.disconnect(),
+    )
   }
   const raw = createCluster({
     rootNodes: [{ url: `redis://${host}:${port}` }],
     nodeAddressMap: map,
   })
   raw.on('error', () => undefined)
-  return ending(createCacheClient(nodeRedisDriver(raw), { resilience }), () => raw.destroy())
+  return withDispose(createCacheClient(nodeRedisDriver(raw), { resilience }), () => raw.destroy())
 }
 
-function ending(client: CacheClient, end: () => unknown): CacheClient & AsyncDisposable {
+function withDispose(client: CacheClient, end: () => unknown): CacheClient & AsyncDisposable {
   return {
     ...client,
     async [Symbol.asyncDispose]() {
@@ -73,9 +75,9 @@ function ending(client: CacheClient, end: () => unknown): CacheClient & AsyncDis
   }
 }
 
-type Changed = Partial<WriteBehindWorkerOptions<Row, string>>
+type WorkerOverrides = Partial<WriteBehindWorkerOptions<Row, string>>
 
-/** The queues and workers of one test, of one partition unless told; the workers end with it. */
+/** Creates the queues and workers of one test, with one partition by default. Stops the workers. */
 export class Setup implements AsyncDisposable {
   readonly table = new Table()
   readonly #client: CacheClient
@@ -85,45 +87,45 @@ export class Setup implements AsyncDisposable {
     this.#client = client
   }
 
-  /** A queue of whole values. */
-  rows(more: object = {}) {
+  /** Creates a queue of whole values. */
+  rows(overrides: object = {}) {
     return createWriteBehind<Row | null, string, Row>({
       client: this.#client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       partitions: 1,
       load: this.table.load,
-      ...more,
+      ...overrides,
     })
   }
 
-  /** A queue of increments. */
-  counters(more: object = {}) {
+  /** Creates a queue of increments. */
+  counters(overrides: object = {}) {
     const merge = (current: Row | undefined, by: number): Row => ({
       name: 'counter',
       age: (current?.age ?? 0) + by,
     })
     return createWriteBehind<Row | null, string, number>({
       client: this.#client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       partitions: 1,
       load: this.table.load,
       merge,
-      ...more,
+      ...overrides,
     })
   }
 
-  work(more: Changed = {}) {
+  startWorker(overrides: WorkerOverrides = {}) {
     const worker = createWriteBehindWorker<Row, string>({
       client: this.#client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 1,
       flush: this.table.upsert,
-      leaseTtl: '5s',
+      ownershipTtl: '5s',
       linger: 5,
       retry: { attempts: 3, backoff: 20, max: 100 },
-      ...more,
+      ...overrides,
     })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })

@@ -33,33 +33,33 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(unhandled).toEqual([])
   })
 
-  const merging = (more: object = {}) =>
+  const createMerging = (overrides: object = {}) =>
     createWriteBehind({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: table.load,
       merge: (current, patch: Partial<Row>): Row => ({ name: 'nobody', ...current, ...patch }),
-      ...more,
+      ...overrides,
     })
-  const whole = (more: object = {}) =>
+  const createRows = (overrides: object = {}) =>
     createWriteBehind<Row | null, string, Row>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: table.load,
-      ...more,
+      ...overrides,
     })
 
-  function work(more: Partial<WriteBehindWorkerOptions<Row, string>> = {}) {
+  function startWorker(overrides: Partial<WriteBehindWorkerOptions<Row, string>> = {}) {
     const worker = createWriteBehindWorker<Row, string>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       flush: table.upsert,
-      leaseTtl: '5s',
+      ownershipTtl: '5s',
       linger: 5,
       retry: { attempts: 3, backoff: 20, max: 100 },
-      ...more,
+      ...overrides,
     })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })
@@ -71,32 +71,32 @@ describe.each(cases)('on $name', ({ start }) => {
     return { worker, end }
   }
 
-  async function keys(): Promise<string[]> {
-    const found: string[] = []
-    for await (const some of client.scan({ glob: '*' })) found.push(...some)
-    return found.sort()
+  async function allKeys(): Promise<string[]> {
+    const keys: string[] = []
+    for await (const page of client.scan({ glob: '*' })) keys.push(...page)
+    return keys.sort()
   }
 
-  it('an acknowledged write is read at once, and reaches the database', async () => {
-    const rows = whole()
+  it('an acknowledged write is readable at once, and reaches the database', async () => {
+    const rows = createRows()
     await rows.put('1', { name: 'Ada' })
     expect(await rows.get('1')).toEqual({ name: 'Ada' })
     expect(table.rows.size).toBe(0)
     expect(await rows.pending()).toMatchObject({ writes: 1, oldest: expect.any(Number) })
-    work()
+    startWorker()
     await rows.flushed('1')
     expect(table.rows.get('1')?.value).toEqual({ name: 'Ada' })
     expect(await rows.pending()).toMatchObject({ writes: 0, oldest: 0 })
     expect(table.loads).toBe(0)
   })
 
-  it('an evicted entry with a pending write reads the written value', async () => {
-    const rows = whole()
+  it('a read returns the pending value if the entry was evicted', async () => {
+    const rows = createRows()
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
     expect(await rows.get('1')).toEqual({ name: 'old' })
     await rows.put('1', { name: 'new' })
     const evict = async () => {
-      for (const key of await keys())
+      for (const key of await allKeys())
         if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
     }
     await evict()
@@ -108,8 +108,8 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.loads).toBe(2) // once before, once for '2'
   })
 
-  it('a stale entry with a pending write is not reloaded from a database that does not have it', async () => {
-    const rows = whole({ ttl: 30, staleWhileRevalidate: '1h' })
+  it('a stale entry with a pending write is not reloaded from the database', async () => {
+    const rows = createRows({ ttl: 30, staleWhileRevalidate: '1h' })
     table.rows.set('1', { value: { name: 'old' }, sequence: 0 })
     await rows.put('1', { name: 'new' })
     await sleep(50)
@@ -120,13 +120,13 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(table.loads).toBe(0)
   })
 
-  it('a reader that loaded before the write can’t store what it loaded', async () => {
+  it('a reader that loaded before a write cannot cache what it loaded', async () => {
     let release!: () => void
-    const held = new Promise<void>((go) => {
-      release = go
+    const held = new Promise<void>((resolve) => {
+      release = resolve
     })
     let loading = false
-    const slow = whole({
+    const slow = createRows({
       load: async () => {
         loading = true
         await held
@@ -141,15 +141,15 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await slow.get('1')).toEqual({ name: 'new' })
   })
 
-  it('patches are merged with what is pending, cached or in the database, and none is lost among many writers', async () => {
-    const rows = merging()
+  it('patches are merged with the current value, and none of many writers is lost', async () => {
+    const rows = createMerging()
     table.rows.set('1', { value: { name: 'Ada' }, sequence: 0 })
-    expect(await rows.write('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
-    expect(await rows.write('2', { age: 1 })).toEqual({ name: 'nobody', age: 1 })
+    expect(await rows.update('1', { age: 36 })).toEqual({ name: 'Ada', age: 36 })
+    expect(await rows.update('2', { age: 1 })).toEqual({ name: 'nobody', age: 1 })
     const others = Array.from({ length: 4 }, () =>
       createWriteBehind({
         client: stage.driver(),
-        name: 'rows',
+        prefix: 'rows',
         ttl: '1h',
         load: table.load,
         merge: (current, patch: object) => ({ ...current, ...patch }) as Row,
@@ -157,31 +157,31 @@ describe.each(cases)('on $name', ({ start }) => {
     )
     await Promise.all(
       others.flatMap((other, i) =>
-        Array.from({ length: 5 }, (_, j) => other.write('1', { [`${i}-${j}`]: 1 })),
+        Array.from({ length: 5 }, (_, j) => other.update('1', { [`${i}-${j}`]: 1 })),
       ),
     )
     const merged = (await others[0]!.get('1')) as object
     expect(Object.keys(merged)).toHaveLength(22)
-    work()
+    startWorker()
     await rows.flushed('1')
     expect(table.rows.get('1')?.value).toEqual(merged)
   })
 
-  it('a deleted row is gone at once, and from the database later', async () => {
-    const rows = whole()
+  it('a deleted row is gone at once, and later from the database', async () => {
+    const rows = createRows()
     await rows.put('1', { name: 'Ada' })
     await rows.delete('1')
     expect(await rows.get('1')).toBeNull()
-    work({ coalesce: false })
+    startWorker({ coalesce: false })
     await rows.flushed('1')
     expect(table.calls.flat().map(({ kind }) => kind)).toEqual(['write', 'delete'])
     expect(table.rows.get('1')?.value).toBeNull()
   })
 
-  it('the writes of a batch to one id become one, with all their patches', async () => {
-    const rows = merging()
-    for (let age = 1; age <= 10; age++) await rows.write('1', { age })
-    work()
+  it('coalesces the writes of an id in a batch, with all their patches', async () => {
+    const rows = createMerging()
+    for (let age = 1; age <= 10; age++) await rows.update('1', { age })
+    startWorker()
     await rows.flushed('1')
     expect(table.calls.flat()).toMatchObject([
       {
@@ -194,10 +194,10 @@ describe.each(cases)('on $name', ({ start }) => {
     ])
   })
 
-  it('without coalescing an id’s writes come each, in their order, with growing sequences', async () => {
-    const rows = whole()
+  it('coalesce: false: flushes each write in order, with growing sequences', async () => {
+    const rows = createRows()
     for (let age = 1; age <= 20; age++) await rows.put('1', { name: 'x', age })
-    work({ coalesce: false, batchSize: 3 })
+    startWorker({ coalesce: false, batchSize: 3 })
     await rows.flushed('1')
     const writes = table.calls.flat()
     expect(writes.map(({ value }) => value?.age)).toEqual(
@@ -207,13 +207,13 @@ describe.each(cases)('on $name', ({ start }) => {
       if (i > 0) expect(sequence).toBeGreaterThan(writes[i - 1]!.sequence)
   })
 
-  it('a write that fails holds back its id’s later ones, and nobody else', async () => {
-    const rows = whole()
+  it('a write that fails holds back the later writes of its id, and no others', async () => {
+    const rows = createRows()
     const order: string[] = []
     let broken = true
     await rows.put('bad', { name: 'bad', age: 1 })
     for (let i = 0; i < 20; i++) await rows.put(`good${i}`, { name: 'good' })
-    work({
+    startWorker({
       batchSize: 50,
       coalesce: false,
       retry: { attempts: 1_000, backoff: 20, max: 50 },
@@ -229,29 +229,29 @@ describe.each(cases)('on $name', ({ start }) => {
     })
     await rows.put('bad', { name: 'bad', age: 2 })
     await Promise.all(Array.from({ length: 20 }, (_, i) => rows.flushed(`good${i}`)))
-    expect(order.filter((one) => one.startsWith('bad'))).toEqual([])
+    expect(order.filter((entry) => entry.startsWith('bad'))).toEqual([])
     broken = false
     await rows.flushed('bad')
-    expect(order.filter((one) => one.startsWith('bad'))).toEqual(['bad 1', 'bad 2'])
+    expect(order.filter((entry) => entry.startsWith('bad'))).toEqual(['bad 1', 'bad 2'])
   })
 
   it.each(['returned', 'thrown'])(
-    'a poisoned write (%s) reaches the dead letters after its attempts, and can be listed, replayed and discarded; the others are flushed',
-    async (how) => {
-      const rows = whole()
+    'a poisoned write (%s) becomes a dead letter, to be replayed or discarded',
+    async (variant) => {
+      const rows = createRows()
       let poison = true
       let attempts = 0
       const flush = async (writes: readonly PendingWrite<Row, string>[]) => {
         const bad = writes.filter(({ id }) => id.startsWith('bad') && poison)
         if (bad.length > 0) attempts++
-        if (how === 'thrown' && bad.length > 0) throw new TypeError('poisoned')
+        if (variant === 'thrown' && bad.length > 0) throw new TypeError('poisoned')
         await table.upsert(writes.filter((write) => !bad.includes(write)))
         return bad.map((write) => ({ write, error: new TypeError('poisoned') }))
       }
       table.rows.set('bad', { value: { name: 'before' }, sequence: 0 })
       await rows.put('bad', { name: 'poison' })
       for (let i = 0; i < 30; i++) await rows.put(`good${i}`, { name: 'good' })
-      work({ flush })
+      startWorker({ flush })
       const waiting = rows.flushed('bad')
       await Promise.all([
         expect(waiting).rejects.toBeInstanceOf(DeadLetterError),
@@ -290,10 +290,10 @@ describe.each(cases)('on $name', ({ start }) => {
     },
   )
 
-  it('a write that is the only one becomes a dead letter too', async () => {
-    const rows = whole()
+  it('a write that fails becomes a dead letter even if it is the only one', async () => {
+    const rows = createRows()
     await rows.put('bad', { name: 'poison' })
-    work({
+    startWorker({
       flush: async () => {
         throw new Error('no')
       },
@@ -301,75 +301,78 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(rows.flushed('bad')).rejects.toBeInstanceOf(DeadLetterError)
   })
 
-  it('a database that is out takes nothing to the dead letters, however long', async () => {
-    const rows = whole()
+  it('a database outage makes no dead letters, however long it takes', async () => {
+    const rows = createRows()
     for (let i = 0; i < 20; i++) await rows.put(`r${i}`, { name: 'x' })
-    let out = true
+    let isDown = true
     let calls = 0
-    work({
+    startWorker({
       retry: { attempts: 3, backoff: 5, max: 20 },
       flush: async (writes) => {
         calls++
-        if (out) throw new Error('connection refused')
+        if (isDown) throw new Error('connection refused')
         await table.upsert(writes)
       },
     })
     await vi.waitFor(() => expect(calls).toBeGreaterThan(60), 10_000)
-    out = false
+    isDown = false
     await Promise.all(Array.from({ length: 20 }, (_, i) => rows.flushed(`r${i}`)))
     expect(await rows.deadLetters.list()).toEqual([])
     expect(table.rows.size).toBe(20)
   })
 
-  it('a full queue pushes back, and takes writes again once there is room', async () => {
-    const rows = whole({ maxPending: 3, partitions: 1 })
+  it('a full queue rejects writes, and accepts them again once there is room', async () => {
+    const rows = createRows({ maxPending: 3, partitions: 1 })
     for (let i = 0; i < 3; i++) await rows.put(`r${i}`, { name: 'x' })
     await expect(rows.put('r3', { name: 'x' })).rejects.toBeInstanceOf(BackpressureError)
     expect(await rows.peek('r3')).toBeUndefined()
-    const patient = whole({ maxPending: 3, partitions: 1, whenFull: 'wait' })
-    const waiting = patient.put('r3', { name: 'x' })
+    const waitingQueue = createRows({ maxPending: 3, partitions: 1, whenFull: 'wait' })
+    const waiting = waitingQueue.put('r3', { name: 'x' })
     await expect(
-      patient.put('r4', { name: 'x' }, { signal: AbortSignal.timeout(50) }),
+      waitingQueue.put('r4', { name: 'x' }, { signal: AbortSignal.timeout(50) }),
     ).rejects.toThrow()
-    work({ partitions: 1 })
+    startWorker({ partitions: 1 })
     await waiting
-    await patient.flushed('r3')
+    await waitingQueue.flushed('r3')
     expect(table.rows.size).toBe(4)
   })
 
-  it('a full queue pushes back also when nothing can be flushed: never more wait in a partition than maxPending', async () => {
-    const rows = whole({ maxPending: 10 })
+  it('no more than maxPending writes wait in a partition while nothing is flushed', async () => {
+    const rows = createRows({ maxPending: 10 })
     let failed = 0
-    work({
+    startWorker({
       flush: async () => {
         failed++
         throw new Error('the database is out')
       },
     })
     let refused = 0
-    let most = 0
-    for (let round = 0; round < 6 || failed === 0; round++) {
+    let maxWaiting = 0
+    for (let batch = 0; batch < 6 || failed === 0; batch++) {
       await Promise.all(
         Array.from({ length: 50 }, (_, i) =>
-          rows.put(`r${round}-${i}`, { name: 'x' }).catch((error: unknown) => {
+          rows.put(`r${batch}-${i}`, { name: 'x' }).catch((error: unknown) => {
             expect(error).toBeInstanceOf(BackpressureError)
             refused++
           }),
         ),
       )
-      most = Math.max(most, ...(await rows.pending()).partitions.map(({ writes }) => writes))
+      maxWaiting = Math.max(
+        maxWaiting,
+        ...(await rows.pending()).partitions.map(({ writes }) => writes),
+      )
     }
-    expect(most).toBe(10)
+    expect(maxWaiting).toBe(10)
     expect(refused).toBeGreaterThan(0)
     expect(table.rows.size).toBe(0)
   })
 
-  it('a worker told to stop in the middle leaves nothing half done: what was flushed is settled, what was not still waits', async () => {
-    const rows = whole({ partitions: 2 })
+  it('a stopped worker has removed what it flushed, and left everything else', async () => {
+    const rows = createRows({ partitions: 2 })
     const ids = Array.from({ length: 500 }, (_, i) => `r${i}`)
     await Promise.all(ids.map((id) => rows.put(id, { name: id })))
     let flushes = 0
-    const { end } = work({
+    const { end } = startWorker({
       partitions: 2,
       batchSize: 50,
       flush: async (writes) => {
@@ -386,42 +389,42 @@ describe.each(cases)('on $name', ({ start }) => {
       writes: 500 - table.rows.size,
       partitions: [{ owned: false }, { owned: false }],
     })
-    expect((await keys()).filter((key) => key.endsWith(':owner'))).toEqual([])
-    const before = table.rows.size
-    const again: string[] = []
-    work({
+    expect((await allKeys()).filter((key) => key.endsWith(':owner'))).toEqual([])
+    const flushedBefore = table.rows.size
+    const flushedLater: string[] = []
+    startWorker({
       partitions: 2,
       flush: async (writes) => {
-        again.push(...writes.map(({ id }) => id))
+        flushedLater.push(...writes.map(({ id }) => id))
         await table.upsert(writes)
       },
     })
     await Promise.all(ids.map((id) => rows.flushed(id)))
-    expect(again).toHaveLength(500 - before)
+    expect(flushedLater).toHaveLength(500 - flushedBefore)
     expect([...table.rows.keys()].sort()).toEqual([...ids].sort())
     expect(table.calls.flat()).toHaveLength(500)
   })
 
-  it('all who use a name must have as many partitions', async () => {
-    await whole({ partitions: 4 }).put('1', { name: 'x' })
-    await expect(whole({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow(
+  it('all users of a prefix must have the same number of partitions', async () => {
+    await createRows({ partitions: 4 }).put('1', { name: 'x' })
+    await expect(createRows({ partitions: 8 }).put('1', { name: 'x' })).rejects.toThrow(
       '"partitions" is 8 here, but 4',
     )
     const worker = createWriteBehindWorker<Row, string>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       partitions: 2,
       flush: table.upsert,
     })
     await expect(worker.run()).rejects.toThrow('"partitions" is 2 here, but 4')
   })
 
-  it('once everything is flushed, a fence and an empty stream of each partition are left, and what ends by itself', async () => {
-    const rows = whole({ ttl: 50, negativeTtl: 50, partitions: 2 })
-    const counters = merging({ ttl: 50, partitions: 2 })
+  it('only fences, empty streams and expiring keys stay once all is flushed', async () => {
+    const rows = createRows({ ttl: 50, negativeTtl: 50, partitions: 2 })
+    const counters = createMerging({ ttl: 50, partitions: 2 })
     const ids = Array.from({ length: 20 }, (_, i) => `r${i}`)
     let refusing = true
-    const { end } = work({
+    const { end } = startWorker({
       partitions: 2,
       retry: { attempts: 2, backoff: 1 },
       flush: async (writes) => {
@@ -431,7 +434,7 @@ describe.each(cases)('on $name', ({ start }) => {
       },
     })
     await rows.putMany([...ids, 'bad1', 'bad2'].map((id) => [id, { name: 'x' }]))
-    await counters.writeMany(ids.map((id) => [id, { age: 1 }]))
+    await counters.updateMany(ids.map((id) => [id, { age: 1 }]))
     for (const id of ['bad1', 'bad2'])
       await expect(rows.flushed(id)).rejects.toBeInstanceOf(DeadLetterError)
     refusing = false
@@ -442,31 +445,28 @@ describe.each(cases)('on $name', ({ start }) => {
     await vi.waitFor(async () => expect((await rows.pending()).writes).toBe(0), 5_000)
     await end()
 
-    /**
-     * Of all keys that are left, each one's time to live in ms, -1 for ever; a token in a name is
-     * `*`.
-     */
-    const left = await vi.waitFor(
+    /** The ttl of each remaining key in ms, or -1. Tokens in key names are replaced by `*`. */
+    const remaining = await vi.waitFor(
       async () => {
-        const found: (readonly [name: string, ttl: number])[] = []
+        const keysAndTtls: (readonly [name: string, ttl: number])[] = []
         for (const node of await client.driver.nodes()) {
-          const [names] = await node.send([{ args: ['KEYS', '*'], keys: [] }])
-          for (const key of names as readonly string[]) {
+          const [replies] = await node.send([{ args: ['KEYS', '*'], keys: [] }])
+          for (const key of replies as readonly string[]) {
             const ttl = Number(await client.send({ args: ['PTTL', key], keys: [key] }))
-            found.push([key.replace(/:(session|left|failed):.*/, ':$1:*'), ttl])
+            keysAndTtls.push([key.replace(/:(session|left|failed):.*/, ':$1:*'), ttl])
           }
         }
-        expect(found.filter(([name]) => /:entry:|:(lease|intents)$/.test(name))).toEqual([])
-        return found
+        expect(keysAndTtls.filter(([name]) => /:entry:|:(lease|intents)$/.test(name))).toEqual([])
+        return keysAndTtls
       },
       { timeout: 5_000, interval: 20 },
     )
-    const forEver = left
+    const persistent = remaining
       .filter(([, ttl]) => ttl === -1)
       .map(([name]) => name)
       .sort()
     const partition = (index: number, name: string) => `test:rows:{test:rows:${index}}:${name}`
-    expect(forEver).toEqual(
+    expect(persistent).toEqual(
       [
         'test:rows:partitions',
         ...[0, 1].flatMap((index) => ['fence', 'stream'].map((name) => partition(index, name))),
@@ -479,24 +479,24 @@ describe.each(cases)('on $name', ({ start }) => {
           keys: [partition(index, 'stream')],
         }),
       ).toBe(0)
-    const ending = left.filter(([, ttl]) => ttl !== -1)
+    const expiring = remaining.filter(([, ttl]) => ttl !== -1)
     const failed = [...new Set(['bad1', 'bad2'].map((id) => slot(id) % 2))]
     const names = [
       'test:rows:workers',
       ...[0, 1].flatMap((index) => ['session:*', 'left:*'].map((name) => partition(index, name))),
       ...failed.map((index) => partition(index, 'failed:*')),
     ]
-    expect([...new Set(ending.map(([name]) => name))].sort()).toEqual(names.sort())
-    for (const [name, ttl] of ending) {
+    expect([...new Set(expiring.map(([name]) => name))].sort()).toEqual(names.sort())
+    for (const [name, ttl] of expiring) {
       expect(ttl, name).toBeGreaterThan(0)
       expect(ttl, name).toBeLessThanOrEqual(600_000)
     }
   })
 
-  it('a worker told to stop ends what it is flushing, and gives its partitions back', async () => {
-    const rows = whole()
+  it('a stopped worker finishes its flush and gives its partitions back', async () => {
+    const rows = createRows()
     let flushing = false
-    const slow = work({
+    const slow = startWorker({
       flush: async (writes) => {
         flushing = true
         await sleep(200)
@@ -513,7 +513,7 @@ describe.each(cases)('on $name', ({ start }) => {
     })
   })
 
-  it('ids are kept apart, whatever is in them, and numbers come back as numbers', async () => {
+  it('ids with any characters are distinct, and numbers stay numbers', async () => {
     const ids = [
       '*',
       '{}',
@@ -529,28 +529,28 @@ describe.each(cases)('on $name', ({ start }) => {
       '%3A',
       'x'.repeat(500),
     ]
-    const rows = whole()
+    const rows = createRows()
     await Promise.all(ids.map((id) => rows.put(id, { name: id })))
-    for (const key of await keys())
+    for (const key of await allKeys())
       if (key.includes(':entry:')) await client.send({ args: ['DEL', key], keys: [key] })
     expect(await rows.getMany(ids)).toEqual(ids.map((name) => ({ name })))
-    const got: unknown[] = []
+    const received: unknown[] = []
     const numbers = createWriteBehind<Row, number, Row>({
       client,
-      name: 'rows',
+      prefix: 'rows',
       ttl: '1h',
       load: async () => ({ name: '' }),
     })
     await numbers.put(42, { name: 'n' })
-    work({ flush: async (writes) => void got.push(...writes.map(({ id }) => id)) })
+    startWorker({ flush: async (writes) => void received.push(...writes.map(({ id }) => id)) })
     await Promise.all([...ids.map((id) => rows.flushed(id)), numbers.flushed(42)])
-    expect(new Set(got)).toEqual(new Set([...ids, 42]))
+    expect(new Set(received)).toEqual(new Set([...ids, 42]))
     await expect(rows.put('a\nb', { name: 'x' })).rejects.toThrow('control characters')
     await expect(rows.put('1', (() => 1) as unknown as Row)).rejects.toThrow()
   })
 
-  it('durability: a write is refused as not replicated where there are too few replicas', async () => {
-    const rows = whole({ durability: { replicas: 2, timeout: 50 } })
+  it('durability: a write rejects if there are too few replicas', async () => {
+    const rows = createRows({ durability: { replicas: 2, timeout: 50 } })
     await expect(rows.put('1', { name: 'x' })).rejects.toMatchObject({
       name: 'DurabilityError',
       stored: true,

@@ -1,41 +1,44 @@
--- Shared by the scripts that use a writer's session; put before them.
--- A session remembers what a writer's attempts came to, by their number. All below `floor` are
--- over: nobody waits for them any more. An attempt above it that was abandoned has come to 'over'.
--- What is over is refused if it arrives after all.
+-- Functions for the scripts that use the session of a writer.
 -- needs foreign-values.lua of core
+-- A session is a hash that remembers the outcome of each attempt by its number. All attempts below
+-- its field `floor` have ended: their writer no longer waits for them. An abandoned attempt above
+-- the floor has the outcome 'over'. An attempt that has ended is refused if it arrives after all.
 -- Source: RIFL, "Implementing Linearizability at Large Scale and Low Latency" (SOSP '15)
 
--- What the attempt came to before, 'over', or 'closed' where there is no such session; nothing, if
--- it is still to be done.
+-- Returns the recorded outcome of an attempt, 'over' if it has ended, 'closed' if there is no such
+-- session, or nil if the attempt has not been executed yet.
 local function outcome_of(session, attempt)
-  local known = redis.call('HMGET', session, 'floor', attempt)
-  local floor = wholeNumber(known[1])
+  local values = redis.call('HMGET', session, 'floor', attempt)
+  local floor, outcome = wholeNumber(values[1]), values[2]
   if not floor then return 'closed' end
-  return known[2] or (tonumber(attempt) < floor and 'over' or nil)
+  return outcome or (tonumber(attempt) < floor and 'over' or nil)
 end
 
--- Forgets what attempts came to that the floor has passed.
+-- Deletes the outcomes of the attempts from `from` up to, but not including, `to`.
 local function forget_attempts(session, from, to)
-  if to - from > 10000 then -- rather by what is there
-    local over = {}
+  if to - from > 10000 then -- cheaper to look at the fields that exist
+    local ended = {}
     for _, attempt in ipairs(redis.call('HKEYS', session)) do
-      if (tonumber(attempt) or to) < to then over[#over + 1] = attempt end
+      if (tonumber(attempt) or to) < to then ended[#ended + 1] = attempt end
     end
-    for _, attempt in ipairs(over) do redis.call('HDEL', session, attempt) end
+    for _, attempt in ipairs(ended) do redis.call('HDEL', session, attempt) end
     return
   end
   for first = from, to - 1, 1000 do
-    local over = {}
-    for attempt = first, math.min(first + 999, to - 1) do over[#over + 1] = string.format('%.0f', attempt) end
-    redis.call('HDEL', session, unpack(over))
+    local ended = {}
+    for attempt = first, math.min(first + 999, to - 1) do
+      ended[#ended + 1] = string.format('%.0f', attempt)
+    end
+    redis.call('HDEL', session, unpack(ended))
   end
 end
 
--- `abandoned`: attempts that are over though the floor has not passed them, with blanks between
--- them.
+-- Ends all attempts below `floor`, and the `abandoned` attempts above it, which are separated by
+-- spaces.
 local function end_attempts(session, floor, abandoned)
   local from, to = wholeNumber(redis.call('HGET', session, 'floor')), tonumber(floor)
-  -- no attempt is empty; a full server refuses HSET only in a script that has not written yet
+  -- HDEL comes first (no attempt is named ''): a full server refuses HSET only in a script that has
+  -- not written yet.
   redis.call('HDEL', session, '')
   if to > from then
     forget_attempts(session, from, to)
@@ -48,9 +51,9 @@ local function end_attempts(session, floor, abandoned)
   end
 end
 
--- Remembers what an attempt came to, until it is over or the session's ttl has passed. Returns
--- that.
-local function note_outcome(session, attempt, floor, abandoned, ttl, outcome)
+-- Records the outcome of an attempt until the attempt has ended or the session has expired. Returns
+-- the outcome.
+local function record_outcome(session, attempt, floor, abandoned, ttl, outcome)
   end_attempts(session, floor, abandoned)
   redis.call('HSET', session, attempt, outcome)
   redis.call('PEXPIRE', session, ttl)

@@ -1,36 +1,39 @@
-import type { QueuedWrite, UnreadableWrite } from '../records.js'
+import type { QueuedWrite, UnreadableWrite } from '../write-format.js'
 
-export type Held<T, Id> = QueuedWrite<T, Id> | UnreadableWrite
+/** A write that was read from the stream. */
+export type BufferedWrite<T, Id> = QueuedWrite<T, Id> | UnreadableWrite
 
-/** The writes of one id that wait to be flushed, by their sequence. */
-export interface Waiting<T, Id> {
+/** The buffered writes of one id, and the state of their attempts. */
+export interface IdBacklog<T, Id> {
   readonly id: string
-  readonly writes: Held<T, Id>[]
+  /** In the order of their sequences. */
+  readonly writes: BufferedWrite<T, Id>[]
   /**
-   * Further ones were left in the stream. None is added until those that are held are done with.
+   * Whether further writes of the id were left in the stream. No write is added until the buffered
+   * ones are done.
    */
-  more: boolean
-  /** Not before this moment (performance.now()): its last attempt failed. */
-  notBefore: number
-  /** Since when no attempt has succeeded, by the count of the worker's successes. */
-  successesSeen: number
+  hasUnread: boolean
+  /** The `performance.now()` of the next attempt, if the last one failed. */
+  retryAt: number
+  /** The number of successes of the worker at the last attempt (`DatabaseHealth.successes`). */
+  successesAtLastAttempt: number
   failures: number
-  /** How often it failed among others while the database took other batches. */
+  /** How often the id failed in a batch with others while the database accepted other batches. */
   suspicions: number
   /**
-   * The attempts of its writes up to this sequence are used up: they are tried one by one, and one
-   * that fails again is given up.
+   * The writes up to this sequence have used up their attempts. They are tried one by one, and a
+   * write that fails again becomes a dead letter.
    */
-  exhausted: number
+  exhaustedUpTo: number
 }
 
 /**
- * What a worker has read of a partition and not flushed yet. An id that waits for its next attempt
- * holds back none but itself: where room is needed, only its first write is held, and the others
- * are read again later.
+ * Buffers the writes of a partition that were read and not flushed yet. An id that waits for its
+ * next attempt does not hold back other ids: if room is needed, only its first write stays, and the
+ * others are read again later.
  */
 export class Backlog<T, Id> {
-  readonly #byId = new Map<string, Waiting<T, Id>>()
+  readonly #byId = new Map<string, IdBacklog<T, Id>>()
   readonly #positions = new Set<string>()
   readonly #capacity: number
 
@@ -38,6 +41,7 @@ export class Backlog<T, Id> {
     this.#capacity = capacity
   }
 
+  /** The number of buffered writes. */
   get size(): number {
     return this.#positions.size
   }
@@ -46,100 +50,104 @@ export class Backlog<T, Id> {
     return this.#byId.keys()
   }
 
-  /** How many more writes may be held. */
-  room(wanted: number): number {
-    if (this.size + wanted > this.#capacity) {
-      for (const waiting of this.#byId.values()) if (waiting.failures > 0) this.#shrink(waiting)
+  /** Whether the only writes of some id are in the stream, so that it must be read again. */
+  get needsReread(): boolean {
+    for (const { hasUnread, writes } of this.#byId.values())
+      if (hasUnread && writes.length === 0) return true
+    return false
+  }
+
+  /** Makes room for `requested` more writes. Returns how many fit. */
+  makeRoom(requested: number): number {
+    if (this.size + requested > this.#capacity) {
+      for (const backlog of this.#byId.values()) if (backlog.failures > 0) this.#shrink(backlog)
     }
-    return Math.max(0, Math.min(wanted, this.#capacity - this.size))
+    return Math.max(0, Math.min(requested, this.#capacity - this.size))
   }
 
   /**
-   * Whether a write of the stream is to be read: it is not held already, nor behind one of its id
-   * that was left in the stream.
+   * Whether a write of the stream can be added. It can't if it is buffered already, or if it comes
+   * after a write of its id that was left in the stream.
    */
-  wants({ field, position }: { readonly field: string; readonly position: string }): boolean {
-    return !this.#positions.has(position) && this.#byId.get(field)?.more !== true
+  accepts({ field, position }: { readonly field: string; readonly position: string }): boolean {
+    return !this.#positions.has(position) && this.#byId.get(field)?.hasUnread !== true
   }
 
-  add(write: Held<T, Id>): void {
+  add(write: BufferedWrite<T, Id>): void {
     this.#positions.add(write.position)
-    let waiting = this.#byId.get(write.field)
-    if (!waiting)
-      this.#byId.set(
-        write.field,
-        (waiting = {
-          id: write.field,
-          writes: [],
-          more: false,
-          notBefore: 0,
-          successesSeen: 0,
-          failures: 0,
-          suspicions: 0,
-          exhausted: 0,
-        }),
-      )
-    // Nearly always the last; one that was replayed goes where its sequence says.
-    let at = waiting.writes.length
-    while (at > 0 && waiting.writes[at - 1]!.sequence > write.sequence) at--
-    waiting.writes.splice(at, 0, write)
+    let backlog = this.#byId.get(write.field)
+    if (!backlog) this.#byId.set(write.field, (backlog = emptyBacklog(write.field)))
+    // A write nearly always goes to the end. A replayed one goes where its sequence belongs.
+    let index = backlog.writes.length
+    while (index > 0 && backlog.writes[index - 1]!.sequence > write.sequence) index--
+    backlog.writes.splice(index, 0, write)
   }
 
   /**
-   * Those that may be flushed now, the ones that have waited longest first; at most so many ids.
-   * One that is suspected goes alone, so that its next failure says whether it is at fault, however
-   * many others keep coming.
+   * Returns the ids that may be flushed now, at most `limit`, starting with the one that has waited
+   * longest. A suspected id is returned alone, so that its next failure shows whether it is at
+   * fault, however many other writes keep coming.
    */
-  ready(now: number, most: number): Waiting<T, Id>[] {
-    const ready: Waiting<T, Id>[] = []
-    for (const waiting of this.#byId.values()) {
-      if (waiting.writes.length > 0 && waiting.notBefore <= now) {
-        if (waiting.suspicions >= MOST_SUSPICIONS) return [waiting]
-        ready.push(waiting)
+  ready(now: number, limit: number): IdBacklog<T, Id>[] {
+    const ready: IdBacklog<T, Id>[] = []
+    for (const backlog of this.#byId.values()) {
+      if (backlog.writes.length > 0 && backlog.retryAt <= now) {
+        if (backlog.suspicions >= MAX_SUSPICIONS) return [backlog]
+        ready.push(backlog)
       }
-      if (ready.length === most) break
+      if (ready.length === limit) break
     }
     return ready
   }
 
-  /** Ms until one more may be flushed. */
-  nextIn(now: number): number {
-    let next = Infinity
-    for (const { notBefore, writes } of this.#byId.values())
-      if (writes.length > 0) next = Math.min(next, notBefore - now)
-    return Math.max(0, next)
+  /** Returns the milliseconds until the next id may be flushed. */
+  timeToNext(now: number): number {
+    let time = Infinity
+    for (const { retryAt, writes } of this.#byId.values())
+      if (writes.length > 0) time = Math.min(time, retryAt - now)
+    return Math.max(0, time)
   }
 
-  /** Some of an id's writes are done with. */
-  done(waiting: Waiting<T, Id>, writes: readonly Held<T, Id>[]): void {
+  /** Removes writes of an id that were flushed or became dead letters. */
+  remove(backlog: IdBacklog<T, Id>, writes: readonly BufferedWrite<T, Id>[]): void {
     const positions = new Set(writes.map(({ position }) => position))
     for (const position of positions) this.#positions.delete(position)
-    const left = waiting.writes.filter(({ position }) => !positions.has(position))
-    waiting.writes.splice(0, waiting.writes.length, ...left)
-    if (left.length === 0 && !waiting.more) this.#byId.delete(waiting.id)
+    const remaining = backlog.writes.filter(({ position }) => !positions.has(position))
+    backlog.writes.splice(0, backlog.writes.length, ...remaining)
+    if (remaining.length === 0 && !backlog.hasUnread) this.#byId.delete(backlog.id)
   }
 
-  /** Whether an id has nothing left here but writes in the stream. */
-  get lacks(): boolean {
-    for (const { more, writes } of this.#byId.values()) if (more && writes.length === 0) return true
-    return false
-  }
-
-  /** The stream is about to be read from its start: what was left there can be added now. */
+  /**
+   * Prepares for reading the stream from its start. Writes that were left there can be added again.
+   */
   restart(): void {
-    for (const waiting of this.#byId.values()) {
-      if (waiting.writes.length > 0) continue
-      if (waiting.more) waiting.more = false
-      else this.#byId.delete(waiting.id)
+    for (const backlog of this.#byId.values()) {
+      if (backlog.writes.length > 0) continue
+      if (backlog.hasUnread) backlog.hasUnread = false
+      else this.#byId.delete(backlog.id)
     }
   }
 
-  #shrink(waiting: Waiting<T, Id>): void {
-    if (waiting.writes.length < 2) return
-    waiting.more = true
-    for (const { position } of waiting.writes.splice(1)) this.#positions.delete(position)
+  /** Drops all writes of an id except the first. They are read again later. */
+  #shrink(backlog: IdBacklog<T, Id>): void {
+    if (backlog.writes.length < 2) return
+    backlog.hasUnread = true
+    for (const { position } of backlog.writes.splice(1)) this.#positions.delete(position)
   }
 }
 
-/** Failures among others after which an id is flushed alone. */
-const MOST_SUSPICIONS = 3
+function emptyBacklog<T, Id>(id: string): IdBacklog<T, Id> {
+  return {
+    id,
+    writes: [],
+    hasUnread: false,
+    retryAt: 0,
+    successesAtLastAttempt: 0,
+    failures: 0,
+    suspicions: 0,
+    exhaustedUpTo: 0,
+  }
+}
+
+/** The number of failures in batches with others after which an id is flushed alone. */
+const MAX_SUSPICIONS = 3

@@ -1,46 +1,47 @@
 import { CacheError } from '@cache/core'
-import type { QueuedWrite } from '../records.js'
+import type { QueuedWrite } from '../write-format.js'
 
-/** What the database is to get: writes of one id, in one. */
+/** A write that the database has to receive: one or several queued writes of one id. */
 export interface PendingWrite<T, Id> {
   readonly id: Id
   readonly kind: 'write' | 'delete'
-  /** The whole value after the last of them; `null` for a `delete`. */
+  /** The whole value after the last of the queued writes. `null` for a `delete`. */
   readonly value: T | null
-  /** What `write` was given each time, in order, where it was merged. */
+  /** The patches that were passed to `update`, in order, for the queued writes that were merged. */
   readonly patches: readonly unknown[]
   /**
-   * The sequence of each of these patches: apply a delta only where its own sequence is above that
-   * of the row.
+   * The sequence of each of these patches. If a patch is a delta, apply it only if its own sequence
+   * is above the sequence of the row.
    */
   readonly patchSequences: readonly number[]
   /**
-   * The sequence of the last of them. It grows for ever: keep it in the row, and don't apply a
-   * write whose sequence is not above it.
+   * The sequence of the last of the queued writes. Sequences always grow. Keep it in the row, and
+   * do not apply a write whose sequence is not above it.
    */
   readonly sequence: number
-  /** How many writes these are. */
+  /** The number of queued writes. */
   readonly count: number
 }
 
+/** What `flush` receives in addition to the batch. */
 export interface FlushContext {
   /**
-   * Grows each time the partition changes hands: a database that remembers it can refuse a worker
-   * that was replaced.
+   * A number that grows each time the partition changes its owner. A database that remembers it can
+   * refuse a worker that was replaced.
    */
   readonly fence: number
   readonly partition: number
   /**
-   * Aborts when the partition is another worker's, when `flushTimeout` has passed, or when the time
-   * to stop is over.
+   * Aborts when another worker owns the partition, when `flushTimeout` has passed, or when the
+   * worker was told to stop and `drainTimeout` has passed.
    */
   readonly signal: AbortSignal
 }
 
 /**
- * A write that the database refused, while it took the others of the batch. It is named by its
- * `sequence`, by its `id` (then all of the id's writes in the batch), or by a `write` that has
- * them.
+ * A write that the database refused while it accepted others of the batch. You name it by its
+ * `sequence`, by its `id` (then all writes of the id in the batch are refused), or by a `write`
+ * that has its sequence.
  */
 export type FlushFailure<T = unknown, Id = string | number> = { readonly error: unknown } & (
   | { readonly sequence: number }
@@ -49,27 +50,32 @@ export type FlushFailure<T = unknown, Id = string | number> = { readonly error: 
 )
 
 /**
- * Brings a batch to the database. What it throws concerns the whole batch; what it returns, single
- * writes of it. It may be called again with what it has already done: make it idempotent, by the
- * sequence.
+ * Writes a batch to the database. If it throws, the whole batch failed. If it returns failures,
+ * only these writes failed. It may be called again with writes that it has already carried out, so
+ * make it idempotent with the sequence.
  */
 export type Flush<T, Id> = (
   writes: readonly PendingWrite<T, Id>[],
   context: FlushContext,
 ) => Promise<void | readonly FlushFailure<T, Id>[]> | void | readonly FlushFailure<T, Id>[]
 
-/** What `flush` returned can't be understood, so nobody knows what the database has. */
+/**
+ * `flush` returned something other than nothing or an array of failures. The worker then cannot
+ * know what the database has.
+ */
 export class FlushAnswerError extends CacheError {
   static override readonly kind: string = 'FlushAnswerError'
-  constructor(what: string) {
+  constructor(problem: string) {
     super(
-      `"flush" must return nothing, or an array of { sequence, error } of writes in its batch; ${what}. Its writes count as refused.`,
+      '"flush" must return nothing, or an array of { sequence, error } of writes in its batch, ' +
+        `but ${problem}. The writes of the batch count as refused.`,
       { code: 'FLUSH_ANSWER' },
     )
   }
 }
 
-export function coalesced<T, Id>(writes: readonly QueuedWrite<T, Id>[]): PendingWrite<T, Id> {
+/** Combines queued writes of one id into one write. */
+export function coalesce<T, Id>(writes: readonly QueuedWrite<T, Id>[]): PendingWrite<T, Id> {
   const { id, kind, value, sequence } = writes.at(-1)!
   const patched = writes.filter((write) => write.isPatch)
   return {
@@ -83,18 +89,22 @@ export function coalesced<T, Id>(writes: readonly QueuedWrite<T, Id>[]): Pending
   }
 }
 
-/** The errors of the writes that were refused, by sequence. @throws {FlushAnswerError} */
-export function refusals<T, Id>(
+/**
+ * Parses what `flush` returned. Returns the errors of the refused writes by their sequences.
+ *
+ * @throws {FlushAnswerError}
+ */
+export function parseFailures<T, Id>(
   batch: readonly PendingWrite<T, Id>[],
   answer: unknown,
 ): Map<number, unknown> {
   const refused = new Map<number, unknown>()
   if (answer === undefined || answer === null) return refused
-  if (!Array.isArray(answer)) throw new FlushAnswerError(`it returned ${shown(answer)}`)
-  const sequences = new Set(batch.map(({ sequence }) => sequence))
+  if (!Array.isArray(answer)) throw new FlushAnswerError(`it returned ${describe(answer)}`)
+  const batchSequences = new Set(batch.map((write) => write.sequence))
   for (const failure of answer as readonly unknown[]) {
     if (typeof failure !== 'object' || failure === null || !('error' in failure))
-      throw new FlushAnswerError(`one element is ${shown(failure)}`)
+      throw new FlushAnswerError(`one element is ${describe(failure)}`)
     const { error, id, sequence, write } = failure as {
       error: unknown
       id?: unknown
@@ -102,19 +112,20 @@ export function refusals<T, Id>(
       write?: { sequence?: unknown } | null
     }
     const named = sequence ?? write?.sequence
-    const found =
+    const sequences =
       named === undefined
-        ? batch.filter((one) => one.id === id).map((one) => one.sequence)
-        : sequences.has(named as number)
+        ? batch.filter((candidate) => candidate.id === id).map((match) => match.sequence)
+        : batchSequences.has(named as number)
           ? [named as number]
           : []
-    if (found.length === 0) throw new FlushAnswerError('one element names no write of its batch')
-    for (const one of found) refused.set(one, error)
+    if (sequences.length === 0)
+      throw new FlushAnswerError('one element names no write of its batch')
+    for (const refusedSequence of sequences) refused.set(refusedSequence, error)
   }
   return refused
 }
 
-function shown(value: unknown): string {
+function describe(value: unknown): string {
   return Array.isArray(value)
     ? 'an array'
     : value === null

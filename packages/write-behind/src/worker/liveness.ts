@@ -1,33 +1,33 @@
 /**
- * Which workers are alive, by this process' own clock. Each of them gives a new moment with every
- * beat; one whose moment stays the same for too long is dead, whatever the server's clock says of
- * it.
+ * Decides which workers are alive, by the clock of this process. A worker changes its time in Redis
+ * with every heartbeat. If the time of a worker stays the same for too long, the worker is dead,
+ * even if the clock of the server was set back.
  */
 export class Liveness {
   readonly #ttl: number
-  readonly #seen = new Map<string, { readonly moment: string; readonly since: number }>()
+  readonly #lastSeen = new Map<string, { readonly time: string; readonly since: number }>()
 
-  /** `ttl` (ms): how long one that has not been heard of counts as alive. */
+  /** `ttl` is the number of milliseconds for which a silent worker counts as alive. */
   constructor(ttl: number) {
     this.#ttl = ttl
   }
 
   /**
-   * What was just heard of all of them. Returns those that are alive, and the dead ones with the
-   * moments they left.
+   * Takes the times of all workers, by their tokens, as they are in Redis now. Returns the workers
+   * that are alive, and the dead ones with their times.
    */
-  observe(moments: ReadonlyMap<string, string>): {
+  observe(times: ReadonlyMap<string, string>): {
     readonly alive: string[]
-    readonly dead: [token: string, moment: string][]
+    readonly dead: [token: string, time: string][]
   } {
     const now = performance.now()
-    for (const token of this.#seen.keys()) if (!moments.has(token)) this.#seen.delete(token)
+    for (const token of this.#lastSeen.keys()) if (!times.has(token)) this.#lastSeen.delete(token)
     const alive: string[] = []
     const dead: [string, string][] = []
-    for (const [token, moment] of moments) {
-      const seen = this.#seen.get(token)
-      if (seen?.moment !== moment) this.#seen.set(token, { moment, since: now })
-      if (seen?.moment === moment && now - seen.since > this.#ttl) dead.push([token, moment])
+    for (const [token, time] of times) {
+      const last = this.#lastSeen.get(token)
+      if (last?.time !== time) this.#lastSeen.set(token, { time, since: now })
+      if (last?.time === time && now - last.since > this.#ttl) dead.push([token, time])
       else alive.push(token)
     }
     return { alive, dead }

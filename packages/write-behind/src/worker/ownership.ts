@@ -1,67 +1,72 @@
 import { channels, type CacheClient } from '@cache/core'
 import { emit, type PendingReleases } from '@cache/core/internal'
-import { pause } from '../pause.js'
 import type { Partition } from '../partitions.js'
-import { acquireScript, leaveScript, renewScript } from '../scripts.js'
+import { acquirePartitionScript, releasePartitionScript, renewOwnershipScript } from '../scripts.js'
+import { sleep } from '../sleep.js'
 
-/** What acquiring a partition came to. */
-type Acquired =
-  | { readonly ownership: Ownership }
-  /** Somebody else owns it. */
-  | { readonly owner: string }
-
-interface Terms {
+export interface OwnershipRequest {
   readonly client: CacheClient
   readonly partition: Partition
   /** A token that no other attempt has. */
   readonly token: string
-  /** Ms. */
+  /** Milliseconds. */
   readonly ttl: number
 }
 
+/** The result of an attempt to acquire a partition. */
+type AcquireResult =
+  | { readonly ownership: Ownership }
+  /** The token of the worker that owns the partition, or `''`. */
+  | { readonly owner: string }
+
 /**
- * The ownership of one partition, from when it was acquired until it is lost or given back. It is
- * renewed three times in each ttl, whatever else the worker does, and taken for lost before a next
- * owner can have it.
+ * The ownership of one partition, from its acquisition until it is lost or given back. It is
+ * renewed three times in each ttl, independently of the worker's other work. It counts as lost
+ * before another worker can acquire the partition.
  */
 export class Ownership {
   readonly partition: Partition
   readonly token: string
   readonly fence: number
-  readonly #terms: Terms
-  readonly #over = new AbortController()
-  readonly #lost: () => void
-  #loss: NodeJS.Timeout | undefined
+  readonly #request: OwnershipRequest
+  readonly #ended = new AbortController()
+  readonly #onLost: () => void
+  #lossTimer: NodeJS.Timeout | undefined
 
-  constructor(terms: Terms, fence: string, asked: number, lost: () => void) {
-    this.partition = terms.partition
-    this.token = terms.token
+  /** `requestedAt` is the `performance.now()` at which the partition was requested. */
+  constructor(request: OwnershipRequest, fence: string, requestedAt: number, onLost: () => void) {
+    this.partition = request.partition
+    this.token = request.token
     this.fence = Number(fence)
-    this.#terms = terms
-    this.#lost = lost
-    this.#holdsSince(asked)
-    void this.#renew()
+    this.#request = request
+    this.#onLost = onLost
+    this.#extendFrom(requestedAt)
+    void this.#renewRepeatedly()
   }
 
-  /** Renews no longer. */
+  /** Stops renewing. */
   end(): void {
-    this.#over.abort()
-    clearTimeout(this.#loss)
+    this.#ended.abort()
+    clearTimeout(this.#lossTimer)
   }
 
-  async #renew(): Promise<void> {
-    const { client, partition, token, ttl } = this.#terms
-    const { signal } = this.#over
+  async #renewRepeatedly(): Promise<void> {
+    const { client, partition, token, ttl } = this.#request
+    const { signal } = this.#ended
     let wait = ttl / 3
     while (!signal.aborted) {
-      await pause(wait, signal).catch(() => undefined)
+      await sleep(wait, signal).catch(() => undefined)
       if (signal.aborted) return
-      const asked = performance.now()
+      const requestedAt = performance.now()
       try {
-        const holds = await client.run(renewScript, [partition.owner], [token, String(ttl)])
+        const isOwner = await client.run(
+          renewOwnershipScript,
+          [partition.owner],
+          [token, String(ttl)],
+        )
         if (signal.aborted) return
-        if (!holds) return this.#lose()
-        this.#holdsSince(asked)
+        if (!isOwner) return this.#lose()
+        this.#extendFrom(requestedAt)
         wait = ttl / 3
       } catch (error) {
         emit(channels.error, () => ({
@@ -74,71 +79,79 @@ export class Ownership {
     }
   }
 
-  #holdsSince(asked: number): void {
-    clearTimeout(this.#loss)
-    this.#loss = setTimeout(
+  #extendFrom(requestedAt: number): void {
+    clearTimeout(this.#lossTimer)
+    this.#lossTimer = setTimeout(
       () => this.#lose(),
-      asked + this.#terms.ttl * SAFE_SHARE - performance.now(),
+      requestedAt + this.#request.ttl * SAFE_SHARE - performance.now(),
     )
   }
 
   #lose(): void {
-    if (this.#over.signal.aborted) return
+    if (this.#ended.signal.aborted) return
     this.end()
-    this.#lost()
+    this.#onLost()
   }
 }
 
 /**
- * Asks for a partition. What may have been acquired although no reply said so is given back.
- * `dead`: its owner, if that is known to be dead.
+ * Tries to acquire a partition. If the reply is lost, the partition may have been acquired, so it
+ * is given back. `deadOwner` is the token of its owner if that is known to be dead, otherwise `''`.
  */
-export async function acquire(
-  terms: Terms,
-  dead: string,
+export async function acquirePartition(
+  request: OwnershipRequest,
+  deadOwner: string,
   releases: PendingReleases,
-  lost: (ownership: Ownership) => void,
-): Promise<Acquired> {
-  const { client, partition, token, ttl } = terms
-  const asked = performance.now()
+  onLost: (ownership: Ownership) => void,
+): Promise<AcquireResult> {
+  const { client, partition, token, ttl } = request
+  const requestedAt = performance.now()
   try {
     const { fence, owner } = await client.run(
-      acquireScript,
-      [partition.owner, partition.fence, partition.left(token)],
-      [token, String(ttl), dead],
+      acquirePartitionScript,
+      [partition.owner, partition.fence, partition.releasedMark(token)],
+      [token, String(ttl), deadOwner],
     )
     if (fence === undefined) return { owner }
-    const ownership: Ownership = new Ownership(terms, fence, asked, () => lost(ownership))
+    const ownership: Ownership = new Ownership(request, fence, requestedAt, () => onLost(ownership))
     return { ownership }
   } catch (error) {
-    giveBack(terms, releases)
+    releaseEventually(request, releases)
     throw error
   }
 }
 
-/** Gives a partition back, until Redis acknowledges that, or the ttl has passed. */
-export function giveBack(
-  { client, partition, token, ttl }: Terms,
+/** Gives a partition back. Retries until Redis acknowledges that, or until the ttl has passed. */
+export function releaseEventually(
+  { client, partition, token, ttl }: OwnershipRequest,
   releases: PendingReleases,
 ): void {
-  releases.add({ key: partition.owner, ttl, release: () => leave(client, partition, token) })
+  releases.add({
+    key: partition.owner,
+    ttl,
+    release: () => releasePartition(client, partition, token),
+  })
 }
 
-export function leave(client: CacheClient, partition: Partition, token: string): Promise<boolean> {
+/** Gives a partition back. Resolves to whether the token owned it. */
+export function releasePartition(
+  client: CacheClient,
+  partition: Partition,
+  token: string,
+): Promise<boolean> {
   return client.run(
-    leaveScript,
-    [partition.owner, partition.left(token)],
+    releasePartitionScript,
+    [partition.owner, partition.releasedMark(token)],
     [token, String(MARK_TTL)],
   )
 }
 
 /**
- * The share of the ttl, counted from when it was asked for, for which an ownership is taken to
- * hold.
- */
-const SAFE_SHARE = 0.9
-/**
- * Ms for which an attempt that was given up or counted, and a worker that has gone, are remembered:
- * longer than a request may take to arrive.
+ * Milliseconds for which Redis remembers that an acquisition was given up, that a failure was
+ * counted, or that a worker has stopped. A request takes less time than this to arrive.
  */
 export const MARK_TTL = 600_000
+/**
+ * The share of the ttl, from the time of the request, for which a worker relies on an ownership.
+ */
+const SAFE_SHARE = 0.9

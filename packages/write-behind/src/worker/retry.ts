@@ -2,30 +2,34 @@ import type { Duration } from '@cache/core'
 import type { OptionChecks } from '@cache/core/internal'
 
 export interface RetryOptions {
-  /** Failed attempts after which a write becomes a dead letter. Default 8. */
+  /** The number of failed attempts after which a write becomes a dead letter. Default 8. */
   readonly attempts?: number
-  /** How long until the second attempt. Default 100 ms. */
+  /** The pause before the second attempt. Default 100 ms. */
   readonly backoff?: Duration
-  /** How many times as long each next one waits. Default 2. */
+  /** The factor by which each further pause grows. Default 2. */
   readonly factor?: number
-  /** How long one waits at most. Default 30 s. */
+  /** The longest pause. Default 30 s. */
   readonly max?: Duration
 }
 
-export interface Retry {
+export interface RetryPolicy {
   readonly attempts: number
-  /** Ms after so many failures, with some chance in it, so that they don't all come at once. */
-  pause(failures: number): number
+  /**
+   * Returns the milliseconds to wait after this many failures. The result is randomized, so that
+   * retries do not all come at once.
+   */
+  delay(failures: number): number
 }
 
-export function checkRetry(check: OptionChecks): Retry {
-  const own = check.nested('retry', ['attempts', 'backoff', 'factor', 'max'])
-  const backoff = own.duration('backoff', 100)
-  const factor = own.number('factor', { min: 1 }, 2)
-  const max = own.duration('max', 30_000)
+/** Checks the option `retry` and returns it with its defaults. */
+export function retryPolicy(check: OptionChecks): RetryPolicy {
+  const options = check.nested('retry', ['attempts', 'backoff', 'factor', 'max'])
+  const backoff = options.duration('backoff', 100)
+  const factor = options.number('factor', { min: 1 }, 2)
+  const max = options.duration('max', 30_000)
   return {
-    attempts: own.number('attempts', { min: 1, integer: true }, 8),
-    pause: (failures) =>
+    attempts: options.number('attempts', { min: 1, integer: true }, 8),
+    delay: (failures) =>
       Math.min(max, backoff * factor ** (failures - 1)) * (0.75 + Math.random() / 4),
   }
 }

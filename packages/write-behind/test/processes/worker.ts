@@ -6,8 +6,8 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// A worker whose database is another Redis, and fails a tenth of the calls: half of those before it
-// has done anything, half after.
+// A worker whose database is another Redis. The share `failing` of its calls fails: half of these
+// before they have changed anything, and half afterwards.
 
 export interface Start {
   readonly queue: string
@@ -15,17 +15,18 @@ export interface Start {
   readonly client: 'ioredis' | 'node-redis'
   readonly failing: number
   readonly coalesce: boolean
-  readonly leaseTtl: number
+  readonly ownershipTtl: number
 }
 
 /**
- * Applies what is new, and remembers in which order, and who came after a later owner of the same
- * partition.
+ * Applies the writes that are newer than the rows, and records their order. Records a worker in
+ * `late` if it flushes a partition after a later owner did.
  */
 const APPLY = `
 local partition, fence = table.remove(ARGV, 1), tonumber(table.remove(ARGV, 1))
-if fence < tonumber(redis.call('HGET', 'fences', partition) or 0) then redis.call('RPUSH', 'late', partition .. ' ' .. fence) end
-redis.call('HSET', 'fences', partition, string.format('%.0f', math.max(fence, tonumber(redis.call('HGET', 'fences', partition) or 0))))
+local highest = tonumber(redis.call('HGET', 'fences', partition) or 0)
+if fence < highest then redis.call('RPUSH', 'late', partition .. ' ' .. fence) end
+redis.call('HSET', 'fences', partition, string.format('%.0f', math.max(fence, highest)))
 for i = 1, #ARGV, 3 do
   local id, sequence, n = ARGV[i], ARGV[i + 1], ARGV[i + 2]
   if tonumber(redis.call('HGET', 'sequences', id) or 0) < tonumber(sequence) then
@@ -36,7 +37,7 @@ for i = 1, #ARGV, 3 do
 end`
 
 const child = childProcess<Start>()
-const { queue, database: url, client: kind, failing, coalesce, leaseTtl } = child.data
+const { queue, database: url, client: kind, failing, coalesce, ownershipTtl } = child.data
 const database = new Redis(url)
 const driver =
   kind === 'ioredis'
@@ -48,9 +49,9 @@ const client = createCacheClient(driver, {
 
 const worker = createWriteBehindWorker<{ n: number }>({
   client,
-  name: 'rows',
+  prefix: 'rows',
   coalesce,
-  leaseTtl,
+  ownershipTtl,
   linger: 5,
   batchSize: 200,
   retry: { attempts: 1_000, backoff: 20, max: 200 },

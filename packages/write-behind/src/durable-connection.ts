@@ -1,0 +1,125 @@
+import { createCacheClient, type CacheClient, type Connection, type Reply } from '@cache/core'
+import type { EntryStore, OptionChecks } from '@cache/core/internal'
+import { DurabilityError } from './errors.js'
+
+interface Durability {
+  readonly replicas: number
+  /** Milliseconds. */
+  readonly timeout: number
+}
+
+interface DedicatedConnection {
+  readonly client: CacheClient
+  readonly connection: Connection
+  readonly entries: EntryStore
+}
+
+/**
+ * Returns the connection for the option `durability`, or `undefined` if the option is not set.
+ *
+ * @throws {InvalidOptionError} if the driver can't open a dedicated connection.
+ */
+export function durableConnection(
+  check: OptionChecks,
+  client: CacheClient,
+): DurableConnection | undefined {
+  const options = check.nested('durability', ['replicas', 'timeout'])
+  if (!check.has('durability')) return undefined
+  const durability = {
+    replicas: options.number('replicas', { min: 1, integer: true }),
+    timeout: options.duration('timeout', 1_000),
+  }
+  if (client.driver.dedicates === false)
+    check.fail(
+      'durability',
+      'unset with this Redis client: WAIT needs a dedicated connection, ' +
+        'and the client cannot open one. Use redis 6 or ioredis',
+    )
+  return new DurableConnection(client, durability)
+}
+
+/**
+ * A dedicated connection that executes writes and confirms them with WAIT. It is dedicated because
+ * WAIT blocks all other commands on its connection.
+ *
+ * WAIT counts the replicas that have the last write of its own connection. On a connection that was
+ * opened after the write, it would count replicas that never received the write. `confirm`
+ * therefore reads the connection's id before and after WAIT, and looks for the write in its
+ * session.
+ *
+ * Source: https://redis.io/docs/latest/commands/wait/
+ */
+export class DurableConnection {
+  readonly #client: CacheClient
+  readonly #durability: Durability
+  #dedicated: Promise<DedicatedConnection> | undefined
+
+  constructor(client: CacheClient, durability: Durability) {
+    this.#client = client
+    this.#durability = durability
+  }
+
+  /** Returns an entry store that uses this connection. Near caches are informed of its changes. */
+  async entries(): Promise<EntryStore> {
+    return (await this.#connected()).entries
+  }
+
+  /**
+   * Waits until enough replicas have the write of an attempt of a session.
+   *
+   * @throws {DurabilityError} if too few replicas confirm it in time.
+   */
+  async confirm(key: string, session: string, attempt: number): Promise<void> {
+    const { replicas, timeout } = this.#durability
+    const send = async (...args: [string, ...string[]]): Promise<Reply> =>
+      (await this.#connected()).client.send({ args, keys: [session] }, { timeout: timeout + 1_000 })
+    const replies = Promise.all([
+      send('CLIENT', 'ID'),
+      send('WAIT', String(replicas), String(timeout)),
+      send('HEXISTS', session, String(attempt)),
+      send('CLIENT', 'ID'),
+    ])
+    const [idBefore, confirmed, isStored, idAfter] = await replies.catch((cause: unknown) => {
+      throw new DurabilityError(key, 0, replicas, cause)
+    })
+    const count = idBefore === idAfter && isStored === 1 ? Number(confirmed) : 0
+    if (count < replicas) throw new DurabilityError(key, count, replicas)
+  }
+
+  async close(): Promise<void> {
+    const dedicated = await this.#dedicated?.catch(() => undefined)
+    await dedicated?.connection.close()
+  }
+
+  #connected(): Promise<DedicatedConnection> {
+    return (this.#dedicated ??= this.#connect())
+  }
+
+  async #connect(): Promise<DedicatedConnection> {
+    const {
+      driver,
+      namespace,
+      entries: { near },
+    } = this.#client
+    try {
+      const connection = await driver.dedicate()
+      const client = createCacheClient(
+        {
+          name: driver.name,
+          topology: driver.topology,
+          send: (commands, options) => connection.send(commands, options),
+          group: (keys) => driver.group(keys),
+          dedicate: () => driver.dedicate(),
+          subscribe: (channels, on, options) => driver.subscribe(channels, on, options),
+          nodes: () => driver.nodes(),
+          close: () => connection.close(),
+        },
+        namespace === '' ? {} : { namespace },
+      )
+      return { client, connection, entries: near ? client.entries.withNear(near) : client.entries }
+    } catch (error) {
+      this.#dedicated = undefined
+      throw error
+    }
+  }
+}

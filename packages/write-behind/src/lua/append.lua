@@ -1,0 +1,50 @@
+-- Functions for the scripts that append to a stream.
+-- needs foreign-values.lua of core
+-- The sequence of a write is its position in the stream. It is the server's clock in microseconds,
+-- or one more than the last sequence if that is not less. So sequences always grow, even if the
+-- server comes back empty or its clock is set back.
+
+local last_sequences, clock = {}, nil
+-- In microseconds, the year 2255. A later position was not written by this package.
+local LATEST = 9e15
+
+local function last_sequence_of(stream)
+  local info = redis.call('XINFO', 'STREAM', stream)
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then return tonumber(info[i + 1]:match('^%d+')) end
+  end
+end
+
+-- Deletes entries after LATEST, so that foreign entries do not keep the stream from growing.
+local function drop_foreign_entries(stream)
+  local foreign_entries = redis.call('XRANGE', stream, string.format('%.0f', LATEST), '+')
+  for _, entry in ipairs(foreign_entries) do redis.call('XDEL', stream, entry[1]) end
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+  redis.call('XSETID', stream, last and last[1] or '0-1')
+  reportForeignValue(stream, 'positions that no clock has given')
+end
+
+-- Appends an entry with the given fields. Returns its sequence.
+local function append(stream, ...)
+  local sequence
+  if last_sequences[stream] then
+    sequence = last_sequences[stream] + 1
+  else
+    clock = clock or redis.call('TIME')
+    sequence = clock[1] * 1000000 + clock[2]
+  end
+  local reply = redis.pcall('XADD', stream, string.format('%.0f-0', sequence), ...)
+  if type(reply) == 'table' and reply.err then
+    local is_past = reply.err:find('equal or smaller', 1, true)
+      or reply.err:find('exhausted', 1, true)
+    if not is_past then error(reply) end
+    sequence = last_sequence_of(stream) + 1
+    if sequence > LATEST then
+      drop_foreign_entries(stream)
+      sequence = last_sequence_of(stream) + 1
+    end
+    redis.call('XADD', stream, string.format('%.0f-0', sequence), ...)
+  end
+  last_sequences[stream] = sequence
+  return sequence
+end

@@ -1,0 +1,15 @@
+-- Functions that read and set the sequence in a stored value. It is the version in the frame of the
+-- value (frame.ts of core).
+
+-- Returns the sequence of a stored value, or nil if it has none.
+local function sequence_of(value)
+  if not value or #value < 10 or value:byte(1) ~= 1 or value:byte(2) % 2 == 0 then return nil end
+  local sequence = struct.unpack('>d', value:sub(3, 10))
+  local is_valid = sequence >= 0 and sequence <= 9007199254740991 and sequence % 1 == 0
+  return is_valid and sequence or nil
+end
+
+-- Returns the value with the given sequence.
+local function with_sequence(value, sequence)
+  return value:sub(1, 2) .. struct.pack('>d', sequence) .. value:sub(11)
+end

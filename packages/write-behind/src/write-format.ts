@@ -1,0 +1,185 @@
+import { CodecError, type Codec } from '@cache/core'
+import {
+  Undecodable,
+  checkCodec,
+  createFormat,
+  type Decoded,
+  type Format,
+  type FormatOptions,
+} from '@cache/core/internal'
+import type { Partition } from './partitions.js'
+
+/** An entry of a stream, as Redis replies with it. */
+export type StreamEntry = readonly [position: Buffer, fields: readonly Buffer[]]
+
+/** What can be read of a queued write without decoding its value. */
+export interface WriteHead {
+  /** Its position in the stream. */
+  readonly position: string
+  /** The id as text, which is its field in the hashes of the partition. */
+  readonly field: string
+  readonly sequence: number
+  /** Whether it was a dead letter before. */
+  readonly replayed: boolean
+}
+
+/** A write in the stream or among the dead letters, whose value is not decoded yet. */
+export interface StoredWrite extends WriteHead {
+  /** Whether the id is a number. */
+  readonly isNumber: boolean
+  readonly kind: 'write' | 'delete'
+  readonly value: Buffer
+  readonly patch: Buffer | undefined
+  /** The other fields that are stored with it. A dead letter has its error and attempts here. */
+  readonly metadata: Readonly<Record<string, Buffer | undefined>>
+}
+
+/** A decoded write. */
+export interface QueuedWrite<T, Id> extends WriteHead {
+  readonly id: Id
+  readonly kind: 'write' | 'delete'
+  readonly value: T | null
+  /** Whether the write was merged from a patch. */
+  readonly isPatch: boolean
+  readonly patch: unknown
+}
+
+/** A write that cannot be decoded. */
+export interface UnreadableWrite extends WriteHead {
+  readonly error: CodecError
+}
+
+export interface WriteFormatOptions<T> extends FormatOptions<T> {
+  readonly patchCodec?: Codec<any> | undefined
+}
+
+/**
+ * Encodes and decodes writes. The context of a value is the key of its entry, as in the cache. The
+ * context of a patch is that key followed by `:patch`, so that a codec that authenticates the key
+ * does not accept one for the other.
+ */
+export class WriteFormat<T> {
+  readonly #values: Format<T>
+  readonly #patches: Format<unknown>
+
+  constructor({ codec, schema, maxValueBytes, patchCodec }: WriteFormatOptions<T>) {
+    this.#values = createFormat<T>({ codec, schema, maxValueBytes })
+    const codecOfPatches = patchCodec === undefined ? codec : checkCodec('patchCodec', patchCodec)
+    this.#patches = createFormat<unknown>({
+      codec: codecOfPatches as Codec<unknown> | undefined,
+      maxValueBytes,
+    })
+  }
+
+  /** Leaves room for the version, which the script of the write sets. */
+  encode(key: string, value: T | null): string | Buffer {
+    return this.#values.encode(key, value, { version: 0, versionByScript: true })
+  }
+
+  encodePatch(key: string, patch: unknown): string | Buffer {
+    return this.#patches.encode(patchKey(key), patch)
+  }
+
+  /** Decodes a write. It is synchronous if the schema is, which saves a promise for each write. */
+  decode<Id>(
+    partition: Partition,
+    stored: StoredWrite,
+  ): MaybePromise<QueuedWrite<T, Id> | UnreadableWrite> {
+    const key = partition.entry(stored.field)
+    const value = this.#values.decode(key, stored.value)
+    const patch =
+      stored.patch === undefined ? undefined : this.#patches.decode(patchKey(key), stored.patch)
+    if (value instanceof Promise || patch instanceof Promise)
+      return Promise.all([value, patch]).then(([v, p]) => decodedWrite<T, Id>(stored, v, p))
+    return decodedWrite<T, Id>(stored, value, patch)
+  }
+}
+
+/** Parses a stream entry. Returns `undefined` if it is not a write of this package. */
+export function parseWrite(
+  partition: Partition,
+  [rawPosition, fields]: StreamEntry,
+): StoredWrite | undefined {
+  const position = rawPosition.toString('latin1')
+  const id = fields[0]!.toString()
+  const metadata = fields.length > 2 ? metadataOf(fields) : NO_METADATA
+  const field = id.slice(2)
+  const sequence =
+    metadata.sequence === undefined
+      ? Number(position.slice(0, position.indexOf('-')))
+      : Number(metadata.sequence)
+  if (
+    !/^[ns]:./s.test(id) ||
+    (id.startsWith('n') && String(Number(field)) !== field) ||
+    !Number.isSafeInteger(sequence) ||
+    sequence < 0 ||
+    !isValidId(partition, field)
+  )
+    return undefined
+  return {
+    position,
+    field,
+    isNumber: id.startsWith('n'),
+    sequence,
+    replayed: metadata.sequence !== undefined,
+    kind: metadata.kind === undefined ? 'write' : 'delete',
+    value: fields[1]!,
+    patch: metadata.patch,
+    metadata,
+  }
+}
+
+/** Returns an id as it is stored in the stream: `n:42` for a number, `s:42` for a string. */
+export function encodeId(id: string | number): string {
+  return `${typeof id === 'number' ? 'n' : 's'}:${id}`
+}
+
+type MaybePromise<R> = R | Promise<R>
+
+function isValidId(partition: Partition, field: string): boolean {
+  try {
+    partition.entry(field)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function decodedWrite<T, Id>(
+  stored: StoredWrite,
+  value: Decoded<T> | Undecodable,
+  patch: Decoded<unknown> | Undecodable | undefined,
+): QueuedWrite<T, Id> | UnreadableWrite {
+  const { position, field, sequence, replayed, isNumber, kind } = stored
+  const head = { position, field, sequence, replayed }
+  for (const part of [value, patch]) {
+    if (part instanceof Undecodable)
+      return {
+        ...head,
+        error: new CodecError(
+          `The write ${sequence} of "${field}" can't be read: ${part.error.message}`,
+          { cause: part.error },
+        ),
+      }
+  }
+  const { absent, value: decodedValue } = value as Decoded<T>
+  return {
+    ...head,
+    kind,
+    id: (isNumber ? Number(field) : field) as Id,
+    value: absent ? null : decodedValue,
+    isPatch: patch !== undefined,
+    patch: (patch as Decoded<unknown> | undefined)?.value,
+  }
+}
+
+const patchKey = (key: string): string => `${key}:patch`
+
+const NO_METADATA: StoredWrite['metadata'] = Object.freeze(Object.create(null))
+
+/** Returns the fields after the value by their names. */
+function metadataOf(fields: readonly Buffer[]): StoredWrite['metadata'] {
+  const byName: Record<string, Buffer> = Object.create(null)
+  for (let i = 2; i < fields.length; i += 2) byName[fields[i]!.toString('latin1')] = fields[i + 1]!
+  return byName
+}
