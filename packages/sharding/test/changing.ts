@@ -29,7 +29,7 @@ export function changing(on: () => Stage) {
   return {
     /** `timeout`: none that a busy machine misses, unless a test waits for it. */
     startProcess(names: readonly Name[], settle = 1_000, timeout = 10_000): Process {
-      const driver = on().driver(names, { settle, timeout })
+      const driver = on().driver(names, { announceFor: settle, timeout })
       return { driver, client: on().client(driver) }
     },
 

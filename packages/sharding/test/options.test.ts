@@ -58,7 +58,7 @@ const refused: readonly (readonly [option: string, options: unknown])[] = [
     { name: 'broken', build: () => () => NaN },
   ].map((placement) => ['placement', { shards: { a: driver() }, placement }] as const),
   ...[0, -1, '1', '100ms', '2d', NaN].map(
-    (settle) => ['settle', { shards: { a: driver() }, settle }] as const,
+    (announceFor) => ['announceFor', { shards: { a: driver() }, announceFor }] as const,
   ),
   ['onShardDown', { shards: { a: driver() }, onShardDown: 'retry' }],
   ['breaker.failures', { shards: { a: driver() }, breaker: { failures: 0 } }],
@@ -95,7 +95,7 @@ describe('what is wrong is refused, by the name of the option, and nothing is se
     ['shards.a', { shards: { a: 1 } }],
     ['shards.a', { shards: { a: driver() } }], // another driver under the name of one that is known
     ['placement', { shards: { c: driver() }, placement: 'jump' }],
-    ['settle', { shards: { c: driver() }, settle: '1s' }],
+    ['announceFor', { shards: { c: driver() }, announceFor: '1s' }],
   ])('of what is to come: %s', async (option, next) => {
     const sharded = shardedDriver({ shards: { a: driver(), b: driver() } })
     await expect(sharded.reshard(next as never)).rejects.toThrow(`"${option}"`)

@@ -44,7 +44,7 @@ it('what was left behind is removed, too, when the way to its shard is held up m
   }
   const driver = shardedDriver({
     shards: { ...others, a: held, d: d! },
-    settle: 1_000,
+    announceFor: 1_000,
     timeout: 10_000,
   })
   const client = on().client(driver)

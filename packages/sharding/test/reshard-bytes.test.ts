@@ -25,7 +25,7 @@ describe.each([
       ]),
     )
     const { d, ...three } = shards
-    const late = shardedDriver({ shards: three, settle: 1_500, timeout: 10_000 })
+    const late = shardedDriver({ shards: three, announceFor: 1_500, timeout: 10_000 })
     const first = startProcess(THREE, 1_500)
     await late.send([keyed(key, 'PING')])
     await keepFromSweeping(THREE, 5_000)

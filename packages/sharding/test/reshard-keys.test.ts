@@ -91,7 +91,7 @@ describe('what is moved', () => {
         return d.send(commands, options)
       },
     }
-    const driver = shardedDriver({ shards: from, settle: 300, timeout: 10_000 })
+    const driver = shardedDriver({ shards: from, announceFor: 300, timeout: 10_000 })
     const client = on().client(driver)
     const keys = Array.from({ length: 2_000 }, (_, i) => `k${i}`)
     await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key))))

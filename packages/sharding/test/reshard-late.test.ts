@@ -28,7 +28,7 @@ function startSlowProcess(command: string) {
     },
   }
   const { d, ...three } = { ...shards, a: slow } as Record<string, Driver>
-  const driver = shardedDriver({ shards: three, settle: 1_000, timeout: 10_000 })
+  const driver = shardedDriver({ shards: three, announceFor: 1_000, timeout: 10_000 })
   return {
     driver,
     client: on().client(driver),

@@ -79,7 +79,7 @@ it('a Cluster may come in the place of a server, and go again', async () => {
   await using redis = await startCluster()
   const cluster = new Cluster(redis.nodes.map(({ host, port }) => ({ host, port })))
   const [a, b, again] = [on().driverAt('a'), on().driverAt('b'), on().driverAt('b')]
-  const driver = shardedDriver({ shards: { a, b }, settle: 300 })
+  const driver = shardedDriver({ shards: { a, b }, announceFor: 300 })
   const client = on().client(driver)
   const stop = await keepReading(client)
   await driver.reshard({ shards: { a, big: ioredisDriver(cluster) } })

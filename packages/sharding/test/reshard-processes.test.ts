@@ -137,7 +137,7 @@ describe('processes', () => {
       }
       const slow = shardedDriver({
         shards: { a: slowly, b: shards.b!, c: shards.c! },
-        settle: 1_000,
+        announceFor: 1_000,
       })
       const client = on().client(slow)
       const changes = [

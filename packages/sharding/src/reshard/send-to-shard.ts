@@ -2,8 +2,8 @@ import { CacheError, type Command, type Reply } from '@cache/core'
 import { redactedError } from '@cache/core/internal'
 import type { Shard } from '../shard.js'
 
-/** Never rejects. */
-export async function sendTo(
+/** Sends commands to a shard. Never rejects: what failed is a `CacheError` in its position. */
+export async function sendToShard(
   shard: Shard,
   commands: readonly Command[],
   timeout: number,
@@ -18,8 +18,12 @@ export async function sendTo(
   })
 }
 
-/** @throws {CacheError} where it is one. */
-export function answered<T extends Reply>(reply: T | CacheError | undefined): T {
+/**
+ * Returns a reply.
+ *
+ * @throws {CacheError} if the reply is an error.
+ */
+export function unwrap<T extends Reply>(reply: T | CacheError | undefined): T {
   if (reply instanceof CacheError) throw reply
   return reply as T
 }
