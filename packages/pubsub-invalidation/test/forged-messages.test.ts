@@ -73,10 +73,10 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
   it('can not keep a change from being heard by others, whose name it may use', async () => {
     const payloads = await listen()
     const [first, second] = [await newBus(), await newBus()]
-    const near = withNearCache(first.bus.wiring.client, { bus: first.bus })
+    const near = withNearCache(first.bus.internals.client, { bus: first.bus })
     const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
     const elsewhere = createAside<number>({
-      client: withNearCache(second.bus.wiring.client, { bus: second.bus }),
+      client: withNearCache(second.bus.internals.client, { bus: second.bus }),
       prefix: 'row',
       ttl: '1h',
     })

@@ -28,13 +28,13 @@ const bus = {
   on: untouched,
   ready: untouched,
   close: untouched,
-  wiring: { client, freshUntil: -Infinity },
+  internals: { client, freshUntil: -Infinity },
 }
 /** Its messages come from another server, or by another connection, than the commands go to. */
-const elsewhere = { ...bus, wiring: { client: createCacheClient({ ...driver }) } }
+const elsewhere = { ...bus, internals: { client: createCacheClient({ ...driver }) } }
 const ofAnotherNamespace = {
   ...bus,
-  wiring: { client: createCacheClient(driver, { namespace: 'shop' }) },
+  internals: { client: createCacheClient(driver, { namespace: 'shop' }) },
 }
 
 const factories: Readonly<
@@ -88,7 +88,7 @@ const factories: Readonly<
     wrong: [
       ['bus', undefined],
       ['bus', {}],
-      ['bus', { ...bus, wiring: undefined }],
+      ['bus', { ...bus, internals: undefined }],
       ['bus', elsewhere],
       ['bus', ofAnotherNamespace],
       ['maxEntries', 0],
