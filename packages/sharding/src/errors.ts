@@ -27,8 +27,8 @@ export class LateReshardError extends CacheError {
     readonly late: number,
   ) {
     super(
-      `This process changed shards ${Math.round(late)} ms after the others and used the old shards ` +
-        'meanwhile. What it wrote or invalidated since then may not have reached the others. ' +
+      `This process changed shards ${Math.round(late)} ms after the others, and used the old ` +
+        'shards meanwhile. What it wrote or invalidated since then may not have reached the others. ' +
         'Call reshard() in all processes within "announceFor", or increase that option.',
       { code: 'LATE_RESHARD' },
     )

@@ -11,7 +11,7 @@ export interface ResharderOptions {
   readonly timeout: number
   /** Aborts when the driver is closed. */
   readonly stop: AbortSignal
-  /** Called when a change is agreed, with the shards that it adds. Nothing is published there yet. */
+  /** Called when a change is agreed, with its added shards. Nothing is published there yet. */
   onAgreed(added: readonly Shard[]): void
   /** Called when the new shards are used from now on. */
   onSwitched(): void
