@@ -28,7 +28,7 @@ export class LateReshardError extends CacheError {
   ) {
     super(
       `This process changed shards ${Math.round(late)} ms after the others, and used the old ` +
-        'shards meanwhile. What it wrote or invalidated since then may not have reached the others. ' +
+        'shards meanwhile. What it wrote or invalidated may not have reached the others. ' +
         'Call reshard() in all processes within "announceFor", or increase that option.',
       { code: 'LATE_RESHARD' },
     )

@@ -1,4 +1,4 @@
-import { ConnectionError, type CacheClient, type Command } from '@cache/core'
+import { ConnectionError, type CacheClient } from '@cache/core'
 import { LoadPolicy, ReadPath, checkOptions, loadPolicyOptions } from '@cache/core/internal'
 import { describe, expect, it } from 'vitest'
 import type { ShardedDriver } from '../src/index.js'
