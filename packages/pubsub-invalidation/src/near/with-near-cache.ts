@@ -50,7 +50,7 @@ export interface NearStats {
   readonly misses: number
   /** Entries that were dropped because of a message or a change by this process. */
   readonly invalidated: number
-  /** Replies of Redis that were used but not cached, because their key was invalidated meanwhile. */
+  /** Replies that were used but not cached, because their key was invalidated meanwhile. */
   readonly refused: number
   readonly entries: number
   /** The size of all entries together, as `maxBytes` counts it. */
