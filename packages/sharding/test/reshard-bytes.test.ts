@@ -26,12 +26,17 @@ describe.each([
       ]),
     )
     const { d, ...three } = shards
-    const late = shardedDriver({ shards: three, announceFor: 1_500, timeout: 10_000 })
-    const first = startProcess(THREE, 1_500)
+    const late = shardedDriver({ shards: three, announceFor: 2_500, timeout: 10_000 })
+    const first = startProcess(THREE, 2_500)
     await late.send([commandOn(key, 'PING')])
-    await holdSweepLease(THREE, 5_000)
-    const changes = [reshardTo(first.driver, FOUR), late.reshard({ shards: { ...three, d: d! } })]
-    await sleep(300)
+    await holdSweepLease(THREE, 8_000)
+    const changes = [late.reshard({ shards: { ...three, d: d! } })]
+    // The register exists when `late` has joined. From then on it needs no reply through the proxy.
+    await eventually(async () =>
+      expect(await setup().servers.a.cli('KEYS', '{cache-shards}:after:*')).not.toBe(''),
+    )
+    changes.push(reshardTo(first.driver, FOUR))
+    await sleep(100)
     const held = proxy.hold()
     expect((await late.send([acquire('late')], { timeout: 300 }))[0]).toBeInstanceOf(Error)
     expect(held.bytes).toBeGreaterThan(0)
