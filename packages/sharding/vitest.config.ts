@@ -9,10 +9,10 @@ export default defineConfig({
         id.endsWith('.lua') ? `export default ${JSON.stringify(code)}` : undefined,
     },
   ],
-  // They wait more than they work.
+  // The tests wait more than they work, so there can be many at once.
   test: {
     maxWorkers: 6,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 10_000 } },
   },

@@ -1,42 +1,46 @@
 import type { CacheClient, KeyPart } from '@cache/core'
-import { rawKey, type NearChange, type OptionChecks } from '@cache/core/internal'
+import type { NearChange } from '@cache/core/internal'
 
 /**
- * Names a key: its parts, as `client.key(…)` takes them, or the key as it stands, with or without
- * the client's namespace before it.
+ * Names a key: its parts, as `client.key(…)` takes them, or the key as it is in Redis, with or
+ * without the client's namespace.
  */
 export type KeyName = string | readonly KeyPart[]
 
-/** What is no longer right. */
+/** What to invalidate. */
 export interface Invalidation {
   readonly keys?: readonly KeyName[]
-  /** All keys that begin so. */
+  /** Invalidates all keys that begin with this prefix. */
   readonly prefix?: string
-  /** Whatever those who listen keep under these names: near caches by their option `groups`. */
+  /**
+   * Names of groups, also known as tags. Near caches assign entries to groups with their option
+   * `groups`.
+   */
   readonly groups?: readonly string[]
 }
 
-/** What a listener is told: whole keys and whole prefixes, as they are in Redis. */
+/** What a listener receives: complete keys and prefixes, as they are in Redis. */
 export interface Invalidated {
   readonly keys: readonly string[]
   readonly prefixes: readonly string[]
   readonly groups: readonly string[]
   /**
-   * Who says it: a bus or a near cache of some process; '' for what Redis itself tells (tracking).
+   * Id of the sender: a bus or a near cache of some process. '' if Redis itself reported the change
+   * (tracking).
    */
   readonly from: string
-  /** Counts what the sender said. */
-  readonly nth: number
+  /** Number of the message among all messages of its sender. */
+  readonly sequence: number
 }
 
 export interface BusEvents {
-  /** Something is no longer right: told by another process, or by this one. */
+  /** Called when another process, or this one, has invalidated something. */
   invalidate(message: Invalidated): void
-  /** From now on messages may be missed. */
+  /** Called when messages may be missed from now on. */
   gap(): void
   /**
-   * It listens again. `missedNothing`: what was said meanwhile has been told by now (`onGap:
-   * 'replay'`).
+   * Called when the bus listens again. `missedNothing`: every message that was sent during the gap
+   * has been delivered by now (`onGap: 'replay'`).
    */
   live(missedNothing: boolean): void
 }
@@ -44,94 +48,66 @@ export interface BusEvents {
 export interface BusStats {
   readonly published: number
   readonly received: number
-  /** Of those: this process' own, known already. */
+  /** Received messages that this process sent and whose content it knew already. */
   readonly own: number
-  /** Of those: what had come before, from another node of the Cluster. */
+  /** Received messages that had arrived before from another node of the Cluster. */
   readonly repeated: number
-  /** Of those: not understood, because too long, no JSON, or of another shape or version. */
+  /** Received messages that are too long, not JSON, or of an unknown shape or version. */
   readonly unreadable: number
-  /** How often messages may have been missed. */
+  /** How many times messages may have been missed. */
   readonly gaps: number
 }
 
-/** Tells all processes what is no longer right, and hears it from them. */
+/** Sends invalidations to all processes and receives theirs. */
 export interface InvalidationBus {
   /**
-   * Whether it listens now, by its last sign of life. It begins to when it is made, and starts over
-   * until it can.
+   * Whether the bus listens now, judged by its last sign of life. It starts to listen when it is
+   * created, and retries until it succeeds.
    */
   readonly live: boolean
   /**
-   * Resolves once it listens; rejects if the attempt under way fails. It goes on trying all the
+   * Resolves when the bus listens. Rejects if the current attempt fails; the bus retries all the
    * same.
    */
   ready(): Promise<void>
   /**
-   * Tells everybody, listeners of this process included: those know it by the time this resolves.
-   * What is published in one tick leaves as one message, without doubles. Rejects if Redis does not
-   * take it.
+   * Sends an invalidation to all listeners, including those of this process, which have received it
+   * when this resolves. What is published in one tick is sent as one message, without duplicates.
+   * Rejects if Redis does not accept the message.
    */
   publish(invalidation: Invalidation): Promise<void>
-  /** Returns how to stop listening. */
+  /** Adds a listener. Returns a function that removes it. */
   on<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void
   stats(): BusStats
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
-  /** What near caches ask of a bus. */
-  readonly wiring: BusWiring
+  /** Internal: what near caches and invalidators need of a bus. */
+  readonly internals: BusInternals
 }
 
-export interface BusWiring {
+/** What near caches and invalidators need of a bus. */
+export interface BusInternals {
   /**
-   * Its client's. Names in its messages begin with the client's namespace, and its heartbeat goes
-   * where the driver's commands go.
+   * The client of the bus. Names in messages begin with the client's namespace, and heartbeats go
+   * to the servers that the driver sends commands to.
    */
   readonly client: CacheClient
   /**
-   * Until when (as `performance.now()` counts) its last sign of life is good: two heartbeats after
-   * it was asked for. -Infinity while messages may be missed. Near caches look at it for each read,
-   * as nothing else runs while the process is busy or stopped.
+   * Until when the last sign of life is valid, by `performance.now()`: two heartbeats after it was
+   * requested. -Infinity while messages may be missed. Near caches compare it with the clock at
+   * each read, because no timer runs while the process is busy or stopped.
    */
   readonly freshUntil: number
-  /** Where scripts announce what they change; nowhere, where Redis itself tells (tracking). */
-  readonly announcing: { readonly channel: string; readonly log?: string | undefined } | undefined
-  /** Whether it is told when this key changes. */
+  /**
+   * Where scripts announce what they change; `undefined` if Redis itself reports changes
+   * (tracking).
+   */
+  readonly announceTo: { readonly channel: string; readonly log?: string | undefined } | undefined
+  /** Whether the bus is told when this key changes. */
   covers(key: string): boolean
   /**
-   * A change by this process, announced in the bus' own name; the bus' listeners here know it once
-   * it is done.
+   * Starts a change by this process, which is announced in the name of the bus. The listeners of
+   * the bus in this process are told when the change is done.
    */
   change(keys: readonly string[]): NearChange
-}
-
-/** The whole key that is meant. @throws {InvalidKeyError} for one that no entry can have. */
-export function wholeKey(client: CacheClient, name: KeyName): string {
-  return typeof name === 'string' ? rawKey(inNamespace(client, name)) : client.key(...name)
-}
-
-export function inNamespace({ namespace }: CacheClient, text: string): string {
-  return namespace === '' || text.startsWith(`${namespace}:`) ? text : `${namespace}:${text}`
-}
-
-/**
- * A bus of this client: of the same driver, so that messages come from where commands go, and of
- * the same namespace.
- */
-export function busOf(check: OptionChecks, client: CacheClient): InvalidationBus {
-  const bus = check.shaped<InvalidationBus>(
-    'bus',
-    ['publish', 'on', 'ready', 'close'],
-    'a bus: createInvalidationBus(…) or createTrackingBus(…)',
-  )
-  const { wiring } = bus as { readonly wiring?: BusWiring }
-  if (wiring?.client === undefined)
-    check.fail('bus', 'a bus: createInvalidationBus(…) or createTrackingBus(…)')
-  if (wiring.client.namespace !== client.namespace)
-    check.fail('bus', `a bus of a client with the same namespace, "${client.namespace}"`)
-  if (wiring.client.driver !== client.driver)
-    check.fail(
-      'bus',
-      'a bus of this client, or of one with the same driver: its messages must come from where the commands go',
-    )
-  return bus
 }

@@ -1,35 +1,37 @@
 import type { CacheClient, Duration } from '@cache/core'
-import { checkClient, beside, checkOptions } from '@cache/core/internal'
-import { inNamespace, type InvalidationBus } from './bus.js'
+import { beside, checkClient, checkOptions } from '@cache/core/internal'
+import type { InvalidationBus } from './bus.js'
+import { InvalidationLog } from './invalidation-log.js'
+import { withNamespace } from './key-names.js'
 import { ListeningBus } from './listening-bus.js'
-import { Log } from './log.js'
 
 export interface InvalidationBusOptions {
+  /** The client whose entries are invalidated. */
   readonly client: CacheClient
-  /** The channel's name, behind the client's namespace. Default 'invalidations'. */
+  /** The name of the channel, without the client's namespace. Default 'invalidations'. */
   readonly channel?: string
   /**
-   * How often the connection that listens must give a sign of life: one that is half open is
-   * noticed within two of them. Default 1 s.
+   * How often the listening connection must give a sign of life. A half-open connection is noticed
+   * within two heartbeats. Default 1 s.
    */
   readonly heartbeat?: Duration
   /**
-   * What near caches do about messages they may have missed: `'empty'` themselves, or `'replay'` a
-   * log of the last 10 000 messages that is then kept in Redis, and empty themselves only where it
-   * does not reach back far enough. Not on a Cluster: a script can't write a log in one slot and an
-   * entry in another. Default 'empty'.
+   * What near caches do when they may have missed messages. `'empty'`: they drop all entries.
+   * `'replay'`: they read the missed messages from a log of the last 10 000 messages in Redis, and
+   * drop all entries only if the log does not reach back far enough. Not possible on a Cluster or
+   * on shards: a script can't write a log in one slot and an entry in another. Default 'empty'.
    */
   readonly onGap?: 'empty' | 'replay'
 }
 
 /**
- * A bus over Redis pub/sub. Near caches on it publish what they change in the very script that
- * changes it.
+ * Creates a bus over Redis pub/sub. Near caches on it publish what they change in the same script
+ * that changes it.
  *
- * On a Cluster it holds a connection to each primary: a message comes from the node that ran the
- * script, and over the cluster bus besides, so that neither a slot's move nor a failover loses one.
- * (Sharded pub/sub would: while a slot moves, its scripts run on a node at which nobody has
- * subscribed yet.)
+ * On a Cluster the bus holds a connection to each primary. A message comes from the node that ran
+ * the script, and again over the cluster bus, so neither a slot migration nor a failover loses one.
+ * Sharded pub/sub would lose messages: while a slot migrates, its scripts run on a node on which no
+ * process has subscribed yet.
  *
  * Source: https://redis.io/docs/latest/develop/interact/pubsub/
  *
@@ -46,23 +48,24 @@ export function createInvalidationBus(options: InvalidationBusOptions): Invalida
     'onGap',
   ])
   const client = checkClient(check)
-  const channel = inNamespace(client, check.string('channel', 'invalidations'))
+  const channel = withNamespace(client, check.string('channel', 'invalidations'))
   const heartbeat = check.duration('heartbeat', 1_000)
   const onGap = check.oneOf('onGap', ['empty', 'replay'], 'empty')
   const { topology } = client.driver
-  const oneServer = topology === 'standalone' || topology === 'sentinel'
-  if (onGap === 'replay' && !oneServer)
+  const isOneServer = topology === 'standalone' || topology === 'sentinel'
+  if (onGap === 'replay' && !isOneServer)
     check.fail(
       'onGap',
-      `'empty' on a ${topology} client: a script can't write a log in one slot and an entry in another`,
+      `'empty' on a ${topology} client: ` +
+        "a script can't write a log in one slot and an entry in another",
     )
-  // Whoever changes something appends to the log, if anybody has opened it.
-  const log = oneServer ? `${beside(channel)}:log` : undefined
+  // Scripts append to the log if it exists, even if this process does not read it.
+  const log = isOneServer ? `${beside(channel)}:log` : undefined
   return new ListeningBus({
     client,
     channel,
     heartbeat,
-    announcing: { channel, log },
-    log: onGap === 'replay' ? new Log(client, log!) : undefined,
+    announceTo: { channel, log },
+    log: onGap === 'replay' ? new InvalidationLog(client, log!) : undefined,
   })
 }

@@ -1,36 +1,46 @@
 import { InvalidOptionError, type CacheClient } from '@cache/core'
 import { checkClient, checkOptions } from '@cache/core/internal'
 import { commandOf, type Action } from './actions.js'
-import { announcer } from './announcer.js'
-import { busOf, wholeKey, type InvalidationBus } from './bus.js'
+import { createAnnouncingEntries } from './announcing-entries.js'
+import type { InvalidationBus } from './bus.js'
+import { checkBus } from './check-bus.js'
 import { InvalidatorError } from './invalidator-error.js'
+import { toRedisKey } from './key-names.js'
 
-/** For each event, what it makes wrong. */
+/** A function for each event that returns what the event invalidates. */
 export type Rules = Readonly<Record<string, (...args: any[]) => readonly Action[]>>
 
 export interface InvalidatorOptions<R extends Rules> {
+  /** The client whose entries are invalidated. */
   readonly client: CacheClient
+  /** A bus of this client, or of a client with the same driver and namespace. */
   readonly bus: InvalidationBus
+  /** The rules by the names of their events. */
   readonly rules: R
 }
 
 export interface Invalidator<R extends Rules> {
   /**
-   * Does all that the event's rule says, in one pipeline; dropped entries are announced by the
-   * script that drops them, prefixes and groups in one message behind it. Rejects with
-   * `InvalidatorError` if some of it failed; the rest is done.
+   * Runs all actions of the event's rule, in one pipeline. Dropped entries are announced by the
+   * script that drops them. Prefixes and groups are announced in one message after that.
+   *
+   * Rejects with `InvalidatorError` if some actions failed; all others have been done.
    */
   emit<E extends keyof R & string>(event: E, ...args: Parameters<R[E]>): Promise<void>
 }
 
 /**
- * Event-based invalidation: one event, and everything it touches.
+ * Creates an invalidator: it maps each event of your domain to all that the event invalidates.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
- * const invalidator = createInvalidator({ client, bus, rules: {
- *   'user.deleted': (id: number) => [drop(['user', id]), listRemove('recent_users', id), setRemove('active_users', id)],
- * } })
+ * const invalidator = createInvalidator({
+ *   client,
+ *   bus,
+ *   rules: {
+ *     'user.deleted': (id: number) => [drop(['user', id]), setRemove('active_users', id)],
+ *   },
+ * })
  * await invalidator.emit('user.deleted', 42)
  */
 export function createInvalidator<const R extends Rules>(
@@ -38,52 +48,50 @@ export function createInvalidator<const R extends Rules>(
 ): Invalidator<R> {
   const check = checkOptions('createInvalidator', options, ['client', 'bus', 'rules'])
   const client = checkClient(check)
-  const bus = busOf(check, client)
+  const bus = checkBus(check, client)
   if (!check.has('rules'))
-    check.fail('rules', 'an object of functions, each by the name of its event')
+    check.fail('rules', 'an object of functions, each under the name of its event')
   const rules = check.nested('rules', Object.keys(options.rules ?? {}))
   for (const event of Object.keys(options.rules)) rules.function(event, 'required')
-  const entries = client.entries.withNear(announcer(bus))
+  const entries = client.entries.withNear(createAnnouncingEntries(bus))
 
   return {
     async emit(event, ...args) {
-      const rule = Object.hasOwn(options.rules, event) ? options.rules[event] : undefined
-      if (!rule)
-        throw new InvalidOptionError(
-          'event',
-          `one of ${Object.keys(options.rules).join(', ')}`,
-          event,
-        )
-      const actions = rule(...args)
-      if (!Array.isArray(actions) || !actions.every(isAction))
-        throw new InvalidOptionError(
-          `rules.${event}`,
-          'a function that answers with an array of actions: drop(…), listRemove(…), …',
-          actions,
-        )
-      const dropped = [...new Set(of(actions, 'drop').map(({ key }) => wholeKey(client, key)))]
-      const commands = of(actions, 'remove').map((action) => commandOf(client, action))
-      const done = await Promise.allSettled([
-        ...(dropped.length > 0 ? [entries.invalidate(dropped)] : []),
+      const actions = actionsOf(options.rules, event, args)
+      const dropped = ofKind(actions, 'drop').map(({ key }) => toRedisKey(client, key))
+      const commands = ofKind(actions, 'remove').map((action) => commandOf(client, action))
+      const inRedis = await Promise.allSettled([
+        ...(dropped.length > 0 ? [entries.invalidate([...new Set(dropped)])] : []),
         ...commands.map((command) => client.send(command)),
       ])
-      const prefixes = of(actions, 'prefix').map(({ prefix }) => bus.publish({ prefix }))
-      const groups = of(actions, 'group').map(({ group }) => group)
-      done.push(
-        ...((await Promise.allSettled([
-          ...prefixes,
-          ...(groups.length > 0 ? [bus.publish({ groups })] : []),
-        ])) as PromiseSettledResult<never>[]),
-      )
-      const errors = done.flatMap((one) =>
-        one.status === 'rejected' ? [one.reason as unknown] : [],
+      const prefixes = ofKind(actions, 'prefix').map(({ prefix }) => bus.publish({ prefix }))
+      const groups = ofKind(actions, 'group').map(({ group }) => group)
+      const published = await Promise.allSettled([
+        ...prefixes,
+        ...(groups.length > 0 ? [bus.publish({ groups })] : []),
+      ])
+      const errors = [...inRedis, ...published].flatMap((result) =>
+        result.status === 'rejected' ? [result.reason as unknown] : [],
       )
       if (errors.length > 0) throw new InvalidatorError(event, errors, actions.length)
     },
   }
 }
 
-function of<K extends Action['kind']>(
+function actionsOf(rules: Rules, event: string, args: unknown[]): readonly Action[] {
+  const rule = Object.hasOwn(rules, event) ? rules[event] : undefined
+  if (!rule) throw new InvalidOptionError('event', `one of ${Object.keys(rules).join(', ')}`, event)
+  const actions = rule(...args)
+  if (!Array.isArray(actions) || !actions.every(isAction))
+    throw new InvalidOptionError(
+      `rules.${event}`,
+      'a function that returns an array of actions: drop(…), listRemove(…), …',
+      actions,
+    )
+  return actions
+}
+
+function ofKind<K extends Action['kind']>(
   actions: readonly Action[],
   kind: K,
 ): Extract<Action, { kind: K }>[] {

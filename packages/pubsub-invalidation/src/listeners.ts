@@ -2,25 +2,28 @@ import { channels } from '@cache/core'
 import { emit } from '@cache/core/internal'
 import type { BusEvents } from './bus.js'
 
-/** Who is told what. A listener that throws keeps the others from nothing. */
+/** The listeners of a bus. If one throws, the others are still called. */
 export class Listeners {
-  readonly #of: { readonly [E in keyof BusEvents]: Set<BusEvents[E]> } = {
+  readonly #byEvent: { readonly [E in keyof BusEvents]: Set<BusEvents[E]> } = {
     invalidate: new Set(),
     gap: new Set(),
     live: new Set(),
   }
 
+  /** Adds a listener. Returns a function that removes it. */
   add<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void {
-    const own = ((...args: never[]) =>
+    // A wrapper, so that a listener that was added twice can be removed once.
+    const wrapper = ((...args: never[]) =>
       (listener as (...args: never[]) => void)(...args)) as BusEvents[E]
-    this.#of[event].add(own)
+    this.#byEvent[event].add(wrapper)
     return () => {
-      this.#of[event].delete(own)
+      this.#byEvent[event].delete(wrapper)
     }
   }
 
-  tell<E extends keyof BusEvents>(event: E, ...args: Parameters<BusEvents[E]>): void {
-    for (const listener of [...this.#of[event]]) {
+  /** Calls all listeners of an event. Errors are published on `cache:error`. */
+  notify<E extends keyof BusEvents>(event: E, ...args: Parameters<BusEvents[E]>): void {
+    for (const listener of [...this.#byEvent[event]]) {
       try {
         ;(listener as (...args: Parameters<BusEvents[E]>) => void)(...args)
       } catch (error) {

@@ -8,66 +8,66 @@ import {
   type Subscription,
 } from '@cache/core'
 import { Slices, createToken, emit, type NearChange } from '@cache/core/internal'
-import {
-  inNamespace,
-  wholeKey,
-  type BusEvents,
-  type BusStats,
-  type BusWiring,
-  type Invalidated,
-  type Invalidation,
-  type InvalidationBus,
+import type {
+  BusEvents,
+  BusInternals,
+  BusStats,
+  Invalidated,
+  Invalidation,
+  InvalidationBus,
 } from './bus.js'
+import { DuplicateFilter } from './duplicate-filter.js'
+import type { InvalidationLog } from './invalidation-log.js'
+import { checkInvalidation, type InvalidationNames } from './invalidation-names.js'
 import { Listeners } from './listeners.js'
-import type { Log } from './log.js'
-import { MAX_NAME_LENGTH, decode, encode } from './message.js'
-import { Outbox } from './outbox.js'
-import { OwnMessages } from './own-messages.js'
-import { Repeated } from './repeated.js'
+import { MessageSender } from './message-sender.js'
+import { decode, encode, type DecodedMessage } from './message.js'
+import { PublishQueue } from './publish-queue.js'
 import { publishScript } from './scripts.js'
 
-export interface Listening {
+export interface ListeningBusOptions {
   readonly client: CacheClient
   readonly channel: string
   /** Ms. */
   readonly heartbeat: number
   /** Where scripts announce what they change. */
-  readonly announcing: BusWiring['announcing']
-  /** Of keys that Redis itself tells about; `undefined`: it does not. */
+  readonly announceTo: BusInternals['announceTo']
+  /** The keys whose changes Redis itself reports; `undefined`: none. */
   readonly tracking?: { readonly prefixes: readonly string[] }
-  /** Where what was missed can be read. */
-  readonly log?: Log | undefined
-  /** What to make of the server's refusal. */
-  readonly refused?: (error: ServerError) => CacheError
+  /** The log from which missed messages are read. */
+  readonly log?: InvalidationLog | undefined
+  /** Converts the error with which the server refuses the subscription. */
+  readonly toRefusal?: (error: ServerError) => CacheError
 }
 
-/** A bus that listens to one channel, and to what Redis tells of keys if asked to. */
+/** A bus that listens to one channel and, with tracking, to the key changes that Redis reports. */
 export class ListeningBus implements InvalidationBus {
-  readonly wiring: BusWiring & { freshUntil: number }
-  readonly #listening: Listening
+  readonly internals: BusInternals & { freshUntil: number }
+  readonly #options: ListeningBusOptions
   readonly #listeners = new Listeners()
-  readonly #own = new OwnMessages()
-  readonly #repeated: Repeated | undefined
-  readonly #outbox = new Outbox((names) => this.#publish(names))
+  readonly #sender = new MessageSender()
+  readonly #duplicates: DuplicateFilter | undefined
+  readonly #queue = new PublishQueue((names) => this.#publish(names))
   readonly #stop = new AbortController()
   readonly #counts = { published: 0, received: 0, own: 0, repeated: 0, unreadable: 0, gaps: 0 }
-  /** When the last beat was sent that came back. */
-  #alive = 0
+  /** When the last heartbeat that came back was sent. */
+  #aliveSince = 0
   #listens = false
   #attempt: Promise<void>
   #subscription: Subscription | undefined
-  /** Counts gaps: what catches up for one is not to end the next. */
+  /** Number of the current gap, so that catching up after one gap does not end the next. */
   #gap = 0
 
-  constructor(listening: Listening) {
-    this.#listening = listening
-    const { topology } = listening.client.driver
-    this.#repeated = topology === 'cluster' || topology === 'sharded' ? new Repeated() : undefined
-    const prefixes = listening.tracking?.prefixes
-    this.wiring = {
-      client: listening.client,
+  constructor(options: ListeningBusOptions) {
+    this.#options = options
+    const { topology } = options.client.driver
+    this.#duplicates =
+      topology === 'cluster' || topology === 'sharded' ? new DuplicateFilter() : undefined
+    const prefixes = options.tracking?.prefixes
+    this.internals = {
+      client: options.client,
       freshUntil: -Infinity,
-      announcing: listening.announcing,
+      announceTo: options.announceTo,
       covers: (key) =>
         prefixes === undefined ||
         prefixes.length === 0 ||
@@ -79,7 +79,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   get live(): boolean {
-    return this.#listens && performance.now() < this.#alive + 2 * this.#listening.heartbeat
+    return this.#listens && performance.now() < this.#aliveSince + 2 * this.#options.heartbeat
   }
 
   ready(): Promise<void> {
@@ -87,7 +87,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   async publish(invalidation: Invalidation): Promise<void> {
-    await this.#outbox.add(namesOf(this.#listening.client, invalidation))
+    await this.#queue.add(checkInvalidation(this.#options.client, invalidation))
   }
 
   on<E extends keyof BusEvents>(event: E, listener: BusEvents[E]): () => void {
@@ -113,37 +113,39 @@ export class ListeningBus implements InvalidationBus {
   }
 
   #change(keys: readonly string[]): NearChange {
-    const { announcing } = this.#listening
-    const message = { keys, prefixes: [], groups: [], from: this.#own.from, nth: this.#own.next() }
-    const done = (): void => this.#listeners.tell('invalidate', message)
+    const { announceTo } = this.#options
+    const sequence = this.#sender.nextSequence()
+    const message = { keys, prefixes: [], groups: [], from: this.#sender.id, sequence }
+    const notify = (): void => this.#listeners.notify('invalidate', message)
     return {
-      announcement: announcing && {
-        ...announcing,
+      announcement: announceTo && {
+        ...announceTo,
         from: message.from,
-        nth: message.nth,
+        nth: sequence,
         id: createToken(),
       },
-      acknowledged: done,
+      acknowledged: notify,
       failed: () => {
-        this.#own.doubt(message.nth)
-        done()
+        this.#sender.markUncertain(sequence)
+        notify()
       },
     }
   }
 
-  async #publish(names: Pick<Invalidated, 'keys' | 'prefixes' | 'groups'>): Promise<void> {
-    const { client, channel, announcing } = this.#listening
-    const message = { ...names, from: this.#own.from, nth: this.#own.next() }
+  async #publish(names: InvalidationNames): Promise<void> {
+    const { client, channel, announceTo } = this.#options
+    const sequence = this.#sender.nextSequence()
+    const message = { ...names, from: this.#sender.id, sequence }
     const payload = encode(message, createToken())
     try {
-      if (announcing?.log === undefined)
+      if (announceTo?.log === undefined)
         await client.send({ args: ['PUBLISH', channel, payload], keys: [] })
-      else await client.run(publishScript, [announcing.log], [channel, payload])
+      else await client.run(publishScript, [announceTo.log], [channel, payload])
     } catch (error) {
-      this.#own.doubt(message.nth) // it may be done yet
+      this.#sender.markUncertain(sequence) // it may still be executed
       throw error
     } finally {
-      this.#listeners.tell('invalidate', message)
+      this.#listeners.notify('invalidate', message)
     }
     this.#counts.published++
   }
@@ -162,7 +164,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   async #subscribe(): Promise<void> {
-    const { client, channel, heartbeat, tracking, refused } = this.#listening
+    const { client, channel, heartbeat, tracking, toRefusal } = this.#options
     try {
       const subscription = await client.driver.subscribe(
         [channel],
@@ -178,8 +180,8 @@ export class ListeningBus implements InvalidationBus {
       if (this.#stop.signal.aborted) return await subscription.close()
       this.#subscription = subscription
     } catch (error) {
-      throw refused && error instanceof ServerError && ['NOPERM', 'ERR'].includes(error.code)
-        ? refused(error)
+      throw toRefusal && error instanceof ServerError && ['NOPERM', 'ERR'].includes(error.code)
+        ? toRefusal(error)
         : error
     }
     await this.#onLive()
@@ -187,54 +189,47 @@ export class ListeningBus implements InvalidationBus {
 
   #onMessage(payload: string): void {
     this.#counts.received++
-    const read = decode(payload)
-    if (read === 'unreadable' || read === 'newer') {
+    const decoded = decode(payload)
+    if (decoded === 'unreadable' || decoded === 'newer') {
       this.#counts.unreadable++
-      this.#tellUnreadable(payload, read)
-      if (read === 'newer') this.#listeners.tell('invalidate', everything)
+      this.#reportUnreadable(payload, decoded)
+      if (decoded === 'newer') this.#listeners.notify('invalidate', INVALIDATE_ALL)
       return
     }
-    // Without an id the same may be said twice, and meant.
-    if (read.id !== '' && this.#repeated?.has(payload)) return void this.#counts.repeated++
-    // While it catches up, the log says how far it has come.
-    if (this.#listens) this.#listening.log?.passed(read.at, read.id)
-    this.#deliver(read.message)
-  }
-
-  #tellUnreadable(payload: string, reason: string): void {
-    const error = new CacheError(
-      `A message on "${this.#listening.channel}" could not be read (${payload.length} characters).`,
-      { code: 'UNREADABLE' },
-    )
-    emit(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
-  }
-
-  #deliver(message: Invalidated): void {
-    if (this.#own.knows(message)) this.#counts.own++
-    else this.#listeners.tell('invalidate', message)
+    // A message without an id may be sent twice on purpose.
+    if (decoded.id !== '' && this.#duplicates?.isDuplicate(payload)) {
+      this.#counts.repeated++
+      return
+    }
+    // During catch-up, the log itself determines the position.
+    if (this.#listens) this.#options.log?.advanceTo(decoded.at, decoded.id)
+    this.#deliver(decoded.message)
   }
 
   #onTracked(keys: readonly string[] | undefined): void {
     this.#counts.received++
-    this.#listeners.tell('invalidate', keys ? { ...everything, keys, prefixes: [] } : everything)
+    this.#listeners.notify(
+      'invalidate',
+      keys ? { ...INVALIDATE_ALL, keys, prefixes: [] } : INVALIDATE_ALL,
+    )
   }
 
   #onGap(): void {
     this.#gap++
     this.#counts.gaps++
     this.#listens = false
-    this.wiring.freshUntil = -Infinity
-    this.#listeners.tell('gap')
+    this.internals.freshUntil = -Infinity
+    this.#listeners.notify('gap')
   }
 
   #onAlive(since: number): void {
-    this.#alive = since
-    if (this.#listens) this.wiring.freshUntil = since + 2 * this.#listening.heartbeat
+    this.#aliveSince = since
+    if (this.#listens) this.internals.freshUntil = since + 2 * this.#options.heartbeat
   }
 
   async #onLive(): Promise<void> {
     const gap = this.#gap
-    const missed = (await this.#listening.log?.catchUp()) ?? 'unknown'
+    const missed = (await this.#options.log?.catchUp()) ?? 'unknown'
     const slices = new Slices()
     if (missed !== 'unknown')
       for (const payload of missed) {
@@ -244,61 +239,44 @@ export class ListeningBus implements InvalidationBus {
       }
     if (this.#isOver(gap)) return
     this.#listens = true
-    // near caches drop what they have before they may answer
-    this.#listeners.tell('live', missed !== 'unknown')
-    if (gap === this.#gap) this.#onAlive(this.#alive)
+    // Near caches must drop their entries before they may answer, so the listeners come first.
+    this.#listeners.notify('live', missed !== 'unknown')
+    if (gap === this.#gap) this.#onAlive(this.#aliveSince)
   }
 
-  /** Whether there has been another gap, or the end, since. */
+  /** Whether another gap has begun since, or the bus was closed. */
   #isOver(gap: number): boolean {
     return gap !== this.#gap || this.#stop.signal.aborted
   }
 
+  #deliver(message: Invalidated): void {
+    if (this.#sender.isOwn(message)) this.#counts.own++
+    else this.#listeners.notify('invalidate', message)
+  }
+
   #deliverMissed(payload: string): void {
-    const read = decode(payload)
-    if (read === 'unreadable' || read === 'newer') this.#tellUnreadable(payload, read)
-    if (read === 'unreadable') return
-    if (read === 'newer') this.#listeners.tell('invalidate', everything)
-    else this.#deliver(read.message)
+    const decoded = decode(payload)
+    if (decoded === 'unreadable' || decoded === 'newer') this.#reportUnreadable(payload, decoded)
+    if (decoded === 'unreadable') return
+    if (decoded === 'newer') this.#listeners.notify('invalidate', INVALIDATE_ALL)
+    else this.#deliver(decoded.message)
+  }
+
+  #reportUnreadable(payload: string, reason: Extract<DecodedMessage, string>): void {
+    const error = new CacheError(
+      `A message on "${this.#options.channel}" could not be read (${payload.length} characters).`,
+      { code: 'UNREADABLE' },
+    )
+    emit(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
   }
 }
 
-const everything: Invalidated = { keys: [], prefixes: [''], groups: [], from: '', nth: 0 }
+const INVALIDATE_ALL: Invalidated = {
+  keys: [],
+  prefixes: [''],
+  groups: [],
+  from: '',
+  sequence: 0,
+}
 const FIRST_PAUSE = 50
 const LAST_PAUSE = 2_000
-
-function namesOf(
-  client: CacheClient,
-  invalidation: Invalidation,
-): Pick<Invalidated, 'keys' | 'prefixes' | 'groups'> {
-  const {
-    keys = [],
-    prefix,
-    groups = [],
-    ...rest
-  } = (invalidation ?? {}) as Invalidation & Record<string, unknown>
-  const isName = (text: unknown): boolean =>
-    typeof text === 'string' && text.length <= MAX_NAME_LENGTH
-  const fits =
-    Array.isArray(keys) &&
-    keys.every((key) => typeof key === 'string' || Array.isArray(key)) &&
-    Array.isArray(groups) &&
-    groups.every((group) => isName(group) && group !== '') &&
-    (prefix === undefined || isName(prefix))
-  if (
-    !fits ||
-    Object.keys(rest).length > 0 ||
-    (keys.length === 0 && prefix === undefined && groups.length === 0)
-  ) {
-    throw new InvalidOptionError(
-      'invalidation',
-      'an object with some of keys: […], prefix: "…", groups: […]',
-      invalidation,
-    )
-  }
-  return {
-    keys: keys.map((key) => wholeKey(client, key)),
-    prefixes: prefix === undefined ? [] : [inNamespace(client, prefix)],
-    groups,
-  }
-}

@@ -1,32 +1,40 @@
 import type { CacheClient, Duration } from '@cache/core'
 import { checkClient, checkOptions } from '@cache/core/internal'
-import { inNamespace, type InvalidationBus } from './bus.js'
+import type { InvalidationBus } from './bus.js'
+import { withNamespace } from './key-names.js'
 import { ListeningBus } from './listening-bus.js'
 import { TrackingRefusedError } from './tracking-refused-error.js'
 
 export interface TrackingBusOptions {
+  /** The client whose entries are tracked. */
   readonly client: CacheClient
   /**
-   * What the keys begin with that are tracked, as they stand in Redis; none may begin with another.
-   * Default: the client's namespace, or all keys.
+   * The prefixes of the tracked keys, as they are in Redis. No prefix may begin with another one.
+   * Default: the client's namespace, or all keys if it has none.
    */
   readonly prefixes?: readonly string[]
-  /** As with `createInvalidationBus`. */
+  /** The name of the channel, without the client's namespace. Default 'invalidations'. */
   readonly channel?: string
-  /** As with `createInvalidationBus`. */
+  /**
+   * How often the listening connection must give a sign of life. A half-open connection is noticed
+   * within two heartbeats. Default 1 s.
+   */
   readonly heartbeat?: Duration
 }
 
 /**
- * A bus on which Redis itself tells what changes (`CLIENT TRACKING … BCAST`): by any client, in any
- * language, by `redis-cli`, by expiry. It does not say by whom, so a value that a process has just
- * loaded and stored is dropped by that process too, and read again once. What is published is told
- * as by `createInvalidationBus`. A near cache on it keeps keys with these prefixes only.
+ * Creates a bus on which Redis itself reports changed keys (`CLIENT TRACKING … BCAST`). It reports
+ * changes by any client in any language, by `redis-cli`, and by expiry. What is published on the
+ * bus is received as with `createInvalidationBus`.
+ *
+ * Redis does not report who changed a key. A value that a process has just loaded and stored is
+ * therefore dropped by that process too, and read once more. A near cache on this bus caches only
+ * keys with the tracked prefixes.
  *
  * Source: https://redis.io/docs/latest/develop/reference/client-side-caching/
  *
- * @throws {InvalidOptionError} naming the option. `ready()` rejects with `TrackingRefusedError`
- * where the server does not allow it.
+ * @throws {InvalidOptionError} naming the option. `ready()` rejects with `TrackingRefusedError` if
+ * the server does not allow tracking.
  * @example
  * await using bus = createTrackingBus({ client, prefixes: ['shop:'] })
  * await bus.ready()
@@ -45,23 +53,23 @@ export function createTrackingBus(options: TrackingBusOptions): InvalidationBus 
     : namespace === ''
       ? []
       : [`${namespace}:`]
-  const fits =
+  const isValid =
     Array.isArray(prefixes) &&
     prefixes.every(
-      (one, i) =>
-        typeof one === 'string' &&
-        one !== '' &&
-        prefixes.every((other, j) => i === j || !String(other).startsWith(one)),
+      (prefix, i) =>
+        typeof prefix === 'string' &&
+        prefix !== '' &&
+        prefixes.every((other, j) => i === j || !String(other).startsWith(prefix)),
     )
-  if (!fits)
+  if (!isValid)
     check.fail('prefixes', 'an array of non-empty strings, none of which begins with another')
-  const channel = inNamespace(client, check.string('channel', 'invalidations'))
+  const channel = withNamespace(client, check.string('channel', 'invalidations'))
   return new ListeningBus({
     client,
     channel,
     heartbeat: check.duration('heartbeat', 1_000),
-    announcing: undefined,
+    announceTo: undefined,
     tracking: { prefixes },
-    refused: (error) => new TrackingRefusedError(error),
+    toRefusal: (error) => new TrackingRefusedError(error),
   })
 }

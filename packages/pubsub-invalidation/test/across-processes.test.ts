@@ -8,34 +8,34 @@ import {
   type TcpProxy,
 } from '@cache/testkit'
 import { expect, it } from 'vitest'
-import type { Checked, Said, Start } from './processes/near.js'
+import type { Checked, Progress, Start } from './processes/near.js'
 
 const LONG = process.env.CHAOS !== undefined
 const INVALIDATIONS = LONG ? 10_000 : 1_000
 const SECONDS = LONG ? 60 : 4
 const PROCESSES = 4
 const HEARTBEAT = 250
-/** What a busy machine may add: a process can't hear what it has no time to read. */
+/** Ms that a busy machine may add: a process can't receive what it has no time to read. */
 const SLACK = 1_000
 /**
- * Far longer than nothing old may be read on it: whoever relies on the end of the connection is
- * found out.
+ * Ms for which a connection stays half open. It is far longer than a near cache may answer on it.
+ * So the test fails if the cache relies on the end of the connection.
  */
 const HALF_OPEN = 12 * HEARTBEAT
 
-interface Faults {
+interface Targets {
   readonly servers: readonly RedisServer[]
   readonly proxies: readonly TcpProxy[]
 }
 
 /**
- * Lets processes read and invalidate while `faults` are done to their connections, and adds up what
- * they saw.
+ * Runs processes that read and invalidate while `faults` disturb their connections. Returns the
+ * sums of what they observed.
  */
-async function harness(
+async function runProcesses(
   topology: Start['topology'],
   onGap: Start['onGap'],
-  faults: readonly ((on: Faults) => Promise<unknown>)[],
+  faults: readonly ((targets: Targets) => Promise<unknown>)[],
 ) {
   await using source = await startRedis()
   await using redis = topology === 'cluster' ? await startCluster() : await startRedis()
@@ -62,14 +62,15 @@ async function harness(
     data,
   })
   await group.all('ready', { timeout: 120_000 })
-  const said: Said[] = []
+  const progress: Progress[] = []
   for (const process of group.processes)
     void (async () => {
-      for (;;) said[process.index] = await process.next<Said>('so far', { timeout: 600_000 })
+      for (;;)
+        progress[process.index] = await process.next<Progress>('progress', { timeout: 600_000 })
     })().catch(() => undefined)
   group.send('go')
-  const sum = (of: 'hits' | 'writes' | 'gaps' | 'heard'): number =>
-    said.reduce((total, one) => total + (one?.[of] ?? 0), 0)
+  const sum = (field: 'hits' | 'writes' | 'gaps' | 'receivedRows'): number =>
+    progress.reduce((total, report) => total + (report?.[field] ?? 0), 0)
   const began = performance.now()
   for (
     let round = 0;
@@ -81,7 +82,7 @@ async function harness(
   }
   group.send('stop')
   await group.all('stopped', { timeout: 120_000 })
-  await sleep(2 * HEARTBEAT + SLACK) // everybody listens again, and what was said was heard
+  await sleep(2 * HEARTBEAT + SLACK) // all listen again and have received all messages
   group.send('check')
   const checked = await group.all<Checked>('checked', { timeout: 120_000 })
   group.send('end')
@@ -90,62 +91,77 @@ async function harness(
     hits: sum('hits'),
     writes: sum('writes'),
     gaps: sum('gaps'),
-    heard: sum('heard'),
-    ownStale: said.flatMap(({ ownStale }) => ownStale),
-    heardStale: said.flatMap(({ heardStale }) => heardStale),
-    oldest: Math.max(...said.map(({ oldest }) => oldest)),
+    receivedRows: sum('receivedRows'),
+    ownStale: progress.flatMap(({ ownStale }) => ownStale),
+    staleAfterMessage: progress.flatMap(({ staleAfterMessage }) => staleAfterMessage),
+    oldest: Math.max(...progress.map(({ oldest }) => oldest)),
     wrong: checked.flatMap(({ wrong }) => wrong),
     answering: checked.every(({ answering }) => answering),
   }
 }
 
-const killed = ({ servers }: Faults): Promise<unknown> =>
+const killConnections = ({ servers }: Targets): Promise<unknown> =>
   any(servers).cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
 
-/** Nothing comes any more, and nobody says so. */
-async function halfOpened({ proxies }: Faults): Promise<void> {
+/** The connection stays open, but nothing arrives any more. */
+async function halfOpenConnection({ proxies }: Targets): Promise<void> {
   const proxy = any(proxies)
   proxy.swallow(Math.random() < 0.5 ? 'both' : 'replies')
   await sleep(HALF_OPEN)
   await proxy.pass()
 }
 
-const rested = (): Promise<void> => sleep(600)
+const rest = (): Promise<void> => sleep(600)
 
-async function restarted({ servers: [server] }: Faults): Promise<void> {
+async function restartServer({ servers: [server] }: Targets): Promise<void> {
   await server!.kill()
   await sleep(50)
   await server!.restart()
 }
 
 const always = [
-  ['standalone', 'replay', [killed, halfOpened, killed, restarted]],
-  ['cluster', 'empty', [killed, rested]],
+  ['standalone', 'replay', [killConnections, halfOpenConnection, killConnections, restartServer]],
+  ['cluster', 'empty', [killConnections, rest]],
 ] as const
 const inLongRuns = LONG
-  ? ([['standalone', 'empty', [killed, halfOpened, killed, restarted]]] as const)
+  ? ([
+      [
+        'standalone',
+        'empty',
+        [killConnections, halfOpenConnection, killConnections, restartServer],
+      ],
+    ] as const)
   : []
 
 it.each([...always, ...inLongRuns])(
-  `${PROCESSES} processes that invalidate ${INVALIDATIONS} times at random, on %s, on a gap: %s; while connections are lost in every way`,
+  `${PROCESSES} processes invalidate ${INVALIDATIONS} times and connections fail, %s, onGap: %s`,
   async (topology, onGap, faults) => {
-    const { hits, writes, gaps, heard, ownStale, heardStale, oldest, wrong, answering } =
-      await harness(topology, onGap, faults)
+    const {
+      hits,
+      writes,
+      gaps,
+      receivedRows,
+      ownStale,
+      staleAfterMessage,
+      oldest,
+      wrong,
+      answering,
+    } = await runProcesses(topology, onGap, faults)
     expect(ownStale).toEqual([])
-    expect(heardStale).toEqual([])
+    expect(staleAfterMessage).toEqual([])
     expect(wrong).toEqual([])
     expect(oldest).toBeLessThan(2 * HEARTBEAT + SLACK)
     expect(answering).toBe(true)
     expect(writes).toBeGreaterThanOrEqual(INVALIDATIONS)
-    // not a share of the reads: the faults come by the clock, and what is read between two of them
-    // depends on the machine
+    // This is not compared with the number of reads: the faults happen by the clock, and the number
+    // of reads between two faults depends on the machine.
     expect(hits).toBeGreaterThan(100)
     expect(gaps).toBeGreaterThan(PROCESSES)
-    expect(heard).toBeGreaterThan(PROCESSES * 100)
+    expect(receivedRows).toBeGreaterThan(PROCESSES * 100)
   },
   (SECONDS + 600) * 1_000,
 )
 
-function any<T>(of: readonly T[]): T {
-  return of[Math.floor(Math.random() * of.length)]!
+function any<T>(values: readonly T[]): T {
+  return values[Math.floor(Math.random() * values.length)]!
 }

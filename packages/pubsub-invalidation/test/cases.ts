@@ -25,5 +25,5 @@ const drivers: DriverFactories<CacheClient> = {
 }
 
 export const cases = matrix(drivers)
-/** In short runs as well. */
+/** The cases with shards, also in short runs. */
 export const casesWithShards = matrix(drivers, { sharded: true })

@@ -10,14 +10,14 @@ import { cases } from './cases.js'
 const MB = 1024 ** 2
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+const collectGarbage = runInNewContext('gc') as () => void
 
 function memory(): number {
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed
 }
 
-// Decoding is the same with every client, so one is enough.
+// Decoding is the same with every client, so one case is enough.
 describe.each(cases.slice(0, 1))('maxBytes counts decoded values, on $name', ({ start }) => {
   let stage: Stage<CacheClient>
   beforeAll(async () => void (stage = await start()))
@@ -28,7 +28,7 @@ describe.each(cases.slice(0, 1))('maxBytes counts decoded values, on $name', ({ 
     codec: Codec<any>,
     use: (
       near: NearCacheClient,
-      keep: (id: number, value: unknown) => Promise<unknown>,
+      cache: (id: number, value: unknown) => Promise<unknown>,
     ) => Promise<void>,
   ): Promise<void> {
     const client = stage.driver()
@@ -42,17 +42,17 @@ describe.each(cases.slice(0, 1))('maxBytes counts decoded values, on $name', ({ 
   }
 
   const secret = Buffer.alloc(32, 1).toString('base64')
-  const shrinks: Record<string, Codec<any>> = {
+  const shrinkingCodecs: Record<string, Codec<any>> = {
     'compressed(json)': compressed(json),
     'encrypted(compressed(v8))': encrypted(compressed(v8), { keys: { a: secret } }),
   }
 
-  it.each(Object.entries(shrinks))(
+  it.each(Object.entries(shrinkingCodecs))(
     '%s: hundreds of values that are small in Redis',
     async (_, codec) => {
       const before = memory()
-      await withNear(codec, async ({ near }, keep) => {
-        for (let id = 0; id < 60; id++) await keep(id, { text: `${id}`.padEnd(MB, 'a') })
+      await withNear(codec, async ({ near }, cache) => {
+        for (let id = 0; id < 60; id++) await cache(id, { text: `${id}`.padEnd(MB, 'a') })
         expect(near.stats().entries).toBeGreaterThanOrEqual(6)
         expect(near.stats().entries).toBeLessThanOrEqual(8)
         expect(memory() - before).toBeLessThan(24 * MB)
@@ -66,28 +66,28 @@ describe.each(cases.slice(0, 1))('maxBytes counts decoded values, on $name', ({ 
     'empty arrays': () => Array.from({ length: 4_000 }, () => []),
     fractions: (id) => Array.from({ length: 4_000 }, (_, i) => ({ x: id + i / 3 })),
     'wide text': (id) => `${id}✓`.padEnd(50_000, 'x'),
-    'names that nothing shares': (id) =>
+    'unique property names': (id) =>
       Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`name ${id} ${i}`, i])),
     nested: (id) => JSON.parse('['.repeat(900) + id + ']'.repeat(900)),
   }
 
   it.each(Object.entries(values))(
-    '%s: takes no more than twice what is counted',
+    '%s: takes no more memory than twice the counted size',
     async (_, make) => {
-      await withNear(json, async ({ near }, keep) => {
-        await keep(-1, make(-1))
+      await withNear(json, async ({ near }, cache) => {
+        await cache(-1, make(-1))
         const before = memory()
-        for (let id = 0; id < 40; id++) await keep(id, make(id))
+        for (let id = 0; id < 40; id++) await cache(id, make(id))
         expect(memory() - before).toBeLessThan(near.stats().bytes * 2 + 3 * MB)
       })
     },
   )
 
-  it('a value that takes more than all of it is not kept, however small it is in Redis', async () => {
-    await withNear(compressed(json), async ({ near }, keep) => {
-      await keep(1, 'small')
+  it('a value larger than maxBytes is not cached, however small it is in Redis', async () => {
+    await withNear(compressed(json), async ({ near }, cache) => {
+      await cache(1, 'small')
       expect(
-        await keep(
+        await cache(
           2,
           Array.from({ length: 500_000 }, () => []),
         ),

@@ -13,7 +13,7 @@ import { casesWithShards } from './cases.js'
 
 const CHANNEL = 'shop:invalidations'
 
-describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topology }) => {
+describe.each(casesWithShards)('a forged message, on $name', ({ start, topology }) => {
   let stage: Stage<CacheClient>
   let client: CacheClient
   const buses: InvalidationBus[] = []
@@ -31,12 +31,12 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
     const bus = createInvalidationBus({ client: stage.driver(), onGap })
     buses.push(bus)
     await bus.ready()
-    const heard: Invalidated[] = []
-    bus.on('invalidate', (message) => heard.push(message))
-    return { bus, heard }
+    const received: Invalidated[] = []
+    bus.on('invalidate', (message) => received.push(message))
+    return { bus, received }
   }
-  /** What is published from now on. */
-  async function listen(): Promise<string[]> {
+  /** Collects the messages that are published from now on. */
+  async function collectMessages(): Promise<string[]> {
     const payloads: string[] = []
     const subscription = await client.driver.subscribe(
       [CHANNEL],
@@ -53,30 +53,30 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
   const publish = (payload: string) =>
     client.send({ args: ['PUBLISH', CHANNEL, payload], keys: [] })
 
-  it('can not have a message dropped by sending it in advance', async () => {
-    const payloads = await listen()
-    const [said, told] = [await newBus(), await newBus()]
-    await said.bus.publish({ keys: ['shop:a'] })
-    await eventually(() => payloads.length > 0 && told.heard.length > 0)
-    await sleep(100) // copies from other nodes
+  it('sent in advance does not make the real message look like a duplicate', async () => {
+    const payloads = await collectMessages()
+    const [sending, receiving] = [await newBus(), await newBus()]
+    await sending.bus.publish({ keys: ['shop:a'] })
+    await eventually(() => payloads.length > 0 && receiving.received.length > 0)
+    await sleep(100) // the copies from other nodes arrive
     const forged = payloads[0]!.replace('"nth":1', '"nth":2')
     expect(forged).not.toBe(payloads[0])
-    told.heard.length = 0
+    receiving.received.length = 0
     await publish(forged)
-    await eventually(() => told.heard.length > 0)
+    await eventually(() => receiving.received.length > 0)
     await sleep(100)
-    told.heard.length = 0
-    await said.bus.publish({ keys: ['shop:a'] })
-    await eventually(() => told.heard.some(({ keys }) => keys.includes('shop:a')))
+    receiving.received.length = 0
+    await sending.bus.publish({ keys: ['shop:a'] })
+    await eventually(() => receiving.received.some(({ keys }) => keys.includes('shop:a')))
   })
 
-  it('can not keep a change from being heard by others, whose name it may use', async () => {
-    const payloads = await listen()
+  it('in the name of another sender keeps no change from being received', async () => {
+    const payloads = await collectMessages()
     const [first, second] = [await newBus(), await newBus()]
-    const near = withNearCache(first.bus.wiring.client, { bus: first.bus })
+    const near = withNearCache(first.bus.internals.client, { bus: first.bus })
     const rows = createAside<number>({ client: near, prefix: 'row', ttl: '1h' })
     const elsewhere = createAside<number>({
-      client: withNearCache(second.bus.wiring.client, { bus: second.bus }),
+      client: withNearCache(second.bus.internals.client, { bus: second.bus }),
       prefix: 'row',
       ttl: '1h',
     })
@@ -115,24 +115,22 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
   })
 
   it.runIf(topology === 'standalone')(
-    'can not make a log be read from where no message of its own is',
+    'can’t claim a position in the log that belongs to another message',
     async () => {
       const log = `shop:{${CHANNEL}}:log`
-      const { bus, heard } = await newBus('replay')
+      const { bus, received } = await newBus('replay')
       const resumed: boolean[] = []
       bus.on('live', (missedNothing) => resumed.push(missedNothing))
-      const [missed] = [
-        await client.send({
-          args: [
-            'XADD',
-            log,
-            '*',
-            'm',
-            JSON.stringify({ v: 1, from: 'x', nth: 1, id: 'a', keys: ['shop:missed'] }),
-          ],
-          keys: [log],
-        }),
-      ]
+      const missed = await client.send({
+        args: [
+          'XADD',
+          log,
+          '*',
+          'm',
+          JSON.stringify({ v: 1, from: 'x', nth: 1, id: 'a', keys: ['shop:missed'] }),
+        ],
+        keys: [log],
+      })
       const later = String(
         await client.send({
           args: [
@@ -149,38 +147,41 @@ describe.each(casesWithShards)('whoever may publish, on $name', ({ start, topolo
       await publish(
         JSON.stringify({
           v: 1,
-          from: 'somebody',
+          from: 'someone',
           nth: 1,
           id: 'forged',
           keys: ['shop:k'],
           at: later,
         }),
       )
-      await eventually(() => heard.length > 0)
+      await eventually(() => received.length > 0)
       await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
       await eventually(() => resumed.length > 0)
       expect(
-        resumed[0] ? heard.some(({ keys }) => keys.includes('shop:missed')) : 'emptied',
+        resumed[0] ? received.some(({ keys }) => keys.includes('shop:missed')) : 'emptied',
       ).toBeTruthy()
       expect(resumed[0]).toBe(false)
     },
   )
 
-  it.runIf(topology === 'standalone')('finds a log of another type made anew', async () => {
-    const log = `shop:{${CHANNEL}}:log`
-    const { bus } = await newBus('replay')
-    const resumed: boolean[] = []
-    bus.on('live', (missedNothing) => resumed.push(missedNothing))
-    for (const value of hostileValues().filter(({ name }) => /list|word|stream/.test(name))) {
-      await plantValue(client, log, value)
-      const gaps = resumed.length
-      await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
-      await eventually(() => resumed.length > gaps)
-      expect(
-        await client.send({ args: ['TYPE', log], keys: [log] }),
-        `${value.type} ${value.name}`,
-      ).toBe('stream')
-      await bus.publish({ keys: ['shop:a'] })
-    }
-  })
+  it.runIf(topology === 'standalone')(
+    'is not possible through a log of another type: it is created again',
+    async () => {
+      const log = `shop:{${CHANNEL}}:log`
+      const { bus } = await newBus('replay')
+      const resumed: boolean[] = []
+      bus.on('live', (missedNothing) => resumed.push(missedNothing))
+      for (const value of hostileValues().filter(({ name }) => /list|word|stream/.test(name))) {
+        await plantValue(client, log, value)
+        const gaps = resumed.length
+        await client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
+        await eventually(() => resumed.length > gaps)
+        expect(
+          await client.send({ args: ['TYPE', log], keys: [log] }),
+          `${value.type} ${value.name}`,
+        ).toBe('stream')
+        await bus.publish({ keys: ['shop:a'] })
+      }
+    },
+  )
 })

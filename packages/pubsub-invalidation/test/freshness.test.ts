@@ -26,22 +26,22 @@ beforeAll(async () => void ([server, promoted] = await Promise.all([startRedis()
 afterAll(() => Promise.all([server.stop(), promoted.stop()]))
 
 describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
-  const closing: (() => unknown)[] = []
+  const cleanup: (() => unknown)[] = []
   beforeEach(() => Promise.all([server.flush(), promoted.flush()]))
   afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
   })
 
   function connect(url: string) {
     if (kind === 'ioredis') {
       const redis = new Redis(url, { retryStrategy: () => 50 })
       redis.on('error', () => undefined)
-      closing.push(() => redis.disconnect())
+      cleanup.push(() => redis.disconnect())
       return createCacheClient(ioredisDriver(redis), { resilience })
     }
     const redis = createClient({ url, socket: { reconnectStrategy: 50 } })
     redis.on('error', () => undefined)
-    closing.push(() => redis.destroy())
+    cleanup.push(() => redis.destroy())
     return createCacheClient(nodeRedisDriver(redis), { resilience })
   }
 
@@ -53,7 +53,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     const client = connect(url)
     const bus = create({ client, heartbeat: HEARTBEAT })
     const near = withNearCache(client, { bus, ...options })
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => bus.close(),
     )
@@ -71,13 +71,13 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     const group = spawnProcesses(new URL('processes/reads.ts', import.meta.url), {
       data: { kind, url, source: server.url, heartbeat: HEARTBEAT } satisfies Start,
     })
-    closing.push(() => group.stop())
+    cleanup.push(() => group.stop())
     const [child] = group.processes
     await child!.next('warm', { timeout: 120_000 })
     return child!
   }
 
-  it('a process that was busy answers nothing old right after it', async () => {
+  it('a process that was busy answers nothing old right afterwards', async () => {
     const child = await reading(server.url)
     const writer = await process(server.url)
     child.send({ type: 'burn', ms: 10 * HEARTBEAT })
@@ -87,7 +87,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     expect(await child.next('read', { timeout: 60_000 })).toMatchObject({ values: [2, 2] })
   }, 180_000)
 
-  it('a process that was stopped, with its connections cut meanwhile, answers nothing old when it goes on', async () => {
+  it('a stopped process with cut connections answers nothing old when it resumes', async () => {
     await using proxy = await startProxy(server)
     const child = await reading(proxy.url)
     const writer = await process(server.url)
@@ -101,7 +101,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     expect(await child.next('read', { timeout: 60_000 })).toMatchObject({ values: [2, 2] })
   }, 180_000)
 
-  it('a process that has closed its bus and its client ends by itself, also in the midst of a gap', async () => {
+  it('a process that has closed its bus and client exits by itself, even in a gap', async () => {
     await using proxy = await startProxy(server)
     const child = await reading(proxy.url)
     proxy.delay(450)
@@ -110,7 +110,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     child.send({ type: 'close' })
     await child.next('closed', { timeout: 60_000 })
     expect(
-      await Promise.race([child.exited, sleep(30_000, 'still there', { ref: false })]),
+      await Promise.race([child.exited, sleep(30_000, 'still running', { ref: false })]),
     ).toMatchObject({ code: 0 })
   }, 180_000)
 
@@ -118,7 +118,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     ['published', createInvalidationBus],
     ['tracked', createTrackingBus],
   ] as const)(
-    'nothing is answered while messages, which are %s, come from another server than commands go to',
+    'nothing is answered while commands go to another server than messages (%s) come from',
     async (_, create) => {
       await using proxy = await startProxy(server)
       const reader = await process(proxy.url, create)
@@ -127,7 +127,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
       const read = () => reader.rows.getOrLoad(1, () => value)
       await eventually(async () => (await read()) === 1 && reader.near.near.stats().entries === 1)
       // A failover behind one name: new connections lead to the promoted server, open ones to the
-      // old.
+      // old one.
       proxy.retarget(promoted)
       const ids = (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub'))
         .split('\n')
@@ -148,7 +148,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     60_000,
   )
 
-  it('a half-open connection for messages: nothing that it kept is answered for longer than two heartbeats', async () => {
+  it('on a half-open connection, nothing is answered after two heartbeats', async () => {
     await using proxy = await startProxy(server)
     const reader = await process(proxy.url)
     const writer = await process(server.url)
@@ -164,7 +164,7 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     expect(reader.near.near.stats().answering, `${performance.now() - since} ms later`).toBe(false)
   })
 
-  it('an entry is kept no longer than it has left in Redis, by when it was asked for', async () => {
+  it('the lifetime of an entry is counted from when Redis was asked', async () => {
     await using proxy = await startProxy(server)
     const reader = await process(proxy.url)
     const writer = await process(server.url)
@@ -176,12 +176,12 @@ describe.each(['ioredis', 'node-redis'] as const)('over %s', (kind) => {
     proxy.delay(200)
     expect(await short(reader.near).peek(1)).toBe(7)
     expect(reader.near.near.stats().entries).toBe(1)
-    // what came 200 ms later would be there for 200 ms more
+    // If it were counted from the reply, the entry would be cached for 200 ms more.
     await sleep(since + 4_010 - performance.now())
     expect(await short(reader.near).peek(1)).toBeUndefined()
   })
 
-  it('the ttl ends in the midst of a turn as well', async () => {
+  it('the ttl also ends within a turn of the event loop', async () => {
     const { rows, near } = await process(server.url, createInvalidationBus, { ttl: 2_000 })
     await rows.getOrLoad(1, () => 1)
     await rows.getOrLoad(1, () => 1)

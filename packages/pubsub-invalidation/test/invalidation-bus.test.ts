@@ -19,37 +19,37 @@ import { cases } from './cases.js'
 
 describe.each(cases)('on $name', ({ start }) => {
   let stage: Stage<CacheClient>
-  const closing: (() => unknown)[] = []
+  const cleanup: (() => unknown)[] = []
   let channel = ''
   let tests = 0
   beforeAll(async () => void (stage = await start()))
   afterAll(() => stage.stop())
   beforeEach(() => void (channel = `bus:${++tests}`))
   afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
   })
 
   async function open(): Promise<{
     client: CacheClient
     bus: InvalidationBus
-    heard: Invalidated[]
+    received: Invalidated[]
   }> {
     const client = stage.driver()
     const bus = createInvalidationBus({ client, channel })
-    const heard: Invalidated[] = []
-    bus.on('invalidate', (message) => heard.push(message))
+    const received: Invalidated[] = []
+    bus.on('invalidate', (message) => received.push(message))
     await bus.ready()
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => bus.close(),
     )
-    return { client, bus, heard }
+    return { client, bus, received }
   }
 
   const names = (messages: readonly Invalidated[]) =>
     messages.map(({ keys, prefixes, groups }) => ({ keys, prefixes, groups }))
 
-  it('tells all processes of keys, prefixes and groups, by their names in Redis', async () => {
+  it('sends keys, prefixes and groups to all processes, by their names in Redis', async () => {
     const [a, b] = [await open(), await open()]
     await a.bus.publish({
       keys: [['product', 42], 'product:43', 'shop:product:44', ['user', 'a:b']],
@@ -65,27 +65,27 @@ describe.each(cases)('on $name', ({ start }) => {
       { keys: [], prefixes: ['shop:product:'], groups: [] },
       { keys: [], prefixes: [], groups: ['category:7', 'é"\n'] },
     ]
-    expect(names(a.heard)).toEqual(expected)
-    await vi.waitFor(() => expect(names(b.heard)).toEqual(expected), 5_000)
+    expect(names(a.received)).toEqual(expected)
+    await vi.waitFor(() => expect(names(b.received)).toEqual(expected), 5_000)
   })
 
-  it('its own listeners know once it is acknowledged, and do not hear of it twice', async () => {
+  it('calls its own listeners once, before the publish is acknowledged', async () => {
     const [a, b] = [await open(), await open()]
     await a.bus.publish({ keys: ['k'] })
-    expect(a.heard).toHaveLength(1)
+    expect(a.received).toHaveLength(1)
     await b.bus.publish({ keys: ['end'] })
-    await vi.waitFor(() => expect(a.heard.at(-1)!.keys).toEqual(['shop:end']), 5_000)
-    expect(a.heard).toHaveLength(2)
+    await vi.waitFor(() => expect(a.received.at(-1)!.keys).toEqual(['shop:end']), 5_000)
+    expect(a.received).toHaveLength(2)
     expect(a.bus.stats()).toMatchObject({ published: 1, own: 1, unreadable: 0, gaps: 0 })
   })
 
-  it('what one tick publishes leaves as one message, without doubles', async () => {
+  it('sends what is published in one tick as one message, without duplicates', async () => {
     const [a, b] = [await open(), await open()]
     const publish = (i: number): Promise<void> =>
       a.bus.publish({ keys: [`k:${i % 10}`], groups: [`g:${i % 3}`], prefix: 'p:' })
     await Promise.all(Array.from({ length: 100 }, (_, i) => publish(i)))
-    await vi.waitFor(() => expect(b.heard).toHaveLength(1), 5_000)
-    expect(names(b.heard)).toEqual([
+    await vi.waitFor(() => expect(b.received).toHaveLength(1), 5_000)
+    expect(names(b.received)).toEqual([
       {
         keys: Array.from({ length: 10 }, (_, i) => `shop:k:${i}`),
         prefixes: ['shop:p:'],
@@ -94,13 +94,13 @@ describe.each(cases)('on $name', ({ start }) => {
     ])
     expect(a.bus.stats().published).toBe(1)
     await publish(0)
-    await vi.waitFor(() => expect(b.heard).toHaveLength(2), 5_000)
+    await vi.waitFor(() => expect(b.received).toHaveLength(2), 5_000)
   })
 
   it.each([
     ['long keys', (i: number) => ({ keys: [`${i}:${'x'.repeat(4_000)}`] })],
     [
-      'names that are long once they are escaped',
+      'names that are long when they are escaped',
       (i: number) => ({ groups: [`${i}:${'\u0001'.repeat(4_000)}`] }),
     ],
     [
@@ -108,7 +108,7 @@ describe.each(cases)('on $name', ({ start }) => {
       (i: number) => ({ groups: Array.from({ length: 400 }, (_, j) => `${i * 400 + j}`) }),
     ],
   ] as const)(
-    'messages keep to their limit: %s',
+    'no message exceeds the maximum size: %s',
     async (_, invalidation: (i: number) => Invalidation) => {
       const [a, b] = [await open(), await open()]
       let longest = 0
@@ -120,15 +120,15 @@ describe.each(cases)('on $name', ({ start }) => {
         live: () => undefined,
       })
       const all = Array.from({ length: 60 }, (_, i) => invalidation(i))
-      await Promise.all(all.map((one) => a.bus.publish(one)))
-      const sent = names(a.heard).flatMap(({ keys, groups }) => [...keys, ...groups])
+      await Promise.all(all.map((each) => a.bus.publish(each)))
+      const sent = names(a.received).flatMap(({ keys, groups }) => [...keys, ...groups])
       expect(new Set(sent).size).toBe(
         all.flatMap(({ keys = [], groups = [] }) => [...keys, ...groups]).length,
       )
       await vi.waitFor(
         () =>
           expect(
-            new Set(names(b.heard).flatMap(({ keys, groups }) => [...keys, ...groups])),
+            new Set(names(b.received).flatMap(({ keys, groups }) => [...keys, ...groups])),
           ).toEqual(new Set(sent)),
         5_000,
       )
@@ -139,12 +139,12 @@ describe.each(cases)('on $name', ({ start }) => {
     },
   )
 
-  it('what can’t be read is counted, told on cache:error, and dropped; nothing is thrown', async () => {
-    const { client, bus, heard } = await open()
+  it('counts, reports on cache:error and drops an unreadable message', async () => {
+    const { client, bus, received } = await open()
     const errors: unknown[] = []
     const onError = (error: unknown) => errors.push(error)
     channels.error.subscribe(onError)
-    const say = (text: string) =>
+    const publish = (text: string) =>
       client.send({ args: ['PUBLISH', `shop:${channel}`, text], keys: [] })
     const garbage = [
       '',
@@ -160,44 +160,44 @@ describe.each(cases)('on $name', ({ start }) => {
       'x'.repeat(300_000),
       JSON.stringify({ v: 1, keys: ['x'.repeat(300_000)] }),
     ]
-    for (const text of garbage) await say(text)
+    for (const text of garbage) await publish(text)
     await vi.waitFor(
       () => expect(bus.stats().unreadable).toBeGreaterThanOrEqual(garbage.length),
       5_000,
     )
     channels.error.unsubscribe(onError)
     expect(errors.length).toBeGreaterThanOrEqual(garbage.length)
-    expect(heard).toEqual([])
-    await say('{"v":2,"whatever":1}')
+    expect(received).toEqual([])
+    await publish('{"v":2,"whatever":1}')
     await vi.waitFor(
-      () => expect(names(heard)[0]).toEqual({ keys: [], prefixes: [''], groups: [] }),
+      () => expect(names(received)[0]).toEqual({ keys: [], prefixes: [''], groups: [] }),
       5_000,
     )
   })
 
-  it('any program may publish, and say the same again', async () => {
-    const { client, heard } = await open()
+  it('receives messages from any program, also the same message again', async () => {
+    const { client, received } = await open()
     for (let i = 1; i <= 3; i++) {
       await client.send({
         args: ['PUBLISH', `shop:${channel}`, '{"v":1,"keys":["shop:k"],"more":"ignored"}'],
         keys: [],
       })
-      await vi.waitFor(() => expect(heard.length).toBeGreaterThanOrEqual(i), 5_000)
+      await vi.waitFor(() => expect(received.length).toBeGreaterThanOrEqual(i), 5_000)
     }
-    expect(new Set(heard.flatMap(({ keys }) => keys))).toEqual(new Set(['shop:k']))
+    expect(new Set(received.flatMap(({ keys }) => keys))).toEqual(new Set(['shop:k']))
   })
 
-  it('a listener that throws keeps the others from nothing; one that was taken off hears nothing', async () => {
-    const { bus, heard } = await open()
+  it('calls all listeners if one throws, and none that was removed', async () => {
+    const { bus, received } = await open()
     bus.on('invalidate', () => {
-      throw new Error('mine')
+      throw new Error('from the listener')
     })
     const later: Invalidated[] = []
-    const off = bus.on('invalidate', (message) => later.push(message))
+    const remove = bus.on('invalidate', (message) => later.push(message))
     await bus.publish({ groups: ['a'] })
-    off()
+    remove()
     await bus.publish({ groups: ['b'] })
-    expect([heard.length, later.length]).toEqual([2, 1])
+    expect([received.length, later.length]).toEqual([2, 1])
   })
 
   it.each([
@@ -218,7 +218,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(bus.stats().published).toBe(0)
   })
 
-  it('refuses keys that no entry can have, events there are none of, and listeners that can’t be called', async () => {
+  it('refuses invalid keys, unknown events, and listeners that are not functions', async () => {
     const { bus } = await open()
     for (const keys of [['a}b'], [['a', '']], ['a\u0000'], ['k'.repeat(10_000)], [[]]])
       await expect(bus.publish({ keys })).rejects.toThrow(InvalidKeyError)
@@ -226,8 +226,8 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(() => bus.on('gap', undefined as never)).toThrow(InvalidOptionError)
   })
 
-  it('closing ends its connections, and tells near caches of a gap', async () => {
-    const { client, bus, heard } = await open()
+  it('ends its connections when it is closed, and reports a gap to near caches', async () => {
+    const { client, bus, received } = await open()
     const servers = stage.primaries
     const listening = async () =>
       (
@@ -245,13 +245,13 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(bus.live).toBe(false)
     await vi.waitFor(async () => expect(await listening()).toBe(0), 5_000)
     await client.send({ args: ['PUBLISH', `shop:${channel}`, '{"v":1,"keys":["k"]}'], keys: [] })
-    expect(heard).toEqual([])
+    expect(received).toEqual([])
     await bus.close()
     expect(gap).toHaveBeenCalledOnce()
   })
 })
 
-it('a bus made while Redis is out says so, and listens as soon as it is back', async () => {
+it('a bus that is created while Redis is down listens when Redis is back', async () => {
   const server = await startRedis()
   await server.kill()
   const redis = new Redis(server.url, { retryStrategy: () => 50 })

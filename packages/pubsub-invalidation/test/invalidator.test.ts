@@ -51,12 +51,12 @@ const rules = {
 
 describe.each(cases)('on $name', ({ start }) => {
   let stage: Stage<CacheClient>
-  const closing: (() => unknown)[] = []
+  const cleanup: (() => unknown)[] = []
   beforeAll(async () => void (stage = await start()))
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
   afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
   })
 
   async function make() {
@@ -64,21 +64,21 @@ describe.each(cases)('on $name', ({ start }) => {
     const sent: Command[][] = []
     const { driver } = client
     Object.assign(driver, {
-      send: ((send) => (commands: readonly Command[], how: never) => {
+      send: ((send) => (commands: readonly Command[], options: never) => {
         sent.push([...commands])
-        return send(commands, how)
+        return send(commands, options)
       })(driver.send),
     })
     const bus = createInvalidationBus({ client })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => bus.close(),
     )
     return { client, bus, sent, invalidator: createInvalidator({ client, bus, rules }) }
   }
 
-  it('one event does all that its rule says: entries, members of lists, sets, sorted sets and hashes', async () => {
+  it('runs all actions of a rule: on entries, lists, sets, sorted sets and hashes', async () => {
     const { client, invalidator } = await make()
     const send = (...args: [string, string, ...string[]]) => client.send({ args, keys: [args[1]] })
     const keys = [
@@ -105,9 +105,9 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await send('HGETALL', 'shop:emails')).toEqual(['43', 'b'])
   })
 
-  it('in one pipeline, and behind it one message', async () => {
+  it('sends one pipeline, and after it one message', async () => {
     const { sent, invalidator } = await make()
-    await invalidator.emit('user.deleted', 1) // the server knows the scripts from now on
+    await invalidator.emit('user.deleted', 1) // from now on the server knows the scripts
     sent.length = 0
     await invalidator.emit('user.deleted', 42)
     const names = sent.map((commands) => commands.map(({ args: [name] }) => name))
@@ -122,7 +122,7 @@ describe.each(cases)('on $name', ({ start }) => {
     if (stage.server) expect(names[0]!.filter((name) => name === 'EVALSHA')).toHaveLength(1)
   })
 
-  it('near caches everywhere are told: of entries by the script that drops them, of prefixes and groups by the message', async () => {
+  it('all near caches drop the entries, prefixes and groups', async () => {
     const { client, bus, invalidator } = await make()
     const elsewhere = await make()
     const groups = (_: string, value: string) => [value]
@@ -137,7 +137,7 @@ describe.each(cases)('on $name', ({ start }) => {
         ttl: '1h',
         key: (parts) => parts,
       })
-      // Over the bus of a Cluster a message of the test before may still be coming.
+      // A message of the previous test may still arrive over the cluster bus.
       await vi.waitFor(async () => {
         for (const [parts, value] of [
           [['42'], 'a'],
@@ -155,7 +155,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await vi.waitFor(() => expect(there.near.stats().entries).toBe(1), 5_000)
   })
 
-  it('events and what comes with them are typed', async () => {
+  it('events and their arguments are typed', async () => {
     const { invalidator } = await make()
     expectTypeOf(invalidator.emit<'user.deleted'>).parameters.toEqualTypeOf<
       ['user.deleted', number]
@@ -163,18 +163,19 @@ describe.each(cases)('on $name', ({ start }) => {
     expectTypeOf(invalidator.emit<'price.changed'>).parameters.toEqualTypeOf<
       ['price.changed', string, number]
     >()
-    // @ts-expect-error there is no such event
+    // @ts-expect-error unknown event
     await expect(invalidator.emit('user.renamed', 42)).rejects.toThrow(
-      'Option "event" must be one of user.deleted, price.changed, nothing, but is a string of 12 characters.',
+      'Option "event" must be one of user.deleted, price.changed, nothing, ' +
+        'but is a string of 12 characters.',
     )
-    // @ts-expect-error no such event either, though every object has it
+    // @ts-expect-error unknown event, although every object has this property
     await expect(invalidator.emit('toString')).rejects.toThrow(InvalidOptionError)
-    // @ts-expect-error an id is a number
+    // @ts-expect-error the id is a number
     await invalidator.emit('user.deleted', '42')
     await invalidator.emit('nothing')
   })
 
-  it('a rule that answers with something else, or throws, rejects, and nothing is sent', async () => {
+  it('rejects if a rule throws or does not return actions, and sends nothing', async () => {
     const { client, bus, sent } = await make()
     const wrong = createInvalidator({
       client,
@@ -183,19 +184,19 @@ describe.each(cases)('on $name', ({ start }) => {
         nothing: (() => undefined) as unknown as () => [],
         text: (() => ['user:42']) as unknown as () => [],
         throws: () => {
-          throw new Error('mine')
+          throw new Error('from the rule')
         },
         key: () => [setRemove('s', 1), drop(['a', ''])],
       },
     })
     await expect(wrong.emit('nothing')).rejects.toThrow('"rules.nothing"')
     await expect(wrong.emit('text')).rejects.toThrow('"rules.text"')
-    await expect(wrong.emit('throws')).rejects.toThrow('mine')
+    await expect(wrong.emit('throws')).rejects.toThrow('from the rule')
     await expect(wrong.emit('key')).rejects.toThrow('must not be empty')
     expect(sent).toEqual([])
   })
 
-  it('what fails is told, and the rest is done', async () => {
+  it('reports failed actions, and runs all others', async () => {
     const { client, invalidator } = await make()
     await client.send({ args: ['SET', 'shop:recent_users', 'a text'], keys: ['shop:recent_users'] })
     await client.entries.put('shop:user:42', format, 'x', write)
@@ -209,7 +210,7 @@ describe.each(cases)('on $name', ({ start }) => {
   })
 })
 
-it('with Redis out it rejects, and says that it may be done again', async () => {
+it('rejects while Redis is down, and asks to emit the event again', async () => {
   const server = await startRedis()
   const redis = new Redis(server.url, { retryStrategy: () => 50 })
   redis.on('error', () => undefined)
@@ -221,7 +222,7 @@ it('with Redis out it rejects, and says that it may be done again', async () => 
   await users.getOrLoad(42, () => 'old')
   const invalidator = createInvalidator({ client, bus, rules })
   await server.kill()
-  await expect(invalidator.emit('user.deleted', 42)).rejects.toThrow('Emit it again')
+  await expect(invalidator.emit('user.deleted', 42)).rejects.toThrow('Emit the event again')
   expect(near.near.stats().entries).toBe(0)
   await server.restart()
   await vi.waitFor(() => invalidator.emit('user.deleted', 42), 10_000)

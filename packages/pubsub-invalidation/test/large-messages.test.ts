@@ -13,16 +13,16 @@ import { cases } from './cases.js'
 const CHANNEL = 'shop:invalidations'
 const LOG = `shop:{${CHANNEL}}:log`
 const ENTRIES = 2_000
-const MOST_CHARACTERS = 250_000
+const MAX_CHARACTERS = 250_000
 
 describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
-  'messages that ask for much work, on $name',
+  'messages that cause much work, on $name',
   ({ start }) => {
     let stage: Stage<CacheClient>
     let client: CacheClient
     let bus: InvalidationBus
     let near: NearCacheClient
-    let groupsAsked = 0
+    let groupsCalls = 0
     beforeAll(async () => void (stage = await start()))
     afterAll(() => stage.stop())
     beforeEach(async () => {
@@ -30,19 +30,19 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       client = stage.driver()
       bus = createInvalidationBus({ client, onGap: 'replay', heartbeat: '30s' })
       await bus.ready()
-      near = withNearCache(client, { bus, groups: (_, { group }) => (groupsAsked++, [group]) })
+      near = withNearCache(client, { bus, groups: (_, { group }) => (groupsCalls++, [group]) })
       const rows = createAside<{ group: string }>({ client: near, prefix: 'row', ttl: '1h' })
       const ids = Array.from({ length: ENTRIES }, (_, id) => id)
       await rows.getOrLoadMany(ids, () => ids.map((id) => ({ group: `group:${id}` })))
       expect(near.near.stats().entries).toBe(ENTRIES)
-      groupsAsked = 0
+      groupsCalls = 0
     })
     afterEach(async () => {
       await near.close()
       await bus.close()
     })
 
-    /** Published by somebody else; resolves once it has been heard. */
+    /** Publishes as another sender. Resolves when the message has been received. */
     async function publish(names: {
       readonly keys?: readonly string[]
       readonly prefixes?: readonly string[]
@@ -60,7 +60,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
     const names = (prefix: string, count: number): string[] =>
       Array.from({ length: count }, (_, i) => `${prefix}${i}`)
 
-    it('the same name again and again costs what it costs once', async () => {
+    it('repeating a name costs no more than naming it once', async () => {
       const keys = await longestTurn(() => publish({ keys: Array(60_000).fill('x') }))
       expect(await longestTurn(() => publish({ prefixes: Array(60_000).fill('x') }))).toBeLessThan(
         keys * 5 + 50,
@@ -71,34 +71,34 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       expect(near.near.stats().entries).toBe(ENTRIES)
     })
 
-    it('hundreds of prefixes drop what they name, and nothing else', async () => {
-      const unlike = names('shop:product:', 800)
-      await publish({ prefixes: [...unlike, 'shop:row:1', 'shop:row:19'] })
+    it('hundreds of prefixes drop exactly the matching entries', async () => {
+      const others = names('shop:product:', 800)
+      await publish({ prefixes: [...others, 'shop:row:1', 'shop:row:19'] })
       expect(near.near.stats().entries).toBe(ENTRIES - 1_111)
     })
 
-    it('more prefixes than it is worth to look for empty the near cache', async () => {
-      const prefixes = names('shop:other:', Math.floor(MOST_CHARACTERS / 20))
+    it('too many prefixes empty the near cache', async () => {
+      const prefixes = names('shop:other:', Math.floor(MAX_CHARACTERS / 20))
       const keys = await longestTurn(() => publish({ keys: prefixes }))
       expect(await longestTurn(() => publish({ prefixes }))).toBeLessThan(keys * 5 + 50)
       expect(near.near.stats()).toMatchObject({ entries: 0, invalidated: ENTRIES })
     })
 
-    it('many groups are looked for together, and `groups` is asked once for each entry', async () => {
-      const groups = names('other:', Math.floor(MOST_CHARACTERS / 20))
+    it('many groups are matched together, and `groups` is called once for each entry', async () => {
+      const groups = names('other:', Math.floor(MAX_CHARACTERS / 20))
       const keys = await longestTurn(() => publish({ keys: groups }))
       expect(await longestTurn(() => publish({ groups: [...groups, 'group:7'] }))).toBeLessThan(
         keys * 5 + 50,
       )
-      for (let again = 0; again < 3; again++) await publish({ groups: ['group:7', 'group:8'] })
-      expect(groupsAsked).toBe(ENTRIES)
+      for (let i = 0; i < 3; i++) await publish({ groups: ['group:7', 'group:8'] })
+      expect(groupsCalls).toBe(ENTRIES)
       expect(near.near.stats().entries).toBe(ENTRIES - 2)
     })
 
     describe('in the log', () => {
       const fill = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'm', ARGV[2]) end"
 
-      /** What it takes until it listens again, after it has missed so many messages. */
+      /** Measures a replay after a gap in which this number of messages was missed. */
       async function replay(
         count: number,
         prefixes: readonly string[],
@@ -125,7 +125,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         return { missedNothing: resumed[0]!, blocked }
       }
 
-      it('messages that take long are heard one after another, while the process goes on', async () => {
+      it('a replay that takes long does not block the process', async () => {
         const few = await replay(20, names('shop:other:', 500))
         expect(few.missedNothing).toBe(true)
         const many = await replay(600, names('shop:other:', 500))
@@ -134,7 +134,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         expect(near.near.stats().entries).toBe(ENTRIES)
       })
 
-      it('more than it is worth to read is not read: near caches empty themselves', async () => {
+      it('too many missed messages are not read: near caches empty themselves', async () => {
         expect((await replay(60, names('shop:other:', 12_000))).missedNothing).toBe(false)
         expect(near.near.stats()).toMatchObject({ entries: 0, answering: true })
         expect((await replay(1, ['shop:other:'])).missedNothing).toBe(true)

@@ -17,16 +17,18 @@ const FEW = 1_500
 const MANY = process.env.CHAOS ? 60_000 : 12_000
 
 describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
-  'one call with very many ids lets others go on, on $name',
+  'one call with very many ids does not block the process, on $name',
   ({ start }) => {
     let stage: Stage<CacheClient>
     beforeAll(async () => void (stage = await start()))
     afterAll(() => stage.stop())
     beforeEach(() => stage.flush())
 
-    /** What it blocks with many ids is not much more than what it blocks with few. */
-    async function staysShort(call: (ids: readonly number[]) => Promise<unknown>): Promise<void> {
-      await call(idsFrom(0, 200)) // compiles it
+    /** Expects that many ids block the process for not much longer than a few ids. */
+    async function expectShortTurns(
+      call: (ids: readonly number[]) => Promise<unknown>,
+    ): Promise<void> {
+      await call(idsFrom(0, 200)) // warms up the compiler
       const few = await longestTurn(() => call(idsFrom(1_000, FEW)))
       const many = await longestTurn(() => call(idsFrom(10_000, MANY)))
       expect(many).toBeLessThan(few * 3 + 80)
@@ -34,11 +36,13 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
 
     const load = (missing: readonly number[]): readonly number[] => missing
 
-    it('getOrLoadMany: what is missing, what is there, and in the order of the ids', async () => {
+    it('getOrLoadMany, of missing and of cached values, in the order of the ids', async () => {
       const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
-      await staysShort(async (ids) => expect(await rows.getOrLoadMany(ids, load)).toEqual(ids))
+      await expectShortTurns(async (ids) =>
+        expect(await rows.getOrLoadMany(ids, load)).toEqual(ids),
+      )
       let missed = 0
-      await staysShort(async (ids) =>
+      await expectShortTurns(async (ids) =>
         expect(
           await rows.getOrLoadMany(ids, (missing) => ((missed += missing.length), load(missing))),
         ).toEqual(ids),
@@ -46,7 +50,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       expect(missed).toBe(0)
     }, 120_000)
 
-    it('getOrLoadMany and invalidate, over a near cache', async () => {
+    it('getOrLoadMany and invalidate, with a near cache', async () => {
       const client = stage.driver()
       await using bus = createInvalidationBus({ client, heartbeat: '30s' })
       await bus.ready()
@@ -59,38 +63,38 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       await rows.getOrLoadMany(idsFrom(0, 200), load)
       for (const ids of [idsFrom(1_000, FEW), idsFrom(10_000, MANY)])
         await rows.getOrLoadMany(ids, load)
-      await staysShort((ids) => rows.getOrLoadMany(ids, load))
-      await staysShort((ids) => rows.invalidate(ids))
+      await expectShortTurns((ids) => rows.getOrLoadMany(ids, load))
+      await expectShortTurns((ids) => rows.invalidate(ids))
       expect(near.near.stats().entries).toBe(0)
       await near.close()
     }, 120_000)
 
     it('invalidate and mutate', async () => {
       const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
-      await staysShort((ids) => rows.invalidate(ids))
-      await staysShort((ids) => rows.mutate(ids, () => undefined))
+      await expectShortTurns((ids) => rows.invalidate(ids))
+      await expectShortTurns((ids) => rows.mutate(ids, () => undefined))
     }, 120_000)
   },
 )
 
-it('an error of a loader of very many reaches its caller, and nobody else', async () => {
+it('an error of a loader with very many ids reaches only its caller', async () => {
   const unhandled: unknown[] = []
-  const note = (reason: unknown): void => void unhandled.push(reason)
-  process.on('unhandledRejection', note)
+  const record = (reason: unknown): void => void unhandled.push(reason)
+  process.on('unhandledRejection', record)
   const stage = await cases[0]!.start()
   try {
     const rows = createAside<number, number>({ client: stage.driver(), prefix: 'row', ttl: '1h' })
     const ids = idsFrom(0, 3_000)
-    // A caller that comes after the error loads anew, and joins nothing that has failed.
+    // A caller after the error loads again, and does not join the failed load.
     await expect(
       rows.getOrLoadMany(ids, () => Promise.reject(new Error('the source is out'))),
     ).rejects.toThrow('the source is out')
-    const some = rows.getOrLoadMany(ids, (missing) =>
+    const partial = rows.getOrLoadMany(ids, (missing) =>
       missing.map((id) =>
         id % 2_000 === 1_999 ? Promise.reject(new Error(`not ${id}`)) : Promise.resolve(id),
       ),
     )
-    await expect(some).rejects.toThrow('not 1999')
+    await expect(partial).rejects.toThrow('not 1999')
     const leaving = new AbortController()
     const left = rows.getOrLoadMany(
       ids,
@@ -101,7 +105,7 @@ it('an error of a loader of very many reaches its caller, and nobody else', asyn
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(unhandled).toEqual([])
   } finally {
-    process.off('unhandledRejection', note)
+    process.off('unhandledRejection', record)
     await stage.stop()
   }
 }, 60_000)

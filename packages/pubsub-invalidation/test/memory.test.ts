@@ -13,14 +13,14 @@ import {
 import { cases } from './cases.js'
 
 const KEYS = process.env.CHAOS ? 1_000_000 : 20_000
-const AT_ONCE = 1_000
+const BATCH = 1_000
 const MB = 1024 ** 2
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+const collectGarbage = runInNewContext('gc') as () => void
 
 function heap(): number {
-  collect()
+  collectGarbage()
   return process.memoryUsage().heapUsed
 }
 
@@ -32,40 +32,40 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
     afterAll(() => stage.stop())
     beforeEach(() => stage.flush())
 
-    /** Reads `KEYS` keys, each of `size` bytes or so; calls `look` now and then. */
-    async function flood(
+    /** Reads `KEYS` keys with values of about `size` bytes. Calls `inspect` after each batch. */
+    async function readAllKeys(
       options: Partial<NearCacheOptions>,
       size: number,
-      look: (near: NearCacheClient, keys: number) => void,
+      inspect: (near: NearCacheClient, keys: number) => void,
     ): Promise<void> {
       const client = stage.driver()
       await using bus = createInvalidationBus({ client })
       await bus.ready()
       const near = withNearCache(client, { bus, ...options })
       const texts = createAside<string>({ client: near, prefix: 'text', ttl: '1m' })
-      for (let from = 0; from < KEYS; from += AT_ONCE) {
-        const ids = Array.from({ length: AT_ONCE }, (_, i) => from + i)
+      for (let from = 0; from < KEYS; from += BATCH) {
+        const ids = Array.from({ length: BATCH }, (_, i) => from + i)
         await texts.getOrLoadMany(ids, (missing) => missing.map((id) => `${id}:`.padEnd(size, 'x')))
-        look(near, from + AT_ONCE)
+        inspect(near, from + BATCH)
         if (from % (KEYS / 5) === 0) await stage.flush()
       }
       await near.close()
       await client.close()
     }
 
-    it(`${KEYS} keys: never more entries than maxEntries, and no memory for those that are gone`, async () => {
+    it(`${KEYS} keys: never more than maxEntries, and no memory for dropped entries`, async () => {
       let early = 0
-      await flood({ maxEntries: 1_000 }, 50, ({ near }, keys) => {
+      await readAllKeys({ maxEntries: 1_000 }, 50, ({ near }, keys) => {
         expect(near.stats().entries).toBeLessThanOrEqual(1_000)
         if (keys === KEYS / 5) early = heap()
       })
       expect(heap() - early).toBeLessThan(8 * MB)
     }, 600_000)
 
-    it(`${KEYS} keys: never more bytes than maxBytes; an entry that is larger than that is not kept`, async () => {
+    it(`${KEYS} keys: never more than maxBytes, and no entry that is larger`, async () => {
       let most = 0
       let early = 0
-      await flood({ maxEntries: 1_000_000, maxBytes: '256kb' }, 500, ({ near }, keys) => {
+      await readAllKeys({ maxEntries: 1_000_000, maxBytes: '256kb' }, 500, ({ near }, keys) => {
         const { bytes, entries } = near.stats()
         most = Math.max(most, bytes)
         expect(bytes).toBeLessThanOrEqual(256 * 1024)
@@ -85,16 +85,14 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       await client.close()
     }, 600_000)
 
-    it(`${KEYS} invalidations of keys that are not kept leave nothing behind`, async () => {
+    it(`${KEYS} invalidations of keys that are not cached leave nothing behind`, async () => {
       const client = stage.driver()
       await using bus = createInvalidationBus({ client })
       await bus.ready()
       const near = withNearCache(client, { bus })
       let early = 0
-      for (let from = 0; from < KEYS; from += AT_ONCE) {
-        await near.entries.invalidate(
-          Array.from({ length: AT_ONCE }, (_, i) => `shop:k:${from + i}`),
-        )
+      for (let from = 0; from < KEYS; from += BATCH) {
+        await near.entries.invalidate(Array.from({ length: BATCH }, (_, i) => `shop:k:${from + i}`))
         if (from === KEYS / 5) early = heap()
       }
       expect(heap() - early).toBeLessThan(8 * MB)

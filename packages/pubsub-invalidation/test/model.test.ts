@@ -12,9 +12,10 @@ import {
 } from '../src/index.js'
 import { cases } from './cases.js'
 
-// Three processes do what comes to mind with four rows. The model is the rows themselves, and what
-// each process may still have near: what it read since the row's last change was heard. Who changed
-// a row knows at once, the others once they have heard; nobody reads from the future.
+// Three processes run random operations on four rows. The model consists of the rows, and of the
+// oldest version of each row that each process may still read. A process that changed a row knows
+// it at once, and the others know it when they have received the message. No process reads a version
+// that does not exist yet.
 
 const NODES = 3
 const IDS = 4
@@ -22,26 +23,26 @@ const RUNS = process.env.CHAOS ? 500 : 25
 
 type Step =
   | {
-      readonly does: 'read' | 'invalidate' | 'expire' | 'set' | 'mutate' | 'publish'
+      readonly type: 'read' | 'invalidate' | 'expire' | 'set' | 'mutate' | 'publish'
       readonly node: number
       readonly id: number
     }
-  | { readonly does: 'read many'; readonly node: number }
-  | { readonly does: 'hear'; readonly node: number }
-  | { readonly does: 'lose connections'; readonly node: number }
-  | { readonly does: 'clear'; readonly node: number }
+  | { readonly type: 'read many'; readonly node: number }
+  | { readonly type: 'sync'; readonly node: number }
+  | { readonly type: 'lose connections'; readonly node: number }
+  | { readonly type: 'clear'; readonly node: number }
 
 const node = fc.nat(NODES - 1)
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   fc.oneof(
     {
       weight: 6,
-      arbitrary: fc.record({ does: fc.constant('read' as const), node, id: fc.nat(IDS - 1) }),
+      arbitrary: fc.record({ type: fc.constant('read' as const), node, id: fc.nat(IDS - 1) }),
     },
     {
       weight: 5,
       arbitrary: fc.record({
-        does: fc.constantFrom(
+        type: fc.constantFrom(
           'invalidate' as const,
           'expire' as const,
           'set' as const,
@@ -55,12 +56,12 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
     {
       weight: 2,
       arbitrary: fc.oneof(
-        fc.record({ does: fc.constant('read many' as const), node }),
-        fc.record({ does: fc.constant('hear' as const), node }),
-        fc.record({ does: fc.constant('clear' as const), node }),
+        fc.record({ type: fc.constant('read many' as const), node }),
+        fc.record({ type: fc.constant('sync' as const), node }),
+        fc.record({ type: fc.constant('clear' as const), node }),
       ),
     },
-    { weight: 1, arbitrary: fc.record({ does: fc.constant('lose connections' as const), node }) },
+    { weight: 1, arbitrary: fc.record({ type: fc.constant('lose connections' as const), node }) },
   ),
   { minLength: 5, maxLength: 40 },
 )
@@ -72,13 +73,13 @@ describe.each(cases)('on $name', ({ start, topology }) => {
   beforeEach(() => stage.flush())
 
   it.each(['published', 'tracked', ...(topology === 'standalone' ? ['replayed'] : [])])(
-    'whatever is done in whatever order, nobody reads what was changed before he heard of it; invalidations are %s',
+    'no process reads a version older than the last message it received; invalidations are %s',
     async (kind) => {
       const nodes: {
         readonly bus: InvalidationBus
         readonly clear: () => void
         readonly rows: Aside<number>
-        readonly heard: Set<string>
+        readonly received: Set<string>
         readonly close: () => Promise<unknown>
       }[] = []
       for (let i = 0; i < NODES; i++) {
@@ -89,11 +90,11 @@ describe.each(cases)('on $name', ({ start, topology }) => {
             : createInvalidationBus({ client, onGap: kind === 'replayed' ? 'replay' : 'empty' })
         await bus.ready()
         const near = withNearCache(client, { bus })
-        const heard = new Set<string>()
-        bus.on('invalidate', ({ groups }) => groups.forEach((group) => heard.add(group)))
+        const received = new Set<string>()
+        bus.on('invalidate', ({ groups }) => groups.forEach((group) => received.add(group)))
         nodes.push({
           bus,
-          heard,
+          received,
           clear: near.near.clear,
           rows: createAside<number>({ client: near, prefix: 'row', ttl: '1h' }),
           close: async () => {
@@ -104,48 +105,52 @@ describe.each(cases)('on $name', ({ start, topology }) => {
       }
       const servers = stage.primaries
 
-      const run = async (all: readonly Step[]): Promise<void> => {
+      const run = async (sequence: readonly Step[]): Promise<void> => {
         const source: number[] = new Array<number>(IDS).fill(0)
         /** The oldest version that each process may read of each row. */
         const floors = nodes.map(() => source.slice())
         await stage.flush()
         for (const { clear } of nodes) clear()
-        const check = (who: number, id: number, value: number): void => {
-          if (value < floors[who]![id]! || value > source[id]!)
+        const check = (process: number, id: number, value: number): void => {
+          if (value < floors[process]![id]! || value > source[id]!)
             throw new Error(
-              `process ${who} read version ${value} of row ${id}, which is at ${source[id]}; it knows of ${floors[who]![id]}`,
+              `process ${process} read version ${value} of row ${id}, which is at ${source[id]}; ` +
+                `it must be at least ${floors[process]![id]}`,
             )
-          floors[who]![id] = Math.max(floors[who]![id]!, value)
+          floors[process]![id] = Math.max(floors[process]![id]!, value)
         }
-        const hear = async (): Promise<void> => {
-          // A message may be missed while a connection is made anew: then it is said again.
+        const sync = async (): Promise<void> => {
+          // A message may be missed while a connection is re-established. Then it is sent again.
           const mark = `mark:${createToken()}`
           await eventually(async () => {
             await nodes[0]!.bus.publish({ groups: [mark] })
-            await eventually(() => nodes.every(({ bus, heard }) => bus.live && heard.has(mark)), {
-              within: 200,
-              every: 2,
-            })
+            await eventually(
+              () => nodes.every(({ bus, received }) => bus.live && received.has(mark)),
+              {
+                within: 200,
+                every: 2,
+              },
+            )
             return true
           })
           for (const floor of floors) floor.splice(0, IDS, ...source)
         }
-        for (const step of all) {
+        for (const step of sequence) {
           const { rows, clear, bus } = nodes[step.node]!
-          if (step.does === 'read')
+          if (step.type === 'read')
             check(step.node, step.id, await rows.getOrLoad(step.id, () => source[step.id]!))
-          else if (step.does === 'read many')
+          else if (step.type === 'read many')
             (
               await rows.getOrLoadMany([...source.keys()], (ids) =>
                 ids.map((id) => source[Number(id)]!),
               )
             ).forEach((value, id) => check(step.node, id, value!))
-          else if (step.does === 'clear') clear()
-          else if (step.does === 'lose connections')
+          else if (step.type === 'clear') clear()
+          else if (step.type === 'lose connections')
             await Promise.all(
               servers.map((server) => server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')),
             )
-          else if (step.does === 'hear') await hear()
+          else if (step.type === 'sync') await sync()
           else {
             const { id } = step
             const change = {
@@ -157,16 +162,16 @@ describe.each(cases)('on $name', ({ start, topology }) => {
                 await rows.invalidate(id)
                 await bus.publish({ keys: [['row', id]] })
               },
-            }[step.does]
+            }[step.type]
             source[id]!++
             await change()
             floors[step.node]![id] = source[id]!
           }
         }
-        await hear()
-        for (const [who, { rows }] of nodes.entries())
+        await sync()
+        for (const [process, { rows }] of nodes.entries())
           for (const id of source.keys())
-            check(who, id, await rows.getOrLoad(id, () => source[id]!))
+            check(process, id, await rows.getOrLoad(id, () => source[id]!))
       }
       await fc.assert(fc.asyncProperty(steps, run), { numRuns: RUNS })
       for (const { close } of nodes) await close()

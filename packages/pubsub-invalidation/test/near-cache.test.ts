@@ -19,7 +19,7 @@ interface Product {
 
 describe.each(casesWithShards)('on $name', ({ start }) => {
   let stage: Stage<CacheClient>
-  const closing: (() => unknown)[] = []
+  const cleanup: (() => unknown)[] = []
   beforeAll(async () => void (stage = await start()))
   afterAll(() => stage.stop())
   let channel = ''
@@ -29,10 +29,10 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     return stage.flush()
   })
   afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
   })
 
-  /** A process of its own, as far as near caches are concerned; `sent` is what went to Redis. */
+  /** Creates what stands for a process. `sent` collects the commands that it sends to Redis. */
   async function node(options: Partial<NearCacheOptions> = {}): Promise<{
     client: CacheClient
     near: NearCacheClient
@@ -43,18 +43,18 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     const client = stage.driver()
     const sent: Command[] = []
     const { driver } = client
-    const spied = Object.assign(driver, {
-      send: ((send) => (commands: readonly Command[], how: never) => {
+    const patched = Object.assign(driver, {
+      send: ((send) => (commands: readonly Command[], options: never) => {
         sent.push(...commands)
-        return send(commands, how)
+        return send(commands, options)
       })(driver.send),
     })
-    expect(spied).toBe(driver)
-    // no beat among what a test sends, and none that comes too late
+    expect(patched).toBe(driver)
+    // The heartbeat is long, so that no beat is among the sent commands and none is late.
     const bus = createInvalidationBus({ client, channel, heartbeat: '30s' })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus, ...options })
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => bus.close(),
       () => near.close(),
@@ -89,11 +89,11 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     expect(near.near.stats()).toMatchObject({ entries: 3, hits: 14, misses: 3, answering: true })
   })
 
-  it('after an invalidation this process reads anew at once, and others once its message has come', async () => {
+  it('an invalidation works at once in this process, in others after its message', async () => {
     const [a, b] = [await node(), await node()]
     let price = 10
     const read = ({ products }: typeof a) => products.getOrLoad(1, () => ({ id: 1, price }))
-    for (const one of [a, b, a, b]) expect((await read(one)).price).toBe(10)
+    for (const process of [a, b, a, b]) expect((await read(process)).price).toBe(10)
     price = 11
     await a.products.invalidate(1)
     expect((await read(a)).price).toBe(11)
@@ -101,7 +101,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     expect(a.near.near.stats().entries).toBe(1)
   })
 
-  it('every change of an entry is told: invalidate, expire, mutate, set, and write-through’s update, put, delete', async () => {
+  it('every change of an entry is announced, by cache-aside and by write-through', async () => {
     const [a, b] = [await node(), await node()]
     const rows = new Map([[1, { id: 1, price: 0 }]])
     const make = ({ near }: typeof a) =>
@@ -116,7 +116,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
         },
         remove: (id) => rows.delete(id),
       })
-    const [written] = [make(a)]
+    const writeThrough = make(a)
     const read = () => b.products.getOrLoad(1, () => rows.get(1) ?? null)
     const changes: (() => Promise<unknown>)[] = [
       () => {
@@ -132,8 +132,8 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
         rows.set(1, { id: 1, price: 4 })
         return a.products.set(1, { id: 1, price: 4 })
       },
-      () => written.update(1, { price: 5 }),
-      () => written.put(1, { id: 1, price: 6 }),
+      () => writeThrough.update(1, { price: 5 }),
+      () => writeThrough.put(1, { id: 1, price: 6 }),
     ]
     for (const [i, change] of changes.entries()) {
       await read()
@@ -145,35 +145,35 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
       expect(await a.products.getOrLoad(1, () => rows.get(1)!)).toEqual(rows.get(1))
       await vi.waitFor(async () => expect((await read())?.price).toBe(i + 1), 5_000)
     }
-    await written.delete(1)
+    await writeThrough.delete(1)
     await vi.waitFor(async () => expect(await read()).toBeNull(), 5_000)
   })
 
-  it('fills are told to nobody; what one tick invalidates leaves as one message for each node, without doubles', async () => {
+  it('fills are not announced; invalidations of one tick are one message', async () => {
     const [a, b] = [await node(), await node()]
-    // with doubles as many calls as travel in one command
+    // With the duplicates, there are as many calls as fit into one command.
     const ids = Array.from({ length: 25 }, (_, i) => i)
     for (const id of ids) await a.products.getOrLoad(id, () => ({ id, price: 1 }))
     expect(b.bus.stats().received).toBe(0)
-    const heard: (readonly string[])[] = []
+    const received: (readonly string[])[] = []
     const ended = new Promise<void>((resolve) =>
       b.bus.on('invalidate', ({ keys, groups }) => {
-        if (keys.length > 0) heard.push(keys)
+        if (keys.length > 0) received.push(keys)
         if (groups.includes('end')) resolve()
       }),
     )
     await Promise.all([...ids, ...ids].map((id) => a.products.invalidate(id)))
     await a.bus.publish({ groups: ['end'] })
     await ended
-    if (stage.server) expect(heard).toHaveLength(1)
+    if (stage.server) expect(received).toHaveLength(1)
     await vi.waitFor(
-      () => expect(heard.flat().sort()).toEqual(ids.map((id) => `shop:product:${id}`).sort()),
+      () => expect(received.flat().sort()).toEqual(ids.map((id) => `shop:product:${id}`).sort()),
       5_000,
     )
     expect(a.near.near.stats().entries).toBe(0)
   })
 
-  it('its own messages don’t drop what was written since', async () => {
+  it('a process’s own messages don’t drop what it wrote since', async () => {
     const { near, bus } = await node()
     const rows = createWriteThrough({
       client: near,
@@ -188,7 +188,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     expect(await rows.get(1)).toEqual({ n: 1 })
   })
 
-  it('an entry is kept no longer than it has left to live in Redis', async () => {
+  it('an entry is cached no longer than its remaining time to live in Redis', async () => {
     const { near } = await node()
     const brief = createAside<number>({ client: near, prefix: 'brief', ttl: 300 })
     let loads = 0
@@ -196,7 +196,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     await vi.waitFor(async () => expect(await brief.getOrLoad(1, () => ++loads)).toBe(2), 5_000)
   })
 
-  it('stale-while-revalidate works on what is near as on what is in Redis', async () => {
+  it('stale-while-revalidate works for near entries as for entries in Redis', async () => {
     const { near } = await node()
     const values = createAside<number>({
       client: near,
@@ -212,10 +212,10 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     )
   })
 
-  it('values are shared and frozen, or copies', async () => {
+  it('values are either shared and frozen, or copied', async () => {
     const [shared, copies] = [await node(), await node({ clone: true })]
     const value = () => ({ id: 1, price: 1, tags: [{ name: 'new' }] })
-    for (const one of [shared, shared, copies, copies]) await one.products.getOrLoad(1, value)
+    for (const { products } of [shared, shared, copies, copies]) await products.getOrLoad(1, value)
     const first = await shared.products.getOrLoad(1, value)
     expect(await shared.products.getOrLoad(1, value)).toBe(first)
     expect(() => {
@@ -229,7 +229,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     expect(await copies.products.getOrLoad(1, value)).toEqual(value())
   })
 
-  it('two caches over the same keys with formats of their own don’t get each other’s values', async () => {
+  it('two caches with different formats don’t get each other’s values', async () => {
     const { near, products } = await node()
     const codec = {
       name: 'other',
@@ -242,7 +242,7 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     expect(await products.getOrLoad(1, () => ({ id: 0, price: 0 }))).toEqual({ id: 1, price: 1 })
   })
 
-  it('"there is none" is kept too, as long as it is remembered', async () => {
+  it('the absence of a value is cached too, for its negative ttl', async () => {
     const { near, sent } = await node()
     const some = createAside<number>({ client: near, prefix: 'none', ttl: '1h', negativeTtl: '1h' })
     await some.getOrLoad(1, () => null)
@@ -251,12 +251,12 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     expect(sent).toEqual([])
   })
 
-  it('prefixes and groups drop what they concern', async () => {
+  it('prefixes and groups drop the matching entries', async () => {
     const groups = (_key: string, { price }: Product) => [`price:${price}`]
     const [a, b] = [await node({ groups }), await node()]
-    for (const one of [a, b])
-      for (let id = 0; id < 4; id++) await one.products.getOrLoad(id, () => ({ id, price: id % 2 }))
-    for (const one of [a, b]) expect(one.near.near.stats().entries).toBe(4)
+    for (const { products } of [a, b])
+      for (let id = 0; id < 4; id++) await products.getOrLoad(id, () => ({ id, price: id % 2 }))
+    for (const { near } of [a, b]) expect(near.near.stats().entries).toBe(4)
     await a.bus.publish({ groups: ['price:1'] })
     expect(a.near.near.stats().entries).toBe(2)
     await vi.waitFor(() => expect(b.near.near.stats().entries).toBe(0), 5_000)
@@ -267,10 +267,10 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     await vi.waitFor(() => expect(b.near.near.stats().entries).toBe(0), 5_000)
   })
 
-  it('what can’t be read is counted and dropped; what a newer version says empties the near cache', async () => {
+  it('drops an unreadable message; a newer version empties the near cache', async () => {
     const { near, bus, products, client } = await node()
     await products.getOrLoad(1, () => ({ id: 1, price: 1 }))
-    const say = (text: string) =>
+    const publish = (text: string) =>
       client.send({ args: ['PUBLISH', `shop:${channel}`, text], keys: [] })
     const garbage = [
       '',
@@ -282,20 +282,20 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
       JSON.stringify({ v: 1, keys: ['shop:product:1'], at: 5 }),
       'x'.repeat(300_000),
     ]
-    for (const text of garbage) await say(text)
+    for (const text of garbage) await publish(text)
     await vi.waitFor(
       () => expect(bus.stats().unreadable).toBeGreaterThanOrEqual(garbage.length),
       5_000,
     )
     expect(near.near.stats().entries).toBe(1)
-    await say(JSON.stringify({ v: 2, surely: 'something' }))
+    await publish(JSON.stringify({ v: 2, surely: 'something' }))
     await vi.waitFor(() => expect(near.near.stats().entries).toBe(0), 5_000)
     await products.getOrLoad(1, () => ({ id: 1, price: 1 }))
-    await say(JSON.stringify({ v: 1, keys: ['shop:product:1'] }))
+    await publish(JSON.stringify({ v: 1, keys: ['shop:product:1'] }))
     await vi.waitFor(() => expect(near.near.stats().entries).toBe(0), 5_000)
   })
 
-  it('a bus that is closed leaves a near cache that answers nothing, and reads that go to Redis', async () => {
+  it('with a closed bus, a near cache answers nothing, and reads go to Redis', async () => {
     const { near, bus, products, sent } = await node()
     await products.getOrLoad(1, () => ({ id: 1, price: 1 }))
     await bus.close()

@@ -14,29 +14,29 @@ const format = createFormat<string>()
 const write = { ttl: 3_600_000 }
 const key = 'shop:k'
 
-/** What the process with the near cache does, before it keeps what came back. */
-const works: Readonly<
+/** What the process with the near cache does before it caches the reply. */
+const operations: Readonly<
   Record<
     string,
     {
       readonly before?: (near: NearCacheClient, token: string) => Promise<unknown>
-      readonly does: (near: NearCacheClient, token: string) => Promise<unknown>
+      readonly run: (near: NearCacheClient, token: string) => Promise<unknown>
     }
   >
 > = {
-  'a read': { does: ({ entries }) => entries.read(key, format) },
-  'the answer to who asks for a lease': {
-    does: ({ entries }, token) => entries.lease(key, format, { token, ttl: 60_000 }),
+  'a read': { run: ({ entries }) => entries.read(key, format) },
+  'a request for a lease': {
+    run: ({ entries }, token) => entries.lease(key, format, { token, ttl: 60_000 }),
   },
   'a fill': {
     before: async ({ entries }, token) => {
       await entries.lease(key, format, { token, ttl: 60_000, staleBelow: 'all', take: true })
     },
-    does: ({ entries }, token) => entries.fill(key, format, token, 'old', write),
+    run: ({ entries }, token) => entries.fill(key, format, token, 'old', write),
   },
   'a write that is overtaken': {
     before: ({ entries }, token) => entries.beginWrite([key], token, 60_000),
-    does: ({ entries }, token) =>
+    run: ({ entries }, token) =>
       entries.commitWrite(key, token, { ...write, format, value: 'old' }),
   },
 }
@@ -45,31 +45,31 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
   'on $name',
   ({ start }) => {
     let stage: Stage<CacheClient>
-    const closing: (() => unknown)[] = []
+    const cleanup: (() => unknown)[] = []
     beforeAll(async () => void (stage = await start()))
     afterAll(() => stage.stop())
     beforeEach(() => stage.flush())
     afterEach(async () => {
-      for (const close of closing.splice(0).reverse()) await close()
+      for (const close of cleanup.splice(0).reverse()) await close()
     })
 
     /**
-     * A process whose commands are executed, whose replies come and whose messages come when the
-     * test says so.
+     * Creates what stands for a process. The test decides when its commands are executed, and when
+     * its replies and messages arrive.
      */
-    async function held(kind: 'published' | 'tracked') {
+    async function startControlled(kind: 'published' | 'tracked') {
       const client = stage.driver()
       const { driver } = client
-      const lanes: { execute(): Promise<void>; answer(): void }[] = []
+      const sends: { execute(): Promise<void>; answer(): void }[] = []
       const messages: (() => void)[] = []
       const state = { holding: false, barrier: '' }
       const [send, subscribe] = [driver.send, driver.subscribe]
       Object.assign(driver, {
-        async send(commands: never, how: { timeout?: number }) {
-          if (!state.holding) return send(commands, how)
+        async send(commands: never, options: { timeout?: number }) {
+          if (!state.holding) return send(commands, options)
           const [executed, answered] = [gate(), gate()]
           const reply = executed.passed.then(() => send(commands, { timeout: 60_000 }))
-          lanes.push({
+          sends.push({
             execute: async () => {
               executed.open()
               await reply
@@ -81,7 +81,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         },
         subscribe: (
           channels: never,
-          on: {
+          events: {
             message(channel: string, payload: string): void
             invalidated(keys: readonly string[]): void
           },
@@ -90,12 +90,13 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
           subscribe(
             channels,
             {
-              ...on,
+              ...events,
               message: (channel: string, payload: string) => {
-                messages.push(() => on.message(channel, payload))
+                messages.push(() => events.message(channel, payload))
                 if (payload.includes('barrier')) state.barrier = payload
               },
-              invalidated: (keys: readonly string[]) => messages.push(() => on.invalidated(keys)),
+              invalidated: (keys: readonly string[]) =>
+                messages.push(() => events.invalidated(keys)),
             } as never,
             options,
           ),
@@ -112,25 +113,25 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
           ? createInvalidationBus({ client: elsewhere })
           : createTrackingBus({ client: elsewhere })
       await other.ready()
-      closing.push(
+      cleanup.push(
         () => client.close(),
         () => elsewhere.close(),
         () => bus.close(),
         () => other.close(),
       )
-      for (const { before, does } of Object.values(works)) {
-        // the server knows the scripts from now on
+      for (const { before, run } of Object.values(operations)) {
+        // From now on the server knows the scripts.
         await before?.(near, 'token')
-        await does(near, 'token')
+        await run(near, 'token')
         await near.entries.invalidate([key])
       }
       return {
         near,
-        lanes,
+        sends,
         state,
         other: withNearCache(elsewhere, { bus: other }),
-        /** All messages so far have come, as far as to our hands. */
-        async gathered() {
+        /** Waits until all messages so far have arrived in `messages`. */
+        async collectMessages() {
           const mark = `barrier:${createToken()}`
           await other.publish({ groups: [mark] })
           await eventually(() => state.barrier.includes(mark), { every: 2 })
@@ -138,7 +139,7 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         deliver: () => {
           for (const message of messages.splice(0)) message()
         },
-        kept: () => near.entries.near!.get<string>(key, format)?.value,
+        cached: () => near.entries.near!.get<string>(key, format)?.value,
       }
     }
 
@@ -147,141 +148,147 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
     }
 
     describe.each(['published', 'tracked'] as const)('invalidations are %s', (kind) => {
-      it.each(Object.entries(works))(
-        '%s, and an invalidation elsewhere: nothing old is kept, whatever comes in whatever order',
-        async (_, { before, does }) => {
-          const { near, other, lanes, state, gathered, deliver, kept } = await held(kind)
+      it.each(Object.entries(operations))(
+        '%s and an invalidation elsewhere: no old value is cached, in any order of their steps',
+        async (_, { before, run }) => {
+          const { near, other, sends, state, collectMessages, deliver, cached } =
+            await startControlled(kind)
           for (const order of interleavings(['ask', 'execute', 'answer'], ['delete', 'message'])) {
             await other.entries.invalidate([key])
             await other.entries.put(key, format, 'old', write)
-            await gathered()
+            await collectMessages()
             deliver()
             near.near.clear()
             const token = createToken()
             await before?.(near, token)
             if (before) {
-              await gathered()
+              await collectMessages()
               deliver()
             }
             let working: Promise<unknown> = Promise.resolve()
-            let heard = false
+            let messageArrived = false
             state.holding = true
             const steps: Record<string, () => unknown> = {
               ask: async () => {
-                working = does(near, token)
+                working = run(near, token)
                 await turn()
               },
-              execute: () => lanes[0]!.execute(),
+              execute: () => sends[0]!.execute(),
               answer: async () => {
-                lanes[0]!.answer()
+                sends[0]!.answer()
                 await working
               },
               delete: () => other.entries.put(key, format, 'new', write),
               message: async () => {
-                await gathered()
+                await collectMessages()
                 deliver()
-                heard = true
+                messageArrived = true
               },
             }
-            const said: string[] = []
+            const trace: string[] = []
             for (const step of order) {
               await steps[step]!()
-              said.push(`${step}: ${kept() ?? 'nothing'}`)
-              if (heard && kept() === 'old')
-                throw new Error(`The old value is kept after the message: ${said.join(', ')}`)
+              trace.push(`${step}: ${cached() ?? 'nothing'}`)
+              if (messageArrived && cached() === 'old')
+                throw new Error(`The old value is cached after the message: ${trace.join(', ')}`)
             }
             state.holding = false
-            lanes.length = 0
-            await gathered()
+            sends.length = 0
+            await collectMessages()
             deliver()
-            expect([undefined, 'new'], said.join(', ')).toContain(kept())
+            expect([undefined, 'new'], trace.join(', ')).toContain(cached())
             expect(near.near.stats().answering).toBe(true)
           }
         },
       )
 
-      it('a read that begins after the message is kept', async () => {
-        const { near, other, gathered, deliver, kept } = await held(kind)
+      it('a read that begins after the message is cached', async () => {
+        const { near, other, collectMessages, deliver, cached } = await startControlled(kind)
         await other.entries.put(key, format, 'new', write)
-        await gathered()
+        await collectMessages()
         deliver()
         await near.entries.read(key, format)
-        expect(kept()).toBe('new')
+        expect(cached()).toBe('new')
       })
     })
 
-    it.each(Object.entries(works))(
-      '%s, and an invalidation by this process: nothing old is kept once that is acknowledged, whatever comes in whatever order',
-      async (name, { before, does }) => {
-        const { near, other, lanes, state, gathered, deliver, kept } = await held('published')
+    it.each(Object.entries(operations))(
+      '%s and an invalidation by this process: no old value is cached after it, in any order',
+      async (name, { before, run }) => {
+        const { near, other, sends, state, collectMessages, deliver, cached } =
+          await startControlled('published')
         const orders = interleavings(
           ['ask', 'execute', 'answer'],
           ['delete', 'deleted', 'acknowledged'],
         )
-        for (const order of name === 'a read' ? orders : orders.filter(areOneByOne)) {
+        for (const order of name === 'a read' ? orders : orders.filter(isSequential)) {
           await other.entries.invalidate([key])
           await other.entries.put(key, format, 'old', write)
-          await gathered()
+          await collectMessages()
           deliver()
           const token = createToken()
           await before?.(near, token)
-          await gathered()
+          await collectMessages()
           deliver()
-          if (order[0] === 'delete') await near.entries.read(key, format) // kept at first
+          // If the delete is first, the value is cached before it.
+          if (order[0] === 'delete') await near.entries.read(key, format)
           state.holding = true
           let [working, deleting]: Promise<unknown>[] = []
-          const mine = lanes.length
-          const place: Record<string, number> = {}
+          const firstIndex = sends.length
+          const index: Record<string, number> = {}
           const begin = async (
             name: string,
             work: () => Promise<unknown>,
           ): Promise<Promise<unknown>[]> => {
-            place[name] = mine + Object.keys(place).length
-            const begun = work()
+            index[name] = firstIndex + Object.keys(index).length
+            const started = work()
             await turn()
-            return [begun]
+            return [started]
           }
           let done = false
           const steps: Record<string, () => unknown> = {
             ask: async () => {
-              ;[working] = await begin('ask', () => does(near, token))
+              ;[working] = await begin('ask', () => run(near, token))
             },
-            execute: () => lanes[place.ask!]!.execute(),
+            execute: () => sends[index.ask!]!.execute(),
             answer: async () => {
-              lanes[place.ask!]!.answer()
+              sends[index.ask!]!.answer()
               await working
               await turn()
             },
             delete: async () => {
               ;[deleting] = await begin('delete', () => near.entries.invalidate([key]))
             },
-            deleted: () => lanes[place.delete!]!.execute(),
+            deleted: () => sends[index.delete!]!.execute(),
             acknowledged: async () => {
-              lanes[place.delete!]!.answer()
+              sends[index.delete!]!.answer()
               await deleting
               done = true
               await turn()
             },
           }
-          const said: string[] = []
+          const trace: string[] = []
           for (const step of order) {
             await steps[step]!()
-            said.push(`${step}: ${kept() ?? 'nothing'}`)
-            if (done) expect(kept(), said.join(', ')).toBeUndefined()
+            trace.push(`${step}: ${cached() ?? 'nothing'}`)
+            if (done) expect(cached(), trace.join(', ')).toBeUndefined()
           }
           state.holding = false
-          lanes.length = 0
-          await gathered()
+          sends.length = 0
+          await collectMessages()
           deliver()
-          expect(kept(), said.join(', ')).toBeUndefined()
+          expect(cached(), trace.join(', ')).toBeUndefined()
         }
       },
     )
   },
 )
 
-/** A call of a script leaves once the one before it on its key has been answered. */
-function areOneByOne(order: readonly string[]): boolean {
+/**
+ * Whether an order is possible for scripts: the call of a script is sent after the previous one on
+ * its key has been answered.
+ */
+function isSequential(order: readonly string[]): boolean {
   const isBefore = (first: string, second: string): boolean =>
     order.indexOf(first) < order.indexOf(second)
   return isBefore('ask', 'delete')

@@ -9,7 +9,7 @@ import {
 } from '../src/index.js'
 
 const untouched = (): never => {
-  throw new Error('nothing is to be sent')
+  throw new Error('nothing may be sent')
 }
 const driver: Driver = {
   name: 'none',
@@ -28,29 +28,29 @@ const bus = {
   on: untouched,
   ready: untouched,
   close: untouched,
-  wiring: { client, freshUntil: -Infinity },
+  internals: { client, freshUntil: -Infinity },
 }
-/** Its messages come from another server, or by another connection, than the commands go to. */
-const elsewhere = { ...bus, wiring: { client: createCacheClient({ ...driver }) } }
-const ofAnotherNamespace = {
+/** A bus with another driver: its messages may come from another server than commands go to. */
+const withOtherDriver = { ...bus, internals: { client: createCacheClient({ ...driver }) } }
+const withOtherNamespace = {
   ...bus,
-  wiring: { client: createCacheClient(driver, { namespace: 'shop' }) },
+  internals: { client: createCacheClient(driver, { namespace: 'shop' }) },
 }
 
 const factories: Readonly<
   Record<
     string,
     {
-      readonly make: (options: never) => unknown
-      readonly right: object
-      readonly wrong: readonly [option: string, value: unknown][]
+      readonly create: (options: never) => unknown
+      readonly valid: object
+      readonly invalid: readonly [option: string, value: unknown][]
     }
   >
 > = {
   createInvalidationBus: {
-    make: createInvalidationBus,
-    right: { client },
-    wrong: [
+    create: createInvalidationBus,
+    valid: { client },
+    invalid: [
       ['client', undefined],
       ['client', {}],
       ['channel', ''],
@@ -63,14 +63,14 @@ const factories: Readonly<
     ],
   },
   'createInvalidationBus on a Cluster': {
-    make: createInvalidationBus,
-    right: { client: onCluster },
-    wrong: [['onGap', 'replay']],
+    create: createInvalidationBus,
+    valid: { client: onCluster },
+    invalid: [['onGap', 'replay']],
   },
   createTrackingBus: {
-    make: createTrackingBus,
-    right: { client },
-    wrong: [
+    create: createTrackingBus,
+    valid: { client },
+    invalid: [
       ['client', 'redis'],
       ['prefixes', 'shop:'],
       ['prefixes', ['']],
@@ -83,14 +83,14 @@ const factories: Readonly<
     ],
   },
   withNearCache: {
-    make: (options: never) => withNearCache(client, options),
-    right: { bus },
-    wrong: [
+    create: (options: never) => withNearCache(client, options),
+    valid: { bus },
+    invalid: [
       ['bus', undefined],
       ['bus', {}],
-      ['bus', { ...bus, wiring: undefined }],
-      ['bus', elsewhere],
-      ['bus', ofAnotherNamespace],
+      ['bus', { ...bus, internals: undefined }],
+      ['bus', withOtherDriver],
+      ['bus', withOtherNamespace],
       ['maxEntries', 0],
       ['maxEntries', 1.5],
       ['maxEntries', 2 ** 24 + 1],
@@ -107,13 +107,13 @@ const factories: Readonly<
     ],
   },
   createInvalidator: {
-    make: createInvalidator,
-    right: { client, bus, rules: { 'user.deleted': (id: number) => [drop(['user', id])] } },
-    wrong: [
+    create: createInvalidator,
+    valid: { client, bus, rules: { 'user.deleted': (id: number) => [drop(['user', id])] } },
+    invalid: [
       ['client', undefined],
       ['bus', {}],
-      ['bus', elsewhere],
-      ['bus', ofAnotherNamespace],
+      ['bus', withOtherDriver],
+      ['bus', withOtherNamespace],
       ['rules', undefined],
       ['rules', null],
       ['rules', []],
@@ -124,22 +124,27 @@ const factories: Readonly<
   },
 }
 
-describe.each(Object.entries(factories))('%s', (_, { make, right, wrong }) => {
-  it.each(wrong)('refuses a wrong %s (%j) at once, naming it', (option, value) => {
+describe.each(Object.entries(factories))('%s', (_, { create, valid, invalid }) => {
+  it.each(invalid)('refuses an invalid %s (%j), naming the option', (option, value) => {
     const options =
       option === 'rules.user.deleted'
-        ? { ...right, rules: { 'user.deleted': value } }
-        : { ...right, [option]: value }
-    const attempt = (): unknown => make(options as never)
+        ? { ...valid, rules: { 'user.deleted': value } }
+        : { ...valid, [option]: value }
+    const attempt = (): unknown => create(options as never)
     expect(attempt).toThrow(InvalidOptionError)
     expect(attempt).toThrow(`"${option}"`)
   })
 
   it.each([undefined, null, 'a', []])('refuses %j for options', (options) => {
-    expect(() => make(options as never)).toThrow(InvalidOptionError)
+    expect(() => create(options as never)).toThrow(InvalidOptionError)
   })
 })
 
-it.each([undefined, {}, 'redis://localhost'])('withNearCache refuses %j for a client', (wrong) => {
-  expect(() => withNearCache(wrong as never, { bus } as never)).toThrow(InvalidOptionError)
-})
+it.each([undefined, {}, 'redis://localhost'])(
+  'withNearCache refuses %j for a client',
+  (invalidClient) => {
+    expect(() => withNearCache(invalidClient as never, { bus } as never)).toThrow(
+      InvalidOptionError,
+    )
+  },
+)

@@ -16,17 +16,17 @@ import {
 const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
 const LOG = 'shop:{shop:invalidations}:log'
 
-const drivers: Readonly<Record<string, (url: string, closing: (() => unknown)[]) => Driver>> = {
-  ioredis: (url, closing) => {
+const drivers: Readonly<Record<string, (url: string, cleanup: (() => unknown)[]) => Driver>> = {
+  ioredis: (url, cleanup) => {
     const redis = new Redis(url, { retryStrategy: () => 20 })
     redis.on('error', () => undefined)
-    closing.push(() => redis.disconnect())
+    cleanup.push(() => redis.disconnect())
     return ioredisDriver(redis)
   },
-  'node-redis': (url, closing) => {
+  'node-redis': (url, cleanup) => {
     const redis = createClient({ url, socket: { reconnectStrategy: 20 } })
     redis.on('error', () => undefined)
-    closing.push(() => redis.destroy())
+    cleanup.push(() => redis.destroy())
     return nodeRedisDriver(redis)
   },
 }
@@ -36,8 +36,8 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
   let proxy: TcpProxy
   let here: { bus: InvalidationBus; near: NearCacheClient; rows: Aside<number>; resumed: boolean[] }
   let elsewhere: Aside<number>
-  let wrote: InvalidationBus
-  const closing: (() => unknown)[] = []
+  let otherBus: InvalidationBus
+  const cleanup: (() => unknown)[] = []
   const source = new Map<number, number>()
   const load = (id: number): number => source.get(id) ?? 0
 
@@ -51,18 +51,18 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     here.bus.on('live', (missedNothing) => here.resumed.push(missedNothing))
     const other = await process(server.url, 'empty')
     elsewhere = other.rows
-    wrote = other.bus
+    otherBus = other.bus
     for (let id = 0; id < 10; id++) await here.rows.getOrLoad(id, () => load(id))
     expect(here.near.near.stats()).toMatchObject({ entries: 10, answering: true })
   })
   afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
     await proxy.close()
   })
 
-  /** Commands go straight to the server; it listens at `url`. */
+  /** Commands go directly to the server. Messages come from `url`. */
   async function process(url: string, onGap: 'replay' | 'empty') {
-    const [direct, listening] = [connect(server.url, closing), connect(url, closing)]
+    const [direct, listening] = [connect(server.url, cleanup), connect(url, cleanup)]
     const client = createCacheClient(
       { ...direct, subscribe: listening.subscribe },
       { namespace: 'shop', resilience },
@@ -70,7 +70,7 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     const bus = createInvalidationBus({ client, onGap, heartbeat: 5_000 })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus })
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => listening.close(),
       () => bus.close(),
@@ -83,8 +83,8 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     await elsewhere.invalidate(id)
   }
 
-  /** What happens while it can't hear anything. */
-  async function gap(meanwhile: () => Promise<unknown>): Promise<void> {
+  /** Runs `meanwhile` while the first process can't receive messages. */
+  async function duringGap(meanwhile: () => Promise<unknown>): Promise<void> {
     await proxy.cut()
     await vi.waitFor(() => expect(here.bus.live).toBe(false), 5_000)
     await meanwhile()
@@ -92,88 +92,88 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     await vi.waitFor(() => expect(here.bus.live).toBe(true), 10_000)
   }
 
-  const keptOf = async (): Promise<number[]> =>
+  const readAll = async (): Promise<number[]> =>
     Promise.all(Array.from({ length: 10 }, (_, id) => here.rows.getOrLoad(id, () => load(id))))
 
-  it('what was missed is read from the log; what it does not concern is still there', async () => {
+  it('missed messages are read from the log; other entries stay cached', async () => {
     await change(9, 90)
-    await gap(async () => {
+    await duringGap(async () => {
       await change(1, 10)
       await change(2, 20)
-      await wrote.publish({ keys: [['row', 3]], prefix: 'row:4' })
+      await otherBus.publish({ keys: [['row', 3]], prefix: 'row:4' })
       for (const id of [3, 4]) source.set(id, id * 10)
     })
     expect(here.resumed).toEqual([true])
     expect(here.near.near.stats()).toMatchObject({ entries: 5, answering: true })
-    expect((await keptOf()).slice(0, 3)).toEqual([0, 10, 20])
+    expect((await readAll()).slice(0, 3)).toEqual([0, 10, 20])
   })
 
-  it('again and again, and where nothing was missed nothing is dropped', async () => {
+  it('works repeatedly, and drops nothing if nothing was missed', async () => {
     for (let round = 1; round <= 3; round++) {
-      await gap(async () => undefined)
+      await duringGap(async () => undefined)
       expect(here.near.near.stats().entries).toBe(10)
-      await gap(() => change(round, round))
+      await duringGap(() => change(round, round))
       expect(here.near.near.stats().entries).toBe(9)
-      expect((await keptOf())[round]).toBe(round)
+      expect((await readAll())[round]).toBe(round)
     }
     expect(here.resumed).toEqual([true, true, true, true, true, true])
   })
 
-  it('thousands of messages', async () => {
-    await gap(async () => {
+  it('reads thousands of messages', async () => {
+    await duringGap(async () => {
       for (let i = 0; i < 30; i++)
         await Promise.all(
           Array.from({ length: 100 }, async (_, j) =>
-            wrote.publish({ keys: [['row', 1_000 + i * 100 + j]] }),
+            otherBus.publish({ keys: [['row', 1_000 + i * 100 + j]] }),
           ),
         )
       await change(5, 50)
     })
     expect(here.resumed).toEqual([true])
     expect(here.near.near.stats().entries).toBe(9)
-    expect((await keptOf())[5]).toBe(50)
+    expect((await readAll())[5]).toBe(50)
   })
 
   it.each([
     ['was trimmed', () => server.cli('XTRIM', LOG, 'MAXLEN', '1')],
     ['was emptied', () => server.cli('XTRIM', LOG, 'MAXLEN', '0')],
-    ['is gone', () => server.cli('DEL', LOG)],
+    ['was deleted', () => server.cli('DEL', LOG)],
     [
-      'is something else now',
+      'has another type',
       async () => {
         await server.cli('DEL', LOG)
         await server.cli('SET', LOG, 'something')
       },
     ],
-  ])('a log that %s: everything is dropped', async (_, spoil) => {
+  ])('everything is dropped if the log %s', async (_, damage) => {
     await change(9, 90)
-    await gap(async () => {
+    await duringGap(async () => {
       await change(1, 10)
-      await spoil()
+      await damage()
       await change(2, 20)
     })
     expect(here.resumed).toEqual([false])
     expect(here.near.near.stats()).toMatchObject({ entries: 0, answering: true })
-    expect((await keptOf()).slice(0, 3)).toEqual([0, 10, 20])
+    expect((await readAll()).slice(0, 3)).toEqual([0, 10, 20])
     await server.cli('DEL', LOG)
   })
 
-  it('a server that is out of memory: messages are published, and who could not hear them drops everything', async () => {
+  it('without memory for the log, messages are published, and a gap drops everything', async () => {
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
     try {
-      await wrote.publish({ keys: [['row', 3]] })
+      await otherBus.publish({ keys: [['row', 3]] })
       await vi.waitFor(() => expect(here.near.near.stats().entries).toBe(9), 5_000)
-      await gap(() => wrote.publish({ keys: [['row', 4]] }))
+      await duringGap(() => otherBus.publish({ keys: [['row', 4]] }))
     } finally {
       await server.cli('CONFIG', 'SET', 'maxmemory', '0')
     }
     expect(here.resumed).toEqual([false])
     expect(here.near.near.stats().entries).toBe(0)
-    await vi.waitFor(() => gap(() => change(2, 20)), 10_000)
-    expect((await keptOf())[2]).toBe(20)
+    await vi.waitFor(() => duringGap(() => change(2, 20)), 10_000)
+    expect((await readAll())[2]).toBe(20)
   })
 
-  it('a server that comes back empty: everything is dropped, and a new log begins', async () => {
+  it('if the server comes back empty, everything is dropped, and a new log begins', async () => {
     await change(9, 90)
     await proxy.cut()
     await vi.waitFor(() => expect(here.bus.live).toBe(false), 5_000)
@@ -183,14 +183,14 @@ describe.each(Object.entries(drivers))('onGap: "replay", %s', (_, connect) => {
     await vi.waitFor(() => expect(here.bus.live).toBe(true), 10_000)
     expect(here.resumed).toEqual([false])
     expect(here.near.near.stats().entries).toBe(0)
-    expect((await keptOf())[1]).toBe(10)
-    await vi.waitFor(() => expect(wrote.live).toBe(true), 10_000)
-    await gap(() => change(2, 20))
+    expect((await readAll())[1]).toBe(10)
+    await vi.waitFor(() => expect(otherBus.live).toBe(true), 10_000)
+    await duringGap(() => change(2, 20))
     expect(here.resumed).toEqual([false, true])
-    expect((await keptOf())[2]).toBe(20)
+    expect((await readAll())[2]).toBe(20)
   })
 
-  it('nobody but who replays makes a log, and it grows no further than the last 10 000 messages or so', async () => {
+  it('only a bus with replay creates a log, of about the last 10 000 messages', async () => {
     await server.flush()
     await change(1, 10)
     expect(await server.cli('EXISTS', LOG)).toBe('0')

@@ -6,13 +6,13 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createInvalidationBus, withNearCache, type NearCacheOptions } from '../src/index.js'
 
-/** A sign of life stays good however long a busy machine takes between two steps. */
-const LONG = '30s'
+/** So long that a busy machine does not miss a heartbeat. */
+const LONG_HEARTBEAT = '30s'
 
-describe('values that several readers are given', () => {
+describe('values with several readers', () => {
   let server: RedisServer
   let redis: Redis
-  const closing: (() => unknown)[] = []
+  const cleanup: (() => unknown)[] = []
   beforeAll(async () => {
     server = await startRedis()
     redis = new Redis(server.url)
@@ -23,21 +23,21 @@ describe('values that several readers are given', () => {
   })
   afterEach(async () => {
     vi.unstubAllEnvs()
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
     await server.flush()
   })
 
-  /** Reads a value twice: as it comes from Redis, and near. */
-  async function kept(
+  /** Caches a value in a near cache. */
+  async function cached(
     value: unknown,
     options: Partial<NearCacheOptions> = {},
     codec: Codec<any> = v8,
   ) {
     const client = createCacheClient(ioredisDriver(redis))
-    const bus = createInvalidationBus({ client, heartbeat: LONG })
+    const bus = createInvalidationBus({ client, heartbeat: LONG_HEARTBEAT })
     await bus.ready()
     const near = withNearCache(client, { bus, ...options })
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => bus.close(),
     )
@@ -49,10 +49,10 @@ describe('values that several readers are given', () => {
   }
 
   it.each(['production', 'development'])(
-    'in %s, what one of them changes is refused, and the others do not see it',
+    'in %s, a reader can’t change a value that others read',
     async (environment) => {
       vi.stubEnv('NODE_ENV', environment)
-      const { read, stats } = await kept({ price: 1, tags: ['a', { deep: [1] }] })
+      const { read, stats } = await cached({ price: 1, tags: ['a', { deep: [1] }] })
       const value = await read()
       for (const change of [
         () => {
@@ -69,18 +69,18 @@ describe('values that several readers are given', () => {
     },
   )
 
-  it('an array of 150 000 objects', async () => {
-    const deep = await kept(Array.from({ length: 150_000 }, (_, id) => ({ id })))
-    const value = await deep.read()
+  it('an array of 150 000 objects can be cached', async () => {
+    const array = await cached(Array.from({ length: 150_000 }, (_, id) => ({ id })))
+    const value = await array.read()
     expect(value).toHaveLength(150_000)
     expect(() => {
       value[149_999].id = 0
     }).toThrow(TypeError)
-    expect(deep.stats().hits).toBe(1)
+    expect(array.stats().hits).toBe(1)
   })
 
-  it('a Map, a Set, a Date and bytes can’t be frozen: each reader has a copy', async () => {
-    const { read, stats } = await kept({
+  it('each reader gets a copy of a Map, a Set, a Date and bytes', async () => {
+    const { read, stats } = await cached({
       map: new Map([['a', { n: 1 }]]),
       set: new Set([1]),
       date: new Date(0),
@@ -104,25 +104,25 @@ describe('values that several readers are given', () => {
     expect(stats().hits).toBe(2)
   })
 
-  it('a value that refers to itself, and one that a codec has frozen on its surface', async () => {
+  it('freezes cyclic values, and values that a codec has frozen shallowly', async () => {
     const cyclic: { self?: unknown; list: number[] } = { list: [1] }
     cyclic.self = cyclic
-    const { read } = await kept(cyclic)
+    const { read } = await cached(cyclic)
     const value = await read()
     expect(value.self).toBe(value)
     expect(() => value.list.push(2)).toThrow(TypeError)
-    const surface: Codec<any> = {
+    const shallow: Codec<any> = {
       ...v8,
       decode: (bytes, context) => Object.freeze(v8.decode(bytes, context)),
     }
-    const frozen = await kept({ inner: { n: 1 } }, {}, surface)
+    const frozen = await cached({ inner: { n: 1 } }, {}, shallow)
     const again = await frozen.read()
     expect(() => {
       again.inner.n = 2
     }).toThrow(TypeError)
   })
 
-  it('instances of classes are frozen; beside what can’t be frozen they are not kept, and that is told', async () => {
+  it('freezes instances of classes, but does not cache them beside a Date', async () => {
     class Money {
       constructor(public amount: number) {}
     }
@@ -133,7 +133,7 @@ describe('values that several readers are given', () => {
         price: new Money(5),
       }),
     }
-    const value = await (await kept({ id: 1 }, {}, withClass)).read()
+    const value = await (await cached({ id: 1 }, {}, withClass)).read()
     expect(value.price).toBeInstanceOf(Money)
     expect(() => {
       value.price.amount = 6
@@ -141,7 +141,7 @@ describe('values that several readers are given', () => {
     const errors: unknown[] = []
     const onError = (error: unknown) => errors.push(error)
     channels.error.subscribe(onError)
-    const { stats, read } = await kept({ at: new Date(0) }, {}, withClass)
+    const { stats, read } = await cached({ at: new Date(0) }, {}, withClass)
     expect((await read()).price).toBeInstanceOf(Money)
     channels.error.unsubscribe(onError)
     expect(stats()).toMatchObject({ entries: 0, hits: 0 })
@@ -149,17 +149,17 @@ describe('values that several readers are given', () => {
   })
 
   it.each([{}, { clone: true }])(
-    'a Buffer is a Buffer in the copy of each reader, with %j',
+    'a Buffer stays a Buffer in the copy of each reader, with %j',
     async (options) => {
       const raw: Codec<Buffer> = {
         name: 'raw',
         encode: (value) => value,
         decode: (payload) => Buffer.from(payload),
       }
-      const { read, stats } = await kept(Buffer.from('abc'), options, raw)
+      const { read, stats } = await cached(Buffer.from('abc'), options, raw)
       ;(await read())[0] = 0
       expect((await read()).toString()).toBe('abc')
-      const inner = await kept(new Map([['bytes', [Buffer.from('abc')]]]), options)
+      const inner = await cached(new Map([['bytes', [Buffer.from('abc')]]]), options)
       const [bytes] = (await inner.read()).get('bytes')
       bytes[0] = 0
       expect(String((await inner.read()).get('bytes')[0])).toBe('abc')
@@ -167,7 +167,7 @@ describe('values that several readers are given', () => {
     },
   )
 
-  it('with clone, an instance of a class that a copy would lose is not kept, and that is told', async () => {
+  it('with clone, does not cache an instance of a class, which a copy would lose', async () => {
     class Money {
       constructor(readonly amount: number) {}
     }
@@ -178,14 +178,14 @@ describe('values that several readers are given', () => {
     const errors: unknown[] = []
     const onError = (error: unknown) => errors.push(error)
     channels.error.subscribe(onError)
-    const { read, stats } = await kept(5, { clone: true }, withClass)
+    const { read, stats } = await cached(5, { clone: true }, withClass)
     for (let i = 0; i < 2; i++) expect(await read()).toBeInstanceOf(Money)
     channels.error.unsubscribe(onError)
     expect(stats().hits).toBe(0)
     expect(errors[0]).toMatchObject({ operation: 'keep near' })
   })
 
-  it('many near caches on one bus: Node warns of nothing, and each hears', async () => {
+  it('many near caches on one bus all receive messages, without a warning of Node.js', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)

@@ -20,7 +20,7 @@ import { cases } from './cases.js'
 
 const format = createFormat<number>()
 
-function runs(program: string): boolean {
+function isInstalled(program: string): boolean {
   try {
     execFileSync(program, ['--version'], { stdio: 'ignore' })
     return true
@@ -29,12 +29,12 @@ function runs(program: string): boolean {
   }
 }
 
-const python = runs('python3')
+const python = isInstalled('python3')
 
 describe.each(cases)('on $name', ({ start, topology }) => {
   let stage: Stage<CacheClient>
   let servers: readonly RedisServer[]
-  const closing: (() => unknown)[] = []
+  const cleanup: (() => unknown)[] = []
   beforeAll(async () => {
     stage = await start()
     servers = stage.primaries
@@ -42,7 +42,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
   afterAll(() => stage.stop())
   beforeEach(() => stage.flush())
   afterEach(async () => {
-    for (const close of closing.splice(0).reverse()) await close()
+    for (const close of cleanup.splice(0).reverse()) await close()
   })
 
   async function node(prefixes?: readonly string[]): Promise<{
@@ -55,7 +55,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     const bus = createTrackingBus({ client, ...(prefixes && { prefixes }) })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
     const near = withNearCache(client, { bus })
-    closing.push(
+    cleanup.push(
       () => client.close(),
       () => bus.close(),
     )
@@ -67,10 +67,13 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     }
   }
 
-  const crew = (): Promise<Awaited<ReturnType<typeof node>>[]> =>
+  const threeNodes = (): Promise<Awaited<ReturnType<typeof node>>[]> =>
     Promise.all([node(), node(), node()])
 
-  /** All have it near; what a process stores itself it is told of, and reads again. */
+  /**
+   * Reads a row until all near caches contain it. A process is also told of what it stores itself,
+   * and reads it again.
+   */
   async function warm(
     nodes: readonly Awaited<ReturnType<typeof node>>[],
     id: number,
@@ -84,17 +87,17 @@ describe.each(cases)('on $name', ({ start, topology }) => {
 
   const payload = (key: string, value: number): string => String(format.encode(key, value))
 
-  /** The servers that may take a command on this key, which is there. On shards they all would. */
-  async function placesOf(key: string): Promise<RedisServer[]> {
+  /** Returns the servers that may hold a key. On shards, it is the server that has the key. */
+  async function serversOf(key: string): Promise<RedisServer[]> {
     if (topology !== 'sharded') return [...servers]
-    const there = await Promise.all(servers.map((server) => server.cli('EXISTS', key)))
-    return servers.filter((_, i) => there[i]?.trim() === '1')
+    const exists = await Promise.all(servers.map((server) => server.cli('EXISTS', key)))
+    return servers.filter((_, i) => exists[i]?.trim() === '1')
   }
 
   async function cli(name: string, key: string, ...rest: string[]): Promise<void> {
-    for (const server of await placesOf(key))
+    for (const server of await serversOf(key))
       if (!/^MOVED/.test(await server.cli(name, key, ...rest))) return
-    throw new Error('no node took it')
+    throw new Error('no node accepted the command')
   }
 
   const writers: readonly (readonly [
@@ -106,19 +109,19 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     ['redis-cli EXPIRE', (key) => cli('PEXPIRE', key, '1')],
     ['redis-cli FLUSHALL', () => stage.flush()],
     [
-      'a client of ours without a near cache',
-      (key) => closingClient((client) => client.entries.invalidate([key])),
+      'a cache client without a near cache',
+      (key) => withClient((client) => client.entries.invalidate([key])),
     ],
   ]
 
-  async function closingClient(use: (client: CacheClient) => Promise<unknown>): Promise<void> {
+  async function withClient(use: (client: CacheClient) => Promise<unknown>): Promise<void> {
     const client = stage.driver()
     await use(client)
     await client.close()
   }
 
-  async function expectReadAnew(write: (key: string, value: number) => unknown): Promise<void> {
-    const nodes = await crew()
+  async function expectReadAgain(write: (key: string, value: number) => unknown): Promise<void> {
+    const nodes = await threeNodes()
     await warm(nodes, 1, 10)
     await write('shop:row:1', 11)
     await vi.waitFor(async () => {
@@ -126,11 +129,11 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     }, 10_000)
   }
 
-  it.each(writers)('%s: all near caches read anew', (_, write) => expectReadAnew(write))
+  it.each(writers)('%s: all near caches read the new value', (_, write) => expectReadAgain(write))
 
-  it.skipIf(!python)('a Python program: all near caches read anew', () =>
-    expectReadAnew(async (key, value) => {
-      const [{ host, port }] = (await placesOf(key)) as [RedisServer]
+  it.skipIf(!python)('a Python program: all near caches read the new value', () =>
+    expectReadAgain(async (key, value) => {
+      const [{ host, port }] = (await serversOf(key)) as [RedisServer]
       execFileSync('python3', [
         fileURLToPath(new URL('processes/set.py', import.meta.url)),
         host,
@@ -141,8 +144,8 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     }),
   )
 
-  it('what a near cache itself writes is seen by the others, and by itself at once', async () => {
-    const nodes = await crew()
+  it('a write through a near cache is visible in its process at once, then in others', async () => {
+    const nodes = await threeNodes()
     for (let value = 1; value <= 5; value++) {
       await warm(nodes, 1, value - 1)
       const writer = nodes[value % nodes.length]!
@@ -154,8 +157,8 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     }
   })
 
-  it('publishing works on it as on any bus', async () => {
-    const nodes = await crew()
+  it('messages can be published as on any bus', async () => {
+    const nodes = await threeNodes()
     await warm(nodes, 1, 10)
     await nodes[0]!.bus.publish({ prefix: 'row:' })
     expect(nodes[0]!.near.near.stats().entries).toBe(0)
@@ -164,7 +167,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     }, 5_000)
   })
 
-  it('keys that it is not told of are not kept', async () => {
+  it('keys that are not tracked are not cached', async () => {
     const { near, rows } = await node(['shop:row:'])
     const other = createAside<number>({ client: near, prefix: 'other', ttl: '1h' })
     await vi.waitFor(async () => {
@@ -175,8 +178,8 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     expect(near.near.stats().entries).toBe(1)
   })
 
-  it('connections that are lost: what changed meanwhile is not answered', async () => {
-    const nodes = await crew()
+  it('after lost connections, no value that changed meanwhile is answered', async () => {
+    const nodes = await threeNodes()
     for (let round = 1; round <= 3; round++) {
       await warm(nodes, 1, round - 1)
       const gaps = nodes.map(({ bus }) => bus.stats().gaps)
@@ -194,7 +197,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
   })
 })
 
-describe('a user who may not track keys', () => {
+describe('a user that may not track keys', () => {
   let server: RedisServer
   beforeAll(async () => {
     server = await startRedis()
@@ -213,7 +216,7 @@ describe('a user who may not track keys', () => {
   afterAll(() => server.stop())
 
   it.each(['ioredis', 'node-redis'])(
-    '%s: the bus says what is missing, near caches keep nothing, and it begins once he may',
+    '%s: the bus reports the missing right, and listens when the user has it',
     async (kind) => {
       await server.cli('ACL', 'SETUSER', 'app', '-client|tracking')
       const { host, port } = server
@@ -254,7 +257,7 @@ describe('a user who may not track keys', () => {
     },
   )
 
-  it('the rights that the message names are all it takes', async () => {
+  it('needs only the rights that the error message names', async () => {
     await server.cli(
       'ACL',
       'SETUSER',
@@ -277,10 +280,10 @@ describe('a user who may not track keys', () => {
     const client = createCacheClient(ioredisDriver(redis))
     await using bus = createTrackingBus({ client })
     await vi.waitFor(() => bus.ready(), { timeout: 10_000 })
-    const heard: string[] = []
-    bus.on('invalidate', ({ keys }) => heard.push(...keys))
+    const received: string[] = []
+    bus.on('invalidate', ({ keys }) => received.push(...keys))
     await server.cli('SET', 'k', 'v')
-    await vi.waitFor(() => expect(heard).toEqual(['k']), 5_000)
+    await vi.waitFor(() => expect(received).toEqual(['k']), 5_000)
     await client.close()
     redis.disconnect()
   })

@@ -1,11 +1,10 @@
-export {
-  shardedDriver,
-  type ReshardOptions,
-  type ShardLayout,
-  type ShardedDriver,
-  type ShardedDriverOptions,
-  type Shards,
-} from './sharded-driver.js'
+export { shardedDriver, type ShardedDriver } from './sharded-driver.js'
+export type {
+  ReshardOptions,
+  ShardLayout,
+  ShardedDriverOptions,
+  Shards,
+} from './sharded-driver-options.js'
 export { jump } from './placement/jump.js'
 export { ketama } from './placement/ketama.js'
 export { modulo } from './placement/modulo.js'

@@ -8,33 +8,27 @@ import {
   type Settle,
 } from '@cache/core'
 import { redactedError } from '@cache/core/internal'
+import { CommandDeadline } from './command-deadline.js'
 import { CrossShardError } from './errors.js'
 import type { Layout } from './layout.js'
-import type { Change } from './reshard/change.js'
+import { PendingSend, type SendTo } from './pending-send.js'
+import type { ShardChange } from './reshard/shard-change.js'
 import type { Shard } from './shard.js'
-import { TimeLeft } from './time-left.js'
 
-/** Sends to one shard; settles each command, and then resolves. */
-export type SendTo = (
-  shard: Shard,
-  commands: readonly Command[],
-  timeout: number | undefined,
-  settle: Settle,
-) => Promise<unknown>
-
-/** Sends each command to its key's shard: one send per shard, all at once. */
+/** Sends each command to the shard of its key, with one send per shard and all sends at once. */
 export class Router {
   #layout: Layout
-  #change: Change | undefined
-  /** The change that ended each layout, for replies that still come from its shards. */
-  readonly #changes = new WeakMap<Layout, Change>()
-  #usedAt = -Infinity
-  readonly #next: boolean
+  #change: ShardChange | undefined
+  /** The change that ended each layout, for replies that still arrive from its shards. */
+  readonly #changes = new WeakMap<Layout, ShardChange>()
+  #oldShardsUsedAt = -Infinity
+  /** Whether keys of a shard that is down go to the other shards. */
+  readonly #failover: boolean
 
-  /** `onShardDown`: what becomes of the keys of a shard whose breaker is open. */
+  /** @param onShardDown What happens to commands for a shard whose breaker is open. */
   constructor(layout: Layout, onShardDown: 'fail' | 'next') {
     this.#layout = layout
-    this.#next = onShardDown === 'next'
+    this.#failover = onShardDown === 'next'
   }
 
   get layout(): Layout {
@@ -42,41 +36,42 @@ export class Router {
   }
 
   /** The change under way, from `begin` until `finish` or `abandon`. */
-  get change(): Change | undefined {
+  get change(): ShardChange | undefined {
     return this.#change
   }
 
   /**
-   * When an old shard last answered for keys that move, and was believed; before a change is under
-   * way, for any key. By `performance.now()`.
+   * When the last reply of an old shard for moving keys was accepted, by `performance.now()`.
+   * Before a change is under way, replies for any keys count.
    */
-  get usedAt(): number {
-    return this.#usedAt
+  get oldShardsUsedAt(): number {
+    return this.#oldShardsUsedAt
   }
 
-  /** From now on the change decides about commands for keys that move. */
-  begin(change: Change): void {
+  /** Begins a change. From now on it decides when commands for moving keys are sent. */
+  begin(change: ShardChange): void {
     this.#changes.set(change.from, change)
     this.#change = change
   }
 
-  /** The change does not come about: everything goes on with the old shards. */
-  abandon(change: Change): void {
+  /** Abandons a change: all commands go to the old shards again. */
+  abandon(change: ShardChange): void {
     this.#changes.delete(change.from)
     this.#change = undefined
-    change.giveUp()
+    change.cancel()
   }
 
-  /** Uses the new shards. */
+  /** Uses the shards of the new layout from now on. */
   switchTo(layout: Layout): void {
     this.#layout = layout
   }
 
-  /** Everything has been moved. */
+  /** Ends the change: every key has been moved. */
   finish(): void {
     this.#change = undefined
   }
 
+  /** Sends commands; resolves with their replies, in their order. Never rejects. */
   send(
     commands: readonly Command[],
     { timeout, settle }: SendOptions,
@@ -84,44 +79,46 @@ export class Router {
   ): Promise<readonly (Reply | CacheError)[]> {
     if (commands.length === 0) return Promise.resolve([])
     return new Promise((resolve) => {
-      const sending = new Sending(commands, settle, sendTo, resolve)
       this.#dispatch(
-        sending,
-        commands.map((_, place) => place),
-        new TimeLeft(timeout === undefined ? undefined : performance.now() + timeout),
+        new PendingSend(commands, settle, sendTo, resolve),
+        commands.map((_, index) => index),
+        new CommandDeadline(timeout === undefined ? undefined : performance.now() + timeout),
       )
     })
   }
 
-  /** Keys that may travel together now, and still may when what is under way has changed. */
+  /**
+   * Groups keys that one command may name. Keys of a group are on the same shard now, and still are
+   * when a change that is under way, or a failover, has happened.
+   */
   group(keys: readonly string[]): readonly (readonly string[])[] {
     const { layout } = this
     const change = this.change && layout !== this.change.to ? this.change : undefined
     const groups = new Map<string, { readonly shard: Shard; readonly keys: string[] }>()
     for (const key of keys) {
       const shard = layout.shardOf(key)
-      const later = change
+      const nextShard = change
         ? change.to.shardOf(key)
-        : this.#next
+        : this.#failover
           ? layout.without(shard)?.shardOf(key)
           : undefined
-      const name = later ? `${shard.name}\0${later.name}` : shard.name
-      const group = groups.get(name)
+      const id = nextShard ? `${shard.name}\0${nextShard.name}` : shard.name
+      const group = groups.get(id)
       if (group) group.keys.push(key)
-      else groups.set(name, { shard, keys: [key] })
+      else groups.set(id, { shard, keys: [key] })
     }
     return [...groups.values()]
       .flatMap((group) => group.shard.driver.group(group.keys))
-      .flatMap((some) => (change ? change.to.shardOf(some[0]!).driver.group(some) : [some]))
+      .flatMap((group) => (change ? change.to.shardOf(group[0]!).driver.group(group) : [group]))
   }
 
-  #dispatch(sending: Sending, places: readonly number[], time: TimeLeft): void {
+  #dispatch(pending: PendingSend, indexes: readonly number[], deadline: CommandDeadline): void {
     const { layout, change } = this
-    const parts = new Map<Shard, number[]>()
-    const concerned: number[] = []
-    for (const place of places) {
-      const { args, keys } = sending.commands[place]!
-      if (change?.concernsAny(keys) && !change.isBefore()) concerned.push(place)
+    const byShard = new Map<Shard, number[]>()
+    const moving: number[] = []
+    for (const index of indexes) {
+      const { args, keys } = pending.commands[index]!
+      if (change?.movesAny(keys) && !change.usesOldShards()) moving.push(index)
       else {
         const shard =
           keys.length > 0
@@ -129,50 +126,51 @@ export class Router {
             : channelOf(args) === undefined
               ? layout.shards[0]
               : layout.shardOf(channelOf(args)!)
-        if (shard) partOf(parts, shard).push(place)
-        else sending.settle(place, new CrossShardError(args[0], keys))
+        if (shard) groupIn(byShard, shard).push(index)
+        else pending.settle(index, new CrossShardError(args[0], keys))
       }
     }
-    for (const [shard, part] of parts) void this.#send(sending, shard, part, layout, time)
-    if (concerned.length > 0) void this.#sendConcerned(sending, change!, concerned, time)
+    for (const [shard, group] of byShard) void this.#send(pending, shard, group, layout, deadline)
+    if (moving.length > 0) void this.#sendMoving(pending, change!, moving, deadline)
   }
 
   async #send(
-    sending: Sending,
+    pending: PendingSend,
     shard: Shard,
-    places: readonly number[],
+    indexes: readonly number[],
     layout: Layout,
-    time: TimeLeft,
+    deadline: CommandDeadline,
   ): Promise<void> {
-    const left = time.ms
-    if (left !== undefined && left <= 0) return sending.settleAll(places, held)
+    const timeout = deadline.remaining
+    if (timeout !== undefined && timeout <= 0)
+      return pending.settleAll(indexes, timedOutWhileMoving)
     const refused: number[] = []
     const settle: Settle = (i, reply) => {
-      const place = places[i]!
-      const { keys } = sending.commands[place]!
-      if (isRefused(reply) && (this.#next || keys.length === 0)) refused.push(place)
-      else if (this.#changes.get(layout)?.isTooLateFor(keys))
-        sending.settle(place, unsure(sending.commands[place]!, reply))
+      const index = indexes[i]!
+      const { keys } = pending.commands[index]!
+      if (isRefusedByBreaker(reply) && (this.#failover || keys.length === 0)) refused.push(index)
+      else if (this.#changes.get(layout)?.isReplyTooLate(keys))
+        pending.settle(index, resharded(pending.commands[index]!, reply))
       else {
         if (
           keys.length > 0 &&
           !(reply instanceof Error) &&
           layout !== this.change?.to &&
-          (this.#changes.get(layout)?.concernsAny(keys) ?? true)
+          (this.#changes.get(layout)?.movesAny(keys) ?? true)
         )
-          this.#usedAt = performance.now()
-        sending.settle(place, reply)
+          this.#oldShardsUsedAt = performance.now()
+        pending.settle(index, reply)
       }
     }
     try {
-      await sending.sendTo(
+      await pending.sendTo(
         shard,
-        places.map((place) => sending.commands[place]!),
-        left,
+        indexes.map((index) => pending.commands[index]!),
+        timeout,
         settle,
       )
     } catch (cause) {
-      for (const i of places.keys())
+      for (const i of indexes.keys())
         settle(
           i,
           new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, {
@@ -181,152 +179,121 @@ export class Router {
           }),
         )
     }
-    if (refused.length > 0) this.#sendElsewhere(sending, shard, refused, layout, time)
+    if (refused.length > 0) this.#sendToOthers(pending, shard, refused, layout, deadline)
   }
 
-  /** Its breaker is open, so nothing was sent. */
-  #sendElsewhere(
-    sending: Sending,
+  /** Sends commands that the breaker of a shard refused to the other shards. */
+  #sendToOthers(
+    pending: PendingSend,
     shard: Shard,
-    places: readonly number[],
+    indexes: readonly number[],
     layout: Layout,
-    time: TimeLeft,
+    deadline: CommandDeadline,
   ): void {
     const others = layout.without(shard)
-    const parts = new Map<Shard, number[]>()
-    for (const place of places) {
-      const { keys } = sending.commands[place]!
+    const byShard = new Map<Shard, number[]>()
+    for (const index of indexes) {
+      const { args, keys } = pending.commands[index]!
       const other = keys.length > 0 ? others?.commonShard(keys) : others?.shards[0]
-      if (other && !this.change?.concernsAny(keys)) partOf(parts, other).push(place)
+      if (other && !this.change?.movesAny(keys)) groupIn(byShard, other).push(index)
       else
-        sending.settle(
-          place,
+        pending.settle(
+          index,
           new ConnectionError(
-            `Shard "${shard.name}" did not answer the last commands; none is sent until it answers a probe. Check that the server is up and reachable.`,
-            { code: 'CIRCUIT_OPEN', command: sending.commands[place]!.args[0], key: keys[0] },
+            `Shard "${shard.name}" did not answer the last commands; none is sent until it ` +
+              'answers a probe. Check that the server is up and reachable.',
+            { code: 'CIRCUIT_OPEN', command: args[0], key: keys[0] },
           ),
         )
     }
-    for (const [other, part] of parts) void this.#send(sending, other, part, others!, time)
+    for (const [other, group] of byShard) void this.#send(pending, other, group, others!, deadline)
   }
 
   /**
-   * Keys whose place changes, and that are used in the old one no more: they are moved before the
-   * command is sent.
+   * Sends commands for keys that move and whose old shards are no longer used. The keys are moved
+   * before the commands are sent.
    */
-  async #sendConcerned(
-    sending: Sending,
-    change: Change,
-    places: readonly number[],
-    time: TimeLeft,
+  async #sendMoving(
+    pending: PendingSend,
+    change: ShardChange,
+    indexes: readonly number[],
+    deadline: CommandDeadline,
   ): Promise<void> {
-    if (!change.isSwitched()) {
-      if (await time.held(change.next())) this.#dispatch(sending, places, time)
-      else sending.settleAll(places, held)
+    if (!change.usesNewShards()) {
+      if (await deadline.waitUncounted(change.nextState()))
+        this.#dispatch(pending, indexes, deadline)
+      else pending.settleAll(indexes, timedOutWhileMoving)
       return
     }
-    const parts = new Map<string, number[]>()
-    for (const place of places) {
-      const command = sending.commands[place]!
-      const shard = change.to.commonShard(command.keys)
-      // None waits for what another one's shard does not answer.
+    // Grouped by both shards, so that no command waits for a shard that it does not need.
+    const byShards = new Map<string, number[]>()
+    for (const index of indexes) {
+      const { args, keys } = pending.commands[index]!
+      const shard = change.to.commonShard(keys)
       if (shard)
-        partOf(parts, `${change.from.shardOf(command.keys[0]!).name}\0${shard.name}`).push(place)
-      else sending.settle(place, new CrossShardError(command.args[0], command.keys))
+        groupIn(byShards, `${change.from.shardOf(keys[0]!).name}\0${shard.name}`).push(index)
+      else pending.settle(index, new CrossShardError(args[0], keys))
     }
-    for (const part of parts.values()) void this.#moveAndSend(sending, change, part, time.copy())
+    for (const group of byShards.values())
+      void this.#moveAndSend(pending, change, group, deadline.copy())
   }
 
   async #moveAndSend(
-    sending: Sending,
-    change: Change,
-    places: readonly number[],
-    time: TimeLeft,
+    pending: PendingSend,
+    change: ShardChange,
+    indexes: readonly number[],
+    deadline: CommandDeadline,
   ): Promise<void> {
-    const failed = await time.held(
-      change.move(places.flatMap((place) => sending.commands[place]!.keys)),
+    const errors = await deadline.waitUncounted(
+      change.moveKeys(indexes.flatMap((index) => pending.commands[index]!.keys)),
     )
-    if (!failed) return sending.settleAll(places, held)
+    if (!errors) return pending.settleAll(indexes, timedOutWhileMoving)
     const moved: number[] = []
-    for (const place of places) {
-      const error = sending.commands[place]!.keys.map((key) => failed.get(key)).find(
-        (one) => one !== undefined,
+    for (const index of indexes) {
+      const error = pending.commands[index]!.keys.map((key) => errors.get(key)).find(
+        (keyError) => keyError !== undefined,
       )
-      if (error) sending.settle(place, error)
-      else moved.push(place)
+      if (error) pending.settle(index, error)
+      else moved.push(index)
     }
     if (moved.length > 0)
       void this.#send(
-        sending,
-        change.to.shardOf(sending.commands[moved[0]!]!.keys[0]!),
+        pending,
+        change.to.shardOf(pending.commands[moved[0]!]!.keys[0]!),
         moved,
         change.to,
-        time,
+        deadline,
       )
   }
 }
 
-/** One send: its replies as they come. */
-class Sending {
-  readonly commands: readonly Command[]
-  readonly sendTo: SendTo
-  readonly #replies: (Reply | CacheError)[]
-  readonly #onSettle: Settle | undefined
-  readonly #done: (replies: readonly (Reply | CacheError)[]) => void
-  #open: number
-
-  constructor(
-    commands: readonly Command[],
-    onSettle: Settle | undefined,
-    sendTo: SendTo,
-    done: (replies: readonly (Reply | CacheError)[]) => void,
-  ) {
-    this.commands = commands
-    this.sendTo = sendTo
-    this.#replies = new Array<Reply | CacheError>(commands.length)
-    this.#open = commands.length
-    this.#onSettle = onSettle
-    this.#done = done
-  }
-
-  settle(place: number, reply: Reply | CacheError): void {
-    if (this.#replies[place] !== undefined) return
-    this.#replies[place] = reply
-    this.#onSettle?.(place, reply)
-    this.#open--
-    if (this.#open === 0) this.#done(this.#replies)
-  }
-
-  settleAll(places: readonly number[], error: (command: Command) => CacheError): void {
-    for (const place of places) this.settle(place, error(this.commands[place]!))
-  }
+function groupIn<K>(groups: Map<K, number[]>, id: K): number[] {
+  let group = groups.get(id)
+  if (!group) groups.set(id, (group = []))
+  return group
 }
 
-function partOf<K>(parts: Map<K, number[]>, of: K): number[] {
-  let part = parts.get(of)
-  if (!part) parts.set(of, (part = []))
-  return part
-}
-
-/** What PUBLISH names is no key, and has a shard all the same. */
+/** Returns the channel of a PUBLISH. It is not a key, and yet it decides on the shard. */
 function channelOf([name, channel]: Command['args']): string | undefined {
   return /^s?publish$/i.test(name) && channel !== undefined ? String(channel) : undefined
 }
 
-function isRefused(reply: Reply | CacheError): boolean {
+function isRefusedByBreaker(reply: Reply | CacheError): boolean {
   return reply instanceof ConnectionError && reply.code === 'CIRCUIT_OPEN'
 }
 
-function held({ args, keys }: Command): CacheError {
+function timedOutWhileMoving({ args, keys }: Command): CacheError {
   return new CommandTimeoutError(
-    `${args[0]} timed out while its key was being moved to another shard. The command was not sent.`,
+    `${args[0]} timed out while its key was being moved to another shard. ` +
+      'The command was not sent.',
     { command: args[0], key: keys[0] },
   )
 }
 
-function unsure({ args, keys }: Command, cause: unknown): CacheError {
+function resharded({ args, keys }: Command, cause: unknown): CacheError {
   return new ConnectionError(
-    `${args[0]} got its reply from a shard that its key had left by then. It may or may not have been executed. Ask again.`,
+    `The reply to ${args[0]} came from a shard that its key had left by then. ` +
+      'The command may or may not have been executed. Send it again.',
     { code: 'RESHARDED', command: args[0], key: keys[0], cause },
   )
 }

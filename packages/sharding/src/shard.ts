@@ -1,11 +1,11 @@
-import type { Breaker, Command, Driver, Reply, CacheError, Settle } from '@cache/core'
+import type { Breaker, CacheError, Command, Driver, Reply, Settle } from '@cache/core'
 import { createGuardedSend } from '@cache/core/internal'
 
-/** One of the servers, or a Cluster that counts as one. */
+/** One of the servers, or a Cluster that counts as one shard. */
 export interface Shard {
   readonly name: string
   readonly driver: Driver
-  /** Through a breaker of its own. Settles each command once, and then resolves. */
+  /** Sends through the shard's own breaker. Settles each command once, and then resolves. */
   send(
     commands: readonly Command[],
     timeout: number,
@@ -18,8 +18,8 @@ export function createShard(name: string, driver: Driver, breaker: Breaker): Sha
   return {
     name,
     driver,
-    send: (commands, timeout, settle = nobody) => guarded(commands, timeout, settle),
+    send: (commands, timeout, settle = ignore) => guarded(commands, timeout, settle),
   }
 }
 
-const nobody = (): void => undefined
+const ignore = (): void => undefined

@@ -2,21 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { spawnProcesses, startRedis } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { rendezvous } from '../src/index.js'
-import { NAMES, type Name } from './servers.js'
+import { NAMES, type Name } from './drivers.js'
 import type { Order, Report, Start, Window } from './processes/service.js'
 
 const file = new URL('./processes/service.ts', import.meta.url)
 const PROCESSES = 3
 const IDS = 600
-const SETTLE = 2_000
+const ANNOUNCE_FOR = 2_000
 const ROUNDS = process.env.CHAOS ? 5 : 1
 const STEADY = process.env.CHAOS ? 5_000 : 1_500
 
 /**
- * Processes that serve rows from 3 shards, and change to others under load. What they did, before
- * and during the changes.
+ * Runs processes that serve rows from 3 shards, and changes to other shards under load. Returns
+ * what they did before and during the changes.
+ *
+ * @param uncoordinated Each process changes as soon as it is told to.
  */
-async function harness(changes: readonly (readonly Name[])[], naive = false) {
+async function run(changes: readonly (readonly Name[])[], uncoordinated = false) {
   await using source = await startRedis()
   const servers = await Promise.all(NAMES.map(() => startRedis()))
   const urls = Object.fromEntries(NAMES.map((name, i) => [name, servers[i]!.url])) as Record<
@@ -25,31 +27,32 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
   >
   await using group = spawnProcesses(file, {
     count: PROCESSES,
-    data: { urls, source: source.url, ids: IDS, settle: SETTLE } satisfies Start,
+    data: { urls, source: source.url, ids: IDS, announceFor: ANNOUNCE_FOR } satisfies Start,
   })
   await group.all('ready', { timeout: 60_000 })
   group.send({ do: 'work' } satisfies Order)
   await group.all('working', { timeout: 60_000 })
   await sleep(500)
-  const begun = Date.now()
-  await sleep(naive ? 0 : STEADY)
-  const changing = Date.now()
+  const began = Date.now()
+  await sleep(uncoordinated ? 0 : STEADY)
+  const changesBegan = Date.now()
   for (const to of changes) {
     const changed = group.processes.map(async (process, i) => {
-      await sleep(i * 250) // each hears of it at another time
-      process.send({ do: 'change', to, naive } satisfies Order)
+      await sleep(i * 250) // each process is told at another time
+      process.send({ do: 'change', to, uncoordinated } satisfies Order)
       return process.next<{ error?: string }>('changed', { timeout: 60_000 })
     })
     for (const { error } of await Promise.all(changed))
       if (error !== undefined) throw new Error(error)
-    await sleep(naive ? 500 : 300)
+    await sleep(uncoordinated ? 500 : 300)
   }
   const ended = Date.now()
   group.send({ do: 'report' } satisfies Order)
   const reports = await group.all<Report>('report')
   await Promise.all(servers.map((server) => server.stop()))
+  /** Sums up what all processes did in each second. */
   const windows = (from: number, to: number): Window[] => {
-    const bySecond = new Map<number, Window>() // by the second
+    const bySecond = new Map<number, Window>()
     for (const { windows } of reports) {
       for (const [at, { reads, hits, writes, failed, slowest }] of windows) {
         if (at * 100 < from || at * 100 + 100 > to) continue
@@ -64,27 +67,27 @@ async function harness(changes: readonly (readonly Name[])[], naive = false) {
         })
       }
     }
-    bySecond.delete(Math.floor((to - from) / 1_000)) // not a whole one
+    bySecond.delete(Math.floor((to - from) / 1_000)) // the last second is not complete
     return [...bySecond.values()]
   }
   return {
     stale: reports.flatMap(({ stale }) => stale),
     errors: reports.flatMap(({ errors }) => errors),
-    before: windows(begun, changing),
-    during: windows(changing, ended),
+    before: windows(began, changesBegan),
+    during: windows(changesBegan, ended),
   }
 }
 
-const sum = (windows: readonly Window[], what: keyof Window): number =>
-  windows.reduce((total, window) => total + window[what], 0)
+const sum = (windows: readonly Window[], field: keyof Window): number =>
+  windows.reduce((total, window) => total + window[field], 0)
 
-describe(`${PROCESSES} processes that read and change rows while shards come and go`, () => {
-  it('3 → 4 → 3: no read is stale, the hit rate and the load of the source stay', async () => {
+describe(`${PROCESSES} processes that read and change rows while shards change`, () => {
+  it('3 → 4 → 3: no read is stale; hit rate and load on the source stay the same', async () => {
     const to: Name[][] = [
       ['a', 'b', 'c', 'd'],
       ['a', 'b', 'c'],
     ]
-    const { stale, errors, before, during } = await harness(
+    const { stale, errors, before, during } = await run(
       Array.from({ length: ROUNDS }, () => to).flat(),
     )
     expect(stale).toEqual([])
@@ -97,18 +100,18 @@ describe(`${PROCESSES} processes that read and change rows while shards come and
     expect(usual.hitRate).toBeGreaterThan(0.5)
     for (const { hits, reads } of during) {
       expect(hits / reads).toBeGreaterThan(usual.hitRate * (1 - share))
-      // more is read where the machine has more time
+      // there are more reads when the machine has more time
       expect(reads - hits).toBeLessThan(2 * usual.loads * Math.max(1, reads / usual.reads))
     }
     expect(sum(during, 'writes')).toBeGreaterThan(100)
     expect(sum(during, 'failed'), errors.join('\n')).toBeLessThan(sum(during, 'writes') / 50)
   }, 300_000)
 
-  it('finds stale reads where each process changes as soon as it is told', async () => {
-    let found = 0
-    for (let round = 0; round < 5 && found === 0; round++)
-      found = (
-        await harness(
+  it('detects stale reads if each process changes as soon as it is told to', async () => {
+    let staleReads = 0
+    for (let round = 0; round < 5 && staleReads === 0; round++)
+      staleReads = (
+        await run(
           [
             ['a', 'b', 'c', 'd'],
             ['a', 'b', 'c'],
@@ -116,11 +119,11 @@ describe(`${PROCESSES} processes that read and change rows while shards come and
           true,
         )
       ).stale.length
-    expect(found).toBeGreaterThan(0)
+    expect(staleReads).toBeGreaterThan(0)
   }, 120_000)
 })
 
-/** Of the rows, which go to the fourth. */
+/** Returns the share of the rows that move to the fourth shard. */
 function movedShare(): number {
   const [three, four] = [3, 4].map((count) =>
     rendezvous().build(NAMES.slice(0, count).map((name) => ({ name, weight: 1 }))),

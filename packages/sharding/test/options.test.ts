@@ -11,7 +11,7 @@ import {
 } from '../src/index.js'
 
 const untouched = () => {
-  throw new Error('nothing is sent')
+  throw new Error('nothing may be sent')
 }
 const driver = (): Driver => ({
   name: 'none',
@@ -25,7 +25,7 @@ const driver = (): Driver => ({
 })
 const same = driver()
 
-const refused: readonly (readonly [option: string, options: unknown])[] = [
+const wrongOptions: readonly (readonly [option: string, options: unknown])[] = [
   ['shardedDriver', undefined],
   ['shardedDriver', []],
   ['shards', {}],
@@ -58,7 +58,7 @@ const refused: readonly (readonly [option: string, options: unknown])[] = [
     { name: 'broken', build: () => () => NaN },
   ].map((placement) => ['placement', { shards: { a: driver() }, placement }] as const),
   ...[0, -1, '1', '100ms', '2d', NaN].map(
-    (settle) => ['settle', { shards: { a: driver() }, settle }] as const,
+    (announceFor) => ['announceFor', { shards: { a: driver() }, announceFor }] as const,
   ),
   ['onShardDown', { shards: { a: driver() }, onShardDown: 'retry' }],
   ['breaker.failures', { shards: { a: driver() }, breaker: { failures: 0 } }],
@@ -69,8 +69,8 @@ const refused: readonly (readonly [option: string, options: unknown])[] = [
   ['placment', { shards: { a: driver() }, placment: ketama() }],
 ]
 
-describe('what is wrong is refused, by the name of the option, and nothing is sent', () => {
-  it.each(refused)('%s', async (option, options) => {
+describe('a wrong option is refused by its name, and nothing is sent', () => {
+  it.each(wrongOptions)('%s', async (option, options) => {
     expect(() => shardedDriver(options as ShardedDriverOptions)).toThrow(InvalidOptionError)
     expect(() => shardedDriver(options as ShardedDriverOptions)).toThrow(`"${option}"`)
   })
@@ -79,7 +79,7 @@ describe('what is wrong is refused, by the name of the option, and nothing is se
     ['as the name of a shard', { 'redis://bob:P4SSWORD@h:1': driver() }],
     ['for the driver of a shard', { a: 'redis://bob:P4SSWORD@h:1' }],
     ['for all shards', ['redis://bob:P4SSWORD@h:1']],
-  ])('an address with a password is refused %s, and not shown', (_, shards) => {
+  ])('an address with a password is refused %s, and not shown in the error', (_, shards) => {
     let refusal: unknown
     try {
       shardedDriver({ shards } as ShardedDriverOptions)
@@ -93,15 +93,15 @@ describe('what is wrong is refused, by the name of the option, and nothing is se
   it.each([
     ['shards', { shards: {} }],
     ['shards.a', { shards: { a: 1 } }],
-    ['shards.a', { shards: { a: driver() } }], // another driver under the name of one that is known
+    ['shards.a', { shards: { a: driver() } }], // another driver under a known name
     ['placement', { shards: { c: driver() }, placement: 'jump' }],
-    ['settle', { shards: { c: driver() }, settle: '1s' }],
-  ])('of what is to come: %s', async (option, next) => {
+    ['announceFor', { shards: { c: driver() }, announceFor: '1s' }],
+  ])('of the next layout: %s', async (option, next) => {
     const sharded = shardedDriver({ shards: { a: driver(), b: driver() } })
     await expect(sharded.reshard(next as never)).rejects.toThrow(`"${option}"`)
   })
 
-  it.each([['x'], [['x']], [[1]], [{}]])('of what is lost: %s', async (lost) => {
+  it.each([['x'], [['x']], [[1]], [{}]])('of the lost shards: %s', async (lost) => {
     const a = driver()
     await expect(
       shardedDriver({ shards: { a, b: driver() } }).reshard({ shards: { a } }, { lost } as never),
@@ -114,7 +114,7 @@ describe('what is wrong is refused, by the name of the option, and nothing is se
   })
 })
 
-it('names of any kind are names, and no more', () => {
+it('accepts names of any kind', () => {
   const names = ['__proto__', 'constructor', 'toString', '10.0.0.1:6379', '😀', 'a b', '{a}', '1']
   for (const placement of [rendezvous(), ketama(), jump(), modulo()]) {
     const shards = Object.fromEntries(names.map((name) => [name, driver()]))

@@ -21,38 +21,38 @@ const key = (i: number): string => `shop:product:${i}`
 
 describe('ketama', () => {
   it.each<readonly [string, readonly WeightedShard[]]>([
-    ['3 servers alike', weighted([1, 1, 1])],
-    ['8 servers alike', weighted([1, 1, 1, 1, 1, 1, 1, 1])],
-    ['servers of other sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100])],
-    ['one that is much smaller', weighted([1, 1, 0.03])],
+    ['3 equal servers', weighted([1, 1, 1])],
+    ['8 equal servers', weighted([1, 1, 1, 1, 1, 1, 1, 1])],
+    ['servers of different sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100])],
+    ['one server that is much smaller', weighted([1, 1, 0.03])],
     ...[5, 7, 11, 41, 49].map(
       (count) =>
         [
-          `${count} servers, whose shares are no round number`,
+          `${count} servers, whose shares are not round`,
           weighted(Array.from({ length: count }, () => 1)),
         ] as const,
     ),
   ])('puts keys where libketama puts them: %s', (_, servers) => {
-    const place = ketama().build(servers)
+    const indexOf = ketama().build(servers)
     const server = libketama(servers)
-    for (let i = 0; i < 1_000; i++) expect(servers[place(key(i))]!.name).toBe(server(key(i)))
+    for (let i = 0; i < 1_000; i++) expect(servers[indexOf(key(i))]!.name).toBe(server(key(i)))
     for (const name of ['', '{', 'é😀', '__proto__', 'x'.repeat(5_000)])
-      expect(servers[place(name)]!.name).toBe(server(name))
+      expect(servers[indexOf(name)]!.name).toBe(server(name))
   })
 
   it.each<readonly [string, readonly WeightedShard[], boolean]>([
-    ['3 servers alike', weighted([1, 1, 1]), true],
-    ['servers of other sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100]), true],
-    ['24 servers alike', shards(24), true],
-    ...[25, 47, 50, 55].map((count) => [`${count} servers alike`, shards(count), false] as const),
+    ['3 equal servers', weighted([1, 1, 1]), true],
+    ['servers of different sizes', weighted([600, 300, 200, 350, 1_000, 800, 950, 100]), true],
+    ['24 equal servers', shards(24), true],
+    ...[25, 47, 50, 55].map((count) => [`${count} equal servers`, shards(count), false] as const),
   ])('puts keys where twemproxy puts them, but for some weights: %s', (_, servers, same) => {
-    const place = ketama().build(servers)
+    const indexOf = ketama().build(servers)
     const server = onRing(pointsOf(servers, digestsOfTwemproxy))
     const keys = Array.from({ length: 1_000 }, (_, i) => key(i))
-    expect(keys.every((one) => servers[place(one)]!.name === server(one))).toBe(same)
+    expect(keys.every((k) => servers[indexOf(k)]!.name === server(k))).toBe(same)
   })
 
-  it('refuses a weight that would get no key', () => {
+  it('refuses a weight with which a shard would get no key', () => {
     for (const weights of [
       [1, 1, 0.01],
       [1e308, 1e308],
@@ -70,7 +70,7 @@ describe('ketama', () => {
 })
 
 describe('jump', () => {
-  it('answers as the reference does', () => {
+  it('gives the results of the reference implementation', () => {
     // From the tests of https://github.com/dgryski/go-jump
     for (const [value, buckets, bucket] of [
       [1n, 1, 0],
@@ -83,7 +83,7 @@ describe('jump', () => {
     }
   })
 
-  it('counts in 64 bits', () => {
+  it('computes with 64 bits', () => {
     let value = 1n
     for (let i = 0; i < 2_000; i++) {
       value = BigInt.asUintN(64, value * 6364136223846793005n + 1442695040888963407n)
@@ -95,23 +95,23 @@ describe('jump', () => {
 })
 
 describe('modulo', () => {
-  it('is CRC-32 of the bytes, modulo the number of shards', () => {
+  it('is the CRC-32 of the bytes modulo the number of shards', () => {
     expect(crc32('123456789')).toBe(0xcbf43926)
     expect(crc32('é😀')).toBe(crc32Of(Buffer.from('é😀')))
-    const place = modulo().build(shards(7))
-    for (let i = 0; i < 1_000; i++) expect(place(key(i))).toBe(crc32Of(Buffer.from(key(i))) % 7)
+    const indexOf = modulo().build(shards(7))
+    for (let i = 0; i < 1_000; i++) expect(indexOf(key(i))).toBe(crc32Of(Buffer.from(key(i))) % 7)
   })
 })
 
 describe('rendezvous', () => {
-  it('gives a key to the shard with the highest score', () => {
+  it('uses the FNV-1a hash of the UTF-8 bytes', () => {
     expect(fnv1a('foobar') >>> 0).toBe(0xbf9cf968)
     expect(fnv1a('é') >>> 0).toBe(
       Buffer.from('é').reduce((hash, byte) => Math.imul(hash ^ byte, 0x01000193), 0x811c9dc5) >>> 0,
     )
   })
 
-  it('puts keys in the same place whether weights are all 1 or all 3', () => {
+  it('puts keys on the same shard whether all weights are 1 or 3', () => {
     const [one, three, nearly] = [
       [1, 1, 1, 1],
       [3, 3, 3, 3],
@@ -119,7 +119,7 @@ describe('rendezvous', () => {
     ].map((weights) => rendezvous().build(weighted(weights)))
     for (let i = 0; i < 10_000; i++) {
       expect(three!(key(i))).toBe(one!(key(i)))
-      expect(nearly!(key(i))).toBe(one!(key(i))) // counted with logarithms
+      expect(nearly!(key(i))).toBe(one!(key(i))) // computed with logarithms
     }
   })
 })
@@ -130,18 +130,18 @@ describe.each<[Placement, { readonly balance: number; readonly moved: number }]>
   [jump(), { balance: 1.02, moved: 0.115 }],
   [modulo(), { balance: 1.02, moved: 0.9 }],
 ])('$name', (placement, { balance, moved }) => {
-  it(`spreads keys over 8 shards so that none has more than ${balance} times the average`, () => {
+  it(`gives none of 8 shards more than ${balance} times the average number of keys`, () => {
     const counts = spread(placement, shards(8))
     expect(Math.max(...counts) / (KEYS / 8)).toBeLessThan(balance)
-    for (const one of ['{user:%}:cart', 'a%', '%', 'shop:session:00%ffee']) {
-      const place = placement.build(shards(8))
+    for (const pattern of ['{user:%}:cart', 'a%', '%', 'shop:session:00%ffee']) {
+      const indexOf = placement.build(shards(8))
       const counts = new Array<number>(8).fill(0)
-      for (let i = 0; i < KEYS / 4; i++) counts[place(one.replace('%', String(i)))]!++
-      expect(Math.max(...counts) / (KEYS / 4 / 8), one).toBeLessThan(balance * 1.03)
+      for (let i = 0; i < KEYS / 4; i++) counts[indexOf(pattern.replace('%', String(i)))]!++
+      expect(Math.max(...counts) / (KEYS / 4 / 8), pattern).toBeLessThan(balance * 1.03)
     }
   })
 
-  it(`moves no more than ${moved * 100} % of the keys when a ninth comes, and only onto that`, () => {
+  it(`moves at most ${moved * 100} % of the keys to a ninth shard, and no others`, () => {
     const [before, after] = [placement.build(shards(8)), placement.build(shards(9))]
     let count = 0
     let elsewhere = 0
@@ -156,14 +156,14 @@ describe.each<[Placement, { readonly balance: number; readonly moved: number }]>
       expect(elsewhere).toBeLessThanOrEqual(placement.name === 'ketama' ? KEYS / 100 : 0)
   })
 
-  it('gives a shard what its weight says', () => {
+  it('gives a shard keys in proportion to its weight', () => {
     const counts = spread(placement, weighted([1, 2, 1]))
     expect(counts[1]! / KEYS).toBeGreaterThan(0.5 / 1.15)
     expect(counts[1]! / KEYS).toBeLessThan(0.5 * 1.15)
   })
 
-  it('has a place for keys of any name, and one shard is the place of all', () => {
-    const [place, only] = [placement.build(shards(5)), placement.build(shards(1))]
+  it('returns an index for keys of any name, and always 0 for a single shard', () => {
+    const [indexOf, only] = [placement.build(shards(5)), placement.build(shards(1))]
     for (const name of [
       '',
       '*',
@@ -176,21 +176,21 @@ describe.each<[Placement, { readonly balance: number; readonly moved: number }]>
       '\ud800',
       'x'.repeat(10_000),
     ]) {
-      expect([0, 1, 2, 3, 4]).toContain(place(name))
-      expect(place(name)).toBe(place(name))
+      expect([0, 1, 2, 3, 4]).toContain(indexOf(name))
+      expect(indexOf(name)).toBe(indexOf(name))
       expect(only(name)).toBe(0)
     }
   })
 })
 
-it.each([rendezvous(), ketama()])('$name: the order of shards is of no account', (placement) => {
-  const [one, other] = [shards(5), shards(5).reverse()]
-  const [place, reversed] = [placement.build(one), placement.build(other)]
+it.each([rendezvous(), ketama()])('$name: the order of shards does not matter', (placement) => {
+  const [inOrder, reverse] = [shards(5), shards(5).reverse()]
+  const [indexOf, reverseIndexOf] = [placement.build(inOrder), placement.build(reverse)]
   for (let i = 0; i < 10_000; i++)
-    expect(one[place(key(i))]!.name).toBe(other[reversed(key(i))]!.name)
+    expect(inOrder[indexOf(key(i))]!.name).toBe(reverse[reverseIndexOf(key(i))]!.name)
 })
 
-it('rendezvous: of shards with weights, one that comes takes only what is to be its own', () => {
+it('rendezvous: an added shard takes only its own keys, also with weights', () => {
   const [before, after] = [
     rendezvous().build(weighted([1, 2, 3])),
     rendezvous().build(weighted([1, 2, 3, 2])),
@@ -200,21 +200,23 @@ it('rendezvous: of shards with weights, one that comes takes only what is to be 
 })
 
 function spread(placement: Placement, on: readonly WeightedShard[]): number[] {
-  const place = placement.build(on)
+  const indexOf = placement.build(on)
   const counts = new Array<number>(on.length).fill(0)
-  for (let i = 0; i < KEYS; i++) counts[place(key(i))]!++
+  for (let i = 0; i < KEYS; i++) counts[indexOf(key(i))]!++
   return counts
 }
 
-/** ketama.c, line by line: `ketama_create_continuum` and `ketama_get_server`. */
+// The following functions are ketama.c, line by line: `ketama_create_continuum` and
+// `ketama_get_server`.
+
 /** floorf(pct * 40.0 * (float)numservers), with a float pct. */
 function digestsOfLibketama(pct: number, count: number): number {
   return Math.floor(Math.fround(pct * 40.0 * count))
 }
 
 /**
- * floorf((float)(pct * 160 / 4 * (float)nlive_server + 0.0000000001)), where floats stay floats up
- * to the sum.
+ * floorf((float)(pct * 160 / 4 * (float)nlive_server + 0.0000000001)), in single precision up to
+ * the sum.
  */
 function digestsOfTwemproxy(pct: number, count: number): number {
   return Math.floor(
@@ -264,7 +266,7 @@ function onRing(continuum: Continuum): (key: string) => string {
   }
 }
 
-/** As the paper writes it. */
+/** The algorithm as the paper writes it. */
 function jumpOf(value: bigint, buckets: number): number {
   let [b, j] = [-1n, 0n]
   while (j < BigInt(buckets)) {
@@ -275,7 +277,7 @@ function jumpOf(value: bigint, buckets: number): number {
   return Number(b)
 }
 
-/** Bit by bit. */
+/** Computes the CRC-32 bit by bit. */
 function crc32Of(bytes: Uint8Array): number {
   let crc = 0xffffffff
   for (const byte of bytes) {

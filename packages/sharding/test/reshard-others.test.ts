@@ -4,20 +4,21 @@ import { startCluster } from '@cache/testkit'
 import { Cluster } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { ketama, rendezvous, shardedDriver } from '../src/index.js'
-import { FOUR, THREE, changing, keepReading, keyed, movingKey, soon } from './changing.js'
-import { stage } from './shards.js'
+import { commandOn, eventually } from './commands.js'
+import { FOUR, THREE, keepReading, movingKey, reshardHelpers } from './reshard-helpers.js'
+import { setupShards } from './setup-shards.js'
 
-const on = stage('a', 'b', 'c', 'd')
-const { startProcess, change, keysOn } = changing(on)
+const setup = setupShards('a', 'b', 'c', 'd')
+const { startProcess, reshardTo, keysOn } = reshardHelpers(setup)
 
-describe('what is not a key', () => {
-  it('who listens hears what is published on a shard that comes, and knows of no gap when one goes', async () => {
+describe('messages and dedicated connections', () => {
+  it('a subscription receives messages from an added shard, without a gap', async () => {
     const [{ driver, client }, publisher] = [startProcess(THREE), startProcess(THREE)]
-    const heard: string[] = []
+    const received: string[] = []
     const subscription = await driver.subscribe(['news'], {
-      message: (_, payload) => heard.push(payload),
-      gap: () => heard.push('gap'),
-      live: () => heard.push('live'),
+      message: (_, payload) => received.push(payload),
+      gap: () => received.push('gap'),
+      live: () => received.push('live'),
     })
     const key = movingKey('a')
     const publish = (payload: string) =>
@@ -27,26 +28,26 @@ describe('what is not a key', () => {
       })
     await publish('one')
     for (const names of [FOUR, THREE]) {
-      const changes = [change(driver, names), change(publisher.driver, names)]
-      await soon(() => expect(publisher.driver.shardOf(key)).toBe(names === FOUR ? 'd' : 'a'))
+      const changes = [reshardTo(driver, names), reshardTo(publisher.driver, names)]
+      await eventually(() => expect(publisher.driver.shardOf(key)).toBe(names === FOUR ? 'd' : 'a'))
       await publish(names.join())
       await Promise.all(changes)
     }
     await publish('two')
-    await soon(() => expect(heard).toEqual(['one', 'a,b,c,d', 'a,b,c', 'two']))
+    await eventually(() => expect(received).toEqual(['one', 'a,b,c,d', 'a,b,c', 'two']))
     await subscription.close()
     await client.close()
-  }, 60_000)
+  }, 90_000)
 
-  it('who waits on a connection of its own at the moment is told to ask again, and then waits in the new place', async () => {
+  it('a blocking command fails at the switch, and then blocks on the new shard', async () => {
     const { driver } = startProcess(THREE)
     const key = movingKey('a')
     const connection = await driver.dedicate()
-    const waiting = connection.send([keyed(key, 'BLPOP', key, '30')])
-    const changed = change(driver, FOUR)
+    const waiting = connection.send([commandOn(key, 'BLPOP', key, '30')])
+    const changed = reshardTo(driver, FOUR)
     expect((await waiting)[0]).toBeInstanceOf(ConnectionError)
-    const again = connection.send([keyed(key, 'BLPOP', key, '30')])
-    await driver.send([keyed(key, 'RPUSH', key, 'item')])
+    const again = connection.send([commandOn(key, 'BLPOP', key, '30')])
+    await driver.send([commandOn(key, 'RPUSH', key, 'item')])
     expect(await again).toEqual([[key, 'item']])
     await changed
     await connection.close()
@@ -56,14 +57,14 @@ describe('what is not a key', () => {
 it.each([
   ['other weights', { a: 1, b: 3, c: 1 }, rendezvous()],
   ['another placement', { a: 1, b: 1, c: 1 }, ketama()],
-] as const)('the same shards with %s: all keys are found again', async (_, weights, placement) => {
+] as const)('the same shards with %s: all keys are still found', async (_, weights, placement) => {
   const { driver, client } = startProcess(THREE)
   const keys = Array.from({ length: 300 }, (_, i) => `k${i}`)
-  await Promise.all(keys.map((key) => client.send(keyed(key, 'SET', key, key))))
+  await Promise.all(keys.map((key) => client.send(commandOn(key, 'SET', key, key))))
   const shards = Object.fromEntries(
-    Object.entries(on().shardsOf(driver, THREE)).map(([name, one]) => [
+    Object.entries(setup().shardsOf(driver, THREE)).map(([name, shard]) => [
       name,
-      { driver: one, weight: weights[name as 'a'] },
+      { driver: shard, weight: weights[name as 'a'] },
     ]),
   )
   const before = keys.map((key) => driver.shardOf(key))
@@ -71,16 +72,18 @@ it.each([
   expect(keys.map((key) => driver.shardOf(key))).not.toEqual(before)
   for (const name of THREE)
     for (const key of await keysOn(name)) expect(driver.shardOf(key)).toBe(name)
-  expect(await Promise.all(keys.map((key) => client.send(keyed(key, 'GET', key))))).toEqual(keys)
-  await driver.reshard({ shards, placement }) // they are the same: there is nothing to do
+  expect(await Promise.all(keys.map((key) => client.send(commandOn(key, 'GET', key))))).toEqual(
+    keys,
+  )
+  await driver.reshard({ shards, placement }) // nothing to do: the layout is the same
 })
 
-it('a Cluster may come in the place of a server, and go again', async () => {
+it('a Cluster can replace a server, and be replaced again', async () => {
   await using redis = await startCluster()
   const cluster = new Cluster(redis.nodes.map(({ host, port }) => ({ host, port })))
-  const [a, b, again] = [on().driverAt('a'), on().driverAt('b'), on().driverAt('b')]
-  const driver = shardedDriver({ shards: { a, b }, settle: 300 })
-  const client = on().client(driver)
+  const [a, b, again] = [setup().driverAt('a'), setup().driverAt('b'), setup().driverAt('b')]
+  const driver = shardedDriver({ shards: { a, b }, announceFor: 300 })
+  const client = setup().client(driver)
   const stop = await keepReading(client)
   await driver.reshard({ shards: { a, big: ioredisDriver(cluster) } })
   expect(await keysOn('b')).toEqual([])
@@ -90,4 +93,4 @@ it('a Cluster may come in the place of a server, and go again', async () => {
   expect(await stop()).toEqual([])
   await driver.close()
   cluster.disconnect()
-}, 60_000)
+}, 90_000)

@@ -1,6 +1,6 @@
--- Makes the log, if it is not there: from now on it is appended to.
+-- Creates the log unless it exists. From now on, scripts append their messages to it.
 -- KEYS[1] the log, a stream
--- returns its last place
+-- returns the id of its last entry
 -- cost: O(1)
 
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]

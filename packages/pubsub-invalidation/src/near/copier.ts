@@ -1,32 +1,33 @@
 import { types } from 'node:util'
 import { deserialize, serialize } from 'node:v8'
-import { hasState, isPlain, objectsIn } from './objects-in.js'
+import { hasInternalState, isPlain, objectsIn } from './objects-in.js'
 
 export type Copier = <V>(value: V) => V
 
 /**
- * Makes copies of a value: `structuredClone`, unless the value holds a Buffer. Of that it would
- * make a Uint8Array. V8's serialization keeps Buffers, and is slower.
+ * Returns a function that copies a value: `structuredClone`, unless the value contains a Buffer,
+ * which `structuredClone` would turn into a Uint8Array. V8's serialization preserves Buffers but is
+ * slower.
  *
- * @throws {TypeError} where the value holds an instance of a class that a copy would lose.
+ * @throws {TypeError} if the value contains an instance of a class, which a copy would lose.
  */
 export function copierOf(value: unknown): Copier {
   const objects = [...objectsIn(value)]
-  if (!objects.every(isCopied))
-    throw new TypeError('The value holds instances of classes, which a copy would lose.')
-  return objects.some((one) => Buffer.isBuffer(one)) ? serialized : structuredClone
+  if (!objects.every(isCopyable))
+    throw new TypeError('The value contains instances of classes, which a copy would lose.')
+  return objects.some((object) => Buffer.isBuffer(object)) ? copyBySerialization : structuredClone
 }
 
-function isCopied(one: object): boolean {
+function isCopyable(object: object): boolean {
   return (
-    isPlain(one) ||
-    hasState(one) ||
-    types.isRegExp(one) ||
-    types.isNativeError(one) ||
-    types.isBoxedPrimitive(one)
+    isPlain(object) ||
+    hasInternalState(object) ||
+    types.isRegExp(object) ||
+    types.isNativeError(object) ||
+    types.isBoxedPrimitive(object)
   )
 }
 
-function serialized<V>(value: V): V {
+function copyBySerialization<V>(value: V): V {
   return deserialize(serialize(value)) as V
 }

@@ -1,25 +1,27 @@
-import { hasState, isPlain, objectsIn } from './objects-in.js'
+import { hasInternalState, isPlain, objectsIn } from './objects-in.js'
 
 /**
- * Freezes a value all the way down: arrays, plain objects, and the fields of instances of classes.
- * Returns `false`, with nothing frozen, where it holds a Map, a Set, a Date, or bytes: they can't
- * be frozen, but copied.
+ * Freezes a value deeply: arrays, plain objects, and the fields of instances of classes. If the
+ * value contains a Map, a Set, a Date or bytes, it freezes nothing and returns `false`: these can
+ * be copied but not frozen.
  *
- * @throws {TypeError} where there are instances of other classes besides, which a copy would lose.
+ * @throws {TypeError} if the value also contains instances of other classes, which a copy would
+ * lose.
  */
 export function deepFreeze(value: unknown): boolean {
-  const found = objectsIn(value)
-  let classes = false
-  let unfreezable = false
-  for (const one of found) {
-    if (hasState(one)) unfreezable = true
-    else if (!isPlain(one)) classes = true
+  const objects = objectsIn(value)
+  let hasInstances = false
+  let hasUnfreezable = false
+  for (const object of objects) {
+    if (hasInternalState(object)) hasUnfreezable = true
+    else if (!isPlain(object)) hasInstances = true
   }
-  if (unfreezable && classes)
+  if (hasUnfreezable && hasInstances)
     throw new TypeError(
-      'The value holds instances of classes beside a Map, a Set, a Date or bytes: it can neither be frozen nor copied.',
+      'The value contains instances of classes beside a Map, a Set, a Date or bytes: ' +
+        'it can neither be frozen nor copied.',
     )
-  if (unfreezable) return false
-  for (const one of found) Object.freeze(one)
+  if (hasUnfreezable) return false
+  for (const object of objects) Object.freeze(object)
   return true
 }

@@ -9,14 +9,14 @@ import {
   type NearValue,
 } from '@cache/core/internal'
 import { LRUCache } from 'lru-cache'
-import type { BusWiring, Invalidated, InvalidationBus } from '../bus.js'
-import { OwnMessages } from '../own-messages.js'
+import type { BusInternals, Invalidated, InvalidationBus } from '../bus.js'
+import { MessageSender } from '../message-sender.js'
 import { copierOf } from './copier.js'
 import { deepFreeze } from './deep-freeze.js'
-import { KeptEntry, type Shareable } from './kept-entry.js'
-import { memoryOf } from './memory-of.js'
+import { estimateMemory } from './estimate-memory.js'
+import { NearEntry, type CacheableValue } from './near-entry.js'
+import { PendingReads } from './pending-reads.js'
 import { prefixMatcher } from './prefix-matcher.js'
-import { Questions } from './questions.js'
 
 export interface NearSettings {
   readonly bus: InvalidationBus
@@ -30,83 +30,91 @@ export interface NearSettings {
 }
 
 /**
- * Decoded values, as long as they are known to be right: while the bus has shown lately that it
- * listens, until a message says otherwise. What Redis answers is kept only if the key was not
- * invalidated, and the bus had no gap, since Redis was asked.
+ * A cache of decoded values in the process. It answers only while the last sign of life of the bus
+ * is recent, and drops a value when a message invalidates it. A reply of Redis is cached only if,
+ * since the request, its key was not invalidated and the bus had no gap.
  */
 export class NearCache implements NearEntries {
   readonly #settings: NearSettings
-  readonly #kept: LRUCache<string, KeptEntry<unknown>>
-  #wiring: Pick<BusWiring, 'freshUntil' | 'covers'>
-  readonly #questions = new Questions()
-  readonly #own = new OwnMessages()
-  readonly #detach: readonly (() => void)[]
+  readonly #entries: LRUCache<string, NearEntry<unknown>>
+  #bus: Pick<BusInternals, 'freshUntil' | 'covers'>
+  readonly #pendingReads = new PendingReads()
+  readonly #sender = new MessageSender()
+  readonly #unsubscribe: readonly (() => void)[]
   readonly #counts = { hits: 0, misses: 0, invalidated: 0, refused: 0 }
 
   constructor(settings: NearSettings) {
     const { bus, maxEntries, maxBytes } = settings
     this.#settings = settings
-    this.#kept = new LRUCache({ max: maxEntries, maxSize: maxBytes })
-    this.#wiring = bus.wiring
-    this.#detach = [
-      bus.on('invalidate', (message) => this.#hear(message)),
-      bus.on('gap', () => this.#questions.outdateAll()),
-      bus.on('live', (missedNothing) => this.#resume(missedNothing)),
+    this.#entries = new LRUCache({ max: maxEntries, maxSize: maxBytes })
+    this.#bus = bus.internals
+    this.#unsubscribe = [
+      bus.on('invalidate', (message) => this.#onInvalidate(message)),
+      bus.on('gap', () => this.#pendingReads.invalidateAll()),
+      bus.on('live', (missedNothing) => this.#onLive(missedNothing)),
     ]
   }
 
-  get<T>(key: string, format: Format<T>): KeptEntry<T> | undefined {
+  get<T>(key: string, format: Format<T>): NearEntry<T> | undefined {
     const now = performance.now()
-    const kept = now < this.#wiring.freshUntil ? this.#kept.get(key) : undefined
-    if (kept === undefined || kept.format !== format) {
+    const entry = now < this.#bus.freshUntil ? this.#entries.get(key) : undefined
+    if (entry === undefined || entry.format !== format) {
       this.#counts.misses++
       return undefined
     }
-    if (now >= kept.until) {
-      this.#kept.delete(key)
+    if (now >= entry.cachedUntil) {
+      this.#entries.delete(key)
       this.#counts.misses++
       return undefined
     }
     this.#counts.hits++
-    return kept.forReader() as KeptEntry<T>
+    return entry.forReader() as NearEntry<T>
   }
 
   ask(key: string): NearQuestion {
-    if (!this.#listens || !this.#wiring.covers(key)) return UNKEPT
-    const asked = performance.now()
-    const question = this.#questions.ask(key)
+    if (!this.#listens || !this.#bus.covers(key)) return NOT_CACHED
+    const requestedAt = performance.now()
+    const read = this.#pendingReads.begin(key)
     return {
       answered: (value) => {
-        this.#questions.answer(key, question)
+        this.#pendingReads.end(key, read)
         if (!value) return
-        if (question.outdated) this.#counts.refused++
-        else this.#keep(key, value, asked)
+        if (read.invalidated) this.#counts.refused++
+        else this.#store(key, value, requestedAt)
       },
     }
   }
 
   change(keys: readonly string[]): NearChange {
-    const { announcing } = this.#settings.bus.wiring
-    const nth = this.#own.next()
+    const { announceTo } = this.#settings.bus.internals
+    const sequence = this.#sender.nextSequence()
     const [key] = keys
-    const began = performance.now()
-    this.#forget(keys)
-    const alone =
-      key !== undefined && keys.length === 1 && this.#listens ? this.#questions.ask(key) : undefined
+    const startedAt = performance.now()
+    this.#drop(keys)
+    const read =
+      key !== undefined && keys.length === 1 && this.#listens
+        ? this.#pendingReads.begin(key)
+        : undefined
+    /** Returns whether the value that Redis has now may be cached. */
     const end = (): boolean => {
-      if (alone) this.#questions.answer(key!, alone)
-      const current = alone?.outdated === false
-      this.#forget(keys) // what was asked meanwhile may have been answered before it was done
-      return current
+      if (read) this.#pendingReads.end(key!, read)
+      const isCurrent = read?.invalidated === false
+      this.#drop(keys) // a read that began meanwhile may have been answered before the change
+      return isCurrent
     }
     return {
-      announcement: announcing && { ...announcing, from: this.#own.from, nth, id: createToken() },
+      announcement: announceTo && {
+        ...announceTo,
+        from: this.#sender.id,
+        nth: sequence,
+        id: createToken(),
+      },
       acknowledged: (value) => {
-        const current = end()
-        if (current && value && this.#wiring.covers(key!)) this.#keep(key!, value, began)
+        const isCurrent = end()
+        if (isCurrent && value && this.#bus.covers(key!)) this.#store(key!, value, startedAt)
       },
       failed: () => {
-        this.#own.doubt(nth)
+        this.#sender.markUncertain(sequence)
         end()
       },
     }
@@ -115,107 +123,115 @@ export class NearCache implements NearEntries {
   stats() {
     return {
       ...this.#counts,
-      entries: this.#kept.size,
-      bytes: this.#kept.calculatedSize,
-      answering: performance.now() < this.#wiring.freshUntil,
+      entries: this.#entries.size,
+      bytes: this.#entries.calculatedSize,
+      answering: performance.now() < this.#bus.freshUntil,
     }
   }
 
   clear(): void {
-    this.#kept.clear()
-    this.#questions.outdateAll()
+    this.#entries.clear()
+    this.#pendingReads.invalidateAll()
   }
 
   close(): void {
-    for (const detach of this.#detach) detach()
-    this.#wiring = CLOSED
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    this.#bus = CLOSED
     this.clear()
   }
 
   /**
-   * Not in a gap; what it was asked before the last sign of life is answered once there is another.
+   * Whether the bus has no gap. Values may be cached even if its last sign of life is old: they are
+   * used after the next one.
    */
   get #listens(): boolean {
-    return this.#wiring.freshUntil !== -Infinity
+    return this.#bus.freshUntil !== -Infinity
   }
 
-  /** `since`: when Redis was asked, as what is left of its life is counted from some time after. */
-  #keep(key: string, value: NearValue, since: number): void {
+  /**
+   * Caches a value.
+   *
+   * @param since When Redis was asked. The remaining lifetime of the value began later.
+   */
+  #store(key: string, value: NearValue, since: number): void {
     if (!this.#listens || value.life <= 0) return
     try {
       const { maxBytes, ttl } = this.#settings
-      const size = key.length + Math.max(1, value.bytes, memoryOf(value.entry.value, maxBytes))
-      if (size > maxBytes) return void this.#kept.delete(key)
-      this.#kept.set(key, new KeptEntry(this.#shareable(value), since, ttl), {
+      const memory = estimateMemory(value.entry.value, maxBytes)
+      const size = key.length + Math.max(1, value.bytes, memory)
+      if (size > maxBytes) {
+        this.#entries.delete(key)
+        return
+      }
+      this.#entries.set(key, new NearEntry(this.#cacheable(value), since, ttl), {
         size: Math.ceil(size),
       })
     } catch (error) {
-      // a value that can't be cloned, or can't be looked through
+      // The value can't be cloned, or not be traversed.
       emit(channels.error, () => ({ operation: 'keep near', key, error }))
     }
   }
 
-  /** What readers may be given without one seeing what another does to it. */
-  #shareable(value: NearValue): Shareable {
+  /** Freezes or copies a value, so that no reader sees the changes of another one. */
+  #cacheable(value: NearValue): CacheableValue {
     const { clone, freeze } = this.#settings
     if (!clone && (!freeze || deepFreeze(value.entry.value))) return { ...value, copy: undefined }
     const copy = copierOf(value.entry.value)
     return { ...value, copy, entry: { ...value.entry, value: copy(value.entry.value) } }
   }
 
-  #hear(message: Invalidated): void {
-    if (this.#own.knows(message)) return
+  #onInvalidate(message: Invalidated): void {
+    if (this.#sender.isOwn(message)) return
     const { keys, prefixes, groups } = message
-    this.#forget(keys)
-    if (prefixes.length > 0) this.#forgetPrefixes(new Set(prefixes))
-    if (groups.length > 0) this.#forgetGroups(new Set(groups))
+    this.#drop(keys)
+    if (prefixes.length > 0) this.#dropPrefixes(new Set(prefixes))
+    if (groups.length > 0) this.#dropGroups(new Set(groups))
   }
 
-  #forget(keys: readonly string[]): void {
+  #onLive(missedNothing: boolean): void {
+    if (!missedNothing) this.#entries.clear()
+    this.#pendingReads.invalidateAll()
+  }
+
+  #drop(keys: readonly string[]): void {
     for (const key of keys) {
-      if (this.#kept.delete(key)) this.#counts.invalidated++
-      this.#questions.outdate(key)
+      if (this.#entries.delete(key)) this.#counts.invalidated++
+      this.#pendingReads.invalidate(key)
     }
   }
 
-  #forgetAll(): void {
-    this.#counts.invalidated += this.#kept.size
+  #dropAll(): void {
+    this.#counts.invalidated += this.#entries.size
     this.clear()
   }
 
-  #forgetPrefixes(prefixes: ReadonlySet<string>): void {
-    if (prefixes.size > MOST_PREFIXES || prefixes.has('')) return this.#forgetAll()
-    const concerns = prefixMatcher(prefixes)
-    this.#forget([...this.#kept.keys()].filter(concerns))
-    this.#questions.outdateAll(concerns)
+  #dropPrefixes(prefixes: ReadonlySet<string>): void {
+    if (prefixes.size > MAX_PREFIXES || prefixes.has('')) return this.#dropAll()
+    const matches = prefixMatcher(prefixes)
+    this.#drop([...this.#entries.keys()].filter(matches))
+    this.#pendingReads.invalidateAll(matches)
   }
 
-  /** Whose answers are under way can't be told, so they are not kept. */
-  #forgetGroups(groups: ReadonlySet<string>): void {
+  /** The groups of values that are being read are not known, so none of these values is cached. */
+  #dropGroups(groups: ReadonlySet<string>): void {
     const { groups: groupsOf } = this.#settings
-    if (!groupsOf) return this.#forgetAll()
-    const concerns = (key: string, entry: KeptEntry<unknown>): boolean => {
+    if (!groupsOf) return this.#dropAll()
+    const isInGroup = (key: string, entry: NearEntry<unknown>): boolean => {
       if (entry.absent) return true
       try {
-        entry.groups ??= groupsOf(key, entry.value)
-        return entry.groups.some((group) => groups.has(group))
+        return entry.groups((value) => groupsOf(key, value)).some((group) => groups.has(group))
       } catch (error) {
         emit(channels.error, () => ({ operation: 'groups', key, error }))
         return true
       }
     }
-    const concerned = [...this.#kept.entries()].filter(([key, entry]) => concerns(key, entry))
-    this.#forget(concerned.map(([key]) => key))
-    this.#questions.outdateAll()
-  }
-
-  #resume(missedNothing: boolean): void {
-    if (!missedNothing) this.#kept.clear()
-    this.#questions.outdateAll()
+    const matching = [...this.#entries.entries()].filter(([key, entry]) => isInGroup(key, entry))
+    this.#drop(matching.map(([key]) => key))
+    this.#pendingReads.invalidateAll()
   }
 }
 
-/** More prefixes in one message empty the near cache: to look for each would take too long. */
-const MOST_PREFIXES = 1_000
+/** A message with more prefixes empties the near cache, because matching would take too long. */
+const MAX_PREFIXES = 1_000
 const CLOSED = { freshUntil: -Infinity, covers: () => false }
-const UNKEPT: NearQuestion = { answered: () => undefined }
+const NOT_CACHED: NearQuestion = { answered: () => undefined }

@@ -1,40 +1,41 @@
 import { types } from 'node:util'
 
 /**
- * All objects that a value is made of: itself, and what its properties, elements, keys and members
- * hold.
+ * Returns all objects that a value consists of: the value itself, and all objects in its
+ * properties, elements, keys and members.
  */
 export function objectsIn(value: unknown): ReadonlySet<object> {
-  const found = new Set<object>()
-  const open = [value]
-  while (open.length > 0) {
-    const one = open.pop()
-    if (typeof one !== 'object' || one === null || found.has(one)) continue
-    found.add(one)
-    for (const part of partsOf(one)) open.push(part)
+  const objects = new Set<object>()
+  const pending = [value]
+  while (pending.length > 0) {
+    const next = pending.pop()
+    if (typeof next !== 'object' || next === null || objects.has(next)) continue
+    objects.add(next)
+    for (const part of partsOf(next)) pending.push(part)
   }
-  return found
+  return objects
 }
 
-/** Where freezing an object leaves its contents as they were, or can't be done. */
-export function hasState(one: object): boolean {
+/** Whether freezing the object fails, or leaves its contents changeable. */
+export function hasInternalState(object: object): boolean {
   return (
-    types.isMap(one) ||
-    types.isSet(one) ||
-    types.isDate(one) ||
-    ArrayBuffer.isView(one) ||
-    types.isAnyArrayBuffer(one)
+    types.isMap(object) ||
+    types.isSet(object) ||
+    types.isDate(object) ||
+    ArrayBuffer.isView(object) ||
+    types.isAnyArrayBuffer(object)
   )
 }
 
-export function isPlain(one: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(one)
-  return prototype === Object.prototype || prototype === null || Array.isArray(one)
+/** Whether the object is an array or a plain object. */
+export function isPlain(object: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(object)
+  return prototype === Object.prototype || prototype === null || Array.isArray(object)
 }
 
-function partsOf(one: object): Iterable<unknown> {
-  if (ArrayBuffer.isView(one)) return []
-  if (types.isMap(one)) return [...one.keys(), ...one.values(), ...Object.values(one)]
-  if (types.isSet(one)) return [...one, ...Object.values(one)]
-  return Array.isArray(one) ? one : Object.values(one)
+function partsOf(object: object): Iterable<unknown> {
+  if (ArrayBuffer.isView(object)) return []
+  if (types.isMap(object)) return [...object.keys(), ...object.values(), ...Object.values(object)]
+  if (types.isSet(object)) return [...object, ...Object.values(object)]
+  return Array.isArray(object) ? object : Object.values(object)
 }

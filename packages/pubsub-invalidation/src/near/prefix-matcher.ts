@@ -1,8 +1,9 @@
 /**
- * Tells which keys begin with one of many prefixes, in O(log n) comparisons a key.
+ * Returns a function that tells whether a key begins with one of many prefixes. It takes O(log n)
+ * comparisons for each key.
  *
- * With prefixes sorted, and those left out that begin with another, only the last one that is not
- * behind a key can be what the key begins with.
+ * The prefixes are sorted, and those that begin with another prefix are left out. Then a key can
+ * only begin with the last prefix that does not sort behind it.
  */
 export function prefixMatcher(prefixes: Iterable<string>): (key: string) => boolean {
   const sorted: string[] = []

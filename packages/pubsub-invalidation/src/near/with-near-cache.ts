@@ -1,44 +1,46 @@
 import type { CacheClient, Duration, Size } from '@cache/core'
 import { checkClient, checkOptions, type OptionChecks } from '@cache/core/internal'
-import { busOf, type InvalidationBus } from '../bus.js'
+import type { InvalidationBus } from '../bus.js'
+import { checkBus } from '../check-bus.js'
 import { NearCache, type NearSettings } from './near-cache.js'
 
 export interface NearCacheOptions {
   /**
-   * What tells of invalidations. It is of this client, or of one with the same driver and the same
-   * namespace.
+   * The bus that reports invalidations: a bus of this client, or of a client with the same driver
+   * and namespace.
    */
   readonly bus: InvalidationBus
   /**
-   * The most entries it keeps; the least recently used go first. Default 10 000, at most 2^24: more
-   * a Map can't hold.
+   * The maximum number of entries. The least recently used entries are dropped first. Default
+   * 10 000, at most 2^24, because a Map can't hold more.
    */
   readonly maxEntries?: number
   /**
-   * The most bytes its entries have together, with their keys. A value counts with what it takes in
-   * memory when it is decoded, by an estimate, and with no less than what is stored in Redis: what
-   * a codec has compressed counts in full. A value that is larger is not kept. Default '64mb'.
+   * The maximum size of all entries together with their keys. The size of a value is an estimate of
+   * the memory that it takes when it is decoded, and at least its size in Redis, so a compressed
+   * value counts in full. A value that is larger than the maximum is not cached. Default '64mb'.
    */
   readonly maxBytes?: Size
   /**
-   * How long an entry is kept at most; never longer than it has left to live in Redis. Default 30
-   * s.
+   * The maximum time for which an entry is cached. It is never cached for longer than its remaining
+   * time to live in Redis. Default 30 s.
    */
   readonly ttl?: Duration
   /**
-   * Hand out copies of all values, as `structuredClone` makes them (but a Buffer stays a Buffer),
-   * that callers may change. Default false: all share one value.
+   * Whether each reader gets a copy of the value, which it may change. Copies are made with
+   * `structuredClone`, except that a Buffer stays a Buffer. Default false: all readers share one
+   * value.
    */
   readonly clone?: boolean
   /**
-   * Freeze the values that are shared, so that code which changes one gets a TypeError instead of
-   * changing what others read. A value that holds a Map, a Set, a Date or bytes can't be frozen:
-   * each reader is given a copy of it. Default true; `false` shares values as they are.
+   * Whether shared values are frozen, so that code which changes a value gets a TypeError instead
+   * of changing what others read. A value with a Map, a Set, a Date or bytes can't be frozen: each
+   * reader gets a copy of it. Default true. `false` shares values as they are.
    */
   readonly freeze?: boolean
   /**
-   * The groups that a value is in, for `bus.publish({ groups })`. Default: such a message empties
-   * the near cache.
+   * Returns the groups (tags) of a value, for `bus.publish({ groups })`. Default: a message about
+   * groups empties the near cache.
    */
   readonly groups?: (key: string, value: any) => readonly string[]
 }
@@ -46,16 +48,16 @@ export interface NearCacheOptions {
 export interface NearStats {
   readonly hits: number
   readonly misses: number
-  /** Entries dropped because a message, or this process, said so. */
+  /** Entries that were dropped because of a message or a change by this process. */
   readonly invalidated: number
-  /** Answers of Redis that were used and not kept, since their key was invalidated on their way. */
+  /** Replies that were used but not cached, because their key was invalidated meanwhile. */
   readonly refused: number
   readonly entries: number
-  /** What they have together, as `maxBytes` counts. */
+  /** The size of all entries together, as `maxBytes` counts it. */
   readonly bytes: number
   /**
-   * `false` while messages may be missed, or no sign of life has come for two heartbeats: then
-   * everything is asked of Redis.
+   * `false` while messages may be missed, or while there was no sign of life for two heartbeats.
+   * Then every read goes to Redis.
    */
   readonly answering: boolean
 }
@@ -63,37 +65,39 @@ export interface NearStats {
 export interface NearCacheClient extends CacheClient {
   readonly near: {
     stats(): NearStats
-    /** Drops everything, in this process only. */
+    /** Drops all entries, in this process only. */
     clear(): void
   }
 }
 
 /**
- * The client, with a near cache: a `CacheClient` for every pattern. What it keeps is answered in
- * the process, and nothing is sent. Promises, with a bus on which all who change these entries
- * announce it:
+ * Adds a near cache to a client: a cache of decoded values in the process. The result is a
+ * `CacheClient` for every pattern. A near hit sends nothing to Redis.
  *
- * - after an acknowledged invalidation or write this process never sees the old value, and others
- *   no longer than the message takes;
- * - no lost message leaves anything stale: on a gap nothing is answered from it until the bus
- *   listens again, and what was kept is gone;
- * - what it answers is never older than two heartbeats of the bus, however long the process was
- *   busy or stopped, and wherever commands go.
+ * All processes that change these entries must do it through a client on such a bus. Then:
  *
- * What is changed by other means than the patterns (`client.send`, `redis-cli`) is heard of on a
- * tracking bus only.
+ * - After an acknowledged invalidation or write, this process never reads the old value. Other
+ *   processes read it no longer than the message takes.
+ * - No lost message leaves anything stale. During a gap, the near cache answers nothing until the
+ *   bus listens again, and its entries are dropped.
+ * - An answer is never older than two heartbeats of the bus, however long the process was busy or
+ *   stopped, and wherever commands go.
  *
- * `close()` ends the near cache; the client and the bus stay open: they are yours.
+ * Changes that are not made by the patterns (`client.send`, `redis-cli`) are reported on a tracking
+ * bus only.
+ *
+ * `close()` ends the near cache. It does not close the client and the bus, which you own.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
- * const near = withNearCache(client, { bus: createInvalidationBus({ client }), maxEntries: 10_000 })
+ * const bus = createInvalidationBus({ client })
+ * const near = withNearCache(client, { bus, maxEntries: 10_000 })
  * const products = createAside<Product>({ client: near, prefix: 'product', ttl: '1h' })
  */
 export function withNearCache(client: CacheClient, options: NearCacheOptions): NearCacheClient {
   const inner = checkClient(checkOptions('client', { client }, ['client']))
   const check = checkOptions('withNearCache', options, ['bus', ...nearOptions])
-  const near = new NearCache({ bus: busOf(check, inner), ...checkNear(check) })
+  const near = new NearCache({ bus: checkBus(check, inner), ...checkNear(check) })
   const close = async (): Promise<void> => near.close()
   return {
     ...inner,
@@ -105,13 +109,15 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
 }
 
 /**
- * The names of these options, without the bus. For packages that take them as options of their own.
+ * The names of the options of a near cache, without `bus`. For packages that accept them as options
+ * of their own.
  */
 export const nearOptions = ['maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'] as const
 
 /**
- * Checks these options, wherever they stand. @throws {InvalidOptionError} naming the option with
- * its path.
+ * Checks the options of a near cache, without `bus`.
+ *
+ * @throws {InvalidOptionError} naming the option with its path.
  */
 export function checkNear(check: OptionChecks): Omit<NearSettings, 'bus'> {
   return {

@@ -8,9 +8,9 @@ import { childProcess, eventually } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 
-// One of several processes that read a few rows through near caches and invalidate them at random.
-// The rows are versions in a Redis of their own, which stands for the database and remembers when
-// each version's invalidation was acknowledged.
+// One of several processes that read rows through near caches and invalidate them at random. The
+// rows are versions in a separate Redis, which stands for the database. It stores when the
+// invalidation of each version was acknowledged.
 
 export interface Address {
   readonly host: string
@@ -20,7 +20,7 @@ export interface Address {
 export interface Start {
   readonly topology: 'standalone' | 'cluster'
   readonly redis: readonly Address[]
-  /** Where each process listens: a proxy of its own. */
+  /** The addresses at which each process listens: its own proxy. */
   readonly listenAt: readonly (readonly Address[])[]
   readonly source: string
   readonly ids: number
@@ -28,19 +28,19 @@ export interface Start {
   readonly onGap: 'empty' | 'replay'
 }
 
-export interface Said {
-  readonly type: 'so far'
+export interface Progress {
+  readonly type: 'progress'
   readonly reads: number
   readonly hits: number
   readonly writes: number
   readonly gaps: number
-  /** Rows of which a message was heard. */
-  readonly heard: number
-  /** Read by the process that invalidated it. */
+  /** Number of rows for which a message was received. */
+  readonly receivedRows: number
+  /** Stale reads by the process that invalidated the row. */
   readonly ownStale: readonly string[]
-  /** Read after the message that it is invalid had been heard. */
-  readonly heardStale: readonly string[]
-  /** Ms since its invalidation was acknowledged, at most, of what was read all the same. */
+  /** Stale reads after the message that the row is invalid had been received. */
+  readonly staleAfterMessage: readonly string[]
+  /** Maximum age of a stale read, in ms since its invalidation was acknowledged. */
   readonly oldest: number
 }
 
@@ -62,8 +62,8 @@ const client = createCacheClient(
 )
 const bus = createInvalidationBus({ client, heartbeat, onGap })
 const near = withNearCache(client, { bus })
-// Of one table each slot has its part, so that one message can name a row, and another key that
-// says its version.
+// The table is split into hash tags, so that one message can name a row and a second key in the
+// same slot that contains the version.
 const tables = Array.from({ length: 16 }, (_, tag) =>
   createAside<number, number | string>({ client: near, prefix: `row{${tag}}`, ttl: '1h' }),
 )
@@ -71,20 +71,23 @@ const rowsOf = (id: number) => tables[id % tables.length]!
 const load = async (id: number): Promise<number> =>
   Number((await source.hget('versions', String(id))) ?? 0)
 const get = (id: number): Promise<number> => rowsOf(id).getOrLoad(id, () => load(id))
-const seen = {
+const results = {
   reads: 0,
   writes: 0,
   ownStale: [] as string[],
-  heardStale: [] as string[],
+  staleAfterMessage: [] as string[],
   oldest: 0,
 }
-/** What each row's version is at least, by the messages heard. */
-const heard = new Map<number, number>()
+/** The highest version of each row that a message has named. */
+const receivedVersions = new Map<number, number>()
 bus.on('invalidate', ({ keys }) => {
   for (const key of keys) {
     const [, id, version] = /:(\d+)@(\d+)$/.exec(key) ?? []
     if (id !== undefined)
-      heard.set(Number(id), Math.max(heard.get(Number(id)) ?? 0, Number(version)))
+      receivedVersions.set(
+        Number(id),
+        Math.max(receivedVersions.get(Number(id)) ?? 0, Number(version)),
+      )
   }
 })
 let stop = false
@@ -102,9 +105,9 @@ await child.next('check', { timeout: 180_000 })
 const wrong: string[] = []
 for (let id = 0; id < ids; id++) {
   const [version, value] = [await load(id), await get(id)]
-  if (value !== version) wrong.push(`row ${id}: version ${value}, and it is ${version}`)
+  if (value !== version) wrong.push(`row ${id}: version ${value} was read instead of ${version}`)
 }
-// One heartbeat that came late is no reason to doubt it.
+// A single late heartbeat is not an error, so this waits for the next.
 await eventually(() => near.near.stats().answering).catch(() => undefined)
 await child.say({
   type: 'checked',
@@ -121,12 +124,12 @@ async function work(): Promise<void> {
     else await read(id)
     if (Math.random() < 0.02)
       await child.say({
-        type: 'so far',
-        ...seen,
+        type: 'progress',
+        ...results,
         hits: near.near.stats().hits,
         gaps: bus.stats().gaps,
-        heard: heard.size,
-      } satisfies Said)
+        receivedRows: receivedVersions.size,
+      } satisfies Progress)
   }
 }
 
@@ -142,16 +145,20 @@ async function invalidate(id: number): Promise<void> {
   )
     await sleep(20)
   await source.eval(
-    "local t = redis.call('TIME') redis.call('HSET', 'times:' .. KEYS[1], ARGV[1], t[1] * 1000 + math.floor(t[2] / 1000)) " +
-      "if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1]) end",
+    `local t = redis.call('TIME')
+    local now = t[1] * 1000 + math.floor(t[2] / 1000)
+    redis.call('HSET', 'times:' .. KEYS[1], ARGV[1], now)
+    if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then
+      redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1])
+    end`,
     1,
     String(id),
     version,
   )
-  seen.writes++
+  results.writes++
   const now = await get(id)
   if (now < version)
-    seen.ownStale.push(
+    results.ownStale.push(
       `row ${id}: version ${now} was read after ${version} had been invalidated here`,
     )
 }
@@ -161,26 +168,30 @@ async function read(id: number): Promise<void> {
     source.hget('acknowledged', String(id)),
     source.time(),
   ])
-  const atLeast = heard.get(id) ?? 0
+  const atLeast = receivedVersions.get(id) ?? 0
   const version = await get(id)
-  seen.reads++
+  results.reads++
   if (version < atLeast)
-    seen.heardStale.push(
-      `row ${id}: version ${version} was read after ${atLeast} had been heard of`,
+    results.staleAfterMessage.push(
+      `row ${id}: version ${version} was read after ${atLeast} had been received`,
     )
   if (version >= Number(acknowledged ?? 0)) return
-  // The first acknowledged version that it should have been, and how long ago that was when the
-  // read began.
+  // When the first version after the one that was read had been acknowledged.
   const since = (await source.eval(
-    "for v = tonumber(ARGV[1]) + 1, tonumber(ARGV[2]) do local t = redis.call('HGET', 'times:' .. KEYS[1], v) if t then return t end end",
+    `for version = tonumber(ARGV[1]) + 1, tonumber(ARGV[2]) do
+      local time = redis.call('HGET', 'times:' .. KEYS[1], version)
+      if time then
+        return time
+      end
+    end`,
     1,
     String(id),
     version,
     Number(acknowledged),
   )) as string | null
   if (since !== null)
-    seen.oldest = Math.max(
-      seen.oldest,
+    results.oldest = Math.max(
+      results.oldest,
       Number(time[0]) * 1_000 + Math.floor(Number(time[1]) / 1_000) - Number(since),
     )
 }

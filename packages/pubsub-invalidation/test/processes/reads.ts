@@ -7,8 +7,8 @@ import { burnCpu, childProcess, eventually } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// Has one row near, and reads it all the time, or right after it was busy. The row itself is a key
-// of the Redis that is behind `source`.
+// Has one row in its near cache, and reads it repeatedly or right after it was busy. The row itself
+// is a key in the Redis at `source`.
 export interface Start {
   readonly kind: 'ioredis' | 'node-redis'
   readonly url: string
@@ -39,12 +39,12 @@ await eventually(
 )
 await child.say('warm')
 for (;;) {
-  const order = await child.next<{ type: 'burn' | 'close'; ms?: number }>(undefined, {
+  const request = await child.next<{ type: 'burn' | 'close'; ms?: number }>(undefined, {
     timeout: 600_000,
   })
-  if (order.type === 'burn') {
-    burnCpu(order.ms!)
-    // In the same turn, before anything could be read from a socket.
+  if (request.type === 'burn') {
+    burnCpu(request.ms!)
+    // In the same turn of the event loop, before anything can be read from a socket.
     const reads = [read(), read()]
     await child.say({ type: 'read', values: await Promise.all(reads) })
   } else break

@@ -6,7 +6,8 @@ import sys
 def command(host, port, *words):
     with socket.create_connection((host, port), timeout=5) as connection:
         encoded = [word.encode() for word in words]
-        connection.sendall(b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded))
+        arguments = b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
+        connection.sendall(b"*%d\r\n" % len(encoded) + arguments)
         return connection.makefile("rb").readline().decode().strip()
 
 

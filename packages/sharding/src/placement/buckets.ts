@@ -2,8 +2,10 @@ import { InvalidOptionError } from '@cache/core'
 import type { WeightedShard } from './placement.js'
 
 /**
- * The place of each bucket's shard, where placement knows only buckets: a shard of weight 2 has two
- * of them.
+ * Returns the index of the shard of each bucket. A shard of weight 2 has two buckets. For
+ * placements that know buckets, not weights.
+ *
+ * @throws {InvalidOptionError} if a weight is not a whole number from 1 to 1000.
  */
 export function bucketsOf(shards: readonly WeightedShard[], placement: string): Int32Array {
   for (const { name, weight } of shards) {
@@ -15,6 +17,6 @@ export function bucketsOf(shards: readonly WeightedShard[], placement: string): 
       )
   }
   return Int32Array.from(
-    shards.flatMap(({ weight }, place) => Array.from({ length: weight }, () => place)),
+    shards.flatMap(({ weight }, index) => Array.from({ length: weight }, () => index)),
   )
 }

@@ -3,8 +3,8 @@ import { crc32 } from './hashes.js'
 import type { Placement } from './placement.js'
 
 /**
- * CRC-32 modulo the number of shards: the simplest and the fastest, and when a shard comes or goes
- * nearly everything moves. The order of shards is part of it. Weights are whole numbers.
+ * CRC-32 modulo the number of shards: the simplest and the fastest placement. Nearly all keys move
+ * when a shard is added or removed. The order of shards matters. Weights are whole numbers.
  */
 export function modulo(): Placement {
   return {

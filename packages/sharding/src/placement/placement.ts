@@ -1,25 +1,30 @@
-/** A shard, as far as placement is concerned. */
+/** What a placement knows about a shard. */
 export interface WeightedShard {
   readonly name: string
-  /** 2 gets twice what 1 gets. */
+  /** A shard of weight 2 gets twice as many keys as a shard of weight 1. */
   readonly weight: number
 }
 
 /**
- * Decides which shard a key is on. Made by `rendezvous`, `ketama`, `jump` or `modulo`, or your own.
+ * Decides which shard a key is on. Use `rendezvous`, `ketama`, `jump` or `modulo`, or write your
+ * own.
  *
  * @example
- * const byFirstLetter: Placement = { name: 'first letter', build: (shards) => (text) => text.charCodeAt(0) % shards.length }
+ * const byFirstLetter: Placement = {
+ *   name: 'first letter',
+ *   build: (shards) => (text) => text.charCodeAt(0) % shards.length,
+ * }
  */
 export interface Placement {
   /**
-   * All processes that share the shards must use the same; they know each other by it while shards
-   * change.
+   * Identifies the placement. All processes that share the shards must use the same placement; they
+   * compare its name while shards change.
    */
   readonly name: string
   /**
-   * Called for a set of shards; answers with a function from a key's hash tag, or the whole key
-   * where it has none, to a place in `shards`. It must be the same in all processes.
+   * Called once for each set of shards. Returns a function that takes the hash tag of a key, or the
+   * whole key if it has none, and returns an index in `shards`. The function must give the same
+   * results in all processes.
    */
   build(shards: readonly WeightedShard[]): (text: string) => number
 }

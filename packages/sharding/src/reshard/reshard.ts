@@ -1,226 +1,185 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { channels } from '@cache/core'
-import { scriptSources, emit } from '@cache/core/internal'
+import { emit, scriptSources } from '@cache/core/internal'
 import { LateReshardError, ShardNotEmptyError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Router } from '../router.js'
 import type { Shard } from '../shard.js'
-import { Agreement, type Agreed } from './agreement.js'
-import { Change, HOLD, type Moment } from './change.js'
-import { clearNewPlaces } from './clear.js'
-import { Mover, NOBODY_LATE } from './mover.js'
-import { isLeftToThemselves, pages, sweep } from './sweep.js'
+import { awaitSwitch } from './await-switch.js'
+import { isInternalKey } from './internal-keys.js'
+import { KeyMover, LATEST_STORE } from './key-mover.js'
+import { removeLeftovers } from './remove-leftovers.js'
+import { ReshardRegister, type AgreedChange } from './reshard-register.js'
+import { scanKeys } from './scan-keys.js'
+import { HOLD_BEFORE_SWITCH, ShardChange } from './shard-change.js'
+import { sweep } from './sweep.js'
 
-export interface Terms {
-  /** Shards that are gone for good, with what they held. May grow. */
+export interface ReshardSettings {
+  /** Names of the shards that are gone for good, with all they held. The set may grow. */
   readonly lost: ReadonlySet<string>
-  /** Shards that were not there before. */
+  /** The shards of the new layout that are not in the old one. */
   readonly added: readonly Shard[]
-  /** Ms from the first process' call to the change. */
-  readonly settle: number
-  /** Ms. */
+  /** Ms from the first process' call until the switch. */
+  readonly announceFor: number
+  /** Ms that a shard has to answer. */
   readonly timeout: number
   /** Aborts when the driver is closed. */
   readonly stop: AbortSignal
-  /** Listens at the new shards as well; nothing is published there yet. */
-  onAgreed(change: Change): void
-  /** The new places are used from now on. */
+  /** Called when the change is agreed. Nothing is published on the added shards yet. */
+  onAgreed(): void
+  /** Called when the new shards are used from now on. */
   onSwitched(): void
 }
 
 /**
- * Changes from the router's layout to another, together with all processes that do the same.
- * Resolves once everything has been moved.
+ * Changes from the router's layout to another one, together with all processes that do the same.
+ * Resolves when every key has been moved.
  */
-export async function reshard(router: Router, to: Layout, terms: Terms): Promise<void> {
-  const { lost, timeout, stop } = terms
+export async function reshard(
+  router: Router,
+  to: Layout,
+  settings: ReshardSettings,
+): Promise<void> {
+  const { lost, timeout, stop } = settings
   const from = router.layout
-  const agreement = new Agreement(from, to, terms)
-  const mover = new Mover(from, to, terms)
-  const change = new Change(from, to, mover)
-  const hasBegun = () => agreement.hasBegun()
-  // Whoever is to say when the moment is may be silent. Who uses the old places already goes on
-  // there, and may be told that it was late; who has just started waits until the asking fails.
-  const hold = () => change.hold(router.usedAt === -Infinity ? undefined : HOLD)
-  hold()
-  router.begin(change)
-  let agreed: Agreed
-  let undoes: readonly string[] = []
-  try {
-    if (!(await hasBegun())) {
-      change.release()
-      undoes = await agreement.earlier()
-      await refuseKeys(terms.added, hasBegun)
-      await clearNewPlaces({ from, to, lost, timeout, hasBegun })
-      hold()
-    }
-    agreed = await agreement.join(undoes)
-  } catch (error) {
-    router.abandon(change)
-    throw error
-  }
-  const { id, moment, done } = agreed
-  mover.id = id
-  let late = router.usedAt > moment.earliest
-  terms.onAgreed(change)
+  const register = new ReshardRegister(from, to, settings)
+  const change = new ShardChange(from, to)
+  const agreed = await agree(router, register, change, settings)
+  const { id, switchTime, done } = agreed
+  const mover = new KeyMover(from, to, { changeId: id, lost, timeout })
+  change.moveWith(mover)
+  let late = router.oldShardsUsedAt > switchTime.earliest
+  settings.onAgreed()
   if (!done) {
-    change.moment = moment
-    giveScripts(to.shards)
-    await reached(change, agreement, agreed, stop)
-    late ||= router.usedAt > change.moment.latest
+    change.switchAt(switchTime)
+    loadScripts(to.shards)
+    await awaitSwitch(change, register, agreed, stop)
+    late ||= router.oldShardsUsedAt > change.switchTime!.latest
   }
   router.switchTo(to)
-  if (done) router.finish() // nothing is left to be moved
-  change.moment ??= moment
+  if (done) {
+    router.finish() // every key has been moved already
+    change.switchAt(switchTime)
+  }
   change.wake()
-  terms.onSwitched()
-  const error = late ? new LateReshardError(performance.now() - change.moment.latest) : undefined
+  settings.onSwitched()
+  const error = late
+    ? new LateReshardError(performance.now() - change.switchTime!.latest)
+    : undefined
   if (error) emit(channels.error, () => ({ operation: 'reshard', error }))
-  if (!done) await finish({ from, to, mover, agreement, agreed, terms })
+  if (!done) await moveRemainingKeys({ from, to, mover, register, agreed, lost, stop })
   router.finish()
   if (error) throw error
 }
 
+/** Agrees on the change with the other processes. Nothing has changed if this rejects. */
+async function agree(
+  router: Router,
+  register: ReshardRegister,
+  change: ShardChange,
+  { lost, added, timeout }: ReshardSettings,
+): Promise<AgreedChange> {
+  const { from, to } = change
+  const hasBegun = () => register.hasBegun()
+  // The register's shard may be silent. A process that has used the old shards goes on with them,
+  // and may find out that it was late. One that has just started waits until the request fails.
+  const hold = () =>
+    change.hold(router.oldShardsUsedAt === -Infinity ? undefined : HOLD_BEFORE_SWITCH)
+  hold()
+  router.begin(change)
+  let undoes: readonly string[] = []
+  try {
+    if (!(await hasBegun())) {
+      change.release()
+      undoes = await register.earlierChanges()
+      await refuseNonEmpty(added, hasBegun)
+      await removeLeftovers({ from, to, lost, timeout, hasBegun })
+      hold()
+    }
+    return await register.join(undoes)
+  } catch (error) {
+    router.abandon(change)
+    throw error
+  }
+}
+
 /**
- * What an added shard holds would be taken for current. Before the change nobody uses it, so
- * nothing of that is ours.
+ * Refuses added shards that hold keys, because these would be read as current. No process uses an
+ * added shard before the change begins, so its keys can't be from this set of processes.
  */
-async function refuseKeys(
+async function refuseNonEmpty(
   added: readonly Shard[],
   hasBegun: () => Promise<boolean>,
 ): Promise<void> {
   for (const { name, driver } of added) {
     for (const node of await driver.nodes()) {
-      for await (const keys of pages(node)) {
+      for await (const keys of scanKeys(node)) {
         if (await hasBegun()) return
-        const found = keys.find((key) => !isLeftToThemselves(key))
-        if (found !== undefined) throw new ShardNotEmptyError(name, found)
+        const foreign = keys.find((key) => !isInternalKey(key))
+        if (foreign !== undefined) throw new ShardNotEmptyError(name, foreign)
       }
     }
   }
 }
 
 /**
- * So that a key's first use in its new place needs no second attempt. A shard that refuses it hears
- * of each script when it is used.
+ * Loads this process' scripts into the shards, so that the first use of a key on its new shard
+ * needs no second attempt. A shard that refuses SCRIPT LOAD learns each script when it is used.
  */
-function giveScripts(shards: readonly Shard[]): void {
-  for (const { driver } of shards) {
+function loadScripts(shards: readonly Shard[]): void {
+  const commands = () =>
+    scriptSources().map((source) => ({
+      args: ['SCRIPT', 'LOAD', source] as [string, ...string[]],
+      keys: [],
+    }))
+  for (const { driver } of shards)
     driver
       .nodes()
-      .then((nodes) =>
-        Promise.all(
-          nodes.map((node) =>
-            node.send(
-              scriptSources().map((source) => ({ args: ['SCRIPT', 'LOAD', source], keys: [] })),
-            ),
-          ),
-        ),
-      )
+      .then((nodes) => Promise.all(nodes.map((node) => node.send(commands()))))
       .catch(() => undefined)
-  }
 }
 
-/**
- * Resolves when the moment has passed. Until then it is measured again and again, and most exactly
- * shortly before: clocks drift, and are set.
- */
-async function reached(
-  change: Change,
-  agreement: Agreement,
-  agreed: Agreed,
-  stop: AbortSignal,
-): Promise<void> {
-  let known = { moment: agreed.moment, at: agreed.at, since: performance.now() }
-  /** Where nobody answers: as it was, less exactly. */
-  const drifted = (): Moment => {
-    const drift = (performance.now() - known.since) * DRIFT
-    return { earliest: known.moment.earliest - drift, latest: known.moment.latest + drift }
-  }
-  /**
-   * The moment as the register has it; but a clock that has been set since it was read last doesn't
-   * move it.
-   */
-  const look = async (): Promise<void> => {
-    const seen = (await agreement.look()) ?? (await agreement.renew(agreed, drifted()))
-    const expected = drifted()
-    const both = {
-      earliest: Math.max(seen.moment.earliest, expected.earliest),
-      latest: Math.min(seen.moment.latest, expected.latest),
-    }
-    if (seen.at !== known.at)
-      // somebody has corrected it
-      known = { moment: seen.moment, at: seen.at, since: performance.now() }
-    else if (both.earliest <= both.latest)
-      known = { moment: both, at: seen.at, since: performance.now() }
-    else await agreement.correct(seen, expected)
-  }
-  const within = <T>(ms: number, work: Promise<T>): Promise<T | undefined> =>
-    Promise.race([work.catch(() => undefined), sleep(ms, undefined, { ref: false })])
-  for (;;) {
-    const left = drifted().earliest - performance.now() - MEASURED_BEFORE
-    if (left <= 0) break
-    await sleep(Math.min(left, LOOKED_EVERY), undefined, { signal: stop })
-    await within(MEASURED_BEFORE / 4, look())
-    change.moment = drifted()
-  }
-  if (change.isBefore()) {
-    await within(MEASURED_BEFORE / 2, measure())
-    change.moment = drifted()
-  }
-  await sleep(Math.max(0, change.moment!.earliest - performance.now() - KEPT_BEFORE), undefined, {
-    signal: stop,
-  })
-  for (const noted of [agreement.keep(), agreement.forgetEarlier(agreed)])
-    noted.catch(() => undefined) // tried again afterwards
-  for (let left = 1; left > 0; left = change.moment!.latest - performance.now())
-    await sleep(Math.max(1, Math.ceil(left)), undefined, { signal: stop })
-
-  /** Some times: what is known in the end is the most exact of it. */
-  async function measure(): Promise<void> {
-    for (let i = 0; i < 5 && performance.now() < known.moment.earliest - 2 * HOLD; i++)
-      await look().catch(() => undefined)
-  }
-}
-
-interface Finishing {
+interface RemainingMove {
   readonly from: Layout
   readonly to: Layout
-  readonly mover: Mover
-  readonly agreement: Agreement
-  readonly agreed: Agreed
-  readonly terms: Terms
+  readonly mover: KeyMover
+  readonly register: ReshardRegister
+  readonly agreed: AgreedChange
+  readonly lost: ReadonlySet<string>
+  readonly stop: AbortSignal
 }
 
 /**
- * One of the processes moves what nobody has used, until nothing is left; the others wait for that.
+ * Resolves when every key has been moved. One of the processes moves the keys that no process has
+ * used since the switch; the others wait for it.
  */
-async function finish({
+async function moveRemainingKeys({
   from,
   to,
   mover,
-  agreement,
+  register,
   agreed,
-  terms: { lost, stop },
-}: Finishing): Promise<void> {
-  for (; ; await sleep(POLL, undefined, { signal: stop, ref: false })) {
+  lost,
+  stop,
+}: RemainingMove): Promise<void> {
+  for (; ; await sleep(POLL_INTERVAL, undefined, { signal: stop, ref: false })) {
     try {
-      const seen = await agreement.look()
-      if (seen?.done || (!seen && (await agreement.isPast()))) return
-      if (!seen) await agreement.renew(agreed)
-      await agreement.keep()
-      await agreement.forgetEarlier(agreed)
-      if (await agreement.maySweep()) {
-        await sweep(
+      const read = await register.read()
+      if (read?.done || (!read && (await register.isSuperseded()))) return
+      if (!read) await register.restore(agreed)
+      await register.persist()
+      await register.forgetUndoneChanges(agreed)
+      if (await register.acquireSweepLease()) {
+        await sweep({
           from,
           to,
           mover,
-          from.shards.filter(({ name }) => !lost.has(name)),
-          () => agreement.goOnSweeping(),
-        )
-        // whoever has read something in an old place has stored it by then, or never will
-        await sleep(NOBODY_LATE, undefined, { signal: stop })
-        return await agreement.end(agreed.id)
+          shards: from.shards.filter(({ name }) => !lost.has(name)),
+          onPage: () => register.renewSweepLease(),
+        })
+        // After this time no process stores a value any more that it read from an old shard.
+        await sleep(LATEST_STORE, undefined, { signal: stop })
+        return await register.complete(agreed.id)
       }
     } catch (error) {
       stop.throwIfAborted()
@@ -229,10 +188,4 @@ async function finish({
   }
 }
 
-const MEASURED_BEFORE = 1_000
-const LOOKED_EVERY = 500
-/** Ms before the moment at which a change is as good as made. */
-const KEPT_BEFORE = 200
-/** How much faster or slower than another a clock may run. */
-const DRIFT = 1e-3
-const POLL = 500
+const POLL_INTERVAL = 500

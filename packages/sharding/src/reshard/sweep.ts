@@ -1,91 +1,75 @@
-import { CacheError, type NodeHandle, type Reply } from '@cache/core'
+import { CacheError } from '@cache/core'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
-import { OWN } from './agreement.js'
-import { Mover } from './mover.js'
-import { answered } from './sending.js'
+import { isInternalKey } from './internal-keys.js'
+import type { KeyMover } from './key-mover.js'
+import { scanKeys } from './scan-keys.js'
+
+export interface Sweep {
+  readonly from: Layout
+  readonly to: Layout
+  readonly mover: KeyMover
+  /** The old shards to scan. */
+  readonly shards: readonly Shard[]
+  /** Called after each page of keys. */
+  onPage(): Promise<void>
+}
 
 /**
- * Moves whatever is left in old places. `between` is called after each step. What can't be moved
- * holds up nothing else.
+ * Moves all keys that are still on their old shards. A key that can't be moved holds up no other.
  *
- * @throws {CacheError} afterwards, if something could not be moved.
+ * @throws {CacheError} after everything else has been moved, if some keys could not be moved.
  */
-export async function sweep(
-  from: Layout,
-  to: Layout,
-  mover: Mover,
-  shards: readonly Shard[],
-  between: () => Promise<void>,
-): Promise<void> {
-  const failed: { readonly what: string; readonly error: unknown }[] = []
+export async function sweep({ from, to, mover, shards, onPage }: Sweep): Promise<void> {
+  const failures: Failure[] = []
   for (const shard of shards) {
     try {
       for (const node of await shard.driver.nodes()) {
-        for await (const keys of pages(node)) {
+        for await (const keys of scanKeys(node)) {
           const leaving = keys.filter(
             (key) =>
-              !isLeftToThemselves(key) &&
+              !isInternalKey(key) &&
               from.shardOf(key) === shard &&
               to.shardOf(key).name !== shard.name,
           )
-          for (const place of new Set(leaving.map((key) => to.shardOf(key)))) {
-            const some = leaving.filter((key) => to.shardOf(key) === place)
-            const errors = await mover.carry(shard, place, some)
-            // One by one, if together they were too large.
-            for (const [i, key] of some.entries()) {
-              const [error] = errors[i] ? await mover.carry(shard, place, [key]) : []
-              if (error) failed.push({ what: `"${key}"`, error })
-            }
+          for (const target of new Set(leaving.map((key) => to.shardOf(key)))) {
+            const batch = leaving.filter((key) => to.shardOf(key) === target)
+            failures.push(...(await transferBatch(mover, shard, target, batch)))
           }
-          await between()
+          await onPage()
         }
       }
     } catch (error) {
-      failed.push({ what: `what else is on shard "${shard.name}"`, error })
+      failures.push({ subject: `the other keys of shard "${shard.name}"`, error })
     }
   }
-  const [first] = failed
+  const [first] = failures
   if (first)
     throw new CacheError(
-      `Not everything could be moved yet: ${first.what}${failed.length > 1 ? `, and ${failed.length - 1} more` : ''}. It is tried again.`,
+      `Not every key could be moved yet: ${first.subject}` +
+        `${failures.length > 1 ? `, and ${failures.length - 1} more` : ''}. ` +
+        'The move is tried again.',
       { code: 'RESHARD', cause: first.error },
     )
 }
 
-/** The package's own keys, which expire where they are. */
-export function isLeftToThemselves(key: string): boolean {
-  return key.startsWith(OWN) || Mover.isNote(key)
+interface Failure {
+  readonly subject: string
+  readonly error: unknown
 }
 
-/**
- * @throws {CacheError} at the end, if it was not the same server all along: its cursors mean
- * nothing to another one, which may have left out keys.
- */
-export async function* pages(node: NodeHandle, count = 100): AsyncGenerator<readonly string[]> {
-  const server = await runOf(node)
-  let cursor = '0'
-  do {
-    const [next, keys] = (await ask(node, 'SCAN', cursor, 'COUNT', String(count))) as readonly [
-      string,
-      readonly string[],
-    ]
-    cursor = next
-    if (keys.length > 0) yield keys
-  } while (cursor !== '0')
-  if ((await runOf(node)) !== server)
-    throw new CacheError(
-      'A shard restarted, or another server took its place, while its keys were looked through. They have to be once more.',
-      { code: 'RESHARD' },
-    )
-}
-
-/** The same for as long as a server runs. */
-async function runOf(node: NodeHandle): Promise<string | undefined> {
-  return /^run_id:(\S+)/m.exec(String(await ask(node, 'INFO', 'server')))?.[1]
-}
-
-async function ask(node: NodeHandle, ...args: [string, ...string[]]): Promise<Reply> {
-  const [reply] = await node.send([{ args, keys: [] }])
-  return answered(reply)
+/** Retries the keys of a failed batch one by one, because together they may be too large. */
+async function transferBatch(
+  mover: KeyMover,
+  from: Shard,
+  to: Shard,
+  keys: readonly string[],
+): Promise<Failure[]> {
+  const failures: Failure[] = []
+  const errors = await mover.transfer(from, to, keys)
+  for (const [i, key] of keys.entries()) {
+    const [error] = errors[i] ? await mover.transfer(from, to, [key]) : []
+    if (error) failures.push({ subject: `"${key}"`, error })
+  }
+  return failures
 }

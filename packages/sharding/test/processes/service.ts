@@ -10,47 +10,51 @@ import {
 import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { shardedDriver } from '@cache/sharding'
-import { driverOf, type Name } from '../servers.js'
+import { driverOf, type Name } from '../drivers.js'
 
-// One of several processes that read and change rows at random, cached on shards. The rows live in
-// a Redis of their own, which stands for the database: it counts the versions of each, and
-// remembers which was acknowledged.
+// One of several processes that read and change rows at random, cached on shards. The rows are in a
+// separate Redis, which stands for the database. It counts the versions of each row and stores
+// which version was acknowledged.
 
 export interface Start {
   readonly urls: Readonly<Record<Name, string>>
   readonly source: string
   readonly ids: number
-  readonly settle: number
+  readonly announceFor: number
 }
 
 export type Order =
   | { readonly do: 'work' }
-  /** `naive`: at once, and without a word to the others. */
-  | { readonly do: 'change'; readonly to: readonly Name[]; readonly naive?: boolean }
+  /** `uncoordinated`: the process changes at once, without the others. */
+  | { readonly do: 'change'; readonly to: readonly Name[]; readonly uncoordinated?: boolean }
   | { readonly do: 'report' }
 
 export interface Window {
   reads: number
   hits: number
   writes: number
-  /** Writes, and reads of the cache, that got an error. */
+  /** Writes that got an error. */
   failed: number
   slowest: number
 }
 
 export interface Report {
   readonly type: 'report'
-  /** By the tenth of a second. */
+  /** What happened in each tenth of a second. */
   readonly windows: readonly (readonly [number, Window])[]
   readonly stale: readonly string[]
   readonly errors: readonly string[]
 }
 
 const child = childProcess<Start>()
-const { urls, source: url, ids, settle } = child.data
+const { urls, source: url, ids, announceFor } = child.data
 const source = new Redis(url)
 const servers = new Map<Name, Driver>()
-const driver = shardedDriver({ shards: shardsOf(['a', 'b', 'c']), settle, timeout: '10s' })
+const driver = shardedDriver({
+  shards: shardsOf(['a', 'b', 'c']),
+  announceFor,
+  timeout: '10s',
+})
 const windows = new Map<number, Window>()
 const stale: string[] = []
 const errors = new Set<string>()
@@ -73,11 +77,14 @@ for (;;) {
     } satisfies Report)
 }
 
-async function change({ to, naive = false }: Extract<Order, { do: 'change' }>): Promise<void> {
+async function change({
+  to,
+  uncoordinated = false,
+}: Extract<Order, { do: 'change' }>): Promise<void> {
   try {
-    if (naive) rows = rowsOf(createCacheClient(shardedDriver({ shards: shardsOf(to) })))
+    if (uncoordinated) rows = rowsOf(createCacheClient(shardedDriver({ shards: shardsOf(to) })))
     else await driver.reshard({ shards: shardsOf(to) })
-    // its driver was closed
+    // the drivers of removed shards were closed
     for (const name of servers.keys()) if (!to.includes(name)) servers.delete(name)
     await child.say({ type: 'changed' })
   } catch (error) {
@@ -86,8 +93,8 @@ async function change({ to, naive = false }: Extract<Order, { do: 'change' }>): 
 }
 
 /**
- * At a rate of its own, as users come, and not faster because it was held up; so loads by the
- * second can be compared.
+ * Reads and writes at a fixed rate, like users, and does not catch up after a delay, so that the
+ * loads in different seconds can be compared.
  */
 async function work(): Promise<never> {
   for (
@@ -105,7 +112,9 @@ async function write(id: number): Promise<void> {
   try {
     const version = await rows.write(id, Math.random() < 0.5 ? 'mutate' : 'invalidate')
     await source.eval(
-      "if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1]) end",
+      `if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then
+        redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1])
+      end`,
       1,
       String(id),
       version,
@@ -156,9 +165,9 @@ function rowsOf(client: CacheClient) {
       if (!loaded) now().hits++
       return Number(version)
     },
-    async write(id: number, how: 'mutate' | 'invalidate'): Promise<number> {
+    async write(id: number, method: 'mutate' | 'invalidate'): Promise<number> {
       const key = client.key('row', id)
-      if (how === 'mutate')
+      if (method === 'mutate')
         return path.changing([key], () =>
           writeSource(client, { keys: [key], intentTtl: 5_000, change: () => next(id) }),
         )
