@@ -6,19 +6,18 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findBinary } from '../src/find/binary.js'
 import { eventually } from '../src/eventually.js'
 import { freePort } from '../src/free-port.js'
-import { machineInside, type Box } from '../src/machine/box.js'
+import { containerMachine, type ContainerAccess } from '../src/machine/container-machine.js'
 import { launchServer } from '../src/server.js'
 
-// What a container is used as: this machine stands in for one, so that its commands are tried
-// without Docker.
+// This machine stands in for a container, so that the commands are tested without Docker.
 describe.runIf(process.platform === 'linux')('servers inside a container', async () => {
   const binary = findBinary(process.env)
   let bin: string
-  let box: Box
+  let container: ContainerAccess
   beforeAll(async () => {
-    bin = await mkdtemp(join(tmpdir(), 'box-'))
+    bin = await mkdtemp(join(tmpdir(), 'container-'))
     await symlink(binary ?? '', join(bin, 'redis-server'))
-    box = {
+    container = {
       freePort,
       writeFile: (path, text) => writeFile(path, text),
       exec: (command) => execute(command, `${bin}${delimiter}${process.env.PATH}`),
@@ -27,9 +26,9 @@ describe.runIf(process.platform === 'linux')('servers inside a container', async
   afterAll(() => rm(bin, { recursive: true }))
 
   it.runIf(binary)(
-    'start, keep their files over a kill, pause, resume, restart and stop',
+    'start, keep their files when killed, pause, resume, restart and stop',
     async () => {
-      await using redis = await launchServer(machineInside(box), { aof: 'always' })
+      await using redis = await launchServer(containerMachine(container), { aof: 'always' })
       await redis.cli('SET', 'key', 'value')
       await redis.kill()
       expect(redis.running).toBe(false)
@@ -38,7 +37,7 @@ describe.runIf(process.platform === 'linux')('servers inside a container', async
       expect(await redis.cli('GET', 'key')).toBe('value')
       await redis.pause()
       await eventually(async () =>
-        (await box.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output.includes(
+        (await container.exec(['grep', 'State', `/proc/${redis.pid}/status`])).output.includes(
           'T (stopped)',
         ),
       )
@@ -48,9 +47,9 @@ describe.runIf(process.platform === 'linux')('servers inside a container', async
     },
   )
 
-  it.runIf(binary)('say why they do not come up', async () => {
+  it.runIf(binary)('report why they did not start', async () => {
     await expect(
-      launchServer(machineInside(box), { config: { 'no-such-line': 'yes' } }),
+      launchServer(containerMachine(container), { config: { 'no-such-line': 'yes' } }),
     ).rejects.toThrow(/no-such-line/)
   })
 })

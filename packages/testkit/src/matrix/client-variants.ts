@@ -10,30 +10,31 @@ import {
   type NodeRedisLibrary,
   type Protocol,
 } from './node-redis.js'
-import type { OnePlace } from './places.js'
+import type { SingleDeployment } from './deployments.js'
 
 export type RawClient = Ioredis | NodeRedis
 
 /**
- * One client library in one version, speaking one protocol. Loaded when it is needed: together they
- * take a second.
+ * One version of a client library with one protocol. It is loaded on demand, because loading all of
+ * them takes a second.
  */
-export interface Flavour<Client extends 'ioredis' | 'node-redis', Raw> {
+export interface ClientVariant<Client extends 'ioredis' | 'node-redis', Raw> {
   readonly name: string
   readonly client: Client
-  load(): Promise<(place: OnePlace) => Raw>
+  load(): Promise<(deployment: SingleDeployment) => Raw>
 }
 
-export type AnyFlavour = Flavour<'ioredis', Ioredis> | Flavour<'node-redis', NodeRedis>
+export type AnyClientVariant =
+  ClientVariant<'ioredis', Ioredis> | ClientVariant<'node-redis', NodeRedis>
 
 export const newestIoredis = ioredis('ioredis', ioredis6)
 export const newestNodeRedis = nodeRedis('node-redis', redis6)
 
-/** What the libraries' newest majors do unless told otherwise. */
-export const newest: readonly AnyFlavour[] = [newestIoredis, newestNodeRedis]
+/** The defaultVariants major version of both libraries, with default options. */
+export const defaultVariants: readonly AnyClientVariant[] = [newestIoredis, newestNodeRedis]
 
-/** Major 5 of both, and both protocols. */
-export const further: readonly AnyFlavour[] = [
+/** Major 5 of both libraries, and the other version of RESP. */
+export const additionalVariants: readonly AnyClientVariant[] = [
   ioredis('ioredis RESP 2', ioredis6, { protocol: 2 }),
   ioredis('ioredis 5', ioredis5),
   nodeRedis('node-redis RESP 2', redis6, { RESP: 2 }),
@@ -45,7 +46,7 @@ function ioredis(
   name: string,
   library: () => Promise<IoredisLibrary>,
   variant: IoredisVariant = {},
-): Flavour<'ioredis', Ioredis> {
+): ClientVariant<'ioredis', Ioredis> {
   return { name, client: 'ioredis', load: async () => ioredisClients(await library(), variant) }
 }
 
@@ -53,7 +54,7 @@ function nodeRedis(
   name: string,
   library: () => Promise<NodeRedisLibrary>,
   protocol: Protocol = {},
-): Flavour<'node-redis', NodeRedis> {
+): ClientVariant<'node-redis', NodeRedis> {
   return {
     name,
     client: 'node-redis',
@@ -65,7 +66,7 @@ function ioredis6(): Promise<IoredisLibrary> {
   return import('ioredis')
 }
 
-// Classes with private members are never assignable to each other, however alike they are.
+// TypeScript never treats classes with private members as assignable to each other.
 async function ioredis5(): Promise<IoredisLibrary> {
   return (await import('ioredis-5')) as unknown as IoredisLibrary
 }

@@ -3,12 +3,12 @@ import { createServer, type Server } from 'node:net'
 import { eventually } from '../eventually.js'
 
 /**
- * Runs `work` while no other process on this machine does. The lock is a listening port: taken in
- * one step, and given back by the system when its holder dies, so that it can't be left behind.
+ * Runs `work` while no other process on this machine holds the lock. The lock is a listening port:
+ * taking it is atomic, and the system releases it when its holder dies.
  *
  * @throws {Error} when the lock was not free within ten minutes.
  */
-export async function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+export async function withMachineLock<T>(work: () => Promise<T>): Promise<T> {
   const lock = await eventually(tryLock, { within: 600_000, every: 200 })
   try {
     return await work()
@@ -18,7 +18,7 @@ export async function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Outside the range that servers of the testkit and outgoing connections use. */
+/** Outside the ranges of the testkit's servers and of outgoing connections. */
 const LOCK_PORT = 11_977
 
 async function tryLock(): Promise<Server | undefined> {

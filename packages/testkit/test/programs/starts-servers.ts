@@ -9,5 +9,5 @@ await grandchildren.all('ready')
 grandchildren.processes[0]?.freeze()
 const directories = [running.directory, paused.directory]
 const pids = [running.pid, paused.pid, ...grandchildren.processes.map(({ pid }) => pid)]
-await child.say({ type: 'holding', pids, directories })
+await child.say({ type: 'started', pids, directories })
 await child.next('never')
