@@ -13,21 +13,22 @@ import {
 } from '@cache/ratelimit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
-import { loops } from '../checker.js'
-import type { Stage } from '../stage.js'
-import type { Outcome } from './outcome.js'
+import type { DemoEnvironment } from '../environment.js'
+import { runLoops } from '../run-loops.js'
+import type { Check, Log, ScenarioResult } from './scenario.js'
 
 const LIMIT = 20
 const WINDOW_MS = 1_000
 const SECONDS = 2
 
 /**
- * A burst far over the limit against each policy, through both clients; what was admitted, beside
- * what the policy promises.
+ * Sends a burst far over the limit to each policy, through both clients. Compares the number of
+ * admitted requests with the limit that the policy guarantees.
  */
-export async function limits({ redis }: Stage, tell: (what: string) => void): Promise<Outcome> {
-  tell(
-    `bursts against each rate limit policy: ${LIMIT} a second, asked for far more, for ${SECONDS} s, through both clients`,
+export async function limits({ redis }: DemoEnvironment, log: Log): Promise<ScenarioResult> {
+  log(
+    `bursts far over the limit of ${LIMIT} per second against each rate limit policy, for ` +
+      `${SECONDS} s, through both clients`,
   )
   const raw = new Redis(redis.url)
   const other = createClient({ url: redis.url })
@@ -63,7 +64,7 @@ export async function limits({ redis }: Stage, tell: (what: string) => void): Pr
       bound: `${LIMIT} and ${LIMIT} a second`,
     },
   ]
-  const expectations: { what: string; holds: boolean }[] = []
+  const checks: Check[] = []
   for (const { limit, most, bound } of policies) {
     const limiters = clients.map((client) =>
       createRateLimiter({
@@ -75,12 +76,12 @@ export async function limits({ redis }: Stage, tell: (what: string) => void): Pr
       }),
     )
     const admitted: number[] = []
-    let asked = 0
-    await loops(8, SECONDS * 1_000, async (i) => {
-      asked++
+    let requests = 0
+    await runLoops(8, SECONDS * 1_000, async (i) => {
+      requests++
       const { allowed } = await limiters[i % 2]!.consume('client')
-      // When it was decided lies a little before; the interval between two is as much too long for
-      // one as for the other, or so.
+      // The decision was made slightly earlier. The delay is about the same for all requests, so
+      // the intervals between them are right.
       if (allowed) admitted.push(performance.now())
       await sleep(1)
     })
@@ -89,16 +90,18 @@ export async function limits({ redis }: Stage, tell: (what: string) => void): Pr
         (from, i) => admitted.slice(i).filter((at) => at < from + WINDOW_MS - TOLERANCE_MS).length,
       ),
     )
-    expectations.push({
-      what: `${limit.policy}: of ${asked} requests ${admitted.length} were admitted, at most ${busiest} in a second (promised: ${bound})`,
-      holds: busiest <= most && admitted.length >= LIMIT,
+    checks.push({
+      description:
+        `${limit.policy}: ${admitted.length} of ${requests} requests were admitted, ` +
+        `at most ${busiest} in a second (guaranteed: ${bound})`,
+      passed: busiest <= most && admitted.length >= LIMIT,
     })
   }
   for (const client of clients) await client.close()
   raw.disconnect()
   other.destroy()
-  return { rows: [], expectations }
+  return { rows: [], checks }
 }
 
-/** What the way of an answer may take. */
+/** An upper bound for the time that a reply is on its way. */
 const TOLERANCE_MS = 100

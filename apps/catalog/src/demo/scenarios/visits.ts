@@ -1,46 +1,48 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connectPostgres } from '../../database.js'
-import { Checker, loops } from '../checker.js'
+import { ConsistencyChecker } from '../consistency-checker.js'
+import { runLoops } from '../run-loops.js'
 import { send } from '../http.js'
-import type { Stage } from '../stage.js'
-import { pick } from './choice.js'
-import { rowOf, type Outcome } from './outcome.js'
+import type { DemoEnvironment } from '../environment.js'
+import { roundRobin } from './selection.js'
+import { resultRow, type Log, type ScenarioResult } from './scenario.js'
 
 const USERS = 20
 
 /**
- * Write-behind: visits are counted in Redis, and workers carry them to Postgres; one is killed
- * every half second.
+ * Tests write-behind: visits are counted in Redis, and workers write them to Postgres. Every half
+ * second a worker is killed and restarted.
  */
 export async function visits(
-  { accounts, workers, database }: Stage,
-  tell: (what: string) => void,
-): Promise<Outcome> {
-  tell(
-    'visits are counted ahead of the database, while the workers that carry them there are killed one after the other',
+  { accounts, workers, database }: DemoEnvironment,
+  log: Log,
+): Promise<ScenarioResult> {
+  log(
+    'visits are counted in Redis, while the workers that write them to Postgres ' +
+      'are killed one after the other',
   )
-  const checker = new Checker()
+  const checker = new ConsistencyChecker()
   const acknowledged = new Map<number, number>()
   let unknown = 0
   const visit = async (i: number): Promise<void> => {
     const id = 100 + (i % USERS)
     await checker
-      .read(id, async () => {
-        const seen = await send<{ readonly visits: number }>(
-          pick(accounts.processes, i),
+      .checkRead(id, async () => {
+        const activity = await send<{ readonly visits: number }>(
+          roundRobin(accounts.processes, i),
           'POST',
           `/users/${id}/visits`,
         )
-        if (!seen) throw new Error('the visit was refused')
+        if (!activity) throw new Error('The visit was refused.')
         acknowledged.set(id, (acknowledged.get(id) ?? 0) + 1)
-        return { version: seen.visits }
+        return { version: activity.visits }
       })
       .catch(() => {
         unknown++
       })
   }
   await Promise.all([
-    loops(8, 3_000, visit),
+    runLoops(8, 3_000, visit),
     (async () => {
       for (let i = 0; i < 4; i++) {
         await sleep(500)
@@ -49,7 +51,7 @@ export async function visits(
       }
     })(),
   ])
-  tell('waiting until Postgres has them all')
+  log('waiting until all visits are in Postgres')
   const queue = async () =>
     (await send<{ readonly writes: number; readonly deadLetters: number }>(
       accounts.processes[0]!,
@@ -69,15 +71,17 @@ export async function visits(
   const total = rows.reduce((sum, row) => sum + row.visits, 0)
   const counted = [...acknowledged.values()].reduce((sum, count) => sum + count, 0)
   return {
-    rows: [rowOf('visits', checker, { hits: '', loads: '' })],
-    expectations: [
+    rows: [resultRow('visits', checker, { hits: '', loads: '' })],
+    checks: [
       {
-        what: `every acknowledged visit is in Postgres, and none twice, though four workers were killed (${counted} acknowledged, ${total} there)`,
-        holds: lost.length === 0 && counted > 0 && total <= counted + unknown,
+        description:
+          'every acknowledged visit is in Postgres once, although four workers were killed ' +
+          `(${counted} acknowledged, ${total} in Postgres)`,
+        passed: lost.length === 0 && counted > 0 && total <= counted + unknown,
       },
       {
-        what: 'the queue is empty, and nothing became a dead letter',
-        holds: writes === 0 && deadLetters === 0,
+        description: 'the queue is empty, and no write became a dead letter',
+        passed: writes === 0 && deadLetters === 0,
       },
     ],
   }

@@ -6,46 +6,48 @@ import {
   type SpawnedProcess,
 } from '@cache/testkit'
 import { findPostgres, type Database } from '../database.js'
+import type { Log } from './scenarios/scenario.js'
 
-/** A service of the demo. */
+/** A process of a service of the demo. */
 export interface ServiceProcess {
   readonly name: string
   readonly url: string
 }
 
-export interface Stage extends AsyncDisposable {
+/** The servers and processes of the demo. */
+export interface DemoEnvironment extends AsyncDisposable {
   readonly redis: RedisServer
   readonly database: Database
   readonly catalogs: readonly [ServiceProcess, ServiceProcess]
-  readonly accounts: Troupe<ServiceProcess>
-  readonly workers: Troupe<object>
+  readonly accounts: ProcessPool<ServiceProcess>
+  readonly workers: ProcessPool<object>
 }
 
-/** Processes of one kind, which may be killed and started again. */
-export interface Troupe<P> {
+/** Processes that run the same program. You can kill and restart each of them. */
+export interface ProcessPool<P> {
   readonly processes: readonly P[]
   kill(index: number): Promise<void>
   start(index: number): Promise<void>
 }
 
 /**
- * How long rows are on their way from the database, at most: as on a network, and long enough for
- * races to be lost.
+ * The maximum delay of rows from the database. It simulates a network, and is long enough to expose
+ * race conditions.
  */
 export const DELAY_MS = 8
 
 /**
- * One Redis, one Postgres; the catalog on ioredis and on node-redis, accounts twice, and two
- * workers.
+ * Starts a Redis, a Postgres, the catalog on ioredis and on node-redis, two accounts processes and
+ * two workers.
  */
-export async function setStage(tell: (what: string) => void): Promise<Stage> {
-  tell('starting Redis')
+export async function startEnvironment(log: Log): Promise<DemoEnvironment> {
+  log('starting Redis')
   const redis = await startRedis()
-  tell('starting Postgres')
+  log('starting Postgres')
   const database = await findPostgres()
   const groups: AsyncDisposable[] = []
-  const start = async (client: string): Promise<ServiceProcess> => {
-    tell(`starting the catalog on ${client}`)
+  const startCatalog = async (client: string): Promise<ServiceProcess> => {
+    log(`starting the catalog on ${client}`)
     const group = spawnProcesses(new URL('../main.ts', import.meta.url), {
       env: {
         CACHE_CLIENT: client,
@@ -60,10 +62,10 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
     const { url } = await group.processes[0]!.next<{ type: 'listening'; url: string }>('listening')
     return { name: client, url }
   }
-  const catalogs = [await start('ioredis'), await start('node-redis')] as const
+  const catalogs = [await startCatalog('ioredis'), await startCatalog('node-redis')] as const
   const env = { REDIS_URL: redis.url, DATABASE_URL: database.url }
-  tell('starting accounts twice')
-  const accounts = await troupe<ServiceProcess>(
+  log('starting two accounts processes')
+  const accounts = await startPool<ServiceProcess>(
     2,
     groups,
     new URL('../../../accounts/src/main.ts', import.meta.url),
@@ -73,8 +75,8 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
       return { name: 'accounts', url }
     },
   )
-  tell('starting two workers')
-  const workers = await troupe<object>(
+  log('starting two workers')
+  const workers = await startPool<object>(
     2,
     groups,
     new URL('../../../worker/src/main.ts', import.meta.url),
@@ -95,13 +97,13 @@ export async function setStage(tell: (what: string) => void): Promise<Stage> {
   }
 }
 
-async function troupe<P>(
+async function startPool<P>(
   count: number,
   groups: AsyncDisposable[],
   program: URL,
   env: Record<string, string>,
   ready: (process: SpawnedProcess) => Promise<P>,
-): Promise<Troupe<P>> {
+): Promise<ProcessPool<P>> {
   const running: ProcessGroup[] = []
   const processes: P[] = []
   const start = async (index: number): Promise<void> => {

@@ -7,44 +7,46 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-// A process with several contenders for one lock; each holds it for a moment, again and again. Or
-// one that takes it and hangs.
+// A process with several contenders for one lock. Each acquires the lock repeatedly and holds it
+// for a short time. With `hangs`, the process acquires the lock and blocks.
 
-export interface Start {
+export interface ContenderOptions {
   readonly url: string
   readonly client: 'ioredis' | 'node-redis'
   readonly contenders: number
-  readonly turns: number
+  /** The number of times that each contender acquires the lock. */
+  readonly acquisitions: number
   readonly hangs: boolean
 }
 
-export interface Held {
+export interface LockHeld {
   readonly type: 'held'
-  /** Ms of the epoch, as exactly as this machine knows them. */
+  /** Milliseconds since the epoch, with fractions. */
   readonly from: number
   readonly until: number
+  /** The milliseconds that the contender waited for the lock. */
   readonly waited: number
   readonly fence: number
 }
 
-const child = childProcess<Start>()
-const { url, client: kind, contenders, turns, hangs } = child.data
+const child = childProcess<ContenderOptions>()
+const { url, client: library, contenders, acquisitions, hangs } = child.data
 const driver =
-  kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+  library === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
 const locks = createLocks({ client: createCacheClient(driver, { namespace: 'demo' }) })
 const now = () => performance.timeOrigin + performance.now()
 
 if (hangs) {
   await locks.acquire('job', { ttl: '2s', wait: '30s' })
   await child.say('holding')
-  for (;;); // not even its timers run any more
+  for (;;); // Blocks the event loop, so that no timer can renew the lock.
 }
 await child.say('ready')
 await child.next('go', { timeout: 60_000 })
 await Promise.all(
   Array.from({ length: contenders }, async () => {
-    for (let turn = 0; turn < turns; turn++) {
-      const asked = now()
+    for (let i = 0; i < acquisitions; i++) {
+      const requested = now()
       await locks.withLock(
         'job',
         async ({ fence }) => {
@@ -54,9 +56,9 @@ await Promise.all(
             type: 'held',
             from,
             until: now(),
-            waited: from - asked,
+            waited: from - requested,
             fence: Number(fence),
-          } satisfies Held)
+          } satisfies LockHeld)
         },
         { ttl: '2s', wait: '30s' },
       )
