@@ -1,19 +1,19 @@
 import type { CacheClient } from '@cache/core'
 import { eventually } from '@cache/testkit'
 import { createWriteBehind, createWriteBehindWorker, type PendingWrite } from '@cache/write-behind'
-import { Rows } from '../rows.js'
-import { IDS, Tally, oneOf, type Trial } from '../trial.js'
+import { SourceModel } from '../source-model.js'
+import { IDS, Counter, randomElement, type Workload } from '../workload.js'
 
 /**
- * Writes are queued and carried to a database: each that was acknowledged is read from then on, and
- * gets there.
+ * Queues writes, which a worker writes to a database. Reads must return each acknowledged write,
+ * and the database must receive it.
  */
-export function writeBehindTrial(
+export function writeBehindWorkload(
   client: CacheClient,
   { replicas }: { readonly replicas?: number } = {},
-): Trial {
-  const rows = new Rows()
-  const broken = new Tally()
+): Workload {
+  const source = new SourceModel()
+  const violations = new Counter()
   const database = new Map<number, { readonly value: number; readonly sequence: number }>()
   const name = replicas ? 'behind-replicated' : 'behind'
   const queue = createWriteBehind({
@@ -37,42 +37,42 @@ export function writeBehindTrial(
     flush,
   })
   /**
-   * One after the other for each: of two writes at once the last one counts, and that may be
-   * either.
+   * The ids with a write in progress. The writes of one id run one after the other, because the
+   * order of two concurrent writes is undefined.
    */
   const writing = new Set<number>()
   const stop = new AbortController()
-  const working = worker.run({ signal: stop.signal })
+  const workerRun = worker.run({ signal: stop.signal })
 
   return {
     name: replicas
       ? `write-behind, on ${replicas} replica${replicas > 1 ? 's' : ''}`
       : 'write-behind',
-    broken,
+    violations,
     async step() {
-      const id = oneOf(IDS)
+      const id = randomElement(IDS)
       if (Math.random() < 0.5 && !writing.has(id)) {
         writing.add(id)
-        const row = rows.change(id)
-        await queue.put(id, row).finally(() => writing.delete(id))
-        rows.acknowledge(id, row)
+        const version = source.change(id)
+        await queue.put(id, version).finally(() => writing.delete(id))
+        source.acknowledge(id, version)
       } else {
-        const least = rows.atLeast(id)
-        if ((await queue.get(id)) < least) broken.count('stale reads')
+        const minVersion = source.minVersion(id)
+        if ((await queue.get(id)) < minVersion) violations.count('stale reads')
       }
     },
-    async settle() {
+    async verify() {
       await eventually(async () => (await queue.pending()).writes === 0, {
         within: 30_000,
         every: 100,
       })
       for (const id of IDS)
-        if ((database.get(id)?.value ?? 0) < rows.atLeast(id))
-          broken.count('ids whose last write was lost')
+        if ((database.get(id)?.value ?? 0) < source.minVersion(id))
+          violations.count('ids whose last write was lost')
     },
     async close() {
       stop.abort()
-      await working
+      await workerRun
       await queue.close()
     },
   }

@@ -2,11 +2,11 @@ import { createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
-import { poolThatStops, recipes, type Recipe } from '../recipes.js'
+import { poolWithCommitHooks, recipes, type Recipe } from '../recipes.js'
 
-// Renames a product, and waits to be killed once the database has committed.
+// This process renames a product. Once the database has committed, it waits to be killed.
 
-export interface Start {
+export interface RenameOptions {
   readonly redisUrl: string
   readonly databaseUrl: string
   readonly recipe: Recipe
@@ -14,10 +14,10 @@ export interface Start {
   readonly name: string
 }
 
-const child = childProcess<Start>()
+const child = childProcess<RenameOptions>()
 const { redisUrl, databaseUrl, recipe, id, name } = child.data
 const client = createCacheClient(ioredisDriver(new Redis(redisUrl)))
-const { pool } = poolThatStops(databaseUrl, {
+const { pool } = poolWithCommitHooks(databaseUrl, {
   async after() {
     await child.say('committed')
     await new Promise(() => undefined)
