@@ -1,19 +1,21 @@
 import { startProxy, type Address, type RedisServer } from '@cache/testkit'
-import type { Library, TopologyName } from '../reach.js'
-import { addressOf, type Entrance } from './topology.js'
+import type { Library, TopologyName } from '../connection-target.js'
+import { addressOf, type ProxySet } from './topology.js'
 
-/** A proxy for each server. `entrances`: where a client connects first, if not to the proxies. */
-export async function openEntrance(
+/**
+ * Starts a proxy for each server. `seeds` replaces the addresses that a client connects to first.
+ */
+export async function openProxies(
   topology: TopologyName,
   library: Library,
   servers: readonly RedisServer[],
-  entrances?: readonly Address[],
-): Promise<Entrance> {
+  seeds?: readonly Address[],
+): Promise<ProxySet> {
   const proxies = await Promise.all(servers.map((server) => startProxy(server)))
   const plain = proxies.map(({ host, port }): Address => ({ host, port }))
   const byServer = Object.fromEntries(servers.map((server, i) => [addressOf(server), plain[i]!]))
   return {
-    reach: { topology, library, entrances: entrances ?? plain, proxies: byServer },
+    target: { topology, library, seeds: seeds ?? plain, proxies: byServer },
     proxies,
     close: async () => void (await Promise.all(proxies.map((proxy) => proxy.close()))),
   }

@@ -1,8 +1,9 @@
 import { eventually, type RedisServer } from '@cache/testkit'
 
 /**
- * Kills a primary once its replicas have everything that it has acknowledged: writes are held back
- * until all have the same offset, so what was not replicated was not acknowledged either.
+ * Kills a primary once its replicas have all acknowledged writes. It pauses writes until all
+ * servers have the same offset. A write that was not replicated is therefore not acknowledged
+ * either.
  */
 export async function killInSync(
   primary: RedisServer,
@@ -24,7 +25,7 @@ export async function killInSync(
   await primary.kill()
 }
 
-/** What a primary has sent, and what a replica has executed. */
+/** Returns the offset that a primary has sent, or that a replica has processed. */
 async function offsetOf(server: RedisServer): Promise<number> {
   const info = await server.cli('INFO', 'replication')
   const field = info.includes('role:master') ? 'master_repl_offset' : 'slave_repl_offset'

@@ -1,17 +1,17 @@
 import type { Redis } from 'ioredis'
 
-/** What write-behind has brought to the source. */
-export interface QueueVerdict {
+/** The comparison of the writes of write-behind with the source. */
+export interface QueueResult {
   readonly violations: readonly string[]
   readonly acknowledged: number
   readonly applied: number
 }
 
 /**
- * Every acknowledged write has reached the source, each exactly once and in the order of its
- * process, and nothing that nobody has written. Call it when the queues are empty.
+ * Verifies that the source received every acknowledged write exactly once and in the order of its
+ * process, and no other write. Call it when the queues are empty.
  */
-export async function judgeQueue(source: Redis): Promise<QueueVerdict> {
+export async function verifyQueue(source: Redis): Promise<QueueResult> {
   const violations: string[] = []
   let [acknowledged, applied] = [0, 0]
   for (const key of await source.keys('attempted:*')) {
@@ -19,7 +19,7 @@ export async function judgeQueue(source: Redis): Promise<QueueVerdict> {
     const [attempts, adds, applies] = (await Promise.all(
       ['attempted', 'added', 'applied'].map((list) => source.lrange(`${list}:${id}`, 0, -1)),
     )) as [string[], string[], string[]]
-    violations.push(...judgeCounter(id, attempts, adds, applies))
+    violations.push(...verifyCounter(id, attempts, adds, applies))
     acknowledged += adds.length
     applied += applies.length
   }
@@ -32,13 +32,13 @@ export async function judgeQueue(source: Redis): Promise<QueueVerdict> {
     const stored = Number(rows[id] ?? 0)
     acknowledged++
     if (stored < Number(put))
-      violations.push(`row ${id}: ${put} was acknowledged, and ${stored} is stored`)
-    if (stored > Number(attempts[id])) violations.push(`row ${id}: nobody has put ${stored}`)
+      violations.push(`row ${id}: ${put} was acknowledged, but ${stored} is stored`)
+    if (stored > Number(attempts[id])) violations.push(`row ${id}: ${stored} was never put`)
   }
   return { violations, acknowledged, applied }
 }
 
-/** A process writes a counter one after the other, and numbers what it writes: `process/number`. */
+/** Returns the writes that are out of order. A process numbers its writes: `process/number`. */
 function outOfOrder(applied: readonly string[]): readonly string[] {
   const latest = new Map<string, number>()
   return [...new Set(applied)].filter((token) => {
@@ -49,31 +49,33 @@ function outOfOrder(applied: readonly string[]): readonly string[] {
   })
 }
 
-function judgeCounter(
+function verifyCounter(
   id: string,
   attempted: readonly string[],
   added: readonly string[],
   applied: readonly string[],
 ): readonly string[] {
   const violations: string[] = []
-  const complain = (tokens: readonly string[], what: string) => {
+  const addViolation = (tokens: readonly string[], description: string) => {
     if (tokens.length === 0) return
-    violations.push(`${id}: ${tokens.length} writes ${what}: ${tokens.slice(0, 5).join(', ')}`)
+    violations.push(
+      `${id}: ${tokens.length} writes ${description}: ${tokens.slice(0, 5).join(', ')}`,
+    )
   }
   const once = new Set(applied)
   const known = new Set(attempted)
-  complain(outOfOrder(applied), 'were applied after a later one of their process')
-  complain(
+  addViolation(outOfOrder(applied), 'were applied after a later one of their process')
+  addViolation(
     added.filter((token) => !once.has(token)),
     'were acknowledged and lost',
   )
-  complain(
+  addViolation(
     [...once].filter((token) => !known.has(token)),
     'were never made',
   )
   if (once.size < applied.length) {
     const twice = applied.filter((token, i) => applied.indexOf(token) !== i)
-    complain(twice, 'were applied more than once')
+    addViolation(twice, 'were applied more than once')
   }
   return violations
 }

@@ -6,12 +6,12 @@ export type TopologyName = (typeof topologies)[number]
 export const libraries = ['ioredis', 'node-redis'] as const
 export type Library = (typeof libraries)[number]
 
-/** How one process gets to Redis: through proxies of its own. */
-export interface Reach {
+/** How one process connects to Redis: through its own proxies. */
+export interface ConnectionTarget {
   readonly topology: TopologyName
   readonly library: Library
-  /** Where it connects to first: proxies, or Sentinels. */
-  readonly entrances: readonly Address[]
-  /** The proxy for each server, by the server's `host:port`. */
+  /** The first addresses to connect to: proxies, or Sentinels. */
+  readonly seeds: readonly Address[]
+  /** The proxy of each server, by the server's `host:port`. */
   readonly proxies: Readonly<Record<string, Address>>
 }
