@@ -1,7 +1,7 @@
-// Makes a fresh machine with Node and npm ready, then runs a command: `node scripts/bootstrap.mjs
-// -- <command> …`. It finds or fetches the right pnpm, installs, builds, and finds a Redis. Needs
-// nothing but Node itself. A Redis is installed only as root, or with `--install` anywhere on the
-// command line: `npm test -- --install`.
+// Prepares a fresh machine that has only Node and npm, then runs a command:
+// `node scripts/bootstrap.mjs -- <command> …`. It finds or downloads the right pnpm, installs the
+// packages, builds them, and finds a Redis. It installs a Redis only as root, or with `--install`
+// anywhere on the command line: `npm test -- --install`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
@@ -23,11 +23,11 @@ env.PATH = [join(tools, 'node_modules', '.bin'), env.PATH].join(delimiter)
 
 if (process.argv.includes('--install')) env.CACHE_TESTKIT_INSTALL = '1'
 
-if (!isRightPnpm()) {
-  say(`getting pnpm ${pnpmVersion}`)
+if (!hasRightPnpm()) {
+  log(`downloading pnpm ${pnpmVersion}`)
   installPnpm()
 }
-say('installing packages')
+log('installing packages')
 run('pnpm', [
   'install',
   '--frozen-lockfile',
@@ -35,25 +35,25 @@ run('pnpm', [
   '--reporter',
   existsSync(join(root, 'node_modules')) ? 'silent' : 'append-only',
 ])
-say('building')
+log('building')
 run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'])
-say('looking for a Redis')
+log('looking for a Redis')
 run('node', [join('packages', 'testkit', 'dist', 'find-redis.js')])
 
 const [command, ...args] = process.argv
   .slice(process.argv.indexOf('--') + 1)
   .filter((argument) => argument !== '--install')
 if (process.argv.includes('--') && command) {
-  const done = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
-  process.exit(done.status ?? 1)
+  const { status } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
+  process.exit(status ?? 1)
 }
 
-function isRightPnpm() {
-  const found = spawnSync('pnpm', ['--version'], { env, cwd: root, encoding: 'utf8' })
-  return found.status === 0 && found.stdout.trim() === pnpmVersion
+function hasRightPnpm() {
+  const { status, stdout } = spawnSync('pnpm', ['--version'], { env, cwd: root, encoding: 'utf8' })
+  return status === 0 && stdout.trim() === pnpmVersion
 }
 
-/** Its tarball has to be the one that package.json names. */
+/** Installs pnpm, after checking that its tarball has the hash in package.json. */
 function installPnpm() {
   const folder = mkdtempSync(join(tmpdir(), 'cache-pnpm-'))
   try {
@@ -80,15 +80,19 @@ function installPnpm() {
 }
 
 function run(name, args) {
-  const done = spawnSync(name, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] })
-  if (done.status !== 0) fail(`\`${name} ${args.join(' ')}\` failed.`)
+  const { status } = spawnSync(name, args, {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  if (status !== 0) fail(`\`${name} ${args.join(' ')}\` failed.`)
 }
 
-function say(what) {
-  console.error(`· ${what}`)
+function log(message) {
+  console.error(`· ${message}`)
 }
 
-function fail(why) {
-  console.error(why)
+function fail(message) {
+  console.error(message)
   process.exit(1)
 }

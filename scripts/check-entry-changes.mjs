@@ -1,15 +1,16 @@
-// Checks that no package changes entries past `entries.change`, which tells near caches: a script
-// of which the header says that it has an entry among its keys takes it as KEYS[1], and is made by
-// `defineChange`. `node scripts/check-entry-changes.mjs [folder of packages]`
+// Checks that packages change entries only through `entries.change`, which notifies near caches. If
+// the header of a Lua script declares an entry among its keys, the entry must be KEYS[1] and the
+// script must be defined with `defineChange`.
+// Usage: `node scripts/check-entry-changes.mjs [folder of packages]`
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const folder = process.argv[2] ?? join(dirname(dirname(fileURLToPath(import.meta.url))), 'packages')
-const wrong = []
+const problems = []
 for (const file of readdirSync(folder).flatMap((name) => filesOf(name, '.lua'))) {
   const path = file.slice(folder.length + 1)
-  if (path.startsWith('core/src/entries/')) continue // the protocol itself
+  if (path.startsWith('core/src/entries/')) continue // This is the implementation of entries.
   const header = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('--'))
@@ -18,19 +19,19 @@ for (const file of readdirSync(folder).flatMap((name) => filesOf(name, '.lua')))
     ([, index]) => index,
   )
   if (keys.length === 0) continue
-  if (keys.some((index) => index !== '1')) wrong.push(`${path}: the entry must be KEYS[1]`)
-  const uses = usesOf(file)
-  if (uses.length === 0) wrong.push(`${path}: nothing makes a script of it`)
-  for (const { by, source } of uses)
-    if (by !== 'defineChange')
-      wrong.push(`${path}: ${source} makes it with ${by}, not with defineChange`)
+  if (keys.some((index) => index !== '1')) problems.push(`${path}: the entry must be KEYS[1]`)
+  const definitions = definitionsOf(file)
+  if (definitions.length === 0) problems.push(`${path}: no TypeScript file defines this script`)
+  for (const { definer, source } of definitions)
+    if (definer !== 'defineChange')
+      problems.push(`${path}: ${source} defines it with ${definer} instead of defineChange`)
 }
-for (const one of wrong) console.error(one)
-process.exit(wrong.length > 0 ? 1 : 0)
+for (const problem of problems) console.error(problem)
+process.exit(problems.length > 0 ? 1 : 0)
 
-/** What makes scripts of a Lua file: `{ by: 'defineChange', source: 'scripts.ts' }`. */
-function usesOf(file) {
-  const uses = []
+/** Returns the definitions of a Lua script: `{ definer: 'defineChange', source: 'scripts.ts' }`. */
+function definitionsOf(file) {
+  const definitions = []
   const [name] = file.slice(folder.length + 1).split('/')
   for (const source of filesOf(name, '.ts')) {
     const text = readFileSync(source, 'utf8')
@@ -38,18 +39,18 @@ function usesOf(file) {
       new RegExp(`import (\\w+) from '[^']*/${basename(file).replace('.', '\\.')}'`).exec(text) ??
       []
     if (!local) continue
-    for (const [, by] of text.matchAll(
+    for (const [, definer] of text.matchAll(
       new RegExp(
         `\\b(define\\w+)(?:<[^(]*>)?\\(\\{(?:(?!\\bdefine\\w+\\()[\\s\\S])*?\\blua: ${local}\\b`,
         'g',
       ),
     ))
-      uses.push({ by, source: basename(source) })
+      definitions.push({ definer, source: basename(source) })
   }
-  return uses
+  return definitions
 }
 
-/** The files of a package's sources that end so. */
+/** Returns the source files of a package whose name ends with `end`. */
 function filesOf(name, end) {
   const src = join(folder, name, 'src')
   if (!existsSync(src)) return []

@@ -1,8 +1,11 @@
-// Type-checks and runs the code blocks of the READMEs, so that what a newcomer copies works.
-// ```ts        a whole program: it is type-checked, and run against a real Redis (REDIS_URL).
-// ```ts no-run only type-checked.
-// ```ts from=apps/recipes/src/pg.ts  shows that file as it is; it is type-checked and tested there.
-// Names that a block does not explain itself come from a comment before it:  <!-- with: … TypeScript … -->
+// Type-checks and runs the code blocks of the READMEs, so that the code that users copy works.
+//
+// - ```ts is a whole program. It is type-checked, and run against a real Redis (REDIS_URL).
+// - ```ts no-run is only type-checked.
+// - ```ts from=apps/recipes/src/pg.ts must equal that file, which is type-checked and tested there.
+//
+// A comment before a block can declare names that the block uses:
+// <!-- with: … TypeScript … -->
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -40,7 +43,7 @@ writeFileSync(
 for (const { name, code } of blocks) writeFileSync(join(scratch, `${name}.ts`), code)
 
 let failed = 0
-for (const file of readmes) for (const wrong of wrongCopies(file)) fail(wrong)
+for (const file of readmes) for (const message of outdatedCopies(file)) fail(message)
 check(
   'types',
   blocks.map(({ file, line, name }) => `${name} = ${file}:${line}`).join('\n'),
@@ -60,39 +63,36 @@ for (const block of blocks.filter(({ runs }) => runs)) {
   await server.stop()
 }
 rmSync(scratch, { recursive: true, force: true })
-console.log(
-  `${blocks.length} code blocks, ${blocks.filter(({ runs }) => runs).length} of them run, ${failed} failed`,
-)
+const ran = blocks.filter(({ runs }) => runs).length
+console.log(`${blocks.length} code blocks, ${ran} of them run, ${failed} failed`)
 process.exit(failed > 0 ? 1 : 0)
 
 function blocksOf(file: string): Block[] {
   const text = readFileSync(file, 'utf8')
-  const found: Block[] = []
+  const result: Block[] = []
   for (const match of text.matchAll(
     /(?:<!-- with:([\s\S]*?)-->\s*)?^```ts( no-run)?\n([\s\S]*?)^```/gm,
   )) {
     const line = text.slice(0, match.index).split('\n').length
-    const shown = relative(root, file)
-    found.push({
-      file: shown,
+    const path = relative(root, file)
+    result.push({
+      file: path,
       line,
       code: `${match[1] ?? ''}\n${match[3]}\nexport {}\n`,
       runs: match[2] === undefined,
-      name: `${shown.replaceAll(/[^a-z]/gi, '_')}_${line}`,
+      name: `${path.replaceAll(/[^a-z]/gi, '_')}_${line}`,
     })
   }
-  return found
+  return result
 }
 
-/** The blocks of a README that are not the file they are said to be. */
-function wrongCopies(file: string): string[] {
+/** Returns a message for each block of a README that differs from the file in its `from=`. */
+function outdatedCopies(file: string): string[] {
   const copies = readFileSync(file, 'utf8').matchAll(/^```ts from=(\S+)\n([\s\S]*?)^```/gm)
   return [...copies].flatMap(([, from, code]) => {
     const original = join(root, from!)
     const same = existsSync(original) && readFileSync(original, 'utf8') === code
-    return same
-      ? []
-      : [`${relative(root, file)}: the block "from=${from}" is not what that file is.`]
+    return same ? [] : [`${relative(root, file)}: the block "from=${from}" differs from that file.`]
   })
 }
 
@@ -102,7 +102,7 @@ function fail(message: string): void {
 }
 
 function check(
-  what: string,
+  title: string,
   explanation: string,
   name: string,
   args: string[],
@@ -118,6 +118,6 @@ function check(
     })
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string }
-    fail(`${what} failed:\n${stdout}\n${stderr}\n${explanation}`)
+    fail(`${title} failed:\n${stdout}\n${stderr}\n${explanation}`)
   }
 }

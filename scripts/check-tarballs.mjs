@@ -1,6 +1,6 @@
-// Installs each published package from its tarball into an empty project, with one of the two
-// clients, and uses it there: as ESM, as CommonJS, and from TypeScript under all module
-// resolutions. Shows that the other client is neither needed nor loaded.
+// Installs each published package from its tarball into an empty project with one of the two
+// clients. Uses it there as ESM, as CommonJS, and from TypeScript with all module resolutions.
+// Checks that the other client is neither needed nor loaded.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,14 +22,22 @@ const { startRedis } = await import(join(root, 'packages/testkit/dist/index.js')
 const clients = {
   ioredis: {
     driver: 'ioredisDriver',
-    make: (load) =>
-      `const { Redis } = ${load('ioredis')}; const raw = new Redis(process.env.REDIS_URL); const end = () => raw.disconnect()`,
+    subpath: '@cache/core/ioredis',
+    connect: (load) => `const { Redis } = ${load('ioredis')}
+const raw = new Redis(process.env.REDIS_URL)
+const end = () => raw.disconnect()`,
+    typescript: `import { Redis } from 'ioredis'
+export const client = createCacheClient(ioredisDriver(new Redis()))`,
     other: 'redis',
   },
   redis: {
     driver: 'nodeRedisDriver',
-    make: (load) =>
-      `const { createClient } = ${load('redis')}; const raw = createClient({ url: process.env.REDIS_URL }); const end = () => raw.destroy()`,
+    subpath: '@cache/core/node-redis',
+    connect: (load) => `const { createClient } = ${load('redis')}
+const raw = createClient({ url: process.env.REDIS_URL })
+const end = () => raw.destroy()`,
+    typescript: `import { createClient } from 'redis'
+export const client = createCacheClient(nodeRedisDriver(createClient()))`,
     other: 'ioredis',
   },
 }
@@ -39,9 +47,10 @@ try {
   const tarballs = Object.fromEntries(
     published.map((folder) => [manifest(folder).name, pack(folder)]),
   )
-  for (const [client, how] of Object.entries(clients)) check(client, how, tarballs)
+  for (const [client, snippets] of Object.entries(clients)) check(client, snippets, tarballs)
   console.log(
-    `${published.length} packages, ${Object.keys(clients).length} clients: installed, imported, required, type-checked and run`,
+    `${published.length} packages, ${Object.keys(clients).length} clients: ` +
+      'installed, imported, required, type-checked and run',
   )
 } finally {
   await server.stop()
@@ -56,7 +65,7 @@ function pack(folder) {
   return JSON.parse(output.slice(output.indexOf('{'))).filename
 }
 
-function check(client, how, tarballs) {
+function check(client, snippets, tarballs) {
   const project = join(scratch, `with-${client}`)
   mkdirSync(project)
   const version = manifest('core').devDependencies[client]
@@ -84,15 +93,14 @@ function check(client, how, tarballs) {
     'error',
   ])
 
-  write(
-    project,
-    'use.mjs',
-    program(client, how, (name) => `await import('${name}')`, 'import.meta.url'),
-  )
+  const esm = program(client, snippets, (name) => `await import('${name}')`, 'import.meta.url')
+  write(project, 'use.mjs', esm)
+  const commonJs = program(client, snippets, (name) => `require('${name}')`, '__filename')
   write(
     project,
     'use.cjs',
-    `(async () => {${program(client, how, (name) => `require('${name}')`, '__filename')}})().catch((error) => { console.error(error); process.exit(1) })`,
+    `const fail = (error) => { console.error(error); process.exit(1) }
+(async () => {${commonJs}})().catch(fail)`,
   )
   for (const file of ['use.mjs', 'use.cjs']) run(project, 'node', [file])
 
@@ -102,16 +110,17 @@ function check(client, how, tarballs) {
     'use.ts',
     `${names.map((name, i) => `import * as all${i} from '${name}'`).join('\n')}
 import { createCacheClient } from '@cache/core'
-import { ${how.driver} } from '@cache/core/${client === 'redis' ? 'node-redis' : 'ioredis'}'
-${client === 'redis' ? "import { createClient } from 'redis'\nexport const client = createCacheClient(nodeRedisDriver(createClient()))" : "import { Redis } from 'ioredis'\nexport const client = createCacheClient(ioredisDriver(new Redis()))"}
+import { ${snippets.driver} } from '${snippets.subpath}'
+${snippets.typescript}
 export const everything = [${names.map((_, i) => `all${i}`).join(', ')}]\n`,
   )
-  // The adapters' frameworks are not there, so libraries are not checked here; that everything
-  // resolves is.
+  // The frameworks of the adapters are not installed, so this skips the check of libraries. It
+  // still checks that every subpath resolves.
   write(
     project,
     'subpaths.ts',
-    `${subpaths.map((name, i) => `import * as sub${i} from '${name}'`).join('\n')}\nexport const everything = [${subpaths.map((_, i) => `sub${i}`).join(', ')}]\n`,
+    `${subpaths.map((name, i) => `import * as sub${i} from '${name}'`).join('\n')}
+export const everything = [${subpaths.map((_, i) => `sub${i}`).join(', ')}]\n`,
   )
   for (const [module, moduleResolution] of [
     ['commonjs', 'node10'],
@@ -139,23 +148,30 @@ export const everything = [${names.map((_, i) => `all${i}`).join(', ')}]\n`,
   }
 }
 
-/** Uses core (and aside, on top of it) against a real Redis, and looks at what was loaded. */
-function program(client, how, load, here) {
+/** Returns a program that uses core and aside against a real Redis, and checks what was loaded. */
+function program(client, snippets, load, here) {
   return `
 const { createRequire } = ${load('node:module')}
 const { createCacheClient } = ${load('@cache/core')}
 const loaded = () => Object.keys(createRequire(${here}).cache ?? {}).join('\\n')
-if (/node_modules[\\\\/](ioredis|redis|@redis)[\\\\/]/.test(loaded())) throw new Error('@cache/core alone has loaded a client')
+if (/node_modules[\\\\/](ioredis|redis|@redis)[\\\\/]/.test(loaded()))
+  throw new Error('@cache/core alone has loaded a client')
 ${published.map((folder) => `${load(manifest(folder).name)}`).join('\n')}
-const { ${how.driver} } = ${load(`@cache/core/${client === 'redis' ? 'node-redis' : 'ioredis'}`)}
-${how.make(load)}
+const { ${snippets.driver} } = ${load(snippets.subpath)}
+${snippets.connect(load)}
 const { createAside } = ${load('@cache/aside')}
-const client = createCacheClient(${how.driver}(raw), { namespace: 'tarball' })
+const client = createCacheClient(${snippets.driver}(raw), { namespace: 'tarball' })
 const things = createAside({ client, prefix: 'thing', ttl: '1m' })
 const thing = await things.getOrLoad(1, () => ({ id: 1 }))
 if (thing.id !== 1 || (await things.invalidate(1)) !== 1) throw new Error('it does not work')
-if (/node_modules[\\\\/]${how.other}[\\\\/]/.test(loaded())) throw new Error('${how.other} was loaded')
-try { createRequire(${here}).resolve('${how.other}'); throw new Error('${how.other} is installed') } catch (error) { if (error.code !== 'MODULE_NOT_FOUND') throw error }
+if (/node_modules[\\\\/]${snippets.other}[\\\\/]/.test(loaded()))
+  throw new Error('${snippets.other} was loaded')
+try {
+  createRequire(${here}).resolve('${snippets.other}')
+  throw new Error('${snippets.other} is installed')
+} catch (error) {
+  if (error.code !== 'MODULE_NOT_FOUND') throw error
+}
 await client.close()
 end()
 `

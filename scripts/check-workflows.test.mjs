@@ -1,5 +1,5 @@
-// Workflows run code of others with rights in this repository: only what is pinned, and with no
-// more rights than it needs.
+// Workflows run third-party code with permissions for this repository. These tests check that the
+// code is pinned and has no more permissions than it needs.
 import assert from 'node:assert/strict'
 import { readFileSync, readdirSync } from 'node:fs'
 import { test } from 'node:test'
@@ -16,11 +16,11 @@ for (const name of readdirSync(folder)) {
     }
   })
 
-  test(`${name}: jobs may read, unless one says what else it needs`, () => {
+  test(`${name}: jobs may only read by default`, () => {
     assert.match(text, /^permissions: \{ contents: read \}$/m)
   })
 
-  test(`${name}: no later step gets the token of the checkout`, () => {
+  test(`${name}: later steps do not get the token of the checkout`, () => {
     const checkouts = text.match(/actions\/checkout@/g)?.length ?? 0
     assert.equal(text.match(/persist-credentials: false/g)?.length ?? 0, checkouts)
   })

@@ -1,32 +1,32 @@
-// Ends a process with all its descendants, whatever process groups they are in: turbo, for one,
-// starts its children in groups of their own, which a signal to its own group does not reach.
+// Ends a process with all its descendants, whatever process groups they are in. Turbo, for example,
+// starts its children in new groups, which a signal to its own group does not reach.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * SIGTERM, so that they can clean up, and SIGKILL for those that are still there after `grace` ms.
- * Resolves when all are gone.
+ * Sends SIGTERM, so that the processes can clean up, and SIGKILL to those that are still running
+ * after `grace` ms. Resolves when all are gone.
  */
 export async function endTree(root, grace = 3_000) {
   const tree = new Set([root])
-  const told = new Set()
+  const signalled = new Set()
   const deadline = performance.now() + grace
   for (;;) {
     const alive = aliveIn(tree)
     if (alive.length === 0) return
     const late = performance.now() >= deadline
-    for (const pid of alive.filter((one) => late || !told.has(one))) {
-      told.add(pid)
-      tell(pid, late ? 'SIGKILL' : 'SIGTERM')
+    for (const pid of alive.filter((candidate) => late || !signalled.has(candidate))) {
+      signalled.add(pid)
+      sendSignal(pid, late ? 'SIGKILL' : 'SIGTERM')
     }
     await sleep(50)
   }
 }
 
 /**
- * Adds to the tree who has joined it: children of members, and the process group of the root. A
- * member stays one when its parent dies. Returns who is alive.
+ * Adds new processes to the tree: children of its members, and the process group of the root. A
+ * member stays in the tree when its parent dies. Returns the members that are alive.
  */
 function aliveIn(tree) {
   const [root] = tree
@@ -38,15 +38,15 @@ function aliveIn(tree) {
   return all.filter(({ pid, zombie }) => tree.has(pid) && !zombie).map(({ pid }) => pid)
 }
 
-function tell(pid, signal) {
+function sendSignal(pid, signal) {
   try {
     process.kill(pid, signal)
   } catch {
-    /* it has ended */
+    /* The process has ended. */
   }
 }
 
-/** All processes: from /proc where there is one, since small images have no `ps`. */
+/** Lists all processes: from /proc if it exists, because small images have no `ps`. */
 function processes() {
   return existsSync('/proc/self/stat') ? fromProc() : fromPs()
 }
@@ -57,7 +57,7 @@ function fromProc() {
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-        // The second field is the program's name in parentheses, and may hold some itself.
+        // The second field is the program's name in parentheses. It may contain parentheses itself.
         const [state, parent, group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
         return [
           {
@@ -68,7 +68,7 @@ function fromProc() {
           },
         ]
       } catch {
-        return [] // it has ended
+        return [] // The process has ended.
       }
     })
 }

@@ -1,4 +1,4 @@
-// Runs a command with a time limit, after which nothing of it is left.
+// Runs a command with a time limit, after which none of its processes is left.
 import { spawn } from 'node:child_process'
 import { endTree } from './process-tree.mjs'
 
@@ -6,13 +6,14 @@ const running = new Set()
 let stopped = false
 
 /**
- * The outcome of a command: whether it succeeded, what it wrote, and how many milliseconds it took.
- * When its time is up, or when `endAll()` is called, it ends with all its descendants.
+ * Runs a command. Returns whether it succeeded, its output, and the milliseconds it took. After the
+ * time limit, or when `endAll()` is called, the command is ended with all its descendants.
  */
 export async function runCommand([name, ...args], seconds, { cwd, env } = {}) {
   if (stopped) return await new Promise(() => {})
   const started = performance.now()
-  // A process group of its own: what it leaves behind there is found when it has ended.
+  // `detached` starts a new process group. When the command has ended, the processes that it left
+  // behind are found by that group.
   const child = spawn(name, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr])
@@ -22,8 +23,8 @@ export async function runCommand([name, ...args], seconds, { cwd, env } = {}) {
   child.on('error', (error) => {
     output += error.message
   })
-  const end = async (why) => {
-    output += `\n${why}\n`
+  const end = async (reason) => {
+    output += `\n${reason}\n`
     await endTree(child.pid)
     for (const stream of [child.stdout, child.stderr]) stream.destroy()
   }
@@ -42,7 +43,7 @@ export async function runCommand([name, ...args], seconds, { cwd, env } = {}) {
   return { ok: code === 0 && ending === undefined, output, took: performance.now() - started }
 }
 
-/** Ends all commands that are running. From now on, no other one starts: the process is to exit. */
+/** Ends all running commands and starts no more. Call it before the process exits. */
 export async function endAll() {
   stopped = true
   await Promise.all([...running].map((end) => end('ended by a signal')))

@@ -11,6 +11,7 @@ import { runCommand } from './run-command.mjs'
 const scratch = mkdtempSync(join(tmpdir(), 'run-command-'))
 after(() => rmSync(scratch, { recursive: true }))
 const limit = { timeout: 30_000 }
+const moduleUrl = new URL('run-command.mjs', import.meta.url).href
 const path = (name) => fileURLToPath(new URL(name, import.meta.url))
 const stub = (file) => [process.execPath, path('stub-step.mjs'), file]
 
@@ -30,7 +31,7 @@ test(
   async () => {
     const file = join(scratch, 'signalled')
     const program = `
-    import { endAll, runCommand } from ${JSON.stringify(new URL('run-command.mjs', import.meta.url).href)}
+    import { endAll, runCommand } from ${JSON.stringify(moduleUrl)}
     process.once('SIGTERM', () => void endAll().then(() => process.exit(3)))
     await runCommand(${JSON.stringify(stub(file))}, 60)
     await runCommand(['sh', '-c', 'touch ${file}-next'], 60)
@@ -49,7 +50,7 @@ test(
   },
 )
 
-test('a command that succeeds, fails, or can not be started is told apart', async () => {
+test('the outcome shows whether a command succeeded, failed, or could not be started', async () => {
   const [good, bad, missing] = await Promise.all(
     [['echo', 'done'], ['sh', '-c', 'echo no >&2; exit 7'], ['no-such-program']].map((command) =>
       runCommand(command, 60),
@@ -67,7 +68,7 @@ for (const [args, message] of [
   [['--package', 'cor'], /--package does not know 'cor'; there are .*core/],
   [['--chaos', '--only', 'demo'], /Nothing ran/],
 ]) {
-  test(`node scripts/test.mjs ${args.join(' ')} fails and says why`, () => {
+  test(`node scripts/test.mjs ${args.join(' ')} fails with a reason`, () => {
     const { status, stderr } = spawnSync(process.execPath, [path('test.mjs'), ...args], {
       encoding: 'utf8',
     })
@@ -76,7 +77,7 @@ for (const [args, message] of [
   })
 }
 
-/** The pids of a stub step's children, once both have written theirs. */
+/** Returns the pids of a stub step's children, once both have written theirs. */
 async function started(file) {
   for (;;) {
     const pids = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : []
@@ -85,13 +86,13 @@ async function started(file) {
   }
 }
 
-/** Until the system has taken note: a process that was killed is a zombie for a moment. */
+/** Waits until the processes are gone. A killed process is a zombie for a short time. */
 async function gone(pids) {
   const deadline = performance.now() + 2_000
   while (pids.some(isAlive) && performance.now() < deadline) await sleep(20)
-  const left = pids.filter(isAlive)
-  for (const pid of left) process.kill(pid, 'SIGKILL')
-  assert.deepEqual(left, [])
+  const remaining = pids.filter(isAlive)
+  for (const pid of remaining) process.kill(pid, 'SIGKILL')
+  assert.deepEqual(remaining, [])
 }
 
 function isAlive(pid) {

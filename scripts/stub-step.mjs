@@ -1,5 +1,5 @@
-// A step for tests, that goes on for ever. It has children in process groups of their own: one that
-// ignores SIGTERM, and one that is stopped. They write their pids to the file that it is given.
+// A step for tests that never ends. It has children in new process groups: one that ignores
+// SIGTERM, and one that is stopped. They write their pids to the file in the first argument.
 import { spawn } from 'node:child_process'
 
 const [file] = process.argv.slice(2)

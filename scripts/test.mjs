@@ -1,6 +1,7 @@
-// Everything `npm test` checks, step by step: `node scripts/test.mjs [--only name,name] [--package
-// name] [--chaos]`. Goes on after a failure; fails when nothing ran. The last line is `N passed, N
-// failed`, with suites counted by their tests and every other step as one.
+// Runs all checks of `npm test`, step by step:
+// `node scripts/test.mjs [--only name,name] [--package name] [--chaos]`.
+// It continues after a failure, and fails if no step ran. Its last line is `N passed, N failed`. A
+// suite counts by its tests, and every other step as one.
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -32,8 +33,8 @@ const STEPS = [
   'suites',
   'demo',
 ]
-/** Failed tests of a suite that may be the machine's fault. */
-const MOST_UNSTABLE = 3
+/** The number of failed tests of a suite up to which a busy machine may be the reason. */
+const MAX_UNSTABLE = 3
 const only = options.only?.split(',')
 const env = {
   ...process.env,
@@ -56,7 +57,7 @@ refuseUnknown(
   packages.map((path) => basename(path)),
 )
 const scratch = mkdtempSync(join(tmpdir(), 'cache-test-'))
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void giveUp())
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => void abort())
 
 if (!options.chaos) {
   await step('build', 600, ['pnpm', 'exec', 'turbo', 'run', 'build', '--output-logs=errors-only'])
@@ -75,7 +76,7 @@ if (!options.chaos) {
       .filter((name) => name.endsWith('.test.mjs'))
       .map((name) => `scripts/${name}`),
   ])
-  await Promise.all([checkSources(), checkPublished()]) // each keeps one core busy
+  await Promise.all([checkSources(), checkPublished()]) // Each keeps one core busy.
 }
 for (const path of packages) await suite(path)
 if (!options.chaos && packages.includes('apps/catalog'))
@@ -84,9 +85,8 @@ if (!options.chaos && packages.includes('apps/catalog'))
 rmSync(scratch, { recursive: true, force: true })
 const nothingRan = total.passed + total.failed === 0
 if (nothingRan) console.error('Nothing ran: --only, --package and --chaos leave no step.')
-console.log(
-  `${total.passed} passed, ${total.failed} failed${total.skipped > 0 ? `, ${total.skipped} skipped` : ''}`,
-)
+const skippedText = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
+console.log(`${total.passed} passed, ${total.failed} failed${skippedText}`)
 process.exit(nothingRan || total.failed > 0 ? 1 : 0)
 
 async function checkSources() {
@@ -134,9 +134,9 @@ async function step(name, seconds, command) {
 }
 
 async function suite(path) {
-  const has = existsSync(join(root, path, 'vitest.config.ts'))
+  const hasSuite = existsSync(join(root, path, 'vitest.config.ts'))
   if (
-    !has ||
+    !hasSuite ||
     (only && !only.includes('suites')) ||
     (options.package && !path.endsWith(`/${options.package}`))
   )
@@ -146,7 +146,8 @@ async function suite(path) {
   const isUnstable = !ok && (await passAlone(path, suspects))
   const counts = { passed, failed: failed.length, skipped }
   if (isUnstable) Object.assign(counts, { passed: passed + failed.length, failed: 0 })
-  // A file that can't be loaded, an unhandled rejection, the time limit: a failure without a failed test.
+  // A file that can't be loaded, an unhandled rejection or the time limit fails without failed
+  // tests.
   else if (!ok) counts.failed = Math.max(1, failed.length)
   for (const kind of Object.keys(total)) total[kind] += counts[kind]
   report(
@@ -159,23 +160,23 @@ async function suite(path) {
 }
 
 /**
- * Whether tests that failed are few, and the files that have them pass twice in a row with the
- * machine to themselves. They are named as unstable then, so that their patience, or what they
- * test, gets looked at; but a busy machine fails no change.
+ * Returns whether few tests failed, and their files pass twice in a row when nothing else runs.
+ * Such tests are reported as unstable, so that their timeouts or the tested code can be improved. A
+ * busy machine does not fail a change.
  */
 async function passAlone(path, suspects) {
-  if (suspects.length === 0 || suspects.length > MOST_UNSTABLE) return false
+  if (suspects.length === 0 || suspects.length > MAX_UNSTABLE) return false
   const files = [...new Set(suspects.map(({ file }) => file))]
   for (let i = 0; i < 2; i++) {
-    const again = await vitest(path, files)
-    if (again.ok) continue
-    console.log(again.output.slice(-4_000))
+    const rerun = await vitest(path, files)
+    if (rerun.ok) continue
+    console.log(rerun.output.slice(-4_000))
     return false
   }
   return true
 }
 
-/** Runs the suite, or some of its files. */
+/** Runs the suite, or only the given files. */
 async function vitest(path, files = []) {
   const file = join(scratch, `${path.replace('/', '-')}.json`)
   rmSync(file, { force: true })
@@ -195,26 +196,29 @@ async function vitest(path, files = []) {
     options.chaos ? 7_200 : 1_500,
     { cwd: root, env },
   )
-  const found = existsSync(file)
+  const results = existsSync(file)
     ? JSON.parse(readFileSync(file, 'utf8'))
     : { numPassedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] }
-  const failed = found.testResults.flatMap(({ name, assertionResults }) =>
+  const failed = results.testResults.flatMap(({ name, assertionResults }) =>
     assertionResults
       .filter(({ status }) => status === 'failed')
       .map((test) => ({ file: name, name: test.fullName })),
   )
   const origins = new Set(
     [...stripVTControlCharacters(output).matchAll(/error originated in "([^"]+)"/g)].map(
-      ([, at]) => at,
+      ([, origin]) => origin,
     ),
   )
   return {
     ok,
     output,
     took,
-    unhandled: [...origins].map((at) => ({ file: at, name: `an unhandled error in ${at}` })),
-    passed: found.numPassedTests,
-    skipped: found.numPendingTests + found.numTodoTests,
+    unhandled: [...origins].map((origin) => ({
+      file: origin,
+      name: `an unhandled error in ${origin}`,
+    })),
+    passed: results.numPassedTests,
+    skipped: results.numPendingTests + results.numTodoTests,
     failed,
   }
 }
@@ -228,16 +232,17 @@ function refuseUnknown(option, names = [], known) {
   const unknown = names.filter((name) => !known.includes(name))
   if (unknown.length > 0)
     fail(
-      `${option} does not know ${unknown.map((name) => `'${name}'`).join(', ')}; there are ${known.join(', ')}.`,
+      `${option} does not know ${unknown.map((name) => `'${name}'`).join(', ')}; ` +
+        `there are ${known.join(', ')}.`,
     )
 }
 
-function fail(why) {
-  console.error(why)
+function fail(message) {
+  console.error(message)
   process.exit(1)
 }
 
-async function giveUp() {
+async function abort() {
   await endAll()
   rmSync(scratch, { recursive: true, force: true })
   process.exit(1)

@@ -1,4 +1,5 @@
-// Makes the Prisma client of schema.prisma, in ./generated: `pnpm generate`, and before the tests.
+// Generates the Prisma client of schema.prisma into ./generated. `pnpm generate` runs it, and so do
+// the tests before they start.
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +11,7 @@ export default function generate() {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       ...process.env,
-      // Prisma downloads an engine that is missing. This client uses none, so any file will do.
+      // Prisma downloads a missing engine. This client uses no engine, so any existing file works.
       PRISMA_SCHEMA_ENGINE_BINARY: process.execPath,
       PRISMA_QUERY_ENGINE_LIBRARY: process.execPath,
       CHECKPOINT_DISABLE: '1',

@@ -1,19 +1,19 @@
 import type { Pool } from 'pg'
 
-/** What a user does all the time: too often to write each of it to the database. */
+/** The activity of a user. It changes too often to write each change to the database. */
 export interface Activity {
   readonly visits: number
   /** ISO 8601. */
   readonly lastSeen: string
 }
 
-/** `visits` more, the last one then. */
-export interface Seen {
+/** A change of the activity: `visits` further visits, the last of them at `lastSeen`. */
+export interface VisitUpdate {
   readonly visits: number
   readonly lastSeen: string
 }
 
-export function merge(current: Activity | undefined, { visits, lastSeen }: Seen): Activity {
+export function merge(current: Activity | undefined, { visits, lastSeen }: VisitUpdate): Activity {
   return { visits: (current?.visits ?? 0) + visits, lastSeen }
 }
 

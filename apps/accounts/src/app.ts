@@ -12,8 +12,8 @@ interface Env {
 }
 
 /**
- * The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. Whoever has the
- * `adminToken` sees the dead letters; without one nobody does.
+ * Creates the routes. `limit` applies to all of them. Errors are answered with problem details
+ * (RFC 9457). The routes of the dead letters require `adminToken`. Without one they do not exist.
  */
 export function createApp(
   { users, activity, exports }: Caches,
@@ -22,8 +22,8 @@ export function createApp(
 ): Hono<Env> {
   const app = new Hono<Env>()
   /**
-   * As many at once as there are connections to the database: the others wait here, where no
-   * deadline runs yet.
+   * Limits concurrent writes to the number of database connections. Other writes wait here, before
+   * their deadline starts.
    */
   const write = limitTo(8, { most: 2_000, within: 10_000 })
   app.use(limit)
@@ -35,9 +35,9 @@ export function createApp(
   )
   for (const path of ['/users/:id', '/users/:id/*']) {
     app.use(path, async (c, next) => {
-      const asked = id.safeParse(c.req.param('id'))
-      if (!asked.success) return problem(c, 400, 'The id of a user is a positive whole number.')
-      c.set('id', asked.data)
+      const parsed = id.safeParse(c.req.param('id'))
+      if (!parsed.success) return problem(c, 400, 'The id of a user is a positive whole number.')
+      c.set('id', parsed.data)
       return next()
     })
   }
@@ -48,9 +48,9 @@ export function createApp(
   })
 
   app.patch('/users/:id', async (c) => {
-    const wanted = patch.safeParse(await jsonOf(c))
-    if (!wanted.success) return problem(c, 400, 'Send {"name": "…", "email": "…"}, or one of them.')
-    const { name, email } = wanted.data
+    const parsed = patch.safeParse(await jsonOf(c))
+    if (!parsed.success) return problem(c, 400, 'Send {"name": "…", "email": "…"}, or one of them.')
+    const { name, email } = parsed.data
     const user = await write(() =>
       users.update(c.var.id, {
         ...(name !== undefined && { name }),
@@ -78,20 +78,20 @@ export function createApp(
   })
 
   app.post('/users/:id/export', async (c) => {
-    const made = await write(() => exports.make(c.var.id))
-    if (made === 'busy')
+    const created = await write(() => exports.create(c.var.id))
+    if (created === 'busy')
       return problem(c, 409, `The data of user ${c.var.id} is being exported already.`)
-    return made ? c.json(made, 201) : noUser(c, c.var.id)
+    return created ? c.json(created, 201) : noUser(c, c.var.id)
   })
 
   app.get('/users/:id/export', async (c) => {
-    const made = await exports.last(c.var.id)
-    return made
-      ? c.json(made)
+    const lastExport = await exports.last(c.var.id)
+    return lastExport
+      ? c.json(lastExport)
       : problem(c, 404, `The data of user ${c.var.id} has not been exported.`)
   })
 
-  // How many dead letters there are; what is in them is not for everybody.
+  // Anyone may see the number of dead letters, but not their content.
   app.get('/queue', async (c) =>
     c.json({
       ...(await activity.pending()),
@@ -109,8 +109,9 @@ export function createApp(
 
 function detailOf(error: Error): string | undefined {
   if (error instanceof CacheWriteError)
-    return 'The user was changed; for up to 5 s its old state may still be read.'
-  if (error instanceof BackpressureError) return 'Too much waits for the database. Try again later.'
+    return 'The user was changed, but reads may return the old state for up to 5 s.'
+  if (error instanceof BackpressureError)
+    return 'Too many writes are waiting for the database. Try again later.'
   return undefined
 }
 

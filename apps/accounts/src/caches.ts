@@ -8,8 +8,11 @@ import { createExports } from './exports.js'
 import { createUsers, type User } from './users.js'
 
 /**
- * Profiles are in Postgres before they are in Redis; activity is in Redis first, and a worker
- * carries it to Postgres; exports are made by one at a time.
+ * Creates the caches of the service:
+ *
+ * - profiles are written to Postgres and then to Redis (write-through);
+ * - activity is written to Redis, and a worker writes it to Postgres later (write-behind);
+ * - exports run under a lock, one at a time for each user.
  */
 export function createCaches(client: CacheClient, pool: Pool) {
   const source = createUsers(pool)
@@ -18,7 +21,7 @@ export function createCaches(client: CacheClient, pool: Pool) {
     prefix: 'user',
     ttl: '1h',
     negativeTtl: '5s',
-    load: source.one,
+    load: source.find,
     store: source.update,
     remove: source.remove,
     version: ({ version }: User) => version,
@@ -32,8 +35,8 @@ export function createCaches(client: CacheClient, pool: Pool) {
   })
   const locks = createLocks({ client, ttl: '5s', label: 'accounts' })
   const exports = createExports(locks, pool, async (id) => {
-    const [user, seen] = await Promise.all([users.get(id), activity.get(String(id))])
-    return user && { user, activity: seen, at: new Date().toISOString() }
+    const [user, userActivity] = await Promise.all([users.get(id), activity.get(String(id))])
+    return user && { user, activity: userActivity, at: new Date().toISOString() }
   })
   return {
     users,

@@ -7,9 +7,13 @@ import type { Activity } from './activity.js'
 import type { Caches } from './caches.js'
 
 /**
- * The writes that could not be flushed, for whoever has the token: `GET /` lists them, `POST
- * /:letter/replay` tries one again, `DELETE /:letter` forgets one. They are the users' own data, so
- * values, and what the database said of them, are shown only on `?values=true`.
+ * Creates the routes of the dead letters: the writes that could not be flushed. All of them require
+ * the token.
+ *
+ * - `GET /` lists them. Values and error messages are personal data, so they are included only with
+ *   `?values=true`.
+ * - `POST /:letter/replay` tries one again.
+ * - `DELETE /:letter` discards one.
  */
 export function createDeadLetters(
   { activity: { deadLetters } }: Pick<Caches, 'activity'>,
@@ -22,15 +26,15 @@ export function createDeadLetters(
     return c.json(c.req.query('values') === 'true' ? letters : letters.map(withoutValues))
   })
   app.post('/:letter/replay', async (c) =>
-    done(c, await orFalse(() => deadLetters.replay(c.req.param('letter')))),
+    answer(c, await falseIfUnknown(() => deadLetters.replay(c.req.param('letter')))),
   )
   app.delete('/:letter', async (c) =>
-    done(c, await orFalse(() => deadLetters.discard(c.req.param('letter')))),
+    answer(c, await falseIfUnknown(() => deadLetters.discard(c.req.param('letter')))),
   )
   return app
 }
 
-/** The error as its name alone: what follows may quote the row. */
+/** Removes the value, and reduces the error to its name, because its message may quote the row. */
 function withoutValues({
   letter,
   id,
@@ -51,12 +55,12 @@ function withoutValues({
   }
 }
 
-function done(c: Context, found: boolean): Response {
-  return found ? c.body(null, 204) : problem(c, 404, 'There is no dead letter of this name.')
+function answer(c: Context, exists: boolean): Response {
+  return exists ? c.body(null, 204) : problem(c, 404, 'There is no dead letter of this name.')
 }
 
-/** `false` also for a name that no letter can have. */
-async function orFalse(change: () => Promise<boolean>): Promise<boolean> {
+/** Returns `false` also for a malformed name, for which the package throws. */
+async function falseIfUnknown(change: () => Promise<boolean>): Promise<boolean> {
   try {
     return await change()
   } catch (error) {

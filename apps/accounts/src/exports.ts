@@ -3,33 +3,34 @@ import type { Pool } from 'pg'
 import type { Activity } from './activity.js'
 import type { User } from './users.js'
 
-/** All that is kept of a user, as it is handed out. */
+/** The export of all data of a user. */
 export interface Export {
   readonly user: User
   readonly activity: Activity | null
   readonly at: string
 }
 
-/** Exports, of which a user has one, and never two in the making. */
+/** Creates exports. Each user has at most one, and at most one process creates it at a time. */
 export function createExports(
   locks: Locks,
   pool: Pool,
   gather: (id: number) => Promise<Export | null>,
 ) {
   return {
-    /** `'busy'`: another process is at it. `null`: there is no such user. */
-    async make(id: number): Promise<Export | 'busy' | null> {
+    /** Returns `'busy'` if another process creates the export, and `null` for an unknown user. */
+    async create(id: number): Promise<Export | 'busy' | null> {
       const lock = await locks.tryAcquire(`export:${id}`)
       if (!lock) return 'busy'
       try {
-        const made = await gather(id)
-        if (!made) return null
+        const created = await gather(id)
+        if (!created) return null
         lock.assertHeld()
-        // A process that lost the lock without noticing has the lower fence: what it brings is too
-        // late.
-        return (await keep(id, lock.fence, made)) ? made : 'busy'
+        // A process that lost the lock without noticing has a lower fence, so the table refuses its
+        // late export.
+        return (await store(id, lock.fence, created)) ? created : 'busy'
       } finally {
-        await lock.release().catch(() => undefined) // it ends with its ttl
+        // If the release fails, the lock ends with its ttl.
+        await lock.release().catch(() => undefined)
       }
     },
 
@@ -42,10 +43,12 @@ export function createExports(
     },
   }
 
-  async function keep(id: number, fence: number, made: Export): Promise<boolean> {
+  async function store(id: number, fence: number, content: Export): Promise<boolean> {
     const { rowCount } = await pool.query(
-      'insert into exports (id, fence, content) values ($1, $2, $3) on conflict (id) do update set fence = excluded.fence, content = excluded.content where exports.fence < excluded.fence',
-      [id, fence, JSON.stringify(made)],
+      `insert into exports (id, fence, content) values ($1, $2, $3)
+       on conflict (id) do update set fence = excluded.fence, content = excluded.content
+       where exports.fence < excluded.fence`,
+      [id, fence, JSON.stringify(content)],
     )
     return rowCount === 1
   }

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
 
-/** A number as it is written, that Postgres' `int` can hold: not `1e0`, `0x10`, `+1` or `01`. */
+/** An `int` of Postgres in plain decimal notation: not `1e0`, `0x10`, `+1` or `01`. */
 export const id = z
   .string()
   .regex(/^[1-9][0-9]{0,9}$/)
@@ -9,8 +9,8 @@ export const id = z
   .pipe(z.number().max(2 ** 31 - 1))
 
 /**
- * What Postgres can store as text, and what comes back as it was: no NUL or other control
- * characters, and no half of a surrogate pair.
+ * A text that Postgres stores and returns unchanged: without NUL, other control characters and lone
+ * surrogates.
  */
 const text = z
   .string()
@@ -22,7 +22,7 @@ export const patch = z
   .partial()
   .refine((given) => Object.keys(given).length > 0)
 
-/** The body as JSON; `undefined` where it is none, or not UTF-8. */
+/** Returns the body as JSON, or `undefined` if it is not JSON or not UTF-8. */
 export async function jsonOf(c: Context): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await c.req.arrayBuffer()))

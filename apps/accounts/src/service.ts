@@ -13,9 +13,9 @@ export interface ServiceOptions {
   readonly redisUrl: string
   readonly databaseUrl: string
   readonly port: number
-  /** Of one address. Default 1 000. */
+  /** The number of writes that one address may send per second. The default is 1,000. */
   readonly writesPerSecond?: number
-  /** Who has it sees the dead letters. Default: nobody does. */
+  /** The token for the routes of the dead letters. Without it there are no such routes. */
   readonly adminToken?: string | undefined
 }
 
@@ -32,7 +32,7 @@ export async function startService({
   adminToken,
 }: ServiceOptions): Promise<Service> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 8 })
-  // a connection that was idle has ended; the next query opens another
+  // An idle connection has ended. The next query opens another one.
   pool.on('error', () => undefined)
   await seed(pool)
   const redis = createClient({

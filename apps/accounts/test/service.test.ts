@@ -10,7 +10,7 @@ import { createClient } from 'redis'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { startService, type Service } from '../src/service.js'
 
-// Two services on one Redis and one Postgres: `DATABASE_URL`, or an embedded one.
+// Tests two services on one Redis and one Postgres: `DATABASE_URL`, or an embedded one.
 
 const TOKEN = 'a-token-of-an-administrator'
 let redis: RedisServer
@@ -18,33 +18,33 @@ let databaseUrl: string
 let pool: pg.Pool
 let services: [Service, Service]
 let worker: ProcessGroup | undefined
-const ends: (() => Promise<unknown>)[] = []
+const cleanups: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
   redis = await startRedis({ aof: 'always' })
-  ends.push(() => redis.stop())
-  databaseUrl = process.env.DATABASE_URL ?? (await embedded())
+  cleanups.push(() => redis.stop())
+  databaseUrl = process.env.DATABASE_URL ?? (await startEmbeddedPostgres())
   pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
-  ends.push(() => pool.end())
+  cleanups.push(() => pool.end())
   const start = (adminToken?: string) =>
     startService({ redisUrl: redis.url, databaseUrl, port: 0, adminToken })
   services = [await start(), await start(TOKEN)]
-  ends.push(() => Promise.all(services.map((service) => service.close())))
+  cleanups.push(() => Promise.all(services.map((service) => service.close())))
 })
 afterAll(async () => {
   await worker?.stop()
-  for (const end of ends.reverse()) await end()
+  for (const cleanup of cleanups.reverse()) await cleanup()
 })
 beforeEach(async () => {
   await redis.flush()
   await pool.query('delete from activity')
 })
 
-async function embedded(): Promise<string> {
+async function startEmbeddedPostgres(): Promise<string> {
   const db = await PGlite.create()
   const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0, maxConnections: 50 })
   await server.start()
-  ends.push(() => server.stop().then(() => db.close()))
+  cleanups.push(() => server.stop().then(() => db.close()))
   return `postgres://postgres@${server.getServerConn()}/postgres`
 }
 
@@ -71,7 +71,7 @@ async function call(
   }
 }
 
-async function work(): Promise<void> {
+async function startWorker(): Promise<void> {
   worker = spawnProcesses(new URL('../../worker/src/main.ts', import.meta.url), {
     env: { REDIS_URL: redis.url, DATABASE_URL: databaseUrl, LEASE_TTL_MS: '1000' },
   })
@@ -80,15 +80,15 @@ async function work(): Promise<void> {
 
 it('a profile changed through one service is read through the other', async () => {
   for (let i = 0; i < 20; i++) {
-    const [one, other] = i % 2 === 0 ? services : [services[1], services[0]]
-    expect((await call(other, 'GET', '/users/7')).status).toBe(200)
-    const changed = await call(one, 'PATCH', '/users/7', { name: `Ada ${i}` })
+    const [writer, reader] = i % 2 === 0 ? services : [services[1], services[0]]
+    expect((await call(reader, 'GET', '/users/7')).status).toBe(200)
+    const changed = await call(writer, 'PATCH', '/users/7', { name: `Ada ${i}` })
     expect(changed).toMatchObject({ status: 200, body: { name: `Ada ${i}` } })
-    expect((await call(other, 'GET', '/users/7')).body).toEqual(changed.body)
+    expect((await call(reader, 'GET', '/users/7')).body).toEqual(changed.body)
   }
 })
 
-it('a deleted user is gone from both, and one that never was is not found', async () => {
+it('a deleted user and an unknown user are not found', async () => {
   expect((await call(services[0], 'GET', '/users/499')).status).toBe(200)
   expect((await call(services[1], 'DELETE', '/users/499')).status).toBe(204)
   expect((await call(services[0], 'GET', '/users/499')).status).toBe(404)
@@ -117,14 +117,14 @@ it.each([
   })
 })
 
-it('a body that is too large is refused, and a visit of nobody', async () => {
+it('a body that is too large and a visit of an unknown user are refused', async () => {
   expect((await call(services[0], 'PATCH', '/users/1', { name: 'a'.repeat(20_000) })).status).toBe(
     413,
   )
   expect((await call(services[0], 'POST', '/users/2000000000/visits')).status).toBe(404)
 })
 
-it('200 changes of one user at once are all made, and limited where it is told to', async () => {
+it('200 concurrent changes of one user all succeed, unless a lower limit is set', async () => {
   const { version } = (await call(services[0], 'GET', '/users/9')).body
   const changed = await Promise.all(
     Array.from({ length: 200 }, (_, i) =>
@@ -146,7 +146,7 @@ it('200 changes of one user at once are all made, and limited where it is told t
   await limited.close()
 })
 
-it('the queue says how many writes failed for good, and not what is in them', async () => {
+it('the queue shows the number of failed writes, but not their content', async () => {
   const redisClient = createClient({ url: redis.url })
   const client = createCacheClient(nodeRedisDriver(redisClient), { namespace: 'shop' })
   expect((await call(services[0], 'POST', '/users/8/visits')).status).toBe(200)
@@ -170,7 +170,7 @@ it('the queue says how many writes failed for good, and not what is in them', as
     expect(refused.status).toBeLessThan(402)
     expect(JSON.stringify(refused.body)).not.toMatch(/V4LUE|visits/)
   }
-  // it has no token
+  // This service was started without a token.
   expect((await call(services[0], 'GET', '/dead-letters', undefined, admin)).status).toBe(404)
   const listed = await call(services[1], 'GET', '/dead-letters', undefined, admin)
   expect(listed.body).toEqual([
@@ -202,10 +202,10 @@ it('the queue says how many writes failed for good, and not what is in them', as
   redisClient.destroy()
 })
 
-it('visits are counted by Redis at once, and by Postgres once a worker came by; a worker killed in between loses none', async () => {
-  await work()
-  // Not all at once: each waits for the disk, and is to be answered within the deadline of the
-  // service's client.
+it('visits are in Redis at once and in Postgres later, even if a worker is killed', async () => {
+  await startWorker()
+  // Sends 50 requests at a time: each waits for the disk, and must be answered before the deadline
+  // of the service's client.
   const counted = (async () => {
     const answers: Awaited<ReturnType<typeof call>>[] = []
     for (let i = 0; i < 200; i += 50)
@@ -225,7 +225,7 @@ it('visits are counted by Redis at once, and by Postgres once a worker came by; 
   await worker!.stop()
   for (const { status } of await counted) expect(status).toBe(200)
   expect((await call(services[0], 'GET', '/users/1/activity')).body).toMatchObject({ visits: 40 })
-  await work()
+  await startWorker()
   await vi.waitFor(
     async () =>
       expect((await call(services[0], 'GET', '/queue')).body).toMatchObject({
@@ -238,7 +238,7 @@ it('visits are counted by Redis at once, and by Postgres once a worker came by; 
   expect(rows).toEqual(['1', '2', '3', '4', '5'].map((id) => ({ id, visits: 40 })))
 }, 120_000)
 
-it('a user’s data is exported by one at a time, and a late one changes nothing', async () => {
+it('one export of a user runs at a time, and a late one changes nothing', async () => {
   const redisClient = createClient({ url: redis.url })
   const client = createCacheClient(nodeRedisDriver(redisClient), { namespace: 'shop' })
   const locks = createLocks({ client })
@@ -246,20 +246,20 @@ it('a user’s data is exported by one at a time, and a late one changes nothing
   const lock = await locks.acquire('export:12')
   expect((await call(services[0], 'POST', '/users/12/export')).status).toBe(409)
   await lock.release()
-  const made = await call(services[1], 'POST', '/users/12/export')
-  expect(made).toMatchObject({ status: 201, body: { user: { id: 12 } } })
-  expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(made.body)
+  const created = await call(services[1], 'POST', '/users/12/export')
+  expect(created).toMatchObject({ status: 201, body: { user: { id: 12 } } })
+  expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(created.body)
 
-  // a later holder was here
+  // Simulates an export by a later holder of the lock.
   await pool.query('update exports set fence = $1 where id = 12', [Number.MAX_SAFE_INTEGER])
   expect((await call(services[0], 'POST', '/users/12/export')).status).toBe(409)
-  expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(made.body)
+  expect((await call(services[0], 'GET', '/users/12/export')).body).toEqual(created.body)
   await locks.close()
   await client.close()
   redisClient.destroy()
 })
 
-it('with Redis out profiles are read, and writes refused, their rows untouched', async () => {
+it('while Redis is down, profiles are read and writes are refused, rows unchanged', async () => {
   await call(services[0], 'PATCH', '/users/3', { name: 'before' })
   await redis.pause()
   expect(await call(services[0], 'GET', '/users/3')).toMatchObject({

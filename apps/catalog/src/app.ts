@@ -10,12 +10,15 @@ import type { Stats } from './stats.js'
 const ID_OF_PRODUCT = 'The id of a product is a positive whole number.'
 const ID_OF_CATEGORY = 'The id of a category is a positive whole number.'
 
-/** The routes. `limit` stands before all of them. Errors are problems, by RFC 9457. */
+/**
+ * Creates the routes. `limit` applies to all of them. Errors are answered with problem details
+ * (RFC 9457).
+ */
 export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler): Hono {
   const app = new Hono()
   /**
-   * As many at once as there are connections to the database: the others wait here, where no
-   * deadline runs yet.
+   * Limits concurrent writes to the number of database connections. Other writes wait here, before
+   * their deadline starts.
    */
   const write = limitTo(8, { most: 2_000, within: 10_000 })
   app.use(limit)
@@ -27,73 +30,71 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
   )
 
   app.get('/products/:id', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, ID_OF_PRODUCT)
-    const product = await caches.product(asked.data, c.req.raw.signal)
-    return product ? c.json(product) : noProduct(c, asked.data)
+    const parsed = id.safeParse(c.req.param('id'))
+    if (!parsed.success) return problem(c, 400, ID_OF_PRODUCT)
+    const product = await caches.product(parsed.data, c.req.raw.signal)
+    return product ? c.json(product) : noProduct(c, parsed.data)
   })
 
   app.get('/products', async (c) => {
-    const asked = ids.safeParse(c.req.query('ids') ?? '')
-    if (!asked.success)
-      return problem(c, 400, 'Ask for ?ids=1,2,3: at most 100 positive whole numbers.')
-    return c.json(await caches.products(asked.data, c.req.raw.signal))
+    const parsed = ids.safeParse(c.req.query('ids') ?? '')
+    if (!parsed.success)
+      return problem(c, 400, 'Send ?ids=1,2,3: at most 100 positive whole numbers.')
+    return c.json(await caches.products(parsed.data, c.req.raw.signal))
   })
 
   app.get('/categories/:id', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, ID_OF_CATEGORY)
-    const wanted = order.safeParse(c.req.query('order'))
-    if (!wanted.success) return problem(c, 400, `Ask for ?order=${orders.join(', or ')}.`)
-    return c.json(await caches.category(asked.data, wanted.data, c.req.raw.signal))
+    const parsed = id.safeParse(c.req.param('id'))
+    if (!parsed.success) return problem(c, 400, ID_OF_CATEGORY)
+    const parsedOrder = order.safeParse(c.req.query('order'))
+    if (!parsedOrder.success) return problem(c, 400, `Send ?order=${orders.join(', or ')}.`)
+    return c.json(await caches.category(parsed.data, parsedOrder.data, c.req.raw.signal))
   })
 
   app.get('/categories/:id/products', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, ID_OF_CATEGORY)
-    return c.json(await caches.shelf(asked.data, c.req.raw.signal))
+    const parsed = id.safeParse(c.req.param('id'))
+    if (!parsed.success) return problem(c, 400, ID_OF_CATEGORY)
+    return c.json(await caches.productsInCategory(parsed.data, c.req.raw.signal))
   })
 
   app.get('/categories/:id/products/:product', async (c) => {
-    const [category, product] = [
-      id.safeParse(c.req.param('id')),
-      id.safeParse(c.req.param('product')),
-    ]
-    if (!category.success || !product.success)
+    const categoryId = id.safeParse(c.req.param('id'))
+    const productId = id.safeParse(c.req.param('product'))
+    if (!categoryId.success || !productId.success)
       return problem(c, 400, 'The ids of a category and of a product are positive whole numbers.')
-    const found = await caches.shelved(product.data, c.req.raw.signal)
-    return found?.categoryId === category.data
-      ? c.json(found)
-      : problem(c, 404, `There is no product ${product.data} in category ${category.data}.`)
+    const product = await caches.productInCategory(productId.data, c.req.raw.signal)
+    return product?.categoryId === categoryId.data
+      ? c.json(product)
+      : problem(c, 404, `There is no product ${productId.data} in category ${categoryId.data}.`)
   })
 
   app.post('/categories/:id/invalidate', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, ID_OF_CATEGORY)
-    await write(() => caches.dropCategory(asked.data))
+    const parsed = id.safeParse(c.req.param('id'))
+    if (!parsed.success) return problem(c, 400, ID_OF_CATEGORY)
+    await write(() => caches.invalidateCategory(parsed.data))
     return c.json({ dropped: true })
   })
 
   app.patch('/products/:id', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, ID_OF_PRODUCT)
-    const wanted = patch.safeParse(await jsonOf(c))
-    if (!wanted.success)
+    const parsed = id.safeParse(c.req.param('id'))
+    if (!parsed.success) return problem(c, 400, ID_OF_PRODUCT)
+    const parsedPatch = patch.safeParse(await jsonOf(c))
+    if (!parsedPatch.success)
       return problem(c, 400, 'Send {"name": "…", "priceCents": 999}, or one of them.')
-    const { name, priceCents } = wanted.data
+    const { name, priceCents } = parsedPatch.data
     const product = await write(() =>
-      caches.change(asked.data, {
+      caches.update(parsed.data, {
         ...(name !== undefined && { name }),
         ...(priceCents !== undefined && { priceCents }),
       }),
     )
-    return product ? c.json(product) : noProduct(c, asked.data)
+    return product ? c.json(product) : noProduct(c, parsed.data)
   })
 
   app.post('/products/:id/invalidate', async (c) => {
-    const asked = id.safeParse(c.req.param('id'))
-    if (!asked.success) return problem(c, 400, ID_OF_PRODUCT)
-    return c.json({ dropped: await write(() => caches.drop(asked.data)) })
+    const parsed = id.safeParse(c.req.param('id'))
+    if (!parsed.success) return problem(c, 400, ID_OF_PRODUCT)
+    return c.json({ dropped: await write(() => caches.invalidate(parsed.data)) })
   })
 
   app.get('/health', (c) => c.json({ ok: true }))
@@ -102,7 +103,7 @@ export function createApp(caches: Caches, stats: Stats, limit: MiddlewareHandler
   app.onError(
     answerWith((error) =>
       error instanceof CacheWriteError
-        ? 'It was changed; for a while its old state may still be read.'
+        ? 'The product was changed, but reads may return the old state for a while.'
         : undefined,
     ),
   )

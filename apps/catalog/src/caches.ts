@@ -5,8 +5,11 @@ import { createVersioned } from '@cache/versioning'
 import { productSchema, type Order, type Product, type Products } from './products.js'
 
 /**
- * What the service keeps: products; the lists of each category, one for each order, in the process
- * as well; and shelves, products within their category.
+ * Creates the caches of the service:
+ *
+ * - products, with cache-aside;
+ * - the lists of each category, one for each order, with group versions and a near cache;
+ * - products within their category, with the hierarchical cache.
  */
 export function createCaches(client: CacheClient, near: CacheClient, source: Products) {
   const products = createAside<Product>({
@@ -17,7 +20,7 @@ export function createCaches(client: CacheClient, near: CacheClient, source: Pro
     negativeTtl: '5s',
     schema: productSchema,
   })
-  const lists = createVersioned({
+  const categoryLists = createVersioned({
     client: near,
     prefix: 'category',
     ttl: '10m',
@@ -26,75 +29,85 @@ export function createCaches(client: CacheClient, near: CacheClient, source: Pro
     groups: ({ category }) => [groupOf(category)],
     load: ({ category, order }) => source.inCategory(category, order),
   })
-  const shelves = createHierarchical({
+  const productsByCategory = createHierarchical({
     client,
-    ttl: SHELF_TTL,
+    ttl: HIERARCHICAL_TTL,
     jitter: 0.1,
     schema: productSchema,
     item: { prefix: 'shelved', id: (product: Product) => product.id },
     group: { prefix: 'shelf', id: (product: Product) => product.categoryId },
-    groupOf: async (id: number) => (await source.one(id))?.categoryId,
+    groupOf: async (id: number) => (await source.find(id))?.categoryId,
     loadGroup: (category: number) => source.inCategory(category, 'id'),
   })
 
   /**
-   * After a change: where Redis does not hear of it any more, the caller is to know that the row
-   * has changed all the same.
+   * Invalidates a changed product in the hierarchical cache. If Redis fails, the error tells the
+   * caller that the row has changed nevertheless.
    */
-  const unshelve = async (product: Product | undefined, id: number): Promise<void> => {
-    await shelves.invalidate(id).catch((cause: unknown) => {
-      throw product ? new CacheWriteError([`shelved:${id}`], product, SHELF_TTL, cause) : cause
+  const invalidateInCategory = async (product: Product | undefined, id: number): Promise<void> => {
+    await productsByCategory.invalidate(id).catch((cause: unknown) => {
+      throw product
+        ? new CacheWriteError([`shelved:${id}`], product, HIERARCHICAL_TTL, cause)
+        : cause
     })
   }
 
   return {
     product: (id: number, signal: AbortSignal) =>
-      products.getOrLoad(id, ({ signal }) => source.one(id, signal), { signal }),
+      products.getOrLoad(id, ({ signal }) => source.find(id, signal), { signal }),
 
     products: (ids: readonly number[], signal: AbortSignal) =>
       products.getOrLoadMany(
         ids,
         async (missing) =>
-          new Map((await source.many(missing.map(Number))).map((product) => [product.id, product])),
+          new Map(
+            (await source.findMany(missing.map(Number))).map((product) => [product.id, product]),
+          ),
         { signal },
       ),
 
     category: (category: number, order: Order, signal: AbortSignal) =>
-      lists.get({ category, order }, { signal }),
+      categoryLists.get({ category, order }, { signal }),
 
-    /** The products of a category, each of which is also kept by itself. */
-    shelf: (category: number, signal: AbortSignal) => shelves.getGroup(category, { signal }),
+    /** Returns the products of a category. Each of them is also cached as an entry of its own. */
+    productsInCategory: (category: number, signal: AbortSignal) =>
+      productsByCategory.getGroup(category, { signal }),
 
-    /** One of them: by itself, or out of its category. */
-    shelved: (id: number, signal: AbortSignal) => shelves.get(id, { signal }),
+    /** Returns a product, from its own entry or from its category. */
+    productInCategory: (id: number, signal: AbortSignal) => productsByCategory.get(id, { signal }),
 
     /**
-     * Changes the row under a write intent: whoever reads after this has resolved reads the new
-     * row, from any process; in the lists of another process it shows once that process has heard
-     * of it.
+     * Changes the row under a write intent. Once this has resolved, every process reads the new
+     * row. The lists in another process's near cache follow when it receives the invalidation.
      */
-    change: (id: number, patch: Partial<Pick<Product, 'name' | 'priceCents'>>) =>
+    update: (id: number, patch: Partial<Pick<Product, 'name' | 'priceCents'>>) =>
       products.mutate(id, async () => {
-        const product = await source.one(id)
+        const product = await source.find(id)
         if (!product) return undefined
-        const changed = await lists.mutateGroups(groupOf(product.categoryId), () =>
+        const changed = await categoryLists.mutateGroups(groupOf(product.categoryId), () =>
           source.update(id, patch),
         )
-        await unshelve(changed, id)
+        await invalidateInCategory(changed, id)
         return changed
       }),
 
-    async drop(id: number) {
-      const [dropped] = await Promise.all([products.invalidate(id), shelves.invalidate(id)])
+    async invalidate(id: number) {
+      const [dropped] = await Promise.all([
+        products.invalidate(id),
+        productsByCategory.invalidate(id),
+      ])
       return dropped
     },
 
     /**
-     * After a change of the source that did not go through here: the category's lists, by one bump,
-     * and its shelf with all that is on it.
+     * Invalidates the lists of a category with one bump, and its products in the hierarchical
+     * cache. Call it after a change of the database that bypassed this service.
      */
-    async dropCategory(category: number) {
-      await Promise.all([lists.bump(groupOf(category)), shelves.invalidateGroup(category)])
+    async invalidateCategory(category: number) {
+      await Promise.all([
+        categoryLists.bump(groupOf(category)),
+        productsByCategory.invalidateGroup(category),
+      ])
     },
   }
 }
@@ -104,8 +117,8 @@ interface List {
   readonly order: Order
 }
 
-/** Ms. */
-const SHELF_TTL = 600_000
+/** In milliseconds. */
+const HIERARCHICAL_TTL = 600_000
 
 const groupOf = (category: number): string => `category:${category}`
 

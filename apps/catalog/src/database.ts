@@ -3,12 +3,12 @@ import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 import pg from 'pg'
 
 export interface Database {
-  /** For `DATABASE_URL`, also of other processes. */
+  /** A value for `DATABASE_URL`. Other processes can use it too. */
   readonly url: string
   close(): Promise<void>
 }
 
-/** A Postgres of this process, in memory, that others reach over a socket on loopback. */
+/** Starts an in-memory Postgres in this process. Others reach it over a socket on loopback. */
 export async function startEmbeddedPostgres(): Promise<Database> {
   const db = await PGlite.create()
   const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0, maxConnections: 50 })
@@ -22,7 +22,7 @@ export async function startEmbeddedPostgres(): Promise<Database> {
   }
 }
 
-/** `DATABASE_URL` if it is set, else an embedded Postgres. */
+/** Returns the Postgres at `DATABASE_URL` if it is set, or starts an embedded one. */
 export async function findPostgres(): Promise<Database> {
   const url = process.env.DATABASE_URL
   return url ? { url, close: async () => undefined } : startEmbeddedPostgres()
@@ -30,7 +30,7 @@ export async function findPostgres(): Promise<Database> {
 
 export function connectPostgres(url: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: 8 })
-  // a connection that was idle has ended; the next query opens another
+  // An idle connection has ended. The next query opens another one.
   pool.on('error', () => undefined)
   return pool
 }

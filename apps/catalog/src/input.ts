@@ -2,10 +2,10 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import { orders } from './products.js'
 
-/** Postgres' `int`. */
+/** The largest `int` of Postgres. */
 const MAX_INT = 2 ** 31 - 1
 
-/** A number as it is written: not `1e0`, `0x10`, `+1` or `01`. */
+/** A positive whole number in plain decimal notation: not `1e0`, `0x10`, `+1` or `01`. */
 export const id = z
   .string()
   .regex(/^[1-9][0-9]{0,9}$/)
@@ -20,8 +20,8 @@ export const ids = z
 export const order = z.enum(orders).default('id')
 
 /**
- * What Postgres can store as text, and what comes back as it was: no NUL or other control
- * characters, and no half of a surrogate pair.
+ * A text that Postgres stores and returns unchanged: without NUL, other control characters and lone
+ * surrogates.
  */
 const text = z
   .string()
@@ -33,7 +33,7 @@ export const patch = z
   .partial()
   .refine((given) => Object.keys(given).length > 0)
 
-/** The body as JSON; `undefined` where it is none, or not UTF-8. */
+/** Returns the body as JSON, or `undefined` if it is not JSON or not UTF-8. */
 export async function jsonOf(c: Context): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await c.req.arrayBuffer()))

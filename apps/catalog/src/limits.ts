@@ -7,8 +7,8 @@ import type { MiddlewareHandler } from 'hono'
 const READS = ['GET', 'HEAD', 'OPTIONS']
 
 /**
- * Writes of one address, over all processes: so many a second, as many at once. With Redis out,
- * half of that in each process.
+ * Limits the writes of one address to `perSecond` over all processes, with a burst of the same
+ * size. While Redis is down, each process admits half of that.
  */
 export function limitWrites(client: CacheClient, perSecond: number): MiddlewareHandler {
   const limiter = createRateLimiter({

@@ -12,14 +12,14 @@ export const productSchema = z.object({
 
 export type Product = z.infer<typeof productSchema>
 
-/** How a list is ordered. */
+/** The orders of a list. */
 export const orders = ['id', 'price', 'name'] as const
 export type Order = (typeof orders)[number]
 
-/** The source: products in Postgres. `version` grows with each change of a row. */
+/** The products in Postgres. `version` increases with each change of a row. */
 export interface Products {
-  one(id: number, signal?: AbortSignal): Promise<Product | undefined>
-  many(ids: readonly number[]): Promise<Product[]>
+  find(id: number, signal?: AbortSignal): Promise<Product | undefined>
+  findMany(ids: readonly number[]): Promise<Product[]>
   inCategory(id: number, order: Order): Promise<Product[]>
   update(
     id: number,
@@ -30,8 +30,10 @@ export interface Products {
 const columns = 'id, category_id as "categoryId", name, price_cents as "priceCents", version'
 
 /**
- * `delayMs`: up to so long an answer is on its way, as on a network. It makes races likely that are
- * rare on one machine.
+ * Creates the access to the table.
+ *
+ * @param delayMs the maximum delay of a reply, in milliseconds. It simulates a network, and makes
+ * race conditions likely that are rare on one machine.
  */
 export function createProducts(pool: Pool, delayMs = 0): Products {
   const select = async (
@@ -48,8 +50,8 @@ export function createProducts(pool: Pool, delayMs = 0): Products {
     return rows
   }
   return {
-    one: async (id, signal) => (await select('id = $1', [id], signal))[0],
-    many: (ids) => select('id = any($1)', [ids]),
+    find: async (id, signal) => (await select('id = $1', [id], signal))[0],
+    findMany: (ids) => select('id = any($1)', [ids]),
     inCategory: (id, order) =>
       select(
         'category_id = $1',
@@ -59,7 +61,10 @@ export function createProducts(pool: Pool, delayMs = 0): Products {
       ),
     async update(id, { name, priceCents }) {
       const { rows } = await pool.query<Product>(
-        `update products set name = coalesce($2, name), price_cents = coalesce($3, price_cents), version = version + 1 where id = $1 returning ${columns}`,
+        `update products
+         set name = coalesce($2, name), price_cents = coalesce($3, price_cents),
+           version = version + 1
+         where id = $1 returning ${columns}`,
         [id, name ?? null, priceCents ?? null],
       )
       return rows[0]
@@ -68,13 +73,17 @@ export function createProducts(pool: Pool, delayMs = 0): Products {
 }
 
 /**
- * Creates and fills the table, if nobody has: 3 000 products in 60 categories, the same each time.
+ * Creates and fills the table if necessary. It contains 3,000 products in 60 categories, always the
+ * same ones.
  */
 export async function seed(pool: Pool): Promise<void> {
   await pool.query(`create table if not exists products (
-    id int primary key, category_id int not null, name text not null, price_cents int not null, version int not null default 1)`)
+    id int primary key, category_id int not null, name text not null, price_cents int not null,
+    version int not null default 1)`)
   await pool.query(`insert into products (id, category_id, name, price_cents)
-    select n, n % 60 + 1, (array['chair', 'table', 'lamp', 'shelf', 'bed', 'desk'])[n % 6 + 1] || ' no. ' || n, n * 37 % 50000 + 99
+    select n, n % 60 + 1,
+      (array['chair', 'table', 'lamp', 'shelf', 'bed', 'desk'])[n % 6 + 1] || ' no. ' || n,
+      n * 37 % 50000 + 99
     from generate_series(1, 3000) n on conflict do nothing`)
   await pool.query('create index if not exists products_by_category on products (category_id)')
 }

@@ -16,9 +16,9 @@ export interface ServiceOptions {
   readonly databaseUrl: string
   readonly port: number
   readonly delayMs?: number
-  /** Of one address. Default 100. */
+  /** The number of writes that one address may send per second. The default is 100. */
   readonly writesPerSecond?: number
-  /** How long Redis is waited for. Default: as core does. */
+  /** The timeouts for Redis. The defaults are those of `@cache/core`. */
   readonly resilience?: ResilienceOptions
 }
 

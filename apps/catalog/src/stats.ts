@@ -10,7 +10,7 @@ export interface Stats {
   errors: number
 }
 
-/** Counts what the caches of this process say on their diagnostics channels. */
+/** Counts the messages that the caches of this process publish on their diagnostics channels. */
 export function countStats(): Stats {
   const stats: Stats = {
     hits: 0,

@@ -37,7 +37,7 @@ const change = (path: string, body: string | Uint8Array<ArrayBuffer>) =>
     body,
   })
 
-describe('what is sent', () => {
+describe('input', () => {
   it.each([
     '1e0',
     '0x10',
@@ -52,7 +52,7 @@ describe('what is sent', () => {
     '2147483648',
     '-0',
     'Infinity',
-  ])('%s is no id, of a product or a category', async (id) => {
+  ])('%s is not an id of a product or a category', async (id) => {
     for (const path of [
       `/products/${id}`,
       `/products?ids=2,${id}`,
@@ -64,20 +64,20 @@ describe('what is sent', () => {
 
   it.each([
     ['a price beyond int4', '{"priceCents":2147483648}'],
-    ['a price beyond what is exact', '{"priceCents":9007199254740993}'],
+    ['a price beyond the safe integers', '{"priceCents":9007199254740993}'],
     ['a NUL', '{"name":"a\\u0000b"}'],
     ['a line break', '{"name":"a\\nb"}'],
-    ['half of a surrogate pair', '{"name":"\\ud800"}'],
-    ['bytes that are no UTF-8', Buffer.from('{"name":"\xff"}', 'latin1')],
+    ['a lone surrogate', '{"name":"\\ud800"}'],
+    ['invalid UTF-8', Buffer.from('{"name":"\xff"}', 'latin1')],
     ['nothing to change', '{}'],
-    ['no JSON', '{'],
+    ['invalid JSON', '{'],
   ])('%s is refused, and changes nothing', async (_, body) => {
     const before = (await (await fetch(`${service.url}/products/5`)).json()) as unknown
     expect((await change('/products/5', body)).status).toBe(400)
     expect(await (await fetch(`${service.url}/products/5`)).json()).toEqual(before)
   })
 
-  it('the largest price and a name of any script are stored as they are', async () => {
+  it('the largest price and a name in any script are stored unchanged', async () => {
     const response = await change(
       '/products/6',
       JSON.stringify({ name: 'Стіл 机 🪑', priceCents: 2 ** 31 - 1 }),
@@ -85,7 +85,7 @@ describe('what is sent', () => {
     expect(await response.json()).toMatchObject({ name: 'Стіл 机 🪑', priceCents: 2 ** 31 - 1 })
   })
 
-  it('a body that is too large is refused before it is read, whether it says so or not', async () => {
+  it('a body that is too large is refused early, with and without a content-length', async () => {
     const large = `{"name":"x","pad":"${'a'.repeat(100_000)}"}`
     expect((await change('/products/7', large)).status).toBe(413)
     const { port } = new URL(service.url)
@@ -97,13 +97,13 @@ describe('what is sent', () => {
         socket.destroy()
       })
       socket.write('PATCH /products/7 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n')
-      for (let i = 0; i < 20; i++) socket.write(`400\r\n${'a'.repeat(1_024)}\r\n`) // and no end
+      for (let i = 0; i < 20; i++) socket.write(`400\r\n${'a'.repeat(1_024)}\r\n`) // It never ends.
     })
     expect(answer).toMatch(/^HTTP\/1.1 413 /)
   })
 })
 
-it('every route that writes is limited, however its path is written', async () => {
+it('every route that writes is limited, however its path is encoded', async () => {
   const limited = await startService({
     client: 'node-redis',
     redisUrl: redis.url,
@@ -132,7 +132,7 @@ it('every route that writes is limited, however its path is written', async () =
   }
 })
 
-it('200 changes of one product at once are all made', async () => {
+it('200 concurrent changes of one product all succeed', async () => {
   const { version } = (await (await fetch(`${service.url}/products/9`)).json()) as {
     version: number
   }
@@ -145,7 +145,7 @@ it('200 changes of one product at once are all made', async () => {
   })
 })
 
-it('an answer names no command, no key and no address', async () => {
+it('an error response contains no command, no key and no address', async () => {
   const silent = await startService({
     client: 'ioredis',
     redisUrl: redis.url,

@@ -47,7 +47,7 @@ describe.each([
       body: JSON.stringify(body),
     })
 
-  it('answers with one product, many, and a category', async () => {
+  it('returns one product, many products, and a category', async () => {
     expect((await ask('/products/42')).body).toMatchObject({
       id: 42,
       categoryId: 43,
@@ -86,13 +86,13 @@ describe.each([
     },
   )
 
-  it('says that there is none, of a product and of a change', async () => {
+  it('answers 404 for a product that does not exist, and for a change of it', async () => {
     expect((await ask('/products/999999')).status).toBe(404)
     expect((await ask('/products/999999')).status).toBe(404)
     expect((await patch(999_999, { priceCents: 1 })).status).toBe(404)
   })
 
-  it('shows what was changed at once, in both processes, and in the category, in both as well', async () => {
+  it('returns a change at once in both processes, alone and in its category', async () => {
     for (let priceCents = 1; priceCents <= 20; priceCents++) {
       const { body } = await patch(100, { priceCents })
       for (const reader of [services[name], services[otherName]]) {
@@ -105,12 +105,13 @@ describe.each([
             ).json()) as Product[]
           ).find(({ id }) => id === 100)
         if (reader === services[name]) expect(await inCategory()).toEqual(body)
-        else await expect.poll(inCategory, { interval: 1 }).toEqual(body) // once it has heard of it
+        // The other process follows when it receives the invalidation.
+        else await expect.poll(inCategory, { interval: 1 }).toEqual(body)
       }
     }
   })
 
-  it('shows each order of a category, and a change in all of them at once', async () => {
+  it('returns each order of a category, and a change in all of them at once', async () => {
     const list = async (order: string) =>
       (await ask(`/categories/11?order=${order}`)).body as Product[]
     for (const priceCents of [0, 1_000_000]) {
@@ -125,7 +126,7 @@ describe.each([
     expect((await ask('/categories/11?order=colour')).status).toBe(400)
   })
 
-  it('drops the lists of a category, all with one bump, and no others', async () => {
+  it('invalidates all lists of a category with one bump, and no others', async () => {
     const reads = [
       '/categories/12?order=id',
       '/categories/12?order=price',
@@ -141,17 +142,19 @@ describe.each([
     expect(await loads()).toBe(before + 2)
   })
 
-  it('shows a product within its category, out of one load of that, and a change in both', async () => {
-    const shelf = async () => (await ask('/categories/21/products')).body as Product[]
-    const shelved = async (id: number) =>
+  it('returns a product within its category from one load, and a change in both', async () => {
+    const productsInCategory = async () => (await ask('/categories/21/products')).body as Product[]
+    const productInCategory = async (id: number) =>
       (await ask(`/categories/21/products/${id}`)).body as Product
     const loads = async () => (await ask('/stats')).body.loads as number
     await ask('/categories/21/invalidate', { method: 'POST' })
-    expect(await shelf()).toHaveLength(50)
+    expect(await productsInCategory()).toHaveLength(50)
     const before = await loads()
     for (const id of [20, 80, 140])
-      expect(await shelved(id)).toEqual((await shelf()).find((product) => product.id === id))
-    // where each of them is, and itself out of its category
+      expect(await productInCategory(id)).toEqual(
+        (await productsInCategory()).find((product) => product.id === id),
+      )
+    // At most two loads for each product: the id of its category, and the category.
     expect(await loads()).toBeLessThanOrEqual(before + 6)
     for (const priceCents of [7, 8]) {
       const { body: changed } = await patch(20, { priceCents })
@@ -170,13 +173,13 @@ describe.each([
     expect((await ask('/categories/21/products/x')).status).toBe(400)
   })
 
-  it('drops what it is told to', async () => {
+  it('invalidates a product once', async () => {
     await ask('/products/55')
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 1 })
     expect((await ask('/products/55/invalidate', { method: 'POST' })).body).toEqual({ dropped: 0 })
   })
 
-  it('limits the writes of an address, over all processes', async () => {
+  it('limits the writes of an address over all processes', async () => {
     const limited = await Promise.all(
       (['ioredis', 'node-redis'] as const).map((client) =>
         startService({
@@ -189,31 +192,32 @@ describe.each([
       ),
     )
     try {
-      for (const { url } of limited) await fetch(`${url}/products/200`) // connected
-      for (let again = 5; ; again--) {
-        const began = performance.now()
+      // Makes sure that both processes are connected.
+      for (const { url } of limited) await fetch(`${url}/products/200`)
+      for (let retries = 5; ; retries--) {
+        const started = performance.now()
         const answers = await Promise.all(
           Array.from({ length: 40 }, (_, i) =>
             fetch(`${limited[i % 2]!.url}/products/${200 + i}/invalidate`, { method: 'POST' }),
           ),
         )
-        const [refused, done] = [429, 200].map((wanted) =>
-          answers.filter(({ status }) => status === wanted),
+        const [refused, admitted] = [429, 200].map((expected) =>
+          answers.filter(({ status }) => status === expected),
         ) as [Response[], Response[]]
         expect(refused.length).toBeGreaterThanOrEqual(
-          20 - (5 * (performance.now() - began)) / 1_000,
+          20 - (5 * (performance.now() - started)) / 1_000,
         )
         expect(Number(refused[0]!.headers.get('retry-after'))).toBeGreaterThan(0)
-        // Each process admits fewer by itself where Redis answers after the limiter's deadline: on
-        // a busy machine it may.
-        if (done.length < 5 && again > 0) {
+        // If Redis misses the limiter's deadline, as on a busy machine, each process admits fewer
+        // requests on its own.
+        if (admitted.length < 5 && retries > 0) {
           await sleep(1_000)
           continue
         }
-        expect(done.length).toBeGreaterThanOrEqual(5)
+        expect(admitted.length).toBeGreaterThanOrEqual(5)
         break
       }
-      // reads are not limited
+      // Reads are not limited.
       expect((await fetch(`${limited[0]!.url}/products/200`)).status).toBe(200)
     } finally {
       for (const service of limited) await service.close()

@@ -1,6 +1,6 @@
 /**
- * Milliseconds of the machine's monotonic clock, which all its processes share. Intervals that two
- * processes noted can therefore be compared.
+ * Returns the milliseconds of the machine's monotonic clock. All processes of the machine share it,
+ * so you can compare times of different processes.
  */
 export function now(): number {
   return Number(process.hrtime.bigint()) / 1e6

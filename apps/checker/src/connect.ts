@@ -5,20 +5,20 @@ import { shardedDriver } from '@cache/sharding'
 import type { Address } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
-import { libraries, type Library, type Reach } from './reach.js'
+import { libraries, type Library, type ConnectionTarget } from './connection-target.js'
 
-/** What Sentinels of the testkit call the primary. */
+/** The name of the primary in the testkit's Sentinels. */
 const SENTINEL_NAME = 'primary'
 
-/** A client that connects again quickly, as faults come every second. */
-export function connect(reach: Reach): Driver {
-  const { topology, library, entrances } = reach
-  if (topology === 'shards') return sharded(entrances, library)
+/** Connects a client that reconnects quickly, because there are faults every second. */
+export function connect(target: ConnectionTarget): Driver {
+  const { topology, library, seeds } = target
+  if (topology === 'shards') return sharded(seeds, library)
   if (topology === 'cluster')
-    return library === 'ioredis' ? ioredisCluster(reach) : nodeRedisCluster(reach)
+    return library === 'ioredis' ? ioredisCluster(target) : nodeRedisCluster(target)
   if (topology === 'sentinel')
-    return library === 'ioredis' ? ioredisSentinel(reach) : nodeRedisSentinel(reach)
-  return single(entrances[0]!, library)
+    return library === 'ioredis' ? ioredisSentinel(target) : nodeRedisSentinel(target)
+  return single(seeds[0]!, library)
 }
 
 function single({ host, port }: Address, library: Library): Driver {
@@ -27,38 +27,38 @@ function single({ host, port }: Address, library: Library): Driver {
   return nodeRedisDriver(createClient({ socket: { host, port, reconnectStrategy: 50 } }))
 }
 
-/** Both libraries at once: each shard has the other one than the shard before it. */
-function sharded(entrances: readonly Address[], library: Library): Driver {
+/** Connects to shards with both libraries in turn. */
+function sharded(seeds: readonly Address[], library: Library): Driver {
   const first = libraries.indexOf(library)
   const shards = Object.fromEntries(
-    entrances.map((entrance, i) => [`s${i}`, single(entrance, libraries[(first + i) % 2]!)]),
+    seeds.map((seed, i) => [`s${i}`, single(seed, libraries[(first + i) % 2]!)]),
   )
   return shardedDriver({ shards })
 }
 
-function ioredisCluster({ entrances, proxies }: Reach): Driver {
+function ioredisCluster({ seeds, proxies }: ConnectionTarget): Driver {
   const options = {
     natMap: { ...proxies },
     slotsRefreshTimeout: 1_000,
     clusterRetryStrategy: () => 50,
   }
-  return ioredisDriver(new Cluster([...entrances], options))
+  return ioredisDriver(new Cluster([...seeds], options))
 }
 
-function nodeRedisCluster({ entrances, proxies }: Reach): Driver {
+function nodeRedisCluster({ seeds, proxies }: ConnectionTarget): Driver {
   return nodeRedisDriver(
     createCluster({
-      rootNodes: entrances.map(({ host, port }) => ({ socket: { host, port } })),
+      rootNodes: seeds.map(({ host, port }) => ({ socket: { host, port } })),
       nodeAddressMap: { ...proxies },
       defaults: { socket: { reconnectStrategy: 50 } },
     }),
   )
 }
 
-function ioredisSentinel({ entrances, proxies }: Reach): Driver {
+function ioredisSentinel({ seeds, proxies }: ConnectionTarget): Driver {
   return ioredisDriver(
     new Redis({
-      sentinels: [...entrances],
+      sentinels: [...seeds],
       name: SENTINEL_NAME,
       natMap: { ...proxies },
       sentinelRetryStrategy: () => 50,
@@ -67,11 +67,11 @@ function ioredisSentinel({ entrances, proxies }: Reach): Driver {
   )
 }
 
-function nodeRedisSentinel({ entrances, proxies }: Reach): Driver {
+function nodeRedisSentinel({ seeds, proxies }: ConnectionTarget): Driver {
   return nodeRedisDriver(
     createSentinel({
       name: SENTINEL_NAME,
-      sentinelRootNodes: [...entrances],
+      sentinelRootNodes: [...seeds],
       nodeAddressMap: { ...proxies },
       nodeClientOptions: { socket: { reconnectStrategy: 50 } },
       scanInterval: 100,

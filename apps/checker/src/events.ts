@@ -1,37 +1,38 @@
-/** What the processes tell the checker. Times are those of `now()`. */
+/** The messages of the processes to the checker. Times are those of `now()`. */
 export type Event = Violation | Holding | Wait | Decision
 
-/** Something that a process found by itself: a read that was too old. */
+/** A violation that a process found by itself, such as a stale read. */
 export interface Violation {
   readonly type: 'violation'
   readonly pattern: string
-  readonly what: string
-  /** The guarantee concerns what happened between these two times. */
+  readonly description: string
+  /** The violation concerns the time between these two. */
   readonly from: number
   readonly to: number
-  /** Whether a clock that was set, or an eviction, may explain it, as a README says. */
-  readonly unless: 'nothing' | 'clock or eviction'
+  /** Whether a clock that was set or an eviction explains it, as a README states. */
+  readonly explainedBy: 'nothing' | 'clock or eviction'
 }
 
 /**
- * A lock or a permit was valid for a holder at both times. A later message extends an earlier one.
+ * A lock or a permit was valid for a holder at both times. A later message with the same holder
+ * extends an earlier one.
  */
 export interface Holding {
   readonly type: 'holding'
   readonly lock: string
-  /** How many may hold it at once. */
+  /** The number of holders that may hold it at once. */
   readonly capacity: number
   readonly holder: string
   readonly fence: number
   readonly from: number
   readonly to: number
   /**
-   * Whether holders may overlap while something is wrong, and may hold again with the same fence.
+   * Whether exclusion and increasing fences are guaranteed only in calm times.
    */
   readonly onlyWhenCalm?: boolean
 }
 
-/** A lock was waited for, and acquired. */
+/** A process waited for a lock and acquired it. */
 export interface Wait {
   readonly type: 'wait'
   readonly lock: string
@@ -41,7 +42,7 @@ export interface Wait {
   readonly granted: number
 }
 
-/** A rate limiter has decided, or nobody knows whether it has. */
+/** A decision of a rate limiter. `unknown` means that the process got no answer. */
 export interface Decision {
   readonly type: 'decision'
   /** The name of the policy, as in `policies`. */
@@ -49,21 +50,21 @@ export interface Decision {
   readonly id: string
   readonly cost: number
   readonly outcome: 'admitted' | 'denied' | 'unknown'
-  readonly asked: number
+  readonly requested: number
   readonly answered: number
 }
 
-/** A message of a process: what happened since the last one, and its counts so far. */
+/** A message of a process: its events since the last message, and all its counts. */
 export interface Report {
   readonly type: 'report'
   readonly events: readonly Event[]
   readonly counts: Readonly<Record<string, number>>
 }
 
-/** What the checker tells the processes. */
-export type Order = 'work' | 'finish'
+/** The commands of the checker to the processes. */
+export type ProcessCommand = 'start' | 'finish'
 
-/** What a process answers to `finish`. */
+/** The answer of a process to `finish`. */
 export interface Finished extends Omit<Report, 'type'> {
   readonly type: 'finished'
 }

@@ -3,7 +3,7 @@ import { parseDuration, type Duration } from '@cache/core'
 import { check } from './check.js'
 import { faultNames, type FaultName } from './faults/all.js'
 import { patternNames, type PatternName } from './patterns/all.js'
-import { topologies, type TopologyName } from './reach.js'
+import { topologies, type TopologyName } from './connection-target.js'
 import { fullReport, progressLine } from './report.js'
 
 const { values } = parseArgs({
@@ -19,7 +19,7 @@ const { values } = parseArgs({
 })
 
 console.log(`checking on ${values.on} for ${values.for} with --seed ${values.seed}`)
-const verdict = await check({
+const result = await check({
   on: oneOf<TopologyName>('--on', topologies, values.on),
   duration: parseDuration(values.for as Duration, '--for'),
   seed: Number(values.seed),
@@ -28,10 +28,10 @@ const verdict = await check({
   processes: Number(values.processes),
   naive: values.naive,
   onProgress: (sofar) => console.log(progressLine(sofar)),
-  onViolation: (what) => console.log(`VIOLATION ${what}`),
+  onViolation: (description) => console.log(`VIOLATION ${description}`),
 })
-console.log(fullReport(verdict))
-process.exit(verdict.violations.length > 0 ? 1 : 0)
+console.log(fullReport(result))
+process.exit(result.violations.length > 0 ? 1 : 0)
 
 function listOf<T extends string>(option: string, known: readonly T[], text: string): readonly T[] {
   return text === '' ? [] : text.split(',').map((name) => oneOf(option, known, name))

@@ -1,16 +1,16 @@
 import { spawnProcesses, type ProcessGroup, type SpawnedProcess } from '@cache/testkit'
-import type { Finished, Order, Report } from './events.js'
+import type { Finished, ProcessCommand, Report } from './events.js'
 import type { ProcessData } from './process.js'
-import type { Entrance } from './topologies/topology.js'
+import type { ProxySet } from './topologies/topology.js'
 
-export type Heard = (name: string, report: Report | Finished) => void
+export type OnReport = (name: string, report: Report | Finished) => void
 
-/** One of the processes; when it is killed, another takes its place, on the same proxies. */
+/** One of the processes. When it is killed, another replaces it and uses the same proxies. */
 export class ProcessUnderTest {
-  readonly entrance: Entrance
-  readonly #data: Omit<ProcessData, 'name' | 'reach'>
+  readonly proxySet: ProxySet
+  readonly #data: Omit<ProcessData, 'name' | 'target'>
   readonly #index: number
-  readonly #heard: Heard
+  readonly #onReport: OnReport
   #starts = 0
   #replacing = false
   #group!: ProcessGroup
@@ -18,24 +18,24 @@ export class ProcessUnderTest {
 
   constructor(
     index: number,
-    entrance: Entrance,
-    data: Omit<ProcessData, 'name' | 'reach'>,
-    heard: Heard,
+    proxySet: ProxySet,
+    data: Omit<ProcessData, 'name' | 'target'>,
+    onReport: OnReport,
   ) {
     this.#index = index
-    this.entrance = entrance
+    this.proxySet = proxySet
     this.#data = data
-    this.#heard = heard
+    this.#onReport = onReport
   }
 
   async start(): Promise<void> {
     const name = `p${this.#index}.${++this.#starts}`
     const seed = this.#data.seed * 10_000 + this.#index * 1_000 + this.#starts
-    const data: ProcessData = { ...this.#data, name, reach: this.entrance.reach, seed }
+    const data: ProcessData = { ...this.#data, name, target: this.proxySet.target, seed }
     this.#group = spawnProcesses(new URL('process.ts', import.meta.url), { data })
     this.#process = this.#group.processes[0]!
     await this.#process.next('ready', { timeout: 120_000 })
-    this.#order('work')
+    this.#send('start')
     void this.#listen(this.#process, name)
   }
 
@@ -47,7 +47,7 @@ export class ProcessUnderTest {
     this.#process.thaw()
   }
 
-  /** Kills it, and starts another one; does nothing while that is under way. */
+  /** Kills the process and starts another one. Does nothing during a replacement. */
   async replace(): Promise<void> {
     if (this.#replacing) return
     this.#replacing = true
@@ -59,27 +59,27 @@ export class ProcessUnderTest {
     }
   }
 
-  /** Lets it finish its work, and end. */
+  /** Lets the process finish its work and end. */
   async finish(within: number): Promise<void> {
     const finished = this.#process.next<Finished>('finished', { timeout: within })
-    this.#order('finish')
-    this.#heard(`p${this.#index}.${this.#starts}`, await finished)
+    this.#send('finish')
+    this.#onReport(`p${this.#index}.${this.#starts}`, await finished)
   }
 
   stop(): Promise<void> {
     return this.#group.stop()
   }
 
-  #order(order: Order): void {
-    this.#process.send(order)
+  #send(command: ProcessCommand): void {
+    this.#process.send(command)
   }
 
-  /** Until it ends. */
+  /** Handles reports until the process ends. */
   async #listen(process: SpawnedProcess, name: string): Promise<void> {
     try {
-      for (;;) this.#heard(name, await process.next<Report>('report', { timeout: 2 ** 30 }))
+      for (;;) this.#onReport(name, await process.next<Report>('report', { timeout: 2 ** 30 }))
     } catch {
-      // It was killed, or has finished.
+      // The process was killed, or has finished.
     }
   }
 }

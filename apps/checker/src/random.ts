@@ -1,7 +1,7 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
 
-/** Random choices that are the same for the same seed. */
+/** A source of random choices that are the same for the same seed. */
 export class Random {
   readonly #generator: ReturnType<typeof xoroshiro128plus>
 
@@ -9,12 +9,12 @@ export class Random {
     this.#generator = xoroshiro128plus(seed)
   }
 
-  /** A whole number, both ends included. */
+  /** Returns a whole number between `min` and `max`, both included. */
   between(min: number, max: number): number {
     return uniformInt(this.#generator, min, max)
   }
 
-  /** True with this probability. */
+  /** Returns `true` with this probability. */
   chance(probability: number): boolean {
     return this.between(0, 999_999) < probability * 1_000_000
   }

@@ -1,10 +1,10 @@
-import type { Verdict } from './check.js'
+import type { CheckResult } from './check.js'
 
-/** One line. */
-export function progressLine({ violations, counts, faults, elapsed }: Verdict): string {
+/** Returns the progress as one line. */
+export function progressLine({ violations, counts, faults, elapsed }: CheckResult): string {
   const of = (end: string) =>
     Object.entries(counts)
-      .filter(([what]) => what.endsWith(end))
+      .filter(([name]) => name.endsWith(end))
       .reduce((sum, [, count]) => sum + count, 0)
   const seconds = `${(elapsed / 1_000).toFixed(0)} s`
   const put = Object.values(faults).reduce((sum, count) => sum + count, 0)
@@ -15,17 +15,17 @@ export function progressLine({ violations, counts, faults, elapsed }: Verdict): 
   )
 }
 
-/** Everything, in lines. */
-export function fullReport({ violations, counts, faults }: Verdict): string {
+/** Returns all counts and violations as lines. */
+export function fullReport({ violations, counts, faults }: CheckResult): string {
   const list = (title: string, all: Readonly<Record<string, number>>) => [
     title,
     ...Object.entries(all)
       .sort(([a], [b]) => a.localeCompare(b))
-      .map(([what, count]) => `  ${what}: ${count}`),
+      .map(([name, count]) => `  ${name}: ${count}`),
   ]
-  const some = violations.slice(0, 50).map((what) => `  ${what}`)
+  const some = violations.slice(0, 50).map((name) => `  ${name}`)
   return [
-    ...list('What was done and checked', counts),
+    ...list('Activity and checks', counts),
     ...list('Faults', faults),
     `Violations: ${violations.length}`,
     ...some,

@@ -1,6 +1,6 @@
 import type { Event, Violation } from './events.js'
 
-/** Collects what the checker is to hear of. */
+/** Collects events and counts for the checker. */
 export class Reporter {
   #events: Event[] = []
   readonly #counts: Record<string, number> = {}
@@ -10,16 +10,16 @@ export class Reporter {
   }
 
   violation(
-    violation: Omit<Violation, 'type' | 'unless'> & Partial<Pick<Violation, 'unless'>>,
+    violation: Omit<Violation, 'type' | 'explainedBy'> & Partial<Pick<Violation, 'explainedBy'>>,
   ): void {
-    this.add({ type: 'violation', unless: 'nothing', ...violation })
+    this.add({ type: 'violation', explainedBy: 'nothing', ...violation })
   }
 
-  count(what: string, by = 1): void {
-    this.#counts[what] = (this.#counts[what] ?? 0) + by
+  count(name: string, by = 1): void {
+    this.#counts[name] = (this.#counts[name] ?? 0) + by
   }
 
-  /** What has come since the last call, and all counts. */
+  /** Returns the events since the last call, and all counts. */
   take(): { readonly events: readonly Event[]; readonly counts: Readonly<Record<string, number>> } {
     const events = this.#events
     this.#events = []

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { check, type CheckOptions } from '../src/check.js'
 import { patternNames, type PatternName } from '../src/patterns/all.js'
-import { topologies } from '../src/reach.js'
+import { topologies } from '../src/connection-target.js'
 import { fullReport } from '../src/report.js'
 
 const LONG = process.env.CHAOS !== undefined
@@ -9,8 +9,8 @@ const SECONDS = LONG ? 600 : 8
 const SEED = 7
 
 async function checked(options: Omit<CheckOptions, 'seed'>) {
-  const verdict = await check({ ...options, seed: SEED })
-  return { ...verdict, report: fullReport(verdict) }
+  const result = await check({ ...options, seed: SEED })
+  return { ...result, report: fullReport(result) }
 }
 
 describe.each(LONG ? topologies : (['standalone', 'cluster'] as const))('on %s', (on) => {
@@ -22,23 +22,22 @@ describe.each(LONG ? topologies : (['standalone', 'cluster'] as const))('on %s',
         duration: SECONDS * 1_000,
       })
       expect(violations, report).toEqual([])
-      for (const what of DONE) expect(counts[what], `${what}\n${report}`).toBeGreaterThan(0)
+      for (const activity of EXPECTED_ACTIVITY)
+        expect(counts[activity], `${activity}\n${report}`).toBeGreaterThan(0)
       expect(Object.keys(faults).length, report).toBeGreaterThan(LONG ? 10 : 2)
     },
     (SECONDS + 300) * 1_000,
   )
 })
 
-/**
- * How long the usual form of each pattern may go unnoticed; most are found in the first seconds.
- */
-const NAIVE_FOR = 40_000
+/** How long a naive implementation may stay undetected. Most are detected within seconds. */
+const NAIVE_TIMEOUT = 40_000
 
 it.each(patternNames)(
-  '%s as it is usually written is caught',
+  'the naive implementation of %s is detected',
   async (pattern: PatternName) => {
-    // What only a final comparison finds needs an end.
-    const duration = pattern === 'write-behind' ? 6_000 : NAIVE_FOR
+    // write-behind is verified at the end of a run, so the run must be short.
+    const duration = pattern === 'write-behind' ? 6_000 : NAIVE_TIMEOUT
     const { violations, report } = await checked({
       on: 'standalone',
       duration,
@@ -46,13 +45,13 @@ it.each(patternNames)(
       naive: true,
       stopAtFirst: true,
     })
-    const caught = violations.filter((what) => what.startsWith(`${pattern}: `))
+    const caught = violations.filter((description) => description.startsWith(`${pattern}: `))
     expect(caught.length, report).toBeGreaterThan(0)
   },
-  NAIVE_FOR + 120_000,
+  NAIVE_TIMEOUT + 120_000,
 )
 
-const DONE = [
+const EXPECTED_ACTIVITY = [
   'aside: reads',
   'aside: writes',
   'write-through: reads',

@@ -5,18 +5,18 @@ import type { Address, RedisSentinel } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster, createSentinel } from 'redis'
 
-export interface Connected {
+export interface Connection {
   readonly client: CacheClient
   close(): Promise<void>
 }
 
-/** How a client library reaches servers that take each other's place. */
+/** A client library, with its ways to connect to servers that fail over. */
 export interface Library {
   readonly name: string
-  /** One address, behind which servers take each other's place. */
-  standalone(address: Address, resilience?: ResilienceOptions): Connected
-  cluster(nodes: readonly Address[], resilience?: ResilienceOptions): Connected
-  sentinel(sentinel: RedisSentinel, resilience?: ResilienceOptions): Connected
+  /** Connects to one address, behind which the server may be replaced. */
+  standalone(address: Address, resilience?: ResilienceOptions): Connection
+  cluster(nodes: readonly Address[], resilience?: ResilienceOptions): Connection
+  sentinel(sentinel: RedisSentinel, resilience?: ResilienceOptions): Connection
 }
 
 export const libraries: readonly Library[] = [
@@ -52,7 +52,7 @@ export const libraries: readonly Library[] = [
   },
 ]
 
-function onIoredis(redis: Redis | Cluster, resilience: ResilienceOptions = {}): Connected {
+function onIoredis(redis: Redis | Cluster, resilience: ResilienceOptions = {}): Connection {
   const client = createCacheClient(ioredisDriver(redis), { namespace: 'trial', resilience })
   return {
     client,
@@ -66,7 +66,7 @@ function onIoredis(redis: Redis | Cluster, resilience: ResilienceOptions = {}): 
 function onNodeRedis(
   redis: Parameters<typeof nodeRedisDriver>[0] & { destroy(): unknown },
   resilience: ResilienceOptions = {},
-): Connected {
+): Connection {
   const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'trial', resilience })
   return {
     client,

@@ -1,47 +1,39 @@
 import { libraries } from './clients.js'
-import { disturbances } from './disturbances.js'
-import type { Tally } from './trial.js'
+import { faults } from './faults/all.js'
+import type { Counter } from './workload.js'
 
 /**
- * `pnpm failover [name]`: all disturbances, or those of that name, with both libraries; what became
- * of each pattern.
+ * `pnpm failover [name]` injects all faults, or those whose name contains `name`, with both client
+ * libraries. It prints the results of each pattern.
  */
-for (const disturbance of disturbances.filter(({ name }) => name.includes(process.argv[2] ?? ''))) {
+for (const fault of faults.filter(({ name }) => name.includes(process.argv[2] ?? ''))) {
   for (const library of libraries) {
-    console.log(`\n${disturbance.name}; ${library.name}`)
-    const courses = await disturbance.run(library, { inFlight: 8, calm: 2_000 })
+    console.log(`\n${fault.name}; ${library.name}`)
+    const reports = await fault.run(library, { concurrency: 8, calm: 2_000 })
     console.table(
       Object.fromEntries(
-        courses.map(
-          ({
-            name,
-            steps,
-            meanwhile,
-            usual,
-            failures,
-            failuresAfterwards,
-            longest,
-            recovered,
-            broken,
-          }) => [
-            name,
-            {
-              steps: steps,
-              'in the disturbance': meanwhile.steps,
-              'of the usual': `${Math.round((100 * meanwhile.steps) / usual)} %`,
-              'failed meanwhile': shown(failures),
-              'failed afterwards': shown(failuresAfterwards),
-              'longest step, ms': Math.round(longest),
-              'works again after, ms': Math.round(recovered),
-              lost: shown(broken),
-            },
-          ],
-        ),
+        reports.map((report) => [
+          report.name,
+          {
+            steps: report.steps,
+            'steps during the fault': report.duringFault.steps,
+            'of the expected steps': percent(report.duringFault.steps, report.expectedSteps),
+            'failed before recovery': format(report.failures),
+            'failed after recovery': format(report.failuresAfterRecovery),
+            'longest step, ms': Math.round(report.longestStep),
+            'recovered after, ms': Math.round(report.recoveryTime),
+            violations: format(report.violations),
+          },
+        ]),
       ),
     )
   }
 }
 
-function shown(tally: Tally): string {
-  return [...tally].map(([what, count]) => `${count} ${what}`).join(', ')
+function percent(part: number, whole: number): string {
+  return `${Math.round((100 * part) / whole)} %`
+}
+
+function format(counter: Counter): string {
+  return [...counter].map(([name, count]) => `${count} ${name}`).join(', ')
 }

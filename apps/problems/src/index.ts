@@ -2,7 +2,7 @@ import { CacheError } from '@cache/core'
 import type { Context, ErrorHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 
-/** An answer that says what is wrong. Source: https://www.rfc-editor.org/rfc/rfc9457 */
+/** Returns a response with problem details. Source: https://www.rfc-editor.org/rfc/rfc9457 */
 export function problem(
   c: Context,
   status: 400 | 401 | 404 | 409 | 413 | 500 | 503,
@@ -15,16 +15,16 @@ export function problem(
 }
 
 /**
- * Answers errors with problems. What an error says, with commands, keys and addresses, is for the
- * log.
+ * Returns an error handler that answers with problem details. The message of an error contains
+ * commands, keys and addresses, so it goes to the log and not to the client.
  *
- * @param details What a client is told of an error, with 503; nothing for one that is like any
- * other.
+ * @param details returns the text for the client, which is answered with 503. If it returns
+ * `undefined`, the client gets a general text.
  */
 export function answerWith(details: (error: Error) => string | undefined): ErrorHandler {
   return (error, c) => {
     if (error instanceof HTTPException) return error.getResponse()
-    if (c.req.raw.signal.aborted) return problem(c, 503, 'The client has left.')
+    if (c.req.raw.signal.aborted) return problem(c, 503, 'The client has disconnected.')
     log(error, `${c.req.method} ${c.req.path}`)
     const detail = details(error)
     if (detail !== undefined) return problem(c, 503, detail)
@@ -35,9 +35,9 @@ export function answerWith(details: (error: Error) => string | undefined): Error
 }
 
 /**
- * A line for each kind of error, at most one a second: an outage concerns every request. Errors of
- * the caches show no values; of others, a database's for one, only the kind is told, since their
- * messages quote rows.
+ * Logs each kind of error at most once a second, because an outage affects every request. Messages
+ * of the caches contain no values, so they are logged. Of other errors only the kind is logged,
+ * because the messages of a database quote rows.
  */
 function log(error: Error, where: string): void {
   const kind = `${error.name} ${'code' in error ? String(error.code) : ''}`.trimEnd()
@@ -50,7 +50,7 @@ function log(error: Error, where: string): void {
 const logged = new Map<string, number>()
 
 /**
- * The database is out of reach, shuts down, or has no connection left. Source:
+ * Returns whether the database is unreachable, shuts down, or has no connection left. Source:
  * https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 function isOutage(error: Error): boolean {

@@ -11,7 +11,7 @@ import { answerWith, problem } from '../src/index.js'
 const PASSWORD = 'P4SSWORD-typo'
 const VALUE = 'V4LUE-of-a-customer'
 const SECRETS = /P4SSWORD|V4LUE/
-/** What no client is to be told of: commands, keys, addresses, scripts. */
+/** Texts that must not reach a client: commands, keys, addresses, scripts. */
 const INTERNAL = /P4SSWORD|V4LUE|internal|SET|EVAL|127\.0\.0\.1|redis/i
 
 const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
@@ -26,14 +26,15 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-async function answer(fails: () => unknown): Promise<{ status: number; body: string }> {
+/** Returns the response of a service whose route calls `fail`. */
+async function responseTo(fail: () => unknown): Promise<{ status: number; body: string }> {
   const app = new Hono()
   app.onError(
     answerWith((error) => (error instanceof RangeError ? 'It was half done.' : undefined)),
   )
   app.notFound((c) => problem(c, 404, 'There is nothing at this address.'))
   app.get('/things/:id', async (c) => {
-    await fails()
+    await fail()
     return c.text('done')
   })
   const response = await app.request('/things/1')
@@ -81,9 +82,9 @@ describe.each(Object.keys(clients))('with %s', (name) => {
       'right',
       (client) => client.send({ args: ['SETT', client.key('k'), VALUE], keys: [client.key('k')] }),
     ],
-  ])('%s is answered without commands, keys, addresses and values', async (_, password, work) => {
+  ])('the answer to %s has no commands, keys, addresses and values', async (_, password, work) => {
     const { client, end } = clients[name]!(password)
-    const { status, body } = await answer(() => work(client))
+    const { status, body } = await responseTo(() => work(client))
     expect(status).toBe(503)
     expect(body).not.toMatch(INTERNAL)
     expect(JSON.parse(body)).toEqual({
@@ -97,7 +98,7 @@ describe.each(Object.keys(clients))('with %s', (name) => {
 
 it.each<[string, unknown, number, string]>([
   [
-    'a row that a database refuses',
+    'a row that the database refuses',
     Object.assign(new Error(`Key (email)=(${VALUE}) already exists.`), {
       code: '23505',
       detail: VALUE,
@@ -106,17 +107,17 @@ it.each<[string, unknown, number, string]>([
     'Something went wrong.',
   ],
   [
-    'a database that is out of reach',
+    'an unreachable database',
     Object.assign(new Error(`connect ECONNREFUSED postgres://u:${PASSWORD}@h`), {
       code: 'ECONNREFUSED',
     }),
     503,
     'This can not be done now. Try again later.',
   ],
-  ['what the service knows', new RangeError(VALUE), 503, 'It was half done.'],
-])('%s is told by its kind alone', async (_, error, status, detail) => {
+  ['an error with a text of its own', new RangeError(VALUE), 503, 'It was half done.'],
+])('the answer to %s does not contain its message', async (_, error, status, detail) => {
   expect(
-    await answer(() => {
+    await responseTo(() => {
       throw error
     }),
   ).toEqual({ status, body: JSON.stringify({ status, detail }) })

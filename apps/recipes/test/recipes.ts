@@ -17,7 +17,7 @@ export interface Products {
   rename(id: number, name: string): Promise<void>
 }
 
-/** Each recipe on a pool of connections. */
+/** Creates the products of each recipe on a pool of connections. */
 export const recipes = {
   pg: (client: CacheClient, pool: pg.Pool): Products => withPg(client, pool),
   Prisma(client: CacheClient, pool: pg.Pool): Products {
@@ -27,19 +27,19 @@ export const recipes = {
     withDrizzle(client, drizzle({ client: pool })),
 }
 
-/** Where the tables are: nobody else's. */
+/** The schema of the tables. Only these tests use it. */
 export const SCHEMA = 'cache_recipes'
 
 export type Recipe = keyof typeof recipes
 
-/** What is done around each COMMIT of a pool's connections. */
-export interface AroundCommit {
+/** Functions to call before and after each COMMIT of a pool's connections. */
+export interface CommitHooks {
   before?(): Promise<void>
   after?(): Promise<void>
 }
 
-/** A pool whose connections stop before and after COMMIT, whoever sends it. */
-export function poolThatStops(connectionString: string, around: AroundCommit) {
+/** Creates a pool whose connections call the hooks around COMMIT, whichever library sends it. */
+export function poolWithCommitHooks(connectionString: string, hooks: CommitHooks) {
   const clients: pg.Client[] = []
   class Client extends pg.Client {
     constructor(config?: string | pg.ClientConfig) {
@@ -52,16 +52,16 @@ export function poolThatStops(connectionString: string, around: AroundCommit) {
       const [{ text = args[0] as unknown }] = args
       if (typeof text !== 'string' || !/^commit/i.test(text)) return super.query(...(args as [any]))
       return (async () => {
-        await around.before?.()
+        await hooks.before?.()
         const result = await super.query(...(args as [any]))
-        await around.after?.()
+        await hooks.after?.()
         return result as unknown
       })()
     }
   }
   const pool = new pg.Pool({ connectionString, max: 2, Client })
   pool.on('connect', (connection) => void connection.query(`set search_path to ${SCHEMA}`))
-  pool.on('error', () => undefined) // a connection that was idle has ended
-  // Not pool.end(): Prisma does not give back a connection whose COMMIT was refused.
+  pool.on('error', () => undefined) // An idle connection has ended.
+  // pool.end() would hang, because Prisma does not release a connection whose COMMIT was refused.
   return { pool, close: () => Promise.all(clients.map((client) => client.end())) }
 }

@@ -7,18 +7,19 @@ import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 import { Redis } from 'ioredis'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Start } from './processes/dies.js'
+import type { RenameOptions } from './processes/renames-and-waits.js'
 import {
   SCHEMA,
-  poolThatStops,
+  poolWithCommitHooks,
   recipes,
-  type AroundCommit,
+  type CommitHooks,
   type Product,
   type Recipe,
 } from './recipes.js'
 
-// The recipes on a Redis and a Postgres: `DATABASE_URL`, or an embedded one. The embedded one lets
-// nobody else ask while a transaction is open, so readers answer with what they saw before.
+// Tests the recipes on a Redis and a Postgres: `DATABASE_URL`, or an embedded one. The embedded
+// Postgres accepts no other query while a transaction is open, so loaders return a row that was
+// read before.
 
 const names = Object.keys(recipes) as Recipe[]
 const chair: Product = { id: 1, name: 'chair' }
@@ -27,23 +28,23 @@ const armchair: Product = { id: 1, name: 'armchair' }
 let redis: RedisServer
 let databaseUrl: string
 let database: pg.Pool
-const ends: (() => unknown)[] = []
-const endsOfTest: (() => unknown)[] = []
+const cleanups: (() => unknown)[] = []
+const testCleanups: (() => unknown)[] = []
 
 beforeAll(async () => {
   redis = await startRedis()
-  ends.push(() => redis.stop())
-  databaseUrl = process.env.DATABASE_URL ?? (await embedded())
+  cleanups.push(() => redis.stop())
+  databaseUrl = process.env.DATABASE_URL ?? (await startEmbeddedPostgres())
   database = new pg.Pool({ connectionString: databaseUrl, max: 1 })
-  ends.push(() => database.end())
+  cleanups.push(() => database.end())
   await database.query(`create schema if not exists ${SCHEMA}; set search_path to ${SCHEMA}`)
-  // A name that is taken is refused by COMMIT, not before.
+  // COMMIT refuses a name that is taken; the update does not.
   await database.query(`create table if not exists products (
     id int primary key, name text not null unique deferrable initially deferred
   )`)
 })
 afterAll(async () => {
-  for (const end of ends.reverse()) await end()
+  for (const cleanup of cleanups.reverse()) await cleanup()
 })
 beforeEach(async () => {
   await redis.flush()
@@ -51,88 +52,90 @@ beforeEach(async () => {
   await database.query("insert into products values (1, 'chair'), (2, 'table'), (3, 'lamp')")
 })
 afterEach(async () => {
-  for (const end of endsOfTest.splice(0).reverse()) await end()
+  for (const cleanup of testCleanups.splice(0).reverse()) await cleanup()
 })
 
-async function embedded(): Promise<string> {
+async function startEmbeddedPostgres(): Promise<string> {
   const db = await PGlite.create()
   const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0, maxConnections: 50 })
   await server.start()
-  ends.push(() => server.stop().then(() => db.close()))
+  cleanups.push(() => server.stop().then(() => db.close()))
   return `postgres://postgres@${server.getServerConn()}/postgres`
 }
 
-/** The cache client of another process. */
+/** Creates a cache client with its own connection, like that of another process. */
 function newClient(): CacheClient {
   const raw = new Redis(redis.url)
   const client = createCacheClient(ioredisDriver(raw))
-  endsOfTest.push(() => client.close().then(() => raw.disconnect()))
+  testCleanups.push(() => client.close().then(() => raw.disconnect()))
   return client
 }
 
-/** The same cache in another process. */
+/** Creates the same cache as in another process. */
 function newReader(): Aside<Product> {
   return createAside<Product>({ client: newClient(), prefix: 'product', ttl: '1h' })
 }
 
-function newProducts(recipe: Recipe, around: AroundCommit) {
-  const { pool, close } = poolThatStops(databaseUrl, around)
-  endsOfTest.push(close)
+function newProducts(recipe: Recipe, hooks: CommitHooks) {
+  const { pool, close } = poolWithCommitHooks(databaseUrl, hooks)
+  testCleanups.push(close)
   return recipes[recipe](newClient(), pool)
 }
 
-function event(): { readonly come: Promise<void>; happen(): void } {
-  let happen!: () => void
-  const come = new Promise<void>((resolve) => {
-    happen = resolve
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve!: () => void
+  const promise = new Promise<void>((onResolved) => {
+    resolve = onResolved
   })
-  return { come, happen }
+  return { promise, resolve }
 }
 
 /**
- * Begins to read the chair. Its loader, if it is called, has read it by then, and answers later.
+ * Starts to read the chair. If the loader is called, it has read the row when this function
+ * returns, and returns it when `until` resolves.
  */
-async function loading(reader: Aside<Product>, until: Promise<void>) {
-  const began = event()
-  const over = reader.getOrLoad(1, async () => {
-    began.happen()
+async function startRead(reader: Aside<Product>, until: Promise<void>) {
+  const started = deferred()
+  const finished = reader.getOrLoad(1, async () => {
+    started.resolve()
     await until
     return chair
   })
-  await Promise.race([began.come, over])
-  return { over }
+  await Promise.race([started.promise, finished])
+  return { finished }
 }
 
 describe.each(names)('%s: a transaction', (recipe) => {
-  const between = () => {
-    const [changed, committing] = [event(), event()]
+  /** `changed` resolves before COMMIT, which waits for `commit`. */
+  const pausedBeforeCommit = () => {
+    const [changed, commit] = [deferred(), deferred()]
     const products = newProducts(recipe, {
       async before() {
-        changed.happen()
-        await committing.come
+        changed.resolve()
+        await commit.promise
       },
     })
-    return { products, changed, committing }
+    return { products, changed, commit }
   }
 
   it.each(['cached', 'not cached'])(
-    'that commits leaves nothing old of a product that was %s',
+    'that commits leaves no old value of a product that was %s',
     async (before) => {
-      const { products, changed, committing } = between()
-      const over = event()
+      const { products, changed, commit } = pausedBeforeCommit()
+      const committed = deferred()
       const [early, quick, late] = [newReader(), newReader(), newReader()]
       if (before === 'cached') expect(await products.get(1)).toEqual(chair)
 
-      const loadingEarly = await loading(early, changed.come)
-      const renaming = products.rename(1, 'armchair')
-      await changed.come
-      await loadingEarly.over // it tries to store what it has read
+      const earlyRead = await startRead(early, changed.promise)
+      const rename = products.rename(1, 'armchair')
+      await changed.promise
+      await earlyRead.finished // It tries to store the old row.
       expect(await quick.getOrLoad(1, () => chair)).toEqual(chair)
-      const loadingLate = await loading(late, over.come)
-      committing.happen()
-      await renaming
-      over.happen()
-      await loadingLate.over
+      const lateRead = await startRead(late, committed.promise)
+      commit.resolve()
+      await rename
+      committed.resolve()
+      await lateRead.finished
 
       for (const reader of [early, quick, late]) expect(await reader.peek(1)).not.toEqual(chair)
       expect(await products.get(1)).toEqual(armchair)
@@ -141,22 +144,22 @@ describe.each(names)('%s: a transaction', (recipe) => {
   )
 
   it('that is rolled back leaves no value that never existed', async () => {
-    const { products, changed, committing } = between()
+    const { products, changed, commit } = pausedBeforeCommit()
     const reader = newReader()
     expect(await products.get(1)).toEqual(chair)
     // The name is taken.
-    const renaming = products.rename(1, 'table').catch((error: unknown) => error)
-    await changed.come
+    const rename = products.rename(1, 'table').catch((error: unknown) => error)
+    await changed.promise
     expect(await reader.getOrLoad(1, () => chair)).toEqual(chair)
-    committing.happen()
-    expect(await renaming).toBeInstanceOf(Error)
+    commit.resolve()
+    expect(await rename).toBeInstanceOf(Error)
     expect(await reader.peek(1)).toBeUndefined()
     expect(await products.get(1)).toEqual(chair)
-    expect(await reader.peek(1)).toEqual(chair) // and it is kept again
+    expect(await reader.peek(1)).toEqual(chair) // It is cached again.
   })
 })
 
-it('a process that dies before commit() leaves nothing old for longer than intentTtl', async () => {
+it('if a process dies before commit(), no old value stays for longer than intentTtl', async () => {
   const reader = newReader()
   const load = async (id: number) => {
     const select = 'select id, name from products where id = $1'
@@ -165,9 +168,16 @@ it('a process that dies before commit() leaves nothing old for longer than inten
   await Promise.all(
     names.map(async (recipe, i) => {
       const id = i + 1
-      await reader.getOrLoad(id, () => load(id)) // for an hour
-      const data: Start = { redisUrl: redis.url, databaseUrl, recipe, id, name: `new ${id}` }
-      await using group = spawnProcesses(new URL('./processes/dies.ts', import.meta.url), { data })
+      await reader.getOrLoad(id, () => load(id)) // Cached for an hour.
+      const data: RenameOptions = {
+        redisUrl: redis.url,
+        databaseUrl,
+        recipe,
+        id,
+        name: `new ${id}`,
+      }
+      const file = new URL('./processes/renames-and-waits.ts', import.meta.url)
+      await using group = spawnProcesses(file, { data })
       await group.all('committed')
       await group.processes[0]!.kill()
       expect(await load(id)).toEqual({ id, name: `new ${id}` })

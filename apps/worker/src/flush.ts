@@ -7,16 +7,18 @@ export interface Activity {
 }
 
 /**
- * One statement for the whole batch. A row takes only writes newer than the one it was made by, so
- * that what comes twice, or late from a worker that was replaced, changes nothing.
+ * Writes a batch to Postgres with one statement. A row accepts only writes with a higher sequence
+ * number than its own. Repeated writes, and late writes of a worker that was replaced, change
+ * nothing.
  */
-export function intoPostgres(pool: Pool): Flush<Activity, string> {
+export function flushToPostgres(pool: Pool): Flush<Activity, string> {
   return async (writes) => {
     const rows = writes.filter(({ value }) => value !== null)
     await pool.query(
       `insert into activity (id, visits, last_seen, sequence)
        select * from unnest($1::text[], $2::int[], $3::text[], $4::bigint[])
-       on conflict (id) do update set visits = excluded.visits, last_seen = excluded.last_seen, sequence = excluded.sequence
+       on conflict (id) do update
+       set visits = excluded.visits, last_seen = excluded.last_seen, sequence = excluded.sequence
        where activity.sequence < excluded.sequence`,
       [
         rows.map(({ id }) => id),

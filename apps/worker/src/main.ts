@@ -4,7 +4,7 @@ import { createWriteBehindWorker } from '@cache/write-behind'
 import pg from 'pg'
 import { createClient } from 'redis'
 import { z } from 'zod'
-import { intoPostgres } from './flush.js'
+import { flushToPostgres } from './flush.js'
 
 const env = z
   .object({
@@ -15,7 +15,7 @@ const env = z
   .parse(process.env)
 
 const pool = new pg.Pool({ connectionString: env.DATABASE_URL, max: 4 })
-// a connection that was idle has ended; the next query opens another
+// An idle connection has ended. The next query opens another one.
 pool.on('error', () => undefined)
 const redis = createClient({
   url: env.REDIS_URL,
@@ -25,13 +25,13 @@ const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop' })
 const worker = createWriteBehindWorker({
   client,
   name: 'activity',
-  flush: intoPostgres(pool),
+  flush: flushToPostgres(pool),
   leaseTtl: env.LEASE_TTL_MS,
 })
 
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(signal, () => stop.abort())
-console.log('the worker is at work')
+console.log('The worker is running.')
 process.send?.({ type: 'working' })
 await worker.run({ signal: stop.signal })
 await client.close()

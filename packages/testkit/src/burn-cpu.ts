@@ -1,6 +1,6 @@
 /**
- * Blocks the event loop for so many milliseconds, as a computation does: no timer fires and no
- * socket is read meanwhile.
+ * Blocks the event loop for `ms` milliseconds, as a long computation does. No timer fires and no
+ * socket is read in the meantime.
  */
 export function burnCpu(ms: number): void {
   const end = performance.now() + ms

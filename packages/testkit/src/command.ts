@@ -5,27 +5,31 @@ export interface Address {
   readonly port: number
 }
 
-export interface Access extends Address {
+export interface ConnectionTarget extends Address {
   readonly username?: string | undefined
   readonly password?: string | undefined
   readonly database?: number | undefined
 }
 
 /**
- * One command over a connection of its own; errors of Redis are thrown as they come.
+ * Sends one command over its own connection and returns the reply.
  *
- * @throws {Error} also when nothing answers within 10 s.
- * @example await ask(server, ['CLUSTER', 'INFO']) // 'cluster_state:ok…'
+ * @throws {Error} the error that Redis replies with, unchanged; or an error if nothing answers
+ * within 10 s.
+ * @example await sendCommand(server, ['CLUSTER', 'INFO']) // 'cluster_state:ok…'
  */
-export async function ask(server: Access, command: CommandLine): Promise<unknown> {
-  return (await askAll(server, [command]))[0]
+export async function sendCommand(
+  server: ConnectionTarget,
+  command: CommandLine,
+): Promise<unknown> {
+  return (await sendCommands(server, [command]))[0]
 }
 
 export type CommandLine = readonly [name: string, ...args: (string | number)[]]
 
-/** Several commands, one after the other, over one connection. */
-export async function askAll(
-  server: Access,
+/** Sends several commands one after the other over one connection, and returns their replies. */
+export async function sendCommands(
+  server: ConnectionTarget,
   commands: readonly CommandLine[],
 ): Promise<readonly unknown[]> {
   const connection = new Redis({
@@ -43,7 +47,7 @@ export async function askAll(
     connectTimeout: 10_000,
     commandTimeout: 10_000,
   })
-  // The command's own rejection says "connection is closed"; this one says why.
+  // The command is rejected with "connection is closed"; the error event carries the reason.
   let reason: Error | undefined
   connection.on('error', (error: Error) => (reason = error))
   try {
@@ -59,10 +63,10 @@ export async function askAll(
 }
 
 /**
- * A reply as `redis-cli` prints it when its output is no terminal: arrays one element a line, nil
- * as an empty text.
+ * Formats a reply as `redis-cli` prints it into a pipe: one array element per line, and nil as an
+ * empty string.
  */
-export function asText(reply: unknown): string {
-  if (Array.isArray(reply)) return reply.map(asText).join('\n')
+export function formatReply(reply: unknown): string {
+  if (Array.isArray(reply)) return reply.map(formatReply).join('\n')
   return reply === null || reply === undefined ? '' : String(reply)
 }

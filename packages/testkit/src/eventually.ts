@@ -1,21 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Patience {
-  /** Milliseconds until it gives up; 10,000 where it is missing. */
+  /** The timeout in milliseconds. The default is 10,000. */
   readonly within?: number
-  /** Milliseconds between two checks; 20 where it is missing. */
+  /** The number of milliseconds between two checks. The default is 20. */
   readonly every?: number
 }
 
 /**
- * Waits until `check` answers something truthy, and returns it. A check that throws, or answers
- * something falsy, is tried again until the deadline; the last failure is then the `cause` of the
- * error. A check that returns nothing does not compile: it would never hold.
+ * Waits until `check` returns a truthy value, and returns that value. A check that throws or
+ * returns a falsy value is repeated until the deadline. A check without a return value does not
+ * compile, because it would never become truthy.
  *
- * @throws {Error} when the check never held; its message tells what the last one said.
+ * @throws {Error} when no check succeeded before the deadline. The message describes the result of
+ * the last check. If that check threw, its error is the `cause`.
  * @example
  * await eventually(() => seen.includes('invalidate'))
- * const role = await eventually(async () => (await replica.cli('ROLE')).startsWith('master'), { within: 5_000 })
+ * const isPrimary = async () => (await replica.cli('ROLE')).startsWith('master')
+ * await eventually(isPrimary, { within: 5_000 })
  */
 export async function eventually<T extends {} | null | undefined>(
   check: () => T | Promise<T>,
@@ -23,12 +25,12 @@ export async function eventually<T extends {} | null | undefined>(
 ): Promise<Truthy<T>> {
   const { within = 10_000, every = 20 } = patience
   const deadline = performance.now() + within
-  let last: Failure | undefined
+  let lastFailure: Failure | undefined
   for (;;) {
     const outcome = await attempt(check, deadline)
     if ('value' in outcome) return outcome.value
-    if (last === undefined || !outcome.hung) last = outcome
-    if (performance.now() >= deadline) throw failure(last, within)
+    if (lastFailure === undefined || !outcome.timedOut) lastFailure = outcome
+    if (performance.now() >= deadline) throw timeoutError(lastFailure, within)
     await sleep(every)
   }
 }
@@ -36,46 +38,45 @@ export async function eventually<T extends {} | null | undefined>(
 export type Truthy<T> = Exclude<T, null | undefined | false | 0 | ''>
 
 interface Failure {
-  readonly said: string
+  readonly description: string
   readonly cause?: unknown
-  /** The deadline ended the check: the one before it has more to tell. */
-  readonly hung?: boolean
+  /** Set if the deadline ended the check. The failure of the check before it is more useful. */
+  readonly timedOut?: boolean
 }
 
-/** One check, which may itself hang: the deadline ends it. */
+/** Runs one check. The deadline ends a check that hangs. */
 async function attempt<T>(
   check: () => T | Promise<T>,
   deadline: number,
 ): Promise<{ readonly value: Truthy<T> } | Failure> {
-  const over = new AbortController()
+  const finished = new AbortController()
   try {
     return await Promise.race([
-      Promise.resolve(check()).then(judge),
+      Promise.resolve(check()).then(toOutcome),
       sleep(
         Math.max(1, deadline - performance.now()),
-        { said: 'had not answered yet', hung: true },
-        { signal: over.signal },
+        { description: 'had not returned yet', timedOut: true },
+        { signal: finished.signal },
       ),
     ])
   } catch (error) {
     return {
-      said: `threw: ${error instanceof Error ? error.message : String(error)}`,
+      description: `threw: ${error instanceof Error ? error.message : String(error)}`,
       cause: error,
     }
   } finally {
-    over.abort()
+    finished.abort()
   }
 }
 
-function judge<T>(value: T): { readonly value: Truthy<T> } | Failure {
+function toOutcome<T>(value: T): { readonly value: Truthy<T> } | Failure {
   return value
     ? { value: value as Truthy<T> }
-    : { said: `answered ${JSON.stringify(value) ?? String(value)}` }
+    : { description: `returned ${JSON.stringify(value) ?? String(value)}` }
 }
 
-function failure({ said, cause }: Failure, within: number): Error {
-  return new Error(
-    `What was waited for did not happen within ${within} ms: the last check ${said}`,
-    { cause },
-  )
+function timeoutError({ description, cause }: Failure, within: number): Error {
+  return new Error(`The condition was not met within ${within} ms: the last check ${description}`, {
+    cause,
+  })
 }

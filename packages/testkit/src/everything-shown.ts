@@ -1,9 +1,11 @@
 import { inspect } from 'node:util'
 
 /**
- * All that printing a value can show, as text to search for what must not be in it: what
- * `util.inspect` and `JSON.stringify` make of it, and every property of its own that can be
- * reached, hidden ones, messages, stacks and the text of Buffers among them.
+ * Returns everything that printing a value can show, as one text, so that a test can search it for
+ * something that must not leak. The text contains:
+ *
+ * - the output of `util.inspect` and `JSON.stringify`;
+ * - every reachable own property, including hidden ones, messages, stacks and the text of Buffers.
  *
  * @example expect(everythingShown(error)).not.toContain('hunter2')
  */
@@ -25,7 +27,7 @@ function asJson(value: unknown): string {
   try {
     return JSON.stringify(value) ?? ''
   } catch {
-    return '' // a cycle
+    return '' // The value contains a cycle.
   }
 }
 
@@ -44,7 +46,7 @@ function gather(value: unknown, parts: string[], seen: Set<unknown>): void {
     )
   if (value instanceof Error) parts.push(String(value))
   if (value instanceof Map || value instanceof Set)
-    for (const one of [...value].flat()) gather(one, parts, seen)
+    for (const element of [...value].flat()) gather(element, parts, seen)
   for (const name of Reflect.ownKeys(value)) {
     parts.push(String(name))
     gather(Reflect.getOwnPropertyDescriptor(value, name)?.value ?? read(value, name), parts, seen)

@@ -3,16 +3,19 @@ import getPort from 'get-port'
 import { StartError } from './machine/machine.js'
 
 /**
- * A port nobody listens on. Below the range that systems give to outgoing connections, so that it
- * is still free when a server comes back to it after a restart; and 10,000 below a range that is
- * free of ours, for the bus of a Cluster's node.
+ * Returns a port that nobody listens on. The port lies below the range that systems give to
+ * outgoing connections, so that it is still free when a server is restarted on it. The range that
+ * starts 10,000 ports higher is not used otherwise; there the nodes of a Cluster open their bus.
  */
 export function freePort(): Promise<number> {
   const candidates = Array.from({ length: 50 }, () => randomInt(12_000, 22_000))
   return getPort({ port: candidates, host: '127.0.0.1' })
 }
 
-/** Tries again with other ports: a free port is not reserved, and can be gone when it is wanted. */
+/**
+ * Runs `launch` again with other ports when a port was taken in the meantime, at most five times. A
+ * free port is not reserved, so another process can take it first.
+ */
 export async function untilPortsAreFree<T>(launch: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {

@@ -1,12 +1,12 @@
-/** Something that stands at a key, and that none of the packages writes there. */
+/** A value at a key that none of the packages would write there. */
 export interface HostileValue {
   readonly name: string
   readonly type: 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream'
-  /** The commands that put it there. */
+  /** Returns the commands that store the value at a key. */
   readonly plant: (key: string) => readonly (readonly [string, ...(string | Buffer)[]])[]
 }
 
-/** Whatever sends a command to a Redis: each of our clients does. */
+/** Anything that sends a command to Redis. All our clients do. */
 interface Sender {
   send(command: {
     readonly args: readonly [string, ...(string | Buffer)[]]
@@ -15,9 +15,9 @@ interface Sender {
 }
 
 /**
- * Puts a hostile value at a key, instead of what stands there. In one step, since a worker or
- * another process may write to the key at any time: its value between a `DEL` and the next command
- * would make that one fail.
+ * Replaces the value at a key with a hostile value. It does so in one script, because a worker or
+ * another process may write to the key at any time: a value that is written between the `DEL` and
+ * the next command would make that command fail.
  *
  * @example await plantValue(client, 'shop:product:42', { plant: (key) => [['LPUSH', key, 'x']] })
  */
@@ -30,7 +30,7 @@ export async function plantValue(
   await client.send({ args: ['EVAL', PLANT, '1', key, ...commands], keys: [key] })
 }
 
-/** ARGV: the number of words of each command, followed by them. */
+/** ARGV holds, for each command, its number of words followed by the words. */
 const PLANT = `redis.call('DEL', KEYS[1])
 local i = 1
 while i <= #ARGV do
@@ -40,10 +40,10 @@ while i <= #ARGV do
 end`
 
 /**
- * Values of every type that a key may be found with if somebody else writes to the same Redis, or
- * if memory went bad: another type, empty, huge, not numeric, no UTF-8, without a ttl. `fields`:
- * names that the hash and the sorted set have as well.
+ * Returns values of every type that a key may have if another program writes to the same Redis, or
+ * if memory is corrupted: of a wrong type, empty, huge, not numeric, not UTF-8, without a ttl.
  *
+ * @param fields names that the hash and the sorted set contain in addition.
  * @example for (const value of hostileValues()) await plantValue(client, 'shop:product:42', value)
  */
 export function hostileValues(fields: readonly string[] = []): readonly HostileValue[] {

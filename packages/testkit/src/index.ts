@@ -11,7 +11,7 @@ export { findRedis, type FindOptions, type RedisSource } from './find/find-redis
 export { hostileValues, plantValue, type HostileValue } from './hostile-values.js'
 export { longestTurn } from './longest-turn.js'
 export { StartError } from './machine/machine.js'
-export type { RawClient } from './matrix/flavours.js'
+export type { RawClient } from './matrix/client-variants.js'
 export type { Ioredis } from './matrix/ioredis.js'
 export {
   matrix,
@@ -21,7 +21,7 @@ export {
   type Stage,
 } from './matrix/matrix.js'
 export type { NodeRedis } from './matrix/node-redis.js'
-export type { Topology } from './matrix/places.js'
+export type { Topology } from './matrix/deployments.js'
 export { childProcess, type ChildProcess } from './processes/child-process.js'
 export type { NextOptions, Wanted } from './processes/mailbox.js'
 export {

@@ -5,14 +5,15 @@ import { launchServer } from './server.js'
 import { borrowDatabase } from './shared-redis.js'
 
 /**
- * A Redis of one's own on a free port of 127.0.0.1, with nothing on disk unless `aof` is on. It
- * dies with this process, also when that is killed. Where no server can be started and no option
- * needs one's own, a database of `REDIS_URL` takes its place, as with `shared: true`: then `kill`,
- * `pause`, `resume`, `restart`, `fill`, `empty` and `setClock` throw.
+ * Starts a Redis server on a free port of 127.0.0.1. It stores nothing on disk unless `aof` is on,
+ * and dies with this process, even if the process is killed.
  *
- * @throws {Error} when there is no Redis (see `findRedis`), or with what the server said when it
- * does not come up;
- *   with `clock: true` also when this machine can not do that.
+ * If no server can be started and no option requires one, you get a database of `REDIS_URL`, as
+ * with `shared: true`. Then `kill`, `pause`, `resume`, `restart`, `fill`, `empty` and `setClock`
+ * throw.
+ *
+ * @throws {Error} when there is no Redis (see `findRedis`), with the server's output when it does
+ * not start, and with `clock: true` when `canSetClock()` returns `false`.
  * @example
  * await using redis = await startRedis({ aof: 'always' })
  * await redis.cli('SET', 'key', 'value')
@@ -22,11 +23,11 @@ export async function startRedis({
   ...options
 }: RedisOptions = {}): Promise<RedisServer> {
   const url = process.env.REDIS_URL
-  if (url && (shared || (isPlain(options) && findBinary(process.env) === undefined)))
+  if (url && (shared || (hasNoOptions(options) && findBinary(process.env) === undefined)))
     return borrowDatabase(url)
   return launchServer(await ownMachine(), options)
 }
 
-function isPlain(options: RedisOptions): boolean {
+function hasNoOptions(options: RedisOptions): boolean {
   return Object.values(options).every((value) => value === undefined)
 }

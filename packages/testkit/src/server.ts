@@ -1,17 +1,17 @@
 import { join } from 'node:path'
-import { CLOCK_AT_FIRST, clockEnvironment, writeOffset } from './clock/preload.js'
-import { askAll, asText, ask } from './command.js'
+import { INITIAL_CLOCK, clockEnvironment, writeOffset } from './clock/preload.js'
+import { sendCommands, formatReply, sendCommand } from './command.js'
 import { untilPortsAreFree } from './free-port.js'
 import { CONFIG_FILE, type Machine, type ServerProcess } from './machine/machine.js'
 import type { RedisOptions, RedisServer } from './redis-server.js'
 
 export interface LaunchOptions extends Omit<RedisOptions, 'shared'> {
-  /** Files that stand in the server's directory before it starts, by name. */
+  /** Files to create in the server's directory before it starts, by name. */
   readonly files?: Readonly<Record<string, string>>
   readonly sentinel?: boolean
 }
 
-/** A server of one's own; on another free port if somebody took the first one in the meantime. */
+/** Starts a server, and tries another free port if the first one was taken in the meantime. */
 export async function launchServer(
   machine: Machine,
   options: LaunchOptions = {},
@@ -20,7 +20,10 @@ export async function launchServer(
   return untilPortsAreFree(async () => launchOn(machine, await machine.freePort(), options))
 }
 
-/** Several servers at once: all of them, or none and the first one's error. */
+/**
+ * Waits for several launches. Returns all servers, or stops those that started and throws the error
+ * of the first launch that failed.
+ */
 export async function launchTogether<S extends RedisServer>(
   launches: readonly Promise<S>[],
 ): Promise<readonly S[]> {
@@ -72,11 +75,12 @@ class OwnServer implements RedisServer {
   }
 
   get url(): string {
-    return `redis://${this.password === undefined ? '' : `:${encodeURIComponent(this.password)}@`}${this.host}:${this.port}`
+    const access = this.password === undefined ? '' : `:${encodeURIComponent(this.password)}@`
+    return `redis://${access}${this.host}:${this.port}`
   }
 
   get pid(): number {
-    return this.#alive().pid
+    return this.#runningProcess().pid
   }
 
   get running(): boolean {
@@ -85,7 +89,7 @@ class OwnServer implements RedisServer {
 
   async start(): Promise<void> {
     this.directory = await this.#machine.makeDirectory()
-    const clock = this.#options.clock === true ? { [CLOCK_FILE]: CLOCK_AT_FIRST } : {}
+    const clock = this.#options.clock === true ? { [CLOCK_FILE]: INITIAL_CLOCK } : {}
     const files = { ...this.#options.files, ...clock, [CONFIG_FILE]: this.#configuration() }
     await Promise.all(
       Object.entries(files).map(([name, text]) =>
@@ -101,17 +105,17 @@ class OwnServer implements RedisServer {
   }
 
   async pause(): Promise<void> {
-    await this.#alive().signal('SIGSTOP')
+    await this.#runningProcess().signal('SIGSTOP')
   }
 
   async resume(): Promise<void> {
-    await this.#alive().signal('SIGCONT')
+    await this.#runningProcess().signal('SIGCONT')
   }
 
   async restart(): Promise<void> {
     if (this.directory === '')
       throw new Error(
-        `The Redis on port ${this.port} was stopped, and its directory removed: start another one.`,
+        `The Redis on port ${this.port} was stopped and its directory removed: start another one.`,
       )
     if (this.running) await this.#end('SIGTERM')
     await this.#launch()
@@ -123,19 +127,19 @@ class OwnServer implements RedisServer {
     this.directory = ''
   }
 
-  // The policy first: under another one, the new limit would evict keys.
+  // Sets the policy first: with another policy, the new limit would evict keys.
   async fill(): Promise<void> {
-    await askAll(this, [
+    await sendCommands(this, [
       ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
       ['CONFIG', 'SET', 'maxmemory', 1],
     ])
   }
 
-  // The limit first, for the same reason.
+  // Sets the limit first, for the same reason.
   async empty(): Promise<void> {
     const { maxmemory = '0', 'maxmemory-policy': policy = 'noeviction' } =
       this.#options.config ?? {}
-    await askAll(this, [
+    await sendCommands(this, [
       ['CONFIG', 'SET', 'maxmemory', maxmemory],
       ['CONFIG', 'SET', 'maxmemory-policy', policy],
     ])
@@ -150,11 +154,11 @@ class OwnServer implements RedisServer {
   }
 
   async flush(): Promise<void> {
-    await ask(this, ['FLUSHALL'])
+    await sendCommand(this, ['FLUSHALL'])
   }
 
   async cli(...command: [name: string, ...args: (string | number)[]]): Promise<string> {
-    return asText(await ask(this, command))
+    return formatReply(await sendCommand(this, command))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -171,15 +175,15 @@ class OwnServer implements RedisServer {
     )
   }
 
-  /** A paused process sees SIGTERM only when it continues. */
+  /** Ends the process. A paused process handles SIGTERM only after SIGCONT. */
   async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const process = this.#alive()
+    const process = this.#runningProcess()
     await process.signal(signal)
     if (signal === 'SIGTERM') await process.signal('SIGCONT')
     await process.exited()
   }
 
-  #alive(): ServerProcess {
+  #runningProcess(): ServerProcess {
     if (this.#process?.running !== true)
       throw new Error(`The Redis on port ${this.port} is not running: it was killed or stopped.`)
     return this.#process

@@ -1,34 +1,36 @@
 import { randomUUID } from 'node:crypto'
-import { asText, ask, type Access } from './command.js'
+import { formatReply, sendCommand, type ConnectionTarget } from './command.js'
 import type { RedisServer } from './redis-server.js'
 
 /**
- * An unused database of somebody else's server, empty, until `stop()` empties it and gives it back.
- * Which ones are in use is noted in the server's last database, with a lease, so that processes
- * that run at once get different ones and a killed one holds its own for half a minute at most.
- * Database 0 and databases with keys that are not ours are left alone.
+ * Borrows an unused, empty database of the server at `url`; `stop()` empties it and gives it back.
  *
- * @throws {Error} when all are in use.
+ * The server's last database records which databases are in use, with a ttl: concurrent processes
+ * get different databases, and a killed process blocks its database for 30 seconds at most.
+ * Database 0 and databases that hold other programs' keys are never used.
+ *
+ * @throws {Error} when all databases are in use.
  */
 export async function borrowDatabase(url: string): Promise<RedisServer> {
-  const server = accessOf(url)
-  const count = await databases(server)
-  const ledger = new Ledger({ ...server, database: count - 1 })
+  const server = parseUrl(url)
+  const count = await countDatabases(server)
+  const registry = new DatabaseRegistry({ ...server, database: count - 1 })
   for (let database = 1; database < count - 1; database++) {
-    if (await ledger.claim(database)) return borrowed(url, { ...server, database }, ledger)
+    if (await registry.claim(database))
+      return borrowedServer(url, { ...server, database }, registry)
   }
   throw new Error(
-    `All ${count} databases of the Redis that REDIS_URL names are in use, or hold keys that no test has put there.`,
+    `All ${count} databases of the Redis in REDIS_URL are in use or hold keys of other programs.`,
   )
 }
 
-type Place = Access & {
+type DatabaseTarget = ConnectionTarget & {
   readonly database: number
   readonly username: string | undefined
   readonly password: string | undefined
 }
 
-function accessOf(url: string): Omit<Place, 'database'> {
+function parseUrl(url: string): Omit<DatabaseTarget, 'database'> {
   const { protocol, hostname, port, username, password } = new URL(url)
   if (protocol !== 'redis:')
     throw new Error(`REDIS_URL must begin with redis://, but begins with ${protocol}//.`)
@@ -40,24 +42,29 @@ function accessOf(url: string): Omit<Place, 'database'> {
   }
 }
 
-/** Not every provider lets clients ask; 16 is what Redis comes with. */
-async function databases(server: Access): Promise<number> {
-  const reply = await ask(server, ['CONFIG', 'GET', 'databases']).catch(() => [])
+/** Falls back to 16, the default of Redis, because not every provider allows CONFIG. */
+async function countDatabases(server: ConnectionTarget): Promise<number> {
+  const reply = await sendCommand(server, ['CONFIG', 'GET', 'databases']).catch(() => [])
   return Number((reply as string[])[1] ?? 16)
 }
 
-async function borrowed(url: string, place: Place, ledger: Ledger): Promise<RedisServer> {
-  const info = asText(await ask(place, ['INFO', 'server']))
-  const refuse = (what: string) => async () => {
+async function borrowedServer(
+  url: string,
+  target: DatabaseTarget,
+  registry: DatabaseRegistry,
+): Promise<RedisServer> {
+  const info = formatReply(await sendCommand(target, ['INFO', 'server']))
+  const refuse = (action: string) => async () => {
     throw new Error(
-      `The Redis that REDIS_URL names is shared, so a test can't ${what} it. Use startRedis() without shared, where redis-server is installed.`,
+      `The Redis in REDIS_URL is shared, so a test can't ${action} it. ` +
+        'Use startRedis() without shared, where redis-server is installed.',
     )
   }
-  const flush = async () => void (await ask(place, ['FLUSHDB']))
-  const stop = () => ledger.release(place.database, flush)
+  const flush = async () => void (await sendCommand(target, ['FLUSHDB']))
+  const stop = () => registry.release(target.database, flush)
   return {
-    ...place,
-    url: Object.assign(new URL(url), { pathname: `/${place.database}` }).href,
+    ...target,
+    url: Object.assign(new URL(url), { pathname: `/${target.database}` }).href,
     pid: Number(/process_id:(\d+)/.exec(info)?.[1] ?? 0),
     directory: '',
     version: /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown',
@@ -71,47 +78,50 @@ async function borrowed(url: string, place: Place, ledger: Ledger): Promise<Redi
     setClock: refuse('set the clock of'),
     flush,
     stop,
-    cli: async (...command) => asText(await ask(place, command)),
+    cli: async (...command) => formatReply(await sendCommand(target, command)),
     [Symbol.asyncDispose]: stop,
   }
 }
 
-const LEASE = 30_000
+const CLAIM_TTL = 30_000
 
 /**
- * Who uses which database: `claim:<n>` for now, `ours:<n>` for ever, so that what a killed run left
- * there may be deleted.
+ * Records which databases are in use. `claim:<n>` exists while a process uses database n.
+ * `ours:<n>` exists forever once a test has used it, so that the keys of a killed run may be
+ * deleted.
  */
-class Ledger {
-  readonly #notes: Access
+class DatabaseRegistry {
+  readonly #registry: ConnectionTarget
   readonly #token = randomUUID()
   #renewal: NodeJS.Timeout | undefined
 
-  constructor(notes: Access) {
-    this.#notes = notes
+  constructor(registry: ConnectionTarget) {
+    this.#registry = registry
   }
 
   async claim(database: number): Promise<boolean> {
-    const claimed = await ask(this.#notes, [
+    const claimed = await sendCommand(this.#registry, [
       'SET',
       `testkit:claim:${database}`,
       this.#token,
       'NX',
       'PX',
-      LEASE,
+      CLAIM_TTL,
     ])
     if (claimed === null) return false
-    const place = { ...this.#notes, database }
-    const ours = await ask(this.#notes, ['EXISTS', `testkit:ours:${database}`])
-    if (ours === 0 && (await ask(place, ['DBSIZE'])) !== 0) {
-      await ask(this.#notes, ['DEL', `testkit:claim:${database}`])
+    const target = { ...this.#registry, database }
+    const ours = await sendCommand(this.#registry, ['EXISTS', `testkit:ours:${database}`])
+    if (ours === 0 && (await sendCommand(target, ['DBSIZE'])) !== 0) {
+      await sendCommand(this.#registry, ['DEL', `testkit:claim:${database}`])
       return false
     }
-    await ask(this.#notes, ['SET', `testkit:ours:${database}`, 1])
-    await ask(place, ['FLUSHDB'])
+    await sendCommand(this.#registry, ['SET', `testkit:ours:${database}`, 1])
+    await sendCommand(target, ['FLUSHDB'])
     const renew = () =>
-      ask(this.#notes, ['PEXPIRE', `testkit:claim:${database}`, LEASE]).catch(() => undefined)
-    this.#renewal = setInterval(() => void renew(), LEASE / 3).unref()
+      sendCommand(this.#registry, ['PEXPIRE', `testkit:claim:${database}`, CLAIM_TTL]).catch(
+        () => undefined,
+      )
+    this.#renewal = setInterval(() => void renew(), CLAIM_TTL / 3).unref()
     return true
   }
 
@@ -120,6 +130,6 @@ class Ledger {
     clearInterval(this.#renewal)
     this.#renewal = undefined
     await flush()
-    await ask(this.#notes, ['DEL', `testkit:claim:${database}`])
+    await sendCommand(this.#registry, ['DEL', `testkit:claim:${database}`])
   }
 }

@@ -3,15 +3,15 @@ import { canSetClock, startCluster, startRedis, type RedisServer } from '../src/
 
 const HOUR = 3_600_000
 
-/** How far the server's clock is ahead of this process', in whole hours. */
+/** Returns how many whole hours the server's clock is ahead of the clock of this process. */
 async function hoursAhead(redis: RedisServer): Promise<number> {
   const [seconds] = (await redis.cli('TIME')).split('\n')
   const hours = Math.round((Number(seconds) * 1_000 - Date.now()) / HOUR)
-  return hours === 0 ? 0 : hours // never -0
+  return hours === 0 ? 0 : hours // Avoids -0.
 }
 
 describe.skipIf(!canSetClock())('setClock', () => {
-  it('sets the clock ahead, back and right again, while the server runs and while it is down', async () => {
+  it('sets the clock ahead, back and right again, of a running and of a stopped server', async () => {
     await using redis = await startRedis({ clock: true })
     expect(await hoursAhead(redis)).toBe(0)
     await redis.setClock(HOUR)
@@ -26,7 +26,7 @@ describe.skipIf(!canSetClock())('setClock', () => {
     expect(await hoursAhead(redis)).toBe(0)
   })
 
-  it('is to the millisecond: what ends sooner is over, what ends later is not', async () => {
+  it('is exact to the millisecond: only keys with an earlier expiry expire', async () => {
     await using redis = await startRedis({ clock: true })
     const expiry = async (key: string) => Number(await redis.cli('PTTL', key))
     await redis.cli('SET', 'sooner', 'x', 'PX', HOUR)
@@ -39,10 +39,10 @@ describe.skipIf(!canSetClock())('setClock', () => {
     expect(await expiry('later')).toBeGreaterThan(3 * HOUR - 60_000)
   })
 
-  it('leaves the monotonic clock alone: timers go on when the clock is set back', async () => {
+  it('leaves the monotonic clock alone: timers continue when the clock is set back', async () => {
     await using redis = await startRedis({ clock: true })
     await redis.setClock(-60_000)
-    // Longer than Redis sleeps between two looks at its timers.
+    // Longer than the interval at which Redis checks its timers.
     expect(await redis.cli('BLPOP', 'nothing', 0.3)).toBe('')
   })
 
@@ -55,7 +55,7 @@ describe.skipIf(!canSetClock())('setClock', () => {
   })
 })
 
-it('a server that was started without a clock of its own refuses', async () => {
+it('setClock throws on a server that was started without the option clock', async () => {
   await using redis = await startRedis()
   await expect(redis.setClock(HOUR)).rejects.toThrow('{ clock: true }')
 })

@@ -12,7 +12,7 @@ describe('startCluster', () => {
 
   const owner = (): ClusterNode => redis.primaries.at(-1) as ClusterNode
 
-  it('is ready: every node says that all slots are served, and a client can write to all of them', async () => {
+  it('is ready: all nodes report all slots as served, and a client can write to all', async () => {
     expect([redis.nodes.length, redis.primaries.length, redis.replicas.length]).toEqual([6, 3, 3])
     for (const node of redis.nodes)
       expect(await node.cli('CLUSTER', 'INFO')).toMatch(
@@ -31,7 +31,7 @@ describe('startCluster', () => {
     client.disconnect()
   })
 
-  it('a slot moved halfway answers ASK for keys that moved, and MOVED once the rest is done', async () => {
+  it('a slot moved halfway answers ASK for moved keys, and MOVED after the move', async () => {
     const [from, to] = [owner(), redis.primaries[0] as ClusterNode]
     await Promise.all(['x', '{x}:1', '{x}:2'].map((key) => from.cli('SET', key, key)))
     await redis.migrateSlot(SLOT_OF_X, from, to, {
@@ -48,7 +48,7 @@ describe('startCluster', () => {
     await redis.ready()
   })
 
-  it('after a failover the replica is the primary, and every node knows', async () => {
+  it('after a failover the replica is the primary, and every node knows it', async () => {
     const former = owner()
     await former.cli('SET', 'x', 'kept')
     const promoted = await redis.failover(former)
@@ -59,7 +59,7 @@ describe('startCluster', () => {
     )
   })
 
-  it('a replica takes over from a primary that is paused, and from one that is dead', async () => {
+  it('a replica takes over from a paused primary and from a dead primary', async () => {
     const paused = redis.primaries[0] as ClusterNode
     await paused.pause()
     const promoted = await redis.failover(paused, { takeover: true })

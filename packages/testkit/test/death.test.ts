@@ -4,14 +4,14 @@ import { expect, it } from 'vitest'
 import { eventually, spawnProcesses } from '../src/index.js'
 import { isAlive } from './is-alive.js'
 
-interface Holding {
-  readonly type: 'holding'
+interface Started {
+  readonly type: 'started'
   readonly pids: readonly number[]
   readonly directories: readonly string[]
 }
 
-/** A signal that ends the run only, or the run and all its descendants at once. */
-type Ending = [signal: 'SIGKILL' | 'SIGTERM', reach: 'alone' | 'with all its children']
+/** A signal that ends the run alone, or the run and all its descendants at once. */
+type Ending = [signal: 'SIGKILL' | 'SIGTERM', scope: 'alone' | 'with all its children']
 
 const endings: Ending[] = [
   ['SIGKILL', 'alone'],
@@ -20,15 +20,15 @@ const endings: Ending[] = [
 if (process.platform === 'linux') endings.push(['SIGTERM', 'with all its children'])
 
 it.each(endings)(
-  'servers and processes, also paused and frozen ones, are gone after a run that ended by %s %s, and so are their files',
-  async (signal, reach) => {
-    await using group = spawnProcesses(new URL('./programs/holds-servers.ts', import.meta.url))
+  'after a run that ended by %s %s, its servers and processes (even frozen) and files are gone',
+  async (signal, scope) => {
+    await using group = spawnProcesses(new URL('./programs/starts-servers.ts', import.meta.url))
     const [run] = group.processes
-    const { pids, directories } = (await run?.next<Holding>('holding')) as Holding
+    const { pids, directories } = (await run?.next<Started>('started')) as Started
     expect(pids).toHaveLength(4)
     expect(pids.every(isAlive)).toBe(true)
     expect(directories.every((directory) => existsSync(directory))).toBe(true)
-    if (reach !== 'alone') for (const pid of childrenOf(run?.pid ?? 0)) process.kill(pid, signal)
+    if (scope !== 'alone') for (const pid of childrenOf(run?.pid ?? 0)) process.kill(pid, signal)
     await run?.kill(signal)
     await eventually(() => !pids.some(isAlive))
     await eventually(() => !directories.some((directory) => existsSync(dirname(directory))))

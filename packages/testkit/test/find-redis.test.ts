@@ -15,8 +15,8 @@ describe('findRedis', () => {
   })
   afterEach(() => rm(home, { recursive: true }))
 
-  /** An environment in which nothing is found but what a test puts into `bin`. */
-  const bare = (more: NodeJS.ProcessEnv = {}) => ({
+  /** Returns an environment that contains only the programs that a test puts into `bin`. */
+  const isolated = (more: NodeJS.ProcessEnv = {}) => ({
     PATH: `${join(home, 'none')}:${bin}`,
     HOME: home,
     XDG_RUNTIME_DIR: home,
@@ -31,53 +31,56 @@ describe('findRedis', () => {
 
   it('prefers the server that REDIS_URL names', async () => {
     await program('redis-server', 'exit')
-    expect(await findRedis({ env: bare({ REDIS_URL: 'redis://elsewhere' }) })).toEqual({
+    expect(await findRedis({ env: isolated({ REDIS_URL: 'redis://elsewhere' }) })).toEqual({
       kind: 'url',
       url: 'redis://elsewhere',
     })
   })
 
-  it('takes redis-server or else valkey-server from the PATH, and before both what REDIS_SERVER names', async () => {
+  it('takes REDIS_SERVER, or else redis-server, or else valkey-server from the PATH', async () => {
     const valkey = await program('valkey-server', 'exit')
-    expect(await findRedis({ env: bare() })).toEqual({ kind: 'binary', path: valkey })
+    expect(await findRedis({ env: isolated() })).toEqual({ kind: 'binary', path: valkey })
     const redis = await program('redis-server', 'exit')
-    expect(await findRedis({ env: bare() })).toEqual({ kind: 'binary', path: redis })
-    expect(await findRedis({ env: bare({ REDIS_SERVER: valkey }) })).toEqual({
+    expect(await findRedis({ env: isolated() })).toEqual({ kind: 'binary', path: redis })
+    expect(await findRedis({ env: isolated({ REDIS_SERVER: valkey }) })).toEqual({
       kind: 'binary',
       path: valkey,
     })
-    expect(await findRedis({ env: bare({ REDIS_SERVER: 'valkey-server' }) })).toEqual({
+    expect(await findRedis({ env: isolated({ REDIS_SERVER: 'valkey-server' }) })).toEqual({
       kind: 'binary',
       path: valkey,
     })
-    await expect(findRedis({ env: bare({ REDIS_SERVER: '/no/such/redis' }) })).rejects.toThrow(
+    await expect(findRedis({ env: isolated({ REDIS_SERVER: '/no/such/redis' }) })).rejects.toThrow(
       /REDIS_SERVER is \/no\/such\/redis/,
     )
   })
 
-  it('passes over files that can not be executed', async () => {
+  it('skips files that are not executable', async () => {
     await writeFile(join(bin, 'redis-server'), '')
     const valkey = await program('valkey-server', 'exit')
-    expect(await findRedis({ env: bare() })).toEqual({ kind: 'binary', path: valkey })
+    expect(await findRedis({ env: isolated() })).toEqual({ kind: 'binary', path: valkey })
   })
 
-  it('where nothing is found, one error names the ways to get a Redis', async () => {
-    await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(
+  it('if there is no Redis, the error lists the ways to get one', async () => {
+    await expect(findRedis({ env: isolated(), docker: false })).rejects.toThrow(
       /No Redis found[^]*REDIS_SERVER[^]*Docker[^]*REDIS_URL/,
     )
   })
 
-  it('a package manager installs one, once, though several processes want it at the same time, and they say so on stderr', async () => {
+  it('a package manager installs Redis once for concurrent processes, with a notice', async () => {
     for (const tool of ['env', 'sh', 'sleep', 'chmod'])
       await symlink(`/usr/bin/${tool}`, join(bin, tool))
-    const install =
-      'echo "$@" >>"$HOME/log"; case "$*" in *install*) sleep 0.3; echo "#!/bin/sh" >"$HOME/bin/redis-server"; chmod +x "$HOME/bin/redis-server";; esac'
+    const install = `
+      echo "$@" >>"$HOME/log"
+      case "$*" in *install*)
+        sleep 0.3; echo "#!/bin/sh" >"$HOME/bin/redis-server"; chmod +x "$HOME/bin/redis-server"
+      esac`
     await program('apt-get', install)
     await program('brew', install)
     await program('sudo', 'while [ "$1" = -n ]; do shift; done; exec "$@"')
     await using group = spawnProcesses(new URL('./programs/finds-redis.ts', import.meta.url), {
       count: 3,
-      data: bare({ CACHE_TESTKIT_INSTALL: '1' }),
+      data: isolated({ CACHE_TESTKIT_INSTALL: '1' }),
     })
     const found = await group.all<{ type: 'found'; source: unknown; log: string }>('found')
     expect(found.map(({ source }) => source)).toEqual(
@@ -90,20 +93,20 @@ describe('findRedis', () => {
     ).toHaveLength(1)
   })
 
-  it('who is not root has to allow an installation', async () => {
-    const asked = await program('asked', '')
-    await rm(asked)
-    for (const tool of ['apt-get', 'brew', 'sudo']) await program(tool, `echo >"${asked}"`)
+  it('a user that is not root has to allow an installation', async () => {
+    const marker = await program('marker', '')
+    await rm(marker)
+    for (const tool of ['apt-get', 'brew', 'sudo']) await program(tool, `echo >"${marker}"`)
     const getuid = vi.spyOn(process, 'getuid').mockReturnValue(1_000)
     try {
-      await expect(findRedis({ env: bare(), docker: false })).rejects.toThrow(
+      await expect(findRedis({ env: isolated(), docker: false })).rejects.toThrow(
         /npm test -- --install/,
       )
-      expect(existsSync(asked)).toBe(false)
+      expect(existsSync(marker)).toBe(false)
       await expect(
-        findRedis({ env: bare({ CACHE_TESTKIT_INSTALL: '1' }), docker: false }),
+        findRedis({ env: isolated({ CACHE_TESTKIT_INSTALL: '1' }), docker: false }),
       ).rejects.toThrow(/No Redis found/)
-      expect(existsSync(asked)).toBe(true)
+      expect(existsSync(marker)).toBe(true)
     } finally {
       getuid.mockRestore()
     }

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net'
 import { expect, it } from 'vitest'
 import { freePort, untilPortsAreFree } from '../src/free-port.js'
 
-it('a port that is taken in the meantime is replaced by another one, a few times', async () => {
+it('a port that was taken in the meantime is replaced by another one, a few times', async () => {
   const listen = async (port: number): Promise<Server> => {
     const server = createServer().listen(port, '127.0.0.1')
     await once(server, 'listening')

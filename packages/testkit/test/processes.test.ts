@@ -3,16 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { childProcess, spawnProcesses } from '../src/index.js'
 import { isAlive } from './is-alive.js'
 
-const talks = new URL('./programs/talks.ts', import.meta.url)
+const exchangesMessages = new URL('./programs/exchanges-messages.ts', import.meta.url)
 
 describe('spawnProcesses', () => {
-  it('runs a TypeScript file as processes that know their place, talk, and end when they are done', async () => {
-    await using group = spawnProcesses(talks, {
+  it('runs a TypeScript file as processes that exchange messages and end when done', async () => {
+    await using group = spawnProcesses(exchangesMessages, {
       count: 2,
       data: { greeting: 'hi' },
       env: { FLAVOUR: 'mint' },
     })
-    // The second message first: the other one waits for whoever wants it.
+    // Takes the second message first: the first one is stored until it is taken.
     await group.all('ready')
     expect(await group.all('hello')).toEqual(
       [0, 1].map((from) => ({ type: 'hello', from, of: 2, greeting: 'hi', env: 'mint' })),
@@ -27,7 +27,7 @@ describe('spawnProcesses', () => {
     )
   })
 
-  it('who awaits a process that throws is told what it threw', async () => {
+  it('a wait for a message of a process that throws is rejected with its stderr', async () => {
     await using group = spawnProcesses(
       fileURLToPath(new URL('./programs/throws.ts', import.meta.url)),
     )
@@ -39,8 +39,8 @@ describe('spawnProcesses', () => {
     expect(() => group.send('hello?')).toThrow(/is gone/)
   })
 
-  it('who awaits a process that was killed, or a message that does not come, is told so', async () => {
-    await using group = spawnProcesses(talks, { data: { greeting: 'hi' } })
+  it('a wait is rejected when the process is killed, and on a timeout', async () => {
+    await using group = spawnProcesses(exchangesMessages, { data: { greeting: 'hi' } })
     const [process] = group.processes
     await process?.next('ready')
     await expect(process?.next('sum', { timeout: 10 })).rejects.toThrow(
@@ -51,8 +51,8 @@ describe('spawnProcesses', () => {
     await waiting
   })
 
-  it('a frozen process is silent until it thaws, and can be killed', async () => {
-    await using group = spawnProcesses(talks, { count: 2, data: { greeting: 'hi' } })
+  it('a frozen process sends nothing until it is thawed, and can be killed', async () => {
+    await using group = spawnProcesses(exchangesMessages, { count: 2, data: { greeting: 'hi' } })
     await group.all('ready')
     const [first, second] = group.processes
     first?.freeze()
@@ -65,7 +65,7 @@ describe('spawnProcesses', () => {
     expect(isAlive(second?.pid ?? 0)).toBe(false)
   })
 
-  it('a file that was not started by spawnProcesses can not be a child', () => {
+  it('childProcess() throws in a process that spawnProcesses did not start', () => {
     expect(() => childProcess()).toThrow(/spawnProcesses/)
   })
 })

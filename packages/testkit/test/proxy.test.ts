@@ -40,14 +40,14 @@ describe('startProxy', () => {
   const closed = (connection: Redis) => eventually(() => connection.status === 'end')
   const value = () => redis.cli('GET', 'key')
 
-  it('carries what is said both ways', async () => {
+  it('passes bytes in both directions', async () => {
     const text = 'x'.repeat(1_000_000)
     await client.set('key', text)
     expect(await client.get('key')).toBe(text)
     expect(proxy.connections).toBe(1)
   })
 
-  it('once dropped a connection is closed, and a new one is welcome', async () => {
+  it('drop() closes the present connections, and accepts new ones', async () => {
     proxy.drop()
     await closed(client)
     const next = connectTo(proxy)
@@ -56,7 +56,7 @@ describe('startProxy', () => {
     await eventually(() => proxy.connections === 0)
   })
 
-  it('once cut it refuses connections until it passes again, on the same port', async () => {
+  it('cut() refuses connections until pass(), which listens on the same port', async () => {
     await proxy.cut()
     await closed(client)
     const refused = connectTo(proxy)
@@ -70,7 +70,7 @@ describe('startProxy', () => {
     next.disconnect()
   })
 
-  it('swallowed replies: the command was done, and nobody was told', async () => {
+  it('with swallowed replies, the command is executed without a reply', async () => {
     proxy.swallow('replies')
     const reply = client.set('key', 'value').catch((error: Error) => error)
     await eventually(() => proxy.swallowed > 0)
@@ -80,7 +80,7 @@ describe('startProxy', () => {
     expect(await reply).toBeInstanceOf(Error)
   })
 
-  it('swallowed requests: the command never arrives, and the connection stays open', async () => {
+  it('swallowed requests never arrive, and the connection stays open', async () => {
     proxy.swallow('requests')
     const reply = client.set('key', 'value').catch((error: Error) => error)
     await eventually(() => proxy.swallowed > 0)
@@ -94,13 +94,13 @@ describe('startProxy', () => {
     expect(await value()).toBe('')
   })
 
-  it('passing again spares connections that lost nothing', async () => {
+  it('pass() keeps connections that lost no bytes', async () => {
     proxy.swallow('both')
     await proxy.pass()
     expect(await client.ping()).toBe('PONG')
   })
 
-  it('delayed replies arrive later, in the order they were sent', async () => {
+  it('delayed replies arrive later, in their order', async () => {
     proxy.delay(60)
     const started = performance.now()
     const order: number[] = []
@@ -109,7 +109,7 @@ describe('startProxy', () => {
     expect(order).toEqual([1, 2])
   })
 
-  it('a server that is gone is a closed connection to the client', async () => {
+  it('when the server dies, the connection of the client is closed', async () => {
     await using other = await startRedis()
     await using inBetween = await startProxy(other)
     const connection = connectTo(inBetween)
@@ -119,17 +119,17 @@ describe('startProxy', () => {
   })
 
   describe('a half-open connection', () => {
-    /** Whether Redis takes the connection with this id for an open one. */
-    const knows = async (id: number) => (await redis.cli('CLIENT', 'LIST', 'ID', id)) !== ''
+    /** Whether Redis lists the connection with this id as open. */
+    const isListed = async (id: number) => (await redis.cli('CLIENT', 'LIST', 'ID', id)) !== ''
 
-    it('carries nothing and is not closed, neither at the client nor at the server, and new ones work', async () => {
+    it('passes nothing and stays open at both ends, while new connections work', async () => {
       const id = Number(await client.client('ID'))
       proxy.halfOpen()
       const reply = client.set('key', 'lost').catch((error: Error) => error)
       await eventually(() => proxy.swallowed > 0)
       const next = connectTo(proxy)
       expect(await next.set('key', 'value')).toBe('OK')
-      expect([client.status, await value(), proxy.connections, await knows(id)]).toEqual([
+      expect([client.status, await value(), proxy.connections, await isListed(id)]).toEqual([
         'ready',
         'value',
         2,
@@ -138,12 +138,12 @@ describe('startProxy', () => {
       await proxy.pass()
       expect(await reply).toBeInstanceOf(Error)
       expect(await next.ping()).toBe('PONG')
-      await eventually(async () => !(await knows(id)))
+      await eventually(async () => !(await isListed(id)))
       next.disconnect()
     })
 
     it.each(['end', 'resetAndDestroy'] as const)(
-      'does not tell the server when the client ends it by %s()',
+      'does not inform the server when the client ends it by %s()',
       async (how) => {
         const socket = connect(proxy.port, proxy.host)
         socket.write('CLIENT ID\r\n')
@@ -154,40 +154,40 @@ describe('startProxy', () => {
         await eventually(() => proxy.connections === 1)
         const next = connectTo(proxy)
         await next.ping()
-        expect([await knows(id), socket.readableEnded]).toEqual([true, false])
+        expect([await isListed(id), socket.readableEnded]).toEqual([true, false])
         proxy.drop()
-        await eventually(async () => !(await knows(id)))
+        await eventually(async () => !(await isListed(id)))
       },
     )
 
-    it('does not tell the client when the server ends it', async () => {
+    it('does not inform the client when the server ends it', async () => {
       const id = Number(await client.client('ID'))
       proxy.halfOpen()
       await redis.cli('CLIENT', 'KILL', 'ID', id)
-      await eventually(async () => !(await knows(id)))
+      await eventually(async () => !(await isListed(id)))
       const next = connectTo(proxy)
       await next.ping()
       expect(client.status).toBe('ready')
       next.disconnect()
     })
 
-    it('says nothing to a subscriber either', async () => {
+    it('passes no messages to a subscriber', async () => {
       const subscriber = connectTo(proxy)
-      const heard: string[] = []
-      subscriber.on('message', (_channel: string, message: string) => heard.push(message))
+      const received: string[] = []
+      subscriber.on('message', (_channel: string, message: string) => received.push(message))
       await subscriber.subscribe('news')
       await redis.cli('PUBLISH', 'news', 'first')
-      await eventually(() => heard.length === 1)
+      await eventually(() => received.length === 1)
       proxy.halfOpen()
       expect(await redis.cli('PUBLISH', 'news', 'second')).toBe('1')
       await eventually(() => proxy.swallowed > 0)
-      expect(heard).toEqual(['first'])
+      expect(received).toEqual(['first'])
       subscriber.disconnect()
     })
   })
 
   describe('held requests', () => {
-    it('are executed late, after what their client did on its next connection', async () => {
+    it('are executed late, after the commands of the next connection of their client', async () => {
       const held = proxy.hold()
       const late = client.set('key', 'late').catch((error: Error) => error)
       await eventually(() => held.bytes > 0)
@@ -202,7 +202,7 @@ describe('startProxy', () => {
       next.disconnect()
     })
 
-    it('outlive drop(), cut() and pass(), which end the connections for their clients', async () => {
+    it('survive drop(), cut() and pass(), which disconnect their clients', async () => {
       const held = proxy.hold()
       const late = client.incr('key').catch((error: Error) => error)
       await eventually(() => held.bytes > 0)
@@ -215,7 +215,7 @@ describe('startProxy', () => {
       expect(await value()).toBe('1')
     })
 
-    it('are all executed, in order, and their client gets no reply though it is still there', async () => {
+    it('are executed in order, and a client that is still connected gets no reply', async () => {
       const held = proxy.hold()
       const order = Array.from({ length: 2_000 }, (_, index) =>
         client.rpush('key', `${index}-${'x'.repeat(500)}`),
@@ -242,12 +242,12 @@ describe('startProxy', () => {
       expect(await value()).toBe('late')
     })
 
-    it('can not be delivered once the server or close() has ended the connection', async () => {
+    it('can not be delivered after the server or close() has ended the connection', async () => {
       const held = proxy.hold()
       client.set('key', 'late').catch(() => undefined)
       await eventually(() => held.bytes > 0)
       await redis.cli('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
-      // By the time of the reply, the proxy has heard of what the server did before.
+      // Once the reply arrives, the proxy has seen that the server closed the connection.
       const next = connectTo(proxy)
       await next.ping()
       await expect(held.deliver()).rejects.toThrow('ended before its bytes were delivered')
@@ -260,7 +260,7 @@ describe('startProxy', () => {
     })
   })
 
-  it('behind one address, a demoted primary keeps its connections and refuses writes, and new ones reach the promoted replica', async () => {
+  it('after a failover behind one address, new connections reach the new primary', async () => {
     await using primary = await startRedis({ aof: true })
     await using replica = await startRedis({
       config: { replicaof: `${primary.host} ${primary.port}` },
@@ -278,7 +278,7 @@ describe('startProxy', () => {
     next.disconnect()
   })
 
-  it('retargeted, it takes new connections to the other server, and leaves the present ones', async () => {
+  it('retarget() sends new connections to another server, and keeps the present ones', async () => {
     await using other = await startRedis()
     proxy.retarget(other)
     const next = connectTo(proxy)

@@ -6,7 +6,7 @@ import { startRedis } from '../src/index.js'
 import { isAlive } from './is-alive.js'
 
 describe('startRedis', () => {
-  it('starts a server of its own, which stop() ends and cleans up after', async () => {
+  it('starts a server, and stop() ends it and removes its files', async () => {
     const redis = await startRedis()
     const { pid, directory } = redis
     expect(redis.url).toBe(`redis://127.0.0.1:${redis.port}`)
@@ -21,7 +21,7 @@ describe('startRedis', () => {
     await expect(redis.restart()).rejects.toThrow(/start another one/)
   })
 
-  it('with aof, what was acknowledged survives a kill', async () => {
+  it('with aof, acknowledged writes survive a kill', async () => {
     await using redis = await startRedis({ aof: 'always' })
     await redis.cli('SET', 'key', 'value')
     await redis.kill()
@@ -33,19 +33,19 @@ describe('startRedis', () => {
     expect(await redis.cli('GET', 'key')).toBe('value')
   })
 
-  it('without aof, it comes back empty', async () => {
+  it('without aof, a restarted server is empty', async () => {
     await using redis = await startRedis()
     await redis.cli('SET', 'key', 'value')
     await redis.restart()
     expect(await redis.cli('DBSIZE')).toBe('0')
   })
 
-  it('while it is paused nobody answers, and what was asked is answered when it resumes', async () => {
+  it('a paused server does not reply, and answers waiting commands when it resumes', async () => {
     await using redis = await startRedis()
     await redis.pause()
     let answered = false
     const answer = redis.cli('PING').then((reply) => ((answered = true), reply))
-    // Another server answers meanwhile: the silence is the first one's own.
+    // Another server answers in the meantime, so only the paused one is silent.
     await using other = await startRedis()
     await other.cli('PING')
     expect(answered).toBe(false)
@@ -64,7 +64,7 @@ describe('startRedis', () => {
     await redis.pause()
   })
 
-  it('full, it refuses writes, keeps and deletes what it has, and takes writes again once emptied', async () => {
+  it('a full server refuses writes, keeps its keys, and recovers after empty()', async () => {
     const config = { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-random' }
     await using redis = await startRedis({ config })
     await redis.cli('MSET', 'a', '1', 'b', '2')
@@ -83,7 +83,7 @@ describe('startRedis', () => {
     expect(await redis.cli('SET', 'c', '3')).toBe('OK')
   })
 
-  it('password and lines of redis.conf are honoured, quotes and empty values included', async () => {
+  it('applies the password and lines of redis.conf, even quotes and empty values', async () => {
     const config = {
       maxmemory: '10mb',
       'client-output-buffer-limit': 'pubsub 1mb 1mb 1',
@@ -97,7 +97,7 @@ describe('startRedis', () => {
     expect(decodeURIComponent(new URL(redis.url).password)).toBe('a "b" #c')
   })
 
-  it('a server that does not come up says why', async () => {
+  it('if a server does not start, the error contains its log', async () => {
     await expect(startRedis({ config: { 'no-such-line': 'yes' } })).rejects.toThrow(/no-such-line/)
     const holder = createServer().listen(0, '127.0.0.1')
     await once(holder, 'listening')
@@ -106,7 +106,7 @@ describe('startRedis', () => {
     holder.close()
   })
 
-  it('twenty servers at once get twenty ports', async () => {
+  it('twenty servers that start at once get twenty ports', async () => {
     const servers = await Promise.all(Array.from({ length: 20 }, () => startRedis()))
     expect(new Set(servers.map(({ port }) => port)).size).toBe(20)
     await Promise.all(servers.map((server) => server.stop()))

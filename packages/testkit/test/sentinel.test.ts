@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { eventually, startSentinel, type RedisServer } from '../src/index.js'
 
 it(
-  'Sentinels lead a client to the primary, to the promoted replica after a failover, and to the next one after a kill',
+  'Sentinels lead a client to the primary, to the promoted replica, and to the next after a kill',
   { timeout: 60_000 },
   async () => {
     await using redis = await startSentinel({ replicas: 2 })
@@ -36,7 +36,7 @@ it(
 )
 
 it(
-  'each failover succeeds at the first attempt, also when the promoted replica was a primary before',
+  'each failover succeeds at the first attempt, even of a replica that was a primary before',
   { timeout: 60_000 },
   async () => {
     await using redis = await startSentinel({ downAfter: 20_000 })
@@ -57,7 +57,7 @@ it(
   },
 )
 
-it('one Sentinel is enough to fail over, and without a replica it says that it can not', async () => {
+it('one Sentinel can fail over, and failover() throws if no replica is running', async () => {
   await using redis = await startSentinel({ sentinels: 1 })
   const [replica] = redis.replicas
   expect(await redis.failover()).toBe(replica)

@@ -1,17 +1,17 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { startRedis, type RedisServer } from '../src/index.js'
 
-describe('a Redis that REDIS_URL names', () => {
-  let theirs: RedisServer
+describe('the Redis in REDIS_URL', () => {
+  let provided: RedisServer
   beforeAll(
     async () =>
-      void (theirs = await startRedis({ password: 'secret', config: { databases: '6' } })),
+      void (provided = await startRedis({ password: 'secret', config: { databases: '6' } })),
   )
-  afterAll(() => theirs.stop())
-  beforeEach(() => vi.stubEnv('REDIS_URL', theirs.url))
+  afterAll(() => provided.stop())
+  beforeEach(() => vi.stubEnv('REDIS_URL', provided.url))
   afterEach(() => vi.unstubAllEnvs())
 
-  it('lends each borrower a database of its own, and gets it back empty', async () => {
+  it('lends each borrower a different database, which is empty', async () => {
     const [first, second] = await Promise.all([
       startRedis({ shared: true }),
       startRedis({ shared: true }),
@@ -30,9 +30,9 @@ describe('a Redis that REDIS_URL names', () => {
     expect(await next.cli('DBSIZE')).toBe('0')
   })
 
-  it('keeps its database 0, and those with keys of somebody else, to itself', async () => {
-    await theirs.cli('SET', 'precious', 'x')
-    await theirs.cli('EVAL', "redis.call('SELECT', 3) redis.call('SET', 'precious', 'x')", 0)
+  it('keeps its database 0, and databases that hold keys of other programs', async () => {
+    await provided.cli('SET', 'precious', 'x')
+    await provided.cli('EVAL', "redis.call('SELECT', 3) redis.call('SET', 'precious', 'x')", 0)
     const borrowed: RedisServer[] = []
     await expect(
       (async () => {
@@ -41,26 +41,26 @@ describe('a Redis that REDIS_URL names', () => {
     ).rejects.toThrow(/All 6 databases/)
     expect(borrowed.map(({ database }) => database).sort()).toEqual([1, 2, 4])
     await Promise.all(borrowed.map((server) => server.stop()))
-    expect(await theirs.cli('GET', 'precious')).toBe('x')
+    expect(await provided.cli('GET', 'precious')).toBe('x')
   })
 
-  it('can not be killed, paused, resumed, restarted, filled or emptied by a borrower', async () => {
+  it('refuses kill, pause, resume, restart, fill and empty', async () => {
     await using redis = await startRedis({ shared: true })
     for (const control of ['kill', 'pause', 'resume', 'restart', 'fill', 'empty'] as const)
       await expect(redis[control]()).rejects.toThrow(new RegExp(`can't ${control} it`))
     expect(await redis.cli('PING')).toBe('PONG')
   })
 
-  it("is not what startRedis() starts where a server of one's own can be had", async () => {
+  it('is not used by startRedis() if a server can be started', async () => {
     await using redis = await startRedis()
-    expect(redis.port).not.toBe(theirs.port)
-    expect(redis.pid).not.toBe(theirs.pid)
+    expect(redis.port).not.toBe(provided.port)
+    expect(redis.pid).not.toBe(provided.pid)
   })
 
-  it("takes the place of a server of one's own where there is no binary, unless an option needs one", async () => {
+  it('is used by startRedis() without a binary, if no option requires a new server', async () => {
     vi.stubEnv('PATH', '/nowhere')
     vi.stubEnv('REDIS_SERVER', '')
     await using redis = await startRedis()
-    expect([redis.port, redis.database]).toEqual([theirs.port, 1])
+    expect([redis.port, redis.database]).toEqual([provided.port, 1])
   })
 })

@@ -4,8 +4,8 @@ import type { Connected } from './connected.js'
 export type ClientName = 'ioredis' | 'node-redis'
 
 /**
- * The two files differ in the line that makes the driver, and in nothing that anybody else would
- * notice.
+ * Connects to Redis with one of the two client libraries. The two files differ only in how they
+ * create the Redis client and the driver.
  */
 export async function connectCache(
   name: ClientName,

@@ -1,6 +1,6 @@
 import type { Product } from '../products.js'
 import type { Stats } from '../stats.js'
-import type { ServiceProcess } from './stage.js'
+import type { ServiceProcess } from './environment.js'
 
 export async function getProduct(catalog: ServiceProcess, id: number): Promise<Product> {
   const product = await send<Product>(catalog, 'GET', `/products/${id}`)
@@ -8,8 +8,8 @@ export async function getProduct(catalog: ServiceProcess, id: number): Promise<P
   return product
 }
 
-/** A product within its category, of which the seed has 60. */
-export async function getShelved(catalog: ServiceProcess, id: number): Promise<Product> {
+/** Reads a product within its category. The seed has 60 categories. */
+export async function getProductInCategory(catalog: ServiceProcess, id: number): Promise<Product> {
   const product = await send<Product>(catalog, 'GET', `/categories/${(id % 60) + 1}/products/${id}`)
   if (!product) throw new Error(`GET /categories/…/products/${id} was refused`)
   return product
@@ -24,7 +24,7 @@ export async function getCategory(
   return products
 }
 
-/** The row as it is now, or `undefined` where the service refused to change it. */
+/** Changes a product and returns the new row, or `undefined` if the service refused (503). */
 export function patchProduct(
   catalog: ServiceProcess,
   id: number,
@@ -38,14 +38,14 @@ export async function statsOf(catalogs: readonly ServiceProcess[]): Promise<Stat
     catalogs.map(async ({ url }) => (await (await fetch(`${url}/stats`)).json()) as Stats),
   )
   return all.reduce(
-    (sum, one) =>
+    (sum, stats) =>
       Object.fromEntries(
-        Object.entries(sum).map(([name, n]) => [name, n + one[name as keyof Stats]]),
+        Object.entries(sum).map(([name, n]) => [name, n + stats[name as keyof Stats]]),
       ) as unknown as Stats,
   )
 }
 
-/** What was counted while `work` ran. */
+/** Runs `work`, and returns its result and the increase of the counters in the meantime. */
 export async function countedDuring<R>(
   catalogs: readonly ServiceProcess[],
   work: () => Promise<R>,
@@ -59,7 +59,7 @@ export async function countedDuring<R>(
   return { result, stats }
 }
 
-/** What a service answers; `undefined` where it refused for now (503). */
+/** Sends a request and returns the body, or `undefined` if the service refused for now (503). */
 export async function send<R>(
   { url }: ServiceProcess,
   method: string,

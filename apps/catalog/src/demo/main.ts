@@ -1,44 +1,44 @@
 import { parseArgs } from 'node:util'
-import { loops } from './checker.js'
+import { startEnvironment } from './environment.js'
 import { getProduct, patchProduct, statsOf } from './http.js'
-import { scenes } from './scenes.js'
-import type { Outcome } from './scenes/outcome.js'
-import { setStage } from './stage.js'
+import { runLoops } from './run-loops.js'
+import { scenarios } from './scenarios.js'
+import type { Log, ScenarioResult } from './scenarios/scenario.js'
 
 const {
   values: { once },
 } = parseArgs({ options: { once: { type: 'boolean', default: false } } })
-const tell = (what: string): void => console.log(`· ${what}`)
+const log: Log = (message) => console.log(`· ${message}`)
 
-await using stage = await setStage(tell)
-if (once) process.exitCode = await runThrough()
+await using environment = await startEnvironment(log)
+if (once) process.exitCode = await runScenarios()
 else await keepRunning()
 
-/** All scenes, then what happened. 0 if everything held. */
-async function runThrough(): Promise<number> {
-  const outcomes: Outcome[] = []
-  for (const scene of scenes) outcomes.push(await scene(stage, tell))
+/** Runs all scenarios and prints a report. Returns the exit code: 0 if all checks passed. */
+async function runScenarios(): Promise<number> {
+  const results: ScenarioResult[] = []
+  for (const scenario of scenarios) results.push(await scenario(environment, log))
   console.log()
   console.table(
     Object.fromEntries(
-      outcomes.flatMap(({ rows }) => rows).map(({ scene, ...row }) => [scene, row]),
+      results.flatMap(({ rows }) => rows).map(({ scenario, ...row }) => [scenario, row]),
     ),
   )
-  const expectations = outcomes.flatMap((outcome) => outcome.expectations)
-  for (const { what, holds } of expectations) console.log(`${holds ? '✓' : '✗'} ${what}`)
-  const failed = expectations.filter(({ holds }) => !holds).length
+  const checks = results.flatMap((result) => result.checks)
+  for (const { description, passed } of checks) console.log(`${passed ? '✓' : '✗'} ${description}`)
+  const failed = checks.filter(({ passed }) => !passed).length
   console.log(
-    failed === 0 ? '\nEverything held.' : `\n${failed} of ${expectations.length} did not hold.`,
+    failed === 0 ? '\nAll checks passed.' : `\n${failed} of ${checks.length} checks failed.`,
   )
   return failed === 0 ? 0 : 1
 }
 
-/** Light traffic until Ctrl-C. */
+/** Generates light traffic until Ctrl-C. */
 async function keepRunning(): Promise<void> {
-  const { catalogs, redis } = stage
+  const { catalogs, redis } = environment
   for (const { name, url } of catalogs)
     console.log(`catalog on ${name}: ${url}/products/42   counters: ${url}/stats`)
-  console.log(`Redis: ${redis.url}\nCtrl-C ends it.`)
+  console.log(`Redis: ${redis.url}\nPress Ctrl-C to stop.`)
   let stopped = false
   process.once('SIGINT', () => {
     stopped = true
@@ -47,7 +47,7 @@ async function keepRunning(): Promise<void> {
     stopped = true
   })
   while (!stopped) {
-    await loops(4, 3_000, async (i) => {
+    await runLoops(4, 3_000, async (i) => {
       if (stopped) return
       const catalog = catalogs[i % 2]!
       if (i % 50 === 0) await patchProduct(catalog, 1 + (i % 100), { priceCents: i })

@@ -2,20 +2,20 @@ import type { Random } from '../random.js'
 import type { ProcessUnderTest } from '../process-under-test.js'
 import type { Topology } from '../topologies/topology.js'
 
-/** What a fault can be put on. */
-export interface Scene {
+/** The targets of a fault. */
+export interface FaultContext {
   readonly topology: Topology
   readonly processes: readonly ProcessUnderTest[]
   readonly random: Random
 }
 
-/** Something that goes wrong, and is well again when it resolves. */
+/** A fault. It is over when `run` resolves. */
 export interface Fault {
-  /** How likely it is to be chosen. */
+  /** The relative probability that this fault is chosen. */
   readonly weight: number
-  /** Whether it can happen on these servers. Default: on all. */
+  /** Returns whether the fault can occur on these servers. By default it can occur on all. */
   readonly possible?: (topology: Topology) => boolean
-  /** Whether no other one of these may be there at the same time. */
+  /** Whether no other exclusive fault may be active at the same time. */
   readonly exclusive?: boolean
-  run(scene: Scene): Promise<void>
+  run(context: FaultContext): Promise<void>
 }

@@ -1,7 +1,7 @@
 import { now } from '../clock.js'
 import type { FaultName } from './all.js'
 
-/** Nobody's fault, and nothing is said about order and exactness while it lasts. */
+/** Not a fault, but order and exactness are not checked while the machine is slow. */
 const SLOW = 'slow machine'
 
 interface Entry {
@@ -10,7 +10,7 @@ interface Entry {
   to: number
 }
 
-/** What went wrong, and when. */
+/** Records which faults were active, and when. */
 export class FaultLog {
   readonly #entries: Entry[] = []
 
@@ -24,12 +24,12 @@ export class FaultLog {
     }
   }
 
-  /** The machine had no time for this process. */
+  /** Records that the machine had no time for this process. */
   slow(from: number, to: number): void {
     this.#entries.push({ name: SLOW, from, to })
   }
 
-  /** Whether one of these faults (by default: any) was there at some time between the two. */
+  /** Returns whether one of these faults (by default: any) was active between the two times. */
   any(from: number, to: number, names?: readonly FaultName[]): boolean {
     return this.#entries.some(
       (entry) =>
@@ -39,12 +39,12 @@ export class FaultLog {
     )
   }
 
-  /** Those that ended after this time, or have not ended. */
+  /** Returns the faults that ended after this time, or have not ended. */
   names(since: number): readonly string[] {
     return this.#entries.filter(({ to }) => to >= since).map(({ name }) => name)
   }
 
-  /** How often each happened. */
+  /** Returns how often each fault occurred. */
   counts(): Readonly<Record<string, number>> {
     const counts: Record<string, number> = {}
     for (const { name } of this.#entries) counts[name] = (counts[name] ?? 0) + 1

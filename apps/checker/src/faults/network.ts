@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TcpProxy } from '@cache/testkit'
-import type { Fault, Scene } from './fault.js'
+import type { Fault, FaultContext } from './fault.js'
 
-/** What happens on the way of one process to one server, or to all of them. */
+/** Faults of the connections from one process to one server, or to all servers. */
 export const networkFaults = {
   cut: between(50, 800, async (proxies, pause) => {
     await Promise.all(proxies.map((proxy) => proxy.cut()))
@@ -27,11 +27,11 @@ export const networkFaults = {
   'late bytes': { ...between(200, 3_000, lateBytes), weight: 2 },
 } satisfies Record<string, Fault>
 
-/** What was sent on old connections arrives long after their process has new ones. */
+/** Bytes on old connections arrive long after the process has opened new ones. */
 async function lateBytes(proxies: readonly TcpProxy[], pause: () => Promise<void>): Promise<void> {
   const held = proxies.map((proxy) => proxy.hold())
   await pause()
-  // Where the server has closed the connection, the bytes are lost.
+  // If the server has closed the connection, the bytes are lost.
   await Promise.all(held.map((requests) => requests.deliver().catch(() => undefined)))
 }
 
@@ -49,24 +49,24 @@ async function pass(proxies: readonly TcpProxy[]): Promise<void> {
   await Promise.all(proxies.map((proxy) => proxy.pass()))
 }
 
-/** A fault that lasts so many ms, on all proxies of a process or on one of them. */
+/** Returns a fault of a random duration, on all proxies of a process or on one of them. */
 function between(
-  least: number,
-  most: number,
+  min: number,
+  max: number,
   act: (
     proxies: readonly TcpProxy[],
     pause: () => Promise<void>,
-    scene: Scene,
+    context: FaultContext,
   ) => Promise<void> | void,
 ): Fault {
   return {
     weight: 1,
-    async run(scene) {
-      const { processes, random } = scene
-      const { proxies } = random.pick(processes).entrance
+    async run(context) {
+      const { processes, random } = context
+      const { proxies } = random.pick(processes).proxySet
       const some = random.chance(0.5) ? proxies : [random.pick(proxies)]
-      const duration = random.between(least, most)
-      await act(some, () => sleep(duration).then(() => undefined), scene)
+      const duration = random.between(min, max)
+      await act(some, () => sleep(duration).then(() => undefined), context)
     },
   }
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisServer } from '@cache/testkit'
-import type { Fault, Scene } from './fault.js'
+import type { Fault, FaultContext } from './fault.js'
 
-/** How far a clock is set, in ms: more than any ttl of what is short-lived. */
+/** How far a clock is set, in ms: more than any short-lived ttl. */
 const CLOCK_STEP = 20_000
 
 export const serverFaults = {
@@ -25,7 +25,7 @@ export const serverFaults = {
       const server = random.pick(topology.primaries)
       for (let n = random.between(1, 20); n > 0; n--) {
         const key = await server.cli('RANDOMKEY')
-        // it may have moved
+        // The key may have moved.
         if (EVICTABLE.test(key)) await server.cli('DEL', key).catch(() => undefined)
       }
     },
@@ -44,7 +44,7 @@ export const serverFaults = {
     weight: 1,
     exclusive: true,
     possible: ({ clock }) => clock,
-    // All of them, as the clocks of a Cluster may not differ by more than a second.
+    // Sets all clocks, because those of a Cluster may not differ by more than a second.
     async run({ topology, random }) {
       const offset = random.pick([-CLOCK_STEP, 0, CLOCK_STEP])
       await Promise.all(topology.servers.map((server) => server.setClock(offset)))
@@ -70,7 +70,7 @@ export const serverFaults = {
   },
 } satisfies Record<string, Fault>
 
-/** Entries and their leases, which Redis may evict at any time without breaking a promise. */
+/** Matches entries and their leases, which Redis may evict without breaking a guarantee. */
 const EVICTABLE =
   /^check:(aside|through-\w+|known|learnt|item|group|near|counters|rows):\w+(:lease)?$/
 
@@ -78,6 +78,7 @@ function onPrimary(act: (server: RedisServer) => Promise<unknown>): Fault {
   return {
     weight: 1,
     exclusive: true,
-    run: async ({ topology, random }: Scene) => void (await act(random.pick(topology.primaries))),
+    run: async ({ topology, random }: FaultContext) =>
+      void (await act(random.pick(topology.primaries))),
   }
 }

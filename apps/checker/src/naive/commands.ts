@@ -1,6 +1,6 @@
 import type { CacheClient, Reply } from '@cache/core'
 
-/** Plain commands, each on the key that comes first. */
+/** Returns plain commands. The first argument of each is its key. */
 export function commandsOf(client: CacheClient) {
   const command =
     (name: string) =>

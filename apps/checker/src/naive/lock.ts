@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { now } from '../clock.js'
-import type { World, Work } from '../patterns/work.js'
+import type { WorkloadContext, Workload } from '../patterns/workload.js'
 import { commandsOf } from './commands.js'
 
 const TTL = 1_000
 
-/** SET NX PX, and DEL when it is done; whether it still holds, it does not ask. */
-export function lock({ client, random, reporter, process }: World): Work {
+/** Uses SET NX PX, and DEL at the end without checking whether it still holds the lock. */
+export function lock({ client, random, reporter, process }: WorkloadContext): Workload {
   const { set, del, incr } = commandsOf(client)
   return {
     async step() {

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { World, Work } from '../patterns/work.js'
+import type { WorkloadContext, Workload } from '../patterns/workload.js'
 import { commandsOf } from './commands.js'
 
-/** A list: RPUSH to write, LPOP to flush. What a process has popped dies with it. */
-export function writeBehind({ client, source, random, process }: World): Work {
+/** A list: RPUSH to write, LPOP to flush. A write that was popped is lost if the process dies. */
+export function writeBehind({ client, source, random, process }: WorkloadContext): Workload {
   const { rpush, lpop, llen } = commandsOf(client)
   const id = 'counter-0'
   let working = true
@@ -27,7 +27,7 @@ export function writeBehind({ client, source, random, process }: World): Work {
     },
     async finish() {
       while (Number(await llen('queue')) > 0) await sleep(20)
-      await sleep(200) // of what was popped last
+      await sleep(200) // Waits for the write that was popped last.
     },
     async close() {
       working = false

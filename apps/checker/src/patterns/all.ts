@@ -8,21 +8,21 @@ import { lock } from './lock.js'
 import { near } from './near.js'
 import { ratelimit } from './ratelimit.js'
 import { versioning } from './versioning.js'
-import type { StartWork } from './work.js'
+import type { StartWorkload } from './workload.js'
 import { writeBehind } from './write-behind.js'
 import { writeThrough } from './write-through.js'
 
-/** Each pattern, and the same as it is usually written, which the checker has to catch. */
+/** Each pattern, and a naive implementation that the checker has to detect. */
 export const patterns = {
-  aside: { ours: aside, naive: entries.aside },
-  'write-through': { ours: writeThrough, naive: entries.writeThrough },
-  'write-behind': { ours: writeBehind, naive: naiveWriteBehind.writeBehind },
-  lock: { ours: lock, naive: naiveLock.lock },
-  ratelimit: { ours: ratelimit, naive: naiveRatelimit.ratelimit },
-  versioning: { ours: versioning, naive: entries.versioning },
-  hierarchical: { ours: hierarchical, naive: entries.hierarchical },
-  near: { ours: near, naive: entries.near },
-} satisfies Record<string, { readonly ours: StartWork; readonly naive: StartWork }>
+  aside: { real: aside, naive: entries.aside },
+  'write-through': { real: writeThrough, naive: entries.writeThrough },
+  'write-behind': { real: writeBehind, naive: naiveWriteBehind.writeBehind },
+  lock: { real: lock, naive: naiveLock.lock },
+  ratelimit: { real: ratelimit, naive: naiveRatelimit.ratelimit },
+  versioning: { real: versioning, naive: entries.versioning },
+  hierarchical: { real: hierarchical, naive: entries.hierarchical },
+  near: { real: near, naive: entries.near },
+} satisfies Record<string, { readonly real: StartWorkload; readonly naive: StartWorkload }>
 
 export type PatternName = keyof typeof patterns
 export const patternNames = Object.keys(patterns) as PatternName[]

@@ -1,21 +1,19 @@
 import { createAside } from '@cache/aside'
 import { Rows } from '../source.js'
 import { checkedRead, checkedWrite, INTENT_TTL } from './checked-read.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const IDS = 12
-/**
- * The first ids are changed and then invalidated: if the process dies between, nothing heals them.
- */
-const ONLY_INVALIDATED = 4
+/** The first ids are changed and then invalidated. If the process dies between, they stay stale. */
+const INVALIDATED_IDS = 4
 
 interface Row {
   readonly version: number
 }
 
-/** Rows are read through the cache, and changed in every way that it offers. */
-export function aside(world: World): Work {
-  const { client, source, random } = world
+/** Reads rows through the cache, and changes them in every way that the package offers. */
+export function aside(context: WorkloadContext): Workload {
+  const { client, source, random } = context
   const rows = new Rows(source, 'aside')
   const cache = createAside<Row, number>({
     client,
@@ -48,14 +46,14 @@ export function aside(world: World): Work {
     return version
   }
   const check = (id: number, read: (id: number) => Promise<number | undefined>) =>
-    checkedRead(world, 'aside', rows, id, () => read(id), { healsItself: id >= ONLY_INVALIDATED })
+    checkedRead(context, 'aside', rows, id, () => read(id), { healsItself: id >= INVALIDATED_IDS })
 
   return {
     async step() {
       const id = random.between(0, IDS - 1)
       if (!random.chance(0.3)) return check(id, random.pick(reads))
-      const write = id < ONLY_INVALIDATED ? invalidate : random.pick([mutate, commit])
-      await checkedWrite(world, 'aside', rows, id, () => write(id))
+      const write = id < INVALIDATED_IDS ? invalidate : random.pick([mutate, commit])
+      await checkedWrite(context, 'aside', rows, id, () => write(id))
     },
     async finish() {
       for (let id = 0; id < IDS; id++) await check(id, get)

@@ -2,12 +2,12 @@ import { createHierarchical } from '@cache/hierarchical'
 import { now } from '../clock.js'
 import { Rows } from '../source.js'
 import { checkedRead, checkedWrite } from './checked-read.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 export const ITEMS = 9
 const GROUPS = 3
-/** An item moves to the next group with every fourth version. */
-const MOVES = 4
+/** The number of versions after which an item moves to the next group. */
+const VERSIONS_PER_GROUP = 4
 
 export interface Item {
   readonly id: number
@@ -15,11 +15,11 @@ export interface Item {
 }
 
 export const groupAt = ({ id, version }: Item): number =>
-  (id + Math.floor(version / MOVES)) % GROUPS
+  (id + Math.floor(version / VERSIONS_PER_GROUP)) % GROUPS
 
-/** Items that change and move. A group that is read holds what it should, and nothing old. */
-export function hierarchical(world: World): Work {
-  const { client, source, random } = world
+/** Changes and moves items. A group read must contain the right items in current versions. */
+export function hierarchical(context: WorkloadContext): Workload {
+  const { client, source, random } = context
   const rows = new Rows(source, 'tree')
   const load = async (id: number): Promise<Item> => ({ id, version: await rows.read(id) })
   const cache = createHierarchical<Item, number, number>({
@@ -36,7 +36,7 @@ export function hierarchical(world: World): Work {
     return version
   }
   const read = (id: number) =>
-    checkedRead(world, 'hierarchical', rows, id, async () => {
+    checkedRead(context, 'hierarchical', rows, id, async () => {
       const item = await cache.get(id)
       if (!item) throw new Error(`item ${id} was not found`)
       return item.version
@@ -46,15 +46,15 @@ export function hierarchical(world: World): Work {
     async step() {
       const id = random.between(0, ITEMS - 1)
       if (random.chance(0.15)) {
-        await checkedWrite(world, 'hierarchical', rows, id, () => invalidate(id))
+        await checkedWrite(context, 'hierarchical', rows, id, () => invalidate(id))
       } else if (random.chance(0.3)) {
-        await checkGroup(world, rows, random.between(0, GROUPS - 1), cache.getGroup)
+        await checkGroup(context, rows, random.between(0, GROUPS - 1), cache.getGroup)
       } else await read(id)
     },
     async finish() {
       for (let id = 0; id < ITEMS; id++) await read(id)
       for (let group = 0; group < GROUPS; group++) {
-        await checkGroup(world, rows, group, cache.getGroup)
+        await checkGroup(context, rows, group, cache.getGroup)
       }
     },
     close: async () => undefined,
@@ -65,31 +65,38 @@ export function loadAll(load: (id: number) => Promise<Item>): Promise<Item[]> {
   return Promise.all(Array.from({ length: ITEMS }, (_, id) => load(id)))
 }
 
-/** Each item was there, or not, in some version from what was acknowledged to what there is now. */
+/** Checks each item against every version between the acknowledged one and the current one. */
 export async function checkGroup(
-  world: World,
+  context: WorkloadContext,
   rows: Rows,
   group: number,
   getGroup: (group: number) => Promise<readonly Item[]>,
 ): Promise<void> {
   const ids = Array.from({ length: ITEMS }, (_, id) => id)
   const from = now()
-  const floors = await Promise.all(ids.map((id) => rows.floor(id)))
+  const minVersions = await Promise.all(ids.map((id) => rows.acknowledgedVersion(id)))
   const items = new Map((await getGroup(group)).map((item) => [item.id, item]))
   const to = now()
   const latest = await Promise.all(ids.map((id) => rows.read(id)))
-  world.reporter.count('hierarchical: group reads')
+  context.reporter.count('hierarchical: group reads')
   for (const id of ids) {
-    const [item, floor] = [items.get(id), floors[id]!.version]
-    const complain = (what: string) =>
-      world.reporter.violation({ pattern: 'hierarchical', what, from, to })
+    const [item, minVersion] = [items.get(id), minVersions[id]!.version]
+    const addViolation = (description: string) =>
+      context.reporter.violation({ pattern: 'hierarchical', description, from, to })
     if (item) {
-      if (item.version >= floor) continue
-      complain(`group ${group}: item ${id} had ${item.version}, but ${floor} was acknowledged`)
+      if (item.version >= minVersion) continue
+      addViolation(
+        `group ${group}: item ${id} had ${item.version}, but ${minVersion} was acknowledged`,
+      )
     } else {
-      const versions = Array.from({ length: latest[id]! - floor + 1 }, (_, i) => floor + i)
+      const versions = Array.from(
+        { length: latest[id]! - minVersion + 1 },
+        (_, i) => minVersion + i,
+      )
       if (versions.some((version) => groupAt({ id, version }) !== group)) continue
-      complain(`group ${group}: item ${id} was missing, with versions ${floor} to ${latest[id]}`)
+      addViolation(
+        `group ${group}: item ${id} was missing, with versions ${minVersion} to ${latest[id]}`,
+      )
     }
   }
 }

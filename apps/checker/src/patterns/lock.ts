@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createLocks, createSemaphore, type Lock } from '@cache/lock'
 import { now } from '../clock.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const NAMES = ['a', 'b', 'c'] as const
 const PERMITS = 2
-/** A holder looks so often whether it still holds. */
-const LOOK_EVERY = 5
+/** The interval in ms at which a holder checks whether it still holds. */
+const CHECK_INTERVAL = 5
 
-/** Locks and permits are held, briefly and beyond their ttl, for as long as they say they are. */
-export function lock(world: World): Work {
-  const { client, random, reporter } = world
+/** Holds locks and permits briefly and beyond their ttl, for as long as they report to be held. */
+export function lock(context: WorkloadContext): Workload {
+  const { client, random, reporter } = context
   const terms = { client, ttl: '1s', wait: '6s' } as const
   const locks = createLocks(terms)
   const semaphore = createSemaphore({ ...terms, name: 'permits', permits: PERMITS })
@@ -20,7 +20,7 @@ export function lock(world: World): Work {
     if (random.chance(0.1)) return [await locks.tryAcquire(name), 1]
     const began = now()
     const acquired = await locks.acquire(name)
-    const [granted, holder] = [now(), holderOf(world, acquired)]
+    const [granted, holder] = [now(), holderOf(context, acquired)]
     reporter.add({ type: 'wait', lock: name, holder, fence: acquired.fence, began, granted })
     return [acquired, 1]
   }
@@ -33,7 +33,7 @@ export function lock(world: World): Work {
       const milliseconds = random.chance(0.03)
         ? random.between(1_000, 2_500)
         : random.between(5, 40)
-      await hold(world, name, acquired, capacity, milliseconds)
+      await hold(context, name, acquired, capacity, milliseconds)
       if (random.chance(0.9)) await acquired.release()
       else void acquired.release().catch(() => reporter.count('lock: releases that failed'))
     },
@@ -44,7 +44,7 @@ export function lock(world: World): Work {
 }
 
 async function hold(
-  { reporter, process }: World,
+  { reporter, process }: WorkloadContext,
   name: string,
   held: Lock,
   capacity: number,
@@ -53,11 +53,11 @@ async function hold(
   reporter.count('lock: acquired')
   const holder = `${process}/${held.fence}`
   const from = now()
-  let told = -Infinity
+  let lastReport = -Infinity
   for (let at = from; ; at = now()) {
-    // Valid now, so it was valid at the time that was taken before.
+    // It is valid now, so it was valid at time `at`, which was taken before.
     if (held.remaining <= 0 || held.signal.aborted) return reporter.count('lock: lost')
-    if (at > told + 50 || at > from + milliseconds) {
+    if (at > lastReport + 50 || at > from + milliseconds) {
       reporter.add({
         type: 'holding',
         lock: name,
@@ -67,13 +67,13 @@ async function hold(
         from,
         to: at,
       })
-      told = at
+      lastReport = at
     }
     if (at > from + milliseconds) return
-    await sleep(LOOK_EVERY)
+    await sleep(CHECK_INTERVAL)
   }
 }
 
-function holderOf({ process }: World, { fence }: Lock): string {
+function holderOf({ process }: WorkloadContext, { fence }: Lock): string {
   return `${process}/${fence}`
 }

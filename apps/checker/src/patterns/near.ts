@@ -2,14 +2,16 @@ import { createAside } from '@cache/aside'
 import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
 import { Rows } from '../source.js'
 import { checkedRead, checkedWrite } from './checked-read.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const IDS = 8
 export const HEARTBEAT = 300
 
-/** What one process changes, others read from their near caches for two heartbeats at most. */
-export async function near(world: World): Promise<Work> {
-  const { client, source, random } = world
+/**
+ * Changes rows that other processes read from near caches, where two heartbeats of lag are allowed.
+ */
+export async function near(context: WorkloadContext): Promise<Workload> {
+  const { client, source, random } = context
   const rows = new Rows(source, 'near')
   const bus = createInvalidationBus({ client, heartbeat: HEARTBEAT })
   const cached = withNearCache(client, { bus })
@@ -18,22 +20,22 @@ export async function near(world: World): Promise<Work> {
     prefix: 'near',
     ttl: '1h',
   })
-  /** What this process has changed itself, it never reads in an older version. */
+  /** The latest version that this process wrote. It must never read an older one. */
   const own = new Map<number, number>()
 
   const get = async (id: number): Promise<number> => {
     const before = own.get(id) ?? 0
     const { version } = await cache.getOrLoad(id, async () => ({ version: await rows.read(id) }))
-    return version < before ? -1 : version // below every floor
+    return version < before ? -1 : version // -1 always counts as a violation.
   }
   const read = (id: number) =>
-    checkedRead(world, 'near', rows, id, () => get(id), { grace: 2 * HEARTBEAT })
+    checkedRead(context, 'near', rows, id, () => get(id), { grace: 2 * HEARTBEAT })
 
   return {
     async step() {
       const id = random.between(0, IDS - 1)
       if (!random.chance(0.05)) return read(id)
-      const version = await checkedWrite(world, 'near', rows, id, async () => {
+      const version = await checkedWrite(context, 'near', rows, id, async () => {
         const changed = await rows.change(id)
         await cache.invalidate(id)
         return changed
@@ -42,7 +44,7 @@ export async function near(world: World): Promise<Work> {
     },
     async finish() {
       for (let id = 0; id < IDS; id++) await read(id)
-      world.reporter.count('near: hits', cached.near.stats().hits)
+      context.reporter.count('near: hits', cached.near.stats().hits)
     },
     close: () => bus.close(),
   }

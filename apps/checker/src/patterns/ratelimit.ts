@@ -1,10 +1,10 @@
 import { createRateLimiter, fixedWindow, gcra, slidingWindow, tokenBucket } from '@cache/ratelimit'
 import { now } from '../clock.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const IDS = 2
 
-/** One limiter for each policy; `judges/limits.ts` knows what each of them allows. */
+/** One policy for each algorithm. `verifiers/limits.ts` models what each of them allows. */
 export const policies = {
   slidingWindow: slidingWindow({ name: 'slidingWindow', limit: 20, window: 2_000 }),
   fixedWindow: fixedWindow({ name: 'fixedWindow', limit: 20, window: 2_000 }),
@@ -14,9 +14,9 @@ export const policies = {
 
 export type Policy = keyof typeof policies
 
-/** More is asked for than the limits allow, with costs of 1 to 3. */
-export function ratelimit(world: World): Work {
-  const { client, random, reporter } = world
+/** Requests more than the limits allow, with costs of 1 to 3. */
+export function ratelimit(context: WorkloadContext): Workload {
+  const { client, random, reporter } = context
   const names = Object.keys(policies) as Policy[]
   const limiters = new Map(
     names.map((name) => [
@@ -35,8 +35,8 @@ export function ratelimit(world: World): Work {
     async step() {
       const policy = random.pick(names)
       const [id, cost] = [String(random.between(0, IDS - 1)), random.between(1, 3)]
-      const decision = { type: 'decision', policy, id, cost, asked: now() } as const
-      // Until there is an answer, it may be charged: also if this process is killed meanwhile.
+      const decision = { type: 'decision', policy, id, cost, requested: now() } as const
+      // Until there is an answer it may be charged, even if this process is killed.
       const answer = limiters.get(policy)!.consume(id, { cost })
       const { allowed, degraded } = await answer
       const outcome = degraded ? 'unknown' : allowed ? 'admitted' : 'denied'

@@ -1,25 +1,21 @@
 import { createVersioned } from '@cache/versioning'
 import { Rows } from '../source.js'
 import { checkedRead, checkedWrite, INTENT_TTL } from './checked-read.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const GROUPS = 6
 const ROWS_PER_GROUP = 3
-/**
- * The first groups are changed and then bumped: if the process dies between, nothing heals them.
- */
-const ONLY_BUMPED = 3
+/** The first groups are changed and then bumped. If the process dies between, they stay stale. */
+const BUMPED_GROUPS = 3
 
 interface Row {
   readonly group: number
   readonly version: number
 }
 
-/**
- * All rows of a group change at once. Their groups are known beforehand, or learnt from the row.
- */
-export function versioning(world: World): Work {
-  const { client, source, random } = world
+/** Changes all rows of a group at once. The groups are known beforehand, or read from the row. */
+export function versioning(context: WorkloadContext): Workload {
+  const { client, source, random } = context
   const rows = new Rows(source, 'versioned')
   const groupOf = (id: number): number => Math.floor(id / ROWS_PER_GROUP)
   const nameOf = (group: number): string => `group:${group}`
@@ -45,7 +41,7 @@ export function versioning(world: World): Work {
   const [cache] = caches as [(typeof caches)[0]]
   const bump = async (group: number) => {
     const version = await rows.change(group)
-    for (const one of caches) await one.bump(nameOf(group))
+    for (const cache of caches) await cache.bump(nameOf(group))
     return version
   }
   const mutate = (group: number) =>
@@ -54,9 +50,9 @@ export function versioning(world: World): Work {
     )
   const read = async (from: typeof cache, id: number) => {
     const group = groupOf(id)
-    const healsItself = group >= ONLY_BUMPED
+    const healsItself = group >= BUMPED_GROUPS
     const version = async () => (await from.get(id)).version
-    await checkedRead(world, 'versioning', rows, group, version, { healsItself })
+    await checkedRead(context, 'versioning', rows, group, version, { healsItself })
   }
 
   return {
@@ -65,12 +61,12 @@ export function versioning(world: World): Work {
         return read(random.pick(caches), random.between(0, GROUPS * ROWS_PER_GROUP - 1))
       }
       const group = random.between(0, GROUPS - 1)
-      const write = group < ONLY_BUMPED ? bump : mutate
-      await checkedWrite(world, 'versioning', rows, group, () => write(group))
+      const write = group < BUMPED_GROUPS ? bump : mutate
+      await checkedWrite(context, 'versioning', rows, group, () => write(group))
     },
     async finish() {
       for (let id = 0; id < GROUPS * ROWS_PER_GROUP; id++) {
-        for (const one of caches) await read(one, id)
+        for (const cache of caches) await read(cache, id)
       }
     },
     close: async () => undefined,

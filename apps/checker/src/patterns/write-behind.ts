@@ -5,7 +5,7 @@ import {
   type PendingWrite,
 } from '@cache/write-behind'
 import { now } from '../clock.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const COUNTERS = 6
 const OWN_ROWS = 3
@@ -16,12 +16,12 @@ interface Counter {
 }
 
 /**
- * Counters that every process adds to, and rows that only this process puts. The source keeps what
- * was acknowledged in `added:<id>` and `put`, and what reached it in `applied:<id>` and `rows`;
- * `judges/queue.ts` compares them at the end.
+ * Uses counters to which every process adds, and rows that only this process puts. The source
+ * stores acknowledged writes in `added:<id>` and `put`, and flushed writes in `applied:<id>` and
+ * `rows`. `verifiers/queue.ts` compares them at the end.
  */
-export async function writeBehind(world: World): Promise<Work> {
-  const { client, source, random, reporter, process } = world
+export async function writeBehind(context: WorkloadContext): Promise<Workload> {
+  const { client, source, random, reporter, process } = context
   const counters = createWriteBehind({
     client,
     name: 'counters',
@@ -40,10 +40,10 @@ export async function writeBehind(world: World): Promise<Work> {
     load: async (id: string) => Number((await source.hget('rows', id)) ?? 0),
   })
   const maybeFail = () => {
-    if (random.chance(FLUSH_FAILS)) throw new Error('the database is out')
+    if (random.chance(FLUSH_FAILS)) throw new Error('The database is down.')
   }
   let flushes = 0
-  /** Nobody else flushes the partition meanwhile, if all is well. */
+  /** Reports that this process is the only one to flush the partition. */
   const asOwner = async (
     queue: string,
     { partition, fence, signal }: FlushContext,
@@ -91,7 +91,7 @@ export async function writeBehind(world: World): Promise<Work> {
   const attempted = new Map<string, number>()
   const writing = new Set<string>()
 
-  /** One write of an id at a time: of two at once, either may be the last. */
+  /** Runs one write of an id at a time, because the order of concurrent writes is undefined. */
   const alone = async (id: string, write: () => Promise<void>) => {
     if (writing.has(id)) return
     writing.add(id)
@@ -128,34 +128,33 @@ export async function writeBehind(world: World): Promise<Work> {
     const stored = Number(await source.hget('rows', id))
     reporter.count('write-behind: flushed')
     if (stored >= value) return
-    const what = `row ${id}: flushed resolved for ${value}, and the database had ${stored}`
-    reporter.violation({ pattern: 'write-behind', what, from, to: now() })
+    const description = `row ${id}: flushed resolved for ${value}, and the database had ${stored}`
+    reporter.violation({ pattern: 'write-behind', description, from, to: now() })
   }
   const read = async () => {
     const ids = await source.hkeys('put')
     const id = ids.length > 0 ? random.pick(ids) : undefined
     if (id === undefined) return
     const from = now()
-    const least = Number(await source.hget('put', id))
+    const min = Number(await source.hget('put', id))
     const value = await rows.get(id)
     reporter.count('write-behind: reads')
-    if (value >= least) return
-    const what = `row ${id}: ${value} was read although ${least} had been acknowledged`
-    reporter.violation({ pattern: 'write-behind', what, from, to: now() })
+    if (value >= min) return
+    const description = `row ${id}: ${value} was read although ${min} had been acknowledged`
+    reporter.violation({ pattern: 'write-behind', description, from, to: now() })
   }
-  /**
-   * What is pending and what was applied are all that was acknowledged, and no more than asked for.
-   */
+  /** Pending and applied writes must contain all acknowledged writes, and no others. */
   const readCounter = async () => {
     const id = `counter-${random.between(0, COUNTERS - 1)}`
     const from = now()
-    const least = await source.llen(`added:${id}`)
+    const min = await source.llen(`added:${id}`)
     const { count } = await counters.get(id)
-    const most = await source.llen(`attempted:${id}`)
+    const max = await source.llen(`attempted:${id}`)
     reporter.count('write-behind: reads')
-    if (count >= least && count <= most) return
-    const what = `counter ${id}: ${count} was read, after ${least} and before ${most} were added`
-    reporter.violation({ pattern: 'write-behind', what, from, to: now() })
+    if (count >= min && count <= max) return
+    const description =
+      `counter ${id}: ${count} was read, ` + `after ${min} and before ${max} were added`
+    reporter.violation({ pattern: 'write-behind', description, from, to: now() })
   }
 
   return {

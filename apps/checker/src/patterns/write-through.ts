@@ -1,7 +1,7 @@
 import { createWriteThrough } from '@cache/write-through'
 import { Rows } from '../source.js'
 import { checkedRead, checkedWrite, INTENT_TTL } from './checked-read.js'
-import type { World, Work } from './work.js'
+import type { WorkloadContext, Workload } from './workload.js'
 
 const IDS = 6
 
@@ -10,9 +10,9 @@ interface Row {
   readonly version: number
 }
 
-/** Rows are written through the cache: as whole rows with and without a version, and merged. */
-export function writeThrough(world: World): Work {
-  const { client, source, random } = world
+/** Writes rows through the cache: as whole rows with and without a version, and merged. */
+export function writeThrough(context: WorkloadContext): Workload {
+  const { client, source, random } = context
   const caches = (['plain', 'versioned', 'merged'] as const).map((kind) => {
     const rows = new Rows(source, `through-${kind}`)
     const common = {
@@ -53,14 +53,14 @@ export function writeThrough(world: World): Work {
   })
   const read = async ({ rows, get }: (typeof caches)[number], id: number) => {
     const version = async () => (await get(id)).version
-    await checkedRead(world, 'write-through', rows, id, version, { healsItself: true })
+    await checkedRead(context, 'write-through', rows, id, version, { healsItself: true })
   }
 
   return {
     async step() {
       const [cache, id] = [random.pick(caches), random.between(0, IDS - 1)]
       if (!random.chance(0.3)) return read(cache, id)
-      await checkedWrite(world, 'write-through', cache.rows, id, () => cache.update(id))
+      await checkedWrite(context, 'write-through', cache.rows, id, () => cache.update(id))
     },
     async finish() {
       for (const cache of caches) for (let id = 0; id < IDS; id++) await read(cache, id)

@@ -1,4 +1,4 @@
-import type { TopologyName } from '../reach.js'
+import type { TopologyName } from '../connection-target.js'
 import { cluster } from './cluster.js'
 import { sentinel } from './sentinel.js'
 import { shards } from './shards.js'

@@ -2,17 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { slot } from '@cache/core'
 import { canSetClock, startCluster, type RedisCluster, type RedisServer } from '@cache/testkit'
 import type { Random } from '../random.js'
-import { openEntrance } from './entrance.js'
+import { openProxies } from './open-proxies.js'
 import type { Topology } from './topology.js'
-import { killInSync, untilPrimary } from './without-loss.js'
+import { killInSync, untilPrimary } from './kill-in-sync.js'
 
-/**
- * Longer than a fault keeps a server silent, so that a replica takes over only when it is told to.
- */
+/** Longer than a fault silences a server, so that a replica takes over only on command. */
 const NODE_TIMEOUT = '3000'
 const SLOTS_AT_ONCE = 5
 
-/** Three primaries with a replica each. */
+/** Starts three primaries with a replica each. */
 export async function cluster(): Promise<Topology> {
   const clock = canSetClock()
   const nodes = await startCluster({
@@ -27,14 +25,14 @@ export async function cluster(): Promise<Topology> {
       return nodes.primaries
     },
     clock,
-    open: (library) => openEntrance('cluster', library, nodes.nodes),
+    open: (library) => openProxies('cluster', library, nodes.nodes),
     failover: (random) => failOver(nodes, random),
     migrate: (random) => migrate(nodes, random),
     [Symbol.asyncDispose]: () => nodes.stop(),
   }
 }
 
-/** By its own will, which waits for the replica; or killed, with the replica in sync. */
+/** Fails over on command, which waits for the replica, or by a kill with the replica in sync. */
 async function failOver(nodes: RedisCluster, random: Random): Promise<void> {
   const primary = random.pick(nodes.primaries)
   if (random.chance(0.5)) {
@@ -55,7 +53,7 @@ async function replicaOf(nodes: RedisCluster, primary: RedisServer): Promise<Red
   throw new Error(`The primary on port ${primary.port} has no replica.`)
 }
 
-/** Some slots of keys in use move, and each is half moved for a while. */
+/** Migrates some used slots. Each is half moved for a while. */
 async function migrate(nodes: RedisCluster, random: Random): Promise<void> {
   const [from, to] = otherOrder(nodes.primaries, random)
   const keys = String(await from!.cli('KEYS', '*'))
@@ -69,7 +67,7 @@ async function migrate(nodes: RedisCluster, random: Random): Promise<void> {
       moving: () => random.chance(0.5),
     })
     await sleep(20)
-    // Twice, as keys may have come while the first ones went.
+    // Moves keys a second time, because new ones may have been written in the meantime.
     await nodes.migrateSlot(moving, from!, to!, { stopHalfway: true })
     await nodes.migrateSlot(moving, from!, to!)
   }

@@ -1,31 +1,31 @@
 import { startSentinel } from '@cache/testkit'
-import { openEntrance } from './entrance.js'
+import { openProxies } from './open-proxies.js'
 import type { Topology } from './topology.js'
-import { killInSync } from './without-loss.js'
+import { killInSync } from './kill-in-sync.js'
 
-/** Ms. Longer than a fault keeps a server silent, so that it fails over only when it is told to. */
+/** In ms. Longer than a fault silences a server, so that a failover happens only on command. */
 const DOWN_AFTER = 3_000
 
-/** A primary with two replicas, watched by three Sentinels. */
+/** Starts a primary with two replicas, monitored by three Sentinels. */
 export async function sentinel(): Promise<Topology> {
-  const watched = await startSentinel({ replicas: 2, sentinels: 3, downAfter: DOWN_AFTER })
+  const servers = await startSentinel({ replicas: 2, sentinels: 3, downAfter: DOWN_AFTER })
   return {
-    servers: [watched.primary, ...watched.replicas],
+    servers: [servers.primary, ...servers.replicas],
     get primaries() {
-      return [watched.primary]
+      return [servers.primary]
     },
     clock: false,
     open: (library) =>
-      openEntrance('sentinel', library, [watched.primary, ...watched.replicas], watched.addresses),
+      openProxies('sentinel', library, [servers.primary, ...servers.replicas], servers.addresses),
     failover: async () => {
-      const { primary, replicas } = watched
-      await killInSync(primary, replicas) // all, as any of them may be chosen
-      await watched.ready()
-      // It takes itself for the primary until it is told otherwise, so nobody may be led to it.
+      const { primary, replicas } = servers
+      await killInSync(primary, replicas) // All replicas, because any of them may be promoted.
+      await servers.ready()
+      // The restarted server acts as a primary until it is demoted, so no client may reach it.
       await primary.restart()
-      await primary.cli('REPLICAOF', watched.primary.host, watched.primary.port)
-      await watched.ready()
+      await primary.cli('REPLICAOF', servers.primary.host, servers.primary.port)
+      await servers.ready()
     },
-    [Symbol.asyncDispose]: () => watched.stop(),
+    [Symbol.asyncDispose]: () => servers.stop(),
   }
 }

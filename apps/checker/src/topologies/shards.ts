@@ -1,10 +1,10 @@
 import { canSetClock, startRedis } from '@cache/testkit'
-import { openEntrance } from './entrance.js'
+import { openProxies } from './open-proxies.js'
 import type { Topology } from './topology.js'
 
 const SHARDS = 3
 
-/** Three servers that know nothing of each other. */
+/** Starts three independent servers. */
 export async function shards(): Promise<Topology> {
   const clock = canSetClock()
   const servers = await Promise.all(
@@ -14,12 +14,13 @@ export async function shards(): Promise<Topology> {
     servers,
     primaries: servers,
     clock,
-    open: (library) => openEntrance('shards', library, servers),
+    open: (library) => openProxies('shards', library, servers),
     crash: async (random) => {
       const server = random.pick(servers)
       await server.kill()
       await server.restart()
     },
-    [Symbol.asyncDispose]: async () => void (await Promise.all(servers.map((one) => one.stop()))),
+    [Symbol.asyncDispose]: async () =>
+      void (await Promise.all(servers.map((server) => server.stop()))),
   }
 }

@@ -1,8 +1,8 @@
 import { canSetClock, startRedis } from '@cache/testkit'
-import { openEntrance } from './entrance.js'
+import { openProxies } from './open-proxies.js'
 import type { Topology } from './topology.js'
 
-/** One server, which writes everything to disk before it acknowledges it. */
+/** Starts one server that writes everything to disk before it acknowledges it. */
 export async function standalone(): Promise<Topology> {
   const clock = canSetClock()
   const server = await startRedis({ aof: 'always', ...(clock && { clock }) })
@@ -10,7 +10,7 @@ export async function standalone(): Promise<Topology> {
     servers: [server],
     primaries: [server],
     clock,
-    open: (library) => openEntrance('standalone', library, [server]),
+    open: (library) => openProxies('standalone', library, [server]),
     crash: async () => {
       await server.kill()
       await server.restart()

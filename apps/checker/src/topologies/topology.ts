@@ -1,28 +1,28 @@
 import type { Address, RedisServer, TcpProxy } from '@cache/testkit'
 import type { Random } from '../random.js'
-import type { Library, Reach } from '../reach.js'
+import type { Library, ConnectionTarget } from '../connection-target.js'
 
-/** Servers under test. */
+/** The servers under test. */
 export interface Topology extends AsyncDisposable {
   /** All servers that hold data, replicas included. */
   readonly servers: readonly RedisServer[]
-  /** Those that take writes now. */
+  /** The servers that accept writes now. */
   readonly primaries: readonly RedisServer[]
   /** Whether the servers' clocks can be set. */
   readonly clock: boolean
-  /** Another way to Redis, with proxies of its own. */
-  open(library: Library): Promise<Entrance>
-  /** A replica takes the place of a primary, without the loss of anything that was acknowledged. */
+  /** Starts proxies for another process. */
+  open(library: Library): Promise<ProxySet>
+  /** Promotes a replica without the loss of acknowledged writes. */
   readonly failover?: (random: Random) => Promise<void>
-  /** A primary is killed and comes back with all that it had acknowledged. */
+  /** Kills a primary and restarts it with all acknowledged writes. */
   readonly crash?: (random: Random) => Promise<void>
-  /** Slots of keys in use move to other primaries. */
+  /** Moves used slots to other primaries. */
   readonly migrate?: (random: Random) => Promise<void>
 }
 
-/** The way of one process to Redis. */
-export interface Entrance {
-  readonly reach: Reach
+/** The proxies of one process, and how it connects to them. */
+export interface ProxySet {
+  readonly target: ConnectionTarget
   readonly proxies: readonly TcpProxy[]
   close(): Promise<void>
 }

@@ -7,8 +7,9 @@ import { runDirectory } from '../machine/run-directory.js'
 import { SOURCE } from './source.js'
 
 /**
- * Whether `setClock` works on this machine: on Linux, with a C compiler (`cc`) and a Redis binary
- * that is linked dynamically. The first call compiles, which takes a fraction of a second.
+ * Returns whether `setClock` works on this machine: it needs Linux, a C compiler (`cc`) and a Redis
+ * binary that is linked dynamically. The first call compiles a library, which takes a fraction of a
+ * second.
  *
  * @example it.skipIf(!canSetClock())('…', async () => { … })
  */
@@ -16,17 +17,17 @@ export function canSetClock(): boolean {
   return preload() !== undefined
 }
 
-/** The environment of a server whose clock follows this file. */
+/** Returns the environment for a server whose clock follows `file`. */
 export function clockEnvironment(file: string): Readonly<Record<string, string>> {
   const library = preload()
-  if (library === undefined) throw new Error(IMPOSSIBLE)
+  if (library === undefined) throw new Error(UNSUPPORTED)
   return { LD_PRELOAD: library, CACHE_TESTKIT_CLOCK: file }
 }
 
-/** What a clock's file holds at first: no offset, and not loaded by anybody. */
-export const CLOCK_AT_FIRST = '\0'.repeat(16)
+/** The initial content of a clock file: no offset, and not loaded by a server. */
+export const INITIAL_CLOCK = '\0'.repeat(16)
 
-/** In place: the file is mapped into the server's memory. */
+/** Writes in place, because the file is mapped into the server's memory. */
 export async function writeOffset(file: string, offsetMs: number): Promise<void> {
   const content = Buffer.alloc(8)
   content.writeBigInt64LE(BigInt(Math.round(offsetMs)))
@@ -34,8 +35,8 @@ export async function writeOffset(file: string, offsetMs: number): Promise<void>
   await handle.write(content, 0, content.length, 0)
 }
 
-const IMPOSSIBLE = `The option clock needs Linux, a C compiler named cc, and a Redis binary that is
-linked dynamically. Ask canSetClock() before.`
+const UNSUPPORTED = `The option clock needs Linux, a C compiler named cc, and a Redis binary that is
+linked dynamically. Call canSetClock() first.`
 
 let compiled: { readonly library: string | undefined } | undefined
 
@@ -52,10 +53,10 @@ function compile(): string | undefined {
   return cc.status === 0 && isLoadedInto(binary, library) ? library : undefined
 }
 
-/** A binary that is linked statically, or with another libc, ignores the library. */
+/** A binary that is linked statically, or against another libc, ignores the library. */
 function isLoadedInto(binary: string, library: string): boolean {
   const file = join(runDirectory(), 'clock-probe')
-  writeFileSync(file, CLOCK_AT_FIRST)
+  writeFileSync(file, INITIAL_CLOCK)
   const environment = { ...process.env, LD_PRELOAD: library, CACHE_TESTKIT_CLOCK: file }
   spawnSync(binary, ['--version'], { env: environment })
   return readFileSync(file).readBigInt64LE(8) === 1n

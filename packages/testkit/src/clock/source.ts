@@ -1,8 +1,8 @@
 /**
- * A library in C that is loaded into a server before libc. It adds an offset to the wall clock and
- * leaves the monotonic clock alone. The offset, in milliseconds, is the first number of a mapped
- * file, so that it can change while the server runs and costs no system call. The second number
- * says that the library was loaded.
+ * The C source of a library that is loaded into a server before libc. It adds an offset to the wall
+ * clock and does not change the monotonic clock. The offset, in milliseconds, is the first number
+ * of a mapped file: it can change while the server runs, and reading it costs no system call. The
+ * second number is set when the library has been loaded.
  */
 export const SOURCE = String.raw`
 #define _GNU_SOURCE
@@ -41,9 +41,12 @@ static void add(struct timespec *to, int64_t ms) {
 }
 
 int clock_gettime(clockid_t id, struct timespec *now) {
-  /* Other libraries may ask before this one has been initialised. */
-  int result = next_clock_gettime ? next_clock_gettime(id, now) : syscall(SYS_clock_gettime, id, now);
-  if (result != 0 || shared == NULL || (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE)) return result;
+  /* Other libraries may call this before this library has been initialised. */
+  int result = next_clock_gettime
+    ? next_clock_gettime(id, now)
+    : syscall(SYS_clock_gettime, id, now);
+  if (result != 0 || shared == NULL) return result;
+  if (id != CLOCK_REALTIME && id != CLOCK_REALTIME_COARSE) return result;
   add(now, shared->offset_ms);
   return 0;
 }
@@ -57,8 +60,8 @@ int gettimeofday(struct timeval *restrict now, void *restrict zone) {
   return 0;
 }
 
-/* The kernel waits by its own clock: a thread that waits until a moment of a clock that was set
-   back would not wait at all, and spin. */
+/* The kernel compares with the real clock. Without this correction, a deadline on a clock that was
+   set back would already have passed: the thread would not wait at all, and spin. */
 int pthread_cond_timedwait(pthread_cond_t *restrict condition, pthread_mutex_t *restrict mutex,
                            const struct timespec *restrict until) {
   static int (*next)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);

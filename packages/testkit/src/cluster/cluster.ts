@@ -9,19 +9,16 @@ import type { ClusterNode, Node } from './node.js'
 import { failOver, type ClusterFailoverOptions } from './failover.js'
 import { migrateSlot, type MigrateOptions } from './migrate-slot.js'
 import { nodesFile, planMembers, type Member } from './nodes-file.js'
-import { untilAgreed } from './view.js'
+import { waitForAgreement } from './view.js'
 
 export interface ClusterOptions {
-  /** 3 where it is missing. */
+  /** The number of primaries. The default is 3. */
   readonly primaries?: number
-  /** 0 where it is missing. */
+  /** The number of replicas of each primary. The default is 0. */
   readonly replicasPerPrimary?: number
-  /**
-   * Further lines of every node's redis.conf; `cluster-node-timeout` is 2000 ms where it is
-   * missing.
-   */
+  /** More lines of every node's redis.conf. `cluster-node-timeout` defaults to 2000 ms. */
   readonly config?: Readonly<Record<string, string>>
-  /** Lets `setClock` change the clock of each node, where `canSetClock()`. */
+  /** Enables `setClock` on each node, where `canSetClock()` returns `true`. */
   readonly clock?: boolean
 }
 
@@ -31,14 +28,14 @@ export interface RedisCluster extends AsyncDisposable {
   readonly primaries: readonly ClusterNode[]
   readonly replicas: readonly ClusterNode[]
   /**
-   * Waits until running nodes serve all slots and agree on who serves which, and every running
-   * replica is in sync.
+   * Waits until running nodes serve all slots and agree on their owners, and every running replica
+   * is in sync.
    */
   ready(): Promise<void>
   /**
-   * Moves a slot and its keys, as resharding does. With `stopHalfway` the keys have moved and the
-   * slot has not, so that clients that ask for one get an ASK redirection; calling it again without
-   * finishes.
+   * Moves a slot and its keys, as resharding does. With `stopHalfway` the keys move but the slot
+   * does not, so that clients that sendCommand for one of the keys get an ASK redirection. A second
+   * call without `stopHalfway` finishes the move.
    */
   migrateSlot(
     slot: number,
@@ -47,8 +44,8 @@ export interface RedisCluster extends AsyncDisposable {
     options?: MigrateOptions,
   ): Promise<void>
   /**
-   * A replica takes the place of a primary (of the first one that has a replica), dead or alive.
-   * Returns the new primary once all know.
+   * Promotes a replica of `primary`, which may be dead or alive. The default is the first primary
+   * that has a replica. Returns the new primary once all nodes know it.
    */
   failover(primary?: RedisServer, options?: ClusterFailoverOptions): Promise<ClusterNode>
   /** Deletes all keys. */
@@ -57,10 +54,11 @@ export interface RedisCluster extends AsyncDisposable {
 }
 
 /**
- * A Redis Cluster on free ports of 127.0.0.1, ready in about two seconds: all slots are served,
- * every node knows every other. It dies with this process.
+ * Starts a Redis Cluster on free ports of 127.0.0.1. After about two seconds all slots are served
+ * and every node knows every other. The Cluster dies with this process.
  *
- * @throws {Error} as `startRedis`, or when the nodes did not agree within 30 s.
+ * @throws {Error} for the same reasons as `startRedis`, or when the nodes did not agree within 30
+ * s.
  * @example
  * await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
  * const client = new Cluster([...redis.addresses])
@@ -125,7 +123,7 @@ function clusterOf(nodes: readonly Node[]): RedisCluster {
     get replicas() {
       return withRole('replica')
     },
-    ready: () => untilAgreed(nodes),
+    ready: () => waitForAgreement(nodes),
     migrateSlot: (slot, from, to, options) =>
       migrateSlot(nodes, slot, memberOf(nodes, from), memberOf(nodes, to), options),
     failover: (primary, options) =>
@@ -140,5 +138,5 @@ function memberOf(nodes: readonly Node[], server: RedisServer): Node {
   const node = nodes.find(({ port }) => port === server.port)
   if (node === undefined)
     throw new Error(`The Redis on port ${server.port} is no node of this Cluster.`)
-  return node
+  throw new Error(`The Redis on port ${server.port} is not a node of this Cluster.`)
 }

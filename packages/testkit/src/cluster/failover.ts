@@ -1,20 +1,18 @@
-import { ask } from '../command.js'
+import { sendCommand } from '../command.js'
 import { eventually } from '../eventually.js'
 import { followedPort } from '../replication.js'
 import type { Node } from './node.js'
-import { untilAgreed } from './view.js'
+import { waitForAgreement } from './view.js'
 
 export interface ClusterFailoverOptions {
   /**
-   * The replica takes over without asking: for a primary that is paused, and for one that is down
-   * (then it is the default). Writes that the replica has not seen are lost, as in a real failover.
+   * Promotes the replica without asking the other nodes: needed for a paused primary, and the
+   * default for a dead one. Writes that the replica has not seen are lost, as in a real failover.
    */
   readonly takeover?: boolean
 }
 
-/**
- * A replica of `primary` takes its place. Returns the new primary once all running nodes know it.
- */
+/** Promotes a replica of `primary`. Returns it once all running nodes know about it. */
 export async function failOver(
   nodes: readonly Node[],
   primary: Node | undefined,
@@ -22,9 +20,9 @@ export async function failOver(
 ): Promise<Node> {
   const replica = await replicaOf(nodes, primary)
   const takeover = options.takeover ?? (primary !== undefined && !primary.running)
-  await ask(replica, ['CLUSTER', 'FAILOVER', ...(takeover ? ['TAKEOVER'] : [])])
+  await sendCommand(replica, ['CLUSTER', 'FAILOVER', ...(takeover ? ['TAKEOVER'] : [])])
   await eventually(async () => (await replica.cli('ROLE')).startsWith('master'), { within: 30_000 })
-  await untilAgreed(nodes, takeover ? primary : undefined)
+  await waitForAgreement(nodes, takeover ? primary : undefined)
   return replica
 }
 

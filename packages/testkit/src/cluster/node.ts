@@ -4,11 +4,11 @@ export interface ClusterNode extends RedisServer {
   /** The node's id in the Cluster, 40 hexadecimal digits. */
   readonly id: string
   /**
-   * As of the start, or of the last `ready()` or `failover()`. A dead node that lost its slots
-   * counts as a replica.
+   * The role at the start, or at the last `ready()` or `failover()`. A dead node that lost its
+   * slots counts as a replica.
    */
   readonly role: 'primary' | 'replica'
 }
 
-/** What a node is to this package; to users its role is read-only. */
+/** A node as this package sees it: the role can be written. */
 export type Node = RedisServer & { readonly id: string; role: ClusterNode['role'] }

@@ -5,13 +5,13 @@ export interface Member {
   readonly id: string
   readonly port: number
   readonly primary: string | undefined
-  /** `0-5460`; empty for a replica. */
+  /** A range such as `0-5460`; empty for a replica. */
   readonly slots: string
-  /** Differs between primaries; a replica has its primary's. */
+  /** The configuration epoch. It differs between primaries; a replica has that of its primary. */
   readonly epoch: number
 }
 
-/** Primaries that share the slots evenly, each followed by its replicas. */
+/** Plans primaries that share the slots evenly. Each is followed by its replicas. */
 export async function planMembers(
   machine: Machine,
   primaries: number,
@@ -50,14 +50,16 @@ function nodeId(): string {
 }
 
 /**
- * What a node keeps of its Cluster over a restart. Written beforehand, it spares the introductions:
- * no MEET, no handshakes, no gossip to wait for. The format is the reply of
- * https://redis.io/docs/latest/commands/cluster-nodes/ and a line of variables.
+ * Returns the text of the file in which a node stores its view of the Cluster. Because the file
+ * exists before the start, the nodes need no MEET, no handshakes and no gossip. The format is the
+ * reply of https://redis.io/docs/latest/commands/cluster-nodes/ and a line of variables.
  */
 export function nodesFile(plan: readonly Member[], myself: Member): string {
   const lines = plan.map(({ id, port, primary, slots, epoch }) => {
-    const flags = `${id === myself.id ? 'myself,' : ''}${primary === undefined ? 'master' : 'slave'}`
-    return `${id} 127.0.0.1:${port}@${port + 10_000} ${flags} ${primary ?? '-'} 0 0 ${epoch} connected ${slots}`.trimEnd()
+    const role = primary === undefined ? 'master' : 'slave'
+    const flags = id === myself.id ? `myself,${role}` : role
+    const address = `127.0.0.1:${port}@${port + 10_000}`
+    return `${id} ${address} ${flags} ${primary ?? '-'} 0 0 ${epoch} connected ${slots}`.trimEnd()
   })
   return [...lines, `vars currentEpoch ${plan.length} lastVoteEpoch 0`, ''].join('\n')
 }

@@ -1,15 +1,15 @@
-import { ask } from '../command.js'
+import { sendCommand } from '../command.js'
 import { eventually } from '../eventually.js'
 import { areInSync } from '../replication.js'
 import type { Node } from './node.js'
 
 /**
- * Waits until running nodes, not counting `silent`, serve all slots and agree on it, and takes note
- * of who is a primary now.
+ * Waits until running nodes serve all slots and agree on their owners, then updates the role of
+ * each node. A node `excluded` is not asked.
  */
-export async function untilAgreed(nodes: readonly Node[], silent?: Node): Promise<void> {
+export async function waitForAgreement(nodes: readonly Node[], excluded?: Node): Promise<void> {
   const view = await eventually(
-    () => agreedView(nodes.filter((node) => node.running && node !== silent)),
+    () => agreedView(nodes.filter((node) => node.running && node !== excluded)),
     { within: 30_000 },
   )
   for (const node of nodes)
@@ -21,30 +21,30 @@ interface Entry {
   readonly id: string
   readonly flags: readonly string[]
   readonly connected: boolean
-  /** Ranges, without the slots that are on their way. */
+  /** Ranges, without the slots that are migrating. */
   readonly slots: string
 }
 
-/** @throws {Error} that says what they do not agree on. */
+/** @throws {Error} that describes a disagreement. */
 async function agreedView(running: readonly Node[]): Promise<readonly Entry[]> {
   const views = await Promise.all(running.map((node) => viewOf(node)))
   const [first] = views
   if (first === undefined) throw new Error('No node of the Cluster is running.')
   if (views.some((view) => assignment(view) !== assignment(first)))
-    throw new Error('The nodes differ in who serves which slots.')
-  for (const view of views) refuseDoubts(view, running)
+    throw new Error('The nodes disagree on the owners of the slots.')
+  for (const view of views) assertHealthy(view, running)
   if (!(await areInSync(running))) throw new Error('Not all replicas are in sync.')
   return first
 }
 
 async function viewOf(node: Node): Promise<readonly Entry[]> {
-  const info = String(await ask(node, ['CLUSTER', 'INFO']))
+  const info = String(await sendCommand(node, ['CLUSTER', 'INFO']))
   if (!info.includes('cluster_state:ok') || !info.includes('cluster_slots_ok:16384')) {
     throw new Error(
-      `The node on port ${node.port} says: ${info.split('\r\n').slice(0, 3).join(', ')}.`,
+      `The node on port ${node.port} reports: ${info.split('\r\n').slice(0, 3).join(', ')}.`,
     )
   }
-  return String(await ask(node, ['CLUSTER', 'NODES']))
+  return String(await sendCommand(node, ['CLUSTER', 'NODES']))
     .trim()
     .split('\n')
     .map(parseEntry)
@@ -69,21 +69,22 @@ function assignment(view: readonly Entry[]): string {
 }
 
 /**
- * Of a running node that is not connected or not trusted, and of slots of one that is not running.
+ * @throws {Error} when a running node is disconnected or has unhealthy flags, or a node that is not
+ * running owns slots.
  */
-function refuseDoubts(view: readonly Entry[], running: readonly Node[]): void {
+function assertHealthy(view: readonly Entry[], running: readonly Node[]): void {
   for (const node of running) {
     const entry = view.find(({ id }) => id === node.id)
-    const trusted =
+    const healthy =
       entry?.connected === true && !entry.flags.some((flag) => UNHEALTHY.includes(flag))
-    if (!trusted)
+    if (!healthy)
       throw new Error(
-        `A node says of the one on port ${node.port}: ${entry?.flags.join() ?? 'unknown'}.`,
+        `A node reports for the node on port ${node.port}: ${entry?.flags.join() ?? 'unknown'}.`,
       )
   }
-  const lost = view.find(({ id, slots }) => slots !== '' && !running.some((node) => node.id === id))
-  if (lost !== undefined)
-    throw new Error(`Slots ${lost.slots} are with a node that is not running.`)
+  const dead = view.find(({ id, slots }) => slots !== '' && !running.some((node) => node.id === id))
+  if (dead !== undefined)
+    throw new Error(`Slots ${dead.slots} belong to a node that is not running.`)
 }
 
 const UNHEALTHY = ['fail', 'fail?', 'handshake', 'noaddr']

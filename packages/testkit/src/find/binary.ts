@@ -2,10 +2,10 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /**
- * The binary that `REDIS_SERVER` names, or `redis-server` or `valkey-server` on the PATH;
- * `undefined` where there is none.
+ * Returns the binary that `REDIS_SERVER` names, or else `redis-server` or `valkey-server` on the
+ * PATH, or `undefined` if there is none.
  *
- * @throws {Error} when `REDIS_SERVER` names something that can't be executed.
+ * @throws {Error} when `REDIS_SERVER` names a file that can't be executed.
  */
 export function findBinary(env: NodeJS.ProcessEnv): string | undefined {
   const named = env.REDIS_SERVER
@@ -15,7 +15,7 @@ export function findBinary(env: NodeJS.ProcessEnv): string | undefined {
   return path
 }
 
-/** The full path of a program, as a shell would find it. */
+/** Returns the full path of a program, as a shell would find it. */
 export function onPath(program: string, env: NodeJS.ProcessEnv): string | undefined {
   for (const directory of (env.PATH ?? '').split(delimiter)) {
     const path = join(directory, program)

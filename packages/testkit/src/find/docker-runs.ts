@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * Whether a container engine answers. Testcontainers is loaded only where there is a socket to ask.
+ * Returns whether a container engine answers. Loads testcontainers only if there is a socket.
  */
 export async function dockerRuns(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (!env.DOCKER_HOST && !sockets(env).some((path) => existsSync(path))) return false
@@ -14,7 +14,7 @@ export async function dockerRuns(env: NodeJS.ProcessEnv): Promise<boolean> {
   )
 }
 
-/** Where engines listen: Docker's own, rootless, Docker Desktop, Colima, Podman. */
+/** The sockets of Docker, rootless Docker, Docker Desktop, Colima and Podman. */
 function sockets(env: NodeJS.ProcessEnv): readonly string[] {
   const home = env.HOME ?? homedir()
   const runtime = env.XDG_RUNTIME_DIR ?? `/run/user/${process.getuid?.()}`

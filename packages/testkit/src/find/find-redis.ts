@@ -9,19 +9,25 @@ export type OwnRedisSource =
   | { readonly kind: 'docker'; readonly image: string }
 
 export interface FindOptions {
-  /** Where `REDIS_URL`, `REDIS_SERVER` and `PATH` are read; `process.env` where it is missing. */
+  /** Contains `REDIS_URL`, `REDIS_SERVER` and `PATH`. The default is `process.env`. */
   readonly env?: NodeJS.ProcessEnv
-  /** `false` leaves Docker out. */
+  /** `false` skips Docker. */
   readonly docker?: boolean
 }
 
 /**
- * A real Redis, from the first of: `REDIS_URL`; the binary that `REDIS_SERVER` names;
- * `redis-server` or `valkey-server` on the PATH; Docker; the system's package manager, which then
- * installs one and says so on stderr before it does, but only as root or with
- * `CACHE_TESTKIT_INSTALL=1`. Worth calling once before tests that run in parallel.
+ * Finds a real Redis. It takes the first of:
  *
- * @throws {Error} that names the ways to get one, when there is none.
+ * 1. the server in `REDIS_URL`;
+ * 2. the binary that `REDIS_SERVER` names;
+ * 3. `redis-server` or `valkey-server` on the PATH;
+ * 4. Docker;
+ * 5. the system's package manager, which installs one after a notice on stderr. It does so only as
+ *    root or with `CACHE_TESTKIT_INSTALL=1`.
+ *
+ * Call it once before tests that run in parallel.
+ *
+ * @throws {Error} when there is none. The message lists the ways to get one.
  * @example
  * const source = await findRedis()
  * if (source.kind === 'binary') console.log(source.path)
@@ -31,27 +37,24 @@ export async function findRedis(options: FindOptions = {}): Promise<RedisSource>
   return url ? { kind: 'url', url } : findOwnRedis(options)
 }
 
-/**
- * As `findRedis`, but only what servers of one's own can be started with: `REDIS_URL` does not
- * count.
- */
+/** Like `findRedis`, but ignores `REDIS_URL`: the result can start new servers. */
 export async function findOwnRedis({
   env = process.env,
   docker = true,
 }: FindOptions = {}): Promise<OwnRedisSource> {
-  const present = findBinary(env)
-  if (present !== undefined) return { kind: 'binary', path: present }
+  const binary = findBinary(env)
+  if (binary !== undefined) return { kind: 'binary', path: binary }
   if (docker && (await dockerRuns(env)))
     return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
   const installed = await installRedis(env)
   if (installed !== undefined) return { kind: 'binary', path: installed }
-  throw new Error(NONE)
+  throw new Error(NOT_FOUND)
 }
 
 const DEFAULT_IMAGE = 'redis:7-alpine'
 
-const NONE = `No Redis found. Any of these helps:
-  - install redis-server or valkey-server, so that it is on the PATH, or name a binary in REDIS_SERVER
+const NOT_FOUND = `No Redis found. Do one of the following:
+  - install redis-server or valkey-server, so that it is on the PATH, or name it in REDIS_SERVER
   - let the tests install one: npm test -- --install (or CACHE_TESTKIT_INSTALL=1)
   - start Docker
-  - name a server you have in REDIS_URL (enough for tests that need no server of their own)`
+  - set REDIS_URL to a server you have (enough for tests that do not start their own server)`

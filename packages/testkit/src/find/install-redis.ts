@@ -1,42 +1,44 @@
 import { spawn } from 'node:child_process'
 import { findBinary, onPath } from './binary.js'
-import { oneAtATime } from './one-at-a-time.js'
+import { withMachineLock } from './machine-lock.js'
 
 /**
- * Installs Redis with `apt-get` or `brew`, and says on stderr what it is about to do. It does so
- * only as root, or if `CACHE_TESTKIT_INSTALL=1` allows it (`npm test -- --install` sets that).
- * Resolves to the path of the binary, or `undefined` where it may not install, there is no package
- * manager, or the installation failed. Several processes may call it at once: one installs, the
- * others find what it installed.
+ * Installs Redis with `apt-get` or `brew`, and announces that on stderr. It does so only as root,
+ * or if `CACHE_TESTKIT_INSTALL=1` allows it (`npm test -- --install` sets that). Several processes
+ * may call it at once: one installs, and the others find the installed binary.
+ *
+ * @returns the path of the binary, or `undefined` if installing is not allowed, there is no package
+ * manager, or the installation failed.
  */
 export async function installRedis(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const commands = await installation(env)
+  const commands = await installCommands(env)
   if (commands === undefined) return undefined
-  return oneAtATime(async () => {
-    const meanwhile = findBinary(env)
-    if (meanwhile !== undefined) return meanwhile
-    say(`No Redis found: installing one with ${commands.at(-1)?.join(' ')}`)
+  return withMachineLock(async () => {
+    const installed = findBinary(env)
+    if (installed !== undefined) return installed
+    log(`No Redis found: installing one with ${commands.at(-1)?.join(' ')}`)
     for (const command of commands) {
       const status = await run(command, env)
-      if (status !== 0) say(`${command.join(' ')} ended with status ${status}.`)
+      if (status !== 0) log(`${command.join(' ')} ended with status ${status}.`)
     }
     return findBinary(env)
   })
 }
 
-type Line = readonly [program: string, ...args: string[]]
+type CommandLine = readonly [program: string, ...args: string[]]
 
-async function installation(env: NodeJS.ProcessEnv): Promise<readonly Line[] | undefined> {
+async function installCommands(
+  env: NodeJS.ProcessEnv,
+): Promise<readonly CommandLine[] | undefined> {
   if (process.getuid?.() !== 0 && env.CACHE_TESTKIT_INSTALL !== '1') return undefined
   const apt = onPath('apt-get', env)
   if (apt !== undefined) {
-    const root = await asRoot(env)
-    // A package list that could not be refreshed may still hold what is wanted, so the installation
-    // is tried in any case.
-    if (root)
+    const prefix = await rootPrefix(env)
+    // Installs even if the update failed: the old package list may still contain the package.
+    if (prefix)
       return [
-        [...root, apt, 'update', '-qq'],
-        [...root, apt, ...INSTALL],
+        [...prefix, apt, 'update', '-qq'],
+        [...prefix, apt, ...INSTALL],
       ]
   }
   const brew = onPath('brew', env)
@@ -54,10 +56,10 @@ const INSTALL = [
 ]
 
 /**
- * What to put before a command so that it runs as root and asks nothing; `undefined` where that is
- * not allowed.
+ * Returns the prefix that runs a command as root without questions, or `undefined` if that is not
+ * allowed.
  */
-async function asRoot(env: NodeJS.ProcessEnv): Promise<Line | undefined> {
+async function rootPrefix(env: NodeJS.ProcessEnv): Promise<CommandLine | undefined> {
   if (process.getuid?.() === 0) return ['env', 'DEBIAN_FRONTEND=noninteractive']
   const sudo = onPath('sudo', env)
   if (sudo === undefined || (await run([sudo, '-n', 'true'], env)) !== 0) return undefined
@@ -65,10 +67,10 @@ async function asRoot(env: NodeJS.ProcessEnv): Promise<Line | undefined> {
 }
 
 /**
- * Its exit status. What it prints goes to stderr: the stdout of a test run may be read by a
- * program.
+ * Runs a command and returns its exit status. Its output goes to stderr, because a program may read
+ * the stdout of a test run.
  */
-function run([program, ...args]: Line, env: NodeJS.ProcessEnv): Promise<number> {
+function run([program, ...args]: CommandLine, env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve) => {
     const child = spawn(program, args, { env, stdio: ['ignore', process.stderr, process.stderr] })
     child.once('error', () => resolve(127))
@@ -76,6 +78,6 @@ function run([program, ...args]: Line, env: NodeJS.ProcessEnv): Promise<number> 
   })
 }
 
-function say(text: string): void {
+function log(text: string): void {
   process.stderr.write(`testkit: ${text}\n`)
 }

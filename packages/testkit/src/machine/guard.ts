@@ -3,21 +3,20 @@ import { Socket } from 'node:net'
 import { ACCEPTING, StartError, type ServerProcess, type Signal } from './machine.js'
 
 /**
- * Starts a server that can't outlive this process. A shell of a few hundred kilobytes stands in
- * between and holds the end of a pipe that only this process has open: when the pipe closes,
- * because this process ended in whatever way, the shell kills the server with SIGKILL, which also
- * works on one that is stopped.
+ * Starts a server that can't outlive this process. A small shell is the server's parent and reads
+ * from a pipe whose other end only this process holds. When this process ends in any way, the pipe
+ * closes and the shell kills the server with SIGKILL, which also works on a stopped process.
  */
 export async function launchGuarded(command: readonly string[]): Promise<ServerProcess> {
-  // A session of its own: Ctrl-C in a terminal reaches the tests, which still need their servers to
-  // clean up.
+  // `detached` starts a new session: Ctrl-C in a terminal reaches only the tests, which still need
+  // their servers to clean up.
   const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', ...command], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   const exited = new Promise<void>((resolve) => shell.once('exit', () => resolve()))
-  const pid = await accepting(shell)
-  letGo(shell)
+  const pid = await waitUntilAccepting(shell)
+  unref(shell)
   const running = () => shell.exitCode === null && shell.signalCode === null
   return {
     pid,
@@ -25,7 +24,7 @@ export async function launchGuarded(command: readonly string[]): Promise<ServerP
       return running()
     },
     async signal(signal) {
-      if (running()) killIfThere(pid, signal)
+      if (running()) killIfPresent(pid, signal)
     },
     async exited() {
       if (running()) shell.ref()
@@ -35,10 +34,9 @@ export async function launchGuarded(command: readonly string[]): Promise<ServerP
 }
 
 /**
- * A background job of a shell reads /dev/null unless it is told otherwise, so descriptor 3 carries
- * the pipe to it; the server itself gets none of it. The shell's last act is to dismiss its guard.
- * A signal that ends all processes of a run must not end the shells: they have to kill the server
- * first.
+ * A background job of a shell reads /dev/null by default, so descriptor 3 carries the pipe to the
+ * guard. The server does not inherit it. When the server has ended, the shell ends the guard. The
+ * shell ignores signals that end all processes of a run, because it has to kill the server first.
  */
 const GUARD = `
 exec 3<&0
@@ -53,8 +51,8 @@ wait "$server"
 kill -KILL "$guard" 2>/dev/null
 `
 
-/** The server's pid, once it says that it accepts connections. */
-function accepting(shell: ChildProcess): Promise<number> {
+/** Resolves with the server's pid once its log says that it accepts connections. */
+function waitUntilAccepting(shell: ChildProcess): Promise<number> {
   let output = ''
   return new Promise((resolve, reject) => {
     const onOutput = (chunk: Buffer) => {
@@ -71,7 +69,7 @@ function accepting(shell: ChildProcess): Promise<number> {
 }
 
 /** The server can be gone before its shell is. */
-function killIfThere(pid: number, signal: Signal): void {
+function killIfPresent(pid: number, signal: Signal): void {
   try {
     process.kill(pid, signal)
   } catch (error) {
@@ -79,8 +77,8 @@ function killIfThere(pid: number, signal: Signal): void {
   }
 }
 
-/** A server that a test forgot does not keep the run from ending. */
-function letGo(shell: ChildProcess): void {
+/** Lets the run end even if a test forgot to stop a server. */
+function unref(shell: ChildProcess): void {
   shell.unref()
   for (const stream of shell.stdio) if (stream instanceof Socket) stream.unref()
 }

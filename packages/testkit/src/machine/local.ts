@@ -5,7 +5,7 @@ import { launchGuarded } from './guard.js'
 import { CONFIG_FILE, withEnvironment, type Machine } from './machine.js'
 import { runDirectory } from './run-directory.js'
 
-/** This machine, with this `redis-server` or `valkey-server`. */
+/** Returns this machine, with a `redis-server` or `valkey-server` binary. */
 export function localMachine(binary: string): Machine {
   return {
     bind: '127.0.0.1',

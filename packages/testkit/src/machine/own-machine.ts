@@ -2,14 +2,14 @@ import { findOwnRedis } from '../find/find-redis.js'
 import { localMachine } from './local.js'
 import type { Machine } from './machine.js'
 
-let found: Promise<Machine> | undefined
+let machine: Promise<Machine> | undefined
 
-/** Where this process starts servers of its own; found once. */
+/** Returns the machine on which this process starts servers. It is looked up once. */
 export function ownMachine(): Promise<Machine> {
-  return (found ??= find())
+  return (machine ??= findMachine())
 }
 
-async function find(): Promise<Machine> {
+async function findMachine(): Promise<Machine> {
   const source = await findOwnRedis()
   if (source.kind === 'binary') return localMachine(source.path)
   const { startContainer } = await import('./container.js')

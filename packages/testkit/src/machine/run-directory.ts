@@ -4,31 +4,31 @@ import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-let made: string | undefined
+let created: string | undefined
 
 /**
- * The directory of everything this process puts on disk; it is removed when the process ends, in
- * whatever way it ends.
+ * Returns the directory that holds all files of this process. It is removed when the process ends,
+ * in any way.
  */
 export function runDirectory(): string {
-  return (made ??= makeRunDirectory())
+  return (created ??= createRunDirectory())
 }
 
-function makeRunDirectory(): string {
+function createRunDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'cache-testkit-'))
-  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'keeper', directory], {
+  const cleaner = spawn('/bin/sh', ['-c', CLEANER, 'cleaner', directory], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   })
-  keeper.unref()
-  if (keeper.stdin instanceof Socket) keeper.stdin.unref()
+  cleaner.unref()
+  if (cleaner.stdin instanceof Socket) cleaner.stdin.unref()
   return directory
 }
 
-// The servers are killed at the same moment: one that still writes can make the first removal fail.
-// A signal that ends all processes of a run must not end the keeper, which has to tidy up after
+// The servers are killed at the same time, and one that still writes can make the first removal
+// fail. The cleaner ignores signals that end all processes of a run, because it has to run after
 // them.
-const KEEPER = `
+const CLEANER = `
 trap '' TERM HUP INT
 read -r _
 for try in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$1" && exit; sleep 0.2; done

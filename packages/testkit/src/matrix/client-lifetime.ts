@@ -1,9 +1,9 @@
-import type { RawClient } from './flavours.js'
+import type { RawClient } from './client-variants.js'
 import type { Ioredis } from './ioredis.js'
 
 /**
- * Resolves once the client has an answer from its server. Its later errors are the business of the
- * commands they fail.
+ * Connects a client, and resolves once the server has answered. Later errors are ignored here: they
+ * reject the commands they affect.
  */
 export async function connectClient(client: RawClient): Promise<RawClient> {
   if (isIoredis(client)) {
@@ -16,7 +16,7 @@ export async function connectClient(client: RawClient): Promise<RawClient> {
   return client
 }
 
-/** At once: commands on their way are rejected. */
+/** Ends a client at once. Commands without a reply are rejected. */
 export async function endClient(client: RawClient): Promise<void> {
   if (isIoredis(client)) client.disconnect()
   else if (client.isOpen) await client.destroy()

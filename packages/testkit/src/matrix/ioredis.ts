@@ -1,28 +1,28 @@
 import type { Cluster, Redis } from 'ioredis'
-import type { OnePlace } from './places.js'
+import type { SingleDeployment } from './deployments.js'
 
 export type Ioredis = Redis | Cluster
 
-/** What a client is made with; major 5 fits as well. */
+/** The classes that create a client. Those of major 5 fit as well. */
 export interface IoredisLibrary {
   readonly Redis: typeof Redis
   readonly Cluster: typeof Cluster
 }
 
 export interface IoredisVariant {
-  /** RESP; 3 where it is missing, and 2 in major 5. */
+  /** The version of RESP. The default is 3, and 2 in major 5. */
   readonly protocol?: 2
 }
 
-/** Clients that try again within a fifth of a second: tests wait for them. */
+/** Returns a factory of clients that retry within 200 ms, because tests wait for them. */
 export function ioredisClients(
   { Redis, Cluster }: IoredisLibrary,
   variant: IoredisVariant,
-): (place: OnePlace) => Ioredis {
-  const common = { ...variant, retryStrategy: soon, connectTimeout: 2_000 }
-  return (place) => {
-    if (place.topology === 'standalone') {
-      const { host, port, password, database } = place.redis
+): (deployment: SingleDeployment) => Ioredis {
+  const common = { ...variant, retryStrategy: retryDelay, connectTimeout: 2_000 }
+  return (deployment) => {
+    if (deployment.topology === 'standalone') {
+      const { host, port, password, database } = deployment.redis
       return new Redis({
         ...common,
         host,
@@ -31,17 +31,17 @@ export function ioredisClients(
         ...(password === undefined ? {} : { password }),
       })
     }
-    if (place.topology === 'sentinel') {
+    if (deployment.topology === 'sentinel') {
       return new Redis({
         ...common,
-        name: place.redis.name,
-        sentinels: [...place.redis.addresses],
-        sentinelRetryStrategy: soon,
+        name: deployment.redis.name,
+        sentinels: [...deployment.redis.addresses],
+        sentinelRetryStrategy: retryDelay,
       })
     }
-    return new Cluster([...place.redis.addresses], {
+    return new Cluster([...deployment.redis.addresses], {
       redisOptions: { ...variant, connectTimeout: 2_000 },
-      clusterRetryStrategy: soon,
+      clusterRetryStrategy: retryDelay,
       retryDelayOnFailover: 50,
       retryDelayOnClusterDown: 50,
       slotsRefreshTimeout: 2_000,
@@ -49,6 +49,6 @@ export function ioredisClients(
   }
 }
 
-function soon(attempt: number): number {
+function retryDelay(attempt: number): number {
   return Math.min(attempt * 20, 200)
 }

@@ -3,40 +3,40 @@ import type { RedisServer } from '../redis-server.js'
 import type { RedisSentinel } from '../sentinel/sentinel.js'
 import { connectClient, endClient } from './client-lifetime.js'
 import {
-  further,
-  newest,
+  additionalVariants,
+  defaultVariants,
   newestIoredis,
   newestNodeRedis,
-  type AnyFlavour,
+  type AnyClientVariant,
   type RawClient,
-} from './flavours.js'
+} from './client-variants.js'
 import type { Ioredis } from './ioredis.js'
 import type { NodeRedis } from './node-redis.js'
 import {
   primariesOf,
   serversOf,
-  sharedPlace,
-  type OnePlace,
-  type Place,
+  sharedDeployment,
+  type SingleDeployment,
+  type Deployment,
   type Topology,
-} from './places.js'
+} from './deployments.js'
 
-/** How what is under test is made of a client, one way per library. */
+/** Functions that create the object under test from a client, one for each library. */
 export interface DriverFactories<D> {
   ioredis(raw: Ioredis): D
   'node-redis'(raw: NodeRedis): D
-  /** Of three servers that know nothing of each other, on clients of both libraries. */
+  /** Creates it from clients of both libraries, connected to three independent servers. */
   sharded?(clients: readonly [Ioredis, NodeRedis, Ioredis]): D
 }
 
 export interface MatrixOptions {
-  /** Sentinel as well as standalone and Cluster. */
+  /** Adds cases on Sentinel. */
   readonly sentinel?: boolean
-  /** Major 5 of both clients as well, and RESP 2 as well as 3. */
+  /** Adds cases with major 5 of both clients and with the other version of RESP. */
   readonly majors?: boolean
   /**
-   * A case on shards as well, where `drivers` knows how. Where it is missing: in long runs (CHAOS)
-   * only.
+   * Adds a case on shards, if `drivers` has a `sharded` factory. The default is `true` in long runs
+   * (CHAOS), and otherwise `false`.
    */
   readonly sharded?: boolean
 }
@@ -46,43 +46,43 @@ export interface MatrixCase<D> {
   readonly name: string
   readonly client: 'ioredis' | 'node-redis' | 'both'
   readonly topology: Topology
-  /**
-   * Servers that are running and empty. All cases of a process share them, one set per topology.
-   */
+  /** Starts the servers, if needed, and empties them. All cases of a process share them. */
   start(): Promise<Stage<D>>
 }
 
 export interface Stage<D> extends AsyncDisposable {
   /**
-   * What is under test, on a new client that nobody else uses and that has not been told to connect
-   * yet. Ended by `stop()`.
+   * Creates the object under test, on a new client that is not connected yet and that no other
+   * caller uses. `stop()` ends the client.
    */
   driver(): D
   /**
-   * A new connected client, as the library makes it; on shards, of the first. Ended by `stop()`.
+   * Creates and connects a client of the library. On shards, it is a client of the first shard.
+   * `stop()` ends it.
    */
   raw(): Promise<RawClient>
+  /** Defined if the topology is standalone. */
   /** Where the topology is standalone. */
   readonly server: RedisServer | undefined
   readonly cluster: RedisCluster | undefined
   readonly sentinel: RedisSentinel | undefined
-  /** Those that hold keys: the primaries. */
+  /** The servers that hold keys. */
   readonly primaries: readonly RedisServer[]
-  /** Of the servers: `'7.0.15'`. */
+  /** The version of the servers: `'7.0.15'`. */
   readonly version: string
   /** Deletes all keys, on all primaries. */
   flush(): Promise<void>
-  /** Ends the clients; the servers stay for the next case, and die with the process. */
+  /** Ends the clients. The servers stay for the next case, and die with the process. */
   stop(): Promise<void>
 }
 
 /**
- * The cases {ioredis, node-redis} × {standalone, Cluster}, in long runs one on shards, and more if
- * asked: each suite runs in all of them. A test that kills, pauses, fills or reshards should start
- * servers of its own.
+ * Returns the test cases {ioredis, node-redis} × {standalone, Cluster}, and more on request. A
+ * suite runs in all of them. A test that kills, pauses, fills or reshards starts its own servers.
  *
  * @example
- * describe.each(matrix({ ioredis: ioredisDriver, 'node-redis': nodeRedisDriver }))('on $name', ({ start }) => {
+ * const drivers = { ioredis: ioredisDriver, 'node-redis': nodeRedisDriver }
+ * describe.each(matrix(drivers))('on $name', ({ start }) => {
  *   let stage: Stage<Driver>
  *   beforeAll(async () => void (stage = await start()))
  */
@@ -99,13 +99,13 @@ export function matrix<D>(
     'cluster',
     ...(sentinel ? (['sentinel'] as const) : []),
   ]
-  const flavours = [...newest, ...(majors ? further : [])]
+  const variants = [...defaultVariants, ...(majors ? additionalVariants : [])]
   const cases: MatrixCase<D>[] = topologies.flatMap((topology) =>
-    flavours.map((flavour) => ({
-      name: `${flavour.name}, ${topology}`,
-      client: flavour.client,
+    variants.map((variant) => ({
+      name: `${variant.name}, ${topology}`,
+      client: variant.client,
       topology,
-      start: () => startStage(pairing(drivers, flavour), topology),
+      start: () => startStage(singleFactory(drivers, variant), topology),
     })),
   )
   if (sharded && drivers.sharded)
@@ -113,21 +113,21 @@ export function matrix<D>(
       name: 'both, sharded',
       client: 'both',
       topology: 'sharded',
-      start: () => startStage(shards(drivers), 'sharded'),
+      start: () => startStage(shardedFactory(drivers), 'sharded'),
     })
   return cases
 }
 
 async function startStage<D>(
-  pairing: Promise<(place: Place) => Pair<D>>,
+  factory: Promise<ClientFactory<D>>,
   topology: Topology,
 ): Promise<Stage<D>> {
-  const [create, place] = await Promise.all([pairing, sharedPlace(topology)])
+  const [createClients, deployment] = await Promise.all([factory, sharedDeployment(topology)])
   const clients = new Set<RawClient>()
-  const made = () => {
-    const pair = create(place)
-    for (const raw of pair.raws) clients.add(raw)
-    return pair
+  const create = () => {
+    const created = createClients(deployment)
+    for (const raw of created.raws) clients.add(raw)
+    return created
   }
   const stop = async () => {
     const open = [...clients]
@@ -135,53 +135,55 @@ async function startStage<D>(
     await Promise.all(open.map((client) => endClient(client)))
   }
   return {
-    driver: () => made().driver(),
-    raw: () => connectClient(made().raws[0]!),
-    server: place.topology === 'standalone' ? place.redis : undefined,
-    cluster: place.topology === 'cluster' ? place.redis : undefined,
-    sentinel: place.topology === 'sentinel' ? place.redis : undefined,
+    driver: () => create().driver(),
+    raw: () => connectClient(create().raws[0]!),
+    server: deployment.topology === 'standalone' ? deployment.redis : undefined,
+    cluster: deployment.topology === 'cluster' ? deployment.redis : undefined,
+    sentinel: deployment.topology === 'sentinel' ? deployment.redis : undefined,
     get primaries() {
-      return primariesOf(place)
+      return primariesOf(deployment)
     },
-    version: serversOf(place)[0]?.version ?? 'unknown',
-    flush: () => place.redis.flush(),
+    version: serversOf(deployment)[0]?.version ?? 'unknown',
+    flush: () => deployment.redis.flush(),
     stop,
     [Symbol.asyncDispose]: stop,
   }
 }
 
-interface Pair<D> {
+type ClientFactory<D> = (deployment: Deployment) => ClientsWithDriver<D>
+
+interface ClientsWithDriver<D> {
   readonly raws: readonly RawClient[]
   driver(): D
 }
 
-/** A client of this flavour, and the factory that takes it: the types keep the two together. */
-async function pairing<D>(
+/** Pairs a client with the driver factory of its library, so that the types match. */
+async function singleFactory<D>(
   drivers: DriverFactories<D>,
-  flavour: AnyFlavour,
-): Promise<(place: Place) => Pair<D>> {
-  if (flavour.client === 'ioredis') {
-    const create = await flavour.load()
-    return (place) => {
-      const raw = create(place as OnePlace)
+  variant: AnyClientVariant,
+): Promise<ClientFactory<D>> {
+  if (variant.client === 'ioredis') {
+    const create = await variant.load()
+    return (deployment) => {
+      const raw = create(deployment as SingleDeployment)
       return { raws: [raw], driver: () => drivers.ioredis(raw) }
     }
   }
-  const create = await flavour.load()
-  return (place) => {
-    const raw = create(place as OnePlace)
+  const create = await variant.load()
+  return (deployment) => {
+    const raw = create(deployment as SingleDeployment)
     return { raws: [raw], driver: () => drivers['node-redis'](raw) }
   }
 }
 
-/** Clients of three servers, and the factory that takes them. */
-async function shards<D>(drivers: DriverFactories<D>): Promise<(place: Place) => Pair<D>> {
+/** Pairs clients of three servers with the factory that takes them. */
+async function shardedFactory<D>(drivers: DriverFactories<D>): Promise<ClientFactory<D>> {
   const [ioredis, nodeRedis] = await Promise.all([newestIoredis.load(), newestNodeRedis.load()])
-  return (place) => {
-    const [a, b, c] = serversOf(place).map((redis): OnePlace => ({
+  return (deployment) => {
+    const [a, b, c] = serversOf(deployment).map((redis): SingleDeployment => ({
       topology: 'standalone',
       redis,
-    })) as [OnePlace, OnePlace, OnePlace]
+    })) as [SingleDeployment, SingleDeployment, SingleDeployment]
     const raws = [ioredis(a), nodeRedis(b), ioredis(c)] as const
     return { raws, driver: () => drivers.sharded!(raws) }
   }

@@ -1,12 +1,12 @@
 import type { RedisClientType, RedisClusterType, RedisSentinelType } from 'redis'
 import type { Address } from '../command.js'
-import type { OnePlace } from './places.js'
+import type { SingleDeployment } from './deployments.js'
 
 export type NodeRedis = RedisClientType | RedisClusterType | RedisSentinelType
 
 /**
- * What is used of the library, for both majors. Its own generic types take the compiler a quarter
- * of a minute to compare.
+ * The used part of the library, for both majors. The compiler needs 15 seconds to compare the
+ * library's own generic types.
  */
 export interface NodeRedisLibrary {
   createClient(options: Protocol & Client & { readonly url: string }): RedisClientType
@@ -18,7 +18,7 @@ export interface NodeRedisLibrary {
   ): RedisClusterType
   createSentinel(
     options: Protocol &
-      SentinelPlace & {
+      SentinelAddress & {
         readonly nodeClientOptions: Client
         readonly sentinelClientOptions: Client
       },
@@ -26,7 +26,7 @@ export interface NodeRedisLibrary {
 }
 
 export interface Protocol {
-  /** 3 where it is missing, and 2 in major 5. */
+  /** The version of RESP. The default is 3, and 2 in major 5. */
   readonly RESP?: 2 | 3
 }
 
@@ -37,28 +37,28 @@ interface Client {
   }
 }
 
-interface SentinelPlace {
+interface SentinelAddress {
   readonly name: string
   readonly sentinelRootNodes: readonly Address[]
 }
 
-/** Clients that try again within a fifth of a second: tests wait for them. */
+/** Returns a factory of clients that retry within 200 ms, because tests wait for them. */
 export function nodeRedisClients(
   { createClient, createCluster, createSentinel }: NodeRedisLibrary,
   protocol: Protocol,
-): (place: OnePlace) => NodeRedis {
-  const client: Client = { socket: { reconnectStrategy: soon, connectTimeout: 2_000 } }
-  return (place) => {
-    if (place.topology === 'standalone')
-      return createClient({ ...protocol, ...client, url: place.redis.url })
-    if (place.topology === 'cluster') {
+): (deployment: SingleDeployment) => NodeRedis {
+  const client: Client = { socket: { reconnectStrategy: retryDelay, connectTimeout: 2_000 } }
+  return (deployment) => {
+    if (deployment.topology === 'standalone')
+      return createClient({ ...protocol, ...client, url: deployment.redis.url })
+    if (deployment.topology === 'cluster') {
       return createCluster({
         ...protocol,
-        rootNodes: place.redis.nodes.map(({ url }) => ({ url })),
+        rootNodes: deployment.redis.nodes.map(({ url }) => ({ url })),
         defaults: client,
       })
     }
-    const { name, addresses } = place.redis
+    const { name, addresses } = deployment.redis
     return createSentinel({
       ...protocol,
       name,
@@ -69,6 +69,6 @@ export function nodeRedisClients(
   }
 }
 
-function soon(retries: number): number {
+function retryDelay(retries: number): number {
   return Math.min((retries + 1) * 20, 200)
 }

@@ -1,21 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import type { RedisServer } from '../redis-server.js'
 import { matrix, type DriverFactories, type MatrixOptions, type Stage } from './matrix.js'
-import type { Topology } from './places.js'
+import type { Topology } from './deployments.js'
 
-/** What a suite works with, in each of its cases. */
+/** The servers and helpers of a suite, in each of its cases. */
 export interface Bench<Client, Options> {
   readonly topology: Topology
-  /** Those that hold keys: the primaries. */
+  /** The servers that hold keys. */
   readonly servers: readonly RedisServer[]
   /**
-   * A client of its own, with a connection of its own: another process, as far as Redis can tell.
-   * Closed when the suite has ended.
+   * Creates a client with its own connection. To Redis, it looks like another process. It is closed
+   * when the suite has ended.
    */
   newClient(options?: Options): Client
-  /** What Redis answers to a command on one key; of EVAL the first of its keys. */
+  /** Sends a command with one key and returns the reply. For EVAL, it uses the first key. */
   ask(...args: [command: string, key: string, ...rest: string[]]): Promise<unknown>
-  /** All keys there are, sorted. */
+  /** Returns all keys, sorted. */
   keys(): Promise<string[]>
   /** Deletes all keys, on all primaries. */
   flush(): Promise<void>
@@ -42,11 +42,12 @@ export type OnEach<Client, Options> = (
 ) => void
 
 /**
- * How the suites of a package run: each in every case of the matrix, on servers that are emptied
- * before each test.
+ * Returns a function that runs a suite in every case of the matrix. The servers are emptied before
+ * each test.
  *
  * @example
- * const onEach = suitesOn(drivers, (driver, options?: ClientOptions) => createCacheClient(driver, options))
+ * const onEach = suitesOn(drivers, (driver, options?: ClientOptions) =>
+ *   createCacheClient(driver, options))
  * onEach((bench) => it('…', async () => { createAside({ client: bench.newClient() }) }))
  */
 export function suitesOn<Driver, Client extends Connected, Options>(
@@ -57,7 +58,7 @@ export function suitesOn<Driver, Client extends Connected, Options>(
     describe.each(matrix(drivers, matrixOptions))('on $name', ({ start, topology }) => {
       let stage: Stage<Driver>
       const clients: Client[] = []
-      let asking: Client | undefined
+      let commandClient: Client | undefined
       const newClient = (options?: Options): Client => {
         const client = createClient(stage.driver(), options)
         clients.push(client)
@@ -78,14 +79,13 @@ export function suitesOn<Driver, Client extends Connected, Options>(
         },
         newClient,
         ask: (...args) =>
-          (asking ??= newClient()).send({ args, keys: [args[args[0] === 'EVAL' ? 3 : 1]!] }),
+          (commandClient ??= newClient()).send({ args, keys: [args[args[0] === 'EVAL' ? 3 : 1]!] }),
         async keys() {
-          const nodes = await (asking ??= newClient()).driver.nodes()
-          return (
-            (
-              await Promise.all(nodes.map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])))
-            ).flat(2) as string[]
-          ).sort()
+          const nodes = await (commandClient ??= newClient()).driver.nodes()
+          const replies = await Promise.all(
+            nodes.map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])),
+          )
+          return (replies.flat(2) as string[]).sort()
         },
         flush: () => stage.flush(),
       })

@@ -1,21 +1,24 @@
 import { Mailbox, type NextOptions, type Wanted } from './mailbox.js'
 
 export interface ChildProcess<Data> {
-  /** 0 for the first process of the group. */
+  /** The position of this process in the group, starting at 0. */
   readonly index: number
-  /** How many processes the group has. */
+  /** The number of processes in the group. */
   readonly count: number
-  /** What the parent passed to `spawnProcesses`. */
+  /** The value that the parent passed to `spawnProcesses`. */
   readonly data: Data
-  /** Sends the parent a message; resolves once it is on its way, so that the process may end. */
+  /** Sends the parent a message. Resolves once it is sent, so that the process may end. */
   say(message: unknown): Promise<void>
-  /** The next message of the parent: any, of a `type` (or equal to a text), or one that fits. */
+  /**
+   * Waits for the next message of the parent. Pass a `type` (or a text) or a predicate to wait for
+   * a certain message.
+   */
   next<T>(wanted?: Wanted<T>, options?: NextOptions): Promise<T>
 }
 
 /**
- * This process, as one of a group that `spawnProcesses` started. Call it once, at the top of the
- * file. The process ends when its work is done, or when the parent goes away.
+ * Connects this process to the parent that started it with `spawnProcesses`. Call it once, at the
+ * top of the file. The process ends when its work is done, or when the parent goes away.
  *
  * @throws {Error} in a process that was started in another way.
  * @example
@@ -23,10 +26,14 @@ export interface ChildProcess<Data> {
  * await child.say({ type: 'ready' })
  */
 export function childProcess<Data = undefined>(): ChildProcess<Data> {
-  const place = process.env[PLACE]
-  if (place === undefined || process.channel === undefined)
-    throw new Error('This file is meant to be started with spawnProcesses().')
-  const { index, count, data } = JSON.parse(place) as { index: number; count: number; data: Data }
+  const position = process.env[GROUP_POSITION]
+  if (position === undefined || process.channel === undefined)
+    throw new Error('This file must be started with spawnProcesses().')
+  const { index, count, data } = JSON.parse(position) as {
+    index: number
+    count: number
+    data: Data
+  }
   const mailbox = new Mailbox('The parent')
   process.on('message', (message) => mailbox.push(message))
   process.on('disconnect', () => process.exit())
@@ -43,7 +50,7 @@ export function childProcess<Data = undefined>(): ChildProcess<Data> {
           error ? reject(error) : resolve(),
         ),
       ),
-    // Only somebody who waits for a message is a reason to stay alive.
+    // The channel keeps the process alive only while a caller waits for a message.
     async next<T>(wanted?: Wanted<T>, options?: NextOptions): Promise<T> {
       if (waiting++ === 0) channel.ref()
       try {
@@ -55,5 +62,5 @@ export function childProcess<Data = undefined>(): ChildProcess<Data> {
   }
 }
 
-/** The environment variable that tells a child its place in the group. */
-export const PLACE = 'CACHE_TESTKIT_PROCESS'
+/** The environment variable with the child's index, the size of its group and its data. */
+export const GROUP_POSITION = 'CACHE_TESTKIT_PROCESS'

@@ -1,19 +1,19 @@
 export interface NextOptions {
-  /** Milliseconds to wait; 60,000 where it is missing. */
+  /** The timeout in milliseconds. The default is 60,000. */
   readonly timeout?: number
 }
 
 /**
- * Which message: the first there is; the first of this `type` (or equal to this text); the first
- * that fits.
+ * Selects a message: the first of this `type` or equal to this text, or the first for which the
+ * predicate returns `true`. `undefined` selects the first message.
  */
 export type Wanted<T> = string | ((message: T) => boolean) | undefined
 
-/** Messages in the order they came. One that nobody awaits yet is kept until somebody does. */
+/** Messages in the order of their arrival. Each is stored until a caller takes it. */
 export class Mailbox {
   readonly #owner: string
   readonly #queue: unknown[] = []
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiters = new Set<Waiter>()
   #ended: Error | undefined
 
   constructor(owner: string) {
@@ -21,63 +21,63 @@ export class Mailbox {
   }
 
   push(message: unknown): void {
-    for (const waiting of this.#waiting) if (waiting.fits(message)) return waiting.take(message)
+    for (const waiter of this.#waiters) if (waiter.matches(message)) return waiter.take(message)
     this.#queue.push(message)
   }
 
-  /** No more messages will come. What has come can still be taken. */
+  /** Rejects all waiters, because no more messages arrive. Stored messages can still be taken. */
   end(reason: Error): void {
     this.#ended = reason
-    for (const waiting of this.#waiting) waiting.fail(reason)
+    for (const waiter of this.#waiters) waiter.fail(reason)
   }
 
-  next<T>(wanted?: Wanted<T>, { timeout = 60_000 }: NextOptions = {}): Promise<T> {
-    const fits = predicate(wanted as Wanted<unknown>)
-    const index = this.#queue.findIndex(fits)
+  next<T>(filter?: Wanted<T>, { timeout = 60_000 }: NextOptions = {}): Promise<T> {
+    const matches = predicate(filter as Wanted<unknown>)
+    const index = this.#queue.findIndex(matches)
     if (index >= 0) return Promise.resolve(this.#queue.splice(index, 1)[0] as T)
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     return new Promise<T>((resolve, reject) => {
-      const settle = () => {
+      const remove = () => {
         clearTimeout(timer)
-        this.#waiting.delete(waiting)
+        this.#waiters.delete(waiter)
       }
-      const waiting: Waiting = {
-        fits,
-        take: (message) => (settle(), resolve(message as T)),
-        fail: (error) => (settle(), reject(error)),
+      const waiter: Waiter = {
+        matches,
+        take: (message) => (remove(), resolve(message as T)),
+        fail: (error) => (remove(), reject(error)),
       }
-      const timer = setTimeout(() => waiting.fail(this.#late(wanted, timeout)), timeout)
-      this.#waiting.add(waiting)
+      const timer = setTimeout(() => waiter.fail(this.#timeoutError(filter, timeout)), timeout)
+      this.#waiters.add(waiter)
     })
   }
 
-  #late(wanted: unknown, timeout: number): Error {
+  #timeoutError(filter: unknown, timeout: number): Error {
     const unread =
       this.#queue.length === 0
         ? 'Nothing else came.'
         : `Unread: ${JSON.stringify(this.#queue.slice(0, 5))}`
-    return new Error(`${this.#owner} sent ${described(wanted)} within ${timeout} ms. ${unread}`)
+    return new Error(`${this.#owner} sent ${describe(filter)} within ${timeout} ms. ${unread}`)
   }
 }
 
-interface Waiting {
-  fits(message: unknown): boolean
+interface Waiter {
+  matches(message: unknown): boolean
   take(message: unknown): void
   fail(error: Error): void
 }
 
-function predicate(wanted: Wanted<unknown>): (message: unknown) => boolean {
-  if (wanted === undefined) return () => true
-  if (typeof wanted === 'function') return wanted
+function predicate(filter: Wanted<unknown>): (message: unknown) => boolean {
+  if (filter === undefined) return () => true
+  if (typeof filter === 'function') return filter
   return (message) =>
-    message === wanted ||
+    message === filter ||
     (typeof message === 'object' &&
       message !== null &&
       'type' in message &&
-      message.type === wanted)
+      message.type === filter)
 }
 
-function described(wanted: unknown): string {
-  if (wanted === undefined) return 'no message'
-  return typeof wanted === 'string' ? `no message "${wanted}"` : 'no message that fits'
+function describe(filter: unknown): string {
+  if (filter === undefined) return 'no message'
+  return typeof filter === 'string' ? `no message "${filter}"` : 'no matching message'
 }

@@ -2,60 +2,62 @@ import { fork, spawn, type ChildProcess } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { PLACE } from './child-process.js'
+import { GROUP_POSITION } from './child-process.js'
 import { Mailbox, type NextOptions, type Wanted } from './mailbox.js'
 
 export interface SpawnOptions {
-  /** 1 where it is missing. */
+  /** The number of processes. The default is 1. */
   readonly count?: number
-  /** For all of them; must survive JSON. */
+  /** A value for all processes. It must survive JSON. */
   readonly data?: unknown
-  /** Further environment variables. */
+  /** More environment variables. */
   readonly env?: Readonly<Record<string, string>>
-  /** Further options of Node: `['--expose-gc']`. */
+  /** More options of Node: `['--expose-gc']`. */
   readonly execArgv?: readonly string[]
 }
 
 export interface SpawnedProcess {
   readonly index: number
   readonly pid: number
-  /** What it wrote to stderr so far. */
+  /** The output on stderr so far. */
   readonly stderr: string
-  /** When it is gone. Never rejects. */
+  /** Resolves when the process is gone. Never rejects. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>
-  /** Whatever structured clone can carry. @throws {Error} when the process is gone. */
+  /** Sends anything that structured clone can carry. @throws {Error} when the process is gone. */
   send(message: unknown): void
   /**
-   * The next message of this process: any, of a `type` (or equal to a text), or one that fits. What
-   * came earlier and was not taken yet counts.
+   * Waits for the next message of this process. Pass a `type` (or a text) or a predicate to wait
+   * for a certain message. Earlier messages that were not taken yet count.
    *
-   * @throws {Error} when none came in time, or the process ended: with its stderr.
+   * @throws {Error} when no message came in time, or the process ended. The message contains its
+   * stderr.
    */
   next<T>(wanted?: Wanted<T>, options?: NextOptions): Promise<T>
-  /** SIGKILL unless told; resolves when the process is gone. */
+  /** Sends a signal, by default SIGKILL. Resolves when the process is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>
-  /** SIGSTOP: the process gets no CPU time, while its sockets stay open and its clocks go on. */
+  /** Sends SIGSTOP: the process gets no CPU time, but its sockets stay open and clocks go on. */
   freeze(): void
-  /** SIGCONT. */
+  /** Sends SIGCONT. */
   thaw(): void
 }
 
 export interface ProcessGroup extends AsyncDisposable {
   readonly processes: readonly SpawnedProcess[]
-  /** The same message to each. */
+  /** Sends the same message to each process. */
   send(message: unknown): void
-  /** One message of each, in the order of the processes. */
+  /** Waits for one message of each process, and returns them in the order of the processes. */
   all<T>(wanted?: Wanted<T>, options?: NextOptions): Promise<T[]>
-  /** Kills those that are still there. */
+  /** Kills the processes that are still running. */
   stop(): Promise<void>
 }
 
 /**
- * Runs a TypeScript or JavaScript file as so many processes, which call `childProcess()` to talk to
- * this one. They die with it, also when it is killed and they are frozen.
+ * Runs a TypeScript or JavaScript file in `count` processes. They call `childProcess()` to exchange
+ * messages with this one. They die with this process, even if it is killed or they are frozen.
  *
  * @example
- * await using group = spawnProcesses(new URL('./worker.ts', import.meta.url), { count: 4, data: { url: redis.url } })
+ * const file = new URL('./worker.ts', import.meta.url)
+ * await using group = spawnProcesses(file, { count: 4, data: { url: redis.url } })
  * await group.all('ready')
  */
 export function spawnProcesses(file: URL | string, options: SpawnOptions = {}): ProcessGroup {
@@ -66,8 +68,8 @@ export function spawnProcesses(file: URL | string, options: SpawnOptions = {}): 
   return {
     processes,
     send: (message) => processes.forEach((process) => process.send(message)),
-    all: <T>(wanted?: Wanted<T>, patience?: NextOptions) =>
-      Promise.all(processes.map((process) => process.next<T>(wanted, patience))),
+    all: <T>(wanted?: Wanted<T>, nextOptions?: NextOptions) =>
+      Promise.all(processes.map((process) => process.next<T>(wanted, nextOptions))),
     stop,
     [Symbol.asyncDispose]: stop,
   }
@@ -87,18 +89,18 @@ class Spawned implements SpawnedProcess {
     this.#mailbox = new Mailbox(this.#name)
     this.#child = fork(path, [], {
       execArgv: [...(isTypeScript(path) ? ['--import', tsx()] : []), ...execArgv],
-      env: { ...process.env, ...env, [PLACE]: JSON.stringify({ index, count, data }) },
+      env: { ...process.env, ...env, [GROUP_POSITION]: JSON.stringify({ index, count, data }) },
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     })
     guard(this.#child)
     this.#child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()))
     this.#child.on('message', (message) => this.#mailbox.push(message))
-    // After stdio and the channel have ended: the last words came before.
+    // `close` comes after stdio and the channel have ended, and so after the last message.
     this.exited = new Promise((resolve) =>
       this.#child.once('close', (code, signal) => resolve({ code, signal })),
     )
-    void this.exited.then(({ code, signal }) => this.#mailbox.end(this.#gone(code, signal)))
+    void this.exited.then(({ code, signal }) => this.#mailbox.end(this.#exitError(code, signal)))
   }
 
   get pid(): number {
@@ -127,11 +129,10 @@ class Spawned implements SpawnedProcess {
     this.#child.kill('SIGCONT')
   }
 
-  #gone(code: number | null, signal: NodeJS.Signals | null): Error {
+  #exitError(code: number | null, signal: NodeJS.Signals | null): Error {
     const how = signal === null ? `with code ${code}` : `by ${signal}`
-    return new Error(
-      `${this.#name} ended ${how} before it sent what was waited for.${this.stderr === '' ? '' : ` Its stderr:\n${this.stderr.trim()}`}`,
-    )
+    const stderr = this.stderr === '' ? '' : ` Its stderr:\n${this.stderr.trim()}`
+    return new Error(`${this.#name} ended ${how} before it sent the expected message.${stderr}`)
   }
 }
 
@@ -139,14 +140,14 @@ function isTypeScript(path: string): boolean {
   return /\.[cm]?tsx?$/.test(path)
 }
 
-/** Ours, whatever the directory of the file has installed. */
+/** Returns this package's tsx, whatever is installed in the directory of the file. */
 function tsx(): string {
   return pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
 }
 
 /**
- * A frozen process, or one in an endless loop, does not notice that its parent is gone; a shell
- * that waits on a pipe does.
+ * Kills the child when this process is gone. A frozen child, or one in an endless loop, does not
+ * notice that its parent is gone; a shell that reads from a pipe does.
  */
 function guard(child: ChildProcess): void {
   if (child.pid === undefined) return

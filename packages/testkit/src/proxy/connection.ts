@@ -1,18 +1,18 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export type Way = 'requests' | 'replies'
+export type StreamDirection = 'requests' | 'replies'
 
-/** What currently happens to the bytes of all connections of a proxy. */
+/** The faults that a proxy currently applies to all its connections. */
 export interface Faults {
-  readonly delay: Record<Way, number>
-  readonly swallow: Record<Way, boolean>
+  readonly delay: Record<StreamDirection, number>
+  readonly swallow: Record<StreamDirection, boolean>
   swallowed: number
 }
 
 /**
- * A client's connection to the proxy, and the proxy's connection to the server. Both sockets must
- * have been made with `allowHalfOpen`: a FIN is answered here, and only while bytes pass.
+ * A client's connection to the proxy, and the proxy's connection to the server. Create both sockets
+ * with `allowHalfOpen`: this class answers a FIN itself, and only while bytes pass.
  */
 export class ProxiedConnection {
   /** Resolves when both sockets are closed. */
@@ -21,14 +21,14 @@ export class ProxiedConnection {
   readonly #server: Socket
   readonly #serverFailed: Promise<boolean>
   readonly #faults: Faults
-  readonly #carried: Record<Way, Promise<void>> = {
+  readonly #pending: Record<StreamDirection, Promise<void>> = {
     requests: Promise.resolve(),
     replies: Promise.resolve(),
   }
   #mode: 'passing' | 'half-open' | 'held' = 'passing'
   #clientIsOpen = true
-  #lostBytes = false
-  #kept: Buffer[] = []
+  #hasLostBytes = false
+  #held: Buffer[] = []
 
   constructor(client: Socket, server: Socket, faults: Faults) {
     this.#client = client
@@ -36,28 +36,28 @@ export class ProxiedConnection {
     this.#faults = faults
     this.#serverFailed = closing(server)
     this.closed = Promise.all([closing(client), this.#serverFailed])
-    this.#carry(client, server, 'requests')
-    this.#carry(server, client, 'replies')
+    this.#forward(client, server, 'requests')
+    this.#forward(server, client, 'replies')
     for (const event of ['end', 'close']) client.once(event, () => (this.#clientIsOpen = false))
   }
 
-  /** Whether the client has not closed its end. */
+  /** Whether the client has its end open. */
   get clientIsOpen(): boolean {
     return this.#clientIsOpen
   }
 
-  /** Whether it is open and no fault of its own was put on it. */
+  /** Whether the connection is open and neither half open nor held. */
   get isPassing(): boolean {
     return this.#clientIsOpen && this.#mode === 'passing'
   }
 
-  /** Whether something is missing from the stream, so that it must not go on. */
+  /** Whether bytes are missing from the stream, so that it must not continue. */
   get isBroken(): boolean {
-    return this.#lostBytes || this.#mode !== 'passing'
+    return this.#hasLostBytes || this.#mode !== 'passing'
   }
 
-  get keptBytes(): number {
-    return this.#kept.reduce((sum, { length }) => sum + length, 0)
+  get heldBytes(): number {
+    return this.#held.reduce((sum, { length }) => sum + length, 0)
   }
 
   halfOpen(): void {
@@ -69,23 +69,23 @@ export class ProxiedConnection {
   }
 
   /**
-   * Writes the kept bytes and a FIN to the server. Resolves once the server has closed its end: it
-   * reads, and executes, everything that came before the FIN.
+   * Writes the held bytes and a FIN to the server. Resolves once the server has closed its end: by
+   * then it has read and executed everything before the FIN.
    *
    * @throws {Error} when the server closed the connection first.
    */
   async deliver(): Promise<void> {
     this.#client.destroy()
-    await this.#carried.requests
-    if (this.keptBytes === 0) return void this.#server.destroy()
+    await this.#pending.requests
+    if (this.heldBytes === 0) return void this.#server.destroy()
     const refused = new Error('A held connection ended before its bytes were delivered.')
     if (this.#server.destroyed || this.#server.readableEnded) throw refused
-    this.#server.end(Buffer.concat(this.#kept))
+    this.#server.end(Buffer.concat(this.#held))
     if (await this.#serverFailed) throw refused
-    this.#kept = []
+    this.#held = []
   }
 
-  /** Ends the connection. A held one ends for its client only: the kept bytes can be delivered. */
+  /** Ends the connection. A held one ends only for its client: its bytes can still be delivered. */
   drop(): void {
     this.#client.destroy()
     if (this.#mode !== 'held') this.#server.destroy()
@@ -96,9 +96,9 @@ export class ProxiedConnection {
     this.#server.destroy()
   }
 
-  #carry(from: Socket, to: Socket, way: Way): void {
+  #forward(from: Socket, to: Socket, direction: StreamDirection): void {
     const after = (arrival: number, deliver: () => void) => {
-      this.#carried[way] = this.#carried[way].then(() => until(arrival)).then(deliver)
+      this.#pending[direction] = this.#pending[direction].then(() => until(arrival)).then(deliver)
     }
     const whilePassing = (action: () => void) => () => {
       if (this.#mode === 'passing') action()
@@ -109,8 +109,11 @@ export class ProxiedConnection {
       whilePassing(() => this.destroy()),
     )
     from.on('data', (bytes: Buffer) => {
-      if (this.#faults.swallow[way]) this.#lose(bytes)
-      else after(performance.now() + this.#faults.delay[way], () => this.#pass(bytes, to, way))
+      if (this.#faults.swallow[direction]) this.#discard(bytes)
+      else
+        after(performance.now() + this.#faults.delay[direction], () =>
+          this.#pass(bytes, to, direction),
+        )
     })
     from.once(
       'end',
@@ -124,19 +127,19 @@ export class ProxiedConnection {
     )
   }
 
-  #pass(bytes: Buffer, to: Socket, way: Way): void {
-    if (this.#mode === 'held' && way === 'requests') this.#kept.push(bytes)
-    else if (this.#mode !== 'passing') this.#lose(bytes)
+  #pass(bytes: Buffer, to: Socket, direction: StreamDirection): void {
+    if (this.#mode === 'held' && direction === 'requests') this.#held.push(bytes)
+    else if (this.#mode !== 'passing') this.#discard(bytes)
     else if (!to.destroyed) to.write(bytes)
   }
 
-  #lose(bytes: Buffer): void {
-    this.#lostBytes = true
+  #discard(bytes: Buffer): void {
+    this.#hasLostBytes = true
     this.#faults.swallowed += bytes.length
   }
 }
 
-/** Resolves when the socket is closed, with whether an error closed it. */
+/** Resolves when the socket is closed; the value tells whether an error closed it. */
 function closing(socket: Socket): Promise<boolean> {
   return new Promise((resolve) => socket.once('close', resolve))
 }

@@ -2,75 +2,69 @@ import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
 import type { Address } from '../command.js'
 import { freePort, untilPortsAreFree } from '../free-port.js'
-import { ProxiedConnection, type Faults, type Way } from './connection.js'
+import { ProxiedConnection, type Faults, type StreamDirection } from './connection.js'
 
-/** From the client to the server, from the server to the client, or both ways. */
-export type Direction = Way | 'both'
+/** From the client to the server, from the server to the client, or both. */
+export type Direction = StreamDirection | 'both'
 
 export interface TcpProxy extends Address, AsyncDisposable {
   /** `redis://127.0.0.1:port`. */
   readonly url: string
-  /** Connections that their clients have open now, also those that are half open or held. */
+  /** The number of connections that clients have open now, including half-open and held ones. */
   readonly connections: number
   /**
-   * Bytes that vanished so far. Wait for some to know that a reply was lost, before `pass()` lets
-   * the next one through.
+   * The number of bytes discarded so far. Wait until it increases to know that a reply was lost,
+   * before you call `pass()`.
    */
   readonly swallowed: number
   /** Ends all connections and refuses new ones, until `pass()`. */
   cut(): Promise<void>
-  /** Ends the present connections; new ones are welcome. */
+  /** Ends the present connections. New ones are accepted. */
   drop(): void
-  /**
-   * From now on bytes arrive `ms` later, in the order they were sent: replies, unless told. 0 ends
-   * it.
-   */
+  /** Delays bytes by `ms`, in their order; by default replies. `0` ends the delay. */
   delay(ms: number, direction?: Direction): void
-  /**
-   * From now on bytes vanish while the connections stay open, as with a cable pulled out, until
-   * `pass()`.
-   */
+  /** Discards bytes while connections stay open, like an unplugged cable, until `pass()`. */
   swallow(direction: Direction): void
   /**
-   * The connections that are open now go silent in both directions, as when a NAT drops its
-   * mapping: bytes vanish, and neither side hears of the other's FIN or RST. New connections work.
-   * `pass()`, `drop()` and `cut()` end the silent ones.
+   * Silences the present connections in both directions, as when a NAT drops its mapping. Bytes are
+   * discarded, and neither side sees the other's FIN or RST. New connections work. `pass()`,
+   * `drop()` and `cut()` end the silent ones.
    */
   halfOpen(): void
   /**
-   * From now on the requests of the connections that are open now are kept back. Their clients get
-   * no more replies, and the server is not told when they disconnect. New connections work.
-   * `drop()`, `cut()` and `pass()` end the held connections for their clients only.
+   * Holds back the requests of the present connections. Their clients get no more replies, and the
+   * server does not see them disconnect. New connections work. `drop()`, `cut()` and `pass()` end
+   * the held connections for their clients only.
    */
   hold(): HeldRequests
-  /** New connections go to another server from now on; existing ones stay where they are. */
+  /** Sends new connections to another server. Existing ones stay. */
   retarget(target: Address): void
   /**
-   * Back to normal. Connections that lost bytes end: what came after the hole would be taken for
-   * something else.
+   * Ends all faults. Connections that lost bytes are ended, because a client would misread the
+   * replies after the gap.
    */
   pass(): Promise<void>
-  /** Ends everything; requests that are still held are lost. */
+  /** Ends all connections and the proxy. Requests that are still held are lost. */
   close(): Promise<void>
 }
 
-/** Requests that a proxy keeps back until they are delivered. */
+/** Requests that a proxy holds back until you deliver them. */
 export interface HeldRequests {
-  /** The number of bytes that are kept back now. */
+  /** The number of bytes that are held back now. */
   readonly bytes: number
   /**
-   * Hands the kept bytes to the server, whether their clients are still there or not, and then ends
-   * these connections. Resolves once the server has executed what it got. A connection whose client
-   * sent nothing just ends.
+   * Sends the held bytes to the server, even if their clients are gone, and then ends these
+   * connections. Resolves once the server has executed the requests. A connection without held
+   * bytes just ends.
    *
-   * @throws {Error} when the server or `close()` ended a held connection that has kept bytes.
+   * @throws {Error} when the server or `close()` ended a held connection that has held bytes.
    */
   deliver(): Promise<void>
 }
 
 /**
- * A TCP proxy on a free port of 127.0.0.1, to fail in ways a server does not fail by itself.
- * Connections to a target that refuses them end at once.
+ * Starts a TCP proxy on a free port of 127.0.0.1, to simulate failures of the network. If the
+ * target refuses a connection, the proxy ends the client's connection at once.
  *
  * @example
  * await using proxy = await startProxy(redis)
@@ -124,11 +118,11 @@ class Relay implements TcpProxy {
   }
 
   delay(ms: number, direction: Direction = 'replies'): void {
-    for (const way of ways(direction)) this.#faults.delay[way] = ms
+    for (const stream of directions(direction)) this.#faults.delay[stream] = ms
   }
 
   swallow(direction: Direction): void {
-    for (const way of ways(direction)) this.#faults.swallow[way] = true
+    for (const stream of directions(direction)) this.#faults.swallow[stream] = true
   }
 
   halfOpen(): void {
@@ -140,7 +134,7 @@ class Relay implements TcpProxy {
     for (const connection of held) connection.hold()
     return {
       get bytes() {
-        return held.reduce((sum, { keptBytes }) => sum + keptBytes, 0)
+        return held.reduce((sum, { heldBytes }) => sum + heldBytes, 0)
       },
       async deliver() {
         for (const connection of held) await connection.deliver()
@@ -153,9 +147,9 @@ class Relay implements TcpProxy {
   }
 
   async pass(): Promise<void> {
-    for (const way of ways('both')) {
-      this.#faults.delay[way] = 0
-      this.#faults.swallow[way] = false
+    for (const direction of directions('both')) {
+      this.#faults.delay[direction] = 0
+      this.#faults.swallow[direction] = false
     }
     for (const connection of this.#connections) if (connection.isBroken) connection.drop()
     this.#server ??= await this.#listen()
@@ -189,6 +183,6 @@ class Relay implements TcpProxy {
   }
 }
 
-function ways(direction: Direction): readonly Way[] {
+function directions(direction: Direction): readonly StreamDirection[] {
   return direction === 'both' ? ['requests', 'replies'] : [direction]
 }

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { ask } from '../command.js'
+import { sendCommand } from '../command.js'
 import type { Machine } from '../machine/machine.js'
 import type { RedisServer } from '../redis-server.js'
 import { REPLICATION_CONFIG } from '../replication.js'
 import { launchServer, launchTogether } from '../server.js'
 
-/** What Sentinels call the primary. */
+/** The name under which the Sentinels monitor the primary. */
 export const NAME = 'primary'
 
 export type Servers = readonly [primary: RedisServer, ...replicas: RedisServer[]]
@@ -32,8 +32,8 @@ export async function launchServers(
 }
 
 /**
- * Each is told of all others beforehand: they would find each other through the primary, but only
- * after seconds.
+ * Starts Sentinels that know each other from their configuration. They would also discover each
+ * other through the primary, but only after seconds.
  */
 export async function launchSentinels(
   machine: Machine,
@@ -42,6 +42,7 @@ export async function launchSentinels(
   downAfter: number,
 ): Promise<readonly RedisServer[]> {
   const members: { readonly id: string; readonly port: number }[] = []
+  const quorum = Math.floor(count / 2) + 1
   for (let index = 0; index < count; index++)
     members.push({ id: randomBytes(20).toString('hex'), port: await machine.freePort() })
   const [primary, ...replicas] = servers
@@ -52,15 +53,14 @@ export async function launchSentinels(
         port: myself.port,
         config: {
           'sentinel myid': myself.id,
-          'sentinel monitor': `${NAME} ${primary.host} ${primary.port} ${Math.floor(count / 2) + 1}`,
-          'sentinel down-after-milliseconds': `${NAME} ${downAfter}`,
-          // After a failover that did not succeed, the next attempt waits for twice this long.
+          'sentinel monitor': `${NAME} ${primary.host} ${primary.port} ${quorum}`,
+          // After a failed failover, the next attempt waits for twice this time.
           'sentinel failover-timeout': `${NAME} 5000`,
-          ...known(
+          ...knownPeers(
             'replica',
             replicas.map(({ port }) => `${port}`),
           ),
-          ...known(
+          ...knownPeers(
             'sentinel',
             members.filter((member) => member !== myself).map(({ id, port }) => `${port} ${id}`),
           ),
@@ -68,37 +68,41 @@ export async function launchSentinels(
       }),
     ),
   )
-  await Promise.all(sentinels.map((sentinel) => hurry(sentinel)))
+  await Promise.all(sentinels.map((sentinel) => shortenPeriods(sentinel)))
   return sentinels
 }
 
 /**
- * Sentinels ping once a second and look around every ten; a server they have just met counts as
- * down if `downAfter` ends before the first ping. Since Redis 7.0 they can be made to look more
- * often; older ones take their time.
+ * Shortens the intervals of a Sentinel. By default it pings once a second and looks for changes
+ * every ten, and a server it has just met counts as down if `downAfter` ends before the first ping.
+ * Redis before 7.0 rejects the command, and keeps the default intervals.
  */
-async function hurry(sentinel: RedisServer): Promise<void> {
-  await ask(sentinel, ['SENTINEL', 'DEBUG', ...Object.entries(PACE).flat()]).catch(() => undefined)
+async function shortenPeriods(sentinel: RedisServer): Promise<void> {
+  const periods = Object.entries(PERIODS).flat()
+  await sendCommand(sentinel, ['SENTINEL', 'DEBUG', ...periods]).catch(() => undefined)
 }
 
-const PACE = {
-  // While the primary is down, only a replica that sent INFO within five periods can be promoted,
-  // and it is asked for INFO once a second.
+const PERIODS = {
+  // While the primary is down, a Sentinel promotes only a replica that sent INFO within five
+  // periods, and asks for INFO once a second.
   'PING-PERIOD': 300,
   'INFO-PERIOD': 500,
   'ASK-PERIOD': 200,
-  // A returning primary is demoted, and a replica that an unknown failover promoted is too, after
-  // four periods: long enough to hear of the failover first.
+  // After four periods, a Sentinel demotes a returning primary, and a replica that was promoted by
+  // a failover it does not know. Four periods are long enough to hear of the failover first.
   'PUBLISH-PERIOD': 500,
   'SLAVE-RECONF-TIMEOUT': 1_000,
   'ELECTION-TIMEOUT': 1_000,
-  // After a pause of the machine, Sentinels wait for news before they take anybody for dead.
+  // After a pause of the machine, Sentinels wait for news before they declare a server down.
   'TILT-TRIGGER': 500,
   'TILT-PERIOD': 1_000,
 }
 
-function known(what: 'replica' | 'sentinel', places: readonly string[]): Record<string, string> {
+function knownPeers(
+  kind: 'replica' | 'sentinel',
+  endpoints: readonly string[],
+): Record<string, string> {
   return Object.fromEntries(
-    places.map((place) => [`sentinel known-${what} ${NAME} 127.0.0.1 ${place}`, ' ']),
+    endpoints.map((endpoint) => [`sentinel known-${kind} ${NAME} 127.0.0.1 ${endpoint}`, ' ']),
   )
 }

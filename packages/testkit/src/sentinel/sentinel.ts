@@ -1,4 +1,4 @@
-import { ask, type Address } from '../command.js'
+import { sendCommand, type Address } from '../command.js'
 import { eventually } from '../eventually.js'
 import { untilPortsAreFree } from '../free-port.js'
 import { ownMachine } from '../machine/own-machine.js'
@@ -8,26 +8,25 @@ import { launchSentinels, launchServers, NAME, type Servers } from './launch.js'
 import { agreedPrimary, namedPrimary } from './view.js'
 
 export interface SentinelOptions {
-  /** Replicas of the primary; 1 where it is missing. */
+  /** The number of replicas of the primary. The default is 1. */
   readonly replicas?: number
-  /** 3 where it is missing; 1 is enough where the Sentinels themselves are not under test. */
+  /** The number of Sentinels. The default is 3; use 1 unless the Sentinels are under test. */
   readonly sentinels?: number
   /**
-   * Milliseconds of silence after which a Sentinel takes a server for dead; 1000 where it is
-   * missing. One that must not fail over unless asked needs more: a busy machine can be silent,
-   * too.
+   * Milliseconds of silence after which a Sentinel declares a server down. The default is 1000. Use
+   * more if an unintended failover would break the test, because a busy machine can be silent too.
    */
   readonly downAfter?: number
-  /** Further lines of the servers' redis.conf. */
+  /** More lines of the servers' redis.conf. */
   readonly config?: Readonly<Record<string, string>>
 }
 
 export interface RedisSentinel extends AsyncDisposable {
-  /** What Sentinels call the primary. */
+  /** The name under which the Sentinels monitor the primary. */
   readonly name: string
   readonly sentinels: readonly RedisServer[]
   readonly addresses: readonly Address[]
-  /** As of the start, or of the last `ready()` or `failover()`. */
+  /** The primary at the start, or at the last `ready()` or `failover()`. */
   readonly primary: RedisServer
   readonly replicas: readonly RedisServer[]
   /**
@@ -36,7 +35,7 @@ export interface RedisSentinel extends AsyncDisposable {
    */
   ready(): Promise<void>
   /**
-   * Has the Sentinels promote a replica, dead or alive as the primary may be. Returns the new
+   * Makes the Sentinels promote a replica, whether the primary is dead or alive. Returns the new
    * primary once all agree.
    */
   failover(): Promise<RedisServer>
@@ -46,11 +45,12 @@ export interface RedisSentinel extends AsyncDisposable {
 }
 
 /**
- * A primary with replicas, watched by Sentinels, which know each other from the start. Since Redis
- * 7.0 they replace a primary within two or three seconds of its last reply. All of it dies with
- * this process.
+ * Starts a primary with replicas, watched by Sentinels that know each other from the start. Since
+ * Redis 7.0, they replace a primary within two or three seconds of its last reply. All processes
+ * die with this process.
  *
- * @throws {Error} as `startRedis`, or when the Sentinels did not agree within 30 s.
+ * @throws {Error} for the same reasons as `startRedis`, or when the Sentinels did not agree within
+ * 30 s.
  * @example
  * await using redis = await startSentinel({ sentinels: 1 })
  * const client = new Redis({ name: redis.name, sentinels: [...redis.addresses] })
@@ -61,20 +61,20 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   const servers = await launchServers(machine, replicas, config)
   const started = [...servers]
   try {
-    const watchers = await untilPortsAreFree(() =>
+    const launched = await untilPortsAreFree(() =>
       launchSentinels(machine, servers, sentinels, downAfter),
     )
-    started.push(...watchers)
-    const watched = new Watched(servers, watchers)
-    await watched.ready()
-    return watched
+    started.push(...launched)
+    const deployment = new SentinelDeployment(servers, launched)
+    await deployment.ready()
+    return deployment
   } catch (error) {
     await stopAll(started)
     throw error
   }
 }
 
-class Watched implements RedisSentinel {
+class SentinelDeployment implements RedisSentinel {
   readonly name = NAME
   readonly sentinels: readonly RedisServer[]
   readonly addresses: readonly Address[]
@@ -104,12 +104,13 @@ class Watched implements RedisSentinel {
   }
 
   async failover(): Promise<RedisServer> {
-    const [former, asked] = [this.#primary, this.sentinels.find((sentinel) => sentinel.running)]
-    if (asked === undefined) throw new Error('No Sentinel is running.')
+    const former = this.#primary
+    const sentinel = this.sentinels.find(({ running }) => running)
+    if (sentinel === undefined) throw new Error('No Sentinel is running.')
     if (!this.replicas.some((replica) => replica.running))
       throw new Error('No replica is running that could take over.')
-    // Refused with NOGOODSLAVE until the Sentinel has heard of a replica's health.
-    await eventually(() => ask(asked, ['SENTINEL', 'FAILOVER', NAME]).then(() => true), {
+    // The Sentinel replies NOGOODSLAVE until it knows that a replica is healthy.
+    await eventually(() => sendCommand(sentinel, ['SENTINEL', 'FAILOVER', NAME]).then(() => true), {
       within: 30_000,
       every: 100,
     })
@@ -141,11 +142,11 @@ class Watched implements RedisSentinel {
 }
 
 /**
- * What a Sentinel does to a primary that was replaced, but only after a while: its clients are sent
- * away to ask again.
+ * Demotes a replaced primary and disconnects its clients, so that they sendCommand for the new
+ * primary. A Sentinel does the same, but only after a while.
  */
 async function demote(former: RedisServer, primary: RedisServer): Promise<void> {
-  await ask(former, ['REPLICAOF', primary.host, primary.port])
+  await sendCommand(former, ['REPLICAOF', primary.host, primary.port])
   for (const type of ['normal', 'pubsub'])
-    await ask(former, ['CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes'])
+    await sendCommand(former, ['CLIENT', 'KILL', 'TYPE', type, 'SKIPME', 'yes'])
 }

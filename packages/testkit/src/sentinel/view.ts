@@ -1,11 +1,12 @@
-import { ask, askAll } from '../command.js'
+import { sendCommand, sendCommands } from '../command.js'
 import type { RedisServer } from '../redis-server.js'
 import { areInSync, followedPort } from '../replication.js'
 import { NAME } from './launch.js'
 
 /**
- * The server that all these Sentinels name, if all is well: no doubts, no failover under way, the
- * other servers in sync with it.
+ * Returns the server that all these Sentinels name as the primary, if all is well: the Sentinels
+ * trust the servers, no failover is in progress, and the other servers are in sync with the
+ * primary.
  *
  * @throws {Error} that says what is not well.
  */
@@ -23,21 +24,21 @@ export async function agreedPrimary(
   }
   if (!(await areInSync(servers)))
     throw new Error(`Not all replicas of ${primary.port} are in sync.`)
-  await Promise.all(sentinels.map((sentinel) => refuseDoubts(sentinel, servers)))
+  await Promise.all(sentinels.map((sentinel) => assertHealthy(sentinel, servers)))
   return primary
 }
 
-/** The server that all these Sentinels name, if it takes itself for a primary. */
+/** Returns the server that all these Sentinels name, if that server reports to be a primary. */
 export async function namedPrimary(
   sentinels: readonly RedisServer[],
   servers: readonly RedisServer[],
 ): Promise<RedisServer> {
   const ports = new Set(await Promise.all(sentinels.map((sentinel) => namedPort(sentinel))))
   const primary = servers.find(({ port }) => ports.size === 1 && ports.has(port))
-  if (primary === undefined)
-    throw new Error(
-      `The Sentinels name ${[...ports].join(' and ')}; running are ${servers.map(({ port }) => port).join(', ')}.`,
-    )
+  if (primary === undefined) {
+    const running = servers.map(({ port }) => port).join(', ')
+    throw new Error(`The Sentinels name ${[...ports].join(' and ')}; running are ${running}.`)
+  }
   const followed = await followedPort(primary)
   if (followed !== undefined)
     throw new Error(`The Sentinels name ${primary.port}, which follows ${followed}.`)
@@ -45,7 +46,7 @@ export async function namedPrimary(
 }
 
 async function namedPort(sentinel: RedisServer): Promise<number> {
-  const [, port] = (await ask(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME])) as [
+  const [, port] = (await sendCommand(sentinel, ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME])) as [
     string,
     string,
   ]
@@ -53,32 +54,35 @@ async function namedPort(sentinel: RedisServer): Promise<number> {
 }
 
 /**
- * Throws unless a Sentinel could act on a failure right now:
+ * Throws unless a Sentinel could handle a failure right now:
  *
- * - No failover is under way. Should the promoted replica die before its end, this Sentinel would
- *   name it for ever (seen with 7.0).
- * - It trusts each running replica, which it would not promote otherwise.
- * - It knows that each of them is a replica. If it still takes one for a primary, as after the
- *   restart of a former primary, it undoes its promotion, and the failover starts over when its
- *   timeout has passed twice.
+ * - No failover is in progress. If the promoted replica died before the end of a failover, this
+ *   Sentinel would name it forever (seen with 7.0).
+ * - The Sentinel trusts each running replica. Otherwise it would not promote it.
+ * - The Sentinel knows that each of them is a replica. If it still takes one for a primary, as
+ *   after the restart of a former primary, it undoes the promotion, and the failover starts again
+ *   after twice its timeout.
  */
-async function refuseDoubts(sentinel: RedisServer, servers: readonly RedisServer[]): Promise<void> {
-  const [primary, replicas] = (await askAll(sentinel, [
+async function assertHealthy(
+  sentinel: RedisServer,
+  servers: readonly RedisServer[],
+): Promise<void> {
+  const [primary, replicas] = (await sendCommands(sentinel, [
     ['SENTINEL', 'MASTER', NAME],
     ['SENTINEL', 'REPLICAS', NAME],
   ])) as [string[], string[][]]
   const flags = field(primary, 'flags')
-  if (flags !== 'master') throw new Error(`A Sentinel says of the primary: ${flags}.`)
+  if (flags !== 'master') throw new Error(`A Sentinel reports for the primary: ${flags}.`)
   for (const { port } of servers) {
-    const replica = replicas.find((one) => field(one, 'port') === String(port))
+    const replica = replicas.find((entry) => field(entry, 'port') === String(port))
     if (replica === undefined) continue
-    const said = `${field(replica, 'flags')}, reported as ${field(replica, 'role-reported')}`
-    if (said !== 'slave, reported as slave')
-      throw new Error(`A Sentinel says of the replica on port ${port}: ${said}.`)
+    const state = `${field(replica, 'flags')}, reported as ${field(replica, 'role-reported')}`
+    if (state !== 'slave, reported as slave')
+      throw new Error(`A Sentinel reports for the replica on port ${port}: ${state}.`)
   }
 }
 
-/** Of a reply that lists names and values in turn. */
+/** Returns a field of a reply that lists names and values in turn. */
 function field(reply: readonly string[], name: string): string | undefined {
   return reply[reply.indexOf(name) + 1]
 }

@@ -1,0 +1,45 @@
+import type { ConsistencyChecker } from '../consistency-checker.js'
+import type { DemoEnvironment } from '../environment.js'
+
+export interface ScenarioResult {
+  /** Rows of the table that the demo prints. */
+  readonly rows: readonly ResultRow[]
+  readonly checks: readonly Check[]
+}
+
+/** A promise of the packages, and whether it was kept. */
+export interface Check {
+  readonly description: string
+  readonly passed: boolean
+}
+
+export interface ResultRow {
+  readonly scenario: string
+  readonly reads: number
+  readonly hits: string
+  readonly loads: string
+  readonly p50: string
+  readonly p99: string
+  readonly stale: number
+}
+
+export type Log = (message: string) => void
+
+export type Scenario = (environment: DemoEnvironment, log: Log) => Promise<ScenarioResult>
+
+export function resultRow(
+  scenario: string,
+  checker: ConsistencyChecker,
+  { hits, loads }: { hits: number | string; loads: number | string },
+): ResultRow {
+  const ms = (fraction: number): string => `${checker.percentile(fraction).toFixed(1)} ms`
+  return {
+    scenario,
+    reads: checker.reads,
+    hits: String(hits),
+    loads: String(loads),
+    p50: ms(0.5),
+    p99: ms(0.99),
+    stale: checker.staleReads,
+  }
+}
