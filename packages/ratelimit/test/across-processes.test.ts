@@ -4,10 +4,10 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { spawnProcesses, startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { keysForEver } from './cases.js'
-import type { Burst, Order } from './processes/burster.js'
+import { keysWithoutTtl } from './matrix.js'
+import type { Burst, Order } from './processes/load-generator.js'
 
-const file = new URL('./processes/burster.ts', import.meta.url)
+const file = new URL('./processes/load-generator.ts', import.meta.url)
 const MS = process.env.CHAOS ? 20_000 : 2_000
 const HOUR = 3_600_000
 const [LIMIT, WINDOW] = [20, 300_000]
@@ -73,7 +73,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
       }
       const redis = new Redis(server.url)
       const looking = createCacheClient(ioredisDriver(redis))
-      expect(await keysForEver(looking)).toEqual([])
+      expect(await keysWithoutTtl(looking)).toEqual([])
       await looking.close()
       redis.disconnect()
     })

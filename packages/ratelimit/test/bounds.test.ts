@@ -13,7 +13,7 @@ import {
   type Limit,
 } from '../src/index.js'
 import { decideScript } from '../src/scripts.js'
-import { FedClock, fedBy } from './fed-clock.js'
+import { ManualClock, withClock } from './manual-clock.js'
 
 const RUNS = process.env.CHAOS ? 3_000 : 300
 
@@ -107,8 +107,8 @@ it.each(Object.keys(bounds))(
         limits,
         fc.array(asked, { minLength: 20, maxLength: 120 }),
         async (limit, requests) => {
-          const clock = new FedClock()
-          const fed = fedBy(clock, client)
+          const clock = new ManualClock()
+          const fed = withClock(clock, client)
           const key = `b${++worlds}`
           const spent = (
             await Promise.all(

@@ -14,9 +14,9 @@ import {
   type Decision,
   type Limit,
 } from '../src/index.js'
-import { Limiter } from '../src/ratelimit.js'
-import { keysForEver } from './cases.js'
-import { FedClock, fedBy } from './fed-clock.js'
+import { Limiter } from '../src/limiter.js'
+import { keysWithoutTtl } from './matrix.js'
+import { ManualClock, withClock } from './manual-clock.js'
 
 const TOGETHER = 250
 const RUNS = process.env.CHAOS ? 400 : 15
@@ -32,7 +32,7 @@ beforeAll(async () => {
   })
 })
 afterEach(async () => {
-  expect(await keysForEver(client)).toEqual([])
+  expect(await keysWithoutTtl(client)).toEqual([])
 })
 afterAll(async () => {
   await client.close()
@@ -91,12 +91,12 @@ let cached = 0
 
 /** The same steps with the cache and without: all that is said must be the same. */
 async function compare({ limits, steps }: World): Promise<void> {
-  const clock = new FedClock()
+  const clock = new ManualClock()
   const common = {
-    client: fedBy(clock, client),
+    client: withClock(clock, client),
     limits,
     deadline: 10_000,
-    onOutage: 'closed' as const,
+    onOutage: 'deny' as const,
   }
   const mine = new Limiter({ ...common, prefix: `mine:${++worlds}`, denyCache: { max: 5 } }, clock)
   const oracle = new Limiter({ ...common, prefix: `oracle:${worlds}`, denyCache: false }, clock)
@@ -149,7 +149,7 @@ it(
               }),
             ),
           )
-          expect(await keysForEver(client)).toEqual([])
+          expect(await keysWithoutTtl(client)).toEqual([])
           await redis.flushall()
         },
       ),

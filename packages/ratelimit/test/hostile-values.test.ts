@@ -10,7 +10,7 @@ import {
   slidingWindow,
   tokenBucket,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const huge = '9'.repeat(400)
 /** Begins as a state does, and is none. */
@@ -40,7 +40,7 @@ const kinds = [
   concurrency({ name: 'l', limit: 2, ttl: '1h' }),
 ]
 
-onEach(({ newClient, keys }) => {
+onEveryServer(({ newClient, keys }) => {
   it.each(kinds.map((limit) => [limit.policy, limit] as const))(
     'what is no state of a %s is forgotten, and the limit holds from then on',
     async (policy, limit) => {
@@ -50,7 +50,7 @@ onEach(({ newClient, keys }) => {
         prefix: 'p',
         limits: [limit],
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
       })
       const warm = await limiter.consume('warm')

@@ -159,7 +159,7 @@ describe.each(Object.keys(worlds))(
         prefix: `lost${prefixes}`,
         limits,
         deadline: '5s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
         ...options,
       })

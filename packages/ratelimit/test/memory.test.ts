@@ -81,14 +81,14 @@ describe('ids that clients choose take bounded memory', () => {
   it('of leases from which requests are refunded again and again', async () => {
     const limiter = createRateLimiter({
       client,
-      prefix: 'lease',
-      lease: { tokens: 10, ttl: '1m' },
+      prefix: 'prefetch',
+      prefetch: { tokens: 10, ttl: '1m' },
       limits: [fixedWindow({ name: 'm', limit: 100, window: '10m' })],
     })
     let refunded = 0
     for (let i = 0; i < 10_050; i++) {
       const decision = await limiter.consume('a')
-      if (decision.source !== 'lease') continue
+      if (decision.source !== 'prefetch') continue
       if (await limiter.refund(decision)) refunded++
       else break
     }

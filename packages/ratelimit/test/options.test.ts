@@ -57,13 +57,13 @@ describe('createRateLimiter', () => {
     ['denyCache', true],
     ['denyCache.max', { max: 0 }],
     ['denyCache.maxAge', { maxAge: 0 }],
-    ['lease', 0],
-    ['lease', 1],
-    ['lease', 1.5],
-    ['lease', 'many'],
-    ['lease.tokens', {}],
-    ['lease.tokens', { tokens: 1 }],
-    ['lease.ttl', { tokens: 5, ttl: 0 }],
+    ['prefetch', 0],
+    ['prefetch', 1],
+    ['prefetch', 1.5],
+    ['prefetch', 'many'],
+    ['prefetch.tokens', {}],
+    ['prefetch.tokens', { tokens: 1 }],
+    ['prefetch.ttl', { tokens: 5, ttl: 0 }],
     ['shadow', 'yes'],
   ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
     const make = (): unknown =>
@@ -79,14 +79,14 @@ describe('createRateLimiter', () => {
     expect(() => createRateLimiter(undefined as never)).toThrow(InvalidOptionError)
   })
 
-  it('refuses to lease slots', () => {
+  it('refuses to prefetch slots', () => {
     expect(() =>
       createRateLimiter({
         ...right,
-        lease: 10,
+        prefetch: 10,
         limits: [concurrency({ name: 'a', limit: 1, ttl: '1s' })],
       }),
-    ).toThrow('"lease"')
+    ).toThrow('"prefetch"')
   })
 })
 

@@ -22,8 +22,8 @@ import {
   type OnOutage,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { Limiter } from '../src/ratelimit.js'
-import { keysForEver } from './cases.js'
+import { Limiter } from '../src/limiter.js'
+import { keysWithoutTtl } from './matrix.js'
 
 const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
   ioredis(url) {
@@ -76,7 +76,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     ends.push(
       () => server.stop(),
       async () => {
-        expect(await keysForEver(connect(server.url, PATIENT))).toEqual([])
+        expect(await keysWithoutTtl(connect(server.url, PATIENT))).toEqual([])
       },
     )
     return server
@@ -202,7 +202,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     const limiter = (tokens: number) =>
       make(counting, 'open', {
         limits: [slidingWindow({ name: 'a', limit: 100, window: '1m' })],
-        lease: tokens,
+        prefetch: tokens,
         deadline: 600,
       })
     await vi.waitFor(async () => expect((await limiter(2).consume('warm')).degraded).toBe(false), {

@@ -13,7 +13,7 @@ import {
   type RateLimiterOptions,
   type Receipt,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const policies: Record<string, Limit> = {
   slidingWindow: slidingWindow({ name: 'a', limit: 5, window: '1h' }),
@@ -24,14 +24,14 @@ const policies: Record<string, Limit> = {
 }
 const [oldSecret, newSecret] = [randomBytes(32), 'a text of thirty-two bytes, and more']
 
-onEach(({ newClient }) => {
+onEveryServer(({ newClient }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}) =>
     createRateLimiter({
       client: newClient(),
       prefix: 'receipts',
       limits,
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
       ...options,
     })
   const overJson = (receipt: Receipt | undefined): Receipt =>
@@ -100,7 +100,7 @@ onEach(({ newClient }) => {
 
   it('signs the receipts of leased tokens', async () => {
     const limiter = make([policies['slidingWindow']!], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
       receiptSecrets: [newSecret],
       denyCache: false,
     })
@@ -119,7 +119,7 @@ onEach(({ newClient }) => {
 
   it('takes no token of a lease that no receipt has, even where nothing is signed', async () => {
     const limiter = make([policies['slidingWindow']!], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
       denyCache: false,
     })
     const receipt = (await limiter.consume('u')).receipt!

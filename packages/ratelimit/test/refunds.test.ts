@@ -10,7 +10,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const policies: Record<string, (name: string) => Limit> = {
   slidingWindow: (name) => slidingWindow({ name, limit: 4, window: '1h' }),
@@ -29,14 +29,14 @@ const sets: Record<string, readonly Limit[]> = {
   'all together': several,
 }
 
-onEach(({ newClient }) => {
+onEveryServer(({ newClient }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}) =>
     createRateLimiter({
       client: newClient(),
       prefix: 'refunds',
       limits,
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
       ...options,
     })
   const seen = ({ allowed, limits }: Decision) => ({
@@ -87,7 +87,7 @@ onEach(({ newClient }) => {
 
   it('what is put back into a lease may be spent again at once, whatever was denied before', async () => {
     const limiter = make([slidingWindow({ name: 'a', limit: 5, window: '1m' })], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
     })
     const decisions = await Promise.all(Array.from({ length: 5 }, () => limiter.consume('u')))
     expect(await limiter.consume('u')).toMatchObject({ allowed: false })
@@ -104,7 +104,7 @@ onEach(({ newClient }) => {
 
   it('refunds to a lease no more than was taken from it', async () => {
     const limiter = make([slidingWindow({ name: 'a', limit: 10, window: '1m' })], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
       denyCache: false,
     })
     const { receipt } = await limiter.consume('u')

@@ -13,17 +13,17 @@ import {
   slidingWindow,
   type Decision,
 } from '../src/index.js'
-import { mayHaveRun } from '../src/slot.js'
-import { onEach } from './cases.js'
+import { mayHaveRun } from '../src/errors.js'
+import { onEveryServer } from './matrix.js'
 
-onEach(({ newClient, keys }) => {
+onEveryServer(({ newClient, keys }) => {
   const make = (limit: number, ttl: number, client = newClient()) =>
     createRateLimiter({
       client,
       prefix: 'slots',
       limits: [concurrency({ name: 'running', limit, ttl })],
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
     })
 
   it('never lets more in at once than the limit, whoever comes and goes', async () => {
@@ -159,7 +159,7 @@ describe.each(['ioredis', 'node-redis'])('on a Cluster, with %s', (name) => {
       prefix: 'moves',
       limits: [concurrency({ name: 'a', limit: 1, ttl: '1m' })],
       deadline: '10s',
-      onOutage: 'open',
+      onOutage: 'allow',
     })
     const held = await limiter.consume('u')
     const slot = Number(await cluster.primaries[0]!.cli('CLUSTER', 'KEYSLOT', 'moves:u'))
@@ -197,7 +197,7 @@ it('a holder cut off from Redis knows that its slot is lost before another gets 
       prefix: 'cut',
       limits: [concurrency({ name: 'a', limit: 1, ttl: 300 })],
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
     }),
   )
   for (let round = 0; round < 5; round++) {

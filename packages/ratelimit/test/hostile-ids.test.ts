@@ -13,16 +13,16 @@ import {
   slidingWindow,
   tokenBucket,
 } from '../src/index.js'
-import { keysForEver, onEach } from './cases.js'
+import { keysWithoutTtl, onEveryServer } from './matrix.js'
 
-onEach(({ newClient, keys }) => {
+onEveryServer(({ newClient, keys }) => {
   const limits = [
     slidingWindow({ name: 'a', limit: 2, window: '1h' }),
     gcra({ name: 'b', limit: 50, window: '1h' }),
     concurrency({ name: 'c', limit: 9, ttl: '10s' }),
   ]
   const make = (prefix: string, client: CacheClient = newClient()) =>
-    createRateLimiter({ client, prefix, limits, deadline: '10s', onOutage: 'closed' })
+    createRateLimiter({ client, prefix, limits, deadline: '10s', onOutage: 'deny' })
 
   it('ids that look like each other, or like keys, are each limited by themselves', async () => {
     const limiter = make('api')
@@ -114,7 +114,7 @@ it('keys with what is no state of ours are begun anew, and never live for ever',
     prefix: 'p',
     limits,
     deadline: '10s',
-    onOutage: 'closed',
+    onOutage: 'deny',
   })
   for (const [i, junk] of ['', 'x', '1', '1 2 3 4 5 6', '-1 -1', 'nan inf', '\0\0'].entries()) {
     for (const key of [`p:{p:${i}}:f:fixed`, `p:{p:${i}}:c:counter`, `p:{p:${i}}:b:bucket`])
@@ -123,7 +123,7 @@ it('keys with what is no state of ours are begun anew, and never live for ever',
     expect(decision).toMatchObject({ allowed: true, degraded: false, remaining: 1 })
     expect(await limiter.refund(decision)).toBe(true)
   }
-  expect(await keysForEver(client)).toEqual([])
+  expect(await keysWithoutTtl(client)).toEqual([])
   await client.close()
   redis.disconnect()
 })

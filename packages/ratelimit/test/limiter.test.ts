@@ -11,7 +11,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const hour = '1h'
 const policies: Record<string, (limit: number) => Limit> = {
@@ -23,7 +23,7 @@ const policies: Record<string, (limit: number) => Limit> = {
   gcra: (limit) => gcra({ name: 'a', limit, window: hour }),
 }
 
-onEach(
+onEveryServer(
   ({ newClient, keys }) => {
     const make = (
       limits: readonly Limit[],
@@ -35,7 +35,7 @@ onEach(
         prefix: 'api',
         limits,
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         ...options,
       })
 

@@ -11,7 +11,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const policies: Record<string, (limit: number) => Limit> = {
   slidingWindow: (limit) => slidingWindow({ name: 'a', limit, window: '1h' }),
@@ -22,7 +22,7 @@ const policies: Record<string, (limit: number) => Limit> = {
   gcra: (limit) => gcra({ name: 'a', limit, window: '1h' }),
 }
 
-onEach(({ newClient }) => {
+onEveryServer(({ newClient }) => {
   function make(limit: Limit, options: Partial<RateLimiterOptions> = {}) {
     const client = newClient()
     const counts = { sent: 0 }
@@ -37,12 +37,12 @@ onEach(({ newClient }) => {
       counts,
       limiter: createRateLimiter({
         client: counting,
-        prefix: 'lease',
+        prefix: 'prefetch',
         limits: [limit],
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
-        lease: { tokens: 10, ttl: '10s' },
+        prefetch: { tokens: 10, ttl: '10s' },
         ...options,
       }),
     }
@@ -69,13 +69,13 @@ onEach(({ newClient }) => {
   it('says what is left, of Redis and of the lease', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 40, window: '1h' }))
     expect(await limiter.consume('u')).toMatchObject({
-      source: 'lease',
+      source: 'prefetch',
       remaining: 39,
       violated: [],
       degraded: false,
     })
     expect(await limiter.consume('u', { cost: 3 })).toMatchObject({
-      source: 'lease',
+      source: 'prefetch',
       remaining: 36,
       granted: 3,
     })
@@ -99,7 +99,7 @@ onEach(({ newClient }) => {
 
   it('what is not spent in time is lost, and not spent late', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 15, window: '1h' }), {
-      lease: { tokens: 10, ttl: 100 },
+      prefetch: { tokens: 10, ttl: 100 },
     })
     await limiter.consume('u')
     await sleep(150)

@@ -16,7 +16,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { keysForEver } from './cases.js'
+import { keysWithoutTtl } from './matrix.js'
 
 const HOUR = 3_600_000
 const policies: Record<string, (window: number) => Limit> = {
@@ -47,7 +47,7 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
     })
     afterEach(async () => {
       await server.setClock(0)
-      expect(await keysForEver(client)).toEqual([])
+      expect(await keysWithoutTtl(client)).toEqual([])
     })
     afterAll(async () => {
       await client.close()
@@ -60,7 +60,7 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         prefix: `clock${++prefixes}`,
         limits: [limit],
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
         ...options,
       })
@@ -118,7 +118,7 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
       })
 
       it('does not matter to what was taken before it is spent', async () => {
-        const limiter = make(policies[policy]!(60_000), { lease: { tokens: 3, ttl: '5s' } })
+        const limiter = make(policies[policy]!(60_000), { prefetch: { tokens: 3, ttl: '5s' } })
         expect(await limiter.consume('u')).toMatchObject({ allowed: true })
         await server.setClock(-HOUR)
         const decisions = await Promise.all(Array.from({ length: 5 }, () => limiter.consume('u')))
@@ -133,7 +133,7 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
           policy === 'slots'
             ? concurrency({ name: 'a', limit: 3, ttl: '1m' })
             : policies[policy]!(60_000),
-          { onOutage: 'open' },
+          { onOutage: 'allow' },
         )
         const held =
           policy === 'slots'

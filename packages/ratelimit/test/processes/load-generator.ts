@@ -64,7 +64,7 @@ const limiters = Object.entries(policies).map(
         prefix: policy,
         limits: [limit],
         deadline: '30s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: child.index % 2 === 0 ? {} : false,
       }),
     ] as const,
@@ -74,7 +74,7 @@ const slots = createRateLimiter({
   prefix: 'slots',
   limits: [concurrency({ name, limit: 1, ttl: 1_000 })],
   deadline: '30s',
-  onOutage: 'closed',
+  onOutage: 'deny',
 })
 const held: Decision[] = []
 
