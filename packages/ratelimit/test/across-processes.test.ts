@@ -44,7 +44,7 @@ function findViolation(
 describe.each(['ioredis', 'node-redis'] as const)(
   'from 4 processes on %s whose host clocks are two hours apart',
   (client) => {
-    it(`every policy stays within its bound at 10 × its limit for ${DURATION / 1_000} s`, async () => {
+    it(`every policy keeps its bound at 10 × its limit for ${DURATION / 1_000} s`, async () => {
       await server.flush()
       const options = (shift: number) => ({
         count: 2,

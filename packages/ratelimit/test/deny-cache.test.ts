@@ -256,7 +256,7 @@ it('does not cache a denial that was under way during a reset', async () => {
   expect(await limiter.consume('u')).toMatchObject({ allowed: true })
 })
 
-it('does not cache a denial by a concurrency limit, whose slots can be released any time', async () => {
+it('does not cache denials by concurrency limits: slots can be released any time', async () => {
   const limiter = createRateLimiter({
     client,
     prefix: 'slots',

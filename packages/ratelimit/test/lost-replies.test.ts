@@ -213,7 +213,7 @@ describe.each(Object.keys(setups))(
         expect(await remainingNow()).toBe(0)
       })
 
-      it('refunds a request whose reply is lost, also if the reply of the refund is lost', async () => {
+      it('refunds a request although its reply and that of the refund are lost', async () => {
         await connected(limits)
         const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
         const decisions = await losingReplies(() =>
@@ -258,7 +258,7 @@ describe.each(Object.keys(setups))(
       expect((await other.peek('u')).remaining).toBe(1)
     })
 
-    it('a resent attempt that was denied is denied again although a slot is free by now', async () => {
+    it('denies a resent attempt again although a slot is free by now', async () => {
       const limits = [concurrency({ name: 'a', limit: 1, ttl: '10m' })]
       await connected(limits)
       const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]

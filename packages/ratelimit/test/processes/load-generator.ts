@@ -34,7 +34,9 @@ export type Order =
     }
   | { readonly do: 'hold' }
   | { readonly do: 'try' }
-/** The result of a burst. `admitted` has the server's times of the charges of each policy, in µs. */
+/**
+ * The result of a burst. `admitted` has the server's times of the charges of each policy, in µs.
+ */
 export interface Burst {
   readonly type: 'burst'
   readonly clock: number
