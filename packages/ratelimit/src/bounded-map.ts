@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache'
 
 /**
- * A map by ids, which users may choose: it holds the `max` that were used last. Long ones count for
- * several, and so do large values: `bytesOf`.
+ * Creates an LRU map that keeps the `max` most recently used entries and whose memory is bounded.
+ * Its keys are ids, which users may choose: every 256 bytes of a key and its value (`bytesOf`)
+ * count as one entry.
  */
 export function boundedMap<V extends object | number>(
   max: number,

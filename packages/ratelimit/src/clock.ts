@@ -1,9 +1,10 @@
-/** The process' own clock: monotonic ms, for durations only. */
+/** The monotonic clock of the process, in milliseconds. It measures durations only. */
 export interface Clock {
   now(): number
 }
 
 /**
- * By how much the clocks of two machines may differ in speed: NTP slews by no more than 500 ppm.
+ * The relative difference in speed that the clocks of two machines can have. NTP slews a clock by
+ * at most 500 ppm, so two clocks drift apart by at most 1000 ppm.
  */
-export const DRIFT = 0.001
+export const MAX_CLOCK_DRIFT = 0.001

@@ -1,102 +1,108 @@
 import type { Limit } from './policies.js'
 import type { Verdict } from './scripts.js'
 
-/** What one limit said. */
+/** The state of one limit after a decision. */
 export interface LimitState {
   readonly name: string
-  /** The most that can be had at once. */
+  /** The highest cost that this limit can admit at once. */
   readonly limit: number
-  /** What can be had now. */
+  /** The cost that this limit can admit now. */
   readonly remaining: number
-  /** Ms until all of it can be had, if nothing more is taken. */
+  /** Milliseconds until all of `limit` is available again, if nothing more is charged. */
   readonly resetAfter: number
   /**
-   * Ms until this limit would admit the same request; 0 where it does. Exact: denied 1 ms before,
-   * admitted at it, if nothing more is taken.
+   * Milliseconds until this limit admits the same request; 0 if it admits it now. The value is
+   * exact if nothing more is charged: 1 ms earlier, the request is denied.
    */
   readonly retryAfter: number
 }
 
 /**
- * What a request was charged, so that it can be given back once, by any process. It survives JSON.
- * Without the option `receiptSecrets` it must not leave the server: a client who sees it could
- * change it, and be given more than it paid.
+ * A record of what a request was charged. Any process can refund it, once. It survives JSON.
+ *
+ * Without the option `receiptSecrets`, a receipt must not leave the server: a client could change
+ * it and be refunded more than it paid.
  */
 export interface Receipt {
   readonly key: string
   readonly token: string
   readonly charged: number
-  /** µs of the server's clock. */
+  /** The server's time of the charge, in microseconds. */
   readonly at: number
   readonly marks: readonly number[]
-  /** HMAC-SHA-256 of all of it, where the limiter has `receiptSecrets`. */
+  /** HMAC-SHA-256 of all other fields, if the limiter has `receiptSecrets`. */
   readonly signature?: string
 }
 
+/** The answer to one request. `await using` releases its concurrency slot, if it has one. */
 export interface Decision extends AsyncDisposable {
   readonly allowed: boolean
   /**
-   * What was charged: the cost, or with `consumeUpTo` as much as there was; 0 for what was denied.
+   * The charge. For `consume` and `reserve` it is the cost, for `consumeUpTo` the part that was
+   * available. It is 0 for a denied request.
    */
   readonly granted: number
-  /** In the order of the limiter's `limits`. */
+  /** The state of each limit, in the order of the limiter's `limits`. */
   readonly limits: readonly LimitState[]
   /**
-   * The names of the limits that were in the way. With `shadow: true` there may be some although it
-   * was allowed.
+   * The names of the limits that deny the request. With `shadow: true` the list can contain names
+   * although `allowed` is true.
    */
   readonly violated: readonly string[]
   /**
-   * Ms until the same request would be admitted by all limits; 0 where it was. Of a concurrency
-   * limit: until a slot ends by itself. Infinity
-   * where it never will be.
+   * Milliseconds until all limits admit the same request; 0 if they do now. A concurrency limit
+   * reports the time until a slot expires. `Infinity` if the request can never be admitted.
    */
   readonly retryAfter: number
-  /**
-   * Whether the same request can ever be admitted: false where it costs more than a limit allows at
-   * once.
-   */
+  /** False if the cost is higher than a limit admits at once, so that no retry can succeed. */
   readonly satisfiable: boolean
-  /** The least that any of the limits has left. */
+  /** The smallest `remaining` of all limits. */
   readonly remaining: number
-  /** Redis did not answer in time: `onOutage` has decided, and what the limits say is not known. */
+  /**
+   * True if Redis did not answer in time and `onOutage` decided. The real state of the limits is
+   * then unknown.
+   */
   readonly degraded: boolean
-  /** Who decided: Redis; the cache of denials; tokens leased before (`lease`); or `onOutage`. */
-  readonly source: 'redis' | 'cache' | 'lease' | 'outage'
-  /** For `refund`; where something was charged in Redis, or taken from a lease. */
+  /**
+   * Where the decision was made: in Redis, in the cache of denials, from prefetched tokens
+   * (`prefetch`), or by `onOutage`.
+   */
+  readonly source: 'redis' | 'cache' | 'prefetch' | 'outage'
+  /** The argument for `refund`. Undefined if nothing was charged, or if `onOutage` decided. */
   readonly receipt: Receipt | undefined
   /**
-   * Of a slot: aborts when it is lost, before another may have it. Without concurrency limits it
-   * never does.
+   * Aborts when the concurrency slot is lost, before another request can get the slot. Never aborts
+   * if the limiter has no concurrency limit.
    */
   readonly signal: AbortSignal
   /**
-   * Gives the slot back, where there is one. Never rejects: a slot that can't be given back ends by
-   * itself. `await using` calls it.
+   * Releases the concurrency slot, if there is one. Never rejects: a slot that cannot be released
+   * expires by itself. `await using` calls this method.
    */
   release(): Promise<void>
 }
 
-/** Something held until it is released. */
-export interface Held {
+/** A handle on concurrency slots that are held until `release` is called. */
+export interface SlotHandle {
   readonly signal: AbortSignal
   release(): Promise<void>
 }
 
-export interface Facts {
+export interface DecisionInput {
   readonly limits: readonly Limit[]
   readonly verdict: Verdict
-  /** µs that have passed since the verdict. */
+  /** Microseconds since the verdict was received. */
   readonly age?: number
   readonly source: Decision['source']
   readonly shadow?: boolean
   readonly receipt?: Receipt | undefined
-  readonly held?: Held | undefined
-  /** It costs nothing, and is allowed. */
+  readonly slots?: SlotHandle | undefined
+  /** True for a request with a cost of 0, which is always allowed. */
   readonly free?: boolean
 }
 
-export class Decided implements Decision {
+/** A decision, computed from the verdict of Redis or of `onOutage`. */
+export class LimiterDecision implements Decision {
   readonly allowed: boolean
   readonly granted: number
   readonly limits: readonly LimitState[]
@@ -105,7 +111,7 @@ export class Decided implements Decision {
   readonly remaining: number
   readonly source: Decision['source']
   readonly receipt: Receipt | undefined
-  readonly #held: Held | undefined
+  readonly #slots: SlotHandle | undefined
 
   constructor({
     limits,
@@ -114,22 +120,22 @@ export class Decided implements Decision {
     source,
     shadow = false,
     receipt,
-    held,
+    slots,
     free = false,
-  }: Facts) {
+  }: DecisionInput) {
     const states: LimitState[] = []
     const violated: string[] = []
     let retryAfter = 0
     let remaining = Infinity
     for (let i = 0; i < limits.length; i++) {
       const { name, limit } = limits[i]!
-      const { available, full, ready } = verdict.limits[i]!
+      const { available, fullAfter, readyAfter } = verdict.limits[i]!
       const state = {
         name,
         limit,
         remaining: available,
-        resetAfter: ms(full - age),
-        retryAfter: ms(ready - age),
+        resetAfter: toMilliseconds(fullAfter - age),
+        retryAfter: toMilliseconds(readyAfter - age),
       }
       states.push(state)
       if (state.retryAfter > 0) violated.push(name)
@@ -144,7 +150,7 @@ export class Decided implements Decision {
     this.remaining = remaining
     this.source = source
     this.receipt = receipt
-    this.#held = held
+    this.#slots = slots
   }
 
   get satisfiable(): boolean {
@@ -156,11 +162,11 @@ export class Decided implements Decision {
   }
 
   get signal(): AbortSignal {
-    return this.#held?.signal ?? NEVER
+    return this.#slots?.signal ?? neverAborted
   }
 
   async release(): Promise<void> {
-    await this.#held?.release()
+    await this.#slots?.release()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -168,9 +174,9 @@ export class Decided implements Decision {
   }
 }
 
-/** Whole ms, rounded up: after them it is so. */
-function ms(micros: number): number {
+/** Rounds up, so that a caller who waits for the result does not come too early. */
+function toMilliseconds(micros: number): number {
   return micros > 0 ? Math.ceil(micros / 1_000) : 0
 }
 
-const NEVER = new AbortController().signal
+const neverAborted = new AbortController().signal

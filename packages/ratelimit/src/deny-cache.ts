@@ -1,103 +1,120 @@
 import type { LRUCache } from 'lru-cache'
 import { boundedMap } from './bounded-map.js'
-import { DRIFT, type Clock } from './clock.js'
+import { MAX_CLOCK_DRIFT, type Clock } from './clock.js'
 import type { Limit } from './policies.js'
 import type { Verdict } from './scripts.js'
 
-/** A denial as it came from Redis, and its age in µs. */
-export interface KnownDenial {
+export interface DenyCacheOptions {
+  /** The number of ids whose denials are cached. */
+  readonly max: number
+  /** Milliseconds after which a denial is dropped. */
+  readonly maxAge: number
+}
+
+/** A denial as Redis sent it, and its age in microseconds. */
+export interface CachedDenial {
   readonly verdict: Verdict
   readonly age: number
+}
+
+/** The state of the cache when a request was sent. */
+export interface SendMark {
+  /** Milliseconds of the process' monotonic clock. */
+  readonly at: number
+  /** The number of invalidations so far. */
+  readonly invalidations: number
 }
 
 interface Denial {
   readonly verdict: Verdict
   readonly cost: number
-  /** Ms of the process' monotonic clock. */
+  /** Milliseconds of the process' monotonic clock. */
   readonly receivedAt: number
-  readonly until: number
+  readonly validUntil: number
 }
 
 /**
- * When a request was sent, in both of the ways that matter: by the clock, and among the changes.
- */
-export interface Sent {
-  readonly at: number
-  readonly changes: number
-}
-
-/**
- * Remembers who was denied, so that repeat offenders cost no round trip. What Redis has denied it
- * goes on denying until the limits in the way are ready, counted from before the question was sent:
- * so nothing is denied here that Redis would allow, unless somebody else gives something back
- * meanwhile (a refund, a reset, a slot). What this process gives back is forgotten here; of others'
- * it hears after `maxAge`.
+ * A cache of denials, so that repeat offenders cost no round trip. A denial of Redis is repeated
+ * until the limits that caused it admit the request again, counted from before the request was
+ * sent. So the cache denies nothing that Redis would allow, unless capacity is given back meanwhile
+ * (a refund, a reset, a released slot). This process invalidates the cache when it gives capacity
+ * back. Changes by other processes take effect after `maxAge`.
  */
 export class DenyCache {
   readonly #denials: LRUCache<string, Denial>
-  readonly #changed: LRUCache<string, number>
+  /** The sequence number of the latest invalidation of each key. */
+  readonly #invalidated: LRUCache<string, number>
   readonly #maxAge: number
   readonly #limits: readonly Limit[]
   readonly #clock: Clock
-  #changes = 0
+  #invalidations = 0
 
-  constructor(
-    limits: readonly Limit[],
-    { max, maxAge }: { readonly max: number; readonly maxAge: number },
-    clock: Clock,
-  ) {
+  constructor(limits: readonly Limit[], { max, maxAge }: DenyCacheOptions, clock: Clock) {
     this.#limits = limits
     this.#denials = boundedMap(max)
-    this.#changed = boundedMap(max)
+    this.#invalidated = boundedMap(max)
     this.#maxAge = maxAge
     this.#clock = clock
   }
 
-  get(key: string, cost: number): KnownDenial | undefined {
+  get(key: string, cost: number): CachedDenial | undefined {
     const denial = this.#denials.get(key)
     if (denial === undefined || denial.cost !== cost) return undefined
     const now = this.#clock.now()
-    if (now >= denial.until) {
+    if (now >= denial.validUntil) {
       this.#denials.delete(key)
       return undefined
     }
-    // From the reply on, not from the question: who waits for as long as this says does not come
-    // too early.
+    // The age counts from the reply, not from the request, so that a caller who waits for the
+    // reported time does not come too early.
     return { verdict: denial.verdict, age: Math.round((now - denial.receivedAt) * 1_000) }
   }
 
-  sending(): Sent {
-    return { at: this.#clock.now(), changes: this.#changes }
+  /** Call this before a request is sent, and pass the result to `add` with the reply. */
+  markSend(): SendMark {
+    return { at: this.#clock.now(), invalidations: this.#invalidations }
   }
 
-  add(key: string, cost: number, verdict: Verdict, sent: Sent): void {
-    if ((this.#changed.get(key) ?? 0) > sent.changes) return
-    const life = Math.min(this.#maxAge, (this.#certain(verdict) / 1_000) * (1 - DRIFT))
-    if (life > 0)
+  /** Caches a denial, unless its key was invalidated since the request was sent. */
+  add(key: string, cost: number, verdict: Verdict, sent: SendMark): void {
+    if ((this.#invalidated.get(key) ?? 0) > sent.invalidations) return
+    const deniedFor = (this.#deniedFor(verdict) / 1_000) * (1 - MAX_CLOCK_DRIFT)
+    const ttl = Math.min(this.#maxAge, deniedFor)
+    if (ttl > 0)
       this.#denials.set(key, {
         verdict,
         cost,
         receivedAt: this.#clock.now(),
-        until: sent.at + life,
+        validUntil: sent.at + ttl,
       })
   }
 
-  /** Something was charged: a denial of a higher cost still holds, but for longer. */
-  charged(key: string): void {
+  /**
+   * Call this after a charge. A cached denial of a higher cost is still right, but its `retryAfter`
+   * is too short now.
+   */
+  onCharge(key: string): void {
     if (this.#denials.size > 0) this.#denials.delete(key)
   }
 
-  /** Something is given back, or was: denials known by now, and those under way, may be wrong. */
-  forget(key: string): void {
-    this.#changed.set(key, ++this.#changes)
+  /**
+   * Call this before and after capacity is given back. It drops the cached denial of the key, and
+   * those whose requests are under way are not cached.
+   */
+  invalidate(key: string): void {
+    this.#invalidated.set(key, ++this.#invalidations)
     this.#denials.delete(key)
   }
 
-  /** µs for which it is denied whatever others do: slots may be released at any time. */
-  #certain({ limits }: Verdict): number {
+  /**
+   * Returns the microseconds for which the request is denied whatever other requests do.
+   * Concurrency limits do not count, because a slot can be released at any time.
+   */
+  #deniedFor({ limits }: Verdict): number {
     let longest = 0
     for (let i = 0; i < limits.length; i++)
-      if (this.#limits[i]!.policy !== 'concurrency') longest = Math.max(longest, limits[i]!.ready)
+      if (this.#limits[i]!.policy !== 'concurrency')
+        longest = Math.max(longest, limits[i]!.readyAfter)
     return longest
   }
 }

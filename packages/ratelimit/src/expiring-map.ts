@@ -1,21 +1,21 @@
 import { LRUCache } from 'lru-cache'
 
 export interface ExpiringMapOptions<V> {
-  /** Ms, from when an entry was set last. */
+  /** The lifetime of an entry in milliseconds, counted from when it was last set. */
   readonly ttl: number
-  /** The most bytes of all entries; those that were used least recently go first. */
+  /** The size of all entries in bytes. The least recently used entries are evicted first. */
   readonly maxBytes: number
   readonly bytesOf: (key: string, value: V) => number
 }
 
-/** A map whose entries are gone once their time is up, whether or not anybody asks for them. */
+/** A map that deletes its expired entries by itself, even if nobody reads them. */
 export class ExpiringMap<V extends object> {
   readonly #entries: LRUCache<string, V>
   readonly #ttl: number
   #timer: NodeJS.Timeout | undefined
 
   constructor({ ttl, maxBytes, bytesOf }: ExpiringMapOptions<V>) {
-    this.#ttl = Math.min(ttl, LONGEST_TTL)
+    this.#ttl = Math.min(ttl, MAX_TTL)
     this.#entries = new LRUCache({
       ttl: this.#ttl,
       maxSize: maxBytes,
@@ -33,19 +33,21 @@ export class ExpiringMap<V extends object> {
 
   set(key: string, value: V): void {
     this.#entries.set(key, value)
-    this.#sweepLater()
+    this.#scheduleSweep()
   }
 
-  #sweepLater(): void {
+  #scheduleSweep(): void {
     if (this.#timer !== undefined || this.#entries.size === 0) return
     this.#timer = setTimeout(() => {
       this.#timer = undefined
       this.#entries.purgeStale()
-      this.#sweepLater()
+      this.#scheduleSweep()
     }, this.#ttl + 1)
     this.#timer.unref()
   }
 }
 
-/** A day: longer than any request. A timer takes no more than 24 of them. */
-const LONGEST_TTL = 86_400_000
+/**
+ * One day, which is longer than any request takes. A timer of Node.js can wait for at most 24 days.
+ */
+const MAX_TTL = 86_400_000

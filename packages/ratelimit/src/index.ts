@@ -1,12 +1,6 @@
-export {
-  createRateLimiter,
-  type CostOptions,
-  type Id,
-  type RateLimiter,
-  type RateLimiterOptions,
-  type Reservation,
-  type ReserveOptions,
-} from './ratelimit.js'
+export { createRateLimiter } from './limiter.js'
+export type { RateLimiterOptions } from './options.js'
+export type { CostOptions, Id, RateLimiter, Reservation, ReserveOptions } from './rate-limiter.js'
 export {
   concurrency,
   fixedWindow,
@@ -23,8 +17,8 @@ export {
 export type { Decision, LimitState, Receipt } from './decision.js'
 export type { ReceiptSecret } from './receipts.js'
 export type { OnOutage } from './outage.js'
-export { SlotLostError } from './slot.js'
+export { SlotLostError } from './errors.js'
 export { rateLimitHeaders, type HeaderStyle, type HeadersOptions } from './http/headers.js'
-export { refusal, type Refusal } from './http/problem.js'
+export { refusal, type Refusal } from './http/refusal.js'
 export { addressKey } from './http/address.js'
 export type { KeyOf } from './http/guard.js'

@@ -2,42 +2,47 @@ import type { Duration } from '@cache/core'
 import { checkOptions, type OptionChecks } from '@cache/core/internal'
 
 /**
- * One limit of a limiter: made by `slidingWindow`, `slidingCounter`, `fixedWindow`, `tokenBucket`,
- * `gcra` or `concurrency`.
+ * One limit of a rate limiter. Create it with `slidingWindow`, `slidingCounter`, `fixedWindow`,
+ * `tokenBucket`, `gcra` or `concurrency`.
  */
 export interface Limit {
   readonly policy:
     'slidingWindow' | 'slidingCounter' | 'fixedWindow' | 'tokenBucket' | 'gcra' | 'concurrency'
   readonly name: string
-  /** The most that can be had at once. */
+  /** The highest cost that can be admitted at once. */
   readonly limit: number
   /**
-   * Ms in which as much comes back; of `concurrency`, after which a slot that nobody renews ends.
+   * Milliseconds in which `limit` becomes available again. For `concurrency`: milliseconds after
+   * which a slot expires that nobody renews.
    */
   readonly window: number
-  /** Where its state is kept, and what the scripts are told: kind, limit, a, b (lua/common.lua). */
-  readonly script: readonly [kind: Kind, limit: string, a: string, b: string]
+  /**
+   * The arguments of the Lua scripts: the kind of state, which is also the last part of its key;
+   * the limit; and two numbers whose meaning depends on the kind (lua/common.lua).
+   */
+  readonly script: readonly [kind: StateKind, limit: string, a: string, b: string]
 }
 
-type Kind = 'log' | 'counter' | 'fixed' | 'bucket' | 'slots'
+type StateKind = 'log' | 'counter' | 'fixed' | 'bucket' | 'slots'
 
 export interface WindowOptions {
-  /** How it is called in decisions and headers: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
+  /** The name in decisions and headers: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. */
   readonly name: string
-  /** How much is allowed in a window: a whole number of at least 1. */
+  /** The cost that is allowed in a window: a whole number of at least 1. */
   readonly limit: number
+  /** The length of a window. */
   readonly window: Duration
 }
 
 /**
- * A log of what was admitted. Bound: never more than `limit` in any window, wherever it begins.
- * Exact, at the price of an entry for each request that is in the window.
+ * A sliding window log. It admits at most `limit` in any window, wherever the window begins. It is
+ * exact, and stores an entry for each request in the window.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example slidingWindow({ name: 'burst', limit: 10, window: '1s' })
  */
 export function slidingWindow(options: WindowOptions): Limit {
-  const { name, limit, window } = windowOf('slidingWindow', options)
+  const { name, limit, window } = checkWindowOptions('slidingWindow', options)
   return {
     policy: 'slidingWindow',
     name,
@@ -48,10 +53,12 @@ export function slidingWindow(options: WindowOptions): Limit {
 }
 
 /**
- * Two counters: what was taken in this window, and the share of the window before that still lies
- * within one window of now. Bound: at most `limit × (1 + d / window)` in any time `d` up to a
- * window, so less than `2 × limit` in any window and no more than `limit` in a short burst. Takes
- * one small key, whatever the limit.
+ * A sliding window counter. It keeps the count of the current window and that of the window before,
+ * which is weighted by its overlap with one window before now.
+ *
+ * Bound: it admits at most `limit × (1 + d / window)` in any time `d` up to a window. So it admits
+ * less than `2 × limit` in any window, and at most `limit` in a short burst. It stores one small
+ * key, whatever the limit.
  *
  * Source: https://blog.cloudflare.com/counting-things-a-lot-of-different-things/
  *
@@ -59,11 +66,12 @@ export function slidingWindow(options: WindowOptions): Limit {
  * @example slidingCounter({ name: 'hourly', limit: 5_000, window: '1h' })
  */
 export function slidingCounter(options: WindowOptions): Limit {
-  const { check, name, limit, window } = windowOf('slidingCounter', options)
-  if (limit * window > EXACT / 4)
+  const { check, name, limit, window } = checkWindowOptions('slidingCounter', options)
+  if (limit * window > MAX_EXACT / 4)
     check.fail(
       'limit',
-      `at most ${Math.floor(EXACT / 4 / window)} in a window this long, so that it can be counted exactly`,
+      `at most ${Math.floor(MAX_EXACT / 4 / window)} for a window of ${window} ms, so that the ` +
+        'count is exact',
     )
   return {
     policy: 'slidingCounter',
@@ -75,14 +83,16 @@ export function slidingCounter(options: WindowOptions): Limit {
 }
 
 /**
- * A counter for each window; the first request opens one. Bound: `limit` in each window, at most `2
- * × limit − 1` in any time as long as one, across an edge. Takes one small key.
+ * A counter for each window. The first request opens a window.
+ *
+ * Bound: it admits `limit` in each window, and at most `2 × limit − 1` in any time of the same
+ * length, across the edge of two windows. It stores one small key.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example fixedWindow({ name: 'login', limit: 5, window: '15m' })
  */
 export function fixedWindow(options: WindowOptions): Limit {
-  const { name, limit, window } = windowOf('fixedWindow', options)
+  const { name, limit, window } = checkWindowOptions('fixedWindow', options)
   return {
     policy: 'fixedWindow',
     name,
@@ -93,45 +103,49 @@ export function fixedWindow(options: WindowOptions): Limit {
 }
 
 export interface TokenBucketOptions {
-  /** How it is called in decisions and headers: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
+  /** The name in decisions and headers: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. */
   readonly name: string
-  /** How much the bucket holds; it begins full. */
+  /** The number of tokens in a full bucket. It begins full. */
   readonly capacity: number
-  /** How much comes back in each `interval`, evenly. */
+  /** The number of tokens that come back in each `interval`, evenly. */
   readonly refill: number
   readonly interval: Duration
 }
 
 /**
- * A bucket that holds `capacity` tokens and gets `refill` of them back in each `interval`, evenly.
- * Bound: at most `capacity + refill × T / interval` in any time T. Takes one small key: the time at
- * which the bucket is full again.
+ * A token bucket. It holds `capacity` tokens and gets `refill` tokens back in each `interval`,
+ * evenly.
+ *
+ * Bound: it admits at most `capacity + refill × T / interval` in any time T. It stores one small
+ * key: the time at which the bucket is full again.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example tokenBucket({ name: 'api', capacity: 100, refill: 10, interval: '1s' })
  */
 export function tokenBucket(options: TokenBucketOptions): Limit {
   const check = checkOptions('tokenBucket', options, ['name', 'capacity', 'refill', 'interval'])
-  const capacity = check.number('capacity', WHOLE)
-  return bucket(
-    check,
-    'tokenBucket',
-    'capacity',
-    capacity,
-    check.number('refill', WHOLE),
-    length(check, 'interval'),
-  )
+  return createBucket(check, {
+    policy: 'tokenBucket',
+    capacityOption: 'capacity',
+    capacity: check.number('capacity', POSITIVE_INTEGER),
+    refill: check.number('refill', POSITIVE_INTEGER),
+    interval: checkLength(check, 'interval'),
+  })
 }
 
 export interface GcraOptions extends WindowOptions {
-  /** How much may come at once. Default: `limit`; 1 spaces requests evenly. */
+  /**
+   * The cost that is admitted at once. Default: `limit`. With 1, requests are spaced evenly.
+   */
   readonly burst?: number
 }
 
 /**
- * The generic cell rate algorithm: `limit` in a window, evenly, and up to `burst` at once. Bound:
- * at most `burst + limit × T / window` in any time T. Takes one small key: the theoretical arrival
- * time.
+ * The generic cell rate algorithm (GCRA). It admits `limit` in a window, evenly, and up to `burst`
+ * at once.
+ *
+ * Bound: it admits at most `burst + limit × T / window` in any time T. It stores one small key: the
+ * theoretical arrival time.
  *
  * Source: ITU-T I.371, annex A; https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
  *
@@ -139,44 +153,49 @@ export interface GcraOptions extends WindowOptions {
  * @example gcra({ name: 'daily', limit: 10_000, window: '1d', burst: 100 })
  */
 export function gcra(options: GcraOptions): Limit {
-  const { check, limit, window } = windowOf('gcra', options, ['burst'])
-  return bucket(
-    check,
-    'gcra',
-    check.has('burst') ? 'burst' : 'limit',
-    check.number('burst', WHOLE, limit),
-    limit,
-    window,
-  )
+  const { check, limit, window } = checkWindowOptions('gcra', options, ['burst'])
+  return createBucket(check, {
+    policy: 'gcra',
+    capacityOption: check.has('burst') ? 'burst' : 'limit',
+    capacity: check.number('burst', POSITIVE_INTEGER, limit),
+    refill: limit,
+    interval: window,
+  })
 }
 
 export interface ConcurrencyOptions {
-  /** How it is called in decisions and headers: 1 to 64 of `A-Z a-z 0-9 _ . -`. */
+  /** The name in decisions and headers: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. */
   readonly name: string
-  /** How many may hold a slot at once. */
+  /** The number of slots that can be held at once. */
   readonly limit: number
   /**
-   * After how long a slot ends that its holder, having crashed or lost Redis, does not renew.
-   * Renewed each third of it.
+   * The time after which a slot expires if its holder does not renew it, because it crashed or lost
+   * Redis. A slot is renewed after each third of it.
    */
   readonly ttl: Duration
 }
 
 /**
- * Slots, which are held until they are released. Bound: never more than `limit` at once, also after
- * a crash: a holder that can't renew in time is told by the decision's `signal` before its slot
- * goes to another. A decision takes one slot, whatever its cost.
+ * A limit on concurrent requests (a distributed semaphore). Each allowed request holds a slot until
+ * it is released. A decision takes one slot, whatever its cost.
+ *
+ * Bound: at most `limit` slots are held at once, also after a crash. A holder that cannot renew in
+ * time learns it from the decision's `signal`, before its slot goes to another request.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
- * const exports = createRateLimiter({ client, prefix: 'export', limits: [concurrency({ name: 'running', limit: 3, ttl: '10s' })] })
+ * const exports = createRateLimiter({
+ *   client,
+ *   prefix: 'export',
+ *   limits: [concurrency({ name: 'running', limit: 3, ttl: '10s' })],
+ * })
  * await using decision = await exports.consume('user:42')
  */
 export function concurrency(options: ConcurrencyOptions): Limit {
   const check = checkOptions('concurrency', options, ['name', 'limit', 'ttl'])
-  const name = nameOf(check)
-  const limit = check.number('limit', WHOLE)
-  const window = length(check, 'ttl')
+  const name = checkName(check)
+  const limit = check.number('limit', POSITIVE_INTEGER)
+  const window = checkLength(check, 'ttl')
   return {
     policy: 'concurrency',
     name,
@@ -186,68 +205,77 @@ export function concurrency(options: ConcurrencyOptions): Limit {
   }
 }
 
-/** What doubles, in Lua and in JavaScript, count without a gap. */
-const EXACT = Number.MAX_SAFE_INTEGER
-const WHOLE = { min: 1, integer: true } as const
+/** Up to here, Lua and JavaScript represent every integer exactly as a double. */
+const MAX_EXACT = Number.MAX_SAFE_INTEGER
+const POSITIVE_INTEGER = { min: 1, integer: true } as const
 const TEN_YEARS = 3_653 * 86_400_000
 
-function windowOf(
+function checkWindowOptions(
   policy: string,
   options: WindowOptions,
-  more: readonly string[] = [],
+  moreOptions: readonly string[] = [],
 ): {
   readonly check: OptionChecks
   readonly name: string
   readonly limit: number
   readonly window: number
 } {
-  const check = checkOptions(policy, options, ['name', 'limit', 'window', ...more])
+  const check = checkOptions(policy, options, ['name', 'limit', 'window', ...moreOptions])
   return {
     check,
-    name: nameOf(check),
-    limit: check.number('limit', WHOLE),
-    window: length(check, 'window'),
+    name: checkName(check),
+    limit: check.number('limit', POSITIVE_INTEGER),
+    window: checkLength(check, 'window'),
   }
+}
+
+interface Bucket {
+  readonly policy: 'tokenBucket' | 'gcra'
+  /** The option that errors about the capacity name. */
+  readonly capacityOption: string
+  readonly capacity: number
+  /** The tokens that come back in each `interval`. */
+  readonly refill: number
+  /** Milliseconds. */
+  readonly interval: number
 }
 
 /**
- * `refill` tokens in `interval` ms. A token has as many units as make both it and what comes back
- * in a µs a whole number of them.
+ * Creates a limit with the state of a token bucket. A token is divided into as many units as are
+ * needed for both a token and the refill of a microsecond to be a whole number of units.
  */
-function bucket(
+function createBucket(
   check: OptionChecks,
-  policy: 'tokenBucket' | 'gcra',
-  option: string,
-  capacity: number,
-  refill: number,
-  interval: number,
+  { policy, capacityOption, capacity, refill, interval }: Bucket,
 ): Limit {
-  const shared = greatestCommonDivisor(refill, interval * 1_000)
-  const token = (interval * 1_000) / shared
-  const back = refill / shared
-  if (capacity * token > EXACT / 4)
+  const divisor = greatestCommonDivisor(refill, interval * 1_000)
+  const unitsPerToken = (interval * 1_000) / divisor
+  const unitsPerMicro = refill / divisor
+  if (capacity * unitsPerToken > MAX_EXACT / 4)
     check.fail(
-      option,
-      `at most ${Math.floor(EXACT / 4 / token)} at this rate, so that it can be counted exactly`,
+      capacityOption,
+      `at most ${Math.floor(MAX_EXACT / 4 / unitsPerToken)} at this rate, so that the count is ` +
+        'exact',
     )
   const window = Math.ceil((capacity * interval) / refill)
-  if (window > TEN_YEARS) check.fail(option, 'what comes back within ten years')
+  if (window > TEN_YEARS) check.fail(capacityOption, 'refilled within ten years')
   return {
     policy,
-    name: nameOf(check),
+    name: checkName(check),
     limit: capacity,
     window,
-    script: ['bucket', String(capacity), String(token), String(back)],
+    script: ['bucket', String(capacity), String(unitsPerToken), String(unitsPerMicro)],
   }
 }
 
-function nameOf(check: OptionChecks): string {
+function checkName(check: OptionChecks): string {
   const name = check.string('name')
-  if (!/^[\w.-]{1,64}$/.test(name)) check.fail('name', '1 to 64 of A-Z a-z 0-9 _ . -')
+  if (!/^[\w.-]{1,64}$/.test(name))
+    check.fail('name', '1 to 64 of the characters A-Z a-z 0-9 _ . -')
   return name
 }
 
-function length(check: OptionChecks, option: string): number {
+function checkLength(check: OptionChecks, option: string): number {
   const ms = check.duration(option)
   if (ms > TEN_YEARS) check.fail(option, 'ten years at most')
   return ms

@@ -4,93 +4,87 @@ import type { OptionChecks } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
 import type { Limit } from './policies.js'
 
-/** A secret that receipts are signed with, of at least 32 bytes; text counts as UTF-8. */
+/** A secret that receipts are signed with. At least 32 bytes; a string counts as UTF-8. */
 export type ReceiptSecret = string | Buffer
 
-interface ReceiptsOf {
+export interface ReceiptsOptions {
   readonly makeKey: (...parts: readonly KeyPart[]) => string
   readonly limits: readonly Limit[]
-  /** The most that one request may be charged. */
-  readonly most: number
-  /** Whether there are receipts of tokens that were leased. */
-  readonly leases: boolean
-  /** The first one signs; all of them are accepted. */
+  /** The highest charge of one request. */
+  readonly maxCharge: number
+  /** True if there are receipts for prefetched tokens. */
+  readonly hasPrefetch: boolean
+  /** The first secret signs. All of them are accepted. */
   readonly secrets: readonly ReceiptSecret[]
 }
 
 /**
- * Makes the receipts of a limiter, and checks those that come back. With secrets they are signed:
- * whoever has one can have it refunded once, and can change nothing about it.
+ * Creates the receipts of a limiter, and verifies those that come back. With secrets the receipts
+ * are signed: their holder can have them refunded once, and cannot change them.
  */
 export class Receipts {
-  readonly #of: ReceiptsOf
-  /**
-   * What a signature is good for: another limiter with the same secret takes no receipt of this
-   * one.
-   */
+  readonly #options: ReceiptsOptions
+  /** Part of the signed data, so that another limiter with the same secret refuses the receipt. */
   readonly #purpose: readonly string[]
 
-  constructor(of: ReceiptsOf) {
-    this.#of = of
+  constructor(options: ReceiptsOptions) {
+    this.#options = options
     this.#purpose = [
       '@cache/ratelimit receipt',
-      ...of.limits.flatMap(({ name, policy }) => [name, policy]),
+      ...options.limits.flatMap(({ name, policy }) => [name, policy]),
     ]
   }
 
-  make(receipt: Omit<Receipt, 'signature'>): Receipt {
-    const [secret] = this.#of.secrets
+  create(receipt: Omit<Receipt, 'signature'>): Receipt {
+    const [secret] = this.#options.secrets
     return secret === undefined
       ? receipt
       : { ...receipt, signature: this.#sign(receipt, secret).toString('base64url') }
   }
 
-  /** @throws {InvalidOptionError} for what is no receipt of this limiter, or is not signed. */
-  check(value: unknown): Receipt {
+  /**
+   * Returns the value if it is a receipt of this limiter.
+   *
+   * @throws {InvalidOptionError} if it is not, or if its signature is missing or wrong.
+   */
+  verify(value: unknown): Receipt {
     if (!this.#isReceipt(value))
-      throw new InvalidOptionError('receipt', 'one that this limiter has made', value)
+      throw new InvalidOptionError('receipt', 'a receipt of this limiter', value)
     if (!this.#isSigned(value))
       throw new InvalidOptionError(
         'receipt',
-        'as it was signed, with one of "receiptSecrets"',
+        'unchanged, and signed with one of "receiptSecrets"',
         value,
       )
     return value
   }
 
   #isReceipt(value: unknown): value is Receipt {
-    const { limits, most, leases } = this.#of
+    const { limits, maxCharge, hasPrefetch } = this.#options
     const { key, token, charged, at, marks } = (value ?? {}) as Partial<Receipt>
     if (typeof token !== 'string' || !/^[\w./-]{1,100}$/.test(token)) return false
-    if (!Number.isSafeInteger(charged) || charged! < 1 || charged! > most) return false
+    if (!Number.isSafeInteger(charged) || charged! < 1 || charged! > maxCharge) return false
     if (!Number.isSafeInteger(at) || at! < 0) return false
     if (!Array.isArray(marks) || !marks.every(Number.isSafeInteger)) return false
-    return (marks.length === limits.length || (leases && marks.length === 0)) && this.#isOwnKey(key)
+    const hasMarks = marks.length === limits.length || (hasPrefetch && marks.length === 0)
+    return hasMarks && this.#isOwnKey(key)
   }
 
-  /** Whether the limiter itself makes this key of some id. */
+  /** Returns whether the limiter itself makes this key from some id. */
   #isOwnKey(key: unknown): boolean {
     if (typeof key !== 'string') return false
-    const { makeKey } = this.#of
+    const { makeKey } = this.#options
     const start = makeKey('x').slice(0, -1)
-    const parts = key.slice(start.length).split(':')
+    const parts = key.slice(start.length).split(':').map(decodePart)
     try {
-      return (
-        makeKey(
-          ...parts.map((part) =>
-            part.replace(/%([0-9A-F]{2})/g, (_, code: string) =>
-              String.fromCharCode(parseInt(code, 16)),
-            ),
-          ),
-        ) === key
-      )
+      return makeKey(...parts) === key
     } catch {
-      return false // no part of a key
+      return false // A part that no key can contain.
     }
   }
 
   #isSigned(receipt: Receipt): boolean {
-    const { secrets } = this.#of
+    const { secrets } = this.#options
     if (secrets.length === 0) return true
     const signature = Buffer.from(
       typeof receipt.signature === 'string' ? receipt.signature : '',
@@ -109,8 +103,15 @@ export class Receipts {
   }
 }
 
-/** The option `receiptSecrets`. */
-export function receiptSecretsOf(check: OptionChecks, secrets: unknown): readonly ReceiptSecret[] {
+/**
+ * Returns the checked option `receiptSecrets`.
+ *
+ * @throws {InvalidOptionError} for anything but a non-empty array of secrets.
+ */
+export function checkReceiptSecrets(
+  check: OptionChecks,
+  secrets: unknown,
+): readonly ReceiptSecret[] {
   if (secrets === undefined) return []
   const fits =
     Array.isArray(secrets) &&
@@ -118,15 +119,22 @@ export function receiptSecretsOf(check: OptionChecks, secrets: unknown): readonl
     secrets.every(
       (secret) =>
         (typeof secret === 'string' || Buffer.isBuffer(secret)) &&
-        Buffer.byteLength(secret) >= SECRET_BYTES,
+        Buffer.byteLength(secret) >= MIN_SECRET_BYTES,
     )
   if (!fits)
     check.fail(
       'receiptSecrets',
-      `a non-empty array of secrets of at least ${SECRET_BYTES} bytes each`,
+      `a non-empty array of secrets of at least ${MIN_SECRET_BYTES} bytes each`,
     )
   return [...(secrets as readonly ReceiptSecret[])]
 }
 
+/** Reverts the percent-escapes of `createKeys`. */
+function decodePart(part: string): string {
+  return part.replace(/%([0-9A-F]{2})/g, (_, code: string) =>
+    String.fromCharCode(parseInt(code, 16)),
+  )
+}
+
 const SIGNATURE_BYTES = 32
-const SECRET_BYTES = 32
+const MIN_SECRET_BYTES = 32

@@ -1,102 +1,133 @@
 import { defineScript, type Reply } from '@cache/core'
-import bucketLua from './lua/bucket.lua'
 import commonLua from './lua/common.lua'
-import counterLua from './lua/counter.lua'
 import decideLua from './lua/decide.lua'
-import fixedLua from './lua/fixed.lua'
-import logLua from './lua/log.lua'
+import endedAttemptsLua from './lua/ended-attempts.lua'
+import fixedWindowLua from './lua/fixed-window.lua'
 import refundLua from './lua/refund.lua'
-import releaseLua from './lua/release.lua'
-import rememberedLua from './lua/remembered.lua'
-import renewLua from './lua/renew.lua'
+import releaseSlotsLua from './lua/release-slots.lua'
+import renewSlotsLua from './lua/renew-slots.lua'
+import slidingWindowCounterLua from './lua/sliding-window-counter.lua'
+import slidingWindowLogLua from './lua/sliding-window-log.lua'
 import slotsLua from './lua/slots.lua'
+import tokenBucketLua from './lua/token-bucket.lua'
 
-/** What the server answered; times in µs of its clock. */
+/** The answer of the decide script. Times are in microseconds of the server's clock. */
 export interface Verdict {
   readonly now: number
-  /** What was charged; 0: denied. */
+  /** The charge. 0 means that the request is denied. */
   readonly granted: number
+  /** How long the request has to wait for its turn. */
   readonly wait: number
-  /** How long what was granted may be spent, where it was asked for to be spent later. */
-  readonly hold: number
+  /** The time within which the charge must be spent, if the request asked to spend it later. */
+  readonly spendWithin: number
   readonly limits: readonly LimitVerdict[]
 }
 
 export interface LimitVerdict {
+  /** The cost that the limit can admit now. */
   readonly available: number
-  readonly full: number
-  readonly ready: number
+  /** The time until all of the limit is available again. */
+  readonly fullAfter: number
+  /** The time until the limit admits the request; 0 if it does now. */
+  readonly readyAfter: number
+  /** What a refund has to know about the charge. */
   readonly mark: number
 }
 
-const functions = [
+const policyFunctions = [
   commonLua,
-  logLua,
-  fixedLua,
-  counterLua,
-  bucketLua,
-  rememberedLua,
+  slidingWindowLogLua,
+  fixedWindowLua,
+  slidingWindowCounterLua,
+  tokenBucketLua,
+  endedAttemptsLua,
   slotsLua,
 ].join('\n')
-const one = (reply: Reply): boolean => reply === 1
-
-/**
- * Lua that answers with the type of each state. `first`: where the kind of the first one is among
- * the arguments; the next ones are each `step` further on.
- */
-const typesOf = (first: number, step: number): string =>
-  `local types = {} for i = 1, #KEYS do local kind = ARGV[${first} + ${step} * (i - 1)] types[i] = (kind == 'log' or kind == 'slots') and 'zset' or 'string' end return types`
-const slotTypes = "local types = {} for i = 1, #KEYS do types[i] = 'zset' end return types"
 
 export const decideScript = defineScript({
   name: 'ratelimit decide',
-  functions: `local peeking = false\n${functions}`,
+  functions: `local peeking = false\n${policyFunctions}`,
   lua: decideLua,
-  types: typesOf(6, 4),
+  types: stateTypes(6, 4),
   binary: true,
-  parse: verdict,
+  parse: parseVerdict,
 })
 
 export const peekScript = defineScript({
   name: 'ratelimit peek',
-  functions: `local peeking = true\n${functions}`,
+  functions: `local peeking = true\n${policyFunctions}`,
   lua: decideLua,
-  types: typesOf(6, 4),
+  types: stateTypes(6, 4),
   binary: true,
   asks: true,
-  parse: verdict,
+  parse: parseVerdict,
 })
 
 export const refundScript = defineScript({
   name: 'ratelimit refund',
-  functions: `local peeking = false\n${functions}`,
+  functions: `local peeking = false\n${policyFunctions}`,
   lua: refundLua,
-  types: typesOf(5, 5),
+  types: stateTypes(5, 5),
   typesFirst: true,
-  parse: one,
+  parse: isOne,
 })
 
 export const renewScript = defineScript({
   name: 'ratelimit renew',
   functions: commonLua,
-  lua: renewLua,
-  types: slotTypes,
-  parse: one,
+  lua: renewSlotsLua,
+  types: slotTypes(),
+  parse: isOne,
 })
 
 export const releaseScript = defineScript({
   name: 'ratelimit release',
-  functions: `${commonLua}\n${rememberedLua}`,
-  lua: releaseLua,
-  types: slotTypes,
+  functions: `${commonLua}\n${endedAttemptsLua}`,
+  lua: releaseSlotsLua,
+  types: slotTypes(),
   parse: Number,
 })
 
-function verdict(reply: Reply): Verdict {
-  const numbers = reply as Buffer
-  const at = (place: number): number => numbers.readDoubleBE(8 * place)
+/**
+ * Returns Lua that returns the type of each state. The kind of the first state is the argument
+ * `first`; the kind of each following one is `step` arguments further on.
+ */
+function stateTypes(first: number, step: number): string {
+  return `local types = {}
+for i = 1, #KEYS do
+  local kind = ARGV[${first} + ${step} * (i - 1)]
+  types[i] = (kind == 'log' or kind == 'slots') and 'zset' or 'string'
+end
+return types`
+}
+
+function slotTypes(): string {
+  return `local types = {}
+for i = 1, #KEYS do types[i] = 'zset' end
+return types`
+}
+
+function isOne(reply: Reply): boolean {
+  return reply === 1
+}
+
+/** Parses big-endian doubles: four for the request, and four for each limit (lua/decide.lua). */
+function parseVerdict(reply: Reply): Verdict {
+  const buffer = reply as Buffer
+  const numberAt = (index: number): number => buffer.readDoubleBE(8 * index)
   const limits: LimitVerdict[] = []
-  for (let i = 4; 8 * i < numbers.length; i += 4)
-    limits.push({ available: at(i), full: at(i + 1), ready: at(i + 2), mark: at(i + 3) })
-  return { now: at(0), granted: at(1), wait: at(2), hold: at(3), limits }
+  for (let i = 4; 8 * i < buffer.length; i += 4)
+    limits.push({
+      available: numberAt(i),
+      fullAfter: numberAt(i + 1),
+      readyAfter: numberAt(i + 2),
+      mark: numberAt(i + 3),
+    })
+  return {
+    now: numberAt(0),
+    granted: numberAt(1),
+    wait: numberAt(2),
+    spendWithin: numberAt(3),
+    limits,
+  }
 }

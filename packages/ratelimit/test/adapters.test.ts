@@ -32,12 +32,12 @@ import {
   type RateLimiter,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { keysForEver } from './cases.js'
+import { keysWithoutTtl } from './matrix.js'
 
 let server: RedisServer
 let redis: Redis
 let client: CacheClient
-const ends: (() => unknown)[] = []
+const cleanups: (() => unknown)[] = []
 let prefixes = 0
 beforeAll(async () => {
   server = await startRedis()
@@ -45,8 +45,8 @@ beforeAll(async () => {
   client = createCacheClient(ioredisDriver(redis))
 })
 afterEach(async () => {
-  for (const end of ends.splice(0)) await end()
-  expect(await keysForEver(client)).toEqual([])
+  for (const cleanup of cleanups.splice(0)) await cleanup()
+  expect(await keysWithoutTtl(client)).toEqual([])
 })
 afterAll(async () => {
   await client.close()
@@ -61,25 +61,24 @@ const limits = [
 const make = (options: Partial<RateLimiterOptions> = {}): RateLimiter =>
   createRateLimiter({ client, prefix: `http${++prefixes}`, limits, deadline: '10s', ...options })
 
-interface Served {
+interface RunningServer {
   readonly url: string
-  /** Lets the handler under way go on. */
+  /** Lets the waiting handlers finish. */
   release(): void
 }
-interface Options {
+interface ServerOptions {
   readonly limiter: RateLimiter
   readonly headers?: HeaderStyle | false
   readonly cost?: number
   readonly skip?: boolean
+  /** Whether handlers wait until `release` is called. */
   readonly held?: boolean
   readonly http2?: boolean
   readonly key?: () => string
 }
 
-/**
- * Each framework with one route, which says what the decision was, and waits if it is to be held.
- */
-const frameworks: Record<string, (options: Options) => Promise<Served>> = {
+/** Starts a server of each framework, whose route `/` responds with `remaining`. */
+const frameworks: Record<string, (options: ServerOptions) => Promise<RunningServer>> = {
   async express({ limiter, headers, cost, skip, held, key }) {
     const app = express()
     const gate = new Gate(held)
@@ -93,7 +92,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
       }),
     )
     app.get('/', async (_request, response) => {
-      await gate.passed
+      await gate.opened
       response.send(
         String((response.locals.rateLimit as { remaining: number } | undefined)?.remaining),
       )
@@ -103,7 +102,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
     })
     app.get('/stream', async (_request, response) => {
       response.write('a')
-      await gate.passed
+      await gate.opened
       response.end('b')
     })
     app.use(
@@ -124,7 +123,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
       ...(key && { key }),
     })
     app.get('/', async (request) => {
-      await gate.passed
+      await gate.opened
       return String(request.rateLimit?.remaining)
     })
     app.get('/fails', async () => {
@@ -132,7 +131,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
     })
     app.get('/stream', async (_request, reply) => reply.send(Readable.from(gate.stream())))
     const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/`
-    ends.push(() => app.close())
+    cleanups.push(() => app.close())
     return { url, release: () => gate.open() }
   },
 
@@ -149,7 +148,7 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
       }),
     )
     app.get('/', async (c) => {
-      await gate.passed
+      await gate.opened
       return c.text(String((c.get('rateLimit') as { remaining: number } | undefined)?.remaining))
     })
     app.get('/fails', () => {
@@ -169,16 +168,17 @@ const frameworks: Record<string, (options: Options) => Promise<Served>> = {
   },
 }
 
+/** Something that handlers wait for until it is opened. */
 class Gate {
   open!: () => void
   async *stream(): AsyncGenerator<string> {
     yield 'a'
-    await this.passed
+    await this.opened
     yield 'b'
   }
-  readonly passed: Promise<void> | undefined
+  readonly opened: Promise<void> | undefined
   constructor(held = false) {
-    this.passed = held
+    this.opened = held
       ? new Promise((resolve) => {
           this.open = resolve
         })
@@ -186,9 +186,9 @@ class Gate {
   }
 }
 
-async function listening(listener: Server, gate: Gate): Promise<Served> {
+async function listening(listener: Server, gate: Gate): Promise<RunningServer> {
   if (!listener.listening) await new Promise((resolve) => listener.once('listening', resolve))
-  ends.push(
+  cleanups.push(
     () =>
       new Promise((resolve) => {
         ;(listener as unknown as { closeAllConnections?(): void }).closeAllConnections?.()
@@ -201,13 +201,13 @@ async function listening(listener: Server, gate: Gate): Promise<Served> {
   }
 }
 
-async function takenBy(limiter: RateLimiter): Promise<number> {
+async function usedBy(limiter: RateLimiter): Promise<number> {
   const [{ limit, remaining }] = (await limiter.peek('127.0.0.1')).limits as [Decision['limits'][0]]
   return limit - remaining
 }
 
-/** A client that asks for decisions 100 ms late, and counts them. */
-function slowlyDeciding(): { readonly client: CacheClient; readonly decided: number } {
+/** Returns a client that sends each decision 100 ms late, and counts the decisions. */
+function createSlowClient(): { readonly client: CacheClient; readonly decided: number } {
   const slow = {
     decided: 0,
     client: {
@@ -222,19 +222,19 @@ function slowlyDeciding(): { readonly client: CacheClient; readonly decided: num
   return slow
 }
 
-/** What is reported from now on. */
-function heard(): unknown[] {
+/** Returns a list of the errors that are reported from now on. */
+function collectErrors(): unknown[] {
   const errors: unknown[] = []
-  const hear = (message: unknown): void => void errors.push(message)
-  channels.error.subscribe(hear)
-  ends.push(() => channels.error.unsubscribe(hear))
+  const onError = (message: unknown): void => void errors.push(message)
+  channels.error.subscribe(onError)
+  cleanups.push(() => channels.error.unsubscribe(onError))
   return errors
 }
 
 describe.each(Object.keys(frameworks))('%s', (name) => {
   const start = frameworks[name]!
 
-  it('lets through what is allowed, and says what is left in structured fields', async () => {
+  it('allows requests, and reports what is left in structured fields', async () => {
     const { url } = await start({ limiter: make() })
     const response = await fetch(url)
     expect(response.status).toBe(200)
@@ -274,7 +274,7 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     expect(response.headers.get('retry-after')).toBe(null)
   })
 
-  it('refuses the rest with 429, Retry-After and a problem that names the limit', async () => {
+  it('denies with 429, Retry-After and a problem document that names the limit', async () => {
     const { url } = await start({ limiter: make() })
     for (let i = 0; i < 3; i++) expect((await fetch(url)).status).toBe(200)
     const response = await fetch(url)
@@ -297,7 +297,7 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     })
   })
 
-  it('says it in draft 7, in the old headers, or not at all', async () => {
+  it('sends draft 7 headers, legacy headers or none', async () => {
     const draft7 = await fetch((await start({ limiter: make(), headers: 'draft-7' })).url)
     expect(parseDictionary(draft7.headers.get('ratelimit')!)).toEqual(
       new Map([
@@ -328,14 +328,14 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     ).toEqual(['retry-after'])
   })
 
-  it('weighs and skips requests as told', async () => {
+  it('applies the options cost and skip', async () => {
     const heavy = await start({ limiter: make(), cost: 2 })
     expect([(await fetch(heavy.url)).status, (await fetch(heavy.url)).status]).toEqual([200, 429])
     const { url } = await start({ limiter: make(), skip: true })
     for (let i = 0; i < 5; i++) expect(await (await fetch(url)).text()).toBe('undefined')
   })
 
-  it('releases the slot when the response is sent, and when the client has left', async () => {
+  it('releases the slot when the response is sent, or when the client has left', async () => {
     const limiter = make({ limits: [concurrency({ name: 'running', limit: 1, ttl: '30s' })] })
     const { url, release } = await start({ limiter, held: true })
     const leaving = new AbortController()
@@ -353,32 +353,32 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     })
   })
 
-  it('answers 503 where Redis does not answer and the limiter is to deny then, and lets through where it is to be open', async () => {
-    const away: CacheClient = {
+  it('without Redis, responds with 503 if onOutage denies, and passes if it allows', async () => {
+    const failingClient: CacheClient = {
       ...client,
       run: (script, keys, args) =>
         client.run({ ...script, source: 'return nonsense', sha: '0'.repeat(40) }, keys, args),
     }
-    const closed = await fetch(
-      (await start({ limiter: make({ client: away, onOutage: 'closed' }) })).url,
+    const denied = await fetch(
+      (await start({ limiter: make({ client: failingClient, onOutage: 'deny' }) })).url,
     )
-    expect(closed.status).toBe(503)
-    expect(await closed.json()).toMatchObject({
+    expect(denied.status).toBe(503)
+    expect(await denied.json()).toMatchObject({
       type: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
       status: 503,
     })
-    expect(closed.headers.get('retry-after')).toBe('1')
-    const open = await fetch(
-      (await start({ limiter: make({ client: away, onOutage: 'open' }) })).url,
+    expect(denied.headers.get('retry-after')).toBe('1')
+    const allowed = await fetch(
+      (await start({ limiter: make({ client: failingClient, onOutage: 'allow' }) })).url,
     )
-    expect(open.status).toBe(200)
-    expect(open.headers.get('ratelimit')).toBe(null)
+    expect(allowed.status).toBe(200)
+    expect(allowed.headers.get('ratelimit')).toBe(null)
   })
 
-  it('releases the slots of clients that leave before it is decided, or while their requests wait behind others', async () => {
-    const redisSlow = slowlyDeciding()
+  it('releases the slots of clients that leave before the decision, or pipeline', async () => {
+    const slow = createSlowClient()
     const limiter = make({
-      client: redisSlow.client,
+      client: slow.client,
       limits: [concurrency({ name: 'running', limit: 3, ttl: '30s' })],
     })
     const { url } = await start({ limiter, held: true })
@@ -387,64 +387,64 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     const early = connect(Number(port), hostname, () =>
       early.write(request, () => setTimeout(() => early.destroy(), 30)),
     )
-    await vi.waitFor(() => expect(redisSlow.decided).toBe(1), { timeout: 10_000 })
-    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
-    const several = connect(Number(port), hostname, () => several.write(request.repeat(3)))
-    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(3), { timeout: 10_000 })
-    several.destroy()
-    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    await vi.waitFor(() => expect(slow.decided).toBe(1), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
+    const pipelining = connect(Number(port), hostname, () => pipelining.write(request.repeat(3)))
+    await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(3), { timeout: 10_000 })
+    pipelining.destroy()
+    await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
   })
 
   it.skipIf(name === 'express')(
-    'releases the slots of HTTP/2 clients that leave before it is decided',
+    'releases the slots of HTTP/2 clients that leave before the decision',
     async () => {
-      const redisSlow = slowlyDeciding()
+      const slow = createSlowClient()
       const limiter = make({
-        client: redisSlow.client,
+        client: slow.client,
         limits: [concurrency({ name: 'running', limit: 3, ttl: '30s' })],
       })
       const { url } = await start({ limiter, held: true, http2: true })
       const session = connectHttp2(url)
-      ends.unshift(() => session.destroy())
+      cleanups.unshift(() => session.destroy())
       const leaving = session.request({ ':path': '/' })
       leaving.on('error', () => undefined)
       setTimeout(() => leaving.close(constants.NGHTTP2_CANCEL), 30)
-      await vi.waitFor(() => expect(redisSlow.decided).toBe(1), { timeout: 10_000 })
-      await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+      await vi.waitFor(() => expect(slow.decided).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
       const staying = session.request({ ':path': '/' })
-      await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(1), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(1), { timeout: 10_000 })
       staying.close(constants.NGHTTP2_CANCEL)
-      await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+      await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
     },
   )
 
-  it('releases the slot when the whole of a stream has been sent, or its client has left', async () => {
+  it('releases the slot when a whole stream was sent, or its client has left', async () => {
     const limiter = make({ limits: [concurrency({ name: 'running', limit: 1, ttl: '30s' })] })
     const { url, release } = await start({ limiter, held: true })
     const leaving = new AbortController()
     const response = await fetch(`${url}stream`, { signal: leaving.signal })
     await response.body!.getReader().read()
-    expect(await takenBy(limiter)).toBe(1)
+    expect(await usedBy(limiter)).toBe(1)
     leaving.abort()
-    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
     release()
     await (await fetch(`${url}stream`)).text()
-    await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
   })
 
-  it.each(['HEAD', 'GET /fails'])('releases the slot after %s', async (what) => {
+  it.each(['HEAD', 'GET /fails'])('releases the slot after %s', async (request) => {
     const limiter = make({ limits: [concurrency({ name: 'running', limit: 1, ttl: '30s' })] })
     const { url } = await start({ limiter })
     for (let i = 0; i < 3; i++) {
-      const response = await (what === 'HEAD'
+      const response = await (request === 'HEAD'
         ? fetch(url, { method: 'HEAD' })
         : fetch(`${url}fails`))
-      expect(response.status).toBe(what === 'HEAD' ? 200 : 500)
-      await vi.waitFor(async () => expect(await takenBy(limiter)).toBe(0), { timeout: 10_000 })
+      expect(response.status).toBe(request === 'HEAD' ? 200 : 500)
+      await vi.waitFor(async () => expect(await usedBy(limiter)).toBe(0), { timeout: 10_000 })
     }
   })
 
-  it('hands what goes wrong to the framework', async () => {
+  it('passes errors to the framework', async () => {
     expect(
       (
         await fetch(
@@ -462,14 +462,14 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
   })
 
   it.each([
-    ['nothing', ''],
+    ['an empty string', ''],
     ['control characters', 'a\r\nb'],
     ['10 kB', 'x'.repeat(10_000)],
-    ['no text', undefined as unknown as string],
-  ])('takes an id of %s for that of an unknown client, and reports it', async (_what, id) => {
+    ['undefined', undefined as unknown as string],
+  ])('treats an id of %s as an unknown client, and reports it', async (_description, id) => {
     const limiter = make()
     const { url } = await start({ limiter, key: () => id })
-    const errors = heard()
+    const errors = collectErrors()
     expect((await fetch(url)).status).toBe(200)
     expect(errors).toMatchObject([
       { operation: 'ratelimit', key: 'unknown', error: { code: 'INVALID_KEY' } },
@@ -478,11 +478,11 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
   })
 
   it.each([-1, 0.5, NaN, '2' as unknown as number])(
-    'takes a cost of %j for 1, and reports it',
+    'treats a cost of %j as 1, and reports it',
     async (cost) => {
       const limiter = make()
       const { url } = await start({ limiter, cost, key: () => 'u' })
-      const errors = heard()
+      const errors = collectErrors()
       expect((await fetch(url)).status).toBe(200)
       expect(errors).toMatchObject([
         { operation: 'ratelimit', key: 'u', error: { code: 'INVALID_OPTION' } },
@@ -491,7 +491,7 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
     },
   )
 
-  it('lets through what costs nothing, and refuses with 429 and no Retry-After what costs more than there ever is', async () => {
+  it('allows a cost of 0, and denies a cost above a limit without Retry-After', async () => {
     const free = await start({ limiter: make(), cost: 0 })
     for (let i = 0; i < 5; i++) expect(await (await fetch(free.url)).text()).toBe('3')
     for (const cost of [4, 1e300]) {
@@ -505,13 +505,13 @@ describe.each(Object.keys(frameworks))('%s', (name) => {
   })
 })
 
-it('fastify: guards the routes beside it', async () => {
+it('fastify: limits the routes of its parent', async () => {
   const app = fastify()
-  ends.push(() => app.close())
+  cleanups.push(() => app.close())
   await app.register(forFastify, { limiter: make() })
-  app.get('/beside', async () => 'ok')
-  for (let i = 0; i < 3; i++) expect((await app.inject('/beside')).statusCode).toBe(200)
-  expect((await app.inject('/beside')).statusCode).toBe(429)
+  app.get('/sibling', async () => 'ok')
+  for (let i = 0; i < 3; i++) expect((await app.inject('/sibling')).statusCode).toBe(200)
+  expect((await app.inject('/sibling')).statusCode).toBe(429)
 })
 
 describe('express-rate-limit', () => {
@@ -522,18 +522,18 @@ describe('express-rate-limit', () => {
   ) {
     const app = express()
     const problems: string[] = []
-    const spied = vi
+    const errorSpy = vi
       .spyOn(console, 'error')
       .mockImplementation((problem: unknown) => void problems.push(String(problem)))
-    const warned = vi
+    const warnSpy = vi
       .spyOn(console, 'warn')
       .mockImplementation((problem: unknown) => void problems.push(String(problem)))
-    ends.push(() => {
-      spied.mockRestore()
-      warned.mockRestore()
+    cleanups.push(() => {
+      errorSpy.mockRestore()
+      warnSpy.mockRestore()
     })
     const store: expressRateLimit.Store = rateLimitStore({ limiter })
-    // Its validations are on unless told otherwise; they report to the console.
+    // The library reports failed validations on the console.
     app.use(
       expressRateLimit.rateLimit({
         windowMs: 60_000,
@@ -553,7 +553,7 @@ describe('express-rate-limit', () => {
     return { url, problems }
   }
 
-  it('takes the store for one of its own: its validations have nothing to say', async () => {
+  it('the library accepts the store: its validations report nothing', async () => {
     const { url, problems } = await start(make())
     const responses = [
       await fetch(url),
@@ -576,7 +576,7 @@ describe('express-rate-limit', () => {
     expect(problems).toEqual([])
   })
 
-  it('gives back what it is told not to count', async () => {
+  it('refunds the requests that the library does not count', async () => {
     const { url, problems } = await start(make(), { skipSuccessfulRequests: true })
     for (let i = 0; i < 6; i++) {
       expect((await fetch(url)).status).toBe(200)
@@ -588,7 +588,7 @@ describe('express-rate-limit', () => {
     expect(problems).toEqual([])
   })
 
-  it('tells what was counted, and begins anew', async () => {
+  it('reports the count, and resets a key', async () => {
     const store = rateLimitStore({ limiter: make() })
     store.init({ limit: 3, windowMs: 60_000 })
     expect(await store.get('u')).toMatchObject({ totalHits: 0 })
@@ -605,7 +605,7 @@ describe('express-rate-limit', () => {
     { skipFailedRequests: true },
     { skipFailedRequests: true, statusCode: 200 },
     { skipSuccessfulRequests: true, statusCode: 200 },
-  ])('refunds nothing for requests that were denied, as its own store (%j)', async (options) => {
+  ])('refunds nothing for denied requests, like the built-in store (%j)', async (options) => {
     const { url } = await start(make(), {
       ...options,
       requestWasSuccessful: (_request, response) =>
@@ -618,18 +618,18 @@ describe('express-rate-limit', () => {
     expect(admitted.filter(Boolean)).toHaveLength(3)
   })
 
-  it('refunds what failed among what succeeded and what was denied', async () => {
+  it('refunds failed requests among successful and denied ones', async () => {
     const store = rateLimitStore({ limiter: make() })
     store.init({ limit: 3, windowMs: 60_000, skipFailedRequests: true })
     for (const totalHits of [1, 2, 3, 4, 4])
       expect(await store.increment('u')).toMatchObject({ totalHits })
     for (const totalHits of [3, 3, 2]) {
-      await store.decrement('u') // of two that were denied, and of one that failed
+      await store.decrement('u') // For two denied requests, and then for a failed one.
       expect(await store.get('u')).toMatchObject({ totalHits })
     }
   })
 
-  it('takes a key that is none for that of an unknown client', async () => {
+  it('treats an invalid key as an unknown client', async () => {
     const limiter = make()
     const store = rateLimitStore({ limiter })
     expect(await store.increment('')).toMatchObject({ totalHits: 1 })
@@ -640,7 +640,7 @@ describe('express-rate-limit', () => {
     expect(await limiter.peek('unknown')).toMatchObject({ remaining: 3 })
   })
 
-  it('refuses another limit than its limiter has, and slots', () => {
+  it('throws for a limit other than the limiter has, and for concurrency limits', () => {
     expect(() => rateLimitStore({ limiter: make() }).init({ limit: 5, windowMs: 60_000 })).toThrow(
       '"limit"',
     )
@@ -652,21 +652,24 @@ describe('express-rate-limit', () => {
   })
 })
 
-it.each(Object.keys(frameworks))('%s: no header of a client chooses who it is', async (name) => {
-  const { url } = await frameworks[name]!({ limiter: make() })
-  const statuses: number[] = []
-  for (let i = 0; i < 5; i++) {
-    const claims = {
-      'x-api-key': `key-${i}`,
-      'x-forwarded-for': `192.0.2.${i}`,
-      forwarded: `for=192.0.2.${i}`,
-      'x-real-ip': `192.0.2.${i}`,
-      authorization: `Bearer ${i}`,
+it.each(Object.keys(frameworks))(
+  '%s: a client cannot choose its id with a header',
+  async (name) => {
+    const { url } = await frameworks[name]!({ limiter: make() })
+    const statuses: number[] = []
+    for (let i = 0; i < 5; i++) {
+      const headers = {
+        'x-api-key': `key-${i}`,
+        'x-forwarded-for': `192.0.2.${i}`,
+        forwarded: `for=192.0.2.${i}`,
+        'x-real-ip': `192.0.2.${i}`,
+        authorization: `Bearer ${i}`,
+      }
+      statuses.push((await fetch(url, { headers })).status)
     }
-    statuses.push((await fetch(url, { headers: claims })).status)
-  }
-  expect(statuses).toEqual([200, 200, 200, 429, 429])
-})
+    expect(statuses).toEqual([200, 200, 200, 429, 429])
+  },
+)
 
 describe('addressKey', () => {
   it.each([
@@ -680,7 +683,7 @@ describe('addressKey', () => {
     ['fe80::1%eth0', 'fe80::/56'],
   ])('%s → %s', (address, key) => expect(addressKey(address)).toBe(key))
 
-  it('folds to what it is told', () => {
+  it('folds to the given prefix length', () => {
     expect(addressKey('2001:db8:1:2:3:4:5:6', 128)).toBe('2001:db8:1:2:3:4:5:6/128')
     expect(addressKey('2001:db8:1:2:3:4:5:6', 64)).toBe('2001:db8:1:2::/64')
     expect(addressKey('ffff::', 1)).toBe('8000::/1')
@@ -696,7 +699,7 @@ describe('addressKey', () => {
     [' 192.0.2.1 ', '192.0.2.1'],
     ['198.51.100.1, 192.0.2.1:80', '192.0.2.1'],
     ['unknown, 192.0.2.1', '192.0.2.1'],
-  ])('%s, as proxies write it → %s', (address, key) => expect(addressKey(address)).toBe(key))
+  ])('%s, as a proxy writes it → %s', (address, key) => expect(addressKey(address)).toBe(key))
 
   it.each([
     ['64:ff9b::192.0.2.1', '192.0.2.1'],
@@ -720,19 +723,19 @@ describe('addressKey', () => {
     ['[1.2.3.4'],
     ['::1]/x'],
     ['192.0.2.1,'],
-  ])('%j is an unknown client, and is reported', (address) => {
-    const errors = heard()
+  ])('%j is an unknown client and is reported', (address) => {
+    const errors = collectErrors()
     expect(addressKey(address)).toBe('unknown')
     expect(errors).toMatchObject([
       { operation: 'ratelimit address', key: 'unknown', error: { code: 'INVALID_OPTION' } },
     ])
   })
 
-  it('refuses to fold to what is no length', () =>
+  it('throws for an invalid prefix length', () =>
     expect(() => addressKey('192.0.2.1', 0)).toThrow('"prefix"'))
 
   it.each(['express', 'fastify'])(
-    '%s behind a unix socket limits all that come together',
+    '%s behind a unix socket limits all clients together',
     async (name) => {
       const path = join(tmpdir(), `ratelimit-${process.pid}-${name}.sock`)
       const limiter = make()
@@ -741,16 +744,16 @@ describe('addressKey', () => {
         app.use(forExpress({ limiter }))
         app.get('/', (_request, response) => void response.send('ok'))
         const listener = app.listen(path)
-        ends.push(() => new Promise((resolve) => listener.close(resolve)))
+        cleanups.push(() => new Promise((resolve) => listener.close(resolve)))
         await new Promise((resolve) => listener.once('listening', resolve))
       } else {
         const app = fastify()
-        ends.push(() => app.close())
+        cleanups.push(() => app.close())
         await app.register(forFastify, { limiter })
         app.get('/', async () => 'ok')
         await app.listen({ path })
       }
-      const ask = (): Promise<number | undefined> =>
+      const sendRequest = (): Promise<number | undefined> =>
         new Promise((resolve, reject) => {
           httpRequest({ socketPath: path, path: '/', agent: false }, (response) => {
             response.resume()
@@ -759,29 +762,34 @@ describe('addressKey', () => {
             .on('error', reject)
             .end()
         })
-      expect([await ask(), await ask(), await ask(), await ask()]).toEqual([200, 200, 200, 429])
+      expect([
+        await sendRequest(),
+        await sendRequest(),
+        await sendRequest(),
+        await sendRequest(),
+      ]).toEqual([200, 200, 200, 429])
     },
   )
 
   it.each(['203.0.113.7:', '[2001:db8::1]:'])(
-    'express and fastify behind a proxy that writes %s50000 limit one client by all its ports',
+    'express and fastify behind a proxy that writes %s50000 ignore the port',
     async (address) => {
       const app = express()
       app.set('trust proxy', 1)
       app.use(forExpress({ limiter: make() }))
       app.get('/', (_request, response) => void response.send('ok'))
       const { url } = await listening(app.listen(0, '127.0.0.1') as unknown as Server, new Gate())
-      const other = fastify({ trustProxy: true })
-      ends.push(() => other.close())
-      await other.register(forFastify, { limiter: make() })
-      other.get('/', async () => 'ok')
-      const [statuses, others]: [number[], number[]] = [[], []]
+      const fastifyApp = fastify({ trustProxy: true })
+      cleanups.push(() => fastifyApp.close())
+      await fastifyApp.register(forFastify, { limiter: make() })
+      fastifyApp.get('/', async () => 'ok')
+      const [expressStatuses, fastifyStatuses]: [number[], number[]] = [[], []]
       for (let port = 50_000; port < 50_004; port++) {
         const headers = { 'x-forwarded-for': `${address}${port}` }
-        statuses.push((await fetch(url, { headers })).status)
-        others.push((await other.inject({ url: '/', headers })).statusCode)
+        expressStatuses.push((await fetch(url, { headers })).status)
+        fastifyStatuses.push((await fastifyApp.inject({ url: '/', headers })).statusCode)
       }
-      expect([statuses, others]).toEqual([
+      expect([expressStatuses, fastifyStatuses]).toEqual([
         [200, 200, 200, 429],
         [200, 200, 200, 429],
       ])

@@ -13,7 +13,7 @@ import {
   type Limit,
 } from '../src/index.js'
 import { decideScript } from '../src/scripts.js'
-import { FedClock, fedBy } from './fed-clock.js'
+import { ManualClock, withClock } from './manual-clock.js'
 
 const RUNS = process.env.CHAOS ? 3_000 : 300
 
@@ -33,35 +33,32 @@ afterAll(async () => {
   await server.stop()
 })
 
-interface Spent {
+interface Spend {
   readonly at: number
   readonly cost: number
 }
 
 const name = 'a'
-const windowed = fc.record({
+const windowOptions = fc.record({
   limit: fc.integer({ min: 1, max: 12 }),
   window: fc.integer({ min: 1, max: 50 }),
 })
-/**
- * Each policy, and the most it may admit in a time of so many µs (from its first to its last
- * request).
- */
+/** The bound of each policy: the cost that it may admit in `micros` µs from the first request. */
 const bounds: Record<
   string,
-  { readonly limits: fc.Arbitrary<Limit>; readonly most: (limit: Limit, micros: number) => number }
+  { readonly limits: fc.Arbitrary<Limit>; readonly bound: (limit: Limit, micros: number) => number }
 > = {
   slidingWindow: {
-    limits: windowed.map((options) => slidingWindow({ name, ...options })),
-    most: ({ limit, window }, micros) => (micros < window * 1_000 ? limit : Infinity),
+    limits: windowOptions.map((options) => slidingWindow({ name, ...options })),
+    bound: ({ limit, window }, micros) => (micros < window * 1_000 ? limit : Infinity),
   },
   fixedWindow: {
-    limits: windowed.map((options) => fixedWindow({ name, ...options })),
-    most: ({ limit, window }, micros) => (micros < window * 1_000 ? 2 * limit - 1 : Infinity),
+    limits: windowOptions.map((options) => fixedWindow({ name, ...options })),
+    bound: ({ limit, window }, micros) => (micros < window * 1_000 ? 2 * limit - 1 : Infinity),
   },
   slidingCounter: {
-    limits: windowed.map((options) => slidingCounter({ name, ...options })),
-    most: ({ limit, window }, micros) =>
+    limits: windowOptions.map((options) => slidingCounter({ name, ...options })),
+    bound: ({ limit, window }, micros) =>
       micros < window * 1_000 ? limit + (limit * micros) / (window * 1_000) : Infinity,
   },
   tokenBucket: {
@@ -72,7 +69,7 @@ const bounds: Record<
         interval: fc.integer({ min: 1, max: 50 }),
       })
       .map((options) => tokenBucket({ name, ...options })),
-    most: ({ limit, script }, micros) => limit + (micros * Number(script[3])) / Number(script[2]),
+    bound: ({ limit, script }, micros) => limit + (micros * Number(script[3])) / Number(script[2]),
   },
   gcra: {
     limits: fc
@@ -82,52 +79,55 @@ const bounds: Record<
         burst: fc.integer({ min: 1, max: 12 }),
       })
       .map((options) => gcra({ name, ...options })),
-    most: ({ limit, script }, micros) => limit + (micros * Number(script[3])) / Number(script[2]),
+    bound: ({ limit, script }, micros) => limit + (micros * Number(script[3])) / Number(script[2]),
   },
 }
 
-const asked = fc.record({
-  share: fc.constantFrom(0, 0, 0, 0, 0.01, 0.1, 0.45, 0.9, 1),
+const request = fc.record({
+  windows: fc.constantFrom(0, 0, 0, 0, 0.01, 0.1, 0.45, 0.9, 1),
   micros: fc.constantFrom(0, 0, 0, 1, 7, 999, 1_000),
-  most: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 12 })),
-  hold: fc.constantFrom(0, 0, 0, 500, 5_000, 60_000),
+  maxCost: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 12 })),
+  spendWithin: fc.constantFrom(0, 0, 0, 500, 5_000, 60_000),
   spendAfter: fc.double({ min: 0, max: 1, noNaN: true }),
 })
 
-let worlds = 0
+let sequences = 0
 
 it.each(Object.keys(bounds))(
-  `%s stays in its bound, leased tokens too, wherever one begins to count, in ${RUNS} random sequences`,
+  `%s stays within its bound, with prefetched tokens too, in ${RUNS} random sequences`,
   { timeout: 600_000 },
   async (policy) => {
-    const { limits, most } = bounds[policy]!
+    const { limits, bound } = bounds[policy]!
     let tightest = 0
     await fc.assert(
       fc.asyncProperty(
         limits,
-        fc.array(asked, { minLength: 20, maxLength: 120 }),
+        fc.array(request, { minLength: 20, maxLength: 120 }),
         async (limit, requests) => {
-          const clock = new FedClock()
-          const fed = fedBy(clock, client)
-          const key = `b${++worlds}`
+          const clock = new ManualClock()
+          const clientWithClock = withClock(clock, client)
+          const key = `b${++sequences}`
           const spent = (
             await Promise.all(
               requests.map(
-                async ({ share, micros, most: wanted, hold, spendAfter }, i): Promise<Spent[]> => {
-                  clock.micros += Math.floor(share * limit.window * 1_000) + micros
+                async (
+                  { windows, micros, maxCost, spendWithin, spendAfter },
+                  i,
+                ): Promise<Spend[]> => {
+                  clock.micros += Math.floor(windows * limit.window * 1_000) + micros
                   const at = clock.micros
-                  const verdict = await fed.run(
+                  const verdict = await clientWithClock.run(
                     decideScript,
                     [key],
-                    [`t.${i}`, '1', String(wanted), String(hold), '0', ...limit.script],
+                    [`t.${i}`, '1', String(maxCost), String(spendWithin), '0', ...limit.script],
                   )
-                  if (hold === 0) return [{ at, cost: verdict.granted }]
-                  // Of what is leased, one is spent at once, and the rest at any time before its
-                  // end.
+                  if (spendWithin === 0) return [{ at, cost: verdict.granted }]
+                  // One of the prefetched tokens is spent at once, and the rest at any time before
+                  // they expire.
                   return [
                     { at, cost: Math.min(1, verdict.granted) },
                     {
-                      at: at + Math.floor(spendAfter * Math.max(0, verdict.hold - 1)),
+                      at: at + Math.floor(spendAfter * Math.max(0, verdict.spendWithin - 1)),
                       cost: verdict.granted - 1,
                     },
                   ]
@@ -143,7 +143,7 @@ it.each(Object.keys(bounds))(
             let sum = 0
             for (let to = from; to < spent.length; to++) {
               sum += spent[to]!.cost
-              const allowed = most(limit, spent[to]!.at - spent[from]!.at)
+              const allowed = bound(limit, spent[to]!.at - spent[from]!.at)
               if (sum > allowed)
                 throw new Error(
                   `${sum} of at most ${allowed} in ${spent[to]!.at - spent[from]!.at} µs`,
@@ -155,7 +155,7 @@ it.each(Object.keys(bounds))(
       ),
       { numRuns: RUNS },
     )
-    // The sequences come up to the bound: it would not hold if it were any lower.
+    // The sequences reach the bound: a lower one would not hold.
     expect(tightest).toBeGreaterThan(0.9)
   },
 )

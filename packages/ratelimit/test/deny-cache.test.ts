@@ -14,11 +14,12 @@ import {
   type Decision,
   type Limit,
 } from '../src/index.js'
-import { Limiter } from '../src/ratelimit.js'
-import { keysForEver } from './cases.js'
-import { FedClock, fedBy } from './fed-clock.js'
+import { Limiter } from '../src/limiter.js'
+import { keysWithoutTtl } from './matrix.js'
+import { ManualClock, withClock } from './manual-clock.js'
 
-const TOGETHER = 250
+/** Sequences that run at the same time. */
+const CONCURRENCY = 250
 const RUNS = process.env.CHAOS ? 400 : 15
 
 let server: RedisServer
@@ -32,7 +33,7 @@ beforeAll(async () => {
   })
 })
 afterEach(async () => {
-  expect(await keysForEver(client)).toEqual([])
+  expect(await keysWithoutTtl(client)).toEqual([])
 })
 afterAll(async () => {
   await client.close()
@@ -67,94 +68,102 @@ const step = fc.oneof(
   {
     weight: 4,
     arbitrary: fc.record({
-      do: fc.constant('pass' as const),
+      do: fc.constant('advance' as const),
       micros: fc.oneof(fc.integer({ min: 0, max: 3_000 }), fc.integer({ min: 0, max: 1_500_000 })),
     }),
   },
   {
     weight: 2,
-    arbitrary: fc.record({ do: fc.constant('ready' as const), off: fc.constantFrom(-1_000, 0) }),
+    arbitrary: fc.record({
+      do: fc.constant('advance to ready' as const),
+      offset: fc.constantFrom(-1_000, 0),
+    }),
   },
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constantFrom('refund' as const, 'upTo' as const, 'reset' as const),
+      do: fc.constantFrom('refund' as const, 'consumeUpTo' as const, 'reset' as const),
       id: fc.nat({ max: 2 }),
     }),
   },
 )
-const world = fc.record({ limits, steps: fc.array(step, { minLength: 10, maxLength: 30 }) })
-type World = typeof world extends fc.Arbitrary<infer W> ? W : never
+const sequence = fc.record({ limits, steps: fc.array(step, { minLength: 10, maxLength: 30 }) })
+type Sequence = typeof sequence extends fc.Arbitrary<infer S> ? S : never
 
-let worlds = 0
-let cached = 0
+let sequences = 0
+let cachedDenials = 0
 
-/** The same steps with the cache and without: all that is said must be the same. */
-async function compare({ limits, steps }: World): Promise<void> {
-  const clock = new FedClock()
+/** Runs the same steps with the cache and without it. All decisions must be the same. */
+async function compare({ limits, steps }: Sequence): Promise<void> {
+  const clock = new ManualClock()
   const common = {
-    client: fedBy(clock, client),
+    client: withClock(clock, client),
     limits,
     deadline: 10_000,
-    onOutage: 'closed' as const,
+    onOutage: 'deny' as const,
   }
-  const mine = new Limiter({ ...common, prefix: `mine:${++worlds}`, denyCache: { max: 5 } }, clock)
-  const oracle = new Limiter({ ...common, prefix: `oracle:${worlds}`, denyCache: false }, clock)
+  const caching = new Limiter(
+    { ...common, prefix: `caching:${++sequences}`, denyCache: { max: 5 } },
+    clock,
+  )
+  const oracle = new Limiter({ ...common, prefix: `oracle:${sequences}`, denyCache: false }, clock)
   const charged = new Map<number, [Decision, Decision]>()
-  const most = Math.min(...limits.map((one) => one.limit))
-  let ready = clock.micros
-  for (const one of steps) {
-    if (one.do === 'pass') clock.micros += one.micros
-    else if (one.do === 'ready') clock.micros = Math.max(clock.micros, ready + one.off)
-    else if (one.do === 'reset') await Promise.all([mine.reset(one.id), oracle.reset(one.id)])
-    else if (one.do === 'refund') {
-      const last = charged.get(one.id)
-      if (last) expect(await mine.refund(last[0])).toBe(await oracle.refund(last[1]))
+  const maxCost = Math.min(...limits.map(({ limit }) => limit))
+  let readyAt = clock.micros
+  for (const current of steps) {
+    if (current.do === 'advance') clock.micros += current.micros
+    else if (current.do === 'advance to ready')
+      clock.micros = Math.max(clock.micros, readyAt + current.offset)
+    else if (current.do === 'reset')
+      await Promise.all([caching.reset(current.id), oracle.reset(current.id)])
+    else if (current.do === 'refund') {
+      const last = charged.get(current.id)
+      if (last) expect(await caching.refund(last[0])).toBe(await oracle.refund(last[1]))
     } else {
-      const ask = (limiter: Limiter): Promise<Decision> =>
-        one.do === 'consume'
-          ? limiter.consume(one.id, { cost: Math.min(one.cost, most) })
-          : limiter.consumeUpTo(one.id, 3)
-      const [said, right] = await Promise.all([ask(mine), ask(oracle)])
+      const decide = (limiter: Limiter): Promise<Decision> =>
+        current.do === 'consume'
+          ? limiter.consume(current.id, { cost: Math.min(current.cost, maxCost) })
+          : limiter.consumeUpTo(current.id, 3)
+      const [actual, expected] = await Promise.all([decide(caching), decide(oracle)])
       expect({
-        allowed: said.allowed,
-        granted: said.granted,
-        retryAfter: said.retryAfter,
-        violated: said.violated,
+        allowed: actual.allowed,
+        granted: actual.granted,
+        retryAfter: actual.retryAfter,
+        violated: actual.violated,
       }).toEqual({
-        allowed: right.allowed,
-        granted: right.granted,
-        retryAfter: right.retryAfter,
-        violated: right.violated,
+        allowed: expected.allowed,
+        granted: expected.granted,
+        retryAfter: expected.retryAfter,
+        violated: expected.violated,
       })
-      if (said.source === 'cache') cached++
-      if (said.receipt) charged.set(one.id, [said, right])
-      if (!said.allowed) ready = clock.micros + said.retryAfter * 1_000
+      if (actual.source === 'cache') cachedDenials++
+      if (actual.receipt) charged.set(current.id, [actual, expected])
+      if (!actual.allowed) readyAt = clock.micros + actual.retryAfter * 1_000
     }
   }
 }
 
 it(
-  `the deny cache says what Redis would, in ${RUNS * TOGETHER} random sequences`,
+  `decides like Redis in ${RUNS * CONCURRENCY} random sequences`,
   { timeout: 900_000 },
   async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(world, { minLength: TOGETHER, maxLength: TOGETHER, size: 'max' }),
-        async (several) => {
+        fc.array(sequence, { minLength: CONCURRENCY, maxLength: CONCURRENCY, size: 'max' }),
+        async (batch) => {
           await Promise.all(
-            several.map((one) =>
-              compare(one).catch((error: Error) => {
-                throw new Error(`${error.message}\nin ${JSON.stringify(one)}`)
+            batch.map((current) =>
+              compare(current).catch((error: Error) => {
+                throw new Error(`${error.message}\nin ${JSON.stringify(current)}`)
               }),
             ),
           )
-          expect(await keysForEver(client)).toEqual([])
+          expect(await keysWithoutTtl(client)).toEqual([])
           await redis.flushall()
         },
       ),
-      // Each world by itself is what failed: there is no use in shrinking all of them, or in
-      // printing them.
+      // The message shows the sequence that failed. Shrinking or printing the whole batch is of no
+      // use.
       {
         numRuns: RUNS,
         endOnFailure: true,
@@ -163,11 +172,11 @@ it(
         },
       },
     )
-    expect(cached).toBeGreaterThan((RUNS * TOGETHER) / 4)
+    expect(cachedDenials).toBeGreaterThan((RUNS * CONCURRENCY) / 4)
   },
 )
 
-it('a repeat offender costs no round trip, until it may be admitted', async () => {
+it('a repeat offender costs no round trip until it can be admitted', async () => {
   let sent = 0
   const counting: CacheClient = {
     ...client,
@@ -186,45 +195,45 @@ it('a repeat offender costs no round trip, until it may be admitted', async () =
   const { retryAfter } = await limiter.consume('u')
   expect(sent).toBe(2)
   for (let i = 0; i < 1_000; i++) {
-    const said = await limiter.consume('u')
-    if (said.allowed) break
-    expect(said.source).toBe('cache')
+    const decision = await limiter.consume('u')
+    if (decision.allowed) break
+    expect(decision.source).toBe('cache')
   }
   expect(sent).toBe(2)
   await new Promise((resolve) => setTimeout(resolve, retryAfter + 1))
   expect(await limiter.consume('u')).toMatchObject({ allowed: true, source: 'redis' })
 })
 
-it('what another process gives back is heard of after maxAge', async () => {
+it('a reset by another process takes effect after maxAge', async () => {
   const options = {
     client,
     prefix: 'others',
     limits: [fixedWindow({ name, limit: 1, window: '1h' })],
     deadline: 10_000,
   }
-  const [mine, other] = [
+  const [caching, other] = [
     createRateLimiter({ ...options, denyCache: { maxAge: 100 } }),
     createRateLimiter(options),
   ]
-  await mine.consume('u')
-  expect(await mine.consume('u')).toMatchObject({ allowed: false })
+  await caching.consume('u')
+  expect(await caching.consume('u')).toMatchObject({ allowed: false })
   await other.reset('u')
-  const started = performance.now()
-  while (!(await mine.consume('u')).allowed) {
-    expect(performance.now() - started).toBeLessThan(5_000)
+  const startedAt = performance.now()
+  while (!(await caching.consume('u')).allowed) {
+    expect(performance.now() - startedAt).toBeLessThan(5_000)
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 })
 
-it('a denial that was under way while something was given back is not remembered', async () => {
-  let hold: (() => void) | undefined
+it('does not cache a denial that was under way during a reset', async () => {
+  let resume: (() => void) | undefined
   const slow: CacheClient = {
     ...client,
     run: async (script, keys, args, options) => {
       const reply = await client.run(script, keys, args, options)
-      if (hold)
+      if (resume)
         await new Promise<void>((resolve) => {
-          hold = resolve
+          resume = resolve
         })
       return reply
     },
@@ -236,18 +245,18 @@ it('a denial that was under way while something was given back is not remembered
     deadline: '10s',
   })
   await limiter.consume('u')
-  hold = () => undefined
+  resume = () => undefined
   const denied = limiter.consume('u')
   await new Promise((resolve) => setTimeout(resolve, 50))
-  const release = hold
-  hold = undefined
+  const resumeDenied = resume
+  resume = undefined
   await limiter.reset('u')
-  release()
+  resumeDenied()
   expect(await denied).toMatchObject({ allowed: false })
   expect(await limiter.consume('u')).toMatchObject({ allowed: true })
 })
 
-it('remembers no denial for the sake of a slot, which may be released at any time', async () => {
+it('does not cache denials by concurrency limits: slots can be released any time', async () => {
   const limiter = createRateLimiter({
     client,
     prefix: 'slots',
@@ -263,6 +272,6 @@ it('remembers no denial for the sake of a slot, which may be released at any tim
   const held = await other.consume('u')
   expect(await limiter.consume('u')).toMatchObject({ allowed: false })
   await held.release()
-  await using mine = await limiter.consume('u')
-  expect(mine.allowed).toBe(true)
+  await using decision = await limiter.consume('u')
+  expect(decision.allowed).toBe(true)
 })

@@ -10,28 +10,28 @@ import {
   slidingWindow,
   tokenBucket,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const huge = '9'.repeat(400)
-/** Begins as a state does, and is none. */
-const nearly: readonly (readonly [string, string])[] = [
+/** Values that look like a state but are not valid. */
+const nearlyValid: readonly (readonly [string, string])[] = [
   ['a window', `1 ${huge} 1 1;`],
-  ['a window of later', `${huge} 0 ${huge} 1;,x=1+1`],
-  ['used up', `1 0 1 ${huge};`],
+  ['a window in the far future', `${huge} 0 ${huge} 1;,x=1+1`],
+  ['a window that is used up', `1 0 1 ${huge};`],
   ['a counter', `1 0 1 ${huge} ${huge}| | |;,=+`],
   ['a bucket', `1 0 ${huge} 0 1|1 0 1 0|0`],
-  ['a bucket of many', `1 0 9000 0 1|1 0 1 0|${huge},x`],
-  ['a bucket of wrong attempts', `1 0 ${Date.now() * 1_000 + 60_000_000} 0 1|1 0 1 0|70,x@y=z`],
+  ['a bucket with too many attempts', `1 0 9000 0 1|1 0 1 0|${huge},x`],
+  ['a bucket with invalid attempts', `1 0 ${Date.now() * 1_000 + 60_000_000} 0 1|1 0 1 0|70,x@y=z`],
 ]
 const values: readonly HostileValue[] = [
   ...hostileValues(['used', 'last']),
-  ...nearly.map(([name, text]): HostileValue => ({
+  ...nearlyValid.map(([name, text]): HostileValue => ({
     name,
     type: 'string',
     plant: (key) => [['SET', key, text]],
   })),
 ]
-const kinds = [
+const policies = [
   fixedWindow({ name: 'l', limit: 2, window: '1h' }),
   slidingCounter({ name: 'l', limit: 2, window: '1h' }),
   slidingWindow({ name: 'l', limit: 2, window: '1h' }),
@@ -40,9 +40,9 @@ const kinds = [
   concurrency({ name: 'l', limit: 2, ttl: '1h' }),
 ]
 
-onEach(({ newClient, keys }) => {
-  it.each(kinds.map((limit) => [limit.policy, limit] as const))(
-    'what is no state of a %s is forgotten, and the limit holds from then on',
+onEveryServer(({ newClient, keys }) => {
+  it.each(policies.map((limit) => [limit.policy, limit] as const))(
+    'deletes values that are not a state of %s, and limits from then on',
     async (policy, limit) => {
       const client = newClient()
       const limiter = createRateLimiter({
@@ -50,22 +50,22 @@ onEach(({ newClient, keys }) => {
         prefix: 'p',
         limits: [limit],
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
       })
       const warm = await limiter.consume('warm')
       const [key] = (await keys()).filter(
-        (each) => each.includes(':l:') && !each.includes('released'),
+        (name) => name.includes(':l:') && !name.includes('released'),
       )
       await limiter.refund(warm.receipt!)
       await warm.release()
-      const told: unknown[] = []
-      const listen = (message: unknown): unknown => told.push(message)
-      channels.error.subscribe(listen)
+      const errors: unknown[] = []
+      const onError = (message: unknown): unknown => errors.push(message)
+      channels.error.subscribe(onError)
       for (const [i, value] of values.entries()) {
-        const at = key!.replaceAll('warm', `id${i}`)
-        await plantValue(client, at, value)
-        told.length = 0
+        const stateKey = key!.replaceAll('warm', `id${i}`)
+        await plantValue(client, stateKey, value)
+        errors.length = 0
         const peeked = await limiter.peek(`id${i}`)
         expect(peeked.degraded, value.name).toBe(false)
         const decisions = [
@@ -82,9 +82,9 @@ onEach(({ newClient, keys }) => {
         expect(decisions.filter(({ allowed }) => allowed).length, value.name).toBeLessThanOrEqual(2)
         if (policy !== 'concurrency') expect(decisions[0]!.allowed, value.name).toBe(true)
         if (value.type !== 'string' && value.type !== 'zset')
-          expect(told, value.name).toContainEqual(
+          expect(errors, value.name).toContainEqual(
             expect.objectContaining({
-              key: at,
+              key: stateKey,
               error: expect.objectContaining({ code: 'FOREIGN_VALUE' }) as unknown,
             }),
           )
@@ -92,9 +92,9 @@ onEach(({ newClient, keys }) => {
           if (decision.receipt) await limiter.refund(decision.receipt)
           await decision.release()
         }
-        await client.send({ args: ['DEL', at], keys: [at] })
+        await client.send({ args: ['DEL', stateKey], keys: [stateKey] })
       }
-      channels.error.unsubscribe(listen)
+      channels.error.unsubscribe(onError)
     },
   )
 })

@@ -32,23 +32,22 @@ const policies: Record<string, Limit> = {
   gcra: gcra({ name: 'a', limit: 3, window: '1h' }),
 }
 
-interface World {
-  /** Through the proxies, and past them. */
+interface Setup {
+  /** A client that goes through the proxies. */
   readonly client: CacheClient
+  /** A client that goes past the proxies. */
   readonly direct: CacheClient
   readonly proxies: readonly TcpProxy[]
   readonly servers: readonly RedisServer[]
+  /** Whether the Redis client resends a command whose reply was lost. */
   readonly resends: boolean
-  end(): Promise<void>
+  stop(): Promise<void>
 }
 
-const settings = { resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
+const clientOptions = { resilience: { readTimeout: '5s', writeTimeout: '5s' } } as const
 
-/**
- * Each client; that of ioredis for a Cluster by itself sends again what got no reply, and waits for
- * it.
- */
-const worlds: Record<string, () => Promise<World>> = {
+/** The setups. Only ioredis on a Cluster resends commands whose replies were lost. */
+const setups: Record<string, () => Promise<Setup>> = {
   async 'ioredis, standalone'() {
     const server = await startRedis()
     const proxy = await startProxy(server)
@@ -56,8 +55,8 @@ const worlds: Record<string, () => Promise<World>> = {
       new Redis(proxy.url, { retryStrategy: () => 20 }),
       new Redis(server.url),
     ]
-    const [client, direct] = [redis, other].map((one) =>
-      createCacheClient(ioredisDriver(one), settings),
+    const [client, direct] = [redis, other].map((connection) =>
+      createCacheClient(ioredisDriver(connection), clientOptions),
     ) as [CacheClient, CacheClient]
     return {
       client,
@@ -65,7 +64,7 @@ const worlds: Record<string, () => Promise<World>> = {
       proxies: [proxy],
       servers: [server],
       resends: false,
-      end: async () => {
+      stop: async () => {
         await Promise.all([client.close(), direct.close()])
         redis.disconnect()
         other.disconnect()
@@ -90,8 +89,8 @@ const worlds: Record<string, () => Promise<World>> = {
       ),
       new Cluster([...cluster.addresses]),
     ]
-    const [client, direct] = [redis, other].map((one) =>
-      createCacheClient(ioredisDriver(one), settings),
+    const [client, direct] = [redis, other].map((connection) =>
+      createCacheClient(ioredisDriver(connection), clientOptions),
     ) as [CacheClient, CacheClient]
     return {
       client,
@@ -99,7 +98,7 @@ const worlds: Record<string, () => Promise<World>> = {
       proxies,
       servers: cluster.primaries,
       resends: true,
-      end: async () => {
+      stop: async () => {
         await Promise.all([client.close(), direct.close()])
         redis.disconnect()
         other.disconnect()
@@ -115,8 +114,8 @@ const worlds: Record<string, () => Promise<World>> = {
       createClient({ url: proxy.url, socket: { reconnectStrategy: 20 } }),
       createClient({ url: server.url }),
     ]
-    const [client, direct] = [redis, other].map((one) =>
-      createCacheClient(nodeRedisDriver(one), settings),
+    const [client, direct] = [redis, other].map((connection) =>
+      createCacheClient(nodeRedisDriver(connection), clientOptions),
     ) as [CacheClient, CacheClient]
     return {
       client,
@@ -124,7 +123,7 @@ const worlds: Record<string, () => Promise<World>> = {
       proxies: [proxy],
       servers: [server],
       resends: false,
-      end: async () => {
+      stop: async () => {
         await Promise.all([client.close(), direct.close()])
         redis.destroy()
         other.destroy()
@@ -137,14 +136,14 @@ const worlds: Record<string, () => Promise<World>> = {
 
 let prefixes = 0
 
-describe.each(Object.keys(worlds))(
+describe.each(Object.keys(setups))(
   'on %s',
   (name) => {
-    let world: World
+    let setup: Setup
     beforeAll(async () => {
-      world = await worlds[name]!()
+      setup = await setups[name]!()
     }, 60_000)
-    afterAll(() => world.end(), 60_000)
+    afterAll(() => setup.stop(), 60_000)
     beforeEach(() => {
       prefixes++
     })
@@ -159,31 +158,33 @@ describe.each(Object.keys(worlds))(
         prefix: `lost${prefixes}`,
         limits,
         deadline: '5s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
         ...options,
       })
-    const warm = (limits: readonly Limit[]) =>
-      eventually(async () => !(await make(world.client, limits).peek('u')).degraded)
+    const connected = (limits: readonly Limit[]) =>
+      eventually(async () => !(await make(setup.client, limits).peek('u')).degraded)
 
-    /** How many attempts are remembered that take no slot any more. */
-    function remembered(): Promise<unknown> {
+    /** Returns how many ended attempts are remembered (lua/ended-attempts.lua). */
+    function countEndedAttempts(): Promise<unknown> {
       const key = `lost${prefixes}:{lost${prefixes}:u}:a:slots:released`
-      return world.direct.send({ args: ['ZCARD', key], keys: [key] })
+      return setup.direct.send({ args: ['ZCARD', key], keys: [key] })
     }
 
-    /** What is asked for is executed, and its reply is lost. */
+    /** Calls `call` so that Redis executes it, and its reply is lost. */
     async function losingReplies<T>(
-      ask: () => Promise<T>,
+      call: () => Promise<T>,
       meanwhile = async (): Promise<void> => undefined,
     ): Promise<T> {
-      const lost = world.proxies.map(({ swallowed }) => swallowed)
-      for (const proxy of world.proxies) proxy.swallow('replies')
-      const asked = ask()
-      await eventually(() => world.proxies.some(({ swallowed }, i) => swallowed > lost[i]!))
+      const swallowedBefore = setup.proxies.map(({ swallowed }) => swallowed)
+      for (const proxy of setup.proxies) proxy.swallow('replies')
+      const result = call()
+      await eventually(() =>
+        setup.proxies.some(({ swallowed }, i) => swallowed > swallowedBefore[i]!),
+      )
       await meanwhile()
-      await Promise.all(world.proxies.map((proxy) => proxy.pass()))
-      return asked
+      await Promise.all(setup.proxies.map((proxy) => proxy.pass()))
+      return result
     }
 
     describe.each([...Object.keys(policies), 'all together'])('%s', (policy) => {
@@ -192,27 +193,29 @@ describe.each(Object.keys(worlds))(
           ? Object.entries(policies).map(([own, limit]) => ({ ...limit, name: own }))
           : [policies[policy]!]
 
-      it('is charged once for a request whose reply is lost, and not for one that was denied', async () => {
-        await warm(limits)
-        const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
-        const left = async (): Promise<number> => (await other.peek('u')).remaining
+      it('charges a request whose reply is lost once, and a denied one not at all', async () => {
+        await connected(limits)
+        const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
+        const remainingNow = async (): Promise<number> => (await other.peek('u')).remaining
         await other.consume('u')
         for (let remaining = 1; remaining >= 0; remaining--) {
-          const before = await left()
+          const before = await remainingNow()
           const decision = await losingReplies(() => limiter.consume('u'))
-          if (world.resends)
+          if (setup.resends)
             expect(decision).toMatchObject({ allowed: true, degraded: false, remaining })
-          await eventually(async () => (await left()) === before - (decision.allowed ? 1 : 0))
+          await eventually(
+            async () => (await remainingNow()) === before - (decision.allowed ? 1 : 0),
+          )
           if (!decision.allowed) await other.consume('u')
         }
         const denied = await losingReplies(() => limiter.consume('u'))
         expect(denied.allowed).toBe(false)
-        expect(await left()).toBe(0)
+        expect(await remainingNow()).toBe(0)
       })
 
-      it('is refunded what a request was charged whose reply is lost, and the refund too', async () => {
-        await warm(limits)
-        const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
+      it('refunds a request although its reply and that of the refund are lost', async () => {
+        await connected(limits)
+        const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
         const decisions = await losingReplies(() =>
           Promise.all([
             limiter.consumeUpTo('u', 2),
@@ -220,79 +223,79 @@ describe.each(Object.keys(worlds))(
             limiter.reserve('u', { maxWait: '2d' }),
           ]),
         )
-        if (world.resends) expect(decisions.map(({ granted }) => granted)).toEqual([2, 1, 1])
+        if (setup.resends) expect(decisions.map(({ granted }) => granted)).toEqual([2, 1, 1])
         for (const decision of decisions.filter(({ receipt }) => receipt))
           expect(await losingReplies(() => limiter.refund(decision))).toBe(true)
         await eventually(async () => (await other.peek('u')).remaining === 3)
       })
     })
 
-    it('a slot is taken once, and is back when it is released, or when nobody knows of it', async () => {
+    it('takes a slot once if its reply is lost, and frees it', async () => {
       const limits = [concurrency({ name: 'a', limit: 3, ttl: '10m' })]
-      await warm(limits)
-      const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
+      await connected(limits)
+      const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
       const decision = await losingReplies(() => limiter.consume('u'))
-      if (world.resends) {
+      if (setup.resends) {
         expect(decision).toMatchObject({ allowed: true, remaining: 2 })
         await losingReplies(() => decision.release())
       }
       await eventually(async () => (await other.peek('u')).remaining === 3)
     })
 
-    it('what reaches the server late takes no slot for an attempt that was denied', async () => {
+    it('a denied attempt that reaches the server late takes no slot', async () => {
       const limits = [concurrency({ name: 'a', limit: 1, ttl: '10m' })]
-      await warm(limits)
-      const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
-      const inside = await other.consume('u')
-      const held = world.proxies.map((proxy) => proxy.hold())
-      const asked = limiter.consume('u')
-      await eventually(() => held.some(({ bytes }) => bytes > 0))
-      for (const proxy of world.proxies) proxy.drop()
-      expect(await asked).toMatchObject({ allowed: false })
-      await eventually(async () => Number(await remembered()) > 0)
-      await inside.release()
-      await Promise.all(held.map((one) => one.deliver()))
+      await connected(limits)
+      const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
+      const holding = await other.consume('u')
+      const delayed = setup.proxies.map((proxy) => proxy.hold())
+      const pending = limiter.consume('u')
+      await eventually(() => delayed.some(({ bytes }) => bytes > 0))
+      for (const proxy of setup.proxies) proxy.drop()
+      expect(await pending).toMatchObject({ allowed: false })
+      await eventually(async () => Number(await countEndedAttempts()) > 0)
+      await holding.release()
+      await Promise.all(delayed.map((requests) => requests.deliver()))
       expect((await other.peek('u')).remaining).toBe(1)
     })
 
-    it('is denied again what was denied, when its reply was lost and a slot is free by now', async () => {
+    it('denies a resent attempt again although a slot is free by now', async () => {
       const limits = [concurrency({ name: 'a', limit: 1, ttl: '10m' })]
-      await warm(limits)
-      const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
-      const inside = await other.consume('u')
+      await connected(limits)
+      const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
+      const holding = await other.consume('u')
       const denied = await losingReplies(
         () => limiter.consume('u'),
-        () => inside.release(),
+        () => holding.release(),
       )
-      if (world.resends)
+      if (setup.resends)
         expect(denied).toMatchObject({ allowed: false, degraded: false, violated: ['a'] })
       await eventually(async () => (await other.peek('u')).remaining === 1)
     })
 
     it.each([...Object.keys(policies), 'slots'])(
-      'what reaches the server late undoes no refund and no release: %s',
+      'an attempt that reaches the server late undoes no refund and no release: %s',
       async (policy) => {
         const limits = [
           policy === 'slots' ? concurrency({ name: 'a', limit: 3, ttl: '10m' }) : policies[policy]!,
         ]
-        await warm(limits)
-        const [limiter, other] = [make(world.client, limits), make(world.direct, limits)]
+        await connected(limits)
+        const [limiter, other] = [make(setup.client, limits), make(setup.direct, limits)]
         await other.consume('u')
-        const held = world.proxies.map((proxy) => proxy.hold())
-        const asked = limiter.consume('u')
-        await eventually(() => held.some(({ bytes }) => bytes > 0))
-        for (const proxy of world.proxies) proxy.drop()
-        const decision = await asked
+        const delayed = setup.proxies.map((proxy) => proxy.hold())
+        const pending = limiter.consume('u')
+        await eventually(() => delayed.some(({ bytes }) => bytes > 0))
+        for (const proxy of setup.proxies) proxy.drop()
+        const decision = await pending
         if (decision.allowed)
           await (policy === 'slots' ? decision.release() : limiter.refund(decision))
-        await eventually(async () => (await undone()) && (await other.peek('u')).remaining === 2)
-        await Promise.all(held.map((one) => one.deliver()))
+        await eventually(async () => (await isUndone()) && (await other.peek('u')).remaining === 2)
+        await Promise.all(delayed.map((requests) => requests.deliver()))
         expect((await other.peek('u')).remaining).toBe(2)
 
-        async function undone(): Promise<boolean> {
-          if (policy === 'slots') return (await remembered()) === 1
+        async function isUndone(): Promise<boolean> {
+          if (policy === 'slots') return (await countEndedAttempts()) === 1
           const refunds = await Promise.all(
-            world.servers.map((server) => server.cli('KEYS', `*lost${prefixes}:u*refund*`)),
+            setup.servers.map((server) => server.cli('KEYS', `*lost${prefixes}:u*refund*`)),
           )
           return refunds.join('') !== ''
         }

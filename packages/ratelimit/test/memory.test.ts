@@ -10,18 +10,18 @@ import { createRateLimiter, fixedWindow } from '../src/index.js'
 
 const MB = 1024 ** 2
 const IDS = 8_000
-const LONG = 'x'.repeat(7_000)
+const PADDING = 'x'.repeat(7_000)
 
 setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
+const collectGarbage = runInNewContext('gc') as () => void
 
-function heap(): number {
-  collect()
+function heapUsed(): number {
+  collectGarbage()
   return process.memoryUsage().heapUsed
 }
 
-// What is kept in the process is the same with every client.
-describe('ids that clients choose take bounded memory', () => {
+// One client is enough, because the memory of the process does not depend on it.
+describe('the memory for ids that clients choose is bounded', () => {
   let server: RedisServer
   let redis: Redis
   let client: CacheClient
@@ -41,13 +41,13 @@ describe('ids that clients choose take bounded memory', () => {
   beforeEach(() => server.flush())
   const minute = fixedWindow({ name: 'm', limit: 5, window: '1m' })
 
-  /** Asks for ever more ids, some at once. */
-  async function flood(ids: number, ask: (id: string) => Promise<unknown>): Promise<void> {
+  /** Calls `consume` for many different ids, 200 at a time. */
+  async function flood(ids: number, consume: (id: string) => Promise<unknown>): Promise<void> {
     for (let i = 0; i < ids; i += 200)
-      await Promise.all(Array.from({ length: 200 }, (_, j) => ask(`${i + j}-${LONG}`)))
+      await Promise.all(Array.from({ length: 200 }, (_, j) => consume(`${i + j}-${PADDING}`)))
   }
 
-  it('of receipts that a store of express-rate-limit keeps, however many a client has', async () => {
+  it('for receipts of rateLimitStore, however many a client has', async () => {
     const limiter = createRateLimiter({
       client,
       prefix: 'store',
@@ -56,39 +56,39 @@ describe('ids that clients choose take bounded memory', () => {
     const store = rateLimitStore({ limiter })
     store.init({ limit: 100, windowMs: 3_600_000 })
     await store.increment('first')
-    const before = heap()
+    const before = heapUsed()
     for (let round = 0; round < 5; round++) await flood(1_600, (id) => store.increment(id))
-    expect(heap() - before).toBeLessThan(50 * MB)
-    await store.decrement(`1599-${LONG}`)
-    expect((await store.get(`1599-${LONG}`)).totalHits).toBe(4)
+    expect(heapUsed() - before).toBeLessThan(50 * MB)
+    await store.decrement(`1599-${PADDING}`)
+    expect((await store.get(`1599-${PADDING}`)).totalHits).toBe(4)
   })
 
-  it('of receipts: they are gone with their window, and nobody has to ask', async () => {
+  it('for receipts of rateLimitStore, which are dropped after their window', async () => {
     const limiter = createRateLimiter({
       client,
-      prefix: 'gone',
+      prefix: 'expiring',
       limits: [fixedWindow({ name: 'm', limit: 100, window: '2s' })],
     })
     const store = rateLimitStore({ limiter })
     store.init({ limit: 100, windowMs: 2_000 })
     await store.increment('first')
-    const before = heap()
+    const before = heapUsed()
     await flood(3_000, (id) => store.increment(id))
-    await eventually(() => heap() - before < 5 * MB, { every: 500 })
-    expect(await store.decrement(`2999-${LONG}`)).toBeUndefined()
+    await eventually(() => heapUsed() - before < 5 * MB, { every: 500 })
+    expect(await store.decrement(`2999-${PADDING}`)).toBeUndefined()
   })
 
-  it('of leases from which requests are refunded again and again', async () => {
+  it('for prefetched tokens that are refunded again and again', async () => {
     const limiter = createRateLimiter({
       client,
-      prefix: 'lease',
-      lease: { tokens: 10, ttl: '1m' },
+      prefix: 'prefetch',
+      prefetch: { tokens: 10, ttl: '1m' },
       limits: [fixedWindow({ name: 'm', limit: 100, window: '10m' })],
     })
     let refunded = 0
     for (let i = 0; i < 10_050; i++) {
       const decision = await limiter.consume('a')
-      if (decision.source !== 'lease') continue
+      if (decision.source !== 'prefetch') continue
       if (await limiter.refund(decision)) refunded++
       else break
     }
@@ -96,7 +96,7 @@ describe('ids that clients choose take bounded memory', () => {
     expect((await limiter.consume('a')).allowed).toBe(true)
   })
 
-  it('while Redis is out and the process decides', async () => {
+  it('while Redis is down and the process decides', async () => {
     await server.stop()
     const limiter = createRateLimiter({
       client,
@@ -106,9 +106,9 @@ describe('ids that clients choose take bounded memory', () => {
       limits: [minute],
     })
     await limiter.consume('first')
-    const before = heap()
+    const before = heapUsed()
     await flood(IDS, (id) => limiter.consume(id))
-    expect(heap() - before).toBeLessThan(42 * MB)
+    expect(heapUsed() - before).toBeLessThan(42 * MB)
     expect((await limiter.consume('first')).degraded).toBe(true)
   })
 })

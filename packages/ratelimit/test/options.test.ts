@@ -16,22 +16,22 @@ import { rateLimit as forExpress } from '../src/adapters/express.js'
 import { rateLimit as forHono } from '../src/adapters/hono.js'
 import { rateLimitStore } from '../src/adapters/express-rate-limit.js'
 
-const untouched = (): never => {
-  throw new Error('nothing is to be sent')
+const mustNotSend = (): never => {
+  throw new Error('A test of options must not send anything.')
 }
 const driver: Driver = {
   name: 'none',
   topology: 'standalone',
-  send: untouched,
-  group: untouched,
-  dedicate: untouched,
-  subscribe: untouched,
-  nodes: untouched,
+  send: mustNotSend,
+  group: mustNotSend,
+  dedicate: mustNotSend,
+  subscribe: mustNotSend,
+  nodes: mustNotSend,
   close: async () => undefined,
 }
 const client = createCacheClient(driver)
 const limits = [slidingWindow({ name: 'burst', limit: 10, window: '1s' })]
-const right: RateLimiterOptions = { client, prefix: 'api', limits }
+const validOptions: RateLimiterOptions = { client, prefix: 'api', limits }
 
 describe('createRateLimiter', () => {
   it.each<readonly [option: string, value: unknown]>([
@@ -57,36 +57,36 @@ describe('createRateLimiter', () => {
     ['denyCache', true],
     ['denyCache.max', { max: 0 }],
     ['denyCache.maxAge', { maxAge: 0 }],
-    ['lease', 0],
-    ['lease', 1],
-    ['lease', 1.5],
-    ['lease', 'many'],
-    ['lease.tokens', {}],
-    ['lease.tokens', { tokens: 1 }],
-    ['lease.ttl', { tokens: 5, ttl: 0 }],
+    ['prefetch', 0],
+    ['prefetch', 1],
+    ['prefetch', 1.5],
+    ['prefetch', 'many'],
+    ['prefetch.tokens', {}],
+    ['prefetch.tokens', { tokens: 1 }],
+    ['prefetch.ttl', { tokens: 5, ttl: 0 }],
     ['shadow', 'yes'],
-  ])('refuses a wrong %s (%j) at once, naming it', (option, value) => {
+  ])('throws for an invalid %s (%j), and names the option', (option, value) => {
     const make = (): unknown =>
-      createRateLimiter({ ...right, [option.split('.')[0]!]: value } as RateLimiterOptions)
+      createRateLimiter({ ...validOptions, [option.split('.')[0]!]: value } as RateLimiterOptions)
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
 
-  it('refuses an option it does not know, and to be called without any', () => {
-    expect(() => createRateLimiter({ ...right, dedline: 5 } as RateLimiterOptions)).toThrow(
+  it('throws for an unknown option, and without options', () => {
+    expect(() => createRateLimiter({ ...validOptions, dedline: 5 } as RateLimiterOptions)).toThrow(
       '"dedline"',
     )
     expect(() => createRateLimiter(undefined as never)).toThrow(InvalidOptionError)
   })
 
-  it('refuses to lease slots', () => {
+  it('throws for prefetch with a concurrency limit', () => {
     expect(() =>
       createRateLimiter({
-        ...right,
-        lease: 10,
+        ...validOptions,
+        prefetch: 10,
         limits: [concurrency({ name: 'a', limit: 1, ttl: '1s' })],
       }),
-    ).toThrow('"lease"')
+    ).toThrow('"prefetch"')
   })
 })
 
@@ -119,58 +119,65 @@ describe('policies', () => {
     ['', 'interval', () => tokenBucket({ name: 'a', capacity: 1, refill: 1, interval: -1 })],
     ['', 'ttl', () => concurrency({ name: 'a', limit: 1, ttl: 0 })],
     ['', 'limit', () => concurrency({ name: 'a', limit: 0, ttl: '1s' })],
-  ])('%srefuse a wrong %s at once, naming it: %s', (_name, option, make) => {
+  ])('%sthrow for an invalid %s, and name the option: %s', (_name, option, make) => {
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })
 })
 
 describe('calls', () => {
-  const limiter = createRateLimiter(right)
+  const limiter = createRateLimiter(validOptions)
   it.each<
-    readonly [what: string, error: new (...args: never[]) => Error, call: () => Promise<unknown>]
+    readonly [
+      description: string,
+      error: new (...args: never[]) => Error,
+      call: () => Promise<unknown>,
+    ]
   >([
     ['an empty id', InvalidKeyError, () => limiter.consume('')],
     ['no id', InvalidKeyError, () => limiter.consume(undefined as never)],
-    ['an id of no parts', InvalidKeyError, () => limiter.consume([])],
+    ['an id without parts', InvalidKeyError, () => limiter.consume([])],
     ['an id that is an object', InvalidKeyError, () => limiter.consume({} as never)],
     ['a control character', InvalidKeyError, () => limiter.peek('a\r\nFLUSHALL')],
     ['an id of 10 kB', InvalidKeyError, () => limiter.consume('x'.repeat(10_000))],
-    ['a cost that is no number', InvalidOptionError, () => limiter.consume('u', { cost: NaN })],
-    ['a cost without end', InvalidOptionError, () => limiter.consume('u', { cost: Infinity })],
-    ['half a cost', InvalidOptionError, () => limiter.consume('u', { cost: 0.5 })],
+    ['a cost of NaN', InvalidOptionError, () => limiter.consume('u', { cost: NaN })],
+    ['an infinite cost', InvalidOptionError, () => limiter.consume('u', { cost: Infinity })],
+    ['a cost that is not whole', InvalidOptionError, () => limiter.consume('u', { cost: 0.5 })],
     ['a negative cost', InvalidOptionError, () => limiter.peek('u', { cost: -1 })],
     [
-      'a cost that is a text',
+      'a cost that is a string',
       InvalidOptionError,
       () => limiter.consume('u', { cost: '1' as never }),
     ],
-    ['as much as half', InvalidOptionError, () => limiter.consumeUpTo('u', 0.5)],
-    ['as much as less than nothing', InvalidOptionError, () => limiter.consumeUpTo('u', -1)],
-    ['a wait that is none', InvalidOptionError, () => limiter.reserve('u', { maxWait: 0 })],
-    ['a receipt that is none', InvalidOptionError, () => limiter.refund({} as never)],
+    ['a fraction for consumeUpTo', InvalidOptionError, () => limiter.consumeUpTo('u', 0.5)],
+    ['a negative number for consumeUpTo', InvalidOptionError, () => limiter.consumeUpTo('u', -1)],
+    ['a maxWait of 0', InvalidOptionError, () => limiter.reserve('u', { maxWait: 0 })],
+    ['an object that is not a receipt', InvalidOptionError, () => limiter.refund({} as never)],
     [
       'the receipt of another limiter',
       InvalidOptionError,
       () => limiter.refund({ key: 'k', token: 't', charged: 1, at: 1, marks: [1, 2] }),
     ],
-  ])('reject %s, with nothing sent', async (_what, error, call) => {
+  ])('reject %s, and send nothing', async (_description, error, call) => {
     await expect(call()).rejects.toBeInstanceOf(error)
   })
 })
 
 describe('HTTP', () => {
-  it('refuses a style it does not know', () => {
+  it('throws for an unknown style', () => {
     expect(() => rateLimitHeaders({} as Decision, { style: 'draft-8' as never })).toThrow('"style"')
   })
   it.each<readonly [option: string, make: () => unknown]>([
     ['limiter', () => forExpress({} as never)],
-    ['key', () => forHono({ limiter: createRateLimiter(right) } as never)],
-    ['key', () => forExpress({ limiter: createRateLimiter(right), key: 5 as never })],
-    ['headers', () => forExpress({ limiter: createRateLimiter(right), headers: true as never })],
-    ['skp', () => forExpress({ limiter: createRateLimiter(right), skp: 1 } as never)],
+    ['key', () => forHono({ limiter: createRateLimiter(validOptions) } as never)],
+    ['key', () => forExpress({ limiter: createRateLimiter(validOptions), key: 5 as never })],
+    [
+      'headers',
+      () => forExpress({ limiter: createRateLimiter(validOptions), headers: true as never }),
+    ],
+    ['skp', () => forExpress({ limiter: createRateLimiter(validOptions), skp: 1 } as never)],
     ['limiter', () => rateLimitStore({} as never)],
-  ])('adapters refuse a wrong %s', (option, make) => {
+  ])('adapters throw for an invalid %s', (option, make) => {
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
   })

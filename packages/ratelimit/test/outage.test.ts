@@ -22,8 +22,8 @@ import {
   type OnOutage,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { Limiter } from '../src/ratelimit.js'
-import { keysForEver } from './cases.js'
+import { Limiter } from '../src/limiter.js'
+import { keysWithoutTtl } from './matrix.js'
 
 const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
   ioredis(url) {
@@ -37,10 +37,11 @@ const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown 
 }
 
 const DEADLINE = 50
-/** The deadline, with room for a machine that is busy with other tests. */
-const PATIENCE = DEADLINE + 1_500
+/** The deadline, with a margin for a machine that is busy with other tests. */
+const MAX_DURATION = DEADLINE + 1_500
 /**
- * A client that would wait for long, and never gives Redis up: only the limiter's deadline is left.
+ * The options of a client that waits for long and never opens its circuit, so that only the
+ * limiter's deadline ends a call.
  */
 const PATIENT: ResilienceOptions = {
   readTimeout: 30_000,
@@ -55,9 +56,9 @@ const unhandled: unknown[] = []
 process.on('unhandledRejection', (error) => unhandled.push(error))
 
 describe.each(Object.keys(drivers))('on %s', (name) => {
-  const ends: (() => unknown)[] = []
+  const cleanups: (() => unknown)[] = []
   afterEach(async () => {
-    while (ends.length > 0) await ends.pop()!()
+    while (cleanups.length > 0) await cleanups.pop()!()
     expect(unhandled).toEqual([])
   })
 
@@ -67,16 +68,16 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   ): CacheClient {
     const { driver, end } = drivers[name]!(url)
     const client = createCacheClient(driver, { resilience })
-    ends.push(end, () => client.close())
+    cleanups.push(end, () => client.close())
     return client
   }
 
   async function start() {
     const server = await startRedis()
-    ends.push(
+    cleanups.push(
       () => server.stop(),
       async () => {
-        expect(await keysForEver(connect(server.url, PATIENT))).toEqual([])
+        expect(await keysWithoutTtl(connect(server.url, PATIENT))).toEqual([])
       },
     )
     return server
@@ -89,143 +90,144 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   ) =>
     createRateLimiter({ client, prefix: 'api', limits, onOutage, deadline: DEADLINE, ...options })
 
-  async function timed<T>(work: () => Promise<T>): Promise<T> {
-    const started = performance.now()
+  async function inTime<T>(work: () => Promise<T>): Promise<T> {
+    const startedAt = performance.now()
     const result = await work()
-    expect(performance.now() - started).toBeLessThan(PATIENCE)
+    expect(performance.now() - startedAt).toBeLessThan(MAX_DURATION)
     return result
   }
 
   it.each(['paused', 'cut off', 'swallowing replies', 'dead'] as const)(
-    'decides within the deadline while Redis is %s: open, closed or by its share, and says so',
-    async (how) => {
+    'every onOutage decides within the deadline while Redis is %s, and reports degraded',
+    async (outage) => {
       const server = await start()
       await using proxy = await startProxy(server)
       const client = connect(proxy.url, PATIENT)
-      const open = make(client, 'open')
-      const closed = make(client, 'closed')
+      const allowing = make(client, 'allow')
+      const denying = make(client, 'deny')
       const local = make(client, { local: 0.5 })
       const charged = await vi.waitFor(
         async () => {
-          const decision = await open.consume('warm')
+          const decision = await allowing.consume('warm')
           expect(decision.degraded).toBe(false)
           return decision
         },
         { timeout: 10_000 },
       )
-      if (how === 'paused') await server.pause()
-      else if (how === 'cut off') await proxy.cut()
-      else if (how === 'dead') await server.kill()
+      if (outage === 'paused') await server.pause()
+      else if (outage === 'cut off') await proxy.cut()
+      else if (outage === 'dead') await server.kill()
       else proxy.swallow('replies')
 
       for (let i = 0; i < 2; i++) {
-        expect(await timed(() => open.consume('u'))).toMatchObject({
+        expect(await inTime(() => allowing.consume('u'))).toMatchObject({
           allowed: true,
           granted: 1,
           degraded: true,
           source: 'outage',
           receipt: undefined,
         })
-        expect(await timed(() => closed.consume('u'))).toMatchObject({
+        expect(await inTime(() => denying.consume('u'))).toMatchObject({
           allowed: false,
           granted: 0,
           degraded: true,
           retryAfter: 1_000,
           violated: ['burst', 'daily'],
         })
-        expect(await timed(() => closed.peek('u'))).toMatchObject({
+        expect(await inTime(() => denying.peek('u'))).toMatchObject({
           allowed: false,
           degraded: true,
         })
-        expect(await timed(() => open.reserve('u'))).toMatchObject({
+        expect(await inTime(() => allowing.reserve('u'))).toMatchObject({
           allowed: true,
           wait: 0,
           degraded: true,
         })
-        expect(await timed(() => open.consumeUpTo('u', 1e15))).toMatchObject({
+        expect(await inTime(() => allowing.consumeUpTo('u', 1e15))).toMatchObject({
           granted: 4,
           degraded: true,
         })
-        expect(await timed(() => open.consume('u', { cost: 5 }))).toMatchObject({
+        expect(await inTime(() => allowing.consume('u', { cost: 5 }))).toMatchObject({
           allowed: false,
           satisfiable: false,
           degraded: true,
         })
-        expect(await timed(() => closed.consume('u', { cost: 0 }))).toMatchObject({
+        expect(await inTime(() => denying.consume('u', { cost: 0 }))).toMatchObject({
           allowed: true,
           granted: 0,
           degraded: true,
         })
-        expect(await timed(() => local.peek('u'))).toMatchObject({
+        expect(await inTime(() => local.peek('u'))).toMatchObject({
           allowed: true,
           remaining: 2,
           degraded: true,
         })
       }
-      const shares = await timed(() =>
+      const shares = await inTime(() =>
         Promise.all(Array.from({ length: 5 }, () => local.consume('u'))),
       )
-      // in no certain order: all of them wait for the same deadline
+      // The order is not defined, because all requests wait for the same deadline.
       const denied = shares.filter(({ allowed }) => !allowed)
       expect(denied).toHaveLength(3)
-      for (const one of denied) expect(one).toMatchObject({ degraded: true, violated: ['burst'] })
+      for (const decision of denied)
+        expect(decision).toMatchObject({ degraded: true, violated: ['burst'] })
       expect(denied[2]!.retryAfter).toBeGreaterThan(20_000)
-      const impatient = make(connect(proxy.url), 'closed')
-      for (const change of await timed(() =>
+      const impatient = make(connect(proxy.url), 'deny')
+      for (const change of await inTime(() =>
         Promise.allSettled([impatient.reset('u'), impatient.refund(charged)]),
       ))
         expect(change.status).toBe('rejected')
 
-      if (how === 'paused') await server.resume()
-      else if (how === 'dead') await server.restart()
+      if (outage === 'paused') await server.resume()
+      else if (outage === 'dead') await server.restart()
       else await proxy.pass()
       await vi.waitFor(
         async () =>
-          expect(await closed.consume('back')).toMatchObject({ allowed: true, degraded: false }),
+          expect(await denying.consume('back')).toMatchObject({ allowed: true, degraded: false }),
         { timeout: 20_000 },
       )
     },
   )
 
-  it('one question that is not answered decides for all that wait for its lease, within their own deadlines', async () => {
+  it('callers that wait for a prefetch keep their deadlines and share its failure', async () => {
     const server = await start()
     await using proxy = await startProxy(server)
     const client = connect(proxy.url, PATIENT)
-    let asked = 0
+    let sent = 0
     const counting: CacheClient = {
       ...client,
       run: (script, ...rest) => {
-        asked++
+        sent++
         return client.run(script, ...rest)
       },
     }
     const limiter = (tokens: number) =>
-      make(counting, 'open', {
+      make(counting, 'allow', {
         limits: [slidingWindow({ name: 'a', limit: 100, window: '1m' })],
-        lease: tokens,
+        prefetch: tokens,
         deadline: 600,
       })
     await vi.waitFor(async () => expect((await limiter(2).consume('warm')).degraded).toBe(false), {
       timeout: 10_000,
     })
-    proxy.delay(350) // the first lease comes in time, and no second one
-    asked = 0
+    proxy.delay(350) // The first batch arrives in time, and a second one does not.
+    sent = 0
     const slow = limiter(2)
     const decisions = await Promise.all(Array.from({ length: 7 }, () => slow.consume('u')))
     expect(decisions.every(({ allowed }) => allowed)).toBe(true)
     expect(decisions.filter(({ degraded }) => degraded).length).toBeGreaterThanOrEqual(5)
-    expect(asked).toBeLessThanOrEqual(2)
+    expect(sent).toBeLessThanOrEqual(2)
     proxy.swallow('replies')
-    asked = 0
+    sent = 0
     const silent = limiter(10)
     const rest = await Promise.all(Array.from({ length: 7 }, () => silent.consume('v')))
     expect(rest.every(({ allowed, degraded }) => allowed && degraded)).toBe(true)
-    expect(asked).toBe(1)
+    expect(sent).toBe(1)
     await proxy.pass()
   })
 
-  it('a denial is a decision, and never asks what would be allowed without Redis', async () => {
-    const limiter = make(connect((await start()).url), 'open', {
+  it('a denial by Redis is final: onOutage does not decide', async () => {
+    const limiter = make(connect((await start()).url), 'allow', {
       denyCache: false,
       deadline: '10s',
     })
@@ -234,26 +236,26 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     expect(decisions.some(({ degraded }) => degraded)).toBe(false)
   })
 
-  it('releases the slots of decisions that came too late, past an open circuit and a cut connection', async () => {
+  it('releases the slots of late decisions, despite an open circuit', async () => {
     const server = await start()
     await using proxy = await startProxy(server)
     const running = [concurrency({ name: 'running', limit: 3, ttl: '10m' })]
-    const limiter = make(connect(proxy.url), 'closed', { limits: running })
-    const other = make(connect(server.url, PATIENT), 'closed', { limits: running, deadline: '10s' })
+    const limiter = make(connect(proxy.url), 'deny', { limits: running })
+    const other = make(connect(server.url, PATIENT), 'deny', { limits: running, deadline: '10s' })
     const free = async (): Promise<number> => (await other.peek('u')).remaining
     await vi.waitFor(async () => expect((await limiter.peek('u')).degraded).toBe(false), {
       timeout: 10_000,
     })
-    for (const how of ['paused', 'swallowing replies'] as const) {
-      if (how === 'paused') await server.pause()
+    for (const outage of ['paused', 'swallowing replies'] as const) {
+      if (outage === 'paused') await server.pause()
       else proxy.swallow('replies')
       for (let i = 0; i < 8; i++)
         expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
-      if (how === 'paused') await server.resume()
+      if (outage === 'paused') await server.resume()
       else await proxy.pass()
       await vi.waitFor(async () => expect(await free()).toBe(3), { timeout: 20_000 })
     }
-    // What was held all the time, and could not be released at once, is released as well.
+    // A slot that was held, and whose first release failed, is released as well.
     const held = await vi.waitFor(
       async () => {
         const decision = await limiter.consume('u')
@@ -269,7 +271,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     await vi.waitFor(async () => expect(await free()).toBe(3), { timeout: 20_000 })
   })
 
-  it('decides by Redis where a round trip takes 70 ms, with the default deadline', async () => {
+  it('Redis decides with the default deadline if a round trip takes 70 ms', async () => {
     const server = await start()
     await using proxy = await startProxy(server)
     const limiter = createRateLimiter({ client: connect(proxy.url), prefix: 'far', limits })
@@ -281,23 +283,26 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       expect(await limiter.consume('u')).toMatchObject({ allowed: i < 4, degraded: false })
   })
 
-  it('a request that was denied before Redis had decided is charged nothing, and a denial that comes late is remembered', async () => {
+  it('refunds the late charge of a denied request, and caches a late denial', async () => {
     const server = await start()
     await using proxy = await startProxy(server)
-    const several = [
+    const moreLimits = [
       ...limits,
       fixedWindow({ name: 'fixed', limit: 4, window: '1h' }),
       slidingCounter({ name: 'counter', limit: 4, window: '1h' }),
     ]
     const client = connect(proxy.url, PATIENT)
-    const closed = make(client, 'closed', { limits: several, denyCache: { maxAge: '20s' } })
-    const other = make(connect(server.url, PATIENT), 'closed', { limits: several, deadline: '10s' })
-    await vi.waitFor(async () => expect((await closed.peek('u')).degraded).toBe(false), {
+    const denying = make(client, 'deny', { limits: moreLimits, denyCache: { maxAge: '20s' } })
+    const other = make(connect(server.url, PATIENT), 'deny', {
+      limits: moreLimits,
+      deadline: '10s',
+    })
+    await vi.waitFor(async () => expect((await denying.peek('u')).degraded).toBe(false), {
       timeout: 10_000,
     })
     proxy.delay(120)
     for (let i = 0; i < 3; i++)
-      expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
+      expect(await denying.consume('u')).toMatchObject({ allowed: false, degraded: true })
     await vi.waitFor(
       async () =>
         expect((await other.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([
@@ -306,36 +311,36 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
       { timeout: 10_000 },
     )
     await other.consume('u', { cost: 4 })
-    expect(await closed.consume('u')).toMatchObject({ allowed: false, degraded: true })
+    expect(await denying.consume('u')).toMatchObject({ allowed: false, degraded: true })
     await vi.waitFor(
       async () =>
-        expect(await closed.consume('u')).toMatchObject({ allowed: false, source: 'cache' }),
+        expect(await denying.consume('u')).toMatchObject({ allowed: false, source: 'cache' }),
       { timeout: 10_000 },
     )
   })
 
-  it('a key of another type is reported and replaced: its limit begins anew', async () => {
+  it('reports and replaces a key of another type, so that its limit begins anew', async () => {
     const server = await start()
     const client = connect(server.url)
-    const limiter = make(client, 'closed', { deadline: '10s' })
+    const limiter = make(client, 'deny', { deadline: '10s' })
     await limiter.consume('u')
     const errors: unknown[] = []
-    const hear = (message: unknown): void => void errors.push(message)
-    channels.error.subscribe(hear)
+    const onError = (message: unknown): void => void errors.push(message)
+    channels.error.subscribe(onError)
     await server.cli('DEL', 'api:{api:u}:daily:bucket')
     await server.cli('LPUSH', 'api:{api:u}:daily:bucket', 'x')
     expect(await limiter.consume('u')).toMatchObject({ allowed: true, degraded: false })
-    channels.error.unsubscribe(hear)
+    channels.error.unsubscribe(onError)
     expect(errors).toMatchObject([
       { key: 'api:{api:u}:daily:bucket', error: { code: 'FOREIGN_VALUE' } },
     ])
     expect((await limiter.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([2, 7])
   })
 
-  it('a server that forgets its scripts is told them again, and one out of memory charges all limits or none', async () => {
+  it('reloads flushed scripts, and charges all limits or none if memory is full', async () => {
     const server = await start()
     const client = connect(server.url)
-    const limiter = make(client, 'closed', { deadline: '10s' })
+    const limiter = make(client, 'deny', { deadline: '10s' })
     await limiter.consume('u')
     await server.cli('SCRIPT', 'FLUSH')
     expect(await limiter.consume('u')).toMatchObject({
@@ -350,10 +355,10 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 })
 
-describe('a share of the limits, by itself', () => {
+describe('onOutage: { local }', () => {
   const redis = new Redis({ lazyConnect: true })
   redis.disconnect()
-  // of a connection that has ended: it answers at once
+  // The connection has ended, so every call fails at once.
   const client = createCacheClient(ioredisDriver(redis))
   afterAll(() => client.close())
   const clock = { ms: 0, now: () => clock.ms }
@@ -364,30 +369,33 @@ describe('a share of the limits, by itself', () => {
     ['fixedWindow', fixedWindow({ name: 'a', limit: 8, window: 800 })],
     ['tokenBucket', tokenBucket({ name: 'a', capacity: 8, refill: 1, interval: 100 })],
     ['gcra', gcra({ name: 'a', limit: 80, window: 8_000, burst: 8 })],
-  ])('%s: a burst of the share, and then at the share of the rate', async (_name, limit) => {
-    const limiter = new Limiter(
-      { client, prefix: 'x', limits: [limit], onOutage: { local: 0.25 } },
-      clock,
-    )
-    clock.ms += 1_000_000
-    let admitted = 0
-    for (let i = 0; i < 20; i++) if ((await limiter.consume('u')).allowed) admitted++
-    expect(admitted).toBe(2)
-    const { retryAfter } = await limiter.consume('u')
-    expect(retryAfter).toBe(400)
-    clock.ms += 399
-    expect(await limiter.consume('u')).toMatchObject({ allowed: false })
-    clock.ms += 1
-    expect(await limiter.consume('u')).toMatchObject({
-      allowed: true,
-      degraded: true,
-      limits: [{ name: 'a', limit: 2, remaining: 0 }],
-    })
-    expect(await limiter.consume('v', { cost: 8 })).toMatchObject({ allowed: true, granted: 8 })
-    expect(await limiter.consume('v')).toMatchObject({ allowed: false })
-  })
+  ])(
+    '%s: admits a burst of its share, and then requests at its share of the rate',
+    async (_name, limit) => {
+      const limiter = new Limiter(
+        { client, prefix: 'x', limits: [limit], onOutage: { local: 0.25 } },
+        clock,
+      )
+      clock.ms += 1_000_000
+      let admitted = 0
+      for (let i = 0; i < 20; i++) if ((await limiter.consume('u')).allowed) admitted++
+      expect(admitted).toBe(2)
+      const { retryAfter } = await limiter.consume('u')
+      expect(retryAfter).toBe(400)
+      clock.ms += 399
+      expect(await limiter.consume('u')).toMatchObject({ allowed: false })
+      clock.ms += 1
+      expect(await limiter.consume('u')).toMatchObject({
+        allowed: true,
+        degraded: true,
+        limits: [{ name: 'a', limit: 2, remaining: 0 }],
+      })
+      expect(await limiter.consume('v', { cost: 8 })).toMatchObject({ allowed: true, granted: 8 })
+      expect(await limiter.consume('v')).toMatchObject({ allowed: false })
+    },
+  )
 
-  it('holds slots too', async () => {
+  it('limits slots to its share', async () => {
     const limiter = new Limiter(
       {
         client,

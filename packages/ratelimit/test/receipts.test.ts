@@ -13,7 +13,7 @@ import {
   type RateLimiterOptions,
   type Receipt,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const policies: Record<string, Limit> = {
   slidingWindow: slidingWindow({ name: 'a', limit: 5, window: '1h' }),
@@ -22,27 +22,27 @@ const policies: Record<string, Limit> = {
   tokenBucket: tokenBucket({ name: 'a', capacity: 5, refill: 5, interval: '1h' }),
   gcra: gcra({ name: 'a', limit: 5, window: '1h' }),
 }
-const [oldSecret, newSecret] = [randomBytes(32), 'a text of thirty-two bytes, and more']
+const [oldSecret, newSecret] = [randomBytes(32), 'a string of more than thirty-two bytes']
 
-onEach(({ newClient }) => {
+onEveryServer(({ newClient }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}) =>
     createRateLimiter({
       client: newClient(),
       prefix: 'receipts',
       limits,
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
       ...options,
     })
-  const overJson = (receipt: Receipt | undefined): Receipt =>
+  const throughJson = (receipt: Receipt | undefined): Receipt =>
     JSON.parse(JSON.stringify(receipt)) as Receipt
 
   describe.each(Object.keys(policies))('%s', (name) => {
     const limits = [policies[name]!]
 
-    it('gives nobody more than the limit for a signed receipt that was changed', async () => {
+    it('rejects a changed receipt that was signed, and admits no more than the limit', async () => {
       const limiter = make(limits, { receiptSecrets: [newSecret] })
-      const receipt = overJson((await limiter.consume('mallory')).receipt)
+      const receipt = throughJson((await limiter.consume('mallory')).receipt)
       const changes: readonly object[] = [
         { charged: 5 },
         { token: 'another' },
@@ -68,7 +68,7 @@ onEach(({ newClient }) => {
     })
   })
 
-  it('refunds what was signed, in another process, also while the secret is changed', async () => {
+  it('refunds a signed receipt in another process, also while the secret is rotated', async () => {
     const limits = [policies['gcra']!]
     const [before, during, after, unsigned] = [
       [oldSecret],
@@ -76,17 +76,17 @@ onEach(({ newClient }) => {
       [newSecret],
       undefined,
     ].map((receiptSecrets) => make(limits, { ...(receiptSecrets && { receiptSecrets }) }))
-    const signed = overJson((await before!.consume('u')).receipt)
-    await expect(after!.refund(signed)).rejects.toThrow('"receipt" must be as it was signed')
+    const signed = throughJson((await before!.consume('u')).receipt)
+    await expect(after!.refund(signed)).rejects.toThrow('"receipt" must be unchanged, and signed')
     expect(await during!.refund(signed)).toBe(true)
-    expect(await after!.refund(overJson((await during!.consume('u')).receipt))).toBe(true)
+    expect(await after!.refund(throughJson((await during!.consume('u')).receipt))).toBe(true)
     await expect(after!.refund((await unsigned!.consume('u')).receipt!)).rejects.toThrow(
       InvalidOptionError,
     )
     expect(await after!.refund(await after!.consume('u'))).toBe(true)
   })
 
-  it('refuses the signed receipt of another limiter', async () => {
+  it('rejects the signed receipt of another limiter', async () => {
     const receiptSecrets = [newSecret]
     const { receipt } = await make([policies['gcra']!], { receiptSecrets }).consume('u')
     for (const other of [
@@ -98,9 +98,9 @@ onEach(({ newClient }) => {
     }
   })
 
-  it('signs the receipts of leased tokens', async () => {
+  it('signs the receipts of prefetched tokens', async () => {
     const limiter = make([policies['slidingWindow']!], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
       receiptSecrets: [newSecret],
       denyCache: false,
     })
@@ -111,15 +111,15 @@ onEach(({ newClient }) => {
     await expect(limiter.refund({ ...first, token: second.token })).rejects.toThrow(
       InvalidOptionError,
     )
-    expect([await limiter.refund(overJson(first)), await limiter.refund(first)]).toEqual([
+    expect([await limiter.refund(throughJson(first)), await limiter.refund(first)]).toEqual([
       true,
       false,
     ])
   })
 
-  it('takes no token of a lease that no receipt has, even where nothing is signed', async () => {
+  it('refunds only tokens that a receipt was created for, even without signatures', async () => {
     const limiter = make([policies['slidingWindow']!], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
       denyCache: false,
     })
     const receipt = (await limiter.consume('u')).receipt!
@@ -130,10 +130,10 @@ onEach(({ newClient }) => {
     expect(await limiter.refund(receipt)).toBe(true)
   })
 
-  it('checks every field of a receipt that is not signed', async () => {
+  it('checks every field of an unsigned receipt', async () => {
     const limiter = make([policies['gcra']!])
     const { receipt } = await limiter.consume('u')
-    const wrong: readonly unknown[] = [
+    const invalid: readonly unknown[] = [
       { charged: -1_000 },
       { charged: 0 },
       { charged: 6 },
@@ -163,18 +163,18 @@ onEach(({ newClient }) => {
       { key: 'shop:receipts:%75' },
       { key: `shop:receipts:${'x'.repeat(9_000)}` },
     ].map((change) => ({ ...receipt, ...change }))
-    for (const one of [...wrong, null, 5, 'T0KEN', [], {}]) {
+    for (const value of [...invalid, null, 5, 'T0KEN', [], {}]) {
       const error: unknown = await limiter
-        .refund(one as Receipt)
+        .refund(value as Receipt)
         .catch((failure: unknown) => failure)
-      expect(error, JSON.stringify(one)).toBeInstanceOf(InvalidOptionError)
+      expect(error, JSON.stringify(value)).toBeInstanceOf(InvalidOptionError)
       expect(everythingShown(error)).not.toContain('T0KEN')
     }
     expect(await limiter.refund(receipt!)).toBe(true)
   })
 
   it.each(['42', 'a:b', 'é 😀', '%', '{tag}', 'a%3Ab'])(
-    'knows the key of the id %j for its own',
+    'accepts its own key of the id %j',
     async (id) => {
       const limiter = make([policies['gcra']!], { prefix: 'receipts:{x}' })
       expect(await limiter.refund((await limiter.consume(id)).receipt!)).toBe(true)
@@ -190,14 +190,14 @@ onEach(({ newClient }) => {
     [[5]],
     [[undefined]],
     [null],
-  ])('refuses secrets that are none (%#), and does not show them', (receiptSecrets) => {
-    let refusal: unknown
+  ])('throws for invalid secrets (%#) without showing them', (receiptSecrets) => {
+    let thrown: unknown
     try {
       make([policies['gcra']!], { receiptSecrets: receiptSecrets as never })
     } catch (error) {
-      refusal = error
+      thrown = error
     }
-    expect(refusal).toMatchObject({ option: 'receiptSecrets' })
-    expect(everythingShown(refusal)).not.toContain('T0KEN')
+    expect(thrown).toMatchObject({ option: 'receiptSecrets' })
+    expect(everythingShown(thrown)).not.toContain('T0KEN')
   })
 })

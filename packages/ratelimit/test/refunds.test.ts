@@ -10,7 +10,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const policies: Record<string, (name: string) => Limit> = {
   slidingWindow: (name) => slidingWindow({ name, limit: 4, window: '1h' }),
@@ -19,36 +19,36 @@ const policies: Record<string, (name: string) => Limit> = {
   tokenBucket: (name) => tokenBucket({ name, capacity: 4, refill: 4, interval: '1h' }),
   gcra: (name) => gcra({ name, limit: 4, window: '1h' }),
 }
-const day = slidingWindow({ name: 'day', limit: 5, window: '1d' })
-const several = Object.entries(policies).map(([name, make]) => make(name))
-const sets: Record<string, readonly Limit[]> = {
+const daily = slidingWindow({ name: 'day', limit: 5, window: '1d' })
+const allPolicies = Object.entries(policies).map(([name, make]) => make(name))
+const limitSets: Record<string, readonly Limit[]> = {
   ...Object.fromEntries(Object.entries(policies).map(([name, make]) => [name, [make(name)]])),
   ...Object.fromEntries(
-    Object.entries(policies).map(([name, make]) => [`${name} with another`, [make(name), day]]),
+    Object.entries(policies).map(([name, make]) => [`${name} with another`, [make(name), daily]]),
   ),
-  'all together': several,
+  'all together': allPolicies,
 }
 
-onEach(({ newClient }) => {
+onEveryServer(({ newClient }) => {
   const make = (limits: readonly Limit[], options: Partial<RateLimiterOptions> = {}) =>
     createRateLimiter({
       client: newClient(),
       prefix: 'refunds',
       limits,
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
       ...options,
     })
-  const seen = ({ allowed, limits }: Decision) => ({
+  const summary = ({ allowed, limits }: Decision) => ({
     allowed,
     remaining: limits.map(({ remaining }) => remaining),
   })
 
-  describe.each(Object.keys(sets))('%s', (name) => {
-    const limits = sets[name]!
+  describe.each(Object.keys(limitSets))('%s', (name) => {
+    const limits = limitSets[name]!
 
-    it.each(['in the order of the charges', 'the other way round'])(
-      'is as it was once all is refunded, %s',
+    it.each(['in the order of the charges', 'in reverse order'])(
+      'has its original state after all charges are refunded %s',
       async (order) => {
         const limiter = make(limits)
         const before = await limiter.peek('u')
@@ -64,12 +64,12 @@ onEach(({ newClient }) => {
           ? decisions
           : decisions.reverse())
           expect(await limiter.refund(decision)).toBe(true)
-        expect(seen(await limiter.peek('u'))).toEqual(seen(before))
+        expect(summary(await limiter.peek('u'))).toEqual(summary(before))
         expect(await limiter.reserve('u', { cost: 4 })).toMatchObject({ allowed: true, wait: 0 })
       },
     )
 
-    it('is as before a reservation that is refunded', async () => {
+    it('has its previous state after a reservation is refunded', async () => {
       const limiter = make(limits)
       await limiter.consume('u', { cost: 3 })
       const before = await limiter.peek('u')
@@ -80,14 +80,14 @@ onEach(({ newClient }) => {
         true,
         false,
       ])
-      expect(seen(await limiter.peek('u'))).toEqual(seen(before))
+      expect(summary(await limiter.peek('u'))).toEqual(summary(before))
       expect(await limiter.consume('u')).toMatchObject({ allowed: true })
     })
   })
 
-  it('what is put back into a lease may be spent again at once, whatever was denied before', async () => {
+  it('refunded prefetched tokens can be spent at once, despite a cached denial', async () => {
     const limiter = make([slidingWindow({ name: 'a', limit: 5, window: '1m' })], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
     })
     const decisions = await Promise.all(Array.from({ length: 5 }, () => limiter.consume('u')))
     expect(await limiter.consume('u')).toMatchObject({ allowed: false })
@@ -102,9 +102,9 @@ onEach(({ newClient }) => {
     ])
   })
 
-  it('refunds to a lease no more than was taken from it', async () => {
+  it('refunds no more prefetched tokens than were spent', async () => {
     const limiter = make([slidingWindow({ name: 'a', limit: 10, window: '1m' })], {
-      lease: { tokens: 5, ttl: '10s' },
+      prefetch: { tokens: 5, ttl: '10s' },
       denyCache: false,
     })
     const { receipt } = await limiter.consume('u')

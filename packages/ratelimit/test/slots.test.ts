@@ -13,24 +13,24 @@ import {
   slidingWindow,
   type Decision,
 } from '../src/index.js'
-import { mayHaveRun } from '../src/slot.js'
-import { onEach } from './cases.js'
+import { mayHaveRun } from '../src/errors.js'
+import { onEveryServer } from './matrix.js'
 
-onEach(({ newClient, keys }) => {
+onEveryServer(({ newClient, keys }) => {
   const make = (limit: number, ttl: number, client = newClient()) =>
     createRateLimiter({
       client,
       prefix: 'slots',
       limits: [concurrency({ name: 'running', limit, ttl })],
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
     })
 
-  it('never lets more in at once than the limit, whoever comes and goes', async () => {
+  it('never admits more requests at once than the limit', async () => {
     const limiters = [make(3, 10_000), make(3, 10_000)]
-    let inside = 0
-    let most = 0
-    let entered = 0
+    let holders = 0
+    let maxHolders = 0
+    let admitted = 0
     await Promise.all(
       Array.from({ length: 24 }, async (_, i) => {
         for (let round = 0; round < 12; round++) {
@@ -39,19 +39,19 @@ onEach(({ newClient, keys }) => {
             await sleep(2)
             continue
           }
-          most = Math.max(most, ++inside)
-          entered++
+          maxHolders = Math.max(maxHolders, ++holders)
+          admitted++
           await sleep(Math.random() * 3)
-          inside--
+          holders--
         }
       }),
     )
-    expect(most).toBe(3)
-    expect(entered).toBeGreaterThan(20)
+    expect(maxHolders).toBe(3)
+    expect(admitted).toBeGreaterThan(20)
     expect((await limiters[0]!.peek('u')).remaining).toBe(3)
   })
 
-  it('a slot is renewed for as long as it is held', async () => {
+  it('renews a slot as long as it is held', async () => {
     const limiter = make(1, 1_000)
     const held = await limiter.consume('u')
     const until = performance.now() + 2_200
@@ -65,7 +65,7 @@ onEach(({ newClient, keys }) => {
     expect(next.allowed).toBe(true)
   })
 
-  it('a slot that was ended by somebody else is lost, and its holder hears of it', async () => {
+  it('aborts the signal of a slot whose key was deleted', async () => {
     const client = newClient()
     const limiter = make(1, 300, client)
     const held = await limiter.consume('u')
@@ -77,17 +77,17 @@ onEach(({ newClient, keys }) => {
     await held.release()
   })
 
-  it('a slot is held for its own ttl, also where another process has a shorter one', async () => {
+  it('holds a slot for its own ttl although another process has a shorter one', async () => {
     const client = newClient()
-    const [before, after] = [make(1, 600_000, client), make(1, 500, client)]
-    await using held = await before.consume('u')
+    const [longTtl, shortTtl] = [make(1, 600_000, client), make(1, 500, client)]
+    await using held = await longTtl.consume('u')
     for (let i = 0; i < 2; i++) {
-      expect(await after.peek('u')).toMatchObject({ allowed: false })
-      expect(await after.consume('u')).toMatchObject({ allowed: false })
+      expect(await shortTtl.peek('u')).toMatchObject({ allowed: false })
+      expect(await shortTtl.consume('u')).toMatchObject({ allowed: false })
       await sleep(800)
     }
     expect(held.signal.aborted).toBe(false)
-    expect((await after.peek('u')).retryAfter).toBeGreaterThan(500_000)
+    expect((await shortTtl.peek('u')).retryAfter).toBeGreaterThan(500_000)
   })
 
   it('takes a slot and tokens together, or neither', async () => {
@@ -118,7 +118,7 @@ onEach(({ newClient, keys }) => {
       limits: [{ remaining: 1 }, { remaining: 0 }],
     })
     await limiter.reset('u')
-    // who holds a slot keeps it
+    // A reset leaves slots with their holders.
     expect((await limiter.peek('u')).limits.map(({ remaining }) => remaining)).toEqual([1, 3])
     expect(await limiter.refund(third)).toBe(false)
     await third.release()
@@ -127,7 +127,7 @@ onEach(({ newClient, keys }) => {
 })
 
 it.each(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])(
-  'what was never sent has not run: %s',
+  'a command that was never sent has not run: %s',
   (code) => {
     expect(
       [
@@ -144,7 +144,7 @@ it.each(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])(
 )
 
 describe.each(['ioredis', 'node-redis'])('on a Cluster, with %s', (name) => {
-  it('slots are counted while their Cluster slot moves', async () => {
+  it('counts slots while their Cluster slot moves', async () => {
     await using cluster = await startCluster({ primaries: 2 })
     const [host, port] = [cluster.primaries[0]!.host, cluster.primaries[0]!.port]
     const redis =
@@ -159,7 +159,7 @@ describe.each(['ioredis', 'node-redis'])('on a Cluster, with %s', (name) => {
       prefix: 'moves',
       limits: [concurrency({ name: 'a', limit: 1, ttl: '1m' })],
       deadline: '10s',
-      onOutage: 'open',
+      onOutage: 'allow',
     })
     const held = await limiter.consume('u')
     const slot = Number(await cluster.primaries[0]!.cli('CLUSTER', 'KEYSLOT', 'moves:u'))
@@ -186,18 +186,21 @@ describe.each(['ioredis', 'node-redis'])('on a Cluster, with %s', (name) => {
   }, 60_000)
 })
 
-it('a holder cut off from Redis knows that its slot is lost before another gets it', async () => {
+it('a holder without Redis learns that its slot is lost before another gets it', async () => {
   await using server = await startRedis()
   await using proxy = await startProxy(server)
-  const [near, far] = [new Redis(server.url), new Redis(proxy.url, { retryStrategy: () => 50 })]
-  const clients = [near, far].map((redis) => createCacheClient(ioredisDriver(redis)))
-  const [others, cutOff] = clients.map((client) =>
+  const [direct, proxied] = [
+    new Redis(server.url),
+    new Redis(proxy.url, { retryStrategy: () => 50 }),
+  ]
+  const clients = [direct, proxied].map((redis) => createCacheClient(ioredisDriver(redis)))
+  const [connected, cutOff] = clients.map((client) =>
     createRateLimiter({
       client,
       prefix: 'cut',
       limits: [concurrency({ name: 'a', limit: 1, ttl: 300 })],
       deadline: '10s',
-      onOutage: 'closed',
+      onOutage: 'deny',
     }),
   )
   for (let round = 0; round < 5; round++) {
@@ -213,7 +216,7 @@ it('a holder cut off from Redis knows that its slot is lost before another gets 
     await sleep(Math.random() * 300)
     proxy.swallow(round % 2 === 0 ? 'replies' : 'requests')
     for (;;) {
-      const next = await others!.consume('u')
+      const next = await connected!.consume('u')
       if (!next.allowed) {
         await sleep(1)
         continue
@@ -224,6 +227,6 @@ it('a holder cut off from Redis knows that its slot is lost before another gets 
     }
   }
   await Promise.all(clients.map((client) => client.close()))
-  near.disconnect()
-  far.disconnect()
+  direct.disconnect()
+  proxied.disconnect()
 })

@@ -2,16 +2,16 @@ import { InvalidOptionError } from '@cache/core'
 import { checkOptions } from '@cache/core/internal'
 import type { Receipt } from '../decision.js'
 import { ExpiringMap } from '../expiring-map.js'
-import { consumeForRequest, withKnownId } from '../http/consume.js'
-import type { RateLimiter } from '../ratelimit.js'
+import { consumeForRequest, withValidId } from '../http/consume-for-request.js'
+import type { RateLimiter } from '../rate-limiter.js'
 
-/** What a store answers express-rate-limit with. */
+/** The answer of a store to express-rate-limit. */
 export interface Hits {
   readonly totalHits: number
   readonly resetTime: Date | undefined
 }
 
-/** What express-rate-limit 7 and 8 ask of a store. */
+/** The interface that express-rate-limit 7 and 8 expect of a store. */
 export interface RateLimitStore {
   readonly localKeys: false
   readonly prefix: string
@@ -28,19 +28,26 @@ export interface RateLimitStore {
 }
 
 /**
- * A store for express-rate-limit 7 and 8 over any limiter: the limiter decides, by its own policies
- * and windows, and the library speaks HTTP. Set the library's `limit` to the limiter's (the
- * smallest, if there are several) and `windowMs` to its window, which it only announces. Requests
- * that are denied are not counted. `decrement`, for `skipSuccessfulRequests` and
- * `skipFailedRequests`, refunds one of the latest 100 requests of its key that were allowed within
- * the longest window, and nothing for a request that was denied.
+ * Creates a store for express-rate-limit 7 and 8 from any limiter. The limiter decides, by its own
+ * policies and windows, and the library does the HTTP part.
+ *
+ * - Set the library's `limit` to the limiter's (the smallest, if there are several).
+ * - Set `windowMs` to the limiter's window. The library only announces it.
+ * - Denied requests are not counted.
+ * - `decrement`, for `skipSuccessfulRequests` and `skipFailedRequests`, refunds one of the latest
+ *   100 requests of its key that were allowed within the longest window. It refunds nothing for a
+ *   denied request.
  *
  * Source: https://express-rate-limit.mintlify.app/guides/creating-a-store
  *
- * @throws {InvalidOptionError} for no limiter; from `rateLimit(…)`, for a `limit` that is no
- * number, or another than the limiter's.
+ * @throws {InvalidOptionError} for a missing limiter and for one with concurrency limits. The call
+ * of `rateLimit(…)` throws it for a `limit` that is not a number or is not the limiter's.
  * @example
- * const limiter = createRateLimiter({ client, prefix: 'api', limits: [slidingWindow({ name: 'api', limit: 100, window: '15m' })] })
+ * const limiter = createRateLimiter({
+ *   client,
+ *   prefix: 'api',
+ *   limits: [slidingWindow({ name: 'api', limit: 100, window: '15m' })],
+ * })
  * app.use(rateLimit({ windowMs: 15 * 60_000, limit: 100, store: rateLimitStore({ limiter }) }))
  */
 export function rateLimitStore(options: { readonly limiter: RateLimiter }): RateLimitStore {
@@ -55,16 +62,13 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
       'limiter',
       'without concurrency limits: express-rate-limit does not say when a request has ended',
     )
-  const limit = Math.min(...limiter.limits.map((one) => one.limit))
-  /**
-   * Of each key: the receipts that may be refunded yet, and how many requests were denied whose
-   * `decrement` is to come. It is forgotten once the limits are over that the requests counted for.
-   */
-  const open = new ExpiringMap<Open>({
+  const smallestLimit = Math.min(...limiter.limits.map(({ limit }) => limit))
+  /** An entry is dropped once the requests that it is about no longer count. */
+  const openRequests = new ExpiringMap<OpenRequests>({
     ttl: Math.max(...limiter.limits.map(({ window }) => window)),
-    maxBytes: MOST_BYTES,
+    maxBytes: MAX_BYTES,
     bytesOf: (key, { receipts }) =>
-      (receipts.length + 1) * (key.length + limiter.prefix.length + RECEIPT),
+      (receipts.length + 1) * (key.length + limiter.prefix.length + BYTES_PER_RECEIPT),
   })
   let decrementsDenied = false
 
@@ -72,47 +76,49 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
     localKeys: false,
     prefix: limiter.prefix,
 
-    init({ limit: announced, skipFailedRequests, statusCode = 429 }) {
-      if (announced !== limit)
+    init({ limit, skipFailedRequests, statusCode = 429 }) {
+      if (limit !== smallestLimit)
         throw new InvalidOptionError(
           'limit',
-          `${limit}, as the limiter's smallest limit is`,
-          announced,
+          `${smallestLimit}, the limiter's smallest limit`,
+          limit,
         )
       decrementsDenied = skipFailedRequests === true || statusCode < 400
     },
 
     get: async (key) =>
-      withKnownId(key, async (id) => {
+      withValidId(key, async (id) => {
         const { remaining, limits } = await limiter.peek(id)
-        return { totalHits: Math.max(0, limit - remaining), resetTime: resetTime(limits) }
+        return { totalHits: Math.max(0, smallestLimit - remaining), resetTime: resetTime(limits) }
       }),
 
     async increment(key) {
       const decision = await consumeForRequest(limiter, key)
-      const { receipts, denied } = open.get(key) ?? { receipts: [], denied: 0 }
+      const { receipts, denied } = openRequests.get(key) ?? { receipts: [], denied: 0 }
       if (decision.allowed)
-        open.set(key, { receipts: [...receipts, decision.receipt].slice(-MOST_OF_KEY), denied })
-      else if (decrementsDenied) open.set(key, { receipts, denied: denied + 1 })
+        openRequests.set(key, {
+          receipts: [...receipts, decision.receipt].slice(-MAX_RECEIPTS_PER_KEY),
+          denied,
+        })
+      else if (decrementsDenied) openRequests.set(key, { receipts, denied: denied + 1 })
       if (!decision.allowed)
         return {
-          totalHits: limit + 1,
+          totalHits: smallestLimit + 1,
           resetTime: new Date(new Date().getTime() + decision.retryAfter),
         }
       return {
-        totalHits: Math.min(limit, Math.max(1, limit - decision.remaining)),
+        totalHits: Math.min(smallestLimit, Math.max(1, smallestLimit - decision.remaining)),
         resetTime: resetTime(decision.limits),
       }
     },
 
-    // It does not say which of a key's requests it is for. Those that were denied have nothing to
-    // be refunded, and of the others one is as
-    // good as another.
+    // The library does not say which request of the key a decrement is for. Denied requests come
+    // first, and have nothing to refund. Of the others, any one is as good as another.
     async decrement(key) {
-      const known = open.get(key)
-      if (!known) return
-      const { receipts, denied } = known
-      open.set(
+      const open = openRequests.get(key)
+      if (!open) return
+      const { receipts, denied } = open
+      openRequests.set(
         key,
         denied > 0 ? { receipts, denied: denied - 1 } : { receipts: receipts.slice(0, -1), denied },
       )
@@ -120,22 +126,25 @@ export function rateLimitStore(options: { readonly limiter: RateLimiter }): Rate
       if (receipt) await limiter.refund(receipt)
     },
 
-    resetKey: (key) => withKnownId(key, (id) => limiter.reset(id)),
+    resetKey: (key) => withValidId(key, (id) => limiter.reset(id)),
   }
 }
 
-interface Open {
+/** The requests of a key that the library may still decrement. */
+interface OpenRequests {
   readonly receipts: readonly (Receipt | undefined)[]
+  /** The number of denied requests whose `decrement` is still to come. */
   readonly denied: number
 }
 
-/** What is kept of all keys, and what a receipt takes beside its key. */
-const MOST_BYTES = 32 * 1024 * 1024
-const RECEIPT = 300
-/** Receipts that are kept of one key: of requests under way. */
-const MOST_OF_KEY = 100
+/** The size of the receipts of all keys. */
+const MAX_BYTES = 32 * 1024 * 1024
+/** The size of a receipt without its key. */
+const BYTES_PER_RECEIPT = 300
+/** The number of receipts that are kept for one key. They are of requests under way. */
+const MAX_RECEIPTS_PER_KEY = 100
 
-/** The library wants a time of day, and subtracts the same clock's again. */
+/** The library wants a time of day, and subtracts the time of the same clock from it. */
 function resetTime(limits: readonly { readonly resetAfter: number }[]): Date {
   return new Date(new Date().getTime() + Math.max(...limits.map(({ resetAfter }) => resetAfter)))
 }

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Decision } from '../decision.js'
 import { addressKey } from '../http/address.js'
 import { createGuard, type GuardOptions, type KeyOf } from '../http/guard.js'
-import { releaseAfter } from '../http/release-after.js'
-import { respond } from '../http/respond.js'
-import type { Decision } from '../decision.js'
+import { releaseAfterResponse } from '../http/release-after-response.js'
+import { responseFor } from '../http/response.js'
 
 export interface ExpressRequest extends IncomingMessage {
   readonly ip?: string | undefined
@@ -11,23 +11,25 @@ export interface ExpressRequest extends IncomingMessage {
 
 export interface ExpressOptions<Request extends ExpressRequest> extends GuardOptions<Request> {
   /**
-   * Who is limited. Default: the address, `request.ip`, IPv6 folded to a /56: set Express' `trust
-   * proxy` to what stands before it. A key of your own must not be the client's choice: see
-   * `KeyOf`.
+   * Returns the id that a request is limited by. Default: the address `request.ip`, with IPv6
+   * folded to a /56. Behind a proxy, set the option `trust proxy` of Express. The client must not
+   * be able to choose the id: see `KeyOf`.
    */
   readonly key?: KeyOf<Request>
 }
 
 /**
- * Middleware for Express 4 and 5 (and Connect). Denied requests get 429 with
- * `application/problem+json`; the others carry the headers, and `response.locals.rateLimit`, the
- * decision. A slot (`concurrency`) is released when the response has been sent, or the client has
- * left.
+ * Creates a rate limit middleware for Express 4 and 5 (and Connect).
+ *
+ * - A denied request gets 429 with `application/problem+json`.
+ * - An allowed request gets the rate limit headers, and its decision is in
+ *   `response.locals.rateLimit`.
+ * - A slot (`concurrency`) is released when the response has been sent or the client has left.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
- * app.use(rateLimit({ limiter }))                                             // by address, before anybody is known
- * app.use(authenticate, rateLimit({ limiter, key: (request) => request.user.id }))   // by who was authenticated
+ * app.use(rateLimit({ limiter })) // by address, before authentication
+ * app.use(authenticate, rateLimit({ limiter, key: (request) => request.user.id })) // by user
  */
 export function rateLimit<Request extends ExpressRequest = ExpressRequest>(
   options: ExpressOptions<Request>,
@@ -42,8 +44,8 @@ export function rateLimit<Request extends ExpressRequest = ExpressRequest>(
       .decide(request)
       .then((decision) => {
         if (!decision) return next()
-        releaseAfter(request, response, decision)
-        const { headers, refused } = respond(decision, limits, guard.style)
+        releaseAfterResponse(request, response, decision)
+        const { headers, refused } = responseFor(decision, limits, guard.style)
         for (const [name, value] of Object.entries(refused?.headers ?? headers))
           response.setHeader(name, value)
         if (!refused) {

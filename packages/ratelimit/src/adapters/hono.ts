@@ -2,28 +2,32 @@ import type { ServerResponse } from 'node:http'
 import type { Context, Env, MiddlewareHandler } from 'hono'
 import type { Decision } from '../decision.js'
 import { createGuard, type GuardOptions, type KeyOf } from '../http/guard.js'
-import { releaseAfter } from '../http/release-after.js'
-import { respond } from '../http/respond.js'
+import { releaseAfterResponse } from '../http/release-after-response.js'
+import { responseFor } from '../http/response.js'
 
 export interface HonoOptions<E extends Env> extends GuardOptions<Context<E>> {
   /**
-   * Who is limited. There is no default: where the address is to be found depends on the server.
-   * The key must not be the client's choice: see `KeyOf`.
+   * Returns the id that a request is limited by. There is no default, because it depends on the
+   * server where the address is. The client must not be able to choose the id: see `KeyOf`.
    */
   readonly key: KeyOf<Context<E>>
 }
 
-/** The variables of a context behind `rateLimit`. */
+/** The variables that `rateLimit` sets in the context. */
 export interface RateLimitVariables {
   readonly rateLimit: Decision
 }
 
 /**
- * Middleware for Hono 4. Denied requests get 429 with `application/problem+json`; the others carry
- * the headers, and `c.get('rateLimit')`. A slot (`concurrency`) is released when the response has
- * been sent, or the client has left. On another server than `@hono/node-server`, or where its `env`
- * is not handed on, it is released when the handler is done: for a body that is streamed, before it
- * has been sent.
+ * Creates a rate limit middleware for Hono 4.
+ *
+ * - A denied request gets 429 with `application/problem+json`.
+ * - An allowed request gets the rate limit headers, and its decision is in `c.get('rateLimit')`.
+ * - A slot (`concurrency`) is released when the response has been sent or the client has left.
+ *
+ * On a server other than `@hono/node-server`, or if its `env` is not passed on, a slot is released
+ * when the handler is done or the request's `signal` aborts. A streamed body is then sent after
+ * that.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example app.use(rateLimit({ limiter, key: (c) => addressKey(getConnInfo(c).remote.address) }))
@@ -35,12 +39,12 @@ export function rateLimit<E extends Env = Env>(options: HonoOptions<E>): Middlew
   return async (c, next) => {
     const decision = await guard.decide(c)
     if (!decision) return next()
-    const { headers, refused } = respond(decision, limits, guard.style)
+    const { headers, refused } = responseFor(decision, limits, guard.style)
     if (refused)
       return new Response(refused.body, { status: refused.status, headers: refused.headers })
     ;(c as Context).set('rateLimit', decision)
     const outgoing = (c.env as { readonly outgoing?: ServerResponse } | undefined)?.outgoing
-    if (outgoing) releaseAfter(outgoing.req, outgoing, decision)
+    if (outgoing) releaseAfterResponse(outgoing.req, outgoing, decision)
     else c.req.raw.signal.addEventListener('abort', () => void decision.release(), { once: true })
     try {
       await next()

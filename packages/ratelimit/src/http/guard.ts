@@ -1,49 +1,55 @@
 import { checkOptions } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
-import type { RateLimiter } from '../ratelimit.js'
-import { consumeForRequest } from './consume.js'
+import type { RateLimiter } from '../rate-limiter.js'
+import { consumeForRequest } from './consume-for-request.js'
 import type { HeaderStyle } from './headers.js'
 
-/** What the adapters for the frameworks have in common. */
+/** The options that the adapters of all frameworks share. */
 export interface GuardOptions<Request> {
   readonly limiter: RateLimiter
   /**
-   * What a request weighs. Default 1, also for what is no whole number of at least 0: that is
-   * reported on `cache:error`.
+   * Returns the weight of a request. Default 1. Anything but a whole number of at least 0 counts as
+   * 1 and is reported on `cache:error`.
    */
   readonly cost?: (request: Request) => number | Promise<number>
-  /** Requests that are not limited. Default: none. */
+  /** Returns whether a request is not limited. Default: all requests are limited. */
   readonly skip?: (request: Request) => boolean | Promise<boolean>
-  /** Which headers responses get; `false`: none but Retry-After. Default 'draft-10'. */
+  /**
+   * The headers that responses get. With `false` they get none but Retry-After. Default 'draft-10'.
+   */
   readonly headers?: HeaderStyle | false
 }
 
+/** Decides on the requests of a framework. */
 export interface Guard<Request> {
   readonly style: HeaderStyle | false
-  /** The decision on a request; `undefined` for one that is skipped. */
+  /** Resolves with `undefined` for a request that is skipped. */
   decide(request: Request): Promise<Decision | undefined>
 }
 
 /**
- * Who is limited, of a request. Safe is what the client cannot choose: the address that your server
- * or your proxy saw, or an id that you have checked (of a session, a token, an API key that
- * exists). A header as it came (`x-api-key`, `x-forwarded-for`) is no such id: with a new one for
- * each request nobody is ever limited, and with a victim's the victim is. What is itself a secret
- * has to be hashed, as ids are told on the diagnostics channels and are part of Redis keys.
+ * Returns the id that a request is limited by. An id is safe if the client cannot choose it: the
+ * address that your server or your proxy saw, or an id that you have checked (of a session, a
+ * token, an API key that exists).
+ *
+ * A header as it arrived (`x-api-key`, `x-forwarded-for`) is not safe. With a new value for each
+ * request, a client is never limited. With the value of a victim, the victim is limited.
+ *
+ * Hash an id that is itself a secret, because ids are published on the diagnostics channels and are
+ * part of Redis keys.
  *
  * @example
- * (request) => request.user?.id ?? addressKey(request.ip)   // `user` is set by the authentication before
+ * // Authentication has set `user` before.
+ * (request) => request.user?.id ?? addressKey(request.ip)
  */
 export type KeyOf<Request> = (request: Request) => string | Promise<string>
-
-const names = ['limiter', 'key', 'cost', 'skip', 'headers'] as const
 
 export function createGuard<Request>(
   owner: string,
   options: GuardOptions<Request> & { readonly key?: KeyOf<Request> },
   defaultKey?: KeyOf<Request>,
 ): Guard<Request> {
-  const check = checkOptions(owner, options, names)
+  const check = checkOptions(owner, options, optionNames)
   const limiter = check.shaped<RateLimiter>(
     'limiter',
     ['consume'],
@@ -62,3 +68,5 @@ export function createGuard<Request>(
     },
   }
 }
+
+const optionNames = ['limiter', 'key', 'cost', 'skip', 'headers'] as const

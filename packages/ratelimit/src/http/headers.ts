@@ -1,24 +1,26 @@
+import { checkOptions } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
 import type { Limit } from '../policies.js'
-import { checkOptions } from '@cache/core/internal'
 
 export interface HeadersOptions {
   /**
-   * `'draft-10'`: `RateLimit` and `RateLimit-Policy` with a member for each limit. `'draft-7'`: the
-   * same names, for the limit that has the least left. `'legacy'`: `X-RateLimit-Limit`,
-   * `-Remaining` and `-Reset`, the time in seconds since 1970. Default 'draft-10'.
+   * The form of the headers. Default 'draft-10'.
+   *
+   * - `'draft-10'`: `RateLimit` and `RateLimit-Policy`, with a member for each limit.
+   * - `'draft-7'`: the same names, for the limit with the least left.
+   * - `'legacy'`: `X-RateLimit-Limit`, `-Remaining` and `-Reset`, a time in seconds since 1970.
    */
   readonly style?: HeaderStyle
-  /** The limiter's `limits`: with them the headers say the policies too. */
+  /** The limiter's `limits`. With them the headers describe the policies too. */
   readonly limits?: readonly Limit[]
 }
 
 export type HeaderStyle = 'draft-10' | 'draft-7' | 'legacy'
 
 /**
- * The headers of a response. Denied requests get `Retry-After` as well, unless they can never be
- * admitted. Of a degraded decision nothing is said but that: what is left is not
- * known.
+ * Returns the rate limit headers of a response. A denied request also gets `Retry-After`, unless it
+ * can never be admitted. A degraded decision gets only `Retry-After`, because the state of its
+ * limits is unknown.
  *
  * Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, structured
  * fields (RFC 9651); draft 07 of it; RFC 9110, §10.2.3.
@@ -36,64 +38,70 @@ export function rateLimitHeaders(
   const style = check.oneOf('style', ['draft-10', 'draft-7', 'legacy'], 'draft-10')
   const retry: Record<string, string> =
     decision.violated.length > 0 && !decision.allowed && decision.satisfiable
-      ? { 'Retry-After': String(seconds(decision.retryAfter)) }
+      ? { 'Retry-After': String(toSeconds(decision.retryAfter)) }
       : {}
   if (decision.degraded) return retry
-  return { ...STYLES[style](decision, options.limits), ...retry }
+  return { ...headersByStyle[style](decision, options.limits), ...retry }
 }
 
-type Style = (decision: Decision, limits: readonly Limit[] | undefined) => Record<string, string>
+type HeadersOf = (
+  decision: Decision,
+  limits: readonly Limit[] | undefined,
+) => Record<string, string>
 
-const STYLES: Record<HeaderStyle, Style> = {
+const headersByStyle: Record<HeaderStyle, HeadersOf> = {
   'draft-10': (decision, limits) => ({
-    ...(limits && {
-      'RateLimit-Policy': limits
-        .map(
-          (limit) =>
-            `"${limit.name}";q=${limit.limit}${limit.policy === 'concurrency' ? ';qu="concurrent-requests"' : `;w=${seconds(limit.window)}`}`,
-        )
-        .join(', '),
-    }),
+    ...(limits && { 'RateLimit-Policy': limits.map(policyMember).join(', ') }),
     RateLimit: decision.limits
-      .map(({ name, remaining, resetAfter }) => `"${name}";r=${remaining};t=${seconds(resetAfter)}`)
+      .map(
+        ({ name, remaining, resetAfter }) => `"${name}";r=${remaining};t=${toSeconds(resetAfter)}`,
+      )
       .join(', '),
   }),
 
   'draft-7': (decision, limits) => {
-    const { limit, remaining, resetAfter, at } = tightest(decision)
-    const policy = limits?.[at]
+    const { limit, remaining, resetAfter, index } = tightestLimit(decision)
+    const policy = limits?.[index]
     return {
-      ...(policy && { 'RateLimit-Policy': `${policy.limit};w=${seconds(policy.window)}` }),
-      RateLimit: `limit=${limit}, remaining=${remaining}, reset=${seconds(resetAfter)}`,
+      ...(policy && { 'RateLimit-Policy': `${policy.limit};w=${toSeconds(policy.window)}` }),
+      RateLimit: `limit=${limit}, remaining=${remaining}, reset=${toSeconds(resetAfter)}`,
     }
   },
 
   legacy: (decision) => {
-    const { limit, remaining, resetAfter } = tightest(decision)
-    // The time of day, which clients compare with their own, as they do with Date.
+    const { limit, remaining, resetAfter } = tightestLimit(decision)
+    // Clients compare the time of day with their own clock, as they do with the header Date.
     return {
       'X-RateLimit-Limit': String(limit),
       'X-RateLimit-Remaining': String(remaining),
-      'X-RateLimit-Reset': String(seconds(new Date().getTime() + resetAfter)),
+      'X-RateLimit-Reset': String(toSeconds(new Date().getTime() + resetAfter)),
     }
   },
 }
 
-/** The limit that is in the way for longest; where none is, the one that has the least left. */
-function tightest({ limits }: Decision): Decision['limits'][0] & { readonly at: number } {
-  let at = 0
-  for (let i = 1; i < limits.length; i++) {
-    const [one, best] = [limits[i]!, limits[at]!]
-    if (
-      one.retryAfter > best.retryAfter ||
-      (one.retryAfter === best.retryAfter && one.remaining < best.remaining)
-    )
-      at = i
-  }
-  return { ...limits[at]!, at }
+function policyMember({ name, limit, policy, window }: Limit): string {
+  const unit = policy === 'concurrency' ? 'qu="concurrent-requests"' : `w=${toSeconds(window)}`
+  return `"${name}";q=${limit};${unit}`
 }
 
-/** Whole seconds, rounded up: after them it is so. */
-function seconds(ms: number): number {
+/**
+ * Returns the limit that denies the request for longest. If no limit denies it, returns the one
+ * with the least left.
+ */
+function tightestLimit({ limits }: Decision): Decision['limits'][0] & { readonly index: number } {
+  let index = 0
+  for (let i = 1; i < limits.length; i++) {
+    const [limit, tightest] = [limits[i]!, limits[index]!]
+    if (
+      limit.retryAfter > tightest.retryAfter ||
+      (limit.retryAfter === tightest.retryAfter && limit.remaining < tightest.remaining)
+    )
+      index = i
+  }
+  return { ...limits[index]!, index }
+}
+
+/** Rounds up, so that a client who waits for the result does not come too early. */
+function toSeconds(ms: number): number {
   return Math.ceil(ms / 1_000)
 }

@@ -1,95 +1,131 @@
--- What all scripts share; put before them. µs since 1970 by the server's clock, the only one that
--- decides; once for all calls of a script.
+-- Functions that all scripts of this package share. They come first in every script.
+-- All times are microseconds since 1970 by the clock of the server, which alone decides. It is read
+-- once for all calls that a script runs.
+-- cost: one TIME for each script
 
-local command, format, match, pack, fmod, least, most = redis.call, string.format, string.match, struct.pack, math.fmod, math.min, math.max
-local find, sub = string.find, string.sub
+local command = redis.call
+local format = string.format
+local find = string.find
+local match = string.match
+local sub = string.sub
+local pack = struct.pack
+local fmod = math.fmod
+local min = math.min
+local max = math.max
+
 local time = command('TIME')
 local now = time[1] * 1000000 + time[2]
 
--- Of what the calls of a script say in numbers, most is the same in all of them.
-local number = setmetatable({}, { __index = function(known, text)
+-- Parses numbers and keeps them: most arguments are the same in all calls of a script.
+local numberOf = setmetatable({}, { __index = function(cache, text)
   local value = tonumber(text)
-  known[text] = value
+  cache[text] = value
   return value
 end })
 
--- fmod is exact on integers below 2^53; Lua's own % and / are not.
-local function div(a, b) return (a - fmod(a, b)) / b end
+-- Divides and rounds down. fmod is exact for integers below 2^53; Lua's own % and / are not.
+local function div(a, b)
+  return (a - fmod(a, b)) / b
+end
 
--- Whether these are numbers that a state may have: exact, and not beyond the year 2255 if they are
--- times.
-local function areSane(...)
+-- Returns whether all arguments are numbers that a state can contain. They must be exact as
+-- doubles, so times are not beyond the year 2255.
+local function areValidNumbers(...)
   for i = 1, select('#', ...) do
     local value = tonumber((select(i, ...)))
-    if not value or not (value <= 9007199254740992) then return false end
+    if not value or not (value <= 9007199254740992) then
+      return false
+    end
   end
   return true
 end
 
--- A second more than needed: the state says what counts, not its expiry.
-local function ttl(till) return div(till - now, 1000) + 1000 end
+-- Returns the ttl in ms of a key that is needed until a time. It is a second longer than that: the
+-- state decides what counts, not its expiry.
+local function ttlUntil(at) return div(at - now, 1000) + 1000 end
 
--- By how many µs a state's own time is ahead of the clock. It is moved on when the clock was set
--- back by more than a second since the
--- state was written: for the state no time has passed then. Returns it, and whether it was moved.
-local function ahead(last, skew)
-  if now + skew < last - 1000000 then return last - now, true end
+-- Each state has its own time, which is ahead of the clock by its skew. If the clock was set back
+-- by more than a second since the state was written, the skew grows by as much, so that no time has
+-- passed for the state.
+-- Returns the skew, and whether it has changed.
+local function adjustSkew(writtenAt, skew)
+  if now + skew < writtenAt - 1000000 then
+    return writtenAt - now, true
+  end
   return skew, false
 end
 
--- The latest attempts that a state was charged for, each as ',name=granted+wait'. Their names are
--- as much of their tokens as tells them apart.
-local function short(token) return sub(token, -12) end
-
--- Puts an attempt behind the others. The oldest ones are dropped.
-local function noted(attempts, token, granted, wait)
-  if #attempts > 320 then attempts = sub(attempts, find(attempts, ',', -240, true)) end
-  return format('%s,%s=%.0f+%.0f', attempts, short(token), granted, wait)
+-- Returns the end of a token, which is enough to tell the attempts in a state apart.
+local function shortName(token)
+  return sub(token, -12)
 end
 
--- What an attempt was granted when it ran before, how long it was told to wait, and when the window
--- began that it was charged to: at start, or
--- one of the older ones, each as '|start…', the latest first ('/' stands between the attempts of
--- two windows). nil if it did not run before.
-local function attempted(attempts, token, start, older)
-  local name = ',' .. short(token) .. '='
-  local from = attempts and find(attempts, name, 1, true)
-  if not from then return end
-  local granted, wait = match(attempts, '^(%d+)%+(%d+)', from + #name)
-  local _, before = string.gsub(sub(attempts, from), '/', '')
-  for one in string.gmatch(older, '|(%d+)') do
-    if before == 0 then break end
-    start, before = tonumber(one), before - 1
+-- Appends an attempt to the latest attempts of a state, each written as ',name=granted+wait'. The
+-- oldest ones are dropped.
+local function appendAttempt(attempts, token, granted, wait)
+  if #attempts > 320 then
+    attempts = sub(attempts, find(attempts, ',', -240, true))
   end
-  return tonumber(granted), tonumber(wait), before == 0 and start or nil
+  return format('%s,%s=%.0f+%.0f', attempts, shortName(token), granted, wait)
 end
 
--- The attempts of two windows as those of one.
-local function merged(attempts)
+-- Finds an attempt that has run before. A '/' stands between the attempts of two windows. `start`
+-- is the start of the current window; `older` has the starts of the windows before it, each written
+-- as '|start…', the latest first.
+-- Returns what the attempt was granted, how long it was told to wait, and the start of the window
+-- that it was charged to; or nothing if the attempt has not run.
+local function findAttempt(attempts, token, start, older)
+  local name = ',' .. shortName(token) .. '='
+  local from = attempts and find(attempts, name, 1, true)
+  if not from then
+    return
+  end
+  local granted, wait = match(attempts, '^(%d+)%+(%d+)', from + #name)
+  local _, windowsBack = string.gsub(sub(attempts, from), '/', '')
+  for olderStart in string.gmatch(older, '|(%d+)') do
+    if windowsBack == 0 then
+      break
+    end
+    start = tonumber(olderStart)
+    windowsBack = windowsBack - 1
+  end
+  return tonumber(granted), tonumber(wait), windowsBack == 0 and start or nil
+end
+
+-- Makes the attempts of the latest two windows those of one window.
+local function mergeAttempts(attempts)
   local before, after = match(attempts, '^(.*)/(.*)$')
   return before and before .. after or attempts
 end
 
--- A write that needs no memory: after it, a server that is full lets a script write.
-local function useNoMemory(key) command('PEXPIRE', key, most(1, command('PTTL', key))) end
+-- Lets the script write on a server that is full: Redis allows it after a write that needs no
+-- memory.
+local function allowWriteWhenFull(key)
+  command('PEXPIRE', key, max(1, command('PTTL', key)))
+end
 
--- How each kind of state is looked at, charged and refunded: log.lua, fixed.lua, counter.lua,
--- bucket.lua, slots.lua. Times are µs from now.
---   look(key, limit, a, b, min, hold, token, max)   what it says, nothing charged:
---       available   how much there is
---       full        when all is available
---       ready       when min is
---       spendable   how much may be granted, where that is not what is available
---       holdable    how much may be granted to be spent within hold, where that is something else again
---       granted     what this attempt was granted when it ran before: a client sends again what got
---       no reply
---       wait        and how long it was told to wait
---       denied      whether this attempt was denied when it ran before, where that is remembered
---   charge(key, limit, a, b, granted, wait, hold, token, seen)
---       charges what is granted, as if it were spent after wait + hold, and brings up to date what
---       was seen: available, full, and
---       mark: what refund needs to know. Returns the µs for which it may be spent.
---   deny(key, token)   remembers that the attempt was denied; not every kind has it
+-- The kinds of states, by the name that Limit.script gives them. Each is a table of functions, in
+-- sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua, token-bucket.lua and
+-- slots.lua. `a` and `b` are two numbers whose meaning depends on the kind. Times are microseconds
+-- from now.
+--   inspect(key, limit, a, b, minCost, spendWithin, token, maxCost)
+--     returns the state without charging it, as a table:
+--       available       the cost that can be admitted now
+--       fullAfter       when all of the limit is available
+--       readyAfter      when minCost is available
+--       grantable       the cost that can be granted, if that is not `available`
+--       grantableLater  the cost that can be granted to be spent within spendWithin, if that is
+--                       different again
+--       granted         what this attempt was granted before: a client resends what got no reply
+--       wait            how long this attempt was told to wait before
+--       mark            the mark of this attempt's charge before
+--       denied          whether this attempt was denied before, if the kind remembers denials
+--   charge(key, limit, a, b, granted, wait, spendWithin, token, state)
+--     charges `granted` as if it were spent after wait + spendWithin. Updates `state`: available,
+--     fullAfter, and `mark`, which refund needs. Returns the time within which it can be spent.
+--   rememberDenial(key, token)
+--     remembers that the attempt was denied. Not every kind has this function.
 --   refund(key, a, b, mark, token, charged, chargedAt)
---       gives it back where it still counts. Returns whether it does, and the µs for which a second refund would count as well.
+--     gives a charge back if it still counts. Returns whether it does, and the time until which a
+--     second refund would count as well.
 local kinds = {}

@@ -1,59 +1,97 @@
--- Decides on one request against all limits of a limiter, and charges all of them or none; an
--- attempt that comes again is charged nothing
--- more, and told the same.
+-- Decides on one request against all limits of a limiter, and charges all of them or none. An
+-- attempt that arrives again gets the same answer and is charged nothing more.
+-- If the local `peeking` is true, which a script sets before these files, nothing is charged.
 -- KEYS[i] the state of limit i
--- ARGV[1] token: names the attempt  ARGV[2] min  ARGV[3] max: as much as there is, but at least min
--- ARGV[4] µs for which what is granted may be spent later  ARGV[5] µs for which the request may
--- wait for its turn
+-- ARGV[1] token: identifies the attempt
+-- ARGV[2] minCost  ARGV[3] maxCost: as much as is available is granted, but at least minCost
+-- ARGV[4] µs within which the granted tokens are spent later  ARGV[5] µs that the request can wait
+--   for its turn
 -- then for each limit: kind  limit  a  b (common.lua)
--- peeking (a local before this text): nothing is charged
--- returns numbers as big-endian doubles, of which a client reads many at a small price: now,
--- granted, µs to wait, µs for which it may be spent; and of each limit: available, µs until all is
--- available, µs until min is, mark
+-- returns big-endian doubles, because a client parses many of them cheaply: now, granted, µs to
+--   wait, µs within which the tokens must be spent; and for each limit: available, µs until all is
+--   available, µs until minCost is available, mark
+-- cost: that of inspect and charge of each kind
+-- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
+--   token-bucket.lua, slots.lua
 
-local token, min, max, hold, patience = ARGV[1], number[ARGV[2]], number[ARGV[3]], number[ARGV[4]], number[ARGV[5]]
+local token = ARGV[1]
+local minCost = numberOf[ARGV[2]]
+local maxCost = numberOf[ARGV[3]]
+local spendWithin = numberOf[ARGV[4]]
+local maxWait = numberOf[ARGV[5]]
 
-local seen, before, denied = {}, nil, false
-local granted, atOnce, turn, wait = max, max, 0, 0
+local states = {}
+local before -- The state that knows what this attempt was granted when it ran before.
+local wasDenied = false
+local granted = maxCost
+local grantableNow = maxCost
+local readyAfter = 0
+local wait = 0
 for i = 1, #KEYS do
-  local place = 4 * i + 2
-  local one = kinds[ARGV[place]].look(KEYS[i], number[ARGV[place + 1]], number[ARGV[place + 2]], number[ARGV[place + 3]], min, hold, token, max)
-  seen[i] = one
-  if one.granted and not peeking and (not before or one.granted < before.granted) then before = one end
-  denied = denied or one.denied
-  atOnce = least(atOnce, one.spendable or one.available)
-  granted = least(granted, one.holdable or one.spendable or one.available)
-  turn = most(turn, one.ready)
+  local first = 4 * i + 2
+  local limit = numberOf[ARGV[first + 1]]
+  local a = numberOf[ARGV[first + 2]]
+  local b = numberOf[ARGV[first + 3]]
+  local inspect = kinds[ARGV[first]].inspect
+  local state = inspect(KEYS[i], limit, a, b, minCost, spendWithin, token, maxCost)
+  states[i] = state
+  if state.granted and not peeking and (not before or state.granted < before.granted) then
+    before = state
+  end
+  wasDenied = wasDenied or state.denied
+  local grantable = state.grantable or state.available
+  grantableNow = min(grantableNow, grantable)
+  granted = min(granted, state.grantableLater or grantable)
+  readyAfter = max(readyAfter, state.readyAfter)
 end
 
 if before then
-  granted, hold, wait = most(min, before.granted), 0, before.wait or 0
-elseif denied then
-  granted, hold = 0, 0
+  granted = max(minCost, before.granted)
+  spendWithin = 0
+  wait = before.wait or 0
+elseif wasDenied then
+  granted = 0
+  spendWithin = 0
 else
-  if granted < min then
-    -- Not enough of what may be spent later: what was asked for, to be spent at once, or when its
-    -- turn has come.
-    granted, hold = atOnce >= min and min or 0, 0
-    if granted == 0 and patience > 0 and turn <= patience then granted, wait = min, turn end
+  if granted < minCost then
+    -- Too little can be spent later. Grants minCost, to be spent at once or when its turn comes.
+    granted = grantableNow >= minCost and minCost or 0
+    spendWithin = 0
+    if granted == 0 and maxWait > 0 and readyAfter <= maxWait then
+      granted = minCost
+      wait = readyAfter
+    end
   end
 
-  if granted > 0 and not peeking then
+  if not peeking then
     for i = 1, #KEYS do
-      local place = 4 * i + 2
-      hold = kinds[ARGV[place]].charge(KEYS[i], number[ARGV[place + 1]], number[ARGV[place + 2]], number[ARGV[place + 3]], granted, wait, hold, token, seen[i])
-      if wait > 0 then seen[i].available = 0 end
-    end
-  elseif granted == 0 and not peeking then
-    for i = 1, #KEYS do
-      local deny = kinds[ARGV[4 * i + 2]].deny
-      if deny then deny(KEYS[i], token) end
+      local first = 4 * i + 2
+      local kind = kinds[ARGV[first]]
+      if granted > 0 then
+        local limit = numberOf[ARGV[first + 1]]
+        local a = numberOf[ARGV[first + 2]]
+        local b = numberOf[ARGV[first + 3]]
+        local state = states[i]
+        spendWithin = kind.charge(
+          KEYS[i], limit, a, b, granted, wait, spendWithin, token, state
+        )
+        if wait > 0 then
+          state.available = 0
+        end
+      elseif kind.rememberDenial then
+        kind.rememberDenial(KEYS[i], token)
+      end
     end
   end
 end
 
-local function said(one) return most(0, one.available), one.full, granted > 0 and 0 or one.ready, one.mark or 0 end
+local function verdictOf(state)
+  local ready = granted > 0 and 0 or state.readyAfter
+  return max(0, state.available), state.fullAfter, ready, state.mark or 0
+end
 
-local reply = pack('>dddddddd', now, granted, wait, hold, said(seen[1]))
-for i = 2, #KEYS do reply = reply .. pack('>dddd', said(seen[i])) end
+local reply = pack('>dddddddd', now, granted, wait, spendWithin, verdictOf(states[1]))
+for i = 2, #KEYS do
+  reply = reply .. pack('>dddd', verdictOf(states[i]))
+end
 return reply

@@ -1,23 +1,45 @@
--- Gives back what a request was charged, once, where it still counts. A call that comes again is
--- told the same.
--- KEYS[1…n] the states of the limits  KEYS[n + 1] the refund, while a second one of the same
--- request would count, or this call may come again
--- ARGV[1] token: names the request  ARGV[2] what it was charged  ARGV[3] µs at which it was
--- ARGV[4] names this call
+-- Gives back what a request was charged, once, if the charge still counts. A call that arrives
+-- again returns the same.
+-- KEYS[1…n] the states of the limits
+-- KEYS[n + 1] the marker of this refund. It exists for as long as a second refund of the request
+--   would count, or this call can arrive again.
+-- ARGV[1] token: identifies the request  ARGV[2] its charge  ARGV[3] the time of the charge, µs
+-- ARGV[4] identifies this call
 -- then for each limit: kind  limit  a  b  mark (common.lua)
 -- returns 1 if anything was given back, else 0
+-- cost: that of the refund of each kind
+-- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
+--   token-bucket.lua, slots.lua
 
-local marker, life, changed = KEYS[#KEYS], 10000000, 0
-local before = command('GET', marker)
-if before then return before == ARGV[4] and 1 or 0 end
--- nothing: a server that is full lets a script write if it has removed something first
+local token = ARGV[1]
+local charged = tonumber(ARGV[2])
+local chargedAt = tonumber(ARGV[3])
+local call = ARGV[4]
+local marker = KEYS[#KEYS]
+
+local previousCall = command('GET', marker)
+if previousCall then
+  return previousCall == call and 1 or 0
+end
+-- There is nothing to delete, but a server that is full lets a script write after a deletion.
 command('DEL', marker)
 
+local anyRefunded = 0
+local markerLifetime = 10000000
 for i = 1, #KEYS - 1 do
-  local place = 5 * i
-  local back, counts = kinds[ARGV[place]].refund(KEYS[i], tonumber(ARGV[place + 2]), tonumber(ARGV[place + 3]), tonumber(ARGV[place + 4]), ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]))
-  if back then changed, life = 1, most(life, counts) end
+  local first = 5 * i
+  local a = tonumber(ARGV[first + 2])
+  local b = tonumber(ARGV[first + 3])
+  local mark = tonumber(ARGV[first + 4])
+  local refund = kinds[ARGV[first]].refund
+  local refunded, countsFor = refund(KEYS[i], a, b, mark, token, charged, chargedAt)
+  if refunded then
+    anyRefunded = 1
+    markerLifetime = max(markerLifetime, countsFor)
+  end
 end
 
-if changed == 1 then command('SET', marker, ARGV[4], 'PX', ttl(now + math.ceil(life))) end
-return changed
+if anyRefunded == 1 then
+  command('SET', marker, call, 'PX', ttlUntil(now + math.ceil(markerLifetime)))
+end
+return anyRefunded

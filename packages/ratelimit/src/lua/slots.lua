@@ -1,51 +1,88 @@
--- concurrency: a sorted set with a member 'token:ttl' for each slot that is held, by the µs at
--- which it ends. A request takes one, whatever its cost. The ttl, in µs, is the slot's own:
--- processes may differ in it while one is deployed with another. Released slots and denied attempts
--- are remembered beside it (remembered.lua).
--- a: the ttl, µs
+-- concurrency: slots that are held until they are released.
+-- State: a sorted set with a member 'token:ttl' for each slot, whose score is the time at which the
+-- slot expires. A request takes one slot, whatever its cost. The ttl is in microseconds and belongs
+-- to the slot, because processes can differ in it during a deployment. Released slots and denied
+-- attempts are remembered in a second key (ended-attempts.lua).
+-- a: the ttl of a new slot
+-- cost: O(log n) in the slots
+-- needs common.lua, ended-attempts.lua
 
-local DENIED = 10000000 -- µs for which a denied attempt is remembered
+-- How long a denied attempt is remembered.
+local REMEMBER_DENIAL_FOR = 10000000
 
-local function slot(token, a) return token .. ':' .. format('%.0f', a) end
+local function slotName(token, slotTtl)
+  return token .. ':' .. format('%.0f', slotTtl)
+end
 
--- Where the clock was set back, each slot is held for its own ttl from now, unless it is renewed.
-local function endEarlier(key, a)
-  useNoMemory(key)
-  local late = command('ZRANGEBYSCORE', key, '(' .. format('%.0f', now + a), '+inf', 'WITHSCORES')
-  for j = 1, #late, 2 do
-    local own = tonumber(match(late[j], ':(%d+)$') or a)
-    if not areSane(own) then own = a end
-    if tonumber(late[j + 1]) > now + own + 1000000 then command('ZADD', key, now + own, late[j]) end
+local function latestExpiry(key)
+  return tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2])
+end
+
+-- After the clock was set back, makes each slot expire after its own ttl from now.
+local function shortenSlots(key, slotTtl)
+  allowWriteWhenFull(key)
+  local from = '(' .. format('%.0f', now + slotTtl)
+  local slots = command('ZRANGEBYSCORE', key, from, '+inf', 'WITHSCORES')
+  for j = 1, #slots, 2 do
+    local ownTtl = tonumber(match(slots[j], ':(%d+)$') or slotTtl)
+    if not areValidNumbers(ownTtl) then
+      ownTtl = slotTtl
+    end
+    if tonumber(slots[j + 1]) > now + ownTtl + 1000000 then
+      command('ZADD', key, now + ownTtl, slots[j])
+    end
   end
 end
 
 kinds.slots = {
-  look = function(key, limit, a, b, min, hold, token, max)
-    local after = '(' .. format('%.0f', now)
-    local taken = command('ZCOUNT', key, after, '+inf')
-    local seen = { available = limit - taken, full = 0, ready = 0, spendable = taken < limit and math.huge or 0 }
+  inspect = function(key, limit, slotTtl, b, minCost, spendWithin, token, maxCost)
+    local unexpired = '(' .. format('%.0f', now)
+    local held = command('ZCOUNT', key, unexpired, '+inf')
+    local state = {
+      available = limit - held,
+      fullAfter = 0,
+      readyAfter = 0,
+      grantable = held < limit and math.huge or 0,
+    }
     if not peeking then
-      if command('ZSCORE', key, slot(token, a)) or remembered(key, token) then seen.granted = max
-      elseif remembered(key, token .. ':denied') then seen.denied, seen.ready = true, 1 end
+      if command('ZSCORE', key, slotName(token, slotTtl)) or hasEnded(key, token) then
+        state.granted = maxCost
+      elseif hasEnded(key, token .. ':denied') then
+        state.denied = true
+        state.readyAfter = 1
+      end
     end
-    if taken > 0 then
-      local function newest() return tonumber(command('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) end
-      if newest() > now + a + 1000000 then endEarlier(key, a) end
-      seen.full = newest() - now
+    if held > 0 then
+      if latestExpiry(key) > now + slotTtl + 1000000 then
+        shortenSlots(key, slotTtl)
+      end
+      state.fullAfter = latestExpiry(key) - now
     end
-    if taken >= limit then seen.ready = command('ZRANGEBYSCORE', key, after, '+inf', 'WITHSCORES', 'LIMIT', taken - limit, 1)[2] - now end
-    return seen
+    if held >= limit then
+      local offset = held - limit
+      local slots = command(
+        'ZRANGEBYSCORE', key, unexpired, '+inf', 'WITHSCORES', 'LIMIT', offset, 1
+      )
+      state.readyAfter = slots[2] - now
+    end
+    return state
   end,
 
-  charge = function(key, limit, a, b, granted, wait, hold, token, seen)
+  charge = function(key, limit, slotTtl, b, granted, wait, spendWithin, token, state)
     command('ZREMRANGEBYSCORE', key, '-inf', now)
-    command('ZADD', key, now + a, slot(token, a))
-    seen.available, seen.full = seen.available - 1, most(seen.full, a)
-    command('PEXPIRE', key, ttl(now + seen.full))
-    return hold
+    command('ZADD', key, now + slotTtl, slotName(token, slotTtl))
+    state.available = state.available - 1
+    state.fullAfter = max(state.fullAfter, slotTtl)
+    command('PEXPIRE', key, ttlUntil(now + state.fullAfter))
+    return spendWithin
   end,
 
-  deny = function(key, token) remember(key, token .. ':denied', DENIED) end,
+  rememberDenial = function(key, token)
+    rememberEnded(key, token .. ':denied', REMEMBER_DENIAL_FOR)
+  end,
 
-  refund = function() return false, 0 end, -- a slot is released, not refunded
+  -- A slot is released, not refunded.
+  refund = function()
+    return false, 0
+  end,
 }

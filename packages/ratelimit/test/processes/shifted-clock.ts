@@ -1,14 +1,14 @@
-/** A preload: the host's clock is off by so many ms. */
+/** A preload that shifts the clock of the host by CLOCK_SHIFT milliseconds. */
 const shift = Number(process.env.CLOCK_SHIFT ?? 0)
-const RightDate = Date
+const RealDate = Date
 
-globalThis.Date = class extends RightDate {
+globalThis.Date = class extends RealDate {
   constructor(...args: ConstructorParameters<typeof Date> | []) {
-    if (args.length === 0) super(RightDate.now() + shift)
+    if (args.length === 0) super(RealDate.now() + shift)
     else super(...args)
   }
 
   static override now(): number {
-    return RightDate.now() + shift
+    return RealDate.now() + shift
   }
 } as DateConstructor

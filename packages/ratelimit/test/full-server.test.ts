@@ -16,7 +16,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { keysForEver } from './cases.js'
+import { keysWithoutTtl } from './matrix.js'
 
 const policies: Record<string, Limit> = {
   slidingWindow: slidingWindow({ name: 'a', limit: 3, window: '1h' }),
@@ -26,30 +26,30 @@ const policies: Record<string, Limit> = {
   gcra: gcra({ name: 'a', limit: 3, window: '1h' }),
 }
 
-describe.each(['ioredis', 'node-redis'])('a server that is full, on %s', (name) => {
+describe.each(['ioredis', 'node-redis'])('a full server, on %s', (name) => {
   let server: RedisServer
   let client: CacheClient
-  let end: () => unknown
+  let disconnect: () => unknown
   let prefixes = 0
   beforeAll(async () => {
     server = await startRedis()
     if (name === 'ioredis') {
       const redis = new Redis(server.url)
       client = createCacheClient(ioredisDriver(redis))
-      end = () => redis.disconnect()
+      disconnect = () => redis.disconnect()
     } else {
       const redis = createClient({ url: server.url })
       client = createCacheClient(nodeRedisDriver(redis))
-      end = () => redis.destroy()
+      disconnect = () => redis.destroy()
     }
   })
   afterEach(async () => {
     await server.empty()
-    expect(await keysForEver(client)).toEqual([])
+    expect(await keysWithoutTtl(client)).toEqual([])
   })
   afterAll(async () => {
     await client.close()
-    end()
+    disconnect()
     await server.stop()
   })
   const make = (limit: Limit, options: Partial<RateLimiterOptions> = {}) =>
@@ -63,17 +63,17 @@ describe.each(['ioredis', 'node-redis'])('a server that is full, on %s', (name) 
     })
 
   it.each(Object.keys(policies))(
-    '%s: a decision is left to onOutage and reported; denials, peeks, refunds and resets work',
+    '%s: onOutage decides on a charge; denials, peeks, refunds and resets work',
     async (policy) => {
-      const limiter = make(policies[policy]!, { onOutage: 'closed' })
+      const limiter = make(policies[policy]!, { onOutage: 'deny' })
       const first = await limiter.consume('u', { cost: 2 })
-      const full = await limiter.consume('full', { cost: 3 })
+      const exhausting = await limiter.consume('exhausted', { cost: 3 })
       await server.fill()
       const errors: unknown[] = []
-      const hear = (message: unknown): void => void errors.push(message)
-      channels.error.subscribe(hear)
+      const onError = (message: unknown): void => void errors.push(message)
+      channels.error.subscribe(onError)
       expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: true })
-      channels.error.unsubscribe(hear)
+      channels.error.unsubscribe(onError)
       expect(errors).toMatchObject([
         { operation: 'ratelimit', key: `full${prefixes}:u`, error: { code: 'OOM' } },
       ])
@@ -82,28 +82,29 @@ describe.each(['ioredis', 'node-redis'])('a server that is full, on %s', (name) 
         remaining: 1,
         degraded: false,
       })
-      expect(await limiter.consume('full')).toMatchObject({ allowed: false, degraded: false })
+      expect(await limiter.consume('exhausted')).toMatchObject({ allowed: false, degraded: false })
       expect([
         await limiter.refund(first),
         await limiter.refund(first),
-        await limiter.refund(full),
+        await limiter.refund(exhausting),
       ]).toEqual([true, false, true])
-      expect([(await limiter.peek('u')).remaining, (await limiter.peek('full')).remaining]).toEqual(
-        [3, 3],
-      )
+      expect([
+        (await limiter.peek('u')).remaining,
+        (await limiter.peek('exhausted')).remaining,
+      ]).toEqual([3, 3])
       await limiter.reset('u')
     },
   )
 
-  it('slots are renewed and released', async () => {
-    const limiter = make(concurrency({ name: 'a', limit: 2, ttl: 600 }), { onOutage: 'open' })
+  it('renews and releases slots', async () => {
+    const limiter = make(concurrency({ name: 'a', limit: 2, ttl: 600 }), { onOutage: 'allow' })
     const held = [await limiter.consume('u'), await limiter.consume('u')]
     await server.fill()
     const until = performance.now() + 1_300
     while (performance.now() < until)
       expect(await limiter.consume('u')).toMatchObject({ allowed: false, degraded: false })
     expect(held.map(({ signal }) => signal.aborted)).toEqual([false, false])
-    for (const one of held) await one.release()
+    for (const decision of held) await decision.release()
     expect(await limiter.peek('u')).toMatchObject({ remaining: 2, degraded: false })
   })
 })

@@ -15,7 +15,7 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 
-/** A process that asks for ten times of what there is, or holds slots, as it is told. */
+/** What the process is started with. */
 export interface Start {
   readonly url: string
   readonly client: 'ioredis' | 'node-redis'
@@ -23,20 +23,24 @@ export interface Start {
 const LIMIT = 20
 const WINDOW = 300
 
+/** What the process does: consume from all policies, hold a slot, or take and release a slot. */
 export type Order =
   | {
       readonly do: 'burst'
-      /** How long at least, and how often. */ readonly ms: number
-      readonly asks: number
+      /** Milliseconds. */
+      readonly minDuration: number
+      readonly minRequests: number
       readonly inFlight: number
     }
   | { readonly do: 'hold' }
   | { readonly do: 'try' }
-/** What was admitted: for each policy the times, by the server, in µs. */
+/**
+ * The result of a burst. `admitted` has the server's times of the charges of each policy, in µs.
+ */
 export interface Burst {
   readonly type: 'burst'
   readonly clock: number
-  readonly asked: number
+  readonly sent: number
   readonly degraded: number
   readonly admitted: Readonly<Record<string, readonly number[]>>
 }
@@ -51,9 +55,9 @@ const policies = {
 }
 
 const child = childProcess<Start>()
-const { url, client: kind } = child.data
+const { url, client: library } = child.data
 const driver =
-  kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
+  library === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
 const client = createCacheClient(driver)
 const limiters = Object.entries(policies).map(
   ([policy, limit]) =>
@@ -64,7 +68,7 @@ const limiters = Object.entries(policies).map(
         prefix: policy,
         limits: [limit],
         deadline: '30s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: child.index % 2 === 0 ? {} : false,
       }),
     ] as const,
@@ -74,7 +78,7 @@ const slots = createRateLimiter({
   prefix: 'slots',
   limits: [concurrency({ name, limit: 1, ttl: 1_000 })],
   deadline: '30s',
-  onOutage: 'closed',
+  onOutage: 'deny',
 })
 const held: Decision[] = []
 
@@ -91,25 +95,29 @@ for (;;) {
   }
 }
 
-async function burst({ ms, asks, inFlight }: Extract<Order, { do: 'burst' }>): Promise<Burst> {
+async function burst({
+  minDuration,
+  minRequests,
+  inFlight,
+}: Extract<Order, { do: 'burst' }>): Promise<Burst> {
   const admitted: Record<string, number[]> = {}
-  let asked = 0
+  let sent = 0
   let degraded = 0
-  const until = performance.now() + ms
+  const until = performance.now() + minDuration
   await Promise.all(
     limiters.flatMap(([policy, limiter]) =>
       Array.from({ length: inFlight }, async () => {
         const times = (admitted[policy] ??= [])
-        while (performance.now() < until || asked < asks) {
-          asked++
+        while (performance.now() < until || sent < minRequests) {
+          sent++
           const decision = await limiter.consume('u')
           if (decision.degraded) degraded++
           if (decision.receipt) times.push(decision.receipt.at)
-          // A denial from the cache comes at once; others want to run as well.
+          // A cached denial is returned at once. The pause lets others run.
           if (decision.source === 'cache') await new Promise((resolve) => setTimeout(resolve, 1))
         }
       }),
     ),
   )
-  return { type: 'burst', clock: Date.now(), asked, degraded, admitted }
+  return { type: 'burst', clock: Date.now(), sent, degraded, admitted }
 }

@@ -2,7 +2,7 @@ import type { Decision } from '../decision.js'
 import type { Limit } from '../policies.js'
 import { rateLimitHeaders, type HeaderStyle } from './headers.js'
 
-/** The response to a request that was denied. */
+/** The response to a denied request. */
 export interface Refusal {
   readonly status: 429 | 503
   readonly headers: Readonly<Record<string, string>>
@@ -11,9 +11,9 @@ export interface Refusal {
 }
 
 /**
- * What to answer a denied request with: 429, the headers, and a body of `application/problem+json`
- * that names the limits in the way. 503 where Redis did not answer and `onOutage` denied: the
- * client has not exceeded anything.
+ * Returns the response to a denied request: status 429, the rate limit headers, and a body of
+ * `application/problem+json` that names the violated limits. The status is 503 if Redis did not
+ * answer and `onOutage` denied the request, because the client has not exceeded anything.
  *
  * Source: RFC 9457; problem types of
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, §5.
@@ -35,7 +35,7 @@ export function refusal(
       status: 503,
       headers,
       body: JSON.stringify({
-        type: `${TYPES}temporary-reduced-capacity`,
+        type: `${PROBLEM_TYPES}temporary-reduced-capacity`,
         title: 'Request cannot be satisfied for now: its quota is not known',
         status: 503,
       }),
@@ -45,7 +45,7 @@ export function refusal(
     status: 429,
     headers,
     body: JSON.stringify({
-      type: `${TYPES}quota-exceeded`,
+      type: `${PROBLEM_TYPES}quota-exceeded`,
       title: 'Request cannot be satisfied as assigned quota has been exceeded',
       status: 429,
       'violated-policies': decision.violated,
@@ -53,4 +53,4 @@ export function refusal(
   }
 }
 
-const TYPES = 'https://iana.org/assignments/http-problem-types#'
+const PROBLEM_TYPES = 'https://iana.org/assignments/http-problem-types#'

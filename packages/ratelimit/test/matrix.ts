@@ -13,21 +13,21 @@ const drivers: DriverFactories<Driver> = {
     shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
-/** Deadlines that a machine busy with other tests does not miss. */
-const settings = {
+/** The timeouts are long enough for a machine that is busy with other tests. */
+const clientOptions = {
   namespace: 'shop',
   resilience: { readTimeout: '5s', writeTimeout: '5s' },
 } as const
 
 const onServers = suitesOn(drivers, (driver, options?: ClientOptions) =>
-  createCacheClient(driver, { ...settings, ...options }),
+  createCacheClient(driver, { ...clientOptions, ...options }),
 )
 
 /**
- * Runs a suite on every driver and topology, on servers that are emptied before each test. After
- * each test no key may be there without a ttl.
+ * Runs a suite on every driver and topology. The servers are emptied before each test, and after
+ * each test every key must have a ttl.
  */
-export function onEach(
+export function onEveryServer(
   suite: (bench: Bench<CacheClient, ClientOptions>) => void,
   options?: MatrixOptions,
 ): void {
@@ -39,8 +39,8 @@ export function onEach(
   }, options)
 }
 
-/** The keys that never expire, of all there are on the one server of a client. */
-export async function keysForEver(client: CacheClient): Promise<string[]> {
+/** Returns the keys without a ttl on the only server of a client. */
+export async function keysWithoutTtl(client: CacheClient): Promise<string[]> {
   const keys = (await client.send({ args: ['KEYS', '*'], keys: ['any'] })) as string[]
   const ttls = await Promise.all(
     keys.map((key) => client.send({ args: ['PTTL', key], keys: [key] })),

@@ -13,18 +13,18 @@ import {
   slidingWindow,
   tokenBucket,
 } from '../src/index.js'
-import { keysForEver, onEach } from './cases.js'
+import { keysWithoutTtl, onEveryServer } from './matrix.js'
 
-onEach(({ newClient, keys }) => {
+onEveryServer(({ newClient, keys }) => {
   const limits = [
     slidingWindow({ name: 'a', limit: 2, window: '1h' }),
     gcra({ name: 'b', limit: 50, window: '1h' }),
     concurrency({ name: 'c', limit: 9, ttl: '10s' }),
   ]
   const make = (prefix: string, client: CacheClient = newClient()) =>
-    createRateLimiter({ client, prefix, limits, deadline: '10s', onOutage: 'closed' })
+    createRateLimiter({ client, prefix, limits, deadline: '10s', onOutage: 'deny' })
 
-  it('ids that look like each other, or like keys, are each limited by themselves', async () => {
+  it('limits ids separately although they look like each other or like keys', async () => {
     const limiter = make('api')
     const ids = [
       'a',
@@ -61,16 +61,16 @@ onEach(({ newClient, keys }) => {
     expect((await keys()).every((key) => /^shop:api:[^{]*\{shop:api:/.test(key))).toBe(true)
   })
 
-  it('under a prefix with a hash tag too', async () => {
+  it('limits ids separately under a prefix with a hash tag', async () => {
     const limiter = make('{eu}:api')
     const ids = ['a', ['a', 'a'], ['a', 'log'], ['a', 'a', 'log'], 'a:log', ['a', 'refund~x']]
     for (const id of ids) expect(await limiter.consumeUpTo(id, 5)).toMatchObject({ granted: 2 })
     expect((await keys()).every((key) => key.startsWith('shop:{eu}:api:'))).toBe(true)
   })
 
-  it('any text is limited as itself, or refused', async () => {
+  it('limits any string as itself, or rejects it', async () => {
     const client = newClient()
-    let worlds = 0
+    let prefixes = 0
     await fc.assert(
       fc.asyncProperty(
         fc.uniqueArray(
@@ -81,7 +81,7 @@ onEach(({ newClient, keys }) => {
           { minLength: 2, maxLength: 8 },
         ),
         async (ids) => {
-          const limiter = make(`any${++worlds}`, client)
+          const limiter = make(`any${++prefixes}`, client)
           const granted = await Promise.all(
             ids.map(async (id) => {
               try {
@@ -100,7 +100,7 @@ onEach(({ newClient, keys }) => {
   })
 })
 
-it('keys with what is no state of ours are begun anew, and never live for ever', async () => {
+it('begins anew with a key whose value is not a state, and always sets a ttl', async () => {
   await using server = await startRedis()
   const redis = new Redis(server.url)
   const client = createCacheClient(ioredisDriver(redis))
@@ -114,16 +114,16 @@ it('keys with what is no state of ours are begun anew, and never live for ever',
     prefix: 'p',
     limits,
     deadline: '10s',
-    onOutage: 'closed',
+    onOutage: 'deny',
   })
-  for (const [i, junk] of ['', 'x', '1', '1 2 3 4 5 6', '-1 -1', 'nan inf', '\0\0'].entries()) {
+  for (const [i, value] of ['', 'x', '1', '1 2 3 4 5 6', '-1 -1', 'nan inf', '\0\0'].entries()) {
     for (const key of [`p:{p:${i}}:f:fixed`, `p:{p:${i}}:c:counter`, `p:{p:${i}}:b:bucket`])
-      await redis.set(key, junk)
+      await redis.set(key, value)
     const decision = await limiter.consume(i)
     expect(decision).toMatchObject({ allowed: true, degraded: false, remaining: 1 })
     expect(await limiter.refund(decision)).toBe(true)
   }
-  expect(await keysForEver(client)).toEqual([])
+  expect(await keysWithoutTtl(client)).toEqual([])
   await client.close()
   redis.disconnect()
 })

@@ -16,7 +16,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { keysForEver } from './cases.js'
+import { keysWithoutTtl } from './matrix.js'
 
 const HOUR = 3_600_000
 const policies: Record<string, (window: number) => Limit> = {
@@ -27,31 +27,31 @@ const policies: Record<string, (window: number) => Limit> = {
   gcra: (window) => gcra({ name: 'a', limit: 3, window }),
 }
 
-describe.skipIf(!canSetClock())('the clock of the server', () => {
+describe.skipIf(!canSetClock())('a server clock', () => {
   describe.each(['ioredis', 'node-redis'])('on %s', (name) => {
     let server: RedisServer
     let client: CacheClient
-    let end: () => unknown
+    let disconnect: () => unknown
     let prefixes = 0
     beforeAll(async () => {
       server = await startRedis({ clock: true })
       if (name === 'ioredis') {
         const redis = new Redis(server.url)
         client = createCacheClient(ioredisDriver(redis))
-        end = () => redis.disconnect()
+        disconnect = () => redis.disconnect()
       } else {
         const redis = createClient({ url: server.url })
         client = createCacheClient(nodeRedisDriver(redis))
-        end = () => redis.destroy()
+        disconnect = () => redis.destroy()
       }
     })
     afterEach(async () => {
       await server.setClock(0)
-      expect(await keysForEver(client)).toEqual([])
+      expect(await keysWithoutTtl(client)).toEqual([])
     })
     afterAll(async () => {
       await client.close()
-      end()
+      disconnect()
       await server.stop()
     })
     const make = (limit: Limit, options: Partial<RateLimiterOptions> = {}) =>
@@ -60,13 +60,13 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         prefix: `clock${++prefixes}`,
         limits: [limit],
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
         ...options,
       })
 
     describe.each(Object.keys(policies))('%s', (policy) => {
-      it('that is set back by an hour gives and takes nothing', async () => {
+      it('set back by an hour neither gives nor takes capacity', async () => {
         const limiter = make(policies[policy]!(60_000))
         const decision = await limiter.consume('u', { cost: 2 })
         await server.setClock(-HOUR)
@@ -80,20 +80,20 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         expect((await limiter.peek('u')).remaining).toBe(2)
       })
 
-      it('that is set back by an hour lets in again after the window', async () => {
+      it('set back by an hour admits requests again after the window', async () => {
         const limiter = make(policies[policy]!(300), { denyCache: { maxAge: '1s' } })
         await limiter.consume('u', { cost: 3 })
         expect(await limiter.consume('u')).toMatchObject({ allowed: false })
         await server.setClock(-HOUR)
-        const started = performance.now()
+        const startedAt = performance.now()
         await vi.waitFor(
           async () => expect(await limiter.consume('u')).toMatchObject({ allowed: true }),
           { timeout: 10_000, interval: 20 },
         )
-        expect(performance.now() - started).toBeLessThan(5_000)
+        expect(performance.now() - startedAt).toBeLessThan(5_000)
       })
 
-      it('that is set back moves reservations along', async () => {
+      it('set back by an hour moves reservations along', async () => {
         const limiter = make(policies[policy]!(60_000))
         await limiter.consume('u', { cost: 3 })
         const reserved = await limiter.reserve('u', { maxWait: '1h' })
@@ -106,7 +106,7 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         expect(await limiter.consume('u')).toMatchObject({ allowed: false })
       })
 
-      it('that is set forward by an hour counts as an hour that has passed', async () => {
+      it('set forward by an hour counts as an hour that has passed', async () => {
         const limiter = make(policies[policy]!(60_000))
         await limiter.consume('u', { cost: 3 })
         await server.setClock(HOUR)
@@ -117,8 +117,8 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         expect((await limiter.consume('u')).retryAfter).toBeLessThan(120_001)
       })
 
-      it('does not matter to what was taken before it is spent', async () => {
-        const limiter = make(policies[policy]!(60_000), { lease: { tokens: 3, ttl: '5s' } })
+      it('set back by an hour does not affect prefetched tokens', async () => {
+        const limiter = make(policies[policy]!(60_000), { prefetch: { tokens: 3, ttl: '5s' } })
         expect(await limiter.consume('u')).toMatchObject({ allowed: true })
         await server.setClock(-HOUR)
         const decisions = await Promise.all(Array.from({ length: 5 }, () => limiter.consume('u')))
@@ -127,13 +127,13 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
     })
 
     it.each([...Object.keys(policies), 'slots'])(
-      'that is set back on a server that is full denies as before: %s',
+      'set back on a full server denies as before: %s',
       async (policy) => {
         const limiter = make(
           policy === 'slots'
             ? concurrency({ name: 'a', limit: 3, ttl: '1m' })
             : policies[policy]!(60_000),
-          { onOutage: 'open' },
+          { onOutage: 'allow' },
         )
         const held =
           policy === 'slots'
@@ -144,42 +144,39 @@ describe.skipIf(!canSetClock())('the clock of the server', () => {
         const denied = await limiter.consume('u')
         await server.empty()
         expect(denied).toMatchObject({ allowed: false, degraded: false })
-        for (const one of held) await one.release()
+        for (const decision of held) await decision.release()
       },
     )
 
-    it.each([-HOUR, HOUR])(
-      'keeps slots when it is set by %d ms: they are renewed, and end',
-      async (by) => {
-        const limit = concurrency({ name: 'a', limit: 2, ttl: 900 })
-        const limiter = make(limit)
-        const lost = createRateLimiter({
-          client: {
-            ...client,
-            run: (script, ...rest) =>
-              script.name === 'ratelimit renew'
-                ? new Promise(() => undefined)
-                : client.run(script, ...rest),
-          },
-          prefix: limiter.prefix,
-          limits: [limit],
-          deadline: '10s',
-        })
-        const held = await limiter.consume('u')
-        expect(await lost.consume('u')).toMatchObject({ allowed: true })
-        expect(await limiter.consume('u')).toMatchObject({ allowed: false })
-        await server.setClock(by)
-        const started = performance.now()
-        let next = await limiter.consume('u')
-        if (by < 0) expect(next.allowed).toBe(false)
-        while (!next.allowed) {
-          expect(performance.now() - started).toBeLessThan(5_000)
-          next = await limiter.consume('u')
-        }
-        if (by < 0) expect(held.signal.aborted).toBe(false)
-        else await vi.waitFor(() => expect(held.signal.aborted).toBe(true), { timeout: 5_000 })
-        await Promise.all([held.release(), next.release()])
-      },
-    )
+    it.each([-HOUR, HOUR])('set by %d ms: slots are still renewed and expire', async (offset) => {
+      const limit = concurrency({ name: 'a', limit: 2, ttl: 900 })
+      const limiter = make(limit)
+      const withoutRenewal = createRateLimiter({
+        client: {
+          ...client,
+          run: (script, ...rest) =>
+            script.name === 'ratelimit renew'
+              ? new Promise(() => undefined)
+              : client.run(script, ...rest),
+        },
+        prefix: limiter.prefix,
+        limits: [limit],
+        deadline: '10s',
+      })
+      const held = await limiter.consume('u')
+      expect(await withoutRenewal.consume('u')).toMatchObject({ allowed: true })
+      expect(await limiter.consume('u')).toMatchObject({ allowed: false })
+      await server.setClock(offset)
+      const startedAt = performance.now()
+      let next = await limiter.consume('u')
+      if (offset < 0) expect(next.allowed).toBe(false)
+      while (!next.allowed) {
+        expect(performance.now() - startedAt).toBeLessThan(5_000)
+        next = await limiter.consume('u')
+      }
+      if (offset < 0) expect(held.signal.aborted).toBe(false)
+      else await vi.waitFor(() => expect(held.signal.aborted).toBe(true), { timeout: 5_000 })
+      await Promise.all([held.release(), next.release()])
+    })
   })
 })

@@ -1,19 +1,19 @@
 import type { Decision } from '../decision.js'
 import type { Limit } from '../policies.js'
 import { rateLimitHeaders, type HeaderStyle } from './headers.js'
-import { refusal, type Refusal } from './problem.js'
+import { refusal, type Refusal } from './refusal.js'
 
-/** What goes with the response, and the response itself where the request was denied. */
-export function respond(
+/** Returns the headers for the response, and the whole response if the request is denied. */
+export function responseFor(
   decision: Decision,
   limits: readonly Limit[],
   style: HeaderStyle | false,
 ): { readonly headers: Readonly<Record<string, string>>; readonly refused: Refusal | undefined } {
-  const how = { style: style || 'draft-10', limits } as const
-  const all = rateLimitHeaders(decision, how)
-  const headers = style === false ? only(all, 'Retry-After') : all
+  const options = { style: style || 'draft-10', limits } as const
+  const allHeaders = rateLimitHeaders(decision, options)
+  const headers = style === false ? onlyHeader(allHeaders, 'Retry-After') : allHeaders
   if (decision.allowed) return { headers, refused: undefined }
-  const refused = refusal(decision, how)
+  const refused = refusal(decision, options)
   return {
     headers,
     refused: {
@@ -23,6 +23,9 @@ export function respond(
   }
 }
 
-function only(headers: Readonly<Record<string, string>>, name: string): Record<string, string> {
+function onlyHeader(
+  headers: Readonly<Record<string, string>>,
+  name: string,
+): Record<string, string> {
   return headers[name] === undefined ? {} : { [name]: headers[name] }
 }

@@ -11,7 +11,7 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
 const policies: Record<string, (limit: number) => Limit> = {
   slidingWindow: (limit) => slidingWindow({ name: 'a', limit, window: '1h' }),
@@ -22,7 +22,7 @@ const policies: Record<string, (limit: number) => Limit> = {
   gcra: (limit) => gcra({ name: 'a', limit, window: '1h' }),
 }
 
-onEach(({ newClient }) => {
+onEveryServer(({ newClient }) => {
   function make(limit: Limit, options: Partial<RateLimiterOptions> = {}) {
     const client = newClient()
     const counts = { sent: 0 }
@@ -37,52 +37,54 @@ onEach(({ newClient }) => {
       counts,
       limiter: createRateLimiter({
         client: counting,
-        prefix: 'lease',
+        prefix: 'prefetch',
         limits: [limit],
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
-        lease: { tokens: 10, ttl: '10s' },
+        prefetch: { tokens: 10, ttl: '10s' },
         ...options,
       }),
     }
   }
 
   describe.each(Object.keys(policies))('%s', (name) => {
-    it('takes ten tokens in one round trip, and admits no more than the limit from two processes', async () => {
-      const one = make(policies[name]!(40))
-      const two = make(policies[name]!(40))
-      const first = await Promise.all(Array.from({ length: 25 }, () => one.limiter.consume('u')))
-      expect(one.counts.sent).toBe(3)
-      expect(first.every(({ allowed, granted }) => allowed && granted === 1)).toBe(true)
+    it('fetches ten tokens per round trip, and two processes stay within the limit', async () => {
+      const first = make(policies[name]!(40))
+      const second = make(policies[name]!(40))
+      const decisions = await Promise.all(
+        Array.from({ length: 25 }, () => first.limiter.consume('u')),
+      )
+      expect(first.counts.sent).toBe(3)
+      expect(decisions.every(({ allowed, granted }) => allowed && granted === 1)).toBe(true)
       const rest = await Promise.all(
-        Array.from({ length: 60 }, (_, i) => [one, two][i % 2]!.limiter.consume('u')),
+        Array.from({ length: 60 }, (_, i) => [first, second][i % 2]!.limiter.consume('u')),
       )
       const admitted = rest.filter(({ allowed }) => allowed).length
       expect(admitted).toBeLessThanOrEqual(15)
-      // 5 left of the third lease, and 10 of another; a bucket counts what would come back while a
-      // lease lasts, which is less than one.
+      // 5 tokens of the third batch, and 10 of another one. A bucket also counts the tokens that
+      // come back during the lifetime of a batch, which are less than one.
       expect(admitted).toBeGreaterThanOrEqual(14)
     })
   })
 
-  it('says what is left, of Redis and of the lease', async () => {
+  it('reports what is left in Redis and in the batch', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 40, window: '1h' }))
     expect(await limiter.consume('u')).toMatchObject({
-      source: 'lease',
+      source: 'prefetch',
       remaining: 39,
       violated: [],
       degraded: false,
     })
     expect(await limiter.consume('u', { cost: 3 })).toMatchObject({
-      source: 'lease',
+      source: 'prefetch',
       remaining: 36,
       granted: 3,
     })
     expect(await limiter.peek('u')).toMatchObject({ remaining: 30 })
   })
 
-  it('puts back into the lease what is refunded, once', async () => {
+  it('puts refunded tokens back into their batch, once', async () => {
     const { limiter, counts } = make(slidingWindow({ name: 'a', limit: 10, window: '1h' }))
     const decisions = await Promise.all(Array.from({ length: 10 }, () => limiter.consume('u')))
     expect(await limiter.consume('u')).toMatchObject({ allowed: false, violated: ['a'] })
@@ -97,9 +99,9 @@ onEach(({ newClient }) => {
     expect(counts.sent).toBe(3)
   })
 
-  it('what is not spent in time is lost, and not spent late', async () => {
+  it('drops tokens that are not spent in time', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 15, window: '1h' }), {
-      lease: { tokens: 10, ttl: 100 },
+      prefetch: { tokens: 10, ttl: 100 },
     })
     await limiter.consume('u')
     await sleep(150)
@@ -107,14 +109,14 @@ onEach(({ newClient }) => {
     expect(rest.filter(({ allowed }) => allowed)).toHaveLength(5)
   })
 
-  it('where nothing is left for later, what is asked for is admitted as without a lease', async () => {
-    // What the lease could hold, the bucket gets back while it lasts.
+  it('decides without a prefetch if no tokens can be spent later', async () => {
+    // The bucket gets back as many tokens as a batch could hold during the batch's lifetime.
     const { limiter } = make(gcra({ name: 'a', limit: 5, window: 5_000 }))
     const decisions = await Promise.all(Array.from({ length: 8 }, () => limiter.consume('u')))
     expect(decisions.filter(({ allowed }) => allowed)).toHaveLength(5)
   })
 
-  it('takes what costs more than a lease in one go', async () => {
+  it('charges a cost higher than a batch at once', async () => {
     const { limiter } = make(slidingWindow({ name: 'a', limit: 40, window: '1h' }))
     expect(await limiter.consume('u', { cost: 25 })).toMatchObject({ allowed: true, granted: 25 })
     expect(await limiter.consume('u', { cost: 25 })).toMatchObject({

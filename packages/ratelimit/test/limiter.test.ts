@@ -11,19 +11,19 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { onEach } from './cases.js'
+import { onEveryServer } from './matrix.js'
 
-const hour = '1h'
+const window = '1h'
 const policies: Record<string, (limit: number) => Limit> = {
-  slidingWindow: (limit) => slidingWindow({ name: 'a', limit, window: hour }),
-  slidingCounter: (limit) => slidingCounter({ name: 'a', limit, window: hour }),
-  fixedWindow: (limit) => fixedWindow({ name: 'a', limit, window: hour }),
+  slidingWindow: (limit) => slidingWindow({ name: 'a', limit, window }),
+  slidingCounter: (limit) => slidingCounter({ name: 'a', limit, window }),
+  fixedWindow: (limit) => fixedWindow({ name: 'a', limit, window }),
   tokenBucket: (limit) =>
-    tokenBucket({ name: 'a', capacity: limit, refill: limit, interval: hour }),
-  gcra: (limit) => gcra({ name: 'a', limit, window: hour }),
+    tokenBucket({ name: 'a', capacity: limit, refill: limit, interval: window }),
+  gcra: (limit) => gcra({ name: 'a', limit, window }),
 }
 
-onEach(
+onEveryServer(
   ({ newClient, keys }) => {
     const make = (
       limits: readonly Limit[],
@@ -35,14 +35,14 @@ onEach(
         prefix: 'api',
         limits,
         deadline: '10s',
-        onOutage: 'closed',
+        onOutage: 'deny',
         ...options,
       })
 
     describe.each(Object.keys(policies))('%s', (name) => {
       const policy = policies[name]!
 
-      it('admits what the limit allows and nothing more, and says how much is left', async () => {
+      it('admits as much as the limit allows, and reports how much is left', async () => {
         const limiter = make([policy(3)])
         const decisions = await Promise.all(
           Array.from({ length: 5 }, () => limiter.consume('user:42')),
@@ -61,7 +61,7 @@ onEach(
         expect(await limiter.consume('user:43')).toMatchObject({ allowed: true })
       })
 
-      it('gives back once what is refunded, whoever asks and however often', async () => {
+      it('refunds a charge once, whichever process asks and however often', async () => {
         const limiter = make([policy(2)])
         const other = make([policy(2)])
         const [first] = await Promise.all([limiter.consume('u', { cost: 2 })])
@@ -84,7 +84,7 @@ onEach(
         expect(await limiter.consume('u')).toMatchObject({ allowed: false })
       })
 
-      it('takes as much as there is', async () => {
+      it('consumeUpTo charges as much as is available', async () => {
         const limiter = make([policy(10)])
         expect(await limiter.consumeUpTo('u', 7)).toMatchObject({ granted: 7, remaining: 3 })
         expect(await limiter.consumeUpTo('u', 7)).toMatchObject({
@@ -95,7 +95,7 @@ onEach(
         expect(await limiter.consumeUpTo('u', 7)).toMatchObject({ granted: 0, allowed: false })
       })
 
-      it('peeks without charging, and begins anew after a reset', async () => {
+      it('peek charges nothing, and reset deletes all charges', async () => {
         const limiter = make([policy(2)])
         for (let i = 0; i < 3; i++)
           expect(await limiter.peek('u', { cost: 2 })).toMatchObject({
@@ -108,16 +108,16 @@ onEach(
         expect(await limiter.consume('u')).toMatchObject({ allowed: true, remaining: 1 })
       })
 
-      it('refunds nothing of what a reset has forgotten', async () => {
+      it('refunds nothing that was charged before a reset', async () => {
         const limiter = make([policy(2)])
-        const old = await limiter.consume('u', { cost: 2 })
+        const beforeReset = await limiter.consume('u', { cost: 2 })
         await limiter.reset('u')
         await limiter.consume('u', { cost: 2 })
-        expect(await limiter.refund(old)).toBe(false)
+        expect(await limiter.refund(beforeReset)).toBe(false)
         expect(await limiter.consume('u')).toMatchObject({ allowed: false })
       })
 
-      it('books turns one after the other', async () => {
+      it('reserve books one turn after the other', async () => {
         const limiter = make([policy(2)])
         const waits = (
           await Promise.all(
@@ -127,9 +127,9 @@ onEach(
         expect(waits.slice(0, 2)).toEqual([0, 0])
         expect(waits[2]).toBeGreaterThan(0)
         expect([...waits].sort((a, b) => a - b)).toEqual(waits)
-        const late = await limiter.reserve('u', { maxWait: 1_000 })
-        expect(late).toMatchObject({ allowed: false, granted: 0 })
-        expect(late.wait).toBeGreaterThan(1_000)
+        const tooLate = await limiter.reserve('u', { maxWait: 1_000 })
+        expect(tooLate).toMatchObject({ allowed: false, granted: 0 })
+        expect(tooLate.wait).toBeGreaterThan(1_000)
       })
     })
 
@@ -150,22 +150,22 @@ onEach(
       ])
     })
 
-    it('keeps the limits of one id in one slot, under its prefix, escaped', async () => {
+    it('keeps the states of an id in one Cluster slot, under its prefix, escaped', async () => {
       const limiter = make(
         [...Object.keys(policies)].map((name) => ({ ...policies[name]!(10), name })),
       )
       await limiter.consume(['tenant', 'user:42}'])
-      const tag = 'shop:api:tenant:{shop:api:tenant:user%3A42%7D}'
+      const keyStart = 'shop:api:tenant:{shop:api:tenant:user%3A42%7D}'
       expect(await keys()).toEqual([
-        `${tag}:fixedWindow:fixed`,
-        `${tag}:gcra:bucket`,
-        `${tag}:slidingCounter:counter`,
-        `${tag}:slidingWindow:log`,
-        `${tag}:tokenBucket:bucket`,
+        `${keyStart}:fixedWindow:fixed`,
+        `${keyStart}:gcra:bucket`,
+        `${keyStart}:slidingCounter:counter`,
+        `${keyStart}:slidingWindow:log`,
+        `${keyStart}:tokenBucket:bucket`,
       ])
     })
 
-    it('holds slots', async () => {
+    it('holds concurrency slots until they are released', async () => {
       const limiter = make([concurrency({ name: 'running', limit: 2, ttl: '10s' })])
       const first = await limiter.consume('u')
       {

@@ -1,0 +1,145 @@
+import type { CacheClient, Duration } from '@cache/core'
+import { checkClient, checkOptions, checkPrefix, type OptionChecks } from '@cache/core/internal'
+import type { DenyCacheOptions } from './deny-cache.js'
+import { checkOnOutage, type OnOutage } from './outage.js'
+import type { Limit } from './policies.js'
+import { checkReceiptSecrets, type ReceiptSecret } from './receipts.js'
+
+export interface RateLimiterOptions {
+  /** The cache client to use. */
+  readonly client: CacheClient
+  /** The first part of every key of this limiter, after the client's namespace. */
+  readonly prefix: string
+  /**
+   * The limits that a request must pass. They are checked together and charged together, all or
+   * none. Each needs a different name.
+   */
+  readonly limits: readonly Limit[]
+  /**
+   * The time that a decision waits for Redis. Default 500 ms, which is longer than a round trip
+   * takes anywhere. A denial that arrives later is still cached, and the charge of a request that
+   * `onOutage` denied is given back.
+   */
+  readonly deadline?: Duration
+  /**
+   * What happens to a request that Redis does not decide within the deadline: `'allow'` it,
+   * `'deny'` it, or `{ local: share }`, with which each process allows its share of each limit
+   * without Redis. Default `'allow'`.
+   */
+  readonly onOutage?: OnOutage
+  /**
+   * Caches denials in the process, so that repeat offenders cost no round trip. `max` is the number
+   * of ids (default 10 000). `maxAge` is how long a denial is cached at most (default 1 s), and so
+   * how late a refund or reset by another process takes effect. `false` turns the cache off.
+   */
+  readonly denyCache?: false | { readonly max?: number; readonly maxAge?: Duration }
+  /**
+   * Charges this many tokens at a time in Redis and spends them in the process, so that one round
+   * trip serves many requests. The tokens must be spent within `ttl` (default 250 ms), and count as
+   * if they were spent at its end. It cannot be combined with concurrency limits. Default off.
+   */
+  readonly prefetch?: number | { readonly tokens: number; readonly ttl?: Duration }
+  /** Decides and reports, but allows every request. Default false. */
+  readonly shadow?: boolean
+  /**
+   * The secrets that receipts are signed with, of at least 32 bytes each. You need them if receipts
+   * leave the server and come back. The first secret signs, and all of them are accepted. To change
+   * the secret, put the new one first and keep the old one until its receipts are worthless.
+   * Default: receipts are not signed, and must not leave the server.
+   */
+  readonly receiptSecrets?: readonly ReceiptSecret[]
+}
+
+export interface PrefetchOptions {
+  readonly tokens: number
+  /** Milliseconds. */
+  readonly ttl: number
+}
+
+/** The options after validation, with defaults. Durations are in milliseconds. */
+export interface ResolvedOptions {
+  readonly client: CacheClient
+  readonly prefix: string
+  readonly limits: readonly Limit[]
+  readonly deadline: number
+  readonly onOutage: OnOutage
+  readonly denyCache: DenyCacheOptions | undefined
+  readonly prefetch: PrefetchOptions | undefined
+  readonly shadow: boolean
+  readonly receiptSecrets: readonly ReceiptSecret[]
+}
+
+/** @throws {InvalidOptionError} naming the option. */
+export function resolveOptions(options: RateLimiterOptions): ResolvedOptions {
+  const check = checkOptions('createRateLimiter', options, optionNames)
+  const client = checkClient(check)
+  return {
+    client,
+    prefix: checkPrefix('prefix', options.prefix, client.namespace),
+    limits: checkLimits(check, options.limits),
+    deadline: check.duration('deadline', 500),
+    onOutage: checkOnOutage(check, options.onOutage),
+    denyCache: options.denyCache === false ? undefined : checkDenyCache(check),
+    prefetch: check.has('prefetch') ? checkPrefetch(check, options) : undefined,
+    shadow: check.oneOf('shadow', [true, false], false),
+    receiptSecrets: checkReceiptSecrets(check, options.receiptSecrets),
+  }
+}
+
+const optionNames = [
+  'client',
+  'prefix',
+  'limits',
+  'deadline',
+  'onOutage',
+  'denyCache',
+  'prefetch',
+  'shadow',
+  'receiptSecrets',
+] as const
+
+function checkLimits(check: OptionChecks, limits: readonly Limit[]): readonly Limit[] {
+  const fits =
+    Array.isArray(limits) &&
+    limits.length > 0 &&
+    limits.every(
+      (limit: Limit | undefined) => Array.isArray(limit?.script) && typeof limit?.name === 'string',
+    )
+  if (!fits)
+    check.fail(
+      'limits',
+      'a non-empty array of limits made by slidingWindow(…), slidingCounter(…), fixedWindow(…), ' +
+        'tokenBucket(…), gcra(…) or concurrency(…)',
+    )
+  if (new Set(limits.map(({ name }) => name)).size < limits.length)
+    check.fail('limits', 'an array of limits with different names')
+  return [...limits]
+}
+
+function checkDenyCache(check: OptionChecks): DenyCacheOptions {
+  const nested = check.nested('denyCache', ['max', 'maxAge'])
+  return {
+    max: nested.number('max', { min: 1, max: 10_000_000, integer: true }, 10_000),
+    maxAge: nested.duration('maxAge', 1_000),
+  }
+}
+
+function checkPrefetch(
+  check: OptionChecks,
+  { limits, prefetch }: RateLimiterOptions,
+): PrefetchOptions {
+  if (limits.some(({ policy }) => policy === 'concurrency'))
+    check.fail(
+      'prefetch',
+      'left out if there are concurrency limits, because a slot belongs to one decision',
+    )
+  if (typeof prefetch === 'number')
+    return { tokens: check.number('prefetch', { min: 2, integer: true }), ttl: DEFAULT_TTL }
+  const nested = check.nested('prefetch', ['tokens', 'ttl'])
+  return {
+    tokens: nested.number('tokens', { min: 2, integer: true }),
+    ttl: nested.duration('ttl', DEFAULT_TTL),
+  }
+}
+
+const DEFAULT_TTL = 250
