@@ -4,7 +4,7 @@ import type { Script } from '../client/script.js'
 import { mapAtOnce } from '../util/concurrency.js'
 import type { NearChange, NearEntries, NearValue } from './near.js'
 
-export interface StepRunnerOptions {
+interface StepRunnerOptions {
   readonly batch: Batch
   readonly readTimeout: number
   readonly writeTimeout: number

@@ -9,7 +9,7 @@ import type { Loader } from './loader.js'
 import type { LoadPolicy } from './policy.js'
 import { reportError } from './report-error.js'
 
-export interface RefreshRequest<T> {
+interface RefreshRequest<T> {
   readonly key: string
   /** The stale, or soon stale, entry that is served meanwhile. */
   readonly entry: Entry<T>

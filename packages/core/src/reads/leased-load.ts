@@ -32,12 +32,12 @@ interface AcquireRequest<T> {
  * How a load begins: `'down'`: without Redis. `'stale'`: not at all, because the stale entry is
  * served. All others are answers to the request for the lease.
  */
-export type LoadStart<T> =
+type LoadStart<T> =
   | Exclude<Lease<T>, { status: 'wait' }>
   | { readonly status: 'down'; readonly entry: undefined }
   | { readonly status: 'stale'; readonly entry: Entry<T> }
 
-export interface LoadJob<T> {
+interface LoadJob<T> {
   readonly key: string
   readonly access: EntryAccess<T>
   readonly load: Loader<T>

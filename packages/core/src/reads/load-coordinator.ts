@@ -14,7 +14,7 @@ import type { ReadOutage } from './read-outage.js'
 import type { RememberedErrors } from './remembered-errors.js'
 
 /** One caller's request for a value that its read did not find. */
-export interface LoadRequest<T> {
+interface LoadRequest<T> {
   readonly key: string
   readonly access: EntryAccess<T>
   /** The number of the arrival of the caller; see `LogicalClock`. */
