@@ -189,7 +189,7 @@ describe(`${WRITES} acknowledged writes, Redis with appendfsync always`, () => {
 })
 
 describe('workers', () => {
-  it('share partitions evenly with growing fences, and take over those of a killed one', async () => {
+  it('share partitions evenly with growing fences, and take over those of a dead one', async () => {
     await using queue = await startRedis()
     await using database = await startRedis()
     const client = connect(queue.url, 'ioredis', LONG_TIMEOUTS)
