@@ -42,7 +42,9 @@ end
 
 -- Returns the ttl in ms of a key that is needed until a time. It is a second longer than that: the
 -- state decides what counts, not its expiry.
-local function ttlUntil(at) return div(at - now, 1000) + 1000 end
+local function ttlUntil(at)
+  return div(at - now, 1000) + 1000
+end
 
 -- Each state has its own time, which is ahead of the clock by its skew. If the clock was set back
 -- by more than a second since the state was written, the skew grows by as much, so that no time has

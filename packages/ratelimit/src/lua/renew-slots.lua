@@ -5,7 +5,9 @@
 -- cost: O(log n) in the slots
 -- needs common.lua
 
-local function slotName(i) return ARGV[1] .. ':' .. ARGV[i + 1] end
+local function slotName(i)
+  return ARGV[1] .. ':' .. ARGV[i + 1]
+end
 
 for i = 1, #KEYS do
   local expiresAt = command('ZSCORE', KEYS[i], slotName(i))

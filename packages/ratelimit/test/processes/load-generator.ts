@@ -20,8 +20,6 @@ export interface Start {
   readonly url: string
   readonly client: 'ioredis' | 'node-redis'
 }
-const LIMIT = 20
-const WINDOW = 300
 
 /** What the process does: consume from all policies, hold a slot, or take and release a slot. */
 export type Order =
@@ -44,6 +42,9 @@ export interface Burst {
   readonly degraded: number
   readonly admitted: Readonly<Record<string, readonly number[]>>
 }
+
+const LIMIT = 20
+const WINDOW = 300
 
 const name = 'a'
 const policies = {
