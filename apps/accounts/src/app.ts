@@ -68,7 +68,7 @@ export function createApp(
     if (!(await users.get(c.var.id, { signal: c.req.raw.signal }))) return noUser(c, c.var.id)
     return c.json(
       await write(() =>
-        activity.write(String(c.var.id), { visits: 1, lastSeen: new Date().toISOString() }),
+        activity.update(String(c.var.id), { visits: 1, lastSeen: new Date().toISOString() }),
       ),
     )
   })

@@ -28,7 +28,7 @@ export function createCaches(client: CacheClient, pool: Pool) {
   })
   const activity = createWriteBehind({
     client,
-    name: 'activity',
+    prefix: 'activity',
     ttl: '1h',
     load: (id: string) => loadActivity(pool, id),
     merge,

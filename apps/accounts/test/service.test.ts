@@ -153,7 +153,7 @@ it('the queue shows the number of failed writes, but not their content', async (
   const stop = new AbortController()
   const running = createWriteBehindWorker({
     client,
-    name: 'activity',
+    prefix: 'activity',
     retry: { attempts: 1 },
     flush: async (writes) => {
       throw new RangeError(`V4LUE ${JSON.stringify(writes)}`)

@@ -24,9 +24,9 @@ const redis = createClient({
 const client = createCacheClient(nodeRedisDriver(redis), { namespace: 'shop' })
 const worker = createWriteBehindWorker({
   client,
-  name: 'activity',
+  prefix: 'activity',
   flush: flushToPostgres(pool),
-  leaseTtl: env.LEASE_TTL_MS,
+  ownershipTtl: env.LEASE_TTL_MS,
 })
 
 const stop = new AbortController()

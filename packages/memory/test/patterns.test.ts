@@ -135,14 +135,14 @@ describe('every pattern runs in memory', () => {
     const rows = new Map<string, number>()
     const cache = createWriteBehind<number, string, number>({
       client: newClient(driver),
-      name: 'visits',
+      prefix: 'visits',
       ttl: '1m',
       load: (id) => rows.get(id) ?? 0,
       merge: (current, by) => (current ?? 0) + by,
     })
     const worker = createWriteBehindWorker<number>({
       client: newClient(driver),
-      name: 'visits',
+      prefix: 'visits',
       flush: (writes) => {
         for (const { id, value } of writes as readonly { id: string; value: number }[])
           rows.set(id, value)
@@ -150,7 +150,7 @@ describe('every pattern runs in memory', () => {
     })
     const stop = new AbortController()
     const working = worker.run({ signal: stop.signal })
-    for (let i = 0; i < 20; i++) await cache.write('a', 1)
+    for (let i = 0; i < 20; i++) await cache.update('a', 1)
     expect(await cache.get('a')).toBe(20)
     await cache.flushed('a')
     expect(rows.get('a')).toBe(20)

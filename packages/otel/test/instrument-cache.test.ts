@@ -36,13 +36,13 @@ const products = () =>
 async function flushThree(): Promise<void> {
   const scores = createWriteBehind({
     client,
-    name: 'scores',
+    prefix: 'scores',
     ttl: '1h',
     load: async (_id: string): Promise<number | undefined> => undefined,
   })
   const worker = createWriteBehindWorker<number>({
     client,
-    name: 'scores',
+    prefix: 'scores',
     flush: async () => undefined,
   })
   const stop = new AbortController()

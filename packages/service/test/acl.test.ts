@@ -193,19 +193,19 @@ const packages: Readonly<Record<string, { readonly rules: string; readonly use: 
     use: async (client) => {
       const users = createWriteBehind({
         client,
-        name: 'users',
+        prefix: 'users',
         ttl: '1h',
         load: async (_: string) => undefined as string | undefined,
         merge: (_: string | undefined, patch: string) => patch,
       })
       const worker = createWriteBehindWorker<string>({
         client,
-        name: 'users',
+        prefix: 'users',
         flush: async () => undefined,
       })
       const stop = new AbortController()
       const running = worker.run({ signal: stop.signal })
-      await users.write('1', 'one')
+      await users.update('1', 'one')
       expect(await users.get('1')).toBe('one')
       await users.flushed('1')
       stop.abort()

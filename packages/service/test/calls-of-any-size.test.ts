@@ -95,10 +95,10 @@ describe('a call with any number of ids fits into maxInFlight', () => {
 
   it('of write-behind', async () => {
     const client = newClient()
-    const rows = createWriteBehind<Row, number>({ client, name: 'behind', ttl: '1h', ...source })
+    const rows = createWriteBehind<Row, number>({ client, prefix: 'behind', ttl: '1h', ...source })
     const worker = createWriteBehindWorker<Row, number>({
       client,
-      name: 'behind',
+      prefix: 'behind',
       flush: () => undefined,
     })
     const stop = new AbortController()

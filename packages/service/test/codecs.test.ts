@@ -250,7 +250,7 @@ describe.each(cases)('on $name', ({ start }) => {
       createWriteBehind<Doc | undefined, string, Partial<Doc>>({
         ...options,
         client,
-        name,
+        prefix: name,
         load: async () => undefined,
         merge: (current, patch) => ({ ...doc, ...current, ...patch }),
       })
@@ -261,7 +261,7 @@ describe.each(cases)('on $name', ({ start }) => {
     )
     await a.put('1', doc)
     expect(await b.get('1')).toEqual(shape.seen(doc))
-    await b.write('1', { text: 'merged' })
+    await b.update('1', { text: 'merged' })
     for (const one of [a, b, b])
       expect(await one.get('1')).toEqual(shape.seen({ ...doc, text: 'merged' }))
   })

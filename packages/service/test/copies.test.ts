@@ -256,7 +256,7 @@ function create(copy: Copy, client: CacheClient) {
     aside: copy.createAside<string, number>({ ...common, prefix: 'product' }),
     behind: copy.createWriteBehind({
       ...common,
-      name: 'users',
+      prefix: 'users',
       load: async () => 'loaded',
       merge: (_: string | undefined, patch: string) => patch,
     }),
@@ -306,7 +306,7 @@ async function outcomes({
     aside: aside.getOrLoad(id, () => 'loaded'),
     mutate: aside.mutate(id + 0.5, async () => 'changed'),
     writeThrough: through.update(id, 'stored'),
-    writeBehind: behind.write(String(id), 'written').then(() => 'written'),
+    writeBehind: behind.update(String(id), 'written').then(() => 'written'),
     lock: locks.acquire(`job:${id}`, { ttl: '5s', wait: '1s' }).then(() => 'held'),
     limiter: limiter.consume('user').then(({ degraded }) => (degraded ? 'degraded' : 'decided')),
     versioned: versioned.get(id),

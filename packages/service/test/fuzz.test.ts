@@ -223,14 +223,14 @@ function allPatterns(client: CacheClient) {
   })
   const visits = createWriteBehind<number, string, number>({
     client,
-    name: 'visits',
+    prefix: 'visits',
     ttl: '1m',
     load: (id) => flushed.get(id) ?? 0,
     merge: (_, patch) => patch,
   })
   const worker = createWriteBehindWorker<number>({
     client,
-    name: 'visits',
+    prefix: 'visits',
     flush: async (writes) => {
       for (const { id, value } of writes as readonly { id: string; value: number }[])
         flushed.set(String(id), value)
@@ -293,7 +293,7 @@ function allPatterns(client: CacheClient) {
     },
     'write-behind': (n) =>
       Promise.all([
-        visits.write('1', n),
+        visits.update('1', n),
         visits.putMany([
           ['2', n],
           ['3', n],

@@ -67,11 +67,11 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     const behind = createWriteBehind({
       ...common,
       client,
-      name: 'behind',
+      prefix: 'behind',
       load: async (_: string) => undefined as string | undefined,
       merge: (_, patch: string) => patch,
     })
-    await behind.write('1', 'new')
+    await behind.update('1', 'new')
     await behind.close()
     return [behind]
   },
@@ -200,7 +200,7 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     return [client, sharded]
   },
   createWriteBehindWorker: async (client) => {
-    const worker = createWriteBehindWorker({ client, name: 'worker', flush: async () => undefined })
+    const worker = createWriteBehindWorker({ client, prefix: 'worker', flush: async () => undefined })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })
     stop.abort()

@@ -126,7 +126,7 @@ async function useEverything(client: CacheClient): Promise<readonly unknown[]> {
   })
   const visits = createWriteBehind<typeof row, string, typeof row>({
     client,
-    name: 'visits',
+    prefix: 'visits',
     ttl: '1h',
     codec,
     load: async () => row,
@@ -134,7 +134,7 @@ async function useEverything(client: CacheClient): Promise<readonly unknown[]> {
   })
   const worker = createWriteBehindWorker<typeof row>({
     client,
-    name: 'visits',
+    prefix: 'visits',
     codec,
     flush: async () => undefined,
   })
@@ -193,7 +193,7 @@ async function useEverything(client: CacheClient): Promise<readonly unknown[]> {
     attempt(async () => limiter.refund(await limiter.consume('u'))),
     attempt(() => limiter.reset('u')),
     attempt(async () => (await slots.consume('u')).release()),
-    attempt(() => visits.write('1', { name: PATCH })),
+    attempt(() => visits.update('1', { name: PATCH })),
     attempt(() => visits.put('2', row)),
     attempt(() => visits.get('1')),
     attempt(() =>

@@ -28,7 +28,7 @@ function measured(driver: Driver, end: () => void): MeasuredQueue {
   const client = createCacheClient(driver)
   const products = createWriteBehind<Product | undefined, number, Product>({
     client,
-    name: 'ours',
+    prefix: 'ours',
     ttl: '1h',
     load: async () => undefined,
   })
@@ -39,7 +39,7 @@ function measured(driver: Driver, end: () => void): MeasuredQueue {
       let done = 0
       const worker = createWriteBehindWorker<Product, number>({
         client,
-        name: 'ours',
+        prefix: 'ours',
         linger: 1,
         coalesce: false,
         flush: (writes) => {

@@ -107,7 +107,7 @@ async function worksOn(
   const queue = (durable: boolean) =>
     createWriteBehind<Product | null, number, Product>({
       client,
-      name: durable ? 'durable' : 'queue',
+      prefix: durable ? 'durable' : 'queue',
       ttl: '1h',
       load: async () => null,
       maxPending: 10_000_000,

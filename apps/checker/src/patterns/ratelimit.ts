@@ -25,7 +25,7 @@ export function ratelimit(context: WorkloadContext): Workload {
         client,
         prefix: `limit-${name}`,
         limits: [policies[name]],
-        onOutage: 'closed',
+        onOutage: 'deny',
         denyCache: false,
       }),
     ]),

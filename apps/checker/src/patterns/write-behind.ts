@@ -24,7 +24,7 @@ export async function writeBehind(context: WorkloadContext): Promise<Workload> {
   const { client, source, random, reporter, process } = context
   const counters = createWriteBehind({
     client,
-    name: 'counters',
+    prefix: 'counters',
     ttl: '1h',
     partitions: 3,
     load: async (id: string): Promise<Counter> => ({ count: await source.llen(`applied:${id}`) }),
@@ -34,7 +34,7 @@ export async function writeBehind(context: WorkloadContext): Promise<Workload> {
   })
   const rows = createWriteBehind({
     client,
-    name: 'rows',
+    prefix: 'rows',
     ttl: '1h',
     partitions: 3,
     load: async (id: string) => Number((await source.hget('rows', id)) ?? 0),
@@ -76,12 +76,12 @@ export async function writeBehind(context: WorkloadContext): Promise<Workload> {
   const workers = [
     createWriteBehindWorker<Counter, string>({
       ...common,
-      name: 'counters',
+      prefix: 'counters',
       flush: (writes, context) => asOwner('counters', context, () => flushCounters(writes)),
     }),
     createWriteBehindWorker<number, string>({
       ...common,
-      name: 'rows',
+      prefix: 'rows',
       flush: (writes, context) => asOwner('rows', context, () => flushRows(writes)),
     }),
   ]
@@ -107,7 +107,7 @@ export async function writeBehind(context: WorkloadContext): Promise<Workload> {
     return alone(id, async () => {
       const token = `${process}/${++tokens}`
       await source.rpush(`attempted:${id}`, token)
-      await counters.write(id, { token })
+      await counters.update(id, { token })
       await source.rpush(`added:${id}`, token)
     })
   }

@@ -14,7 +14,7 @@ export function rateLimitWorkload(client: CacheClient): Workload {
     prefix: 'limit',
     limits: [slidingWindow({ name: 'requests', limit: LIMIT, window: WINDOW })],
     deadline: '500ms',
-    onOutage: 'closed',
+    onOutage: 'deny',
     denyCache: false,
   })
   const admitted = new Map<number, { readonly sent: number; readonly answered: number }[]>()

@@ -18,7 +18,7 @@ export function writeBehindWorkload(
   const name = replicas ? 'behind-replicated' : 'behind'
   const queue = createWriteBehind({
     client,
-    name,
+    prefix: name,
     ttl: '1h',
     partitions: 4,
     load: async (id: number) => database.get(id)?.value ?? 0,
@@ -31,9 +31,9 @@ export function writeBehindWorkload(
   }
   const worker = createWriteBehindWorker<number, number>({
     client,
-    name,
+    prefix: name,
     partitions: 4,
-    leaseTtl: '2s',
+    ownershipTtl: '2s',
     flush,
   })
   /**
