@@ -10,7 +10,7 @@ import { checkMsgpack } from '../src/codecs/msgpack-check.js'
 const bytes = (payload: string | Buffer): Buffer => Buffer.from(payload as string)
 const context = { key: 'k', maxValueBytes: 8 * 1024 * 1024 }
 
-/** Lists inside each other, each of which claims to have all bytes that are left. */
+/** Nested lists, each of which declares as many elements as there are bytes left. */
 function nestedV8(size: number): Buffer {
   const bomb = Buffer.alloc(size, 0x5f)
   bomb.set([0xff, 0x0f])

@@ -356,7 +356,7 @@ describe.each(Object.keys(connections))(
       await server.resume()
       await Promise.all([...joined, ...accepted])
       expect(await ping(client)).toBe('PONG')
-      // All of it has been given back, errors and all.
+      // All capacity has been freed, including that of errors.
       expect(await Promise.all(numbers(10).map(() => codeOf(ping(client))))).toEqual(
         numbers(10).map(() => 'answered'),
       )
@@ -413,7 +413,7 @@ describe.each(Object.keys(connections))(
       for (let i = 0; i < 20; i++) expect(await codeOf(ping(client))).toBe('CIRCUIT_OPEN')
       expect(sends).not.toHaveBeenCalled()
 
-      // One probe of many that ask, and nobody waits for what becomes of it.
+      // Only one probe is sent for many callers, and nobody waits for its result.
       await vi.waitFor(
         async () => {
           await codeOf(ping(client))
@@ -465,7 +465,7 @@ describe.each(Object.keys(connections))(
       const sent: Promise<string>[] = []
       for (let i = 0; i < 5; i++) {
         sent.push(get())
-        await new Promise((resolve) => setImmediate(resolve)) // each a send of its own
+        await new Promise((resolve) => setImmediate(resolve)) // each is a separate send
       }
       node = 'the one in its place'
       expect(await Promise.all(sent)).toEqual(sent.map(() => 'TIMEOUT'))

@@ -7,8 +7,8 @@ import { Deadlines } from '../src/util/deadlines.js'
 const RUNS = process.env.CHAOS ? 200 : 12
 
 /**
- * Set `at` ms from the start, to expire `after` ms; done `doneAt` ms from the start, where it is
- * done before.
+ * A deadline that is set `at` ms after the start, and expires after `after` ms. `doneAt` is the
+ * time in ms after the start at which it is done before that, if it is.
  */
 const plan = fc.record({
   at: fc.nat({ max: 40 }),

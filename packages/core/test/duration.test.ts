@@ -134,7 +134,7 @@ describe('jittered', () => {
     expect(Math.min(...all)).toBeLessThan(54_100)
     expect(Math.max(...all)).toBeGreaterThan(65_900)
     const mean = all.reduce((sum, ms) => sum + ms) / all.length
-    // Of the mean, the standard deviation is 12,000 / √12 / 100 = 35.
+    // The standard deviation of the mean is 12,000 / √12 / 100 = 35.
     expect(Math.abs(mean - 60_000)).toBeLessThan(250)
   })
 

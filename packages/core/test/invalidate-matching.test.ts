@@ -17,7 +17,7 @@ import { onEach } from './cases.js'
 
 const format = createFormat<string>()
 const write = { ttl: 60_000 }
-/** Before each of the scans, and after the last. */
+/** Before each of the scans, and after the last one. */
 const MOMENTS = [0, 1, 2, 3, 4, 5]
 const ROUNDS = process.env.CHAOS ? 200 : 10
 

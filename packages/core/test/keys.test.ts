@@ -48,7 +48,7 @@ const hostile = [
   '1e21',
   'x'.repeat(1_000),
 ]
-/** Most of all those whose escapes could meet. */
+/** Parts whose escapes could collide are the most frequent. */
 const text = fc.oneof(
   fc.constantFrom(...hostile),
   fc.string({

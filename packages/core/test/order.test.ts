@@ -97,8 +97,8 @@ describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => 
 })
 
 /**
- * A driver that gets the answer of the first command of a send before it sends the others, and
- * calls back in between: as where another process is in time with a command of its own.
+ * A driver that waits for the reply to the first command of a send before it sends the others, and
+ * calls back in between. This simulates another process whose command arrives in between.
  */
 function firstAlone(driver: Driver, between: () => Promise<unknown>): Driver {
   return {

@@ -10,7 +10,7 @@ interface Product {
   readonly name: string
 }
 
-/** A schema as any library may write it. */
+/** A schema as any library could implement it. */
 function standard<T>(validate: (value: unknown) => unknown): Schema<T> {
   return {
     '~standard': {
@@ -31,7 +31,7 @@ const byHand = standard<Product>((value) => {
 })
 const callable = Object.assign(() => undefined, byHand)
 const later = standard<Product>(async (value) => byHand['~standard'].validate(value))
-/** A promise of another make. */
+/** A promise of another implementation. */
 const thenable = standard<Product>((value) => ({
   then: (resolve: (result: unknown) => void) => resolve(byHand['~standard'].validate(value)),
 }))

@@ -24,7 +24,7 @@ const append = defineScript({
   lua: "return redis.call('RPUSH', KEYS[1], ARGV[1])",
   parse: Number,
 })
-/** Counts how often it ran, though it says that it only asks. */
+/** Counts how often it ran, although it is declared read-only. */
 const asking = defineScript({
   name: 'asking',
   asks: true,
@@ -59,7 +59,7 @@ onEach((bench) => {
       ).toEqual(keys.map((_, i) => i))
       const sent = await watched.commands('EVALSHA', 'EVAL')
       expect(sent.filter(([name]) => name!.toUpperCase() === 'EVALSHA')).toHaveLength(slots(keys))
-      // A node of the Cluster that had none of the warm keys.
+      // This affects a node of the Cluster that had none of the warm-up keys.
       expect(sent.length).toBeLessThanOrEqual(2 * slots(keys))
     })
 

@@ -35,7 +35,7 @@ import {
 } from '../src/index.js'
 import { Undecodable, createFormat, redactedError, summaryOf } from '../src/internal.js'
 
-/** Markers: none of them may be found in anything that can be printed. */
+/** The secrets. None of them may occur in anything that can be printed. */
 const VALUE = 'V4LUE-of-a-customer'
 const PASSWORD = 'P4SSWORD-typo'
 const TOKEN = 'T0KEN.of.a.lock'
@@ -47,7 +47,7 @@ function expectClean(...shown: readonly unknown[]): void {
     expect(MARKERS.exec(everythingShown(one))?.[0], everythingShown(one)).toBeUndefined()
 }
 
-/** What it throws or rejects with. */
+/** Returns the error that it throws or rejects with. */
 async function errorOf(work: () => unknown): Promise<unknown> {
   try {
     await work()
@@ -189,7 +189,7 @@ describe.each(cases)('on $name, errors of Redis show no arguments:', ({ start })
   })
 })
 
-/** A client of each library and major, which is ended with the test. */
+/** Returns a client of each library and major version, which is closed after the test. */
 type Library = (place: { readonly url: string; readonly username?: string }) => {
   driver(): Driver
   end(): unknown
@@ -251,7 +251,7 @@ function failed(reply: unknown): void {
   if (reply instanceof Error) throw reply
 }
 
-/** Everything that a driver does when it cannot get through, and what became of it. */
+/** Runs all operations of a driver while it cannot connect, and returns the results. */
 async function attempts(driver: Driver): Promise<readonly unknown[]> {
   const client = createCacheClient(driver, {
     resilience: { readTimeout: '300ms', writeTimeout: '400ms' },
@@ -286,7 +286,7 @@ async function attempts(driver: Driver): Promise<readonly unknown[]> {
     scanned(),
   ])
   await client.close()
-  // What succeeds may well answer with a value.
+  // A successful reply may contain a value.
   return outcomes.filter(({ status }) => status === 'rejected')
 }
 
@@ -298,7 +298,7 @@ const servers: Readonly<Record<string, () => Promise<RedisServer>>> = {
   'that has no password': () => startRedis(),
 }
 
-/** What fails of all libraries, with and without a user's name. */
+/** Returns the failures of all libraries, with and without a user name. */
 async function expectCleanFailures(raws: readonly ReturnType<Library>[]): Promise<void> {
   for (const outcomes of await Promise.all(raws.map((raw) => attempts(raw.driver()))))
     expectClean(outcomes)

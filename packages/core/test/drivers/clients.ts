@@ -7,7 +7,7 @@ import type { DriverOptions } from '../../src/drivers/driver.js'
 import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
 import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
 
-/** A driver, with the client of its own that it stands on. */
+/** A driver with a separate client. */
 export interface Made extends AsyncDisposable {
   readonly driver: Driver
 }
@@ -91,7 +91,7 @@ export function on(key: string, ...args: [string, ...(string | Buffer)[]]): Comm
   return { args, keys: [key] }
 }
 
-/** The one reply to one command, or the error. */
+/** Sends one command, and returns the reply or the error. */
 export async function answer(
   driver: Driver,
   command: Command,
@@ -101,7 +101,7 @@ export async function answer(
   return reply!
 }
 
-/** Until a command is answered again. */
+/** Waits until a command is answered again. */
 export async function recovered(driver: Driver, key = 'recovered'): Promise<void> {
   const until = performance.now() + 20_000
   for (;;) {

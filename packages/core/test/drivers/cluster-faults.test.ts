@@ -19,7 +19,7 @@ const owner = async (key: string): Promise<ClusterNode> => {
   throw new Error(`nobody owns ${key}`)
 }
 
-/** Reads and counts without pause, until it is told to stop; what came out of it. */
+/** Reads and counts continuously until it is stopped, and returns the results. */
 function traffic(
   driver: Driver,
   timeout: number,

@@ -29,7 +29,7 @@ import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
 import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
 import { answer, on, recovered } from './clients.js'
 
-/** A driver, and how to end the client behind it. */
+/** A driver, and a function that closes its client. */
 interface Made extends AsyncDisposable {
   readonly driver: Driver
 }
@@ -175,7 +175,8 @@ describe.each(all)('over $name', ({ standalone }) => {
       async () => (await next.cli('INFO', 'replication')).includes('master_link_status:up'),
       PATIENCE,
     )
-    // The clients' connections stay: they lead to the old primary, which is a replica from now on.
+    // The connections of the clients stay open. They lead to the old primary, which is a replica
+    // now.
     address.retarget(next)
     await next.cli('REPLICAOF', 'NO', 'ONE')
     await former.cli('REPLICAOF', next.host, String(next.port))
@@ -196,7 +197,7 @@ describe.each(all)('over $name', ({ standalone }) => {
     await recovered(made.driver)
     expect(await answer(made.driver, on('who', 'GET', 'who'))).toBe('former')
     address.retarget(next)
-    // It is the replica of a server that is gone, so what it has is what it had.
+    // It is a replica of a server that is gone, so its data does not change.
     await former.cli('REPLICAOF', '127.0.0.1', '1')
     await eventually(
       async () => (await answer(made.driver, on('who', 'GET', 'who'), 500)) === 'next',
@@ -212,7 +213,7 @@ describe.each(current)('over $name', ({ name, standalone }) => {
     await using made = standalone(proxy.url)
     const client = createCacheClient(made.driver)
     await recovered(made.driver)
-    // a reply that is there when a busy process gets to it counts, late as the timer is
+    // A reply that has arrived when a busy process reads it counts, although the timer is late.
     proxy.delay(300)
     const hasty = async (): Promise<string> =>
       codeOf(
@@ -301,8 +302,8 @@ describe('options of a client that matter for a new connection', () => {
       await recovered(driver)
       await raw.select(3)
       await raw.set('which', 'three')
-      // The driver asks once per second which one it is: twice, to be sure that it was asked after
-      // the change.
+      // The driver asks for the role once per second. After two seconds, it was certainly asked
+      // after the change.
       const asked = async (): Promise<number> =>
         Number(
           /cmdstat_client\|info:calls=(\d+)/.exec(await server.cli('INFO', 'commandstats'))?.[1] ??
@@ -335,7 +336,8 @@ describe('options of a client that matter for a new connection', () => {
         ({ host, port }) => `${host}:${port}` === made.driver.nodeOf!('k'),
       )!
       await out.kill()
-      // Until the client has seen it: what was written before may have been executed.
+      // This waits until the client has noticed. Commands that were written before that may have
+      // been executed.
       await eventually(
         async () => codeOf(await answer(made.driver, on('k', 'GET', 'k'), 200)) !== 'answered',
         PATIENCE,
@@ -411,7 +413,7 @@ describe('a script that runs on a replica', () => {
   })
 })
 
-// In a short run one library has each topology, in a long one all have all.
+// In a short run, each topology is tested with one library; in a long one, with all.
 const sampled = process.env.CHAOS ? all : [all[0]!, all[3]!]
 
 describe.each(sampled)(

@@ -12,7 +12,7 @@ import type { Driver } from '../../src/index.js'
 import { answer, flavours, on, recovered } from './clients.js'
 
 const HEARTBEAT = 300
-/** A replica has synchronised at once. */
+/** The replica synchronises immediately. */
 const FOLLOWED = { config: { 'repl-diskless-sync': 'no' } }
 
 async function listen(driver: Driver, everywhere = false) {
@@ -45,7 +45,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     return () => proxy.close()
   })
 
-  /** The server that commands come to, by what is kept there. */
+  /** Returns the server that commands go to, by the value that is stored there. */
   const servedBy = (driver: Driver) => answer(driver, on('where', 'GET', 'where'))
   const markServers = () =>
     Promise.all([old.cli('SET', 'where', 'old'), promoted.cli('SET', 'where', 'promoted')])

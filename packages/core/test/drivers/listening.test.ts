@@ -22,7 +22,7 @@ beforeAll(
 afterAll(() => Promise.all([server.stop(), redis.stop()]))
 
 const HEARTBEAT = 1_000
-/** Ms, for a machine that is busy with other tests; less than a heartbeat. */
+/** A tolerance in ms for a busy machine. It is shorter than a heartbeat. */
 const SLACK = 900
 
 async function listen(driver: Driver, options: SubscribeOptions, channel = 'c') {
@@ -46,7 +46,7 @@ async function listen(driver: Driver, options: SubscribeOptions, channel = 'c') 
 }
 
 describe.each(flavours)('over $name', ({ standalone, cluster }) => {
-  // Together, as they mostly wait.
+  // These run concurrently, since they mostly wait.
   it.concurrent.each([
     ['packets', 'both'],
     ['replies', 'replies'],
@@ -57,7 +57,8 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
       await using made = standalone(proxy.url)
       const channel = `half-open ${direction}`
       const heard = await listen(made.driver, { heartbeat: HEARTBEAT }, channel)
-      await sleep(2.1 * HEARTBEAT) // right after a sign of life: the longest time to the next
+      // Right after a sign of life, the time to the next one is the longest.
+      await sleep(2.1 * HEARTBEAT)
       expect(heard.events).toEqual([])
       const since = performance.now()
       proxy.swallow(direction)

@@ -58,8 +58,8 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     const { driver } = made
     await recovered(driver)
     await server.kill()
-    // What is sent before the client has seen its connection close counts as under way, which
-    // ioredis sends again.
+    // Commands that are sent before the client has noticed the end of its connection count as under
+    // way. ioredis resends them.
     await vi.waitFor(
       async () =>
         expect(await answer(driver, on('n', 'GET', 'n'), 50)).toBeInstanceOf(ConnectionError),
@@ -80,8 +80,8 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     const { driver } = made
     await recovered(driver)
     await server.pause()
-    // Small ones are on their way to the server's socket; this one doesn't fit in, and what comes
-    // after it waits behind it.
+    // Small commands are already on their way to the socket of the server. This one does not fit,
+    // and later ones wait behind it.
     const large = answer(driver, on('large', 'SET', 'large', Buffer.alloc(30_000_000)), 100)
     const behind = await Promise.all(
       Array.from({ length: 20 }, () => answer(driver, on('n', 'INCR', 'n'), 50)),
@@ -89,8 +89,8 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     for (const reply of [...behind, await large]) expect(reply).toBeInstanceOf(CommandTimeoutError)
     await server.resume()
     await recovered(driver)
-    // They had been written, to a buffer of this process: that is "may or may not have been
-    // executed", and at most once each.
+    // They were written to a buffer of this process. So they may or may not have been executed, and
+    // at most once each.
     expect(Number(await answer(driver, on('n', 'GET', 'n'), 5_000))).toBeLessThanOrEqual(20)
   })
 

@@ -13,8 +13,8 @@ import { flavours, recovered } from './clients.js'
 
 const HEARTBEAT = 300
 /**
- * More than a third of what a subscription has to be confirmed (1 s): a connection takes three
- * round trips or more.
+ * More than a third of the time for confirming a subscription (1 s): a connection takes three round
+ * trips or more.
  */
 const SLOW = 450
 
@@ -36,7 +36,7 @@ async function listen(driver: Driver, options: SubscribeOptions = {}) {
   return { events, close: () => subscription.close() }
 }
 
-/** Connections of a server that have subscribed to anything. */
+/** Returns the number of connections of a server that have subscribed to anything. */
 async function subscribed(...servers: readonly RedisServer[]): Promise<number> {
   const lists = await Promise.all(servers.map((one) => one.cli('CLIENT', 'LIST')))
   return lists
@@ -50,10 +50,10 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await using proxy = await startProxy(server)
     await using made = standalone(proxy.url, { timeout: 300 })
     const heard = await listen(made.driver)
-    proxy.delay(170) // of which a subscription takes two or more
+    proxy.delay(170) // a subscription takes two of these delays or more
     proxy.drop()
     await eventually(() => heard.events.includes('gap'))
-    await sleep(4_000) // so many attempts that some are confirmed in the pause before the next
+    await sleep(4_000) // enough attempts that some are confirmed in the pause before the next one
     await proxy.pass()
     await eventually(() => heard.events.at(-1) === 'live', { within: 15_000 })
     await eventually(async () => (await subscribed(server)) === 1)
