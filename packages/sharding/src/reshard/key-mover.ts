@@ -3,10 +3,10 @@ import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
 import dumpKeyLua from './dump-key.lua'
 import { markerKey } from './internal-keys.js'
-import placeKeyLua from './place-key.lua'
 import removeKeyLua from './remove-key.lua'
 import { sendToShard } from './send-to-shard.js'
 import { ServerClocks } from './server-clocks.js'
+import storeKeyLua from './store-key.lua'
 
 export interface KeyMoverOptions {
   /** Id of the change. It is part of the names of the markers. */
@@ -183,7 +183,7 @@ export class KeyMover {
         commandOn(
           key,
           'EVAL',
-          placeKeyLua,
+          storeKeyLua,
           '2',
           key,
           this.#markerOf(key),

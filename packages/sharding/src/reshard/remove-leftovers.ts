@@ -20,8 +20,8 @@ export interface LeftoverRemoval {
 /**
  * Removes leftovers from the shards that keys will move to: a copy of a key on its next shard while
  * the key is in use on its present shard. The copy dates from an earlier time when the key was
- * there. A process that was told of the last change too late wrote it, or the shard was down. After
- * the change it would be read as current.
+ * there: a process that joined the last change too late wrote it, or the shard was down. After the
+ * change, it would be read as current.
  *
  * Stops when another process, which has removed the leftovers as well, has announced the change.
  *
