@@ -20,7 +20,8 @@ const only = options.only?.split(',').map((name) => name.trim())
 const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? []
 if (unknown.length > 0) {
   console.error(
-    `No scenario is called ${unknown.join(', ')}. There are: ${scenarios.map(({ name }) => name).join(', ')}.`,
+    `No scenario is called ${unknown.join(', ')}. ` +
+      `There are: ${scenarios.map(({ name }) => name).join(', ')}.`,
   )
   process.exit(1)
 }
@@ -39,11 +40,10 @@ for (const scenario of scenarios) {
   const goals = goalsOf(scenario.name, result)
   if (!options.short) printGoals(goals)
   const file = `${options.out}/${scenario.name.replaceAll(' ', '-')}`
-  writeFileSync(
-    `${file}.json`,
-    `${JSON.stringify({ scenario: scenario.name, about: scenario.about, circumstances: measured, ...result, goals }, null, 2)}\n`,
-  )
+  const { name, about } = scenario
+  const json = { scenario: name, about, circumstances: measured, ...result, goals }
+  writeFileSync(`${file}.json`, `${JSON.stringify(json, null, 2)}\n`)
   writeFileSync(`${file}.svg`, await picture(scenario, result))
 }
 console.log(`\nAs JSON and pictures: ${options.out}/`)
-process.exit(0) // some peers keep their connections
+process.exit(0) // Some libraries keep their connections open.

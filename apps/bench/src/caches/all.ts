@@ -1,6 +1,6 @@
 import { bareIoredis, bareNodeRedis } from './bare.js'
 import type { Contender } from './cache.js'
-import { oursOnIoredis, oursOnNodeRedis } from './ours.js'
+import { oursOnIoredis, oursOnNodeRedis } from './aside.js'
 import { peers } from './peers.js'
 
 export const contenders: readonly Contender[] = [

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis-6'
 import { createClient } from 'redis'
 import { ONE_HOUR, type Contender, type Product } from './cache.js'
 
-/** The client alone: GET and JSON.parse, and on a miss SET. What everything else is measured by. */
+/** The baseline: the client alone, with GET and JSON.parse, and SET on a miss. */
 export const bareIoredis: Contender = {
   name: 'ioredis',
   bare: 'ioredis',
@@ -12,15 +12,15 @@ export const bareIoredis: Contender = {
     redis.on('error', () => undefined)
     return {
       async getOrLoad(id, load) {
-        const found = await redis.get(`bare:${id}`)
-        if (found !== null) return JSON.parse(found) as Product
+        const cached = await redis.get(`bare:${id}`)
+        if (cached !== null) return JSON.parse(cached) as Product
         const value = await load()
         await redis.set(`bare:${id}`, JSON.stringify(value), 'PX', ONE_HOUR)
         return value
       },
       getMany: async (ids) =>
         (await redis.mget(ids.map((id) => `bare:${id}`))).map(
-          (found) => JSON.parse(found!) as Product,
+          (cached) => JSON.parse(cached!) as Product,
         ),
       invalidate: async (id) => void (await redis.del(`bare:${id}`)),
       close: async () => redis.disconnect(),
@@ -38,15 +38,15 @@ export const bareNodeRedis: Contender = {
     await redis.connect()
     return {
       async getOrLoad(id, load) {
-        const found = await redis.get(`bare:${id}`)
-        if (found !== null) return JSON.parse(found) as Product
+        const cached = await redis.get(`bare:${id}`)
+        if (cached !== null) return JSON.parse(cached) as Product
         const value = await load()
         await redis.set(`bare:${id}`, JSON.stringify(value), { PX: ONE_HOUR })
         return value
       },
       getMany: async (ids) =>
         (await redis.mGet(ids.map((id) => `bare:${id}`))).map(
-          (found) => JSON.parse(found!) as Product,
+          (cached) => JSON.parse(cached!) as Product,
         ),
       invalidate: async (id) => void (await redis.del(`bare:${id}`)),
       close: async () => redis.destroy(),

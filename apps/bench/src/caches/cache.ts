@@ -1,19 +1,16 @@
-/**
- * What is measured of a cache library: all of them over JSON values in Redis, without a cache in
- * the process.
- */
+/** The measured operations of a cache library: JSON values in Redis, without a near cache. */
 export interface MeasuredCache {
   getOrLoad(id: number, load: () => Promise<Product>): Promise<Product>
-  /** All values, of which none is missing. */
+  /** Returns values that are all cached. */
   getMany?(ids: readonly number[]): Promise<readonly Product[]>
-  /** As each library has it: after this, the value is to be loaded anew. */
+  /** Invalidates a value in the way of the library: the next read loads it again. */
   invalidate(id: number): Promise<void>
   close(): Promise<void>
 }
 
 export interface Contender {
   readonly name: string
-  /** The bare client that it stands on, by the name of that contender. */
+  /** The name of the bare client that the library uses. */
   readonly bare: 'ioredis' | 'node-redis'
   readonly kind: 'bare' | 'ours' | 'peer'
   open(url: string): Promise<MeasuredCache>

@@ -10,7 +10,7 @@ import { Redis } from 'ioredis-6'
 import { Loader, RedisCache } from 'layered-loader'
 import { ONE_HOUR, type Contender, type Product } from './cache.js'
 
-// Each as its own documentation sets it up for Redis, with its defaults otherwise.
+// Each library is set up for Redis as its documentation says, and otherwise with its defaults.
 
 const bentocache: Contender = {
   name: 'bentocache',

@@ -10,7 +10,7 @@ import { createClient } from 'redis'
 import { bareIoredis, bareNodeRedis } from '../caches/bare.js'
 import type { Product } from '../caches/cache.js'
 
-/** A cache whose entries belong to groups, each of which can be made invalid at once. */
+/** A cache whose entries belong to groups. A group can be invalidated as a whole. */
 export interface GroupedCache {
   get(id: number): Promise<Product>
   invalidateGroup(group: string): Promise<unknown>
@@ -20,7 +20,7 @@ export interface GroupedCache {
 export interface GroupContender {
   readonly name: string
   readonly bare: 'ioredis' | 'node-redis'
-  /** Of one that is measured already: it bumps as that does. */
+  /** Set for a variant of another contender with the same bump. */
   readonly variant?: boolean
   open(
     url: string,
@@ -80,7 +80,7 @@ const drivers: Record<
   },
 }
 
-/** Knows no groups: the read of an entry, and nothing else. */
+/** Reads an entry without groups. */
 function bare({ name, bare: client, open }: typeof bareIoredis): GroupContender {
   return {
     name,
@@ -89,7 +89,7 @@ function bare({ name, bare: client, open }: typeof bareIoredis): GroupContender 
       const cache = await open(url)
       return {
         get: (id) => cache.getOrLoad(id, () => load(id)),
-        invalidateGroup: () => Promise.reject(new Error('it knows no groups')),
+        invalidateGroup: () => Promise.reject(new Error('A bare client has no groups.')),
         close: () => cache.close(),
       }
     },

@@ -15,7 +15,7 @@ import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { createClient } from 'redis'
 import type { LimiterContender, MeasuredLimiter } from './limiter.js'
 
-/** One round trip and no decision: what a decision costs at the least, unless it needs none. */
+/** One round trip without a decision: the minimum cost of a decision that uses Redis. */
 const bareIoredis: LimiterContender = {
   name: 'ioredis (one INCR)',
   bare: 'ioredis (one INCR)',

@@ -101,7 +101,7 @@ const verrou: LockContender = {
   },
 }
 
-export const lockers: readonly LockContender[] = [
+export const lockContenders: readonly LockContender[] = [
   oursOnIoredis,
   oursOnNodeRedis,
   redlock,

@@ -1,11 +1,11 @@
-/** A way for one at a time to hold a name. */
+/** A lock library: one caller at a time may hold a name. */
 export interface LockContender {
   readonly name: string
   open(url: string): Promise<MeasuredLocks>
 }
 
 export interface MeasuredLocks {
-  /** Waits as long as it takes, holds it while `work` runs, gives it back. */
+  /** Waits for the lock without a limit, holds it while `work` runs, and releases it. */
   hold(name: string, work: () => Promise<void>): Promise<void>
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** The package has types, which its `exports` don't lead to. */
+/** The package contains types, but its `exports` do not lead to them. */
 declare module 'redlock' {
   import type { Redis } from 'ioredis'
   export default class Redlock {

@@ -5,7 +5,7 @@ export function quantile(values: readonly number[], q: number): number {
 
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 
-/** Three digits are as many as such measurements have. */
+/** Rounds to three digits, the precision of such measurements. */
 export function precise(value: number): number {
   return Number(value.toPrecision(3))
 }

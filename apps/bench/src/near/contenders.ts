@@ -14,31 +14,31 @@ import { LRUCache } from 'lru-cache'
 import { createClient } from 'redis'
 import { ONE_HOUR, type MeasuredCache, type Product } from '../caches/cache.js'
 
-/** A cache in the process, before one in Redis where it has one. */
+/** A near cache, in front of a cache in Redis if the library has one. */
 export interface NearContender {
   readonly name: string
-  /** Whether other processes are told of invalidations. */
-  readonly tells: boolean
+  /** Whether the library propagates invalidations to other processes. */
+  readonly propagates: boolean
   open(url: string): Promise<MeasuredCache>
 }
 
-const MOST = 10_000
+const MAX_ENTRIES = 10_000
 const NEAR_MS = 600_000
 
-/** Nothing but the map: what a near cache can't do without. */
+/** The map alone: the minimum cost of a near cache. */
 const lru: NearContender = {
   name: 'lru-cache',
-  tells: false,
+  propagates: false,
   async open() {
-    const kept = new LRUCache<string, Product>({ max: MOST, ttl: NEAR_MS })
+    const cache = new LRUCache<string, Product>({ max: MAX_ENTRIES, ttl: NEAR_MS })
     return {
       async getOrLoad(id, load) {
         const key = `product:${id}`
-        let value = kept.get(key)
-        if (value === undefined) kept.set(key, (value = await load()))
+        let value = cache.get(key)
+        if (value === undefined) cache.set(key, (value = await load()))
         return value
       },
-      invalidate: async (id) => void kept.delete(`product:${id}`),
+      invalidate: async (id) => void cache.delete(`product:${id}`),
       close: async () => undefined,
     }
   },
@@ -49,14 +49,14 @@ const ours = (
   busOf: typeof createInvalidationBus | typeof createTrackingBus,
 ): NearContender => ({
   name,
-  tells: true,
+  propagates: true,
   async open(url) {
     const redis = new Redis(url)
     const client = createCacheClient(ioredisDriver(redis))
     const bus = busOf({ client })
     await bus.ready()
     const cache = createAside<Product, number>({
-      client: withNearCache(client, { bus, maxEntries: MOST, ttl: NEAR_MS }),
+      client: withNearCache(client, { bus, maxEntries: MAX_ENTRIES, ttl: NEAR_MS }),
       prefix: 'product',
       ttl: '1h',
     })
@@ -74,13 +74,13 @@ const ours = (
 
 const bentocache: NearContender = {
   name: 'bentocache',
-  tells: true,
+  propagates: true,
   async open(url) {
     const connection = new Redis5(url)
     connection.on('error', () => undefined)
     const { host, port, db } = connection.options
     const store = bentostore()
-      .useL1Layer(memoryDriver({ maxItems: MOST }))
+      .useL1Layer(memoryDriver({ maxItems: MAX_ENTRIES }))
       .useL2Layer(redisDriver({ connection }))
       .useBus(redisBusDriver({ connection: { host: host!, port: port!, db: db! } }))
     const bento = new BentoCache({ default: 'both', stores: { both: store } })
@@ -94,7 +94,7 @@ const bentocache: NearContender = {
 
 const cacheable: NearContender = {
   name: 'cacheable',
-  tells: false,
+  propagates: false,
   async open(url) {
     const cache = new Cacheable({ secondary: createKeyv(url), ttl: ONE_HOUR })
     cache.on('error', () => undefined)
@@ -109,12 +109,12 @@ const cacheable: NearContender = {
 
 const asyncCacheDedupe: NearContender = {
   name: 'async-cache-dedupe',
-  tells: false,
+  propagates: false,
   async open() {
     const loads = new Map<number, () => Promise<Product>>()
     const cache = createDedupeCache({
       ttl: 3_600,
-      storage: { type: 'memory', options: { size: MOST } },
+      storage: { type: 'memory', options: { size: MAX_ENTRIES } },
     }).define('product', (id: number) => loads.get(id)!())
     return {
       getOrLoad(id, load) {
@@ -127,22 +127,22 @@ const asyncCacheDedupe: NearContender = {
   },
 }
 
-/** `GET` and `JSON.parse`, as for the bare client: what it keeps is the reply. */
+/** Uses `GET` and `JSON.parse`, like the bare client: the client caches the reply. */
 const nodeRedis: NearContender = {
   name: 'node-redis clientSideCache',
-  tells: true,
+  propagates: true,
   async open(url) {
     const redis = createClient({
       url,
       RESP: 3,
-      clientSideCache: { ttl: NEAR_MS, maxEntries: MOST },
+      clientSideCache: { ttl: NEAR_MS, maxEntries: MAX_ENTRIES },
     })
     redis.on('error', () => undefined)
     await redis.connect()
     return {
       async getOrLoad(id, load) {
-        const found = await redis.get(`product:${id}`)
-        if (found !== null) return JSON.parse(found) as Product
+        const cached = await redis.get(`product:${id}`)
+        if (cached !== null) return JSON.parse(cached) as Product
         const value = await load()
         await redis.set(`product:${id}`, JSON.stringify(value), { PX: ONE_HOUR })
         return value

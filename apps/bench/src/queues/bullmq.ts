@@ -2,7 +2,7 @@ import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import type { QueueContender } from './queue.js'
 
-/** As its documentation has it, jobs removed once they are done. */
+/** Set up as its documentation says. Finished jobs are removed. */
 export const bullmq: QueueContender = {
   name: 'bullmq',
   async open(url) {

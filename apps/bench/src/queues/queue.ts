@@ -1,6 +1,6 @@
 import type { Product } from '../caches/cache.js'
 
-/** A way of putting writes into Redis, to be carried elsewhere by a worker. */
+/** A queue in Redis, from which a worker writes to a database. */
 export interface QueueContender {
   readonly name: string
   open(url: string): Promise<MeasuredQueue>
@@ -9,7 +9,7 @@ export interface QueueContender {
 export interface MeasuredQueue {
   /** Resolves once the write is acknowledged. */
   enqueue(product: Product): Promise<unknown>
-  /** Works until so many writes have been carried to a database that takes no time. */
+  /** Processes `count` writes. The database takes no time. */
   work(count: number): Promise<void>
   close(): Promise<void>
 }

@@ -1,10 +1,7 @@
 import { Redis } from 'ioredis-6'
 import type { QueueContender } from './queue.js'
 
-/**
- * A stream with one consumer group, by hand: XADD; XREADGROUP, XACK. What everything else is
- * measured by.
- */
+/** The baseline: a stream with one consumer group, with XADD, XREADGROUP and XACK. */
 export const bareStream: QueueContender = {
   name: 'a bare stream',
   async open(url) {

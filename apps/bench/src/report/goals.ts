@@ -1,15 +1,15 @@
 import type { Result, Row } from '../scenarios/scenario.js'
 
-/** What was set out to be reached, and what was. */
+/** A goal of a scenario, and the measured value. */
 export interface Goal {
   readonly what: string
   readonly measured: number
-  /** To be reached, or (`'at most'`) not to be passed. */
+  /** Whether `goal` is a minimum or a maximum. */
   readonly bound: 'at least' | 'at most'
   readonly goal: number
 }
 
-/** By scenario. Those without an entry only show. */
+/** The goals by scenario. A scenario without an entry has none. */
 const goals: Readonly<Record<string, (table: Table) => readonly Goal[]>> = {
   hit: (table) => [
     table.atLeast('@cache/aside on ioredis', BARE, 2.5),
@@ -78,7 +78,9 @@ const goals: Readonly<Record<string, (table: Table) => readonly Goal[]>> = {
     const best = table.least('longest wait, ms', (name) => !name.startsWith('@cache/'))
     return [
       {
-        what: `longest wait of @cache/lock on ioredis, as a share of ${best.name}'s, the best of the others`,
+        what:
+          'longest wait of @cache/lock on ioredis, relative to ' +
+          `${best.name}, the best of the others`,
         measured: table.number('@cache/lock on ioredis', 'longest wait, ms') / best.value,
         bound: 'at most',
         goal: 0.1,
@@ -117,13 +119,14 @@ export function isMet({ measured, bound, goal }: Goal): boolean {
 }
 
 export function printGoals(all: readonly Goal[]): void {
-  for (const one of all)
-    console.log(
-      `${isMet(one) ? '✓' : '✗'} ${Number(one.measured.toPrecision(3))}, ${one.bound} ${Number(one.goal.toPrecision(3))}: ${one.what}`,
-    )
+  for (const { measured, bound, goal, what } of all) {
+    const mark = isMet({ measured, bound, goal, what }) ? '✓' : '✗'
+    const [value, limit] = [measured, goal].map((number) => Number(number.toPrecision(3)))
+    console.log(`${mark} ${value}, ${bound} ${limit}: ${what}`)
+  }
 }
 
-/** A scenario's rows, asked by name. */
+/** The rows of a scenario, with access by name. */
 class Table {
   readonly #rows: readonly Row[]
 

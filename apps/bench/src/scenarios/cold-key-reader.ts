@@ -2,17 +2,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { childProcess } from '@cache/testkit'
 import { contenders } from '../caches/all.js'
 import { product } from '../caches/cache.js'
-import type { Given, Seen, Told } from './cold-key.js'
+import type { ReaderOptions, ReaderResult, ReaderRequest } from './cold-key.js'
 
-// One process with 250 callers, who all want the same key at the same moment.
+// A process with 250 callers that read the same key at the same time.
 
-const child = childProcess<Given>()
+const child = childProcess<ReaderOptions>()
 const { contender, url, loaderMs } = child.data
 const cache = await contenders.find(({ name }) => name === contender)!.open(url)
 await cache.getOrLoad(1_000_000 + child.index, async () => product(0))
 await child.say('ready')
 for (;;) {
-  const { id, at } = await child.next<Told>()
+  const { id, at } = await child.next<ReaderRequest>()
   await sleep(at - Date.now())
   let loads = 0
   const load = async () => {
@@ -27,5 +27,5 @@ for (;;) {
       return performance.now() - started
     }),
   )
-  await child.say({ loads, latencies } satisfies Seen)
+  await child.say({ loads, latencies } satisfies ReaderResult)
 }

@@ -5,30 +5,33 @@ import type { Row, Scenario } from './scenario.js'
 
 const LOADER_MS = 200
 
-/** What `cold-key-reader.ts` is given, told and says. */
-export interface Given {
+/** The options, requests and results of `cold-key-reader.ts`. */
+export interface ReaderOptions {
   readonly contender: string
   readonly url: string
   readonly loaderMs: number
 }
-export interface Told {
+export interface ReaderRequest {
   readonly id: number
-  /** Ms of the epoch. */ readonly at: number
+  /** Milliseconds since the epoch. */
+  readonly at: number
 }
-export interface Seen {
+export interface ReaderResult {
   readonly loads: number
   readonly latencies: readonly number[]
 }
 
 export const coldKey: Scenario = {
   name: 'cold key',
-  about: `A key that nobody has cached, a loader of ${LOADER_MS} ms, 4 processes × 250 callers at once: how often it is loaded, and how long callers wait beyond the loader.`,
+  about:
+    `A key that is not cached, a loader of ${LOADER_MS} ms, 4 processes × 250 callers at once: ` +
+    'how often it is loaded, and how long callers wait beyond the loader.',
   async run(scale) {
     const rounds = scale === 'full' ? 10 : 1
     const rows: Row[] = []
     for (const { name } of libraries) {
       await using server = await startRedis()
-      const data: Given = { contender: name, url: server.url, loaderMs: LOADER_MS }
+      const data: ReaderOptions = { contender: name, url: server.url, loaderMs: LOADER_MS }
       await using readers = spawnProcesses(new URL('cold-key-reader.ts', import.meta.url), {
         count: 4,
         data,
@@ -37,12 +40,12 @@ export const coldKey: Scenario = {
       const loads: number[] = []
       const beyond: number[] = []
       for (let id = 0; id < rounds; id++) {
-        readers.send({ id, at: Date.now() + 100 } satisfies Told)
-        const seen = await readers.all<Seen>()
-        loads.push(seen.reduce((sum, one) => sum + one.loads, 0))
+        readers.send({ id, at: Date.now() + 100 } satisfies ReaderRequest)
+        const results = await readers.all<ReaderResult>()
+        loads.push(results.reduce((sum, result) => sum + result.loads, 0))
         beyond.push(
           quantile(
-            seen.flatMap(({ latencies }) => latencies),
+            results.flatMap(({ latencies }) => latencies),
             0.99,
           ) - LOADER_MS,
         )

@@ -6,22 +6,24 @@ import { startCluster, startRedis, startSentinel } from '@cache/testkit'
 import { createWriteBehind } from '@cache/write-behind'
 import { Cluster, Redis } from 'ioredis-6'
 import { product, type Product } from '../caches/cache.js'
-import { inRounds, type Work } from '../measure/rounds.js'
+import { measureInRounds, type Task } from '../measure/rounds.js'
 import { precise } from '../measure/statistics.js'
 import type { Row, Scenario } from './scenario.js'
 
 const IDS = 1_000
 
 /**
- * The same on one server, with a replica, on three servers and on a Cluster: what growing costs
- * where it is not needed yet.
+ * Runs the same operations on one server, with a replica, on three servers and on a Cluster. It
+ * shows the cost of scaling out before you need it.
  */
 export const growing: Scenario = {
   name: 'growing',
   about:
-    'Cached reads, invalidations and queued writes, 100 in flight, on one server, with a replica behind Sentinel, on 3 shards and on a Cluster of 3 + 3, all on this machine; against one server.',
+    'Cached reads, invalidations and queued writes, 100 in flight, on one server, with a replica ' +
+    'behind Sentinel, on 3 shards and on a Cluster of 3 + 3, all on this machine; ' +
+    'against one server.',
   async run(scale) {
-    await using one = await startRedis()
+    await using standalone = await startRedis()
     await using sentinel = await startSentinel({ replicas: 1, sentinels: 1 })
     await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
     await using a = await startRedis()
@@ -29,65 +31,67 @@ export const growing: Scenario = {
     await using c = await startRedis()
     const shards = [a, b, c].map(({ url }) => new Redis(url))
     const clients = {
-      one: new Redis(one.url),
+      standalone: new Redis(standalone.url),
       sentinel: new Redis({ sentinels: [...sentinel.addresses], name: sentinel.name }),
       cluster: new Cluster([...cluster.addresses]),
     }
-    const places: { readonly name: string; readonly driver: Driver; readonly replicas: number }[] =
-      [
-        { name: 'one server', driver: ioredisDriver(clients.one), replicas: 0 },
-        { name: 'Sentinel, 1 replica', driver: ioredisDriver(clients.sentinel), replicas: 1 },
-        {
-          name: '3 shards',
-          driver: shardedDriver({
-            shards: Object.fromEntries(
-              shards.map((shard, i) => [`shard ${i}`, ioredisDriver(shard)]),
-            ),
-          }),
-          replicas: 0,
-        },
-        { name: 'Cluster of 3 + 3', driver: ioredisDriver(clients.cluster), replicas: 1 },
-      ]
-    const shape =
+    const topologies: {
+      readonly name: string
+      readonly driver: Driver
+      readonly replicas: number
+    }[] = [
+      { name: 'one server', driver: ioredisDriver(clients.standalone), replicas: 0 },
+      { name: 'Sentinel, 1 replica', driver: ioredisDriver(clients.sentinel), replicas: 1 },
+      {
+        name: '3 shards',
+        driver: shardedDriver({
+          shards: Object.fromEntries(
+            shards.map((shard, i) => [`shard ${i}`, ioredisDriver(shard)]),
+          ),
+        }),
+        replicas: 0,
+      },
+      { name: 'Cluster of 3 + 3', driver: ioredisDriver(clients.cluster), replicas: 1 },
+    ]
+    const profile =
       scale === 'full'
         ? { inFlight: 100, operations: 5_000, rounds: 11 }
         : { inFlight: 100, operations: 100, rounds: 1 }
     const opened = await Promise.all(
-      places.map(async ({ name, driver, replicas }) => ({
+      topologies.map(async ({ name, driver, replicas }) => ({
         name,
         driver,
-        works: await worksOn(createCacheClient(driver), replicas),
+        tasks: await tasksOn(createCacheClient(driver), replicas),
       })),
     )
     const rows = opened.map(({ name }): Record<string, string | number> & { name: string } => ({
       name,
     }))
-    for (const what of [
+    for (const kind of [
       'hit',
       'invalidation',
       'queued write',
       'queued write, on a replica',
     ] as const) {
-      const works = opened.flatMap(({ name, works }): Work[] =>
-        works[what] ? [{ name, bare: 'one server', run: works[what] }] : [],
+      const tasks = opened.flatMap(({ name, tasks }): Task[] =>
+        tasks[kind] ? [{ name, bare: 'one server', run: tasks[kind] }] : [],
       )
-      // Without a replica there is nothing to compare with but the write that does not wait for
-      // one.
-      if (what === 'queued write, on a replica')
-        works.push({
+      // Without a replica, the only comparison is a write that does not wait for a replica.
+      if (kind === 'queued write, on a replica')
+        tasks.push({
           name: 'one server',
           bare: 'one server',
-          run: opened[0]!.works['queued write']!,
+          run: opened[0]!.tasks['queued write']!,
         })
-      for (const { name, ratio } of await inRounds(
-        works,
-        what === 'queued write, on a replica'
-          ? { ...shape, operations: Math.ceil(shape.operations / 10) }
-          : shape,
+      for (const { name, ratio } of await measureInRounds(
+        tasks,
+        kind === 'queued write, on a replica'
+          ? { ...profile, operations: Math.ceil(profile.operations / 10) }
+          : profile,
       )) {
-        const row = rows.find((found) => found.name === name)!
-        if (what !== 'queued write, on a replica' || name !== 'one server')
-          row[`${what}, times one server`] = precise(ratio)
+        const row = rows.find((candidate) => candidate.name === name)!
+        if (kind !== 'queued write, on a replica' || name !== 'one server')
+          row[`${kind}, times one server`] = precise(ratio)
       }
     }
     for (const row of rows) row['queued write, on a replica, times one server'] ??= 'none'
@@ -99,7 +103,7 @@ export const growing: Scenario = {
 
 type Kind = 'hit' | 'invalidation' | 'queued write' | 'queued write, on a replica'
 
-async function worksOn(
+async function tasksOn(
   client: CacheClient,
   replicas: number,
 ): Promise<Partial<Record<Kind, () => Promise<unknown>>>> {
@@ -120,7 +124,7 @@ async function worksOn(
   return {
     hit: () =>
       cache.getOrLoad(id(), () => {
-        throw new Error('it was cached')
+        throw new Error('The value must be cached.')
       }),
     invalidation: () => cache.invalidate(IDS + id()),
     'queued write': () => plain.put(id(), product(1)),
@@ -132,12 +136,15 @@ const SIZES = [3, 10, 100, 1_000]
 const BULK = 100
 
 /**
- * No servers, only arithmetic: what becomes of keys, bulk reads and outages as there are more and
- * more of them.
+ * Simulates the placement of keys without servers: how keys, bulk reads and outages change with the
+ * number of servers.
  */
 export const growth: Scenario = {
   name: 'growth',
-  about: `Where keys are on ${SIZES.join(', ')} servers, simulated: how much more than the average the fullest has, how many keys move when one more comes, which share of the keys is gone with one, and at how many servers a bulk of ${BULK} keys is.`,
+  about:
+    `The placement of keys on ${SIZES.join(', ')} servers, simulated: how much more than the ` +
+    'average the fullest has, how many keys move when one is added, which share of the keys is ' +
+    `lost with one, and on how many servers a bulk of ${BULK} keys is.`,
   async run(scale) {
     const count = scale === 'full' ? 1_000_000 : 5_000
     const rows = SIZES.flatMap((size) =>
@@ -149,10 +156,10 @@ export const growth: Scenario = {
         let bulk = new Set<number>()
         for (let i = 0; i < count; i++) {
           const key = `shop:product:${i}`
-          const place = before(key)
-          counts[place]!++
-          bulk.add(place)
-          if (after(key) !== place) moved++
+          const index = before(key)
+          counts[index]!++
+          bulk.add(index)
+          if (after(key) !== index) moved++
           if ((i + 1) % BULK === 0) {
             touched += bulk.size
             bulk = new Set()
@@ -173,14 +180,11 @@ export const growth: Scenario = {
 
 const SLOTS = 16_384
 
-/**
- * As `redis-cli --cluster rebalance` does it: a server that comes is given slots by those that have
- * the most.
- */
+/** Like `redis-cli --cluster rebalance`: a new server gets slots from those that have the most. */
 const cluster: Placement = {
   name: 'Cluster',
   build(shards) {
-    const slotsOf: number[][] = [Array.from({ length: SLOTS }, (_, one) => one)]
+    const slotsOf: number[][] = [Array.from({ length: SLOTS }, (_, index) => index)]
     for (let count = 2; count <= shards.length; count++) {
       const own: number[] = []
       while (own.length < Math.floor(SLOTS / count))
@@ -190,7 +194,7 @@ const cluster: Placement = {
       slotsOf.push(own)
     }
     const owners = new Uint16Array(SLOTS)
-    for (const [owner, slots] of slotsOf.entries()) for (const one of slots) owners[one] = owner
+    for (const [owner, slots] of slotsOf.entries()) for (const index of slots) owners[index] = owner
     return (key) => owners[slot(key)]!
   },
 }

@@ -4,17 +4,14 @@ import { createHierarchical } from '@cache/hierarchical'
 import { startRedis } from '@cache/testkit'
 import { Redis } from 'ioredis-6'
 import { product } from '../caches/cache.js'
-import { inRounds } from '../measure/rounds.js'
+import { measureInRounds } from '../measure/rounds.js'
 import { precise } from '../measure/statistics.js'
 import type { Scenario } from './scenario.js'
 
 const FEW = 10
 const MANY = 5_000
 
-/**
- * Products of which the first few are in the group 0, and many in the group 1; `trips` counts what
- * was sent.
- */
+/** Creates products. The first few are in group 0, and many are in group 1. */
 function open(url: string) {
   const redis = new Redis(url)
   const driver = ioredisDriver(redis)
@@ -60,7 +57,9 @@ function open(url: string) {
 
 export const hierarchy: Scenario = {
   name: 'item of a group',
-  about: `An item that is cached by itself; out of its cached group, of ${FEW} items and of ${MANY}, the latter a hash; and the groups as a whole. Each after the one before; a DEL is part of what comes out of a group.`,
+  about:
+    `An item that is cached alone; from its cached group of ${FEW} items and of ${MANY}, the ` +
+    'latter a hash; and whole groups. One after the other. Reads from a group include a DEL.',
   async run(scale) {
     await using server = await startRedis()
     const { products, forget, tripsOf, close } = open(server.url)
@@ -70,7 +69,7 @@ export const hierarchy: Scenario = {
       await forget(id)
       await products.get(id)
     }
-    const works = [
+    const tasks = [
       { name: 'an item, by itself', run: () => products.get(0) },
       { name: `an item, out of a group of ${FEW}`, run: outOf(0) },
       { name: `an item, out of a group of ${MANY}`, run: outOf(FEW) },
@@ -78,8 +77,8 @@ export const hierarchy: Scenario = {
       { name: `a group of ${MANY}`, run: () => products.getGroup(1) },
     ].map((work) => ({ ...work, bare: 'an item, by itself' }))
     const trips = new Map<string, number>()
-    for (const { name, run } of works) trips.set(name, await tripsOf(run))
-    const speeds = await inRounds(works, {
+    for (const { name, run } of tasks) trips.set(name, await tripsOf(run))
+    const speeds = await measureInRounds(tasks, {
       inFlight: 1,
       operations: scale === 'full' ? 100 : 3,
       rounds: scale === 'full' ? 15 : 1,
@@ -101,11 +100,11 @@ export const hierarchy: Scenario = {
 
 export const groupInvalidation: Scenario = {
   name: 'invalidate a group',
-  about: `A group of ${FEW} cached items is made invalid, and one of ${MANY}.`,
+  about: `Invalidation of a group of ${FEW} cached items, and of one of ${MANY}.`,
   async run(scale) {
     await using server = await startRedis()
     const { products, tripsOf, close } = open(server.url)
-    const works = [
+    const tasks = [
       [FEW, 0],
       [MANY, 1],
     ].map(([size, group]) => ({
@@ -115,9 +114,9 @@ export const groupInvalidation: Scenario = {
     }))
     await products.getMany(Array.from({ length: FEW + MANY }, (_, id) => id))
     const trips = new Map<string, number>()
-    for (const { run } of works) await run() // the server knows the script
-    for (const { name, run } of works) trips.set(name, await tripsOf(run))
-    const speeds = await inRounds(works, {
+    for (const { run } of tasks) await run() // Loads the script into the server.
+    for (const { name, run } of tasks) trips.set(name, await tripsOf(run))
+    const speeds = await measureInRounds(tasks, {
       inFlight: 1,
       operations: scale === 'full' ? 2_000 : 5,
       rounds: scale === 'full' ? 15 : 1,

@@ -1,30 +1,31 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '@cache/testkit'
-import { lockers } from '../locks/contenders.js'
-import { inRounds, type Shape } from '../measure/rounds.js'
+import { lockContenders } from '../locks/contenders.js'
+import { measureInRounds, type LoadProfile } from '../measure/rounds.js'
 import { median, precise } from '../measure/statistics.js'
 import type { Result, Row, Scale, Scenario } from './scenario.js'
 
 export const lock: Scenario = {
   name: 'lock',
-  about:
-    'Acquiring and releasing locks that nobody else wants, 1 000 names, 100 in flight; against redlock.',
+  about: 'Acquiring and releasing uncontended locks, 1 000 names, 100 in flight; against redlock.',
   run: (scale) => measure(scale, { inFlight: 100, operations: 3_000, rounds: 15 }),
 }
 
 export const oneLockAtATime: Scenario = {
   name: 'one lock at a time',
-  about:
-    'Acquiring and releasing locks that nobody else wants, one after the other; against redlock.',
+  about: 'Acquiring and releasing uncontended locks, one after the other; against redlock.',
   run: (scale) => measure(scale, { inFlight: 1, operations: 500, rounds: 15 }),
 }
 
-async function measure(scale: Scale, shape: Shape): Promise<Result> {
+async function measure(scale: Scale, profile: LoadProfile): Promise<Result> {
   await using server = await startRedis()
   const opened = await Promise.all(
-    lockers.map(async ({ name, open }, i) => ({ name, locks: await open(`${server.url}/${i}`) })),
+    lockContenders.map(async ({ name, open }, i) => ({
+      name,
+      locks: await open(`${server.url}/${i}`),
+    })),
   )
-  const works = opened.map(({ name, locks }) => {
+  const tasks = opened.map(({ name, locks }) => {
     let next = 0
     return {
       name,
@@ -32,11 +33,11 @@ async function measure(scale: Scale, shape: Shape): Promise<Result> {
       run: () => locks.hold(`lock ${next++ % 1_000}`, async () => undefined),
     }
   })
-  const speeds = await inRounds(
-    works,
+  const speeds = await measureInRounds(
+    tasks,
     scale === 'full'
-      ? shape
-      : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 },
+      ? profile
+      : { ...profile, operations: Math.ceil(profile.operations / 100), rounds: 1 },
   )
   await Promise.all(opened.map(({ locks }) => locks.close()))
   const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({
@@ -54,10 +55,13 @@ const SECONDS = 8
 
 export const contended: Scenario = {
   name: 'contended lock',
-  about: `${CONTENDERS} contenders, each with a connection of its own, hold one lock for ${HOLD_MS} ms again and again for ${SECONDS} s: how long they wait for it, also who never gets it. Nobody can wait less than ${CONTENDERS - 1} times ${HOLD_MS} ms on average.`,
+  about:
+    `${CONTENDERS} contenders, each with its own connection, hold one lock for ${HOLD_MS} ms ` +
+    `repeatedly for ${SECONDS} s: how long they wait for it, including those that never get it. ` +
+    `The average wait can't be less than ${CONTENDERS - 1} times ${HOLD_MS} ms.`,
   async run(scale) {
     const rows: Row[] = []
-    for (const { name, open } of lockers) {
+    for (const { name, open } of lockContenders) {
       await using server = await startRedis()
       const contenders = await Promise.all(
         Array.from({ length: CONTENDERS }, () => open(server.url)),
@@ -67,9 +71,9 @@ export const contended: Scenario = {
       await Promise.all(
         contenders.map(async (locks) => {
           while (performance.now() < until) {
-            const asked = performance.now()
+            const requested = performance.now()
             await locks.hold('wanted', async () => {
-              waits.push(performance.now() - asked)
+              waits.push(performance.now() - requested)
               await sleep(HOLD_MS)
             })
           }

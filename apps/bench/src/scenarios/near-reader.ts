@@ -3,11 +3,11 @@ import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis-6'
 import { product } from '../caches/cache.js'
 import { nearContenders } from '../near/contenders.js'
-import type { Fresh, Given, Told } from './near.js'
+import type { FreshRead, ReaderOptions, ReaderRequest } from './near.js'
 
-// A process that has one product near, and reads it until its price is what the source has.
+// A process with one product in its near cache. It reads the product until its price is current.
 
-const child = childProcess<Given>()
+const child = childProcess<ReaderOptions>()
 const { contender, url, source: database } = child.data
 const source = new Redis(database)
 const cache = await nearContenders.find(({ name }) => name === contender)!.open(url)
@@ -16,13 +16,13 @@ const read = () =>
 await read()
 await child.say('ready')
 for (;;) {
-  const { price } = await child.next<Told>('price', { timeout: 60_000 })
+  const { price } = await child.next<ReaderRequest>('price', { timeout: 60_000 })
   for (let i = 0; i < 20; i++) {
-    // near by now
+    // Makes sure that the product is in the near cache.
     await read()
     await turn()
   }
   await child.say('reading')
   while ((await read()).price !== price) await turn()
-  await child.say({ type: 'fresh', at: process.hrtime.bigint() } satisfies Fresh)
+  await child.say({ type: 'fresh', at: process.hrtime.bigint() } satisfies FreshRead)
 }

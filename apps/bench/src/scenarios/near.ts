@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { spawnProcesses, startRedis } from '@cache/testkit'
 import { Redis } from 'ioredis-6'
 import { product } from '../caches/cache.js'
-import { inRounds } from '../measure/rounds.js'
+import { measureInRounds } from '../measure/rounds.js'
 import { precise, quantile } from '../measure/statistics.js'
 import { nearContenders } from '../near/contenders.js'
 import type { Row, Scenario } from './scenario.js'
@@ -12,7 +12,8 @@ const PRODUCTS = 1_000
 export const nearHit: Scenario = {
   name: 'near hit',
   about:
-    'A value that is kept in the process, each read after the one before; against an async function around a bare lru-cache.',
+    'A value in the near cache, one read after the other; ' +
+    'against an async function around a bare lru-cache.',
   async run(scale) {
     await using server = await startRedis()
     const opened = await Promise.all(
@@ -21,22 +22,22 @@ export const nearHit: Scenario = {
         cache: await open(`${server.url}/${i}`),
       })),
     )
-    const works = []
+    const tasks = []
     for (const { name, cache } of opened) {
-      // Twice: what is told of its own writes reads again.
+      // Reads twice, because some libraries invalidate the near cache on their own writes.
       for (let i = 0; i < 2; i++) {
         for (let id = 0; id < PRODUCTS; id++) await cache.getOrLoad(id, async () => product(id))
         await sleep(100)
       }
       let next = 0
-      works.push({
+      tasks.push({
         name,
         bare: 'lru-cache',
         run: () =>
-          cache.getOrLoad(next++ % PRODUCTS, () => Promise.reject(new Error('it is cached'))),
+          cache.getOrLoad(next++ % PRODUCTS, () => Promise.reject(new Error('It is cached.'))),
       })
     }
-    const speeds = await inRounds(works, {
+    const speeds = await measureInRounds(tasks, {
       inFlight: 1,
       operations: scale === 'full' ? 50_000 : 2_000,
       rounds: scale === 'full' ? 15 : 1,
@@ -52,18 +53,18 @@ export const nearHit: Scenario = {
   },
 }
 
-/** What `near-reader.ts` is given, told and says. */
-export interface Given {
+/** The options, requests and results of `near-reader.ts`. */
+export interface ReaderOptions {
   readonly contender: string
   readonly url: string
   readonly source: string
 }
-export interface Told {
+export interface ReaderRequest {
   readonly type: 'price'
   readonly price: number
 }
-/** Nanoseconds of the machine's monotonic clock. */
-export interface Fresh {
+/** `at` is in nanoseconds of the machine's monotonic clock. */
+export interface FreshRead {
   readonly type: 'fresh'
   readonly at: bigint
 }
@@ -71,15 +72,17 @@ export interface Fresh {
 export const invalidation: Scenario = {
   name: 'invalidation',
   about:
-    'One process changes the source and invalidates, another reads without a pause: how long from the call until it gets the new value. Libraries whose other processes are not told are left out.',
+    'One process changes the source and invalidates, another reads continuously: the time from ' +
+    'the call until it reads the new value. Libraries that do not propagate invalidations are ' +
+    'left out.',
   async run(scale) {
     const rounds = scale === 'full' ? 1_000 : 5
     const rows: Row[] = []
-    for (const { name, open } of nearContenders.filter(({ tells }) => tells)) {
+    for (const { name, open } of nearContenders.filter(({ propagates }) => propagates)) {
       await using server = await startRedis()
       await using database = await startRedis()
       const source = new Redis(database.url)
-      const data: Given = { contender: name, url: server.url, source: database.url }
+      const data: ReaderOptions = { contender: name, url: server.url, source: database.url }
       await source.set('price', 0)
       await using readers = spawnProcesses(new URL('near-reader.ts', import.meta.url), { data })
       const [reader] = readers.processes
@@ -87,13 +90,13 @@ export const invalidation: Scenario = {
       const cache = await open(server.url)
       const took: number[] = []
       for (let price = 1; price <= rounds; price++) {
-        reader!.send({ type: 'price', price } satisfies Told)
+        reader!.send({ type: 'price', price } satisfies ReaderRequest)
         await reader!.next('reading')
         await source.set('price', price)
-        const began = process.hrtime.bigint()
+        const started = process.hrtime.bigint()
         await cache.invalidate(0)
-        const { at } = await reader!.next<Fresh>('fresh')
-        took.push(Number(at - began) / 1e6)
+        const { at } = await reader!.next<FreshRead>('fresh')
+        took.push(Number(at - started) / 1e6)
       }
       await cache.close()
       source.disconnect()

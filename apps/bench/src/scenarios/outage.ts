@@ -6,11 +6,14 @@ import { median } from '../measure/statistics.js'
 import type { Row, Scenario } from './scenario.js'
 
 const LOADER_MS = 5
-const PATIENCE_MS = 10_000
+const TIMEOUT_MS = 10_000
 
 export const outage: Scenario = {
   name: 'outage',
-  about: `Redis gone (connections refused), and Redis silent (SIGSTOP), with a loader of ${LOADER_MS} ms: ms until a read is answered, the first one and the median of 10; at most ${PATIENCE_MS / 1_000} s are waited for each.`,
+  about:
+    `Redis down (connections refused), and Redis silent (SIGSTOP), with a loader of ${LOADER_MS} ` +
+    'ms: the time until a read is answered, the first one and the median of 10; ' +
+    `each read is waited for at most ${TIMEOUT_MS / 1_000} s.`,
   async run(scale) {
     const reads = scale === 'full' ? 10 : 1
     const rows = await Promise.all(
@@ -33,12 +36,12 @@ export const outage: Scenario = {
 async function during(
   { open }: Contender,
   reads: number,
-  trouble: (server: RedisServer) => Promise<void>,
+  injectFault: (server: RedisServer) => Promise<void>,
 ): Promise<{ first: number | string; median: number | string }> {
   await using server = await startRedis()
   const cache = await open(server.url)
   for (let id = 0; id < 20; id++) await cache.getOrLoad(id, async () => product(id))
-  await trouble(server)
+  await injectFault(server)
   const took: number[] = []
   for (let id = 0; id < reads; id++) {
     const started = performance.now()
@@ -54,16 +57,16 @@ async function during(
     took.push(
       await Promise.race([
         answered,
-        sleep(PATIENCE_MS, Infinity, { signal: late.signal }).catch(() => Infinity),
+        sleep(TIMEOUT_MS, Infinity, { signal: late.signal }).catch(() => Infinity),
       ]),
     )
     late.abort()
-    if (took.filter((ms) => ms === Infinity).length >= 2) break // and so on
+    if (took.filter((ms) => ms === Infinity).length >= 2) break // The others would time out too.
   }
   void cache.close().catch(() => undefined)
-  return { first: shown(took[0]!), median: shown(median(took)) }
+  return { first: format(took[0]!), median: format(median(took)) }
 }
 
-function shown(ms: number): number | string {
+function format(ms: number): number | string {
   return ms === Infinity ? 'none' : Math.round(ms)
 }

@@ -1,25 +1,25 @@
 import { jump, ketama, modulo, rendezvous, type Placement } from '@cache/sharding'
 import HashRing from 'hashring'
-import { inRounds } from '../measure/rounds.js'
+import { measureInRounds } from '../measure/rounds.js'
 import { precise } from '../measure/statistics.js'
 import type { Row, Scenario } from './scenario.js'
 
 const SHARDS = 8
-const AT_ONCE = 1_000
+const BATCH = 1_000
 
-/** Which of the servers, by name, a key is on. */
-type Place = (key: string) => string
+/** Returns the name of the server of a key. */
+type Locate = (key: string) => string
 
 interface Contender {
   readonly name: string
-  open(servers: readonly string[]): Place
+  open(servers: readonly string[]): Locate
 }
 
 const ours = (placement: Placement): Contender => ({
   name: `@cache/sharding, ${placement.name}()`,
   open(servers) {
-    const place = placement.build(servers.map((name) => ({ name, weight: 1 })))
-    return (key) => servers[place(key)]!
+    const locate = placement.build(servers.map((name) => ({ name, weight: 1 })))
+    return (key) => servers[locate(key)]!
   },
 })
 
@@ -42,23 +42,25 @@ export const contenders: readonly Contender[] = [
 
 export const placement: Scenario = {
   name: 'placement',
-  about: `Key → shard, ${SHARDS} shards, keys never seen before; how much more than the average the fullest shard has, and how many keys move when another shard comes.`,
+  about:
+    `Key → shard, ${SHARDS} shards, new keys; how much more than the average the fullest shard ` +
+    'has, and how many keys move when a shard is added.',
   async run(scale) {
     const count = scale === 'full' ? 1_000_000 : 2_000
     const keys = Array.from({ length: count }, (_, i) => `shop:product:${i}`)
     const [before, after] = [servers(SHARDS), servers(SHARDS + 1)]
-    const works = contenders.map(({ name, open }) => {
-      const place = open(before)
+    const tasks = contenders.map(({ name, open }) => {
+      const locate = open(before)
       let next = 0
       return {
         name,
         bare: '@cache/sharding, modulo()',
         async run() {
-          for (let i = 0; i < AT_ONCE; i++) place(keys[next++ % count]!)
+          for (let i = 0; i < BATCH; i++) locate(keys[next++ % count]!)
         },
       }
     })
-    const speeds = await inRounds(works, {
+    const speeds = await measureInRounds(tasks, {
       inFlight: 1,
       operations: scale === 'full' ? 50 : 1,
       rounds: scale === 'full' ? 15 : 1,
@@ -75,7 +77,7 @@ export const placement: Scenario = {
       return {
         name,
         'times modulo': precise(speeds[i]!.ratio),
-        'ns each': precise((speeds[i]!.microseconds * 1_000) / AT_ONCE),
+        'ns each': precise((speeds[i]!.microseconds * 1_000) / BATCH),
         'fullest / average': (Math.max(...counts.values()) / (count / SHARDS)).toFixed(3),
         'moved by another, %': precise((moved / count) * 100),
       }

@@ -1,13 +1,14 @@
 import { startRedis } from '@cache/testkit'
 import { limiters } from '../limits/contenders.js'
-import { inRounds, type Shape } from '../measure/rounds.js'
+import { measureInRounds, type LoadProfile } from '../measure/rounds.js'
 import { precise } from '../measure/statistics.js'
 import type { Result, Scale, Scenario } from './scenario.js'
 
 export const rateLimit: Scenario = {
   name: 'rate limit',
   about:
-    'Decisions on requests that are allowed, 1 000 ids, 100 in flight. The others count in fixed windows; ours do so, keep one timestamp (gcra), or an exact log.',
+    'Decisions on requests that are allowed, 1 000 ids, 100 in flight. The other libraries count ' +
+    'in fixed windows; @cache/ratelimit does that, stores one timestamp (gcra), or an exact log.',
   run: (scale) =>
     measure(
       scale,
@@ -19,7 +20,8 @@ export const rateLimit: Scenario = {
 export const denied: Scenario = {
   name: 'denied',
   about:
-    'Decisions on a client that is over its limit of 1 in an hour, one after the other: what each library remembers in the process.',
+    'Decisions on a client that is over its limit of 1 per hour, one after the other: ' +
+    'what each library remembers in the process.',
   run: (scale) =>
     measure(scale, { limit: 1, ids: 1 }, { inFlight: 1, operations: 500, rounds: 15 }),
 }
@@ -27,7 +29,7 @@ export const denied: Scenario = {
 async function measure(
   scale: Scale,
   { limit, ids }: { readonly limit: number; readonly ids: number },
-  shape: Shape,
+  profile: LoadProfile,
 ): Promise<Result> {
   await using server = await startRedis()
   const opened = await Promise.all(
@@ -37,7 +39,7 @@ async function measure(
       limiter: await open(`${server.url}/${i}`, limit, 3_600),
     })),
   )
-  const works = opened.map(({ name, bare, limiter }) => {
+  const tasks = opened.map(({ name, bare, limiter }) => {
     let next = 0
     return { name, bare, run: () => limiter.decide(`user ${next++ % ids}`) }
   })
@@ -46,11 +48,11 @@ async function measure(
     if (name !== bare && answers[1] !== limit > 1)
       throw new Error(`${name} decided ${answers.join(', ')} on a limit of ${limit}`)
   }
-  const speeds = await inRounds(
-    works,
+  const speeds = await measureInRounds(
+    tasks,
     scale === 'full'
-      ? shape
-      : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 },
+      ? profile
+      : { ...profile, operations: Math.ceil(profile.operations / 100), rounds: 1 },
   )
   await Promise.all(opened.map(({ limiter }) => limiter.close()))
   const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({

@@ -1,7 +1,7 @@
 import { startRedis } from '@cache/testkit'
 import { contenders } from '../caches/all.js'
 import { product, type Contender, type MeasuredCache } from '../caches/cache.js'
-import { inRounds, type Shape, type Work } from '../measure/rounds.js'
+import { measureInRounds, type LoadProfile, type Task } from '../measure/rounds.js'
 import { precise } from '../measure/statistics.js'
 import type { Scale, Scenario } from './scenario.js'
 
@@ -15,7 +15,7 @@ export const hit: Scenario = {
 
 export const oneAtATime: Scenario = {
   name: 'one at a time',
-  about: 'A cached value, each read after the one before.',
+  about: 'A cached value, one read after the other.',
   run: (scale) => measure(scale, { inFlight: 1, operations: 1_000, rounds: 25 }, reading),
 }
 
@@ -27,7 +27,7 @@ export const miss: Scenario = {
 
 export const oneMissAtATime: Scenario = {
   name: 'one miss at a time',
-  about: 'A value that is not cached: loaded (at once) and stored, each after the one before.',
+  about: 'A value that is not cached: loaded (at once) and stored, one after the other.',
   run: (scale) => measure(scale, { inFlight: 1, operations: 500, rounds: 15 }, missing),
 }
 
@@ -43,7 +43,7 @@ export const bulk: Scenario = {
 
 function reading(cache: MeasuredCache): () => Promise<unknown> {
   let next = 0
-  return () => cache.getOrLoad(next++ % PRODUCTS, () => Promise.reject(new Error('it is cached')))
+  return () => cache.getOrLoad(next++ % PRODUCTS, () => Promise.reject(new Error('It is cached.')))
 }
 
 function missing(cache: MeasuredCache): () => Promise<unknown> {
@@ -54,10 +54,10 @@ function missing(cache: MeasuredCache): () => Promise<unknown> {
   }
 }
 
-/** All contenders on one server, each with a database of its own. */
+/** Measures all contenders on one server, each in its own database. */
 async function measure(
   scale: Scale,
-  shape: Shape,
+  profile: LoadProfile,
   workOf: (cache: MeasuredCache) => (() => Promise<unknown>) | undefined,
 ) {
   await using server = await startRedis()
@@ -68,17 +68,17 @@ async function measure(
     })),
   )
   try {
-    const works: Work[] = []
+    const tasks: Task[] = []
     for (const { contender, cache } of opened) {
       await seed(contender, cache)
       const run = workOf(cache)
-      if (run) works.push({ name: contender.name, bare: contender.bare, run })
+      if (run) tasks.push({ name: contender.name, bare: contender.bare, run })
     }
-    const speeds = await inRounds(
-      works,
+    const speeds = await measureInRounds(
+      tasks,
       scale === 'full'
-        ? shape
-        : { ...shape, operations: Math.ceil(shape.operations / 100), rounds: 1 },
+        ? profile
+        : { ...profile, operations: Math.ceil(profile.operations / 100), rounds: 1 },
     )
     const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({
       name,
@@ -103,5 +103,5 @@ async function seed({ name }: Contender, cache: MeasuredCache): Promise<void> {
     loads++
     return product(0)
   })
-  if (loads > 0) throw new Error(`${name} did not keep what it loaded`)
+  if (loads > 0) throw new Error(`${name} did not cache the loaded value.`)
 }

@@ -6,7 +6,8 @@ import type { Row, Scenario } from './scenario.js'
 export const staleFill: Scenario = {
   name: 'stale fill',
   about:
-    'A reader has loaded, and is held before it stores; meanwhile another instance changes the source and invalidates. How many of the trials are stale afterwards, for everybody.',
+    'A reader has loaded, and is held before it stores; meanwhile another instance changes the ' +
+    'source and invalidates. How many of the trials leave a stale value for all readers.',
   async run(scale) {
     const trials = scale === 'full' ? 100 : 3
     const rows: Row[] = []

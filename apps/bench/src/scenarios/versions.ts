@@ -1,9 +1,9 @@
 import { startRedis } from '@cache/testkit'
 import { product } from '../caches/cache.js'
 import { bareClients, groupContenders } from '../groups/contenders.js'
-import { inRounds, type Work } from '../measure/rounds.js'
+import { measureInRounds, type Task } from '../measure/rounds.js'
 import { median, precise } from '../measure/statistics.js'
-import { countTurns } from '../measure/turns.js'
+import { countRoundTrips } from '../measure/round-trips.js'
 import type { Row, Scenario } from './scenario.js'
 
 const PRODUCTS = 1_000
@@ -12,17 +12,18 @@ const groupsOf = (id: number): string[] => [`category:${id % 10}`, `brand:${id %
 export const versionedRead: Scenario = {
   name: 'versioned read',
   about:
-    'A cached value that is in 3 groups (tags), each of which can be made invalid at once; against the bare get of a value that is in none. Round trips of one read; speed with 100 in flight.',
+    'A cached value in 3 groups (tags), each of which can be invalidated at once; against the ' +
+    'bare get of a value without groups. Round trips of one read; speed with 100 in flight.',
   async run(scale) {
     await using server = await startRedis()
     const load = async (id: number) => product(id)
     const all = [...bareClients, ...groupContenders]
     const trips = new Map<string, number>()
     for (const [i, { name, open }] of all.entries()) {
-      await using turns = await countTurns(server)
-      const cache = await open(`${turns.url}/${i}`, load, groupsOf)
+      await using roundTrips = await countRoundTrips(server)
+      const cache = await open(`${roundTrips.url}/${i}`, load, groupsOf)
       for (let n = 0; n < 4; n++) await cache.get(0)
-      trips.set(name, await turns.during(() => cache.get(0)))
+      trips.set(name, await roundTrips.during(() => cache.get(0)))
       await cache.close()
     }
     const opened = await Promise.all(
@@ -32,13 +33,13 @@ export const versionedRead: Scenario = {
         cache: await open(`${server.url}/${i}`, load, groupsOf),
       })),
     )
-    const works: Work[] = []
+    const tasks: Task[] = []
     for (const { name, bare, cache } of opened) {
       for (let n = 0; n < 2; n++) for (let id = 0; id < PRODUCTS; id++) await cache.get(id)
       let next = 0
-      works.push({ name, bare, run: () => cache.get(next++ % PRODUCTS) })
+      tasks.push({ name, bare, run: () => cache.get(next++ % PRODUCTS) })
     }
-    const speeds = await inRounds(works, {
+    const speeds = await measureInRounds(tasks, {
       inFlight: 100,
       operations: scale === 'full' ? 10_000 : 200,
       rounds: scale === 'full' ? 15 : 1,
@@ -58,7 +59,8 @@ export const versionedRead: Scenario = {
 export const bump: Scenario = {
   name: 'bump',
   about:
-    'Makes a group invalid: one with 1 entry, and ones with many. Against the same library with 1 entry.',
+    'Invalidates a group with 1 entry, and groups with many; ' +
+    'against the same library with 1 entry.',
   async run(scale) {
     const sizes = scale === 'full' ? [1, 1_000, 100_000] : [1, 100]
     const rows: Row[] = []
@@ -83,9 +85,9 @@ export const bump: Scenario = {
       const took = new Map(sizes.map((each) => [each, [] as number[]]))
       for (let round = 0; round < (scale === 'full' ? 500 : 5); round++) {
         for (const each of sizes) {
-          const began = performance.now()
+          const started = performance.now()
           await cache.invalidateGroup(`group of ${each}`)
-          took.get(each)!.push((performance.now() - began) * 1_000)
+          took.get(each)!.push((performance.now() - started) * 1_000)
         }
       }
       await cache.close()

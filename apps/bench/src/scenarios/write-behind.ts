@@ -1,9 +1,9 @@
 import { startRedis } from '@cache/testkit'
 import { product } from '../caches/cache.js'
-import { flown } from '../measure/rounds.js'
+import { runConcurrently } from '../measure/rounds.js'
 import { median, precise } from '../measure/statistics.js'
 import { bullmq } from '../queues/bullmq.js'
-import { oursOnIoredis, oursOnNodeRedis } from '../queues/ours.js'
+import { oursOnIoredis, oursOnNodeRedis } from '../queues/write-behind.js'
 import { bareStream } from '../queues/stream.js'
 import type { Scenario } from './scenario.js'
 
@@ -12,7 +12,8 @@ const IDS = 1_000
 export const writeBehind: Scenario = {
   name: 'write-behind',
   about:
-    'Writes put into a queue, 100 in flight, and then carried to a database that takes no time; against a bare stream on ioredis (XADD; XREADGROUP, XACK).',
+    'Writes put into a queue, 100 in flight, and then flushed to a database that takes no time; ' +
+    'against a bare stream on ioredis (XADD; XREADGROUP, XACK).',
   async run(scale) {
     const [writes, rounds] = scale === 'full' ? [40_000, 5] : [200, 1]
     await using server = await startRedis()
@@ -28,7 +29,7 @@ export const writeBehind: Scenario = {
       for (const { queue, enqueued, flushed } of opened) {
         let next = 0
         const enqueuing = await timed(() =>
-          flown({ run: () => queue.enqueue(product(next++ % IDS)) }, 100, writes),
+          runConcurrently({ run: () => queue.enqueue(product(next++ % IDS)) }, 100, writes),
         )
         const flushing = await timed(() => queue.work(writes))
         if (round < 0) continue
@@ -53,7 +54,7 @@ export const writeBehind: Scenario = {
   },
 }
 
-/** Microseconds. */
+/** Returns how long `work` takes, in microseconds. */
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const started = performance.now()
   await work()

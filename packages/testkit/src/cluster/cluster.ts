@@ -137,6 +137,6 @@ function clusterOf(nodes: readonly Node[]): RedisCluster {
 function memberOf(nodes: readonly Node[], server: RedisServer): Node {
   const node = nodes.find(({ port }) => port === server.port)
   if (node === undefined)
-    throw new Error(`The Redis on port ${server.port} is no node of this Cluster.`)
-  throw new Error(`The Redis on port ${server.port} is not a node of this Cluster.`)
+    throw new Error(`The Redis on port ${server.port} is not a node of this Cluster.`)
+  return node
 }

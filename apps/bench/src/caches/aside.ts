@@ -34,7 +34,7 @@ function measured(driver: Driver, end: () => void): MeasuredCache {
     getOrLoad: (id, load) => cache.getOrLoad(id, load),
     getMany: async (ids) =>
       (await cache.getOrLoadMany(ids, () =>
-        Promise.reject(new Error('none is missing')),
+        Promise.reject(new Error('All values must be cached.')),
       )) as Product[],
     invalidate: async (id) => void (await cache.invalidate(id)),
     async close() {

@@ -47,7 +47,7 @@ function measured(driver: Driver, end: () => void): MeasuredQueue {
           if (done >= count) enough.abort()
         },
       })
-      await worker.run({ signal: enough.signal }) // ends when the last batch is settled
+      await worker.run({ signal: enough.signal }) // Ends when the last batch is acknowledged.
     },
     async close() {
       await client.close()

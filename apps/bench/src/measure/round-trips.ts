@@ -1,21 +1,21 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-export interface Turns extends AsyncDisposable {
-  /** The same server, seen through this. */
+export interface RoundTripCounter extends AsyncDisposable {
+  /** The URL of the same server through the proxy. */
   readonly url: string
   /**
-   * How often somebody waited for the server during the work: bytes that went there after an
-   * answer, on any connection.
+   * Counts the round trips during `work`: how often bytes were sent to the server after a reply, on
+   * any connection.
    */
   during(work: () => Promise<unknown>): Promise<number>
 }
 
-/** A proxy that counts round trips, whatever library makes them. */
-export async function countTurns(to: {
+/** Starts a proxy that counts round trips, whatever library makes them. */
+export async function countRoundTrips(to: {
   readonly host: string
   readonly port: number
-}): Promise<Turns> {
-  let turns = 0
+}): Promise<RoundTripCounter> {
+  let roundTrips = 0
   const open = new Set<Socket>()
   const server = createServer((client) => {
     const redis = connect(to)
@@ -33,7 +33,7 @@ export async function countTurns(to: {
       })
     }
     client.on('data', (bytes) => {
-      if (answered) turns++
+      if (answered) roundTrips++
       answered = false
       redis.write(bytes)
     })
@@ -46,9 +46,9 @@ export async function countTurns(to: {
   return {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async during(work) {
-      turns = 0
+      roundTrips = 0
       await work()
-      return turns
+      return roundTrips
     },
     async [Symbol.asyncDispose]() {
       for (const socket of open) socket.destroy()
