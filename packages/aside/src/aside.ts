@@ -94,9 +94,9 @@ export interface Aside<T, Id = KeyPart> {
    */
   expire(ids: Id | readonly Id[]): Promise<number>
   /**
-   * Runs `change`, which changes the source, and drops the entries of `ids`. Before `change` begins,
-   * the ttl of the old values is capped at `intentTtl`. A process that dies right after its change
-   * therefore leaves nothing stale beyond that.
+   * Runs `change`, which changes the source, and drops the entries of `ids`. Before `change`
+   * begins, the ttl of the old values is capped at `intentTtl`. A process that dies right after its
+   * change therefore leaves nothing stale beyond that.
    *
    * Rejects with the error of `change`. Rejects with `CacheUnavailableError`, without running
    * `change`, if Redis does not answer. Rejects with `CacheWriteError` (`stored: true`, and its

@@ -25,8 +25,8 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     > {}
 
 /**
- * Creates a read-through cache: a cache-aside that takes its loader as an option, so that reads only
- * need an id.
+ * Creates a read-through cache: a cache-aside that takes its loader as an option, so that reads
+ * only need an id.
  *
  * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
