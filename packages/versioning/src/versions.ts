@@ -147,7 +147,8 @@ export interface ClockReading {
 }
 
 /**
- * The prefix of the keys of versions. No cache may have it: its entries would be taken for versions.
+ * The prefix of the keys of versions. No cache may have it, because its entries would be taken for
+ * versions.
  */
 export const VERSION_PREFIX = 'version-of'
 

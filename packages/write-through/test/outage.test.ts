@@ -32,7 +32,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   /** `writeTimeout`: longer where a write has to begin, whatever the machine does meanwhile. */
-  function make(onOutage: 'reject' | 'store', writeTimeout = 300) {
+  function make(onOutage: 'reject' | 'bypass', writeTimeout = 300) {
     const { driver, end } = drivers[name]!(server.url)
     const client = createCacheClient(driver, {
       resilience: { readTimeout: 100, writeTimeout, breaker: { failures: 3, cooldown: 100 } },
@@ -98,7 +98,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   it.each(['before', 'during'])(
     'onOutage: store: with Redis out %s the write the row is written, this process reads the new one at once, all others once Redis is back',
     async (when) => {
-      const { rowsCache, rows, whileStoring } = make('store')
+      const { rowsCache, rows, whileStoring } = make('bypass')
       await rowsCache.get(1)
       if (when === 'before') await server.kill()
       else whileStoring(() => server.kill())

@@ -57,7 +57,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
           client,
           prefix: 'p',
           ttl: '1h',
-          onOutage: 'store',
+          onOutage: 'bypass',
           load: (id: number | string, { signal }) => {
             signals.push(signal)
             return source.get(id) ?? 0
