@@ -27,7 +27,7 @@ async function readers(count: number, data: Omit<Start, 'url'>) {
 describe.each(['ioredis', 'node-redis'] as const)(
   'between processes, on %s',
   (client) => {
-    it(`returns nothing stale if another process writes between load and fill (${ROUNDS} rounds)`, async () => {
+    it(`is not stale if another process writes between load and fill (${ROUNDS}×)`, async () => {
       await using group = await readers(2, { client })
       const [reader, writer] = group.processes as [
         (typeof group.processes)[0],

@@ -25,7 +25,7 @@ onEach(
     })
 
     describe('cache-aside', () => {
-      it('loads a missing value, stores it as plain JSON under a guessable key, and reads it there', async () => {
+      it('loads a missing value, and stores it as plain JSON under a guessable key', async () => {
         expect(await products.getOrLoad(42, load)).toEqual(chair)
         expect(await products.getOrLoad(42, load)).toEqual(chair)
         expect(loads).toBe(1)
@@ -56,7 +56,7 @@ onEach(
         expect(answers.every((answer) => answer?.name === 'chair')).toBe(true)
       })
 
-      it("rejects all waiting callers with the loader's own error, and lets the next caller load", async () => {
+      it("rejects all waiting callers with the loader's error, and then loads anew", async () => {
         const broken = new TypeError('no such table')
         const asked = await Promise.allSettled(
           Array.from({ length: 50 }, () => products.getOrLoad(42, () => Promise.reject(broken))),
@@ -86,7 +86,7 @@ onEach(
         expect(await products.peek(3)).toBeUndefined()
       })
 
-      it('drops the entry after mutate has changed the source, and returns the result', async () => {
+      it('drops the entry after a mutate, and returns the result of the change', async () => {
         await products.set(42, chair)
         expect(await products.mutate(42, async () => 'changed')).toBe('changed')
         expect(await products.peek(42)).toBeUndefined()
@@ -173,7 +173,7 @@ onEach(
     })
 
     describe('many', () => {
-      it('loads missing values in one call, and returns them in order, with duplicates', async () => {
+      it('loads missing values in one call, and returns values in order', async () => {
         await products.set(2, { id: 2, name: 'cached' })
         const asked: unknown[] = []
         const answers = await products.getOrLoadMany([3, 2, 1, 3], async (missing) => {
@@ -236,7 +236,7 @@ onEach(
         expect(await users.peek(7)).toEqual(user)
       })
 
-      it('loads many values with loadMany, or one by one, at most `concurrency` at once', async () => {
+      it('loads many with loadMany, or one by one with `concurrency`', async () => {
         let running = 0
         let most = 0
         const each = createReadThrough({

@@ -18,7 +18,7 @@ onEach((bench) => {
       return world
     }
 
-    it('is visible once it has committed, although others read the old row in between', async () => {
+    it('is visible after its commit, although others read the old row before', async () => {
       const w = world()
       await w.read()
       await using change = await w.mine.beginMutation(1)

@@ -75,7 +75,7 @@ onEach((bench) => {
     expect(performance.now() - started).toBeLessThan(5 * LEASE_TTL)
   })
 
-  it('a loader of many keys that hangs delays other callers of a key for at most leaseTtl', async () => {
+  it('a loader of many keys that hangs delays others for at most leaseTtl', async () => {
     const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) =>
       createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: LEASE_TTL, waitFor: '1m' }),
     )

@@ -144,7 +144,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a server that is killed under load and restarted empty: scripts are sent again', async () => {
+    it('a server that is killed and restarted empty: scripts are sent again', async () => {
       const server = await start()
       const { cache } = connect(server.url)
       await expectStored(cache)
@@ -172,7 +172,7 @@ describe.each(Object.keys(drivers))(
       await vi.waitFor(async () => expect(await cache.peek('a')).toBe(1), 10_000)
     })
 
-    it('a server that is paused: readTimeout alone answers reads, with the breaker closed', async () => {
+    it('a paused server: readTimeout alone answers reads, with a closed breaker', async () => {
       const server = await start()
       const { cache } = connect(server.url, { others: LONG, failures: 1_000_000 })
       await expectStored(cache)
@@ -206,7 +206,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a full server: reads answer, entries stay, writes reject with OOM, invalidations work', async () => {
+    it('a full server: reads and invalidations work, and writes reject with OOM', async () => {
       const server = await start({
         config: { maxmemory: '100mb', 'maxmemory-policy': 'noeviction' },
       })
@@ -238,7 +238,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a server that goes away during mutate: the caller learns that its change was made', async () => {
+    it('a server that goes away during mutate: the caller learns of its change', async () => {
       const server = await start()
       const { cache } = connect(server.url, { others: 1_000 })
       await vi.waitFor(() => cache.set('a', 1), { timeout: 10_000 })

@@ -100,7 +100,7 @@ onEach(
     })
 
     describe('staleIfError', () => {
-      it('returns the old value if the loader throws, and the new value if it does not', async () => {
+      it('returns the old value if the loader throws, and else the new value', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'sie',
@@ -148,7 +148,7 @@ onEach(
     })
 
     describe('errorTtl', () => {
-      it('gives later callers the same error without a load, unless `retryOn` selects it', async () => {
+      it('gives later callers the error without a load, unless `retryOn` selects it', async () => {
         let loads = 0
         const cache = createAside<number>({
           client: newClient(),
@@ -183,7 +183,7 @@ onEach(
         expect(await cache.getOrLoad('a', () => 1)).toBe(1)
       })
 
-      it('does not remember errors of loads that began before an invalidation, by any process', async () => {
+      it('keeps no errors of loads that began before an invalidation', async () => {
         const [cache, other] = [newClient(), newClient()].map((client) =>
           createAside<number>({ client, prefix: 'err', ttl: '1h', errorTtl: '1m' }),
         )
@@ -233,7 +233,7 @@ onEach(
         await vi.waitFor(() => expect(loads).toBe(1), { timeout: 10_000 })
       })
 
-      it('always reloads before expiry if the loader takes far longer than the rest of the ttl', async () => {
+      it('always reloads early if the loader takes longer than the rest of the ttl', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'early',
@@ -337,7 +337,7 @@ onEach(
         expect(await cache.getOrLoad('a', () => 1)).toBe(1)
       })
 
-      it('continues in the background after `soft`, while callers get the stale value', async () => {
+      it('continues after `soft`, while callers get the stale value', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'soft',
@@ -415,7 +415,7 @@ onEach(
         expect(await there.peek('a')).toBe(1)
       })
 
-      it('does not happen with `stampede: process`: each process loads, and one of them fills', async () => {
+      it('does not happen with `stampede: process`: each process loads', async () => {
         const options = { prefix: 'each', ttl: '1h', stampede: 'process' } as const
         const here = createAside<number>({ client: newClient(), ...options })
         const there = createAside<number>({ client: newClient(), ...options })

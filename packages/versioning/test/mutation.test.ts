@@ -3,7 +3,7 @@ import { beginMutations, createVersioned } from '../src/index.js'
 import { onEach } from './cases.js'
 
 onEach((bench) => {
-  it('reads return the old entry and group until a transaction commits, and the new ones then', async () => {
+  it('reads return the old entry and group until a transaction commits', async () => {
     let committed = 1
     const [mine, other] = [bench.newClient(), bench.newClient()].map((client) => ({
       items: createVersioned({

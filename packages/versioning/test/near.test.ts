@@ -60,7 +60,7 @@ onEach((bench) => {
       expect(shop.loads).toBe(loads)
     })
 
-    it('the process that bumps never sees old values; others do until the message arrives', async () => {
+    it('the bumping process never sees old values; others do until the message', async () => {
       const { shop, a, b } = await two()
       for (let price = 2; price < 12; price++) {
         for (const id of [7, 8]) shop.change(id, { price })
@@ -74,7 +74,7 @@ onEach((bench) => {
       }
     })
 
-    it('reads that run during a bump by this process are fresh once it is acknowledged', async () => {
+    it('reads that run during a bump are fresh once it is acknowledged', async () => {
       const { shop, a } = await two()
       let running = true
       let settled = 1
@@ -99,7 +99,7 @@ onEach((bench) => {
       expect(stale).toEqual([])
     })
 
-    it('a version that was lost and made anew by another process causes no repeated loads', async () => {
+    it('a lost version that another process has made anew causes no reloads', async () => {
       const { shop, a, b } = await two()
       await bench.ask('DEL', 'shop:version-of:category%3A7')
       await productsOf(bench.newClient(), shop, way).get(7)

@@ -97,7 +97,7 @@ onEach((bench) => {
       expect(await second).toBe('new')
     })
 
-    it('a load that begins before a bump and ends after the version was lost is not read', async () => {
+    it('a load from before a bump is not read if the version was lost', async () => {
       const [reader, writer] = [held(), held()]
       const first = reader.values.get('a')
       await reader.loading(1)

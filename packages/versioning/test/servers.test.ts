@@ -37,7 +37,7 @@ function on(driver: Driver, end: () => unknown): CacheClient {
   return client
 }
 
-it(`a bump of ${MANY} entries is one command, and costs as much as a bump of one entry`, async () => {
+it(`a bump of ${MANY} entries is one command, and costs as much as of one entry`, async () => {
   const server = await startRedis()
   ends.push(() => server.stop())
   const client = connect(new Redis(server.url))
