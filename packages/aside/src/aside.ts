@@ -23,31 +23,39 @@ import {
   type OptionChecks,
 } from '@cache/core/internal'
 
+/**
+ * Options of `createAside`. The options that all caches have in common are those of
+ * `LoadPolicyOptions`.
+ */
 export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
+  /** The cache client to use. */
   readonly client: CacheClient
-  /** What the keys of this cache begin with, behind the client's namespace. */
+  /** The first part of every key of this cache, after the client's namespace. */
   readonly prefix: string
-  /** The key parts of an id. Default: the id itself. */
+  /** Returns the key parts of an id. Default: the id itself. */
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
   /**
-   * How long `mutate` may take; a process that dies in it leaves the old value at most this much
-   * longer. Default 5 s.
+   * How long `mutate` may take. A process that dies during `mutate` leaves the old value for at
+   * most this much longer. Default 5 s.
    */
   readonly intentTtl?: Duration
 }
 
 /**
- * Cache-aside. Promises: a read that begins after `invalidate`, `mutate` or `set` of its id was
- * acknowledged, in any process, never returns what was loaded before; one loader runs for a cold
- * key among all processes; a read answers, from the source, with Redis down.
+ * A cache-aside: the caller passes the loader with each read. It guarantees that
  *
- * Ids are strings, numbers or bigints, or whatever `key` takes; never arrays, which stand for many
- * ids.
+ * - a read that begins after `invalidate`, `mutate` or `set` of its id was acknowledged never
+ *   returns a value that was loaded before, in any process;
+ * - one loader runs for a cold key among all processes;
+ * - a read is answered from the source while Redis is down.
+ *
+ * Ids are strings, numbers or bigints, or anything that `key` accepts. An id is never an array:
+ * arrays stand for several ids.
  */
 export interface Aside<T, Id = KeyPart> {
   /**
-   * The cached value, or what `load` answers. Rejects with the loader's own error. `null` and
-   * `undefined` mean "there is none".
+   * Returns the cached value, or the answer of `load`. `null` and `undefined` mean "there is none".
+   * Rejects with the loader's own error.
    */
   getOrLoad<L extends T | null | undefined>(
     id: Id,
@@ -55,8 +63,9 @@ export interface Aside<T, Id = KeyPart> {
     call?: CallOptions,
   ): Promise<T | Extract<L, null | undefined>>
   /**
-   * The values in the order of `ids`; what is missing is loaded in one call. It answers with an
-   * array in the order of the ids it was given, or with a `Map` from id to value.
+   * Returns the values in the order of `ids`, and loads all missing values in one call of `load`.
+   * `load` answers with an array in the order of the ids it receives, or with a `Map` from id to
+   * value.
    */
   getOrLoadMany(
     ids: readonly Id[],
@@ -64,56 +73,61 @@ export interface Aside<T, Id = KeyPart> {
     call?: CallOptions,
   ): Promise<(T | null | undefined)[]>
   /**
-   * What is cached, fresh or stale; nothing is loaded. `undefined` where there is nothing, or Redis
-   * does not answer.
+   * Returns the cached value, fresh or stale, and does not load. Returns `undefined` if there is no
+   * entry, or if Redis does not answer.
    */
   peek(id: Id): Promise<T | null | undefined>
   /**
-   * Stores a value that you know to be current, for its ttl. `false`: a writer was under way, or
-   * the value is older than the one there; the next read loads. Rejects when Redis does not answer,
-   * and with `CodecError` before anything is sent.
+   * Stores a value that you know to be current, for its ttl. Resolves to `false` if a writer was
+   * under way, or if the value is older than the cached one; the next read loads. Rejects if Redis
+   * does not answer, and with `CodecError` before anything is sent.
    */
   set(id: Id, value: T, options?: { readonly ttl?: Duration }): Promise<boolean>
   /**
-   * Deletes one entry or many. Resolves to how many there were. Rejects when Redis does not answer:
-   * they may still be there.
+   * Deletes one entry or several. Resolves to the number of deleted entries. Rejects if Redis does
+   * not answer: the entries may still be there.
    */
   invalidate(ids: Id | readonly Id[]): Promise<number>
   /**
-   * Makes entries stale: kept for `staleWhileRevalidate` and `staleIfError` only, and reloaded on
-   * the next read.
+   * Makes entries stale: they stay only for `staleWhileRevalidate` and `staleIfError`, and the next
+   * read reloads them.
    */
   expire(ids: Id | readonly Id[]): Promise<number>
   /**
-   * Runs `change`, which changes the source, and drops the entries it concerns. Before it begins,
-   * the old values are given no longer than `intentTtl`, so that even a process that dies right
-   * after its change leaves nothing stale beyond that.
+   * Runs `change`, which changes the source, and drops the entries of `ids`. Before `change`
+   * begins, the ttl of the old values is capped at `intentTtl`. A process that dies right after its
+   * change therefore leaves nothing stale beyond that.
    *
-   * Rejects with the error of `change`; without running it, with `CacheUnavailableError`, if Redis
-   * does not answer; with `CacheWriteError` (`stored: true`, and its `result`) if Redis went away
-   * after it.
+   * Rejects with the error of `change`. Rejects with `CacheUnavailableError`, without running
+   * `change`, if Redis does not answer. Rejects with `CacheWriteError` (`stored: true`, and its
+   * `result`) if Redis went away after the change.
    */
   mutate<R>(ids: Id | readonly Id[], change: () => R | Promise<R>): Promise<R>
   /**
-   * As `mutate`, for a change that commits later than a callback could tell, such as a database
-   * transaction: call `commit()` when the database has committed. The change may take `intentTtl`,
-   * of the cache or its own. Rejects with `CacheUnavailableError` if Redis does not answer.
+   * Begins a mutation that outlives the call, for a change whose commit a callback can't observe,
+   * such as a database transaction. Call `commit()` when the database has committed. The change may
+   * take as long as `intentTtl`, of these options or of the cache. Rejects with
+   * `CacheUnavailableError` if Redis does not answer.
    */
   beginMutation(
     ids: Id | readonly Id[],
     options?: { readonly intentTtl?: Duration },
   ): Promise<Mutation>
   /**
-   * Resolves once nothing is reloaded in the background any more. For the end of a process, or of a
+   * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
    */
   idle(): Promise<void>
 }
 
+/** The names of the options of `createAside`. */
 export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
 
 /**
- * @throws {InvalidOptionError} naming the option.
+ * Creates a cache-aside: a read returns the cached value, or calls your loader and caches its
+ * answer.
+ *
+ * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
  * const products = createAside<Product>({ client, prefix: 'product', ttl: '1h' })
  * const product = await products.getOrLoad(42, () => db.product(42))
@@ -122,6 +136,7 @@ export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Asid
   return asideOf(checkOptions('createAside', options, asideOptions), options)
 }
 
+/** Creates a cache-aside from options whose names are checked already. */
 export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>): Aside<T, Id> {
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
@@ -151,12 +166,12 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
 
     async set(id, value, { ttl } = {}) {
       const key = keyOf(id)
-      const write = policy.storing(value, {
+      const stored = policy.storing(value, {
         ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
       })
       return path.changing([key], async () =>
-        write
-          ? entries.put(key, policy.format, value, write)
+        stored
+          ? entries.put(key, policy.format, value, stored)
           : (await entries.invalidate([key]), false),
       )
     },
@@ -176,12 +191,14 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
       return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
     },
 
-    async beginMutation(ids, own) {
+    async beginMutation(ids, mutationOptions) {
       const keys = keysOf(ids)
       return openMutation(client, {
         keys,
         intentTtl:
-          own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'),
+          mutationOptions?.intentTtl === undefined
+            ? intentTtl
+            : parseDuration(mutationOptions.intentTtl, 'intentTtl'),
         around: (work) => path.changing(keys, work),
       })
     },

@@ -8,10 +8,14 @@ import {
 } from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
+/** Options of `createReadThrough`: those of `createAside`, and the loader. */
 export interface ReadThroughOptions<Loaded, Id>
   extends AsideOptions<NonNullable<Loaded>, Id>, SourceOptions<Loaded, Id> {}
 
-/** Read-through: the cache itself loads what is missing. Promises what `Aside` promises. */
+/**
+ * A read-through cache: it loads missing values with its own loader. It guarantees what `Aside`
+ * guarantees.
+ */
 export interface ReadThrough<Loaded, Id = KeyPart>
   extends
     SourceReads<Loaded, Id>,
@@ -21,9 +25,15 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     > {}
 
 /**
- * @throws {InvalidOptionError} naming the option.
+ * Creates a read-through cache: a cache-aside that takes its loader as an option, so that reads
+ * only need an id.
+ *
+ * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
- * const users = createReadThrough({ client, prefix: 'user', ttl: '1h', load: (id: number) => db.user(id) })
+ * const users = createReadThrough({
+ *   client, prefix: 'user', ttl: '1h',
+ *   load: (id: number) => db.user(id),
+ * })
  * const user = await users.get(42)
  */
 export function createReadThrough<Loaded, Id = KeyPart>(

@@ -27,24 +27,24 @@ async function readers(count: number, data: Omit<Start, 'url'>) {
 describe.each(['ioredis', 'node-redis'] as const)(
   'between processes, on %s',
   (client) => {
-    it(`returns nothing stale in ${ROUNDS} rounds in which a loader is held between load and fill while another process writes`, async () => {
+    it(`is not stale if another process writes between load and fill (${ROUNDS}×)`, async () => {
       await using group = await readers(2, { client })
       const [reader, writer] = group.processes as [
         (typeof group.processes)[0],
         (typeof group.processes)[0],
       ]
-      const order = (to: typeof reader, what: Order) => to.send(what)
+      const order = (to: typeof reader, command: Order) => to.send(command)
       const stale: string[] = []
       for (let round = 0; round < ROUNDS; round++) {
         const id = `${client}:${round % 10}`
         order(writer, { do: 'invalidate', id })
         await writer.next('done')
         order(reader, { do: 'read', id, callers: 3, value: round * 2, hold: true })
-        await reader.next('loading') // it has read the old row
+        await reader.next('loading') // The reader has loaded the old row.
         order(writer, { do: round % 2 === 0 ? 'invalidate' : 'mutate', id })
-        await writer.next('done') // the new row is acknowledged
+        await writer.next('done') // The new row is acknowledged.
         order(reader, { do: 'release' })
-        await reader.next('read') // and only now the old row would be stored
+        await reader.next('read') // Only now would the old row be stored.
         order(writer, { do: 'read', id, callers: 3, value: round * 2 + 1, hold: false })
         const { values } = await writer.next<Read>('read')
         if (values.join() !== String(round * 2 + 1)) stale.push(`round ${round}: ${values.join()}`)
@@ -70,7 +70,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
       }
     })
 
-    it("answers the others within the lease's ttl after its holder was killed in mid-load", async () => {
+    it('answers the others within leaseTtl after the loading process was killed', async () => {
       const leaseTtl = 1_000
       await using group = await readers(3, { client, leaseTtl, waitFor: 60_000 })
       const [holder, ...others] = group.processes
@@ -85,8 +85,8 @@ describe.each(['ioredis', 'node-redis'] as const)(
       )
       expect(reads.map(({ values }) => values)).toEqual([[2], [2]])
       expect(reads.reduce((sum, { loads }) => sum + loads, 0)).toBe(1)
-      // They end with the lease, and not with the much longer `waitFor`; a busy machine may take
-      // its time on top.
+      // The waits end with the lease, and not with the much longer `waitFor`. A busy machine may
+      // need more time.
       for (const { slowest } of reads) expect(slowest).toBeLessThan(leaseTtl + 5_000)
     })
   },

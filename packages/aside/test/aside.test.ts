@@ -25,7 +25,7 @@ onEach(
     })
 
     describe('cache-aside', () => {
-      it('loads what is missing, stores it as plain JSON under the key one would guess, and answers from there', async () => {
+      it('loads a missing value, and stores it as plain JSON under a guessable key', async () => {
         expect(await products.getOrLoad(42, load)).toEqual(chair)
         expect(await products.getOrLoad(42, load)).toEqual(chair)
         expect(loads).toBe(1)
@@ -42,13 +42,13 @@ onEach(
         expect(loads).toBe(0)
       })
 
-      it.each([0, '', false, [], {}])('takes %j for a value', async (value) => {
+      it.each([0, '', false, [], {}])('accepts %j as a value', async (value) => {
         const values = createAside<unknown>({ client: newClient(), prefix: 'value', ttl: '1m' })
         await values.getOrLoad('x', () => value)
         expect(await values.getOrLoad('x', () => 'loaded again')).toEqual(value)
       })
 
-      it('loads once for all who ask at the same time', async () => {
+      it('loads once for all callers that ask at the same time', async () => {
         const answers = await Promise.all(
           Array.from({ length: 500 }, () => products.getOrLoad(42, load)),
         )
@@ -56,7 +56,7 @@ onEach(
         expect(answers.every((answer) => answer?.name === 'chair')).toBe(true)
       })
 
-      it("rejects all who wait with the loader's own error, keeps nothing, and lets the next one load", async () => {
+      it("rejects all waiting callers with the loader's error, and then loads anew", async () => {
         const broken = new TypeError('no such table')
         const asked = await Promise.allSettled(
           Array.from({ length: 50 }, () => products.getOrLoad(42, () => Promise.reject(broken))),
@@ -79,28 +79,28 @@ onEach(
         expect((await ask('PTTL', 'shop:product:42')) as number).toBeLessThanOrEqual(5_000)
       })
 
-      it('invalidates one and many, and says how many there were', async () => {
+      it('invalidates one entry and several, and returns their number', async () => {
         for (const id of [1, 2, 3]) await products.set(id, { id, name: 'x' })
         expect(await products.invalidate(1)).toBe(1)
         expect(await products.invalidate([1, 2, 3])).toBe(2)
         expect(await products.peek(3)).toBeUndefined()
       })
 
-      it('drops what is cached when mutate has changed the source, and gives back what the change gave', async () => {
+      it('drops the entry after a mutate, and returns the result of the change', async () => {
         await products.set(42, chair)
         expect(await products.mutate(42, async () => 'changed')).toBe('changed')
         expect(await products.peek(42)).toBeUndefined()
         expect(await ask('EXISTS', 'shop:product:{shop:product:42}:intents')).toBe(0)
       })
 
-      it('drops what is cached when the change failed as well, and rejects with its error', async () => {
+      it('drops the entry if the change fails, and rejects with its error', async () => {
         await products.set(42, chair)
         const broken = new Error('constraint violated')
         await expect(products.mutate([42], () => Promise.reject(broken))).rejects.toBe(broken)
         expect(await products.peek(42)).toBeUndefined()
       })
 
-      it('does not fill while a writer is under way, and caps what is there to its intent', async () => {
+      it('does not fill while a writer is under way, and caps the ttl of the entry', async () => {
         await products.set(42, chair)
         await products.mutate([42, 43], async () => {
           expect((await ask('PTTL', 'shop:product:42')) as number).toBeLessThanOrEqual(5_000)
@@ -109,14 +109,14 @@ onEach(
         })
       })
 
-      it('refuses to set over a writer under way, and leaves nothing for it to be stale', async () => {
+      it('refuses to set while a writer is under way, and leaves no entry', async () => {
         await products.mutate(42, async () => {
           expect(await products.set(42, chair)).toBe(false)
         })
         expect(await products.peek(42)).toBeUndefined()
       })
 
-      it('takes ids that are objects through `key`', async () => {
+      it('accepts ids that are objects with `key`', async () => {
         const prices = createAside<number, { sku: string; currency: string }>({
           client: newClient(),
           prefix: 'price',
@@ -127,7 +127,7 @@ onEach(
         expect(await ask('GET', 'shop:price:a%3Ab:EUR')).toBe('5')
       })
 
-      it('takes a ttl that is a function of the value, and one that the loader says', async () => {
+      it('accepts a ttl that is a function of the value, and a ttl from the loader', async () => {
         const timed = createAside<number>({
           client: newClient(),
           prefix: 'timed',
@@ -153,12 +153,12 @@ onEach(
     })
 
     describe('"there is none"', () => {
-      it('is not remembered by default', async () => {
+      it('is not cached by default', async () => {
         expect(await products.getOrLoad(1, () => undefined)).toBeUndefined()
         expect(await products.getOrLoad(1, () => chair)).toEqual(chair)
       })
 
-      it.each([null, undefined])('is remembered for `negativeTtl` as %s', async (none) => {
+      it.each([null, undefined])('is cached for `negativeTtl` as %s', async (none) => {
         const known = createAside<Product>({
           client: newClient(),
           prefix: 'known',
@@ -173,7 +173,7 @@ onEach(
     })
 
     describe('many', () => {
-      it('loads what is missing in one call, and answers in the order asked, doubles included', async () => {
+      it('loads missing values in one call, and returns values in order', async () => {
         await products.set(2, { id: 2, name: 'cached' })
         const asked: unknown[] = []
         const answers = await products.getOrLoadMany([3, 2, 1, 3], async (missing) => {
@@ -190,12 +190,12 @@ onEach(
         expect(await products.peek(1)).toEqual({ id: 1, name: 'loaded' })
       })
 
-      it('takes a Map for an answer, and undefined for what it lacks', async () => {
+      it('accepts a Map as an answer, with undefined for missing ids', async () => {
         const answers = await products.getOrLoadMany([1, 2], async () => new Map([[2, chair]]))
         expect(answers).toEqual([undefined, chair])
       })
 
-      it('refuses an array of another length, which would give ids each other’s values', async () => {
+      it('refuses an array of another length, which would assign values to wrong ids', async () => {
         await expect(products.getOrLoadMany([1, 2], async () => [chair])).rejects.toThrow(
           'asked for 2 ids and answered with an array of 1',
         )
@@ -216,7 +216,7 @@ onEach(
         ).toHaveLength(1_000)
       })
 
-      it('shares the loads of single reads under way', async () => {
+      it('joins the loads of single reads that are under way', async () => {
         const single = products.getOrLoad(1, load)
         const [one] = await products.getOrLoadMany([1], async () => [{ id: 1, name: 'by many' }])
         expect(await single).toEqual(one)
@@ -224,7 +224,7 @@ onEach(
     })
 
     describe('read-through', () => {
-      it('loads by itself, with types inferred from its loader', async () => {
+      it('loads with its own loader, and infers its types', async () => {
         const users = createReadThrough({
           client: newClient(),
           prefix: 'user',
@@ -236,7 +236,7 @@ onEach(
         expect(await users.peek(7)).toEqual(user)
       })
 
-      it('loads many with loadMany, or each by itself, at most `concurrency` at once', async () => {
+      it('loads many with loadMany, or one by one with `concurrency`', async () => {
         let running = 0
         let most = 0
         const each = createReadThrough({

@@ -12,7 +12,7 @@ const drivers: DriverFactories<Driver> = {
     shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
 }
 
-/** Deadlines that a machine busy with other tests does not miss. */
+/** Deadlines that a machine does not miss while it runs other tests. */
 const settings = {
   namespace: 'shop',
   resilience: { readTimeout: '5s', writeTimeout: '5s' },

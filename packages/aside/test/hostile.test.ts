@@ -22,7 +22,7 @@ onEach(({ newClient, ask }) => {
       'x'.repeat(2_000),
       'lease',
       'é'.normalize('NFD'),
-    ])('take %j for what it is', async (id) => {
+    ])('accept %j as it is', async (id) => {
       const cache = createAside<string>({ client: newClient(), prefix: 'k', ttl: '1m' })
       expect(await cache.getOrLoad(id, () => `value of ${id}`)).toBe(`value of ${id}`)
       expect(await cache.peek(id)).toBe(`value of ${id}`)
@@ -64,24 +64,27 @@ onEach(({ newClient, ask }) => {
       ['a frame of a newer version', '\x01\xff{}'],
       ['noise', '\x00\x02\xfe'],
       ['a shape of old', '{"name":1}'],
-    ])('that are %s are a miss: reported, loaded anew and replaced', async (_, garbage) => {
-      const reports: Messages['error'][] = []
-      const listen = (message: unknown): void => {
-        reports.push(message as Messages['error'])
-      }
-      channels.error.subscribe(listen)
-      const cache = createAside<{ id: number }>({
-        client: newClient(),
-        prefix: 'v',
-        ttl: '1m',
-        schema: z.object({ id: z.number() }),
-      })
-      await ask('SET', 'shop:v:1', garbage)
-      expect(await cache.getOrLoad(1, () => ({ id: 1 }))).toEqual({ id: 1 })
-      expect(await cache.peek(1)).toEqual({ id: 1 })
-      expect(reports.some(({ operation }) => operation === 'decode')).toBe(true)
-      channels.error.unsubscribe(listen)
-    })
+    ])(
+      'that are %s are a miss: they are reported, loaded anew and replaced',
+      async (_, garbage) => {
+        const reports: Messages['error'][] = []
+        const listen = (message: unknown): void => {
+          reports.push(message as Messages['error'])
+        }
+        channels.error.subscribe(listen)
+        const cache = createAside<{ id: number }>({
+          client: newClient(),
+          prefix: 'v',
+          ttl: '1m',
+          schema: z.object({ id: z.number() }),
+        })
+        await ask('SET', 'shop:v:1', garbage)
+        expect(await cache.getOrLoad(1, () => ({ id: 1 }))).toEqual({ id: 1 })
+        expect(await cache.peek(1)).toEqual({ id: 1 })
+        expect(reports.some(({ operation }) => operation === 'decode')).toBe(true)
+        channels.error.unsubscribe(listen)
+      },
+    )
 
     it('of another type are replaced: the source answers, and its value is cached', async () => {
       const cache = createAside<number>({ client: newClient(), prefix: 'v', ttl: '1m' })
@@ -93,7 +96,7 @@ onEach(({ newClient, ask }) => {
       expect(await cache.peek(1)).toBe(7)
     })
 
-    it('of 50 MB are loaded and returned, and neither sent nor taken', async () => {
+    it('of 50 MB are loaded and returned, and neither sent nor accepted', async () => {
       const giant = 'x'.repeat(50 * 1024 * 1024)
       const cache = createAside<string>({
         client: newClient({ resilience: { readTimeout: '20s' } }),

@@ -34,10 +34,10 @@ const step = fc.record({
   process: fc.nat({ max: 1 }),
   act: fc.constantFrom('read', 'read', 'read', 'mutate', 'invalidate' as const),
 })
-let worlds = 0
+let runs = 0
 
 it(
-  `nobody who joins a load under way gets what an acknowledged write has replaced, in ${RUNS} random schedules`,
+  `no caller that joins a load gets a replaced value (${RUNS} random schedules)`,
   { timeout: 900_000 },
   async () => {
     await fc.assert(
@@ -46,7 +46,7 @@ it(
         fc.array(step, { minLength: 3, maxLength: 10 }),
         fc.constantFrom('lease', 'process' as const),
         async (scheduler, steps, stampede) => {
-          const id = String(++worlds)
+          const id = String(++runs)
           const caches = open.map(({ client }) =>
             createAside<number>({ client, prefix: 'join', ttl: '1h', stampede, waitFor: '20ms' }),
           )

@@ -18,7 +18,7 @@ onEach((bench) => {
       return world
     }
 
-    it('is seen once it has committed, though others read the old row in between', async () => {
+    it('is visible after its commit, although others read the old row before', async () => {
       const w = world()
       await w.read()
       await using change = await w.mine.beginMutation(1)
@@ -30,7 +30,7 @@ onEach((bench) => {
       expect(await w.other.peek(1)).toBe(2)
     })
 
-    it('is aborted by the end of its block, unless it has committed', async () => {
+    it('is aborted at the end of its block, unless it has committed', async () => {
       const w = world()
       const transaction = async (): Promise<void> => {
         await using change = await w.mine.beginMutation([1, 2])
@@ -38,7 +38,7 @@ onEach((bench) => {
       }
       await expect(transaction()).rejects.toThrow('rolled back')
       await w.read()
-      expect(await w.other.peek(1)).toBe(1) // and may be kept again
+      expect(await w.other.peek(1)).toBe(1) // It may be cached again.
     })
 
     it('ends once', async () => {
@@ -53,7 +53,7 @@ onEach((bench) => {
       await expect(other.commit()).rejects.toBeInstanceOf(CacheError)
     })
 
-    it('is committed when it is asked again, if Redis did not answer the first time', async () => {
+    it('commits when you call commit again, if Redis did not answer the first time', async () => {
       const client = bench.newClient({ resilience: { readTimeout: '1s', writeTimeout: '1s' } })
       const [mine, other] = [client, bench.newClient()].map((one) =>
         createAside<number>({ client: one, prefix: 'p', ttl: '1h' }),
@@ -79,7 +79,7 @@ onEach((bench) => {
       expect(await other!.peek(1)).toBe(2)
     })
 
-    it('leaves nothing for longer than its intentTtl if its process dies', async () => {
+    it('leaves nothing beyond its intentTtl if its process dies', async () => {
       const w = world()
       await w.read()
       await w.mine.beginMutation(1, { intentTtl: 300 })
@@ -87,7 +87,7 @@ onEach((bench) => {
       await expect.poll(() => w.read(), { timeout: 10_000 }).toBe(2)
     })
 
-    it('is not begun at all where a change is given instead of how it begins', async () => {
+    it('does not begin if you pass a mutation instead of a function that begins it', async () => {
       const w = world()
       const change = w.mine.beginMutation(1)
       await expect(beginMutations(() => w.mine.beginMutation(2), change as never)).rejects.toThrow(
@@ -96,7 +96,7 @@ onEach((bench) => {
       await (await change).abort()
     })
 
-    it('is begun in several caches by one handle, or in none', async () => {
+    it('begins in several caches with one handle, or in none', async () => {
       const client = bench.newClient()
       const [one, two] = ['one', 'two'].map((prefix) =>
         createAside<number>({ client, prefix, ttl: '1h' }),

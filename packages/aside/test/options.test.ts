@@ -72,7 +72,7 @@ describe('createAside', () => {
     expect(make).toThrow(`"${option}"`)
   })
 
-  it('refuses an option it does not know: a misspelt one would be ignored in silence', () => {
+  it('refuses an unknown option, because a misspelt one would be ignored silently', () => {
     expect(() =>
       createAside({ ...right, staleWhileRevalidated: '1m' } as AsideOptions<unknown>),
     ).toThrow('"staleWhileRevalidated"')

@@ -7,15 +7,15 @@ const soon = { timeout: 10_000 }
 const LEASE_TTL = 800
 
 onEach((bench) => {
-  describe('a caller that leaves', () => {
-    it('leaves no error behind for those that come later', async () => {
+  describe('a caller that aborts', () => {
+    it('leaves no error for later callers', async () => {
       const cache = createAside<number>({
         client: bench.newClient(),
         prefix: 'p',
         ttl: '1h',
         errorTtl: '1m',
       })
-      const leaver = new AbortController()
+      const abortController = new AbortController()
       let started = false
       const left = cache.getOrLoad(
         1,
@@ -24,15 +24,15 @@ onEach((bench) => {
           await sleep(50)
           return 1
         },
-        { signal: leaver.signal },
+        { signal: abortController.signal },
       )
       await expect.poll(() => started, soon).toBe(true)
-      leaver.abort(new Error('hung up'))
+      abortController.abort(new Error('hung up'))
       await expect(left).rejects.toThrow('hung up')
       expect(await cache.getOrLoad(1, () => 2)).toBe(2)
     })
 
-    it('does not take the next one along, whenever it comes', async () => {
+    it('does not abort the next caller, whenever it comes', async () => {
       const cache = createAside<number>({
         client: bench.newClient(),
         prefix: 'p',
@@ -40,19 +40,19 @@ onEach((bench) => {
         errorTtl: '1m',
       })
       for (let i = 0; i < 20; i++) {
-        const leaver = new AbortController()
+        const abortController = new AbortController()
         const left = cache
-          .getOrLoad(i, () => sleep(20, 1), { signal: leaver.signal })
+          .getOrLoad(i, () => sleep(20, 1), { signal: abortController.signal })
           .catch((error: Error) => error.message)
         for (let turn = 0; turn < i; turn++) await new Promise((resolve) => setImmediate(resolve))
-        leaver.abort(new Error('hung up'))
-        expect([1, 2]).toContain(await cache.getOrLoad(i, () => 2)) // 1: it was loaded by then
+        abortController.abort(new Error('hung up'))
+        expect([1, 2]).toContain(await cache.getOrLoad(i, () => 2)) // 1 if it was loaded by then
         await left
       }
     })
   })
 
-  it('a loader that hangs keeps up its own caller, and nobody for longer than leaseTtl', async () => {
+  it('a loader that hangs delays its own caller, and others for at most leaseTtl', async () => {
     const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) =>
       createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: LEASE_TTL, waitFor: 50 }),
     )
@@ -68,14 +68,14 @@ onEach((bench) => {
     expect(await elsewhere!.getOrLoad(1, () => 'elsewhere')).toBe('elsewhere')
     expect(['anew', 'elsewhere']).toContain(await joined)
     expect(['anew', 'elsewhere']).toContain(await here!.getOrLoad(1, () => 'anew'))
-    // Nor does its lease keep the key from being cached.
+    // The lease of the hanging load does not keep the key from being cached either.
     await expect
       .poll(async () => (await here!.getOrLoad(1, () => 'kept'), here!.peek(1)), soon)
       .toBeDefined()
     expect(performance.now() - started).toBeLessThan(5 * LEASE_TTL)
   })
 
-  it('so does a loader of many: whoever asks for one of its keys after leaseTtl loads it, and it is kept', async () => {
+  it('a loader of many keys that hangs delays others for at most leaseTtl', async () => {
     const [here, elsewhere] = [bench.newClient(), bench.newClient()].map((client) =>
       createAside<string>({ client, prefix: 'p', ttl: '1h', leaseTtl: LEASE_TTL, waitFor: '1m' }),
     )
@@ -103,7 +103,7 @@ onEach((bench) => {
     expect(performance.now() - started).toBeLessThan(5 * LEASE_TTL)
   })
 
-  it('a load that takes longer than leaseTtl is kept, one or many', async () => {
+  it('a load that takes longer than leaseTtl is cached, for one key and for many', async () => {
     const cache = createAside<number>({
       client: bench.newClient(),
       prefix: 'p',
@@ -123,8 +123,8 @@ onEach((bench) => {
     ).toEqual(ids)
   })
 
-  describe('an answer of a loader that can’t be used', () => {
-    it('is returned where it can’t be kept, and queues nobody', async () => {
+  describe('an answer of a loader that can’t be cached', () => {
+    it('is returned, and makes no caller wait', async () => {
       const cache = createAside<unknown>({
         client: bench.newClient(),
         prefix: 'p',
@@ -187,7 +187,7 @@ onEach((bench) => {
     await cache.getOrLoad(1, () => {
       throw new Error('no row')
     })
-    await Promise.all(handed) // they never reject
+    await Promise.all(handed) // These promises never reject.
     expect(handed).toHaveLength(2)
   })
 

@@ -31,8 +31,8 @@ const drivers: Record<
 
 const READ_TIMEOUT = 100
 /**
- * Every other deadline where readTimeout is what must answer: whoever relies on another is found
- * out.
+The length of every other deadline in the tests of readTimeout. A read that relies on another
+ * deadline fails the test.
  */
 const LONG = 30_000
 const unhandled: unknown[] = []
@@ -74,8 +74,8 @@ describe.each(Object.keys(drivers))(
     }
 
     /**
-     * Until it is stored: a busy machine may miss a deadline, upon which the caller is answered and
-     * nothing cached.
+     * Repeats a read until its value is stored. A busy machine may miss a deadline; the caller then
+     * gets its value, and nothing is cached.
      */
     async function expectStored(cache: Aside<number>): Promise<void> {
       await vi.waitFor(
@@ -88,8 +88,8 @@ describe.each(Object.keys(drivers))(
     }
 
     /**
-     * Reads answer from the source, writes reject with the right class, and nothing is remembered
-     * of it.
+     * Expects that reads answer from the source, that writes reject with one of these classes, and
+     * that nothing of it is cached.
      */
     async function expectOutage(
       cache: Aside<number>,
@@ -108,7 +108,7 @@ describe.each(Object.keys(drivers))(
         )
         expect(new Set(answers)).toEqual(new Set([i]))
         expect(loads).toBe(1)
-        // The deadline, with room for a machine that is busy with other tests.
+        // The deadline, and time for a machine that runs other tests.
         expect(performance.now() - started).toBeLessThan(READ_TIMEOUT + 2_000)
       }
       const oneOf = (error: unknown): boolean => expected.some((type) => error instanceof type)
@@ -144,7 +144,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a server killed under load, and restarted empty: its scripts are sent again', async () => {
+    it('a server that is killed and restarted empty: scripts are sent again', async () => {
       const server = await start()
       const { cache } = connect(server.url)
       await expectStored(cache)
@@ -168,11 +168,11 @@ describe.each(Object.keys(drivers))(
         await server.resume()
       }
       await expectRecovery(cache)
-      // a busy machine may miss a deadline
+      // A busy machine may miss a deadline.
       await vi.waitFor(async () => expect(await cache.peek('a')).toBe(1), 10_000)
     })
 
-    it('a server that is paused: reads answer by readTimeout alone, with every other deadline far off and a breaker that stays closed', async () => {
+    it('a paused server: readTimeout alone answers reads, with a closed breaker', async () => {
       const server = await start()
       const { cache } = connect(server.url, { others: LONG, failures: 1_000_000 })
       await expectStored(cache)
@@ -206,7 +206,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a server without memory: reads answer, what is cached stays readable, writes reject with OOM, invalidations go on', async () => {
+    it('a full server: reads and invalidations work, and writes reject with OOM', async () => {
       const server = await start({
         config: { maxmemory: '100mb', 'maxmemory-policy': 'noeviction' },
       })
@@ -224,7 +224,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a server that is a read-only replica: reads answer, writes reject with READONLY', async () => {
+    it('a read-only replica: reads answer, writes reject with READONLY', async () => {
       const [primary, replica] = [await start(), await start()]
       await replica.cli('REPLICAOF', primary.host, String(primary.port))
       const { cache } = connect(replica.url, { readTimeout: 5_000, others: 5_000 })
@@ -238,7 +238,7 @@ describe.each(Object.keys(drivers))(
       await expectRecovery(cache)
     })
 
-    it('a server that goes away in the middle of mutate: the caller learns that its change was made', async () => {
+    it('a server that goes away during mutate: the caller learns of its change', async () => {
       const server = await start()
       const { cache } = connect(server.url, { others: 1_000 })
       await vi.waitFor(() => cache.set('a', 1), { timeout: 10_000 })
@@ -252,7 +252,7 @@ describe.each(Object.keys(drivers))(
       expect(error).toMatchObject({ name: 'CacheWriteError', stored: true, result: 'the new row' })
     })
 
-    it('a server that takes no password of ours: a clear error, and no hang', async () => {
+    it('a server that refuses the password: a clear error, and no hang', async () => {
       const server = await start({ password: 'right' })
       const { client } = connect(`redis://:wrong@${server.host}:${server.port}`)
       const error = await client

@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
 import { createAside } from '../src/index.js'
 
-it('prints no warning where many calls share one signal', async () => {
+it('prints no warning if many calls share one signal', async () => {
   await using server = await startRedis()
   const redis = new Redis(server.url)
   const client = createCacheClient(ioredisDriver(redis))

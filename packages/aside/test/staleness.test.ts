@@ -12,7 +12,7 @@ onEach(
     })
 
     describe('staleWhileRevalidate', () => {
-      it('answers with the old value at once, and reloads once in the background, among all processes', async () => {
+      it('returns the old value at once, and reloads once among all processes', async () => {
         const here = createAside<number>({
           client: newClient(),
           prefix: 'swr',
@@ -59,7 +59,7 @@ onEach(
         expect(await cache.getOrLoad('a', () => 2)).toBe(2)
       })
 
-      it('keeps serving the old value while its reloads fail, and says so', async () => {
+      it('serves the old value while its reloads fail, and reports it', async () => {
         const failures: unknown[] = []
         const listen = (message: unknown): void => {
           if ((message as Messages['load']).error) failures.push(message)
@@ -79,7 +79,7 @@ onEach(
         channels.load.unsubscribe(listen)
       })
 
-      it('reloads what is stale among many in one call', async () => {
+      it('reloads the stale values of many in one call', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'swr',
@@ -100,7 +100,7 @@ onEach(
     })
 
     describe('staleIfError', () => {
-      it('answers with the old value when the loader throws, and with the new one when it does not', async () => {
+      it('returns the old value if the loader throws, and else the new value', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'sie',
@@ -113,7 +113,7 @@ onEach(
         expect(await cache.getOrLoad('a', () => 2)).toBe(2)
       })
 
-      it('does not bring back what was invalidated', async () => {
+      it('does not bring back an invalidated value', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'sie',
@@ -127,7 +127,7 @@ onEach(
         )
       })
 
-      it('serves the old value to later callers as well while the error is remembered', async () => {
+      it('serves the old value to later callers too while the error is remembered', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'sie',
@@ -148,7 +148,7 @@ onEach(
     })
 
     describe('errorTtl', () => {
-      it('gives further callers the same error without a new load, except where `retryOn` says otherwise', async () => {
+      it('gives later callers the error without a load, unless `retryOn` selects it', async () => {
         let loads = 0
         const cache = createAside<number>({
           client: newClient(),
@@ -183,7 +183,7 @@ onEach(
         expect(await cache.getOrLoad('a', () => 1)).toBe(1)
       })
 
-      it('is of no load that began before an invalidation, by any process', async () => {
+      it('keeps no errors of loads that began before an invalidation', async () => {
         const [cache, other] = [newClient(), newClient()].map((client) =>
           createAside<number>({ client, prefix: 'err', ttl: '1h', errorTtl: '1m' }),
         )
@@ -213,7 +213,7 @@ onEach(
     })
 
     describe('earlyRefresh', () => {
-      it('asks a ttl function of values, and of nothing else', async () => {
+      it('calls a ttl function with values only', async () => {
         const cache = createAside<{ ms: number }>({
           client: newClient(),
           prefix: 'early',
@@ -229,11 +229,11 @@ onEach(
             return null
           }),
         ).toBeNull()
-        // in the background, early
+        // This read starts an early reload in the background.
         await vi.waitFor(() => expect(loads).toBe(1), { timeout: 10_000 })
       })
 
-      it('reloads in the background before expiry: always, where the loader takes far longer than is left', async () => {
+      it('always reloads early if the loader takes longer than the rest of the ttl', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'early',
@@ -248,7 +248,7 @@ onEach(
         await vi.waitFor(async () => expect(await cache.peek('a')).toBe(2), { timeout: 10_000 })
       })
 
-      it('never reloads in the part of the ttl before its share', async () => {
+      it('never reloads before its share of the ttl begins', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'early',
@@ -264,7 +264,7 @@ onEach(
     })
 
     describe('the loader', () => {
-      it('is given the value it replaces, and may keep it', async () => {
+      it('receives the value that it replaces, and may keep it', async () => {
         const cache = createAside<{ etag: string }>({
           client: newClient(),
           prefix: 'reval',
@@ -285,7 +285,7 @@ onEach(
         expect((await ask('PTTL', 'shop:reval:a')) as number).toBeGreaterThan(3_600_000)
       })
 
-      it('is told that there is nothing to keep', async () => {
+      it('learns that there is no value to keep', async () => {
         const cache = createAside<number>({ client: newClient(), prefix: 'reval', ttl: '1h' })
         await expect(
           cache.getOrLoad('a', ({ notModified }) => notModified()),
@@ -295,7 +295,7 @@ onEach(
         })
       })
 
-      it('may say that its answer is not to be cached; callers then load side by side for a moment', async () => {
+      it('may skip the cache; callers then load in parallel for a second', async () => {
         const cache = createAside<number>({ client: newClient(), prefix: 'skip', ttl: '1h' })
         await cache.getOrLoad('a', ({ skip }) => {
           skip()
@@ -315,29 +315,29 @@ onEach(
         expect(await Promise.all([first, cache.getOrLoad('a', slow)])).toEqual([2, 2])
       })
 
-      it('past `hard` is told to stop, and its callers get LoadTimeoutError', async () => {
+      it('is aborted after `hard`, and its callers get LoadTimeoutError', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'hard',
           ttl: '1h',
           loadTimeout: { hard: '20ms' },
         })
-        let told: unknown
+        let abortReason: unknown
         const stuck = cache.getOrLoad(
           'a',
           ({ signal }) =>
             new Promise<number>(() =>
               signal.addEventListener('abort', () => {
-                told = signal.reason
+                abortReason = signal.reason
               }),
             ),
         )
         await expect(stuck).rejects.toBeInstanceOf(LoadTimeoutError)
-        expect(told).toBeInstanceOf(LoadTimeoutError)
+        expect(abortReason).toBeInstanceOf(LoadTimeoutError)
         expect(await cache.getOrLoad('a', () => 1)).toBe(1)
       })
 
-      it('past `soft` goes on in the background, while callers get the stale value', async () => {
+      it('continues after `soft`, while callers get the stale value', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'soft',
@@ -357,7 +357,7 @@ onEach(
         await vi.waitFor(async () => expect(await cache.peek('a')).toBe(2), { timeout: 10_000 })
       })
 
-      it('is aborted when its last caller has left, and not before', async () => {
+      it('is aborted when its last caller has aborted, and not before', async () => {
         const cache = createAside<number>({ client: newClient(), prefix: 'left', ttl: '1h' })
         let aborted = false
         const load = ({ signal }: { signal: AbortSignal }) =>
@@ -395,7 +395,7 @@ onEach(
     })
 
     describe('waiting for another process', () => {
-      it('ends after `waitFor`: the caller loads for itself, and does not fill', async () => {
+      it('ends after `waitFor`: the caller loads by itself, and does not fill', async () => {
         const here = createAside<number>({ client: newClient(), prefix: 'wait', ttl: '1h' })
         const there = createAside<number>({
           client: newClient(),
@@ -415,7 +415,7 @@ onEach(
         expect(await there.peek('a')).toBe(1)
       })
 
-      it('is not done with `stampede: process`: each process loads, and one of them fills', async () => {
+      it('does not happen with `stampede: process`: each process loads', async () => {
         const options = { prefix: 'each', ttl: '1h', stampede: 'process' } as const
         const here = createAside<number>({ client: newClient(), ...options })
         const there = createAside<number>({ client: newClient(), ...options })
@@ -430,7 +430,7 @@ onEach(
         expect(await there.peek('a')).toBe(2)
       })
 
-      it('is not done by anybody with `stampede: off`', async () => {
+      it('does not happen with `stampede: off`', async () => {
         const cache = createAside<number>({
           client: newClient(),
           prefix: 'off',

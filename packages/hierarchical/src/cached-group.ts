@@ -1,60 +1,66 @@
 import { CodecError, json, type Codec, type CodecContext, type Schema } from '@cache/core'
 
-/** What is cached of a group: its items; or, of a large one, the name of the hash that has them. */
-export interface Shelf<Item> {
+/**
+ * The cached form of a group: its items, or the generation of the hash that has the items of a
+ * large group.
+ */
+export interface CachedGroup<Item> {
   readonly items: readonly Item[] | undefined
   readonly generation: string | undefined
-  /** The stamp of its load's begin, where groups of the level below may be taken out of it. */
-  readonly since?: number
-  /** What it was encoded to, where it was. */
+  /** The stamp at which its load began, if groups of the level below may be taken out of it. */
+  readonly loadStamp?: number
+  /** The encoded group, if it has been encoded already. */
   readonly payload?: string | Buffer
 }
 
 /**
- * A list of items is stored as their codec stores lists; JSON text by default, which others read. A
- * codec that authenticates does so with what is stored beside the list as well.
+ * Returns the codec of cached groups. A list of items is stored as their codec stores lists: by
+ * default as JSON text that other programs can read. A codec that authenticates its payloads also
+ * authenticates the data that is stored beside the list.
  */
-export function shelfCodec<Item>(codec: Codec<readonly Item[]> = json): Codec<Shelf<Item>> {
+export function cachedGroupCodec<Item>(
+  codec: Codec<readonly Item[]> = json,
+): Codec<CachedGroup<Item>> {
   return {
     name: codec.name,
     prepare: codec.prepare,
     seal: codec.seal,
     open: codec.open,
-    encode({ items, generation, since, payload }, context) {
+    encode({ items, generation, loadStamp, payload }, context) {
       if (generation !== undefined) {
-        const named = Buffer.from(`${since ?? ''} ${generation}`)
+        const reference = Buffer.from(`${loadStamp ?? ''} ${generation}`)
         return Buffer.concat([
-          Buffer.from([MARK, LARGE]),
-          codec.seal ? codec.seal(named, context) : named,
+          Buffer.from([MARKER, LARGE]),
+          codec.seal ? codec.seal(reference, context) : reference,
         ])
       }
       if (payload !== undefined) return payload
-      if (since !== undefined) {
-        const date = Buffer.concat([Buffer.from([MARK, DATED]), Buffer.from(`${since} `)])
+      if (loadStamp !== undefined) {
+        const header = Buffer.concat([Buffer.from([MARKER, STAMPED]), Buffer.from(`${loadStamp} `)])
         return Buffer.concat([
-          date,
-          Buffer.from(codec.encode(items!, withData(context, date)) as string),
+          header,
+          Buffer.from(codec.encode(items!, withData(context, header)) as string),
         ])
       }
       const list = codec.encode(items!, context)
-      return startsWithMark(list)
-        ? Buffer.concat([Buffer.from([MARK, LIST]), Buffer.from(list as string)])
+      return startsWithMarker(list)
+        ? Buffer.concat([Buffer.from([MARKER, LIST]), Buffer.from(list as string)])
         : list
     },
     decode(payload, context) {
-      const kind = payload[0] === MARK ? payload[1] : undefined
+      const kind = payload[0] === MARKER ? payload[1] : undefined
       if (kind === LARGE) {
-        const [date = '', generation = ''] = (
+        const [stamp = '', generation = ''] = (
           codec.open ? codec.open(payload.subarray(2), context) : payload.subarray(2)
         )
           .toString()
           .split(' ')
-        return { items: undefined, generation, ...sinceOf(date) }
+        return { items: undefined, generation, ...parseLoadStamp(stamp) }
       }
-      const end = kind === DATED ? payload.indexOf(' ') + 1 : kind === undefined ? 0 : 2
+      const end = kind === STAMPED ? payload.indexOf(' ') + 1 : kind === undefined ? 0 : 2
       const items: unknown = codec.decode(
         payload.subarray(end),
-        kind === DATED ? withData(context, payload.subarray(0, end)) : context,
+        kind === STAMPED ? withData(context, payload.subarray(0, end)) : context,
       )
       if (!Array.isArray(items))
         throw new CodecError(`The entry "${context.key}" is no list of items.`, {
@@ -63,31 +69,32 @@ export function shelfCodec<Item>(codec: Codec<readonly Item[]> = json): Codec<Sh
       return {
         items: items as readonly Item[],
         generation: undefined,
-        ...(kind === DATED && sinceOf(payload.subarray(2, end - 1).toString())),
+        ...(kind === STAMPED && parseLoadStamp(payload.subarray(2, end - 1).toString())),
       }
     },
   }
 }
 
-function withData(context: CodecContext, more: Buffer): CodecContext {
-  return { ...context, associatedData: Buffer.concat([context.associatedData ?? NOTHING, more]) }
+/** Adds data that the codec authenticates. */
+function withData(context: CodecContext, data: Buffer): CodecContext {
+  return { ...context, associatedData: Buffer.concat([context.associatedData ?? EMPTY, data]) }
 }
 
-function sinceOf(date: string): { readonly since?: number } {
-  const since = Number(date)
-  return Number.isSafeInteger(since) && since > 0 ? { since } : {}
+function parseLoadStamp(text: string): { readonly loadStamp?: number } {
+  const loadStamp = Number(text)
+  return Number.isSafeInteger(loadStamp) && loadStamp > 0 ? { loadStamp } : {}
 }
 
-/** A list fits if each of its items does. */
-export function shelfSchema<Item>(schema: Schema<Item>): Schema<Shelf<Item>> {
+/** Returns the schema of cached groups: a list is valid if each of its items is. */
+export function cachedGroupSchema<Item>(schema: Schema<Item>): Schema<CachedGroup<Item>> {
   return {
     '~standard': {
       version: 1,
       vendor: '@cache/hierarchical',
       validate(value) {
-        const { items, ...rest } = value as Shelf<unknown>
+        const { items, ...rest } = value as CachedGroup<unknown>
         const results = items?.map((item) => schema['~standard'].validate(item)) ?? []
-        const checked = (all: readonly Result<Item>[]): Result<Shelf<Item>> => {
+        const checked = (all: readonly Result<Item>[]): Result<CachedGroup<Item>> => {
           const issues = all.flatMap((result) => result.issues ?? [])
           if (issues.length > 0) return { issues }
           return {
@@ -97,7 +104,7 @@ export function shelfSchema<Item>(schema: Schema<Item>): Schema<Shelf<Item>> {
             },
           }
         }
-        // At once if it can be: what waits for no promise is found near.
+        // Without a promise if possible: then the near cache can answer at once.
         if (!results.some((result) => 'then' in result))
           return checked(results as readonly Result<Item>[])
         return Promise.all(results.map(async (result) => result)).then(checked)
@@ -108,13 +115,16 @@ export function shelfSchema<Item>(schema: Schema<Item>): Schema<Shelf<Item>> {
 
 type Result<T> = Awaited<ReturnType<Schema<T>['~standard']['validate']>>
 
-/** Begins what is no plain list; a list that begins so too is put behind a mark of its own. */
-const MARK = 2
+/**
+ * The first byte of a payload that is not a plain list. A list whose encoding begins with this byte
+ * is stored after a marker of its own.
+ */
+const MARKER = 2
 const LARGE = 1
 const LIST = 0
-const DATED = 3
-const NOTHING = Buffer.alloc(0)
+const STAMPED = 3
+const EMPTY = Buffer.alloc(0)
 
-function startsWithMark(payload: string | Buffer): boolean {
-  return (typeof payload === 'string' ? payload.charCodeAt(0) : payload[0]) === MARK
+function startsWithMarker(payload: string | Buffer): boolean {
+  return (typeof payload === 'string' ? payload.charCodeAt(0) : payload[0]) === MARKER
 }

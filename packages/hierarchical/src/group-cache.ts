@@ -11,81 +11,85 @@ import {
 } from '@cache/core'
 import { companion, emit, type LoadPolicy, type ReadOutage } from '@cache/core/internal'
 import { createVersioned, type Versioned } from '@cache/versioning'
-import type { Holders } from './group-membership.js'
+import type { GroupMembership } from './group-membership.js'
+import { cachedGroupCodec, cachedGroupSchema, type CachedGroup } from './cached-group.js'
 import { byId, encodeId } from './ids.js'
 import { LargeGroups } from './large-groups.js'
-import type { Groups, Level } from './levels.js'
+import type { ResolvedGroupLevel, ResolvedLevel } from './levels.js'
 import type { CommonOptions } from './policy.js'
-import { lifeScript } from './scripts.js'
+import { groupTtlScript } from './scripts.js'
 import type { MutationTime } from './types.js'
-import { shelfCodec, shelfSchema, type Shelf } from './cached-group.js'
 
-/** A group, and what holds it. */
+/** A group, and the group that holds it. */
 export interface GroupRef {
   readonly id: KeyPart
-  readonly above: GroupRef | undefined
-  /** Of the call that asks for it. */
+  readonly parent: GroupRef | undefined
+  /** The outage state of the call that reads the group. */
   readonly outage?: ReadOutage | undefined
 }
 
-interface Wiring<Item> {
+interface Dependencies<Item> {
   readonly client: CacheClient
   readonly policy: LoadPolicy<Item>
   readonly options: CommonOptions<Item>
   readonly maxGroupBytes: number
-  readonly heldFor: number
-  readonly holders: Holders
-  /** Counted from the items, which are 0. */
+  /** The longest time for which a group may be cached, in ms. */
+  readonly maxGroupTtl: number
+  readonly membership: GroupMembership
+  /** 0 for groups of items, 1 for groups of these, and so on. */
   readonly depth: number
-  readonly level: Groups<Item>
-  /** The levels that it holds, the items first. */
-  readonly below: readonly Level<Item>[]
-  /** The groups that hold these. */
-  readonly above: GroupCache<Item> | undefined
+  readonly level: ResolvedGroupLevel<Item>
+  /** The levels below, the items first. */
+  readonly below: readonly ResolvedLevel<Item>[]
+  /** The cache of the level above. */
+  readonly parentCache: GroupCache<Item> | undefined
 }
 
-/** The groups of one level. */
+/** Caches the groups of one level. */
 export class GroupCache<Item> {
-  readonly #wiring: Wiring<Item>
-  readonly #shelves: Versioned<Shelf<Item>, GroupRef>
+  readonly #dependencies: Dependencies<Item>
+  readonly #groups: Versioned<CachedGroup<Item>, GroupRef>
   readonly #large: LargeGroups<Item>
-  readonly #codec: ReturnType<typeof shelfCodec<Item>>
+  readonly #codec: ReturnType<typeof cachedGroupCodec<Item>>
 
-  constructor(wiring: Wiring<Item>) {
-    this.#wiring = wiring
-    const { client, level, options, heldFor } = wiring
+  constructor(dependencies: Dependencies<Item>) {
+    this.#dependencies = dependencies
+    const { client, level, options, maxGroupTtl } = dependencies
     const { codec, schema, maxValueBytes, ...policy } = options
-    this.#codec = shelfCodec<Item>(codec)
-    this.#large = new LargeGroups({ client, heldFor, format: { codec, schema, maxValueBytes } })
-    this.#shelves = createVersioned<Shelf<Item>, GroupRef>({
+    this.#codec = cachedGroupCodec<Item>(codec)
+    this.#large = new LargeGroups({ client, maxGroupTtl, format: { codec, schema, maxValueBytes } })
+    this.#groups = createVersioned<CachedGroup<Item>, GroupRef>({
       ...policy,
       client,
       prefix: level.prefix,
       codec: this.#codec,
-      ...(schema && { schema: shelfSchema(schema) }),
+      ...(schema && { schema: cachedGroupSchema(schema) }),
       ...(maxValueBytes !== undefined && { maxValueBytes }),
       key: ({ id }) => id,
-      groups: (ref) => this.namesOf(ref),
+      groups: (ref) => this.versionNames(ref),
       load: (ref, context) => this.#load(ref, context),
     })
   }
 
-  /** All items of a group, from the source if need be. */
-  async all(ref: GroupRef, call?: CallOptions): Promise<readonly Item[]> {
+  /** Returns all items of a group, and loads the group if it is not cached. */
+  async getAll(ref: GroupRef, call?: CallOptions): Promise<readonly Item[]> {
     return this.#read(
       ref,
       call,
-      async (shelf) => {
-        if (shelf.items) return shelf.items
-        const items = await this.#large.all(this.#keyOf(ref.id), shelf.generation!)
+      async (group) => {
+        if (group.items) return group.items
+        const items = await this.#large.getAll(this.#keyOf(ref.id), group.generation!)
         return items && [...items.values()]
       },
       (items) => items,
     )
   }
 
-  /** These items of a group, by their ids; those that it does not hold are missing. */
-  async some(
+  /**
+   * Returns some items of a group by their ids, and loads the group if it is not cached. Items that
+   * the group does not hold are missing in the result.
+   */
+  async getItems(
     ref: GroupRef,
     ids: readonly string[],
     call?: CallOptions,
@@ -93,133 +97,142 @@ export class GroupCache<Item> {
     return this.#read(
       ref,
       call,
-      (shelf) => this.#someOf(ref, shelf, ids),
-      (items) => this.#byId(items),
+      (group) => this.#itemsOf(ref, group, ids),
+      (items) => this.#indexById(items),
     )
   }
 
-  /** The items of a group by their ids, from the source and nowhere else. */
-  async load(
+  /** Loads the items of a group from the source. Returns them by their ids. */
+  async loadFromSource(
     id: KeyPart,
     signal: AbortSignal = new AbortController().signal,
   ): Promise<ReadonlyMap<string, Item>> {
-    return this.#checked(id, await this.#fetch(id, signal))
+    return this.#checkItems(id, await this.#callLoader(id, signal))
   }
 
-  /** As `all`, of what is cached. */
+  /** Returns the cached items of a group. Does not load. */
   async peek(ref: GroupRef): Promise<readonly Item[] | undefined> {
-    return (await this.#peekDated(ref))?.items
+    return (await this.#peekWithStamp(ref))?.items
   }
 
-  /** As `some`, of what is cached. */
-  async peekSome(
+  /** Returns some cached items of a group by their ids. Does not load. */
+  async peekItems(
     ref: GroupRef,
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, Item> | undefined> {
-    const shelf = await this.#shelves.peek(ref)
-    return shelf ? this.#orNothing(() => this.#someOf(ref, shelf, ids), ref) : undefined
+    const group = await this.#groups.peek(ref)
+    return group ? this.#orUndefined(() => this.#itemsOf(ref, group, ids), ref) : undefined
   }
 
   /**
-   * Ms that a group has left to be fresh; 0 or less: it is stale; `undefined`: there is none, or
-   * Redis does not answer.
+   * Returns for how many ms a group is still fresh. 0 or less means that it is stale. Returns
+   * `undefined` if it is not cached, or if Redis does not answer.
    */
   async freshFor(ref: GroupRef): Promise<number | undefined> {
     const key = this.#keyOf(ref.id)
-    const left = await this.#orNothing(
-      () => this.#wiring.client.entries.run(lifeScript, [key], []),
+    const left = await this.#orUndefined(
+      () => this.#dependencies.client.entries.run(groupTtlScript, [key], []),
       ref,
     )
-    return typeof left === 'number' && left >= 0 ? left - this.#wiring.policy.staleBelow : undefined
+    return typeof left === 'number' && left >= 0
+      ? left - this.#dependencies.policy.staleBelow
+      : undefined
   }
 
-  /** The names of the versions that a group depends on: its own, and those of what holds it. */
-  namesOf({ id, above }: GroupRef): readonly string[] {
-    return [this.#wiring.level.nameOf(id), ...(above ? this.#wiring.above!.namesOf(above) : [])]
+  /** Returns the names of the versions that a group depends on: its own, and its ancestors'. */
+  versionNames({ id, parent }: GroupRef): readonly string[] {
+    const { level, parentCache } = this.#dependencies
+    return [level.nameOf(id), ...(parent ? parentCache!.versionNames(parent) : [])]
   }
 
-  /** Deletes groups: their items stay. */
+  /** Deletes the entries of groups. The entries of their items stay. */
   async drop(ids: readonly KeyPart[]): Promise<void> {
-    if (ids.length > 0) await this.#shelves.invalidate(ids.map((id) => ({ id, above: undefined })))
+    if (ids.length > 0) await this.#groups.invalidate(ids.map((id) => ({ id, parent: undefined })))
   }
 
-  /** Makes groups and all that they hold invalid. */
+  /** Makes groups and everything that they hold invalid. */
   async bump(ids: readonly KeyPart[]): Promise<void> {
-    await this.#shelves.bump(ids.map((id) => this.#wiring.level.nameOf(id)))
+    await this.#groups.bump(ids.map((id) => this.#dependencies.level.nameOf(id)))
   }
 
-  beginMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
-    return this.#shelves.beginMutation(
-      ids.map((id) => ({ id, above: undefined })),
-      own,
+  beginMutation(ids: readonly KeyPart[], options: MutationTime | undefined): Promise<Mutation> {
+    return this.#groups.beginMutation(
+      ids.map((id) => ({ id, parent: undefined })),
+      options,
     )
   }
 
-  beginGroupMutation(ids: readonly KeyPart[], own: MutationTime | undefined): Promise<Mutation> {
-    return this.#shelves.beginGroupMutation(
-      ids.map((id) => this.#wiring.level.nameOf(id)),
-      own,
+  beginGroupMutation(
+    ids: readonly KeyPart[],
+    options: MutationTime | undefined,
+  ): Promise<Mutation> {
+    return this.#groups.beginGroupMutation(
+      ids.map((id) => this.#dependencies.level.nameOf(id)),
+      options,
     )
   }
 
   idle(): Promise<void> {
-    return this.#shelves.idle()
+    return this.#groups.idle()
   }
 
   /**
-   * Reads a group in one way where it is stored, in another where it has just been loaded and could
-   * not be.
+   * Reads a group and passes it to `fromCached`. If the hash of a large group is gone and a reload
+   * does not help, loads the items from the source and passes them to `fromLoaded`.
    */
   async #read<R>(
     ref: GroupRef,
     call: CallOptions | undefined,
-    stored: (shelf: Shelf<Item>) => Promise<R | undefined>,
-    loaded: (items: readonly Item[]) => R,
+    fromCached: (group: CachedGroup<Item>) => Promise<R | undefined>,
+    fromLoaded: (items: readonly Item[]) => R,
   ): Promise<R> {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const shelf = await this.#shelves.get(ref, { ...call, outage: ref.outage })
-      const found = await this.#orNothing(() => stored(shelf), shelf.items ? {} : ref)
-      if (found) return found
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const group = await this.#groups.get(ref, { ...call, outage: ref.outage })
+      const result = await this.#orUndefined(() => fromCached(group), group.items ? {} : ref)
+      if (result) return result
       if (ref.outage?.down) break
-      // Its hash is gone, evicted or replaced: an entry that still names it is worth nothing.
-      const named = await this.#shelves.peek(ref, ref)
-      if (named?.generation === shelf.generation)
-        await this.#orNothing(() => this.drop([ref.id]), ref)
+      // The hash was evicted or replaced. Drop the entry if it still names this hash.
+      const cached = await this.#groups.peek(ref, ref)
+      if (cached?.generation === group.generation)
+        await this.#orUndefined(() => this.drop([ref.id]), ref)
     }
-    return loaded([...(await this.load(ref.id, call?.signal)).values()])
+    return fromLoaded([...(await this.loadFromSource(ref.id, call?.signal)).values()])
   }
 
-  async #someOf(
+  async #itemsOf(
     { id }: GroupRef,
-    shelf: Shelf<Item>,
+    group: CachedGroup<Item>,
     ids: readonly string[],
   ): Promise<ReadonlyMap<string, Item> | undefined> {
-    return shelf.items
-      ? this.#byId(shelf.items)
-      : this.#large.some(this.#keyOf(id), shelf.generation!, ids)
+    return group.items
+      ? this.#indexById(group.items)
+      : this.#large.getItems(this.#keyOf(id), group.generation!, ids)
   }
 
-  async #load(ref: GroupRef, context: LoadContext<Shelf<Item>>): Promise<Shelf<Item>> {
-    const { depth, holders } = this.#wiring
+  async #load(ref: GroupRef, context: LoadContext<CachedGroup<Item>>): Promise<CachedGroup<Item>> {
+    const { depth, membership } = this.#dependencies
     for (let attempt = 1; ; attempt++) {
-      const above = attempt === 1 ? await this.#fromAbove(ref) : undefined
-      const since = above ? above.since : await this.#orNothing(() => holders.begin(), ref)
-      const items = above?.items ?? (await this.#fetch(ref.id, context.signal))
-      const found = this.#checked(ref.id, items)
-      const held =
-        since !== undefined &&
-        (await this.#orNothing(
-          () => holders.hold(this.#members(items), `${depth}:${encodeId(ref.id)}`, since),
+      const parent = attempt === 1 ? await this.#fromParent(ref) : undefined
+      const loadStamp = parent
+        ? parent.loadStamp
+        : await this.#orUndefined(() => membership.beginLoad(), ref)
+      const items = parent?.items ?? (await this.#callLoader(ref.id, context.signal))
+      const itemsById = this.#checkItems(ref.id, items)
+      const recorded =
+        loadStamp !== undefined &&
+        (await this.#orUndefined(
+          () =>
+            membership.record(this.#memberKeys(items), `${depth}:${encodeId(ref.id)}`, loadStamp),
           ref,
         ))
-      if (held) return this.#shelve(ref, items, found, since, context)
-      // One of them has changed meanwhile: what was loaded may be older. Another load is only of
-      // use while this one may still be kept.
+      if (recorded) return this.#toCachedGroup(ref, items, itemsById, loadStamp, context)
+      // One of the items has changed in the meantime, so the loaded group may be older. Another
+      // load is only useful while its result may still be cached.
       if (
-        held !== false ||
-        since === undefined ||
-        attempt === ATTEMPTS ||
-        !(await this.#orNothing(() => this.#isLeased(ref.id), ref))
+        recorded !== false ||
+        loadStamp === undefined ||
+        attempt === MAX_ATTEMPTS ||
+        !(await this.#orUndefined(() => this.#isLeased(ref.id), ref))
       )
         return uncached(items, context)
     }
@@ -227,7 +240,7 @@ export class GroupCache<Item> {
 
   async #isLeased(id: KeyPart): Promise<boolean> {
     const lease = companion(this.#keyOf(id), 'lease')
-    const { client } = this.#wiring
+    const { client } = this.#dependencies
     return (
       (await client.send(
         { args: ['EXISTS', lease], keys: [lease] },
@@ -237,44 +250,46 @@ export class GroupCache<Item> {
   }
 
   /**
-   * A group out of what holds it, where that is cached, and when that was loaded: it is as old as
-   * that.
+   * Takes the items of a group out of its cached parent, if there is one. They have the load stamp
+   * of the parent, because they are as old as it is.
    */
-  async #fromAbove({
-    id,
-    above,
-  }: GroupRef): Promise<{ readonly items: readonly Item[]; readonly since: number } | undefined> {
-    const { above: cache, level } = this.#wiring
-    const found = above && (await cache!.#peekDated(above))
-    if (found?.since === undefined) return undefined
+  async #fromParent({ id, parent }: GroupRef): Promise<StampedItems<Item, number> | undefined> {
+    const { parentCache, level } = this.#dependencies
+    const cached = parent && (await parentCache!.#peekWithStamp(parent))
+    if (cached?.loadStamp === undefined) return undefined
     return {
-      items: found.items.filter((item) => level.nameOf(level.idOf(item)) === level.nameOf(id)),
-      since: found.since,
+      items: cached.items.filter((item) => level.nameOf(level.idOf(item)) === level.nameOf(id)),
+      loadStamp: cached.loadStamp,
     }
   }
 
-  async #peekDated(
-    ref: GroupRef,
-  ): Promise<{ readonly items: readonly Item[]; readonly since: number | undefined } | undefined> {
-    const shelf = await this.#shelves.peek(ref, ref)
-    if (!shelf) return undefined
+  async #peekWithStamp(ref: GroupRef): Promise<StampedItems<Item, number | undefined> | undefined> {
+    const group = await this.#groups.peek(ref, ref)
+    if (!group) return undefined
     const items =
-      shelf.items ??
-      (await this.#orNothing(() => this.#large.all(this.#keyOf(ref.id), shelf.generation!), ref))
-    return items && { items: [...items.values()], since: shelf.since }
+      group.items ??
+      (await this.#orUndefined(
+        () => this.#large.getAll(this.#keyOf(ref.id), group.generation!),
+        ref,
+      ))
+    return items && { items: [...items.values()], loadStamp: group.loadStamp }
   }
 
-  async #fetch(id: KeyPart, signal: AbortSignal): Promise<readonly Item[]> {
-    return this.#wiring.level.load(id, { signal })
+  async #callLoader(id: KeyPart, signal: AbortSignal): Promise<readonly Item[]> {
+    return this.#dependencies.level.load(id, { signal })
   }
 
-  /** @throws {CacheError} for what can't be this group. */
-  #checked(id: KeyPart, items: readonly Item[]): Map<string, Item> {
-    const { level } = this.#wiring
+  /**
+   * Returns the items of a group by their ids.
+   *
+   * @throws {CacheError} if the loader's answer can't be this group.
+   */
+  #checkItems(id: KeyPart, items: readonly Item[]): Map<string, Item> {
+    const { level } = this.#dependencies
     const name = level.nameOf(id)
-    const refuse = (what: string): never => {
+    const refuse = (answer: string): never => {
       throw new CacheError(
-        `The loader of the group "${name}" answered with ${what}. Nothing was cached.`,
+        `The loader of the group "${name}" answered with ${answer}. Nothing was cached.`,
         { code: 'LOADER', key: this.#keyOf(id) },
       )
     }
@@ -285,47 +300,49 @@ export class GroupCache<Item> {
       const other = level.nameOf(level.idOf(item))
       if (other !== name) refuse(`an item of the group "${other}"`)
     }
-    return byId(items, this.#wiring.below[0]!.idOf, `the group "${name}"`)
+    return byId(items, this.#dependencies.below[0]!.idOf, `the group "${name}"`)
   }
 
-  /** The keys of all that a group holds: its items, and the groups between. */
-  #members(items: readonly Item[]): readonly string[] {
+  /** Returns the keys of all that a group holds: its items, and the groups in between. */
+  #memberKeys(items: readonly Item[]): readonly string[] {
     const keys = new Set<string>()
-    for (const { keyOf, idOf } of this.#wiring.below)
+    for (const { keyOf, idOf } of this.#dependencies.below)
       for (const item of items) keys.add(keyOf(idOf(item)))
     return [...keys]
   }
 
-  async #shelve(
+  /** Makes the cached form of a loaded group. A large group is stored in its hash first. */
+  async #toCachedGroup(
     ref: GroupRef,
     items: readonly Item[],
-    found: ReadonlyMap<string, Item>,
-    stamp: number,
-    context: LoadContext<Shelf<Item>>,
-  ): Promise<Shelf<Item>> {
-    const { depth } = this.#wiring
+    itemsById: ReadonlyMap<string, Item>,
+    loadStamp: number,
+    context: LoadContext<CachedGroup<Item>>,
+  ): Promise<CachedGroup<Item>> {
+    const { depth } = this.#dependencies
     const key = this.#keyOf(ref.id)
-    const since = depth > 0 ? { since: stamp } : undefined
+    // Groups of the level below can be taken out of this one.
+    const stamp = depth > 0 ? { loadStamp } : undefined
     try {
-      const payload = this.#encoded(key, { items, generation: undefined, ...since })
-      // One that was authenticated was so without what travels with the entry: it is made again.
+      const payload = this.#encode(key, { items, generation: undefined, ...stamp })
+      // An authenticated payload does not cover the data of the entry, so it is encoded again.
       if (payload !== undefined)
-        return { items, generation: undefined, ...since, ...(!this.#codec.seal && { payload }) }
+        return { items, generation: undefined, ...stamp, ...(!this.#codec.seal && { payload }) }
     } catch (error) {
-      // the source has answered all the same
+      // The source has answered nevertheless.
       emit(channels.error, () => ({ operation: 'group', key, error }))
       return uncached(items, context)
     }
-    const generation = await this.#orNothing(() => this.#large.put(key, found), ref)
-    return generation === undefined ? uncached(items, context) : { items, generation, ...since }
+    const generation = await this.#orUndefined(() => this.#large.put(key, itemsById), ref)
+    return generation === undefined ? uncached(items, context) : { items, generation, ...stamp }
   }
 
-  /** A group as one entry; `undefined`: it is too large for one. */
-  #encoded(key: string, shelf: Shelf<Item>): string | Buffer | undefined {
-    const { maxGroupBytes, policy } = this.#wiring
+  /** Encodes a group as one entry. Returns `undefined` if it is too large for that. */
+  #encode(key: string, group: CachedGroup<Item>): string | Buffer | undefined {
+    const { maxGroupBytes, policy } = this.#dependencies
     const { maxValueBytes } = policy.format
     try {
-      const payload = this.#codec.encode(shelf, { key, maxValueBytes })
+      const payload = this.#codec.encode(group, { key, maxValueBytes })
       return Buffer.byteLength(payload) <= Math.min(maxGroupBytes, maxValueBytes)
         ? payload
         : undefined
@@ -335,37 +352,51 @@ export class GroupCache<Item> {
     }
   }
 
-  #byId(items: readonly Item[]): ReadonlyMap<string, Item> {
-    return byId(items, this.#wiring.below[0]!.idOf, 'a group')
+  #indexById(items: readonly Item[]): ReadonlyMap<string, Item> {
+    return byId(items, this.#dependencies.below[0]!.idOf, 'a group')
   }
 
   #keyOf(id: KeyPart): string {
-    return this.#wiring.level.keyOf(id)
+    return this.#dependencies.level.keyOf(id)
   }
 
   /**
-   * Nothing where Redis does not answer: the source does. It is not asked where it left the call
-   * without an answer before.
+   * Runs a request to Redis. Returns `undefined` if Redis does not answer, so that the source does.
+   * Does not run it if Redis has failed to answer this call before.
    */
-  async #orNothing<R>(
-    ask: () => Promise<R>,
+  async #orUndefined<R>(
+    request: () => Promise<R>,
     { outage }: Pick<GroupRef, 'outage'>,
   ): Promise<R | undefined> {
     if (outage?.down) return undefined
     try {
-      return await ask()
+      return await request()
     } catch (error) {
       if (outage && (error instanceof ConnectionError || error instanceof CommandTimeoutError))
         outage.down = true
-      emit(channels.error, () => ({ operation: 'group', key: this.#wiring.level.prefix, error }))
+      emit(channels.error, () => ({
+        operation: 'group',
+        key: this.#dependencies.level.prefix,
+        error,
+      }))
       return undefined
     }
   }
 }
 
-function uncached<Item>(items: readonly Item[], context: LoadContext<Shelf<Item>>): Shelf<Item> {
+/** Returns a group that is not cached. */
+function uncached<Item>(
+  items: readonly Item[],
+  context: LoadContext<CachedGroup<Item>>,
+): CachedGroup<Item> {
   context.skip()
   return { items, generation: undefined }
 }
 
-const ATTEMPTS = 3
+/** A group, and the stamp at which its load began. */
+interface StampedItems<Item, Stamp extends number | undefined> {
+  readonly items: readonly Item[]
+  readonly loadStamp: Stamp
+}
+
+const MAX_ATTEMPTS = 3

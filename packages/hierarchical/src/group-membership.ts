@@ -1,78 +1,79 @@
 import type { CacheClient } from '@cache/core'
 import { companion, mapAtOnce } from '@cache/core/internal'
-import { changeScript, forgetScript, holdScript } from './scripts.js'
-
-interface Clock {
-  bump(group: string): Promise<ReadonlyMap<string, number>>
-  versions(groups: readonly string[]): Promise<ReadonlyMap<string, number>>
-}
-
-interface Wiring {
-  readonly client: CacheClient
-  /** Versions: unique stamps that only grow. */
-  readonly clock: Clock
-  /** The version that every change of an item makes anew. */
-  readonly name: string
-  /** Ms for which a group may be cached that was loaded with an item. */
-  readonly heldFor: number
-  /** Ms from a load's begin after which what it loads is not kept any more. */
-  readonly loadFor: number
-}
+import { recordChangeScript, recordMembershipScript, removeMembershipsScript } from './scripts.js'
 
 /**
- * Which groups were loaded with an item, in every process: so that an item which moves can be taken
- * out of the group it was in, too. A group is noted before it is kept, and refused where the item
- * has changed since its load began: whichever comes first, the change finds the group, or the group
- * the change.
+ * Records in Redis, for each item, the groups that were loaded with it in any process. When an item
+ * moves, an invalidation finds the group that it was in.
+ *
+ * A membership is recorded before the group is cached, and it is refused if the item has changed
+ * since the load began. Whichever comes first, the change finds the group, or the group finds the
+ * change.
  */
-export class Holders {
-  readonly #wiring: Wiring
+export class GroupMembership {
+  readonly #dependencies: Dependencies
 
-  constructor(wiring: Wiring) {
-    this.#wiring = wiring
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies
   }
 
-  /** The stamp of a load that begins now. */
-  async begin(): Promise<number> {
-    const { clock, name } = this.#wiring
-    return (await clock.versions([name])).get(name)!
+  /** Returns the stamp of a load that begins now. */
+  async beginLoad(): Promise<number> {
+    const { versions, versionName } = this.#dependencies
+    return (await versions.versions([versionName])).get(versionName)!
   }
 
   /**
-   * Notes that a group, loaded since `since`, has these members. `false`: one of them has changed
-   * meanwhile.
+   * Records that a group has these members. `loadStamp` is the stamp of the group's load. Resolves
+   * to `false` if one of the members has changed since then.
    */
-  async hold(members: readonly string[], group: string, since: number): Promise<boolean> {
-    const { client, heldFor } = this.#wiring
-    const args = [group, String(since), String(heldFor)]
-    const held = await mapAtOnce(members, client.entries.atOnce, (key) =>
-      client.entries.run(holdScript, [companion(key, 'holders')], args),
+  async record(members: readonly string[], group: string, loadStamp: number): Promise<boolean> {
+    const { client, maxGroupTtl } = this.#dependencies
+    const args = [group, String(loadStamp), String(maxGroupTtl)]
+    const recorded = await mapAtOnce(members, client.entries.atOnce, (key) =>
+      client.entries.run(recordMembershipScript, [companion(key, 'holders')], args),
     )
-    return !held.includes(false)
+    return !recorded.includes(false)
   }
 
-  /** The stamp of a change that has been made. */
-  async change(): Promise<number> {
-    const { clock, name } = this.#wiring
-    return (await clock.bump(name)).get(name)!
+  /** Returns the stamp of a change that has been made. */
+  async beginChange(): Promise<number> {
+    const { versions, versionName } = this.#dependencies
+    return (await versions.bump(versionName)).get(versionName)!
   }
 
-  /** The groups that may hold members as they were before the change. */
-  async of(keys: readonly string[], change: number): Promise<readonly string[]> {
-    const { client, loadFor } = this.#wiring
-    const args = [String(change), String(loadFor)]
-    return (
-      await mapAtOnce(keys, client.entries.atOnce, (key) =>
-        client.run(changeScript, [companion(key, 'holders')], args),
-      )
-    ).flat()
+  /** Records a change of members, and returns the groups that may hold them as they were before. */
+  async recordChange(keys: readonly string[], changeStamp: number): Promise<readonly string[]> {
+    const { client, maxLoadTime } = this.#dependencies
+    const args = [String(changeStamp), String(maxLoadTime)]
+    const groups = await mapAtOnce(keys, client.entries.atOnce, (key) =>
+      client.run(recordChangeScript, [companion(key, 'holders')], args),
+    )
+    return groups.flat()
   }
 
-  /** They have been dropped. */
-  async forget(keys: readonly string[], change: number): Promise<void> {
-    const { client } = this.#wiring
+  /** Removes the memberships from before a change, after their groups have been dropped. */
+  async remove(keys: readonly string[], changeStamp: number): Promise<void> {
+    const { client } = this.#dependencies
     await mapAtOnce(keys, client.entries.atOnce, (key) =>
-      client.run(forgetScript, [companion(key, 'holders')], [String(change)]),
+      client.run(removeMembershipsScript, [companion(key, 'holders')], [String(changeStamp)]),
     )
   }
+}
+
+interface Dependencies {
+  readonly client: CacheClient
+  /** Makes stamps that are unique and only grow. */
+  readonly versions: VersionSource
+  /** The name of the version that every change of an item bumps. */
+  readonly versionName: string
+  /** The longest time for which a group may be cached after a load, in ms. */
+  readonly maxGroupTtl: number
+  /** The longest time in ms that a load may take and still be cached. */
+  readonly maxLoadTime: number
+}
+
+interface VersionSource {
+  bump(group: string): Promise<ReadonlyMap<string, number>>
+  versions(groups: readonly string[]): Promise<ReadonlyMap<string, number>>
 }

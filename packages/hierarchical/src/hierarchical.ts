@@ -1,8 +1,8 @@
 import { InvalidOptionError, type CallOptions, type KeyPart } from '@cache/core'
 import { checkClient, LoadPolicy, checkOptions, type OptionChecks } from '@cache/core/internal'
-import { manyLevels, twoLevels, type AllLevels } from './levels.js'
-import { commonOf, policyOptions } from './policy.js'
-import { Tree } from './hierarchical-cache.js'
+import { HierarchicalCache } from './hierarchical-cache.js'
+import { resolveLevels, resolveTwoLevels, type ResolvedLevels } from './levels.js'
+import { commonOptions, policyOptions } from './policy.js'
 import type {
   Hierarchical,
   HierarchicalLevels,
@@ -15,12 +15,21 @@ import type {
 } from './types.js'
 
 /**
- * Items, each cached by itself and within its group; or within groups of groups, with `levels`.
+ * Creates a cache of items that are cached by themselves and within their groups. With `levels`,
+ * groups can be in groups.
  *
- * @throws {InvalidOptionError} naming the option.
+ * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
- * const products = createHierarchical({ client, ttl: '1h', item: { prefix: 'product', id: (p: Product) => p.id }, group: { prefix: 'category', id: (p) => p.categoryId }, groupOf: (id) => db.categoryOf(id), loadGroup: (id) => db.productsByCategory(id) })
- * await products.get(42); await products.getGroup(7); await products.invalidate(42)
+ * const products = createHierarchical({
+ *   client, ttl: '1h',
+ *   item: { prefix: 'product', id: (product: Product) => product.id },
+ *   group: { prefix: 'category', id: (product) => product.categoryId },
+ *   groupOf: (id) => db.categoryOf(id),
+ *   loadGroup: (id) => db.productsByCategory(id),
+ * })
+ * await products.get(42)
+ * await products.getGroup(7)
+ * await products.invalidate(42)
  */
 export function createHierarchical<
   Item extends NonNullable<unknown>,
@@ -34,11 +43,13 @@ export function createHierarchical(
   options: HierarchicalOptions<any, any, any> | LevelsOptions<Levels>,
 ): Hierarchical<unknown, KeyPart, KeyPart> | HierarchicalLevels<Levels> {
   return typeof options === 'object' && options !== null && 'levels' in options
-    ? withLevels(options)
-    : withTwo(options)
+    ? createWithLevels(options)
+    : createWithTwoLevels(options)
 }
 
-function withTwo(options: HierarchicalOptions<any, any, any>): Hierarchical<any, KeyPart, KeyPart> {
+function createWithTwoLevels(
+  options: HierarchicalOptions<any, any, any>,
+): Hierarchical<any, KeyPart, KeyPart> {
   const check = checkOptions('createHierarchical', options, [
     ...policyOptions,
     'item',
@@ -46,20 +57,25 @@ function withTwo(options: HierarchicalOptions<any, any, any>): Hierarchical<any,
     'groupOf',
     'loadGroup',
   ])
-  const tree = plant(check, options, twoLevels(check, checkClient(check).namespace, options))
+  const cache = createCache(
+    check,
+    options,
+    resolveTwoLevels(check, checkClient(check).namespace, options),
+  )
   return {
-    ...itemsOf(tree),
-    getGroup: (id, call) => tree.getGroup(0, id, call),
-    peekGroup: (id) => tree.peekGroup(0, id),
-    invalidateGroup: (ids) => tree.invalidateGroup(0, each(ids)),
-    beginGroupMutation: (ids, own) => tree.beginGroupMutation(0, each(ids), own),
+    ...itemMethods(cache),
+    getGroup: (id, call) => cache.getGroup(0, id, call),
+    peekGroup: (id) => cache.peekGroup(0, id),
+    invalidateGroup: (ids) => cache.invalidateGroup(0, asArray(ids)),
+    beginGroupMutation: (ids, mutationOptions) =>
+      cache.beginGroupMutation(0, asArray(ids), mutationOptions),
   }
 }
 
-function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> {
+function createWithLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> {
   const check = checkOptions('createHierarchical', options, [...policyOptions, 'levels'])
-  const levels = manyLevels<ItemOf<Levels>>(check, checkClient(check).namespace, options.levels)
-  const tree = plant(check, options, levels)
+  const levels = resolveLevels<ItemOf<Levels>>(check, checkClient(check).namespace, options.levels)
+  const cache = createCache(check, options, levels)
   const depthOf = (prefix: string): number => {
     const depth = levels.findIndex((level) => level.prefix === prefix) - 1
     if (depth < 0)
@@ -74,47 +90,48 @@ function withLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> 
     return depth
   }
   return {
-    ...itemsOf(tree),
-    getGroup: async (level, id, call) => tree.getGroup(depthOf(level), id, call),
-    peekGroup: async (level, id) => tree.peekGroup(depthOf(level), id),
-    invalidateGroup: async (level, ids) => tree.invalidateGroup(depthOf(level), each(ids)),
-    beginGroupMutation: async (level, ids, own) =>
-      tree.beginGroupMutation(depthOf(level), each(ids), own),
+    ...itemMethods(cache),
+    getGroup: async (level, id, call) => cache.getGroup(depthOf(level), id, call),
+    peekGroup: async (level, id) => cache.peekGroup(depthOf(level), id),
+    invalidateGroup: async (level, ids) => cache.invalidateGroup(depthOf(level), asArray(ids)),
+    beginGroupMutation: async (level, ids, mutationOptions) =>
+      cache.beginGroupMutation(depthOf(level), asArray(ids), mutationOptions),
   }
 }
 
-function plant<Item extends NonNullable<unknown>>(
+function createCache<Item extends NonNullable<unknown>>(
   check: OptionChecks,
   options: HierarchicalPolicy<Item>,
-  levels: AllLevels<Item>,
-): Tree<Item> {
+  levels: ResolvedLevels<Item>,
+): HierarchicalCache<Item> {
   const ttl = check.duration('ttl')
   const policy = new LoadPolicy<Item>(check, options)
   const maxGroupBytes = check.size('maxGroupBytes', '256kb')
-  const heldFor =
+  const maxGroupTtl =
     Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
-  return new Tree<Item>({
+  return new HierarchicalCache<Item>({
     client: checkClient(check),
     levels,
     policy,
-    options: commonOf(options),
+    options: commonOptions(options),
     maxGroupBytes,
-    heldFor,
+    maxGroupTtl,
   })
 }
 
-function itemsOf<Item extends NonNullable<unknown>>(tree: Tree<Item>) {
+/** Returns the methods that both forms have in common. */
+function itemMethods<Item extends NonNullable<unknown>>(cache: HierarchicalCache<Item>) {
   return {
-    get: (id: KeyPart, call?: CallOptions) => tree.get(id, call),
-    getMany: (ids: readonly KeyPart[], call?: CallOptions) => tree.getMany(ids, call),
-    idle: () => tree.idle(),
-    peek: (id: KeyPart) => tree.peek(id),
-    beginMutation: (ids: KeyPart | readonly KeyPart[], own?: MutationTime) =>
-      tree.beginMutation(each(ids), own),
-    invalidate: (ids: KeyPart | readonly KeyPart[]) => tree.invalidate(each(ids)),
+    get: (id: KeyPart, call?: CallOptions) => cache.get(id, call),
+    getMany: (ids: readonly KeyPart[], call?: CallOptions) => cache.getMany(ids, call),
+    idle: () => cache.idle(),
+    peek: (id: KeyPart) => cache.peek(id),
+    beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationTime) =>
+      cache.beginMutation(asArray(ids), mutationOptions),
+    invalidate: (ids: KeyPart | readonly KeyPart[]) => cache.invalidate(asArray(ids)),
   }
 }
 
-function each(ids: KeyPart | readonly KeyPart[]): readonly KeyPart[] {
+function asArray(ids: KeyPart | readonly KeyPart[]): readonly KeyPart[] {
   return Array.isArray(ids) ? (ids as readonly KeyPart[]) : [ids as KeyPart]
 }

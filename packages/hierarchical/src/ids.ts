@@ -1,19 +1,23 @@
 import { CacheError, CodecError, type Codec, type KeyPart } from '@cache/core'
 import { createKeys } from '@cache/core/internal'
 
-/** An id as it stands in a key: `1`, `1n` and `'1'` are the same. @throws {InvalidKeyError} */
+/**
+ * Returns an id as it is written in a key. `1`, `1n` and `'1'` are the same id.
+ *
+ * @throws {InvalidKeyError}
+ */
 export const textOf: (id: KeyPart) => string = createKeys()
 
 /**
- * An id as text that tells its type, so that a loader gets what it knows: `7`, `"7"`, and `["7"]`
- * for a bigint.
+ * Encodes an id as text that contains its type, so that a loader gets the id it knows: `7`, `"7"`,
+ * and `["7"]` for a bigint.
  */
 export function encodeId(id: KeyPart): string {
   textOf(id)
   return JSON.stringify(typeof id === 'bigint' ? [String(id)] : id)
 }
 
-/** @throws for anything that `encodeId` did not make. */
+/** Decodes an id. @throws for any text that `encodeId` did not make. */
 export function decodeId(text: string): KeyPart {
   const parsed: unknown = JSON.parse(text)
   const id = Array.isArray(parsed) ? BigInt(parsed[0] as string) : parsed
@@ -23,7 +27,10 @@ export function decodeId(text: string): KeyPart {
   return id
 }
 
-/** Ids as text; protected as `items` are, where these are authenticated. */
+/**
+ * Returns a codec for ids. If the codec of the items authenticates its payloads, ids are
+ * authenticated in the same way.
+ */
 export function idCodec({
   seal,
   open,
@@ -38,23 +45,25 @@ export function idCodec({
 }
 
 /**
- * Items by their ids. @throws {CacheError} where a loader answered with what is no list of items,
- * each in it once.
+ * Returns items by their ids.
+ *
+ * @throws {CacheError} if two items have the same id. `source` names the group in the error.
  */
 export function byId<Item>(
   items: readonly Item[],
   idOf: (item: Item) => KeyPart,
-  whose: string,
+  source: string,
 ): Map<string, Item> {
-  const found = new Map<string, Item>()
+  const itemsById = new Map<string, Item>()
   for (const item of items) {
     const id = textOf(idOf(item))
-    if (found.has(id))
+    if (itemsById.has(id))
       throw new CacheError(
-        `The loader of ${whose} answered with two items of the id "${id}". Nothing was cached: an item is in its group once.`,
+        `The loader of ${source} answered with two items of the id "${id}". ` +
+          'Nothing was cached. Let the loader return each item once.',
         { code: 'LOADER' },
       )
-    found.set(id, item)
+    itemsById.set(id, item)
   }
-  return found
+  return itemsById
 }

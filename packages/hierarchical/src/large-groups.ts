@@ -14,35 +14,36 @@ import {
   emit,
   type FormatOptions,
 } from '@cache/core/internal'
-import { stageScript, turnScript } from './scripts.js'
+import { rotateGenerationsScript, writeGroupItemsScript } from './scripts.js'
 
-interface Wiring<Item> {
+interface Dependencies<Item> {
   readonly client: CacheClient
   readonly format: FormatOptions<Item>
-  /** Ms for which a group may be cached. */
-  readonly heldFor: number
+  /** The longest time for which a group may be cached, in ms. */
+  readonly maxGroupTtl: number
 }
 
 /**
- * Groups too large to be read for one item: a hash each, field by item, which is complete before
- * the group's entry names it and never changes then. So a group is replaced, and made invalid, as
- * others are: by its entry.
+ * Stores groups that are too large to be read for one item: a hash for each generation of a group,
+ * with one field for each item. The hash is complete before the group's entry names its generation,
+ * and does not change after that. A large group is therefore replaced and invalidated by its entry,
+ * like any other group.
  */
 export class LargeGroups<Item> {
   readonly #client: CacheClient
-  readonly #heldFor: string
+  readonly #maxGroupTtl: string
   readonly #format: ReturnType<typeof createFormat<Item>>
-  /** Authenticates the order, if it does so with the items. */
+  /** Authenticates the order of the items, if it authenticates the items. */
   readonly #codec: Pick<Codec<unknown>, 'seal' | 'open'>
 
-  constructor({ client, format, heldFor }: Wiring<Item>) {
+  constructor({ client, format, maxGroupTtl }: Dependencies<Item>) {
     this.#client = client
-    this.#heldFor = String(heldFor)
+    this.#maxGroupTtl = String(maxGroupTtl)
     this.#format = createFormat<Item>(format)
     this.#codec = format.codec ?? {}
   }
 
-  /** Puts the items of a group, by their ids, into a hash of their own. Resolves to its name. */
+  /** Stores the items of a group in a new hash. Resolves to its generation. */
   async put(key: string, items: ReadonlyMap<string, Item>): Promise<string> {
     const generation = createToken()
     const hash = hashOf(key, generation)
@@ -50,7 +51,11 @@ export class LargeGroups<Item> {
     let bytes = 0
     let size = 0
     const send = async (): Promise<void> => {
-      size = await this.#client.entries.run(stageScript, [hash], [this.#heldFor, ...fields])
+      size = await this.#client.entries.run(
+        writeGroupItemsScript,
+        [hash],
+        [this.#maxGroupTtl, ...fields],
+      )
       fields = []
       bytes = 0
     }
@@ -58,35 +63,41 @@ export class LargeGroups<Item> {
       const value = this.#format.encode(fieldOf(hash, id), item)
       fields.push(id, value)
       bytes += value.length
-      if (bytes >= BYTES_AT_ONCE || fields.length >= FIELDS_AT_ONCE) await send()
+      if (bytes >= BATCH_BYTES || fields.length >= BATCH_FIELDS) await send()
     }
     fields.push(ORDER, this.#encodeOrder(hash, [...items.keys()]), SIZE, String(items.size))
     await send()
     if (size !== items.size + 2)
       throw new CacheError(
-        `The hash of the group "${key}" lost some of its items while it was made. It is not cached.`,
+        `The hash of the group "${key}" lost items while it was written. The group is not cached.`,
         { code: 'GROUP', key },
       )
-    await this.#dropBefore(key, generation)
+    await this.#deleteObsolete(key, generation)
     return generation
   }
 
-  /** These items of a group, by their ids; `undefined`: the hash is gone, or can't be read. */
-  async some(
+  /**
+   * Returns some items of a group by their ids. Resolves to `undefined` if the hash is gone or
+   * can't be read.
+   */
+  async getItems(
     key: string,
     generation: string,
     ids: readonly string[],
   ): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
-    const [there, ...values] = (await this.#send(
+    const [itemCount, ...values] = (await this.#send(
       ['HMGET', hash, SIZE, ...ids],
       [hash],
     )) as readonly Reply[]
-    return there === null ? undefined : this.#decode(hash, ids, values)
+    return itemCount === null ? undefined : this.#decode(hash, ids, values)
   }
 
-  /** All items of a group, in their order; `undefined`: the hash is gone, or can't be read. */
-  async all(key: string, generation: string): Promise<Map<string, Item> | undefined> {
+  /**
+   * Returns all items of a group in their order. Resolves to `undefined` if the hash is gone or
+   * can't be read.
+   */
+  async getAll(key: string, generation: string): Promise<Map<string, Item> | undefined> {
     const hash = hashOf(key, generation)
     const reply = (await this.#send(['HGETALL', hash], [hash])) as readonly Reply[]
     const values = new Map<string, Reply>()
@@ -100,7 +111,7 @@ export class LargeGroups<Item> {
     )
   }
 
-  /** A read waits for it. */
+  /** Sends a command that a read waits for. */
   #send(args: [string, ...string[]], keys: readonly string[]): Promise<Reply> {
     return this.#client.send(
       { args, keys, binary: true },
@@ -158,13 +169,14 @@ export class LargeGroups<Item> {
     return items
   }
 
-  async #dropBefore(key: string, generation: string): Promise<void> {
-    const gone = await this.#client.entries.run(
-      turnScript,
+  /** Adds a generation, and deletes the hashes of all but the last two. */
+  async #deleteObsolete(key: string, generation: string): Promise<void> {
+    const obsolete = await this.#client.entries.run(
+      rotateGenerationsScript,
       [companion(key, 'parts')],
-      [generation, this.#heldFor],
+      [generation, this.#maxGroupTtl],
     )
-    const hashes = gone.map((each) => hashOf(key, each))
+    const hashes = obsolete.map((old) => hashOf(key, old))
     if (hashes.length > 0) await this.#send(['UNLINK', ...hashes], hashes)
   }
 }
@@ -174,15 +186,15 @@ function hashOf(key: string, generation: string): string {
 }
 
 /**
- * What an authenticating codec binds an item to: so that none is taken for another, or for one of
- * another generation.
+ * Returns the name that an authenticating codec binds an item to. An item can't be used in the
+ * place of another, or of one of another generation.
  */
 function fieldOf(hash: string, field: string): string {
   return `${hash} ${field}`
 }
 
-/** Fields beside those of items; no id in a key is written with a colon. */
+/** The fields that are not items. An id in a key never contains a colon. */
 const ORDER = ':order'
 const SIZE = ':size'
-const BYTES_AT_ONCE = 256 * 1024
-const FIELDS_AT_ONCE = 1_000
+const BATCH_BYTES = 256 * 1024
+const BATCH_FIELDS = 1_000

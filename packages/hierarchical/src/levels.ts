@@ -3,79 +3,108 @@ import { OptionChecks, checkPrefix, createKeys } from '@cache/core/internal'
 import { VERSION_PREFIX } from '@cache/versioning'
 import type { GroupContext } from './types.js'
 
-/** The items, or the groups of one size. */
-export interface Level<Item> {
+/** A level, with its options checked: the items, or the groups of one kind. */
+export interface ResolvedLevel<Item> {
   readonly prefix: string
   readonly idOf: (item: Item) => KeyPart
   readonly keyOf: (id: KeyPart) => string
-  /** The key without the client's namespace: what the version of a group is named. */
+  /** Returns the key without the client's namespace, which is the name of a group's version. */
   readonly nameOf: (id: KeyPart) => string
 }
 
-/** Groups. */
-export interface Groups<Item> extends Level<Item> {
-  /** Which of them an id of the level below is in. */
-  readonly of: (below: KeyPart) => KeyPart | null | undefined | Promise<KeyPart | null | undefined>
+/** A level of groups, with its options checked. */
+export interface ResolvedGroupLevel<Item> extends ResolvedLevel<Item> {
+  /** Returns the group that holds an id of the level below. */
+  readonly groupOf: (
+    below: KeyPart,
+  ) => KeyPart | null | undefined | Promise<KeyPart | null | undefined>
   readonly load: (id: KeyPart, context: GroupContext) => readonly Item[] | Promise<readonly Item[]>
 }
 
-export type AllLevels<Item> = readonly [items: Level<Item>, ...groups: Groups<Item>[]]
+/** All levels, the items first. */
+export type ResolvedLevels<Item> = readonly [
+  items: ResolvedLevel<Item>,
+  ...groups: ResolvedGroupLevel<Item>[],
+]
 
-/** Of the two-level form. @throws {InvalidOptionError} naming the option. */
-export function twoLevels<Item>(
+/**
+ * Checks the options `item`, `group`, `groupOf` and `loadGroup`.
+ *
+ * @throws {InvalidOptionError} naming the option.
+ */
+export function resolveTwoLevels<Item>(
   check: OptionChecks,
   namespace: string,
   options: { readonly item: unknown; readonly group: unknown },
-): AllLevels<Item> {
-  const items = levelOf<Item>(check.nested('item', ITEMS), namespace, 'item', options.item)
-  const groups = levelOf<Item>(check.nested('group', ITEMS), namespace, 'group', options.group)
-  return distinct('group.prefix', [
+): ResolvedLevels<Item> {
+  const items = resolveLevel<Item>(
+    check.nested('item', ITEM_OPTIONS),
+    namespace,
+    'item',
+    options.item,
+  )
+  const groups = resolveLevel<Item>(
+    check.nested('group', ITEM_OPTIONS),
+    namespace,
+    'group',
+    options.group,
+  )
+  return requireDistinctPrefixes('group.prefix', [
     items,
     {
       ...groups,
-      of: check.function('groupOf', 'required'),
+      groupOf: check.function('groupOf', 'required'),
       load: check.function('loadGroup', 'required'),
     },
   ])
 }
 
-/** Of the form with `levels`. @throws {InvalidOptionError} naming the option. */
-export function manyLevels<Item>(
+/**
+ * Checks the option `levels`.
+ *
+ * @throws {InvalidOptionError} naming the option.
+ */
+export function resolveLevels<Item>(
   check: OptionChecks,
   namespace: string,
   levels: unknown,
-): AllLevels<Item> {
+): ResolvedLevels<Item> {
   if (!Array.isArray(levels) || levels.length < 2)
     check.fail(
       'levels',
       'the items and their groups: [{ prefix, id }, { prefix, id, of, load }, …]',
     )
-  const each = levels as unknown[]
-  const checks = new OptionChecks('levels', Object.fromEntries(each.entries()))
-  const items = levelOf<Item>(checks.nested('0', ITEMS), namespace, 'levels.0', each[0])
-  const groups = each.slice(1).map((level, i): Groups<Item> => {
-    const own = checks.nested(String(i + 1), GROUPS)
+  const levelOptions = levels as unknown[]
+  const checks = new OptionChecks('levels', Object.fromEntries(levelOptions.entries()))
+  const items = resolveLevel<Item>(
+    checks.nested('0', ITEM_OPTIONS),
+    namespace,
+    'levels.0',
+    levelOptions[0],
+  )
+  const groups = levelOptions.slice(1).map((level, i): ResolvedGroupLevel<Item> => {
+    const levelCheck = checks.nested(String(i + 1), GROUP_OPTIONS)
     return {
-      ...levelOf<Item>(own, namespace, `levels.${i + 1}`, level),
-      of: own.function('of', 'required'),
-      load: own.function('load', 'required'),
+      ...resolveLevel<Item>(levelCheck, namespace, `levels.${i + 1}`, level),
+      groupOf: levelCheck.function('of', 'required'),
+      load: levelCheck.function('load', 'required'),
     }
   })
-  return distinct('levels', [items, ...groups])
+  return requireDistinctPrefixes('levels', [items, ...groups])
 }
 
-const ITEMS = ['prefix', 'id']
-const GROUPS = [...ITEMS, 'of', 'load']
+const ITEM_OPTIONS = ['prefix', 'id']
+const GROUP_OPTIONS = [...ITEM_OPTIONS, 'of', 'load']
 
-function levelOf<Item>(
+function resolveLevel<Item>(
   check: OptionChecks,
   namespace: string,
   path: string,
   options: unknown,
-): Level<Item> {
+): ResolvedLevel<Item> {
   const prefix = checkPrefix(
     `${path}.prefix`,
-    (options as Partial<Level<Item>> | undefined)?.prefix,
+    (options as Partial<ResolvedLevel<Item>> | undefined)?.prefix,
     namespace,
   )
   if (prefix === VERSION_PREFIX)
@@ -88,10 +117,13 @@ function levelOf<Item>(
   }
 }
 
-function distinct<Item>(option: string, levels: AllLevels<Item>): AllLevels<Item> {
+function requireDistinctPrefixes<Item>(
+  option: string,
+  levels: ResolvedLevels<Item>,
+): ResolvedLevels<Item> {
   const prefixes = levels.map(({ prefix }) => prefix)
-  const twice = prefixes.find((prefix, i) => prefixes.indexOf(prefix) < i)
-  if (twice !== undefined)
-    throw new InvalidOptionError(option, 'a prefix of its own for each level', twice)
+  const duplicate = prefixes.find((prefix, i) => prefixes.indexOf(prefix) < i)
+  if (duplicate !== undefined)
+    throw new InvalidOptionError(option, 'a prefix of its own for each level', duplicate)
   return levels
 }

@@ -1,9 +1,9 @@
 import type { HierarchicalPolicy } from './types.js'
 
-/** What all levels have in common. */
+/** The options that all levels have in common. */
 export type CommonOptions<Item> = Omit<HierarchicalPolicy<Item>, 'client' | 'maxGroupBytes'>
 
-const common = [
+const commonNames = [
   'ttl',
   'jitter',
   'codec',
@@ -21,16 +21,18 @@ const common = [
   'waitUntil',
 ] as const
 
-export const policyOptions = ['client', 'maxGroupBytes', ...common] as const
+/** The names of the options of `HierarchicalPolicy`. */
+export const policyOptions = ['client', 'maxGroupBytes', ...commonNames] as const
 
-export function commonOf<Item>(options: HierarchicalPolicy<Item>): CommonOptions<Item> {
+/** Returns the options that all levels have in common. */
+export function commonOptions<Item>(options: HierarchicalPolicy<Item>): CommonOptions<Item> {
   return Object.fromEntries(
-    common.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+    commonNames.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
   ) as unknown as CommonOptions<Item>
 }
 
-/** As `commonOf`, for values that are no items. */
-export function plainOf<Item>({
+/** Returns the common options without those that only apply to items. */
+export function withoutItemOptions<Item>({
   codec: _codec,
   schema: _schema,
   ...rest

@@ -1,46 +1,48 @@
 import { defineScript, type Reply } from '@cache/core'
-import changeLua from './lua/change.lua'
-import forgetLua from './lua/forget.lua'
-import holdLua from './lua/hold.lua'
-import lifeLua from './lua/life.lua'
-import stageLua from './lua/stage.lua'
-import turnLua from './lua/turn.lua'
+import groupTtlLua from './lua/group-ttl.lua'
+import recordChangeLua from './lua/record-change.lua'
+import recordMembershipLua from './lua/record-membership.lua'
+import removeMembershipsLua from './lua/remove-memberships.lua'
+import rotateGenerationsLua from './lua/rotate-generations.lua'
+import writeGroupItemsLua from './lua/write-group-items.lua'
 
-const texts = (reply: Reply): readonly string[] => (reply as readonly Reply[]).map(String)
-
-export const holdScript = defineScript({
-  name: 'group hold',
-  lua: holdLua,
+export const recordMembershipScript = defineScript({
+  name: 'membership record',
+  lua: recordMembershipLua,
   types: ['hash'],
   parse: (reply) => reply === 1,
 })
-export const changeScript = defineScript({
-  name: 'item change',
-  lua: changeLua,
+export const recordChangeScript = defineScript({
+  name: 'item change record',
+  lua: recordChangeLua,
   types: ['hash'],
-  parse: texts,
+  parse: toStrings,
 })
-export const forgetScript = defineScript({
-  name: 'groups forget',
-  lua: forgetLua,
+export const removeMembershipsScript = defineScript({
+  name: 'memberships remove',
+  lua: removeMembershipsLua,
   types: ['hash'],
   parse: Number,
 })
-export const lifeScript = defineScript({
-  name: 'group life',
-  lua: lifeLua,
+export const groupTtlScript = defineScript({
+  name: 'group ttl',
+  lua: groupTtlLua,
   asks: true,
   parse: Number,
 })
-export const stageScript = defineScript({
-  name: 'group stage',
-  lua: stageLua,
+export const writeGroupItemsScript = defineScript({
+  name: 'group items write',
+  lua: writeGroupItemsLua,
   types: ['hash'],
   parse: Number,
 })
-export const turnScript = defineScript({
-  name: 'group turn',
-  lua: turnLua,
+export const rotateGenerationsScript = defineScript({
+  name: 'generations rotate',
+  lua: rotateGenerationsLua,
   types: ['list'],
-  parse: texts,
+  parse: toStrings,
 })
+
+function toStrings(reply: Reply): readonly string[] {
+  return (reply as readonly Reply[]).map(String)
+}

@@ -9,7 +9,7 @@ import type {
   Size,
 } from '@cache/core'
 
-/** How items and groups are loaded and kept; what core's read path offers, for all levels alike. */
+/** Options on how items and groups are loaded and how long they live. They apply to all levels. */
 export interface HierarchicalPolicy<Item> extends Pick<
   LoadPolicyOptions<Item>,
   | 'jitter'
@@ -26,171 +26,185 @@ export interface HierarchicalPolicy<Item> extends Pick<
   | 'loadTimeout'
   | 'waitUntil'
 > {
+  /** The cache client to use. */
   readonly client: CacheClient
   /**
    * How long an item or a group is fresh. An item that is filled from its group is fresh for as
-   * long as the group is, not longer.
+   * long as the group is, and no longer.
    */
   readonly ttl: Duration
-  /** How items, and lists of items, become bytes. Default `json`. */
+  /** Encodes items, and lists of items, to bytes. Default `json`. */
   readonly codec?: Codec<any>
   /**
-   * A group with more bytes than this is kept as a hash, field by item, so that one of its items
-   * costs one HGET. Default '256kb'.
+   * A group with more bytes than this is stored as a hash with one field for each item, so that one
+   * of its items costs one HGET. Default '256kb'.
    */
   readonly maxGroupBytes?: Size
 }
 
-/** The items. */
+/** The level of the items. */
 export interface ItemLevel<Item, Id extends KeyPart> {
-  /** What the keys begin with, behind the client's namespace. */
+  /** The first part of every key of this level, after the client's namespace. */
   readonly prefix: string
-  /** The id of an item. */
+  /** Returns the id of an item. */
   readonly id: (item: Item) => Id
 }
 
-/** Groups of items. */
+/** A level of groups. */
 export interface GroupLevel<Item, Below extends KeyPart, Id extends KeyPart> {
-  /** What the keys begin with, behind the client's namespace. */
+  /** The first part of every key of this level, after the client's namespace. */
   readonly prefix: string
-  /** The id of the group that an item is in. */
+  /** Returns the id of the group that an item is in. */
   readonly id: (item: Item) => Id
   /**
-   * The id of the group that holds this, of the level below: an item at first, then a group. `null`
-   * or `undefined`: none does. Its answer is cached as well.
+   * Returns the id of the group that holds `below`, an id of the level below: of an item for the
+   * first level of groups, of a group for the others. `null` or `undefined` means that no group
+   * holds it. The answer is cached.
    */
   readonly of: (below: Below) => Id | null | undefined | Promise<Id | null | undefined>
-  /** All items of a group, each once; `[]` where there are none. */
+  /** Loads all items of a group, each once. Answers `[]` for an empty group. */
   readonly load: (id: Id, context: GroupContext) => readonly Item[] | Promise<readonly Item[]>
 }
 
+/** What the loader of a group receives. */
 export interface GroupContext {
-  /** Aborts when nobody waits for the group any more, or past `loadTimeout.hard`. */
+  /** Aborts when no caller waits for the group any more, or after `loadTimeout.hard`. */
   readonly signal: AbortSignal
 }
 
+/** Options of `createHierarchical` with two levels: items and their groups. */
 export interface HierarchicalOptions<
   Item,
   ItemId extends KeyPart,
   GroupId extends KeyPart,
 > extends HierarchicalPolicy<Item> {
+  /** The level of the items. */
   readonly item: ItemLevel<Item, ItemId>
+  /** The level of the groups. */
   readonly group: { readonly prefix: string; readonly id: (item: Item) => GroupId }
   /**
-   * The group that holds an item; `null` or `undefined`: there is no such item. Its answer is
-   * cached as well.
+   * Returns the group that holds an item. `null` or `undefined` means that there is no such item.
+   * The answer is cached.
    */
   readonly groupOf: (id: ItemId) => GroupId | null | undefined | Promise<GroupId | null | undefined>
-  /** All items of a group, each once; `[]` where there are none. */
+  /** Loads all items of a group, each once. Answers `[]` for an empty group. */
   readonly loadGroup: (
     id: GroupId,
     context: GroupContext,
   ) => readonly Item[] | Promise<readonly Item[]>
 }
 
-/** The items first, then their groups, then what holds these. */
+/** The items first, then their groups, then the groups that hold these. */
 export type Levels = readonly [
   ItemLevel<any, any>,
   GroupLevel<any, any, any>,
   ...GroupLevel<any, any, any>[],
 ]
 
+/** Options of `createHierarchical` with any number of levels. */
 export interface LevelsOptions<L extends Levels> extends HierarchicalPolicy<ItemOf<L>> {
+  /** The levels, from the items upwards. */
   readonly levels: L
 }
 
-/**
- * How long a change may take. Default 5 s. If its process dies, the old values are read for so long
- * at most.
- */
+/** Options of `beginMutation` and `beginGroupMutation`. */
 export interface MutationTime {
+  /**
+   * How long the change may take. If its process dies, the old values are read for at most this
+   * long. Default 5 s.
+   */
   readonly intentTtl?: Duration
 }
 
 /**
- * Items, each cached by itself and within its groups. Promises: a read that begins after
- * `invalidate` of an item, or `invalidateGroup` of a group that holds it, was acknowledged, in any
- * process, never returns what was loaded before, from wherever it comes: the item, the group it is
- * in, or the one it was in; one load for a cold group among all processes; a read answers, from the
- * source, with Redis down.
+ * A cache of items, each cached by itself and within its groups. It guarantees that
+ *
+ * - a read that begins after `invalidate` of an item was acknowledged, or after `invalidateGroup`
+ *   of a group that holds it, never returns a value that was loaded before, in any process. This
+ *   holds for the item, for the group that it is in, and for the group that it was in;
+ * - one load runs for a cold group among all processes;
+ * - a read is answered from the source while Redis is down.
  */
 interface Items<Item, Id> {
   /**
-   * Item → group → source: the item; else out of its group; else its group is loaded. What is found
-   * is kept on the way back. `null` or `undefined`: there is none. Rejects with the loader's own
-   * error.
+   * Returns an item: from its own entry, or else from its cached group, or else from its group
+   * after loading it. The item and the group are cached. `null` or `undefined` means "there is
+   * none". Rejects with the loader's own error.
    */
   get(id: Id, call?: CallOptions): Promise<Item | null | undefined>
   /**
-   * The items in the order of `ids`; what is missing comes out of its groups, each read or loaded
-   * once.
+   * Returns the items in the order of `ids`. Missing items are taken from their groups. Each group
+   * is read or loaded once.
    */
   getMany(ids: readonly Id[], call?: CallOptions): Promise<(Item | null | undefined)[]>
   /**
-   * What is cached, of the item or of its group; nothing is loaded. `undefined` where there is
-   * nothing, or Redis does not answer.
+   * Returns an item from its own entry or from its cached group, and does not load. Returns
+   * `undefined` if neither is cached, or if Redis does not answer.
    */
   peek(id: Id): Promise<Item | null | undefined>
   /**
-   * Call it when items have changed in the source, were added, deleted, or moved to another group:
-   * drops the items, and the groups that hold them or are to hold them now, which `groupOf` is
-   * asked for. Other items stay as they are. Rejects when Redis does not answer, or with the error
-   * of `groupOf`: then old values may still be there.
+   * Drops items, the groups that held them, and the groups that hold them now, which it asks
+   * `groupOf` for. Other items stay. Call it when items have changed in the source, or were added,
+   * deleted or moved to another group. Rejects if Redis does not answer, or with the error of
+   * `groupOf`: old values may then still be there.
    */
   invalidate(ids: Id | readonly Id[]): Promise<void>
   /**
-   * Begins a change of items that commits later, such as a database transaction. While it is open
-   * nothing is kept of the items and of the groups that hold them. `commit()` does what
-   * `invalidate` does; `abort()`, or the end of an `await using`, ends it without. Rejects with
+   * Begins a change of items that commits later, such as a database transaction. While it is open,
+   * the items and the groups that hold them are not cached. `commit()` does what `invalidate` does.
+   * `abort()`, or the end of an `await using` block, ends the mutation without that. Rejects with
    * `CacheUnavailableError` if Redis does not answer, or with the error of `groupOf`.
    */
   beginMutation(ids: Id | readonly Id[], options?: MutationTime): Promise<Mutation>
   /**
-   * Resolves once nothing is reloaded in the background any more. For the end of a process, or of a
+   * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
    */
   idle(): Promise<void>
 }
 
+/** A cache of items and their groups, with the guarantees of its base interface `Items`. */
 export interface Hierarchical<Item, ItemId, GroupId> extends Items<Item, ItemId> {
-  /** All items of a group, in the loader's order. Rejects with the loader's own error. */
+  /** Returns all items of a group, in the loader's order. Rejects with the loader's own error. */
   getGroup(id: GroupId, call?: CallOptions): Promise<readonly Item[]>
   /**
-   * What is cached of a group; nothing is loaded. `undefined` where there is nothing, or Redis does
-   * not answer.
+   * Returns the cached items of a group, and does not load. Returns `undefined` if the group is not
+   * cached, or if Redis does not answer.
    */
   peekGroup(id: GroupId): Promise<readonly Item[] | undefined>
   /**
-   * Makes groups and all their items invalid, in O(1) for each, by a new version. Rejects when
+   * Makes groups and all their items invalid with a new version, in O(1) for each group. Rejects if
    * Redis does not answer.
    */
   invalidateGroup(ids: GroupId | readonly GroupId[]): Promise<void>
-  /** As `beginMutation`, of groups and all their items. */
+  /** Begins a mutation like `beginMutation`, for groups and all their items. */
   beginGroupMutation(ids: GroupId | readonly GroupId[], options?: MutationTime): Promise<Mutation>
 }
 
-/** As `Hierarchical`, with the prefix of the level that is meant. */
+/**
+ * A cache like `Hierarchical`, with any number of levels. A level of groups is named by its prefix.
+ */
 export interface HierarchicalLevels<L extends Levels> extends Items<ItemOf<L>, IdOf<L[0]>> {
-  /** All items of a group, out of the groups above where these are cached. */
+  /** Returns all items of a group, from the groups above if these are cached. */
   getGroup<P extends GroupPrefix<L>>(
     level: P,
     id: GroupId<L, P>,
     call?: CallOptions,
   ): Promise<readonly ItemOf<L>[]>
-  /** What is cached of a group; nothing is loaded. */
+  /** Returns the cached items of a group, and does not load. */
   peekGroup<P extends GroupPrefix<L>>(
     level: P,
     id: GroupId<L, P>,
   ): Promise<readonly ItemOf<L>[] | undefined>
   /**
-   * Makes groups invalid and all that they hold, in O(1) for each, by a new version; and drops the
-   * groups that hold them.
+   * Makes groups and everything that they hold invalid with a new version, in O(1) for each group,
+   * and drops the groups that hold them.
    */
   invalidateGroup<P extends GroupPrefix<L>>(
     level: P,
     ids: GroupId<L, P> | readonly GroupId<L, P>[],
   ): Promise<void>
-  /** As `beginMutation`, of groups and all that they hold. */
+  /** Begins a mutation like `beginMutation`, for groups and everything that they hold. */
   beginGroupMutation<P extends GroupPrefix<L>>(
     level: P,
     ids: GroupId<L, P> | readonly GroupId<L, P>[],
@@ -198,6 +212,7 @@ export interface HierarchicalLevels<L extends Levels> extends Items<ItemOf<L>, I
   ): Promise<Mutation>
 }
 
+/** The type of the items of some levels. */
 export type ItemOf<L extends Levels> = Parameters<L[0]['id']>[0]
 type IdOf<Level extends { readonly id: (item: any) => unknown }> = ReturnType<Level['id']>
 type GroupsOf<L extends Levels> = L extends readonly [unknown, ...infer Groups]

@@ -16,8 +16,8 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-describe('between processes, which keep groups in different ways', () => {
-  it(`${WRITES} changes and moves race loads in 3 processes: nothing stale`, async () => {
+describe('between processes that store groups in different ways', () => {
+  it(`no read is stale while ${WRITES} changes and moves race loads in 3 processes`, async () => {
     await server.flush()
     const redis = new Redis(server.url)
     const client = createCacheClient(ioredisDriver(redis), {

@@ -18,7 +18,7 @@ onEach((bench) => {
         expect(await life(`shop:product:${id}`)).toBeLessThanOrEqual(60_000)
     })
 
-    it('nor with jitter', async () => {
+    it('an item that is filled from its group does not outlive it with jitter', async () => {
       const products = productsOf(bench.newClient(), new Shop(100), {
         ...options,
         ttl: '1h',
@@ -31,7 +31,7 @@ onEach((bench) => {
       for (const id of ids) expect(await life(`shop:product:${id}`)).toBeLessThanOrEqual(60_000)
     })
 
-    it('an item out of a group that is stale, and served while it is reloaded, is not kept as if it were fresh', async () => {
+    it('an item out of a stale group is not cached as if it were fresh', async () => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, {
         ...options,
@@ -39,9 +39,9 @@ onEach((bench) => {
         staleWhileRevalidate: '1h',
       })
       await products.getGroup(7)
-      // half its stale time is over
+      // Half of its stale time is over.
       await bench.ask('PEXPIRE', 'shop:category:7', String(30 * 60_000))
-      for (const id of [7, 17]) shop.change(id, { price: 2 }) // and nobody says so
+      for (const id of [7, 17]) shop.change(id, { price: 2 }) // No invalidation follows.
       expect(await products.get(7)).toMatchObject({ price: 1 })
       await expect
         .poll(async () => (await products.getGroup(7))[0]!.price, { timeout: 5_000, interval: 5 })
@@ -51,7 +51,7 @@ onEach((bench) => {
         .toBe(2)
     })
 
-    it('with staleIfError, what is stale is served where the loader throws', async () => {
+    it('with staleIfError, stale values are served if the loader throws', async () => {
       const shop = new Shop()
       let failing = false
       const products = productsOf(bench.newClient(), shop, {

@@ -20,7 +20,7 @@ const settings = {
 } as const
 
 /**
- * Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form);
+ * Runs a suite on both clients, standalone and on a Cluster, and on shards in the long form. The
  * servers are emptied before each test.
  */
 export const onEach = suitesOn(
@@ -30,8 +30,8 @@ export const onEach = suitesOn(
 )
 
 /**
- * A driver that tells what it sends: one element for each round trip. What one tick asks for leaves
- * at once, to all nodes.
+ * Wraps a driver so that it records what it sends, with one element for each round trip. The
+ * commands of one tick are sent together, to all nodes.
  */
 export function counting(sends: (readonly Command[])[]): (driver: Driver) => Driver {
   return (driver) => ({

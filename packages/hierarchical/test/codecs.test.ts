@@ -16,7 +16,7 @@ onEach((bench) => {
   }
 
   describe('the codec of groups', () => {
-    it('a group that would unpack to more than maxValueBytes is a hash, as one that is larger is', async () => {
+    it('a group that would unpack to more than maxValueBytes is a hash', async () => {
       const errors: unknown[] = []
       const onError = (error: unknown) => errors.push(error)
       channels.error.subscribe(onError)
@@ -41,7 +41,7 @@ onEach((bench) => {
       expect(errors).toEqual([])
     })
 
-    it('encrypted: an item of a hash that was put in the place of another, or of an older one, is a miss', async () => {
+    it('encrypted: an item in the place of another or newer one is a miss', async () => {
       const shop = new Shop(30)
       const products = productsOf(bench.newClient(), shop, {
         codec: encrypted(json, { keys: { a: randomBytes(32) } }),

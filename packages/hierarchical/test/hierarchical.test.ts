@@ -11,9 +11,9 @@ onEach((bench) => {
 
   describe.each([
     ['small', {}],
-    ['large, kept as hashes', LARGE],
+    ['large, stored as hashes', LARGE],
   ] as const)('groups that are %s', (_, options) => {
-    it('an item is found by itself, in its group, or in the source; what is found is kept on the way back', async () => {
+    it('an item is read from its entry, its group or the source, and cached', async () => {
       const { shop, products } = make(options)
       expect(await products.get(7)).toEqual(shop.row(7))
       expect(shop.asked()).toEqual({ groupOf: 1, loadGroup: 1 })
@@ -27,7 +27,7 @@ onEach((bench) => {
       expect(shop.asked()).toEqual({ groupOf: 0, loadGroup: 0 })
     })
 
-    it('another process finds all of it', async () => {
+    it('another process reads all of it from Redis', async () => {
       const { shop, products } = make(options)
       await products.get(7)
       const other = make(options, shop)
@@ -38,7 +38,7 @@ onEach((bench) => {
       expect(shop.asked()).toEqual({ groupOf: 0, loadGroup: 0 })
     })
 
-    it('many items come in the order asked, and each group is loaded once', async () => {
+    it('getMany returns items in order, and loads each group once', async () => {
       const { shop, products } = make(options)
       const ids = [8, 7, 17, 999, 27, 18, 7]
       expect(await products.getMany(ids)).toEqual([
@@ -59,7 +59,7 @@ onEach((bench) => {
       expect(await products.getMany([])).toEqual([])
     })
 
-    it('an item that has changed is right in both, after one invalidation; the others stay', async () => {
+    it('after one invalidation, a changed item is current in both; other items stay', async () => {
       const { shop, products } = make(options)
       const other = make(options, shop)
       await products.getMany([7, 17])
@@ -99,17 +99,17 @@ onEach((bench) => {
       },
     )
 
-    it('an item that moved while the group it moved to was loaded is not left in the one it was in', async () => {
+    it('an item that moves during a load is dropped from its old group', async () => {
       const { shop, products } = make(options)
       await products.getGroup(7)
       shop.change(7, { category: 8 })
-      await products.getGroup(8) // with the item, before anybody said that it has moved
+      await products.getGroup(8) // The group contains the item, before an invalidation.
       await products.invalidate(7)
       expect(await products.getGroup(7)).toEqual(shop.of(7))
       expect(await products.getGroup(8)).toEqual(shop.of(8))
     })
 
-    it('an item that is added or deleted is right in both', async () => {
+    it('an added or deleted item is current in both', async () => {
       const { shop, products } = make({ ...options, negativeTtl: '1h' })
       expect(await products.get(107)).toBeNull()
       expect(await products.getGroup(7)).toHaveLength(3)
@@ -123,7 +123,7 @@ onEach((bench) => {
       expect(await products.getGroup(7)).toEqual(shop.of(7))
     })
 
-    it('a group that is invalidated takes all its items with it', async () => {
+    it('invalidateGroup invalidates all items of the group', async () => {
       const { shop, products } = make(options)
       const other = make(options, shop)
       for (const each of [products, other.products]) await each.getMany([7, 17, 8])
@@ -131,12 +131,12 @@ onEach((bench) => {
       await products.invalidateGroup(7)
       for (const each of [products, other.products]) {
         expect((await each.getMany([7, 17])).map((item) => item?.price)).toEqual([2, 2])
-        expect(await each.get(8)).toMatchObject({ price: 1 }) // nobody said so of its group
+        expect(await each.get(8)).toMatchObject({ price: 1 }) // Its group was not invalidated.
       }
       expect(shop.loads.filter((category) => category === 7)).toHaveLength(2)
     })
 
-    it('takes with it an item that another process found where it was not known to be', async () => {
+    it('invalidateGroup invalidates an item that another process found in the group', async () => {
       const shop = new Shop()
       const [writer, one, other] = [0, 1, 2].map(() => productsOf(bench.newClient(), shop, options))
       for (const each of [one!, other!]) await each.get(7)
@@ -151,7 +151,7 @@ onEach((bench) => {
       }
     })
 
-    it('many are invalidated at once', async () => {
+    it('several items or groups are invalidated with one call', async () => {
       const { shop, products } = make(options)
       await products.getMany([7, 8, 9])
       for (const id of [7, 8, 9]) shop.change(id, { price: 2, category: id - 1 })
@@ -162,7 +162,7 @@ onEach((bench) => {
         expect(await products.getGroup(category)).toEqual(shop.of(category))
     })
 
-    it('peek tells what is cached, of an item or of its group, and loads nothing', async () => {
+    it('peek returns a cached item, from its entry or its group, and does not load', async () => {
       const { shop, products } = make(options)
       expect(await products.peek(7)).toBeUndefined()
       expect(await products.peekGroup(7)).toBeUndefined()
@@ -179,7 +179,7 @@ onEach((bench) => {
       expect(await products.peek(7)).toEqual(shop.row(7))
     })
 
-    it('a group that is empty is cached as empty', async () => {
+    it('an empty group is cached as empty', async () => {
       const { shop, products } = make(options)
       expect(await products.getGroup(99)).toEqual([])
       expect(await products.getGroup(99)).toEqual([])
@@ -187,7 +187,7 @@ onEach((bench) => {
       expect(shop.asked().loadGroup).toBe(1)
     })
 
-    it('an item that its group does not hold is none, which the source is asked for each time, or once in negativeTtl', async () => {
+    it('without negativeTtl, the source is asked each time for a missing item', async () => {
       for (const [name, negativeTtl, times] of [
         ['a', {}, 3],
         ['b', { negativeTtl: '1h' } as Options, 1],
@@ -208,7 +208,7 @@ onEach((bench) => {
       }
     })
 
-    it('an item that is in the source and not in its group, as nobody has said so yet, is found', async () => {
+    it('an item in the source that its cached group does not hold yet is found', async () => {
       const { shop, products } = make(options)
       await products.getGroup(7)
       await products.getGroup(8)
@@ -221,7 +221,7 @@ onEach((bench) => {
       expect(await products.get(7)).toEqual(shop.row(7))
     })
 
-    it('what groupOf finds nowhere is none', async () => {
+    it('an item without a group does not exist', async () => {
       const { shop, products } = make({ ...options, negativeTtl: '1h' })
       for (let i = 0; i < 3; i++) expect(await products.get(999)).toBeNull()
       expect(await products.getMany([999, 7])).toEqual([null, shop.row(7)])
@@ -229,8 +229,8 @@ onEach((bench) => {
     })
   })
 
-  describe('how groups are kept', () => {
-    it('a small one is a list of its items that others can read', async () => {
+  describe('how groups are stored', () => {
+    it('a small group is a list of its items that other programs can read', async () => {
       const { shop, products } = make()
       await products.get(7)
       expect(await bench.ask('TYPE', 'shop:category:7')).toBe('string')

@@ -12,7 +12,7 @@ onEach((bench) => {
     ['large', 1],
   ])('groups that are %s', (_, maxGroupBytes) => {
     it(
-      'whatever stands at one of the keys, reads tell what the source says, invalidations are done, and it heals',
+      'with any value at a key, reads return the source’s value, and invalidations work',
       async () => {
         const shop = new Shop()
         const client = bench.newClient()
@@ -39,15 +39,15 @@ onEach((bench) => {
           expect(shop.asked(), what).toEqual({ groupOf: 0, loadGroup: 0 })
         }
         await use('nothing yet')
-        const found = (await bench.keys()).map((key) => key.replace(/(:parts:).*/, '$1'))
+        const existingKeys = (await bench.keys()).map((key) => key.replace(/(:parts:).*/, '$1'))
         const keys = new Set(
-          found.flatMap((key) =>
+          existingKeys.flatMap((key) =>
             key.includes('{') || key.includes('version-of')
               ? [key]
               : [key, companion(key, 'holders'), companion(key, 'parts')],
           ),
         )
-        // In the short form every value is tried, but not at every key.
+        // The short form tries every value, but not at every key.
         for (const [k, name] of [...keys].entries()) {
           for (const value of hostileValues().filter(
             (_value, i) => process.env.CHAOS || i % 6 === k % 6,
@@ -63,7 +63,7 @@ onEach((bench) => {
       process.env.CHAOS ? 600_000 : 60_000,
     )
 
-    it('what is encrypted can be neither moved, nor changed, nor made "there is none"', async () => {
+    it('encrypted payloads can’t be moved, changed, or replaced by "there is none"', async () => {
       const shop = new Shop()
       const client = bench.newClient()
       const cached = async () => {
@@ -71,8 +71,8 @@ onEach((bench) => {
         return [await products.get(7), await products.get(17), await products.getGroup(7)]
       }
       const right = await cached()
-      const told: unknown[] = []
-      const listen = (message: unknown): unknown => told.push(message)
+      const messages: unknown[] = []
+      const listen = (message: unknown): unknown => messages.push(message)
       channels.error.subscribe(listen)
       for (const forged of [
         [1, 4],
@@ -82,10 +82,12 @@ onEach((bench) => {
         for (const key of (await bench.keys()).filter(
           (each) => !each.includes('{') && !each.includes('version-of'),
         )) {
-          told.length = 0
+          messages.length = 0
           await client.send({ args: ['SET', key, forged], keys: [key] })
           expect(await cached(), key).toEqual(right)
-          expect(told, key).toContainEqual(expect.objectContaining({ operation: 'decode', key }))
+          expect(messages, key).toContainEqual(
+            expect.objectContaining({ operation: 'decode', key }),
+          )
         }
       }
       for (const hash of (await bench.keys()).filter((each) => each.includes(':parts:'))) {

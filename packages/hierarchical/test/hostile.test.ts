@@ -27,7 +27,7 @@ onEach((bench) => {
       })
     }
 
-    it('ids of any kind are kept apart', async () => {
+    it('ids with similar texts are different ids', async () => {
       const ids = [
         '__proto__',
         'constructor',
@@ -64,7 +64,7 @@ onEach((bench) => {
       }
     })
 
-    it('ids may be bigints, strings or numbers, and come back to the loaders as what they are', async () => {
+    it('loaders receive ids with their type: bigint, string or number', async () => {
       const got: unknown[] = []
       const big = 2n ** 70n
       const cache = createHierarchical({
@@ -122,7 +122,7 @@ onEach((bench) => {
       expect(await right.get(7)).toEqual(shop.row(7))
     })
 
-    it("a loader that throws is the caller's error, and the next call loads", async () => {
+    it('the error of a loader rejects the call, and the next call loads', async () => {
       const shop = new Shop()
       let failing = true
       const products = productsOf(bench.newClient(), shop, {
@@ -145,7 +145,7 @@ onEach((bench) => {
       await expect(products.get(17)).rejects.toThrow(new RangeError('no groupOf'))
     })
 
-    it('an invalidation whose groupOf throws says so, and has dropped what it knew of', async () => {
+    it('an invalidation whose groupOf throws drops known groups and rejects', async () => {
       const shop = new Shop()
       let failing = false
       const products = productsOf(bench.newClient(), shop, {
@@ -189,7 +189,7 @@ onEach((bench) => {
       expect(shop.asked().loadGroup).toBe(1)
     })
 
-    it('what does not fit its schema any more, or can not be read, is loaded anew', async () => {
+    it('a value that does not match its schema or can’t be decoded is loaded anew', async () => {
       const shop = new Shop()
       await productsOf(bench.newClient(), shop, { maxGroupBytes }).getMany([7, 17])
       const schema = z.object({ id: z.number(), category: z.number(), price: z.number().min(2) })
@@ -216,10 +216,10 @@ onEach((bench) => {
     })
   })
 
-  it('errors of the cache itself are told, and not thrown at who reads', async () => {
+  it('errors of the cache itself are published, and do not reject reads', async () => {
     const shop = new Shop()
-    const told: unknown[] = []
-    const listen = (message: unknown): unknown => told.push(message)
+    const messages: unknown[] = []
+    const listen = (message: unknown): unknown => messages.push(message)
     channels.error.subscribe(listen)
     const products = productsOf(bench.newClient(), shop, {
       maxValueBytes: 200,
@@ -231,6 +231,6 @@ onEach((bench) => {
     expect(await products.get(7)).toMatchObject({ id: 7 })
     expect(await products.getGroup(7)).toHaveLength(1)
     channels.error.unsubscribe(listen)
-    expect(told.length).toBeGreaterThan(0)
+    expect(messages.length).toBeGreaterThan(0)
   })
 })

@@ -3,9 +3,9 @@ import { Shop, onEach, productsOf, type Options } from './cases.js'
 
 onEach((bench) => {
   const keys = async (): Promise<string[]> => {
-    const found: string[] = []
-    for await (const some of bench.newClient().scan({ glob: '*' } as never)) found.push(...some)
-    return found
+    const keys: string[] = []
+    for await (const page of bench.newClient().scan({ glob: '*' } as never)) keys.push(...page)
+    return keys
   }
   const hashes = async (): Promise<string[]> => {
     const all: string[] = []
@@ -23,7 +23,7 @@ onEach((bench) => {
   })
 
   describe('a group above maxGroupBytes', () => {
-    it('is a hash, field by item, as old as its group may become; one below is not', async () => {
+    it('is a hash with a field for each item; a smaller group is not', async () => {
       const { shop, products } = large()
       await products.getGroup(7)
       const [hash, ...more] = await hashes()
@@ -45,7 +45,7 @@ onEach((bench) => {
         expect((await products.getGroup(7)).map(({ id }) => id)).toEqual(order)
     })
 
-    it('is never more than two hashes, however often it is loaded', async () => {
+    it('has at most two hashes, however often it is loaded', async () => {
       const { products } = large()
       for (let i = 0; i < 6; i++) {
         await products.getGroup(7)
@@ -55,7 +55,7 @@ onEach((bench) => {
       expect((await hashes()).length).toBeLessThanOrEqual(2)
     })
 
-    it('is loaded anew once its hash is gone, or only half of it is there', async () => {
+    it('is loaded anew if its hash is gone or incomplete', async () => {
       const { shop, products } = large()
       for (const lose of [
         async (hash: string) => bench.ask('DEL', hash),
@@ -85,7 +85,7 @@ onEach((bench) => {
       }
     })
 
-    it('of many items and bytes goes to Redis in pieces', async () => {
+    it('of many items and bytes is sent to Redis in batches', async () => {
       const shop = new Shop(0)
       for (let id = 0; id < 2_000; id++)
         shop.rows.set(id, { id, category: 7, price: 1, text: 'x'.repeat(300) } as never)
@@ -97,7 +97,7 @@ onEach((bench) => {
     })
   })
 
-  it('everything that is kept ends by itself', async () => {
+  it('every key in Redis has a ttl', async () => {
     for (const options of [{}, { maxGroupBytes: '8mb' as const }]) {
       const { products } = large({ ...options, negativeTtl: '1m' })
       await products.getMany([7, 17, 8, 999_999])

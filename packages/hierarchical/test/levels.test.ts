@@ -73,7 +73,7 @@ onEach((bench) => {
     ['small', 1_000_000],
     ['large', 1],
   ])('three levels, with groups that are %s', (_, maxGroupBytes) => {
-    it('types tell the levels, their ids and the items', () => {
+    it('the types contain the levels, their ids and the items', () => {
       const { products } = make()
       expectTypeOf(products.get).parameter(0).toEqualTypeOf<number>()
       expectTypeOf(products.get).returns.toEqualTypeOf<Promise<Product | null | undefined>>()
@@ -83,11 +83,11 @@ onEach((bench) => {
       expectTypeOf(products.getGroup<'department'>)
         .parameter(1)
         .toEqualTypeOf<number>()
-      // @ts-expect-error: items are no group
+      // @ts-expect-error: the items are not a level of groups
       void (() => products.getGroup('product', 1))
     })
 
-    it('an item is looked for from its own level up, and the lowest group is loaded', async () => {
+    it('a read searches from its level upwards, and loads the lowest group', async () => {
       const { store, products } = make(undefined, maxGroupBytes)
       expect(await products.get(1)).toEqual(store.rows.get(1))
       expect(store.asked).toEqual(['category of', 'department of', 'category'])
@@ -99,7 +99,7 @@ onEach((bench) => {
       expect(store.asked).toEqual(['category of'])
     })
 
-    it('groups, and items, come out of the group above where that is cached', async () => {
+    it('groups and items are taken out of the cached group above', async () => {
       const { store, products } = make(undefined, maxGroupBytes)
       await products.getGroup('department', 1)
       store.asked.length = 0
@@ -111,7 +111,7 @@ onEach((bench) => {
       expect(store.asked).not.toContain('department')
     })
 
-    it('an item that has changed is right on every level', async () => {
+    it('a changed item is current on every level', async () => {
       const { store, products } = make(undefined, maxGroupBytes)
       const other = make(store, maxGroupBytes)
       const all = [products, other.products]
@@ -138,7 +138,7 @@ onEach((bench) => {
       }
     })
 
-    it('a group that is invalidated takes what it holds with it, down to the items', async () => {
+    it('invalidateGroup invalidates all levels below, down to the items', async () => {
       const { store, products } = make(undefined, maxGroupBytes)
       const other = make(store, maxGroupBytes)
       for (const each of [products, other.products]) {
@@ -160,7 +160,7 @@ onEach((bench) => {
       }
     })
 
-    it('a group that has moved, or changed, is right in what held it, and in what holds it', async () => {
+    it('a group that moved or changed is current in its old and its new parent', async () => {
       const { store, products } = make(undefined, maxGroupBytes)
       const other = make(store, maxGroupBytes)
       for (const each of [products, other.products]) {

@@ -46,7 +46,7 @@ const step = fc.oneof(
 )
 
 onEach((bench) => {
-  describe('whatever happens in two processes', () => {
+  describe('random operations in two processes', () => {
     it.each([
       ['small', 1_000_000],
       ['some large', 100],
@@ -119,10 +119,14 @@ onEach((bench) => {
                 }
                 if (one.kind === 'lose') {
                   const [first, ...rest] = one.what.split(':')
+                  const scope = `${maxGroupBytes}.${world}`
+                  const prefix = [first, ...rest]
+                    .join(':')
+                    .replace(':in:category', `:in:${scope}.category`)
                   const key =
                     first === 'version-of'
-                      ? `shop:version-of:${maxGroupBytes}.${world}.category%3A${one.n}`
-                      : `shop:${maxGroupBytes}.${world}.${[first, ...rest].join(':').replace(':in:category', `:in:${maxGroupBytes}.${world}.category`)}:${one.n}`
+                      ? `shop:version-of:${scope}.category%3A${one.n}`
+                      : `shop:${scope}.${prefix}:${one.n}`
                   await bench.ask('DEL', key)
                 }
               }

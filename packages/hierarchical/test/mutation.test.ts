@@ -4,7 +4,7 @@ import { Shop, onEach, productsOf } from './cases.js'
 onEach((bench) => {
   describe('a transaction', () => {
     it.each([{}, { maxGroupBytes: 1 }])(
-      'changes an item and moves it: it is read where and as it was until the commit, and where and as it is from then on (%o)',
+      'changes and moves an item: reads return its old state until the commit (%o)',
       async (options) => {
         const shop = new Shop()
         const [mine, other] = [
@@ -31,7 +31,7 @@ onEach((bench) => {
       },
     )
 
-    it('whose groupOf throws at the commit drops all the same what it began with, and may be committed again', async () => {
+    it('whose groupOf throws at the commit may commit again', async () => {
       const shop = new Shop()
       let failing = false
       const groupOf = async (id: number) => {

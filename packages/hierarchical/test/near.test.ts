@@ -47,7 +47,7 @@ onEach((bench) => {
       expect(here.sends).toEqual([])
     })
 
-    it('who invalidates never sees old values, others once the message has come', async () => {
+    it('the invalidating process never sees old values; others do for a moment', async () => {
       const { shop, here, there } = await two()
       for (let price = 2; price < 8; price++) {
         shop.change(7, { price, category: 7 + (price % 2) })
@@ -66,7 +66,7 @@ onEach((bench) => {
       }
     })
 
-    it('and so with whole groups', async () => {
+    it('the same holds for whole groups', async () => {
       const { shop, here, there } = await two()
       for (let price = 2; price < 8; price++) {
         for (const id of [7, 17]) shop.change(id, { price })

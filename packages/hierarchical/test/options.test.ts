@@ -103,7 +103,7 @@ describe('createHierarchical', () => {
     expect(make).toThrow(`"${option}"`)
   })
 
-  it('takes prefixes that all have a hash tag', () => {
+  it('accepts prefixes that all have a hash tag', () => {
     expect(
       createHierarchical({
         ...right,
@@ -141,7 +141,7 @@ describe('createHierarchical', () => {
     }
   })
 
-  it('a level that is none is refused at the call', async () => {
+  it('an unknown level is refused at the call', async () => {
     const products = createHierarchical({ client, ttl: '1h', levels })
     const getGroup = products.getGroup as (level: string, id: number) => Promise<unknown>
     await expect(getGroup('product', 7)).rejects.toThrow('"category"')

@@ -65,7 +65,7 @@ describe.each(Object.keys(drivers))(
           )
           expect(await products.getMany([7, 8, 999])).toEqual([shop.row(7), shop.row(8), null])
           expect(await products.getGroup(7)).toEqual(shop.of(7))
-          // A few deadlines, with room for a machine that is busy with other tests.
+          // A few deadlines, and time for a machine that runs other tests.
           expect(performance.now() - started).toBeLessThan(10 * READ_TIMEOUT + 3_000)
         }
         expect(await products.peek(7)).toBeUndefined()
@@ -103,7 +103,7 @@ describe.each(Object.keys(drivers))(
         )
       }
 
-      it('with the server killed, reads load from the source, and invalidations reject', async () => {
+      it('with the server killed, reads load and invalidations reject', async () => {
         const all = await start()
         await all.server.kill()
         await expectOutage(all)
@@ -111,7 +111,7 @@ describe.each(Object.keys(drivers))(
         await expectRecovery(all)
       })
 
-      it('with the server paused, too', async () => {
+      it('with the server paused, reads load and invalidations reject', async () => {
         const all = await start()
         await all.server.pause()
         try {
@@ -122,18 +122,18 @@ describe.each(Object.keys(drivers))(
         await expectRecovery(all)
       })
 
-      it('with no memory left, reads answer and an invalidation says so or holds', async () => {
+      it('on a full server, reads answer, and an invalidation holds or rejects', async () => {
         const all = await start(2_000, 2_000)
         const { server, shop, products } = all
         await server.cli('CONFIG', 'SET', 'maxmemory', '1')
         expect(await products.get(8)).toEqual(shop.row(8))
         shop.change(7, { price: 2 })
-        const said = await products.invalidate(7).then(
+        const error = await products.invalidate(7).then(
           () => undefined,
           (error: unknown) => error,
         )
-        if (said === undefined) expect(await products.get(7)).toEqual(shop.row(7))
-        else expect(said).toMatchObject({ code: 'OOM' })
+        if (error === undefined) expect(await products.get(7)).toEqual(shop.row(7))
+        else expect(error).toMatchObject({ code: 'OOM' })
         await server.cli('CONFIG', 'SET', 'maxmemory', '0')
         await expectRecovery(all)
       })

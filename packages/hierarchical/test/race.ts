@@ -86,7 +86,8 @@ export class Moving {
           : history.slice(floor[id]).every((other) => other === category)
       )
         this.stale.push(
-          `group ${category}: item ${id} ${item ? `is ${item.price} after ${floor[id]}` : 'is not in it'}`,
+          `group ${category}: item ${id} ` +
+            (item ? `is ${item.price} after ${floor[id]}` : 'is not in it'),
         )
     }
   }

@@ -21,10 +21,10 @@ onEach((bench) => {
   const lose = () => bench.ask('DEL', `shop:${LOST[Math.floor(Math.random() * LOST.length)]}`)
   const sourceOf = ({ groupOf, loadGroup }: Moving): Options => ({ groupOf, loadGroup })
 
-  describe(`${WRITES} changes and moves race loads of items and groups, while entries and versions get lost`, () => {
+  describe(`${WRITES} changes and moves race loads while entries and versions get lost`, () => {
     it.each([
       ['small', {}],
-      ['large, kept as hashes', { maxGroupBytes: 1 }],
+      ['large, stored as hashes', { maxGroupBytes: 1 }],
       ['stale while they are reloaded', { ttl: 20, staleWhileRevalidate: '1h' }],
     ] as const)(
       'nothing stale: groups that are %s',
@@ -35,10 +35,10 @@ onEach((bench) => {
         )
         await race({ source, contenders, writes: WRITES, lose })
         expect(source.stale).toEqual([])
-        // How many there are is a matter of how busy the machine is.
+        // Their number depends on how busy the machine is.
         expect(source.gone).toBeLessThan(source.reads / 10)
         expect(Math.min(source.loads, source.reads)).toBeGreaterThan(10)
-        // What the race leaves behind is right as well.
+        // The entries after the race are current too.
         for (const products of contenders) {
           for (const category of [0, 1, 2])
             source.checkGroup(category, await products.getGroup(category), source.settled)
@@ -104,7 +104,7 @@ onEach((bench) => {
       300_000,
     )
 
-    it('the race is one that is lost by whoever deletes an item and not its group', async () => {
+    it('deleting an item without its group loses the race', async () => {
       const source = new Moving()
       const contenders = [0, 1, 2].map(() =>
         productsOf(bench.newClient(), new Shop(), sourceOf(source)),
@@ -127,8 +127,8 @@ onEach((bench) => {
     ['large', { maxGroupBytes: 1 }],
   ] as const)('a load that is held up, of a group that is %s', (_, options) => {
     /**
-     * A process whose loads of groups wait to be let go; what they answer is what the source said
-     * when they were asked.
+     * Creates a process whose group loads wait until they are released. They answer with the rows
+     * at the time of the call.
      */
     function held(shop: Shop) {
       let holding = true
@@ -158,7 +158,7 @@ onEach((bench) => {
     }
 
     it.each(['the same process', 'another process'])(
-      'keeps nothing if its item is invalidated by %s, and who comes later does not get what it loads',
+      'is not cached if its item is invalidated by %s, and later callers do not join it',
       async (who) => {
         const shop = new Shop()
         const reader = held(shop)
@@ -176,23 +176,23 @@ onEach((bench) => {
       },
     )
 
-    it('keeps nothing of a group that its item has left meanwhile, though nobody knew that it was in it', async () => {
+    it('is not cached if an item has left the group unnoticed', async () => {
       const shop = new Shop()
       const reader = held(shop)
       const free = productsOf(bench.newClient(), shop, options)
       const first = reader.products.getGroup(7)
       await reader.loading()
       shop.change(7, { category: 8 })
-      await free.invalidate(7) // groupOf says 8, and no entry names 7
+      await free.invalidate(7) // groupOf answers 8, and no entry names 7.
       reader.letGo()
-      expect(await first).toEqual(shop.of(7)) // it noticed, and loaded again
+      expect(await first).toEqual(shop.of(7)) // It noticed the change, and loaded again.
       expect(reader.loads()).toBe(2)
       expect(await free.getGroup(7)).toEqual(shop.of(7))
       expect(await free.getGroup(8)).toEqual(shop.of(8))
       expect(await free.get(7)).toEqual(shop.row(7))
     })
 
-    it('keeps nothing of a group that an item has come to meanwhile', async () => {
+    it('is not cached if an item has joined the group', async () => {
       const shop = new Shop()
       const reader = held(shop)
       const free = productsOf(bench.newClient(), shop, options)
@@ -206,7 +206,7 @@ onEach((bench) => {
       expect(await free.get(7)).toEqual(shop.row(7))
     })
 
-    it('keeps nothing, of the group or of an item, if the group is invalidated', async () => {
+    it('is not cached, as group or as item, if the group is invalidated', async () => {
       const shop = new Shop()
       const reader = held(shop)
       const free = productsOf(bench.newClient(), shop, options)

@@ -31,11 +31,11 @@ onEach((bench) => {
 
   describe.each([
     ['small', {}, 0],
-    ['large, kept as hashes', { maxGroupBytes: 1 }, 1],
+    ['large, stored as hashes', { maxGroupBytes: 1 }, 1],
   ] as const)(
     'round trips and calls of the source, with groups that are %s',
     (_, options, more) => {
-      it('an item that is cached: one trip; two the first time in a process, which has yet to learn where it is', async () => {
+      it('a cached item: one trip; two the first time in a process', async () => {
         const one = counted(options)
         await warm(one)
         await one.products.get(7)
@@ -48,7 +48,7 @@ onEach((bench) => {
           await one.cost(() => Promise.all(Array.from({ length: 50 }, () => one.products.get(7)))),
         ).toEqual({ trips: 1, groupOf: 0, loadGroup: 0 })
         const other = counted(options, one.shop)
-        await other.cost(() => other.products.get(8)) // connected
+        await other.cost(() => other.products.get(8)) // It is connected now.
         expect(await other.cost(() => other.products.get(7))).toEqual({
           trips: 2,
           groupOf: 0,
@@ -61,7 +61,7 @@ onEach((bench) => {
         })
       })
 
-      it('an item that is not, in a group that is: one look at the item, its lease, the group, the fill', async () => {
+      it('an item of a cached group: item, lease, group, fill', async () => {
         const one = counted(options)
         await warm(one)
         await one.products.get(7)
@@ -72,7 +72,7 @@ onEach((bench) => {
         expect(cost).toEqual({ trips: 4 + more, groupOf: 0, loadGroup: 0 })
       })
 
-      it('neither: each is asked for once, and so is the source', async () => {
+      it('neither cached: each is read once, and so is the source', async () => {
         const one = counted(options)
         await warm(one)
         const { trips, ...source } = await one.cost(() => one.products.get(7))
@@ -80,7 +80,7 @@ onEach((bench) => {
         expect(trips).toBeLessThanOrEqual(12 + 2 * more)
       })
 
-      it('a group that is cached: one trip', async () => {
+      it('a cached group: one trip', async () => {
         const one = counted(options)
         await warm(one)
         await one.products.getGroup(7)
@@ -91,7 +91,7 @@ onEach((bench) => {
         })
       })
 
-      it('many that are cached: one trip', async () => {
+      it('many cached items: one trip', async () => {
         const one = counted(options)
         await warm(one)
         const ids = Array.from({ length: 30 }, (_, i) => i + 1)
@@ -103,7 +103,7 @@ onEach((bench) => {
         })
       })
 
-      it('an item out of a large group costs one HMGET of one item, and no more', async () => {
+      it('an item of a large group costs one HMGET of one item', async () => {
         const one = counted(options)
         await warm(one)
         await one.products.get(7)
@@ -119,7 +119,7 @@ onEach((bench) => {
         expect(fields).toEqual(more === 1 ? [[':size', '17']] : [])
       })
 
-      it('an invalidation of a group: one trip, however many items it has', async () => {
+      it('an invalidation of a group: one trip for any number of items', async () => {
         for (const count of [10, 1_000]) {
           const one = counted(options, new Shop(count))
           await one.products.getGroup(7)
@@ -133,7 +133,7 @@ onEach((bench) => {
         }
       })
 
-      it('an invalidation of items: as many trips for many as for one, each asked for in the source once', async () => {
+      it('an invalidation of items: as many trips as for one item', async () => {
         const one = counted(options)
         await warm(one)
         await one.products.getMany([7, 8, 9])

@@ -125,7 +125,7 @@ onEach((bench) => {
         for (let round = 0; round < 3; round++) {
           for (const reader of readers) await readAll(reader)
           change(shop)
-          // One reads as much as it can, the other leaves it to the first to fill what was dropped.
+          // One reads as much as it can. The other reads only what the first has filled.
           const steps = await during(
             () => invalidate(writer),
             (step) =>
@@ -138,13 +138,13 @@ onEach((bench) => {
       },
     )
 
-    it('a category that is first taken out of its department between two steps of an invalidation is not left as it was', async () => {
+    it('a category that is first read during an invalidation is not left stale', async () => {
       for (let at = 0; at < 8; at++) {
         const shop = small()
         const { client, during } = interrupted()
         const writer = three(client, shop, maxGroupBytes)
         const reader = three(bench.newClient(), shop, maxGroupBytes)
-        // no category has been read: nothing says that 7 holds the item
+        // No category has been read, so no membership says that 7 holds the item.
         await reader.getGroup('department', 1)
         shop.change(7, { category: 9 })
         await during(
@@ -174,7 +174,8 @@ onEach((bench) => {
         ]
         for (const [i, read] of reads.entries()) {
           for (let at = i % STRIDE; at < STEPS; at += STRIDE) {
-            if (at % 2) await writer.getGroup('department', 0) // then categories come out of it
+            // Every other time, categories can be taken out of the department.
+            if (at % 2) await writer.getGroup('department', 0)
             await during(read, async (step) => {
               if (step !== at) return
               change(shop)

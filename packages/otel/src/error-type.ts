@@ -1,6 +1,7 @@
 /**
- * One of few, whatever the message: its code, or else its name. Loaders' errors may bring any
- * number of them, and a series is kept for each: from the hundredth on they are `_OTHER`. Source:
+ * Returns the value of the attribute `error.type`: the code of an error, or else its name. An SDK
+ * keeps a series for each value, and loaders may throw errors of any number of types. Therefore
+ * types after the first hundred are `_OTHER`. Source:
  * https://opentelemetry.io/docs/specs/semconv/registry/attributes/error/
  */
 export function errorType(error: unknown): string {
@@ -9,9 +10,9 @@ export function errorType(error: unknown): string {
     : 'code' in error && typeof error.code === 'string'
       ? error.code
       : error.name
-  if (known.size < MAX_TYPES && /^[\w.$-]{1,64}$/.test(type)) known.add(type)
-  return known.has(type) ? type : '_OTHER'
+  if (knownTypes.size < MAX_TYPES && /^[\w.$-]{1,64}$/.test(type)) knownTypes.add(type)
+  return knownTypes.has(type) ? type : '_OTHER'
 }
 
-const known = new Set<string>()
+const knownTypes = new Set<string>()
 const MAX_TYPES = 100

@@ -3,30 +3,34 @@ import { metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
 import { recordMetrics } from './metrics.js'
 import { recordSpans } from './spans.js'
 
+/** Options of `instrumentCache`. */
 export interface InstrumentCacheOptions {
-  /** Where metrics go; `false`: nowhere. Default: the global meter provider's. */
+  /** Receives the metrics. `false` records none. Default: a meter of the global provider. */
   readonly meter?: Meter | false
-  /** Where spans go; `false`: nowhere. Default: the global tracer provider's. */
+  /** Receives the spans. `false` records none. Default: a tracer of the global provider. */
   readonly tracer?: Tracer | false
   /**
-   * Spans say which key, and which lock, they are about. Keys may hold what identifies a person.
-   * Default false.
+   * Adds the key, or the name of the lock, to each span. Keys may contain data that identifies a
+   * person. Default false.
    */
   readonly keys?: boolean
 }
 
+/** Running instrumentation, until it is closed. */
 export interface Instrumentation extends Disposable {
-  /** Listens no more. */
+  /** Stops recording. */
   close(): void
 }
 
 /**
- * Makes OpenTelemetry metrics and spans of what all patterns tell, of every client in this process.
- * Call it once, at the start, when the SDK is set up. Metrics have no keys and no ids, so their
- * number does not grow with the data. A span is made when what it is about has ended, as a child of
- * the span that is active then. An instrument that throws disturbs no cache.
+ * Records OpenTelemetry metrics and spans of all patterns, for every client in this process. Call
+ * it once, at the start, after the SDK is set up.
  *
- * @throws {InvalidOptionError} naming the option.
+ * Metrics contain no keys and no ids, so the number of series does not grow with the data. A span
+ * is created when its operation has ended, as a child of the span that is active then. An
+ * instrument that throws disturbs no cache.
+ *
+ * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
  * const instrumentation = instrumentCache()
  * process.once('SIGTERM', () => instrumentation.close())

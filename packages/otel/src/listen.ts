@@ -1,12 +1,12 @@
 import { channels, type Messages } from '@cache/core'
 import { diag } from '@opentelemetry/api'
 
-/** What to do with the messages of some channels. */
+/** Functions that receive the messages of diagnostics channels, by channel name. */
 export type Listeners = { readonly [Name in keyof Messages]?: (message: Messages[Name]) => void }
 
 /**
- * Listens until what it returns is called. What a listener throws goes to OpenTelemetry's own log:
- * Node would end the process.
+ * Subscribes listeners to their channels, and returns a function that unsubscribes them. An error
+ * that a listener throws goes to OpenTelemetry's own log, because Node would end the process.
  */
 export function listen(listeners: Listeners): () => void {
   const stops = Object.entries(listeners).map(([name, listener]) => {

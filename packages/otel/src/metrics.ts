@@ -3,7 +3,8 @@ import { errorType } from './error-type.js'
 import { listen } from './listen.js'
 
 /**
- * Names and units as OpenTelemetry would have them: seconds, and `{things}`. Source:
+ * Records metrics until the returned function is called. Names and units follow OpenTelemetry's
+ * conventions: seconds, and `{things}`. Source:
  * https://opentelemetry.io/docs/specs/semconv/general/metrics/
  */
 export function recordMetrics(meter: Meter): () => void {
@@ -13,30 +14,27 @@ export function recordMetrics(meter: Meter): () => void {
     meter.createHistogram(name, {
       unit: 's',
       description,
-      advice: { explicitBucketBoundaries: [...SECONDS] },
+      advice: { explicitBucketBoundaries: [...BUCKETS] },
     })
 
-  const requests = counter('cache.requests', '{request}', 'Values asked for, by what was found.')
-  const loads = duration('cache.load.duration', 'How long loaders took.')
+  const requests = counter('cache.requests', '{request}', 'Values that were asked for, by result.')
+  const loads = duration('cache.load.duration', 'Duration of loader calls.')
   const fills = counter(
     'cache.fills',
     '{value}',
-    'Loaded values that were offered to Redis; not stored where an invalidation or a writer came first.',
+    'Loaded values sent to Redis. Not stored if an invalidation or a writer came first.',
   )
   const invalidations = counter('cache.invalidations', '{key}', 'Keys that were invalidated.')
-  const waits = duration('cache.lock.wait.duration', 'How long locks were waited for.')
-  const holds = duration('cache.lock.hold.duration', 'How long locks were held.')
+  const waits = duration('cache.lock.wait.duration', 'Duration of waits for locks.')
+  const holds = duration('cache.lock.hold.duration', 'Duration for which locks were held.')
   const decisions = counter(
     'cache.ratelimit.decisions',
     '{decision}',
-    'Decisions of rate limiters; degraded ones were made without Redis.',
+    'Decisions of rate limiters. Degraded ones were made without Redis.',
   )
-  const flushes = duration(
-    'cache.flush.duration',
-    'How long batches of write-behind took to be flushed.',
-  )
+  const flushes = duration('cache.flush.duration', 'Duration of flushes of write-behind batches.')
   const writes = counter('cache.flush.writes', '{write}', 'Writes that write-behind flushed.')
-  const errors = counter('cache.errors', '{error}', 'What went wrong and no caller was told.')
+  const errors = counter('cache.errors', '{error}', 'Errors that no caller received.')
 
   return listen({
     hit: ({ prefix, stale, layer }) =>
@@ -72,4 +70,5 @@ export function recordMetrics(meter: Meter): () => void {
   })
 }
 
-const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+/** Bucket boundaries of durations, in seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -3,13 +3,14 @@ import { errorType } from './error-type.js'
 import { listen } from './listen.js'
 
 /**
- * Spans of what takes time: loads, waits for locks, flushes. Each is made when it has ended, in the
- * context that told of it.
+ * Records spans of loads, lock waits and flushes until the returned function is called. A span is
+ * created when its operation has ended, in the context of the message about it.
  */
 export function recordSpans(tracer: Tracer, { keys }: { readonly keys: boolean }): () => void {
   const record = (name: string, ms: number, attributes: Attributes, failure?: string): void => {
-    // As the SDK has it for the spans around: the clock may have been set since the process began.
-    // eslint-disable-next-line no-restricted-syntax -- a date for people, and decides nothing
+    // The SDK dates the spans around this one by the wall clock too. The clock may have been set
+    // since the process began.
+    // eslint-disable-next-line no-restricted-syntax -- a date for people that decides nothing
     const end = Date.now()
     const span = tracer.startSpan(
       name,

@@ -55,7 +55,7 @@ async function flushThree(): Promise<void> {
 }
 
 describe('metrics', () => {
-  it('say what was found, how long loads took and how they ended, by cache and never by key', async () => {
+  it('count requests and loads by cache, and never by key', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: sdk.meter, tracer: false })
     const cache = products()
@@ -68,7 +68,7 @@ describe('metrics', () => {
       })
       .catch(() => undefined)
     await cache.expire(1)
-    await cache.getOrLoad(1, () => 'two') // stale, and reloaded in the background
+    await cache.getOrLoad(1, () => 'two') // The value is stale, and reloaded in the background.
     await expect.poll(() => cache.peek(1)).toBe('two')
     await cache.invalidate([1, 2, 3])
     const found = await sdk.metrics()
@@ -105,7 +105,7 @@ describe('metrics', () => {
     expect(JSON.stringify(found)).not.toContain('product:1')
   })
 
-  it('tell of locks, limits and flushes', async () => {
+  it('contain locks, limits and flushes', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: sdk.meter, tracer: false })
     const locks = createLocks({ client })
@@ -143,7 +143,7 @@ describe('metrics', () => {
     expect(JSON.stringify(found)).not.toContain('secret')
   })
 
-  it('tell what was not stored, what was lost, and what was decided without Redis', async () => {
+  it('contain refused fills, lost locks and degraded decisions', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: sdk.meter, tracer: false })
     const cache = products()
@@ -177,7 +177,7 @@ describe('metrics', () => {
     ])
   })
 
-  it('count errors that no caller was told', async () => {
+  it('count errors that no caller received', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: sdk.meter, tracer: false })
     await redis.set('shop:product:1', 'no JSON')
@@ -191,7 +191,7 @@ describe('metrics', () => {
 })
 
 describe('spans', () => {
-  it('are children of the span in which a load, or a wait for a lock, was asked for, and last as long', async () => {
+  it('are children of the span that asked for a load or a lock', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: false, tracer: sdk.tracer })
     const request = sdk.tracer.startSpan('request')
@@ -223,14 +223,14 @@ describe('spans', () => {
       attributes: { 'cache.lock.outcome': 'acquired' },
       parentSpanContext: { spanId: request.spanContext().spanId },
     })
-    // they are of one clock
+    // Both use the same clock.
     expect(Math.abs(wait!.endTime[0] - sdk.spans().at(-1)!.endTime[0])).toBeLessThan(60)
     expect(
       JSON.stringify(sdk.spans().map(({ name, attributes }) => ({ name, attributes }))),
     ).not.toContain('secret')
   })
 
-  it('are where the spans around them are, also when the clock was set after the process began', async () => {
+  it('have the dates of the spans around them if the clock was set', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: false, tracer: sdk.tracer })
     const hour = 3_600_000
@@ -246,7 +246,7 @@ describe('spans', () => {
     ).toBeLessThan(60_000)
   })
 
-  it('tell of a wait that was in vain, and of flushes', async () => {
+  it('contain waits that timed out, and flushes', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: false, tracer: sdk.tracer, keys: true })
     const locks = createLocks({ client })
@@ -274,7 +274,7 @@ describe('spans', () => {
     ).toBe(3)
   })
 
-  it('say which key where they may', async () => {
+  it('contain keys with `keys: true`', async () => {
     await using sdk = recording()
     using _ = instrumentCache({ meter: false, tracer: sdk.tracer, keys: true })
     await products().getOrLoad(42, () => 'one')
@@ -283,7 +283,7 @@ describe('spans', () => {
 })
 
 describe('an instrumentation', () => {
-  it('ends: nothing is recorded, and nobody listens', async () => {
+  it('that is closed records nothing and has no listeners', async () => {
     await using sdk = recording()
     const instrumentation = instrumentCache({ meter: sdk.meter, tracer: sdk.tracer })
     instrumentation.close()
@@ -294,9 +294,9 @@ describe('an instrumentation', () => {
     for (const channel of Object.values(channels)) expect(channel.hasSubscribers).toBe(false)
   })
 
-  it('whose instruments throw disturbs no cache, and says so', async () => {
-    const said: unknown[] = []
-    const log = (...what: unknown[]): void => void said.push(what.join(' '))
+  it('whose instruments throw disturbs no cache, and logs the error', async () => {
+    const logged: unknown[] = []
+    const log = (...parts: unknown[]): void => void logged.push(parts.join(' '))
     diag.setLogger(
       { error: log, warn: log, info: log, debug: log, verbose: log },
       DiagLogLevel.ERROR,
@@ -315,11 +315,11 @@ describe('an instrumentation', () => {
     })
     expect(await products().getOrLoad(1, () => 'one')).toBe('one')
     await sleep(10)
-    expect(said.join('\n')).toMatch(/cache:miss.*broken/)
+    expect(logged.join('\n')).toMatch(/cache:miss.*broken/)
     diag.disable()
   })
 
-  it('uses the global providers, and does nothing where there are none', async () => {
+  it('uses the global providers, and does nothing without them', async () => {
     using _ = instrumentCache()
     expect(await products().getOrLoad(1, () => 'one')).toBe('one')
   })
@@ -361,7 +361,7 @@ it('keeps no series for each of any number of errors', async () => {
   ).toBeGreaterThanOrEqual(200)
 })
 
-it('says nothing of values, passwords and what loaders threw, but for the names of errors', async () => {
+it('records no values, passwords or error messages, only names of errors', async () => {
   const SECRET = 'V4LUE-of-a-customer'
   await using sdk = recording()
   using _ = instrumentCache({ meter: sdk.meter, tracer: sdk.tracer, keys: true })

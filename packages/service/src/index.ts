@@ -1,9 +1,9 @@
-export {
-  createCacheService,
-  type BulkInvalidateOptions,
-  type CacheKey,
-  type CacheService,
-  type CacheServiceOptions,
-  type GetOptions,
-  type RememberOptions,
-} from './cache-service.js'
+export { createCacheService } from './cache-service.js'
+export type {
+  BulkInvalidateOptions,
+  CacheKey,
+  CacheService,
+  CacheServiceOptions,
+  GetOptions,
+  RememberOptions,
+} from './types.js'

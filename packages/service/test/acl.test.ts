@@ -33,8 +33,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 type Use = (client: CacheClient, clustered: boolean) => Promise<unknown>
 
 /**
- * What each package is allowed beyond what all need, as "ACL" in the README of core has it; and
- * what it does then.
+ * The rules of each package in addition to those that all need, as in "ACL" of core's README; and a
+ * function that uses the package with them.
  */
 const packages: Readonly<Record<string, { readonly rules: string; readonly use: Use }>> = {
   aside: {
@@ -229,7 +229,8 @@ const packages: Readonly<Record<string, { readonly rules: string; readonly use: 
 }
 
 const EVERYWHERE =
-  '~shop:* &shop:* +@read +@write +@connection +eval +evalsha +publish +time +info -@dangerous +info'
+  '~shop:* &shop:* +@read +@write +@connection +eval +evalsha ' +
+  '+publish +time +info -@dangerous +info'
 const CLUSTERED = '+cluster|slots +cluster|shards +cluster|nodes +cluster|info'
 
 const closing: (() => unknown)[] = []
@@ -278,15 +279,15 @@ describe.each(['ioredis', 'node-redis'] as const)('%s', (library) => {
       async (name) => {
         const { rules, use } = packages[name]!
         const errors: unknown[] = []
-        const told = (message: unknown): void => void errors.push(message)
-        subscribe('cache:error', told)
+        const listener = (message: unknown): void => void errors.push(message)
+        subscribe('cache:error', listener)
         try {
           await use(
             await clientOf([EVERYWHERE, clustered && CLUSTERED, rules].filter(Boolean).join(' ')),
             clustered,
           )
         } finally {
-          unsubscribe('cache:error', told)
+          unsubscribe('cache:error', listener)
         }
         expect(errors).toEqual([])
         for (const node of clustered ? nodes : [server])
@@ -297,8 +298,8 @@ describe.each(['ioredis', 'node-redis'] as const)('%s', (library) => {
     it('tells on cache:error of the first refusal, and what to allow', async () => {
       const client = await clientOf(`${EVERYWHERE.replace('~shop:*', '~stop:*')} ${CLUSTERED}`)
       const errors: { error: Error }[] = []
-      const told = (message: unknown): void => void errors.push(message as { error: Error })
-      subscribe('cache:error', told)
+      const listener = (message: unknown): void => void errors.push(message as { error: Error })
+      subscribe('cache:error', listener)
       const limiter = createRateLimiter({
         client,
         prefix: 'api',
@@ -307,7 +308,7 @@ describe.each(['ioredis', 'node-redis'] as const)('%s', (library) => {
       })
       for (let i = 0; i < 3; i++)
         expect(await limiter.consume('u')).toMatchObject({ degraded: true })
-      unsubscribe('cache:error', told)
+      unsubscribe('cache:error', listener)
       expect(errors.map(({ error }) => error.message)).toContainEqual(
         expect.stringMatching(/NOPERM.*Allow this user the keys and channels of its namespace/),
       )

@@ -28,8 +28,8 @@ import { createWriteThrough } from '@cache/write-through'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createCacheService } from '../src/index.js'
 
-// Every pattern with every codec, with and without a schema: what one process stored, another one
-// reads.
+// Tests every pattern with every codec, with and without a schema. One process reads the values
+// that another one stored.
 
 interface Doc {
   readonly id: number
@@ -292,7 +292,7 @@ describe.each(cases)('on $name', ({ start }) => {
   describe.each([
     ['as one entry', '1mb'],
     ['as a hash', 1],
-  ] as const)('groups kept %s', (_, maxGroupBytes) => {
+  ] as const)('groups stored %s', (_, maxGroupBytes) => {
     each('hierarchical', async (codec, doc, { schema, seen }) => {
       const docs: readonly Doc[] = [doc, { ...doc, id: 2 }, { ...doc, id: 3, shelf: 8 }]
       const [shelf, room] = [`${prefix}:shelf`, `${prefix}:room`]
@@ -319,7 +319,7 @@ describe.each(cases)('on $name', ({ start }) => {
       await a.getGroup(room, 'all')
       loads = 0
       for (let i = 0; i < 2; i++) expect(await b.getGroup(room, 'all')).toEqual(docs.map(seen))
-      expect(await b.getGroup(shelf, 7)).toEqual(docs.slice(0, 2).map(seen)) // out of the room
+      expect(await b.getGroup(shelf, 7)).toEqual(docs.slice(0, 2).map(seen)) // from the cached room
       for (const one of [a, b, b])
         expect(await one.getGroup(shelf, 7)).toEqual(docs.slice(0, 2).map(seen))
       expect(await b.get(2)).toEqual(seen(docs[1]!))

@@ -99,7 +99,7 @@ describe.each(['ioredis', 'node-redis'] as const)('on %s', (library) => {
           resilience: { readTimeout: timeout, writeTimeout: timeout },
         })
 
-      it('all patterns work, and what Redis refuses is an error: nothing hangs or is acknowledged', async () => {
+      it('all patterns work, and a refusal by Redis is an error', async () => {
         const patterns = create(copies[patternsOf], clientTo(server))
         closing.push(patterns.close)
         expect(await outcomes(patterns)).toEqual({
@@ -204,7 +204,7 @@ describe.each(['ioredis', 'node-redis'] as const)('on %s', (library) => {
   )
 })
 
-it('a driver that answers with an error that is none of ours fails the call that asked', async () => {
+it('a driver that answers with a foreign error fails the call', async () => {
   const { createCacheClient } = copies.esm
   const driver = newDriver('ioredis', copies.esm, server.url)
   const wrapped: Driver = {
@@ -287,9 +287,9 @@ function create(copy: Copy, client: CacheClient) {
   }
 }
 
-let nth = 0
+let lastId = 0
 
-/** What becomes of one call of each: what it answers, or the name of its error. */
+/** Returns the outcome of one call of each pattern: its result, or the name of its error. */
 async function outcomes({
   client,
   aside,
@@ -301,7 +301,7 @@ async function outcomes({
   hierarchical,
   service,
 }: ReturnType<typeof create>): Promise<Record<string, unknown>> {
-  const id = ++nth
+  const id = ++lastId
   const calls = {
     aside: aside.getOrLoad(id, () => 'loaded'),
     mutate: aside.mutate(id + 0.5, async () => 'changed'),

@@ -125,7 +125,7 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
   createRedlock: async ({ driver }) => {
     const clients = ['a', 'b', 'c'].map((namespace) =>
       createCacheClient({ ...driver }, { namespace }),
-    ) // as if of three servers
+    ) // The client believes that there are three servers.
     const locks = createRedlock({ clients })
     await locks.withLock('x', async () => undefined, { ttl: '10s' })
     await locks.close()

@@ -15,13 +15,13 @@ onEach(({ newService, ask }) => {
       expect(nearOf(cache).stats()).toMatchObject({ answering: true, entries: 1 })
     })
 
-    it('no more is kept than near allows', async () => {
+    it('the process keeps no more than near allows', async () => {
       const cache = await newService({ withBus: true, near: { maxEntries: 2 } })
       for (const key of ['a', 'b', 'c']) await cache.get(key, () => key)
       expect(nearOf(cache).stats().entries).toBe(2)
     })
 
-    it('bulkInvalidate is one message, and drops what Redis has evicted and the process still keeps', async () => {
+    it('bulkInvalidate is one message, and drops values that Redis has evicted', async () => {
       const [cache, other] = [
         await newService({ withBus: true }),
         await newService({ withBus: true }),
@@ -43,7 +43,7 @@ onEach(({ newService, ask }) => {
       }
     })
 
-    it('nothing is read older than what was acknowledged, by the process that asked; nor for longer than a message takes, by others', async () => {
+    it('reads are fresh in the process that wrote, and in others after the message', async () => {
       const services = [await newService({ withBus: true }), await newService({ withBus: true })]
       let source = 0
       const read = (cache: CacheService) =>

@@ -56,7 +56,7 @@ describe('createCacheService', () => {
     expect(make).toThrow(new RegExp(`\\b${name}\\b`))
   })
 
-  it.each([undefined, null, 1, [], 'shop'])('refuses %o in the place of options', (options) => {
+  it.each([undefined, null, 1, [], 'shop'])('refuses %o instead of options', (options) => {
     expect(() => createCacheService(options as never)).toThrow(
       /"createCacheService" must be an object/,
     )
@@ -90,7 +90,7 @@ describe('createCacheService', () => {
 })
 
 describe('a call', () => {
-  it('that is wrong is refused by name, and nothing is sent', async () => {
+  it('with a wrong option is refused by name, and nothing is sent', async () => {
     await using plain = createCacheService({ client })
     await using cache = createCacheService({ client, bus })
     await using binary = createCacheService({ client, codec: v8 })
@@ -154,7 +154,7 @@ describe('a call', () => {
   }
 })
 
-it('without a namespace, too, locks and all that belongs to them stay', async () => {
+it('bulkInvalidate keeps locks without a namespace too', async () => {
   await using own = await startRedis()
   const connection = new Redis(own.url)
   await using bare = createCacheClient(ioredisDriver(connection))
@@ -169,8 +169,8 @@ it('without a namespace, too, locks and all that belongs to them stay', async ()
   connection.disconnect()
 })
 
-describe('who closes', () => {
-  it('gives back its locks, and leaves the client and the bus open', async () => {
+describe('close', () => {
+  it('releases the locks, and leaves the client and the bus open', async () => {
     const cache = createCacheService({ client, bus })
     const lock = await cache.locks.acquire('k')
     await cache.close()

@@ -13,7 +13,7 @@ describe.each([
   ['with a bus', true],
 ])('%s', (_, withBus) => {
   it.each(['killed', 'paused'] as const)(
-    'Redis is %s: reads answer from the source, the rest rejects, and all goes on when it is back',
+    'Redis is %s: reads answer from the source, and other calls reject until it is back',
     async (how) => {
       await using server = await startRedis()
       const redis = new Redis(server.url, { retryStrategy: () => 50 })
@@ -32,11 +32,11 @@ describe.each([
       await vi.waitFor(
         async () => expect(await cache.get('a', () => 'source')).toBe('source'),
         10_000,
-      ) // once the near cache knows that it may miss something
+      ) // The near cache knows by then that it may miss messages.
       for (let i = 0; i < 6; i++) {
         const since = performance.now()
         expect(await cache.get('a', () => i)).toBe(i)
-        // the deadline, and room for a busy machine
+        // The deadline, and time for a busy machine.
         expect(performance.now() - since).toBeLessThan(READ_TIMEOUT + 2_000)
       }
       expect(await cache.get('a')).toBe(undefined)

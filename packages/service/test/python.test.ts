@@ -39,7 +39,7 @@ function startPython(url: string) {
 }
 
 it.skipIf(!there)(
-  'a service in Python and one in Node share a cache: values, absence, counters, and invalidation either way',
+  'a service in Python and one in Node share values, absence, counters and invalidation',
   async () => {
     await using server = await startRedis()
     const redis = new Redis(server.url)
@@ -76,7 +76,7 @@ it.skipIf(!there)(
     await cache.invalidate('user:42:profile')
     expect(await theirs.call('get', 'user:42:profile')).toBe(null)
     await theirs.call('invalidate', 'user:43:profile', true)
-    // what redis-py deleted is gone from the near cache
+    // The near cache has dropped the value that redis-py deleted.
     await expect.poll(() => cache.get('user:43:profile'), { timeout: 5_000 }).toBe(undefined)
     for (let i = 0; i < 5; i++) await cache.set(`list:${i}`, i)
     await theirs.call('bulk_invalidate', 'list:*')

@@ -37,8 +37,8 @@ const PATCH = 'P4TCH-of-a-customer'
 const PASSWORD = 'P4SSWORD'
 const CODEC_KEY = 'C0DE'.repeat(16)
 /**
- * What the tokens of this process begin with: of locks, leases, receipts. The session of a writer
- * is a name, part of a key.
+ * The prefix of this process' tokens: of locks, leases and receipts. The session of a writer is a
+ * name and part of a key.
  */
 const [TOKEN] = createToken().split('.')
 const MARKERS = new RegExp(`V4LUE|P4TCH|P4SSWORD|C0DEC0DE|(?<!session:)${TOKEN}`, 'i')
@@ -46,10 +46,10 @@ const MARKERS = new RegExp(`V4LUE|P4TCH|P4SSWORD|C0DEC0DE|(?<!session:)${TOKEN}`
 const codec = encrypted<any>(json, { keys: { k: CODEC_KEY } })
 const row = { name: VALUE }
 
-const told: unknown[] = []
-const listen = (message: unknown): void => void told.push(message)
+const messages: unknown[] = []
+const listen = (message: unknown): void => void messages.push(message)
 beforeEach(() => {
-  told.length = 0
+  messages.length = 0
   for (const channel of Object.values(channels)) channel.subscribe(listen)
 })
 afterEach(() => {
@@ -319,7 +319,7 @@ describe.each(Object.keys(uses))(
       try {
         const failures = await useEverything(client)
         if (fault !== 'nothing goes wrong') expect(failures.length).toBeGreaterThan(0)
-        for (const one of [...failures, ...told])
+        for (const one of [...failures, ...messages])
           expect(MARKERS.exec(everythingShown(one))?.[0], everythingShown(one)).toBeUndefined()
       } finally {
         await client.close()

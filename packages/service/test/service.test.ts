@@ -13,7 +13,7 @@ onEach(({ newService, ask }) => {
     ['without a bus', false],
     ['with a bus', true],
   ])('%s', (_, withBus) => {
-    it('get rebuilds what is missing, once for all who ask, in any process, and finds it then', async () => {
+    it('get rebuilds a missing value once for all callers in any process', async () => {
       const services = [await newService({ withBus }), await newService({ withBus })]
       let rebuilt = 0
       const rebuild = async (): Promise<Profile> => {
@@ -36,7 +36,7 @@ onEach(({ newService, ask }) => {
       expect(life).toBeLessThanOrEqual(3_600_000)
     })
 
-    it('get without a rebuild finds every value that there is, and undefined where there is none', async () => {
+    it('get without a rebuild returns any cached value, or undefined', async () => {
       const cache = await newService({ withBus })
       for (const value of [0, '', false, null, [], {}, 'x']) {
         expect(await cache.set('value', value)).toBe(true)
@@ -46,7 +46,7 @@ onEach(({ newService, ask }) => {
       expect(await cache.get('none')).toBe(undefined)
     })
 
-    it('get has a ttl of its own where it is told one, and the rebuild may say another', async () => {
+    it('get uses its own ttl, and the rebuild may set another', async () => {
       const cache = await newService({ withBus, ttl: '10m' })
       await cache.get('a', () => 1, { ttl: '1m' })
       await cache.get('b', (context) => (context.ttl('2m'), 1), { ttl: '1m' })
@@ -61,7 +61,7 @@ onEach(({ newService, ask }) => {
       expect(minutes).toEqual([1, 2, 10, 3, 10])
     })
 
-    it('get rejects with the error of its rebuild, keeps nothing of it, and leaves when its signal aborts', async () => {
+    it('get rejects with the error of its rebuild, and when its signal aborts', async () => {
       const cache = await newService({ withBus })
       await expect(
         cache.get('a', () => {
@@ -70,20 +70,20 @@ onEach(({ newService, ask }) => {
       ).rejects.toThrow(RangeError)
       expect(await cache.get('a', () => 1)).toBe(1)
       const stop = new AbortController()
-      let told: AbortSignal | undefined
+      let rebuildSignal: AbortSignal | undefined
       const left = cache.get(
         'b',
         ({ signal }) =>
           new Promise<number>(() => {
-            told = signal
+            rebuildSignal = signal
           }),
         { signal: stop.signal },
       )
       left.catch(() => undefined)
-      await expect.poll(() => told, { timeout: 5_000 }).toBeDefined()
+      await expect.poll(() => rebuildSignal, { timeout: 5_000 }).toBeDefined()
       stop.abort(new Error('gone'))
       await expect(left).rejects.toThrow('gone')
-      expect(told!.aborted).toBe(true)
+      expect(rebuildSignal!.aborted).toBe(true)
     })
 
     it('set, invalidate and mutate are seen by every read that begins after them', async () => {
@@ -111,7 +111,7 @@ onEach(({ newService, ask }) => {
       expect(await ask('EXISTS', 'shop:user')).toBe(0)
     })
 
-    it('a rebuild that began before an invalidation, of its key or by pattern, is not stored', async () => {
+    it('a rebuild that began before an invalidation is not stored', async () => {
       const [cache, other] = [await newService({ withBus }), await newService({ withBus })]
       for (const [i, forget] of [
         () => other.invalidate('user:1'),
@@ -141,7 +141,7 @@ onEach(({ newService, ask }) => {
       }
     })
 
-    it('bulkInvalidate drops what matches, here and in every process, and leaves the rest, and all locks', async () => {
+    it('bulkInvalidate drops matching keys in every process, and keeps locks', async () => {
       const [cache, other] = [await newService({ withBus }), await newService({ withBus })]
       const keys = Array.from({ length: 60 }, (_, i) => `user:42:${i}`)
       await Promise.all([...keys, 'user:420:x', 'user', 'team'].map((key) => cache.set(key, 'old')))
@@ -173,7 +173,7 @@ onEach(({ newService, ask }) => {
       await lock.release()
     })
 
-    it('increment loses nothing and counts nothing twice, and its ttl begins with the counter', async () => {
+    it('increment counts exactly, and its ttl begins with the counter', async () => {
       const services = [await newService({ withBus }), await newService({ withBus })]
       const sums = await Promise.all(
         Array.from({ length: 200 }, (_, i) =>
@@ -202,14 +202,14 @@ onEach(({ newService, ask }) => {
       expect(await cache.increment('views')).toBe(6)
     })
 
-    it('what others store with less than the stale times to live is stale: it is given, and rebuilt', async () => {
+    it('foreign values within the stale times are served and rebuilt', async () => {
       const cache = await newService({ withBus, staleWhileRevalidate: '1h' })
       await ask('SET', 'shop:k', '"theirs"', 'PX', '60000')
       expect(await cache.get('k', () => 'rebuilt')).toBe('theirs')
       await expect.poll(() => cache.get('k'), { timeout: 5_000 }).toBe('rebuilt')
     })
 
-    it('what is absent is kept for a ttl of its own, or negativeTtl, and else not at all', async () => {
+    it('absence is cached for its own ttl or negativeTtl, and else not at all', async () => {
       let count = 0
       const [cache, negative] = [
         await newService({ withBus }),
@@ -227,7 +227,7 @@ onEach(({ newService, ask }) => {
       expect(await ask('GET', 'shop:b')).toBe('null')
     })
 
-    it('an error that is remembered is forgotten by every change', async () => {
+    it('every change drops a remembered error', async () => {
       const cache = await newService({ withBus, errorTtl: '1m' })
       for (const change of [
         () => cache.invalidate('user:1'),
@@ -246,7 +246,7 @@ onEach(({ newService, ask }) => {
       }
     })
 
-    it('what it hands out is wired to its client: read-through caches, locks and limits', async () => {
+    it('remember, locks and limiter use the client of the service', async () => {
       const [cache, other] = [
         await newService({ withBus, ttl: '10m' }),
         await newService({ withBus }),
@@ -257,7 +257,7 @@ onEach(({ newService, ask }) => {
       })
       expect(await users.get(1)).toEqual({ name: 'user 1' })
       expect(await users.getMany([1, 2, 9])).toEqual([{ name: 'user 1' }, { name: 'user 2' }, null])
-      expect(await cache.get('user:2')).toEqual({ name: 'user 2' }) // the same entry
+      expect(await cache.get('user:2')).toEqual({ name: 'user 2' }) // It is the same entry.
       expect(Number(await ask('PTTL', 'shop:user:2'))).toBeLessThanOrEqual(600_000)
       await cache.remember({ prefix: 'same', ttl: undefined as never, load: () => 1 }).get(1)
       expect(Number(await ask('PTTL', 'shop:same:1'))).toBeLessThanOrEqual(600_000)
@@ -283,7 +283,7 @@ onEach(({ newService, ask }) => {
     })
   })
 
-  it('what can’t be stored, and keys that can’t be, are refused before anything is sent', async () => {
+  it('invalid values and keys are refused before anything is sent', async () => {
     const cache = await newService()
     const cyclic: Record<string, unknown> = {}
     cyclic.self = cyclic

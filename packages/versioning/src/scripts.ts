@@ -1,30 +1,30 @@
 import { defineScript } from '@cache/core'
 import { defineChange } from '@cache/core/internal'
-import bumpLua from './lua/bump.lua'
-import stampLua from './lua/stamp.lua'
-import timeLua from './lua/time.lua'
-import versionLua from './lua/version.lua'
+import bumpVersionLua from './lua/bump-version.lua'
+import ensureVersionLua from './lua/ensure-version.lua'
+import serverTimeLua from './lua/server-time.lua'
+import versionsLua from './lua/versions.lua'
 
-export const bumpScript = defineChange({
+export const bumpVersionScript = defineChange({
   name: 'version bump',
-  functions: versionLua,
-  lua: bumpLua,
+  functions: versionsLua,
+  lua: bumpVersionLua,
   args: 1,
   types: ['string', 'zset'],
   parse: Number,
 })
-// Asked twice in a tick, it would answer the same twice.
-export const stampScript = defineScript({
-  name: 'version stamp',
-  functions: versionLua,
-  lua: stampLua,
+/** `asks`: two calls in one tick would get the same answer, so they are sent once. */
+export const ensureVersionScript = defineScript({
+  name: 'version ensure',
+  functions: versionsLua,
+  lua: ensureVersionLua,
   types: ['string', 'zset'],
   asks: true,
   parse: Number,
 })
-export const timeScript = defineScript({
+export const serverTimeScript = defineScript({
   name: 'server time',
-  lua: timeLua,
+  lua: serverTimeLua,
   asks: true,
   parse: Number,
 })

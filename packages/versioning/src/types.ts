@@ -9,97 +9,114 @@ import type {
 import type { SourceOptions, SourceReads } from '@cache/core/internal'
 import type { GroupVersions } from './stamps.js'
 
+/**
+ * Options of `createVersioned`. The options that all caches have in common are those of
+ * `LoadPolicyOptions`.
+ */
 export interface VersionedOptions<Loaded, Id>
   extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
+  /** The cache client to use. */
   readonly client: CacheClient
-  /** What the keys of this cache begin with, behind the client's namespace. */
+  /** The first part of every key of this cache, after the client's namespace. */
   readonly prefix: string
-  /** The key parts of an id. Default: the id itself. */
+  /** Returns the key parts of an id. Default: the id itself. */
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
   /**
-   * The groups that an id's value is in: as many as you like; all caches of a namespace share them.
-   * Called without the value too: answer what is known then, and their versions are asked for
-   * together with the entry; `undefined` where only the value tells. What it answers with the value
-   * is what counts; where there is none (`negativeTtl`), what it answers without.
+   * Returns the groups (tags) of an id's value, in any number. All caches of a namespace share the
+   * groups.
+   *
+   * The function is also called without the value. Answer with the groups that are known then, and
+   * their versions are read together with the entry; answer `undefined` if only the value tells.
+   * The answer with the value counts. For "there is none" (`negativeTtl`), the answer without the
+   * value counts.
    */
   readonly groups: (id: Id, value?: NonNullable<Loaded>) => readonly string[] | undefined
   /**
-   * `'stamp'` (default): one key for each entry; it carries the versions its groups had, and is
-   * compared. `'key'`: the versions are part of the key, `product:42:v…`, which others can read; a
-   * read takes two round trips, all groups must be known without the value, and what was bumped
-   * stays in memory until its ttl.
+   * Where the versions are stored.
+   *
+   * - `'stamp'` (default): each entry has one key, and carries the versions of its groups. A read
+   *   compares them with the current versions.
+   * - `'key'`: the versions are part of the key, `product:42:v…`, which other programs can read. A
+   *   read takes two round trips, all groups must be known without the value, and bumped entries
+   *   stay in memory until their ttl.
    */
   readonly strategy?: 'stamp' | 'key'
   /**
-   * How long this process goes by a version it has seen. For so long a bump of another process may
-   * go unnoticed. Default: not at all.
+   * How long this process uses a version that it has seen, without asking Redis. For this long, a
+   * bump by another process may go unnoticed. Default: off.
    */
   readonly versionCache?: Duration
   /**
-   * How long a group's version is kept, at least half of it after the last load of an entry; with
-   * it all its entries end. Longer than twice their ttl. Default 30 d, or twice the ttl if that is
-   * more.
+   * How long the version of a group is kept. At least half of it remains after the last load of an
+   * entry. When a version ends, all entries of its group end with it. It must be longer than twice
+   * the ttl of the entries. Default 30 d, or twice the ttl if that is more.
    */
   readonly versionTtl?: Duration
   /**
-   * The most that the clocks of two servers may be apart; only groups learnt from the value depend
-   * on it: one whose version is not older than that is not kept the first time. Default 1 s; on a
-   * single server 0.
+   * The largest difference between the clocks of two servers. It only concerns groups that are
+   * learnt from the value: if the version of such a group is not older than this, the value is not
+   * cached the first time. Default 1 s; on a single server 0.
    */
   readonly clockSkew?: Duration
   /**
-   * How long `mutate` and `mutateGroups` may take; a process that dies in it leaves the old value
-   * at most this much longer. Default 5 s.
+   * How long `mutate` and `mutateGroups` may take. A process that dies during the call leaves the
+   * old value for at most this much longer. Default 5 s.
    */
   readonly intentTtl?: Duration
 }
 
 /**
- * Version-based invalidation. Promises: a read that begins after `bump` or `mutateGroups` of one of
- * its groups, or `invalidate`, `set` or `mutate` of its id, was acknowledged, in any process, never
- * returns what was loaded before; a version that Redis has lost makes entries invalid, never valid;
- * a bump costs the same however many entries there are; one loader runs for a cold key among all
- * processes; a read answers, from the source, with Redis down.
+ * A read-through cache with version-based invalidation by group (tag). It guarantees that
  *
- * Two things loosen the first, and only if you choose them: `versionCache`, by its length, and a
- * near cache, by the time a message takes. The process that bumped never sees old values.
+ * - a read that begins after `bump` or `mutateGroups` of one of its groups was acknowledged, or
+ *   after `invalidate`, `set` or `mutate` of its id, never returns a value that was loaded before,
+ *   in any process;
+ * - a version that Redis has lost makes entries invalid, never valid;
+ * - a bump costs the same for any number of entries;
+ * - one loader runs for a cold key among all processes;
+ * - a read is answered from the source while Redis is down.
  *
- * Ids are strings, numbers or bigints, or whatever `key` takes; never arrays, which stand for many
- * ids.
+ * Two options loosen the first guarantee: `versionCache`, by its length, and a near cache, by the
+ * time that a message takes. The process that bumped never sees old values.
+ *
+ * Ids are strings, numbers or bigints, or anything that `key` accepts. An id is never an array:
+ * arrays stand for several ids.
  */
 export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
   /**
-   * What is cached and right, fresh or stale; nothing is loaded. `undefined` where there is
-   * nothing, or Redis does not answer.
+   * Returns the cached value if it is valid, fresh or stale, and does not load. Returns `undefined`
+   * if there is no entry, or if Redis does not answer.
    */
   peek(id: Id, call?: Pick<CallOptions, 'outage'>): Promise<Loaded | null | undefined>
   /**
-   * Makes every entry of these groups invalid, in all caches of the namespace: O(1) for each group.
-   * Resolves to their new versions. Rejects when Redis does not answer: it may be done later, or
-   * not at all.
+   * Makes every entry of these groups invalid, in all caches of the namespace, in O(1) for each
+   * group. Resolves to the new versions. Rejects if Redis does not answer: the bump may then be
+   * done later, or not at all.
    */
   bump(groups: string | readonly string[]): Promise<GroupVersions>
   /**
-   * Runs `change`, which changes the source, and makes every entry of these groups invalid, as
-   * `bump`: even if the process dies right after its change, nothing stale is left beyond
+   * Runs `change`, which changes the source, and makes every entry of these groups invalid, like
+   * `bump`. Even if the process dies right after its change, nothing stale is left beyond
    * `intentTtl`.
    *
-   * Rejects with the error of `change`; without running it, with `CacheUnavailableError`, if Redis
-   * does not answer; with `CacheWriteError` (`stored: true`, and its `result`) if Redis went away
-   * after it.
+   * Rejects with the error of `change`. Rejects with `CacheUnavailableError`, without running
+   * `change`, if Redis does not answer. Rejects with `CacheWriteError` (`stored: true`, and its
+   * `result`) if Redis went away after the change.
    */
   mutateGroups<R>(groups: string | readonly string[], change: () => R | Promise<R>): Promise<R>
   /**
-   * The groups' versions; a group that has none gets one. Of values that are loaded from now on
-   * they can be said in `set`.
+   * Returns the versions of the groups. A group that has no version gets one. Pass the versions to
+   * `set` with a value that you load after this call.
    */
   versions(groups: readonly string[]): Promise<GroupVersions>
   /**
-   * Stores a value that you know to be current; or that was, when its groups had the given
-   * `versions`: then a bump since makes it invalid (an `invalidate` of its id since does not).
-   * `false`: a writer was under way, it is not the newest, or one of its groups was bumped; the
-   * next read loads. Rejects when Redis does not answer, and with `CodecError` before anything is
-   * sent.
+   * Stores a value that you know to be current. With `versions`, stores a value that was current
+   * when its groups had these versions: a bump since makes it invalid (an `invalidate` of its id
+   * since does not).
+   *
+   * Resolves to `false` if a writer was under way, if the value is not the newest, or if one of its
+   * groups was bumped; the next read loads. Rejects if Redis does not answer, and with `CodecError`
+   * before anything is sent.
    */
   set(
     id: Id,
@@ -107,32 +124,34 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
     options?: { readonly ttl?: Duration; readonly versions?: GroupVersions },
   ): Promise<boolean>
   /**
-   * Deletes one entry or many. Resolves to how many there were. Rejects when Redis does not answer:
-   * they may still be there.
+   * Deletes one entry or several. Resolves to the number of deleted entries. Rejects if Redis does
+   * not answer: the entries may still be there.
    */
   invalidate(ids: Id | readonly Id[]): Promise<number>
   /**
-   * Runs `change`, which changes the source of these ids, and drops their entries, as cache-aside's
-   * `mutate`: even a process that dies right after its change leaves nothing stale beyond
-   * `intentTtl`. Not with strategy `'key'`, where a bump would move the entry meanwhile.
+   * Runs `change`, which changes the source of these ids, and drops their entries, like `mutate` of
+   * `@cache/aside`. Even if the process dies right after its change, nothing stale is left beyond
+   * `intentTtl`. It is not available with strategy `'key'`, because a bump would move the entry in
+   * the meantime.
    */
   mutate<R>(ids: Id | readonly Id[], change: () => R | Promise<R>): Promise<R>
   /**
-   * As `mutate`, for a change that commits later than a callback could tell, such as a database
-   * transaction: call `commit()` when the database has committed. The change may take `intentTtl`,
-   * of the cache or its own. Rejects with `CacheUnavailableError` if Redis does not answer.
+   * Begins a mutation that outlives the call, for a change whose commit a callback can't observe,
+   * such as a database transaction. Call `commit()` when the database has committed. The change may
+   * take as long as `intentTtl`, of these options or of the cache. Rejects with
+   * `CacheUnavailableError` if Redis does not answer.
    */
   beginMutation(
     ids: Id | readonly Id[],
     options?: { readonly intentTtl?: Duration },
   ): Promise<Mutation>
-  /** As `mutateGroups`, for such a change. */
+  /** Begins a mutation like `beginMutation`, for all entries of these groups. */
   beginGroupMutation(
     groups: string | readonly string[],
     options?: { readonly intentTtl?: Duration },
   ): Promise<Mutation>
   /**
-   * Resolves once nothing is reloaded in the background any more. For the end of a process, or of a
+   * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
    */
   idle(): Promise<void>

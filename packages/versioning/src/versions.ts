@@ -8,40 +8,40 @@ import {
   emit,
   writeSource,
 } from '@cache/core/internal'
-import { KeptVersions } from './kept-versions.js'
-import { bumpScript, stampScript, timeScript } from './scripts.js'
+import { bumpVersionScript, ensureVersionScript, serverTimeScript } from './scripts.js'
 import type { GroupVersions, Groups } from './stamps.js'
+import { VersionCache } from './version-cache.js'
 
 /**
- * The versions of groups: each is a key of its own, anywhere on a Cluster, and shared by all caches
- * of a namespace.
+ * Reads and changes the versions of groups. Each version is a key of its own, on any node of a
+ * Cluster. All caches of a namespace share the versions.
  */
 export class Versions {
-  /** The key of a group's version. @throws {InvalidKeyError} */
+  /** Returns the key of a group's version. @throws {InvalidKeyError} */
   readonly keyOf: (group: string) => string
-  /** Whether the process may answer without asking. */
-  readonly keeps: boolean
+  /** Whether this process may know versions without asking Redis. */
+  readonly isCaching: boolean
   readonly #client: CacheClient
   readonly #ttl: string
-  readonly #kept: KeptVersions | undefined
+  readonly #cache: VersionCache | undefined
 
   constructor(
     client: CacheClient,
-    { ttl, keepFor }: { readonly ttl: number; readonly keepFor: number | undefined },
+    { ttl, cacheTtl }: { readonly ttl: number; readonly cacheTtl: number | undefined },
   ) {
     this.keyOf = createKeys(client.namespace, VERSION_PREFIX)
-    this.keeps = keepFor !== undefined || client.entries.near !== undefined
+    this.isCaching = cacheTtl !== undefined || client.entries.near !== undefined
     this.#client = client
     this.#ttl = String(ttl)
-    this.#kept = keepFor === undefined ? undefined : new KeptVersions(keepFor)
+    this.#cache = cacheTtl === undefined ? undefined : new VersionCache(cacheTtl)
   }
 
-  /** As far as the process knows; `undefined`: it would have to ask. */
-  kept(groups: Groups): GroupVersions | undefined {
-    if (!this.keeps) return undefined
+  /** Returns the versions that this process has cached; `undefined` if one is missing. */
+  cached(groups: Groups): GroupVersions | undefined {
+    if (!this.isCaching) return undefined
     const versions = new Map<string, number>()
     for (const [group, key] of groups) {
-      const version = this.#kept?.get(key) ?? this.#client.entries.near?.get(key, format)?.value
+      const version = this.#cache?.get(key) ?? this.#client.entries.near?.get(key, format)?.value
       if (version === undefined) return undefined
       versions.set(group, version)
     }
@@ -49,61 +49,66 @@ export class Versions {
   }
 
   /**
-   * Asked for in this tick, unless the process keeps them; a group that has no version is not in
-   * the answer.
+   * Returns the versions of groups, from this process or else from Redis. The commands are queued
+   * in this tick. A group that has no version is not in the result.
    */
-  async read(groups: Groups, past?: 'kept'): Promise<GroupVersions> {
+  async read(groups: Groups, skipCache?: 'skip-cache'): Promise<GroupVersions> {
+    const { entries } = this.#client
     const names = [...groups.keys()]
     const keys = [...groups.values()]
-    const kept = keys.map((key) => (past === 'kept' ? undefined : this.#kept?.get(key)))
-    const keep = this.#kept?.ask()
-    const found = await mapAtOnce(
+    const cached = keys.map((key) => (skipCache ? undefined : this.#cache?.get(key)))
+    const cacheVersion = this.#cache?.beginRead()
+    const versions = await mapAtOnce(
       [...keys.keys()],
-      this.#client.entries.atOnce,
-      async (i) =>
-        kept[i] ?? (await this.#client.entries.read(keys[i]!, format, past && 'near'))?.value,
+      entries.atOnce,
+      async (i) => cached[i] ?? (await entries.read(keys[i]!, format, skipCache && 'near'))?.value,
     )
-    const versions = new Map<string, number>()
-    for (const [i, version] of found.entries()) {
+    const result = new Map<string, number>()
+    for (const [i, version] of versions.entries()) {
       if (version === undefined) continue
-      versions.set(names[i]!, version)
-      if (kept[i] === undefined) keep?.(keys[i]!, version)
+      result.set(names[i]!, version)
+      if (cached[i] === undefined) cacheVersion?.(keys[i]!, version)
     }
-    return versions
+    return result
   }
 
-  /** As they are in Redis, for what is loaded from now on; who has none gets one. */
-  async stamp(groups: Groups): Promise<GroupVersions> {
-    const keep = this.#kept?.ask()
+  /**
+   * Returns the versions of groups from Redis, for values that are loaded from now on. A group that
+   * has no version gets one.
+   */
+  async ensure(groups: Groups): Promise<GroupVersions> {
+    const cacheVersion = this.#cache?.beginRead()
     return new Map(
       await mapAtOnce([...groups], this.#client.entries.atOnce, async ([group, key]) => {
         const version = await this.#client.entries.run(
-          stampScript,
+          ensureVersionScript,
           [key, companion(key, 'intents')],
           [this.#ttl],
         )
-        keep?.(key, version)
+        cacheVersion?.(key, version)
         return [group, version] as const
       }),
     )
   }
 
+  /** Gives groups new versions, and returns them. */
   async bump(groups: Groups): Promise<GroupVersions> {
     const versions = await this.#changing(groups, (keys) =>
-      this.#client.entries.change(bumpScript, keys, [this.#ttl]),
+      this.#client.entries.change(bumpVersionScript, keys, [this.#ttl]),
     )
     emit(channels.invalidate, () => ({ keys: [...groups.values()] }))
     return new Map([...groups.keys()].map((group, i) => [group, versions[i]!]))
   }
 
   /**
-   * From before the change on, no version lives longer than `intentTtl`; after it, they are gone.
+   * Runs `change`, and deletes the versions of the groups after it. Before `change` begins, the ttl
+   * of the versions is capped at `intentTtl`.
    */
   mutate<R>(groups: Groups, intentTtl: number, change: () => R | Promise<R>): Promise<R> {
     return this.#changing(groups, (keys) => writeSource(this.#client, { keys, intentTtl, change }))
   }
 
-  /** As `mutate`, of a change that outlives the call. */
+  /** Begins a mutation like `mutate`, for a change that outlives the call. */
   beginMutation(groups: Groups, intentTtl: number): Promise<Mutation> {
     return openMutation(this.#client, {
       keys: [...groups.values()],
@@ -114,36 +119,37 @@ export class Versions {
 
   async #changing<R>(groups: Groups, change: (keys: readonly string[]) => Promise<R>): Promise<R> {
     const keys = [...groups.values()]
-    this.#kept?.forget(keys)
+    this.#cache?.invalidate(keys)
     try {
       return await change(keys)
     } finally {
-      this.#kept?.forget(keys) // what was asked meanwhile may have been answered before
+      // A read that began during the change may have been answered before it.
+      this.#cache?.invalidate(keys)
     }
   }
 
-  /** Reads the clock of the server that has this key. */
+  /** Reads the clock of the server that owns this key. */
   async clock(key: string): Promise<ClockReading> {
     const asked = performance.now()
-    const time = await this.#client.entries.run(timeScript, [key], [])
+    const time = await this.#client.entries.run(serverTimeScript, [key], [])
     return { time, asked, answered: performance.now() }
   }
 }
 
-/**
- * What a server's clock said, and when it was asked and answered by this process' own, which nobody
- * sets.
- */
+/** A reading of a server's clock, and when it was made by this process' monotonic clock. */
 export interface ClockReading {
-  /** µs. */
+  /** The server's time, in µs. */
   readonly time: number
-  /** Ms. */
+  /** When the clock was asked for, in ms of this process. */
   readonly asked: number
-  /** Ms. */
+  /** When the answer arrived, in ms of this process. */
   readonly answered: number
 }
 
-/** No cache may be named so: its entries would be taken for versions. */
+/**
+ * The prefix of the keys of versions. No cache may have it, because its entries would be taken for
+ * versions.
+ */
 export const VERSION_PREFIX = 'version-of'
 
 const codec: Codec<number> = {

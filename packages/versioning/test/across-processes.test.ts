@@ -23,7 +23,7 @@ describe.each<Omit<Start, 'url' | 'reads'>>([
 ])(
   'between processes, %o',
   (how) => {
-    it(`${WRITES} bumps race loads in 3 processes, while versions get lost: nothing stale`, async () => {
+    it(`no read is stale while ${WRITES} bumps race loads in 3 processes`, async () => {
       await server.flush()
       const redis = new Redis(server.url)
       const client = createCacheClient(ioredisDriver(redis), {

@@ -20,7 +20,7 @@ const settings = {
 } as const
 
 /**
- * Runs a suite on both clients, standalone and on a Cluster (and on shards, in the long form);
+ * Runs a suite on both clients, standalone and on a Cluster, and on shards in the long form. The
  * servers are emptied before each test.
  */
 export const onEach = suitesOn(

@@ -38,7 +38,7 @@ describe.each(Object.keys(connections))('over %s', (name) => {
   }
 
   it.skipIf(!canSetClock())(
-    'a bump is not taken for one from before a load, though the server’s clock is set back meanwhile',
+    'a bump during a load is not taken for an earlier one if the server’s clock is set back',
     async () => {
       await using server = await startRedis({ clock: true })
       await server.setClock(-60_000)
@@ -50,11 +50,11 @@ describe.each(Object.keys(connections))('over %s', (name) => {
           prefix: 'p',
           ttl: '1h',
           load: async (_: number) => {
-            const found = row
+            const loaded = row
             await loaded
-            return found
+            return loaded
           },
-          groups: (_, found) => found && [found.group],
+          groups: (_, value) => value && [value.group],
         })
         await cache.versions(['g'])
         await server.setClock(0)
@@ -68,12 +68,12 @@ describe.each(Object.keys(connections))('over %s', (name) => {
           prefix: 'p',
           ttl: '1h',
           load: async (_: number) => {
-            const found = row
+            const loaded = row
             begun = true
             await loaded
-            return found
+            return loaded
           },
-          groups: (_, found) => found && [found.group],
+          groups: (_, value) => value && [value.group],
         })
         const reading = slow.get(1)
         await expect.poll(() => begun, { timeout: 10_000 }).toBe(true)
@@ -88,7 +88,7 @@ describe.each(Object.keys(connections))('over %s', (name) => {
     },
   )
 
-  it('a bump and an invalidation are done on a full server, and what dies in a change is over when it was to be', async () => {
+  it('a full server accepts bumps and invalidations, and crashed changes end in time', async () => {
     await using server = await startRedis()
     await withClient(server.url, async (client) => {
       let value = 1

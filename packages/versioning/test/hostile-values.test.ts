@@ -7,7 +7,7 @@ import { Shop, how, onEach, productsOf } from './cases.js'
 onEach((bench) => {
   describe.each(how)('groups %s', (way) => {
     it.runIf(way === how[0] || process.env.CHAOS)(
-      'whatever stands at one of the keys, reads tell what the source says, bumps are done, and it heals',
+      'with any value at one of the keys, reads return the source’s value, and bumps work',
       async () => {
         const shop = new Shop()
         const client = bench.newClient()
@@ -35,7 +35,7 @@ onEach((bench) => {
               },
               { message: what, timeout: 10_000 },
             )
-            .toBe(0) // a load that is slow may have lost its lease
+            .toBe(0) // A slow load may have lost its lease.
         }
         await use('nothing yet')
         const keys = (await bench.keys())
@@ -71,14 +71,14 @@ onEach((bench) => {
             keys: ['shop:product:7'],
             binary: true,
           }) as Promise<Buffer>
-        // the first load may only learn the groups
+        // The first load may only learn the groups.
         while ((await entry()) === null) await newCache().get(7)
         const old = await entry()
         shop.change(7, { price: 2 })
         await newCache().bump(['category:7', 'products'])
         for (let i = 0; i < 2; i++) expect(await newCache().get(7)).toEqual(shop.row(7))
         const fresh = await entry()
-        // The new header, with the versions of now, before the old ciphertext.
+        // The new header with the current versions, before the old ciphertext.
         const header = 6 + fresh.readUInt32BE(2)
         await client.send({
           args: [

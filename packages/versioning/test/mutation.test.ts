@@ -3,7 +3,7 @@ import { beginMutations, createVersioned } from '../src/index.js'
 import { onEach } from './cases.js'
 
 onEach((bench) => {
-  it('a transaction changes an entry and a group: both are read as they were until the commit, and as they are from then on', async () => {
+  it('reads return the old entry and group until a transaction commits', async () => {
     let committed = 1
     const [mine, other] = [bench.newClient(), bench.newClient()].map((client) => ({
       items: createVersioned({

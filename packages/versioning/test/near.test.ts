@@ -43,7 +43,7 @@ onEach((bench) => {
         productsOf(here.near, shop, way),
         productsOf(there.near, shop, way),
       ] as const
-      // Groups learnt from the value are kept by the second load.
+      // If groups are learnt from the value, the second load is cached.
       for (let i = 0; i < 4; i++)
         for (const one of products) for (const id of [7, 8]) await one.get(id)
       return { shop, here, there, a: products[0], b: products[1] }
@@ -60,7 +60,7 @@ onEach((bench) => {
       expect(shop.loads).toBe(loads)
     })
 
-    it('the process that bumped never sees old values, others once the message has come', async () => {
+    it('the bumping process never sees old values; others do until the message', async () => {
       const { shop, a, b } = await two()
       for (let price = 2; price < 12; price++) {
         for (const id of [7, 8]) shop.change(id, { price })
@@ -74,7 +74,7 @@ onEach((bench) => {
       }
     })
 
-    it('reads that run while this process bumps are fresh as soon as that is acknowledged', async () => {
+    it('reads that run during a bump are fresh once it is acknowledged', async () => {
       const { shop, a } = await two()
       let running = true
       let settled = 1
@@ -99,7 +99,7 @@ onEach((bench) => {
       expect(stale).toEqual([])
     })
 
-    it('where a version was lost and made anew by another, nobody loads again and again', async () => {
+    it('a lost version that another process has made anew causes no reloads', async () => {
       const { shop, a, b } = await two()
       await bench.ask('DEL', 'shop:version-of:category%3A7')
       await productsOf(bench.newClient(), shop, way).get(7)
@@ -111,7 +111,7 @@ onEach((bench) => {
   })
 
   it.each(how)(
-    'versionCache, groups %s: the process that bumps is fresh at once, another one within that time',
+    'versionCache, groups %s: the bumping process is fresh at once, others within its ttl',
     async (way) => {
       const shop = new Shop()
       const versionCache = 100
@@ -130,7 +130,7 @@ onEach((bench) => {
   )
 
   it.each(how)(
-    'versionCache, groups %s: what was read while this process bumped is not kept',
+    'versionCache, groups %s: versions that were read during a bump are not cached',
     async (way) => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, way, { versionCache: '1h' })
@@ -144,7 +144,7 @@ onEach((bench) => {
   )
 
   it.each(how)(
-    'versionCache, groups %s: an entry that is newer than the versions kept is no reason to load',
+    'versionCache, groups %s: an entry newer than the cached versions is not loaded again',
     async (way) => {
       const shop = new Shop()
       const [a, b] = [

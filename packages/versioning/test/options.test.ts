@@ -102,7 +102,7 @@ describe('createVersioned', () => {
     await expect(createVersioned(right).bump(groups as string)).rejects.toThrow(InvalidOptionError)
   })
 
-  it('an error of "groups" is the caller\'s', async () => {
+  it('an error of "groups" rejects the call', async () => {
     const cache = createVersioned({
       ...right,
       groups: () => {
@@ -118,7 +118,7 @@ describe('createVersioned', () => {
     ).rejects.toThrow('"groups"')
   })
 
-  it('mutate is refused where it could not keep its promise', async () => {
+  it("mutate is refused with strategy 'key', where it can't keep its guarantee", async () => {
     await expect(
       createVersioned({ ...right, strategy: 'key' }).mutate(1, untouched),
     ).rejects.toThrow('"strategy"')

@@ -2,8 +2,8 @@ import { createVersioned } from '../src/index.js'
 import type { CacheClient } from '@cache/core'
 
 /**
- * A source that only grows, and those who cache it. Once a write is acknowledged no read may return
- * less.
+ * A source whose value only grows, and the caches of it. Once a write is acknowledged, no read may
+ * return a smaller value.
  */
 export interface Contender {
   read(id: number, load: () => Promise<number>): Promise<number>
@@ -18,8 +18,8 @@ const pause = (): Promise<void> =>
   )
 
 /**
- * Runs so many writes against readers of all contenders. `lose` takes the group's version from
- * Redis, as an eviction does. Returns what was stale.
+ * Runs writes against readers of all contenders. `lose` deletes the group's version from Redis, as
+ * an eviction does. Returns the stale reads.
  */
 export async function race(
   contenders: readonly Contender[],

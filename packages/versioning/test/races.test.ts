@@ -8,7 +8,7 @@ const WRITES = process.env.CHAOS ? 10_000 : 80
 onEach((bench) => {
   const lose = () => bench.ask('DEL', `shop:version-of:${GROUP}`)
 
-  describe(`${WRITES} bumps race loads, while versions get lost`, () => {
+  describe(`${WRITES} bumps race loads while versions get lost`, () => {
     it.each([
       { strategy: 'stamp', learnt: false },
       { strategy: 'stamp', learnt: true },
@@ -20,7 +20,7 @@ onEach((bench) => {
           [0, 1, 2].map(() => versioned(bench.newClient(), { ...options, clockSkew: 1 })),
           WRITES,
           lose,
-        ) // one clock here: entries are kept
+        ) // There is only one clock here, so entries are cached.
         expect(stale).toEqual([])
         expect(loads).toBeGreaterThan(WRITES / 8)
         expect(reads).toBeGreaterThan(loads)
@@ -29,16 +29,16 @@ onEach((bench) => {
     )
 
     it('a counter that begins at 0 brings dead entries back to life', async () => {
-      let found = 0
-      for (let round = 0; round < 10 && found === 0; round++)
-        found = (
+      let staleReads = 0
+      for (let round = 0; round < 10 && staleReads === 0; round++)
+        staleReads = (
           await race(
             [0, 1, 2].map(() => counter(bench.newClient())),
             300,
             lose,
           )
         ).stale.length
-      expect(found).toBeGreaterThan(0)
+      expect(staleReads).toBeGreaterThan(0)
     }, 60_000)
   })
 
@@ -83,7 +83,7 @@ onEach((bench) => {
       },
     )
 
-    it('what was loaded before a bump and stored after it is not read', async () => {
+    it('a value that was loaded before a bump and stored after it is not read', async () => {
       const [reader, writer] = [held(), held()]
       const first = reader.values.get('a')
       await reader.loading(1)
@@ -97,7 +97,7 @@ onEach((bench) => {
       expect(await second).toBe('new')
     })
 
-    it('a load that begins before its group is bumped, and ends after the version was lost, is not read', async () => {
+    it('a load from before a bump is not read if the version was lost', async () => {
       const [reader, writer] = [held(), held()]
       const first = reader.values.get('a')
       await reader.loading(1)
@@ -109,7 +109,7 @@ onEach((bench) => {
       expect(await reader.values.peek('a')).toBeUndefined()
     })
 
-    it('an old entry is not served when the load behind it throws, however stale values may be', async () => {
+    it('a bumped entry is not served if its reload throws, with any stale option', async () => {
       let row: string | Error = 'old'
       const values = createVersioned<string, string>({
         client: bench.newClient(),
@@ -146,7 +146,7 @@ onEach((bench) => {
       for (let i = 0; i < 3; i++) await values.get('a')
       row = 2
       await expect.poll(() => values.get('a'), { timeout: 5_000, interval: 5 }).toBe(2)
-      // it is stale by then: only that makes the next line harder
+      // The entry is stale by then, which makes the next line harder.
       await new Promise((resolve) => setTimeout(resolve, 60))
       row = 3
       await values.bump('g')
@@ -154,7 +154,7 @@ onEach((bench) => {
     })
   })
 
-  it('a version of another type is replaced, and keeps nothing from being cached', async () => {
+  it('a version of another type is replaced, and values are cached', async () => {
     await bench.ask('LPUSH', 'shop:version-of:g', 'x')
     let loads = 0
     const values = createVersioned<number, string>({

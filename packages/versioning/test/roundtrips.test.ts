@@ -6,8 +6,8 @@ type Options = Parameters<typeof productsOf>[3]
 
 onEach((bench) => {
   /**
-   * What a client sends: one element for each round trip. What one tick asks for leaves at once, to
-   * all nodes.
+   * Returns what a client sends, with one element for each round trip. The commands of one tick are
+   * sent together, to all nodes.
    */
   function counted(way: How, options: Options = {}) {
     const sends: (readonly Command[])[] = []
@@ -48,13 +48,13 @@ onEach((bench) => {
       ],
       ['groups learnt from the value, entry first', 'learnt from the value, stamp', {}, 2],
       [
-        'groups learnt from the value, versions kept',
+        'groups learnt from the value, versions cached',
         'learnt from the value, stamp',
         { versionCache: '1m' },
         1,
       ],
       ["strategy 'key', versions first", 'known before, key', {}, 2],
-      ["strategy 'key', versions kept", 'known before, key', { versionCache: '1m' }, 1],
+      ["strategy 'key', versions cached", 'known before, key', { versionCache: '1m' }, 1],
       ['no groups', 'known before, stamp', { groups: () => [] }, 1],
     ])('of a hit: %s', async (_, way, options, trips) => {
       const one = counted(way, options)
@@ -79,14 +79,14 @@ onEach((bench) => {
       const one = counted(way, { clockSkew: 1 })
       await warm(one)
       await one.products.invalidate(7)
-      // which has never seen the value
+      // This client has never seen the value.
       const another = productsOf(one.client, one.shop, way, { clockSkew: 1 })
       expect(await one.tripsOf(() => another.get(7))).toBe(trips)
     })
 
     it.each<[what: string, way: How, trips: number]>([
       ['groups known before', 'known before, stamp', 3],
-      ['groups learnt from the value, which the old entry told', 'learnt from the value, stamp', 4],
+      ['groups learnt from the value, known from the old entry', 'learnt from the value, stamp', 4],
     ])('of the first read after a bump: %s', async (_, way, trips) => {
       const one = counted(way)
       await warm(one)
@@ -97,7 +97,7 @@ onEach((bench) => {
       expect(one.shop.loads).toBe(loads)
     })
 
-    it('of many misses in one tick: those of one', async () => {
+    it('of many misses in one tick: as many as of one miss', async () => {
       const one = counted('known before, stamp')
       await warm(one)
       expect(
@@ -115,7 +115,7 @@ onEach((bench) => {
     it('of a bump of many groups: one', async () => {
       const one = counted('known before, stamp')
       await warm(one)
-      // every node knows the script
+      // Every node has the script now.
       await one.products.bump(Array.from({ length: 20 }, (_, i) => `category:${i}`))
       expect(
         await one.tripsOf(() =>

@@ -37,7 +37,7 @@ function on(driver: Driver, end: () => unknown): CacheClient {
   return client
 }
 
-it(`a bump of a group with ${MANY} entries is one command, and takes the server as long as one with 1`, async () => {
+it(`a bump of ${MANY} entries is one command, and costs as much as of one entry`, async () => {
   const server = await startRedis()
   ends.push(() => server.stop())
   const client = connect(new Redis(server.url))
@@ -73,7 +73,7 @@ it(`a bump of a group with ${MANY} entries is one command, and takes the server 
   expect(await values.peek(MANY)).toBeUndefined()
 }, 900_000)
 
-// Each failover takes a Cluster of its own.
+// Each failover needs a Cluster of its own.
 describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
   it('when Redis evicts the version, no entry of the group returns', async () => {
     const server = await startRedis({
@@ -93,7 +93,7 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
       const bumped = await products.bump('category:7')
       shop.loads = 0
       for (const id of ids) shop.change(id, { price: 3 })
-      await products.getMany(ids.slice(0, 200)) // stamped with the version that gets lost
+      await products.getMany(ids.slice(0, 200)) // These carry the version that gets lost.
       const used = Number(/used_memory:(\d+)/.exec(await server.cli('INFO', 'memory'))![1])
       await server.cli('CONFIG', 'SET', 'maxmemory', String(used))
       for (let i = 0; (await redis.exists('shop:version-of:category%3A7')) === 1; i++)
@@ -103,7 +103,7 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
     }
 
     let evicted = await evict()
-    // Redis chooses at random: once in a few hundred times the version is the last to go
+    // Redis evicts at random. Once in a few hundred times, the version is evicted last.
     for (let again = 0; evicted.left === 0 && again < 2; again++) evicted = await evict()
     const { shop, products, bumped, left } = evicted
     expect(left).toBeGreaterThan(0)
@@ -125,28 +125,28 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
       })
       await products.bump('warm')
       const key = 'shop:version-of:category%3A7'
-      const holder = await primaryOf(key)
-      const replica = await replicaOf(holder)
+      const primary = await primaryOf(key)
+      const replica = await replicaOf(primary)
       await replica.pause()
-      // what is written from now on reaches no replica
-      await holder.cli('CLIENT', 'KILL', 'TYPE', 'replica')
+      // Writes from now on reach no replica.
+      await primary.cli('CLIENT', 'KILL', 'TYPE', 'replica')
       const elsewhere: number[] = []
       for (let id = 7; elsewhere.length < 5; id += 10)
-        if ((await primaryOf(`shop:product:${id}`)) !== holder) elsewhere.push(id)
+        if ((await primaryOf(`shop:product:${id}`)) !== primary) elsewhere.push(id)
       for (let i = 0; i < 3; i++) await products.getMany(elsewhere)
       if (way.endsWith('stamp'))
         expect(await products.peek(elsewhere[0]!)).toMatchObject({ price: 1 })
-      await holder.pause()
+      await primary.pause()
       await replica.resume()
-      await cluster.failover(holder, { takeover: true })
+      await cluster.failover(primary, { takeover: true })
       for (const id of elsewhere) shop.change(id, { price: 2 })
-      const asked = connectCluster[kind](cluster.nodes.filter((node) => node !== holder))
+      const asked = connectCluster[kind](cluster.nodes.filter((node) => node !== primary))
       const after = productsOf(asked, shop, way, { clockSkew: 1 })
       expect(await asked.send({ args: ['EXISTS', key], keys: [key] })).toBe(0)
       expect((await after.getMany(elsewhere)).map((product) => product?.price)).toEqual(
         elsewhere.map(() => 2),
       )
-      await holder.resume()
+      await primary.resume()
 
       async function primaryOf(name: string) {
         const slots = (await cluster.primaries[0]!.cli('CLUSTER', 'NODES'))
@@ -180,7 +180,7 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
   )
 })
 
-it('a version outlives its entries: its ttl begins anew while they are loaded', async () => {
+it('a version outlives its entries: its ttl begins anew when they are loaded', async () => {
   const server = await startRedis()
   ends.push(() => server.stop())
   const client = connect(new Redis(server.url))

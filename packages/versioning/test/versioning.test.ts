@@ -17,7 +17,7 @@ onEach((bench) => {
       expect(shop.loads).toBe(loads)
     }
 
-    it('a read is loaded once, and answered from then on, to every process', async () => {
+    it('a value is loaded once, and then read from Redis by every process', async () => {
       const shop = new Shop()
       const [here, there] = [
         productsOf(bench.newClient(), shop, way),
@@ -31,7 +31,7 @@ onEach((bench) => {
       expect(shop.loads).toBe(loads)
     })
 
-    it('a bump makes every entry of the group invalid, in all processes, and no other', async () => {
+    it('a bump makes all entries of its group invalid, in all processes', async () => {
       const shop = new Shop()
       const [here, there] = [
         productsOf(bench.newClient(), shop, way),
@@ -46,7 +46,7 @@ onEach((bench) => {
       expect(await there.get(8)).toMatchObject({ price: 2 })
     })
 
-    it('of many groups, the bump of any one is enough', async () => {
+    it('a bump of any one of many groups is enough', async () => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, way)
       for (const group of ['category:7', 'products']) {
@@ -58,7 +58,7 @@ onEach((bench) => {
       }
     })
 
-    it('versions are unique and grow, also when Redis lost the one before', async () => {
+    it('versions are unique and grow, even if Redis lost the previous one', async () => {
       const products = productsOf(bench.newClient(), new Shop(), way)
       const seen: number[] = []
       for (let i = 0; i < 20; i++) {
@@ -76,7 +76,7 @@ onEach((bench) => {
       expect(new Set(bumped.map((versions) => versions.get('category:7'))).size).toBe(50)
     })
 
-    it('versions grow also where the clock of the server was set back', async () => {
+    it('versions grow even if the clock of the server was set back', async () => {
       const products = productsOf(bench.newClient(), new Shop(), way)
       const ahead = (await products.bump('category:7')).get('category:7')! + 3_600_000_000
       await bench.ask('SET', 'shop:version-of:category%3A7', String(ahead))
@@ -84,7 +84,7 @@ onEach((bench) => {
       expect((await products.bump('category:7')).get('category:7')).toBe(ahead + 2)
     })
 
-    it('a version that Redis lost brings no old entry back, and neither does the next', async () => {
+    it('neither a lost version nor the next one brings an old entry back', async () => {
       const shop = new Shop()
       const [here, there] = [
         productsOf(bench.newClient(), shop, way),
@@ -102,7 +102,7 @@ onEach((bench) => {
     })
 
     it.each(['', 'abc', '-5', '1.5', '1e99', '9007199254740993', 'inf', '{"a":1}'])(
-      'a version that somebody overwrote with %j is none',
+      'a version that was overwritten with %j is ignored',
       async (text) => {
         const shop = new Shop()
         const products = productsOf(bench.newClient(), shop, way)
@@ -127,7 +127,7 @@ onEach((bench) => {
       expect(await products.get(7)).toMatchObject({ price: 2 })
     })
 
-    it('invalidate drops one entry or many, and says how many there were', async () => {
+    it('invalidate drops one entry or several, and returns their number', async () => {
       const shop = new Shop()
       const [here, there] = [
         productsOf(bench.newClient(), shop, way),
@@ -142,7 +142,7 @@ onEach((bench) => {
       expect(await here.invalidate(3)).toBe(1)
     })
 
-    it('set stores what is current; with versions, only as long as no group was bumped since', async () => {
+    it('set stores a current value; with versions, only if no group was bumped since', async () => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, way)
       expect(await products.set(7, { id: 7, category: 7, price: 5 })).toBe(true)
@@ -162,7 +162,7 @@ onEach((bench) => {
       )
     })
 
-    it('getMany loads what is missing in one call, in order', async () => {
+    it('getMany loads missing values in one call, in order', async () => {
       const shop = new Shop()
       const asked: (readonly number[])[] = []
       const products = productsOf(bench.newClient(), shop, way, {
@@ -197,8 +197,8 @@ onEach((bench) => {
       )
       await settled(all[0]!, shop, 7)
       for (const one of all) await one.get(7)
-      // On a Cluster a group learnt from the value is kept only a second after its bump, by who has
-      // not seen the old entry; here all have.
+      // On a Cluster, a process that has not seen the old entry caches a value with learnt groups
+      // only a second after the bump. Here all processes have seen it.
       for (let round = 0; round < 3; round++) {
         shop.loads = 0
         shop.change(7, { price: round + 2 })
@@ -212,7 +212,7 @@ onEach((bench) => {
     })
   })
 
-  it('mutate drops the entries it concerns, also while they are read', async () => {
+  it('mutate drops its entries, also while they are read', async () => {
     const shop = new Shop()
     const products = productsOf(bench.newClient(), shop, 'known before, stamp')
     await products.get(7)
@@ -249,7 +249,7 @@ onEach((bench) => {
     expect([await items.get(1), await lists.get(1)]).toEqual([2, [2]])
   })
 
-  it('"there is none" is remembered, and in the groups that are known without a value', async () => {
+  it('"there is none" is cached, in the groups that are known without a value', async () => {
     let row: number | null = null
     let loads = 0
     const numbers = createVersioned<number | null, string>({
@@ -282,7 +282,7 @@ onEach((bench) => {
     expect(await products.peek(7)).toBeUndefined()
   })
 
-  it('groups guessed from the id may be wrong: those of the value count', async () => {
+  it('groups guessed from the id may be wrong, because those of the value count', async () => {
     const shop = new Shop()
     const products = productsOf(bench.newClient(), shop, 'known before, stamp', {
       groups: (id, product) => [`category:${product?.category ?? id % 10}`],
@@ -297,7 +297,7 @@ onEach((bench) => {
     expect(await products.get(7)).toMatchObject({ price: 2 })
   })
 
-  it('groups of any name are kept apart', async () => {
+  it('groups with similar names are different groups', async () => {
     const names = [
       '__proto__',
       'constructor',
@@ -329,17 +329,17 @@ onEach((bench) => {
     }
   })
 
-  it('a group in no cache of its own is bumped, and told on cache:invalidate', async () => {
+  it('a group without a cache can be bumped, and is published on cache:invalidate', async () => {
     const products = productsOf(bench.newClient(), new Shop(), 'known before, stamp')
-    const told: unknown[] = []
-    const listen = (message: unknown): void => void told.push(message)
+    const messages: unknown[] = []
+    const listen = (message: unknown): void => void messages.push(message)
     channels.invalidate.subscribe(listen)
     await products.bump(['a', 'a', 'b'])
     channels.invalidate.unsubscribe(listen)
-    expect(told).toEqual([{ keys: ['shop:version-of:a', 'shop:version-of:b'] }])
+    expect(messages).toEqual([{ keys: ['shop:version-of:a', 'shop:version-of:b'] }])
   })
 
-  it('a version lives as long as the cache wants that keeps it longest', async () => {
+  it('a version lives as long as the longest versionTtl of its caches', async () => {
     const shop = new Shop()
     const [short, long] = ['1h', '60d'].map((versionTtl) =>
       productsOf(bench.newClient(), shop, 'known before, stamp', {
@@ -355,7 +355,7 @@ onEach((bench) => {
     expect(await bench.ask('PTTL', 'shop:version-of:other')).toBeGreaterThan(59 * 86_400_000)
   })
 
-  it('an entry that somebody else stored, without versions, is none', async () => {
+  it('an entry that was stored without versions is a miss', async () => {
     const shop = new Shop()
     const products = productsOf(bench.newClient(), shop, 'known before, stamp')
     await bench.ask('SET', 'shop:product:7', JSON.stringify({ id: 7, category: 7, price: 99 }))
@@ -374,7 +374,7 @@ onEach((bench) => {
     expect(await bench.ask('GET', `shop:product:7:v${version}`)).toBe(JSON.stringify(shop.row(7)))
   })
 
-  it("strategy 'key' does not keep a value of a group it was not told, and says so on every read", async () => {
+  it("strategy 'key' does not cache a value of an unknown group, and reports it", async () => {
     const shop = new Shop()
     const products = productsOf(bench.newClient(), shop, 'known before, key', {
       groups: (_, product) => (product ? ['a', 'b'] : ['a']),
@@ -388,7 +388,7 @@ onEach((bench) => {
 
 onEach((bench) => {
   describe.each(how)('mutateGroups, groups %s', (way) => {
-    it('makes the entries invalid once the change is made, also what is read meanwhile', async () => {
+    it('makes the entries invalid after the change, including those read meanwhile', async () => {
       const shop = new Shop()
       const [here, there] = [
         productsOf(bench.newClient(), shop, way),
@@ -421,7 +421,7 @@ onEach((bench) => {
     })
   })
 
-  it('a process that dies in mutateGroups after its change leaves nothing stale beyond intentTtl, whoever bumps or loads meanwhile', async () => {
+  it('a process that dies in mutateGroups leaves nothing stale beyond intentTtl', async () => {
     const shop = new Shop()
     const [here, there] = [0, 1].map(() =>
       productsOf(bench.newClient(), shop, 'known before, stamp', { intentTtl: 3_000 }),
@@ -441,11 +441,11 @@ onEach((bench) => {
               resolve()
               return new Promise(() => undefined)
             }),
-        ) // it never comes back
+        ) // The change never returns.
         await meanwhile()
-        await there.get(id) // the old row, under a version of now
+        await there.get(id) // This caches the old row with the current version.
         shop.change(id, { price: 2 })
-        // Intents live a second longer than their deadline; and a busy machine may take its time.
+        // Intents live a second longer than their deadline, and a busy machine may be slow.
         await expect
           .poll(async () => (await there.get(id)).price, { timeout: 20_000, interval: 20 })
           .toBe(2)

@@ -2,100 +2,119 @@ import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, Mutation } from
 import type { SourceOptions, SourceReads } from '@cache/core/internal'
 
 /**
- * What `store` may answer with: the whole new row; `null`, there is no such row; nothing, it does
- * not know.
+ * The answer of `store`: the whole new row; `null` if there is no such row; or nothing, if it does
+ * not know the new row.
  */
 export type Stored<T> = T | null | undefined | void
 
-/** What a write resolves to: the new row, as far as it is known. */
+/** The result of a write: the new row, as far as it is known. */
 export type Written<T, S> = [S] extends [T | null] ? S : T | Extract<S, null> | undefined
 
+/**
+ * Options of `createWriteThrough`. The options that all caches have in common are those of
+ * `LoadPolicyOptions`.
+ */
 export interface WriteThroughOptions<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>
   extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
+  /** The cache client to use. */
   readonly client: CacheClient
-  /** What the keys of this cache begin with, behind the client's namespace. */
+  /** The first part of every key of this cache, after the client's namespace. */
   readonly prefix: string
-  /** The key parts of an id. Default: the id itself. */
+  /** Returns the key parts of an id. Default: the id itself. */
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
-  /** Changes the source. What it answers with is what is cached: the whole new row. */
+  /** Changes the source, and answers with the whole new row, which is cached. */
   readonly store: (id: Id, patch: Patch) => S | Promise<S>
   /**
-   * Changes the source for many at once, answering in their order; all of them or none. Default:
-   * `store` for each.
+   * Changes several rows of the source, all of them or none, and answers in the order of the
+   * writes. Default: `store` for each write.
    */
   readonly storeMany?: (
     writes: readonly (readonly [id: Id, patch: Patch])[],
   ) => readonly S[] | Promise<readonly S[]>
-  /** Removes it from the source; for `delete`. */
+  /** Removes a row from the source. `delete` needs it. */
   readonly remove?: (id: Id) => unknown
   /**
-   * Makes the new row from the cached one, where `store` answers with nothing. Used only where
-   * nobody else wrote meanwhile.
+   * Makes the new row from the cached one if `store` answers with nothing. It is used only if no
+   * other writer overlapped.
    */
   readonly merge?: (current: NonNullable<Loaded>, patch: Patch) => NonNullable<Loaded>
   /**
-   * How long `store` may take; a process that dies in it leaves the old value at most this much
-   * longer. Default 5 s.
+   * How long `store` may take. A process that dies during a write leaves the old value for at most
+   * this much longer. Default 5 s.
    */
   readonly intentTtl?: Duration
   /**
-   * What becomes of a write that Redis takes no note of. `'reject'` (default):
-   * `CacheUnavailableError`, the source untouched. `'store'`: the source is written; until Redis is
-   * back and the entry dropped, other processes may still read the old one, this one does not.
+   * What a write does while Redis is down.
+   *
+   * - `'reject'` (default): it rejects with `CacheUnavailableError`, and the source is untouched.
+   * - `'bypass'`: it changes the source without Redis. Until Redis is back and the old entry is
+   *   dropped, other processes may still read that entry; this process does not.
    */
-  readonly onOutage?: 'reject' | 'store'
+  readonly onOutage?: 'reject' | 'bypass'
 }
 
 /**
- * Write-through. Promises: a read that begins after a write of its id was acknowledged, in any
- * process, never returns what was there before; a process that dies in the middle of a write leaves
- * the old value `intentTtl` longer at most; what is cached is what the source has.
+ * A write-through cache. It guarantees that
  *
- * A write rejects with the error of `store`, with `CacheUnavailableError` (nothing was written), or
- * with `CacheWriteError` (`stored: true`, and its `result`) if Redis went away after the source had
- * been written.
+ * - a read that begins after a write of its id was acknowledged never returns what was there
+ *   before, in any process;
+ * - a process that dies in the middle of a write leaves the old value for at most `intentTtl`
+ *   longer;
+ * - the cached value is the one that the source has.
+ *
+ * A write rejects with the error of `store`, with `CacheUnavailableError` if nothing was written,
+ * or with `CacheWriteError` (`stored: true`, and its `result`) if Redis went away after the source
+ * had been written.
  */
 export interface WriteThrough<Loaded, Id, Patch, S>
   extends SourceReads<Loaded, Id>, AsyncDisposable {
-  /** What is cached, fresh or stale; nothing is loaded. */
+  /** Returns the cached value, fresh or stale, and does not load. */
   peek(id: Id): Promise<Loaded | null | undefined>
   /**
-   * Stores the patch, and caches the row that comes of it. `undefined` where it is not known:
-   * `store` answered with nothing, and there was nothing to merge with, or another writer
+   * Stores a patch, and caches the new row. Resolves to `undefined` if the new row is unknown:
+   * `store` answered with nothing, and there was no cached row to merge with, or another writer
    * overlapped.
    */
   update(id: Id, patch: Patch): Promise<Written<NonNullable<Loaded>, S>>
-  /** Stores a whole row, new or not; where `store` answers with nothing, it is cached as it is. */
+  /**
+   * Stores a whole row, new or not. If `store` answers with nothing, the row is cached as you pass
+   * it.
+   */
   put(id: Id, value: NonNullable<Loaded> & Patch): Promise<NonNullable<Loaded>>
-  /** Removes the row. Resolves to what `remove` answers with. */
+  /** Removes a row. Resolves to the answer of `remove`. */
   delete(id: Id): Promise<unknown>
   /**
-   * As `update`, of many. An id may be there more than once: its writes are done in their order.
+   * Stores several patches, like `update`. An id may occur more than once: its writes are done in
+   * their order.
    *
-   * @throws {WriteManyError} if some failed, with the outcome of each.
+   * @throws {WriteManyError} if some writes failed, with the outcome of each.
    */
   updateMany(
     writes: readonly (readonly [id: Id, patch: Patch])[],
   ): Promise<Written<NonNullable<Loaded>, S>[]>
   /**
-   * Deletes entries, after a change of the source that did not go through here. Resolves to how
-   * many there were.
+   * Deletes entries after a change of the source that did not use this cache. Resolves to the
+   * number of deleted entries.
    */
   invalidate(ids: Id | readonly Id[]): Promise<number>
   /**
-   * For a change that commits later than a callback could tell, such as a database transaction:
-   * call `commit()` when the database has committed. The change may take `intentTtl`, of the cache
-   * or its own. Rejects with `CacheUnavailableError` if Redis does not answer.
+   * Begins a mutation that outlives the call, for a change whose commit a callback can't observe,
+   * such as a database transaction. Call `commit()` when the database has committed. The change may
+   * take as long as `intentTtl`, of these options or of the cache. Rejects with
+   * `CacheUnavailableError` if Redis does not answer.
    */
   beginMutation(
     ids: Id | readonly Id[],
     options?: { readonly intentTtl?: Duration },
   ): Promise<Mutation>
   /**
-   * Resolves once nothing is reloaded in the background any more. For the end of a process, or of a
+   * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
    */
   idle(): Promise<void>
-  /** Ends what `onOutage: 'store'` still had to drop, with one last attempt. */
+  /**
+   * Makes one last attempt to drop the entries that `onOutage: 'bypass'` left behind, and stops
+   * trying.
+   */
   close(): Promise<void>
 }

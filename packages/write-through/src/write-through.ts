@@ -25,27 +25,16 @@ import {
   writeSource,
   type Entry,
 } from '@cache/core/internal'
-import { Outdated } from './outdated.js'
-import { inRounds } from './rounds.js'
+import { BypassedWrites } from './bypassed-writes.js'
 import type { Stored, WriteThrough, WriteThroughOptions, Written } from './types.js'
+import { uniqueBatches } from './unique-batches.js'
 import { WriteManyError } from './write-many-error.js'
 
-const names = [
-  'client',
-  'prefix',
-  'key',
-  'store',
-  'storeMany',
-  'remove',
-  'merge',
-  'intentTtl',
-  'onOutage',
-  ...sourceOptions,
-  ...loadPolicyOptions,
-] as const
-
 /**
- * @throws {InvalidOptionError} naming the option.
+ * Creates a write-through cache: a write goes to the source and then to the cache, and a read loads
+ * missing values.
+ *
+ * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
  * const users = createWriteThrough({
  *   client, prefix: 'user', ttl: '1h',
@@ -58,7 +47,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   options: WriteThroughOptions<Loaded, Id, Patch, S>,
 ): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
-  const check = checkOptions('createWriteThrough', options, names)
+  const check = checkOptions('createWriteThrough', options, optionNames)
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(
@@ -71,42 +60,44 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const remove = check.function<(id: Id) => unknown>('remove')
   const merge = check.function<(current: T, patch: Patch) => T>('merge')
   const intentTtl = check.duration('intentTtl', 5_000)
-  const onOutage = check.oneOf('onOutage', ['reject', 'store'], 'reject')
+  const onOutage = check.oneOf('onOutage', ['reject', 'bypass'], 'reject')
   const policy = new LoadPolicy<T>(check, options)
   const path = new ReadPath<T>(client, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const { entries } = client
   const { format } = policy
-  const fewCommits = limitTo(entries.atOnce)
-  const outdated = new Outdated(entries)
-  const limited = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
+  const limitCommits = limitTo(entries.atOnce)
+  const bypassed = new BypassedWrites(entries)
+  const limitCalls = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
 
   return {
     async get(id, call) {
-      return outdated.has(keyOf(id))
+      return bypassed.has(keyOf(id))
         ? options.load(id, uncachedContext(call?.signal))
         : source.get(id, call)
     },
 
     async getMany(ids, call) {
-      const past = ids.map((id) => outdated.has(keyOf(id)))
-      if (!past.includes(true)) return source.getMany(ids, call)
-      const answers = await Promise.all([
+      const isBypassed = ids.map((id) => bypassed.has(keyOf(id)))
+      if (!isBypassed.includes(true)) return source.getMany(ids, call)
+      const values = await Promise.all([
         source.getMany(
-          ids.filter((_, i) => !past[i]),
+          ids.filter((_, i) => !isBypassed[i]),
           call,
         ),
         Promise.all(
           ids
-            .filter((_, i) => past[i])
-            .map((id) => limited(() => options.load(id, uncachedContext(call?.signal)))),
+            .filter((_, i) => isBypassed[i])
+            .map((id) => limitCalls(() => options.load(id, uncachedContext(call?.signal)))),
         ),
       ])
-      const [cached, loaded] = answers.map((values) => values.values())
-      return past.map((isPast) => (isPast ? loaded : cached)!.next().value as T | null | undefined)
+      const [cached, loaded] = values.map((part) => part.values())
+      return isBypassed.map(
+        (fromSource) => (fromSource ? loaded : cached)!.next().value as T | null | undefined,
+      )
     },
 
-    peek: async (id) => (outdated.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
+    peek: async (id) => (bypassed.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
 
     update,
 
@@ -125,7 +116,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         )
       const keys = [keyOf(id)]
       return path.changing(keys, () =>
-        inOutage(
+        withOutage(
           keys,
           () => remove(id),
           () => writeSource(client, { keys, intentTtl, change: () => remove(id) }),
@@ -135,13 +126,13 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
     async updateMany(writes) {
       const results: PromiseSettledResult<Written<T, S>>[] = new Array(writes.length)
-      for (const round of inRounds(writes, ([id]) => keyOf(id))) {
+      for (const batch of uniqueBatches(writes, ([id]) => keyOf(id))) {
         const outcomes = await Promise.allSettled(
           storeMany
-            ? together(round.map(({ item }) => item))
-            : round.map(({ item: [id, patch] }) => limited(() => update(id, patch))),
+            ? writeMany(batch.map(({ item }) => item))
+            : batch.map(({ item: [id, patch] }) => limitCalls(() => update(id, patch))),
         )
-        for (const [i, { place }] of round.entries()) results[place] = outcomes[i]!
+        for (const [i, { index }] of batch.entries()) results[index] = outcomes[i]!
       }
       if (results.some(({ status }) => status === 'rejected')) throw new WriteManyError(results)
       return results.map((result) => (result as PromiseFulfilledResult<Written<T, S>>).value)
@@ -152,20 +143,22 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       return path.changing(keys, () => entries.invalidate(keys))
     },
 
-    async beginMutation(ids, own) {
+    async beginMutation(ids, mutationOptions) {
       const keys = Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
       return openMutation(client, {
         keys,
         intentTtl:
-          own?.intentTtl === undefined ? intentTtl : parseDuration(own.intentTtl, 'intentTtl'),
+          mutationOptions?.intentTtl === undefined
+            ? intentTtl
+            : parseDuration(mutationOptions.intentTtl, 'intentTtl'),
         around: (work) => path.changing(keys, work),
       })
     },
 
     idle: () => path.idle(),
 
-    close: () => outdated.close(),
-    [Symbol.asyncDispose]: () => outdated.close(),
+    close: () => bypassed.close(),
+    [Symbol.asyncDispose]: () => bypassed.close(),
   }
 
   async function update(id: Id, patch: Patch): Promise<Written<T, S>> {
@@ -177,7 +170,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   }
 
   /**
-   * One write of the source; then the row that it answered with, or else the one merged, is cached.
+   * Changes one row of the source with `change`, and caches the row that `change` answers with, or
+   * else the merged row.
    */
   async function write<R extends Stored<T>>(
     id: Id,
@@ -189,7 +183,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     let merged = false
     let outcome: Outcome | undefined
     const row = await path.changing([key], () =>
-      inOutage([key], change, () =>
+      withOutage([key], change, () =>
         writeSource<R | T>(client, {
           keys: [key],
           intentTtl,
@@ -206,25 +200,25 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
               merged = true
               return row
             } catch (error) {
-              // the source has been written all the same
+              // The source has been written nevertheless.
               emit(channels.error, () => ({ operation: 'merge', key, error }))
               return answer
             }
           },
-          // A merged row has no version of its own: without one it is stored only if nobody
-          // overlapped.
+          // A merged row has no version of its own. Without a version, it is stored only if no
+          // other writer overlapped.
           commit: async (token, result) => {
             outcome = await commit(key, token, result, !merged)
           },
         }),
       ),
     )
-    // it would have been merged with something else
+    // If another writer overlapped, the row was merged with an old one.
     return merged && outcome !== 'stored' ? undefined : row
   }
 
-  /** Several writes as one of the source: all of them or none. */
-  function together(writes: readonly (readonly [Id, Patch])[]): Promise<Written<T, S>>[] {
+  /** Does several writes with one call of `storeMany`: all of them or none. */
+  function writeMany(writes: readonly (readonly [Id, Patch])[]): Promise<Written<T, S>>[] {
     const keys = writes.map(([id]) => keyOf(id))
     const change = async (): Promise<readonly S[]> => {
       const rows = await storeMany!(writes)
@@ -236,19 +230,22 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       )
     }
     const all = path.changing(keys, () =>
-      inOutage(keys, change, () =>
+      withOutage(keys, change, () =>
         writeSource(client, {
           keys,
           intentTtl,
           change,
           commit: (token, rows) =>
-            Promise.all(keys.map((key, i) => fewCommits(() => commit(key, token, rows[i]!, true)))),
+            Promise.all(
+              keys.map((key, i) => limitCommits(() => commit(key, token, rows[i]!, true))),
+            ),
         }),
       ),
     )
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }
 
+  /** Ends a write: caches the row, or drops the entry if the row is unknown or can't be cached. */
   async function commit(
     key: string,
     token: string,
@@ -272,8 +269,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     }
   }
 
-  /** Does it with Redis, or, where that is asked for, without. */
-  async function inOutage<R>(
+  /** Runs `withRedis`, or with `onOutage: 'bypass'` only `change` while Redis is down. */
+  async function withOutage<R>(
     keys: readonly string[],
     change: () => R | Promise<R>,
     withRedis: () => Promise<R>,
@@ -281,20 +278,34 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     try {
       return await withRedis()
     } catch (error) {
-      if (onOutage === 'reject' || outdated.isFull) throw error
+      if (onOutage === 'reject' || bypassed.isFull) throw error
       if (error instanceof CacheWriteError) {
-        keys.forEach((key) => outdated.add(key))
+        keys.forEach((key) => bypassed.add(key))
         return error.result as R
       }
       if (!(error instanceof CacheUnavailableError)) throw error
       try {
         return await change()
       } finally {
-        // also where it throws: it may have committed before
-        keys.forEach((key) => outdated.add(key))
+        // Also if the change throws: it may have committed before.
+        keys.forEach((key) => bypassed.add(key))
       }
     }
   }
 }
 
 type Outcome = 'stored' | 'kept' | 'deleted'
+
+const optionNames = [
+  'client',
+  'prefix',
+  'key',
+  'store',
+  'storeMany',
+  'remove',
+  'merge',
+  'intentTtl',
+  'onOutage',
+  ...sourceOptions,
+  ...loadPolicyOptions,
+] as const

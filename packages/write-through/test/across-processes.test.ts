@@ -5,14 +5,14 @@ import { spawnProcesses, startCluster, startRedis, type ProcessGroup } from '@ca
 import { Cluster, Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { createWriteThrough } from '../src/index.js'
-import type { Row, Said, Start } from './processes/writer.js'
+import type { Row, Report, Start } from './processes/writer.js'
 
 const LONG = process.env.CHAOS !== undefined
 const SECONDS = LONG ? 60 : 3
 const PROCESSES = LONG ? 8 : 4
 /**
- * Of reads and writes at least, or nothing would have been tried; a slow machine takes longer for
- * them.
+ * The smallest number of reads and writes of a run, or it would have tried nothing. A slow machine
+ * takes longer for them.
  */
 const READS = LONG ? 1_000 : 500
 const WRITES = 100
@@ -20,19 +20,19 @@ const LONGEST = 60
 const INTENT_TTL = 1_000
 
 /**
- * Lets processes read and write, kills one now and then (SIGKILL), pauses Redis now and then, at
- * last kills half and lets the others read, and adds up what they saw.
+ * Runs processes that read and write, sometimes kills one (SIGKILL), and sometimes pauses Redis. At
+ * the end, kills half of them and lets the others read. Returns the sum of their reports.
  */
 async function harness({
   topology,
   pattern,
 }: Pick<Start, 'topology' | 'pattern'>): Promise<
-  Omit<Said, 'type'> & { killed: number; cached: number; wrong: string[] }
+  Omit<Report, 'type'> & { killed: number; cached: number; wrong: string[] }
 > {
   await using source = await startRedis()
   await using redis = topology === 'cluster' ? await startCluster() : await startRedis()
   const nodes = 'nodes' in redis ? redis.nodes : [redis]
-  const said: Said[] = []
+  const reports: Report[] = []
   const groups = new Set<ProcessGroup>()
   const start = async (index: number): Promise<ProcessGroup> => {
     const data: Start = {
@@ -50,8 +50,8 @@ async function harness({
     return group
   }
   const listen = async (group: ProcessGroup): Promise<void> => {
-    const place =
-      said.push({
+    const index =
+      reports.push({
         type: 'so far',
         reads: 0,
         hits: 0,
@@ -60,12 +60,12 @@ async function harness({
         stale: [],
         outlived: [],
       }) - 1
-    for (;;) said[place] = await group.processes[0]!.next<Said>('so far', { timeout: 600_000 })
+    for (;;) reports[index] = await group.processes[0]!.next<Report>('so far', { timeout: 600_000 })
   }
   const running = await Promise.all(Array.from({ length: PROCESSES }, (_, index) => start(index)))
   for (const group of running) void listen(group).catch(() => undefined)
   const sum = (of: 'reads' | 'hits' | 'writes' | 'refused'): number =>
-    said.reduce((total, one) => total + one[of], 0)
+    reports.reduce((total, one) => total + one[of], 0)
   const tooFew = (): boolean =>
     pattern !== 'as usually written' && (sum('reads') <= READS || sum('writes') <= WRITES)
   let killed = 0
@@ -96,7 +96,7 @@ async function harness({
   const readers = running.slice(PROCESSES / 2)
   await Promise.all(running.slice(0, PROCESSES / 2).map((group) => group.stop()))
   for (const group of readers) group.send('only read')
-  // of those that were killed; then the readers cache whatever was written
+  // The intents of killed writers expire here. Then the readers cache the written rows.
   await sleep(INTENT_TTL + 500)
   await Promise.all([...groups].map((group) => group.stop()))
   const { cached, wrong } =
@@ -105,8 +105,8 @@ async function harness({
       : await differences(nodes, topology, source.url)
   return {
     ...counts,
-    stale: said.flatMap(({ stale }) => stale),
-    outlived: said.flatMap(({ outlived }) => outlived),
+    stale: reports.flatMap(({ stale }) => stale),
+    outlived: reports.flatMap(({ outlived }) => outlived),
     killed,
     cached,
     wrong,
@@ -144,7 +144,7 @@ async function differences(
   return { cached: count, wrong }
 }
 
-describe(`${PROCESSES} processes on both drivers that read and write 10 rows for ${SECONDS} s, while writers are killed and Redis is paused`, () => {
+describe(`${PROCESSES} processes on 10 rows for ${SECONDS} s, with kills and pauses`, () => {
   const always = [
     ['cluster', 'ours'],
     ['standalone', 'merging'],

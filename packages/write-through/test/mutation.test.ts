@@ -12,7 +12,7 @@ describe.each(cases)('on $name', ({ start }) => {
   beforeEach(() => stage.flush())
   afterAll(() => stage.stop())
 
-  it('a row that a transaction changes is read as it was until the commit, and as it is from then on', async () => {
+  it('reads return the old row until a transaction commits, and the new one then', async () => {
     let committed = 1
     const clients = [stage.driver(), stage.driver()]
     const [mine, other] = clients.map((client) =>
@@ -36,7 +36,7 @@ describe.each(cases)('on $name', ({ start }) => {
     for (const one of [mine!, other!, ...clients]) await one.close()
   })
 
-  it('a merge that throws fails no write, as the source has been written', async () => {
+  it('a merge that throws does not fail the write', async () => {
     const client = stage.driver()
     const cache = createWriteThrough({
       client,

@@ -56,7 +56,7 @@ describe('createWriteThrough', () => {
     expect(make).toThrow(`"${option}"`)
   })
 
-  it.each([undefined, null, 'a', []])('refuses %j for options', (options) => {
+  it.each([undefined, null, 'a', []])('refuses %j as options', (options) => {
     expect(() => createWriteThrough(options as never)).toThrow(InvalidOptionError)
   })
 })

@@ -32,7 +32,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   /** `writeTimeout`: longer where a write has to begin, whatever the machine does meanwhile. */
-  function make(onOutage: 'reject' | 'store', writeTimeout = 300) {
+  function make(onOutage: 'reject' | 'bypass', writeTimeout = 300) {
     const { driver, end } = drivers[name]!(server.url)
     const client = createCacheClient(driver, {
       resilience: { readTimeout: 100, writeTimeout, breaker: { failures: 3, cooldown: 100 } },
@@ -68,7 +68,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   }
 
   it.each(['dead', 'silent'])(
-    'Redis %s: a write is refused before anything is written, and reads answer from the source',
+    'Redis %s: a write is refused before the source, and reads answer from the source',
     async (how) => {
       const { rowsCache, rows } = make('reject')
       await rowsCache.get(1)
@@ -83,7 +83,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     },
   )
 
-  it('Redis goes away in the middle of a write: the caller learns that the row is written, and the old entry is gone by the intent’s end', async () => {
+  it('Redis goes away during a write: the caller learns that the row is written', async () => {
     const { rowsCache, rows, whileStoring } = make('reject', 1_000)
     await rowsCache.get(1)
     whileStoring(() => server.pause())
@@ -96,9 +96,9 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
   })
 
   it.each(['before', 'during'])(
-    'onOutage: store: with Redis out %s the write the row is written, this process reads the new one at once, all others once Redis is back',
+    'bypass: with Redis down %s the write, this process reads the new row, others later',
     async (when) => {
-      const { rowsCache, rows, whileStoring } = make('store')
+      const { rowsCache, rows, whileStoring } = make('bypass')
       await rowsCache.get(1)
       if (when === 'before') await server.kill()
       else whileStoring(() => server.kill())
@@ -119,7 +119,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     },
   )
 
-  it('a full Redis takes writes: they begin with a deletion, after which a script may go on', async () => {
+  it('a full Redis accepts writes, because they begin with a deletion', async () => {
     const { rowsCache, rows } = make('reject', 5_000)
     await rowsCache.get(1)
     await server.cli('CONFIG', 'SET', 'maxmemory', '1')
@@ -128,7 +128,7 @@ describe.each(Object.keys(drivers))('on %s', (name) => {
     expect(await rowsCache.get(1)).toBe('new')
   })
 
-  it('a Redis that fills up in the middle of the write: the row is written, the old entry is gone', async () => {
+  it('a Redis that fills up during a write: the old entry is gone', async () => {
     const { rowsCache, whileStoring } = make('reject', 5_000)
     await rowsCache.get(1)
     whileStoring(() => server.cli('CONFIG', 'SET', 'maxmemory', '1'))

@@ -61,7 +61,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(loads).toBe(1)
   })
 
-  it('a row that was not cached is cached by its write', async () => {
+  it('a write caches a row that was not cached before', async () => {
     const users = returning()
     await users.update(2, { age: 31 })
     expect(await users.get(2)).toMatchObject({ age: 31 })
@@ -91,7 +91,7 @@ describe.each(cases)('on $name', ({ start }) => {
     await expect(silent().delete(2)).rejects.toThrow('"remove"')
   })
 
-  it('an update of a row that is not there says so, and drops the entry', async () => {
+  it('an update of a row that does not exist resolves to null, and drops the entry', async () => {
     const users = returning()
     await users.get(3)
     rows.delete(3)
@@ -99,7 +99,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await users.peek(3)).toBeUndefined()
   })
 
-  it('where store answers with nothing, the cached row is merged with the patch, and what is not cached is loaded by the next read', async () => {
+  it('without an answer of store, the cached row is merged or dropped', async () => {
     const users = silent()
     await users.get(1)
     expect(await users.update(1, { age: 77 })).toMatchObject({ name: 'user 1', age: 77 })
@@ -110,7 +110,7 @@ describe.each(cases)('on $name', ({ start }) => {
   })
 
   it.each([false, true])(
-    'overlapping merges are dropped: neither saw the other’s patch (versions: %j)',
+    'overlapping merges are dropped, because neither saw the other patch (versions: %j)',
     async (versioned) => {
       const gates: (() => void)[] = []
       const slow = createWriteThrough({
@@ -134,7 +134,7 @@ describe.each(cases)('on $name', ({ start }) => {
     },
   )
 
-  it('of overlapping writers with versions the newer row is cached, whoever ends last', async () => {
+  it('of overlapping writers with versions, the newer row is cached in any order', async () => {
     const gates = new Map<string, () => void>()
     const users = createWriteThrough({
       client,
@@ -202,7 +202,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await slow.peek(1)).toMatchObject({ name: 'new' })
   })
 
-  it('updateMany does them all, an id’s writes in their order, and says which failed', async () => {
+  it('updateMany does the writes of one id in order, and reports failures', async () => {
     const users = returning()
     expect(
       await users.updateMany([
@@ -230,7 +230,7 @@ describe.each(cases)('on $name', ({ start }) => {
       ])
       .catch((caught: unknown) => caught)) as WriteManyError<User>
     expect(error).toBeInstanceOf(WriteManyError)
-    // What a store says may quote the row: it is the cause, and not quoted.
+    // The message of a store may quote the row. It is the cause, and is not quoted.
     expect(error.message).toBe(
       '1 of 2 writes failed; "results" has the outcome of each. The first: Error.',
     )
@@ -243,7 +243,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await some.peek(2)).toBeUndefined()
   })
 
-  it('storeMany is called once for those of different ids, and its answers are cached', async () => {
+  it('storeMany is called once for different ids, and its answers are cached', async () => {
     const calls: number[][] = []
     const users = createWriteThrough({
       client,
@@ -275,7 +275,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await short.peek(1)).toBeUndefined()
   })
 
-  it('takes 2 round trips beside the store, also where it merges', async () => {
+  it('takes 2 round trips in addition to the store, also with merge', async () => {
     for (const users of [returning(), silent()]) {
       await users.get(1)
       const calls: string[] = []
@@ -291,7 +291,7 @@ describe.each(cases)('on $name', ({ start }) => {
     }
   })
 
-  it('what can’t be cached is written all the same, and dropped from the cache', async () => {
+  it('a row that can’t be cached is written, and its entry is dropped', async () => {
     const users = createWriteThrough<User | null, number, Partial<User>, User>({
       client,
       prefix: 'user',
@@ -319,7 +319,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await hostile.peek(1)).toBeUndefined()
   })
 
-  it('ids are kept apart, whatever is in them', async () => {
+  it('ids with similar texts are different ids', async () => {
     const store = new Map<string, { id: string }>()
     const things = createWriteThrough({
       client,
@@ -350,7 +350,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(store.size).toBe(ids.length)
   })
 
-  it('invalidate drops what changed elsewhere', async () => {
+  it('invalidate drops entries of rows that changed elsewhere', async () => {
     const users = returning()
     await users.getMany([1, 2, 3])
     rows.set(1, { ...rows.get(1)!, name: 'elsewhere' })
@@ -358,7 +358,7 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await users.get(1)).toMatchObject({ name: 'elsewhere' })
   })
 
-  it('after it is closed its client writes nothing', async () => {
+  it('a closed cache writes nothing', async () => {
     const users = returning()
     await users.close()
     await client.close()

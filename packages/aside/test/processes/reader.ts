@@ -7,7 +7,8 @@ import { createClient } from 'redis'
 import { createAside } from '@cache/aside'
 
 /**
- * A process that reads: it is told what to do, holds its loads on request, and says what it got.
+ * The start data of a process that reads. The process executes orders, holds its loads on request,
+ * and reports the values that it read.
  */
 export interface Start {
   readonly url: string
@@ -23,7 +24,8 @@ export type Order =
       readonly callers: number
       readonly value: number
       readonly hold: boolean
-      /** Ms the loader takes. */ readonly takes?: number
+      /** How long the loader takes, in ms. */
+      readonly takes?: number
     }
   | { readonly do: 'release' }
   | { readonly do: 'mutate'; readonly id: string }
@@ -33,7 +35,7 @@ const child = childProcess<Start>()
 const { url, client: kind, leaseTtl = 10_000, waitFor = 2_000 } = child.data
 const driver =
   kind === 'ioredis' ? ioredisDriver(new Redis(url)) : nodeRedisDriver(createClient({ url }))
-// a busy machine does not miss them
+// A busy machine does not miss these deadlines.
 const resilience = { readTimeout: '5s', writeTimeout: '5s' } as const
 const values = createAside<number>({
   client: createCacheClient(driver, { namespace: 'p', resilience }),
@@ -45,7 +47,7 @@ const values = createAside<number>({
 
 let release: (() => void) | undefined
 
-await values.peek('nothing') // it is connected
+await values.peek('nothing') // It is connected now.
 await child.say({ type: 'ready' })
 for (;;) {
   const order = await child.next<Order>()
@@ -81,7 +83,7 @@ async function read({
   }
   const started = performance.now()
   const times: number[] = []
-  const got = await Promise.all(
+  const results = await Promise.all(
     Array.from({ length: callers }, async () => {
       const answer = await values.getOrLoad(id, load)
       times.push(performance.now() - started)
@@ -92,7 +94,7 @@ async function read({
     type: 'read',
     id,
     loads,
-    values: [...new Set(got)],
+    values: [...new Set(results)],
     slowest: Math.max(...times),
   })
 }

@@ -8,12 +8,13 @@ import { createClient } from 'redis'
 import { createHierarchical } from '@cache/hierarchical'
 
 /**
- * A process that reads until it is told to stop, of a source in Redis where items change and move,
- * and says what it read that was too old.
+ * The start data of a process that reads until it is stopped. Its source is in Redis, where items
+ * change and move. It reports the reads that were too old.
  */
 export interface Start {
   readonly url: string
-  /** After so many it says so. */ readonly reads: number
+  /** The process sends a message after this many reads. */
+  readonly reads: number
 }
 
 interface Item {
@@ -58,9 +59,9 @@ await Promise.all(
   [0, 1, 2, 3].map(async (reader) => {
     while (running) {
       const settled = await rows('settled')
-      const found = reader < 2 ? [await items.get(reader)] : await items.getGroup(reader - 2)
+      const values = reader < 2 ? [await items.get(reader)] : await items.getGroup(reader - 2)
       if (++reads === enough) await child.say({ type: 'enough' })
-      for (const item of found)
+      for (const item of values)
         if (item && item.changes < settled[item.id]!.changes)
           stale.push(`${JSON.stringify(item)} after ${JSON.stringify(settled[item.id])}`)
     }

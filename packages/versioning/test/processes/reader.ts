@@ -8,12 +8,13 @@ import { createClient } from 'redis'
 import { createVersioned } from '@cache/versioning'
 
 /**
- * A process that reads until it is told to stop, of a source whose numbers only grow, and says what
- * it read that was too old.
+ * The start data of a process that reads until it is stopped. The numbers of its source only grow.
+ * It reports the reads that were too old.
  */
 export interface Start {
   readonly url: string
-  /** After so many it says so. */ readonly reads: number
+  /** The process sends a message after this many reads. */
+  readonly reads: number
   readonly strategy: 'stamp' | 'key'
   readonly learnt: boolean
 }

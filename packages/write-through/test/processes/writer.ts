@@ -7,9 +7,9 @@ import { Cluster, Redis } from 'ioredis'
 import { createClient, createCluster } from 'redis'
 import { createWriteThrough } from '../../src/index.js'
 
-// One of several processes that read and write the same few rows at random. The rows live in a
-// Redis of their own, which stands for the database: it counts the versions of each, remembers when
-// each was made and which was acknowledged.
+// One of several processes that read and write the same few rows at random. The rows are in a
+// separate Redis that stands for the database. It counts the versions of each row, and records when
+// each version was made and which was acknowledged.
 
 export interface Start {
   readonly addresses: readonly { readonly host: string; readonly port: number }[]
@@ -26,7 +26,7 @@ export interface Row {
   readonly version: number
 }
 
-export interface Said {
+export interface Report {
   readonly type: 'so far'
   readonly reads: number
   /** Of those: what nobody had to ask the source for. */
@@ -36,8 +36,8 @@ export interface Said {
   /** Older than a write that had been acknowledged when the read began. */
   readonly stale: readonly string[]
   /**
-   * Older than a write that was made more than an intent before the read began, acknowledged or
-   * not.
+   * Reads of rows older than a write that was made more than an intent before the read began,
+   * whether it was acknowledged or not.
    */
   readonly outlived: readonly string[]
 }
@@ -73,7 +73,7 @@ async function work(): Promise<never> {
     const id = Math.floor(Math.random() * ids)
     if (Math.random() < writes) await write(id)
     else await read(id)
-    if (Math.random() < 0.02) await child.say({ type: 'so far', ...seen } satisfies Said)
+    if (Math.random() < 0.02) await child.say({ type: 'so far', ...seen } satisfies Report)
     await sleep(Math.random() * 4)
   }
 }
@@ -82,7 +82,9 @@ async function write(id: number): Promise<void> {
   try {
     const row = await rows.update(id)
     await source.eval(
-      "if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1]) end",
+      `if tonumber(redis.call('HGET', 'acknowledged', KEYS[1]) or 0) < tonumber(ARGV[1]) then
+        redis.call('HSET', 'acknowledged', KEYS[1], ARGV[1])
+      end`,
       1,
       String(id),
       row.version,
@@ -120,7 +122,11 @@ async function load(id: number): Promise<Row> {
 
 async function store(id: number): Promise<Row> {
   const version = (await source.eval(
-    "local v = redis.call('HINCRBY', 'versions', KEYS[1], 1) local t = redis.call('TIME') redis.call('HSET', 'times:' .. KEYS[1], v, t[1] * 1000 + math.floor(t[2] / 1000)) return v",
+    `local v = redis.call('HINCRBY', 'versions', KEYS[1], 1)
+    local t = redis.call('TIME')
+    local ms = t[1] * 1000 + math.floor(t[2] / 1000)
+    redis.call('HSET', 'times:' .. KEYS[1], v, ms)
+    return v`,
     1,
     String(id),
   )) as number

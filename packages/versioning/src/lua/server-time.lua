@@ -1,4 +1,4 @@
--- The server's time.
+-- Returns the server's time.
 -- KEYS[1] a key on that server
 -- returns µs
 -- cost: O(1)

@@ -57,7 +57,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
           client,
           prefix: 'p',
           ttl: '1h',
-          onOutage: 'store',
+          onOutage: 'bypass',
           load: (id: number | string, { signal }) => {
             signals.push(signal)
             return source.get(id) ?? 0
@@ -75,7 +75,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
       for (const { end } of made) end()
     }
 
-    it('are read from the source at once, not after a wait for Redis', () =>
+    it('are read from the source at once, without waiting for Redis', () =>
       inOutage({}, async (mine, _other, _source, proxy) => {
         proxy.swallow('both')
         await mine.update(1, 7)
@@ -84,7 +84,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
         expect(performance.now() - started).toBeLessThan(300)
       }))
 
-    it('are written until they take 32 MiB to remember; then Redis is needed', () =>
+    it('are accepted until their keys take 32 MiB; then Redis is needed', () =>
       inOutage({ breaker: { failures: 1, cooldown: '1s' } }, async (mine, other, source, proxy) => {
         const long = 'x'.repeat(8_000)
         await other.get(`1-${long}`)
@@ -108,7 +108,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
           .toBe(5)
       }))
 
-    it('are dropped when Redis is back, also those that were written again while they were dropped', () =>
+    it('are dropped when Redis is back, even if they are written again in the meantime', () =>
       inOutage({}, async (mine, other, source, proxy) => {
         for (let i = 0; i < 3; i++) {
           await other.get(1)
@@ -123,7 +123,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
         }
       }))
 
-    it('are dropped also where the store wrote them and then threw', () =>
+    it('are dropped even if the store threw after it had written them', () =>
       inOutage({ breaker: { failures: 1, cooldown: '2s' } }, async (mine, other, source, proxy) => {
         storing = () => {
           throw new Error('the connection was lost after the commit')
@@ -133,8 +133,8 @@ describe.each(['ioredis', 'node-redis'] as const)(
           await other.invalidate(1)
           expect(await other.get(1)).toBe(6)
           proxy.swallow('both')
-          // The write must not be sent: what was given up is taken back later, and drops the entry
-          // as well.
+          // The write must not be sent. An intent that got no answer is taken back later, which
+          // drops the entry too.
           await expect
             .poll(
               () =>
@@ -169,7 +169,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
         expect(signals.slice(-2)).toEqual([leaver.signal, leaver.signal])
       }))
 
-    it('are dropped however many they are', () =>
+    it('are dropped in any number', () =>
       inOutage({ maxInFlight: 200 }, async (mine, other, _source, proxy) => {
         const ids = Array.from({ length: 600 }, (_, i) => i)
         await other.getMany(ids)

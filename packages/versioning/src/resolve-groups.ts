@@ -2,18 +2,19 @@ import { InvalidOptionError } from '@cache/core'
 import type { Groups } from './stamps.js'
 
 /**
- * Names of groups, each once, with the keys of their versions.
+ * Maps each name of a group to the key of its version, without duplicates.
  *
- * @throws {InvalidOptionError} naming `option`, for anything but an array of non-empty strings.
- * @throws {InvalidKeyError} for a name that no key can be made of.
+ * @throws {InvalidOptionError} naming `option`, unless `names` is an array of non-empty strings.
+ * @throws {InvalidKeyError} if a name can't be part of a key.
  */
-export function namedGroups(
+export function resolveGroups(
   option: string,
   names: unknown,
   keyOf: (group: string) => string,
 ): Groups {
-  const fit = Array.isArray(names) && names.every((name) => typeof name === 'string' && name !== '')
-  if (!fit)
+  const valid =
+    Array.isArray(names) && names.every((name) => typeof name === 'string' && name !== '')
+  if (!valid)
     throw new InvalidOptionError(
       option,
       'the names of groups, an array of non-empty strings',
