@@ -54,6 +54,7 @@ export async function launchSentinels(
         config: {
           'sentinel myid': myself.id,
           'sentinel monitor': `${NAME} ${primary.host} ${primary.port} ${quorum}`,
+          'sentinel down-after-milliseconds': `${NAME} ${downAfter}`,
           // After a failed failover, the next attempt waits for twice this time.
           'sentinel failover-timeout': `${NAME} 5000`,
           ...knownPeers(
