@@ -72,7 +72,7 @@ describe('moving keys', () => {
     expect(await Promise.all(keys.map((key) => client.send(commandOn(key, 'GET', key))))).toEqual(
       keys,
     )
-  }, 90_000)
+  }, 180_000)
 
   it('an old shard that restarts during the sweep is swept completely', async () => {
     await using persistent = await startRedis({ aof: 'always' })
