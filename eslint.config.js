@@ -28,11 +28,13 @@ const clients = '^(ioredis|redis)(/|$)'
 const hostClock = {
   selector: "CallExpression[callee.object.name='Date'][callee.property.name='now']",
   message:
-    'The host’s clock decides nothing: the server’s TIME for what lives in Redis, performance.now() for deadlines in the process.',
+    'Do not use the host’s clock. Use the server’s TIME for state in Redis, and ' +
+    'performance.now() for deadlines in the process.',
 }
 
 const imports = Object.entries(allowed).map(([name, may]) => {
-  const message = `@cache/${name} may import ${may.map((other) => `@cache/${other}`).join(', ') || 'nothing of ours'}: nothing upwards, and no pattern from a pattern.`
+  const named = may.map((other) => `@cache/${other}`).join(', ') || 'no other package of ours'
+  const message = `@cache/${name} may import ${named}. Imports never point upwards.`
   const refused = [
     { regex: ours(may), message },
     { regex: '/(src|dist)/', message: 'Import a package by its public name.' },

@@ -1,5 +1,5 @@
-// Compares the public API of each published package with its report in `api/`, which reviewers read:
-// `node scripts/api-reports.mjs`. With `--write` it updates the reports. Needs the built packages.
+// Compares the public API of each published package with its report in `api/`, which reviewers
+// read. With `--write` it updates the reports. Needs the built packages.
 import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
@@ -20,7 +20,8 @@ for (const name of readdirSync(join(root, 'packages'))) {
 
 if (different > 0) {
   console.error(
-    `${different} public APIs have changed. If that is what you want, run "pnpm api" and commit the reports.`,
+    `${different} public APIs have changed. ` +
+      'If that is what you want, run "pnpm api" and commit the reports.',
   )
   process.exit(1)
 }

@@ -19,7 +19,8 @@ console.log(
 function changedPackages(base) {
   const git = (...args) => execFileSync('git', args, { cwd: root, encoding: 'utf8' })
   const fork = git('merge-base', base, 'HEAD').trim()
-  const files = `${git('diff', '--name-only', fork)}${git('ls-files', '--others', '--exclude-standard')}`
+  const untracked = git('ls-files', '--others', '--exclude-standard')
+  const files = git('diff', '--name-only', fork) + untracked
   const folders = files.split('\n').flatMap((file) => /^(?:packages|apps)\/[^/]+/.exec(file) ?? [])
   const tested = folders.filter((folder) => existsSync(resolve(root, folder, 'vitest.config.ts')))
   return [...new Set(tested)].map((folder) => basename(folder))

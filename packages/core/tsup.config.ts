@@ -10,7 +10,8 @@ export default defineConfig({
   },
   format: ['esm', 'cjs'],
   dts: true,
-  splitting: true, // one copy of each class for all entries, in CommonJS too: `instanceof` depends on it
+  // One copy of each class for all entries, in CommonJS too: `instanceof` depends on it.
+  splitting: true,
   target: 'node20',
   shims: true, // import.meta.url, in CommonJS too
   loader: { '.lua': 'text' },

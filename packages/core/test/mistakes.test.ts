@@ -85,7 +85,7 @@ describe.each(Object.keys(connections))('on %s', (name) => {
     client.send({ args, keys: args.slice(1, 2) as string[] })
 
   describe('scripts', () => {
-    it('decide the calls of one tick in the order asked, also where they have other numbers of arguments', async () => {
+    it('decide the calls of one tick in order, whatever their numbers of arguments', async () => {
       const push = defineScript({
         name: 'push',
         lua: "return redis.call('RPUSH', KEYS[1], unpack(ARGV))",
@@ -99,7 +99,7 @@ describe.each(Object.keys(connections))('on %s', (name) => {
       expect(await command('LRANGE', 'list', '0', '-1')).toEqual(['1', '2', '3', '4'])
     })
 
-    it('tell calls apart by their numbers of keys and of arguments, however many there are', async () => {
+    it('tell calls apart by their numbers of keys and arguments', async () => {
       const count = defineScript({
         name: 'count',
         lua: 'return {#KEYS, #ARGV}',
@@ -156,7 +156,7 @@ describe.each(Object.keys(connections))('on %s', (name) => {
       expect([wrong.status, right.status]).toEqual(['rejected', 'fulfilled'])
     })
 
-    it('that ask the same of the same source, one for bytes and one for text, get each their own', async () => {
+    it('that differ only in asking for bytes or text each get their own reply', async () => {
       const lua = "return redis.call('GET', KEYS[1])"
       const [bytes, text] = [
         defineScript({ name: 'bytes', lua, binary: true, asks: true, parse: (reply) => reply }),
@@ -231,7 +231,7 @@ describe.each(Object.keys(connections))('on %s', (name) => {
       },
     )
 
-    it('of scan, with a pattern that is no glob`…`, is refused: it would find nothing', async () => {
+    it('of scan, with a pattern that is not a glob`…`, is refused', async () => {
       await command('SET', 'user:1', 'x')
       await expect(
         (async () => {

@@ -176,7 +176,8 @@ const scripts: readonly string[] = [
   'return {ok = "fine"}',
   'return redis.error_reply("MINE no")',
   'return {err = "no code"}',
-  'return tostring(10 / 2) .. " " .. tostring(1e15) .. " " .. 2^53 .. " " .. 0.1 .. " " .. -0 .. " " .. 1e100',
+  'return tostring(10 / 2) .. " " .. tostring(1e15) .. " " .. 2^53 .. " " ..' +
+    ' 0.1 .. " " .. -0 .. " " .. 1e100',
   'return 7 % 3 .. " " .. -7 % 3 .. " " .. 5.5 % 2',
   'return "10" + 5 .. " " .. "0x10" * 1',
   'return #"abc" + #{1, 2, 3}',
@@ -192,13 +193,17 @@ const scripts: readonly string[] = [
   'return table.concat({1, 2, "x"}, ", ")',
   'return {string.find("hello", "l+"), string.find("a.b", ".", 1, true), string.find("abc", "x")}',
   'return {string.match("key=val", "(%w+)=(%w+)"), string.match("  x ", "^%s*(.-)%s*$")}',
-  'return {string.match("[[a]]", "%b[]"), string.match("abcabc", "(abc)%1"), string.match("abc", "()b()")}',
-  'return {string.gsub("hello", "l", "L"), string.gsub("a b", "%w", "<%0>"), string.gsub("abc", "", "-")}',
+  'return {string.match("[[a]]", "%b[]"), string.match("abcabc", "(abc)%1"),' +
+    ' string.match("abc", "()b()")}',
+  'return {string.gsub("hello", "l", "L"), string.gsub("a b", "%w", "<%0>"),' +
+    ' string.gsub("abc", "", "-")}',
   'local t = {} for w in string.gmatch("one two", "%a+") do t[#t + 1] = w end return t',
   'return string.gsub("$name", "%$(%w+)", {name = "x"})',
   'return {("x"):rep(3), ("abc"):sub(-2), ("abc"):byte(1, -1), ("ABC"):lower()}',
-  'return string.format("%d %5.2f %s %x %05d %-5s| %g %.0f %.17g %%", 42, 3.14159, "s", 255, 7, "ab", 1e20, 9e15, 0.1)',
-  'return {tonumber("12"), tonumber("z", 36) or 0, tonumber("x") == nil and 1, tonumber(" 5 "), tostring(nil), tostring(true)}',
+  'return string.format("%d %5.2f %s %x %05d %-5s| %g %.0f %.17g %%",' +
+    ' 42, 3.14159, "s", 255, 7, "ab", 1e20, 9e15, 0.1)',
+  'return {tonumber("12"), tonumber("z", 36) or 0, tonumber("x") == nil and 1,' +
+    ' tonumber(" 5 "), tostring(nil), tostring(true)}',
   'return {type(nil), type(1), type("x"), type({}), type(print)}',
   'local ok, e = pcall(error, "boom") return {ok and 1 or 0, e}',
   'local ok, e = pcall(function() return nil .. "x" end) return ok and 1 or 0',
@@ -207,11 +212,14 @@ const scripts: readonly string[] = [
   'local i = 0 repeat local done = i >= 3 i = i + 1 until done return i',
   'local i = 0 while true do i = i + 1 if i > 4 then break end end return i',
   'local f = {} for i = 1, 3 do f[i] = function() return i end end return {f[1](), f[2](), f[3]()}',
-  'return {math.floor(-1.5), math.ceil(1.2), math.max(1, 5, 3), math.min(4, 2), math.abs(-3), math.fmod(-7, 3), math.huge > 1 and 1}',
+  'return {math.floor(-1.5), math.ceil(1.2), math.max(1, 5, 3), math.min(4, 2),' +
+    ' math.abs(-3), math.fmod(-7, 3), math.huge > 1 and 1}',
   'return {unpack({1, 2, 3}, 2)}',
-  'return {1 == 1 and "y" or "n", nil == false and 1 or 0, not nil and 1 or 0, 1 < 2 and "a" < "b" and 1 or 0}',
+  'return {1 == 1 and "y" or "n", nil == false and 1 or 0,' +
+    ' not nil and 1 or 0, 1 < 2 and "a" < "b" and 1 or 0}',
   'return cjson.encode({1, "a/b", true, {x = 1}}) .. cjson.encode({}) .. cjson.encode("\\"\\n")',
-  'local d = cjson.decode(\'{"a": [1, 2, null], "b": "é"}\') return {d.a[2], d.b, d.a[3] == cjson.null and 1 or 0}',
+  'local d = cjson.decode(\'{"a": [1, 2, null], "b": "é"}\') ' +
+    'return {d.a[2], d.b, d.a[3] == cjson.null and 1 or 0}',
   'return struct.pack(">dI4", 1.5, 7)',
   'return {struct.unpack(">I4I2", struct.pack(">I4I2", 70000, 513))}',
   'return cmsgpack.pack({1, "two", {3}})',

@@ -96,8 +96,14 @@ describe('memoryDriver', () => {
   it('keeps no process alive', async () => {
     const { execFile } = await import('node:child_process')
     const { promisify } = await import('node:util')
-    const script =
-      "import('@cache/memory').then(async ({ memoryDriver }) => { const d = memoryDriver(); await d.send([{ args: ['PING'], keys: [] }]); await d.subscribe(['c'], { message() {}, gap() {}, live() {}, alive() {} }, { heartbeat: 1000 }); console.log('done') })"
+    const script = `
+      import { memoryDriver } from '@cache/memory'
+      const driver = memoryDriver()
+      await driver.send([{ args: ['PING'], keys: [] }])
+      const events = { message() {}, gap() {}, live() {}, alive() {} }
+      await driver.subscribe(['c'], events, { heartbeat: 1000 })
+      console.log('done')
+    `
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--input-type=module', '-e', script],

@@ -200,7 +200,8 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     return [client, sharded]
   },
   createWriteBehindWorker: async (client) => {
-    const worker = createWriteBehindWorker({ client, prefix: 'worker', flush: async () => undefined })
+    const flush = async () => undefined
+    const worker = createWriteBehindWorker({ client, prefix: 'worker', flush })
     const stop = new AbortController()
     const running = worker.run({ signal: stop.signal })
     stop.abort()

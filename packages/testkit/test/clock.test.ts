@@ -11,7 +11,7 @@ async function hoursAhead(redis: RedisServer): Promise<number> {
 }
 
 describe.skipIf(!canSetClock())('setClock', () => {
-  it('sets the clock ahead, back and right again, of a running and of a stopped server', async () => {
+  it('sets the clock of running and stopped servers forward, back and right again', async () => {
     await using redis = await startRedis({ clock: true })
     expect(await hoursAhead(redis)).toBe(0)
     await redis.setClock(HOUR)

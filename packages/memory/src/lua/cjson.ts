@@ -36,8 +36,12 @@ function encode(value: LuaValue, depth: number): string {
     entries.length > 0 &&
     entries.every(([key]) => typeof key === 'number' && key >= 1 && key <= value.length)
   )
-    return `[${Array.from({ length: value.length }, (_, i) => encode(value.get(i + 1), depth + 1)).join(',')}]`
-  return `{${entries.map(([key, item]) => `${quote(typeof key === 'number' ? formatGeneral(key, 14) : (key as string))}:${encode(item, depth + 1)}`).join(',')}}`
+    return `[${value.list.map((item) => encode(item, depth + 1)).join(',')}]`
+  const members = entries.map(([key, item]) => {
+    const name = typeof key === 'number' ? formatGeneral(key, 14) : (key as string)
+    return `${quote(name)}:${encode(item, depth + 1)}`
+  })
+  return `{${members.join(',')}}`
 }
 
 /** As cjson writes it: bytes from 0x80 on as they are, and `/` with a backslash. */

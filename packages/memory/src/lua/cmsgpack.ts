@@ -1,6 +1,6 @@
 import { LuaError, LuaTable, toText, type LuaFunction, type LuaValue } from './values.js'
 
-/** The part of Redis' `cmsgpack` library that scripts use: lists, maps, strings, numbers, booleans. */
+/** The part of Redis' `cmsgpack` library for lists, maps, strings, numbers and booleans. */
 export const cmsgpack: Readonly<Record<string, LuaFunction>> = {
   pack: (...values) => [values.map((value) => pack(value)).join('')],
   unpack(packed) {

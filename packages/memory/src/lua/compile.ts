@@ -5,8 +5,8 @@ import { LuaTable, type LuaFunction } from './values.js'
 type Node = { readonly type: string } & Record<string, any>
 
 /**
- * Compiles Lua 5.1 to a JavaScript function. `luaparse` parses; each function of the script becomes a
- * JavaScript function of the same shape, so that the engine can optimise it.
+ * Compiles Lua 5.1 to a JavaScript function. `luaparse` parses the source; each function of the
+ * script becomes a JavaScript function of the same shape, so that the engine can optimise it.
  *
  * `goto`, coroutines and metatables beyond `__index` are not supported: no script here uses them.
  *
@@ -148,13 +148,15 @@ class Writer {
           return `${this.#assign(targets[0]!, this.#one(node.init[0] as Node))};`
         const values = `values_${++this.#count}`
         const list = this.#list(node.init as Node[])
-        return `{ const ${values} = ${list}; ${targets.map((target, i) => this.#assign(target, `${values}[${i}]`)).join('; ')} }`
+        const steps = targets.map((target, i) => this.#assign(target, `${values}[${i}]`))
+        return `{ const ${values} = ${list}; ${steps.join('; ')} }`
       }
       case 'CallStatement':
         return `${this.#call(node.expression as Node)};`
       case 'ReturnStatement': {
         const args = node.arguments as Node[]
-        return `return ${args.length === 1 && isMulti(args[0]!) ? this.#multi(args[0]!) : this.#list(args)};`
+        const isTailCall = args.length === 1 && isMulti(args[0]!)
+        return `return ${isTailCall ? this.#multi(args[0]!) : this.#list(args)};`
       }
       case 'IfStatement':
         return (node.clauses as Node[])
@@ -166,7 +168,10 @@ class Writer {
           })
           .join(' ')
       case 'WhileStatement':
-        return `while (${this.#truth(node.condition as Node)}) { ${this.#block(node.body as Node[])} }`
+        return (
+          `while (${this.#truth(node.condition as Node)}) ` +
+          `{ ${this.#block(node.body as Node[])} }`
+        )
       case 'RepeatStatement': {
         this.#scope = new Scope(this.#scope)
         const body = (node.body as Node[]).map((statement) => this.#statement(statement)).join('\n')
@@ -196,14 +201,18 @@ class Writer {
 
   #numericFor(node: Node): string {
     const n = ++this.#count
-    const [start, end] = [this.#one(node.start as Node), this.#one(node.end as Node)]
+    const [start, limit] = [this.#one(node.start as Node), this.#one(node.end as Node)]
     const step = node.step ? this.#one(node.step as Node) : '1'
     this.#scope = new Scope(this.#scope)
     const name = this.#declare(node.variable.name as string)
     const body = this.#block(node.body as Node[])
     this.#scope = this.#scope.outer!
-    return `{ const end_${n} = op.loopNumber(${end}, 'limit'), step_${n} = op.loopNumber(${step}, 'step');
-for (let i_${n} = op.loopNumber(${start}, 'initial value'); step_${n} > 0 ? i_${n} <= end_${n} : i_${n} >= end_${n}; i_${n} += step_${n}) { let ${name} = i_${n}; ${body} } }`
+    const [i, end, by] = [`i_${n}`, `end_${n}`, `step_${n}`]
+    return `{ const ${end} = op.loopNumber(${limit}, 'limit');
+const ${by} = op.loopNumber(${step}, 'step');
+let ${i} = op.loopNumber(${start}, 'initial value');
+for (; ${by} > 0 ? ${i} <= ${end} : ${i} >= ${end}; ${i} += ${by}) {
+let ${name} = ${i}; ${body} } }`
   }
 
   #genericFor(node: Node): string {
@@ -214,7 +223,8 @@ for (let i_${n} = op.loopNumber(${start}, 'initial value'); step_${n} > 0 ? i_${
     const body = this.#block(node.body as Node[])
     this.#scope = this.#scope.outer!
     return `{ let [next_${n}, state_${n}, control_${n}] = ${iterators};
-while (true) { let [${names.join(', ')}] = op.call(next_${n}, state_${n}, control_${n}); if (${names[0]} === undefined) break; control_${n} = ${names[0]}; ${body} } }`
+while (true) { let [${names.join(', ')}] = op.call(next_${n}, state_${n}, control_${n});
+if (${names[0]} === undefined) break; control_${n} = ${names[0]}; ${body} } }`
   }
 
   #function(node: Node): string {
@@ -277,7 +287,10 @@ while (true) { let [${names.join(', ')}] = op.call(next_${n}, state_${n}, contro
         return `${this.#call(node)}[0]`
       case 'UnaryExpression':
         if (node.operator === 'not') return `(!${this.#truth(node.argument as Node)})`
-        return `op.${node.operator === '#' ? 'lengthOf' : 'negate'}(${this.#one(node.argument as Node)})`
+        return (
+          `op.${node.operator === '#' ? 'lengthOf' : 'negate'}` +
+          `(${this.#one(node.argument as Node)})`
+        )
       case 'LogicalExpression': {
         const held = `held_${++this.#count}`
         this.#temporaries.push(held)
@@ -322,7 +335,10 @@ while (true) { let [${names.join(', ')}] = op.call(next_${n}, state_${n}, contro
       return this.#one(node)
     if (node.type === 'UnaryExpression' && node.operator === 'not') return this.#one(node)
     if (node.type === 'LogicalExpression')
-      return `(${this.#truth(node.left as Node)} ${node.operator === 'and' ? '&&' : '||'} ${this.#truth(node.right as Node)})`
+      return (
+        `(${this.#truth(node.left as Node)} ${node.operator === 'and' ? '&&' : '||'} ` +
+        `${this.#truth(node.right as Node)})`
+      )
     return `op.isTrue(${this.#one(node)})`
   }
 
@@ -344,7 +360,8 @@ while (true) { let [${names.join(', ')}] = op.call(next_${n}, state_${n}, contro
     // A function of its own: a table in a table may be made by the same code again, recursively.
     this.#temporaries.splice(this.#temporaries.indexOf(name), 1)
     if (steps.length === 0) return 'new LuaTable()'
-    return `((table) => { ${steps.map((step) => step.replaceAll(name, 'table')).join('; ')}; return table })(new LuaTable())`
+    const body = steps.map((step) => step.replaceAll(name, 'table')).join('; ')
+    return `((table) => { ${body}; return table })(new LuaTable())`
   }
 
   #call(node: Node): string {
@@ -359,7 +376,8 @@ while (true) { let [${names.join(', ')}] = op.call(next_${n}, state_${n}, contro
       const held = `held_${++this.#count}`
       this.#temporaries.push(held)
       const self = `${held} = ${this.#one(base.base as Node)}`
-      return `op.call(op.index((${self}), ${JSON.stringify(base.identifier.name)}, strings), ${[held, this.#spread(args)].filter(Boolean).join(', ')})`
+      const method = `op.index((${self}), ${JSON.stringify(base.identifier.name)}, strings)`
+      return `op.call(${[method, held, this.#spread(args)].filter(Boolean).join(', ')})`
     }
     return `op.call(${[this.#one(base), this.#spread(args)].filter(Boolean).join(', ')})`
   }

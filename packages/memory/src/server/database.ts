@@ -20,7 +20,7 @@ interface Stored {
   expires: number | undefined
 }
 
-/** Keys and their values, in memory. Keys that have expired are gone when they are next looked at. */
+/** Keys and their values, in memory. An expired key is deleted when it is next accessed. */
 export class Database {
   readonly #stored = new Map<string, Stored>()
   readonly #now: () => number

@@ -88,7 +88,10 @@ export class MemoryServer {
     return reply
   }
 
-  /** As `execute`, of a command that may wait for a list (BLPOP, BRPOP). `cancelled`: nobody waits any more. */
+  /**
+   * Runs a command that may wait for a list (BLPOP, BRPOP), or any other one. `cancelled` returns
+   * true once nobody waits for the reply any more.
+   */
   blocking(
     args: readonly string[],
     done: (reply: ServerReply) => void,
@@ -213,7 +216,8 @@ export class MemoryServer {
       INFO: reads(
         0,
         () =>
-          '# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\ntcp_port:0\r\n# Memory\r\nmaxmemory:0\r\n',
+          '# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\ntcp_port:0\r\n' +
+          '# Memory\r\nmaxmemory:0\r\n',
       ),
       EVAL: this.#evaluate(false, false),
       EVAL_RO: this.#evaluate(false, true),

@@ -54,7 +54,11 @@ export class Stream {
     return this.entries.length
   }
 
-  /** `wanted`: `*`, `<ms>-*` or a whole id. @throws {RedisError} where it is not greater than the last one. */
+  /**
+   * Appends an entry with the id `wanted`: `*`, `<ms>-*` or a whole id.
+   *
+   * @throws {RedisError} if it is not greater than the last one.
+   */
   append(wanted: string, fields: readonly string[], now: number): StreamId {
     const id = this.#idOf(wanted, now)
     if (compareIds(id, this.last) <= 0) {

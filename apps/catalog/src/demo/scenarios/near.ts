@@ -58,7 +58,7 @@ export async function near(
         passed: checker.staleReads === 0,
       },
       {
-        description: `the other process read each change after at most ${lag.longest.toFixed(0)} ms`,
+        description: `the other process saw each change within ${lag.longest.toFixed(0)} ms`,
         passed: lag.longest < 2 * HEARTBEAT_MS,
       },
       {
