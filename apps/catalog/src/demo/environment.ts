@@ -6,7 +6,7 @@ import {
   type SpawnedProcess,
 } from '@cache/testkit'
 import { findPostgres, type Database } from '../database.js'
-import type { Log } from './scenarios/scenario.js'
+import type { Log } from './log.js'
 
 /** A process of a service of the demo. */
 export interface ServiceProcess {

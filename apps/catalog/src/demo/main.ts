@@ -1,9 +1,10 @@
 import { parseArgs } from 'node:util'
 import { startEnvironment } from './environment.js'
 import { getProduct, patchProduct, statsOf } from './http.js'
+import type { Log } from './log.js'
 import { runLoops } from './run-loops.js'
 import { scenarios } from './scenarios.js'
-import type { Log, ScenarioResult } from './scenarios/scenario.js'
+import type { ScenarioResult } from './scenarios/scenario.js'
 
 const {
   values: { once },

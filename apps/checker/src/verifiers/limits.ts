@@ -129,7 +129,7 @@ export class LimitVerifier implements Verifier<Decision> {
     this.denialsChecked++
     const before = charges.filter(
       (other) =>
-        charge !== charge && charge.outcome !== 'denied' && charge.requested <= charge.answered,
+        other !== charge && other.outcome !== 'denied' && other.requested <= charge.answered,
     )
     for (const first of before) {
       const charged = sum(before.filter(({ answered: at }) => at >= first.answered))

@@ -14,8 +14,9 @@ import {
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import type { DemoEnvironment } from '../environment.js'
+import type { Log } from '../log.js'
 import { runLoops } from '../run-loops.js'
-import type { Check, Log, ScenarioResult } from './scenario.js'
+import type { Check, ScenarioResult } from './scenario.js'
 
 const LIMIT = 20
 const WINDOW_MS = 1_000

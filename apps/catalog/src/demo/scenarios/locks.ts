@@ -1,7 +1,8 @@
 import { spawnProcesses } from '@cache/testkit'
 import type { ContenderOptions, LockHeld } from '../programs/lock-contender.js'
 import type { DemoEnvironment } from '../environment.js'
-import type { Log, ScenarioResult } from './scenario.js'
+import type { Log } from '../log.js'
+import type { ScenarioResult } from './scenario.js'
 
 const ACQUISITIONS = 10
 

@@ -3,8 +3,9 @@ import { ConsistencyChecker } from '../consistency-checker.js'
 import { runLoops } from '../run-loops.js'
 import { countedDuring, getProduct, patchProduct } from '../http.js'
 import type { DemoEnvironment } from '../environment.js'
+import type { Log } from '../log.js'
 import { skewedProductId, roundRobin } from './selection.js'
-import { resultRow, type Check, type Log, type ResultRow, type ScenarioResult } from './scenario.js'
+import { resultRow, type Check, type ResultRow, type ScenarioResult } from './scenario.js'
 
 export async function outage(
   { catalogs, redis }: DemoEnvironment,

@@ -3,8 +3,9 @@ import { ConsistencyChecker } from '../consistency-checker.js'
 import { runLoops } from '../run-loops.js'
 import { send } from '../http.js'
 import type { DemoEnvironment } from '../environment.js'
+import type { Log } from '../log.js'
 import { roundRobin } from './selection.js'
-import { resultRow, type Log, type ScenarioResult } from './scenario.js'
+import { resultRow, type ScenarioResult } from './scenario.js'
 
 interface User {
   readonly id: number

@@ -1,5 +1,6 @@
 import type { ConsistencyChecker } from '../consistency-checker.js'
 import type { DemoEnvironment } from '../environment.js'
+import type { Log } from '../log.js'
 
 export interface ScenarioResult {
   /** Rows of the table that the demo prints. */
@@ -22,8 +23,6 @@ export interface ResultRow {
   readonly p99: string
   readonly stale: number
 }
-
-export type Log = (message: string) => void
 
 export type Scenario = (environment: DemoEnvironment, log: Log) => Promise<ScenarioResult>
 

@@ -4,8 +4,9 @@ import { ConsistencyChecker } from '../consistency-checker.js'
 import { runLoops } from '../run-loops.js'
 import { send } from '../http.js'
 import type { DemoEnvironment } from '../environment.js'
+import type { Log } from '../log.js'
 import { roundRobin } from './selection.js'
-import { resultRow, type Log, type ScenarioResult } from './scenario.js'
+import { resultRow, type ScenarioResult } from './scenario.js'
 
 const USERS = 20
 

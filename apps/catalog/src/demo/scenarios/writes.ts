@@ -4,8 +4,9 @@ import { runLoops } from '../run-loops.js'
 import { countedDuring, getProduct, getProductInCategory, patchProduct } from '../http.js'
 import { createNaiveCache } from '../naive-cache.js'
 import type { DemoEnvironment } from '../environment.js'
+import type { Log } from '../log.js'
 import { roundRobin } from './selection.js'
-import { resultRow, type Log, type ScenarioResult } from './scenario.js'
+import { resultRow, type ScenarioResult } from './scenario.js'
 
 export async function writes(
   { catalogs, redis, database }: DemoEnvironment,
