@@ -1,11 +1,5 @@
-import type { KeyPart } from '@cache/core'
-import {
-  checkOptions,
-  readThrough,
-  sourceOptions,
-  type SourceOptions,
-  type SourceReads,
-} from '@cache/core/internal'
+import type { KeyPart, SourceOptions, SourceReads } from '@cache/core'
+import { checkOptions, readThrough, sourceOptions } from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
 /** Options of `createReadThrough`: those of `createAside`, and the loader. */

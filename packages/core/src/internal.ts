@@ -58,12 +58,7 @@ export { plainEntryAccess, type EntryAccess } from './reads/access.js'
 export type { BulkContext } from './reads/bulk-load.js'
 export { keyById, readsById, type ReadsById } from './reads/by-id.js'
 export { ReadOutage } from './reads/read-outage.js'
-export {
-  readThrough,
-  sourceOptions,
-  type SourceOptions,
-  type SourceReads,
-} from './reads/read-through.js'
+export { readThrough, sourceOptions } from './reads/read-through.js'
 export { ReadPath } from './reads/read-path.js'
 export { mutation, openMutation } from './writes/mutation.js'
 export { writeSource, type SourceWrite } from './writes/source-write.js'

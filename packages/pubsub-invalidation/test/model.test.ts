@@ -14,8 +14,8 @@ import { cases } from './cases.js'
 
 // Three processes run random operations on four rows. The model consists of the rows, and of the
 // oldest version of each row that each process may still read. A process that changed a row knows
-// it at once, and the others know it when they have received the message. No process reads a version
-// that does not exist yet.
+// it at once, and the others know it when they have received the message. No process reads a
+// version that does not exist yet.
 
 const NODES = 3
 const IDS = 4

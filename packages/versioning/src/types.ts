@@ -5,8 +5,10 @@ import type {
   KeyPart,
   LoadPolicyOptions,
   Mutation,
+  SourceOptions,
+  SourceReads,
 } from '@cache/core'
-import type { SourceOptions, SourceReads } from '@cache/core/internal'
+
 import type { GroupVersions } from './stamps.js'
 
 /**

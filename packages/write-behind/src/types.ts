@@ -1,5 +1,12 @@
-import type { CacheClient, Codec, Duration, LoadPolicyOptions } from '@cache/core'
-import type { SourceOptions, SourceReads } from '@cache/core/internal'
+import type {
+  CacheClient,
+  Codec,
+  Duration,
+  LoadPolicyOptions,
+  SourceOptions,
+  SourceReads,
+} from '@cache/core'
+
 import type { DeadLetters } from './dead-letters.js'
 import type { WriteId } from './partitions.js'
 

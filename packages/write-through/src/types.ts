@@ -1,5 +1,12 @@
-import type { CacheClient, Duration, KeyPart, LoadPolicyOptions, Mutation } from '@cache/core'
-import type { SourceOptions, SourceReads } from '@cache/core/internal'
+import type {
+  CacheClient,
+  Duration,
+  KeyPart,
+  LoadPolicyOptions,
+  Mutation,
+  SourceOptions,
+  SourceReads,
+} from '@cache/core'
 
 /**
  * The answer of `store`: the whole new row; `null` if there is no such row; or nothing, if it does
