@@ -81,7 +81,7 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
     const request = {
       ttl: LONG,
       staleBelow: 100,
-      kept: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 },
+      pendingValue: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 },
     }
     expect(
       await client.entries.lease('k', format, { ...request, token: createToken() }),

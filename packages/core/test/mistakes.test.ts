@@ -159,8 +159,8 @@ describe.each(Object.keys(connections))('on %s', (name) => {
     it('that differ only in asking for bytes or text each get their own reply', async () => {
       const lua = "return redis.call('GET', KEYS[1])"
       const [bytes, text] = [
-        defineScript({ name: 'bytes', lua, binary: true, asks: true, parse: (reply) => reply }),
-        defineScript({ name: 'text', lua, asks: true, parse: (reply) => reply }),
+        defineScript({ name: 'bytes', lua, binary: true, readOnly: true, parse: (reply) => reply }),
+        defineScript({ name: 'text', lua, readOnly: true, parse: (reply) => reply }),
       ]
       await command('SET', 'k', 'v')
       expect(

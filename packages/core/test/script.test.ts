@@ -27,7 +27,7 @@ const append = defineScript({
 /** Counts how often it ran, although it is declared read-only. */
 const asking = defineScript({
   name: 'asking',
-  asks: true,
+  readOnly: true,
   lua: "return {redis.call('INCR', KEYS[1]), ARGV[1] or false}",
   parse: (reply) => reply as [number, string | null],
 })

@@ -30,10 +30,10 @@ onEach((bench) => {
       expect((await entries.read('{s}b', format))?.stamp).toBeUndefined()
     })
 
-    it('makes its entry stale for a lease that calls it outdated', async () => {
+    it('makes its entry stale for a lease that calls it invalidStamp', async () => {
       const { entries } = bench().newClient()
-      const lease = (outdated: Buffer, token = createToken()) =>
-        entries.lease('{s}a', format, { token, ttl: 1_000, outdated })
+      const lease = (invalidStamp: Buffer, token = createToken()) =>
+        entries.lease('{s}a', format, { token, ttl: 1_000, invalidStamp })
       await entries.put('{s}a', format, 'x', { ttl: TTL, meta: { stamp: STAMP, version: 7 } })
       for (const other of [Buffer.alloc(0), STAMP.subarray(1), Buffer.concat([STAMP, STAMP])])
         expect(await lease(other)).toMatchObject({ status: 'hit', entry: { value: 'x' } })
@@ -57,7 +57,7 @@ onEach((bench) => {
           await client.entries.lease('{s}a', format, {
             token: createToken(),
             ttl: 1_000,
-            outdated: STAMP,
+            invalidStamp: STAMP,
           }),
         ).toMatchObject({ status: 'hit' })
         const token = createToken()
@@ -65,7 +65,7 @@ onEach((bench) => {
           await client.entries.lease('{s}a', format, {
             token,
             ttl: 1_000,
-            outdated: Buffer.alloc(0),
+            invalidStamp: Buffer.alloc(0),
           }),
         ).toEqual({ status: 'leased', entry: undefined })
         await client.entries.release('{s}a', token)

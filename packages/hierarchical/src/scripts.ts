@@ -27,7 +27,7 @@ export const removeMembershipsScript = defineScript({
 export const groupTtlScript = defineScript({
   name: 'group ttl',
   lua: groupTtlLua,
-  asks: true,
+  readOnly: true,
   parse: Number,
 })
 export const writeGroupItemsScript = defineScript({

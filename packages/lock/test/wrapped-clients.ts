@@ -90,7 +90,7 @@ export class RepeatingClient {
       ...client,
       run: async (script, ...rest) => {
         const send = (): Promise<unknown> => client.run(script, ...rest)
-        if (!script.asks) this.#sent.push({ name: script.name, send })
+        if (!script.readOnly) this.#sent.push({ name: script.name, send })
         await client.run(script, ...rest)
         return client.run(script, ...rest)
       },

@@ -175,7 +175,7 @@ export class ListeningBus implements InvalidationBus {
           live: () => void this.#onLive(),
           alive: (since) => this.#onAlive(since),
         },
-        { everywhere: true, heartbeat, tracking },
+        { everyPrimary: true, heartbeat, tracking },
       )
       if (this.#stop.signal.aborted) return await subscription.close()
       this.#subscription = subscription

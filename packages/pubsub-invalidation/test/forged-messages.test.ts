@@ -45,7 +45,7 @@ describe.each(casesWithShards)('a forged message, on $name', ({ start, topology 
         gap: () => undefined,
         live: () => undefined,
       },
-      { everywhere: true },
+      { everyPrimary: true },
     )
     buses.push({ close: () => subscription.close() } as InvalidationBus)
     return payloads

@@ -59,7 +59,7 @@ export const peekScript = defineScript({
   lua: decideLua,
   types: stateTypes(6, 4),
   binary: true,
-  asks: true,
+  readOnly: true,
   parse: parseVerdict,
 })
 

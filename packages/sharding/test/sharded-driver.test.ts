@@ -162,7 +162,7 @@ describe('shards', () => {
           gap: () => undefined,
           live: () => undefined,
         },
-        { everywhere: true },
+        { everyPrimary: true },
       )
       for (const key of keys.slice(0, 20))
         await client.send({

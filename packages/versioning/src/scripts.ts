@@ -13,18 +13,18 @@ export const bumpVersionScript = defineChange({
   types: ['string', 'zset'],
   parse: Number,
 })
-/** `asks`: two calls in one tick would get the same answer, so they are sent once. */
+/** `readOnly`: two calls in one tick would get the same answer, so they are sent once. */
 export const ensureVersionScript = defineScript({
   name: 'version ensure',
   functions: versionsLua,
   lua: ensureVersionLua,
   types: ['string', 'zset'],
-  asks: true,
+  readOnly: true,
   parse: Number,
 })
 export const serverTimeScript = defineScript({
   name: 'server time',
   lua: serverTimeLua,
-  asks: true,
+  readOnly: true,
   parse: Number,
 })

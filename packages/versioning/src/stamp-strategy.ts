@@ -99,7 +99,7 @@ export class StampStrategy<T> implements EntryStrategy<T> {
         ...this.#invalidGroups,
         ...recentGroups.get(key),
       ])
-      const leasing = this.#plain.lease(key, { ...request, outdated: this.#invalidStamp })
+      const leasing = this.#plain.lease(key, { ...request, invalidStamp: this.#invalidStamp })
       const reading = Promise.all([
         versions.ensure(groups),
         this.#known ? undefined : versions.clock(key),

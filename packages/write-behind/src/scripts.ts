@@ -72,7 +72,7 @@ export const queueWriteScript = defineChange({
 })
 export const writeStateScript = defineScript({
   name: 'write-behind state',
-  asks: true,
+  readOnly: true,
   functions: deadLettersLua + storedSequenceLua,
   lua: writeStateLua,
   types: ['hash', 'stream', 'zset', 'hash', 'hash'],
@@ -82,7 +82,7 @@ export const measurePartitionScript = defineScript({
   name: 'write-behind measure',
   lua: measurePartitionLua,
   types: ['stream', 'string'],
-  asks: true,
+  readOnly: true,
   parse: (reply) => reply as readonly [writes: number, age: number, owned: number],
 })
 
@@ -140,7 +140,7 @@ export const moveToDeadLettersScript = defineChange({
 
 export const listDeadLettersScript = defineScript({
   name: 'write-behind list',
-  asks: true,
+  readOnly: true,
   binary: true,
   functions: deadLettersLua,
   lua: listDeadLettersLua,

@@ -87,7 +87,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const sessions = new Sessions(client)
 
   const keyOf = (id: Id): string => partitions.of(id).entry(id)
-  const pendingValueOf = (key: string): NonNullable<LeaseRequest['kept']> => ({
+  const pendingValueOf = (key: string): NonNullable<LeaseRequest['pendingValue']> => ({
     ...partitions.pendingOf(key),
     ttl: FALLBACK_TTL + policy.staleBelow,
   })
@@ -95,7 +95,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const entries: EntryStore = {
     ...client.entries,
     lease: (key, valueFormat, request) =>
-      client.entries.lease(key, valueFormat, { ...request, kept: pendingValueOf(key) }),
+      client.entries.lease(key, valueFormat, { ...request, pendingValue: pendingValueOf(key) }),
   }
   const path = new ReadPath<T>({ ...client, entries }, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)

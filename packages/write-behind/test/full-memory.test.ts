@@ -178,7 +178,8 @@ describe.each(clientKinds)('a Redis that accepts no writes for another reason, o
       await redis.cli('DEL', await findKey(redis, 'entry:3'))
       let isOpen = false
       const { worker } = setup.startWorker({
-        ownershipTtl: 600,
+        // Longer than the time in which the server refuses to renew it.
+        ownershipTtl: '10s',
         retry: { attempts: 1_000, backoff: 20, max: 50 },
         flush: async (writes) => {
           if (!isOpen) throw new Error('the database is out')

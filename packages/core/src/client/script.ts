@@ -12,7 +12,7 @@ export interface Script<R> {
   readonly source: string
   readonly sha: string
   readonly binary: boolean
-  readonly asks: boolean
+  readonly readOnly: boolean
   /** Converts the reply of one call into the result of `client.run`. */
   readonly parse: (reply: Reply) => R
 }
@@ -48,7 +48,7 @@ export interface ScriptDefinition<R> {
    * Whether the script is read-only. Identical calls of one tick then run once, and calls of one
    * key do not wait for each other.
    */
-  readonly asks?: boolean
+  readonly readOnly?: boolean
   readonly parse: (reply: Reply) => R
 }
 
@@ -74,7 +74,7 @@ export function defineScript<R>({
   types = [],
   typesFirst = false,
   binary = false,
-  asks = false,
+  readOnly = false,
   parse,
 }: ScriptDefinition<R>): Script<R> {
   if (typeof lua !== 'string' || !/\breturn\b/.test(lua))
@@ -92,7 +92,14 @@ export function defineScript<R>({
     typesFirst,
   })
   if (sources.size < MAX_SOURCES) sources.add(source)
-  return { name, source, sha: createHash('sha1').update(source).digest('hex'), binary, asks, parse }
+  return {
+    name,
+    source,
+    sha: createHash('sha1').update(source).digest('hex'),
+    binary,
+    readOnly,
+    parse,
+  }
 }
 
 /**

@@ -316,7 +316,7 @@ export function runDriverTests(
             live: () => undefined,
             alive: (since) => alive.push(since),
           },
-          { heartbeat: 500, everywhere: true },
+          { heartbeat: 500, everyPrimary: true },
         )
         assert.ok(alive.length > 0 && alive.at(-1)! >= before)
         const after = performance.now()

@@ -135,7 +135,7 @@ export interface SubscribeOptions {
    * the cluster bus, which may lose messages silently. Each connection delivers a message once.
    * This has no effect on other topologies.
    */
-  readonly everywhere?: boolean
+  readonly everyPrimary?: boolean
   /**
    * Milliseconds between two beats. Default: no beats are sent.
    *

@@ -39,7 +39,7 @@ export function defineChange<R>({
   })
 }
 
-export interface ChangeDefinition<R> extends Omit<ScriptDefinition<R>, 'after' | 'asks'> {
+export interface ChangeDefinition<R> extends Omit<ScriptDefinition<R>, 'after' | 'readOnly'> {
   /** The number of arguments of the script. */
   readonly args: number
   /** The number of its keys after the entry and its intents. Default 0. */

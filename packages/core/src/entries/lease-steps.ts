@@ -15,12 +15,12 @@ export function createLeaseSteps(runner: StepRunner, lostReplies: LostReplies) {
 
   return {
     async lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>> {
-      const { token, ttl, staleBelow = -1, take = false, kept, outdated } = request
-      const keys = kept ? [...entryKeys(key), kept.key] : entryKeys(key)
-      const optionalArgs = outdated
-        ? [kept?.field ?? '', String(kept?.ttl ?? 0), outdated]
-        : kept
-          ? [kept.field, String(kept.ttl)]
+      const { token, ttl, staleBelow = -1, take = false, pendingValue, invalidStamp } = request
+      const keys = pendingValue ? [...entryKeys(key), pendingValue.key] : entryKeys(key)
+      const optionalArgs = invalidStamp
+        ? [pendingValue?.field ?? '', String(pendingValue?.ttl ?? 0), invalidStamp]
+        : pendingValue
+          ? [pendingValue.field, String(pendingValue.ttl)]
           : []
       const requestLease = (stale: number | 'all'): Promise<LeaseReply> =>
         runner.run(

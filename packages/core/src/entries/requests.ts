@@ -27,12 +27,12 @@ export interface LeaseRequest {
   /** Take the lease over instead of waiting for its holder. */
   readonly take?: boolean
   /** An entry with this stamp (empty: without one) is stale as well, and is not returned. */
-  readonly outdated?: Buffer | undefined
+  readonly invalidStamp?: Buffer | undefined
   /**
    * A hash in the slot of the entry. If `field` is set, its value becomes the entry first, fresh
    * for `ttl` ms.
    */
-  readonly kept?: { readonly key: string; readonly field: string; readonly ttl: number }
+  readonly pendingValue?: { readonly key: string; readonly field: string; readonly ttl: number }
 }
 
 /** How to store a value. */

@@ -44,7 +44,7 @@ export const readScript = defineScript({
   name: 'entry read',
   lua: readLua,
   binary: true,
-  asks: true,
+  readOnly: true,
   parse: (reply): Stored | undefined => {
     if (reply === null) return undefined
     const [value, life] = reply as readonly Reply[]

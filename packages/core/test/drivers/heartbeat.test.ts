@@ -15,7 +15,7 @@ const HEARTBEAT = 300
 /** The replica synchronises immediately. */
 const FOLLOWED = { config: { 'repl-diskless-sync': 'no' } }
 
-async function listen(driver: Driver, everywhere = false) {
+async function listen(driver: Driver, everyPrimary = false) {
   const events: string[] = []
   const alive: number[] = []
   const subscription = await driver.subscribe(
@@ -26,7 +26,7 @@ async function listen(driver: Driver, everywhere = false) {
       live: () => events.push('live'),
       alive: (since) => alive.push(since),
     },
-    { heartbeat: HEARTBEAT, everywhere },
+    { heartbeat: HEARTBEAT, everyPrimary },
   )
   return { events, alive, close: () => subscription.close() }
 }

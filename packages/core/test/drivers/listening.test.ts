@@ -74,7 +74,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
 
   it.concurrent('everywhere: any silent primary is noticed within two heartbeats', async () => {
     await using made = cluster(redis.addresses)
-    const heard = await listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT })
+    const heard = await listen(made.driver, { everyPrimary: true, heartbeat: HEARTBEAT })
     for (const node of redis.primaries) {
       const since = performance.now()
       await node.pause()
@@ -93,7 +93,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
 
   it('everywhere: a lost connection to one primary is a gap until it is back', async () => {
     await using made = cluster(redis.addresses)
-    const heard = await listen(made.driver, { everywhere: true, heartbeat: 5_000 })
+    const heard = await listen(made.driver, { everyPrimary: true, heartbeat: 5_000 })
     const { primaries } = redis
     for (const [i, node] of primaries.entries()) await node.cli('PUBLISH', 'c', `from ${i}`)
     await vi.waitFor(
@@ -134,7 +134,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
       await using writer =
         topology === 'cluster' ? cluster(redis.addresses) : standalone(server.url)
       const heard = await listen(made.driver, {
-        everywhere: true,
+        everyPrimary: true,
         heartbeat: 10_000,
         tracking: { prefixes: ['shop:', 'other,'] },
       })

@@ -124,7 +124,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await silent!.pause()
     try {
       await expect(
-        listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT }),
+        listen(made.driver, { everyPrimary: true, heartbeat: HEARTBEAT }),
       ).rejects.toBeInstanceOf(CacheError)
       await eventually(async () => (await subscribed(...others)) === 0)
     } finally {
@@ -133,7 +133,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await sleep(SLOW)
     expect(await subscribed(...redis.primaries)).toBe(0)
     const heard = await eventually(
-      () => listen(made.driver, { everywhere: true, heartbeat: HEARTBEAT }),
+      () => listen(made.driver, { everyPrimary: true, heartbeat: HEARTBEAT }),
       { within: 10_000 },
     )
     await silent!.pause()

@@ -147,7 +147,7 @@ export class Batch {
       if (typeof argument !== 'string' && !Buffer.isBuffer(argument))
         return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
-    if (script.asks) return this.#add(timeout, (calls) => calls.addReadOnly(script, keys, args))
+    if (script.readOnly) return this.#add(timeout, (calls) => calls.addReadOnly(script, keys, args))
     const call: Call = { script, keys, args, ...createDeferred<Reply>() }
     if (keys.length > 0) this.#keyOrder.add(keys[0]!, { call, timeout })
     else this.#add(timeout, (calls) => calls.add(call))

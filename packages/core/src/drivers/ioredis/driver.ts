@@ -83,7 +83,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
       return handle
     },
 
-    subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
+    subscribe(channels, on, { sharded = false, everyPrimary = false, heartbeat, tracking } = {}) {
       const [channel = ''] = channels
       const heartbeatFor = (owns?: (slot: number) => boolean) =>
         heartbeat === undefined
@@ -94,7 +94,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
               ...(owns ? { owns } : { anyNode: cluster !== undefined }),
             })
       return subscriptions.open((signal) => {
-        if (everywhere && cluster) {
+        if (everyPrimary && cluster) {
           const openAt = (address: string): OpenSubscription =>
             openOn(() => connectionTo(cluster, address), { channels, sharded: false, tracking })
           return subscribeToPrimaries(

@@ -95,7 +95,7 @@ export function nodeRedisDriver(
       return handle
     },
 
-    subscribe(channels, on, { sharded = false, everywhere = false, heartbeat, tracking } = {}) {
+    subscribe(channels, on, { sharded = false, everyPrimary = false, heartbeat, tracking } = {}) {
       const [channel = ''] = channels
       const cluster = topology === 'cluster' ? (client as NodeRedisCluster) : undefined
       const request = { channels, sharded, tracking }
@@ -108,7 +108,7 @@ export function nodeRedisDriver(
               ...(owns ? { owns } : { anyNode: cluster !== undefined }),
             })
       return subscriptions.open(async (signal) => {
-        if (everywhere && cluster) {
+        if (everyPrimary && cluster) {
           const openAt = (address: string): OpenSubscription =>
             openOn(() => connectionTo(cluster, request, address), request)
           return subscribeToPrimaries(

@@ -68,7 +68,7 @@ export const inspectScript = defineScript({
   name: 'lock inspect',
   lua: inspectLua,
   types: ['any', 'zset'],
-  asks: true,
+  readOnly: true,
   parse: (reply: Reply) => {
     if (reply === null) return undefined
     const [value, remaining, waiting] = reply as [string, number, number]

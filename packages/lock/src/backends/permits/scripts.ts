@@ -41,7 +41,7 @@ export const inspectPermitsScript = defineScript({
   functions,
   lua: inspectLua,
   types: ['any', 'zset'],
-  asks: true,
+  readOnly: true,
   parse: (reply: Reply): Occupancy => {
     const [held, waiting] = reply as [number, number]
     return { held, waiting }
