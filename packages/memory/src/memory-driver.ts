@@ -1,5 +1,5 @@
 import {
-  CacheError,
+  type CacheError,
   CommandTimeoutError,
   ConnectionError,
   ServerError,

@@ -50,9 +50,9 @@ describe.each(Object.keys(connections))('over %s', (name) => {
           prefix: 'p',
           ttl: '1h',
           load: async (_: number) => {
-            const loaded = row
+            const current = row
             await loaded
-            return loaded
+            return current
           },
           groups: (_, value) => value && [value.group],
         })
@@ -68,10 +68,10 @@ describe.each(Object.keys(connections))('over %s', (name) => {
           prefix: 'p',
           ttl: '1h',
           load: async (_: number) => {
-            const loaded = row
+            const current = row
             begun = true
             await loaded
-            return loaded
+            return current
           },
           groups: (_, value) => value && [value.group],
         })

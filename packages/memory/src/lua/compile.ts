@@ -15,7 +15,6 @@ type Node = { readonly type: string } & Record<string, any>
 export function compile(source: string): (globals: LuaTable, strings: LuaTable) => LuaFunction {
   const chunk = luaparse.parse(markParentheses(source), options)
   const body = new Writer().chunk(chunk as unknown as Node)
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval
   const make = new Function('op', 'LuaTable', 'globals', 'strings', body) as (
     op: typeof operations,
     table: typeof LuaTable,
