@@ -72,7 +72,7 @@ export async function writeBehind(context: WorkloadContext): Promise<Workload> {
     for (const { id, value, sequence } of writes) await source.applyPut(id, value!, sequence)
   }
   const retry = { attempts: 1_000, backoff: 20, max: 200 }
-  const common = { client, partitions: 3, leaseTtl: '2s', linger: 5, retry } as const
+  const common = { client, partitions: 3, ownershipTtl: '2s', linger: 5, retry } as const
   const workers = [
     createWriteBehindWorker<Counter, string>({
       ...common,
