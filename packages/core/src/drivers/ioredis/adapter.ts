@@ -41,7 +41,9 @@ export function ioredisAdapter(
       if (client.status === 'wait') client.connect().catch(() => undefined)
     },
     watch({ ready, lost, error }) {
+      if (cluster) for (const node of cluster.nodes('all')) handleFailedAsking(node)
       const nodeEvents = cluster && {
+        '+node': handleFailedAsking,
         '-node': () => {
           nodeEndedAt = performance.now()
         },
@@ -104,6 +106,26 @@ function reconnect(node: IoredisNode): void {
     )
   node.stream?.destroy()
 }
+
+/**
+ * Handles the rejection of ASKING. On a redirection with ASK, ioredis sends this command to the
+ * other node and ignores its promise. If the connection to that node ended before the reply, the
+ * rejection would be unhandled, which ends a process of Node.
+ */
+function handleFailedAsking(node: IoredisNode): void {
+  const { asking } = node as { asking?: (...args: unknown[]) => Promise<unknown> }
+  if (!asking || handled.has(node)) return
+  handled.add(node)
+  Object.assign(node, {
+    asking(...args: unknown[]) {
+      const sent = asking.apply(node, args)
+      sent.catch(() => undefined)
+      return sent
+    },
+  })
+}
+
+const handled = new WeakSet<IoredisNode>()
 
 function nodeOfCluster(cluster: IoredisCluster, address: string): IoredisNode | undefined {
   return cluster.nodes('master').find((node) => addressOf(node) === address)

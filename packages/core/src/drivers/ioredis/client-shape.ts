@@ -14,7 +14,7 @@ export interface IoredisClient {
 /** The additional parts of `Cluster`. */
 export interface IoredisCluster extends IoredisClient {
   readonly slots: (readonly string[])[]
-  nodes(role: 'master'): IoredisNode[]
+  nodes(role: 'all' | 'master'): IoredisNode[]
   /** Asks the nodes, one after the other, which of them owns which slots. */
   refreshSlotsCache?(done: () => void): void
   duplicate(startupNodes?: never[], override?: object): IoredisCluster
