@@ -1,4 +1,5 @@
-// Type-checks and runs the code blocks of the READMEs, so that the code that users copy works.
+// Type-checks and runs the code blocks of the READMEs, so that the code that users copy works. Finds
+// dead links in all documents.
 //
 // - ```ts is a whole program. It is type-checked, and run against a real Redis (REDIS_URL).
 // - ```ts no-run is only type-checked.
@@ -44,6 +45,7 @@ for (const { name, code } of blocks) writeFileSync(join(scratch, `${name}.ts`), 
 
 let failed = 0
 for (const file of readmes) for (const message of outdatedCopies(file)) fail(message)
+for (const file of documents()) for (const message of deadLinks(file)) fail(message)
 check(
   'types',
   blocks.map(({ file, line, name }) => `${name} = ${file}:${line}`).join('\n'),
@@ -94,6 +96,45 @@ function outdatedCopies(file: string): string[] {
     const same = existsSync(original) && readFileSync(original, 'utf8') === code
     return same ? [] : [`${relative(root, file)}: the block "from=${from}" differs from that file.`]
   })
+}
+
+/** Returns all Markdown files of the repository, except generated ones and changesets. */
+function documents(): string[] {
+  const files = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' })
+  return files
+    .split('\n')
+    .filter((file) => file !== '' && !/(^|\/)api\/|^\.changeset\/|CHANGELOG/.test(file))
+    .map((file) => join(root, file))
+}
+
+/** Returns a message for each link to a file or heading of the repository that does not exist. */
+function deadLinks(file: string): string[] {
+  const links = withoutCode(file).matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)/g)
+  return [...links].flatMap(([, path, anchor]) => {
+    const target = path ? join(dirname(file), path) : file
+    const document = target.endsWith('.md') ? target : join(target, 'README.md')
+    if (existsSync(target) && (anchor === undefined || anchorsOf(document).has(anchor))) return []
+    return [`${relative(root, file)}: ${path}${anchor ? `#${anchor}` : ''} does not exist.`]
+  })
+}
+
+/** Returns the anchors of a document's headings, as GitHub forms them. */
+function anchorsOf(file: string): ReadonlySet<string> {
+  if (!existsSync(file)) return new Set()
+  const headings = withoutCode(file).matchAll(/^#{1,6} (.+)$/gm)
+  return new Set(
+    [...headings].map(([, heading]) =>
+      heading!
+        .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\-_ ]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  )
+}
+
+function withoutCode(file: string): string {
+  return readFileSync(file, 'utf8').replaceAll(/^```[\s\S]*?^```/gm, '')
 }
 
 function fail(message: string): void {
