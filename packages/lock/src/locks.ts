@@ -3,6 +3,7 @@ import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/
 import type { NamedLockBackend } from './backends/backend.js'
 import type { LockInspection } from './backends/holder.js'
 import { MutexBackend } from './backends/mutex/mutex.js'
+import { LockTimeoutError } from './errors.js'
 import { LockSet } from './lock-set.js'
 import type { Lock } from './lock.js'
 import { LockManager, type LockTarget } from './manager/lock-manager.js'
@@ -136,13 +137,21 @@ export function createLocksOn(
         throw new InvalidOptionError('names', 'an array of at least one name', names)
       const byKey = new Map(names.map((name: KeyPart) => [keyOf(name), targetOf(name)]))
       const targets = [...byKey.keys()].sort().map((key) => byKey.get(key)!)
-      const until = performance.now() + resolveCallOptions(options, defaults).resolved.wait
-      const together =
-        backend.acquireAll &&
-        (await manager
-          .acquireTogether(targets, options, (requests) => backend.acquireAll!(requests))
-          .catch(() => undefined))
-      return new LockSet(together ?? (await acquireInOrder(targets, until, options)))
+      const { wait } = resolveCallOptions(options, defaults).resolved
+      const until = performance.now() + wait
+      try {
+        const together =
+          backend.acquireAll &&
+          (await manager
+            .acquireTogether(targets, options, (requests) => backend.acquireAll!(requests))
+            .catch((error: unknown) => {
+              if (error instanceof LockTimeoutError) throw error
+            }))
+        return new LockSet(together ?? (await acquireInOrder(targets, until, options)))
+      } catch (error) {
+        if (!(error instanceof LockTimeoutError)) throw error
+        throw new LockTimeoutError(error.lock, wait, error.cause) // the whole wait, not its rest
+      }
     },
 
     inspect: async (name) => (await backend.inspect(keyOf(name))) ?? null,

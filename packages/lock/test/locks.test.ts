@@ -288,7 +288,9 @@ onEveryDriver(({ newClient, ask, keys }) => {
       expect(set.locks.map(({ name }) => name)).toEqual(['x', 'y', 'z'])
       set.assertHeld()
       expect(await b.tryAcquire('y')).toBeNull()
-      await expect(b.acquireAll(['w', 'y'], { wait: 200 })).rejects.toBeInstanceOf(LockTimeoutError)
+      const refused = b.acquireAll(['w', 'y'], { wait: 200 })
+      await expect(refused).rejects.toBeInstanceOf(LockTimeoutError)
+      await expect(refused).rejects.toThrow('"y" within 200 ms')
       expect(await b.tryAcquire('w')).not.toBeNull()
       expect(await set.release()).toBe(true)
       for (const name of ['x', 'y', 'z']) await (await b.acquire(name)).release()
@@ -325,11 +327,16 @@ onEveryDriver(({ newClient, ask, keys }) => {
     channels.lock.subscribe(listen)
     const locks = newLocks()
     await locks.withLock('x', () => locks.acquire('x', { wait: 50 }).catch(() => undefined))
-    channels.lock.unsubscribe(listen)
-    expect(events.map(({ name, event }) => `${name} ${event}`)).toEqual([
-      'x acquired',
-      'x timeout',
-      'x released',
+    for (const names of [
+      ['y', 'z'],
+      ['{t}y', '{t}z'],
     ])
+      await (await locks.acquireAll(names)).release()
+    channels.lock.unsubscribe(listen)
+    const published = events.map(({ name, event }) => `${name} ${event}`)
+    expect(published.slice(0, 3)).toEqual(['x acquired', 'x timeout', 'x released'])
+    expect(published.slice(3).sort()).toEqual(
+      ['y', 'z', '{t}y', '{t}z'].flatMap((name) => [`${name} acquired`, `${name} released`]).sort(),
+    )
   })
 })

@@ -119,6 +119,7 @@ export class LockManager<B extends LockBackend> {
     acquireAll: (requests: readonly LockRequest[]) => Promise<readonly Granted[] | undefined>,
   ): Promise<Lock[] | undefined> {
     const { resolved, signal } = resolveCallOptions(options, this.#defaults)
+    const startedAt = performance.now()
     signal?.throwIfAborted()
     this.#closing.throwIfClosed()
     const { token } = this.#newRequest(targets[0]!, resolved)
@@ -132,12 +133,15 @@ export class LockManager<B extends LockBackend> {
         throw error
       },
     )
-    if (granted?.every(({ deadline }) => deadline > performance.now()))
+    if (granted?.every(({ deadline }) => deadline > performance.now())) {
+      const ms = performance.now() - startedAt
+      for (const { name } of requests) emit(channels.lock, () => ({ name, event: 'acquired', ms }))
       return Promise.all(
         requests.map((request, i) =>
           this.#handOver(this.#hold({ request, granted: granted[i]! }, resolved)),
         ),
       )
+    }
     if (granted) await abandonAll()
     return undefined
   }
