@@ -1,5 +1,5 @@
-// Type-checks and runs the code blocks of the READMEs, so that the code that users copy works. Finds
-// dead links in all documents.
+// Type-checks and runs the code blocks of the READMEs, so that the code that users copy works.
+// Finds dead links in all documents.
 //
 // - ```ts is a whole program. It is type-checked, and run against a real Redis (REDIS_URL).
 // - ```ts no-run is only type-checked.
