@@ -8,6 +8,7 @@ import {
   type LoadMany,
   type LoadPolicyOptions,
   type Mutation,
+  type MutationOptions,
 } from '@cache/core'
 import {
   checkClient,
@@ -109,10 +110,7 @@ export interface Aside<T, Id = KeyPart> {
    * take as long as `intentTtl`, of these options or of the cache. Rejects with
    * `CacheUnavailableError` if Redis does not answer.
    */
-  beginMutation(
-    ids: Id | readonly Id[],
-    options?: { readonly intentTtl?: Duration },
-  ): Promise<Mutation>
+  beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
   /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
@@ -195,10 +193,8 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
       const keys = keysOf(ids)
       return openMutation(client, {
         keys,
-        intentTtl:
-          mutationOptions?.intentTtl === undefined
-            ? intentTtl
-            : parseDuration(mutationOptions.intentTtl, 'intentTtl'),
+        intentTtl,
+        options: mutationOptions,
         around: (work) => path.changing(keys, work),
       })
     },

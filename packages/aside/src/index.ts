@@ -10,4 +10,5 @@ export {
   type LoadMany,
   type Many,
   type Mutation,
+  type MutationOptions,
 } from '@cache/core'

@@ -8,6 +8,7 @@ import {
   type KeyPart,
   type LoadContext,
   type Mutation,
+  type MutationOptions,
 } from '@cache/core'
 import { companion, emit, type LoadPolicy, type ReadOutage } from '@cache/core/internal'
 import { createVersioned, type Versioned } from '@cache/versioning'
@@ -18,7 +19,6 @@ import { LargeGroups } from './large-groups.js'
 import type { ResolvedGroupLevel, ResolvedLevel } from './levels.js'
 import type { CommonOptions } from './policy.js'
 import { groupTtlScript } from './scripts.js'
-import type { MutationTime } from './types.js'
 
 /** A group, and the group that holds it. */
 export interface GroupRef {
@@ -155,7 +155,7 @@ export class GroupCache<Item> {
     await this.#groups.bump(ids.map((id) => this.#dependencies.level.nameOf(id)))
   }
 
-  beginMutation(ids: readonly KeyPart[], options: MutationTime | undefined): Promise<Mutation> {
+  beginMutation(ids: readonly KeyPart[], options: MutationOptions | undefined): Promise<Mutation> {
     return this.#groups.beginMutation(
       ids.map((id) => ({ id, parent: undefined })),
       options,
@@ -164,7 +164,7 @@ export class GroupCache<Item> {
 
   beginGroupMutation(
     ids: readonly KeyPart[],
-    options: MutationTime | undefined,
+    options: MutationOptions | undefined,
   ): Promise<Mutation> {
     return this.#groups.beginGroupMutation(
       ids.map((id) => this.#dependencies.level.nameOf(id)),

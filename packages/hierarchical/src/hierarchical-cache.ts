@@ -7,6 +7,7 @@ import {
   type KeyPart,
   type LoadContext,
   type Mutation,
+  type MutationOptions,
 } from '@cache/core'
 import {
   ReadOutage,
@@ -23,7 +24,6 @@ import { decodeId, idCodec, textOf } from './ids.js'
 import type { ResolvedGroupLevel, ResolvedLevels } from './levels.js'
 import { withoutItemOptions, type CommonOptions } from './policy.js'
 import { RecentLocations, type ItemLocation } from './recent-locations.js'
-import type { MutationTime } from './types.js'
 
 /** What a `HierarchicalCache` needs. */
 export interface HierarchicalDependencies<Item> {
@@ -198,7 +198,7 @@ export class HierarchicalCache<Item extends NonNullable<unknown>> {
    */
   async beginMutation(
     ids: readonly KeyPart[],
-    options: MutationTime | undefined,
+    options: MutationOptions | undefined,
   ): Promise<Mutation> {
     const { parents, level } = this.#tiers[0]!
     const currentGroups = await Promise.all(
@@ -233,7 +233,7 @@ export class HierarchicalCache<Item extends NonNullable<unknown>> {
   async beginGroupMutation(
     depth: number,
     ids: readonly KeyPart[],
-    options: MutationTime | undefined,
+    options: MutationOptions | undefined,
   ): Promise<Mutation> {
     for (const id of ids) textOf(id)
     const open = await this.#tiers[depth]!.cache.beginGroupMutation(ids, options)

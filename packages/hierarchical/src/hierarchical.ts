@@ -1,4 +1,9 @@
-import { InvalidOptionError, type CallOptions, type KeyPart } from '@cache/core'
+import {
+  InvalidOptionError,
+  type CallOptions,
+  type KeyPart,
+  type MutationOptions,
+} from '@cache/core'
 import { checkClient, LoadPolicy, checkOptions, type OptionChecks } from '@cache/core/internal'
 import { HierarchicalCache } from './hierarchical-cache.js'
 import { resolveLevels, resolveTwoLevels, type ResolvedLevels } from './levels.js'
@@ -11,7 +16,6 @@ import type {
   ItemOf,
   Levels,
   LevelsOptions,
-  MutationTime,
 } from './types.js'
 
 /**
@@ -126,7 +130,7 @@ function itemMethods<Item extends NonNullable<unknown>>(cache: HierarchicalCache
     getMany: (ids: readonly KeyPart[], call?: CallOptions) => cache.getMany(ids, call),
     idle: () => cache.idle(),
     peek: (id: KeyPart) => cache.peek(id),
-    beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationTime) =>
+    beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationOptions) =>
       cache.beginMutation(asArray(ids), mutationOptions),
     invalidate: (ids: KeyPart | readonly KeyPart[]) => cache.invalidate(asArray(ids)),
   }

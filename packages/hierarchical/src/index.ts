@@ -8,7 +8,6 @@ export type {
   HierarchicalPolicy,
   ItemLevel,
   LevelsOptions,
-  MutationTime,
 } from './types.js'
 export {
   beginMutations,
@@ -17,4 +16,5 @@ export {
   LoadTimeoutError,
   type CallOptions,
   type Mutation,
+  type MutationOptions,
 } from '@cache/core'

@@ -6,6 +6,7 @@ import type {
   KeyPart,
   LoadPolicyOptions,
   Mutation,
+  MutationOptions,
   Size,
 } from '@cache/core'
 
@@ -107,15 +108,6 @@ export interface LevelsOptions<L extends Levels> extends HierarchicalPolicy<Item
   readonly levels: L
 }
 
-/** Options of `beginMutation` and `beginGroupMutation`. */
-export interface MutationTime {
-  /**
-   * How long the change may take. If its process dies, the old values are read for at most this
-   * long. Default 5 s.
-   */
-  readonly intentTtl?: Duration
-}
-
 /**
  * A cache of items, each cached by itself and within its groups. It guarantees that
  *
@@ -155,7 +147,7 @@ interface Items<Item, Id> {
    * `abort()`, or the end of an `await using` block, ends the mutation without that. Rejects with
    * `CacheUnavailableError` if Redis does not answer, or with the error of `groupOf`.
    */
-  beginMutation(ids: Id | readonly Id[], options?: MutationTime): Promise<Mutation>
+  beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
   /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
@@ -178,7 +170,10 @@ export interface Hierarchical<Item, ItemId, GroupId> extends Items<Item, ItemId>
    */
   invalidateGroup(ids: GroupId | readonly GroupId[]): Promise<void>
   /** Begins a mutation like `beginMutation`, for groups and all their items. */
-  beginGroupMutation(ids: GroupId | readonly GroupId[], options?: MutationTime): Promise<Mutation>
+  beginGroupMutation(
+    ids: GroupId | readonly GroupId[],
+    options?: MutationOptions,
+  ): Promise<Mutation>
 }
 
 /**
@@ -208,7 +203,7 @@ export interface HierarchicalLevels<L extends Levels> extends Items<ItemOf<L>, I
   beginGroupMutation<P extends GroupPrefix<L>>(
     level: P,
     ids: GroupId<L, P> | readonly GroupId<L, P>[],
-    options?: MutationTime,
+    options?: MutationOptions,
   ): Promise<Mutation>
 }
 

@@ -5,6 +5,7 @@ import type {
   KeyPart,
   LoadPolicyOptions,
   Mutation,
+  MutationOptions,
   SourceOptions,
   SourceReads,
 } from '@cache/core'
@@ -143,14 +144,11 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    * take as long as `intentTtl`, of these options or of the cache. Rejects with
    * `CacheUnavailableError` if Redis does not answer.
    */
-  beginMutation(
-    ids: Id | readonly Id[],
-    options?: { readonly intentTtl?: Duration },
-  ): Promise<Mutation>
+  beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
   /** Begins a mutation like `beginMutation`, for all entries of these groups. */
   beginGroupMutation(
     groups: string | readonly string[],
-    options?: { readonly intentTtl?: Duration },
+    options?: MutationOptions,
   ): Promise<Mutation>
   /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a

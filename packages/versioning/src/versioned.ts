@@ -1,4 +1,4 @@
-import { InvalidOptionError, parseDuration, type Duration, type KeyPart } from '@cache/core'
+import { InvalidOptionError, parseDuration, type KeyPart } from '@cache/core'
 import {
   checkClient,
   LoadPolicy,
@@ -52,7 +52,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
   )
   const groupsOf = check.function<typeof options.groups>('groups', 'required')
   const strategyName = check.oneOf('strategy', ['stamp', 'key'], 'stamp')
-  const defaultIntentTtl = check.duration('intentTtl', 5_000)
+  const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<T>(check, options)
   const twiceTtl =
     typeof options.ttl === 'function'
@@ -74,10 +74,6 @@ export function createVersioned<Loaded, Id = KeyPart>(
   }
   const path = new ReadPath<T>(client, prefix, policy)
 
-  const intentTtlOf = (mutation: { readonly intentTtl?: Duration } | undefined): number =>
-    mutation?.intentTtl === undefined
-      ? defaultIntentTtl
-      : parseDuration(mutation.intentTtl, 'intentTtl')
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)
   const strategyFor = (id: Id, key = keyOf(id)): EntryStrategy<T> => {
     const knownNames = groupsOf(id)
@@ -105,7 +101,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
     bump: async (groups) => versions.bump(resolve(asArray(groups))),
 
     mutateGroups: async (groups, change) =>
-      versions.mutate(resolve(asArray(groups)), defaultIntentTtl, change),
+      versions.mutate(resolve(asArray(groups)), intentTtl, change),
 
     versions: async (groups) => versions.ensure(resolve(groups)),
 
@@ -136,9 +132,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
       if (strategyName === 'key')
         throw new InvalidOptionError('strategy', "'stamp', for mutate()", strategyName)
       const keys = asArray(ids).map((id) => keyOf(id))
-      return path.changing(keys, () =>
-        writeSource(client, { keys, intentTtl: defaultIntentTtl, change }),
-      )
+      return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
     },
 
     async beginMutation(ids, mutationOptions) {
@@ -147,13 +141,14 @@ export function createVersioned<Loaded, Id = KeyPart>(
       const keys = asArray(ids).map((id) => keyOf(id))
       return openMutation(client, {
         keys,
-        intentTtl: intentTtlOf(mutationOptions),
+        intentTtl,
+        options: mutationOptions,
         around: (work) => path.changing(keys, work),
       })
     },
 
     beginGroupMutation: async (groups, mutationOptions) =>
-      versions.beginMutation(resolve(asArray(groups)), intentTtlOf(mutationOptions)),
+      versions.beginMutation(resolve(asArray(groups)), intentTtl, mutationOptions),
 
     idle: () => path.idle(),
   }

@@ -1,4 +1,11 @@
-import { CodecError, channels, type CacheClient, type Codec, type Mutation } from '@cache/core'
+import {
+  CodecError,
+  channels,
+  type CacheClient,
+  type Codec,
+  type Mutation,
+  type MutationOptions,
+} from '@cache/core'
 import {
   companion,
   createFormat,
@@ -109,10 +116,15 @@ export class Versions {
   }
 
   /** Begins a mutation like `mutate`, for a change that outlives the call. */
-  beginMutation(groups: Groups, intentTtl: number): Promise<Mutation> {
+  beginMutation(
+    groups: Groups,
+    intentTtl: number,
+    options: MutationOptions | undefined,
+  ): Promise<Mutation> {
     return openMutation(this.#client, {
       keys: [...groups.values()],
       intentTtl,
+      options,
       around: (work) => this.#changing(groups, work),
     })
   }

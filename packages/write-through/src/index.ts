@@ -11,4 +11,5 @@ export {
   type LoadMany,
   type Many,
   type Mutation,
+  type MutationOptions,
 } from '@cache/core'

@@ -4,6 +4,7 @@ import type {
   KeyPart,
   LoadPolicyOptions,
   Mutation,
+  MutationOptions,
   SourceOptions,
   SourceReads,
 } from '@cache/core'
@@ -110,10 +111,7 @@ export interface WriteThrough<Loaded, Id, Patch, S>
    * take as long as `intentTtl`, of these options or of the cache. Rejects with
    * `CacheUnavailableError` if Redis does not answer.
    */
-  beginMutation(
-    ids: Id | readonly Id[],
-    options?: { readonly intentTtl?: Duration },
-  ): Promise<Mutation>
+  beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
   /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.

@@ -5,7 +5,6 @@ import {
   InvalidOptionError,
   channels,
   limitTo,
-  parseDuration,
   type KeyPart,
 } from '@cache/core'
 import {
@@ -147,10 +146,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       const keys = Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
       return openMutation(client, {
         keys,
-        intentTtl:
-          mutationOptions?.intentTtl === undefined
-            ? intentTtl
-            : parseDuration(mutationOptions.intentTtl, 'intentTtl'),
+        intentTtl,
+        options: mutationOptions,
         around: (work) => path.changing(keys, work),
       })
     },

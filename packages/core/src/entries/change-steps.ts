@@ -83,7 +83,7 @@ export function createChangeSteps(runner: StepRunner, lostReplies: LostReplies) 
       if (!Number.isSafeInteger(amount))
         throw new InvalidOptionError('amount', 'a whole number within ±(2^53 - 1)', amount)
       if (!Number.isSafeInteger(ttl) || ttl < 0)
-        throw new InvalidOptionError('ttl', 'a whole number of ms above 0', ttl)
+        throw new InvalidOptionError('ttl', 'a whole number of ms, 0 or more', ttl)
       const args = [String(amount), String(ttl)]
       return runner.changing([key], (change) =>
         runner.runChange(incrementScript, entryKeys(key), args, change),

@@ -1,6 +1,7 @@
 import type { CacheClient } from '../client/client.js'
 import { CacheError, CacheWriteError, InvalidOptionError } from '../errors.js'
 import { channels, emit } from '../client/telemetry.js'
+import { parseDuration, type Duration } from '../util/duration.js'
 import { openWrite } from './source-write.js'
 
 /**
@@ -28,10 +29,21 @@ export interface Mutation extends AsyncDisposable {
   abort(): Promise<void>
 }
 
+/** Options of one change. */
 export interface MutationOptions {
+  /**
+   * How long the change may take. If its process dies, the old values are read for at most this
+   * long. Default: the `intentTtl` of the cache.
+   */
+  readonly intentTtl?: Duration
+}
+
+interface MutationRequest {
   readonly keys: readonly string[]
-  /** The maximum duration of the change, in ms. */
+  /** The `intentTtl` of the cache, in ms. */
   readonly intentTtl: number
+  /** What the caller of `beginMutation` passed. */
+  readonly options: MutationOptions | undefined
   /** Wraps the beginning and the end, to do further work around them. */
   readonly around?: <R>(work: () => Promise<R>) => Promise<R>
 }
@@ -42,8 +54,10 @@ export interface MutationOptions {
  */
 export async function openMutation(
   client: CacheClient,
-  { keys, intentTtl, around = (work) => work() }: MutationOptions,
+  { keys, intentTtl: defaultTtl, options, around = (work) => work() }: MutationRequest,
 ): Promise<Mutation> {
+  const intentTtl =
+    options?.intentTtl === undefined ? defaultTtl : parseDuration(options.intentTtl, 'intentTtl')
   const write = await around(() => openWrite(client, { keys, intentTtl }))
   return mutation({
     commit: () =>
