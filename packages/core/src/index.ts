@@ -6,11 +6,11 @@ export {
 } from './client/client.js'
 export { type Breaker, type ResilienceOptions } from './client/resilience.js'
 export type {
+  CommandResult,
   Connection,
   Driver,
   NodeHandle,
   SendOptions,
-  Settle,
   SubscribeOptions,
   Subscription,
   SubscriptionEvents,

@@ -5,7 +5,7 @@
 export { checkClient } from './client/check-client.js'
 export { createGuardedSend } from './client/guarded-send.js'
 export { checkBreaker } from './client/resilience.js'
-export type { Send } from './client/batch/batch.js'
+export { sendThrough, type Send } from './client/send-through.js'
 export type { EntryStore } from './entries/store.js'
 export type { Lease, LeaseRequest, Write } from './entries/requests.js'
 export type { Entry } from './entries/entry.js'

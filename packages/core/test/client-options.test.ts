@@ -11,7 +11,7 @@ import { checkOptions } from '../src/internal.js'
 const driver = {
   name: 'none',
   topology: 'standalone',
-  send: async () => [],
+  send: () => [],
   group: () => [],
   nodes: async () => [],
   subscribe: () => Promise.reject(new Error()),

@@ -292,11 +292,14 @@ function beforeScan(client: CacheClient, nth: number, act: () => Promise<unknown
   const nodes = async () =>
     (await client.driver.nodes()).map((node) => ({
       ...node,
-      async send(...[commands, ...rest]: Parameters<typeof node.send>) {
+      send(...[commands, ...rest]: Parameters<typeof node.send>) {
         const match = commands[0]!.args[3]
-        if (!seen.has(match) && seen.size === nth) await act()
+        const before = !seen.has(match) && seen.size === nth ? act() : Promise.resolve()
         seen.add(match)
-        return node.send(commands, ...rest)
+        return commands.map(async (command) => {
+          await before
+          return node.send([command], ...rest)[0]!
+        })
       },
     }))
   return { ...client, driver: { ...client.driver, nodes } }

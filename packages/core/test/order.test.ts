@@ -103,12 +103,12 @@ describe.each(flavours)('over $name, the calls of one key', ({ standalone }) => 
 function firstAlone(driver: Driver, between: () => Promise<unknown>): Driver {
   return {
     ...driver,
-    async send(commands, how) {
-      const untold = how?.timeout === undefined ? {} : { timeout: how.timeout }
-      const first = await driver.send(commands.slice(0, 1), untold)
-      if (commands.length === 1) return first
-      await between()
-      return [...first, ...(await driver.send(commands.slice(1), untold))]
+    send(commands, options) {
+      const [first] = driver.send(commands.slice(0, 1), options)
+      const others = first!
+        .then(between)
+        .then(() => Promise.all(driver.send(commands.slice(1), options)))
+      return commands.map(async (_, i) => (i === 0 ? first! : (await others)[i - 1]!))
     },
   }
 }

@@ -259,19 +259,19 @@ async function attempts(driver: Driver): Promise<readonly unknown[]> {
   const nothing = { message: () => undefined, gap: () => undefined, live: () => undefined }
   const dedicated = async (): Promise<unknown> => {
     const connection = await driver.dedicate()
-    const reply = await connection.send([{ args: ['SET', 'k', VALUE], keys: ['k'] }], {
-      timeout: 300,
-    })
+    const reply = await Promise.all(
+      connection.send([{ args: ['SET', 'k', VALUE], keys: ['k'] }], {
+        timeout: 300,
+      }),
+    )
     await connection.close()
     return failed(reply)
   }
   const scanned = async (): Promise<unknown> => {
     const nodes = await driver.nodes()
     return Promise.all(
-      nodes.map((node) =>
-        node
-          .send([{ args: ['ECHO', VALUE], keys: [] }], { timeout: 300 })
-          .then(([reply]) => failed(reply)),
+      nodes.map(async (node) =>
+        failed(await node.send([{ args: ['ECHO', VALUE], keys: [] }], { timeout: 300 })[0]),
       ),
     )
   }

@@ -1,7 +1,7 @@
 import { createCacheClient, type Command, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { startRedis } from '@cache/testkit'
+import { startRedis, sendAfter } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { expect, it } from 'vitest'
@@ -63,7 +63,10 @@ function before(
 ): Driver {
   return {
     ...driver,
-    send: async (commands, how) => (commands.some(isMeant) && (await call()), send(commands, how)),
+    send: (commands, options) =>
+      commands.some(isMeant)
+        ? sendAfter(call(), commands, () => send(commands, options))
+        : send(commands, options),
   }
 }
 

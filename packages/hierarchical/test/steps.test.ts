@@ -1,4 +1,5 @@
 import type { CacheClient, Driver } from '@cache/core'
+import { sendAfter } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { createHierarchical } from '../src/index.js'
 import { Shop, onEach, type Product } from './cases.js'
@@ -38,10 +39,8 @@ onEach((bench) => {
     let between: (() => Promise<unknown>) | undefined
     const client = bench.newClient((driver: Driver) => ({
       ...driver,
-      send: async (commands, how) => {
-        await between?.()
-        return driver.send(commands, how)
-      },
+      send: (commands, options) =>
+        sendAfter(Promise.resolve(between?.()), commands, () => driver.send(commands, options)),
     }))
     return {
       client,

@@ -4,6 +4,7 @@ import {
   ConnectionError,
   ServerError,
   type Command,
+  type CommandResult,
   type Connection,
   type Driver,
   type Duration,
@@ -116,24 +117,18 @@ class Queue {
 
   send(
     commands: readonly Command[],
-    { timeout = this.#timeout, settle }: SendOptions = {},
-  ): Promise<readonly (Reply | CacheError)[]> {
-    return Promise.all(
-      commands.map(async (command, i) => {
-        const reply = await this.#one(command, timeout)
-        settle?.(i, reply)
-        return reply
-      }),
-    )
+    { timeout = this.#timeout }: SendOptions = {},
+  ): readonly Promise<CommandResult>[] {
+    return commands.map((command) => this.#one(command, timeout))
   }
 
-  #one(command: Command, timeout: number | undefined): Promise<Reply | CacheError> {
+  #one(command: Command, timeout: number | undefined): Promise<CommandResult> {
     if (this.isClosed) return Promise.resolve(closed(command))
     return new Promise((resolve) => {
       const asked = performance.now()
       let timer: NodeJS.Timeout | undefined
       let isSettled = false
-      const settle = (reply: Reply | CacheError): void => {
+      const settle = (reply: CommandResult): void => {
         if (isSettled) return
         isSettled = true
         clearTimeout(timer)

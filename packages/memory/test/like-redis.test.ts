@@ -270,9 +270,9 @@ describe('answers as a Redis server does', () => {
   })
 
   const ask = async (driver: Driver, args: readonly string[]): Promise<unknown> => {
-    const [reply] = await driver.send([
-      { args: args as [string, ...string[]], keys: [], binary: true },
-    ])
+    const [reply] = await Promise.all(
+      driver.send([{ args: args as [string, ...string[]], keys: [], binary: true }]),
+    )
     return plain(reply)
   }
 

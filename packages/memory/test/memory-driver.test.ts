@@ -10,7 +10,11 @@ import { describe, expect, it } from 'vitest'
 import { MemoryServer, memoryDriver, type MemoryDriver } from '../src/index.js'
 
 const ask = async (driver: MemoryDriver, ...args: [string, ...string[]]) =>
-  (await driver.send([{ args, keys: args[1] === undefined ? [] : [args[1]] }], { timeout: 200 }))[0]
+  (
+    await Promise.all(
+      driver.send([{ args, keys: args[1] === undefined ? [] : [args[1]] }], { timeout: 200 }),
+    )
+  )[0]
 
 describe('memoryDriver', () => {
   it('refuses options that it does not know, and durations that are none', () => {
@@ -99,7 +103,7 @@ describe('memoryDriver', () => {
     const script = `
       import { memoryDriver } from '@cache/memory'
       const driver = memoryDriver()
-      await driver.send([{ args: ['PING'], keys: [] }])
+      await Promise.all(driver.send([{ args: ['PING'], keys: [] }]))
       const events = { message() {}, gap() {}, live() {}, alive() {} }
       await driver.subscribe(['c'], events, { heartbeat: 1000 })
       console.log('done')

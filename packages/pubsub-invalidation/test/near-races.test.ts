@@ -1,6 +1,6 @@
-import type { CacheClient } from '@cache/core'
+import type { CacheClient, Command } from '@cache/core'
 import { createFormat, createToken } from '@cache/core/internal'
-import { eventually, type Stage } from '@cache/testkit'
+import { eventually, type Stage, sendAfter } from '@cache/testkit'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
   createInvalidationBus,
@@ -65,19 +65,20 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       const state = { holding: false, barrier: '' }
       const [send, subscribe] = [driver.send, driver.subscribe]
       Object.assign(driver, {
-        async send(commands: never, options: { timeout?: number }) {
+        send(commands: readonly Command[], options: { timeout?: number }) {
           if (!state.holding) return send(commands, options)
           const [executed, answered] = [gate(), gate()]
-          const reply = executed.passed.then(() => send(commands, { timeout: 60_000 }))
+          const results = sendAfter(executed.passed, commands, () =>
+            send(commands, { timeout: 60_000 }),
+          )
           sends.push({
             execute: async () => {
               executed.open()
-              await reply
+              await Promise.all(results)
             },
             answer: answered.open,
           })
-          await answered.passed
-          return reply
+          return sendAfter(answered.passed, commands, () => results)
         },
         subscribe: (
           channels: never,

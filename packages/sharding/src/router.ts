@@ -1,17 +1,15 @@
 import {
-  CacheError,
   CommandTimeoutError,
   ConnectionError,
+  type CacheError,
   type Command,
-  type Reply,
+  type CommandResult,
   type SendOptions,
-  type Settle,
 } from '@cache/core'
-import { redactedError } from '@cache/core/internal'
 import { CommandDeadline } from './command-deadline.js'
 import { CrossShardError } from './errors.js'
 import type { Layout } from './layout.js'
-import { PendingSend, type SendTo } from './pending-send.js'
+import { failAll, PendingCommand } from './pending-command.js'
 import type { ShardChange } from './reshard/shard-change.js'
 import type { Shard } from './shard.js'
 
@@ -71,20 +69,18 @@ export class Router {
     this.#change = undefined
   }
 
-  /** Sends commands; resolves with their replies, in their order. Never rejects. */
+  /** Sends commands. Returns a promise for the result of each, none of which rejects. */
   send(
     commands: readonly Command[],
-    { timeout, settle }: SendOptions,
+    { timeout }: SendOptions,
     sendTo: SendTo,
-  ): Promise<readonly (Reply | CacheError)[]> {
-    if (commands.length === 0) return Promise.resolve([])
-    return new Promise((resolve) => {
-      this.#dispatch(
-        new PendingSend(commands, settle, sendTo, resolve),
-        commands.map((_, index) => index),
-        new CommandDeadline(timeout === undefined ? undefined : performance.now() + timeout),
-      )
-    })
+  ): readonly Promise<CommandResult>[] {
+    const pending = commands.map((command) => new PendingCommand(command))
+    const deadline = new CommandDeadline(
+      timeout === undefined ? undefined : performance.now() + timeout,
+    )
+    this.#dispatch(pending, { sendTo, deadline })
+    return pending.map(({ result }) => result)
   }
 
   /**
@@ -112,13 +108,13 @@ export class Router {
       .flatMap((group) => (change ? change.to.shardOf(group[0]!).driver.group(group) : [group]))
   }
 
-  #dispatch(pending: PendingSend, indexes: readonly number[], deadline: CommandDeadline): void {
+  #dispatch(pending: readonly PendingCommand[], delivery: Delivery): void {
     const { layout, change } = this
-    const byShard = new Map<Shard, number[]>()
-    const moving: number[] = []
-    for (const index of indexes) {
-      const { args, keys } = pending.commands[index]!
-      if (change?.movesAny(keys) && !change.usesOldShards()) moving.push(index)
+    const byShard = new Map<Shard, PendingCommand[]>()
+    const moving: PendingCommand[] = []
+    for (const one of pending) {
+      const { args, keys } = one.command
+      if (change?.movesAny(keys) && !change.usesOldShards()) moving.push(one)
       else {
         const shard =
           keys.length > 0
@@ -126,79 +122,68 @@ export class Router {
             : channelOf(args) === undefined
               ? layout.shards[0]
               : layout.shardOf(channelOf(args)!)
-        if (shard) groupIn(byShard, shard).push(index)
-        else pending.settle(index, new CrossShardError(args[0], keys))
+        if (shard) groupIn(byShard, shard).push(one)
+        else one.settle(new CrossShardError(args[0], keys))
       }
     }
-    for (const [shard, group] of byShard) void this.#send(pending, shard, group, layout, deadline)
-    if (moving.length > 0) void this.#sendMoving(pending, change!, moving, deadline)
+    for (const [shard, group] of byShard) void this.#send(group, shard, layout, delivery)
+    if (moving.length > 0) void this.#sendMoving(moving, change!, delivery)
   }
 
   async #send(
-    pending: PendingSend,
+    pending: readonly PendingCommand[],
     shard: Shard,
-    indexes: readonly number[],
     layout: Layout,
-    deadline: CommandDeadline,
+    delivery: Delivery,
   ): Promise<void> {
-    const timeout = deadline.remaining
-    if (timeout !== undefined && timeout <= 0)
-      return pending.settleAll(indexes, timedOutWhileMoving)
-    const refused: number[] = []
-    const settle: Settle = (i, reply) => {
-      const index = indexes[i]!
-      const { keys } = pending.commands[index]!
-      if (isRefusedByBreaker(reply) && (this.#failover || keys.length === 0)) refused.push(index)
-      else if (this.#changes.get(layout)?.isReplyTooLate(keys))
-        pending.settle(index, resharded(pending.commands[index]!, reply))
-      else {
-        if (
-          keys.length > 0 &&
-          !(reply instanceof Error) &&
-          layout !== this.change?.to &&
-          (this.#changes.get(layout)?.movesAny(keys) ?? true)
-        )
-          this.#oldShardsUsedAt = performance.now()
-        pending.settle(index, reply)
-      }
-    }
-    try {
-      await pending.sendTo(
-        shard,
-        indexes.map((index) => pending.commands[index]!),
-        timeout,
-        settle,
-      )
-    } catch (cause) {
-      for (const i of indexes.keys())
-        settle(
-          i,
-          new CacheError(`The driver of shard "${shard.name}" threw instead of answering.`, {
-            code: 'DRIVER',
-            cause: redactedError(cause),
-          }),
-        )
-    }
-    if (refused.length > 0) this.#sendToOthers(pending, shard, refused, layout, deadline)
+    const timeout = delivery.deadline.remaining
+    if (timeout !== undefined && timeout <= 0) return failAll(pending, timedOutWhileMoving)
+    const results = delivery.sendTo(
+      shard,
+      pending.map(({ command }) => command),
+      timeout,
+    )
+    const refused: PendingCommand[] = []
+    await Promise.all(
+      pending.map(async (one, i) => {
+        const result = await results[i]!
+        if (isRefusedByBreaker(result) && (this.#failover || one.keys.length === 0))
+          refused.push(one)
+        else one.settle(this.#checked(result, one.command, layout))
+      }),
+    )
+    if (refused.length > 0) this.#sendToOthers(refused, shard, layout, delivery)
+  }
+
+  /** Returns the result of a command, unless its keys had left the shard by then. */
+  #checked(result: CommandResult, command: Command, layout: Layout): CommandResult {
+    const change = this.#changes.get(layout)
+    if (change?.isReplyTooLate(command.keys)) return resharded(command, result)
+    if (
+      command.keys.length > 0 &&
+      !(result instanceof Error) &&
+      layout !== this.change?.to &&
+      (change?.movesAny(command.keys) ?? true)
+    )
+      this.#oldShardsUsedAt = performance.now()
+    return result
   }
 
   /** Sends commands that the breaker of a shard refused to the other shards. */
   #sendToOthers(
-    pending: PendingSend,
+    pending: readonly PendingCommand[],
     shard: Shard,
-    indexes: readonly number[],
     layout: Layout,
-    deadline: CommandDeadline,
+    delivery: Delivery,
   ): void {
     const others = layout.without(shard)
-    const byShard = new Map<Shard, number[]>()
-    for (const index of indexes) {
-      const { args, keys } = pending.commands[index]!
+    const byShard = new Map<Shard, PendingCommand[]>()
+    for (const one of pending) {
+      const { args, keys } = one.command
       const other = keys.length > 0 ? others?.commonShard(keys) : others?.shards[0]
-      if (other && !this.change?.movesAny(keys)) groupIn(byShard, other).push(index)
+      if (other && !this.change?.movesAny(keys)) groupIn(byShard, other).push(one)
       else
-        pending.settle(
-          index,
+        one.settle(
           new ConnectionError(
             `Shard "${shard.name}" did not answer the last commands; none is sent until it ` +
               'answers a probe. Check that the server is up and reachable.',
@@ -206,7 +191,7 @@ export class Router {
           ),
         )
     }
-    for (const [other, group] of byShard) void this.#send(pending, other, group, others!, deadline)
+    for (const [other, group] of byShard) void this.#send(group, other, others!, delivery)
   }
 
   /**
@@ -214,60 +199,64 @@ export class Router {
    * before the commands are sent.
    */
   async #sendMoving(
-    pending: PendingSend,
+    pending: readonly PendingCommand[],
     change: ShardChange,
-    indexes: readonly number[],
-    deadline: CommandDeadline,
+    delivery: Delivery,
   ): Promise<void> {
     if (!change.usesNewShards()) {
-      if (await deadline.waitUncounted(change.nextState()))
-        this.#dispatch(pending, indexes, deadline)
-      else pending.settleAll(indexes, timedOutWhileMoving)
+      if (await delivery.deadline.waitUncounted(change.nextState()))
+        this.#dispatch(pending, delivery)
+      else failAll(pending, timedOutWhileMoving)
       return
     }
     // Grouped by both shards, so that no command waits for a shard that it does not need.
-    const byShards = new Map<string, number[]>()
-    for (const index of indexes) {
-      const { args, keys } = pending.commands[index]!
+    const byShards = new Map<string, PendingCommand[]>()
+    for (const one of pending) {
+      const { args, keys } = one.command
       const shard = change.to.commonShard(keys)
-      if (shard)
-        groupIn(byShards, `${change.from.shardOf(keys[0]!).name}\0${shard.name}`).push(index)
-      else pending.settle(index, new CrossShardError(args[0], keys))
+      if (shard) groupIn(byShards, `${change.from.shardOf(keys[0]!).name}\0${shard.name}`).push(one)
+      else one.settle(new CrossShardError(args[0], keys))
     }
     for (const group of byShards.values())
-      void this.#moveAndSend(pending, change, group, deadline.copy())
+      void this.#moveAndSend(group, change, { ...delivery, deadline: delivery.deadline.copy() })
   }
 
   async #moveAndSend(
-    pending: PendingSend,
+    pending: readonly PendingCommand[],
     change: ShardChange,
-    indexes: readonly number[],
-    deadline: CommandDeadline,
+    delivery: Delivery,
   ): Promise<void> {
-    const errors = await deadline.waitUncounted(
-      change.moveKeys(indexes.flatMap((index) => pending.commands[index]!.keys)),
+    const errors = await delivery.deadline.waitUncounted(
+      change.moveKeys(pending.flatMap(({ keys }) => keys)),
     )
-    if (!errors) return pending.settleAll(indexes, timedOutWhileMoving)
-    const moved: number[] = []
-    for (const index of indexes) {
-      const error = pending.commands[index]!.keys.map((key) => errors.get(key)).find(
-        (keyError) => keyError !== undefined,
-      )
-      if (error) pending.settle(index, error)
-      else moved.push(index)
+    if (!errors) return failAll(pending, timedOutWhileMoving)
+    const moved: PendingCommand[] = []
+    for (const one of pending) {
+      const error = one.keys
+        .map((key) => errors.get(key))
+        .find((keyError) => keyError !== undefined)
+      if (error) one.settle(error)
+      else moved.push(one)
     }
     if (moved.length > 0)
-      void this.#send(
-        pending,
-        change.to.shardOf(pending.commands[moved[0]!]!.keys[0]!),
-        moved,
-        change.to,
-        deadline,
-      )
+      void this.#send(moved, change.to.shardOf(moved[0]!.keys[0]!), change.to, delivery)
   }
 }
 
-function groupIn<K>(groups: Map<K, number[]>, id: K): number[] {
+/** Sends commands to one shard. Returns the promise of each result, none of which rejects. */
+export type SendTo = (
+  shard: Shard,
+  commands: readonly Command[],
+  timeout: number | undefined,
+) => readonly Promise<CommandResult>[]
+
+/** How commands are sent, and until when. */
+interface Delivery {
+  readonly sendTo: SendTo
+  readonly deadline: CommandDeadline
+}
+
+function groupIn<K>(groups: Map<K, PendingCommand[]>, id: K): PendingCommand[] {
   let group = groups.get(id)
   if (!group) groups.set(id, (group = []))
   return group
@@ -278,8 +267,8 @@ function channelOf([name, channel]: Command['args']): string | undefined {
   return /^s?publish$/i.test(name) && channel !== undefined ? String(channel) : undefined
 }
 
-function isRefusedByBreaker(reply: Reply | CacheError): boolean {
-  return reply instanceof ConnectionError && reply.code === 'CIRCUIT_OPEN'
+function isRefusedByBreaker(result: CommandResult): boolean {
+  return result instanceof ConnectionError && result.code === 'CIRCUIT_OPEN'
 }
 
 function timedOutWhileMoving({ args, keys }: Command): CacheError {

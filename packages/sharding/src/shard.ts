@@ -1,25 +1,14 @@
-import type { Breaker, CacheError, Command, Driver, Reply, Settle } from '@cache/core'
-import { createGuardedSend } from '@cache/core/internal'
+import type { Breaker, Driver } from '@cache/core'
+import { createGuardedSend, type Send } from '@cache/core/internal'
 
 /** One of the servers, or a Cluster that counts as one shard. */
 export interface Shard {
   readonly name: string
   readonly driver: Driver
-  /** Sends through the shard's own breaker. Settles each command once, and then resolves. */
-  send(
-    commands: readonly Command[],
-    timeout: number,
-    settle?: Settle,
-  ): Promise<readonly (Reply | CacheError)[]>
+  /** Sends through the shard's own breaker. */
+  readonly send: Send
 }
 
 export function createShard(name: string, driver: Driver, breaker: Breaker): Shard {
-  const guarded = createGuardedSend(driver, breaker)
-  return {
-    name,
-    driver,
-    send: (commands, timeout, settle = ignore) => guarded(commands, timeout, settle),
-  }
+  return { name, driver, send: createGuardedSend(driver, breaker) }
 }
-
-const ignore = (): void => undefined

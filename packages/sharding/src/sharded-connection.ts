@@ -2,10 +2,11 @@ import {
   ConnectionError,
   type CacheError,
   type Command,
+  type CommandResult,
   type Connection,
-  type Reply,
   type SendOptions,
 } from '@cache/core'
+import { sendThrough } from '@cache/core/internal'
 import type { Router } from './router.js'
 import type { Shard } from './shard.js'
 
@@ -21,21 +22,16 @@ export class ShardedConnection implements Connection {
     this.#onClose = onClose
   }
 
-  async send(
-    commands: readonly Command[],
-    options: SendOptions = {},
-  ): Promise<readonly (Reply | CacheError)[]> {
-    return this.#router.send(commands, options, async (shard, batch, timeout, settle) => {
-      const failAll = (error: CacheError): void => {
-        for (const i of batch.keys()) settle(i, error)
-      }
-      if (this.#closed) return failAll(closed(batch[0]!))
-      const connection = await this.open(shard).catch((error: CacheError) => failAll(error))
-      const replies = await connection?.send(
-        batch,
-        timeout === undefined ? { settle } : { timeout, settle },
+  send(commands: readonly Command[], options: SendOptions = {}): readonly Promise<CommandResult>[] {
+    return this.#router.send(commands, options, (shard, batch, timeout) => {
+      if (this.#closed) return batch.map((command) => Promise.resolve(closed(command)))
+      const sent = this.open(shard).then((connection) => sendThrough(connection, batch, timeout))
+      return batch.map((_, index) =>
+        sent.then(
+          (results) => results[index]!,
+          (error: CacheError) => error,
+        ),
       )
-      for (const [i, reply] of replies?.entries() ?? []) settle(i, reply)
     })
   }
 
@@ -43,7 +39,7 @@ export class ShardedConnection implements Connection {
   open(shard: Shard): Promise<Connection> {
     const existing = this.#connections.get(shard)
     if (existing) return existing
-    const connection = shard.driver.dedicate()
+    const connection = (async () => shard.driver.dedicate())()
     this.#connections.set(shard, connection)
     connection.catch(() => {
       if (this.#connections.get(shard) === connection) this.#connections.delete(shard)

@@ -1,9 +1,8 @@
 import { ConnectionError, InvalidOptionError, type Driver } from '@cache/core'
 import { checkBreaker, checkOptions } from '@cache/core/internal'
 import { checkLayout } from './check-layout.js'
-import type { SendTo } from './pending-send.js'
 import { Resharder } from './reshard/resharder.js'
-import { Router } from './router.js'
+import { Router, type SendTo } from './router.js'
 import { ShardedConnection } from './sharded-connection.js'
 import type { ReshardOptions, ShardLayout, ShardedDriverOptions } from './sharded-driver-options.js'
 import { ShardedSubscription } from './sharded-subscription.js'
@@ -91,10 +90,8 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     },
   })
 
-  const sendTo: SendTo = async (shard, commands, commandTimeout = timeout, settle) => {
-    const replies = await shard.send(commands, commandTimeout, settle)
-    for (let i = 0; i < replies.length; i++) settle(i, replies[i]!)
-  }
+  const sendTo: SendTo = (shard, commands, commandTimeout = timeout) =>
+    shard.send(commands, commandTimeout)
 
   return {
     name: 'sharded',

@@ -24,28 +24,36 @@ describe.each([
     const driver = shardedDriver({ shards, breaker: { cooldown: 200 } })
     const [key, beside] = [setup().keyAt(name, driver), setup().keyAt(other, driver)]
     expect(
-      await driver.send([commandOn(key, 'SET', key, 'x'), commandOn(beside, 'SET', beside, 'y')]),
+      await Promise.all(
+        driver.send([commandOn(key, 'SET', key, 'x'), commandOn(beside, 'SET', beside, 'y')]),
+      ),
     ).toEqual(['OK', 'OK'])
     proxy.delay(150)
     const impatient: unknown[] = []
     for (let i = 0; i < 10; i++)
-      impatient.push((await driver.send([commandOn(key, 'GET', key)], { timeout: 20 }))[0])
+      impatient.push(
+        (await Promise.all(driver.send([commandOn(key, 'GET', key)], { timeout: 20 })))[0],
+      )
     // more timeouts than open a breaker
     expect(impatient.filter((reply) => reply instanceof Error).length).toBeGreaterThan(5)
     // the shard is slow but not down, so the breaker is closed
-    expect(await driver.send([commandOn(key, 'GET', key)], { timeout: 5_000 })).toEqual(['x'])
+    expect(
+      await Promise.all(driver.send([commandOn(key, 'GET', key)], { timeout: 5_000 })),
+    ).toEqual(['x'])
     proxy.delay(0)
 
     proxy.halfOpen()
     let isBack = false
     const waiting = eventually(async () => {
-      expect(await driver.send([commandOn(key, 'GET', key)], { timeout: 300 })).toEqual(['x'])
+      expect(
+        await Promise.all(driver.send([commandOn(key, 'GET', key)], { timeout: 300 })),
+      ).toEqual(['x'])
       isBack = true
     })
     for (let i = 0; i < 20 || !isBack; i++)
-      expect(await driver.send([commandOn(beside, 'GET', beside)], { timeout: 5_000 })).toEqual([
-        'y',
-      ])
+      expect(
+        await Promise.all(driver.send([commandOn(beside, 'GET', beside)], { timeout: 5_000 })),
+      ).toEqual(['y'])
     await waiting
     await driver.close()
     for (const client of opened) await client.close()
@@ -53,7 +61,7 @@ describe.each([
 
   it('silent during a subscribe: a closed driver leaves no subscription behind', async () => {
     const driver = setup().driver(THREE)
-    await driver.send([commandOn(setup().keyAt(name, driver), 'PING')])
+    await Promise.all(driver.send([commandOn(setup().keyAt(name, driver), 'PING')]))
     await setup().servers[name].pause()
     const subscribing = expect(
       driver.subscribe(['news'], {

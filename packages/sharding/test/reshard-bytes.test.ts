@@ -28,7 +28,7 @@ describe.each([
     const { d, ...three } = shards
     const late = shardedDriver({ shards: three, announceFor: 2_500, timeout: 10_000 })
     const first = startProcess(THREE, 2_500)
-    await late.send([commandOn(key, 'PING')])
+    await Promise.all(late.send([commandOn(key, 'PING')]))
     await holdSweepLease(THREE, 8_000)
     const changes = [late.reshard({ shards: { ...three, d: d! } })]
     // The register exists when `late` has joined. From then on it needs no reply through the proxy.
@@ -38,7 +38,9 @@ describe.each([
     changes.push(reshardTo(first.driver, FOUR))
     await sleep(100)
     const held = proxy.hold()
-    expect((await late.send([acquire('late')], { timeout: 300 }))[0]).toBeInstanceOf(Error)
+    expect((await Promise.all(late.send([acquire('late')], { timeout: 300 })))[0]).toBeInstanceOf(
+      Error,
+    )
     expect(held.bytes).toBeGreaterThan(0)
     await eventually(() =>
       expect([first.driver.shardOf(key), late.shardOf(key)]).toEqual(['d', 'd']),
@@ -50,7 +52,9 @@ describe.each([
     expect(await setup().servers[name].cli('GET', key)).toBe('late')
     const expected = when === 'is used' ? 'first' : null
     expect(await first.client.send(commandOn(key, 'GET', key))).toBe(expected)
-    expect(await late.send([commandOn(key, 'GET', key)], { timeout: 5_000 })).toEqual([expected])
+    expect(await Promise.all(late.send([commandOn(key, 'GET', key)], { timeout: 5_000 }))).toEqual([
+      expected,
+    ])
     await Promise.all(changes)
     expect(await first.client.send(commandOn(key, 'GET', key))).toBe(expected)
     expect(await keysOn(name)).toEqual([])

@@ -43,10 +43,12 @@ it('a command waits for its own shards, not for those of commands sent with it',
   await eventually(() => expect(driver.shardOf(ofA)).toBe('d'))
   await setup().servers.a.pause()
   const settled: unknown[] = []
-  const replies = await driver.send(
+  const results = driver.send(
     [ofA, ofB].map((key) => commandOn(key, 'GET', key)),
-    { timeout: 1_500, settle: (index) => settled.push(index) },
+    { timeout: 1_500 },
   )
+  for (const [index, result] of results.entries()) void result.then(() => settled.push(index))
+  const replies = await Promise.all(results)
   expect(settled).toEqual([1, 0])
   expect(replies).toEqual([expect.any(Error), ofB])
   await setup().servers.a.resume()

@@ -111,7 +111,7 @@ export function movingKeys(count: number, from?: Name): string[] {
 /** Returns the layout of shards with these names. */
 export function layoutOf(names: readonly Name[]): Layout {
   return new Layout(
-    names.map((name): Shard => ({ name, driver: {} as Driver, send: async () => [] })),
+    names.map((name): Shard => ({ name, driver: {} as Driver, send: () => [] })),
     names.map(() => 1),
     rendezvous(),
   )

@@ -1,5 +1,5 @@
 import { channels, type CacheError, type Command, type Driver } from '@cache/core'
-import { startRedis } from '@cache/testkit'
+import { startRedis, sendAfter } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { shardedDriver } from '../src/index.js'
 import { commandOn, eventually } from './commands.js'
@@ -85,16 +85,19 @@ describe('moving keys', () => {
     // Restarts the server between two pages of keys, when no command is in flight to it.
     const restarting: Driver = {
       ...d,
-      async send(commands, options = {}) {
+      send(commands, options) {
+        const send = () => d.send(commands, options)
         if (
-          !restarted &&
-          commands.some(({ args }) => args[0] === 'EVAL' && String(args[1]).includes('RESTORE'))
-        ) {
-          restarted = true
-          await persistent.kill()
-          await persistent.restart()
-        }
-        return d.send(commands, options)
+          restarted ||
+          !commands.some(({ args }) => args[0] === 'EVAL' && String(args[1]).includes('RESTORE'))
+        )
+          return send()
+        restarted = true
+        return sendAfter(
+          persistent.kill().then(() => persistent.restart()),
+          commands,
+          send,
+        )
       },
     }
     const driver = shardedDriver({ shards: from, announceFor: 300, timeout: 10_000 })

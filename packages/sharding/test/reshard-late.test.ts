@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Driver } from '@cache/core'
+import { sendAfter } from '@cache/testkit'
 import { expect, it } from 'vitest'
 import { LateReshardError, shardedDriver } from '../src/index.js'
 import { commandOn, eventually } from './commands.js'
@@ -22,10 +23,10 @@ function startSlowProcess(command: string) {
   const { a } = shards as { a: Driver }
   const slow: Driver = {
     ...a,
-    async send(commands, options = {}) {
-      if (!open && commands.some(({ args }) => args[0] === command))
-        await new Promise<void>((resolve) => held.push(resolve))
-      return a.send(commands, options)
+    send(commands, options) {
+      const send = () => a.send(commands, options)
+      if (open || !commands.some(({ args }) => args[0] === command)) return send()
+      return sendAfter(new Promise<void>((resolve) => held.push(resolve)), commands, send)
     },
   }
   const { d, ...three } = { ...shards, a: slow } as Record<string, Driver>

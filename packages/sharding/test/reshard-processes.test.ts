@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { channels, type Driver } from '@cache/core'
+import { sendAfter } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
 import { LateReshardError, ReshardConflictError, ketama, shardedDriver } from '../src/index.js'
 import { commandOn, eventually } from './commands.js'
@@ -43,10 +44,11 @@ describe('several processes', () => {
     ) as Record<Name, Driver>
     const slow: Driver = {
       ...a,
-      async send(commands, options = {}) {
-        if (commands.some(({ keys: [first] }) => first?.startsWith('{cache-shards}:')))
-          await sleep(300)
-        return a.send(commands, options)
+      send(commands, options) {
+        const send = () => a.send(commands, options)
+        return commands.some(({ keys: [first] }) => first?.startsWith('{cache-shards}:'))
+          ? sendAfter(sleep(300), commands, send)
+          : send()
       },
     }
     const driver = shardedDriver({ shards: { a: slow, b, c }, timeout: 10_000 })
@@ -129,12 +131,14 @@ describe('several processes', () => {
       const { a } = shards as { a: Driver }
       const delayed: Driver = {
         ...a,
-        async send(commands, options = {}) {
+        send(commands, options) {
           if (!commands.some(({ args }) => String(args[1]).includes("'DUMP'")))
             return a.send(commands, options)
-          const replies = await a.send(commands)
-          await new Promise<void>((resolve) => held.push(resolve))
-          return replies
+          const results = a.send(commands)
+          const released = Promise.all(results).then(
+            () => new Promise<void>((resolve) => held.push(resolve)),
+          )
+          return sendAfter(released, commands, () => results)
         },
       }
       const slow = shardedDriver({

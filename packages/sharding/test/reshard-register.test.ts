@@ -31,17 +31,18 @@ describe('the register of changes', () => {
     async (state) => {
       const { driver, client } = startProcess(THREE, 300, 3_000)
       const [moving, staying] = [movingKey('b'), setup().keyAt('c', setup().driver(FOUR))]
-      await (state === 'has used the shards' ? driver : setup().driver(THREE)).send([
-        commandOn(moving, 'SET', moving, 'x'),
-      ])
+      const user = state === 'has used the shards' ? driver : setup().driver(THREE)
+      await user.send([commandOn(moving, 'SET', moving, 'x')])[0]
       await setup().servers.a.pause() // it holds the register
       const changed = reshardTo(driver, FOUR).catch((error: unknown) => error)
-      const [first] = await driver.send([commandOn(moving, 'GET', moving)], {
-        timeout: state === 'has used the shards' ? 1_500 : 50,
-      })
+      const [first] = await Promise.all(
+        driver.send([commandOn(moving, 'GET', moving)], {
+          timeout: state === 'has used the shards' ? 1_500 : 50,
+        }),
+      )
       if (state === 'has used the shards') expect(first).toBe('x')
       else expect(first).toBeInstanceOf(CommandTimeoutError)
-      expect(await driver.send([commandOn(staying, 'ECHO', 'on')])).toEqual(['on'])
+      expect(await Promise.all(driver.send([commandOn(staying, 'ECHO', 'on')]))).toEqual(['on'])
       const waiting = client.send(commandOn(moving, 'GET', moving))
       expect(await changed).toBeInstanceOf(Error)
       expect(await waiting).toBe('x')
@@ -102,9 +103,9 @@ describe('the register of changes', () => {
     const switched = (): boolean => driver.shardOf(moving) === 'd'
     const readAll = async (): Promise<void> => {
       for (const keys of driver.group([moving, staying])) {
-        const [reply] = await driver.send([
-          { args: ['MGET', ...keys] as [string, ...string[]], keys },
-        ])
+        const [reply] = await Promise.all(
+          driver.send([{ args: ['MGET', ...keys] as [string, ...string[]], keys }]),
+        )
         if (reply instanceof Error) failed.add((reply as CacheError).code)
       }
     }

@@ -125,7 +125,7 @@ describe('a reshard with failing shards', () => {
     })
     await changed
     await setup().servers.d.kill()
-    await driver.send([{ args: ['PUBLISH', 'news', 'x'], keys: [] }])
+    await Promise.all(driver.send([{ args: ['PUBLISH', 'news', 'x'], keys: [] }]))
     await sleep(300)
     expect(received).toEqual([])
     await subscription.close()

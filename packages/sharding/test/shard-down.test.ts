@@ -143,11 +143,11 @@ it('a command without a key goes to a shard that answers', async () => {
   await setup().servers.a.kill()
   const key = setup().keyAt('a', driver)
   await eventually(async () =>
-    expect(await driver.send([commandOn(key, 'GET', key)], { timeout: 100 })).toMatchObject([
-      { code: 'CIRCUIT_OPEN' },
-    ]),
+    expect(
+      await Promise.all(driver.send([commandOn(key, 'GET', key)], { timeout: 100 })),
+    ).toMatchObject([{ code: 'CIRCUIT_OPEN' }]),
   )
-  expect(await driver.send([{ args: ['PING'], keys: [] }])).toEqual(['PONG'])
+  expect(await Promise.all(driver.send([{ args: ['PING'], keys: [] }]))).toEqual(['PONG'])
 })
 
 describe("onShardDown: 'next'", () => {
@@ -210,9 +210,11 @@ describe("onShardDown: 'next'", () => {
     for (const name of THREE) await setup().servers[name].kill()
     const keys = keysOf(driver, 30)
     for (let i = 0; i < 3; i++) {
-      for (const reply of await driver.send(
-        [keys.a[0]!, keys.b[0]!, keys.c[0]!].map((key) => commandOn(key, 'GET', key)),
-        { timeout: 200 },
+      for (const reply of await Promise.all(
+        driver.send(
+          [keys.a[0]!, keys.b[0]!, keys.c[0]!].map((key) => commandOn(key, 'GET', key)),
+          { timeout: 200 },
+        ),
       ))
         expect(reply).toBeInstanceOf(Error)
     }

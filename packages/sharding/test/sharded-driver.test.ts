@@ -59,15 +59,17 @@ describe('keys', () => {
   it('on two shards can’t be named by one command: it is refused and not sent', async () => {
     const driver = setup().driver()
     const [one, other] = [setup().keyAt('a', driver), setup().keyAt('b', driver)]
-    const [set, crossing, script, get] = await driver.send([
-      commandOn(one, 'SET', one, '1'),
-      { args: ['DEL', one, other], keys: [one, other] },
-      {
-        args: ['EVAL', "return redis.call('DEL', KEYS[1], KEYS[2])", '2', one, other],
-        keys: [one, other],
-      },
-      commandOn(one, 'GET', one),
-    ])
+    const [set, crossing, script, get] = await Promise.all(
+      driver.send([
+        commandOn(one, 'SET', one, '1'),
+        { args: ['DEL', one, other], keys: [one, other] },
+        {
+          args: ['EVAL', "return redis.call('DEL', KEYS[1], KEYS[2])", '2', one, other],
+          keys: [one, other],
+        },
+        commandOn(one, 'GET', one),
+      ]),
+    )
     expect([set, get]).toEqual(['OK', '1'])
     for (const error of [crossing, script]) {
       expect(error).toBeInstanceOf(CrossShardError)
@@ -201,15 +203,17 @@ describe('messages', () => {
     for (const name of NAMES) {
       const key = setup().keyAt(name, driver)
       expect(
-        await driver.send([
-          {
-            args: ['EVAL', "return redis.call('PUBLISH', 'news', ARGV[1])", '1', key, name],
-            keys: [key],
-          },
-        ]),
+        await Promise.all(
+          driver.send([
+            {
+              args: ['EVAL', "return redis.call('PUBLISH', 'news', ARGV[1])", '1', key, name],
+              keys: [key],
+            },
+          ]),
+        ),
       ).toEqual([1])
     }
-    expect(await driver.send([command('PUBLISH', 'news', 'plain')])).toEqual([1])
+    expect(await Promise.all(driver.send([command('PUBLISH', 'news', 'plain')]))).toEqual([1])
     await eventually(() =>
       expect([...received].sort()).toEqual(['news a', 'news b', 'news c', 'news plain']),
     )
@@ -228,7 +232,7 @@ describe('messages', () => {
   it('of sharded pub/sub arrive as well', async () => {
     const driver = setup().driver()
     const { received, subscription } = await listening(driver, { sharded: true })
-    expect(await driver.send([command('SPUBLISH', 'news', 'one')])).toEqual([1])
+    expect(await Promise.all(driver.send([command('SPUBLISH', 'news', 'one')]))).toEqual([1])
     await eventually(() => expect(received).toEqual(['news one']))
     await subscription.close()
   })
@@ -281,16 +285,20 @@ describe('dedicated connections', () => {
     const driver = setup().driver()
     const connection = await driver.dedicate()
     const [one, other] = [setup().keyAt('a', driver), setup().keyAt('b', driver)]
-    const waiting = connection.send([commandOn(one, 'BLPOP', one, '10')])
+    const waiting = Promise.all(connection.send([commandOn(one, 'BLPOP', one, '10')]))
     expect(
-      await connection.send([commandOn(other, 'SET', other, 'x'), commandOn(other, 'GET', other)]),
+      await Promise.all(
+        connection.send([commandOn(other, 'SET', other, 'x'), commandOn(other, 'GET', other)]),
+      ),
     ).toEqual(['OK', 'x'])
-    await driver.send([commandOn(one, 'RPUSH', one, 'item')])
+    await Promise.all(driver.send([commandOn(one, 'RPUSH', one, 'item')]))
     expect(await waiting).toEqual([[one, 'item']])
-    const crossing = await connection.send([{ args: ['DEL', one, other], keys: [one, other] }])
+    const crossing = await Promise.all(
+      connection.send([{ args: ['DEL', one, other], keys: [one, other] }]),
+    )
     expect(crossing[0]).toBeInstanceOf(CrossShardError)
     await connection.close()
-    expect((await connection.send([commandOn(one, 'GET', one)]))[0]).toMatchObject({
+    expect((await Promise.all(connection.send([commandOn(one, 'GET', one)])))[0]).toMatchObject({
       code: 'CLOSED',
     })
   })
@@ -310,7 +318,9 @@ describe('a shard whose driver throws', () => {
       },
     })
     const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
-    const replies = await driver.send(keys.map((key) => commandOn(key, 'SET', key, 'x')))
+    const replies = await Promise.all(
+      driver.send(keys.map((key) => commandOn(key, 'SET', key, 'x'))),
+    )
     for (const [i, reply] of replies.entries()) {
       if (driver.shardOf(keys[i]!) === 'a') expect(reply).toBe('OK')
       else expect(reply).toMatchObject({ code: 'DRIVER' })

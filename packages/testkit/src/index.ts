@@ -1,3 +1,4 @@
+export { sendAfter } from './send-after.js'
 export { burnCpu } from './burn-cpu.js'
 export { canSetClock } from './clock/preload.js'
 export { startCluster, type ClusterOptions, type RedisCluster } from './cluster/cluster.js'

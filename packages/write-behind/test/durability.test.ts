@@ -1,7 +1,7 @@
 import { createCacheClient, type CacheClient, type Command, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { startSentinel, type RedisSentinel, type RedisServer } from '@cache/testkit'
+import { startSentinel, type RedisSentinel, type RedisServer, sendAfter } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -16,9 +16,9 @@ function withBeforeWait(driver: Driver, beforeWait: () => Promise<void>): Driver
     async dedicate() {
       const connection = await driver.dedicate()
       return {
-        async send(commands, options) {
-          if (hasWait(commands)) await beforeWait()
-          return connection.send(commands, options)
+        send(commands, options) {
+          const send = () => connection.send(commands, options)
+          return hasWait(commands) ? sendAfter(beforeWait(), commands, send) : send()
         },
         close: () => connection.close(),
       }

@@ -450,7 +450,7 @@ describe.each(cases)('on $name', ({ start }) => {
       async () => {
         const keysAndTtls: (readonly [name: string, ttl: number])[] = []
         for (const node of await client.driver.nodes()) {
-          const [replies] = await node.send([{ args: ['KEYS', '*'], keys: [] }])
+          const [replies] = await Promise.all(node.send([{ args: ['KEYS', '*'], keys: [] }]))
           for (const key of replies as readonly string[]) {
             const ttl = Number(await client.send({ args: ['PTTL', key], keys: [key] }))
             keysAndTtls.push([key.replace(/:(session|left|failed):.*/, ':$1:*'), ttl])

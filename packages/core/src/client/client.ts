@@ -1,4 +1,4 @@
-import { Batch, type Send } from './batch/batch.js'
+import { Batch } from './batch/batch.js'
 import type { Driver } from '../drivers/driver.js'
 import type { Argument, Command, Reply } from '../drivers/command.js'
 import { createEntryStore, type EntryStore } from '../entries/store.js'
@@ -10,6 +10,7 @@ import { PendingReleases } from './pending-releases.js'
 import { checkResilience, type ResilienceOptions } from './resilience.js'
 import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 import type { Script } from './script.js'
+import { sendThrough, type Send } from './send-through.js'
 
 export interface ClientOptions {
   /** The first part of every key: `shop` makes `shop:product:42`. Default: none. */
@@ -85,7 +86,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   // Each shard has its own circuit breaker, so that the others continue while one is down.
   const send: Send =
     driver.topology === 'sharded'
-      ? (commands, timeout, settle) => driver.send(commands, { timeout, settle })
+      ? (commands, timeout) => sendThrough(driver, commands, timeout)
       : createGuardedSend(driver, resilience)
   const batch = new Batch(driver, send, resilience.maxInFlight)
   const pendingReleases = new PendingReleases()

@@ -6,14 +6,12 @@ import {
   type CircuitBreakerPolicy,
   type IBreaker,
 } from 'cockatiel'
-import type { Send } from './batch/batch.js'
-import type { Driver, Settle } from '../drivers/driver.js'
-import type { Command, Reply } from '../drivers/command.js'
+import type { CommandResult, Driver } from '../drivers/driver.js'
+import type { Command } from '../drivers/command.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from '../errors.js'
 import type { Breaker } from './resilience.js'
+import { sendThrough, type Send } from './send-through.js'
 import { channels, emit } from './telemetry.js'
-
-type Replies = readonly (Reply | CacheError)[]
 
 /**
  * Returns a function that sends commands through a circuit breaker.
@@ -34,61 +32,65 @@ export function createGuardedSend(
   const isSilent = (node: string): boolean =>
     driver.silentFor === undefined || driver.silentFor(node) >= silence
 
-  const sendUnguarded: Send = async (commands, timeout, settle) => {
-    // The nodes are determined before sending: by the time a node has not answered, its key may
-    // have moved to another node.
-    const nodes = driver.nodeOf && commands.map(nodeOf)
-    const replies = await driver.send(commands, { timeout, settle })
-    if (replies.some(isLost)) {
-      for (const [node, indexes] of indexesByNode(commands, (_, index) => nodes?.[index] ?? '')) {
-        const error = outageError(indexes.map((index) => replies[index]!))
-        if (!error) continue
-        if (!breakers.has(node))
-          breakers.set(
-            node,
-            new NodeBreaker(new SilenceBreaker(failures, () => isSilent(node)), cooldown),
-          )
-        await breakers.get(node)!.failed(error)
-      }
+  const recordFailures = async (
+    indexes: Map<string, number[]>,
+    results: readonly Promise<CommandResult>[],
+  ): Promise<void> => {
+    const all = await Promise.all(results)
+    if (!all.some(isLost)) return
+    for (const [node, own] of indexes) {
+      const error = outageError(own.map((index) => all[index]!))
+      if (!error) continue
+      if (!breakers.has(node))
+        breakers.set(
+          node,
+          new NodeBreaker(new SilenceBreaker(failures, () => isSilent(node)), cooldown),
+        )
+      await breakers.get(node)!.failed(error)
     }
-    return replies
   }
 
-  return async (commands, timeout, settle) => {
-    if (breakers.size === 0) return sendUnguarded(commands, timeout, settle)
-    const replies: (Reply | CacheError)[] = new Array(commands.length)
-    const sendPart = async (
-      breaker: NodeBreaker | undefined,
-      node: string,
-      indexes: readonly number[],
-    ): Promise<void> => {
-      const part = indexes.map((index) => commands[index]!)
-      const settlePart: Settle = (i, reply) => settle(indexes[i]!, reply)
-      const partReplies = breaker
-        ? await breaker.send(part, () => driver.send(part, { timeout, settle: settlePart }))
-        : await sendUnguarded(part, timeout, settlePart)
-      for (const [i, index] of indexes.entries()) {
-        replies[index] = partReplies[i]!
-        // Commands that are refused by a breaker settle without waiting for the other parts.
-        if (breaker) settle(index, partReplies[i]!)
-      }
-      if (breaker?.closed && breakers.get(node) === breaker) breakers.delete(node)
-    }
+  const sendUnguarded: Send = (commands, timeout) => {
+    // The nodes are determined before sending: by the time a node has not answered, its key may
+    // have moved to another node.
+    const byNode = indexesByNode(commands, nodeOf)
+    const results = sendThrough(driver, commands, timeout)
+    void recordFailures(byNode, results)
+    return results
+  }
+
+  return (commands, timeout) => {
+    if (breakers.size === 0) return sendUnguarded(commands, timeout)
     // A breaker that is not used belongs to a node that no longer owns keys.
     for (const [node, { idle }] of breakers) if (idle > MAX_IDLE) breakers.delete(node)
+    const results: Promise<CommandResult>[] = new Array(commands.length)
+    const sendPart = (indexes: readonly number[], sendCommands: Send): void => {
+      const part = sendCommands(
+        indexes.map((index) => commands[index]!),
+        timeout,
+      )
+      for (const [i, index] of indexes.entries()) results[index] = part[i]!
+    }
     const unguarded: number[] = []
-    const parts: Promise<void>[] = []
     for (const [node, indexes] of indexesByNode(commands, nodeOf)) {
       const breaker = breakers.get(node)
-      if (breaker) parts.push(sendPart(breaker, node, indexes))
-      else unguarded.push(...indexes)
+      if (!breaker) unguarded.push(...indexes)
+      else
+        sendPart(indexes, (part) =>
+          breaker.send(
+            part,
+            () => sendThrough(driver, part, timeout),
+            () => {
+              if (breakers.get(node) === breaker) breakers.delete(node)
+            },
+          ),
+        )
     }
     if (unguarded.length > 0) {
       unguarded.sort((a, b) => a - b)
-      parts.push(sendPart(undefined, '', unguarded))
+      sendPart(unguarded, sendUnguarded)
     }
-    await Promise.all(parts)
-    return replies
+    return results
   }
 }
 
@@ -123,11 +125,6 @@ class NodeBreaker {
     this.#breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker })
   }
 
-  /** Whether the node answers again. */
-  get closed(): boolean {
-    return this.#answered && this.#breaker.state === CircuitState.Closed
-  }
-
   /** Milliseconds since the last command for the node. */
   get idle(): number {
     return performance.now() - this.#usedAt
@@ -137,32 +134,43 @@ class NodeBreaker {
     await this.#breaker.execute(() => Promise.reject(error)).catch(() => undefined)
   }
 
-  async send(commands: readonly Command[], send: () => Promise<Replies>): Promise<Replies> {
+  /** Sends commands, unless the circuit is open. Calls `onClosed` when the node answers again. */
+  send(
+    commands: readonly Command[],
+    send: () => readonly Promise<CommandResult>[],
+    onClosed: () => void,
+  ): readonly Promise<CommandResult>[] {
     this.#usedAt = performance.now()
     // While half open, the probe is on its way. Other commands do not wait for its result.
     if (this.#breaker.state === CircuitState.HalfOpen) return circuitOpenErrors(commands)
-    let replies: Replies | undefined
-    try {
-      await this.#breaker.execute(async () => {
-        replies = await send()
-        const error = outageError(replies)
+    const sent = new Promise<readonly Promise<CommandResult>[]>((resolve) => {
+      const sendAndCheck = async (): Promise<void> => {
+        const results = send()
+        resolve(results)
+        const error = outageError(await Promise.all(results))
         this.#answered = error === undefined
         if (error) throw error
-      })
-    } catch (error) {
-      if (error instanceof BrokenCircuitError) return circuitOpenErrors(commands)
-    }
-    return replies!
+      }
+      this.#breaker.execute(sendAndCheck).then(
+        () => {
+          if (this.#answered && this.#breaker.state === CircuitState.Closed) onClosed()
+        },
+        (error: unknown) => {
+          if (error instanceof BrokenCircuitError) resolve(circuitOpenErrors(commands))
+        },
+      )
+    })
+    return commands.map(async (_, index) => (await sent)[index]!)
   }
 }
 
 function indexesByNode(
   commands: readonly Command[],
-  nodeOf: (command: Command, index: number) => string,
+  nodeOf: (command: Command) => string,
 ): Map<string, number[]> {
   const byNode = new Map<string, number[]>()
   for (const [index, command] of commands.entries()) {
-    const node = nodeOf(command, index)
+    const node = nodeOf(command)
     const indexes = byNode.get(node)
     if (indexes) indexes.push(index)
     else byNode.set(node, [index])
@@ -171,8 +179,8 @@ function indexesByNode(
 }
 
 /** Returns the first error if no command was answered. */
-function outageError(replies: Replies): CacheError | undefined {
-  return replies.length > 0 && replies.every(isLost) ? (replies[0] as CacheError) : undefined
+function outageError(results: readonly CommandResult[]): CacheError | undefined {
+  return results.length > 0 && results.every(isLost) ? (results[0] as CacheError) : undefined
 }
 
 function isLost(reply: unknown): boolean {
@@ -182,14 +190,14 @@ function isLost(reply: unknown): boolean {
   )
 }
 
-function circuitOpenErrors(commands: readonly Command[]): CacheError[] {
+function circuitOpenErrors(commands: readonly Command[]): readonly Promise<CacheError>[] {
   const error = new ConnectionError(
     'Redis did not answer the last commands. No command is sent until Redis answers a probe. ' +
       'Check that the server is up and reachable.',
     { code: 'CIRCUIT_OPEN' },
   )
   emit(channels.error, () => ({ operation: 'send', error }))
-  return commands.map(() => error)
+  return commands.map(() => Promise.resolve(error))
 }
 
 /** Milliseconds after which an unused breaker is removed. */

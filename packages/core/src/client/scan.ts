@@ -58,10 +58,10 @@ export async function* scanNodes(
     let cursor = '0'
     do {
       signal?.throwIfAborted()
-      const [reply] = await node.send([
+      const reply = await node.send([
         { args: ['SCAN', cursor, 'MATCH', match, 'COUNT', String(count), ...typeArgs], keys: [] },
-      ])
-      const [next, keys] = replyOf(reply!) as readonly [string, readonly string[]]
+      ])[0]!
+      const [next, keys] = replyOf(reply) as readonly [string, readonly string[]]
       cursor = next
       const newKeys = keys.filter((key) => !seen.has(key) && !leftOut(key))
       for (const key of newKeys) seen.add(key)

@@ -55,18 +55,20 @@ export function runDriverTests(
   describe('replies', () => {
     check('arrive in the order of the commands, however many there are', async (driver, key) => {
       const commands = Array.from({ length: 10_000 }, (_, i) => command('ECHO', String(i)))
-      const replies = await driver.send(commands, { timeout: 20_000 })
+      const replies = await Promise.all(driver.send(commands, { timeout: 20_000 }))
       assert.deepEqual(
         replies,
         commands.map((_, i) => String(i)),
       )
-      assert.deepEqual(await driver.send([]), [])
+      assert.deepEqual(driver.send([]), [])
       assert.deepEqual(
-        await driver.send([
-          on(key('a'), 'SET', key('a'), '1'),
-          on(key('a'), 'INCR', key('a')),
-          on(key('a'), 'GET', key('a')),
-        ]),
+        await Promise.all(
+          driver.send([
+            on(key('a'), 'SET', key('a'), '1'),
+            on(key('a'), 'INCR', key('a')),
+            on(key('a'), 'GET', key('a')),
+          ]),
+        ),
         ['OK', 2, '2'],
       )
     })
@@ -74,12 +76,14 @@ export function runDriverTests(
     check(
       'settle separately: an error stands in its place and affects no other',
       async (driver, key) => {
-        const [set, wrong, get, unknown] = await driver.send([
-          on(key('s'), 'SET', key('s'), 'x'),
-          on(key('s'), 'RPUSH', key('s'), 'y'),
-          on(key('s'), 'GET', key('s')),
-          command('NOSUCHCOMMAND'),
-        ])
+        const [set, wrong, get, unknown] = await Promise.all(
+          driver.send([
+            on(key('s'), 'SET', key('s'), 'x'),
+            on(key('s'), 'RPUSH', key('s'), 'y'),
+            on(key('s'), 'GET', key('s')),
+            command('NOSUCHCOMMAND'),
+          ]),
+        )
         assert.equal(set, 'OK')
         assert.ok(wrong instanceof ServerError)
         assert.equal(wrong.code, 'WRONGTYPE')
@@ -93,9 +97,9 @@ export function runDriverTests(
 
     check('have the shapes of RESP2', async (driver, key) => {
       const sendTo = async (k: string, ...args: [string, ...string[]]): Promise<Reply> => {
-        const [reply] = await driver.send([on(k, ...args)])
+        const reply = await driver.send([on(k, ...args)])[0]!
         if (reply instanceof CacheError) throw reply
-        return reply!
+        return reply
       }
       const [hash, sorted, set, stream] = [key('h'), key('z'), key('m'), key('x')]
       await sendTo(hash, 'HSET', hash, 'a', '1', 'b', '2')
@@ -134,9 +138,9 @@ export function runDriverTests(
     })
 
     check('keep errors inside arrays in their place', async (driver, key) => {
-      const [reply] = await driver.send([
+      const reply = await driver.send([
         on(key('e'), 'EVAL', "return {1, {err='MINE own'}, 3}", '1', key('e')),
-      ])
+      ])[0]!
       const [one, error, three] = reply as readonly unknown[]
       assert.equal(one, 1)
       assert.ok(error instanceof ServerError)
@@ -149,17 +153,19 @@ export function runDriverTests(
       const large = Buffer.alloc(1_000_000, allBytes)
       const text = 'a\0b\r\nc 😀 é'
       const k = key('b')
-      const replies = await driver.send(
-        [
-          on(k, 'SET', k, allBytes),
-          { ...on(k, 'GET', k), binary: true },
-          on(k, 'SET', k, large),
-          { ...on(k, 'GET', k), binary: true },
-          on(k, 'SET', k, text),
-          on(k, 'GET', k),
-          { ...on(k, 'MGET', k, key('none')), binary: true },
-        ],
-        { timeout: 10_000 },
+      const replies = await Promise.all(
+        driver.send(
+          [
+            on(k, 'SET', k, allBytes),
+            { ...on(k, 'GET', k), binary: true },
+            on(k, 'SET', k, large),
+            { ...on(k, 'GET', k), binary: true },
+            on(k, 'SET', k, text),
+            on(k, 'GET', k),
+            { ...on(k, 'MGET', k, key('none')), binary: true },
+          ],
+          { timeout: 10_000 },
+        ),
       )
       assert.deepEqual(replies[1], allBytes)
       assert.deepEqual(replies[3], large)
@@ -184,7 +190,7 @@ export function runDriverTests(
       ]) {
         const k = `driver-tests:${name}`
         assert.deepEqual(
-          await driver.send([on(k, 'SET', k, name, 'PX', '10000'), on(k, 'GET', k)]),
+          await Promise.all(driver.send([on(k, 'SET', k, name, 'PX', '10000'), on(k, 'GET', k)])),
           ['OK', name],
           JSON.stringify(name),
         )
@@ -202,8 +208,8 @@ export function runDriverTests(
           [...group],
           keys.filter((k) => group.includes(k)),
         )
-      const replies = await driver.send(
-        groups.map((group) => ({ args: ['MGET', ...group], keys: group })),
+      const replies = await Promise.all(
+        driver.send(groups.map((group) => ({ args: ['MGET', ...group], keys: group }))),
       )
       for (const [i, reply] of replies.entries())
         assert.deepEqual(
@@ -222,12 +228,14 @@ export function runDriverTests(
     check('route commands that do not contain their key to its node', async (driver, key) => {
       for (let i = 0; i < 10; i++) {
         const k = key(`node:${i}`)
-        const [, info] = await driver.send([on(k, 'SET', k, ''), on(k, 'INFO', 'server')])
+        const [, info] = await Promise.all(
+          driver.send([on(k, 'SET', k, ''), on(k, 'INFO', 'server')]),
+        )
         const port = /tcp_port:(\d+)/.exec(String(info))?.[1]
         assert.ok(port, `INFO answered ${String(info).slice(0, 100)}`)
         for (const node of await driver.nodes())
           if (node.id.endsWith(`:${port}`))
-            assert.deepEqual(await node.send([on(k, 'EXISTS', k)]), [1])
+            assert.deepEqual(await Promise.all(node.send([on(k, 'EXISTS', k)])), [1])
       }
     })
   })
@@ -237,12 +245,15 @@ export function runDriverTests(
       'reject commands without a reply, and let the next command through',
       async (driver, key) => {
         const k = key('slow')
-        await driver.send([on(k, 'ECHO', 'connected')], { timeout: 20_000 })
+        await Promise.all(driver.send([on(k, 'ECHO', 'connected')], { timeout: 20_000 }))
         const spin = on(k, 'EVAL', 'local n = 0 for i = 1, 3e7 do n = n + i end return n', '1', k)
-        const [timedOut] = await driver.send([spin], { timeout: 5 })
+        const [timedOut] = await Promise.all(driver.send([spin], { timeout: 5 }))
         assert.ok(timedOut instanceof CommandTimeoutError)
         assert.equal(timedOut.command, 'EVAL')
-        assert.deepEqual(await driver.send([on(k, 'ECHO', 'on')], { timeout: 20_000 }), ['on'])
+        assert.deepEqual(
+          await Promise.all(driver.send([on(k, 'ECHO', 'on')], { timeout: 20_000 })),
+          ['on'],
+        )
       },
     )
   })
@@ -260,14 +271,16 @@ export function runDriverTests(
       check('block without delaying other commands', async (driver, key) => {
         const k = key('list')
         const connection = await driver.dedicate()
-        const popped = connection.send([on(k, 'BLPOP', k, '10')])
+        const popped = Promise.all(connection.send([on(k, 'BLPOP', k, '10')]))
         const started = performance.now()
-        assert.deepEqual(await driver.send([on(k, 'ECHO', 'x')]), ['x'])
+        assert.deepEqual(await Promise.all(driver.send([on(k, 'ECHO', 'x')])), ['x'])
         assert.ok(performance.now() - started < 5_000)
-        await driver.send([on(k, 'RPUSH', k, 'item')])
+        await Promise.all(driver.send([on(k, 'RPUSH', k, 'item')]))
         assert.deepEqual(await popped, [[k, 'item']])
         await connection.close()
-        assert.ok((await connection.send([on(k, 'ECHO', 'x')]))[0] instanceof ConnectionError)
+        assert.ok(
+          (await Promise.all(connection.send([on(k, 'ECHO', 'x')])))[0] instanceof ConnectionError,
+        )
       })
 
     check('receive messages, and report a gap and its end', async (driver, key) => {
@@ -278,11 +291,12 @@ export function runDriverTests(
         gap: () => events.push('gap'),
         live: () => events.push('live'),
       })
-      const publish = (payload: string) => driver.send([on(channel, 'PUBLISH', channel, payload)])
+      const publish = (payload: string) =>
+        Promise.all(driver.send([on(channel, 'PUBLISH', channel, payload)]))
       await publish('one 😀')
       await until(() => events.length === 1)
       for (const node of await driver.nodes())
-        await node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')])
+        await Promise.all(node.send([command('CLIENT', 'KILL', 'TYPE', 'pubsub')]))
       // The new connection may be closed by the next kill. There is another gap then.
       for (let i = 0; !events.includes(`${channel} two`) && i < 500; i++) {
         await publish('two')
@@ -297,7 +311,7 @@ export function runDriverTests(
       await subscription.close()
       const before = events.length
       await publish('three')
-      await driver.send([on(channel, 'ECHO', 'x')])
+      await Promise.all(driver.send([on(channel, 'ECHO', 'x')]))
       assert.equal(events.length, before)
     })
   })
@@ -332,21 +346,24 @@ export function runDriverTests(
       const nodes = await driver.nodes()
       assert.ok(nodes.length >= 1)
       assert.equal(new Set(nodes.map(({ id }) => id)).size, nodes.length)
-      for (const node of nodes) assert.deepEqual(await node.send([command('PING')]), ['PONG'])
+      for (const node of nodes)
+        assert.deepEqual(await Promise.all(node.send([command('PING')])), ['PONG'])
       if (driver.topology === 'cluster') assert.ok(nodes.length > 1)
     })
   })
 
   describe('closing', () => {
     check('rejects commands under way and later ones, and can be repeated', async (driver, key) => {
-      await driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 })
-      const blocked = driver.send([on(key('none'), 'BLPOP', key('none'), '30')], {
-        timeout: 60_000,
-      })
+      await Promise.all(driver.send([on(key('none'), 'ECHO', 'connected')], { timeout: 20_000 }))
+      const blocked = Promise.all(
+        driver.send([on(key('none'), 'BLPOP', key('none'), '30')], {
+          timeout: 60_000,
+        }),
+      )
       await driver.close()
       await driver.close()
       assert.ok((await blocked)[0] instanceof ConnectionError)
-      const [after] = await driver.send([command('PING')])
+      const [after] = await Promise.all(driver.send([command('PING')]))
       assert.ok(after instanceof ConnectionError)
       assert.match(after.message, /closed/)
     })

@@ -4,19 +4,14 @@ import type { CacheError } from '../errors.js'
 
 export interface SendOptions {
   /**
-   * Milliseconds until a command without a reply settles with a `CommandTimeoutError`. Default: the
+   * Milliseconds until a command without a reply results in a `CommandTimeoutError`. Default: the
    * `timeout` of the driver.
    */
   readonly timeout?: number
-  /**
-   * Called for each command when it settles, so that nobody has to wait for other nodes. A driver
-   * may choose not to call it.
-   */
-  readonly settle?: Settle
 }
 
-/** Reports the reply or the error of the command at `index`. */
-export type Settle = (index: number, reply: Reply | CacheError) => void
+/** The reply to a command, or the error it failed with. */
+export type CommandResult = Reply | CacheError
 
 /** How the servers behind a client are arranged. */
 export type Topology = 'standalone' | 'sentinel' | 'cluster' | 'sharded'
@@ -31,19 +26,17 @@ export interface Driver {
   readonly name: string
   readonly topology: Topology
   /**
-   * Sends commands, with one write per node, and resolves to the replies in the same order.
+   * Sends commands, with one write per node. Returns a promise for the result of each command, in
+   * the same order.
    *
-   * - Each command settles separately. A failed command has a `CacheError` in its place; the
-   *   promise itself never rejects. This is not a transaction.
-   * - Every command settles within the timeout.
+   * - Each promise resolves as soon as its command is answered or fails, and never rejects. This is
+   *   not a transaction.
+   * - Every promise resolves within the timeout.
    * - A command that times out, or that waits for a connection, is also removed from the queue of
    *   the client. A command that was reported as failed before it was written is never executed
    *   later.
    */
-  send(
-    commands: readonly Command[],
-    options?: SendOptions,
-  ): Promise<readonly (Reply | CacheError)[]>
+  send(commands: readonly Command[], options?: SendOptions): readonly Promise<CommandResult>[]
   /**
    * Groups keys that one command may name together: all keys, those of one slot, or those of one
    * shard. Keys keep their order within a group.
@@ -98,10 +91,7 @@ export interface Driver {
 
 /** A separate connection, see `Driver.dedicate`. */
 export interface Connection {
-  send(
-    commands: readonly Command[],
-    options?: SendOptions,
-  ): Promise<readonly (Reply | CacheError)[]>
+  send(commands: readonly Command[], options?: SendOptions): readonly Promise<CommandResult>[]
   close(): Promise<void>
 }
 
@@ -162,10 +152,7 @@ export interface Subscription {
 export interface NodeHandle {
   /** `host:port`; with shards, after the name of the shard and a slash. */
   readonly id: string
-  send(
-    commands: readonly Command[],
-    options?: SendOptions,
-  ): Promise<readonly (Reply | CacheError)[]>
+  send(commands: readonly Command[], options?: SendOptions): readonly Promise<CommandResult>[]
 }
 
 /** The options of both drivers. */

@@ -17,7 +17,8 @@ it.each([
   const client = new Cluster([...servers.addresses])
   const driver = ioredisDriver(client as never)
   const key = 'moving'
-  const get = () => driver.send([{ args: ['GET', key], keys: [key] }], { timeout: 5_000 })
+  const get = () =>
+    Promise.all(driver.send([{ args: ['GET', key], keys: [key] }], { timeout: 5_000 }))
   try {
     expect(await get()).toEqual([null])
     const owner = client.slots[slot(key)]![0]

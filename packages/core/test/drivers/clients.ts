@@ -97,7 +97,7 @@ export async function answer(
   command: Command,
   timeout = 5_000,
 ): Promise<Reply | CacheError> {
-  const [reply] = await driver.send([command], { timeout })
+  const [reply] = await Promise.all(driver.send([command], { timeout }))
   return reply!
 }
 

@@ -38,9 +38,8 @@ function traffic(
   }
   const running = KEYS.map(async (key) => {
     for (; on_; await sleep(2)) {
-      const [read, counted] = await driver.send(
-        [on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)],
-        { timeout },
+      const [read, counted] = await Promise.all(
+        driver.send([on(key, 'GET', key), on(`{${key}}:n`, 'INCR', `{${key}}:n`)], { timeout }),
       )
       note(read!, key)
       note(counted!)
@@ -61,7 +60,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     const primaries = redis.primaries.map(({ host, port }) => `${host}:${port}`).sort()
     for (let i = 0; i < 10; i++) {
       await using made = cluster(redis.addresses)
-      const asking = made.driver.send([on('a', 'GET', 'a')], { timeout: 20_000 })
+      const asking = Promise.all(made.driver.send([on('a', 'GET', 'a')], { timeout: 20_000 }))
       await new Promise((resolve) => setTimeout(resolve, i))
       expect((await made.driver.nodes()).map(({ id }) => id).sort()).toEqual(primaries)
       await asking
@@ -99,22 +98,21 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await using made = cluster(redis.addresses)
     const { driver } = made
     await recovered(driver)
-    await driver.send([on('{h}1', 'SET', '{h}1', '1'), on('{h}2', 'SET', '{h}2', '2')])
+    await Promise.all(driver.send([on('{h}1', 'SET', '{h}1', '1'), on('{h}2', 'SET', '{h}2', '2')]))
     const from = await owner('{h}1')
     const to = redis.primaries.find((node) => node !== from)!
     await redis.migrateSlot(slot('h'), from, to, {
       stopHalfway: true,
       moving: (key) => key === '{h}1',
     })
-    const halfway = await driver.send(
-      [{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }],
-      { timeout: 300 },
+    const halfway = await Promise.all(
+      driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }], { timeout: 300 }),
     )
     expect(halfway[0]).toBeInstanceOf(CacheError)
     await redis.migrateSlot(slot('h'), from, to)
-    expect(await driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }])).toEqual(
-      [['1', '2']],
-    )
+    expect(
+      await Promise.all(driver.send([{ args: ['MGET', '{h}1', '{h}2'], keys: ['{h}1', '{h}2'] }])),
+    ).toEqual([['1', '2']])
     await redis.migrateSlot(slot('h'), to, from)
     await redis.ready()
   })
@@ -133,12 +131,13 @@ describe.each(flavours)('over $name', ({ cluster }) => {
     await paused.pause()
     try {
       const settled: (string | undefined)[] = []
-      const silent = driver.send(
+      const results = driver.send(
         KEYS.map((key) => on(key, 'GET', key)),
-        { timeout: 1_500, settle: (place) => settled.push(KEYS[place]) },
+        { timeout: 1_500 },
       )
+      for (const [i, result] of results.entries()) void result.then(() => settled.push(KEYS[i]))
       for (const key of others) expect(await answer(driver, on(key, 'GET', key))).toBe(key)
-      const replies = await silent
+      const replies = await Promise.all(results)
       expect(settled.slice(0, others.length).sort()).toEqual([...others].sort())
       for (const [i, reply] of replies.entries())
         expect(others.includes(KEYS[i]!) ? reply : reply instanceof CacheError).toBe(

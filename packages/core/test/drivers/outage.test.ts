@@ -23,7 +23,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await server.pause()
     const started = performance.now()
     const many = Array.from({ length: 10_000 }, (_, i) =>
-      driver.send([on(`k${i}`, 'SET', `k${i}`, String(i))], { timeout: 60_000 }),
+      Promise.all(driver.send([on(`k${i}`, 'SET', `k${i}`, String(i))], { timeout: 60_000 })),
     )
     await server.kill()
     for (const [reply] of await Promise.all(many)) expect(reply).toBeInstanceOf(ConnectionError)
@@ -36,7 +36,7 @@ describe.each(flavours)('over $name', ({ standalone }) => {
   it('a paused server: deadlines hold, and late replies are dropped', async () => {
     await using made = standalone(server.url)
     const { driver } = made
-    await driver.send([on('a', 'SET', 'a', 'A'), on('b', 'SET', 'b', 'B')])
+    await Promise.all(driver.send([on('a', 'SET', 'a', 'A'), on('b', 'SET', 'b', 'B')]))
     await server.pause()
     const started = performance.now()
     const replies = await Promise.all(
@@ -111,7 +111,9 @@ describe.each(flavours)('over $name', ({ standalone }) => {
       await using made = standalone(proxy.url)
       const { driver } = made
       await recovered(driver)
-      await driver.send(Array.from({ length: 20 }, (_, i) => on(`k${i}`, 'SET', `k${i}`, `v${i}`)))
+      await Promise.all(
+        driver.send(Array.from({ length: 20 }, (_, i) => on(`k${i}`, 'SET', `k${i}`, `v${i}`))),
+      )
       const weather = fc.constantFrom('swallow', 'drop', 'cut', 'delay', 'fine')
       let answers = 0
       await fc.assert(
@@ -185,7 +187,9 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     await using made = standalone(server.url)
     const { driver } = made
     await recovered(driver)
-    const busy = driver.send([on('k', 'EVAL', 'while true do end', '0')], { timeout: 10_000 })
+    const busy = Promise.all(
+      driver.send([on('k', 'EVAL', 'while true do end', '0')], { timeout: 10_000 }),
+    )
     await sleep(20)
     expect(await answer(driver, on('k', 'GET', 'k'), 50)).toBeInstanceOf(CommandTimeoutError)
     await vi.waitFor(

@@ -96,9 +96,9 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
   it('a separate connection blocks without a limit, and closing it ends that', async () => {
     await using made = standalone(server.url)
     const connection = await made.driver.dedicate()
-    const popped = connection.send([on('list', 'BLPOP', 'list', '1.5')])
+    const popped = Promise.all(connection.send([on('list', 'BLPOP', 'list', '1.5')]))
     expect(await popped).toEqual([null])
-    const forever = connection.send([on('list', 'BLPOP', 'list', '0')])
+    const forever = Promise.all(connection.send([on('list', 'BLPOP', 'list', '0')]))
     await sleep(50)
     await connection.close()
     expect((await forever)[0]).toBeInstanceOf(ConnectionError)

@@ -4,7 +4,6 @@ import type { Shard } from '../shard.js'
 import dumpKeyLua from './dump-key.lua'
 import { markerKey } from './internal-keys.js'
 import removeKeyLua from './remove-key.lua'
-import { sendToShard } from './send-to-shard.js'
 import { ServerClocks } from './server-clocks.js'
 import storeKeyLua from './store-key.lua'
 
@@ -239,7 +238,7 @@ export class KeyMover {
   }
 
   #send(shard: Shard, commands: readonly Command[]): Promise<readonly (Reply | CacheError)[]> {
-    return sendToShard(shard, commands, this.#timeout)
+    return Promise.all(shard.send(commands, this.#timeout))
   }
 }
 

@@ -4,7 +4,7 @@ import type { Shard } from '../shard.js'
 import { isInternalKey } from './internal-keys.js'
 import removeKeyLua from './remove-key.lua'
 import { scanKeys } from './scan-keys.js'
-import { sendToShard, unwrap } from './send-to-shard.js'
+import { unwrap } from './unwrap.js'
 import { ServerClocks } from './server-clocks.js'
 
 export interface LeftoverRemoval {
@@ -64,15 +64,16 @@ export async function removeLeftovers({
     keys: readonly string[],
     deadline: number,
   ): Promise<readonly string[]> {
-    const replies = await sendToShard(
-      shard,
-      keys.map((key) => ({
-        args: ['EVAL', removeKeyLua, '1', key, String(deadline)],
-        keys: [key],
-      })),
-      timeout,
+    const results = await Promise.all(
+      shard.send(
+        keys.map((key) => ({
+          args: ['EVAL', removeKeyLua, '1', key, String(deadline)],
+          keys: [key],
+        })),
+        timeout,
+      ),
     )
-    return keys.filter((_, i) => unwrap(replies[i]) === 0)
+    return keys.filter((_, i) => unwrap(results[i]!) === 0)
   }
 
   /** Returns the keys that exist on their present shard, which proves that it is the one in use. */
@@ -80,12 +81,13 @@ export async function removeLeftovers({
     const inUse: string[] = []
     for (const shard of new Set(keys.map((key) => from.shardOf(key)))) {
       const own = lost.has(shard.name) ? [] : keys.filter((key) => from.shardOf(key) === shard)
-      const replies = await sendToShard(
-        shard,
-        own.map((key) => ({ args: ['EXISTS', key], keys: [key] })),
-        timeout,
+      const results = await Promise.all(
+        shard.send(
+          own.map((key) => ({ args: ['EXISTS', key], keys: [key] })),
+          timeout,
+        ),
       )
-      inUse.push(...own.filter((_, i) => unwrap(replies[i]) === 1))
+      inUse.push(...own.filter((_, i) => unwrap(results[i]!) === 1))
     }
     return inUse
   }

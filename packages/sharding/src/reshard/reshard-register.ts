@@ -10,7 +10,7 @@ import { OWN_PREFIX } from './internal-keys.js'
 import joinChangeLua from './join-change.lua'
 import readChangeIdLua from './read-change-id.lua'
 import registerHelpersLua from './register-helpers.lua'
-import { sendToShard, unwrap } from './send-to-shard.js'
+import { unwrap } from './unwrap.js'
 import type { SwitchTime } from './shard-change.js'
 import sweepLeaseLua from './sweep-lease.lua'
 
@@ -248,8 +248,7 @@ export class ReshardRegister {
 
   async #send(shard: Shard, ...args: [string, ...Argument[]]): Promise<Reply> {
     const key = String(args[args[0] === 'EVAL' ? 3 : 1])
-    const [reply] = await sendToShard(shard, [{ args, keys: [key] }], this.#timeout)
-    return unwrap(reply)
+    return unwrap(await shard.send([{ args, keys: [key] }], this.#timeout)[0]!)
   }
 
   /** All shards, old and new, that are not lost. */

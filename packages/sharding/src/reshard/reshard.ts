@@ -135,7 +135,7 @@ function loadScripts(shards: readonly Shard[]): void {
   for (const { driver } of shards)
     driver
       .nodes()
-      .then((nodes) => Promise.all(nodes.map((node) => node.send(commands()))))
+      .then((nodes) => Promise.all(nodes.flatMap((node) => node.send(commands()))))
       .catch(() => undefined)
 }
 

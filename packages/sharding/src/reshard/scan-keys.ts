@@ -1,5 +1,5 @@
 import { CacheError, type NodeHandle, type Reply } from '@cache/core'
-import { unwrap } from './send-to-shard.js'
+import { unwrap } from './unwrap.js'
 
 /**
  * Iterates over the keys of a node, one page after another.
@@ -32,6 +32,6 @@ async function runIdOf(node: NodeHandle): Promise<string | undefined> {
 }
 
 async function send(node: NodeHandle, ...args: [string, ...string[]]): Promise<Reply> {
-  const [reply] = await node.send([{ args, keys: [] }])
+  const reply = await node.send([{ args, keys: [] }])[0]!
   return unwrap(reply)
 }

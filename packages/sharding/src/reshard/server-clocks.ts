@@ -1,6 +1,5 @@
 import { CacheError } from '@cache/core'
 import type { Shard } from '../shard.js'
-import { sendToShard } from './send-to-shard.js'
 
 /** Reads the clocks of shards, and extrapolates them for a while. */
 export class ServerClocks {
@@ -19,7 +18,7 @@ export class ServerClocks {
   async now(shard: Shard): Promise<number | CacheError> {
     let reading = this.#readings.get(shard)
     if (!reading || performance.now() - reading.readAt > READING_LIFETIME) {
-      const [reply] = await sendToShard(shard, [{ args: ['TIME'], keys: [] }], this.#timeout)
+      const reply = await shard.send([{ args: ['TIME'], keys: [] }], this.#timeout)[0]!
       if (reply instanceof CacheError) return reply
       const [seconds, microseconds] = reply as readonly [string, string]
       reading = {

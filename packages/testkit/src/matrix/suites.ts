@@ -27,7 +27,7 @@ interface Command {
 }
 
 interface DriverOfNodes {
-  nodes(): Promise<readonly { send(commands: readonly Command[]): Promise<readonly unknown[]> }[]>
+  nodes(): Promise<readonly { send(commands: readonly Command[]): readonly Promise<unknown>[] }[]>
 }
 
 interface Connected {
@@ -83,7 +83,7 @@ export function suitesOn<Driver, Client extends Connected, Options>(
         async keys() {
           const nodes = await (commandClient ??= newClient()).driver.nodes()
           const replies = await Promise.all(
-            nodes.map((node) => node.send([{ args: ['KEYS', '*'], keys: [] }])),
+            nodes.map((node) => Promise.all(node.send([{ args: ['KEYS', '*'], keys: [] }]))),
           )
           return (replies.flat(2) as string[]).sort()
         },

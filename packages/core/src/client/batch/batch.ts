@@ -1,4 +1,4 @@
-import type { Driver, Settle } from '../../drivers/driver.js'
+import type { CommandResult, Driver } from '../../drivers/driver.js'
 import type { Argument, Command, Reply } from '../../drivers/command.js'
 import {
   CacheError,
@@ -7,10 +7,9 @@ import {
   InvalidKeyError,
   InvalidOptionError,
   ServerError,
-  summaryOf,
 } from '../../errors.js'
-import { redactedError } from '../../util/redact.js'
 import type { Script } from '../script.js'
+import type { Send } from '../send-through.js'
 import { KeyOrder } from './key-order.js'
 import {
   MAX_CALLS_PER_COMMAND,
@@ -22,16 +21,6 @@ import {
 import { channels, emit } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
-
-/**
- * Sends commands and resolves to their replies or errors, in the same order. The promise never
- * rejects. `settle` may report some replies before the others have arrived.
- */
-export type Send = (
-  commands: readonly Command[],
-  timeout: number,
-  settle: Settle,
-) => Promise<readonly (Reply | CacheError)[]>
 
 /**
  * Collects the requests of one tick and sends them together:
@@ -212,7 +201,7 @@ export class Batch {
   readonly #sendNext = (): void => {
     do {
       const { commands, timeout } = this.#sendGroups.shift()!
-      void this.#sendAll(commands, timeout)
+      this.#sendAll(commands, timeout)
     } while (this.#sendGroups[0]?.inNextTurn === false)
     this.#sending = this.#sendGroups.length > 0
     if (this.#sending) setImmediate(this.#sendNext)
@@ -238,56 +227,42 @@ export class Batch {
     return groupsToSend
   }
 
-  async #sendAll(commands: readonly BatchedCommand[], timeout: number): Promise<void> {
-    const pending: (BatchedCommand | undefined)[] = commands.slice()
-    const toResend: BatchedCommand[] = []
-    const started = performance.now()
-    const settle = (index: number, reply: Reply | CacheError): void => {
-      const command = pending[index]
-      if (command === undefined) return
-      pending[index] = undefined
-      if (command.withSource && reply instanceof ServerError && reply.code === 'NOSCRIPT')
-        toResend.push(command.withSource())
-      else this.#deliver(command, reply)
+  #sendAll(commands: readonly BatchedCommand[], timeout: number): void {
+    const deadline = performance.now() + timeout
+    const results = this.#send(commands.map(commandOf), timeout)
+    for (let i = 0; i < commands.length; i++) {
+      const command = commands[i]!
+      void results[i]!.then((result) => {
+        if (command.withSource && result instanceof ServerError && result.code === 'NOSCRIPT')
+          this.#sendSource(command.withSource(), deadline, timeout)
+        else this.#deliver(command, result)
+      })
     }
-    const replies = await this.#send(commands.map(commandOf), timeout, settle).catch(
-      (cause: unknown) => {
-        const error = new CacheError('The driver threw an error instead of returning one.', {
-          code: 'DRIVER',
-          cause: redactedError(cause),
-        })
-        return commands.map(() => error)
-      },
-    )
-    for (let index = 0; index < commands.length; index++) settle(index, replies[index]!)
-    if (toResend.length === 0) return
-    const remaining = timeout - (performance.now() - started)
-    if (remaining > 0) return this.#sendAll(toResend, remaining)
-    for (const batched of toResend) this.#deliver(batched, resendTimeout(batched.command, timeout))
   }
 
-  #deliver(command: BatchedCommand, reply: Reply | CacheError): void {
+  /** Sends a script to a server that does not know it, in the time that is left. */
+  #sendSource(command: BatchedCommand, deadline: number, timeout: number): void {
+    const remaining = deadline - performance.now()
+    if (remaining > 0) this.#sendAll([command], remaining)
+    else this.#deliver(command, resendTimeout(command.command, timeout))
+  }
+
+  #deliver(command: BatchedCommand, result: CommandResult): void {
     this.#inFlight -= command.requestCount
-    if (!this.#permissionErrorReported && reply instanceof ServerError && reply.code === 'NOPERM') {
+    if (
+      !this.#permissionErrorReported &&
+      result instanceof ServerError &&
+      result.code === 'NOPERM'
+    ) {
       this.#permissionErrorReported = true
       emit(channels.error, () => ({
         operation: 'send',
-        error: reply,
-        ...(reply.key !== undefined && { key: reply.key }),
+        error: result,
+        ...(result.key !== undefined && { key: result.key }),
       }))
     }
-    // A driver that returns an error of another class is handled too: the error must not be taken
-    // for a reply.
-    if (reply instanceof Error)
-      command.fail(
-        reply instanceof CacheError
-          ? reply
-          : new CacheError(
-              `The driver returned an error that is not a CacheError: ${summaryOf(reply)}`,
-              { code: 'DRIVER', cause: redactedError(reply) },
-            ),
-      )
-    else command.deliver(reply)
+    if (result instanceof CacheError) command.fail(result)
+    else command.deliver(result)
   }
 }
 

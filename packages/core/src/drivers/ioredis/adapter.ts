@@ -1,9 +1,8 @@
 import { slot } from '../../client/keys.js'
-import type { Settle } from '../driver.js'
 import { containsItsKey, type Command } from '../command.js'
 import { listenTo } from '../shared/client-events.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
-import type { ClientAdapter } from '../shared/client-adapter.js'
+import type { ClientAdapter, Settle } from '../shared/client-adapter.js'
 import { errorOf, replyOf } from '../shared/replies.js'
 import { askRole } from '../shared/role.js'
 

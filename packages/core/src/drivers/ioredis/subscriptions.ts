@@ -118,5 +118,5 @@ export async function ensureNodesKnown(
   connection: ManagedConnection,
 ): Promise<void> {
   // This command waits for the connection.
-  if (cluster.status !== 'ready') await connection.send([{ args: ['PING'], keys: [] }])
+  if (cluster.status !== 'ready') await connection.send([{ args: ['PING'], keys: [] }])[0]
 }

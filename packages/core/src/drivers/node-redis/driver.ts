@@ -162,7 +162,7 @@ async function nodesOf(
   connection: ManagedConnection,
   timeout: number,
 ): Promise<NodeHandle[]> {
-  await connection.send([{ args: ['PING'], keys: [] }]) // this waits for the connection
+  await connection.send([{ args: ['PING'], keys: [] }])[0] // this waits for the connection
   return Promise.all(
     cluster.masters.map(async (primary) => {
       const node = await nodeClient(cluster, primary)

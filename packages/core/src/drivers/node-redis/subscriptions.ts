@@ -99,7 +99,7 @@ export function openOnSentinel(
   return async ({ message, ended }, beatChannels, signal) => {
     const allChannels = [...channels, ...beatChannels]
     const listener = (payload: string, channel: string): void => message(channel, payload)
-    await connection.send([{ args: ['PING'], keys: [] }]) // this waits for the connection
+    await connection.send([{ args: ['PING'], keys: [] }])[0] // this waits for the connection
     signal.throwIfAborted()
     const stopListening = listenTo(client, {
       error: ended,
@@ -125,7 +125,7 @@ export async function connectionFor(
   topology: Topology,
   request: SubscriptionRequest,
 ): Promise<Duplicable> {
-  await connection.send([{ args: ['PING'], keys: [] }]) // this waits for the connection
+  await connection.send([{ args: ['PING'], keys: [] }])[0] // this waits for the connection
   const node =
     topology === 'cluster'
       ? await nodeOfChannel(

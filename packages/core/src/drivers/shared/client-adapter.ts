@@ -1,6 +1,9 @@
-import type { Settle } from '../driver.js'
+import type { CommandResult } from '../driver.js'
 import type { Command } from '../command.js'
 import type { WatchedClient } from './server-watch.js'
+
+/** Reports the result of the command at `index`. Only the first result counts. */
+export type Settle = (index: number, result: CommandResult) => void
 
 /** The parts of a Redis client that differ between the libraries. */
 export interface ClientAdapter extends WatchedClient {

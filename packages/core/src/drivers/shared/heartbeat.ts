@@ -53,7 +53,9 @@ export function createHeartbeat(
         { args: ['DEL', key], keys: [key] },
         { args: ['PUBLISH', beatChannel, payload], keys: [key] },
       ] as const
-      const [deleted, receivers] = await connection.send(commands, { timeout: 2 * every })
+      const [deleted, receivers] = await Promise.all(
+        connection.send(commands, { timeout: 2 * every }),
+      )
       if (receivers instanceof CacheError) throw receivers
       const refused = deleted instanceof ServerError && deleted.code === 'READONLY'
       return !refused && (anyNode || Number(receivers) > 0)

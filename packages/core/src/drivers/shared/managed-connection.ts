@@ -1,9 +1,8 @@
-import type { CacheError } from '../../errors.js'
 import { Deadlines, type Deadline } from '../../util/deadlines.js'
 import { redactedError } from '../../util/redact.js'
 import { SwapList, type Handle } from '../../util/swap-list.js'
-import type { Connection, SendOptions } from '../driver.js'
-import type { Command, Reply } from '../command.js'
+import type { CommandResult, Connection, SendOptions } from '../driver.js'
+import type { Command } from '../command.js'
 import type { ClientAdapter } from './client-adapter.js'
 import { PendingSend } from './pending-send.js'
 import {
@@ -61,34 +60,32 @@ export class ManagedConnection implements Connection {
 
   send(
     commands: readonly Command[],
-    { timeout = this.#timeout, settle }: SendOptions = {},
-  ): Promise<readonly (Reply | CacheError)[]> {
-    if (commands.length === 0) return Promise.resolve([])
+    { timeout = this.#timeout }: SendOptions = {},
+  ): readonly Promise<CommandResult>[] {
+    if (commands.length === 0) return []
     const endReason = this.#closed ? 'the driver is closed' : this.#adapter.ended()
     if (endReason !== undefined)
-      return Promise.resolve(commands.map((command) => closedError(command, endReason)))
-    if (this.#watch?.replicaAfterReconnect('')) return Promise.resolve(commands.map(replicaError))
-    return new Promise((resolve) => {
-      const now = performance.now()
-      const pending = new PendingSend({
-        commands,
-        started: now,
-        watch: this.#watch,
-        onSettle: settle,
-        done: (replies) => {
-          if (pending.written) this.#written.delete(pending.written)
-          else this.#waiting.delete(pending)
-          if (deadline) this.#deadlines.done(deadline)
-          resolve(replies)
-        },
-      })
-      const deadline = timeout === undefined ? undefined : this.#setDeadline(pending, timeout, now)
-      if (this.#isReady()) this.#write(pending, now)
-      else {
-        this.#waiting.add(pending)
-        this.#adapter.connect()
-      }
+      return commands.map((command) => Promise.resolve(closedError(command, endReason)))
+    if (this.#watch?.replicaAfterReconnect(''))
+      return commands.map((command) => Promise.resolve(replicaError(command)))
+    const now = performance.now()
+    const pending = new PendingSend({
+      commands,
+      started: now,
+      watch: this.#watch,
+      done: () => {
+        if (pending.written) this.#written.delete(pending.written)
+        else this.#waiting.delete(pending)
+        if (deadline) this.#deadlines.done(deadline)
+      },
     })
+    const deadline = timeout === undefined ? undefined : this.#setDeadline(pending, timeout, now)
+    if (this.#isReady()) this.#write(pending, now)
+    else {
+      this.#waiting.add(pending)
+      this.#adapter.connect()
+    }
+    return pending.results
   }
 
   /** Returns the milliseconds for which a node has been silent, see `ServerWatch`. */

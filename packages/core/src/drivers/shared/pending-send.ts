@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events'
 import { ServerError, type CacheError } from '../../errors.js'
 import type { Handle } from '../../util/swap-list.js'
-import type { Settle } from '../driver.js'
-import type { Command, Reply } from '../command.js'
-import type { ClientAdapter } from './client-adapter.js'
+import type { CommandResult } from '../driver.js'
+import type { Command } from '../command.js'
+import type { ClientAdapter, Settle } from './client-adapter.js'
 import type { ServerWatch } from './server-watch.js'
 
 /** What a `PendingSend` is made from. */
@@ -12,13 +12,14 @@ export interface PendingSendOptions {
   /** When the send was requested, by `performance.now()`. */
   readonly started: number
   readonly watch: ServerWatch | undefined
-  readonly onSettle: Settle | undefined
-  readonly done: (replies: readonly (Reply | CacheError)[]) => void
+  /** Called when every command has a result. */
+  readonly done: () => void
 }
 
-/** The commands of one send, and the replies that have arrived so far. */
+/** The commands of one send, and the promises of their results. */
 export class PendingSend {
   readonly commands: readonly Command[]
+  readonly results: readonly Promise<CommandResult>[]
   /** The handle in the list of written sends; `undefined` until it is written. */
   written: Handle<PendingSend> | undefined
   /** The sequence number of the write, see `ServerWatch.recordWrite`. */
@@ -26,15 +27,18 @@ export class PendingSend {
   /** On a Cluster: the node that each command was sent to. */
   nodes: readonly string[] | undefined
   readonly #options: PendingSendOptions
-  readonly #replies: (Reply | CacheError)[]
+  /** The functions that settle the promises; `undefined` once a promise is settled. */
+  readonly #resolvers: (((result: CommandResult) => void) | undefined)[] = []
   #controller: AbortController | undefined
   #pendingCount: number
 
   constructor(options: PendingSendOptions) {
     this.commands = options.commands
     this.#options = options
-    this.#replies = new Array<Reply | CacheError>(options.commands.length)
     this.#pendingCount = options.commands.length
+    this.results = options.commands.map(
+      () => new Promise<CommandResult>((resolve) => this.#resolvers.push(resolve)),
+    )
   }
 
   /** Aborts when nobody waits for unwritten commands any more. */
@@ -47,10 +51,10 @@ export class PendingSend {
     return this.#controller.signal
   }
 
-  readonly isPending = (index: number): boolean => this.#replies[index] === undefined
+  readonly isPending = (index: number): boolean => this.#resolvers[index] !== undefined
 
   /** Handles a reply of the client. A reply after the deadline is still a sign of life. */
-  readonly settle = (index: number, reply: Reply | CacheError): void => {
+  readonly settle: Settle = (index, reply) => {
     const { watch, started } = this.#options
     const wasPending = this.isPending(index)
     this.#settle(index, reply)
@@ -80,12 +84,13 @@ export class PendingSend {
     }
   }
 
-  #settle(index: number, reply: Reply | CacheError): void {
-    if (!this.isPending(index)) return
-    this.#replies[index] = reply
-    this.#options.onSettle?.(index, reply)
+  #settle(index: number, result: CommandResult): void {
+    const resolve = this.#resolvers[index]
+    if (!resolve) return
+    this.#resolvers[index] = undefined
+    resolve(result)
     this.#pendingCount--
-    if (this.#pendingCount === 0) this.#options.done(this.#replies)
+    if (this.#pendingCount === 0) this.#options.done()
   }
 }
 

@@ -18,7 +18,7 @@ export async function primarySlots(
   connection: ManagedConnection,
   translate: (address: string) => HostAndPort | null | undefined,
 ): Promise<PrimarySlots> {
-  const [reply] = await connection.send([{ args: ['CLUSTER', 'SLOTS'], keys: [] }])
+  const reply = await connection.send([{ args: ['CLUSTER', 'SLOTS'], keys: [] }])[0]!
   if (reply instanceof CacheError) throw reply
   const primaries = new Map<string, (readonly [number, number])[]>()
   for (const [first, last, primary] of reply as readonly (readonly Reply[])[]) {
