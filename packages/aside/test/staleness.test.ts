@@ -290,6 +290,7 @@ onEach(
         await expect(
           cache.getOrLoad('a', ({ notModified }) => notModified()),
         ).rejects.toMatchObject({
+          name: 'UsageError',
           code: 'USAGE',
           message: expect.stringContaining('context.stale') as string,
         })

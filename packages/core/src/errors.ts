@@ -205,6 +205,17 @@ export class InvalidOptionError extends CacheError {
 }
 
 /**
+ * An object was used in a way that it does not allow: a method was called at the wrong time, or
+ * twice. Its code is `USAGE`. Unlike an outage, this is a mistake in the calling code.
+ */
+export class UsageError extends CacheError {
+  static override readonly kind: string = 'UsageError'
+  constructor(message: string) {
+    super(message, { code: 'USAGE' })
+  }
+}
+
+/**
  * Describes any error in a sentence that a message may show. For our errors it is the message,
  * which contains no values. For other errors it is the name and the code, since their messages may
  * quote values.

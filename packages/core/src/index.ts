@@ -41,6 +41,7 @@ export {
   InvalidKeyError,
   InvalidOptionError,
   ServerError,
+  UsageError,
   type ErrorDetails,
   type ReplyDetails,
 } from './errors.js'

@@ -7,7 +7,7 @@ export { createGuardedSend } from './client/guarded-send.js'
 export { checkBreaker } from './client/resilience.js'
 export { sendThrough, type Send } from './client/send-through.js'
 export type { EntryStore } from './entries/store.js'
-export type { Lease, LeaseRequest, Write } from './entries/requests.js'
+export type { Lease, LeaseExtension, LeaseRequest, Write } from './entries/requests.js'
 export type { Entry } from './entries/entry.js'
 export type {
   Announcement,
@@ -17,7 +17,10 @@ export type {
   NearValue,
 } from './entries/near.js'
 export { defineChange } from './entries/define-change.js'
+export { defineLease, type LeaseDefinition, type LeaseReply } from './entries/define-lease.js'
+export { stampLua } from './entries/stored.js'
 export { scriptSources } from './client/script.js'
+export { timeLua } from './client/time.js'
 export { literalStart } from './client/scan.js'
 export {
   beside,

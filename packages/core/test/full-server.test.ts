@@ -72,26 +72,6 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
     )
   })
 
-  it('a lease returns a value that takes precedence, even if it can’t be stored', async () => {
-    await client.send({
-      args: ['HSET', 'k:{k}:kept', 'field', format.encode('k', 'kept', {})],
-      keys: ['k:{k}:kept'],
-    })
-    await server.fill()
-    const request = {
-      ttl: LONG,
-      staleBelow: 100,
-      pendingValue: { key: 'k:{k}:kept', field: 'field', ttl: 60_000 },
-    }
-    expect(
-      await client.entries.lease('k', format, { ...request, token: createToken() }),
-    ).toMatchObject({ status: 'hit', entry: { value: 'kept', life: 60_000 } })
-    expect(await value()).toBe('old')
-    await expect(
-      client.entries.lease('k', format, { ...request, staleBelow: 'all', token: createToken() }),
-    ).rejects.toMatchObject({ code: 'OOM' })
-  })
-
   it('a read answers, even if it must not load during an outage', async () => {
     const policy = new LoadPolicy<string>(
       checkOptions('test', { ttl: LONG }, ['ttl']),

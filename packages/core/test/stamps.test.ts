@@ -1,14 +1,36 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { InvalidKeyError, defineScript } from '../src/index.js'
-import { createFormat, createToken, defineChange, type NearEntries } from '../src/internal.js'
+import {
+  createFormat,
+  createToken,
+  defineChange,
+  defineLease,
+  stampLua,
+  type NearEntries,
+} from '../src/internal.js'
 import { frame } from '../src/entries/frame.js'
-import stampLua from '../src/entries/stamp.lua'
 import { onEach } from './cases.js'
 
 const format = createFormat<string>()
 const STAMP = Buffer.from('the stamp \x00\x01')
 const TTL = 60_000
+const unlessStamp = defineLease({
+  name: 'lease unless stamp',
+  functions: stampLua,
+  currentValue: `
+    local value = redis.call('GET', KEYS[1])
+    return value and stamp(value) ~= ARGV[5] and value`,
+})
+const preferOther = defineLease({
+  name: 'lease prefer other',
+  currentValue: `
+    local other = redis.call('HGET', KEYS[4], ARGV[5])
+    if other == 'fail' then error({err = 'OTHER has failed'}) end
+    if other then return other, tonumber(ARGV[6]) end
+    return redis.call('GET', KEYS[1])`,
+  types: ['hash'],
+})
 
 onEach((bench) => {
   describe('a stamp', () => {
@@ -30,10 +52,14 @@ onEach((bench) => {
       expect((await entries.read('{s}b', format))?.stamp).toBeUndefined()
     })
 
-    it('makes its entry stale for a lease that calls it invalidStamp', async () => {
+    it('can make a lease reject its entry', async () => {
       const { entries } = bench().newClient()
-      const lease = (invalidStamp: Buffer, token = createToken()) =>
-        entries.lease('{s}a', format, { token, ttl: 1_000, invalidStamp })
+      const lease = (outdated: Buffer, token = createToken()) =>
+        entries.lease('{s}a', format, {
+          token,
+          ttl: 1_000,
+          extension: { script: unlessStamp, args: [outdated] },
+        })
       await entries.put('{s}a', format, 'x', { ttl: TTL, meta: { stamp: STAMP, version: 7 } })
       for (const other of [Buffer.alloc(0), STAMP.subarray(1), Buffer.concat([STAMP, STAMP])])
         expect(await lease(other)).toMatchObject({ status: 'hit', entry: { value: 'x' } })
@@ -49,7 +75,7 @@ onEach((bench) => {
       expect(await lease(STAMP)).toMatchObject({ status: 'hit', entry: { value: 'y' } })
     })
 
-    it('makes entries without one stale if it is empty', async () => {
+    it('is empty in Lua for entries without one', async () => {
       const client = bench().newClient()
       for (const withoutStamp of ['"x"', frame('"x"', { version: 7, computeTime: 1 })]) {
         await client.send({ args: ['SET', '{s}a', withoutStamp], keys: ['{s}a'] })
@@ -57,7 +83,7 @@ onEach((bench) => {
           await client.entries.lease('{s}a', format, {
             token: createToken(),
             ttl: 1_000,
-            invalidStamp: STAMP,
+            extension: { script: unlessStamp, args: [STAMP] },
           }),
         ).toMatchObject({ status: 'hit' })
         const token = createToken()
@@ -65,7 +91,7 @@ onEach((bench) => {
           await client.entries.lease('{s}a', format, {
             token,
             ttl: 1_000,
-            invalidStamp: Buffer.alloc(0),
+            extension: { script: unlessStamp, args: [Buffer.alloc(0)] },
           }),
         ).toEqual({ status: 'leased', entry: undefined })
         await client.entries.release('{s}a', token)
@@ -103,6 +129,60 @@ onEach((bench) => {
         }),
         { numRuns: 200 },
       )
+    })
+  })
+
+  describe('a lease that a pattern defines', () => {
+    const other = '{s}other'
+    const request = (token = createToken(), staleBelow?: 'all') => ({
+      token,
+      ttl: 1_000,
+      ...(staleBelow && { staleBelow }),
+      extension: { script: preferOther, keys: [other], args: ['a', '5000'] },
+    })
+
+    it('can prefer another value to that of the entry, with its own time to live', async () => {
+      const client = bench().newClient()
+      const { entries } = client
+      const token = createToken()
+      expect(await entries.lease('{s}a', format, request(token))).toEqual({
+        status: 'leased',
+        entry: undefined,
+      })
+      expect(await entries.fill('{s}a', format, token, 'entry', { ttl: TTL })).toBe(true)
+      expect(await entries.lease('{s}a', format, request())).toMatchObject({
+        status: 'hit',
+        entry: { value: 'entry' },
+      })
+      await client.send({
+        args: ['HSET', other, 'a', format.encode('{s}a', 'other', {})],
+        keys: [other],
+      })
+      expect(await entries.lease('{s}a', format, request())).toMatchObject({
+        status: 'hit',
+        entry: { value: 'other', life: 5_000 },
+      })
+      expect(await entries.lease('{s}a', format, request(createToken(), 'all'))).toMatchObject({
+        status: 'leased',
+        entry: { value: 'other' },
+      })
+    })
+
+    it('can fail, and leases nothing then', async () => {
+      const client = bench().newClient()
+      await client.send({ args: ['HSET', other, 'a', 'fail'], keys: [other] })
+      await expect(client.entries.lease('{s}a', format, request())).rejects.toMatchObject({
+        code: 'OTHER',
+      })
+      await client.send({ args: ['DEL', other], keys: [other] })
+      expect((await client.entries.lease('{s}a', format, request())).status).toBe('leased')
+    })
+
+    it('gets rid of a key of another type', async () => {
+      const client = bench().newClient()
+      await client.send({ args: ['SET', other, 'no hash'], keys: [other] })
+      expect((await client.entries.lease('{s}a', format, request())).status).toBe('leased')
+      expect(await client.send({ args: ['EXISTS', other], keys: [other] })).toBe(0)
     })
   })
 

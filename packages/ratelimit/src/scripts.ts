@@ -1,5 +1,6 @@
 import { defineScript, type Reply } from '@cache/core'
-import commonLua from './lua/common.lua'
+import { timeLua } from '@cache/core/internal'
+import commonSource from './lua/common.lua'
 import decideLua from './lua/decide.lua'
 import endedAttemptsLua from './lua/ended-attempts.lua'
 import fixedWindowLua from './lua/fixed-window.lua'
@@ -34,6 +35,7 @@ export interface LimitVerdict {
   readonly mark: number
 }
 
+const commonLua = timeLua + commonSource
 const policyFunctions = [
   commonLua,
   slidingWindowLogLua,

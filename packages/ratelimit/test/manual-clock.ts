@@ -27,7 +27,7 @@ export function withClock(clock: ManualClock, client: CacheClient): CacheClient 
 }
 
 const START = 1_760_000_000_000_000
-const READ_TIME = "local time = command('TIME')\nlocal now = time[1] * 1000000 + time[2]\n"
+const READ_TIME = 'local now = microseconds()\n'
 const BEGIN_CALL = 'local function call(KEYS, ARGV)\n'
 const TTL = 'local function ttlUntil(at)\n  return div(at - now, 1000) + 1000\n'
 const scripts = new Map<string, Script<never>>()

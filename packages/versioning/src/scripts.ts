@@ -1,13 +1,14 @@
 import { defineScript } from '@cache/core'
-import { defineChange } from '@cache/core/internal'
+import { defineChange, defineLease, stampLua, timeLua } from '@cache/core/internal'
 import bumpVersionLua from './lua/bump-version.lua'
 import ensureVersionLua from './lua/ensure-version.lua'
 import serverTimeLua from './lua/server-time.lua'
+import unlessStampLua from './lua/unless-stamp.lua'
 import versionsLua from './lua/versions.lua'
 
 export const bumpVersionScript = defineChange({
   name: 'version bump',
-  functions: versionsLua,
+  functions: timeLua + versionsLua,
   lua: bumpVersionLua,
   args: 1,
   types: ['string', 'zset'],
@@ -16,7 +17,7 @@ export const bumpVersionScript = defineChange({
 /** `readOnly`: two calls in one tick would get the same answer, so they are sent once. */
 export const ensureVersionScript = defineScript({
   name: 'version ensure',
-  functions: versionsLua,
+  functions: timeLua + versionsLua,
   lua: ensureVersionLua,
   types: ['string', 'zset'],
   readOnly: true,
@@ -24,7 +25,15 @@ export const ensureVersionScript = defineScript({
 })
 export const serverTimeScript = defineScript({
   name: 'server time',
+  functions: timeLua,
   lua: serverTimeLua,
   readOnly: true,
   parse: Number,
+})
+
+/** Requests the lease of an entry. A value with the stamp `ARGV[5]` is not returned. */
+export const leaseUnlessStampScript = defineLease({
+  name: 'version lease',
+  functions: stampLua,
+  currentValue: unlessStampLua,
 })

@@ -20,6 +20,7 @@ import {
   type GroupVersions,
   type Groups,
 } from './stamps.js'
+import { leaseUnlessStampScript } from './scripts.js'
 import type { ClockReading, Versions } from './versions.js'
 
 /** What the calls of one cache with strategy `'stamp'` share. */
@@ -99,7 +100,15 @@ export class StampStrategy<T> implements EntryStrategy<T> {
         ...this.#invalidGroups,
         ...recentGroups.get(key),
       ])
-      const leasing = this.#plain.lease(key, { ...request, invalidStamp: this.#invalidStamp })
+      const leasing = this.#plain.lease(
+        key,
+        this.#invalidStamp
+          ? {
+              ...request,
+              extension: { script: leaseUnlessStampScript, args: [this.#invalidStamp] },
+            }
+          : request,
+      )
       const reading = Promise.all([
         versions.ensure(groups),
         this.#known ? undefined : versions.clock(key),

@@ -1,9 +1,10 @@
 import { defineScript, type Reply } from '@cache/core'
-import { defineChange } from '@cache/core/internal'
+import { defineChange, defineLease, timeLua } from '@cache/core/internal'
 import abandonAttemptsLua from './lua/abandon-attempts.lua'
 import acquirePartitionLua from './lua/acquire-partition.lua'
 import appendLua from './lua/append.lua'
 import countFailureLua from './lua/count-failure.lua'
+import currentValueLua from './lua/current-value.lua'
 import deadLettersLua from './lua/dead-letters.lua'
 import discardDeadLetterLua from './lua/discard-dead-letter.lua'
 import heartbeatLua from './lua/heartbeat.lua'
@@ -35,6 +36,7 @@ export const partitionCountScript = defineScript({
 })
 export const heartbeatScript = defineScript({
   name: 'write-behind beat',
+  functions: timeLua,
   lua: heartbeatLua,
   types: ['zset'],
   parse: (reply) => {
@@ -43,6 +45,15 @@ export const heartbeatScript = defineScript({
       pairs.flatMap((token, i) => (i % 2 === 0 ? [[token, pairs[i + 1]!] as const] : [])),
     )
   },
+})
+
+// The script of readers.
+
+/** Requests the lease of an entry. A pending value becomes the entry first. */
+export const leaseScript = defineLease({
+  name: 'write-behind lease',
+  currentValue: currentValueLua,
+  types: ['hash'],
 })
 
 // Scripts of writers.
@@ -65,7 +76,7 @@ export const queueWriteScript = defineChange({
   name: 'write-behind write',
   args: 11,
   beside: 4,
-  functions: appendLua + sessionLua + storedSequenceLua,
+  functions: timeLua + appendLua + sessionLua + storedSequenceLua,
   lua: queueWriteLua,
   types: ['any', 'any', 'string', 'stream', 'hash', 'hash'],
   parse: asText,
@@ -80,6 +91,7 @@ export const writeStateScript = defineScript({
 })
 export const measurePartitionScript = defineScript({
   name: 'write-behind measure',
+  functions: timeLua,
   lua: measurePartitionLua,
   types: ['stream', 'string'],
   readOnly: true,
@@ -90,6 +102,7 @@ export const measurePartitionScript = defineScript({
 
 export const acquirePartitionScript = defineScript({
   name: 'write-behind acquire',
+  functions: timeLua,
   lua: acquirePartitionLua,
   types: ['string', 'string'],
   parse: (reply) => {
@@ -129,7 +142,7 @@ export const moveToDeadLettersScript = defineChange({
   name: 'write-behind bury',
   args: 6,
   beside: 7,
-  functions: deadLettersLua + storedSequenceLua,
+  functions: timeLua + deadLettersLua + storedSequenceLua,
   lua: moveToDeadLettersLua,
   types: ['string', 'zset', 'string', 'stream', 'hash', 'hash', 'zset', 'hash', 'hash'],
   typesFirst: true,
@@ -151,7 +164,7 @@ export const replayDeadLetterScript = defineChange({
   name: 'write-behind replay',
   args: 5,
   beside: 7,
-  functions: appendLua + sessionLua + deadLettersLua + storedSequenceLua,
+  functions: timeLua + appendLua + sessionLua + deadLettersLua + storedSequenceLua,
   lua: replayDeadLetterLua,
   types: ['string', 'zset', 'string', 'zset', 'hash', 'stream', 'hash', 'hash', 'hash'],
   typesFirst: true,

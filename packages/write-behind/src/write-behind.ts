@@ -13,7 +13,6 @@ import {
   readsById,
   sourceOptions,
   type EntryStore,
-  type LeaseRequest,
 } from '@cache/core/internal'
 import { writeAll } from './bulk.js'
 import { createDeadLetters } from './dead-letters.js'
@@ -21,7 +20,7 @@ import { durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
 import { Partitions, checkQueuePrefix, type WriteId } from './partitions.js'
 import { FALLBACK_TTL, MAX_POLL, MIN_POLL, QueueWriter } from './queue-writer.js'
-import { measurePartitionScript, writeStateScript } from './scripts.js'
+import { leaseScript, measurePartitionScript, writeStateScript } from './scripts.js'
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
 import { sleep } from './sleep.js'
@@ -87,15 +86,15 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const sessions = new Sessions(client)
 
   const keyOf = (id: Id): string => partitions.of(id).entry(id)
-  const pendingValueOf = (key: string): NonNullable<LeaseRequest['pendingValue']> => ({
-    ...partitions.pendingOf(key),
-    ttl: FALLBACK_TTL + policy.staleBelow,
-  })
   // A read that finds no entry gets the pending value before anything is loaded.
   const entries: EntryStore = {
     ...client.entries,
-    lease: (key, valueFormat, request) =>
-      client.entries.lease(key, valueFormat, { ...request, pendingValue: pendingValueOf(key) }),
+    lease(key, valueFormat, request) {
+      const pending = partitions.pendingOf(key)
+      const args = [pending.field, String(FALLBACK_TTL + policy.staleBelow)]
+      const extension = { script: leaseScript, keys: [pending.key], args }
+      return client.entries.lease(key, valueFormat, { ...request, extension })
+    },
   }
   const path = new ReadPath<T>({ ...client, entries }, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)

@@ -6,7 +6,7 @@
 -- ARGV[4…6] maybe: channel, sender and sequence of the announcement (announce.lua)
 -- returns 1, or the value. Returns an error, and does nothing, if the write is over
 -- cost: O(log n) in the number of writers
--- needs announce.lua, intents.lua
+-- needs announce.lua, intents.lua, time.lua
 
 local others = countWriters(KEYS[3])
 local mine = tonumber(redis.call('ZSCORE', KEYS[3], ARGV[1]))
@@ -16,7 +16,7 @@ announce(KEYS[1], ARGV[4], ARGV[5], ARGV[6], KEYS[4])
 local ttl = tonumber(ARGV[2])
 -- The DEL comes before any command that adds, so that a full server accepts those too.
 redis.call('DEL', KEYS[2])
-redis.call('ZADD', KEYS[3], now() + ttl, ARGV[1])
+redis.call('ZADD', KEYS[3], milliseconds() + ttl, ARGV[1])
 local longest = -(redis.call('ZSCORE', KEYS[3], 'longest') or 0)
 if ttl > longest then redis.call('ZADD', KEYS[3], -ttl, 'longest') end
 if others > 0 then markConflict(KEYS[3]) end

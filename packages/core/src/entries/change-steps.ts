@@ -3,19 +3,14 @@ import type { Script } from '../client/script.js'
 import { channels, emit } from '../client/telemetry.js'
 import { InvalidOptionError, ServerError } from '../errors.js'
 import { createToken } from '../util/token.js'
+import { leaseScript } from './define-lease.js'
 import { nearValueOf } from './decode-entry.js'
 import { allEntryKeys, entryKeys } from './entry-keys.js'
 import type { Format } from './format.js'
 import type { LostReplies } from './lost-replies.js'
 import type { NearChange } from './near.js'
 import type { Write } from './requests.js'
-import {
-  expireScript,
-  fillScript,
-  incrementScript,
-  invalidateScript,
-  leaseScript,
-} from './scripts.js'
+import { expireScript, fillScript, incrementScript, invalidateScript } from './scripts.js'
 import type { StepRunner } from './step-runner.js'
 import { isNewer } from './unreadable-entries.js'
 

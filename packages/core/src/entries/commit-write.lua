@@ -7,7 +7,7 @@
 -- ARGV[6…8] maybe: channel, sender and sequence of the announcement (announce.lua)
 -- returns 'stored', 'kept' (there was a newer version) or 'deleted'
 -- cost: O(log n) in the number of writers
--- needs announce.lua, intents.lua, version.lua
+-- needs announce.lua, intents.lua, time.lua, version.lua
 
 announce(KEYS[1], ARGV[6], ARGV[7], ARGV[8], KEYS[4])
 local writers = countWriters(KEYS[3])
@@ -47,5 +47,5 @@ if theirs and theirs > mine then return 'kept' end
 if not inTime or (conflict and not theirs) then return delete() end
 if others == 0 then return store(ARGV[4]) end
 local deadline = redis.call('ZRANGEBYSCORE', KEYS[3], 0, '(inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
-local left = deadline - now()
+local left = deadline - milliseconds()
 return left > 0 and store(math.min(tonumber(ARGV[4]), left)) or delete()

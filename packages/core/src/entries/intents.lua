@@ -10,12 +10,7 @@
 --                      over, and must not succeed late
 --   'yields ' + token  -(the time until which it applies). The next caller that asks for the lease
 --                      of this token may take it over
--- needs foreign-values.lua
-
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
+-- needs foreign-values.lua, time.lua
 
 -- Removes `conflict` and `longest`. Called when the last writer is gone.
 local function removeMarkers(intents)
@@ -41,7 +36,7 @@ local function countWriters(intents)
     reportForeignValue(intents, 'without an end')
   end
   if life < 0 then return 0 end
-  local time = now()
+  local time = milliseconds()
   redis.call('ZREMRANGEBYSCORE', intents, 0, '(' .. time)
   redis.call('ZREMRANGEBYSCORE', intents, '(-' .. time, -1e12)
   local writers = redis.call('ZCOUNT', intents, 0, '(inf')
@@ -63,7 +58,7 @@ end
 local function giveUp(intents, token, ttl)
   -- A full server accepts a command that adds only after a write that does not.
   redis.call('ZREM', intents, token)
-  redis.call('ZADD', intents, -(now() + ttl), token)
+  redis.call('ZADD', intents, -(milliseconds() + ttl), token)
   extendLife(intents, ttl)
 end
 
@@ -74,7 +69,7 @@ end
 
 -- Allows others to take over the lease of a token for `ttl` ms.
 local function allowTakeover(intents, token, ttl)
-  redis.call('ZADD', intents, -(now() + ttl), 'yields ' .. token)
+  redis.call('ZADD', intents, -(milliseconds() + ttl), 'yields ' .. token)
   extendLife(intents, ttl)
 end
 

@@ -5,7 +5,8 @@ import type { Format } from './format.js'
 import { mayHaveRun, type LostReplies } from './lost-replies.js'
 import type { NearValue } from './near.js'
 import type { Lease, LeaseRequest, Write } from './requests.js'
-import { fillScript, leaseScript, releaseScript, renewScript, type LeaseReply } from './scripts.js'
+import { leaseScript, type LeaseReply } from './define-lease.js'
+import { fillScript, releaseScript, renewScript } from './scripts.js'
 import type { StepRunner } from './step-runner.js'
 import { discardUnreadable } from './unreadable-entries.js'
 
@@ -15,18 +16,15 @@ export function createLeaseSteps(runner: StepRunner, lostReplies: LostReplies) {
 
   return {
     async lease<T>(key: string, format: Format<T>, request: LeaseRequest): Promise<Lease<T>> {
-      const { token, ttl, staleBelow = -1, take = false, pendingValue, invalidStamp } = request
-      const keys = pendingValue ? [...entryKeys(key), pendingValue.key] : entryKeys(key)
-      const optionalArgs = invalidStamp
-        ? [pendingValue?.field ?? '', String(pendingValue?.ttl ?? 0), invalidStamp]
-        : pendingValue
-          ? [pendingValue.field, String(pendingValue.ttl)]
-          : []
+      const { token, ttl, staleBelow = -1, take = false, extension } = request
+      const script = extension?.script ?? leaseScript
+      const keys = extension?.keys ? [...entryKeys(key), ...extension.keys] : entryKeys(key)
+      const own = extension?.args ?? []
       const requestLease = (stale: number | 'all'): Promise<LeaseReply> =>
         runner.run(
-          leaseScript,
+          script,
           keys,
-          [token, String(ttl), String(stale), take ? 'take' : 'wait', ...optionalArgs],
+          [token, String(ttl), String(stale), take ? 'take' : 'wait', ...own],
           readTimeout,
         )
       const question = near?.ask(key)

@@ -1,11 +1,10 @@
 -- Asks for the right to load a missing or stale entry.
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents
--- KEYS[4] maybe: a hash of values that take precedence over the entry
+-- KEYS[4…] the keys of the pattern that asks
 -- ARGV[1] token  ARGV[2] ttl of the lease, ms
 -- ARGV[3] an entry with at most this many ms left to live is stale (-1: none is; 'all': every one)
 -- ARGV[4] 'wait' while another holds the lease, or 'take' it over
--- ARGV[5] the field of the entry in the hash  ARGV[6] the ttl with which it becomes the entry, ms
--- ARGV[7] maybe: an entry with this stamp ('': without one) is stale too, and is not returned
+-- ARGV[5…] the arguments of the pattern that asks
 -- returns 1 in the most frequent case: leased, and there is no value. Otherwise
 --   {status, value or nil, ms the value has left to live, ms the current lease has left}
 --   status is one of
@@ -15,26 +14,16 @@
 --   bypass   load, but do not fill: a write is in progress, or this request was given up before it
 --            arrived
 --   skip     load, but do not fill: the last loader asked not to cache its value ('wait' only)
--- Returns an error if the server takes no writes, and there is no value that can be returned
 -- cost: O(1), and O(log n) in the number of writers
--- needs intents.lua, foreign-values.lua, stamp.lua
+-- needs intents.lua, foreign-values.lua and `currentValue` (define-lease.ts)
 
 if redis.call('EXISTS', unpack(KEYS)) == 0 then
   redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
   return 1
 end
 
-local override = KEYS[4] and redis.call('HGET', KEYS[4], ARGV[5])
-local refused = override and redis.pcall('SET', KEYS[1], override, 'PX', ARGV[6]).err
--- A server that is full, or can't save to its disk, has everything it acknowledged. The value is
--- returned all the same.
-if refused and not (refused:find('OOM ', 1, true) or refused:find('MISCONF ', 1, true)) then
-  return redis.error_reply(refused)
-end
-
-local value = refused and override or redis.call('GET', KEYS[1])
-if value and ARGV[7] and stamp(value) == ARGV[7] then value = false end
-local life = refused and tonumber(ARGV[6]) or value and redis.call('PTTL', KEYS[1]) or 0
+local value, life = currentValue(KEYS, ARGV)
+life = life or value and redis.call('PTTL', KEYS[1]) or 0
 local staleBelow = ARGV[3] == 'all' and math.huge or tonumber(ARGV[3])
 if value and (life > staleBelow or (life == -1 and staleBelow < math.huge)) then
   return {'hit', value, life, 0}

@@ -1,3 +1,6 @@
+import type { Script } from '../client/script.js'
+import type { Argument } from '../drivers/command.js'
+import type { LeaseReply } from './define-lease.js'
 import type { Entry } from './entry.js'
 import type { Meta } from './format.js'
 
@@ -26,13 +29,16 @@ export interface LeaseRequest {
   readonly staleBelow?: number | 'all'
   /** Take the lease over instead of waiting for its holder. */
   readonly take?: boolean
-  /** An entry with this stamp (empty: without one) is stale as well, and is not returned. */
-  readonly invalidStamp?: Buffer | undefined
-  /**
-   * A hash in the slot of the entry. If `field` is set, its value becomes the entry first, fresh
-   * for `ttl` ms.
-   */
-  readonly pendingValue?: { readonly key: string; readonly field: string; readonly ttl: number }
+  /** A pattern's own rule for which value is current, see `defineLease`. */
+  readonly extension?: LeaseExtension | undefined
+}
+
+/** A script of `defineLease`, with the keys and arguments of the pattern. */
+export interface LeaseExtension {
+  readonly script: Script<LeaseReply>
+  /** Keys in the slot of the entry. */
+  readonly keys?: readonly string[]
+  readonly args?: readonly Argument[]
 }
 
 /** How to store a value. */

@@ -1,4 +1,5 @@
 import type { Reply } from '../drivers/command.js'
+import { timeLua } from '../client/time.js'
 import { defineScript } from '../client/script.js'
 import announceLua from './announce.lua'
 import publishAnnouncementsLua from './publish-announcements.lua'
@@ -11,35 +12,13 @@ import giveUpLua from './give-up.lua'
 import incrementLua from './increment.lua'
 import intentsLua from './intents.lua'
 import invalidateLua from './invalidate.lua'
-import leaseLua from './lease.lua'
 import readLua from './read.lua'
 import releaseLua from './release.lua'
 import renewLua from './renew.lua'
-import stampLua from './stamp.lua'
+import { KEY_TYPES, toStored, type Stored } from './stored.js'
 import versionLua from './version.lua'
 
-/** A stored value. */
-export interface Stored {
-  readonly value: Buffer
-  /** The remaining life in ms; infinite if the value does not expire. */
-  readonly life: number
-}
-
-export interface LeaseReply {
-  readonly status: 'hit' | 'bypass' | 'skip' | 'wait' | 'leased'
-  readonly stored: Stored | undefined
-  /** Ms until the current lease ends. */
-  readonly remaining: number
-}
-
-/** The types of an entry, its lease and its intents. */
-const KEY_TYPES = ['string', 'string', 'zset'] as const
 const isOne = (reply: Reply): boolean => reply === 1
-const toStored = (value: Reply, life: Reply): Stored => ({
-  value: value as Buffer,
-  life: life === -1 ? Infinity : (life as number),
-})
-
 export const readScript = defineScript({
   name: 'entry read',
   lua: readLua,
@@ -52,28 +31,11 @@ export const readScript = defineScript({
   },
 })
 
-export const leaseScript = defineScript({
-  name: 'entry lease',
-  functions: intentsLua + stampLua,
-  lua: leaseLua,
-  types: [...KEY_TYPES, 'hash'],
-  binary: true,
-  parse: (reply): LeaseReply => {
-    if (reply === 1) return { status: 'leased', stored: undefined, remaining: 0 }
-    const [status, value, life, remaining] = reply as readonly Reply[]
-    return {
-      status: String(status) as LeaseReply['status'],
-      stored: value === null ? undefined : toStored(value!, life!),
-      remaining: remaining as number,
-    }
-  },
-})
-
 const FILL_OUTCOMES = ['lost', 'stored', 'newer'] as const
 
 export const fillScript = defineScript({
   name: 'entry fill',
-  functions: announceLua + intentsLua + versionLua,
+  functions: announceLua + timeLua + intentsLua + versionLua,
   lua: fillLua,
   types: KEY_TYPES,
   after: publishAnnouncementsLua,
@@ -82,7 +44,7 @@ export const fillScript = defineScript({
 
 export const releaseScript = defineScript({
   name: 'entry release',
-  functions: intentsLua,
+  functions: timeLua + intentsLua,
   lua: releaseLua,
   types: KEY_TYPES,
   parse: isOne,
@@ -90,7 +52,7 @@ export const releaseScript = defineScript({
 
 export const renewScript = defineScript({
   name: 'entry renew',
-  functions: intentsLua,
+  functions: timeLua + intentsLua,
   lua: renewLua,
   types: KEY_TYPES,
   parse: isOne,
@@ -98,7 +60,7 @@ export const renewScript = defineScript({
 
 export const giveUpScript = defineScript({
   name: 'entry give up',
-  functions: intentsLua,
+  functions: timeLua + intentsLua,
   lua: giveUpLua,
   types: KEY_TYPES,
   parse: isOne,
@@ -106,7 +68,7 @@ export const giveUpScript = defineScript({
 
 export const invalidateScript = defineScript({
   name: 'entry invalidate',
-  functions: announceLua + intentsLua + versionLua,
+  functions: announceLua + timeLua + intentsLua + versionLua,
   lua: invalidateLua,
   types: KEY_TYPES,
   after: publishAnnouncementsLua,
@@ -125,7 +87,7 @@ export const expireScript = defineScript({
 
 export const incrementScript = defineScript({
   name: 'entry increment',
-  functions: announceLua + intentsLua,
+  functions: announceLua + timeLua + intentsLua,
   lua: incrementLua,
   types: ['any', 'any', 'zset'],
   after: publishAnnouncementsLua,
@@ -134,7 +96,7 @@ export const incrementScript = defineScript({
 
 export const beginWriteScript = defineScript({
   name: 'entry beginWrite',
-  functions: announceLua + intentsLua,
+  functions: announceLua + timeLua + intentsLua,
   lua: beginWriteLua,
   types: KEY_TYPES,
   after: publishAnnouncementsLua,
@@ -144,7 +106,7 @@ export const beginWriteScript = defineScript({
 
 export const commitWriteScript = defineScript({
   name: 'entry commitWrite',
-  functions: announceLua + intentsLua + versionLua,
+  functions: announceLua + timeLua + intentsLua + versionLua,
   lua: commitWriteLua,
   types: KEY_TYPES,
   after: publishAnnouncementsLua,

@@ -1,5 +1,5 @@
 import { parseDuration, type Duration } from '../util/duration.js'
-import { CacheError } from '../errors.js'
+import { CacheError, UsageError } from '../errors.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { onAbort } from '../util/on-abort.js'
 
@@ -155,9 +155,8 @@ class LoaderContext<T> implements LoadContext<T> {
   readonly notModified = (): T => {
     if (this.stale === undefined) {
       const advice = 'Call it only if context.stale is not undefined.'
-      throw new CacheError(
+      throw new UsageError(
         `notModified() was called, but there is no stale value to return. ${advice}`,
-        { code: 'USAGE' },
       )
     }
     return this.stale

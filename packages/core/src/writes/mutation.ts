@@ -1,5 +1,5 @@
 import type { CacheClient } from '../client/client.js'
-import { CacheError, CacheWriteError, InvalidOptionError } from '../errors.js'
+import { CacheWriteError, InvalidOptionError, UsageError } from '../errors.js'
 import { channels, emit } from '../client/telemetry.js'
 import { parseDuration, type Duration } from '../util/duration.js'
 import { openWrite } from './source-write.js'
@@ -133,10 +133,9 @@ export function mutation({
   return {
     async commit() {
       if (end?.by === 'abort')
-        throw new CacheError(
+        throw new UsageError(
           'commit() was called on a change that had been aborted. ' +
             'Its entries were deleted before the source committed. Begin a new change.',
-          { code: 'USAGE' },
         )
       await endBy('commit')
     },

@@ -1,8 +1,10 @@
+import { timeLua } from '@cache/core/internal'
 import clockLua from './clock.lua'
 import { FENCE_TTL, TOMBSTONE_TTL, WAITER_TTL } from './timing.js'
 
 /** The beginning of every script: the constants in ms, and the functions of the server's clock. */
 export const clock = [
   `local WAITER_TTL, TOMBSTONE_TTL, FENCE_TTL = ${WAITER_TTL}, ${TOMBSTONE_TTL}, ${FENCE_TTL}`,
+  timeLua,
   clockLua,
 ].join('\n')

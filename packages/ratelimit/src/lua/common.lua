@@ -2,6 +2,7 @@
 -- All times are microseconds since 1970 by the clock of the server, which alone decides. It is read
 -- once for all calls that a script runs.
 -- cost: one TIME for each script
+-- needs time.lua of core
 
 local command = redis.call
 local format = string.format
@@ -13,8 +14,7 @@ local fmod = math.fmod
 local min = math.min
 local max = math.max
 
-local time = command('TIME')
-local now = time[1] * 1000000 + time[2]
+local now = microseconds()
 
 -- Parses numbers and keeps them: most arguments are the same in all calls of a script.
 local numberOf = setmetatable({}, { __index = function(cache, text)

@@ -12,10 +12,9 @@
 -- ids of the undone changes, error bound in ms, the server's clock}, with times in ms; nil where
 -- there is no change
 -- cost: O(1)
--- needs register-helpers.lua
+-- needs register-helpers.lua, time.lua of core
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = milliseconds()
 deleteIfWrongType(KEYS[1], 'hash')
 local begun = redis.call('HEXISTS', KEYS[1], 'next') == 1
   and parseWholeNumber(redis.call('HGET', KEYS[1], 'at'))

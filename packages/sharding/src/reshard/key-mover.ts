@@ -3,9 +3,8 @@ import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
 import dumpKeyLua from './dump-key.lua'
 import { markerKey } from './internal-keys.js'
-import removeKeyLua from './remove-key.lua'
+import { removeKeyLua, storeKeyLua } from './scripts.js'
 import { ServerClocks } from './server-clocks.js'
-import storeKeyLua from './store-key.lua'
 
 export interface KeyMoverOptions {
   /** Id of the change. It is part of the names of the markers. */

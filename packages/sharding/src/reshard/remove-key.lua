@@ -6,9 +6,9 @@
 -- ARGV[2] ttl of the marker in ms, if one is left
 -- returns 1, or 0 if the deadline has passed
 -- cost: O(1), and O(size of the value) in the background
+-- needs time.lua of core
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = milliseconds()
 if now > tonumber(ARGV[1]) then
   return 0
 end

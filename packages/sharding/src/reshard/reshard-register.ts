@@ -1,5 +1,5 @@
 import type { Argument, Reply } from '@cache/core'
-import { createToken } from '@cache/core/internal'
+import { createToken, timeLua } from '@cache/core/internal'
 import { ReshardConflictError } from '../errors.js'
 import type { Layout } from '../layout.js'
 import type { Shard } from '../shard.js'
@@ -209,7 +209,7 @@ export class ReshardRegister {
   ): Promise<AgreedChange | undefined> {
     const sentAt = performance.now()
     const reply = (await this.#runOnRegister(
-      joinChangeLua,
+      timeLua + joinChangeLua,
       this.#nextFingerprint,
       String(untilSwitch),
       String(this.#announceFor + EXPIRES_AFTER_SWITCH),

@@ -8,9 +8,9 @@
 -- ARGV[4] serialized value, as DUMP returned it; missing: the key did not exist
 -- returns 1, or 0 if the deadline has passed
 -- cost: O(size of the value)
+-- needs time.lua of core
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = milliseconds()
 if now > tonumber(ARGV[1]) then
   return 0
 end

@@ -9,7 +9,7 @@
 -- cost: O(1)
 -- needs versions.lua
 
-local version = now()
+local version = microseconds()
 local last = current(KEYS[1]) or 0
 -- A version that no number can follow was not written by this package.
 if last < 9007199254740991 then

@@ -10,7 +10,7 @@
 
 local version = current(KEYS[1])
 if not version then
-  version = now()
+  version = microseconds()
   local reply = store(KEYS[1], KEYS[2], version, tonumber(ARGV[1]))
   return reply.err and reply or version
 end

@@ -2,6 +2,6 @@
 -- KEYS[1] a key on that server
 -- returns µs
 -- cost: O(1)
+-- needs time.lua of core
 
-local time = redis.call('TIME')
-return time[1] * 1000000 + time[2]
+return microseconds()

@@ -1,11 +1,6 @@
 -- Functions for the scripts that make versions. Put before these scripts.
 -- A version is a time in µs as decimal text: unique, ever-growing, and exact as a double.
--- needs foreign-values.lua of core
-
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
-end
+-- needs foreign-values.lua and time.lua of core
 
 -- Returns the version at a key, or nil if there is none or another text.
 local function current(key)
@@ -18,7 +13,7 @@ end
 -- of a writer is its deadline; all other scores are below 0 or infinite.
 local function writersTtl(intents)
   local last = redis.call('ZREVRANGEBYSCORE', intents, '(inf', 0, 'WITHSCORES', 'LIMIT', 0, 1)[2]
-  return last and math.max(last - math.floor(now() / 1000), 0) or 0
+  return last and math.max(last - milliseconds(), 0) or 0
 end
 
 -- Stores a version for `ttl` ms, or for as long as another cache wants to keep it. While a writer

@@ -1,5 +1,5 @@
 -- Acquires a partition that has no owner, or whose owner is known to be dead.
--- needs foreign-values.lua of core
+-- needs foreign-values.lua and time.lua of core
 -- KEYS[1] the owner of the partition
 -- KEYS[2] the fence of the partition
 -- KEYS[3] the mark that this attempt was given up
@@ -24,8 +24,7 @@ if owner and owner ~= ARGV[3] then return {'', owner} end
 -- DEL comes first: a full server refuses SET only in a script that has not written yet.
 redis.call('DEL', KEYS[1])
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-local time = redis.call('TIME')
 local next_fence = last_fence and last_fence < 9e15 and last_fence + 1 or 0
-local fence = string.format('%.0f', math.max(next_fence, time[1] * 1000000 + time[2]))
+local fence = string.format('%.0f', math.max(next_fence, microseconds()))
 redis.call('SET', KEYS[2], fence)
 return {fence, ARGV[1]}

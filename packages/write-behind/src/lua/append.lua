@@ -1,10 +1,10 @@
 -- Functions for the scripts that append to a stream.
--- needs foreign-values.lua of core
+-- needs foreign-values.lua and time.lua of core
 -- The sequence of a write is its position in the stream. It is the server's clock in microseconds,
 -- or one more than the last sequence if that is not less. So sequences always grow, even if the
 -- server comes back empty or its clock is set back.
 
-local last_sequences, clock = {}, nil
+local last_sequences = {}
 -- In microseconds, the year 2255. A later position was not written by this package.
 local LATEST = 9e15
 
@@ -30,8 +30,7 @@ local function append(stream, ...)
   if last_sequences[stream] then
     sequence = last_sequences[stream] + 1
   else
-    clock = clock or redis.call('TIME')
-    sequence = clock[1] * 1000000 + clock[2]
+    sequence = microseconds()
   end
   local reply = redis.pcall('XADD', stream, string.format('%.0f-0', sequence), ...)
   if type(reply) == 'table' and reply.err then

@@ -1,6 +1,6 @@
 -- Records that a worker is alive or that it stops, and removes dead workers. A worker that stops
 -- leaves a mark, its token after `left:`. A heartbeat that arrives after the mark changes nothing.
--- needs foreign-values.lua of core
+-- needs foreign-values.lua and time.lua of core
 -- KEYS[1] the workers, with the time at which they count as dead
 -- ARGV[1] the token of the worker
 -- ARGV[2] how long it counts as alive, ms, or '0' if it stops
@@ -9,8 +9,7 @@
 -- returns for each worker its token and its time
 -- cost: O(n) in the workers
 
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 for i = 4, #ARGV, 2 do
   local token, last_seen = ARGV[i], ARGV[i + 1]

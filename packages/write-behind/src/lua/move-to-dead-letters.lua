@@ -1,6 +1,6 @@
 -- Moves a write that cannot be flushed to the dead letters, for the owner of the partition. Deletes
 -- the cached entry if it holds this write.
--- needs dead-letters.lua, stored-sequence.lua, foreign-values.lua of core
+-- needs dead-letters.lua, stored-sequence.lua, foreign-values.lua and time.lua of core
 -- KEYS[1] the entry
 -- KEYS[2] the intents of the entry
 -- KEYS[3] the owner of the partition
@@ -34,11 +34,10 @@ end
 for i = 1, #write[2], 2 do
   if i == 1 or write[2][i] ~= 'sequence' then add_field(write[2][i], write[2][i + 1]) end
 end
-local time = redis.call('TIME')
 add_field('sequence', ARGV[4])
 add_field('error', ARGV[5])
 add_field('attempts', ARGV[6])
-add_field('at', string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+add_field('at', string.format('%.0f', milliseconds()))
 redis.call('ZADD', KEYS[7], ARGV[4], cmsgpack.pack(fields))
 
 local sequence = tonumber(ARGV[4])

@@ -1,5 +1,5 @@
 import {
-  CacheError,
+  UsageError,
   type CacheClient,
   type Codec,
   type Duration,
@@ -124,10 +124,9 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
   return {
     async run({ signal } = {}) {
       if (current)
-        throw new CacheError(
+        throw new UsageError(
           'run() was called while the worker is running. Abort the signal of that run first, ' +
             'or create another worker.',
-          { code: 'USAGE' },
         )
       current = new WorkerRun(partitions, processing, ownershipTtl)
       try {
