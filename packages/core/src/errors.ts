@@ -216,6 +216,25 @@ export class UsageError extends CacheError {
 }
 
 /**
+ * Calls `make`, which creates a part of something larger, such as one policy of a limiter. The
+ * message of an `InvalidOptionError` then begins with the name of the part.
+ *
+ * @example inPart('gcra', () => gcra({})) // gcra: option "limit" must be a whole number …
+ */
+export function inPart<T>(part: string, make: () => T): T {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof InvalidOptionError && error.message.startsWith('Option ')) {
+      const message = `${part}: o${error.message.slice(1)}`
+      error.stack = error.stack?.replace(error.message, () => message) ?? ''
+      error.message = message
+    }
+    throw error
+  }
+}
+
+/**
  * Describes any error in a sentence that a message may show. For our errors it is the message,
  * which contains no values. For other errors it is the name and the code, since their messages may
  * quote values.

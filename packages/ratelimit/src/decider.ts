@@ -5,9 +5,11 @@ import { LimiterDecision, type Receipt } from './decision.js'
 import type { DenyCache } from './deny-cache.js'
 import { isClosed, mayHaveRun } from './errors.js'
 import { HeldSlots } from './held-slots.js'
+import type { KnownBlocks } from './known-blocks.js'
 import type { Attempt, DecideRequest, LimitStates } from './limit-states.js'
-import type { OutageDecision, OutageStrategy } from './outage.js'
+import type { OutageDecision, OutageRequest, OutageStrategy } from './outage.js'
 import type { Receipts } from './receipts.js'
+import { maxCostOf, type RequestLimits } from './request-limits.js'
 import { emitDecision } from './telemetry.js'
 import type { LimitVerdict, Verdict } from './scripts.js'
 
@@ -15,6 +17,7 @@ export interface DeciderOptions {
   readonly states: LimitStates
   readonly outage: OutageStrategy
   readonly denyCache: DenyCache | undefined
+  readonly knownBlocks: KnownBlocks
   readonly receipts: Receipts
   /** Milliseconds. */
   readonly deadline: number
@@ -31,18 +34,20 @@ export class Decider {
   readonly #states: LimitStates
   readonly #outage: OutageStrategy
   readonly #denyCache: DenyCache | undefined
+  readonly #knownBlocks: KnownBlocks
   readonly #receipts: Receipts
   readonly #deadline: number
   readonly #shadow: boolean
   readonly #pendingReleases = new PendingReleases()
 
-  constructor({ states, outage, denyCache, receipts, deadline, shadow }: DeciderOptions) {
-    this.#states = states
-    this.#outage = outage
-    this.#denyCache = denyCache
-    this.#receipts = receipts
-    this.#deadline = deadline
-    this.#shadow = shadow
+  constructor(options: DeciderOptions) {
+    this.#states = options.states
+    this.#outage = options.outage
+    this.#denyCache = options.denyCache
+    this.#knownBlocks = options.knownBlocks
+    this.#receipts = options.receipts
+    this.#deadline = options.deadline
+    this.#shadow = options.shadow
   }
 
   async decide(key: string, request: DecideRequest, deadline = this.#deadline): Promise<Decided> {
@@ -50,7 +55,8 @@ export class Decider {
     const requestedAt = performance.now()
     const attempt = this.#states.createAttempt(key, request)
     const cacheDenial = (verdict: Verdict): void => {
-      if (sent) this.#denyCache?.add(key, request.minCost, verdict, sent)
+      this.#knownBlocks.set(key, verdict.blockedFor)
+      if (sent) this.#denyCache?.add(key, request.minCost, request.limits, verdict, sent)
     }
     const pending = this.#states.decide(attempt, {
       timeout: Math.max(this.#deadline, LISTEN_FOR),
@@ -64,10 +70,12 @@ export class Decider {
       return this.#decideWithoutRedis(attempt, request, error)
     }
     const granted = verdict.granted > 0
-    if (granted) this.#denyCache?.onCharge(key)
-    else cacheDenial(verdict)
+    if (granted) {
+      this.#denyCache?.onCharge(key)
+      this.#knownBlocks.set(key, 0)
+    } else cacheDenial(verdict)
     const decision = new LimiterDecision({
-      limits: this.#states.limits,
+      limits: request.limits.limits,
       verdict,
       source: 'redis',
       shadow: this.#shadow,
@@ -81,13 +89,13 @@ export class Decider {
    * Returns what `decide` would decide. It also decides on costs that `decide` does not take: a
    * cost of 0 is allowed, and a cost above a limit is denied without end.
    */
-  async peek(key: string, cost: number): Promise<LimiterDecision> {
-    const isDecidable = this.decidesOn(cost)
-    const { verdict, ...input } = await this.#peekStates(key, isDecidable ? cost : 1)
+  async peek(key: string, cost: number, limits: RequestLimits): Promise<LimiterDecision> {
+    const isDecidable = decidesOn(limits, cost)
+    const { verdict, ...input } = await this.#peekStates(key, isDecidable ? cost : 1, limits)
     const options = { ...input, shadow: this.#shadow, free: cost === 0 }
     if (isDecidable) return new LimiterDecision({ ...options, verdict })
     const readyAfter = (limit: LimitVerdict, i: number): number =>
-      cost === 0 ? 0 : cost > this.#states.maxCostOf(i) ? Infinity : limit.readyAfter
+      cost === 0 ? 0 : cost > maxCostOf(limits.limits[i]!) ? Infinity : limit.readyAfter
     return new LimiterDecision({
       ...options,
       verdict: {
@@ -98,17 +106,12 @@ export class Decider {
     })
   }
 
-  /** Returns whether the cost depends on the state: it is above 0, and no limit is below it. */
-  decidesOn(cost: number): boolean {
-    return cost > 0 && cost <= this.#states.maxCost
-  }
-
   /** Decides by the outage strategy alone. */
-  decideOffline(key: string, cost: number): LimiterDecision {
+  decideOffline(request: OutageRequest): LimiterDecision {
     return emitDecision(
-      key,
+      request.key,
       new LimiterDecision({
-        ...this.#outage.decide(key, cost, cost),
+        ...this.#decideLocally(request),
         source: 'outage',
         shadow: this.#shadow,
       }),
@@ -123,23 +126,32 @@ export class Decider {
     if (this.#states.canReset) await this.#givingBack(key, () => this.#states.reset(key))
   }
 
+  /** Blocks an id for so many milliseconds; 0 ends its block. */
+  async block(key: string, ms: number): Promise<void> {
+    await this.#givingBack(key, () => this.#states.block(key, ms))
+    this.#knownBlocks.set(key, ms * 1_000)
+  }
+
   async #peekStates(
     key: string,
     cost: number,
+    limits: RequestLimits,
   ): Promise<OutageDecision & { readonly source: 'redis' | 'outage' }> {
     try {
-      const verdict = await this.#states.peek(key, cost, this.#deadline)
-      return { verdict, limits: this.#states.limits, source: 'redis' }
+      const verdict = await this.#states.peek(key, cost, limits, this.#deadline)
+      this.#knownBlocks.set(key, verdict.blockedFor)
+      return { verdict, limits: limits.limits, source: 'redis' }
     } catch (error) {
       reportFailure('ratelimit peek', key, error)
-      return { ...this.#outage.decide(key, cost, cost, true), source: 'outage' }
+      const request = { key, limits, minCost: cost, maxCost: cost }
+      return { ...this.#decideLocally(request, true), source: 'outage' }
     }
   }
 
   #decideWithoutRedis(attempt: Attempt, request: DecideRequest, error: unknown): Decided {
     const { key } = attempt
     reportFailure('ratelimit', key, error)
-    const offline = this.#outage.decide(key, request.minCost, request.maxCost)
+    const offline = this.#decideLocally({ key, ...request })
     const decision = emitDecision(
       key,
       new LimiterDecision({ ...offline, source: 'outage', shadow: this.#shadow }),
@@ -155,7 +167,7 @@ export class Decider {
    */
   #undoLater(attempt: Attempt, allowed: boolean): void {
     if (allowed && !this.#states.hasSlots) return
-    const ttl = Math.max(...this.#states.limits.map(({ window }) => window))
+    const ttl = Math.max(...attempt.limits.limits.map(({ window }) => window))
     const undo = async (): Promise<void> => {
       await this.#states.releaseSlots(attempt, Math.min(ttl, MAX_REMEMBER_RELEASE_FOR))
       if (allowed) return
@@ -169,13 +181,25 @@ export class Decider {
     })
   }
 
-  #createReceipt({ key, token }: Attempt, { granted, now, limits }: Verdict): Receipt {
+  /** Decides by the outage strategy. An id of which a block is known is denied. */
+  #decideLocally(request: OutageRequest, peeking = false): OutageDecision {
+    const blockedFor = this.#knownBlocks.get(request.key)
+    if (blockedFor === 0) return this.#outage.decide(request, peeking)
+    const { verdict, limits } = this.#outage.decide(request, true)
+    return { limits, verdict: { ...verdict, granted: 0, blockedFor } }
+  }
+
+  #createReceipt(
+    { key, token, limits: { rates } }: Attempt,
+    { granted, now, limits }: Verdict,
+  ): Receipt {
     return this.#receipts.create({
       key,
       token,
       charged: granted,
       at: now,
       marks: limits.map(({ mark }) => mark),
+      ...(rates && { rates }),
     })
   }
 
@@ -199,6 +223,11 @@ export class Decider {
       this.#denyCache?.invalidate(key)
     }
   }
+}
+
+/** Returns whether a decision depends on the state: the cost is above 0, and no limit is below it. */
+export function decidesOn({ maxCost }: RequestLimits, cost: number): boolean {
+  return cost > 0 && cost <= maxCost
 }
 
 /** Reports a failure of Redis. Other errors are thrown. */

@@ -30,6 +30,8 @@ export interface Receipt {
   /** The server's time of the charge, in microseconds. */
   readonly at: number
   readonly marks: readonly number[]
+  /** If the request had its own limits: two numbers of each, which say at what rate it was charged. */
+  readonly rates?: readonly number[]
   /** HMAC-SHA-256 of all other fields, if the limiter has `receiptSecrets`. */
   readonly signature?: string
 }
@@ -46,7 +48,7 @@ export interface Decision extends AsyncDisposable {
   readonly limits: readonly LimitState[]
   /**
    * The names of the limits that deny the request. With `shadow: true` the list can contain names
-   * although `allowed` is true.
+   * although `allowed` is true. It can be empty if the id is blocked (`blockedFor`).
    */
   readonly violated: readonly string[]
   /**
@@ -54,7 +56,15 @@ export interface Decision extends AsyncDisposable {
    * reports the time until a slot expires. `Infinity` if the request can never be admitted.
    */
   readonly retryAfter: number
-  /** False if the cost is higher than a limit admits at once, so that no retry can succeed. */
+  /**
+   * Milliseconds until the block of the id ends (`block`); 0 if it is not blocked. `Infinity` if it
+   * is on the deny list. Until then, no limit has anything left.
+   */
+  readonly blockedFor: number
+  /**
+   * False if no retry can succeed: the cost is higher than a limit admits at once, or the id is on
+   * the deny list.
+   */
   readonly satisfiable: boolean
   /** The smallest `remaining` of all limits. */
   readonly remaining: number
@@ -65,9 +75,9 @@ export interface Decision extends AsyncDisposable {
   readonly degraded: boolean
   /**
    * Where the decision was made: in Redis, in the cache of denials, from prefetched tokens
-   * (`prefetch`), or by `onOutage`.
+   * (`prefetch`), by `onOutage`, or by an allow or deny list.
    */
-  readonly source: 'redis' | 'cache' | 'prefetch' | 'outage'
+  readonly source: 'redis' | 'cache' | 'prefetch' | 'outage' | 'list'
   /** The argument for `refund`. Undefined if nothing was charged, or if `onOutage` decided. */
   readonly receipt: Receipt | undefined
   /**
@@ -108,6 +118,7 @@ export class LimiterDecision implements Decision {
   readonly limits: readonly LimitState[]
   readonly violated: readonly string[]
   readonly retryAfter: number
+  readonly blockedFor: number
   readonly remaining: number
   readonly source: Decision['source']
   readonly receipt: Receipt | undefined
@@ -125,7 +136,9 @@ export class LimiterDecision implements Decision {
   }: DecisionInput) {
     const states: LimitState[] = []
     const violated: string[] = []
-    let retryAfter = 0
+    const blockedFor = toMilliseconds(verdict.blockedFor - age)
+    const isBlocked = blockedFor > 0
+    let retryAfter = blockedFor
     let remaining = Infinity
     for (let i = 0; i < limits.length; i++) {
       const { name, limit } = limits[i]!
@@ -133,20 +146,21 @@ export class LimiterDecision implements Decision {
       const state = {
         name,
         limit,
-        remaining: available,
-        resetAfter: toMilliseconds(fullAfter - age),
-        retryAfter: toMilliseconds(readyAfter - age),
+        remaining: isBlocked ? 0 : available,
+        resetAfter: Math.max(blockedFor, toMilliseconds(fullAfter - age)),
+        retryAfter: Math.max(blockedFor, toMilliseconds(readyAfter - age)),
       }
       states.push(state)
-      if (state.retryAfter > 0) violated.push(name)
+      if (readyAfter - age > 0) violated.push(name)
       if (state.retryAfter > retryAfter) retryAfter = state.retryAfter
-      if (available < remaining) remaining = available
+      if (state.remaining < remaining) remaining = state.remaining
     }
     this.granted = verdict.granted
-    this.allowed = shadow || free || verdict.granted > 0
+    this.allowed = shadow || (free && !isBlocked) || verdict.granted > 0
     this.limits = states
     this.violated = violated
     this.retryAfter = retryAfter
+    this.blockedFor = blockedFor
     this.remaining = remaining
     this.source = source
     this.receipt = receipt

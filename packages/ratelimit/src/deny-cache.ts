@@ -1,7 +1,7 @@
 import type { LRUCache } from 'lru-cache'
 import { boundedMap } from './bounded-map.js'
 import { MAX_CLOCK_DRIFT, type Clock } from './clock.js'
-import type { Limit } from './policies.js'
+import type { RequestLimits } from './request-limits.js'
 import type { Verdict } from './scripts.js'
 
 export interface DenyCacheOptions {
@@ -28,6 +28,8 @@ export interface SendMark {
 interface Denial {
   readonly verdict: Verdict
   readonly cost: number
+  /** Identifies the limits that the request had. */
+  readonly fingerprint: string
   /** Milliseconds of the process' monotonic clock. */
   readonly receivedAt: number
   readonly validUntil: number
@@ -45,21 +47,19 @@ export class DenyCache {
   /** The sequence number of the latest invalidation of each key. */
   readonly #invalidated: LRUCache<string, number>
   readonly #maxAge: number
-  readonly #limits: readonly Limit[]
   readonly #clock: Clock
   #invalidations = 0
 
-  constructor(limits: readonly Limit[], { max, maxAge }: DenyCacheOptions, clock: Clock) {
-    this.#limits = limits
+  constructor({ max, maxAge }: DenyCacheOptions, clock: Clock) {
     this.#denials = boundedMap(max)
     this.#invalidated = boundedMap(max)
     this.#maxAge = maxAge
     this.#clock = clock
   }
 
-  get(key: string, cost: number): CachedDenial | undefined {
+  get(key: string, cost: number, { fingerprint }: RequestLimits): CachedDenial | undefined {
     const denial = this.#denials.get(key)
-    if (denial === undefined || denial.cost !== cost) return undefined
+    if (denial?.cost !== cost || denial.fingerprint !== fingerprint) return undefined
     const now = this.#clock.now()
     if (now >= denial.validUntil) {
       this.#denials.delete(key)
@@ -76,14 +76,15 @@ export class DenyCache {
   }
 
   /** Caches a denial, unless its key was invalidated since the request was sent. */
-  add(key: string, cost: number, verdict: Verdict, sent: SendMark): void {
+  add(key: string, cost: number, limits: RequestLimits, verdict: Verdict, sent: SendMark): void {
     if ((this.#invalidated.get(key) ?? 0) > sent.invalidations) return
-    const deniedFor = (this.#deniedFor(verdict) / 1_000) * (1 - MAX_CLOCK_DRIFT)
-    const ttl = Math.min(this.#maxAge, deniedFor)
+    const validFor = (deniedFor(limits, verdict) / 1_000) * (1 - MAX_CLOCK_DRIFT)
+    const ttl = Math.min(this.#maxAge, validFor)
     if (ttl > 0)
       this.#denials.set(key, {
         verdict,
         cost,
+        fingerprint: limits.fingerprint,
         receivedAt: this.#clock.now(),
         validUntil: sent.at + ttl,
       })
@@ -105,16 +106,16 @@ export class DenyCache {
     this.#invalidated.set(key, ++this.#invalidations)
     this.#denials.delete(key)
   }
+}
 
-  /**
-   * Returns the microseconds for which the request is denied whatever other requests do.
-   * Concurrency limits do not count, because a slot can be released at any time.
-   */
-  #deniedFor({ limits }: Verdict): number {
-    let longest = 0
-    for (let i = 0; i < limits.length; i++)
-      if (this.#limits[i]!.policy !== 'concurrency')
-        longest = Math.max(longest, limits[i]!.readyAfter)
-    return longest
-  }
+/**
+ * Returns the microseconds for which the request is denied whatever other requests do. Concurrency
+ * limits do not count, because a slot can be released at any time.
+ */
+function deniedFor({ limits }: RequestLimits, verdict: Verdict): number {
+  let longest = verdict.blockedFor
+  for (let i = 0; i < limits.length; i++)
+    if (limits[i]!.policy !== 'concurrency')
+      longest = Math.max(longest, verdict.limits[i]!.readyAfter)
+  return longest
 }

@@ -1,6 +1,14 @@
 export { createRateLimiter } from './limiter.js'
 export type { RateLimiterOptions } from './options.js'
-export type { CostOptions, Id, RateLimiter, Reservation, ReserveOptions } from './rate-limiter.js'
+export type {
+  CostOptions,
+  Id,
+  LimitsOptions,
+  RateLimiter,
+  Reservation,
+  ReserveOptions,
+} from './rate-limiter.js'
+export type { IdList } from './lists.js'
 export {
   concurrency,
   fixedWindow,
@@ -21,4 +29,6 @@ export { SlotLostError } from './errors.js'
 export { rateLimitHeaders, type HeaderStyle, type HeadersOptions } from './http/headers.js'
 export { refusal, type Refusal } from './http/refusal.js'
 export { addressKey } from './http/address.js'
+export { addressList, type AddressList } from './http/address-list.js'
+export type { CustomRefusal, OnLimited } from './http/custom-refusal.js'
 export type { KeyOf } from './http/guard.js'

@@ -2,11 +2,12 @@ import type { CacheClient } from '@cache/core'
 import { beside, createToken } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
 import { releaseSlots, type SlotSet } from './held-slots.js'
-import type { Limit } from './policies.js'
-import { decideScript, peekScript, refundScript, type Verdict } from './scripts.js'
+import type { RequestLimits } from './request-limits.js'
+import { blockScript, decideScript, peekScript, refundScript, type Verdict } from './scripts.js'
 
 /** What a request asks for. */
 export interface DecideRequest {
+  readonly limits: RequestLimits
   readonly minCost: number
   /** As much as is available is granted, between `minCost` and `maxCost`. */
   readonly maxCost: number
@@ -21,28 +22,25 @@ export interface Attempt {
   readonly key: string
   /** Identifies the attempt. */
   readonly token: string
+  readonly limits: RequestLimits
   readonly args: readonly string[]
 }
 
 /** The states of an id's limits in Redis: the names of their keys, and the calls that use them. */
 export class LimitStates {
-  readonly limits: readonly Limit[]
-  /** The highest cost that all limits can admit at once. */
-  readonly maxCost: number
+  /** The limiter's own limits. */
+  readonly #own: RequestLimits
   readonly #client: CacheClient
   readonly #suffixes: readonly string[]
-  /** The arguments of the scripts that describe the limits. */
-  readonly #limitArgs: readonly string[]
   /** The indexes of the concurrency limits. */
   readonly #slotIndexes: readonly number[]
 
-  constructor(client: CacheClient, limits: readonly Limit[]) {
-    this.limits = limits
+  constructor(client: CacheClient, own: RequestLimits) {
+    const { limits } = own
+    this.#own = own
     this.#client = client
     this.#suffixes = limits.map(({ name, script }) => `:${name}:${script[0]}`)
-    this.#limitArgs = limits.flatMap(({ script }) => script)
     this.#slotIndexes = limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
-    this.maxCost = Math.min(...limits.map((_, i) => this.maxCostOf(i)))
   }
 
   get hasSlots(): boolean {
@@ -51,41 +49,38 @@ export class LimitStates {
 
   /** Whether `reset` has anything to delete. */
   get canReset(): boolean {
-    return this.#slotIndexes.length < this.limits.length
-  }
-
-  /**
-   * The highest cost that one limit can admit at once. A decision takes one slot of a concurrency
-   * limit, whatever its cost.
-   */
-  maxCostOf(i: number): number {
-    const { policy, limit } = this.limits[i]!
-    return policy === 'concurrency' ? Number.MAX_SAFE_INTEGER : limit
+    return this.#slotIndexes.length < this.#suffixes.length
   }
 
   createAttempt(key: string, request: DecideRequest): Attempt {
-    const { minCost, maxCost, spendWithin = 0, maxWait = 0 } = request
+    const { limits, minCost, maxCost, spendWithin = 0, maxWait = 0 } = request
     const token = createToken()
     const numbers = [minCost, maxCost, spendWithin, maxWait].map(String)
-    return { key, token, args: [token, ...numbers, ...this.#limitArgs] }
+    return { key, token, limits, args: [token, ...numbers, ...limits.args] }
   }
 
   decide({ key, args }: Attempt, options?: { readonly timeout: number }): Promise<Verdict> {
     return this.#client.run(decideScript, this.#keys(key), args, options)
   }
 
-  peek(key: string, cost: number, timeout: number): Promise<Verdict> {
-    const args = ['', String(cost), String(cost), '0', '0', ...this.#limitArgs]
+  peek(key: string, cost: number, limits: RequestLimits, timeout: number): Promise<Verdict> {
+    const args = ['', String(cost), String(cost), '0', '0', ...limits.args]
     return this.#client.run(peekScript, this.#keys(key), args, { timeout })
   }
 
-  refund({ key, token, charged, at, marks }: Receipt): Promise<boolean> {
+  refund({ key, token, charged, at, marks, rates }: Receipt): Promise<boolean> {
     const args = [
       token,
       String(charged),
       String(at),
       createToken(),
-      ...this.limits.flatMap(({ script }, i) => [...script, String(marks[i])]),
+      ...this.#own.limits.flatMap(({ script: [kind, limit, a, b] }, i) => [
+        kind,
+        limit,
+        rates ? String(rates[2 * i]) : a,
+        rates ? String(rates[2 * i + 1]) : b,
+        String(marks[i]),
+      ]),
     ]
     const keys = [...this.#keys(key), `${beside(key)}:refund~${token}`]
     return this.#client.run(refundScript, keys, args)
@@ -97,13 +92,18 @@ export class LimitStates {
     await this.#client.send({ args: ['UNLINK', ...keys], keys })
   }
 
+  /** Blocks an id for so many milliseconds; 0 ends its block. */
+  async block(key: string, ms: number): Promise<void> {
+    await this.#client.run(blockScript, [`${beside(key)}:block`], [String(ms * 1_000)])
+  }
+
   /** The slots that an attempt takes. */
   slotsOf({ key, token }: Attempt): SlotSet {
     const keys = this.#keys(key)
     return {
       client: this.#client,
       keys: this.#slotIndexes.map((i) => keys[i]!),
-      ttls: this.#slotIndexes.map((i) => this.limits[i]!.window),
+      ttls: this.#slotIndexes.map((i) => this.#own.limits[i]!.window),
       token,
     }
   }

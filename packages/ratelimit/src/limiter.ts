@@ -1,16 +1,27 @@
-import { InvalidOptionError, parseDuration, type KeyPart } from '@cache/core'
+import { InvalidOptionError, parseDuration, type Duration } from '@cache/core'
 import { createKeys } from '@cache/core/internal'
 import type { Clock } from './clock.js'
-import { Decider } from './decider.js'
+import { Decider, decidesOn } from './decider.js'
 import { LimiterDecision, type Decision, type Receipt } from './decision.js'
 import { DenyCache } from './deny-cache.js'
+import { KnownBlocks } from './known-blocks.js'
 import { LimitStates } from './limit-states.js'
+import type { Lists } from './lists.js'
 import { resolveOptions, type RateLimiterOptions } from './options.js'
 import { createOutageStrategy } from './outage.js'
-import type { Limit } from './policies.js'
+import { TEN_YEARS, type Limit } from './policies.js'
 import { PrefetchingDecider } from './prefetching-decider.js'
-import type { CostOptions, Id, RateLimiter, Reservation, ReserveOptions } from './rate-limiter.js'
+import type {
+  CostOptions,
+  Id,
+  LimitsOptions,
+  RateLimiter,
+  Reservation,
+  ReserveOptions,
+} from './rate-limiter.js'
+import { listDecision } from './list-decision.js'
 import { Receipts } from './receipts.js'
+import { RequestLimitsResolver, type RequestLimits } from './request-limits.js'
 import { emitDecision } from './telemetry.js'
 
 /**
@@ -34,7 +45,9 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
 export class Limiter implements RateLimiter {
   readonly prefix: string
   readonly limits: readonly Limit[]
-  readonly #makeKey: (...parts: readonly KeyPart[]) => string
+  readonly #keyOf: (id: Id) => string
+  readonly #lists: Lists | undefined
+  readonly #requestLimits: RequestLimitsResolver
   readonly #states: LimitStates
   readonly #denyCache: DenyCache | undefined
   readonly #receipts: Receipts
@@ -48,20 +61,24 @@ export class Limiter implements RateLimiter {
     this.prefix = prefix
     this.limits = limits
     this.#shadow = shadow
-    this.#makeKey = createKeys(client.namespace, prefix)
-    this.#states = new LimitStates(client, limits)
-    this.#denyCache = resolved.denyCache && new DenyCache(limits, resolved.denyCache, clock)
+    this.#keyOf = resolved.keyOf
+    this.#lists = resolved.lists
+    this.#requestLimits = new RequestLimitsResolver(limits)
+    const { own } = this.#requestLimits
+    this.#states = new LimitStates(client, own)
+    this.#denyCache = resolved.denyCache && new DenyCache(resolved.denyCache, clock)
     this.#receipts = new Receipts({
-      makeKey: this.#makeKey,
+      makeKey: createKeys(client.namespace, prefix),
       limits,
-      maxCharge: this.#states.maxCost,
+      maxCharge: own.maxCost,
       hasPrefetch: prefetch !== undefined,
       secrets: resolved.receiptSecrets,
     })
     this.#decider = new Decider({
       states: this.#states,
-      outage: createOutageStrategy(resolved.onOutage, limits, clock),
+      outage: createOutageStrategy(resolved.onOutage, clock),
       denyCache: this.#denyCache,
+      knownBlocks: new KnownBlocks(clock),
       receipts: this.#receipts,
       deadline,
       shadow,
@@ -70,7 +87,6 @@ export class Limiter implements RateLimiter {
       prefetch &&
       new PrefetchingDecider({
         decider: this.#decider,
-        limits,
         receipts: this.#receipts,
         prefetch,
         deadline,
@@ -78,48 +94,51 @@ export class Limiter implements RateLimiter {
       })
   }
 
-  async consume(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
-    const key = this.#keyOf(id)
-    checkCost('cost', cost)
-    if (!this.#decider.decidesOn(cost))
-      return emitDecision(key, await this.#decider.peek(key, cost))
-    const denied = this.#cachedDenial(key, cost)
+  async consume(id: Id, options: CostOptions = {}): Promise<Decision> {
+    const { key, cost, limits } = this.#request(id, options)
+    const listed = await this.#findListed(id, key, cost, limits)
+    if (listed) return emitDecision(key, listed)
+    if (!decidesOn(limits, cost))
+      return emitDecision(key, await this.#decider.peek(key, cost, limits))
+    const denied = this.#cachedDenial(key, cost, limits)
     if (denied) return denied
-    if (this.#prefetching) return this.#prefetching.decide(key, cost)
-    return (await this.#decider.decide(key, { minCost: cost, maxCost: cost })).decision
+    if (this.#prefetching) return this.#prefetching.decide(key, cost, limits)
+    return (await this.#decider.decide(key, { limits, minCost: cost, maxCost: cost })).decision
   }
 
-  async peek(id: Id, { cost = 1 }: CostOptions = {}): Promise<Decision> {
-    const key = this.#keyOf(id)
-    checkCost('cost', cost)
-    return this.#decider.peek(key, cost)
+  async peek(id: Id, options: CostOptions = {}): Promise<Decision> {
+    const { key, cost, limits } = this.#request(id, options)
+    return (await this.#findListed(id, key, cost, limits)) ?? this.#decider.peek(key, cost, limits)
   }
 
-  async consumeUpTo(id: Id, most: number): Promise<Decision> {
+  async consumeUpTo(id: Id, most: number, options: LimitsOptions = {}): Promise<Decision> {
     const key = this.#keyOf(id)
     checkCost('most', most)
-    if (most === 0) return emitDecision(key, await this.#decider.peek(key, 0))
-    const denied = this.#cachedDenial(key, 1)
+    const limits = this.#requestLimits.resolve(options.limits)
+    const listed = await this.#findListed(id, key, most, limits)
+    if (listed) return emitDecision(key, listed)
+    if (most === 0) return emitDecision(key, await this.#decider.peek(key, 0, limits))
+    const denied = this.#cachedDenial(key, 1, limits)
     if (denied) return denied
-    const request = { minCost: 1, maxCost: Math.min(most, this.#states.maxCost) }
+    const request = { limits, minCost: 1, maxCost: Math.min(most, limits.maxCost) }
     return (await this.#decider.decide(key, request)).decision
   }
 
-  async reserve(id: Id, { cost = 1, maxWait = 60_000 }: ReserveOptions = {}): Promise<Reservation> {
-    const key = this.#keyOf(id)
-    checkCost('cost', cost)
+  async reserve(id: Id, options: ReserveOptions = {}): Promise<Reservation> {
+    const { key, cost, limits } = this.#request(id, options)
     if (this.#states.hasSlots)
       throw new InvalidOptionError(
         'limits',
         'without concurrency limits for reserve(), because a slot can be released at any time',
         this.limits,
       )
-    const maxWaitMicros = parseDuration(maxWait, 'maxWait') * 1_000
-    if (!this.#decider.decidesOn(cost)) {
-      const decision = emitDecision(key, await this.#decider.peek(key, cost))
+    const maxWaitMicros = parseDuration(options.maxWait ?? 60_000, 'maxWait') * 1_000
+    const listed = await this.#findListed(id, key, cost, limits)
+    if (listed || !decidesOn(limits, cost)) {
+      const decision = emitDecision(key, listed ?? (await this.#decider.peek(key, cost, limits)))
       return Object.assign(decision, { wait: decision.retryAfter })
     }
-    const request = { minCost: cost, maxCost: cost, maxWait: maxWaitMicros }
+    const request = { limits, minCost: cost, maxCost: cost, maxWait: maxWaitMicros }
     const { decision, verdict } = await this.#decider.decide(key, request)
     return Object.assign(decision, {
       wait: decision.allowed ? Math.ceil(verdict.wait / 1_000) : decision.retryAfter,
@@ -142,20 +161,50 @@ export class Limiter implements RateLimiter {
     await this.#decider.reset(key)
   }
 
-  #cachedDenial(key: string, cost: number): Decision | undefined {
-    const denial = this.#denyCache?.get(key, cost)
+  async block(id: Id, duration: Duration): Promise<void> {
+    const key = this.#keyOf(id)
+    const ms = parseDuration(duration, 'for')
+    if (ms > TEN_YEARS) throw new InvalidOptionError('for', 'ten years at most', duration)
+    await this.#setBlock(key, ms)
+  }
+
+  async unblock(id: Id): Promise<void> {
+    await this.#setBlock(this.#keyOf(id), 0)
+  }
+
+  async #setBlock(key: string, ms: number): Promise<void> {
+    await this.#decider.block(key, ms)
+    this.#prefetching?.delete(key)
+  }
+
+  /** @throws {InvalidKeyError | InvalidOptionError} for an invalid id or option. */
+  #request(
+    id: Id,
+    { cost = 1, limits }: CostOptions,
+  ): { readonly key: string; readonly cost: number; readonly limits: RequestLimits } {
+    const key = this.#keyOf(id)
+    checkCost('cost', cost)
+    return { key, cost, limits: this.#requestLimits.resolve(limits) }
+  }
+
+  async #findListed(
+    id: Id,
+    key: string,
+    cost: number,
+    { limits }: RequestLimits,
+  ): Promise<LimiterDecision | undefined> {
+    const listing = await this.#lists?.find(id, key)
+    return listing && listDecision(listing, { limits, cost, shadow: this.#shadow })
+  }
+
+  #cachedDenial(key: string, cost: number, request: RequestLimits): Decision | undefined {
+    const denial = this.#denyCache?.get(key, cost, request)
     if (!denial) return undefined
-    const { limits } = this
+    const { limits } = request
     return emitDecision(
       key,
       new LimiterDecision({ limits, ...denial, source: 'cache', shadow: this.#shadow }),
     )
-  }
-
-  #keyOf(id: Id): string {
-    return Array.isArray(id)
-      ? this.#makeKey(...(id as readonly KeyPart[]))
-      : this.#makeKey(id as KeyPart)
   }
 }
 

@@ -1,8 +1,16 @@
-import type { CacheClient, Duration } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, type OptionChecks } from '@cache/core/internal'
+import type { CacheClient, Duration, KeyPart } from '@cache/core'
+import {
+  checkClient,
+  checkOptions,
+  checkPrefix,
+  createKeys,
+  type OptionChecks,
+} from '@cache/core/internal'
 import type { DenyCacheOptions } from './deny-cache.js'
+import { checkIdList, Lists, type IdList } from './lists.js'
 import { checkOnOutage, type OnOutage } from './outage.js'
 import type { Limit } from './policies.js'
+import type { Id } from './rate-limiter.js'
 import { checkReceiptSecrets, type ReceiptSecret } from './receipts.js'
 
 export interface RateLimiterOptions {
@@ -12,7 +20,7 @@ export interface RateLimiterOptions {
   readonly prefix: string
   /**
    * The limits that a request must pass. They are checked together and charged together, all or
-   * none. Each needs a different name.
+   * none. Each needs a different name, so at most one limit of each policy can use the default.
    */
   readonly limits: readonly Limit[]
   /**
@@ -39,6 +47,17 @@ export interface RateLimiterOptions {
    * if they were spent at its end. It cannot be combined with concurrency limits. Default off.
    */
   readonly prefetch?: number | { readonly tokens: number; readonly ttl?: Duration }
+  /**
+   * The ids that are not limited, or a function (sync or async) that returns `true` for them. Redis
+   * is not asked about them, and they are charged nothing. A function that throws or rejects puts
+   * nobody on the list, and is reported on `cache:error`. Default: nobody.
+   */
+  readonly allow?: IdList
+  /**
+   * The ids that are always denied, as in `allow`. An id on both lists is denied. To deny an id for
+   * a while, use `block`. Default: nobody.
+   */
+  readonly deny?: IdList
   /** Decides and reports, but allows every request. Default false. */
   readonly shadow?: boolean
   /**
@@ -61,6 +80,8 @@ export interface ResolvedOptions {
   readonly client: CacheClient
   readonly prefix: string
   readonly limits: readonly Limit[]
+  readonly keyOf: (id: Id) => string
+  readonly lists: Lists | undefined
   readonly deadline: number
   readonly onOutage: OnOutage
   readonly denyCache: DenyCacheOptions | undefined
@@ -73,9 +94,15 @@ export interface ResolvedOptions {
 export function resolveOptions(options: RateLimiterOptions): ResolvedOptions {
   const check = checkOptions('createRateLimiter', options, optionNames)
   const client = checkClient(check)
+  const prefix = checkPrefix('prefix', options.prefix, client.namespace)
+  const makeKey = createKeys(client.namespace, prefix)
+  const keyOf = (id: Id): string =>
+    Array.isArray(id) ? makeKey(...(id as readonly KeyPart[])) : makeKey(id as KeyPart)
   return {
     client,
-    prefix: checkPrefix('prefix', options.prefix, client.namespace),
+    prefix,
+    keyOf,
+    lists: checkLists(check, options, keyOf),
     limits: checkLimits(check, options.limits),
     deadline: check.duration('deadline', 500),
     onOutage: checkOnOutage(check, options.onOutage),
@@ -94,6 +121,8 @@ const optionNames = [
   'onOutage',
   'denyCache',
   'prefetch',
+  'allow',
+  'deny',
   'shadow',
   'receiptSecrets',
 ] as const
@@ -111,9 +140,25 @@ function checkLimits(check: OptionChecks, limits: readonly Limit[]): readonly Li
       'a non-empty array of limits made by slidingWindow(…), slidingCounter(…), fixedWindow(…), ' +
         'tokenBucket(…), gcra(…) or concurrency(…)',
     )
-  if (new Set(limits.map(({ name }) => name)).size < limits.length)
-    check.fail('limits', 'an array of limits with different names')
+  const names = limits.map(({ name }) => name)
+  const repeated = names.find((name, i) => names.indexOf(name) !== i)
+  if (repeated !== undefined)
+    check.fail(
+      'limits',
+      `an array of limits with different names, because their states are kept under them: give ` +
+        `the limits that are named "${repeated}" a "name" each`,
+    )
   return [...limits]
+}
+
+function checkLists(
+  check: OptionChecks,
+  options: RateLimiterOptions,
+  keyOf: (id: Id) => string,
+): Lists | undefined {
+  const allow = checkIdList(check, 'allow', options.allow, keyOf)
+  const deny = checkIdList(check, 'deny', options.deny, keyOf)
+  return allow || deny ? new Lists({ allow, deny }) : undefined
 }
 
 function checkDenyCache(check: OptionChecks): DenyCacheOptions {

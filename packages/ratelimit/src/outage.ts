@@ -3,6 +3,7 @@ import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { SlotHandle } from './decision.js'
 import type { Limit } from './policies.js'
+import type { RequestLimits } from './request-limits.js'
 import type { LimitVerdict, Verdict } from './scripts.js'
 
 /**
@@ -28,7 +29,14 @@ export interface OutageStrategy {
    * Charges as much as is available up to `maxCost`, or denies if that is less than `minCost`. With
    * `peeking` nothing is charged.
    */
-  decide(key: string, minCost: number, maxCost: number, peeking?: boolean): OutageDecision
+  decide(request: OutageRequest, peeking?: boolean): OutageDecision
+}
+
+export interface OutageRequest {
+  readonly key: string
+  readonly limits: RequestLimits
+  readonly minCost: number
+  readonly maxCost: number
 }
 
 /** @throws {InvalidOptionError} for any other value than those of `OnOutage`. */
@@ -40,21 +48,18 @@ export function checkOnOutage(check: OptionChecks, onOutage: OnOutage | undefine
   return check.oneOf('onOutage', ['allow', 'deny'], 'allow')
 }
 
-export function createOutageStrategy(
-  onOutage: OnOutage,
-  limits: readonly Limit[],
-  clock: Clock,
-): OutageStrategy {
-  if (typeof onOutage === 'object') return new LocalShareStrategy(limits, onOutage.local, clock)
+export function createOutageStrategy(onOutage: OnOutage, clock: Clock): OutageStrategy {
+  if (typeof onOutage === 'object') return new LocalShareStrategy(onOutage.local, clock)
   const allow = onOutage === 'allow'
   return {
-    decide: (_key, _minCost, maxCost) => ({
+    decide: ({ limits: { limits }, maxCost }) => ({
       limits,
       verdict: {
         now: 0,
         granted: allow ? maxCost : 0,
         wait: 0,
         spendWithin: 0,
+        blockedFor: 0,
         limits: limits.map(({ limit }) =>
           allow
             ? { available: limit, fullAfter: 0, readyAfter: 0, mark: 0 }
@@ -70,87 +75,112 @@ export function createOutageStrategy(
  * count of the slots it holds for each concurrency limit.
  */
 class LocalShareStrategy implements OutageStrategy {
-  readonly #limits: readonly Limit[]
+  readonly #share: number
   readonly #clock: Clock
-  /** The microseconds after which one token comes back, for each limit. */
-  readonly #microsPerToken: readonly number[]
+  readonly #shares = new WeakMap<RequestLimits, LimitShare[]>()
   /**
    * The state of each limit by key: the microsecond at which its bucket is full again, or the
    * number of slots in use.
    */
   readonly #states = boundedMap<number[]>(MAX_IDS)
 
-  constructor(limits: readonly Limit[], share: number, clock: Clock) {
-    this.#limits = limits.map((limit) => ({
-      ...limit,
-      limit: Math.max(1, Math.floor(limit.limit * share)),
-      window: limit.window,
-    }))
+  constructor(share: number, clock: Clock) {
+    this.#share = share
     this.#clock = clock
-    this.#microsPerToken = limits.map(({ limit, window }) => (window * 1_000) / (limit * share))
   }
 
-  decide(key: string, minCost: number, maxCost: number, peeking = false): OutageDecision {
+  decide({ key, limits, minCost, maxCost }: OutageRequest, peeking = false): OutageDecision {
+    const shares = this.#sharesOf(limits)
     const now = Math.floor(this.#clock.now() * 1_000)
     let states = this.#states.get(key)
-    if (!states) this.#states.set(key, (states = this.#limits.map(() => 0)))
-    const availableBefore = states.map((state, i) => this.#available(i, state, now))
+    if (!states) this.#states.set(key, (states = shares.map(() => 0)))
+    const availableBefore = states.map((state, i) => availableIn(shares[i]!, state, now))
     const granted = Math.min(
       maxCost,
       ...availableBefore.map((available, i) =>
-        this.#isConcurrency(i) ? (available > 0 ? maxCost : 0) : Math.floor(available),
+        shares[i]!.hasSlots ? (available > 0 ? maxCost : 0) : Math.floor(available),
       ),
     )
     // A cost higher than the whole share counts as the whole share.
     const required = Math.min(
       minCost,
-      ...this.#limits.filter((_, i) => !this.#isConcurrency(i)).map(({ limit }) => limit),
+      ...shares.flatMap(({ hasSlots, limit }) => (hasSlots ? [] : [limit.limit])),
     )
     const allowed = granted >= required
     const charged = Math.max(granted, required)
-    const limits = states.map((state, i): LimitVerdict => {
-      if (allowed && !peeking) states[i] = this.#charge(i, state, charged, now)
+    const limitVerdicts = states.map((state, i): LimitVerdict => {
+      const share = shares[i]!
+      if (allowed && !peeking) states[i] = charge(share, state, charged, now)
       return {
-        available: Math.max(0, Math.floor(this.#available(i, states[i]!, now))),
-        fullAfter: this.#isConcurrency(i) ? 0 : Math.max(0, states[i]! - now),
-        readyAfter: allowed ? 0 : this.#readyAfter(i, availableBefore[i]!, required),
+        available: Math.max(0, Math.floor(availableIn(share, states[i]!, now))),
+        fullAfter: share.hasSlots ? 0 : Math.max(0, states[i]! - now),
+        readyAfter: allowed ? 0 : readyAfter(share, availableBefore[i]!, required),
         mark: 0,
       }
     })
-    const verdict = {
-      now: 0,
-      granted: allowed ? Math.max(granted, minCost) : 0,
-      wait: 0,
-      spendWithin: 0,
-      limits,
+    const decision = {
+      limits: shares.map(({ limit }) => limit),
+      verdict: {
+        now: 0,
+        granted: allowed ? Math.max(granted, minCost) : 0,
+        wait: 0,
+        spendWithin: 0,
+        blockedFor: 0,
+        limits: limitVerdicts,
+      },
     }
-    const slotIndexes = this.#limits.flatMap((_, i) => (this.#isConcurrency(i) ? [i] : []))
+    const slotIndexes = shares.flatMap(({ hasSlots }, i) => (hasSlots ? [i] : []))
     return allowed && !peeking && slotIndexes.length > 0
-      ? { verdict, limits: this.#limits, slots: localSlots(states, slotIndexes) }
-      : { verdict, limits: this.#limits }
+      ? { ...decision, slots: localSlots(states, slotIndexes) }
+      : decision
   }
 
-  #isConcurrency(i: number): boolean {
-    return this.#limits[i]!.policy === 'concurrency'
+  #sharesOf(limits: RequestLimits): readonly LimitShare[] {
+    let shares = this.#shares.get(limits)
+    if (!shares) {
+      shares = limits.limits.map((limit) => ({
+        limit: { ...limit, limit: Math.max(1, Math.floor(limit.limit * this.#share)) },
+        hasSlots: limit.policy === 'concurrency',
+        microsPerToken: (limit.window * 1_000) / (limit.limit * this.#share),
+      }))
+      this.#shares.set(limits, shares)
+    }
+    return shares
   }
+}
 
-  #available(i: number, state: number, now: number): number {
-    const { limit } = this.#limits[i]!
-    return this.#isConcurrency(i)
-      ? limit - state
-      : limit - Math.max(0, state - now) / this.#microsPerToken[i]!
-  }
+/** The part of a limit that one process allows. */
+interface LimitShare {
+  readonly limit: Limit
+  readonly hasSlots: boolean
+  /** The microseconds after which one token comes back. */
+  readonly microsPerToken: number
+}
 
-  #charge(i: number, state: number, cost: number, now: number): number {
-    return this.#isConcurrency(i)
-      ? state + 1
-      : Math.max(state, now) + Math.ceil(cost * this.#microsPerToken[i]!)
-  }
+function availableIn(
+  { limit, hasSlots, microsPerToken }: LimitShare,
+  state: number,
+  now: number,
+): number {
+  return hasSlots ? limit.limit - state : limit.limit - Math.max(0, state - now) / microsPerToken
+}
 
-  #readyAfter(i: number, available: number, cost: number): number {
-    if (this.#isConcurrency(i)) return available > 0 ? 0 : RETRY_AFTER
-    return Math.max(0, Math.ceil((cost - available) * this.#microsPerToken[i]!))
-  }
+function charge(
+  { hasSlots, microsPerToken }: LimitShare,
+  state: number,
+  cost: number,
+  now: number,
+): number {
+  return hasSlots ? state + 1 : Math.max(state, now) + Math.ceil(cost * microsPerToken)
+}
+
+function readyAfter(
+  { hasSlots, microsPerToken }: LimitShare,
+  available: number,
+  cost: number,
+): number {
+  if (hasSlots) return available > 0 ? 0 : RETRY_AFTER
+  return Math.max(0, Math.ceil((cost - available) * microsPerToken))
 }
 
 /** A handle that gives back one slot of each of these limits. */

@@ -1,5 +1,5 @@
 import type { Duration } from '@cache/core'
-import { checkOptions, type OptionChecks } from '@cache/core/internal'
+import { checkOptions, inPart, type OptionChecks } from '@cache/core/internal'
 
 /**
  * One limit of a rate limiter. Create it with `slidingWindow`, `slidingCounter`, `fixedWindow`,
@@ -26,8 +26,12 @@ export interface Limit {
 type StateKind = 'log' | 'counter' | 'fixed' | 'bucket' | 'slots'
 
 export interface WindowOptions {
-  /** The name in decisions and headers: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. */
-  readonly name: string
+  /**
+   * The name in decisions, headers and keys: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. Default:
+   * the policy (`'sliding-window'`, `'sliding-counter'`, `'fixed-window'`, `'gcra'`). A limit that
+   * gets another name begins anew.
+   */
+  readonly name?: string
   /** The cost that is allowed in a window: a whole number of at least 1. */
   readonly limit: number
   /** The length of a window. */
@@ -42,14 +46,16 @@ export interface WindowOptions {
  * @example slidingWindow({ name: 'burst', limit: 10, window: '1s' })
  */
 export function slidingWindow(options: WindowOptions): Limit {
-  const { name, limit, window } = checkWindowOptions('slidingWindow', options)
-  return {
-    policy: 'slidingWindow',
-    name,
-    limit,
-    window,
-    script: ['log', String(limit), String(window * 1_000), '0'],
-  }
+  return inPart('slidingWindow', () => {
+    const { name, limit, window } = checkWindowOptions('slidingWindow', options)
+    return {
+      policy: 'slidingWindow',
+      name,
+      limit,
+      window,
+      script: ['log', String(limit), String(window * 1_000), '0'],
+    }
+  })
 }
 
 /**
@@ -66,20 +72,22 @@ export function slidingWindow(options: WindowOptions): Limit {
  * @example slidingCounter({ name: 'hourly', limit: 5_000, window: '1h' })
  */
 export function slidingCounter(options: WindowOptions): Limit {
-  const { check, name, limit, window } = checkWindowOptions('slidingCounter', options)
-  if (limit * window > MAX_EXACT / 4)
-    check.fail(
-      'limit',
-      `at most ${Math.floor(MAX_EXACT / 4 / window)} for a window of ${window} ms, so that the ` +
-        'count is exact',
-    )
-  return {
-    policy: 'slidingCounter',
-    name,
-    limit,
-    window,
-    script: ['counter', String(limit), String(window * 1_000), '0'],
-  }
+  return inPart('slidingCounter', () => {
+    const { check, name, limit, window } = checkWindowOptions('slidingCounter', options)
+    if (limit * window > MAX_EXACT / 4)
+      check.fail(
+        'limit',
+        `at most ${Math.floor(MAX_EXACT / 4 / window)} for a window of ${window} ms, so that the ` +
+          'count is exact',
+      )
+    return {
+      policy: 'slidingCounter',
+      name,
+      limit,
+      window,
+      script: ['counter', String(limit), String(window * 1_000), '0'],
+    }
+  })
 }
 
 /**
@@ -92,19 +100,24 @@ export function slidingCounter(options: WindowOptions): Limit {
  * @example fixedWindow({ name: 'login', limit: 5, window: '15m' })
  */
 export function fixedWindow(options: WindowOptions): Limit {
-  const { name, limit, window } = checkWindowOptions('fixedWindow', options)
-  return {
-    policy: 'fixedWindow',
-    name,
-    limit,
-    window,
-    script: ['fixed', String(limit), String(window * 1_000), '0'],
-  }
+  return inPart('fixedWindow', () => {
+    const { name, limit, window } = checkWindowOptions('fixedWindow', options)
+    return {
+      policy: 'fixedWindow',
+      name,
+      limit,
+      window,
+      script: ['fixed', String(limit), String(window * 1_000), '0'],
+    }
+  })
 }
 
 export interface TokenBucketOptions {
-  /** The name in decisions and headers: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. */
-  readonly name: string
+  /**
+   * The name in decisions, headers and keys: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. Default
+   * `'token-bucket'`. A limit that gets another name begins anew.
+   */
+  readonly name?: string
   /** The number of tokens in a full bucket. It begins full. */
   readonly capacity: number
   /** The number of tokens that come back in each `interval`, evenly. */
@@ -123,13 +136,15 @@ export interface TokenBucketOptions {
  * @example tokenBucket({ name: 'api', capacity: 100, refill: 10, interval: '1s' })
  */
 export function tokenBucket(options: TokenBucketOptions): Limit {
-  const check = checkOptions('tokenBucket', options, ['name', 'capacity', 'refill', 'interval'])
-  return createBucket(check, {
-    policy: 'tokenBucket',
-    capacityOption: 'capacity',
-    capacity: check.number('capacity', POSITIVE_INTEGER),
-    refill: check.number('refill', POSITIVE_INTEGER),
-    interval: checkLength(check, 'interval'),
+  return inPart('tokenBucket', () => {
+    const check = checkOptions('tokenBucket', options, ['name', 'capacity', 'refill', 'interval'])
+    return createBucket(check, {
+      policy: 'tokenBucket',
+      capacityOption: 'capacity',
+      capacity: check.number('capacity', POSITIVE_INTEGER),
+      refill: check.number('refill', POSITIVE_INTEGER),
+      interval: checkLength(check, 'interval'),
+    })
   })
 }
 
@@ -153,19 +168,24 @@ export interface GcraOptions extends WindowOptions {
  * @example gcra({ name: 'daily', limit: 10_000, window: '1d', burst: 100 })
  */
 export function gcra(options: GcraOptions): Limit {
-  const { check, limit, window } = checkWindowOptions('gcra', options, ['burst'])
-  return createBucket(check, {
-    policy: 'gcra',
-    capacityOption: check.has('burst') ? 'burst' : 'limit',
-    capacity: check.number('burst', POSITIVE_INTEGER, limit),
-    refill: limit,
-    interval: window,
+  return inPart('gcra', () => {
+    const { check, limit, window } = checkWindowOptions('gcra', options, ['burst'])
+    return createBucket(check, {
+      policy: 'gcra',
+      capacityOption: check.has('burst') ? 'burst' : 'limit',
+      capacity: check.number('burst', POSITIVE_INTEGER, limit),
+      refill: limit,
+      interval: window,
+    })
   })
 }
 
 export interface ConcurrencyOptions {
-  /** The name in decisions and headers: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. */
-  readonly name: string
+  /**
+   * The name in decisions, headers and keys: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. Default
+   * `'concurrency'`. A limit that gets another name begins anew.
+   */
+  readonly name?: string
   /** The number of slots that can be held at once. */
   readonly limit: number
   /**
@@ -192,26 +212,29 @@ export interface ConcurrencyOptions {
  * await using decision = await exports.consume('user:42')
  */
 export function concurrency(options: ConcurrencyOptions): Limit {
-  const check = checkOptions('concurrency', options, ['name', 'limit', 'ttl'])
-  const name = checkName(check)
-  const limit = check.number('limit', POSITIVE_INTEGER)
-  const window = checkLength(check, 'ttl')
-  return {
-    policy: 'concurrency',
-    name,
-    limit,
-    window,
-    script: ['slots', String(limit), String(window * 1_000), '0'],
-  }
+  return inPart('concurrency', () => {
+    const check = checkOptions('concurrency', options, ['name', 'limit', 'ttl'])
+    const name = checkName(check, 'concurrency')
+    const limit = check.number('limit', POSITIVE_INTEGER)
+    const window = checkLength(check, 'ttl')
+    return {
+      policy: 'concurrency',
+      name,
+      limit,
+      window,
+      script: ['slots', String(limit), String(window * 1_000), '0'],
+    }
+  })
 }
 
 /** Up to here, Lua and JavaScript represent every integer exactly as a double. */
 const MAX_EXACT = Number.MAX_SAFE_INTEGER
 const POSITIVE_INTEGER = { min: 1, integer: true } as const
-const TEN_YEARS = 3_653 * 86_400_000
+/** The longest duration of a limit or a block, in milliseconds. */
+export const TEN_YEARS = 3_653 * 86_400_000
 
 function checkWindowOptions(
-  policy: string,
+  policy: Limit['policy'],
   options: WindowOptions,
   moreOptions: readonly string[] = [],
 ): {
@@ -223,7 +246,7 @@ function checkWindowOptions(
   const check = checkOptions(policy, options, ['name', 'limit', 'window', ...moreOptions])
   return {
     check,
-    name: checkName(check),
+    name: checkName(check, policy),
     limit: check.number('limit', POSITIVE_INTEGER),
     window: checkLength(check, 'window'),
   }
@@ -261,15 +284,25 @@ function createBucket(
   if (window > TEN_YEARS) check.fail(capacityOption, 'refilled within ten years')
   return {
     policy,
-    name: checkName(check),
+    name: checkName(check, policy),
     limit: capacity,
     window,
     script: ['bucket', String(capacity), String(unitsPerToken), String(unitsPerMicro)],
   }
 }
 
-function checkName(check: OptionChecks): string {
-  const name = check.string('name')
+/** The default names. They are parts of keys, so they never change. */
+const DEFAULT_NAMES: Readonly<Record<Limit['policy'], string>> = {
+  slidingWindow: 'sliding-window',
+  slidingCounter: 'sliding-counter',
+  fixedWindow: 'fixed-window',
+  tokenBucket: 'token-bucket',
+  gcra: 'gcra',
+  concurrency: 'concurrency',
+}
+
+function checkName(check: OptionChecks, policy: Limit['policy']): string {
+  const name = check.string('name', DEFAULT_NAMES[policy])
   if (!/^[\w.-]{1,64}$/.test(name))
     check.fail('name', '1 to 64 of the characters A-Z a-z 0-9 _ . -')
   return name

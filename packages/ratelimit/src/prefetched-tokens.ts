@@ -8,6 +8,8 @@ export interface TokenBatch {
   left: number
   /** Milliseconds of the process' clock. The tokens must be spent before. */
   readonly spendBefore: number
+  /** Identifies the limits that the tokens were charged under. */
+  readonly fingerprint: string
   /** The verdict of Redis that granted the tokens. */
   readonly verdict: Verdict
   /** When the verdict was received, in milliseconds of the process' clock. */
@@ -34,6 +36,12 @@ export interface PrefetchCalls {
   readonly wait: <T>(fetching: Promise<T>) => Promise<T | 'outage'>
 }
 
+interface Fetch {
+  /** True if the tokens were dropped before they arrived. */
+  isDropped: boolean
+  readonly outcome: Promise<'fetched' | NoTokens>
+}
+
 interface StoredBatch {
   readonly tokens: TokenBatch
   /** The first part of the token of each receipt of this batch. */
@@ -56,23 +64,30 @@ export class PrefetchedTokens {
     MAX_IDS,
     ({ refunded }) => refunded.size * BYTES_PER_NUMBER,
   )
-  readonly #fetching = new Map<string, Promise<'fetched' | NoTokens>>()
+  readonly #fetches = new Map<string, Fetch>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /**
-   * Takes `cost` tokens from the batch of the key. If too few are left, one caller fetches the next
-   * batch while the others wait for it. Resolves with the reason if there is no batch.
+   * Takes `cost` tokens from the batch of the key. If too few are left, or if they were charged
+   * under other limits, one caller fetches the next batch while the others wait for it. Resolves
+   * with the reason if there is no batch.
    */
-  async take(key: string, cost: number, calls: PrefetchCalls): Promise<SpentTokens | NoTokens> {
+  async take(
+    key: string,
+    cost: number,
+    fingerprint: string,
+    calls: PrefetchCalls,
+  ): Promise<SpentTokens | NoTokens> {
     for (;;) {
       const batch = this.#usable(key)
-      if (batch && batch.tokens.left >= cost) return spend(batch, cost)
-      const fetching = this.#fetching.get(key)
-      if (!fetching) return this.#fetch(key, cost, calls.fetch)
-      const outcome = await calls.wait(fetching)
+      if (batch && batch.tokens.fingerprint === fingerprint && batch.tokens.left >= cost)
+        return spend(batch, cost)
+      const fetch = this.#fetches.get(key)
+      if (!fetch) return this.#fetch(key, cost, calls.fetch)
+      const outcome = await calls.wait(fetch.outcome)
       if (outcome !== 'fetched') return outcome
     }
   }
@@ -94,8 +109,11 @@ export class PrefetchedTokens {
     return true
   }
 
+  /** Drops the tokens of the key. Those of a fetch under way go to its own caller at most. */
   delete(key: string): void {
     this.#batches.delete(key)
+    const fetch = this.#fetches.get(key)
+    if (fetch) fetch.isDropped = true
   }
 
   async #fetch(
@@ -104,21 +122,22 @@ export class PrefetchedTokens {
     fetch: PrefetchCalls['fetch'],
   ): Promise<SpentTokens | NoTokens> {
     const fetching = fetch()
-    this.#fetching.set(
-      key,
-      fetching.then(
+    const entry: Fetch = {
+      isDropped: false,
+      outcome: fetching.then(
         (fetched) => (typeof fetched === 'string' ? fetched : 'fetched'),
         () => 'none',
       ),
-    )
+    }
+    this.#fetches.set(key, entry)
     try {
       const tokens = await fetching
       if (typeof tokens === 'string') return tokens
       const batch = { tokens, name: createToken(), receipts: 0, refunded: new Set<number>() }
-      this.#batches.set(key, batch)
+      if (!entry.isDropped) this.#batches.set(key, batch)
       return spend(batch, cost)
     } finally {
-      this.#fetching.delete(key)
+      this.#fetches.delete(key)
     }
   }
 

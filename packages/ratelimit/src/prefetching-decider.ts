@@ -5,14 +5,13 @@ import type { Decider } from './decider.js'
 import { withinDeadline } from './decision-deadline.js'
 import { LimiterDecision, type Decision, type Receipt } from './decision.js'
 import type { PrefetchOptions } from './options.js'
-import type { Limit } from './policies.js'
 import { PrefetchedTokens, type SpentTokens } from './prefetched-tokens.js'
 import type { Receipts } from './receipts.js'
+import type { RequestLimits } from './request-limits.js'
 import { emitDecision } from './telemetry.js'
 
 export interface PrefetchingDeciderOptions {
   readonly decider: Decider
-  readonly limits: readonly Limit[]
   readonly receipts: Receipts
   readonly prefetch: PrefetchOptions
   /** Milliseconds. */
@@ -23,7 +22,6 @@ export interface PrefetchingDeciderOptions {
 /** Decides from prefetched tokens, and fetches the next batch of tokens when they are used up. */
 export class PrefetchingDecider {
   readonly #decider: Decider
-  readonly #limits: readonly Limit[]
   readonly #receipts: Receipts
   readonly #prefetch: PrefetchOptions
   readonly #deadline: number
@@ -32,7 +30,6 @@ export class PrefetchingDecider {
 
   constructor(options: PrefetchingDeciderOptions) {
     this.#decider = options.decider
-    this.#limits = options.limits
     this.#receipts = options.receipts
     this.#prefetch = options.prefetch
     this.#deadline = options.deadline
@@ -40,24 +37,25 @@ export class PrefetchingDecider {
     this.#tokens = new PrefetchedTokens(options.clock)
   }
 
-  async decide(key: string, cost: number): Promise<Decision> {
+  async decide(key: string, cost: number, limits: RequestLimits): Promise<Decision> {
     const { tokens, ttl } = this.#prefetch
     const startedAt = performance.now()
     const timeLeft = (): number => Math.max(1, this.#deadline - (performance.now() - startedAt))
     /** The decision of this caller's own fetch, if that brought nothing to share. */
     let ownDecision: Decision | undefined
-    const spent = await this.#tokens.take(key, cost, {
+    const spent = await this.#tokens.take(key, cost, limits.fingerprint, {
       fetch: async () => {
         const sentAt = this.#clock.now()
         const { decision, verdict } = await this.#decider.decide(
           key,
-          { minCost: cost, maxCost: Math.max(tokens, cost), spendWithin: ttl * 1_000 },
+          { limits, minCost: cost, maxCost: Math.max(tokens, cost), spendWithin: ttl * 1_000 },
           timeLeft(),
         )
         if (!decision.degraded && verdict.granted > cost)
           return {
             left: verdict.granted,
             spendBefore: sentAt + (verdict.spendWithin / 1_000) * (1 - MAX_CLOCK_DRIFT),
+            fingerprint: limits.fingerprint,
             verdict,
             receivedAt: this.#clock.now(),
           }
@@ -70,14 +68,14 @@ export class PrefetchingDecider {
           return 'outage' as const
         }),
     })
-    if (typeof spent !== 'string') return this.#decisionOf(key, cost, spent)
+    if (typeof spent !== 'string') return this.#decisionOf(key, cost, limits, spent)
     if (ownDecision) return ownDecision
     if (spent === 'none') {
-      const request = { minCost: cost, maxCost: cost }
+      const request = { limits, minCost: cost, maxCost: cost }
       return (await this.#decider.decide(key, request, timeLeft())).decision
     }
     // The caller that fetched has reported the error.
-    return this.#decider.decideOffline(key, cost)
+    return this.#decider.decideOffline({ key, limits, minCost: cost, maxCost: cost })
   }
 
   /** Returns whether this is a receipt for prefetched tokens. */
@@ -97,15 +95,26 @@ export class PrefetchingDecider {
   #decisionOf(
     key: string,
     cost: number,
+    { limits, rates }: RequestLimits,
     { batch: { verdict, left, receivedAt }, token }: SpentTokens,
   ): Decision {
-    const limits = verdict.limits.map((limit) => ({ ...limit, available: limit.available + left }))
+    const limitVerdicts = verdict.limits.map((limit) => ({
+      ...limit,
+      available: limit.available + left,
+    }))
     const decision = new LimiterDecision({
-      limits: this.#limits,
-      verdict: { ...verdict, granted: cost, limits },
+      limits,
+      verdict: { ...verdict, granted: cost, limits: limitVerdicts },
       age: (this.#clock.now() - receivedAt) * 1_000,
       source: 'prefetch',
-      receipt: this.#receipts.create({ key, token, charged: cost, at: verdict.now, marks: [] }),
+      receipt: this.#receipts.create({
+        key,
+        token,
+        charged: cost,
+        at: verdict.now,
+        marks: [],
+        ...(rates && { rates }),
+      }),
     })
     return emitDecision(key, decision)
   }

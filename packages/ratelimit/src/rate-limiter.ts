@@ -8,7 +8,19 @@ import type { Limit } from './policies.js'
  */
 export type Id = KeyPart | readonly KeyPart[]
 
-export interface CostOptions {
+export interface LimitsOptions {
+  /**
+   * The limits of this request instead of the limiter's own, such as those of a customer's plan.
+   * They need the names, the policies and (except for buckets) the windows of the limiter's limits,
+   * in the same order, because they use the same states. Default: the limiter's own.
+   *
+   * What an id has consumed stays when its limits change: a window compares what it has counted
+   * with the new limit, and a bucket stays as far from full as it was, in time.
+   */
+  readonly limits?: readonly Limit[] | undefined
+}
+
+export interface CostOptions extends LimitsOptions {
   /**
    * The weight of the request: a whole number of at least 0. Default 1. A cost of 0 is allowed and
    * charges nothing. A cost above a limit is denied and not `satisfiable`.
@@ -39,8 +51,8 @@ export interface Reservation extends Decision {
  * - Every key has a ttl.
  * - A decision arrives within the deadline, whether Redis is up or down.
  *
- * Calls reject only with `InvalidKeyError` or `InvalidOptionError` for wrong arguments; `refund`
- * and `reset` also reject if Redis does not answer.
+ * Calls reject only with `InvalidKeyError` or `InvalidOptionError` for wrong arguments; `refund`,
+ * `reset`, `block` and `unblock` also reject if Redis does not answer.
  */
 export interface RateLimiter {
   readonly prefix: string
@@ -53,10 +65,11 @@ export interface RateLimiter {
    * Charges as much as is available, up to `most`. `granted` is the charge. The request is denied
    * if nothing is available.
    */
-  consumeUpTo(id: Id, most: number): Promise<Decision>
+  consumeUpTo(id: Id, most: number, options?: LimitsOptions): Promise<Decision>
   /**
    * Books the next turn, to pace calls that you make. `wait` says how long to wait for it. Rejects
-   * if the limiter has concurrency limits.
+   * if the limiter has concurrency limits. A request of a blocked id is denied, however long it
+   * could wait.
    */
   reserve(id: Id, options?: ReserveOptions): Promise<Reservation>
   /**
@@ -71,8 +84,27 @@ export interface RateLimiter {
    */
   refund(decision: Decision | Receipt): Promise<boolean>
   /**
-   * Deletes what an id has consumed. Concurrency slots stay with their holders. Rejects if Redis
-   * does not answer.
+   * Deletes what an id has consumed. Concurrency slots stay with their holders, and a block stays
+   * until `unblock`. Rejects if Redis does not answer.
    */
   reset(id: Id): Promise<void>
+  /**
+   * Denies every request of an id for a time, in all processes, whatever its limits say. From when
+   * the promise resolves, no process allows one, except that another process can spend the tokens
+   * that it has prefetched (`prefetch`) until their `ttl` ends.
+   *
+   * Requests that were allowed before keep their slots. A second call replaces the first, also with
+   * a shorter time. Nothing but `unblock` ends a block early: no `consume`, `refund` or `reset`.
+   * The server's clock measures the time. Rejects if Redis does not answer.
+   *
+   * @param duration How long the id is blocked: up to ten years.
+   * @throws {InvalidOptionError} for an invalid duration, naming `for`.
+   * @example if (failedLogins > 20) await limiter.block(address, '1h')
+   */
+  block(id: Id, duration: Duration): Promise<void>
+  /**
+   * Ends the block of an id. What it has consumed still counts. Another process can repeat a cached
+   * denial for the `maxAge` of its `denyCache`. Rejects if Redis does not answer.
+   */
+  unblock(id: Id): Promise<void>
 }

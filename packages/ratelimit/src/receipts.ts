@@ -61,9 +61,10 @@ export class Receipts {
 
   #isReceipt(value: unknown): value is Receipt {
     const { limits, maxCharge, hasPrefetch } = this.#options
-    const { key, token, charged, at, marks } = (value ?? {}) as Partial<Receipt>
+    const { key, token, charged, at, marks, rates } = (value ?? {}) as Partial<Receipt>
     if (typeof token !== 'string' || !/^[\w./-]{1,100}$/.test(token)) return false
-    if (!Number.isSafeInteger(charged) || charged! < 1 || charged! > maxCharge) return false
+    if (!Number.isSafeInteger(charged) || charged! < 1) return false
+    if (rates === undefined ? charged! > maxCharge : !areRates(rates, limits)) return false
     if (!Number.isSafeInteger(at) || at! < 0) return false
     if (!Array.isArray(marks) || !marks.every(Number.isSafeInteger)) return false
     const hasMarks = marks.length === limits.length || (hasPrefetch && marks.length === 0)
@@ -96,9 +97,11 @@ export class Receipts {
     )
   }
 
-  #sign({ key, token, charged, at, marks }: Receipt, secret: ReceiptSecret): Buffer {
+  #sign({ key, token, charged, at, marks, rates }: Receipt, secret: ReceiptSecret): Buffer {
     return createHmac('sha256', secret)
-      .update(JSON.stringify([this.#purpose, key, token, charged, at, marks]))
+      .update(
+        JSON.stringify([this.#purpose, key, token, charged, at, marks, ...(rates ? [rates] : [])]),
+      )
       .digest()
   }
 }
@@ -127,6 +130,20 @@ export function checkReceiptSecrets(
       `a non-empty array of secrets of at least ${MIN_SECRET_BYTES} bytes each`,
     )
   return [...(secrets as readonly ReceiptSecret[])]
+}
+
+/** Returns whether these can be the numbers of limits that take the place of the limiter's. */
+function areRates(rates: unknown, limits: readonly Limit[]): boolean {
+  return (
+    Array.isArray(rates) &&
+    rates.length === 2 * limits.length &&
+    limits.every(({ script: [kind, , a, b] }, i) => {
+      const [ownA, ownB] = [rates[2 * i] as unknown, rates[2 * i + 1] as unknown]
+      return kind === 'bucket'
+        ? [ownA, ownB].every((rate) => Number.isSafeInteger(rate) && (rate as number) >= 1)
+        : ownA === Number(a) && ownB === Number(b)
+    })
+  )
 }
 
 /** Reverts the percent-escapes of `createKeys`. */

@@ -1,5 +1,6 @@
 import { defineScript, type Reply } from '@cache/core'
 import { timeLua } from '@cache/core/internal'
+import blockLua from './lua/block.lua'
 import commonSource from './lua/common.lua'
 import decideLua from './lua/decide.lua'
 import endedAttemptsLua from './lua/ended-attempts.lua'
@@ -7,6 +8,7 @@ import fixedWindowLua from './lua/fixed-window.lua'
 import refundLua from './lua/refund.lua'
 import releaseSlotsLua from './lua/release-slots.lua'
 import renewSlotsLua from './lua/renew-slots.lua'
+import setBlockLua from './lua/set-block.lua'
 import slidingWindowCounterLua from './lua/sliding-window-counter.lua'
 import slidingWindowLogLua from './lua/sliding-window-log.lua'
 import slotsLua from './lua/slots.lua'
@@ -21,6 +23,8 @@ export interface Verdict {
   readonly wait: number
   /** The time within which the charge must be spent, if the request asked to spend it later. */
   readonly spendWithin: number
+  /** The time until the block of the id ends; 0 if it is not blocked. */
+  readonly blockedFor: number
   readonly limits: readonly LimitVerdict[]
 }
 
@@ -44,6 +48,7 @@ const policyFunctions = [
   tokenBucketLua,
   endedAttemptsLua,
   slotsLua,
+  blockLua,
 ].join('\n')
 
 export const decideScript = defineScript({
@@ -71,6 +76,14 @@ export const refundScript = defineScript({
   lua: refundLua,
   types: stateTypes(5, 5),
   typesFirst: true,
+  parse: isOne,
+})
+
+export const blockScript = defineScript({
+  name: 'ratelimit block',
+  functions: commonLua,
+  lua: setBlockLua,
+  types: ['string'],
   parse: isOne,
 })
 
@@ -113,12 +126,12 @@ function isOne(reply: Reply): boolean {
   return reply === 1
 }
 
-/** Parses big-endian doubles: four for the request, and four for each limit (lua/decide.lua). */
+/** Parses big-endian doubles: five for the request, and four for each limit (lua/decide.lua). */
 function parseVerdict(reply: Reply): Verdict {
   const buffer = reply as Buffer
   const numberAt = (index: number): number => buffer.readDoubleBE(8 * index)
   const limits: LimitVerdict[] = []
-  for (let i = 4; 8 * i < buffer.length; i += 4)
+  for (let i = 5; 8 * i < buffer.length; i += 4)
     limits.push({
       available: numberAt(i),
       fullAfter: numberAt(i + 1),
@@ -130,6 +143,7 @@ function parseVerdict(reply: Reply): Verdict {
     granted: numberAt(1),
     wait: numberAt(2),
     spendWithin: numberAt(3),
+    blockedFor: numberAt(4),
     limits,
   }
 }

@@ -6,7 +6,7 @@ import type { LimiterDecision } from './decision.js'
 export function emitDecision(key: string, decision: LimiterDecision): LimiterDecision {
   emit(channels.ratelimit, () => ({
     id: key,
-    allowed: decision.violated.length === 0,
+    allowed: decision.violated.length === 0 && decision.blockedFor === 0,
     degraded: decision.degraded,
   }))
   return decision

@@ -13,15 +13,18 @@ import {
 import { onEveryServer } from './matrix.js'
 
 const huge = '9'.repeat(400)
+const inOneMinute = Date.now() * 1_000 + 60_000_000
 /** Values that look like a state but are not valid. */
 const nearlyValid: readonly (readonly [string, string])[] = [
   ['a window', `1 ${huge} 1 1;`],
   ['a window in the far future', `${huge} 0 ${huge} 1;,x=1+1`],
   ['a window that is used up', `1 0 1 ${huge};`],
   ['a counter', `1 0 1 ${huge} ${huge}| | |;,=+`],
-  ['a bucket', `1 0 ${huge} 0 1|1 0 1 0|0`],
-  ['a bucket with too many attempts', `1 0 9000 0 1|1 0 1 0|${huge},x`],
-  ['a bucket with invalid attempts', `1 0 ${Date.now() * 1_000 + 60_000_000} 0 1|1 0 1 0|70,x@y=z`],
+  ['a bucket', `1 0 ${huge} 0 1 1 1|1 0 1 1 0|0`],
+  ['a bucket with a rate of 0', `1 0 ${inOneMinute} 0 1 0 0|1 0 0 1 0|0`],
+  ['a bucket with too many attempts', `1 0 9000 0 1 1 1|1 0 1 1 0|${huge},x`],
+  ['a bucket with invalid attempts', `1 0 ${inOneMinute} 0 1 1 1|1 0 1 1 0|70,x@y=z`],
+  ['a bucket with attempts of no rate', `1 0 ${inOneMinute} 0 1 1 1|1 0 1 1 0|17,x@1=1*0/0`],
 ]
 const values: readonly HostileValue[] = [
   ...hostileValues(['used', 'last']),

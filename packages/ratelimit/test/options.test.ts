@@ -65,6 +65,10 @@ describe('createRateLimiter', () => {
     ['prefetch.tokens', { tokens: 1 }],
     ['prefetch.ttl', { tokens: 5, ttl: 0 }],
     ['shadow', 'yes'],
+    ['allow', 'u'],
+    ['allow', ['']],
+    ['deny', 5],
+    ['deny', [{}]],
   ])('throws for an invalid %s (%j), and names the option', (option, value) => {
     const make = (): unknown =>
       createRateLimiter({ ...validOptions, [option.split('.')[0]!]: value } as RateLimiterOptions)
@@ -125,6 +129,43 @@ describe('policies', () => {
   })
 })
 
+it('an invalid option names the policy', () => {
+  expect(() => slidingWindow({ name: 'a b', limit: 1, window: '1s' })).toThrow(
+    'slidingWindow: option "name" must be 1 to 64 of the characters',
+  )
+  expect(() => gcra({ limit: 1, window: '1s', burst: 0 })).toThrow('gcra: option "burst" must be')
+  expect(() => tokenBucket(undefined as never)).toThrow('tokenBucket: option "tokenBucket" must')
+})
+
+describe('names', () => {
+  const options = { limit: 1, window: '1s' } as const
+  it('are those of the policies by default', () => {
+    expect(
+      [
+        slidingWindow(options),
+        slidingCounter(options),
+        fixedWindow(options),
+        tokenBucket({ capacity: 1, refill: 1, interval: '1s' }),
+        gcra(options),
+        concurrency({ limit: 1, ttl: '1s' }),
+      ].map(({ name }) => name),
+    ).toEqual([
+      'sliding-window',
+      'sliding-counter',
+      'fixed-window',
+      'token-bucket',
+      'gcra',
+      'concurrency',
+    ])
+  })
+  it('must be given to all but one of the limits of one policy', () => {
+    const two = [gcra(options), gcra({ ...options, limit: 5 })]
+    expect(() => createRateLimiter({ ...validOptions, limits: two })).toThrow('named "gcra"')
+    const named = [gcra(options), gcra({ ...options, name: 'hour' })]
+    expect(createRateLimiter({ ...validOptions, limits: named }).limits).toEqual(named)
+  })
+})
+
 describe('calls', () => {
   const limiter = createRateLimiter(validOptions)
   it.each<
@@ -175,6 +216,13 @@ describe('HTTP', () => {
       'headers',
       () => forExpress({ limiter: createRateLimiter(validOptions), headers: true as never }),
     ],
+    ...(['limits', 'countWhen', 'deny', 'onLimited'] as const).map(
+      (option) =>
+        [
+          option,
+          () => forExpress({ limiter: createRateLimiter(validOptions), [option]: 'no' } as never),
+        ] as const,
+    ),
     ['skp', () => forExpress({ limiter: createRateLimiter(validOptions), skp: 1 } as never)],
     ['limiter', () => rateLimitStore({} as never)],
   ])('adapters throw for an invalid %s', (option, make) => {

@@ -9,6 +9,8 @@ export interface Model {
   /** Returns the part of `spendWithin` in which a charge at `at` can be spent. */
   clip(at: bigint, spendWithin: bigint): bigint
   refund(at: bigint, id: number): boolean
+  /** Sets the limit of the requests that follow. */
+  use(limit: Limit): void
 }
 
 export function modelOf({ policy, limit, script }: Limit): Model {
@@ -22,9 +24,13 @@ export function modelOf({ policy, limit, script }: Limit): Model {
 class SlidingWindowLogModel implements Model {
   entries: { at: bigint; cost: bigint; id: number }[] = []
   constructor(
-    readonly limit: bigint,
+    public limit: bigint,
     readonly window: bigint,
   ) {}
+
+  use({ limit }: Limit): void {
+    this.limit = BigInt(limit)
+  }
 
   admits(at: bigint, cost: bigint): boolean {
     const used = this.entries
@@ -60,9 +66,13 @@ interface Window {
 class FixedWindowModel implements Model {
   readonly windows: Window[] = []
   constructor(
-    readonly limit: bigint,
+    public limit: bigint,
     readonly window: bigint,
   ) {}
+
+  use({ limit }: Limit): void {
+    this.limit = BigInt(limit)
+  }
 
   #openWindow(at: bigint): Window | undefined {
     const last = this.windows.at(-1)
@@ -104,9 +114,13 @@ class FixedWindowModel implements Model {
 class SlidingWindowCounterModel implements Model {
   readonly windows: Window[] = []
   constructor(
-    readonly limit: bigint,
+    public limit: bigint,
     readonly window: bigint,
   ) {}
+
+  use({ limit }: Limit): void {
+    this.limit = BigInt(limit)
+  }
 
   #windowAt(at: bigint): Window & { readonly before: ReadonlyMap<number, bigint> } {
     const fresh = { start: at, costs: new Map<number, bigint>(), before: new Map<number, bigint>() }
@@ -162,17 +176,27 @@ function dropBooked(windows: Window[], now: bigint): void {
     windows.pop()
 }
 
+/** Units of which `perMicro` make a microsecond. */
+interface Time {
+  readonly units: bigint
+  readonly perMicro: bigint
+}
+
 interface Charge {
   readonly id: number
   readonly at: bigint
-  cost: bigint
+  readonly cost: bigint
+  readonly unitsPerToken: bigint
+  readonly unitsPerMicro: bigint
 }
 
-/** The theoretical arrival time, in units of which `unitsPerMicro` make a microsecond. */
+/** The theoretical arrival time. In the units of another rate, it is rounded up to a whole µs. */
 export class BucketModel implements Model {
-  arrival = 0n
+  #arrival: Time
+  /** The rate of the latest charge. */
+  #latestPerMicro: bigint
   /** The arrival time without the latest charges, which are refunded exactly. */
-  base = 0n
+  #base: Time
   latest: Charge[] = []
   /** The latest time for which a charge before `latest` was made. */
   latestOlder = 0n
@@ -182,14 +206,30 @@ export class BucketModel implements Model {
   refunded = 0n
   /** False once a charge before `latest` was refunded, which may give back less. */
   exact = true
-  readonly charges = new Map<number, { cost: bigint; mark: bigint; now: bigint }>()
+  /** The number of refunds, each of which can round up by a µs if rates differ. */
+  refunds = 0n
+  readonly charges = new Map<number, { charge: Charge; mark: bigint; now: bigint }>()
   /** All charges that were not refunded, in order. */
-  history: { at: bigint; cost: bigint; id: number }[] = []
+  history: Charge[] = []
   constructor(
-    readonly limit: bigint,
-    readonly unitsPerToken: bigint,
-    readonly unitsPerMicro: bigint,
-  ) {}
+    public limit: bigint,
+    public unitsPerToken: bigint,
+    public unitsPerMicro: bigint,
+  ) {
+    this.#arrival = this.#base = { units: 0n, perMicro: unitsPerMicro }
+    this.#latestPerMicro = unitsPerMicro
+  }
+
+  use({ limit, script: [, , a, b] }: Limit): void {
+    this.limit = BigInt(limit)
+    this.unitsPerToken = BigInt(a)
+    this.unitsPerMicro = BigInt(b)
+  }
+
+  /** In the units of the current rate. */
+  get arrival(): bigint {
+    return inRate(this.#arrival, this.unitsPerMicro)
+  }
 
   admits(at: bigint, cost: bigint, spendWithin: bigint): boolean {
     const from = later(this.arrival, (at + spendWithin) * this.unitsPerMicro)
@@ -199,27 +239,22 @@ export class BucketModel implements Model {
   }
 
   charge(at: bigint, cost: bigint, spendWithin: bigint, id: number, now: bigint): void {
-    if (this.arrival <= now * this.unitsPerMicro)
-      Object.assign(this, {
-        base: now * this.unitsPerMicro,
-        latest: [],
-        latestOlder: now,
-        bornAt: now,
-        refunded: 0n,
-      })
-    this.arrival = this.#after(this.arrival, { id, at: at + spendWithin, cost })
-    this.latest.push({ id, at: at + spendWithin, cost })
+    const { unitsPerToken, unitsPerMicro } = this
+    if (this.arrival <= now * unitsPerMicro) {
+      this.#base = { units: now * unitsPerMicro, perMicro: unitsPerMicro }
+      Object.assign(this, { latest: [], latestOlder: now, bornAt: now, refunded: 0n })
+    }
+    const charge = { id, at: at + spendWithin, cost, unitsPerToken, unitsPerMicro }
+    this.#arrival = after(this.#arrival, charge)
+    this.#latestPerMicro = unitsPerMicro
+    this.latest.push(charge)
     while (this.latest.length > 16 && (this.latest[0]!.at <= now || this.latest.length > 64)) {
       const first = this.latest.shift()!
-      this.base = this.#after(this.base, first)
+      this.#base = after(this.#base, first)
       this.latestOlder = later(this.latestOlder, first.at)
     }
-    this.charges.set(id, { cost, mark: this.arrival / this.unitsPerMicro + this.refunded, now })
-    this.history.push({ at: at + spendWithin, cost, id })
-  }
-
-  #after(arrival: bigint, { at, cost }: Charge): bigint {
-    return later(arrival, at * this.unitsPerMicro) + cost * this.unitsPerToken
+    this.charges.set(id, { charge, mark: this.arrival / unitsPerMicro + this.refunded, now })
+    this.history.push(charge)
   }
 
   clip(_at: bigint, spendWithin: bigint): bigint {
@@ -227,60 +262,90 @@ export class BucketModel implements Model {
   }
 
   refund(now: bigint, id: number): boolean {
-    const units = this.latest.some((charge) => charge.id === id)
+    const micros = this.latest.some((charge) => charge.id === id)
       ? this.#refundLatest(now, id)
       : this.#refundOlder(now, id)
-    if (units === undefined) return false
-    this.refunded += (units + this.unitsPerMicro - 1n) / this.unitsPerMicro
+    if (micros === undefined) return false
+    this.#arrival = {
+      units: inRate(this.#arrival, this.#latestPerMicro),
+      perMicro: this.#latestPerMicro,
+    }
+    this.refunded += micros
+    this.refunds++
     this.charges.delete(id)
     this.history = this.history.filter((entry) => entry.id !== id)
     return true
   }
 
+  /** Returns the µs that are given back. */
   #refundLatest(now: bigint, id: number): bigint | undefined {
     const index = this.latest.findIndex((charge) => charge.id === id)
     const refunded = this.latest[index]!
     const without = this.latest.map((charge) =>
-      charge === refunded ? { id, at: this.bornAt, cost: 0n } : charge,
+      charge === refunded ? { ...refunded, at: this.bornAt, cost: 0n } : charge,
     )
-    const arrival = (charges: readonly Charge[]): bigint =>
-      charges.reduce((sum, charge) => this.#after(sum, charge), this.base)
+    const arrival = (charges: readonly Charge[]): Time => charges.reduce(after, this.#base)
     // Whether the charge still counts, without those that wait for their turns.
     const next = this.latest.findIndex(({ at }, i) => i > index && at > now)
-    const arrivalBeforeNext = (charges: readonly Charge[]): bigint =>
-      later(arrival(charges.slice(0, next === -1 ? undefined : next)), now * this.unitsPerMicro)
-    if (
-      refunded.cost === 0n ||
-      (refunded.at <= now && arrivalBeforeNext(this.latest) === arrivalBeforeNext(without))
-    )
+    const beforeNext = next === -1 ? undefined : next
+    const [withIt, withoutIt] = [this.latest, without].map((charges) =>
+      arrival(charges.slice(0, beforeNext)),
+    ) as [Time, Time]
+    const counts = (time: Time): bigint =>
+      later(inRate(time, withIt.perMicro), now * withIt.perMicro)
+    if (refunded.cost === 0n || (refunded.at <= now && counts(withIt) === counts(withoutIt)))
       return undefined
     const before = arrival(this.latest.slice(0, index))
     this.latest = without
-    this.arrival = arrival(without)
-    return this.#after(before, refunded) - before
+    this.#arrival = arrival(without)
+    const units = after(before, refunded).units - inRate(before, refunded.unitsPerMicro)
+    return ceilDiv(units, refunded.unitsPerMicro)
   }
 
+  /** Returns the µs that are given back. */
   #refundOlder(now: bigint, id: number): bigint | undefined {
-    const charge = this.charges.get(id)
-    const open =
-      charge && this.bornAt <= charge.now
-        ? (charge.mark - this.refunded - later(now, this.latestOlder)) * this.unitsPerMicro
-        : 0n
-    if (!charge || open <= 0n) return undefined
-    const units = charge.cost * this.unitsPerToken < open ? charge.cost * this.unitsPerToken : open
+    const charged = this.charges.get(id)
+    if (!charged || this.bornAt > charged.now) return undefined
+    const { cost, unitsPerToken, unitsPerMicro } = charged.charge
+    const open = charged.mark - this.refunded - later(now, this.latestOlder)
+    if (open <= 0n) return undefined
+    const units = smaller(cost * unitsPerToken, open * unitsPerMicro)
     this.exact = false
-    this.base = later(this.base - units, now * this.unitsPerMicro)
-    this.arrival = this.latest.reduce((arrival, next) => this.#after(arrival, next), this.base)
-    return units
+    const { perMicro } = this.#base
+    const unitsBack = perMicro === unitsPerMicro ? units : (units / unitsPerMicro) * perMicro
+    this.#base = { units: later(this.#base.units - unitsBack, now * perMicro), perMicro }
+    this.#arrival = this.latest.reduce(after, this.#base)
+    return ceilDiv(units, unitsPerMicro)
   }
 
   /**
-   * The arrival time if the refunded requests had never been made. No refund may leave the bucket
-   * fuller than this.
+   * The arrival time if the refunded requests had never been made, in the units of the current
+   * rate. No refund may leave the bucket fuller than this.
    */
   get arrivalWithoutRefunded(): bigint {
-    return this.history.reduce((arrival, charge) => this.#after(arrival, charge), 0n)
+    const start: Time = { units: 0n, perMicro: this.unitsPerMicro }
+    const arrival = this.history.reduce(after, start)
+    const latest = { units: inRate(arrival, this.#latestPerMicro), perMicro: this.#latestPerMicro }
+    return inRate(latest, this.unitsPerMicro)
   }
+}
+
+function inRate({ units, perMicro }: Time, otherPerMicro: bigint): bigint {
+  return perMicro === otherPerMicro ? units : ceilDiv(units, perMicro) * otherPerMicro
+}
+
+function after(time: Time, { at, cost, unitsPerToken, unitsPerMicro }: Charge): Time {
+  if (cost === 0n) return time
+  const from = later(inRate(time, unitsPerMicro), at * unitsPerMicro)
+  return { units: from + cost * unitsPerToken, perMicro: unitsPerMicro }
+}
+
+function ceilDiv(a: bigint, b: bigint): bigint {
+  return (a + b - 1n) / b
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b
 }
 
 function total(costs: ReadonlyMap<number, bigint>): bigint {

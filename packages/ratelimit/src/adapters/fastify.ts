@@ -1,11 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Decision } from '../decision.js'
 import { addressKey } from '../http/address.js'
+import { afterResponse } from '../http/count-when.js'
 import { createGuard, type GuardOptions, type KeyOf } from '../http/guard.js'
 import { releaseAfterResponse } from '../http/release-after-response.js'
-import { responseFor } from '../http/response.js'
 
-export interface FastifyOptions extends GuardOptions<FastifyRequest> {
+export interface FastifyOptions extends GuardOptions<FastifyRequest, FastifyReply> {
   /**
    * Returns the id that a request is limited by. Default: the address `request.ip`, with IPv6
    * folded to a /56. Behind a proxy, set the option `trustProxy` of Fastify. The client must not be
@@ -27,24 +27,25 @@ declare module 'fastify' {
  *
  * - A denied request gets 429 with `application/problem+json`.
  * - An allowed request gets the rate limit headers, and its decision is in `request.rateLimit`.
+ * - With `countWhen`, requests that do not count are refunded after their responses.
  * - A slot (`concurrency`) is released when the response has been sent or the client has left.
  *
  * @throws {InvalidOptionError} naming the option, from `register`.
  * @example await app.register(rateLimit, { limiter })
  */
 export async function rateLimit(app: FastifyInstance, options: FastifyOptions): Promise<void> {
-  const guard = createGuard<FastifyRequest>('rateLimit', options, (request) =>
+  const guard = createGuard<FastifyRequest, FastifyReply>('rateLimit', options, (request) =>
     addressKey(request.ip),
   )
-  const { limits } = options.limiter
 
   if (!app.hasRequestDecorator('rateLimit')) app.decorateRequest('rateLimit', null)
   app.addHook('onRequest', async (request, reply) => {
-    const decision = await guard.decide(request)
-    if (!decision) return
+    const guarded = await guard.decide(request)
+    if (!guarded) return
+    const { decision, headers, refused, settle } = guarded
     request.rateLimit = decision
     releaseAfterResponse(request.raw, reply.raw, decision)
-    const { headers, refused } = responseFor(decision, limits, guard.style)
+    if (settle) afterResponse(reply.raw, () => settle(reply))
     reply.headers(refused?.headers ?? headers)
     if (refused) await reply.code(refused.status).send(refused.body)
   })

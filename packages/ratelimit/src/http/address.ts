@@ -39,7 +39,7 @@ export function addressKey(address: string | null | undefined, prefix = 56): str
 export const UNKNOWN_ID = 'unknown'
 
 /** Strips the rest of a list, quotes, brackets, a port and a zone. */
-function bareAddress(address: unknown): string {
+export function bareAddress(address: unknown): string {
   if (typeof address !== 'string') return ''
   const last = address
     .slice(address.lastIndexOf(',') + 1)
@@ -47,6 +47,13 @@ function bareAddress(address: unknown): string {
     .replace(/^"(.*)"$/, '$1')
   const host = /^\[([^\]]*)\](?::\d+)?$/.exec(last)?.[1] ?? /^([^:]+):\d+$/.exec(last)?.[1] ?? last
   return host.replace(/%.*$/, '')
+}
+
+/** Returns the IPv4 address of an IPv4-mapped IPv6 address (`::ffff:0:0/96`). */
+export function mappedIPv4(address: string): string | undefined {
+  const groups = groupsOf(address)
+  const isMapped = [0, 0, 0, 0, 0, 0xffff].every((group, i) => groups[i] === group)
+  return isMapped ? toIPv4(groups[6]!, groups[7]!) : undefined
 }
 
 function keyOfIPv6(groups: readonly number[], prefix: number): string {

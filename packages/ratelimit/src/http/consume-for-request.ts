@@ -1,26 +1,28 @@
 import { InvalidKeyError, InvalidOptionError, channels } from '@cache/core'
 import { emit } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
+import type { Limit } from '../policies.js'
 import type { RateLimiter } from '../rate-limiter.js'
 import { UNKNOWN_ID } from './address.js'
 
 /**
  * Consumes for a request whose id and cost come from outside. An invalid id (empty, too long, with
  * control characters) counts as the id of all unknown clients, and an invalid cost counts as 1.
- * Both are reported on `cache:error`.
+ * Both are reported on `cache:error`. The `limits` must be valid.
  */
 export async function consumeForRequest(
   limiter: RateLimiter,
   id: string,
   cost = 1,
+  limits?: readonly Limit[],
 ): Promise<Decision> {
   return withValidId(id, async (validId) => {
     try {
-      return await limiter.consume(validId, { cost })
+      return await limiter.consume(validId, { cost, limits })
     } catch (error) {
       if (!(error instanceof InvalidOptionError) || cost === 1) throw error
       report(validId, error)
-      return limiter.consume(validId)
+      return limiter.consume(validId, { limits })
     }
   })
 }

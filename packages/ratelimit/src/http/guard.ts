@@ -1,30 +1,77 @@
-import { checkOptions } from '@cache/core/internal'
+import { channels } from '@cache/core'
+import { checkOptions, emit } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
+import { listDecision } from '../list-decision.js'
+import type { Limit } from '../policies.js'
 import type { RateLimiter } from '../rate-limiter.js'
+import { RequestLimitsResolver } from '../request-limits.js'
+import { emitDecision } from '../telemetry.js'
+import { UNKNOWN_ID } from './address.js'
 import { consumeForRequest } from './consume-for-request.js'
+import { settle } from './count-when.js'
+import { customRefusal, type OnLimited } from './custom-refusal.js'
 import type { HeaderStyle } from './headers.js'
+import { responseFor, type HttpRefusal } from './response.js'
 
 /** The options that the adapters of all frameworks share. */
-export interface GuardOptions<Request> {
+export interface GuardOptions<Request, Response> {
   readonly limiter: RateLimiter
   /**
    * Returns the weight of a request. Default 1. Anything but a whole number of at least 0 counts as
    * 1 and is reported on `cache:error`.
    */
   readonly cost?: (request: Request) => number | Promise<number>
+  /**
+   * Returns the limits of a request, such as those of its customer's plan, or `undefined` for the
+   * limiter's own. They need the same names, policies and windows: see `LimitsOptions`. If the
+   * function throws, rejects or returns anything else, the limiter's own limits are used, and the
+   * error is reported on `cache:error`. Default: the limiter's own.
+   */
+  readonly limits?: (
+    request: Request,
+  ) => readonly Limit[] | undefined | Promise<readonly Limit[] | undefined>
+  /**
+   * Returns whether a request counts, once its response is known. Every request is charged before
+   * its handler runs, so that a burst cannot pass the limit. If the function returns `false`, the
+   * charge is refunded after the response was sent. The charge stays if the client leaves before,
+   * if the function throws or rejects (reported on `cache:error`), or if Redis does not answer.
+   * Default: every request counts.
+   */
+  readonly countWhen?: (response: Response, request: Request) => boolean | Promise<boolean>
   /** Returns whether a request is not limited. Default: all requests are limited. */
   readonly skip?: (request: Request) => boolean | Promise<boolean>
+  /**
+   * Returns whether a request is refused with 403, without asking Redis. `skip` comes first. A
+   * function that throws or rejects refuses nothing, and is reported on `cache:error`. Default: no
+   * request is. For lists of addresses, see `addressList`.
+   */
+  readonly deny?: (request: Request) => boolean | Promise<boolean>
+  /** Returns the response to a denied request. Default: a problem document. */
+  readonly onLimited?: OnLimited<Request>
   /**
    * The headers that responses get. With `false` they get none but Retry-After. Default 'draft-10'.
    */
   readonly headers?: HeaderStyle | false
 }
 
+/** What becomes of one request. */
+export interface Guarded<Response> {
+  readonly decision: Decision
+  /** The headers of the response to an allowed request. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The response, if the request is denied. */
+  readonly refused: HttpRefusal | undefined
+  /**
+   * Call this once the response has been sent, if `countWhen` asks for it. Undefined if there is
+   * nothing to give back.
+   */
+  readonly settle: ((response: Response) => Promise<void>) | undefined
+}
+
 /** Decides on the requests of a framework. */
-export interface Guard<Request> {
-  readonly style: HeaderStyle | false
+export interface Guard<Request, Response> {
   /** Resolves with `undefined` for a request that is skipped. */
-  decide(request: Request): Promise<Decision | undefined>
+  decide(request: Request): Promise<Guarded<Response> | undefined>
 }
 
 /**
@@ -44,29 +91,91 @@ export interface Guard<Request> {
  */
 export type KeyOf<Request> = (request: Request) => string | Promise<string>
 
-export function createGuard<Request>(
+export function createGuard<Request, Response>(
   owner: string,
-  options: GuardOptions<Request> & { readonly key?: KeyOf<Request> },
+  options: GuardOptions<Request, Response> & { readonly key?: KeyOf<Request> },
   defaultKey?: KeyOf<Request>,
-): Guard<Request> {
+): Guard<Request, Response> {
+  type Options = Required<GuardOptions<Request, Response>>
   const check = checkOptions(owner, options, optionNames)
   const limiter = check.shaped<RateLimiter>(
     'limiter',
-    ['consume'],
+    ['consume', 'refund'],
     'a limiter made by createRateLimiter(…)',
   )
   const key =
     check.has('key') || !defaultKey ? check.function<KeyOf<Request>>('key', 'required') : defaultKey
-  const cost = check.function<NonNullable<GuardOptions<Request>['cost']>>('cost')
-  const skip = check.function<NonNullable<GuardOptions<Request>['skip']>>('skip')
+  const cost = check.function<Options['cost']>('cost')
+  const limitsOf = check.function<Options['limits']>('limits')
+  const countWhen = check.function<Options['countWhen']>('countWhen')
+  const skip = check.function<Options['skip']>('skip')
+  const deny = check.function<Options['deny']>('deny')
+  const onLimited = check.function<Options['onLimited']>('onLimited')
   const style = check.oneOf('headers', ['draft-10', 'draft-7', 'legacy', false], 'draft-10')
+  const resolver = new RequestLimitsResolver(limiter.limits)
+
+  /** Returns valid limits, whatever the function does. */
+  async function requestLimits(request: Request): Promise<readonly Limit[] | undefined> {
+    if (!limitsOf) return undefined
+    try {
+      const limits = await limitsOf(request)
+      resolver.resolve(limits)
+      return limits
+    } catch (error) {
+      report('ratelimit limits', error)
+      return undefined
+    }
+  }
+
+  async function isDenied(request: Request): Promise<boolean> {
+    try {
+      return (await deny?.(request)) === true
+    } catch (error) {
+      report('ratelimit deny', error)
+      return false
+    }
+  }
+
   return {
-    style,
     async decide(request) {
       if (skip && (await skip(request))) return undefined
-      return consumeForRequest(limiter, await key(request), cost && (await cost(request)))
+      const limits = await requestLimits(request)
+      const shownLimits = limits ?? limiter.limits
+      const decision =
+        deny && (await isDenied(request))
+          ? emitDecision(UNKNOWN_ID, listDecision('deny', { limits: shownLimits, cost: 1 }))
+          : await consumeForRequest(
+              limiter,
+              await key(request),
+              cost && (await cost(request)),
+              limits,
+            )
+      const { headers, refused } = responseFor(decision, shownLimits, style)
+      return {
+        decision,
+        headers,
+        refused: refused && (await customRefusal(onLimited, request, decision, refused)),
+        settle:
+          countWhen && decision.receipt
+            ? (response) => settle(limiter, decision, () => countWhen(response, request))
+            : undefined,
+      }
     },
   }
 }
 
-const optionNames = ['limiter', 'key', 'cost', 'skip', 'headers'] as const
+function report(operation: string, error: unknown): void {
+  emit(channels.error, () => ({ operation, key: UNKNOWN_ID, error }))
+}
+
+const optionNames = [
+  'limiter',
+  'key',
+  'cost',
+  'limits',
+  'countWhen',
+  'skip',
+  'deny',
+  'onLimited',
+  'headers',
+] as const

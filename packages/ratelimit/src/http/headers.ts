@@ -11,7 +11,10 @@ export interface HeadersOptions {
    * - `'legacy'`: `X-RateLimit-Limit`, `-Remaining` and `-Reset`, a time in seconds since 1970.
    */
   readonly style?: HeaderStyle
-  /** The limiter's `limits`. With them the headers describe the policies too. */
+  /**
+   * The limits of the request: the limiter's `limits`, or those that were passed to `consume`. With
+   * them the headers describe the policies too.
+   */
   readonly limits?: readonly Limit[]
 }
 
@@ -20,7 +23,7 @@ export type HeaderStyle = 'draft-10' | 'draft-7' | 'legacy'
 /**
  * Returns the rate limit headers of a response. A denied request also gets `Retry-After`, unless it
  * can never be admitted. A degraded decision gets only `Retry-After`, because the state of its
- * limits is unknown.
+ * limits is unknown. A decision of an allow or deny list gets none.
  *
  * Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, structured
  * fields (RFC 9651); draft 07 of it; RFC 9110, §10.2.3.
@@ -37,11 +40,16 @@ export function rateLimitHeaders(
   const check = checkOptions('rateLimitHeaders', options, ['style', 'limits'])
   const style = check.oneOf('style', ['draft-10', 'draft-7', 'legacy'], 'draft-10')
   const retry: Record<string, string> =
-    decision.violated.length > 0 && !decision.allowed && decision.satisfiable
+    isRefused(decision) && decision.satisfiable
       ? { 'Retry-After': String(toSeconds(decision.retryAfter)) }
       : {}
-  if (decision.degraded) return retry
+  if (decision.degraded || decision.source === 'list') return retry
   return { ...headersByStyle[style](decision, options.limits), ...retry }
+}
+
+/** Returns whether limits or a block deny the request, and not only report that they would. */
+function isRefused({ allowed, violated, blockedFor }: Decision): boolean {
+  return !allowed && (violated.length > 0 || blockedFor > 0)
 }
 
 type HeadersOf = (

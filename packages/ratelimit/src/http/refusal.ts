@@ -4,7 +4,7 @@ import { rateLimitHeaders, type HeaderStyle } from './headers.js'
 
 /** The response to a denied request. */
 export interface Refusal {
-  readonly status: 429 | 503
+  readonly status: 403 | 429 | 503
   readonly headers: Readonly<Record<string, string>>
   /** JSON. */
   readonly body: string
@@ -13,7 +13,8 @@ export interface Refusal {
 /**
  * Returns the response to a denied request: status 429, the rate limit headers, and a body of
  * `application/problem+json` that names the violated limits. The status is 503 if Redis did not
- * answer and `onOutage` denied the request, because the client has not exceeded anything.
+ * answer and `onOutage` denied the request, because the client has not exceeded anything. It is 403
+ * if the id is on the deny list, and 429 with the type `abnormal-usage-detected` if it is blocked.
  *
  * Source: RFC 9457; problem types of
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/, §5.
@@ -30,6 +31,23 @@ export function refusal(
     ...rateLimitHeaders(decision, options),
     'Content-Type': 'application/problem+json',
   }
+  if (decision.blockedFor === Infinity)
+    return {
+      status: 403,
+      headers,
+      body: JSON.stringify({ type: 'about:blank', title: 'Forbidden', status: 403 }),
+    }
+  if (decision.blockedFor > 0)
+    return {
+      status: 429,
+      headers,
+      body: JSON.stringify({
+        type: `${PROBLEM_TYPES}abnormal-usage-detected`,
+        title: 'Request not satisfied due to detection of abnormal request pattern',
+        status: 429,
+        'violated-policies': decision.violated,
+      }),
+    }
   if (decision.degraded) {
     return {
       status: 503,

@@ -1,5 +1,6 @@
 -- Decides on one request against all limits of a limiter, and charges all of them or none. An
--- attempt that arrives again gets the same answer and is charged nothing more.
+-- attempt that arrives again gets the same answer and is charged nothing more. An id that is blocked
+-- is denied.
 -- If the local `peeking` is true, which a script sets before these files, nothing is charged.
 -- KEYS[i] the state of limit i
 -- ARGV[1] token: identifies the attempt
@@ -8,11 +9,12 @@
 --   for its turn
 -- then for each limit: kind  limit  a  b (common.lua)
 -- returns big-endian doubles, because a client parses many of them cheaply: now, granted, µs to
---   wait, µs within which the tokens must be spent; and for each limit: available, µs until all is
---   available, µs until minCost is available, mark
--- cost: that of inspect and charge of each kind
+--   wait, µs within which the tokens must be spent, µs until the block of the id ends (0 if there
+--   is none); and for each limit: available, µs until all is available, µs until minCost is
+--   available, mark
+-- cost: one GET, and that of inspect and charge of each kind
 -- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
---   token-bucket.lua, slots.lua
+--   token-bucket.lua, slots.lua, block.lua
 
 local token = ARGV[1]
 local minCost = numberOf[ARGV[2]]
@@ -45,6 +47,7 @@ for i = 1, #KEYS do
   readyAfter = max(readyAfter, state.readyAfter)
 end
 
+local blocked = before and 0 or blockedFor(KEYS[1])
 if before then
   granted = max(minCost, before.granted)
   spendWithin = 0
@@ -53,7 +56,10 @@ elseif wasDenied then
   granted = 0
   spendWithin = 0
 else
-  if granted < minCost then
+  if blocked > 0 then
+    granted = 0
+    spendWithin = 0
+  elseif granted < minCost then
     -- Too little can be spent later. Grants minCost, to be spent at once or when its turn comes.
     granted = grantableNow >= minCost and minCost or 0
     spendWithin = 0
@@ -90,7 +96,7 @@ local function verdictOf(state)
   return max(0, state.available), state.fullAfter, ready, state.mark or 0
 end
 
-local reply = pack('>dddddddd', now, granted, wait, spendWithin, verdictOf(states[1]))
+local reply = pack('>ddddddddd', now, granted, wait, spendWithin, blocked, verdictOf(states[1]))
 for i = 2, #KEYS do
   reply = reply .. pack('>dddd', verdictOf(states[i]))
 end
