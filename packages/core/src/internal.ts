@@ -19,6 +19,7 @@ export type {
 export { defineChange } from './entries/define-change.js'
 export { defineLease, type LeaseDefinition, type LeaseReply } from './entries/define-lease.js'
 export { stampLua } from './entries/stored.js'
+export { closeWith, type Closable } from './client/closables.js'
 export { scriptSources } from './client/script.js'
 export { timeLua } from './client/time.js'
 export { literalStart } from './client/scan.js'

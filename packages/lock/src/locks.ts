@@ -1,5 +1,5 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
+import { checkClient, checkOptions, checkPrefix, createKeys, closeWith } from '@cache/core/internal'
 import type { NamedLockBackend } from './backends/backend.js'
 import type { LockInspection } from './backends/holder.js'
 import { MutexBackend } from './backends/mutex/mutex.js'
@@ -15,7 +15,6 @@ import {
   type HoldOptions,
   type ResolvedLockOptions,
 } from './manager/options.js'
-import type { Renewals } from './manager/renewals.js'
 import { sharedResources } from './manager/shared-resources.js'
 
 export interface LocksOptions extends HoldOptions {
@@ -101,26 +100,20 @@ export function createLocks(options: LocksOptions): Locks {
     : 'lock'
   const defaults = resolveLockOptions(check)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
-  return createLocksOn(
-    new MutexBackend(client, wakeups, abandoned),
-    createKeys(client.namespace, prefix),
-    renewals,
-    defaults,
-    release,
-  )
+  const backend = new MutexBackend(client, wakeups, abandoned)
+  const manager = new LockManager<NamedLockBackend>(backend, renewals, defaults, release)
+  closeWith(client, manager)
+  return locksOf(manager, createKeys(client.namespace, prefix), defaults)
 }
 
-/** Creates locks on a backend. `onClose` runs when they are closed. */
-export function createLocksOn(
-  backend: NamedLockBackend,
+/** Returns the locks of a manager, with their keys. */
+export function locksOf(
+  manager: LockManager<NamedLockBackend>,
   keyOf: (name: KeyPart) => string,
-  renewals: Renewals,
   defaults: ResolvedLockOptions,
-  onClose: () => Promise<void>,
 ): Locks {
-  const manager = new LockManager(backend, renewals, defaults)
+  const { backend } = manager
   const targetOf = (name: KeyPart): LockTarget => ({ name: String(name), key: keyOf(name) })
-  let closed: Promise<void> | undefined
 
   const locks: Locks = {
     acquire: async (name, options) => manager.acquire(targetOf(name), options),
@@ -158,7 +151,7 @@ export function createLocksOn(
 
     forceRelease: async (name) => backend.forceRelease(keyOf(name)),
 
-    close: () => (closed ??= manager.close().then(onClose)),
+    close: () => manager.close(),
 
     [Symbol.asyncDispose]: () => locks.close(),
   }

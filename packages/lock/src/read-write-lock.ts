@@ -1,5 +1,5 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
+import { checkClient, checkOptions, checkPrefix, createKeys, closeWith } from '@cache/core/internal'
 import { EXCLUSIVE, PermitsBackend, SHARED } from './backends/permits/permits.js'
 import type { Occupancy } from './backends/permits/scripts.js'
 import type { Lock } from './lock.js'
@@ -74,8 +74,8 @@ export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLoc
   const defaults = resolveLockOptions(check)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, UNLIMITED)
-  const manager = new LockManager(backend, renewals, defaults)
-  let closed: Promise<void> | undefined
+  const manager = new LockManager(backend, renewals, defaults, release)
+  closeWith(client, manager)
 
   const createSide = (tokenPrefix: string): ReadWriteLockSide => {
     const target = { name: String(options.name), key, tokenPrefix }
@@ -92,7 +92,7 @@ export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLoc
     read: createSide(SHARED),
     write: createSide(EXCLUSIVE),
     inspect: () => backend.inspect(key),
-    close: () => (closed ??= manager.close().then(release)),
+    close: () => manager.close(),
     [Symbol.asyncDispose]: () => lock.close(),
   }
   return lock

@@ -1,5 +1,5 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
+import { checkClient, checkOptions, checkPrefix, createKeys, closeWith } from '@cache/core/internal'
 import { PermitsBackend, SHARED } from './backends/permits/permits.js'
 import type { Occupancy } from './backends/permits/scripts.js'
 import type { Lock } from './lock.js'
@@ -71,9 +71,9 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const defaults = resolveLockOptions(check)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, permits)
-  const manager = new LockManager(backend, renewals, defaults)
+  const manager = new LockManager(backend, renewals, defaults, release)
+  closeWith(client, manager)
   const target = { name: String(options.name), key, tokenPrefix: SHARED }
-  let closed: Promise<void> | undefined
 
   const semaphore: Semaphore = {
     acquire: (callOptions) => manager.acquire(target, callOptions),
@@ -83,7 +83,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
       return manager.runWithLock(await manager.acquire(target, callOptions), work)
     },
     inspect: () => backend.inspect(key),
-    close: () => (closed ??= manager.close().then(release)),
+    close: () => manager.close(),
     [Symbol.asyncDispose]: () => semaphore.close(),
   }
   return semaphore

@@ -7,7 +7,7 @@ import {
   type CacheClient,
   type Subscription,
 } from '@cache/core'
-import { Slices, createToken, emit, type NearChange } from '@cache/core/internal'
+import { Slices, createToken, emit, type NearChange, closeWith } from '@cache/core/internal'
 import type {
   BusEvents,
   BusInternals,
@@ -74,6 +74,7 @@ export class ListeningBus implements InvalidationBus {
         prefixes.some((prefix) => key.startsWith(prefix)),
       change: (keys) => this.#change(keys),
     }
+    closeWith(options.client, this, 'bus')
     this.#attempt = this.#subscribe()
     void this.#keepTrying()
   }

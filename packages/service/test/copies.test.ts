@@ -209,7 +209,7 @@ it('a driver that answers with a foreign error fails the call', async () => {
   const driver = newDriver('ioredis', copies.esm, server.url)
   const wrapped: Driver = {
     ...driver,
-    send: async (commands) => commands.map(() => new RangeError('of another kind') as never),
+    send: (commands) => commands.map(async () => new RangeError('of another kind') as never),
   }
   const client = createCacheClient(wrapped)
   closing.push(() => client.close())

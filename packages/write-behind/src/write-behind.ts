@@ -13,6 +13,7 @@ import {
   readsById,
   sourceOptions,
   type EntryStore,
+  closeWith,
 } from '@cache/core/internal'
 import { writeAll } from './bulk.js'
 import { createDeadLetters } from './dead-letters.js'
@@ -84,6 +85,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     patchCodec: options.patchCodec,
   })
   const sessions = new Sessions(client)
+  closeWith(client, sessions)
+  if (durable) closeWith(client, durable)
 
   const keyOf = (id: Id): string => partitions.of(id).entry(id)
   // A read that finds no entry gets the pending value before anything is loaded.

@@ -23,6 +23,7 @@ import {
   uncachedContext,
   writeSource,
   type Entry,
+  closeWith,
 } from '@cache/core/internal'
 import { BypassedWrites } from './bypassed-writes.js'
 import type { Stored, WriteThrough, WriteThroughOptions, Written } from './types.js'
@@ -67,6 +68,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const { format } = policy
   const limitCommits = limitTo(entries.atOnce)
   const bypassed = new BypassedWrites(entries)
+  closeWith(client, bypassed)
   const limitCalls = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
 
   return {

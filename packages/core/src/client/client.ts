@@ -5,6 +5,7 @@ import { createEntryStore, type EntryStore } from '../entries/store.js'
 import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
 import { InvalidOptionError } from '../errors.js'
 import { checkOptions } from '../util/options.js'
+import { CLOSABLES, Closables } from './closables.js'
 import { createGuardedSend } from './guarded-send.js'
 import { PendingReleases } from './pending-releases.js'
 import { checkResilience, type ResilienceOptions } from './resilience.js'
@@ -55,7 +56,10 @@ export interface CacheClient {
    */
   scan(pattern: GlobPattern, options?: ScanOptions): AsyncIterable<readonly string[]>
   /**
-   * Closes all connections that the driver opened. The Redis client that you passed in stays open.
+   * Closes everything that was created on this client, and then the connections that the driver
+   * opened: held locks are released, near caches answer nothing any more, workers finish their
+   * batch, buses stop listening. Can be called several times. The Redis client that you passed in
+   * stays open.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -91,12 +95,16 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const batch = new Batch(driver, send, resilience.maxInFlight)
   const pendingReleases = new PendingReleases()
   const sinceResend = (): number => driver.sinceResend?.() ?? Infinity
-  const close = async (): Promise<void> => {
+  const closables = new Closables()
+  let closed: Promise<void> | undefined
+  const closeAll = async (): Promise<void> => {
+    await closables.close()
     await pendingReleases.close()
     await driver.close()
   }
+  const close = (): Promise<void> => (closed ??= closeAll())
 
-  return {
+  const client: CacheClient = {
     driver,
     namespace,
     entries: createEntryStore({
@@ -116,6 +124,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     close,
     [Symbol.asyncDispose]: close,
   }
+  return Object.assign(client, { [CLOSABLES]: closables })
 }
 
 function checkCommand(command: Command): Command {

@@ -33,9 +33,18 @@ export class LockManager<B extends LockBackend> {
   /** The calls that are under way. */
   readonly #pending = new SwapList<Promise<unknown>>()
   readonly #closing = new Closing()
+  readonly #onClose: () => Promise<void>
+  #closed: Promise<void> | undefined
 
-  constructor(backend: B, renewals: Renewals, defaults: ResolvedLockOptions) {
+  /** `onClose` runs once, when everything has been released. */
+  constructor(
+    backend: B,
+    renewals: Renewals,
+    defaults: ResolvedLockOptions,
+    onClose: () => Promise<void>,
+  ) {
     this.backend = backend
+    this.#onClose = onClose
     this.#renewals = renewals
     this.#defaults = defaults
   }
@@ -76,11 +85,15 @@ export class LockManager<B extends LockBackend> {
     }
   }
 
-  async close(): Promise<void> {
-    if (this.#closing.reason) return
+  close(): Promise<void> {
+    return (this.#closed ??= this.#releaseAll())
+  }
+
+  async #releaseAll(): Promise<void> {
     this.#closing.close()
     await Promise.all([...this.#held].map((lock) => lock.revoke()))
     await Promise.allSettled(this.#pending)
+    await this.#onClose()
   }
 
   async #acquire(target: LockTarget, options?: AcquireOptions): Promise<Lock> {

@@ -1,4 +1,5 @@
 import type { CacheClient } from '@cache/core'
+import { closeWith } from '@cache/core/internal'
 import { AbandonedRequests } from './abandoned-requests.js'
 import { Renewals } from './renewals.js'
 import { Wakeups } from './wakeups.js'
@@ -24,6 +25,8 @@ export function sharedResources(client: CacheClient): SharedResources {
       users: 0,
     }
     byClient.set(client, shared)
+    closeWith(client, shared.wakeups, 'bus')
+    closeWith(client, shared.abandoned, 'bus')
   }
   const counted = shared
   const { wakeups, renewals, abandoned } = counted

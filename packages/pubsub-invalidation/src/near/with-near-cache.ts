@@ -1,5 +1,5 @@
 import type { CacheClient, Duration, Size } from '@cache/core'
-import { checkClient, checkOptions, type OptionChecks } from '@cache/core/internal'
+import { checkClient, checkOptions, type OptionChecks, closeWith } from '@cache/core/internal'
 import type { InvalidationBus } from '../bus.js'
 import { checkBus } from '../check-bus.js'
 import { NearCache, type NearSettings } from './near-cache.js'
@@ -86,7 +86,7 @@ export interface NearCacheClient extends CacheClient {
  * Changes that are not made by the patterns (`client.send`, `redis-cli`) are reported on a tracking
  * bus only.
  *
- * `close()` ends the near cache. It does not close the client and the bus, which you own.
+ * `close()` ends the near cache alone; `close()` of the client and of the bus end it as well.
  *
  * @throws {InvalidOptionError} naming the option.
  * @example
@@ -98,6 +98,7 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   const inner = checkClient(checkOptions('client', { client }, ['client']))
   const check = checkOptions('withNearCache', options, ['bus', ...nearOptions])
   const near = new NearCache({ bus: checkBus(check, inner), ...checkNear(check) })
+  closeWith(inner, near)
   const close = async (): Promise<void> => near.close()
   return {
     ...inner,

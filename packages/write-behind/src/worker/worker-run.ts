@@ -1,5 +1,5 @@
 import { CacheError, channels } from '@cache/core'
-import { PendingReleases, createToken, emit } from '@cache/core/internal'
+import { PendingReleases, createToken, emit, onAbort } from '@cache/core/internal'
 import type { Partition, Partitions, WriteId } from '../partitions.js'
 import { heartbeatScript } from '../scripts.js'
 import { sleep } from '../sleep.js'
@@ -42,6 +42,8 @@ export class WorkerRun<T, Id extends WriteId> {
   readonly #silentOwners = new Map<Partition, { readonly owner: string; readonly since: number }>()
   /** Numbers the attempts to acquire a partition. */
   #attempts = 0
+  readonly #stop = new AbortController()
+  #ended: Promise<void> | undefined
 
   constructor(partitions: Partitions, options: ProcessingOptions<T, Id>, ownershipTtl: number) {
     this.#partitions = partitions
@@ -54,11 +56,25 @@ export class WorkerRun<T, Id extends WriteId> {
     return [...this.#owned.keys()].map(({ index }) => index)
   }
 
+  /** Works until the signal aborts or `close` is called, and then drains. */
+  run(signal: AbortSignal | undefined, drainTimeout: number): Promise<void> {
+    const stopListening = signal && onAbort(signal, () => this.#stop.abort())
+    return (this.#ended = this.#work(this.#stop.signal)
+      .then(() => this.#drain(drainTimeout))
+      .finally(stopListening))
+  }
+
+  /** Stops the run. Resolves when it has ended. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#ended?.catch(() => undefined)
+  }
+
   /**
    * Sends a heartbeat and acquires the worker's share of the partitions, three times in each
    * `ownershipTtl`, until the signal aborts. Each ownership is renewed independently of this.
    */
-  async work(signal: AbortSignal): Promise<void> {
+  async #work(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#balance(signal).catch((error: unknown) => {
         const isMisconfigured =
@@ -74,7 +90,7 @@ export class WorkerRun<T, Id extends WriteId> {
    * Finishes the running flushes and gives the partitions back. After `timeout` milliseconds the
    * signal of a running flush aborts, and its partition keeps its owner until the ttl has passed.
    */
-  async drain(timeout: number): Promise<void> {
+  async #drain(timeout: number): Promise<void> {
     const timer = setTimeout(() => {
       for (const { ownership, processor } of [...this.#owned.values()])
         this.#lose(

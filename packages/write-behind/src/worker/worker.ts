@@ -6,7 +6,7 @@ import {
   type Schema,
   type Size,
 } from '@cache/core'
-import { checkClient, checkOptions } from '@cache/core/internal'
+import { checkClient, checkOptions, closeWith } from '@cache/core/internal'
 import { Partitions, checkQueuePrefix, type WriteId } from '../partitions.js'
 import { WriteFormat } from '../write-format.js'
 import type { Flush } from './flush.js'
@@ -129,9 +129,9 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
             'or create another worker.',
         )
       current = new WorkerRun(partitions, processing, ownershipTtl)
+      closeWith(client, current)
       try {
-        await current.work(signal ?? new AbortController().signal)
-        await current.drain(drainTimeout)
+        await current.run(signal, drainTimeout)
       } finally {
         current = undefined
       }

@@ -135,6 +135,16 @@ export function onEnd(client: IoredisClient, ended: () => void): void {
   client.on('end', ended)
 }
 
+/**
+ * Lets the process end while a client that the driver opened is connected, or waits until it
+ * connects again. A Cluster has a client for each node.
+ */
+export function unrefConnections(client: IoredisNode | IoredisCluster): void {
+  client.on('reconnecting', () => client.reconnectTimeout?.unref())
+  if ('nodes' in client) client.on('+node', unrefConnections)
+  else client.on('connect', () => client.stream?.unref?.())
+}
+
 function writeOne(client: IoredisClient, command: Command, index: number, settle: Settle): void {
   if (usesAutoPipelining(client)) return writeWithoutAutoPipelining(client, command, index, settle)
   const [name, ...args] = command.args

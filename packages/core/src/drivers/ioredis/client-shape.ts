@@ -15,6 +15,8 @@ export interface IoredisClient {
 export interface IoredisCluster extends IoredisClient {
   readonly slots: (readonly string[])[]
   nodes(role: 'all' | 'master'): IoredisNode[]
+  /** The timer while the client waits to connect again. */
+  readonly reconnectTimeout?: NodeJS.Timeout | null
   /** Asks the nodes, one after the other, which of them owns which slots. */
   refreshSlotsCache?(done: () => void): void
   duplicate(startupNodes?: never[], override?: object): IoredisCluster
@@ -32,7 +34,14 @@ export interface IoredisNode extends IoredisClient {
     readonly retryStrategy?: unknown
   }
   /** The socket of the current connection. */
-  readonly stream?: { readonly bytesRead: number; readonly writable: boolean; destroy(): void }
+  readonly stream?: {
+    readonly bytesRead: number
+    readonly writable: boolean
+    destroy(): void
+    unref?(): void
+  }
+  /** The timer while the client waits to connect again. */
+  readonly reconnectTimeout?: NodeJS.Timeout | null
   /** Rejects the commands that are under way. */
   flushQueue?(error: Error, options: { offlineQueue: boolean }): void
   duplicate(override?: object): IoredisNode

@@ -7,7 +7,7 @@ import { createHeartbeat } from '../shared/heartbeat.js'
 import { ManagedConnection } from '../shared/managed-connection.js'
 import { OpenSubscriptions } from '../shared/open-subscriptions.js'
 import { keepSubscribed, type OpenSubscription } from '../shared/subscription-connection.js'
-import { addressOf, ioredisAdapter } from './adapter.js'
+import { addressOf, ioredisAdapter, unrefConnections } from './adapter.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
 import {
   NO_RECONNECT,
@@ -68,6 +68,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
             },
           })
         : (client as IoredisNode).duplicate({ lazyConnect: true, ...noResend })
+      unrefConnections(own)
       const ownConnection = new ManagedConnection(
         ioredisAdapter(own, cluster && (own as IoredisCluster)),
       )

@@ -10,7 +10,7 @@ import {
 import { errorOf, isReplyError } from '../shared/replies.js'
 import type { OpenSubscription } from '../shared/subscription-connection.js'
 import { TRACKING_CHANNEL, isTrackingChannel, keysOf, startTracking } from '../shared/tracking.js'
-import { addressOf, onEnd } from './adapter.js'
+import { addressOf, onEnd, unrefConnections } from './adapter.js'
 import type { IoredisCluster, IoredisNode } from './client-shape.js'
 
 /** What a connection subscribes to. */
@@ -33,6 +33,7 @@ export function openOn(
     signal.throwIfAborted()
     signal.addEventListener('abort', () => own.disconnect(), { once: true })
     own.on('error', () => undefined)
+    unrefConnections(own)
     if (tracking)
       own.on('messageBuffer', (channel: Buffer, payload: unknown) => {
         if (isTrackingChannel(channel)) invalidated(keysOf(payload))

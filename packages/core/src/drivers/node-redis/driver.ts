@@ -76,6 +76,7 @@ export function nodeRedisDriver(
         )
       }
       const own = duplicable.duplicate()
+      own.unref?.()
       let closed = false
       // A client that is destroyed while it connects still opens its socket.
       own.on('connect', () => {

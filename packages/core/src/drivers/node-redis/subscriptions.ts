@@ -20,6 +20,8 @@ export interface Duplicable extends NodeRedisStandalone {
     readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string }
   }
   duplicate(overrides?: object): Duplicable
+  /** Lets the process end while the client is connected. A Cluster does not have it. */
+  unref?(): void
   subscribe(
     channels: readonly string[],
     listener: (payload: any, channel: any) => void,
@@ -56,6 +58,7 @@ export function openOn(
     signal.addEventListener('abort', () => void destroyQuietly(own), { once: true })
     const listener = (payload: string, channel: string): void => message(channel, payload)
     for (const event of ['error', 'end', 'sharded-channel-moved']) own.on(event, ended)
+    own.unref?.()
     // A client that is destroyed while it connects still opens its socket.
     own.on('connect', () => {
       if (signal.aborted) void destroyQuietly(own)

@@ -1,8 +1,16 @@
 import type { CacheClient } from '@cache/core'
-import { OptionChecks, checkOptions, checkPrefix, createKeys } from '@cache/core/internal'
-import { createLocksOn, type Locks } from '../../locks.js'
+import {
+  OptionChecks,
+  checkOptions,
+  checkPrefix,
+  createKeys,
+  closeWith,
+} from '@cache/core/internal'
+import { locksOf, type Locks } from '../../locks.js'
+import { LockManager } from '../../manager/lock-manager.js'
 import { lockOptionNames, resolveLockOptions, type HoldOptions } from '../../manager/options.js'
 import { Renewals } from '../../manager/renewals.js'
+import type { NamedLockBackend } from '../backend.js'
 import { MajorityBackend } from './majority.js'
 
 export interface RedlockOptions extends Omit<HoldOptions, 'fair'> {
@@ -48,7 +56,10 @@ export function createRedlock(options: RedlockOptions): Locks {
   // All servers use the same keys, whatever the namespaces of their clients are.
   const keyOf = createKeys(clients[0]!.namespace, prefix)
   const backend = new MajorityBackend(clients)
-  return createLocksOn(backend, keyOf, new Renewals(), resolveLockOptions(check), () =>
+  const defaults = resolveLockOptions(check)
+  const manager = new LockManager<NamedLockBackend>(backend, new Renewals(), defaults, () =>
     backend.close(),
   )
+  for (const client of clients) closeWith(client, manager)
+  return locksOf(manager, keyOf, defaults)
 }
