@@ -78,12 +78,12 @@ describe.each(['ioredis', 'node-redis'])('on %s, client.close()', (library) => {
     await using made = connect()
     const { client } = made
     const flushed: string[] = []
-    const rows = createWriteBehind<string>({
+    const rows = createWriteBehind({
       client,
       prefix: 'rows',
       partitions: 1,
       ttl: '1m',
-      load: () => undefined,
+      load: (): string | undefined => undefined,
       maxPending: 100,
     })
     const worker = createWriteBehindWorker({
