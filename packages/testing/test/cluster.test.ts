@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startRedisCluster, type ClusterNode, type RedisCluster } from '../src/index.js'
+import { startRedis, startRedisCluster, type ClusterNode, type RedisCluster } from '../src/index.js'
 
 // CLUSTER KEYSLOT x
 const SLOT_OF_X = 16_287
@@ -73,5 +73,27 @@ describe('startRedisCluster', () => {
     await promoted.restart()
     await redis.ready()
     expect([paused.role, promoted.role, redis.primaries.length]).toEqual(['primary', 'replica', 3])
+  })
+
+  it('can be paused, resumed, killed and restarted as a whole', async () => {
+    const client = new Cluster([redis.url])
+    client.on('error', () => undefined)
+    await client.set('x', 'before')
+    await redis.pause()
+    let answered = false
+    const answer = client.get('x').finally(() => (answered = true))
+    // Another server answers in the meantime, so only the paused ones are silent.
+    await using other = await startRedis()
+    await other.cli('PING')
+    expect(answered).toBe(false)
+    await redis.resume()
+    expect(await answer).toBe('before')
+    client.disconnect()
+
+    await redis.kill()
+    expect(redis.nodes.some(({ running }) => running)).toBe(false)
+    await redis.restart()
+    expect(redis.nodes.every(({ running }) => running)).toBe(true)
+    expect(await owner().cli('SET', 'x', 'after')).toBe('OK')
   })
 })

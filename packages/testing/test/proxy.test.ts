@@ -47,6 +47,17 @@ describe('startProxy', () => {
     expect(proxy.connections).toBe(1)
   })
 
+  it('has the password and the database of its target in its url', async () => {
+    await using server = await startRedis({ password: 'p/w d' })
+    await using inBetween = await startProxy(server)
+    const connection = new Redis(inBetween.url)
+    expect(await connection.ping()).toBe('PONG')
+    connection.disconnect()
+    const url = 'redis://user:secret@elsewhere:1234/3'
+    await using other = await startProxy({ host: server.host, port: server.port, url })
+    expect(other.url).toBe(`redis://user:secret@127.0.0.1:${other.port}/3`)
+  })
+
   it('drop() closes the present connections, and accepts new ones', async () => {
     proxy.drop()
     await closed(client)

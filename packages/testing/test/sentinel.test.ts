@@ -57,6 +57,23 @@ it(
   },
 )
 
+it('all servers can be paused, resumed, killed and restarted, also after a failover', async () => {
+  await using redis = await startRedisSentinel({ sentinels: 1, config: { appendonly: 'yes' } })
+  const promoted = await redis.failover()
+  expect(redis.url).toBe(promoted.url)
+  await redis.primary.cli('SET', 'key', 'value')
+  await redis.ready()
+  await redis.pause()
+  await redis.resume()
+  await redis.ready()
+  await redis.kill()
+  const all = [redis.primary, ...redis.replicas, ...redis.sentinels]
+  expect(all.some(({ running }) => running)).toBe(false)
+  await redis.restart()
+  expect(all.every(({ running }) => running)).toBe(true)
+  expect(await redis.primary.cli('GET', 'key')).toBe('value')
+})
+
 it('one Sentinel can fail over, and failover() throws if no replica is running', async () => {
   await using redis = await startRedisSentinel({ sentinels: 1 })
   const [replica] = redis.replicas
