@@ -2,7 +2,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import RedisParser from 'redis-parser'
 
+/** Where a server or a proxy listens. */
 export interface Address {
+  /** Always `127.0.0.1`, unless the server is that of `REDIS_URL`. */
   readonly host: string
   readonly port: number
 }

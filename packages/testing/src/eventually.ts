@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** Options of `eventually`. */
 export interface EventuallyOptions {
   /** The timeout in milliseconds. The default is 10,000. */
   readonly within?: number
@@ -21,9 +22,9 @@ export interface EventuallyOptions {
  */
 export async function eventually<T extends {} | null | undefined>(
   check: () => T | Promise<T>,
-  patience: EventuallyOptions = {},
+  options: EventuallyOptions = {},
 ): Promise<Truthy<T>> {
-  const { within = 10_000, every = 20 } = patience
+  const { within = 10_000, every = 20 } = options
   const deadline = performance.now() + within
   let lastFailure: Failure | undefined
   for (;;) {

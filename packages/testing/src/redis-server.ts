@@ -1,5 +1,6 @@
 import type { Address } from './command.js'
 
+/** Options of `startRedis`. */
 export interface RedisOptions {
   /** The port. The default is a free port. */
   readonly port?: number
@@ -18,6 +19,7 @@ export interface RedisOptions {
   readonly shared?: boolean
 }
 
+/** A Redis server of its own process, or a borrowed database of the server in `REDIS_URL`. */
 export interface RedisServer extends Address, AsyncDisposable {
   /** `redis://127.0.0.1:port`, with the password and the database if there are any. */
   readonly url: string

@@ -12,6 +12,7 @@ import { migrateSlot, type MigrateOptions } from './migrate-slot.js'
 import { nodesFile, planMembers, type Member } from './nodes-file.js'
 import { waitForAgreement } from './view.js'
 
+/** Options of `startRedisCluster`. */
 export interface RedisClusterOptions {
   /** The number of primaries. The default is 3. */
   readonly primaries?: number
@@ -23,6 +24,7 @@ export interface RedisClusterOptions {
   readonly clock?: boolean
 }
 
+/** A Cluster that `startRedisCluster` has started. */
 export interface RedisCluster extends AsyncDisposable {
   /** `redis://127.0.0.1:port` of the first node, for clients that need one node to start with. */
   readonly url: string

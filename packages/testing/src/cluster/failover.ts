@@ -4,6 +4,7 @@ import { followedPort } from '../replication.js'
 import type { Node } from './node.js'
 import { waitForAgreement } from './view.js'
 
+/** Options of `failover` of a Cluster. */
 export interface ClusterFailoverOptions {
   /**
    * Promotes the replica without asking the other nodes: needed for a paused primary, and the

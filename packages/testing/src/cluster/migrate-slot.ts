@@ -1,6 +1,7 @@
 import { sendCommand } from '../command.js'
 import type { Node } from './node.js'
 
+/** Options of `migrateSlot` of a Cluster. */
 export interface MigrateOptions {
   /** Leaves the slot MIGRATING at the source and IMPORTING at the target. */
   readonly stopHalfway?: boolean

@@ -1,5 +1,6 @@
 import type { RedisServer } from '../redis-server.js'
 
+/** A server of a Cluster. */
 export interface ClusterNode extends RedisServer {
   /** The node's id in the Cluster, 40 hexadecimal digits. */
   readonly id: string

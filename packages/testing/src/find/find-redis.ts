@@ -1,12 +1,15 @@
 import { findBinary } from './binary.js'
 import { dockerRuns } from './docker-runs.js'
 
+/** What `findRedis` found: the server in `REDIS_URL`, or a way to start servers. */
 export type RedisSource = { readonly kind: 'url'; readonly url: string } | OwnRedisSource
 
+/** A way to start servers: a binary, or an image for Docker. */
 export type OwnRedisSource =
   | { readonly kind: 'binary'; readonly path: string }
   | { readonly kind: 'docker'; readonly image: string }
 
+/** Options of `findRedis`. */
 export interface FindOptions {
   /** Contains `REDIS_URL`, `REDIS_SERVER` and `PATH`. The default is `process.env`. */
   readonly env?: NodeJS.ProcessEnv

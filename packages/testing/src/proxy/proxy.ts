@@ -14,6 +14,7 @@ export interface ProxyTarget extends Address {
   readonly url?: string
 }
 
+/** A TCP proxy that simulates failures of the network between a client and a server. */
 export interface TcpProxy extends Address, AsyncDisposable {
   /** The `url` of the first target, with the host and port of the proxy. */
   readonly url: string

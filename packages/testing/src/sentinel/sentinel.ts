@@ -8,6 +8,7 @@ import { stopAll } from '../server.js'
 import { launchSentinels, launchServers, NAME, type Servers } from './launch.js'
 import { agreedPrimary, namedPrimary } from './view.js'
 
+/** Options of `startRedisSentinel`. */
 export interface RedisSentinelOptions {
   /** The number of replicas of the primary. The default is 1. */
   readonly replicas?: number
@@ -22,6 +23,7 @@ export interface RedisSentinelOptions {
   readonly config?: Readonly<Record<string, string>>
 }
 
+/** A primary, its replicas and the Sentinels that watch them. */
 export interface RedisSentinel extends AsyncDisposable {
   /** The name under which the Sentinels monitor the primary. */
   readonly name: string
