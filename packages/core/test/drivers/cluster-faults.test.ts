@@ -5,7 +5,9 @@ import { CacheError, createCacheClient, slot, type Driver, type Reply } from '..
 import { answer, flavours, on, recovered } from './clients.js'
 
 let redis: RedisCluster
-beforeAll(async () => void (redis = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })))
+beforeAll(
+  async () => void (redis = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })),
+)
 afterAll(() => redis.stop())
 
 const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
