@@ -13,7 +13,8 @@ const patterns = [
 
 /** What a package may import of ours, and nothing else. */
 const allowed = {
-  testkit: [],
+  testing: [],
+  testkit: ['testing'],
   core: [],
   otel: ['core'],
   memory: ['core'],
@@ -48,7 +49,7 @@ const imports = Object.entries(allowed).map(([name, may]) => {
       '@typescript-eslint/no-restricted-imports': ['error', { patterns: refused }],
       'no-restricted-syntax': [
         'error',
-        ...(name === 'testkit' ? [] : [hostClock]),
+        ...(['testing', 'testkit'].includes(name) ? [] : [hostClock]),
         ...refused.map(({ regex, message }) => ({
           selector: `ImportExpression[source.value=/${regex.replaceAll('/', '\\u002F')}/]`,
           message,

@@ -1,9 +1,10 @@
-// Type-checks and runs the code blocks of the READMEs, so that the code that users copy works.
-// Finds dead links in all documents.
+// Type-checks and runs the code blocks of the READMEs and of apps/docs, so that the code that users
+// copy works. Finds dead links in all documents.
 //
 // - ```ts is a whole program. It is type-checked, and run against a real Redis (REDIS_URL).
 // - ```ts no-run is only type-checked.
 // - ```ts from=apps/recipes/src/pg.ts must equal that file, which is type-checked and tested there.
+//   So must ```js from=….
 //
 // A comment before a block can declare names that the block uses:
 // <!-- with: … TypeScript … -->
@@ -28,10 +29,16 @@ const folders = [
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name))),
 ]
-const readmes = folders
-  .map((folder) => join(root, folder, 'README.md'))
-  .filter((file) => existsSync(file))
-const blocks = readmes.flatMap(blocksOf)
+const pages = readdirSync(join(root, 'apps/docs'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => join(root, 'apps/docs', file))
+const checked = [
+  ...new Set([
+    ...folders.map((folder) => join(root, folder, 'README.md')).filter((file) => existsSync(file)),
+    ...pages,
+  ]),
+]
+const blocks = checked.flatMap(blocksOf)
 const scratch = join(root, '.tmp', 'readmes')
 
 rmSync(scratch, { recursive: true, force: true })
@@ -44,7 +51,7 @@ writeFileSync(
 for (const { name, code } of blocks) writeFileSync(join(scratch, `${name}.ts`), code)
 
 let failed = 0
-for (const file of readmes) for (const message of outdatedCopies(file)) fail(message)
+for (const file of checked) for (const message of outdatedCopies(file)) fail(message)
 for (const file of documents()) for (const message of deadLinks(file)) fail(message)
 check(
   'types',
@@ -88,9 +95,9 @@ function blocksOf(file: string): Block[] {
   return result
 }
 
-/** Returns a message for each block of a README that differs from the file in its `from=`. */
+/** Returns a message for each block of a document that differs from the file in its `from=`. */
 function outdatedCopies(file: string): string[] {
-  const copies = readFileSync(file, 'utf8').matchAll(/^```ts from=(\S+)\n([\s\S]*?)^```/gm)
+  const copies = readFileSync(file, 'utf8').matchAll(/^```[jt]s from=(\S+)\n([\s\S]*?)^```/gm)
   return [...copies].flatMap(([, from, code]) => {
     const original = join(root, from!)
     const same = existsSync(original) && readFileSync(original, 'utf8') === code

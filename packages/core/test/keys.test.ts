@@ -1,4 +1,4 @@
-import { startCluster, type RedisCluster } from '@cache/testkit'
+import { startRedisCluster, type RedisCluster } from '@cache/testkit'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Redis } from 'ioredis'
@@ -435,7 +435,7 @@ describe('slot', () => {
     let cluster: RedisCluster
     let node: Redis
     beforeAll(async () => {
-      cluster = await startCluster()
+      cluster = await startRedisCluster()
       node = new Redis(cluster.primaries[0]!.url)
     })
     afterAll(async () => {

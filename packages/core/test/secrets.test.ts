@@ -3,9 +3,9 @@ import {
   everythingShown,
   eventually,
   matrix,
-  startCluster,
+  startRedisCluster,
   startRedis,
-  startSentinel,
+  startRedisSentinel,
   type RedisServer,
   type Stage,
 } from '@cache/testkit'
@@ -331,14 +331,14 @@ describe('clients with a wrong password show neither that nor values', () => {
 })
 
 it('a wrong password on a Cluster and on Sentinel is not shown', async () => {
-  await using cluster = await startCluster()
+  await using cluster = await startRedisCluster()
   for (const node of cluster.nodes) await node.cli('CONFIG', 'SET', 'requirepass', 'right')
   const nodes = cluster.nodes.map(({ host, port }) => ({ host, port }))
   const defaults = { password: PASSWORD, socket: { reconnectStrategy: () => 100 } }
   const rootNodes = nodes.map(({ host, port }) => ({
     url: `redis://bob:${PASSWORD}@${host}:${port}`,
   }))
-  await using sentinel = await startSentinel()
+  await using sentinel = await startRedisSentinel()
   const { addresses, name } = sentinel
   const sentinels = addresses.map(({ host, port }) => ({ host, port }))
   const raws = [

@@ -1,4 +1,4 @@
-import { startCluster, startProxy, type RedisCluster, type TcpProxy } from '@cache/testkit'
+import { startRedisCluster, startProxy, type RedisCluster, type TcpProxy } from '@cache/testkit'
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -41,7 +41,7 @@ describe.each(['ioredis', 'node-redis'] as const)(
     let connected: Connected
     const proxies: Record<string, TcpProxy> = {}
     beforeAll(async () => {
-      cluster = await startCluster({ primaries: 3 })
+      cluster = await startRedisCluster({ primaries: 3 })
       for (const node of cluster.nodes)
         proxies[`${node.host}:${node.port}`] = await startProxy(node)
       connected = connectors[kind](

@@ -1,7 +1,7 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { startCluster, startProxy, startRedis, type HeldRequests } from '@cache/testkit'
+import { startRedisCluster, startProxy, startRedis, type HeldRequests } from '@cache/testkit'
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { describe, expect, it, vi } from 'vitest'
@@ -173,7 +173,7 @@ describe.each(driverNames)(
 it.each(driverNames)(
   'a release whose reply is lost on a Cluster resolves to true, on %s',
   async (driver) => {
-    const cluster = await startCluster({ primaries: 3 })
+    const cluster = await startRedisCluster({ primaries: 3 })
     const proxies = new Map(
       await Promise.all(
         cluster.nodes.map(

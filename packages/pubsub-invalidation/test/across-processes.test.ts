@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   spawnProcesses,
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
   type RedisServer,
@@ -38,7 +38,7 @@ async function runProcesses(
   faults: readonly ((targets: Targets) => Promise<unknown>)[],
 ) {
   await using source = await startRedis()
-  await using redis = topology === 'cluster' ? await startCluster() : await startRedis()
+  await using redis = topology === 'cluster' ? await startRedisCluster() : await startRedis()
   const servers = 'nodes' in redis ? redis.nodes : [redis]
   const proxies =
     topology === 'cluster'

@@ -3,7 +3,7 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import {
   eventually,
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
   type RedisServer,
@@ -74,7 +74,7 @@ const setups: Record<string, () => Promise<Setup>> = {
     }
   },
   async 'ioredis, Cluster'() {
-    const cluster = await startCluster()
+    const cluster = await startRedisCluster()
     const proxies = await Promise.all(cluster.primaries.map((node) => startProxy(node)))
     const natMap = Object.fromEntries(
       cluster.primaries.map((node, i) => [

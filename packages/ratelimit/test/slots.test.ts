@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startCluster, startProxy, startRedis } from '@cache/testkit'
+import { startRedisCluster, startProxy, startRedis } from '@cache/testkit'
 import { CacheError, CommandTimeoutError, ConnectionError, createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
@@ -145,7 +145,7 @@ it.each(['CIRCUIT_OPEN', 'OVERLOADED', 'CLOSED', 'NOT_SENT'])(
 
 describe.each(['ioredis', 'node-redis'])('on a Cluster, with %s', (name) => {
   it('counts slots while their Cluster slot moves', async () => {
-    await using cluster = await startCluster({ primaries: 2 })
+    await using cluster = await startRedisCluster({ primaries: 2 })
     const [host, port] = [cluster.primaries[0]!.host, cluster.primaries[0]!.port]
     const redis =
       name === 'ioredis'

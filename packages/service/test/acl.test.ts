@@ -22,7 +22,7 @@ import {
   tokenBucket,
 } from '@cache/ratelimit'
 import { createCacheService } from '@cache/service'
-import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
+import { startRedisCluster, startRedis, type RedisServer } from '@cache/testkit'
 import { createVersioned } from '@cache/versioning'
 import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
 import { createWriteThrough } from '@cache/write-through'
@@ -240,7 +240,7 @@ let nodes: readonly RedisServer[]
 beforeAll(async () => {
   server = await startRedis()
   closing.push(() => server.stop())
-  const cluster = await startCluster()
+  const cluster = await startRedisCluster()
   nodes = cluster.primaries
   closing.push(() => cluster.stop())
 })

@@ -10,7 +10,7 @@ import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createLocks } from '@cache/lock'
 import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
 import { createRateLimiter, slidingWindow } from '@cache/ratelimit'
-import { startCluster, startRedis, type RedisCluster, type RedisServer } from '@cache/testkit'
+import { startRedisCluster, startRedis, type RedisCluster, type RedisServer } from '@cache/testkit'
 import * as ioredis6 from 'ioredis'
 import * as redis6 from 'redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -31,7 +31,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cache-socket-'))
   path = join(directory, 'redis.sock')
   server = await startRedis({ config: { unixsocket: path } })
-  cluster = await startCluster()
+  cluster = await startRedisCluster()
 })
 beforeEach(async () => {
   await server.flush()

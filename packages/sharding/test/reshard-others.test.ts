@@ -1,6 +1,6 @@
 import { ConnectionError } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
-import { startCluster } from '@cache/testkit'
+import { startRedisCluster } from '@cache/testkit'
 import { Cluster } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { ketama, rendezvous, shardedDriver } from '../src/index.js'
@@ -79,7 +79,7 @@ it.each([
 })
 
 it('a Cluster can replace a server, and be replaced again', async () => {
-  await using redis = await startCluster()
+  await using redis = await startRedisCluster()
   const cluster = new Cluster(redis.nodes.map(({ host, port }) => ({ host, port })))
   const [a, b, again] = [setup().driverAt('a'), setup().driverAt('b'), setup().driverAt('b')]
   const driver = shardedDriver({ shards: { a, b }, announceFor: 300 })

@@ -2,7 +2,7 @@ import { ConnectionError, createCacheClient, defineScript, glob, type Command } 
 import { createFormat } from '@cache/core/internal'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { startCluster } from '@cache/testkit'
+import { startRedisCluster } from '@cache/testkit'
 import { Cluster } from 'ioredis'
 import { createCluster } from 'redis'
 import { describe, expect, it } from 'vitest'
@@ -130,7 +130,7 @@ describe('shards', () => {
   })
 
   it('can be a Cluster: keys are grouped by slot, and its messages arrive', async () => {
-    await using redis = await startCluster()
+    await using redis = await startRedisCluster()
     const addresses = redis.nodes.map(({ host, port }) => ({ host, port }))
     const [first, second] = [
       new Cluster(addresses),

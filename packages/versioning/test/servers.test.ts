@@ -1,7 +1,7 @@
 import { createCacheClient, slot, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { eventually, startCluster, startRedis, type Address } from '@cache/testkit'
+import { eventually, startRedisCluster, startRedis, type Address } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { createCluster } from 'redis'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -117,7 +117,7 @@ describe.each(process.env.CHAOS ? how : how.slice(2))('groups %s', (way) => {
   it.each(['ioredis', 'node-redis'] as const)(
     'when a failover loses the version, no entry of the group returns: %s',
     async (kind) => {
-      const cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
+      const cluster = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })
       ends.push(() => cluster.stop())
       const shop = new Shop()
       const products = productsOf(connectCluster[kind](cluster.addresses), shop, way, {

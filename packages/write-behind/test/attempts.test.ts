@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
   type RedisCluster,
@@ -123,7 +123,7 @@ describe.each(clientKinds)('a Cluster that loses replies, on %s', (kind) => {
   let cluster: RedisCluster
   const proxies = new Map<string, TcpProxy>()
   beforeAll(async () => {
-    cluster = await startCluster({ primaries: 3 })
+    cluster = await startRedisCluster({ primaries: 3 })
     for (const node of cluster.nodes)
       proxies.set(`${node.host}:${node.port}`, await startProxy(node))
   })

@@ -1,7 +1,12 @@
 import { createCacheClient, type CacheClient, type Command, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import { startSentinel, type RedisSentinel, type RedisServer, sendAfter } from '@cache/testkit'
+import {
+  startRedisSentinel,
+  type RedisSentinel,
+  type RedisServer,
+  sendAfter,
+} from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -35,7 +40,7 @@ describe.each([
   let replica: RedisServer
   const clients: CacheClient[] = []
   beforeAll(async () => {
-    redis = await startSentinel({ replicas: 1, sentinels: 1, downAfter: 60_000 })
+    redis = await startRedisSentinel({ replicas: 1, sentinels: 1, downAfter: 60_000 })
     primary = redis.primary
     ;[replica] = redis.replicas as [RedisServer]
   })

@@ -1,4 +1,4 @@
-import { startCluster, startRedis, type RedisCluster, type RedisServer } from '@cache/testkit'
+import { startRedisCluster, startRedis, type RedisCluster, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CacheClient } from '@cache/core'
 import { BackpressureError, DeadLetterError, type PendingWrite } from '../src/index.js'
@@ -174,7 +174,7 @@ describe.each(clientKinds)('every step delivered twice on a Cluster, on %s', (ki
   let cluster: RedisCluster
   const proxies = new Map<string, DoublingProxy>()
   beforeAll(async () => {
-    cluster = await startCluster({ primaries: 3 })
+    cluster = await startRedisCluster({ primaries: 3 })
     for (const node of cluster.nodes)
       proxies.set(`${node.host}:${node.port}`, await startDoublingProxy(node, 20))
   })

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { startCluster, startRedis, type RedisServer } from '@cache/testkit'
+import { startRedisCluster, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DeadLetterError } from '../src/index.js'
 import { Setup, connect, connectCluster, findKey, clientKinds } from './setup.js'
@@ -223,7 +223,7 @@ describe.each(clientKinds)('a Redis that accepts no writes for another reason, o
 
 describe.each(clientKinds)('a full Cluster, on %s', (kind) => {
   it('is drained', async () => {
-    await using cluster = await startCluster({ primaries: 3 })
+    await using cluster = await startRedisCluster({ primaries: 3 })
     const nodes = new Map(
       cluster.nodes.map((node) => [
         `${node.host}:${node.port}`,

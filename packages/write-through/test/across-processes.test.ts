@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
-import { spawnProcesses, startCluster, startRedis, type ProcessGroup } from '@cache/testkit'
+import { spawnProcesses, startRedisCluster, startRedis, type ProcessGroup } from '@cache/testkit'
 import { Cluster, Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
 import { createWriteThrough } from '../src/index.js'
@@ -30,7 +30,7 @@ async function harness({
   Omit<Report, 'type'> & { killed: number; cached: number; wrong: string[] }
 > {
   await using source = await startRedis()
-  await using redis = topology === 'cluster' ? await startCluster() : await startRedis()
+  await using redis = topology === 'cluster' ? await startRedisCluster() : await startRedis()
   const nodes = 'nodes' in redis ? redis.nodes : [redis]
   const reports: Report[] = []
   const groups = new Set<ProcessGroup>()

@@ -2,7 +2,7 @@ import { createAside } from '@cache/aside'
 import { createCacheClient, slot, type CacheClient, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { jump, ketama, rendezvous, shardedDriver, type Placement } from '@cache/sharding'
-import { startCluster, startRedis, startSentinel } from '@cache/testkit'
+import { startRedisCluster, startRedis, startRedisSentinel } from '@cache/testkit'
 import { createWriteBehind } from '@cache/write-behind'
 import { Cluster, Redis } from 'ioredis-6'
 import { product, type Product } from '../caches/cache.js'
@@ -24,8 +24,8 @@ export const growing: Scenario = {
     'against one server.',
   async run(scale) {
     await using standalone = await startRedis()
-    await using sentinel = await startSentinel({ replicas: 1, sentinels: 1 })
-    await using cluster = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
+    await using sentinel = await startRedisSentinel({ replicas: 1, sentinels: 1 })
+    await using cluster = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })
     await using a = await startRedis()
     await using b = await startRedis()
     await using c = await startRedis()

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { slot } from '@cache/core'
-import { canSetClock, startCluster, type RedisCluster, type RedisServer } from '@cache/testkit'
+import { canSetClock, startRedisCluster, type RedisCluster, type RedisServer } from '@cache/testkit'
 import type { Random } from '../random.js'
 import { openProxies } from './open-proxies.js'
 import type { Topology } from './topology.js'
@@ -13,7 +13,7 @@ const SLOTS_AT_ONCE = 5
 /** Starts three primaries with a replica each. */
 export async function cluster(): Promise<Topology> {
   const clock = canSetClock()
-  const nodes = await startCluster({
+  const nodes = await startRedisCluster({
     primaries: 3,
     replicasPerPrimary: 1,
     config: { 'cluster-node-timeout': NODE_TIMEOUT },

@@ -1,4 +1,4 @@
-import { startSentinel } from '@cache/testkit'
+import { startRedisSentinel } from '@cache/testkit'
 import { openProxies } from './open-proxies.js'
 import type { Topology } from './topology.js'
 import { killInSync } from './kill-in-sync.js'
@@ -8,7 +8,7 @@ const DOWN_AFTER = 3_000
 
 /** Starts a primary with two replicas, monitored by three Sentinels. */
 export async function sentinel(): Promise<Topology> {
-  const servers = await startSentinel({ replicas: 2, sentinels: 3, downAfter: DOWN_AFTER })
+  const servers = await startRedisSentinel({ replicas: 2, sentinels: 3, downAfter: DOWN_AFTER })
   return {
     servers: [servers.primary, ...servers.replicas],
     get primaries() {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { slot, type ResilienceOptions } from '@cache/core'
-import { startCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
+import { startRedisCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
 import type { Library } from '../clients.js'
 import type { Pace, WorkloadReport } from '../run-workloads.js'
 import { runWithFault, SILENT_AFTER_REPLACEMENT, untilPrimary, type Fault } from './fault.js'
@@ -115,7 +115,7 @@ async function onCluster(
   resilience: ResilienceOptions | undefined,
   inject: (cluster: RedisCluster) => Promise<void>,
 ): Promise<readonly WorkloadReport[]> {
-  await using cluster = await startCluster({
+  await using cluster = await startRedisCluster({
     primaries: 3,
     replicasPerPrimary,
     config: { 'cluster-node-timeout': '1000' },

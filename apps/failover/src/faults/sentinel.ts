@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ResilienceOptions } from '@cache/core'
-import { startSentinel, type RedisSentinel } from '@cache/testkit'
+import { startRedisSentinel, type RedisSentinel } from '@cache/testkit'
 import type { Library } from '../clients.js'
 import type { Pace, WorkloadReport } from '../run-workloads.js'
 import { runWithFault, SILENT_AFTER_REPLACEMENT, untilPrimary, type Fault } from './fault.js'
@@ -56,7 +56,7 @@ async function onSentinel(
   resilience: ResilienceOptions | undefined,
   inject: (sentinel: RedisSentinel) => Promise<void>,
 ): Promise<readonly WorkloadReport[]> {
-  await using sentinel = await startSentinel({ replicas: 1, sentinels: 3, downAfter: 1_000 })
+  await using sentinel = await startRedisSentinel({ replicas: 1, sentinels: 3, downAfter: 1_000 })
   return await runWithFault(
     [library.sentinel(sentinel, resilience), library.sentinel(sentinel, resilience)],
     1,

@@ -1,4 +1,4 @@
-import { startCluster } from '@cache/testkit'
+import { startRedisCluster } from '@cache/testkit'
 import { Cluster as Cluster6 } from 'ioredis'
 import { Cluster as Cluster5 } from 'ioredis-5'
 import { expect, it } from 'vitest'
@@ -13,7 +13,7 @@ it.each([
   const rejections: unknown[] = []
   const note = (error: unknown): void => void rejections.push(error)
   process.on('unhandledRejection', note)
-  await using servers = await startCluster({ primaries: 3 })
+  await using servers = await startRedisCluster({ primaries: 3 })
   const client = new Cluster([...servers.addresses])
   const driver = ioredisDriver(client as never)
   const key = 'moving'

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
+import { startRedisCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CacheError, createCacheClient, slot, type Driver, type Reply } from '../../src/index.js'
 import { answer, flavours, on, recovered } from './clients.js'
 
 let redis: RedisCluster
-beforeAll(async () => void (redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })))
+beforeAll(
+  async () => void (redis = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })),
+)
 afterAll(() => redis.stop())
 
 const KEYS = Array.from({ length: 60 }, (_, i) => `k${i}`)
@@ -151,7 +153,7 @@ describe.each(flavours)('over $name', ({ cluster }) => {
   })
 
   it('a primary that is down opens only its own circuit, until it is back', async () => {
-    await using alone = await startCluster({
+    await using alone = await startRedisCluster({
       primaries: 3,
       config: { 'cluster-require-full-coverage': 'no' },
     })

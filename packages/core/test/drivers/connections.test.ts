@@ -1,10 +1,10 @@
 import {
   burnCpu,
   eventually,
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
-  startSentinel,
+  startRedisSentinel,
   type Address,
   type RedisServer,
 } from '@cache/testkit'
@@ -325,7 +325,7 @@ describe('options of a client that matter for a new connection', () => {
   })
 
   it('unsent commands of a node-redis Cluster are not executed after they failed', async () => {
-    await using redis = await startCluster({
+    await using redis = await startRedisCluster({
       primaries: 3,
       config: { 'cluster-require-full-coverage': 'no', 'cluster-node-timeout': '60000' },
     })
@@ -374,7 +374,7 @@ describe('over ioredis with auto-pipelining', () => {
   })
 
   it('on a Cluster as well', async () => {
-    await using redis = await startCluster({ primaries: 3 })
+    await using redis = await startRedisCluster({ primaries: 3 })
     const raw = new Cluster(places(redis.addresses), { enableAutoPipelining: true })
     const client = createCacheClient(ioredisDriver(raw))
     for (const key of ['a', 'b', 'c', 'd'])
@@ -420,7 +420,7 @@ describe.each(sampled)(
   'a primary that hangs and is replaced, over $name',
   ({ sentinel, cluster }) => {
     it('is left within seconds of the promotion: Sentinel', async () => {
-      await using redis = await startSentinel({ replicas: 1, sentinels: 1, downAfter: 1_000 })
+      await using redis = await startRedisSentinel({ replicas: 1, sentinels: 1, downAfter: 1_000 })
       await using made = sentinel(redis.name, redis.addresses)
       await recovered(made.driver)
       const hung = redis.primary
@@ -436,7 +436,7 @@ describe.each(sampled)(
     }, 120_000)
 
     it('is left within seconds of the promotion: Cluster', async () => {
-      await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
+      await using redis = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })
       await using made = cluster(redis.addresses)
       await recovered(made.driver, 'k')
       const hung = redis.primaries.find(
@@ -460,7 +460,7 @@ describe.each(process.env.CHAOS ? all : [all[3]!])(
   'a primary that dies and is replaced, over $name',
   ({ cluster }) => {
     it('its keys are available again while it stays down', async () => {
-      await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
+      await using redis = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })
       await using made = cluster(redis.addresses)
       await recovered(made.driver, 'k')
       const dead = redis.primaries.find(

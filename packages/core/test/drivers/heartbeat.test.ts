@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   burnCpu,
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
   type RedisServer,
@@ -145,7 +145,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
   })
 
   it('on a Cluster: a change of primaries is a gap, and then all new ones beat', async () => {
-    await using redis = await startCluster({ primaries: 3, replicasPerPrimary: 1 })
+    await using redis = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })
     await using made = cluster(redis.addresses)
     const heard = await listen(made.driver, true)
     await redis.failover(redis.primaries[0]!)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
   type RedisCluster,
@@ -16,7 +16,7 @@ beforeAll(
   async () =>
     void ([server, redis] = await Promise.all([
       startRedis(),
-      startCluster({ config: { 'cluster-node-timeout': '15000' } }),
+      startRedisCluster({ config: { 'cluster-node-timeout': '15000' } }),
     ])),
 )
 afterAll(() => Promise.all([server.stop(), redis.stop()]))

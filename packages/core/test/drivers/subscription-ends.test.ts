@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   eventually,
-  startCluster,
+  startRedisCluster,
   startProxy,
   startRedis,
-  startSentinel,
+  startRedisSentinel,
   type RedisServer,
 } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -117,7 +117,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
   )
 
   it('on a Cluster: a silent primary leaves no subscriptions at the others', async () => {
-    await using redis = await startCluster()
+    await using redis = await startRedisCluster()
     await using made = cluster(redis.addresses)
     await recovered(made.driver)
     const [silent, ...others] = redis.primaries
@@ -145,7 +145,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
   }, 60_000)
 
   it('on Sentinel: closed while its server is silent, it receives nothing more', async () => {
-    await using redis = await startSentinel({ replicas: 0, sentinels: 1 })
+    await using redis = await startRedisSentinel({ replicas: 0, sentinels: 1 })
     await using made = sentinel(redis)
     await recovered(made.driver)
     const heard = await listen(made.driver, { heartbeat: HEARTBEAT })
@@ -163,7 +163,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
   }, 60_000)
 
   it('many subscriptions of one driver cause no warning of Node.js', async () => {
-    await using redis = await startSentinel({ replicas: 0, sentinels: 1 })
+    await using redis = await startRedisSentinel({ replicas: 0, sentinels: 1 })
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)

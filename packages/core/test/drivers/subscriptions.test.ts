@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startProxy, startRedis, startSentinel, type RedisServer } from '@cache/testkit'
+import { startProxy, startRedis, startRedisSentinel, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { CacheError, ConnectionError, type Driver } from '../../src/index.js'
 import { answer, flavours, on, recovered } from './clients.js'
@@ -106,7 +106,7 @@ describe.each(flavours)('over $name', ({ standalone, sentinel }) => {
   })
 
   it('Sentinel: after a failover, everything continues after a gap', async () => {
-    await using redis = await startSentinel({ replicas: 1, sentinels: 1 })
+    await using redis = await startRedisSentinel({ replicas: 1, sentinels: 1 })
     await using made = sentinel(redis)
     const { driver } = made
     await recovered(driver)

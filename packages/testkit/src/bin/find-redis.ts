@@ -1,6 +1,6 @@
-import { findRedis } from '../find/find-redis.js'
+import { findOrInstallRedis } from '../install/find-or-install-redis.js'
 
-const source = await findRedis()
+const source = await findOrInstallRedis()
 console.log(
   source.kind === 'url'
     ? 'REDIS_URL'

@@ -1,7 +1,11 @@
-import { startCluster, type RedisCluster } from '../cluster/cluster.js'
-import { startRedis } from '../redis.js'
-import type { RedisServer } from '../redis-server.js'
-import { startSentinel, type RedisSentinel } from '../sentinel/sentinel.js'
+import {
+  startRedis,
+  startRedisCluster,
+  startRedisSentinel,
+  type RedisCluster,
+  type RedisSentinel,
+  type RedisServer,
+} from '@cache/testing'
 
 /** The servers that the clients of a case connect to. */
 export type Deployment =
@@ -49,7 +53,7 @@ const start: Record<Topology, () => Promise<Deployment>> = {
   // test waits for a failover.
   cluster: async () => ({
     topology: 'cluster',
-    redis: await startCluster(
+    redis: await startRedisCluster(
       process.env.CHAOS
         ? { replicasPerPrimary: 1 }
         : { config: { 'cluster-node-timeout': '10000' } },
@@ -68,7 +72,7 @@ const start: Record<Topology, () => Promise<Deployment>> = {
   // No test waits for a failover here, and a slow server must keep its role.
   sentinel: async () => ({
     topology: 'sentinel',
-    redis: await startSentinel({ sentinels: 1, downAfter: 5_000 }),
+    redis: await startRedisSentinel({ sentinels: 1, downAfter: 5_000 }),
   }),
 }
 

@@ -1,6 +1,4 @@
-import type { RedisCluster } from '../cluster/cluster.js'
-import type { RedisServer } from '../redis-server.js'
-import type { RedisSentinel } from '../sentinel/sentinel.js'
+import type { RedisCluster, RedisSentinel, RedisServer } from '@cache/testing'
 import { connectClient, endClient } from './client-lifetime.js'
 import {
   additionalVariants,

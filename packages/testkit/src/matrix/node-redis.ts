@@ -1,5 +1,5 @@
 import type { RedisClientType, RedisClusterType, RedisSentinelType } from 'redis'
-import type { Address } from '../command.js'
+import type { Address } from '@cache/testing'
 import type { SingleDeployment } from './deployments.js'
 
 export type NodeRedis = RedisClientType | RedisClusterType | RedisSentinelType

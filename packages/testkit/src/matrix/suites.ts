@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
-import type { RedisServer } from '../redis-server.js'
+import type { RedisServer } from '@cache/testing'
 import { matrix, type DriverFactories, type MatrixOptions, type Stage } from './matrix.js'
 import type { Topology } from './deployments.js'
 
