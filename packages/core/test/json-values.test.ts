@@ -287,6 +287,11 @@ describe('json refuses what it cannot keep, and names the path to it', () => {
       () => Object.assign([1, , 3], { extra: 1 }),
       'is an array that has properties with names',
     ],
+    ...['-1', '1.5', '01', '4294967295'].map((name): [string, () => unknown, string] => [
+      `an array with the property ${name}`,
+      () => ({ list: Object.assign([1, undefined], { [name]: 1 }) }),
+      'list is an array that has properties with names',
+    ]),
     [
       'a property of a Map',
       () => ({ m: Object.assign(new Map(), { extra: 1 }) }),

@@ -95,7 +95,7 @@ class Tagger {
   #array(array: readonly unknown[]): unknown[] {
     const names = Object.keys(array)
     const last = names.at(-1)
-    if (last !== undefined && !isIndex(last, array.length))
+    if (last !== undefined && !isIndex(last))
       throw this.#refusal('is an array that has properties with names')
     // An array may have far more holes than elements.
     this.#remaining -= array.length - names.length
@@ -210,8 +210,9 @@ function defineOwn(object: object, name: string, value: unknown): void {
   Object.defineProperty(object, name, { value, enumerable: true })
 }
 
-function isIndex(name: string, length: number): boolean {
-  return Number(name) < length && String(Number(name)) === name
+/** Tells the names of elements from other names, which come after them. */
+function isIndex(name: string): boolean {
+  return /^\d+$/.test(name) && Number(name) < 2 ** 32 - 1 && String(Number(name)) === name
 }
 
 function digitsOf(value: bigint): string {
