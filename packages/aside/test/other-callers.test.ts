@@ -133,9 +133,12 @@ onEach((bench) => {
         waitFor: '20s',
       })
       expect(await cache.getOrLoad(1, () => 'x'.repeat(200))).toHaveLength(200)
-      expect(await cache.getOrLoad(2, () => ({ id: 1n }))).toEqual({ id: 1n })
-      expect(await cache.getOrLoad(2, () => ({ id: 2n }))).toEqual({ id: 2n })
-      expect(await cache.getOrLoadMany([3, 4], () => [5n, 6])).toEqual([5n, 6])
+      class Row {
+        constructor(readonly id: number) {}
+      }
+      expect(await cache.getOrLoad(2, () => new Row(1))).toEqual(new Row(1))
+      expect(await cache.getOrLoad(2, () => new Row(2))).toEqual(new Row(2))
+      expect(await cache.getOrLoadMany([3, 4], () => [new Row(5), 6])).toEqual([new Row(5), 6])
       expect(await cache.peek(4)).toBe(6)
     })
 

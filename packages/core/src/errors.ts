@@ -162,8 +162,9 @@ export class CacheUnavailableError extends CacheError {
 }
 
 /**
- * A value cannot be encoded (a cycle, a BigInt in JSON, `undefined`), or is larger than
- * `maxValueBytes`. Nothing was sent.
+ * A value cannot be encoded (a cycle, a function, an instance of a class), or is larger than
+ * `maxValueBytes`. The message names the path to what cannot be encoded, if the codec tells it.
+ * Nothing was sent.
  */
 export class CodecError extends CacheError {
   static override readonly kind: string = 'CodecError'

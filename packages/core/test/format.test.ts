@@ -329,12 +329,8 @@ describe('JSON', () => {
   }, 60_000)
 
   it.each<[string, unknown]>([
-    ['a BigInt', 1n],
-    ['a BigInt inside', { a: [1n] }],
     ['a function', () => 1],
     ['a symbol', Symbol('s')],
-    ['NaN', NaN],
-    ['Infinity', Infinity],
     [
       'a toJSON that throws',
       {

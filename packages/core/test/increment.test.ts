@@ -49,6 +49,16 @@ onEach((bench) => {
       await expect.poll(() => client.entries.increment('c', 1, 60_000), { timeout: 5_000 }).toBe(1)
     })
 
+    it('adds to -0, and keeps its ttl', async () => {
+      const client = bench().newClient()
+      await client.entries.put('zero', format, -0, { ttl: 60_000 })
+      expect((await client.entries.read('zero', format))!.value).toBe(-0)
+      expect(await client.entries.increment('zero', 5)).toBe(5)
+      const entry = await client.entries.readWithLife('zero', format)
+      expect(entry).toMatchObject({ value: 5 })
+      expect(entry!.life).toBeLessThanOrEqual(60_000)
+    })
+
     it('changes nothing if the sum is not exact, or the entry is not a whole number', async () => {
       const client = bench().newClient()
       const set = (key: string, value: string) =>

@@ -549,7 +549,7 @@ describe('values that cannot be encoded or decoded are not shown', () => {
   it.each<[string, unknown]>([
     ['a toJSON that throws', broken],
     ['a cycle', cyclic],
-    ['a BigInt', { name: VALUE, n: 1n }],
+    ['a class', { name: VALUE, keys: new Map([[VALUE, new WeakMap()]]) }],
     ['a symbol', Symbol(VALUE)],
   ])('%s', async (_, value) => {
     expectClean(await errorOf(() => createFormat<unknown>().encode('k', value)))

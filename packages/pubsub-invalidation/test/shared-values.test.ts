@@ -1,5 +1,5 @@
 import { createAside } from '@cache/aside'
-import { channels, createCacheClient, v8, type Codec } from '@cache/core'
+import { channels, createCacheClient, json, v8, type Codec } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { Redis } from 'ioredis'
@@ -101,6 +101,43 @@ describe('values with several readers', () => {
       bytes: new Uint8Array([1, 2]),
       view: new Float64Array([1]),
     })
+    expect(stats().hits).toBe(2)
+  })
+
+  it('each reader gets a copy of a RegExp, a URL and an error beside them', async () => {
+    const failed = (): Error =>
+      Object.assign(new TypeError('failed', { cause: new Error('why') }), { code: 'E' })
+    const { read, stats } = await cached(
+      {
+        pattern: /a/g,
+        url: new URL('https://example.com/'),
+        bytes: Buffer.from('x'),
+        error: failed(),
+      },
+      {},
+      json,
+    )
+    const value = await read()
+    expect(value.pattern.test('a')).toBe(true)
+    value.url.pathname = '/changed'
+    value.bytes[0] = 0
+    value.error.code = 'changed'
+    const again = await read()
+    expect([again.pattern.lastIndex, again.url.href]).toEqual([0, 'https://example.com/'])
+    expect(again.bytes).toEqual(Buffer.from('x'))
+    expect(again.error).toBeInstanceOf(TypeError)
+    expect(again.error).toMatchObject({ ...failed(), message: 'failed', cause: new Error('why') })
+    expect(stats().hits).toBe(2)
+  })
+
+  it('freezes an error that nothing else makes a copy of', async () => {
+    const { read, stats } = await cached({ error: new Error('failed', { cause: [1] }) }, {}, json)
+    const value = await read()
+    expect(() => value.error.cause.push(2)).toThrow(TypeError)
+    expect(() => {
+      value.error.message = 'changed'
+    }).toThrow(TypeError)
+    expect((await read()).error).toBe(value.error)
     expect(stats().hits).toBe(2)
   })
 

@@ -50,6 +50,15 @@ const binary = {
   none: undefined,
   bytes: new Uint8Array([1, 2, 3]),
 }
+const rich = {
+  ...binary,
+  nan: [NaN, Infinity, -0],
+  pattern: /a+/gi,
+  url: new URL('https://example.com/?q=1'),
+  failure: Object.assign(new TypeError('no', { cause: new Error('why') }), { code: 'E' }),
+  buffer: Buffer.from('x'),
+  samples: new Float32Array([0.5, 2]),
+}
 const packed = {
   at: new Date(5),
   set: new Set(['x']),
@@ -59,6 +68,7 @@ const packed = {
 
 const codecs: readonly (readonly [string, Codec<any>, unknown])[] = [
   ['json', json, plain],
+  ['json, of values with tags', json, rich],
   ['v8', v8, binary],
   ['msgpack', msgpack, packed],
   ['compressed json', compressed(json, { threshold: 1 }), plain],
@@ -68,6 +78,7 @@ const codecs: readonly (readonly [string, Codec<any>, unknown])[] = [
     packed,
   ],
   ['encrypted json', encrypted(json, { keys }), plain],
+  ['encrypted compressed json', encrypted(compressed(json, { threshold: 1 }), { keys }), rich],
   ['encrypted compressed v8', encrypted(compressed(v8, { threshold: 1 }), { keys }), binary],
 ]
 

@@ -1,6 +1,7 @@
 import { InvalidOptionError } from '@cache/core'
 import { checkOptions } from '@cache/core/internal'
 import type { WriteId } from './partitions.js'
+import { postgresJson } from './postgres-json.js'
 import type { Flush, PendingWrite } from './worker/flush.js'
 
 /** The values of a row by column. */
@@ -46,8 +47,11 @@ const optionNames = ['client', 'table', 'columns', 'row', 'id', 'sequence', 'del
  * writes whose sequence is above its own, so a write that arrives twice or late changes nothing. A
  * row without a sequence accepts any write.
  *
- * The batch is sent as JSON, so a column may have any type that Postgres can read from JSON. If
- * Postgres refuses one row, it refuses the whole batch, and the worker finds the writes at fault.
+ * The batch is sent as JSON, so a column may have any type that Postgres can read from JSON. A
+ * BigInt, NaN and ±Infinity are sent as text, which numeric columns accept, a Date as ISO 8601, and
+ * bytes as the text of a `bytea`. A Map, a Set, a RegExp and an Error are refused: convert them with
+ * `row`. If Postgres refuses one row, it refuses the whole batch, and the worker finds the writes at
+ * fault.
  *
  * @throws {InvalidOptionError} if an option is wrong. It names the option.
  * @example
@@ -81,7 +85,7 @@ export function postgresFlush<T, Id extends WriteId = string>(
         deleted: write.value === null,
       }
     })
-    await client.query(statement, [JSON.stringify(rows)])
+    await client.query(statement, [postgresJson(rows)])
   }
 }
 

@@ -136,7 +136,10 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
       await docs.close()
     })
 
-    it('v8: patches may hold types that JSON does not have', async () => {
+    it.each([
+      ['json', json],
+      ['v8', v8],
+    ])('%s: values and patches may hold types that JSON does not have', async (_, codec) => {
       const docs = createWriteBehind<
         Map<string, unknown> | undefined,
         string,
@@ -146,16 +149,19 @@ describe.each(cases.filter(({ topology }) => topology === 'standalone'))(
         prefix: 'docs',
         ttl: '1h',
         partitions: 1,
-        codec: v8,
+        codec,
         load: async () => undefined,
         merge: (current, patch) => new Map([...(current ?? []), ...patch]),
       })
       const patch = new Map<string, unknown>([
         ['at', new Date(0)],
         ['n', 1n],
+        ['none', undefined],
+        ['nan', NaN],
+        ['bytes', Buffer.from('x')],
       ])
       await docs.update('1', patch)
-      const received = await drain<Map<string, unknown>>(v8, {}, () => docs.flushed('1'))
+      const received = await drain<Map<string, unknown>>(codec, {}, () => docs.flushed('1'))
       expect(received).toMatchObject([{ value: patch, patches: [patch] }])
       await docs.close()
     })

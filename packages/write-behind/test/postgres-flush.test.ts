@@ -125,6 +125,52 @@ describe.each(databases)('postgresFlush, on %s', (_, open) => {
     expect(await rows()).toMatchObject([{ id: '1', gone: false, visits: 13, sequence: 13 }])
   })
 
+  it('writes types that JSON does not have', async () => {
+    interface Reading {
+      readonly at: Date
+      readonly count: bigint
+      readonly level: number
+      readonly raw: Uint8Array
+      readonly note?: undefined
+    }
+    await database.query(
+      `create table ${schema}.readings (
+        id text primary key, at timestamptz, count bigint, level float8, raw bytea, note text,
+        sequence bigint
+      )`,
+    )
+    const flush = postgresFlush<Reading>({
+      client: database,
+      table: `${schema}.readings`,
+      columns: {
+        at: 'timestamptz',
+        count: 'bigint',
+        level: 'float8',
+        raw: 'bytea',
+        note: 'text',
+      },
+    })
+    const reading = {
+      at: new Date(1_700_000_000_123),
+      count: 2n ** 62n,
+      level: -Infinity,
+      raw: new Uint8Array([1, 2, 255]).subarray(1),
+      note: undefined,
+    }
+    await flush([{ ...write('1', 1, ada), value: reading }], context)
+    const { rows: stored } = await database.query(
+      `select at, count::text as count, level, encode(raw, 'hex') as raw, note
+        from ${schema}.readings`,
+    )
+    expect(stored).toEqual([
+      { at: reading.at, count: String(2n ** 62n), level: -Infinity, raw: '02ff', note: null },
+    ])
+    for (const value of [new Map(), new Set(), /x/, new Error('x')])
+      await expect(
+        flush([{ ...write('2', 2, ada), value: { ...reading, note: value as never } }], context),
+      ).rejects.toThrow('"row"')
+  })
+
   it('deleted: a row that did not exist is inserted when it is deleted', async () => {
     await database.query(
       `create table ${schema}.plain (

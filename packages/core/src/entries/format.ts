@@ -27,7 +27,7 @@ export interface Format<T> {
   /**
    * Returns what to store. `null` and `undefined` mean that there is no value: they become an entry
    * without a payload, with every codec. The exception is `null` with the `json` codec and no
-   * schema: it is stored as plain JSON, which other programs can read as well.
+   * schema: it is stored as JSON text, which other programs can read as well.
    *
    * @throws {CodecError} if the value can't be encoded, or takes more than `maxValueBytes`.
    */

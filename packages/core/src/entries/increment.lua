@@ -11,7 +11,13 @@
 
 local hasWriters = countWriters(KEYS[3]) > 0 -- This comes first: what follows can't be done twice.
 announce(KEYS[1], ARGV[3], ARGV[4], ARGV[5], KEYS[4])
-local sum = redis.call('INCRBY', KEYS[1], ARGV[1])
+local sum = redis.pcall('INCRBY', KEYS[1], ARGV[1])
+-- The JSON of -0 is a number that INCRBY does not accept.
+if type(sum) == 'table' and redis.call('GET', KEYS[1]) == '-0' then
+  redis.call('SET', KEYS[1], '0', 'KEEPTTL')
+  sum = redis.call('INCRBY', KEYS[1], ARGV[1])
+end
+if type(sum) == 'table' then return sum end
 if math.abs(sum) > 9007199254740991 then
   redis.call('DECRBY', KEYS[1], ARGV[1])
   return redis.error_reply('ERR the sum would be beyond 2^53 - 1, or below its negative')

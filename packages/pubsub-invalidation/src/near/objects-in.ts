@@ -22,13 +22,25 @@ export function hasInternalState(object: object): boolean {
     types.isMap(object) ||
     types.isSet(object) ||
     types.isDate(object) ||
+    types.isRegExp(object) ||
+    object instanceof URL ||
     ArrayBuffer.isView(object) ||
     types.isAnyArrayBuffer(object)
   )
 }
 
+/** Whether a copier can copy the object: it is not an instance of a class of somebody else. */
+export function isCopyable(object: object): boolean {
+  return (
+    isPlain(object) ||
+    hasInternalState(object) ||
+    types.isNativeError(object) ||
+    types.isBoxedPrimitive(object)
+  )
+}
+
 /** Whether the object is an array or a plain object. */
-export function isPlain(object: object): boolean {
+function isPlain(object: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(object)
   return prototype === Object.prototype || prototype === null || Array.isArray(object)
 }
@@ -37,5 +49,9 @@ function partsOf(object: object): Iterable<unknown> {
   if (ArrayBuffer.isView(object)) return []
   if (types.isMap(object)) return [...object.keys(), ...object.values(), ...Object.values(object)]
   if (types.isSet(object)) return [...object, ...Object.values(object)]
+  if (types.isNativeError(object)) {
+    const { cause, errors } = object as { readonly cause?: unknown; readonly errors?: unknown }
+    return [cause, errors, ...Object.values(object)]
+  }
   return Array.isArray(object) ? object : Object.values(object)
 }
