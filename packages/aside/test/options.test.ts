@@ -33,7 +33,7 @@ const wrong: readonly [option: string, value: unknown][] = [
   ['ttl', NaN],
   ['ttl', Infinity],
   ['ttl', 2 ** 60],
-  ['ttl', '1 hour'],
+  ['ttl', '1 fortnight'],
   ['ttl', '5'],
   ['ttl', null],
   ['jitter', -0.1],
