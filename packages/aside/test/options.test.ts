@@ -98,3 +98,17 @@ describe('createReadThrough', () => {
     expect(make).toThrow(`"${option}"`)
   })
 })
+
+describe('a missing function', () => {
+  const products = createAside<string>(right as AsideOptions<string>)
+  const missing = undefined as never
+
+  it.each<[method: string, argument: string, call: () => Promise<unknown>]>([
+    ['getOrLoad', 'load', () => products.getOrLoad(42, missing)],
+    ['getOrLoadMany', 'load', () => products.getOrLoadMany([42], missing)],
+    ['mutate', 'change', () => products.mutate(42, missing)],
+  ])('makes %s reject, naming "%s", before anything is sent', async (_, argument, call) => {
+    await expect(call()).rejects.toThrow(InvalidOptionError)
+    await expect(call()).rejects.toThrow(`Option "${argument}" must be a function that`)
+  })
+})

@@ -1,7 +1,8 @@
+import type * as Core from '../src/index.js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 /** A copy of the package that has not warned yet. */
-async function freshCore(): Promise<typeof import('../src/index.js')> {
+async function freshCore(): Promise<typeof Core> {
   vi.resetModules()
   return import('../src/index.js')
 }

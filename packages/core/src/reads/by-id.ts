@@ -5,6 +5,7 @@ import type { LoadContext, LoaderResult } from './loader.js'
 import { valuesInOrder, type LoadMany } from './many.js'
 import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
+import { requireFunction } from '../util/options.js'
 import { Slices } from '../util/slices.js'
 
 /** Options of one call. */
@@ -64,6 +65,7 @@ export function readsById<T, Id>(
       let key: string
       let access: EntryAccess<T> | undefined
       try {
+        requireFunction('load', load, LOADER)
         key = keyOf(id)
         access = accessOf?.(id)
       } catch (error) {
@@ -73,6 +75,7 @@ export function readsById<T, Id>(
     },
 
     async many(requestedIds, load, call) {
+      requireFunction('load', load, MANY_LOADER)
       const slices = new Slices()
       const ids = [...requestedIds]
       const keys: string[] = []
@@ -97,3 +100,6 @@ export function readsById<T, Id>(
     },
   }
 }
+
+const LOADER = 'a function that loads the value'
+const MANY_LOADER = 'a function that loads the values of the ids it is given'
