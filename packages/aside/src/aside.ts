@@ -56,23 +56,24 @@ export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
 export interface Aside<T, Id = KeyPart> {
   /**
    * Returns the cached value, or the answer of `load`. `null` and `undefined` mean "there is none".
-   * Rejects with the loader's own error.
+   * Rejects with the loader's own error. Without a type of its own (`createAside` without a type
+   * argument) the cache takes the type from the loader.
    */
   getOrLoad<L extends T | null | undefined>(
     id: Id,
     load: (context: LoadContext<T>) => L | Promise<L>,
     call?: CallOptions,
-  ): Promise<T | Extract<L, null | undefined>>
+  ): Promise<ValueOf<T, L>>
   /**
    * Returns the values in the order of `ids`, and loads all missing values in one call of `load`.
    * `load` answers with an array in the order of the ids it receives, or with a `Map` from id to
    * value.
    */
-  getOrLoadMany(
+  getOrLoadMany<L extends T>(
     ids: readonly Id[],
-    load: LoadMany<T, Id>,
+    load: LoadMany<L, Id>,
     call?: CallOptions,
-  ): Promise<(T | null | undefined)[]>
+  ): Promise<(ValueOf<T, L> | null | undefined)[]>
   /**
    * Returns the cached value, fresh or stale, and does not load. Returns `undefined` if there is no
    * entry, or if Redis does not answer.
@@ -118,6 +119,12 @@ export interface Aside<T, Id = KeyPart> {
   idle(): Promise<void>
 }
 
+/**
+ * What a read of a cache of `T` resolves to, whose loader returns `L`. A cache without a type of its
+ * own (`unknown`) holds what its loaders return.
+ */
+export type ValueOf<T, L> = unknown extends T ? L : T | Extract<L, null | undefined>
+
 /** The names of the options of `createAside`. */
 export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
 
@@ -125,12 +132,16 @@ export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPoli
  * Creates a cache-aside: a read returns the cached value, or calls your loader and caches its
  * answer.
  *
+ * The type argument is the type of the values. Without it, the type comes from the option `schema` or
+ * `version`, or else each read has the type of its own loader. Then nothing checks that all loaders
+ * of one id return the same type.
+ *
  * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
  * const products = createAside<Product>({ client, prefix: 'product', ttl: '1h' })
  * const product = await products.getOrLoad(42, () => db.product(42))
  */
-export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
+export function createAside<T = unknown, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
   return asideOf(checkOptions('createAside', options, asideOptions), options)
 }
 
@@ -156,9 +167,12 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
       id: Id,
       load: (context: LoadContext<T>) => L | Promise<L>,
       call?: CallOptions,
-    ) => reads.one(id, load, call) as Promise<T | Extract<L, null | undefined>>,
+    ) => reads.one(id, load, call) as Promise<ValueOf<T, L>>,
 
-    getOrLoadMany: reads.many,
+    getOrLoadMany: <L extends T>(ids: readonly Id[], load: LoadMany<L, Id>, call?: CallOptions) =>
+      reads.many(ids, load as unknown as LoadMany<T, Id>, call) as Promise<
+        (ValueOf<T, L> | null | undefined)[]
+      >,
 
     peek: async (id) => path.peek(keyOf(id)),
 

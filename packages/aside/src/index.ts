@@ -1,4 +1,4 @@
-export { createAside, type Aside, type AsideOptions } from './aside.js'
+export { createAside, type Aside, type AsideOptions, type ValueOf } from './aside.js'
 export { createReadThrough, type ReadThrough, type ReadThroughOptions } from './read-through.js'
 export {
   beginMutations,
