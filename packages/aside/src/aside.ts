@@ -75,6 +75,18 @@ export interface Aside<T, Id = KeyPart> {
     call?: CallOptions,
   ): Promise<(ValueOf<T, L> | null | undefined)[]>
   /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer or an invalidation came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh<L extends T | null | undefined>(
+    id: Id,
+    load: (context: LoadContext<T>) => L | Promise<L>,
+    call?: Pick<CallOptions, 'signal'>,
+  ): Promise<ValueOf<T, L>>
+  /**
    * Returns the cached value, fresh or stale, and does not load. Returns `undefined` if there is no
    * entry, or if Redis does not answer.
    */
@@ -173,6 +185,12 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
       reads.many(ids, load as unknown as LoadMany<T, Id>, call) as Promise<
         (ValueOf<T, L> | null | undefined)[]
       >,
+
+    refresh: async <L extends T | null | undefined>(
+      id: Id,
+      load: (context: LoadContext<T>) => L | Promise<L>,
+      call?: Pick<CallOptions, 'signal'>,
+    ) => (await path.refresh(keyOf(id), load, { signal: call?.signal })) as ValueOf<T, L>,
 
     peek: async (id) => path.peek(keyOf(id)),
 

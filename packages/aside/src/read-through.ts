@@ -1,5 +1,5 @@
-import type { KeyPart, SourceOptions, SourceReads } from '@cache/core'
-import { checkOptions, readThrough, sourceOptions } from '@cache/core/internal'
+import type { CallOptions, KeyPart, SourceOptions, SourceReads } from '@cache/core'
+import { checkOptions, readThrough, sourceLoader, sourceOptions } from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
 /** Options of `createReadThrough`: those of `createAside`, and the loader. */
@@ -16,7 +16,16 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     Pick<
       Aside<NonNullable<Loaded>, Id>,
       'peek' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
-    > {}
+    > {
+  /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer or an invalidation came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
+}
 
 /**
  * Creates a read-through cache: a cache-aside that takes its loader as an option, so that reads
@@ -34,10 +43,22 @@ export function createReadThrough<Loaded, Id = KeyPart>(
   options: ReadThroughOptions<Loaded, Id>,
 ): ReadThrough<Loaded, Id> {
   const check = checkOptions('createReadThrough', options, [...asideOptions, ...sourceOptions])
-  const { getOrLoad, getOrLoadMany, peek, set, invalidate, expire, mutate, beginMutation, idle } =
-    asideOf<NonNullable<Loaded>, Id>(check, options)
+  const {
+    getOrLoad,
+    getOrLoadMany,
+    refresh,
+    peek,
+    set,
+    invalidate,
+    expire,
+    mutate,
+    beginMutation,
+    idle,
+  } = asideOf<NonNullable<Loaded>, Id>(check, options)
+  const load = sourceLoader<Loaded, Id>(check)
   return {
     ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check),
+    refresh: (id, call) => refresh(id, (context) => load(id, context), call) as Promise<Loaded>,
     peek,
     set,
     invalidate,

@@ -87,6 +87,14 @@ export interface VersionedOptions<Loaded, Id>
  */
 export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
   /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer, an invalidation or a bump came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
+  /**
    * Returns the cached value if it is valid, fresh or stale, and does not load. Returns `undefined`
    * if there is no entry, or if Redis does not answer.
    */

@@ -11,6 +11,7 @@ import {
   openMutation,
   readThrough,
   readsById,
+  sourceLoader,
   sourceOptions,
   writeSource,
 } from '@cache/core/internal'
@@ -72,6 +73,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
     recentGroups: new RecentGroups(),
     clockSkew,
   }
+  const load = sourceLoader<Loaded, Id>(check)
   const path = new ReadPath<T>(client, prefix, policy)
 
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)
@@ -95,6 +97,15 @@ export function createVersioned<Loaded, Id = KeyPart>(
 
   return {
     ...readThrough<Loaded, Id>(readsById(path, keyOf, strategyFor), check),
+
+    async refresh(id, call) {
+      const access = strategyFor(id)
+      return (await path.refresh(keyOf(id), (context) => load(id, context), {
+        signal: call?.signal,
+        access,
+        dropsKey: () => access.currentKey(),
+      })) as Loaded
+    },
 
     peek: async (id, call) => path.peek(keyOf(id), strategyFor(id), call?.outage),
 

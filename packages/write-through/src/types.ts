@@ -1,5 +1,6 @@
 import type {
   CacheClient,
+  CallOptions,
   Duration,
   KeyPart,
   LoadPolicyOptions,
@@ -76,6 +77,14 @@ export interface WriteThroughOptions<Loaded, Id, Patch, S extends Stored<NonNull
  */
 export interface WriteThrough<Loaded, Id, Patch, S>
   extends SourceReads<Loaded, Id>, AsyncDisposable {
+  /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer or an invalidation came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
   /** Returns the cached value, fresh or stale, and does not load. */
   peek(id: Id): Promise<Loaded | null | undefined>
   /**

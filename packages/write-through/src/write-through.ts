@@ -18,6 +18,7 @@ import {
   openMutation,
   readThrough,
   readsById,
+  sourceLoader,
   sourceOptions,
   emit,
   uncachedContext,
@@ -63,6 +64,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const policy = new LoadPolicy<T>(check, options)
   const path = new ReadPath<T>(client, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
+  const load = sourceLoader<Loaded, Id>(check)
   const { entries } = client
   const { format } = policy
   const limitCommits = limitTo(entries.atOnce)
@@ -95,6 +97,11 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         (fromSource) => (fromSource ? loaded : cached)!.next().value as T | null | undefined,
       )
     },
+
+    refresh: async (id, call) =>
+      (await path.refresh(keyOf(id), (context) => load(id, context), {
+        signal: call?.signal,
+      })) as Loaded,
 
     peek: async (id) => (bypassed.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
 

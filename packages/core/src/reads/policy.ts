@@ -114,6 +114,8 @@ export interface StoreOptions {
   /** Milliseconds. */
   readonly ttl: number
   readonly meta?: Meta
+  /** See `Write.replaces`. */
+  readonly replaces?: boolean
 }
 
 /**

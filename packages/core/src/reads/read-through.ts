@@ -33,6 +33,17 @@ export interface SourceReads<Loaded, Id> {
   ): Promise<(NonNullable<Loaded> | null | undefined)[]>
 }
 
+/** Returns the option `load`. For packages of patterns. */
+export function sourceLoader<Loaded, Id>(
+  check: OptionChecks,
+): (
+  id: Id,
+  context: LoadContext<NonNullable<Loaded>>,
+) => Promise<NonNullable<Loaded> | null | undefined> {
+  // The compiler can't know that `Loaded` is no more than a value, `null` and `undefined`.
+  return check.function('load', 'required')
+}
+
 /**
  * Creates reads that load missing values with the options `load`, `loadMany` and `concurrency`. For
  * packages of patterns.
@@ -41,13 +52,7 @@ export function readThrough<Loaded, Id>(
   reads: ReadsById<NonNullable<Loaded>, Id>,
   check: OptionChecks,
 ): SourceReads<Loaded, Id> {
-  // The compiler can't know that `Loaded` is no more than a value, `null` and `undefined`.
-  const load = check.function<
-    (
-      id: Id,
-      context: LoadContext<NonNullable<Loaded>>,
-    ) => Promise<NonNullable<Loaded> | null | undefined>
-  >('load', 'required')
+  const load = sourceLoader<Loaded, Id>(check)
   const loadMany = check.function<LoadMany<NonNullable<Loaded>, Id>>('loadMany')
   const limited = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
   const loadEach: LoadMany<NonNullable<Loaded>, Id> = (ids, { contexts }) =>
