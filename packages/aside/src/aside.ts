@@ -92,6 +92,12 @@ export interface Aside<T, Id = KeyPart> {
    */
   peek(id: Id): Promise<T | null | undefined>
   /**
+   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
+  /**
    * Stores a value that you know to be current, for its ttl. Resolves to `false` if a writer was
    * under way, or if the value is older than the cached one; the next read loads. Rejects if Redis
    * does not answer, and with `CodecError` before anything is sent.
@@ -193,6 +199,8 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
     ) => (await path.refresh(keyOf(id), load, { signal: call?.signal })) as ValueOf<T, L>,
 
     peek: async (id) => path.peek(keyOf(id)),
+
+    has: async (id) => path.has(keyOf(id)),
 
     async set(id, value, { ttl } = {}) {
       const key = keyOf(id)

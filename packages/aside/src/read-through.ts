@@ -15,7 +15,7 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     SourceReads<Loaded, Id>,
     Pick<
       Aside<NonNullable<Loaded>, Id>,
-      'peek' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
+      'peek' | 'has' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
     > {
   /**
    * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
@@ -48,6 +48,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     getOrLoadMany,
     refresh,
     peek,
+    has,
     set,
     invalidate,
     expire,
@@ -60,6 +61,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check),
     refresh: (id, call) => refresh(id, (context) => load(id, context), call) as Promise<Loaded>,
     peek,
+    has,
     set,
     invalidate,
     expire,

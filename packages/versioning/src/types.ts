@@ -100,6 +100,12 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    */
   peek(id: Id, call?: Pick<CallOptions, 'outage'>): Promise<Loaded | null | undefined>
   /**
+   * Returns whether a valid value is cached, fresh or stale, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
+  /**
    * Makes every entry of these groups invalid, in all caches of the namespace, in O(1) for each
    * group. Resolves to the new versions. Rejects if Redis does not answer: the bump may then be
    * done later, or not at all.

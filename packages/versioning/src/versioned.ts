@@ -109,6 +109,8 @@ export function createVersioned<Loaded, Id = KeyPart>(
 
     peek: async (id, call) => path.peek(keyOf(id), strategyFor(id), call?.outage),
 
+    has: async (id) => path.has(keyOf(id), strategyFor(id)),
+
     bump: async (groups) => versions.bump(resolve(asArray(groups))),
 
     mutateGroups: async (groups, change) =>

@@ -58,7 +58,9 @@ onEach((bench) => {
       expect(await here.refresh(7)).toMatchObject({ price: 2 })
       expect(await there.get(7)).toMatchObject({ price: 2 })
       shop.change(7, { price: 3 })
+      expect(await here.has(7)).toBe(true)
       await there.bump('category:7')
+      expect(await here.has(7)).toBe(false)
       expect(await here.get(7)).toMatchObject({ price: 3 })
     })
 

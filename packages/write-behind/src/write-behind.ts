@@ -124,6 +124,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       return cached === undefined ? peekPending(id) : cached
     },
 
+    has: async (id) => (await path.has(keyOf(id))) || (await peekPending(id)) !== undefined,
+
     update,
     updateMany: (patches, options) =>
       writeAll(patches, bulkConcurrency, (id, patch) => update(id, patch, options)),

@@ -88,6 +88,12 @@ export interface WriteThrough<Loaded, Id, Patch, S>
   /** Returns the cached value, fresh or stale, and does not load. */
   peek(id: Id): Promise<Loaded | null | undefined>
   /**
+   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
+  /**
    * Stores a patch, and caches the new row. Resolves to `undefined` if the new row is unknown:
    * `store` answered with nothing, and there was no cached row to merge with, or another writer
    * overlapped.

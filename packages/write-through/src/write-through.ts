@@ -103,6 +103,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         signal: call?.signal,
       })) as Loaded,
 
+    has: async (id) => !bypassed.has(keyOf(id)) && path.has(keyOf(id)),
+
     peek: async (id) => (bypassed.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
 
     update,

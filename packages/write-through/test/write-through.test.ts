@@ -57,6 +57,8 @@ describe.each(cases)('on $name', ({ start }) => {
     change(1, { age: 31 })
     expect(await users.get(1)).toMatchObject({ age: 30 })
     expect(await users.refresh(1)).toMatchObject({ age: 31 })
+    expect(await users.has(1)).toBe(true)
+    expect(await users.has(2)).toBe(false)
     expect(await users.get(1)).toMatchObject({ age: 31 })
     expect(loads).toBe(2)
   })

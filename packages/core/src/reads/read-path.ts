@@ -131,10 +131,27 @@ export class ReadPath<T> {
 
   /** Resolves to the cached value, fresh or stale, without loading. */
   async peek(key: string, access = this.#plainAccess, outage?: ReadOutage): Promise<Maybe<T>> {
+    return (await this.#peekEntry(key, access, outage))?.value
+  }
+
+  /**
+   * Resolves to whether there is an entry that can be decoded, fresh or stale. An absent entry is
+   * one too.
+   */
+  async has(key: string, access = this.#plainAccess): Promise<boolean> {
+    return (await this.#peekEntry(key, access)) !== undefined
+  }
+
+  async #peekEntry(
+    key: string,
+    access: EntryAccess<T>,
+    outage?: ReadOutage,
+  ): Promise<Entry<T> | undefined> {
     const entry =
       access.near?.(key) ?? (outage?.down ? REDIS_DOWN : await lookUp(key, access, this.#policy))
-    if (outage && entry === REDIS_DOWN) outage.down = true
-    return entry === REDIS_DOWN || entry === undefined ? undefined : entry.value
+    if (entry !== REDIS_DOWN) return entry
+    if (outage) outage.down = true
+    return undefined
   }
 
   /**
