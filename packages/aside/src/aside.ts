@@ -20,6 +20,7 @@ import {
   loadPolicyOptions,
   openMutation,
   readsById,
+  withClientDefaults,
   writeSource,
   type OptionChecks,
 } from '@cache/core/internal'
@@ -160,7 +161,8 @@ export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPoli
  * const product = await products.getOrLoad(42, () => db.product(42))
  */
 export function createAside<T = unknown, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
-  return asideOf(checkOptions('createAside', options, asideOptions), options)
+  const merged = withClientDefaults(options, asideOptions)
+  return asideOf(checkOptions('createAside', merged, asideOptions), merged)
 }
 
 /** Creates a cache-aside from options whose names are checked already. */

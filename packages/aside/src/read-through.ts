@@ -1,5 +1,11 @@
 import type { CallOptions, KeyPart, SourceOptions, SourceReads } from '@cache/core'
-import { checkOptions, readThrough, sourceLoader, sourceOptions } from '@cache/core/internal'
+import {
+  checkOptions,
+  readThrough,
+  sourceLoader,
+  sourceOptions,
+  withClientDefaults,
+} from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
 /** Options of `createReadThrough`: those of `createAside`, and the loader. */
@@ -42,7 +48,8 @@ export interface ReadThrough<Loaded, Id = KeyPart>
 export function createReadThrough<Loaded, Id = KeyPart>(
   options: ReadThroughOptions<Loaded, Id>,
 ): ReadThrough<Loaded, Id> {
-  const check = checkOptions('createReadThrough', options, [...asideOptions, ...sourceOptions])
+  const merged = withClientDefaults(options, asideOptions)
+  const check = checkOptions('createReadThrough', merged, [...asideOptions, ...sourceOptions])
   const {
     getOrLoad,
     getOrLoadMany,
@@ -55,7 +62,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     mutate,
     beginMutation,
     idle,
-  } = asideOf<NonNullable<Loaded>, Id>(check, options)
+  } = asideOf<NonNullable<Loaded>, Id>(check, merged)
   const load = sourceLoader<Loaded, Id>(check)
   return {
     ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check),

@@ -13,6 +13,7 @@ import {
   readsById,
   sourceLoader,
   sourceOptions,
+  withClientDefaults,
   writeSource,
 } from '@cache/core/internal'
 import type { EntryStrategy } from './entry-strategy.js'
@@ -38,9 +39,10 @@ import { VERSION_PREFIX, Versions } from './versions.js'
  * await products.bump('category:7')
  */
 export function createVersioned<Loaded, Id = KeyPart>(
-  options: VersionedOptions<Loaded, Id>,
+  givenOptions: VersionedOptions<Loaded, Id>,
 ): Versioned<Loaded, Id> {
   type T = NonNullable<Loaded>
+  const options = withClientDefaults(givenOptions, optionNames)
   const check = checkOptions('createVersioned', options, optionNames)
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
@@ -56,7 +58,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<T>(check, options)
   const twiceTtl =
-    typeof options.ttl === 'function'
+    options.ttl === undefined || typeof options.ttl === 'function'
       ? 0
       : 2 * (parseDuration(options.ttl, 'ttl') + policy.staleBelow)
   const versions = new Versions(client, {

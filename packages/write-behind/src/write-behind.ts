@@ -12,6 +12,7 @@ import {
   readThrough,
   readsById,
   sourceOptions,
+  withClientDefaults,
   type EntryStore,
 } from '@cache/core/internal'
 import { writeAll } from './bulk.js'
@@ -55,9 +56,10 @@ const optionNames = [
  * await users.update('42', { name: 'Ada' })
  */
 export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullable<Loaded>>(
-  options: WriteBehindOptions<Loaded, Id, Patch>,
+  givenOptions: WriteBehindOptions<Loaded, Id, Patch>,
 ): WriteBehind<Loaded, Id, Patch> {
   type T = NonNullable<Loaded>
+  const options = withClientDefaults(givenOptions, optionNames)
   const check = checkOptions('createWriteBehind', options, optionNames)
   const client = checkClient(check)
   const prefix = checkQueuePrefix(client, options.prefix)

@@ -22,6 +22,7 @@ import {
   sourceOptions,
   emit,
   uncachedContext,
+  withClientDefaults,
   writeSource,
   type Entry,
 } from '@cache/core/internal'
@@ -44,9 +45,10 @@ import { WriteManyError } from './write-many-error.js'
  * await users.update(42, { name: 'Ada' })
  */
 export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>(
-  options: WriteThroughOptions<Loaded, Id, Patch, S>,
+  givenOptions: WriteThroughOptions<Loaded, Id, Patch, S>,
 ): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
+  const options = withClientDefaults(givenOptions, optionNames)
   const check = checkOptions('createWriteThrough', options, optionNames)
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)

@@ -69,6 +69,10 @@ export class OptionChecks {
     return this.#options[name] !== undefined
   }
 
+  is(name: string, value: unknown): boolean {
+    return this.#options[name] === value
+  }
+
   fail(name: string, expected: string): never {
     throw new InvalidOptionError(this.#name(name), expected, this.#options[name])
   }
