@@ -23,6 +23,7 @@ import {
   withClientDefaults,
   writeSource,
   type OptionChecks,
+  type ReadsById,
 } from '@cache/core/internal'
 
 /**
@@ -162,11 +163,14 @@ export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPoli
  */
 export function createAside<T = unknown, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
   const merged = withClientDefaults(options, asideOptions)
-  return asideOf(checkOptions('createAside', merged, asideOptions), merged)
+  return asideOf(checkOptions('createAside', merged, asideOptions), merged).cache
 }
 
-/** Creates a cache-aside from options whose names are checked already. */
-export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>): Aside<T, Id> {
+/** Creates a cache-aside, and its reads, from options whose names are checked already. */
+export function asideOf<T, Id>(
+  check: OptionChecks,
+  options: AsideOptions<T, Id>,
+): { readonly cache: Aside<T, Id>; readonly reads: ReadsById<T, Id> } {
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(
@@ -182,7 +186,7 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
   const reads = readsById<T, Id>(path, keyOf)
   const { entries } = client
 
-  return {
+  const cache: Aside<T, Id> = {
     getOrLoad: <L extends T | null | undefined>(
       id: Id,
       load: (context: LoadContext<T>) => L | Promise<L>,
@@ -243,4 +247,5 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
 
     idle: () => path.idle(),
   }
+  return { cache, reads }
 }

@@ -50,23 +50,13 @@ export function createReadThrough<Loaded, Id = KeyPart>(
 ): ReadThrough<Loaded, Id> {
   const merged = withClientDefaults(options, asideOptions)
   const check = checkOptions('createReadThrough', merged, [...asideOptions, ...sourceOptions])
-  const {
-    getOrLoad,
-    getOrLoadMany,
-    refresh,
-    peek,
-    has,
-    set,
-    invalidate,
-    expire,
-    mutate,
-    beginMutation,
-    idle,
-  } = asideOf<NonNullable<Loaded>, Id>(check, merged)
+  const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(check, merged)
   const load = sourceLoader<Loaded, Id>(check)
+  const { peek, has, set, invalidate, expire, mutate, beginMutation, idle } = cache
   return {
-    ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check),
-    refresh: (id, call) => refresh(id, (context) => load(id, context), call) as Promise<Loaded>,
+    ...readThrough<Loaded, Id>(reads, check),
+    refresh: (id, call) =>
+      cache.refresh(id, (context) => load(id, context), call) as Promise<Loaded>,
     peek,
     has,
     set,

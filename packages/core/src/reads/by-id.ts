@@ -6,6 +6,7 @@ import { valuesInOrder, type LoadMany } from './many.js'
 import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
 import { requireFunction } from '../util/options.js'
+import { TickLoads } from './tick-loads.js'
 import { Slices } from '../util/slices.js'
 
 /** Options of one call. */
@@ -48,6 +49,14 @@ export interface ReadsById<T, Id> {
     load: LoadMany<T, Id>,
     call?: CallOptions,
   ): Promise<(T | null | undefined)[]>
+  /**
+   * Returns a function like `one`. Of the reads of one tick, those that have to load are loaded
+   * together with `loadMany`; a single one is loaded with `load`.
+   */
+  together(
+    load: (id: Id, context: LoadContext<T>) => LoaderResult<T>,
+    loadMany: LoadMany<T, Id>,
+  ): (id: Id, call?: CallOptions) => Promise<T | null | undefined>
 }
 
 /**
@@ -72,6 +81,36 @@ export function readsById<T, Id>(
         return Promise.reject(error as Error)
       }
       return path.get(key, load, call?.signal, access, call?.outage)
+    },
+
+    together(load, loadMany) {
+      const tick = new TickLoads<T, Id>(async (ids, context) =>
+        ids.length === 1
+          ? [load(ids[0]!, context.contexts[0]!)]
+          : valuesInOrder(await loadMany(ids, context), ids),
+      )
+      return (id, call) => {
+        let key: string
+        let access: EntryAccess<T> | undefined
+        try {
+          key = keyOf(id)
+          access = accessOf?.(id)
+        } catch (error) {
+          return Promise.reject(error as Error)
+        }
+        const member = tick.join(key, id)
+        const loadOne = member?.load ?? ((context) => load(id, context))
+        const reading = path.get(
+          key,
+          loadOne,
+          call?.signal,
+          access,
+          call?.outage,
+          member?.onDecided,
+        )
+        if (member) reading.then(member.onDecided, member.onDecided)
+        return reading
+      }
     },
 
     async many(requestedIds, load, call) {

@@ -34,8 +34,7 @@ export function checkDefaults(check: OptionChecks, defaults: CacheDefaults): Cac
   const nested = check.nested('defaults', defaultNames)
   nested.duration('ttl', undefined)
   nested.duration('intentTtl', undefined)
-  const { intentTtl: _, ...policy } = defaults
-  const sample = { ttl: '1h', ...withoutUndefined(policy) } as const
+  const sample = { ttl: '1h', ...withoutUndefined(defaults) } as const
   new LoadPolicy(new OptionChecks('defaults', sample), sample)
   return Object.freeze({ ...defaults })
 }

@@ -59,13 +59,18 @@ export class ReadPath<T> {
     this.#forcedRefresh = new ForcedRefresh(policy, leasedLoad)
   }
 
-  /** Resolves to the value: cached, or loaded by this or another caller of any process. */
+  /**
+   * Resolves to the value: cached, or loaded by this or another caller of any process. `onDecided` is
+   * for a read whose load may be combined with others: it is called as soon as it is known that this
+   * read does not load now.
+   */
   async get(
     key: string,
     load: Loader<T>,
     signal?: AbortSignal,
     access = this.#plainAccess,
     outage?: ReadOutage,
+    onDecided?: () => void,
   ): Promise<Maybe<T>> {
     signal?.throwIfAborted()
     const nearEntry = access.near?.(key)
@@ -103,6 +108,7 @@ export class ReadPath<T> {
       staleFallback,
       unread,
       outage,
+      onDecided,
     })
   }
 
