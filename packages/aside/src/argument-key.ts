@@ -36,7 +36,7 @@ function textOf(value: unknown, depth: number): string {
 
 function textOfObject(value: object, depth: number): string {
   if (Array.isArray(value))
-    return `[${Array.from(value, (item, i) => (i in value ? textOf(item, depth) : '')).join(',')},]`
+    return `[${Array.from(value, (item, i) => (i in value ? textOf(item, depth) : 'hole')).join(',')}]`
   if (value instanceof Date) return `Date(${value.getTime()})`
   if (value instanceof URL) return `URL(${JSON.stringify(value.href)})`
   if (value instanceof Uint8Array)

@@ -1,7 +1,7 @@
 import type { KeyPart } from '@cache/core'
+import { requireFunction } from '@cache/core/internal'
 import { argumentKey } from './argument-key.js'
 import { createAside, type AsideOptions } from './aside.js'
-import { requireFunction } from '@cache/core/internal'
 
 /** Options of `wrap`: those of `createAside`, with a `key` that gets the arguments of a call. */
 export interface WrapOptions<Args extends readonly unknown[], R> extends Omit<

@@ -140,10 +140,13 @@ describe('the key of arguments', () => {
 
   const circular: unknown[] = []
   circular.push(circular)
-  it.each([[() => 1], [Symbol('s')], [new (class A {})()], [circular], [{ [Symbol('s')]: 1 }]])(
-    'refuses %o',
-    (argument) => {
-      expect(() => argumentKey([argument])).toThrow('Option "key" must be a function')
-    },
-  )
+  it.each<[name: string, argument: () => unknown]>([
+    ['a function', () => () => 1],
+    ['a symbol', () => Symbol('s')],
+    ['an instance of a class', () => new (class A {})()],
+    ['an array that contains itself', () => circular],
+    ['an object with symbols', () => ({ [Symbol('s')]: 1 })],
+  ])('refuses %s', (_, argument) => {
+    expect(() => argumentKey([argument()])).toThrow('Option "key" must be a function')
+  })
 })
