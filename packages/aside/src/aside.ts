@@ -20,8 +20,10 @@ import {
   loadPolicyOptions,
   openMutation,
   readsById,
+  withClientDefaults,
   writeSource,
   type OptionChecks,
+  type ReadsById,
 } from '@cache/core/internal'
 
 /**
@@ -56,28 +58,47 @@ export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
 export interface Aside<T, Id = KeyPart> {
   /**
    * Returns the cached value, or the answer of `load`. `null` and `undefined` mean "there is none".
-   * Rejects with the loader's own error.
+   * Rejects with the loader's own error. Without a type of its own (`createAside` without a type
+   * argument) the cache takes the type from the loader.
    */
   getOrLoad<L extends T | null | undefined>(
     id: Id,
     load: (context: LoadContext<T>) => L | Promise<L>,
     call?: CallOptions,
-  ): Promise<T | Extract<L, null | undefined>>
+  ): Promise<ValueOf<T, L>>
   /**
    * Returns the values in the order of `ids`, and loads all missing values in one call of `load`.
    * `load` answers with an array in the order of the ids it receives, or with a `Map` from id to
    * value.
    */
-  getOrLoadMany(
+  getOrLoadMany<L extends T>(
     ids: readonly Id[],
-    load: LoadMany<T, Id>,
+    load: LoadMany<L, Id>,
     call?: CallOptions,
-  ): Promise<(T | null | undefined)[]>
+  ): Promise<(ValueOf<T, L> | null | undefined)[]>
+  /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer or an invalidation came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh<L extends T | null | undefined>(
+    id: Id,
+    load: (context: LoadContext<T>) => L | Promise<L>,
+    call?: Pick<CallOptions, 'signal'>,
+  ): Promise<ValueOf<T, L>>
   /**
    * Returns the cached value, fresh or stale, and does not load. Returns `undefined` if there is no
    * entry, or if Redis does not answer.
    */
   peek(id: Id): Promise<T | null | undefined>
+  /**
+   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
   /**
    * Stores a value that you know to be current, for its ttl. Resolves to `false` if a writer was
    * under way, or if the value is older than the cached one; the next read loads. Rejects if Redis
@@ -118,6 +139,12 @@ export interface Aside<T, Id = KeyPart> {
   idle(): Promise<void>
 }
 
+/**
+ * What a read of a cache of `T` resolves to, whose loader returns `L`. A cache without a type of its
+ * own (`unknown`) holds what its loaders return.
+ */
+export type ValueOf<T, L> = unknown extends T ? L : T | Extract<L, null | undefined>
+
 /** The names of the options of `createAside`. */
 export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
 
@@ -125,17 +152,25 @@ export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPoli
  * Creates a cache-aside: a read returns the cached value, or calls your loader and caches its
  * answer.
  *
+ * The type argument is the type of the values. Without it, the type comes from the option `schema` or
+ * `version`, or else each read has the type of its own loader. Then nothing checks that all loaders
+ * of one id return the same type.
+ *
  * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
  * const products = createAside<Product>({ client, prefix: 'product', ttl: '1h' })
  * const product = await products.getOrLoad(42, () => db.product(42))
  */
-export function createAside<T, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
-  return asideOf(checkOptions('createAside', options, asideOptions), options)
+export function createAside<T = unknown, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
+  const merged = withClientDefaults(options, asideOptions)
+  return asideOf(checkOptions('createAside', merged, asideOptions), merged).cache
 }
 
-/** Creates a cache-aside from options whose names are checked already. */
-export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>): Aside<T, Id> {
+/** Creates a cache-aside, and its reads, from options whose names are checked already. */
+export function asideOf<T, Id>(
+  check: OptionChecks,
+  options: AsideOptions<T, Id>,
+): { readonly cache: Aside<T, Id>; readonly reads: ReadsById<T, Id> } {
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   const keyOf = keyById(
@@ -151,16 +186,27 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
   const reads = readsById<T, Id>(path, keyOf)
   const { entries } = client
 
-  return {
+  const cache: Aside<T, Id> = {
     getOrLoad: <L extends T | null | undefined>(
       id: Id,
       load: (context: LoadContext<T>) => L | Promise<L>,
       call?: CallOptions,
-    ) => reads.one(id, load, call) as Promise<T | Extract<L, null | undefined>>,
+    ) => reads.one(id, load, call) as Promise<ValueOf<T, L>>,
 
-    getOrLoadMany: reads.many,
+    getOrLoadMany: <L extends T>(ids: readonly Id[], load: LoadMany<L, Id>, call?: CallOptions) =>
+      reads.many(ids, load as unknown as LoadMany<T, Id>, call) as Promise<
+        (ValueOf<T, L> | null | undefined)[]
+      >,
+
+    refresh: async <L extends T | null | undefined>(
+      id: Id,
+      load: (context: LoadContext<T>) => L | Promise<L>,
+      call?: Pick<CallOptions, 'signal'>,
+    ) => (await path.refresh(keyOf(id), load, { signal: call?.signal })) as ValueOf<T, L>,
 
     peek: async (id) => path.peek(keyOf(id)),
+
+    has: async (id) => path.has(keyOf(id)),
 
     async set(id, value, { ttl } = {}) {
       const key = keyOf(id)
@@ -201,4 +247,5 @@ export function asideOf<T, Id>(check: OptionChecks, options: AsideOptions<T, Id>
 
     idle: () => path.idle(),
   }
+  return { cache, reads }
 }

@@ -1,5 +1,6 @@
-export { createAside, type Aside, type AsideOptions } from './aside.js'
+export { createAside, type Aside, type AsideOptions, type ValueOf } from './aside.js'
 export { createReadThrough, type ReadThrough, type ReadThroughOptions } from './read-through.js'
+export { wrap, type Wrapped, type WrapOptions } from './wrap.js'
 export {
   beginMutations,
   CacheUnavailableError,

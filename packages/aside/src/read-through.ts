@@ -1,5 +1,11 @@
-import type { KeyPart, SourceOptions, SourceReads } from '@cache/core'
-import { checkOptions, readThrough, sourceOptions } from '@cache/core/internal'
+import type { CallOptions, KeyPart, SourceOptions, SourceReads } from '@cache/core'
+import {
+  checkOptions,
+  readThrough,
+  sourceLoader,
+  sourceOptions,
+  withClientDefaults,
+} from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
 /** Options of `createReadThrough`: those of `createAside`, and the loader. */
@@ -15,8 +21,17 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     SourceReads<Loaded, Id>,
     Pick<
       Aside<NonNullable<Loaded>, Id>,
-      'peek' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
-    > {}
+      'peek' | 'has' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
+    > {
+  /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer or an invalidation came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
+}
 
 /**
  * Creates a read-through cache: a cache-aside that takes its loader as an option, so that reads
@@ -33,12 +48,17 @@ export interface ReadThrough<Loaded, Id = KeyPart>
 export function createReadThrough<Loaded, Id = KeyPart>(
   options: ReadThroughOptions<Loaded, Id>,
 ): ReadThrough<Loaded, Id> {
-  const check = checkOptions('createReadThrough', options, [...asideOptions, ...sourceOptions])
-  const { getOrLoad, getOrLoadMany, peek, set, invalidate, expire, mutate, beginMutation, idle } =
-    asideOf<NonNullable<Loaded>, Id>(check, options)
+  const merged = withClientDefaults(options, asideOptions)
+  const check = checkOptions('createReadThrough', merged, [...asideOptions, ...sourceOptions])
+  const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(check, merged)
+  const load = sourceLoader<Loaded, Id>(check)
+  const { peek, has, set, invalidate, expire, mutate, beginMutation, idle } = cache
   return {
-    ...readThrough<Loaded, Id>({ one: getOrLoad, many: getOrLoadMany }, check),
+    ...readThrough<Loaded, Id>(reads, check),
+    refresh: (id, call) =>
+      cache.refresh(id, (context) => load(id, context), call) as Promise<Loaded>,
     peek,
+    has,
     set,
     invalidate,
     expire,

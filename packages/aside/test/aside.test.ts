@@ -73,6 +73,32 @@ onEach(
         expect(await products.peek(42)).toEqual(chair)
       })
 
+      it('has what a read would get from the cache', async () => {
+        expect(await products.has(42)).toBe(false)
+        await products.getOrLoad(42, load)
+        expect(await products.has(42)).toBe(true)
+        await products.invalidate(42)
+        expect(await products.has(42)).toBe(false)
+        await ask('SET', 'shop:product:42', '{"id":')
+        expect(await products.has(42)).toBe(false)
+      })
+
+      it.each([null, undefined])(
+        'has the remembered fact that there is no value (%s)',
+        async (none) => {
+          const remembering = createAside<Product>({
+            client: newClient(),
+            prefix: 'product',
+            ttl: '1h',
+            negativeTtl: '1m',
+          })
+          await products.getOrLoad(1, () => none)
+          expect(await products.has(1)).toBe(false)
+          await remembering.getOrLoad(1, () => none)
+          expect(await remembering.has(1)).toBe(true)
+        },
+      )
+
       it('sets, with a ttl of its own', async () => {
         expect(await products.set(42, chair, { ttl: '5s' })).toBe(true)
         expect(await products.peek(42)).toEqual(chair)

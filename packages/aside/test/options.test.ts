@@ -33,7 +33,7 @@ const wrong: readonly [option: string, value: unknown][] = [
   ['ttl', NaN],
   ['ttl', Infinity],
   ['ttl', 2 ** 60],
-  ['ttl', '1 hour'],
+  ['ttl', '1 fortnight'],
   ['ttl', '5'],
   ['ttl', null],
   ['jitter', -0.1],
@@ -96,5 +96,19 @@ describe('createReadThrough', () => {
       createReadThrough({ ...right, load: () => 1, [option]: value } as never)
     expect(make).toThrow(InvalidOptionError)
     expect(make).toThrow(`"${option}"`)
+  })
+})
+
+describe('a missing function', () => {
+  const products = createAside<string>(right as AsideOptions<string>)
+  const missing = undefined as never
+
+  it.each<[method: string, argument: string, call: () => Promise<unknown>]>([
+    ['getOrLoad', 'load', () => products.getOrLoad(42, missing)],
+    ['getOrLoadMany', 'load', () => products.getOrLoadMany([42], missing)],
+    ['mutate', 'change', () => products.mutate(42, missing)],
+  ])('makes %s reject, naming "%s", before anything is sent', async (_, argument, call) => {
+    await expect(call()).rejects.toThrow(InvalidOptionError)
+    await expect(call()).rejects.toThrow(`Option "${argument}" must be a function that`)
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { InvalidOptionError, parseDuration, type Duration } from '../src/index.js'
+import { InvalidOptionError, duration, parseDuration, type Duration } from '../src/index.js'
 import { jittered } from '../src/internal.js'
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
@@ -14,6 +14,15 @@ describe('parseDuration', () => {
     ['5m', 300_000],
     ['1h', 3_600_000],
     ['7d', 604_800_000],
+    ['2w', 1_209_600_000],
+    ['1 hour', 3_600_000],
+    ['1hour', 3_600_000],
+    ['5 m', 300_000],
+    ['30 minutes', 1_800_000],
+    ['1.5 days', 129_600_000],
+    ['10 seconds', 10_000],
+    ['250 milliseconds', 250],
+    ['1 week', 604_800_000],
     ['1.5s', 1_500],
     ['0.1ms', 1],
     [0.2, 1],
@@ -61,7 +70,12 @@ describe('parseDuration', () => {
     '',
     ' ',
     '5',
-    '5 m',
+    '5  m',
+    '5\tm',
+    '1 Hour',
+    '1 hour ago',
+    '1 constructor',
+    '1 fortnight',
     ' 5m',
     '5m ',
     '5m\n',
@@ -78,7 +92,6 @@ describe('parseDuration', () => {
     's5',
     '5min',
     '5M',
-    '5w',
     '5S',
     'Infinitys',
     '٥s',
@@ -110,6 +123,35 @@ describe('parseDuration', () => {
         InvalidOptionError,
       )
     expect(performance.now() - started).toBeLessThan(2_000)
+  })
+})
+
+describe('duration', () => {
+  it.each(['30s', '1 hour', '7d', '500ms'])('returns %j as a duration', (text) => {
+    expect(duration(text)).toBe(text)
+    expect(parseDuration(duration(text), 'ttl')).toBeGreaterThan(0)
+  })
+
+  it('ignores white space around it', () => {
+    expect(duration(' 5m\n')).toBe('5m')
+  })
+
+  it('returns the fallback if the variable is missing or empty', () => {
+    expect(duration(undefined, '1h')).toBe('1h')
+    expect(duration('', '1h')).toBe('1h')
+    expect(duration('5m', '1h')).toBe('5m')
+  })
+
+  it.each([undefined, '', '60', '60000', 'never', '0s', '1 h 5 m', '-5m'])(
+    'refuses %j, whose unit or value is not known',
+    (text) => {
+      expect(() => duration(text)).toThrow('"duration" must be a duration with a unit')
+    },
+  )
+
+  it('refuses a wrong text and a wrong fallback', () => {
+    expect(() => duration('60', '1h')).toThrow(InvalidOptionError)
+    expect(() => duration(undefined, '1x' as Duration)).toThrow('"fallback" must be a duration')
   })
 })
 

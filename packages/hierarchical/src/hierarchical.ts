@@ -4,7 +4,13 @@ import {
   type KeyPart,
   type MutationOptions,
 } from '@cache/core'
-import { checkClient, LoadPolicy, checkOptions, type OptionChecks } from '@cache/core/internal'
+import {
+  checkClient,
+  LoadPolicy,
+  checkOptions,
+  withClientDefaults,
+  type OptionChecks,
+} from '@cache/core/internal'
 import { HierarchicalCache } from './hierarchical-cache.js'
 import { resolveLevels, resolveTwoLevels, type ResolvedLevels } from './levels.js'
 import { commonOptions, policyOptions } from './policy.js'
@@ -52,8 +58,9 @@ export function createHierarchical(
 }
 
 function createWithTwoLevels(
-  options: HierarchicalOptions<any, any, any>,
+  givenOptions: HierarchicalOptions<any, any, any>,
 ): Hierarchical<any, KeyPart, KeyPart> {
+  const options = withClientDefaults(givenOptions, policyOptions)
   const check = checkOptions('createHierarchical', options, [
     ...policyOptions,
     'item',
@@ -76,7 +83,8 @@ function createWithTwoLevels(
   }
 }
 
-function createWithLevels(options: LevelsOptions<Levels>): HierarchicalLevels<Levels> {
+function createWithLevels(givenOptions: LevelsOptions<Levels>): HierarchicalLevels<Levels> {
+  const options = withClientDefaults(givenOptions, policyOptions)
   const check = checkOptions('createHierarchical', options, [...policyOptions, 'levels'])
   const levels = resolveLevels<ItemOf<Levels>>(check, checkClient(check).namespace, options.levels)
   const cache = createCache(check, options, levels)
@@ -114,7 +122,8 @@ function createCache<Item extends NonNullable<unknown>>(
   const maxGroupTtl =
     Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
   return new HierarchicalCache<Item>({
-    client: checkClient(check),
+    // The defaults are applied, and must not reach the caches that this one is made of.
+    client: { ...checkClient(check), defaults: undefined },
     levels,
     policy,
     options: commonOptions(options),

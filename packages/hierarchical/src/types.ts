@@ -31,9 +31,9 @@ export interface HierarchicalPolicy<Item> extends Pick<
   readonly client: CacheClient
   /**
    * How long an item or a group is fresh. An item that is filled from its group is fresh for as
-   * long as the group is, and no longer.
+   * long as the group is, and no longer. Required, unless the client has a default.
    */
-  readonly ttl: Duration
+  readonly ttl?: Duration
   /** Encodes items, and lists of items, to bytes. Default `json`. */
   readonly codec?: Codec<any>
   /**

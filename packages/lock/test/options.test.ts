@@ -34,7 +34,7 @@ const invalidLockOptions: readonly [option: string, value: unknown][] = [
   ['ttl', -1],
   ['ttl', NaN],
   ['ttl', Infinity],
-  ['ttl', '1 hour'],
+  ['ttl', '1 fortnight'],
   ['ttl', null],
   ['wait', 0],
   ['wait', '5'],

@@ -68,6 +68,15 @@ describe.each(casesWithShards)('on $name', ({ start }) => {
     }
   }
 
+  it('a refresh replaces the copies of all processes', async () => {
+    const [here, there] = [await node(), await node()]
+    for (const { products } of [here, there])
+      await products.getOrLoad(1, () => ({ id: 1, price: 10 }))
+    await here.products.refresh(1, () => ({ id: 1, price: 11 }))
+    expect(await here.products.peek(1)).toEqual({ id: 1, price: 11 })
+    await vi.waitFor(async () => expect(await there.products.peek(1)).toMatchObject({ price: 11 }))
+  })
+
   it('a near hit sends nothing', async () => {
     const { products, sent, near } = await node()
     await products.getOrLoad(1, () => ({ id: 1, price: 10 }))

@@ -14,6 +14,7 @@ import {
   checkClient,
   LoadPolicy,
   ReadPath,
+  withClientDefaults,
   checkOptions,
   literalStart,
   loadPolicyOptions,
@@ -42,10 +43,8 @@ import type { CacheKey, CacheService, CacheServiceOptions, GetOptions } from './
  */
 export function createCacheService(givenOptions: CacheServiceOptions): CacheService {
   checkOptions('createCacheService', givenOptions, optionNames)
-  const options = {
-    ...givenOptions,
-    ttl: givenOptions.ttl === undefined ? '1h' : givenOptions.ttl,
-  } as const
+  const merged = withClientDefaults(givenOptions, optionNames)
+  const options = { ...merged, ttl: merged.ttl === undefined ? '1h' : merged.ttl } as const
   const check = checkOptions('createCacheService', options, optionNames)
   const plainClient = checkClient(check)
   const defaultTtl = check.duration('ttl')

@@ -256,14 +256,10 @@ function setBackBy(first: ClockReading, second: ClockReading): number {
   return Math.max(0, 1_000 * (second.answered - first.asked) - (second.time - first.time))
 }
 
-function withStamp(
-  { ttl, meta }: StoreOptions,
-  groups: Groups,
-  versions: GroupVersions,
-): StoreOptions {
+function withStamp(storing: StoreOptions, groups: Groups, versions: GroupVersions): StoreOptions {
   return groups.size === 0
-    ? { ttl, ...(meta && { meta }) }
-    : { ttl, meta: { ...meta, stamp: encodeStamp(groups, versions) } }
+    ? storing
+    : { ...storing, meta: { ...storing.meta, stamp: encodeStamp(groups, versions) } }
 }
 
 function withoutKeys(groups: Groups, excluded: ReadonlyMap<string, unknown>): Groups {

@@ -87,10 +87,24 @@ export interface VersionedOptions<Loaded, Id>
  */
 export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
   /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer, an invalidation or a bump came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
+  /**
    * Returns the cached value if it is valid, fresh or stale, and does not load. Returns `undefined`
    * if there is no entry, or if Redis does not answer.
    */
   peek(id: Id, call?: Pick<CallOptions, 'outage'>): Promise<Loaded | null | undefined>
+  /**
+   * Returns whether a valid value is cached, fresh or stale, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
   /**
    * Makes every entry of these groups invalid, in all caches of the namespace, in O(1) for each
    * group. Resolves to the new versions. Rejects if Redis does not answer: the bump may then be

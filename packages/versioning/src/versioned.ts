@@ -11,7 +11,9 @@ import {
   openMutation,
   readThrough,
   readsById,
+  sourceLoader,
   sourceOptions,
+  withClientDefaults,
   writeSource,
 } from '@cache/core/internal'
 import type { EntryStrategy } from './entry-strategy.js'
@@ -37,9 +39,10 @@ import { VERSION_PREFIX, Versions } from './versions.js'
  * await products.bump('category:7')
  */
 export function createVersioned<Loaded, Id = KeyPart>(
-  options: VersionedOptions<Loaded, Id>,
+  givenOptions: VersionedOptions<Loaded, Id>,
 ): Versioned<Loaded, Id> {
   type T = NonNullable<Loaded>
+  const options = withClientDefaults(givenOptions, optionNames)
   const check = checkOptions('createVersioned', options, optionNames)
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
@@ -55,7 +58,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<T>(check, options)
   const twiceTtl =
-    typeof options.ttl === 'function'
+    options.ttl === undefined || typeof options.ttl === 'function'
       ? 0
       : 2 * (parseDuration(options.ttl, 'ttl') + policy.staleBelow)
   const versions = new Versions(client, {
@@ -72,6 +75,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
     recentGroups: new RecentGroups(),
     clockSkew,
   }
+  const load = sourceLoader<Loaded, Id>(check)
   const path = new ReadPath<T>(client, prefix, policy)
 
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)
@@ -96,7 +100,18 @@ export function createVersioned<Loaded, Id = KeyPart>(
   return {
     ...readThrough<Loaded, Id>(readsById(path, keyOf, strategyFor), check),
 
+    async refresh(id, call) {
+      const access = strategyFor(id)
+      return (await path.refresh(keyOf(id), (context) => load(id, context), {
+        signal: call?.signal,
+        access,
+        dropsKey: () => access.currentKey(),
+      })) as Loaded
+    },
+
     peek: async (id, call) => path.peek(keyOf(id), strategyFor(id), call?.outage),
+
+    has: async (id) => path.has(keyOf(id), strategyFor(id)),
 
     bump: async (groups) => versions.bump(resolve(asArray(groups))),
 

@@ -46,6 +46,24 @@ onEach((bench) => {
       expect(await there.get(8)).toMatchObject({ price: 2 })
     })
 
+    it('a refresh replaces a valid value, and a bump makes the new one invalid', async () => {
+      const shop = new Shop()
+      const [here, there] = [
+        productsOf(bench.newClient(), shop, way),
+        productsOf(bench.newClient(), shop, way),
+      ]
+      await settled(here, shop, 7)
+      shop.change(7, { price: 2 })
+      expect(await there.get(7)).toMatchObject({ price: 1 })
+      expect(await here.refresh(7)).toMatchObject({ price: 2 })
+      expect(await there.get(7)).toMatchObject({ price: 2 })
+      shop.change(7, { price: 3 })
+      expect(await here.has(7)).toBe(true)
+      await there.bump('category:7')
+      expect(await here.has(7)).toBe(false)
+      expect(await here.get(7)).toMatchObject({ price: 3 })
+    })
+
     it('a bump of any one of many groups is enough', async () => {
       const shop = new Shop()
       const products = productsOf(bench.newClient(), shop, way)

@@ -78,6 +78,13 @@ export interface WriteBehind<Loaded, Id extends WriteId, Patch>
   /** Returns the cached or pending value. It never loads. */
   peek(id: Id): Promise<NonNullable<Loaded> | null | undefined>
   /**
+   * Returns whether the value is cached or pending, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Rejects if Redis does not answer, as `peek` does; with
+   * `onOutage: 'bypass'` it returns `false`.
+   */
+  has(id: Id): Promise<boolean>
+  /**
    * Merges a patch into the current value and queues the result. Resolves to the new value.
    *
    * @throws {BackpressureError} if the queue is full. Nothing was written.

@@ -12,6 +12,7 @@ import {
   readThrough,
   readsById,
   sourceOptions,
+  withClientDefaults,
   type EntryStore,
   closeWith,
 } from '@cache/core/internal'
@@ -56,9 +57,10 @@ const optionNames = [
  * await users.update('42', { name: 'Ada' })
  */
 export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullable<Loaded>>(
-  options: WriteBehindOptions<Loaded, Id, Patch>,
+  givenOptions: WriteBehindOptions<Loaded, Id, Patch>,
 ): WriteBehind<Loaded, Id, Patch> {
   type T = NonNullable<Loaded>
+  const options = withClientDefaults(givenOptions, optionNames)
   const check = checkOptions('createWriteBehind', options, optionNames)
   const client = checkClient(check)
   const prefix = checkQueuePrefix(client, options.prefix)
@@ -126,6 +128,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       const cached = await path.peek(keyOf(id))
       return cached === undefined ? peekPending(id) : cached
     },
+
+    has: async (id) => (await path.has(keyOf(id))) || (await peekPending(id)) !== undefined,
 
     update,
     updateMany: (patches, options) =>

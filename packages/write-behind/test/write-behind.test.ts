@@ -105,6 +105,8 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(await rows.getMany(['1', '2'])).toEqual([{ name: 'new' }, null])
     await evict()
     expect(await rows.peek('1')).toEqual({ name: 'new' })
+    expect(await rows.has('1')).toBe(true)
+    expect(await rows.has('unknown')).toBe(false)
     expect(table.loads).toBe(2) // once before, once for '2'
   })
 

@@ -1,5 +1,6 @@
 import type {
   CacheClient,
+  CallOptions,
   Duration,
   KeyPart,
   LoadPolicyOptions,
@@ -76,8 +77,22 @@ export interface WriteThroughOptions<Loaded, Id, Patch, S extends Stored<NonNull
  */
 export interface WriteThrough<Loaded, Id, Patch, S>
   extends SourceReads<Loaded, Id>, AsyncDisposable {
+  /**
+   * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
+   * get the old one. Calls of one process that come before the loader is called share its load. If
+   * the new value can't be cached, or a writer or an invalidation came first, nothing is stored and
+   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
+   * stays.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
   /** Returns the cached value, fresh or stale, and does not load. */
   peek(id: Id): Promise<Loaded | null | undefined>
+  /**
+   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact that
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
+   * reads the whole entry. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
   /**
    * Stores a patch, and caches the new row. Resolves to `undefined` if the new row is unknown:
    * `store` answered with nothing, and there was no cached row to merge with, or another writer

@@ -18,9 +18,11 @@ import {
   openMutation,
   readThrough,
   readsById,
+  sourceLoader,
   sourceOptions,
   emit,
   uncachedContext,
+  withClientDefaults,
   writeSource,
   type Entry,
   closeWith,
@@ -44,9 +46,10 @@ import { WriteManyError } from './write-many-error.js'
  * await users.update(42, { name: 'Ada' })
  */
 export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>(
-  options: WriteThroughOptions<Loaded, Id, Patch, S>,
+  givenOptions: WriteThroughOptions<Loaded, Id, Patch, S>,
 ): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
+  const options = withClientDefaults(givenOptions, optionNames)
   const check = checkOptions('createWriteThrough', options, optionNames)
   const client = checkClient(check)
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
@@ -64,6 +67,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const policy = new LoadPolicy<T>(check, options)
   const path = new ReadPath<T>(client, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
+  const load = sourceLoader<Loaded, Id>(check)
   const { entries } = client
   const { format } = policy
   const limitCommits = limitTo(entries.atOnce)
@@ -97,6 +101,13 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         (fromSource) => (fromSource ? loaded : cached)!.next().value as T | null | undefined,
       )
     },
+
+    refresh: async (id, call) =>
+      (await path.refresh(keyOf(id), (context) => load(id, context), {
+        signal: call?.signal,
+      })) as Loaded,
+
+    has: async (id) => !bypassed.has(keyOf(id)) && path.has(keyOf(id)),
 
     peek: async (id) => (bypassed.has(keyOf(id)) ? undefined : path.peek(keyOf(id))),
 

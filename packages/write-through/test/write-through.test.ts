@@ -51,6 +51,18 @@ describe.each(cases)('on $name', ({ start }) => {
       ...more,
     })
 
+  it('a refresh loads a row that was changed elsewhere', async () => {
+    const users = returning()
+    expect(await users.get(1)).toMatchObject({ age: 30 })
+    change(1, { age: 31 })
+    expect(await users.get(1)).toMatchObject({ age: 30 })
+    expect(await users.refresh(1)).toMatchObject({ age: 31 })
+    expect(await users.has(1)).toBe(true)
+    expect(await users.has(2)).toBe(false)
+    expect(await users.get(1)).toMatchObject({ age: 31 })
+    expect(loads).toBe(2)
+  })
+
   it('a write is in the source and in the cache once it is acknowledged', async () => {
     const users = returning()
     expect(await users.get(1)).toMatchObject({ name: 'user 1' })

@@ -3,6 +3,7 @@ import type { Driver } from '../drivers/driver.js'
 import type { Argument, Command, Reply } from '../drivers/command.js'
 import { createEntryStore, type EntryStore } from '../entries/store.js'
 import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
+import { checkDefaults, type CacheDefaults } from '../reads/client-defaults.js'
 import { InvalidOptionError } from '../errors.js'
 import { checkOptions } from '../util/options.js'
 import { CLOSABLES, Closables } from './closables.js'
@@ -17,6 +18,8 @@ export interface ClientOptions {
   /** The first part of every key: `shop` makes `shop:product:42`. Default: none. */
   readonly namespace?: string
   readonly resilience?: ResilienceOptions
+  /** Default options for all caches of this client. */
+  readonly defaults?: CacheDefaults
 }
 
 export interface SendTimeout {
@@ -34,6 +37,8 @@ export interface SendTimeout {
 export interface CacheClient {
   readonly driver: Driver
   readonly namespace: string
+  /** Default options for all caches of this client. */
+  readonly defaults?: CacheDefaults | undefined
   /** Reads and writes cached values with the protocol that prevents stale entries. */
   readonly entries: EntryStore
   /**
@@ -83,10 +88,11 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     ['send', 'group', 'nodes', 'subscribe', 'close'],
     'a driver: ioredisDriver(…) or nodeRedisDriver(…)',
   )
-  const check = checkOptions('options', options, ['namespace', 'resilience'])
+  const check = checkOptions('options', options, ['namespace', 'resilience', 'defaults'])
   const namespace = check.has('namespace') ? checkPrefix('namespace', options.namespace) : ''
   const resilience = checkResilience(check)
   const { readTimeout, writeTimeout } = resilience
+  const defaults = options.defaults && checkDefaults(check, options.defaults)
   // Each shard has its own circuit breaker, so that the others continue while one is down.
   const send: Send =
     driver.topology === 'sharded'
@@ -107,6 +113,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const client: CacheClient = {
     driver,
     namespace,
+    defaults,
     entries: createEntryStore({
       batch,
       readTimeout,

@@ -61,7 +61,7 @@ export function createChangeSteps(runner: StepRunner, lostReplies: LostReplies) 
       return outcome === 'stored'
     },
 
-    invalidate: (keys: readonly string[]): Promise<number> => deleteEntries(keys),
+    invalidate: deleteEntries,
 
     async expire(keys: readonly string[], staleFor: number): Promise<number> {
       const all = await allEntryKeys(keys)

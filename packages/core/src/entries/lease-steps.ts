@@ -58,13 +58,21 @@ export function createLeaseSteps(runner: StepRunner, lostReplies: LostReplies) {
       format: Format<T>,
       token: string,
       value: T,
-      { ttl, meta }: Write,
+      { ttl, meta, replaces = false }: Write,
     ): Promise<boolean> {
       const payload = format.encode(key, value, meta)
+      const args = [token, payload, String(ttl), lostReplies.lateFor()]
+      if (replaces) {
+        const outcome = await runner.changing(
+          [key],
+          (change) => runner.runChange(fillScript, entryKeys(key), args, change),
+          (result) => (result === 'stored' ? nearValueOf(key, format, payload, ttl) : undefined),
+        )
+        return outcome === 'stored'
+      }
       const question = near?.ask(key)
       let nearValue: NearValue | undefined
       try {
-        const args = [token, payload, String(ttl), lostReplies.lateFor()]
         const outcome = await runner.run(fillScript, entryKeys(key), args, readTimeout)
         const stored = outcome === 'stored'
         if (stored && near) nearValue = await nearValueOf(key, format, payload, ttl)

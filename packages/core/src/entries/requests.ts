@@ -46,4 +46,9 @@ export interface Write {
   /** Milliseconds. */
   readonly ttl: number
   readonly meta?: Meta
+  /**
+   * The value of a fill may replace one that is still valid. So near caches of other processes are
+   * told, as of any change.
+   */
+  readonly replaces?: boolean
 }

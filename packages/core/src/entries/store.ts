@@ -88,8 +88,11 @@ export interface EntryStore {
    * deleted and the next read loads.
    */
   put<T>(key: string, format: Format<T>, value: T, write: Write): Promise<boolean>
-  /** Deletes entries. Resolves to the number that existed. */
-  invalidate(keys: readonly string[]): Promise<number>
+  /**
+   * Deletes entries, except those with a newer version than `version`. Resolves to the number that
+   * were deleted.
+   */
+  invalidate(keys: readonly string[], version?: number): Promise<number>
   /**
    * Makes entries stale: each lives for at most `staleFor` ms, and only as a stale one. Resolves to
    * the number that existed.

@@ -28,15 +28,21 @@ export interface BulkContext<T> {
  */
 export class BulkLoad<T> {
   readonly #loadMany: LoadKeys<T>
-  readonly #keys: readonly string[]
+  readonly #keys: string[]
   readonly #undecided: Set<string>
   #nextCall: BulkCall<T> | undefined
   #lastCall: BulkCall<T> | undefined
 
   constructor(keys: readonly string[], loadMany: LoadKeys<T>) {
-    this.#keys = keys
+    this.#keys = [...keys]
     this.#undecided = new Set(keys)
     this.#loadMany = loadMany
+  }
+
+  /** Adds a key that the others wait for. */
+  add(key: string): void {
+    this.#keys.push(key)
+    this.#undecided.add(key)
   }
 
   /** The other keys no longer wait for this one: it is not loaded here, or only later. */

@@ -5,6 +5,8 @@ import type { LoadContext, LoaderResult } from './loader.js'
 import { valuesInOrder, type LoadMany } from './many.js'
 import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
+import { requireFunction } from '../util/options.js'
+import { TickLoads } from './tick-loads.js'
 import { Slices } from '../util/slices.js'
 
 /** Options of one call. */
@@ -47,6 +49,14 @@ export interface ReadsById<T, Id> {
     load: LoadMany<T, Id>,
     call?: CallOptions,
   ): Promise<(T | null | undefined)[]>
+  /**
+   * Returns a function like `one`. Of the reads of one tick, those that have to load are loaded
+   * together with `loadMany`; a single one is loaded with `load`.
+   */
+  together(
+    load: (id: Id, context: LoadContext<T>) => LoaderResult<T>,
+    loadMany: LoadMany<T, Id>,
+  ): (id: Id, call?: CallOptions) => Promise<T | null | undefined>
 }
 
 /**
@@ -64,6 +74,7 @@ export function readsById<T, Id>(
       let key: string
       let access: EntryAccess<T> | undefined
       try {
+        requireFunction('load', load, LOADER)
         key = keyOf(id)
         access = accessOf?.(id)
       } catch (error) {
@@ -72,7 +83,38 @@ export function readsById<T, Id>(
       return path.get(key, load, call?.signal, access, call?.outage)
     },
 
+    together(load, loadMany) {
+      const tick = new TickLoads<T, Id>(async (ids, context) =>
+        ids.length === 1
+          ? [load(ids[0]!, context.contexts[0]!)]
+          : valuesInOrder(await loadMany(ids, context), ids),
+      )
+      return (id, call) => {
+        let key: string
+        let access: EntryAccess<T> | undefined
+        try {
+          key = keyOf(id)
+          access = accessOf?.(id)
+        } catch (error) {
+          return Promise.reject(error as Error)
+        }
+        const member = tick.join(key, id)
+        const loadOne = member?.load ?? ((context) => load(id, context))
+        const reading = path.get(
+          key,
+          loadOne,
+          call?.signal,
+          access,
+          call?.outage,
+          member?.onDecided,
+        )
+        if (member) reading.then(member.onDecided, member.onDecided)
+        return reading
+      }
+    },
+
     async many(requestedIds, load, call) {
+      requireFunction('load', load, MANY_LOADER)
       const slices = new Slices()
       const ids = [...requestedIds]
       const keys: string[] = []
@@ -97,3 +139,6 @@ export function readsById<T, Id>(
     },
   }
 }
+
+const LOADER = 'a function that loads the value'
+const MANY_LOADER = 'a function that loads the values of the ids it is given'

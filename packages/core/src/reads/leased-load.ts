@@ -56,6 +56,8 @@ interface LoadJob<T> {
   /** The load is part of one load of many keys. */
   readonly bulk: boolean
   readonly outage: ReadOutage | undefined
+  /** Reject with the error of the loader, even if there is a fallback. */
+  readonly rejects?: boolean
 }
 
 /** Loads one key under a lease: acquires the lease, calls the loader, fills the entry. */
@@ -165,7 +167,7 @@ export class LeasedLoad<T> {
         })
       // The error only concerns the caller that stopped waiting last.
       if (abandoned.aborted) throw error
-      if (staleFallback)
+      if (staleFallback && !job.rejects)
         return { value: staleFallback.value, validUntil: job.fallbackValidUntil, redisDown }
       this.#errors?.add(key, error)
       throw error

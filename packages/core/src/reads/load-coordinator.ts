@@ -32,7 +32,7 @@ interface LoadRequest<T> {
    * Set if the key is one of many that are loaded together. Called as soon as it is known whether
    * this key is loaded here and now.
    */
-  readonly onDecided?: () => void
+  readonly onDecided?: (() => void) | undefined
 }
 
 interface Dependencies<T> {

@@ -11,8 +11,11 @@ import type { Size } from '../util/size.js'
  * patterns that read through share them.
  */
 export interface LoadPolicyOptions<T> {
-  /** How long an entry is fresh. You can pass a function of the value. */
-  readonly ttl: Duration | ((value: T) => Duration)
+  /**
+   * How long an entry is fresh. You can pass a function of the value. Required, unless the client has
+   * a default.
+   */
+  readonly ttl?: Duration | ((value: T) => Duration)
   /**
    * The share by which each ttl varies at random, so that entries written together do not expire
    * together. 0.1 means ±10 %. Default 0.
@@ -29,23 +32,26 @@ export interface LoadPolicyOptions<T> {
   readonly maxValueBytes?: Size
   /**
    * How long a missing value (`null` or `undefined` from the loader) is cached. Default: not at
-   * all.
+   * all. `false`: not at all, whatever the default of the client is.
    */
-  readonly negativeTtl?: Duration
+  readonly negativeTtl?: Duration | false
   /**
    * How long, jittered, later callers of this process get the error of a loader again without a new
-   * load. Default: not at all.
+   * load. Default: not at all, as with `false`.
    */
-  readonly errorTtl?: Duration
+  readonly errorTtl?: Duration | false
   /** Returns whether `errorTtl` does not apply to this error. Default: it applies to all errors. */
   readonly retryOn?: (error: unknown) => boolean
   /**
    * How long after its ttl an entry is still served, while one caller of all processes reloads it
-   * in the background. Source: RFC 5861, §3.
+   * in the background. Default: not at all, as with `false`. Source: RFC 5861, §3.
    */
-  readonly staleWhileRevalidate?: Duration
-  /** How long after that it is still served if the loader throws. Source: RFC 5861, §4. */
-  readonly staleIfError?: Duration
+  readonly staleWhileRevalidate?: Duration | false
+  /**
+   * How long after that it is still served if the loader throws. Default: not at all, as with
+   * `false`. Source: RFC 5861, §4.
+   */
+  readonly staleIfError?: Duration | false
   /**
    * Reloads entries in the background before they expire, with a probability that rises towards
    * expiry. Pass `true`, or an object: a larger `beta` (default 1) reloads earlier, and `share`
@@ -114,6 +120,8 @@ export interface StoreOptions {
   /** Milliseconds. */
   readonly ttl: number
   readonly meta?: Meta
+  /** See `Write.replaces`. */
+  readonly replaces?: boolean
 }
 
 /**
@@ -153,10 +161,10 @@ export class LoadPolicy<T> {
     const timeouts = check.nested('loadTimeout', ['soft', 'hard'])
     this.#ttl = typeof options.ttl === 'function' ? options.ttl : check.duration('ttl')
     this.#jitter = check.number('jitter', { min: 0, max: 1 }, 0)
-    this.#negativeTtl = check.duration('negativeTtl', undefined)
+    this.#negativeTtl = durationOrOff(check, 'negativeTtl')
     this.#version = check.function('version')
     this.#early = earlyRefresh(check, options.earlyRefresh)
-    this.errorTtl = check.duration('errorTtl', undefined)
+    this.errorTtl = durationOrOff(check, 'errorTtl')
     this.retryOn = check.function<(error: unknown) => boolean>('retryOn') ?? (() => false)
     this.stampede = check.oneOf('stampede', ['lease', 'process', 'off'], 'lease')
     this.waitUntil = check.function('waitUntil')
@@ -166,8 +174,8 @@ export class LoadPolicy<T> {
     if (this.soft !== undefined && this.hard !== undefined && this.soft > this.hard)
       timeouts.fail('soft', 'no longer than "loadTimeout.hard"')
     this.leaseTtl = check.duration('leaseTtl', Math.max(10_000, (this.hard ?? 0) + 1_000))
-    this.#staleIfError = check.duration('staleIfError', 0)
-    this.staleBelow = check.duration('staleWhileRevalidate', 0) + this.#staleIfError
+    this.#staleIfError = durationOrOff(check, 'staleIfError') ?? 0
+    this.staleBelow = (durationOrOff(check, 'staleWhileRevalidate') ?? 0) + this.#staleIfError
     this.needsLife = this.staleBelow > 0 || this.#early !== undefined
     const { codec, schema, maxValueBytes } = options
     this.format = createFormat<T>({ codec, schema, maxValueBytes })
@@ -216,6 +224,11 @@ export class LoadPolicy<T> {
     }
     return { ttl: jittered(freshFor, this.#jitter) + this.staleBelow, meta }
   }
+}
+
+/** Returns a duration, or `undefined` if the option is missing or `false`. */
+function durationOrOff(check: OptionChecks, name: string): number | undefined {
+  return check.is(name, false) ? undefined : check.duration(name, undefined)
 }
 
 function earlyRefresh(

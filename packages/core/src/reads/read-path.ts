@@ -7,6 +7,7 @@ import { BackgroundWork } from './background-work.js'
 import type { LoadKeys } from './bulk-load.js'
 import { BulkRead } from './bulk-read.js'
 import { REDIS_DOWN, continueWithoutRedis, lookUp } from './entry-lookup.js'
+import { ForcedRefresh } from './forced-refresh.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
 import { LoadCoordinator } from './load-coordinator.js'
 import type { Loader } from './loader.js'
@@ -14,6 +15,7 @@ import { LogicalClock } from './logical-clock.js'
 import { MissRate } from './miss-rate.js'
 import type { LoadPolicy } from './policy.js'
 import type { ReadOutage } from './read-outage.js'
+import { requireFunction } from '../util/options.js'
 import { RememberedErrors } from './remembered-errors.js'
 
 /**
@@ -36,6 +38,7 @@ export class ReadPath<T> {
   readonly #background: BackgroundWork
   readonly #loads: LoadCoordinator<T>
   readonly #refresh: BackgroundRefresh<T>
+  readonly #forcedRefresh: ForcedRefresh<T>
   readonly #hasRememberedErrors: boolean
 
   constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>) {
@@ -53,15 +56,21 @@ export class ReadPath<T> {
     const missRate = this.#missRate
     this.#loads = new LoadCoordinator({ prefix, policy, leasedLoad, background, missRate, errors })
     this.#refresh = new BackgroundRefresh(policy, leasedLoad, this.#loads, background)
+    this.#forcedRefresh = new ForcedRefresh(policy, leasedLoad)
   }
 
-  /** Resolves to the value: cached, or loaded by this or another caller of any process. */
+  /**
+   * Resolves to the value: cached, or loaded by this or another caller of any process. `onDecided` is
+   * for a read whose load may be combined with others: it is called as soon as it is known that this
+   * read does not load now.
+   */
   async get(
     key: string,
     load: Loader<T>,
     signal?: AbortSignal,
     access = this.#plainAccess,
     outage?: ReadOutage,
+    onDecided?: () => void,
   ): Promise<Maybe<T>> {
     signal?.throwIfAborted()
     const nearEntry = access.near?.(key)
@@ -99,6 +108,7 @@ export class ReadPath<T> {
       staleFallback,
       unread,
       outage,
+      onDecided,
     })
   }
 
@@ -127,10 +137,57 @@ export class ReadPath<T> {
 
   /** Resolves to the cached value, fresh or stale, without loading. */
   async peek(key: string, access = this.#plainAccess, outage?: ReadOutage): Promise<Maybe<T>> {
+    return (await this.#peekEntry(key, access, outage))?.value
+  }
+
+  /**
+   * Resolves to whether there is an entry that can be decoded, fresh or stale. An absent entry is
+   * one too.
+   */
+  async has(key: string, access = this.#plainAccess): Promise<boolean> {
+    return (await this.#peekEntry(key, access)) !== undefined
+  }
+
+  async #peekEntry(
+    key: string,
+    access: EntryAccess<T>,
+    outage?: ReadOutage,
+  ): Promise<Entry<T> | undefined> {
     const entry =
       access.near?.(key) ?? (outage?.down ? REDIS_DOWN : await lookUp(key, access, this.#policy))
-    if (outage && entry === REDIS_DOWN) outage.down = true
-    return entry === REDIS_DOWN || entry === undefined ? undefined : entry.value
+    if (entry !== REDIS_DOWN) return entry
+    if (outage) outage.down = true
+    return undefined
+  }
+
+  /**
+   * Loads now, and replaces the cached value once the load has succeeded. `dropsKey` returns the key
+   * to delete if the new value can't be cached; by default it is `key`.
+   */
+  async refresh(
+    key: string,
+    load: Loader<T>,
+    {
+      signal,
+      access = this.#plainAccess,
+      dropsKey = async () => key,
+    }: {
+      readonly signal?: AbortSignal | undefined
+      readonly access?: EntryAccess<T>
+      readonly dropsKey?: () => Promise<string>
+    } = {},
+  ): Promise<Maybe<T>> {
+    requireFunction('load', load, 'a function that loads the value')
+    const value = await this.#forcedRefresh.run({
+      key,
+      access,
+      load,
+      signal,
+      drop: async (version) => this.#client.entries.invalidate([await dropsKey()], version),
+    })
+    // Loads that began earlier may return an older value.
+    this.#loads.forget([key])
+    return value
   }
 
   /**

@@ -11,7 +11,10 @@ import type { LoadMany } from './many.js'
 export interface SourceOptions<Loaded, Id> {
   /** Loads one value. Return `null` or `undefined` if there is none. */
   readonly load: (id: Id, context: LoadContext<NonNullable<Loaded>>) => Loaded | Promise<Loaded>
-  /** Loads many values at once, for `getMany`. Default: calls `load` for each. */
+  /**
+   * Loads many values at once, for `getMany` and for calls of `get` in one tick. Default: calls `load`
+   * for each.
+   */
   readonly loadMany?: LoadMany<NonNullable<Loaded>, Id>
   /**
    * The maximum number of concurrent calls of `load` in one `getMany`, if there is no `loadMany`.
@@ -33,6 +36,17 @@ export interface SourceReads<Loaded, Id> {
   ): Promise<(NonNullable<Loaded> | null | undefined)[]>
 }
 
+/** Returns the option `load`. For packages of patterns. */
+export function sourceLoader<Loaded, Id>(
+  check: OptionChecks,
+): (
+  id: Id,
+  context: LoadContext<NonNullable<Loaded>>,
+) => Promise<NonNullable<Loaded> | null | undefined> {
+  // The compiler can't know that `Loaded` is no more than a value, `null` and `undefined`.
+  return check.function('load', 'required')
+}
+
 /**
  * Creates reads that load missing values with the options `load`, `loadMany` and `concurrency`. For
  * packages of patterns.
@@ -41,19 +55,16 @@ export function readThrough<Loaded, Id>(
   reads: ReadsById<NonNullable<Loaded>, Id>,
   check: OptionChecks,
 ): SourceReads<Loaded, Id> {
-  // The compiler can't know that `Loaded` is no more than a value, `null` and `undefined`.
-  const load = check.function<
-    (
-      id: Id,
-      context: LoadContext<NonNullable<Loaded>>,
-    ) => Promise<NonNullable<Loaded> | null | undefined>
-  >('load', 'required')
+  const load = sourceLoader<Loaded, Id>(check)
   const loadMany = check.function<LoadMany<NonNullable<Loaded>, Id>>('loadMany')
   const limited = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
   const loadEach: LoadMany<NonNullable<Loaded>, Id> = (ids, { contexts }) =>
     ids.map((id, i) => limited(() => load(id, contexts[i]!)))
+  const one = loadMany
+    ? reads.together(load, loadMany)
+    : (id: Id, call?: CallOptions) => reads.one(id, (context) => load(id, context), call)
   return {
-    get: (id, call) => reads.one(id, (context) => load(id, context), call) as Promise<Loaded>,
+    get: (id, call) => one(id, call) as Promise<Loaded>,
     getMany: (ids, call) => reads.many(ids, loadMany ?? loadEach, call),
   }
 }

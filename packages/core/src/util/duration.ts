@@ -1,16 +1,44 @@
 import { InvalidOptionError } from '../errors.js'
+import { warnInDevelopment } from './development-warning.js'
 
 /**
  * A duration: a number of milliseconds, or a number with a unit: `'500ms'`, `'30s'`, `'5m'`,
- * `'1h'`, `'7d'`. Zero, negative numbers, NaN and more than 2^53 ms are refused.
+ * `'1h'`, `'7d'`, `'2w'`, `'1 hour'`, `'30 days'`. Zero, negative numbers, NaN and more than 2^53 ms
+ * are refused.
  */
-export type Duration = number | `${number}${Unit}`
+export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`
 
 type Unit = keyof typeof MILLISECONDS
 
-const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const SECOND = 1_000
+const MINUTE = 60 * SECOND
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+const WEEK = 7 * DAY
 
-const EXPECTED = "a duration: milliseconds above 0, or '500ms' | '30s' | '5m' | '1h' | '7d'"
+const MILLISECONDS = {
+  ms: 1,
+  millisecond: 1,
+  milliseconds: 1,
+  s: SECOND,
+  second: SECOND,
+  seconds: SECOND,
+  m: MINUTE,
+  minute: MINUTE,
+  minutes: MINUTE,
+  h: HOUR,
+  hour: HOUR,
+  hours: HOUR,
+  d: DAY,
+  day: DAY,
+  days: DAY,
+  w: WEEK,
+  week: WEEK,
+  weeks: WEEK,
+} as const
+
+const WITH_UNIT = "'500ms' | '30s' | '5m' | '1h' | '7d' | '1 hour'"
+const EXPECTED = `a duration: milliseconds above 0, or ${WITH_UNIT}`
 
 /**
  * Converts a duration to whole milliseconds, at least 1.
@@ -22,13 +50,50 @@ export function parseDuration(duration: Duration, option: string): number {
   const ms = typeof duration === 'number' ? duration : milliseconds(duration)
   if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER))
     throw new InvalidOptionError(option, EXPECTED, duration)
+  if (duration === ms && ms < 1_000) warnAboutSeconds(ms, option)
   return Math.max(1, Math.round(ms))
+}
+
+/**
+ * Checks a duration from outside the code, such as an environment variable, and returns it as a
+ * `Duration`. The text needs a unit: a bare number could mean seconds or milliseconds. If the text
+ * is missing or empty, the result is `fallback`.
+ *
+ * @throws {InvalidOptionError} if the text is not a duration with a unit, or is missing without a
+ * fallback.
+ * @example
+ * const users = createAside<User>({ client, prefix: 'user', ttl: duration(process.env.TTL, '1h') })
+ */
+export function duration(text: string | undefined, fallback?: Duration): Duration {
+  const trimmed = typeof text === 'string' ? text.trim() : text
+  const isMissing = trimmed === undefined || trimmed === ''
+  if (isMissing && fallback !== undefined) {
+    parseDuration(fallback, 'fallback')
+    return fallback
+  }
+  const ms = milliseconds(trimmed)
+  if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER))
+    throw new InvalidOptionError('duration', `a duration with a unit: ${WITH_UNIT}`, text)
+  return trimmed as Duration
 }
 
 function milliseconds(text: unknown): number {
   if (typeof text !== 'string') return NaN
-  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text)
-  return match ? Number(match[1]) * MILLISECONDS[match[2] as Unit] : NaN
+  const match = /^(\d+(?:\.\d+)?) ?([a-z]{1,12})$/.exec(text)
+  if (!match || !Object.hasOwn(MILLISECONDS, match[2]!)) return NaN
+  return Number(match[1]) * MILLISECONDS[match[2] as Unit]
+}
+
+/** Warns once about a ttl that was probably meant in seconds. */
+function warnAboutSeconds(ms: number, option: string): void {
+  if (!/(^|\.)(ttl|negativeTtl)$/.test(option)) return
+  warnInDevelopment(
+    'CACHE_SHORT_TTL',
+    '',
+    () =>
+      `"${option}" is ${ms}, which is ${ms} milliseconds. ` +
+      `If you mean seconds, write '${ms}s'; if you mean milliseconds, write '${ms}ms'.`,
+  )
 }
 
 /**

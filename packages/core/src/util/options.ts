@@ -24,6 +24,16 @@ export function checkOptions(
   return checks
 }
 
+/**
+ * Checks that an argument of a call is a function, and returns it.
+ *
+ * @throws {InvalidOptionError} naming the argument.
+ */
+export function requireFunction<F>(name: string, value: F, expected = 'a function'): F {
+  if (typeof value !== 'function') throw new InvalidOptionError(name, expected, value)
+  return value
+}
+
 interface Range {
   readonly min?: number
   readonly max?: number
@@ -57,6 +67,10 @@ export class OptionChecks {
 
   has(name: string): boolean {
     return this.#options[name] !== undefined
+  }
+
+  is(name: string, value: unknown): boolean {
+    return this.#options[name] === value
   }
 
   fail(name: string, expected: string): never {

@@ -2,6 +2,7 @@ import type { CacheClient } from '../client/client.js'
 import { limitTo } from '../util/concurrency.js'
 import { CacheUnavailableError, CacheWriteError } from '../errors.js'
 import { channels, emit } from '../client/telemetry.js'
+import { requireFunction } from '../util/options.js'
 import { createToken } from '../util/token.js'
 
 /** One change of the source, which is announced before it starts and ended after (protocol.md). */
@@ -64,12 +65,14 @@ export async function openWrite(
  * write.
  *
  * Rejects with
+ * - `InvalidOptionError` if `change` is not a function. Nothing was announced.
  * - `CacheUnavailableError` if Redis does not accept the beginning. Nothing was changed.
  * - the error of `change`, if it throws. The entries were deleted.
  * - `CacheWriteError` if Redis does not accept the end.
  */
 export async function writeSource<R>(client: CacheClient, write: SourceWrite<R>): Promise<R> {
   const { keys, intentTtl, change, commit } = write
+  requireFunction('change', change, 'a function that changes the source')
   const open = await openWrite(client, write)
   const result = await (async () => change())().catch(async (error: unknown) => {
     await open.abort()
