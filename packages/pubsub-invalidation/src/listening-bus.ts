@@ -7,7 +7,7 @@ import {
   type CacheClient,
   type Subscription,
 } from '@cache/core'
-import { Slices, createToken, emit, type NearChange } from '@cache/core/internal'
+import { Slices, addHealthPart, createToken, emit, type NearChange } from '@cache/core/internal'
 import type {
   BusEvents,
   BusInternals,
@@ -48,6 +48,7 @@ export class ListeningBus implements InvalidationBus {
   readonly #sender = new MessageSender()
   readonly #duplicates: DuplicateFilter | undefined
   readonly #queue = new PublishQueue((names) => this.#publish(names))
+  readonly #removeHealth: () => void
   readonly #stop = new AbortController()
   readonly #counts = { published: 0, received: 0, own: 0, repeated: 0, unreadable: 0, gaps: 0 }
   /** When the last heartbeat that came back was sent. */
@@ -74,6 +75,10 @@ export class ListeningBus implements InvalidationBus {
         prefixes.some((prefix) => key.startsWith(prefix)),
       change: (keys) => this.#change(keys),
     }
+    this.#removeHealth = addHealthPart(options.client, `bus ${options.channel}`, () => ({
+      healthy: this.live,
+      details: this.stats() as BusStats & Record<string, number>,
+    }))
     this.#attempt = this.#subscribe()
     void this.#keepTrying()
   }
@@ -103,6 +108,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   async close(): Promise<void> {
+    this.#removeHealth()
     this.#stop.abort()
     if (this.#listens) this.#onGap()
     await this.#subscription?.close()
