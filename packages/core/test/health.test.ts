@@ -22,10 +22,9 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await using made = standalone(server.url)
     await using client = createCacheClient(made.driver, { resilience, onError: () => undefined })
     const startedAt = Date.now()
-    await vi.waitFor(
-      async () => expect(await client.health()).toMatchObject({ reachable: true }),
-      { timeout: 10_000 },
-    )
+    await vi.waitFor(async () => expect(await client.health()).toMatchObject({ reachable: true }), {
+      timeout: 10_000,
+    })
     expect(await client.health()).toMatchObject({
       breaker: 'closed',
       error: undefined,
@@ -78,10 +77,9 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     await using servers = await startCluster({ primaries: 3, replicasPerPrimary: 0 })
     await using made = cluster(servers.nodes)
     await using client = createCacheClient(made.driver, { resilience, onError: () => undefined })
-    await vi.waitFor(
-      async () => expect(await client.health()).toMatchObject({ reachable: true }),
-      { timeout: 20_000 },
-    )
+    await vi.waitFor(async () => expect(await client.health()).toMatchObject({ reachable: true }), {
+      timeout: 20_000,
+    })
     const [first] = servers.nodes
     await first!.pause()
     const health = await client.health()

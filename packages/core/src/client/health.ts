@@ -58,6 +58,13 @@ export interface HealthDependencies {
 export function createHealth(
   dependencies: HealthDependencies,
 ): (options?: HealthOptions) => Promise<ClientHealth> {
+  /** The primaries that were found last. During an outage a client may find none. */
+  let known: readonly NodeHandle[] = []
+  const find = async (timeout: number): Promise<readonly NodeHandle[] | Error> => {
+    const found = await within(timeout, () => dependencies.driver.nodes())
+    if (!(found instanceof Error)) known = found
+    return found instanceof Error && known.length > 0 ? known : found
+  }
   return async (options = {}) => {
     checkOptions('health', options, ['timeout'])
     const timeout =
@@ -65,7 +72,7 @@ export function createHealth(
         ? dependencies.timeout
         : parseDuration(options.timeout, 'timeout')
     const [found, parts] = await Promise.all([
-      checkNodes(dependencies, timeout),
+      checkNodes(dependencies, find, timeout),
       Promise.all(
         healthPartsOf(dependencies.driver).map(([name, check]) => checkPart(name, check, timeout)),
       ),
@@ -76,11 +83,12 @@ export function createHealth(
 
 async function checkNodes(
   dependencies: HealthDependencies,
+  find: (timeout: number) => Promise<readonly NodeHandle[] | Error>,
   timeout: number,
 ): Promise<Omit<ClientHealth, 'parts'>> {
-  const { driver, failures, circuits } = dependencies
+  const { failures, circuits } = dependencies
   const deadline = performance.now() + timeout
-  const handles = await within(timeout, () => driver.nodes())
+  const handles = await find(timeout / 2) // the other half is for the primaries
   const errorOfNodes = handles instanceof Error ? summaryOf(handles) : undefined
   const nodes =
     handles instanceof Error
@@ -98,7 +106,7 @@ async function checkNodes(
   return {
     reachable,
     since: !reachable
-      ? new Date(Math.min(...times, state.reachable ? Date.now() : state.since.getTime()))
+      ? new Date(Math.min(...times, (state.reachable ? new Date() : state.since).getTime()))
       : new Date(Math.max(...times)),
     roundTripMs: roundTrips.length === 0 ? undefined : Math.max(...roundTrips),
     breaker: worst([...circuits().values()]),

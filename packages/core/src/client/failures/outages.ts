@@ -93,20 +93,12 @@ export class Outages {
   }
 
   answered(node: string): void {
-    const now = performance.now()
-    const { settle, flapping, unused } = this.#times
+    const end: End = { time: performance.now(), at: new Date(), answers: true }
     for (const [other, outage] of this.#current) {
       // A command without a key goes to any node. A node that has been replaced never answers.
-      const isSame = other === node || other === ''
-      if (!isSame && now - outage.failedAt < unused) continue
-      if (outage.recovering) continue
-      const last = this.#ended.get(other)
-      if (!isSame || !last || now - last.time > flapping) this.#end(other, outage, now, isSame)
-      else
-        outage.recovering = {
-          since: new Date(),
-          timer: setTimeout(() => this.#end(other, outage, now, true), settle).unref(),
-        }
+      if (other === node || other === '') this.#recovered(other, outage, end)
+      else if (end.time - outage.failedAt > this.#times.unused)
+        this.#end(other, outage, { ...end, answers: false })
     }
   }
 
@@ -131,14 +123,31 @@ export class Outages {
     this.#current.clear()
   }
 
-  #end(node: string, outage: Outage, time: number, answers: boolean): void {
+  #recovered(node: string, outage: Outage, end: End): void {
+    if (outage.recovering) return
+    const { settle, flapping } = this.#times
+    const last = this.#ended.get(node)
+    if (!last || end.time - last.time > flapping) return this.#end(node, outage, end)
+    const timer = setTimeout(() => this.#end(node, outage, end), settle).unref()
+    outage.recovering = { since: end.at, timer }
+  }
+
+  #end(node: string, outage: Outage, { time, at, answers }: End): void {
+    clearTimeout(outage.recovering?.timer)
     this.#current.delete(node)
     this.#ended.delete(node)
-    this.#ended.set(node, { at: new Date(Date.now() - (performance.now() - time)), time })
+    this.#ended.set(node, { at, time })
     // Nodes of a Cluster come and go.
     if (this.#ended.size > MAX_NODES) this.#ended.delete(this.#ended.keys().next().value!)
     this.#events.ended(node, { answers, ms: time - outage.startedAt, counts: outage.counts })
   }
+}
+
+interface End {
+  readonly at: Date
+  /** By `performance.now()`. */
+  readonly time: number
+  readonly answers: boolean
 }
 
 const MAX_LABELS = 16
