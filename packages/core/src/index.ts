@@ -5,7 +5,12 @@ export {
   type SendTimeout,
 } from './client/client.js'
 export { type Breaker, type ResilienceOptions } from './client/resilience.js'
+export type { ErrorContext, FailureOptions } from './client/failures/failure-log.js'
+export type { ClientHealth, HealthOptions, NodeHealth, PartHealth } from './client/health.js'
+export type { HealthPart } from './client/health-parts.js'
+export type { Logger } from './client/failures/logger.js'
 export type {
+  Circuit,
   CommandResult,
   Connection,
   Driver,

@@ -3,7 +3,8 @@
  * change in any release, and all packages are released together.
  */
 export { checkClient } from './client/check-client.js'
-export { createGuardedSend } from './client/guarded-send.js'
+export { addHealthPart } from './client/health-parts.js'
+export { createGuardedSend, type GuardedSend } from './client/guarded-send.js'
 export { checkBreaker } from './client/resilience.js'
 export { sendThrough, type Send } from './client/send-through.js'
 export type { EntryStore } from './entries/store.js'

@@ -7,7 +7,14 @@ import {
   type CacheClient,
   type Subscription,
 } from '@cache/core'
-import { Slices, createToken, emit, type NearChange, closeWith } from '@cache/core/internal'
+import {
+  Slices,
+  addHealthPart,
+  closeWith,
+  createToken,
+  emit,
+  type NearChange,
+} from '@cache/core/internal'
 import type {
   BusEvents,
   BusInternals,
@@ -48,6 +55,7 @@ export class ListeningBus implements InvalidationBus {
   readonly #sender = new MessageSender()
   readonly #duplicates: DuplicateFilter | undefined
   readonly #queue = new PublishQueue((names) => this.#publish(names))
+  readonly #removeHealth: () => void
   readonly #stop = new AbortController()
   readonly #counts = { published: 0, received: 0, own: 0, repeated: 0, unreadable: 0, gaps: 0 }
   /** When the last heartbeat that came back was sent. */
@@ -75,6 +83,10 @@ export class ListeningBus implements InvalidationBus {
       change: (keys) => this.#change(keys),
     }
     closeWith(options.client, this, 'bus')
+    this.#removeHealth = addHealthPart(options.client, `bus ${options.channel}`, () => ({
+      healthy: this.live,
+      details: this.stats() as BusStats & Record<string, number>,
+    }))
     this.#attempt = this.#subscribe()
     void this.#keepTrying()
   }
@@ -104,6 +116,7 @@ export class ListeningBus implements InvalidationBus {
   }
 
   async close(): Promise<void> {
+    this.#removeHealth()
     this.#stop.abort()
     if (this.#listens) this.#onGap()
     await this.#subscription?.close()

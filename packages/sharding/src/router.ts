@@ -144,15 +144,17 @@ export class Router {
       timeout,
     )
     const refused: PendingCommand[] = []
+    let refusal: ConnectionError | undefined
     await Promise.all(
       pending.map(async (one, i) => {
         const result = await results[i]!
-        if (isRefusedByBreaker(result) && (this.#failover || one.keys.length === 0))
+        if (isRefusedByBreaker(result) && (this.#failover || one.keys.length === 0)) {
+          refusal = result
           refused.push(one)
-        else one.settle(this.#checked(result, one.command, layout))
+        } else one.settle(this.#checked(result, one.command, layout))
       }),
     )
-    if (refused.length > 0) this.#sendToOthers(refused, shard, layout, delivery)
+    if (refusal) this.#sendToOthers(refused, refusal, shard, layout, delivery)
   }
 
   /** Returns the result of a command, unless its keys had left the shard by then. */
@@ -172,6 +174,7 @@ export class Router {
   /** Sends commands that the breaker of a shard refused to the other shards. */
   #sendToOthers(
     pending: readonly PendingCommand[],
+    refusal: ConnectionError,
     shard: Shard,
     layout: Layout,
     delivery: Delivery,
@@ -187,7 +190,7 @@ export class Router {
           new ConnectionError(
             `Shard "${shard.name}" did not answer the last commands; none is sent until it ` +
               'answers a probe. Check that the server is up and reachable.',
-            { code: 'CIRCUIT_OPEN', command: args[0], key: keys[0] },
+            { code: 'CIRCUIT_OPEN', command: args[0], key: keys[0], cause: refusal },
           ),
         )
     }
@@ -267,7 +270,7 @@ function channelOf([name, channel]: Command['args']): string | undefined {
   return /^s?publish$/i.test(name) && channel !== undefined ? String(channel) : undefined
 }
 
-function isRefusedByBreaker(result: CommandResult): boolean {
+function isRefusedByBreaker(result: CommandResult): result is ConnectionError {
   return result instanceof ConnectionError && result.code === 'CIRCUIT_OPEN'
 }
 

@@ -1,4 +1,4 @@
-import { ConnectionError, InvalidOptionError, type Driver } from '@cache/core'
+import { ConnectionError, InvalidOptionError, type Circuit, type Driver } from '@cache/core'
 import { checkBreaker, checkOptions } from '@cache/core/internal'
 import { checkLayout } from './check-layout.js'
 import { Resharder } from './reshard/resharder.js'
@@ -99,6 +99,16 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
     shardOf: (key) => router.layout.shardOf(key).name,
     group: (keys) => router.group(keys),
 
+    nodeOf: (key) => router.layout.shardOf(key).name,
+
+    circuits: () =>
+      new Map(
+        resharder.shards.flatMap(({ name, send }) => {
+          const states = [...send.circuits().values()]
+          return states.length === 0 ? [] : [[name, states.find(isOpen) ?? states[0]!] as const]
+        }),
+      ),
+
     send: (commands, sendOptions = {}) => router.send(commands, sendOptions, sendTo),
 
     sinceResend: () =>
@@ -155,6 +165,10 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       await Promise.all(shards.map(({ driver }) => driver.close()))
     },
   }
+}
+
+function isOpen(circuit: Circuit): boolean {
+  return circuit === 'open'
 }
 
 function checkLost(options: ReshardOptions, losable: readonly string[]): readonly string[] {

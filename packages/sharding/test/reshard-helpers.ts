@@ -112,8 +112,9 @@ export function movingKeys(count: number, from?: Name): string[] {
 
 /** Returns the layout of shards with these names. */
 export function layoutOf(names: readonly Name[]): Layout {
+  const send = Object.assign(() => [], { circuits: () => new Map() })
   return new Layout(
-    names.map((name): Shard => ({ name, driver: {} as Driver, send: () => [] })),
+    names.map((name): Shard => ({ name, driver: {} as Driver, send })),
     names.map(() => 1),
     rendezvous(),
   )

@@ -140,6 +140,30 @@ it('failing commands for one shard do not affect the other shards', async () => 
   expect(outcomes.size).toBe(2)
 })
 
+it('the health of a client names the shard that is down, and its breaker', async () => {
+  const driver = setup().driver(THREE, { breaker: { failures: 1, cooldown: '1m' } })
+  const client = setup().client(driver)
+  const keys = keysOf(driver, 30)
+  await eventually(async () => expect((await client.health()).reachable).toBe(true))
+  await setup().servers.b.kill()
+  await eventually(async () =>
+    expect(
+      await client
+        .send(commandOn(keys.b[0]!, 'GET', keys.b[0]!), { timeout: 100 })
+        .catch((error: ConnectionError) => error),
+    ).toMatchObject({ code: 'CIRCUIT_OPEN', cause: { code: 'CONNECTION' } }),
+  )
+  const health = await client.health()
+  expect(health).toMatchObject({ reachable: false, breaker: 'open' })
+  expect(
+    health.nodes.map(({ id, reachable, breaker: state }) => [id[0], reachable, state]).sort(),
+  ).toEqual([
+    ['a', true, 'closed'],
+    ['b', false, 'open'],
+    ['c', true, 'closed'],
+  ])
+})
+
 it('a command without a key goes to a shard that answers', async () => {
   const driver = setup().driver(THREE, { breaker: { failures: 1, cooldown: '1m' } })
   await setup().servers.a.kill()

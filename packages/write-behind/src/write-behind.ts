@@ -5,6 +5,7 @@ import {
   ReadPath,
   Renewals,
   Undecodable,
+  addHealthPart,
   checkOptions,
   createToken,
   loadPolicyOptions,
@@ -26,7 +27,7 @@ import { leaseScript, measurePartitionScript, writeStateScript } from './scripts
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
 import { sleep } from './sleep.js'
-import type { WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
+import type { Pending, WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 import { WriteFormat } from './write-format.js'
 
 const optionNames = [
@@ -117,8 +118,15 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const serialized = serializeByKey()
   const renewals = new Renewals()
   const bulkConcurrency = Math.min(MAX_BULK_CONCURRENCY, client.entries.atOnce)
-  const close = async (): Promise<void> =>
-    void (await Promise.all([durable?.close(), sessions.close()]))
+  const removeHealth = addHealthPart(client, `queue ${prefix}`, async () => {
+    const { writes, oldest, partitions: all } = await pending()
+    const unowned = all.filter((partition) => partition.writes > 0 && !partition.owned).length
+    return { healthy: unowned === 0, details: { writes, oldest, unowned } }
+  })
+  const close = async (): Promise<void> => {
+    removeHealth()
+    await Promise.all([durable?.close(), sessions.close()])
+  }
 
   return {
     get: (id, options) => source.get(id, options),
@@ -156,27 +164,29 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       if (state === 'dead') throw new DeadLetterError(keyOf(id))
     },
 
-    async pending() {
-      const measured = await Promise.all(
-        partitions.all.map(({ stream, owner }) =>
-          client.run(measurePartitionScript, [stream, owner], []),
-        ),
-      )
-      const byPartition = measured.map(([writes, age, owned]) => ({
-        writes,
-        oldest: Math.floor(age / 1_000),
-        owned: owned === 1,
-      }))
-      return {
-        writes: byPartition.reduce((sum, { writes }) => sum + writes, 0),
-        oldest: Math.max(...byPartition.map(({ oldest }) => oldest)),
-        partitions: byPartition,
-      }
-    },
+    pending,
 
     deadLetters: createDeadLetters<T, Id>({ client, partitions, format, sessions }),
     close,
     [Symbol.asyncDispose]: close,
+  }
+
+  async function pending(): Promise<Pending> {
+    const measured = await Promise.all(
+      partitions.all.map(({ stream, owner }) =>
+        client.run(measurePartitionScript, [stream, owner], []),
+      ),
+    )
+    const byPartition = measured.map(([writes, age, owned]) => ({
+      writes,
+      oldest: Math.floor(age / 1_000),
+      owned: owned === 1,
+    }))
+    return {
+      writes: byPartition.reduce((sum, { writes }) => sum + writes, 0),
+      oldest: Math.max(...byPartition.map(({ oldest }) => oldest)),
+      partitions: byPartition,
+    }
   }
 
   /** Returns the value that is pending for an id, or `undefined` if there is none. */

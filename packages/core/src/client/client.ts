@@ -4,9 +4,11 @@ import type { Argument, Command, Reply } from '../drivers/command.js'
 import { createEntryStore, type EntryStore } from '../entries/store.js'
 import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
 import { checkDefaults, type CacheDefaults } from '../reads/client-defaults.js'
+import { createHealth, type ClientHealth, type HealthOptions } from './health.js'
 import { InvalidOptionError } from '../errors.js'
 import { checkOptions } from '../util/options.js'
 import { CLOSABLES, Closables } from './closables.js'
+import { checkFailureOptions, FailureLog, type FailureOptions } from './failures/failure-log.js'
 import { createGuardedSend } from './guarded-send.js'
 import { PendingReleases } from './pending-releases.js'
 import { checkResilience, type ResilienceOptions } from './resilience.js'
@@ -14,7 +16,7 @@ import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan
 import type { Script } from './script.js'
 import { sendThrough, type Send } from './send-through.js'
 
-export interface ClientOptions {
+export interface ClientOptions extends FailureOptions {
   /** The first part of every key: `shop` makes `shop:product:42`. Default: none. */
   readonly namespace?: string
   readonly resilience?: ResilienceOptions
@@ -61,6 +63,19 @@ export interface CacheClient {
    */
   scan(pattern: GlobPattern, options?: ScanOptions): AsyncIterable<readonly string[]>
   /**
+   * Checks every primary with a PING, and the buses and queues that use this client. Never rejects
+   * because of Redis, and takes no longer than its timeout. It sends nothing to a node whose
+   * circuit is open.
+   *
+   * @throws {InvalidOptionError} if the timeout is invalid.
+   * @example
+   * app.get('/healthz', async (_, reply) => {
+   *   const health = await client.health({ timeout: '500ms' })
+   *   return reply.code(health.reachable ? 200 : 503).send(health)
+   * })
+   */
+  health(options?: HealthOptions): Promise<ClientHealth>
+  /**
    * Closes everything that was created on this client, and then the connections that the driver
    * opened: held locks are released, near caches answer nothing any more, workers finish their
    * batch, buses stop listening. Can be called several times. The Redis client that you passed in
@@ -88,17 +103,26 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     ['send', 'group', 'nodes', 'subscribe', 'close'],
     'a driver: ioredisDriver(…) or nodeRedisDriver(…)',
   )
-  const check = checkOptions('options', options, ['namespace', 'resilience', 'defaults'])
+  const check = checkOptions('options', options, [
+    'namespace',
+    'resilience',
+    'defaults',
+    'logger',
+    'onError',
+  ])
   const namespace = check.has('namespace') ? checkPrefix('namespace', options.namespace) : ''
   const resilience = checkResilience(check)
   const { readTimeout, writeTimeout } = resilience
+  const failures = new FailureLog({
+    ...checkFailureOptions(check),
+    namespace,
+    nodeOf: driver.nodeOf,
+  })
   const defaults = options.defaults && checkDefaults(check, options.defaults)
   // Each shard has its own circuit breaker, so that the others continue while one is down.
-  const send: Send =
-    driver.topology === 'sharded'
-      ? (commands, timeout) => sendThrough(driver, commands, timeout)
-      : createGuardedSend(driver, resilience)
-  const batch = new Batch(driver, send, resilience.maxInFlight)
+  const guarded = driver.topology === 'sharded' ? undefined : createGuardedSend(driver, resilience)
+  const send: Send = guarded ?? ((commands, timeout) => sendThrough(driver, commands, timeout))
+  const batch = new Batch(driver, send, resilience.maxInFlight, failures)
   const pendingReleases = new PendingReleases()
   const sinceResend = (): number => driver.sinceResend?.() ?? Infinity
   const closables = new Closables()
@@ -106,6 +130,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const closeAll = async (): Promise<void> => {
     await closables.close()
     await pendingReleases.close()
+    failures.close()
     await driver.close()
   }
   const close = (): Promise<void> => (closed ??= closeAll())
@@ -128,6 +153,12 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
       script.parse(await batch.call(script, keys, args, checkTimeout(timeout))),
     scan: (pattern, scanOptions) =>
       scanNodes(driver, patternIn(namespace, pattern), scanOptions, isBeside),
+    health: createHealth({
+      driver,
+      failures,
+      circuits: () => guarded?.circuits() ?? driver.circuits?.() ?? new Map(),
+      timeout: writeTimeout,
+    }),
     close,
     [Symbol.asyncDispose]: close,
   }

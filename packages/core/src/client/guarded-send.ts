@@ -6,12 +6,19 @@ import {
   type CircuitBreakerPolicy,
   type IBreaker,
 } from 'cockatiel'
-import type { CommandResult, Driver } from '../drivers/driver.js'
+import type { Circuit, CommandResult, Driver } from '../drivers/driver.js'
 import type { Command } from '../drivers/command.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from '../errors.js'
+import { reasonOf } from './failures/failure-kind.js'
 import type { Breaker } from './resilience.js'
 import { sendThrough, type Send } from './send-through.js'
 import { channels, emit } from './telemetry.js'
+
+/** Sends commands through circuit breakers. */
+export interface GuardedSend extends Send {
+  /** Returns the breakers that are not closed, by the node as `Driver.nodeOf` names it. */
+  circuits(): ReadonlyMap<string, Circuit>
+}
 
 /**
  * Returns a function that sends commands through a circuit breaker.
@@ -25,7 +32,7 @@ import { channels, emit } from './telemetry.js'
 export function createGuardedSend(
   driver: Pick<Driver, 'send' | 'nodeOf' | 'silentFor'>,
   { failures, silence, cooldown }: Breaker,
-): Send {
+): GuardedSend {
   /** The breakers of the nodes that have failed since their last answer. */
   const breakers = new Map<string, NodeBreaker>()
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''
@@ -59,7 +66,7 @@ export function createGuardedSend(
     return results
   }
 
-  return (commands, timeout) => {
+  const send: Send = (commands, timeout) => {
     if (breakers.size === 0) return sendUnguarded(commands, timeout)
     // A breaker that is not used belongs to a node that no longer owns keys.
     for (const [node, { idle }] of breakers) if (idle > MAX_IDLE) breakers.delete(node)
@@ -92,6 +99,13 @@ export function createGuardedSend(
     }
     return results
   }
+  const circuits = (): ReadonlyMap<string, Circuit> =>
+    new Map(
+      [...breakers]
+        .map(([node, { circuit }]) => [node, circuit] as const)
+        .filter(([, circuit]) => circuit !== 'closed'),
+    )
+  return Object.assign(send, { circuits })
 }
 
 /** Opens after the given number of consecutive failures, if the server is silent then. */
@@ -118,10 +132,15 @@ class SilenceBreaker implements IBreaker {
 /** The circuit breaker of a node that has failed. */
 class NodeBreaker {
   readonly #breaker: CircuitBreakerPolicy
+  readonly #cooldown: number
   #answered = false
   #usedAt = performance.now()
+  /** The last error of the node, which callers see as the cause while the circuit is open. */
+  #lastError: CacheError | undefined
+  #failedAt = 0
 
   constructor(breaker: IBreaker, cooldown: number) {
+    this.#cooldown = cooldown
     this.#breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker })
   }
 
@@ -130,7 +149,16 @@ class NodeBreaker {
     return performance.now() - this.#usedAt
   }
 
+  get circuit(): Circuit {
+    const { state } = this.#breaker
+    if (state === CircuitState.Closed) return 'closed'
+    const isOpen =
+      state === CircuitState.HalfOpen ? false : performance.now() - this.#failedAt < this.#cooldown
+    return isOpen ? 'open' : 'half-open'
+  }
+
   async failed(error: CacheError): Promise<void> {
+    this.#remember(error)
     await this.#breaker.execute(() => Promise.reject(error)).catch(() => undefined)
   }
 
@@ -142,25 +170,35 @@ class NodeBreaker {
   ): readonly Promise<CommandResult>[] {
     this.#usedAt = performance.now()
     // While half open, the probe is on its way. Other commands do not wait for its result.
-    if (this.#breaker.state === CircuitState.HalfOpen) return circuitOpenErrors(commands)
+    if (this.#breaker.state === CircuitState.HalfOpen)
+      return circuitOpenErrors(commands, this.#lastError)
     const sent = new Promise<readonly Promise<CommandResult>[]>((resolve) => {
       const sendAndCheck = async (): Promise<void> => {
         const results = send()
         resolve(results)
         const error = outageError(await Promise.all(results))
         this.#answered = error === undefined
-        if (error) throw error
+        if (error) {
+          this.#remember(error)
+          throw error
+        }
       }
       this.#breaker.execute(sendAndCheck).then(
         () => {
           if (this.#answered && this.#breaker.state === CircuitState.Closed) onClosed()
         },
         (error: unknown) => {
-          if (error instanceof BrokenCircuitError) resolve(circuitOpenErrors(commands))
+          if (error instanceof BrokenCircuitError)
+            resolve(circuitOpenErrors(commands, this.#lastError))
         },
       )
     })
     return commands.map(async (_, index) => (await sent)[index]!)
+  }
+
+  #remember(error: CacheError): void {
+    this.#lastError = error
+    this.#failedAt = performance.now()
   }
 }
 
@@ -190,11 +228,15 @@ function isLost(reply: unknown): boolean {
   )
 }
 
-function circuitOpenErrors(commands: readonly Command[]): readonly Promise<CacheError>[] {
+function circuitOpenErrors(
+  commands: readonly Command[],
+  cause: CacheError | undefined,
+): readonly Promise<CacheError>[] {
+  const last = cause ? `; the last error was "${reasonOf(cause)}"` : ''
   const error = new ConnectionError(
-    'Redis did not answer the last commands. No command is sent until Redis answers a probe. ' +
-      'Check that the server is up and reachable.',
-    { code: 'CIRCUIT_OPEN' },
+    `Redis did not answer the last commands${last}. No command is sent until Redis answers a ` +
+      'probe. Check that the server is up and reachable.',
+    { code: 'CIRCUIT_OPEN', cause },
   )
   emit(channels.error, () => ({ operation: 'send', error }))
   return commands.map(() => Promise.resolve(error))

@@ -13,6 +13,9 @@ export interface SendOptions {
 /** The reply to a command, or the error it failed with. */
 export type CommandResult = Reply | CacheError
 
+/** The state of a circuit breaker. While it is half open, a probe is due or under way. */
+export type Circuit = 'closed' | 'open' | 'half-open'
+
 /** How the servers behind a client are arranged. */
 export type Topology = 'standalone' | 'sentinel' | 'cluster' | 'sharded'
 
@@ -54,6 +57,11 @@ export interface Driver {
    * that was not answered in time.
    */
   silentFor?(node: string): number
+  /**
+   * Returns the circuit breakers that are not closed, by the node as `nodeOf` names it. For drivers
+   * that have breakers of their own (shards); the client has those of the others.
+   */
+  circuits?(): ReadonlyMap<string, Circuit>
   /**
    * Returns the milliseconds since a connection ended whose unanswered commands the client resends
    * over another connection. The first copies of these commands may still arrive, late. It is

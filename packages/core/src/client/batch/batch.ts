@@ -18,6 +18,7 @@ import {
   type BatchedCommand,
   type Deferred,
 } from './batched-command.js'
+import type { FailureLog } from '../failures/failure-log.js'
 import { channels, emit } from '../telemetry.js'
 import { TickCalls, type Call } from './tick-calls.js'
 import { groups, mget, TickReads } from './tick-reads.js'
@@ -40,6 +41,7 @@ export class Batch {
   readonly #singleServer: boolean
   readonly #send: Send
   readonly #maxInFlight: number
+  readonly #failures: FailureLog
   /** The requests of this tick. There is one queue per timeout, so there are few. */
   #queues: CommandQueue[] = []
   /** The groups that are still to be sent, in this order. */
@@ -59,7 +61,8 @@ export class Batch {
    */
   #permissionErrorReported = false
 
-  constructor(driver: Driver, send: Send, maxInFlight: number) {
+  constructor(driver: Driver, send: Send, maxInFlight: number, failures: FailureLog) {
+    this.#failures = failures
     this.#driver = driver
     this.#singleServer = driver.topology === 'standalone' || driver.topology === 'sentinel'
     this.#send = send
@@ -162,13 +165,13 @@ export class Batch {
   }
 
   #refuse(): Promise<never> {
-    return Promise.reject(
-      new ConnectionError(
-        `${this.#inFlight} requests are waiting for Redis, which is the limit that ` +
-          `"resilience.maxInFlight" sets. Send fewer at once, or raise the limit.`,
-        { code: 'OVERLOADED' },
-      ),
+    const error = new ConnectionError(
+      `${this.#inFlight} requests are waiting for Redis, which is the limit that ` +
+        `"resilience.maxInFlight" sets. Send fewer at once, or raise the limit.`,
+      { code: 'OVERLOADED' },
     )
+    this.#failures.failed(undefined, error)
+    return Promise.reject(error)
   }
 
   #queueFor(timeout: number): CommandQueue {
@@ -249,6 +252,8 @@ export class Batch {
 
   #deliver(command: BatchedCommand, result: CommandResult): void {
     this.#inFlight -= command.requestCount
+    // This comes before anything that publishes the error, which then has a known origin.
+    if (result instanceof CacheError) this.#failures.failed(command.command, result)
     if (
       !this.#permissionErrorReported &&
       result instanceof ServerError &&
@@ -261,8 +266,12 @@ export class Batch {
         ...(result.key !== undefined && { key: result.key }),
       }))
     }
-    if (result instanceof CacheError) command.fail(result)
-    else command.deliver(result)
+    if (result instanceof CacheError) {
+      command.fail(result)
+    } else {
+      if (this.#failures.hasOutage) this.#failures.answered(command.command)
+      command.deliver(result)
+    }
   }
 }
 
