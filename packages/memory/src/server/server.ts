@@ -81,6 +81,13 @@ export class MemoryServer {
     this.#offset = offset
   }
 
+  /** Deletes all keys. */
+  flush(): Status {
+    this.database.clear()
+    for (const { invalidated } of this.listeners) invalidated?.(undefined)
+    return OK
+  }
+
   /** The reply of one command; an error is a reply too. */
   execute(args: readonly string[]): ServerReply {
     const reply = this.#run(args, false)
@@ -172,12 +179,6 @@ export class MemoryServer {
         invalidated([key])
   }
 
-  #flush(): ServerReply {
-    this.database.clear()
-    for (const { invalidated } of this.listeners) invalidated?.(undefined)
-    return OK
-  }
-
   #evaluate(isSha: boolean, isReadOnly: boolean): CommandSpec {
     return reads(2, (_, [script, count, ...rest]) => {
       const keys = integer(count)
@@ -209,8 +210,8 @@ export class MemoryServer {
       PUBLISH: reads(2, (_, [channel, payload]) => this.#publish(channel!, payload!)),
       SPUBLISH: reads(2, (_, [channel, payload]) => this.#publish(channel!, payload!)),
       DBSIZE: reads(0, ({ database }) => database.keys().length),
-      FLUSHALL: reads(0, () => this.#flush()),
-      FLUSHDB: reads(0, () => this.#flush()),
+      FLUSHALL: reads(0, () => this.flush()),
+      FLUSHDB: reads(0, () => this.flush()),
       WAIT: reads(2, () => 0),
       ROLE: reads(0, () => ['master', 0, []]),
       INFO: reads(
