@@ -1,6 +1,7 @@
 import { createCacheClient, type ClientOptions, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { MemoryServer, memoryDriver } from '@cache/memory'
 import { shardedDriver } from '@cache/sharding'
 import type { DriverFactories } from '@cache/testkit'
 import { suitesOn } from '@cache/testkit/suites'
@@ -10,6 +11,10 @@ const drivers: DriverFactories<Driver> = {
   'node-redis': nodeRedisDriver,
   sharded: ([a, b, c]) =>
     shardedDriver({ shards: { a: ioredisDriver(a), b: nodeRedisDriver(b), c: ioredisDriver(c) } }),
+  memory: () => {
+    const server = new MemoryServer()
+    return { driver: () => memoryDriver({ server }), flush: () => server.flush() }
+  },
 }
 
 /** Deadlines that a machine does not miss while it runs other tests. */

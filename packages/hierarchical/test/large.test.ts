@@ -7,16 +7,8 @@ onEach((bench) => {
     for await (const page of bench.newClient().scan({ glob: '*' } as never)) keys.push(...page)
     return keys
   }
-  const hashes = async (): Promise<string[]> => {
-    const all: string[] = []
-    for (const server of bench.servers)
-      all.push(
-        ...String(await server.cli('KEYS', '*:parts:*'))
-          .split('\n')
-          .filter(Boolean),
-      )
-    return all
-  }
+  const hashes = async (): Promise<string[]> =>
+    (await bench.keys()).filter((key) => key.includes(':parts:'))
   const large = (options: Options = {}, shop = new Shop(600)) => ({
     shop,
     products: productsOf(bench.newClient(), shop, { maxGroupBytes: '1kb', ...options }),

@@ -1,11 +1,4 @@
-import { createAside } from '@cache/aside'
-import {
-  CommandTimeoutError,
-  ConnectionError,
-  ServerError,
-  createCacheClient,
-  type CacheError,
-} from '@cache/core'
+import { CommandTimeoutError, ConnectionError, ServerError, type CacheError } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { MemoryServer, memoryDriver, type MemoryDriver } from '../src/index.js'
 
@@ -38,18 +31,6 @@ describe('memoryDriver', () => {
     expect(await ask(driver, 'GET', 'k')).toBe('v')
     driver.setClock(61_000)
     expect(await ask(driver, 'GET', 'k')).toBeNull()
-  })
-
-  it('ages entries by its clock', async () => {
-    const driver = memoryDriver()
-    const cache = createAside<number>({ client: createCacheClient(driver), prefix: 'p', ttl: '1m' })
-    let loads = 0
-    const load = (): number => ++loads
-    expect(await cache.getOrLoad(1, load)).toBe(1)
-    driver.setClock(30_000)
-    expect(await cache.getOrLoad(1, load)).toBe(1)
-    driver.setClock(90_000)
-    expect(await cache.getOrLoad(1, load)).toBe(2)
   })
 
   describe('faults', () => {
@@ -85,16 +66,40 @@ describe('memoryDriver', () => {
       expect(await ask(driver, 'GET', 'k')).toBe('v')
       expect(await ask(driver, 'DEL', 'k')).toBe(1)
     })
+  })
 
-    it('a cache answers from its source while the server is silent', async () => {
-      const driver = memoryDriver()
-      const client = createCacheClient(driver, {
-        resilience: { readTimeout: 50, writeTimeout: 50 },
-      })
-      const cache = createAside<string>({ client, prefix: 'p', ttl: '1m' })
-      driver.faults.silent = true
-      expect(await cache.getOrLoad(1, () => 'from the source')).toBe('from the source')
-    })
+  it('lets timers run between commands, as a server does', async () => {
+    const driver = memoryDriver()
+    let ticks = 0
+    const timer = setInterval(() => ticks++, 1)
+    while (ticks < 3) await ask(driver, 'PING')
+    clearInterval(timer)
+  })
+
+  it('runs a command that was sent before a turn longer than its timeout', async () => {
+    const driver = memoryDriver()
+    const reply = ask(driver, 'SET', 'k', 'v')
+    const started = performance.now()
+    while (performance.now() - started < 250);
+    expect(await reply).toBe('OK')
+  })
+
+  it('a scan finds all keys that stay, while others are deleted and created', async () => {
+    const driver = memoryDriver()
+    for (let i = 0; i < 100; i++) await ask(driver, 'SET', `k${i}`, 'v')
+    const found = new Set<string>()
+    let cursor = '0'
+    do {
+      const [next, keys] = (await ask(driver, 'SCAN', cursor, 'COUNT', '10')) as [string, string[]]
+      cursor = next
+      for (const key of keys) {
+        found.add(key)
+        await ask(driver, 'DEL', key)
+        await ask(driver, 'SET', `0${key}`, 'v')
+      }
+      if (found.size > 1_000) break
+    } while (cursor !== '0' && found.size < 100)
+    expect([...found].filter((key) => key.startsWith('k'))).toHaveLength(100)
   })
 
   it('keeps no process alive', async () => {

@@ -17,7 +17,7 @@ import {
 } from '../src/index.js'
 import { cases } from './cases.js'
 
-describe.each(cases)('on $name', ({ start }) => {
+describe.each(cases)('on $name', ({ start, topology }) => {
   let stage: Stage<CacheClient>
   const cleanup: (() => unknown)[] = []
   let channel = ''
@@ -226,29 +226,33 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(() => bus.on('gap', undefined as never)).toThrow(InvalidOptionError)
   })
 
-  it('ends its connections when it is closed, and reports a gap to near caches', async () => {
-    const { client, bus, received } = await open()
-    const servers = stage.primaries
-    const listening = async () =>
-      (
-        await Promise.all(
-          servers.map(async (server) =>
-            Number((await server.cli('PUBSUB', 'NUMSUB', `shop:${channel}`)).split(/\s+/)[1]),
-          ),
-        )
-      ).reduce((a, b) => a + b)
-    expect(await listening()).toBe(servers.length)
-    const gap = vi.fn()
-    bus.on('gap', gap)
-    await bus.close()
-    expect(gap).toHaveBeenCalledOnce()
-    expect(bus.live).toBe(false)
-    await vi.waitFor(async () => expect(await listening()).toBe(0), 5_000)
-    await client.send({ args: ['PUBLISH', `shop:${channel}`, '{"v":1,"keys":["k"]}'], keys: [] })
-    expect(received).toEqual([])
-    await bus.close()
-    expect(gap).toHaveBeenCalledOnce()
-  })
+  // It asks servers for their connections.
+  it.skipIf(topology === 'memory')(
+    'ends its connections when it is closed, and reports a gap to near caches',
+    async () => {
+      const { client, bus, received } = await open()
+      const servers = stage.primaries
+      const listening = async () =>
+        (
+          await Promise.all(
+            servers.map(async (server) =>
+              Number((await server.cli('PUBSUB', 'NUMSUB', `shop:${channel}`)).split(/\s+/)[1]),
+            ),
+          )
+        ).reduce((a, b) => a + b)
+      expect(await listening()).toBe(servers.length)
+      const gap = vi.fn()
+      bus.on('gap', gap)
+      await bus.close()
+      expect(gap).toHaveBeenCalledOnce()
+      expect(bus.live).toBe(false)
+      await vi.waitFor(async () => expect(await listening()).toBe(0), 5_000)
+      await client.send({ args: ['PUBLISH', `shop:${channel}`, '{"v":1,"keys":["k"]}'], keys: [] })
+      expect(received).toEqual([])
+      await bus.close()
+      expect(gap).toHaveBeenCalledOnce()
+    },
+  )
 })
 
 it('a bus that is created while Redis is down listens when Redis is back', async () => {

@@ -10,7 +10,7 @@ import {
   withNearCache,
   type InvalidationBus,
 } from '../src/index.js'
-import { cases } from './cases.js'
+import { cases, killSubscriptions } from './cases.js'
 
 // Three processes run random operations on four rows. The model consists of the rows, and of the
 // oldest version of each row that each process may still read. A process that changed a row knows
@@ -103,7 +103,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
           },
         })
       }
-      const servers = stage.primaries
+      const other = stage.driver()
 
       const run = async (sequence: readonly Step[]): Promise<void> => {
         const source: number[] = new Array<number>(IDS).fill(0)
@@ -146,10 +146,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
               )
             ).forEach((value, id) => check(step.node, id, value!))
           else if (step.type === 'clear') clear()
-          else if (step.type === 'lose connections')
-            await Promise.all(
-              servers.map((server) => server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')),
-            )
+          else if (step.type === 'lose connections') await killSubscriptions(other)
           else if (step.type === 'sync') await sync()
           else {
             const { id } = step
@@ -175,6 +172,7 @@ describe.each(cases)('on $name', ({ start, topology }) => {
       }
       await fc.assert(fc.asyncProperty(steps, run), { numRuns: RUNS })
       for (const { close } of nodes) await close()
+      await other.close()
     },
     600_000,
   )

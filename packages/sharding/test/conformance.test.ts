@@ -1,6 +1,7 @@
 import { runDriverTests } from '@cache/core/driver-tests'
 import { describe, it } from 'vitest'
-import { jump, ketama, modulo, rendezvous } from '../src/index.js'
+import { memoryDriver } from '@cache/memory'
+import { jump, ketama, modulo, rendezvous, shardedDriver } from '../src/index.js'
 import { setupShards } from './setup-shards.js'
 
 const setup = setupShards('a', 'b', 'c')
@@ -14,3 +15,10 @@ describe.each([rendezvous(), ketama(), jump(), modulo()])(
     })
   },
 )
+
+describe('a driver of 3 shards in memory', () => {
+  runDriverTests(
+    () => shardedDriver({ shards: { a: memoryDriver(), b: memoryDriver(), c: memoryDriver() } }),
+    { describe, it },
+  )
+})

@@ -11,9 +11,10 @@ export {
   type DriverFactories,
   type MatrixCase,
   type MatrixOptions,
-  type Stage,
 } from './matrix/matrix.js'
+export type { MemoryData } from './matrix/memory-stage.js'
 export type { NodeRedis } from './matrix/node-redis.js'
+export type { Stage } from './matrix/stage.js'
 export type { Topology } from './matrix/deployments.js'
 export { childProcess, type ChildProcess } from './processes/child-process.js'
 export type { NextOptions, Wanted } from './processes/mailbox.js'

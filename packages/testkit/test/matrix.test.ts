@@ -40,9 +40,40 @@ describe.each(matrix<Client>(drivers, { sentinel: true, majors: true, sharded: t
         topology === 'sentinel',
       ])
       expect(stage.primaries.length).toBe(
-        { standalone: 1, cluster: 3, sentinel: 1, sharded: 3 }[topology],
+        { standalone: 1, cluster: 3, sentinel: 1, sharded: 3, memory: 0 }[topology],
       )
       expect(stage.version).toMatch(/^\d+\.\d+\.\d+/)
     })
   },
 )
+
+describe('the case in memory', () => {
+  const memory = () => ({ driver: () => ({}), flush: () => undefined })
+  const factories = { ioredis: () => ({}), 'node-redis': () => ({}) }
+  const names = (...how: Parameters<typeof matrix<object>>) =>
+    matrix(...how).map(({ name }) => name)
+
+  it('is there if there is a factory for it, and it can be left out', () => {
+    expect(names({ ...factories, memory })).toContain('memory')
+    expect(names(factories)).not.toContain('memory')
+    expect(names({ ...factories, memory }, { memory: false })).not.toContain('memory')
+  })
+
+  it('has data of its own in each stage, and no servers', async () => {
+    const created: object[] = []
+    const [one] = matrix<object>({
+      ...factories,
+      memory: () => {
+        const data = { flushed: 0 }
+        created.push(data)
+        return { driver: () => data, flush: () => data.flushed++ }
+      },
+    }).filter(({ topology }) => topology === 'memory')
+    const [a, b] = [await one!.start(), await one!.start()]
+    expect([a.driver(), b.driver()]).toEqual(created)
+    await a.flush()
+    expect(created).toEqual([{ flushed: 1 }, { flushed: 0 }])
+    expect(() => a.primaries).toThrow('There are no servers in memory')
+    await expect(a.raw()).rejects.toThrow('There are no servers in memory')
+  })
+})

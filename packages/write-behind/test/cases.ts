@@ -1,6 +1,7 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { MemoryServer, memoryDriver } from '@cache/memory'
 import { shardedDriver } from '@cache/sharding'
 import { matrix } from '@cache/testkit'
 import type { PendingWrite } from '../src/index.js'
@@ -18,6 +19,14 @@ export const cases = matrix<CacheClient>(
         }),
         { namespace: 'test', resilience },
       ),
+    memory: () => {
+      const server = new MemoryServer()
+      return {
+        driver: () =>
+          createCacheClient(memoryDriver({ server }), { namespace: 'test', resilience }),
+        flush: () => server.flush(),
+      }
+    },
   },
   { sharded: true },
 )

@@ -1,6 +1,7 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { MemoryServer, memoryDriver } from '@cache/memory'
 import { shardedDriver } from '@cache/sharding'
 import { matrix } from '@cache/testkit'
 
@@ -23,6 +24,17 @@ export const cases = matrix<CacheClient>(
         }),
         { namespace: 'test', resilience: { readTimeout: '5s', writeTimeout: '5s' } },
       ),
+    memory: () => {
+      const server = new MemoryServer()
+      return {
+        driver: () =>
+          createCacheClient(memoryDriver({ server }), {
+            namespace: 'test',
+            resilience: { readTimeout: '5s', writeTimeout: '5s' },
+          }),
+        flush: () => server.flush(),
+      }
+    },
   },
   { sharded: true },
 )

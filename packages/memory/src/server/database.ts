@@ -18,12 +18,15 @@ interface Stored {
   value: Values[Type]
   /** When it ends, in ms of the server's clock; never, where it is missing. */
   expires: number | undefined
+  /** Rises in the order in which keys were created, which is the order of the map. */
+  readonly position: number
 }
 
 /** Keys and their values, in memory. An expired key is deleted when it is next accessed. */
 export class Database {
   readonly #stored = new Map<string, Stored>()
   readonly #now: () => number
+  #lastPosition = 0
 
   /** `now`: the server's clock, in ms. */
   constructor(now: () => number) {
@@ -49,7 +52,8 @@ export class Database {
 
   /** Puts a value in the place of whatever is there. */
   set<T extends Type>(key: string, type: T, value: Values[T], expires?: number): void {
-    this.#stored.set(key, { type, value, expires })
+    const position = this.#stored.get(key)?.position ?? ++this.#lastPosition
+    this.#stored.set(key, { type, value, expires, position })
   }
 
   /** Deletes the key if its value has no members left. */
@@ -87,6 +91,24 @@ export class Database {
 
   keys(): string[] {
     return [...this.#stored.keys()].filter((key) => this.has(key))
+  }
+
+  /**
+   * A page of keys after a position (0: from the first key), and the position to continue after (0:
+   * that was the last page). A key that exists throughout a scan is in one of its pages, even if
+   * other keys are created and deleted between them.
+   */
+  page(after: number, count: number): { readonly keys: readonly string[]; readonly next: number } {
+    const keys: string[] = []
+    let last = 0
+    for (const [key, { position }] of this.#stored) {
+      if (position <= after) continue
+      if (keys.length === count) return { keys, next: last }
+      if (!this.has(key)) continue
+      keys.push(key)
+      last = position
+    }
+    return { keys, next: 0 }
   }
 
   get size(): number {

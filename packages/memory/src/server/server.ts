@@ -1,3 +1,4 @@
+import { unref } from '@cache/core/internal'
 import { Database } from './database.js'
 import { hashCommands } from './commands/hashes.js'
 import { keyCommands } from './commands/keys.js'
@@ -81,6 +82,13 @@ export class MemoryServer {
     this.#offset = offset
   }
 
+  /** Deletes all keys. */
+  flush(): Status {
+    this.database.clear()
+    for (const { invalidated } of this.listeners) invalidated?.(undefined)
+    return OK
+  }
+
   /** The reply of one command; an error is a reply too. */
   execute(args: readonly string[]): ServerReply {
     const reply = this.#run(args, false)
@@ -119,7 +127,7 @@ export class MemoryServer {
     }
     if (attempt()) return
     this.#waiting.add(attempt)
-    if (timeout > 0) setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout).unref()
+    if (timeout > 0) unref(setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout))
   }
 
   #wake(): void {
@@ -172,12 +180,6 @@ export class MemoryServer {
         invalidated([key])
   }
 
-  #flush(): ServerReply {
-    this.database.clear()
-    for (const { invalidated } of this.listeners) invalidated?.(undefined)
-    return OK
-  }
-
   #evaluate(isSha: boolean, isReadOnly: boolean): CommandSpec {
     return reads(2, (_, [script, count, ...rest]) => {
       const keys = integer(count)
@@ -209,8 +211,8 @@ export class MemoryServer {
       PUBLISH: reads(2, (_, [channel, payload]) => this.#publish(channel!, payload!)),
       SPUBLISH: reads(2, (_, [channel, payload]) => this.#publish(channel!, payload!)),
       DBSIZE: reads(0, ({ database }) => database.keys().length),
-      FLUSHALL: reads(0, () => this.#flush()),
-      FLUSHDB: reads(0, () => this.#flush()),
+      FLUSHALL: reads(0, () => this.flush()),
+      FLUSHDB: reads(0, () => this.flush()),
       WAIT: reads(2, () => 0),
       ROLE: reads(0, () => ['master', 0, []]),
       INFO: reads(

@@ -23,13 +23,16 @@ export interface RedisSet {
   flush(): Promise<void>
 }
 
-export type Topology = Deployment['topology']
+export type ServerTopology = Deployment['topology']
+
+/** `'memory'` has no servers: the data is in the process. */
+export type Topology = ServerTopology | 'memory'
 
 /**
  * Returns the deployment that all cases of a test file share. The first caller starts it, and it
  * ends with the process.
  */
-export async function sharedDeployment(topology: Topology): Promise<Deployment> {
+export async function sharedDeployment(topology: ServerTopology): Promise<Deployment> {
   const deployment = await (deployments.get(topology) ?? startOnce(topology))
   for (const server of serversOf(deployment))
     await (server.running ? resumeIfPaused(server) : server.restart())
@@ -38,16 +41,16 @@ export async function sharedDeployment(topology: Topology): Promise<Deployment> 
   return deployment
 }
 
-const deployments = new Map<Topology, Promise<Deployment>>()
+const deployments = new Map<ServerTopology, Promise<Deployment>>()
 
-function startOnce(topology: Topology): Promise<Deployment> {
+function startOnce(topology: ServerTopology): Promise<Deployment> {
   const deployment = start[topology]()
   deployments.set(topology, deployment)
   deployment.catch(() => deployments.delete(topology))
   return deployment
 }
 
-const start: Record<Topology, () => Promise<Deployment>> = {
+const start: Record<ServerTopology, () => Promise<Deployment>> = {
   standalone: async () => ({ topology: 'standalone', redis: await startRedis() }),
   // Starts replicas in long runs only, because three more servers take time. Without replicas no
   // test waits for a failover.

@@ -1,4 +1,3 @@
-import type { RedisCluster, RedisSentinel, RedisServer } from '@cache/testing'
 import { connectClient, endClient } from './client-lifetime.js'
 import {
   additionalVariants,
@@ -16,8 +15,11 @@ import {
   sharedDeployment,
   type SingleDeployment,
   type Deployment,
+  type ServerTopology,
   type Topology,
 } from './deployments.js'
+import type { Stage } from './stage.js'
+import { memoryStage, type MemoryData } from './memory-stage.js'
 
 /** Functions that create the object under test from a client, one for each library. */
 export interface DriverFactories<D> {
@@ -25,6 +27,8 @@ export interface DriverFactories<D> {
   'node-redis'(raw: NodeRedis): D
   /** Creates it from clients of both libraries, connected to three independent servers. */
   sharded?(clients: readonly [Ioredis, NodeRedis, Ioredis]): D
+  /** Creates empty data in this process, for the case that needs no server. */
+  memory?(): MemoryData<D>
 }
 
 export interface MatrixOptions {
@@ -37,46 +41,25 @@ export interface MatrixOptions {
    * (CHAOS), and otherwise `false`.
    */
   readonly sharded?: boolean
+  /**
+   * Adds a case in memory, if `drivers` has a `memory` factory. The default is `true`. Set it to
+   * `false` for a suite that needs servers, and say there why.
+   */
+  readonly memory?: boolean
 }
 
 export interface MatrixCase<D> {
-  /** `'ioredis, standalone'`, `'node-redis 5 RESP 3, cluster'`, `'both, sharded'`. */
+  /** `'ioredis, standalone'`, `'node-redis 5 RESP 3, cluster'`, `'both, sharded'`, `'memory'`. */
   readonly name: string
-  readonly client: 'ioredis' | 'node-redis' | 'both'
+  readonly client: 'ioredis' | 'node-redis' | 'both' | 'memory'
   readonly topology: Topology
   /** Starts the servers, if needed, and empties them. All cases of a process share them. */
   start(): Promise<Stage<D>>
 }
 
-export interface Stage<D> extends AsyncDisposable {
-  /**
-   * Creates the object under test, on a new client that is not connected yet and that no other
-   * caller uses. `stop()` ends the client.
-   */
-  driver(): D
-  /**
-   * Creates and connects a client of the library. On shards, it is a client of the first shard.
-   * `stop()` ends it.
-   */
-  raw(): Promise<RawClient>
-  /** Defined if the topology is standalone. */
-  /** Where the topology is standalone. */
-  readonly server: RedisServer | undefined
-  readonly cluster: RedisCluster | undefined
-  readonly sentinel: RedisSentinel | undefined
-  /** The servers that hold keys. */
-  readonly primaries: readonly RedisServer[]
-  /** The version of the servers: `'7.0.15'`. */
-  readonly version: string
-  /** Deletes all keys, on all primaries. */
-  flush(): Promise<void>
-  /** Ends the clients. The servers stay for the next case, and die with the process. */
-  stop(): Promise<void>
-}
-
 /**
- * Returns the test cases {ioredis, node-redis} × {standalone, Cluster}, and more on request. A
- * suite runs in all of them. A test that kills, pauses, fills or reshards starts its own servers.
+ * Returns the test cases {ioredis, node-redis} × {standalone, Cluster}, one in memory if `drivers`
+ * has a factory for it, and more on request. A suite runs in all of them. A test that kills, pauses, fills or reshards starts its own servers.
  *
  * @example
  * const drivers = { ioredis: ioredisDriver, 'node-redis': nodeRedisDriver }
@@ -90,9 +73,10 @@ export function matrix<D>(
     sentinel = false,
     majors = false,
     sharded = process.env.CHAOS !== undefined,
+    memory = true,
   }: MatrixOptions = {},
 ): readonly MatrixCase<D>[] {
-  const topologies: readonly Exclude<Topology, 'sharded'>[] = [
+  const topologies: readonly Exclude<ServerTopology, 'sharded'>[] = [
     'standalone',
     'cluster',
     ...(sentinel ? (['sentinel'] as const) : []),
@@ -113,12 +97,19 @@ export function matrix<D>(
       topology: 'sharded',
       start: () => startStage(shardedFactory(drivers), 'sharded'),
     })
+  if (memory && drivers.memory)
+    cases.push({
+      name: 'memory',
+      client: 'memory',
+      topology: 'memory',
+      start: async () => memoryStage(drivers.memory!()),
+    })
   return cases
 }
 
 async function startStage<D>(
   factory: Promise<ClientFactory<D>>,
-  topology: Topology,
+  topology: ServerTopology,
 ): Promise<Stage<D>> {
   const [createClients, deployment] = await Promise.all([factory, sharedDeployment(topology)])
   const clients = new Set<RawClient>()

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe } from 'vitest'
 import type { RedisServer } from '@cache/testing'
-import { matrix, type DriverFactories, type MatrixOptions, type Stage } from './matrix.js'
+import { matrix, type DriverFactories, type MatrixOptions } from './matrix.js'
+import type { Stage } from './stage.js'
 import type { Topology } from './deployments.js'
 
 /** The servers and helpers of a suite, in each of its cases. */
 export interface Bench<Client, Options> {
   readonly topology: Topology
-  /** The servers that hold keys. */
+  /** The servers that hold keys. In memory, reading it throws. */
   readonly servers: readonly RedisServer[]
   /**
    * Creates a client with its own connection. To Redis, it looks like another process. It is closed

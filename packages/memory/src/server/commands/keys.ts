@@ -49,14 +49,10 @@ function scan({ database }: Context, [cursor, ...rest]: readonly string[]): Serv
     else if (options.takeIf('TYPE')) type = options.take().toLowerCase()
     else throw syntaxError()
   }
-  // Keys in a fixed order: whatever is there from the start to the end of a scan is found.
-  const keys = database.keys().sort()
-  const from = integer(cursor)
-  const page = keys.slice(from, from + count)
-  const next = from + count < keys.length ? from + count : 0
+  const { keys, next } = database.page(integer(cursor), count)
   return [
     String(next),
-    page.filter(
+    keys.filter(
       (key) => (!pattern || pattern.test(key)) && (!type || database.typeOf(key) === type),
     ),
   ]
