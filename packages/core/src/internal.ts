@@ -2,6 +2,7 @@
  * The building blocks of the pattern packages in this repository. This is not a public API: it may
  * change in any release, and all packages are released together.
  */
+export { warnAboutSharedPrefix } from './client/shared-prefix.js'
 export { checkClient } from './client/check-client.js'
 export { createGuardedSend } from './client/guarded-send.js'
 export { checkBreaker } from './client/resilience.js'
