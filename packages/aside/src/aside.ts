@@ -20,6 +20,7 @@ import {
   loadPolicyOptions,
   openMutation,
   readsById,
+  warnAboutSharedPrefix,
   withClientDefaults,
   writeSource,
   type OptionChecks,
@@ -182,6 +183,11 @@ export function asideOf<T, Id>(
     Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<T>(check, options)
+  warnAboutSharedPrefix(client, prefix, {
+    kind: 'entries',
+    codec: options.codec,
+    schema: options.schema,
+  })
   const path = new ReadPath<T>(client, prefix, policy)
   const reads = readsById<T, Id>(path, keyOf)
   const { entries } = client

@@ -29,7 +29,7 @@ describe('createCacheClient refuses, by name', () => {
     ['resilience', { resilience: [] }],
     ['resilience.timeout', { resilience: { timeout: 1 } }],
     ['resilience.readTimeout', { resilience: { readTimeout: 0 } }],
-    ['resilience.readTimeout', { resilience: { readTimeout: '1 s' } }],
+    ['resilience.readTimeout', { resilience: { readTimeout: '1 x' } }],
     ['resilience.writeTimeout', { resilience: { writeTimeout: NaN } }],
     ['resilience.maxInFlight', { resilience: { maxInFlight: 0 } }],
     ['resilience.maxInFlight', { resilience: { maxInFlight: 1.5 } }],

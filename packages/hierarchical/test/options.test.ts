@@ -33,7 +33,7 @@ const wrong: readonly [option: string, change: object][] = [
   ['ttl', { ttl: undefined }],
   ['ttl', { ttl: 0 }],
   ['ttl', { ttl: () => '1h' }],
-  ['ttl', { ttl: '1 h' }],
+  ['ttl', { ttl: '1 x' }],
   ['item', { item: 'product' }],
   ['item.prefix', { item: { id } }],
   ['item.prefix', { item: { prefix: '', id } }],

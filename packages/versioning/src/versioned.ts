@@ -13,6 +13,7 @@ import {
   readsById,
   sourceLoader,
   sourceOptions,
+  warnAboutSharedPrefix,
   withClientDefaults,
   writeSource,
 } from '@cache/core/internal'
@@ -76,6 +77,11 @@ export function createVersioned<Loaded, Id = KeyPart>(
     clockSkew,
   }
   const load = sourceLoader<Loaded, Id>(check)
+  warnAboutSharedPrefix(client, prefix, {
+    kind: strategyName === 'stamp' ? 'entries with groups' : 'entries with versions in their keys',
+    codec: options.codec,
+    schema: options.schema,
+  })
   const path = new ReadPath<T>(client, prefix, policy)
 
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)

@@ -22,6 +22,7 @@ import {
   sourceOptions,
   emit,
   uncachedContext,
+  warnAboutSharedPrefix,
   withClientDefaults,
   writeSource,
   type Entry,
@@ -65,6 +66,11 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const intentTtl = check.duration('intentTtl', 5_000)
   const onOutage = check.oneOf('onOutage', ['reject', 'bypass'], 'reject')
   const policy = new LoadPolicy<T>(check, options)
+  warnAboutSharedPrefix(client, prefix, {
+    kind: 'entries',
+    codec: options.codec,
+    schema: options.schema,
+  })
   const path = new ReadPath<T>(client, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
   const load = sourceLoader<Loaded, Id>(check)
