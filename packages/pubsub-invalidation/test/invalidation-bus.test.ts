@@ -49,6 +49,20 @@ describe.each(cases)('on $name', ({ start, topology }) => {
   const names = (messages: readonly Invalidated[]) =>
     messages.map(({ keys, prefixes, groups }) => ({ keys, prefixes, groups }))
 
+  it('is a part of the health of its client until it is closed', async () => {
+    const { client, bus } = await open()
+    await bus.publish({ keys: ['product:1'] })
+    await vi.waitFor(
+      async () =>
+        expect((await client.health()).parts).toMatchObject([
+          { name: `bus shop:${channel}`, healthy: true, details: { published: 1, gaps: 0 } },
+        ]),
+      5_000,
+    )
+    await bus.close()
+    expect((await client.health()).parts).toEqual([])
+  })
+
   it('sends keys, prefixes and groups to all processes, by their names in Redis', async () => {
     const [a, b] = [await open(), await open()]
     await a.bus.publish({

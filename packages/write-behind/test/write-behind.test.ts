@@ -77,6 +77,25 @@ describe.each(cases)('on $name', ({ start }) => {
     return keys.sort()
   }
 
+  it('the queue is a part of the health of its client', async () => {
+    const rows = createRows()
+    await rows.put('1', { name: 'Ada' })
+    await rows.put('2', { name: 'Bob' })
+    expect((await client.health()).parts).toMatchObject([
+      { name: 'queue rows', healthy: false, details: { writes: 2 } },
+    ])
+    startWorker()
+    await vi.waitFor(
+      async () =>
+        expect((await client.health()).parts).toMatchObject([
+          { healthy: true, details: { writes: 0, unowned: 0 } },
+        ]),
+      { timeout: 20_000 },
+    )
+    await rows.close()
+    expect((await client.health()).parts).toEqual([])
+  })
+
   it('an acknowledged write is readable at once, and reaches the database', async () => {
     const rows = createRows()
     await rows.put('1', { name: 'Ada' })

@@ -6,6 +6,7 @@ import { checkOptions } from '../util/options.js'
 import type { FailureLog } from './failures/failure-log.js'
 import { healthPartsOf, type HealthPart } from './health-parts.js'
 
+/** Options of `CacheClient.health`. */
 export interface HealthOptions {
   /** How long the check may take. Default: `resilience.writeTimeout`. */
   readonly timeout?: Duration

@@ -18,6 +18,7 @@ export interface ErrorContext {
   readonly reason?: string
 }
 
+/** The options of a client that say where its failures are reported. */
 export interface FailureOptions {
   /**
    * Where failures are written: `console`, or the logger of pino. There is one line when a kind of
