@@ -51,6 +51,7 @@ export { PendingReleases, type PendingRelease } from './client/pending-releases.
 export { RecentMap, type RecentMapOptions } from './util/recent-map.js'
 export { Slices } from './util/slices.js'
 export { createToken } from './util/token.js'
+export { unref } from './util/unref.js'
 export { LoadPolicy, loadPolicyOptions, type StoreOptions } from './reads/policy.js'
 export { loadUncached, uncachedContext } from './reads/loader.js'
 export { Renewals } from './reads/renewals.js'

@@ -1,3 +1,4 @@
+import { unref } from '@cache/core/internal'
 import { LRUCache } from 'lru-cache'
 
 export interface ExpiringMapOptions<V> {
@@ -43,7 +44,7 @@ export class ExpiringMap<V extends object> {
       this.#entries.purgeStale()
       this.#scheduleSweep()
     }, this.#ttl + 1)
-    this.#timer.unref()
+    unref(this.#timer)
   }
 }
 

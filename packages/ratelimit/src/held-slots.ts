@@ -1,5 +1,5 @@
 import { channels, type CacheClient } from '@cache/core'
-import { emit, type PendingReleases } from '@cache/core/internal'
+import { emit, unref, type PendingReleases } from '@cache/core/internal'
 import type { SlotHandle } from './decision.js'
 import { SlotLostError, isClosed } from './errors.js'
 import { releaseScript, renewScript } from './scripts.js'
@@ -70,12 +70,12 @@ export class HeldSlots implements SlotHandle {
     const margin = Math.min(this.#ttl / 10, 100)
     const left = requestedAt + this.#ttl - margin - performance.now()
     if (left <= 0) return this.#lose()
-    this.#expiryTimer = setTimeout(() => this.#lose(), left).unref()
+    this.#expiryTimer = unref(setTimeout(() => this.#lose(), left))
     this.#renewAfter(Math.max(0, left - (2 * this.#ttl) / 3))
   }
 
   #renewAfter(ms: number): void {
-    this.#renewalTimer = setTimeout(() => void this.#renew(), ms).unref()
+    this.#renewalTimer = unref(setTimeout(() => void this.#renew(), ms))
   }
 
   async #renew(): Promise<void> {

@@ -1,4 +1,5 @@
 import { SwapList, type Handle } from './swap-list.js'
+import { unref } from './unref.js'
 
 /** One deadline. */
 export interface Deadline {
@@ -46,8 +47,7 @@ export class Deadlines {
     clearTimeout(this.#timer)
     this.#armedFor = at
     // This is the longest timer of Node.js. Longer deadlines are checked again when it fires.
-    this.#timer = setTimeout(() => this.#check(), Math.min(Math.ceil(ms), 2 ** 31 - 1))
-    this.#timer.unref()
+    this.#timer = unref(setTimeout(() => this.#check(), Math.min(Math.ceil(ms), 2 ** 31 - 1)))
   }
 
   #check(): void {

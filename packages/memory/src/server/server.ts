@@ -1,3 +1,4 @@
+import { unref } from '@cache/core/internal'
 import { Database } from './database.js'
 import { hashCommands } from './commands/hashes.js'
 import { keyCommands } from './commands/keys.js'
@@ -126,7 +127,8 @@ export class MemoryServer {
     }
     if (attempt()) return
     this.#waiting.add(attempt)
-    if (timeout > 0) setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout).unref()
+    if (timeout > 0)
+      unref(setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout))
   }
 
   #wake(): void {
