@@ -127,8 +127,7 @@ export class MemoryServer {
     }
     if (attempt()) return
     this.#waiting.add(attempt)
-    if (timeout > 0)
-      unref(setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout))
+    if (timeout > 0) unref(setTimeout(() => this.#waiting.delete(attempt) && done(null), timeout))
   }
 
   #wake(): void {

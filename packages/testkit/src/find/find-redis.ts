@@ -27,7 +27,7 @@ export interface FindOptions {
  *
  * Call it once before tests that run in parallel.
  *
- * @throws {Error} when there is none. The message lists the ways to get one.
+ * @throws {NoRedisError} when there is none.
  * @example
  * const source = await findRedis()
  * if (source.kind === 'binary') console.log(source.path)
@@ -48,7 +48,16 @@ export async function findOwnRedis({
     return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
   const installed = await installRedis(env)
   if (installed !== undefined) return { kind: 'binary', path: installed }
-  throw new Error(NOT_FOUND)
+  throw new NoRedisError()
+}
+
+/** No Redis was found, and none could be installed. The message lists the ways to get one. */
+export class NoRedisError extends Error {
+  override name = 'NoRedisError'
+
+  constructor() {
+    super(NOT_FOUND)
+  }
 }
 
 const DEFAULT_IMAGE = 'redis:7-alpine'
