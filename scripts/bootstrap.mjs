@@ -1,7 +1,8 @@
 // Prepares a fresh machine that has only Node and npm, then runs a command:
 // `node scripts/bootstrap.mjs -- <command> …`. It finds or downloads the right pnpm, installs the
-// packages, builds them, and finds a Redis. It installs a Redis only as root, or with `--install`
-// anywhere on the command line: `npm test -- --install`.
+// packages, builds them, and finds a Redis, unless `--without-redis` says that the command does so
+// itself. It installs a Redis only as root, or with `--install` anywhere on the command line:
+// `npm test -- --install`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
@@ -37,13 +38,16 @@ run('pnpm', [
 ])
 log('building')
 run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'])
-log('looking for a Redis')
-run('node', [join('packages', 'testkit', 'dist', 'find-redis.js')])
+const separator = process.argv.indexOf('--')
+if (!process.argv.slice(0, separator).includes('--without-redis')) {
+  log('looking for a Redis')
+  run('node', [join('packages', 'testkit', 'dist', 'find-redis.js')])
+}
 
 const [command, ...args] = process.argv
-  .slice(process.argv.indexOf('--') + 1)
+  .slice(separator + 1)
   .filter((argument) => argument !== '--install')
-if (process.argv.includes('--') && command) {
+if (separator !== -1 && command) {
   const { status } = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' })
   process.exit(status ?? 1)
 }

@@ -10,6 +10,7 @@ export type { MigrateOptions } from './cluster/migrate-slot.js'
 export type { Address } from './command.js'
 export { eventually, type EventuallyOptions } from './eventually.js'
 export {
+  NoRedisError,
   findRedis,
   type FindOptions,
   type OwnRedisSource,

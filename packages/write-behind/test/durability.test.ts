@@ -1,12 +1,7 @@
 import { createCacheClient, type CacheClient, type Command, type Driver } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
-import {
-  startRedisSentinel,
-  type RedisSentinel,
-  type RedisServer,
-  sendAfter,
-} from '@cache/testkit'
+import { startRedisSentinel, type RedisSentinel, type RedisServer, sendAfter } from '@cache/testkit'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'

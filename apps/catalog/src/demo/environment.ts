@@ -5,6 +5,8 @@ import {
   type RedisServer,
   type SpawnedProcess,
 } from '@cache/testkit'
+import { connectCache } from '../cache/connect.js'
+import type { Connected } from '../cache/connected.js'
 import { findPostgres, type Database } from '../database.js'
 import type { Log } from './log.js'
 
@@ -12,13 +14,21 @@ import type { Log } from './log.js'
 export interface ServiceProcess {
   readonly name: string
   readonly url: string
+  /** `true` if it shares its process, and so its counters, with an earlier service. */
+  readonly sharesCounters?: boolean
+}
+
+/** What a scenario needs that runs without a Redis, too. */
+export interface CatalogEnvironment extends AsyncDisposable {
+  readonly database: Database
+  readonly catalogs: readonly [ServiceProcess, ServiceProcess]
+  /** Connects two clients to the data of the catalogs: one of each library, where there is Redis. */
+  connect(): Promise<readonly [Connected, Connected]>
 }
 
 /** The servers and processes of the demo. */
-export interface DemoEnvironment extends AsyncDisposable {
+export interface DemoEnvironment extends CatalogEnvironment {
   readonly redis: RedisServer
-  readonly database: Database
-  readonly catalogs: readonly [ServiceProcess, ServiceProcess]
   readonly accounts: ProcessPool<ServiceProcess>
   readonly workers: ProcessPool<object>
 }
@@ -87,6 +97,10 @@ export async function startEnvironment(log: Log): Promise<DemoEnvironment> {
     redis,
     database,
     catalogs,
+    connect: async () => [
+      await connectCache('ioredis', redis.url, {}),
+      await connectCache('node-redis', redis.url, {}),
+    ],
     accounts,
     workers,
     async [Symbol.asyncDispose]() {

@@ -35,7 +35,9 @@ export function patchProduct(
 
 export async function statsOf(catalogs: readonly ServiceProcess[]): Promise<Stats> {
   const all = await Promise.all(
-    catalogs.map(async ({ url }) => (await (await fetch(`${url}/stats`)).json()) as Stats),
+    catalogs
+      .filter(({ sharesCounters }) => !sharesCounters)
+      .map(async ({ url }) => (await (await fetch(`${url}/stats`)).json()) as Stats),
   )
   return all.reduce(
     (sum, stats) =>

@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util'
-import { startEnvironment } from './environment.js'
+import { startDemo } from './start-demo.js'
 import { getProduct, patchProduct, statsOf } from './http.js'
 import type { Log } from './log.js'
 import { runLoops } from './run-loops.js'
-import { scenarios } from './scenarios.js'
 import type { ScenarioResult } from './scenarios/scenario.js'
 
 const {
@@ -11,14 +10,14 @@ const {
 } = parseArgs({ options: { once: { type: 'boolean', default: false } } })
 const log: Log = (message) => console.log(`· ${message}`)
 
-await using environment = await startEnvironment(log)
+await using demo = await startDemo(log)
 if (once) process.exitCode = await runScenarios()
 else await keepRunning()
 
 /** Runs all scenarios and prints a report. Returns the exit code: 0 if all checks passed. */
 async function runScenarios(): Promise<number> {
   const results: ScenarioResult[] = []
-  for (const scenario of scenarios) results.push(await scenario(environment, log))
+  for (const run of demo.scenarios) results.push(await run())
   console.log()
   console.table(
     Object.fromEntries(
@@ -27,6 +26,7 @@ async function runScenarios(): Promise<number> {
   )
   const checks = results.flatMap((result) => result.checks)
   for (const { description, passed } of checks) console.log(`${passed ? '✓' : '✗'} ${description}`)
+  for (const description of demo.skipped) console.log(`- skipped without a Redis: ${description}`)
   const failed = checks.filter(({ passed }) => !passed).length
   console.log(
     failed === 0 ? '\nAll checks passed.' : `\n${failed} of ${checks.length} checks failed.`,
@@ -36,10 +36,10 @@ async function runScenarios(): Promise<number> {
 
 /** Generates light traffic until Ctrl-C. */
 async function keepRunning(): Promise<void> {
-  const { catalogs, redis } = environment
+  const { catalogs, data } = demo
   for (const { name, url } of catalogs)
     console.log(`catalog on ${name}: ${url}/products/42   counters: ${url}/stats`)
-  console.log(`Redis: ${redis.url}\nPress Ctrl-C to stop.`)
+  console.log(`Data: ${data}\nPress Ctrl-C to stop.`)
   let stopped = false
   process.once('SIGINT', () => {
     stopped = true

@@ -25,7 +25,7 @@ export interface FindOptions {
  * 3. `redis-server` or `valkey-server` on the PATH;
  * 4. Docker, if the package `testcontainers` is installed.
  *
- * @throws {Error} when there is none. The message lists the ways to get one.
+ * @throws {NoRedisError} when there is none.
  * @example
  * const source = await findRedis()
  * if (source.kind === 'binary') console.log(source.path)
@@ -44,7 +44,16 @@ export async function findOwnRedis({
   if (binary !== undefined) return { kind: 'binary', path: binary }
   if (docker && (await dockerRuns(env)))
     return { kind: 'docker', image: env.REDIS_IMAGE || DEFAULT_IMAGE }
-  throw new Error(NOT_FOUND)
+  throw new NoRedisError()
+}
+
+/** No Redis was found. The message lists the ways to get one. */
+export class NoRedisError extends Error {
+  override name = 'NoRedisError'
+
+  constructor(message = NOT_FOUND, options?: ErrorOptions) {
+    super(message, options)
+  }
 }
 
 const DEFAULT_IMAGE = 'redis:7-alpine'

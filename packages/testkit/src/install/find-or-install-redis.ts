@@ -1,4 +1,4 @@
-import { findRedis, type FindOptions, type RedisSource } from '@cache/testing'
+import { NoRedisError, findRedis, type FindOptions, type RedisSource } from '@cache/testing'
 import { installRedis } from './install-redis.js'
 
 /**
@@ -6,7 +6,7 @@ import { installRedis } from './install-redis.js'
  * manager, after a notice on stderr. It does so only as root or with `CACHE_TESTKIT_INSTALL=1`.
  * Call it once before tests that run in parallel.
  *
- * @throws {Error} when there is none. The message lists the ways to get one.
+ * @throws {NoRedisError} when there is none. The message lists the ways to get one.
  */
 export async function findOrInstallRedis(options: FindOptions = {}): Promise<RedisSource> {
   try {
@@ -14,7 +14,7 @@ export async function findOrInstallRedis(options: FindOptions = {}): Promise<Red
   } catch (error) {
     const path = await installRedis(options.env ?? process.env)
     if (path !== undefined) return { kind: 'binary', path }
-    throw new Error(`${(error as Error).message}\n${PERMISSION}`, { cause: error })
+    throw new NoRedisError(`${(error as Error).message}\n${PERMISSION}`, { cause: error })
   }
 }
 

@@ -1,7 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createCacheClient } from '@cache/core'
-import { ioredisDriver } from '@cache/core/ioredis'
-import { nodeRedisDriver } from '@cache/core/node-redis'
 import {
   createRateLimiter,
   fixedWindow,
@@ -11,9 +8,7 @@ import {
   tokenBucket,
   type Limit,
 } from '@cache/ratelimit'
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
-import type { DemoEnvironment } from '../environment.js'
+import type { CatalogEnvironment } from '../environment.js'
 import type { Log } from '../log.js'
 import { runLoops } from '../run-loops.js'
 import type { Check, ScenarioResult } from './scenario.js'
@@ -26,17 +21,12 @@ const SECONDS = 2
  * Sends a burst far over the limit to each policy, through both clients. Compares the number of
  * admitted requests with the limit that the policy guarantees.
  */
-export async function limits({ redis }: DemoEnvironment, log: Log): Promise<ScenarioResult> {
+export async function limits({ connect }: CatalogEnvironment, log: Log): Promise<ScenarioResult> {
   log(
     `bursts far over the limit of ${LIMIT} per second against each rate limit policy, for ` +
       `${SECONDS} s, through both clients`,
   )
-  const raw = new Redis(redis.url)
-  const other = createClient({ url: redis.url })
-  const clients = [
-    createCacheClient(ioredisDriver(raw), { namespace: 'demo' }),
-    createCacheClient(nodeRedisDriver(other), { namespace: 'demo' }),
-  ]
+  const clients = await connect()
   const shape = { name: 'burst', limit: LIMIT, window: WINDOW_MS }
   const policies: readonly {
     readonly limit: Limit
@@ -67,7 +57,7 @@ export async function limits({ redis }: DemoEnvironment, log: Log): Promise<Scen
   ]
   const checks: Check[] = []
   for (const { limit, most, bound } of policies) {
-    const limiters = clients.map((client) =>
+    const limiters = clients.map(({ client }) =>
       createRateLimiter({
         client,
         prefix: limit.policy,
@@ -98,9 +88,7 @@ export async function limits({ redis }: DemoEnvironment, log: Log): Promise<Scen
       passed: busiest <= most && admitted.length >= LIMIT,
     })
   }
-  for (const client of clients) await client.close()
-  raw.disconnect()
-  other.destroy()
+  for (const { close } of clients) await close()
   return { rows: [], checks }
 }
 

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { ConsistencyChecker } from '../consistency-checker.js'
 import { runLoops } from '../run-loops.js'
 import { countedDuring, getCategory, patchProduct } from '../http.js'
-import type { DemoEnvironment } from '../environment.js'
+import type { CatalogEnvironment } from '../environment.js'
 import type { Log } from '../log.js'
 import { roundRobin } from './selection.js'
 import { resultRow, type ScenarioResult } from './scenario.js'
@@ -11,7 +10,7 @@ import { resultRow, type ScenarioResult } from './scenario.js'
 const HEARTBEAT_MS = 1_000
 
 export async function near(
-  { catalogs, redis }: DemoEnvironment,
+  { catalogs, connect }: CatalogEnvironment,
   log: Log,
 ): Promise<ScenarioResult> {
   log(
@@ -20,7 +19,7 @@ export async function near(
   )
   const checker = new ConsistencyChecker() // Checks reads against writes of the same process.
   const lag = new PropagationLag() // Measures the delay until the other process shows a write.
-  const admin = new Redis(redis.url)
+  const clients = await connect()
   const { stats } = await countedDuring(catalogs, () =>
     Promise.all([
       runLoops(12, 3_000, async (i) => {
@@ -45,12 +44,12 @@ export async function near(
         await sleep(Math.random() * 20)
       }),
       runLoops(1, 3_000, async () => {
-        await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+        await clients[0].client.send({ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] })
         await sleep(500)
       }),
     ]),
   )
-  admin.disconnect()
+  for (const { close } of clients) await close()
   return {
     rows: [resultRow('near lists during writes', checker, stats)],
     checks: [

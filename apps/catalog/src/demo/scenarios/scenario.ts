@@ -1,5 +1,5 @@
 import type { ConsistencyChecker } from '../consistency-checker.js'
-import type { DemoEnvironment } from '../environment.js'
+import type { CatalogEnvironment, DemoEnvironment } from '../environment.js'
 import type { Log } from '../log.js'
 
 export interface ScenarioResult {
@@ -24,7 +24,13 @@ export interface ResultRow {
   readonly stale: number
 }
 
-export type Scenario = (environment: DemoEnvironment, log: Log) => Promise<ScenarioResult>
+export type Scenario<Environment = DemoEnvironment> = (
+  environment: Environment,
+  log: Log,
+) => Promise<ScenarioResult>
+
+/** A scenario that runs without a Redis, too. */
+export type CatalogScenario = Scenario<CatalogEnvironment>
 
 export function resultRow(
   scenario: string,

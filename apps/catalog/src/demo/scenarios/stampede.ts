@@ -1,11 +1,14 @@
 import { ConsistencyChecker } from '../consistency-checker.js'
 import { countedDuring, getProduct } from '../http.js'
-import type { DemoEnvironment } from '../environment.js'
+import type { CatalogEnvironment } from '../environment.js'
 import type { Log } from '../log.js'
 import { roundRobin } from './selection.js'
 import { resultRow, type ScenarioResult } from './scenario.js'
 
-export async function stampede({ catalogs }: DemoEnvironment, log: Log): Promise<ScenarioResult> {
+export async function stampede(
+  { catalogs }: CatalogEnvironment,
+  log: Log,
+): Promise<ScenarioResult> {
   log('a stampede: 400 concurrent requests to both processes for one product that is not cached')
   const checker = new ConsistencyChecker()
   const { stats } = await countedDuring(catalogs, () =>

@@ -1,12 +1,12 @@
 import { ConsistencyChecker } from '../consistency-checker.js'
 import { runLoops } from '../run-loops.js'
 import { countedDuring, getProduct } from '../http.js'
-import type { DemoEnvironment } from '../environment.js'
+import type { CatalogEnvironment } from '../environment.js'
 import type { Log } from '../log.js'
 import { skewedProductId, roundRobin } from './selection.js'
 import { resultRow, type ScenarioResult } from './scenario.js'
 
-export async function traffic({ catalogs }: DemoEnvironment, log: Log): Promise<ScenarioResult> {
+export async function traffic({ catalogs }: CatalogEnvironment, log: Log): Promise<ScenarioResult> {
   log('steady traffic on both processes: 16 readers, 200 products')
   const checker = new ConsistencyChecker()
   const { stats } = await countedDuring(catalogs, () =>

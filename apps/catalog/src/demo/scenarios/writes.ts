@@ -3,13 +3,13 @@ import { ConsistencyChecker } from '../consistency-checker.js'
 import { runLoops } from '../run-loops.js'
 import { countedDuring, getProduct, getProductInCategory, patchProduct } from '../http.js'
 import { createNaiveCache } from '../naive-cache.js'
-import type { DemoEnvironment } from '../environment.js'
+import type { CatalogEnvironment } from '../environment.js'
 import type { Log } from '../log.js'
 import { roundRobin } from './selection.js'
 import { resultRow, type ScenarioResult } from './scenario.js'
 
 export async function writes(
-  { catalogs, redis, database }: DemoEnvironment,
+  { catalogs, connect, database }: CatalogEnvironment,
   log: Log,
 ): Promise<ScenarioResult> {
   log(
@@ -29,7 +29,8 @@ export async function writes(
   )
 
   log('the same with a naive cache-aside, for comparison')
-  const naive = createNaiveCache(redis, database)
+  const clients = await connect()
+  const naive = createNaiveCache(clients[0].client, database)
   const naiveChecker = new ConsistencyChecker()
   await readWhileWriting(
     naiveChecker,
@@ -37,6 +38,7 @@ export async function writes(
     (id, i) => naive.update(id, i),
   )
   await naive.close()
+  for (const { close } of clients) await close()
   return {
     rows: [
       resultRow('reads during writes', checker, stats),
