@@ -43,5 +43,5 @@ export const casesWithShards = matrix(drivers, { sharded: true })
 /** Ends all connections of subscribers, as an administrator does. */
 export async function killSubscriptions(client: CacheClient): Promise<void> {
   for (const node of await client.driver.nodes())
-    await node.send([{ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] }])
+    await node.send([{ args: ['CLIENT', 'KILL', 'TYPE', 'pubsub'], keys: [] }])[0]
 }
