@@ -84,6 +84,20 @@ describe('memoryDriver', () => {
     expect(await reply).toBe('OK')
   })
 
+  it('lets no key expire while a script runs', async () => {
+    const driver = memoryDriver()
+    const script = `
+      local began = redis.call('TIME')
+      redis.call('SET', KEYS[1], 'v', 'PX', 1)
+      for i = 1, 3000 do redis.sha1hex(i) end
+      local ended = redis.call('TIME')
+      return { redis.call('GET', KEYS[1]), ended[2] - began[2] }`
+    const command = { args: ['EVAL', script, '1', 'k'] as const, keys: ['k'] }
+    const [reply] = await driver.send([command], { timeout: 60_000 })
+    expect(reply).toEqual(['v', 0])
+    await expect.poll(() => ask(driver, 'GET', 'k')).toBeNull()
+  })
+
   it('a scan finds all keys that stay, while others are deleted and created', async () => {
     const driver = memoryDriver()
     for (let i = 0; i < 100; i++) await ask(driver, 'SET', `k${i}`, 'v')

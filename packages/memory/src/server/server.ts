@@ -43,6 +43,8 @@ export class MemoryServer {
   readonly #commands: Commands
   readonly #waiting = new Set<() => boolean>()
   #offset = 0
+  /** The time at which the script under way began. */
+  #frozen: number | undefined
   #depth = 0
 
   constructor() {
@@ -67,8 +69,9 @@ export class MemoryServer {
     }
   }
 
-  /** The server's clock, in µs. */
+  /** The server's clock, in µs. It stands still while a script runs, as in Redis. */
   micros(): number {
+    if (this.#frozen !== undefined) return this.#frozen
     return Math.floor((performance.timeOrigin + performance.now() + this.#offset) * 1_000)
   }
 
@@ -186,6 +189,7 @@ export class MemoryServer {
       if (keys > rest.length)
         throw new RedisError("ERR Number of keys can't be greater than number of args")
       if (this.#depth > 0) throw new RedisError('ERR This Redis command is not allowed from script')
+      this.#frozen = this.micros()
       this.#depth++
       try {
         return this.#scripts.run(
@@ -196,6 +200,7 @@ export class MemoryServer {
         )
       } finally {
         this.#depth--
+        this.#frozen = undefined
       }
     })
   }
