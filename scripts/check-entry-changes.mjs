@@ -1,6 +1,6 @@
-// Checks that packages change entries only through `entries.change`, which notifies near caches. If
-// the header of a Lua script declares an entry among its keys, the entry must be KEYS[1] and the
-// script must be defined with `defineChange`.
+// Checks that packages change entries only through `entries.change` and `entries.lease`, which notify
+// near caches. If the header of a Lua script declares an entry among its keys, the entry must be
+// KEYS[1] and the script must be defined with `defineChange` or `defineLease`.
 // Usage: `node scripts/check-entry-changes.mjs [folder of packages]`
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -23,8 +23,10 @@ for (const file of readdirSync(folder).flatMap((name) => filesOf(name, '.lua')))
   const definitions = definitionsOf(file)
   if (definitions.length === 0) problems.push(`${path}: no TypeScript file defines this script`)
   for (const { definer, source } of definitions)
-    if (definer !== 'defineChange')
-      problems.push(`${path}: ${source} defines it with ${definer} instead of defineChange`)
+    if (definer !== 'defineChange' && definer !== 'defineLease')
+      problems.push(
+        `${path}: ${source} defines it with ${definer} instead of defineChange or defineLease`,
+      )
 }
 for (const problem of problems) console.error(problem)
 process.exit(problems.length > 0 ? 1 : 0)
@@ -39,12 +41,9 @@ function definitionsOf(file) {
       new RegExp(`import (\\w+) from '[^']*/${basename(file).replace('.', '\\.')}'`).exec(text) ??
       []
     if (!local) continue
-    for (const [, definer] of text.matchAll(
-      new RegExp(
-        `\\b(define\\w+)(?:<[^(]*>)?\\(\\{(?:(?!\\bdefine\\w+\\()[\\s\\S])*?\\blua: ${local}\\b`,
-        'g',
-      ),
-    ))
+    const begin = '\\b(define\\w+)(?:<[^(]*>)?\\(\\{(?:(?!\\bdefine\\w+\\()[\\s\\S])*?'
+    const definition = new RegExp(`${begin}\\b(?:lua|currentValue): ${local}\\b`, 'g')
+    for (const [, definer] of text.matchAll(definition))
       definitions.push({ definer, source: basename(source) })
   }
   return definitions

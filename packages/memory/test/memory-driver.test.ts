@@ -93,7 +93,7 @@ describe('memoryDriver', () => {
       local ended = redis.call('TIME')
       return { redis.call('GET', KEYS[1]), ended[2] - began[2] }`
     const command = { args: ['EVAL', script, '1', 'k'] as const, keys: ['k'] }
-    const [reply] = await driver.send([command], { timeout: 60_000 })
+    const reply = await driver.send([command], { timeout: 60_000 })[0]
     expect(reply).toEqual(['v', 0])
     await expect.poll(() => ask(driver, 'GET', 'k')).toBeNull()
   })

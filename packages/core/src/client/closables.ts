@@ -1,5 +1,4 @@
 import { channels, emit } from './telemetry.js'
-import type { CacheClient } from './client.js'
 
 /** Something that a pattern created on a client, and that has to be closed. */
 export interface Closable {
@@ -36,7 +35,7 @@ export type Stage = 'pattern' | 'bus'
  * Lets `client.close()` close something as well. Clients that wrap another one, with `{ ...client }`,
  * share its list.
  */
-export function closeWith(client: CacheClient, closable: Closable, stage: Stage = 'pattern'): void {
+export function closeWith(client: object, closable: Closable, stage: Stage = 'pattern'): void {
   ;(client as ClientWithClosables)[CLOSABLES]?.add(closable, stage)
 }
 
