@@ -136,7 +136,8 @@ onEach(({ newClient, ask }) => {
     it('drops the old value if the new one cannot be encoded', async () => {
       const values = createAside<unknown>({ client: newClient(), prefix: 'value', ttl: '1h' })
       await values.getOrLoad(1, () => 'old')
-      expect(await values.refresh(1, () => 1n)).toBe(1n)
+      const unstorable = Symbol('x')
+      expect(await values.refresh(1, () => unstorable)).toBe(unstorable)
       expect(await values.peek(1)).toBeUndefined()
     })
 
