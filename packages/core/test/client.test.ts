@@ -219,7 +219,7 @@ describe('createCacheClient', () => {
     ...['', '{', 'a\nb', 5, null, {}].map((namespace) => ['namespace', { namespace }] as const),
     ...[5, 'x', true, []].map((resilience) => ['resilience', { resilience }] as const),
     ...['readTimeout', 'writeTimeout'].flatMap((name) =>
-      [0, -1, NaN, '1 s', null, {}].map(
+      [0, -1, NaN, '1 apple', null, {}].map(
         (value) => [`resilience.${name}`, { resilience: { [name]: value } }] as const,
       ),
     ),

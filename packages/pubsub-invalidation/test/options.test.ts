@@ -56,7 +56,7 @@ const factories: Readonly<
       ['channel', ''],
       ['channel', 5],
       ['heartbeat', 0],
-      ['heartbeat', '1 s'],
+      ['heartbeat', '1 apple'],
       ['onGap', 'ignore'],
       ['onGap', true],
       ['chanel', 'x'],

@@ -74,7 +74,7 @@ describe('createCacheService', () => {
     )
     for (const [name, value] of Object.entries({
       maxBytes: 0,
-      ttl: '1 day',
+      ttl: '1 apple',
       clone: 1,
       freeze: 'no',
       groups: [],
@@ -98,7 +98,7 @@ describe('a call', () => {
     const before = await redis.info('commandstats')
     for (const [name, call] of Object.entries<() => unknown>({
       rebuild: () => cache.get('k', 'x' as never),
-      ttl: () => cache.get('none', () => 1, { ttl: '5 minutes' as never }),
+      ttl: () => cache.get('none', () => 1, { ttl: '5 apples' as never }),
       'ttl of set': () => cache.set('k', 1, { ttl: -1 }),
       value: () => cache.set('k', undefined),
       broadcast: () => plain.invalidate('k', { broadcast: true }),

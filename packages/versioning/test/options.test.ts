@@ -39,7 +39,7 @@ const wrong: readonly [option: string, value: unknown][] = [
   ['strategy', 'counter'],
   ['strategy', true],
   ['versionCache', 0],
-  ['versionCache', '1 h'],
+  ['versionCache', '1 apple'],
   ['versionTtl', -1],
   ['versionTtl', 'long'],
   ['clockSkew', 0],

@@ -40,7 +40,7 @@ const wrong: readonly [option: string, value: unknown][] = [
   ['version', 'v'],
   ['key', 7],
   ['intentTtl', -1],
-  ['intentTtl', '5 s'],
+  ['intentTtl', '5 apples'],
   ['onOutage', 'ignore'],
   ['onOutage', true],
   ['loadMany', {}],

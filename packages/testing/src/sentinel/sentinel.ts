@@ -98,7 +98,7 @@ export async function startRedisSentinel(
 
 function checkOptions(options: RedisSentinelOptions): void {
   checkNames(options, ['replicas', 'sentinels', 'downAfter', 'config'])
-  checkWholeNumber('replicas', options.replicas, { min: 1, max: 10 })
+  checkWholeNumber('replicas', options.replicas, { min: 0, max: 10 })
   checkWholeNumber('sentinels', options.sentinels, { min: 1, max: 10 })
   checkWholeNumber('downAfter', options.downAfter, { min: 100, max: 600_000 })
   checkConfig(options.config)
