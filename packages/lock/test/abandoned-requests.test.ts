@@ -219,10 +219,11 @@ describe.each(driverNames)(
       await server.kill()
       let attempts = 0
       await vi.waitFor(
-        () =>
-          expect(locks.tryAcquire(`tried ${attempts++}`)).rejects.toMatchObject({
+        async () => {
+          await expect(locks.tryAcquire(`tried ${attempts++}`)).rejects.toMatchObject({
             code: 'CIRCUIT_OPEN',
-          }),
+          })
+        },
         { timeout: 20_000, interval: 10 },
       )
       for (let i = 0; i < 10; i++) {
