@@ -67,12 +67,27 @@ export function setTimeout<T>(
   })
 }
 
+/** From `node:util`. The default codec asks it about values that are no plain objects. */
+export const types = {
+  isArrayBuffer: (value: unknown) => tagOf(value) === 'ArrayBuffer',
+  isDate: (value: unknown) => tagOf(value) === 'Date',
+  isMap: (value: unknown) => tagOf(value) === 'Map',
+  isNativeError: (value: unknown) => tagOf(value) === 'Error',
+  isRegExp: (value: unknown) => tagOf(value) === 'RegExp',
+  isSet: (value: unknown) => tagOf(value) === 'Set',
+}
+
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
+}
+
 // The rest belongs to codecs (compressed, encrypted, v8, MessagePack) and to HTTP, and is not
 // called here.
 const missing = () => {
   throw new Error('This function of Node.js is missing in the browser.')
 }
 export {
+  missing as BlockList,
   missing as brotliCompressSync,
   missing as brotliDecompressSync,
   missing as createCipheriv,
