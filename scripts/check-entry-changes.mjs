@@ -1,5 +1,6 @@
-// Checks that packages change entries only through `entries.change` and `entries.lease`, which notify
-// near caches. If the header of a Lua script declares an entry among its keys, the entry must be
+// Checks that packages change entries only through `entries.change` and `entries.lease`, which
+// notify near caches. If the header of a Lua script declares an entry among its keys, the entry
+// must be
 // KEYS[1] and the script must be defined with `defineChange` or `defineLease`.
 // Usage: `node scripts/check-entry-changes.mjs [folder of packages]`
 import { existsSync, readFileSync, readdirSync } from 'node:fs'

@@ -3,8 +3,8 @@ import { InvalidOptionError } from '@cache/core'
 
 /**
  * Returns the part of a key that stands for the arguments of a call. Different arguments never have
- * the same part; the order in which an object lists its keys makes no difference. It has at most 200
- * characters: a longer text is replaced by its SHA-256.
+ * the same part; the order in which an object lists its keys makes no difference. It has at most
+ * 200 characters: a longer text is replaced by its SHA-256.
  *
  * @throws {InvalidOptionError} for arguments that have no text of their own: functions, symbols,
  * instances of classes, and objects that contain themselves.
@@ -36,11 +36,13 @@ function textOf(value: unknown, depth: number): string {
 
 function textOfObject(value: object, depth: number): string {
   if (Array.isArray(value))
-    return `[${Array.from(value, (item, i) => (i in value ? textOf(item, depth) : 'hole')).join(',')}]`
+    return `[${Array.from(value, (item, i) => (i in value ? textOf(item, depth) : 'hole')).join()}]`
   if (value instanceof Date) return `Date(${value.getTime()})`
   if (value instanceof URL) return `URL(${JSON.stringify(value.href)})`
-  if (value instanceof Uint8Array)
-    return `Uint8Array(${Buffer.from(value.buffer, value.byteOffset, value.length).toString('base64')})`
+  if (value instanceof Uint8Array) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.length)
+    return `Uint8Array(${bytes.toString('base64')})`
+  }
   if (value instanceof Map) return `Map(${textOf([...value], depth)})`
   if (value instanceof Set) return `Set(${textOf([...value], depth)})`
   const prototype: unknown = Object.getPrototypeOf(value)

@@ -95,9 +95,9 @@ export interface Aside<T, Id = KeyPart> {
    */
   peek(id: Id): Promise<T | null | undefined>
   /**
-   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact that
-   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
-   * reads the whole entry. Returns `false` if Redis does not answer.
+   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact
+   * that there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like
+   * `peek`, this reads the whole entry. Returns `false` if Redis does not answer.
    */
   has(id: Id): Promise<boolean>
   /**
@@ -141,8 +141,8 @@ export interface Aside<T, Id = KeyPart> {
 }
 
 /**
- * What a read of a cache of `T` resolves to, whose loader returns `L`. A cache without a type of its
- * own (`unknown`) holds what its loaders return.
+ * What a read of a cache of `T` resolves to, whose loader returns `L`. A cache without a type of
+ * its own (`unknown`) holds what its loaders return.
  */
 export type ValueOf<T, L> = unknown extends T ? L : T | Extract<L, null | undefined>
 
@@ -153,9 +153,9 @@ export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPoli
  * Creates a cache-aside: a read returns the cached value, or calls your loader and caches its
  * answer.
  *
- * The type argument is the type of the values. Without it, the type comes from the option `schema` or
- * `version`, or else each read has the type of its own loader. Then nothing checks that all loaders
- * of one id return the same type.
+ * The type argument is the type of the values. Without it, the type comes from the option `schema`
+ * or `version`, or else each read has the type of its own loader. Then nothing checks that all
+ * loaders of one id return the same type.
  *
  * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example

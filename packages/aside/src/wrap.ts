@@ -9,10 +9,10 @@ export interface WrapOptions<Args extends readonly unknown[], R> extends Omit<
   'key'
 > {
   /**
-   * Returns the key parts of a call. Default: a text of the arguments that tells types, `undefined`,
-   * dates and bigints apart and does not depend on the order of the keys of objects; a long text is
-   * replaced by its SHA-256. Arguments that have no text (functions, signals, instances of classes)
-   * need this option.
+   * Returns the key parts of a call. Default: a text of the arguments that tells types,
+   * `undefined`, dates and bigints apart and does not depend on the order of the keys of objects; a
+   * long text is replaced by its SHA-256. Arguments that have no text (functions, signals,
+   * instances of classes) need this option.
    */
   readonly key?: (...args: Args) => KeyPart | readonly KeyPart[]
 }
@@ -35,8 +35,8 @@ export interface Wrapped<Args extends readonly unknown[], R> {
 
 /**
  * Caches the results of a function: the returned function has the same arguments, and a cache-aside
- * in front of it, with the guarantees of `Aside`. The key is derived from the arguments. Each wrapped
- * function needs a prefix of its own. A result of `null` or `undefined` is cached only with
+ * in front of it, with the guarantees of `Aside`. The key is derived from the arguments. Each
+ * wrapped function needs a prefix of its own. A result of `null` or `undefined` is cached only with
  * `negativeTtl`.
  *
  * @throws {InvalidOptionError} if an option is wrong, and from a call, if no key can be derived.

@@ -163,7 +163,7 @@ onEach(({ newClient, ask }) => {
       expect(await texts.peek(1)).toBe('old')
     })
 
-    it('stops waiting when its signal aborts, without failing the calls that share it', async () => {
+    it('stops waiting when its signal aborts, and fails no call that shares it', async () => {
       const { calls, load, called } = heldLoader()
       const controller = new AbortController()
       const aborted = texts.refresh(1, load, { signal: controller.signal })

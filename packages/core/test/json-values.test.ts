@@ -233,7 +233,8 @@ describe('json refuses what it cannot keep, and names the path to it', () => {
     [
       'toJSON',
       () => ({ lines: [{ price: new Decimal() }] }),
-      'lines[0].price is an instance of Decimal; replace it with a plain object or a text, such as the result of its toJSON()',
+      'lines[0].price is an instance of Decimal; replace it with a plain object or a text, ' +
+        'such as the result of its toJSON()',
     ],
     ['an own toJSON', () => ({ a: { toJSON: () => 1 } }), 'a.toJSON is a function'],
     [

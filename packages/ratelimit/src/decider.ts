@@ -225,7 +225,10 @@ export class Decider {
   }
 }
 
-/** Returns whether a decision depends on the state: the cost is above 0, and no limit is below it. */
+/**
+ * Returns whether a decision depends on the state: the cost is above 0, and no limit is below
+ * it.
+ */
 export function decidesOn({ maxCost }: RequestLimits, cost: number): boolean {
   return cost > 0 && cost <= maxCost
 }

@@ -30,7 +30,10 @@ export interface Receipt {
   /** The server's time of the charge, in microseconds. */
   readonly at: number
   readonly marks: readonly number[]
-  /** If the request had its own limits: two numbers of each, which say at what rate it was charged. */
+  /**
+   * If the request had its own limits: two numbers of each, which say at what rate it was
+   * charged.
+   */
   readonly rates?: readonly number[]
   /** HMAC-SHA-256 of all other fields, if the limiter has `receiptSecrets`. */
   readonly signature?: string

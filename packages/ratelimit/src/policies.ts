@@ -27,9 +27,9 @@ type StateKind = 'log' | 'counter' | 'fixed' | 'bucket' | 'slots'
 
 export interface WindowOptions {
   /**
-   * The name in decisions, headers and keys: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`. Default:
-   * the policy (`'sliding-window'`, `'sliding-counter'`, `'fixed-window'`, `'gcra'`). A limit that
-   * gets another name begins anew.
+   * The name in decisions, headers and keys: 1 to 64 of the characters `A-Z a-z 0-9 _ . -`.
+   * Default: the policy (`'sliding-window'`, `'sliding-counter'`, `'fixed-window'`, `'gcra'`). A
+   * limit that gets another name begins anew.
    */
   readonly name?: string
   /** The cost that is allowed in a window: a whole number of at least 1. */

@@ -48,7 +48,8 @@ export class RequestLimitsResolver {
     if (!fits)
       throw new InvalidOptionError(
         'limits',
-        "an array of limits with the names, the policies and (except for buckets) the windows of the limiter's, in its order: " +
+        'an array of limits with the names, the policies and (except for buckets) the windows of ' +
+          "the limiter's, in its order: " +
           own.map(({ policy, name }) => `${policy} "${name}"`).join(', '),
         limits,
       )

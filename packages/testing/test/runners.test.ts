@@ -36,7 +36,10 @@ interface Result {
   readonly code: number
 }
 
-/** Runs Node in the directory of a project, as its user would, without the outer run's variables. */
+/**
+ * Runs Node in the directory of a project, as its user would, without the outer run's
+ * variables.
+ */
 function runNode(project: string, args: readonly string[]): Promise<Result> {
   const { PATH, HOME, REDIS_SERVER } = process.env
   const env = { PATH, HOME, REDIS_SERVER, NO_COLOR: '1' }

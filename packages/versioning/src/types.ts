@@ -89,9 +89,9 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
   /**
    * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
    * get the old one. Calls of one process that come before the loader is called share its load. If
-   * the new value can't be cached, or a writer, an invalidation or a bump came first, nothing is stored and
-   * the old value is dropped. Rejects if the loader throws or Redis does not answer: the old value
-   * stays.
+   * the new value can't be cached, or a writer, an invalidation or a bump came first, nothing is
+   * stored and the old value is dropped. Rejects if the loader throws or Redis does not answer: the
+   * old value stays.
    */
   refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Loaded>
   /**
@@ -100,9 +100,9 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    */
   peek(id: Id, call?: Pick<CallOptions, 'outage'>): Promise<Loaded | null | undefined>
   /**
-   * Returns whether a valid value is cached, fresh or stale, and does not load. The remembered fact that
-   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
-   * reads the whole entry. Returns `false` if Redis does not answer.
+   * Returns whether a valid value is cached, fresh or stale, and does not load. The remembered fact
+   * that there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like
+   * `peek`, this reads the whole entry. Returns `false` if Redis does not answer.
    */
   has(id: Id): Promise<boolean>
   /**

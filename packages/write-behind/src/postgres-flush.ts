@@ -49,9 +49,9 @@ const optionNames = ['client', 'table', 'columns', 'row', 'id', 'sequence', 'del
  *
  * The batch is sent as JSON, so a column may have any type that Postgres can read from JSON. A
  * BigInt, NaN and ±Infinity are sent as text, which numeric columns accept, a Date as ISO 8601, and
- * bytes as the text of a `bytea`. A Map, a Set, a RegExp and an Error are refused: convert them with
- * `row`. If Postgres refuses one row, it refuses the whole batch, and the worker finds the writes at
- * fault.
+ * bytes as the text of a `bytea`. A Map, a Set, a RegExp and an Error are refused: convert them
+ * with `row`. If Postgres refuses one row, it refuses the whole batch, and the worker finds the
+ * writes at fault.
  *
  * @throws {InvalidOptionError} if an option is wrong. It names the option.
  * @example

@@ -79,9 +79,9 @@ export interface WriteBehind<Loaded, Id extends WriteId, Patch>
   peek(id: Id): Promise<NonNullable<Loaded> | null | undefined>
   /**
    * Returns whether the value is cached or pending, and does not load. The remembered fact that
-   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
-   * reads the whole entry. Rejects if Redis does not answer, as `peek` does; with
-   * `onOutage: 'bypass'` it returns `false`.
+   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`,
+   * this reads the whole entry. Rejects if Redis does not answer, as `peek` does; with `onOutage:
+   * 'bypass'` it returns `false`.
    */
   has(id: Id): Promise<boolean>
   /**

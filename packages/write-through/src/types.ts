@@ -88,9 +88,9 @@ export interface WriteThrough<Loaded, Id, Patch, S>
   /** Returns the cached value, fresh or stale, and does not load. */
   peek(id: Id): Promise<Loaded | null | undefined>
   /**
-   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact that
-   * there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like `peek`, this
-   * reads the whole entry. Returns `false` if Redis does not answer.
+   * Returns whether the value is cached, fresh or stale, and does not load. The remembered fact
+   * that there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like
+   * `peek`, this reads the whole entry. Returns `false` if Redis does not answer.
    */
   has(id: Id): Promise<boolean>
   /**

@@ -22,7 +22,10 @@ export interface ServiceProcess {
 export interface CatalogEnvironment extends AsyncDisposable {
   readonly database: Database
   readonly catalogs: readonly [ServiceProcess, ServiceProcess]
-  /** Connects two clients to the data of the catalogs: one of each library, where there is Redis. */
+  /**
+   * Connects two clients to the data of the catalogs: one of each library, where there is
+   * Redis.
+   */
   connect(): Promise<readonly [Connected, Connected]>
 }
 

@@ -32,14 +32,17 @@ export class Closables {
 export type Stage = 'pattern' | 'bus'
 
 /**
- * Lets `client.close()` close something as well. Clients that wrap another one, with `{ ...client }`,
- * share its list.
+ * Lets `client.close()` close something as well. Clients that wrap another one, by copying its
+ * properties, share its list.
  */
 export function closeWith(client: object, closable: Closable, stage: Stage = 'pattern'): void {
   ;(client as ClientWithClosables)[CLOSABLES]?.add(closable, stage)
 }
 
-/** The property is not part of the types, since those of two copies of this package would differ. */
+/**
+ * The property is not part of the types, since those of two copies of this package would
+ * differ.
+ */
 export const CLOSABLES = Symbol.for('@cache/core/closables')
 
 interface ClientWithClosables {

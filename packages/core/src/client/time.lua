@@ -1,5 +1,5 @@
--- The server's clock. Put before the scripts that use it. A script reads the clock at most once, and
--- all its calls share the value.
+-- The server's clock. Put before the scripts that use it. A script reads the clock at most once,
+-- and all its calls share the value.
 local serverTime
 
 local function microseconds()

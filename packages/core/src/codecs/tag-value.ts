@@ -168,7 +168,10 @@ class Tagger {
     return undefined
   }
 
-  /** Copies only the bytes of a view: the ArrayBuffer below it may have others, also secret ones. */
+  /**
+   * Copies only the bytes of a view: the ArrayBuffer below it may have others, also secret
+   * ones.
+   */
   #bytes(object: ArrayBufferView | ArrayBuffer): object | undefined {
     const name = bytesTypeOf(object)
     if (name === undefined) return undefined

@@ -41,7 +41,8 @@ export interface LeaseDefinition {
  *   name: 'lease unless rejected',
  *   currentValue: "local value = redis.call('GET', KEYS[1]) return value ~= ARGV[5] and value",
  * })
- * await client.entries.lease(key, format, { token, ttl, extension: { script: lease, args: ['x'] } })
+ * const extension = { script: lease, args: ['x'] }
+ * await client.entries.lease(key, format, { token, ttl, extension })
  */
 export function defineLease({
   name,

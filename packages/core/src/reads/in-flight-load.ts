@@ -67,7 +67,10 @@ export class InFlightLoad<T> {
     return result
   }
 
-  /** Resolves once the load has ended, or is no longer joinable. Does not count as waiting for it. */
+  /**
+   * Resolves once the load has ended, or is no longer joinable. Does not count as waiting for
+   * it.
+   */
   async ended(): Promise<void> {
     const overdue = (this.#overdue ??= this.#becomesOverdue())
     await Promise.race([this.result, overdue]).catch(() => undefined)

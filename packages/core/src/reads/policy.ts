@@ -12,8 +12,8 @@ import type { Size } from '../util/size.js'
  */
 export interface LoadPolicyOptions<T> {
   /**
-   * How long an entry is fresh. You can pass a function of the value. Required, unless the client has
-   * a default.
+   * How long an entry is fresh. You can pass a function of the value. Required, unless the client
+   * has a default.
    */
   readonly ttl?: Duration | ((value: T) => Duration)
   /**

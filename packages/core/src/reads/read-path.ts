@@ -60,9 +60,9 @@ export class ReadPath<T> {
   }
 
   /**
-   * Resolves to the value: cached, or loaded by this or another caller of any process. `onDecided` is
-   * for a read whose load may be combined with others: it is called as soon as it is known that this
-   * read does not load now.
+   * Resolves to the value: cached, or loaded by this or another caller of any process. `onDecided`
+   * is for a read whose load may be combined with others: it is called as soon as it is known that
+   * this read does not load now.
    */
   async get(
     key: string,
@@ -161,8 +161,8 @@ export class ReadPath<T> {
   }
 
   /**
-   * Loads now, and replaces the cached value once the load has succeeded. `dropsKey` returns the key
-   * to delete if the new value can't be cached; by default it is `key`.
+   * Loads now, and replaces the cached value once the load has succeeded. `dropsKey` returns the
+   * key to delete if the new value can't be cached; by default it is `key`.
    */
   async refresh(
     key: string,

@@ -12,8 +12,8 @@ export interface SourceOptions<Loaded, Id> {
   /** Loads one value. Return `null` or `undefined` if there is none. */
   readonly load: (id: Id, context: LoadContext<NonNullable<Loaded>>) => Loaded | Promise<Loaded>
   /**
-   * Loads many values at once, for `getMany` and for calls of `get` in one tick. Default: calls `load`
-   * for each.
+   * Loads many values at once, for `getMany` and for calls of `get` in one tick. Default: calls
+   * `load` for each.
    */
   readonly loadMany?: LoadMany<NonNullable<Loaded>, Id>
   /**

@@ -3,8 +3,8 @@ import { warnInDevelopment } from './development-warning.js'
 
 /**
  * A duration: a number of milliseconds, or a number with a unit: `'500ms'`, `'30s'`, `'5m'`,
- * `'1h'`, `'7d'`, `'2w'`, `'1 hour'`, `'30 days'`. Zero, negative numbers, NaN and more than 2^53 ms
- * are refused.
+ * `'1h'`, `'7d'`, `'2w'`, `'1 hour'`, `'30 days'`. Zero, negative numbers, NaN and more than 2^53
+ * ms are refused.
  */
 export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`
 

@@ -9,12 +9,12 @@ export type AddressList = (address: string | null | undefined) => boolean
  * Creates a list of addresses and networks, for the functions `skip` and `deny` of the adapters.
  * An entry is an IPv4 or IPv6 address, or a network in CIDR notation.
  *
- * - The list accepts addresses as servers and proxies write them, as `addressKey` does: with a port,
- *   in brackets, in quotes, with a zone. Of a list of addresses, the last one counts.
+ * - The list accepts addresses as servers and proxies write them, as `addressKey` does: with a
+ *   port, in brackets, in quotes, with a zone. Of a list of addresses, the last one counts.
  * - An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is that IPv4 address, in an entry
  *   too.
- * - What is no address is on no list. An id of `addressKey` for IPv6 is a network and no address, so
- *   pass the address of the request.
+ * - What is no address is on no list. An id of `addressKey` for IPv6 is a network and no address,
+ *   so pass the address of the request.
  *
  * @throws {InvalidOptionError} for an entry that is not an address or a network, naming its index.
  * @example

@@ -1,8 +1,8 @@
 -- Blocks: an id that is blocked is denied until its block ends.
 -- State: a string 'endsAt duration', two numbers of µs. Its key is that of the id's states with
--- 'block' instead of the name and kind of a limit, in the same Cluster slot. For decisions it is not
--- among KEYS: most ids have no block, and while a Cluster slot moves, Redis refuses a call with two
--- keys of which only one is there (TRYAGAIN).
+-- 'block' instead of the name and kind of a limit, in the same Cluster slot. For decisions it is
+-- not among KEYS: most ids have no block, and while a Cluster slot moves, Redis refuses a call with
+-- two keys of which only one is there (TRYAGAIN).
 -- cost: O(1)
 -- needs common.lua
 

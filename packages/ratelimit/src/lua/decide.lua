@@ -1,7 +1,7 @@
 -- Decides on one request against all limits of a limiter, and charges all of them or none. An
--- attempt that arrives again gets the same answer and is charged nothing more. An id that is blocked
--- is denied.
--- If the local `peeking` is true, which a script sets before these files, nothing is charged.
+-- attempt that arrives again gets the same answer and is charged nothing more. An id that is
+-- blocked is denied. If the local `peeking` is true, which a script sets before these files,
+-- nothing is charged.
 -- KEYS[i] the state of limit i
 -- ARGV[1] token: identifies the attempt
 -- ARGV[2] minCost  ARGV[3] maxCost: as much as is available is granted, but at least minCost

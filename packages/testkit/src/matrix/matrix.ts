@@ -59,7 +59,8 @@ export interface MatrixCase<D> {
 
 /**
  * Returns the test cases {ioredis, node-redis} × {standalone, Cluster}, one in memory if `drivers`
- * has a factory for it, and more on request. A suite runs in all of them. A test that kills, pauses, fills or reshards starts its own servers.
+ * has a factory for it, and more on request. A suite runs in all of them. A test that kills,
+ * pauses, fills or reshards starts its own servers.
  *
  * @example
  * const drivers = { ioredis: ioredisDriver, 'node-redis': nodeRedisDriver }
