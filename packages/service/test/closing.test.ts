@@ -8,7 +8,7 @@ import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createLocks, createSemaphore } from '@cache/lock'
 import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
 import { createCacheService } from '@cache/service'
-import { startRedis, type RedisServer } from '@cache/testkit'
+import { startRedis, startRedisCluster, type RedisCluster, type RedisServer } from '@cache/testkit'
 import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
 import { Redis } from 'ioredis'
 import { createClient } from 'redis'
@@ -19,6 +19,32 @@ beforeAll(async () => {
   server = await startRedis()
 })
 afterAll(() => server.stop())
+
+const subjects = [
+  'bus',
+  'tracking bus',
+  'near cache',
+  'contended lock',
+  'held lock',
+  'limiter',
+  'write-behind',
+  'dedicated',
+]
+
+/** Runs a process that uses something and does not close it. */
+async function expectToEnd(
+  library: string,
+  subject: string,
+  urls: readonly string[],
+): Promise<void> {
+  const program = fileURLToPath(new URL('processes/forgets-close.mjs', import.meta.url))
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [program, library, subject, ...urls],
+    { timeout: 60_000 },
+  )
+  expect(stdout).toBe('used\n')
+}
 
 describe.each(['ioredis', 'node-redis'])('on %s, client.close()', (library) => {
   function connect() {
@@ -129,26 +155,23 @@ describe.each(['ioredis', 'node-redis'])('on %s, client.close()', (library) => {
     }
   })
 
-  it.each([
-    'bus',
-    'tracking bus',
-    'near cache',
-    'contended lock',
-    'held lock',
-    'limiter',
-    'write-behind',
-    'dedicated',
-  ])('may be forgotten: %s keeps no process alive', async (subject) => {
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      [
-        fileURLToPath(new URL('processes/forgets-close.mjs', import.meta.url)),
-        library,
-        subject,
-        server.url,
-      ],
-      { timeout: 60_000 },
-    )
-    expect(stdout).toBe('used\n')
+  it.each(subjects)('may be forgotten: %s keeps no process alive', (subject) =>
+    expectToEnd(library, subject, [server.url]),
+  )
+})
+
+describe.each(['ioredis', 'node-redis'])('on a Cluster of %s', (library) => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ primaries: 3 })
   })
+  afterAll(() => cluster.stop())
+
+  it.each(subjects)('client.close() may be forgotten: %s keeps no process alive', (subject) =>
+    expectToEnd(
+      library,
+      subject,
+      cluster.addresses.map(({ host, port }) => `redis://${host}:${port}`),
+    ),
+  )
 })

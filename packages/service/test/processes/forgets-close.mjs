@@ -6,11 +6,19 @@ import { createLocks } from '@cache/lock'
 import { createInvalidationBus, createTrackingBus, withNearCache } from '@cache/pubsub-invalidation'
 import { concurrency, createRateLimiter, gcra } from '@cache/ratelimit'
 import { createWriteBehind } from '@cache/write-behind'
-import { Redis } from 'ioredis'
-import { createClient } from 'redis'
+import { Cluster, Redis } from 'ioredis'
+import { createClient, createCluster } from 'redis'
 
-const [library, subject, url] = process.argv.slice(2)
-const redis = library === 'ioredis' ? new Redis(url) : createClient({ url })
+// Several URLs are those of a Cluster.
+const [library, subject, ...urls] = process.argv.slice(2)
+const clientOf = {
+  ioredis: () => (urls.length > 1 ? new Cluster(urls) : new Redis(urls[0])),
+  'node-redis': () =>
+    urls.length > 1
+      ? createCluster({ rootNodes: urls.map((url) => ({ url })) })
+      : createClient({ url: urls[0] }),
+}
+const redis = clientOf[library]()
 const client = createCacheClient(
   library === 'ioredis' ? ioredisDriver(redis) : nodeRedisDriver(redis),
 )

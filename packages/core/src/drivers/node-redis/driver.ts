@@ -18,6 +18,7 @@ import {
   openOn,
   openOnSentinel,
   primariesOf,
+  unrefConnections,
   type Duplicable,
 } from './subscriptions.js'
 import { topologyOf } from './topology.js'
@@ -76,7 +77,7 @@ export function nodeRedisDriver(
         )
       }
       const own = duplicable.duplicate()
-      own.unref?.()
+      unrefConnections(own)
       let closed = false
       // A client that is destroyed while it connects still opens its socket.
       own.on('connect', () => {

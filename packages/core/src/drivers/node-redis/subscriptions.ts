@@ -20,7 +20,7 @@ export interface Duplicable extends NodeRedisStandalone {
     readonly socket?: { readonly host?: string; readonly port?: number; readonly path?: string }
   }
   duplicate(overrides?: object): Duplicable
-  /** Lets the process end while the client is connected. A Cluster does not have it. */
+  /** Lets the process end while the client is connected. */
   unref?(): void
   subscribe(
     channels: readonly string[],
@@ -58,7 +58,7 @@ export function openOn(
     signal.addEventListener('abort', () => void destroyQuietly(own), { once: true })
     const listener = (payload: string, channel: string): void => message(channel, payload)
     for (const event of ['error', 'end', 'sharded-channel-moved']) own.on(event, ended)
-    own.unref?.()
+    unrefConnections(own)
     // A client that is destroyed while it connects still opens its socket.
     own.on('connect', () => {
       if (signal.aborted) void destroyQuietly(own)
@@ -198,6 +198,20 @@ async function nodeOfChannel(
   const node = owner ?? cluster.masters[Math.floor(Math.random() * cluster.masters.length)]
   if (!node) throw new Error('no primary of the Cluster is known')
   return (await cluster.nodeClient(node)) as Duplicable
+}
+
+/**
+ * Lets the process end while a client that the driver opened is connected. A Cluster has a client
+ * for each node, which it creates when it first needs it.
+ */
+export function unrefConnections(client: Duplicable): void {
+  client.unref?.()
+  const { masters } = client as Partial<NodeRedisCluster>
+  if (masters)
+    client.on('node-connect', () => {
+      for (const node of (client as unknown as NodeRedisCluster).masters)
+        (node as { readonly client?: Partial<Duplicable> }).client?.unref?.()
+    })
 }
 
 /** Closes a client, which may already be closed. */
