@@ -39,6 +39,9 @@ export class Decider {
   readonly #deadline: number
   readonly #shadow: boolean
   readonly #pendingReleases = new PendingReleases()
+  /** The slots that requests hold. */
+  readonly #held = new Set<HeldSlots>()
+  #closed = false
 
   constructor(options: DeciderOptions) {
     this.#states = options.states
@@ -204,11 +207,22 @@ export class Decider {
   }
 
   #hold(attempt: Attempt, requestedAt: number): HeldSlots {
-    return new HeldSlots({
+    const slots = new HeldSlots({
       ...this.#states.slotsOf(attempt),
       requestedAt,
       pendingReleases: this.#pendingReleases,
+      onEnd: (ended) => this.#held.delete(ended),
     })
+    if (this.#closed) void slots.revoke()
+    else if (!slots.ended) this.#held.add(slots)
+    return slots
+  }
+
+  /** Releases the slots that are held. Their holders learn it first. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all([...this.#held].map((slots) => slots.revoke()))
+    await this.#pendingReleases.close()
   }
 
   /**

@@ -1,15 +1,17 @@
 import { CacheError, ServerError } from '@cache/core'
 
 /**
- * A concurrency slot was lost: it was not renewed within its ttl, or its state was deleted. Another
- * request can have the slot from now on.
+ * A concurrency slot was lost: it was not renewed within its ttl, its state was deleted, or the
+ * client was closed. Another request can have the slot from now on.
  */
 export class SlotLostError extends CacheError {
   static override readonly kind: string = 'SlotLostError'
-  constructor(key: string) {
+  constructor(key: string, closed = false) {
+    const cause = closed
+      ? 'the client was closed'
+      : 'it was not renewed within its ttl, or its key was deleted'
     super(
-      `The concurrency slot of "${key}" is lost: it was not renewed within its ttl, or its key ` +
-        'was deleted. Stop the work that it was held for.',
+      `The concurrency slot of "${key}" is lost: ${cause}. Stop the work that it was held for.`,
       { code: 'SLOT_LOST', key },
     )
   }

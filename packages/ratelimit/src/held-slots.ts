@@ -20,6 +20,8 @@ export interface HeldSlotsOptions extends SlotSet {
   readonly requestedAt: number
   /** Retries the releases that Redis did not acknowledge. */
   readonly pendingReleases: PendingReleases
+  /** Called once, when the slots are released or lost. */
+  readonly onEnd: (slots: HeldSlots) => void
 }
 
 /**
@@ -49,8 +51,15 @@ export class HeldSlots implements SlotHandle {
     return (this.#released ??= this.#release())
   }
 
+  /** Releases the slots because the client is closed. The holder learns it first. */
+  revoke(): Promise<void> {
+    if (!this.ended) this.#controller.abort(new SlotLostError(this.#options.keys[0]!, true))
+    return this.release()
+  }
+
   async #release(): Promise<void> {
-    const { keys, ttls, pendingReleases } = this.#options
+    const { keys, ttls, pendingReleases, onEnd } = this.#options
+    onEnd(this)
     const attempt = (): Promise<unknown> => releaseSlots(this.#options, REMEMBER_RELEASE_FOR)
     try {
       await attempt()
@@ -89,20 +98,22 @@ export class HeldSlots implements SlotHandle {
     } catch (error) {
       if (isClosed(error)) return // The slots expire by themselves.
       emit(channels.error, () => ({ operation: 'ratelimit renew', key: keys[0]!, error }))
-      if (!this.#ended) this.#renewAfter(this.#ttl / 20)
+      if (!this.ended) this.#renewAfter(this.#ttl / 20)
       return
     }
-    if (this.#ended) return
+    if (this.ended) return
     if (renewed) this.#extend(requestedAt)
     else this.#lose()
   }
 
-  get #ended(): boolean {
+  /** Whether the slots are released or lost. */
+  get ended(): boolean {
     return this.#released !== undefined || this.signal.aborted
   }
 
   #lose(): void {
     this.#clearTimers()
+    this.#options.onEnd(this)
     this.#controller.abort(new SlotLostError(this.#options.keys[0]!))
   }
 

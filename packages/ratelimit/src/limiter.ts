@@ -1,5 +1,5 @@
 import { InvalidOptionError, parseDuration, type Duration } from '@cache/core'
-import { createKeys } from '@cache/core/internal'
+import { closeWith, createKeys } from '@cache/core/internal'
 import type { Clock } from './clock.js'
 import { Decider, decidesOn } from './decider.js'
 import { LimiterDecision, type Decision, type Receipt } from './decision.js'
@@ -83,6 +83,7 @@ export class Limiter implements RateLimiter {
       deadline,
       shadow,
     })
+    closeWith(client, this.#decider)
     this.#prefetching =
       prefetch &&
       new PrefetchingDecider({

@@ -2,11 +2,12 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { createAside } from '@cache/aside'
-import { createCacheClient } from '@cache/core'
+import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createLocks, createSemaphore } from '@cache/lock'
 import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
+import { concurrency, createRateLimiter } from '@cache/ratelimit'
 import { createCacheService } from '@cache/service'
 import { startRedis, startRedisCluster, type RedisCluster, type RedisServer } from '@cache/testkit'
 import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
@@ -73,6 +74,22 @@ describe.each(['ioredis', 'node-redis'])('on %s, client.close()', (library) => {
       expect(held.signal.reason).toMatchObject({ reason: 'closed' })
     }
     expect(await server.cli('EXISTS', 'closing:lock:invoice')).toBe('0')
+  })
+
+  it('releases the slots of limiters, and their holders learn it first', async () => {
+    await using made = connect()
+    await using other = connect()
+    const limiterOn = (client: CacheClient) =>
+      createRateLimiter({
+        client,
+        prefix: 'slots',
+        limits: [concurrency({ limit: 1, ttl: '10m' })],
+      })
+    const { signal } = await limiterOn(made.client).consume('export')
+    expect((await limiterOn(other.client).consume('export')).allowed).toBe(false)
+    await made.client.close()
+    expect(signal.reason).toMatchObject({ code: 'SLOT_LOST' })
+    expect((await limiterOn(other.client).consume('export')).allowed).toBe(true)
   })
 
   it('ends waits for a lock', async () => {

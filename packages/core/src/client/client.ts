@@ -77,8 +77,8 @@ export interface CacheClient {
   health(options?: HealthOptions): Promise<ClientHealth>
   /**
    * Closes everything that was created on this client, and then the connections that the driver
-   * opened: held locks are released, near caches answer nothing any more, workers finish their
-   * batch, buses stop listening. Can be called several times. The Redis client that you passed in
+   * opened: held locks and slots are released, near caches answer nothing any more, workers finish
+   * their batch, buses stop listening. Can be called several times. The Redis client that you passed in
    * stays open.
    */
   close(): Promise<void>
