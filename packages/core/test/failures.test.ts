@@ -105,6 +105,27 @@ describe.each(flavours)('over $name', ({ standalone }) => {
     expect(logger.lines.join()).not.toMatch(/hunter2|correct/)
   }, 30_000)
 
+  it('a line is short and has no control characters, whatever its key contains', async () => {
+    await using server = await startRedis()
+    await using made = standalone(server.url)
+    const logger = recorder()
+    await using client = createCacheClient(made.driver, { logger, resilience })
+    await vi.waitFor(async () => expect(await get(client)).toBeUndefined(), { timeout: 10_000 })
+    await using silent = createCacheClient(made.driver, { resilience })
+    await server.pause()
+    const key = `k\n\u001b[31mforged\u2028${'x'.repeat(100_000)}`
+    const warnings = await warningsDuring(async () => {
+      await get(client, key)
+      await get(silent, key)
+    })
+    await vi.waitFor(() => expect(logger.lines.join()).toContain('does not answer'))
+    for (const text of [...logger.lines, warnings[0]!.message]) {
+      expect(text.length).toBeLessThan(700)
+      expect(text).not.toMatch(/[\u0000-\u001f\u2028]/)
+    }
+    await server.resume()
+  })
+
   it('the address is named while nothing listens there', async () => {
     await using server = await startRedis()
     const { port } = server

@@ -3,7 +3,7 @@ import type { Driver } from '../../drivers/driver.js'
 import { CacheError } from '../../errors.js'
 import type { OptionChecks } from '../../util/options.js'
 import { kindOf, unseenKindOf } from './failure-kind.js'
-import { callSafely, lineWriter, type Logger } from './logger.js'
+import { callSafely, lineWriter, toLine, type Logger } from './logger.js'
 import { Outages, type NodeState } from './outages.js'
 import { RecurringFailures } from './recurring-failures.js'
 import { listenForUnseen, type UnseenFailure } from './unseen-failures.js'
@@ -189,7 +189,7 @@ export class FailureLog {
     this.#warned = true
     const { namespace } = this.#options
     const client = namespace === '' ? 'a cache client' : `the cache client "${namespace}"`
-    process.emitWarning(`A command of ${client} failed. ${error.message}`, {
+    process.emitWarning(`A command of ${client} failed. ${toLine(error.message)}`, {
       type: 'CacheWarning',
       code: 'CACHE_COMMAND_FAILED',
       detail:

@@ -18,9 +18,25 @@ export function lineWriter(
 ): (level: keyof Logger, text: string) => void {
   const start = namespace === '' ? 'cache' : `cache "${namespace}"`
   return (level, text) => {
-    setImmediate(() => callSafely(() => logger[level](`${start}: ${text}`)))
+    setImmediate(() => callSafely(() => logger[level](`${start}: ${toLine(text)}`)))
   }
 }
+
+/**
+ * Makes a text one line of bounded length. It may contain a key, and a key may contain what a
+ * client of the service chose: line breaks, terminal escapes, or megabytes.
+ */
+export function toLine(text: string): string {
+  const short = text.length <= MAX_LENGTH ? text : `${text.slice(0, MAX_LENGTH)}…`
+  return short.replace(
+    CONTROL,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+const MAX_LENGTH = 500
+ 
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 /** Calls a function of somebody else, and ignores what it throws or rejects with. */
 export function callSafely(call: () => unknown): void {
