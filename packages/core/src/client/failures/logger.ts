@@ -35,7 +35,7 @@ export function toLine(text: string): string {
 }
 
 const MAX_LENGTH = 500
- 
+
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g
 
 /** Calls a function of somebody else, and ignores what it throws or rejects with. */
