@@ -11,19 +11,22 @@ import {
   type MutationOptions,
 } from '@cache/core'
 import {
-  checkClient,
+  clientOption,
   LoadPolicy,
   ReadPath,
-  checkOptions,
   checkPrefix,
+  durationOption,
+  functionOption,
+  givenOption,
   keyById,
   loadPolicyOptions,
   openMutation,
+  readCacheOptions,
   readsById,
   warnAboutSharedPrefix,
-  withClientDefaults,
   writeSource,
-  type OptionChecks,
+  type CheckedOptions,
+  type OptionTable,
   type ReadsById,
 } from '@cache/core/internal'
 
@@ -146,8 +149,14 @@ export interface Aside<T, Id = KeyPart> {
  */
 export type ValueOf<T, L> = unknown extends T ? L : T | Extract<L, null | undefined>
 
-/** The names of the options of `createAside`. */
-export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
+/** The rows of `AsideOptions`. */
+export const asideOptions = {
+  client: clientOption,
+  prefix: givenOption(),
+  key: functionOption(),
+  intentTtl: durationOption('5s'),
+  ...loadPolicyOptions,
+} satisfies OptionTable<AsideOptions<any, any>>
 
 /**
  * Creates a cache-aside: a read returns the cached value, or calls your loader and caches its
@@ -163,26 +172,19 @@ export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPoli
  * const product = await products.getOrLoad(42, () => db.product(42))
  */
 export function createAside<T = unknown, Id = KeyPart>(options: AsideOptions<T, Id>): Aside<T, Id> {
-  const merged = withClientDefaults(options, asideOptions)
-  return asideOf(checkOptions('createAside', merged, asideOptions), merged).cache
+  return asideOf(readCacheOptions('createAside', asideOptions, options)).cache
 }
 
-/** Creates a cache-aside, and its reads, from options whose names are checked already. */
+/** Creates a cache-aside, and its reads, from checked options. */
 export function asideOf<T, Id>(
-  check: OptionChecks,
-  options: AsideOptions<T, Id>,
+  options: CheckedOptions<typeof asideOptions, AsideOptions<T, Id>>,
 ): { readonly cache: Aside<T, Id>; readonly reads: ReadsById<T, Id> } {
-  const client = checkClient(check)
+  const { client, intentTtl } = options
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
-  const keyOf = keyById(
-    client,
-    prefix,
-    check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'),
-  )
+  const keyOf = keyById(client, prefix, options.key)
   const keysOf = (ids: Id | readonly Id[]): string[] =>
     Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
-  const intentTtl = check.duration('intentTtl', 5_000)
-  const policy = new LoadPolicy<T>(check, options)
+  const policy = new LoadPolicy<T>(options)
   warnAboutSharedPrefix(client, prefix, {
     kind: 'entries',
     codec: options.codec,

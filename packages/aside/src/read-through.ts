@@ -1,11 +1,5 @@
 import type { CallOptions, KeyPart, SourceOptions, SourceReads } from '@cache/core'
-import {
-  checkOptions,
-  readThrough,
-  sourceLoader,
-  sourceOptions,
-  withClientDefaults,
-} from '@cache/core/internal'
+import { readCacheOptions, readThrough, sourceLoader, sourceOptions } from '@cache/core/internal'
 import { asideOf, asideOptions, type Aside, type AsideOptions } from './aside.js'
 
 /** Options of `createReadThrough`: those of `createAside`, and the loader. */
@@ -46,15 +40,14 @@ export interface ReadThrough<Loaded, Id = KeyPart>
  * const user = await users.get(42)
  */
 export function createReadThrough<Loaded, Id = KeyPart>(
-  options: ReadThroughOptions<Loaded, Id>,
+  givenOptions: ReadThroughOptions<Loaded, Id>,
 ): ReadThrough<Loaded, Id> {
-  const merged = withClientDefaults(options, asideOptions)
-  const check = checkOptions('createReadThrough', merged, [...asideOptions, ...sourceOptions])
-  const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(check, merged)
-  const load = sourceLoader<Loaded, Id>(check)
+  const options = readCacheOptions('createReadThrough', readThroughOptions, givenOptions)
+  const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(options)
+  const load = sourceLoader<Loaded, Id>(options)
   const { peek, has, set, invalidate, expire, mutate, beginMutation, idle } = cache
   return {
-    ...readThrough<Loaded, Id>(reads, check),
+    ...readThrough<Loaded, Id>(reads, options),
     refresh: (id, call) =>
       cache.refresh(id, (context) => load(id, context), call) as Promise<Loaded>,
     peek,
@@ -67,3 +60,5 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     idle,
   }
 }
+
+const readThroughOptions = { ...asideOptions, ...sourceOptions }

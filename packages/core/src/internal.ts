@@ -3,10 +3,10 @@
  * change in any release, and all packages are released together.
  */
 export { warnAboutSharedPrefix } from './client/shared-prefix.js'
-export { checkClient } from './client/check-client.js'
+export { checkClient, clientOption } from './client/check-client.js'
 export { addHealthPart } from './client/health-parts.js'
 export { createGuardedSend, type GuardedSend } from './client/guarded-send.js'
-export { checkBreaker } from './client/resilience.js'
+export { breakerOption, type Breaker } from './client/resilience.js'
 export { sendThrough, type Send } from './client/send-through.js'
 export type { EntryStore } from './entries/store.js'
 export type { Lease, LeaseExtension, LeaseRequest, Write } from './entries/requests.js'
@@ -37,6 +37,7 @@ export {
 export { checkCodec } from './codecs/codec.js'
 export {
   createFormat,
+  formatOptions,
   Undecodable,
   type Decoded,
   type Format,
@@ -48,7 +49,29 @@ export { jittered } from './util/duration.js'
 export { mapAtOnce } from './util/concurrency.js'
 export { SwapList, type Handle } from './util/swap-list.js'
 export { Deadlines, type Deadline } from './util/deadlines.js'
-export { checkOptions, OptionChecks, requireFunction } from './util/options.js'
+export {
+  choiceOption,
+  customOption,
+  durationOption,
+  flagOption,
+  functionOption,
+  givenOption,
+  groupOption,
+  numberOption,
+  objectOption,
+  omitOptions,
+  readGroup,
+  readOptions,
+  required,
+  requireFunction,
+  signalOption,
+  sizeOption,
+  textOption,
+  type CheckedOptions,
+  type AsGiven,
+  type Option,
+  type OptionTable,
+} from './util/options.js'
 export { inPart, summaryOf } from './errors.js'
 export { redactedError } from './util/redact.js'
 export { emit, type Typed } from './client/telemetry.js'
@@ -58,9 +81,14 @@ export { RecentMap, type RecentMapOptions } from './util/recent-map.js'
 export { Slices } from './util/slices.js'
 export { createToken } from './util/token.js'
 export { unref } from './util/unref.js'
-export { LoadPolicy, loadPolicyOptions, type StoreOptions } from './reads/policy.js'
+export {
+  LoadPolicy,
+  loadPolicyOptions,
+  type CheckedLoadPolicy,
+  type StoreOptions,
+} from './reads/policy.js'
 export { loadUncached, uncachedContext } from './reads/loader.js'
-export { withClientDefaults } from './reads/client-defaults.js'
+export { readCacheOptions, withClientDefaults } from './reads/client-defaults.js'
 export { Renewals } from './reads/renewals.js'
 export { plainEntryAccess, type EntryAccess } from './reads/access.js'
 export type { BulkContext } from './reads/bulk-load.js'

@@ -2,7 +2,14 @@ import { mkdir } from 'node:fs/promises'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createCacheClient, type CacheClient } from '../src/index.js'
-import { LoadPolicy, ReadPath, checkOptions, createFormat, createToken } from '../src/internal.js'
+import {
+  LoadPolicy,
+  ReadPath,
+  loadPolicyOptions,
+  readOptions,
+  createFormat,
+  createToken,
+} from '../src/internal.js'
 import { flavours, type Made } from './drivers/clients.js'
 
 const format = createFormat<string>()
@@ -74,8 +81,7 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
 
   it('a read answers, even if it must not load during an outage', async () => {
     const policy = new LoadPolicy<string>(
-      checkOptions('test', { ttl: LONG }, ['ttl']),
-      { ttl: LONG },
+      readOptions('test', loadPolicyOptions, { ttl: LONG }),
       'reject',
     )
     const path = new ReadPath<string>(client, 'test', policy)
@@ -90,7 +96,7 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
 
   it('a read answers if Redis can’t save to disk, but not if its data may be old', async () => {
     const policyOf = (onOutage: 'load' | 'reject') =>
-      new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, onOutage)
+      new LoadPolicy<string>(readOptions('test', loadPolicyOptions, { ttl: LONG }), onOutage)
     const [loading, rejecting] = (['load', 'reject'] as const).map(
       (onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)),
     )

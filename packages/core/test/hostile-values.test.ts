@@ -11,7 +11,7 @@ import {
 import {
   LoadPolicy,
   ReadPath,
-  checkOptions,
+  readOptions,
   companion,
   createFormat,
   createToken,
@@ -27,8 +27,7 @@ const keys = { entry: key, lease: companion(key, 'lease'), intents: companion(ke
 
 function pathOf(client: CacheClient, options: Partial<LoadPolicyOptions<Row>> = {}) {
   const policy = new LoadPolicy<Row>(
-    checkOptions('test', { ttl: '1h', leaseTtl: '100ms', ...options }, loadPolicyOptions),
-    { ttl: '1h', leaseTtl: '100ms', ...options },
+    readOptions('test', loadPolicyOptions, { ttl: '1h', leaseTtl: '100ms', ...options }),
   )
   return { path: new ReadPath<Row>(client, 'row', policy), format: policy.format }
 }

@@ -5,7 +5,7 @@ import {
   beside,
   LoadPolicy,
   ReadPath,
-  checkOptions,
+  readOptions,
   companion,
   createFormat,
   createToken,
@@ -204,7 +204,7 @@ onEach((bench) => {
           new ReadPath<number>(
             each,
             'row',
-            new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options),
+            new LoadPolicy<number>(readOptions('rows', loadPolicyOptions, options)),
           ),
       )
       let source = 0

@@ -1,18 +1,45 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { InvalidOptionError } from '../src/index.js'
-import { checkOptions, type OptionChecks } from '../src/internal.js'
+import {
+  choiceOption,
+  customOption,
+  durationOption,
+  flagOption,
+  functionOption,
+  givenOption,
+  groupOption,
+  numberOption,
+  objectOption,
+  readOptions,
+  required,
+  signalOption,
+  sizeOption,
+  textOption,
+  type Option,
+} from '../src/internal.js'
 
-const known = ['given', 'nest']
-/** The checks of `{ given: value }`, and of `{ nest: { given: value } }`. */
-const places: readonly (readonly [path: string, of: (value: unknown) => OptionChecks])[] = [
-  ['given', (value) => checkOptions('createThing', { given: value }, known)],
+/** Reads `value` by an option, as `given` and as `nest.given`. */
+type Read = <C>(option: Option<C>, value: unknown) => C
+const places: readonly (readonly [path: string, read: Read])[] = [
+  [
+    'given',
+    (option, value) =>
+      readOptions('createThing', { given: option }, { given: value }).given as never,
+  ],
   [
     'nest.given',
-    (value) =>
-      checkOptions('createThing', { nest: { given: value } }, known).nested('nest', ['given']),
+    (option, value) =>
+      readOptions(
+        'createThing',
+        { nest: groupOption({ given: option }) },
+        { nest: { given: value } },
+      ).nest.given as never,
   ],
 ]
+
+const table = { given: givenOption(), nest: groupOption({ given: givenOption() }) }
+const read = (options: unknown): unknown => readOptions('createThing', table, options)
 
 function refused(path: string, check: () => unknown, expected?: string): void {
   try {
@@ -27,155 +54,152 @@ function refused(path: string, check: () => unknown, expected?: string): void {
   expect.unreachable(`${path} was taken`)
 }
 
-describe('checkOptions', () => {
+describe('readOptions', () => {
   it.each([[undefined], [null], [5], ['ttl'], [true], [[]], [['ttl']], [() => ({})]])(
     'refuses %o instead of options, naming their owner',
-    (options) => {
-      refused(
-        'createThing',
-        () => checkOptions('createThing', options, known),
-        'an object of options',
-      )
-    },
+    (options) => refused('createThing', () => read(options), 'an object of options'),
   )
 
   it('refuses an unknown name, and lists the known ones', () => {
-    refused('givne', () => checkOptions('createThing', { givne: 1 }, known), 'given, nest')
-    refused(
-      'nest.givne',
-      () => checkOptions('createThing', { nest: { givne: 1 } }, known).nested('nest', ['given']),
-      'given',
-    )
-    refused('givne', () => checkOptions('createThing', { givne: undefined }, known))
-    refused('__proto__', () => checkOptions('createThing', JSON.parse('{"__proto__":1}'), known))
-    refused('constructor', () => checkOptions('createThing', { constructor: 1 }, known))
+    refused('givne', () => read({ givne: 1 }), 'given, nest')
+    refused('nest.givne', () => read({ nest: { givne: 1 } }), 'given')
+    refused('givne', () => read({ givne: undefined }))
+    refused('__proto__', () => read(JSON.parse('{"__proto__":1}')))
+    refused('constructor', () => read({ constructor: 1 }))
+  })
+
+  it('does not show a name that may be a secret in the wrong place', () => {
+    refused('?', () => read({ 'redis://admin:hunter2@db': 1 }))
   })
 
   it('accepts options without a prototype, and of a class', () => {
-    expect(
-      checkOptions(
-        'createThing',
-        Object.assign(Object.create(null), { given: '5s' }),
-        known,
-      ).duration('given'),
-    ).toBe(5_000)
-    expect(
-      checkOptions(
-        'createThing',
-        new (class {
-          given = 5
-        })(),
-        known,
-      ).duration('given'),
-    ).toBe(5)
+    const given = { given: durationOption(required) }
+    const bare = Object.assign(Object.create(null), { given: '5s' }) as object
+    expect(readOptions('createThing', given, bare)).toEqual({ given: 5_000 })
+    class Options {
+      given = 5
+    }
+    expect(readOptions('createThing', given, new Options())).toEqual({ given: 5 })
+  })
+
+  it('returns every option of the table', () => {
+    expect(read({})).toEqual({ given: undefined, nest: { given: undefined } })
   })
 })
 
 describe.each(places)('%s:', (path, of) => {
-  it('has', () => {
-    expect(of(0).has('given')).toBe(true)
-    expect(of(null).has('given')).toBe(true)
-    expect(of(undefined).has('given')).toBe(false)
-  })
-
-  it('fail names the option, the expected and the received value', () => {
-    refused(
-      path,
-      () => of('x').fail('given', 'something else'),
-      `Option "${path}" must be something else, but is a string of 1 characters.`,
-    )
-  })
-
   it('duration', () => {
-    expect(of('5s').duration('given')).toBe(5_000)
-    expect(of(undefined).duration('given', 7)).toBe(7)
-    expect(of(undefined).duration('given', undefined)).toBeUndefined()
-    for (const wrong of [undefined, null, 0, 'soon', {}])
-      refused(path, () => of(wrong).duration('given'), 'a duration')
-    for (const wrong of [null, 0, '', NaN])
-      refused(path, () => of(wrong).duration('given', 7), 'a duration')
+    expect(of(durationOption(required), '5s')).toBe(5_000)
+    expect(of(durationOption(7), undefined)).toBe(7)
+    expect(of(durationOption('2m'), undefined)).toBe(120_000)
+    expect(of(durationOption(), undefined)).toBeUndefined()
+    expect(of(durationOption(undefined, { allowFalse: true }), false)).toBeUndefined()
+    for (const wrong of [undefined, null, 0, 'soon', {}, false])
+      refused(path, () => of(durationOption(required), wrong), 'a duration')
+    for (const wrong of [null, 0, '', NaN, false])
+      refused(path, () => of(durationOption(7), wrong), 'a duration')
+    expect(of(durationOption('1s', { min: 10 }), 10)).toBe(10)
+    refused(path, () => of(durationOption('1s', { min: 10 }), 9), 'a duration of at least 10 ms')
+  })
+
+  it('size', () => {
+    expect(of(sizeOption('4kb'), undefined)).toBe(4_096)
+    expect(of(sizeOption('4kb'), 7)).toBe(7)
+    for (const wrong of [null, 0, '', 'big']) refused(path, () => of(sizeOption('4kb'), wrong))
   })
 
   it('number', () => {
-    expect(of(0.5).number('given', { min: 0, max: 1 })).toBe(0.5)
-    expect(of(0).number('given', { min: 0, max: 1 }, 0.3)).toBe(0)
-    expect(of(1).number('given', { min: 0, max: 1 })).toBe(1)
-    expect(of(undefined).number('given', { min: 0, max: 1 }, 0.3)).toBe(0.3)
-    expect(of(Infinity).number('given', {})).toBe(Infinity)
+    const share = numberOption({ min: 0, max: 1 }, 0.3)
+    expect(of(share, 0.5)).toBe(0.5)
+    expect(of(share, 0)).toBe(0)
+    expect(of(share, 1)).toBe(1)
+    expect(of(share, undefined)).toBe(0.3)
+    expect(of(numberOption({}), Infinity)).toBe(Infinity)
+    expect(of(numberOption({}), undefined)).toBeUndefined()
     for (const wrong of [-0.1, 1.1, NaN, Infinity, '0.5', null, {}, [0.5], 1n])
-      refused(
-        path,
-        () => of(wrong).number('given', { min: 0, max: 1 }, 0.3),
-        'a number from 0 to 1',
-      )
+      refused(path, () => of(share, wrong), 'a number from 0 to 1')
     for (const wrong of [1.5, 2 ** 53, Infinity, NaN, 0])
       refused(
         path,
-        () => of(wrong).number('given', { min: 1, integer: true }),
+        () => of(numberOption({ min: 1, integer: true }, required), wrong),
         'a whole number of at least 1',
       )
-    refused(path, () => of(8).number('given', { max: 7 }), 'a number of at most 7')
-    refused(path, () => of(undefined).number('given', {}), 'a number, but is undefined')
+    refused(path, () => of(numberOption({ max: 7 }), 8), 'a number of at most 7')
+    refused(path, () => of(numberOption({}, required), undefined), 'a number, but is undefined')
   })
 
-  it('oneOf', () => {
-    expect(of('b').oneOf('given', ['a', 'b'])).toBe('b')
-    expect(of(false).oneOf('given', ['a', false], 'a')).toBe(false)
-    expect(of(undefined).oneOf('given', ['a', 'b'], 'a')).toBe('a')
+  it('choice and flag', () => {
+    expect(of(choiceOption(['a', 'b'], required), 'b')).toBe('b')
+    expect(of(choiceOption(['a', false], 'a'), false)).toBe(false)
+    expect(of(choiceOption(['a', 'b'], 'a'), undefined)).toBe('a')
+    expect(of(choiceOption(['a', 'b']), undefined)).toBeUndefined()
     for (const wrong of [undefined, 'c', 'A', '', null, 0, ['a']])
-      refused(path, () => of(wrong).oneOf('given', ['a', 'b']), 'one of "a", "b"')
+      refused(path, () => of(choiceOption(['a', 'b'], required), wrong), 'one of "a", "b"')
+    expect(of(flagOption(true), undefined)).toBe(true)
+    expect(of(flagOption(true), false)).toBe(false)
+    for (const wrong of ['true', 0, null])
+      refused(path, () => of(flagOption(true), wrong), 'one of true, false')
   })
 
-  it('string', () => {
-    expect(of('x').string('given')).toBe('x')
-    expect(of(undefined).string('given', 'y')).toBe('y')
+  it('text', () => {
+    expect(of(textOption(required), 'x')).toBe('x')
+    expect(of(textOption('y'), undefined)).toBe('y')
+    expect(of(textOption(), undefined)).toBeUndefined()
     for (const wrong of [undefined, '', 5, null, {}, new String('x')])
-      refused(path, () => of(wrong).string('given'), 'a non-empty string')
-    refused(path, () => of('').string('given', 'y'))
+      refused(path, () => of(textOption(required), wrong), 'a non-empty string')
+    refused(path, () => of(textOption('y'), ''))
   })
 
   it('function', () => {
     const own = (): void => undefined
-    expect(of(own).function('given')).toBe(own)
-    expect(of(own).function('given', 'required')).toBe(own)
-    expect(of(undefined).function('given')).toBeUndefined()
+    const other = (): void => undefined
+    expect(of(functionOption(), own)).toBe(own)
+    expect(of(functionOption(required), own)).toBe(own)
+    expect(of(functionOption(), undefined)).toBeUndefined()
+    expect(of(functionOption(other), undefined)).toBe(other)
     for (const wrong of [null, true, 'f', {}, 0])
-      refused(path, () => of(wrong).function('given'), 'a function')
-    refused(path, () => of(undefined).function('given', 'required'), 'a function')
+      refused(path, () => of(functionOption(), wrong), 'a function')
+    refused(path, () => of(functionOption(required), undefined), 'a function')
   })
 
-  it('shaped', () => {
+  it('object', () => {
     const client = { send: () => 1, close: () => 2 }
     const callable = Object.assign(() => 1, client)
-    expect(of(client).shaped('given', ['send', 'close'], 'a client')).toBe(client)
-    expect(of(callable).shaped('given', ['send', 'close'], 'a client')).toBe(callable)
-    expect(
-      of(
-        new (class {
-          send(): void {}
-          close(): void {}
-        })(),
-      ).shaped('given', ['send', 'close'], 'a client'),
-    ).toBeDefined()
+    const option = objectOption(['send', 'close'], 'a client', required)
+    class Client {
+      send(): void {}
+      close(): void {}
+    }
+    for (const valid of [client, callable, new Client()]) expect(of(option, valid)).toBe(valid)
     for (const wrong of [undefined, null, {}, { send: () => 1 }, 'send', 5, true])
-      refused(path, () => of(wrong).shaped('given', ['send', 'close'], 'a client'), 'a client')
+      refused(path, () => of(option, wrong), 'a client')
+    expect(of(objectOption(['send'], 'a client'), undefined)).toBeUndefined()
+    const { signal } = new AbortController()
+    expect(of(signalOption(), signal)).toBe(signal)
+    refused(path, () => of(signalOption(), {}), 'an AbortSignal')
   })
 
-  it('nested', () => {
-    const inner = of({ deep: '1m' }).nested('given', ['deep'])
-    expect(inner.duration('deep')).toBe(60_000)
-    expect(of(undefined).nested('given', ['deep']).duration('deep', 5)).toBe(5)
-    refused(`${path}.deep`, () => of({ deep: 'soon' }).nested('given', ['deep']).duration('deep'))
-    refused(`${path}.deep`, () => of({}).nested('given', ['deep']).duration('deep'))
-    refused(`${path}.dep`, () => of({ dep: 1 }).nested('given', ['deep']))
-    for (const wrong of [5, 'x', true, [], () => 1])
-      refused(path, () => of(wrong).nested('given', ['deep']), 'an object of options')
+  it('group', () => {
+    const option = groupOption({ deep: durationOption(5) })
+    expect(of(option, { deep: '1m' })).toEqual({ deep: 60_000 })
+    expect(of(option, undefined)).toEqual({ deep: 5 })
+    refused(`${path}.deep`, () => of(option, { deep: 'soon' }))
+    refused(`${path}.deep`, () => of(groupOption({ deep: durationOption(required) }), undefined))
+    refused(`${path}.dep`, () => of(option, { dep: 1 }))
+    for (const wrong of [5, 'x', true, [], () => 1, null])
+      refused(path, () => of(option, wrong), 'an object of options')
+  })
+
+  it('custom', () => {
+    const option = customOption((value, where) => `${where} is ${String(value)}`)
+    expect(of(option, 5)).toBe(`${path} is 5`)
+    expect(of(option, undefined)).toBe(`${path} is undefined`)
   })
 
   it('shows no long text, which may be a secret', () => {
     const secret = 'postgres://admin:hunter2@db.internal:5432/shop?sslmode=require'
     try {
-      of(secret).duration('given')
+      of(durationOption(required), secret)
       expect.unreachable()
     } catch (error) {
       expect(inspect(error)).not.toContain('hunter2')

@@ -3,7 +3,7 @@ import type { CacheClient, LoadPolicyOptions } from '../src/index.js'
 import {
   LoadPolicy,
   ReadPath,
-  checkOptions,
+  readOptions,
   createFormat,
   createToken,
   loadPolicyOptions,
@@ -29,11 +29,7 @@ function pathOf(
   options: Partial<LoadPolicyOptions<number>> = {},
 ): ReadPath<number> {
   const all: LoadPolicyOptions<number> = { ttl: '1h', ...options }
-  return new ReadPath(
-    client,
-    'n',
-    new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all),
-  )
+  return new ReadPath(client, 'n', new LoadPolicy(readOptions('test', loadPolicyOptions, all)))
 }
 
 onEach((bench) => {

@@ -14,7 +14,7 @@ import {
 import {
   LoadPolicy,
   ReadPath,
-  checkOptions,
+  readOptions,
   createFormat,
   createToken,
   loadPolicyOptions,
@@ -99,7 +99,7 @@ describe('a read reports', () => {
     return new ReadPath(
       client,
       'product',
-      new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all),
+      new LoadPolicy(readOptions('test', loadPolicyOptions, all)),
     )
   }
 

@@ -4,7 +4,7 @@ import type { CacheClient, LoadPolicyOptions } from '../src/index.js'
 import {
   LoadPolicy,
   ReadPath,
-  checkOptions,
+  readOptions,
   createFormat,
   loadPolicyOptions,
 } from '../src/internal.js'
@@ -94,11 +94,7 @@ function pathOf(
   options: Partial<LoadPolicyOptions<number>> = {},
 ): ReadPath<number> {
   const all: LoadPolicyOptions<number> = { ttl: '1h', ...options }
-  return new ReadPath(
-    client,
-    'n',
-    new LoadPolicy(checkOptions('test', all, loadPolicyOptions), all),
-  )
+  return new ReadPath(client, 'n', new LoadPolicy(readOptions('test', loadPolicyOptions, all)))
 }
 
 function neverLoads(): never {

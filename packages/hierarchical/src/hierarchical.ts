@@ -5,15 +5,17 @@ import {
   type MutationOptions,
 } from '@cache/core'
 import {
-  checkClient,
   LoadPolicy,
-  checkOptions,
+  functionOption,
+  givenOption,
+  readOptions,
+  required,
   withClientDefaults,
-  type OptionChecks,
+  type OptionTable,
 } from '@cache/core/internal'
 import { HierarchicalCache } from './hierarchical-cache.js'
 import { resolveLevels, resolveTwoLevels, type ResolvedLevels } from './levels.js'
-import { commonOptions, policyOptions } from './policy.js'
+import { commonOptions, policyOptions, type CheckedPolicy } from './policy.js'
 import type {
   Hierarchical,
   HierarchicalLevels,
@@ -60,19 +62,9 @@ export function createHierarchical(
 function createWithTwoLevels(
   givenOptions: HierarchicalOptions<any, any, any>,
 ): Hierarchical<any, KeyPart, KeyPart> {
-  const options = withClientDefaults(givenOptions, policyOptions)
-  const check = checkOptions('createHierarchical', options, [
-    ...policyOptions,
-    'item',
-    'group',
-    'groupOf',
-    'loadGroup',
-  ])
-  const cache = createCache(
-    check,
-    options,
-    resolveTwoLevels(check, checkClient(check).namespace, options),
-  )
+  const options = withClientDefaults(twoLevelOptions, givenOptions)
+  const checked = readOptions('createHierarchical', twoLevelOptions, options)
+  const cache = createCache(checked, options, resolveTwoLevels(checked.client.namespace, checked))
   return {
     ...itemMethods(cache),
     getGroup: (id, call) => cache.getGroup(0, id, call),
@@ -84,10 +76,10 @@ function createWithTwoLevels(
 }
 
 function createWithLevels(givenOptions: LevelsOptions<Levels>): HierarchicalLevels<Levels> {
-  const options = withClientDefaults(givenOptions, policyOptions)
-  const check = checkOptions('createHierarchical', options, [...policyOptions, 'levels'])
-  const levels = resolveLevels<ItemOf<Levels>>(check, checkClient(check).namespace, options.levels)
-  const cache = createCache(check, options, levels)
+  const options = withClientDefaults(levelsOptions, givenOptions)
+  const checked = readOptions('createHierarchical', levelsOptions, options)
+  const levels = resolveLevels<ItemOf<Levels>>(checked.client.namespace, checked.levels)
+  const cache = createCache(checked, options, levels)
   const depthOf = (prefix: string): number => {
     const depth = levels.findIndex((level) => level.prefix === prefix) - 1
     if (depth < 0)
@@ -111,19 +103,32 @@ function createWithLevels(givenOptions: LevelsOptions<Levels>): HierarchicalLeve
   }
 }
 
+/** The rows of `HierarchicalOptions`. */
+const twoLevelOptions = {
+  ...policyOptions,
+  item: givenOption(),
+  group: givenOption(),
+  groupOf: functionOption(required),
+  loadGroup: functionOption(required),
+} satisfies OptionTable<HierarchicalOptions<any, any, any>>
+
+/** The rows of `LevelsOptions`. */
+const levelsOptions = {
+  ...policyOptions,
+  levels: givenOption(),
+} satisfies OptionTable<LevelsOptions<any>>
+
 function createCache<Item extends NonNullable<unknown>>(
-  check: OptionChecks,
+  checked: CheckedPolicy<Item>,
   options: HierarchicalPolicy<Item>,
   levels: ResolvedLevels<Item>,
 ): HierarchicalCache<Item> {
-  const ttl = check.duration('ttl')
-  const policy = new LoadPolicy<Item>(check, options)
-  const maxGroupBytes = check.size('maxGroupBytes', '256kb')
-  const maxGroupTtl =
-    Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
+  const { client, ttl, jitter, maxGroupBytes } = checked
+  const policy = new LoadPolicy<Item>({ ...checked, version: undefined, earlyRefresh: undefined })
+  const maxGroupTtl = Math.ceil(ttl * (1 + jitter)) + policy.staleBelow + 2 * policy.leaseTtl
   return new HierarchicalCache<Item>({
     // The defaults are applied, and must not reach the caches that this one is made of.
-    client: { ...checkClient(check), defaults: undefined },
+    client: { ...client, defaults: undefined },
     levels,
     policy,
     options: commonOptions(options),

@@ -1,5 +1,12 @@
 import { InvalidOptionError, type KeyPart } from '@cache/core'
-import { OptionChecks, checkPrefix, createKeys } from '@cache/core/internal'
+import {
+  checkPrefix,
+  createKeys,
+  customOption,
+  functionOption,
+  readGroup,
+  required,
+} from '@cache/core/internal'
 import { VERSION_PREFIX } from '@cache/versioning'
 import type { GroupContext } from './types.js'
 
@@ -27,36 +34,56 @@ export type ResolvedLevels<Item> = readonly [
   ...groups: ResolvedGroupLevel<Item>[],
 ]
 
+/** The options of a level of items, and of the groups of two levels. */
+function itemOptions(namespace: string) {
+  return {
+    prefix: customOption((value, path) => checkLevelPrefix(value, path, namespace)),
+    id: functionOption(required),
+  }
+}
+
+/** The options of a level of groups. */
+function groupOptions(namespace: string) {
+  return {
+    ...itemOptions(namespace),
+    of: functionOption(required),
+    load: functionOption(required),
+  }
+}
+
+function checkLevelPrefix(value: unknown, path: string, namespace: string): string {
+  const prefix = checkPrefix(path, value, namespace)
+  if (prefix === VERSION_PREFIX)
+    throw new InvalidOptionError(
+      path,
+      `another than "${VERSION_PREFIX}", where the versions of groups are`,
+      prefix,
+    )
+  return prefix
+}
+
 /**
- * Checks the options `item`, `group`, `groupOf` and `loadGroup`.
+ * Checks the options `item` and `group`, and returns the levels.
  *
  * @throws {InvalidOptionError} naming the option.
  */
 export function resolveTwoLevels<Item>(
-  check: OptionChecks,
   namespace: string,
-  options: { readonly item: unknown; readonly group: unknown },
+  {
+    item,
+    group,
+    groupOf,
+    loadGroup,
+  }: {
+    readonly item: unknown
+    readonly group: unknown
+    readonly groupOf: ResolvedGroupLevel<Item>['groupOf']
+    readonly loadGroup: ResolvedGroupLevel<Item>['load']
+  },
 ): ResolvedLevels<Item> {
-  const items = resolveLevel<Item>(
-    check.nested('item', ITEM_OPTIONS),
-    namespace,
-    'item',
-    options.item,
-  )
-  const groups = resolveLevel<Item>(
-    check.nested('group', ITEM_OPTIONS),
-    namespace,
-    'group',
-    options.group,
-  )
-  return requireDistinctPrefixes('group.prefix', [
-    items,
-    {
-      ...groups,
-      groupOf: check.function('groupOf', 'required'),
-      load: check.function('loadGroup', 'required'),
-    },
-  ])
+  const items = resolveLevel<Item>(itemOptions(namespace), namespace, 'item', item)
+  const groups = resolveLevel<Item>(itemOptions(namespace), namespace, 'group', group)
+  return requireDistinctPrefixes('group.prefix', [items, { ...groups, groupOf, load: loadGroup }])
 }
 
 /**
@@ -64,54 +91,44 @@ export function resolveTwoLevels<Item>(
  *
  * @throws {InvalidOptionError} naming the option.
  */
-export function resolveLevels<Item>(
-  check: OptionChecks,
-  namespace: string,
-  levels: unknown,
-): ResolvedLevels<Item> {
+export function resolveLevels<Item>(namespace: string, levels: unknown): ResolvedLevels<Item> {
   if (!Array.isArray(levels) || levels.length < 2)
-    check.fail(
+    throw new InvalidOptionError(
       'levels',
       'the items and their groups: [{ prefix, id }, { prefix, id, of, load }, …]',
+      levels,
     )
-  const levelOptions = levels as unknown[]
-  const checks = new OptionChecks('levels', Object.fromEntries(levelOptions.entries()))
-  const items = resolveLevel<Item>(
-    checks.nested('0', ITEM_OPTIONS),
-    namespace,
-    'levels.0',
-    levelOptions[0],
-  )
-  const groups = levelOptions.slice(1).map((level, i): ResolvedGroupLevel<Item> => {
-    const levelCheck = checks.nested(String(i + 1), GROUP_OPTIONS)
-    return {
-      ...resolveLevel<Item>(levelCheck, namespace, `levels.${i + 1}`, level),
-      groupOf: levelCheck.function('of', 'required'),
-      load: levelCheck.function('load', 'required'),
-    }
+  const [itemLevel, ...groupLevels] = levels as unknown[]
+  const items = resolveLevel<Item>(itemOptions(namespace), namespace, 'levels.0', itemLevel)
+  const groups = groupLevels.map((level, i): ResolvedGroupLevel<Item> => {
+    const { of, load, ...resolved } = resolveLevel<Item, GroupLevelFunctions<Item>>(
+      groupOptions(namespace),
+      namespace,
+      `levels.${i + 1}`,
+      level,
+    )
+    return { ...resolved, groupOf: of, load }
   })
   return requireDistinctPrefixes('levels', [items, ...groups])
 }
 
-const ITEM_OPTIONS = ['prefix', 'id']
-const GROUP_OPTIONS = [...ITEM_OPTIONS, 'of', 'load']
+interface GroupLevelFunctions<Item> {
+  readonly of: ResolvedGroupLevel<Item>['groupOf']
+  readonly load: ResolvedGroupLevel<Item>['load']
+}
 
-function resolveLevel<Item>(
-  check: OptionChecks,
+function resolveLevel<Item, More = unknown>(
+  table: ReturnType<typeof itemOptions>,
   namespace: string,
   path: string,
   options: unknown,
-): ResolvedLevel<Item> {
-  const prefix = checkPrefix(
-    `${path}.prefix`,
-    (options as Partial<ResolvedLevel<Item>> | undefined)?.prefix,
-    namespace,
-  )
-  if (prefix === VERSION_PREFIX)
-    check.fail('prefix', `another than "${VERSION_PREFIX}", where the versions of groups are`)
+): ResolvedLevel<Item> & More {
+  const checked = readGroup(table, options === undefined ? {} : options, path)
+  const { prefix, id, ...more } = checked as { prefix: string; id: (item: Item) => KeyPart }
   return {
+    ...(more as More),
     prefix,
-    idOf: check.function('id', 'required'),
+    idOf: id,
     keyOf: createKeys(namespace, prefix),
     nameOf: createKeys(undefined, prefix),
   }

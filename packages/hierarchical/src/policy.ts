@@ -1,33 +1,37 @@
+import {
+  clientOption,
+  durationOption,
+  loadPolicyOptions,
+  omitOptions,
+  required,
+  sizeOption,
+  type CheckedOptions,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { HierarchicalPolicy } from './types.js'
 
 /** The options that all levels have in common. */
 export type CommonOptions<Item> = Omit<HierarchicalPolicy<Item>, 'client' | 'maxGroupBytes'>
 
-const commonNames = [
-  'ttl',
-  'jitter',
-  'codec',
-  'schema',
-  'maxValueBytes',
-  'negativeTtl',
-  'errorTtl',
-  'retryOn',
-  'staleWhileRevalidate',
-  'staleIfError',
-  'stampede',
-  'waitFor',
-  'leaseTtl',
-  'loadTimeout',
-  'waitUntil',
-] as const
+const commonOptionTable = omitOptions(loadPolicyOptions, ['version', 'earlyRefresh'])
 
-/** The names of the options of `HierarchicalPolicy`. */
-export const policyOptions = ['client', 'maxGroupBytes', ...commonNames] as const
+/** The rows of `HierarchicalPolicy`. */
+export const policyOptions = {
+  client: clientOption,
+  maxGroupBytes: sizeOption('256kb'),
+  ...commonOptionTable,
+  ttl: durationOption(required),
+} satisfies OptionTable<HierarchicalPolicy<any>>
 
-/** Returns the options that all levels have in common. */
+/** `HierarchicalPolicy` that is checked, with its defaults. */
+export type CheckedPolicy<Item> = CheckedOptions<typeof policyOptions, HierarchicalPolicy<Item>>
+
+/** Returns the options that all levels have in common, as they were passed. */
 export function commonOptions<Item>(options: HierarchicalPolicy<Item>): CommonOptions<Item> {
   return Object.fromEntries(
-    commonNames.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+    Object.keys(commonOptionTable)
+      .map((name) => [name, options[name as keyof CommonOptions<Item>]] as const)
+      .filter(([, value]) => value !== undefined),
   ) as unknown as CommonOptions<Item>
 }
 

@@ -1,5 +1,13 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, createKeys, closeWith } from '@cache/core/internal'
+import {
+  checkPrefix,
+  clientOption,
+  closeWith,
+  createKeys,
+  givenOption,
+  readOptions,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { NamedLockBackend } from './backends/backend.js'
 import type { LockInspection } from './backends/holder.js'
 import { MutexBackend } from './backends/mutex/mutex.js'
@@ -8,9 +16,8 @@ import { LockSet } from './lock-set.js'
 import type { Lock } from './lock.js'
 import { LockManager, type LockTarget } from './manager/lock-manager.js'
 import {
-  lockOptionNames,
+  holdOptions,
   resolveCallOptions,
-  resolveLockOptions,
   type AcquireOptions,
   type HoldOptions,
   type ResolvedLockOptions,
@@ -93,18 +100,21 @@ export interface Locks extends AsyncDisposable {
  * )
  */
 export function createLocks(options: LocksOptions): Locks {
-  const check = checkOptions('createLocks', options, ['client', 'prefix', ...lockOptionNames])
-  const client = checkClient(check)
-  const prefix = check.has('prefix')
-    ? checkPrefix('prefix', options.prefix, client.namespace)
-    : 'lock'
-  const defaults = resolveLockOptions(check)
+  const { client, prefix: given, ...defaults } = readOptions('createLocks', locksOptions, options)
+  const prefix = checkPrefix('prefix', given, client.namespace)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new MutexBackend(client, wakeups, abandoned)
   const manager = new LockManager<NamedLockBackend>(backend, renewals, defaults, release)
   closeWith(client, manager)
   return locksOf(manager, createKeys(client.namespace, prefix), defaults)
 }
+
+/** The rows of `LocksOptions`. */
+const locksOptions = {
+  client: clientOption,
+  prefix: givenOption('lock'),
+  ...holdOptions,
+} satisfies OptionTable<LocksOptions>
 
 /** Returns the locks of a manager, with their keys. */
 export function locksOf(

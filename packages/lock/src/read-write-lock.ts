@@ -1,12 +1,20 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, createKeys, closeWith } from '@cache/core/internal'
+import {
+  checkPrefix,
+  clientOption,
+  closeWith,
+  createKeys,
+  givenOption,
+  readOptions,
+  type OptionTable,
+} from '@cache/core/internal'
 import { EXCLUSIVE, PermitsBackend, SHARED } from './backends/permits/permits.js'
 import type { Occupancy } from './backends/permits/scripts.js'
 import type { Lock } from './lock.js'
 import { LockManager } from './manager/lock-manager.js'
 import {
-  lockOptionNames,
-  resolveLockOptions,
+  holdOptions,
+  nameOption,
   type AcquireOptions,
   type HoldOptions,
 } from './manager/options.js'
@@ -45,6 +53,14 @@ export interface ReadWriteLock extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** The rows of `ReadWriteLockOptions`. */
+const rwLockOptions = {
+  client: clientOption,
+  name: nameOption,
+  prefix: givenOption('rwlock'),
+  ...holdOptions,
+} satisfies OptionTable<ReadWriteLockOptions>
+
 /**
  * Creates a read-write lock: it is held by many readers or by one writer.
  *
@@ -59,26 +75,21 @@ export interface ReadWriteLock extends AsyncDisposable {
  * await catalog.write.withLock(({ fence }) => reindex({ fence }))
  */
 export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLock {
-  const check = checkOptions('createReadWriteLock', options, [
-    'client',
-    'name',
-    'prefix',
-    ...lockOptionNames,
-  ])
-  const client = checkClient(check)
-  const prefix = check.has('prefix')
-    ? checkPrefix('prefix', options.prefix, client.namespace)
-    : 'rwlock'
-  if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
-  const key = createKeys(client.namespace, prefix)(options.name)
-  const defaults = resolveLockOptions(check)
+  const {
+    client,
+    name,
+    prefix: given,
+    ...defaults
+  } = readOptions('createReadWriteLock', rwLockOptions, options)
+  const prefix = checkPrefix('prefix', given, client.namespace)
+  const key = createKeys(client.namespace, prefix)(name)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, UNLIMITED)
   const manager = new LockManager(backend, renewals, defaults, release)
   closeWith(client, manager)
 
   const createSide = (tokenPrefix: string): ReadWriteLockSide => {
-    const target = { name: String(options.name), key, tokenPrefix }
+    const target = { name: String(name), key, tokenPrefix }
     return {
       acquire: (callOptions) => manager.acquire(target, callOptions),
       tryAcquire: (callOptions) => manager.tryAcquire(target, callOptions),

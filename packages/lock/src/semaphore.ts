@@ -1,12 +1,22 @@
 import { InvalidOptionError, type CacheClient, type KeyPart } from '@cache/core'
-import { checkClient, checkOptions, checkPrefix, createKeys, closeWith } from '@cache/core/internal'
+import {
+  checkPrefix,
+  clientOption,
+  closeWith,
+  createKeys,
+  givenOption,
+  numberOption,
+  readOptions,
+  required,
+  type OptionTable,
+} from '@cache/core/internal'
 import { PermitsBackend, SHARED } from './backends/permits/permits.js'
 import type { Occupancy } from './backends/permits/scripts.js'
 import type { Lock } from './lock.js'
 import { LockManager } from './manager/lock-manager.js'
 import {
-  lockOptionNames,
-  resolveLockOptions,
+  holdOptions,
+  nameOption,
   type AcquireOptions,
   type HoldOptions,
 } from './manager/options.js'
@@ -42,6 +52,15 @@ export interface Semaphore extends AsyncDisposable {
   close(): Promise<void>
 }
 
+/** The rows of `SemaphoreOptions`. */
+const semaphoreOptions = {
+  client: clientOption,
+  name: nameOption,
+  permits: numberOption({ min: 1, max: 1_000_000, integer: true }, required),
+  prefix: givenOption('semaphore'),
+  ...holdOptions,
+} satisfies OptionTable<SemaphoreOptions>
+
 /**
  * Creates a counting semaphore: at most `permits` holders at once, in all processes together.
  *
@@ -54,26 +73,20 @@ export interface Semaphore extends AsyncDisposable {
  * await exports.withPermit(({ signal }) => exportAll({ signal }))
  */
 export function createSemaphore(options: SemaphoreOptions): Semaphore {
-  const check = checkOptions('createSemaphore', options, [
-    'client',
-    'name',
-    'permits',
-    'prefix',
-    ...lockOptionNames,
-  ])
-  const client = checkClient(check)
-  const permits = check.number('permits', { min: 1, max: 1_000_000, integer: true })
-  const prefix = check.has('prefix')
-    ? checkPrefix('prefix', options.prefix, client.namespace)
-    : 'semaphore'
-  if (!check.has('name')) check.fail('name', 'a string, a number or a bigint')
-  const key = createKeys(client.namespace, prefix)(options.name)
-  const defaults = resolveLockOptions(check)
+  const {
+    client,
+    name,
+    permits,
+    prefix: given,
+    ...defaults
+  } = readOptions('createSemaphore', semaphoreOptions, options)
+  const prefix = checkPrefix('prefix', given, client.namespace)
+  const key = createKeys(client.namespace, prefix)(name)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, permits)
   const manager = new LockManager(backend, renewals, defaults, release)
   closeWith(client, manager)
-  const target = { name: String(options.name), key, tokenPrefix: SHARED }
+  const target = { name: String(name), key, tokenPrefix: SHARED }
 
   const semaphore: Semaphore = {
     acquire: (callOptions) => manager.acquire(target, callOptions),

@@ -1,7 +1,6 @@
 import {
   InvalidOptionError,
   channels,
-  json,
   type CacheClient,
   type Codec,
   type Duration,
@@ -9,13 +8,19 @@ import {
 } from '@cache/core'
 import {
   PendingReleases,
-  checkClient,
-  checkOptions,
+  clientOption,
   createFormat,
   createToken,
+  durationOption,
   emit,
+  formatOptions,
   jittered,
+  numberOption,
+  objectOption,
   rawKey,
+  readOptions,
+  required,
+  type OptionTable,
   type Format,
 } from '@cache/core/internal'
 import type { Locks } from './locks.js'
@@ -67,6 +72,21 @@ export interface StampedeGuard<T> {
   get<V extends T>(key: string, rebuild: (context: RebuildContext) => V | Promise<V>): Promise<T>
 }
 
+/** The rows of `StampedeGuardOptions`. */
+const guardOptions = {
+  client: clientOption,
+  locks: objectOption(
+    ['acquire', 'tryAcquire', 'withLock'],
+    'an object made by createLocks(…) or createRedlock(…)',
+    required,
+  ),
+  ttl: durationOption(required),
+  jitter: numberOption({ min: 0, max: 1 }, 0),
+  wait: durationOption(),
+  codec: formatOptions.codec,
+  schema: formatOptions.schema,
+} satisfies OptionTable<StampedeGuardOptions<any>>
+
 /**
  * Creates a guard against cache stampedes, for code that has its own cache keys.
  *
@@ -76,25 +96,11 @@ export interface StampedeGuard<T> {
  * await guard.get('expensive:7', () => db.expensive(7))
  */
 export function createStampedeGuard<T>(options: StampedeGuardOptions<T>): StampedeGuard<T> {
-  const check = checkOptions('createStampedeGuard', options, [
-    'client',
-    'locks',
-    'ttl',
-    'jitter',
-    'wait',
-    'codec',
-    'schema',
-  ])
-  const client = checkClient(check)
-  const locks = check.shaped<Locks>(
-    'locks',
-    ['acquire', 'tryAcquire', 'withLock'],
-    'an object made by createLocks(…) or createRedlock(…)',
+  const { client, locks, ttl, jitter, wait, codec, schema } = readOptions(
+    'createStampedeGuard',
+    guardOptions,
+    options,
   )
-  const ttl = check.duration('ttl')
-  const jitter = check.number('jitter', { min: 0, max: 1 }, 0)
-  const wait = check.duration('wait', undefined)
-  const { codec = json as Codec<T>, schema } = options
   const format: Format<T> = createFormat<T>({ codec, schema })
   const rebuilds = new Map<string, Promise<RebuildResult<T>>>()
   const pendingReleases = new PendingReleases()

@@ -1,5 +1,12 @@
-import type { Connection, Driver, Duration, Command, SendOptions } from '@cache/core'
-import { checkOptions } from '@cache/core/internal'
+import {
+  InvalidOptionError,
+  type Command,
+  type Connection,
+  type Driver,
+  type Duration,
+  type SendOptions,
+} from '@cache/core'
+import { customOption, durationOption, readOptions, type OptionTable } from '@cache/core/internal'
 import { CommandQueue, closed } from './command-queue.js'
 import { MemorySubscription } from './memory-subscription.js'
 import { MemoryServer, type Faults } from './server/server.js'
@@ -24,6 +31,15 @@ export interface MemoryDriver extends Driver {
   flush(): void
 }
 
+/** The rows of `MemoryDriverOptions`. */
+const driverOptions = {
+  server: customOption((server = new MemoryServer(), path) => {
+    if (server instanceof MemoryServer) return server
+    throw new InvalidOptionError(path, 'a MemoryServer', server)
+  }),
+  timeout: durationOption('1s'),
+} satisfies OptionTable<MemoryDriverOptions>
+
 /**
  * A driver without a Redis server: keys are in the memory of the process. For unit tests, for
  * development, and for examples in a browser; not for production, since nothing is shared between
@@ -36,11 +52,7 @@ export interface MemoryDriver extends Driver {
  * const products = createAside<Product>({ client, prefix: 'product', ttl: '1m' })
  */
 export function memoryDriver(options: MemoryDriverOptions = {}): MemoryDriver {
-  const check = checkOptions('memoryDriver', options, ['server', 'timeout'])
-  if (check.has('server') && !(options.server instanceof MemoryServer))
-    check.fail('server', 'a MemoryServer')
-  const server = options.server ?? new MemoryServer()
-  const timeout = check.duration('timeout', 1_000)
+  const { server, timeout } = readOptions('memoryDriver', driverOptions, options)
   const subscriptions = new Set<MemorySubscription>()
   const main = new CommandQueue(server, timeout)
   const queues = new Set([main])

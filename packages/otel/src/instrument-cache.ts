@@ -1,4 +1,11 @@
-import { checkOptions } from '@cache/core/internal'
+import {
+  customOption,
+  flagOption,
+  objectOption,
+  readOptions,
+  type Option,
+  type OptionTable,
+} from '@cache/core/internal'
 import { metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
 import { recordMetrics } from './metrics.js'
 import { recordSpans } from './spans.js'
@@ -36,20 +43,11 @@ export interface Instrumentation extends Disposable {
  * process.once('SIGTERM', () => instrumentation.close())
  */
 export function instrumentCache(options: InstrumentCacheOptions = {}): Instrumentation {
-  const check = checkOptions('instrumentCache', options, ['meter', 'tracer', 'keys'])
-  const keys = check.oneOf('keys', [true, false], false)
-  const meter = check.has('meter')
-    ? options.meter !== false &&
-      check.shaped<Meter>(
-        'meter',
-        ['createCounter', 'createHistogram'],
-        'a meter: metrics.getMeter(…), or false',
-      )
-    : metrics.getMeter(NAME)
-  const tracer = check.has('tracer')
-    ? options.tracer !== false &&
-      check.shaped<Tracer>('tracer', ['startSpan'], 'a tracer: trace.getTracer(…), or false')
-    : trace.getTracer(NAME)
+  const {
+    meter = metrics.getMeter(NAME),
+    tracer = trace.getTracer(NAME),
+    keys,
+  } = readOptions('instrumentCache', instrumentOptions, options)
   const stops = [
     ...(meter ? [recordMetrics(meter)] : []),
     ...(tracer ? [recordSpans(tracer, { keys })] : []),
@@ -61,3 +59,21 @@ export function instrumentCache(options: InstrumentCacheOptions = {}): Instrumen
 }
 
 const NAME = '@cache/otel'
+const meterOption = objectOption(
+  ['createCounter', 'createHistogram'],
+  'a meter: metrics.getMeter(…), or false',
+)
+const tracerOption = objectOption(['startSpan'], 'a tracer: trace.getTracer(…), or false')
+
+/** The rows of `InstrumentCacheOptions`. */
+const instrumentOptions = {
+  meter: orFalse<Meter>(meterOption),
+  tracer: orFalse<Tracer>(tracerOption),
+  keys: flagOption(false),
+} satisfies OptionTable<InstrumentCacheOptions>
+
+function orFalse<C>(option: Option<unknown>): Option<C | false | undefined> {
+  return customOption((value, path) =>
+    value === false ? false : (option.check(value, path) as C | undefined),
+  )
+}

@@ -1,26 +1,30 @@
-import type { CacheClient } from '@cache/core'
-import type { OptionChecks } from '@cache/core/internal'
+import { InvalidOptionError, type CacheClient } from '@cache/core'
+import { objectOption, required } from '@cache/core/internal'
 import type { BusInternals, InvalidationBus } from './bus.js'
 
+const A_BUS = 'a bus: createInvalidationBus(…) or createTrackingBus(…)'
+
+/** The option `bus`. `checkBus` checks whether it fits the client. */
+export const busOption = objectOption(['publish', 'on', 'ready', 'close'], A_BUS, required)
+
 /**
- * Checks the option `bus`. The bus must use the client's driver, so that messages come from the
- * servers that commands go to, and the client's namespace.
+ * Checks that a bus uses the client's driver, so that messages come from the servers that commands
+ * go to, and the client's namespace.
  *
  * @throws {InvalidOptionError}
  */
-export function checkBus(check: OptionChecks, client: CacheClient): InvalidationBus {
-  const bus = check.shaped<InvalidationBus>('bus', ['publish', 'on', 'ready', 'close'], A_BUS)
+export function checkBus(bus: InvalidationBus, client: CacheClient): InvalidationBus {
   const { internals } = bus as { readonly internals?: BusInternals }
-  if (internals?.client === undefined) check.fail('bus', A_BUS)
+  const fail = (expected: string): never => {
+    throw new InvalidOptionError('bus', expected, bus)
+  }
+  if (internals?.client === undefined) return fail(A_BUS)
   if (internals.client.namespace !== client.namespace)
-    check.fail('bus', `a bus of a client with the same namespace, "${client.namespace}"`)
+    fail(`a bus of a client with the same namespace, "${client.namespace}"`)
   if (internals.client.driver !== client.driver)
-    check.fail(
-      'bus',
+    fail(
       'a bus of this client, or of a client with the same driver: ' +
         'its messages must come from the servers that commands go to',
     )
   return bus
 }
-
-const A_BUS = 'a bus: createInvalidationBus(…) or createTrackingBus(…)'

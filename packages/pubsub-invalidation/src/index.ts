@@ -10,7 +10,6 @@ export type {
   KeyName,
 } from './bus.js'
 export {
-  checkNear,
   nearOptions,
   withNearCache,
   type NearCacheClient,

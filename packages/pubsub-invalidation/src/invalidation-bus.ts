@@ -1,5 +1,13 @@
-import type { CacheClient, Duration } from '@cache/core'
-import { beside, checkClient, checkOptions } from '@cache/core/internal'
+import { InvalidOptionError, type CacheClient, type Duration } from '@cache/core'
+import {
+  beside,
+  choiceOption,
+  clientOption,
+  durationOption,
+  readOptions,
+  textOption,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { InvalidationBus } from './bus.js'
 import { InvalidationLog } from './invalidation-log.js'
 import { withNamespace } from './key-names.js'
@@ -24,6 +32,14 @@ export interface InvalidationBusOptions {
   readonly onGap?: 'empty' | 'replay'
 }
 
+/** The rows of `InvalidationBusOptions`. */
+const busOptions = {
+  client: clientOption,
+  channel: textOption('invalidations'),
+  heartbeat: durationOption('1s'),
+  onGap: choiceOption(['empty', 'replay'], 'empty'),
+} satisfies OptionTable<InvalidationBusOptions>
+
 /**
  * Creates a bus over Redis pub/sub. Near caches on it publish what they change in the same script
  * that changes it.
@@ -41,23 +57,21 @@ export interface InvalidationBusOptions {
  * const near = withNearCache(client, { bus })
  */
 export function createInvalidationBus(options: InvalidationBusOptions): InvalidationBus {
-  const check = checkOptions('createInvalidationBus', options, [
-    'client',
-    'channel',
-    'heartbeat',
-    'onGap',
-  ])
-  const client = checkClient(check)
-  const channel = withNamespace(client, check.string('channel', 'invalidations'))
-  const heartbeat = check.duration('heartbeat', 1_000)
-  const onGap = check.oneOf('onGap', ['empty', 'replay'], 'empty')
+  const {
+    client,
+    channel: name,
+    heartbeat,
+    onGap,
+  } = readOptions('createInvalidationBus', busOptions, options)
+  const channel = withNamespace(client, name)
   const { topology } = client.driver
   const isOneServer = topology === 'standalone' || topology === 'sentinel'
   if (onGap === 'replay' && !isOneServer)
-    check.fail(
+    throw new InvalidOptionError(
       'onGap',
       `'empty' on a ${topology} client: ` +
         "a script can't write a log in one slot and an entry in another",
+      onGap,
     )
   // Scripts append to the log if it exists, even if this process does not read it.
   const log = isOneServer ? `${beside(channel)}:log` : undefined

@@ -1,9 +1,17 @@
 import { InvalidOptionError, type CacheClient } from '@cache/core'
-import { checkClient, checkOptions } from '@cache/core/internal'
+import {
+  clientOption,
+  functionOption,
+  givenOption,
+  readGroup,
+  readOptions,
+  required,
+  type OptionTable,
+} from '@cache/core/internal'
 import { commandOf, type Action } from './actions.js'
 import { createAnnouncingEntries } from './announcing-entries.js'
 import type { InvalidationBus } from './bus.js'
-import { checkBus } from './check-bus.js'
+import { busOption, checkBus } from './check-bus.js'
 import { InvalidatorError } from './invalidator-error.js'
 import { toRedisKey } from './key-names.js'
 
@@ -29,6 +37,24 @@ export interface Invalidator<R extends Rules> {
   emit<E extends keyof R & string>(event: E, ...args: Parameters<R[E]>): Promise<void>
 }
 
+/** The rows of `InvalidatorOptions`. */
+const invalidatorOptions = {
+  client: clientOption,
+  bus: busOption,
+  rules: givenOption(),
+} satisfies OptionTable<InvalidatorOptions<any>>
+
+function checkRules(rules: unknown): void {
+  if (typeof rules !== 'object' || rules === null)
+    throw new InvalidOptionError(
+      'rules',
+      'an object of functions, each under the name of its event',
+      rules,
+    )
+  const table = Object.keys(rules).map((event) => [event, functionOption(required)] as const)
+  readGroup(Object.fromEntries(table), rules, 'rules')
+}
+
 /**
  * Creates an invalidator: it maps each event of your domain to all that the event invalidates.
  *
@@ -46,18 +72,18 @@ export interface Invalidator<R extends Rules> {
 export function createInvalidator<const R extends Rules>(
   options: InvalidatorOptions<R>,
 ): Invalidator<R> {
-  const check = checkOptions('createInvalidator', options, ['client', 'bus', 'rules'])
-  const client = checkClient(check)
-  const bus = checkBus(check, client)
-  if (!check.has('rules'))
-    check.fail('rules', 'an object of functions, each under the name of its event')
-  const rules = check.nested('rules', Object.keys(options.rules ?? {}))
-  for (const event of Object.keys(options.rules)) rules.function(event, 'required')
+  const {
+    client,
+    bus: givenBus,
+    rules,
+  } = readOptions('createInvalidator', invalidatorOptions, options)
+  const bus = checkBus(givenBus, client)
+  checkRules(rules)
   const entries = client.entries.withNear(createAnnouncingEntries(bus))
 
   return {
     async emit(event, ...args) {
-      const actions = actionsOf(options.rules, event, args)
+      const actions = actionsOf(rules, event, args)
       const dropped = ofKind(actions, 'drop').map(({ key }) => toRedisKey(client, key))
       const commands = ofKind(actions, 'remove').map((action) => commandOf(client, action))
       const inRedis = await Promise.allSettled([

@@ -1,5 +1,12 @@
-import type { CacheClient, Duration } from '@cache/core'
-import { checkClient, checkOptions } from '@cache/core/internal'
+import { InvalidOptionError, type CacheClient, type Duration } from '@cache/core'
+import {
+  clientOption,
+  durationOption,
+  givenOption,
+  readOptions,
+  textOption,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { InvalidationBus } from './bus.js'
 import { withNamespace } from './key-names.js'
 import { ListeningBus } from './listening-bus.js'
@@ -22,6 +29,14 @@ export interface TrackingBusOptions {
   readonly heartbeat?: Duration
 }
 
+/** The rows of `TrackingBusOptions`. */
+const busOptions = {
+  client: clientOption,
+  prefixes: givenOption(),
+  channel: textOption('invalidations'),
+  heartbeat: durationOption('1s'),
+} satisfies OptionTable<TrackingBusOptions>
+
 /**
  * Creates a bus on which Redis itself reports changed keys (`CLIENT TRACKING … BCAST`). It reports
  * changes by any client in any language, by `redis-cli`, and by expiry. What is published on the
@@ -40,19 +55,12 @@ export interface TrackingBusOptions {
  * await bus.ready()
  */
 export function createTrackingBus(options: TrackingBusOptions): InvalidationBus {
-  const check = checkOptions('createTrackingBus', options, [
-    'client',
-    'prefixes',
-    'channel',
-    'heartbeat',
-  ])
-  const client = checkClient(check)
-  const { namespace } = client
-  const prefixes = check.has('prefixes')
-    ? options.prefixes!
-    : namespace === ''
-      ? []
-      : [`${namespace}:`]
+  const {
+    client,
+    prefixes = client.namespace === '' ? [] : [`${client.namespace}:`],
+    channel,
+    heartbeat,
+  } = readOptions('createTrackingBus', busOptions, options)
   const isValid =
     Array.isArray(prefixes) &&
     prefixes.every(
@@ -62,12 +70,15 @@ export function createTrackingBus(options: TrackingBusOptions): InvalidationBus 
         prefixes.every((other, j) => i === j || !String(other).startsWith(prefix)),
     )
   if (!isValid)
-    check.fail('prefixes', 'an array of non-empty strings, none of which begins with another')
-  const channel = withNamespace(client, check.string('channel', 'invalidations'))
+    throw new InvalidOptionError(
+      'prefixes',
+      'an array of non-empty strings, none of which begins with another',
+      prefixes,
+    )
   return new ListeningBus({
     client,
-    channel,
-    heartbeat: check.duration('heartbeat', 1_000),
+    channel: withNamespace(client, channel),
+    heartbeat,
     announceTo: undefined,
     tracking: { prefixes },
     toRefusal: (error) => new TrackingRefusedError(error),

@@ -1,5 +1,5 @@
-import { channels, InvalidKeyError } from '@cache/core'
-import { emit, type OptionChecks } from '@cache/core/internal'
+import { channels, InvalidKeyError, InvalidOptionError } from '@cache/core'
+import { emit } from '@cache/core/internal'
 import type { Id } from './rate-limiter.js'
 
 /** The ids on a list, or a function that returns whether an id is on it. */
@@ -39,7 +39,6 @@ export class Lists {
 
 /** @throws {InvalidOptionError} for anything but an array of valid ids or a function. */
 export function checkIdList(
-  check: OptionChecks,
   option: Listing,
   list: IdList | undefined,
   keyOf: (id: Id) => string,
@@ -47,14 +46,22 @@ export function checkIdList(
   if (list === undefined) return undefined
   if (typeof list === 'function') return (id) => list(id)
   if (!Array.isArray(list))
-    check.fail(option, 'an array of ids, or a function that returns whether an id is on the list')
+    throw new InvalidOptionError(
+      option,
+      'an array of ids, or a function that returns whether an id is on the list',
+      list,
+    )
   const keys = new Set<string>()
   for (const id of list as readonly Id[])
     try {
       keys.add(keyOf(id))
     } catch (error) {
       if (!(error instanceof InvalidKeyError)) throw error
-      check.fail(option, `an array of ids that keys can contain. ${error.message}`)
+      throw new InvalidOptionError(
+        option,
+        `an array of ids that keys can contain. ${error.message}`,
+        list,
+      )
     }
   return (_id, key) => keys.has(key)
 }

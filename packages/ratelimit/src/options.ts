@@ -1,17 +1,24 @@
-import type { CacheClient, Duration, KeyPart } from '@cache/core'
+import { InvalidOptionError, type CacheClient, type Duration, type KeyPart } from '@cache/core'
 import {
-  checkClient,
-  checkOptions,
   checkPrefix,
+  clientOption,
   createKeys,
-  type OptionChecks,
+  customOption,
+  durationOption,
+  flagOption,
+  givenOption,
+  numberOption,
+  readGroup,
+  readOptions,
+  required,
+  type OptionTable,
 } from '@cache/core/internal'
 import type { DenyCacheOptions } from './deny-cache.js'
-import { checkIdList, Lists, type IdList } from './lists.js'
-import { checkOnOutage, type OnOutage } from './outage.js'
+import { checkIdList, Lists, type IdList, type Listing } from './lists.js'
+import { onOutageOption, type OnOutage } from './outage.js'
 import type { Limit } from './policies.js'
 import type { Id } from './rate-limiter.js'
-import { checkReceiptSecrets, type ReceiptSecret } from './receipts.js'
+import { receiptSecretsOption, type ReceiptSecret } from './receipts.js'
 
 export interface RateLimiterOptions {
   /** The cache client to use. */
@@ -90,44 +97,43 @@ export interface ResolvedOptions {
   readonly receiptSecrets: readonly ReceiptSecret[]
 }
 
+/** The rows of `RateLimiterOptions`. */
+const limiterOptions = {
+  client: clientOption,
+  prefix: givenOption(),
+  limits: customOption(checkLimits),
+  deadline: durationOption('500ms'),
+  onOutage: onOutageOption,
+  denyCache: customOption((value, path) =>
+    value === false
+      ? undefined
+      : readGroup(denyCacheOptions, value === undefined ? {} : value, path),
+  ),
+  prefetch: customOption(checkPrefetch),
+  allow: givenOption(),
+  deny: givenOption(),
+  shadow: flagOption(false),
+  receiptSecrets: receiptSecretsOption,
+} satisfies OptionTable<RateLimiterOptions>
+
 /** @throws {InvalidOptionError} naming the option. */
 export function resolveOptions(options: RateLimiterOptions): ResolvedOptions {
-  const check = checkOptions('createRateLimiter', options, optionNames)
-  const client = checkClient(check)
-  const prefix = checkPrefix('prefix', options.prefix, client.namespace)
+  const { allow, deny, ...checked } = readOptions('createRateLimiter', limiterOptions, options)
+  const { client, limits, prefetch } = checked
+  const prefix = checkPrefix('prefix', checked.prefix, client.namespace)
   const makeKey = createKeys(client.namespace, prefix)
   const keyOf = (id: Id): string =>
     Array.isArray(id) ? makeKey(...(id as readonly KeyPart[])) : makeKey(id as KeyPart)
-  return {
-    client,
-    prefix,
-    keyOf,
-    lists: checkLists(check, options, keyOf),
-    limits: checkLimits(check, options.limits),
-    deadline: check.duration('deadline', 500),
-    onOutage: checkOnOutage(check, options.onOutage),
-    denyCache: options.denyCache === false ? undefined : checkDenyCache(check),
-    prefetch: check.has('prefetch') ? checkPrefetch(check, options) : undefined,
-    shadow: check.oneOf('shadow', [true, false], false),
-    receiptSecrets: checkReceiptSecrets(check, options.receiptSecrets),
-  }
+  if (prefetch && limits.some(({ policy }) => policy === 'concurrency'))
+    throw new InvalidOptionError(
+      'prefetch',
+      'left out if there are concurrency limits, because a slot belongs to one decision',
+      options.prefetch,
+    )
+  return { ...checked, prefix, keyOf, lists: checkLists({ allow, deny }, keyOf) }
 }
 
-const optionNames = [
-  'client',
-  'prefix',
-  'limits',
-  'deadline',
-  'onOutage',
-  'denyCache',
-  'prefetch',
-  'allow',
-  'deny',
-  'shadow',
-  'receiptSecrets',
-] as const
-
-function checkLimits(check: OptionChecks, limits: readonly Limit[]): readonly Limit[] {
+function checkLimits(limits: unknown, path: string): readonly Limit[] {
   const fits =
     Array.isArray(limits) &&
     limits.length > 0 &&
@@ -135,56 +141,45 @@ function checkLimits(check: OptionChecks, limits: readonly Limit[]): readonly Li
       (limit: Limit | undefined) => Array.isArray(limit?.script) && typeof limit?.name === 'string',
     )
   if (!fits)
-    check.fail(
-      'limits',
+    throw new InvalidOptionError(
+      path,
       'a non-empty array of limits made by slidingWindow(…), slidingCounter(…), fixedWindow(…), ' +
         'tokenBucket(…), gcra(…) or concurrency(…)',
+      limits,
     )
-  const names = limits.map(({ name }) => name)
+  const names = (limits as readonly Limit[]).map(({ name }) => name)
   const repeated = names.find((name, i) => names.indexOf(name) !== i)
   if (repeated !== undefined)
-    check.fail(
-      'limits',
+    throw new InvalidOptionError(
+      path,
       `an array of limits with different names, because their states are kept under them: give ` +
         `the limits that are named "${repeated}" a "name" each`,
+      limits,
     )
-  return [...limits]
+  return [...(limits as readonly Limit[])]
 }
 
 function checkLists(
-  check: OptionChecks,
-  options: RateLimiterOptions,
+  lists: Readonly<Record<Listing, IdList | undefined>>,
   keyOf: (id: Id) => string,
 ): Lists | undefined {
-  const allow = checkIdList(check, 'allow', options.allow, keyOf)
-  const deny = checkIdList(check, 'deny', options.deny, keyOf)
+  const allow = checkIdList('allow', lists.allow, keyOf)
+  const deny = checkIdList('deny', lists.deny, keyOf)
   return allow || deny ? new Lists({ allow, deny }) : undefined
 }
 
-function checkDenyCache(check: OptionChecks): DenyCacheOptions {
-  const nested = check.nested('denyCache', ['max', 'maxAge'])
-  return {
-    max: nested.number('max', { min: 1, max: 10_000_000, integer: true }, 10_000),
-    maxAge: nested.duration('maxAge', 1_000),
-  }
+const denyCacheOptions = {
+  max: numberOption({ min: 1, max: 10_000_000, integer: true }, 10_000),
+  maxAge: durationOption('1s'),
 }
 
-function checkPrefetch(
-  check: OptionChecks,
-  { limits, prefetch }: RateLimiterOptions,
-): PrefetchOptions {
-  if (limits.some(({ policy }) => policy === 'concurrency'))
-    check.fail(
-      'prefetch',
-      'left out if there are concurrency limits, because a slot belongs to one decision',
-    )
-  if (typeof prefetch === 'number')
-    return { tokens: check.number('prefetch', { min: 2, integer: true }), ttl: DEFAULT_TTL }
-  const nested = check.nested('prefetch', ['tokens', 'ttl'])
-  return {
-    tokens: nested.number('tokens', { min: 2, integer: true }),
-    ttl: nested.duration('ttl', DEFAULT_TTL),
-  }
+const prefetchOptions = {
+  tokens: numberOption({ min: 2, integer: true }, required),
+  ttl: durationOption('250ms'),
 }
 
-const DEFAULT_TTL = 250
+function checkPrefetch(value: unknown, path: string): PrefetchOptions | undefined {
+  if (value === undefined) return undefined
+  if (typeof value !== 'number') return readGroup(prefetchOptions, value, path)
+  return readGroup(prefetchOptions, { tokens: prefetchOptions.tokens.check(value, path) }, path)
+}

@@ -1,4 +1,4 @@
-import type { OptionChecks } from '@cache/core/internal'
+import { choiceOption, customOption, numberOption, readGroup, required } from '@cache/core/internal'
 import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { SlotHandle } from './decision.js'
@@ -39,14 +39,15 @@ export interface OutageRequest {
   readonly maxCost: number
 }
 
-/** @throws {InvalidOptionError} for any other value than those of `OnOutage`. */
-export function checkOnOutage(check: OptionChecks, onOutage: OnOutage | undefined): OnOutage {
-  if (typeof onOutage === 'object' && onOutage !== null)
-    return {
-      local: check.nested('onOutage', ['local']).number('local', { min: 0.000_001, max: 1 }),
-    }
-  return check.oneOf('onOutage', ['allow', 'deny'], 'allow')
-}
+/** The option `onOutage`. */
+export const onOutageOption = customOption((value, path): OnOutage =>
+  typeof value === 'object' && value !== null
+    ? readGroup(localOptions, value, path)
+    : onOutageChoice.check(value, path),
+)
+
+const onOutageChoice = choiceOption(['allow', 'deny'], 'allow')
+const localOptions = { local: numberOption({ min: 0.000_001, max: 1 }, required) }
 
 export function createOutageStrategy(onOutage: OnOutage, clock: Clock): OutageStrategy {
   if (typeof onOutage === 'object') return new LocalShareStrategy(onOutage.local, clock)

@@ -1,5 +1,14 @@
-import type { Duration } from '@cache/core'
-import { checkOptions, inPart, type OptionChecks } from '@cache/core/internal'
+import { InvalidOptionError, parseDuration, type Duration } from '@cache/core'
+import {
+  customOption,
+  inPart,
+  numberOption,
+  readOptions,
+  required,
+  textOption,
+  type Option,
+  type OptionTable,
+} from '@cache/core/internal'
 
 /**
  * One limit of a rate limiter. Create it with `slidingWindow`, `slidingCounter`, `fixedWindow`,
@@ -47,7 +56,7 @@ export interface WindowOptions {
  */
 export function slidingWindow(options: WindowOptions): Limit {
   return inPart('slidingWindow', () => {
-    const { name, limit, window } = checkWindowOptions('slidingWindow', options)
+    const { name, limit, window } = readOptions('slidingWindow', slidingWindowOptions, options)
     return {
       policy: 'slidingWindow',
       name,
@@ -73,12 +82,13 @@ export function slidingWindow(options: WindowOptions): Limit {
  */
 export function slidingCounter(options: WindowOptions): Limit {
   return inPart('slidingCounter', () => {
-    const { check, name, limit, window } = checkWindowOptions('slidingCounter', options)
+    const { name, limit, window } = readOptions('slidingCounter', slidingCounterOptions, options)
     if (limit * window > MAX_EXACT / 4)
-      check.fail(
+      throw new InvalidOptionError(
         'limit',
         `at most ${Math.floor(MAX_EXACT / 4 / window)} for a window of ${window} ms, so that the ` +
           'count is exact',
+        limit,
       )
     return {
       policy: 'slidingCounter',
@@ -101,7 +111,7 @@ export function slidingCounter(options: WindowOptions): Limit {
  */
 export function fixedWindow(options: WindowOptions): Limit {
   return inPart('fixedWindow', () => {
-    const { name, limit, window } = checkWindowOptions('fixedWindow', options)
+    const { name, limit, window } = readOptions('fixedWindow', fixedWindowOptions, options)
     return {
       policy: 'fixedWindow',
       name,
@@ -137,14 +147,8 @@ export interface TokenBucketOptions {
  */
 export function tokenBucket(options: TokenBucketOptions): Limit {
   return inPart('tokenBucket', () => {
-    const check = checkOptions('tokenBucket', options, ['name', 'capacity', 'refill', 'interval'])
-    return createBucket(check, {
-      policy: 'tokenBucket',
-      capacityOption: 'capacity',
-      capacity: check.number('capacity', POSITIVE_INTEGER),
-      refill: check.number('refill', POSITIVE_INTEGER),
-      interval: checkLength(check, 'interval'),
-    })
+    const checked = readOptions('tokenBucket', tokenBucketOptions, options)
+    return createBucket({ ...checked, policy: 'tokenBucket', capacityOption: 'capacity' })
   })
 }
 
@@ -169,11 +173,12 @@ export interface GcraOptions extends WindowOptions {
  */
 export function gcra(options: GcraOptions): Limit {
   return inPart('gcra', () => {
-    const { check, limit, window } = checkWindowOptions('gcra', options, ['burst'])
-    return createBucket(check, {
+    const { name, limit, window, burst } = readOptions('gcra', gcraOptions, options)
+    return createBucket({
       policy: 'gcra',
-      capacityOption: check.has('burst') ? 'burst' : 'limit',
-      capacity: check.number('burst', POSITIVE_INTEGER, limit),
+      name,
+      capacityOption: burst === undefined ? 'limit' : 'burst',
+      capacity: burst ?? limit,
       refill: limit,
       interval: window,
     })
@@ -213,10 +218,7 @@ export interface ConcurrencyOptions {
  */
 export function concurrency(options: ConcurrencyOptions): Limit {
   return inPart('concurrency', () => {
-    const check = checkOptions('concurrency', options, ['name', 'limit', 'ttl'])
-    const name = checkName(check, 'concurrency')
-    const limit = check.number('limit', POSITIVE_INTEGER)
-    const window = checkLength(check, 'ttl')
+    const { name, limit, ttl: window } = readOptions('concurrency', concurrencyOptions, options)
     return {
       policy: 'concurrency',
       name,
@@ -229,31 +231,12 @@ export function concurrency(options: ConcurrencyOptions): Limit {
 
 /** Up to here, Lua and JavaScript represent every integer exactly as a double. */
 const MAX_EXACT = Number.MAX_SAFE_INTEGER
-const POSITIVE_INTEGER = { min: 1, integer: true } as const
 /** The longest duration of a limit or a block, in milliseconds. */
 export const TEN_YEARS = 3_653 * 86_400_000
 
-function checkWindowOptions(
-  policy: Limit['policy'],
-  options: WindowOptions,
-  moreOptions: readonly string[] = [],
-): {
-  readonly check: OptionChecks
-  readonly name: string
-  readonly limit: number
-  readonly window: number
-} {
-  const check = checkOptions(policy, options, ['name', 'limit', 'window', ...moreOptions])
-  return {
-    check,
-    name: checkName(check, policy),
-    limit: check.number('limit', POSITIVE_INTEGER),
-    window: checkLength(check, 'window'),
-  }
-}
-
 interface Bucket {
   readonly policy: 'tokenBucket' | 'gcra'
+  readonly name: string
   /** The option that errors about the capacity name. */
   readonly capacityOption: string
   readonly capacity: number
@@ -267,52 +250,76 @@ interface Bucket {
  * Creates a limit with the state of a token bucket. A token is divided into as many units as are
  * needed for both a token and the refill of a microsecond to be a whole number of units.
  */
-function createBucket(
-  check: OptionChecks,
-  { policy, capacityOption, capacity, refill, interval }: Bucket,
-): Limit {
+function createBucket({ policy, name, capacityOption, capacity, refill, interval }: Bucket): Limit {
   const divisor = greatestCommonDivisor(refill, interval * 1_000)
   const unitsPerToken = (interval * 1_000) / divisor
   const unitsPerMicro = refill / divisor
   if (capacity * unitsPerToken > MAX_EXACT / 4)
-    check.fail(
+    throw new InvalidOptionError(
       capacityOption,
       `at most ${Math.floor(MAX_EXACT / 4 / unitsPerToken)} at this rate, so that the count is ` +
         'exact',
+      capacity,
     )
   const window = Math.ceil((capacity * interval) / refill)
-  if (window > TEN_YEARS) check.fail(capacityOption, 'refilled within ten years')
+  if (window > TEN_YEARS)
+    throw new InvalidOptionError(capacityOption, 'refilled within ten years', capacity)
   return {
     policy,
-    name: checkName(check, policy),
+    name,
     limit: capacity,
     window,
     script: ['bucket', String(capacity), String(unitsPerToken), String(unitsPerMicro)],
   }
 }
 
-/** The default names. They are parts of keys, so they never change. */
-const DEFAULT_NAMES: Readonly<Record<Limit['policy'], string>> = {
-  slidingWindow: 'sliding-window',
-  slidingCounter: 'sliding-counter',
-  fixedWindow: 'fixed-window',
-  tokenBucket: 'token-bucket',
-  gcra: 'gcra',
-  concurrency: 'concurrency',
+/** The option `name`. The default names are parts of keys, so they never change. */
+function policyName(fallback: string): Option<string> {
+  return customOption((value, path) => {
+    const name = textOption(fallback).check(value, path)
+    if (/^[\w.-]{1,64}$/.test(name)) return name
+    throw new InvalidOptionError(path, '1 to 64 of the characters A-Z a-z 0-9 _ . -', value)
+  })
 }
 
-function checkName(check: OptionChecks, policy: Limit['policy']): string {
-  const name = check.string('name', DEFAULT_NAMES[policy])
-  if (!/^[\w.-]{1,64}$/.test(name))
-    check.fail('name', '1 to 64 of the characters A-Z a-z 0-9 _ . -')
-  return name
-}
+/** A duration of at most ten years. */
+const lengthOption = customOption((value, path) => {
+  const ms = parseDuration(value as Duration, path)
+  if (ms <= TEN_YEARS) return ms
+  throw new InvalidOptionError(path, 'ten years at most', value)
+})
 
-function checkLength(check: OptionChecks, option: string): number {
-  const ms = check.duration(option)
-  if (ms > TEN_YEARS) check.fail(option, 'ten years at most')
-  return ms
-}
+const positiveInteger = numberOption({ min: 1, integer: true }, required)
+
+const windowOptions = { limit: positiveInteger, window: lengthOption }
+const slidingWindowOptions = {
+  name: policyName('sliding-window'),
+  ...windowOptions,
+} satisfies OptionTable<WindowOptions>
+const slidingCounterOptions = {
+  name: policyName('sliding-counter'),
+  ...windowOptions,
+} satisfies OptionTable<WindowOptions>
+const fixedWindowOptions = {
+  name: policyName('fixed-window'),
+  ...windowOptions,
+} satisfies OptionTable<WindowOptions>
+const tokenBucketOptions = {
+  name: policyName('token-bucket'),
+  capacity: positiveInteger,
+  refill: positiveInteger,
+  interval: lengthOption,
+} satisfies OptionTable<TokenBucketOptions>
+const gcraOptions = {
+  name: policyName('gcra'),
+  ...windowOptions,
+  burst: numberOption({ min: 1, integer: true }),
+} satisfies OptionTable<GcraOptions>
+const concurrencyOptions = {
+  name: policyName('concurrency'),
+  limit: positiveInteger,
+  ttl: lengthOption,
+} satisfies OptionTable<ConcurrencyOptions>
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b)

@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { InvalidOptionError, type KeyPart } from '@cache/core'
-import type { OptionChecks } from '@cache/core/internal'
+import { customOption } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
 import type { Limit } from './policies.js'
 
@@ -106,15 +106,8 @@ export class Receipts {
   }
 }
 
-/**
- * Returns the checked option `receiptSecrets`.
- *
- * @throws {InvalidOptionError} for anything but a non-empty array of secrets.
- */
-export function checkReceiptSecrets(
-  check: OptionChecks,
-  secrets: unknown,
-): readonly ReceiptSecret[] {
+/** The option `receiptSecrets`. */
+export const receiptSecretsOption = customOption((secrets, path): readonly ReceiptSecret[] => {
   if (secrets === undefined) return []
   const fits =
     Array.isArray(secrets) &&
@@ -125,12 +118,13 @@ export function checkReceiptSecrets(
         Buffer.byteLength(secret) >= MIN_SECRET_BYTES,
     )
   if (!fits)
-    check.fail(
-      'receiptSecrets',
+    throw new InvalidOptionError(
+      path,
       `a non-empty array of secrets of at least ${MIN_SECRET_BYTES} bytes each`,
+      secrets,
     )
   return [...(secrets as readonly ReceiptSecret[])]
-}
+})
 
 /** Returns whether these can be the numbers of limits that take the place of the limiter's. */
 function areRates(rates: unknown, limits: readonly Limit[]): boolean {

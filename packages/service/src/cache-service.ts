@@ -6,31 +6,40 @@ import {
   json,
   type CacheClient,
   type Duration,
+  type InvalidateMatchingOptions,
   type KeyPart,
   type LoadContext,
   type Loader,
 } from '@cache/core'
 import {
-  checkClient,
   LoadPolicy,
   ReadPath,
-  withClientDefaults,
-  checkOptions,
+  choiceOption,
+  clientOption,
+  customOption,
+  durationOption,
+  givenOption,
   literalStart,
   loadPolicyOptions,
+  objectOption,
+  omitOptions,
   rawKey,
+  readCacheOptions,
+  readGroup,
+  readOptions,
   writeSource,
-  type OptionChecks,
+  type OptionTable,
 } from '@cache/core/internal'
 import { createLocks } from '@cache/lock'
-import {
-  checkNear,
-  nearOptions,
-  withNearCache,
-  type InvalidationBus,
-} from '@cache/pubsub-invalidation'
+import { nearOptions, withNearCache } from '@cache/pubsub-invalidation'
 import { createRateLimiter } from '@cache/ratelimit'
-import type { CacheKey, CacheService, CacheServiceOptions, GetOptions } from './types.js'
+import type {
+  BulkInvalidateOptions,
+  CacheKey,
+  CacheService,
+  CacheServiceOptions,
+  GetOptions,
+} from './types.js'
 
 /**
  * Creates a cache service: reads that rebuild missing values, writes, invalidation, counters, locks
@@ -41,22 +50,20 @@ import type { CacheKey, CacheService, CacheServiceOptions, GetOptions } from './
  * const cache = createCacheService({ client, bus: createInvalidationBus({ client }), ttl: '1h' })
  * const profile = await cache.get('user:42:profile', () => db.profile(42))
  */
-export function createCacheService(givenOptions: CacheServiceOptions): CacheService {
-  checkOptions('createCacheService', givenOptions, optionNames)
-  const merged = withClientDefaults(givenOptions, optionNames)
-  const options = { ...merged, ttl: merged.ttl === undefined ? '1h' : merged.ttl } as const
-  const check = checkOptions('createCacheService', options, optionNames)
-  const plainClient = checkClient(check)
-  const defaultTtl = check.duration('ttl')
-  const intentTtl = check.duration('intentTtl', 5_000)
-  const policy = new LoadPolicy<any>(check, options)
-  const bus = checkBus(check, options)
-  const client =
-    bus === undefined ? plainClient : withNearCache(plainClient, { ...options.near, bus })
+export function createCacheService(given: CacheServiceOptions): CacheService {
+  const options = readCacheOptions('createCacheService', serviceOptions, given)
+  const { client: plainClient, bus, near, ttl: defaultTtl, intentTtl } = options
+  const policy = new LoadPolicy<any>({ ...options, schema: undefined, version: undefined })
+  if (near && bus === undefined)
+    throw new InvalidOptionError('near', 'used together with "bus", which publishes invalidations')
+  const client = bus === undefined ? plainClient : withNearCache(plainClient, { ...near, bus })
   const path = new ReadPath<any>(client, '', policy)
   const locks = createLocks({ client: plainClient, prefix: LOCK_PREFIX })
   const rememberDefaults = withoutUndefined({
-    ...Object.fromEntries(policyNames.map((name) => [name, options[name]])),
+    ...Object.fromEntries(
+      Object.keys(servicePolicyOptions).map((name) => [name, given[name as keyof typeof given]]),
+    ),
+    ttl: given.ttl ?? plainClient.defaults?.ttl ?? '1h',
     intentTtl,
   })
 
@@ -73,19 +80,19 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       )
     return fullKey
   }
-  const checkBroadcast = (call: OptionChecks): void => {
-    if (!call.has('broadcast')) return
-    const broadcast = call.oneOf('broadcast', [true, false])
-    if (broadcast && bus === undefined)
-      call.fail(
+  const checkBroadcast = (broadcast: boolean | undefined): void => {
+    if (broadcast === true && bus === undefined)
+      throw new InvalidOptionError(
         'broadcast',
         'true only with a bus: ' +
           'createCacheService({ client, bus: createInvalidationBus({ client }) })',
+        broadcast,
       )
-    if (!broadcast && bus !== undefined)
-      call.fail(
+    if (broadcast === false && bus !== undefined)
+      throw new InvalidOptionError(
         'broadcast',
         'true or nothing with a bus: other processes would keep using the old value',
+        broadcast,
       )
   }
 
@@ -103,7 +110,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       if (typeof rebuild !== 'function')
         throw new InvalidOptionError('rebuild', 'a function', rebuild)
       if (callOptions === undefined) return path.get(fullKey, rebuild)
-      const ttl = checkOptions('get', callOptions, ['ttl', 'signal']).duration('ttl', undefined)
+      const { ttl } = readOptions('get', getOptions, callOptions)
       const load: Loader<any> =
         ttl === undefined ? rebuild : (context) => (context.ttl(ttl), rebuild(context))
       return path.get(fullKey, load, callOptions.signal)
@@ -114,7 +121,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       if (value === undefined)
         throw new InvalidOptionError('value', 'a value: invalidate(key) deletes one', value)
       const stored = policy.storing(value, {
-        ttl: checkOptions('set', callOptions, ['ttl']).duration('ttl', defaultTtl),
+        ttl: readOptions('set', ttlOptions, callOptions).ttl ?? defaultTtl,
       })!
       return path.changing([fullKey], () =>
         client.entries.put(fullKey, policy.format, value, stored),
@@ -122,7 +129,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
     },
 
     async invalidate(key, callOptions = {}) {
-      checkBroadcast(checkOptions('invalidate', callOptions, ['broadcast']))
+      checkBroadcast(readOptions('invalidate', broadcastOptions, callOptions).broadcast)
       const fullKey = keyOf(key)
       return path.changing([fullKey], async () => (await client.entries.invalidate([fullKey])) > 0)
     },
@@ -146,12 +153,15 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
           'a pattern that does not begin with a wildcard, which would match keys of other patterns',
           glob.glob,
         )
-      checkBroadcast(
-        checkOptions('bulkInvalidate', callOptions, ['broadcast', 'signal', 'count', 'onProgress']),
+      const { broadcast, ...matching } = readOptions(
+        'bulkInvalidate',
+        bulkInvalidateOptions,
+        callOptions,
       )
+      checkBroadcast(broadcast)
       return path.changing('all', async () => {
         const invalidated = await invalidateMatching(plainClient, glob, {
-          ...withoutUndefined({ ...callOptions, broadcast: undefined }),
+          ...(withoutUndefined(matching) as InvalidateMatchingOptions),
           except: isLockKey,
         })
         await bus?.publish({ prefix: namespacePrefix + prefix }) // one message for all keys
@@ -161,13 +171,13 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
 
     async increment(key, amount = 1, callOptions = {}) {
       const fullKey = keyOf(key)
-      if (options.codec !== undefined && options.codec !== json)
+      if (options.codec !== json)
         throw new InvalidOptionError(
           'codec',
           'json, to use counters: Redis adds to decimal digits',
           options.codec.name,
         )
-      const ttl = checkOptions('increment', callOptions, ['ttl']).duration('ttl', undefined)
+      const { ttl } = readOptions('increment', ttlOptions, callOptions)
       return path.changing([fullKey], () =>
         client.entries.increment(fullKey, amount, ttl && ttl + policy.staleBelow),
       )
@@ -205,23 +215,12 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
   }
 }
 
-function checkBus(check: OptionChecks, { near }: CacheServiceOptions): InvalidationBus | undefined {
-  checkNear(check.nested('near', nearOptions))
-  if (!check.has('bus'))
-    return near === undefined
-      ? undefined
-      : check.fail('near', 'used together with "bus", which publishes invalidations')
-  return check.shaped<InvalidationBus>(
-    'bus',
-    ['publish', 'on', 'ready', 'close'],
-    'a bus: createInvalidationBus(…) or createTrackingBus(…)',
-  )
-}
-
 /** Throws if `client` is among the options of a call: the service passes its own. */
 function refuseClient(call: string, options: object): void {
-  const check = checkOptions(call, options, Object.keys((options as object | undefined) ?? {}))
-  if (check.has('client')) check.fail('client', 'omitted: the service passes its own')
+  if (typeof options !== 'object' || options === null)
+    throw new InvalidOptionError(call, 'an object of options', options)
+  if ((options as { client?: unknown }).client !== undefined)
+    throw new InvalidOptionError('client', 'omitted: the service passes its own')
 }
 
 /** Returns the properties that are not undefined. An undefined option counts as missing. */
@@ -232,5 +231,33 @@ function withoutUndefined<O extends object>(options: O): O {
 /** The prefix of the keys of `locks`. */
 const LOCK_PREFIX = 'lock'
 
-const policyNames = loadPolicyOptions.filter((name) => name !== 'schema' && name !== 'version')
-const optionNames = ['client', 'bus', 'near', 'intentTtl', ...policyNames]
+const servicePolicyOptions = omitOptions(loadPolicyOptions, ['schema', 'version', 'ttl'])
+
+/** The rows of `CacheServiceOptions`. */
+const serviceOptions = {
+  client: clientOption,
+  bus: objectOption(
+    ['publish', 'on', 'ready', 'close'],
+    'a bus: createInvalidationBus(…) or createTrackingBus(…)',
+  ),
+  near: customOption((near, path) => {
+    if (near !== undefined) readGroup(nearOptions, near, path)
+    return near as CacheServiceOptions['near']
+  }),
+  ttl: durationOption('1h'),
+  intentTtl: durationOption('5s'),
+  ...servicePolicyOptions,
+} satisfies OptionTable<CacheServiceOptions>
+
+const ttlOptions = { ttl: durationOption() }
+/** The rows of `GetOptions`. */
+const getOptions = { ...ttlOptions, signal: givenOption() }
+/** The rows of `BroadcastOptions`. */
+const broadcastOptions = { broadcast: choiceOption([true, false]) }
+/** The rows of `BulkInvalidateOptions`. */
+const bulkInvalidateOptions = {
+  ...broadcastOptions,
+  signal: givenOption(),
+  count: givenOption(),
+  onProgress: givenOption(),
+} satisfies OptionTable<BulkInvalidateOptions>

@@ -1,7 +1,5 @@
 import { CacheError, InvalidOptionError, type Breaker, type Driver } from '@cache/core'
-import type { OptionChecks } from '@cache/core/internal'
 import { Layout } from './layout.js'
-import { rendezvous } from './placement/rendezvous.js'
 import { createShard, type Shard } from './shard.js'
 import type { ShardLayout, Shards } from './sharded-driver-options.js'
 
@@ -12,8 +10,7 @@ import type { ShardLayout, Shards } from './sharded-driver-options.js'
  * @throws {InvalidOptionError} naming the option.
  */
 export function checkLayout(
-  check: OptionChecks,
-  { shards, placement = rendezvous() }: ShardLayout,
+  { shards, placement }: Required<ShardLayout>,
   breaker: Breaker,
   known: readonly Shard[],
 ): Layout {
@@ -23,13 +20,22 @@ export function checkLayout(
     Array.isArray(shards) ||
     Object.keys(shards).length === 0
   )
-    check.fail('shards', 'an object with at least one driver, each under the name of its shard')
+    throw new InvalidOptionError(
+      'shards',
+      'an object with at least one driver, each under the name of its shard',
+      shards,
+    )
   const isPlacement =
     typeof placement === 'object' &&
     placement !== null &&
     typeof placement.name === 'string' &&
     typeof placement.build === 'function'
-  if (!isPlacement) check.fail('placement', 'rendezvous(), ketama(), jump(), modulo() or your own')
+  if (!isPlacement)
+    throw new InvalidOptionError(
+      'placement',
+      'rendezvous(), ketama(), jump(), modulo() or your own',
+      placement,
+    )
   const checked = checkShards(shards, breaker, known)
   try {
     const layout = new Layout(
@@ -41,9 +47,10 @@ export function checkLayout(
     return layout
   } catch (error) {
     if (!(error instanceof CacheError) || error.code !== 'PLACEMENT') throw error
-    return check.fail(
+    throw new InvalidOptionError(
       'placement',
       'a placement whose build() returns a function from a key to an index in the list of shards',
+      placement,
     )
   }
 }

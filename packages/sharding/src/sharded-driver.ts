@@ -1,6 +1,23 @@
-import { ConnectionError, InvalidOptionError, type Circuit, type Driver } from '@cache/core'
-import { checkBreaker, checkOptions } from '@cache/core/internal'
+import {
+  ConnectionError,
+  InvalidOptionError,
+  parseDuration,
+  type Circuit,
+  type Driver,
+  type Duration,
+} from '@cache/core'
+import {
+  breakerOption,
+  choiceOption,
+  customOption,
+  durationOption,
+  givenOption,
+  readOptions,
+  type OptionTable,
+} from '@cache/core/internal'
 import { checkLayout } from './check-layout.js'
+import type { Placement } from './placement/placement.js'
+import { rendezvous } from './placement/rendezvous.js'
 import { Resharder } from './reshard/resharder.js'
 import { Router, type SendTo } from './router.js'
 import { ShardedConnection } from './sharded-connection.js'
@@ -52,21 +69,10 @@ export interface ShardedDriver extends Driver {
  * const client = createCacheClient(driver)
  */
 export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
-  const check = checkOptions('shardedDriver', options, [
-    'shards',
-    'placement',
-    'announceFor',
-    'onShardDown',
-    'breaker',
-    'timeout',
-  ])
-  const announceFor = check.duration('announceFor', 30_000)
-  if (announceFor < 200 || announceFor > 86_400_000)
-    check.fail('announceFor', "from '200ms' to '1d'")
-  const onShardDown = check.oneOf('onShardDown', ['fail', 'next'], 'fail')
-  const timeout = check.duration('timeout', 1_000)
-  const breaker = checkBreaker(check, timeout)
-  const router = new Router(checkLayout(check, options, breaker, []), onShardDown)
+  const checked = readOptions('shardedDriver', shardedOptions, options)
+  const { announceFor, onShardDown, timeout } = checked
+  const breaker = { ...checked.breaker, silence: timeout }
+  const router = new Router(checkLayout(checked, breaker, []), onShardDown)
   const stop = new AbortController()
   const subscriptions = new Set<ShardedSubscription>()
   const connections = new Set<ShardedConnection>()
@@ -150,11 +156,11 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
       return nodes.flat()
     },
 
-    async reshard(next, reshardOptions = {}) {
+    async reshard(next, callOptions = {}) {
       refuseIfClosed(stop.signal)
-      const nextCheck = checkOptions('reshard', next, ['shards', 'placement'])
-      const to = checkLayout(nextCheck, next, breaker, resharder.shards)
-      await resharder.reshard(to, checkLost(reshardOptions, resharder.losableNames))
+      const layout = readOptions('reshard', layoutOptions, next)
+      const to = checkLayout(layout, breaker, resharder.shards)
+      await resharder.reshard(to, checkLost(callOptions, resharder.losableNames))
     },
 
     async close() {
@@ -167,15 +173,36 @@ export function shardedDriver(options: ShardedDriverOptions): ShardedDriver {
   }
 }
 
+/** The rows of `ShardLayout`. */
+const layoutOptions = {
+  shards: givenOption(),
+  placement: givenOption<Placement>(rendezvous()),
+} satisfies OptionTable<ShardLayout>
+
+/** The rows of `ShardedDriverOptions`. */
+const shardedOptions = {
+  ...layoutOptions,
+  announceFor: customOption((value, path) => {
+    const ms = parseDuration((value === undefined ? '30s' : value) as Duration, path)
+    if (ms >= 200 && ms <= 86_400_000) return ms
+    throw new InvalidOptionError(path, "from '200ms' to '1d'", value)
+  }),
+  onShardDown: choiceOption(['fail', 'next'], 'fail'),
+  breaker: breakerOption,
+  timeout: durationOption('1s'),
+} satisfies OptionTable<ShardedDriverOptions>
+
+/** The rows of `ReshardOptions`. */
+const reshardOptions = {
+  lost: givenOption<readonly string[]>([]),
+} satisfies OptionTable<ReshardOptions>
+
 function isOpen(circuit: Circuit): boolean {
   return circuit === 'open'
 }
 
 function checkLost(options: ReshardOptions, losable: readonly string[]): readonly string[] {
-  if (typeof options !== 'object' || options === null)
-    throw new InvalidOptionError('options', 'an object of options', options)
-  const { lost = [] } = options
-  checkOptions('reshard', options, ['lost'])
+  const { lost } = readOptions('options', reshardOptions, options)
   if (!Array.isArray(lost) || !lost.every((name) => losable.includes(name)))
     throw new InvalidOptionError('lost', `an array of some of ${losable.join(', ')}`, lost)
   return lost

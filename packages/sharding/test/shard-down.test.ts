@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ConnectionError, type CacheClient } from '@cache/core'
-import { LoadPolicy, ReadPath, checkOptions, loadPolicyOptions } from '@cache/core/internal'
+import { LoadPolicy, ReadPath, readOptions, loadPolicyOptions } from '@cache/core/internal'
 import { describe, expect, it } from 'vitest'
 import type { ShardedDriver } from '../src/index.js'
 import { NAMES, type Name } from './drivers.js'
@@ -17,7 +17,7 @@ function rowsOf(client: CacheClient) {
   const path = new ReadPath<string>(
     client,
     'row',
-    new LoadPolicy<string>(checkOptions('rows', options, loadPolicyOptions), options),
+    new LoadPolicy<string>(readOptions('rows', loadPolicyOptions, options)),
   )
   return {
     read: (key: string, load: () => string) => path.get(key, async () => load()),

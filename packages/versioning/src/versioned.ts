@@ -1,21 +1,26 @@
 import { InvalidOptionError, parseDuration, type KeyPart } from '@cache/core'
 import {
-  checkClient,
+  choiceOption,
+  clientOption,
   LoadPolicy,
   ReadPath,
-  checkOptions,
   checkPrefix,
+  durationOption,
+  functionOption,
+  givenOption,
   keyById,
   loadPolicyOptions,
   mapAtOnce,
   openMutation,
+  readCacheOptions,
   readThrough,
   readsById,
+  required,
   sourceLoader,
   sourceOptions,
   warnAboutSharedPrefix,
-  withClientDefaults,
   writeSource,
+  type OptionTable,
 } from '@cache/core/internal'
 import type { EntryStrategy } from './entry-strategy.js'
 import { KeyStrategy } from './key-strategy.js'
@@ -43,31 +48,24 @@ export function createVersioned<Loaded, Id = KeyPart>(
   givenOptions: VersionedOptions<Loaded, Id>,
 ): Versioned<Loaded, Id> {
   type T = NonNullable<Loaded>
-  const options = withClientDefaults(givenOptions, optionNames)
-  const check = checkOptions('createVersioned', options, optionNames)
-  const client = checkClient(check)
+  const options = readCacheOptions('createVersioned', versionedOptions, givenOptions)
+  const { client, groups: groupsOf, strategy: strategyName, intentTtl } = options
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
   if (prefix === VERSION_PREFIX)
-    check.fail('prefix', `another than "${VERSION_PREFIX}", where the versions are`)
-  const keyOf = keyById(
-    client,
-    prefix,
-    check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'),
-  )
-  const groupsOf = check.function<typeof options.groups>('groups', 'required')
-  const strategyName = check.oneOf('strategy', ['stamp', 'key'], 'stamp')
-  const intentTtl = check.duration('intentTtl', 5_000)
-  const policy = new LoadPolicy<T>(check, options)
-  const twiceTtl =
-    options.ttl === undefined || typeof options.ttl === 'function'
-      ? 0
-      : 2 * (parseDuration(options.ttl, 'ttl') + policy.staleBelow)
+    throw new InvalidOptionError(
+      'prefix',
+      `another than "${VERSION_PREFIX}", where the versions are`,
+      prefix,
+    )
+  const keyOf = keyById(client, prefix, options.key)
+  const policy = new LoadPolicy<T>(options)
+  const twiceTtl = typeof options.ttl === 'function' ? 0 : 2 * (options.ttl + policy.staleBelow)
   const versions = new Versions(client, {
-    ttl: check.duration('versionTtl', Math.max(30 * DAY, twiceTtl)),
-    cacheTtl: check.duration('versionCache', undefined),
+    ttl: options.versionTtl ?? Math.max(30 * DAY, twiceTtl),
+    cacheTtl: options.versionCache,
   })
-  const clockSkew =
-    check.duration('clockSkew', client.driver.topology === 'standalone' ? 0 : 1_000) * 1_000
+  const { clockSkew: skew = client.driver.topology === 'standalone' ? 0 : 1_000 } = options
+  const clockSkew = skew * 1_000
   const { entries } = client
   const dependencies: StampDependencies<T> = {
     entries,
@@ -76,7 +74,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
     recentGroups: new RecentGroups(),
     clockSkew,
   }
-  const load = sourceLoader<Loaded, Id>(check)
+  const load = sourceLoader<Loaded, Id>(options)
   warnAboutSharedPrefix(client, prefix, {
     kind: strategyName === 'stamp' ? 'entries with groups' : 'entries with versions in their keys',
     codec: options.codec,
@@ -104,7 +102,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
   }
 
   return {
-    ...readThrough<Loaded, Id>(readsById(path, keyOf, strategyFor), check),
+    ...readThrough<Loaded, Id>(readsById(path, keyOf, strategyFor), options),
 
     async refresh(id, call) {
       const access = strategyFor(id)
@@ -175,19 +173,20 @@ export function createVersioned<Loaded, Id = KeyPart>(
   }
 }
 
-const optionNames = [
-  'client',
-  'prefix',
-  'key',
-  'groups',
-  'strategy',
-  'versionCache',
-  'versionTtl',
-  'clockSkew',
-  'intentTtl',
+/** The rows of `VersionedOptions`. */
+const versionedOptions = {
+  client: clientOption,
+  prefix: givenOption(),
+  key: functionOption(),
+  groups: functionOption(required),
+  strategy: choiceOption(['stamp', 'key'], 'stamp'),
+  versionCache: durationOption(),
+  versionTtl: durationOption(),
+  clockSkew: durationOption(),
+  intentTtl: durationOption('5s'),
   ...sourceOptions,
   ...loadPolicyOptions,
-] as const
+} satisfies OptionTable<VersionedOptions<any, any>>
 
 /** Returns whether both lists have the same names in the same order, as they nearly always do. */
 function areSameNames(a: readonly string[], b: readonly string[] | undefined): boolean {

@@ -1,5 +1,18 @@
-import { createCacheClient, type CacheClient, type Connection, type Reply } from '@cache/core'
-import type { EntryStore, OptionChecks } from '@cache/core/internal'
+import {
+  createCacheClient,
+  InvalidOptionError,
+  type CacheClient,
+  type Connection,
+  type Reply,
+} from '@cache/core'
+import {
+  customOption,
+  durationOption,
+  numberOption,
+  readGroup,
+  required,
+  type EntryStore,
+} from '@cache/core/internal'
 import { DurabilityError } from './errors.js'
 
 interface Durability {
@@ -14,26 +27,32 @@ interface DedicatedConnection {
   readonly entries: EntryStore
 }
 
+/** The option `durability`. The result is `undefined` if it is not set. */
+export const durabilityOption = customOption((value, path): Durability | undefined =>
+  value === undefined ? undefined : readGroup(durabilityOptions, value, path),
+)
+
+const durabilityOptions = {
+  replicas: numberOption({ min: 1, integer: true }, required),
+  timeout: durationOption('1s'),
+}
+
 /**
  * Returns the connection for the option `durability`, or `undefined` if the option is not set.
  *
  * @throws {InvalidOptionError} if the driver can't open a dedicated connection.
  */
 export function durableConnection(
-  check: OptionChecks,
   client: CacheClient,
+  durability: Durability | undefined,
 ): DurableConnection | undefined {
-  const options = check.nested('durability', ['replicas', 'timeout'])
-  if (!check.has('durability')) return undefined
-  const durability = {
-    replicas: options.number('replicas', { min: 1, integer: true }),
-    timeout: options.duration('timeout', 1_000),
-  }
+  if (!durability) return undefined
   if (client.driver.dedicates === false)
-    check.fail(
+    throw new InvalidOptionError(
       'durability',
       'unset with this Redis client: WAIT needs a dedicated connection, ' +
         'and the client cannot open one. Use redis 6 or ioredis',
+      durability,
     )
   return new DurableConnection(client, durability)
 }

@@ -1,5 +1,5 @@
 import { CacheError, InvalidOptionError, hashTag, slot, type CacheClient } from '@cache/core'
-import { beside, checkPrefix, createKeys } from '@cache/core/internal'
+import { beside, checkPrefix, createKeys, numberOption } from '@cache/core/internal'
 import { partitionCountScript } from './scripts.js'
 
 /** The type of an id. */
@@ -46,6 +46,9 @@ export function checkQueuePrefix({ namespace }: CacheClient, prefix: unknown): s
   if (checked.includes('{')) throw new InvalidOptionError('prefix', expected, prefix)
   return checked
 }
+
+/** The option `partitions`. */
+export const partitionsOption = numberOption({ min: 1, max: 1_024, integer: true }, 8)
 
 /** The partitions of a queue. An id always belongs to the same partition. */
 export class Partitions {

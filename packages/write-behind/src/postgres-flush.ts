@@ -1,5 +1,14 @@
 import { InvalidOptionError } from '@cache/core'
-import { checkOptions } from '@cache/core/internal'
+import {
+  functionOption,
+  givenOption,
+  groupOption,
+  objectOption,
+  readOptions,
+  required,
+  type CheckedOptions,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { WriteId } from './partitions.js'
 import { postgresJson } from './postgres-json.js'
 import type { Flush, PendingWrite } from './worker/flush.js'
@@ -40,7 +49,16 @@ export interface PostgresFlushOptions<T, Id extends WriteId> {
   readonly deleted?: string
 }
 
-const optionNames = ['client', 'table', 'columns', 'row', 'id', 'sequence', 'deleted'] as const
+/** The rows of `PostgresFlushOptions`. */
+const postgresOptions = {
+  client: objectOption(['query'], 'a Pool or Client of pg, or a PGlite', required),
+  table: givenOption(),
+  columns: givenOption(),
+  row: functionOption(),
+  id: groupOption({ column: givenOption('id'), type: givenOption('text') }),
+  sequence: givenOption('sequence'),
+  deleted: givenOption(),
+} satisfies OptionTable<PostgresFlushOptions<any, any>>
 
 /**
  * Returns a `flush` that writes a batch to a Postgres table in one statement. A row accepts only
@@ -63,14 +81,10 @@ const optionNames = ['client', 'table', 'columns', 'row', 'id', 'sequence', 'del
 export function postgresFlush<T, Id extends WriteId = string>(
   options: PostgresFlushOptions<T, Id>,
 ): Flush<T, Id> {
-  const check = checkOptions('postgresFlush', options, optionNames)
-  check.shaped('client', ['query'], 'a Pool or Client of pg, or a PGlite')
-  const row =
-    check.function<(value: T, write: PendingWrite<T, Id>) => PostgresRow>('row') ??
-    ((value: T) => value as PostgresRow)
-  const columns = Object.keys(checkColumns(options.columns))
-  const statement = createStatement(options, check)
-  const { client } = options
+  const checked = readOptions('postgresFlush', postgresOptions, options)
+  const { client, row = (value: T) => value as PostgresRow } = checked
+  const columns = Object.keys(checkColumns(checked.columns))
+  const statement = createStatement(checked)
 
   return async (writes) => {
     const latest = new Map<Id, PendingWrite<T, Id>>()
@@ -89,18 +103,20 @@ export function postgresFlush<T, Id extends WriteId = string>(
   }
 }
 
-function createStatement<T, Id extends WriteId>(
-  { table, columns, id = {}, sequence = 'sequence', deleted }: PostgresFlushOptions<T, Id>,
-  check: ReturnType<typeof checkOptions>,
-): string {
-  if (typeof table !== 'string') check.fail('table', 'the name of a table')
-  const idOptions = check.nested('id', ['column', 'type'])
+function createStatement<T, Id extends WriteId>({
+  table,
+  columns,
+  id,
+  sequence,
+  deleted,
+}: CheckedOptions<typeof postgresOptions, PostgresFlushOptions<T, Id>>): string {
+  if (typeof table !== 'string') throw new InvalidOptionError('table', 'the name of a table', table)
   const target = table
     .split('.')
     .map((part) => quoteName('table', part))
     .join('.')
-  const idColumn = quoteName('id.column', idOptions.has('column') ? id.column : 'id')
-  const idType = checkType('id.type', idOptions.has('type') ? id.type : 'text')
+  const idColumn = quoteName('id.column', id.column)
+  const idType = checkType('id.type', id.type)
   const sequenceColumn = quoteName('sequence', sequence)
   const valueColumns = Object.keys(columns).map((column) => quoteName('columns', column))
   const valueTypes = Object.entries(columns).map(

@@ -1,48 +1,55 @@
-import { ServerError, type LoadContext } from '@cache/core'
+import { ServerError } from '@cache/core'
 import {
-  checkClient,
+  choiceOption,
+  clientOption,
   LoadPolicy,
   ReadPath,
   Renewals,
   Undecodable,
   addHealthPart,
-  checkOptions,
   createToken,
   loadPolicyOptions,
+  functionOption,
+  givenOption,
   loadUncached,
+  numberOption,
+  omitOptions,
+  readCacheOptions,
   readThrough,
   readsById,
+  sourceLoader,
   sourceOptions,
-  withClientDefaults,
   type EntryStore,
+  type OptionTable,
   closeWith,
 } from '@cache/core/internal'
 import { writeAll } from './bulk.js'
 import { createDeadLetters } from './dead-letters.js'
-import { durableConnection } from './durable-connection.js'
+import { durabilityOption, durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
-import { Partitions, checkQueuePrefix, type WriteId } from './partitions.js'
+import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from './partitions.js'
 import { FALLBACK_TTL, MAX_POLL, MIN_POLL, QueueWriter } from './queue-writer.js'
 import { leaseScript, measurePartitionScript, writeStateScript } from './scripts.js'
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
 import { sleep } from './sleep.js'
 import type { Pending, WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
-import { WriteFormat } from './write-format.js'
+import { WriteFormat, patchCodecOption } from './write-format.js'
 
-const optionNames = [
-  'client',
-  'prefix',
-  'partitions',
-  'merge',
-  'maxPending',
-  'whenFull',
-  'onOutage',
-  'durability',
-  'patchCodec',
+/** The rows of `WriteBehindOptions`. */
+const writeBehindOptions = {
+  client: clientOption,
+  prefix: givenOption(),
+  partitions: partitionsOption,
+  merge: functionOption(),
+  maxPending: numberOption({ min: 1, integer: true }, 100_000),
+  whenFull: choiceOption(['reject', 'wait'], 'reject'),
+  onOutage: choiceOption(['reject', 'bypass'], 'reject'),
+  durability: durabilityOption,
+  patchCodec: patchCodecOption,
   ...sourceOptions,
-  ...loadPolicyOptions.filter((name) => name !== 'version'),
-] as const
+  ...omitOptions(loadPolicyOptions, ['version']),
+} satisfies OptionTable<WriteBehindOptions<any, any, any>>
 
 /**
  * Creates a write-behind cache. A write is acknowledged as soon as Redis has it, in the cache and
@@ -61,32 +68,18 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   givenOptions: WriteBehindOptions<Loaded, Id, Patch>,
 ): WriteBehind<Loaded, Id, Patch> {
   type T = NonNullable<Loaded>
-  const options = withClientDefaults(givenOptions, optionNames)
-  const check = checkOptions('createWriteBehind', options, optionNames)
-  const client = checkClient(check)
+  const options = readCacheOptions('createWriteBehind', writeBehindOptions, givenOptions)
+  const { client, merge, maxPending, whenFull, onOutage } = options
   const prefix = checkQueuePrefix(client, options.prefix)
-  const load = check.function<(id: Id, context: LoadContext<T>) => Promise<T | null | undefined>>(
-    'load',
-    'required',
+  const load = sourceLoader<Loaded, Id>(options)
+  const policy = new LoadPolicy<T>(
+    { ...options, version: undefined },
+    onOutage === 'bypass' ? 'load' : 'reject',
   )
-  const merge = check.function<(current: T | undefined, patch: Patch) => T>('merge')
-  const maxPending = check.number('maxPending', { min: 1, integer: true }, 100_000)
-  const whenFull = check.oneOf('whenFull', ['reject', 'wait'], 'reject')
-  const onOutage = check.oneOf('onOutage', ['reject', 'bypass'], 'reject')
-  const policy = new LoadPolicy<T>(check, options, onOutage === 'bypass' ? 'load' : 'reject')
   const { leaseTtl } = policy
-  const partitions = new Partitions(
-    client,
-    prefix,
-    check.number('partitions', { min: 1, max: 1_024, integer: true }, 8),
-  )
-  const durable = durableConnection(check, client)
-  const format = new WriteFormat<T>({
-    codec: options.codec,
-    schema: options.schema,
-    maxValueBytes: options.maxValueBytes,
-    patchCodec: options.patchCodec,
-  })
+  const partitions = new Partitions(client, prefix, options.partitions)
+  const durable = durableConnection(client, options.durability)
+  const format = new WriteFormat<T>(options)
   const sessions = new Sessions(client)
   closeWith(client, sessions)
   if (durable) closeWith(client, durable)
@@ -103,7 +96,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     },
   }
   const path = new ReadPath<T>({ ...client, entries }, prefix, policy)
-  const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
+  const source = readThrough<Loaded, Id>(readsById(path, keyOf), options)
   const writer = new QueueWriter<T, Id>({
     client,
     partitions,

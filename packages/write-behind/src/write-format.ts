@@ -3,6 +3,7 @@ import {
   Undecodable,
   checkCodec,
   createFormat,
+  customOption,
   type Decoded,
   type Format,
   type FormatOptions,
@@ -49,6 +50,11 @@ export interface UnreadableWrite extends WriteHead {
   readonly error: CodecError
 }
 
+/** The option `patchCodec`. */
+export const patchCodecOption = customOption((codec, path) =>
+  codec === undefined ? undefined : checkCodec<any>(path, codec),
+)
+
 export interface WriteFormatOptions<T> extends FormatOptions<T> {
   readonly patchCodec?: Codec<any> | undefined
 }
@@ -64,11 +70,8 @@ export class WriteFormat<T> {
 
   constructor({ codec, schema, maxValueBytes, patchCodec }: WriteFormatOptions<T>) {
     this.#values = createFormat<T>({ codec, schema, maxValueBytes })
-    const codecOfPatches = patchCodec === undefined ? codec : checkCodec('patchCodec', patchCodec)
-    this.#patches = createFormat<unknown>({
-      codec: codecOfPatches as Codec<unknown> | undefined,
-      maxValueBytes,
-    })
+    const codecOfPatches = (patchCodec ?? codec) as Codec<unknown> | undefined
+    this.#patches = createFormat<unknown>({ codec: codecOfPatches, maxValueBytes })
   }
 
   /** Leaves room for the version, which the script of the write sets. */

@@ -5,27 +5,31 @@ import {
   InvalidOptionError,
   channels,
   limitTo,
-  type KeyPart,
 } from '@cache/core'
 import {
-  checkClient,
+  choiceOption,
+  clientOption,
   LoadPolicy,
   ReadPath,
-  checkOptions,
   checkPrefix,
+  durationOption,
+  functionOption,
+  givenOption,
   keyById,
   loadPolicyOptions,
   openMutation,
+  readCacheOptions,
   readThrough,
   readsById,
+  required,
   sourceLoader,
   sourceOptions,
   emit,
   uncachedContext,
   warnAboutSharedPrefix,
-  withClientDefaults,
   writeSource,
   type Entry,
+  type OptionTable,
   closeWith,
 } from '@cache/core/internal'
 import { BypassedWrites } from './bypassed-writes.js'
@@ -50,36 +54,25 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   givenOptions: WriteThroughOptions<Loaded, Id, Patch, S>,
 ): WriteThrough<Loaded, Id, Patch, S> {
   type T = NonNullable<Loaded>
-  const options = withClientDefaults(givenOptions, optionNames)
-  const check = checkOptions('createWriteThrough', options, optionNames)
-  const client = checkClient(check)
+  const options = readCacheOptions('createWriteThrough', writeThroughOptions, givenOptions)
+  const { client, store, storeMany, remove, merge, intentTtl, onOutage } = options
   const prefix = checkPrefix('prefix', options.prefix, client.namespace)
-  const keyOf = keyById(
-    client,
-    prefix,
-    check.function<(id: Id) => KeyPart | readonly KeyPart[]>('key'),
-  )
-  const store = check.function<(id: Id, patch: Patch) => S | Promise<S>>('store', 'required')
-  const storeMany = check.function<NonNullable<typeof options.storeMany>>('storeMany')
-  const remove = check.function<(id: Id) => unknown>('remove')
-  const merge = check.function<(current: T, patch: Patch) => T>('merge')
-  const intentTtl = check.duration('intentTtl', 5_000)
-  const onOutage = check.oneOf('onOutage', ['reject', 'bypass'], 'reject')
-  const policy = new LoadPolicy<T>(check, options)
+  const keyOf = keyById(client, prefix, options.key)
+  const policy = new LoadPolicy<T>(options)
   warnAboutSharedPrefix(client, prefix, {
     kind: 'entries',
     codec: options.codec,
     schema: options.schema,
   })
   const path = new ReadPath<T>(client, prefix, policy)
-  const source = readThrough<Loaded, Id>(readsById(path, keyOf), check)
-  const load = sourceLoader<Loaded, Id>(check)
+  const source = readThrough<Loaded, Id>(readsById(path, keyOf), options)
+  const load = sourceLoader<Loaded, Id>(options)
   const { entries } = client
   const { format } = policy
   const limitCommits = limitTo(entries.atOnce)
   const bypassed = new BypassedWrites(entries)
   closeWith(client, bypassed)
-  const limitCalls = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
+  const limitCalls = limitTo(options.concurrency)
 
   return {
     async get(id, call) {
@@ -312,16 +305,17 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
 type Outcome = 'stored' | 'kept' | 'deleted'
 
-const optionNames = [
-  'client',
-  'prefix',
-  'key',
-  'store',
-  'storeMany',
-  'remove',
-  'merge',
-  'intentTtl',
-  'onOutage',
+/** The rows of `WriteThroughOptions`. */
+const writeThroughOptions = {
+  client: clientOption,
+  prefix: givenOption(),
+  key: functionOption(),
+  store: functionOption(required),
+  storeMany: functionOption(),
+  remove: functionOption(),
+  merge: functionOption(),
+  intentTtl: durationOption('5s'),
+  onOutage: choiceOption(['reject', 'bypass'], 'reject'),
   ...sourceOptions,
   ...loadPolicyOptions,
-] as const
+} satisfies OptionTable<WriteThroughOptions<any, any, any, any>>

@@ -3,15 +3,21 @@ import type { Driver } from '../drivers/driver.js'
 import type { Argument, Command, Reply } from '../drivers/command.js'
 import { createEntryStore, type EntryStore } from '../entries/store.js'
 import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
-import { checkDefaults, type CacheDefaults } from '../reads/client-defaults.js'
+import { defaultsOption, type CacheDefaults } from '../reads/client-defaults.js'
 import { createHealth, type ClientHealth, type HealthOptions } from './health.js'
 import { InvalidOptionError } from '../errors.js'
-import { checkOptions } from '../util/options.js'
+import {
+  customOption,
+  objectOption,
+  readOptions,
+  required,
+  type OptionTable,
+} from '../util/options.js'
 import { CLOSABLES, Closables } from './closables.js'
-import { checkFailureOptions, FailureLog, type FailureOptions } from './failures/failure-log.js'
+import { failureOptions, FailureLog, type FailureOptions } from './failures/failure-log.js'
 import { createGuardedSend } from './guarded-send.js'
 import { PendingReleases } from './pending-releases.js'
-import { checkResilience, type ResilienceOptions } from './resilience.js'
+import { resilienceOption, toResilience, type ResilienceOptions } from './resilience.js'
 import { patternIn, scanNodes, type GlobPattern, type ScanOptions } from './scan.js'
 import type { Script } from './script.js'
 import { sendThrough, type Send } from './send-through.js'
@@ -98,27 +104,20 @@ export interface CacheClient {
  * const client = createCacheClient(nodeRedisDriver(createClient()), { namespace: 'shop' })
  */
 export function createCacheClient(driver: Driver, options: ClientOptions = {}): CacheClient {
-  checkOptions('driver', { driver }, ['driver']).shaped(
-    'driver',
-    ['send', 'group', 'nodes', 'subscribe', 'close'],
-    'a driver: ioredisDriver(…) or nodeRedisDriver(…)',
+  driverOption.check(driver, 'driver')
+  const { namespace, defaults, logger, onError, ...checked } = readOptions(
+    'options',
+    clientOptions,
+    options,
   )
-  const check = checkOptions('options', options, [
-    'namespace',
-    'resilience',
-    'defaults',
-    'logger',
-    'onError',
-  ])
-  const namespace = check.has('namespace') ? checkPrefix('namespace', options.namespace) : ''
-  const resilience = checkResilience(check)
+  const resilience = toResilience(checked.resilience)
   const { readTimeout, writeTimeout } = resilience
   const failures = new FailureLog({
-    ...checkFailureOptions(check),
+    ...(logger && { logger }),
+    ...(onError && { onError }),
     namespace,
     nodeOf: driver.nodeOf,
   })
-  const defaults = options.defaults && checkDefaults(check, options.defaults)
   // Each shard has its own circuit breaker, so that the others continue while one is down.
   const guarded = driver.topology === 'sharded' ? undefined : createGuardedSend(driver, resilience)
   const send: Send = guarded ?? ((commands, timeout) => sendThrough(driver, commands, timeout))
@@ -164,6 +163,22 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   }
   return Object.assign(client, { [CLOSABLES]: closables })
 }
+
+const driverOption = objectOption(
+  ['send', 'group', 'nodes', 'subscribe', 'close'],
+  'a driver: ioredisDriver(…) or nodeRedisDriver(…)',
+  required,
+)
+
+/** The rows of `ClientOptions`. */
+const clientOptions = {
+  namespace: customOption((namespace, path) =>
+    namespace === undefined ? '' : checkPrefix(path, namespace),
+  ),
+  resilience: resilienceOption,
+  defaults: defaultsOption,
+  ...failureOptions,
+} satisfies OptionTable<ClientOptions>
 
 function checkCommand(command: Command): Command {
   const { args, keys } = (command ?? {}) as Partial<Command>

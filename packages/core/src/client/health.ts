@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Circuit, Driver, NodeHandle } from '../drivers/driver.js'
 import { CacheError, summaryOf } from '../errors.js'
-import { parseDuration, type Duration } from '../util/duration.js'
-import { checkOptions } from '../util/options.js'
+import type { Duration } from '../util/duration.js'
+import { durationOption, readOptions, type OptionTable } from '../util/options.js'
 import type { FailureLog } from './failures/failure-log.js'
 import { healthPartsOf, type HealthPart } from './health-parts.js'
 
@@ -11,6 +11,11 @@ export interface HealthOptions {
   /** How long the check may take. Default: `resilience.writeTimeout`. */
   readonly timeout?: Duration
 }
+
+/** The rows of `HealthOptions`. */
+const healthOptions = {
+  timeout: durationOption(),
+} satisfies OptionTable<HealthOptions>
 
 /** The state of a client: see `CacheClient.health`. */
 export interface ClientHealth {
@@ -67,11 +72,7 @@ export function createHealth(
     return found instanceof Error && known.length > 0 ? known : found
   }
   return async (options = {}) => {
-    checkOptions('health', options, ['timeout'])
-    const timeout =
-      options.timeout === undefined
-        ? dependencies.timeout
-        : parseDuration(options.timeout, 'timeout')
+    const { timeout = dependencies.timeout } = readOptions('health', healthOptions, options)
     const [found, parts] = await Promise.all([
       checkNodes(dependencies, find, timeout),
       Promise.all(

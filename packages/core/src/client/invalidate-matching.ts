@@ -1,12 +1,13 @@
 import { checkClient } from './check-client.js'
 import type { CacheClient } from './client.js'
 import { companionOf, isBeside, rawKey, stem } from './keys.js'
-import { checkOptions } from '../util/options.js'
+import { functionOption, readOptions, type OptionTable } from '../util/options.js'
 import {
   escapeGlob,
   literalStart,
   patternIn,
   scanNodes,
+  scanOptions,
   type GlobPattern,
   type ScanOptions,
 } from './scan.js'
@@ -17,6 +18,14 @@ export interface InvalidateMatchingOptions extends Omit<ScanOptions, 'type'> {
   /** Returns `true` for keys that must stay although they match. */
   readonly except?: (key: string) => boolean
 }
+
+/** The rows of `InvalidateMatchingOptions`. */
+const matchingOptions = {
+  count: scanOptions.count,
+  signal: scanOptions.signal,
+  onProgress: functionOption(),
+  except: functionOption<(key: string) => boolean>(() => false),
+} satisfies OptionTable<InvalidateMatchingOptions>
 
 /**
  * Invalidates all entries of the namespace whose keys match the pattern. Resolves to their number.
@@ -43,20 +52,16 @@ export async function invalidateMatching(
   pattern: GlobPattern,
   options: InvalidateMatchingOptions = {},
 ): Promise<number> {
-  const { driver, entries, namespace } = checkClient(checkOptions('client', { client }, ['client']))
+  const { driver, entries, namespace } = checkClient(client)
   const match = patternIn(namespace, pattern)
   const start = literalStart({ glob: match })
   /** The start of the keys of leases and intents: it is that of the entry, up to its last part. */
   const companionStart = `${escapeGlob(stem(start))}*{${match}}`
-  const check = checkOptions('invalidateMatching', options, [
-    'count',
-    'signal',
-    'onProgress',
-    'except',
-  ])
-  const onProgress = check.function<(invalidated: number) => void>('onProgress')
-  const except = check.function<(key: string) => boolean>('except') ?? (() => false)
-  const { count, signal } = options
+  const { count, signal, onProgress, except } = readOptions(
+    'invalidateMatching',
+    matchingOptions,
+    options,
+  )
 
   let invalidated = 0
   const drop = async (matching: readonly string[]): Promise<void> => {
@@ -68,8 +73,8 @@ export async function invalidateMatching(
   const scan = (matchPattern: string, type: 'string' | 'zset') =>
     scanNodes(driver, matchPattern, {
       type,
-      ...(count !== undefined && { count }),
-      ...(signal !== undefined && { signal }),
+      count,
+      ...(signal && { signal }),
     })
 
   // Loads and writes under way come first. Either one is still under way when it is reached here,

@@ -1,5 +1,11 @@
 import type { Duration } from '../util/duration.js'
-import type { OptionChecks } from '../util/options.js'
+import {
+  durationOption,
+  groupOption,
+  numberOption,
+  type CheckedOptions,
+  type OptionTable,
+} from '../util/options.js'
 
 export interface ResilienceOptions {
   /** How long a read waits for Redis before it falls back to the source. Default: 250 ms. */
@@ -36,28 +42,26 @@ export interface Breaker {
   readonly cooldown: number
 }
 
-export function checkResilience(options: OptionChecks): Resilience {
-  const resilience = options.nested('resilience', [
-    'readTimeout',
-    'writeTimeout',
-    'maxInFlight',
-    'breaker',
-  ])
-  const writeTimeout = resilience.duration('writeTimeout', 1_000)
-  return {
-    readTimeout: resilience.duration('readTimeout', 250),
-    writeTimeout,
-    maxInFlight: resilience.number('maxInFlight', { min: 1, integer: true }, 10_000),
-    ...checkBreaker(resilience, writeTimeout),
-  }
-}
+/** The option `breaker`. */
+export const breakerOption = groupOption({
+  failures: numberOption({ min: 1, integer: true }, 5),
+  cooldown: durationOption('1s'),
+} satisfies OptionTable<NonNullable<ResilienceOptions['breaker']>>)
 
-/** Checks the option `breaker`. `silence` is in milliseconds. */
-export function checkBreaker(options: OptionChecks, silence = 1_000): Breaker {
-  const breaker = options.nested('breaker', ['failures', 'cooldown'])
-  return {
-    failures: breaker.number('failures', { min: 1, integer: true }, 5),
-    silence,
-    cooldown: breaker.duration('cooldown', 1_000),
-  }
+/** The rows of `ResilienceOptions`. */
+const resilienceOptions = {
+  readTimeout: durationOption('250ms'),
+  writeTimeout: durationOption('1s'),
+  maxInFlight: numberOption({ min: 1, integer: true }, 10_000),
+  breaker: breakerOption,
+} satisfies OptionTable<ResilienceOptions>
+
+/** The option `resilience`. */
+export const resilienceOption = groupOption(resilienceOptions)
+
+export function toResilience({
+  breaker,
+  ...timeouts
+}: CheckedOptions<typeof resilienceOptions, ResilienceOptions>): Resilience {
+  return { ...timeouts, ...breaker, silence: timeouts.writeTimeout }
 }

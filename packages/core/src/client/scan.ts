@@ -2,7 +2,13 @@ import { CacheError, InvalidOptionError } from '../errors.js'
 import type { Driver } from '../drivers/driver.js'
 import type { Reply } from '../drivers/command.js'
 import { createKeys, type KeyPart } from './keys.js'
-import { checkOptions } from '../util/options.js'
+import {
+  choiceOption,
+  numberOption,
+  readOptions,
+  signalOption,
+  type OptionTable,
+} from '../util/options.js'
 
 /** A pattern for keys of a namespace. The tag `glob` makes one. */
 export interface GlobPattern {
@@ -47,12 +53,8 @@ export async function* scanNodes(
   options: ScanOptions = {},
   leftOut: (key: string) => boolean = () => false,
 ): AsyncGenerator<readonly string[]> {
-  const check = checkOptions('scan', options, ['count', 'type', 'signal'])
-  const count = check.number('count', { min: 1, integer: true }, 1_000)
-  const typeArgs = check.has('type') ? ['TYPE', check.oneOf('type', TYPES)] : []
-  const signal = check.has('signal')
-    ? check.shaped<AbortSignal>('signal', ['throwIfAborted'], 'an AbortSignal')
-    : undefined
+  const { count, type, signal } = readOptions('scan', scanOptions, options)
+  const typeArgs = type === undefined ? [] : ['TYPE', type]
   const seen = new Set<string>()
   for (const node of await driver.nodes()) {
     let cursor = '0'
@@ -71,6 +73,13 @@ export async function* scanNodes(
 }
 
 const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const
+
+/** The rows of `ScanOptions`. */
+export const scanOptions = {
+  count: numberOption({ min: 1, integer: true }, 1_000),
+  type: choiceOption(TYPES),
+  signal: signalOption(),
+} satisfies OptionTable<ScanOptions>
 
 const escapedKey = createKeys()
 

@@ -1,7 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, deflateRawSync, inflateRawSync } from 'node:zlib'
 import { checkCodec, type Codec } from './codec.js'
 import { CodecError } from '../errors.js'
-import { checkOptions } from '../util/options.js'
+import { choiceOption, readOptions, sizeOption, type OptionTable } from '../util/options.js'
 import type { Size } from '../util/size.js'
 
 export interface CompressedOptions {
@@ -30,6 +30,12 @@ const ALGORITHMS = {
   },
 } as const
 
+/** The rows of `CompressedOptions`. */
+const compressedOptions = {
+  threshold: sizeOption('4kb'),
+  algorithm: choiceOption(['deflate', 'brotli'], 'deflate'),
+} satisfies OptionTable<CompressedOptions>
+
 /**
  * Wraps a codec and compresses its large payloads, if that makes them smaller. Entries that were
  * written without it are still read. A payload that expands to more than `maxValueBytes` is
@@ -44,9 +50,8 @@ const ALGORITHMS = {
  */
 export function compressed<T>(codec: Codec<T>, options: CompressedOptions = {}): Codec<T> {
   const inner = checkCodec<T>('codec', codec)
-  const check = checkOptions('compressed', options, ['threshold', 'algorithm'])
-  const threshold = check.size('threshold', '4kb')
-  const { id, deflate } = ALGORITHMS[check.oneOf('algorithm', ['deflate', 'brotli'], 'deflate')]
+  const { threshold, algorithm } = readOptions('compressed', compressedOptions, options)
+  const { id, deflate } = ALGORITHMS[algorithm]
 
   return {
     name: `compressed ${inner.name}`,

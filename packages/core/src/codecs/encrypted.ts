@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { checkCodec, type Codec, type CodecContext } from './codec.js'
 import { CodecError, InvalidOptionError } from '../errors.js'
-import { checkOptions } from '../util/options.js'
+import { givenOption, readOptions, type OptionTable } from '../util/options.js'
 
 export interface EncryptedOptions {
   /**
@@ -113,11 +113,16 @@ function authenticated(header: Buffer, { key, associatedData }: CodecContext): B
   return Buffer.concat([header, length, name, ...(associatedData ? [associatedData] : [])])
 }
 
+/** The rows of `EncryptedOptions`. */
+const encryptedOptions = {
+  keys: givenOption(),
+  current: givenOption(),
+} satisfies OptionTable<EncryptedOptions>
+
 function keysOf(options: EncryptedOptions): Map<string, Buffer> {
-  const check = checkOptions('encrypted', options, ['keys', 'current'])
-  const provided = options.keys as unknown
+  const provided = readOptions('encrypted', encryptedOptions, options).keys as unknown
   if (typeof provided !== 'object' || provided === null || Object.keys(provided).length === 0)
-    check.fail('keys', 'an object from ids to keys of 32 bytes')
+    throw new InvalidOptionError('keys', 'an object from ids to keys of 32 bytes', provided)
   return new Map(
     Object.entries(options.keys).map(([id, secret], i) => [
       checkId(id),

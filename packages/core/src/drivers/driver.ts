@@ -1,3 +1,4 @@
+import { durationOption, type OptionTable } from '../util/options.js'
 import type { Command, Reply } from './command.js'
 import type { Duration } from '../util/duration.js'
 import type { CacheError } from '../errors.js'
@@ -168,3 +169,8 @@ export interface DriverOptions {
   /** How long a command waits for its reply if the sender does not set a timeout. Default: 1 s. */
   readonly timeout?: Duration
 }
+
+/** The rows of `DriverOptions`. */
+export const driverOptions = {
+  timeout: durationOption('1s'),
+} satisfies OptionTable<DriverOptions>

@@ -10,7 +10,13 @@ import {
   type Framed,
   type Meta,
 } from './frame.js'
-import { checkOptions } from '../util/options.js'
+import {
+  customOption,
+  readOptions,
+  sizeOption,
+  type CheckedOptions,
+  type OptionTable,
+} from '../util/options.js'
 import { errorWithoutMessage } from '../util/redact.js'
 import { applySchema, checkSchema, type Checked, type Schema } from '../codecs/schema.js'
 import type { Size } from '../util/size.js'
@@ -88,7 +94,14 @@ export interface FormatOptions<T> {
   readonly maxValueBytes?: Size | undefined
 }
 
-export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
+/** The rows of `FormatOptions`. */
+export const formatOptions = {
+  codec: customOption((codec, path) => checkCodec<any>(path, codec === undefined ? json : codec)),
+  schema: customOption((schema, path) =>
+    schema === undefined ? undefined : checkSchema<any>(path, schema),
+  ),
+  maxValueBytes: sizeOption('8mb'),
+} satisfies OptionTable<FormatOptions<unknown>>
 
 /**
  * Creates a format. It encodes values with a codec, and stores them in a frame if they have
@@ -101,10 +114,16 @@ export const DEFAULT_MAX_VALUE_BYTES = 8 * 1024 * 1024
  * products.decode('product:42', Buffer.from(stored))
  */
 export function createFormat<T>(options: FormatOptions<T> = {}): Format<T> {
-  const check = checkOptions('createFormat', options, ['codec', 'schema', 'maxValueBytes'])
-  const codec = checkCodec<T>('codec', options.codec === undefined ? json : options.codec)
-  const schema = options.schema === undefined ? undefined : checkSchema<T>('schema', options.schema)
-  return new EntryFormat(codec, schema, check.size('maxValueBytes', DEFAULT_MAX_VALUE_BYTES))
+  return formatOf(readOptions('createFormat', formatOptions, options))
+}
+
+/** Creates a format from options that are checked already. */
+export function formatOf<T>({
+  codec,
+  schema,
+  maxValueBytes,
+}: CheckedOptions<typeof formatOptions, FormatOptions<T>>): Format<T> {
+  return new EntryFormat<T>(codec, schema, maxValueBytes)
 }
 
 class EntryFormat<T> implements Format<T> {

@@ -1,7 +1,15 @@
 import type { Codec } from '../codecs/codec.js'
-import { OptionChecks } from '../util/options.js'
+import {
+  customOption,
+  durationOption,
+  omitOptions,
+  readGroup,
+  readOptions,
+  type CheckedOptions,
+  type OptionTable,
+} from '../util/options.js'
 import type { Duration } from '../util/duration.js'
-import { LoadPolicy, loadPolicyOptions, type LoadPolicyOptions } from './policy.js'
+import { loadPolicyOptions, type LoadPolicyOptions } from './policy.js'
 
 /**
  * Default options for all caches of a client. A cache that sets an option itself overrides the
@@ -20,35 +28,42 @@ export interface CacheDefaults extends Omit<
   readonly intentTtl?: Duration
 }
 
-const defaultNames = [
-  ...loadPolicyOptions.filter((name) => name !== 'schema' && name !== 'version'),
-  'intentTtl',
-] as const
+/** The rows of `CacheDefaults`. */
+const defaultOptions = {
+  ...omitOptions(loadPolicyOptions, ['schema', 'version']),
+  ttl: durationOption(),
+  intentTtl: durationOption(),
+} satisfies OptionTable<CacheDefaults>
+
+/** The option `defaults` of a client. The result is as it was passed, but frozen. */
+export const defaultsOption = customOption((defaults, path): CacheDefaults | undefined => {
+  if (defaults === undefined) return undefined
+  readGroup(defaultOptions, defaults, path)
+  return Object.freeze({ ...(defaults as CacheDefaults) })
+})
 
 /**
- * Checks the option `defaults` of a client, and returns it.
- *
- * @throws {InvalidOptionError} naming the default: `defaults.ttl`.
+ * Checks the options of a cache like `readOptions`. Options that it does not set have the defaults
+ * of its client.
  */
-export function checkDefaults(check: OptionChecks, defaults: CacheDefaults): CacheDefaults {
-  const nested = check.nested('defaults', defaultNames)
-  nested.duration('ttl', undefined)
-  nested.duration('intentTtl', undefined)
-  const sample = { ttl: '1h', ...withoutUndefined(defaults) } as const
-  new LoadPolicy(new OptionChecks('defaults', sample), sample)
-  return Object.freeze({ ...defaults })
+export function readCacheOptions<const Table extends OptionTable<any>, Options>(
+  owner: string,
+  table: Table,
+  options: Options,
+): CheckedOptions<Table, Options> {
+  return readOptions(owner, table, withClientDefaults(table, options))
 }
 
 /**
- * Adds the defaults of its client to the options of a cache. `known` are the names of the options
- * that the cache has. For packages of patterns.
+ * Returns the options of a cache as they were passed. Options that it has but does not set are the
+ * defaults of its client.
  */
-export function withClientDefaults<O>(options: O, known: readonly string[]): O {
+export function withClientDefaults<Options>(table: OptionTable<any>, options: Options): Options {
   const { client } = (options ?? {}) as { readonly client?: { readonly defaults?: CacheDefaults } }
   const defaults = client?.defaults
   if (!defaults) return options
-  const applicable = Object.entries(defaults).filter(([name]) => known.includes(name))
-  return { ...Object.fromEntries(applicable), ...withoutUndefined(options) } as O
+  const applicable = Object.entries(defaults).filter(([name]) => Object.hasOwn(table, name))
+  return { ...Object.fromEntries(applicable), ...withoutUndefined(options) } as Options
 }
 
 function withoutUndefined<O>(options: O): O {

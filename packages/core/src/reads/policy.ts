@@ -1,8 +1,18 @@
 import type { Codec } from '../codecs/codec.js'
 import { jittered, parseDuration, type Duration } from '../util/duration.js'
 import type { Entry } from '../entries/entry.js'
-import { createFormat, type Format, type Meta } from '../entries/format.js'
-import type { OptionChecks } from '../util/options.js'
+import { formatOf, formatOptions, type Format, type Meta } from '../entries/format.js'
+import { InvalidOptionError } from '../errors.js'
+import {
+  choiceOption,
+  customOption,
+  durationOption,
+  functionOption,
+  numberOption,
+  readGroup,
+  type CheckedOptions,
+  type OptionTable,
+} from '../util/options.js'
 import type { Schema } from '../codecs/schema.js'
 import type { Size } from '../util/size.js'
 
@@ -94,26 +104,31 @@ export interface LoadPolicyOptions<T> {
   readonly version?: (value: T) => number
 }
 
-/** The names of these options, for `checkOptions`. */
-export const loadPolicyOptions = [
-  'ttl',
-  'jitter',
-  'codec',
-  'schema',
-  'maxValueBytes',
-  'negativeTtl',
-  'errorTtl',
-  'retryOn',
-  'staleWhileRevalidate',
-  'staleIfError',
-  'earlyRefresh',
-  'stampede',
-  'waitFor',
-  'leaseTtl',
-  'loadTimeout',
-  'waitUntil',
-  'version',
-] as const
+/** The rows of `LoadPolicyOptions`. */
+export const loadPolicyOptions = {
+  ttl: customOption((ttl, path) =>
+    typeof ttl === 'function'
+      ? (ttl as (value: any) => Duration)
+      : parseDuration(ttl as Duration, path),
+  ),
+  jitter: numberOption({ min: 0, max: 1 }, 0),
+  ...formatOptions,
+  negativeTtl: durationOption(undefined, { allowFalse: true }),
+  errorTtl: durationOption(undefined, { allowFalse: true }),
+  retryOn: functionOption<(error: unknown) => boolean>(() => false),
+  staleWhileRevalidate: durationOption(undefined, { allowFalse: true }),
+  staleIfError: durationOption(undefined, { allowFalse: true }),
+  earlyRefresh: customOption(checkEarlyRefresh),
+  stampede: choiceOption(['lease', 'process', 'off'], 'lease'),
+  waitFor: durationOption('2s'),
+  leaseTtl: durationOption(),
+  loadTimeout: customOption(checkLoadTimeout),
+  waitUntil: functionOption(),
+  version: functionOption(),
+} satisfies OptionTable<LoadPolicyOptions<unknown>>
+
+/** `LoadPolicyOptions` that are checked, with their defaults. */
+export type CheckedLoadPolicy<T> = CheckedOptions<typeof loadPolicyOptions, LoadPolicyOptions<T>>
 
 /** How to store a value. */
 export interface StoreOptions {
@@ -153,32 +168,28 @@ export class LoadPolicy<T> {
   readonly #ttl: number | ((value: T) => Duration)
   readonly #negativeTtl: number | undefined
   readonly #jitter: number
-  readonly #early: { readonly beta: number; readonly share: number } | undefined
+  readonly #early: EarlyRefresh | undefined
   readonly #version: ((value: T) => number) | undefined
 
-  constructor(check: OptionChecks, options: LoadPolicyOptions<T>, inOutage: InOutage = 'load') {
+  constructor(options: CheckedLoadPolicy<T>, inOutage: InOutage = 'load') {
     this.inOutage = inOutage
-    const timeouts = check.nested('loadTimeout', ['soft', 'hard'])
-    this.#ttl = typeof options.ttl === 'function' ? options.ttl : check.duration('ttl')
-    this.#jitter = check.number('jitter', { min: 0, max: 1 }, 0)
-    this.#negativeTtl = durationOrOff(check, 'negativeTtl')
-    this.#version = check.function('version')
-    this.#early = earlyRefresh(check, options.earlyRefresh)
-    this.errorTtl = durationOrOff(check, 'errorTtl')
-    this.retryOn = check.function<(error: unknown) => boolean>('retryOn') ?? (() => false)
-    this.stampede = check.oneOf('stampede', ['lease', 'process', 'off'], 'lease')
-    this.waitUntil = check.function('waitUntil')
-    this.waitFor = check.duration('waitFor', 2_000)
-    this.soft = timeouts.duration('soft', undefined)
-    this.hard = timeouts.duration('hard', undefined)
-    if (this.soft !== undefined && this.hard !== undefined && this.soft > this.hard)
-      timeouts.fail('soft', 'no longer than "loadTimeout.hard"')
-    this.leaseTtl = check.duration('leaseTtl', Math.max(10_000, (this.hard ?? 0) + 1_000))
-    this.#staleIfError = durationOrOff(check, 'staleIfError') ?? 0
-    this.staleBelow = (durationOrOff(check, 'staleWhileRevalidate') ?? 0) + this.#staleIfError
+    this.#ttl = options.ttl
+    this.#jitter = options.jitter
+    this.#negativeTtl = options.negativeTtl
+    this.#version = options.version
+    this.#early = options.earlyRefresh
+    this.errorTtl = options.errorTtl
+    this.retryOn = options.retryOn
+    this.stampede = options.stampede
+    this.waitUntil = options.waitUntil
+    this.waitFor = options.waitFor
+    this.soft = options.loadTimeout.soft
+    this.hard = options.loadTimeout.hard
+    this.leaseTtl = options.leaseTtl ?? Math.max(10_000, (this.hard ?? 0) + 1_000)
+    this.#staleIfError = options.staleIfError ?? 0
+    this.staleBelow = (options.staleWhileRevalidate ?? 0) + this.#staleIfError
     this.needsLife = this.staleBelow > 0 || this.#early !== undefined
-    const { codec, schema, maxValueBytes } = options
-    this.format = createFormat<T>({ codec, schema, maxValueBytes })
+    this.format = formatOf<T>(options)
   }
 
   /**
@@ -226,20 +237,27 @@ export class LoadPolicy<T> {
   }
 }
 
-/** Returns a duration, or `undefined` if the option is missing or `false`. */
-function durationOrOff(check: OptionChecks, name: string): number | undefined {
-  return check.is(name, false) ? undefined : check.duration(name, undefined)
+function checkLoadTimeout(value: unknown, path: string): LoadTimeouts {
+  const timeouts = readGroup(loadTimeoutOptions, value === undefined ? {} : value, path)
+  const { soft, hard } = timeouts
+  if (soft !== undefined && hard !== undefined && soft > hard)
+    throw new InvalidOptionError(`${path}.soft`, `no longer than "${path}.hard"`, soft)
+  return timeouts
 }
 
-function earlyRefresh(
-  check: OptionChecks,
-  option: LoadPolicyOptions<never>['earlyRefresh'],
-): { beta: number; share: number } | undefined {
-  if (option === undefined || option === false) return undefined
-  if (option === true) return { beta: 1, share: 0.2 }
-  const nested = check.nested('earlyRefresh', ['beta', 'share'])
-  return {
-    beta: nested.number('beta', { min: 0 }, 1),
-    share: nested.number('share', { min: 0, max: 1 }, 0.2),
-  }
+const loadTimeoutOptions = {
+  soft: durationOption(),
+  hard: durationOption(),
 }
+type LoadTimeouts = CheckedOptions<typeof loadTimeoutOptions, unknown>
+
+function checkEarlyRefresh(value: unknown, path: string): EarlyRefresh | undefined {
+  if (value === undefined || value === false) return undefined
+  return readGroup(earlyRefreshOptions, value === true ? {} : value, path)
+}
+
+const earlyRefreshOptions = {
+  beta: numberOption({ min: 0 }, 1),
+  share: numberOption({ min: 0, max: 1 }, 0.2),
+}
+type EarlyRefresh = CheckedOptions<typeof earlyRefreshOptions, unknown>

@@ -1,5 +1,5 @@
 import { limitTo } from '../util/concurrency.js'
-import type { OptionChecks } from '../util/options.js'
+import { functionOption, numberOption, required, type OptionTable } from '../util/options.js'
 import type { CallOptions, ReadsById } from './by-id.js'
 import type { LoadContext } from './loader.js'
 import type { LoadMany } from './many.js'
@@ -23,8 +23,12 @@ export interface SourceOptions<Loaded, Id> {
   readonly concurrency?: number
 }
 
-/** The names of these options, for `checkOptions`. */
-export const sourceOptions = ['load', 'loadMany', 'concurrency'] as const
+/** The rows of `SourceOptions`. */
+export const sourceOptions = {
+  load: functionOption(required),
+  loadMany: functionOption(),
+  concurrency: numberOption({ min: 1, integer: true }, 10),
+} satisfies OptionTable<SourceOptions<unknown, unknown>>
 
 /** Reads that load missing values from the source. */
 export interface SourceReads<Loaded, Id> {
@@ -36,15 +40,15 @@ export interface SourceReads<Loaded, Id> {
   ): Promise<(NonNullable<Loaded> | null | undefined)[]>
 }
 
-/** Returns the option `load`. For packages of patterns. */
-export function sourceLoader<Loaded, Id>(
-  check: OptionChecks,
-): (
-  id: Id,
-  context: LoadContext<NonNullable<Loaded>>,
-) => Promise<NonNullable<Loaded> | null | undefined> {
+/** A loader of one value, as the read path calls it. */
+export type SourceLoader<T, Id> = (id: Id, context: LoadContext<T>) => Promise<T | null | undefined>
+
+/** Returns the option `load` as the read path calls it. For packages of patterns. */
+export function sourceLoader<Loaded, Id>({
+  load,
+}: Pick<SourceOptions<Loaded, Id>, 'load'>): SourceLoader<NonNullable<Loaded>, Id> {
   // The compiler can't know that `Loaded` is no more than a value, `null` and `undefined`.
-  return check.function('load', 'required')
+  return load as SourceLoader<NonNullable<Loaded>, Id>
 }
 
 /**
@@ -53,11 +57,14 @@ export function sourceLoader<Loaded, Id>(
  */
 export function readThrough<Loaded, Id>(
   reads: ReadsById<NonNullable<Loaded>, Id>,
-  check: OptionChecks,
+  options: Pick<SourceOptions<Loaded, Id>, 'load'> & {
+    readonly loadMany: SourceOptions<Loaded, Id>['loadMany'] | undefined
+    readonly concurrency: number
+  },
 ): SourceReads<Loaded, Id> {
-  const load = sourceLoader<Loaded, Id>(check)
-  const loadMany = check.function<LoadMany<NonNullable<Loaded>, Id>>('loadMany')
-  const limited = limitTo(check.number('concurrency', { min: 1, integer: true }, 10))
+  const { loadMany } = options
+  const load = sourceLoader<Loaded, Id>(options)
+  const limited = limitTo(options.concurrency)
   const loadEach: LoadMany<NonNullable<Loaded>, Id> = (ids, { contexts }) =>
     ids.map((id, i) => limited(() => load(id, contexts[i]!)))
   const one = loadMany

@@ -3,25 +3,89 @@ import { InvalidOptionError } from '../errors.js'
 import { parseSize, type Size } from './size.js'
 
 /**
- * Checks the options of a factory at run time, as its types do at compile time. An invalid option
- * throws an `InvalidOptionError` with the whole path of the option. Each method returns the checked
- * value, or `fallback` if the option is missing.
- *
- * @example
- * const check = checkOptions('createAside', options, ['client', 'ttl', 'jitter'])
- * const ttl = check.duration('ttl')                      // required
- * const jitter = check.number('jitter', { min: 0, max: 1 }, 0)
+ * One option in the table of a factory: how its value is checked, and its default. `Checked` is the
+ * type of the result; `AsGiven` stands for the type that the interface of the options declares.
  */
-export function checkOptions(
+export interface Option<Checked> {
+  /** Returns the checked value, or the default if the value is `undefined`. */
+  check(value: unknown, path: string): Checked
+}
+
+/** The result of an option is its value as it was passed. */
+export interface AsGiven {
+  readonly [AS_GIVEN]: never
+}
+declare const AS_GIVEN: unique symbol
+
+/**
+ * The options of a factory, one row for each member of the interface `Options`. The compiler finds
+ * a missing row if the table is declared with `satisfies OptionTable<Options>`.
+ */
+export type OptionTable<Options> = { readonly [Name in keyof Options]-?: Option<any> }
+
+/** What `readOptions` returns. */
+export type CheckedOptions<Table, Options> = {
+  readonly [Name in keyof Table]: Table[Name] extends Option<infer Checked>
+    ? [Checked] extends [AsGiven]
+      ? Name extends keyof Options
+        ? Options[Name]
+        : never
+      : Checked
+    : never
+}
+
+/** Returns a table without some of its rows, for a factory that does not have these options. */
+/* @__NO_SIDE_EFFECTS__ */
+export function omitOptions<Table extends object, const Name extends keyof Table & string>(
+  table: Table,
+  names: readonly Name[],
+): Omit<Table, Name> {
+  return Object.fromEntries(
+    Object.entries(table).filter(([name]) => !names.includes(name as Name)),
+  ) as Omit<Table, Name>
+}
+
+/** The default of an option that must be passed. */
+export const required = Symbol('required')
+type Required = typeof required
+
+/**
+ * Checks the options of a factory at run time, as its types do at compile time. Returns all options
+ * of the table, with their defaults.
+ *
+ * @throws {InvalidOptionError} naming the whole path of an option that is invalid or unknown.
+ * @example
+ * const lockOptions = {
+ *   ttl: durationOption('10s'),
+ *   label: textOption(),
+ * } satisfies OptionTable<LockOptions>
+ * const { ttl, label } = readOptions('createLock', lockOptions, options)
+ */
+export function readOptions<const Table extends OptionTable<any>, Options>(
   owner: string,
-  options: unknown,
-  known: readonly string[],
-): OptionChecks {
+  table: Table,
+  options: Options,
+): CheckedOptions<Table, Options> {
+  return readTable(table, options, owner, '') as CheckedOptions<Table, Options>
+}
+
+function readTable(table: OptionTable<any>, options: unknown, owner: string, path: string): object {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new InvalidOptionError(owner, 'an object of options', options)
-  const checks = new OptionChecks('', options as Record<string, unknown>)
-  checks.only(known)
-  return checks
+  for (const name of Object.keys(options)) {
+    // A misspelt option would be ignored silently otherwise.
+    if (!Object.hasOwn(table, name))
+      throw new InvalidOptionError(
+        path + (isWord(name) ? name : '?'),
+        `one of ${Object.keys(table).join(', ')}`,
+      )
+  }
+  return Object.fromEntries(
+    Object.entries(table).map(([name, option]) => [
+      name,
+      option.check((options as Record<string, unknown>)[name], path + name),
+    ]),
+  )
 }
 
 /**
@@ -34,122 +98,186 @@ export function requireFunction<F>(name: string, value: F, expected = 'a functio
   return value
 }
 
-interface Range {
-  readonly min?: number
-  readonly max?: number
-  readonly integer?: boolean
+/** An option with a check of its own, which throws or returns the checked value. */
+/* @__NO_SIDE_EFFECTS__ */
+export function customOption<C>(check: (value: unknown, path: string) => C): Option<C> {
+  return { check }
 }
 
-/**
- * The options of one factory. Each method checks one option and returns it or its default, and
- * throws an `InvalidOptionError` that names the option if it is invalid. `checkOptions` creates it,
- * and refuses unknown names.
- */
-export class OptionChecks {
-  readonly #path: string
-  readonly #options: Record<string, unknown>
+/** An option that the factory checks itself, such as a prefix, which depends on the client. */
+export function givenOption(): Option<AsGiven>
+export function givenOption<C>(fallback: C): Option<C>
+/* @__NO_SIDE_EFFECTS__ */
+export function givenOption(fallback?: unknown): Option<unknown> {
+  return { check: (value) => (value === undefined ? fallback : value) }
+}
 
-  constructor(path: string, options: Record<string, unknown>) {
-    this.#path = path
-    this.#options = options
-  }
+/** A duration. The result is in milliseconds. `false` counts as missing with `allowFalse`. */
+export function durationOption(fallback: Duration | Required, rules?: DurationRules): Option<number>
+export function durationOption(
+  fallback?: undefined,
+  rules?: DurationRules,
+): Option<number | undefined>
+/* @__NO_SIDE_EFFECTS__ */
+export function durationOption(
+  fallback?: Duration | Required,
+  { min = 0, allowFalse = false }: DurationRules = {},
+): Option<number | undefined> {
+  return withDefault(fallback, (value, path) => {
+    if (value === false && allowFalse) return undefined
+    const ms = parseDuration(value as Duration, path)
+    if (ms < min) throw new InvalidOptionError(path, `a duration of at least ${min} ms`, value)
+    return ms
+  })
+}
 
-  /** Refuses unknown names: a misspelt option would be ignored silently otherwise. */
-  only(known: readonly string[]): void {
-    for (const name of Object.keys(this.#options)) {
-      if (!known.includes(name))
-        throw new InvalidOptionError(
-          this.#name(isWord(name) ? name : '?'),
-          `one of ${known.join(', ')}`,
-        )
-    }
-  }
+interface DurationRules {
+  /** The shortest duration, in milliseconds. */
+  readonly min?: number
+  readonly allowFalse?: boolean
+}
 
-  has(name: string): boolean {
-    return this.#options[name] !== undefined
-  }
+/** A size. The result is in bytes. */
+/* @__NO_SIDE_EFFECTS__ */
+export function sizeOption(fallback: Size): Option<number> {
+  return withDefault(fallback, (value, path) => parseSize(value as Size, path))
+}
 
-  is(name: string, value: unknown): boolean {
-    return this.#options[name] === value
-  }
-
-  fail(name: string, expected: string): never {
-    throw new InvalidOptionError(this.#name(name), expected, this.#options[name])
-  }
-
-  duration(name: string): number
-  duration<O>(name: string, fallback: O): number | O
-  duration<O>(name: string, ...fallback: [O?]): number | O | undefined {
-    if (!this.has(name) && fallback.length > 0) return fallback[0]
-    return parseDuration(this.#options[name] as Duration, this.#name(name))
-  }
-
-  /** Returns a size in bytes. */
-  size(name: string, fallback: Size): number {
-    return parseSize(this.has(name) ? (this.#options[name] as Size) : fallback, this.#name(name))
-  }
-
-  number(name: string, range: Range, ...fallback: [number?]): number {
-    const value = this.has(name) || fallback.length === 0 ? this.#options[name] : fallback[0]
-    const { min = -Infinity, max = Infinity, integer = false } = range
+/** A number in a range. */
+export function numberOption(rules: NumberRules, fallback: number | Required): Option<number>
+export function numberOption(rules: NumberRules): Option<number | undefined>
+/* @__NO_SIDE_EFFECTS__ */
+export function numberOption(
+  rules: NumberRules,
+  fallback?: number | Required,
+): Option<number | undefined> {
+  const { min = -Infinity, max = Infinity, integer = false } = rules
+  return withDefault(fallback, (value, path) => {
     const isValid =
       typeof value === 'number' &&
       value >= min &&
       value <= max &&
       (!integer || Number.isSafeInteger(value))
     if (!isValid)
-      this.fail(name, `${integer ? 'a whole number' : 'a number'}${describeRange(range)}`)
+      throw new InvalidOptionError(
+        path,
+        `${integer ? 'a whole number' : 'a number'}${describeRange(rules)}`,
+        value,
+      )
     return value
-  }
+  })
+}
 
-  oneOf<const V extends string | boolean>(
-    name: string,
-    values: readonly V[],
-    ...fallback: [V?]
-  ): V {
-    const value = this.has(name) || fallback.length === 0 ? this.#options[name] : fallback[0]
+interface NumberRules {
+  readonly min?: number
+  readonly max?: number
+  readonly integer?: boolean
+}
+
+/** One of several values. */
+export function choiceOption<const V extends string | boolean>(
+  values: readonly V[],
+  fallback: NoInfer<V> | Required,
+): Option<V>
+export function choiceOption<const V extends string | boolean>(
+  values: readonly V[],
+): Option<V | undefined>
+/* @__NO_SIDE_EFFECTS__ */
+export function choiceOption<V extends string | boolean>(
+  values: readonly V[],
+  fallback?: V | Required,
+): Option<V | undefined> {
+  return withDefault<V | undefined>(fallback, (value, path) => {
     if (!values.includes(value as V))
-      this.fail(name, `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`)
+      throw new InvalidOptionError(
+        path,
+        `one of ${values.map((v) => JSON.stringify(v)).join(', ')}`,
+        value,
+      )
     return value as V
-  }
+  })
+}
 
-  string(name: string, ...fallback: [string?]): string {
-    const value = this.has(name) || fallback.length === 0 ? this.#options[name] : fallback[0]
-    if (typeof value !== 'string' || value === '') this.fail(name, 'a non-empty string')
+/** `true` or `false`. */
+/* @__NO_SIDE_EFFECTS__ */
+export function flagOption(fallback: boolean): Option<boolean> {
+  return choiceOption([true, false], fallback)
+}
+
+/** A text that is not empty. */
+export function textOption(fallback: string | Required): Option<string>
+export function textOption(): Option<string | undefined>
+/* @__NO_SIDE_EFFECTS__ */
+export function textOption(fallback?: string | Required): Option<string | undefined> {
+  return withDefault(fallback, (value, path) => {
+    if (typeof value !== 'string' || value === '')
+      throw new InvalidOptionError(path, 'a non-empty string', value)
     return value
-  }
+  })
+}
 
-  function<F>(name: string, required: 'required'): F
-  function<F>(name: string): F | undefined
-  function(name: string, required?: 'required'): unknown {
-    if (!this.has(name) && required === undefined) return undefined
-    if (typeof this.#options[name] !== 'function') this.fail(name, 'a function')
-    return this.#options[name]
-  }
+/** A function. */
+export function functionOption(fallback?: Required): Option<AsGiven>
+export function functionOption<F extends (...args: never[]) => unknown>(fallback: F): Option<F>
+/* @__NO_SIDE_EFFECTS__ */
+export function functionOption(fallback?: unknown): Option<unknown> {
+  return withDefault(fallback, (value, path) => requireFunction(path, value))
+}
 
-  /** Returns an object that must have these methods, such as a client, a codec or a bus. */
-  shaped<S>(name: string, methods: readonly string[], expected: string): S {
-    const value = this.#options[name] as Record<string, unknown> | null | undefined
+/** An object that must have these methods, such as a client, a codec or a bus. */
+export function objectOption(
+  methods: readonly string[],
+  expected: string,
+  fallback?: Required,
+): Option<AsGiven>
+/* @__NO_SIDE_EFFECTS__ */
+export function objectOption(
+  methods: readonly string[],
+  expected: string,
+  fallback?: Required,
+): Option<unknown> {
+  return withDefault<unknown>(fallback, (given, path) => {
+    const value = given as Record<string, unknown> | null | undefined
     const isValid =
       (typeof value === 'object' || typeof value === 'function') &&
       value !== null &&
       methods.every((method) => typeof value[method] === 'function')
-    if (!isValid) this.fail(name, expected)
-    return value as S
-  }
+    if (!isValid) throw new InvalidOptionError(path, expected, given)
+    return value
+  })
+}
 
-  /** Returns the checks of a nested object of options, which is empty if it is missing. */
-  nested(name: string, known: readonly string[]): OptionChecks {
-    const value = this.has(name) ? this.#options[name] : {}
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      this.fail(name, 'an object of options')
-    const checks = new OptionChecks(this.#name(name), value as Record<string, unknown>)
-    checks.only(known)
-    return checks
-  }
+/** An `AbortSignal`. */
+/* @__NO_SIDE_EFFECTS__ */
+export function signalOption(): Option<AbortSignal | undefined> {
+  return objectOption(['addEventListener', 'throwIfAborted'], 'an AbortSignal') as Option<any>
+}
 
-  #name(name: string): string {
-    return this.#path === '' ? name : `${this.#path}.${name}`
+/** A nested object of options. If it is missing, its options have their defaults. */
+/* @__NO_SIDE_EFFECTS__ */
+export function groupOption<const Table extends OptionTable<any>>(
+  table: Table,
+): Option<CheckedOptions<Table, unknown>> {
+  return customOption((value, path) => readGroup(table, value === undefined ? {} : value, path))
+}
+
+/** Checks a nested object of options. */
+export function readGroup<const Table extends OptionTable<any>>(
+  table: Table,
+  options: unknown,
+  path: string,
+): CheckedOptions<Table, unknown> {
+  return readTable(table, options, path, `${path}.`) as CheckedOptions<Table, unknown>
+}
+
+function withDefault<C>(fallback: unknown, check: (value: unknown, path: string) => C): Option<C> {
+  return {
+    check: (value, path) =>
+      value !== undefined || fallback === required
+        ? check(value, path)
+        : fallback === undefined || typeof fallback === 'function'
+          ? (fallback as C)
+          : check(fallback, path),
   }
 }
 
@@ -160,7 +288,7 @@ function isWord(name: string): boolean {
   return /^[a-z_$][\w$-]{0,29}$/i.test(name)
 }
 
-function describeRange({ min, max }: Range): string {
+function describeRange({ min, max }: NumberRules): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`
   if (min !== undefined) return ` of at least ${min}`
   return max === undefined ? '' : ` of at most ${max}`

@@ -1,5 +1,14 @@
-import type { Duration } from '@cache/core'
-import { checkOptions, type OptionChecks } from '@cache/core/internal'
+import { InvalidOptionError, type Duration, type KeyPart } from '@cache/core'
+import {
+  choiceOption,
+  customOption,
+  durationOption,
+  flagOption,
+  readOptions,
+  signalOption,
+  textOption,
+  type OptionTable,
+} from '@cache/core/internal'
 
 /** Options for holding and waiting for a lock. */
 export interface HoldOptions {
@@ -45,44 +54,52 @@ export interface ResolvedLockOptions {
   readonly label: string | undefined
 }
 
-export const lockOptionNames = ['ttl', 'wait', 'renew', 'maxHold', 'fair', 'label'] as const
+/** The rows of `HoldOptions`. */
+export const holdOptions = {
+  ttl: durationOption('10s', { min: 10 }),
+  wait: durationOption('10s'),
+  renew: flagOption(true),
+  maxHold: durationOption('1h'),
+  fair: flagOption(true),
+  label: textOption(),
+} satisfies OptionTable<HoldOptions>
 
-/** @throws {InvalidOptionError} If an option is invalid. The error names the option. */
-export function resolveLockOptions(
-  check: OptionChecks,
-  defaults: ResolvedLockOptions = DEFAULTS,
-): ResolvedLockOptions {
-  const ttl = check.duration('ttl', defaults.ttl)
-  if (ttl < SHORTEST_TTL) check.fail('ttl', `a duration of at least ${SHORTEST_TTL} ms`)
-  return {
-    ttl,
-    wait: check.duration('wait', defaults.wait),
-    renew: check.oneOf('renew', [true, false], defaults.renew),
-    maxHold: check.duration('maxHold', defaults.maxHold),
-    fair: check.oneOf('fair', [true, false], defaults.fair),
-    label: check.has('label') ? check.string('label') : defaults.label,
-  }
-}
+/** The option `name` of a semaphore or a read-write lock. Its key is checked where it is made. */
+export const nameOption = customOption((value, path) => {
+  if (value === undefined)
+    throw new InvalidOptionError(path, 'a string, a number or a bigint', value)
+  return value as KeyPart
+})
 
-/** Returns the resolved options of one call, and its signal. */
+/** The rows of `AcquireOptions`. An option that is missing is as in the factory. */
+const acquireOptions = {
+  ttl: durationOption(undefined, { min: 10 }),
+  wait: durationOption(),
+  renew: choiceOption([true, false]),
+  maxHold: durationOption(),
+  fair: choiceOption([true, false]),
+  label: textOption(),
+  signal: signalOption(),
+} satisfies OptionTable<AcquireOptions>
+
+/**
+ * Returns the resolved options of one call, and its signal.
+ *
+ * @throws {InvalidOptionError} If an option is invalid. The error names the option.
+ */
 export function resolveCallOptions(
   options: AcquireOptions | undefined,
   defaults: ResolvedLockOptions,
 ): { readonly resolved: ResolvedLockOptions; readonly signal: AbortSignal | undefined } {
   if (options === undefined) return { resolved: defaults, signal: undefined }
-  const check = checkOptions('options', options, [...lockOptionNames, 'signal'])
-  const signal = check.has('signal')
-    ? check.shaped<AbortSignal>('signal', ['addEventListener', 'throwIfAborted'], 'an AbortSignal')
-    : undefined
-  return { resolved: resolveLockOptions(check, defaults), signal }
+  const {
+    ttl = defaults.ttl,
+    wait = defaults.wait,
+    renew = defaults.renew,
+    maxHold = defaults.maxHold,
+    fair = defaults.fair,
+    label = defaults.label,
+    signal,
+  } = readOptions('options', acquireOptions, options)
+  return { resolved: { ttl, wait, renew, maxHold, fair, label }, signal }
 }
-
-const DEFAULTS: ResolvedLockOptions = {
-  ttl: 10_000,
-  wait: 10_000,
-  renew: true,
-  maxHold: 3_600_000,
-  fair: true,
-  label: undefined,
-}
-const SHORTEST_TTL = 10

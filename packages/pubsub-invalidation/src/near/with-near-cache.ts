@@ -1,8 +1,18 @@
 import type { CacheClient, Duration, Size } from '@cache/core'
-import { checkClient, checkOptions, type OptionChecks, closeWith } from '@cache/core/internal'
+import {
+  checkClient,
+  closeWith,
+  durationOption,
+  flagOption,
+  functionOption,
+  numberOption,
+  readOptions,
+  sizeOption,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { InvalidationBus } from '../bus.js'
-import { checkBus } from '../check-bus.js'
-import { NearCache, type NearSettings } from './near-cache.js'
+import { busOption, checkBus } from '../check-bus.js'
+import { NearCache } from './near-cache.js'
 
 export interface NearCacheOptions {
   /**
@@ -95,9 +105,13 @@ export interface NearCacheClient extends CacheClient {
  * const products = createAside<Product>({ client: near, prefix: 'product', ttl: '1h' })
  */
 export function withNearCache(client: CacheClient, options: NearCacheOptions): NearCacheClient {
-  const inner = checkClient(checkOptions('client', { client }, ['client']))
-  const check = checkOptions('withNearCache', options, ['bus', ...nearOptions])
-  const near = new NearCache({ bus: checkBus(check, inner), ...checkNear(check) })
+  const inner = checkClient(client)
+  const { bus, ...settings } = readOptions(
+    'withNearCache',
+    { bus: busOption, ...nearOptions },
+    options,
+  )
+  const near = new NearCache({ bus: checkBus(bus, inner), ...settings })
   closeWith(inner, near)
   const close = async (): Promise<void> => near.close()
   return {
@@ -109,24 +123,12 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   }
 }
 
-/**
- * The names of the options of a near cache, without `bus`. For packages that accept them as options
- * of their own.
- */
-export const nearOptions = ['maxEntries', 'maxBytes', 'ttl', 'clone', 'freeze', 'groups'] as const
-
-/**
- * Checks the options of a near cache, without `bus`.
- *
- * @throws {InvalidOptionError} naming the option with its path.
- */
-export function checkNear(check: OptionChecks): Omit<NearSettings, 'bus'> {
-  return {
-    maxEntries: check.number('maxEntries', { min: 1, max: 2 ** 24, integer: true }, 10_000),
-    maxBytes: check.size('maxBytes', '64mb'),
-    ttl: check.duration('ttl', 30_000),
-    clone: check.oneOf('clone', [true, false], false),
-    freeze: check.oneOf('freeze', [true, false], true),
-    groups: check.function('groups'),
-  }
-}
+/** The rows of `NearCacheOptions` without `bus`. For packages that accept these options. */
+export const nearOptions = {
+  maxEntries: numberOption({ min: 1, max: 2 ** 24, integer: true }, 10_000),
+  maxBytes: sizeOption('64mb'),
+  ttl: durationOption('30s'),
+  clone: flagOption(false),
+  freeze: flagOption(true),
+  groups: functionOption(),
+} satisfies OptionTable<Omit<NearCacheOptions, 'bus'>>

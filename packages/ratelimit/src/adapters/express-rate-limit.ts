@@ -1,8 +1,9 @@
 import { InvalidOptionError } from '@cache/core'
-import { checkOptions } from '@cache/core/internal'
+import { readOptions } from '@cache/core/internal'
 import type { Receipt } from '../decision.js'
 import { ExpiringMap } from '../expiring-map.js'
 import { consumeForRequest, withValidId } from '../http/consume-for-request.js'
+import { limiterOption } from '../http/limiter-option.js'
 import type { RateLimiter } from '../rate-limiter.js'
 
 /** The answer of a store to express-rate-limit. */
@@ -51,16 +52,12 @@ export interface RateLimitStore {
  * app.use(rateLimit({ windowMs: 15 * 60_000, limit: 100, store: rateLimitStore({ limiter }) }))
  */
 export function rateLimitStore(options: { readonly limiter: RateLimiter }): RateLimitStore {
-  const check = checkOptions('rateLimitStore', options, ['limiter'])
-  const limiter = check.shaped<RateLimiter>(
-    'limiter',
-    ['consume', 'refund'],
-    'a limiter made by createRateLimiter(…)',
-  )
+  const { limiter } = readOptions('rateLimitStore', { limiter: limiterOption }, options)
   if (limiter.limits.some(({ policy }) => policy === 'concurrency'))
-    check.fail(
+    throw new InvalidOptionError(
       'limiter',
       'without concurrency limits: express-rate-limit does not say when a request has ended',
+      limiter,
     )
   const smallestLimit = Math.min(...limiter.limits.map(({ limit }) => limit))
   /** An entry is dropped once the requests that it is about no longer count. */

@@ -1,5 +1,12 @@
 import { channels } from '@cache/core'
-import { checkOptions, emit } from '@cache/core/internal'
+import {
+  choiceOption,
+  emit,
+  functionOption,
+  readOptions,
+  requireFunction,
+  type OptionTable,
+} from '@cache/core/internal'
 import type { Decision } from '../decision.js'
 import { listDecision } from '../list-decision.js'
 import type { Limit } from '../policies.js'
@@ -11,6 +18,7 @@ import { consumeForRequest } from './consume-for-request.js'
 import { settle } from './count-when.js'
 import { customRefusal, type OnLimited } from './custom-refusal.js'
 import type { HeaderStyle } from './headers.js'
+import { limiterOption } from './limiter-option.js'
 import { responseFor, type HttpRefusal } from './response.js'
 
 /** The options that the adapters of all frameworks share. */
@@ -96,22 +104,18 @@ export function createGuard<Request, Response>(
   options: GuardOptions<Request, Response> & { readonly key?: KeyOf<Request> },
   defaultKey?: KeyOf<Request>,
 ): Guard<Request, Response> {
-  type Options = Required<GuardOptions<Request, Response>>
-  const check = checkOptions(owner, options, optionNames)
-  const limiter = check.shaped<RateLimiter>(
-    'limiter',
-    ['consume', 'refund'],
-    'a limiter made by createRateLimiter(…)',
-  )
-  const key =
-    check.has('key') || !defaultKey ? check.function<KeyOf<Request>>('key', 'required') : defaultKey
-  const cost = check.function<Options['cost']>('cost')
-  const limitsOf = check.function<Options['limits']>('limits')
-  const countWhen = check.function<Options['countWhen']>('countWhen')
-  const skip = check.function<Options['skip']>('skip')
-  const deny = check.function<Options['deny']>('deny')
-  const onLimited = check.function<Options['onLimited']>('onLimited')
-  const style = check.oneOf('headers', ['draft-10', 'draft-7', 'legacy', false], 'draft-10')
+  const {
+    limiter,
+    key: givenKey = defaultKey,
+    cost,
+    limits: limitsOf,
+    countWhen,
+    skip,
+    deny,
+    onLimited,
+    headers: style,
+  } = readOptions(owner, guardOptions, options)
+  const key = requireFunction('key', givenKey) as KeyOf<Request>
   const resolver = new RequestLimitsResolver(limiter.limits)
 
   /** Returns valid limits, whatever the function does. */
@@ -168,14 +172,15 @@ function report(operation: string, error: unknown): void {
   emit(channels.error, () => ({ operation, key: UNKNOWN_ID, error }))
 }
 
-const optionNames = [
-  'limiter',
-  'key',
-  'cost',
-  'limits',
-  'countWhen',
-  'skip',
-  'deny',
-  'onLimited',
-  'headers',
-] as const
+/** The rows of `GuardOptions`, and `key`, which has a default in some frameworks. */
+const guardOptions = {
+  limiter: limiterOption,
+  key: functionOption(),
+  cost: functionOption(),
+  limits: functionOption(),
+  countWhen: functionOption(),
+  skip: functionOption(),
+  deny: functionOption(),
+  onLimited: functionOption(),
+  headers: choiceOption(['draft-10', 'draft-7', 'legacy', false], 'draft-10'),
+} satisfies OptionTable<GuardOptions<any, any> & { readonly key?: KeyOf<any> }>

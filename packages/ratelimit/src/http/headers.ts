@@ -1,4 +1,4 @@
-import { checkOptions } from '@cache/core/internal'
+import { choiceOption, givenOption, readOptions, type OptionTable } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
 import type { Limit } from '../policies.js'
 
@@ -17,6 +17,12 @@ export interface HeadersOptions {
    */
   readonly limits?: readonly Limit[]
 }
+
+/** The rows of `HeadersOptions`. */
+const headersOptions = {
+  style: choiceOption(['draft-10', 'draft-7', 'legacy'], 'draft-10'),
+  limits: givenOption(),
+} satisfies OptionTable<HeadersOptions>
 
 export type HeaderStyle = 'draft-10' | 'draft-7' | 'legacy'
 
@@ -37,14 +43,13 @@ export function rateLimitHeaders(
   decision: Decision,
   options: HeadersOptions = {},
 ): Record<string, string> {
-  const check = checkOptions('rateLimitHeaders', options, ['style', 'limits'])
-  const style = check.oneOf('style', ['draft-10', 'draft-7', 'legacy'], 'draft-10')
+  const { style, limits } = readOptions('rateLimitHeaders', headersOptions, options)
   const retry: Record<string, string> =
     isRefused(decision) && decision.satisfiable
       ? { 'Retry-After': String(toSeconds(decision.retryAfter)) }
       : {}
   if (decision.degraded || decision.source === 'list') return retry
-  return { ...headersByStyle[style](decision, options.limits), ...retry }
+  return { ...headersByStyle[style](decision, limits), ...retry }
 }
 
 /** Returns whether limits or a block deny the request, and not only report that they would. */

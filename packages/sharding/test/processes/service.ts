@@ -3,7 +3,7 @@ import { CacheError, createCacheClient, type CacheClient, type Driver } from '@c
 import {
   LoadPolicy,
   ReadPath,
-  checkOptions,
+  readOptions,
   loadPolicyOptions,
   writeSource,
 } from '@cache/core/internal'
@@ -150,7 +150,7 @@ function rowsOf(client: CacheClient) {
   const path = new ReadPath<number>(
     client,
     'row',
-    new LoadPolicy<number>(checkOptions('rows', options, loadPolicyOptions), options),
+    new LoadPolicy<number>(readOptions('rows', loadPolicyOptions, options)),
   )
   const next = (id: number): Promise<number> => source.hincrby('versions', String(id), 1)
   return {

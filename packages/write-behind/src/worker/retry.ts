@@ -1,5 +1,5 @@
 import type { Duration } from '@cache/core'
-import type { OptionChecks } from '@cache/core/internal'
+import { durationOption, groupOption, numberOption, type OptionTable } from '@cache/core/internal'
 
 export interface RetryOptions {
   /** The number of failed attempts after which a write becomes a dead letter. Default 8. */
@@ -21,14 +21,22 @@ export interface RetryPolicy {
   delay(failures: number): number
 }
 
-/** Checks the option `retry` and returns it with its defaults. */
-export function retryPolicy(check: OptionChecks): RetryPolicy {
-  const options = check.nested('retry', ['attempts', 'backoff', 'factor', 'max'])
-  const backoff = options.duration('backoff', 100)
-  const factor = options.number('factor', { min: 1 }, 2)
-  const max = options.duration('max', 30_000)
+/** The option `retry`. */
+export const retryOption = groupOption({
+  attempts: numberOption({ min: 1, integer: true }, 8),
+  backoff: durationOption('100ms'),
+  factor: numberOption({ min: 1 }, 2),
+  max: durationOption('30s'),
+} satisfies OptionTable<RetryOptions>)
+
+export function retryPolicy({
+  attempts,
+  backoff,
+  factor,
+  max,
+}: ReturnType<typeof retryOption.check>): RetryPolicy {
   return {
-    attempts: options.number('attempts', { min: 1, integer: true }, 8),
+    attempts,
     delay: (failures) =>
       Math.min(max, backoff * factor ** (failures - 1)) * (0.75 + Math.random() / 4),
   }

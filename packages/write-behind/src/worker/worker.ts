@@ -6,12 +6,24 @@ import {
   type Schema,
   type Size,
 } from '@cache/core'
-import { checkClient, checkOptions, closeWith } from '@cache/core/internal'
-import { Partitions, checkQueuePrefix, type WriteId } from '../partitions.js'
-import { WriteFormat } from '../write-format.js'
+import {
+  clientOption,
+  closeWith,
+  durationOption,
+  flagOption,
+  formatOptions,
+  functionOption,
+  givenOption,
+  numberOption,
+  readOptions,
+  required,
+  type OptionTable,
+} from '@cache/core/internal'
+import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from '../partitions.js'
+import { WriteFormat, patchCodecOption } from '../write-format.js'
 import type { Flush } from './flush.js'
 import type { ProcessingOptions } from './processing-options.js'
-import { retryPolicy, type RetryOptions } from './retry.js'
+import { retryOption, retryPolicy, type RetryOptions } from './retry.js'
 import { WorkerRun } from './worker-run.js'
 
 /** Options of `createWriteBehindWorker`. */
@@ -64,23 +76,22 @@ export interface WriteBehindWorker {
   readonly partitions: readonly number[]
 }
 
-const optionNames = [
-  'client',
-  'prefix',
-  'partitions',
-  'codec',
-  'schema',
-  'patchCodec',
-  'maxValueBytes',
-  'flush',
-  'batchSize',
-  'linger',
-  'flushTimeout',
-  'coalesce',
-  'retry',
-  'ownershipTtl',
-  'drainTimeout',
-] as const
+/** The rows of `WriteBehindWorkerOptions`. */
+const workerOptions = {
+  client: clientOption,
+  prefix: givenOption(),
+  partitions: partitionsOption,
+  ...formatOptions,
+  patchCodec: patchCodecOption,
+  flush: functionOption(required),
+  batchSize: numberOption({ min: 1, max: 10_000, integer: true }, 500),
+  linger: durationOption('20ms'),
+  flushTimeout: durationOption('1m'),
+  coalesce: flagOption(true),
+  retry: retryOption,
+  ownershipTtl: durationOption('10s'),
+  drainTimeout: durationOption('10s'),
+} satisfies OptionTable<WriteBehindWorkerOptions<any, any>>
 
 /**
  * Creates a worker that carries the writes of a `createWriteBehind` queue to the database. The
@@ -97,28 +108,27 @@ const optionNames = [
 export function createWriteBehindWorker<T, Id extends WriteId = string>(
   options: WriteBehindWorkerOptions<T, Id>,
 ): WriteBehindWorker {
-  const check = checkOptions('createWriteBehindWorker', options, optionNames)
-  const client = checkClient(check)
-  const prefix = checkQueuePrefix(client, options.prefix)
-  const { codec, schema, maxValueBytes, patchCodec } = options
+  const {
+    client,
+    prefix: givenPrefix,
+    ownershipTtl,
+    drainTimeout,
+    ...checked
+  } = readOptions('createWriteBehindWorker', workerOptions, options)
+  const prefix = checkQueuePrefix(client, givenPrefix)
+  const { flush, batchSize, linger, flushTimeout, coalesce } = checked
   const processing: ProcessingOptions<T, Id> = {
     client,
     prefix,
-    format: new WriteFormat<T>({ codec, schema, maxValueBytes, patchCodec }),
-    flush: check.function<Flush<T, Id>>('flush', 'required'),
-    batchSize: check.number('batchSize', { min: 1, max: 10_000, integer: true }, 500),
-    linger: check.duration('linger', 20),
-    flushTimeout: check.duration('flushTimeout', 60_000),
-    coalesce: check.oneOf('coalesce', [true, false], true),
-    retry: retryPolicy(check),
+    format: new WriteFormat<T>(checked),
+    flush,
+    batchSize,
+    linger,
+    flushTimeout,
+    coalesce,
+    retry: retryPolicy(checked.retry),
   }
-  const ownershipTtl = check.duration('ownershipTtl', 10_000)
-  const drainTimeout = check.duration('drainTimeout', 10_000)
-  const partitions = new Partitions(
-    client,
-    prefix,
-    check.number('partitions', { min: 1, max: 1_024, integer: true }, 8),
-  )
+  const partitions = new Partitions(client, prefix, checked.partitions)
   let current: WorkerRun<T, Id> | undefined
 
   return {

@@ -1,7 +1,7 @@
 import type { Command } from '../../drivers/command.js'
 import type { Driver } from '../../drivers/driver.js'
 import { CacheError } from '../../errors.js'
-import type { OptionChecks } from '../../util/options.js'
+import { functionOption, objectOption, type OptionTable } from '../../util/options.js'
 import { kindOf, unseenKindOf } from './failure-kind.js'
 import { callSafely, lineWriter, toLine, type Logger } from './logger.js'
 import { Outages, type NodeState } from './outages.js'
@@ -35,19 +35,14 @@ export interface FailureOptions {
   readonly onError?: (error: unknown, context: ErrorContext) => void
 }
 
-export function checkFailureOptions(check: OptionChecks): FailureOptions {
-  const onError = check.function<NonNullable<FailureOptions['onError']>>('onError')
-  return {
-    ...(check.has('logger') && {
-      logger: check.shaped<Logger>(
-        'logger',
-        ['info', 'warn', 'error'],
-        'an object with the methods info, warn and error, such as console or a logger of pino',
-      ),
-    }),
-    ...(onError && { onError }),
-  }
-}
+/** The rows of `FailureOptions`. */
+export const failureOptions = {
+  logger: objectOption(
+    ['info', 'warn', 'error'],
+    'an object with the methods info, warn and error, such as console or a logger of pino',
+  ),
+  onError: functionOption(),
+} satisfies OptionTable<FailureOptions>
 
 export interface FailureLogOptions extends FailureOptions {
   readonly namespace: string

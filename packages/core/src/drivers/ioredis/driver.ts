@@ -1,6 +1,6 @@
 import { slot } from '../../client/keys.js'
-import { checkOptions } from '../../util/options.js'
-import type { Driver, DriverOptions, NodeHandle } from '../driver.js'
+import { readOptions } from '../../util/options.js'
+import { driverOptions, type Driver, type DriverOptions, type NodeHandle } from '../driver.js'
 import { subscribeToPrimaries } from '../shared/cluster-subscription.js'
 import { groupBySlot } from '../shared/group.js'
 import { createHeartbeat } from '../shared/heartbeat.js'
@@ -40,8 +40,7 @@ export type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.
  * const client = createCacheClient(ioredisDriver(new Cluster([{ host, port }])))
  */
 export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}): Driver {
-  const check = checkOptions('ioredisDriver', options, ['timeout'])
-  const timeout = check.duration('timeout', 1_000)
+  const { timeout } = readOptions('ioredisDriver', driverOptions, options)
   const topology = topologyOf(client)
   const cluster = topology === 'cluster' ? (client as IoredisCluster) : undefined
   const connection = new ManagedConnection(ioredisAdapter(client, cluster), { timeout })

@@ -1,7 +1,7 @@
 import { CacheError } from '../../errors.js'
 import { slot } from '../../client/keys.js'
-import { checkOptions } from '../../util/options.js'
-import type { Driver, DriverOptions, NodeHandle } from '../driver.js'
+import { readOptions } from '../../util/options.js'
+import { driverOptions, type Driver, type DriverOptions, type NodeHandle } from '../driver.js'
 import { subscribeToPrimaries } from '../shared/cluster-subscription.js'
 import { groupBySlot } from '../shared/group.js'
 import { createHeartbeat } from '../shared/heartbeat.js'
@@ -48,8 +48,7 @@ export function nodeRedisDriver(
   client: NodeRedisStandalone | NodeRedisSentinel | NodeRedisCluster,
   options: DriverOptions = {},
 ): Driver {
-  const check = checkOptions('nodeRedisDriver', options, ['timeout'])
-  const timeout = check.duration('timeout', 1_000)
+  const { timeout } = readOptions('nodeRedisDriver', driverOptions, options)
   const topology = topologyOf(client)
   const connection = new ManagedConnection(nodeRedisAdapter(client, topology), { timeout })
   const opened = new Set<{ close(): Promise<void> }>()

@@ -1,14 +1,18 @@
-import type { CacheClient } from '@cache/core'
+import { InvalidOptionError, type CacheClient } from '@cache/core'
 import {
-  OptionChecks,
-  checkOptions,
   checkPrefix,
-  createKeys,
+  clientOption,
   closeWith,
+  createKeys,
+  customOption,
+  givenOption,
+  omitOptions,
+  readOptions,
+  type OptionTable,
 } from '@cache/core/internal'
 import { locksOf, type Locks } from '../../locks.js'
 import { LockManager } from '../../manager/lock-manager.js'
-import { lockOptionNames, resolveLockOptions, type HoldOptions } from '../../manager/options.js'
+import { holdOptions, type HoldOptions } from '../../manager/options.js'
 import { Renewals } from '../../manager/renewals.js'
 import type { NamedLockBackend } from '../backend.js'
 import { MajorityBackend } from './majority.js'
@@ -18,6 +22,25 @@ export interface RedlockOptions extends Omit<HoldOptions, 'fair'> {
   readonly clients: readonly CacheClient[]
   /** The first part of every key, after the client's namespace. Default 'redlock'. */
   readonly prefix?: string
+}
+
+/** The rows of `RedlockOptions`. */
+const redlockOptions = {
+  clients: customOption(checkClients),
+  prefix: givenOption('redlock'),
+  ...omitOptions(holdOptions, ['fair']),
+} satisfies OptionTable<RedlockOptions>
+
+function checkClients(clients: unknown, path: string): readonly CacheClient[] {
+  const fail = (expected: string): never => {
+    throw new InvalidOptionError(path, expected, clients)
+  }
+  if (!Array.isArray(clients) || clients.length < 3 || clients.length % 2 === 0)
+    return fail('an array of 3, 5, 7, … clients, one for each independent server')
+  const checked = clients.map((client, i) => clientOption.check(client, `${path}.${i}`))
+  if (new Set(checked.map(({ driver }) => driver)).size < checked.length)
+    return fail('clients of different servers, without duplicates')
+  return checked
 }
 
 /**
@@ -37,26 +60,12 @@ export interface RedlockOptions extends Omit<HoldOptions, 'fair'> {
  * await locks.withLock('invoice:42', async ({ fence }) => pay(42, fence))
  */
 export function createRedlock(options: RedlockOptions): Locks {
-  const check = checkOptions('createRedlock', options, [
-    'clients',
-    'prefix',
-    ...lockOptionNames.filter((name) => name !== 'fair'),
-  ])
-  const { clients } = options
-  if (!Array.isArray(clients) || clients.length < 3 || clients.length % 2 === 0)
-    check.fail('clients', 'an array of 3, 5, 7, … clients, one for each independent server')
-  const checks = new OptionChecks('clients', { ...clients })
-  for (const i of clients.keys())
-    checks.shaped(String(i), ['run', 'key', 'send'], 'a client made by createCacheClient(…)')
-  if (new Set(clients.map(({ driver }) => driver)).size < clients.length)
-    check.fail('clients', 'clients of different servers, without duplicates')
-  const prefix = check.has('prefix')
-    ? checkPrefix('prefix', options.prefix, clients[0]!.namespace)
-    : 'redlock'
+  const { clients, prefix: given, ...rest } = readOptions('createRedlock', redlockOptions, options)
+  const prefix = checkPrefix('prefix', given, clients[0]!.namespace)
   // All servers use the same keys, whatever the namespaces of their clients are.
   const keyOf = createKeys(clients[0]!.namespace, prefix)
   const backend = new MajorityBackend(clients)
-  const defaults = resolveLockOptions(check)
+  const defaults = { ...rest, fair: true }
   const manager = new LockManager<NamedLockBackend>(backend, new Renewals(), defaults, () =>
     backend.close(),
   )
