@@ -116,15 +116,21 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       const stored = policy.storing(value, {
         ttl: checkOptions('set', callOptions, ['ttl']).duration('ttl', defaultTtl),
       })!
-      return path.changing([fullKey], () =>
-        client.entries.put(fullKey, policy.format, value, stored),
+      return path.changing(
+        [fullKey],
+        () => client.entries.put(fullKey, policy.format, value, stored),
+        'writes',
       )
     },
 
     async invalidate(key, callOptions = {}) {
       checkBroadcast(checkOptions('invalidate', callOptions, ['broadcast']))
       const fullKey = keyOf(key)
-      return path.changing([fullKey], async () => (await client.entries.invalidate([fullKey])) > 0)
+      return path.changing(
+        [fullKey],
+        async () => (await client.entries.invalidate([fullKey])) > 0,
+        'invalidations',
+      )
     },
 
     async mutate(keys, change) {
@@ -132,8 +138,10 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
         throw new InvalidOptionError('keys', 'an array of at least one key', keys)
       if (typeof change !== 'function') throw new InvalidOptionError('change', 'a function', change)
       const fullKeys = keys.map(keyOf)
-      return path.changing(fullKeys, () =>
-        writeSource(client, { keys: fullKeys, intentTtl, change }),
+      return path.changing(
+        fullKeys,
+        () => writeSource(client, { keys: fullKeys, intentTtl, change }),
+        'invalidations',
       )
     },
 
@@ -155,6 +163,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
           except: isLockKey,
         })
         await bus?.publish({ prefix: namespacePrefix + prefix }) // one message for all keys
+        path.count('invalidations', invalidated)
         return invalidated
       })
     },
@@ -168,8 +177,10 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
           options.codec.name,
         )
       const ttl = checkOptions('increment', callOptions, ['ttl']).duration('ttl', undefined)
-      return path.changing([fullKey], () =>
-        client.entries.increment(fullKey, amount, ttl && ttl + policy.staleBelow),
+      return path.changing(
+        [fullKey],
+        () => client.entries.increment(fullKey, amount, ttl && ttl + policy.staleBelow),
+        'writes',
       )
     },
 
@@ -195,6 +206,8 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       refuseClient('limiter', limiterOptions)
       return createRateLimiter({ ...limiterOptions, client: plainClient })
     },
+
+    stats: () => path.stats(),
 
     close,
     [Symbol.asyncDispose]: close,

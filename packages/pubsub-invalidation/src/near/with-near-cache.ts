@@ -1,8 +1,15 @@
 import type { CacheClient, Duration, Size } from '@cache/core'
-import { checkClient, checkOptions, type OptionChecks, closeWith } from '@cache/core/internal'
+import {
+  addGauge,
+  checkClient,
+  checkOptions,
+  type OptionChecks,
+  closeWith,
+} from '@cache/core/internal'
 import type { InvalidationBus } from '../bus.js'
 import { checkBus } from '../check-bus.js'
 import { NearCache, type NearSettings } from './near-cache.js'
+import type { NearStats } from './near-stats.js'
 
 export interface NearCacheOptions {
   /**
@@ -45,23 +52,6 @@ export interface NearCacheOptions {
   readonly groups?: (key: string, value: any) => readonly string[]
 }
 
-export interface NearStats {
-  readonly hits: number
-  readonly misses: number
-  /** Entries that were dropped because of a message or a change by this process. */
-  readonly invalidated: number
-  /** Replies that were used but not cached, because their key was invalidated meanwhile. */
-  readonly refused: number
-  readonly entries: number
-  /** The size of all entries together, as `maxBytes` counts it. */
-  readonly bytes: number
-  /**
-   * `false` while messages may be missed, or while there was no sign of life for two heartbeats.
-   * Then every read goes to Redis.
-   */
-  readonly answering: boolean
-}
-
 export interface NearCacheClient extends CacheClient {
   readonly near: {
     stats(): NearStats
@@ -99,7 +89,14 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   const check = checkOptions('withNearCache', options, ['bus', ...nearOptions])
   const near = new NearCache({ bus: checkBus(check, inner), ...checkNear(check) })
   closeWith(inner, near)
-  const close = async (): Promise<void> => near.close()
+  const removeGauge = addGauge(inner, 'near', '', () => {
+    const { entries, bytes, answering } = near.stats()
+    return { entries, bytes, answering }
+  })
+  const close = async (): Promise<void> => {
+    removeGauge()
+    near.close()
+  }
   return {
     ...inner,
     entries: inner.entries.withNear(near),

@@ -6,7 +6,8 @@ import {
   type Schema,
   type Size,
 } from '@cache/core'
-import { checkClient, checkOptions, closeWith } from '@cache/core/internal'
+import { addGauge, checkClient, checkOptions, closeWith } from '@cache/core/internal'
+import { measureQueue } from '../measure-queue.js'
 import { Partitions, checkQueuePrefix, type WriteId } from '../partitions.js'
 import { WriteFormat } from '../write-format.js'
 import type { Flush } from './flush.js'
@@ -130,10 +131,12 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
         )
       current = new WorkerRun(partitions, processing, ownershipTtl)
       closeWith(client, current)
+      const removeGauge = addGauge(client, 'queue', prefix, () => measureQueue(client, partitions))
       try {
         await current.run(signal, drainTimeout)
       } finally {
         current = undefined
+        removeGauge()
       }
     },
     get partitions() {
