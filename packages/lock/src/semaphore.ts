@@ -71,7 +71,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const defaults = resolveLockOptions(check)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, permits)
-  const manager = new LockManager(backend, renewals, defaults, release)
+  const manager = new LockManager(prefix, backend, renewals, defaults, release)
   closeWith(client, manager)
   const target = { name: String(options.name), key, tokenPrefix: SHARED }
 
