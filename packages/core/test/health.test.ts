@@ -94,12 +94,14 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await using servers = await startRedisSentinel({ sentinels: 1, downAfter: 60_000 })
     await using made = sentinel(servers)
     await using client = createCacheClient(made.driver, { resilience, onError: () => undefined })
+    const idOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+      `${host}:${port}`
     const first = servers.primary
     await vi.waitFor(
       async () =>
         expect(await client.health()).toMatchObject({
           reachable: true,
-          nodes: [{ reachable: true }],
+          nodes: [{ id: idOf(first), reachable: true }],
         }),
       { timeout: 20_000 },
     )
@@ -108,7 +110,11 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
     await vi.waitFor(
       async () => {
         const down = await client.health()
-        expect(down).toMatchObject({ reachable: false, roundTripMs: undefined })
+        expect(down).toMatchObject({
+          reachable: false,
+          roundTripMs: undefined,
+          nodes: [{ id: idOf(first), reachable: false }],
+        })
         expect(down.error).toBeTruthy()
       },
       { timeout: 20_000 },
@@ -123,7 +129,7 @@ describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
           reachable: true,
           error: undefined,
           breaker: 'closed',
-          nodes: [{ reachable: true, breaker: 'closed' }],
+          nodes: [{ id: idOf(promoted), reachable: true, breaker: 'closed' }],
         })
       },
       { timeout: 30_000 },
