@@ -1,6 +1,7 @@
 import {
   parseDuration,
   type CacheClient,
+  type CacheStats,
   type CallOptions,
   type Duration,
   type KeyPart,
@@ -137,6 +138,11 @@ export interface Aside<T, Id = KeyPart> {
    */
   beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
   /**
+   * Returns counters of what this cache has done in this process since it was created: hits,
+   * misses, loads, errors. It sends nothing to Redis, and works without any subscriber or SDK.
+   */
+  stats(): CacheStats
+  /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
    */
@@ -221,26 +227,33 @@ export function asideOf<T, Id>(
       const stored = policy.storing(value, {
         ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
       })
-      return path.changing([key], async () =>
-        stored
-          ? entries.put(key, policy.format, value, stored)
-          : (await entries.invalidate([key]), false),
+      return path.changing(
+        [key],
+        async () =>
+          stored
+            ? entries.put(key, policy.format, value, stored)
+            : (await entries.invalidate([key]), false),
+        'writes',
       )
     },
 
     async invalidate(ids) {
       const keys = keysOf(ids)
-      return path.changing(keys, () => entries.invalidate(keys))
+      return path.changing(keys, () => entries.invalidate(keys), 'invalidations')
     },
 
     async expire(ids) {
       const keys = keysOf(ids)
-      return path.changing(keys, () => entries.expire(keys, policy.staleBelow))
+      return path.changing(keys, () => entries.expire(keys, policy.staleBelow), 'invalidations')
     },
 
     async mutate(ids, change) {
       const keys = keysOf(ids)
-      return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
+      return path.changing(
+        keys,
+        () => writeSource(client, { keys, intentTtl, change }),
+        'invalidations',
+      )
     },
 
     async beginMutation(ids, mutationOptions) {
@@ -249,9 +262,12 @@ export function asideOf<T, Id>(
         keys,
         intentTtl,
         options: mutationOptions,
-        around: (work) => path.changing(keys, work),
+        around: (work, step) =>
+          path.changing(keys, work, step === 'commit' ? 'invalidations' : undefined),
       })
     },
+
+    stats: () => path.stats(),
 
     idle: () => path.idle(),
   }

@@ -15,7 +15,15 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     SourceReads<Loaded, Id>,
     Pick<
       Aside<NonNullable<Loaded>, Id>,
-      'peek' | 'has' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
+      | 'peek'
+      | 'has'
+      | 'set'
+      | 'invalidate'
+      | 'expire'
+      | 'mutate'
+      | 'beginMutation'
+      | 'stats'
+      | 'idle'
     > {
   /**
    * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
@@ -45,7 +53,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
   const options = readCacheOptions('createReadThrough', readThroughOptions, givenOptions)
   const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(options)
   const load = sourceLoader<Loaded, Id>(options)
-  const { peek, has, set, invalidate, expire, mutate, beginMutation, idle } = cache
+  const { peek, has, set, invalidate, expire, mutate, beginMutation, stats, idle } = cache
   return {
     ...readThrough<Loaded, Id>(reads, options),
     refresh: (id, call) =>
@@ -57,6 +65,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     expire,
     mutate,
     beginMutation,
+    stats,
     idle,
   }
 }

@@ -51,6 +51,7 @@ export {
   type ReplyDetails,
 } from './errors.js'
 export { channels, type Messages } from './client/telemetry.js'
+export type { CacheStats, HitStats } from './reads/cache-stats.js'
 export { type LoadPolicyOptions } from './reads/policy.js'
 export type { CacheDefaults } from './reads/client-defaults.js'
 export { LoadTimeoutError, type LoadContext, type Loader } from './reads/loader.js'

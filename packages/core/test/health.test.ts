@@ -1,4 +1,4 @@
-import { startRedisCluster, startRedis } from '@cache/testkit'
+import { startRedisCluster, startRedis, startRedisSentinel } from '@cache/testkit'
 import { describe, expect, it, vi } from 'vitest'
 import { createCacheClient, type CacheClient } from '../src/index.js'
 import { addHealthPart } from '../src/internal.js'
@@ -16,7 +16,7 @@ const get = (client: CacheClient): Promise<string> =>
     (error: { readonly code: string }) => error.code,
   )
 
-describe.each(flavours)('over $name', ({ standalone, cluster }) => {
+describe.each(flavours)('over $name', ({ standalone, cluster, sentinel }) => {
   it('tells whether Redis answers, since when, and how fast', async () => {
     await using server = await startRedis()
     await using made = standalone(server.url)
@@ -89,6 +89,54 @@ describe.each(flavours)('over $name', ({ standalone, cluster }) => {
     )
     await first!.resume()
   }, 60_000)
+
+  it('follows the primary that Sentinel names, down and after its failover', async () => {
+    await using servers = await startRedisSentinel({ sentinels: 1, downAfter: 60_000 })
+    await using made = sentinel(servers)
+    await using client = createCacheClient(made.driver, { resilience, onError: () => undefined })
+    const idOf = ({ host, port }: { readonly host: string; readonly port: number }): string =>
+      `${host}:${port}`
+    const first = servers.primary
+    await vi.waitFor(
+      async () =>
+        expect(await client.health()).toMatchObject({
+          reachable: true,
+          nodes: [{ id: idOf(first), reachable: true }],
+        }),
+      { timeout: 20_000 },
+    )
+    // `downAfter` is long: nobody is promoted before this test says so.
+    await first.kill()
+    await vi.waitFor(
+      async () => {
+        const down = await client.health()
+        expect(down).toMatchObject({
+          reachable: false,
+          roundTripMs: undefined,
+          nodes: [{ id: idOf(first), reachable: false }],
+        })
+        expect(down.error).toBeTruthy()
+      },
+      { timeout: 20_000 },
+    )
+    const promoted = await servers.failover()
+    expect(promoted.port).not.toBe(first.port)
+    await vi.waitFor(
+      async () => {
+        // A circuit closes with the first command that is answered after its cooldown.
+        await get(client)
+        expect(await client.health()).toMatchObject({
+          reachable: true,
+          error: undefined,
+          breaker: 'closed',
+          nodes: [{ id: idOf(promoted), reachable: true, breaker: 'closed' }],
+        })
+      },
+      { timeout: 30_000 },
+    )
+    await client.send({ args: ['SET', 'k', 'v'], keys: ['k'] })
+    expect(await promoted.cli('GET', 'k')).toBe('v')
+  }, 90_000)
 })
 
 describe('parts', () => {

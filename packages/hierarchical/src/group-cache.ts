@@ -4,6 +4,7 @@ import {
   ConnectionError,
   channels,
   type CacheClient,
+  type CacheStats,
   type CallOptions,
   type KeyPart,
   type LoadContext,
@@ -170,6 +171,10 @@ export class GroupCache<Item> {
       ids.map((id) => this.#dependencies.level.nameOf(id)),
       options,
     )
+  }
+
+  stats(): CacheStats {
+    return this.#groups.stats()
   }
 
   idle(): Promise<void> {

@@ -3,6 +3,7 @@ import {
   channels,
   limitTo,
   type CacheClient,
+  type CacheStats,
   type CallOptions,
   type KeyPart,
   type LoadContext,
@@ -24,6 +25,7 @@ import { decodeId, idCodec, textOf } from './ids.js'
 import type { ResolvedGroupLevel, ResolvedLevels } from './levels.js'
 import { withoutItemOptions, type CommonOptions } from './policy.js'
 import { RecentLocations, type ItemLocation } from './recent-locations.js'
+import type { HierarchicalStats } from './types.js'
 
 /** What a `HierarchicalCache` needs. */
 export interface HierarchicalDependencies<Item> {
@@ -159,6 +161,18 @@ export class HierarchicalCache<Item extends NonNullable<unknown>> {
   async idle(): Promise<void> {
     await this.#items.idle()
     for (const { parents, cache } of this.#tiers) await Promise.all([parents.idle(), cache.idle()])
+  }
+
+  stats(): HierarchicalStats {
+    const items = this.#items.stats()
+    const [{ prefix }, ...groups] = this.#dependencies.levels
+    const caches: Record<string, CacheStats> = { [prefix]: items }
+    for (const [i, level] of groups.entries()) {
+      const { parents, cache } = this.#tiers[i]!
+      caches[level.prefix] = cache.stats()
+      caches[parentsPrefix(this.#dependencies.levels[i]!.prefix, level.prefix)] = parents.stats()
+    }
+    return { ...items, caches }
   }
 
   async getGroup(depth: number, id: KeyPart, options?: CallOptions): Promise<readonly Item[]> {

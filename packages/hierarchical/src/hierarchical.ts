@@ -142,6 +142,7 @@ function itemMethods<Item extends NonNullable<unknown>>(cache: HierarchicalCache
   return {
     get: (id: KeyPart, call?: CallOptions) => cache.get(id, call),
     getMany: (ids: readonly KeyPart[], call?: CallOptions) => cache.getMany(ids, call),
+    stats: () => cache.stats(),
     idle: () => cache.idle(),
     peek: (id: KeyPart) => cache.peek(id),
     beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationOptions) =>

@@ -6,6 +6,7 @@ export type {
   HierarchicalLevels,
   HierarchicalOptions,
   HierarchicalPolicy,
+  HierarchicalStats,
   ItemLevel,
   LevelsOptions,
 } from './types.js'
@@ -14,6 +15,7 @@ export {
   CacheUnavailableError,
   CacheWriteError,
   LoadTimeoutError,
+  type CacheStats,
   type CallOptions,
   type Mutation,
   type MutationOptions,

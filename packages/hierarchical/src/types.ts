@@ -1,5 +1,6 @@
 import type {
   CacheClient,
+  CacheStats,
   CallOptions,
   Codec,
   Duration,
@@ -149,10 +150,24 @@ interface Items<Item, Id> {
    */
   beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
   /**
+   * Returns counters of what this cache has done in this process since it was created. It sends
+   * nothing to Redis, and works without any subscriber or SDK.
+   */
+  stats(): HierarchicalStats
+  /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.
    */
   idle(): Promise<void>
+}
+
+/** The counters of the items. The load of an item is a read of its group. */
+export interface HierarchicalStats extends CacheStats {
+  /**
+   * The counters of each cache that this one is made of, by its prefix: the items, the groups of
+   * each level, and the answers of `groupOf` (`product:in:category`).
+   */
+  readonly caches: Readonly<Record<string, CacheStats>>
 }
 
 /** A cache of items and their groups, with the guarantees of its base interface `Items`. */

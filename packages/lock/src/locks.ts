@@ -104,7 +104,7 @@ export function createLocks(options: LocksOptions): Locks {
   const prefix = checkPrefix('prefix', given, client.namespace)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new MutexBackend(client, wakeups, abandoned)
-  const manager = new LockManager<NamedLockBackend>(backend, renewals, defaults, release)
+  const manager = new LockManager<NamedLockBackend>(prefix, backend, renewals, defaults, release)
   closeWith(client, manager)
   return locksOf(manager, createKeys(client.namespace, prefix), defaults)
 }

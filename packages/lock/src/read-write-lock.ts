@@ -85,7 +85,7 @@ export function createReadWriteLock(options: ReadWriteLockOptions): ReadWriteLoc
   const key = createKeys(client.namespace, prefix)(name)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, UNLIMITED)
-  const manager = new LockManager(backend, renewals, defaults, release)
+  const manager = new LockManager(prefix, backend, renewals, defaults, release)
   closeWith(client, manager)
 
   const createSide = (tokenPrefix: string): ReadWriteLockSide => {

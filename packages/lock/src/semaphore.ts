@@ -84,7 +84,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
   const key = createKeys(client.namespace, prefix)(name)
   const { wakeups, renewals, abandoned, release } = sharedResources(client)
   const backend = new PermitsBackend(client, wakeups, abandoned, permits)
-  const manager = new LockManager(backend, renewals, defaults, release)
+  const manager = new LockManager(prefix, backend, renewals, defaults, release)
   closeWith(client, manager)
   const target = { name: String(name), key, tokenPrefix: SHARED }
 

@@ -333,6 +333,7 @@ onEveryDriver(({ newClient, ask, keys }) => {
     ])
       await (await locks.acquireAll(names)).release()
     channels.lock.unsubscribe(listen)
+    expect(new Set(events.map(({ prefix }) => prefix))).toEqual(new Set(['lock']))
     const published = events.map(({ name, event }) => `${name} ${event}`)
     expect(published.slice(0, 3)).toEqual(['x acquired', 'x timeout', 'x released'])
     expect(published.slice(3).sort()).toEqual(

@@ -1,5 +1,9 @@
+import { InvalidOptionError, type CacheClient, type Duration } from '@cache/core'
 import {
+  checkClient,
+  clientOption,
   customOption,
+  durationOption,
   flagOption,
   objectOption,
   readOptions,
@@ -7,6 +11,7 @@ import {
   type OptionTable,
 } from '@cache/core/internal'
 import { metrics, trace, type Meter, type Tracer } from '@opentelemetry/api'
+import { ObservedGauges } from './gauges.js'
 import { recordMetrics } from './metrics.js'
 import { recordSpans } from './spans.js'
 
@@ -21,25 +26,41 @@ export interface InstrumentCacheOptions {
    * person. Default false.
    */
   readonly keys?: boolean
+  /**
+   * The clients whose gauges are observed: circuits, near caches, buses, and queues of write-behind
+   * and its workers. Default: none. `observe` adds clients that are created later.
+   */
+  readonly clients?: readonly CacheClient[]
+  /**
+   * How long a collection of metrics waits for the gauges of queues, which ask Redis. Default 1 s.
+   */
+  readonly timeout?: Duration
 }
 
 /** Running instrumentation, until it is closed. */
 export interface Instrumentation extends Disposable {
+  /**
+   * Observes the gauges of a client until it is closed: of its circuits, and of the near caches,
+   * buses, queues and workers that use it, now and later.
+   *
+   * @throws {InvalidOptionError} if it is not a client.
+   */
+  observe(client: CacheClient): void
   /** Stops recording. */
   close(): void
 }
 
 /**
- * Records OpenTelemetry metrics and spans of all patterns, for every client in this process. Call
- * it once, at the start, after the SDK is set up.
+ * Records OpenTelemetry metrics and spans of all patterns, for every client in this process, and
+ * gauges of the clients that you name. Call it once, at the start, after the SDK is set up.
  *
  * Metrics contain no keys and no ids, so the number of series does not grow with the data. A span
  * is created when its operation has ended, as a child of the span that is active then. An
- * instrument that throws disturbs no cache.
+ * instrument that throws disturbs no cache. A collection never fails or hangs because of a gauge.
  *
  * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
- * const instrumentation = instrumentCache()
+ * const instrumentation = instrumentCache({ clients: [client] })
  * process.once('SIGTERM', () => instrumentation.close())
  */
 export function instrumentCache(options: InstrumentCacheOptions = {}): Instrumentation {
@@ -47,21 +68,41 @@ export function instrumentCache(options: InstrumentCacheOptions = {}): Instrumen
     meter = metrics.getMeter(NAME),
     tracer = trace.getTracer(NAME),
     keys,
+    clients,
+    timeout,
   } = readOptions('instrumentCache', instrumentOptions, options)
+  if (meter && clients.length > 0) gaugeMeterOption.check(meter, 'meter')
+  const gauges = meter ? new ObservedGauges(meter, timeout) : undefined
+  for (const client of clients) gauges?.add(client)
   const stops = [
+    ...(gauges ? [() => gauges.stop()] : []),
     ...(meter ? [recordMetrics(meter)] : []),
     ...(tracer ? [recordSpans(tracer, { keys })] : []),
   ]
   const close = (): void => {
     for (const stop of stops) stop()
   }
-  return { close, [Symbol.dispose]: close }
+  return {
+    observe(client) {
+      const checked = checkClient(client)
+      gauges?.add(checked)
+    },
+    close,
+    [Symbol.dispose]: close,
+  }
+}
+
+function checkClients(clients: unknown = [], path: string): readonly CacheClient[] {
+  if (!Array.isArray(clients)) throw new InvalidOptionError(path, 'an array of clients', clients)
+  return clients.map((client, i) => clientOption.check(client, `${path}.${i}`))
 }
 
 const NAME = '@cache/otel'
-const meterOption = objectOption(
-  ['createCounter', 'createHistogram'],
-  'a meter: metrics.getMeter(…), or false',
+const A_METER = 'a meter: metrics.getMeter(…), or false'
+const meterOption = objectOption(['createCounter', 'createHistogram'], A_METER)
+const gaugeMeterOption = objectOption(
+  ['createObservableGauge', 'addBatchObservableCallback'],
+  A_METER,
 )
 const tracerOption = objectOption(['startSpan'], 'a tracer: trace.getTracer(…), or false')
 
@@ -70,6 +111,8 @@ const instrumentOptions = {
   meter: orFalse<Meter>(meterOption),
   tracer: orFalse<Tracer>(tracerOption),
   keys: flagOption(false),
+  clients: customOption(checkClients),
+  timeout: durationOption('1s'),
 } satisfies OptionTable<InstrumentCacheOptions>
 
 function orFalse<C>(option: Option<unknown>): Option<C | false | undefined> {

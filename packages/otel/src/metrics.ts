@@ -52,14 +52,17 @@ export function recordMetrics(meter: Meter): () => void {
       }),
     fill: ({ prefix, stored }) => fills.add(1, { 'cache.name': prefix, 'cache.stored': stored }),
     invalidate: ({ keys }) => invalidations.add(keys.length),
-    lock: ({ event, ms = 0 }) =>
+    lock: ({ prefix, event, ms = 0 }) =>
       (event === 'acquired' || event === 'timeout' ? waits : holds).record(ms / 1_000, {
+        'cache.locks': prefix,
         'cache.lock.outcome': event,
       }),
-    ratelimit: ({ allowed, degraded }) =>
+    ratelimit: ({ prefix, allowed, degraded, policy }) =>
       decisions.add(1, {
+        'cache.limiter': prefix,
         'cache.ratelimit.allowed': allowed,
         'cache.ratelimit.degraded': degraded,
+        ...(policy !== undefined && { 'cache.ratelimit.policy': policy }),
       }),
     flush: ({ name, writes: count, ms }) => {
       flushes.record(ms / 1_000, { 'cache.name': name })

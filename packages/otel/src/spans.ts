@@ -32,12 +32,16 @@ export function recordSpans(tracer: Tracer, { keys }: { readonly keys: boolean }
         { 'cache.name': prefix, 'cache.background': background, ...(keys && { 'cache.key': key }) },
         error === undefined ? undefined : errorType(error),
       ),
-    lock: ({ name, event, ms = 0 }) => {
+    lock: ({ prefix, name, event, ms = 0 }) => {
       if (event !== 'acquired' && event !== 'timeout') return
       record(
         'cache lock wait',
         ms,
-        { 'cache.lock.outcome': event, ...(keys && { 'cache.lock.name': name }) },
+        {
+          'cache.locks': prefix,
+          'cache.lock.outcome': event,
+          ...(keys && { 'cache.lock.name': name }),
+        },
         event === 'timeout' ? 'LOCK_TIMEOUT' : undefined,
       )
     },

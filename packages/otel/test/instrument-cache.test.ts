@@ -124,14 +124,19 @@ describe('metrics', () => {
     const found = await sdk.metrics()
     expect(counts(found['cache.lock.wait.duration'])).toEqual({ acquired: 1, timeout: 1 })
     expect(counts(found['cache.lock.hold.duration'])).toEqual({ released: 1 })
+    for (const name of ['cache.lock.wait.duration', 'cache.lock.hold.duration'])
+      for (const { attributes } of found[name]!.points)
+        expect(attributes['cache.locks']).toBe('lock')
+    const limiterNamed = { 'cache.limiter': 'api', 'cache.ratelimit.degraded': false }
     expect(found['cache.ratelimit.decisions']!.points).toEqual(
       expect.arrayContaining([
+        { attributes: { ...limiterNamed, 'cache.ratelimit.allowed': true }, value: 2 },
         {
-          attributes: { 'cache.ratelimit.allowed': true, 'cache.ratelimit.degraded': false },
-          value: 2,
-        },
-        {
-          attributes: { 'cache.ratelimit.allowed': false, 'cache.ratelimit.degraded': false },
+          attributes: {
+            ...limiterNamed,
+            'cache.ratelimit.allowed': false,
+            'cache.ratelimit.policy': 'burst',
+          },
           value: 1,
         },
       ]),
@@ -171,7 +176,11 @@ describe('metrics', () => {
     expect(counts(found['cache.lock.hold.duration'])).toEqual({ lost: 1 })
     expect(found['cache.ratelimit.decisions']!.points).toEqual([
       {
-        attributes: { 'cache.ratelimit.allowed': true, 'cache.ratelimit.degraded': true },
+        attributes: {
+          'cache.limiter': 'api',
+          'cache.ratelimit.allowed': true,
+          'cache.ratelimit.degraded': true,
+        },
         value: 1,
       },
     ])
@@ -220,7 +229,7 @@ describe('spans', () => {
     })
     expect(wait).toMatchObject({
       name: 'cache lock wait',
-      attributes: { 'cache.lock.outcome': 'acquired' },
+      attributes: { 'cache.locks': 'lock', 'cache.lock.outcome': 'acquired' },
       parentSpanContext: { spanId: request.spanContext().spanId },
     })
     // Both use the same clock.
@@ -261,6 +270,7 @@ describe('spans', () => {
     expect(spans).toContainEqual({
       name: 'cache lock wait',
       attributes: {
+        'cache.locks': 'lock',
         'cache.lock.outcome': 'timeout',
         'cache.lock.name': 'x',
         'error.type': 'LOCK_TIMEOUT',
@@ -330,6 +340,9 @@ describe('an instrumentation', () => {
     [{ tracer: 1 }, 'tracer'],
     [{ keys: 'yes' }, 'keys'],
     [{ trace: false }, 'trace'],
+    [{ clients: {} }, 'clients'],
+    [{ clients: [undefined] }, 'clients.0'],
+    [{ timeout: 'soon' }, 'timeout'],
     [null, 'instrumentCache'],
   ])('refuses %o', (options, name) => {
     const make = () => instrumentCache(options as never)

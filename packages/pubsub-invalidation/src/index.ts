@@ -14,8 +14,8 @@ export {
   withNearCache,
   type NearCacheClient,
   type NearCacheOptions,
-  type NearStats,
 } from './near/with-near-cache.js'
+export type { NearStats } from './near/near-stats.js'
 export {
   createInvalidator,
   type Invalidator,

@@ -9,6 +9,7 @@ import {
 } from '@cache/core'
 import {
   Slices,
+  addGauge,
   addHealthPart,
   closeWith,
   createToken,
@@ -56,6 +57,7 @@ export class ListeningBus implements InvalidationBus {
   readonly #duplicates: DuplicateFilter | undefined
   readonly #queue = new PublishQueue((names) => this.#publish(names))
   readonly #removeHealth: () => void
+  readonly #removeGauge: () => void
   readonly #stop = new AbortController()
   readonly #counts = { published: 0, received: 0, own: 0, repeated: 0, unreadable: 0, gaps: 0 }
   /** When the last heartbeat that came back was sent. */
@@ -87,6 +89,9 @@ export class ListeningBus implements InvalidationBus {
       healthy: this.live,
       details: this.stats() as BusStats & Record<string, number>,
     }))
+    this.#removeGauge = addGauge(options.client, 'bus', options.channel, () => ({
+      live: this.live,
+    }))
     this.#attempt = this.#subscribe()
     void this.#keepTrying()
   }
@@ -117,6 +122,7 @@ export class ListeningBus implements InvalidationBus {
 
   async close(): Promise<void> {
     this.#removeHealth()
+    this.#removeGauge()
     this.#stop.abort()
     if (this.#listens) this.#onGap()
     await this.#subscription?.close()

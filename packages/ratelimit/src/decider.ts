@@ -14,6 +14,8 @@ import { emitDecision } from './telemetry.js'
 import type { LimitVerdict, Verdict } from './scripts.js'
 
 export interface DeciderOptions {
+  /** The prefix of the limiter. */
+  readonly prefix: string
   readonly states: LimitStates
   readonly outage: OutageStrategy
   readonly denyCache: DenyCache | undefined
@@ -31,6 +33,7 @@ export interface Decided {
 
 /** Decides in Redis within a deadline, and by the outage strategy if Redis does not answer. */
 export class Decider {
+  readonly #prefix: string
   readonly #states: LimitStates
   readonly #outage: OutageStrategy
   readonly #denyCache: DenyCache | undefined
@@ -44,6 +47,7 @@ export class Decider {
   #closed = false
 
   constructor(options: DeciderOptions) {
+    this.#prefix = options.prefix
     this.#states = options.states
     this.#outage = options.outage
     this.#denyCache = options.denyCache
@@ -85,7 +89,7 @@ export class Decider {
       receipt: granted ? this.#createReceipt(attempt, verdict) : undefined,
       slots: granted && this.#states.hasSlots ? this.#hold(attempt, requestedAt) : undefined,
     })
-    return { decision: emitDecision(key, decision), verdict }
+    return { decision: emitDecision(this.#prefix, key, decision), verdict }
   }
 
   /**
@@ -112,6 +116,7 @@ export class Decider {
   /** Decides by the outage strategy alone. */
   decideOffline(request: OutageRequest): LimiterDecision {
     return emitDecision(
+      this.#prefix,
       request.key,
       new LimiterDecision({
         ...this.#decideLocally(request),
@@ -156,6 +161,7 @@ export class Decider {
     reportFailure('ratelimit', key, error)
     const offline = this.#decideLocally({ key, ...request })
     const decision = emitDecision(
+      this.#prefix,
       key,
       new LimiterDecision({ ...offline, source: 'outage', shadow: this.#shadow }),
     )

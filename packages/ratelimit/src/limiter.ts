@@ -75,6 +75,7 @@ export class Limiter implements RateLimiter {
       secrets: resolved.receiptSecrets,
     })
     this.#decider = new Decider({
+      prefix,
       states: this.#states,
       outage: createOutageStrategy(resolved.onOutage, clock),
       denyCache: this.#denyCache,
@@ -87,6 +88,7 @@ export class Limiter implements RateLimiter {
     this.#prefetching =
       prefetch &&
       new PrefetchingDecider({
+        prefix,
         decider: this.#decider,
         receipts: this.#receipts,
         prefetch,
@@ -98,9 +100,9 @@ export class Limiter implements RateLimiter {
   async consume(id: Id, options: CostOptions = {}): Promise<Decision> {
     const { key, cost, limits } = this.#request(id, options)
     const listed = await this.#findListed(id, key, cost, limits)
-    if (listed) return emitDecision(key, listed)
+    if (listed) return emitDecision(this.prefix, key, listed)
     if (!decidesOn(limits, cost))
-      return emitDecision(key, await this.#decider.peek(key, cost, limits))
+      return emitDecision(this.prefix, key, await this.#decider.peek(key, cost, limits))
     const denied = this.#cachedDenial(key, cost, limits)
     if (denied) return denied
     if (this.#prefetching) return this.#prefetching.decide(key, cost, limits)
@@ -117,8 +119,8 @@ export class Limiter implements RateLimiter {
     checkCost('most', most)
     const limits = this.#requestLimits.resolve(options.limits)
     const listed = await this.#findListed(id, key, most, limits)
-    if (listed) return emitDecision(key, listed)
-    if (most === 0) return emitDecision(key, await this.#decider.peek(key, 0, limits))
+    if (listed) return emitDecision(this.prefix, key, listed)
+    if (most === 0) return emitDecision(this.prefix, key, await this.#decider.peek(key, 0, limits))
     const denied = this.#cachedDenial(key, 1, limits)
     if (denied) return denied
     const request = { limits, minCost: 1, maxCost: Math.min(most, limits.maxCost) }
@@ -136,7 +138,11 @@ export class Limiter implements RateLimiter {
     const maxWaitMicros = parseDuration(options.maxWait ?? 60_000, 'maxWait') * 1_000
     const listed = await this.#findListed(id, key, cost, limits)
     if (listed || !decidesOn(limits, cost)) {
-      const decision = emitDecision(key, listed ?? (await this.#decider.peek(key, cost, limits)))
+      const decision = emitDecision(
+        this.prefix,
+        key,
+        listed ?? (await this.#decider.peek(key, cost, limits)),
+      )
       return Object.assign(decision, { wait: decision.retryAfter })
     }
     const request = { limits, minCost: cost, maxCost: cost, maxWait: maxWaitMicros }
@@ -203,6 +209,7 @@ export class Limiter implements RateLimiter {
     if (!denial) return undefined
     const { limits } = request
     return emitDecision(
+      this.prefix,
       key,
       new LimiterDecision({ limits, ...denial, source: 'cache', shadow: this.#shadow }),
     )

@@ -11,6 +11,8 @@ import type { RequestLimits } from './request-limits.js'
 import { emitDecision } from './telemetry.js'
 
 export interface PrefetchingDeciderOptions {
+  /** The prefix of the limiter. */
+  readonly prefix: string
   readonly decider: Decider
   readonly receipts: Receipts
   readonly prefetch: PrefetchOptions
@@ -21,6 +23,7 @@ export interface PrefetchingDeciderOptions {
 
 /** Decides from prefetched tokens, and fetches the next batch of tokens when they are used up. */
 export class PrefetchingDecider {
+  readonly #prefix: string
   readonly #decider: Decider
   readonly #receipts: Receipts
   readonly #prefetch: PrefetchOptions
@@ -29,6 +32,7 @@ export class PrefetchingDecider {
   readonly #tokens: PrefetchedTokens
 
   constructor(options: PrefetchingDeciderOptions) {
+    this.#prefix = options.prefix
     this.#decider = options.decider
     this.#receipts = options.receipts
     this.#prefetch = options.prefetch
@@ -116,6 +120,6 @@ export class PrefetchingDecider {
         ...(rates && { rates }),
       }),
     })
-    return emitDecision(key, decision)
+    return emitDecision(this.#prefix, key, decision)
   }
 }

@@ -123,15 +123,21 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
       const stored = policy.storing(value, {
         ttl: readOptions('set', ttlOptions, callOptions).ttl ?? defaultTtl,
       })!
-      return path.changing([fullKey], () =>
-        client.entries.put(fullKey, policy.format, value, stored),
+      return path.changing(
+        [fullKey],
+        () => client.entries.put(fullKey, policy.format, value, stored),
+        'writes',
       )
     },
 
     async invalidate(key, callOptions = {}) {
       checkBroadcast(readOptions('invalidate', broadcastOptions, callOptions).broadcast)
       const fullKey = keyOf(key)
-      return path.changing([fullKey], async () => (await client.entries.invalidate([fullKey])) > 0)
+      return path.changing(
+        [fullKey],
+        async () => (await client.entries.invalidate([fullKey])) > 0,
+        'invalidations',
+      )
     },
 
     async mutate(keys, change) {
@@ -139,8 +145,10 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
         throw new InvalidOptionError('keys', 'an array of at least one key', keys)
       if (typeof change !== 'function') throw new InvalidOptionError('change', 'a function', change)
       const fullKeys = keys.map(keyOf)
-      return path.changing(fullKeys, () =>
-        writeSource(client, { keys: fullKeys, intentTtl, change }),
+      return path.changing(
+        fullKeys,
+        () => writeSource(client, { keys: fullKeys, intentTtl, change }),
+        'invalidations',
       )
     },
 
@@ -165,6 +173,7 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
           except: isLockKey,
         })
         await bus?.publish({ prefix: namespacePrefix + prefix }) // one message for all keys
+        path.count('invalidations', invalidated)
         return invalidated
       })
     },
@@ -178,8 +187,10 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
           options.codec.name,
         )
       const { ttl } = readOptions('increment', ttlOptions, callOptions)
-      return path.changing([fullKey], () =>
-        client.entries.increment(fullKey, amount, ttl && ttl + policy.staleBelow),
+      return path.changing(
+        [fullKey],
+        () => client.entries.increment(fullKey, amount, ttl && ttl + policy.staleBelow),
+        'writes',
       )
     },
 
@@ -205,6 +216,8 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
       refuseClient('limiter', limiterOptions)
       return createRateLimiter({ ...limiterOptions, client: plainClient })
     },
+
+    stats: () => path.stats(),
 
     close,
     [Symbol.asyncDispose]: close,

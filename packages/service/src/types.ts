@@ -1,6 +1,7 @@
 import type { ReadThrough, ReadThroughOptions } from '@cache/aside'
 import type {
   CacheClient,
+  CacheStats,
   CallOptions,
   Duration,
   GlobPattern,
@@ -143,6 +144,11 @@ export interface CacheService extends AsyncDisposable {
   limiter(options: Omit<RateLimiterOptions, 'client'>): RateLimiter
   /** The client of the service, for further patterns. With a bus, it has a near cache. */
   readonly client: CacheClient | NearCacheClient
+  /**
+   * Returns counters of `get`, `set`, `increment` and the invalidations of this service, in this
+   * process and since it was created. The caches of `remember` have their own.
+   */
+  stats(): CacheStats
   /**
    * Ends the near cache and releases the locks. The client and the bus stay open: they are yours.
    */

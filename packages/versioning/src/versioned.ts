@@ -130,20 +130,26 @@ export function createVersioned<Loaded, Id = KeyPart>(
       const storing = policy.storing(value, {
         ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
       })
-      return path.changing([key], async () =>
-        storing
-          ? strategy.put(value, storing, expected)
-          : (await entries.invalidate([await strategy.currentKey()]), false),
+      return path.changing(
+        [key],
+        async () =>
+          storing
+            ? strategy.put(value, storing, expected)
+            : (await entries.invalidate([await strategy.currentKey()]), false),
+        'writes',
       )
     },
 
     async invalidate(ids) {
       const keys = asArray(ids).map((id) => keyOf(id))
       const strategies = asArray(ids).map((id) => strategyFor(id))
-      return path.changing(keys, async () =>
-        entries.invalidate(
-          await mapAtOnce(strategies, entries.atOnce, (strategy) => strategy.currentKey()),
-        ),
+      return path.changing(
+        keys,
+        async () =>
+          entries.invalidate(
+            await mapAtOnce(strategies, entries.atOnce, (strategy) => strategy.currentKey()),
+          ),
+        'invalidations',
       )
     },
 
@@ -151,7 +157,11 @@ export function createVersioned<Loaded, Id = KeyPart>(
       if (strategyName === 'key')
         throw new InvalidOptionError('strategy', "'stamp', for mutate()", strategyName)
       const keys = asArray(ids).map((id) => keyOf(id))
-      return path.changing(keys, () => writeSource(client, { keys, intentTtl, change }))
+      return path.changing(
+        keys,
+        () => writeSource(client, { keys, intentTtl, change }),
+        'invalidations',
+      )
     },
 
     async beginMutation(ids, mutationOptions) {
@@ -162,12 +172,15 @@ export function createVersioned<Loaded, Id = KeyPart>(
         keys,
         intentTtl,
         options: mutationOptions,
-        around: (work) => path.changing(keys, work),
+        around: (work, step) =>
+          path.changing(keys, work, step === 'commit' ? 'invalidations' : undefined),
       })
     },
 
     beginGroupMutation: async (groups, mutationOptions) =>
       versions.beginMutation(resolve(asArray(groups)), intentTtl, mutationOptions),
+
+    stats: () => path.stats(),
 
     idle: () => path.idle(),
   }

@@ -16,3 +16,4 @@ export { postgresFlush, type PostgresFlushOptions, type PostgresRow } from './po
 export type { DeadLetter, DeadLetters } from './dead-letters.js'
 export type { WriteId } from './partitions.js'
 export { BackpressureError, BulkWriteError, DeadLetterError, DurabilityError } from './errors.js'
+export { type CacheStats } from '@cache/core'

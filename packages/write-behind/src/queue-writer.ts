@@ -70,7 +70,10 @@ export class QueueWriter<T, Id extends WriteId> {
       signal?.throwIfAborted()
       const outcome = await path.changing([key], () => this.#attempt(id, args))
       if (outcome === 'overtaken') return false
-      if (outcome !== 'full') return true
+      if (outcome !== 'full') {
+        path.count('writes', 1)
+        return true
+      }
       if (whenFull === 'reject') throw new BackpressureError(key, maxPending)
       await sleep(wait, signal)
     }

@@ -93,9 +93,10 @@ export const measurePartitionScript = defineScript({
   name: 'write-behind measure',
   functions: timeLua,
   lua: measurePartitionLua,
-  types: ['stream', 'string'],
+  types: ['stream', 'string', 'zset'],
   readOnly: true,
-  parse: (reply) => reply as readonly [writes: number, age: number, owned: number],
+  parse: (reply) =>
+    reply as readonly [writes: number, age: number, owned: number, deadLetters: number],
 })
 
 // Scripts for the ownership of a partition.

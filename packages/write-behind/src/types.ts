@@ -1,5 +1,6 @@
 import type {
   CacheClient,
+  CacheStats,
   Codec,
   Duration,
   LoadPolicyOptions,
@@ -117,6 +118,11 @@ export interface WriteBehind<Loaded, Id extends WriteId, Patch>
    * @throws {DeadLetterError} if the last of these writes became a dead letter.
    */
   flushed(id: Id, options?: WriteOptions): Promise<void>
+  /**
+   * Returns counters of what this cache has done in this process since it was created: hits,
+   * misses, loads, errors. It sends nothing to Redis, and works without any subscriber or SDK.
+   */
+  stats(): CacheStats
   /** Counts the writes that wait for the database. */
   pending(): Promise<Pending>
   /** The writes that could not be flushed. */

@@ -6,6 +6,7 @@ import {
   ReadPath,
   Renewals,
   Undecodable,
+  addGauge,
   addHealthPart,
   createToken,
   loadPolicyOptions,
@@ -27,9 +28,10 @@ import { writeAll } from './bulk.js'
 import { createDeadLetters } from './dead-letters.js'
 import { durabilityOption, durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
+import { measurePartitions, measureQueue } from './measure-queue.js'
 import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from './partitions.js'
 import { FALLBACK_TTL, MAX_POLL, MIN_POLL, QueueWriter } from './queue-writer.js'
-import { leaseScript, measurePartitionScript, writeStateScript } from './scripts.js'
+import { leaseScript, writeStateScript } from './scripts.js'
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
 import { sleep } from './sleep.js'
@@ -112,12 +114,13 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const renewals = new Renewals()
   const bulkConcurrency = Math.min(MAX_BULK_CONCURRENCY, client.entries.atOnce)
   const removeHealth = addHealthPart(client, `queue ${prefix}`, async () => {
-    const { writes, oldest, partitions: all } = await pending()
-    const unowned = all.filter((partition) => partition.writes > 0 && !partition.owned).length
-    return { healthy: unowned === 0, details: { writes, oldest, unowned } }
+    const { writes, oldest, unowned, deadLetters } = await measureQueue(client, partitions)
+    return { healthy: unowned === 0, details: { writes, oldest, unowned, deadLetters } }
   })
+  const removeGauge = addGauge(client, 'queue', prefix, () => measureQueue(client, partitions))
   const close = async (): Promise<void> => {
     removeHealth()
+    removeGauge()
     await Promise.all([durable?.close(), sessions.close()])
   }
 
@@ -157,6 +160,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
       if (state === 'dead') throw new DeadLetterError(keyOf(id))
     },
 
+    stats: () => path.stats(),
+
     pending,
 
     deadLetters: createDeadLetters<T, Id>({ client, partitions, format, sessions }),
@@ -165,16 +170,8 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   }
 
   async function pending(): Promise<Pending> {
-    const measured = await Promise.all(
-      partitions.all.map(({ stream, owner }) =>
-        client.run(measurePartitionScript, [stream, owner], []),
-      ),
-    )
-    const byPartition = measured.map(([writes, age, owned]) => ({
-      writes,
-      oldest: Math.floor(age / 1_000),
-      owned: owned === 1,
-    }))
+    const states = await measurePartitions(client, partitions)
+    const byPartition = states.map(({ writes, oldest, owned }) => ({ writes, oldest, owned }))
     return {
       writes: byPartition.reduce((sum, { writes }) => sum + writes, 0),
       oldest: Math.max(...byPartition.map(({ oldest }) => oldest)),

@@ -6,6 +6,7 @@ export {
   CacheUnavailableError,
   CacheWriteError,
   LoadTimeoutError,
+  type CacheStats,
   type CallOptions,
   type LoadContext,
   type LoadMany,

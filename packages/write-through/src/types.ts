@@ -1,5 +1,6 @@
 import type {
   CacheClient,
+  CacheStats,
   CallOptions,
   Duration,
   KeyPart,
@@ -127,6 +128,11 @@ export interface WriteThrough<Loaded, Id, Patch, S>
    * `CacheUnavailableError` if Redis does not answer.
    */
   beginMutation(ids: Id | readonly Id[], options?: MutationOptions): Promise<Mutation>
+  /**
+   * Returns counters of what this cache has done in this process since it was created: hits,
+   * misses, loads, errors. It sends nothing to Redis, and works without any subscriber or SDK.
+   */
+  stats(): CacheStats
   /**
    * Resolves when no reload is running in the background. Await it at the end of a process, or of a
    * serverless function.

@@ -126,12 +126,15 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
           remove,
         )
       const keys = [keyOf(id)]
-      return path.changing(keys, () =>
-        withOutage(
-          keys,
-          () => remove(id),
-          () => writeSource(client, { keys, intentTtl, change: () => remove(id) }),
-        ),
+      return path.changing(
+        keys,
+        () =>
+          withOutage(
+            keys,
+            () => remove(id),
+            () => writeSource(client, { keys, intentTtl, change: () => remove(id) }),
+          ),
+        'writes',
       )
     },
 
@@ -151,7 +154,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
     async invalidate(ids) {
       const keys = Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
-      return path.changing(keys, () => entries.invalidate(keys))
+      return path.changing(keys, () => entries.invalidate(keys), 'invalidations')
     },
 
     async beginMutation(ids, mutationOptions) {
@@ -160,9 +163,12 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         keys,
         intentTtl,
         options: mutationOptions,
-        around: (work) => path.changing(keys, work),
+        around: (work, step) =>
+          path.changing(keys, work, step === 'commit' ? 'invalidations' : undefined),
       })
     },
+
+    stats: () => path.stats(),
 
     idle: () => path.idle(),
 
@@ -191,36 +197,39 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     let current: Entry<T> | undefined
     let merged = false
     let outcome: Outcome | undefined
-    const row = await path.changing([key], () =>
-      withOutage([key], change, () =>
-        writeSource<R | T>(client, {
-          keys: [key],
-          intentTtl,
-          begin:
-            mergeInto &&
-            (async (token) => {
-              current = await entries.beginUpdate(key, format, token, intentTtl)
-            }),
-          change: async () => {
-            const answer = await change()
-            if (answer !== undefined || !mergeInto || !current || current.absent) return answer
-            try {
-              const row = mergeInto(current.value)
-              merged = true
-              return row
-            } catch (error) {
-              // The source has been written nevertheless.
-              emit(channels.error, () => ({ operation: 'merge', key, error }))
-              return answer
-            }
-          },
-          // A merged row has no version of its own. Without a version, it is stored only if no
-          // other writer overlapped.
-          commit: async (token, result) => {
-            outcome = await commit(key, token, result, !merged)
-          },
-        }),
-      ),
+    const row = await path.changing(
+      [key],
+      () =>
+        withOutage([key], change, () =>
+          writeSource<R | T>(client, {
+            keys: [key],
+            intentTtl,
+            begin:
+              mergeInto &&
+              (async (token) => {
+                current = await entries.beginUpdate(key, format, token, intentTtl)
+              }),
+            change: async () => {
+              const answer = await change()
+              if (answer !== undefined || !mergeInto || !current || current.absent) return answer
+              try {
+                const row = mergeInto(current.value)
+                merged = true
+                return row
+              } catch (error) {
+                // The source has been written nevertheless.
+                emit(channels.error, () => ({ operation: 'merge', key, error }))
+                return answer
+              }
+            },
+            // A merged row has no version of its own. Without a version, it is stored only if no
+            // other writer overlapped.
+            commit: async (token, result) => {
+              outcome = await commit(key, token, result, !merged)
+            },
+          }),
+        ),
+      'writes',
     )
     // If another writer overlapped, the row was merged with an old one.
     return merged && outcome !== 'stored' ? undefined : row
@@ -238,18 +247,21 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         rows,
       )
     }
-    const all = path.changing(keys, () =>
-      withOutage(keys, change, () =>
-        writeSource(client, {
-          keys,
-          intentTtl,
-          change,
-          commit: (token, rows) =>
-            Promise.all(
-              keys.map((key, i) => limitCommits(() => commit(key, token, rows[i]!, true))),
-            ),
-        }),
-      ),
+    const all = path.changing(
+      keys,
+      () =>
+        withOutage(keys, change, () =>
+          writeSource(client, {
+            keys,
+            intentTtl,
+            change,
+            commit: (token, rows) =>
+              Promise.all(
+                keys.map((key, i) => limitCommits(() => commit(key, token, rows[i]!, true))),
+              ),
+          }),
+        ),
+      'writes',
     )
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }

@@ -1,5 +1,5 @@
 import { Batch } from './batch/batch.js'
-import type { Driver } from '../drivers/driver.js'
+import type { Circuit, Driver } from '../drivers/driver.js'
 import type { Argument, Command, Reply } from '../drivers/command.js'
 import { createEntryStore, type EntryStore } from '../entries/store.js'
 import { checkPrefix, createKeys, isBeside, type KeyPart } from './keys.js'
@@ -15,6 +15,7 @@ import {
 } from '../util/options.js'
 import { CLOSABLES, Closables } from './closables.js'
 import { failureOptions, FailureLog, type FailureOptions } from './failures/failure-log.js'
+import { GAUGES, Gauges, addGauge } from './gauges.js'
 import { createGuardedSend } from './guarded-send.js'
 import { PendingReleases } from './pending-releases.js'
 import { resilienceOption, toResilience, type ResilienceOptions } from './resilience.js'
@@ -125,8 +126,12 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
   const pendingReleases = new PendingReleases()
   const sinceResend = (): number => driver.sinceResend?.() ?? Infinity
   const closables = new Closables()
+  const gauges = new Gauges()
+  const circuits = (): ReadonlyMap<string, Circuit> =>
+    guarded?.circuits() ?? driver.circuits?.() ?? new Map()
   let closed: Promise<void> | undefined
   const closeAll = async (): Promise<void> => {
+    gauges.close()
     await closables.close()
     await pendingReleases.close()
     failures.close()
@@ -155,13 +160,19 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     health: createHealth({
       driver,
       failures,
-      circuits: () => guarded?.circuits() ?? driver.circuits?.() ?? new Map(),
+      circuits,
       timeout: writeTimeout,
     }),
     close,
     [Symbol.asyncDispose]: close,
   }
-  return Object.assign(client, { [CLOSABLES]: closables })
+  Object.assign(client, { [CLOSABLES]: closables, [GAUGES]: gauges })
+  addGauge(client, 'circuits', '', () => {
+    const states = [...circuits().values()]
+    const count = (state: Circuit): number => states.filter((other) => other === state).length
+    return { open: count('open'), halfOpen: count('half-open') }
+  })
+  return client
 }
 
 const driverOption = objectOption(

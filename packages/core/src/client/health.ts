@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Circuit, Driver, NodeHandle } from '../drivers/driver.js'
 import { CacheError, summaryOf } from '../errors.js'
 import type { Duration } from '../util/duration.js'
 import { durationOption, readOptions, type OptionTable } from '../util/options.js'
 import type { FailureLog } from './failures/failure-log.js'
 import { healthPartsOf, type HealthPart } from './health-parts.js'
+import { within } from './within.js'
 
 /** Options of `CacheClient.health`. */
 export interface HealthOptions {
@@ -161,26 +161,6 @@ async function checkPart(
     : { ...part, name }
 }
 
-/** Returns the result of a call, or an error if it fails or takes longer. */
-async function within<T>(timeout: number, call: () => Promise<T>): Promise<T | Error> {
-  const stop = new AbortController()
-  const timedOut = sleep(timeout + GRACE, undefined, { signal: stop.signal }).then(
-    () =>
-      new CacheError(`There was no answer within ${Math.round(timeout)} ms.`, { code: 'TIMEOUT' }),
-    () => new CacheError('The check has ended.'),
-  )
-  try {
-    return await Promise.race([
-      call().catch((error: unknown) =>
-        error instanceof Error ? error : new CacheError(summaryOf(error)),
-      ),
-      timedOut,
-    ])
-  } finally {
-    stop.abort()
-  }
-}
-
 /** Returns the name that `Driver.nodeOf` has for a node. */
 function nodeKey({ topology }: Driver, id: string): string {
   if (topology === 'cluster') return id
@@ -192,5 +172,3 @@ function worst(circuits: readonly Circuit[]): Circuit {
 }
 
 const PING = { args: ['PING'], keys: [] } as const
-/** Ms that a driver may take to report a timeout of its own, which says more. */
-const GRACE = 50

@@ -1,8 +1,8 @@
 import { channel, type Channel } from 'node:diagnostics_channel'
 
 /**
- * The messages of the channels. `prefix` says which cache sent the message: it is the option
- * `prefix` of the pattern.
+ * The messages of the channels. `prefix` says which cache, limiter or locks sent the message: it is
+ * the option `prefix` of the pattern.
  */
 export interface Messages {
   /** A cache returned a value. */
@@ -28,8 +28,24 @@ export interface Messages {
    */
   readonly fill: { readonly prefix: string; readonly key: string; readonly stored: boolean }
   readonly invalidate: { readonly keys: readonly string[] }
-  readonly lock: { readonly name: string; readonly event: string; readonly ms?: number }
-  readonly ratelimit: { readonly id: string; readonly allowed: boolean; readonly degraded: boolean }
+  /** A lock, or a permit of a semaphore, was acquired, released or lost, or a wait timed out. */
+  readonly lock: {
+    readonly prefix: string
+    readonly name: string
+    readonly event: string
+    readonly ms?: number
+  }
+  /**
+   * A limiter has decided. `policy` is the name of the first limit that denies the request; it is
+   * not set if the request is allowed, or denied by a block or a list.
+   */
+  readonly ratelimit: {
+    readonly prefix: string
+    readonly id: string
+    readonly allowed: boolean
+    readonly degraded: boolean
+    readonly policy?: string
+  }
   readonly flush: { readonly name: string; readonly writes: number; readonly ms: number }
   /**
    * An error that no caller received: a read that fell back to its source, or an entry that cannot

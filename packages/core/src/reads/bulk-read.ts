@@ -2,7 +2,6 @@ import type { Entry } from '../entries/entry.js'
 import type { EntryStore } from '../entries/store.js'
 import { CacheError } from '../errors.js'
 import { Slices } from '../util/slices.js'
-import { channels, emit } from '../client/telemetry.js'
 import { limitAccess, type AccessOf, type EntryAccess } from './access.js'
 import type { BackgroundRefresh } from './background-refresh.js'
 import { BulkLoad, type LoadKeys } from './bulk-load.js'
@@ -11,9 +10,10 @@ import type { Maybe } from './leased-load.js'
 import type { LoadCoordinator } from './load-coordinator.js'
 import type { LoadPolicy } from './policy.js'
 import type { ReadOutage } from './read-outage.js'
+import type { Recorder } from './recorder.js'
 
 interface Dependencies<T> {
-  readonly prefix: string
+  readonly recorder: Recorder
   readonly policy: LoadPolicy<T>
   readonly entries: EntryStore
   readonly plainAccess: EntryAccess<T>
@@ -47,7 +47,7 @@ export class BulkRead<T> {
 
   /** Resolves to the values in the order of the keys. */
   async run(): Promise<Maybe<T>[]> {
-    const { prefix, policy, entries } = this.#dependencies
+    const { recorder, policy, entries } = this.#dependencies
     const { keys, outage } = this.#request
     const nearEntries = entries.near && (await this.#readNear())
     const lookups = await this.#lookUp(nearEntries)
@@ -68,12 +68,7 @@ export class BulkRead<T> {
       }
       values[i] = (entry as Entry<T>).value
       if (freshness !== 'fresh') stale.set(key, entry as Entry<T>)
-      emit(channels.hit, () => ({
-        prefix,
-        key,
-        stale: freshness === 'stale',
-        layer: nearEntries?.[i] ? 'near' : 'redis',
-      }))
+      recorder.hit(key, freshness === 'stale', nearEntries?.[i] ? 'near' : 'redis')
     }
     if (stale.size > 0) await this.#refreshAll(stale)
     if (missing.size === 0) return values

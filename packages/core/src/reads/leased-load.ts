@@ -3,13 +3,13 @@ import type { Entry } from '../entries/entry.js'
 import type { Lease } from '../entries/requests.js'
 import { CodecError, CommandTimeoutError, ConnectionError, ServerError } from '../errors.js'
 import type { LazySignal } from '../util/lazy-signal.js'
-import { channels, emit } from '../client/telemetry.js'
 import type { EntryAccess } from './access.js'
 import type { LoadResult } from './in-flight-load.js'
 import { callLoader, type Loaded, type Loader } from './loader.js'
 import type { LogicalClock } from './logical-clock.js'
 import type { LoadPolicy } from './policy.js'
 import type { ReadOutage } from './read-outage.js'
+import type { Recorder } from './recorder.js'
 import type { RememberedErrors } from './remembered-errors.js'
 import { Renewals } from './renewals.js'
 import { reportError } from './report-error.js'
@@ -62,19 +62,19 @@ interface LoadJob<T> {
 
 /** Loads one key under a lease: acquires the lease, calls the loader, fills the entry. */
 export class LeasedLoad<T> {
-  readonly #prefix: string
+  readonly #recorder: Recorder
   readonly #policy: LoadPolicy<T>
   readonly #clock: LogicalClock
   readonly #errors: RememberedErrors | undefined
   readonly #renewals = new Renewals()
 
   constructor(
-    prefix: string,
+    recorder: Recorder,
     policy: LoadPolicy<T>,
     clock: LogicalClock,
     errors: RememberedErrors | undefined,
   ) {
-    this.#prefix = prefix
+    this.#recorder = recorder
     this.#policy = policy
     this.#clock = clock
     this.#errors = errors
@@ -145,20 +145,10 @@ export class LeasedLoad<T> {
     const renewal = leased ? this.#renewals.start({ ttl, ttls, renew }) : undefined
     try {
       loaded = await callLoader({ key, load, stale, abandoned, hard: this.#policy.hard })
-      emit(channels.load, () => ({
-        prefix: this.#prefix,
-        key,
-        ms: loaded.ms,
-        background: job.background === true,
-      }))
+      this.#recorder.loaded(key, loaded.ms, job.background === true)
     } catch (error) {
-      emit(channels.load, () => ({
-        prefix: this.#prefix,
-        key,
-        ms: performance.now() - started,
-        background: job.background === true,
-        error,
-      }))
+      const ms = performance.now() - started
+      this.#recorder.loadFailed(key, ms, job.background === true, error)
       closeToJoiners()
       // If the lease is lost, an invalidation came in between, and the error may be from before it.
       if (leased)
@@ -194,7 +184,7 @@ export class LeasedLoad<T> {
       const storing = skipped ? undefined : this.#policy.storing(value, { ttl, computeTime: ms })
       if (!storing) return await access.release(key, token, skipped ? SKIP_FOR_MS : 0)
       const stored = await access.fill(key, token, value as T, storing)
-      emit(channels.fill, () => ({ prefix: this.#prefix, key, stored }))
+      this.#recorder.filled(key, stored)
       return stored
     } catch (error) {
       reportError('fill', key, error)

@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Entry } from '../entries/entry.js'
 import { createToken } from '../util/token.js'
 import type { LazySignal } from '../util/lazy-signal.js'
-import { channels, emit } from '../client/telemetry.js'
 import type { EntryAccess } from './access.js'
 import type { BackgroundWork } from './background-work.js'
 import { InFlightLoad, type LoadResult } from './in-flight-load.js'
@@ -11,6 +10,7 @@ import type { Loader } from './loader.js'
 import type { MissRate } from './miss-rate.js'
 import type { LoadPolicy } from './policy.js'
 import type { ReadOutage } from './read-outage.js'
+import type { Recorder } from './recorder.js'
 import type { RememberedErrors } from './remembered-errors.js'
 
 /** One caller's request for a value that its read did not find. */
@@ -36,7 +36,7 @@ interface LoadRequest<T> {
 }
 
 interface Dependencies<T> {
-  readonly prefix: string
+  readonly recorder: Recorder
   readonly policy: LoadPolicy<T>
   readonly leasedLoad: LeasedLoad<T>
   readonly background: BackgroundWork
@@ -46,7 +46,7 @@ interface Dependencies<T> {
 
 /** Coordinates the loads of this process: callers that miss the same key join one load. */
 export class LoadCoordinator<T> {
-  readonly #prefix: string
+  readonly #recorder: Recorder
   readonly #policy: LoadPolicy<T>
   readonly #leasedLoad: LeasedLoad<T>
   readonly #background: BackgroundWork
@@ -54,8 +54,8 @@ export class LoadCoordinator<T> {
   readonly #errors: RememberedErrors | undefined
   readonly #inFlight = new Map<string, InFlightLoad<Maybe<T>>>()
 
-  constructor({ prefix, policy, leasedLoad, background, missRate, errors }: Dependencies<T>) {
-    this.#prefix = prefix
+  constructor({ recorder, policy, leasedLoad, background, missRate, errors }: Dependencies<T>) {
+    this.#recorder = recorder
     this.#policy = policy
     this.#leasedLoad = leasedLoad
     this.#background = background
@@ -71,14 +71,17 @@ export class LoadCoordinator<T> {
   /** Joins the load of the key, or starts it, until a result is valid for this caller. */
   async load(request: LoadRequest<T>): Promise<Maybe<T>> {
     const { key, arrival, signal } = request
-    if (!request.unread) this.#emitMiss(key)
+    if (!request.unread) this.#recorder.miss(key)
     let { redisDown } = request
+    let hasJoined = false
     for (let attempt = 0; ; attempt++) {
       signal?.throwIfAborted()
       let load = attempt < MAX_JOINS ? this.#joinableLoad(key) : undefined
       let result: LoadResult<Maybe<T>> | undefined
       if (load) {
         request.onDecided?.()
+        if (!hasJoined) this.#recorder.joined()
+        hasJoined = true
         result = await load.join(signal)
         if (result === undefined) this.#remove(key, load)
       } else {
@@ -147,11 +150,11 @@ export class LoadCoordinator<T> {
     })
     if (request.unread) {
       this.#missRate.record(start.status !== 'hit')
-      if (start.status !== 'hit') this.#emitMiss(key)
+      if (start.status === 'hit') this.#recorder.hit(key, false, 'redis')
+      else this.#recorder.miss(key)
     }
     if (start.status === 'hit') {
       request.onDecided?.()
-      emit(channels.hit, () => ({ prefix: this.#prefix, key, stale: false, layer: 'redis' }))
       return { value: start.entry.value, validUntil, redisDown: false }
     }
     const redisDown = start.status === 'down'
@@ -197,10 +200,6 @@ export class LoadCoordinator<T> {
     if (result) return result
     this.#background.add(key, loading)
     return { value: staleFallback.value, validUntil, redisDown: false }
-  }
-
-  #emitMiss(key: string): void {
-    emit(channels.miss, () => ({ prefix: this.#prefix, key }))
   }
 }
 

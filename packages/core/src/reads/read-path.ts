@@ -1,11 +1,11 @@
 import type { CacheClient } from '../client/client.js'
 import type { Entry } from '../entries/entry.js'
-import { channels } from '../client/telemetry.js'
 import { plainEntryAccess, type AccessOf, type EntryAccess } from './access.js'
 import { BackgroundRefresh } from './background-refresh.js'
 import { BackgroundWork } from './background-work.js'
 import type { LoadKeys } from './bulk-load.js'
 import { BulkRead } from './bulk-read.js'
+import type { CacheStats } from './cache-stats.js'
 import { REDIS_DOWN, continueWithoutRedis, lookUp } from './entry-lookup.js'
 import { ForcedRefresh } from './forced-refresh.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
@@ -16,6 +16,7 @@ import { MissRate } from './miss-rate.js'
 import type { LoadPolicy } from './policy.js'
 import type { ReadOutage } from './read-outage.js'
 import { requireFunction } from '../util/options.js'
+import { Recorder, type Counted } from './recorder.js'
 import { RememberedErrors } from './remembered-errors.js'
 
 /**
@@ -30,7 +31,7 @@ import { RememberedErrors } from './remembered-errors.js'
  */
 export class ReadPath<T> {
   readonly #client: CacheClient
-  readonly #prefix: string
+  readonly #recorder: Recorder
   readonly #policy: LoadPolicy<T>
   readonly #plainAccess: EntryAccess<T>
   readonly #clock = new LogicalClock()
@@ -43,7 +44,7 @@ export class ReadPath<T> {
 
   constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>) {
     this.#client = client
-    this.#prefix = prefix
+    const recorder = (this.#recorder = new Recorder(prefix))
     this.#policy = policy
     this.#plainAccess = plainEntryAccess(client.entries, policy)
     const errors =
@@ -51,10 +52,17 @@ export class ReadPath<T> {
         ? undefined
         : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
     this.#hasRememberedErrors = errors !== undefined
-    const leasedLoad = new LeasedLoad(prefix, policy, this.#clock, errors)
+    const leasedLoad = new LeasedLoad(recorder, policy, this.#clock, errors)
     const background = (this.#background = new BackgroundWork(policy.waitUntil))
     const missRate = this.#missRate
-    this.#loads = new LoadCoordinator({ prefix, policy, leasedLoad, background, missRate, errors })
+    this.#loads = new LoadCoordinator({
+      recorder,
+      policy,
+      leasedLoad,
+      background,
+      missRate,
+      errors,
+    })
     this.#refresh = new BackgroundRefresh(policy, leasedLoad, this.#loads, background)
     this.#forcedRefresh = new ForcedRefresh(policy, leasedLoad)
   }
@@ -123,7 +131,7 @@ export class ReadPath<T> {
     signal?.throwIfAborted()
     const read = new BulkRead(
       {
-        prefix: this.#prefix,
+        recorder: this.#recorder,
         policy: this.#policy,
         entries: this.#client.entries,
         plainAccess: this.#plainAccess,
@@ -192,15 +200,32 @@ export class ReadPath<T> {
 
   /**
    * Runs a change of these keys, or of all keys. Reads of this process that begin after the start
-   * of the change, and again after its end, join no load that began earlier.
+   * of the change, and again after its end, join no load that began earlier. `counted` says as what
+   * `stats` counts the keys once the change has succeeded.
    */
-  async changing<R>(keys: readonly string[] | 'all', change: () => Promise<R>): Promise<R> {
+  async changing<R>(
+    keys: readonly string[] | 'all',
+    change: () => Promise<R>,
+    counted?: Counted,
+  ): Promise<R> {
     this.#loads.forget(keys)
     try {
-      return await change()
+      const result = await change()
+      if (counted && keys !== 'all') this.count(counted, keys.length)
+      return result
     } finally {
       this.#loads.forget(keys)
     }
+  }
+
+  /** Counts changes that `changing` can't count. */
+  count(what: Counted, by: number): void {
+    this.#recorder.count(what, by)
+  }
+
+  /** Returns what this cache has done so far. */
+  stats(): CacheStats {
+    return this.#recorder.snapshot()
   }
 
   /** Resolves once no load goes on in the background. */
@@ -237,8 +262,7 @@ export class ReadPath<T> {
     const freshness = this.#policy.needsLife ? this.#policy.freshness(entry) : 'fresh'
     if (freshness === 'fallback') return false
     if (freshness !== 'fresh') this.#refresh.start({ key, entry, access, load })
-    if (channels.hit.hasSubscribers)
-      channels.hit.publish({ prefix: this.#prefix, key, stale: freshness === 'stale', layer })
+    this.#recorder.hit(key, freshness === 'stale', layer)
     return true
   }
 }

@@ -45,7 +45,7 @@ interface MutationRequest {
   /** What the caller of `beginMutation` passed. */
   readonly options: MutationOptions | undefined
   /** Wraps the beginning and the end, to do further work around them. */
-  readonly around?: <R>(work: () => Promise<R>) => Promise<R>
+  readonly around?: <R>(work: () => Promise<R>, step: 'begin' | 'commit' | 'abort') => Promise<R>
 }
 
 /**
@@ -58,7 +58,7 @@ export async function openMutation(
 ): Promise<Mutation> {
   const intentTtl =
     options?.intentTtl === undefined ? defaultTtl : parseDuration(options.intentTtl, 'intentTtl')
-  const write = await around(() => openWrite(client, { keys, intentTtl }))
+  const write = await around(() => openWrite(client, { keys, intentTtl }), 'begin')
   return mutation({
     commit: () =>
       around(async () => {
@@ -66,8 +66,8 @@ export async function openMutation(
           throw new CacheWriteError(keys, undefined, intentTtl, cause)
         })
         emit(channels.invalidate, () => ({ keys }))
-      }),
-    abort: () => around(() => write.abort()),
+      }, 'commit'),
+    abort: () => around(() => write.abort(), 'abort'),
   })
 }
 

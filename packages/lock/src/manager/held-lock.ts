@@ -7,6 +7,8 @@ import type { Lock } from '../lock.js'
 import { deadlines } from './deadlines.js'
 
 export interface HeldLockOptions extends GrantedRequest {
+  /** Names the locks in telemetry. */
+  readonly prefix: string
   readonly backend: LockBackend
   /** The end of `maxHold`, on the clock of `performance.now()`. */
   readonly maxHoldDeadline: number
@@ -179,6 +181,7 @@ export class HeldLock implements Lock {
 
   #emit(event: 'released' | 'lost'): void {
     emit(channels.lock, () => ({
+      prefix: this.#options.prefix,
       name: this.name,
       event,
       ms: performance.now() - this.#since,

@@ -27,6 +27,7 @@ export interface LockTarget {
  */
 export class LockManager<B extends LockBackend> {
   readonly backend: B
+  readonly #prefix: string
   readonly #renewals: Renewals
   readonly #defaults: ResolvedLockOptions
   readonly #held = new SwapList<HeldLock>()
@@ -36,13 +37,17 @@ export class LockManager<B extends LockBackend> {
   readonly #onClose: () => Promise<void>
   #closed: Promise<void> | undefined
 
-  /** `onClose` runs once, when everything has been released. */
+  /**
+   * `prefix` names the locks in telemetry. `onClose` runs once, when everything has been released.
+   */
   constructor(
+    prefix: string,
     backend: B,
     renewals: Renewals,
     defaults: ResolvedLockOptions,
     onClose: () => Promise<void>,
   ) {
+    this.#prefix = prefix
     this.backend = backend
     this.#onClose = onClose
     this.#renewals = renewals
@@ -106,11 +111,10 @@ export class LockManager<B extends LockBackend> {
         signal,
         closing: this.#closing,
       })
-      emit(channels.lock, () => ({ name, event: 'acquired', ms: performance.now() - startedAt }))
+      this.#emit(name, 'acquired', startedAt)
       return await this.#handOver(this.#hold(granted, resolved))
     } catch (error) {
-      if (error instanceof LockTimeoutError)
-        emit(channels.lock, () => ({ name, event: 'timeout', ms: performance.now() - startedAt }))
+      if (error instanceof LockTimeoutError) this.#emit(name, 'timeout', startedAt)
       throw error
     }
   }
@@ -122,7 +126,12 @@ export class LockManager<B extends LockBackend> {
     const request = this.#newRequest(target, resolved)
     const granted = await tryAcquireLock(this.backend, request)
     if (!granted) return null
-    emit(channels.lock, () => ({ name: request.name, event: 'acquired', ms: 0 }))
+    emit(channels.lock, () => ({
+      prefix: this.#prefix,
+      name: request.name,
+      event: 'acquired',
+      ms: 0,
+    }))
     return this.#handOver(this.#hold({ request, granted }, resolved))
   }
 
@@ -147,8 +156,7 @@ export class LockManager<B extends LockBackend> {
       },
     )
     if (granted?.every(({ deadline }) => deadline > performance.now())) {
-      const ms = performance.now() - startedAt
-      for (const { name } of requests) emit(channels.lock, () => ({ name, event: 'acquired', ms }))
+      for (const { name } of requests) this.#emit(name, 'acquired', startedAt)
       return Promise.all(
         requests.map((request, i) =>
           this.#handOver(this.#hold({ request, granted: granted[i]! }, resolved)),
@@ -157,6 +165,15 @@ export class LockManager<B extends LockBackend> {
     }
     if (granted) await abandonAll()
     return undefined
+  }
+
+  #emit(name: string, event: 'acquired' | 'timeout', startedAt: number): void {
+    emit(channels.lock, () => ({
+      prefix: this.#prefix,
+      name,
+      event,
+      ms: performance.now() - startedAt,
+    }))
   }
 
   async #track<R>(call: Promise<R>): Promise<R> {
@@ -191,6 +208,7 @@ export class LockManager<B extends LockBackend> {
 
   #hold({ request, granted }: GrantedRequest, { renew, maxHold }: ResolvedLockOptions): HeldLock {
     const lock = new HeldLock({
+      prefix: this.#prefix,
       backend: this.backend,
       request,
       granted,

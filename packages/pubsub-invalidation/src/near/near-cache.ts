@@ -2,6 +2,7 @@ import { channels } from '@cache/core'
 import {
   createToken,
   emit,
+  hitRateOf,
   type Format,
   type NearChange,
   type NearEntries,
@@ -15,6 +16,7 @@ import { copierOf } from './copier.js'
 import { deepFreeze } from './deep-freeze.js'
 import { estimateMemory } from './estimate-memory.js'
 import { NearEntry, type CacheableValue } from './near-entry.js'
+import type { NearStats } from './near-stats.js'
 import { PendingReads } from './pending-reads.js'
 import { prefixMatcher } from './prefix-matcher.js'
 
@@ -120,9 +122,11 @@ export class NearCache implements NearEntries {
     }
   }
 
-  stats() {
+  stats(): NearStats {
+    const { hits, misses } = this.#counts
     return {
       ...this.#counts,
+      hitRate: hitRateOf(hits, misses),
       entries: this.#entries.size,
       bytes: this.#entries.calculatedSize,
       answering: performance.now() < this.#bus.freshUntil,

@@ -1,5 +1,6 @@
 import type { CacheClient, Duration, Size } from '@cache/core'
 import {
+  addGauge,
   checkClient,
   closeWith,
   durationOption,
@@ -13,6 +14,7 @@ import {
 import type { InvalidationBus } from '../bus.js'
 import { busOption, checkBus } from '../check-bus.js'
 import { NearCache } from './near-cache.js'
+import type { NearStats } from './near-stats.js'
 
 export interface NearCacheOptions {
   /**
@@ -53,23 +55,6 @@ export interface NearCacheOptions {
    * groups empties the near cache.
    */
   readonly groups?: (key: string, value: any) => readonly string[]
-}
-
-export interface NearStats {
-  readonly hits: number
-  readonly misses: number
-  /** Entries that were dropped because of a message or a change by this process. */
-  readonly invalidated: number
-  /** Replies that were used but not cached, because their key was invalidated meanwhile. */
-  readonly refused: number
-  readonly entries: number
-  /** The size of all entries together, as `maxBytes` counts it. */
-  readonly bytes: number
-  /**
-   * `false` while messages may be missed, or while there was no sign of life for two heartbeats.
-   * Then every read goes to Redis.
-   */
-  readonly answering: boolean
 }
 
 export interface NearCacheClient extends CacheClient {
@@ -113,7 +98,14 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   )
   const near = new NearCache({ bus: checkBus(bus, inner), ...settings })
   closeWith(inner, near)
-  const close = async (): Promise<void> => near.close()
+  const removeGauge = addGauge(inner, 'near', '', () => {
+    const { entries, bytes, answering } = near.stats()
+    return { entries, bytes, answering }
+  })
+  const close = async (): Promise<void> => {
+    removeGauge()
+    near.close()
+  }
   return {
     ...inner,
     entries: inner.entries.withNear(near),

@@ -147,7 +147,11 @@ export function createGuard<Request, Response>(
       const shownLimits = limits ?? limiter.limits
       const decision =
         deny && (await isDenied(request))
-          ? emitDecision(UNKNOWN_ID, listDecision('deny', { limits: shownLimits, cost: 1 }))
+          ? emitDecision(
+              limiter.prefix,
+              UNKNOWN_ID,
+              listDecision('deny', { limits: shownLimits, cost: 1 }),
+            )
           : await consumeForRequest(
               limiter,
               await key(request),

@@ -110,7 +110,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
 
   async #run(): Promise<void> {
     const { client, batchSize, linger } = this.#options
-    const { stream, owner } = this.partition
+    const { stream, owner, deadLetters } = this.partition
     while (!this.#stopping.signal.aborted) {
       try {
         let read = await this.#read()
@@ -126,7 +126,9 @@ export class PartitionProcessor<T, Id extends WriteId> {
         emit(channels.error, () => ({ operation: 'write-behind', key: stream, error }))
         // A stream of another type is deleted by any script that declares its type.
         if (error instanceof ServerError && error.code === 'WRONGTYPE')
-          await client.run(measurePartitionScript, [stream, owner], []).catch(() => undefined)
+          await client
+            .run(measurePartitionScript, [stream, owner, deadLetters], [])
+            .catch(() => undefined)
         await this.#sleep(IDLE_PAUSE)
       }
     }

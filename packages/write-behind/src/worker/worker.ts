@@ -7,6 +7,7 @@ import {
   type Size,
 } from '@cache/core'
 import {
+  addGauge,
   clientOption,
   closeWith,
   durationOption,
@@ -19,6 +20,7 @@ import {
   required,
   type OptionTable,
 } from '@cache/core/internal'
+import { measureQueue } from '../measure-queue.js'
 import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from '../partitions.js'
 import { WriteFormat, patchCodecOption } from '../write-format.js'
 import type { Flush } from './flush.js'
@@ -140,10 +142,12 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
         )
       current = new WorkerRun(partitions, processing, ownershipTtl)
       closeWith(client, current)
+      const removeGauge = addGauge(client, 'queue', prefix, () => measureQueue(client, partitions))
       try {
         await current.run(signal, drainTimeout)
       } finally {
         current = undefined
+        removeGauge()
       }
     },
     get partitions() {

@@ -258,3 +258,13 @@ function writeToCluster(
 export function addressOf({ options }: IoredisNode): string {
   return options.path ?? `${options.host ?? 'localhost'}:${options.port ?? 6379}`
 }
+
+/** Returns the server that a client is connected to. */
+export function peerOf({
+  stream,
+}: IoredisNode): { readonly host: string; readonly port: number } | undefined {
+  const { remoteAddress, remotePort } = stream ?? {}
+  return remoteAddress !== undefined && remotePort !== undefined
+    ? { host: remoteAddress, port: remotePort }
+    : undefined
+}

@@ -36,6 +36,8 @@ export interface IoredisNode extends IoredisClient {
   /** The socket of the current connection. */
   readonly stream?: {
     readonly bytesRead: number
+    readonly remoteAddress?: string | undefined
+    readonly remotePort?: number | undefined
     readonly writable: boolean
     destroy(): void
     unref?(): void

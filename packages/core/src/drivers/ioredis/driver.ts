@@ -6,8 +6,9 @@ import { groupBySlot } from '../shared/group.js'
 import { createHeartbeat } from '../shared/heartbeat.js'
 import { ManagedConnection } from '../shared/managed-connection.js'
 import { OpenSubscriptions } from '../shared/open-subscriptions.js'
+import { sentinelAddress } from '../shared/sentinel-address.js'
 import { keepSubscribed, type OpenSubscription } from '../shared/subscription-connection.js'
-import { addressOf, ioredisAdapter, unrefConnections } from './adapter.js'
+import { addressOf, ioredisAdapter, peerOf, unrefConnections } from './adapter.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
 import {
   NO_RECONNECT,
@@ -44,6 +45,11 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
   const topology = topologyOf(client)
   const cluster = topology === 'cluster' ? (client as IoredisCluster) : undefined
   const connection = new ManagedConnection(ioredisAdapter(client, cluster), { timeout })
+  const single = client as IoredisNode
+  const primaryAddress =
+    topology === 'sentinel'
+      ? sentinelAddress(() => peerOf(single), single.options.name ?? 'primary')
+      : () => addressOf(single)
   const opened = new Set<{ close(): Promise<void> }>()
   const subscriptions = new OpenSubscriptions()
 
@@ -129,7 +135,7 @@ export function ioredisDriver(client: IoredisClient, options: DriverOptions = {}
         ? await nodesOf(cluster, connection, timeout)
         : [
             {
-              id: addressOf(client as IoredisNode),
+              id: primaryAddress(),
               send: (commands, sendOptions) => connection.send(commands, sendOptions),
             },
           ],

@@ -18,6 +18,7 @@ export interface NodeRedisStandalone extends NodeRedisClient {
 export interface NodeRedisSentinel extends NodeRedisClient {
   sendCommand(isReadonly: any, args: any, options?: any): Promise<any>
   getSentinelNode(): unknown
+  getMasterNode?(): { readonly host: string; readonly port: number } | undefined
 }
 
 /** A primary of a Cluster, as the client knows it. */

@@ -8,6 +8,7 @@ import { createHeartbeat } from '../shared/heartbeat.js'
 import { ManagedConnection } from '../shared/managed-connection.js'
 import { OpenSubscriptions } from '../shared/open-subscriptions.js'
 import { errorOf } from '../shared/replies.js'
+import { sentinelAddress } from '../shared/sentinel-address.js'
 import { keepSubscribed, type OpenSubscription } from '../shared/subscription-connection.js'
 import { nodeRedisAdapter } from './adapter.js'
 import type { NodeRedisCluster, NodeRedisSentinel, NodeRedisStandalone } from './client-shape.js'
@@ -54,6 +55,10 @@ export function nodeRedisDriver(
   const opened = new Set<{ close(): Promise<void> }>()
   const subscriptions = new OpenSubscriptions()
   const duplicable = client as Duplicable
+  const primaryAddress =
+    topology === 'sentinel'
+      ? sentinelAddress(() => (client as NodeRedisSentinel).getMasterNode?.(), 'primary')
+      : () => addressOf(duplicable)
 
   return {
     name: 'node-redis',
@@ -141,7 +146,7 @@ export function nodeRedisDriver(
         ? nodesOf(client as NodeRedisCluster, connection, timeout)
         : [
             {
-              id: addressOf(duplicable),
+              id: primaryAddress(),
               send: (commands, sendOptions) => connection.send(commands, sendOptions),
             },
           ],

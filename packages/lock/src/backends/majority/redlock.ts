@@ -66,7 +66,7 @@ export function createRedlock(options: RedlockOptions): Locks {
   const keyOf = createKeys(clients[0]!.namespace, prefix)
   const backend = new MajorityBackend(clients)
   const defaults = { ...rest, fair: true }
-  const manager = new LockManager<NamedLockBackend>(backend, new Renewals(), defaults, () =>
+  const manager = new LockManager<NamedLockBackend>(prefix, backend, new Renewals(), defaults, () =>
     backend.close(),
   )
   for (const client of clients) closeWith(client, manager)

@@ -1,0 +1,69 @@
+import { startRedis } from '@cache/testkit'
+import { expect, it, vi } from 'vitest'
+import { createCacheClient } from '../src/index.js'
+import { addGauge, measureGauges, type Measurements } from '../src/internal.js'
+import { flavours } from './drivers/clients.js'
+
+const queue: Measurements['queue'] = { writes: 1, oldest: 2, deadLetters: 0, unowned: 0 }
+const [flavour] = flavours
+
+it('a gauge that fails or hangs is an error in time, and holds up no other one', async () => {
+  await using server = await startRedis()
+  await using made = flavour!.standalone(server.url)
+  await using client = createCacheClient(made.driver, { namespace: 'shop' })
+  addGauge(client, 'queue', 'good', async () => queue)
+  addGauge(client, 'queue', 'throws', () => {
+    throw new RangeError('broken')
+  })
+  addGauge(client, 'queue', 'rejects', () => Promise.reject(new RangeError('broken')))
+  addGauge(client, 'queue', 'hangs', () => new Promise(() => undefined))
+  const measured = await measureGauges([client], 50)
+  expect(measured.map(({ name, values }) => [name, values])).toEqual([
+    ['', { open: 0, halfOpen: 0 }],
+    ['good', queue],
+    ['throws', expect.any(RangeError)],
+    ['rejects', expect.any(RangeError)],
+    ['hangs', expect.objectContaining({ code: 'TIMEOUT' })],
+  ])
+})
+
+it('gauges end with their removal, and with their client', async () => {
+  await using server = await startRedis()
+  await using made = flavour!.standalone(server.url)
+  const client = createCacheClient(made.driver, { namespace: 'shop' })
+  const measure = vi.fn(() => queue)
+  const remove = addGauge(client, 'queue', 'a', measure)
+  const wrapped = { ...client }
+  addGauge(wrapped, 'queue', 'b', measure)
+  const names = async (): Promise<string[]> =>
+    (await measureGauges([client, wrapped], 1_000)).map(({ name }) => name)
+  expect(await names()).toEqual(['', 'a', 'b'])
+  remove()
+  expect(await names()).toEqual(['', 'b'])
+  await client.close()
+  addGauge(client, 'queue', 'late', measure)
+  measure.mockClear()
+  expect(await names()).toEqual([])
+  expect(measure).not.toHaveBeenCalled()
+  expect(await measureGauges([{}], 1_000)).toEqual([])
+})
+
+it('an open circuit is counted', async () => {
+  await using server = await startRedis()
+  await using made = flavour!.standalone(server.url)
+  await using client = createCacheClient(made.driver, {
+    onError: () => undefined,
+    resilience: { readTimeout: 200, writeTimeout: 200, breaker: { failures: 3, cooldown: '1m' } },
+  })
+  await client.send({ args: ['GET', 'k'], keys: ['k'] })
+  await server.pause()
+  await vi.waitFor(
+    async () => {
+      await client.send({ args: ['GET', 'k'], keys: ['k'] }).catch(() => undefined)
+      expect(await measureGauges([client], 1_000)).toMatchObject([
+        { kind: 'circuits', values: { open: 1, halfOpen: 0 } },
+      ])
+    },
+    { timeout: 20_000 },
+  )
+})
