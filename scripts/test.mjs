@@ -28,6 +28,7 @@ const STEPS = [
   'knip',
   'readmes',
   'api',
+  'options',
   'publint',
   'tarballs',
   'suites',
@@ -105,6 +106,7 @@ async function checkSources() {
 
 async function checkPublished() {
   await step('api', 240, ['node', 'scripts/api-reports.mjs'])
+  await step('options', 120, ['node', 'scripts/option-tables.mjs'])
   for (const path of published)
     await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
   for (const path of published)

@@ -31,8 +31,7 @@ export interface RateLimiterOptions {
    */
   readonly limits: readonly Limit[]
   /**
-   * The time that a decision waits for Redis. Default 500 ms, which is longer than a round trip
-   * takes anywhere. A denial that arrives later is still cached, and the charge of a request that
+   * The time that a decision waits for Redis. Default 500 ms. A denial that arrives later is still cached, and the charge of a request that
    * `onOutage` denied is given back.
    */
   readonly deadline?: Duration

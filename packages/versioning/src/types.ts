@@ -38,11 +38,13 @@ export interface VersionedOptions<Loaded, Id>
   /**
    * Where the versions are stored.
    *
-   * - `'stamp'` (default): each entry has one key, and carries the versions of its groups. A read
+   * - `'stamp'`: each entry has one key, and carries the versions of its groups. A read
    *   compares them with the current versions.
    * - `'key'`: the versions are part of the key, `product:42:v…`, which other programs can read. A
    *   read takes two round trips, all groups must be known without the value, and bumped entries
    *   stay in memory until their ttl.
+   *
+   * Default 'stamp'.
    */
   readonly strategy?: 'stamp' | 'key'
   /**

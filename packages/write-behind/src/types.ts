@@ -39,14 +39,14 @@ export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch>
    */
   readonly maxPending?: number
   /**
-   * What a write does when its partition has reached `maxPending`. `'reject'` (default): it rejects
-   * with `BackpressureError`. `'wait'`: it waits for room.
+   * What a write does when its partition has reached `maxPending`. `'reject'`: it rejects with
+   * `BackpressureError`. `'wait'`: it waits for room. Default 'reject'.
    */
   readonly whenFull?: 'reject' | 'wait'
   /**
-   * What a read does while Redis does not answer. `'reject'` (default): it rejects, because the
-   * database may not have all acknowledged writes yet. `'bypass'`: it returns what the database
-   * has. Writes reject in either case.
+   * What a read does while Redis does not answer. `'reject'`: it rejects, because the database
+   * may not have all acknowledged writes yet. `'bypass'`: it returns what the database has. Writes
+   * reject in either case. Default 'reject'.
    */
   readonly onOutage?: 'reject' | 'bypass'
   /**

@@ -56,9 +56,11 @@ export interface WriteThroughOptions<Loaded, Id, Patch, S extends Stored<NonNull
   /**
    * What a write does while Redis is down.
    *
-   * - `'reject'` (default): it rejects with `CacheUnavailableError`, and the source is untouched.
+   * - `'reject'`: it rejects with `CacheUnavailableError`, and the source is untouched.
    * - `'bypass'`: it changes the source without Redis. Until Redis is back and the old entry is
    *   dropped, other processes may still read that entry; this process does not.
+   *
+   * Default 'reject'.
    */
   readonly onOutage?: 'reject' | 'bypass'
 }

@@ -23,8 +23,8 @@ export interface NearCacheOptions {
    */
   readonly bus: InvalidationBus
   /**
-   * The maximum number of entries. The least recently used entries are dropped first. Default
-   * 10 000, at most 2^24, because a Map can't hold more.
+   * The maximum number of entries. The least recently used entries are dropped first. At
+   * most 2^24, because a Map can't hold more. Default 10 000.
    */
   readonly maxEntries?: number
   /**
@@ -40,8 +40,8 @@ export interface NearCacheOptions {
   readonly ttl?: Duration
   /**
    * Whether each reader gets a copy of the value, which it may change. Copies are made with
-   * `structuredClone`, except that a Buffer stays a Buffer. Default false: all readers share one
-   * value.
+   * `structuredClone`, except that a Buffer stays a Buffer. Without this, all readers share one
+   * value. Default false.
    */
   readonly clone?: boolean
   /**
