@@ -51,7 +51,7 @@ const policyFunctions = [
   blockLua,
 ].join('\n')
 
-export const decideScript = defineScript({
+export const decideScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit decide',
   functions: `local peeking = false\n${policyFunctions}`,
   lua: decideLua,
@@ -60,7 +60,7 @@ export const decideScript = defineScript({
   parse: parseVerdict,
 })
 
-export const peekScript = defineScript({
+export const peekScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit peek',
   functions: `local peeking = true\n${policyFunctions}`,
   lua: decideLua,
@@ -70,7 +70,7 @@ export const peekScript = defineScript({
   parse: parseVerdict,
 })
 
-export const refundScript = defineScript({
+export const refundScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit refund',
   functions: `local peeking = false\n${policyFunctions}`,
   lua: refundLua,
@@ -79,7 +79,7 @@ export const refundScript = defineScript({
   parse: isOne,
 })
 
-export const blockScript = defineScript({
+export const blockScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit block',
   functions: commonLua,
   lua: setBlockLua,
@@ -87,7 +87,7 @@ export const blockScript = defineScript({
   parse: isOne,
 })
 
-export const renewScript = defineScript({
+export const renewScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit renew',
   functions: commonLua,
   lua: renewSlotsLua,
@@ -95,7 +95,7 @@ export const renewScript = defineScript({
   parse: isOne,
 })
 
-export const releaseScript = defineScript({
+export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit release',
   functions: `${commonLua}\n${endedAttemptsLua}`,
   lua: releaseSlotsLua,

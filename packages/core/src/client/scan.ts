@@ -72,7 +72,7 @@ export async function* scanNodes(
 
 const TYPES = ['string', 'list', 'set', 'zset', 'hash', 'stream'] as const
 
-const escapedKey = createKeys()
+const escapedKey = /* @__PURE__ */ createKeys()
 
 /**
  * Returns the literal text that every key matching a pattern begins with.
