@@ -28,6 +28,7 @@ const STEPS = [
   'knip',
   'readmes',
   'api',
+  'sizes',
   'publint',
   'tarballs',
   'suites',
@@ -105,6 +106,7 @@ async function checkSources() {
 
 async function checkPublished() {
   await step('api', 240, ['node', 'scripts/api-reports.mjs'])
+  await step('sizes', 120, ['node', 'scripts/sizes.mjs'])
   for (const path of published)
     await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
   for (const path of published)
