@@ -9,7 +9,7 @@ import {
 import type { DenyCacheOptions } from './deny-cache.js'
 import { checkIdList, Lists, type IdList } from './lists.js'
 import { checkOnOutage, type OnOutage } from './outage.js'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 import type { Id } from './rate-limiter.js'
 import { checkReceiptSecrets, type ReceiptSecret } from './receipts.js'
 

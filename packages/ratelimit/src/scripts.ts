@@ -13,6 +13,7 @@ import slidingWindowCounterLua from './lua/sliding-window-counter.lua'
 import slidingWindowLogLua from './lua/sliding-window-log.lua'
 import slotsLua from './lua/slots.lua'
 import tokenBucketLua from './lua/token-bucket.lua'
+import tokenBucketStateLua from './lua/token-bucket-state.lua'
 
 /** The answer of the decide script. Times are in microseconds of the server's clock. */
 export interface Verdict {
@@ -45,6 +46,7 @@ const policyFunctions = [
   slidingWindowLogLua,
   fixedWindowLua,
   slidingWindowCounterLua,
+  tokenBucketStateLua,
   tokenBucketLua,
   endedAttemptsLua,
   slotsLua,
