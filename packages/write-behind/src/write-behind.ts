@@ -4,6 +4,7 @@ import {
   LoadPolicy,
   ReadPath,
   Renewals,
+  Backoff,
   Undecodable,
   addHealthPart,
   checkOptions,
@@ -12,6 +13,7 @@ import {
   loadUncached,
   readThrough,
   readsById,
+  sleep,
   sourceOptions,
   withClientDefaults,
   type EntryStore,
@@ -22,11 +24,10 @@ import { createDeadLetters } from './dead-letters.js'
 import { durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
 import { Partitions, checkQueuePrefix, type WriteId } from './partitions.js'
-import { FALLBACK_TTL, MAX_POLL, MIN_POLL, QueueWriter } from './queue-writer.js'
+import { FALLBACK_TTL, POLLING, QueueWriter } from './queue-writer.js'
 import { leaseScript, measurePartitionScript, writeStateScript } from './scripts.js'
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
-import { sleep } from './sleep.js'
 import type { Pending, WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 import { WriteFormat } from './write-format.js'
 
@@ -157,8 +158,9 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
         client.run(writeStateScript, keys, [String(id), sequence])
       // The first answer names the last write of the id. The others tell its state.
       let [sequence, state] = await stateOf('')
-      for (let wait = MIN_POLL; state === 'waiting'; wait = Math.min(2 * wait, MAX_POLL)) {
-        await sleep(wait, signal)
+      const polling = new Backoff(POLLING)
+      while (state === 'waiting') {
+        await sleep(polling.next(), signal)
         ;[sequence, state] = await stateOf(sequence)
       }
       if (state === 'dead') throw new DeadLetterError(keyOf(id))

@@ -1,6 +1,7 @@
 import type { Circuit, CommandResult, Driver } from '../drivers/driver.js'
 import type { Command } from '../drivers/command.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from '../errors.js'
+import { groupBy } from '../util/group-by.js'
 import { CircuitBreaker, type Permit } from './circuit-breaker.js'
 import { reasonOf } from './failures/failure-kind.js'
 import type { Breaker } from './resilience.js'
@@ -153,14 +154,7 @@ function indexesByNode(
   commands: readonly Command[],
   nodeOf: (command: Command) => string,
 ): Map<string, number[]> {
-  const byNode = new Map<string, number[]>()
-  for (const [index, command] of commands.entries()) {
-    const node = nodeOf(command)
-    const indexes = byNode.get(node)
-    if (indexes) indexes.push(index)
-    else byNode.set(node, [index])
-  }
-  return byNode
+  return groupBy(commands.keys(), (index) => nodeOf(commands[index]!))
 }
 
 /** Returns the first error if no command was answered. */

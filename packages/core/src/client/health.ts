@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { TimeLimitError, withTimeLimit } from '../util/time-limit.js'
 import type { Circuit, Driver, NodeHandle } from '../drivers/driver.js'
 import { CacheError, summaryOf } from '../errors.js'
 import { parseDuration, type Duration } from '../util/duration.js'
@@ -162,21 +162,14 @@ async function checkPart(
 
 /** Returns the result of a call, or an error if it fails or takes longer. */
 async function within<T>(timeout: number, call: () => Promise<T>): Promise<T | Error> {
-  const stop = new AbortController()
-  const timedOut = sleep(timeout + GRACE, undefined, { signal: stop.signal }).then(
-    () =>
-      new CacheError(`There was no answer within ${Math.round(timeout)} ms.`, { code: 'TIMEOUT' }),
-    () => new CacheError('The check has ended.'),
-  )
   try {
-    return await Promise.race([
-      call().catch((error: unknown) =>
-        error instanceof Error ? error : new CacheError(summaryOf(error)),
-      ),
-      timedOut,
-    ])
-  } finally {
-    stop.abort()
+    return await withTimeLimit(timeout + GRACE, call())
+  } catch (error) {
+    if (error instanceof TimeLimitError)
+      return new CacheError(`There was no answer within ${Math.round(timeout)} ms.`, {
+        code: 'TIMEOUT',
+      })
+    return error instanceof Error ? error : new CacheError(summaryOf(error))
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Duration } from '@cache/core'
-import type { OptionChecks } from '@cache/core/internal'
+import { backoff, type OptionChecks } from '@cache/core/internal'
 
 export interface RetryOptions {
   /** The number of failed attempts after which a write becomes a dead letter. Default 8. */
@@ -24,12 +24,11 @@ export interface RetryPolicy {
 /** Checks the option `retry` and returns it with its defaults. */
 export function retryPolicy(check: OptionChecks): RetryPolicy {
   const options = check.nested('retry', ['attempts', 'backoff', 'factor', 'max'])
-  const backoff = options.duration('backoff', 100)
+  const first = options.duration('backoff', 100)
   const factor = options.number('factor', { min: 1 }, 2)
   const max = options.duration('max', 30_000)
   return {
     attempts: options.number('attempts', { min: 1, integer: true }, 8),
-    delay: (failures) =>
-      Math.min(max, backoff * factor ** (failures - 1)) * (0.75 + Math.random() / 4),
+    delay: (failures) => backoff(failures, { first, max, factor, jitter: 0.25 }),
   }
 }
