@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { luaPlugin } from '../../scripts/lua-plugin.mjs'
 
 export default defineConfig({
   entry: {
@@ -14,5 +15,5 @@ export default defineConfig({
   splitting: true,
   target: 'node20',
   shims: true, // import.meta.url, in CommonJS too
-  loader: { '.lua': 'text' },
+  esbuildPlugins: [luaPlugin],
 })

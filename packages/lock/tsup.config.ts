@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { luaPlugin } from '../../scripts/lua-plugin.mjs'
 
 export default defineConfig({
   entry: { index: 'src/index.ts', conformance: 'src/conformance/index.ts' },
@@ -7,5 +8,5 @@ export default defineConfig({
   // One copy of each class for all entry points, also in CommonJS. `instanceof` depends on it.
   splitting: true,
   target: 'node20',
-  loader: { '.lua': 'text' },
+  esbuildPlugins: [luaPlugin],
 })

@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { luaPlugin } from '../../scripts/lua-plugin.mjs'
 
 export default defineConfig({
   entry: {
@@ -12,5 +13,5 @@ export default defineConfig({
   dts: true,
   splitting: true,
   target: 'node20',
-  loader: { '.lua': 'text' },
+  esbuildPlugins: [luaPlugin],
 })

@@ -1,9 +1,10 @@
 import { defineConfig } from 'tsup'
+import { luaPlugin } from '../../scripts/lua-plugin.mjs'
 
 export default defineConfig({
   entry: ['src/index.ts'],
   format: ['esm', 'cjs'],
   dts: true,
   target: 'node20',
-  loader: { '.lua': 'text' },
+  esbuildPlugins: [luaPlugin],
 })

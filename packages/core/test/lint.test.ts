@@ -28,7 +28,7 @@ describe('the lint rules', { timeout: 120_000 }, () => {
     [ASIDE, 'node:crypto'],
     [ASIDE, './aside.js'],
     [CORE, './keys.js'],
-    [CORE, 'cockatiel'],
+    [CORE, 'cluster-key-slot'],
   ])('let %s import %s', async (file, from) => {
     expect(await refusals(importing(from), file)).toEqual([])
   })

@@ -28,3 +28,9 @@ it('does not keep a value larger than the limit, and removes the one it replaces
   map.set('c', 'fits', 99)
   expect(map.size).toBe(1)
 })
+
+it('limits the bytes only if it is asked to', () => {
+  const map = new RecentMap<string>({ max: 2 })
+  for (const key of ['a', 'b', 'c']) map.set(key, key, 2 ** 40)
+  expect([map.size, map.get('a'), map.get('c')]).toEqual([2, undefined, 'c'])
+})

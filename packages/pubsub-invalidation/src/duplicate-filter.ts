@@ -1,3 +1,5 @@
+import { RecentMap } from '@cache/core/internal'
+
 /**
  * Recognizes messages that arrived before. On a Cluster, and a shard may be one, each message
  * arrives from every primary.
@@ -6,17 +8,15 @@
  * the same one. Long messages are not remembered: applying them twice does no harm.
  */
 export class DuplicateFilter {
-  readonly #seen = new Set<string>()
+  readonly #seen = new RecentMap<true>({ max: 1_000 })
 
   /** Whether the message arrived before. Remembers it. */
   isDuplicate(payload: string): boolean {
     if (payload.length > MAX_LENGTH) return false
-    if (this.#seen.has(payload)) return true
-    this.#seen.add(payload)
-    if (this.#seen.size > MAX_REMEMBERED) this.#seen.delete(this.#seen.values().next().value!)
+    if (this.#seen.get(payload)) return true
+    this.#seen.set(payload, true)
     return false
   }
 }
 
 const MAX_LENGTH = 4_096
-const MAX_REMEMBERED = 1_000

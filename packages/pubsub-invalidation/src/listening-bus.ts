@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CacheError,
   InvalidOptionError,
@@ -8,12 +7,14 @@ import {
   type Subscription,
 } from '@cache/core'
 import {
+  Backoff,
   Slices,
   addGauge,
   addHealthPart,
   closeWith,
   createToken,
   emit,
+  sleepUnlessAborted,
   type NearChange,
 } from '@cache/core/internal'
 import type {
@@ -172,12 +173,13 @@ export class ListeningBus implements InvalidationBus {
 
   async #keepTrying(): Promise<void> {
     const { signal } = this.#stop
-    for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE)) {
+    const backoff = new Backoff({ first: 50, max: 2_000 })
+    while (!signal.aborted) {
       try {
         return await this.#attempt
       } catch (error) {
         emit(channels.error, () => ({ operation: 'subscribe to invalidations', error }))
-        await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
+        await sleepUnlessAborted(backoff.next(), signal, { ref: false })
         if (!signal.aborted) this.#attempt = this.#subscribe()
       }
     }
@@ -298,5 +300,3 @@ const INVALIDATE_ALL: Invalidated = {
   from: '',
   sequence: 0,
 }
-const FIRST_PAUSE = 50
-const LAST_PAUSE = 2_000

@@ -1,4 +1,4 @@
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 import type { Verdict } from './scripts.js'
 
 /** The state of one limit after a decision. */

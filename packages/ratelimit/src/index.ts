@@ -9,19 +9,15 @@ export type {
   ReserveOptions,
 } from './rate-limiter.js'
 export type { IdList } from './lists.js'
+export { concurrency, type ConcurrencyOptions } from './policies/concurrency.js'
+export { gcra, tokenBucket, type GcraOptions, type TokenBucketOptions } from './policies/buckets.js'
+export type { Limit } from './policies/limit.js'
 export {
-  concurrency,
   fixedWindow,
-  gcra,
   slidingCounter,
   slidingWindow,
-  tokenBucket,
-  type ConcurrencyOptions,
-  type GcraOptions,
-  type Limit,
-  type TokenBucketOptions,
   type WindowOptions,
-} from './policies.js'
+} from './policies/windows.js'
 export type { Decision, LimitState, Receipt } from './decision.js'
 export type { ReceiptSecret } from './receipts.js'
 export type { OnOutage } from './outage.js'

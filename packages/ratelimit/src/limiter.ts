@@ -9,7 +9,8 @@ import { LimitStates } from './limit-states.js'
 import type { Lists } from './lists.js'
 import { resolveOptions, type RateLimiterOptions } from './options.js'
 import { createOutageStrategy } from './outage.js'
-import { TEN_YEARS, type Limit } from './policies.js'
+import { TEN_YEARS } from './policies/checks.js'
+import type { Limit } from './policies/limit.js'
 import { PrefetchingDecider } from './prefetching-decider.js'
 import type {
   CostOptions,

@@ -1,6 +1,6 @@
 import { LimiterDecision } from './decision.js'
 import type { Listing } from './lists.js'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 
 export interface ListDecisionInput {
   readonly limits: readonly Limit[]

@@ -16,7 +16,7 @@ import {
 import type { DenyCacheOptions } from './deny-cache.js'
 import { checkIdList, Lists, type IdList, type Listing } from './lists.js'
 import { onOutageOption, type OnOutage } from './outage.js'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 import type { Id } from './rate-limiter.js'
 import { receiptSecretsOption, type ReceiptSecret } from './receipts.js'
 

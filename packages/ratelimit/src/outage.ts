@@ -2,7 +2,7 @@ import { choiceOption, customOption, numberOption, readGroup, required } from '@
 import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
 import type { SlotHandle } from './decision.js'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 import type { RequestLimits } from './request-limits.js'
 import type { LimitVerdict, Verdict } from './scripts.js'
 

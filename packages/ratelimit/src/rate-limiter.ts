@@ -1,6 +1,6 @@
 import type { Duration, KeyPart } from '@cache/core'
 import type { Decision, Receipt } from './decision.js'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 
 /**
  * Whose requests are limited: the id of a user, an address, or an array of several key parts. Any

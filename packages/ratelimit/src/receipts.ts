@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import { InvalidOptionError, type KeyPart } from '@cache/core'
 import { customOption } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 
 /** A secret that receipts are signed with. At least 32 bytes; a string counts as UTF-8. */
 export type ReceiptSecret = string | Buffer

@@ -1,5 +1,5 @@
 import { InvalidOptionError } from '@cache/core'
-import type { Limit } from './policies.js'
+import type { Limit } from './policies/limit.js'
 
 /** The limits that one request must pass, and what the scripts get to know of them. */
 export interface RequestLimits {

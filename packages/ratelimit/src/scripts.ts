@@ -13,6 +13,7 @@ import slidingWindowCounterLua from './lua/sliding-window-counter.lua'
 import slidingWindowLogLua from './lua/sliding-window-log.lua'
 import slotsLua from './lua/slots.lua'
 import tokenBucketLua from './lua/token-bucket.lua'
+import tokenBucketStateLua from './lua/token-bucket-state.lua'
 
 /** The answer of the decide script. Times are in microseconds of the server's clock. */
 export interface Verdict {
@@ -45,13 +46,14 @@ const policyFunctions = [
   slidingWindowLogLua,
   fixedWindowLua,
   slidingWindowCounterLua,
+  tokenBucketStateLua,
   tokenBucketLua,
   endedAttemptsLua,
   slotsLua,
   blockLua,
 ].join('\n')
 
-export const decideScript = defineScript({
+export const decideScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit decide',
   functions: `local peeking = false\n${policyFunctions}`,
   lua: decideLua,
@@ -60,7 +62,7 @@ export const decideScript = defineScript({
   parse: parseVerdict,
 })
 
-export const peekScript = defineScript({
+export const peekScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit peek',
   functions: `local peeking = true\n${policyFunctions}`,
   lua: decideLua,
@@ -70,7 +72,7 @@ export const peekScript = defineScript({
   parse: parseVerdict,
 })
 
-export const refundScript = defineScript({
+export const refundScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit refund',
   functions: `local peeking = false\n${policyFunctions}`,
   lua: refundLua,
@@ -79,7 +81,7 @@ export const refundScript = defineScript({
   parse: isOne,
 })
 
-export const blockScript = defineScript({
+export const blockScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit block',
   functions: commonLua,
   lua: setBlockLua,
@@ -87,7 +89,7 @@ export const blockScript = defineScript({
   parse: isOne,
 })
 
-export const renewScript = defineScript({
+export const renewScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit renew',
   functions: commonLua,
   lua: renewSlotsLua,
@@ -95,7 +97,7 @@ export const renewScript = defineScript({
   parse: isOne,
 })
 
-export const releaseScript = defineScript({
+export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'ratelimit release',
   functions: `${commonLua}\n${endedAttemptsLua}`,
   lua: releaseSlotsLua,

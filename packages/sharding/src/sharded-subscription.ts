@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionError,
   type SubscribeOptions,
   type Subscription,
   type SubscriptionEvents,
 } from '@cache/core'
+import { Backoff, sleepUnlessAborted } from '@cache/core/internal'
 import type { Shard } from './shard.js'
 
 /**
@@ -119,11 +119,12 @@ export class ShardedSubscription implements Subscription {
 
   async #keepTrying(shard: Shard, state: ShardState): Promise<void> {
     const { signal } = this.#stop
-    for (let pause = FIRST_PAUSE; !signal.aborted; pause = Math.min(2 * pause, LAST_PAUSE)) {
+    const backoff = new Backoff({ first: 20, max: 1_000 })
+    while (!signal.aborted) {
       try {
         return await this.#subscribe(shard, state)
       } catch {
-        await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
+        await sleepUnlessAborted(backoff.next(), signal, { ref: false })
         if (this.#subscriptions.get(shard) !== state) return // the shard was removed again
       }
     }
@@ -162,6 +163,3 @@ interface ShardState {
   aliveSince: number
   subscription: Subscription | undefined
 }
-
-const FIRST_PAUSE = 20
-const LAST_PAUSE = 1_000

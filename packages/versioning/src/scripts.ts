@@ -6,7 +6,7 @@ import serverTimeLua from './lua/server-time.lua'
 import unlessStampLua from './lua/unless-stamp.lua'
 import versionsLua from './lua/versions.lua'
 
-export const bumpVersionScript = defineChange({
+export const bumpVersionScript = /* @__PURE__ */ defineChange({
   name: 'version bump',
   functions: timeLua + versionsLua,
   lua: bumpVersionLua,
@@ -15,7 +15,7 @@ export const bumpVersionScript = defineChange({
   parse: Number,
 })
 /** `readOnly`: two calls in one tick would get the same answer, so they are sent once. */
-export const ensureVersionScript = defineScript({
+export const ensureVersionScript = /* @__PURE__ */ defineScript({
   name: 'version ensure',
   functions: timeLua + versionsLua,
   lua: ensureVersionLua,
@@ -23,7 +23,7 @@ export const ensureVersionScript = defineScript({
   readOnly: true,
   parse: Number,
 })
-export const serverTimeScript = defineScript({
+export const serverTimeScript = /* @__PURE__ */ defineScript({
   name: 'server time',
   functions: timeLua,
   lua: serverTimeLua,
@@ -32,7 +32,7 @@ export const serverTimeScript = defineScript({
 })
 
 /** Requests the lease of an entry. A value with the stamp `ARGV[5]` is not returned. */
-export const leaseUnlessStampScript = defineLease({
+export const leaseUnlessStampScript = /* @__PURE__ */ defineLease({
   name: 'version lease',
   functions: stampLua,
   currentValue: unlessStampLua,

@@ -1,11 +1,10 @@
 import { InvalidOptionError, type Argument, type CacheClient } from '@cache/core'
-import { companion, type LoadPolicy, type ReadPath } from '@cache/core/internal'
+import { Backoff, companion, sleep, type LoadPolicy, type ReadPath } from '@cache/core/internal'
 import type { DurableConnection } from './durable-connection.js'
 import { BackpressureError } from './errors.js'
 import type { Partitions, WriteId } from './partitions.js'
 import { queueWriteScript } from './scripts.js'
 import type { Sessions } from './sessions.js'
-import { sleep } from './sleep.js'
 import type { WriteOptions } from './types.js'
 import { encodeId, type WriteFormat } from './write-format.js'
 
@@ -66,7 +65,8 @@ export class QueueWriter<T, Id extends WriteId> {
       kind === 'patch' ? format.encodePatch(key, patch) : '',
     ]
     await partitions.verify()
-    for (let wait = MIN_POLL; ; wait = Math.min(2 * wait, MAX_POLL)) {
+    const polling = new Backoff(POLLING)
+    for (;;) {
       signal?.throwIfAborted()
       const outcome = await path.changing([key], () => this.#attempt(id, args))
       if (outcome === 'overtaken') return false
@@ -75,7 +75,7 @@ export class QueueWriter<T, Id extends WriteId> {
         return true
       }
       if (whenFull === 'reject') throw new BackpressureError(key, maxPending)
-      await sleep(wait, signal)
+      await sleep(polling.next(), signal)
     }
   }
 
@@ -101,7 +101,5 @@ export class QueueWriter<T, Id extends WriteId> {
 
 /** Milliseconds for which a pending value is cached if the policy gives it no ttl. */
 export const FALLBACK_TTL = 60_000
-/** Milliseconds between the first two looks at something in Redis that is waited for. */
-export const MIN_POLL = 5
-/** Milliseconds between two later looks, at most. */
-export const MAX_POLL = 100
+/** The pauses between two looks at something in Redis that is waited for. */
+export const POLLING = { first: 5, max: 100 }

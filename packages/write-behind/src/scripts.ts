@@ -28,13 +28,13 @@ const isLost = (reply: Reply): boolean => reply === 'lost'
 
 // Scripts for all partitions of a queue.
 
-export const partitionCountScript = defineScript({
+export const partitionCountScript = /* @__PURE__ */ defineScript({
   name: 'write-behind agree',
   lua: partitionCountLua,
   types: ['string'],
   parse: Number,
 })
-export const heartbeatScript = defineScript({
+export const heartbeatScript = /* @__PURE__ */ defineScript({
   name: 'write-behind beat',
   functions: timeLua,
   lua: heartbeatLua,
@@ -50,7 +50,7 @@ export const heartbeatScript = defineScript({
 // The script of readers.
 
 /** Requests the lease of an entry. A pending value becomes the entry first. */
-export const leaseScript = defineLease({
+export const leaseScript = /* @__PURE__ */ defineLease({
   name: 'write-behind lease',
   currentValue: currentValueLua,
   types: ['hash'],
@@ -58,21 +58,21 @@ export const leaseScript = defineLease({
 
 // Scripts of writers.
 
-export const openSessionScript = defineScript({
+export const openSessionScript = /* @__PURE__ */ defineScript({
   name: 'write-behind open',
   functions: sessionLua,
   lua: openSessionLua,
   types: ['hash'],
   parse: isOne,
 })
-export const abandonAttemptsScript = defineScript({
+export const abandonAttemptsScript = /* @__PURE__ */ defineScript({
   name: 'write-behind abandon',
   functions: sessionLua,
   lua: abandonAttemptsLua,
   types: ['hash'],
   parse: isOne,
 })
-export const queueWriteScript = defineChange({
+export const queueWriteScript = /* @__PURE__ */ defineChange({
   name: 'write-behind write',
   args: 11,
   beside: 4,
@@ -81,7 +81,7 @@ export const queueWriteScript = defineChange({
   types: ['any', 'any', 'string', 'stream', 'hash', 'hash'],
   parse: asText,
 })
-export const writeStateScript = defineScript({
+export const writeStateScript = /* @__PURE__ */ defineScript({
   name: 'write-behind state',
   readOnly: true,
   functions: deadLettersLua + storedSequenceLua,
@@ -89,7 +89,7 @@ export const writeStateScript = defineScript({
   types: ['hash', 'stream', 'zset', 'hash', 'hash'],
   parse: (reply) => reply as readonly [sequence: string, state: 'flushed' | 'waiting' | 'dead'],
 })
-export const measurePartitionScript = defineScript({
+export const measurePartitionScript = /* @__PURE__ */ defineScript({
   name: 'write-behind measure',
   functions: timeLua,
   lua: measurePartitionLua,
@@ -101,7 +101,7 @@ export const measurePartitionScript = defineScript({
 
 // Scripts for the ownership of a partition.
 
-export const acquirePartitionScript = defineScript({
+export const acquirePartitionScript = /* @__PURE__ */ defineScript({
   name: 'write-behind acquire',
   functions: timeLua,
   lua: acquirePartitionLua,
@@ -111,13 +111,13 @@ export const acquirePartitionScript = defineScript({
     return { fence: fence === '' ? undefined : fence, owner }
   },
 })
-export const renewOwnershipScript = defineScript({
+export const renewOwnershipScript = /* @__PURE__ */ defineScript({
   name: 'write-behind renew',
   lua: renewOwnershipLua,
   types: ['string'],
   parse: isOne,
 })
-export const releasePartitionScript = defineScript({
+export const releasePartitionScript = /* @__PURE__ */ defineScript({
   name: 'write-behind leave',
   lua: releasePartitionLua,
   types: ['string'],
@@ -126,20 +126,20 @@ export const releasePartitionScript = defineScript({
 
 // Scripts of the owner of a partition.
 
-export const removeFlushedScript = defineScript({
+export const removeFlushedScript = /* @__PURE__ */ defineScript({
   name: 'write-behind settle',
   functions: deadLettersLua + storedSequenceLua,
   lua: removeFlushedLua,
   types: ['string', 'stream', 'hash', 'hash', 'hash', 'hash'],
   parse: isLost,
 })
-export const countFailureScript = defineScript({
+export const countFailureScript = /* @__PURE__ */ defineScript({
   name: 'write-behind fail',
   lua: countFailureLua,
   types: ['string', 'hash', 'string'],
   parse: (reply) => (isLost(reply) ? undefined : Number(reply)),
 })
-export const moveToDeadLettersScript = defineChange({
+export const moveToDeadLettersScript = /* @__PURE__ */ defineChange({
   name: 'write-behind bury',
   args: 6,
   beside: 7,
@@ -152,7 +152,7 @@ export const moveToDeadLettersScript = defineChange({
 
 // Scripts for dead letters.
 
-export const listDeadLettersScript = defineScript({
+export const listDeadLettersScript = /* @__PURE__ */ defineScript({
   name: 'write-behind list',
   readOnly: true,
   binary: true,
@@ -161,7 +161,7 @@ export const listDeadLettersScript = defineScript({
   types: ['zset'],
   parse: (reply) => reply as unknown as readonly (readonly Buffer[])[],
 })
-export const replayDeadLetterScript = defineChange({
+export const replayDeadLetterScript = /* @__PURE__ */ defineChange({
   name: 'write-behind replay',
   args: 5,
   beside: 7,
@@ -171,7 +171,7 @@ export const replayDeadLetterScript = defineChange({
   typesFirst: true,
   parse: asText,
 })
-export const discardDeadLetterScript = defineScript({
+export const discardDeadLetterScript = /* @__PURE__ */ defineScript({
   name: 'write-behind discard',
   functions: sessionLua + deadLettersLua,
   lua: discardDeadLetterLua,

@@ -5,6 +5,7 @@ import {
   LoadPolicy,
   ReadPath,
   Renewals,
+  Backoff,
   Undecodable,
   addGauge,
   addHealthPart,
@@ -18,6 +19,7 @@ import {
   readCacheOptions,
   readThrough,
   readsById,
+  sleep,
   sourceLoader,
   sourceOptions,
   type EntryStore,
@@ -30,11 +32,10 @@ import { durabilityOption, durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
 import { measurePartitions, measureQueue } from './measure-queue.js'
 import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from './partitions.js'
-import { FALLBACK_TTL, MAX_POLL, MIN_POLL, QueueWriter } from './queue-writer.js'
+import { FALLBACK_TTL, POLLING, QueueWriter } from './queue-writer.js'
 import { leaseScript, writeStateScript } from './scripts.js'
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
-import { sleep } from './sleep.js'
 import type { Pending, WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
 import { WriteFormat, patchCodecOption } from './write-format.js'
 
@@ -153,8 +154,9 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
         client.run(writeStateScript, keys, [String(id), sequence])
       // The first answer names the last write of the id. The others tell its state.
       let [sequence, state] = await stateOf('')
-      for (let wait = MIN_POLL; state === 'waiting'; wait = Math.min(2 * wait, MAX_POLL)) {
-        await sleep(wait, signal)
+      const polling = new Backoff(POLLING)
+      while (state === 'waiting') {
+        await sleep(polling.next(), signal)
         ;[sequence, state] = await stateOf(sequence)
       }
       if (state === 'dead') throw new DeadLetterError(keyOf(id))

@@ -1,5 +1,5 @@
 import { channels } from '@cache/core'
-import { emit, type EntryStore } from '@cache/core/internal'
+import { Backoff, emit, type EntryStore } from '@cache/core/internal'
 
 /**
  * The keys of rows that were written without Redis (`onOutage: 'bypass'`), and whose old entries
@@ -13,7 +13,7 @@ export class BypassedWrites {
   #sequence = 0
   #bytes = 0
   #timer: NodeJS.Timeout | undefined
-  #delay = FIRST_DELAY
+  readonly #backoff = new Backoff({ first: 100, max: 1_000 })
 
   constructor(entries: EntryStore) {
     this.#entries = entries
@@ -43,13 +43,13 @@ export class BypassedWrites {
 
   #schedule(): void {
     if (this.#timer !== undefined || this.#lastWrites.size === 0) return
-    this.#timer = setTimeout(() => void this.#retry(), this.#delay)
+    this.#timer = setTimeout(() => void this.#retry(), this.#backoff.next())
     this.#timer.unref()
   }
 
   async #retry(): Promise<void> {
     await this.#dropEntries()
-    this.#delay = this.#lastWrites.size === 0 ? FIRST_DELAY : Math.min(2 * this.#delay, LAST_DELAY)
+    if (this.#lastWrites.size === 0) this.#backoff.reset()
     this.#timer = undefined
     this.#schedule()
   }
@@ -86,6 +86,4 @@ function bytesOf(key: string): number {
 /** Bytes that a map entry takes in addition to its key. */
 const ENTRY_OVERHEAD = 64
 const MAX_BYTES = 32 * 1024 * 1024
-const FIRST_DELAY = 100
-const LAST_DELAY = 1_000
 const MAX_BATCH = 1_000

@@ -1,14 +1,8 @@
-import {
-  BrokenCircuitError,
-  CircuitState,
-  circuitBreaker,
-  handleAll,
-  type CircuitBreakerPolicy,
-  type IBreaker,
-} from 'cockatiel'
 import type { Circuit, CommandResult, Driver } from '../drivers/driver.js'
 import type { Command } from '../drivers/command.js'
 import { CommandTimeoutError, ConnectionError, type CacheError } from '../errors.js'
+import { groupBy } from '../util/group-by.js'
+import { CircuitBreaker, type Permit } from './circuit-breaker.js'
 import { reasonOf } from './failures/failure-kind.js'
 import type { Breaker } from './resilience.js'
 import { sendThrough, type Send } from './send-through.js'
@@ -31,13 +25,13 @@ export interface GuardedSend extends Send {
  */
 export function createGuardedSend(
   driver: Pick<Driver, 'send' | 'nodeOf' | 'silentFor'>,
-  { failures, silence, cooldown }: Breaker,
+  limits: Breaker,
 ): GuardedSend {
   /** The breakers of the nodes that have failed since their last answer. */
   const breakers = new Map<string, NodeBreaker>()
   const nodeOf = ({ keys }: Command): string => (keys.length > 0 && driver.nodeOf?.(keys[0]!)) || ''
   const isSilent = (node: string): boolean =>
-    driver.silentFor === undefined || driver.silentFor(node) >= silence
+    driver.silentFor === undefined || driver.silentFor(node) >= limits.silence
 
   const recordFailures = async (
     indexes: Map<string, number[]>,
@@ -49,11 +43,8 @@ export function createGuardedSend(
       const error = outageError(own.map((index) => all[index]!))
       if (!error) continue
       if (!breakers.has(node))
-        breakers.set(
-          node,
-          new NodeBreaker(new SilenceBreaker(failures, () => isSilent(node)), cooldown),
-        )
-      await breakers.get(node)!.failed(error)
+        breakers.set(node, new NodeBreaker(new CircuitBreaker(limits, () => isSilent(node))))
+      breakers.get(node)!.failed(error)
     }
   }
 
@@ -108,40 +99,15 @@ export function createGuardedSend(
   return Object.assign(send, { circuits })
 }
 
-/** Opens after the given number of consecutive failures, if the server is silent then. */
-class SilenceBreaker implements IBreaker {
-  state = 0
-  readonly #failures: number
-  readonly #isSilent: () => boolean
-
-  constructor(failures: number, isSilent: () => boolean) {
-    this.#failures = failures
-    this.#isSilent = isSilent
-  }
-
-  success(): void {
-    this.state = 0
-  }
-
-  failure(): boolean {
-    this.state++
-    return this.state >= this.#failures && this.#isSilent()
-  }
-}
-
 /** The circuit breaker of a node that has failed. */
 class NodeBreaker {
-  readonly #breaker: CircuitBreakerPolicy
-  readonly #cooldown: number
-  #answered = false
+  readonly #breaker: CircuitBreaker
   #usedAt = performance.now()
   /** The last error of the node, which callers see as the cause while the circuit is open. */
   #lastError: CacheError | undefined
-  #failedAt = 0
 
-  constructor(breaker: IBreaker, cooldown: number) {
-    this.#cooldown = cooldown
-    this.#breaker = circuitBreaker(handleAll, { halfOpenAfter: cooldown, breaker })
+  constructor(breaker: CircuitBreaker) {
+    this.#breaker = breaker
   }
 
   /** Milliseconds since the last command for the node. */
@@ -150,16 +116,12 @@ class NodeBreaker {
   }
 
   get circuit(): Circuit {
-    const { state } = this.#breaker
-    if (state === CircuitState.Closed) return 'closed'
-    const isOpen =
-      state === CircuitState.HalfOpen ? false : performance.now() - this.#failedAt < this.#cooldown
-    return isOpen ? 'open' : 'half-open'
+    return this.#breaker.state
   }
 
-  async failed(error: CacheError): Promise<void> {
-    this.#remember(error)
-    await this.#breaker.execute(() => Promise.reject(error)).catch(() => undefined)
+  failed(error: CacheError, permit: Permit = 'normal'): void {
+    this.#lastError = error
+    this.#breaker.failed(permit)
   }
 
   /** Sends commands, unless the circuit is open. Calls `onClosed` when the node answers again. */
@@ -169,36 +131,22 @@ class NodeBreaker {
     onClosed: () => void,
   ): readonly Promise<CommandResult>[] {
     this.#usedAt = performance.now()
-    // While half open, the probe is on its way. Other commands do not wait for its result.
-    if (this.#breaker.state === CircuitState.HalfOpen)
-      return circuitOpenErrors(commands, this.#lastError)
-    const sent = new Promise<readonly Promise<CommandResult>[]>((resolve) => {
-      const sendAndCheck = async (): Promise<void> => {
-        const results = send()
-        resolve(results)
-        const error = outageError(await Promise.all(results))
-        this.#answered = error === undefined
-        if (error) {
-          this.#remember(error)
-          throw error
-        }
-      }
-      this.#breaker.execute(sendAndCheck).then(
-        () => {
-          if (this.#answered && this.#breaker.state === CircuitState.Closed) onClosed()
-        },
-        (error: unknown) => {
-          if (error instanceof BrokenCircuitError)
-            resolve(circuitOpenErrors(commands, this.#lastError))
-        },
-      )
-    })
-    return commands.map(async (_, index) => (await sent)[index]!)
+    const permit = this.#breaker.permit()
+    if (!permit) return circuitOpenErrors(commands, this.#lastError)
+    const results = send()
+    void this.#record(permit, results, onClosed)
+    return results
   }
 
-  #remember(error: CacheError): void {
-    this.#lastError = error
-    this.#failedAt = performance.now()
+  async #record(
+    permit: Permit,
+    results: readonly Promise<CommandResult>[],
+    onClosed: () => void,
+  ): Promise<void> {
+    const error = outageError(await Promise.all(results))
+    if (error) return this.failed(error, permit)
+    this.#breaker.succeeded(permit)
+    if (this.#breaker.state === 'closed') onClosed()
   }
 }
 
@@ -206,14 +154,7 @@ function indexesByNode(
   commands: readonly Command[],
   nodeOf: (command: Command) => string,
 ): Map<string, number[]> {
-  const byNode = new Map<string, number[]>()
-  for (const [index, command] of commands.entries()) {
-    const node = nodeOf(command)
-    const indexes = byNode.get(node)
-    if (indexes) indexes.push(index)
-    else byNode.set(node, [index])
-  }
-  return byNode
+  return groupBy(commands.keys(), (index) => nodeOf(commands[index]!))
 }
 
 /** Returns the first error if no command was answered. */

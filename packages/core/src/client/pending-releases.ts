@@ -1,4 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { Backoff } from '../util/backoff.js'
+import { sleepUnlessAborted } from '../util/sleep.js'
 import { CacheError } from '../errors.js'
 import { channels, emit } from './telemetry.js'
 
@@ -60,14 +61,11 @@ export class PendingReleases {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing
-    let pause = MIN_PAUSE
+    const backoff = new Backoff({ first: 50, max: 1_000 })
     while (this.#pending.size > 0 && !signal.aborted) {
       const failed = await this.#tryOldest()
-      if (!failed) pause = MIN_PAUSE
-      else {
-        await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
-        pause = Math.min(2 * pause, MAX_PAUSE)
-      }
+      if (failed) await sleepUnlessAborted(backoff.next(), signal, { ref: false })
+      else backoff.reset()
     }
     this.#retrying = undefined
   }
@@ -115,5 +113,3 @@ function bytesOf({ key, bytes = key.length }: PendingRelease): number {
 const MAX_PENDING = 10_000
 const MAX_BYTES = 32 * 1024 * 1024
 const MAX_AT_ONCE = 100
-const MIN_PAUSE = 50
-const MAX_PAUSE = 1_000

@@ -81,7 +81,7 @@ export const scanOptions = {
   signal: signalOption(),
 } satisfies OptionTable<ScanOptions>
 
-const escapedKey = createKeys()
+const escapedKey = /* @__PURE__ */ createKeys()
 
 /**
  * Returns the literal text that every key matching a pattern begins with.

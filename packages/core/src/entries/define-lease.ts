@@ -64,7 +64,7 @@ end`,
 }
 
 /** Requests the lease of an entry whose value counts as it is. */
-export const leaseScript = defineLease({
+export const leaseScript = /* @__PURE__ */ defineLease({
   name: 'entry lease',
   currentValue: "return redis.call('GET', KEYS[1])",
 })

@@ -19,7 +19,7 @@ import { KEY_TYPES, toStored, type Stored } from './stored.js'
 import versionLua from './version.lua'
 
 const isOne = (reply: Reply): boolean => reply === 1
-export const readScript = defineScript({
+export const readScript = /* @__PURE__ */ defineScript({
   name: 'entry read',
   lua: readLua,
   binary: true,
@@ -33,7 +33,7 @@ export const readScript = defineScript({
 
 const FILL_OUTCOMES = ['lost', 'stored', 'newer'] as const
 
-export const fillScript = defineScript({
+export const fillScript = /* @__PURE__ */ defineScript({
   name: 'entry fill',
   functions: announceLua + timeLua + intentsLua + versionLua,
   lua: fillLua,
@@ -42,7 +42,7 @@ export const fillScript = defineScript({
   parse: (reply) => FILL_OUTCOMES[reply as 0 | 1 | 2],
 })
 
-export const releaseScript = defineScript({
+export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'entry release',
   functions: timeLua + intentsLua,
   lua: releaseLua,
@@ -50,7 +50,7 @@ export const releaseScript = defineScript({
   parse: isOne,
 })
 
-export const renewScript = defineScript({
+export const renewScript = /* @__PURE__ */ defineScript({
   name: 'entry renew',
   functions: timeLua + intentsLua,
   lua: renewLua,
@@ -58,7 +58,7 @@ export const renewScript = defineScript({
   parse: isOne,
 })
 
-export const giveUpScript = defineScript({
+export const giveUpScript = /* @__PURE__ */ defineScript({
   name: 'entry give up',
   functions: timeLua + intentsLua,
   lua: giveUpLua,
@@ -66,7 +66,7 @@ export const giveUpScript = defineScript({
   parse: isOne,
 })
 
-export const invalidateScript = defineScript({
+export const invalidateScript = /* @__PURE__ */ defineScript({
   name: 'entry invalidate',
   functions: announceLua + timeLua + intentsLua + versionLua,
   lua: invalidateLua,
@@ -75,9 +75,13 @@ export const invalidateScript = defineScript({
   parse: isOne,
 })
 
-export const discardScript = defineScript({ name: 'entry discard', lua: discardLua, parse: isOne })
+export const discardScript = /* @__PURE__ */ defineScript({
+  name: 'entry discard',
+  lua: discardLua,
+  parse: isOne,
+})
 
-export const expireScript = defineScript({
+export const expireScript = /* @__PURE__ */ defineScript({
   name: 'entry expire',
   functions: announceLua,
   lua: expireLua,
@@ -85,7 +89,7 @@ export const expireScript = defineScript({
   parse: isOne,
 })
 
-export const incrementScript = defineScript({
+export const incrementScript = /* @__PURE__ */ defineScript({
   name: 'entry increment',
   functions: announceLua + timeLua + intentsLua,
   lua: incrementLua,
@@ -94,7 +98,7 @@ export const incrementScript = defineScript({
   parse: Number,
 })
 
-export const beginWriteScript = defineScript({
+export const beginWriteScript = /* @__PURE__ */ defineScript({
   name: 'entry beginWrite',
   functions: announceLua + timeLua + intentsLua,
   lua: beginWriteLua,
@@ -104,7 +108,7 @@ export const beginWriteScript = defineScript({
   parse: (reply): Buffer | undefined => (reply === 1 ? undefined : (reply as Buffer)),
 })
 
-export const commitWriteScript = defineScript({
+export const commitWriteScript = /* @__PURE__ */ defineScript({
   name: 'entry commitWrite',
   functions: announceLua + timeLua + intentsLua + versionLua,
   lua: commitWriteLua,

@@ -1,8 +1,8 @@
 export interface RecentMapOptions {
   /** The maximum number of entries. */
   readonly max: number
-  /** The maximum number of bytes of all keys and values together. */
-  readonly maxBytes: number
+  /** The maximum number of bytes of all keys and values together. Default: any number. */
+  readonly maxBytes?: number
 }
 
 /**
@@ -19,7 +19,7 @@ export class RecentMap<V> {
   readonly #entries = new Map<string, { readonly value: V; readonly bytes: number }>()
   #bytes = 0
 
-  constructor({ max, maxBytes }: RecentMapOptions) {
+  constructor({ max, maxBytes = Infinity }: RecentMapOptions) {
     this.#max = max
     this.#maxBytes = maxBytes
   }

@@ -1,4 +1,5 @@
 import { CacheError, ServerError } from '@cache/core'
+import { Backoff } from '@cache/core/internal'
 import type {
   Busy,
   Granted,
@@ -31,7 +32,7 @@ export async function acquireLock(
   let stopListening: (() => void) | undefined
   let ticket = '0'
   let lastError: Error | undefined
-  let failures = 0
+  const backoff = new Backoff({ first: FIRST_PAUSE, max: POLL_INTERVAL })
   let mayBeKnown = false // whether Redis may have received the request
   const startOver = (): void => {
     request = newRequest()
@@ -49,7 +50,7 @@ export async function acquireLock(
       if (outcome instanceof Error) {
         lastError = outcome
         if (isPermanent(outcome)) break
-        pause = Math.min(FIRST_PAUSE * 2 ** failures++, POLL_INTERVAL)
+        pause = backoff.next()
       } else if (outcome.held) {
         if (outcome.deadline > performance.now()) return { request, granted: outcome }
         void backend.abandon(request) // the reply came after the deadline
@@ -57,7 +58,7 @@ export async function acquireLock(
         pause = FIRST_PAUSE
       } else {
         lastError = undefined
-        failures = 0
+        backoff.reset()
         ticket = outcome.ticket
         stopListening ??= backend.listen(request.token, () => retry.wake())
         pause = Math.min(outcome.retryAfter + 1, POLL_INTERVAL)

@@ -1,4 +1,4 @@
-import { onAbort, type Deadline, type Handle } from '@cache/core/internal'
+import { onAbort, withTimeLimit, type Deadline, type Handle } from '@cache/core/internal'
 import { LockTimeoutError } from '../errors.js'
 import type { Closing } from './closing.js'
 import { deadlines } from './deadlines.js'
@@ -38,13 +38,7 @@ export async function withinLimits<T>(
  * finds nothing left. Redis may be silent, so the wait is bounded.
  */
 export async function waitBriefly(work: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, BRIEF_WAIT)
-    void work.then(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
+  await withTimeLimit(BRIEF_WAIT, work).catch(() => undefined)
 }
 
 /** The end of a wait: its time is up, the caller's signal aborts, or the locks are closed. */

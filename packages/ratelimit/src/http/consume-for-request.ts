@@ -1,7 +1,7 @@
 import { InvalidKeyError, InvalidOptionError, channels } from '@cache/core'
 import { emit } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
-import type { Limit } from '../policies.js'
+import type { Limit } from '../policies/limit.js'
 import type { RateLimiter } from '../rate-limiter.js'
 import { UNKNOWN_ID } from './address.js'
 

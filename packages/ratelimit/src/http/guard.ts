@@ -9,7 +9,7 @@ import {
 } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
 import { listDecision } from '../list-decision.js'
-import type { Limit } from '../policies.js'
+import type { Limit } from '../policies/limit.js'
 import type { RateLimiter } from '../rate-limiter.js'
 import { RequestLimitsResolver } from '../request-limits.js'
 import { emitDecision } from '../telemetry.js'

@@ -1,6 +1,6 @@
 import { choiceOption, givenOption, readOptions, type OptionTable } from '@cache/core/internal'
 import type { Decision } from '../decision.js'
-import type { Limit } from '../policies.js'
+import type { Limit } from '../policies/limit.js'
 
 export interface HeadersOptions {
   /**

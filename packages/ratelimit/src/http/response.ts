@@ -1,5 +1,5 @@
 import type { Decision } from '../decision.js'
-import type { Limit } from '../policies.js'
+import type { Limit } from '../policies/limit.js'
 import { rateLimitHeaders, type HeaderStyle } from './headers.js'
 import { refusal } from './refusal.js'
 

@@ -14,7 +14,7 @@
 --   available, mark
 -- cost: one GET, and that of inspect and charge of each kind
 -- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
---   token-bucket.lua, slots.lua, block.lua
+--   token-bucket-state.lua, token-bucket.lua, slots.lua, block.lua
 
 local token = ARGV[1]
 local minCost = numberOf[ARGV[2]]

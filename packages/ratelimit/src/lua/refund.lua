@@ -9,7 +9,7 @@
 -- returns 1 if anything was given back, else 0
 -- cost: that of the refund of each kind
 -- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
---   token-bucket.lua, slots.lua
+--   token-bucket-state.lua, token-bucket.lua, slots.lua
 
 local token = ARGV[1]
 local charged = tonumber(ARGV[2])

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withTimeLimit } from '@cache/core/internal'
 import type { AgreedChange, ReshardRegister } from './reshard-register.js'
 import { HOLD_BEFORE_SWITCH, type ShardChange, type SwitchTime } from './shard-change.js'
 
@@ -85,7 +86,7 @@ function measuredNow(switchTime: SwitchTime, at: string) {
 
 /** Waits for work for at most `ms`. Failures are ignored. */
 function within(ms: number, work: Promise<unknown>): Promise<unknown> {
-  return Promise.race([work.catch(() => undefined), sleep(ms, undefined, { ref: false })])
+  return withTimeLimit(ms, work, { ref: false }).catch(() => undefined)
 }
 
 /** Ms before the switch at which the last measurement begins. */

@@ -1,8 +1,7 @@
 import { CacheError, channels, type CacheClient } from '@cache/core'
-import { emit } from '@cache/core/internal'
+import { emit, sleepUnlessAborted } from '@cache/core/internal'
 import type { Partition, WriteId } from '../partitions.js'
 import { countFailureScript, moveToDeadLettersScript, removeFlushedScript } from '../scripts.js'
-import { sleep } from '../sleep.js'
 import type { QueuedWrite } from '../write-format.js'
 import type { BufferedWrite } from './backlog.js'
 import { MARK_TTL } from './ownership.js'
@@ -135,7 +134,7 @@ export class OwnedQueue<T, Id extends WriteId> {
           key: this.#partition.stream,
           error,
         }))
-        await sleep(RETRY_PAUSE, this.#lost).catch(() => undefined)
+        await sleepUnlessAborted(RETRY_PAUSE, this.#lost)
       }
     }
     return undefined

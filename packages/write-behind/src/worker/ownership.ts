@@ -1,8 +1,7 @@
 import { channels, type CacheClient } from '@cache/core'
-import { emit, type PendingReleases } from '@cache/core/internal'
+import { emit, sleepUnlessAborted, type PendingReleases } from '@cache/core/internal'
 import type { Partition } from '../partitions.js'
 import { acquirePartitionScript, releasePartitionScript, renewOwnershipScript } from '../scripts.js'
-import { sleep } from '../sleep.js'
 
 export interface OwnershipRequest {
   readonly client: CacheClient
@@ -55,7 +54,7 @@ export class Ownership {
     const { signal } = this.#ended
     let wait = ttl / 3
     while (!signal.aborted) {
-      await sleep(wait, signal).catch(() => undefined)
+      await sleepUnlessAborted(wait, signal)
       if (signal.aborted) return
       const requestedAt = performance.now()
       try {

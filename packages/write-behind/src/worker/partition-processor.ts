@@ -1,8 +1,7 @@
 import { ServerError, channels } from '@cache/core'
-import { emit } from '@cache/core/internal'
+import { emit, sleepUnlessAborted } from '@cache/core/internal'
 import type { Partition, WriteId } from '../partitions.js'
 import { measurePartitionScript } from '../scripts.js'
-import { sleep } from '../sleep.js'
 import type { QueuedWrite } from '../write-format.js'
 import { Backlog, type BufferedWrite, type IdBacklog } from './backlog.js'
 import type { DatabaseHealth } from './database-health.js'
@@ -280,8 +279,8 @@ export class PartitionProcessor<T, Id extends WriteId> {
     this.#health.forget(backlog.id)
   }
 
-  async #sleep(ms: number): Promise<void> {
-    await sleep(ms, this.#stopping.signal).catch(() => undefined)
+  #sleep(ms: number): Promise<void> {
+    return sleepUnlessAborted(ms, this.#stopping.signal)
   }
 }
 

@@ -1,5 +1,11 @@
 import type { Duration } from '@cache/core'
-import { durationOption, groupOption, numberOption, type OptionTable } from '@cache/core/internal'
+import {
+  backoff,
+  durationOption,
+  groupOption,
+  numberOption,
+  type OptionTable,
+} from '@cache/core/internal'
 
 export interface RetryOptions {
   /** The number of failed attempts after which a write becomes a dead letter. Default 8. */
@@ -31,13 +37,12 @@ export const retryOption = groupOption({
 
 export function retryPolicy({
   attempts,
-  backoff,
+  backoff: first,
   factor,
   max,
 }: ReturnType<typeof retryOption.check>): RetryPolicy {
   return {
     attempts,
-    delay: (failures) =>
-      Math.min(max, backoff * factor ** (failures - 1)) * (0.75 + Math.random() / 4),
+    delay: (failures) => backoff(failures, { first, max, factor, jitter: 0.25 }),
   }
 }

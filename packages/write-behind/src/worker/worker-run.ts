@@ -1,8 +1,13 @@
 import { CacheError, channels } from '@cache/core'
-import { PendingReleases, createToken, emit, onAbort } from '@cache/core/internal'
+import {
+  PendingReleases,
+  createToken,
+  emit,
+  onAbort,
+  sleepUnlessAborted,
+} from '@cache/core/internal'
 import type { Partition, Partitions, WriteId } from '../partitions.js'
 import { heartbeatScript } from '../scripts.js'
-import { sleep } from '../sleep.js'
 import { DatabaseHealth } from './database-health.js'
 import { Liveness } from './liveness.js'
 import {
@@ -82,7 +87,7 @@ export class WorkerRun<T, Id extends WriteId> {
         if (isMisconfigured) throw error
         this.#report(this.#partitions.workers, error)
       })
-      await sleep(this.#ownershipTtl / 3, signal).catch(() => undefined)
+      await sleepUnlessAborted(this.#ownershipTtl / 3, signal)
     }
   }
 

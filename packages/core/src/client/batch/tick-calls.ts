@@ -1,3 +1,4 @@
+import { groupBy } from '../../util/group-by.js'
 import type { Driver } from '../../drivers/driver.js'
 import type { Argument, Reply } from '../../drivers/command.js'
 import { CacheError, ServerError } from '../../errors.js'
@@ -61,7 +62,7 @@ export class TickCalls {
     const split = (run: readonly Call[]): readonly (readonly Call[])[] => {
       if (!singleServer) return splitBySlot(driver, run)
       return splitBySize(
-        run.length <= MAX_CALLS_PER_COMMAND ? [run] : [...byFirstKey(run).values()],
+        run.length <= MAX_CALLS_PER_COMMAND ? [run] : [...groupBy(run, firstKey).values()],
       )
     }
     return this.#scripts.flatMap(({ runs }) => runs.flatMap(split).map(batchedCommandOf))
@@ -117,22 +118,18 @@ function runsByKey(runs: Iterable<Call[]>): Map<string, Call[]> {
 /** A call whose own keys are in different slots fails, so it is sent alone. */
 function splitBySlot(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
   const spansSlots = ({ keys }: Call): boolean => driver.group(keys).length > 1
-  const byKey = byFirstKey(calls.filter((call) => !spansSlots(call)))
+  const byKey = groupBy(
+    calls.filter((call) => !spansSlots(call)),
+    firstKey,
+  )
   const grouped = driver
     .group([...byKey.keys()])
     .flatMap((keys) => splitBySize(keys.map((key) => byKey.get(key)!)))
   return [...grouped, ...calls.filter(spansSlots).map((call) => [call])]
 }
 
-function byFirstKey(calls: readonly Call[]): Map<string, Call[]> {
-  const byKey = new Map<string, Call[]>()
-  for (const call of calls) {
-    const key = call.keys[0] ?? ''
-    const sameKey = byKey.get(key)
-    if (sameKey) sameKey.push(call)
-    else byKey.set(key, [call])
-  }
-  return byKey
+function firstKey({ keys }: Call): string {
+  return keys[0] ?? ''
 }
 
 /**

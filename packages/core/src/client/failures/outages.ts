@@ -1,3 +1,4 @@
+import { RecentMap } from '../../util/recent-map.js'
 import type { CacheError } from '../../errors.js'
 import type { FailureKind } from './failure-kind.js'
 
@@ -56,7 +57,8 @@ export class Outages {
   readonly #createdAt = new Date()
   readonly #current = new Map<string, Outage>()
   /** When the last outage of each node ended. */
-  readonly #ended = new Map<string, { readonly at: Date; readonly time: number }>()
+  /** The last ends. Nodes of a Cluster come and go. */
+  readonly #ended = new RecentMap<{ readonly at: Date; readonly time: number }>({ max: 1_000 })
 
   constructor(events: OutageEvents, times: OutageTimes) {
     this.#events = events
@@ -135,10 +137,7 @@ export class Outages {
   #end(node: string, outage: Outage, { time, at, answers }: End): void {
     clearTimeout(outage.recovering?.timer)
     this.#current.delete(node)
-    this.#ended.delete(node)
     this.#ended.set(node, { at, time })
-    // Nodes of a Cluster come and go.
-    if (this.#ended.size > MAX_NODES) this.#ended.delete(this.#ended.keys().next().value!)
     this.#events.ended(node, { answers, ms: time - outage.startedAt, counts: outage.counts })
   }
 }
@@ -151,4 +150,3 @@ interface End {
 }
 
 const MAX_LABELS = 16
-const MAX_NODES = 1_000

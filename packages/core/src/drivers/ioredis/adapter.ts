@@ -1,3 +1,4 @@
+import { groupBy } from '../../util/group-by.js'
 import { slot } from '../../client/keys.js'
 import { containsItsKey, type Command } from '../command.js'
 import { listenTo } from '../shared/client-events.js'
@@ -226,14 +227,12 @@ function writeToCluster(
 ): void {
   const writeThroughCluster = (index: number): void =>
     writeOne(cluster, commands[index]!, index, settle)
-  const byNode = new Map<string, number[]>()
-  for (const [index, { keys }] of commands.entries()) {
-    const owner = keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]?.[0]
-    const indexes = owner === undefined ? undefined : byNode.get(owner)
-    if (owner === undefined) writeThroughCluster(index)
-    else if (indexes) indexes.push(index)
-    else byNode.set(owner, [index])
-  }
+  const byNode = groupBy(commands.keys(), (index) => {
+    const { keys } = commands[index]!
+    return keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]?.[0]
+  })
+  byNode.get(undefined)?.forEach(writeThroughCluster)
+  byNode.delete(undefined)
   const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
   for (const [address, indexes] of byNode) {
     const node = nodes.find((candidate) => addressOf(candidate) === address)

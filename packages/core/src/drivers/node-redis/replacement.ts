@@ -1,7 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { listenTo } from '../shared/client-events.js'
 import type { NodeRedisStandalone } from './client-shape.js'
-import { withTimeLimit } from '../shared/time-limit.js'
+import { Backoff } from '../../util/backoff.js'
+import { sleep } from '../../util/sleep.js'
+import { withTimeLimit } from '../../util/time-limit.js'
 
 /** A client that can be duplicated with its options. */
 interface Duplicable extends NodeRedisStandalone {
@@ -102,7 +103,8 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
       connectTimeout: timeout,
     }
     const isCurrent = (): boolean => this.#attempt === attempt
-    for (let pause = MIN_PAUSE; isCurrent(); pause = Math.min(2 * pause, MAX_PAUSE)) {
+    const backoff = new Backoff({ first: 50, max: 1_000 })
+    while (isCurrent()) {
       const duplicate = original.duplicate(
         socket && { socket, ...(database !== undefined && { database }) },
       )
@@ -120,7 +122,7 @@ export class ReplaceableClient<C extends NodeRedisStandalone> {
         return this.#on.ready()
       } catch {
         destroy(duplicate)
-        await sleep(pause, undefined, { ref: false })
+        await sleep(backoff.next(), undefined, { ref: false })
       }
     }
   }
@@ -135,6 +137,3 @@ function destroy(client: NodeRedisStandalone): void {
   // A client that is destroyed while it connects still opens its socket.
   client.on('connect', tryDestroy)
 }
-
-const MIN_PAUSE = 50
-const MAX_PAUSE = 1_000

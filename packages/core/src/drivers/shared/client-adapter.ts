@@ -1,6 +1,6 @@
 import type { CommandResult } from '../driver.js'
 import type { Command } from '../command.js'
-import type { WatchedClient } from './server-watch.js'
+import type { WatchedClient } from './watched-client.js'
 
 /** Reports the result of the command at `index`. Only the first result counts. */
 export type Settle = (index: number, result: CommandResult) => void

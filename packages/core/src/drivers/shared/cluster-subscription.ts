@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleepUnlessAborted } from '../../util/sleep.js'
 import { ConnectionError } from '../../errors.js'
 import type { SubscriptionEvents } from '../driver.js'
 import {
@@ -126,10 +126,8 @@ export async function subscribeToPrimaries(
   }
   const keepRefreshing = async (): Promise<void> => {
     while (!signal.aborted) {
-      await sleep(complete ? every : Math.min(every, REFRESH_WHILE_INCOMPLETE), undefined, {
-        signal,
-        ref: false,
-      }).catch(() => undefined)
+      const pause = complete ? every : Math.min(every, REFRESH_WHILE_INCOMPLETE)
+      await sleepUnlessAborted(pause, signal, { ref: false })
       if (!signal.aborted) await refresh().catch(() => undefined)
     }
   }

@@ -3,7 +3,7 @@ import { CacheError, ServerError } from '../../errors.js'
 import { slot } from '../../client/keys.js'
 import { createToken } from '../../util/token.js'
 import type { ManagedConnection } from './managed-connection.js'
-import { TimeLimitError, withTimeLimit } from './time-limit.js'
+import { TimeLimitError, withTimeLimit } from '../../util/time-limit.js'
 
 /** Lets a subscription verify that it receives what commands publish. */
 export interface Heartbeat {

@@ -1,6 +1,6 @@
 import { ConnectionError } from '../../errors.js'
 import type { Command, Reply } from '../command.js'
-import type { Role } from './server-watch.js'
+import type { Role } from './watched-client.js'
 
 /**
  * Asks a server for its role, with HELLO without arguments. This changes nothing, and ACLs allow it

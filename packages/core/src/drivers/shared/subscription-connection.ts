@@ -1,9 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, ConnectionError } from '../../errors.js'
 import { redactedError } from '../../util/redact.js'
 import type { SubscriptionEvents } from '../driver.js'
 import { HeartbeatMonitor, type Heartbeat } from './heartbeat.js'
-import { withTimeLimit } from './time-limit.js'
+import { Backoff } from '../../util/backoff.js'
+import { sleepUnlessAborted } from '../../util/sleep.js'
+import { withTimeLimit } from '../../util/time-limit.js'
 
 /** What the connection of a subscription reports. */
 export interface SubscriptionConnectionEvents {
@@ -95,11 +96,12 @@ export async function keepSubscribed(
   }
   const reopen = async (): Promise<void> => {
     on.gap()
-    for (let pause = MIN_PAUSE; !signal.aborted; pause = Math.min(2 * pause, MAX_PAUSE)) {
+    const backoff = new Backoff({ first: 20, max: 1_000 })
+    while (!signal.aborted) {
       try {
         return await listen(() => on.live())
       } catch {
-        await sleep(pause, undefined, { signal, ref: false }).catch(() => undefined)
+        await sleepUnlessAborted(backoff.next(), signal, { ref: false })
       }
     }
   }
@@ -118,6 +120,3 @@ function subscriptionError(error: unknown): CacheError {
     { command: 'SUBSCRIBE', cause },
   )
 }
-
-const MIN_PAUSE = 20
-const MAX_PAUSE = 1_000

@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, type CacheClient } from '@cache/core'
-import { SwapList, createToken } from '@cache/core/internal'
+import { Backoff, SwapList, createToken, groupBy, sleep } from '@cache/core/internal'
 import { AbandonedRequests } from '../../manager/abandoned-requests.js'
 import { neverSent } from '../../manager/never-sent.js'
 import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
 import { companionKeys } from '../companion-keys.js'
-import { parseStoredLock, type LockInspection, type StoredLock } from '../holder.js'
+import { parseStoredLock, type LockInspection } from '../holder.js'
 import { acquireKeys, releaseLock } from '../mutex/mutex.js'
 import {
   acquireScript,
@@ -137,12 +136,10 @@ export class MajorityBackend implements NamedLockBackend {
       reply.status === 'rejected' ? [reply.reason as unknown] : [],
     )
     if (failures.length >= this.#majority) throw this.#noMajority(key, failures)
-    const byToken = new Map<string, StoredLock[]>()
-    for (const reply of replies) {
-      if (reply.status === 'rejected' || !reply.value) continue
-      const token = reply.value.value.split(' ', 1)[0]!
-      byToken.set(token, [...(byToken.get(token) ?? []), reply.value])
-    }
+    const stored = replies.flatMap((reply) =>
+      reply.status === 'fulfilled' && reply.value ? [reply.value] : [],
+    )
+    const byToken = groupBy(stored, ({ value }) => value.split(' ', 1)[0]!)
     const held = [...byToken.values()].find((copies) => copies.length >= this.#majority)
     if (!held) return undefined
     const copies = held.map(parseStoredLock)
@@ -200,11 +197,12 @@ export class MajorityBackend implements NamedLockBackend {
     const until = performance.now() + request.ttl / 3
     const { fence: fenceKey, tombstone } = companionKeys(key)
     const args = [token, nextSequence(), String(ttl), holderInfo, String(fence)]
-    for (let pause = 10; ; pause *= 2) {
+    const backoff = new Backoff({ first: 15, jitter: 2 / 3 })
+    for (;;) {
       const restored = await client.run(restoreScript, [key, fenceKey, tombstone(token)], args, {
         timeout: renewalTimeout(request.ttl),
       })
-      const wait = pause * (0.5 + Math.random())
+      const wait = backoff.next()
       if (restored !== 0 || performance.now() + wait > until) return
       await sleep(wait, undefined, { ref: false })
     }

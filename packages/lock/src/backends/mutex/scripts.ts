@@ -17,7 +17,7 @@ import remainingTtl from './remaining-ttl.lua'
 import restoreLua from './restore.lua'
 import storeAgreedFenceLua from './store-agreed-fence.lua'
 
-export const acquireScript = defineScript({
+export const acquireScript = /* @__PURE__ */ defineScript({
   name: 'lock acquire',
   functions:
     clock + queue + fence + markRefused + lockValue + createLock + extendTtl + remainingTtl,
@@ -26,7 +26,7 @@ export const acquireScript = defineScript({
   parse: parseAcquireReply,
 })
 
-export const acquireAllScript = defineScript({
+export const acquireAllScript = /* @__PURE__ */ defineScript({
   name: 'lock acquireAll',
   functions: clock + fence + markRefused + lockValue + createLock,
   lua: acquireAllLua,
@@ -34,14 +34,14 @@ export const acquireAllScript = defineScript({
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
 })
 
-export const extendScript = defineScript({
+export const extendScript = /* @__PURE__ */ defineScript({
   name: 'lock extend',
   functions: clock + lockValue + extendTtl,
   lua: extendLua,
   parse: Number,
 })
 
-export const releaseScript = defineScript({
+export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'lock release',
   functions: clock + queue + lockValue,
   lua: releaseLua,
@@ -49,7 +49,7 @@ export const releaseScript = defineScript({
   parse: isOne,
 })
 
-export const storeAgreedFenceScript = defineScript({
+export const storeAgreedFenceScript = /* @__PURE__ */ defineScript({
   name: 'lock settle fence',
   functions: clock + fence + lockValue,
   lua: storeAgreedFenceLua,
@@ -57,14 +57,14 @@ export const storeAgreedFenceScript = defineScript({
   parse: isOne,
 })
 
-export const restoreScript = defineScript({
+export const restoreScript = /* @__PURE__ */ defineScript({
   name: 'lock restore',
   functions: clock + fence + lockValue + createLock,
   lua: restoreLua,
   parse: Number,
 })
 
-export const inspectScript = defineScript({
+export const inspectScript = /* @__PURE__ */ defineScript({
   name: 'lock inspect',
   lua: inspectLua,
   types: ['any', 'zset'],

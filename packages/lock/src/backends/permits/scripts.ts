@@ -12,7 +12,7 @@ import releaseLua from './release.lua'
 
 const functions = clock + queue + fence + holders
 
-export const acquirePermitScript = defineScript({
+export const acquirePermitScript = /* @__PURE__ */ defineScript({
   name: 'permit acquire',
   functions: functions + markRefused,
   lua: acquireLua,
@@ -20,7 +20,7 @@ export const acquirePermitScript = defineScript({
   parse: parseAcquireReply,
 })
 
-export const extendPermitScript = defineScript({
+export const extendPermitScript = /* @__PURE__ */ defineScript({
   name: 'permit extend',
   functions,
   lua: extendLua,
@@ -28,7 +28,7 @@ export const extendPermitScript = defineScript({
   parse: Number,
 })
 
-export const releasePermitScript = defineScript({
+export const releasePermitScript = /* @__PURE__ */ defineScript({
   name: 'permit release',
   functions,
   lua: releaseLua,
@@ -36,7 +36,7 @@ export const releasePermitScript = defineScript({
   parse: isOne,
 })
 
-export const inspectPermitsScript = defineScript({
+export const inspectPermitsScript = /* @__PURE__ */ defineScript({
   name: 'permit inspect',
   functions,
   lua: inspectLua,

@@ -1,0 +1,137 @@
+-- The state of a token bucket: how it is stored, and what it means.
+-- It is a string of a bucket and its history, 'bucket|history'.
+-- bucket: 'writtenAt skew fullAt fraction bornAt unitsPerToken unitsPerMicro'
+--   writtenAt      the time of the latest write
+--   skew           by how much the state's own time is ahead of the clock (adjustSkew)
+--   fullAt         when the bucket is full again, without a fraction
+--   fraction       the units that are missing at fullAt, fewer than come back in a µs
+--   bornAt         when this state began; a full bucket begins a new state
+--   unitsPerToken, unitsPerMicro  the rate of the latest charge
+-- history, for refunds: 'baseFullAt baseFraction baseUnitsPerMicro latestOlder refunded|count' and
+-- then the attempts
+--   attempts       the latest attempts, each as ',name@at=granted', `at` being µs after bornAt;
+--                  followed by '*unitsPerToken/unitsPerMicro' if its rate is not that of the bucket
+--   count          the number of these attempts
+--   baseFullAt     when the bucket would be full again without these attempts
+--   baseFraction   the units that would be missing at baseFullAt, fewer than baseUnitsPerMicro
+--   latestOlder    the latest time for which an attempt before these was charged
+--   refunded       the µs that refunds have given back
+-- All times are the state's own.
+-- Requests of an id can have different limits, and so different rates. A charge delays `fullAt` by
+-- as long as its tokens take to come back at its own rate. Units of another rate are rounded up to
+-- a whole µs.
+-- needs common.lua
+
+-- Returns how many tokens there are if so many units are missing.
+local function tokensLeft(limit, unitsPerToken, missing)
+  if missing >= limit * unitsPerToken then
+    return 0
+  end
+  return div(limit * unitsPerToken - missing, unitsPerToken)
+end
+
+-- Returns the units that are missing at a time.
+local function missingAt(fullAt, fraction, at, unitsPerMicro)
+  return max(0, (fullAt - at) * unitsPerMicro + fraction)
+end
+
+-- Returns the time in which so many units come back, rounded up.
+local function refillTime(units, unitsPerMicro)
+  return div(units + unitsPerMicro - 1, unitsPerMicro)
+end
+
+-- Converts a time with a fraction to the units of another rate.
+local function toRate(fullAt, fraction, from, unitsPerMicro)
+  if from == unitsPerMicro or fraction == 0 then
+    return fullAt, fraction
+  end
+  return fullAt + 1, 0
+end
+
+-- Returns when the bucket is full again after a charge at a time, the fraction, and the
+-- unitsPerMicro of the fraction, which are those of the charge. `from` are those of the fraction
+-- before. A charge that was refunded has 0 units and changes nothing.
+local function fullAfterCharge(fullAt, fraction, from, at, units, unitsPerMicro)
+  if units == 0 then
+    return fullAt, fraction, from
+  end
+  fullAt, fraction = toRate(fullAt, fraction, from, unitsPerMicro)
+  local missing = missingAt(fullAt, fraction, at, unitsPerMicro) + units
+  local rest = fmod(missing, unitsPerMicro)
+  return at + (missing - rest) / unitsPerMicro, rest, unitsPerMicro
+end
+
+-- Returns the rate of an attempt: what follows its '=granted', or else the rate of the bucket.
+local function rateOf(text, bucket)
+  local unitsPerToken, unitsPerMicro = match(text, '^%*(%d+)/(%d+)$')
+  if not unitsPerToken or not areValidNumbers(unitsPerToken, unitsPerMicro) then
+    return bucket.unitsPerToken, bucket.unitsPerMicro
+  end
+  return max(1, tonumber(unitsPerToken)), max(1, tonumber(unitsPerMicro))
+end
+
+-- Writes the rate after each attempt that has the rate of the bucket.
+local function withRates(attempts, bucket)
+  local rate = format('*%.0f/%.0f', bucket.unitsPerToken, bucket.unitsPerMicro)
+  return (string.gsub(attempts, '(=%d+)(%*?)', function(granted, star)
+    return granted .. (star == '' and rate or star)
+  end))
+end
+
+local function formatBucket(bucket, history)
+  local numbers = format(
+    '%.0f %.0f %.0f %.0f %.0f %.0f %.0f',
+    bucket.writtenAt, bucket.skew, bucket.fullAt, bucket.fraction, bucket.bornAt,
+    bucket.unitsPerToken, bucket.unitsPerMicro
+  )
+  return numbers .. '|' .. history
+end
+
+-- Returns the bucket as a table of its fields, its `history` and the state's own `now`; nothing if
+-- there is no state.
+local function readBucket(key)
+  local pattern = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)|(%d+ %d+ %d+ %d+ %d+|%d+[^|]*)$'
+  local value = command('GET', key) or ''
+  local writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro, history =
+    match(value, pattern)
+  if
+    not writtenAt
+    or not areValidNumbers(
+      writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
+    )
+    or not areValidNumbers(match(history, '^(%d+) (%d+) (%d+) (%d+) (%d+)|(%d+)'))
+  then
+    return
+  end
+  local bucket = {
+    writtenAt = tonumber(writtenAt),
+    fullAt = tonumber(fullAt),
+    bornAt = tonumber(bornAt),
+    unitsPerToken = max(1, tonumber(unitsPerToken)),
+    unitsPerMicro = max(1, tonumber(unitsPerMicro)),
+    history = history,
+  }
+  bucket.fraction = min(tonumber(fraction), bucket.unitsPerMicro - 1)
+  local changed
+  bucket.skew, changed = adjustSkew(bucket.writtenAt, tonumber(skew))
+  if changed then
+    allowWriteWhenFull(key)
+    command('SET', key, formatBucket(bucket, history), 'KEEPTTL')
+  end
+  bucket.now = now + bucket.skew
+  return bucket
+end
+
+local function parseHistory(history)
+  local pattern = '^(%d+) (%d+) (%d+) (%d+) (%d+)|(%d+)(.*)$'
+  local baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count, attempts =
+    match(history, pattern)
+  basePerMicro = max(1, tonumber(basePerMicro))
+  return tonumber(baseFullAt), min(tonumber(baseFraction), basePerMicro - 1), basePerMicro,
+    tonumber(latestOlder), tonumber(refunded), tonumber(count), attempts
+end
+
+local function formatHistory(fullAt, fraction, perMicro, latestOlder, refunded, count, attempts)
+  local pattern = '%.0f %.0f %.0f %.0f %.0f|%.0f%s'
+  return format(pattern, fullAt, fraction, perMicro, latestOlder, refunded, count, attempts)
+end
