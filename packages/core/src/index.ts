@@ -34,7 +34,7 @@ export { encrypted, type EncryptedOptions } from './codecs/encrypted.js'
 export { type Codec, type CodecContext } from './codecs/codec.js'
 export type { Schema } from './codecs/schema.js'
 export { type Size } from './util/size.js'
-export { duration, parseDuration, type Duration } from './util/duration.js'
+export { duration, parseDuration, type Duration, type Ttl } from './util/duration.js'
 export { limitTo } from './util/concurrency.js'
 export {
   CacheError,

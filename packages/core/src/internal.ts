@@ -44,7 +44,7 @@ export {
   type Meta,
 } from './entries/format.js'
 export { parseSize } from './util/size.js'
-export { jittered } from './util/duration.js'
+export { jittered, parseTtl } from './util/duration.js'
 export { mapAtOnce } from './util/concurrency.js'
 export { SwapList, type Handle } from './util/swap-list.js'
 export { Deadlines, type Deadline } from './util/deadlines.js'

@@ -76,7 +76,7 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
     const policy = new LoadPolicy<string>(
       checkOptions('test', { ttl: LONG }, ['ttl']),
       { ttl: LONG },
-      'reject',
+      { inOutage: 'reject' },
     )
     const path = new ReadPath<string>(client, 'test', policy)
     await server.fill()
@@ -89,10 +89,14 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
   })
 
   it('a read answers if Redis can’t save to disk, but not if its data may be old', async () => {
-    const policyOf = (onOutage: 'load' | 'reject') =>
-      new LoadPolicy<string>(checkOptions('test', { ttl: LONG }, ['ttl']), { ttl: LONG }, onOutage)
+    const policyOf = (inOutage: 'load' | 'reject') =>
+      new LoadPolicy<string>(
+        checkOptions('test', { ttl: LONG }, ['ttl']),
+        { ttl: LONG },
+        { inOutage },
+      )
     const [loading, rejecting] = (['load', 'reject'] as const).map(
-      (onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)),
+      (inOutage) => new ReadPath<string>(client, 'test', policyOf(inOutage)),
     )
     const load = async (): Promise<string> => 'loaded'
     await mkdir(`${server.directory}/dump.rdb`) // the path that Redis saves to

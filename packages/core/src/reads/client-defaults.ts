@@ -1,6 +1,6 @@
 import type { Codec } from '../codecs/codec.js'
 import { OptionChecks } from '../util/options.js'
-import type { Duration } from '../util/duration.js'
+import type { Duration, Ttl } from '../util/duration.js'
 import { LoadPolicy, loadPolicyOptions, type LoadPolicyOptions } from './policy.js'
 
 /**
@@ -12,8 +12,8 @@ export interface CacheDefaults extends Omit<
   LoadPolicyOptions<any>,
   'ttl' | 'codec' | 'schema' | 'version'
 > {
-  /** How long an entry is fresh. */
-  readonly ttl?: Duration
+  /** How long an entry is fresh, or `'never'`: it does not expire. */
+  readonly ttl?: Ttl
   /** Encodes values as bytes. */
   readonly codec?: Codec<any>
   /** How long a change of the source may take. */
@@ -32,7 +32,7 @@ const defaultNames = [
  */
 export function checkDefaults(check: OptionChecks, defaults: CacheDefaults): CacheDefaults {
   const nested = check.nested('defaults', defaultNames)
-  nested.duration('ttl', undefined)
+  nested.ttl('ttl', undefined)
   nested.duration('intentTtl', undefined)
   const sample = { ttl: '1h', ...withoutUndefined(defaults) } as const
   new LoadPolicy(new OptionChecks('defaults', sample), sample)

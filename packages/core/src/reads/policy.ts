@@ -1,6 +1,7 @@
 import type { Codec } from '../codecs/codec.js'
-import { jittered, parseDuration, type Duration } from '../util/duration.js'
+import { jittered, parseTtl, type Duration, type Ttl } from '../util/duration.js'
 import type { Entry } from '../entries/entry.js'
+import { InvalidOptionError } from '../errors.js'
 import { createFormat, type Format, type Meta } from '../entries/format.js'
 import type { OptionChecks } from '../util/options.js'
 import type { Schema } from '../codecs/schema.js'
@@ -12,13 +13,16 @@ import type { Size } from '../util/size.js'
  */
 export interface LoadPolicyOptions<T> {
   /**
-   * How long an entry is fresh. You can pass a function of the value. Required, unless the client
-   * has a default.
+   * How long an entry is fresh, or `'never'`: it does not expire. You can pass a function of the
+   * value. Required, unless the client has a default.
+   *
+   * An entry that does not expire is kept until it is invalidated or written. Servers with a
+   * `volatile-…` policy never evict it, and servers with an `allkeys-…` policy may.
    */
-  readonly ttl?: Duration | ((value: T) => Duration)
+  readonly ttl?: Ttl | ((value: T) => Ttl)
   /**
    * The share by which each ttl varies at random, so that entries written together do not expire
-   * together. 0.1 means ±10 %. Default 0.
+   * together. 0.1 means ±10 %. Default 0. Entries that do not expire have none.
    */
   readonly jitter?: number
   /** Encodes values as bytes. Default `json`. */
@@ -44,7 +48,8 @@ export interface LoadPolicyOptions<T> {
   readonly retryOn?: (error: unknown) => boolean
   /**
    * How long after its ttl an entry is still served, while one caller of all processes reloads it
-   * in the background. Default: not at all, as with `false`. Source: RFC 5861, §3.
+   * in the background. Default: not at all, as with `false`. An entry that does not expire becomes
+   * stale only by `expire`. Source: RFC 5861, §3.
    */
   readonly staleWhileRevalidate?: Duration | false
   /**
@@ -55,8 +60,8 @@ export interface LoadPolicyOptions<T> {
   /**
    * Reloads entries in the background before they expire, with a probability that rises towards
    * expiry. Pass `true`, or an object: a larger `beta` (default 1) reloads earlier, and `share`
-   * (default 0.2) is the last share of the ttl in which it may happen. Source: Vattani et al.,
-   * VLDB '15.
+   * (default 0.2) is the last share of the ttl in which it may happen. Not with the ttl `'never'`.
+   * Source: Vattani et al., VLDB '15.
    */
   readonly earlyRefresh?: boolean | { readonly beta?: number; readonly share?: number }
   /**
@@ -117,7 +122,7 @@ export const loadPolicyOptions = [
 
 /** How to store a value. */
 export interface StoreOptions {
-  /** Milliseconds. */
+  /** Milliseconds; `Infinity`: it does not expire. */
   readonly ttl: number
   readonly meta?: Meta
   /** See `Write.replaces`. */
@@ -129,6 +134,14 @@ export interface StoreOptions {
  * rejects, because the source may lack acknowledged writes.
  */
 export type InOutage = 'load' | 'reject'
+
+/** What a pattern asks of the options of its caches. */
+export interface LoadPolicyRules {
+  /** Default `'load'`. */
+  readonly inOutage?: InOutage
+  /** Why no entry may have the ttl `'never'`. Default: an entry may. */
+  readonly mustExpire?: string | undefined
+}
 
 /** The checked `LoadPolicyOptions` of a `ReadPath`, with defaults. For packages of patterns. */
 export class LoadPolicy<T> {
@@ -150,20 +163,28 @@ export class LoadPolicy<T> {
   readonly needsLife: boolean
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly #staleIfError: number
-  readonly #ttl: number | ((value: T) => Duration)
+  readonly #ttl: number | ((value: T) => Ttl)
+  readonly #mustExpire: string | undefined
   readonly #negativeTtl: number | undefined
   readonly #jitter: number
   readonly #early: { readonly beta: number; readonly share: number } | undefined
   readonly #version: ((value: T) => number) | undefined
 
-  constructor(check: OptionChecks, options: LoadPolicyOptions<T>, inOutage: InOutage = 'load') {
+  constructor(
+    check: OptionChecks,
+    options: LoadPolicyOptions<T>,
+    { inOutage = 'load', mustExpire }: LoadPolicyRules = {},
+  ) {
     this.inOutage = inOutage
+    this.#mustExpire = mustExpire
     const timeouts = check.nested('loadTimeout', ['soft', 'hard'])
-    this.#ttl = typeof options.ttl === 'function' ? options.ttl : check.duration('ttl')
+    this.#ttl = typeof options.ttl === 'function' ? options.ttl : this.#checkTtl(check.ttl('ttl'))
     this.#jitter = check.number('jitter', { min: 0, max: 1 }, 0)
     this.#negativeTtl = durationOrOff(check, 'negativeTtl')
     this.#version = check.function('version')
     this.#early = earlyRefresh(check, options.earlyRefresh)
+    if (this.#early && this.#ttl === Infinity)
+      check.fail('earlyRefresh', "false, because entries with the ttl 'never' do not expire")
     this.errorTtl = durationOrOff(check, 'errorTtl')
     this.retryOn = check.function<(error: unknown) => boolean>('retryOn') ?? (() => false)
     this.stampede = check.oneOf('stampede', ['lease', 'process', 'off'], 'lease')
@@ -207,10 +228,21 @@ export class LoadPolicy<T> {
 
   #freshFor(value: T, absent: boolean): number | undefined {
     if (absent) return this.#negativeTtl
-    return typeof this.#ttl === 'function' ? parseDuration(this.#ttl(value), 'ttl') : this.#ttl
+    return typeof this.#ttl === 'function' ? parseTtl(this.#ttl(value), 'ttl') : this.#ttl
   }
 
-  /** Returns how to store a value, or `undefined` if it must not be stored. */
+  /** Returns the ttl in ms. @throws {InvalidOptionError} if it is infinite and must not be. */
+  #checkTtl(ttl: number): number {
+    if (ttl === Infinity && this.#mustExpire !== undefined)
+      throw new InvalidOptionError('ttl', `a duration: ${this.#mustExpire}`, 'never')
+    return ttl
+  }
+
+  /**
+   * Returns how to store a value, or `undefined` if it must not be stored.
+   *
+   * @throws {InvalidOptionError} if the value must expire, and its ttl is infinite.
+   */
   storing(
     value: T | null | undefined,
     { ttl, computeTime }: { readonly ttl?: number | undefined; readonly computeTime?: number },
@@ -218,6 +250,7 @@ export class LoadPolicy<T> {
     const absent = value === null || value === undefined
     const freshFor = ttl ?? this.#freshFor(value as T, absent)
     if (freshFor === undefined) return undefined
+    this.#checkTtl(freshFor)
     const meta: Meta = {
       ...(this.#version && !absent && { version: this.#version(value) }),
       ...(this.#early && computeTime !== undefined && { computeTime: Math.ceil(computeTime) }),

@@ -1,4 +1,4 @@
-import { parseDuration, type Duration } from './duration.js'
+import { parseDuration, parseTtl, type Duration, type Ttl } from './duration.js'
 import { InvalidOptionError } from '../errors.js'
 import { parseSize, type Size } from './size.js'
 
@@ -82,6 +82,14 @@ export class OptionChecks {
   duration<O>(name: string, ...fallback: [O?]): number | O | undefined {
     if (!this.has(name) && fallback.length > 0) return fallback[0]
     return parseDuration(this.#options[name] as Duration, this.#name(name))
+  }
+
+  /** Returns a ttl in ms. `'never'` is `Infinity`. */
+  ttl(name: string): number
+  ttl<O>(name: string, fallback: O): number | O
+  ttl<O>(name: string, ...fallback: [O?]): number | O | undefined {
+    if (!this.has(name) && fallback.length > 0) return fallback[0]
+    return parseTtl(this.#options[name] as Ttl, this.#name(name))
   }
 
   /** Returns a size in bytes. */
