@@ -1,5 +1,4 @@
 import {
-  parseDuration,
   type CacheClient,
   type CallOptions,
   type Duration,
@@ -9,6 +8,7 @@ import {
   type LoadPolicyOptions,
   type Mutation,
   type MutationOptions,
+  type Ttl,
 } from '@cache/core'
 import {
   checkClient,
@@ -19,6 +19,7 @@ import {
   keyById,
   loadPolicyOptions,
   openMutation,
+  parseTtl,
   readsById,
   warnAboutSharedPrefix,
   withClientDefaults,
@@ -101,11 +102,11 @@ export interface Aside<T, Id = KeyPart> {
    */
   has(id: Id): Promise<boolean>
   /**
-   * Stores a value that you know to be current, for its ttl. Resolves to `false` if a writer was
+   * Stores a value that you know to be current, for its ttl (`'never'`: it does not expire). Resolves to `false` if a writer was
    * under way, or if the value is older than the cached one; the next read loads. Rejects if Redis
    * does not answer, and with `CodecError` before anything is sent.
    */
-  set(id: Id, value: T, options?: { readonly ttl?: Duration }): Promise<boolean>
+  set(id: Id, value: T, options?: { readonly ttl?: Ttl }): Promise<boolean>
   /**
    * Deletes one entry or several. Resolves to the number of deleted entries. Rejects if Redis does
    * not answer: the entries may still be there.
@@ -113,7 +114,7 @@ export interface Aside<T, Id = KeyPart> {
   invalidate(ids: Id | readonly Id[]): Promise<number>
   /**
    * Makes entries stale: they stay only for `staleWhileRevalidate` and `staleIfError`, and the next
-   * read reloads them.
+   * read reloads them. Entries that did not expire do so from then on.
    */
   expire(ids: Id | readonly Id[]): Promise<number>
   /**
@@ -217,7 +218,7 @@ export function asideOf<T, Id>(
     async set(id, value, { ttl } = {}) {
       const key = keyOf(id)
       const stored = policy.storing(value, {
-        ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
+        ttl: ttl === undefined ? undefined : parseTtl(ttl, 'ttl'),
       })
       return path.changing([key], async () =>
         stored

@@ -5,10 +5,10 @@ import {
   invalidateMatching,
   json,
   type CacheClient,
-  type Duration,
   type KeyPart,
   type LoadContext,
   type Loader,
+  type Ttl,
 } from '@cache/core'
 import {
   checkClient,
@@ -47,7 +47,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
   const options = { ...merged, ttl: merged.ttl === undefined ? '1h' : merged.ttl } as const
   const check = checkOptions('createCacheService', options, optionNames)
   const plainClient = checkClient(check)
-  const defaultTtl = check.duration('ttl')
+  const defaultTtl = check.ttl('ttl')
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<any>(check, options)
   const bus = checkBus(check, options)
@@ -103,9 +103,11 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       if (typeof rebuild !== 'function')
         throw new InvalidOptionError('rebuild', 'a function', rebuild)
       if (callOptions === undefined) return path.get(fullKey, rebuild)
-      const ttl = checkOptions('get', callOptions, ['ttl', 'signal']).duration('ttl', undefined)
+      const ttl = checkOptions('get', callOptions, ['ttl', 'signal']).ttl('ttl', undefined)
       const load: Loader<any> =
-        ttl === undefined ? rebuild : (context) => (context.ttl(ttl), rebuild(context))
+        ttl === undefined
+          ? rebuild
+          : (context) => (context.ttl(ttl === Infinity ? 'never' : ttl), rebuild(context))
       return path.get(fullKey, load, callOptions.signal)
     },
 
@@ -114,7 +116,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
       if (value === undefined)
         throw new InvalidOptionError('value', 'a value: invalidate(key) deletes one', value)
       const stored = policy.storing(value, {
-        ttl: checkOptions('set', callOptions, ['ttl']).duration('ttl', defaultTtl),
+        ttl: checkOptions('set', callOptions, ['ttl']).ttl('ttl', defaultTtl),
       })!
       return path.changing([fullKey], () =>
         client.entries.put(fullKey, policy.format, value, stored),
@@ -187,7 +189,7 @@ export function createCacheService(givenOptions: CacheServiceOptions): CacheServ
         client,
       } as typeof cacheOptions & {
         client: CacheClient
-        ttl: Duration
+        ttl: Ttl
       })
     },
 
