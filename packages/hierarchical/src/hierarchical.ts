@@ -116,8 +116,10 @@ function createCache<Item extends NonNullable<unknown>>(
   options: HierarchicalPolicy<Item>,
   levels: ResolvedLevels<Item>,
 ): HierarchicalCache<Item> {
+  const policy = new LoadPolicy<Item>(check, options, {
+    mustExpire: 'entries of an invalidated group that nobody reads again must end by themselves',
+  })
   const ttl = check.duration('ttl')
-  const policy = new LoadPolicy<Item>(check, options)
   const maxGroupBytes = check.size('maxGroupBytes', '256kb')
   const maxGroupTtl =
     Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl

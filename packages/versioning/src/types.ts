@@ -20,6 +20,11 @@ export interface VersionedOptions<Loaded, Id>
   extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
   /** The cache client to use. */
   readonly client: CacheClient
+  /**
+   * How long an entry is fresh. You can pass a function of the value. Required, unless the client
+   * has a default. `'never'` is refused: the entries of a bumped group would stay in Redis.
+   */
+  readonly ttl?: Duration | ((value: NonNullable<Loaded>) => Duration)
   /** The first part of every key of this cache, after the client's namespace. */
   readonly prefix: string
   /** Returns the key parts of an id. Default: the id itself. */

@@ -9,6 +9,7 @@ import {
   loadPolicyOptions,
   mapAtOnce,
   openMutation,
+  parseTtl,
   readThrough,
   readsById,
   sourceLoader,
@@ -57,7 +58,9 @@ export function createVersioned<Loaded, Id = KeyPart>(
   const groupsOf = check.function<typeof options.groups>('groups', 'required')
   const strategyName = check.oneOf('strategy', ['stamp', 'key'], 'stamp')
   const intentTtl = check.duration('intentTtl', 5_000)
-  const policy = new LoadPolicy<T>(check, options)
+  const policy = new LoadPolicy<T>(check, options, {
+    mustExpire: 'entries of a bumped group that nobody reads again must end by themselves',
+  })
   const twiceTtl =
     options.ttl === undefined || typeof options.ttl === 'function'
       ? 0
@@ -130,7 +133,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
       const key = keyOf(id)
       const strategy = strategyFor(id, key)
       const storing = policy.storing(value, {
-        ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
+        ttl: ttl === undefined ? undefined : parseTtl(ttl, 'ttl'),
       })
       return path.changing([key], async () =>
         storing

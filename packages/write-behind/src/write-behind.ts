@@ -73,7 +73,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const maxPending = check.number('maxPending', { min: 1, integer: true }, 100_000)
   const whenFull = check.oneOf('whenFull', ['reject', 'wait'], 'reject')
   const onOutage = check.oneOf('onOutage', ['reject', 'bypass'], 'reject')
-  const policy = new LoadPolicy<T>(check, options, onOutage === 'bypass' ? 'load' : 'reject')
+  const policy = new LoadPolicy<T>(check, options, {
+    inOutage: onOutage === 'bypass' ? 'load' : 'reject',
+    mustExpire: 'nobody invalidates these entries, so they must end by themselves',
+  })
   const { leaseTtl } = policy
   const partitions = new Partitions(
     client,

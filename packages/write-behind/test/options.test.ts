@@ -27,6 +27,7 @@ describe('createWriteBehind', () => {
     ['prefix', ''],
     ['prefix', undefined],
     ['ttl', 0],
+    ['ttl', 'never'],
     ['load', undefined],
     ['merge', {}],
     ['partitions', 0],
