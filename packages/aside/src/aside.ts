@@ -1,6 +1,7 @@
 import {
   type CacheClient,
   type CallOptions,
+  type ClearableOptions,
   type Duration,
   type KeyPart,
   type LoadContext,
@@ -32,7 +33,7 @@ import {
  * Options of `createAside`. The options that all caches have in common are those of
  * `LoadPolicyOptions`.
  */
-export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
+export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T>, ClearableOptions {
   /** The cache client to use. */
   readonly client: CacheClient
   /** The first part of every key of this cache, after the client's namespace. */
@@ -118,6 +119,16 @@ export interface Aside<T, Id = KeyPart> {
    */
   expire(ids: Id | readonly Id[]): Promise<number>
   /**
+   * Makes all entries of the cache invalid, in O(1). A read that begins after `clear` was
+   * acknowledged never returns a value that was cached or loaded before, in any process; loads that
+   * are under way can no longer store their value for it. The old entries stay in Redis until they
+   * are read again or expire.
+   *
+   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis does
+   * not answer: the cache may then be cleared later, or not at all.
+   */
+  clear(): Promise<void>
+  /**
    * Runs `change`, which changes the source, and drops the entries of `ids`. Before `change`
    * begins, the ttl of the old values is capped at `intentTtl`. A process that dies right after its
    * change therefore leaves nothing stale beyond that.
@@ -148,7 +159,14 @@ export interface Aside<T, Id = KeyPart> {
 export type ValueOf<T, L> = unknown extends T ? L : T | Extract<L, null | undefined>
 
 /** The names of the options of `createAside`. */
-export const asideOptions = ['client', 'prefix', 'key', 'intentTtl', ...loadPolicyOptions] as const
+export const asideOptions = [
+  'client',
+  'prefix',
+  'key',
+  'intentTtl',
+  'clearable',
+  ...loadPolicyOptions,
+] as const
 
 /**
  * Creates a cache-aside: a read returns the cached value, or calls your loader and caches its
@@ -185,7 +203,7 @@ export function asideOf<T, Id>(
   const intentTtl = check.duration('intentTtl', 5_000)
   const policy = new LoadPolicy<T>(check, options)
   warnAboutSharedPrefix(client, prefix, {
-    kind: 'entries',
+    kind: policy.clearable ? 'entries of a clearable cache' : 'entries',
     codec: options.codec,
     schema: options.schema,
   })
@@ -221,9 +239,7 @@ export function asideOf<T, Id>(
         ttl: ttl === undefined ? undefined : parseTtl(ttl, 'ttl'),
       })
       return path.changing([key], async () =>
-        stored
-          ? entries.put(key, policy.format, value, stored)
-          : (await entries.invalidate([key]), false),
+        stored ? path.put(key, value, stored) : (await entries.invalidate([key]), false),
       )
     },
 
@@ -251,6 +267,8 @@ export function asideOf<T, Id>(
         around: (work) => path.changing(keys, work),
       })
     },
+
+    clear: () => path.clear(),
 
     idle: () => path.idle(),
   }

@@ -21,7 +21,15 @@ export interface ReadThrough<Loaded, Id = KeyPart>
     SourceReads<Loaded, Id>,
     Pick<
       Aside<NonNullable<Loaded>, Id>,
-      'peek' | 'has' | 'set' | 'invalidate' | 'expire' | 'mutate' | 'beginMutation' | 'idle'
+      | 'peek'
+      | 'has'
+      | 'set'
+      | 'invalidate'
+      | 'expire'
+      | 'clear'
+      | 'mutate'
+      | 'beginMutation'
+      | 'idle'
     > {
   /**
    * Loads the value now, and replaces the cached one once the load has succeeded; until then, reads
@@ -52,7 +60,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
   const check = checkOptions('createReadThrough', merged, [...asideOptions, ...sourceOptions])
   const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(check, merged)
   const load = sourceLoader<Loaded, Id>(check)
-  const { peek, has, set, invalidate, expire, mutate, beginMutation, idle } = cache
+  const { peek, has, set, invalidate, expire, clear, mutate, beginMutation, idle } = cache
   return {
     ...readThrough<Loaded, Id>(reads, check),
     refresh: (id, call) =>
@@ -62,6 +70,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     set,
     invalidate,
     expire,
+    clear,
     mutate,
     beginMutation,
     idle,

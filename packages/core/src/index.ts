@@ -51,7 +51,7 @@ export {
   type ReplyDetails,
 } from './errors.js'
 export { channels, type Messages } from './client/telemetry.js'
-export { type LoadPolicyOptions } from './reads/policy.js'
+export { type ClearableOptions, type LoadPolicyOptions } from './reads/policy.js'
 export type { CacheDefaults } from './reads/client-defaults.js'
 export { LoadTimeoutError, type LoadContext, type Loader } from './reads/loader.js'
 export type { LoadMany, Many } from './reads/many.js'

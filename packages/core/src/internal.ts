@@ -21,6 +21,7 @@ export type {
 export { defineChange } from './entries/define-change.js'
 export { defineLease, type LeaseDefinition, type LeaseReply } from './entries/define-lease.js'
 export { stampLua } from './entries/stored.js'
+export { leaseUnlessStampScript } from './entries/stamp-scripts.js'
 export { closeWith, type Closable } from './client/closables.js'
 export { scriptSources } from './client/script.js'
 export { timeLua } from './client/time.js'
@@ -30,6 +31,7 @@ export {
   checkPrefix,
   companion,
   createKeys,
+  epochKey,
   rawKey,
   type CompanionName,
   type MakeKey,
@@ -62,6 +64,7 @@ export { LoadPolicy, loadPolicyOptions, type StoreOptions } from './reads/policy
 export { loadUncached, uncachedContext } from './reads/loader.js'
 export { withClientDefaults } from './reads/client-defaults.js'
 export { Renewals } from './reads/renewals.js'
+export { hasEpoch, unclearable, withEpoch } from './reads/epoch.js'
 export { plainEntryAccess, type EntryAccess } from './reads/access.js'
 export type { BulkContext } from './reads/bulk-load.js'
 export { keyById, readsById, type ReadsById } from './reads/by-id.js'

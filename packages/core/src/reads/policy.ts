@@ -135,6 +135,16 @@ export interface StoreOptions {
  */
 export type InOutage = 'load' | 'reject'
 
+/** An option of caches whose entries `clear()` can make invalid together. */
+export interface ClearableOptions {
+  /**
+   * Whether `clear()` is available. Each read then reads the epoch of the cache together with the
+   * entry: one more key in the same round trip. All processes of a cache must agree on it. Entries
+   * need a ttl other than `'never'`. Default `false`.
+   */
+  readonly clearable?: boolean
+}
+
 /** What a pattern asks of the options of its caches. */
 export interface LoadPolicyRules {
   /** Default `'load'`. */
@@ -146,6 +156,8 @@ export interface LoadPolicyRules {
 /** The checked `LoadPolicyOptions` of a `ReadPath`, with defaults. For packages of patterns. */
 export class LoadPolicy<T> {
   readonly format: Format<T>
+  /** Whether the cache has the option `clearable`. */
+  readonly clearable: boolean
   readonly inOutage: InOutage
   readonly errorTtl: number | undefined
   readonly retryOn: (error: unknown) => boolean
@@ -176,7 +188,12 @@ export class LoadPolicy<T> {
     { inOutage = 'load', mustExpire }: LoadPolicyRules = {},
   ) {
     this.inOutage = inOutage
-    this.#mustExpire = mustExpire
+    this.clearable = check.oneOf('clearable', [true, false], false)
+    this.#mustExpire =
+      mustExpire ??
+      (this.clearable
+        ? 'entries that clear() has ended stay in Redis until they expire'
+        : undefined)
     const timeouts = check.nested('loadTimeout', ['soft', 'hard'])
     this.#ttl = typeof options.ttl === 'function' ? options.ttl : this.#checkTtl(check.ttl('ttl'))
     this.#jitter = check.number('jitter', { min: 0, max: 1 }, 0)
@@ -229,6 +246,15 @@ export class LoadPolicy<T> {
   #freshFor(value: T, absent: boolean): number | undefined {
     if (absent) return this.#negativeTtl
     return typeof this.#ttl === 'function' ? parseTtl(this.#ttl(value), 'ttl') : this.#ttl
+  }
+
+  /**
+   * The longest life of an entry in ms, as far as the options say it: 0 if `ttl` is a function. An
+   * entry may also get a ttl of its own.
+   */
+  get maxLife(): number {
+    if (typeof this.#ttl === 'function') return 0
+    return this.#ttl * (1 + this.#jitter) + this.staleBelow
   }
 
   /** Returns the ttl in ms. @throws {InvalidOptionError} if it is infinite and must not be. */
