@@ -1,6 +1,7 @@
 import type {
   CacheClient,
   CallOptions,
+  ClearableOptions,
   Duration,
   KeyPart,
   LoadPolicyOptions,
@@ -17,7 +18,7 @@ import type { GroupVersions } from './stamps.js'
  * `LoadPolicyOptions`.
  */
 export interface VersionedOptions<Loaded, Id>
-  extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
+  extends LoadPolicyOptions<NonNullable<Loaded>>, ClearableOptions, SourceOptions<Loaded, Id> {
   /** The cache client to use. */
   readonly client: CacheClient
   /**
@@ -116,6 +117,13 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    * done later, or not at all.
    */
   bump(groups: string | readonly string[]): Promise<GroupVersions>
+  /**
+   * Makes all entries of this cache invalid, in O(1), like the bump of a group that all its entries
+   * belong to. Other caches of the namespace keep theirs. It needs the option `clearable`, and
+   * rejects with `UsageError` without it. Rejects if Redis does not answer: the cache may then be
+   * cleared later, or not at all.
+   */
+  clear(): Promise<void>
   /**
    * Runs `change`, which changes the source, and makes every entry of these groups invalid, like
    * `bump`. Even if the process dies right after its change, nothing stale is left beyond

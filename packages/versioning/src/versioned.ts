@@ -1,10 +1,11 @@
-import { InvalidOptionError, parseDuration, type KeyPart } from '@cache/core'
+import { InvalidOptionError, type KeyPart } from '@cache/core'
 import {
   checkClient,
   LoadPolicy,
   ReadPath,
   checkOptions,
   checkPrefix,
+  epochKey,
   keyById,
   loadPolicyOptions,
   mapAtOnce,
@@ -14,6 +15,7 @@ import {
   readsById,
   sourceLoader,
   sourceOptions,
+  unclearable,
   warnAboutSharedPrefix,
   withClientDefaults,
   writeSource,
@@ -61,12 +63,8 @@ export function createVersioned<Loaded, Id = KeyPart>(
   const policy = new LoadPolicy<T>(check, options, {
     mustExpire: 'entries of a bumped group that nobody reads again must end by themselves',
   })
-  const twiceTtl =
-    options.ttl === undefined || typeof options.ttl === 'function'
-      ? 0
-      : 2 * (parseDuration(options.ttl, 'ttl') + policy.staleBelow)
   const versions = new Versions(client, {
-    ttl: check.duration('versionTtl', Math.max(30 * DAY, twiceTtl)),
+    ttl: check.duration('versionTtl', Math.max(30 * DAY, Math.ceil(2 * policy.maxLife))),
     cacheTtl: check.duration('versionCache', undefined),
   })
   const clockSkew =
@@ -81,23 +79,34 @@ export function createVersioned<Loaded, Id = KeyPart>(
   }
   const load = sourceLoader<Loaded, Id>(check)
   warnAboutSharedPrefix(client, prefix, {
-    kind: strategyName === 'stamp' ? 'entries with groups' : 'entries with versions in their keys',
+    kind:
+      strategyName === 'key'
+        ? 'entries with versions in their keys'
+        : policy.clearable
+          ? 'entries of a clearable cache with groups'
+          : 'entries with groups',
     codec: options.codec,
     schema: options.schema,
   })
   const path = new ReadPath<T>(client, prefix, policy)
 
+  /** The group that `clear` bumps. No group of a value has this name. */
+  const all: Groups = policy.clearable ? new Map([['', epochKey(client.namespace, prefix)]]) : EMPTY
+  const withAll = (groups: Groups): Groups =>
+    all.size === 0 ? groups : new Map([...all, ...groups])
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)
   const strategyFor = (id: Id, key = keyOf(id)): EntryStrategy<T> => {
     const knownNames = groupsOf(id)
-    const known = knownNames === undefined ? undefined : resolve(knownNames)
+    const knowsAll = knownNames !== undefined
+    const known = knowsAll ? withAll(resolve(knownNames)) : all
     const groupsOfValue = (value: T | null | undefined): Groups => {
-      if (value === null || value === undefined) return known ?? EMPTY
+      if (value === null || value === undefined) return known
       const names = groupsOf(id, value)
-      return known && areSameNames(knownNames!, names) ? known : resolve(names)
+      return knowsAll && areSameNames(knownNames, names) ? known : withAll(resolve(names))
     }
-    if (strategyName === 'stamp') return new StampStrategy(dependencies, key, known, groupsOfValue)
-    if (!known)
+    if (strategyName === 'stamp')
+      return new StampStrategy(dependencies, key, { known, knowsAll }, groupsOfValue)
+    if (!knowsAll)
       throw new InvalidOptionError(
         'groups',
         "a function that names them without the value, for strategy 'key'",
@@ -127,7 +136,7 @@ export function createVersioned<Loaded, Id = KeyPart>(
     mutateGroups: async (groups, change) =>
       versions.mutate(resolve(asArray(groups)), intentTtl, change),
 
-    versions: async (groups) => versions.ensure(resolve(groups)),
+    versions: async (groups) => versions.ensure(withAll(resolve(groups))),
 
     async set(id, value, { ttl, versions: expected } = {}) {
       const key = keyOf(id)
@@ -174,6 +183,11 @@ export function createVersioned<Loaded, Id = KeyPart>(
     beginGroupMutation: async (groups, mutationOptions) =>
       versions.beginMutation(resolve(asArray(groups)), intentTtl, mutationOptions),
 
+    async clear() {
+      if (!policy.clearable) throw unclearable(prefix)
+      await path.changing('all', () => versions.bump(all))
+    },
+
     idle: () => path.idle(),
   }
 }
@@ -188,6 +202,7 @@ const optionNames = [
   'versionTtl',
   'clockSkew',
   'intentTtl',
+  'clearable',
   ...sourceOptions,
   ...loadPolicyOptions,
 ] as const
