@@ -21,9 +21,11 @@ import {
   sourceLoader,
   sourceOptions,
   emit,
+  hasEpoch,
   uncachedContext,
   warnAboutSharedPrefix,
   withClientDefaults,
+  withEpoch,
   writeSource,
   type Entry,
   closeWith,
@@ -67,7 +69,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const onOutage = check.oneOf('onOutage', ['reject', 'bypass'], 'reject')
   const policy = new LoadPolicy<T>(check, options)
   warnAboutSharedPrefix(client, prefix, {
-    kind: 'entries',
+    kind: policy.clearable ? 'entries of a clearable cache' : 'entries',
     codec: options.codec,
     schema: options.schema,
   })
@@ -171,6 +173,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       })
     },
 
+    clear: () => path.clear(),
+
     idle: () => path.idle(),
 
     close: () => bypassed.close(),
@@ -196,6 +200,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   ): Promise<R | T | undefined> {
     const key = keyOf(id)
     let current: Entry<T> | undefined
+    let epoch: string | undefined
     let merged = false
     let outcome: Outcome | undefined
     const row = await path.changing([key], () =>
@@ -203,11 +208,14 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         writeSource<R | T>(client, {
           keys: [key],
           intentTtl,
-          begin:
-            mergeInto &&
-            (async (token) => {
-              current = await entries.beginUpdate(key, format, token, intentTtl)
-            }),
+          begin: async (token) => {
+            if (!mergeInto)
+              return void (epoch = await epochBeside(entries.beginWrite([key], token, intentTtl)))
+            const reading = entries.beginUpdate(key, format, token, intentTtl)
+            epoch = await epochBeside(reading)
+            current = await reading
+            if (policy.clearable && current && !hasEpoch(current, epoch)) current = undefined
+          },
           change: async () => {
             const answer = await change()
             if (answer !== undefined || !mergeInto || !current || current.absent) return answer
@@ -224,7 +232,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
           // A merged row has no version of its own. Without a version, it is stored only if no
           // other writer overlapped.
           commit: async (token, result) => {
-            outcome = await commit(key, token, result, !merged)
+            outcome = await commit(key, token, result, { versioned: !merged, epoch })
           },
         }),
       ),
@@ -245,15 +253,21 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         rows,
       )
     }
+    let epoch: string | undefined
     const all = path.changing(keys, () =>
       withOutage(keys, change, () =>
         writeSource(client, {
           keys,
           intentTtl,
+          begin: async (token) => {
+            epoch = await epochBeside(entries.beginWrite(keys, token, intentTtl))
+          },
           change,
           commit: (token, rows) =>
             Promise.all(
-              keys.map((key, i) => limitCommits(() => commit(key, token, rows[i]!, true))),
+              keys.map((key, i) =>
+                limitCommits(() => commit(key, token, rows[i]!, { versioned: true, epoch })),
+              ),
             ),
         }),
       ),
@@ -261,23 +275,30 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }
 
+  /**
+   * Returns the epoch of a clearable cache before the change that begins, or `undefined` if Redis
+   * does not tell it. Rejects if the change can't begin.
+   */
+  async function epochBeside(beginning: Promise<unknown>): Promise<string | undefined> {
+    const ensuring = path.epoch?.ensure().catch(() => undefined)
+    await beginning
+    return ensuring
+  }
+
   /** Ends a write: caches the row, or drops the entry if the row is unknown or can't be cached. */
   async function commit(
     key: string,
     token: string,
     row: Stored<T>,
-    versioned: boolean,
+    { versioned, epoch }: { readonly versioned: boolean; readonly epoch: string | undefined },
   ): Promise<Outcome> {
-    const storing = row === undefined ? undefined : policy.storing(row as T | null, {})
+    const isCacheable = row !== undefined && (!policy.clearable || epoch !== undefined)
+    const storing = isCacheable ? policy.storing(row as T | null, {}) : undefined
     if (storing === undefined) return entries.commitWrite(key, token)
-    const { ttl, meta } = storing
+    const plain = versioned ? storing : { ttl: storing.ttl }
+    const write = epoch === undefined ? plain : withEpoch(plain, epoch)
     try {
-      return await entries.commitWrite(key, token, {
-        format,
-        value: row as T,
-        ttl,
-        ...(versioned && meta && { meta }),
-      })
+      return await entries.commitWrite(key, token, { format, value: row as T, ...write })
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       emit(channels.error, () => ({ operation: 'cache what was written', key, error }))
@@ -322,6 +343,7 @@ const optionNames = [
   'merge',
   'intentTtl',
   'onOutage',
+  'clearable',
   ...sourceOptions,
   ...loadPolicyOptions,
 ] as const
