@@ -2,7 +2,7 @@
  * The building blocks of the pattern packages in this repository. This is not a public API: it may
  * change in any release, and all packages are released together.
  */
-export { warnAboutSharedPrefix } from './client/shared-prefix.js'
+export { clientOfParts, warnAboutSharedPrefix } from './client/shared-prefix.js'
 export { checkClient } from './client/check-client.js'
 export { addHealthPart } from './client/health-parts.js'
 export { createGuardedSend, type GuardedSend } from './client/guarded-send.js'

@@ -8,6 +8,8 @@ import {
   checkClient,
   LoadPolicy,
   checkOptions,
+  clientOfParts,
+  warnAboutSharedPrefix,
   withClientDefaults,
   type OptionChecks,
 } from '@cache/core/internal'
@@ -116,16 +118,22 @@ function createCache<Item extends NonNullable<unknown>>(
   options: HierarchicalPolicy<Item>,
   levels: ResolvedLevels<Item>,
 ): HierarchicalCache<Item> {
+  const client = checkClient(check)
   const policy = new LoadPolicy<Item>(check, options, {
     mustExpire: 'entries of an invalidated group that nobody reads again must end by themselves',
   })
   const ttl = check.duration('ttl')
+  for (const [depth, { prefix }] of levels.entries())
+    warnAboutSharedPrefix(client, prefix, {
+      kind: depth === 0 ? 'items with groups' : 'groups of items',
+      codec: options.codec,
+      schema: options.schema,
+    })
   const maxGroupBytes = check.size('maxGroupBytes', '256kb')
   const maxGroupTtl =
     Math.ceil(ttl * (1 + (options.jitter ?? 0))) + policy.staleBelow + 2 * policy.leaseTtl
   return new HierarchicalCache<Item>({
-    // The defaults are applied, and must not reach the caches that this one is made of.
-    client: { ...checkClient(check), defaults: undefined },
+    client: clientOfParts(client),
     levels,
     policy,
     options: commonOptions(options),
@@ -141,6 +149,8 @@ function itemMethods<Item extends NonNullable<unknown>>(cache: HierarchicalCache
     getMany: (ids: readonly KeyPart[], call?: CallOptions) => cache.getMany(ids, call),
     idle: () => cache.idle(),
     peek: (id: KeyPart) => cache.peek(id),
+    has: (id: KeyPart) => cache.has(id),
+    refresh: (id: KeyPart, call?: Pick<CallOptions, 'signal'>) => cache.refresh(id, call),
     beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationOptions) =>
       cache.beginMutation(asArray(ids), mutationOptions),
     invalidate: (ids: KeyPart | readonly KeyPart[]) => cache.invalidate(asArray(ids)),

@@ -13,6 +13,7 @@ import {
   readThrough,
   readsById,
   sourceOptions,
+  warnAboutSharedPrefix,
   withClientDefaults,
   type EntryStore,
   closeWith,
@@ -78,6 +79,11 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
     mustExpire: 'nobody invalidates these entries, so they must end by themselves',
   })
   const { leaseTtl } = policy
+  warnAboutSharedPrefix(client, prefix, {
+    kind: 'entries of a queue',
+    codec: options.codec,
+    schema: options.schema,
+  })
   const partitions = new Partitions(
     client,
     prefix,

@@ -1,7 +1,7 @@
-import { InvalidOptionError, createCacheClient, type Driver } from '@cache/core'
+import { InvalidOptionError, createCacheClient, v8, type Driver } from '@cache/core'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createSentinel } from 'redis-5'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
 const unexpected = (): never => {
@@ -53,6 +53,21 @@ describe('createWriteBehind', () => {
       createWriteBehind({ ...validOptions, [option.split('.')[0]!]: value } as never)
     expect(create).toThrow(InvalidOptionError)
     expect(create).toThrow(`"${option}"`)
+  })
+})
+
+describe('a prefix that another cache has', () => {
+  const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  beforeEach(() => emitted.mockClear())
+
+  it('causes a warning if the values look different, and none if they look alike', () => {
+    const options = { client, prefix: 'shared', ttl: '1h', load: async (id: string) => id } as const
+    for (let i = 0; i < 2; i++) createWriteBehind(options)
+    expect(emitted).not.toHaveBeenCalled()
+    createWriteBehind({ ...options, codec: v8 })
+    expect(emitted.mock.calls.map(([message]) => message)).toEqual([
+      expect.stringContaining('Two caches use the prefix "shared"'),
+    ])
   })
 })
 
