@@ -1,4 +1,4 @@
-import type { Connection, Driver, Duration, Command, SendOptions } from '@cache/core'
+import type { Connection, Driver, Duration, Command, SendOptions, Size } from '@cache/core'
 import { checkOptions } from '@cache/core/internal'
 import { CommandQueue, closed } from './command-queue.js'
 import { MemorySubscription } from './memory-subscription.js'
@@ -10,6 +10,11 @@ export interface MemoryDriverOptions {
    * with one Redis. Default: a new one.
    */
   readonly server?: MemoryServer
+  /**
+   * The memory that all keys of a new server may take together; see `MemoryServerOptions`. Default:
+   * no bound.
+   */
+  readonly maxBytes?: Size
   /** How long a command waits for its reply where its sender does not say. Default 1 s. */
   readonly timeout?: Duration
 }
@@ -26,8 +31,8 @@ export interface MemoryDriver extends Driver {
 
 /**
  * A driver without a Redis server: keys are in the memory of the process. For unit tests, for
- * development, and for examples in a browser; not for production, since nothing is shared between
- * processes and nothing survives them.
+ * development, for examples in a browser, and for caches of one process that has no Redis. Nothing
+ * is shared between processes, and nothing survives them.
  *
  * It runs the same Lua scripts as Redis does, so it behaves as the real protocol does.
  *
@@ -36,10 +41,13 @@ export interface MemoryDriver extends Driver {
  * const products = createAside<Product>({ client, prefix: 'product', ttl: '1m' })
  */
 export function memoryDriver(options: MemoryDriverOptions = {}): MemoryDriver {
-  const check = checkOptions('memoryDriver', options, ['server', 'timeout'])
+  const check = checkOptions('memoryDriver', options, ['server', 'maxBytes', 'timeout'])
   if (check.has('server') && !(options.server instanceof MemoryServer))
     check.fail('server', 'a MemoryServer')
-  const server = options.server ?? new MemoryServer()
+  if (check.has('server') && check.has('maxBytes'))
+    check.fail('maxBytes', 'an option of the MemoryServer, if you pass one')
+  const { maxBytes } = options
+  const server = options.server ?? new MemoryServer(maxBytes === undefined ? {} : { maxBytes })
   const timeout = check.duration('timeout', 1_000)
   const subscriptions = new Set<MemorySubscription>()
   const main = new CommandQueue(server, timeout)
