@@ -1,5 +1,6 @@
 import { InvalidOptionError, createCacheClient, v8, type Driver } from '@cache/core'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { memoryDriver } from '@cache/memory'
 import { createSentinel } from 'redis-5'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
@@ -53,6 +54,16 @@ describe('createWriteBehind', () => {
       createWriteBehind({ ...validOptions, [option.split('.')[0]!]: value } as never)
     expect(create).toThrow(InvalidOptionError)
     expect(create).toThrow(`"${option}"`)
+  })
+})
+
+describe('a server in memory that evicts', () => {
+  it('is refused, because it could lose the queue', async () => {
+    const inMemory = createCacheClient(memoryDriver({ maxBytes: '1mb' }))
+    const options = { prefix: 'rows', ttl: '1h', load: async () => null } as const
+    const rows = createWriteBehind<{ n: number } | null, string>({ client: inMemory, ...options })
+    await expect(rows.put('1', { n: 1 })).rejects.toMatchObject({ code: 'EVICTION' })
+    await inMemory.close()
   })
 })
 
