@@ -1,8 +1,8 @@
 import {
-  parseDuration,
   type CacheClient,
   type CacheStats,
   type CallOptions,
+  type ClearableOptions,
   type Duration,
   type KeyPart,
   type LoadContext,
@@ -10,18 +10,21 @@ import {
   type LoadPolicyOptions,
   type Mutation,
   type MutationOptions,
+  type Ttl,
 } from '@cache/core'
 import {
   clientOption,
   LoadPolicy,
   ReadPath,
   checkPrefix,
+  clearableOptions,
   durationOption,
   functionOption,
   givenOption,
   keyById,
   loadPolicyOptions,
   openMutation,
+  parseTtl,
   readCacheOptions,
   readsById,
   warnAboutSharedPrefix,
@@ -35,7 +38,7 @@ import {
  * Options of `createAside`. The options that all caches have in common are those of
  * `LoadPolicyOptions`.
  */
-export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T> {
+export interface AsideOptions<T, Id = KeyPart> extends LoadPolicyOptions<T>, ClearableOptions {
   /** The cache client to use. */
   readonly client: CacheClient
   /** The first part of every key of this cache, after the client's namespace. */
@@ -105,11 +108,11 @@ export interface Aside<T, Id = KeyPart> {
    */
   has(id: Id): Promise<boolean>
   /**
-   * Stores a value that you know to be current, for its ttl. Resolves to `false` if a writer was
+   * Stores a value that you know to be current, for its ttl (`'never'`: it does not expire). Resolves to `false` if a writer was
    * under way, or if the value is older than the cached one; the next read loads. Rejects if Redis
    * does not answer, and with `CodecError` before anything is sent.
    */
-  set(id: Id, value: T, options?: { readonly ttl?: Duration }): Promise<boolean>
+  set(id: Id, value: T, options?: { readonly ttl?: Ttl }): Promise<boolean>
   /**
    * Deletes one entry or several. Resolves to the number of deleted entries. Rejects if Redis does
    * not answer: the entries may still be there.
@@ -117,9 +120,19 @@ export interface Aside<T, Id = KeyPart> {
   invalidate(ids: Id | readonly Id[]): Promise<number>
   /**
    * Makes entries stale: they stay only for `staleWhileRevalidate` and `staleIfError`, and the next
-   * read reloads them.
+   * read reloads them. Entries that did not expire do so from then on.
    */
   expire(ids: Id | readonly Id[]): Promise<number>
+  /**
+   * Makes all entries of the cache invalid, in O(1). A read that begins after `clear` was
+   * acknowledged never returns a value that was cached or loaded before, in any process; loads that
+   * are under way can no longer store their value for it. The old entries stay in Redis until they
+   * are read again or expire.
+   *
+   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis does
+   * not answer: the cache may then be cleared later, or not at all.
+   */
+  clear(): Promise<void>
   /**
    * Runs `change`, which changes the source, and drops the entries of `ids`. Before `change`
    * begins, the ttl of the old values is capped at `intentTtl`. A process that dies right after its
@@ -161,6 +174,7 @@ export const asideOptions = {
   prefix: givenOption(),
   key: functionOption(),
   intentTtl: durationOption('5s'),
+  ...clearableOptions,
   ...loadPolicyOptions,
 } satisfies OptionTable<AsideOptions<any, any>>
 
@@ -192,7 +206,7 @@ export function asideOf<T, Id>(
     Array.isArray(ids) ? ids.map((id: Id) => keyOf(id)) : [keyOf(ids as Id)]
   const policy = new LoadPolicy<T>(options)
   warnAboutSharedPrefix(client, prefix, {
-    kind: 'entries',
+    kind: policy.clearable ? 'entries of a clearable cache' : 'entries',
     codec: options.codec,
     schema: options.schema,
   })
@@ -225,14 +239,12 @@ export function asideOf<T, Id>(
     async set(id, value, { ttl } = {}) {
       const key = keyOf(id)
       const stored = policy.storing(value, {
-        ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
+        ttl: ttl === undefined ? undefined : parseTtl(ttl, 'ttl'),
       })
       return path.changing(
         [key],
         async () =>
-          stored
-            ? entries.put(key, policy.format, value, stored)
-            : (await entries.invalidate([key]), false),
+          stored ? path.put(key, value, stored) : (await entries.invalidate([key]), false),
         'writes',
       )
     },
@@ -266,6 +278,8 @@ export function asideOf<T, Id>(
           path.changing(keys, work, step === 'commit' ? 'invalidations' : undefined),
       })
     },
+
+    clear: () => path.clear(),
 
     stats: () => path.stats(),
 

@@ -20,6 +20,7 @@ export interface ReadThrough<Loaded, Id = KeyPart>
       | 'set'
       | 'invalidate'
       | 'expire'
+      | 'clear'
       | 'mutate'
       | 'beginMutation'
       | 'stats'
@@ -53,7 +54,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
   const options = readCacheOptions('createReadThrough', readThroughOptions, givenOptions)
   const { cache, reads } = asideOf<NonNullable<Loaded>, Id>(options)
   const load = sourceLoader<Loaded, Id>(options)
-  const { peek, has, set, invalidate, expire, mutate, beginMutation, stats, idle } = cache
+  const { peek, has, set, invalidate, expire, clear, mutate, beginMutation, stats, idle } = cache
   return {
     ...readThrough<Loaded, Id>(reads, options),
     refresh: (id, call) =>
@@ -63,6 +64,7 @@ export function createReadThrough<Loaded, Id = KeyPart>(
     set,
     invalidate,
     expire,
+    clear,
     mutate,
     beginMutation,
     stats,

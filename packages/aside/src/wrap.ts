@@ -29,6 +29,8 @@ export interface Wrapped<Args extends readonly unknown[], R> {
   has(...args: Args): Promise<boolean>
   /** Deletes the cached result. Resolves to whether there was one. */
   invalidate(...args: Args): Promise<boolean>
+  /** Makes all cached results invalid. It needs the option `clearable`; see `Aside.clear`. */
+  clear(): Promise<void>
   /** Resolves when no reload is running in the background. */
   idle(): Promise<void>
 }
@@ -63,6 +65,7 @@ export function wrap<Args extends readonly unknown[], R>(
     peek: (...args: Args) => cache.peek(args),
     has: (...args: Args) => cache.has(args),
     invalidate: async (...args: Args) => (await cache.invalidate([args])) === 1,
+    clear: () => cache.clear(),
     idle: () => cache.idle(),
   })
 }

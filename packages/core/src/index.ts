@@ -34,7 +34,7 @@ export { encrypted, type EncryptedOptions } from './codecs/encrypted.js'
 export { type Codec, type CodecContext } from './codecs/codec.js'
 export type { Schema } from './codecs/schema.js'
 export { type Size } from './util/size.js'
-export { duration, parseDuration, type Duration } from './util/duration.js'
+export { duration, parseDuration, type Duration, type Ttl } from './util/duration.js'
 export { limitTo } from './util/concurrency.js'
 export {
   CacheError,
@@ -52,7 +52,7 @@ export {
 } from './errors.js'
 export { channels, type Messages } from './client/telemetry.js'
 export type { CacheStats, HitStats } from './reads/cache-stats.js'
-export { type LoadPolicyOptions } from './reads/policy.js'
+export { type ClearableOptions, type LoadPolicyOptions } from './reads/policy.js'
 export type { CacheDefaults } from './reads/client-defaults.js'
 export { LoadTimeoutError, type LoadContext, type Loader } from './reads/loader.js'
 export type { LoadMany, Many } from './reads/many.js'

@@ -2,7 +2,7 @@
  * The building blocks of the pattern packages in this repository. This is not a public API: it may
  * change in any release, and all packages are released together.
  */
-export { warnAboutSharedPrefix } from './client/shared-prefix.js'
+export { clientOfParts, warnAboutSharedPrefix } from './client/shared-prefix.js'
 export { checkClient, clientOption } from './client/check-client.js'
 export { addHealthPart } from './client/health-parts.js'
 export { addGauge, measureGauges, type Measured, type Measurements } from './client/gauges.js'
@@ -22,6 +22,7 @@ export type {
 export { defineChange } from './entries/define-change.js'
 export { defineLease, type LeaseDefinition, type LeaseReply } from './entries/define-lease.js'
 export { stampLua } from './entries/stored.js'
+export { leaseUnlessStampScript } from './entries/stamp-scripts.js'
 export { closeWith, type Closable } from './client/closables.js'
 export { scriptSources } from './client/script.js'
 export { timeLua } from './client/time.js'
@@ -31,6 +32,7 @@ export {
   checkPrefix,
   companion,
   createKeys,
+  epochKey,
   rawKey,
   type CompanionName,
   type MakeKey,
@@ -46,7 +48,7 @@ export {
   type Meta,
 } from './entries/format.js'
 export { parseSize } from './util/size.js'
-export { jittered } from './util/duration.js'
+export { jittered, parseTtl } from './util/duration.js'
 export { mapAtOnce } from './util/concurrency.js'
 export { SwapList, type Handle } from './util/swap-list.js'
 export { Deadlines, type Deadline } from './util/deadlines.js'
@@ -68,6 +70,7 @@ export {
   signalOption,
   sizeOption,
   textOption,
+  ttlOption,
   type CheckedOptions,
   type AsGiven,
   type Option,
@@ -87,6 +90,7 @@ export { Slices } from './util/slices.js'
 export { createToken } from './util/token.js'
 export { unref } from './util/unref.js'
 export {
+  clearableOptions,
   LoadPolicy,
   loadPolicyOptions,
   type CheckedLoadPolicy,
@@ -95,6 +99,7 @@ export {
 export { loadUncached, uncachedContext } from './reads/loader.js'
 export { readCacheOptions, withClientDefaults } from './reads/client-defaults.js'
 export { Renewals } from './reads/renewals.js'
+export { hasEpoch, unclearable, withEpoch } from './reads/epoch.js'
 export { plainEntryAccess, type EntryAccess } from './reads/access.js'
 export type { BulkContext } from './reads/bulk-load.js'
 export { keyById, readsById, type ReadsById } from './reads/by-id.js'

@@ -80,10 +80,9 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
   })
 
   it('a read answers, even if it must not load during an outage', async () => {
-    const policy = new LoadPolicy<string>(
-      readOptions('test', loadPolicyOptions, { ttl: LONG }),
-      'reject',
-    )
+    const policy = new LoadPolicy<string>(readOptions('test', loadPolicyOptions, { ttl: LONG }), {
+      inOutage: 'reject',
+    })
     const path = new ReadPath<string>(client, 'test', policy)
     await server.fill()
     for (const key of ['k', 'other'])
@@ -95,10 +94,10 @@ describe.each(flavours)('over $name, on a full server', ({ standalone }) => {
   })
 
   it('a read answers if Redis can’t save to disk, but not if its data may be old', async () => {
-    const policyOf = (onOutage: 'load' | 'reject') =>
-      new LoadPolicy<string>(readOptions('test', loadPolicyOptions, { ttl: LONG }), onOutage)
+    const policyOf = (inOutage: 'load' | 'reject') =>
+      new LoadPolicy<string>(readOptions('test', loadPolicyOptions, { ttl: LONG }), { inOutage })
     const [loading, rejecting] = (['load', 'reject'] as const).map(
-      (onOutage) => new ReadPath<string>(client, 'test', policyOf(onOutage)),
+      (inOutage) => new ReadPath<string>(client, 'test', policyOf(inOutage)),
     )
     const load = async (): Promise<string> => 'loaded'
     await mkdir(`${server.directory}/dump.rdb`) // the path that Redis saves to

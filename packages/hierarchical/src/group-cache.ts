@@ -27,6 +27,8 @@ export interface GroupRef {
   readonly parent: GroupRef | undefined
   /** The outage state of the call that reads the group. */
   readonly outage?: ReadOutage | undefined
+  /** Whether a load asks the source, even if the group that holds this one is cached. */
+  readonly fromSource?: true
 }
 
 interface Dependencies<Item> {
@@ -101,6 +103,16 @@ export class GroupCache<Item> {
       (group) => this.#itemsOf(ref, group, ids),
       (items) => this.#indexById(items),
     )
+  }
+
+  /** Loads a group from the source now, and replaces the cached one. Returns some of its items. */
+  async refresh(
+    ref: GroupRef,
+    ids: readonly string[],
+    call?: Pick<CallOptions, 'signal'>,
+  ): Promise<ReadonlyMap<string, Item>> {
+    const group = await this.#groups.refresh({ ...ref, fromSource: true }, call)
+    return (await this.#itemsOf(ref, group, ids)) ?? this.getItems(ref, ids, call)
   }
 
   /** Loads the items of a group from the source. Returns them by their ids. */
@@ -217,7 +229,8 @@ export class GroupCache<Item> {
   async #load(ref: GroupRef, context: LoadContext<CachedGroup<Item>>): Promise<CachedGroup<Item>> {
     const { depth, membership } = this.#dependencies
     for (let attempt = 1; ; attempt++) {
-      const parent = attempt === 1 ? await this.#fromParent(ref) : undefined
+      const mayAskParent = attempt === 1 && !ref.fromSource
+      const parent = mayAskParent ? await this.#fromParent(ref) : undefined
       const loadStamp = parent
         ? parent.loadStamp
         : await this.#orUndefined(() => membership.beginLoad(), ref)

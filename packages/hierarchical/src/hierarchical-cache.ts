@@ -157,6 +157,43 @@ export class HierarchicalCache<Item extends NonNullable<unknown>> {
       : (await this.#tiers[0]!.cache.peekItems(ref, [textOf(id)]))?.get(textOf(id))
   }
 
+  async has(id: KeyPart): Promise<boolean> {
+    const { parents, cache } = this.#tiers[0]!
+    const location = this.#recentLocation(id)
+    const group = location ? location.group : await parents.peek(id)
+    if (isAbsent(group)) return group === null || parents.has(id)
+    const ref = await this.#peekRef(0, group)
+    if (ref === undefined) return false
+    const names = location?.names ?? cache.versionNames(ref)
+    if (await this.#items.has({ id, group, names })) return true
+    return (await cache.peekItems(ref, [textOf(id)]))?.has(textOf(id)) ?? false
+  }
+
+  /**
+   * Loads the group that holds the item, and replaces the cached one. The groups above are dropped
+   * before that, so that nothing is taken from them that is older; the item's own entry is dropped
+   * after it, so that the next read takes the item from the new group.
+   */
+  async refresh(id: KeyPart, call?: Pick<CallOptions, 'signal'>): Promise<Maybe<Item>> {
+    const { parents, cache } = this.#tiers[0]!
+    const previous = await parents.peek(id)
+    const group = await parents.refresh(id, call)
+    const hasMoved = isAbsent(previous) || isAbsent(group) || textOf(previous) !== textOf(group)
+    if (!hasMoved) {
+      const ref = await this.#groupRef(0, group, call)
+      const above: KeyPart[] = []
+      for (let { parent } = ref; parent; { parent } = parent) above.push(parent.id)
+      for (let i = above.length; i > 0; i--) await this.#tiers[i]!.cache.drop([above[i - 1]!])
+      const items = await cache.refresh(ref, [textOf(id)], call)
+      await this.#items.invalidate({ id, group, names: [] })
+      const item = items.get(textOf(id))
+      if (item !== undefined) return this.#rememberLocation({ id, group, names: [] }, item)
+    }
+    // Drop the groups that held it, and read it where it is now.
+    await this.invalidate([id])
+    return this.get(id, call)
+  }
+
   /** Waits level by level, because a reload may read a group and start another reload. */
   async idle(): Promise<void> {
     await this.#items.idle()

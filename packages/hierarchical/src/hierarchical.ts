@@ -6,10 +6,12 @@ import {
 } from '@cache/core'
 import {
   LoadPolicy,
+  clientOfParts,
   functionOption,
   givenOption,
   readOptions,
   required,
+  warnAboutSharedPrefix,
   withClientDefaults,
   type OptionTable,
 } from '@cache/core/internal'
@@ -124,11 +126,21 @@ function createCache<Item extends NonNullable<unknown>>(
   levels: ResolvedLevels<Item>,
 ): HierarchicalCache<Item> {
   const { client, ttl, jitter, maxGroupBytes } = checked
-  const policy = new LoadPolicy<Item>({ ...checked, version: undefined, earlyRefresh: undefined })
+  const policy = new LoadPolicy<Item>(
+    { ...checked, version: undefined, earlyRefresh: undefined },
+    {
+      mustExpire: 'entries of an invalidated group that nobody reads again must end by themselves',
+    },
+  )
+  for (const [depth, { prefix }] of levels.entries())
+    warnAboutSharedPrefix(client, prefix, {
+      kind: depth === 0 ? 'items with groups' : 'groups of items',
+      codec: options.codec,
+      schema: options.schema,
+    })
   const maxGroupTtl = Math.ceil(ttl * (1 + jitter)) + policy.staleBelow + 2 * policy.leaseTtl
   return new HierarchicalCache<Item>({
-    // The defaults are applied, and must not reach the caches that this one is made of.
-    client: { ...client, defaults: undefined },
+    client: clientOfParts(client),
     levels,
     policy,
     options: commonOptions(options),
@@ -145,6 +157,8 @@ function itemMethods<Item extends NonNullable<unknown>>(cache: HierarchicalCache
     stats: () => cache.stats(),
     idle: () => cache.idle(),
     peek: (id: KeyPart) => cache.peek(id),
+    has: (id: KeyPart) => cache.has(id),
+    refresh: (id: KeyPart, call?: Pick<CallOptions, 'signal'>) => cache.refresh(id, call),
     beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationOptions) =>
       cache.beginMutation(asArray(ids), mutationOptions),
     invalidate: (ids: KeyPart | readonly KeyPart[]) => cache.invalidate(asArray(ids)),

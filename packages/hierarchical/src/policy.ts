@@ -1,10 +1,10 @@
 import {
   clientOption,
-  durationOption,
   loadPolicyOptions,
   omitOptions,
   required,
   sizeOption,
+  ttlOption,
   type CheckedOptions,
   type OptionTable,
 } from '@cache/core/internal'
@@ -20,7 +20,7 @@ export const policyOptions = {
   client: clientOption,
   maxGroupBytes: sizeOption('256kb'),
   ...commonOptionTable,
-  ttl: durationOption(required),
+  ttl: ttlOption(required),
 } satisfies OptionTable<HierarchicalPolicy<any>>
 
 /** `HierarchicalPolicy` that is checked, with its defaults. */

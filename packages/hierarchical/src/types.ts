@@ -136,6 +136,18 @@ interface Items<Item, Id> {
    */
   peek(id: Id): Promise<Item | null | undefined>
   /**
+   * Returns whether an item is cached, where `peek` looks for it, and does not load. The remembered
+   * fact that no group holds it (`negativeTtl`) counts. Returns `false` if Redis does not answer.
+   */
+  has(id: Id): Promise<boolean>
+  /**
+   * Loads an item now, with its whole group, and replaces the cached group once the load has
+   * succeeded; until then, reads of both get what is cached. The groups above are dropped. If the
+   * item has moved to another group, it is invalidated and read again. Rejects if a loader throws or
+   * Redis does not answer: the old item and its group stay.
+   */
+  refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Item | null | undefined>
+  /**
    * Drops items, the groups that held them, and the groups that hold them now, which it asks
    * `groupOf` for. Other items stay. Call it when items have changed in the source, or were added,
    * deleted or moved to another group. Rejects if Redis does not answer, or with the error of

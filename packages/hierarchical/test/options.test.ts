@@ -32,6 +32,7 @@ const wrong: readonly [option: string, change: object][] = [
   ['client', { client: {} }],
   ['ttl', { ttl: undefined }],
   ['ttl', { ttl: 0 }],
+  ['ttl', { ttl: 'never' }],
   ['ttl', { ttl: () => '1h' }],
   ['ttl', { ttl: '1 x' }],
   ['item', { item: 'product' }],

@@ -5,8 +5,15 @@ import {
   type Driver,
   type Duration,
   type SendOptions,
+  type Size,
 } from '@cache/core'
-import { customOption, durationOption, readOptions, type OptionTable } from '@cache/core/internal'
+import {
+  customOption,
+  durationOption,
+  givenOption,
+  readOptions,
+  type OptionTable,
+} from '@cache/core/internal'
 import { CommandQueue, closed } from './command-queue.js'
 import { MemorySubscription } from './memory-subscription.js'
 import { MemoryServer, type Faults } from './server/server.js'
@@ -17,6 +24,11 @@ export interface MemoryDriverOptions {
    * with one Redis. Default: a new one.
    */
   readonly server?: MemoryServer
+  /**
+   * The memory that all keys of a new server may take together; see `MemoryServerOptions`. Default:
+   * no bound.
+   */
+  readonly maxBytes?: Size
   /** How long a command waits for its reply where its sender does not say. Default 1 s. */
   readonly timeout?: Duration
 }
@@ -33,17 +45,18 @@ export interface MemoryDriver extends Driver {
 
 /** The rows of `MemoryDriverOptions`. */
 const driverOptions = {
-  server: customOption((server = new MemoryServer(), path) => {
-    if (server instanceof MemoryServer) return server
+  server: customOption((server, path): MemoryServer | undefined => {
+    if (server === undefined || server instanceof MemoryServer) return server
     throw new InvalidOptionError(path, 'a MemoryServer', server)
   }),
+  maxBytes: givenOption(),
   timeout: durationOption('1s'),
 } satisfies OptionTable<MemoryDriverOptions>
 
 /**
  * A driver without a Redis server: keys are in the memory of the process. For unit tests, for
- * development, and for examples in a browser; not for production, since nothing is shared between
- * processes and nothing survives them.
+ * development, for examples in a browser, and for caches of one process that has no Redis. Nothing
+ * is shared between processes, and nothing survives them.
  *
  * It runs the same Lua scripts as Redis does, so it behaves as the real protocol does.
  *
@@ -52,7 +65,14 @@ const driverOptions = {
  * const products = createAside<Product>({ client, prefix: 'product', ttl: '1m' })
  */
 export function memoryDriver(options: MemoryDriverOptions = {}): MemoryDriver {
-  const { server, timeout } = readOptions('memoryDriver', driverOptions, options)
+  const { server: given, maxBytes, timeout } = readOptions('memoryDriver', driverOptions, options)
+  if (given && maxBytes !== undefined)
+    throw new InvalidOptionError(
+      'maxBytes',
+      'an option of the MemoryServer, if you pass one',
+      maxBytes,
+    )
+  const server = given ?? new MemoryServer(maxBytes === undefined ? {} : { maxBytes })
   const subscriptions = new Set<MemorySubscription>()
   const main = new CommandQueue(server, timeout)
   const queues = new Set([main])

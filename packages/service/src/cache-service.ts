@@ -5,11 +5,11 @@ import {
   invalidateMatching,
   json,
   type CacheClient,
-  type Duration,
   type InvalidateMatchingOptions,
   type KeyPart,
   type LoadContext,
   type Loader,
+  type Ttl,
 } from '@cache/core'
 import {
   LoadPolicy,
@@ -27,6 +27,7 @@ import {
   readCacheOptions,
   readGroup,
   readOptions,
+  ttlOption,
   writeSource,
   type OptionTable,
 } from '@cache/core/internal'
@@ -112,7 +113,9 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
       if (callOptions === undefined) return path.get(fullKey, rebuild)
       const { ttl } = readOptions('get', getOptions, callOptions)
       const load: Loader<any> =
-        ttl === undefined ? rebuild : (context) => (context.ttl(ttl), rebuild(context))
+        ttl === undefined
+          ? rebuild
+          : (context) => (context.ttl(ttl === Infinity ? 'never' : ttl), rebuild(context))
       return path.get(fullKey, load, callOptions.signal)
     },
 
@@ -208,7 +211,7 @@ export function createCacheService(given: CacheServiceOptions): CacheService {
         client,
       } as typeof cacheOptions & {
         client: CacheClient
-        ttl: Duration
+        ttl: Ttl
       })
     },
 
@@ -257,12 +260,12 @@ const serviceOptions = {
     if (near !== undefined) readGroup(nearOptions, near, path)
     return near as CacheServiceOptions['near']
   }),
-  ttl: durationOption('1h'),
+  ttl: ttlOption('1h'),
   intentTtl: durationOption('5s'),
   ...servicePolicyOptions,
 } satisfies OptionTable<CacheServiceOptions>
 
-const ttlOptions = { ttl: durationOption() }
+const ttlOptions = { ttl: ttlOption() }
 /** The rows of `GetOptions`. */
 const getOptions = { ...ttlOptions, signal: givenOption() }
 /** The rows of `BroadcastOptions`. */

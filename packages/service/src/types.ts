@@ -9,6 +9,7 @@ import type {
   KeyPart,
   LoadContext,
   LoadPolicyOptions,
+  Ttl,
 } from '@cache/core'
 import type { Locks } from '@cache/lock'
 import type { InvalidationBus, NearCacheClient, NearCacheOptions } from '@cache/pubsub-invalidation'
@@ -32,7 +33,7 @@ export interface CacheServiceOptions extends Omit<
   /** How much is kept in the process, and for how long. It needs a bus. */
   readonly near?: Omit<NearCacheOptions, 'bus'>
   /** How long a value is fresh by default. Default 1 h. */
-  readonly ttl?: Duration
+  readonly ttl?: Ttl
   /**
    * How long `mutate` may take. A process that dies during `mutate` leaves the old value for at
    * most this much longer. Default 5 s.
@@ -49,7 +50,7 @@ export type CacheKey = string | readonly KeyPart[]
 /** Options of `get`. */
 export interface GetOptions extends CallOptions {
   /** How long the rebuilt value is fresh. Default: the service's `ttl`. */
-  readonly ttl?: Duration
+  readonly ttl?: Ttl
 }
 
 interface BroadcastOptions {
@@ -103,7 +104,7 @@ export interface CacheService extends AsyncDisposable {
    * was under way: nothing is cached, and the next read rebuilds. Rejects if Redis does not answer,
    * and with `CodecError` before anything is sent.
    */
-  set(key: CacheKey, value: unknown, options?: { readonly ttl?: Duration }): Promise<boolean>
+  set(key: CacheKey, value: unknown, options?: { readonly ttl?: Ttl }): Promise<boolean>
   /**
    * Deletes an entry. Resolves to `false` if there was none. Rejects if Redis does not answer: the
    * entry may still be there.

@@ -46,6 +46,24 @@ onEach(({ newService, ask }) => {
       expect(await cache.get('none')).toBe(undefined)
     })
 
+    it("values with the ttl 'never' do not expire", async () => {
+      const cache = await newService({ withBus, ttl: 'never' })
+      await cache.get('a', () => 1)
+      await cache.get('b', () => 1, { ttl: '1m' })
+      await cache.set('c', 1)
+      await cache.set('d', 1, { ttl: '1m' })
+      await cache.remember({ prefix: 'row', load: () => 1 }).get(1)
+      const others = await newService({ withBus })
+      await others.get('e', () => 1, { ttl: 'never' })
+      await others.set('f', 1, { ttl: 'never' })
+      const lives = await Promise.all(
+        ['a', 'b', 'c', 'd', 'row:1', 'e', 'f'].map(async (key) =>
+          Math.sign(Number(await ask('PTTL', `shop:${key}`))),
+        ),
+      )
+      expect(lives).toEqual([-1, 1, -1, 1, -1, -1, -1])
+    })
+
     it('get uses its own ttl, and the rebuild may set another', async () => {
       const cache = await newService({ withBus, ttl: '10m' })
       await cache.get('a', () => 1, { ttl: '1m' })

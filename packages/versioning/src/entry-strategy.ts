@@ -26,7 +26,10 @@ export function checkVersions(groups: Groups, versions: unknown): GroupVersions 
     versions instanceof Map &&
     [...groups.keys()].every((group) => typeof versions.get(group) === 'number')
   if (!valid) {
-    const names = [...groups.keys()].map((group) => JSON.stringify(group)).join(', ')
+    const names = [...groups.keys()]
+      .filter((group) => group !== '')
+      .map((group) => JSON.stringify(group))
+      .join(', ')
     throw new InvalidOptionError('versions', `what versions([${names}]) resolved to`, versions)
   }
   return versions as GroupVersions

@@ -104,8 +104,11 @@ export class KeyStrategy<T> implements EntryStrategy<T> {
     return this.#plain.renew(this.#keyWith(this.#versions!), token, ttl, yields)
   }
 
+  /** Resolves to `false` also if a group was bumped: the load may have begun before that. */
   release(_: string, token: string, skipFor: number): Promise<boolean> {
-    return this.#plain.release(this.#keyWith(this.#versions!), token, skipFor)
+    const versions = this.#versions!
+    const releasing = this.#plain.release(this.#keyWith(versions), token, skipFor)
+    return this.#isStillValid(releasing, versions)
   }
 
   async currentKey(): Promise<string> {
@@ -129,12 +132,12 @@ export class KeyStrategy<T> implements EntryStrategy<T> {
     )
   }
 
-  /** Returns whether the value was stored, and no group was bumped since it had these versions. */
-  async #isStillValid(storing: Promise<boolean>, since: GroupVersions): Promise<boolean> {
+  /** Returns whether the step succeeded, and no group was bumped since it had these versions. */
+  async #isStillValid(step: Promise<boolean>, since: GroupVersions): Promise<boolean> {
     const reading = this.#dependencies.versions
       .read(this.#groups)
       .catch(() => new Map<string, number>())
-    return (await storing) && haveSameVersions(this.#groups, since, await reading)
+    return (await step) && haveSameVersions(this.#groups, since, await reading)
   }
 
   /**

@@ -1,9 +1,8 @@
 import { defineScript } from '@cache/core'
-import { defineChange, defineLease, stampLua, timeLua } from '@cache/core/internal'
+import { defineChange, timeLua } from '@cache/core/internal'
 import bumpVersionLua from './lua/bump-version.lua'
 import ensureVersionLua from './lua/ensure-version.lua'
 import serverTimeLua from './lua/server-time.lua'
-import unlessStampLua from './lua/unless-stamp.lua'
 import versionsLua from './lua/versions.lua'
 
 export const bumpVersionScript = /* @__PURE__ */ defineChange({
@@ -29,11 +28,4 @@ export const serverTimeScript = /* @__PURE__ */ defineScript({
   lua: serverTimeLua,
   readOnly: true,
   parse: Number,
-})
-
-/** Requests the lease of an entry. A value with the stamp `ARGV[5]` is not returned. */
-export const leaseUnlessStampScript = /* @__PURE__ */ defineLease({
-  name: 'version lease',
-  functions: stampLua,
-  currentValue: unlessStampLua,
 })

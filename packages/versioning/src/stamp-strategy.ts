@@ -1,5 +1,6 @@
 import { channels } from '@cache/core'
 import {
+  leaseUnlessStampScript,
   plainEntryAccess,
   emit,
   type EntryAccess,
@@ -20,7 +21,6 @@ import {
   type GroupVersions,
   type Groups,
 } from './stamps.js'
-import { leaseUnlessStampScript } from './scripts.js'
 import type { ClockReading, Versions } from './versions.js'
 
 /** What the calls of one cache with strategy `'stamp'` share. */
@@ -45,8 +45,10 @@ export interface StampDependencies<T> {
 export class StampStrategy<T> implements EntryStrategy<T> {
   readonly #dependencies: StampDependencies<T>
   readonly #key: string
-  /** The groups that are known without the value; `undefined` if only the value tells. */
-  readonly #known: Groups | undefined
+  /** The groups that are known without the value. */
+  readonly #known: Groups
+  /** Whether these are all; otherwise only the value tells. */
+  readonly #knowsAll: boolean
   readonly #groupsOf: (value: T | null | undefined) => Groups
   readonly #plain: EntryAccess<T>
   /** Whether this call has already checked the near cache. */
@@ -60,19 +62,20 @@ export class StampStrategy<T> implements EntryStrategy<T> {
   constructor(
     dependencies: StampDependencies<T>,
     key: string,
-    known: Groups | undefined,
+    { known, knowsAll }: { readonly known: Groups; readonly knowsAll: boolean },
     groupsOf: (value: T | null | undefined) => Groups,
   ) {
     this.#dependencies = dependencies
     this.#key = key
     this.#known = known
+    this.#knowsAll = knowsAll
     this.#groupsOf = groupsOf
     this.#plain = plainEntryAccess(dependencies.entries, dependencies.policy)
   }
 
   near(key: string): Entry<T> | undefined {
     const { versions } = this.#dependencies
-    if (this.#known && !versions.cached(this.#known)) return undefined
+    if (!versions.cached(this.#known)) return undefined
     this.#checkedNear = true
     const entry = this.#plain.near?.(key)
     const groups = entry && this.#groupsIn(entry)
@@ -84,7 +87,7 @@ export class StampStrategy<T> implements EntryStrategy<T> {
 
   async read(key: string): Promise<Entry<T> | undefined> {
     const { entries, policy, versions } = this.#dependencies
-    const known = this.#known ?? EMPTY
+    const known = this.#known
     const reading = policy.needsLife
       ? entries.readWithLife(key, policy.format, this.#checkedNear ? 'near' : undefined)
       : entries.read(key, policy.format, this.#checkedNear ? 'near' : undefined)
@@ -96,7 +99,7 @@ export class StampStrategy<T> implements EntryStrategy<T> {
     const { recentGroups, versions } = this.#dependencies
     for (;;) {
       const groups: Groups = new Map([
-        ...(this.#known ?? EMPTY),
+        ...this.#known,
         ...this.#invalidGroups,
         ...recentGroups.get(key),
       ])
@@ -111,7 +114,7 @@ export class StampStrategy<T> implements EntryStrategy<T> {
       )
       const reading = Promise.all([
         versions.ensure(groups),
-        this.#known ? undefined : versions.clock(key),
+        this.#knowsAll ? undefined : versions.clock(key),
       ])
       reading.catch(() => undefined)
       const lease = await leasing
@@ -146,8 +149,10 @@ export class StampStrategy<T> implements EntryStrategy<T> {
     return this.#plain.renew(key, token, ttl, yields)
   }
 
+  /** Resolves to `false` also if a group was bumped: the load may have begun before that. */
   release(key: string, token: string, skipFor: number): Promise<boolean> {
-    return this.#plain.release(key, token, skipFor)
+    const releasing = this.#plain.release(key, token, skipFor)
+    return this.#isStillValid(releasing, this.#known, this.#loadStart.versions)
   }
 
   async currentKey(): Promise<string> {
@@ -169,14 +174,14 @@ export class StampStrategy<T> implements EntryStrategy<T> {
     )
   }
 
-  /** Returns whether the value was stored, and no group was bumped since it had these versions. */
+  /** Returns whether the step succeeded, and no group was bumped since it had these versions. */
   async #isStillValid(
-    storing: Promise<boolean>,
+    step: Promise<boolean>,
     groups: Groups,
     versions: GroupVersions,
   ): Promise<boolean> {
     const reading = this.#dependencies.versions.read(groups).catch(() => EMPTY)
-    return (await storing) && haveSameVersions(groups, versions, await reading)
+    return (await step) && haveSameVersions(groups, versions, await reading)
   }
 
   /**

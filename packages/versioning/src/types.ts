@@ -2,6 +2,7 @@ import type {
   CacheClient,
   CacheStats,
   CallOptions,
+  ClearableOptions,
   Duration,
   KeyPart,
   LoadPolicyOptions,
@@ -18,9 +19,14 @@ import type { GroupVersions } from './stamps.js'
  * `LoadPolicyOptions`.
  */
 export interface VersionedOptions<Loaded, Id>
-  extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
+  extends LoadPolicyOptions<NonNullable<Loaded>>, ClearableOptions, SourceOptions<Loaded, Id> {
   /** The cache client to use. */
   readonly client: CacheClient
+  /**
+   * How long an entry is fresh. You can pass a function of the value. Required, unless the client
+   * has a default. `'never'` is refused: the entries of a bumped group would stay in Redis.
+   */
+  readonly ttl?: Duration | ((value: NonNullable<Loaded>) => Duration)
   /** The first part of every key of this cache, after the client's namespace. */
   readonly prefix: string
   /** Returns the key parts of an id. Default: the id itself. */
@@ -114,6 +120,13 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    * done later, or not at all.
    */
   bump(groups: string | readonly string[]): Promise<GroupVersions>
+  /**
+   * Makes all entries of this cache invalid, in O(1), like the bump of a group that all its entries
+   * belong to. Other caches of the namespace keep theirs. It needs the option `clearable`, and
+   * rejects with `UsageError` without it. Rejects if Redis does not answer: the cache may then be
+   * cleared later, or not at all.
+   */
+  clear(): Promise<void>
   /**
    * Runs `change`, which changes the source, and makes every entry of these groups invalid, like
    * `bump`. Even if the process dies right after its change, nothing stale is left beyond

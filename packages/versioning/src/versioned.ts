@@ -1,23 +1,27 @@
-import { InvalidOptionError, parseDuration, type KeyPart } from '@cache/core'
+import { InvalidOptionError, type KeyPart } from '@cache/core'
 import {
   choiceOption,
   clientOption,
   LoadPolicy,
   ReadPath,
   checkPrefix,
+  clearableOptions,
   durationOption,
   functionOption,
   givenOption,
+  epochKey,
   keyById,
   loadPolicyOptions,
   mapAtOnce,
   openMutation,
+  parseTtl,
   readCacheOptions,
   readThrough,
   readsById,
   required,
   sourceLoader,
   sourceOptions,
+  unclearable,
   warnAboutSharedPrefix,
   writeSource,
   type OptionTable,
@@ -58,10 +62,11 @@ export function createVersioned<Loaded, Id = KeyPart>(
       prefix,
     )
   const keyOf = keyById(client, prefix, options.key)
-  const policy = new LoadPolicy<T>(options)
-  const twiceTtl = typeof options.ttl === 'function' ? 0 : 2 * (options.ttl + policy.staleBelow)
+  const policy = new LoadPolicy<T>(options, {
+    mustExpire: 'entries of a bumped group that nobody reads again must end by themselves',
+  })
   const versions = new Versions(client, {
-    ttl: options.versionTtl ?? Math.max(30 * DAY, twiceTtl),
+    ttl: options.versionTtl ?? Math.max(30 * DAY, Math.ceil(2 * policy.maxLife)),
     cacheTtl: options.versionCache,
   })
   const { clockSkew: skew = client.driver.topology === 'standalone' ? 0 : 1_000 } = options
@@ -76,23 +81,34 @@ export function createVersioned<Loaded, Id = KeyPart>(
   }
   const load = sourceLoader<Loaded, Id>(options)
   warnAboutSharedPrefix(client, prefix, {
-    kind: strategyName === 'stamp' ? 'entries with groups' : 'entries with versions in their keys',
+    kind:
+      strategyName === 'key'
+        ? 'entries with versions in their keys'
+        : policy.clearable
+          ? 'entries of a clearable cache with groups'
+          : 'entries with groups',
     codec: options.codec,
     schema: options.schema,
   })
   const path = new ReadPath<T>(client, prefix, policy)
 
+  /** The group that `clear` bumps. No group of a value has this name. */
+  const all: Groups = policy.clearable ? new Map([['', epochKey(client.namespace, prefix)]]) : EMPTY
+  const withAll = (groups: Groups): Groups =>
+    all.size === 0 ? groups : new Map([...all, ...groups])
   const resolve = (groups: unknown): Groups => resolveGroups('groups', groups, versions.keyOf)
   const strategyFor = (id: Id, key = keyOf(id)): EntryStrategy<T> => {
     const knownNames = groupsOf(id)
-    const known = knownNames === undefined ? undefined : resolve(knownNames)
+    const knowsAll = knownNames !== undefined
+    const known = knowsAll ? withAll(resolve(knownNames)) : all
     const groupsOfValue = (value: T | null | undefined): Groups => {
-      if (value === null || value === undefined) return known ?? EMPTY
+      if (value === null || value === undefined) return known
       const names = groupsOf(id, value)
-      return known && areSameNames(knownNames!, names) ? known : resolve(names)
+      return knowsAll && areSameNames(knownNames, names) ? known : withAll(resolve(names))
     }
-    if (strategyName === 'stamp') return new StampStrategy(dependencies, key, known, groupsOfValue)
-    if (!known)
+    if (strategyName === 'stamp')
+      return new StampStrategy(dependencies, key, { known, knowsAll }, groupsOfValue)
+    if (!knowsAll)
       throw new InvalidOptionError(
         'groups',
         "a function that names them without the value, for strategy 'key'",
@@ -122,13 +138,13 @@ export function createVersioned<Loaded, Id = KeyPart>(
     mutateGroups: async (groups, change) =>
       versions.mutate(resolve(asArray(groups)), intentTtl, change),
 
-    versions: async (groups) => versions.ensure(resolve(groups)),
+    versions: async (groups) => versions.ensure(withAll(resolve(groups))),
 
     async set(id, value, { ttl, versions: expected } = {}) {
       const key = keyOf(id)
       const strategy = strategyFor(id, key)
       const storing = policy.storing(value, {
-        ttl: ttl === undefined ? undefined : parseDuration(ttl, 'ttl'),
+        ttl: ttl === undefined ? undefined : parseTtl(ttl, 'ttl'),
       })
       return path.changing(
         [key],
@@ -180,6 +196,11 @@ export function createVersioned<Loaded, Id = KeyPart>(
     beginGroupMutation: async (groups, mutationOptions) =>
       versions.beginMutation(resolve(asArray(groups)), intentTtl, mutationOptions),
 
+    async clear() {
+      if (!policy.clearable) throw unclearable(prefix)
+      await path.changing('all', () => versions.bump(all))
+    },
+
     stats: () => path.stats(),
 
     idle: () => path.idle(),
@@ -197,6 +218,7 @@ const versionedOptions = {
   versionTtl: durationOption(),
   clockSkew: durationOption(),
   intentTtl: durationOption('5s'),
+  ...clearableOptions,
   ...sourceOptions,
   ...loadPolicyOptions,
 } satisfies OptionTable<VersionedOptions<any, any>>

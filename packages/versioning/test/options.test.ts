@@ -29,6 +29,7 @@ const wrong: readonly [option: string, value: unknown][] = [
   ['prefix', undefined],
   ['prefix', ''],
   ['prefix', 'version-of'],
+  ['ttl', 'never'],
   ['key', 'id'],
   ['load', undefined],
   ['load', 5],
@@ -100,6 +101,14 @@ describe('createVersioned', () => {
 
   it.each([[7], [['a', 7]], [''], [null], [undefined]])('bump refuses %j', async (groups) => {
     await expect(createVersioned(right).bump(groups as string)).rejects.toThrow(InvalidOptionError)
+  })
+
+  it("refuses the ttl 'never' also of a call and of a value", async () => {
+    const refused = '"ttl" must be a duration: entries of a bumped group'
+    const set = createVersioned(right).set(1, 1, { ttl: 'never' as never })
+    await expect(set).rejects.toThrow(refused)
+    const byValue = createVersioned({ ...right, ttl: () => 'never' as never })
+    await expect(byValue.set(1, 1)).rejects.toThrow(refused)
   })
 
   it('an error of "groups" rejects the call', async () => {

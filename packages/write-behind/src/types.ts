@@ -14,6 +14,11 @@ import type { WriteId } from './partitions.js'
 /** Options of `createWriteBehind`. */
 export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch>
   extends Omit<LoadPolicyOptions<NonNullable<Loaded>>, 'version'>, SourceOptions<Loaded, Id> {
+  /**
+   * How long an entry is fresh. You can pass a function of the value. Required, unless the client
+   * has a default. `'never'` is refused: nobody invalidates these entries.
+   */
+  readonly ttl?: Duration | ((value: NonNullable<Loaded>) => Duration)
   /** The cache client to use. */
   readonly client: CacheClient
   /**

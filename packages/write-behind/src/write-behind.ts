@@ -22,6 +22,7 @@ import {
   sleep,
   sourceLoader,
   sourceOptions,
+  warnAboutSharedPrefix,
   type EntryStore,
   type OptionTable,
   closeWith,
@@ -77,9 +78,17 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const load = sourceLoader<Loaded, Id>(options)
   const policy = new LoadPolicy<T>(
     { ...options, version: undefined },
-    onOutage === 'bypass' ? 'load' : 'reject',
+    {
+      inOutage: onOutage === 'bypass' ? 'load' : 'reject',
+      mustExpire: 'nobody invalidates these entries, so they must end by themselves',
+    },
   )
   const { leaseTtl } = policy
+  warnAboutSharedPrefix(client, prefix, {
+    kind: 'entries of a queue',
+    codec: options.codec,
+    schema: options.schema,
+  })
   const partitions = new Partitions(client, prefix, options.partitions)
   const durable = durableConnection(client, options.durability)
   const format = new WriteFormat<T>(options)

@@ -1,7 +1,8 @@
-import { InvalidOptionError, createCacheClient, type Driver } from '@cache/core'
+import { InvalidOptionError, createCacheClient, v8, type Driver } from '@cache/core'
 import { nodeRedisDriver } from '@cache/core/node-redis'
+import { memoryDriver } from '@cache/memory'
 import { createSentinel } from 'redis-5'
-import { describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 
 const unexpected = (): never => {
@@ -27,6 +28,7 @@ describe('createWriteBehind', () => {
     ['prefix', ''],
     ['prefix', undefined],
     ['ttl', 0],
+    ['ttl', 'never'],
     ['load', undefined],
     ['merge', {}],
     ['partitions', 0],
@@ -52,6 +54,31 @@ describe('createWriteBehind', () => {
       createWriteBehind({ ...validOptions, [option.split('.')[0]!]: value } as never)
     expect(create).toThrow(InvalidOptionError)
     expect(create).toThrow(`"${option}"`)
+  })
+})
+
+describe('a server in memory that evicts', () => {
+  it('is refused, because it could lose the queue', async () => {
+    const inMemory = createCacheClient(memoryDriver({ maxBytes: '1mb' }))
+    const options = { prefix: 'rows', ttl: '1h', load: async () => null } as const
+    const rows = createWriteBehind<{ n: number } | null, string>({ client: inMemory, ...options })
+    await expect(rows.put('1', { n: 1 })).rejects.toMatchObject({ code: 'EVICTION' })
+    await inMemory.close()
+  })
+})
+
+describe('a prefix that another cache has', () => {
+  const emitted = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  beforeEach(() => emitted.mockClear())
+
+  it('causes a warning if the values look different, and none if they look alike', () => {
+    const options = { client, prefix: 'shared', ttl: '1h', load: async (id: string) => id } as const
+    for (let i = 0; i < 2; i++) createWriteBehind(options)
+    expect(emitted).not.toHaveBeenCalled()
+    createWriteBehind({ ...options, codec: v8 })
+    expect(emitted.mock.calls.map(([message]) => message)).toEqual([
+      expect.stringContaining('Two caches use the prefix "shared"'),
+    ])
   })
 })
 

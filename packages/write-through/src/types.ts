@@ -2,6 +2,7 @@ import type {
   CacheClient,
   CacheStats,
   CallOptions,
+  ClearableOptions,
   Duration,
   KeyPart,
   LoadPolicyOptions,
@@ -25,7 +26,7 @@ export type Written<T, S> = [S] extends [T | null] ? S : T | Extract<S, null> | 
  * `LoadPolicyOptions`.
  */
 export interface WriteThroughOptions<Loaded, Id, Patch, S extends Stored<NonNullable<Loaded>>>
-  extends LoadPolicyOptions<NonNullable<Loaded>>, SourceOptions<Loaded, Id> {
+  extends LoadPolicyOptions<NonNullable<Loaded>>, ClearableOptions, SourceOptions<Loaded, Id> {
   /** The cache client to use. */
   readonly client: CacheClient
   /** The first part of every key of this cache, after the client's namespace. */
@@ -123,6 +124,15 @@ export interface WriteThrough<Loaded, Id, Patch, S>
    * number of deleted entries.
    */
   invalidate(ids: Id | readonly Id[]): Promise<number>
+  /**
+   * Makes all entries of the cache invalid, in O(1). A read that begins after `clear` was
+   * acknowledged never returns a value that was cached, loaded or written before, in any process.
+   * The old entries stay in Redis until they are read again or expire.
+   *
+   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis does
+   * not answer: the cache may then be cleared later, or not at all.
+   */
+  clear(): Promise<void>
   /**
    * Begins a mutation that outlives the call, for a change whose commit a callback can't observe,
    * such as a database transaction. Call `commit()` when the database has committed. The change may

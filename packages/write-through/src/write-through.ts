@@ -12,6 +12,7 @@ import {
   LoadPolicy,
   ReadPath,
   checkPrefix,
+  clearableOptions,
   durationOption,
   functionOption,
   givenOption,
@@ -25,8 +26,10 @@ import {
   sourceLoader,
   sourceOptions,
   emit,
+  hasEpoch,
   uncachedContext,
   warnAboutSharedPrefix,
+  withEpoch,
   writeSource,
   type Entry,
   type OptionTable,
@@ -60,7 +63,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const keyOf = keyById(client, prefix, options.key)
   const policy = new LoadPolicy<T>(options)
   warnAboutSharedPrefix(client, prefix, {
-    kind: 'entries',
+    kind: policy.clearable ? 'entries of a clearable cache' : 'entries',
     codec: options.codec,
     schema: options.schema,
   })
@@ -168,6 +171,8 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
       })
     },
 
+    clear: () => path.clear(),
+
     stats: () => path.stats(),
 
     idle: () => path.idle(),
@@ -195,6 +200,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   ): Promise<R | T | undefined> {
     const key = keyOf(id)
     let current: Entry<T> | undefined
+    let epoch: string | undefined
     let merged = false
     let outcome: Outcome | undefined
     const row = await path.changing(
@@ -204,11 +210,14 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
           writeSource<R | T>(client, {
             keys: [key],
             intentTtl,
-            begin:
-              mergeInto &&
-              (async (token) => {
-                current = await entries.beginUpdate(key, format, token, intentTtl)
-              }),
+            begin: async (token) => {
+              if (!mergeInto)
+                return void (epoch = await epochBeside(entries.beginWrite([key], token, intentTtl)))
+              const reading = entries.beginUpdate(key, format, token, intentTtl)
+              epoch = await epochBeside(reading)
+              current = await reading
+              if (policy.clearable && current && !hasEpoch(current, epoch)) current = undefined
+            },
             change: async () => {
               const answer = await change()
               if (answer !== undefined || !mergeInto || !current || current.absent) return answer
@@ -225,7 +234,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
             // A merged row has no version of its own. Without a version, it is stored only if no
             // other writer overlapped.
             commit: async (token, result) => {
-              outcome = await commit(key, token, result, !merged)
+              outcome = await commit(key, token, result, { versioned: !merged, epoch })
             },
           }),
         ),
@@ -247,6 +256,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         rows,
       )
     }
+    let epoch: string | undefined
     const all = path.changing(
       keys,
       () =>
@@ -254,10 +264,15 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
           writeSource(client, {
             keys,
             intentTtl,
+            begin: async (token) => {
+              epoch = await epochBeside(entries.beginWrite(keys, token, intentTtl))
+            },
             change,
             commit: (token, rows) =>
               Promise.all(
-                keys.map((key, i) => limitCommits(() => commit(key, token, rows[i]!, true))),
+                keys.map((key, i) =>
+                  limitCommits(() => commit(key, token, rows[i]!, { versioned: true, epoch })),
+                ),
               ),
           }),
         ),
@@ -266,23 +281,30 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }
 
+  /**
+   * Returns the epoch of a clearable cache before the change that begins, or `undefined` if Redis
+   * does not tell it. Rejects if the change can't begin.
+   */
+  async function epochBeside(beginning: Promise<unknown>): Promise<string | undefined> {
+    const ensuring = path.epoch?.ensure().catch(() => undefined)
+    await beginning
+    return ensuring
+  }
+
   /** Ends a write: caches the row, or drops the entry if the row is unknown or can't be cached. */
   async function commit(
     key: string,
     token: string,
     row: Stored<T>,
-    versioned: boolean,
+    { versioned, epoch }: { readonly versioned: boolean; readonly epoch: string | undefined },
   ): Promise<Outcome> {
-    const storing = row === undefined ? undefined : policy.storing(row as T | null, {})
+    const isCacheable = row !== undefined && (!policy.clearable || epoch !== undefined)
+    const storing = isCacheable ? policy.storing(row as T | null, {}) : undefined
     if (storing === undefined) return entries.commitWrite(key, token)
-    const { ttl, meta } = storing
+    const plain = versioned ? storing : { ttl: storing.ttl }
+    const write = epoch === undefined ? plain : withEpoch(plain, epoch)
     try {
-      return await entries.commitWrite(key, token, {
-        format,
-        value: row as T,
-        ttl,
-        ...(versioned && meta && { meta }),
-      })
+      return await entries.commitWrite(key, token, { format, value: row as T, ...write })
     } catch (error) {
       if (!(error instanceof CodecError)) throw error
       emit(channels.error, () => ({ operation: 'cache what was written', key, error }))
@@ -328,6 +350,7 @@ const writeThroughOptions = {
   merge: functionOption(),
   intentTtl: durationOption('5s'),
   onOutage: choiceOption(['reject', 'bypass'], 'reject'),
+  ...clearableOptions,
   ...sourceOptions,
   ...loadPolicyOptions,
 } satisfies OptionTable<WriteThroughOptions<any, any, any, any>>

@@ -63,6 +63,38 @@ describe.each(cases)('on $name', ({ start }) => {
     expect(loads).toBe(2)
   })
 
+  it("with the ttl 'never', written and loaded rows do not expire", async () => {
+    const ask = (...args: [string, ...string[]]) =>
+      client.send({ args, keys: [args[1]!] }) as Promise<number>
+    const users = createWriteThrough({
+      client,
+      prefix: 'user',
+      ttl: 'never',
+      load,
+      store: async (id: number, patch: Partial<User>) => {
+        await storing?.()
+        return change(id, patch)
+      },
+      version: ({ version }: User) => version,
+    })
+    let storing: (() => Promise<unknown>) | undefined
+    await users.get(1)
+    expect(await ask('PTTL', 'test:user:1')).toBe(-1)
+    await users.update(2, { name: 'Ada' })
+    expect(await ask('PTTL', 'test:user:2')).toBe(-1)
+    // What is stored while another writer is under way lives no longer than that writer's intent.
+    let release!: () => void
+    const held = new Promise<void>((resolve) => (release = resolve))
+    storing = () => ((storing = undefined), held)
+    const slow = users.update(1, { age: 31 })
+    await users.update(1, { age: 32 })
+    expect(await ask('PTTL', 'test:user:1')).toBeLessThanOrEqual(5_000)
+    release()
+    await slow
+    expect(await users.get(1)).toMatchObject({ age: 31 })
+    expect(await ask('PTTL', 'test:user:1')).toBe(-1)
+  })
+
   it('a write is in the source and in the cache once it is acknowledged', async () => {
     const users = returning()
     expect(await users.get(1)).toMatchObject({ name: 'user 1' })

@@ -2,6 +2,7 @@ import { coldKey } from './cold-key.js'
 import { groupInvalidation, hierarchy } from './hierarchy.js'
 import { contended, lock, oneLockAtATime } from './locks.js'
 import { growing, growth } from './growing.js'
+import { memory } from './memory.js'
 import { invalidation, nearHit } from './near.js'
 import { outage } from './outage.js'
 import { denied, rateLimit } from './rate-limits.js'
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   contended,
   writeBehind,
   nearHit,
+  memory,
   invalidation,
   versionedRead,
   bump,

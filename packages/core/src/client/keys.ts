@@ -157,6 +157,16 @@ export function companion(key: string, name: CompanionName): string {
 }
 
 /**
+ * Returns the key of the epoch of a cache. It is never the key of an entry: a `%` in a part of a key
+ * is escaped.
+ *
+ * @example epochKey('shop', 'product') // 'shop:product:%epoch'
+ */
+export function epochKey(namespace: string, prefix: string): string {
+  return `${namespace === '' ? '' : `${namespace}:`}${prefix}:%epoch`
+}
+
+/**
  * Returns the key that a companion made by `companion` belongs to, or `undefined` for any other
  * key.
  *

@@ -14,17 +14,31 @@ interface EntryShape {
 const shapes = new WeakMap<object, Map<string, EntryShape>>()
 const MAX_PREFIXES = 1_000
 
+/** The clients of caches that are parts of another cache, which has warned for them. */
+const clientsOfParts = new WeakSet<CacheClient>()
+
+/**
+ * Returns the client for the caches that a cache is made of. They have no default options, and do
+ * not warn about shared prefixes.
+ */
+export function clientOfParts(client: CacheClient): CacheClient {
+  const own = { ...client, defaults: undefined }
+  clientsOfParts.add(own)
+  return own
+}
+
 /**
  * Warns in development if a cache uses the prefix of another cache of the same Redis client whose
  * entries look different: each would read the entries of the other. Caches with the same prefix and
  * the same shape share their entries, which is fine. Remembers at most 1 000 prefixes.
  */
 export function warnAboutSharedPrefix(
-  { driver, namespace }: CacheClient,
+  client: CacheClient,
   prefix: string,
   shape: EntryShape,
 ): void {
-  if (!isDevelopment()) return
+  if (!isDevelopment() || clientsOfParts.has(client)) return
+  const { driver, namespace } = client
   let known = shapes.get(driver)
   if (!known) shapes.set(driver, (known = new Map()))
   const start = namespace === '' ? prefix : `${namespace}:${prefix}`

@@ -9,7 +9,7 @@ import { allEntryKeys, entryKeys } from './entry-keys.js'
 import type { Format } from './format.js'
 import type { LostReplies } from './lost-replies.js'
 import type { NearChange } from './near.js'
-import type { Write } from './requests.js'
+import { ttlArgument, type Write } from './requests.js'
 import { expireScript, fillScript, incrementScript, invalidateScript } from './scripts.js'
 import type { StepRunner } from './step-runner.js'
 import { isNewer } from './unreadable-entries.js'
@@ -45,7 +45,7 @@ export function createChangeSteps(runner: StepRunner, lostReplies: LostReplies) 
           writeTimeout,
         )
         if (reply.status !== 'leased') return 'lost'
-        const args = [token, payload, String(ttl), lostReplies.lateFor()]
+        const args = [token, payload, ttlArgument(ttl), lostReplies.lateFor()]
         return runner.runChange(fillScript, entryKeys(key), args, change)
       }
       const outcome = await runner

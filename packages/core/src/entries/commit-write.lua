@@ -2,12 +2,12 @@
 -- KEYS[1] the entry  KEYS[2] its lease  KEYS[3] its intents  KEYS[4] maybe: the log
 -- ARGV[1] token
 -- ARGV[2] 'value' | 'none' (the write failed, or its result is not known)
--- ARGV[3] value  ARGV[4] ttl, ms
+-- ARGV[3] value  ARGV[4] ttl, ms (0: it does not expire)
 -- ARGV[5] ms for which steps of this write may still arrive (0: none will)
 -- ARGV[6…8] maybe: channel, sender and sequence of the announcement (announce.lua)
 -- returns 'stored', 'kept' (there was a newer version) or 'deleted'
 -- cost: O(log n) in the number of writers
--- needs announce.lua, intents.lua, time.lua, version.lua
+-- needs announce.lua, intents.lua, set-value.lua, time.lua, version.lua
 
 announce(KEYS[1], ARGV[6], ARGV[7], ARGV[8], KEYS[4])
 local writers = countWriters(KEYS[3])
@@ -28,7 +28,7 @@ local function delete()
 end
 
 local function store(ttl)
-  local reply = redis.pcall('SET', KEYS[1], ARGV[3], 'PX', ttl)
+  local reply = setValue(KEYS[1], ARGV[3], ttl)
   if not reply.err then return 'stored' end
   delete() -- The server is out of memory. The old value must not outlive the write.
   error(reply)
@@ -48,4 +48,6 @@ if not inTime or (conflict and not theirs) then return delete() end
 if others == 0 then return store(ARGV[4]) end
 local deadline = redis.call('ZRANGEBYSCORE', KEYS[3], 0, '(inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
 local left = deadline - milliseconds()
-return left > 0 and store(math.min(tonumber(ARGV[4]), left)) or delete()
+local ttl = tonumber(ARGV[4])
+if ttl == 0 or ttl > left then ttl = left end
+return left > 0 and store(ttl) or delete()

@@ -4,7 +4,7 @@ import { entryKeys } from './entry-keys.js'
 import type { Format } from './format.js'
 import { mayHaveRun, type LostReplies } from './lost-replies.js'
 import type { NearValue } from './near.js'
-import type { Lease, LeaseRequest, Write } from './requests.js'
+import { ttlArgument, type Lease, type LeaseRequest, type Write } from './requests.js'
 import { leaseScript, type LeaseReply } from './define-lease.js'
 import { fillScript, releaseScript, renewScript } from './scripts.js'
 import type { StepRunner } from './step-runner.js'
@@ -61,7 +61,7 @@ export function createLeaseSteps(runner: StepRunner, lostReplies: LostReplies) {
       { ttl, meta, replaces = false }: Write,
     ): Promise<boolean> {
       const payload = format.encode(key, value, meta)
-      const args = [token, payload, String(ttl), lostReplies.lateFor()]
+      const args = [token, payload, ttlArgument(ttl), lostReplies.lateFor()]
       if (replaces) {
         const outcome = await runner.changing(
           [key],

@@ -43,7 +43,7 @@ export interface LeaseExtension {
 
 /** How to store a value. */
 export interface Write {
-  /** Milliseconds. */
+  /** Milliseconds; `Infinity`: the entry does not expire. */
   readonly ttl: number
   readonly meta?: Meta
   /**
@@ -51,4 +51,9 @@ export interface Write {
    * told, as of any change.
    */
   readonly replaces?: boolean
+}
+
+/** Returns a ttl as an argument of a script: ms, or '0' if the entry does not expire. */
+export function ttlArgument(ttl: number): string {
+  return ttl === Infinity ? '0' : String(ttl)
 }

@@ -15,6 +15,7 @@ import invalidateLua from './invalidate.lua'
 import readLua from './read.lua'
 import releaseLua from './release.lua'
 import renewLua from './renew.lua'
+import setValueLua from './set-value.lua'
 import { KEY_TYPES, toStored, type Stored } from './stored.js'
 import versionLua from './version.lua'
 
@@ -35,7 +36,7 @@ const FILL_OUTCOMES = ['lost', 'stored', 'newer'] as const
 
 export const fillScript = /* @__PURE__ */ defineScript({
   name: 'entry fill',
-  functions: announceLua + timeLua + intentsLua + versionLua,
+  functions: announceLua + timeLua + intentsLua + setValueLua + versionLua,
   lua: fillLua,
   types: KEY_TYPES,
   after: publishAnnouncementsLua,
@@ -110,7 +111,7 @@ export const beginWriteScript = /* @__PURE__ */ defineScript({
 
 export const commitWriteScript = /* @__PURE__ */ defineScript({
   name: 'entry commitWrite',
-  functions: announceLua + timeLua + intentsLua + versionLua,
+  functions: announceLua + timeLua + intentsLua + setValueLua + versionLua,
   lua: commitWriteLua,
   types: KEY_TYPES,
   after: publishAnnouncementsLua,

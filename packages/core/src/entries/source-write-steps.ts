@@ -4,7 +4,7 @@ import { allEntryKeys, entryKeys, type EntryKeys } from './entry-keys.js'
 import type { Format } from './format.js'
 import { mayHaveRun, type LostReplies } from './lost-replies.js'
 import type { NearChange } from './near.js'
-import type { Write } from './requests.js'
+import { ttlArgument, type Write } from './requests.js'
 import { beginWriteScript, commitWriteScript } from './scripts.js'
 import type { StepRunner } from './step-runner.js'
 import { isNewer } from './unreadable-entries.js'
@@ -59,7 +59,7 @@ export function createSourceWriteSteps(runner: StepRunner, lostReplies: LostRepl
       write?: Write & { readonly format: Format<T>; readonly value: T },
     ): Promise<'stored' | 'kept' | 'deleted'> {
       const payload = write && write.format.encode(key, write.value, write.meta)
-      const valueArgs = write ? ['value', payload!, String(write.ttl)] : ['none', '', '0']
+      const valueArgs = write ? ['value', payload!, ttlArgument(write.ttl)] : ['none', '', '0']
       const args = [token, ...valueArgs, lostReplies.lateFor()]
       const keys = entryKeys(key)
       try {

@@ -5,10 +5,11 @@ import {
   omitOptions,
   readGroup,
   readOptions,
+  ttlOption,
   type CheckedOptions,
   type OptionTable,
 } from '../util/options.js'
-import type { Duration } from '../util/duration.js'
+import type { Duration, Ttl } from '../util/duration.js'
 import { loadPolicyOptions, type LoadPolicyOptions } from './policy.js'
 
 /**
@@ -20,8 +21,8 @@ export interface CacheDefaults extends Omit<
   LoadPolicyOptions<any>,
   'ttl' | 'codec' | 'schema' | 'version'
 > {
-  /** How long an entry is fresh. */
-  readonly ttl?: Duration
+  /** How long an entry is fresh, or `'never'`: it does not expire. */
+  readonly ttl?: Ttl
   /** Encodes values as bytes. */
   readonly codec?: Codec<any>
   /** How long a change of the source may take. */
@@ -31,7 +32,7 @@ export interface CacheDefaults extends Omit<
 /** The rows of `CacheDefaults`. */
 const defaultOptions = {
   ...omitOptions(loadPolicyOptions, ['schema', 'version']),
-  ttl: durationOption(),
+  ttl: ttlOption(),
   intentTtl: durationOption(),
 } satisfies OptionTable<CacheDefaults>
 

@@ -1,4 +1,4 @@
-import { parseDuration, type Duration } from '../util/duration.js'
+import { parseTtl, type Ttl } from '../util/duration.js'
 import { CacheError, UsageError } from '../errors.js'
 import { LazySignal } from '../util/lazy-signal.js'
 import { onAbort } from '../util/on-abort.js'
@@ -12,8 +12,8 @@ export interface LoadContext<T> {
    * instead of loading a new one.
    */
   readonly stale: T | undefined
-  /** Sets the ttl of this value. */
-  ttl(duration: Duration): void
+  /** Sets the ttl of this value. `'never'`: it does not expire. */
+  ttl(ttl: Ttl): void
   /**
    * Keeps this value out of the cache. For 1 s, other callers load for themselves without queueing
    * behind each other.
@@ -52,7 +52,7 @@ export interface Loaded<T> {
   readonly value: T | null | undefined
   /** How long the loader took. */
   readonly ms: number
-  /** The ttl that the loader chose. */
+  /** The ttl that the loader chose, in ms; `Infinity`: it does not expire. */
   readonly ttl: number | undefined
   /** The loader called `skip()`. */
   readonly skipped: boolean
@@ -144,8 +144,8 @@ class LoaderContext<T> implements LoadContext<T> {
   }
 
   // These are properties, so that a loader can destructure its context.
-  readonly ttl = (duration: Duration): void => {
-    this.chosenTtl = parseDuration(duration, 'ttl')
+  readonly ttl = (ttl: Ttl): void => {
+    this.chosenTtl = parseTtl(ttl, 'ttl')
   }
 
   readonly skip = (): void => {

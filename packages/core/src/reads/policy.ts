@@ -1,5 +1,5 @@
 import type { Codec } from '../codecs/codec.js'
-import { jittered, parseDuration, type Duration } from '../util/duration.js'
+import { jittered, parseTtl, type Duration, type Ttl } from '../util/duration.js'
 import type { Entry } from '../entries/entry.js'
 import { formatOf, formatOptions, type Format, type Meta } from '../entries/format.js'
 import { InvalidOptionError } from '../errors.js'
@@ -7,6 +7,7 @@ import {
   choiceOption,
   customOption,
   durationOption,
+  flagOption,
   functionOption,
   numberOption,
   readGroup,
@@ -22,13 +23,16 @@ import type { Size } from '../util/size.js'
  */
 export interface LoadPolicyOptions<T> {
   /**
-   * How long an entry is fresh. You can pass a function of the value. Required, unless the client
-   * has a default.
+   * How long an entry is fresh, or `'never'`: it does not expire. You can pass a function of the
+   * value. Required, unless the client has a default.
+   *
+   * An entry that does not expire is kept until it is invalidated or written. Servers with a
+   * `volatile-…` policy never evict it, and servers with an `allkeys-…` policy may.
    */
-  readonly ttl?: Duration | ((value: T) => Duration)
+  readonly ttl?: Ttl | ((value: T) => Ttl)
   /**
    * The share by which each ttl varies at random, so that entries written together do not expire
-   * together. 0.1 means ±10 %. Default 0.
+   * together. 0.1 means ±10 %. Default 0. Entries that do not expire have none.
    */
   readonly jitter?: number
   /** Encodes values as bytes. Default `json`. */
@@ -54,7 +58,8 @@ export interface LoadPolicyOptions<T> {
   readonly retryOn?: (error: unknown) => boolean
   /**
    * How long after its ttl an entry is still served, while one caller of all processes reloads it
-   * in the background. Default: not at all, as with `false`. Source: RFC 5861, §3.
+   * in the background. Default: not at all, as with `false`. An entry that does not expire becomes
+   * stale only by `expire`. Source: RFC 5861, §3.
    */
   readonly staleWhileRevalidate?: Duration | false
   /**
@@ -65,8 +70,8 @@ export interface LoadPolicyOptions<T> {
   /**
    * Reloads entries in the background before they expire, with a probability that rises towards
    * expiry. Pass `true`, or an object: a larger `beta` (default 1) reloads earlier, and `share`
-   * (default 0.2) is the last share of the ttl in which it may happen. Source: Vattani et al.,
-   * VLDB '15.
+   * (default 0.2) is the last share of the ttl in which it may happen. Not with the ttl `'never'`.
+   * Source: Vattani et al., VLDB '15.
    */
   readonly earlyRefresh?: boolean | { readonly beta?: number; readonly share?: number }
   /**
@@ -107,9 +112,7 @@ export interface LoadPolicyOptions<T> {
 /** The rows of `LoadPolicyOptions`. */
 export const loadPolicyOptions = {
   ttl: customOption((ttl, path) =>
-    typeof ttl === 'function'
-      ? (ttl as (value: any) => Duration)
-      : parseDuration(ttl as Duration, path),
+    typeof ttl === 'function' ? (ttl as (value: any) => Ttl) : parseTtl(ttl as Ttl, path),
   ),
   jitter: numberOption({ min: 0, max: 1 }, 0),
   ...formatOptions,
@@ -132,7 +135,7 @@ export type CheckedLoadPolicy<T> = CheckedOptions<typeof loadPolicyOptions, Load
 
 /** How to store a value. */
 export interface StoreOptions {
-  /** Milliseconds. */
+  /** Milliseconds; `Infinity`: it does not expire. */
   readonly ttl: number
   readonly meta?: Meta
   /** See `Write.replaces`. */
@@ -145,9 +148,34 @@ export interface StoreOptions {
  */
 export type InOutage = 'load' | 'reject'
 
+/** An option of caches whose entries `clear()` can make invalid together. */
+export interface ClearableOptions {
+  /**
+   * Whether `clear()` is available. Each read then reads the epoch of the cache together with the
+   * entry: one more key in the same round trip. All processes of a cache must agree on it. Entries
+   * need a ttl other than `'never'`. Default `false`.
+   */
+  readonly clearable?: boolean
+}
+
+/** The rows of `ClearableOptions`. */
+export const clearableOptions = {
+  clearable: flagOption(false),
+} satisfies OptionTable<ClearableOptions>
+
+/** What a pattern asks of the options of its caches. */
+export interface LoadPolicyRules {
+  /** Default `'load'`. */
+  readonly inOutage?: InOutage
+  /** Why no entry may have the ttl `'never'`. Default: an entry may. */
+  readonly mustExpire?: string | undefined
+}
+
 /** The checked `LoadPolicyOptions` of a `ReadPath`, with defaults. For packages of patterns. */
 export class LoadPolicy<T> {
   readonly format: Format<T>
+  /** Whether the cache has the option `clearable`. */
+  readonly clearable: boolean
   readonly inOutage: InOutage
   readonly errorTtl: number | undefined
   readonly retryOn: (error: unknown) => boolean
@@ -165,19 +193,35 @@ export class LoadPolicy<T> {
   readonly needsLife: boolean
   readonly waitUntil: ((work: Promise<unknown>) => void) | undefined
   readonly #staleIfError: number
-  readonly #ttl: number | ((value: T) => Duration)
+  readonly #ttl: number | ((value: T) => Ttl)
+  readonly #mustExpire: string | undefined
   readonly #negativeTtl: number | undefined
   readonly #jitter: number
   readonly #early: EarlyRefresh | undefined
   readonly #version: ((value: T) => number) | undefined
 
-  constructor(options: CheckedLoadPolicy<T>, inOutage: InOutage = 'load') {
+  constructor(
+    options: CheckedLoadPolicy<T> & { readonly clearable?: boolean },
+    { inOutage = 'load', mustExpire }: LoadPolicyRules = {},
+  ) {
     this.inOutage = inOutage
-    this.#ttl = options.ttl
+    this.clearable = options.clearable ?? false
+    this.#mustExpire =
+      mustExpire ??
+      (this.clearable
+        ? 'entries that clear() has ended stay in Redis until they expire'
+        : undefined)
+    this.#ttl = typeof options.ttl === 'function' ? options.ttl : this.#checkTtl(options.ttl)
     this.#jitter = options.jitter
     this.#negativeTtl = options.negativeTtl
     this.#version = options.version
     this.#early = options.earlyRefresh
+    if (this.#early && this.#ttl === Infinity)
+      throw new InvalidOptionError(
+        'earlyRefresh',
+        "false, because entries with the ttl 'never' do not expire",
+        this.#early,
+      )
     this.errorTtl = options.errorTtl
     this.retryOn = options.retryOn
     this.stampede = options.stampede
@@ -218,10 +262,30 @@ export class LoadPolicy<T> {
 
   #freshFor(value: T, absent: boolean): number | undefined {
     if (absent) return this.#negativeTtl
-    return typeof this.#ttl === 'function' ? parseDuration(this.#ttl(value), 'ttl') : this.#ttl
+    return typeof this.#ttl === 'function' ? parseTtl(this.#ttl(value), 'ttl') : this.#ttl
   }
 
-  /** Returns how to store a value, or `undefined` if it must not be stored. */
+  /**
+   * The longest life of an entry in ms, as far as the options say it: 0 if `ttl` is a function. An
+   * entry may also get a ttl of its own.
+   */
+  get maxLife(): number {
+    if (typeof this.#ttl === 'function') return 0
+    return this.#ttl * (1 + this.#jitter) + this.staleBelow
+  }
+
+  /** Returns the ttl in ms. @throws {InvalidOptionError} if it is infinite and must not be. */
+  #checkTtl(ttl: number): number {
+    if (ttl === Infinity && this.#mustExpire !== undefined)
+      throw new InvalidOptionError('ttl', `a duration: ${this.#mustExpire}`, 'never')
+    return ttl
+  }
+
+  /**
+   * Returns how to store a value, or `undefined` if it must not be stored.
+   *
+   * @throws {InvalidOptionError} if the value must expire, and its ttl is infinite.
+   */
   storing(
     value: T | null | undefined,
     { ttl, computeTime }: { readonly ttl?: number | undefined; readonly computeTime?: number },
@@ -229,6 +293,7 @@ export class LoadPolicy<T> {
     const absent = value === null || value === undefined
     const freshFor = ttl ?? this.#freshFor(value as T, absent)
     if (freshFor === undefined) return undefined
+    this.#checkTtl(freshFor)
     const meta: Meta = {
       ...(this.#version && !absent && { version: this.#version(value) }),
       ...(this.#early && computeTime !== undefined && { computeTime: Math.ceil(computeTime) }),

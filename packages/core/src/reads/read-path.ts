@@ -7,13 +7,14 @@ import type { LoadKeys } from './bulk-load.js'
 import { BulkRead } from './bulk-read.js'
 import type { CacheStats } from './cache-stats.js'
 import { REDIS_DOWN, continueWithoutRedis, lookUp } from './entry-lookup.js'
+import { Epoch, EpochAccess, unclearable, withEpoch } from './epoch.js'
 import { ForcedRefresh } from './forced-refresh.js'
 import { LeasedLoad, type Maybe } from './leased-load.js'
 import { LoadCoordinator } from './load-coordinator.js'
 import type { Loader } from './loader.js'
 import { LogicalClock } from './logical-clock.js'
 import { MissRate } from './miss-rate.js'
-import type { LoadPolicy } from './policy.js'
+import type { LoadPolicy, StoreOptions } from './policy.js'
 import type { ReadOutage } from './read-outage.js'
 import { requireFunction } from '../util/options.js'
 import { Recorder, type Counted } from './recorder.js'
@@ -34,6 +35,8 @@ export class ReadPath<T> {
   readonly #recorder: Recorder
   readonly #policy: LoadPolicy<T>
   readonly #plainAccess: EntryAccess<T>
+  /** What all entries depend on, if the cache is clearable. */
+  readonly epoch: Epoch | undefined
   readonly #clock = new LogicalClock()
   readonly #missRate = new MissRate()
   readonly #background: BackgroundWork
@@ -47,6 +50,7 @@ export class ReadPath<T> {
     const recorder = (this.#recorder = new Recorder(prefix))
     this.#policy = policy
     this.#plainAccess = plainEntryAccess(client.entries, policy)
+    this.epoch = policy.clearable ? new Epoch(client, prefix, policy) : undefined
     const errors =
       policy.errorTtl === undefined
         ? undefined
@@ -76,7 +80,7 @@ export class ReadPath<T> {
     key: string,
     load: Loader<T>,
     signal?: AbortSignal,
-    access = this.#plainAccess,
+    access = this.#newAccess(),
     outage?: ReadOutage,
     onDecided?: () => void,
   ): Promise<Maybe<T>> {
@@ -125,7 +129,7 @@ export class ReadPath<T> {
     keys: readonly string[],
     loadMany: LoadKeys<T>,
     signal?: AbortSignal,
-    accessOf: AccessOf<T> = () => this.#plainAccess,
+    accessOf: AccessOf<T> = this.#newAccesses(),
     outage?: ReadOutage,
   ): Promise<Maybe<T>[]> {
     signal?.throwIfAborted()
@@ -144,7 +148,7 @@ export class ReadPath<T> {
   }
 
   /** Resolves to the cached value, fresh or stale, without loading. */
-  async peek(key: string, access = this.#plainAccess, outage?: ReadOutage): Promise<Maybe<T>> {
+  async peek(key: string, access = this.#newAccess(), outage?: ReadOutage): Promise<Maybe<T>> {
     return (await this.#peekEntry(key, access, outage))?.value
   }
 
@@ -152,7 +156,7 @@ export class ReadPath<T> {
    * Resolves to whether there is an entry that can be decoded, fresh or stale. An absent entry is
    * one too.
    */
-  async has(key: string, access = this.#plainAccess): Promise<boolean> {
+  async has(key: string, access = this.#newAccess()): Promise<boolean> {
     return (await this.#peekEntry(key, access)) !== undefined
   }
 
@@ -177,7 +181,7 @@ export class ReadPath<T> {
     load: Loader<T>,
     {
       signal,
-      access = this.#plainAccess,
+      access = this.#newAccess(),
       dropsKey = async () => key,
     }: {
       readonly signal?: AbortSignal | undefined
@@ -226,6 +230,38 @@ export class ReadPath<T> {
   /** Returns what this cache has done so far. */
   stats(): CacheStats {
     return this.#recorder.snapshot()
+  }
+
+  /** Stores a value that is known to be current. Resolves to whether it is valid from then on. */
+  async put(key: string, value: T, storing: StoreOptions): Promise<boolean> {
+    const { entries } = this.#client
+    const { format } = this.#policy
+    if (!this.epoch) return entries.put(key, format, value, storing)
+    const epoch = await this.epoch.ensure()
+    return this.epoch.stillIs(epoch, entries.put(key, format, value, withEpoch(storing, epoch)))
+  }
+
+  /** Makes all entries invalid. @throws {UsageError} if the cache is not clearable. */
+  async clear(): Promise<void> {
+    const { epoch } = this
+    if (!epoch) throw unclearable(this.#recorder.prefix)
+    return this.changing('all', () => epoch.clear())
+  }
+
+  /** Returns the access to the entry of one call. */
+  #newAccess(): EntryAccess<T> {
+    return this.epoch ? new EpochAccess(this.#plainAccess, this.epoch) : this.#plainAccess
+  }
+
+  /** Returns the accesses to the entries of one call, by their keys. */
+  #newAccesses(): AccessOf<T> {
+    if (!this.epoch) return () => this.#plainAccess
+    const accesses = new Map<string, EntryAccess<T>>()
+    return (key) => {
+      const access = accesses.get(key) ?? this.#newAccess()
+      accesses.set(key, access)
+      return access
+    }
   }
 
   /** Resolves once no load goes on in the background. */

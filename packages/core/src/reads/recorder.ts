@@ -9,7 +9,7 @@ export type Counted = 'writes' | 'invalidations'
  * channel has no subscribers, a count allocates nothing.
  */
 export class Recorder {
-  readonly #prefix: string
+  readonly prefix: string
   #nearHits = 0
   #redisHits = 0
   #staleHits = 0
@@ -24,7 +24,7 @@ export class Recorder {
   #invalidations = 0
 
   constructor(prefix: string) {
-    this.#prefix = prefix
+    this.prefix = prefix
   }
 
   hit(key: string, stale: boolean, layer: 'near' | 'redis'): void {
@@ -32,12 +32,12 @@ export class Recorder {
     else this.#redisHits++
     if (stale) this.#staleHits++
     if (channels.hit.hasSubscribers)
-      channels.hit.publish({ prefix: this.#prefix, key, stale, layer })
+      channels.hit.publish({ prefix: this.prefix, key, stale, layer })
   }
 
   miss(key: string): void {
     this.#misses++
-    if (channels.miss.hasSubscribers) channels.miss.publish({ prefix: this.#prefix, key })
+    if (channels.miss.hasSubscribers) channels.miss.publish({ prefix: this.prefix, key })
   }
 
   joined(): void {
@@ -48,7 +48,7 @@ export class Recorder {
     this.#loads++
     this.#loadMs += ms
     if (channels.load.hasSubscribers)
-      channels.load.publish({ prefix: this.#prefix, key, ms, background })
+      channels.load.publish({ prefix: this.prefix, key, ms, background })
   }
 
   loadFailed(key: string, ms: number, background: boolean, error: unknown): void {
@@ -56,13 +56,13 @@ export class Recorder {
     this.#loadErrors++
     this.#loadMs += ms
     if (channels.load.hasSubscribers)
-      channels.load.publish({ prefix: this.#prefix, key, ms, background, error })
+      channels.load.publish({ prefix: this.prefix, key, ms, background, error })
   }
 
   filled(key: string, stored: boolean): void {
     if (stored) this.#fills++
     else this.#refusedFills++
-    if (channels.fill.hasSubscribers) channels.fill.publish({ prefix: this.#prefix, key, stored })
+    if (channels.fill.hasSubscribers) channels.fill.publish({ prefix: this.prefix, key, stored })
   }
 
   count(what: Counted, by: number): void {

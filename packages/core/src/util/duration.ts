@@ -8,6 +8,12 @@ import { warnInDevelopment } from './development-warning.js'
  */
 export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`
 
+/**
+ * How long a value is kept: a duration, or `'never'` for a value that does not expire. It is then
+ * kept until something deletes it: an invalidation, a write, or a server that evicts it.
+ */
+export type Ttl = Duration | 'never'
+
 type Unit = keyof typeof MILLISECONDS
 
 const SECOND = 1_000
@@ -47,11 +53,16 @@ const EXPECTED = `a duration: milliseconds above 0, or ${WITH_UNIT}`
  * @example parseDuration('5m', 'ttl') // 300_000
  */
 export function parseDuration(duration: Duration, option: string): number {
-  const ms = typeof duration === 'number' ? duration : milliseconds(duration)
-  if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER))
-    throw new InvalidOptionError(option, EXPECTED, duration)
-  if (duration === ms && ms < 1_000) warnAboutSeconds(ms, option)
-  return Math.max(1, Math.round(ms))
+  return parseMilliseconds(duration, option, EXPECTED)
+}
+
+/**
+ * Converts a ttl to whole milliseconds, at least 1; `'never'` is `Infinity`.
+ *
+ * @throws {InvalidOptionError} if it is not a `Ttl`. The error names `option`.
+ */
+export function parseTtl(ttl: Ttl, option: string): number {
+  return ttl === 'never' ? Infinity : parseMilliseconds(ttl, option, `${EXPECTED} | 'never'`)
 }
 
 /**
@@ -75,6 +86,14 @@ export function duration(text: string | undefined, fallback?: Duration): Duratio
   if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER))
     throw new InvalidOptionError('duration', `a duration with a unit: ${WITH_UNIT}`, text)
   return trimmed as Duration
+}
+
+function parseMilliseconds(duration: Duration, option: string, expected: string): number {
+  const ms = typeof duration === 'number' ? duration : milliseconds(duration)
+  if (!(ms > 0 && ms <= Number.MAX_SAFE_INTEGER))
+    throw new InvalidOptionError(option, expected, duration)
+  if (duration === ms && ms < 1_000) warnAboutSeconds(ms, option)
+  return Math.max(1, Math.round(ms))
 }
 
 function milliseconds(text: unknown): number {
@@ -103,5 +122,7 @@ function warnAboutSeconds(ms: number, option: string): void {
  * @example jittered(60_000, 0.1) // 54_000 … 66_000
  */
 export function jittered(ms: number, share: number): number {
-  return share === 0 ? ms : Math.max(1, Math.round(ms * (1 + share * (2 * Math.random() - 1))))
+  return share === 0 || ms === Infinity
+    ? ms
+    : Math.max(1, Math.round(ms * (1 + share * (2 * Math.random() - 1))))
 }

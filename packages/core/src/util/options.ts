@@ -1,4 +1,4 @@
-import { parseDuration, type Duration } from './duration.js'
+import { parseDuration, parseTtl, type Duration, type Ttl } from './duration.js'
 import { InvalidOptionError } from '../errors.js'
 import { parseSize, type Size } from './size.js'
 
@@ -137,9 +137,19 @@ interface DurationRules {
   readonly allowFalse?: boolean
 }
 
-/** A size. The result is in bytes. */
+/** A ttl. The result is in milliseconds; `'never'` is `Infinity`. */
+export function ttlOption(fallback: Ttl | Required): Option<number>
+export function ttlOption(): Option<number | undefined>
 /* @__NO_SIDE_EFFECTS__ */
-export function sizeOption(fallback: Size): Option<number> {
+export function ttlOption(fallback?: Ttl | Required): Option<number | undefined> {
+  return withDefault(fallback, (value, path) => parseTtl(value as Ttl, path))
+}
+
+/** A size. The result is in bytes. */
+export function sizeOption(fallback: Size): Option<number>
+export function sizeOption(): Option<number | undefined>
+/* @__NO_SIDE_EFFECTS__ */
+export function sizeOption(fallback?: Size): Option<number | undefined> {
   return withDefault(fallback, (value, path) => parseSize(value as Size, path))
 }
 

@@ -1,17 +1,7 @@
+import { bytesOf } from './bytes-of.js'
+import { MemoryBound } from './memory-bound.js'
 import { wrongType } from './reply.js'
-import type { SortedSet } from './sorted-set.js'
-import type { Stream } from './stream.js'
-
-export interface Values {
-  readonly string: string
-  readonly hash: Map<string, string>
-  readonly list: string[]
-  readonly set: Set<string>
-  readonly zset: SortedSet
-  readonly stream: Stream
-}
-
-export type Type = keyof Values
+import type { Type, Values } from './values.js'
 
 interface Stored {
   readonly type: Type
@@ -26,11 +16,16 @@ interface Stored {
 export class Database {
   readonly #stored = new Map<string, Stored>()
   readonly #now: () => number
+  readonly #bound: MemoryBound | undefined
   #lastPosition = 0
 
-  /** `now`: the server's clock, in ms. */
-  constructor(now: () => number) {
+  /**
+   * @param now The server's clock, in ms.
+   * @param maxBytes How many bytes all keys may take together; `undefined`: any number.
+   */
+  constructor(now: () => number, maxBytes?: number) {
     this.#now = now
+    this.#bound = maxBytes === undefined ? undefined : new MemoryBound(maxBytes)
   }
 
   /** The value, if it has this type; `undefined`: there is none. @throws {RedisError} WRONGTYPE */
@@ -38,6 +33,7 @@ export class Database {
     const found = this.#find(key)
     if (found === undefined) return undefined
     if (found.type !== type) throw wrongType()
+    this.#bound?.used(key)
     return found.value as Values[T]
   }
 
@@ -54,6 +50,28 @@ export class Database {
   set<T extends Type>(key: string, type: T, value: Values[T], expires?: number): void {
     const position = this.#stored.get(key)?.position ?? ++this.#lastPosition
     this.#stored.set(key, { type, value, expires, position })
+    this.changed(key)
+  }
+
+  /** Called when the value of a key has changed. */
+  changed(key: string): void {
+    const found = this.#bound && this.#stored.get(key)
+    if (found) this.#bound!.measured(key, bytesOf(key, found.type, found.value))
+  }
+
+  /** The bytes that all keys take, as far as they are counted. */
+  get bytes(): number {
+    return this.#bound?.total ?? 0
+  }
+
+  /** Deletes the least recently used keys until the others fit. Returns the deleted ones. */
+  evict(): readonly string[] {
+    const evicted: string[] = []
+    for (let key = this.#bound?.excess; key !== undefined; key = this.#bound!.excess) {
+      this.#remove(key)
+      evicted.push(key)
+    }
+    return evicted
   }
 
   /** Deletes the key if its value has no members left. */
@@ -61,7 +79,7 @@ export class Database {
     const found = this.#stored.get(key)
     if (found === undefined || found.type === 'string' || found.type === 'stream') return
     const value = found.value as { size?: number; length?: number }
-    if ((value.size ?? value.length) === 0) this.#stored.delete(key)
+    if ((value.size ?? value.length) === 0) this.#remove(key)
   }
 
   typeOf(key: string): Type | undefined {
@@ -69,7 +87,7 @@ export class Database {
   }
 
   delete(key: string): boolean {
-    return this.#find(key) !== undefined && this.#stored.delete(key)
+    return this.#find(key) !== undefined && this.#remove(key)
   }
 
   has(key: string): boolean {
@@ -84,7 +102,7 @@ export class Database {
   expireAt(key: string, at: number | undefined): boolean {
     const found = this.#find(key)
     if (found === undefined) return false
-    if (at !== undefined && at <= this.#now()) this.#stored.delete(key)
+    if (at !== undefined && at <= this.#now()) this.#remove(key)
     else found.expires = at
     return true
   }
@@ -117,12 +135,18 @@ export class Database {
 
   clear(): void {
     this.#stored.clear()
+    this.#bound?.clear()
+  }
+
+  #remove(key: string): boolean {
+    this.#bound?.removed(key)
+    return this.#stored.delete(key)
   }
 
   #find(key: string): Stored | undefined {
     const found = this.#stored.get(key)
     if (found?.expires === undefined || found.expires > this.#now()) return found
-    this.#stored.delete(key)
+    this.#remove(key)
     return undefined
   }
 }

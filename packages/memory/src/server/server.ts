@@ -1,4 +1,5 @@
-import { unref } from '@cache/core/internal'
+import type { Size } from '@cache/core'
+import { readOptions, sizeOption, unref, type OptionTable } from '@cache/core/internal'
 import { Database } from './database.js'
 import { hashCommands } from './commands/hashes.js'
 import { keyCommands } from './commands/keys.js'
@@ -33,6 +34,21 @@ export interface Listener {
   readonly prefixes?: readonly string[] | undefined
 }
 
+/** Options of `MemoryServer`. */
+export interface MemoryServerOptions {
+  /**
+   * The memory that all keys may take together. If they take more after a command, the server
+   * deletes the least recently used ones, as Redis does with the policy `allkeys-lru`. The bytes are
+   * estimated: texts are counted exactly, collections by five of their members. Default: no bound.
+   */
+  readonly maxBytes?: Size
+}
+
+/** The rows of `MemoryServerOptions`. */
+const serverOptions = {
+  maxBytes: sizeOption(),
+} satisfies OptionTable<MemoryServerOptions>
+
 /** The part of Redis that the patterns need, in memory: one database, and Lua scripts. */
 export class MemoryServer {
   readonly database: Database
@@ -47,15 +63,23 @@ export class MemoryServer {
   #frozen: number | undefined
   #depth = 0
 
-  constructor() {
-    this.database = new Database(() => this.now())
+  readonly #maxBytes: number
+
+  /** @throws {InvalidOptionError} if an option is wrong; the error names it. */
+  constructor(options: MemoryServerOptions = {}) {
+    const { maxBytes } = readOptions('MemoryServer', serverOptions, options)
+    this.#maxBytes = maxBytes ?? 0
+    this.database = new Database(() => this.now(), maxBytes)
     this.#scripts = new Scripts((args, isReadOnly) => this.#run(args, isReadOnly))
     this.#context = {
       database: this.database,
       now: () => this.now(),
       micros: () => this.micros(),
       publish: (channel, payload) => this.#publish(channel, payload),
-      changed: (key) => this.#changed(key),
+      changed: (key) => {
+        this.database.changed(key)
+        this.#tellListeners(key)
+      },
     }
     this.#commands = {
       ...stringCommands,
@@ -95,6 +119,7 @@ export class MemoryServer {
   /** The reply of one command; an error is a reply too. */
   execute(args: readonly string[]): ServerReply {
     const reply = this.#run(args, false)
+    for (const key of this.database.evict()) this.#tellListeners(key)
     this.#wake()
     return reply
   }
@@ -174,7 +199,7 @@ export class MemoryServer {
     return receivers
   }
 
-  #changed(key: string): void {
+  #tellListeners(key: string): void {
     for (const { invalidated, prefixes = [] } of this.listeners)
       if (
         invalidated &&
@@ -224,7 +249,8 @@ export class MemoryServer {
         0,
         () =>
           '# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\ntcp_port:0\r\n' +
-          '# Memory\r\nmaxmemory:0\r\n',
+          `# Memory\r\nused_memory:${this.database.bytes}\r\nmaxmemory:${this.#maxBytes}\r\n` +
+          `maxmemory_policy:${this.#maxBytes > 0 ? 'allkeys-lru' : 'noeviction'}\r\n`,
       ),
       EVAL: this.#evaluate(false, false),
       EVAL_RO: this.#evaluate(false, true),

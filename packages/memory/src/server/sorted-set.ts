@@ -22,6 +22,11 @@ export class SortedSet {
     return this.#scores.delete(member)
   }
 
+  /** All of them, in no order. */
+  members(): IterableIterator<string> {
+    return this.#scores.keys()
+  }
+
   /** All of them, sorted. */
   entries(): readonly (readonly [member: string, score: number])[] {
     return (this.#sorted ??= [...this.#scores].sort(
