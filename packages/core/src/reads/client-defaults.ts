@@ -10,7 +10,7 @@ import {
   type OptionTable,
 } from '../util/options.js'
 import type { Duration, Ttl } from '../util/duration.js'
-import { loadPolicyOptions, type LoadPolicyOptions } from './policy.js'
+import { loadPolicyOptions, refuseEarlyRefreshOfNever, type LoadPolicyOptions } from './policy.js'
 
 /**
  * Default options for all caches of a client. A cache that sets an option itself overrides the
@@ -39,7 +39,7 @@ const defaultOptions = {
 /** The option `defaults` of a client. The result is as it was passed, but frozen. */
 export const defaultsOption = customOption((defaults, path): CacheDefaults | undefined => {
   if (defaults === undefined) return undefined
-  readGroup(defaultOptions, defaults, path)
+  refuseEarlyRefreshOfNever(readGroup(defaultOptions, defaults, path), `${path}.earlyRefresh`)
   return Object.freeze({ ...(defaults as CacheDefaults) })
 })
 

@@ -216,12 +216,7 @@ export class LoadPolicy<T> {
     this.#negativeTtl = options.negativeTtl
     this.#version = options.version
     this.#early = options.earlyRefresh
-    if (this.#early && this.#ttl === Infinity)
-      throw new InvalidOptionError(
-        'earlyRefresh',
-        "false, because entries with the ttl 'never' do not expire",
-        this.#early,
-      )
+    refuseEarlyRefreshOfNever(options, 'earlyRefresh')
     this.errorTtl = options.errorTtl
     this.retryOn = options.retryOn
     this.stampede = options.stampede
@@ -300,6 +295,19 @@ export class LoadPolicy<T> {
     }
     return { ttl: jittered(freshFor, this.#jitter) + this.staleBelow, meta }
   }
+}
+
+/** @throws {InvalidOptionError} if entries that never expire would be reloaded before they do. */
+export function refuseEarlyRefreshOfNever(
+  { ttl, earlyRefresh }: { readonly ttl?: unknown; readonly earlyRefresh: unknown },
+  path: string,
+): void {
+  if (earlyRefresh !== undefined && ttl === Infinity)
+    throw new InvalidOptionError(
+      path,
+      "false, because entries with the ttl 'never' do not expire",
+      earlyRefresh,
+    )
 }
 
 function checkLoadTimeout(value: unknown, path: string): LoadTimeouts {
