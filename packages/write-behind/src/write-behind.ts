@@ -7,8 +7,6 @@ import {
   Renewals,
   Backoff,
   Undecodable,
-  addGauge,
-  addHealthPart,
   createToken,
   loadPolicyOptions,
   functionOption,
@@ -31,7 +29,8 @@ import { writeAll } from './bulk.js'
 import { createDeadLetters } from './dead-letters.js'
 import { durabilityOption, durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
-import { measurePartitions, measureQueue } from './measure-queue.js'
+import { measurePartitions } from './measure-queue.js'
+import { MonitoredQueue } from './monitored-queue.js'
 import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from './partitions.js'
 import { FALLBACK_TTL, POLLING, QueueWriter } from './queue-writer.js'
 import { leaseScript, writeStateScript } from './scripts.js'
@@ -123,14 +122,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const serialized = serializeByKey()
   const renewals = new Renewals()
   const bulkConcurrency = Math.min(MAX_BULK_CONCURRENCY, client.entries.atOnce)
-  const removeHealth = addHealthPart(client, `queue ${prefix}`, async () => {
-    const { writes, oldest, unowned, deadLetters } = await measureQueue(client, partitions)
-    return { healthy: unowned === 0, details: { writes, oldest, unowned, deadLetters } }
-  })
-  const removeGauge = addGauge(client, 'queue', prefix, () => measureQueue(client, partitions))
+  const monitored = new MonitoredQueue(client, prefix, partitions)
+  closeWith(client, monitored)
   const close = async (): Promise<void> => {
-    removeHealth()
-    removeGauge()
+    monitored.close()
     await Promise.all([durable?.close(), sessions.close()])
   }
 

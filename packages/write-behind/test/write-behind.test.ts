@@ -96,6 +96,12 @@ describe.each(cases)('on $name', ({ start }) => {
     expect((await client.health()).parts).toEqual([])
   })
 
+  it('the queue is no part of the health of its client once the client is closed', async () => {
+    createRows()
+    await client.close()
+    expect((await client.health()).parts).toEqual([])
+  })
+
   it('an acknowledged write is readable at once, and reaches the database', async () => {
     const rows = createRows()
     await rows.put('1', { name: 'Ada' })
