@@ -19,7 +19,8 @@ import {
   type LoadPolicy,
 } from '@cache/core/internal'
 import { createVersioned, type Versioned } from '@cache/versioning'
-import { GroupCache, type GroupRef } from './group-cache.js'
+import { GroupCache } from './group-cache.js'
+import type { GroupRef } from './group-ref.js'
 import { GroupMembership } from './group-membership.js'
 import { decodeId, idCodec, textOf } from './ids.js'
 import type { ResolvedGroupLevel, ResolvedLevels } from './levels.js'
