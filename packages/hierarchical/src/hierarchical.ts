@@ -71,9 +71,9 @@ function createWithTwoLevels(
     ...itemMethods(cache),
     getGroup: (id, call) => cache.getGroup(0, id, call),
     peekGroup: (id) => cache.peekGroup(0, id),
-    invalidateGroup: (ids) => cache.invalidateGroup(0, asArray(ids)),
+    invalidateGroup: (ids) => cache.invalidation.invalidateGroups(0, asArray(ids)),
     beginGroupMutation: (ids, mutationOptions) =>
-      cache.beginGroupMutation(0, asArray(ids), mutationOptions),
+      cache.invalidation.beginGroupMutation(0, asArray(ids), mutationOptions),
   }
 }
 
@@ -99,9 +99,10 @@ function createWithLevels(givenOptions: LevelsOptions<Levels>): HierarchicalLeve
     ...itemMethods(cache),
     getGroup: async (level, id, call) => cache.getGroup(depthOf(level), id, call),
     peekGroup: async (level, id) => cache.peekGroup(depthOf(level), id),
-    invalidateGroup: async (level, ids) => cache.invalidateGroup(depthOf(level), asArray(ids)),
+    invalidateGroup: async (level, ids) =>
+      cache.invalidation.invalidateGroups(depthOf(level), asArray(ids)),
     beginGroupMutation: async (level, ids, mutationOptions) =>
-      cache.beginGroupMutation(depthOf(level), asArray(ids), mutationOptions),
+      cache.invalidation.beginGroupMutation(depthOf(level), asArray(ids), mutationOptions),
   }
 }
 
@@ -160,8 +161,9 @@ function itemMethods<Item extends NonNullable<unknown>>(cache: HierarchicalCache
     has: (id: KeyPart) => cache.has(id),
     refresh: (id: KeyPart, call?: Pick<CallOptions, 'signal'>) => cache.refresh(id, call),
     beginMutation: (ids: KeyPart | readonly KeyPart[], mutationOptions?: MutationOptions) =>
-      cache.beginMutation(asArray(ids), mutationOptions),
-    invalidate: (ids: KeyPart | readonly KeyPart[]) => cache.invalidate(asArray(ids)),
+      cache.invalidation.beginMutation(asArray(ids), mutationOptions),
+    invalidate: (ids: KeyPart | readonly KeyPart[]) =>
+      cache.invalidation.invalidateItems(asArray(ids)),
   }
 }
 
