@@ -1,18 +1,12 @@
+import { InvalidOptionError, limitTo } from '@cache/core'
 import {
-  CacheUnavailableError,
-  CacheWriteError,
-  CodecError,
-  InvalidOptionError,
-  channels,
-  limitTo,
-} from '@cache/core'
-import {
-  choiceOption,
-  clientOption,
   LoadPolicy,
   ReadPath,
   checkPrefix,
+  choiceOption,
   clearableOptions,
+  clientOption,
+  closeWith,
   durationOption,
   functionOption,
   givenOption,
@@ -25,17 +19,12 @@ import {
   required,
   sourceLoader,
   sourceOptions,
-  emit,
-  hasEpoch,
   uncachedContext,
   warnAboutSharedPrefix,
-  withEpoch,
-  writeSource,
-  type Entry,
   type OptionTable,
-  closeWith,
 } from '@cache/core/internal'
 import { BypassedWrites } from './bypassed-writes.js'
+import { RowWriter } from './row-writer.js'
 import type { Stored, WriteThrough, WriteThroughOptions, Written } from './types.js'
 import { uniqueBatches } from './unique-batches.js'
 import { WriteManyError } from './write-many-error.js'
@@ -71,10 +60,15 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), options)
   const load = sourceLoader<Loaded, Id>(options)
   const { entries } = client
-  const { format } = policy
-  const limitCommits = limitTo(entries.atOnce)
   const bypassed = new BypassedWrites(entries)
   closeWith(client, bypassed)
+  const writer = new RowWriter<T>({
+    client,
+    path,
+    policy,
+    intentTtl,
+    bypassed: onOutage === 'bypass' ? bypassed : undefined,
+  })
   const limitCalls = limitTo(options.concurrency)
 
   return {
@@ -115,11 +109,11 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
 
     update,
 
-    put: (id, value) =>
-      write<T | null>(id, async () => {
+    put: async (id, value) =>
+      (await writer.write<T | null>(keyOf(id), async () => {
         const row: Stored<T> = await store(id, value)
         return row === undefined ? value : (row as T | null)
-      }) as Promise<T>,
+      })) as T,
 
     async delete(id) {
       if (!remove)
@@ -128,17 +122,7 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
           'a function that removes the row, for delete() to call',
           remove,
         )
-      const keys = [keyOf(id)]
-      return path.changing(
-        keys,
-        () =>
-          withOutage(
-            keys,
-            () => remove(id),
-            () => writeSource(client, { keys, intentTtl, change: () => remove(id) }),
-          ),
-        'writes',
-      )
+      return writer.remove(keyOf(id), () => remove(id))
     },
 
     async updateMany(writes) {
@@ -182,66 +166,11 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
   }
 
   async function update(id: Id, patch: Patch): Promise<Written<T, S>> {
-    return (await write(
-      id,
+    return (await writer.write(
+      keyOf(id),
       () => store(id, patch),
       merge && ((current) => merge(current, patch)),
     )) as Written<T, S>
-  }
-
-  /**
-   * Changes one row of the source with `change`, and caches the row that `change` answers with, or
-   * else the merged row.
-   */
-  async function write<R extends Stored<T>>(
-    id: Id,
-    change: () => R | Promise<R>,
-    mergeInto?: (current: T) => T,
-  ): Promise<R | T | undefined> {
-    const key = keyOf(id)
-    let current: Entry<T> | undefined
-    let epoch: string | undefined
-    let merged = false
-    let outcome: Outcome | undefined
-    const row = await path.changing(
-      [key],
-      () =>
-        withOutage([key], change, () =>
-          writeSource<R | T>(client, {
-            keys: [key],
-            intentTtl,
-            begin: async (token) => {
-              if (!mergeInto)
-                return void (epoch = await epochBeside(entries.beginWrite([key], token, intentTtl)))
-              const reading = entries.beginUpdate(key, format, token, intentTtl)
-              epoch = await epochBeside(reading)
-              current = await reading
-              if (policy.clearable && current && !hasEpoch(current, epoch)) current = undefined
-            },
-            change: async () => {
-              const answer = await change()
-              if (answer !== undefined || !mergeInto || !current || current.absent) return answer
-              try {
-                const row = mergeInto(current.value)
-                merged = true
-                return row
-              } catch (error) {
-                // The source has been written nevertheless.
-                emit(channels.error, () => ({ operation: 'merge', key, error }))
-                return answer
-              }
-            },
-            // A merged row has no version of its own. Without a version, it is stored only if no
-            // other writer overlapped.
-            commit: async (token, result) => {
-              outcome = await commit(key, token, result, { versioned: !merged, epoch })
-            },
-          }),
-        ),
-      'writes',
-    )
-    // If another writer overlapped, the row was merged with an old one.
-    return merged && outcome !== 'stored' ? undefined : row
   }
 
   /** Does several writes with one call of `storeMany`: all of them or none. */
@@ -256,88 +185,10 @@ export function createWriteThrough<Loaded, Id, Patch, S extends Stored<NonNullab
         rows,
       )
     }
-    let epoch: string | undefined
-    const all = path.changing(
-      keys,
-      () =>
-        withOutage(keys, change, () =>
-          writeSource(client, {
-            keys,
-            intentTtl,
-            begin: async (token) => {
-              epoch = await epochBeside(entries.beginWrite(keys, token, intentTtl))
-            },
-            change,
-            commit: (token, rows) =>
-              Promise.all(
-                keys.map((key, i) =>
-                  limitCommits(() => commit(key, token, rows[i]!, { versioned: true, epoch })),
-                ),
-              ),
-          }),
-        ),
-      'writes',
-    )
+    const all = writer.writeAll(keys, change)
     return writes.map(async (_, i) => (await all)[i] as Written<T, S>)
   }
-
-  /**
-   * Returns the epoch of a clearable cache before the change that begins, or `undefined` if Redis
-   * does not tell it. Rejects if the change can't begin.
-   */
-  async function epochBeside(beginning: Promise<unknown>): Promise<string | undefined> {
-    const ensuring = path.epoch?.ensure().catch(() => undefined)
-    await beginning
-    return ensuring
-  }
-
-  /** Ends a write: caches the row, or drops the entry if the row is unknown or can't be cached. */
-  async function commit(
-    key: string,
-    token: string,
-    row: Stored<T>,
-    { versioned, epoch }: { readonly versioned: boolean; readonly epoch: string | undefined },
-  ): Promise<Outcome> {
-    const isCacheable = row !== undefined && (!policy.clearable || epoch !== undefined)
-    const storing = isCacheable ? policy.storing(row as T | null, {}) : undefined
-    if (storing === undefined) return entries.commitWrite(key, token)
-    const plain = versioned ? storing : { ttl: storing.ttl }
-    const write = epoch === undefined ? plain : withEpoch(plain, epoch)
-    try {
-      return await entries.commitWrite(key, token, { format, value: row as T, ...write })
-    } catch (error) {
-      if (!(error instanceof CodecError)) throw error
-      emit(channels.error, () => ({ operation: 'cache what was written', key, error }))
-      return entries.commitWrite(key, token)
-    }
-  }
-
-  /** Runs `withRedis`, or with `onOutage: 'bypass'` only `change` while Redis is down. */
-  async function withOutage<R>(
-    keys: readonly string[],
-    change: () => R | Promise<R>,
-    withRedis: () => Promise<R>,
-  ): Promise<R> {
-    try {
-      return await withRedis()
-    } catch (error) {
-      if (onOutage === 'reject' || bypassed.isFull) throw error
-      if (error instanceof CacheWriteError) {
-        keys.forEach((key) => bypassed.add(key))
-        return error.result as R
-      }
-      if (!(error instanceof CacheUnavailableError)) throw error
-      try {
-        return await change()
-      } finally {
-        // Also if the change throws: it may have committed before.
-        keys.forEach((key) => bypassed.add(key))
-      }
-    }
-  }
 }
-
-type Outcome = 'stored' | 'kept' | 'deleted'
 
 /** The rows of `WriteThroughOptions`. */
 const writeThroughOptions = {
