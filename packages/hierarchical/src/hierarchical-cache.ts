@@ -13,6 +13,7 @@ import type { HierarchicalStats } from './types.js'
  * Caches items, and the groups of each level. A read goes up: item, group, group of groups, source.
  */
 export class HierarchicalCache<Item extends NonNullable<unknown>> {
+  /** Invalidates its items and groups. */
   readonly invalidation: Invalidation<Item>
   readonly #itemPrefix: string
   readonly #items: Versioned<Maybe<Item>, ItemRef>
