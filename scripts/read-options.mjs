@@ -11,14 +11,23 @@ export class OptionReader {
     this.#sources = sources
   }
 
-  /** Returns the rows of an interface, or `undefined` if there is no such interface. */
-  rows(name, without = []) {
+  /**
+   * Returns the rows of an interface, required options first, or `undefined` if there is no such
+   * interface. `without` lists options, and interfaces whose own members are left out except those
+   * in `keep`. An option in `expand` is replaced by its members: `retry` by `retry.max`, ….
+   */
+  rows(name, { without = [], keep = [], expand = [] } = {}) {
     const type = this.#typeOf(name)
     if (!type) return undefined
-    return this.#checker
+    const isLeftOut = (property) =>
+      !keep.includes(property.name) &&
+      (without.includes(property.name) || without.includes(ownerOf(property)))
+    const rows = this.#checker
       .getPropertiesOfType(type)
-      .filter((property) => !without.includes(property.name))
-      .map((property) => this.#row(property))
+      .filter((property) => !isLeftOut(property))
+      .flatMap((property) => this.#rowsOf(property, property.name, expand))
+    const isRequired = (row) => row.fallback === 'required'
+    return [...rows.filter(isRequired), ...rows.filter((row) => !isRequired(row))]
   }
 
   /** Returns the options whose docstring and table of options disagree about the default. */
@@ -35,16 +44,25 @@ export class OptionReader {
     })
   }
 
-  #row(property) {
+  #rowsOf(property, name, expand) {
+    if (!expand.includes(name)) return [this.#row(property, name)]
+    const type = this.#checker.getNonNullableType(this.#checker.getTypeOfSymbol(property))
+    return this.#checker
+      .getPropertiesOfType(type)
+      .flatMap((member) => this.#rowsOf(member, `${name}.${member.name}`, expand))
+  }
+
+  #row(property, name) {
     const declaration = property.declarations[0]
     const text = ts
       .displayPartsToString(property.getDocumentationComment(this.#checker))
+      .replace(/\n\s*- /g, ' ')
       .replace(/\s+/g, ' ')
       .trim()
     const { fallback, rest } = splitDefault(text)
     const isOptional = (property.flags & ts.SymbolFlags.Optional) !== 0
     return {
-      name: property.name,
+      name,
       type: typeText(declaration),
       fallback: fallback ?? (isOptional ? 'none' : 'required'),
       description: rest,
@@ -127,12 +145,44 @@ function isLiteral(node) {
   )
 }
 
-/** Returns the declared type, or only its kind if that is long. */
+/** Returns the name of the interface that declares a property. */
+function ownerOf(property) {
+  return property.declarations[0].parent.name?.text
+}
+
+/** Returns the declared type without modifiers, or only an outline of it if that is long. */
 function typeText(declaration) {
   const node = declaration.type
-  if (!node) return 'function'
-  const text = node.getText().replace(/\s+/g, ' ').replace(/^\| /, '')
+  if (!node || ts.isMethodSignature(declaration)) return 'function'
+  const text = node
+    .getText()
+    .replace(/\/\*[\s\S]*?\*\//g, '')
+    .replace(/([^{;,(|])\n\s*(?=(?:readonly )?\w+\??:)/g, '$1; ')
+    .replace(/\s+/g, ' ')
+    .replace(/^\| /, '')
+    .replace(/; \}/g, ' }')
+    .replace(/\breadonly /g, '')
+    .replace(/NonNullable<(\w+)>/g, '$1')
+    .replace(/^Readonly<(.*)>$/, '$1')
+  const parameter = declaration.parent.typeParameters?.find(({ name }) => name.text === text)
+  if (parameter?.constraint) return parameter.constraint.getText()
   if (text.length <= 50) return text
-  if (ts.isFunctionTypeNode(node) || text.includes('=>')) return 'function'
-  return 'object'
+  if (ts.isFunctionTypeNode(node))
+    return `(${node.parameters.map(({ name }) => name.getText()).join(', ')}) => …`
+  return text.includes('=>') ? 'function' : 'object'
+}
+
+/**
+ * Parses what follows the interface in the comment before a table: `without a, B, keep c, expand
+ * d, d.e`.
+ */
+export function parseSelection(text) {
+  const selection = { without: [], keep: [], expand: [] }
+  let list
+  for (const word of text.split(/[\s,]+/).filter((part) => part !== '')) {
+    if (Object.hasOwn(selection, word)) list = selection[word]
+    else if (list) list.push(word)
+    else throw new Error(`"${word}" is not one of ${Object.keys(selection).join(', ')}.`)
+  }
+  return selection
 }

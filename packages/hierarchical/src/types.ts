@@ -32,7 +32,9 @@ export interface HierarchicalPolicy<Item> extends Pick<
   readonly client: CacheClient
   /**
    * How long an item or a group is fresh. An item that is filled from its group is fresh for as
-   * long as the group is, and no longer. Required, unless the client has a default.
+   * long as the group is, and no longer. `'never'` is refused: entries of an invalidated group stay
+   * in Redis until they expire. Required, unless the client has a default. Default: that of the
+   * client.
    */
   readonly ttl?: Duration
   /** Encodes items, and lists of items, to bytes. Default `json`. */
@@ -80,16 +82,18 @@ export interface HierarchicalOptions<
   ItemId extends KeyPart,
   GroupId extends KeyPart,
 > extends HierarchicalPolicy<Item> {
-  /** The level of the items. */
+  /** The first part of the keys of items, and a function that returns the id of an item. */
   readonly item: ItemLevel<Item, ItemId>
-  /** The level of the groups. */
+  /** The first part of the keys of groups, and a function that returns the group id of an item. */
   readonly group: { readonly prefix: string; readonly id: (item: Item) => GroupId }
   /**
    * Returns the group that holds an item. `null` or `undefined` means that there is no such item.
    * The answer is cached.
    */
   readonly groupOf: (id: ItemId) => GroupId | null | undefined | Promise<GroupId | null | undefined>
-  /** Loads all items of a group, each once. Answers `[]` for an empty group. */
+  /**
+   * Loads all items of a group, each once. Answers `[]` for an empty group. Receives `{ signal }`.
+   */
   readonly loadGroup: (
     id: GroupId,
     context: GroupContext,
@@ -143,8 +147,8 @@ interface Items<Item, Id> {
   /**
    * Loads an item now, with its whole group, and replaces the cached group once the load has
    * succeeded; until then, reads of both get what is cached. The groups above are dropped. If the
-   * item has moved to another group, it is invalidated and read again. Rejects if a loader throws or
-   * Redis does not answer: the old item and its group stay.
+   * item has moved to another group, it is invalidated and read again. Rejects if a loader throws
+   * or Redis does not answer: the old item and its group stay.
    */
   refresh(id: Id, call?: Pick<CallOptions, 'signal'>): Promise<Item | null | undefined>
   /**

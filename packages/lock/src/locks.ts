@@ -25,6 +25,7 @@ import {
 import { sharedResources } from './manager/shared-resources.js'
 
 export interface LocksOptions extends HoldOptions {
+  /** The cache client to use. */
   readonly client: CacheClient
   /** The first part of every key, after the client's namespace. Default 'lock'. */
   readonly prefix?: string

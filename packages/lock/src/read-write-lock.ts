@@ -21,8 +21,9 @@ import {
 import { sharedResources } from './manager/shared-resources.js'
 
 export interface ReadWriteLockOptions extends HoldOptions {
+  /** The cache client to use. */
   readonly client: CacheClient
-  /** Identifies the lock. */
+  /** Identifies the lock: a string, a number or a bigint. */
   readonly name: KeyPart
   /** The first part of every key, after the client's namespace. Default 'rwlock'. */
   readonly prefix?: string

@@ -23,12 +23,13 @@ import {
 import { sharedResources } from './manager/shared-resources.js'
 
 export interface SemaphoreOptions extends HoldOptions {
+  /** The cache client to use. */
   readonly client: CacheClient
-  /** Identifies the semaphore. */
+  /** Identifies the semaphore: a string, a number or a bigint. */
   readonly name: KeyPart
   /**
-   * How many holders there can be at once. If processes use different numbers, each request is
-   * decided by the number of its process.
+   * How many holders there can be at once: 1 to 1 000 000. If processes use different numbers, each
+   * request is decided by the number of its process.
    */
   readonly permits: number
   /** The first part of every key, after the client's namespace. Default 'semaphore'. */

@@ -26,10 +26,11 @@ import {
 import type { Locks } from './locks.js'
 
 export interface StampedeGuardOptions<T> {
+  /** The cache client that stores the values. */
   readonly client: CacheClient
   /**
    * The locks that decide which process rebuilds: the one that holds the lock with the key's name.
-   * Any implementation of `Locks` works.
+   * `createLocks` and `createRedlock` make them, and any implementation of `Locks` works.
    */
   readonly locks: Locks
   /** How long a value is stored. */

@@ -25,8 +25,8 @@ export interface MemoryDriverOptions {
    */
   readonly server?: MemoryServer
   /**
-   * The memory that all keys of a new server may take together; see `MemoryServerOptions`. Default:
-   * no bound.
+   * The memory that all keys of a new server may take together. Beyond it, the least recently used
+   * ones are deleted; see `MemoryServerOptions`. Default: no bound.
    */
   readonly maxBytes?: Size
   /** How long a command waits for its reply where its sender does not say. Default 1 s. */

@@ -28,7 +28,8 @@ export interface InstrumentCacheOptions {
   readonly keys?: boolean
   /**
    * The clients whose gauges are observed: circuits, near caches, buses, and queues of write-behind
-   * and its workers. Default: none. `observe` adds clients that are created later.
+   * and its workers. They are observed until they are closed. `observe` adds clients that are
+   * created later. Default `[]`.
    */
   readonly clients?: readonly CacheClient[]
   /**

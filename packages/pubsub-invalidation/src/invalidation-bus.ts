@@ -19,8 +19,8 @@ export interface InvalidationBusOptions {
   /** The name of the channel, without the client's namespace. Default 'invalidations'. */
   readonly channel?: string
   /**
-   * How often the listening connection must give a sign of life. A half-open connection is noticed
-   * within two heartbeats. Default 1 s.
+   * How often a sign of life must show that messages come from the servers that commands go to. A
+   * half-open connection is noticed within two heartbeats. Default 1 s.
    */
   readonly heartbeat?: Duration
   /**

@@ -23,7 +23,7 @@ export interface InvalidatorOptions<R extends Rules> {
   readonly client: CacheClient
   /** A bus of this client, or of a client with the same driver and namespace. */
   readonly bus: InvalidationBus
-  /** The rules by the names of their events. */
+  /** For each event, a function that returns what the event invalidates. */
   readonly rules: R
 }
 

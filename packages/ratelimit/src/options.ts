@@ -31,26 +31,30 @@ export interface RateLimiterOptions {
    */
   readonly limits: readonly Limit[]
   /**
-   * The time that a decision waits for Redis. Default 500 ms. A denial that arrives later is still cached, and the charge of a request that
-   * `onOutage` denied is given back.
+   * The time that a decision waits for Redis. It should be longer than a round trip takes. The
+   * reply is listened for until 1 s has passed, and takes up one of the client's `maxInFlight` for
+   * that time. A denial that arrives later is still cached, and the charge of a request that
+   * `onOutage` denied is given back. Default 500 ms.
    */
   readonly deadline?: Duration
   /**
    * What happens to a request that Redis does not decide within the deadline: `'allow'` it,
    * `'deny'` it, or `{ local: share }`, with which each process allows its share of each limit
-   * without Redis. Default `'allow'`.
+   * without Redis: a quarter with `{ local: 0.25 }`. Default `'allow'`.
    */
   readonly onOutage?: OnOutage
   /**
    * Caches denials in the process, so that repeat offenders cost no round trip. `max` is the number
    * of ids (default 10 000). `maxAge` is how long a denial is cached at most (default 1 s), and so
-   * how late a refund or reset by another process takes effect. `false` turns the cache off.
+   * how late a refund or reset by another process takes effect. Apart from that, it denies no
+   * request that Redis would allow. `false` turns the cache off. Default: on.
    */
   readonly denyCache?: false | { readonly max?: number; readonly maxAge?: Duration }
   /**
    * Charges this many tokens at a time in Redis and spends them in the process, so that one round
    * trip serves many requests. The tokens must be spent within `ttl` (default 250 ms), and count as
-   * if they were spent at its end. It cannot be combined with concurrency limits. Default off.
+   * if they were spent at its end. A crash uses less than the limit, and never admits more. It
+   * cannot be combined with concurrency limits. Default off.
    */
   readonly prefetch?: number | { readonly tokens: number; readonly ttl?: Duration }
   /**
@@ -70,7 +74,7 @@ export interface RateLimiterOptions {
    * The secrets that receipts are signed with, of at least 32 bytes each. You need them if receipts
    * leave the server and come back. The first secret signs, and all of them are accepted. To change
    * the secret, put the new one first and keep the old one until its receipts are worthless.
-   * Default: receipts are not signed, and must not leave the server.
+   * Without secrets, receipts are not signed, and must not leave the server.
    */
   readonly receiptSecrets?: readonly ReceiptSecret[]
 }

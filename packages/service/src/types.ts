@@ -27,16 +27,19 @@ export interface CacheServiceOptions extends Omit<
   readonly client: CacheClient
   /**
    * Publishes invalidations to this process and others. With a bus, values are also kept in the
-   * process. Default: none.
+   * process.
    */
   readonly bus?: InvalidationBus
-  /** How much is kept in the process, and for how long. It needs a bus. */
+  /**
+   * How much is kept in the process, and for how long: `maxEntries`, `maxBytes`, `ttl` and the
+   * other options of a near cache. It needs a bus. Default: those of `withNearCache`.
+   */
   readonly near?: Omit<NearCacheOptions, 'bus'>
-  /** How long a value is fresh by default. Default 1 h. */
+  /** How long a value is fresh, or `'never'`: it does not expire. Default 1 h. */
   readonly ttl?: Ttl
   /**
-   * How long `mutate` may take. A process that dies during `mutate` leaves the old value for at
-   * most this much longer. Default 5 s.
+   * How long `mutate` may take, here and in the caches that `remember` returns. A process that dies
+   * during `mutate` leaves the old value for at most this much longer. Default 5 s.
    */
   readonly intentTtl?: Duration
 }

@@ -11,7 +11,7 @@ export type Shards = Readonly<
 
 /** A set of shards, and the placement that decides which key is on which shard. */
 export interface ShardLayout {
-  /** A driver, or `{ driver, weight }`, for each shard. */
+  /** The shards by name: a driver, or `{ driver, weight }`, for each. The default weight is 1. */
   readonly shards: Shards
   /** Decides which key is on which shard. Default `rendezvous()`. */
   readonly placement?: Placement
@@ -31,18 +31,23 @@ export interface ShardedDriverOptions extends ShardLayout {
   readonly onShardDown?: 'fail' | 'next'
   /**
    * The circuit breaker of each shard. It opens after at least `failures` sends in a row without a
-   * reply (default 5), when the shard has sent nothing at all since a command older than `timeout`.
-   * Then nothing is sent there for `cooldown` (default 1 s), and after that a single probe.
+   * reply, when the shard has sent nothing at all since a command older than `timeout`. Then
+   * nothing is sent there for `cooldown`, and after that a single probe. The client's breaker is
+   * not used. Default `{ failures: 5, cooldown: '1s' }`.
    */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
-  /** How long a command without a timeout of its own waits for its reply. Default 1 s. */
+  /**
+   * How long a command without a timeout of its own waits for its reply. A shard must also be
+   * silent for this long until its breaker opens. Default 1 s.
+   */
   readonly timeout?: Duration
 }
 
 export interface ReshardOptions {
   /**
    * Names of old shards that are gone for good: nothing is moved from them. Give the same names in
-   * all processes. If a shard dies during a change, call `reshard` once more with its name.
+   * all processes. If a shard dies during a change, call `reshard` once more with its name. Default
+   * `[]`.
    */
   readonly lost?: readonly string[]
 }

@@ -25,9 +25,13 @@ export interface VersionedOptions<Loaded, Id>
   /**
    * How long an entry is fresh. You can pass a function of the value. Required, unless the client
    * has a default. `'never'` is refused: the entries of a bumped group would stay in Redis.
+   * Default: that of the client.
    */
   readonly ttl?: Duration | ((value: NonNullable<Loaded>) => Duration)
-  /** The first part of every key of this cache, after the client's namespace. */
+  /**
+   * The first part of every key of this cache, after the client's namespace. `version-of` is
+   * reserved for the versions.
+   */
   readonly prefix: string
   /** Returns the key parts of an id. Default: the id itself. */
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
@@ -55,7 +59,7 @@ export interface VersionedOptions<Loaded, Id>
   readonly strategy?: 'stamp' | 'key'
   /**
    * How long this process uses a version that it has seen, without asking Redis. For this long, a
-   * bump by another process may go unnoticed. Default: off.
+   * bump by another process may go unnoticed; a bump by the same process never does. Default off.
    */
   readonly versionCache?: Duration
   /**

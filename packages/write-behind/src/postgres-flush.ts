@@ -26,7 +26,9 @@ export interface PostgresFlushOptions<T, Id extends WriteId> {
   readonly table: string
   /**
    * The columns that a value fills, with their types:
-   * `{ name: 'text', visits: 'int', tags: 'jsonb' }`.
+   * `{ name: 'text', visits: 'int', tags: 'jsonb' }`. They may have any type that Postgres can read
+   * from JSON. A BigInt, a Date and bytes fit into `bigint`, `timestamptz` and `bytea`. A Map, a
+   * Set, a RegExp or an Error makes a write a dead letter: convert it with `row`.
    */
   readonly columns: Readonly<Record<string, string>>
   /** Returns the columns of a value. Default: the properties of the value with their names. */
@@ -43,8 +45,8 @@ export interface PostgresFlushOptions<T, Id extends WriteId> {
    * exist inserts one with only its id and sequence, so all other columns must be nullable or have
    * a default.
    *
-   * Default: the row is removed, and its sequence with it. Then an older write of the id that
-   * arrives late from a replaced worker may bring the row back.
+   * Without this option, the row is removed, and its sequence with it. An older write of the id
+   * that arrives late from a replaced worker may then bring the row back.
    */
   readonly deleted?: string
 }

@@ -16,14 +16,15 @@ export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch>
   extends Omit<LoadPolicyOptions<NonNullable<Loaded>>, 'version'>, SourceOptions<Loaded, Id> {
   /**
    * How long an entry is fresh. You can pass a function of the value. Required, unless the client
-   * has a default. `'never'` is refused: nobody invalidates these entries.
+   * has a default. `'never'` is refused: nobody invalidates these entries, so they must end by
+   * themselves. Default: that of the client.
    */
   readonly ttl?: Duration | ((value: NonNullable<Loaded>) => Duration)
   /** The cache client to use. */
   readonly client: CacheClient
   /**
    * The first part of every key of this queue, after the client's namespace. It identifies the
-   * queue: its workers use the same prefix. It must not contain a hash tag.
+   * queue: its workers use the same prefix. Neither it nor the namespace may have a hash tag.
    */
   readonly prefix: string
   /**
@@ -56,7 +57,8 @@ export interface WriteBehindOptions<Loaded, Id extends WriteId, Patch>
   readonly onOutage?: 'reject' | 'bypass'
   /**
    * The number of replicas that must confirm a write before it is acknowledged (WAIT), and how long
-   * the write waits for them (default 1 s). Default: no replicas.
+   * the write waits for them (default 1 s). If there are fewer, the write rejects with
+   * `DurabilityError`. Default: no replicas.
    */
   readonly durability?: { readonly replicas: number; readonly timeout?: Duration }
 }

@@ -33,7 +33,10 @@ export interface WriteThroughOptions<Loaded, Id, Patch, S extends Stored<NonNull
   readonly prefix: string
   /** Returns the key parts of an id. Default: the id itself. */
   readonly key?: (id: Id) => KeyPart | readonly KeyPart[]
-  /** Changes the source, and answers with the whole new row, which is cached. */
+  /**
+   * Changes the source. Answers with the whole new row, which is cached, with `null` (there is no
+   * such row), or with nothing.
+   */
   readonly store: (id: Id, patch: Patch) => S | Promise<S>
   /**
    * Changes several rows of the source, all of them or none, and answers in the order of the
@@ -129,8 +132,8 @@ export interface WriteThrough<Loaded, Id, Patch, S>
    * acknowledged never returns a value that was cached, loaded or written before, in any process.
    * The old entries stay in Redis until they are read again or expire.
    *
-   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis does
-   * not answer: the cache may then be cleared later, or not at all.
+   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis
+   * does not answer: the cache may then be cleared later, or not at all.
    */
   clear(): Promise<void>
   /**

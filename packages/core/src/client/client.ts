@@ -24,10 +24,15 @@ import type { Script } from './script.js'
 import { sendThrough, type Send } from './send-through.js'
 
 export interface ClientOptions extends FailureOptions {
-  /** The first part of every key: `shop` makes `shop:product:42`. Default: none. */
+  /** The first part of every key: `shop` makes `shop:product:42`. */
   readonly namespace?: string
+  /** Time limits, and protection against a server that does not answer. */
   readonly resilience?: ResilienceOptions
-  /** Default options for all caches of this client. */
+  /**
+   * Options that all caches of this client have by default, such as
+   * `{ ttl: '1h', staleIfError: '1d', jitter: 0.1 }`. Each cache can override them; `false` turns
+   * one off.
+   */
   readonly defaults?: CacheDefaults
 }
 
@@ -85,8 +90,8 @@ export interface CacheClient {
   /**
    * Closes everything that was created on this client, and then the connections that the driver
    * opened: held locks and slots are released, near caches answer nothing any more, workers finish
-   * their batch, buses stop listening. Can be called several times. The Redis client that you passed in
-   * stays open.
+   * their batch, buses stop listening. Can be called several times. The Redis client that you
+   * passed in stays open.
    */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

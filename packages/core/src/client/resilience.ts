@@ -18,12 +18,12 @@ export interface ResilienceOptions {
    */
   readonly maxInFlight?: number
   /**
-   * The circuit breaker. It opens after at least `failures` (default 5) sends in a row without a
-   * reply, if the server has been silent since a command that is older than `writeTimeout`. Nothing
-   * is sent for `cooldown` (default 1 s) then; after that, one probe is sent first. A late reply is
-   * a sign of life, so a short timeout of one caller does not lock out the others. On a Cluster,
-   * each primary has its own breaker. With shards, each shard has its own, which is set in
-   * `shardedDriver`.
+   * The circuit breaker. It opens after at least `failures` sends in a row without a reply, if the
+   * server has been silent since a command that is older than `writeTimeout`. Nothing is sent for
+   * `cooldown` then; after that, one probe is sent first. A late reply is a sign of life, so a
+   * short timeout of one caller does not lock out the others. On a Cluster, each primary has its
+   * own breaker. With shards, each shard has its own, which is set in `shardedDriver`. Default
+   * `{ failures: 5, cooldown: '1s' }`.
    */
   readonly breaker?: { readonly failures?: number; readonly cooldown?: Duration }
 }

@@ -20,6 +20,7 @@ export interface Script<R> {
 export type KeyType = 'string' | 'hash' | 'list' | 'set' | 'zset' | 'stream' | 'any'
 
 export interface ScriptDefinition<R> {
+  /** The name in errors. */
   readonly name: string
   /**
    * The Lua body of one call, with the `KEYS` and `ARGV` of that call. It ends in `return`. All
@@ -40,15 +41,19 @@ export interface ScriptDefinition<R> {
    * of these keys must be safe to do twice.
    */
   readonly types?: readonly KeyType[] | string
-  /** Whether the types are checked before each call. Use this for calls that must not run again. */
+  /**
+   * Whether the types are checked before each call. Use this for calls that must not run again.
+   * Default false.
+   */
   readonly typesFirst?: boolean
-  /** Whether bulk strings are returned as Buffers. */
+  /** Whether bulk strings are returned as Buffers. Default false. */
   readonly binary?: boolean
   /**
    * Whether the script is read-only. Identical calls of one tick then run once, and calls of one
-   * key do not wait for each other.
+   * key do not wait for each other. Default false.
    */
   readonly readOnly?: boolean
+  /** Converts the reply of one call. */
   readonly parse: (reply: Reply) => R
 }
 

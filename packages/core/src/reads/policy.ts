@@ -24,7 +24,7 @@ import type { Size } from '../util/size.js'
 export interface LoadPolicyOptions<T> {
   /**
    * How long an entry is fresh, or `'never'`: it does not expire. You can pass a function of the
-   * value. Required, unless the client has a default.
+   * value. Required, unless the client has a default. Default: that of the client.
    *
    * An entry that does not expire is kept until it is invalidated or written. Servers with a
    * `volatile-…` policy never evict it, and servers with an `allkeys-…` policy may.
@@ -45,33 +45,33 @@ export interface LoadPolicyOptions<T> {
   /** The maximum size of an entry, for writes and reads. Default '8mb'. */
   readonly maxValueBytes?: Size
   /**
-   * How long a missing value (`null` or `undefined` from the loader) is cached. Default: not at
-   * all. `false`: not at all, whatever the default of the client is.
+   * How long a missing value (`null` or `undefined` from the loader) is cached. Default off.
+   * `false`: off, whatever the default of the client is.
    */
   readonly negativeTtl?: Duration | false
   /**
    * How long, jittered, later callers of this process get the error of a loader again without a new
-   * load. Default: not at all, as with `false`.
+   * load. Default off.
    */
   readonly errorTtl?: Duration | false
-  /** Returns whether `errorTtl` does not apply to this error. Default: it applies to all errors. */
+  /** Selects the errors that `errorTtl` does not keep: returns `true` for them. */
   readonly retryOn?: (error: unknown) => boolean
   /**
    * How long after its ttl an entry is still served, while one caller of all processes reloads it
-   * in the background. Default: not at all, as with `false`. An entry that does not expire becomes
+   * in the background. Default off. An entry that does not expire becomes
    * stale only by `expire`. Source: RFC 5861, §3.
    */
   readonly staleWhileRevalidate?: Duration | false
   /**
-   * How long after that it is still served if the loader throws. Default: not at all, as with
-   * `false`. Source: RFC 5861, §4.
+   * How long after that it is still served if the loader throws. Default off. Source: RFC
+   * 5861, §4.
    */
   readonly staleIfError?: Duration | false
   /**
    * Reloads entries in the background before they expire, with a probability that rises towards
-   * expiry. Pass `true`, or an object: a larger `beta` (default 1) reloads earlier, and `share`
-   * (default 0.2) is the last share of the ttl in which it may happen. Not with the ttl `'never'`.
-   * Source: Vattani et al., VLDB '15.
+   * expiry (XFetch). Default off. Pass `true`, or an object: a larger `beta` (default 1) reloads
+   * earlier, and `share` (default 0.2) is the last share of the ttl in which it may happen. Not
+   * with the ttl `'never'`. Source: Vattani et al., VLDB '15.
    */
   readonly earlyRefresh?: boolean | { readonly beta?: number; readonly share?: number }
   /**
@@ -87,14 +87,16 @@ export interface LoadPolicyOptions<T> {
   /**
    * How long a caller that loads keeps the others waiting if it dies or hangs. Callers of one
    * process join a load for this long, and its lease is renewed meanwhile. Then the next caller
-   * starts a new load. The leases of one load of many keys are renewed for up to ten times as long,
-   * but after the first `leaseTtl` the next caller that asks for a key starts a new load of it.
-   * Default 10 s, or `loadTimeout.hard` plus one second if that is more.
+   * starts a new load. A load that takes longer than twice this may not be cached. The leases of
+   * one load of many keys are renewed for up to ten times as long, but after the first `leaseTtl`
+   * the next caller that asks for a key starts a new load of it. Default 10 s, or
+   * `loadTimeout.hard` plus one second if that is more.
    */
   readonly leaseTtl?: Duration
   /**
-   * `soft`: after this time, callers get the stale value if there is one, and the load goes on.
-   * `hard`: after this time, the signal of the loader aborts, and callers get `LoadTimeoutError`.
+   * Limits how long callers wait for a load. `soft`: after this time, callers get the stale value
+   * if there is one, and the load goes on. `hard`: after this time, the signal of the loader
+   * aborts, and callers get `LoadTimeoutError`.
    */
   readonly loadTimeout?: { readonly soft?: Duration; readonly hard?: Duration }
   /**

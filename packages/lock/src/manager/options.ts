@@ -17,7 +17,10 @@ export interface HoldOptions {
    * time. At least 10 ms. Default 10 s.
    */
   readonly ttl?: Duration
-  /** How long to wait for the lock before `LockTimeoutError`. Default 10 s. */
+  /**
+   * How long to wait for the lock before `LockTimeoutError`. A shorter outage of Redis is waited
+   * out. Default 10 s.
+   */
   readonly wait?: Duration
   /**
    * Whether to renew the lock while it is held. With `false`, it ends with its ttl, unless you call

@@ -51,8 +51,8 @@ export interface NearCacheOptions {
    */
   readonly freeze?: boolean
   /**
-   * Returns the groups (tags) of a value, for `bus.publish({ groups })`. Default: a message about
-   * groups empties the near cache.
+   * Returns the groups (tags) of a value, for `bus.publish({ groups })`. Without it, a message
+   * about groups empties the near cache.
    */
   readonly groups?: (key: string, value: any) => readonly string[]
 }

@@ -23,6 +23,7 @@ import { responseFor, type HttpRefusal } from './response.js'
 
 /** The options that the adapters of all frameworks share. */
 export interface GuardOptions<Request, Response> {
+  /** The limiter that decides. */
   readonly limiter: RateLimiter
   /**
    * Returns the weight of a request. Default 1. Anything but a whole number of at least 0 counts as
@@ -46,15 +47,19 @@ export interface GuardOptions<Request, Response> {
    * Default: every request counts.
    */
   readonly countWhen?: (response: Response, request: Request) => boolean | Promise<boolean>
-  /** Returns whether a request is not limited. Default: all requests are limited. */
+  /** Returns whether a request is not limited. */
   readonly skip?: (request: Request) => boolean | Promise<boolean>
   /**
    * Returns whether a request is refused with 403, without asking Redis. `skip` comes first. A
-   * function that throws or rejects refuses nothing, and is reported on `cache:error`. Default: no
-   * request is. For lists of addresses, see `addressList`.
+   * refusal holds in `shadow` mode too. A function that throws or rejects refuses nothing, and is
+   * reported on `cache:error`. For lists of addresses, see `addressList`.
    */
   readonly deny?: (request: Request) => boolean | Promise<boolean>
-  /** Returns the response to a denied request. Default: a problem document. */
+  /**
+   * Returns the response to a denied request: `{ status, headers, body }`. Each part has a default.
+   * A body that is not a text is sent as JSON. If the function fails or returns something invalid,
+   * the default response is sent. Default: a problem document.
+   */
   readonly onLimited?: OnLimited<Request>
   /**
    * The headers that responses get. With `false` they get none but Retry-After. Default 'draft-10'.

@@ -34,17 +34,23 @@ export interface WriteBehindWorkerOptions<T, Id extends WriteId> {
   readonly client: CacheClient
   /** The prefix of the queue, as in `createWriteBehind`. */
   readonly prefix: string
-  /** As in `createWriteBehind`. */
+  /** As in `createWriteBehind`. Default 8. */
   readonly partitions?: number
-  /** As in `createWriteBehind`. A write that cannot be decoded becomes a dead letter. */
+  /**
+   * As in `createWriteBehind`. A write that cannot be decoded becomes a dead letter. Default
+   * `json`.
+   */
   readonly codec?: Codec<T>
-  /** As in `createWriteBehind`. */
+  /**
+   * As in `createWriteBehind`. A patch that cannot be decoded makes its write a dead letter.
+   * Default: `codec`.
+   */
   readonly patchCodec?: Codec<any>
   /** As in `createWriteBehind`. A value that does not match becomes a dead letter. */
   readonly schema?: Schema<T>
-  /** As in `createWriteBehind`. A larger value becomes a dead letter. */
+  /** As in `createWriteBehind`. A larger value becomes a dead letter. Default '8mb'. */
   readonly maxValueBytes?: Size
-  /** Writes a batch to the database. */
+  /** Writes a batch to the database: `(writes, { fence, partition, signal })`. */
   readonly flush: Flush<T, Id>
   /**
    * The maximum number of writes that are read, and of ids that are flushed, at once. Default 500.
@@ -57,11 +63,17 @@ export interface WriteBehindWorkerOptions<T, Id extends WriteId> {
    * as failed. Default 1 min.
    */
   readonly flushTimeout?: Duration
-  /** Whether the writes of an id in a batch are combined into one. Default true. */
+  /**
+   * Whether the writes of an id in a batch are combined into one, with all their `patches`. Default
+   * true.
+   */
   readonly coalesce?: boolean
   /** How often a write is tried before it becomes a dead letter, and the pauses in between. */
   readonly retry?: RetryOptions
-  /** How long a worker owns a partition without renewing it. Default 10 s. */
+  /**
+   * How long a worker owns a partition without renewing it. A worker that died keeps its partitions
+   * for this long. Default 10 s.
+   */
   readonly ownershipTtl?: Duration
   /** How long `run` waits for running flushes after its signal has aborted. Default 10 s. */
   readonly drainTimeout?: Duration
