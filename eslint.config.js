@@ -90,6 +90,11 @@ export default tseslint.config(
         { argsIgnorePattern: '^_', ignoreUsingDeclarations: true },
       ],
       '@typescript-eslint/consistent-type-imports': 'error',
+      // prettier wraps code, but not comments.
+      'max-len': [
+        'error',
+        { code: 100, ignoreStrings: true, ignoreTemplateLiterals: true, ignoreUrls: true },
+      ],
       'no-debugger': 'error',
       'no-var': 'error',
       'prefer-const': 'error',

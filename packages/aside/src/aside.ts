@@ -108,9 +108,10 @@ export interface Aside<T, Id = KeyPart> {
    */
   has(id: Id): Promise<boolean>
   /**
-   * Stores a value that you know to be current, for its ttl (`'never'`: it does not expire). Resolves to `false` if a writer was
-   * under way, or if the value is older than the cached one; the next read loads. Rejects if Redis
-   * does not answer, and with `CodecError` before anything is sent.
+   * Stores a value that you know to be current, for its ttl (`'never'`: it does not expire).
+   * Resolves to `false` if a writer was under way, or if the value is older than the cached one;
+   * the next read loads. Rejects if Redis does not answer, and with `CodecError` before anything is
+   * sent.
    */
   set(id: Id, value: T, options?: { readonly ttl?: Ttl }): Promise<boolean>
   /**
@@ -129,8 +130,8 @@ export interface Aside<T, Id = KeyPart> {
    * are under way can no longer store their value for it. The old entries stay in Redis until they
    * are read again or expire.
    *
-   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis does
-   * not answer: the cache may then be cleared later, or not at all.
+   * It needs the option `clearable`, and rejects with `UsageError` without it. Rejects if Redis
+   * does not answer: the cache may then be cleared later, or not at all.
    */
   clear(): Promise<void>
   /**

@@ -157,8 +157,8 @@ export function companion(key: string, name: CompanionName): string {
 }
 
 /**
- * Returns the key of the epoch of a cache. It is never the key of an entry: a `%` in a part of a key
- * is escaped.
+ * Returns the key of the epoch of a cache. It is never the key of an entry: a `%` in a part of a
+ * key is escaped.
  *
  * @example epochKey('shop', 'product') // 'shop:product:%epoch'
  */

@@ -38,8 +38,9 @@ export interface Listener {
 export interface MemoryServerOptions {
   /**
    * The memory that all keys may take together. If they take more after a command, the server
-   * deletes the least recently used ones, as Redis does with the policy `allkeys-lru`. The bytes are
-   * estimated: texts are counted exactly, collections by five of their members. Default: no bound.
+   * deletes the least recently used ones, as Redis does with the policy `allkeys-lru`. The bytes
+   * are estimated: texts are counted exactly, collections by five of their members. Default: no
+   * bound.
    */
   readonly maxBytes?: Size
 }

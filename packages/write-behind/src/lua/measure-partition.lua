@@ -12,4 +12,9 @@ local age = 0
 if oldest then
   age = math.max(0, microseconds() - tonumber(oldest[1]:match('^%d+')))
 end
-return {redis.call('XLEN', KEYS[1]), age, redis.call('EXISTS', KEYS[2]), redis.call('ZCARD', KEYS[3])}
+return {
+  redis.call('XLEN', KEYS[1]),
+  age,
+  redis.call('EXISTS', KEYS[2]),
+  redis.call('ZCARD', KEYS[3]),
+}
