@@ -1,6 +1,8 @@
-import { startRedis } from '@cache/testkit'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { eventually, startRedis } from '@cache/testkit'
 import { expect, it, vi } from 'vitest'
-import { createCacheClient } from '../src/index.js'
+import { createCacheClient, type CacheClient } from '../src/index.js'
 import { addGauge, measureGauges, type Measurements } from '../src/internal.js'
 import { flavours } from './drivers/clients.js'
 
@@ -11,12 +13,12 @@ it('a gauge that fails or hangs is an error in time, and holds up no other one',
   await using server = await startRedis()
   await using made = flavour!.standalone(server.url)
   await using client = createCacheClient(made.driver, { namespace: 'shop' })
-  addGauge(client, 'queue', 'good', async () => queue)
-  addGauge(client, 'queue', 'throws', () => {
+  addGauge(client, 'queue', 'good', client, async () => queue)
+  addGauge(client, 'queue', 'throws', client, () => {
     throw new RangeError('broken')
   })
-  addGauge(client, 'queue', 'rejects', () => Promise.reject(new RangeError('broken')))
-  addGauge(client, 'queue', 'hangs', () => new Promise(() => undefined))
+  addGauge(client, 'queue', 'rejects', client, () => Promise.reject(new RangeError('broken')))
+  addGauge(client, 'queue', 'hangs', client, () => new Promise(() => undefined))
   const measured = await measureGauges([client], 50)
   expect(measured.map(({ name, values }) => [name, values])).toEqual([
     ['', { open: 0, halfOpen: 0 }],
@@ -32,16 +34,16 @@ it('gauges end with their removal, and with their client', async () => {
   await using made = flavour!.standalone(server.url)
   const client = createCacheClient(made.driver, { namespace: 'shop' })
   const measure = vi.fn(() => queue)
-  const remove = addGauge(client, 'queue', 'a', measure)
+  const remove = addGauge(client, 'queue', 'a', client, measure)
   const wrapped = { ...client }
-  addGauge(wrapped, 'queue', 'b', measure)
+  addGauge(wrapped, 'queue', 'b', wrapped, measure)
   const names = async (): Promise<string[]> =>
     (await measureGauges([client, wrapped], 1_000)).map(({ name }) => name)
   expect(await names()).toEqual(['', 'a', 'b'])
   remove()
   expect(await names()).toEqual(['', 'b'])
   await client.close()
-  addGauge(client, 'queue', 'late', measure)
+  addGauge(client, 'queue', 'late', client, measure)
   measure.mockClear()
   expect(await names()).toEqual([])
   expect(measure).not.toHaveBeenCalled()
@@ -67,3 +69,28 @@ it('an open circuit is counted', async () => {
     { timeout: 20_000 },
   )
 })
+
+it('a gauge whose owner nobody uses any more is forgotten', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  await using server = await startRedis()
+  await using made = flavour!.standalone(server.url)
+  await using client = createCacheClient(made.driver, { namespace: 'shop' })
+  const kept = addQueue(client, 'kept')
+  addQueue(client, 'forgotten')
+  await eventually(async () => {
+    collect()
+    const measured = await measureGauges([client], 1_000)
+    expect(measured.map(({ name }) => name)).toEqual(['', 'kept'])
+    return true
+  })
+  expect(kept).toEqual(queue)
+})
+
+function addQueue(client: CacheClient, name: string): Measurements['queue'] {
+  const owner = { ...queue }
+  addGauge(client, 'queue', name, owner, measureQueue)
+  return owner
+}
+
+const measureQueue = (owner: Measurements['queue']): Measurements['queue'] => ({ ...owner })

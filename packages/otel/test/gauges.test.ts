@@ -164,9 +164,9 @@ it('a gauge that fails or hangs holds up a collection for no longer than the tim
     clients: [client],
     timeout: '100ms',
   })
-  addGauge(client, 'queue', 'hangs', () => new Promise(() => undefined))
-  addGauge(client, 'queue', 'broken', () => Promise.reject(new Error('broken')))
-  addGauge(client, 'bus', 'works', () => ({ live: false }))
+  addGauge(client, 'queue', 'hangs', client, () => new Promise(() => undefined))
+  addGauge(client, 'queue', 'broken', client, () => Promise.reject(new Error('broken')))
+  addGauge(client, 'bus', 'works', client, () => ({ live: false }))
   const found = await sdk.metrics()
   expect(found['cache.bus.live']!.points).toEqual([
     { attributes: { ...shop, 'cache.bus': 'works' }, value: 0 },
@@ -178,10 +178,15 @@ it('gauges of one name are combined: the same queue once, near caches together',
   await using sdk = recording()
   using _ = instrumentCache({ meter: sdk.meter, tracer: false, clients: [client, client] })
   for (const writes of [2, 5, 3])
-    addGauge(client, 'queue', 'q', () => ({ writes, oldest: 10, deadLetters: 0, unowned: 0 }))
-  for (const live of [true, false]) addGauge(client, 'bus', 'b', () => ({ live }))
+    addGauge(client, 'queue', 'q', client, () => ({
+      writes,
+      oldest: 10,
+      deadLetters: 0,
+      unowned: 0,
+    }))
+  for (const live of [true, false]) addGauge(client, 'bus', 'b', client, () => ({ live }))
   for (const entries of [1, 2])
-    addGauge(client, 'near', '', () => ({ entries, bytes: 10, answering: true }))
+    addGauge(client, 'near', '', client, () => ({ entries, bytes: 10, answering: true }))
   const found = await sdk.metrics()
   const values = (name: string) => found[name]!.points.map(({ value }) => value)
   expect(values('cache.queue.depth')).toEqual([5])
@@ -193,7 +198,7 @@ it('gauges of one name are combined: the same queue once, near caches together',
 it('nothing is measured once the instrumentation is closed', async () => {
   await using sdk = recording()
   const measure = vi.fn(() => ({ live: true }))
-  addGauge(client, 'bus', 'b', measure)
+  addGauge(client, 'bus', 'b', client, measure)
   const instrumentation = instrumentCache({ meter: sdk.meter, tracer: false, clients: [client] })
   await sdk.metrics()
   expect(measure).toHaveBeenCalledTimes(1)

@@ -90,9 +90,7 @@ export class ListeningBus implements InvalidationBus {
       healthy: this.live,
       details: this.stats() as BusStats & Record<string, number>,
     }))
-    this.#removeGauge = addGauge(options.client, 'bus', options.channel, () => ({
-      live: this.live,
-    }))
+    this.#removeGauge = addGauge(options.client, 'bus', options.channel, this, measureBus)
     this.#attempt = this.#subscribe()
     void this.#keepTrying()
   }
@@ -292,6 +290,8 @@ export class ListeningBus implements InvalidationBus {
     emit(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
   }
 }
+
+const measureBus = ({ live }: ListeningBus): { readonly live: boolean } => ({ live })
 
 const INVALIDATE_ALL: Invalidated = {
   keys: [],

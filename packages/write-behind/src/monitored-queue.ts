@@ -13,9 +13,9 @@ export class MonitoredQueue {
     this.#client = client
     this.#partitions = partitions
     this.#removals = [
-      addGauge(client, 'queue', prefix, () => this.#measure()),
+      addGauge(client, 'queue', prefix, this, measure),
       addHealthPart(client, `queue ${prefix}`, async () => {
-        const { writes, oldest, unowned, deadLetters } = await this.#measure()
+        const { writes, oldest, unowned, deadLetters } = await this.measure()
         return { healthy: unowned === 0, details: { writes, oldest, unowned, deadLetters } }
       }),
     ]
@@ -25,7 +25,9 @@ export class MonitoredQueue {
     for (const remove of this.#removals) remove()
   }
 
-  #measure(): Promise<Measurements['queue']> {
+  measure(): Promise<Measurements['queue']> {
     return measureQueue(this.#client, this.#partitions)
   }
 }
+
+const measure = (queue: MonitoredQueue): Promise<Measurements['queue']> => queue.measure()

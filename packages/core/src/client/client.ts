@@ -172,7 +172,7 @@ export function createCacheClient(driver: Driver, options: ClientOptions = {}): 
     [Symbol.asyncDispose]: close,
   }
   Object.assign(client, { [CLOSABLES]: closables, [GAUGES]: gauges })
-  addGauge(client, 'circuits', '', () => {
+  addGauge(client, 'circuits', '', client, () => {
     const states = [...circuits().values()]
     const count = (state: Circuit): number => states.filter((other) => other === state).length
     return { open: count('open'), halfOpen: count('half-open') }

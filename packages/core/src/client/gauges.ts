@@ -37,26 +37,40 @@ interface Gauge {
   readonly kind: keyof Measurements
   readonly name: string
   readonly namespace: string
-  readonly measure: () => Promise<Measurements[keyof Measurements]>
+  readonly owner: WeakRef<object>
+  readonly measure: (owner: object) => Promise<Measurements[keyof Measurements]>
 }
 
-/** The things that use a client and can be measured, until the client is closed. */
+/**
+ * The things that use a client and can be measured, until the client is closed. Whatever nobody
+ * refers to any more is forgotten.
+ */
 export class Gauges {
   readonly #all = new Set<Gauge>()
+  readonly #collected = new FinalizationRegistry<WeakRef<Gauge>>((ref) => {
+    const gauge = ref.deref()
+    if (gauge) this.#all.delete(gauge)
+  })
   #closed = false
 
-  add(gauge: Gauge): () => void {
-    if (!this.#closed) this.#all.add(gauge)
+  add(gauge: Gauge, owner: object): () => void {
+    if (!this.#closed) {
+      this.#all.add(gauge)
+      this.#collected.register(owner, new WeakRef(gauge))
+    }
     return () => void this.#all.delete(gauge)
   }
 
-  measure(timeout: number): Promise<Measured[]> {
-    return Promise.all(
-      [...this.#all].map(async ({ kind, name, namespace, measure }) => {
-        const values = await within(timeout, measure)
-        return { kind, name, namespace, values } as Measured
+  async measure(timeout: number): Promise<Measured[]> {
+    const measured = await Promise.all(
+      [...this.#all].map(async ({ kind, name, namespace, owner, measure }) => {
+        const current = owner.deref()
+        if (!current) return []
+        const values = await within(timeout, () => measure(current))
+        return [{ kind, name, namespace, values } as Measured]
       }),
     )
+    return measured.flat()
   }
 
   close(): void {
@@ -67,17 +81,27 @@ export class Gauges {
 
 /**
  * Lets something that uses a client be measured. `measure` may send commands. Returns a function
- * that ends it. Clients that wrap another one, by copying its properties, share its gauges.
+ * that ends the gauge. Clients that wrap another one, by copying its properties, share its gauges.
+ *
+ * An owner that nobody uses any more is collected, if `measure` refers to it by its argument only.
+ * Declare `measure` outside of the function that creates the owner: closures of one function keep
+ * alive what any of them refers to.
  */
-export function addGauge<Kind extends keyof Measurements>(
+export function addGauge<Kind extends keyof Measurements, Owner extends object>(
   client: { readonly namespace: string },
   kind: Kind,
   name: string,
-  measure: () => Measurements[Kind] | Promise<Measurements[Kind]>,
+  owner: Owner,
+  measure: (owner: Owner) => Measurements[Kind] | Promise<Measurements[Kind]>,
 ): () => void {
-  const { namespace } = client
-  const gauge = { kind, name, namespace, measure: async () => measure() }
-  return (client as ClientWithGauges)[GAUGES]?.add(gauge) ?? (() => undefined)
+  const gauge: Gauge = {
+    kind,
+    name,
+    namespace: client.namespace,
+    owner: new WeakRef(owner),
+    measure: async (current) => measure(current as Owner),
+  }
+  return (client as ClientWithGauges)[GAUGES]?.add(gauge, owner) ?? (() => undefined)
 }
 
 /**

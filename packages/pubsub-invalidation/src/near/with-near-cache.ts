@@ -9,6 +9,7 @@ import {
   numberOption,
   readOptions,
   sizeOption,
+  type Measurements,
   type OptionTable,
 } from '@cache/core/internal'
 import type { InvalidationBus } from '../bus.js'
@@ -98,10 +99,7 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
   )
   const near = new NearCache({ bus: checkBus(bus, inner), ...settings })
   closeWith(inner, near)
-  const removeGauge = addGauge(inner, 'near', '', () => {
-    const { entries, bytes, answering } = near.stats()
-    return { entries, bytes, answering }
-  })
+  const removeGauge = addGauge(inner, 'near', '', near, measureNear)
   const close = async (): Promise<void> => {
     removeGauge()
     near.close()
@@ -113,6 +111,11 @@ export function withNearCache(client: CacheClient, options: NearCacheOptions): N
     close,
     [Symbol.asyncDispose]: close,
   }
+}
+
+function measureNear(near: NearCache): Measurements['near'] {
+  const { entries, bytes, answering } = near.stats()
+  return { entries, bytes, answering }
 }
 
 /** The rows of `NearCacheOptions` without `bus`. For packages that accept these options. */

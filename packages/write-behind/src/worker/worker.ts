@@ -154,7 +154,9 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
         )
       current = new WorkerRun(partitions, processing, ownershipTtl)
       closeWith(client, current)
-      const removeGauge = addGauge(client, 'queue', prefix, () => measureQueue(client, partitions))
+      const removeGauge = addGauge(client, 'queue', prefix, current, () =>
+        measureQueue(client, partitions),
+      )
       try {
         await current.run(signal, drainTimeout)
       } finally {
