@@ -38,7 +38,8 @@ export class OptionReader {
         const row = rows.get(option)
         if (!row || isSame(row.fallback, fallback)) return []
         return [
-          `the default of ${name}.${option} is ${fallback}, but the docstring says ${row.fallback}.`,
+          `the default of ${name}.${option} is ${fallback}, ` +
+            `but the docstring says ${row.fallback}.`,
         ]
       })
     })

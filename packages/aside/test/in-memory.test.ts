@@ -16,7 +16,7 @@ describe('in memory, without a server', () => {
     expect(await cache.getOrLoad(1, load)).toBe(2)
   })
 
-  it('entries take no more memory than the driver allows, and evicted ones are loaded again', async () => {
+  it('entries take no more memory than allowed, and evicted ones are loaded again', async () => {
     const driver = memoryDriver({ maxBytes: '256kb' })
     const client = createCacheClient(driver)
     const cache = createAside<string>({ client, prefix: 'p', ttl: '1h', clearable: true })

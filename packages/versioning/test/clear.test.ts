@@ -103,7 +103,7 @@ onEach((bench) => {
     })
   })
 
-  it('near a process: its clear is seen at once, and that of another with its message', async () => {
+  it('near a process: its clear is seen at once, another one with its message', async () => {
     const shop = new Shop()
     const nodes = await Promise.all(
       [1, 2].map(async () => {

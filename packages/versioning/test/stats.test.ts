@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import { Shop, onEach, productsOf } from './cases.js'
 
 onEach((bench) => {
-  it('stats() counts reads, loads, writes and invalidations, and a bump causes misses', async () => {
+  it('stats() counts reads, loads and changes, and a bump causes misses', async () => {
     const shop = new Shop()
     const products = productsOf(bench.newClient(), shop, 'known before, stamp')
     await products.get(42)
