@@ -1,0 +1,62 @@
+import { transformerTwoslash } from '@shikijs/vitepress-twoslash'
+import { createFileSystemTypesCache } from '@shikijs/vitepress-twoslash/cache-fs'
+import ts from 'typescript'
+import { defineConfig } from 'vitepress'
+import llms from 'vitepress-plugin-llms'
+import { adaptMarkdown, anchorOf } from './markdown.js'
+import { homepage, pageOf, repositoryUrl, root } from './pages.js'
+import { nav, sidebar } from './sidebar.js'
+
+const { config } = ts.readConfigFile(`${root}/tsconfig.base.json`, (file) => ts.sys.readFile(file))
+const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
+
+export default defineConfig({
+  title: '@cache',
+  description: 'Redis cache patterns for TypeScript, with guarantees that tests prove.',
+  lang: 'en',
+  base: new URL(homepage).pathname,
+  srcDir: root,
+  srcExclude: [
+    '.*/**',
+    'README.md',
+    'packages/*/!(README.md)',
+    'packages/*/*/**',
+    'packages/testkit/**',
+    'apps/!(docs|bench)/**',
+    'apps/bench/!(README.md)',
+    'apps/docs/README.md',
+    'apps/docs/migrations/**',
+  ],
+  rewrites: (file) => pageOf(file) ?? file,
+  cleanUrls: true,
+  lastUpdated: true,
+  sitemap: { hostname: homepage },
+  head: [['meta', { name: 'theme-color', content: '#3451b2' }]],
+
+  markdown: {
+    config: adaptMarkdown,
+    anchor: { slugify: anchorOf },
+    codeTransformers: [
+      transformerTwoslash({
+        typesCache: createFileSystemTypesCache({ dir: `${root}/.tmp/twoslash` }),
+        filter: (lang, _code, { meta }) => lang === 'ts' && !meta?.__raw?.includes('from='),
+        twoslashOptions: { compilerOptions: options, vfsRoot: root },
+      }),
+    ],
+  },
+
+  themeConfig: {
+    nav,
+    sidebar,
+    outline: [2, 3],
+    search: { provider: 'local' },
+    socialLinks: [{ icon: 'github', link: repositoryUrl }],
+    editLink: { pattern: `${repositoryUrl}/edit/main/:path`, text: 'Edit this page' },
+    externalLinkIcon: true,
+  },
+
+  vite: {
+    plugins: [llms()],
+    publicDir: `${root}/apps/docs/public`,
+  },
+})

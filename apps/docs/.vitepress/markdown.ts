@@ -1,0 +1,48 @@
+// What the site does with the Markdown of the repository, so that one text serves GitHub and the site.
+import { relative } from 'node:path'
+import type { MarkdownRenderer } from 'vitepress'
+import { linkFrom, root } from './pages.js'
+
+/** Returns the anchor of a heading, as GitHub forms it. */
+export function anchorOf(heading: string): string {
+  return heading
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\-_ ]/gu, '')
+    .replaceAll(' ', '-')
+}
+
+/** Rewrites links to files, shows diagrams, and declares names that a block uses. */
+export function adaptMarkdown(md: MarkdownRenderer): void {
+  md.core.ruler.push('links-to-files', ({ tokens, env }) => {
+    const { realPath, path } = env as { realPath?: string; path: string }
+    const file = relative(root, realPath ?? path)
+    if (file.startsWith('apps/docs/api/')) return
+    for (const token of tokens.flatMap((block) => block.children ?? [])) {
+      const href = token.type === 'link_open' ? token.attrGet('href') : null
+      if (href !== null) token.attrSet('href', linkFrom(file, href))
+      const src = token.type === 'image' ? token.attrGet('src') : null
+      if (src !== null && !/^(\w+:|\/)/.test(src)) token.attrSet('src', imageFrom(file, src))
+    }
+  })
+
+  md.core.ruler.push('declared-names', ({ tokens }) => {
+    tokens.forEach((token, index) => {
+      const comment = tokens[index - 1]?.content.match(/^<!-- with:([\s\S]*?)-->/)
+      if (token.type !== 'fence' || !comment) return
+      token.content = `${comment[1]}// ---cut---\n${token.content}`
+    })
+  })
+
+  const fence = md.renderer.rules.fence!
+  md.renderer.rules.fence = (tokens, index, ...rest) => {
+    const token = tokens[index]!
+    if (token.info.trim() !== 'mermaid') return fence(tokens, index, ...rest)
+    return `<Diagram source="${encodeURIComponent(token.content)}" />\n`
+  }
+}
+
+function imageFrom(file: string, src: string): string {
+  const path = relative('apps/docs', new URL(src, `file:///${file}`).pathname.slice(1))
+  return path.startsWith('.') ? path : `./${path}`
+}

@@ -1,0 +1,14 @@
+import TwoslashFloatingVue from '@shikijs/vitepress-twoslash/client'
+import type { Theme } from 'vitepress'
+import DefaultTheme from 'vitepress/theme'
+import '@shikijs/vitepress-twoslash/style.css'
+import Diagram from './Diagram.vue'
+import './style.css'
+
+export default {
+  extends: DefaultTheme,
+  enhanceApp({ app }) {
+    app.use(TwoslashFloatingVue)
+    app.component('Diagram', Diagram)
+  },
+} satisfies Theme
