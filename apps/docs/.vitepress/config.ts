@@ -1,7 +1,8 @@
+import { fileURLToPath } from 'node:url'
 import { transformerTwoslash } from '@shikijs/vitepress-twoslash'
 import { createFileSystemTypesCache } from '@shikijs/vitepress-twoslash/cache-fs'
 import ts from 'typescript'
-import { defineConfig } from 'vitepress'
+import { type Plugin, defineConfig } from 'vitepress'
 import llms from 'vitepress-plugin-llms'
 import { adaptMarkdown, anchorOf } from './markdown.js'
 import { homepage, pageOf, repositoryUrl, root } from './pages.js'
@@ -18,7 +19,7 @@ export default defineConfig({
   srcDir: root,
   srcExclude: [
     '.*/**',
-    'README.md',
+    '{README,CODE_OF_CONDUCT}.md',
     'packages/*/!(README.md)',
     'packages/*/*/**',
     'packages/testkit/**',
@@ -56,7 +57,20 @@ export default defineConfig({
   },
 
   vite: {
-    plugins: [llms()],
+    plugins: [llms(), resolveFromHere(['vue', 'vue/server-renderer'])],
     publicDir: `${root}/apps/docs/public`,
   },
 })
+
+/** Lets pages elsewhere in the repository import packages of this app. */
+function resolveFromHere(names: readonly string[]): Plugin {
+  return {
+    name: 'resolve-from-here',
+    enforce: 'pre',
+    resolveId(name, _importer, { ssr }) {
+      if (!names.includes(name)) return undefined
+      if (ssr) return { id: name, external: true }
+      return this.resolve(name, fileURLToPath(import.meta.url), { skipSelf: true })
+    },
+  }
+}
