@@ -29,9 +29,7 @@ const folders = [
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name))),
 ]
-const pages = readdirSync(join(root, 'apps/docs'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.md'))
-  .map((file) => join(root, 'apps/docs', file))
+const pages = documents().filter((file) => file.startsWith(join(root, 'apps/docs/')))
 const checked = [
   ...new Set([
     ...folders.map((folder) => join(root, folder, 'README.md')).filter((file) => existsSync(file)),
@@ -107,7 +105,8 @@ function outdatedCopies(file: string): string[] {
 
 /** Returns all Markdown files of the repository, except generated ones and changesets. */
 function documents(): string[] {
-  const files = execFileSync('git', ['ls-files', '*.md'], { cwd: root, encoding: 'utf8' })
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '*.md']
+  const files = execFileSync('git', args, { cwd: root, encoding: 'utf8' })
   return files
     .split('\n')
     .filter((file) => file !== '' && !/(^|\/)api\/|^\.changeset\/|CHANGELOG/.test(file))

@@ -14,10 +14,14 @@ export function anchorOf(heading: string): string {
 
 /** Rewrites links to files, shows diagrams, and declares names that a block uses. */
 export function adaptMarkdown(md: MarkdownRenderer): void {
-  md.core.ruler.push('links-to-files', ({ tokens, env }) => {
+  md.core.ruler.push('files', ({ tokens, env }) => {
     const { realPath, path } = env as { realPath?: string; path: string }
     const file = relative(root, realPath ?? path)
-    if (file.startsWith('apps/docs/api/')) return
+    if (file.startsWith('apps/docs/api/')) {
+      // Signatures are no programs: they get no types on hover.
+      for (const token of tokens) if (token.info === 'ts') token.info = 'typescript'
+      return
+    }
     for (const token of tokens.flatMap((block) => block.children ?? [])) {
       const href = token.type === 'link_open' ? token.attrGet('href') : null
       if (href !== null) token.attrSet('href', linkFrom(file, href))

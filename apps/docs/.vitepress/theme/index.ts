@@ -3,6 +3,7 @@ import type { Theme } from 'vitepress'
 import DefaultTheme from 'vitepress/theme'
 import '@shikijs/vitepress-twoslash/style.css'
 import Diagram from './Diagram.vue'
+import Questionnaire from './choose/Questionnaire.vue'
 import './style.css'
 
 export default {
@@ -10,5 +11,6 @@ export default {
   enhanceApp({ app }) {
     app.use(TwoslashFloatingVue)
     app.component('Diagram', Diagram)
+    app.component('Questionnaire', Questionnaire)
   },
 } satisfies Theme

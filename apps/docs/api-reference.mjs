@@ -1,0 +1,56 @@
+// Writes the API reference of all published packages to `api/`, from their types and docstrings.
+// Needs the built packages.
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { Application, Converter, ReflectionKind } from 'typedoc'
+
+const root = resolve(import.meta.dirname, '../..')
+const entries = readdirSync(join(root, 'packages')).flatMap(typesOf)
+const tsconfig = join(root, '.tmp/api-reference.tsconfig.json')
+mkdirSync(dirname(tsconfig), { recursive: true })
+writeFileSync(tsconfig, JSON.stringify({ extends: '../tsconfig.base.json', files: entries }))
+
+const app = await Application.bootstrapWithPlugins({
+  plugin: ['typedoc-plugin-markdown', 'typedoc-vitepress-theme'],
+  entryPoints: entries,
+  tsconfig,
+  out: join(import.meta.dirname, 'api'),
+  docsRoot: import.meta.dirname,
+  name: 'API reference',
+  readme: 'none',
+  disableSources: true,
+  excludeInternal: true,
+  excludePrivate: true,
+  excludeExternals: true,
+  outputFileStrategy: 'modules',
+  entryFileName: 'index',
+  hidePageHeader: true,
+  hideBreadcrumbs: false,
+  useCodeBlocks: true,
+  parametersFormat: 'table',
+  interfacePropertiesFormat: 'table',
+  propertyMembersFormat: 'table',
+  typeDeclarationFormat: 'table',
+  skipErrorChecking: true,
+  logLevel: 'Warn',
+  validation: { notExported: false, invalidLink: true, notDocumented: false },
+})
+// A module is named as users import it: "lock/dist/conformance" is "@cache/lock/conformance".
+app.converter.on(Converter.EVENT_CREATE_DECLARATION, (_context, reflection) => {
+  if (!reflection.kindOf(ReflectionKind.Module)) return
+  reflection.name = `@cache/${reflection.name.replace('/dist', '')}`
+})
+const project = await app.convert()
+if (!project) process.exit(1)
+await app.generateOutputs(project)
+process.exit(app.logger.hasErrors() ? 1 : 0)
+
+/** Returns the files of types of a published package: one for each name that users import. */
+function typesOf(folder) {
+  const path = join(root, 'packages', folder)
+  const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
+  if (manifest.private) return []
+  return Object.entries(manifest.exports)
+    .filter(([name, target]) => target.import && name !== './internal')
+    .map(([, target]) => join(path, target.import.types))
+}
