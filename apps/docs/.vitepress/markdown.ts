@@ -15,7 +15,8 @@ export function anchorOf(heading: string): string {
 /** Rewrites links to files, shows diagrams, and declares names that a block uses. */
 export function adaptMarkdown(md: MarkdownRenderer): void {
   md.core.ruler.push('files', ({ tokens, env }) => {
-    const { realPath, path } = env as { realPath?: string; path: string }
+    const { realPath, path } = (env ?? {}) as { realPath?: string; path?: string }
+    if (path === undefined) return // a title
     const file = relative(root, realPath ?? path)
     if (file.startsWith('apps/docs/api/')) {
       // Signatures are no programs: they get no types on hover.

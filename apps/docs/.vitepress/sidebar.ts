@@ -1,8 +1,12 @@
 // The order of the pages. The test of the site refuses a page that is missing here.
+import { existsSync, readFileSync } from 'node:fs'
 import type { DefaultTheme } from 'vitepress'
-import api from '../api/typedoc-sidebar.json' with { type: 'json' }
 
 type Item = DefaultTheme.SidebarItem
+
+/** The pages of the API reference, which `api-reference.mjs` has written. */
+const apiPages = new URL('../api/typedoc-sidebar.json', import.meta.url)
+const api = existsSync(apiPages) ? (JSON.parse(readFileSync(apiPages, 'utf8')) as Item[]) : []
 
 export const nav: DefaultTheme.NavItem[] = [
   { text: 'Start', link: '/start' },
