@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startRedis } from '@cache/testkit'
 import { goalsOf, printGoals } from './report/goals.js'
-import { picture } from './report/picture.js'
+import { type Measured, picture, themes } from './report/picture.js'
 import { printTable } from './report/table.js'
 import { circumstances } from './report/versions.js'
 import { scenarios } from './scenarios/all.js'
@@ -31,6 +31,10 @@ const measured = circumstances(redis.version)
 await redis.stop()
 console.table(measured)
 
+/** The scenarios that `overview-light.svg` and `overview-dark.svg` show. */
+const OVERVIEW = ['hit', 'cold key', 'rate limit', 'contended lock']
+const overview: Measured[] = []
+
 mkdirSync(options.out, { recursive: true })
 for (const scenario of scenarios) {
   if (only && !only.includes(scenario.name)) continue
@@ -43,7 +47,12 @@ for (const scenario of scenarios) {
   const { name, about } = scenario
   const json = { scenario: name, about, circumstances: measured, ...result, goals }
   writeFileSync(`${file}.json`, `${JSON.stringify(json, null, 2)}\n`)
-  writeFileSync(`${file}.svg`, await picture(scenario, result))
+  writeFileSync(`${file}.svg`, await picture([{ scenario, result }]))
+  if (OVERVIEW.includes(name)) overview.push({ scenario, result })
 }
+if (overview.length > 0)
+  for (const [theme, colours] of Object.entries(themes)) {
+    writeFileSync(`${options.out}/overview-${theme}.svg`, await picture(overview, colours))
+  }
 console.log(`\nAs JSON and pictures: ${options.out}/`)
 process.exit(0) // Some libraries keep their connections open.

@@ -8,7 +8,7 @@ import { groupContenders } from '../src/groups/contenders.js'
 import { countRoundTrips } from '../src/measure/round-trips.js'
 import { nearContenders } from '../src/near/contenders.js'
 import { goalsOf, isMet } from '../src/report/goals.js'
-import { picture } from '../src/report/picture.js'
+import { picture, themes } from '../src/report/picture.js'
 import { contenders as placements, servers } from '../src/scenarios/placement.js'
 import { scenarios } from '../src/scenarios/all.js'
 
@@ -153,15 +153,21 @@ it('a goal compares with the best of the others, and isMet returns whether it is
 })
 
 it('results become a picture, even if a contender never answered', async () => {
-  const svg = await picture(scenarios[0]!, {
+  const result = {
     shown: 'ms',
-    better: 'less',
+    better: 'less' as const,
     rows: [
       { name: '@cache/aside', ms: 3 },
       { name: 'another', ms: 'none' },
     ],
-  })
-  expect(svg).toMatch(/^<svg/)
-  expect(svg).toContain('@cache/aside')
-  expect(svg).toContain('none')
+  }
+  const measured = scenarios.slice(0, 2).map((scenario) => ({ scenario, result }))
+  for (const colours of Object.values(themes)) {
+    const svg = await picture(measured, colours)
+    expect(svg).toMatch(/^<svg/)
+    for (const { scenario } of measured) expect(svg).toContain(scenario.name)
+    expect(svg).toContain('@cache/aside')
+    expect(svg).toContain('none')
+    expect(svg).toContain(colours.ours)
+  }
 })
