@@ -11,11 +11,13 @@ import { nav, sidebar } from './sidebar.js'
 const { config } = ts.readConfigFile(`${root}/tsconfig.base.json`, (file) => ts.sys.readFile(file))
 const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
 
+const base = new URL(homepage).pathname
+
 export default defineConfig({
   title: '@cache',
   description: 'Redis cache patterns for TypeScript, with guarantees that tests prove.',
   lang: 'en',
-  base: new URL(homepage).pathname,
+  base,
   srcDir: root,
   srcExclude: [
     '.*/**',
@@ -32,7 +34,10 @@ export default defineConfig({
   cleanUrls: true,
   lastUpdated: true,
   sitemap: { hostname: homepage },
-  head: [['meta', { name: 'theme-color', content: '#3451b2' }]],
+  head: [
+    ['link', { rel: 'icon', type: 'image/svg+xml', href: `${base}logo.svg` }],
+    ['meta', { name: 'theme-color', content: '#2c46a8' }],
+  ],
 
   markdown: {
     config: adaptMarkdown,
@@ -47,6 +52,7 @@ export default defineConfig({
   },
 
   themeConfig: {
+    logo: '/logo.svg',
     nav,
     sidebar,
     outline: [2, 3],
@@ -57,6 +63,7 @@ export default defineConfig({
   },
 
   vite: {
+    define: { __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'true' },
     plugins: [llms(), resolveFromHere(['vue', 'vue/server-renderer'])],
     publicDir: `${root}/apps/docs/public`,
   },

@@ -29,6 +29,8 @@ export function adaptMarkdown(md: MarkdownRenderer): void {
       const src = token.type === 'image' ? token.attrGet('src') : null
       if (src !== null && !/^(\w+:|\/)/.test(src)) token.attrSet('src', imageFrom(file, src))
     }
+    // Badges come from another server, and are for GitHub and npm.
+    for (const block of tokens) if (block.content.includes('//img.shields.io/')) block.children = []
   })
 
   md.core.ruler.push('declared-names', ({ tokens }) => {
