@@ -75,7 +75,7 @@ describe('the limiters', () => {
   })
 
   it('show that a fixed window admits twice its limit across an edge', async () => {
-    const results = await admit(traffic('at the edges of windows', 5, WINDOW), LIMIT, WINDOW)
+    const results = await admit(traffic('at window edges', 5, WINDOW), LIMIT, WINDOW)
     const [fixed] = results
     expect(fixed!.title).toBe('Fixed window')
     expect(fixed!.most).toBeGreaterThan(1.5 * LIMIT)

@@ -44,7 +44,7 @@ export const policies = [
   create: (limit: number, window: number) => Limit
 }[]
 
-export const shapes = ['steady', 'bursts', 'at the edges of windows', 'random'] as const
+export const shapes = ['steady', 'bursts', 'at window edges', 'random'] as const
 export type Shape = (typeof shapes)[number]
 
 /** The time of all requests, in ms. */
@@ -67,11 +67,13 @@ export function traffic(shape: Shape, perSecond: number, window: number): readon
       return Array.from({ length: count }, (_, i) => Math.round((i * 1_000) / perSecond))
     case 'bursts':
       return burstsAt(multiples(window / 2), count)
-    case 'at the edges of windows': {
-      // The first request opens the first window, so the edges are at its multiples.
-      const edges = multiples(window).slice(1)
-      const around = edges.flatMap((edge) => [edge - 1_000, edge + 1])
-      return [0, ...burstsAt(around.filter((at) => at < DURATION), count - 1)]
+    case 'at window edges': {
+      // A request opens a window, and there is a burst on both sides of its end. The window that the
+      // second burst opens ends before the next request.
+      const openers = multiples(2 * window + 2)
+      const bursts = openers.flatMap((at) => [at + window - 1_000, at + window])
+      const inTime = bursts.filter((at) => at < DURATION)
+      return [...openers, ...burstsAt(inTime, count - openers.length)].sort((x, y) => x - y)
     }
     case 'random': {
       const random = randomNumbers(7)

@@ -23,7 +23,11 @@ const NEW = 12
 export async function recordStaleFill(variant: Variant): Promise<readonly Step[]> {
   const server = new MemoryServer()
   const clients = [1, 2, 3].map(() => createCacheClient(memoryDriver({ server })))
-  const [reader, writer, later] = clients.map(caches[variant]) as [PriceCache, PriceCache, PriceCache]
+  const [reader, writer, later] = clients.map(caches[variant]) as [
+    PriceCache,
+    PriceCache,
+    PriceCache,
+  ]
   const steps: Step[] = []
   let row = OLD
   const record = async (who: Step['who'], does: string, got?: number) =>
