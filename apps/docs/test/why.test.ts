@@ -54,6 +54,14 @@ describe('cache-aside', () => {
     expect(row.role).toBe('admin')
   })
 
+  it('stores an old row as well if the entry is deleted before the row changes', async () => {
+    let row = ada
+    await other.del('user:42') // a writer, before its change
+    await aside.getUser(redis, 42, async () => row)
+    row = { ...row, role: 'admin' }
+    expect((await aside.getUser(other, 42, async () => row))?.role).toBe('reader')
+  })
+
   it('loads a row that does not exist for each read', async () => {
     const load = vi.fn(async () => null)
     for (let read = 0; read < 5; read++) await aside.getUser(redis, 404, load)
