@@ -27,6 +27,7 @@ describe.skipIf(executable === undefined).each(cases)(
       const viewport = { width, height: 900 }
       const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce' })
       const errors = errorsOf(page)
+      page.setDefaultTimeout(20_000)
       try {
         await page.goto(`${site}examples`)
         await expect.poll(() => page.locator('.example[aria-busy=false]').count()).toBe(3)
@@ -43,21 +44,21 @@ describe.skipIf(executable === undefined).each(cases)(
         await walk()
         expect(await page.getByText('stale: the write').count()).toBe(1)
         await page.getByRole('button', { name: 'Restart' }).click()
-        await page.getByLabel('Cache', { exact: true }).selectOption('aside')
+        await page.getByRole('combobox', { name: /^Cache/ }).selectOption('aside')
         await walk()
         expect(await page.getByText('stale: the write').count()).toBe(0)
         expect(await page.getByText('Later reader asks for the price: €12').count()).toBe(1)
 
         const exact = page.getByRole('img', { name: /^Sliding window, exact/ })
         expect(await exact.getAttribute('aria-label')).toContain('at most 10 requests')
-        await page.getByLabel(/^Limit/).focus()
+        await page.getByRole('slider', { name: /^Limit/ }).focus()
         await page.keyboard.press('ArrowRight')
         await expect.poll(() => exact.getAttribute('aria-label')).toContain('at most 11 requests')
         for (const traffic of ['steady', 'bursts', 'random'])
-          await page.getByLabel('Traffic').selectOption(traffic)
+          await page.getByRole('combobox', { name: /^Traffic/ }).selectOption(traffic)
 
         const shares = page.getByRole('img', { name: /keys move from/ })
-        await page.getByLabel(/^Shards before/).focus()
+        await page.getByRole('slider', { name: /^Shards before/ }).focus()
         await page.keyboard.press('ArrowLeft')
         await expect
           .poll(() => shares.first().getAttribute('aria-label'))
