@@ -68,8 +68,8 @@ export function traffic(shape: Shape, perSecond: number, window: number): readon
     case 'bursts':
       return burstsAt(multiples(window / 2), count)
     case 'at window edges': {
-      // A request opens a window, and there is a burst on both sides of its end. The window that the
-      // second burst opens ends before the next request.
+      // A request opens a window, and there is a burst on both sides of its end. The window that
+      // the second burst opens ends before the next request.
       const openers = multiples(2 * window + 2)
       const bursts = openers.flatMap((at) => [at + window - 1_000, at + window])
       const inTime = bursts.filter((at) => at < DURATION)
