@@ -1,26 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildSite, serveSite } from './built-site.js'
+import { findChromium } from './chromium.js'
 
-const START = 180_000
-const executable = [
-  process.env.CHROMIUM,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-].find((path) => path && existsSync(path))
-
-if (executable === undefined)
-  console.log('Skipped the examples in a browser: no Chromium found. Name one in CHROMIUM.')
-
+const executablePath = findChromium()
 const cases = [390, 1280].flatMap((width) =>
   (['light', 'dark'] as const).map((colorScheme) => ({ width, colorScheme })),
 )
 
-describe.skipIf(executable === undefined).each(cases)(
+describe.skipIf(executablePath === undefined).each(cases)(
   'at $width px in the $colorScheme theme',
   ({ width, colorScheme }) => {
     it('the examples run, can be used by keyboard, and report no errors', async () => {
@@ -29,7 +17,7 @@ describe.skipIf(executable === undefined).each(cases)(
       const errors = errorsOf(page)
       page.setDefaultTimeout(20_000)
       try {
-        await page.goto(`${site}examples`)
+        await page.goto(`${site.url}/examples`)
         await expect.poll(() => page.locator('.example[aria-busy=false]').count()).toBe(4)
 
         const naive = page.getByText('Get, load, set: 32 loads')
@@ -74,64 +62,27 @@ describe.skipIf(executable === undefined).each(cases)(
 )
 
 let browser: Browser
-let server: ChildProcess
-let site: string
+let site: Awaited<ReturnType<typeof serveSite>>
 
 beforeAll(async () => {
-  if (executable === undefined) return
-  const run = { cwd: fileURLToPath(new URL('..', import.meta.url)), env: environment() }
-  // The sidebar has the pages of the API reference.
-  if (!existsSync(`${run.cwd}/api/typedoc-sidebar.json`))
-    await new Promise((resolve) => spawn('node', ['api-reference.mjs'], run).on('exit', resolve))
-  server = spawn('node', [bin, 'dev', '--host', '127.0.0.1', '--port', '0'], run)
-  site = await addressOf(server)
-  browser = await chromium.launch({
-    executablePath: executable,
-    args: ['--no-sandbox', '--disable-dev-shm-usage'],
-  })
-  // Vite finds and prepares dependencies during the first visit.
-  const page = await browser.newPage()
-  await page.goto(`${site}examples`, { timeout: START })
-  await page.locator('.example').nth(3).waitFor({ timeout: START })
-  await page.close()
-}, 2 * START)
+  if (executablePath === undefined) return
+  buildSite()
+  site = await serveSite()
+  const args = ['--no-sandbox', '--disable-dev-shm-usage']
+  browser = await chromium.launch({ executablePath, args })
+}, 600_000)
 
 afterAll(async () => {
   await browser?.close()
-  server?.kill()
+  site?.close()
 })
 
-const bin = fileURLToPath(new URL('../node_modules/vitepress/bin/vitepress.js', import.meta.url))
-
-/** The environment without what the runner of tests adds to it. */
-function environment() {
-  const added = ['NODE_ENV', 'VITEST']
-  const entries = Object.entries(process.env).filter(([name]) => !added.includes(name))
-  return { ...Object.fromEntries(entries), NO_COLOR: '1' }
-}
-
-/** Resolves with the address of the site that a process serves. */
-function addressOf({ stdout, stderr }: ChildProcess): Promise<string> {
-  let output = ''
-  return new Promise((resolve, reject) => {
-    for (const stream of [stdout, stderr])
-      stream!.on('data', (chunk) => {
-        output += String(chunk)
-        const [address] = /http:\/\/127\.0\.0\.1:\S+\//.exec(output) ?? []
-        if (address) resolve(address)
-      })
-    stdout!.on('end', () => reject(new Error(`The site does not start:\n${output}`)))
-  })
-}
-
-/** The errors of a page, except those of other hosts, which may be out of reach. */
+/** The errors of a page, as they occur. */
 function errorsOf(page: Page): readonly string[] {
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error.stack)))
   page.on('console', (message) => {
-    const isOurs = message.location().url.startsWith(new URL(site).origin)
-    const isIcon = message.location().url.endsWith('/favicon.ico')
-    if (message.type() === 'error' && isOurs && !isIcon) errors.push(message.text())
+    if (message.type() === 'error') errors.push(message.text())
   })
   return errors
 }

@@ -1,7 +1,0 @@
-/// <reference types="vitepress/client" />
-
-declare module '*.vue' {
-  import type { Component } from 'vue'
-  const component: Component
-  export default component
-}
