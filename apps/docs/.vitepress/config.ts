@@ -4,6 +4,7 @@ import { createFileSystemTypesCache } from '@shikijs/vitepress-twoslash/cache-fs
 import ts from 'typescript'
 import { type Plugin, defineConfig } from 'vitepress'
 import llms from 'vitepress-plugin-llms'
+import { browserModules } from './browser-modules.js'
 import { adaptMarkdown, anchorOf } from './markdown.js'
 import { homepage, pageOf, repositoryUrl, root } from './pages.js'
 import { nav, sidebar } from './sidebar.js'
@@ -64,7 +65,7 @@ export default defineConfig({
 
   vite: {
     define: { __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'true' },
-    plugins: [llms(), resolveFromHere(['vue', 'vue/server-renderer'])],
+    plugins: [llms(), browserModules(), resolveFromHere(['vue', 'vue/server-renderer'])],
     publicDir: `${root}/apps/docs/public`,
   },
 })

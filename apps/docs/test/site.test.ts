@@ -1,20 +1,14 @@
 // Checks the built site: its links, and its pages in Chromium on a phone and on a desk, in both
 // themes. Set CHAOS=1 to open all pages.
-import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
-import { type Server, createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { AxeBuilder } from '@axe-core/playwright'
 import { parse } from 'node-html-parser'
 import { type Browser, type Page, chromium } from 'playwright-core'
-import sirv from 'sirv'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { base, buildSite, dist, serveSite } from './built-site.js'
 import { findChromium } from './chromium.js'
 
-const root = resolve(import.meta.dirname, '../../..')
-const dist = resolve(import.meta.dirname, '../.vitepress/dist')
-const base = '/cache'
 const widths = [390, 1280]
 const themes = ['light', 'dark'] as const
 /** One page of each kind. */
@@ -33,17 +27,7 @@ const samples = [
   '/api/@cache/lock',
 ]
 
-beforeAll(() => {
-  const args = [
-    'exec',
-    'turbo',
-    'run',
-    'build',
-    '--filter=@cache/docs',
-    '--output-logs=errors-only',
-  ]
-  execFileSync('pnpm', args, { cwd: root, stdio: 'inherit' })
-}, 600_000)
+beforeAll(buildSite, 600_000)
 
 describe('the built site', () => {
   it('has no dead link, and no link to a heading that does not exist', () => {
@@ -79,25 +63,16 @@ describe('the built site', () => {
 const executablePath = findChromium()
 describe.skipIf(executablePath === undefined)('a page in Chromium', () => {
   let browser: Browser
-  let server: Server
-  let origin: string
+  let site: Awaited<ReturnType<typeof serveSite>>
 
   beforeAll(async () => {
-    const files = sirv(dist, { extensions: ['html'] })
-    server = createServer((request, response) => {
-      request.url = request.url!.replace(base, '') || '/'
-      files(request, response, () => {
-        response.writeHead(404).end()
-      })
-    })
-    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    site = await serveSite()
     const args = ['--no-sandbox', '--disable-dev-shm-usage']
     browser = await chromium.launch({ executablePath: executablePath!, args })
   })
   afterAll(async () => {
     await browser.close()
-    server.close()
+    site.close()
   })
 
   it.for(process.env.CHAOS ? pages() : samples)(
@@ -164,7 +139,7 @@ describe.skipIf(executablePath === undefined)('a page in Chromium', () => {
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text())
     })
-    await page.goto(`${origin}${base}${path}`, { waitUntil: 'networkidle' })
+    await page.goto(`${site.url}${path}`, { waitUntil: 'networkidle' })
     return { page, errors }
   }
 })

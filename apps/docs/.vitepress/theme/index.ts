@@ -4,6 +4,7 @@ import DefaultTheme from 'vitepress/theme'
 import '@shikijs/vitepress-twoslash/style.css'
 import Diagram from './Diagram.vue'
 import Questionnaire from './choose/Questionnaire.vue'
+import { registerExamples } from './examples/index.js'
 import './style.css'
 
 export default {
@@ -12,5 +13,6 @@ export default {
     app.use(TwoslashFloatingVue)
     app.component('Diagram', Diagram)
     app.component('Questionnaire', Questionnaire)
+    registerExamples(app)
   },
 } satisfies Theme
