@@ -25,7 +25,6 @@ export function createMonthlyQuota({
     prefix,
     limits: [fixedWindow({ name: 'month', limit, window: '32d' })],
     onOutage: 'deny',
-    denyCache: false,
   })
 
   return {
