@@ -1,6 +1,7 @@
 // Imitates what managed services restrict: see apps/docs/operate/managed.md.
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
+import { createLocks } from '@cache/lock'
 import { createTrackingBus, TrackingRefusedError } from '@cache/pubsub-invalidation'
 import { startRedis, startRedisCluster } from '@cache/testkit'
 import { createWriteBehind } from '@cache/write-behind'
@@ -59,6 +60,15 @@ describe('without INFO', () => {
   it.each(withoutTracking)('%s works', async (name) => {
     await packageUses[name]!(await restricted(['info']), false)
   })
+})
+
+it('without SUBSCRIBE, a waiter gets a lock when it asks again', async () => {
+  const client = await restricted(['subscribe'])
+  await using locks = createLocks({ client })
+  const lock = await locks.acquire('x')
+  const next = locks.acquire('x', { wait: '10s' })
+  await lock.release()
+  await (await next).release()
 })
 
 it('write-behind refuses a server that may evict its queue', async () => {
