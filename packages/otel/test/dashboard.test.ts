@@ -43,6 +43,14 @@ const read = (name: string): string => readFileSync(new URL(name, docs), 'utf8')
 const dashboard = JSON.parse(read('dashboard.json')) as Dashboard
 const rules = (parse(read('alerts.yml')) as Rules).groups.flatMap((group) => group.rules)
 const page = read('README.md')
+const runbooks = read('../operate/runbooks.md')
+const { homepage } = JSON.parse(read('../../../package.json')) as { homepage: string }
+
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^a-z\d -]/g, '')
+    .replaceAll(' ', '-')
 
 let samples: readonly Sample[]
 beforeAll(async () => {
@@ -132,6 +140,18 @@ describe('the alert rules', () => {
     },
   )
 
+  it.each(rules.map((rule) => [rule.alert, rule.annotations.runbook_url] as const))(
+    '%s links to its runbook, which names it',
+    (alert, url) => {
+      const [page, anchor] = url!.split('#')
+      expect(page).toBe(`${homepage}operate/runbooks`)
+      const section = runbooks
+        .split(/^## /m)
+        .find((text) => anchorOf(text.split('\n', 1)[0]!) === anchor)
+      expect(section).toContain(`\`${alert}\``)
+    },
+  )
+
   it('are all described in the page', () => {
     for (const { alert } of rules) expect(page).toContain(`\`${alert}\``)
     const described = new Set(page.match(/`Cache[A-Z]\w+`/g))
@@ -192,4 +212,20 @@ it('a selector of a metric or a label that is not exported is found out', () => 
     'cache_prefix',
   )
   expect(() => expectScraped('sum by (')).toThrow('No PromQL')
+})
+
+describe('the runbooks', () => {
+  it('name only metrics and labels that are exported', () => {
+    const exported = new Set(samples.flatMap(({ name, labels }) => [name, ...Object.keys(labels)]))
+    const named = new Set(runbooks.match(/\bcache_[a-z_]+/g))
+    expect(named.size).toBeGreaterThan(10)
+    const isExported = (name: string) => exported.has(name) || exported.has(`${name}_count`)
+    expect([...named].filter((name) => !isExported(name))).toEqual([])
+  })
+
+  it('name only alerts that there are', () => {
+    const alerts = rules.map(({ alert }) => alert)
+    const named = runbooks.match(/`Cache[A-Z]\w+`/g)!.map((name) => name.slice(1, -1))
+    expect(named.filter((name) => !alerts.includes(name))).toEqual([])
+  })
 })
