@@ -43,7 +43,21 @@ const guide: Item[] = [
       { text: 'Examples that run here', link: '/examples' },
     ],
   },
-  section('Why', 'why', {}),
+  section('Why', 'why', [
+    'index',
+    'cache-aside',
+    'write-through',
+    'expiry',
+    'event-invalidation',
+    'versions',
+    'sharding',
+    'write-behind',
+    'stampede',
+    'rate-limiting',
+    'hierarchical',
+    'pub-sub',
+    'cache-service',
+  ]),
   { text: 'Patterns', items: patterns },
   {
     text: 'Use',
@@ -52,15 +66,29 @@ const guide: Item[] = [
       { text: 'Compare', link: '/compare' },
     ],
   },
-  section('Migrate from', 'migrate', {}),
-  section('Operate', 'operate', {}, [
-    { text: 'Growing', link: '/growing' },
-    { text: 'Metrics, dashboard and alerts', link: '/observability/' },
-    { text: 'Sizes', link: '/sizes' },
-    { text: 'Benchmarks', link: '/benchmarks' },
-    { text: 'Security', link: '/security' },
+  section('Migrate', 'migrate', [
+    'index',
+    'cache-manager',
+    'bentocache',
+    'redlock',
+    'redis-semaphore',
+    'rate-limiter-flexible',
+    'express-rate-limit',
+    'bullmq',
   ]),
-  section('Extend', 'extend', {}),
+  section(
+    'Operate',
+    'operate',
+    ['index', 'acl', 'memory', 'topologies', 'managed', 'runbooks'],
+    [
+      { text: 'Growing', link: '/growing' },
+      { text: 'Metrics, dashboard and alerts', link: '/observability/' },
+      { text: 'Sizes', link: '/sizes' },
+      { text: 'Benchmarks', link: '/benchmarks' },
+      { text: 'Security', link: '/security' },
+    ],
+  ),
+  section('Extend', 'extend', ['index', 'driver', 'codec', 'placement', 'policy']),
   {
     text: 'Inside',
     collapsed: true,
@@ -69,14 +97,15 @@ const guide: Item[] = [
       { text: 'Architecture', link: '/architecture' },
       { text: 'The entry protocol', link: '/protocol' },
       { text: 'Contributing', link: '/contributing' },
+      { text: 'Releasing', link: '/releasing' },
     ],
   },
-  section('Decisions', 'decisions', {
-    'leases-and-intents': 'Leases and intents',
-    'no-consumer-groups': 'No consumer groups',
-    'patterns-do-not-import-patterns': 'Patterns do not import patterns',
-    resharding: 'Resharding',
-  }),
+  section('Decisions', 'decisions', [
+    'leases-and-intents',
+    'no-consumer-groups',
+    'patterns-do-not-import-patterns',
+    'resharding',
+  ]),
 ]
 
 export const sidebar: DefaultTheme.SidebarMulti = {
@@ -84,16 +113,16 @@ export const sidebar: DefaultTheme.SidebarMulti = {
   '/api/': [{ text: 'API reference', link: '/api/', items: api }],
 }
 
-/** Returns the group of pages that are in one folder. */
-function section(
-  text: string,
-  folder: string,
-  pages: Readonly<Record<string, string>>,
-  more: Item[] = [],
-): Item {
-  const items = Object.entries(pages).map(([page, title]) => ({
-    text: title,
+/** Returns the group of pages that are in one folder, in this order and under their own titles. */
+function section(text: string, folder: string, pages: string[], more: Item[] = []): Item {
+  const items = pages.map((page) => ({
+    text: titleOf(`${folder}/${page}.md`),
     link: `/${folder}/${page === 'index' ? '' : page}`,
   }))
   return { text, collapsed: true, items: [...items, ...more] }
+}
+
+function titleOf(file: string): string {
+  const page = readFileSync(new URL(`../${file}`, import.meta.url), 'utf8')
+  return /^# (.+)$/m.exec(page)![1]!
 }
