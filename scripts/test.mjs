@@ -157,6 +157,7 @@ async function suite(path) {
     took,
     ok ? '' : output,
   )
+  for (const [line] of output.matchAll(/^SKIPPED .*$/gm)) console.log(`  ${line}`)
   if (isUnstable) for (const { name } of suspects) console.log(`UNSTABLE ${path}: ${name}`)
 }
 
