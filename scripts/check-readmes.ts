@@ -63,8 +63,8 @@ for (const block of blocks.filter(({ runs }) => runs)) {
   check(
     `${block.file}:${block.line}`,
     '',
-    'pnpm',
-    ['exec', 'tsx', join(scratch, `${block.name}.ts`)],
+    'node',
+    ['--import', 'tsx', join(scratch, `${block.name}.ts`)],
     { REDIS_URL: server.url },
   )
   await server.stop()

@@ -1,18 +1,20 @@
 // Runs all checks of `npm test`, step by step:
-// `node scripts/test.mjs [--only name,name] [--package name] [--chaos]`.
+// `node scripts/test.mjs [--only step,step] [--except step,step] [--package name,name] [--chaos]`.
 // It continues after a failure, and fails if no step ran. Its last line is `N passed, N failed`. A
 // suite counts by its tests, and every other step as one.
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
+import { hasSuite, packagesOf } from './packages.mjs'
 import { endAll, runCommand } from './run-command.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
+    except: { type: 'string' },
     package: { type: 'string' },
     chaos: { type: 'boolean', default: false },
   },
@@ -39,24 +41,24 @@ const STEPS = [
 /** The number of failed tests of a suite up to which a busy machine may be the reason. */
 const MAX_UNSTABLE = 3
 const only = options.only?.split(',')
+const except = options.except?.split(',') ?? []
+const chosen = options.package?.split(',')
 const env = {
   ...process.env,
   TURBO_TELEMETRY_DISABLED: '1',
   DO_NOT_TRACK: '1',
   ...(options.chaos && { CHAOS: '1' }),
 }
-const packages = ['packages', 'apps']
-  .filter((folder) => existsSync(join(root, folder)))
-  .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
-  .filter((path) => existsSync(join(root, path, 'package.json')))
+const packages = packagesOf(root)
 const published = packages.filter(
   (path) => !JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).private,
 )
 const total = { passed: 0, failed: 0, skipped: 0 }
 refuseUnknown('--only', only, STEPS)
+refuseUnknown('--except', except, STEPS)
 refuseUnknown(
   '--package',
-  options.package && [options.package],
+  chosen,
   packages.map((path) => basename(path)),
 )
 const scratch = mkdtempSync(join(tmpdir(), 'cache-test-'))
@@ -81,7 +83,7 @@ if (!options.chaos && packages.includes('apps/catalog'))
 
 rmSync(scratch, { recursive: true, force: true })
 const nothingRan = total.passed + total.failed === 0
-if (nothingRan) console.error('Nothing ran: --only, --package and --chaos leave no step.')
+if (nothingRan) console.error('Nothing ran: --only, --except, --package and --chaos leave no step.')
 const skippedText = total.skipped > 0 ? `, ${total.skipped} skipped` : ''
 console.log(`${total.passed} passed, ${total.failed} failed${skippedText}`)
 process.exit(nothingRan || total.failed > 0 ? 1 : 0)
@@ -131,20 +133,19 @@ async function checkPublished() {
 async function step(name, seconds, command) {
   const [first] = name.split(' ')
   if (!STEPS.includes(first)) throw new Error(`${first} is missing in STEPS.`)
-  if (only && !only.includes(first)) return
+  if (!isSelected(first)) return
   const { ok, output, took } = await runCommand(command, seconds, { cwd: root, env })
   total[ok ? 'passed' : 'failed']++
   report(ok, name, took, ok ? '' : output)
 }
 
+function isSelected(name) {
+  return (!only || only.includes(name)) && !except.includes(name)
+}
+
 async function suite(path) {
-  const hasSuite = existsSync(join(root, path, 'vitest.config.ts'))
-  if (
-    !hasSuite ||
-    (only && !only.includes('suites')) ||
-    (options.package && !path.endsWith(`/${options.package}`))
-  )
-    return
+  if (!hasSuite(root, path) || !isSelected('suites')) return
+  if (chosen && !chosen.includes(basename(path))) return
   const { ok, output, took, passed, failed, unhandled, skipped } = await vitest(path)
   const suspects = [...failed, ...unhandled]
   const isUnstable = !ok && (await passAlone(path, suspects))
@@ -160,6 +161,7 @@ async function suite(path) {
     took,
     ok ? '' : output,
   )
+  for (const [line] of output.matchAll(/^SKIPPED .*$/gm)) console.log(`  ${line}`)
   if (isUnstable) for (const { name } of suspects) console.log(`UNSTABLE ${path}: ${name}`)
 }
 
@@ -229,7 +231,10 @@ async function vitest(path, files = []) {
 
 function report(ok, name, took, output) {
   if (output) console.log(output.slice(-12_000))
-  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${(took / 1_000).toFixed(1)} s)`)
+  const seconds = (took / 1_000).toFixed(1)
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name} (${seconds} s)`)
+  if (process.env.GITHUB_STEP_SUMMARY)
+    appendFileSync(process.env.GITHUB_STEP_SUMMARY, `${ok ? '✅' : '❌'} ${name}: ${seconds} s\n\n`)
 }
 
 function refuseUnknown(option, names = [], known) {

@@ -1,4 +1,5 @@
 import { deserialize, serialize } from 'node:v8'
+import { CacheError } from '../errors.js'
 import type { Codec } from './codec.js'
 import { checkV8 } from './v8-check.js'
 
@@ -8,8 +9,9 @@ import { checkV8 } from './v8-check.js'
  * Functions and symbols are refused. Bytes that declare more content than there is are refused
  * before V8 allocates memory for it.
  *
- * Only Node.js can read these entries. A Node.js that is older than the writer may not be able to,
- * and treats the entry as a miss.
+ * Only Node.js and Deno can read these entries. A version that is older than the writer may not be
+ * able to, and treats the entry as a miss. Creating a cache with this codec throws under Bun, whose
+ * `node:v8` has another format.
  *
  * Source: https://nodejs.org/api/v8.html#serialization-api
  *
@@ -24,4 +26,15 @@ export const v8: Codec<any> = {
     checkV8(payload)
     return deserialize(Uint8Array.prototype.slice.call(payload))
   },
+  prepare() {
+    if (!NULL_OF_V8.test(serialize(null).toString('latin1')))
+      throw new CacheError(
+        'The codec "v8" needs the serializer of V8, which this runtime does not have. Use "json" ' +
+          'or "msgpack".',
+        { code: 'UNSUPPORTED_RUNTIME' },
+      )
+  },
 }
+
+/** How V8 serializes null: a mark, the version, and the kind of the value. */
+const NULL_OF_V8 = /^\xff[\x0d-\x7f]0$/

@@ -24,6 +24,11 @@ export const rules = [
 export const versionRules = ['newer-wins', 'proof-of-nothing-newer', 'cap-of-stored'] as const
 export type Rule = (typeof rules)[number] | (typeof versionRules)[number]
 
+const STEPS = [
+  ...['idle', 'begun', 'stored', 'committed', 'done', 'dead'],
+  ...['missed', 'loading', 'filling', 'answer'],
+]
+
 interface Actor {
   kind: 'writer' | 'invalidator' | 'reader'
   step: string
@@ -264,12 +269,17 @@ function copy(s: State): State {
   return { ...s, intents: [...s.intents], actors: s.actors.map((actor) => ({ ...actor })) }
 }
 
-/** Returns a string that identifies the state. */
+/** Returns a string that identifies the state. It has a character for each number. */
 export function nameOf(s: State): string {
-  const { source, settled, value, capped, lease, intents, conflict } = s
-  const open = intents.join('.')
-  let name = `${source},${settled},${value},${capped},${lease},${open},${conflict}`
-  for (const a of s.actors)
-    name += `|${a.step},${a.left},${a.wrote},${a.inTime},${a.floor},${a.read},${a.token}`
-  return name
+  const codes = [s.source, s.settled, codeOf(s.value), codeOf(s.lease)]
+  codes.push(Number(s.capped), Number(s.conflict), s.intents.length, ...s.intents)
+  for (const a of s.actors) {
+    codes.push(STEPS.indexOf(a.step), a.left, a.wrote, Number(a.inTime), a.floor)
+    codes.push(codeOf(a.read), codeOf(a.token))
+  }
+  return String.fromCharCode(...codes)
+}
+
+function codeOf(value: number | null): number {
+  return value === null ? 0 : value + 1
 }
