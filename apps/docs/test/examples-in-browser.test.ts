@@ -77,12 +77,13 @@ afterAll(async () => {
   site?.close()
 })
 
-/** The errors of a page, as they occur. */
+/** The errors of a page, as they occur. Browsers ask for an icon by themselves. */
 function errorsOf(page: Page): readonly string[] {
   const errors: string[] = []
   page.on('pageerror', (error) => errors.push(String(error.stack)))
   page.on('console', (message) => {
-    if (message.type() === 'error') errors.push(message.text())
+    const isIcon = message.location().url.endsWith('/favicon.ico')
+    if (message.type() === 'error' && !isIcon) errors.push(message.text())
   })
   return errors
 }
