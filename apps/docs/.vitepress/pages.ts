@@ -36,7 +36,8 @@ export function linkFrom(file: string, href: string): string {
   const absolute = join(root, target)
   if (!existsSync(absolute)) throw new Error(`${file}: ${href} does not exist.`)
   const isFolder = statSync(absolute).isDirectory()
-  const page = pageOf(isFolder ? join(target, 'README.md') : target)
+  const document = isFolder ? join(target, 'README.md') : target
+  const page = existsSync(join(root, document)) ? pageOf(document) : undefined
   if (page) return `/${page}${hash}`
   return `${repositoryUrl}/${isFolder ? 'tree' : 'blob'}/main/${target}${hash}`
 }

@@ -1,4 +1,4 @@
-import type { Answers } from './recommend.js'
+import type { Answers } from './questions.js'
 import type { Snippet } from './snippets.js'
 
 /** The part of a program that connects to Redis, and the lines that end it. */

@@ -1,4 +1,4 @@
-import type { Answers } from './recommend.js'
+import type { Answers } from './questions.js'
 
 /** A part of a program. */
 export interface Snippet {
