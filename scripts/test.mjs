@@ -29,6 +29,7 @@ const STEPS = [
   'readmes',
   'api',
   'options',
+  'metadata',
   'sizes',
   'publint',
   'tarballs',
@@ -108,6 +109,7 @@ async function checkSources() {
 async function checkPublished() {
   await step('api', 240, ['node', 'scripts/api-reports.mjs'])
   await step('options', 120, ['node', 'scripts/option-tables.mjs'])
+  await step('metadata', 30, ['node', 'scripts/metadata.mjs'])
   await step('sizes', 120, ['node', 'scripts/sizes.mjs'])
   for (const path of published)
     await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
