@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 /**
  * Returns what is wrong with the files of a package as it was published, a sentence for each problem.
- * `changelog` says whether the package must have a changelog that describes its version. It has one
+ * `changelog` says whether the package must have a changelog with its version. It has one
  * once `changeset version` has run.
  */
 export function fileProblems(folder, { changelog = false } = {}) {
@@ -14,8 +14,8 @@ export function fileProblems(folder, { changelog = false } = {}) {
   const problems = []
   for (const file of ['README.md', 'LICENSE'])
     if (!files.includes(file)) problems.push(`${file} is missing.`)
-  if (changelog && !hasEntry(folder, manifest.version))
-    problems.push(`CHANGELOG.md does not describe ${manifest.version}.`)
+  if (changelog && !hasHeading(folder, manifest.version))
+    problems.push(`CHANGELOG.md does not mention ${manifest.version}.`)
   for (const [name, range] of Object.entries(manifest.dependencies ?? {}))
     if (/^(workspace|link|file):/.test(range)) problems.push(`${name} has the range ${range}.`)
   for (const target of targets(manifest.exports))
@@ -30,11 +30,10 @@ export function fileProblems(folder, { changelog = false } = {}) {
   return problems
 }
 
-function hasEntry(folder, version) {
+/** An entry may be empty: a package without changes gets the version of the others. */
+function hasHeading(folder, version) {
   const file = join(folder, 'CHANGELOG.md')
-  if (!existsSync(file)) return false
-  const [, entry = ''] = readFileSync(file, 'utf8').split(`\n## ${version}\n`)
-  return entry.split('\n## ')[0].trim() !== ''
+  return existsSync(file) && readFileSync(file, 'utf8').split('\n').includes(`## ${version}`)
 }
 
 /** Returns all files that `exports` leads to. */

@@ -33,11 +33,9 @@ test('README and LICENSE must be there', () => {
   assert.deepEqual(fileProblems(folder), ['README.md is missing.', 'LICENSE is missing.'])
 })
 
-test('the changelog must describe this version, if one is asked for', () => {
-  const problem = ['CHANGELOG.md does not describe 1.2.0.']
+test('the changelog must have this version, if one is asked for', () => {
+  const problem = ['CHANGELOG.md does not mention 1.2.0.']
   write('CHANGELOG.md', '# a\n\n## 1.1.0\n\n- something\n')
-  assert.deepEqual(fileProblems(folder, { changelog: true }), problem)
-  write('CHANGELOG.md', '# a\n\n## 1.2.0\n\n## 1.1.0\n\n- something\n')
   assert.deepEqual(fileProblems(folder, { changelog: true }), problem)
   rmSync(join(folder, 'CHANGELOG.md'))
   assert.deepEqual(fileProblems(folder, { changelog: true }), problem)
