@@ -35,6 +35,7 @@ const STEPS = [
   'tarballs',
   'suites',
   'demo',
+  'release',
 ]
 /** The number of failed tests of a suite up to which a busy machine may be the reason. */
 const MAX_UNSTABLE = 3
@@ -81,6 +82,7 @@ if (!options.chaos) {
 for (const path of packages) await suite(path)
 if (!options.chaos && packages.includes('apps/catalog'))
   await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
+if (options.chaos || only?.includes('release')) await rehearseRelease()
 
 rmSync(scratch, { recursive: true, force: true })
 const nothingRan = total.passed + total.failed === 0
@@ -125,6 +127,15 @@ async function checkPublished() {
       '--no-emoji',
     ])
   await step('tarballs', 600, ['node', 'scripts/check-tarballs.mjs'])
+}
+
+/** Rehearses a release, which installs packages from the registry that npm is configured with. */
+async function rehearseRelease() {
+  if (only && !only.includes('release')) return
+  const { ok } = await runCommand(['npm', 'view', 'ioredis', 'version'], 60, { cwd: scratch, env })
+  if (ok) return await step('release', 2_400, ['node', 'scripts/rehearsal/rehearse.mjs'])
+  console.log('skipped release: the registry of npm cannot be reached.')
+  total.skipped++
 }
 
 async function step(name, seconds, command) {
