@@ -70,7 +70,7 @@ if (!options.chaos) {
     ...['pnpm', 'exec', 'turbo', 'run', 'typecheck'],
     ...['--concurrency=100%', '--output-logs=errors-only'],
   ])
-  await step('scripts', 60, [
+  await step('scripts', 180, [
     'node',
     '--test',
     ...readdirSync(join(root, 'scripts'))
