@@ -1,8 +1,8 @@
 // Prepares a fresh machine that has only Node and npm, then runs a command:
 // `node scripts/bootstrap.mjs -- <command> …`. It finds or downloads the right pnpm, installs the
-// packages, builds them, and finds a Redis, unless `--without-redis` says that the command does so
-// itself. It installs a Redis only as root, or with `--install` anywhere on the command line:
-// `npm test -- --install`.
+// packages, builds them, and finds a Redis. `--without-redis` says that the command finds a Redis
+// itself, and `--without-build` that it builds what it needs, too. A Redis is only installed as root,
+// or with `--install` anywhere on the command line: `npm test -- --install`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'
@@ -36,10 +36,15 @@ run('pnpm', [
   '--reporter',
   existsSync(join(root, 'node_modules')) ? 'silent' : 'append-only',
 ])
-log('building')
-run('pnpm', ['exec', 'turbo', 'run', 'build', '--output-logs=errors-only', '--log-order=grouped'])
 const separator = process.argv.indexOf('--')
-if (!process.argv.slice(0, separator).includes('--without-redis')) {
+const flags = process.argv.slice(2, separator === -1 ? undefined : separator)
+const builds = !flags.includes('--without-build')
+if (builds) {
+  log('building')
+  const build = ['exec', 'turbo', 'run', 'build', '--filter=./packages/*']
+  run('pnpm', [...build, '--output-logs=errors-only', '--log-order=grouped'])
+}
+if (builds && !flags.includes('--without-redis')) {
   log('looking for a Redis')
   run('node', [join('packages', 'testkit', 'dist', 'find-redis.js')])
 }

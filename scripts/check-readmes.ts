@@ -13,14 +13,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startRedis } from '@cache/testkit'
-
-interface Block {
-  readonly file: string
-  readonly line: number
-  readonly code: string
-  readonly runs: boolean
-  readonly name: string
-}
+import { codeBlocks } from './code-blocks.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folders = [
@@ -36,7 +29,9 @@ const checked = [
     ...pages,
   ]),
 ]
-const blocks = checked.flatMap(blocksOf)
+const blocks = checked.flatMap((file) =>
+  codeBlocks(readFileSync(file, 'utf8'), relative(root, file)),
+)
 const scratch = join(root, '.tmp', 'readmes')
 
 rmSync(scratch, { recursive: true, force: true })
@@ -73,25 +68,6 @@ rmSync(scratch, { recursive: true, force: true })
 const ran = blocks.filter(({ runs }) => runs).length
 console.log(`${blocks.length} code blocks, ${ran} of them run, ${failed} failed`)
 process.exit(failed > 0 ? 1 : 0)
-
-function blocksOf(file: string): Block[] {
-  const text = readFileSync(file, 'utf8')
-  const result: Block[] = []
-  for (const match of text.matchAll(
-    /(?:<!-- with:([\s\S]*?)-->\s*)?^```ts( no-run)?\n([\s\S]*?)^```/gm,
-  )) {
-    const line = text.slice(0, match.index).split('\n').length
-    const path = relative(root, file)
-    result.push({
-      file: path,
-      line,
-      code: `${match[1] ?? ''}\n${match[3]}\nexport {}\n`,
-      runs: match[2] === undefined,
-      name: `${path.replaceAll(/[^a-z]/gi, '_')}_${line}`,
-    })
-  }
-  return result
-}
 
 /** Returns a message for each block of a document that differs from the file in its `from=`. */
 function outdatedCopies(file: string): string[] {

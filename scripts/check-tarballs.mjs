@@ -1,11 +1,13 @@
 // Installs each published package from its tarball into an empty project with one of the two
 // clients. Uses it there as ESM, as CommonJS, and from TypeScript with all module resolutions.
-// Checks that the other client is neither needed nor loaded.
+// Checks that the other client is neither needed nor loaded, and that LICENSE, README and source maps
+// are in the tarball.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { fileProblems } from './published-files.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const scratch = mkdtempSync(join(tmpdir(), 'cache-tarballs-'))
@@ -92,6 +94,10 @@ function check(client, snippets, tarballs) {
     '--loglevel',
     'error',
   ])
+  for (const name of Object.keys(tarballs)) {
+    const problems = fileProblems(join(project, 'node_modules', name))
+    if (problems.length > 0) throw new Error(`${name}:\n${problems.join('\n')}`)
+  }
 
   const esm = program(client, snippets, (name) => `await import('${name}')`, 'import.meta.url')
   write(project, 'use.mjs', esm)

@@ -9,7 +9,7 @@ const root = resolve(import.meta.dirname, '..')
 const { values } = parseArgs({ options: { base: { type: 'string', default: 'main' } } })
 
 const packages = changedPackages(values.base)
-run(['--only', 'build,types,scripts,format,lint,cycles,entry-changes,api,options,sizes'])
+run(['--only', 'build,types,scripts,format,lint,cycles,entry-changes,api,options,metadata,sizes'])
 for (const name of packages) run(['--only', 'suites', '--package', name])
 console.log(
   packages.length > 0 ? `Checked ${packages.join(', ')}.` : 'No package differs: no suite has run.',

@@ -32,11 +32,13 @@ const STEPS = [
   'readmes',
   'api',
   'options',
+  'metadata',
   'sizes',
   'publint',
   'tarballs',
   'suites',
   'demo',
+  'release',
 ]
 /** The number of failed tests of a suite up to which a busy machine may be the reason. */
 const MAX_UNSTABLE = 3
@@ -68,7 +70,7 @@ if (!options.chaos) {
   await step('build', 600, turbo('build', '--filter=./packages/*'))
   // One task for each core: compilers take much memory.
   await step('types', 600, turbo('typecheck', '--concurrency=100%'))
-  await step('scripts', 60, [
+  await step('scripts', 180, [
     'node',
     '--test',
     ...readdirSync(join(root, 'scripts'))
@@ -80,6 +82,7 @@ if (!options.chaos) {
 for (const path of packages) await suite(path)
 if (!options.chaos && packages.includes('apps/catalog'))
   await step('demo', 300, ['pnpm', '--silent', '--filter', './apps/catalog', 'demo', '--once'])
+if (options.chaos || only?.includes('release')) await rehearseRelease()
 
 rmSync(scratch, { recursive: true, force: true })
 const nothingRan = total.passed + total.failed === 0
@@ -113,6 +116,7 @@ async function checkSources() {
 async function checkPublished() {
   await step('api', 240, ['node', 'scripts/api-reports.mjs'])
   await step('options', 120, ['node', 'scripts/option-tables.mjs'])
+  await step('metadata', 30, ['node', 'scripts/metadata.mjs'])
   await step('sizes', 120, ['node', 'scripts/sizes.mjs'])
   for (const path of published)
     await step(`publint ${path}`, 60, ['pnpm', 'exec', 'publint', '--strict', path])
@@ -128,6 +132,15 @@ async function checkPublished() {
       '--no-emoji',
     ])
   await step('tarballs', 600, ['node', 'scripts/check-tarballs.mjs'])
+}
+
+/** Rehearses a release, which installs packages from the registry that npm is configured with. */
+async function rehearseRelease() {
+  if (only && !only.includes('release')) return
+  const { ok } = await runCommand(['npm', 'view', 'ioredis', 'version'], 60, { cwd: scratch, env })
+  if (ok) return await step('release', 2_400, ['node', 'scripts/rehearsal/rehearse.mjs'])
+  console.log('skipped release: the registry of npm cannot be reached.')
+  total.skipped++
 }
 
 async function step(name, seconds, command) {

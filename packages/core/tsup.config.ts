@@ -1,5 +1,6 @@
 import { defineConfig } from 'tsup'
 import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 
 export default defineConfig({
   entry: {
@@ -11,9 +12,11 @@ export default defineConfig({
   },
   format: ['esm', 'cjs'],
   dts: true,
+  sourcemap: true,
   // One copy of each class for all entries, in CommonJS too: `instanceof` depends on it.
   splitting: true,
   target: 'node20',
   shims: true, // import.meta.url, in CommonJS too
   esbuildPlugins: [luaPlugin],
+  plugins: [sourceMapPlugin],
 })

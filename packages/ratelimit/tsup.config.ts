@@ -1,5 +1,6 @@
 import { defineConfig } from 'tsup'
 import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 
 export default defineConfig({
   entry: {
@@ -11,7 +12,9 @@ export default defineConfig({
   },
   format: ['esm', 'cjs'],
   dts: true,
+  sourcemap: true,
   splitting: true,
   target: 'node20',
   esbuildPlugins: [luaPlugin],
+  plugins: [sourceMapPlugin],
 })

@@ -5,6 +5,7 @@ export default defineConfig({
   entry: ['src/index.ts'],
   format: ['esm', 'cjs'],
   dts: true,
+  sourcemap: true,
   target: 'node20',
   esbuildPlugins: [luaPlugin],
 })

@@ -1,4 +1,4 @@
-// What the site does with the Markdown of the repository, so that one text serves GitHub and the site.
+// What the site does with the Markdown of the repository: one text serves GitHub and the site.
 import { relative } from 'node:path'
 import type { MarkdownRenderer } from 'vitepress'
 import { linkFrom, root } from './pages.js'

@@ -1,0 +1,20 @@
+// Writes the changelogs. A change links to its commit. Packages that only follow the version of the
+// others get one line, because all of them are released together.
+const { repository } = require('../package.json')
+
+const address = repository.url.replace(/^git\+/, '').replace(/\.git$/, '')
+
+module.exports = {
+  async getReleaseLine({ summary, commit }) {
+    const [first, ...others] = summary.trim().split('\n')
+    const link = commit ? ` ([${commit.slice(0, 7)}](${address}/commit/${commit}))` : ''
+    return [`- ${first}${link}`, ...others.map((line) => (line === '' ? '' : `  ${line}`))].join(
+      '\n',
+    )
+  },
+
+  async getDependencyReleaseLine(_changesets, dependencies) {
+    if (dependencies.length === 0) return ''
+    return `- Needs ${dependencies.map(({ name, newVersion }) => `${name} ${newVersion}`).join(', ')}.`
+  },
+}

@@ -1,0 +1,75 @@
+// Rehearses a release on a copy of this folder, with a registry on this machine. Changes nothing
+// outside of a temporary folder, and reaches no other registry with a package.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { endAll } from '../run-command.mjs'
+import { checkFiles, checkImports, checkTypes, installConsumer, runBlocks } from './checks.mjs'
+import { copyTree } from './copy-tree.mjs'
+import { publishPackages, publishAgain, setVersions } from './publish.mjs'
+import { startRegistry } from './registry.mjs'
+import { run } from './run.mjs'
+import { summary } from './summary.mjs'
+
+const root = resolve(import.meta.dirname, '../..')
+const scratch = mkdtempSync(join(tmpdir(), 'cache-release-'))
+const copy = join(scratch, 'copy')
+const project = join(scratch, 'project')
+const started = performance.now()
+let registry
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, async () => {
+    await endAll()
+    await end()
+    process.exit(1)
+  })
+
+try {
+  registry = await startRegistry(join(scratch, 'registry'))
+  await rehearse(registry.url)
+  console.log(`The rehearsal succeeded (${seconds(started)}).`)
+} catch (error) {
+  console.error(`FAILED ${error.message}`)
+  process.exitCode = 1
+} finally {
+  await end()
+}
+process.exit() // What the registry has left open ends with it.
+
+async function rehearse(url) {
+  await step('copy', () => copyTree(root, copy))
+  await step('install', async () => {
+    await run(copy, 600, ['pnpm', 'install', '--frozen-lockfile', '--prefer-offline'])
+  })
+  const manifests = await step('versions', () => setVersions(copy, url))
+  await step('build and publish', () => publishPackages(copy, url))
+  await step('publish again', () => publishAgain(copy, url))
+  await step('find a Redis', async () => {
+    await run(copy, 600, ['node', 'packages/testkit/dist/find-redis.js'])
+  })
+  const consumer = await step('install in an empty project', () =>
+    installConsumer(project, { copy, manifests, url }),
+  )
+  await step('files', () => checkFiles(consumer))
+  await step('imports', () => checkImports(consumer))
+  await step('types', () => checkTypes(consumer))
+  await step('code of the READMEs', () => runBlocks(consumer))
+  console.log(await summary(consumer, url))
+}
+
+/** Runs a step and reports it. A task may return what the next steps need, and a note. */
+async function step(name, task) {
+  const from = performance.now()
+  const { result, note } = (await task()) ?? {}
+  console.log(`ok     ${name}${note ? `: ${note}` : ''} (${seconds(from)})`)
+  return result
+}
+
+async function end() {
+  await registry?.stop()
+  rmSync(scratch, { recursive: true, force: true })
+}
+
+function seconds(from) {
+  return `${((performance.now() - from) / 1_000).toFixed(1)} s`
+}
