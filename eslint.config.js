@@ -67,7 +67,7 @@ export default tseslint.config(
       '**/.turbo/**',
       '**/generated/**',
       '.tools/**',
-    'apps/docs/.vitepress/cache/**',
+      'apps/docs/.vitepress/cache/**',
       'apps/bench/results/**',
     ],
   },

@@ -10,7 +10,6 @@ import { redisStore } from '@verrou/core/drivers/redis'
 import { createCache } from 'async-cache-dedupe'
 import { Cacheable } from 'cacheable'
 import { Redis } from 'ioredis'
-import { Redis as Redis6 } from 'ioredis-6'
 import { Loader, RedisCache } from 'layered-loader'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -55,7 +54,7 @@ const caches: Record<string, (url: string) => Cache> = {
     }
   },
   'async-cache-dedupe'(url) {
-    const client = new Redis6(url)
+    const client = new Redis(url)
     let load = async () => ''
     const cache = createCache({ ttl: 60, storage: { type: 'redis', options: { client } } }).define(
       'product',
