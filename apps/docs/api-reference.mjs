@@ -43,7 +43,38 @@ app.converter.on(Converter.EVENT_CREATE_DECLARATION, (_context, reflection) => {
 const project = await app.convert()
 if (!project) process.exit(1)
 await app.generateOutputs(project)
+repairAnchors(join(import.meta.dirname, 'api'))
 process.exit(app.logger.hasErrors() ? 1 : 0)
+
+/**
+ * Removes numbers from links to headings that occur once. The generator counts the method `stats` of
+ * `Hierarchical` as a heading like that of `HierarchicalStats`.
+ */
+function repairAnchors(folder) {
+  const files = readdirSync(folder, { recursive: true })
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join(folder, file))
+  const headings = new Map(files.map((file) => [file, countHeadings(file)]))
+  for (const file of files) {
+    const repaired = readFileSync(file, 'utf8').replaceAll(
+      /\]\(([^)#]*)#([a-z]+)-1\)/g,
+      (link, path, heading) => {
+        const target = path ? join(dirname(file), path) : file
+        return headings.get(target)?.get(heading) === 1 ? `](${path}#${heading})` : link
+      },
+    )
+    writeFileSync(file, repaired)
+  }
+}
+
+function countHeadings(file) {
+  const counts = new Map()
+  for (const [, heading] of readFileSync(file, 'utf8').matchAll(/^#+ (\w+)/gm)) {
+    const anchor = heading.toLowerCase()
+    counts.set(anchor, (counts.get(anchor) ?? 0) + 1)
+  }
+  return counts
+}
 
 /** Returns the files of types of a published package: one for each name that users import. */
 function typesOf(folder) {

@@ -41,6 +41,7 @@ export default defineConfig({
   ],
 
   markdown: {
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config: adaptMarkdown,
     anchor: { slugify: anchorOf },
     codeTransformers: [
@@ -64,7 +65,6 @@ export default defineConfig({
   },
 
   vite: {
-    define: { __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'true' },
     plugins: [llms(), browserModules(), resolveFromHere(['vue', 'vue/server-renderer'])],
     publicDir: `${root}/apps/docs/public`,
   },

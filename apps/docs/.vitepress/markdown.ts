@@ -41,6 +41,15 @@ export function adaptMarkdown(md: MarkdownRenderer): void {
     })
   })
 
+  // The corner of a table is no header. Screen readers would announce an empty one.
+  md.core.ruler.push('table-corners', ({ tokens }) => {
+    tokens.forEach((token, index) => {
+      if (token.type !== 'th_open' || tokens[index + 1]!.content !== '') return
+      token.tag = 'td'
+      tokens[index + 2]!.tag = 'td'
+    })
+  })
+
   const fence = md.renderer.rules.fence!
   md.renderer.rules.fence = (tokens, index, ...rest) => {
     const token = tokens[index]!

@@ -25,26 +25,29 @@ test('every program has correct types', () => {
   expect(run({}, 'node_modules/typescript/bin/tsc', '-p', scratch)).toBe('')
 }, 180_000)
 
-test.for(all.filter(({ servers }) => servers === 'one' || servers === 'shards'))(
-  'the program for %o does what its comments say',
-  async (answers) => {
-    const { code } = recommend(answers)
-    const [first, second] = await Promise.all([startRedis(), startRedis()])
-    const env = { REDIS_URL: first.url, REDIS_URL_2: second.url }
-    const printed = run(env, '--import', 'tsx', join(scratch, `${all.indexOf(answers)}.ts`))
-    await Promise.all([first.stop(), second.stop()])
-    for (const [part, output] of Object.entries({
-      'const rows': /chair/,
-      "name: 'armchair'": /name: 'armchair'/,
-      '(sale)': /name: 'chair \(sale\)'/,
-      createLocks: /mine, with fence \d+/,
-      createRateLimiter: /true 99 0/,
-      'createWriteBehind(': /^1$/m,
-    })) {
-      if (code.includes(part)) expect(printed, code).toMatch(output)
-    }
-  },
-)
+const runnable = all.filter(({ servers }) => servers === 'one' || servers === 'shards')
+/** Half of the programs differ from the others in their client or near cache only. */
+const samples = process.env.CHAOS
+  ? runnable
+  : runnable.filter(({ library, hot }) => library === 'ioredis' && hot === 'no')
+
+test.for(samples)('the program for %o does what its comments say', async (answers) => {
+  const { code } = recommend(answers)
+  const [first, second] = await Promise.all([startRedis(), startRedis()])
+  const env = { REDIS_URL: first.url, REDIS_URL_2: second.url }
+  const printed = run(env, '--import', 'tsx', join(scratch, `${all.indexOf(answers)}.ts`))
+  await Promise.all([first.stop(), second.stop()])
+  for (const [part, output] of Object.entries({
+    'const rows': /chair/,
+    "name: 'armchair'": /name: 'armchair'/,
+    '(sale)': /name: 'chair \(sale\)'/,
+    createLocks: /mine, with fence \d+/,
+    createRateLimiter: /true 99 0/,
+    'createWriteBehind(': /^1$/m,
+  })) {
+    if (code.includes(part)) expect(printed, code).toMatch(output)
+  }
+})
 
 test('a recommendation names core, and each package that its program imports', () => {
   for (const answers of all) {

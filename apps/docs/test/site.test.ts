@@ -19,11 +19,8 @@ const samples = [
   '/why/',
   '/examples',
   '/patterns/aside',
-  '/patterns/ratelimit',
   '/operate/',
-  '/migrate/',
   '/compare',
-  '/glossary',
   '/api/@cache/lock',
 ]
 
@@ -45,9 +42,8 @@ describe('the built site', () => {
   })
 
   it('lists every page in its sidebar', () => {
-    const listed = new Set(
-      ['/start', '/api/'].flatMap((page) => linksOf(page).map(({ path }) => path)),
-    )
+    const listing = ['/start', '/why/', '/patterns/aside', '/migrate/', '/extend/', '/api/']
+    const listed = new Set(listing.flatMap((page) => linksOf(page).map(({ path }) => path)))
     const missing = pages().filter((page) => !listed.has(page) && page !== '/404')
     expect(missing).toEqual([])
   })

@@ -64,12 +64,12 @@ function chart({ scenario: { name, about }, result }: Measured, { ours, others }
     type: 'nominal',
     sort: null,
     title: null,
-    axis: { labelLimit: 260, minExtent: 230, ticks: false, domain: false },
+    axis: { labelLimit: 340, minExtent: 290, ticks: false, domain: false },
   }
   const x = { field: 'value', type: 'quantitative', title: `${shown} (${better} is better)` }
   return {
     title: { text: name, subtitle: wrapped(about), anchor: 'start' },
-    width: 440,
+    width: 400,
     data: { values },
     layer: [
       {

@@ -1,6 +1,7 @@
 import TwoslashFloatingVue from '@shikijs/vitepress-twoslash/client'
-import type { Theme } from 'vitepress'
+import { type Theme, useRoute } from 'vitepress'
 import DefaultTheme from 'vitepress/theme'
+import { onMounted, watch } from 'vue'
 import '@shikijs/vitepress-twoslash/style.css'
 import Diagram from './Diagram.vue'
 import Questionnaire from './choose/Questionnaire.vue'
@@ -14,5 +15,13 @@ export default {
     app.component('Diagram', Diagram)
     app.component('Questionnaire', Questionnaire)
     registerExamples(app)
+  },
+  setup() {
+    // The theme gives the home page no main landmark.
+    const markMain = () =>
+      document.querySelector('.VPContent.is-home')?.setAttribute('role', 'main')
+    onMounted(markMain)
+    const route = useRoute()
+    watch(() => route.path, markMain, { flush: 'post' })
   },
 } satisfies Theme
