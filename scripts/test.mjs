@@ -109,7 +109,7 @@ async function checkSources() {
   ])
   await step('entry-changes', 30, ['node', 'scripts/check-entry-changes.mjs'])
   await step('knip', 240, ['pnpm', 'exec', 'knip', '--no-progress'])
-  await step('site', 600, turbo('build', '--filter=@cache/docs'))
+  await step('site', 1_200, turbo('build', '--filter=@cache/docs'))
   await step('readmes', 600, ['pnpm', 'exec', 'tsx', 'scripts/check-readmes.ts'])
 }
 

@@ -47,7 +47,6 @@ export default defineConfig({
     codeTransformers: [
       transformerTwoslash({
         typesCache: createFileSystemTypesCache({ dir: `${root}/.tmp/twoslash` }),
-        filter: (lang, _code, { meta }) => lang === 'ts' && !meta?.__raw?.includes('from='),
         twoslashOptions: { compilerOptions: options, vfsRoot: root },
       }),
     ],

@@ -18,11 +18,9 @@ export function adaptMarkdown(md: MarkdownRenderer): void {
     const { realPath, path } = (env ?? {}) as { realPath?: string; path?: string }
     if (path === undefined) return // a title
     const file = relative(root, realPath ?? path)
-    if (file.startsWith('apps/docs/api/')) {
-      // Signatures are no programs: they get no types on hover.
-      for (const token of tokens) if (token.info === 'ts') token.info = 'typescript'
-      return
-    }
+    if (file.startsWith('apps/docs/api/')) return
+    // Whole programs show types. Copies of files may import what is beside them.
+    for (const token of tokens) if (/^ts( no-run)?$/.test(token.info)) token.info += ' twoslash'
     for (const token of tokens.flatMap((block) => block.children ?? [])) {
       const href = token.type === 'link_open' ? token.attrGet('href') : null
       if (href !== null) token.attrSet('href', linkFrom(file, href))

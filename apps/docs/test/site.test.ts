@@ -24,7 +24,7 @@ const samples = [
   '/api/@cache/lock',
 ]
 
-beforeAll(buildSite, 600_000)
+beforeAll(buildSite, 1_200_000)
 
 describe('the built site', () => {
   it('has no dead link, and no link to a heading that does not exist', () => {
@@ -105,6 +105,15 @@ describe.skipIf(executablePath === undefined)('a page in Chromium', () => {
     expect(await results.evaluateAll((links) => links.map(({ href }: any) => href))).toContainEqual(
       expect.stringContaining('write-behind'),
     )
+    await page.context().close()
+  })
+
+  it('shows the type of a name in a program', async () => {
+    const { page } = await open('/start', { colorScheme: 'light', width: 1280 })
+    await page.locator('.twoslash-hover', { hasText: 'createReadThrough' }).first().hover()
+    const popup = page.locator('.v-popper__popper--shown')
+    await expect.poll(() => popup.count(), { timeout: 10_000 }).toBe(1)
+    expect(await popup.textContent()).toContain('createReadThrough<')
     await page.context().close()
   })
 
