@@ -24,8 +24,6 @@ export function adaptMarkdown(md: MarkdownRenderer): void {
     for (const token of tokens.flatMap((block) => block.children ?? [])) {
       const href = token.type === 'link_open' ? token.attrGet('href') : null
       if (href !== null) token.attrSet('href', linkFrom(file, href))
-      const src = token.type === 'image' ? token.attrGet('src') : null
-      if (src !== null && !/^(\w+:|\/)/.test(src)) token.attrSet('src', imageFrom(file, src))
     }
     // Badges come from another server, and are for GitHub and npm.
     for (const block of tokens) if (block.content.includes('//img.shields.io/')) block.children = []
@@ -54,9 +52,4 @@ export function adaptMarkdown(md: MarkdownRenderer): void {
     if (token.info.trim() !== 'mermaid') return fence(tokens, index, ...rest)
     return `<Diagram source="${encodeURIComponent(token.content)}" />\n`
   }
-}
-
-function imageFrom(file: string, src: string): string {
-  const path = relative('apps/docs', new URL(src, `file:///${file}`).pathname.slice(1))
-  return path.startsWith('.') ? path : `./${path}`
 }
