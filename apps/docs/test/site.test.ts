@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { base, buildSite, dist, serveSite } from './built-site.js'
 import { findChromium } from './chromium.js'
 
-const widths = [390, 1280]
 const themes = ['light', 'dark'] as const
 /** One page of each kind. */
 const samples = [
@@ -77,7 +76,7 @@ describe.skipIf(executablePath === undefined)('a page in Chromium', () => {
     async (path) => {
       for (const colorScheme of themes) {
         const { page, errors } = await open(path, { colorScheme, width: 1280 })
-        for (const width of widths) {
+        for (const width of colorScheme === 'light' ? [390, 1280] : [1280, 390]) {
           await page.setViewportSize({ width, height: 900 })
           const overflow = await page.evaluate(
             'document.documentElement.scrollWidth - document.documentElement.clientWidth',

@@ -5,5 +5,10 @@ import { setImmediate } from './immediate.js'
 Object.assign(globalThis, {
   Buffer,
   setImmediate,
-  process: { nextTick: (work: () => void) => queueMicrotask(work), env: {}, versions: {} },
+  process: {
+    nextTick: (work: () => void) => queueMicrotask(work),
+    emitWarning: (warning: string | Error) => console.warn(warning),
+    env: {},
+    versions: {},
+  },
 })

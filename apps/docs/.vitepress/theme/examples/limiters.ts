@@ -9,6 +9,7 @@ import {
   tokenBucket,
   type Limit,
 } from '@cache/ratelimit'
+import { patient } from './patient.js'
 
 /** The policies, and what each admits at most in any time of the length of a window. */
 export const policies = [
@@ -91,13 +92,14 @@ export async function admit(
   window: number,
 ): Promise<readonly PolicyResult[]> {
   const server = new ServerWithClock()
-  const client = createCacheClient(memoryDriver({ server }))
+  const client = createCacheClient(memoryDriver({ server }), { resilience: patient })
   const limiters = policies.map(({ create }) =>
     createRateLimiter({
       client,
       prefix: 'example',
       limits: [create(limit, window)],
       denyCache: false, // It follows the clock of the process.
+      deadline: '1m',
     }),
   )
   const admitted: boolean[][] = policies.map(() => [])

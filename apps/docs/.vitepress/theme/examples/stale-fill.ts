@@ -1,6 +1,7 @@
 import { createAside } from '@cache/aside'
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { MemoryServer, memoryDriver } from '@cache/memory'
+import { patient } from './patient.js'
 
 export type Variant = 'naive' | 'aside'
 
@@ -22,7 +23,9 @@ const NEW = 12
 /** Runs one interleaving of a reader and a writer, and records it step by step. */
 export async function recordStaleFill(variant: Variant): Promise<readonly Step[]> {
   const server = new MemoryServer()
-  const clients = [1, 2, 3].map(() => createCacheClient(memoryDriver({ server })))
+  const clients = [1, 2, 3].map(() =>
+    createCacheClient(memoryDriver({ server }), { resilience: patient }),
+  )
   const [reader, writer, later] = clients.map(caches[variant]) as [
     PriceCache,
     PriceCache,

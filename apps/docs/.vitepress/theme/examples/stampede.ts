@@ -1,6 +1,7 @@
 import { createAside } from '@cache/aside'
 import { createCacheClient, type CacheClient } from '@cache/core'
 import { MemoryServer, memoryDriver } from '@cache/memory'
+import { patient } from './patient.js'
 
 export const methods = ['naive', 'in-process', 'aside'] as const
 export type Method = (typeof methods)[number]
@@ -33,7 +34,7 @@ export interface Stampede {
 export async function runStampede(options: StampedeOptions): Promise<Stampede> {
   const server = new MemoryServer()
   const clients = Array.from({ length: options.processes }, () =>
-    createCacheClient(memoryDriver({ server }), { namespace: 'stampede' }),
+    createCacheClient(memoryDriver({ server }), { namespace: 'stampede', resilience: patient }),
   )
   const loads: Load[] = []
   const start = performance.now()
