@@ -41,7 +41,7 @@ const flags = process.argv.slice(2, separator === -1 ? undefined : separator)
 const builds = !flags.includes('--without-build')
 if (builds) {
   log('building')
-  const build = ['exec', 'turbo', 'run', 'build', '--filter=./packages/*']
+  const build = ['exec', 'turbo', 'run', 'build', '--filter=!@cache/docs']
   run('pnpm', [...build, '--output-logs=errors-only', '--log-order=grouped'])
 }
 if (builds && !flags.includes('--without-redis')) {
