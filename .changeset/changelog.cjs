@@ -15,6 +15,7 @@ module.exports = {
 
   async getDependencyReleaseLine(_changesets, dependencies) {
     if (dependencies.length === 0) return ''
-    return `- Needs ${dependencies.map(({ name, newVersion }) => `${name} ${newVersion}`).join(', ')}.`
+    const needed = dependencies.map(({ name, newVersion }) => `${name} ${newVersion}`)
+    return `- Needs ${needed.join(', ')}.`
   },
 }

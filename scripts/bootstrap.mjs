@@ -1,8 +1,8 @@
 // Prepares a fresh machine that has only Node and npm, then runs a command:
 // `node scripts/bootstrap.mjs -- <command> …`. It finds or downloads the right pnpm, installs the
 // packages, builds them, and finds a Redis. `--without-redis` says that the command finds a Redis
-// itself, and `--without-build` that it builds what it needs, too. A Redis is only installed as root,
-// or with `--install` anywhere on the command line: `npm test -- --install`.
+// itself, and `--without-build` that it builds what it needs, too. A Redis is only installed as
+// root, or with `--install` anywhere on the command line: `npm test -- --install`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs'

@@ -1,7 +1,7 @@
 // Installs each published package from its tarball into an empty project with one of the two
 // clients. Uses it there as ESM, as CommonJS, and from TypeScript with all module resolutions.
-// Checks that the other client is neither needed nor loaded, and that LICENSE, README and source maps
-// are in the tarball.
+// Checks that the other client is neither needed nor loaded, and that LICENSE, README and source
+// maps are in the tarball.
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -5,8 +5,8 @@ const MIN_OWN_KEYWORDS = 3
 
 /**
  * Returns the manifest of a published package with its metadata. `license`, `author`, `engines` and
- * the first keywords equal those of the root. `repository`, `homepage` and `bugs` lead from there to
- * the package. All other fields stay as they are.
+ * the first keywords equal those of the root. `repository`, `homepage` and `bugs` lead from there
+ * to the package. All other fields stay as they are.
  */
 export function withMetadata(manifest, root, folder) {
   const { name, version, description, keywords = [], ...others } = manifest
@@ -29,8 +29,8 @@ export function withMetadata(manifest, root, folder) {
 const DERIVED = ['license', 'author', 'homepage', 'repository', 'bugs', 'publishConfig']
 
 /**
- * Returns what is wrong with a published package, a sentence for each problem. `files` has the names
- * of the files in its folder, and `license` the text of its LICENSE.
+ * Returns what is wrong with a published package, a sentence for each problem. `license` is the
+ * text of its LICENSE.
  */
 export function metadataProblems({ manifest, root, folder, license, rootLicense }) {
   const problems = []

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Returns what is wrong with the files of a package as it was published, a sentence for each problem.
- * `changelog` says whether the package must have a changelog with its version. It has one
+ * Returns what is wrong with the files of a package as it was published, a sentence for each
+ * problem. `changelog` says whether the package must have a changelog with its version. It has one
  * once `changeset version` has run.
  */
 export function fileProblems(folder, { changelog = false } = {}) {

@@ -1,5 +1,5 @@
-// Corrects the source maps of packages that tsup splits into chunks. For CommonJS, tsup converts each
-// chunk a second time. The maps then also name the chunk itself, by an absolute path.
+// Corrects the source maps of packages that tsup splits into chunks. For CommonJS, tsup converts
+// each chunk a second time. The maps then also name the chunk itself, by an absolute path.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { decode, encode } from '@jridgewell/sourcemap-codec'
 

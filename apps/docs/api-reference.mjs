@@ -47,8 +47,8 @@ repairAnchors(join(import.meta.dirname, 'api'))
 process.exit(app.logger.hasErrors() ? 1 : 0)
 
 /**
- * Removes numbers from links to headings that occur once. The generator counts the method `stats` of
- * `Hierarchical` as a heading like that of `HierarchicalStats`.
+ * Removes numbers from links to headings that occur once. The generator counts the method `stats`
+ * of `Hierarchical` as a heading like that of `HierarchicalStats`.
  */
 function repairAnchors(folder) {
   const files = readdirSync(folder, { recursive: true })

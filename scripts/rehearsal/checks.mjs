@@ -64,7 +64,7 @@ export async function runBlocks({ project, blocks, testkit }) {
   return { note: `${blocks.length} blocks, ${running.length} of them run` }
 }
 
-/** Calls `task` for each item, with a Redis of its own, for as many at a time as there are cores. */
+/** Calls `task` for each item, with a Redis of its own: as many at a time as there are cores. */
 async function onServers(testkit, items, task) {
   const { startRedis } = await import(testkit)
   const queue = [...items]

@@ -4,8 +4,8 @@ import { copyFileSync, lstatSync, mkdirSync, readlinkSync, symlinkSync } from 'n
 import { dirname, join } from 'node:path'
 
 /**
- * Copies all files that git knows or would add, as they are now, and commits them in a repository of
- * its own. The note says how many files differ from the last commit of the original.
+ * Copies all files that git knows or would add, as they are now, and commits them in a repository
+ * of its own. The note says how many files differ from the last commit of the original.
  */
 export function copyTree(from, to) {
   mkdirSync(to, { recursive: true })

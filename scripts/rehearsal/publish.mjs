@@ -5,8 +5,8 @@ import { GIT_IDENTITY } from './copy-tree.mjs'
 import { run } from './run.mjs'
 
 /**
- * Runs `changeset version`, and makes the manifests of the copy name the registry `url`. Returns the
- * manifests of the packages that will be published.
+ * Runs `changeset version`, and makes the manifests of the copy name the registry `url`. Returns
+ * the manifests of the packages that will be published.
  */
 export async function setVersions(copy, url) {
   await run(copy, 60, ['pnpm', 'exec', 'changeset', 'version'], publishingEnvironment(copy, url))

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-const NOT_REHEARSED = `Not rehearsed, because only CI and npm can do it: trusted publishing, provenance
-statements, and the signatures that "npm audit signatures" checks.`
+const NOT_REHEARSED = `Not rehearsed, because only CI and npm can do it: trusted publishing,
+provenance statements, and the signatures that "npm audit signatures" checks.`
 
 /** Returns a table of the published packages, and what a rehearsal cannot show. */
 export async function summary({ project, manifests }, url) {

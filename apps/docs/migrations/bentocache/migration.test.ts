@@ -28,7 +28,7 @@ afterEach(async () => {
 const both = Object.entries({ before, after }).map(([name, program]) => ({ name, ...program }))
 
 describe.each(both)('$name', ({ createService }) => {
-  it('one change invalidates a product and the list of its category, in all processes', async () => {
+  it('one change invalidates a product and the list of its category everywhere', async () => {
     const database = new MemoryDatabase()
     const services = [
       await createService(redis.url, database),

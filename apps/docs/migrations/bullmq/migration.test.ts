@@ -53,7 +53,7 @@ describe.each(both)('$name', ({ createProfiles }) => {
 })
 
 describe('what differs', () => {
-  it('a retry of the old queue overwrites a newer write of the row, and ours does not', async () => {
+  it('a retry of the old queue overwrites a newer write, and ours does not', async () => {
     const city = async ({ createProfiles }: typeof before | typeof after) => {
       const table = new MemoryTable()
       const profiles = await createProfiles(redis.url, table)

@@ -142,7 +142,7 @@ describe('what differs', () => {
     await old.close()
   })
 
-  it('createKeyvNonBlocking answers while Redis is down, and hides a failed invalidation', async () => {
+  it('createKeyvNonBlocking answers in an outage, and hides a failed invalidation', async () => {
     const cache = createCache({ stores: [createKeyvNonBlocking(redis.url)], ttl: 60_000 })
     for (const store of cache.stores) store.on('error', () => undefined)
     await cache.wrap('product:1', async () => 'chair')

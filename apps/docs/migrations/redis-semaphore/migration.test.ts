@@ -63,7 +63,7 @@ describe.each(both)('$name', ({ createExporter }) => {
 })
 
 describe('what differs', () => {
-  it('the clocks of hosts decide about permits of redis-semaphore, and about none of ours', async () => {
+  it('the clocks of hosts decide about permits of redis-semaphore, not of ours', async () => {
     const old = () => new Semaphore(connection, 'exports', 1, { acquireTimeout: 200 })
     const ours = () =>
       createSemaphore({ client, name: 'exports', permits: 1, wait: 200 }).tryAcquire()

@@ -67,8 +67,8 @@ function shards(
     code: [
       `const a = ${create}`,
       `const b = ${second}`,
-      `const driver = shardedDriver({ shards: { a: ${client.driver}(a), b: ${client.driver}(b) } })`,
-      "const client = createCacheClient(driver, { namespace: 'shop' })",
+      `const shards = { a: ${client.driver}(a), b: ${client.driver}(b) }`,
+      "const client = createCacheClient(shardedDriver({ shards }), { namespace: 'shop' })",
     ].join('\n'),
     end: [`a.${client.end}()`, `b.${client.end}()`],
   }

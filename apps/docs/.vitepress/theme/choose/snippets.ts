@@ -167,7 +167,8 @@ const worker = createWriteBehindWorker<number>({
   prefix: 'visits',
   flush: async (writes) => {
     for (const { id, value, sequence } of writes) {
-      if (sequence > (visits.get(id)?.sequence ?? 0)) visits.set(id, { count: value ?? 0, sequence })
+      const isNewer = sequence > (visits.get(id)?.sequence ?? 0)
+      if (isNewer) visits.set(id, { count: value ?? 0, sequence })
     }
   },
 })

@@ -13,12 +13,12 @@ export interface ShardChange {
 
 /** Adds a shard to `shards` others, and returns where the keys are before and after that. */
 export function addShard(placement: PlacementName, shards: number, keys: number): ShardChange {
-  const before = place(placement, shards, keys)
-  const after = place(placement, shards + 1, keys)
+  const before = shardsOf(placement, shards, keys)
+  const after = shardsOf(placement, shards + 1, keys)
   return { before, after, moved: before.filter((shard, key) => shard !== after[key]).length }
 }
 
-function place(placement: PlacementName, shards: number, keys: number): readonly number[] {
+function shardsOf(placement: PlacementName, shards: number, keys: number): readonly number[] {
   const names = Array.from({ length: shards }, (_, i) => ({ name: `shard-${i + 1}`, weight: 1 }))
   const shardOf = placements[placement].build(names)
   return Array.from({ length: keys }, (_, key) => shardOf(`product:${key}`))

@@ -11,7 +11,11 @@ export class ErrorReply {
   }
 }
 
-/** Returns the bytes of a command. Source: https://redis.io/docs/latest/develop/reference/protocol-spec/ */
+/**
+ * Returns the bytes of a command.
+ *
+ * Source: https://redis.io/docs/latest/develop/reference/protocol-spec/
+ */
 export function encodeCommand(args: readonly Argument[]): Buffer {
   const parts = [Buffer.from(`*${args.length}\r\n`)]
   for (const arg of args) {
