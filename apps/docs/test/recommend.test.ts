@@ -3,13 +3,12 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { startRedis } from '@cache/testkit'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Answers, questions } from '../.vitepress/theme/choose/questions.js'
+import { type Answers, type Need, questions } from '../.vitepress/theme/choose/questions.js'
 import { recommend } from '../.vitepress/theme/choose/recommend.js'
 
 const root = resolve(import.meta.dirname, '../../..')
 const scratch = join(root, '.tmp/recommend')
 
-type Need = Answers['needs'][number]
 const all = allAnswers()
 
 beforeAll(() => {

@@ -207,15 +207,12 @@ describe('write-behind', () => {
     await updateLater(redis, 42, { role: 'admin' })
     const worker = new Redis(server.url)
     worker.on('error', () => undefined)
-    const stored = vi.fn()
-    void processNext(worker, async () => {
+    void processNext(worker, () => {
       worker.disconnect() // The process has died: nothing after this line runs.
-      await new Promise(() => undefined)
-      stored()
+      return new Promise(() => undefined)
     })
     await eventually(async () => (await redis.llen('db_write_queue')) === 0)
     expect(await redis.exists('db_write_queue', 'db_write_error_queue')).toBe(0)
-    expect(stored).not.toHaveBeenCalled()
   })
 
   it('shows the old row to a reader if the value was not cached', async () => {

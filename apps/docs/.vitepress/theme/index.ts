@@ -18,8 +18,11 @@ export default {
   },
   setup() {
     // The theme gives the home page no main landmark.
-    const markMain = () =>
-      document.querySelector('.VPContent.is-home')?.setAttribute('role', 'main')
+    const markMain = () => {
+      const content = document.querySelector('.VPContent')
+      if (content?.classList.contains('is-home')) content.setAttribute('role', 'main')
+      else content?.removeAttribute('role')
+    }
     onMounted(markMain)
     const route = useRoute()
     watch(() => route.path, markMain, { flush: 'post' })

@@ -7,13 +7,12 @@ import { redisDriver } from 'bentocache/drivers/redis'
 import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type Program, changeInOutage, loadsOfColdKey } from '../cache-cases.js'
 import { MemoryDatabase } from '../catalog.js'
 import { serve } from '../serve.js'
 import * as after from './after.js'
 import * as before from './before.js'
 import { rename } from './both.js'
-
-type Program = typeof before | typeof after
 
 let redis: RedisServer
 beforeEach(async () => {
@@ -86,6 +85,7 @@ describe('what differs', () => {
       await name()
       await http.send('PUT', '/products/1', { name: 'armchair' })
       const first = await name()
+      await expect.poll(name).toMatchObject({ name: 'armchair' }) // the reads after it
       await service.close()
       return first
     }
@@ -94,27 +94,8 @@ describe('what differs', () => {
   })
 
   it('a cold key is loaded once in each process, or once in all', async () => {
-    const loads = async ({ createService }: Program, expected: number) => {
-      const database = new MemoryDatabase()
-      const services = await Promise.all(
-        Array.from({ length: 4 }, () => createService(redis.url, database)),
-      )
-      const http = await Promise.all(services.map(({ app }) => serve(app)))
-      const { release } = database.hold(4)
-      const reads = http.flatMap(({ send }) => [
-        send('GET', '/categories/oak'),
-        send('GET', '/categories/oak'),
-      ])
-      await expect.poll(() => database.queries).toBe(expected)
-      await sleep(300) // time for further loads
-      release()
-      for (const { status } of await Promise.all(reads)) expect(status).toBe(200)
-      for (const running of http) await running[Symbol.asyncDispose]()
-      for (const { close } of services) await close()
-      return database.queries
-    }
-    expect(await loads(before, 4)).toBe(4)
-    expect(await loads(after, 1)).toBe(1)
+    expect(await loadsOfColdKey(before, redis, '/categories/oak', 4)).toBe(4)
+    expect(await loadsOfColdKey(after, redis, '/categories/oak', 1)).toBe(1)
   })
 
   it('after a lost message, the old program serves what its process remembers', async () => {
@@ -171,22 +152,8 @@ describe('what differs', () => {
   })
 
   it('while Redis is down, only the new program refuses a change before it is made', async () => {
-    const served = async ({ createService }: Program) => {
-      const database = new MemoryDatabase()
-      const service = await createService(redis.url, database)
-      await using http = await serve(service.app)
-      await http.send('GET', '/products/1')
-      await redis.kill()
-      const changing = http.send('PUT', '/products/1', { name: 'armchair' })
-      const { status } = await Promise.race([changing, sleep(1_500, { status: 0 })])
-      const name = (await database.find('1'))!.name
-      await redis.restart()
-      await changing
-      await service.close()
-      return { status, name }
-    }
-    expect(await served(before)).toEqual({ status: 0, name: 'armchair' })
-    expect(await served(after)).toEqual({ status: 500, name: 'chair' })
+    expect(await changeInOutage(before, redis)).toEqual({ status: 0, name: 'armchair' })
+    expect(await changeInOutage(after, redis)).toEqual({ status: 500, name: 'chair' })
   })
 })
 

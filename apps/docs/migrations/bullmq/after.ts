@@ -17,10 +17,14 @@ export async function createProfiles(redisUrl: string, table: Table): Promise<Pr
   const worker = createWriteBehindWorker<Profile, string>({
     client,
     prefix: 'profile',
-    flush: (writes) =>
-      Promise.all(writes.map(({ id, value, sequence }) => table.upsert(id, value!, sequence))).then(
-        () => undefined,
-      ),
+    async flush(writes) {
+      const upsert = ({ id, value, sequence }: (typeof writes)[number]) =>
+        table.upsert(id, value!, sequence)
+      const results = await Promise.allSettled(writes.map(upsert))
+      return results.flatMap((result, i) =>
+        result.status === 'rejected' ? [{ write: writes[i]!, error: result.reason }] : [],
+      )
+    },
     retry: { attempts: 8, backoff: '100ms' },
   })
   const stop = new AbortController()

@@ -112,7 +112,7 @@ describe('what differs', () => {
     },
   )
 
-  it('only the new program tells a held lock from a Redis that does not answer', async () => {
+  it('only the new program tells a held lock from a Redis that refuses writes', async () => {
     const invoices = { unsent: async () => [1], send: async () => undefined }
     const outcome = async ({ createInvoiceRun }: typeof before | typeof after) => {
       const job = createInvoiceRun(redis.url, invoices)

@@ -63,9 +63,9 @@ const expiring: Snippet = {
 const products = createReadThrough({
   client,
   prefix: 'product',
-  ttl: '30s', // how old a value may be
-  staleWhileRevalidate: '5m', // answers with the old value while it loads the new one
-  staleIfError: '1h',
+  ttl: '30s', // how old a value may be …
+  staleWhileRevalidate: '10s', // … plus this, in which it is served while it is loaded anew
+  staleIfError: '1h', // … or this, while the source fails
   load: async (id: number) => rows.get(id),
 })
 

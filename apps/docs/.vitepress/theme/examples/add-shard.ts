@@ -1,6 +1,6 @@
 import { modulo, rendezvous } from '@cache/sharding'
 
-export const placements = { rendezvous: rendezvous(), modulo: modulo() }
+const placements = { rendezvous: rendezvous(), modulo: modulo() }
 export type PlacementName = keyof typeof placements
 
 export interface ShardChange {
