@@ -95,6 +95,15 @@ describe.skipIf(executablePath === undefined)('a page in Chromium', () => {
     },
   )
 
+  it('has one main landmark, also after a link was followed', async () => {
+    const { page } = await open('/', { colorScheme: 'light', width: 1280 })
+    expect(await page.getByRole('main').count()).toBe(1)
+    await page.getByRole('link', { name: 'Get started' }).click()
+    await page.getByRole('heading', { name: 'Getting started' }).waitFor()
+    expect(await page.getByRole('main').count()).toBe(1)
+    await page.context().close()
+  })
+
   it('finds a page by its words', async () => {
     const { page } = await open('/', { colorScheme: 'light', width: 1280 })
     await page.keyboard.press('Control+k')

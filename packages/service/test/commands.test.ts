@@ -108,6 +108,20 @@ describe('the commands in acl.md', () => {
   })
 })
 
+it('managed.md asks a service for the commands in acl.md', () => {
+  const page = readFileSync(
+    new URL('../../../apps/docs/operate/managed.md', import.meta.url),
+    'utf8',
+  )
+  const program = page.slice(page.indexOf('const needed'), page.indexOf('const redis'))
+  const asked = [...program.matchAll(/'([^']+)'/g)].flatMap(([, names]) => names!.trim().split(' '))
+  const listed = [...table]
+    .filter(([row]) => row !== 'a Cluster')
+    .flatMap(([, rules]) => rules)
+    .filter((rule) => rule.startsWith('+'))
+  expect(asked.sort()).toEqual([...new Set(listed)].map((rule) => rule.slice(1)).sort())
+})
+
 describe('scripts', () => {
   // Not among the keys, so that a call is not refused while the slot moves: see block.lua.
   const derived: Readonly<Record<string, RegExp>> = { ratelimit: /^shop:.*:(block|released)$/ }
@@ -118,7 +132,10 @@ describe('scripts', () => {
     let checked = 0
     const keysOf = new Redis(server.url)
     for (const { args, byScript } of sent) {
-      if (/^eval/i.test(args[0]!)) given = args.slice(3, 3 + Number(args[2]))
+      if (/^eval/i.test(args[0]!)) {
+        given = args.slice(3, 3 + Number(args[2]))
+        expect(given.length, 'a script without keys').toBeGreaterThan(0)
+      }
       if (!byScript) continue
       const keys = (await keysOf
         .call('COMMAND', 'GETKEYS', ...args)

@@ -71,6 +71,17 @@ it('without SUBSCRIBE, a waiter gets a lock when it asks again', async () => {
   await (await next).release()
 })
 
+it('without WAIT, write-behind refuses what replicas must confirm', async () => {
+  const queue = createWriteBehind({
+    client: await restricted(['wait']),
+    prefix: 'users',
+    ttl: '1h',
+    durability: { replicas: 1 },
+    load: async (_: string) => undefined as string | undefined,
+  })
+  await expect(queue.put('1', 'one')).rejects.toMatchObject({ name: 'DurabilityError' })
+})
+
 it('write-behind refuses a server that may evict its queue', async () => {
   const client = await restricted(admin, { maxmemory: '100mb', 'maxmemory-policy': 'allkeys-lru' })
   const queue = createWriteBehind({
