@@ -4,7 +4,7 @@
  */
 export { clientOfParts, warnAboutSharedPrefix } from './client/shared-prefix.js'
 export { checkClient, clientOption } from './client/check-client.js'
-export { addHealthPart } from './client/health-parts.js'
+export { addHealthPart, type HealthPart } from './client/health-parts.js'
 export { addGauge, measureGauges, type Measured, type Measurements } from './client/gauges.js'
 export { createGuardedSend, type GuardedSend } from './client/guarded-send.js'
 export { breakerOption, type Breaker } from './client/resilience.js'

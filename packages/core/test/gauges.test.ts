@@ -3,7 +3,13 @@ import { runInNewContext } from 'node:vm'
 import { eventually, startRedis } from '@cache/testkit'
 import { expect, it, vi } from 'vitest'
 import { createCacheClient, type CacheClient } from '../src/index.js'
-import { addGauge, measureGauges, type Measurements } from '../src/internal.js'
+import {
+  addGauge,
+  addHealthPart,
+  measureGauges,
+  type HealthPart,
+  type Measurements,
+} from '../src/internal.js'
 import { flavours } from './drivers/clients.js'
 
 const queue: Measurements['queue'] = { writes: 1, oldest: 2, deadLetters: 0, unowned: 0 }
@@ -70,7 +76,7 @@ it('an open circuit is counted', async () => {
   )
 })
 
-it('a gauge whose owner nobody uses any more is forgotten', async () => {
+it('gauges and parts of the health whose owner nobody uses any more are forgotten', async () => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
   await using server = await startRedis()
@@ -82,6 +88,8 @@ it('a gauge whose owner nobody uses any more is forgotten', async () => {
     collect()
     const measured = await measureGauges([client], 1_000)
     expect(measured.map(({ name }) => name)).toEqual(['', 'kept'])
+    const { parts } = await client.health()
+    expect(parts.map(({ name }) => name)).toEqual(['kept'])
     return true
   })
   expect(kept).toEqual(queue)
@@ -90,7 +98,13 @@ it('a gauge whose owner nobody uses any more is forgotten', async () => {
 function addQueue(client: CacheClient, name: string): Measurements['queue'] {
   const owner = { ...queue }
   addGauge(client, 'queue', name, owner, measureQueue)
+  addHealthPart(client, name, owner, checkQueue)
   return owner
 }
 
 const measureQueue = (owner: Measurements['queue']): Measurements['queue'] => ({ ...owner })
+
+const checkQueue = ({ writes }: Measurements['queue']): HealthPart => ({
+  healthy: true,
+  details: { writes },
+})

@@ -145,9 +145,9 @@ describe('parts', () => {
     await using made = flavours[0]!.standalone(server.url)
     await using client = createCacheClient(made.driver)
     const removes = [
-      addHealthPart(client, 'bus', () => ({ healthy: true, details: { gaps: 2 } })),
-      addHealthPart(client, 'broken', () => Promise.reject(new Error('secret'))),
-      addHealthPart(client, 'hanging', () => new Promise(() => undefined)),
+      addHealthPart(client, 'bus', client, () => ({ healthy: true, details: { gaps: 2 } })),
+      addHealthPart(client, 'broken', client, () => Promise.reject(new Error('secret'))),
+      addHealthPart(client, 'hanging', client, () => new Promise(() => undefined)),
     ]
     const { parts } = await client.health({ timeout: 100 })
     expect(parts).toEqual([

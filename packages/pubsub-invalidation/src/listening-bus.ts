@@ -15,6 +15,7 @@ import {
   createToken,
   emit,
   sleepUnlessAborted,
+  type HealthPart,
   type NearChange,
 } from '@cache/core/internal'
 import type {
@@ -86,10 +87,7 @@ export class ListeningBus implements InvalidationBus {
       change: (keys) => this.#change(keys),
     }
     closeWith(options.client, this, 'bus')
-    this.#removeHealth = addHealthPart(options.client, `bus ${options.channel}`, () => ({
-      healthy: this.live,
-      details: this.stats() as BusStats & Record<string, number>,
-    }))
+    this.#removeHealth = addHealthPart(options.client, `bus ${options.channel}`, this, checkBus)
     this.#removeGauge = addGauge(options.client, 'bus', options.channel, this, measureBus)
     this.#attempt = this.#subscribe()
     void this.#keepTrying()
@@ -290,6 +288,11 @@ export class ListeningBus implements InvalidationBus {
     emit(channels.error, () => ({ operation: 'read an invalidation', error, reason }))
   }
 }
+
+const checkBus = (bus: ListeningBus): HealthPart => ({
+  healthy: bus.live,
+  details: { ...bus.stats() },
+})
 
 const measureBus = ({ live }: ListeningBus): { readonly live: boolean } => ({ live })
 

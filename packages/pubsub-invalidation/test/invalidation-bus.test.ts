@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import {
   InvalidKeyError,
   InvalidOptionError,
@@ -61,6 +64,19 @@ describe.each(cases)('on $name', ({ start, topology }) => {
     )
     await bus.close()
     expect((await client.health()).parts).toEqual([])
+  })
+
+  it('is a part of the health while it listens, also if nobody refers to it', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const client = stage.driver()
+    cleanup.push(() => client.close())
+    await createInvalidationBus({ client, channel }).ready()
+    for (let i = 0; i < 3; i++) {
+      await sleep(20)
+      collect()
+    }
+    expect((await client.health()).parts).toMatchObject([{ name: `bus shop:${channel}` }])
   })
 
   it('sends keys, prefixes and groups to all processes, by their names in Redis', async () => {

@@ -12,19 +12,13 @@ export interface PartitionState {
   readonly deadLetters: number
 }
 
-export function measurePartitions(
-  client: CacheClient,
-  partitions: Partitions,
-): Promise<PartitionState[]> {
-  return Promise.all(partitions.all.map((partition) => measurePartition(client, partition)))
+export function measurePartitions({ all, client }: Partitions): Promise<PartitionState[]> {
+  return Promise.all(all.map((partition) => measurePartition(client, partition)))
 }
 
 /** Measures a whole queue, for metrics. */
-export async function measureQueue(
-  client: CacheClient,
-  partitions: Partitions,
-): Promise<Measurements['queue']> {
-  const all = await measurePartitions(client, partitions)
+export async function measureQueue(partitions: Partitions): Promise<Measurements['queue']> {
+  const all = await measurePartitions(partitions)
   const sum = (numberOf: (state: PartitionState) => number): number =>
     all.reduce((total, state) => total + numberOf(state), 0)
   return {

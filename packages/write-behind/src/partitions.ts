@@ -52,16 +52,16 @@ export const partitionsOption = numberOption({ min: 1, max: 1_024, integer: true
 
 /** The partitions of a queue. An id always belongs to the same partition. */
 export class Partitions {
+  readonly client: CacheClient
   readonly all: readonly Partition[]
   /** Sorted set: the workers that are alive. */
   readonly workers: string
   /** String: the number of partitions. */
   readonly #count: string
-  readonly #client: CacheClient
   #verification: Promise<void> | undefined
 
   constructor(client: CacheClient, prefix: string, count: number) {
-    this.#client = client
+    this.client = client
     this.all = Array.from({ length: count }, (_, index) =>
       createPartition(client.namespace, prefix, index),
     )
@@ -96,7 +96,7 @@ export class Partitions {
 
   async #verify(): Promise<void> {
     const own = this.all.length
-    const count = await this.#client.run(partitionCountScript, [this.#count], [String(own)])
+    const count = await this.client.run(partitionCountScript, [this.#count], [String(own)])
     if (count !== own)
       throw new CacheError(
         `"partitions" is ${own} here, but ${count} elsewhere for "${this.#count}". ` +
@@ -104,7 +104,7 @@ export class Partitions {
         { code: 'PARTITIONS' },
       )
     const info = String(
-      await this.#client.send({ args: ['INFO', 'memory'], keys: [this.#count] }).catch(() => ''),
+      await this.client.send({ args: ['INFO', 'memory'], keys: [this.#count] }).catch(() => ''),
     )
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? ''
     if (/maxmemory:[1-9]/.test(info) && policy.startsWith('allkeys')) {

@@ -30,7 +30,7 @@ import { createDeadLetters } from './dead-letters.js'
 import { durabilityOption, durableConnection } from './durable-connection.js'
 import { DeadLetterError } from './errors.js'
 import { measurePartitions } from './measure-queue.js'
-import { MonitoredQueue } from './monitored-queue.js'
+import { monitorQueue } from './monitor-queue.js'
 import { Partitions, checkQueuePrefix, partitionsOption, type WriteId } from './partitions.js'
 import { FALLBACK_TTL, POLLING, QueueWriter } from './queue-writer.js'
 import { leaseScript, writeStateScript } from './scripts.js'
@@ -122,7 +122,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const serialized = serializeByKey()
   const renewals = new Renewals()
   const bulkConcurrency = Math.min(MAX_BULK_CONCURRENCY, client.entries.atOnce)
-  const monitored = new MonitoredQueue(client, prefix, partitions)
+  const monitored = monitorQueue(client, prefix, partitions)
   closeWith(client, monitored)
   const close = async (): Promise<void> => {
     monitored.close()
@@ -176,7 +176,7 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   }
 
   async function pending(): Promise<Pending> {
-    const states = await measurePartitions(client, partitions)
+    const states = await measurePartitions(partitions)
     const byPartition = states.map(({ writes, oldest, owned }) => ({ writes, oldest, owned }))
     return {
       writes: byPartition.reduce((sum, { writes }) => sum + writes, 0),

@@ -1,6 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { CacheClient } from '@cache/core'
-import type { Stage } from '@cache/testkit'
 import { measureGauges } from '@cache/core/internal'
+import { eventually, type Stage } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createWriteBehind, createWriteBehindWorker } from '../src/index.js'
 import { Table, cases, type Row } from './cases.js'
@@ -17,10 +19,10 @@ describe.each(cases)('on $name', ({ start }) => {
     table = new Table()
     return () => client.close()
   })
-  const createRows = () =>
+  const createRows = (prefix = 'rows') =>
     createWriteBehind<Row | null, string, Row>({
       client,
-      prefix: 'rows',
+      prefix,
       ttl: '1h',
       load: table.load,
     })
@@ -72,5 +74,22 @@ describe.each(cases)('on $name', ({ start }) => {
     stop.abort()
     await running
     expect(await queueOf()).toEqual([])
+  })
+
+  it('a queue that nobody uses any more is not measured', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const kept = createRows('kept')
+    await createRows('forgotten').put('1', { name: 'Ada' })
+    await eventually(async () => {
+      collect()
+      const measured = await measureGauges([client], 10_000)
+      const queues = measured.filter(({ kind }) => kind === 'queue')
+      const { parts } = await client.health()
+      expect(queues.map(({ name }) => name)).toEqual(['kept'])
+      expect(parts.map(({ name }) => name)).toEqual(['queue kept'])
+      return true
+    })
+    await kept.close()
   })
 })

@@ -1,3 +1,4 @@
+import { OwnedItems } from './owned-items.js'
 import { within } from './within.js'
 
 /** What can be measured of the things that use a client, by their kind. */
@@ -37,7 +38,6 @@ interface Gauge {
   readonly kind: keyof Measurements
   readonly name: string
   readonly namespace: string
-  readonly owner: WeakRef<object>
   readonly measure: (owner: object) => Promise<Measurements[keyof Measurements]>
 }
 
@@ -46,31 +46,20 @@ interface Gauge {
  * refers to any more is forgotten.
  */
 export class Gauges {
-  readonly #all = new Set<Gauge>()
-  readonly #collected = new FinalizationRegistry<WeakRef<Gauge>>((ref) => {
-    const gauge = ref.deref()
-    if (gauge) this.#all.delete(gauge)
-  })
+  readonly #all = new OwnedItems<Gauge>()
   #closed = false
 
-  add(gauge: Gauge, owner: object): () => void {
-    if (!this.#closed) {
-      this.#all.add(gauge)
-      this.#collected.register(owner, new WeakRef(gauge))
-    }
-    return () => void this.#all.delete(gauge)
+  add(owner: object, gauge: Gauge): () => void {
+    return this.#closed ? () => undefined : this.#all.add(owner, gauge)
   }
 
-  async measure(timeout: number): Promise<Measured[]> {
-    const measured = await Promise.all(
-      [...this.#all].map(async ({ kind, name, namespace, owner, measure }) => {
-        const current = owner.deref()
-        if (!current) return []
-        const values = await within(timeout, () => measure(current))
-        return [{ kind, name, namespace, values } as Measured]
+  measure(timeout: number): Promise<Measured[]> {
+    return Promise.all(
+      this.#all.all().map(async ([{ kind, name, namespace, measure }, owner]) => {
+        const values = await within(timeout, () => measure(owner))
+        return { kind, name, namespace, values } as Measured
       }),
     )
-    return measured.flat()
   }
 
   close(): void {
@@ -98,10 +87,9 @@ export function addGauge<Kind extends keyof Measurements, Owner extends object>(
     kind,
     name,
     namespace: client.namespace,
-    owner: new WeakRef(owner),
     measure: async (current) => measure(current as Owner),
   }
-  return (client as ClientWithGauges)[GAUGES]?.add(gauge, owner) ?? (() => undefined)
+  return (client as ClientWithGauges)[GAUGES]?.add(owner, gauge) ?? (() => undefined)
 }
 
 /**

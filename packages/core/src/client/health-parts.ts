@@ -1,4 +1,5 @@
 import type { Driver } from '../drivers/driver.js'
+import { OwnedItems } from './owned-items.js'
 
 /** The state of something that uses a client. */
 export interface HealthPart {
@@ -8,36 +9,39 @@ export interface HealthPart {
   readonly details: Readonly<Record<string, number | boolean | string>>
 }
 
-type Checks = Set<readonly [name: string, check: () => HealthPart | Promise<HealthPart>]>
+interface NamedCheck {
+  readonly name: string
+  readonly check: (owner: object) => HealthPart | Promise<HealthPart>
+}
 
 /**
  * Makes `health()` of a client report something that uses it, such as a bus or a queue. `check` may
  * send commands, whose errors make the part unhealthy. Returns a function that removes the part.
  *
- * Parts belong to the driver, which a client shares with the near cache that is made of it.
+ * Parts belong to the driver, which a client shares with the near cache that is made of it. A part
+ * whose owner nobody uses any more is forgotten, under the same condition as a gauge (`addGauge`):
+ * declare `check` outside of the function that creates the owner.
  */
-export function addHealthPart(
+export function addHealthPart<Owner extends object>(
   client: { readonly driver: Driver },
   name: string,
-  check: () => HealthPart | Promise<HealthPart>,
+  owner: Owner,
+  check: (owner: Owner) => HealthPart | Promise<HealthPart>,
 ): () => void {
   const all = parts()
-  const own: Checks = all.get(client.driver) ?? new Set()
+  const own = all.get(client.driver) ?? new OwnedItems<NamedCheck>()
   all.set(client.driver, own)
-  const part = [name, check] as const
-  own.add(part)
-  return () => own.delete(part)
+  return own.add(owner, { name, check: (current) => check(current as Owner) })
 }
 
-export function healthPartsOf(
-  driver: Driver,
-): readonly (Checks extends Set<infer C> ? C : never)[] {
-  return [...(parts().get(driver) ?? [])]
+/** Returns the parts of a driver, with their owners. */
+export function healthPartsOf(driver: Driver): ReturnType<OwnedItems<NamedCheck>['all']> {
+  return parts().get(driver)?.all() ?? []
 }
 
 /** Returns the parts of all drivers of this process, for all copies of this package. */
-function parts(): WeakMap<Driver, Checks> {
-  const shared = globalThis as { [PARTS]?: WeakMap<Driver, Checks> }
+function parts(): WeakMap<Driver, OwnedItems<NamedCheck>> {
+  const shared = globalThis as { [PARTS]?: WeakMap<Driver, OwnedItems<NamedCheck>> }
   return (shared[PARTS] ??= new WeakMap())
 }
 

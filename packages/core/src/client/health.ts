@@ -76,7 +76,9 @@ export function createHealth(
     const [found, parts] = await Promise.all([
       checkNodes(dependencies, find, timeout),
       Promise.all(
-        healthPartsOf(dependencies.driver).map(([name, check]) => checkPart(name, check, timeout)),
+        healthPartsOf(dependencies.driver).map(([{ name, check }, owner]) =>
+          checkPart(name, () => check(owner), timeout),
+        ),
       ),
     ])
     return { ...found, parts }

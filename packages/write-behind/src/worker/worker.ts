@@ -154,9 +154,7 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
         )
       current = new WorkerRun(partitions, processing, ownershipTtl)
       closeWith(client, current)
-      const removeGauge = addGauge(client, 'queue', prefix, current, () =>
-        measureQueue(client, partitions),
-      )
+      const removeGauge = addGauge(client, 'queue', prefix, partitions, measureQueue)
       try {
         await current.run(signal, drainTimeout)
       } finally {
