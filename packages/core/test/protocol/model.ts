@@ -25,13 +25,21 @@ export const versionRules = ['newer-wins', 'proof-of-nothing-newer', 'cap-of-sto
 export type Rule = (typeof rules)[number] | (typeof versionRules)[number]
 
 const STEPS = [
-  ...['idle', 'begun', 'stored', 'committed', 'done', 'dead'],
-  ...['missed', 'loading', 'filling', 'answer'],
-]
+  'idle',
+  'begun',
+  'stored',
+  'committed',
+  'done',
+  'dead',
+  'missed',
+  'loading',
+  'filling',
+  'answer',
+] as const
 
 interface Actor {
   kind: 'writer' | 'invalidator' | 'reader'
-  step: string
+  step: (typeof STEPS)[number]
   left: number
   wrote: number
   inTime: boolean
