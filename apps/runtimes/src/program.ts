@@ -17,7 +17,7 @@ const TIME_LIMIT_MS = 40_000
 async function main(): Promise<void> {
   const [clientName, servers] = process.argv.slice(2) as [ClientName, string]
   for (const [name, run] of Object.entries(cases)) {
-    const stage = new Stage(clientName, JSON.parse(servers) as Servers, 'runtimes')
+    const stage = new Stage(clientName, JSON.parse(servers) as Servers)
     report({ name, ...(await outcome(run, stage)) })
   }
   report({ name: 'end' })

@@ -23,6 +23,9 @@ export const impatient: ResilienceOptions = {
   breaker: { cooldown: 100 },
 }
 
+/** The first part of all keys. */
+const NAMESPACE = 'runtimes'
+
 /** What a case gets: connections to the servers, which are closed after it. */
 export class Stage {
   readonly #close: (() => unknown)[] = []
@@ -30,7 +33,6 @@ export class Stage {
   constructor(
     readonly clientName: ClientName,
     readonly servers: Servers,
-    readonly namespace: string,
   ) {}
 
   /** Opens a connection to the first or the second server. */
@@ -43,7 +45,7 @@ export class Stage {
   /** Creates a cache client on a new connection, as another process would. */
   client(driver = this.driver(), resilience = patient): CacheClient {
     const client = createCacheClient(driver, {
-      namespace: this.namespace,
+      namespace: NAMESPACE,
       resilience,
       onError: () => undefined,
     })
