@@ -28,6 +28,12 @@ function lanesOf(text) {
   }))
 }
 
+/** The commands that the jobs of a workflow run. */
+function commandsOf(path) {
+  const { jobs } = parse(read(path))
+  return Object.values(jobs).flatMap(({ steps: all = [] }) => all.flatMap(({ run }) => run ?? []))
+}
+
 for (const path of [...workflows, ...actions]) {
   const text = read(path)
   const name = path.replace('.github/', '')
@@ -91,10 +97,33 @@ for (const path of workflows) {
 }
 
 test('ci.yml: every step of scripts/test.mjs runs in one lane', () => {
+  // Without --only, scripts/test.mjs rehearses a release only among the long forms.
+  const short = steps.filter((step) => step !== 'release')
   const lanes = lanesOf(read('.github/workflows/ci.yml')).map(
-    ({ only, except = [] }) => only ?? steps.filter((step) => !except.includes(step)),
+    ({ only, except = [] }) => only ?? short.filter((step) => !except.includes(step)),
   )
-  assert.deepEqual(lanes.flat().sort(), [...steps].sort())
+  assert.deepEqual(lanes.flat().sort(), short.sort())
+})
+
+test('ci.yml: a lane rehearses a release', () => {
+  const commands = commandsOf('.github/workflows/ci.yml')
+  assert.equal(commands.filter((run) => run === 'npm run release -- --dry-run').length, 1)
+})
+
+test('nightly.yml: long forms of suites run by package, and a release is rehearsed once', () => {
+  const commands = commandsOf('.github/workflows/nightly.yml')
+  assert.deepEqual(
+    commands.filter((run) => run.startsWith('node scripts/test.mjs')),
+    [
+      'node scripts/test.mjs --chaos --package "$PACKAGES"',
+      'node scripts/test.mjs --chaos --only release',
+    ],
+  )
+})
+
+test('CONTRIBUTING.md names the command of the static lane', () => {
+  const [command] = commandsOf('.github/workflows/ci.yml').filter((run) => / --except /.test(run))
+  assert.match(read('CONTRIBUTING.md'), new RegExp(`^${command} +# static$`, 'm'))
 })
 
 test('ci.yml: the job "ci" needs all others', () => {

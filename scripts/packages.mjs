@@ -1,5 +1,5 @@
 // The packages of the repository, as paths from its root: `packages/aside`.
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Returns the folders below `packages` and `apps` that have a package.json. */
@@ -8,6 +8,23 @@ export function packagesOf(root) {
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => `${folder}/${name}`))
     .filter((path) => existsSync(join(root, path, 'package.json')))
+}
+
+/** Returns the packages that a release publishes, as `{ path, manifest }`. */
+export function publishedPackages(root) {
+  return packagesOf(root)
+    .map((path) => ({
+      path,
+      manifest: JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')),
+    }))
+    .filter(({ manifest }) => !manifest.private)
+}
+
+/** Returns the modules of a package that can be imported: `@cache/core`, `@cache/core/ioredis`. */
+export function entriesOf({ name, exports }) {
+  return Object.entries(exports)
+    .filter(([, target]) => typeof target !== 'string')
+    .map(([path]) => name + path.slice(1))
 }
 
 /** Returns whether the package has a suite of vitest. */

@@ -50,6 +50,38 @@ test(
   },
 )
 
+test('when a task in a scratch folder fails, its other commands end', limit, async () => {
+  const file = join(scratch, 'failed')
+  const urlOf = (name) => JSON.stringify(new URL(`rehearsal/${name}`, import.meta.url).href)
+  const program = `
+    import { existsSync } from 'node:fs'
+    import { run } from ${urlOf('run.mjs')}
+    import { withScratch } from ${urlOf('scratch.mjs')}
+    let folder
+    await withScratch('cache-scratch-test-', async (path) => {
+      folder = path
+      const waiting = 'until [ "$(cat "$0" | wc -l)" -eq 2 ]; do sleep 0.1; done; exit 7'
+      await Promise.all([
+        run(path, 60, ${JSON.stringify(stub(file))}),
+        run(path, 60, ['sh', '-c', waiting, ${JSON.stringify(file)}]),
+      ])
+    }).catch((error) => console.log(error.message.slice(0, 2), existsSync(folder)))
+    process.exit(4)
+  `
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.on('data', (data) => (output += data))
+  const exited = new Promise((resolve) => {
+    child.once('close', resolve)
+  })
+  const pids = await started(file)
+  assert.equal(await exited, 4)
+  assert.equal(output, 'sh false\n')
+  await gone(pids)
+})
+
 test('the outcome shows whether a command succeeded, failed, or could not be started', async () => {
   const [good, bad, missing] = await Promise.all(
     [['echo', 'done'], ['sh', '-c', 'echo no >&2; exit 7'], ['no-such-program']].map((command) =>
@@ -67,6 +99,8 @@ for (const [args, message] of [
   [['--only', 'lint,'], /--only does not know ''/],
   [['--package', 'cor'], /--package does not know 'cor'; there are .*core/],
   [['--chaos', '--only', 'demo'], /Nothing ran/],
+  [['--chaos', '--except', 'suites,release'], /Nothing ran/],
+  [['--chaos', '--package', 'aside', '--except', 'suites'], /Nothing ran/],
 ]) {
   test(`node scripts/test.mjs ${args.join(' ')} fails with a reason`, () => {
     const { status, stderr } = spawnSync(process.execPath, [path('test.mjs'), ...args], {

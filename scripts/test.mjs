@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, stripVTControlCharacters } from 'node:util'
-import { hasSuite, packagesOf } from './packages.mjs'
+import { hasSuite, packagesOf, publishedPackages } from './packages.mjs'
 import { endAll, runCommand } from './run-command.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -52,9 +52,7 @@ const env = {
   ...(options.chaos && { CHAOS: '1' }),
 }
 const packages = packagesOf(root)
-const published = packages.filter(
-  (path) => !JSON.parse(readFileSync(join(root, path, 'package.json'), 'utf8')).private,
-)
+const published = publishedPackages(root).map(({ path }) => path)
 const total = { passed: 0, failed: 0, skipped: 0 }
 refuseUnknown('--only', only, STEPS)
 refuseUnknown('--except', except, STEPS)
@@ -134,9 +132,12 @@ async function checkPublished() {
   await step('tarballs', 600, ['node', 'scripts/check-tarballs.mjs'])
 }
 
-/** Rehearses a release, which installs packages from the registry that npm is configured with. */
+/**
+ * Rehearses a release, which installs packages from the registry that npm is configured with. It is
+ * no part of the suites that `--package` selects.
+ */
 async function rehearseRelease() {
-  if (only && !only.includes('release')) return
+  if (!isSelected('release') || (chosen && !only?.includes('release'))) return
   const { ok } = await runCommand(['npm', 'view', 'ioredis', 'version'], 60, { cwd: scratch, env })
   if (ok) return await step('release', 2_400, ['node', 'scripts/rehearsal/rehearse.mjs'])
   console.log('skipped release: the registry of npm cannot be reached.')
