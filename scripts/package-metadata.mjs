@@ -21,12 +21,13 @@ export function withMetadata(manifest, root, folder) {
     homepage: `${root.homepage}patterns/${folder}`,
     repository: { ...root.repository, directory: `packages/${folder}` },
     bugs: root.bugs,
+    engines: root.engines,
     ...others,
     publishConfig: root.publishConfig,
   }
 }
 
-const DERIVED = ['license', 'author', 'homepage', 'repository', 'bugs', 'publishConfig']
+const DERIVED = ['license', 'author', 'homepage', 'repository', 'bugs', 'engines', 'publishConfig']
 
 /**
  * Returns what is wrong with a published package, a sentence for each problem. `license` is the
@@ -42,8 +43,6 @@ export function metadataProblems({ manifest, root, folder, license, rootLicense 
   if (own < MIN_OWN_KEYWORDS)
     problems.push(`\`keywords\` needs ${MIN_OWN_KEYWORDS} that describe this package, not ${own}.`)
   if (!manifest.description) problems.push('`description` is missing.')
-  if (manifest.engines?.node !== root.engines.node)
-    problems.push(`\`engines.node\` must be ${root.engines.node}.`)
   for (const file of PUBLISHED_FILES)
     if (!manifest.files?.includes(file)) problems.push(`\`files\` does not name ${file}.`)
   if (license !== rootLicense) problems.push('LICENSE differs from the LICENSE of the root.')
