@@ -33,7 +33,7 @@ if (!options['no-install']) {
 console.log(`Next:
 1. "pnpm build", then "pnpm api" and "pnpm sizes --write" for the files that are made from the code.
 2. "npm run check". If the new scope is longer, shorten the lines that ESLint names.
-3. Look at "git diff --stat" and commit. "git checkout ." undoes it instead.
+3. Look at "git diff --stat" and commit. "git checkout . && pnpm install" undoes it instead.
 The address of the repository and of the site are in the package.json of the root. "pnpm metadata"
 copies them to the packages.`)
 

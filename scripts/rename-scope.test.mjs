@@ -73,9 +73,13 @@ test('nothing with the scope is left in a copy of this repository', () => {
   assert.ok(names.length > 100)
   const channels = filesWith('cache:error')
 
-  const other = '@renamed-by-test'
+  const withScope = filesWith(alone(scope), '--extended-regexp')
+  assert.ok(withScope.length > names.length) // Some name only the scope, such as the author.
+
+  const other = ['@renamed', 'by', 'test'].join('-') // This file must not contain it.
   assert.equal(rename(other).status, 0)
-  assert.deepEqual(filesWith(`${scope}/`), [])
+  assert.deepEqual(filesWith(alone(scope), '--extended-regexp'), [])
+  assert.deepEqual(filesWith(alone(other), '--extended-regexp'), withScope)
   assert.deepEqual(filesWith(`${other}/`), names)
   assert.deepEqual(filesWith('cache:error'), channels)
 })
@@ -89,7 +93,8 @@ function smallRepository() {
   cpSync(join(import.meta.dirname, 'rename-scope.mjs'), join(folder, 'scripts/rename-scope.mjs'))
   git('init', '--quiet')
   git('add', '--all')
-  git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--message=first')
+  const settings = ['user.name=a', 'user.email=a@b', 'commit.gpgsign=false']
+  git(...settings.flatMap((setting) => ['-c', setting]), 'commit', '--quiet', '--message=first')
 }
 
 function rename(...args) {
@@ -97,9 +102,15 @@ function rename(...args) {
   return spawnSync('node', [script, ...args, '--no-install'], { encoding: 'utf8' })
 }
 
+/** Returns an expression for a scope that is not a part of a longer name. */
+function alone(scope) {
+  return `(^|[^[:alnum:]_])${scope}($|[^[:alnum:]_-])`
+}
+
 /** Returns the text files in which a text occurs. */
-function filesWith(text) {
-  const { stdout } = spawnSync('git', ['grep', '-lIF', text], { cwd: folder, encoding: 'utf8' })
+function filesWith(text, syntax = '--fixed-strings') {
+  const args = ['grep', '-lI', syntax, text]
+  const { stdout } = spawnSync('git', args, { cwd: folder, encoding: 'utf8' })
   return stdout.split('\n').filter(Boolean)
 }
 
