@@ -1,20 +1,19 @@
 // Compares the public API of each published package with its report in `api/`, which reviewers
 // read. With `--write` it updates the reports. Needs the built packages.
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor'
+import { publishedPackages } from './packages.mjs'
 
 const write = process.argv.includes('--write')
 const root = resolve(import.meta.dirname, '..')
 let different = 0
 
-for (const name of readdirSync(join(root, 'packages'))) {
-  const folder = join(root, 'packages', name)
-  const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  if (manifest.private) continue
+for (const { path, manifest } of publishedPackages(root)) {
   for (const [entry, { import: target } = {}] of Object.entries(manifest.exports)) {
     if (target === undefined || entry === './internal') continue
-    if (!report(folder, target.types, entry === '.' ? name : entry.slice(2))) different++
+    const name = entry === '.' ? basename(path) : entry.slice(2)
+    if (!report(join(root, path), target.types, name)) different++
   }
 }
 

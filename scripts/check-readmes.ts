@@ -9,19 +9,15 @@
 // A comment before a block can declare names that the block uses:
 // <!-- with: … TypeScript … -->
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startRedis } from '@cache/testkit'
 import { codeBlocks } from './code-blocks.mjs'
+import { packagesOf } from './packages.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const folders = [
-  '.',
-  ...['packages', 'apps']
-    .filter((folder) => existsSync(join(root, folder)))
-    .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name))),
-]
+const folders = ['.', ...packagesOf(root)]
 const pages = documents().filter((file) => file.startsWith(join(root, 'apps/docs/')))
 const checked = [
   ...new Set([

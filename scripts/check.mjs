@@ -1,9 +1,9 @@
 // `npm run check`: what to run before a commit. Builds, checks types, format, lint and imports, and
 // runs the suites of the packages that differ from main (`--base <ref>` for another).
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { hasSuite } from './packages.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const { values } = parseArgs({ options: { base: { type: 'string', default: 'main' } } })
@@ -22,8 +22,8 @@ function changedPackages(base) {
   const untracked = git('ls-files', '--others', '--exclude-standard')
   const files = git('diff', '--name-only', fork) + untracked
   const folders = files.split('\n').flatMap((file) => /^(?:packages|apps)\/[^/]+/.exec(file) ?? [])
-  const tested = folders.filter((folder) => existsSync(resolve(root, folder, 'vitest.config.ts')))
-  return [...new Set(tested)].map((folder) => basename(folder))
+  const tested = [...new Set(folders)].filter((folder) => hasSuite(root, folder))
+  return tested.map((folder) => basename(folder))
 }
 
 function run(args) {

@@ -7,4 +7,3 @@ export interface CodeBlock {
 }
 
 export function codeBlocks(text: string, path: string): CodeBlock[]
-export function importedPackages(code: string): string[]

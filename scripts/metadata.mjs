@@ -1,21 +1,20 @@
 // Checks the metadata of the published packages: links, keywords, LICENSE, and that all of them get
 // the same version in a release. With `--write` it derives them from the package.json of the root.
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { metadataProblems, withFixedVersions, withMetadata } from './package-metadata.mjs'
+import { publishedPackages } from './packages.mjs'
 
 const write = process.argv.includes('--write')
 const repository = resolve(import.meta.dirname, '..')
 const CHANGESETS = '.changeset/config.json'
 const root = readJson('package.json')
 const rootLicense = readFileSync(join(repository, 'LICENSE'), 'utf8')
-const published = readdirSync(join(repository, 'packages')).filter(
-  (folder) => !readJson(`packages/${folder}/package.json`).private,
-)
+const names = publishedPackages(repository).map(({ manifest }) => manifest.name)
 
 if (write) await writeMetadata()
-const problems = [...published.flatMap(problemsOf), ...problemsOfChangesets()]
+const problems = [...publishedPackages(repository).flatMap(problemsOf), ...problemsOfChangesets()]
 for (const problem of problems) console.error(problem)
 if (problems.length > 0) {
   console.error('"pnpm metadata" writes what follows from the package.json of the root.')
@@ -23,34 +22,29 @@ if (problems.length > 0) {
 }
 
 async function writeMetadata() {
-  for (const folder of published) {
-    const path = `packages/${folder}/package.json`
-    await writeJson(path, withMetadata(readJson(path), root, folder))
-    writeFileSync(join(repository, 'packages', folder, 'LICENSE'), rootLicense)
+  for (const { path, manifest } of publishedPackages(repository)) {
+    await writeJson(`${path}/package.json`, withMetadata(manifest, root, basename(path)))
+    writeFileSync(join(repository, path, 'LICENSE'), rootLicense)
   }
-  await writeJson(CHANGESETS, withFixedVersions(readJson(CHANGESETS), names()))
+  await writeJson(CHANGESETS, withFixedVersions(readJson(CHANGESETS), names))
 }
 
-function problemsOf(folder) {
-  const path = join(repository, 'packages', folder, 'LICENSE')
+function problemsOf({ path, manifest }) {
+  const license = join(repository, path, 'LICENSE')
   return metadataProblems({
-    manifest: readJson(`packages/${folder}/package.json`),
+    manifest,
     root,
-    folder,
-    license: existsSync(path) ? readFileSync(path, 'utf8') : undefined,
+    folder: basename(path),
+    license: existsSync(license) ? readFileSync(license, 'utf8') : undefined,
     rootLicense,
-  }).map((problem) => `packages/${folder}: ${problem}`)
+  }).map((problem) => `${path}: ${problem}`)
 }
 
 function problemsOfChangesets() {
   const config = readJson(CHANGESETS)
-  const expected = withFixedVersions(config, names())
+  const expected = withFixedVersions(config, names)
   const isRight = JSON.stringify(config.fixed) === JSON.stringify(expected.fixed)
   return isRight ? [] : [`${CHANGESETS}: \`fixed\` must name all published packages.`]
-}
-
-function names() {
-  return published.map((folder) => readJson(`packages/${folder}/package.json`).name)
 }
 
 function readJson(path) {

@@ -1,10 +1,11 @@
 // Checks how much code the built packages add to an application: each by itself, and together as
 // people use them. With `--write` it updates the committed numbers in apps/docs/sizes.json, and the
 // tables made of them in README.md and apps/docs/sizes.md.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { bundleSize, inKiB, sizeProblems, withSizes } from './bundle-sizes.mjs'
+import { publishedPackages } from './packages.mjs'
 
 const root = resolve(import.meta.dirname, '..')
 const write = process.argv.includes('--write')
@@ -35,13 +36,11 @@ export { createRateLimiter, slidingWindow } from '@cache/ratelimit'`,
 /** Bytes that a package or a combination may never exceed. */
 const limits = { '@cache/core': 32.6 * 1_024, [BASE]: 48 * 1_024 }
 
-const manifests = readdirSync(join(root, 'packages')).map((name) =>
-  JSON.parse(readFileSync(join(root, 'packages', name, 'package.json'), 'utf8')),
-)
+const manifests = publishedPackages(root).map(({ manifest }) => manifest)
 const modules = {
   ...Object.fromEntries(
     manifests
-      .filter(({ name, private: isPrivate }) => !isPrivate && name !== '@cache/testing')
+      .filter(({ name }) => name !== '@cache/testing')
       .map(({ name }) => [name, `export * from '${name}'`]),
   ),
   ...combinations,

@@ -3,9 +3,10 @@
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { Application, Converter, ReflectionKind } from 'typedoc'
+import { publishedPackages } from '../../scripts/packages.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
-const entries = readdirSync(join(root, 'packages')).flatMap(typesOf)
+const entries = publishedPackages(root).flatMap(typesOf)
 const tsconfig = join(root, '.tmp/api-reference.tsconfig.json')
 mkdirSync(dirname(tsconfig), { recursive: true })
 writeFileSync(tsconfig, JSON.stringify({ extends: '../tsconfig.base.json', files: entries }))
@@ -77,11 +78,8 @@ function countHeadings(file) {
 }
 
 /** Returns the files of types of a published package: one for each name that users import. */
-function typesOf(folder) {
-  const path = join(root, 'packages', folder)
-  const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
-  if (manifest.private) return []
+function typesOf({ path, manifest }) {
   return Object.entries(manifest.exports)
     .filter(([name, target]) => target.import && name !== './internal')
-    .map(([, target]) => join(path, target.import.types))
+    .map(([, target]) => join(root, path, target.import.types))
 }

@@ -1,15 +1,17 @@
 // Checks packages that are installed in an empty project.
-import { readFileSync, readdirSync, existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { publishedPackages } from '../packages.mjs'
 import { fileProblems } from '../published-files.mjs'
 import { createConsumer } from './consumer.mjs'
 import { run } from './run.mjs'
 
 /** Creates the project and installs the packages into it, and both Redis clients. */
 export async function installConsumer(project, { copy, manifests, url }) {
-  const readmes = ['.', ...packageFolders(copy)].map((folder) => join(folder, 'README.md'))
+  const folders = ['.', ...publishedPackages(copy).map(({ path }) => path)]
+  const readmes = folders.map((folder) => join(folder, 'README.md'))
   const consumer = createConsumer(project, {
     manifests,
     versions: JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')).devDependencies,
@@ -79,10 +81,4 @@ async function onServers(testkit, items, task) {
     }
   }
   await Promise.all(Array.from({ length: availableParallelism() }, work))
-}
-
-function packageFolders(copy) {
-  return readdirSync(join(copy, 'packages'))
-    .map((name) => join('packages', name))
-    .filter((path) => !JSON.parse(readFileSync(join(copy, path, 'package.json'), 'utf8')).private)
 }
