@@ -1,6 +1,8 @@
 // Gives the packages of a copy their versions, and publishes them to a registry on this machine.
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
+import { publishedPackages } from '../packages.mjs'
 import { GIT_IDENTITY } from './copy-tree.mjs'
 import { run } from './run.mjs'
 
@@ -10,16 +12,14 @@ import { run } from './run.mjs'
  */
 export async function setVersions(copy, url) {
   await run(copy, 60, ['pnpm', 'exec', 'changeset', 'version'], publishingEnvironment(copy, url))
-  const folders = readdirSync(join(copy, 'packages')).map((name) => join(copy, 'packages', name))
-  const manifests = []
-  for (const file of folders.map((folder) => join(folder, 'package.json'))) {
-    const manifest = JSON.parse(readFileSync(file, 'utf8'))
-    if (manifest.private) continue
-    manifests.push(manifest)
+  const published = publishedPackages(copy)
+  for (const { path, manifest } of published) {
     // A provenance statement can only be signed by CI.
     const publishConfig = { access: 'public', registry: url }
-    writeFileSync(file, JSON.stringify({ ...manifest, publishConfig }, null, 2))
+    const text = JSON.stringify({ ...manifest, publishConfig }, null, 2)
+    writeFileSync(join(copy, path, 'package.json'), text)
   }
+  const manifests = published.map(({ manifest }) => manifest)
   const versions = [...new Set(manifests.map(({ version }) => version))]
   if (versions.length !== 1) throw new Error(`There are several versions: ${versions.join(', ')}.`)
   if (versions[0] === '0.0.0') throw new Error('No changeset gives the packages a version.')
@@ -31,13 +31,26 @@ export async function publishPackages(copy, url) {
   await run(copy, 1_800, ['node', 'scripts/release.mjs'], publishingEnvironment(copy, url))
 }
 
-/** Checks that publishing again changes nothing, so that a release that failed can be repeated. */
-export async function publishAgain(copy, url) {
+/**
+ * Checks that a release that failed halfway can be repeated. Removes one package and its tag, and
+ * publishes again: that package and no other is published. After that, nothing is left to publish.
+ */
+export async function publishMissing(copy, url, { name, version }) {
+  const env = publishingEnvironment(copy, url)
+  const release = `${name}@${version}`
+  await run(copy, 60, ['npm', 'unpublish', '--force', release], env)
+  await run(copy, 60, ['git', 'tag', '--delete', release], env)
+
   const command = ['pnpm', 'exec', 'changeset', 'publish']
-  const output = await run(copy, 300, command, publishingEnvironment(copy, url))
-  if (!/No unpublished projects/.test(output))
-    throw new Error(`Publishing again did not find that everything is published:\n${output}`)
-  return { note: 'nothing is left to publish' }
+  const output = stripVTControlCharacters(await run(copy, 300, command, env))
+  const published = [...output.matchAll(/(\S+) is being published because/g)]
+  if (published.map(([, other]) => other).join() !== name)
+    throw new Error(`Publishing again did not publish ${name} alone:\n${output}`)
+  await run(copy, 60, ['git', 'rev-parse', '--verify', `refs/tags/${release}`], env)
+  const rest = await run(copy, 300, command, env)
+  if (!/No unpublished projects/.test(rest))
+    throw new Error(`A third run did not find that everything is published:\n${rest}`)
+  return { note: `${name}, which was removed, and nothing else` }
 }
 
 /**

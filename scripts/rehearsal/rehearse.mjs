@@ -1,49 +1,37 @@
-// Rehearses a release on a copy of this folder, with a registry on this machine. Changes nothing
-// outside of a temporary folder, and reaches no other registry with a package.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// Rehearses a release on a copy of this folder, with a registry on this machine. Changes no file
+// that git knows, and reaches no other registry with a package.
 import { join, resolve } from 'node:path'
-import { endAll } from '../run-command.mjs'
 import { checkFiles, checkImports, checkTypes, installConsumer, runBlocks } from './checks.mjs'
 import { copyTree } from './copy-tree.mjs'
-import { publishPackages, publishAgain, setVersions } from './publish.mjs'
+import { publishMissing, publishPackages, setVersions } from './publish.mjs'
 import { startRegistry } from './registry.mjs'
 import { run } from './run.mjs'
+import { withScratch } from './scratch.mjs'
 import { summary } from './summary.mjs'
 
 const root = resolve(import.meta.dirname, '../..')
-const scratch = mkdtempSync(join(tmpdir(), 'cache-release-'))
-const copy = join(scratch, 'copy')
-const project = join(scratch, 'project')
 const started = performance.now()
-let registry
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
-  process.once(signal, async () => {
-    await endAll()
-    await end()
-    process.exit(1)
-  })
 
 try {
-  registry = await startRegistry(join(scratch, 'registry'))
-  await rehearse(registry.url)
+  await withScratch('cache-release-', rehearse)
   console.log(`The rehearsal succeeded (${seconds(started)}).`)
 } catch (error) {
   console.error(`FAILED ${error.message}`)
   process.exitCode = 1
-} finally {
-  await end()
 }
-process.exit() // What the registry has left open ends with it.
+process.exit() // The registry ends with this process.
 
-async function rehearse(url) {
+async function rehearse(scratch) {
+  const copy = join(scratch, 'copy')
+  const project = join(scratch, 'project')
+  const { url } = await startRegistry(join(scratch, 'registry'))
   await step('copy', () => copyTree(root, copy))
   await step('install', async () => {
     await run(copy, 600, ['pnpm', 'install', '--frozen-lockfile', '--prefer-offline'])
   })
   const manifests = await step('versions', () => setVersions(copy, url))
   await step('build and publish', () => publishPackages(copy, url))
-  await step('publish again', () => publishAgain(copy, url))
+  await step('publish what is missing', () => publishMissing(copy, url, manifests.at(-1)))
   await step('find a Redis', async () => {
     await run(copy, 600, ['node', 'packages/testkit/dist/find-redis.js'])
   })
@@ -63,11 +51,6 @@ async function step(name, task) {
   const { result, note } = (await task()) ?? {}
   console.log(`ok     ${name}${note ? `: ${note}` : ''} (${seconds(from)})`)
   return result
-}
-
-async function end() {
-  await registry?.stop()
-  rmSync(scratch, { recursive: true, force: true })
 }
 
 function seconds(from) {
