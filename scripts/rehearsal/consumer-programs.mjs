@@ -45,11 +45,13 @@ redis.${library === 'redis' ? 'destroy' : 'disconnect'}()`,
   )
 }
 
-function load(name, format) {
+/** Returns an expression that loads a module. */
+export function load(name, format) {
   return format === 'cjs' ? `require('${name}')` : `await import('${name}')`
 }
 
-function program(format, code) {
+/** Returns a program of the format, from code that may use `await`. */
+export function program(format, code) {
   if (format === 'mjs') return `${code}\n`
   return `const main = async () => {${code}\n}
 main().catch((error) => {

@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeBlocks, importedPackages } from '../code-blocks.mjs'
+import { entriesOf } from '../packages.mjs'
 import { exportsProgram, roundTripProgram } from './consumer-programs.mjs'
 
 /** What the programs of the project need beside the packages and what the READMEs import. */
@@ -58,13 +59,6 @@ export function createConsumer(folder, { manifests, versions, registry, readmes 
   for (const [name, compilerOptions] of Object.entries(TYPE_CHECKS))
     write(name, JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   return { blocks, entries, programs, typeChecks: Object.keys(TYPE_CHECKS) }
-}
-
-/** Returns the modules of a package that can be imported: `@cache/core`, `@cache/core/ioredis`. */
-function entriesOf({ name, exports }) {
-  return Object.entries(exports)
-    .filter(([, target]) => typeof target !== 'string')
-    .map(([path]) => name + path.slice(1))
 }
 
 /** Returns the ranges of packages, and of their types if they are separate. */
