@@ -26,7 +26,8 @@ test('a copy has the files as they are now, without ignored and deleted ones', (
   const files = { '.gitignore': 'dist\n', kept: 'old', deleted: '', dist: 'built' }
   for (const [name, text] of Object.entries(files)) writeFileSync(join(from, name), text)
   git('add', '--all')
-  git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--message=first')
+  const settings = ['user.name=a', 'user.email=a@b', 'commit.gpgsign=false']
+  git(...settings.flatMap((setting) => ['-c', setting]), 'commit', '--quiet', '--message=first')
   const to = join(folder, 'to')
   assert.deepEqual(copyTree(from, to), { note: 'of the last commit' })
   rmSync(to, { recursive: true })
