@@ -9,7 +9,8 @@ const USAGE = `Usage: npm run release -- [--dry-run [--install]]
 
   (no option)  Builds the packages and publishes what the registry does not have. CI calls this.
   --dry-run    Does the same on a copy of this folder with a registry on this machine, installs
-               the packages from there, and runs the code of their READMEs. Changes nothing here.
+               the packages from there, and runs the code of their READMEs. Changes no file that git
+               knows.
   --install    With --dry-run: installs a Redis with the system's package manager if there is none.`
 
 const root = resolve(import.meta.dirname, '..')
@@ -31,7 +32,7 @@ if (options['dry-run']) {
   const pending = readdirSync(join(root, '.changeset')).filter((name) => name.endsWith('.md'))
   if (pending.length > 0)
     fail(
-      `${pending.length} changesets have no version yet. Run "pnpm changeset version" and commit ` +
+      `Changesets without a version: ${pending.length}. Run "pnpm changeset version" and commit ` +
         'what it changes; in CI, merge the pull request that does so. Nothing was published.',
     )
   // A package contains its whole `dist`, so nothing of an earlier build may be left.

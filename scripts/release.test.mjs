@@ -37,7 +37,7 @@ test('--help explains the options', () => {
 test('nothing is published while changesets have no version', () => {
   const { status, stderr } = release()
   assert.equal(status, 1)
-  assert.match(stderr, /^1 changesets have no version yet.*Nothing was published\.$/m)
+  assert.match(stderr, /^Changesets without a version: 1\. .*Nothing was published\.$/m)
 })
 
 function release(...args) {
