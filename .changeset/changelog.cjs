@@ -1,5 +1,5 @@
-// Writes the changelogs. A change links to its commit. Packages that only follow the version of the
-// others get one line, because all of them are released together.
+// Writes the changelogs. A change links to its commit. All packages are released together: the
+// entry of a package without changes is empty, or one line with the versions that it needs.
 const { repository } = require('../package.json')
 
 const address = repository.url.replace(/^git\+/, '').replace(/\.git$/, '')
