@@ -1,5 +1,6 @@
 import slotOf from 'cluster-key-slot'
 import { InvalidKeyError, InvalidOptionError } from '../errors.js'
+import { escapedText } from './escaped-text.js'
 
 /** A part of a key. `1`, `1n` and `'1'` are the same part. */
 export type KeyPart = string | number | bigint
@@ -219,7 +220,7 @@ function escapedPart(part: KeyPart | undefined, tagged: boolean): string {
       ? tagged && isCompanionName(part)
         ? percent(part[0]!) + part.slice(1)
         : part
-      : escapedText(part)
+      : escapedPartText(part)
   if (typeof part === 'number' && Math.abs(part) <= Number.MAX_SAFE_INTEGER) return String(part)
   if (typeof part === 'bigint') return String(part)
   if (typeof part === 'number' && Number.isFinite(part))
@@ -233,11 +234,12 @@ function escapedPart(part: KeyPart | undefined, tagged: boolean): string {
   )
 }
 
-function escapedText(part: string): string {
+function escapedPartText(part: string): string {
   if (part === '') throw new InvalidKeyError('A part of a key must not be empty.')
   if (part.length > MAX_KEY_BYTES) throw tooLongError(part)
-  if (UNPRINTABLE_CHARACTERS.test(part)) throw unprintableError('A part of a key', part)
-  return part.replace(/[:%{}]/g, percent)
+  const escaped = escapedText(part)
+  if (escaped === undefined) throw unprintableError('A part of a key', part)
+  return escaped
 }
 
 /**
