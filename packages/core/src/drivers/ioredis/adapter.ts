@@ -4,6 +4,7 @@ import { containsItsKey, type Command } from '../command.js'
 import { listenTo } from '../shared/client-events.js'
 import type { IoredisClient, IoredisCluster, IoredisNode } from './client-shape.js'
 import type { ClientAdapter, Settle } from '../shared/client-adapter.js'
+import { CombinedReads } from '../shared/combined-reads.js'
 import { errorOf, replyOf } from '../shared/replies.js'
 import { askRole } from '../shared/role.js'
 
@@ -24,6 +25,7 @@ export function ioredisAdapter(
   client: IoredisClient,
   cluster: IoredisCluster | undefined,
 ): ClientAdapter {
+  const combinedReads = new CombinedReads()
   let nodeEndedAt = -Infinity
   const nodeAt = (address: string): IoredisNode | undefined =>
     cluster ? nodeOfCluster(cluster, address) : (client as IoredisNode)
@@ -50,8 +52,8 @@ export function ioredisAdapter(
       }
       return listenTo(client, { error, ready, close: lost, end: lost, ...nodeEvents })
     },
-    write(commands, settle) {
-      if (cluster) writeToCluster(cluster, commands, settle)
+    write(commands, settle, _signal, isPending) {
+      if (cluster) writeToCluster(cluster, combinedReads, commands, settle, isPending)
       else if (commands.length <= MAX_SINGLE_WRITES)
         commands.forEach((command, index) => writeOne(client, command, index, settle))
       else
@@ -216,17 +218,27 @@ async function writeAll(
 }
 
 /**
- * Writes one pipeline for each node, over the connection of the node. A pipeline of the Cluster
- * itself repeats all its commands elsewhere if one of them is redirected. Here, each redirected
- * command is written again separately, through the Cluster.
+ * Writes once for each node, over the connection of the node: the reads as one command, and the
+ * others as a pipeline. A pipeline of the Cluster itself repeats all its commands elsewhere if one
+ * of them is redirected. Here, each redirected command is written again separately, through the
+ * Cluster.
  */
 function writeToCluster(
   cluster: IoredisCluster,
+  combinedReads: CombinedReads,
   commands: readonly Command[],
   settle: Settle,
+  isPending: (index: number) => boolean,
 ): void {
   const writeThroughCluster = (index: number): void =>
     writeOne(cluster, commands[index]!, index, settle)
+  const writeAlone = (index: number, node: IoredisNode | undefined): void =>
+    writeOne(
+      node && !containsItsKey(commands[index]!) ? node : cluster,
+      commands[index]!,
+      index,
+      settle,
+    )
   const byNode = groupBy(commands.keys(), (index) => {
     const { keys } = commands[index]!
     return keys.length === 0 ? undefined : cluster.slots[slot(keys[0]!)]?.[0]
@@ -236,21 +248,26 @@ function writeToCluster(
   const nodes = byNode.size === 0 ? [] : cluster.nodes('master')
   for (const [address, indexes] of byNode) {
     const node = nodes.find((candidate) => addressOf(candidate) === address)
-    const usePipeline = indexes.length > 1 && node?.status === 'ready'
-    if (!usePipeline)
-      for (const index of indexes)
-        writeOne(
-          node && !containsItsKey(commands[index]!) ? node : cluster,
-          commands[index]!,
-          index,
-          settle,
-        )
-    else {
-      void writeAll(node, commands, indexes, settle, (error, index) => {
+    if (node?.status !== 'ready') {
+      for (const index of indexes) writeAlone(index, node)
+      continue
+    }
+    const { reads, others } = combinedReads.divide(commands, indexes)
+    if (reads.length > 0)
+      void combinedReads.send(reads, {
+        commands,
+        settle,
+        isPending,
+        sendToNode: (command) =>
+          new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
+        writeAlone: writeThroughCluster,
+      })
+    if (others.length > 1)
+      void writeAll(node, commands, others, settle, (error, index) => {
         if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) writeThroughCluster(index)
         else settle(index, errorOf(error, commands[index]!))
       })
-    }
+    else for (const index of others) writeAlone(index, node)
   }
 }
 

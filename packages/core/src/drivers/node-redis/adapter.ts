@@ -1,9 +1,11 @@
 import { slot } from '../../client/keys.js'
+import { groupBy } from '../../util/group-by.js'
 import type { CacheError } from '../../errors.js'
 import type { Topology } from '../driver.js'
 import { containsItsKey, type Command, type Reply } from '../command.js'
 import type { ClientAdapter } from '../shared/client-adapter.js'
 import { listenTo } from '../shared/client-events.js'
+import { CombinedReads } from '../shared/combined-reads.js'
 import type {
   NodeRedisClient,
   NodeRedisCluster,
@@ -25,6 +27,7 @@ const AS_RESP2 = { 36: Buffer, 61: Buffer, 44: String, 40: String, 37: Array }
 /** Adapts a client of node-redis for `ManagedConnection`. */
 export function nodeRedisAdapter(client: NodeRedisClient, topology: Topology): ClientAdapter {
   const cluster = topology === 'cluster' ? (client as NodeRedisCluster) : undefined
+  const combinedReads = new CombinedReads()
   let connecting = false
   let wasOpen = client.isOpen
   let events: { ready(): void; lost(): void; error(error: unknown): void } | undefined
@@ -106,7 +109,25 @@ export function nodeRedisAdapter(client: NodeRedisClient, topology: Topology): C
           },
         )
       }
-      commands.forEach(writeOne)
+      if (!cluster) return commands.forEach(writeOne)
+      const writeAlone = (index: number): void => writeOne(commands[index]!, index)
+      for (const [primary, indexes] of byPrimary(cluster, commands)) {
+        const { reads, others } = combinedReads.divide(commands, indexes)
+        if (primary && reads.length > 0)
+          void combinedReads.send(reads, {
+            commands,
+            settle,
+            isPending,
+            sendToNode: (command) =>
+              sendTo(cluster, primary, command, options).then(
+                (raw) => replyOf(raw, command),
+                (error: unknown) => errorOf(error, command),
+              ),
+            writeAlone,
+          })
+        else reads.forEach(writeAlone)
+        others.forEach(writeAlone)
+      }
     },
     close: () => replaceable?.close(),
 
@@ -220,6 +241,28 @@ const TRY_AGAIN_PAUSE = 20
 
 type Sender = (command: Command, options: object) => Promise<unknown>
 
+/** Sends a command to a primary of a Cluster, whatever the keys of the command are. */
+async function sendTo(
+  cluster: NodeRedisCluster,
+  primary: NodeRedisPrimary,
+  { args }: Command,
+  options: object,
+): Promise<unknown> {
+  const node = (await cluster.nodeClient(primary)) as NodeRedisStandalone
+  return node.sendCommand(args, options)
+}
+
+/** Groups the indexes of commands by the primary of their first key. */
+function byPrimary(
+  cluster: NodeRedisCluster,
+  commands: readonly Command[],
+): Map<NodeRedisPrimary | undefined, number[]> {
+  return groupBy(commands.keys(), (index) => {
+    const [key] = commands[index]!.keys
+    return key === undefined ? undefined : cluster.slots[slot(key)]?.master
+  })
+}
+
 /** Returns a function that sends a command to a primary. */
 function senderOf(
   client: NodeRedisClient,
@@ -239,9 +282,7 @@ function senderOf(
             ? undefined
             : cluster.slots[slot(key)]?.master
         if (!primary) return cluster.sendCommand(key, false, args, options)
-        return Promise.resolve(
-          cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>,
-        ).then((node) => node.sendCommand(args, options))
+        return sendTo(cluster, primary, command, options)
       }
     }
     case 'sentinel':

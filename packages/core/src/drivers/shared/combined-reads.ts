@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { ConnectionError, ServerError, type CacheError } from '../../errors.js'
+import type { Command, Reply } from '../command.js'
+import type { Settle } from './client-adapter.js'
+import { errorOf } from './replies.js'
+import readKeysLua from './read-keys.lua'
+
+/** What `CombinedReads.send` needs to know of one write. */
+export interface CombinedWrite {
+  readonly commands: readonly Command[]
+  readonly settle: Settle
+  /** Whether somebody still waits for the command at an index. */
+  readonly isPending: (index: number) => boolean
+  /** Sends a command to the node. Never rejects. */
+  readonly sendToNode: (command: Command) => Promise<Reply | CacheError>
+  /** Writes the command at an index by itself, to the node that its key is on now. */
+  readonly writeAlone: (index: number) => void
+}
+
+/**
+ * Combines the reads of one write that go to one node of a Cluster. A command may only name keys of
+ * one slot, so there would be nearly as many commands as keys, and each costs a client more than
+ * its key. Here, one script with the flag `allow-cross-slot-keys` (Redis ≥ 7.0) reads all keys.
+ *
+ * For each key, the script reads what GET reads, and refuses what GET would redirect. Such a key is
+ * read again by itself. So are all keys if the server does not know the flag, or does not permit
+ * the script; then nothing is combined from then on.
+ *
+ * Source: https://redis.io/docs/latest/develop/programmability/lua-api/#script-flags
+ */
+export class CombinedReads {
+  #refused = false
+
+  /**
+   * Divides the commands for one node into the reads that are sent as one command, and the others.
+   * Only the reads before all others are combined, so that no read overtakes a write.
+   */
+  divide(
+    commands: readonly Command[],
+    indexes: readonly number[],
+  ): { readonly reads: readonly number[]; readonly others: readonly number[] } {
+    const firstOther = this.#refused ? 0 : indexes.findIndex((index) => !isRead(commands[index]!))
+    const reads = firstOther < 0 ? indexes.length : firstOther
+    return reads < MIN_READS
+      ? { reads: [], others: indexes }
+      : { reads: indexes.slice(0, reads), others: indexes.slice(reads) }
+  }
+
+  /** Sends reads as one command, and settles each. Never rejects. */
+  async send(reads: readonly number[], write: CombinedWrite): Promise<void> {
+    const { commands, settle, isPending, sendToNode, writeAlone } = write
+    const keys = reads.flatMap((index) => commands[index]!.keys)
+    const script = (name: string, hashOrSource: string): Command => ({
+      args: [name, hashOrSource, '0', ...keys],
+      keys: [],
+      binary: true,
+    })
+    let reply = await sendToNode(script('EVALSHA', SHA))
+    if (reply instanceof ServerError && reply.code === 'NOSCRIPT' && reads.some(isPending))
+      reply = await sendToNode(script('EVAL', SOURCE))
+    if (isReplyOf(reply, keys)) {
+      let position = 0
+      for (const index of reads) {
+        const command = commands[index]!
+        const values = reply.slice(position, (position += command.keys.length))
+        if (values.includes(ELSEWHERE)) writeAlone(index)
+        else settle(index, command.args[0] === 'GET' ? values[0]! : values)
+      }
+      return
+    }
+    const noReply = reply instanceof ConnectionError ? reply : undefined
+    if (!noReply && !(reply instanceof ServerError && PASSING.has(reply.code))) this.#refused = true
+    for (const index of reads.filter(isPending))
+      if (noReply) settle(index, errorOf(noReply.cause, commands[index]!))
+      else writeAlone(index)
+  }
+}
+
+function isRead({ args: [name], binary }: Command): boolean {
+  return binary === true && (name === 'GET' || name === 'MGET')
+}
+
+function isReplyOf(reply: Reply | CacheError, keys: readonly string[]): reply is readonly Reply[] {
+  return Array.isArray(reply) && reply.length === keys.length
+}
+
+const SOURCE = `#!lua flags=no-writes,allow-cross-slot-keys\n${readKeysLua}`
+const SHA = createHash('sha1').update(SOURCE).digest('hex')
+/** With fewer reads, the script costs the server more than it saves. */
+const MIN_READS = 3
+/** Stands for the value of a key that this node can't read. */
+const ELSEWHERE = 0
+/** Errors of a server that may execute the script later, or that another server may execute. */
+const PASSING = new Set(['LOADING', 'BUSY', 'CLUSTERDOWN', 'MASTERDOWN', 'READONLY', 'NOAUTH'])

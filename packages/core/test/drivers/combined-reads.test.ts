@@ -1,0 +1,177 @@
+import { startRedisCluster, type ClusterNode, type RedisCluster } from '@cache/testkit'
+import { Cluster as Cluster6 } from 'ioredis'
+import { Cluster as Cluster5 } from 'ioredis-5'
+import { createCluster as createCluster6 } from 'redis'
+import { createCluster as createCluster5 } from 'redis-5'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { slot } from '../../src/client/keys.js'
+import type { Command } from '../../src/drivers/command.js'
+import type { Driver } from '../../src/drivers/driver.js'
+import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
+import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
+
+let cluster: RedisCluster
+
+const KEYS = Array.from({ length: 60 }, (_, i) => `read:${i}`)
+const get = (key: string): Command => ({ args: ['GET', key], keys: [key], binary: true })
+
+describe.each([
+  ['ioredis 6', openIoredis(Cluster6)],
+  ['ioredis 5', openIoredis(Cluster5 as never)],
+  ['node-redis 6', openNodeRedis(createCluster6)],
+  ['node-redis 5', openNodeRedis(createCluster5 as never)],
+])('the reads of one write to a Cluster, on %s', (_, open) => {
+  beforeAll(async () => {
+    cluster = await startRedisCluster({ primaries: 3 })
+  })
+  afterAll(() => cluster.stop())
+
+  it('are one command for each node', () =>
+    using(async (driver) => {
+      await store(driver)
+      await values(driver)
+      const before = await calls('get', 'evalsha')
+      expect(await values(driver)).toEqual(KEYS)
+      const after = await calls('get', 'evalsha')
+      expect(after.evalsha! - before.evalsha!).toBe(3)
+      expect(after.get! - before.get!).toBe(KEYS.length) // those of the scripts
+    }))
+
+  it('return what GET and MGET return for absent keys, bytes and other types', () =>
+    using(async (driver) => {
+      await store(driver)
+      const bytes = Buffer.from([0, 255, 10, 13])
+      await all(driver, [
+        { args: ['SET', 'read:bytes', bytes], keys: ['read:bytes'] },
+        { args: ['DEL', 'read:list'], keys: ['read:list'] },
+        { args: ['RPUSH', 'read:list', 'x'], keys: ['read:list'] },
+      ])
+      const reads = [
+        ...KEYS.map(get),
+        get('read:bytes'),
+        get('read:list'),
+        get('read:absent'),
+        {
+          args: ['MGET', '{read:bytes}:none', 'read:bytes'],
+          keys: ['{read:bytes}:none', 'read:bytes'],
+          binary: true,
+        } as const,
+      ]
+      expect((await all(driver, reads)).slice(KEYS.length)).toEqual([
+        bytes,
+        null,
+        null,
+        [null, bytes],
+      ])
+    }))
+
+  it('are sent again to a server that does not know the script', () =>
+    using(async (driver) => {
+      await store(driver)
+      await values(driver)
+      for (const node of cluster.primaries) await node.cli('SCRIPT', 'FLUSH')
+      expect(await values(driver)).toEqual(KEYS)
+    }))
+
+  it('never overtake a write before them', () =>
+    using(async (driver) => {
+      await store(driver)
+      const key = KEYS[0]!
+      const write: Command = { args: ['SET', key, 'new'], keys: [key] }
+      const replies = await all(driver, [write, ...KEYS.map(get)])
+      expect(String(replies[1])).toBe('new')
+    }))
+
+  it('find keys that are moving, or have moved, to another node', () =>
+    using(async (driver) => {
+      await store(driver)
+      await values(driver)
+      const moved = KEYS.filter((key) => key.endsWith('1'))
+      for (const [i, key] of moved.entries()) {
+        const options = { stopHalfway: i % 2 === 0 }
+        const from = await ownerOf(key)
+        const to = cluster.primaries.find((node) => node !== from)!
+        await cluster.migrateSlot(slot(key), from, to, options)
+      }
+      for (let round = 0; round < 3; round++) expect(await values(driver)).toEqual(KEYS)
+    }))
+
+  it('are separate commands if the user may not run scripts', () =>
+    using(async (driver) => {
+      await store(driver)
+      const acl = (...rule: string[]): Promise<unknown> =>
+        Promise.all(cluster.primaries.map((node) => node.cli('ACL', 'SETUSER', 'default', ...rule)))
+      await acl('-eval', '-evalsha')
+      try {
+        expect(await values(driver)).toEqual(KEYS)
+        const before = await calls('evalsha')
+        expect(await values(driver)).toEqual(KEYS)
+        expect(await calls('evalsha')).toEqual(before)
+      } finally {
+        await acl('+eval', '+evalsha')
+      }
+    }))
+
+  async function using(test: (driver: Driver) => Promise<void>): Promise<void> {
+    const { driver, close } = await open()
+    try {
+      await test(driver)
+    } finally {
+      await driver.close()
+      close()
+    }
+  }
+})
+
+interface Opened {
+  readonly driver: Driver
+  close(): void
+}
+
+function openIoredis(Cluster: typeof Cluster6) {
+  return async (): Promise<Opened> => {
+    const client = new Cluster([...cluster.addresses])
+    return { driver: ioredisDriver(client), close: () => client.disconnect() }
+  }
+}
+
+function openNodeRedis(createCluster: typeof createCluster6) {
+  return async (): Promise<Opened> => {
+    const rootNodes = cluster.addresses.map(({ port }) => ({ url: `redis://127.0.0.1:${port}` }))
+    const client = createCluster({ rootNodes })
+    client.on('error', () => undefined)
+    await client.connect()
+    return { driver: nodeRedisDriver(client as never), close: () => client.destroy() }
+  }
+}
+
+function all(driver: Driver, commands: readonly Command[]) {
+  return Promise.all(driver.send(commands, { timeout: 5_000 }))
+}
+
+async function store(driver: Driver): Promise<void> {
+  await all(
+    driver,
+    KEYS.map((key) => ({ args: ['SET', key, key], keys: [key] })),
+  )
+}
+
+async function values(driver: Driver): Promise<string[]> {
+  return (await all(driver, KEYS.map(get))).map(String)
+}
+
+async function ownerOf(key: string): Promise<ClusterNode> {
+  for (const node of cluster.primaries)
+    if (Number(await node.cli('CLUSTER', 'COUNTKEYSINSLOT', slot(key))) > 0) return node
+  throw new Error(`No node has ${key}.`)
+}
+
+/** Returns how often all nodes together have executed commands. */
+async function calls(...names: string[]): Promise<Record<string, number>> {
+  const stats = await Promise.all(cluster.primaries.map((node) => node.cli('INFO', 'commandstats')))
+  const count = (name: string, info: unknown): number =>
+    Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(String(info))?.[1] ?? 0)
+  return Object.fromEntries(
+    names.map((name) => [name, stats.reduce<number>((sum, info) => sum + count(name, info), 0)]),
+  )
+}
