@@ -89,10 +89,11 @@ export class Batch {
     const sizeBefore = reads.size
     const { values, index } = reads.add(key)
     this.#inFlight += reads.size - sizeBefore
-    return values.then((all) => {
+    return values.promise.then((all) => {
       const value = all[index]!
-      if (value instanceof CacheError) throw value
-      return parse(value)
+      // Every read comes by here, and `instanceof CacheError` is slow.
+      if (value === null || Buffer.isBuffer(value)) return parse(value)
+      throw value
     })
   }
 

@@ -12,7 +12,7 @@ export type Value = Buffer | null | CacheError
 
 /** Where a reader finds its value: at `index` of `values`. */
 export interface Reader {
-  readonly values: Promise<readonly Value[]>
+  readonly values: Deferred<readonly Value[]>
   readonly index: number
 }
 
@@ -25,10 +25,7 @@ export interface Reader {
  */
 export class TickReads {
   readonly #shared: Deferred<readonly Value[]> | undefined
-  readonly #readers = new Map<
-    string,
-    { readonly deferred: Deferred<readonly Value[]>; readonly index: number }
-  >()
+  readonly #readers = new Map<string, Reader>()
   readonly #values: Value[] = []
   #settledCount = 0
 
@@ -44,11 +41,11 @@ export class TickReads {
     let reader = this.#readers.get(key)
     if (!reader) {
       reader = this.#shared
-        ? { deferred: this.#shared, index: this.#readers.size }
-        : { deferred: createDeferred(), index: 0 }
+        ? { values: this.#shared, index: this.#readers.size }
+        : { values: createDeferred(), index: 0 }
       this.#readers.set(key, reader)
     }
-    return { values: reader.deferred.promise, index: reader.index }
+    return reader
   }
 
   batchedCommands(driver: Driver): BatchedCommand[] {
@@ -86,7 +83,7 @@ export class TickReads {
   #settle(keys: readonly string[], values: readonly Value[]): void {
     if (!this.#shared) {
       for (let i = 0; i < keys.length; i++)
-        this.#readers.get(keys[i]!)!.deferred.resolve([values[i]!])
+        this.#readers.get(keys[i]!)!.values.resolve([values[i]!])
     } else if (keys.length === this.#readers.size) this.#shared.resolve(values)
     else {
       for (let i = 0; i < keys.length; i++)
