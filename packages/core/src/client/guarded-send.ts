@@ -33,18 +33,15 @@ export function createGuardedSend(
   const isSilent = (node: string): boolean =>
     driver.silentFor === undefined || driver.silentFor(node) >= limits.silence
 
-  const recordFailures = async (
+  const recordFailures = (
     indexes: Map<string, number[]>,
-    results: readonly Promise<CommandResult>[],
-  ): Promise<void> => {
-    const all = await Promise.all(results)
-    if (!all.some(isLost)) return
+    lost: ReadonlyMap<number, CacheError>,
+  ): void => {
     for (const [node, own] of indexes) {
-      const error = outageError(own.map((index) => all[index]!))
-      if (!error) continue
+      if (!own.every((index) => lost.has(index))) continue
       if (!breakers.has(node))
         breakers.set(node, new NodeBreaker(new CircuitBreaker(limits, () => isSilent(node))))
-      breakers.get(node)!.failed(error)
+      breakers.get(node)!.failed(lost.get(own[0]!)!)
     }
   }
 
@@ -52,9 +49,12 @@ export function createGuardedSend(
     // The nodes are determined before sending: by the time a node has not answered, its key may
     // have moved to another node.
     const byNode = indexesByNode(commands, nodeOf)
-    const results = sendThrough(driver, commands, timeout)
-    void recordFailures(byNode, results)
-    return results
+    const lost = new Map<number, CacheError>()
+    let unanswered = commands.length
+    return sendThrough(driver, commands, timeout, (index, result) => {
+      if (isLost(result)) lost.set(index, result)
+      if (--unanswered === 0 && lost.size > 0) recordFailures(byNode, lost)
+    })
   }
 
   const send: Send = (commands, timeout) => {
@@ -162,7 +162,8 @@ function outageError(results: readonly CommandResult[]): CacheError | undefined 
   return results.length > 0 && results.every(isLost) ? (results[0] as CacheError) : undefined
 }
 
-function isLost(reply: unknown): boolean {
+function isLost(reply: CommandResult): reply is CacheError {
+  if (!(reply instanceof Error)) return false
   return (
     (reply instanceof ConnectionError && reply.code !== 'CLOSED') ||
     reply instanceof CommandTimeoutError

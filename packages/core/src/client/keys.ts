@@ -202,8 +202,20 @@ export function hashTag(key: string): string | undefined {
  * @example slot('{user:42}:profile') === slot('user:42') // true
  */
 export function slot(key: string): number {
-  return slotOf(hashTag(key) ?? key)
+  // A key is routed several times on its way to its node.
+  let known = recentSlots.get(key)
+  if (known === undefined) {
+    known = slotOf(hashTag(key) ?? key)
+    if (recentSlots.size >= MAX_RECENT_SLOTS) recentSlots.clear()
+    if (key.length <= MAX_RECENT_KEY) recentSlots.set(key, known)
+  }
+  return known
 }
+
+/** The slots of recent keys: at most 300 KiB. */
+const recentSlots = new Map<string, number>()
+const MAX_RECENT_SLOTS = 1_024
+const MAX_RECENT_KEY = 256
 
 /**
  * Returns the start of all keys: `before` (the namespace and a colon, or nothing) and the prefix.

@@ -11,25 +11,33 @@ export type Send = (
 
 /**
  * Sends commands through a driver, which may be somebody else's. If it breaks its contract, the
- * results are errors with the code `DRIVER`.
+ * results are errors with the code `DRIVER`. Calls `onResult` with each result.
  */
 export function sendThrough(
   driver: Pick<Driver, 'send'>,
   commands: readonly Command[],
   timeout: number | undefined,
+  onResult: (index: number, result: CommandResult) => void = () => undefined,
 ): readonly Promise<CommandResult>[] {
+  const report = (index: number, result: CommandResult): CommandResult => {
+    onResult(index, result)
+    return result
+  }
   let results: readonly (Promise<CommandResult> | undefined)[] | undefined
   try {
     results = driver.send(commands, timeout === undefined ? {} : { timeout })
   } catch (cause) {
     const error = driverError('threw an error instead of returning one', cause)
-    return commands.map(() => Promise.resolve(error))
+    return commands.map((_, index) => Promise.resolve(report(index, error)))
   }
   return commands.map((_, index) => {
     const result = results?.[index]
     return typeof result?.then === 'function'
-      ? result.then(checkResult, rejected)
-      : Promise.resolve(driverError('returned no promise for a command'))
+      ? result.then(
+          (value) => report(index, checkResult(value)),
+          (cause: unknown) => report(index, rejected(cause)),
+        )
+      : Promise.resolve(report(index, driverError('returned no promise for a command')))
   })
 }
 
