@@ -6,7 +6,7 @@
 -- oldest ones are dropped.
 local function appendAttempt(attempts, token, granted, wait)
   if #attempts > 320 then
-    attempts = sub(attempts, find(attempts, ',', -240, true))
+    attempts = sub(attempts, (find(attempts, ',', -240, true)))
   end
   return attempts .. ',' .. shortName(token) .. '=' .. textOf[granted] .. '+' .. textOf[wait]
 end
