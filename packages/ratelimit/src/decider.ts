@@ -11,7 +11,7 @@ import type { OutageDecision, OutageRequest, OutageStrategy } from './outage.js'
 import type { Receipts } from './receipts.js'
 import { maxCostOf, type RequestLimits } from './request-limits.js'
 import { emitDecision } from './telemetry.js'
-import type { LimitVerdict, Verdict } from './scripts.js'
+import type { LimitVerdict, Verdict } from './limit-scripts.js'
 
 export interface DeciderOptions {
   /** The prefix of the limiter. */

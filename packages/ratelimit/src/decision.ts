@@ -1,5 +1,5 @@
 import type { Limit } from './policies/limit.js'
-import type { Verdict } from './scripts.js'
+import type { Verdict } from './limit-scripts.js'
 
 /** The state of one limit after a decision. */
 export interface LimitState {

@@ -2,7 +2,7 @@ import type { LRUCache } from 'lru-cache'
 import { boundedMap } from './bounded-map.js'
 import { MAX_CLOCK_DRIFT, type Clock } from './clock.js'
 import type { RequestLimits } from './request-limits.js'
-import type { Verdict } from './scripts.js'
+import type { Verdict } from './limit-scripts.js'
 
 export interface DenyCacheOptions {
   /** The number of ids whose denials are cached. */

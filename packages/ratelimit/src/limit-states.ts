@@ -1,9 +1,10 @@
 import type { CacheClient } from '@cache/core'
 import { beside, createToken } from '@cache/core/internal'
 import type { Receipt } from './decision.js'
+import { limitScripts, type LimitScripts, type Verdict } from './limit-scripts.js'
 import { releaseSlots, type SlotSet } from './held-slots.js'
 import type { RequestLimits } from './request-limits.js'
-import { blockScript, decideScript, peekScript, refundScript, type Verdict } from './scripts.js'
+import { blockScript } from './scripts.js'
 
 /** What a request asks for. */
 export interface DecideRequest {
@@ -31,6 +32,7 @@ export class LimitStates {
   /** The limiter's own limits. */
   readonly #own: RequestLimits
   readonly #client: CacheClient
+  readonly #scripts: LimitScripts
   readonly #suffixes: readonly string[]
   /** The indexes of the concurrency limits. */
   readonly #slotIndexes: readonly number[]
@@ -39,6 +41,7 @@ export class LimitStates {
     const { limits } = own
     this.#own = own
     this.#client = client
+    this.#scripts = limitScripts(limits)
     this.#suffixes = limits.map(({ name, script }) => `:${name}:${script[0]}`)
     this.#slotIndexes = limits.flatMap(({ policy }, i) => (policy === 'concurrency' ? [i] : []))
   }
@@ -60,12 +63,12 @@ export class LimitStates {
   }
 
   decide({ key, args }: Attempt, options?: { readonly timeout: number }): Promise<Verdict> {
-    return this.#client.run(decideScript, this.#keys(key), args, options)
+    return this.#client.run(this.#scripts.decide, this.#keys(key), args, options)
   }
 
   peek(key: string, cost: number, limits: RequestLimits, timeout: number): Promise<Verdict> {
     const args = ['', String(cost), String(cost), '0', '0', ...limits.args]
-    return this.#client.run(peekScript, this.#keys(key), args, { timeout })
+    return this.#client.run(this.#scripts.peek, this.#keys(key), args, { timeout })
   }
 
   refund({ key, token, charged, at, marks, rates }: Receipt): Promise<boolean> {
@@ -83,7 +86,7 @@ export class LimitStates {
       ]),
     ]
     const keys = [...this.#keys(key), `${beside(key)}:refund~${token}`]
-    return this.#client.run(refundScript, keys, args)
+    return this.#client.run(this.#scripts.refund, keys, args)
   }
 
   /** Deletes all states but those of concurrency limits. */

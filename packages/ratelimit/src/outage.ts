@@ -4,7 +4,7 @@ import type { Clock } from './clock.js'
 import type { SlotHandle } from './decision.js'
 import type { Limit } from './policies/limit.js'
 import type { RequestLimits } from './request-limits.js'
-import type { LimitVerdict, Verdict } from './scripts.js'
+import type { LimitVerdict, Verdict } from './limit-scripts.js'
 
 /**
  * What happens to requests while Redis does not answer in time:

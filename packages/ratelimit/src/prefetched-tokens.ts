@@ -1,7 +1,7 @@
 import { createToken } from '@cache/core/internal'
 import { boundedMap } from './bounded-map.js'
 import type { Clock } from './clock.js'
-import type { Verdict } from './scripts.js'
+import type { Verdict } from './limit-scripts.js'
 
 /** A batch of tokens that was charged in Redis, to be spent in this process. */
 export interface TokenBatch {

@@ -10,7 +10,6 @@ import {
   type Limit,
   type RateLimiterOptions,
 } from '../src/index.js'
-import { decideScript } from '../src/scripts.js'
 import { ManualClock, withClock } from './manual-clock.js'
 import { onEveryServer } from './matrix.js'
 
@@ -59,6 +58,15 @@ onEveryServer(
       expect(await other.consume('alice')).toMatchObject({ allowed: true, blockedFor: 0 })
     })
 
+    it('tells blocked ids from others among the requests of one tick', async () => {
+      const limiter = make()
+      const ids = Array.from({ length: 60 }, (_, i) => `tick${i}`)
+      const blocked = ids.filter((_, i) => i % 7 === 3)
+      await Promise.all(blocked.map((id) => limiter.block(id, '1h')))
+      const decisions = await Promise.all(ids.map((id) => limiter.consume(id)))
+      expect(ids.filter((_, i) => !decisions[i]!.allowed)).toEqual(blocked)
+    })
+
     it('charges nothing while blocked, and unblocks with what was consumed before', async () => {
       const limiter = make()
       await limiter.consume('u', { cost: 10 })
@@ -90,7 +98,7 @@ onEveryServer(
         ...client,
         run: async (script, keys, args, options) => {
           const reply = await client.run(script, keys, args, options)
-          if (script.name === decideScript.name) await sleep(200)
+          if (script.name === 'ratelimit decide') await sleep(200)
           return reply
         },
       }

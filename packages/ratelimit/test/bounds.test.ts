@@ -12,7 +12,7 @@ import {
   tokenBucket,
   type Limit,
 } from '../src/index.js'
-import { decideScript } from '../src/scripts.js'
+import { limitScripts } from '../src/limit-scripts.js'
 import { ManualClock, withClock } from './manual-clock.js'
 
 const RUNS = process.env.CHAOS ? 3_000 : 300
@@ -117,7 +117,7 @@ it.each(Object.keys(bounds))(
                   clock.micros += Math.floor(windows * limit.window * 1_000) + micros
                   const at = clock.micros
                   const verdict = await clientWithClock.run(
-                    decideScript,
+                    limitScripts([limit]).decide,
                     [key],
                     [`t.${i}`, '1', String(maxCost), String(spendWithin), '0', ...limit.script],
                   )

@@ -14,8 +14,24 @@ import { onEveryServer } from './matrix.js'
 
 const huge = '9'.repeat(400)
 const inOneMinute = Date.now() * 1_000 + 60_000_000
-/** Values that look like a state but are not valid. */
-const nearlyValid: readonly (readonly [string, string])[] = [
+/** A version byte, whole numbers in 7 bytes each, and a text: how limits are stored as strings. */
+function packed(version: number, numbers: readonly number[], text = ''): Buffer {
+  const bytes = numbers.map((number) => Buffer.from(number.toString(16).padStart(14, '0'), 'hex'))
+  return Buffer.concat([Buffer.of(version), ...bytes, Buffer.from(text)])
+}
+const most = 2 ** 56 - 2 ** 4
+/** Values that look like a state but are not valid, and states in a format that was used before. */
+const nearlyValid: readonly (readonly [string, string | Buffer])[] = [
+  ['a packed window in the far future', packed(1, [most, 0, most, 1], ';,x=1+1')],
+  ['a packed window of another version', packed(2, [1, 0, inOneMinute, 2], ';')],
+  ['a packed window without attempts', packed(1, [1, 0, inOneMinute, 2])],
+  ['a packed counter that is used up', packed(1, [1, 0, 1, most, most], '| | |;,=+')],
+  ['a packed bucket in the far future', packed(1, [1, 0, most, 0, 1, 1, 1, 1, 0, 1, 1, 0, 0])],
+  [
+    'a packed bucket of another version',
+    packed(2, [1, 0, inOneMinute, 0, 1, 9, 1, 1, 0, 1, 1, 0, 0]),
+  ],
+  ['half of a packed bucket', packed(1, [1, 0, inOneMinute, 0, 1, 9, 1])],
   ['a window', `1 ${huge} 1 1;`],
   ['a window in the far future', `${huge} 0 ${huge} 1;,x=1+1`],
   ['a window that is used up', `1 0 1 ${huge};`],
@@ -24,10 +40,14 @@ const nearlyValid: readonly (readonly [string, string])[] = [
   ['a bucket with a rate of 0', `1 0 ${inOneMinute} 0 1 0 0|1 0 0 1 0|0`],
   ['a bucket with too many attempts', `1 0 9000 0 1 1 1|1 0 1 1 0|${huge},x`],
   ['a bucket with invalid attempts', `1 0 ${inOneMinute} 0 1 1 1|1 0 1 1 0|70,x@y=z`],
+  [
+    'a packed bucket with a rate of 0 and invalid attempts',
+    packed(1, [1, 0, 9, 9, 1, 0, 0, 9, 9, 0, 9, 9, 70], ',x@y=z,x@1=1*0/0'),
+  ],
   ['a bucket with attempts of no rate', `1 0 ${inOneMinute} 0 1 1 1|1 0 1 1 0|17,x@1=1*0/0`],
 ]
 const values: readonly HostileValue[] = [
-  ...hostileValues(['used', 'last']),
+  ...hostileValues(['used', 'newest', 'written']),
   ...nearlyValid.map(([name, text]): HostileValue => ({
     name,
     type: 'string',

@@ -12,7 +12,7 @@ import {
   tokenBucket,
   type Limit,
 } from '../src/index.js'
-import { decideScript, peekScript, refundScript, type Verdict } from '../src/scripts.js'
+import { limitScripts, type LimitScripts, type Verdict } from '../src/limit-scripts.js'
 import { ManualClock, EXTRA_TTL, withClock } from './manual-clock.js'
 import { BucketModel, modelOf, type Model } from './policy-models.js'
 
@@ -182,6 +182,7 @@ async function compare(
   const hashTag = `{w${++sequences}}`
   const keys = limits.map(({ name, script }) => `${hashTag}:${name}:${script[0]}`)
   const models = limits.map(modelOf)
+  const scripts = limitScripts(limits)
   const charges: Charged[] = []
   const expiry = new Map<string, number>()
   let readyAt = clock.micros
@@ -199,12 +200,12 @@ async function compare(
     if (expiring) await deleteExpired()
     if (current.do === 'consume' || current.do === 'peek') {
       const cost = Math.min(current.cost, maxCost)
-      await decide(current.do === 'peek' ? peekScript : decideScript, id, cost, cost)
+      await decide(current.do === 'peek' ? scripts.peek : scripts.decide, id, cost, cost)
     } else if (current.do === 'consumeUpTo')
-      await decide(decideScript, id, 1, current.most, current.spendWithin)
+      await decide(scripts.decide, id, 1, current.most, current.spendWithin)
     else if (current.do === 'reserve') {
       const cost = Math.min(current.cost, maxCost)
-      await decide(decideScript, id, cost, cost, 0, current.maxWait)
+      await decide(scripts.decide, id, cost, cost, 0, current.maxWait)
     } else if (
       (current.do === 'refund' || current.do === 'repeated refund') &&
       charges.length > 0
@@ -218,7 +219,7 @@ async function compare(
   await redis.del(...keys)
 
   async function decide(
-    script: typeof decideScript,
+    script: LimitScripts['decide'],
     id: number,
     minCost: number,
     maxCost: number,
@@ -228,7 +229,7 @@ async function compare(
     const numbers = [minCost, maxCost, spendWithin, maxWait].map(String)
     const args = [`t.${id}`, ...numbers, ...limits.flatMap(({ script }) => script)]
     let verdict = await clientWithClock.run(script, keys, args)
-    if (script === decideScript && id % 3 === 0) {
+    if (script === scripts.decide && id % 3 === 0) {
       // The attempt arrives again: it gets the same answer, and the models are not charged for it.
       const repeated = await clientWithClock.run(script, keys, args)
       if (verdict.granted > 0 && verdict.wait === 0)
@@ -273,7 +274,7 @@ async function compare(
       granted: Number(granted),
       wait: Number(at - now),
     })
-    if (granted > 0n && script === decideScript) {
+    if (granted > 0n && script === scripts.decide) {
       const clipped = models.reduce((shortest, model) => {
         const own = model.clip(at, within)
         return own < shortest ? own : shortest
@@ -310,7 +311,7 @@ async function compare(
       ...charge.limits.flatMap(({ script }, i) => [...script, String(charge.marks[i])]),
     ]
     const call = (): Promise<boolean> =>
-      clientWithClock.run(refundScript, [...keys, `${hashTag}:refund~t.${charge.id}`], args)
+      clientWithClock.run(scripts.refund, [...keys, `${hashTag}:refund~t.${charge.id}`], args)
     const refunded = await call()
     expect(await call()).toBe(refunded) // The same call arrives again.
     const counts = models.map((model) => model.refund(BigInt(clock.micros), charge.id))

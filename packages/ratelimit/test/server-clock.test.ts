@@ -65,6 +65,18 @@ describe.skipIf(!canSetClock())('a server clock', () => {
         ...options,
       })
 
+    it('set back keeps the turns of a sliding window whose requests were refunded', async () => {
+      const limiter = make(slidingWindow({ name: 'a', limit: 1, window: 60_000 }))
+      const before = [await limiter.consume('u'), await limiter.reserve('u')]
+      for (const decision of before) expect(await limiter.refund(decision)).toBe(true)
+      await server.setClock(-HOUR)
+      expect((await limiter.consume('u')).allowed).toBe(true)
+      const first = await limiter.reserve('u', { maxWait: '1h' })
+      const second = await limiter.reserve('u', { maxWait: '1h' })
+      expect(first.wait).toBeGreaterThan(30_000)
+      expect(second.wait).toBeGreaterThan(first.wait + 50_000)
+    })
+
     describe.each(Object.keys(policies))('%s', (policy) => {
       it('set back by an hour neither gives nor takes capacity', async () => {
         const limiter = make(policies[policy]!(60_000))

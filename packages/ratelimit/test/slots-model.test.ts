@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { concurrency } from '../src/index.js'
-import { decideScript, peekScript, releaseScript, renewScript } from '../src/scripts.js'
+import { limitScripts, type LimitScripts } from '../src/limit-scripts.js'
+import { releaseScript, renewScript } from '../src/scripts.js'
 import { ManualClock, withClock } from './manual-clock.js'
 
 const RUNS = process.env.CHAOS ? 10_000 : 250
@@ -99,7 +100,8 @@ let sequences = 0
 async function compare(limit: number, ttl: number, sequence: readonly Step[]): Promise<void> {
   const clock = new ManualClock()
   const clientWithClock = withClock(clock, client)
-  const { script } = concurrency({ name: 'a', limit, ttl })
+  const slots = concurrency({ name: 'a', limit, ttl })
+  const scripts = limitScripts([slots])
   const key = `{slots${++sequences}}:a`
   const slotTtl = String(ttl * 1_000)
   const model = new SlotsModel(BigInt(limit), BigInt(ttl) * 1_000n)
@@ -111,12 +113,12 @@ async function compare(limit: number, ttl: number, sequence: readonly Step[]): P
     else if (current.do === 'advance to ready')
       clock.micros = Math.max(clock.micros, readyAt + current.offset)
     const now = BigInt(clock.micros)
-    const decide = (decider: typeof decideScript, token: string) =>
-      clientWithClock.run(decider, [key], [token, '1', '1', '0', '0', ...script])
+    const decide = (decider: LimitScripts['decide'], token: string) =>
+      clientWithClock.run(decider, [key], [token, '1', '1', '0', '0', ...slots.script])
     if (current.do === 'take' || current.do === 'peek') {
       const taking = current.do === 'take'
       const before = model.heldUntil(now)
-      const verdict = await decide(taking ? decideScript : peekScript, `t.${id}`)
+      const verdict = await decide(taking ? scripts.decide : scripts.peek, `t.${id}`)
       const granted = taking ? model.take(`t.${id}`, now) : before.length < limit
       expect(verdict.granted).toBe(granted ? 1 : 0)
       if (taking && granted) taken.push(`t.${id}`)
@@ -137,7 +139,7 @@ async function compare(limit: number, ttl: number, sequence: readonly Step[]): P
           model.release(token, now) ? 1 : 0,
         )
         // The attempt that took the slot arrives again. It takes no slot any more.
-        await decide(decideScript, token)
+        await decide(scripts.decide, token)
       }
     }
     expect(await redis.pttl(key)).not.toBe(-1)

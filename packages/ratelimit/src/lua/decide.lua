@@ -12,9 +12,9 @@
 --   wait, µs within which the tokens must be spent, µs until the block of the id ends (0 if there
 --   is none); and for each limit: available, µs until all is available, µs until minCost is
 --   available, mark
--- cost: one GET, and that of inspect and charge of each kind
--- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
---   token-bucket-state.lua, token-bucket.lua, slots.lua, block.lua
+-- cost: one MGET for all calls of the script, and that of inspect and charge of each kind
+-- needs common.lua, kinds.lua, block.lua, and the files of the kinds of the limits
+--   (limit-scripts.ts)
 
 local token = ARGV[1]
 local minCost = numberOf[ARGV[2]]
@@ -91,13 +91,19 @@ else
   end
 end
 
-local function verdictOf(state)
+local reply
+for i = 1, #KEYS do
+  local state = states[i]
+  local available = max(0, state.available)
   local ready = granted > 0 and 0 or state.readyAfter
-  return max(0, state.available), state.fullAfter, ready, state.mark or 0
-end
-
-local reply = pack('>ddddddddd', now, granted, wait, spendWithin, blocked, verdictOf(states[1]))
-for i = 2, #KEYS do
-  reply = reply .. pack('>dddd', verdictOf(states[i]))
+  local mark = state.mark or 0
+  if i == 1 then
+    reply = pack(
+      '>ddddddddd', now, granted, wait, spendWithin, blocked,
+      available, state.fullAfter, ready, mark
+    )
+  else
+    reply = reply .. pack('>dddd', available, state.fullAfter, ready, mark)
+  end
 end
 return reply

@@ -1,5 +1,5 @@
 -- fixedWindow: a counter for each window.
--- State: a string 'writtenAt skew start used older;attempts'
+-- State: a string of a version byte, the numbers 'writtenAt skew start used' and 'older;attempts'
 --   writtenAt  the time of the latest write
 --   skew       by how much the state's own time is ahead of the clock (adjustSkew)
 --   start      when the current window began, or begins if it was booked
@@ -9,24 +9,30 @@
 -- All times are the state's own.
 -- a: the window
 -- cost: O(1)
--- needs common.lua
+-- needs common.lua, kinds.lua, own-time.lua, attempts.lua
+
+-- The byte before the numbers. Another format needs another one.
+local FIXED_VERSION = 1
+local FIXED_NUMBERS = '>BI7I7I7I7'
 
 local function writeFixed(key, at, skew, start, used, older, attempts, ...)
-  local state = format('%.0f %.0f %.0f %.0f%s;%s', at, skew, start, used, older, attempts)
-  command('SET', key, state, ...)
+  local numbers = pack(FIXED_NUMBERS, FIXED_VERSION, at, skew, start, used)
+  command('SET', key, numbers .. older .. ';' .. attempts, ...)
 end
 
 -- Returns the state's own time of now, and its fields without writtenAt; nothing if there is none.
 local function readFixed(key)
-  local pattern = '^(%d+) (%d+) (%d+) (%d+)([| %d]*);(.*)$'
-  local writtenAt, skew, start, used, older, attempts = match(command('GET', key) or '', pattern)
-  if not writtenAt or not areValidNumbers(writtenAt, skew, start, used) then
+  local value = command('GET', key)
+  local older, attempts = match(value or '', '^([| %d]*);(.*)$', 30)
+  if not older then
     return
   end
-  start = tonumber(start)
-  used = tonumber(used)
+  local version, writtenAt, skew, start, used = unpackNumbers(FIXED_NUMBERS, value)
+  if version ~= FIXED_VERSION or max(writtenAt, skew, start, used) > MAX_EXACT then
+    return
+  end
   local changed
-  skew, changed = adjustSkew(tonumber(writtenAt), tonumber(skew))
+  skew, changed = adjustSkew(writtenAt, skew)
   if changed then
     allowWriteWhenFull(key)
     writeFixed(key, writtenAt, skew, start, used, older, attempts, 'KEEPTTL')
@@ -100,45 +106,12 @@ kinds.fixed = {
     else
       start = at
       used = granted
-      local ttl = ttlUntil(start + window - state.skew)
+      local ttl = textOf[ttlUntil(start + window - state.skew)]
       writeFixed(key, stateNow, state.skew, start, used, older, attempts, 'PX', ttl)
     end
     state.available = limit - used
     state.fullAfter = start + window - stateNow
     state.mark = start
     return min(spendWithin, start + window - at)
-  end,
-
-  refund = function(key, window, b, mark, token, charged)
-    local stateNow, skew, start, used, older, attempts = readFixed(key)
-    if not start or stateNow >= mark + window then
-      return false, 0
-    end
-    if start == mark then
-      used = max(0, used - charged)
-    else
-      local from, to, olderUsed = find(older, format('|%.0f (%%d+)', mark))
-      if not from then
-        return false, 0
-      end
-      local refunded = format('%.0f %.0f', mark, max(0, olderUsed - charged))
-      older = sub(older, 1, from) .. refunded .. sub(older, to + 1)
-    end
-    -- A booked window without charges makes room for the window before it.
-    while used == 0 and start > stateNow and older ~= '' do
-      local olderStart, olderUsed, rest = match(older, '^|(%d+) (%d+)(.*)$')
-      if not olderStart then
-        break
-      end
-      start = tonumber(olderStart)
-      used = tonumber(olderUsed)
-      older = rest
-      attempts = mergeAttempts(attempts)
-    end
-    if used == 0 and start > stateNow then
-      start = stateNow
-    end
-    writeFixed(key, stateNow, skew, start, used, older, attempts, 'KEEPTTL')
-    return true, mark + window - stateNow
   end,
 }

@@ -8,8 +8,7 @@
 -- then for each limit: kind  limit  a  b  mark (common.lua)
 -- returns 1 if anything was given back, else 0
 -- cost: that of the refund of each kind
--- needs common.lua, sliding-window-log.lua, fixed-window.lua, sliding-window-counter.lua,
---   token-bucket-state.lua, token-bucket.lua, slots.lua
+-- needs common.lua, kinds.lua, and the files of the kinds of the limits (limit-scripts.ts)
 
 local token = ARGV[1]
 local charged = tonumber(ARGV[2])
@@ -32,7 +31,10 @@ for i = 1, #KEYS - 1 do
   local b = tonumber(ARGV[first + 3])
   local mark = tonumber(ARGV[first + 4])
   local refund = kinds[ARGV[first]].refund
-  local refunded, countsFor = refund(KEYS[i], a, b, mark, token, charged, chargedAt)
+  local refunded, countsFor
+  if refund then
+    refunded, countsFor = refund(KEYS[i], a, b, mark, token, charged, chargedAt)
+  end
   if refunded then
     anyRefunded = 1
     markerLifetime = max(markerLifetime, countsFor)

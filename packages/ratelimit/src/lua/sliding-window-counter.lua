@@ -1,11 +1,16 @@
 -- slidingCounter: a sliding window counter.
--- State: a string 'writtenAt skew start used before older;attempts', as in fixed-window.lua, with
+-- State: a string of a version byte, the numbers 'writtenAt skew start used before' and
+--   'older;attempts', as in fixed-window.lua, with
 --   before  the cost charged to the window before the current one
 --   older   the windows before one that was booked, each as '|start used before', the latest first
 -- The weight of the window before falls with each whole millisecond of the current window.
 -- a: the window
 -- cost: O(1)
--- needs common.lua
+-- needs common.lua, kinds.lua, own-time.lua, attempts.lua
+
+-- The byte before the numbers. Another format needs another one.
+local COUNTER_VERSION = 1
+local COUNTER_NUMBERS = '>BI7I7I7I7I7'
 
 local function freeCost(limit, used, before, windowMs, passedMs)
   local room = (limit - used) * windowMs - before * (windowMs - passedMs)
@@ -13,25 +18,28 @@ local function freeCost(limit, used, before, windowMs, passedMs)
 end
 
 local function writeCounter(key, at, skew, start, used, before, older, attempts, ...)
-  local numbers = format('%.0f %.0f %.0f %.0f %.0f', at, skew, start, used, before)
-  command('SET', key, format('%s%s;%s', numbers, older, attempts), ...)
+  local numbers = pack(COUNTER_NUMBERS, COUNTER_VERSION, at, skew, start, used, before)
+  command('SET', key, numbers .. older .. ';' .. attempts, ...)
 end
 
 -- Returns the state's own time of now, and its fields without writtenAt; nothing if there is none.
 local function readCounter(key)
-  local pattern = '^(%d+) (%d+) (%d+) (%d+) (%d+)([| %d]*);(.*)$'
-  local value = command('GET', key) or ''
-  local writtenAt, skew, start, used, before, older, attempts = match(value, pattern)
-  if not writtenAt or not areValidNumbers(writtenAt, skew, start, used, before) then
+  local value = command('GET', key)
+  local older, attempts = match(value or '', '^([| %d]*);(.*)$', 37)
+  if not older then
+    return
+  end
+  local version, writtenAt, skew, start, used, before = unpackNumbers(COUNTER_NUMBERS, value)
+  if version ~= COUNTER_VERSION or max(writtenAt, skew, start, used, before) > MAX_EXACT then
     return
   end
   local changed
-  skew, changed = adjustSkew(tonumber(writtenAt), tonumber(skew))
+  skew, changed = adjustSkew(writtenAt, skew)
   if changed then
     allowWriteWhenFull(key)
     writeCounter(key, writtenAt, skew, start, used, before, older, attempts, 'KEEPTTL')
   end
-  return now + skew, skew, tonumber(start), tonumber(used), tonumber(before), older, attempts
+  return now + skew, skew, start, used, before, older, attempts
 end
 
 kinds.counter = {
@@ -136,65 +144,9 @@ kinds.counter = {
     if start == state.storedStart then
       writeCounter(key, stateNow, skew, start, used, before, older, attempts, 'KEEPTTL')
     else
-      local ttl = ttlUntil(start + 2 * window - skew)
+      local ttl = textOf[ttlUntil(start + 2 * window - skew)]
       writeCounter(key, stateNow, skew, start, used, before, older, attempts, 'PX', ttl)
     end
     return min(spendWithin, start + window - at)
-  end,
-
-  refund = function(key, window, b, mark, token, charged)
-    local stateNow, skew, start, used, before, older, attempts = readCounter(key)
-    if not start or stateNow >= mark + 2 * window then
-      return false, 0
-    end
-
-    -- The latest window first.
-    local windows = { { start = start, used = used, before = before } }
-    for olderStart, olderUsed, olderBefore in string.gmatch(older, '|(%d+) (%d+) (%d+)') do
-      windows[#windows + 1] = {
-        start = tonumber(olderStart),
-        used = tonumber(olderUsed),
-        before = tonumber(olderBefore),
-      }
-    end
-    local found = false
-    for i, candidate in ipairs(windows) do
-      if candidate.start == mark then
-        candidate.used = max(0, candidate.used - charged)
-        found = true
-        local after = windows[i - 1]
-        if after and after.start - mark == window then
-          after.before = max(0, after.before - charged)
-        end
-      end
-    end
-    local oldest = windows[#windows]
-    if not found and oldest.start - mark == window then
-      oldest.before = max(0, oldest.before - charged)
-      found = true
-    end
-    if not found then
-      return false, 0
-    end
-
-    -- A booked window without charges makes room for the window before it.
-    while #windows > 1 and windows[1].used == 0 and windows[1].start > stateNow do
-      table.remove(windows, 1)
-      attempts = mergeAttempts(attempts)
-    end
-    local current = windows[1]
-    start = current.start
-    if current.used + current.before == 0 then
-      start = min(start, stateNow)
-    end
-    older = ''
-    for i = 2, #windows do
-      local entry = windows[i]
-      older = older .. format('|%.0f %.0f %.0f', entry.start, entry.used, entry.before)
-    end
-    used = current.used
-    before = current.before
-    writeCounter(key, stateNow, skew, start, used, before, older, attempts, 'KEEPTTL')
-    return true, mark + 2 * window - stateNow
   end,
 }

@@ -80,9 +80,4 @@ kinds.slots = {
   rememberDenial = function(key, token)
     rememberEnded(key, token .. ':denied', REMEMBER_DENIAL_FOR)
   end,
-
-  -- A slot is released, not refunded.
-  refund = function()
-    return false, 0
-  end,
 }

@@ -1,14 +1,13 @@
 -- The state of a token bucket: how it is stored, and what it means.
--- It is a string of a bucket and its history, 'bucket|history'.
--- bucket: 'writtenAt skew fullAt fraction bornAt unitsPerToken unitsPerMicro'
+-- It is a string of a version byte, the numbers of the bucket, those of its history, and attempts.
+-- bucket: writtenAt skew fullAt fraction bornAt unitsPerToken unitsPerMicro
 --   writtenAt      the time of the latest write
 --   skew           by how much the state's own time is ahead of the clock (adjustSkew)
 --   fullAt         when the bucket is full again, without a fraction
 --   fraction       the units that are missing at fullAt, fewer than come back in a µs
 --   bornAt         when this state began; a full bucket begins a new state
 --   unitsPerToken, unitsPerMicro  the rate of the latest charge
--- history, for refunds: 'baseFullAt baseFraction baseUnitsPerMicro latestOlder refunded|count' and
--- then the attempts
+-- history, for refunds: baseFullAt baseFraction baseUnitsPerMicro latestOlder refunded count
 --   attempts       the latest attempts, each as ',name@at=granted', `at` being µs after bornAt;
 --                  followed by '*unitsPerToken/unitsPerMicro' if its rate is not that of the bucket
 --   count          the number of these attempts
@@ -20,7 +19,15 @@
 -- Requests of an id can have different limits, and so different rates. A charge delays `fullAt` by
 -- as long as its tokens take to come back at its own rate. Units of another rate are rounded up to
 -- a whole µs.
--- needs common.lua
+-- needs common.lua, kinds.lua, own-time.lua
+
+-- The byte before the numbers. Another format needs another one.
+local BUCKET_VERSION = 1
+local BUCKET_NUMBERS = '>BI7I7I7I7I7I7I7'
+local HISTORY_NUMBERS = '>I7I7I7I7I7I7'
+-- Where the history and the attempts begin.
+local HISTORY_START = 51
+local ATTEMPTS_START = 93
 
 -- Returns how many tokens there are if so many units are missing.
 local function tokensLeft(limit, unitsPerToken, missing)
@@ -62,10 +69,10 @@ local function fullAfterCharge(fullAt, fraction, from, at, units, unitsPerMicro)
 end
 
 -- Returns the rate of an attempt: what follows its '=granted', or else the rate of the bucket.
-local function rateOf(text, bucket)
+local function rateOf(text, bucketPerToken, bucketPerMicro)
   local unitsPerToken, unitsPerMicro = match(text, '^%*(%d+)/(%d+)$')
   if not unitsPerToken or not areValidNumbers(unitsPerToken, unitsPerMicro) then
-    return bucket.unitsPerToken, bucket.unitsPerMicro
+    return bucketPerToken, bucketPerMicro
   end
   return max(1, tonumber(unitsPerToken)), max(1, tonumber(unitsPerMicro))
 end
@@ -78,60 +85,61 @@ local function withRates(attempts, bucket)
   end))
 end
 
-local function formatBucket(bucket, history)
-  local numbers = format(
-    '%.0f %.0f %.0f %.0f %.0f %.0f %.0f',
-    bucket.writtenAt, bucket.skew, bucket.fullAt, bucket.fraction, bucket.bornAt,
-    bucket.unitsPerToken, bucket.unitsPerMicro
+local function packBucket(writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro)
+  return pack(
+    BUCKET_NUMBERS, BUCKET_VERSION,
+    writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
   )
-  return numbers .. '|' .. history
 end
 
--- Returns the bucket as a table of its fields, its `history` and the state's own `now`; nothing if
+local function packHistory(fullAt, fraction, perMicro, latestOlder, refunded, count)
+  return pack(HISTORY_NUMBERS, fullAt, fraction, perMicro, latestOlder, refunded, count)
+end
+
+-- Returns the bucket as a table of its fields, its `value` and the state's own `now`; nothing if
 -- there is no state.
 local function readBucket(key)
-  local pattern = '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)|(%d+ %d+ %d+ %d+ %d+|%d+[^|]*)$'
-  local value = command('GET', key) or ''
-  local writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro, history =
-    match(value, pattern)
+  local value = command('GET', key)
+  if not value or #value < ATTEMPTS_START - 1 then
+    return
+  end
+  local version, writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro =
+    unpackNumbers(BUCKET_NUMBERS, value)
   if
-    not writtenAt
-    or not areValidNumbers(
-      writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
-    )
-    or not areValidNumbers(match(history, '^(%d+) (%d+) (%d+) (%d+) (%d+)|(%d+)'))
+    version ~= BUCKET_VERSION
+    or max(writtenAt, skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro) > MAX_EXACT
   then
     return
   end
   local bucket = {
-    writtenAt = tonumber(writtenAt),
-    fullAt = tonumber(fullAt),
-    bornAt = tonumber(bornAt),
-    unitsPerToken = max(1, tonumber(unitsPerToken)),
-    unitsPerMicro = max(1, tonumber(unitsPerMicro)),
-    history = history,
+    writtenAt = writtenAt,
+    fullAt = fullAt,
+    fraction = max(0, min(fraction, unitsPerMicro - 1)),
+    bornAt = bornAt,
+    unitsPerToken = max(1, unitsPerToken),
+    unitsPerMicro = max(1, unitsPerMicro),
+    value = value,
+    skew = skew,
+    now = now + skew,
   }
-  bucket.fraction = min(tonumber(fraction), bucket.unitsPerMicro - 1)
   local changed
-  bucket.skew, changed = adjustSkew(bucket.writtenAt, tonumber(skew))
+  bucket.skew, changed = adjustSkew(writtenAt, skew)
   if changed then
+    bucket.now = now + bucket.skew
     allowWriteWhenFull(key)
-    command('SET', key, formatBucket(bucket, history), 'KEEPTTL')
+    local numbers = packBucket(
+      writtenAt, bucket.skew, fullAt, fraction, bornAt, unitsPerToken, unitsPerMicro
+    )
+    command('SET', key, numbers .. sub(value, HISTORY_START), 'KEEPTTL')
   end
-  bucket.now = now + bucket.skew
   return bucket
 end
 
-local function parseHistory(history)
-  local pattern = '^(%d+) (%d+) (%d+) (%d+) (%d+)|(%d+)(.*)$'
-  local baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count, attempts =
-    match(history, pattern)
-  basePerMicro = max(1, tonumber(basePerMicro))
-  return tonumber(baseFullAt), min(tonumber(baseFraction), basePerMicro - 1), basePerMicro,
-    tonumber(latestOlder), tonumber(refunded), tonumber(count), attempts
-end
-
-local function formatHistory(fullAt, fraction, perMicro, latestOlder, refunded, count, attempts)
-  local pattern = '%.0f %.0f %.0f %.0f %.0f|%.0f%s'
-  return format(pattern, fullAt, fraction, perMicro, latestOlder, refunded, count, attempts)
+-- Returns the numbers of the history of a bucket.
+local function readHistory(value)
+  local baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count =
+    unpackNumbers(HISTORY_NUMBERS, value, HISTORY_START)
+  basePerMicro = max(1, basePerMicro)
+  baseFraction = min(baseFraction, basePerMicro - 1)
+  return baseFullAt, baseFraction, basePerMicro, latestOlder, refunded, count
 end

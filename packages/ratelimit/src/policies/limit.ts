@@ -20,4 +20,4 @@ export interface Limit {
   readonly script: readonly [kind: StateKind, limit: string, a: string, b: string]
 }
 
-type StateKind = 'log' | 'counter' | 'fixed' | 'bucket' | 'slots'
+export type StateKind = 'log' | 'counter' | 'fixed' | 'bucket' | 'slots'
