@@ -96,7 +96,7 @@ describe.each(driverNames)(
           timeout: 10_000,
         })
       }
-      await server.cli('DEL', 'lock:{lock:x}:queue', 'lock:{lock:x}:alive')
+      await server.cli('DEL', 'lock:{lock:x}:waiters')
       await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(4), {
         timeout: 10_000,
       })
