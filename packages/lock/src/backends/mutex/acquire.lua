@@ -13,7 +13,7 @@
 -- cost: O(1), and O(log n) in the number of waiters
 
 local stored = command('MGET', KEYS[1], KEYS[2], KEYS[3])
-if stored[1] or stored[3] or command('ZRANGE', KEYS[4], 0, 0)[1] then
+if stored[1] or stored[3] or command('ZRANGE', KEYS[4], '0', '0')[1] then
   return acquireBusy(KEYS, ARGV, stored)
 end
 local fence = nextFence(KEYS[2], stored[2])

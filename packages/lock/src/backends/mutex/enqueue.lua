@@ -11,7 +11,7 @@ local function enqueue(waiters, token, waiter, ticket)
     others = last[1] ~= nil
     ticket = math.max(microseconds(), others and last[2] + 1 or 0)
   else
-    others = command('ZRANGE', waiters, 0, 0)[1] ~= waiter
+    others = command('ZRANGE', waiters, '0', '0')[1] ~= waiter
   end
   -- LT: a waiter keeps the lower of two tickets, and a process the later of two times.
   command('ZADD', waiters, 'LT', integer(ticket), waiter,

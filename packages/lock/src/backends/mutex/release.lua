@@ -4,7 +4,7 @@
 --
 -- It writes a tombstone for the token. A repeated release returns the result that the tombstone
 -- stores, and requests of the token that arrive late acquire nothing.
--- needs clock.lua, waiters.lua, fence.lua, lock-value.lua
+-- needs clock.lua, lock-value.lua, release-other.lua, hand-over.lua
 -- KEYS[1] the lock  KEYS[2] its fence  KEYS[3] the token's tombstone  KEYS[4] the queue
 -- ARGV[1] token  ARGV[2] its ttl in ms  ARGV[3] JSON description of its holder
 -- ARGV[4] prefix of the waiters' channels
@@ -13,22 +13,13 @@
 -- returns 1 if the lock was released, else 0
 -- cost: O(1), and O(log n) in the number of waiters
 
--- MGET returns nil for a key of another type, so the token does not hold such a lock.
-local stored = command('MGET', KEYS[1], KEYS[2], KEYS[3])
-local exists, released = stored[1], isHeldBy(stored[1], ARGV[1])
-if not released then
-  if stored[3] then return tonumber(stored[3]) end
-  exists = exists or command('EXISTS', KEYS[1]) == 1
-  released = exists and ARGV[5] == 'any'
-  command('ZREM', KEYS[4], table.concat({ARGV[1], ARGV[2], ARGV[3]}, ' '))
-end
-local mayTake = released or not exists
--- ZPOPMIN, ZREM and DEL need no memory and come first: a full server then accepts SET as well.
-local waiter, left = firstWaiter(KEYS[4], mayTake)
-if mayTake and waiter then
-  handOver(KEYS[1], KEYS[2], stored[2], waiter, left, ARGV[4])
-elseif released then
+-- A key of another type makes GET return an error, so the token does not hold the lock.
+local value = redis.pcall('GET', KEYS[1])
+if not isHeldBy(value, ARGV[1]) then return releaseOther(KEYS, ARGV, value) end
+-- ZPOPMIN needs no memory and comes first: a full server then accepts the SETs as well.
+local waiter = command('ZPOPMIN', KEYS[4])[1]
+if not (waiter and handOver(KEYS, ARGV[4], waiter, string.match(value, ' (%d+)'))) then
   command('DEL', KEYS[1])
 end
-command('SET', KEYS[3], released and '1' or '0', 'PX', TOMBSTONE_TTL)
-return released and 1 or 0
+command('SET', KEYS[3], '1', 'PX', TOMBSTONE_TTL)
+return 1

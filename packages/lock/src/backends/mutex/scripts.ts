@@ -14,6 +14,7 @@ import extendLua from './extend.lua'
 import handOver from './hand-over.lua'
 import inspectLua from './inspect.lua'
 import lockValue from './lock-value.lua'
+import releaseOther from './release-other.lua'
 import releaseLua from './release.lua'
 import remainingTtl from './remaining-ttl.lua'
 import restoreLua from './restore.lua'
@@ -59,7 +60,20 @@ export const extendScript = /* @__PURE__ */ defineScript({
 
 export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'lock release',
-  functions: clock + waiters + fence + lockValue + handOver,
+  functions: [
+    clock,
+    lockValue,
+    // What a release without waiters does not need is created when it is called.
+    'local function handOver(KEYS, channelPrefix, waiter, lastFence)',
+    waiters,
+    fence,
+    handOver,
+    'end',
+    'local function releaseOther(KEYS, ARGV, value)',
+    waiters,
+    releaseOther,
+    'end',
+  ].join('\n'),
   lua: releaseLua,
   types: ['any', 'string', 'string', 'zset'],
   parse: isOne,

@@ -14,9 +14,11 @@ local function processOf(token)
   return string.match(token, '^([^/ ]*)/') or ''
 end
 
--- Returns the ms for which a waiter still counts as alive; 0 or less if it is dead. If that is more
--- than WAITER_TTL, the server's clock was set back, and the time is capped.
+-- Returns the ms for which a waiter still counts as alive; 0 or less if it is dead or the member of
+-- a process. If that is more than WAITER_TTL, the server's clock was set back, and the time is
+-- capped.
 local function aliveFor(waiters, waiter)
+  if not string.find(waiter, '^[^@ ]+ %d+ ') then return 0 end
   local process = '@' .. processOf(waiter)
   local score = tonumber(command('ZSCORE', waiters, process) or nil)
   local left = score and PROCESSES - score - milliseconds() or 0
@@ -25,23 +27,20 @@ local function aliveFor(waiters, waiter)
   return WAITER_TTL
 end
 
+-- Deletes the queue if no waiter is left.
+local function dropIfEmpty(waiters)
+  local first = command('ZRANGE', waiters, '0', '0')[1]
+  if first and string.sub(first, 1, 1) == '@' then command('DEL', waiters) end
+end
+
 -- Returns the first waiter that is alive, and the ms for which it still counts as alive. Returns
--- nil and 0 if nobody waits. Removes the dead waiters before it, and with `take` the waiter as well.
-local function firstWaiter(waiters, take)
+-- nil and 0 if nobody waits. Removes the dead waiters before it.
+local function firstWaiter(waiters)
   while true do
-    local waiter
-    if take then
-      waiter = command('ZPOPMIN', waiters)[1]
-    else
-      waiter = command('ZRANGE', waiters, 0, 0)[1]
-    end
+    local waiter = command('ZRANGE', waiters, '0', '0')[1]
     if not waiter then return nil, 0 end
-    if string.sub(waiter, 1, 1) == '@' then
-      command('DEL', waiters)
-      return nil, 0
-    end
     local left = aliveFor(waiters, waiter)
     if left > 0 then return waiter, left end
-    if not take then command('ZREM', waiters, waiter) end
+    command('ZREM', waiters, waiter)
   end
 end
