@@ -5,9 +5,10 @@ import { POLL_INTERVAL } from '../backends/timing.js'
 /**
  * Wakes waiters when they can acquire a lock.
  *
- * One connection per client subscribes to one channel. A script that frees a lock publishes the
- * token of the next waiter there, and the fence if the lock was handed over to it. All waiters also poll slowly, which makes up for messages that
- * were lost, and shows Redis that they are alive.
+ * One connection per client subscribes to one channel. A script that frees a permit publishes the
+ * token of the next waiter there, and one that hands over a lock its token and the fence. All
+ * waiters also poll slowly, which makes up for messages that were lost, and shows Redis that they
+ * are alive.
  *
  * The channel belongs to the client, not to a lock. In a Cluster any node accepts the subscription,
  * so one connection is enough for the locks of all slots.

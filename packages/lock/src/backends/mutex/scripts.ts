@@ -70,7 +70,6 @@ export const releaseScript = /* @__PURE__ */ defineScript({
     handOver,
     'end',
     'local function releaseOther(KEYS, ARGV, value)',
-    waiters,
     releaseOther,
     'end',
   ].join('\n'),

@@ -27,12 +27,6 @@ local function aliveFor(waiters, waiter)
   return WAITER_TTL
 end
 
--- Deletes the queue if no waiter is left.
-local function dropIfEmpty(waiters)
-  local first = command('ZRANGE', waiters, '0', '0')[1]
-  if first and string.sub(first, 1, 1) == '@' then command('DEL', waiters) end
-end
-
 -- Returns the first waiter that is alive, and the ms for which it still counts as alive. Returns
 -- nil and 0 if nobody waits. Removes the dead waiters before it.
 local function firstWaiter(waiters)
