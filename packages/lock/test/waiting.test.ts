@@ -57,7 +57,7 @@ describe.each(driverNames)(
       await using b = connect(driver, server.url)
       const lock = await createLocks({ client: a.client }).acquire('x')
       const dead = connect(driver, server.url)
-      const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m' })
+      const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m', ttl: '1h' })
       waiting.catch(() => undefined)
       const locks = createLocks({ client: b.client })
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
