@@ -12,6 +12,15 @@ async function countScriptCalls(server: RedisServer): Promise<number> {
   )
 }
 
+/** Returns how many commands the server has executed, also those in scripts. */
+async function countCommands(server: RedisServer): Promise<number> {
+  const stats = await server.cli('INFO', 'commandstats')
+  return [...stats.matchAll(/cmdstat_[^:]+:calls=(\d+)/g)].reduce(
+    (sum, [, count]) => sum + Number(count),
+    0,
+  )
+}
+
 /** Returns the number of connections that subscribe to messages. */
 const countSubscribers = async (server: RedisServer): Promise<number> =>
   (await server.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line !== '')
@@ -28,6 +37,32 @@ describe.each(driverNames)('the costs of a lock on %s', { concurrent: true }, (d
     for (let i = 0; i < 50; i++) await locks.withLock('x', () => undefined)
     expect((await countScriptCalls(server)) - before).toBe(100)
     expect(await countSubscribers(server)).toBe(0)
+  })
+
+  it('at most 15 commands to pass it from one to the next, however many wait', async () => {
+    await using server = await startRedis()
+    const connected = Array.from({ length: 10 }, () => connect(driver, server.url, longTimeouts))
+    const contenders = connected.map(({ client }) => createLocks({ client }))
+    let turns = 0
+    const contend = (turnsOfEach: number) =>
+      Promise.all(
+        contenders.map(async (locks) => {
+          for (let i = 0; i < turnsOfEach; i++) await locks.withLock('x', () => void turns++)
+        }),
+      )
+    await contend(2) // connected and subscribed
+    const [commandsBefore, scriptsBefore] = [
+      await countCommands(server),
+      await countScriptCalls(server),
+    ]
+    turns = 0
+    await contend(20)
+    expect(turns).toBe(200)
+    const commands = (await countCommands(server)) - commandsBefore
+    // On a busy machine, waiters also poll, and holders renew. That takes 7 commands at most.
+    const others = (await countScriptCalls(server)) - scriptsBefore - 2 * turns
+    expect(commands - 7 * others).toBeLessThanOrEqual(15 * turns)
+    for (const connection of connected) await connection[Symbol.asyncDispose]()
   })
 
   it('less than 200 bytes for the tombstone of a token, which expires in a minute', async () => {

@@ -17,11 +17,7 @@ onEveryDriver(({ newClient, keys }) => {
       )
       await first.release()
       await (await waiting).release()
-      expect(companions.map((key) => key.split(':').at(-1)).sort()).toEqual([
-        'alive',
-        'fence',
-        'queue',
-      ])
+      expect(companions.map((key) => key.split(':').at(-1)).sort()).toEqual(['fence', 'waiters'])
       for (const key of companions) {
         for (const value of hostileValues()) {
           const context = `${key}: ${value.name}`

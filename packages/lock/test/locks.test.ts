@@ -214,12 +214,13 @@ onEveryDriver(({ newClient, ask, keys }) => {
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
         timeout: 10_000,
       })
-      await lock.release()
+      await ask('DEL', 'shop:lock:x') // a release would hand it over
       expect(await locks.tryAcquire('x')).toBeNull()
       const barged = await locks.tryAcquire('x', { fair: false })
       barged!.assertHeld()
       await barged!.release()
       await (await waiting).release() // it polls
+      expect(await lock.release()).toBe(false)
       await stop()
     })
 

@@ -57,7 +57,7 @@ describe.each(driverNames)(
       await using b = connect(driver, server.url)
       const lock = await createLocks({ client: a.client }).acquire('x')
       const dead = connect(driver, server.url)
-      const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m' })
+      const waiting = createLocks({ client: dead.client }).acquire('x', { wait: '1m', ttl: '1h' })
       waiting.catch(() => undefined)
       const locks = createLocks({ client: b.client })
       await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1), {
@@ -96,7 +96,7 @@ describe.each(driverNames)(
           timeout: 10_000,
         })
       }
-      await server.cli('DEL', 'lock:{lock:x}:queue', 'lock:{lock:x}:alive')
+      await server.cli('DEL', 'lock:{lock:x}:waiters')
       await vi.waitFor(async () => expect((await all[0]!.inspect('x'))!.waiting).toBe(4), {
         timeout: 10_000,
       })

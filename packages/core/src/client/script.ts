@@ -127,8 +127,9 @@ const MAX_SOURCES = 1_000
  * `=` if all calls have the same value, `-` if each call has its own. ARGV then holds the shared
  * values, followed by the own values, call by call.
  *
- * The reply holds the replies in order, then the failures (call, message, call, message, …), then
- * the deleted keys of another type (key, type, key, type, …). An error that says that another
+ * The reply holds the replies in order. If there are any, the failures follow (call, message, call,
+ * message, …), and the deleted keys of another type (key, type, key, type, …): Redis takes longer
+ * to reply with two empty tables than to run a small script. An error that says that another
  * server is responsible becomes the error of all calls, so that the Redis client can see it.
  */
 function loopOverCalls({
@@ -196,8 +197,10 @@ else
 end
 if redirectError then return redis.error_reply(redirectError) end
 ${after}
-replies[calls + 1] = failures
-${dropsForeignValues ? 'replies[calls + 2] = foreign\n' : ''}return replies`
+if #failures > 0${dropsForeignValues ? ' or #foreign > 0' : ''} then
+  replies[calls + 1] = failures
+${dropsForeignValues ? '  replies[calls + 2] = foreign\n' : ''}end
+return replies`
 }
 
 const RETRY_WITHOUT_FOREIGN_VALUES = `

@@ -19,6 +19,11 @@ export interface Granted {
   readonly fence: number
   /** When the lock ends unless it is extended, on the clock of `performance.now()`. */
   readonly deadline: number
+  /**
+   * Whether the lock was handed over to a waiter. It then ends before its ttl, unless it is
+   * extended soon.
+   */
+  readonly handedOver?: boolean
 }
 
 export interface Busy {
@@ -27,6 +32,11 @@ export interface Busy {
   readonly retryAfter: number
   /** The waiter's ticket. Pass it to the next attempt to keep the position in the queue. */
   readonly ticket: string
+  /**
+   * A number that is at least every fence of the lock so far. Only a hand-over with a higher fence
+   * came after this reply. `undefined` if the backend does not hand locks over.
+   */
+  readonly highestFence?: number
 }
 
 /** A request that was granted. */
@@ -71,9 +81,10 @@ export interface LockBackend {
    */
   abandon(request: LockRequest, longestTtl?: number): Promise<void>
   /**
-   * Calls `wake` when the token can probably acquire. Returns a function that stops listening.
+   * Calls `wake` when the token can probably acquire, or with a fence when the lock was handed over
+   * to it. Returns a function that stops listening.
    */
-  listen(token: string, wake: () => void): () => void
+  listen(token: string, wake: (fence?: number) => void): () => void
 }
 
 /** A backend of locks that have names and one holder each. */

@@ -4,8 +4,10 @@
 -- Stores a fence for FENCE_TTL. The next fence derives from the server's clock, so a fence that is
 -- ahead of the clock is stored for that much longer.
 local function storeFence(key, fence)
-  local ahead = math.max(0, math.ceil(fence / 1000) - milliseconds())
-  command('SET', key, fence, 'PX', integer(FENCE_TTL + ahead))
+  local ttl = FENCE_TTL
+  local ahead = fence - microseconds()
+  if ahead > 0 then ttl = integer(ttl + math.ceil(ahead / 1000)) end
+  command('SET', key, fence, 'PX', ttl)
 end
 
 -- Parses the value of a fence key. Returns 0 if the key is missing, or if the value cannot come

@@ -4,6 +4,9 @@ export const POLL_INTERVAL = 1_000
 /** In ms: how long a waiter that stopped polling keeps its position in the queue. */
 export const WAITER_TTL = 3 * POLL_INTERVAL
 
+/** In ms: how long the queue of a lock is kept after a waiter polled. */
+export const QUEUE_TTL = 10 * POLL_INTERVAL
+
 /**
  * In ms: how long the tombstone of a released token is kept. Requests that reach Redis later than
  * this are not expected.

@@ -7,7 +7,7 @@ import type {
   LockBackend,
   LockRequest,
 } from '../backends/backend.js'
-import { POLL_INTERVAL } from '../backends/timing.js'
+import { POLL_INTERVAL, WAITER_TTL, validityTime } from '../backends/timing.js'
 import { LockTimeoutError } from '../errors.js'
 import { neverSent } from './never-sent.js'
 import { RetryTimer, WaitEnd, waitBriefly, type WaitLimits } from './waiting.js'
@@ -34,15 +34,19 @@ export async function acquireLock(
   let lastError: Error | undefined
   const backoff = new Backoff({ first: FIRST_PAUSE, max: POLL_INTERVAL })
   let mayBeKnown = false // whether Redis may have received the request
+  /** The last reply that the lock is busy, and when its request was sent. */
+  let busy: { readonly reply: Busy; readonly sentAt: number } | undefined
   const startOver = (): void => {
     request = newRequest()
     mayBeKnown = false
+    busy = undefined
     stopListening?.()
     stopListening = undefined
   }
   try {
     for (;;) {
       retry.reset()
+      const sentAt = performance.now()
       const outcome = await end.orResultOf(attempt(backend, request, ticket))
       mayBeKnown ||= !neverSent(outcome)
       if (outcome === 'ended') break
@@ -59,11 +63,14 @@ export async function acquireLock(
       } else {
         lastError = undefined
         backoff.reset()
+        busy = { reply: outcome, sentAt }
         ticket = outcome.ticket
-        stopListening ??= backend.listen(request.token, () => retry.wake())
+        stopListening ??= backend.listen(request.token, (fence) => retry.wake(fence))
         pause = Math.min(outcome.retryAfter + 1, POLL_INTERVAL)
       }
       if ((await end.orResultOf(retry.wait(pause))) === 'ended') break
+      const granted = busy && handedOver(request, retry.fence, busy.reply, busy.sentAt)
+      if (granted) return { request, granted }
       if (backend.tokenPerAttempt) startOver()
     }
     // The last request may have been granted, or may still be.
@@ -79,6 +86,26 @@ export async function acquireLock(
     retry.clear()
     end.clear()
   }
+}
+
+/**
+ * Returns the lock that a message with this fence handed over to a waiter. Returns `undefined` if
+ * the waiter has to ask: the message is older than the last reply, or too little time is left.
+ *
+ * When the last reply was made, the waiter counted as alive for WAITER_TTL. The lock was handed
+ * over after that, for as long.
+ */
+function handedOver(
+  { ttl }: LockRequest,
+  fence: number | undefined,
+  { highestFence = Infinity }: Busy,
+  sentAt: number,
+): Granted | undefined {
+  if (fence === undefined || fence <= highestFence) return undefined
+  const validity = validityTime(Math.min(ttl, WAITER_TTL))
+  const deadline = sentAt + validity
+  if (deadline - performance.now() < validity / 2) return undefined
+  return { held: true, fence, deadline, handedOver: true }
 }
 
 /** Tries once. Resolves to `undefined` if others hold the lock or wait for it. */

@@ -219,7 +219,11 @@ export class LockManager<B extends LockBackend> {
       },
     })
     const handle = this.#held.add(lock)
-    const stopRenewing = renew ? this.#renewals.add(lock) : undefined
+    const stopRenewing = granted.handedOver
+      ? this.#renewals.addHandedOver(lock, renew)
+      : renew
+        ? this.#renewals.add(lock)
+        : undefined
     return lock
   }
 }

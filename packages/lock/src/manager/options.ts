@@ -34,7 +34,8 @@ export interface HoldOptions {
   readonly maxHold?: Duration
   /**
    * Whether waiters are served in the order in which they came. With `false`, this call may acquire
-   * a free lock ahead of those that wait. Default true.
+   * a free lock ahead of those that wait. A lock that is released is handed over to a waiter, so it
+   * is free only if its holder lost it. Default true.
    */
   readonly fair?: boolean
   /** A name for the holder, which `inspect` shows. */

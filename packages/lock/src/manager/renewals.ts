@@ -1,6 +1,7 @@
 import { SwapList } from '@cache/core/internal'
 import { MAX_TIMER_DELAY } from '../backends/timing.js'
 import { LockLostError } from '../errors.js'
+import { deadlines } from './deadlines.js'
 import type { HeldLock } from './held-lock.js'
 
 /**
@@ -21,6 +22,32 @@ export class Renewals {
       this.#groups.set(ttl, group)
     }
     return group.add(lock)
+  }
+
+  /**
+   * Renews a lock that was handed over once, soon, because it has less than its ttl. With `renew`,
+   * it is then renewed like the others. Returns a function that stops it.
+   */
+  addHandedOver(lock: HeldLock, renew: boolean): () => void {
+    let stop = (): void => undefined
+    let stopped = false
+    const renewLater = (): void => {
+      const due = deadlines.set(Math.min(FIRST_RENEWAL, lock.ttl / 3), () => void renewOnce())
+      stop = () => deadlines.done(due)
+    }
+    const renewOnce = async (): Promise<void> => {
+      try {
+        if (lock.renewable) await lock.renew(lock.ttl)
+        if (renew && !stopped) stop = this.add(lock)
+      } catch (error) {
+        if (!(error instanceof LockLostError) && !stopped) renewLater()
+      }
+    }
+    renewLater()
+    return () => {
+      stopped = true
+      stop()
+    }
   }
 }
 
@@ -76,3 +103,6 @@ class RenewalGroup {
     ).unref()
   }
 }
+
+/** In ms: when a lock that was handed over is renewed, if it is still held by then. */
+const FIRST_RENEWAL = 50

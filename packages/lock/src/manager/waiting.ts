@@ -83,17 +83,25 @@ export class WaitEnd {
 export class RetryTimer {
   #resume: (() => void) | undefined
   #woken = false
+  #fence: number | undefined
   #timer: NodeJS.Timeout | undefined
 
+  /** The fence of the lock that was handed over since the last `reset`, if any. */
+  get fence(): number | undefined {
+    return this.#fence
+  }
+
   /** Ends the current pause, or skips the next one if none has begun since the last `reset`. */
-  wake(): void {
+  wake(fence?: number): void {
     this.#woken = true
+    this.#fence = fence ?? this.#fence
     this.#resume?.()
   }
 
   /** Call it before each attempt. A `wake` that comes during the attempt then counts. */
   reset(): void {
     this.#woken = false
+    this.#fence = undefined
   }
 
   async wait(ms: number): Promise<void> {

@@ -5,9 +5,10 @@ import { POLL_INTERVAL } from '../backends/timing.js'
 /**
  * Wakes waiters when they can acquire a lock.
  *
- * One connection per client subscribes to one channel. A script that frees a lock publishes the
- * token of the next waiter there. All waiters also poll slowly, which makes up for messages that
- * were lost, and shows Redis that they are alive.
+ * One connection per client subscribes to one channel. A script that frees a permit publishes the
+ * token of the next waiter there, and one that hands over a lock its token and the fence. All
+ * waiters also poll slowly, which makes up for messages that were lost, and shows Redis that they
+ * are alive.
  *
  * The channel belongs to the client, not to a lock. In a Cluster any node accepts the subscription,
  * so one connection is enough for the locks of all slots.
@@ -15,7 +16,7 @@ import { POLL_INTERVAL } from '../backends/timing.js'
 export class Wakeups {
   readonly #client: CacheClient
   readonly #channelId = createToken()
-  readonly #waiters = new Map<string, () => void>()
+  readonly #waiters = new Map<string, (fence?: number) => void>()
   #tokenCount = 0
   #subscription: Promise<Subscription | undefined> | undefined
   #pollTimer: NodeJS.Timeout | undefined
@@ -35,9 +36,10 @@ export class Wakeups {
   }
 
   /**
-   * Calls `wake` when the token can acquire, and on each poll. Returns a function that stops it.
+   * Calls `wake` when the token can acquire, and on each poll; with a fence when a lock was handed
+   * over to the token. Returns a function that stops it.
    */
-  listen(token: string, wake: () => void): () => void {
+  listen(token: string, wake: (fence?: number) => void): () => void {
     this.#waiters.set(token, wake)
     this.#subscribe()
     this.#pollTimer ??= setInterval(() => this.#wakeAll(), POLL_INTERVAL)
@@ -58,7 +60,7 @@ export class Wakeups {
   #subscribe(): void {
     this.#subscription ??= this.#client.driver
       .subscribe([this.channelPrefix + this.#channelId], {
-        message: (_, token) => this.#waiters.get(token)?.(),
+        message: (_, message) => this.#receive(message),
         gap: () => undefined,
         live: () => this.#wakeAll(),
       })
@@ -71,6 +73,12 @@ export class Wakeups {
         this.#subscription = undefined
         return undefined
       })
+  }
+
+  /** Handles a message `token`, or `token fence`. */
+  #receive(message: string): void {
+    const [token, fence] = message.split(' ', 2) as [string, string?]
+    this.#waiters.get(token)?.(fence === undefined ? undefined : Number(fence))
   }
 
   /** Wakes all waiters in one tick, so that their requests are sent together. */

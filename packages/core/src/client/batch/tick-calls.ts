@@ -194,7 +194,7 @@ function combinedArguments(calls: readonly Call[]): Argument[] {
 }
 
 function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
-  const failures = failuresOf(replies[calls.length] as readonly Reply[])
+  const failures = failuresOf(replies[calls.length] as readonly Reply[] | undefined)
   reportForeignValues(calls[0]!.script, replies[calls.length + 1] as readonly Reply[] | undefined)
   for (let i = 0; i < calls.length; i++) {
     const call = calls[i]!
@@ -213,7 +213,7 @@ function deliverCalls(calls: readonly Call[], replies: readonly Reply[]): void {
 }
 
 /** Parses the failures that a script reports as call, message, call, message, … */
-function failuresOf(pairs: readonly Reply[]): Map<number, string> | undefined {
+function failuresOf(pairs: readonly Reply[] = []): Map<number, string> | undefined {
   if (pairs.length === 0) return undefined
   const failures = new Map<number, string>()
   for (let i = 0; i < pairs.length; i += 2) failures.set(pairs[i] as number, String(pairs[i + 1]))

@@ -5,7 +5,7 @@ import { neverSent } from '../../manager/never-sent.js'
 import type { Busy, Granted, LockRequest, NamedLockBackend } from '../backend.js'
 import { companionKeys } from '../companion-keys.js'
 import { parseStoredLock, type LockInspection } from '../holder.js'
-import { acquireKeys, releaseLock } from '../mutex/mutex.js'
+import { lockKeys, releaseLock } from '../mutex/mutex.js'
 import {
   acquireScript,
   extendScript,
@@ -58,7 +58,7 @@ export class MajorityBackend implements NamedLockBackend {
     const grants = await this.#ask(
       (client) =>
         client
-          .run(acquireScript, acquireKeys(key, token), args, { timeout })
+          .run(acquireScript, lockKeys(key, token), args, { timeout })
           .catch((error: unknown) => {
             if (neverSent(error)) this.#recordNotSent(request, client)
             throw error
@@ -108,7 +108,7 @@ export class MajorityBackend implements NamedLockBackend {
    */
   release(request: LockRequest, longestTtl = request.ttl): Promise<boolean> {
     return this.#majorityDid(request.key, (client) => {
-      const releasing = releaseLock(client, request.key, request.token, 'mine', '')
+      const releasing = releaseLock(client, request, 'mine', '')
       const handle = this.#releasing.add(releasing)
       void releasing
         .catch(() => void this.#abandonOn(client, request, longestTtl))
@@ -130,7 +130,9 @@ export class MajorityBackend implements NamedLockBackend {
 
   async inspect(key: string): Promise<LockInspection | undefined> {
     const replies = await Promise.allSettled(
-      this.#clients.map((client) => client.run(inspectScript, [key, companionKeys(key).queue], [])),
+      this.#clients.map((client) =>
+        client.run(inspectScript, [key, companionKeys(key).waiters], []),
+      ),
     )
     const failures = replies.flatMap((reply) =>
       reply.status === 'rejected' ? [reply.reason as unknown] : [],
@@ -149,8 +151,8 @@ export class MajorityBackend implements NamedLockBackend {
   }
 
   forceRelease(key: string): Promise<boolean> {
-    const token = this.newToken()
-    return this.#majorityDid(key, (client) => releaseLock(client, key, token, 'any', ''))
+    const request = { key, token: this.newToken(), ttl: 0, holderInfo: '' }
+    return this.#majorityDid(key, (client) => releaseLock(client, request, 'any', ''))
   }
 
   async close(): Promise<void> {
@@ -170,10 +172,9 @@ export class MajorityBackend implements NamedLockBackend {
   }
 
   #abandonOn(client: CacheClient, request: LockRequest, longestTtl: number): Promise<void> {
-    const { key, token } = request
     const release = async (): Promise<boolean> =>
-      this.#notSentTo.get(request)?.has(client) || releaseLock(client, key, token, 'mine', '')
-    return this.#abandoned.get(client)!.release(key, longestTtl, release)
+      this.#notSentTo.get(request)?.has(client) || releaseLock(client, request, 'mine', '')
+    return this.#abandoned.get(client)!.release(request.key, longestTtl, release)
   }
 
   #recordNotSent(request: LockRequest, client: CacheClient): void {

@@ -2,7 +2,6 @@
 -- WRONGTYPE error.
 -- needs clock.lua, lock-value.lua
 local function createLock(key, token, fence, sequence, ttl, holder)
-  local since = integer(milliseconds())
-  local value = table.concat({token, fence, since, sequence, ttl, holder}, ' ')
+  local value = lockValue(token, fence, sequence, ttl, holder)
   if not command('SET', key, value, 'NX', 'PX', ttl) then command('GET', key) end
 end

@@ -1,8 +1,9 @@
 -- Reads the holder of the lock.
+-- needs clock.lua, waiters.lua
 -- KEYS[1] the lock  KEYS[2] its queue
 -- returns {value of the lock, remaining ttl in ms, number of waiters}, or nil if nobody holds it
--- cost: O(1)
+-- cost: O(log n) in the number of waiters
 
-local value = redis.call('GET', KEYS[1])
+local value = command('GET', KEYS[1])
 if not value then return nil end
-return {value, redis.call('PTTL', KEYS[1]), redis.call('ZCARD', KEYS[2])}
+return {value, command('PTTL', KEYS[1]), command('ZCOUNT', KEYS[2], '-inf', TICKETS)}

@@ -1,11 +1,18 @@
 -- A lock is a string `token fence since sequence ttl holder` that expires with the lock. `since` is
 -- the time of the acquisition in ms. `sequence` is the number of the holder's last request that
--- changed the lock. `ttl` is the longest ttl in ms that the lock can have left. `holder` is a JSON
--- description of the holder.
+-- changed the lock; it is 0 if the lock was handed over to a waiter, until the holder extends it.
+-- `ttl` is the longest ttl in ms that the lock can have left. `holder` is a JSON description of the
+-- holder.
+-- needs clock.lua
 
 -- Returns whether the value of a lock key says that the token holds the lock.
 local function isHeldBy(value, token)
   return type(value) == 'string'
     and string.sub(value, 1, #token + 1) == token .. ' '
     and string.match(value, '^%S+ %d+ %d+ %d+ %d+ ') ~= nil
+end
+
+-- Returns the value of a lock that is acquired now.
+local function lockValue(token, fence, sequence, ttl, holder)
+  return table.concat({token, fence, integer(milliseconds()), sequence, ttl, holder}, ' ')
 end

@@ -35,13 +35,17 @@ export class MutexBackend implements NamedLockBackend {
     const { key, token, ttl, holderInfo, fair } = request
     const sentAt = performance.now()
     const args = [token, nextSequence(), String(ttl), holderInfo, ticket, fair ? 'fair' : 'barge']
-    const reply = await this.#client.run(acquireScript, acquireKeys(key, token), args)
-    return reply.held ? { ...reply, deadline: sentAt + validityTime(ttl) } : reply
+    const reply = await this.#client.run(acquireScript, lockKeys(key, token), args)
+    if (!reply.held) return reply
+    const { fence, remaining } = reply
+    if (remaining === undefined) return { held: true, fence, deadline: sentAt + validityTime(ttl) }
+    const deadline = sentAt + validityTime(Math.min(ttl, remaining))
+    return { held: true, fence, deadline, handedOver: true }
   }
 
   async acquireAll(requests: readonly LockRequest[]): Promise<readonly Granted[] | undefined> {
     const { token, ttl, holderInfo } = requests[0]!
-    const keys = requests.flatMap(({ key }) => acquireKeys(key, token))
+    const keys = requests.flatMap(({ key }) => lockKeys(key, token))
     if (this.#client.driver.group(keys).length > 1) return undefined
     const sentAt = performance.now()
     const args = [token, nextSequence(), String(ttl), holderInfo]
@@ -61,25 +65,26 @@ export class MutexBackend implements NamedLockBackend {
     return remaining > 0 ? sentAt + validityTime(Math.min(ttl, remaining)) : undefined
   }
 
-  release({ key, token }: LockRequest): Promise<boolean> {
-    return releaseLock(this.#client, key, token, 'mine', this.#wakeups.channelPrefix)
+  release(request: LockRequest): Promise<boolean> {
+    return releaseLock(this.#client, request, 'mine', this.#wakeups.channelPrefix)
   }
 
   abandon(request: LockRequest, longestTtl = request.ttl): Promise<void> {
     return this.#abandoned.release(request.key, longestTtl, () => this.release(request))
   }
 
-  listen(token: string, wake: () => void): () => void {
+  listen(token: string, wake: (fence?: number) => void): () => void {
     return this.#wakeups.listen(token, wake)
   }
 
   async inspect(key: string): Promise<LockInspection | undefined> {
-    const stored = await this.#client.run(inspectScript, [key, companionKeys(key).queue], [])
+    const stored = await this.#client.run(inspectScript, [key, companionKeys(key).waiters], [])
     return stored && parseStoredLock(stored)
   }
 
   forceRelease(key: string): Promise<boolean> {
-    return releaseLock(this.#client, key, this.newToken(), 'any', this.#wakeups.channelPrefix)
+    const request = { key, token: this.newToken(), ttl: 0, holderInfo: '' }
+    return releaseLock(this.#client, request, 'any', this.#wakeups.channelPrefix)
   }
 }
 
@@ -89,18 +94,19 @@ export class MutexBackend implements NamedLockBackend {
  */
 export function releaseLock(
   client: CacheClient,
-  key: string,
-  token: string,
+  { key, token, ttl, holderInfo }: ReleaseRequest,
   holder: 'mine' | 'any',
   channelPrefix: string,
 ): Promise<boolean> {
-  const { queue, alive, tombstone } = companionKeys(key)
-  const keys = [key, tombstone(token), queue, alive]
-  return client.run(releaseScript, keys, [token, channelPrefix, holder])
+  const args = [token, String(ttl), holderInfo, channelPrefix, holder]
+  return client.run(releaseScript, lockKeys(key, token), args)
 }
 
-/** Returns the keys of one lock, in the order of `acquire.lua` and `acquire-all.lua`. */
-export function acquireKeys(key: string, token: string): string[] {
-  const { fence, tombstone, queue, alive } = companionKeys(key)
-  return [key, fence, tombstone(token), queue, alive]
+/** What identifies a holder or a waiter in Redis. */
+export type ReleaseRequest = Pick<LockRequest, 'key' | 'token' | 'ttl' | 'holderInfo'>
+
+/** Returns the keys of one lock, in the order of the scripts that acquire and release. */
+export function lockKeys(key: string, token: string): string[] {
+  const { fence, tombstone, waiters } = companionKeys(key)
+  return [key, fence, tombstone(token), waiters]
 }

@@ -2,33 +2,50 @@ import { defineScript, type Reply } from '@cache/core'
 import { clock } from '../clock.js'
 import fence from '../fence.lua'
 import markRefused from '../mark-refused.lua'
-import queue from '../queue.lua'
-import { isOne, parseAcquireReply } from '../replies.js'
+import { isOne, parseLockReply } from '../replies.js'
 import acquireAllTypes from './acquire-all-types.lua'
 import acquireAllLua from './acquire-all.lua'
+import acquireBusy from './acquire-busy.lua'
 import acquireLua from './acquire.lua'
 import createLock from './create-lock.lua'
+import enqueue from './enqueue.lua'
 import extendTtl from './extend-ttl.lua'
 import extendLua from './extend.lua'
+import handOver from './hand-over.lua'
 import inspectLua from './inspect.lua'
 import lockValue from './lock-value.lua'
+import releaseOther from './release-other.lua'
 import releaseLua from './release.lua'
 import remainingTtl from './remaining-ttl.lua'
 import restoreLua from './restore.lua'
 import storeAgreedFenceLua from './store-agreed-fence.lua'
+import waiters from './waiters.lua'
 
 export const acquireScript = /* @__PURE__ */ defineScript({
   name: 'lock acquire',
-  functions:
-    clock + queue + fence + markRefused + lockValue + createLock + extendTtl + remainingTtl,
+  functions: [
+    clock,
+    fence,
+    lockValue,
+    createLock,
+    // What only a busy lock needs is created within the function, when it is called.
+    'local function acquireBusy(KEYS, ARGV, stored)',
+    waiters,
+    enqueue,
+    markRefused,
+    extendTtl,
+    remainingTtl,
+    acquireBusy,
+    'end',
+  ].join('\n'),
   lua: acquireLua,
-  types: ['any', 'string', 'string', 'zset', 'hash'],
-  parse: parseAcquireReply,
+  types: ['any', 'string', 'string', 'zset'],
+  parse: parseLockReply,
 })
 
 export const acquireAllScript = /* @__PURE__ */ defineScript({
   name: 'lock acquireAll',
-  functions: clock + fence + markRefused + lockValue + createLock,
+  functions: clock + waiters + fence + markRefused + lockValue + createLock,
   lua: acquireAllLua,
   types: acquireAllTypes,
   parse: (reply: Reply) => (reply === null ? undefined : (reply as readonly string[]).map(Number)),
@@ -43,9 +60,21 @@ export const extendScript = /* @__PURE__ */ defineScript({
 
 export const releaseScript = /* @__PURE__ */ defineScript({
   name: 'lock release',
-  functions: clock + queue + lockValue,
+  functions: [
+    clock,
+    lockValue,
+    // What a release without waiters does not need is created when it is called.
+    'local function handOver(KEYS, channelPrefix, waiter, lastFence)',
+    waiters,
+    fence,
+    handOver,
+    'end',
+    'local function releaseOther(KEYS, ARGV, value)',
+    releaseOther,
+    'end',
+  ].join('\n'),
   lua: releaseLua,
-  types: ['any', 'string', 'zset', 'hash'],
+  types: ['any', 'string', 'string', 'zset'],
   parse: isOne,
 })
 
@@ -66,6 +95,7 @@ export const restoreScript = /* @__PURE__ */ defineScript({
 
 export const inspectScript = /* @__PURE__ */ defineScript({
   name: 'lock inspect',
+  functions: clock + waiters,
   lua: inspectLua,
   types: ['any', 'zset'],
   readOnly: true,

@@ -3,7 +3,7 @@ import { clock } from '../clock.js'
 import fence from '../fence.lua'
 import markRefused from '../mark-refused.lua'
 import queue from '../queue.lua'
-import { isOne, parseAcquireReply } from '../replies.js'
+import { isOne, parsePermitReply } from '../replies.js'
 import acquireLua from './acquire.lua'
 import extendLua from './extend.lua'
 import holders from './holders.lua'
@@ -17,7 +17,7 @@ export const acquirePermitScript = /* @__PURE__ */ defineScript({
   functions: functions + markRefused,
   lua: acquireLua,
   types: ['any', 'hash', 'string', 'string', 'zset', 'hash'],
-  parse: parseAcquireReply,
+  parse: parsePermitReply,
 })
 
 export const extendPermitScript = /* @__PURE__ */ defineScript({

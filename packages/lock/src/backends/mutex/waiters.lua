@@ -1,0 +1,40 @@
+-- The queue of waiters: a sorted set with two kinds of members.
+--
+-- - `token ttl holder` for each waiter, scored by its ticket. It contains what is needed to hand
+--   the lock over to the waiter.
+-- - `@process` for each process that has waiters. The score is PROCESSES minus the ms until which
+--   the waiters of the process count as alive. Tickets are lower, so these members come last.
+-- needs clock.lua
+
+-- Tickets are µs of the server's clock, and below this bound until the year 2191.
+local TICKETS, PROCESSES = '(7e15', 8e15
+
+-- Returns the id of the process of a token: that of the channel by which its waiter is woken.
+local function processOf(token)
+  return string.match(token, '^([^/ ]*)/') or ''
+end
+
+-- Returns the ms for which a waiter still counts as alive; 0 or less if it is dead or the member of
+-- a process. If that is more than WAITER_TTL, the server's clock was set back, and the time is
+-- capped.
+local function aliveFor(waiters, waiter)
+  if not string.find(waiter, '^[^@ ]+ %d+ ') then return 0 end
+  local process = '@' .. processOf(waiter)
+  local score = tonumber(command('ZSCORE', waiters, process) or nil)
+  local left = score and PROCESSES - score - milliseconds() or 0
+  if left <= WAITER_TTL then return left end
+  command('ZADD', waiters, integer(PROCESSES - milliseconds() - WAITER_TTL), process)
+  return WAITER_TTL
+end
+
+-- Returns the first waiter that is alive, and the ms for which it still counts as alive. Returns
+-- nil and 0 if nobody waits. Removes the dead waiters before it.
+local function firstWaiter(waiters)
+  while true do
+    local waiter = command('ZRANGE', waiters, '0', '0')[1]
+    if not waiter then return nil, 0 end
+    local left = aliveFor(waiters, waiter)
+    if left > 0 then return waiter, left end
+    command('ZREM', waiters, waiter)
+  end
+end
