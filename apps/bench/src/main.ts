@@ -31,7 +31,7 @@ const measured = circumstances(redis.version)
 await redis.stop()
 console.table(measured)
 
-/** The scenarios that `overview-light.svg` and `overview-dark.svg` show. */
+/** The scenarios that `benchmark-light.svg` and `benchmark-dark.svg` show. */
 const OVERVIEW = ['hit', 'cold key', 'rate limit', 'contended lock']
 const overview: Measured[] = []
 
@@ -50,9 +50,9 @@ for (const scenario of scenarios) {
   writeFileSync(`${file}.svg`, await picture([{ scenario, result }]))
   if (OVERVIEW.includes(name)) overview.push({ scenario, result })
 }
-if (overview.length > 0)
+if (overview.length === OVERVIEW.length)
   for (const [theme, colours] of Object.entries(themes)) {
-    writeFileSync(`${options.out}/overview-${theme}.svg`, await picture(overview, colours))
+    writeFileSync(`${options.out}/benchmark-${theme}.svg`, await picture(overview, colours))
   }
 console.log(`\nAs JSON and pictures: ${options.out}/`)
 process.exit(0) // Some libraries keep their connections open.
