@@ -13,6 +13,7 @@ import { Redis } from 'ioredis-6'
 import { RedisStore } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { createClient } from 'redis'
+import { handWrittenOnIoredis, handWrittenOnNodeRedis } from './hand-written.js'
 import type { LimiterContender, MeasuredLimiter } from './limiter.js'
 
 /** One round trip without a decision: the minimum cost of a decision that uses Redis. */
@@ -45,7 +46,7 @@ const onIoredis = (policy: Policy): LimiterContender => ({
   bare: bareIoredis.name,
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
-    return ours(
+    return limiterOn(
       ioredisDriver(redis),
       () => redis.disconnect(),
       policy({ name: 'requests', limit, window: windowSeconds * 1_000 }),
@@ -58,7 +59,7 @@ const onNodeRedis = (policy: Policy): LimiterContender => ({
   bare: bareNodeRedis.name,
   async open(url, limit, windowSeconds) {
     const redis = await createClient({ url }).connect()
-    return ours(
+    return limiterOn(
       nodeRedisDriver(redis),
       () => redis.destroy(),
       policy({ name: 'requests', limit, window: windowSeconds * 1_000 }),
@@ -67,8 +68,9 @@ const onNodeRedis = (policy: Policy): LimiterContender => ({
 })
 
 type Policy = (options: WindowOptions) => Limit
+const ours = (policy: Policy) => [onIoredis(policy), onNodeRedis(policy)]
 
-function ours(driver: Driver, end: () => void, limit: Limit): MeasuredLimiter {
+function limiterOn(driver: Driver, end: () => void, limit: Limit): MeasuredLimiter {
   const client = createCacheClient(driver)
   const limiter = createRateLimiter({ client, prefix: 'ours', limits: [limit] })
   return {
@@ -150,16 +152,28 @@ const rateLimitRedis: LimiterContender = {
   },
 }
 
+const bare = [bareIoredis, bareNodeRedis]
+const flexibleOnes = [flexibleOnIoredis, flexibleOnNodeRedis]
+
 export const limiters: readonly LimiterContender[] = [
-  bareIoredis,
-  bareNodeRedis,
-  onIoredis(fixedWindow),
-  onIoredis(gcra),
-  onIoredis(slidingWindow),
-  onNodeRedis(fixedWindow),
-  onNodeRedis(gcra),
-  onNodeRedis(slidingWindow),
-  flexibleOnIoredis,
-  flexibleOnNodeRedis,
+  ...bare,
+  ...[fixedWindow, gcra, slidingWindow].flatMap(ours),
+  ...flexibleOnes,
   rateLimitRedis,
+]
+
+/** An exact log by us and by hand, and the counters in fixed windows of others. */
+export const logLimiters: readonly LimiterContender[] = [
+  ...bare,
+  ...ours(slidingWindow),
+  handWrittenOnIoredis('log'),
+  handWrittenOnNodeRedis('log'),
+  ...flexibleOnes,
+]
+
+export const gcraLimiters: readonly LimiterContender[] = [
+  ...bare,
+  ...ours(gcra),
+  handWrittenOnIoredis('gcra'),
+  handWrittenOnNodeRedis('gcra'),
 ]

@@ -12,7 +12,9 @@ import { Redis as Redis5 } from 'ioredis'
 import { Redis } from 'ioredis-6'
 import { LRUCache } from 'lru-cache'
 import { createClient } from 'redis'
-import { ONE_HOUR, type MeasuredCache, type Product } from '../caches/cache.js'
+import { ONE_HOUR, type MeasuredCache } from '../caches/cache.js'
+import type { Id } from '../workload/ids.js'
+import type { Product } from '../workload/product.js'
 
 /** A near cache, in front of a cache in Redis if the library has one. */
 export interface NearContender {
@@ -55,7 +57,7 @@ const ours = (
     const client = createCacheClient(ioredisDriver(redis))
     const bus = busOf({ client })
     await bus.ready()
-    const cache = createAside<Product, number>({
+    const cache = createAside<Product, Id>({
       client: withNearCache(client, { bus, maxEntries: MAX_ENTRIES, ttl: NEAR_MS }),
       prefix: 'product',
       ttl: '1h',
@@ -111,11 +113,11 @@ const asyncCacheDedupe: NearContender = {
   name: 'async-cache-dedupe',
   propagates: false,
   async open() {
-    const loads = new Map<number, () => Promise<Product>>()
+    const loads = new Map<Id, () => Promise<Product>>()
     const cache = createDedupeCache({
       ttl: 3_600,
       storage: { type: 'memory', options: { size: MAX_ENTRIES } },
-    }).define('product', (id: number) => loads.get(id)!())
+    }).define('product', (id: Id) => loads.get(id)!())
     return {
       getOrLoad(id, load) {
         loads.set(id, load)
