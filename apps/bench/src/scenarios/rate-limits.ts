@@ -11,7 +11,8 @@ export const rateLimit: Scenario = {
   name: 'rate limit',
   about:
     'Decisions on requests that are allowed, 1 000 ids at random, 100 in flight. The other ' +
-    'libraries count in fixed windows; @cache/ratelimit does that, stores one timestamp (gcra), or an exact log.',
+    'libraries count in fixed windows; @cache/ratelimit does that, stores one timestamp (gcra), ' +
+    'or an exact log.',
   run: (scale) =>
     measure(
       scale,
