@@ -1,15 +1,25 @@
 import { parseArgs } from 'node:util'
+import { compare } from './compare/compare.js'
 import { run } from './run.js'
 import { scenariosNamed } from './scenarios/named.js'
 
 // `pnpm bench [--only hit,miss] [--short] [--out folder]`
+// `pnpm bench --compare ref [--only "near hit,miss on ioredis"] [--short]`
 
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     short: { type: 'boolean', default: false },
     out: { type: 'string', default: 'results' },
+    compare: { type: 'string' },
   },
 })
-await run(scenariosNamed(options.only), options.short ? 'short' : 'full', options.out)
-process.exit(0) // Some libraries keep their connections open.
+try {
+  if (options.compare === undefined)
+    await run(scenariosNamed(options.only), options.short ? 'short' : 'full', options.out)
+  else if (!(await compare(options.compare, options))) process.exitCode = 1
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+}
+process.exit() // Some libraries keep their connections open.

@@ -22,5 +22,5 @@ it('the name "goals" selects all scenarios with goals, and an unknown one is ref
   expect(names).toContain('heap')
   expect(names).toContain('sizes')
   expect(names).not.toContain('outage')
-  expect(() => scenariosNamed('hti')).toThrow('No scenario is called hti. There are: goals, keys')
+  expect(() => scenariosNamed('hti')).toThrow('There is no hti. There are: keys, hit')
 })

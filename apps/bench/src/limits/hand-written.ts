@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis-6'
 import { createClient } from 'redis'
-import type { LimiterContender } from './limiter.js'
+import { BARE, type LimiterContender } from './limiter.js'
 
 /** Decides by an exact log: one member for each request of the window. */
 const LOG = `
@@ -36,7 +36,7 @@ export type Algorithm = keyof typeof algorithms
 /** The script that a developer writes for one purpose, without any other feature. */
 export const handWrittenOnIoredis = (algorithm: Algorithm): LimiterContender => ({
   name: `hand-written on ioredis, ${algorithm}`,
-  bare: 'ioredis (one INCR)',
+  bare: BARE.ioredis,
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
     redis.defineCommand('decide', { numberOfKeys: 1, lua: algorithms[algorithm] })
@@ -54,7 +54,7 @@ export const handWrittenOnIoredis = (algorithm: Algorithm): LimiterContender => 
 
 export const handWrittenOnNodeRedis = (algorithm: Algorithm): LimiterContender => ({
   name: `hand-written on node-redis, ${algorithm}`,
-  bare: 'node-redis (one INCR)',
+  bare: BARE.nodeRedis,
   async open(url, limit, windowSeconds) {
     const redis = await createClient({ url }).connect()
     const sha = await redis.scriptLoad(algorithms[algorithm])
