@@ -114,7 +114,7 @@ const layeredLoader: Contender = {
   bare: 'ioredis',
   kind: 'peer',
   async open(url) {
-    const redis = new Redis5(url)
+    const redis = new Redis(url)
     redis.on('error', () => undefined)
     const loads = new Map<string, () => Promise<Product>>()
     const asyncCache = new RedisCache<Product>(redis, {
