@@ -1,10 +1,12 @@
 import { parseArgs } from 'node:util'
 import { compare } from './compare/compare.js'
+import { publish } from './publish/publish.js'
 import { run } from './run.js'
 import { scenariosNamed } from './scenarios/named.js'
 
 // `pnpm bench [--only hit,miss] [--short] [--out folder]`
 // `pnpm bench --compare ref [--only "near hit,miss on ioredis"] [--short]`
+// `pnpm bench --publish [--out folder]`
 
 const { values: options } = parseArgs({
   options: {
@@ -12,10 +14,12 @@ const { values: options } = parseArgs({
     short: { type: 'boolean', default: false },
     out: { type: 'string', default: 'results' },
     compare: { type: 'string' },
+    publish: { type: 'boolean', default: false },
   },
 })
 try {
-  if (options.compare === undefined)
+  if (options.publish) await publish(options.out)
+  else if (options.compare === undefined)
     await run(scenariosNamed(options.only), options.short ? 'short' : 'full', options.out)
   else if (!(await compare(options.compare, options))) process.exitCode = 1
 } catch (error) {

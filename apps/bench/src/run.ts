@@ -1,14 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { startRedis } from '@cache/testkit'
 import { printGoals, type Goal } from './report/goal.js'
 import { goalsOf } from './report/goals.js'
-import { type Measured, picture, themes } from './report/picture.js'
+import { storeResult } from './report/results.js'
 import { printTable } from './report/table.js'
-import { circumstances } from './report/versions.js'
+import { circumstancesOf } from './report/versions.js'
 import type { Scale, Scenario } from './scenarios/scenario.js'
-
-/** The scenarios that `benchmark-light.svg` and `benchmark-dark.svg` show. */
-const OVERVIEW = ['hit', 'cold key', 'rate limit', 'contended lock']
 
 /** Runs scenarios, prints their tables and goals, and writes both into a folder. */
 export async function run(
@@ -17,29 +13,19 @@ export async function run(
   folder: string,
 ): Promise<void> {
   const redis = await startRedis()
-  const measured = circumstances(redis.version)
+  const circumstances = circumstancesOf(redis.version)
   await redis.stop()
-  console.table(measured)
-  mkdirSync(folder, { recursive: true })
-  const overview: Measured[] = []
+  console.table(circumstances)
   const allGoals: Goal[] = []
   for (const scenario of scenarios) {
-    const { name, about } = scenario
-    console.log(`\n${name} …`)
+    console.log(`\n${scenario.name} …`)
     const result = await scenario.run(scale)
     printTable(scenario, result)
-    const goals = goalsOf(name, result)
+    const goals = goalsOf(scenario.name, result)
     if (scale === 'full') printGoals(goals)
     allGoals.push(...goals)
-    const file = `${folder}/${name.replaceAll(' ', '-')}`
-    const json = { scenario: name, about, circumstances: measured, ...result, goals }
-    writeFileSync(`${file}.json`, `${JSON.stringify(json, null, 2)}\n`)
-    writeFileSync(`${file}.svg`, await picture([{ scenario, result }]))
-    if (OVERVIEW.includes(name)) overview.push({ scenario, result })
+    await storeResult(folder, scenario, result, { scale, circumstances, goals })
   }
-  if (overview.length === OVERVIEW.length)
-    for (const [theme, colours] of Object.entries(themes))
-      writeFileSync(`${folder}/benchmark-${theme}.svg`, await picture(overview, colours))
   if (scale === 'full' && scenarios.length > 1) {
     console.log('\nAll goals:')
     printGoals(allGoals)
