@@ -32,7 +32,7 @@ it('a build can do each comparison', async () => {
     await process.ask({ type: 'after round' })
     expect(Math.min(cpu, wall), name).toBeGreaterThan(0)
   }
-})
+}, 120_000)
 
 async function growthOf(comparison: Comparison): Promise<Growth> {
   await using meter = new ServerMeter([server])

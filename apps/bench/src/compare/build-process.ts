@@ -9,20 +9,34 @@ export interface Build {
   readonly root: string
 }
 
+/** A build can not do a comparison: it lacks a feature, or its process has failed. */
+export class BuildError extends Error {
+  readonly build: Build
+
+  constructor(build: Build, reason: string) {
+    super(`${build.name} cannot do this: ${reason}`)
+    this.name = 'BuildError'
+    this.build = build
+  }
+}
+
 /** A process that runs `child.ts` with a build. */
 export class BuildProcess implements Disposable {
+  readonly #build: Build
   readonly #child: ChildProcess
 
-  constructor({ root }: Build) {
+  constructor(build: Build) {
+    this.#build = build
     this.#child = fork('src/compare/child.ts', {
-      cwd: join(root, 'apps/bench'),
+      cwd: join(build.root, 'apps/bench'),
       execArgv: ['--expose-gc', '--import', 'tsx'],
     })
   }
 
   /**
-   * Sends a request, and returns the reply. Rejects if the build cannot do it, or if the process
-   * ends.
+   * Sends a request, and returns the reply.
+   *
+   * @throws {BuildError} if the build cannot do it, or if the process ends.
    */
   async ask(request: Request): Promise<Cost> {
     const answered = new AbortController()
@@ -35,7 +49,7 @@ export class BuildProcess implements Disposable {
           error: `The process ended with ${code}.`,
         })),
       ])
-      if ('error' in reply) throw new Error(reply.error)
+      if ('error' in reply) throw new BuildError(this.#build, reply.error)
       return reply
     } finally {
       answered.abort()

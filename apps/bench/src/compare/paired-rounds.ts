@@ -20,7 +20,9 @@ const WARM_UP = 3
 
 /**
  * Lets two builds do the same work in turns, each in a new process, so that disturbances of the
- * machine affect both. Rejects with the build that cannot do it.
+ * machine affect both.
+ *
+ * @throws {BuildError} if one cannot do it.
  */
 export async function measureGrowth(
   { task, variant, operations, needsCluster }: Comparison,
@@ -31,10 +33,8 @@ export async function measureGrowth(
   using olderProcess = new BuildProcess(older.build)
   using newerProcess = new BuildProcess(newer.build)
   const processes = [olderProcess, newerProcess] as const
-  for (const [i, { build, place }] of [older, newer].entries())
-    await processes[i]!.ask({ type: 'open', task, variant, place }).catch((error: unknown) => {
-      throw new Error(`${build.name} cannot do this: ${(error as Error).message}`)
-    })
+  for (const [i, { place }] of [older, newer].entries())
+    await processes[i]!.ask({ type: 'open', task, variant, place })
   const growth = { cpu: [] as number[], time: [] as number[], server: [] as number[] }
   for (let round = -WARM_UP; round < rounds; round++) {
     const costs = []

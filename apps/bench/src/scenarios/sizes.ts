@@ -7,6 +7,7 @@ import { measureInRounds, shortened, type Task } from '../measure/rounds.js'
 import { ServerMeter } from '../measure/server-meter.js'
 import { speedRow } from '../report/speed-row.js'
 import { draw, type Access } from '../workload/access.js'
+import { fallback } from '../workload/fallback.js'
 import { compositeIds } from '../workload/ids.js'
 import { productOf } from '../workload/product.js'
 import type { Row, Scale, Scenario } from './scenario.js'
@@ -76,8 +77,7 @@ async function measure(
     for (const access of ACCESSES) {
       const tasks = opened.map(({ name, bare, cache }): Task => {
         const id = draw(ids, access)
-        const load = () => Promise.reject(new Error('It is cached.'))
-        return { name, bare, run: () => cache.getOrLoad(id(), load) }
+        return { name, bare, run: () => cache.getOrLoad(id(), fallback) }
       })
       const profile = { inFlight: 100, operations, rounds: 7 }
       const speeds = await measureInRounds(

@@ -2,6 +2,7 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { Cluster } from 'ioredis-6'
 import { asideOn } from '../../caches/aside.js'
 import { draw } from '../../workload/access.js'
+import { fallback } from '../../workload/fallback.js'
 import { compositeIds } from '../../workload/ids.js'
 import { product } from '../../workload/product.js'
 import { inFlight, type OpenTask } from '../compared-task.js'
@@ -12,7 +13,5 @@ export const open: OpenTask = async ({ cluster, prefix }) => {
   const ids = compositeIds(1_000)
   await Promise.all(ids.map((id) => cache.getOrLoad(id, async () => product(id))))
   const id = draw(ids)
-  return inFlight(100, () =>
-    cache.getOrLoad(id(), () => Promise.reject(new Error('It is cached.'))),
-  )
+  return inFlight(100, () => cache.getOrLoad(id(), fallback))
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { oursOnBus } from '../../near/ours.js'
 import { draw } from '../../workload/access.js'
+import { fallback } from '../../workload/fallback.js'
 import { compositeIds } from '../../workload/ids.js'
 import { product } from '../../workload/product.js'
 import { inFlight, type OpenTask } from '../compared-task.js'
@@ -14,6 +15,5 @@ export const open: OpenTask = async ({ url }) => {
     await sleep(100)
   }
   const id = draw(ids)
-  const notCached = () => Promise.reject(new Error('It is cached.'))
-  return inFlight(100, () => cache.getOrLoad(id(), notCached))
+  return inFlight(100, () => cache.getOrLoad(id(), fallback))
 }
