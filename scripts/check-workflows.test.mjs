@@ -133,6 +133,12 @@ test('ci.yml: the job "ci" needs all others', () => {
   assert.equal(ci.if, 'always()')
 })
 
+test('ci.yml: the speed is compared with the first parent, which the checkout contains', () => {
+  const { steps } = parse(read('.github/workflows/ci.yml')).jobs.speed
+  assert.equal(steps[0].with['fetch-depth'], 2)
+  assert.match(steps.at(-1).run, /^npm run bench -- --compare HEAD\^1 --short$/)
+})
+
 test('the matrix has every suite once in each environment', () => {
   const byEnvironment = new Map()
   for (const job of suiteJobs()) {

@@ -1,58 +1,29 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { startRedis } from '@cache/testkit'
-import { goalsOf, printGoals } from './report/goals.js'
-import { type Measured, picture, themes } from './report/picture.js'
-import { printTable } from './report/table.js'
-import { circumstances } from './report/versions.js'
-import { scenarios } from './scenarios/all.js'
+import { compare } from './compare/compare.js'
+import { publish } from './publish/publish.js'
+import { run } from './run.js'
+import { scenariosNamed } from './scenarios/named.js'
 
 // `pnpm bench [--only hit,miss] [--short] [--out folder]`
+// `pnpm bench --compare ref [--only "near hit,miss on ioredis"] [--short]`
+// `pnpm bench --publish [--out folder]`
 
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     short: { type: 'boolean', default: false },
     out: { type: 'string', default: 'results' },
+    compare: { type: 'string' },
+    publish: { type: 'boolean', default: false },
   },
 })
-const only = options.only?.split(',').map((name) => name.trim())
-const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? []
-if (unknown.length > 0) {
-  console.error(
-    `No scenario is called ${unknown.join(', ')}. ` +
-      `There are: ${scenarios.map(({ name }) => name).join(', ')}.`,
-  )
-  process.exit(1)
+try {
+  if (options.publish) await publish(options.out)
+  else if (options.compare === undefined)
+    await run(scenariosNamed(options.only), options.short ? 'short' : 'full', options.out)
+  else if (!(await compare(options.compare, options))) process.exitCode = 1
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
 }
-
-const redis = await startRedis()
-const measured = circumstances(redis.version)
-await redis.stop()
-console.table(measured)
-
-/** The scenarios that `benchmark-light.svg` and `benchmark-dark.svg` show. */
-const OVERVIEW = ['hit', 'cold key', 'rate limit', 'contended lock']
-const overview: Measured[] = []
-
-mkdirSync(options.out, { recursive: true })
-for (const scenario of scenarios) {
-  if (only && !only.includes(scenario.name)) continue
-  console.log(`\n${scenario.name} …`)
-  const result = await scenario.run(options.short ? 'short' : 'full')
-  printTable(scenario, result)
-  const goals = goalsOf(scenario.name, result)
-  if (!options.short) printGoals(goals)
-  const file = `${options.out}/${scenario.name.replaceAll(' ', '-')}`
-  const { name, about } = scenario
-  const json = { scenario: name, about, circumstances: measured, ...result, goals }
-  writeFileSync(`${file}.json`, `${JSON.stringify(json, null, 2)}\n`)
-  writeFileSync(`${file}.svg`, await picture([{ scenario, result }]))
-  if (OVERVIEW.includes(name)) overview.push({ scenario, result })
-}
-if (overview.length === OVERVIEW.length)
-  for (const [theme, colours] of Object.entries(themes)) {
-    writeFileSync(`${options.out}/benchmark-${theme}.svg`, await picture(overview, colours))
-  }
-console.log(`\nAs JSON and pictures: ${options.out}/`)
-process.exit(0) // Some libraries keep their connections open.
+process.exit() // Some libraries keep their connections open.

@@ -82,7 +82,8 @@ const operate = section(
     { text: 'Growing', link: '/growing' },
     { text: 'Metrics, dashboard and alerts', link: '/observability/' },
     { text: 'Sizes', link: '/sizes' },
-    { text: 'Benchmarks', link: '/benchmarks' },
+    { text: 'Benchmark', link: '/benchmark' },
+    { text: 'How the benchmark measures', link: '/benchmarks' },
     { text: 'Security', link: '/security' },
   ],
 )

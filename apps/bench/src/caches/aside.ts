@@ -4,7 +4,10 @@ import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { Redis } from 'ioredis-6'
 import { createClient } from 'redis'
-import type { Contender, MeasuredCache, Product } from './cache.js'
+import { fallback } from '../workload/fallback.js'
+import type { Id } from '../workload/ids.js'
+import type { Product } from '../workload/product.js'
+import type { Contender, MeasuredCache } from './cache.js'
 
 export const oursOnIoredis: Contender = {
   name: '@cache/aside on ioredis',
@@ -12,7 +15,7 @@ export const oursOnIoredis: Contender = {
   kind: 'ours',
   async open(url) {
     const redis = new Redis(url)
-    return measured(ioredisDriver(redis), () => redis.disconnect())
+    return asideOn(ioredisDriver(redis), () => redis.disconnect())
   },
 }
 
@@ -23,18 +26,18 @@ export const oursOnNodeRedis: Contender = {
   async open(url) {
     const redis = createClient({ url })
     await redis.connect()
-    return measured(nodeRedisDriver(redis), () => redis.destroy())
+    return asideOn(nodeRedisDriver(redis), () => redis.destroy())
   },
 }
 
-function measured(driver: Driver, end: () => void): MeasuredCache {
+export function asideOn(driver: Driver, end: () => void, prefix = 'ours'): MeasuredCache {
   const client = createCacheClient(driver)
-  const cache = createAside<Product, number>({ client, prefix: 'ours', ttl: '1h' })
+  const cache = createAside<Product, Id>({ client, prefix, ttl: '1h' })
   return {
     getOrLoad: (id, load) => cache.getOrLoad(id, load),
     getMany: async (ids) =>
-      (await cache.getOrLoadMany(ids, () =>
-        Promise.reject(new Error('All values must be cached.')),
+      (await cache.getOrLoadMany(ids, (missing) =>
+        Promise.all(missing.map(fallback)),
       )) as Product[],
     invalidate: async (id) => void (await cache.invalidate(id)),
     async close() {

@@ -1,39 +1,23 @@
+import type { Id } from '../workload/ids.js'
+import type { Product } from '../workload/product.js'
+
 /** The measured operations of a cache library: JSON values in Redis, without a near cache. */
 export interface MeasuredCache {
-  getOrLoad(id: number, load: () => Promise<Product>): Promise<Product>
+  getOrLoad(id: Id, load: () => Promise<Product>): Promise<Product>
   /** Returns values that are all cached. */
-  getMany?(ids: readonly number[]): Promise<readonly Product[]>
+  getMany?(ids: readonly Id[]): Promise<readonly Product[]>
   /** Invalidates a value in the way of the library: the next read loads it again. */
-  invalidate(id: number): Promise<void>
+  invalidate(id: Id): Promise<void>
   close(): Promise<void>
 }
 
-export interface Contender {
+/** A library on one server, whose `url` it is given, or on a Cluster, whose `addresses` it gets. */
+export interface Contender<Where = string> {
   readonly name: string
   /** The name of the bare client that the library uses. */
   readonly bare: 'ioredis' | 'node-redis'
   readonly kind: 'bare' | 'ours' | 'peer'
-  open(url: string): Promise<MeasuredCache>
-}
-
-export interface Product {
-  readonly id: number
-  readonly name: string
-  readonly description: string
-  readonly tags: readonly string[]
-  readonly price: number
-  readonly size: { readonly width: number; readonly height: number }
-}
-
-export function product(id: number): Product {
-  return {
-    id,
-    name: `Product ${id}`,
-    description: 'A chair of oak, oiled, with a seat of woven cord. '.repeat(4),
-    tags: ['chair', 'oak'],
-    price: 129.5,
-    size: { width: 48, height: 82 },
-  }
+  open(where: Where): Promise<MeasuredCache>
 }
 
 export const ONE_HOUR = 3_600_000

@@ -8,7 +8,9 @@ import { Cacheable } from 'cacheable'
 import { Redis as Redis5 } from 'ioredis'
 import { Redis } from 'ioredis-6'
 import { Loader, RedisCache } from 'layered-loader'
-import { ONE_HOUR, type Contender, type Product } from './cache.js'
+import type { Id } from '../workload/ids.js'
+import type { Product } from '../workload/product.js'
+import { ONE_HOUR, type Contender } from './cache.js'
 
 // Each library is set up for Redis as its documentation says, and otherwise with its defaults.
 
@@ -70,11 +72,11 @@ const asyncCacheDedupe: Contender = {
   async open(url) {
     const client = new Redis(url)
     client.on('error', () => undefined)
-    const loads = new Map<number, () => Promise<Product>>()
+    const loads = new Map<Id, () => Promise<Product>>()
     const cache = createDedupeCache({
       ttl: 3_600,
       storage: { type: 'redis', options: { client } },
-    }).define('product', (id: number) => loads.get(id)!())
+    }).define('product', (id: Id) => loads.get(id)!())
     return {
       getOrLoad(id, load) {
         loads.set(id, load)
@@ -112,7 +114,7 @@ const layeredLoader: Contender = {
   bare: 'ioredis',
   kind: 'peer',
   async open(url) {
-    const redis = new Redis5(url)
+    const redis = new Redis(url)
     redis.on('error', () => undefined)
     const loads = new Map<string, () => Promise<Product>>()
     const asyncCache = new RedisCache<Product>(redis, {

@@ -8,7 +8,7 @@ import { Redis as Redis5 } from 'ioredis'
 import { Redis } from 'ioredis-6'
 import { createClient } from 'redis'
 import { bareIoredis, bareNodeRedis } from '../caches/bare.js'
-import type { Product } from '../caches/cache.js'
+import type { Product } from '../workload/product.js'
 
 /** A cache whose entries belong to groups. A group can be invalidated as a whole. */
 export interface GroupedCache {

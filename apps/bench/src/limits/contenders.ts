@@ -1,24 +1,16 @@
-import { createCacheClient, type Driver } from '@cache/core'
-import { ioredisDriver } from '@cache/core/ioredis'
-import { nodeRedisDriver } from '@cache/core/node-redis'
-import {
-  createRateLimiter,
-  fixedWindow,
-  gcra,
-  slidingWindow,
-  type Limit,
-  type WindowOptions,
-} from '@cache/ratelimit'
+import { fixedWindow, gcra, slidingWindow } from '@cache/ratelimit'
 import { Redis } from 'ioredis-6'
 import { RedisStore } from 'rate-limit-redis'
 import { RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
 import { createClient } from 'redis'
-import type { LimiterContender, MeasuredLimiter } from './limiter.js'
+import { handWrittenOnIoredis, handWrittenOnNodeRedis } from './hand-written.js'
+import { BARE, type LimiterContender, type MeasuredLimiter } from './limiter.js'
+import { ours } from './ours.js'
 
 /** One round trip without a decision: the minimum cost of a decision that uses Redis. */
 const bareIoredis: LimiterContender = {
-  name: 'ioredis (one INCR)',
-  bare: 'ioredis (one INCR)',
+  name: BARE.ioredis,
+  bare: BARE.ioredis,
   async open(url) {
     const redis = new Redis(url)
     return {
@@ -29,8 +21,8 @@ const bareIoredis: LimiterContender = {
 }
 
 const bareNodeRedis: LimiterContender = {
-  name: 'node-redis (one INCR)',
-  bare: 'node-redis (one INCR)',
+  name: BARE.nodeRedis,
+  bare: BARE.nodeRedis,
   async open(url) {
     const redis = await createClient({ url }).connect()
     return {
@@ -40,49 +32,9 @@ const bareNodeRedis: LimiterContender = {
   },
 }
 
-const onIoredis = (policy: Policy): LimiterContender => ({
-  name: `@cache/ratelimit on ioredis, ${policy.name}`,
-  bare: bareIoredis.name,
-  async open(url, limit, windowSeconds) {
-    const redis = new Redis(url)
-    return ours(
-      ioredisDriver(redis),
-      () => redis.disconnect(),
-      policy({ name: 'requests', limit, window: windowSeconds * 1_000 }),
-    )
-  },
-})
-
-const onNodeRedis = (policy: Policy): LimiterContender => ({
-  name: `@cache/ratelimit on node-redis, ${policy.name}`,
-  bare: bareNodeRedis.name,
-  async open(url, limit, windowSeconds) {
-    const redis = await createClient({ url }).connect()
-    return ours(
-      nodeRedisDriver(redis),
-      () => redis.destroy(),
-      policy({ name: 'requests', limit, window: windowSeconds * 1_000 }),
-    )
-  },
-})
-
-type Policy = (options: WindowOptions) => Limit
-
-function ours(driver: Driver, end: () => void, limit: Limit): MeasuredLimiter {
-  const client = createCacheClient(driver)
-  const limiter = createRateLimiter({ client, prefix: 'ours', limits: [limit] })
-  return {
-    decide: async (id) => (await limiter.consume(id)).allowed,
-    async close() {
-      await client.close()
-      end()
-    },
-  }
-}
-
 const flexibleOnIoredis: LimiterContender = {
   name: 'rate-limiter-flexible on ioredis',
-  bare: bareIoredis.name,
+  bare: BARE.ioredis,
   async open(url, points, duration) {
     const redis = new Redis(url)
     return flexible(
@@ -100,7 +52,7 @@ const flexibleOnIoredis: LimiterContender = {
 
 const flexibleOnNodeRedis: LimiterContender = {
   name: 'rate-limiter-flexible on node-redis',
-  bare: bareNodeRedis.name,
+  bare: BARE.nodeRedis,
   async open(url, points, duration) {
     const redis = await createClient({ url }).connect()
     return flexible(
@@ -134,7 +86,7 @@ function flexible(limiter: RateLimiterRedis, end: () => void): MeasuredLimiter {
 
 const rateLimitRedis: LimiterContender = {
   name: 'rate-limit-redis on ioredis',
-  bare: bareIoredis.name,
+  bare: BARE.ioredis,
   async open(url, limit, windowSeconds) {
     const redis = new Redis(url)
     const store = new RedisStore({
@@ -150,16 +102,28 @@ const rateLimitRedis: LimiterContender = {
   },
 }
 
+const bare = [bareIoredis, bareNodeRedis]
+const flexibleOnes = [flexibleOnIoredis, flexibleOnNodeRedis]
+
 export const limiters: readonly LimiterContender[] = [
-  bareIoredis,
-  bareNodeRedis,
-  onIoredis(fixedWindow),
-  onIoredis(gcra),
-  onIoredis(slidingWindow),
-  onNodeRedis(fixedWindow),
-  onNodeRedis(gcra),
-  onNodeRedis(slidingWindow),
-  flexibleOnIoredis,
-  flexibleOnNodeRedis,
+  ...bare,
+  ...[fixedWindow, gcra, slidingWindow].flatMap(ours),
+  ...flexibleOnes,
   rateLimitRedis,
+]
+
+/** An exact log by us and by hand, and the counters in fixed windows of others. */
+export const logLimiters: readonly LimiterContender[] = [
+  ...bare,
+  ...ours(slidingWindow),
+  handWrittenOnIoredis('log'),
+  handWrittenOnNodeRedis('log'),
+  ...flexibleOnes,
+]
+
+export const gcraLimiters: readonly LimiterContender[] = [
+  ...bare,
+  ...ours(gcra),
+  handWrittenOnIoredis('gcra'),
+  handWrittenOnNodeRedis('gcra'),
 ]

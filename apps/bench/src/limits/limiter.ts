@@ -11,3 +11,6 @@ export interface MeasuredLimiter {
   decide(id: string): Promise<boolean>
   close(): Promise<void>
 }
+
+/** The names of the bare clients. */
+export const BARE = { ioredis: 'ioredis (one INCR)', nodeRedis: 'node-redis (one INCR)' }

@@ -1,7 +1,3 @@
-import { createAside } from '@cache/aside'
-import { createCacheClient } from '@cache/core'
-import { ioredisDriver } from '@cache/core/ioredis'
-import { createInvalidationBus, createTrackingBus, withNearCache } from '@cache/pubsub-invalidation'
 import { createKeyv } from '@keyv/redis'
 import { createCache as createDedupeCache } from 'async-cache-dedupe'
 import { BentoCache, bentostore } from 'bentocache'
@@ -9,21 +5,13 @@ import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
 import { Cacheable } from 'cacheable'
 import { Redis as Redis5 } from 'ioredis'
-import { Redis } from 'ioredis-6'
 import { LRUCache } from 'lru-cache'
 import { createClient } from 'redis'
-import { ONE_HOUR, type MeasuredCache, type Product } from '../caches/cache.js'
-
-/** A near cache, in front of a cache in Redis if the library has one. */
-export interface NearContender {
-  readonly name: string
-  /** Whether the library propagates invalidations to other processes. */
-  readonly propagates: boolean
-  open(url: string): Promise<MeasuredCache>
-}
-
-const MAX_ENTRIES = 10_000
-const NEAR_MS = 600_000
+import { ONE_HOUR } from '../caches/cache.js'
+import type { Id } from '../workload/ids.js'
+import type { Product } from '../workload/product.js'
+import { MAX_ENTRIES, NEAR_MS, type NearContender } from './near-cache.js'
+import { oursOnBus, oursOnTracking } from './ours.js'
 
 /** The map alone: the minimum cost of a near cache. */
 const lru: NearContender = {
@@ -43,34 +31,6 @@ const lru: NearContender = {
     }
   },
 }
-
-const ours = (
-  name: string,
-  busOf: typeof createInvalidationBus | typeof createTrackingBus,
-): NearContender => ({
-  name,
-  propagates: true,
-  async open(url) {
-    const redis = new Redis(url)
-    const client = createCacheClient(ioredisDriver(redis))
-    const bus = busOf({ client })
-    await bus.ready()
-    const cache = createAside<Product, number>({
-      client: withNearCache(client, { bus, maxEntries: MAX_ENTRIES, ttl: NEAR_MS }),
-      prefix: 'product',
-      ttl: '1h',
-    })
-    return {
-      getOrLoad: (id, load) => cache.getOrLoad(id, load),
-      invalidate: async (id) => void (await cache.invalidate(id)),
-      async close() {
-        await bus.close()
-        await client.close()
-        redis.disconnect()
-      },
-    }
-  },
-})
 
 const bentocache: NearContender = {
   name: 'bentocache',
@@ -111,11 +71,11 @@ const asyncCacheDedupe: NearContender = {
   name: 'async-cache-dedupe',
   propagates: false,
   async open() {
-    const loads = new Map<number, () => Promise<Product>>()
+    const loads = new Map<Id, () => Promise<Product>>()
     const cache = createDedupeCache({
       ttl: 3_600,
       storage: { type: 'memory', options: { size: MAX_ENTRIES } },
-    }).define('product', (id: number) => loads.get(id)!())
+    }).define('product', (id: Id) => loads.get(id)!())
     return {
       getOrLoad(id, load) {
         loads.set(id, load)
@@ -155,8 +115,8 @@ const nodeRedis: NearContender = {
 
 export const nearContenders: readonly NearContender[] = [
   lru,
-  ours('@cache/pubsub-invalidation, bus', createInvalidationBus),
-  ours('@cache/pubsub-invalidation, tracking', createTrackingBus),
+  oursOnBus,
+  oursOnTracking,
   bentocache,
   cacheable,
   asyncCacheDedupe,

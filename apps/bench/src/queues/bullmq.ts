@@ -10,6 +10,8 @@ export const bullmq: QueueContender = {
     const queue = new Queue('writes', { connection, defaultJobOptions: { removeOnComplete: true } })
     return {
       enqueue: (product) => queue.add('write', product),
+      enqueueMany: (products) =>
+        queue.addBulk(products.map((product) => ({ name: 'write', data: product }))),
       async work(count) {
         const own = connection.duplicate()
         let done = 0

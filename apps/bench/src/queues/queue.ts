@@ -1,4 +1,4 @@
-import type { Product } from '../caches/cache.js'
+import type { Product } from '../workload/product.js'
 
 /** A queue in Redis, from which a worker writes to a database. */
 export interface QueueContender {
@@ -9,6 +9,8 @@ export interface QueueContender {
 export interface MeasuredQueue {
   /** Resolves once the write is acknowledged. */
   enqueue(product: Product): Promise<unknown>
+  /** Puts many different writes at once, in the way of the library. */
+  enqueueMany(products: readonly Product[]): Promise<unknown>
   /** Processes `count` writes. The database takes no time. */
   work(count: number): Promise<void>
   close(): Promise<void>

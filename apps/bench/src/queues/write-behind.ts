@@ -4,7 +4,8 @@ import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
 import { Redis } from 'ioredis-6'
 import { createClient } from 'redis'
-import type { Product } from '../caches/cache.js'
+import type { Id } from '../workload/ids.js'
+import type { Product } from '../workload/product.js'
 import type { MeasuredQueue, QueueContender } from './queue.js'
 
 export const oursOnIoredis: QueueContender = {
@@ -26,7 +27,7 @@ export const oursOnNodeRedis: QueueContender = {
 
 function measured(driver: Driver, end: () => void): MeasuredQueue {
   const client = createCacheClient(driver)
-  const products = createWriteBehind<Product | undefined, number, Product>({
+  const products = createWriteBehind<Product | undefined, Id, Product>({
     client,
     prefix: 'ours',
     ttl: '1h',
@@ -34,10 +35,11 @@ function measured(driver: Driver, end: () => void): MeasuredQueue {
   })
   return {
     enqueue: (product) => products.put(product.id, product),
+    enqueueMany: (all) => products.putMany(all.map((product) => [product.id, product])),
     async work(count) {
       const enough = new AbortController()
       let done = 0
-      const worker = createWriteBehindWorker<Product, number>({
+      const worker = createWriteBehindWorker<Product, Id>({
         client,
         prefix: 'ours',
         linger: 1,

@@ -3,7 +3,7 @@ import { compile, type TopLevelSpec } from 'vega-lite'
 import type { Result, Scenario } from '../scenarios/scenario.js'
 
 export interface Measured {
-  readonly scenario: Scenario
+  readonly scenario: Pick<Scenario, 'name' | 'about'>
   readonly result: Result
 }
 

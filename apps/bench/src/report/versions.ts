@@ -8,9 +8,9 @@ const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.ur
 const require = createRequire(import.meta.url)
 
 /** What was measured, on what. */
-export function circumstances(server: string): Record<string, string> {
+export function circumstancesOf(server: string): Record<string, string> {
   const libraries = Object.keys(own.dependencies).filter(
-    (name) => !['@cache/testkit', 'tsx', 'vega', 'vega-lite'].includes(name),
+    (name) => !['@cache/testkit', 'prettier', 'tsx', 'vega', 'vega-lite'].includes(name),
   )
   return {
     node: process.version,

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { childProcess } from '@cache/testkit'
 import { contenders } from '../caches/all.js'
-import { product } from '../caches/cache.js'
+import { product } from '../workload/product.js'
 import type { ReaderOptions, ReaderResult, ReaderRequest } from './cold-key.js'
 
 // A process with 250 callers that read the same key at the same time.

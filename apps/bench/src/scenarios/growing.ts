@@ -5,7 +5,7 @@ import { jump, ketama, rendezvous, shardedDriver, type Placement } from '@cache/
 import { startRedisCluster, startRedis, startRedisSentinel } from '@cache/testkit'
 import { createWriteBehind } from '@cache/write-behind'
 import { Cluster, Redis } from 'ioredis-6'
-import { product, type Product } from '../caches/cache.js'
+import { product, type Product } from '../workload/product.js'
 import { measureInRounds, type Task } from '../measure/rounds.js'
 import { precise } from '../measure/statistics.js'
 import type { Row, Scenario } from './scenario.js'

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis } from '@cache/testkit'
 import { lockContenders } from '../locks/contenders.js'
-import { measureInRounds, type LoadProfile } from '../measure/rounds.js'
-import { median, precise } from '../measure/statistics.js'
+import { measureInRounds, shortened, type LoadProfile } from '../measure/rounds.js'
+import { ServerMeter } from '../measure/server-meter.js'
+import { median } from '../measure/statistics.js'
+import { speedRow } from '../report/speed-row.js'
 import type { Result, Row, Scale, Scenario } from './scenario.js'
 
 export const lock: Scenario = {
@@ -19,6 +21,7 @@ export const oneLockAtATime: Scenario = {
 
 async function measure(scale: Scale, profile: LoadProfile): Promise<Result> {
   await using server = await startRedis()
+  await using meter = new ServerMeter([server])
   const opened = await Promise.all(
     lockContenders.map(async ({ name, open }, i) => ({
       name,
@@ -35,18 +38,12 @@ async function measure(scale: Scale, profile: LoadProfile): Promise<Result> {
   })
   const speeds = await measureInRounds(
     tasks,
-    scale === 'full'
-      ? profile
-      : { ...profile, operations: Math.ceil(profile.operations / 100), rounds: 1 },
+    scale === 'full' ? profile : shortened(profile),
+    meter,
   )
   await Promise.all(opened.map(({ locks }) => locks.close()))
-  const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({
-    name,
-    'µs each': precise(microseconds),
-    'CPU µs each': precise(cpu),
-    'times redlock': precise(ratio),
-  }))
-  return { shown: 'times redlock', better: 'more', rows }
+  const shown = 'times redlock'
+  return { shown, better: 'more', rows: speeds.map((speed) => speedRow(speed, shown)) }
 }
 
 const CONTENDERS = 20

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { childProcess } from '@cache/testkit'
 import { Redis } from 'ioredis-6'
-import { product } from '../caches/cache.js'
+import { product } from '../workload/product.js'
 import { nearContenders } from '../near/contenders.js'
 import type { FreshRead, ReaderOptions, ReaderRequest } from './near.js'
 

@@ -1,18 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { spawnProcesses, startRedis } from '@cache/testkit'
 import { Redis } from 'ioredis-6'
-import { product } from '../caches/cache.js'
 import { measureInRounds } from '../measure/rounds.js'
 import { precise, quantile } from '../measure/statistics.js'
 import { nearContenders } from '../near/contenders.js'
+import { speedRow } from '../report/speed-row.js'
+import { draw } from '../workload/access.js'
+import { compositeIds } from '../workload/ids.js'
+import { product } from '../workload/product.js'
 import type { Row, Scenario } from './scenario.js'
 
-const PRODUCTS = 1_000
+const IDS = compositeIds(1_000)
 
 export const nearHit: Scenario = {
   name: 'near hit',
   about:
-    'A value in the near cache, one read after the other; ' +
+    'A value of 1 000 in the near cache at random, 100 reads in flight; ' +
     'against an async function around a bare lru-cache.',
   async run(scale) {
     await using server = await startRedis()
@@ -26,30 +29,21 @@ export const nearHit: Scenario = {
     for (const { name, cache } of opened) {
       // Reads twice, because some libraries invalidate the near cache on their own writes.
       for (let i = 0; i < 2; i++) {
-        for (let id = 0; id < PRODUCTS; id++) await cache.getOrLoad(id, async () => product(id))
+        for (const id of IDS) await cache.getOrLoad(id, async () => product(id))
         await sleep(100)
       }
-      let next = 0
-      tasks.push({
-        name,
-        bare: 'lru-cache',
-        run: () =>
-          cache.getOrLoad(next++ % PRODUCTS, () => Promise.reject(new Error('It is cached.'))),
-      })
+      const id = draw(IDS)
+      const load = () => Promise.reject(new Error('It is cached.'))
+      tasks.push({ name, bare: 'lru-cache', run: () => cache.getOrLoad(id(), load) })
     }
     const speeds = await measureInRounds(tasks, {
-      inFlight: 1,
+      inFlight: 100,
       operations: scale === 'full' ? 50_000 : 2_000,
       rounds: scale === 'full' ? 15 : 1,
     })
     await Promise.all(opened.map(({ cache }) => cache.close()))
-    const rows = speeds.map(({ name, microseconds, cpu, ratio }) => ({
-      name,
-      'µs each': precise(microseconds),
-      'CPU µs each': precise(cpu),
-      'times lru-cache': precise(ratio),
-    }))
-    return { shown: 'times lru-cache', better: 'more', rows }
+    const shown = 'times lru-cache'
+    return { shown, better: 'more', rows: speeds.map((speed) => speedRow(speed, shown)) }
   },
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { libraries } from '../caches/all.js'
-import { product, type Contender } from '../caches/cache.js'
+import type { Contender } from '../caches/cache.js'
+import { product } from '../workload/product.js'
 import { median } from '../measure/statistics.js'
 import type { Row, Scenario } from './scenario.js'
 

@@ -1,14 +1,18 @@
 import { startRedis } from '@cache/testkit'
-import { limiters } from '../limits/contenders.js'
-import { measureInRounds, type LoadProfile } from '../measure/rounds.js'
-import { precise } from '../measure/statistics.js'
+import { gcraLimiters, limiters, logLimiters } from '../limits/contenders.js'
+import { measureInRounds, shortened, type LoadProfile } from '../measure/rounds.js'
+import { ServerMeter } from '../measure/server-meter.js'
+import { speedRow } from '../report/speed-row.js'
+import { draw } from '../workload/access.js'
+import { compositeIds } from '../workload/ids.js'
 import type { Result, Scale, Scenario } from './scenario.js'
 
 export const rateLimit: Scenario = {
   name: 'rate limit',
   about:
-    'Decisions on requests that are allowed, 1 000 ids, 100 in flight. The other libraries count ' +
-    'in fixed windows; @cache/ratelimit does that, stores one timestamp (gcra), or an exact log.',
+    'Decisions on requests that are allowed, 1 000 ids at random, 100 in flight. The other ' +
+    'libraries count in fixed windows; @cache/ratelimit does that, stores one timestamp (gcra), ' +
+    'or an exact log.',
   run: (scale) =>
     measure(
       scale,
@@ -16,6 +20,24 @@ export const rateLimit: Scenario = {
       { inFlight: 100, operations: 5_000, rounds: 11 },
     ),
 }
+
+export const exactWindow: Scenario = {
+  name: 'exact window',
+  about:
+    'Decisions by an exact log of the last hour, 10 000 ids at random, 100 in flight; against ' +
+    'the script that a developer writes by hand, and rate-limiter-flexible (fixed windows).',
+  run: (scale) => measure(scale, { limit: 1_000, ids: 10_000 }, MANY_IDS, logLimiters),
+}
+
+export const gcraLimit: Scenario = {
+  name: 'gcra',
+  about:
+    'Decisions by one timestamp (GCRA), 10 000 ids at random, 100 in flight; against the script ' +
+    'that a developer writes by hand.',
+  run: (scale) => measure(scale, { limit: 1_000, ids: 10_000 }, MANY_IDS, gcraLimiters),
+}
+
+const MANY_IDS = { inFlight: 100, operations: 5_000, rounds: 15 }
 
 export const denied: Scenario = {
   name: 'denied',
@@ -28,38 +50,35 @@ export const denied: Scenario = {
 
 async function measure(
   scale: Scale,
-  { limit, ids }: { readonly limit: number; readonly ids: number },
+  { limit, ids: count }: { readonly limit: number; readonly ids: number },
   profile: LoadProfile,
+  measured = limiters,
 ): Promise<Result> {
   await using server = await startRedis()
+  await using meter = new ServerMeter([server])
   const opened = await Promise.all(
-    limiters.map(async ({ name, bare, open }, i) => ({
+    measured.map(async ({ name, bare, open }, i) => ({
       name,
       bare,
       limiter: await open(`${server.url}/${i}`, limit, 3_600),
     })),
   )
+  const ids = compositeIds(count)
   const tasks = opened.map(({ name, bare, limiter }) => {
-    let next = 0
-    return { name, bare, run: () => limiter.decide(`user ${next++ % ids}`) }
+    const id = draw(ids)
+    return { name, bare, run: () => limiter.decide(id()) }
   })
   for (const { name, bare, limiter } of opened) {
     const answers = [await limiter.decide('checked'), await limiter.decide('checked')]
-    if (name !== bare && answers[1] !== limit > 1)
+    if (name !== bare && (!answers[0] || answers[1] !== limit > 1))
       throw new Error(`${name} decided ${answers.join(', ')} on a limit of ${limit}`)
   }
   const speeds = await measureInRounds(
     tasks,
-    scale === 'full'
-      ? profile
-      : { ...profile, operations: Math.ceil(profile.operations / 100), rounds: 1 },
+    scale === 'full' ? profile : shortened(profile),
+    meter,
   )
   await Promise.all(opened.map(({ limiter }) => limiter.close()))
-  const rows = speeds.map(({ name, microseconds, ratio, cpu }) => ({
-    name,
-    'µs each': precise(microseconds),
-    'CPU µs each': precise(cpu),
-    'times a bare round trip': precise(ratio),
-  }))
-  return { shown: 'times a bare round trip', better: 'more', rows }
+  const shown = 'times a bare round trip'
+  return { shown, better: 'more', rows: speeds.map((speed) => speedRow(speed, shown)) }
 }

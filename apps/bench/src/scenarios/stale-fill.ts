@@ -1,6 +1,6 @@
 import { startRedis } from '@cache/testkit'
 import { libraries } from '../caches/all.js'
-import { product, type Product } from '../caches/cache.js'
+import { product, type Product } from '../workload/product.js'
 import type { Row, Scenario } from './scenario.js'
 
 export const staleFill: Scenario = {

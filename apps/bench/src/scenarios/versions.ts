@@ -1,5 +1,5 @@
 import { startRedis } from '@cache/testkit'
-import { product } from '../caches/cache.js'
+import { product } from '../workload/product.js'
 import { bareClients, groupContenders } from '../groups/contenders.js'
 import { measureInRounds, type Task } from '../measure/rounds.js'
 import { median, precise } from '../measure/statistics.js'

@@ -1,0 +1,16 @@
+import { fixedWindow, gcra, slidingWindow } from '@cache/ratelimit'
+import { ours } from '../../limits/ours.js'
+import { draw } from '../../workload/access.js'
+import { compositeIds } from '../../workload/ids.js'
+import { inFlight, type OpenTask } from '../compared-task.js'
+
+export const open: OpenTask = async ({ url }, variant) => {
+  const policy = variant.startsWith('fixed')
+    ? fixedWindow
+    : variant.startsWith('exact')
+      ? slidingWindow
+      : gcra
+  const limiter = await ours(policy)[0]!.open(url, 1_000, 3_600)
+  const id = draw(compositeIds(10_000))
+  return inFlight(100, () => limiter.decide(id()))
+}
