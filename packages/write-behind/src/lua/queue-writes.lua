@@ -1,53 +1,82 @@
--- Accepts a write. Appends it to the queue, keeps its value until the database has it, and stores
--- the value in the cached entry.
+-- Accepts writes of one partition, in their order. Appends each to the queue, keeps its value until
+-- the database has it, and stores the value in the cached entry. What is the same for all of them
+-- is done once.
 -- needs append.lua, session.lua, stored-sequence.lua, foreign-values.lua of core
--- KEYS[1] the entry
--- KEYS[2] the intents of the entry
--- KEYS[3] the lease of the entry
--- KEYS[4] the stream of the partition
--- KEYS[5] the pending values by id
--- KEYS[6] the session of the writer
--- ARGV[1] the attempt
--- ARGV[2] floor: the lowest attempt that is still open
--- ARGV[3] the abandoned attempts above it, separated by spaces
--- ARGV[4] the ttl of the session, ms
--- ARGV[5] the id, after a letter for its type and a colon
--- ARGV[6] the value, framed, with room for its version
--- ARGV[7] the ttl of the entry, ms
--- ARGV[8] the maximum number of pending writes
--- ARGV[9] the lease that the write depends on, or ''
--- ARGV[10] 'write', 'delete' or 'patch'
--- ARGV[11] the patch
--- returns its sequence as text, or:
---   'full': the queue is full; nothing was written
---   'overtaken': another write came after the lease was taken; nothing was written
+-- KEYS[1] the stream of the partition
+-- KEYS[2] the pending values by id
+-- KEYS[3] the session of the writer
+-- KEYS[4] and on: the entry and the lease of each write (defineBulkChange of core)
+-- ARGV[1] to ARGV[4]: of defineBulkChange
+-- ARGV[5] the attempt
+-- ARGV[6] floor: the lowest attempt that is still open
+-- ARGV[7] the abandoned attempts above it, separated by spaces
+-- ARGV[8] the ttl of the session, ms
+-- ARGV[9] the maximum number of pending writes
+-- ARGV[10] the kind of each write, one letter each: w(rite), d(elete), p(atch)
+-- ARGV[11] the flags of the frame of each write, one character each
+-- ARGV[12] and on: for each write
+--   its id, after a letter for its type and a colon; its payload; the ttl of its entry, ms;
+--   for a patch, the lease that it depends on and the patch
+-- returns one letter for each write:
+--   'S': it is stored
+--   'F': the queue is full; it was not written
+--   'O': it was overtaken by a write that came after its lease was taken; it was not written
+-- or for all of them:
 --   'closed': there is no such session; nothing was written
 --   'over': the writer gave this attempt up; nothing was written
--- cost: O(1), and O(n) in the attempts that have ended
+-- cost: O(n) in the writes, and O(n) in the attempts that have ended
 
-local earlier_outcome = outcome_of(KEYS[6], ARGV[1])
+local stream, pending, session, kinds, flags = KEYS[1], KEYS[2], KEYS[3], ARGV[10], ARGV[11]
+local earlier_outcome = outcome_of(session, ARGV[5])
 if earlier_outcome then return earlier_outcome end
-local function finish(outcome)
-  return record_outcome(KEYS[6], ARGV[1], ARGV[2], ARGV[3], ARGV[4], outcome)
-end
 
--- Fails on a foreign type before anything is written.
-redis.call('HEXISTS', KEYS[5], '')
-local writes = redis.call('XLEN', KEYS[4])
-if ARGV[9] ~= '' and redis.call('GET', KEYS[3]) ~= ARGV[9] then return finish('overtaken') end
-if writes >= tonumber(ARGV[8]) then return finish('full') end
+-- Everything that fails on a foreign type is read before anything is written.
+redis.call('HEXISTS', pending, '')
+local room = tonumber(ARGV[9]) - redis.call('XLEN', stream)
+local holders = {}
+for i = 1, #kinds do
+  if kinds:sub(i, i) == 'p' then holders[KEYS[2 * i + 3]] = redis.call('GET', KEYS[2 * i + 3]) end
+end
 
 -- XADD is the first command that writes. A full server refuses it, so nothing is written.
-local sequence
-if ARGV[10] == 'write' then
-  sequence = append(KEYS[4], ARGV[5], ARGV[6])
-elseif ARGV[10] == 'delete' then
-  sequence = append(KEYS[4], ARGV[5], ARGV[6], 'kind', 'delete')
-else
-  sequence = append(KEYS[4], ARGV[5], ARGV[6], 'patch', ARGV[11])
+local outcomes, values, leases = {}, {}, {}
+local position = 12
+for i = 1, #kinds do
+  local kind, lease = kinds:sub(i, i), KEYS[2 * i + 3]
+  local id, payload, ttl = ARGV[position], ARGV[position + 1], ARGV[position + 2]
+  local needed, patch
+  position = position + 3
+  if kind == 'p' then
+    needed, patch = ARGV[position], ARGV[position + 1]
+    position = position + 2
+  end
+  if needed and holders[lease] ~= needed then
+    outcomes[i] = 'O'
+  elseif room <= 0 then
+    outcomes[i] = 'F'
+  else
+    local frame_flags = flags:sub(i, i)
+    local unversioned = framed(frame_flags, 0, payload)
+    local sequence
+    if kind == 'w' then
+      sequence = append(stream, id, unversioned)
+    elseif kind == 'd' then
+      sequence = append(stream, id, unversioned, 'kind', 'delete')
+    else
+      sequence = append(stream, id, unversioned, 'patch', patch)
+    end
+    local value = framed(frame_flags, sequence, payload)
+    redis.call('SET', KEYS[2 * i + 2], value, 'PX', ttl)
+    values[#values + 1] = id:sub(3)
+    values[#values + 1] = value
+    leases[#leases + 1] = lease
+    holders[lease] = false
+    room = room - 1
+    outcomes[i] = 'S'
+  end
 end
-local value = with_sequence(ARGV[6], sequence)
-redis.call('HSET', KEYS[5], ARGV[5]:sub(3), value)
-redis.call('SET', KEYS[1], value, 'PX', ARGV[7])
-redis.call('DEL', KEYS[3])
-return finish(string.format('%.0f', sequence))
+if #leases > 0 then
+  redis.call('HSET', pending, unpack(values))
+  redis.call('DEL', unpack(leases))
+end
+return record_outcome(session, ARGV[5], ARGV[6], ARGV[7], ARGV[8], table.concat(outcomes))
