@@ -161,7 +161,7 @@ export class WriteBatches {
 
   /**
    * Rejects the writes that have waited for `resilience.writeTimeout` already, because Redis is
-   * slow or does not answer. So a write settles within twice that time.
+   * slow or does not answer. They were not executed.
    */
   #rejectOverdue({ partition, waiting }: PartitionQueue): void {
     const { writeTimeout } = this.#dependencies.client.entries
