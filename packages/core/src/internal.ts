@@ -19,7 +19,7 @@ export type {
   NearQuestion,
   NearValue,
 } from './entries/near.js'
-export { defineChange } from './entries/define-change.js'
+export { defineBulkChange, defineChange } from './entries/define-change.js'
 export { defineLease, type LeaseDefinition, type LeaseReply } from './entries/define-lease.js'
 export { stampLua } from './entries/stored.js'
 export { leaseUnlessStampScript } from './entries/stamp-scripts.js'
@@ -46,6 +46,7 @@ export {
   type Format,
   type FormatOptions,
   type Meta,
+  type PayloadForScript,
 } from './entries/format.js'
 export { parseSize } from './util/size.js'
 export { jittered, parseTtl } from './util/duration.js'

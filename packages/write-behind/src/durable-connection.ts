@@ -13,12 +13,18 @@ import {
   required,
   type EntryStore,
 } from '@cache/core/internal'
-import { DurabilityError } from './errors.js'
 
 interface Durability {
   readonly replicas: number
   /** Milliseconds. */
   readonly timeout: number
+}
+
+/** Fewer replicas than required have confirmed a write. */
+export interface Shortfall {
+  readonly confirmed: number
+  readonly required: number
+  readonly cause?: unknown
 }
 
 interface DedicatedConnection {
@@ -84,25 +90,25 @@ export class DurableConnection {
   }
 
   /**
-   * Waits until enough replicas have the write of an attempt of a session.
-   *
-   * @throws {DurabilityError} if too few replicas confirm it in time.
+   * Waits until enough replicas have the writes of an attempt of a session. Resolves to the
+   * shortfall if too few confirm them in time.
    */
-  async confirm(key: string, session: string, attempt: number): Promise<void> {
+  async confirm(session: string, attempt: number): Promise<Shortfall | undefined> {
     const { replicas, timeout } = this.#durability
     const send = async (...args: [string, ...string[]]): Promise<Reply> =>
       (await this.#connected()).client.send({ args, keys: [session] }, { timeout: timeout + 1_000 })
-    const replies = Promise.all([
-      send('CLIENT', 'ID'),
-      send('WAIT', String(replicas), String(timeout)),
-      send('HEXISTS', session, String(attempt)),
-      send('CLIENT', 'ID'),
-    ])
-    const [idBefore, confirmed, isStored, idAfter] = await replies.catch((cause: unknown) => {
-      throw new DurabilityError(key, 0, replicas, cause)
-    })
-    const count = idBefore === idAfter && isStored === 1 ? Number(confirmed) : 0
-    if (count < replicas) throw new DurabilityError(key, count, replicas)
+    try {
+      const [idBefore, confirmed, isStored, idAfter] = await Promise.all([
+        send('CLIENT', 'ID'),
+        send('WAIT', String(replicas), String(timeout)),
+        send('HEXISTS', session, String(attempt)),
+        send('CLIENT', 'ID'),
+      ])
+      const count = idBefore === idAfter && isStored === 1 ? Number(confirmed) : 0
+      return count < replicas ? { confirmed: count, required: replicas } : undefined
+    } catch (cause) {
+      return { confirmed: 0, required: replicas, cause }
+    }
   }
 
   async close(): Promise<void> {

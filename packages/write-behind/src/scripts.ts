@@ -1,5 +1,5 @@
 import { defineScript, type Reply } from '@cache/core'
-import { defineChange, defineLease, timeLua } from '@cache/core/internal'
+import { defineBulkChange, defineChange, defineLease, timeLua } from '@cache/core/internal'
 import abandonAttemptsLua from './lua/abandon-attempts.lua'
 import acquirePartitionLua from './lua/acquire-partition.lua'
 import appendLua from './lua/append.lua'
@@ -13,7 +13,7 @@ import measurePartitionLua from './lua/measure-partition.lua'
 import moveToDeadLettersLua from './lua/move-to-dead-letters.lua'
 import openSessionLua from './lua/open-session.lua'
 import partitionCountLua from './lua/partition-count.lua'
-import queueWriteLua from './lua/queue-write.lua'
+import queueWritesLua from './lua/queue-writes.lua'
 import releasePartitionLua from './lua/release-partition.lua'
 import removeFlushedLua from './lua/remove-flushed.lua'
 import renewOwnershipLua from './lua/renew-ownership.lua'
@@ -72,13 +72,15 @@ export const abandonAttemptsScript = /* @__PURE__ */ defineScript({
   types: ['hash'],
   parse: isOne,
 })
-export const queueWriteScript = /* @__PURE__ */ defineChange({
+export const queueWritesScript = /* @__PURE__ */ defineBulkChange({
   name: 'write-behind write',
-  args: 11,
-  beside: 4,
+  beside: 3,
   functions: timeLua + appendLua + sessionLua + storedSequenceLua,
-  lua: queueWriteLua,
-  types: ['any', 'any', 'string', 'stream', 'hash', 'hash'],
+  lua: queueWritesLua,
+  types: `
+local types = {'stream', 'hash', 'hash'}
+for i = 4, 2 + 2 * ARGV[1], 2 do types[i], types[i + 1] = 'any', 'string' end
+return types`,
   parse: asText,
 })
 export const writeStateScript = /* @__PURE__ */ defineScript({

@@ -1,6 +1,5 @@
 import { CacheError, type CacheClient } from '@cache/core'
 import { PendingReleases, createToken } from '@cache/core/internal'
-import { DurabilityError } from './errors.js'
 import type { Partition } from './partitions.js'
 import { abandonAttemptsScript, openSessionScript } from './scripts.js'
 
@@ -65,8 +64,7 @@ export class Sessions {
             { code: 'SESSION', key },
           )
       } catch (error) {
-        if (error instanceof DurabilityError) session.end(number)
-        else this.#abandon(session, number)
+        this.#abandon(session, number)
         throw error
       }
     }

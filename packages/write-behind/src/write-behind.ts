@@ -37,6 +37,7 @@ import { leaseScript, writeStateScript } from './scripts.js'
 import { serializeByKey } from './serialize-by-key.js'
 import { Sessions } from './sessions.js'
 import type { Pending, WriteBehind, WriteBehindOptions, WriteOptions } from './types.js'
+import { WriteBatches } from './write-batches.js'
 import { WriteFormat, patchCodecOption } from './write-format.js'
 
 /** The rows of `WriteBehindOptions`. */
@@ -109,13 +110,10 @@ export function createWriteBehind<Loaded, Id extends WriteId, Patch = NonNullabl
   const path = new ReadPath<T>({ ...client, entries }, prefix, policy)
   const source = readThrough<Loaded, Id>(readsById(path, keyOf), options)
   const writer = new QueueWriter<T, Id>({
-    client,
     partitions,
-    path,
     policy,
     format,
-    sessions,
-    durable,
+    batches: new WriteBatches({ client, partitions, path, sessions, durable, maxPending }),
     maxPending,
     whenFull,
   })

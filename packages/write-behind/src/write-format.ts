@@ -7,6 +7,7 @@ import {
   type Decoded,
   type Format,
   type FormatOptions,
+  type PayloadForScript,
 } from '@cache/core/internal'
 import type { Partition } from './partitions.js'
 
@@ -74,9 +75,9 @@ export class WriteFormat<T> {
     this.#patches = createFormat<unknown>({ codec: codecOfPatches, maxValueBytes })
   }
 
-  /** Leaves room for the version, which the script of the write sets. */
-  encode(key: string, value: T | null): string | Buffer {
-    return this.#values.encode(key, value, { version: 0, versionByScript: true })
+  /** The script of the write makes the frame, because it knows the version. */
+  encode(key: string, value: T | null): PayloadForScript {
+    return this.#values.encodeForScript(key, value)
   }
 
   encodePatch(key: string, patch: unknown): string | Buffer {

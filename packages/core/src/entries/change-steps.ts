@@ -4,6 +4,7 @@ import { channels, emit } from '../client/telemetry.js'
 import { InvalidOptionError, ServerError } from '../errors.js'
 import { createToken } from '../util/token.js'
 import { leaseScript } from './define-lease.js'
+import { companion, rawKey } from '../client/keys.js'
 import { nearValueOf } from './decode-entry.js'
 import { allEntryKeys, entryKeys } from './entry-keys.js'
 import type { Format } from './format.js'
@@ -11,7 +12,7 @@ import type { LostReplies } from './lost-replies.js'
 import type { NearChange } from './near.js'
 import { ttlArgument, type Write } from './requests.js'
 import { expireScript, fillScript, incrementScript, invalidateScript } from './scripts.js'
-import type { StepRunner } from './step-runner.js'
+import { announcementArguments, type StepRunner } from './step-runner.js'
 import { isNewer } from './unreadable-entries.js'
 
 /** The steps of an `EntryStore` that change entries at once, without a write of the source. */
@@ -97,6 +98,26 @@ export function createChangeSteps(runner: StepRunner, lostReplies: LostReplies) 
           runner.runChange(script, [key, intents, ...beside], args, change),
         ),
       )
+    },
+
+    async changeTogether<R>(
+      script: Script<R>,
+      keys: readonly string[],
+      args: readonly Argument[],
+      beside: readonly string[],
+    ): Promise<R> {
+      const all = [...beside]
+      for (const key of keys) all.push(rawKey(key), companion(key, 'lease'))
+      return runner.changing(keys, (change) => {
+        const announcement = change?.announcement
+        const announcing = announcement ? announcementArguments(announcement) : ['', '', '']
+        return runner.run(
+          script,
+          announcement?.log === undefined ? all : [...all, announcement.log],
+          [String(keys.length), ...announcing, ...args],
+          writeTimeout,
+        )
+      })
     },
   }
 }

@@ -39,9 +39,45 @@ export function defineChange<R>({
   })
 }
 
+/**
+ * Defines a script for `entries.changeTogether`. One call changes many entries, which are in one
+ * slot, and announces all of them to near caches in the same step. So it can do once for all what
+ * the calls of a script of `defineChange` would do once for each.
+ *
+ * - `KEYS[1]` to `KEYS[beside]` are further keys in the same slot.
+ * - Then follow two keys for each entry: the entry and its lease.
+ * - `ARGV[1]` is the number of entries. `ARGV[2]` to `ARGV[4]` belong to the announcement.
+ * - `ARGV[5]` and the following are the arguments that `entries.changeTogether` was given.
+ */
+export function defineBulkChange<R>({
+  beside,
+  lua,
+  functions = '',
+  ...rest
+}: BulkChangeDefinition<R>): Script<R> {
+  const announceAll = `
+if ARGV[2] ~= '' then
+  local log = KEYS[${beside} + 2 * ARGV[1] + 1]
+  for i = ${beside} + 1, ${beside} + 2 * ARGV[1], 2 do
+    announce(KEYS[i], ARGV[2], ARGV[3], ARGV[4], log)
+  end
+end`
+  return defineScript({
+    ...rest,
+    functions: `${announceLua}\n${functions}`,
+    lua: `${announceAll}\n${lua}`,
+    after: publishAnnouncementsLua,
+  })
+}
+
 export interface ChangeDefinition<R> extends Omit<ScriptDefinition<R>, 'after' | 'readOnly'> {
   /** The number of arguments of the script. */
   readonly args: number
   /** The number of its keys after the entry and its intents. Default 0. */
   readonly beside?: number
+}
+
+export interface BulkChangeDefinition<R> extends Omit<ScriptDefinition<R>, 'after' | 'readOnly'> {
+  /** The number of the keys before the entries. */
+  readonly beside: number
 }

@@ -82,6 +82,14 @@ export function frame(payload: string | Buffer, meta?: Meta): string | Buffer {
 }
 
 /**
+ * Returns the flags of a frame whose only field is a version that a script sets. The script makes
+ * the frame: byte 01, the flags, the version (struct.pack('>d', …)) and the payload.
+ */
+export function flagsForScript(presence: Presence, meta: Meta): number {
+  return flagsOf(meta) | absenceFlags(presence)
+}
+
+/**
  * Returns what to store if the source has no value: a frame without a payload, but with the proof
  * of an authenticating codec that there is none.
  */
@@ -145,12 +153,14 @@ export function unframe(stored: Buffer): Framed | undefined {
 }
 
 function headerOf(presence: Presence, meta: Meta | undefined): Buffer {
-  const flags =
-    (meta === undefined ? 0 : flagsOf(meta)) |
-    (presence === 'present' ? 0 : presence === null ? ABSENT : ABSENT | IS_UNDEFINED)
+  const flags = (meta === undefined ? 0 : flagsOf(meta)) | absenceFlags(presence)
   const header = Buffer.allocUnsafe(fieldsSize(flags) + (meta?.stamp?.length ?? 0))
   writeHeader(header, flags, meta)
   return header
+}
+
+function absenceFlags(presence: Presence): number {
+  return presence === 'present' ? 0 : presence === null ? ABSENT : ABSENT | IS_UNDEFINED
 }
 
 function authenticatedPart(header: Buffer): Buffer {

@@ -2,7 +2,7 @@ import type { Argument } from '../drivers/command.js'
 import type { Batch } from '../client/batch/batch.js'
 import type { Script } from '../client/script.js'
 import { mapAtOnce } from '../util/concurrency.js'
-import type { NearChange, NearEntries, NearValue } from './near.js'
+import type { Announcement, NearChange, NearEntries, NearValue } from './near.js'
 
 interface StepRunnerOptions {
   readonly batch: Batch
@@ -43,11 +43,11 @@ export class StepRunner {
   ): Promise<R> {
     const announcement = change?.announcement
     if (!announcement) return this.run(script, keys, args, this.writeTimeout)
-    const { channel, from, nth: sequence, id, log } = announcement
+    const { log } = announcement
     return this.run(
       script,
       log === undefined ? keys : [...keys, log],
-      [...args, channel, from, id === undefined ? String(sequence) : `${sequence} ${id}`],
+      [...args, ...announcementArguments(announcement)],
       this.writeTimeout,
     )
   }
@@ -80,4 +80,14 @@ export class StepRunner {
   mapEach<I, R>(items: readonly I[], step: (item: I) => Promise<R>): Promise<R[]> {
     return mapAtOnce(items, this.batch.atOnce, step)
   }
+}
+
+/** Returns the arguments of announce.lua. */
+export function announcementArguments({
+  channel,
+  from,
+  nth: sequence,
+  id,
+}: Announcement): string[] {
+  return [channel, from, id === undefined ? String(sequence) : `${sequence} ${id}`]
 }

@@ -35,6 +35,8 @@ export interface EntryStore {
   readonly atOnce: number
   /** How long a read waits for Redis, in ms: `resilience.readTimeout`. */
   readonly readTimeout: number
+  /** How long a change waits for Redis, in ms: `resilience.writeTimeout`. */
+  readonly writeTimeout: number
   /** The near cache, which is read before Redis. */
   readonly near?: NearEntries | undefined
   /** Returns a store of the same entries with this near cache. */
@@ -121,6 +123,16 @@ export interface EntryStore {
     args: readonly Argument[],
     beside?: readonly string[],
   ): Promise<readonly R[]>
+  /**
+   * Runs a script of `defineBulkChange` once for all keys, as a change of these entries. `beside`
+   * are further keys, and all of them are in one slot.
+   */
+  changeTogether<R>(
+    script: Script<R>,
+    keys: readonly string[],
+    args: readonly Argument[],
+    beside: readonly string[],
+  ): Promise<R>
 
   /**
    * Announces a change of the source before it is made. If it rejects, the writes that have begun,
@@ -158,12 +170,13 @@ interface EntryStoreOptions {
 
 /** Creates the entry store of a client. */
 export function createEntryStore(options: EntryStoreOptions): EntryStore {
-  const { batch, readTimeout, near, pending, sinceResend } = options
+  const { batch, readTimeout, writeTimeout, near, pending, sinceResend } = options
   const runner = new StepRunner(options)
   const lostReplies = new LostReplies(runner, pending, sinceResend)
   return {
     atOnce: batch.atOnce,
     readTimeout,
+    writeTimeout,
     near,
     withNear: (other) => createEntryStore({ ...options, near: other }),
     run: (script, keys, args) => runner.run(script, keys, args, readTimeout),

@@ -1,10 +1,11 @@
 import type { CacheClient } from '../client/client.js'
 import { createKeys, type KeyPart } from '../client/keys.js'
 import type { EntryAccess } from './access.js'
-import type { LoadContext, LoaderResult } from './loader.js'
+import type { LoadContext, Loader, LoaderResult } from './loader.js'
 import { valuesInOrder, type LoadMany } from './many.js'
 import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
+import { rememberKeys } from './remember-keys.js'
 import { requireFunction } from '../util/options.js'
 import { TickLoads } from './tick-loads.js'
 import { Slices } from '../util/slices.js'
@@ -25,15 +26,15 @@ export interface CallOptions {
  * cache, then the parts of the id, or the id itself.
  */
 export function keyById<Id>(
-  { namespace }: CacheClient,
+  client: CacheClient,
   prefix: string,
   partsOf: ((id: Id) => KeyPart | readonly KeyPart[]) | undefined,
 ): (id: Id) => string {
-  const makeKey = createKeys(namespace, prefix)
-  return (id) => {
-    const parts = partsOf ? partsOf(id) : (id as KeyPart)
-    return Array.isArray(parts) ? makeKey(...parts) : makeKey(parts as KeyPart)
-  }
+  const makeKey = createKeys(client.namespace, prefix)
+  const keyOf = (parts: KeyPart | readonly KeyPart[]): string =>
+    Array.isArray(parts) ? makeKey(...parts) : makeKey(parts as KeyPart)
+  if (partsOf) return (id) => keyOf(partsOf(id))
+  return rememberKeys(client, keyOf as (id: Id) => string)
 }
 
 /** A read path that takes ids instead of keys. */
@@ -49,6 +50,10 @@ export interface ReadsById<T, Id> {
     load: LoadMany<T, Id>,
     call?: CallOptions,
   ): Promise<(T | null | undefined)[]>
+  /** Returns a function like `one` that loads with this function. */
+  each(
+    load: (id: Id, context: LoadContext<T>) => LoaderResult<T>,
+  ): (id: Id, call?: CallOptions) => Promise<T | null | undefined>
   /**
    * Returns a function like `one`. Of the reads of one tick, those that have to load are loaded
    * together with `loadMany`; a single one is loaded with `load`.
@@ -68,6 +73,41 @@ export function readsById<T, Id>(
   keyOf: (id: Id) => string,
   accessOf?: (id: Id) => EntryAccess<T>,
 ): ReadsById<T, Id> {
+  type Reading = Promise<T | null | undefined>
+
+  /**
+   * Returns a function that returns what is near, and calls `read` otherwise. Only `read` makes
+   * closures: they would cost a near hit more than the hit itself.
+   */
+  const unlessNear =
+    (
+      read: (
+        id: Id,
+        key: string,
+        access: EntryAccess<T> | undefined,
+        call: CallOptions | undefined,
+      ) => Reading,
+    ) =>
+    (id: Id, call?: CallOptions): Reading => {
+      let key: string
+      let access: EntryAccess<T> | undefined
+      try {
+        key = keyOf(id)
+        access = accessOf?.(id)
+      } catch (error) {
+        return Promise.reject(error as Error)
+      }
+      return path.nearHit(key, call?.signal, access) ?? read(id, key, access, call)
+    }
+
+  const get = (
+    key: string,
+    load: Loader<T>,
+    access: EntryAccess<T> | undefined,
+    call: CallOptions | undefined,
+    onDecided?: () => void,
+  ): Reading => path.get(key, load, call?.signal, access, call?.outage, onDecided, 'near')
+
   return {
     // Not async, so that a hit costs no additional promise.
     one(id, load, call) {
@@ -80,8 +120,11 @@ export function readsById<T, Id>(
       } catch (error) {
         return Promise.reject(error as Error)
       }
-      return path.get(key, load, call?.signal, access, call?.outage)
+      return path.nearHit(key, call?.signal, access) ?? get(key, load, access, call)
     },
+
+    each: (load) =>
+      unlessNear((id, key, access, call) => get(key, (context) => load(id, context), access, call)),
 
     together(load, loadMany) {
       const tick = new TickLoads<T, Id>(async (ids, context) =>
@@ -89,28 +132,13 @@ export function readsById<T, Id>(
           ? [load(ids[0]!, context.contexts[0]!)]
           : valuesInOrder(await loadMany(ids, context), ids),
       )
-      return (id, call) => {
-        let key: string
-        let access: EntryAccess<T> | undefined
-        try {
-          key = keyOf(id)
-          access = accessOf?.(id)
-        } catch (error) {
-          return Promise.reject(error as Error)
-        }
+      return unlessNear((id, key, access, call) => {
         const member = tick.join(key, id)
         const loadOne = member?.load ?? ((context) => load(id, context))
-        const reading = path.get(
-          key,
-          loadOne,
-          call?.signal,
-          access,
-          call?.outage,
-          member?.onDecided,
-        )
+        const reading = get(key, loadOne, access, call, member?.onDecided)
         if (member) reading.then(member.onDecided, member.onDecided)
         return reading
-      }
+      })
     },
 
     async many(requestedIds, load, call) {

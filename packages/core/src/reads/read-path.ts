@@ -44,6 +44,8 @@ export class ReadPath<T> {
   readonly #refresh: BackgroundRefresh<T>
   readonly #forcedRefresh: ForcedRefresh<T>
   readonly #hasRememberedErrors: boolean
+  /** Whether a near entry may need more than to be returned. */
+  readonly #getLooksNear: boolean
 
   constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>) {
     this.#client = client
@@ -56,6 +58,7 @@ export class ReadPath<T> {
         ? undefined
         : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
     this.#hasRememberedErrors = errors !== undefined
+    this.#getLooksNear = policy.needsLife || this.epoch !== undefined
     const leasedLoad = new LeasedLoad(recorder, policy, this.#clock, errors)
     const background = (this.#background = new BackgroundWork(policy.waitUntil))
     const missRate = this.#missRate
@@ -72,9 +75,31 @@ export class ReadPath<T> {
   }
 
   /**
+   * Returns the value if the near cache has it. This is the whole work of a near hit: it costs one
+   * promise and nothing else. The result is `undefined` also if `get` has to look at the entry:
+   * because it may be stale, or depends on the epoch.
+   */
+  nearHit(
+    key: string,
+    signal: AbortSignal | undefined,
+    access = this.#plainAccess,
+  ): Promise<Maybe<T>> | undefined {
+    if (this.#getLooksNear || signal?.aborted) return undefined
+    let entry: Entry<T> | undefined
+    try {
+      entry = access.near?.(key)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+    if (entry === undefined) return undefined
+    this.#recorder.hit(key, false, 'near')
+    return Promise.resolve(entry.value)
+  }
+
+  /**
    * Resolves to the value: cached, or loaded by this or another caller of any process. `onDecided`
    * is for a read whose load may be combined with others: it is called as soon as it is known that
-   * this read does not load now.
+   * this read does not load now. Pass `'near'` if `nearHit` has found nothing.
    */
   async get(
     key: string,
@@ -83,9 +108,11 @@ export class ReadPath<T> {
     access = this.#newAccess(),
     outage?: ReadOutage,
     onDecided?: () => void,
+    alreadyChecked?: 'near',
   ): Promise<Maybe<T>> {
     signal?.throwIfAborted()
-    const nearEntry = access.near?.(key)
+    const isChecked = alreadyChecked === 'near' && !this.#getLooksNear
+    const nearEntry = isChecked ? undefined : access.near?.(key)
     if (nearEntry !== undefined && this.#canServe(key, nearEntry, access, load, 'near'))
       return nearEntry.value
     const arrival = this.#clock.tick()

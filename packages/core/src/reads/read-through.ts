@@ -67,11 +67,9 @@ export function readThrough<Loaded, Id>(
   const limited = limitTo(options.concurrency)
   const loadEach: LoadMany<NonNullable<Loaded>, Id> = (ids, { contexts }) =>
     ids.map((id, i) => limited(() => load(id, contexts[i]!)))
-  const one = loadMany
-    ? reads.together(load, loadMany)
-    : (id: Id, call?: CallOptions) => reads.one(id, (context) => load(id, context), call)
+  const one = loadMany ? reads.together(load, loadMany) : reads.each(load)
   return {
-    get: (id, call) => one(id, call) as Promise<Loaded>,
+    get: one as SourceReads<Loaded, Id>['get'],
     getMany: (ids, call) => reads.many(ids, loadMany ?? loadEach, call),
   }
 }

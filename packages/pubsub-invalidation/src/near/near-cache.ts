@@ -3,6 +3,7 @@ import {
   createToken,
   emit,
   hitRateOf,
+  type Entry,
   type Format,
   type NearChange,
   type NearEntries,
@@ -57,7 +58,7 @@ export class NearCache implements NearEntries {
     ]
   }
 
-  get<T>(key: string, format: Format<T>): NearEntry<T> | undefined {
+  get<T>(key: string, format: Format<T>): Entry<T> | undefined {
     const now = performance.now()
     const entry = now < this.#bus.freshUntil ? this.#entries.get(key) : undefined
     if (entry === undefined || entry.format !== format) {
@@ -70,7 +71,7 @@ export class NearCache implements NearEntries {
       return undefined
     }
     this.#counts.hits++
-    return entry.forReader() as NearEntry<T>
+    return entry.forReader() as Entry<T>
   }
 
   ask(key: string): NearQuestion {

@@ -32,7 +32,7 @@ local function append(stream, ...)
   else
     sequence = microseconds()
   end
-  local reply = redis.pcall('XADD', stream, string.format('%.0f-0', sequence), ...)
+  local reply = redis.pcall('XADD', stream, string.format('%d-0', sequence), ...)
   if type(reply) == 'table' and reply.err then
     local is_past = reply.err:find('equal or smaller', 1, true)
       or reply.err:find('exhausted', 1, true)
@@ -42,7 +42,7 @@ local function append(stream, ...)
       drop_foreign_entries(stream)
       sequence = last_sequence_of(stream) + 1
     end
-    redis.call('XADD', stream, string.format('%.0f-0', sequence), ...)
+    redis.call('XADD', stream, string.format('%d-0', sequence), ...)
   end
   last_sequences[stream] = sequence
   return sequence

@@ -8,7 +8,7 @@
 -- ARGV[3] the abandoned attempts above it, separated by spaces
 -- ARGV[4] the ttl of the session, ms
 -- ARGV[5] the sequence of the dead letter
--- returns 'done'; 'none' if there is no such dead letter; 'closed' or 'over' like queue-write.lua
+-- returns 'done'; 'none' if there is no such dead letter; 'closed' or 'over' like queue-writes.lua
 -- cost: O(log n) in the dead letters, and O(n) in the attempts that have ended
 
 local earlier_outcome = outcome_of(KEYS[3], ARGV[1])

@@ -1,5 +1,5 @@
 -- Functions that read and set the sequence in a stored value. It is the version in the frame of the
--- value (frame.ts of core).
+-- value, the only field of that frame (frame.ts of core).
 
 -- Returns the sequence of a stored value, or nil if it has none.
 local function sequence_of(value)
@@ -12,4 +12,9 @@ end
 -- Returns the value with the given sequence.
 local function with_sequence(value, sequence)
   return value:sub(1, 2) .. struct.pack('>d', sequence) .. value:sub(11)
+end
+
+-- Returns the frame of a payload with the given sequence. The flags are one character.
+local function framed(flags, sequence, payload)
+  return '\1' .. flags .. struct.pack('>d', sequence) .. payload
 end

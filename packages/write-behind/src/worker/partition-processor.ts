@@ -11,6 +11,7 @@ import { OwnedQueue } from './owned-queue.js'
 import type { Ownership } from './ownership.js'
 import type { ProcessingOptions } from './processing-options.js'
 import { StreamReader } from './stream-reader.js'
+import type { UnconfirmedWrites } from './unconfirmed-writes.js'
 
 /** What one id contributes to a batch: groups of writes, each of which is flushed as one write. */
 interface BatchPart<T, Id> {
@@ -41,6 +42,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
   readonly ended: Promise<void>
   readonly #options: ProcessingOptions<T, Id>
   readonly #health: DatabaseHealth
+  readonly #unconfirmed: UnconfirmedWrites
   readonly #backlog: Backlog<T, Id>
   readonly #queue: OwnedQueue<T, Id>
   readonly #reader: StreamReader<T, Id>
@@ -56,6 +58,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
   constructor(
     { partition, token, fence }: Ownership,
     health: DatabaseHealth,
+    unconfirmed: UnconfirmedWrites,
     options: ProcessingOptions<T, Id>,
   ) {
     const { client, prefix, format, flush, flushTimeout, batchSize } = options
@@ -63,6 +66,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
     this.partition = partition
     this.#options = options
     this.#health = health
+    this.#unconfirmed = unconfirmed
     this.#maxIds = batchSize
     const backlog = new Backlog<T, Id>(Math.max(BUFFERED_BATCHES * batchSize, MIN_BUFFERED_WRITES))
     const queue = new OwnedQueue<T, Id>({ client, partition, token, lost })
@@ -143,13 +147,29 @@ export class PartitionProcessor<T, Id extends WriteId> {
 
   async #flush(ready: readonly IdBacklog<T, Id>[]): Promise<void> {
     const parts: BatchPart<T, Id>[] = []
+    let count = 0
     for (const backlog of ready) {
       const [first] = backlog.writes
-      if (first && 'error' in first) await this.#deadLetter(backlog, [first], first.error, 0)
-      else parts.push(this.#batchPart(backlog))
+      if (first && 'error' in first) {
+        await this.#deadLetter(backlog, [first], first.error, 0)
+        continue
+      }
+      const part = this.#batchPart(backlog, this.#unconfirmed.max - count)
+      parts.push(part)
+      for (const { queued } of part.groups) count += queued.length
+      if (count === this.#unconfirmed.max) break
     }
+    if (parts.length === 0 || !(await this.#unconfirmed.add(count, this.#stopping.signal))) return
+    try {
+      await this.#flushParts(parts)
+    } finally {
+      // A flush that was given up may still reach the database.
+      void this.#caller.ended.then(() => this.#unconfirmed.remove(count))
+    }
+  }
+
+  async #flushParts(parts: readonly BatchPart<T, Id>[]): Promise<void> {
     const batch = parts.flatMap(({ groups }) => groups.map(({ write }) => write))
-    if (batch.length === 0 || this.#lost.signal.aborted) return
     let refused: Map<number, unknown>
     try {
       refused = parseFailures(batch, await this.#caller.call(batch))
@@ -172,15 +192,15 @@ export class PartitionProcessor<T, Id extends WriteId> {
   }
 
   /**
-   * Returns the writes of an id that are flushed now: all buffered ones up to the first that cannot
-   * be decoded, or a single one if its attempts are used up.
+   * Returns the writes of an id that are flushed now, at most `max`: all buffered ones up to the
+   * first that cannot be decoded, or a single one if its attempts are used up.
    */
-  #batchPart(backlog: IdBacklog<T, Id>): BatchPart<T, Id> {
+  #batchPart(backlog: IdBacklog<T, Id>, max: number): BatchPart<T, Id> {
     const { writes, exhaustedUpTo } = backlog
     const unreadable = writes.findIndex((write) => 'error' in write)
     const end =
       writes[0]!.sequence <= exhaustedUpTo ? 1 : unreadable === -1 ? writes.length : unreadable
-    const queued = writes.slice(0, end) as QueuedWrite<T, Id>[]
+    const queued = writes.slice(0, Math.min(end, max)) as QueuedWrite<T, Id>[]
     const groups = this.#options.coalesce ? [queued] : queued.map((write) => [write])
     return {
       backlog,

@@ -11,6 +11,7 @@ export interface ProcessingOptions<T, Id extends WriteId> {
   readonly format: WriteFormat<T>
   readonly flush: Flush<T, Id>
   readonly batchSize: number
+  readonly maxUnconfirmed: number
   /** Milliseconds. */
   readonly linger: number
   /** Milliseconds. */

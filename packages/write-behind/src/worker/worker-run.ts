@@ -19,6 +19,7 @@ import {
 } from './ownership.js'
 import { PartitionProcessor } from './partition-processor.js'
 import type { ProcessingOptions } from './processing-options.js'
+import { UnconfirmedWrites } from './unconfirmed-writes.js'
 
 /** A partition that the worker owns. */
 interface OwnedPartition<T, Id extends WriteId> {
@@ -38,6 +39,7 @@ export class WorkerRun<T, Id extends WriteId> {
   readonly #ownershipTtl: number
   readonly #token = createToken()
   readonly #health = new DatabaseHealth()
+  readonly #unconfirmed: UnconfirmedWrites
   readonly #liveness: Liveness
   readonly #releases = new PendingReleases()
   readonly #owned = new Map<Partition, OwnedPartition<T, Id>>()
@@ -53,6 +55,7 @@ export class WorkerRun<T, Id extends WriteId> {
   constructor(partitions: Partitions, options: ProcessingOptions<T, Id>, ownershipTtl: number) {
     this.#partitions = partitions
     this.#options = options
+    this.#unconfirmed = new UnconfirmedWrites(options.maxUnconfirmed)
     this.#ownershipTtl = ownershipTtl
     this.#liveness = new Liveness(ownershipTtl * DEAD_AFTER_TTLS)
   }
@@ -177,7 +180,12 @@ export class WorkerRun<T, Id extends WriteId> {
     if ('owner' in result) return this.#watchOwner(partition, result.owner, aliveWorkers)
     this.#silentOwners.delete(partition)
     const { ownership } = result
-    const processor = new PartitionProcessor(ownership, this.#health, this.#options)
+    const processor = new PartitionProcessor(
+      ownership,
+      this.#health,
+      this.#unconfirmed,
+      this.#options,
+    )
     this.#owned.set(partition, { ownership, processor })
   }
 

@@ -56,6 +56,13 @@ export interface WriteBehindWorkerOptions<T, Id extends WriteId> {
    * The maximum number of writes that are read, and of ids that are flushed, at once. Default 500.
    */
   readonly batchSize?: number
+  /**
+   * The maximum number of queued writes that this worker has given to `flush` and not yet removed
+   * from the queue, in all of its partitions together. At most so many are flushed again after the
+   * worker was killed. Batches are not larger than this. If batches wait for each other while the
+   * database has capacity to spare, raise it. Default 1 000, or `batchSize` if that is more.
+   */
+  readonly maxUnconfirmed?: number
   /** How long a batch that is not full waits for more writes. Default 20 ms. */
   readonly linger?: Duration
   /**
@@ -99,6 +106,7 @@ const workerOptions = {
   patchCodec: patchCodecOption,
   flush: functionOption(required),
   batchSize: numberOption({ min: 1, max: 10_000, integer: true }, 500),
+  maxUnconfirmed: numberOption({ min: 1, max: 1_000_000, integer: true }),
   linger: durationOption('20ms'),
   flushTimeout: durationOption('1m'),
   coalesce: flagOption(true),
@@ -131,12 +139,14 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
   } = readOptions('createWriteBehindWorker', workerOptions, options)
   const prefix = checkQueuePrefix(client, givenPrefix)
   const { flush, batchSize, linger, flushTimeout, coalesce } = checked
+  const { maxUnconfirmed = Math.max(MAX_UNCONFIRMED, batchSize) } = checked
   const processing: ProcessingOptions<T, Id> = {
     client,
     prefix,
     format: new WriteFormat<T>(checked),
     flush,
     batchSize,
+    maxUnconfirmed,
     linger,
     flushTimeout,
     coalesce,
@@ -167,3 +177,6 @@ export function createWriteBehindWorker<T, Id extends WriteId = string>(
     },
   }
 }
+
+/** The default of `maxUnconfirmed`, unless `batchSize` is larger. */
+const MAX_UNCONFIRMED = 1_000

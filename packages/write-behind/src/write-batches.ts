@@ -1,0 +1,231 @@
+import { ConnectionError, type Argument, type CacheClient } from '@cache/core'
+import type { ReadPath } from '@cache/core/internal'
+import type { DurableConnection, Shortfall } from './durable-connection.js'
+import { DurabilityError } from './errors.js'
+import type { Partition, Partitions } from './partitions.js'
+import { queueWritesScript } from './scripts.js'
+import type { Sessions } from './sessions.js'
+
+/** A write as its script gets it. */
+export interface EncodedWrite {
+  /** The key of its entry. */
+  readonly key: string
+  readonly kind: 'write' | 'delete' | 'patch'
+  /** The flags of the frame that the script makes. */
+  readonly flags: number
+  /** The id, the payload and the ttl. For a patch, the lease and the patch follow. */
+  readonly args: readonly Argument[]
+}
+
+/**
+ * What became of a write. `'full'`: the queue has no room. `'overtaken'`: another write came after
+ * the lease that this one depends on was taken. In both cases, nothing was written.
+ */
+export type WriteOutcome = 'stored' | 'full' | 'overtaken'
+
+interface Dependencies {
+  readonly client: CacheClient
+  readonly partitions: Partitions
+  readonly path: ReadPath<any>
+  readonly sessions: Sessions
+  readonly durable: DurableConnection | undefined
+  readonly maxPending: number
+}
+
+/**
+ * Sends the writes of a partition to Redis, those of one tick together in one call of a script
+ * (group commit). While a call is under way, further writes of its partition wait for the next one.
+ * So the writes of a partition are executed in the order in which they were made, and the busier a
+ * partition is, the more writes share the cost of a call.
+ */
+export class WriteBatches {
+  readonly #dependencies: Dependencies
+  readonly #queues: readonly PartitionQueue[]
+  readonly #maxUnsettled: number
+  #unsettled = 0
+  /** The queues that are sent at the end of this tick. */
+  #scheduled: PartitionQueue[] = []
+
+  constructor(dependencies: Dependencies) {
+    this.#dependencies = dependencies
+    this.#queues = dependencies.partitions.all.map((partition) => ({
+      partition,
+      waiting: [],
+      isBusy: false,
+    }))
+    this.#maxUnsettled = 10 * dependencies.client.entries.atOnce // resilience.maxInFlight
+  }
+
+  /**
+   * Stores a write in the queue and in the cache, in one atomic step.
+   *
+   * @throws {DurabilityError} if the write is in Redis, but on too few replicas.
+   */
+  add(partition: Partition, write: EncodedWrite): Promise<WriteOutcome> {
+    if (this.#unsettled >= this.#maxUnsettled) return Promise.reject(this.#overloaded(write))
+    this.#unsettled++
+    const queue = this.#queues[partition.index]!
+    if (!queue.isBusy) this.#schedule(queue)
+    const { key, kind, flags, args } = write
+    const since = performance.now()
+    return new Promise((resolve, reject) => {
+      queue.waiting.push({ key, kind, flags, args, since, resolve, reject })
+    })
+  }
+
+  /** Sends the waiting writes of a queue when the promises that are settling now have settled. */
+  #schedule(queue: PartitionQueue): void {
+    queue.isBusy = true
+    if (this.#scheduled.length === 0) void RESOLVED.then(this.#atEndOfTick)
+    this.#scheduled.push(queue)
+  }
+
+  readonly #atEndOfTick = (): void => process.nextTick(this.#sendScheduled)
+
+  /**
+   * Sends the scheduled queues, with many writes in several turns of the event loop: so Redis
+   * executes the first ones while the next ones are prepared.
+   */
+  readonly #sendScheduled = (): void => {
+    const queues = this.#scheduled
+    let sent = 0
+    for (let writes = 0; sent < queues.length && writes < WRITES_PER_TURN; sent++) {
+      writes += queues[sent]!.waiting.length
+      void this.#sendNext(queues[sent]!)
+    }
+    this.#scheduled = queues.slice(sent)
+    if (this.#scheduled.length > 0) setImmediate(this.#sendScheduled)
+  }
+
+  async #sendNext(queue: PartitionQueue): Promise<void> {
+    this.#rejectOverdue(queue)
+    const batch = takeBatch(queue)
+    if (batch.length > 0) await this.#send(queue.partition, batch)
+    // The writes that the callers of this batch make next are sent with those that wait.
+    if (queue.waiting.length > 0) this.#schedule(queue)
+    else queue.isBusy = false
+  }
+
+  /** Sends a batch and settles its writes. Never rejects. */
+  async #send(partition: Partition, batch: readonly WaitingWrite[]): Promise<void> {
+    try {
+      const { outcomes, shortfall } = await this.#execute(partition, batch)
+      for (let i = 0; i < batch.length; i++) {
+        const { key, resolve, reject } = batch[i]!
+        const outcome = outcomeOf[outcomes[i]!]!
+        if (shortfall && outcome === 'stored') reject(durabilityError(key, shortfall))
+        else resolve(outcome)
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    } finally {
+      this.#unsettled -= batch.length
+    }
+  }
+
+  /** Resolves to the outcome of each write, as a letter (queue-writes.lua). */
+  async #execute(
+    partition: Partition,
+    batch: readonly WaitingWrite[],
+  ): Promise<{ readonly outcomes: string; readonly shortfall: Shortfall | undefined }> {
+    const { client, partitions, path, sessions, durable, maxPending } = this.#dependencies
+    const keys: string[] = []
+    let kinds = ''
+    let flags = ''
+    const argsOfWrites: Argument[] = []
+    for (const write of batch) {
+      keys.push(write.key)
+      kinds += write.kind[0]!
+      flags += String.fromCharCode(write.flags)
+      argsOfWrites.push(...write.args)
+    }
+    const { stream, pending } = partition
+    let shortfall: Shortfall | undefined
+    await partitions.verify()
+    const outcomes = await path.changing(keys, () =>
+      sessions.attempt(partition, stream, async ({ session, number, args }) => {
+        const store = durable ? await durable.entries() : client.entries
+        const letters = await store.changeTogether(
+          queueWritesScript,
+          keys,
+          [...args, String(maxPending), kinds, flags, ...argsOfWrites],
+          [stream, pending, session],
+        )
+        if (durable && letters.includes('S')) shortfall = await durable.confirm(session, number)
+        return letters
+      }),
+    )
+    path.count('writes', outcomes.replaceAll(/[^S]/g, '').length)
+    return { outcomes, shortfall }
+  }
+
+  /**
+   * Rejects the writes that have waited for `resilience.writeTimeout` already, because Redis is
+   * slow or does not answer. They were not executed.
+   */
+  #rejectOverdue({ partition, waiting }: PartitionQueue): void {
+    const { writeTimeout } = this.#dependencies.client.entries
+    const dueAfter = performance.now() - writeTimeout
+    const overdue = waiting.findIndex(({ since }) => since > dueAfter)
+    const count = overdue === -1 ? waiting.length : overdue
+    if (count === 0) return
+    this.#unsettled -= count
+    for (const { key, reject } of waiting.splice(0, count))
+      reject(
+        new ConnectionError(
+          `The write of "${key}" was not sent: earlier writes of "${partition.stream}" were not ` +
+            `answered within ${writeTimeout} ms. Check that Redis answers, or allow more time.`,
+          { code: 'NOT_SENT', key },
+        ),
+      )
+  }
+
+  #overloaded({ key }: EncodedWrite): ConnectionError {
+    return new ConnectionError(
+      `The write of "${key}" was not sent: ${this.#unsettled} writes are waiting for Redis, ` +
+        'which is the limit that "resilience.maxInFlight" sets. Send fewer at once, or raise it.',
+      { code: 'OVERLOADED', key },
+    )
+  }
+}
+
+interface WaitingWrite extends EncodedWrite {
+  /** The `performance.now()` at which it was made. */
+  readonly since: number
+  resolve(outcome: WriteOutcome): void
+  reject(error: unknown): void
+}
+
+/** The writes of a partition that were not sent yet. */
+interface PartitionQueue {
+  readonly partition: Partition
+  waiting: WaitingWrite[]
+  /** Whether a batch is under way, or will be sent at the end of this tick. */
+  isBusy: boolean
+}
+
+/** Removes the next batch from a queue. */
+function takeBatch(queue: PartitionQueue): WaitingWrite[] {
+  const { waiting } = queue
+  let length = 0
+  for (let bytes = 0; length < waiting.length && length < MAX_WRITES; length++) {
+    for (const argument of waiting[length]!.args) bytes += argument.length
+    if (bytes > MAX_BYTES && length > 0) break
+  }
+  if (length === waiting.length) queue.waiting = []
+  return length === waiting.length ? waiting : waiting.splice(0, length)
+}
+
+function durabilityError(key: string, shortfall: Shortfall): DurabilityError {
+  const { confirmed, required, cause } = shortfall
+  return new DurabilityError(key, confirmed, required, cause)
+}
+
+const outcomeOf: Readonly<Record<string, WriteOutcome>> = { S: 'stored', F: 'full', O: 'overtaken' }
+const RESOLVED = Promise.resolve()
+/** A call executes at most this many writes, so that no other command waits behind a long one. */
+const MAX_WRITES = 128
+/** So many writes are sent in one turn of the event loop, in whole calls. */
+const WRITES_PER_TURN = 50
+/** The approximate size of a call. A single larger write is sent by itself. */
+const MAX_BYTES = 1024 * 1024

@@ -1,0 +1,102 @@
+import type { CacheError } from '@cache/core'
+import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { BackpressureError } from '../src/index.js'
+import { Setup, clientKinds, connect } from './setup.js'
+
+const names = (count: number): { name: string }[] =>
+  Array.from({ length: count }, (_, i) => ({ name: String(i) }))
+
+describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
+  let redis: RedisServer
+  beforeAll(async () => void (redis = await startRedis()))
+  afterAll(() => redis.stop())
+  beforeEach(() => redis.flush())
+
+  const scriptCalls = async (): Promise<number> => {
+    const stats = await redis.cli('INFO', 'commandstats')
+    return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1] ?? 0)
+  }
+
+  it('go to their partition in one call of a script', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('first', { name: 'first' })
+    const before = await scriptCalls()
+    await Promise.all(names(100).map((row) => rows.put(row.name, row)))
+    expect((await scriptCalls()) - before).toBe(1)
+    await rows.close()
+  })
+
+  it('reach the database in the order in which they were made', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const writing = Promise.all(names(300).map((row) => rows.put('1', row)))
+    await rows.delete('1')
+    await writing
+    const flushed: unknown[] = []
+    setup.startWorker({
+      coalesce: false,
+      flush: (writes) => void flushed.push(...writes.map(({ value }) => value)),
+    })
+    await rows.flushed('1')
+    expect(flushed).toEqual([...names(300), null])
+    expect(await rows.get('1')).toBe(null)
+    await rows.close()
+  })
+
+  it('are refused one by one if the queue has room for some only', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.rows({ maxPending: 2 })
+    const results = await Promise.allSettled(names(4).map((row) => rows.put(row.name, row)))
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+    ])
+    const [, , refused] = results
+    expect(refused?.status === 'rejected' && refused.reason).toBeInstanceOf(BackpressureError)
+    expect(await rows.peek('2')).toBeUndefined()
+    await rows.close()
+  })
+
+  it('reject as not sent if earlier ones of their partition were not answered', async () => {
+    await using proxy = await startProxy(redis)
+    await using client = connect(kind, proxy.url, {
+      writeTimeout: 300,
+      breaker: { failures: 1_000, cooldown: 50 },
+    })
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('first', { name: 'first' })
+    const held = proxy.hold()
+    const results = await Promise.allSettled(names(200).map((row) => rows.put(row.name, row)))
+    const codes = results.map((result) =>
+      result.status === 'rejected' ? (result.reason as CacheError).code : 'stored',
+    )
+    expect(codes.slice(0, 128)).not.toContain('NOT_SENT')
+    expect(codes).not.toContain('stored')
+    expect(new Set(codes.slice(128))).toEqual(new Set(['NOT_SENT']))
+    proxy.drop()
+    await held.deliver()
+    expect(await redis.cli('KEYS', '*entry:150')).toBe('')
+    await rows.close()
+  })
+
+  it('are refused at once beyond maxInFlight', async () => {
+    await using client = connect(kind, redis.url, { maxInFlight: 20 })
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const results = await Promise.allSettled(names(50).map((row) => rows.put(row.name, row)))
+    const refused = results.filter(({ status }) => status === 'rejected')
+    expect(refused).toHaveLength(30)
+    for (const result of refused)
+      expect(result).toMatchObject({ reason: expect.objectContaining({ code: 'OVERLOADED' }) })
+    await rows.put('after', { name: 'after' })
+    await rows.close()
+  })
+})
