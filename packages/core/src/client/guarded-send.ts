@@ -34,9 +34,11 @@ export function createGuardedSend(
     driver.silentFor === undefined || driver.silentFor(node) >= limits.silence
 
   const recordFailures = (
-    indexes: Map<string, number[]>,
+    nodes: readonly string[] | undefined,
     lost: ReadonlyMap<number, CacheError>,
+    count: number,
   ): void => {
+    const indexes = groupBy(Array(count).keys(), (index) => nodes?.[index] ?? '')
     for (const [node, own] of indexes) {
       if (!own.every((index) => lost.has(index))) continue
       if (!breakers.has(node))
@@ -48,12 +50,12 @@ export function createGuardedSend(
   const sendUnguarded: Send = (commands, timeout) => {
     // The nodes are determined before sending: by the time a node has not answered, its key may
     // have moved to another node.
-    const byNode = indexesByNode(commands, nodeOf)
-    const lost = new Map<number, CacheError>()
+    const nodes = driver.nodeOf && commands.map(nodeOf)
+    let lost: Map<number, CacheError> | undefined
     let unanswered = commands.length
     return sendThrough(driver, commands, timeout, (index, result) => {
-      if (isLost(result)) lost.set(index, result)
-      if (--unanswered === 0 && lost.size > 0) recordFailures(byNode, lost)
+      if (isLost(result)) (lost ??= new Map()).set(index, result)
+      if (--unanswered === 0 && lost) recordFailures(nodes, lost, commands.length)
     })
   }
 

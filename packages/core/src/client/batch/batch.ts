@@ -141,10 +141,11 @@ export class Batch {
         return Promise.reject(new InvalidOptionError('args', 'strings and Buffers', argument))
     if (this.#inFlight >= this.#maxInFlight) return this.#refuse()
     if (script.readOnly) return this.#add(timeout, (calls) => calls.addReadOnly(script, keys, args))
-    const call: Call = { script, keys, args, ...createDeferred<Reply>() }
+    const { promise, resolve, reject } = createDeferred<Reply>()
+    const call: Call = { script, keys, args, promise, resolve, reject, answered: undefined }
     if (keys.length > 0) this.#keyOrder.add(keys[0]!, { call, timeout })
     else this.#add(timeout, (calls) => calls.add(call))
-    return call.promise
+    return promise
   }
 
   #add<R>(timeout: number, add: (calls: TickCalls) => R): R {

@@ -42,7 +42,13 @@ export class KeyOrder {
   add(key: string, timed: TimedCall): void {
     const queue = this.#queues.get(key)
     if (queue === undefined) {
-      const newQueue: KeyQueue = { unanswered: 0, last: undefined, waiting: [], unreachable: false }
+      const newQueue: KeyQueue = {
+        unanswered: 0,
+        last: undefined,
+        lastTick: 0,
+        waiting: [],
+        unreachable: false,
+      }
       this.#queues.set(key, newQueue)
       this.#start(key, newQueue, timed)
     } else if (queue.waiting.length === 0 && this.#canJoinLast(queue, timed))
@@ -52,7 +58,8 @@ export class KeyOrder {
 
   #start(key: string, queue: KeyQueue, timed: TimedCall): void {
     queue.unanswered++
-    queue.last = { ...timed, tick: this.#tick }
+    queue.last = timed
+    queue.lastTick = this.#tick
     timed.call.answered = (error) => {
       queue.unreachable = error instanceof ConnectionError
       this.#answered(key, queue)
@@ -74,10 +81,10 @@ export class KeyOrder {
   }
 
   /** Whether a call can be sent in one command with the last one, or is the first. */
-  #canJoinLast({ last }: KeyQueue, { call, timeout }: TimedCall): boolean {
+  #canJoinLast({ last, lastTick }: KeyQueue, { call, timeout }: TimedCall): boolean {
     if (last === undefined) return true
     return (
-      last.tick === this.#tick &&
+      lastTick === this.#tick &&
       last.timeout === timeout &&
       last.call.script === call.script &&
       last.call.keys.length === call.keys.length &&
@@ -118,7 +125,9 @@ export class KeyOrder {
 interface KeyQueue {
   /** The number of calls that were sent and not answered. */
   unanswered: number
-  last: (TimedCall & { readonly tick: number }) | undefined
+  last: TimedCall | undefined
+  /** The tick of the last call. */
+  lastTick: number
   readonly waiting: TimedCall[]
   /** Whether the last answer was that Redis could not be reached. */
   unreachable: boolean

@@ -1,6 +1,6 @@
 import { groupBy } from '../../util/group-by.js'
 import type { Driver } from '../../drivers/driver.js'
-import type { Argument, Reply } from '../../drivers/command.js'
+import type { Argument, Command, Reply } from '../../drivers/command.js'
 import { CacheError, ServerError } from '../../errors.js'
 import type { Script } from '../script.js'
 import { channels, emit } from '../telemetry.js'
@@ -17,7 +17,7 @@ export interface Call extends Deferred<Reply> {
   readonly keys: readonly string[]
   readonly args: readonly Argument[]
   /** Called as soon as the reply has arrived, or it is known that none will arrive. */
-  answered?: (error?: CacheError) => void
+  answered: ((error?: CacheError) => void) | undefined
 }
 
 /**
@@ -45,7 +45,7 @@ export class TickCalls {
     const id = JSON.stringify([script.sha, script.binary, keys, args])
     const existing = this.#readOnlyCalls?.get(id)
     if (existing) return existing
-    const call: Call = { script, keys, args, ...createDeferred<Reply>() }
+    const call: Call = { script, keys, args, ...createDeferred<Reply>(), answered: undefined }
     ;(this.#readOnlyCalls ??= new Map()).set(id, call.promise)
     this.add(call)
     return call.promise
@@ -59,13 +59,12 @@ export class TickCalls {
   }
 
   batchedCommands(driver: Driver, singleServer: boolean): BatchedCommand[] {
-    const split = (run: readonly Call[]): readonly (readonly Call[])[] => {
-      if (!singleServer) return splitBySlot(driver, run)
-      return splitBySize(
-        run.length <= MAX_CALLS_PER_COMMAND ? [run] : [...groupBy(run, firstKey).values()],
-      )
-    }
-    return this.#scripts.flatMap(({ runs }) => runs.flatMap(split).map(batchedCommandOf))
+    const commands: BatchedCommand[] = []
+    for (const { runs } of this.#scripts)
+      for (const run of runs)
+        for (const calls of singleServer ? splitByKey(run) : splitBySlot(driver, run))
+          commands.push(new CombinedCalls(calls))
+    return commands
   }
 }
 
@@ -115,6 +114,13 @@ function runsByKey(runs: Iterable<Call[]>): Map<string, Call[]> {
   return byKey
 }
 
+/** For a single server, on which calls of all keys can be combined. */
+function splitByKey(calls: readonly Call[]): readonly (readonly Call[])[] {
+  return calls.length <= MAX_CALLS_PER_COMMAND
+    ? [calls]
+    : splitBySize([...groupBy(calls, firstKey).values()])
+}
+
 /** A call whose own keys are in different slots fails, so it is sent alone. */
 function splitBySlot(driver: Driver, calls: readonly Call[]): (readonly Call[])[] {
   const spansSlots = ({ keys }: Call): boolean => driver.group(keys).length > 1
@@ -146,32 +152,49 @@ function splitBySize(groups: readonly (readonly Call[])[]): Call[][] {
   return parts
 }
 
-function batchedCommandOf(calls: readonly Call[]): BatchedCommand {
-  const { script, args } = calls[0]!
-  const keys = calls.length === 1 ? calls[0]!.keys : calls.flatMap((call) => call.keys)
-  const scriptArgs: Argument[] = [
-    String(keys.length),
-    ...keys,
-    ...(calls.length === 1 ? args : combinedArguments(calls)),
-    String(calls.length),
-  ]
-  const fail = (error: CacheError): void => {
-    for (const call of calls) {
+/** Calls of one script that are sent as one command. */
+class CombinedCalls implements BatchedCommand {
+  readonly command: Command
+  readonly requestCount: number
+  readonly #calls: readonly Call[]
+
+  constructor(calls: readonly Call[], command = commandOf(calls)) {
+    this.#calls = calls
+    this.command = command
+    this.requestCount = calls.length
+  }
+
+  deliver(reply: Reply): void {
+    deliverCalls(this.#calls, reply as readonly Reply[])
+  }
+
+  fail(error: CacheError): void {
+    for (const call of this.#calls) {
       call.answered?.(error)
       call.reject(error)
     }
   }
-  const deliver = (reply: Reply): void => deliverCalls(calls, reply as readonly Reply[])
-  const batchedCommand = (name: string, hashOrSource: string): BatchedCommand => ({
-    command: { args: [name, hashOrSource, ...scriptArgs], keys, binary: script.binary },
-    requestCount: calls.length,
-    deliver,
-    fail,
-  })
-  return {
-    ...batchedCommand('EVALSHA', script.sha),
-    withSource: () => batchedCommand('EVAL', script.source),
+
+  withSource(): BatchedCommand {
+    const { args, ...command } = this.command
+    const { source } = this.#calls[0]!.script
+    return new CombinedCalls(this.#calls, { ...command, args: ['EVAL', source, ...args.slice(2)] })
   }
+}
+
+function commandOf(calls: readonly Call[]): Command {
+  const first = calls[0]!
+  const { script } = first
+  const keys = calls.length === 1 ? first.keys : calls.flatMap((call) => call.keys)
+  const args: Command['args'] = [
+    'EVALSHA',
+    script.sha,
+    String(keys.length),
+    ...keys,
+    ...(calls.length === 1 ? first.args : combinedArguments(calls)),
+    String(calls.length),
+  ]
+  return { args, keys, binary: script.binary }
 }
 
 /**
