@@ -13,10 +13,14 @@ import { setImmediate } from 'node:timers/promises'
  */
 export class Slices {
   #startedAt = performance.now()
+  #items = 0
 
-  /** Whether the event loop has waited long enough for this slice. */
+  /**
+   * Whether the event loop has waited long enough for this slice. Ask before each item: the clock is
+   * read for every eighth.
+   */
   get over(): boolean {
-    return performance.now() - this.#startedAt >= SLICE_LENGTH
+    return ++this.#items % 8 === 0 && performance.now() - this.#startedAt >= SLICE_LENGTH
   }
 
   /** Begins the next slice after one turn of the event loop. */
