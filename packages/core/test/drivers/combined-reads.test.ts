@@ -37,6 +37,17 @@ describe.each([
       expect(after.get! - before.get!).toBe(KEYS.length) // those of the scripts
     }))
 
+  it('are several commands if they are too many for one', () =>
+    using(async (driver) => {
+      await values(driver)
+      const keys = Array.from({ length: 900 }, (_, i) => `many:${i}`)
+      const before = await calls('evalsha', 'get')
+      expect(await all(driver, keys.map(get))).toEqual(keys.map(() => null))
+      const after = await calls('evalsha', 'get')
+      expect(after.evalsha! - before.evalsha!).toBe(6) // each node has more than 256 of the keys
+      expect(after.get! - before.get!).toBe(900)
+    }))
+
   it('return what GET and MGET return for absent keys, bytes and other types', () =>
     using(async (driver) => {
       await store(driver)

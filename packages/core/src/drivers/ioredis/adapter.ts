@@ -254,7 +254,7 @@ function writeToCluster(
     }
     const { reads, others } = combinedReads.divide(commands, indexes)
     if (reads.length > 0)
-      void combinedReads.send(reads, {
+      combinedReads.send(reads, {
         commands,
         settle,
         isPending,

@@ -114,7 +114,7 @@ export function nodeRedisAdapter(client: NodeRedisClient, topology: Topology): C
       for (const [primary, indexes] of byPrimary(cluster, commands)) {
         const { reads, others } = combinedReads.divide(commands, indexes)
         if (primary && reads.length > 0)
-          void combinedReads.send(reads, {
+          combinedReads.send(reads, {
             commands,
             settle,
             isPending,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { MAX_KEYS_PER_COMMAND } from '../../client/batch/batched-command.js'
 import { ConnectionError, ServerError, type CacheError } from '../../errors.js'
 import type { Command, Reply } from '../command.js'
 import type { Settle } from './client-adapter.js'
@@ -46,8 +47,15 @@ export class CombinedReads {
       : { reads: indexes.slice(0, reads), others: indexes.slice(reads) }
   }
 
-  /** Sends reads as one command, and settles each. Never rejects. */
-  async send(reads: readonly number[], write: CombinedWrite): Promise<void> {
+  /** Sends reads as commands of limited size, and settles each. */
+  send(reads: readonly number[], write: CombinedWrite): void {
+    for (const part of partsOf(reads, write.commands))
+      if (part.length < MIN_READS) part.forEach(write.writeAlone)
+      else void this.#sendPart(part, write)
+  }
+
+  /** Never rejects. */
+  async #sendPart(reads: readonly number[], write: CombinedWrite): Promise<void> {
     const { commands, settle, isPending, sendToNode, writeAlone } = write
     const keys = reads.flatMap((index) => commands[index]!.keys)
     const script = (name: string, hashOrSource: string): Command => ({
@@ -74,6 +82,21 @@ export class CombinedReads {
       if (noReply) settle(index, errorOf(noReply.cause, commands[index]!))
       else writeAlone(index)
   }
+}
+
+/** Divides reads into parts of at most MAX_KEYS_PER_COMMAND keys. */
+function partsOf(reads: readonly number[], commands: readonly Command[]): number[][] {
+  const parts: number[][] = []
+  let keyCount = Infinity
+  for (const index of reads) {
+    keyCount += commands[index]!.keys.length
+    if (keyCount > MAX_KEYS_PER_COMMAND) {
+      parts.push([])
+      keyCount = commands[index]!.keys.length
+    }
+    parts.at(-1)!.push(index)
+  }
+  return parts
 }
 
 function isRead({ args: [name], binary }: Command): boolean {
