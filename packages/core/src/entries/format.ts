@@ -2,6 +2,7 @@ import { checkCodec, type Codec, type CodecContext } from '../codecs/codec.js'
 import { json } from '../codecs/json.js'
 import { CacheError, CodecError } from '../errors.js'
 import {
+  SCRIPT_HEADER_BYTES,
   associatedData,
   flagsForScript,
   frame,
@@ -169,7 +170,7 @@ class EntryFormat<T> implements Format<T> {
       const payload = hasPayload
         ? this.#encodePayload(key, value, meta)
         : (this.#proof(key, value, meta) ?? '')
-      this.#checkSize(key, payload)
+      this.#checkSize(key, payload, SCRIPT_HEADER_BYTES)
       return { flags: flagsForScript(hasPayload ? 'present' : value, meta), payload }
     } catch (cause) {
       throw this.#encodeError(key, cause)
@@ -259,11 +260,12 @@ class EntryFormat<T> implements Format<T> {
     )
   }
 
-  #checkSize(key: string, stored: string | Buffer): void {
+  /** Checks the size of what is stored, to which a script adds `headerBytes`. */
+  #checkSize(key: string, stored: string | Buffer, headerBytes = 0): void {
     const max = this.maxValueBytes
     // A UTF-16 code unit takes at most three bytes in UTF-8.
-    if (typeof stored === 'string' && stored.length * 3 <= max) return
-    const bytes = Buffer.byteLength(stored)
+    if (typeof stored === 'string' && stored.length * 3 + headerBytes <= max) return
+    const bytes = Buffer.byteLength(stored) + headerBytes
     if (bytes > max)
       throw new CodecError(
         `The value of "${key}" has ${bytes} bytes, more than maxValueBytes (${max}).`,
