@@ -1,11 +1,16 @@
 import type { CacheError } from '@cache/core'
 import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { BackpressureError } from '../src/index.js'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { BackpressureError, DurabilityError } from '../src/index.js'
 import { Setup, clientKinds, connect } from './setup.js'
 
 const names = (count: number): { name: string }[] =>
   Array.from({ length: count }, (_, i) => ({ name: String(i) }))
+
+function blockFor(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
 
 describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
   let redis: RedisServer
@@ -74,7 +79,9 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     const rows = setup.rows()
     await rows.put('first', { name: 'first' })
     const held = proxy.hold()
-    const results = await Promise.allSettled(names(200).map((row) => rows.put(row.name, row)))
+    const writing = Promise.allSettled(names(200).map((row) => rows.put(row.name, row)))
+    blockFor(20) // so the first ones are sent after the others began to wait
+    const results = await writing
     const codes = results.map((result) =>
       result.status === 'rejected' ? (result.reason as CacheError).code : 'stored',
     )
@@ -84,6 +91,63 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     proxy.drop()
     await held.deliver()
     expect(await redis.cli('KEYS', '*entry:150')).toBe('')
+    await rows.close()
+  })
+
+  it('are sent however long the process was busy before', async () => {
+    await using client = connect(kind, redis.url, { writeTimeout: 500 })
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('first', { name: 'first' })
+    const [sent, waiting] = [rows.put('1', { name: 'sent' }), rows.put('2', { name: 'waiting' })]
+    blockFor(700)
+    await Promise.all([sent, waiting])
+    const behind = [rows.put('1', { name: 'sent' })]
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    behind.push(rows.put('2', { name: 'behind it' }))
+    blockFor(700)
+    await Promise.all(behind)
+    await rows.close()
+  })
+
+  it('do not wait for earlier ones longer than writeTimeout', async () => {
+    await using client = connect(kind, redis.url, { writeTimeout: 300 })
+    await using setup = new Setup(client)
+    // The first write waits for its replicas, which takes longer than writeTimeout.
+    const rows = setup.rows({ durability: { replicas: 1, timeout: 1_500 } })
+    let hasSettled = false
+    const first = rows.put('1', { name: 'first' }).catch((error: unknown) => {
+      hasSettled = true
+      return error
+    })
+    await vi.waitFor(async () => expect(await redis.cli('KEYS', '*entry:1')).not.toBe(''), 5_000)
+    await expect(rows.put('2', { name: 'second' })).rejects.toMatchObject({ code: 'NOT_SENT' })
+    expect(hasSettled).toBe(false)
+    expect(await first).toBeInstanceOf(DurabilityError)
+    expect(await redis.cli('KEYS', '*entry:2')).toBe('')
+    await rows.close()
+  })
+
+  it('are refused one by one if they are too large', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const limits = { maxValueBytes: 100 }
+    const rows = setup.rows(limits)
+    // With its frame of 10 bytes, a value of 91 bytes of JSON is too large by one.
+    const sizes = [70, 80, 90, 91, 95, 100, 101]
+    const valueOf = (size: number) => ({ name: 'x'.repeat(size - '{"name":""}'.length) })
+    const results = await Promise.allSettled(
+      sizes.map((size) => rows.put(String(size), valueOf(size))),
+    )
+    setup.startWorker(limits)
+    for (const [i, size] of sizes.entries()) {
+      expect(results[i]!.status).toBe(size <= 90 ? 'fulfilled' : 'rejected')
+      await rows.flushed(String(size))
+      expect(await rows.get(String(size))).toEqual(size <= 90 ? valueOf(size) : null)
+    }
+    expect(await rows.deadLetters.list()).toEqual([])
     await rows.close()
   })
 
