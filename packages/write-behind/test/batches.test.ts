@@ -1,8 +1,9 @@
-import type { CacheError } from '@cache/core'
+import type { CacheClient, CacheError } from '@cache/core'
+import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
 import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BackpressureError, DurabilityError } from '../src/index.js'
-import { Setup, clientKinds, connect } from './setup.js'
+import { Setup, clientKinds, connect, findKey } from './setup.js'
 
 const names = (count: number): { name: string }[] =>
   Array.from({ length: count }, (_, i) => ({ name: String(i) }))
@@ -149,6 +150,60 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     }
     expect(await rows.deadLetters.list()).toEqual([])
     await rows.close()
+  })
+
+  it('are all stored if a key of one of them holds another type', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.counters()
+    await rows.update('first', 1)
+    const keyOf = (name: string) => findKey(redis, name)
+    const entryKey = (await redis.cli('KEYS', '*entry:first')).replace(/first$/, '')
+    const foreign: Record<string, () => Promise<string>> = {
+      entry: async () => `${entryKey}3`,
+      lease: async () => `${entryKey}4:lease`,
+      'pending values': () => keyOf('pending'),
+      stream: () => keyOf('stream'),
+      session: async () => (await keyOf('session:*')).split('\n')[0]!,
+    }
+    for (const [name, find] of Object.entries(foreign)) {
+      const key = await find()
+      await redis.cli('DEL', key)
+      await redis.cli('RPUSH', key, 'foreign')
+      const results = await Promise.allSettled(
+        names(20).map(({ name: id }, i) =>
+          i % 2 ? rows.update(id, 1) : rows.put(id, { name, age: 0 }),
+        ),
+      )
+      expect(results.filter(({ status }) => status === 'rejected')).toEqual([])
+      expect((await rows.pending()).writes).toBeGreaterThanOrEqual(20)
+      expect(await rows.get('4')).toEqual({ name, age: 0 })
+    }
+    await rows.close()
+  })
+
+  it('are announced to near caches, even if their keys fill several messages', async () => {
+    await using client = connect(kind, redis.url)
+    await using otherClient = connect(kind, redis.url)
+    const withNear = async (plain: CacheClient) => {
+      const bus = createInvalidationBus({ client: plain })
+      await bus.ready()
+      return new Setup(withNearCache(plain, { bus, ttl: '1m' }))
+    }
+    await using setup = await withNear(client)
+    await using other = await withNear(otherClient)
+    const [rows, otherRows] = [setup.rows(), other.rows()]
+    const ids = names(128).map(({ name }) => name.padEnd(900, 'x'))
+    const namesRead = async () =>
+      new Set((await otherRows.getMany(ids)).map((row) => row?.name ?? 'none'))
+    await rows.putMany(ids.map((id) => [id, { name: 'old' }]))
+    await vi.waitFor(async () => {
+      expect(await namesRead()).toEqual(new Set(['old']))
+      expect(otherRows.stats().nearHits).toBeGreaterThanOrEqual(128)
+    }, 5_000)
+    await Promise.all(ids.map((id) => rows.put(id, { name: 'new' })))
+    await vi.waitFor(async () => expect(await namesRead()).toEqual(new Set(['new'])), 5_000)
+    await Promise.all([rows.close(), otherRows.close()])
   })
 
   it('are refused at once beyond maxInFlight', async () => {
