@@ -152,10 +152,9 @@ class EntryFormat<T> implements Format<T> {
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
     try {
-      const metaToStore = this.#metaToStore(meta)
       const stored = this.#hasPayload(value)
-        ? frame(this.#encodePayload(key, value, metaToStore), metaToStore)
-        : frameAbsent(value, metaToStore, this.#proof(key, value, metaToStore))
+        ? frame(this.#encodePayload(key, value, meta), meta)
+        : frameAbsent(value, meta, this.#proof(key, value, meta))
       this.#checkSize(key, stored)
       return stored
     } catch (cause) {
@@ -207,13 +206,6 @@ class EntryFormat<T> implements Format<T> {
       key,
       cause: safeCause(cause),
     })
-  }
-
-  /** Only codecs that authenticate need the flag `versionByScript` in the frame. */
-  #metaToStore(meta: Meta | undefined): Meta | undefined {
-    return meta?.versionByScript && !this.#codec.seal
-      ? { ...meta, versionByScript: undefined }
-      : meta
   }
 
   #context(key: string, authenticated: Buffer | undefined): CodecContext {
@@ -299,6 +291,7 @@ class EntryFormat<T> implements Format<T> {
 
 const EMPTY = Buffer.alloc(0)
 const VERSION_BY_SCRIPT: Meta = { version: 0 }
+/** Only codecs that authenticate the metadata need to know that a script sets the version. */
 const SEALED_VERSION_BY_SCRIPT: Meta = { version: 0, versionByScript: true }
 
 function afterSchema<T>(
