@@ -258,8 +258,10 @@ describe('encrypted', () => {
     })
 
     it('lets a script insert a version where that was allowed, and only there', () => {
-      const by = bytes(format.encode('k', 'x', { version: 0, versionByScript: true }))
-      by.writeDoubleBE(12, 2)
+      const { flags, payload } = format.encodeForScript('k', 'x')
+      const version = Buffer.alloc(8)
+      version.writeDoubleBE(12)
+      const by = Buffer.concat([Buffer.from([1, flags]), version, bytes(payload)])
       expect(format.decode('k', by)).toMatchObject({ value: 'x', version: 12 })
       by[1]! &= ~32
       expect(format.decode('k', by)).toBeInstanceOf(Undecodable)

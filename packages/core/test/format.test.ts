@@ -461,6 +461,24 @@ describe('maxValueBytes', () => {
     expect(format.encode('k', 'ab', { version: 1 })).toHaveLength(12)
   })
 
+  it('counts the frame that a script makes', () => {
+    for (const codec of [text, json as Codec<string>]) {
+      const format = createFormat<string>({ codec, maxValueBytes: 40 })
+      for (let length = 0; length <= 40; length++) {
+        const value = 'x'.repeat(length)
+        const encode = (): unknown => format.encodeForScript('k', value)
+        let size = Infinity
+        try {
+          size = format.encode('k', value, { version: 1 }).length
+        } catch {
+          // too large
+        }
+        if (size <= 40) expect(encode).not.toThrow()
+        else expect(encode).toThrow(expect.objectContaining({ code: 'VALUE_TOO_LARGE' }))
+      }
+    }
+  })
+
   it('is 8 MiB by default', () => {
     const format = createFormat<string>({ codec: text })
     expect(format.encode('k', 'x'.repeat(8 * 1024 * 1024))).toHaveLength(8_388_608)

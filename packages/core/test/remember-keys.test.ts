@@ -33,3 +33,12 @@ it('an id without a valid key is refused each time', () => {
   const keyOf = rememberKeys<string>(clientWith({}), createKeys('shop', 'product'))
   for (let i = 0; i < 2; i++) expect(() => keyOf('')).toThrow('must not be empty')
 })
+
+it('the key of an array follows its parts', () => {
+  const makeKey = createKeys('shop', 'product')
+  const keyOf = rememberKeys<KeyPart[]>(clientWith({}), (parts) => makeKey(...parts))
+  const id: KeyPart[] = ['de', 1]
+  expect(keyOf(id)).toBe('shop:product:de:1')
+  id[1] = 2
+  expect(keyOf(id)).toBe('shop:product:de:2')
+})

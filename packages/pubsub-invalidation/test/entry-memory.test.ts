@@ -8,13 +8,16 @@ it('bounds the heap that an entry and a request in flight take', async () => {
     data: { url: redis.url },
   })
   try {
-    const { entry, inFlight } = await group.processes[0]!.next<Measured>('measured', {
-      timeout: 60_000,
-    })
+    const { entry, inFlight, inFlightWithoutNear } = await group.processes[0]!.next<Measured>(
+      'measured',
+      { timeout: 60_000 },
+    )
     expect(entry).toBeGreaterThan(100)
-    expect(entry).toBeLessThan(450)
+    expect(entry).toBeLessThan(320)
     expect(inFlight).toBeGreaterThan(100)
-    expect(inFlight).toBeLessThan(4_096)
+    expect(inFlight).toBeLessThan(3_400)
+    expect(inFlightWithoutNear).toBeGreaterThan(100)
+    expect(inFlightWithoutNear).toBeLessThan(1_700)
   } finally {
     await group.stop()
   }

@@ -1,5 +1,5 @@
 import { ConnectionError, type Argument, type CacheClient } from '@cache/core'
-import type { ReadPath } from '@cache/core/internal'
+import { Deadlines, type ReadPath } from '@cache/core/internal'
 import type { DurableConnection, Shortfall } from './durable-connection.js'
 import { DurabilityError } from './errors.js'
 import type { Partition, Partitions } from './partitions.js'
@@ -41,6 +41,7 @@ interface Dependencies {
 export class WriteBatches {
   readonly #dependencies: Dependencies
   readonly #queues: readonly PartitionQueue[]
+  readonly #deadlines = new Deadlines({ forReplies: true })
   readonly #maxUnsettled: number
   #unsettled = 0
   /** The queues that are sent at the end of this tick. */
@@ -57,7 +58,8 @@ export class WriteBatches {
   }
 
   /**
-   * Stores a write in the queue and in the cache, in one atomic step.
+   * Stores a write in the queue and in the cache, in one atomic step. A write that has waited for
+   * `resilience.writeTimeout` and was not sent rejects with `NOT_SENT`.
    *
    * @throws {DurabilityError} if the write is in Redis, but on too few replicas.
    */
@@ -67,9 +69,12 @@ export class WriteBatches {
     const queue = this.#queues[partition.index]!
     if (!queue.isBusy) this.#schedule(queue)
     const { key, kind, flags, args } = write
-    const since = performance.now()
     return new Promise((resolve, reject) => {
-      queue.waiting.push({ key, kind, flags, args, since, resolve, reject })
+      const deadline = this.#deadlines.set(this.#dependencies.client.entries.writeTimeout, () =>
+        this.#giveUp(queue, waiting),
+      )
+      const waiting: WaitingWrite = { key, kind, flags, args, deadline, resolve, reject }
+      queue.waiting.push(waiting)
     })
   }
 
@@ -98,8 +103,8 @@ export class WriteBatches {
   }
 
   async #sendNext(queue: PartitionQueue): Promise<void> {
-    this.#rejectOverdue(queue)
     const batch = takeBatch(queue)
+    for (const { deadline } of batch) this.#deadlines.done(deadline)
     if (batch.length > 0) await this.#send(queue.partition, batch)
     // The writes that the callers of this batch make next are sent with those that wait.
     if (queue.waiting.length > 0) this.#schedule(queue)
@@ -159,25 +164,19 @@ export class WriteBatches {
     return { outcomes, shortfall }
   }
 
-  /**
-   * Rejects the writes that have waited for `resilience.writeTimeout` already, because Redis is
-   * slow or does not answer. They were not executed.
-   */
-  #rejectOverdue({ partition, waiting }: PartitionQueue): void {
+  /** Rejects a write that could not be sent in time, because Redis is slow or does not answer. */
+  #giveUp({ partition, waiting }: PartitionQueue, write: WaitingWrite): void {
+    waiting.splice(waiting.indexOf(write), 1)
+    this.#unsettled--
+    const { key, reject } = write
     const { writeTimeout } = this.#dependencies.client.entries
-    const dueAfter = performance.now() - writeTimeout
-    const overdue = waiting.findIndex(({ since }) => since > dueAfter)
-    const count = overdue === -1 ? waiting.length : overdue
-    if (count === 0) return
-    this.#unsettled -= count
-    for (const { key, reject } of waiting.splice(0, count))
-      reject(
-        new ConnectionError(
-          `The write of "${key}" was not sent: earlier writes of "${partition.stream}" were not ` +
-            `answered within ${writeTimeout} ms. Check that Redis answers, or allow more time.`,
-          { code: 'NOT_SENT', key },
-        ),
-      )
+    reject(
+      new ConnectionError(
+        `The write of "${key}" was not sent: earlier writes of "${partition.stream}" were not ` +
+          `answered within ${writeTimeout} ms. Check that Redis answers, or allow more time.`,
+        { code: 'NOT_SENT', key },
+      ),
+    )
   }
 
   #overloaded({ key }: EncodedWrite): ConnectionError {
@@ -190,8 +189,8 @@ export class WriteBatches {
 }
 
 interface WaitingWrite extends EncodedWrite {
-  /** The `performance.now()` at which it was made. */
-  readonly since: number
+  /** Until when it must be sent. */
+  readonly deadline: ReturnType<Deadlines['set']>
   resolve(outcome: WriteOutcome): void
   reject(error: unknown): void
 }

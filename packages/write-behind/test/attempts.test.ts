@@ -92,6 +92,38 @@ describe.each(clientKinds)('a write that is sent twice or arrives late, on %s', 
     await rows.close()
   })
 
+  it('does not undo a later write while an earlier attempt at a dead letter is open', async () => {
+    await using proxy = await startProxy(redis)
+    await using client = connect(kind, proxy.url, SHORT_TIMEOUTS)
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    const refuseAll = setup.startWorker({
+      retry: { attempts: 1, backoff: 1 },
+      flush: async (writes) => writes.map(({ sequence }) => ({ sequence, error: new Error('no') })),
+    })
+    await rows.put('a', { name: 'dead' })
+    await expect(rows.flushed('a')).rejects.toThrow()
+    await refuseAll.end()
+    const [letter] = await rows.deadLetters.list()
+    const held = proxy.hold()
+    const lost = rows.deadLetters.discard(letter!.letter).catch(() => undefined)
+    await sleep(5)
+    // This attempt waits for the first one, and is sent when the first one is known to be lost.
+    const open = rows.deadLetters.discard(letter!.letter).catch(() => undefined)
+    await sleep(5)
+    const later = rows.put('b', { name: 'late' }).catch(() => rows.put('b', { name: 'later' }))
+    await vi.waitFor(() => expect(held.bytes).toBeGreaterThan(0), { interval: 5 })
+    await sleep(20)
+    proxy.drop()
+    await Promise.all([lost, open, later])
+    await held.deliver()
+    expect(await rows.get('b')).toEqual({ name: 'later' })
+    setup.startWorker()
+    await rows.flushed('b')
+    expect(setup.table.rows.get('b')?.value).toEqual({ name: 'later' })
+    await rows.close()
+  })
+
   it('is refused if its session has expired', async () => {
     await using client = connect(kind, redis.url)
     await using setup = new Setup(client)

@@ -1,11 +1,17 @@
-import type { CacheError } from '@cache/core'
+import type { CacheClient, CacheError } from '@cache/core'
+import { createInvalidationBus, withNearCache } from '@cache/pubsub-invalidation'
 import { startProxy, startRedis, type RedisServer } from '@cache/testkit'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { BackpressureError } from '../src/index.js'
-import { Setup, clientKinds, connect } from './setup.js'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { BackpressureError, DurabilityError } from '../src/index.js'
+import { Setup, clientKinds, connect, findKey } from './setup.js'
 
 const names = (count: number): { name: string }[] =>
   Array.from({ length: count }, (_, i) => ({ name: String(i) }))
+
+function blockFor(ms: number): void {
+  const until = performance.now() + ms
+  while (performance.now() < until);
+}
 
 describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
   let redis: RedisServer
@@ -74,7 +80,9 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     const rows = setup.rows()
     await rows.put('first', { name: 'first' })
     const held = proxy.hold()
-    const results = await Promise.allSettled(names(200).map((row) => rows.put(row.name, row)))
+    const writing = Promise.allSettled(names(200).map((row) => rows.put(row.name, row)))
+    blockFor(20) // so the first ones are sent after the others began to wait
+    const results = await writing
     const codes = results.map((result) =>
       result.status === 'rejected' ? (result.reason as CacheError).code : 'stored',
     )
@@ -85,6 +93,117 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     await held.deliver()
     expect(await redis.cli('KEYS', '*entry:150')).toBe('')
     await rows.close()
+  })
+
+  it('are sent however long the process was busy before', async () => {
+    await using client = connect(kind, redis.url, { writeTimeout: 500 })
+    await using setup = new Setup(client)
+    const rows = setup.rows()
+    await rows.put('first', { name: 'first' })
+    const [sent, waiting] = [rows.put('1', { name: 'sent' }), rows.put('2', { name: 'waiting' })]
+    blockFor(700)
+    await Promise.all([sent, waiting])
+    const behind = [rows.put('1', { name: 'sent' })]
+    await new Promise((resolve) => {
+      setImmediate(resolve)
+    })
+    behind.push(rows.put('2', { name: 'behind it' }))
+    blockFor(700)
+    await Promise.all(behind)
+    await rows.close()
+  })
+
+  it('do not wait for earlier ones longer than writeTimeout', async () => {
+    await using client = connect(kind, redis.url, { writeTimeout: 300 })
+    await using setup = new Setup(client)
+    // The first write waits for its replicas, which takes longer than writeTimeout.
+    const rows = setup.rows({ durability: { replicas: 1, timeout: 1_500 } })
+    let hasSettled = false
+    const first = rows.put('1', { name: 'first' }).catch((error: unknown) => {
+      hasSettled = true
+      return error
+    })
+    await vi.waitFor(async () => expect(await redis.cli('KEYS', '*entry:1')).not.toBe(''), 5_000)
+    await expect(rows.put('2', { name: 'second' })).rejects.toMatchObject({ code: 'NOT_SENT' })
+    expect(hasSettled).toBe(false)
+    expect(await first).toBeInstanceOf(DurabilityError)
+    expect(await redis.cli('KEYS', '*entry:2')).toBe('')
+    await rows.close()
+  })
+
+  it('are refused one by one if they are too large', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const limits = { maxValueBytes: 100 }
+    const rows = setup.rows(limits)
+    // With its frame of 10 bytes, a value of 91 bytes of JSON is too large by one.
+    const sizes = [70, 80, 90, 91, 95, 100, 101]
+    const valueOf = (size: number) => ({ name: 'x'.repeat(size - '{"name":""}'.length) })
+    const results = await Promise.allSettled(
+      sizes.map((size) => rows.put(String(size), valueOf(size))),
+    )
+    setup.startWorker(limits)
+    for (const [i, size] of sizes.entries()) {
+      expect(results[i]!.status).toBe(size <= 90 ? 'fulfilled' : 'rejected')
+      await rows.flushed(String(size))
+      expect(await rows.get(String(size))).toEqual(size <= 90 ? valueOf(size) : null)
+    }
+    expect(await rows.deadLetters.list()).toEqual([])
+    await rows.close()
+  })
+
+  it('are all stored if a key of one of them holds another type', async () => {
+    await using client = connect(kind, redis.url)
+    await using setup = new Setup(client)
+    const rows = setup.counters()
+    await rows.update('first', 1)
+    const keyOf = (name: string) => findKey(redis, name)
+    const entryKey = (await redis.cli('KEYS', '*entry:first')).replace(/first$/, '')
+    const foreign: Record<string, () => Promise<string>> = {
+      entry: async () => `${entryKey}3`,
+      lease: async () => `${entryKey}4:lease`,
+      'pending values': () => keyOf('pending'),
+      stream: () => keyOf('stream'),
+      session: async () => (await keyOf('session:*')).split('\n')[0]!,
+    }
+    for (const [name, find] of Object.entries(foreign)) {
+      const key = await find()
+      await redis.cli('DEL', key)
+      await redis.cli('RPUSH', key, 'foreign')
+      const results = await Promise.allSettled(
+        names(20).map(({ name: id }, i) =>
+          i % 2 ? rows.update(id, 1) : rows.put(id, { name, age: 0 }),
+        ),
+      )
+      expect(results.filter(({ status }) => status === 'rejected')).toEqual([])
+      expect((await rows.pending()).writes).toBeGreaterThanOrEqual(20)
+      expect(await rows.get('4')).toEqual({ name, age: 0 })
+    }
+    await rows.close()
+  })
+
+  it('are announced to near caches, even if their keys fill several messages', async () => {
+    await using client = connect(kind, redis.url)
+    await using otherClient = connect(kind, redis.url)
+    const withNear = async (plain: CacheClient) => {
+      const bus = createInvalidationBus({ client: plain })
+      await bus.ready()
+      return new Setup(withNearCache(plain, { bus, ttl: '1m' }))
+    }
+    await using setup = await withNear(client)
+    await using other = await withNear(otherClient)
+    const [rows, otherRows] = [setup.rows(), other.rows()]
+    const ids = names(128).map(({ name }) => name.padEnd(900, 'x'))
+    const namesRead = async () =>
+      new Set((await otherRows.getMany(ids)).map((row) => row?.name ?? 'none'))
+    await rows.putMany(ids.map((id) => [id, { name: 'old' }]))
+    await vi.waitFor(async () => {
+      expect(await namesRead()).toEqual(new Set(['old']))
+      expect(otherRows.stats().nearHits).toBeGreaterThanOrEqual(128)
+    }, 5_000)
+    await Promise.all(ids.map((id) => rows.put(id, { name: 'new' })))
+    await vi.waitFor(async () => expect(await namesRead()).toEqual(new Set(['new'])), 5_000)
+    await Promise.all([rows.close(), otherRows.close()])
   })
 
   it('are refused at once beyond maxInFlight', async () => {

@@ -2,6 +2,7 @@ import { checkCodec, type Codec, type CodecContext } from '../codecs/codec.js'
 import { json } from '../codecs/json.js'
 import { CacheError, CodecError } from '../errors.js'
 import {
+  SCRIPT_HEADER_BYTES,
   associatedData,
   flagsForScript,
   frame,
@@ -151,10 +152,9 @@ class EntryFormat<T> implements Format<T> {
 
   encode(key: string, value: T | null | undefined, meta?: Meta): string | Buffer {
     try {
-      const metaToStore = this.#metaToStore(meta)
       const stored = this.#hasPayload(value)
-        ? frame(this.#encodePayload(key, value, metaToStore), metaToStore)
-        : frameAbsent(value, metaToStore, this.#proof(key, value, metaToStore))
+        ? frame(this.#encodePayload(key, value, meta), meta)
+        : frameAbsent(value, meta, this.#proof(key, value, meta))
       this.#checkSize(key, stored)
       return stored
     } catch (cause) {
@@ -169,7 +169,7 @@ class EntryFormat<T> implements Format<T> {
       const payload = hasPayload
         ? this.#encodePayload(key, value, meta)
         : (this.#proof(key, value, meta) ?? '')
-      this.#checkSize(key, payload)
+      this.#checkSize(key, payload, SCRIPT_HEADER_BYTES)
       return { flags: flagsForScript(hasPayload ? 'present' : value, meta), payload }
     } catch (cause) {
       throw this.#encodeError(key, cause)
@@ -206,13 +206,6 @@ class EntryFormat<T> implements Format<T> {
       key,
       cause: safeCause(cause),
     })
-  }
-
-  /** Only codecs that authenticate need the flag `versionByScript` in the frame. */
-  #metaToStore(meta: Meta | undefined): Meta | undefined {
-    return meta?.versionByScript && !this.#codec.seal
-      ? { ...meta, versionByScript: undefined }
-      : meta
   }
 
   #context(key: string, authenticated: Buffer | undefined): CodecContext {
@@ -259,11 +252,12 @@ class EntryFormat<T> implements Format<T> {
     )
   }
 
-  #checkSize(key: string, stored: string | Buffer): void {
+  /** Checks the size of what is stored, to which a script adds `headerBytes`. */
+  #checkSize(key: string, stored: string | Buffer, headerBytes = 0): void {
     const max = this.maxValueBytes
     // A UTF-16 code unit takes at most three bytes in UTF-8.
-    if (typeof stored === 'string' && stored.length * 3 <= max) return
-    const bytes = Buffer.byteLength(stored)
+    if (typeof stored === 'string' && stored.length * 3 + headerBytes <= max) return
+    const bytes = Buffer.byteLength(stored) + headerBytes
     if (bytes > max)
       throw new CodecError(
         `The value of "${key}" has ${bytes} bytes, more than maxValueBytes (${max}).`,
@@ -297,6 +291,7 @@ class EntryFormat<T> implements Format<T> {
 
 const EMPTY = Buffer.alloc(0)
 const VERSION_BY_SCRIPT: Meta = { version: 0 }
+/** Only codecs that authenticate the metadata need to know that a script sets the version. */
 const SEALED_VERSION_BY_SCRIPT: Meta = { version: 0, versionByScript: true }
 
 function afterSchema<T>(

@@ -89,6 +89,9 @@ export function flagsForScript(presence: Presence, meta: Meta): number {
   return flagsOf(meta) | absenceFlags(presence)
 }
 
+/** The bytes that such a frame has before its payload. */
+export const SCRIPT_HEADER_BYTES = fieldsSize(VERSION)
+
 /**
  * Returns what to store if the source has no value: a frame without a payload, but with the proof
  * of an authenticating codec that there is none.

@@ -3,7 +3,8 @@ import type { CacheClient } from '../client/client.js'
 /**
  * Returns `keyOf` itself, or for a client with a near cache a function that remembers the keys of
  * recent ids. Making a key costs more than looking it up in the near cache: the text is joined,
- * copied and hashed. `keyOf` must depend on nothing but the id.
+ * copied and hashed. `keyOf` must depend on nothing but the id. The key of an array of parts is
+ * made each time: the array may change, and most callers make a new one for each call.
  */
 export function rememberKeys<Id>(
   { entries }: CacheClient,
@@ -13,6 +14,7 @@ export function rememberKeys<Id>(
   let young = new Map<Id, string>()
   let old = young
   return (id) => {
+    if (typeof id === 'object') return keyOf(id)
     const remembered = young.get(id)
     if (remembered !== undefined) return remembered
     const key = old.get(id) ?? keyOf(id)

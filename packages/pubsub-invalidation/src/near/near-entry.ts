@@ -16,8 +16,8 @@ export class NearEntry<T> implements Entry<T> {
   /** The format that decoded the value. Only readers with the same format get it. */
   readonly format: Format<any>
   /**
-   * Until when the entry is cached, by `performance.now()`. In whole milliseconds, which V8 stores
-   * without an object of their own.
+   * Until when the entry is cached, by `performance.now()`. In whole milliseconds: V8 stores them
+   * without an object of their own up to 2^31, which is 24 days after the start of the process.
    */
   readonly cachedUntil: number
   readonly #expiresAt: number

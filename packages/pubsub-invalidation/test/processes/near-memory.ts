@@ -14,8 +14,10 @@ export interface Measured {
   readonly type: 'measured'
   /** Bytes of heap for each entry, with its key and its value. */
   readonly entry: number
-  /** Bytes of heap for each request in flight. */
+  /** Bytes of heap for each read that waits for Redis. */
   readonly inFlight: number
+  /** The same for a client without a near cache. */
+  readonly inFlightWithoutNear: number
 }
 
 const ENTRIES = 20_000
@@ -38,11 +40,13 @@ await bus.ready()
 const near = withNearCache(client, { bus, maxEntries: 100_000, ttl: '1h' })
 const products = createAside<object>({ client: near, prefix: 'product', ttl: '1h' })
 
+const withoutNear = createAside<object>({ client, prefix: 'product', ttl: '1h' })
+
 /** Reads products whose JSON has about 78 bytes. */
-const read = (from: number, count: number): Promise<unknown> =>
+const read = (from: number, count: number, cache = products): Promise<unknown> =>
   Promise.all(
     Array.from({ length: count }, (_, i) =>
-      products.getOrLoad(`c16:key:${from + i}`, () => ({
+      cache.getOrLoad(`c16:key:${from + i}`, () => ({
         id: `c16:key:${from + i}`,
         name: `Product ${from + i}`,
         price: i * 1.5,
@@ -62,15 +66,22 @@ await fill()
 const full = await heap()
 near.near.clear()
 
-const idle = await heap()
-const requests = read(0, REQUESTS)
-collectGarbage()
-const busy = process.memoryUsage().heapUsed
-await requests
+async function heapInFlight(cache: typeof products): Promise<number> {
+  await read(0, REQUESTS, cache) // compiles the code
+  near.near.clear()
+  const idle = await heap()
+  const reading = read(0, REQUESTS, cache)
+  collectGarbage()
+  const busy = process.memoryUsage().heapUsed
+  await reading
+  return (busy - idle) / REQUESTS
+}
+
 await child.say({
   type: 'measured',
   entry: (full - empty) / ENTRIES,
-  inFlight: (busy - idle) / REQUESTS,
+  inFlight: await heapInFlight(products),
+  inFlightWithoutNear: await heapInFlight(withoutNear),
 } satisfies Measured)
 await client.close()
 redis.disconnect()

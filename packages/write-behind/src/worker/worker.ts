@@ -59,8 +59,9 @@ export interface WriteBehindWorkerOptions<T, Id extends WriteId> {
   /**
    * The maximum number of queued writes that this worker has given to `flush` and not yet removed
    * from the queue, in all of its partitions together. At most so many are flushed again after the
-   * worker was killed. Batches are not larger than this. If batches wait for each other while the
-   * database has capacity to spare, raise it. Default 1 000, or `batchSize` if that is more.
+   * worker was killed. Batches are not larger than this. A `flush` that hangs keeps its share until
+   * `flushTimeout`, and the other partitions have the rest. If batches wait for each other while
+   * the database has capacity to spare, raise it. Default 1 000, or `batchSize` if that is more.
    */
   readonly maxUnconfirmed?: number
   /** How long a batch that is not full waits for more writes. Default 20 ms. */
