@@ -9,11 +9,14 @@ import type { Command } from '../../src/drivers/command.js'
 import type { Driver } from '../../src/drivers/driver.js'
 import { ioredisDriver } from '../../src/drivers/ioredis/driver.js'
 import { nodeRedisDriver } from '../../src/drivers/node-redis/driver.js'
+import { CombinedReads } from '../../src/drivers/shared/combined-reads.js'
+import { ServerError, type CacheError } from '../../src/errors.js'
 
 let cluster: RedisCluster
 
 const KEYS = Array.from({ length: 60 }, (_, i) => `read:${i}`)
 const get = (key: string): Command => ({ args: ['GET', key], keys: [key], binary: true })
+const mget = (...keys: string[]): Command => ({ args: ['MGET', ...keys], keys, binary: true })
 
 describe.each([
   ['ioredis 6', openIoredis(Cluster6)],
@@ -52,28 +55,52 @@ describe.each([
     using(async (driver) => {
       await store(driver)
       const bytes = Buffer.from([0, 255, 10, 13])
-      await all(driver, [
-        { args: ['SET', 'read:bytes', bytes], keys: ['read:bytes'] },
-        { args: ['DEL', 'read:list'], keys: ['read:list'] },
-        { args: ['RPUSH', 'read:list', 'x'], keys: ['read:list'] },
-      ])
+      await all(driver, [{ args: ['SET', 'read:bytes', bytes], keys: ['read:bytes'] }])
+      await all(driver, [{ args: ['DEL', 'read:list'], keys: ['read:list'] }])
+      await all(driver, [{ args: ['RPUSH', 'read:list', 'x'], keys: ['read:list'] }])
       const reads = [
         ...KEYS.map(get),
         get('read:bytes'),
         get('read:list'),
         get('read:absent'),
-        {
-          args: ['MGET', '{read:bytes}:none', 'read:bytes'],
-          keys: ['{read:bytes}:none', 'read:bytes'],
-          binary: true,
-        } as const,
+        mget('{read:bytes}:none', 'read:bytes'),
+        mget('read:list', '{read:list}:none'),
       ]
       expect((await all(driver, reads)).slice(KEYS.length)).toEqual([
         bytes,
-        null,
+        expect.objectContaining({ code: 'WRONGTYPE' }),
         null,
         [null, bytes],
+        [null, null],
       ])
+    }))
+
+  it('read keys that are not text', () =>
+    using(async (driver) => {
+      // One of its bytes is not UTF-8.
+      const key = Buffer.from('{read}:\u00ff', 'latin1')
+      await all(driver, [
+        { args: ['SET', key, 'bytes'], keys: [String(key)] },
+        ...KEYS.map((k): Command => ({ args: ['SET', k, k], keys: [k] })),
+      ])
+      const read: Command = { args: ['GET', key], keys: [String(key)], binary: true }
+      const replies = await all(driver, [...KEYS.map(get), read])
+      expect(String(replies.at(-1))).toBe('bytes')
+    }))
+
+  it('fail for keys that the user may not read, and only for these', () =>
+    using(async (driver) => {
+      await store(driver)
+      await values(driver)
+      await setAcl('resetkeys', '~read:1*')
+      try {
+        const replies = await all(driver, KEYS.map(get))
+        expect(replies.map((reply) => (reply as CacheError).code ?? String(reply))).toEqual(
+          KEYS.map((key) => (key.startsWith('read:1') ? key : 'NOPERM')),
+        )
+      } finally {
+        await setAcl('allkeys')
+      }
     }))
 
   it('are sent again to a server that does not know the script', () =>
@@ -110,16 +137,14 @@ describe.each([
   it('are separate commands if the user may not run scripts', () =>
     using(async (driver) => {
       await store(driver)
-      const acl = (...rule: string[]): Promise<unknown> =>
-        Promise.all(cluster.primaries.map((node) => node.cli('ACL', 'SETUSER', 'default', ...rule)))
-      await acl('-eval', '-evalsha')
+      await setAcl('-eval', '-evalsha')
       try {
         expect(await values(driver)).toEqual(KEYS)
         const before = await calls('evalsha')
         expect(await values(driver)).toEqual(KEYS)
         expect(await calls('evalsha')).toEqual(before)
       } finally {
-        await acl('+eval', '+evalsha')
+        await setAcl('+eval', '+evalsha')
       }
     }))
 
@@ -132,6 +157,38 @@ describe.each([
       close()
     }
   }
+})
+
+describe('combined reads', () => {
+  const commands = KEYS.map(get)
+  const indexes = [...commands.keys()]
+  const sendTo = async (reads: CombinedReads, reply: CacheError, pending = true) => {
+    const again: number[] = []
+    reads.send(indexes, {
+      commands,
+      settle: () => expect.unreachable(),
+      isPending: () => pending,
+      sendToNode: () => Promise.resolve(reply),
+      writeAlone: (index) => again.push(index),
+    })
+    await new Promise(setImmediate)
+    return again
+  }
+
+  it.each(['OOM', 'BUSY', 'LOADING', 'MISCONF', 'NOREPLICAS', 'READONLY', 'NOSCRIPT'])(
+    'are tried again after %s',
+    async (code) => {
+      const reads = new CombinedReads()
+      const error = ServerError.fromReply(`${code} Something passes.`, { command: 'EVALSHA' })
+      expect(await sendTo(reads, error)).toEqual(indexes)
+      expect(reads.divide(commands, indexes).reads).toEqual(indexes)
+    },
+  )
+
+  it('are not repeated once nobody waits for them', async () => {
+    const error = ServerError.fromReply('NOSCRIPT No matching script.', { command: 'EVALSHA' })
+    expect(await sendTo(new CombinedReads(), error, false)).toEqual([])
+  })
 })
 
 interface Opened {
@@ -169,6 +226,13 @@ async function store(driver: Driver): Promise<void> {
 
 async function values(driver: Driver): Promise<string[]> {
   return (await all(driver, KEYS.map(get))).map(String)
+}
+
+/** Changes what users may do on all nodes. */
+function setAcl(...rules: string[]): Promise<unknown> {
+  return Promise.all(
+    cluster.primaries.map((node) => node.cli('ACL', 'SETUSER', 'default', ...rules)),
+  )
 }
 
 async function ownerOf(key: string): Promise<ClusterNode> {

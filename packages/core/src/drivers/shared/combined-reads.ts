@@ -23,9 +23,10 @@ export interface CombinedWrite {
  * one slot, so there would be nearly as many commands as keys, and each costs a client more than
  * its key. Here, one script with the flag `allow-cross-slot-keys` (Redis ≥ 7.0) reads all keys.
  *
- * For each key, the script reads what GET reads, and refuses what GET would redirect. Such a key is
- * read again by itself. So are all keys if the server does not know the flag, or does not permit
- * the script; then nothing is combined from then on.
+ * For each key, the script reads what GET reads, and returns 0 if GET returns an error: a key may
+ * have moved, have another type, or be forbidden. Such a key is read again by itself. So are all
+ * keys if the server does not know the flag, or does not permit the script; then nothing is
+ * combined from then on.
  *
  * Source: https://redis.io/docs/latest/develop/programmability/lua-api/#script-flags
  */
@@ -63,6 +64,9 @@ export class CombinedReads {
       keys: [],
       binary: true,
     })
+    const writeAgain = (index: number): void => {
+      if (isPending(index)) writeAlone(index)
+    }
     let reply = await sendToNode(script('EVALSHA', SHA))
     if (reply instanceof ServerError && reply.code === 'NOSCRIPT' && reads.some(isPending))
       reply = await sendToNode(script('EVAL', SOURCE))
@@ -71,16 +75,15 @@ export class CombinedReads {
       for (const index of reads) {
         const command = commands[index]!
         const values = reply.slice(position, (position += command.keys.length))
-        if (values.includes(ELSEWHERE)) writeAlone(index)
+        if (values.includes(UNREADABLE)) writeAgain(index)
         else settle(index, command.args[0] === 'GET' ? values[0]! : values)
       }
       return
     }
-    const noReply = reply instanceof ConnectionError ? reply : undefined
-    if (!noReply && !(reply instanceof ServerError && PASSING.has(reply.code))) this.#refused = true
-    for (const index of reads.filter(isPending))
-      if (noReply) settle(index, errorOf(noReply.cause, commands[index]!))
-      else writeAlone(index)
+    if (reply instanceof ServerError && LASTING.has(reply.code)) this.#refused = true
+    for (const index of reads)
+      if (reply instanceof ConnectionError) settle(index, errorOf(reply.cause, commands[index]!))
+      else writeAgain(index)
   }
 }
 
@@ -99,8 +102,9 @@ function partsOf(reads: readonly number[], commands: readonly Command[]): number
   return parts
 }
 
-function isRead({ args: [name], binary }: Command): boolean {
-  return binary === true && (name === 'GET' || name === 'MGET')
+/** Whether a command is a read whose keys are text. */
+function isRead({ args: [name, key], keys, binary }: Command): boolean {
+  return binary === true && (name === 'GET' || name === 'MGET') && key === keys[0]
 }
 
 function isReplyOf(reply: Reply | CacheError, keys: readonly string[]): reply is readonly Reply[] {
@@ -111,7 +115,7 @@ const SOURCE = `#!lua flags=no-writes,allow-cross-slot-keys\n${readKeysLua}`
 const SHA = createHash('sha1').update(SOURCE).digest('hex')
 /** With fewer reads, the script costs the server more than it saves. */
 const MIN_READS = 3
-/** Stands for the value of a key that this node can't read. */
-const ELSEWHERE = 0
-/** Errors of a server that may execute the script later, or that another server may execute. */
-const PASSING = new Set(['LOADING', 'BUSY', 'CLUSTERDOWN', 'MASTERDOWN', 'READONLY', 'NOAUTH'])
+/** Stands for the value of a key for which GET returned an error. */
+const UNREADABLE = 0
+/** Errors of a server that does not know the flag of the script, or does not permit the script. */
+const LASTING = new Set(['ERR', 'NOPERM'])
