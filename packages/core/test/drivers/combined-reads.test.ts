@@ -120,6 +120,18 @@ describe.each([
       expect(String(replies[1])).toBe('new')
     }))
 
+  it('never overtake the writes of an earlier send', () =>
+    using(async (driver) => {
+      await store(driver)
+      await values(driver)
+      const writes = driver.send(
+        KEYS.map((key): Command => ({ args: ['SET', key, 'new'], keys: [key] })),
+        { timeout: 5_000 },
+      )
+      expect(await values(driver)).toEqual(KEYS.map(() => 'new'))
+      await Promise.all(writes)
+    }))
+
   it('find keys that are moving, or have moved, to another node', () =>
     using(async (driver) => {
       await store(driver)
