@@ -32,7 +32,7 @@ export class Renewals {
     let stop = (): void => undefined
     let stopped = false
     const renewLater = (): void => {
-      const due = deadlines.set(Math.min(FIRST_RENEWAL, lock.ttl / 3), () => void renewOnce())
+      const due = deadlines.set(Math.min(FIRST_RENEWAL, lock.remaining / 3), () => void renewOnce())
       stop = () => deadlines.done(due)
     }
     const renewOnce = async (): Promise<void> => {
