@@ -67,6 +67,26 @@ describe.skipIf(!canSetClock()).each(driverNames)(
       await (await semaphore.tryAcquire())!.release()
     })
 
+    it.each([1_500, HOUR, -1_500, -HOUR])(
+      'by %s ms before a lock is handed over: the waiter holds it for its ttl',
+      async (offset) => {
+        const locks = createLocks({ client: newClient() })
+        const held = await locks.acquire('x', { ttl: '2h', maxHold: '3h' })
+        const waiting = createLocks({ client: newClient() }).acquire('x', { wait: '30s' })
+        await vi.waitFor(async () => expect((await locks.inspect('x'))!.waiting).toBe(1))
+        await server.setClock(offset)
+        expect(await held.release()).toBe(true)
+        const next = await waiting
+        expect(next.fence).toBeGreaterThan(held.fence)
+        await vi.waitFor(() => expect(next.remaining).toBeGreaterThan(5_000), { timeout: 5_000 })
+        const { remaining, fence } = (await locks.inspect('x'))!
+        expect(remaining).toBeGreaterThan(5_000)
+        expect(fence).toBe(next.fence)
+        expect(await locks.tryAcquire('x')).toBeNull()
+        expect(await next.release()).toBe(true)
+      },
+    )
+
     it('back by an hour: a dead holder’s lock is free a ttl after a request', async () => {
       const dead = connect(driver, server.url, longTimeouts)
       await createLocks({ client: dead.client }).acquire('x', { ttl: '1s' })
