@@ -21,7 +21,10 @@ const owner = async (key: string): Promise<ClusterNode> => {
   throw new Error(`nobody owns ${key}`)
 }
 
-/** Reads and counts continuously until it is stopped, and returns the results. */
+/**
+ * Reads and counts continuously until it is stopped, and returns the results. The keys are read one
+ * by one, and all at once.
+ */
 function traffic(
   driver: Driver,
   timeout: number,
@@ -48,6 +51,15 @@ function traffic(
       if (typeof counted === 'number') acknowledged.set(key, counted)
     }
   })
+  const readAll = async (): Promise<void> => {
+    const reads = KEYS.map((key) => ({ ...on(key, 'GET', key), binary: true }))
+    for (; on_; await sleep(2)) {
+      const replies = await Promise.all(driver.send(reads, { timeout }))
+      for (const [i, reply] of replies.entries())
+        note(Buffer.isBuffer(reply) ? String(reply) : reply, KEYS[i])
+    }
+  }
+  running.push(readAll())
   return {
     async stop() {
       on_ = false
@@ -189,6 +201,22 @@ describe.each(flavours)('over $name', ({ cluster }) => {
       .poll(() => Promise.all(KEYS.map((key) => get(key))), { timeout: 20_000, interval: 100 })
       .toEqual(KEYS.map(() => 'OK'))
     await client.close()
+  })
+
+  it('a primary and its replica change roles under load: no read is wrong', async () => {
+    await using alone = await startRedisCluster({ primaries: 3, replicasPerPrimary: 1 })
+    await using made = cluster(alone.addresses)
+    const { driver } = made
+    await recovered(driver)
+    for (const key of KEYS) await answer(driver, on(key, 'SET', key, key))
+    await alone.ready()
+    const load = traffic(driver, 5_000)
+    await alone.failover(alone.primaries[0])
+    for (const key of KEYS) await recovered(driver, key)
+    await sleep(100)
+    const { right, errors } = await load.stop()
+    expect(right).toBeGreaterThan(KEYS.length)
+    expect(errors).toEqual(new Map())
   })
 
   it('a primary is killed under load and replaced: all slots work again', async () => {
