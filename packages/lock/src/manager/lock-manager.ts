@@ -112,7 +112,7 @@ export class LockManager<B extends LockBackend> {
         closing: this.#closing,
       })
       this.#emit(name, 'acquired', startedAt)
-      return await this.#handOver(this.#hold(granted, resolved))
+      return await this.#unlessClosing(this.#hold(granted, resolved))
     } catch (error) {
       if (error instanceof LockTimeoutError) this.#emit(name, 'timeout', startedAt)
       throw error
@@ -132,7 +132,7 @@ export class LockManager<B extends LockBackend> {
       event: 'acquired',
       ms: 0,
     }))
-    return this.#handOver(this.#hold({ request, granted }, resolved))
+    return this.#unlessClosing(this.#hold({ request, granted }, resolved))
   }
 
   async #acquireTogether(
@@ -159,7 +159,7 @@ export class LockManager<B extends LockBackend> {
       for (const { name } of requests) this.#emit(name, 'acquired', startedAt)
       return Promise.all(
         requests.map((request, i) =>
-          this.#handOver(this.#hold({ request, granted: granted[i]! }, resolved)),
+          this.#unlessClosing(this.#hold({ request, granted: granted[i]! }, resolved)),
         ),
       )
     }
@@ -186,7 +186,7 @@ export class LockManager<B extends LockBackend> {
   }
 
   /** Returns the lock to its caller. If `close` was called in the meantime, it is released. */
-  async #handOver(lock: HeldLock): Promise<Lock> {
+  async #unlessClosing(lock: HeldLock): Promise<Lock> {
     const { reason } = this.#closing
     if (!reason) return lock
     await lock.revoke()
