@@ -16,8 +16,8 @@ export class Slices {
   #items = 0
 
   /**
-   * Whether the event loop has waited long enough for this slice. Ask before each item: the clock is
-   * read for every eighth.
+   * Whether the event loop has waited long enough for this slice. Ask before each item: the clock
+   * is read for every eighth.
    */
   get over(): boolean {
     return ++this.#items % 8 === 0 && performance.now() - this.#startedAt >= SLICE_LENGTH
