@@ -34,3 +34,25 @@ it('limits the bytes only if it is asked to', () => {
   for (const key of ['a', 'b', 'c']) map.set(key, key, 2 ** 40)
   expect([map.size, map.get('a'), map.get('c')]).toEqual([2, undefined, 'c'])
 })
+
+it('drops the oldest entries whatever was set, deleted and cleared before', () => {
+  const map = new RecentMap<number>({ max: 5 })
+  const model = new Map<string, number>()
+  for (let i = 0; i < 5_000; i++) {
+    const key = String((i * 7919) % 13)
+    if (i % 11 === 0) {
+      map.delete(key)
+      model.delete(key)
+    } else if (i % 501 === 0) {
+      map.clear()
+      model.clear()
+    } else {
+      map.set(key, i)
+      model.delete(key)
+      model.set(key, i)
+      for (const oldest of [...model.keys()].slice(0, -5)) model.delete(oldest)
+    }
+    expect(map.size).toBe(model.size)
+    for (const [other, value] of model) expect(map.get(other)).toBe(value)
+  }
+})

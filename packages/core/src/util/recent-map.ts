@@ -18,6 +18,11 @@ export class RecentMap<V> {
   readonly #maxBytes: number
   readonly #entries = new Map<string, { readonly value: V; readonly bytes: number }>()
   #bytes = 0
+  /**
+   * Returns the keys from the oldest one on. A new iterator for each key to drop would go through
+   * all the deleted entries before it.
+   */
+  #oldest = this.#entries.keys()
 
   constructor({ max, maxBytes = Infinity }: RecentMapOptions) {
     this.#max = max
@@ -40,7 +45,7 @@ export class RecentMap<V> {
     this.#entries.set(key, { value, bytes })
     this.#bytes += bytes
     while (this.#entries.size > this.#max || this.#bytes > this.#maxBytes)
-      this.delete(this.#entries.keys().next().value!)
+      this.delete(this.#oldestKey())
   }
 
   delete(key: string): void {
@@ -53,5 +58,11 @@ export class RecentMap<V> {
   clear(): void {
     this.#entries.clear()
     this.#bytes = 0
+  }
+
+  #oldestKey(): string {
+    let next = this.#oldest.next()
+    if (next.done) next = (this.#oldest = this.#entries.keys()).next()
+    return next.value!
   }
 }
