@@ -29,6 +29,14 @@ it('the key of a recent id is made once with a near cache, and each time without
   }
 })
 
+it('keys are remembered again after the ids in use have changed', () => {
+  let made = 0
+  const keyOf = rememberKeys<string>(clientWith({}), (id) => (made++, `k:${id}`))
+  for (let i = 0; i < 10_000; i++) keyOf(`old ${i}`)
+  for (let round = 0; round < 200; round++) for (let i = 0; i < 1_000; i++) keyOf(`new ${i}`)
+  expect(made).toBeLessThan(120_000)
+})
+
 it('an id without a valid key is refused each time', () => {
   const keyOf = rememberKeys<string>(clientWith({}), createKeys('shop', 'product'))
   for (let i = 0; i < 2; i++) expect(() => keyOf('')).toThrow('must not be empty')

@@ -212,7 +212,7 @@ export function slot(key: string): number {
   return known
 }
 
-/** The slots of recent keys: at most 300 KiB. */
+/** The slots of recent keys. */
 const recentSlots = new Map<string, number>()
 const MAX_RECENT_SLOTS = 1_024
 const MAX_RECENT_KEY = 256

@@ -11,24 +11,27 @@ export function rememberKeys<Id>(
   keyOf: (id: Id) => string,
 ): (id: Id) => string {
   if (!entries.near) return keyOf
-  let young = new Map<Id, string>()
-  let old = young
+  const known = new Map<Id, string>()
+  let unknown = 0
   return (id) => {
     if (typeof id === 'object') return keyOf(id)
-    const remembered = young.get(id)
+    const remembered = known.get(id)
     if (remembered !== undefined) return remembered
-    const key = old.get(id) ?? keyOf(id)
-    if (key.length > MAX_LENGTH) return key
-    if (young.size >= MAX_YOUNG) {
-      old = young
-      young = new Map()
+    const key = keyOf(id)
+    if (++unknown > MAX_UNKNOWN) {
+      known.clear()
+      unknown = 0
     }
-    young.set(id, key)
+    if (known.size < MAX_KNOWN && key.length <= MAX_LENGTH) known.set(id, key)
     return key
   }
 }
 
-/** The number of keys after which those that were not used since are forgotten. */
-const MAX_YOUNG = 5_000
+const MAX_KNOWN = 10_000
+/**
+ * After so many ids that were not known, all keys are forgotten, since the ids in use may have
+ * changed. To drop one key for each of them would cost more than to make its key.
+ */
+const MAX_UNKNOWN = 10 * MAX_KNOWN
 /** Longer keys, in characters, are not remembered. */
 const MAX_LENGTH = 256
