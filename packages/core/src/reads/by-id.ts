@@ -1,7 +1,7 @@
 import type { CacheClient } from '../client/client.js'
 import { createKeys, type KeyPart } from '../client/keys.js'
 import type { EntryAccess } from './access.js'
-import type { LoadContext, Loader, LoaderResult } from './loader.js'
+import type { LoadContext, LoaderResult } from './loader.js'
 import { valuesInOrder, type LoadMany } from './many.js'
 import type { ReadOutage } from './read-outage.js'
 import type { ReadPath } from './read-path.js'
@@ -100,14 +100,6 @@ export function readsById<T, Id>(
       return path.nearHit(key, call?.signal, access) ?? read(id, key, access, call)
     }
 
-  const get = (
-    key: string,
-    load: Loader<T>,
-    access: EntryAccess<T> | undefined,
-    call: CallOptions | undefined,
-    onDecided?: () => void,
-  ): Reading => path.get(key, load, call?.signal, access, call?.outage, onDecided, 'near')
-
   return {
     // Not async, so that a hit costs no additional promise.
     one(id, load, call) {
@@ -120,11 +112,13 @@ export function readsById<T, Id>(
       } catch (error) {
         return Promise.reject(error as Error)
       }
-      return path.nearHit(key, call?.signal, access) ?? get(key, load, access, call)
+      return path.get(key, load, call?.signal, access, call?.outage)
     },
 
     each: (load) =>
-      unlessNear((id, key, access, call) => get(key, (context) => load(id, context), access, call)),
+      unlessNear((id, key, access, call) =>
+        path.read(key, (context) => load(id, context), call?.signal, access, call?.outage),
+      ),
 
     together(load, loadMany) {
       const tick = new TickLoads<T, Id>(async (ids, context) =>
@@ -135,7 +129,8 @@ export function readsById<T, Id>(
       return unlessNear((id, key, access, call) => {
         const member = tick.join(key, id)
         const loadOne = member?.load ?? ((context) => load(id, context))
-        const reading = get(key, loadOne, access, call, member?.onDecided)
+        const { signal, outage } = call ?? {}
+        const reading = path.read(key, loadOne, signal, access, outage, member?.onDecided)
         if (member) reading.then(member.onDecided, member.onDecided)
         return reading
       })

@@ -44,8 +44,8 @@ export class ReadPath<T> {
   readonly #refresh: BackgroundRefresh<T>
   readonly #forcedRefresh: ForcedRefresh<T>
   readonly #hasRememberedErrors: boolean
-  /** Whether a near entry may need more than to be returned. */
-  readonly #getLooksNear: boolean
+  /** Whether a near entry must be checked: it may be stale, or depends on the epoch. */
+  readonly #checksNearEntries: boolean
 
   constructor(client: CacheClient, prefix: string, policy: LoadPolicy<T>) {
     this.#client = client
@@ -58,7 +58,7 @@ export class ReadPath<T> {
         ? undefined
         : new RememberedErrors(policy.errorTtl, (error) => !policy.retryOn(error))
     this.#hasRememberedErrors = errors !== undefined
-    this.#getLooksNear = policy.needsLife || this.epoch !== undefined
+    this.#checksNearEntries = policy.needsLife || this.epoch !== undefined
     const leasedLoad = new LeasedLoad(recorder, policy, this.#clock, errors)
     const background = (this.#background = new BackgroundWork(policy.waitUntil))
     const missRate = this.#missRate
@@ -74,17 +74,27 @@ export class ReadPath<T> {
     this.#forcedRefresh = new ForcedRefresh(policy, leasedLoad)
   }
 
+  /** Resolves to the value: cached, or loaded by this or another caller of any process. */
+  get(
+    key: string,
+    load: Loader<T>,
+    signal?: AbortSignal,
+    access?: EntryAccess<T>,
+    outage?: ReadOutage,
+  ): Promise<Maybe<T>> {
+    return this.nearHit(key, signal, access) ?? this.read(key, load, signal, access, outage)
+  }
+
   /**
-   * Returns the value if the near cache has it. This is the whole work of a near hit: it costs one
-   * promise and nothing else. The result is `undefined` also if `get` has to look at the entry:
-   * because it may be stale, or depends on the epoch.
+   * Returns the value if the near cache has it and it needs no check. This is the whole work of a
+   * near hit: it costs one promise and nothing else.
    */
   nearHit(
     key: string,
     signal: AbortSignal | undefined,
     access = this.#plainAccess,
   ): Promise<Maybe<T>> | undefined {
-    if (this.#getLooksNear || signal?.aborted) return undefined
+    if (this.#checksNearEntries || signal?.aborted) return undefined
     let entry: Entry<T> | undefined
     try {
       entry = access.near?.(key)
@@ -97,22 +107,20 @@ export class ReadPath<T> {
   }
 
   /**
-   * Resolves to the value: cached, or loaded by this or another caller of any process. `onDecided`
-   * is for a read whose load may be combined with others: it is called as soon as it is known that
-   * this read does not load now. Pass `'near'` if `nearHit` has found nothing.
+   * Resolves to the value like `get`, after `nearHit` has returned nothing. `onDecided` is for a
+   * read whose load may be combined with others: it is called as soon as it is known that this read
+   * does not load now.
    */
-  async get(
+  async read(
     key: string,
     load: Loader<T>,
     signal?: AbortSignal,
     access = this.#newAccess(),
     outage?: ReadOutage,
     onDecided?: () => void,
-    alreadyChecked?: 'near',
   ): Promise<Maybe<T>> {
     signal?.throwIfAborted()
-    const isChecked = alreadyChecked === 'near' && !this.#getLooksNear
-    const nearEntry = isChecked ? undefined : access.near?.(key)
+    const nearEntry = this.#checksNearEntries ? access.near?.(key) : undefined
     if (nearEntry !== undefined && this.#canServe(key, nearEntry, access, load, 'near'))
       return nearEntry.value
     const arrival = this.#clock.tick()
