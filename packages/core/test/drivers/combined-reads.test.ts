@@ -176,7 +176,7 @@ describe('combined reads', () => {
   const indexes = [...commands.keys()]
   const sendTo = async (reads: CombinedReads, reply: CacheError, pending = true) => {
     const again: number[] = []
-    reads.send(indexes, {
+    const left = reads.send(indexes, {
       commands,
       settle: () => expect.unreachable(),
       isPending: () => pending,
@@ -184,7 +184,7 @@ describe('combined reads', () => {
       writeAlone: (index) => again.push(index),
     })
     await new Promise(setImmediate)
-    return again
+    return { again, left }
   }
 
   it.each(['OOM', 'BUSY', 'LOADING', 'MISCONF', 'NOREPLICAS', 'READONLY', 'NOSCRIPT'])(
@@ -192,14 +192,21 @@ describe('combined reads', () => {
     async (code) => {
       const reads = new CombinedReads()
       const error = ServerError.fromReply(`${code} Something passes.`, { command: 'EVALSHA' })
-      expect(await sendTo(reads, error)).toEqual(indexes)
-      expect(reads.divide(commands, indexes).reads).toEqual(indexes)
+      for (let i = 0; i < 2; i++)
+        expect(await sendTo(reads, error)).toEqual({ again: indexes, left: [] })
     },
   )
 
+  it.each(['ERR', 'NOPERM'])('are left to the caller after %s', async (code) => {
+    const reads = new CombinedReads()
+    const error = ServerError.fromReply(`${code} It stays so.`, { command: 'EVALSHA' })
+    expect(await sendTo(reads, error)).toEqual({ again: indexes, left: [] })
+    expect(await sendTo(reads, error)).toEqual({ again: [], left: indexes })
+  })
+
   it('are not repeated once nobody waits for them', async () => {
     const error = ServerError.fromReply('NOSCRIPT No matching script.', { command: 'EVALSHA' })
-    expect(await sendTo(new CombinedReads(), error, false)).toEqual([])
+    expect(await sendTo(new CombinedReads(), error, false)).toEqual({ again: [], left: [] })
   })
 })
 

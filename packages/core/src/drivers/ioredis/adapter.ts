@@ -252,16 +252,14 @@ function writeToCluster(
       for (const index of indexes) writeAlone(index, node)
       continue
     }
-    const { reads, others } = combinedReads.divide(commands, indexes)
-    if (reads.length > 0)
-      combinedReads.send(reads, {
-        commands,
-        settle,
-        isPending,
-        sendToNode: (command) =>
-          new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
-        writeAlone: writeThroughCluster,
-      })
+    const others = combinedReads.send(indexes, {
+      commands,
+      settle,
+      isPending,
+      sendToNode: (command) =>
+        new Promise((resolve) => writeOne(node, command, 0, (_, reply) => resolve(reply))),
+      writeAlone: writeThroughCluster,
+    })
     if (others.length > 1)
       void writeAll(node, commands, others, settle, (error, index) => {
         if (/^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN) /.test(error.message)) writeThroughCluster(index)

@@ -112,22 +112,22 @@ export function nodeRedisAdapter(client: NodeRedisClient, topology: Topology): C
       if (!cluster) return commands.forEach(writeOne)
       const writeAlone = (index: number): void => writeOne(commands[index]!, index)
       for (const [primary, indexes] of byPrimary(cluster, commands)) {
-        const { reads, others } = combinedReads.divide(commands, indexes)
-        if (primary && reads.length > 0)
-          combinedReads.send(reads, {
-            commands,
-            settle,
-            isPending,
-            // It takes the way of all other commands. On the shorter way of `sendTo`, it would
-            // overtake the writes of earlier sends.
-            sendToNode: (command) =>
-              cluster.sendCommand(commands[reads[0]!]!.keys[0], false, command.args, options).then(
-                (raw) => replyOf(raw, command),
-                (error: unknown) => errorOf(error, command),
-              ),
-            writeAlone,
-          })
-        else reads.forEach(writeAlone)
+        const [key] = commands[indexes[0]!]!.keys
+        const others =
+          primary === undefined
+            ? indexes
+            : combinedReads.send(indexes, {
+                commands,
+                settle,
+                isPending,
+                // Directly to the client of the node, it would overtake writes of earlier sends.
+                sendToNode: (command) =>
+                  cluster.sendCommand(key, false, command.args, options).then(
+                    (raw) => replyOf(raw, command),
+                    (error: unknown) => errorOf(error, command),
+                  ),
+                writeAlone,
+              })
         others.forEach(writeAlone)
       }
     },
@@ -243,17 +243,6 @@ const TRY_AGAIN_PAUSE = 20
 
 type Sender = (command: Command, options: object) => Promise<unknown>
 
-/** Sends a command to a primary of a Cluster, whatever the keys of the command are. */
-async function sendTo(
-  cluster: NodeRedisCluster,
-  primary: NodeRedisPrimary,
-  { args }: Command,
-  options: object,
-): Promise<unknown> {
-  const node = (await cluster.nodeClient(primary)) as NodeRedisStandalone
-  return node.sendCommand(args, options)
-}
-
 /** Groups the indexes of commands by the primary of their first key. */
 function byPrimary(
   cluster: NodeRedisCluster,
@@ -284,7 +273,9 @@ function senderOf(
             ? undefined
             : cluster.slots[slot(key)]?.master
         if (!primary) return cluster.sendCommand(key, false, args, options)
-        return sendTo(cluster, primary, command, options)
+        return Promise.resolve(
+          cluster.nodeClient(primary) as NodeRedisStandalone | Promise<NodeRedisStandalone>,
+        ).then((node) => node.sendCommand(args, options))
       }
     }
     case 'sentinel':

@@ -34,25 +34,20 @@ export class CombinedReads {
   #refused = false
 
   /**
-   * Divides the commands for one node into the reads that are sent as one command, and the others.
-   * Only the reads before all others are combined, so that no read overtakes a write.
+   * Sends the reads among the commands for one node, and settles each. Returns the indexes of the
+   * other commands, which the caller sends after them. Only the reads before all others are
+   * combined, so that no read overtakes a write.
    */
-  divide(
-    commands: readonly Command[],
-    indexes: readonly number[],
-  ): { readonly reads: readonly number[]; readonly others: readonly number[] } {
-    const firstOther = this.#refused ? 0 : indexes.findIndex((index) => !isRead(commands[index]!))
-    const reads = firstOther < 0 ? indexes.length : firstOther
-    return reads < MIN_READS
-      ? { reads: [], others: indexes }
-      : { reads: indexes.slice(0, reads), others: indexes.slice(reads) }
-  }
-
-  /** Sends reads as commands of limited size, and settles each. */
-  send(reads: readonly number[], write: CombinedWrite): void {
-    for (const part of partsOf(reads, write.commands))
-      if (part.length < MIN_READS) part.forEach(write.writeAlone)
+  send(indexes: readonly number[], write: CombinedWrite): readonly number[] {
+    if (this.#refused) return indexes
+    const { commands } = write
+    const firstOther = indexes.findIndex((index) => !isRead(commands[index]!))
+    const reads = firstOther < 0 ? indexes : indexes.slice(0, firstOther)
+    const others: number[] = []
+    for (const part of partsOf(reads, commands))
+      if (part.length < MIN_READS) others.push(...part)
       else void this.#sendPart(part, write)
+    return others.concat(indexes.slice(reads.length))
   }
 
   /** Never rejects. */
