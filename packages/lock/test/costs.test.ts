@@ -1,6 +1,6 @@
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { describe, expect, it } from 'vitest'
-import { createLocks } from '../src/index.js'
+import { createLocks, type Lock } from '../src/index.js'
 import { connect, driverNames, longTimeouts } from './drivers.js'
 
 /** Returns how many scripts the server has executed. */
@@ -37,6 +37,22 @@ describe.each(driverNames)('the costs of a lock on %s', { concurrent: true }, (d
     for (let i = 0; i < 50; i++) await locks.withLock('x', () => undefined)
     expect((await countScriptCalls(server)) - before).toBe(100)
     expect(await countSubscribers(server)).toBe(0)
+  })
+
+  it('6 commands to acquire, and 5 each to extend and to release', async () => {
+    await using server = await startRedis()
+    await using connected = connect(driver, server.url, longTimeouts)
+    const locks = createLocks({ client: connected.client })
+    const spent = async (work: () => Promise<unknown>): Promise<number> => {
+      const before = await countCommands(server)
+      await work()
+      return (await countCommands(server)) - before - 1 // the INFO of the count before
+    }
+    await locks.withLock('x', (held) => held.extend('20s'))
+    let lock!: Lock
+    expect(await spent(async () => (lock = await locks.acquire('x')))).toBe(6)
+    expect(await spent(() => lock.extend('20s'))).toBe(5)
+    expect(await spent(() => lock.release())).toBe(5)
   })
 
   it('at most 15 commands to pass it from one to the next, however many wait', async () => {
