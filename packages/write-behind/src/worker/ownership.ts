@@ -29,11 +29,16 @@ export class Ownership {
   readonly fence: number
   readonly #request: OwnershipRequest
   readonly #ended = new AbortController()
-  readonly #onLost: () => void
+  readonly #onLost: (reason: string) => void
   #lossTimer: NodeJS.Timeout | undefined
 
   /** `requestedAt` is the `performance.now()` at which the partition was requested. */
-  constructor(request: OwnershipRequest, fence: string, requestedAt: number, onLost: () => void) {
+  constructor(
+    request: OwnershipRequest,
+    fence: string,
+    requestedAt: number,
+    onLost: (reason: string) => void,
+  ) {
     this.partition = request.partition
     this.token = request.token
     this.fence = Number(fence)
@@ -47,6 +52,13 @@ export class Ownership {
   end(): void {
     this.#ended.abort()
     clearTimeout(this.#lossTimer)
+  }
+
+  /** Ends the ownership and reports that, unless it has ended already. */
+  lose(reason: string): void {
+    if (this.#ended.signal.aborted) return
+    this.end()
+    this.#onLost(reason)
   }
 
   async #renewRepeatedly(): Promise<void> {
@@ -64,7 +76,7 @@ export class Ownership {
           [token, String(ttl)],
         )
         if (signal.aborted) return
-        if (!isOwner) return this.#lose()
+        if (!isOwner) return this.lose(ANOTHER_OWNER)
         this.#extendFrom(requestedAt)
         wait = ttl / 3
       } catch (error) {
@@ -81,15 +93,9 @@ export class Ownership {
   #extendFrom(requestedAt: number): void {
     clearTimeout(this.#lossTimer)
     this.#lossTimer = setTimeout(
-      () => this.#lose(),
+      () => this.lose('the partition could not be renewed'),
       requestedAt + this.#request.ttl * SAFE_SHARE - performance.now(),
     )
-  }
-
-  #lose(): void {
-    if (this.#ended.signal.aborted) return
-    this.end()
-    this.#onLost()
   }
 }
 
@@ -101,7 +107,7 @@ export async function acquirePartition(
   request: OwnershipRequest,
   deadOwner: string,
   releases: PendingReleases,
-  onLost: (ownership: Ownership) => void,
+  onLost: (ownership: Ownership, reason: string) => void,
 ): Promise<AcquireResult> {
   const { client, partition, token, ttl } = request
   const requestedAt = performance.now()
@@ -112,7 +118,9 @@ export async function acquirePartition(
       [token, String(ttl), deadOwner],
     )
     if (fence === undefined) return { owner }
-    const ownership: Ownership = new Ownership(request, fence, requestedAt, () => onLost(ownership))
+    const ownership: Ownership = new Ownership(request, fence, requestedAt, (reason) =>
+      onLost(ownership, reason),
+    )
     return { ownership }
   } catch (error) {
     releaseEventually(request, releases)
@@ -145,6 +153,8 @@ export function releasePartition(
   )
 }
 
+/** Why an ownership ends of which Redis says that it is another worker's, or nobody's. */
+export const ANOTHER_OWNER = 'the partition has another owner'
 /**
  * Milliseconds for which Redis remembers that an acquisition was given up, that a failure was
  * counted, or that a worker has stopped. A request takes less time than this to arrive.

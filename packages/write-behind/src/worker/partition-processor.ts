@@ -8,7 +8,7 @@ import type { DatabaseHealth } from './database-health.js'
 import { FlushAnswerError, coalesce, parseFailures, type PendingWrite } from './flush.js'
 import { FlushCaller } from './flush-caller.js'
 import { OwnedQueue } from './owned-queue.js'
-import type { Ownership } from './ownership.js'
+import { ANOTHER_OWNER, type Ownership } from './ownership.js'
 import type { ProcessingOptions } from './processing-options.js'
 import { StreamReader } from './stream-reader.js'
 import type { UnconfirmedWrites } from './unconfirmed-writes.js'
@@ -40,6 +40,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
   readonly partition: Partition
   /** Resolves when the processing has ended. A `flush` that was given up may still be running. */
   readonly ended: Promise<void>
+  readonly #ownership: Ownership
   readonly #options: ProcessingOptions<T, Id>
   readonly #health: DatabaseHealth
   readonly #unconfirmed: UnconfirmedWrites
@@ -56,14 +57,16 @@ export class PartitionProcessor<T, Id extends WriteId> {
   #maxIds: number
 
   constructor(
-    { partition, token, fence }: Ownership,
+    ownership: Ownership,
     health: DatabaseHealth,
     unconfirmed: UnconfirmedWrites,
     options: ProcessingOptions<T, Id>,
   ) {
+    const { partition, token, fence } = ownership
     const { client, prefix, format, flush, flushTimeout, batchSize } = options
     const lost = this.#lost.signal
     this.partition = partition
+    this.#ownership = ownership
     this.#options = options
     this.#health = health
     this.#unconfirmed = unconfirmed
@@ -141,7 +144,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
   async #read(): Promise<number> {
     const read = await this.#reader.read()
     if (read !== 'lost') return read
-    this.lose(ANOTHER_OWNER)
+    this.#ownership.lose(ANOTHER_OWNER)
     return 0
   }
 
@@ -224,7 +227,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
       })
       .filter(({ writes }) => writes.length > 0)
     if (flushed.length === 0) return
-    if (!(await this.#queue.removeFlushed(flushed))) return this.lose(ANOTHER_OWNER)
+    if (!(await this.#queue.removeFlushed(flushed))) return this.#ownership.lose(ANOTHER_OWNER)
     for (const { backlog, writes } of flushed) {
       this.#health.recordSuccess(backlog.id)
       backlog.failures = 0
@@ -265,7 +268,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
     if (lastSequence <= backlog.exhaustedUpTo)
       return this.#giveUp(backlog, writes, error, retry.attempts)
     const attempts = await this.#queue.countFailure(backlog.id)
-    if (attempts === undefined) return this.lose(ANOTHER_OWNER)
+    if (attempts === undefined) return this.#ownership.lose(ANOTHER_OWNER)
     if (attempts < retry.attempts) return
     if (writes.length === 1) return this.#giveUp(backlog, writes, error, attempts)
     backlog.exhaustedUpTo = lastSequence
@@ -293,7 +296,7 @@ export class PartitionProcessor<T, Id extends WriteId> {
   ): Promise<void> {
     for (const write of writes) {
       const isMoved = await this.#queue.moveToDeadLetters(write, error, attempts)
-      if (!isMoved) return this.lose(ANOTHER_OWNER)
+      if (!isMoved) return this.#ownership.lose(ANOTHER_OWNER)
     }
     this.#backlog.remove(backlog, writes)
     this.#health.forget(backlog.id)
@@ -304,7 +307,6 @@ export class PartitionProcessor<T, Id extends WriteId> {
   }
 }
 
-const ANOTHER_OWNER = 'the partition has another owner'
 /** Milliseconds between two looks at an empty stream. */
 const IDLE_PAUSE = 50
 /** The number of batches that are buffered while some of their writes wait for another attempt. */

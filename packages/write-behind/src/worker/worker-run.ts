@@ -167,14 +167,9 @@ export class WorkerRun<T, Id extends WriteId> {
       { client, partition, token, ttl: this.#ownershipTtl },
       isOwnerDead ? silent.owner : '',
       this.#releases,
-      (ownership) => {
+      (ownership, reason) => {
         const owned = this.#owned.get(partition)
-        if (owned?.ownership === ownership)
-          this.#lose(
-            ownership,
-            owned.processor,
-            'the partition could not be renewed, or has another owner',
-          )
+        if (owned?.ownership === ownership) this.#lose(ownership, owned.processor, reason)
       },
     )
     if ('owner' in result) return this.#watchOwner(partition, result.owner, aliveWorkers)
@@ -192,13 +187,15 @@ export class WorkerRun<T, Id extends WriteId> {
   /**
    * Remembers since when the owner of a partition sends no heartbeats. The key of an owner normally
    * expires, but not if the clock of the server was set back. An owner that is silent for too long
-   * is dead.
+   * is dead, and so is an ownership of this worker that has ended.
    */
   #watchOwner(partition: Partition, owner: string, aliveWorkers: readonly string[]): void {
-    const isAlive = aliveWorkers.includes(owner.slice(0, owner.lastIndexOf('/')))
+    const worker = owner.slice(0, owner.lastIndexOf('/'))
+    const isOwn = worker === this.#token
+    const isAlive = aliveWorkers.includes(worker) && !isOwn
     if (isAlive || owner === '') this.#silentOwners.delete(partition)
     else if (this.#silentOwners.get(partition)?.owner !== owner)
-      this.#silentOwners.set(partition, { owner, since: performance.now() })
+      this.#silentOwners.set(partition, { owner, since: isOwn ? -Infinity : performance.now() })
   }
 
   /** Finishes the processing of a partition and gives it back. */
