@@ -5,18 +5,19 @@ import { IDS, Counter, randomElement, type Workload } from '../workload.js'
 
 /**
  * Two services compete for the same few locks. One may hold each at a time, and each holder's fence
- * must be higher than that of the previous holder.
+ * must be higher than those of the holders before it.
  */
 export function lockWorkload(clients: readonly CacheClient[]): Workload {
-  const { violations, recordHolder } = checkHolders()
+  const { violations, request } = checkHolders()
   const services = clients.map((client) => createLocks({ client, ttl: '1s', wait: '8s' }))
   return {
     name: 'lock',
     violations,
     step: () => {
       const name = randomElement(['a', 'b', 'c', 'd'])
+      const hold = request(name)
       return randomElement(services).withLock(name, async (lock) => {
-        const release = recordHolder(name, lock)
+        const release = hold(lock)
         await sleep(3)
         release()
       })
@@ -30,7 +31,7 @@ export function lockWorkload(clients: readonly CacheClient[]): Workload {
  * Like `lockWorkload`, but with locks that are held longer than a failover takes, without waits.
  */
 export function heldLockWorkload(clients: readonly CacheClient[]): Workload {
-  const { violations, recordHolder } = checkHolders()
+  const { violations, request } = checkHolders()
   const services = clients.map((client) => createLocks({ client, ttl: '6s', prefix: 'held' }))
   const ended = new AbortController()
   const holding = new Set<Promise<unknown>>()
@@ -39,9 +40,10 @@ export function heldLockWorkload(clients: readonly CacheClient[]): Workload {
     violations,
     async step() {
       const name = `held-${randomElement(IDS)}`
+      const hold = request(name)
       const lock = await randomElement(services).tryAcquire(name)
       if (!lock) return
-      const release = recordHolder(name, lock)
+      const release = hold(lock)
       const held = sleep(MAX_HOLD * Math.random(), undefined, {
         signal: AbortSignal.any([lock.signal, ended.signal]),
       })
@@ -60,23 +62,31 @@ export function heldLockWorkload(clients: readonly CacheClient[]): Workload {
   }
 }
 
-/** Records holders. `recordHolder` returns a function that records the release. */
+/**
+ * Records requests for locks and their holders. `request` returns a function that records the
+ * holder, which returns one that records the release.
+ */
 function checkHolders(): {
   readonly violations: Counter
-  recordHolder(name: string, lock: Lock): () => void
+  request(name: string): (lock: Lock) => () => void
 } {
   const violations = new Counter()
   const holders = new Map<string, Lock>()
   const fences = new Map<string, number>()
   return {
     violations,
-    recordHolder(name, lock) {
-      if ((holders.get(name)?.remaining ?? 0) > 0) violations.count('two holders at once')
-      if (lock.fence <= (fences.get(name) ?? 0)) violations.count('fences that did not rise')
-      holders.set(name, lock)
-      fences.set(name, lock.fence)
-      return () => {
-        if (holders.get(name) === lock) holders.delete(name)
+    request(name) {
+      // While two primaries give locks away, the news of a later lock may arrive first. But a lock
+      // that is requested after it has a higher fence.
+      const knownFence = fences.get(name) ?? 0
+      return (lock) => {
+        if ((holders.get(name)?.remaining ?? 0) > 0) violations.count('two holders at once')
+        if (lock.fence <= knownFence) violations.count('fences that did not rise')
+        holders.set(name, lock)
+        fences.set(name, Math.max(lock.fence, fences.get(name) ?? 0))
+        return () => {
+          if (holders.get(name) === lock) holders.delete(name)
+        }
       }
     },
   }
