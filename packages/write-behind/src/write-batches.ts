@@ -42,7 +42,6 @@ export class WriteBatches {
   readonly #dependencies: Dependencies
   readonly #queues: readonly PartitionQueue[]
   readonly #deadlines = new Deadlines({ forReplies: true })
-  readonly #maxUnsettled: number
   #unsettled = 0
   /** The queues that are sent at the end of this tick. */
   #scheduled: PartitionQueue[] = []
@@ -54,7 +53,6 @@ export class WriteBatches {
       waiting: [],
       isBusy: false,
     }))
-    this.#maxUnsettled = 10 * dependencies.client.entries.atOnce // resilience.maxInFlight
   }
 
   /**
@@ -64,15 +62,15 @@ export class WriteBatches {
    * @throws {DurabilityError} if the write is in Redis, but on too few replicas.
    */
   add(partition: Partition, write: EncodedWrite): Promise<WriteOutcome> {
-    if (this.#unsettled >= this.#maxUnsettled) return Promise.reject(this.#overloaded(write))
+    const { entries } = this.#dependencies.client
+    if (this.#unsettled >= entries.maxInFlight)
+      return Promise.reject(entries.overloaded(this.#unsettled, write.key))
     this.#unsettled++
     const queue = this.#queues[partition.index]!
     if (!queue.isBusy) this.#schedule(queue)
     const { key, kind, flags, args } = write
     return new Promise((resolve, reject) => {
-      const deadline = this.#deadlines.set(this.#dependencies.client.entries.writeTimeout, () =>
-        this.#giveUp(queue, waiting),
-      )
+      const deadline = this.#deadlines.set(entries.writeTimeout, () => this.#giveUp(queue, waiting))
       const waiting: WaitingWrite = { key, kind, flags, args, deadline, resolve, reject }
       queue.waiting.push(waiting)
     })
@@ -87,19 +85,10 @@ export class WriteBatches {
 
   readonly #atEndOfTick = (): void => process.nextTick(this.#sendScheduled)
 
-  /**
-   * Sends the scheduled queues, with many writes in several turns of the event loop: so Redis
-   * executes the first ones while the next ones are prepared.
-   */
   readonly #sendScheduled = (): void => {
     const queues = this.#scheduled
-    let sent = 0
-    for (let writes = 0; sent < queues.length && writes < WRITES_PER_TURN; sent++) {
-      writes += queues[sent]!.waiting.length
-      void this.#sendNext(queues[sent]!)
-    }
-    this.#scheduled = queues.slice(sent)
-    if (this.#scheduled.length > 0) setImmediate(this.#sendScheduled)
+    this.#scheduled = []
+    for (const queue of queues) void this.#sendNext(queue)
   }
 
   async #sendNext(queue: PartitionQueue): Promise<void> {
@@ -178,14 +167,6 @@ export class WriteBatches {
       ),
     )
   }
-
-  #overloaded({ key }: EncodedWrite): ConnectionError {
-    return new ConnectionError(
-      `The write of "${key}" was not sent: ${this.#unsettled} writes are waiting for Redis, ` +
-        'which is the limit that "resilience.maxInFlight" sets. Send fewer at once, or raise it.',
-      { code: 'OVERLOADED', key },
-    )
-  }
 }
 
 interface WaitingWrite extends EncodedWrite {
@@ -224,7 +205,5 @@ const outcomeOf: Readonly<Record<string, WriteOutcome>> = { S: 'stored', F: 'ful
 const RESOLVED = Promise.resolve()
 /** A call executes at most this many writes, so that no other command waits behind a long one. */
 const MAX_WRITES = 128
-/** So many writes are sent in one turn of the event loop, in whole calls. */
-const WRITES_PER_TURN = 50
 /** The approximate size of a call. A single larger write is sent by itself. */
 const MAX_BYTES = 1024 * 1024

@@ -206,8 +206,11 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     await Promise.all([rows.close(), otherRows.close()])
   })
 
-  it('are refused at once beyond maxInFlight', async () => {
-    await using client = connect(kind, redis.url, { maxInFlight: 20 })
+  it('are refused at once beyond maxInFlight, which is logged', async () => {
+    const lines: string[] = []
+    const log = (line: string): void => void lines.push(line)
+    const logger = { info: log, warn: log, error: log }
+    await using client = connect(kind, redis.url, { maxInFlight: 20 }, logger)
     await using setup = new Setup(client)
     const rows = setup.rows()
     const results = await Promise.allSettled(names(50).map((row) => rows.put(row.name, row)))
@@ -215,6 +218,7 @@ describe.each(clientKinds)('writes of one tick, on %s', (kind) => {
     expect(refused).toHaveLength(30)
     for (const result of refused)
       expect(result).toMatchObject({ reason: expect.objectContaining({ code: 'OVERLOADED' }) })
+    expect(lines).toEqual([expect.stringContaining('20 requests are waiting for Redis')])
     await rows.put('after', { name: 'after' })
     await rows.close()
   })

@@ -1,4 +1,9 @@
-import { createCacheClient, type CacheClient, type ResilienceOptions } from '@cache/core'
+import {
+  createCacheClient,
+  type CacheClient,
+  type Logger,
+  type ResilienceOptions,
+} from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import type { Address, RedisServer } from '@cache/testkit'
@@ -27,6 +32,7 @@ export function connect(
   kind: ClientKind,
   url: string,
   resilience: ResilienceOptions = { readTimeout: '5s', writeTimeout: '5s' },
+  logger?: Logger,
 ): CacheClient & AsyncDisposable {
   const raw =
     kind === 'ioredis'
@@ -35,7 +41,7 @@ export function connect(
   raw.on('error', () => undefined)
   const client = createCacheClient(
     raw instanceof Redis ? ioredisDriver(raw) : nodeRedisDriver(raw),
-    { resilience },
+    { resilience, ...(logger && { logger }) },
   )
   return withDispose(client, () => (raw instanceof Redis ? raw.disconnect() : raw.destroy()))
 }

@@ -2,7 +2,7 @@ import type { Argument } from '../drivers/command.js'
 import type { Batch } from '../client/batch/batch.js'
 import type { PendingReleases } from '../client/pending-releases.js'
 import type { Script } from '../client/script.js'
-import type { CacheError } from '../errors.js'
+import type { CacheError, ConnectionError } from '../errors.js'
 import { createChangeSteps } from './change-steps.js'
 import type { Entry } from './entry.js'
 import type { Format } from './format.js'
@@ -33,6 +33,8 @@ export interface EntryStore {
    * `resilience.maxInFlight` together with other calls.
    */
   readonly atOnce: number
+  /** The maximum number of requests that wait for Redis: `resilience.maxInFlight`. */
+  readonly maxInFlight: number
   /** How long a read waits for Redis, in ms: `resilience.readTimeout`. */
   readonly readTimeout: number
   /** How long a change waits for Redis, in ms: `resilience.writeTimeout`. */
@@ -41,6 +43,11 @@ export interface EntryStore {
   readonly near?: NearEntries | undefined
   /** Returns a store of the same entries with this near cache. */
   withNear(near: NearEntries): EntryStore
+  /**
+   * Returns the error for a request of a pattern that is refused because `waiting` others wait for
+   * Redis, and reports it to the failure log of the client.
+   */
+  overloaded(waiting: number, key: string): ConnectionError
 
   /**
    * Resolves to the entry, or to `undefined` if there is none or it can't be decoded. Rejects if
@@ -175,6 +182,8 @@ export function createEntryStore(options: EntryStoreOptions): EntryStore {
   const lostReplies = new LostReplies(runner, pending, sinceResend)
   return {
     atOnce: batch.atOnce,
+    maxInFlight: batch.maxInFlight,
+    overloaded: (waiting, key) => batch.overloaded(waiting, key),
     readTimeout,
     writeTimeout,
     near,

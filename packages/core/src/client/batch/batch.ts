@@ -69,6 +69,11 @@ export class Batch {
     this.#maxInFlight = maxInFlight
   }
 
+  /** The maximum number of requests that wait for Redis. */
+  get maxInFlight(): number {
+    return this.#maxInFlight
+  }
+
   /** How many requests one caller should have in flight, so that there is room for others. */
   get atOnce(): number {
     return Math.max(1, Math.floor(this.#maxInFlight / 10))
@@ -166,14 +171,19 @@ export class Batch {
     return promise
   }
 
-  #refuse(): Promise<never> {
+  /** Returns the error for a request that is refused, because `waiting` others wait for Redis. */
+  overloaded(waiting: number, key?: string): ConnectionError {
     const error = new ConnectionError(
-      `${this.#inFlight} requests are waiting for Redis, which is the limit that ` +
+      `${waiting} requests are waiting for Redis, which is the limit that ` +
         `"resilience.maxInFlight" sets. Send fewer at once, or raise the limit.`,
-      { code: 'OVERLOADED' },
+      { code: 'OVERLOADED', key },
     )
     this.#failures.failed(undefined, error)
-    return Promise.reject(error)
+    return error
+  }
+
+  #refuse(): Promise<never> {
+    return Promise.reject(this.overloaded(this.#inFlight))
   }
 
   #queueFor(timeout: number): CommandQueue {
