@@ -34,13 +34,41 @@ export class ServerMeter implements AsyncDisposable {
   }
 }
 
+/** What one command has cost since the server started. */
+export interface CommandCost {
+  readonly calls: number
+  /** In microseconds. The time of a script contains that of its commands. */
+  readonly time: number
+}
+
+/** Resolves to the costs of the commands of all servers together, by their names. */
+export async function commandsOf(
+  servers: readonly { readonly url: string }[],
+): Promise<ReadonlyMap<string, CommandCost>> {
+  const costs = new Map<string, CommandCost>()
+  for (const { url } of servers) {
+    const connection = new Redis(url)
+    for (const [name, { calls, time }] of commandsIn(await connection.info('commandstats'))) {
+      const known = costs.get(name)
+      costs.set(name, { calls: calls + (known?.calls ?? 0), time: time + (known?.time ?? 0) })
+    }
+    connection.disconnect()
+  }
+  return costs
+}
+
+function commandsIn(info: string): readonly (readonly [name: string, cost: CommandCost])[] {
+  return [...info.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)]
+    .map(([, name, calls, time]) => [name!, { calls: Number(calls), time: Number(time) }] as const)
+    .filter(([name]) => name !== 'info')
+}
+
 async function sampleOf(connection: Redis): Promise<ServerSample> {
   const info = `${await connection.info('cpu')}${await connection.info('commandstats')}`
   let [scripts, commands] = [0, 0]
-  for (const [, name, calls, usec] of info.matchAll(/^cmdstat_([^:]+):calls=(\d+),usec=(\d+)/gm)) {
-    if (name === 'info') continue
-    commands += Number(calls)
-    if (/^(eval|fcall)/.test(name!)) scripts += Number(usec)
+  for (const [name, { calls, time }] of commandsIn(info)) {
+    commands += calls
+    if (/^(eval|fcall)/.test(name)) scripts += time
   }
   const seconds = (mode: string) =>
     Number(new RegExp(`^used_cpu_${mode}_main_thread:([\\d.]+)`, 'm').exec(info)?.[1])
