@@ -17,13 +17,15 @@ const HEADLINES: Readonly<Record<string, number>> = {
   'cold start': 2,
 }
 
-/** The goals in the root README. */
+/** What the root README shows of the measurements with goals. */
 export function headlines(results: readonly StoredResult[]): string {
-  return goalTable(
-    results.map((result) => ({
-      ...result,
-      goals: result.goals.slice(0, HEADLINES[result.scenario] ?? 0),
-    })),
+  return tableOf(
+    ['scenario', 'what', 'measured'],
+    results.flatMap(({ scenario, goals }) =>
+      goals
+        .slice(0, HEADLINES[scenario] ?? 0)
+        .map((goal) => [scenario, goal.what, precise(goal.measured)]),
+    ),
   )
 }
 

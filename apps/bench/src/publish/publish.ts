@@ -42,7 +42,7 @@ export async function publish(
 
 function readmeOf(results: readonly StoredResult[]): string {
   return `Ratios within one run of \`${COMMAND}\`. ${machineOf(results[0]!)}
-[All results](apps/docs/benchmark.md), with the versions.
+[All results](apps/docs/benchmark.md), with the goals, the versions, and where the time goes.
 
 ${headlines(results)}
 
