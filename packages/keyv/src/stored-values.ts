@@ -22,6 +22,7 @@ import {
   sizeOption,
   ttlOption,
   warnAboutSharedPrefix,
+  type Entry,
   type Format,
   type MakeKey,
   type OptionTable,
@@ -103,19 +104,18 @@ export class StoredValues {
     keys: readonly string[],
     failed: (error: unknown) => void = () => undefined,
   ): Promise<unknown[]> {
-    const { client, onOutage } = this.#options
-    const entries = await client.entries
-      .readMany(keys, this.#format)
-      .catch((error: CacheError) => keys.map(() => error))
+    const { onOutage } = this.#options
+    const entries = await this.#readEntries(keys).catch((error: CacheError) => [error])
     const error = entries.find((entry) => entry instanceof CacheError)
     if (error !== undefined) {
       if (onOutage === 'reject') throw error
       failed(error)
       emit(channels.error, () => ({ operation: 'read', key: keys[0]!, error }))
     }
-    return entries.map((entry) =>
-      entry instanceof CacheError ? undefined : (entry?.value ?? undefined),
-    )
+    return keys.map((_, i) => {
+      const entry = entries[i]
+      return entry instanceof CacheError ? undefined : (entry?.value ?? undefined)
+    })
   }
 
   /**
@@ -182,6 +182,16 @@ export class StoredValues {
   /** Resolves when no write is under way. */
   async idle(): Promise<void> {
     await this.#writes.idle()
+  }
+
+  /** Reads of one key are sent together with those of other calls in this tick. */
+  async #readEntries(
+    keys: readonly string[],
+  ): Promise<readonly (Entry<unknown> | CacheError | undefined)[]> {
+    const { entries } = this.#options.client
+    return keys.length === 1
+      ? [await entries.read(keys[0]!, this.#format)]
+      : entries.readMany(keys, this.#format)
   }
 
   #startOf(parts: readonly string[]): string {

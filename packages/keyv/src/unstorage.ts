@@ -31,7 +31,8 @@ export function createUnstorageDriver(options: UnstorageDriverOptions): Driver {
   const values = new StoredValues(
     readCacheOptions('createUnstorageDriver', unstorageOptions, options),
   )
-  const partsOf = (key: string): string[] => key.split(':').filter((part) => part !== '')
+  // A storage without mounts passes no base.
+  const partsOf = (key = ''): string[] => key.split(':').filter((part) => part !== '')
   const keyOf = (key: string): string => values.keyOf(...partsOf(key))
   const read = (key: string): Promise<unknown> => values.read([keyOf(key)]).then(([value]) => value)
   const write = (key: string, value: unknown, seconds: unknown): Promise<void> =>

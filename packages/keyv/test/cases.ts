@@ -93,7 +93,10 @@ export const versions: readonly {
     version: 5,
     create: (client, { namespace, ...options } = {}) => {
       const store = createKeyvStore({ client, prefix: 'keyv', ...options })
-      const keyv = new Keyv5({ store, namespace: namespace as string })
+      // Without a namespace, Keyv 5 takes something away from the keys of its iterator all the same.
+      const keyv = namespace
+        ? new Keyv5({ store, namespace })
+        : new Keyv5({ store, namespace: '', useKeyPrefix: false })
       return withErrors(keyv, () => keyv.iterator!(undefined))
     },
   },

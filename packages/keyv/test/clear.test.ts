@@ -71,15 +71,5 @@ onEach(({ newClient, ask, keys }) => {
       }
       expect(await keys()).toEqual([])
     })
-
-    it('a set before clear in the same process does not come back', async () => {
-      const keyv = create(newClient())
-      for (let round = 0; round < 20; round++) {
-        const setting = [keyv.set('a', 1), keyv.set('a', 2), keyv.set('b', 1)]
-        await keyv.clear()
-        expect(await Promise.all(setting)).toEqual([true, true, true])
-        expect(await keyv.getMany(['a', 'b'])).toEqual([undefined, undefined])
-      }
-    })
   })
 })

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createKeyvStore } from '../src/index.js'
 import { onEach, versions } from './cases.js'
 
 onEach(({ newClient, ask, keys }) => {
@@ -21,30 +22,6 @@ onEach(({ newClient, ask, keys }) => {
         const values = await Promise.all(processes.map((keyv) => keyv.get('a')))
         expect(values[0]).toMatch(new RegExp(`^${round} of \\d$`))
         expect(new Set(values).size).toBe(1)
-      }
-    })
-
-    it('a set that is followed by a delete in the same process stays deleted', async () => {
-      const keyv = create(newClient())
-      for (let round = 0; round < 50; round++) {
-        const setting = [keyv.set('a', 1), keyv.set('a', 2)]
-        if (round % 2 === 0) await new Promise((resolve) => setImmediate(resolve))
-        await keyv.delete('a')
-        expect(await Promise.all(setting)).toEqual([true, true])
-        expect(await keyv.get('a')).toBeUndefined()
-      }
-    })
-
-    it('a set that follows a delete in the same process is stored', async () => {
-      const keyv = create(newClient())
-      for (let round = 0; round < 50; round++) {
-        const [, , stored] = await Promise.all([
-          keyv.set('a', 1),
-          keyv.delete('a'),
-          keyv.set('a', `round ${round}`),
-        ])
-        expect(stored).toBe(true)
-        expect(await keyv.get('a')).toBe(`round ${round}`)
       }
     })
 
@@ -73,6 +50,49 @@ onEach(({ newClient, ask, keys }) => {
       expect(await keyv.get('a')).toBeUndefined()
       expect(await keyv.set('a', 1)).toBe(true)
       expect(await keyv.get('a')).toBe(1)
+    })
+  })
+
+  // Keyv itself does not keep the order of calls that are not awaited, so these test the store.
+  describe('calls of one store', () => {
+    it('a set that is followed by a delete stays deleted', async () => {
+      const store = createKeyvStore({ client: newClient(), prefix: 'keyv' })
+      for (let round = 0; round < 50; round++) {
+        const setting = [store.set('a', '1'), store.set('a', '2')]
+        if (round % 2 === 0) await new Promise((resolve) => setImmediate(resolve))
+        await store.delete('a')
+        expect(await Promise.all(setting)).toEqual([true, true])
+        expect(await store.get('a')).toBeUndefined()
+      }
+    })
+
+    it('a set that is followed by a clear stays cleared', async () => {
+      const store = createKeyvStore({ client: newClient(), prefix: 'keyv' })
+      for (let round = 0; round < 20; round++) {
+        const setting = [store.set('a', '1'), store.set('a', '2'), store.set('b', '1')]
+        await store.clear()
+        expect(await Promise.all(setting)).toEqual([true, true, true])
+        expect(await store.getMany(['a', 'b'])).toEqual([undefined, undefined])
+      }
+    })
+
+    it('a set that follows a delete is stored', async () => {
+      const store = createKeyvStore({ client: newClient(), prefix: 'keyv' })
+      for (let round = 0; round < 50; round++) {
+        const results = [store.set('a', '1'), store.delete('a'), store.set('a', `round ${round}`)]
+        expect((await Promise.all(results))[2]).toBe(true)
+        expect(await store.get('a')).toBe(`round ${round}`)
+      }
+    })
+
+    it('disconnect waits for writes, and leaves the client open', async () => {
+      const client = newClient()
+      const store = createKeyvStore({ client, prefix: 'keyv' })
+      let isStored = false
+      void store.set('a', '1').then(() => (isStored = true))
+      await store.disconnect()
+      expect(isStored).toBe(true)
+      expect(await client.send({ args: ['GET', 'shop:keyv:a'], keys: ['shop:keyv:a'] })).toBe('1')
     })
   })
 })

@@ -165,17 +165,6 @@ onEach(({ newClient, ask, keys }) => {
       expect(small.errors[0]).toMatchObject({ code: 'VALUE_TOO_LARGE' })
       expect(await keys()).toEqual([])
     })
-
-    it('leaves the client open when it disconnects', async () => {
-      const client = newClient()
-      const closing = create(client)
-      const setting = closing.set('a', 1)
-      await closing.disconnect()
-      expect(
-        await client.send({ args: ['GET', 'shop:keyv:a'], keys: ['shop:keyv:a'] }),
-      ).toBeTruthy()
-      expect(await setting).toBe(true)
-    })
   })
 
   it('Keyv 5 and Keyv 6 read the values of each other', async () => {
