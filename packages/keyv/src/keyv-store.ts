@@ -82,8 +82,8 @@ export interface KeyvStore {
 }
 
 /**
- * Creates a storage adapter for a Keyv, version 5 or 6: `new Keyv({ store })`. Everything that takes
- * a Keyv, such as cache-manager, can then use the client, and its near cache if it has one.
+ * Creates a storage adapter for a Keyv, version 5 or 6: `new Keyv({ store })`. Everything that
+ * takes a Keyv, such as cache-manager, can then use the client, and its near cache if it has one.
  *
  * Give each Keyv a store of its own: a Keyv sets the namespace of its store.
  *
@@ -191,9 +191,9 @@ class Store implements KeyvStore {
     // would delete is not the one of this key.
     if (!key.startsWith(start))
       throw new UsageError(
-        `The store has the namespace "${this.namespace}", but was asked for a key of another one. ` +
-          'Create a store for each Keyv, and do not turn off "useKeyPrefix" of a Keyv with a ' +
-          'namespace.',
+        `The store has the namespace "${this.namespace}", but was asked for a key of another ` +
+          'one. Create a store for each Keyv, and do not turn off "useKeyPrefix" of a Keyv with ' +
+          'a namespace.',
       )
     return this.#values.keyOf(...this.#parts(), key.slice(start.length))
   }

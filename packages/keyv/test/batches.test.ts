@@ -26,7 +26,10 @@ onEach(({ newClient, topology }) => {
       await keyv.setMany(Array.from({ length: 2_000 }, (_, i) => ({ key: `k${i}`, value: i })))
       sent.length = 0
       let seen = 0
-      for await (const _ of keyv.entries()) if (++seen === 150) break
+      for await (const entry of keyv.entries()) {
+        expect(entry).toHaveLength(2)
+        if (++seen === 150) break
+      }
       const read = sent
         .filter(({ args }) => String(args[0]) !== 'SCAN')
         .reduce((sum, { keys }) => sum + keys.length, 0)

@@ -56,6 +56,16 @@ onEach(({ newClient, ask, keys }) => {
       expect(await keys()).toEqual(['shop:other'])
     })
 
+    it('stores a value that was loaded before a deletion, which no store can prevent', async () => {
+      let finish!: (value: string) => void
+      const loading = cache.wrap('a', () => new Promise<string>((resolve) => (finish = resolve)))
+      await expect.poll(() => finish).toBeTypeOf('function')
+      await elsewhere.del('a')
+      finish('old')
+      expect(await loading).toBe('old')
+      expect(await elsewhere.get('a')).toBe('old')
+    })
+
     it('disconnects without closing the client', async () => {
       await cache.disconnect()
       await cache.set('a', 1)

@@ -93,7 +93,7 @@ export const versions: readonly {
     version: 5,
     create: (client, { namespace, ...options } = {}) => {
       const store = createKeyvStore({ client, prefix: 'keyv', ...options })
-      // Without a namespace, Keyv 5 takes something away from the keys of its iterator all the same.
+      // Without a namespace, Keyv 5 takes a part away from the keys of its iterator all the same.
       const keyv = namespace
         ? new Keyv5({ store, namespace })
         : new Keyv5({ store, namespace: '', useKeyPrefix: false })

@@ -156,7 +156,7 @@ describe.each(Object.keys(drivers))(
         }
       })
 
-      it('an iteration rejects or reports an error, and does not end as if it were complete', async () => {
+      it('an iteration does not end as if it were complete', async () => {
         const server = await start()
         const keyv = create(connect(server.url))
         await expectStored(keyv, 'a')
@@ -165,7 +165,10 @@ describe.each(Object.keys(drivers))(
         keyv.errors.length = 0
         const iterate = async (): Promise<void> => {
           let seen = 0
-          for await (const _ of keyv.entries()) if (++seen === 1) await server.pause()
+          for await (const entry of keyv.entries()) {
+            expect(entry).toHaveLength(2)
+            if (++seen === 1) await server.pause()
+          }
         }
         const failure = await iterate().catch((error: unknown) => error)
         await server.resume()
