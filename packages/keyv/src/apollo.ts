@@ -4,6 +4,7 @@ import { storeOptions, StoredValues, type OnOutage, type StoreOptions } from './
 
 export type { OnOutage, StoreOptions } from './stored-values.js'
 
+/** Options of `createApolloCache`. */
 export interface ApolloCacheOptions extends StoreOptions {
   /**
    * What `get` does while Redis does not answer. `'bypass'`: it finds nothing. `'reject'`: it

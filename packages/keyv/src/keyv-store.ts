@@ -7,6 +7,7 @@ import {
 } from '@cache/core/internal'
 import { storeOptions, StoredValues, type OnOutage, type StoreOptions } from './stored-values.js'
 
+/** Options of `createKeyvStore`. */
 export interface KeyvStoreOptions extends StoreOptions {
   /**
    * What reads do while Redis does not answer. `'bypass'`: they find nothing, and the Keyv emits
@@ -24,9 +25,13 @@ const keyvStoreOptions = {
 
 /** One value of `setMany`. Keyv 5 passes a `ttl` in ms, and Keyv 6 the time when it expires. */
 export interface KeyvStoreEntry {
+  /** The key, as the Keyv passes it. */
   readonly key: string
+  /** What Keyv has made of the value. */
   readonly value: unknown
+  /** The ttl in ms, from Keyv 5. */
   readonly ttl?: number | undefined
+  /** The time when the value expires, in ms since 1970, from Keyv 6. */
   readonly expires?: number | undefined
 }
 

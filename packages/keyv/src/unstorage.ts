@@ -4,6 +4,7 @@ import { storeOptions, StoredValues, type OnOutage, type StoreOptions } from './
 
 export type { OnOutage, StoreOptions } from './stored-values.js'
 
+/** Options of `createUnstorageDriver`. */
 export interface UnstorageDriverOptions extends StoreOptions {
   /**
    * What reads do while Redis does not answer. `'reject'`: they reject. `'bypass'`: they find
