@@ -74,12 +74,14 @@ export class KeyWrites {
       if (await put()) return true
       if (write.cancelled) return true
       if (attempt === MAX_ATTEMPTS) return false
-      await sleep(Math.random() * 2 ** attempt)
+      await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS))
     }
   }
 }
 
-const MAX_ATTEMPTS = 8
+/** Enough for 20 processes that write one key at the same moment. */
+const MAX_ATTEMPTS = 10
+const MAX_PAUSE_MS = 128
 
 function queued(put: Put): QueuedWrite {
   let resolve!: QueuedWrite['resolve']

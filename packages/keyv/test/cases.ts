@@ -32,15 +32,16 @@ const settings = {
   resilience: { readTimeout: '5s', writeTimeout: '5s' },
 } as const
 
-/** Options of a client, and an array that gets the commands that it sends. */
 interface TestClientOptions extends ClientOptions {
+  /** Gets the commands that the client sends. */
   readonly sent?: Command[]
+  readonly wrap?: (driver: Driver) => Driver
 }
 
 /** Runs a suite on every driver and topology, on servers that are emptied before each test. */
 export const onEach = suitesOn(drivers, (driver, options: TestClientOptions = {}) => {
-  const { sent, ...clientOptions } = options
-  return createCacheClient(sent ? recording(driver, sent) : driver, {
+  const { sent, wrap = (each) => each, ...clientOptions } = options
+  return createCacheClient(wrap(sent ? recording(driver, sent) : driver), {
     ...settings,
     ...clientOptions,
   })

@@ -1,3 +1,4 @@
+import { ConnectionError, type Command } from '@cache/core'
 import { describe, expect, it } from 'vitest'
 import { createKeyvStore } from '../src/index.js'
 import { onEach, versions } from './cases.js'
@@ -35,6 +36,33 @@ onEach(({ newClient, ask, keys }) => {
       await client.entries.commitWrite('shop:keyv:a', 'another program')
       expect(await keyv.set('a', 'new')).toBe(true)
       expect(await keyv.get('a')).toBe('new')
+    })
+
+    it('a set that reaches Redis late, after it has failed, stores nothing', async () => {
+      let deliver!: () => unknown
+      const isLate = ({ args }: Command): boolean => String(args).includes('late value')
+      const stuck = create(
+        newClient({
+          wrap: (driver) => ({
+            ...driver,
+            send: (commands, options) => {
+              if (!commands.some(isLate)) return driver.send(commands, options)
+              deliver = () => Promise.all(driver.send(commands, options))
+              return commands.map(() => Promise.resolve(new ConnectionError('lost')))
+            },
+          }),
+        }),
+      )
+      const other = create(newClient())
+      for (const change of ['set', 'delete', 'clear'] as const) {
+        await other.set('a', 'old')
+        expect(await stuck.set('a', 'late value')).toBe(false)
+        if (change === 'set') await other.set('a', 'new')
+        else if (change === 'delete') await other.delete('a')
+        else await other.clear()
+        await deliver()
+        expect(await other.get('a')).toBe(change === 'set' ? 'new' : undefined)
+      }
     })
 
     it('leaves nothing behind', async () => {

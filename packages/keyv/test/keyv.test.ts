@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { deflateSync, inflateSync } from 'node:zlib'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { entriesOf, onEach, versions, type AnyKeyv } from './cases.js'
 
@@ -156,6 +157,27 @@ onEach(({ newClient, ask, keys }) => {
       expect(JSON.parse(String(await ask('GET', 'shop:keyv:users:a')))).toMatchObject({
         value: expect.stringContaining('äöü "quoted"') as string,
       })
+    })
+
+    it('stores what Keyv compresses', async () => {
+      const compression = {
+        compress: async (value: string) => deflateSync(value).toString('base64'),
+        decompress: async (value: string) => inflateSync(Buffer.from(value, 'base64')).toString(),
+      }
+      Object.assign(keyv, { compression })
+      const value = 'x'.repeat(10_000)
+      await keyv.set('a', value)
+      expect(await keyv.get('a')).toBe(value)
+      expect(String(await ask('GET', 'shop:keyv:users:a')).length).toBeLessThan(1_000)
+    })
+
+    it('stores values that Keyv does not make strings of', async () => {
+      for (const name of ['serialize', 'deserialize', 'serialization'])
+        Object.assign(keyv, { [name]: undefined })
+      const value = { date: new Date(0), set: new Set([1n]), bytes: Buffer.from('bytes') }
+      await keyv.set('a', value, 60_000)
+      expect(await keyv.get('a')).toEqual(value)
+      expect(await keyv.getMany(['a', 'b'])).toEqual([value, undefined])
     })
 
     it('reports a value that is too large, and stores nothing', async () => {
