@@ -4,21 +4,24 @@ import { onEach, versions } from './cases.js'
 
 onEach(({ newClient, topology }) => {
   describe.each(versions)('Keyv $version', ({ create }) => {
-    // On a Cluster, the driver combines what the client sends.
-    it.skipIf(topology === 'cluster')('sends the calls of one tick together', async () => {
-      const sent: Command[] = []
-      const keyv = create(newClient({ sent }))
-      const names = Array.from({ length: 200 }, (_, i) => `k${i}`)
-      await Promise.all(names.map((name) => keyv.set(name, name)))
-      // A set takes two steps. Keyv 5 needs some more turns of the event loop.
-      expect(sent.length).toBeLessThanOrEqual(20)
-      sent.length = 0
-      expect(await Promise.all(names.map((name) => keyv.get(name)))).toEqual(names)
-      expect(sent.length).toBe(1)
-      sent.length = 0
-      expect(await keyv.getMany(names)).toEqual(names)
-      expect(sent.length).toBe(1)
-    })
+    // Several servers get a command each; on a Cluster, the driver combines them.
+    it.skipIf(topology !== 'standalone' && topology !== 'memory')(
+      'sends the calls of one tick together',
+      async () => {
+        const sent: Command[] = []
+        const keyv = create(newClient({ sent }))
+        const names = Array.from({ length: 200 }, (_, i) => `k${i}`)
+        await Promise.all(names.map((name) => keyv.set(name, name)))
+        // A set takes two steps. Keyv 5 needs some more turns of the event loop.
+        expect(sent.length).toBeLessThanOrEqual(20)
+        sent.length = 0
+        expect(await Promise.all(names.map((name) => keyv.get(name)))).toEqual(names)
+        expect(sent.length).toBe(1)
+        sent.length = 0
+        expect(await keyv.getMany(names)).toEqual(names)
+        expect(sent.length).toBe(1)
+      },
+    )
 
     it('reads no more values than it iterates over, but for one batch', async () => {
       const sent: Command[] = []
