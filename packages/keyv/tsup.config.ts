@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 
 export default defineConfig({
   entry: {
@@ -11,4 +12,5 @@ export default defineConfig({
   sourcemap: true,
   splitting: true,
   target: 'node20',
+  plugins: [sourceMapPlugin],
 })

@@ -39,8 +39,8 @@ export interface StoreOptions {
   /** The ttl of values that are stored without one of their own. Default `'never'`. */
   readonly ttl?: Ttl
   /**
-   * Encodes the values. By default, strings are stored as they are, Buffers as their bytes, and
-   * other values as JSON.
+   * Encodes the values. Default: strings are stored as they are, Buffers as their bytes, and other
+   * values as JSON.
    */
   readonly codec?: Codec<any>
   /** The maximum size of a value in bytes, both as stored and decompressed. Default 8 MiB. */

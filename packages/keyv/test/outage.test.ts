@@ -1,4 +1,10 @@
-import { createCacheClient, type CacheClient, type Driver } from '@cache/core'
+import {
+  channels,
+  createCacheClient,
+  type CacheClient,
+  type Driver,
+  type Messages,
+} from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startProxy, startRedis } from '@cache/testkit'
@@ -186,9 +192,24 @@ describe.each(Object.keys(drivers))(
       await expect(soon(throwing.get('a'))).rejects.toMatchObject({ name: 'ConnectionError' })
       await expect(soon(throwing.getMany(['a']))).rejects.toThrow()
       await expect(soon(throwing.has('a'))).rejects.toThrow()
+      expect(await soon(new Keyv({ store }).get('a'))).toBeUndefined()
       const six = versions[1]!.create(client, options)
       expect(await soon(six.get('a'))).toBeUndefined()
       expect(six.errors).toHaveLength(1)
+    })
+
+    it('reads that find nothing are published on the channel of errors', async () => {
+      const server = await start()
+      await server.kill()
+      const keyv = versions[0]!.create(connect(server.url))
+      const published: Messages['error'][] = []
+      const listen = (message: unknown) => published.push(message as Messages['error'])
+      channels.error.subscribe(listen)
+      ends.push(() => channels.error.unsubscribe(listen))
+      await keyv.get('a')
+      expect(published.filter(({ operation }) => operation === 'read')).toMatchObject([
+        { key: 'keyv:a', error: keyv.errors[0] },
+      ])
     })
 
     it('a Keyv without a listener of errors finds nothing, and nothing is unhandled', async () => {

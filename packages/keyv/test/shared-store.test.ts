@@ -33,6 +33,22 @@ describe('a store', () => {
     expect(await keyv.get('1')).toBe(1)
   })
 
+  it('has right keys, of which the iterator of Keyv 5 cuts off the first part', async () => {
+    const keysOf = async (options: object): Promise<string[]> => {
+      const store = createKeyvStore({ client: createCacheClient(memoryDriver()), prefix: 'keyv' })
+      const keyv = new Keyv5({ store, ...options })
+      await keyv.set('x:y', 1)
+      expect(await keyv.get('x:y')).toBe(1)
+      const keys: string[] = []
+      for await (const [key] of keyv.iterator!(undefined)) keys.push(key as string)
+      return keys
+    }
+    expect(await keysOf({ namespace: 'a' })).toEqual(['x:y'])
+    expect(await keysOf({ namespace: '', useKeyPrefix: false })).toEqual(['x:y'])
+    expect(await keysOf({ namespace: 'a:b' })).toEqual(['b:x:y'])
+    expect(await keysOf({ namespace: '' })).toEqual(['y'])
+  })
+
   it.each(versions)('follows a Keyv $version that changes its namespace', async ({ create }) => {
     const keyv = create(createCacheClient(memoryDriver()), { namespace: 'a' })
     await keyv.set('1', 'in a')
