@@ -19,7 +19,10 @@ import { createKeyvStore } from '../src/index.js'
 import { createUnstorageDriver } from '../src/unstorage.js'
 import { versions, type AnyKeyv, type AnyKeyvOptions } from './cases.js'
 
-const drivers: Record<string, (url: string) => { driver: Driver; end(): unknown }> = {
+const drivers: Record<
+  'ioredis' | 'node-redis',
+  (url: string) => { driver: Driver; end(): unknown }
+> = {
   ioredis(url) {
     const redis = new Redis(url, { retryStrategy: () => 50 })
     return { driver: ioredisDriver(redis, { timeout: 1_000 }), end: () => redis.disconnect() }
@@ -57,15 +60,16 @@ async function soon<R>(work: Promise<R>): Promise<R> {
   }
 }
 
-describe.each(Object.keys(drivers))(
-  'on %s',
-  (name) => {
-    function connect(url: string): CacheClient {
-      const { driver, end } = drivers[name]!(url)
+/** Runs all tests on one client. Each has a file, so that they run at the same time. */
+export function testOutages(name: 'ioredis' | 'node-redis'): void {
+  describe(`on ${name}`, () => {
+    /** With `patience`, a busy machine does not miss the deadlines. */
+    function connect(url: string, patience = 1): CacheClient {
+      const { driver, end } = drivers[name](url)
       const client = createCacheClient(driver, {
         resilience: {
-          readTimeout: 200,
-          writeTimeout: 300,
+          readTimeout: 100 * patience,
+          writeTimeout: 150 * patience,
           breaker: { failures: 3, cooldown: 200 },
         },
       })
@@ -140,34 +144,12 @@ describe.each(Object.keys(drivers))(
         await expectStored(keyv, 'a')
       })
 
-      it('a set that got no answer does not overwrite a later one', async () => {
-        const server = await start()
-        const proxy = await startProxy(server)
-        ends.push(() => proxy.close())
-        const stuck = create(connect(proxy.url))
-        const other = create(connect(server.url))
-        await expectStored(stuck, 'a')
-        for (let round = 0; round < 3; round++) {
-          await server.pause()
-          expect(await stuck.set('a', `lost ${round}`)).toBe(false)
-          await server.resume()
-          await expectStored(other, 'warm')
-          await vi.waitFor(async () => expect(await other.set('a', round)).toBe(true), 10_000)
-          for (let i = 0; i < 20; i++) {
-            expect(await other.get('a')).toBe(round)
-            await new Promise((resolve) => setTimeout(resolve, 10))
-          }
-          await expectStored(stuck, 'recovered')
-          expect(await other.get('a')).toBe(round)
-        }
-      })
-
       it('an iteration does not end as if it were complete', async () => {
         const server = await start()
         const keyv = create(connect(server.url))
+        const entries = Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: i }))
+        await create(connect(server.url, 50)).setMany(entries)
         await expectStored(keyv, 'a')
-        await keyv.setMany(Array.from({ length: 500 }, (_, i) => ({ key: `k${i}`, value: i })))
-        await vi.waitFor(async () => expect(await keyv.has('k499')).toBe(true), 10_000)
         keyv.errors.length = 0
         const iterate = async (): Promise<void> => {
           let seen = 0
@@ -180,6 +162,25 @@ describe.each(Object.keys(drivers))(
         await server.resume()
         expect([failure, ...keyv.errors].some((error) => error instanceof Error)).toBe(true)
       })
+    })
+
+    it('a set that got no answer does not overwrite a later one', async () => {
+      const server = await start()
+      const stuck = versions[0]!.create(connect(server.url))
+      const other = versions[0]!.create(connect(server.url, 50))
+      await expectStored(stuck, 'a')
+      for (let round = 0; round < 2; round++) {
+        await server.pause()
+        expect(await stuck.set('a', `lost ${round}`)).toBe(false)
+        await server.resume()
+        expect(await other.set('a', round)).toBe(true)
+        for (let i = 0; i < 10; i++) {
+          expect(await other.get('a')).toBe(round)
+          await new Promise((resolve) => setTimeout(resolve, 10))
+        }
+        await expectStored(stuck, 'recovered')
+        expect(await other.get('a')).toBe(round)
+      }
     })
 
     it('with onOutage "reject", the Keyv decides', async () => {
@@ -263,6 +264,5 @@ describe.each(Object.keys(drivers))(
       const strict = createApolloCache({ client, prefix: 'apollo', onOutage: 'reject' })
       await expect(soon(strict.get('a'))).rejects.toThrow()
     })
-  },
-  120_000,
-)
+  }, 120_000)
+}
