@@ -29,7 +29,10 @@ const apolloOptions = {
  * const server = new ApolloServer({ typeDefs, resolvers, cache })
  */
 export function createApolloCache(options: ApolloCacheOptions): KeyValueCache {
-  const values = new StoredValues(readCacheOptions('createApolloCache', apolloOptions, options))
+  const values = new StoredValues(
+    'values of Apollo',
+    readCacheOptions('createApolloCache', apolloOptions, options),
+  )
   return {
     get: async (key) => (await values.read([values.keyOf(key)]))[0] as string | undefined,
     set: async (key, value, { ttl } = {}) => {

@@ -98,7 +98,12 @@ export interface KeyvStore {
  * await keyv.set('greeting', 'hello', 60_000)
  */
 export function createKeyvStore(options: KeyvStoreOptions): KeyvStore {
-  return new Store(new StoredValues(readCacheOptions('createKeyvStore', keyvStoreOptions, options)))
+  return new Store(
+    new StoredValues(
+      'values of Keyv',
+      readCacheOptions('createKeyvStore', keyvStoreOptions, options),
+    ),
+  )
 }
 
 class Store implements KeyvStore {

@@ -84,10 +84,11 @@ export class StoredValues {
   readonly #start: string
   readonly #namespace: string
 
-  constructor(options: CheckedStoreOptions) {
+  /** `kind` says what the values are, in warnings. */
+  constructor(kind: string, options: CheckedStoreOptions) {
     const { client, codec, maxValueBytes } = options
     const prefix = checkPrefix('prefix', options.prefix, client.namespace)
-    warnAboutSharedPrefix(client, prefix, { kind: 'values of Keyv', codec, schema: undefined })
+    warnAboutSharedPrefix(client, prefix, { kind, codec, schema: undefined })
     this.#options = options
     this.#format = createFormat<unknown>({ codec, maxValueBytes })
     this.keyOf = createKeys(client.namespace, prefix)
@@ -105,17 +106,19 @@ export class StoredValues {
     failed: (error: unknown) => void = () => undefined,
   ): Promise<unknown[]> {
     const { onOutage } = this.#options
-    const entries = await this.#readEntries(keys).catch((error: CacheError) => [error])
+    const entries = await this.#readEntries(keys).catch((reason: unknown) => {
+      if (reason instanceof CacheError) return keys.map(() => reason)
+      throw reason
+    })
     const error = entries.find((entry) => entry instanceof CacheError)
     if (error !== undefined) {
       if (onOutage === 'reject') throw error
       failed(error)
       emit(channels.error, () => ({ operation: 'read', key: keys[0]!, error }))
     }
-    return keys.map((_, i) => {
-      const entry = entries[i]
-      return entry instanceof CacheError ? undefined : (entry?.value ?? undefined)
-    })
+    return entries.map((entry) =>
+      entry instanceof CacheError ? undefined : (entry?.value ?? undefined),
+    )
   }
 
   /**

@@ -30,6 +30,7 @@ const unstorageOptions = {
  */
 export function createUnstorageDriver(options: UnstorageDriverOptions): Driver {
   const values = new StoredValues(
+    'items of unstorage',
     readCacheOptions('createUnstorageDriver', unstorageOptions, options),
   )
   // A storage without mounts passes no base.

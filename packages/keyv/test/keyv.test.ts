@@ -67,13 +67,15 @@ onEach((bench) => {
       await keyv.set('short', 1, 60_000)
       await keyv.set('fraction', 1, 59_999.5)
       await keyv.set('for ever', 1)
+      await keyv.set('infinite', 1, Infinity)
       await keyv.setMany([{ key: 'many', value: 1, ttl: 60_000 }])
       for (const name of ['short', 'fraction', 'many']) {
         const ttl = Number(await ask('PTTL', `shop:keyv:users:${name}`))
         expect(ttl).toBeGreaterThan(0)
         expect(ttl).toBeLessThanOrEqual(60_000)
       }
-      expect(await ask('PTTL', 'shop:keyv:users:for ever')).toBe(-1)
+      for (const name of ['for ever', 'infinite'])
+        expect(await ask('PTTL', `shop:keyv:users:${name}`)).toBe(-1)
       await keyv.set('short', 1)
       expect(await ask('PTTL', 'shop:keyv:users:short')).toBe(-1)
     })

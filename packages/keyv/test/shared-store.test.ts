@@ -49,6 +49,16 @@ describe('a store', () => {
     expect(await keysOf({ namespace: '' })).toEqual(['y'])
   })
 
+  it('has one key for those that Keyv 5 takes for the same', async () => {
+    const store = createKeyvStore({ client: createCacheClient(memoryDriver()), prefix: 'keyv' })
+    const keyv = new Keyv5({ store, namespace: 'users' })
+    await keyv.set('users:1', 'one')
+    expect(await keyv.get('1')).toBe('one')
+    const six = versions[1]!.create(createCacheClient(memoryDriver()), { namespace: 'users' })
+    await six.set('users:1', 'one')
+    expect(await six.get('1')).toBeUndefined()
+  })
+
   it.each(versions)('follows a Keyv $version that changes its namespace', async ({ create }) => {
     const keyv = create(createCacheClient(memoryDriver()), { namespace: 'a' })
     await keyv.set('1', 'in a')
