@@ -26,7 +26,7 @@ export { leaseUnlessStampScript } from './entries/stamp-scripts.js'
 export { closeWith, type Closable } from './client/closables.js'
 export { scriptSources } from './client/script.js'
 export { timeLua } from './client/time.js'
-export { literalStart } from './client/scan.js'
+export { escapeGlob, literalStart } from './client/scan.js'
 export {
   beside,
   checkPrefix,

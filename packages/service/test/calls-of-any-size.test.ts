@@ -2,6 +2,7 @@ import { createAside } from '@cache/aside'
 import { createCacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { createHierarchical } from '@cache/hierarchical'
+import { createKeyvStore } from '@cache/keyv'
 import { createCacheService } from '@cache/service'
 import { startRedis, type RedisServer } from '@cache/testkit'
 import { createVersioned } from '@cache/versioning'
@@ -91,6 +92,18 @@ describe('a call with any number of ids fits into maxInFlight', () => {
     await (await shop.beginMutation(ids)).commit()
     await shop.invalidateGroup(ids.slice(0, 200))
     expect(await shop.getMany(ids)).toEqual(ids.map(rowOf))
+  })
+
+  it('of keyv', async () => {
+    const store = createKeyvStore({ client: newClient(), prefix: 'keyv' })
+    const keys = ids.map(String)
+    const stored = await store.setMany(keys.map((key) => ({ key, value: key })))
+    expect(stored).toEqual(keys.map(() => true))
+    expect(await store.getMany(keys)).toEqual(keys)
+    expect(await store.hasMany(keys)).toEqual(keys.map(() => true))
+    expect(await store.deleteMany(keys.slice(0, -1))).toBe(true)
+    await store.clear()
+    expect(await store.getMany(keys)).toEqual(keys.map(() => undefined))
   })
 
   it('of write-behind', async () => {

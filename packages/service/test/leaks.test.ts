@@ -6,6 +6,7 @@ import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createHierarchical } from '@cache/hierarchical'
+import { createKeyvStore } from '@cache/keyv'
 import {
   createLocks,
   createReadWriteLock,
@@ -99,6 +100,15 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     })
     await hierarchical.get(1)
     return [hierarchical]
+  },
+  createKeyvStore: async (client) => {
+    const store = createKeyvStore({ client, prefix: 'keyv' })
+    await Promise.all([store.set('1', 'old'), store.set('1', 'new')])
+    await store.get('1')
+    for await (const entry of store.iterator()) void entry
+    await store.clear()
+    await store.disconnect()
+    return [store]
   },
   createLocks: async (client) => {
     const locks = createLocks({ client })

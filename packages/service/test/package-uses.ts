@@ -1,6 +1,7 @@
 import { createAside } from '@cache/aside'
 import { glob, invalidateMatching, type CacheClient } from '@cache/core'
 import { createHierarchical } from '@cache/hierarchical'
+import { createKeyvStore } from '@cache/keyv'
 import { createLocks, createReadWriteLock, createSemaphore, createStampedeGuard } from '@cache/lock'
 import { createInvalidationBus, createTrackingBus, withNearCache } from '@cache/pubsub-invalidation'
 import {
@@ -47,6 +48,18 @@ export const packageUses: Readonly<Record<string, Use>> = {
     await clearable.clear()
     expect(await clearable.getOrLoad(1, () => 'again')).toBe('again')
     expect(await client.health()).toMatchObject({ reachable: true })
+  },
+  keyv: async (client) => {
+    const store = createKeyvStore({ client, prefix: 'keyv' })
+    expect(await store.set('1', 'one', 60_000)).toBe(true)
+    expect(await store.setMany([{ key: '2', value: 'two' }])).toEqual([true])
+    expect(await store.get('1')).toBe('one')
+    expect(await store.getMany(['1', '2'])).toEqual(['one', 'two'])
+    expect(await store.has('1')).toBe(true)
+    for await (const [key, value] of store.iterator()) expect([key, value]).toHaveLength(2)
+    expect(await store.delete('1')).toBe(true)
+    await store.clear()
+    expect(await store.get('2')).toBeUndefined()
   },
   'invalidateMatching, scan': async (client) => {
     const products = createAside<string, number>({ client, prefix: 'product', ttl: '1h' })

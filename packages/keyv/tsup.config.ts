@@ -1,0 +1,16 @@
+import { defineConfig } from 'tsup'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    unstorage: 'src/unstorage.ts',
+    apollo: 'src/apollo.ts',
+  },
+  format: ['esm', 'cjs'],
+  dts: true,
+  sourcemap: true,
+  splitting: true,
+  target: 'node20',
+  plugins: [sourceMapPlugin],
+})
