@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import ts from 'typescript'
+import { defineConfig, type Plugin } from 'vitest/config'
 
 const common = {
   testTimeout: 30_000,
@@ -8,14 +9,25 @@ const common = {
 }
 const previous = fileURLToPath(new URL('./test/nest-11/node_modules/@nestjs', import.meta.url))
 
+/** Compiles test/standard without `experimentalDecorators`, which Vite does not do. */
+const standardDecorators: Plugin = {
+  name: 'standard-decorators',
+  enforce: 'pre',
+  transform: (code, id) =>
+    /\/test\/standard\/.*\.ts$/.test(id)
+      ? ts.transpileModule(code, {
+          compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+        }).outputText
+      : undefined,
+}
+
 // The suites in test/nest run in the current and in the previous major version of NestJS.
 export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
       {
-        // Vite would leave standard decorators as they are.
-        esbuild: { target: 'node20' },
+        plugins: [standardDecorators],
         test: {
           ...common,
           name: 'decorators',

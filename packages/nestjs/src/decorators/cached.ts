@@ -102,15 +102,14 @@ export function cached<Args extends readonly any[], T>(
     (method, name) => {
       /** What this method has on each client: a cache for each prefix. */
       const owner = {}
-      const oneClass = new OneClass()
       return function (this: unknown, ...args) {
         return read(this, args)
       }
 
       async function read(self: unknown, args: unknown[]): Promise<unknown> {
-        if (typeof prefix === 'string') oneClass.check(self, name)
         const from = clientFor(client, self, name)
         const caches = ClientScope.of(from).get(owner, () => new CachesByPrefix(name))
+        if (typeof prefix === 'string') caches.oneClass.check(self, name)
         const cache = caches.get(prefixFor(prefix, self), (ownPrefix) => create(from, ownPrefix))
         return cache.get({ method, self, args, key: keyFor(key, self, args) })
       }
@@ -157,6 +156,7 @@ interface Cache extends SourceReads<unknown, Call> {
 
 /** The caches of one method on one client. */
 class CachesByPrefix implements Made {
+  readonly oneClass = new OneClass()
   readonly #caches = new Map<string, Cache>()
   readonly #method: string
 

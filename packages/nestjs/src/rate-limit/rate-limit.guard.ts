@@ -24,7 +24,8 @@ import { RateLimitException } from './rate-limit.exception.js'
  * Limits HTTP requests as `@RateLimit` says, on Express and on Fastify. Routes without `@RateLimit`
  * are not limited; see `rateLimitGuard` for those.
  *
- * - A denied request gets 429 with `Retry-After`, the rate limit headers, and a problem document.
+ * - A denied request gets 429 with `Retry-After`, the rate limit headers, and the members of a
+ *   problem document (RFC 9457) as JSON.
  * - An allowed request gets the rate limit headers, and its decision is in `request.rateLimit`.
  * - A request is charged once, even if the guard is used globally and on a controller.
  * - While Redis does not answer, the option `onOutage` of the limiter decides.
@@ -66,9 +67,8 @@ export class RateLimitGuard implements CanActivate {
     ;(request as { rateLimit?: unknown }).rateLimit = decision
     const { httpAdapter } = this.adapterHost
     for (const [name, value] of Object.entries(refused?.headers ?? headers))
-      // The platform sets the type of a text.
-      if (name.toLowerCase() !== 'content-type' || value.includes('json'))
-        httpAdapter.setHeader(response, name, value)
+      // The exception filter chooses the type: that of NestJS sends JSON.
+      if (name.toLowerCase() !== 'content-type') httpAdapter.setHeader(response, name, value)
     if (refused) throw new RateLimitException(decision, refused)
     return true
   }
