@@ -44,9 +44,9 @@ export class ClientScope {
     if (--this.#users > 0) return
     const made = [...this.#made.values()]
     this.#made.clear()
-    const idle = Promise.all(made.map((one) => one.idle?.()))
+    const idle = Promise.all(made.map(async (one) => one.idle?.()))
     await Promise.race([idle, sleep(MAX_IDLE, undefined, { ref: false })])
-    await Promise.all(made.map((one) => one.close?.()))
+    await Promise.all(made.map(async (one) => one.close?.()))
   }
 }
 

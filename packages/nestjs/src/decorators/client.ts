@@ -53,7 +53,7 @@ export function clientFor(source: ClientSource, self: unknown, method: string): 
   if (client) return client
   throw new UsageError(
     `${method} was called on an object that has no cache client "${source}". ` +
-      'NestJS sets it on providers and controllers. For other objects, call useCacheClient(object, ' +
-      'client), or pass the option "client" to the decorator.',
+      'NestJS sets it on providers and controllers. For other objects, call useCacheClient(' +
+      'object, client), or pass the option "client" to the decorator.',
   )
 }

@@ -12,8 +12,8 @@ export type InjectClient = (prototype: object, client: string) => void
 
 /**
  * A decorator for methods that take `Args` and resolve to `Result`. It keeps the signature of the
- * method, which must allow what the decorator may return instead (`Added`). It works as a legacy decorator (`experimentalDecorators`, which NestJS uses) and as a
- * standard one.
+ * method, which must allow what the decorator may return instead (`Added`). It works as a legacy
+ * decorator (`experimentalDecorators`, which NestJS uses) and as a standard one.
  */
 export interface MethodDecorator<Args extends readonly any[], Result = any, Added = never> {
   <M extends AsyncMethod>(

@@ -23,7 +23,7 @@ export interface CacheProviderOptions<T> {
  *   provide: PRODUCTS,
  *   inject: [ProductsRepository],
  *   useFactory: (client, rows: ProductsRepository) =>
- *     createReadThrough({ client, prefix: 'product', ttl: '1h', load: (id: number) => rows.find(id) }),
+ *     createReadThrough({ client, prefix: 'product', ttl: '1h', load: rows.find.bind(rows) }),
  * })
  */
 export function cacheProvider<T>({

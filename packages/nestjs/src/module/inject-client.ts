@@ -10,7 +10,7 @@ import { getCacheClientToken } from './tokens.js'
 export function injectClient(prototype: object, name: string): void {
   const property = propertyOf(name)
   if (Object.hasOwn(prototype, property)) return
-  // NestJS assigns the property. The setter keeps it out of what lists the properties of the object.
+  // NestJS assigns the property. The setter hides it from what lists the object's properties.
   Object.defineProperty(prototype, property, {
     configurable: true,
     get: () => undefined,

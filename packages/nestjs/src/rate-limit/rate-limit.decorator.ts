@@ -59,7 +59,9 @@ export const RATE_LIMIT = '@cache/nestjs rate limit'
  *
  * @throws {InvalidOptionError} if an option is wrong; the error names it.
  * @example
- * `@RateLimit({ limiter: { prefix: 'login', limits: [slidingWindow({ limit: 5, window: '1m' })] } })`
+ * const limits = [slidingWindow({ limit: 5, window: '1m' })]
+ *
+ * `@RateLimit({ limiter: { prefix: 'login', limits } })`
  * `@Post('login')`
  * login() {}
  */

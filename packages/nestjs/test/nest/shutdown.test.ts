@@ -1,5 +1,5 @@
 import { startRedis, type RedisServer } from '@cache/testkit'
-import { createWriteBehind, createWriteBehindWorker, type WriteBehind } from '@cache/write-behind'
+import { createWriteBehind, createWriteBehindWorker } from '@cache/write-behind'
 import { Controller, Get, Inject, Injectable } from '@nestjs/common'
 import { HealthCheckService, TerminusModule } from '@nestjs/terminus'
 import { Redis } from 'ioredis'
@@ -145,7 +145,7 @@ describe.each(libraries)('the end of an application, on %s', (library) => {
         cacheProvider({
           provide: ROWS,
           useFactory: (client) =>
-            createWriteBehind<string>({
+            createWriteBehind({
               client,
               prefix: 'row',
               ttl: '1h',
@@ -169,7 +169,9 @@ describe.each(libraries)('the end of an application, on %s', (library) => {
         }),
       ],
     })
-    await running.app.get<WriteBehind<string, string>>(ROWS).put('1', 'chair')
+    await running.app
+      .get<{ put(id: string, value: string): Promise<unknown> }>(ROWS)
+      .put('1', 'chair')
     await expect.poll(() => flushing).toBe(true)
     const closed = running.close()
     held.open()
