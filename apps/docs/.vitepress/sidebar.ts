@@ -31,6 +31,7 @@ const patterns = [
   'pubsub-invalidation',
   'sharding',
   'service',
+  'nestjs',
   'otel',
   'memory',
   'testing',

@@ -1,6 +1,6 @@
 import { cached, type CachedOptions } from './decorators/cached.js'
 import { invalidates } from './decorators/invalidates.js'
-import type { MethodDecorator } from './decorators/method.js'
+import type { AsyncMethodDecorator } from './decorators/method.js'
 import { mutates, type MutatesOptions } from './decorators/mutates.js'
 import type { TargetOptions } from './decorators/target.js'
 import { withLock, type WithLockOptions } from './decorators/with-lock.js'
@@ -33,7 +33,7 @@ export {
   type Fits,
   type HeldLocks,
   type KeyParts,
-  type MethodDecorator,
+  type AsyncMethodDecorator,
   type MutatesOptions,
   type Prefix,
   type TagsOf,
@@ -53,7 +53,7 @@ export {
  */
 export function Cached<Args extends readonly any[], T>(
   options: CachedOptions<Args, T>,
-): MethodDecorator<Args, T> {
+): AsyncMethodDecorator<Args, T> {
   return cached(options, injectClient)
 }
 
@@ -71,7 +71,7 @@ export function Cached<Args extends readonly any[], T>(
  */
 export function Invalidates<Args extends readonly any[]>(
   options: TargetOptions<Args>,
-): MethodDecorator<Args> {
+): AsyncMethodDecorator<Args> {
   return invalidates(options, injectClient)
 }
 
@@ -91,7 +91,7 @@ export function Invalidates<Args extends readonly any[]>(
  */
 export function Mutates<Args extends readonly any[]>(
   options: MutatesOptions<Args>,
-): MethodDecorator<Args> {
+): AsyncMethodDecorator<Args> {
   return mutates(options, injectClient)
 }
 
@@ -107,10 +107,10 @@ export function Mutates<Args extends readonly any[]>(
  */
 export function WithLock<Args extends readonly any[]>(
   options: WithLockOptions<Args> & { readonly skipIfHeld: true },
-): MethodDecorator<Args, any, undefined>
+): AsyncMethodDecorator<Args, any, undefined>
 export function WithLock<Args extends readonly any[]>(
   options: WithLockOptions<Args>,
-): MethodDecorator<Args>
-export function WithLock(options: WithLockOptions<any>): MethodDecorator<any, any, any> {
+): AsyncMethodDecorator<Args>
+export function WithLock(options: WithLockOptions<any>): AsyncMethodDecorator<any, any, any> {
   return withLock(options, injectClient)
 }

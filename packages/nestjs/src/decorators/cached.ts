@@ -32,7 +32,7 @@ import {
   methodDecorator,
   type AsyncMethod,
   type InjectClient,
-  type MethodDecorator,
+  type AsyncMethodDecorator,
 } from './method.js'
 
 /**
@@ -86,7 +86,7 @@ const cachedOptions = {
 export function cached<Args extends readonly any[], T>(
   options: CachedOptions<Args, T>,
   inject?: InjectClient,
-): MethodDecorator<Args, T> {
+): AsyncMethodDecorator<Args, T> {
   const { prefix, key, tags, resultTags, client } = readOptions('@Cached', cachedOptions, options)
   const policy: LoadPolicyOptions<any> = Object.fromEntries(
     Object.keys(loadPolicyOptions).flatMap((name) => {

@@ -1,13 +1,13 @@
 import { cached, type CachedOptions } from './cached.js'
 import { invalidates } from './invalidates.js'
-import type { MethodDecorator } from './method.js'
+import type { AsyncMethodDecorator } from './method.js'
 import { mutates, type MutatesOptions } from './mutates.js'
 import type { TargetOptions } from './target.js'
 import { withLock, type WithLockOptions } from './with-lock.js'
 
 export { useCacheClient, type ClientSource } from './client.js'
 export { currentLocks, type HeldLocks } from './with-lock.js'
-export type { AsyncMethod, Fits, MethodDecorator } from './method.js'
+export type { AsyncMethod, Fits, AsyncMethodDecorator } from './method.js'
 export type { CachedOptions } from './cached.js'
 export type { KeyParts, Prefix, TagsOf } from './keys.js'
 export type { MutatesOptions } from './mutates.js'
@@ -26,7 +26,7 @@ export type { WithLockOptions } from './with-lock.js'
  */
 export function Cached<Args extends readonly any[], T>(
   options: CachedOptions<Args, T>,
-): MethodDecorator<Args, T> {
+): AsyncMethodDecorator<Args, T> {
   return cached(options)
 }
 
@@ -44,7 +44,7 @@ export function Cached<Args extends readonly any[], T>(
  */
 export function Invalidates<Args extends readonly any[]>(
   options: TargetOptions<Args>,
-): MethodDecorator<Args> {
+): AsyncMethodDecorator<Args> {
   return invalidates(options)
 }
 
@@ -64,7 +64,7 @@ export function Invalidates<Args extends readonly any[]>(
  */
 export function Mutates<Args extends readonly any[]>(
   options: MutatesOptions<Args>,
-): MethodDecorator<Args> {
+): AsyncMethodDecorator<Args> {
   return mutates(options)
 }
 
@@ -80,10 +80,10 @@ export function Mutates<Args extends readonly any[]>(
  */
 export function WithLock<Args extends readonly any[]>(
   options: WithLockOptions<Args> & { readonly skipIfHeld: true },
-): MethodDecorator<Args, any, undefined>
+): AsyncMethodDecorator<Args, any, undefined>
 export function WithLock<Args extends readonly any[]>(
   options: WithLockOptions<Args>,
-): MethodDecorator<Args>
-export function WithLock(options: WithLockOptions<any>): MethodDecorator<any, any, any> {
+): AsyncMethodDecorator<Args>
+export function WithLock(options: WithLockOptions<any>): AsyncMethodDecorator<any, any, any> {
   return withLock(options)
 }

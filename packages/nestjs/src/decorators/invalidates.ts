@@ -1,13 +1,13 @@
 import { channels } from '@cache/core'
 import { emit, readOptions } from '@cache/core/internal'
-import { methodDecorator, type InjectClient, type MethodDecorator } from './method.js'
+import { methodDecorator, type InjectClient, type AsyncMethodDecorator } from './method.js'
 import { checkTarget, targetFor, targetOptions, type Target, type TargetOptions } from './target.js'
 
 /** Creates the decorator `@Invalidates`. */
 export function invalidates<Args extends readonly any[]>(
   given: TargetOptions<Args>,
   inject?: InjectClient,
-): MethodDecorator<Args> {
+): AsyncMethodDecorator<Args> {
   const options = readOptions('@Invalidates', targetOptions, given) as TargetOptions<Args>
   checkTarget(options)
   return methodDecorator(

@@ -15,7 +15,7 @@ export type InjectClient = (prototype: object, client: string) => void
  * method, which must allow what the decorator may return instead (`Added`). It works as a legacy
  * decorator (`experimentalDecorators`, which NestJS uses) and as a standard one.
  */
-export interface MethodDecorator<Args extends readonly any[], Result = any, Added = never> {
+export interface AsyncMethodDecorator<Args extends readonly any[], Result = any, Added = never> {
   <M extends AsyncMethod>(
     prototype: object,
     name: string | symbol,
@@ -44,7 +44,7 @@ export function methodDecorator(
   client: ClientSource,
   replace: Replace,
   inject: InjectClient | undefined,
-): MethodDecorator<any, any, any> {
+): AsyncMethodDecorator<any, any, any> {
   const decorate = (
     target: object | AsyncMethod,
     nameOrContext: string | symbol | ClassMethodDecoratorContext,
@@ -67,7 +67,7 @@ export function methodDecorator(
     copyProperties(method, replacement)
     return replacement
   }
-  return decorate as MethodDecorator<any, any, any>
+  return decorate as AsyncMethodDecorator<any, any, any>
 }
 
 function isContext(value: unknown): value is ClassMethodDecoratorContext {

@@ -1,6 +1,6 @@
 import type { Duration } from '@cache/core'
 import { customOption, durationOption, readOptions, type OptionTable } from '@cache/core/internal'
-import { methodDecorator, type InjectClient, type MethodDecorator } from './method.js'
+import { methodDecorator, type InjectClient, type AsyncMethodDecorator } from './method.js'
 import { checkTarget, targetFor, targetOptions, type Target, type TargetOptions } from './target.js'
 
 /** Options of `@Mutates`: the entries that the method changes, and how long it may take. */
@@ -24,7 +24,7 @@ const mutatesOptions = {
 export function mutates<Args extends readonly any[]>(
   given: MutatesOptions<Args>,
   inject?: InjectClient,
-): MethodDecorator<Args> {
+): AsyncMethodDecorator<Args> {
   const options = readOptions('@Mutates', mutatesOptions, given) as MutatesOptions<Args>
   checkTarget(options)
   return methodDecorator(

@@ -13,7 +13,7 @@ import {
 import { createLocks, type HoldOptions, type Lock, type Locks } from '@cache/lock'
 import { ClientScope } from './client-scope.js'
 import { clientFor, clientSourceOption, type ClientSource } from './client.js'
-import { methodDecorator, type InjectClient, type MethodDecorator } from './method.js'
+import { methodDecorator, type InjectClient, type AsyncMethodDecorator } from './method.js'
 
 /** Options of `@WithLock`. Those for holding and waiting are those of `HoldOptions`. */
 export interface WithLockOptions<Args extends readonly any[]> extends HoldOptions {
@@ -26,7 +26,7 @@ export interface WithLockOptions<Args extends readonly any[]> extends HoldOption
   readonly prefix?: string
   /**
    * Whether a call is skipped, and resolves to `undefined`, while somebody holds a lock or waits
-   * for it. For jobs that every process starts and one should do. Default `false`: a call waits.
+   * for it. For jobs that every process starts and one should do. Default `false`.
    */
   readonly skipIfHeld?: boolean
   /**
@@ -83,7 +83,7 @@ export function currentLocks(): HeldLocks | undefined {
 export function withLock<Args extends readonly any[], Added>(
   given: WithLockOptions<Args>,
   inject?: InjectClient,
-): MethodDecorator<Args, any, Added> {
+): AsyncMethodDecorator<Args, any, Added> {
   const options = readOptions('@WithLock', withLockOptions, given)
   const { name: nameOf, prefix, skipIfHeld, client, ...holding } = options
   const hold = Object.fromEntries(

@@ -39,6 +39,7 @@ export interface CacheModuleAsyncOptions extends CacheRegistration {
   readonly imports?: NonNullable<ModuleMetadata['imports']>
   /** What `useFactory` gets. */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[]
+  /** Returns the options. */
   readonly useFactory?: (...args: any[]) => CacheConnectionOptions | Promise<CacheConnectionOptions>
   /** A class to create. */
   readonly useClass?: Type<CacheOptionsFactory>
