@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
 
 export default defineConfig({
   entry: { index: 'src/index.ts', decorators: 'src/decorators/index.ts' },
@@ -7,4 +8,5 @@ export default defineConfig({
   sourcemap: true,
   splitting: true,
   target: 'node20',
+  plugins: [sourceMapPlugin],
 })

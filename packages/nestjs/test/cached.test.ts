@@ -120,6 +120,19 @@ describe.each(libraries)('@Cached, on %s', (library) => {
     expect(await a!.rows('x')).toBe('x: rows of a')
   })
 
+  it('keeps a result for its ttl, whose unit is part of the option', async () => {
+    class Prices {
+      @Cached({ prefix: 'price', key: (id: number) => id, ttl: '1h' })
+      async find(id: number) {
+        return id
+      }
+    }
+    await useCacheClient(new Prices(), client).find(1)
+    const ttl = Number(await server.cli('PTTL', 'price:1'))
+    expect(ttl).toBeGreaterThan(3_000_000)
+    expect(ttl).toBeLessThanOrEqual(3_600_000)
+  })
+
   it('returns null and undefined, and caches them only with negativeTtl', async () => {
     class Rows {
       loads = 0
