@@ -19,8 +19,8 @@ export const clientSourceOption: Option<ClientSource> = customOption((value, pat
 })
 
 /**
- * Tells an object which client its decorated methods use. NestJS does this for its providers and
- * controllers; you need it for objects that you create yourself, in a test or without NestJS.
+ * Tells an object which client its decorated methods use. NestJS does this for the objects that it
+ * creates. You need it for those that you create: in a `useFactory`, in a test, or without NestJS.
  *
  * @throws {InvalidOptionError} if `client` is not a client.
  * @example
@@ -53,7 +53,7 @@ export function clientFor(source: ClientSource, self: unknown, method: string): 
   if (client) return client
   throw new UsageError(
     `${method} was called on an object that has no cache client "${source}". ` +
-      'NestJS sets it on providers and controllers. For other objects, call useCacheClient(' +
+      'NestJS sets it on objects that it creates itself. For others, call useCacheClient(' +
       'object, client), or pass the option "client" to the decorator.',
   )
 }
