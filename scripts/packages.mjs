@@ -28,8 +28,8 @@ export function entriesOf({ name, exports }) {
 }
 
 /**
- * Returns the peers that an entry of these packages loads, with their ranges: NestJS. Its version 11
- * can be required from CommonJS by all versions of Node.js and TypeScript.
+ * Returns the peers that an entry of these packages loads, with their ranges: NestJS. All versions
+ * of Node.js and TypeScript can require its version 11 from CommonJS.
  */
 export function frameworksOf(manifests) {
   return manifests.some(({ peerDependencies = {} }) => '@nestjs/common' in peerDependencies)

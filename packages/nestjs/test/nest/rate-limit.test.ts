@@ -1,6 +1,16 @@
 import { concurrency, createRateLimiter, slidingWindow, tokenBucket } from '@cache/ratelimit'
 import { startRedis, type RedisServer } from '@cache/testkit'
-import { Controller, Get, HttpCode, Post, Query, Req, UseGuards } from '@nestjs/common'
+import {
+  Controller,
+  Get,
+  HttpCode,
+  Injectable,
+  Post,
+  Query,
+  Req,
+  UseGuards,
+  type ExecutionContext,
+} from '@nestjs/common'
 import { APP_GUARD } from '@nestjs/core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import {
@@ -239,6 +249,34 @@ describe('RateLimitGuard', () => {
     await using own = await startApplication('express', { controllers: [OwnController] })
     expect((await own.request('/own')).status).toBe(200)
     expect((await own.request('/own')).status).toBe(429)
+  })
+
+  it('refuses contexts other than HTTP, unless a subclass knows their request', async () => {
+    let asked = 0
+    @Injectable()
+    class OwnGuard extends RateLimitGuard {
+      protected override requestAndResponse(context: ExecutionContext) {
+        asked++
+        const http = context.switchToHttp()
+        return { request: http.getRequest<object>(), response: http.getResponse<object>() }
+      }
+    }
+    await using running = await startApplication('express', {
+      imports: [CacheModule.forRoot({ connect: () => redisClient('ioredis', server.url) })],
+      controllers: [LimitedController],
+      providers: [{ provide: APP_GUARD, useClass: OwnGuard }, RateLimitGuard],
+    })
+    expect((await running.request('/also-class')).status).toBe(200)
+    expect(asked).toBe(1)
+
+    const message = {
+      getType: () => 'rpc',
+      getHandler: () => LimitedController.prototype.byClass,
+      getClass: () => LimitedController,
+    } as unknown as ExecutionContext
+    await expect(running.app.get(RateLimitGuard).canActivate(message)).rejects.toThrow(
+      'RateLimitGuard limits HTTP requests, and this is "rpc".',
+    )
   })
 
   it('names a wrong option where it is used, and a client that the application lacks', async () => {

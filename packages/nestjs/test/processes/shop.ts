@@ -10,7 +10,7 @@ export interface Start {
 
 export type Order =
   | { readonly do: 'read'; readonly id: number; readonly value: number; readonly takes: number }
-  | { readonly do: 'write'; readonly id: number }
+  | { readonly do: 'write'; readonly id: number; readonly hangs?: boolean }
 
 const child = childProcess<Start>()
 const { client } = cacheClient(child.data.library, child.data.url)
@@ -27,8 +27,12 @@ class Products {
     return value
   }
 
-  @Mutates({ prefix: 'product', key: (id: number) => id, tags: ['all'] })
-  async write(_id: number) {}
+  @Mutates({ prefix: 'product', key: (id: number) => id, tags: ['all'], intentTtl: '2s' })
+  async write(_id: number, hangs = false) {
+    if (!hangs) return
+    await child.say({ type: 'has written' })
+    await new Promise(() => undefined)
+  }
 }
 
 const products = useCacheClient(new Products(), client)
@@ -37,7 +41,7 @@ await child.say({ type: 'ready' })
 for (;;) {
   const order = await child.next<Order>()
   if (order.do === 'write') {
-    await products.write(order.id)
+    await products.write(order.id, order.hangs)
     await child.say({ type: 'written' })
     continue
   }
