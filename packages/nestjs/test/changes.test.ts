@@ -107,21 +107,25 @@ describe.each(libraries)('changes, on %s', (library) => {
       expect(await here[read](1)).toBe('1 armchair')
     })
 
-    it('refuses the value of a load that began before it', async () => {
-      const rows = new Rows()
-      const { opened, open } = gate()
-      const began = gate()
-      rows.beforeReadEnds = () => (began.open(), opened)
-      const late = products(rows, other)[read](1)
-      await began.opened
-      await write(products(rows))
-      rows.beforeReadEnds = () => undefined
-      const after = products(rows)[read](1)
-      open()
-      await late
-      expect(await after).toBe('1 armchair')
-      expect(await products(rows, other)[read](1)).toBe('1 armchair')
-    })
+    it.each(['another', 'the same'])(
+      'refuses the value of a load that began before it in %s process',
+      async (where) => {
+        const rows = new Rows()
+        const loader = products(rows, where === 'the same' ? client : other)
+        const { opened, open } = gate()
+        const began = gate()
+        rows.beforeReadEnds = () => (began.open(), opened)
+        const late = loader[read](1)
+        await began.opened
+        await write(products(rows))
+        rows.beforeReadEnds = () => undefined
+        const after = [products(rows)[read](1), loader[read](1), products(rows, other)[read](1)]
+        open()
+        await late
+        expect(await Promise.all(after)).toEqual(after.map(() => '1 armchair'))
+        expect(await products(rows, other)[read](1)).toBe('1 armchair')
+      },
+    )
 
     it('keeps nothing that is loaded while the method runs', async () => {
       const rows = new Rows()
