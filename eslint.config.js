@@ -20,6 +20,7 @@ const allowed = {
   memory: ['core'],
   keyv: ['core'],
   ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
+  nestjs: ['core', 'aside', 'versioning', 'lock', 'ratelimit'],
   hierarchical: ['core', 'versioning'],
   service: ['core', ...patterns, 'hierarchical'],
 }

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { entriesOf, publishedPackages } from './packages.mjs'
+import { entriesOf, frameworksOf, publishedPackages } from './packages.mjs'
 import { fileProblems } from './published-files.mjs'
 import { load, program, roundTripProgram } from './rehearsal/consumer-programs.mjs'
 
@@ -71,7 +71,7 @@ function check(client, tarballs) {
   const manifest = {
     name: 'consumer',
     private: true,
-    dependencies: { ...tarballs, [client]: devDependencies[client] },
+    dependencies: { ...tarballs, ...frameworksOf(manifests), [client]: devDependencies[client] },
     overrides: tarballs,
     devDependencies: { typescript: '~5.9.0', '@types/node': '^20.0.0' },
   }
@@ -98,7 +98,7 @@ import { createCacheClient } from '@cache/core'
 import { ${driver} } from '${entry}'
 ${typescript}\n`,
   )
-  // The frameworks of the adapters are not installed, so this skips the check of libraries. It
+  // Most frameworks of the adapters are not installed, so this skips the check of libraries. It
   // still checks that every entry point resolves.
   write(project, 'entries.ts', importsOf(manifests.flatMap(entriesOf)))
   const options = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node']

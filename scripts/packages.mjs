@@ -27,6 +27,21 @@ export function entriesOf({ name, exports }) {
     .map(([path]) => name + path.slice(1))
 }
 
+/**
+ * Returns the peers that an entry of these packages loads, with their ranges: NestJS. All versions
+ * of Node.js and TypeScript can require its version 11 from CommonJS.
+ */
+export function frameworksOf(manifests) {
+  return manifests.some(({ peerDependencies = {} }) => '@nestjs/common' in peerDependencies)
+    ? {
+        '@nestjs/common': '^11.0.0',
+        '@nestjs/core': '^11.0.0',
+        'reflect-metadata': '^0.2.2',
+        rxjs: '^7.8.1',
+      }
+    : {}
+}
+
 /** Returns whether the package has a suite of vitest. */
 export function hasSuite(root, path) {
   return existsSync(join(root, path, 'vitest.config.ts'))

@@ -8,6 +8,7 @@ export default defineConfig({
     express: 'src/adapters/express.ts',
     fastify: 'src/adapters/fastify.ts',
     hono: 'src/adapters/hono.ts',
+    guard: 'src/adapters/guard.ts',
     'express-rate-limit': 'src/adapters/express-rate-limit.ts',
   },
   format: ['esm', 'cjs'],

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { codeBlocks, importedPackages } from '../code-blocks.mjs'
-import { entriesOf } from '../packages.mjs'
+import { entriesOf, frameworksOf } from '../packages.mjs'
 import { exportsProgram, roundTripProgram } from './consumer-programs.mjs'
 
 /** What the programs of the project need beside the packages and what the READMEs import. */
@@ -40,7 +40,10 @@ export function createConsumer(folder, { manifests, versions, registry, readmes 
     name: 'consumer',
     private: true,
     type: 'module',
-    dependencies: Object.fromEntries(manifests.map(({ name, version }) => [name, version])),
+    dependencies: {
+      ...frameworksOf(manifests),
+      ...Object.fromEntries(manifests.map(({ name, version }) => [name, version])),
+    },
     devDependencies: withTypes([...new Set(others)], versions),
   }
   write('package.json', JSON.stringify(manifest, null, 2))

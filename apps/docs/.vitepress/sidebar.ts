@@ -32,6 +32,7 @@ const patterns = [
   'sharding',
   'service',
   'keyv',
+  'nestjs',
   'otel',
   'memory',
   'testing',

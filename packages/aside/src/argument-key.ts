@@ -8,6 +8,7 @@ import { InvalidOptionError } from '@cache/core'
  *
  * @throws {InvalidOptionError} for arguments that have no text of their own: functions, symbols,
  * instances of classes, and objects that contain themselves.
+ * @example argumentKey(['chair', { page: 2 }]) // '("chair",{"page":2})'
  */
 export function argumentKey(args: readonly unknown[]): string {
   const text = `(${args.map((arg) => textOf(arg, 0)).join(',')})`

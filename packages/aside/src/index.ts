@@ -1,3 +1,4 @@
+export { argumentKey } from './argument-key.js'
 export { createAside, type Aside, type AsideOptions, type ValueOf } from './aside.js'
 export { createReadThrough, type ReadThrough, type ReadThroughOptions } from './read-through.js'
 export { wrap, type Wrapped, type WrapOptions } from './wrap.js'

@@ -104,6 +104,20 @@ export interface Guard<Request, Response> {
  */
 export type KeyOf<Request> = (request: Request) => string | Promise<string>
 
+/**
+ * Creates what the adapters are made of, for an adapter of another framework. For each request:
+ *
+ * 1. `decide` it. It is not limited if the answer is `undefined`.
+ * 2. Call `releaseAfterResponse`, and `afterResponse` with `settle` if there is one.
+ * 3. Send `refused`, or set the `headers` and go on.
+ *
+ * `owner` is the name of your function, for messages. Without `defaultKey`, the option `key` is
+ * required.
+ *
+ * @throws {InvalidOptionError} naming the option.
+ * @example
+ * const guard = createGuard('rateLimit', options, (request) => addressKey(request.ip))
+ */
 export function createGuard<Request, Response>(
   owner: string,
   options: GuardOptions<Request, Response> & { readonly key?: KeyOf<Request> },

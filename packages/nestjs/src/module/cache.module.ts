@@ -1,0 +1,139 @@
+import { InvalidOptionError, type CacheClient } from '@cache/core'
+import {
+  Module,
+  type DynamicModule,
+  type FactoryProvider,
+  type InjectionToken,
+  type ModuleMetadata,
+  type OptionalFactoryDependency,
+  type Provider,
+  type Type,
+} from '@nestjs/common'
+import { DEFAULT_CLIENT } from '../decorators/client.js'
+import { CacheHealthIndicator } from '../health/cache-health.indicator.js'
+import { openConnection, type CacheConnection, type CacheConnectionOptions } from './connection.js'
+import { connectionToken, getCacheClientToken } from './tokens.js'
+
+/** How a client is registered. */
+export interface CacheRegistration {
+  /** The name of the client. Default 'default'. */
+  readonly name?: string
+  /** Whether all modules see the client, and not only those that import it. Default `true`. */
+  readonly isGlobal?: boolean
+}
+
+/** Options of `CacheModule.forRoot`. */
+export interface CacheModuleOptions extends CacheRegistration, CacheConnectionOptions {}
+
+/** A class that returns the options of a client. */
+export interface CacheOptionsFactory {
+  createCacheOptions(): CacheConnectionOptions | Promise<CacheConnectionOptions>
+}
+
+/**
+ * Options of `CacheModule.forRootAsync`: one of `useFactory`, `useClass` and `useExisting`. The
+ * name has to be known when the module is declared, so it is here and not in their results.
+ */
+export interface CacheModuleAsyncOptions extends CacheRegistration {
+  /** The modules whose providers are injected. */
+  readonly imports?: NonNullable<ModuleMetadata['imports']>
+  /** What `useFactory` gets. */
+  readonly inject?: (InjectionToken | OptionalFactoryDependency)[]
+  /** Returns the options. */
+  readonly useFactory?: (...args: any[]) => CacheConnectionOptions | Promise<CacheConnectionOptions>
+  /** A class to create. */
+  readonly useClass?: Type<CacheOptionsFactory>
+  /** A provider that exists. */
+  readonly useExisting?: InjectionToken<CacheOptionsFactory>
+}
+
+/**
+ * Provides cache clients by name. Import it once for each client.
+ *
+ * - `@InjectCacheClient(name)` injects a client, and decorated methods find it.
+ * - The application starts and runs while Redis is down.
+ * - When the application shuts down, held locks are released, and what the module has opened is
+ *   closed. Call `app.enableShutdownHooks()` for signals such as SIGTERM.
+ *
+ * @example
+ * imports: [
+ *   CacheModule.forRoot({ connect: () => new Redis(url), namespace: 'shop' }),
+ *   CacheModule.forRoot({ name: 'sessions', redis: sessionRedis }),
+ * ]
+ */
+export class CacheModule {
+  /** @throws {InvalidOptionError} if an option is wrong, when the application starts. */
+  static forRoot({ name, isGlobal, ...options }: CacheModuleOptions): DynamicModule {
+    return moduleOf(name, isGlobal, [], [], (connection) => ({
+      provide: connection,
+      useFactory: () => openConnection(options),
+    }))
+  }
+
+  /** Like `forRoot`, with options that come from other providers, such as a `ConfigService`. */
+  static forRootAsync(options: CacheModuleAsyncOptions): DynamicModule {
+    const { name, isGlobal, imports = [], inject = [], useFactory, useClass, useExisting } = options
+    const given = [useFactory, useClass, useExisting].filter((way) => way !== undefined)
+    if (given.length !== 1)
+      throw new InvalidOptionError('useFactory', 'passed, or else "useClass" or "useExisting"')
+    const factory = useExisting ?? useClass
+    return moduleOf(
+      name,
+      isGlobal,
+      imports,
+      useClass ? [useClass] : [],
+      (connection): FactoryProvider<Promise<CacheConnection>> =>
+        factory
+          ? {
+              provide: connection,
+              inject: [factory],
+              useFactory: async (made: CacheOptionsFactory) =>
+                openConnection(withoutName(await made.createCacheOptions())),
+            }
+          : {
+              provide: connection,
+              inject,
+              useFactory: async (...args: unknown[]) =>
+                openConnection(withoutName(await useFactory!(...args))),
+            },
+    )
+  }
+}
+Module({})(CacheModule)
+
+function moduleOf(
+  name: string = DEFAULT_CLIENT,
+  isGlobal = true,
+  imports: NonNullable<ModuleMetadata['imports']>,
+  providers: Provider[],
+  connectionOf: (token: symbol) => Provider,
+): DynamicModule {
+  if (typeof name !== 'string' || name === '')
+    throw new InvalidOptionError('name', 'a non-empty string', name)
+  const client = getCacheClientToken(name)
+  const connection = connectionToken(name)
+  return {
+    module: CacheModule,
+    global: isGlobal,
+    imports,
+    providers: [
+      ...providers,
+      connectionOf(connection),
+      {
+        provide: client,
+        inject: [connection],
+        useFactory: (opened: CacheConnection): CacheClient => opened.client,
+      },
+      CacheHealthIndicator,
+    ],
+    exports: [client, CacheHealthIndicator],
+  }
+}
+
+/** A name in the result of a factory would be ignored silently otherwise. */
+function withoutName(options: CacheConnectionOptions): CacheConnectionOptions {
+  for (const option of ['name', 'isGlobal'])
+    if (typeof options === 'object' && options !== null && option in options)
+      throw new InvalidOptionError(option, 'passed to forRootAsync beside the factory')
+  return options
+}
