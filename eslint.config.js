@@ -18,6 +18,7 @@ const allowed = {
   core: [],
   otel: ['core'],
   memory: ['core'],
+  glide: ['core'],
   ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
   hierarchical: ['core', 'versioning'],
   service: ['core', ...patterns, 'hierarchical'],
