@@ -1,11 +1,5 @@
-import type {
-  GlideClientConfiguration,
-  GlideClusterClientConfiguration,
-} from '@valkey/valkey-glide'
+import type { GlideClientConfiguration } from '@valkey/valkey-glide'
 import { InvalidOptionError } from '@cache/core'
-
-/** The configuration of a GLIDE client, for one server or for a Cluster. */
-export type GlideConfiguration = GlideClientConfiguration | GlideClusterClientConfiguration
 
 /**
  * Checks that a client with this configuration can be used by the driver.
@@ -13,8 +7,8 @@ export type GlideConfiguration = GlideClientConfiguration | GlideClusterClientCo
  * @throws {InvalidOptionError} for options that would return stale or changed values, and for
  * subscriptions, which the driver opens itself.
  */
-export function checkConfiguration(configuration: GlideConfiguration): void {
-  const { addresses, readFrom, compression, clientSideCache, pubsubSubscriptions } =
+export function checkConfiguration(configuration: GlideClientConfiguration): void {
+  const { addresses, readFrom, readOnly, compression, clientSideCache, pubsubSubscriptions } =
     configuration ?? {}
   if (!Array.isArray(addresses) || addresses.length === 0)
     throw new InvalidOptionError(
@@ -28,12 +22,7 @@ export function checkConfiguration(configuration: GlideConfiguration): void {
       "'primary': a replica may return invalidated values",
       readFrom,
     )
-  if ((configuration as GlideClientConfiguration).readOnly)
-    throw new InvalidOptionError(
-      'configuration.readOnly',
-      'unset: a replica may return invalidated values',
-      true,
-    )
+  refuse('readOnly', readOnly || undefined, 'unset: a replica may return invalidated values')
   refuse('clientSideCache', clientSideCache, 'unset: use a near cache, which is never stale')
   refuse('compression', compression, 'unset: use the codec `compressed`, which scripts can read')
   refuse('pubsubSubscriptions', pubsubSubscriptions, 'unset: subscribe with a client of your own')
@@ -41,4 +30,9 @@ export function checkConfiguration(configuration: GlideConfiguration): void {
 
 function refuse(option: string, value: unknown, expected: string): void {
   if (value !== undefined) throw new InvalidOptionError(`configuration.${option}`, expected, value)
+}
+
+/** Returns the addresses of a configuration, `host:port`. */
+export function addressesOf({ addresses }: GlideClientConfiguration): readonly string[] {
+  return addresses.map(({ host, port = 6379 }) => `${host}:${port}`)
 }

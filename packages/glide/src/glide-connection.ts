@@ -1,5 +1,5 @@
 import { Backoff, sleepUnlessAborted } from '@cache/core/internal'
-import type { AnyGlideClient } from './glide-client.js'
+import type { GlideClient } from '@valkey/valkey-glide'
 
 export interface GlideConnectionEvents {
   /** Commands can be sent. */
@@ -17,21 +17,20 @@ export interface GlideConnectionEvents {
  * In between, commands wait in the driver, which can tell that they were not sent.
  */
 export class GlideConnection {
-  readonly #connect: () => Promise<AnyGlideClient>
+  readonly #connect: () => Promise<GlideClient>
   readonly #listeners = new Set<GlideConnectionEvents>()
   readonly #stop = new AbortController()
-  #current: AnyGlideClient | undefined
-  readonly #retired = new Set<AnyGlideClient>()
+  #current: GlideClient | undefined
   #connecting = false
   #lostAt = -Infinity
 
   /** `connect` resolves to a client that commands can be sent to. */
-  constructor(connect: () => Promise<AnyGlideClient>) {
+  constructor(connect: () => Promise<GlideClient>) {
     this.#connect = connect
   }
 
   /** The client; `undefined` while there is no connection. */
-  get current(): AnyGlideClient | undefined {
+  get current(): GlideClient | undefined {
     return this.#current
   }
 
@@ -61,26 +60,9 @@ export class GlideConnection {
   }
 
   /** Closes the client if it is still the current one, and connects another one. */
-  replace(client: AnyGlideClient | undefined = this.#current): void {
+  replace(client: GlideClient | undefined = this.#current): void {
     if (client !== this.#current || this.closed) return
     this.#drop()
-    this.open()
-  }
-
-  /** Connects another client, and closes the current one once its commands are answered. */
-  async renew(): Promise<void> {
-    if (this.#connecting || this.closed) return
-    this.#connecting = true
-    try {
-      const next = await this.#connect()
-      if (this.closed) return next.close()
-      if (this.#current) this.#retire(this.#current)
-      this.#use(next)
-    } catch (error) {
-      for (const { error: report } of this.#listeners) report(error)
-    } finally {
-      this.#connecting = false
-    }
     this.open()
   }
 
@@ -88,8 +70,6 @@ export class GlideConnection {
     this.#stop.abort()
     this.#current?.close()
     this.#current = undefined
-    for (const client of this.#retired) client.close()
-    this.#retired.clear()
   }
 
   async #keepConnecting(): Promise<void> {
@@ -108,16 +88,7 @@ export class GlideConnection {
     }
   }
 
-  #retire(client: AnyGlideClient): void {
-    this.#lostAt = performance.now()
-    this.#retired.add(client)
-    const timer = setTimeout(() => {
-      if (this.#retired.delete(client)) client.close()
-    }, RETIREMENT)
-    timer.unref()
-  }
-
-  #use(client: AnyGlideClient): void {
+  #use(client: GlideClient): void {
     this.#current = client
     for (const { ready } of [...this.#listeners]) ready()
   }
@@ -131,6 +102,3 @@ export class GlideConnection {
     client.close()
   }
 }
-
-/** Milliseconds until a client is closed that was replaced by another one. */
-const RETIREMENT = 5_000

@@ -1,2 +1,1 @@
-export { glideDriver, type GlideLibrary } from './driver.js'
-export type { DriverOptions } from '@cache/core/internal'
+export { glideDriver, type GlideDriverOptions } from './driver.js'

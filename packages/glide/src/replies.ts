@@ -12,10 +12,13 @@ import { RequestError } from '@valkey/valkey-glide'
 export function resultOf(raw: unknown, command: Command): CommandResult {
   if (raw instanceof Error) return serverErrorOf(raw, command)
   const name = command.args[0].toUpperCase()
-  if (name.startsWith('X') && name !== 'XINFO') return replyOf(streamsOf(raw), command)
+  if (STREAMS.test(name)) return replyOf(streamsOf(raw), command)
   const reply = PAIRED.has(name) ? pairsOf(raw) : flatOf(raw, command)
   return replyOf(hasDoubles(name, command) ? doublesOf(reply) : reply, command)
 }
+
+/** Commands that return entries of streams. */
+const STREAMS = /^X(READ|READGROUP|RANGE|REVRANGE|CLAIM|AUTOCLAIM)$/
 
 /** Commands that return pairs under RESP2 as well. */
 const PAIRED = new Set(['BZMPOP', 'ZMPOP'])
@@ -86,10 +89,20 @@ export function serverErrorOf(raw: Error, command: Command): ServerError {
   const text = raw.message.replace(SIGNALLED, '')
   const [, kind, message = ''] = /^(\w+): ?(.*)$/s.exec(text) ?? [undefined, 'ERR', text]
   const code = CODES[kind!] ?? kind!
-  const error = new Error(`${code} ${message}`)
-  error.name = 'ReplyError'
-  return errorOf(error, command) as ServerError
+  const reply = new Error(`${code} ${message}`)
+  reply.name = 'ReplyError'
+  const error = errorOf(reply, command) as ServerError
+  if (code === 'MOVED' || code === 'ASK') redirections.set(error, message.split(' ')[1] ?? '')
+  return error
 }
+
+/** Returns the address that an error reply of a Cluster refers to. */
+export function redirectionOf(error: ServerError): string | undefined {
+  return redirections.get(error)
+}
+
+/** Errors contain no arguments, and an address might look like one. */
+const redirections = new WeakMap<ServerError, string>()
 
 /** Whether GLIDE rejected a whole batch because of an error reply. */
 export function isErrorReply(error: unknown): error is Error {

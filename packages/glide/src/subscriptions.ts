@@ -1,17 +1,16 @@
 import type { Command } from '@cache/core'
-import type { HostAndPort, OpenSubscription } from '@cache/core/internal'
+import type { OpenSubscription } from '@cache/core/internal'
 import {
   Decoder,
-  GlideClient,
+  type GlideClient,
   ProtocolVersion,
   type GlideClientConfiguration,
 } from '@valkey/valkey-glide'
-import type { GlideConfiguration } from './configuration.js'
-import { execute, isTimeout } from './glide-client.js'
+import { configurationOf, connectGlide, execute, isTimeout } from './glide-client.js'
 import { serverErrorOf } from './replies.js'
 
 export interface SubscriptionRequest {
-  readonly configuration: GlideConfiguration
+  readonly configuration: GlideClientConfiguration
   readonly channels: readonly string[]
   readonly sharded: boolean
   /** Milliseconds for the connection and the confirmation. */
@@ -28,25 +27,22 @@ export interface SubscriptionRequest {
  * it fails when the connection is lost.
  */
 export function openOn(
-  addressOf: () => Promise<HostAndPort | undefined>,
+  addressOf: () => Promise<string | undefined>,
   { configuration, channels, sharded, timeout }: SubscriptionRequest,
 ): OpenSubscription {
   return async ({ message, ended }, beatChannels, signal) => {
     const address = await addressOf()
     signal.throwIfAborted()
-    const { advancedConfiguration, ...rest } = withoutClusterOptions(configuration)
-    const client = await GlideClient.createClient({
-      ...rest,
-      ...(address && { addresses: [address] }),
+    const client = await connectGlide({
+      ...(address === undefined ? configuration : configurationOf(address, configuration)),
       protocol: ProtocolVersion.RESP3,
-      lazyConnect: false,
       pubsubSubscriptions: {
         channelsAndPatterns: {},
         callback: (received) => message(String(received.channel), String(received.message)),
       },
       defaultDecoder: Decoder.Bytes,
       advancedConfiguration: {
-        ...advancedConfiguration,
+        ...configuration.advancedConfiguration,
         // GLIDE would end subscriptions that it does not remember.
         pubsubReconciliationIntervalMs: NEVER,
       },
@@ -67,7 +63,7 @@ export function openOn(
       const replies = await execute(
         client,
         commands.map(({ args }) => args),
-        { timeout },
+        timeout,
       )
       for (const [i, raw] of replies.entries())
         if (raw instanceof Error) throw serverErrorOf(raw, commands[i]!)
@@ -79,21 +75,11 @@ export function openOn(
   }
 }
 
-/** Options of a Cluster, which a client for one of its nodes does not have. */
-function withoutClusterOptions(configuration: GlideConfiguration): GlideClientConfiguration {
-  const { periodicChecks, recoveryRequestsQueueSize, ...rest } =
-    configuration as typeof configuration &
-      Record<'periodicChecks' | 'recoveryRequestsQueueSize', unknown>
-  void periodicChecks
-  void recoveryRequestsQueueSize
-  return rest as GlideClientConfiguration
-}
-
 /** Resolves when the connection is lost, or the signal aborts. */
 async function watchLoss(client: GlideClient, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      await execute(client, [['WAIT', ALL_REPLICAS, String(WAIT_FOR)]], { timeout: 2 * WAIT_FOR })
+      await execute(client, [['WAIT', ALL_REPLICAS, String(WAIT_FOR)]], 2 * WAIT_FOR)
     } catch (error) {
       // A silent server is not a loss: that is what the heartbeat is for.
       if (!isTimeout(error)) return

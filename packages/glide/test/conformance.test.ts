@@ -1,6 +1,6 @@
 import { runDriverTests } from '@cache/core/driver-tests'
 import { startRedis, startRedisCluster, type RedisCluster, type RedisServer } from '@cache/testkit'
-import { GlideClient, GlideClusterClient, ProtocolVersion } from '@valkey/valkey-glide'
+import { ProtocolVersion } from '@valkey/valkey-glide'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { glideDriver } from '../src/index.js'
 
@@ -13,7 +13,6 @@ describe.each([ProtocolVersion.RESP3, ProtocolVersion.RESP2])(
     runDriverTests(
       () =>
         glideDriver(
-          GlideClient,
           { addresses: [{ host: redis.host, port: redis.port }], protocol },
           { timeout: '10s' },
         ),
@@ -27,7 +26,7 @@ describe('the driver on a Cluster', () => {
   beforeAll(async () => void (redis = await startRedisCluster()))
   afterAll(() => redis.stop())
   runDriverTests(
-    () => glideDriver(GlideClusterClient, { addresses: [...redis.addresses] }, { timeout: '10s' }),
+    () => glideDriver({ addresses: [...redis.addresses] }, { timeout: '10s', topology: 'cluster' }),
     { describe, it },
   )
 })
