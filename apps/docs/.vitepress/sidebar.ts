@@ -32,6 +32,7 @@ const patterns = [
   'sharding',
   'service',
   'otel',
+  'glide',
   'memory',
   'testing',
 ].map((name): Item => ({ text: name, link: `/patterns/${name}` }))

@@ -12,7 +12,9 @@ export interface NodeOf {
   rediscover(): void
 }
 
-/** Adapts a connection to one server for `ManagedConnection`. `timeout` is that of probes, in ms. */
+/**
+ * Adapts a connection to one server for `ManagedConnection`. `timeout` is that of probes, in ms.
+ */
 export function glideAdapter(
   connection: GlideConnection,
   timeout: number,

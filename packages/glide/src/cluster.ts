@@ -27,8 +27,8 @@ import { Server } from './server.js'
 /**
  * The nodes of a Cluster, with one client of GLIDE for each.
  *
- * GLIDE's own client for Clusters is not used: while one node is silent, it also leaves the commands
- * for the other nodes unanswered.
+ * GLIDE's own client for Clusters is not used: while one node is silent, it also leaves the
+ * commands for the other nodes unanswered.
  */
 export class Cluster implements Backend {
   readonly #configuration: GlideClientConfiguration

@@ -40,8 +40,8 @@ const glideDriverOptions = {
  * The configuration is that of a `GlideClient`. `requestTimeout` has no effect: the driver has a
  * timeout for each command.
  *
- * @throws {InvalidOptionError} if the configuration reads from replicas (`readFrom`, `readOnly`), or
- * has `clientSideCache`, `compression` or `pubsubSubscriptions`.
+ * @throws {InvalidOptionError} if the configuration reads from replicas (`readFrom`, `readOnly`),
+ * or has `clientSideCache`, `compression` or `pubsubSubscriptions`.
  * @example
  * const driver = glideDriver({ addresses: [{ host: 'localhost', port: 6379 }] })
  * const client = createCacheClient(driver)

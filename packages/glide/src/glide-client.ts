@@ -37,8 +37,8 @@ const MAX_IN_FLIGHT = 2 ** 31 - 1
 
 /**
  * Sends commands in one write. Resolves to a reply or an error for each, or rejects if GLIDE drops
- * them after `timeout` milliseconds; `undefined` is never. Only batches return errors inside arrays,
- * and only they have a timeout of their own.
+ * them after `timeout` milliseconds; `undefined` is never. Only batches return errors inside
+ * arrays, and only they have a timeout of their own.
  */
 export async function execute(
   client: GlideClient,

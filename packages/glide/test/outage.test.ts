@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, CommandTimeoutError, ConnectionError } from '@cache/core'
 import { eventually, startProxy, startRedis, type RedisServer } from '@cache/testkit'
@@ -8,7 +9,7 @@ let server: RedisServer
 beforeEach(async () => void (server = await startRedis()))
 afterEach(() => server.stop())
 
-it('a server is killed under load: every command ends with an error, and later ones work', async () => {
+it('a server is killed under load: commands end with an error, and work later', async () => {
   await using driver = onServer(server)
   await recovered(driver)
   await server.pause()
@@ -264,4 +265,46 @@ it('tracking is refused', async () => {
   await expect(
     driver.subscribe(['news'], ignored, { tracking: { prefixes: [] } }),
   ).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+})
+
+it('needs no more permissions than the other drivers', async () => {
+  const rules =
+    '~shop:* &shop:* +@read +@write +@connection +eval +evalsha +publish +subscribe +time ' +
+    '-@dangerous +info'
+  await server.cli('ACL', 'SETUSER', 'shop', 'on', '>secret', ...rules.split(' '))
+  await using driver = onServer(server, {}, { username: 'shop', password: 'secret' })
+  expect(await answer(driver, on('shop:k', 'SET', 'shop:k', 'v'))).toBe('OK')
+  const received: string[] = []
+  const subscription = await driver.subscribe(
+    ['shop:news'],
+    {
+      message: (_, payload) => received.push(payload),
+      gap: () => received.push('gap'),
+      live: () => undefined,
+    },
+    { heartbeat: 300 },
+  )
+  await answer(driver, on('shop:news', 'PUBLISH', 'shop:news', 'hello'))
+  await eventually(() => received.length > 0)
+  expect(received).toEqual(['hello'])
+  await subscription.close()
+  const connection = await driver.dedicate()
+  expect(await answer(connection, on('shop:l', 'BLPOP', 'shop:l', '0.01'))).toBeNull()
+  await connection.close()
+})
+
+it('a program ends after the driver is closed, also with a command that blocks', async () => {
+  const program = `
+    import { glideDriver } from '@cache/glide'
+    const addresses = [{ host: '${server.host}', port: ${server.port} }]
+    const driver = glideDriver({ addresses })
+    const ignored = { message() {}, gap() {}, live() {} }
+    await driver.subscribe(['news'], ignored, { heartbeat: 300 })
+    const connection = await driver.dedicate()
+    void connection.send([{ args: ['BLPOP', 'list', '0'], keys: ['list'] }])
+    await driver.send([{ args: ['PING'], keys: [] }])[0]
+    await driver.close()`
+  const args = ['--input-type=module', '--eval', program]
+  const { status, stderr } = spawnSync(process.execPath, args, { timeout: 20_000 })
+  expect(status, String(stderr)).toBe(0)
 })
