@@ -1,4 +1,4 @@
-import { CacheError, slot, type Connection, type Driver } from '@cache/core'
+import { CacheError, slot, type Connection, type Driver, type Duration } from '@cache/core'
 import {
   choiceOption,
   createHeartbeat,
@@ -10,7 +10,6 @@ import {
   primarySlots,
   readOptions,
   subscribeToPrimaries,
-  type DriverOptions,
   type OptionTable,
 } from '@cache/core/internal'
 import type { GlideClientConfiguration } from '@valkey/valkey-glide'
@@ -22,7 +21,9 @@ import { Server } from './server.js'
 import { openOn } from './subscriptions.js'
 
 /** The options of `glideDriver`. */
-export interface GlideDriverOptions extends DriverOptions {
+export interface GlideDriverOptions {
+  /** How long a command waits for its reply if the sender does not set a timeout. Default: 1 s. */
+  readonly timeout?: Duration
   /** Whether the addresses are those of nodes of a Cluster. Default: `'standalone'`. */
   readonly topology?: 'standalone' | 'cluster'
 }
