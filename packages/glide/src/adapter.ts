@@ -4,21 +4,27 @@ import { execute, isLoss, isTimeout } from './glide-client.js'
 import type { GlideConnection } from './glide-connection.js'
 import { isErrorReply, resultOf, serverErrorOf } from './replies.js'
 
+/** What the adapter needs to know about a connection. */
+export interface AdapterOptions {
+  /** Milliseconds for a probe. */
+  readonly timeout: number
+  /** Whether a new connection leads to the new primary after a failover. */
+  readonly findsPrimary: boolean
+  readonly cluster?: ClusterOfNode | undefined
+}
+
 /** The Cluster that a node belongs to. */
-export interface NodeOf {
+export interface ClusterOfNode {
   /** Whether the node is one of the primaries. */
   isKnown(): boolean
   /** Asks other nodes which of them owns which slots. */
   rediscover(): void
 }
 
-/**
- * Adapts a connection to one server for `ManagedConnection`. `timeout` is that of probes, in ms.
- */
+/** Adapts a connection to one server for `ManagedConnection`. */
 export function glideAdapter(
   connection: GlideConnection,
-  timeout: number,
-  node?: NodeOf,
+  { timeout, findsPrimary, cluster }: AdapterOptions,
 ): ClientAdapter {
   return {
     isReady: () => connection.current !== undefined,
@@ -31,10 +37,10 @@ export function glideAdapter(
     write: (commands, settle, _signal, _isPending, remaining) =>
       void write(connection, { commands, settle, timeout: remaining }),
 
-    ...(node && { rediscover: () => node.rediscover() }),
-    checksRole: node === undefined,
-    findsPrimary: false,
-    isKnown: () => node?.isKnown() ?? true,
+    ...(cluster && { rediscover: () => cluster.rediscover() }),
+    checksRole: cluster === undefined,
+    findsPrimary,
+    isKnown: () => cluster?.isKnown() ?? true,
     isConnected: () => connection.current !== undefined,
     probe: () =>
       askRole(async (command) => {

@@ -1,7 +1,7 @@
 import type { CommandResult, NodeHandle, SendOptions, Command } from '@cache/core'
 import { ManagedConnection } from '@cache/core/internal'
 import type { GlideClientConfiguration } from '@valkey/valkey-glide'
-import { glideAdapter, type NodeOf } from './adapter.js'
+import { glideAdapter, type ClusterOfNode } from './adapter.js'
 import type { Backend, BackendOptions } from './backend.js'
 import { addressesOf } from './configuration.js'
 import { connectGlide } from './glide-client.js'
@@ -16,13 +16,13 @@ export class Server implements Backend {
   constructor(
     configuration: GlideClientConfiguration,
     { timeout, ownTimeout }: BackendOptions,
-    node?: NodeOf,
+    cluster?: ClusterOfNode,
   ) {
     this.#addresses = addressesOf(configuration)
     this.#glide = new GlideConnection(() => connectGlide(configuration))
-    this.#connection = new ManagedConnection(glideAdapter(this.#glide, ownTimeout, node), {
-      timeout,
-    })
+    const findsPrimary = this.#addresses.length > 1
+    const adapter = glideAdapter(this.#glide, { timeout: ownTimeout, findsPrimary, cluster })
+    this.#connection = new ManagedConnection(adapter, { timeout })
   }
 
   /** Whether there is a connection that answers. */

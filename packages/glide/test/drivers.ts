@@ -16,6 +16,11 @@ export function onServer(
   return disposable(glideDriver(configuration, options))
 }
 
+/** A driver for a primary and its replicas. */
+export function onServers(addresses: readonly Address[]): Made {
+  return disposable(glideDriver({ addresses: [...addresses] }))
+}
+
 export function onCluster(addresses: readonly Address[], options?: GlideDriverOptions): Made {
   const configuration = { addresses: addresses.map(({ host, port }) => ({ host, port })) }
   return disposable(glideDriver(configuration, { ...options, topology: 'cluster' }))

@@ -1,9 +1,15 @@
 import { spawnSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, CommandTimeoutError, ConnectionError } from '@cache/core'
-import { eventually, startProxy, startRedis, type RedisServer } from '@cache/testkit'
+import {
+  eventually,
+  startProxy,
+  startRedis,
+  startRedisSentinel,
+  type RedisServer,
+} from '@cache/testkit'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { answer, on, onServer, recovered } from './drivers.js'
+import { answer, on, onServer, onServers, recovered } from './drivers.js'
 
 let server: RedisServer
 beforeEach(async () => void (server = await startRedis()))
@@ -308,3 +314,23 @@ it('a program ends after the driver is closed, also with a command that blocks',
   const { status, stderr } = spawnSync(process.execPath, args, { timeout: 20_000 })
   expect(status, String(stderr)).toBe(0)
 })
+
+it('with the addresses of a primary and its replica, a failover is followed', async () => {
+  await using sentinel = await startRedisSentinel({ sentinels: 1 })
+  const addresses = [sentinel.primary, ...sentinel.replicas].map(({ host, port }) => ({
+    host,
+    port,
+  }))
+  await using driver = onServers(addresses)
+  const first = sentinel.primary
+  await recovered(driver)
+  expect((await driver.nodes())[0]!.id).toBe(`${first.host}:${first.port}`)
+  await sentinel.failover()
+  const next = sentinel.primary
+  expect(next).not.toBe(first)
+  await eventually(async () => (await answer(driver, on('k', 'SET', 'k', 'v'), 500)) === 'OK', {
+    within: 30_000,
+  })
+  expect(await next.cli('GET', 'k')).toBe('v')
+  expect((await driver.nodes())[0]!.id).toBe(`${next.host}:${next.port}`)
+}, 60_000)
