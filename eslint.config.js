@@ -19,6 +19,7 @@ const allowed = {
   otel: ['core'],
   memory: ['core'],
   keyv: ['core'],
+  glide: ['core'],
   ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
   nestjs: ['core', 'aside', 'versioning', 'lock', 'ratelimit'],
   hierarchical: ['core', 'versioning'],

@@ -34,6 +34,7 @@ const patterns = [
   'keyv',
   'nestjs',
   'otel',
+  'glide',
   'memory',
   'testing',
 ].map((name): Item => ({ text: name, link: `/patterns/${name}` }))

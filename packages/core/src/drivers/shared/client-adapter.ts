@@ -27,13 +27,15 @@ export interface ClientAdapter extends WatchedClient {
   /**
    * Writes the commands now, and settles each by its index. `signal` returns a signal that aborts
    * when nobody waits for unwritten commands any more. `isPending` returns whether somebody waits
-   * for a command, and is called before the command is written again.
+   * for a command, and is called before the command is written again. `timeout` is the time in ms
+   * until nobody waits for the commands; it is `undefined` if they have no deadline.
    */
   write(
     commands: readonly Command[],
     settle: Settle,
     signal: () => AbortSignal | undefined,
     isPending: (index: number) => boolean,
+    timeout: number | undefined,
   ): void
   /**
    * Whether commands that are written while the client is ready go to the socket directly, without

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CacheError, ServerError } from '../../errors.js'
 import { slot } from '../../client/keys.js'
 import { createToken } from '../../util/token.js'
-import type { ManagedConnection } from './managed-connection.js'
+import type { Connection } from '../driver.js'
 import { TimeLimitError, withTimeLimit } from '../../util/time-limit.js'
 
 /** Lets a subscription verify that it receives what commands publish. */
@@ -35,7 +35,7 @@ export interface HeartbeatOptions {
  * publishes a message: PUBLISH returns how many subscribers that server has.
  */
 export function createHeartbeat(
-  connection: ManagedConnection,
+  connection: Pick<Connection, 'send'>,
   { every, channel, owns = () => true, anyNode = false }: HeartbeatOptions,
 ): Heartbeat {
   const prefix = `${channel}:beat:`

@@ -72,6 +72,7 @@ export class ManagedConnection implements Connection {
     const pending = new PendingSend({
       commands,
       started: now,
+      timeout,
       watch: this.#watch,
       done: () => {
         if (pending.written) this.#written.delete(pending.written)
@@ -138,6 +139,7 @@ export class ManagedConnection implements Connection {
       pending.settle,
       () => (isAlone ? undefined : pending.signal),
       pending.isPending,
+      pending.remaining(now),
     )
   }
 

@@ -11,6 +11,8 @@ export interface PendingSendOptions {
   readonly commands: readonly Command[]
   /** When the send was requested, by `performance.now()`. */
   readonly started: number
+  /** Milliseconds from then until the commands fail; `undefined` if they have no deadline. */
+  readonly timeout: number | undefined
   readonly watch: ServerWatch | undefined
   /** Called when every command has a result. */
   readonly done: () => void
@@ -49,6 +51,12 @@ export class PendingSend {
       setMaxListeners(0, this.#controller.signal)
     }
     return this.#controller.signal
+  }
+
+  /** Returns the milliseconds until the commands fail, at least 1. */
+  remaining(now: number): number | undefined {
+    const { started, timeout } = this.#options
+    return timeout === undefined ? undefined : Math.max(1, Math.ceil(started + timeout - now))
   }
 
   readonly isPending = (index: number): boolean => this.#resolvers[index] !== undefined

@@ -1,6 +1,6 @@
 import { CacheError } from '../../errors.js'
 import type { Reply } from '../command.js'
-import type { ManagedConnection } from './managed-connection.js'
+import type { Connection } from '../driver.js'
 
 export interface HostAndPort {
   readonly host: string
@@ -15,7 +15,7 @@ export type PrimarySlots = ReadonlyMap<string, readonly (readonly [first: number
  * client.
  */
 export async function primarySlots(
-  connection: ManagedConnection,
+  connection: Pick<Connection, 'send'>,
   translate: (address: string) => HostAndPort | null | undefined,
 ): Promise<PrimarySlots> {
   const reply = await connection.send([{ args: ['CLUSTER', 'SLOTS'], keys: [] }])[0]!

@@ -1,0 +1,1 @@
+export { glideDriver, type GlideDriverOptions } from './driver.js'
