@@ -9,6 +9,8 @@ import { createTables } from './schema.js'
 /** Runs the query of a connection. A hook may wait before or after it, or answer itself. */
 export type Hook = (sql: string, run: () => Promise<unknown>) => Promise<unknown>
 
+type Callback = (error: unknown, result?: unknown) => void
+
 export interface Database {
   /** Creates a pool of connections. */
   pool(options?: { readonly hook?: Hook; readonly max?: number }): pg.Pool
@@ -27,10 +29,12 @@ export async function startDatabase(schema: string): Promise<Database> {
     class Client extends pg.Client {
       override query(...args: any[]): any {
         const [{ text = args[0] as unknown }] = args
-        const run = (): Promise<unknown> => super.query(...(args as [any])) as Promise<unknown>
-        return hook && typeof text === 'string' && typeof args.at(-1) !== 'function'
-          ? hook(text, run)
-          : run()
+        if (!hook || typeof text !== 'string') return super.query(...(args as [any]))
+        // A pool passes a callback.
+        const callback = typeof args.at(-1) === 'function' ? (args.pop() as Callback) : undefined
+        const answer = hook(text, () => super.query(...(args as [any])) as Promise<unknown>)
+        if (!callback) return answer
+        answer.then((result) => callback(undefined, result), callback)
       }
     }
     const created = new pg.Pool({
@@ -53,7 +57,8 @@ export async function startDatabase(schema: string): Promise<Database> {
         set search_path to ${schema}; ${createTables}
         insert into users values (1, 'Ada'), (2, 'Grace'), (3, 'Barbara');
         insert into posts values (1, 1, 'engines'), (2, 2, 'compilers');
-        insert into counters select id, 0 from generate_series(1, 8) as id`)
+        insert into counters select id, 0 from generate_series(1, 8) as id;
+        refresh materialized view user_count`)
     },
     async stop() {
       await Promise.all(pools.map((created) => created.end()))
