@@ -2,7 +2,9 @@ import { createCacheClient, type CacheClient, type ClientOptions, type Driver } 
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { startRedis, type RedisServer } from '@cache/testkit'
+import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/node-postgres'
+import { drizzle as drizzleOnPglite } from 'drizzle-orm/pglite'
 import { Redis } from 'ioredis'
 import type pg from 'pg'
 import { createClient } from 'redis'
@@ -33,7 +35,7 @@ export interface NewDatabase extends Partial<DrizzleCacheOptions> {
   /** Whether to pass the database to `cachedDatabase`. Default `true`. */
   readonly wrapped?: boolean
   /** The connection, instead of a new pool. */
-  readonly connection?: pg.Pool | pg.Client
+  readonly connection?: pg.Pool | pg.Client | PGlite
 }
 
 export interface Bench {
@@ -44,14 +46,20 @@ export interface Bench {
   open(options?: NewDatabase): ReturnType<typeof open>
 }
 
+type NodePg = ReturnType<typeof drizzle<typeof tables, pg.Pool>>
+
 function open(
   client: CacheClient,
-  connection: pg.Pool | pg.Client,
+  connection: pg.Pool | pg.Client | PGlite,
   wrapped: boolean,
   options: Partial<DrizzleCacheOptions>,
 ) {
   const cache = createDrizzleCache({ client, tables, ttl: '1h', ...options })
-  const db = drizzle({ client: connection as pg.Pool, schema: tables, cache })
+  const db =
+    connection instanceof PGlite
+      ? // Both drivers have the same methods; only the results of raw SQL differ.
+        (drizzleOnPglite({ client: connection, schema: tables, cache }) as unknown as NodePg)
+      : drizzle({ client: connection as pg.Pool, schema: tables, cache })
   return { db: wrapped ? cachedDatabase(db) : db, cache }
 }
 

@@ -4,7 +4,8 @@ import pg from 'pg'
 import { createTables } from './schema.js'
 
 // The tests use the Postgres of `DATABASE_URL`, or an embedded one. That one accepts no other query
-// while a transaction is open.
+// while a transaction is open, and its socket mixes up queries that several connections send at the
+// same time: a test that does so uses `embedded`.
 
 /** Runs the query of a connection. A hook may wait before or after it, or answer itself. */
 export type Hook = (sql: string, run: () => Promise<unknown>) => Promise<unknown>
@@ -14,6 +15,10 @@ type Callback = (error: unknown, result?: unknown) => void
 export interface Database {
   /** Creates a pool of connections. */
   pool(options?: { readonly hook?: Hook; readonly max?: number }): pg.Pool
+  /** The embedded Postgres, which answers concurrent queries one after the other. */
+  readonly embedded: PGlite | undefined
+  /** Opens a connection, which the caller ends. */
+  connect(): Promise<pg.Client>
   /** Runs statements that no cache knows about. */
   run(sql: string): Promise<void>
   /** Creates the tables anew: three users, the first two with a post each, and eight counters. */
@@ -50,7 +55,13 @@ export async function startDatabase(schema: string): Promise<Database> {
   const admin = pool({ max: 1 })
   const run = async (sql: string): Promise<void> => void (await admin.query(sql))
   return {
+    embedded: embedded?.db,
     pool,
+    async connect() {
+      const client = new pg.Client({ connectionString, options: `-c search_path=${schema}` })
+      await client.connect()
+      return client
+    },
     run,
     async reset() {
       await run(`drop schema if exists ${schema} cascade; create schema ${schema};
@@ -72,6 +83,7 @@ async function startEmbedded() {
   const server = new PGLiteSocketServer({ db, host: '127.0.0.1', port: 0, maxConnections: 100 })
   await server.start()
   return {
+    db,
     url: `postgres://postgres@${server.getServerConn()}/postgres`,
     stop: () => server.stop().then(() => db.close()),
   }
