@@ -31,6 +31,7 @@ const patterns = [
   'pubsub-invalidation',
   'sharding',
   'service',
+  'drizzle',
   'otel',
   'memory',
   'testing',

@@ -47,8 +47,9 @@ export function readDrizzleCacheOptions(given: DrizzleCacheOptions) {
     drizzleCacheOptions,
     options,
   )
-  const { tables: _tables, dependents: _dependents, strategy: _strategy, ...shared } = options
-  return { own, shared: { ...shared, prefix: own.prefix, codec: own.codec } }
+  const { prefix, codec } = own
+  const shared = omitOptions(options, ['tables', 'dependents', 'strategy'])
+  return { own, shared: { ...shared, prefix, codec } }
 }
 
 function checkRecord<V>(value: unknown, path: string, expected: string): Record<string, V> {

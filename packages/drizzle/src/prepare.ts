@@ -33,8 +33,8 @@ export function prepare(
       isArrayMode,
       mapper,
       { type: 'select', tables: [...statement.tables] },
-      // Drizzle would hash the parameters as JSON, which refuses bigints. A tag prevents it; the name of
-      // the entry is in `calls`.
+      // Drizzle would hash the parameters as JSON, which refuses bigints. A tag prevents it; the
+      // name of the entry is in `calls`.
       { enable: true, autoInvalidate: true, tag: '@cache/drizzle' },
       ...rest,
     )

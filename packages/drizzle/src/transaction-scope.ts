@@ -27,7 +27,7 @@ export class TransactionScope {
         for (const group of missing) this.#open.delete(group)
       })
     }
-    await Promise.all(groups.map((group) => this.#open.get(group)))
+    await Promise.all(groups.map((group) => this.#open.get(group)!))
   }
 
   /** Resolves when no mutation is being opened. A transaction must not commit before. */

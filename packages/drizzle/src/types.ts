@@ -1,7 +1,7 @@
 import type { CacheClient, Codec, Duration, LoadPolicyOptions } from '@cache/core'
 import type { PgMaterializedView, PgTable, PgView } from 'drizzle-orm/pg-core'
 
-/** A table or view of the option `tables`, or its name: `'users'`, or `'auth.users'` in a schema. */
+/** A table or view of the database, or its name: `'users'`, or `'auth.users'` in a schema. */
 export type TableLike = PgTable | PgView | PgMaterializedView | string
 
 /**
@@ -56,9 +56,9 @@ export interface ReadOptions {
   /** How long the rows are fresh. Default: the `ttl` of the cache. */
   readonly ttl?: Duration
   /**
-   * A name for the entry. `db.$cache.invalidate({ tags })` drops it. Queries with the same tag share
-   * their rows, so it has to be different for each query and its parameters. Default: a hash of the
-   * query and its parameters.
+   * A name for the entry. `db.$cache.invalidate({ tags })` drops it. Queries with the same tag
+   * share their rows, so it has to be different for each query and its parameters. Default: a hash
+   * of the query and its parameters.
    */
   readonly tag?: string
   /**

@@ -139,7 +139,7 @@ export function watch(pattern: RegExp) {
       await hold?.release.promise
       return answer
     }) satisfies Hook as Hook,
-    /** Holds the next answer. Resolves to a function that releases it once the database answered. */
+    /** Holds the next answer of the database until it is released. */
     hold() {
       const hold = { answered: deferred(), release: deferred() }
       held = hold

@@ -59,6 +59,20 @@ onEachClient('drizzle_class', (bench) => {
     }
   })
 
+  it('with Redis down, reads use the database, and a write rejects but changes rows', async () => {
+    const clientOptions = { resilience: { readTimeout: 200, writeTimeout: 300 } }
+    const { db } = bench.open({ wrapped: false, clientOptions })
+    expect(await nameOf(db)).toBe('Ada')
+    await bench.redis.pause()
+    try {
+      expect(await nameOf(db)).toBe('Ada')
+      await expect(rename(db, 'Lovelace')).rejects.toThrow()
+      await expect.poll(() => nameOf(db)).toBe('Lovelace')
+    } finally {
+      await bench.redis.resume()
+    }
+  })
+
   it('rows that are read while a statement is running live for intentTtl at most', async () => {
     let update: (() => void) | undefined
     const writer = bench.open({

@@ -1,13 +1,14 @@
 import { createCacheClient, type CacheClient } from '@cache/core'
-import { PGlite } from '@electric-sql/pglite'
-import { drizzle } from 'drizzle-orm/pglite'
-import { UsageError, InvalidOptionError, cachedDatabase, createDrizzleCache } from '../src/index.js'
+import { ioredisDriver } from '@cache/core/ioredis'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { integer, sqliteTable } from 'drizzle-orm/sqlite-core'
+import { Redis } from 'ioredis'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { InvalidOptionError, UsageError, cachedDatabase, createDrizzleCache } from '../src/index.js'
 import { describeStatement } from '../src/statement.js'
 import { Tables } from '../src/tables.js'
 import * as tables from './schema.js'
-import { ioredisDriver } from '@cache/core/ioredis'
-import { Redis } from 'ioredis'
 
 describe('options', () => {
   let client: CacheClient
@@ -28,6 +29,7 @@ describe('options', () => {
     ['ttl', { ttl: 'never' }],
     ['tables', { tables: undefined }],
     ['tables', { tables: { users: 'users' } }],
+    ['tables', { tables: { users: sqliteTable('users', { id: integer() }) } }],
     ['strategy', { strategy: 'some' }],
     ['prefix', { prefix: '' }],
     ['prefix', { prefix: 'version-of' }],
@@ -45,10 +47,10 @@ describe('options', () => {
 
   it('an error names the database, the tables and the options of calls', async () => {
     const cache = createDrizzleCache({ client, tables, ttl: '1m' })
-    const pglite = new PGlite()
-    const db = drizzle({ client: pglite, cache })
+    const pool = new pg.Pool() // It is never connected.
+    const db = drizzle({ client: pool, cache })
     expect(() => cachedDatabase({} as never)).toThrow(/"db"/)
-    expect(() => cachedDatabase(drizzle({ client: pglite }))).toThrow(/createDrizzleCache/)
+    expect(() => cachedDatabase(drizzle({ client: pool }))).toThrow(/createDrizzleCache/)
     expect(cachedDatabase(cachedDatabase(db))).toBe(db)
     db.$cache = createDrizzleCache({ client, tables, ttl: '1m', prefix: 'other' })
     expect(() => cachedDatabase(db)).toThrow(UsageError)
@@ -59,7 +61,6 @@ describe('options', () => {
     await expect(cache.read(db.select().from(users), { ttl: 'soon' as never })).rejects.toThrow(
       /"ttl"/,
     )
-    await pglite.close()
   })
 })
 

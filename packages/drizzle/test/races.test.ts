@@ -79,7 +79,7 @@ onEachClient('drizzle_races', (bench) => {
   const oldRows: Hook = async (text, run) =>
     /^select .*"users"/.test(text) ? { rows: [[1, 'Ada']] } : run()
 
-  it('8 writers and 8 readers: no read returns a value from before an acknowledged write', async () => {
+  it('8 writers and 8 readers: no value is older than an acknowledged write', async () => {
     const [rounds, tables] = [process.env.CHAOS ? 200 : 12, 8]
     const { embedded } = bench.database
     const processes = Array.from({ length: 4 }, () =>

@@ -34,7 +34,7 @@ onEachClient('drizzle_transactions', (bench) => {
     expect(await titles()).toHaveLength(3)
   })
 
-  it('nothing that a transaction reads is cached, and it reads nothing from the cache', async () => {
+  it('a transaction reads nothing from the cache, and stores nothing in it', async () => {
     const [here, there] = [bench.open(), bench.open()]
     expect(await namesOf(here.db)).toEqual(NAMES)
     await there.db
