@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
+  resolve: { alias: { '@cache/drizzle': new URL('src/index.ts', import.meta.url).pathname } },
   test: {
     maxWorkers: 2,
     testTimeout: 30_000,

@@ -86,7 +86,7 @@ export class DrizzleCache extends Cache {
     return async (changed) => this.#engine.invalidate(this.#engine.groupsIn(changed))
   }
 
-  /** Drizzle replaces the method by `onMutate`, which would keep the tables uncached for a while. */
+  /** Drizzle assigns `onMutate`, which would keep the tables uncached for a while. */
   set invalidate(_onMutate: unknown) {
     // The method above stays.
   }
@@ -108,8 +108,8 @@ export class DrizzleCache extends Cache {
     const rows = await calls.run(call, () => query.execute())
     if (!call.prepared)
       throw new UsageError(
-        'read() was called with a query that it can not cache. Pass a query that is not prepared, ' +
-          'of a database that was passed to cachedDatabase().',
+        'read() was called with a query that it can not cache. ' +
+          'Pass a query that is not prepared, of a database of cachedDatabase().',
       )
     return rows
   }

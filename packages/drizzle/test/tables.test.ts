@@ -1,3 +1,4 @@
+import { createVersioned } from '@cache/versioning'
 import { eq, exists, inArray, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import { expect, it } from 'vitest'
@@ -165,6 +166,24 @@ onEachClient('drizzle_tables', (bench) => {
     await bench.database.run(`update users set name = 'C' where id = 1`)
     await change.commit()
     expect(await name()).toBe('C')
+  })
+
+  it('a cache of @cache/versioning becomes invalid with a table', async () => {
+    const client = bench.newClient()
+    const { db, cache } = bench.open({ client })
+    let loads = 0
+    const report = createVersioned<number, string>({
+      client: bench.newClient(),
+      prefix: 'report',
+      ttl: '1h',
+      load: () => ++loads,
+      groups: () => [cache.groupOf(users)],
+    })
+    for (let i = 0; i < 2; i++) expect(await report.get('names')).toBe(1)
+    await db.transaction(async (tx) => {
+      await tx.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1))
+    })
+    expect(await report.get('names')).toBe(2)
   })
 
   it('raw SQL is never cached', async () => {

@@ -1,7 +1,7 @@
 import { eq, sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterEach, expect, it } from 'vitest'
-import { onEachClient, watch, type Bench } from './cases.js'
+import { deferred, onEachClient, watch, type Bench } from './cases.js'
 import { posts, users } from './schema.js'
 
 type Db = ReturnType<Bench['open']>['db']
@@ -124,6 +124,35 @@ onEachClient('drizzle_transactions', (bench) => {
     })
     expect(await namesOf(here.db)).toEqual(['Lovelace', 'Grace', 'Barbara'])
   })
+
+  it.each(['a statement', 'a transaction'])(
+    'if a process dies after %s has committed, old rows live for intentTtl at most',
+    async (way) => {
+      const end = way === 'a statement' ? /^update/ : /^commit/
+      const [committed, forever] = [deferred(), deferred()]
+      const dying = bench.open({
+        intentTtl: '1s',
+        hook: async (text, run) => {
+          const answer = await run()
+          if (end.test(text)) {
+            committed.resolve()
+            await forever.promise // The process does nothing any more.
+          }
+          return answer
+        },
+      })
+      const here = bench.open()
+      expect(await namesOf(here.db)).toEqual(NAMES)
+      const change = async (db: Pick<Db, 'update'>): Promise<unknown> =>
+        db.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1))
+      const dead =
+        way === 'a statement' ? change(dying.db) : dying.db.transaction((tx) => change(tx))
+      await committed.promise
+      await expect.poll(() => namesOf(here.db)).toContain('Lovelace')
+      forever.resolve()
+      await dead
+    },
+  )
 
   it('a transaction on a single connection, without a pool, is exact too', async () => {
     const here = bench.open()
