@@ -23,6 +23,7 @@ const allowed = {
   ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
   nestjs: ['core', 'aside', 'versioning', 'lock', 'ratelimit'],
   hierarchical: ['core', 'versioning'],
+  drizzle: ['core', 'versioning'],
   service: ['core', ...patterns, 'hierarchical'],
 }
 

@@ -33,6 +33,7 @@ const patterns = [
   'service',
   'keyv',
   'nestjs',
+  'drizzle',
   'otel',
   'glide',
   'memory',

@@ -1,0 +1,179 @@
+import { eq, sql } from 'drizzle-orm'
+import pg from 'pg'
+import { afterEach, expect, it } from 'vitest'
+import { deferred, onEachClient, watch, type Bench } from './cases.js'
+import { posts, users } from './schema.js'
+
+type Db = ReturnType<Bench['open']>['db']
+
+const namesOf = async (db: Pick<Db, 'select'>) =>
+  (await db.select().from(users).orderBy(users.id).$withCache()).map(({ name }) => name)
+
+const NAMES = ['Ada', 'Grace', 'Barbara']
+
+onEachClient('drizzle_transactions', (bench) => {
+  const ends: (() => unknown)[] = []
+  afterEach(async () => {
+    for (const end of ends.splice(0)) await end()
+  })
+
+  it('a commit makes the rows of all its tables invalid', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    const titles = () => here.db.select({ title: posts.title }).from(posts).$withCache()
+    expect(await namesOf(here.db)).toEqual(NAMES)
+    expect(await titles()).toHaveLength(2)
+    const result = await there.db.transaction(async (tx) => {
+      await tx.insert(users).values({ id: 4, name: 'Margaret' })
+      await tx.transaction(async (savepoint) => {
+        await savepoint.insert(posts).values({ id: 3, userId: 4, title: 'guidance' })
+      })
+      return 'done'
+    })
+    expect(result).toBe('done')
+    expect(await namesOf(here.db)).toEqual([...NAMES, 'Margaret'])
+    expect(await titles()).toHaveLength(3)
+  })
+
+  it('a transaction reads nothing from the cache, and stores nothing in it', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    expect(await namesOf(here.db)).toEqual(NAMES)
+    await there.db
+      .transaction(async (tx) => {
+        await tx.update(users).set({ name: 'nobody' })
+        expect(await namesOf(tx)).toEqual(['nobody', 'nobody', 'nobody'])
+        const relational = await there.cache.read(tx.query.users.findMany())
+        expect(relational.map(({ name }) => name)).toEqual(['nobody', 'nobody', 'nobody'])
+        tx.rollback()
+      })
+      .catch(() => undefined)
+    expect(await namesOf(here.db)).toEqual(NAMES)
+    expect(await namesOf(there.db)).toEqual(NAMES)
+  })
+
+  it('a transaction that only reads keeps what is cached', async () => {
+    const select = watch(/^select/)
+    const { db } = bench.open({ hook: select.hook })
+    await namesOf(db)
+    await db.transaction((tx) => namesOf(tx), { accessMode: 'read only' })
+    await namesOf(db)
+    expect(select.queries).toBe(2)
+  })
+
+  it('a commit that the database refuses leaves no value that never existed', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    expect(await namesOf(here.db)).toEqual(NAMES)
+    const renaming = there.db.transaction(async (tx) => {
+      await tx.update(users).set({ name: 'Grace' }).where(eq(users.id, 1)) // The name is taken.
+    })
+    await expect(renaming).rejects.toThrow()
+    expect(await namesOf(here.db)).toEqual(NAMES)
+  })
+
+  it('a savepoint that is rolled back makes nothing stale', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    expect(await namesOf(here.db)).toEqual(NAMES)
+    await there.db.transaction(async (tx) => {
+      await tx
+        .transaction(async (savepoint) => {
+          await savepoint.update(users).set({ name: 'nobody' })
+          savepoint.rollback()
+        })
+        .catch(() => undefined)
+      await tx.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1))
+    })
+    expect(await namesOf(here.db)).toEqual(['Lovelace', 'Grace', 'Barbara'])
+  })
+
+  it('tx.$cache.invalidate announces raw SQL, also in a savepoint', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    for (const depth of ['transaction', 'savepoint'] as const) {
+      await namesOf(here.db)
+      await there.db.transaction(async (tx) => {
+        const work = async (inner: Pick<typeof tx, 'execute' | '$cache'>) => {
+          await inner.$cache.invalidate({ tables: users })
+          await inner.execute(sql`update users set name = ${depth} where id = 1`)
+        }
+        await (depth === 'savepoint' ? tx.transaction(work) : work(tx))
+      })
+      expect(await namesOf(here.db)).toEqual([depth, 'Grace', 'Barbara'])
+    }
+  })
+
+  it('a statement that nobody awaits is announced before the commit', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    await namesOf(here.db)
+    let update: Promise<unknown> | undefined
+    await there.db.transaction(async (tx) => {
+      update = tx.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1)).execute()
+    })
+    await update
+    expect(await namesOf(here.db)).toEqual(['Lovelace', 'Grace', 'Barbara'])
+  })
+
+  it('a write outside a transaction is acknowledged by itself while one is open', async () => {
+    const [here, there] = [bench.open(), bench.open()]
+    const titles = async () =>
+      (await here.db.select().from(posts).$withCache()).map(({ title }) => title)
+    await titles()
+    if (process.env.DATABASE_URL === undefined) return // The embedded Postgres would wait for ever.
+    await there.db.transaction(async (tx) => {
+      await tx.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1))
+      await there.db.update(posts).set({ title: 'notes' })
+      expect(await titles()).toEqual(['notes', 'notes'])
+      expect(await namesOf(here.db)).toEqual(NAMES)
+    })
+    expect(await namesOf(here.db)).toEqual(['Lovelace', 'Grace', 'Barbara'])
+  })
+
+  it.each(['a statement', 'a transaction'])(
+    'if a process dies after %s has committed, old rows live for intentTtl at most',
+    async (way) => {
+      const end = way === 'a statement' ? /^update/ : /^commit/
+      const [committed, forever] = [deferred(), deferred()]
+      const dying = bench.open({
+        intentTtl: '1s',
+        hook: async (text, run) => {
+          const answer = await run()
+          if (end.test(text)) {
+            committed.resolve()
+            await forever.promise // The process does nothing any more.
+          }
+          return answer
+        },
+      })
+      const here = bench.open()
+      expect(await namesOf(here.db)).toEqual(NAMES)
+      const change = async (db: Pick<Db, 'update'>): Promise<unknown> =>
+        db.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1))
+      const dead =
+        way === 'a statement' ? change(dying.db) : dying.db.transaction((tx) => change(tx))
+      await committed.promise
+      await expect.poll(() => namesOf(here.db)).toContain('Lovelace')
+      forever.resolve()
+      await dead
+    },
+  )
+
+  it('a transaction on a single connection, without a pool, is exact too', async () => {
+    const here = bench.open()
+    const connection = await bench.database.connect()
+    ends.push(() => connection.end())
+    expect(connection).toBeInstanceOf(pg.Client)
+    const there = bench.open({ connection })
+    await namesOf(here.db)
+    await there.db.transaction(async (tx) => {
+      await tx.update(users).set({ name: 'Lovelace' }).where(eq(users.id, 1))
+      expect(await namesOf(tx)).toContain('Lovelace')
+      expect(await namesOf(there.db)).toContain('Lovelace') // It is the same connection.
+    })
+    expect((await namesOf(here.db))[0]).toBe('Lovelace')
+    await there.db
+      .transaction(async (tx) => {
+        await tx.update(users).set({ name: 'nobody' })
+        await namesOf(there.db)
+        tx.rollback()
+      })
+      .catch(() => undefined)
+    for (const { db } of [here, there]) expect(await namesOf(db)).not.toContain('nobody')
+  })
+})
