@@ -1,7 +1,3 @@
-export {
-  createKeyvStore,
-  type KeyvStore,
-  type KeyvStoreEntry,
-  type KeyvStoreOptions,
-} from './keyv-store.js'
+export type { KeyvStore, KeyvStoreEntry } from './keyv-contract.js'
+export { createKeyvStore, type KeyvStoreOptions } from './keyv-store.js'
 export type { OnOutage, StoreOptions } from './stored-values.js'
