@@ -20,6 +20,7 @@ const allowed = {
   memory: ['core'],
   ...Object.fromEntries(patterns.map((name) => [name, ['core']])),
   hierarchical: ['core', 'versioning'],
+  http: ['core', 'versioning'],
   service: ['core', ...patterns, 'hierarchical'],
 }
 
