@@ -30,6 +30,7 @@ const patterns = [
   'hierarchical',
   'pubsub-invalidation',
   'sharding',
+  'http',
   'service',
   'keyv',
   'nestjs',

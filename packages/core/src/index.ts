@@ -58,4 +58,5 @@ export { LoadTimeoutError, type LoadContext, type Loader } from './reads/loader.
 export type { LoadMany, Many } from './reads/many.js'
 export { type CallOptions } from './reads/by-id.js'
 export { beginMutations, type Mutation, type MutationOptions } from './writes/mutation.js'
+export type { Inspected } from './reads/read-path.js'
 export type { SourceOptions, SourceReads } from './reads/read-through.js'

@@ -6,6 +6,7 @@ import { createCacheClient, type CacheClient } from '@cache/core'
 import { ioredisDriver } from '@cache/core/ioredis'
 import { nodeRedisDriver } from '@cache/core/node-redis'
 import { createHierarchical } from '@cache/hierarchical'
+import { createHttpCache, createIdempotency } from '@cache/http'
 import { createKeyvStore } from '@cache/keyv'
 import {
   createLocks,
@@ -109,6 +110,20 @@ const factories: Readonly<Record<string, (client: CacheClient) => Promise<readon
     await store.clear()
     await store.disconnect()
     return [store]
+  },
+  createHttpCache: async (client) => {
+    const cache = createHttpCache({ client, prefix: 'pages' })
+    const headers = { 'cache-control': 'max-age=60, stale-while-revalidate=60', 'cache-tag': 't' }
+    const request = new Request('https://shop.test/')
+    await cache.handle(request, () => new Response('page', { headers }))
+    await cache.purgeTags('t')
+    return [cache]
+  },
+  createIdempotency: async (client) => {
+    const idempotency = createIdempotency({ client, prefix: 'payments', scope: () => '' })
+    const init = { method: 'POST', headers: { 'idempotency-key': 'k' } }
+    await idempotency.handle(new Request('https://shop.test/', init), () => new Response(''))
+    return [idempotency]
   },
   createLocks: async (client) => {
     const locks = createLocks({ client })

@@ -1,6 +1,7 @@
 import { createAside } from '@cache/aside'
 import { glob, invalidateMatching, type CacheClient } from '@cache/core'
 import { createHierarchical } from '@cache/hierarchical'
+import { createHttpCache, createIdempotency } from '@cache/http'
 import { createKeyvStore } from '@cache/keyv'
 import { createLocks, createReadWriteLock, createSemaphore, createStampedeGuard } from '@cache/lock'
 import { createInvalidationBus, createTrackingBus, withNearCache } from '@cache/pubsub-invalidation'
@@ -114,6 +115,30 @@ export const packageUses: Readonly<Record<string, Use>> = {
     await products.invalidate(1)
     await products.invalidateGroup(7)
     expect(await products.getGroup(7)).toHaveLength(300)
+  },
+  http: async (client) => {
+    const cache = createHttpCache({ client, prefix: 'pages' })
+    const handle = (request: Request) =>
+      cache.handle(
+        request,
+        () =>
+          new Response('page', { headers: { 'cache-control': 'max-age=60', 'cache-tag': 't' } }),
+      )
+    const url = 'https://shop.test/'
+    await handle(new Request(url))
+    const hit = await handle(new Request(url))
+    expect(hit.headers.get('cache-status')).toContain('hit')
+    await cache.purgeTags('t')
+    await cache.purgeUrls(url)
+    const idempotency = createIdempotency({ client, prefix: 'requests', scope: () => '' })
+    const charge = (status: number, key: string) =>
+      idempotency.handle(
+        new Request(url, { method: 'POST', headers: { 'idempotency-key': key } }),
+        () => new Response('', { status }),
+      )
+    expect((await charge(201, 'a')).status).toBe(201)
+    expect((await charge(500, 'a')).status).toBe(201)
+    expect((await charge(503, 'b')).status).toBe(503)
   },
   lock: async (client) => {
     await using locks = createLocks({ client })

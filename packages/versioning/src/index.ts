@@ -9,6 +9,7 @@ export {
   LoadTimeoutError,
   type CacheStats,
   type CallOptions,
+  type Inspected,
   type LoadContext,
   type LoadMany,
   type Many,

@@ -4,6 +4,7 @@ import type {
   CallOptions,
   ClearableOptions,
   Duration,
+  Inspected,
   KeyPart,
   LoadPolicyOptions,
   Mutation,
@@ -112,6 +113,14 @@ export interface Versioned<Loaded, Id> extends SourceReads<Loaded, Id> {
    * if there is no entry, or if Redis does not answer.
    */
   peek(id: Id, call?: Pick<CallOptions, 'outage'>): Promise<Loaded | null | undefined>
+  /**
+   * Returns the cached value like `peek`, and for how long it is still fresh. Use it if each value
+   * has a rule of its own for how long it may be served stale.
+   */
+  inspect(
+    id: Id,
+    call?: Pick<CallOptions, 'outage'>,
+  ): Promise<Inspected<Loaded | null | undefined> | undefined>
   /**
    * Returns whether a valid value is cached, fresh or stale, and does not load. The remembered fact
    * that there is none (`negativeTtl`) counts. An entry that can't be decoded does not: like

@@ -131,6 +131,8 @@ export function createVersioned<Loaded, Id = KeyPart>(
 
     peek: async (id, call) => path.peek(keyOf(id), strategyFor(id), call?.outage),
 
+    inspect: async (id, call) => path.inspect(keyOf(id), strategyFor(id), call?.outage),
+
     has: async (id) => path.has(keyOf(id), strategyFor(id)),
 
     bump: async (groups) => versions.bump(resolve(asArray(groups))),

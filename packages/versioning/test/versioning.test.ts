@@ -31,6 +31,28 @@ onEach((bench) => {
       expect(shop.loads).toBe(loads)
     })
 
+    it('inspect tells for how long a value is fresh, or has been stale', async () => {
+      const cache = createVersioned({
+        client: bench.newClient(),
+        prefix: 'inspected',
+        ttl: '1h',
+        staleIfError: '1h',
+        groups: () => ['g'],
+        load: async (_: number) => 'row',
+      })
+      expect(await cache.inspect(1)).toBeUndefined()
+      await cache.get(1)
+      const { value, freshFor } = (await cache.inspect(1))!
+      expect(value).toBe('row')
+      expect(freshFor).toBeGreaterThan(0)
+      expect(freshFor).toBeLessThanOrEqual(3_600_000)
+      await cache.set(1, 'short', { ttl: '1ms' })
+      await expect.poll(async () => (await cache.inspect(1))!.freshFor).toBeLessThan(0)
+      expect((await cache.inspect(1))!.value).toBe('short')
+      await cache.bump('g')
+      expect(await cache.inspect(1)).toBeUndefined()
+    })
+
     it('a bump makes all entries of its group invalid, in all processes', async () => {
       const shop = new Shop()
       const [here, there] = [

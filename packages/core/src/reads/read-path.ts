@@ -20,6 +20,17 @@ import { requireFunction } from '../util/options.js'
 import { Recorder, type Counted } from './recorder.js'
 import { RememberedErrors } from './remembered-errors.js'
 
+/** A cached value, and how fresh it is. */
+export interface Inspected<T> {
+  readonly value: T
+  /**
+   * For how many milliseconds the value is still fresh, by the clock of Redis. A stale value has
+   * been so for the negative of this. `Infinity` if the value does not expire, and for a cache that
+   * never serves stale values, whose reads do not ask for it.
+   */
+  readonly freshFor: number
+}
+
 /**
  * The read path that all patterns share: read the entry, join a load of this process, acquire the
  * lease, call the loader, fill the entry.
@@ -185,6 +196,20 @@ export class ReadPath<T> {
   /** Resolves to the cached value, fresh or stale, without loading. */
   async peek(key: string, access = this.#newAccess(), outage?: ReadOutage): Promise<Maybe<T>> {
     return (await this.#peekEntry(key, access, outage))?.value
+  }
+
+  /** Resolves to the cached value like `peek`, and for how long it is still fresh. */
+  async inspect(
+    key: string,
+    access = this.#newAccess(),
+    outage?: ReadOutage,
+  ): Promise<Inspected<T> | undefined> {
+    const entry = await this.#peekEntry(key, access, outage)
+    if (entry === undefined) return undefined
+    return {
+      value: entry.value,
+      freshFor: (entry.life ?? Infinity) - this.#policy.staleBelow,
+    }
   }
 
   /**

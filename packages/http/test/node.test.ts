@@ -1,0 +1,275 @@
+import { createServer, get, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { Readable } from 'node:stream'
+import { serve } from '@hono/node-server'
+import { createCacheClient, type CacheClient } from '@cache/core'
+import { MemoryServer, memoryDriver } from '@cache/memory'
+import { eventually } from '@cache/testkit'
+import express from 'express'
+import { Hono } from 'hono'
+import fastify from 'fastify'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import * as forExpress from '../src/adapters/express.js'
+import * as forHono from '../src/adapters/hono.js'
+import * as forFastify from '../src/adapters/fastify.js'
+import { createHttpCache, createIdempotency, type HttpCache } from '../src/index.js'
+import { Gate } from './clients.js'
+
+let client: CacheClient
+let cache: HttpCache
+const stops: (() => unknown)[] = []
+beforeEach(() => {
+  client = createCacheClient(memoryDriver({ server: new MemoryServer() }))
+  cache = createHttpCache({ client, prefix: 'pages' })
+})
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop()
+  await client.close()
+})
+
+async function listen(app: express.Express): Promise<string> {
+  const server: Server = createServer(app).listen(0)
+  stops.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  if (!server.listening) await new Promise((resolve) => server.once('listening', resolve))
+  return `http://localhost:${(server.address() as AddressInfo).port}`
+}
+
+describe('Express', () => {
+  it('sends what a handler streams as it comes, and notices that the client has left', async () => {
+    const app = express()
+    let left = false
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/events', (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.flushHeaders()
+      response.write('data: 1\n\n')
+      response.on('close', () => (left = true))
+    })
+    const url = await listen(app)
+    await new Promise<void>((resolve) => {
+      const request = get(`${url}/events`, (response) => {
+        response.once('data', (data) => {
+          expect(String(data)).toBe('data: 1\n\n')
+          request.destroy()
+          resolve()
+        })
+      })
+    })
+    await eventually(() => left)
+  })
+
+  it('stores nothing of a stream whose client has left, and renders again', async () => {
+    const app = express()
+    const gate = new Gate()
+    let renders = 0
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/export', (_, response) => {
+      const isFirst = ++renders === 1
+      response.set('cache-control', 'max-age=60')
+      async function* rows() {
+        yield 'a'
+        if (isFirst) await gate.opened
+        yield 'b'
+      }
+      pipeline(Readable.from(rows()), response).catch(() => undefined)
+    })
+    const url = await listen(app)
+    const request = get(`${url}/export`)
+    request.on('error', () => undefined)
+    await eventually(() => renders === 1)
+    request.destroy()
+    gate.open()
+    await eventually(async () => (await (await fetch(`${url}/export`)).text()) === 'ab')
+  })
+
+  it('is not held up by a client that leaves before the handler begins to stream', async () => {
+    const app = express()
+    const gate = new Gate()
+    let renders = 0
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/late', (_, response) => {
+      const isFirst = ++renders === 1
+      response.set('cache-control', 'max-age=60')
+      async function stream() {
+        if (!isFirst) return void response.end('whole')
+        await gate.opened
+        response.write('never ended')
+      }
+      void stream()
+    })
+    const url = await listen(app)
+    const request = get(`${url}/late`)
+    request.on('error', () => undefined)
+    await eventually(() => renders === 1)
+    request.destroy()
+    const waiting = fetch(`${url}/late`)
+    gate.open()
+    expect(await (await waiting).text()).toBe('whole')
+  })
+
+  it('does not take one path for another one', async () => {
+    const app = express()
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/{*path}', (request, response) => {
+      response.set('cache-control', 'max-age=60').send(request.originalUrl)
+    })
+    const url = await listen(app)
+    const ask = (path: string) =>
+      new Promise<string>((resolve) => {
+        const { port } = new URL(url)
+        get({ port, path }, (response) => {
+          let text = ''
+          response.on('data', (chunk) => (text += chunk))
+          response.on('end', () => resolve(text))
+        })
+      })
+    for (const path of ['/x/../page', '/x/%2e%2e/page', '/x\\..\\..\\page', '/page', '/x/../page'])
+      expect(await ask(path)).toBe(path)
+  })
+
+  it('respects backpressure', async () => {
+    const app = express()
+    let written = 0
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/large', (_, response) => {
+      const source = new Readable({
+        read() {
+          written += 16_384
+          this.push(written > 64 * 1024 * 1024 ? null : Buffer.alloc(16_384))
+        },
+      })
+      source.pipe(response)
+    })
+    const url = await listen(app)
+    const reader = (await fetch(`${url}/large`)).body!.getReader()
+    await reader.read()
+    let before = -1
+    await eventually(
+      () => {
+        const isStill = written === before
+        before = written
+        return isStill
+      },
+      { every: 200 },
+    )
+    expect(written).toBeLessThan(32 * 1024 * 1024)
+    await reader.cancel()
+  })
+
+  it('runs listeners of headers (on-headers) that were added after it', async () => {
+    const app = express()
+    app.use(forExpress.responseCache({ cache }))
+    app.use((_, response, next) => {
+      const { writeHead } = response
+      response.writeHead = function (this: typeof response, ...args: never[]) {
+        response.setHeader('x-late', '1')
+        return Reflect.apply(writeHead, this, args)
+      } as typeof writeHead
+      next()
+    })
+    app.get('/', (_, response) => void response.set('cache-control', 'max-age=60').send('page'))
+    const url = await listen(app)
+    for (let i = 0; i < 2; i++) expect((await fetch(url)).headers.get('x-late')).toBe('1')
+  })
+
+  it('adds to a Vary that was there before', async () => {
+    const app = express()
+    app.use((_, response, next) => {
+      response.setHeader('Vary', 'Origin')
+      next()
+    })
+    app.use(forExpress.responseCache({ cache }))
+    app.get('/', (_, response) => {
+      response.vary('Accept').set('cache-control', 'max-age=60').send('page')
+    })
+    const url = await listen(app)
+    for (let i = 0; i < 2; i++)
+      expect((await fetch(url)).headers.get('vary')).toMatch(/^Origin, Accept/i)
+  })
+
+  it('refuses to compare a body that was not parsed', async () => {
+    const app = express()
+    const idempotency = createIdempotency({ client, prefix: 'k', scope: () => '' })
+    let runs = 0
+    app.post('/', forExpress.idempotencyKeys({ idempotency }), (_, response) => {
+      runs++
+      response.send('ran')
+    })
+    app.use(((error: Error, _request, response, _next) => {
+      response.status(500).send(error.message)
+    }) as express.ErrorRequestHandler)
+    const url = await listen(app)
+    const post = (body: string) =>
+      fetch(url, { method: 'POST', body, headers: { 'idempotency-key': 'k' } })
+    expect(await (await post('x')).text()).toContain('after a body parser')
+    expect(await (await post('')).text()).toBe('ran')
+    expect(runs).toBe(1)
+  })
+})
+
+describe('Hono', () => {
+  it('does not take one path for another one', async () => {
+    const app = new Hono()
+    app.use(forHono.responseCache({ cache, app }))
+    app.get('*', (c) => c.text(c.req.path, 200, { 'cache-control': 'max-age=60' }))
+    const server = serve({ fetch: app.fetch, port: 0 }) as Server
+    stops.push(() => void server.close())
+    if (!server.listening) await new Promise((resolve) => server.once('listening', resolve))
+    const { port } = server.address() as AddressInfo
+    const ask = (path: string) =>
+      new Promise<string>((resolve) =>
+        get({ port, path }, (response) => response.on('data', (data) => resolve(String(data)))),
+      )
+    const first = await ask('/x/../page')
+    expect(await ask('/page')).toBe('/page')
+    expect(await ask('/x/../page')).toBe(first)
+  })
+})
+
+describe('Fastify', () => {
+  it('does not hang on a handler that sends past Fastify', async () => {
+    const app = fastify()
+    stops.push(() => app.close())
+    await app.register(forFastify.responseCache, { cache })
+    app.get('/', (_, reply) => {
+      reply.hijack()
+      reply.raw.end('raw')
+    })
+    const url = await app.listen({ port: 0 })
+    for (let i = 0; i < 2; i++)
+      expect(await (await fetch(url.replace('[::1]', 'localhost'))).text()).toBe('raw')
+  })
+
+  it('does not take one path for another one', async () => {
+    const app = fastify()
+    stops.push(() => app.close())
+    await app.register(forFastify.responseCache, { cache })
+    app.get('/*', async (request, reply) => {
+      reply.header('cache-control', 'max-age=60')
+      return request.originalUrl
+    })
+    await app.listen({ port: 0 })
+    const { port } = app.server.address() as AddressInfo
+    const ask = (path: string) =>
+      new Promise<string>((resolve) =>
+        get({ port, path }, (response) => response.on('data', (data) => resolve(String(data)))),
+      )
+    for (const path of ['/x/../page', '/page', '/x/../page']) expect(await ask(path)).toBe(path)
+  })
+
+  it('takes no token of a rendering from a client', async () => {
+    const app = fastify()
+    stops.push(() => app.close())
+    await app.register(forFastify.responseCache, { cache })
+    app.get('/', async (request, reply) => {
+      reply.header('cache-control', 'max-age=60')
+      return `token: ${request.headers['x-cache-rendering']}`
+    })
+    const { body } = await app.inject({ url: '/', headers: { 'x-cache-rendering': 'guessed' } })
+    expect(body).toBe('token: undefined')
+  })
+})

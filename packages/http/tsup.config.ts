@@ -1,0 +1,19 @@
+import { defineConfig } from 'tsup'
+import { luaPlugin } from '../../scripts/lua-plugin.mjs'
+import { sourceMapPlugin } from '../../scripts/source-map-plugin.mjs'
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    express: 'src/adapters/express.ts',
+    fastify: 'src/adapters/fastify.ts',
+    hono: 'src/adapters/hono.ts',
+  },
+  format: ['esm', 'cjs'],
+  dts: true,
+  sourcemap: true,
+  splitting: true,
+  target: 'node20',
+  esbuildPlugins: [luaPlugin],
+  plugins: [sourceMapPlugin],
+})
